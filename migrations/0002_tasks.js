@@ -1,0 +1,55 @@
+// The task table as the design document and its users know it, plus what afd adds. lane, claim_rank and due_at are
+// generated: a plain INSERT by any program makes a claimable row. MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
+
+/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
+export async function up(_knex, { names, createTable }) {
+  await createTable(
+    names.plain.task,
+    `CREATE TABLE ${names.task} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT,
+      task_type VARCHAR(32) NOT NULL,
+      username VARCHAR(255) NULL,
+      app_id VARCHAR(128) NULL,
+      start_date DATE NULL,
+      end_date DATE NULL,
+      retry INT DEFAULT 0,
+      status ENUM('pending','running','failed','done','assigned','waiting','cancelled') DEFAULT 'pending',
+      next_run_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+      created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+      updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+      priority INT DEFAULT 5 COMMENT '任务优先级(1-10)',
+      estimated_duration INT NULL COMMENT '预估执行时间(秒)',
+      required_capabilities JSON NULL COMMENT '所需设备能力',
+      max_retry_count INT DEFAULT 3 COMMENT '最大重试次数',
+      task_data JSON NULL,
+      execution_timeout INT NULL COMMENT 'seconds',
+      not_after DATETIME(3) NULL,
+      dedupe_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+      concurrency_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+      target_device_id VARCHAR(64) NULL,
+      target_until DATETIME(3) NULL,
+      claim_token BINARY(16) NULL,
+      attempt INT NOT NULL DEFAULT 0,
+      lost_count INT NOT NULL DEFAULT 0,
+      batch_id BIGINT NULL,
+      parent_id BIGINT NULL,
+      result JSON NULL,
+      last_error TEXT NULL,
+      finished_at DATETIME(3) NULL,
+      lane BINARY(16) GENERATED ALWAYS AS
+        (UNHEX(LEFT(SHA2(CONCAT(task_type, '|', COALESCE(required_capabilities, '')), 256), 32))) STORED,
+      claim_rank TINYINT GENERATED ALWAYS AS (10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)) STORED,
+      due_at DATETIME(3) GENERATED ALWAYS AS
+        (COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) STORED,
+      KEY idx_status_next (status, next_run_at),
+      KEY afd_claim (status, lane, claim_rank, due_at, id),
+      UNIQUE KEY afd_dedupe (dedupe_key),
+      KEY afd_target (target_device_id, status, claim_rank, due_at, id)
+    )`,
+  );
+}
+
+/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
+export async function down(_knex, { names, dropTable }) {
+  await dropTable(names.plain.task);
+}

@@ -1,0 +1,42 @@
+// One row per attempt: the record that a task is held by a device, with its claim token and deadline. No foreign keys:
+// a child insert locks its parent row in share mode, so claims and heartbeats would block each other.
+
+/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
+export async function up(_knex, { names, createTable, columnType }) {
+  const taskId = (await columnType(names.plain.task, 'id')) ?? 'bigint';
+  await createTable(
+    names.plain.assignment,
+    `CREATE TABLE ${names.assignment} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT,
+      task_id ${taskId} NOT NULL COMMENT '任务ID',
+      device_id VARCHAR(64) NOT NULL COMMENT '分配的设备ID',
+      assigned_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT '分配时间',
+      started_at DATETIME(3) NULL COMMENT '开始执行时间',
+      completed_at DATETIME(3) NULL COMMENT '完成时间',
+      status ENUM('assigned','running','completed','failed','timeout','cancelled','released','lost') DEFAULT 'assigned',
+      retry_count INT DEFAULT 0 COMMENT '重试次数',
+      error_message TEXT NULL COMMENT '错误信息',
+      created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+      updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+      attempt INT NOT NULL,
+      claim_token BINARY(16) NOT NULL,
+      instance_token BINARY(16) NULL,
+      deadline_at DATETIME(3) NOT NULL,
+      revoked_at DATETIME(3) NULL,
+      revoke_outcome ENUM('cancelled','released') NULL,
+      result JSON NULL,
+      error_class VARCHAR(64) NULL,
+      cause VARCHAR(64) NULL,
+      fingerprint VARCHAR(64) NULL,
+      UNIQUE KEY idx_task_id (task_id, attempt),
+      KEY idx_device_id (device_id, status),
+      KEY idx_status (status, deadline_at),
+      KEY idx_assigned_at (assigned_at)
+    )`,
+  );
+}
+
+/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
+export async function down(_knex, { names, dropTable }) {
+  await dropTable(names.plain.assignment);
+}

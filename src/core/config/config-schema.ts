@@ -1,0 +1,152 @@
+// The whole of afd.yaml, in the words of the design document. Durations are numbers of seconds (fractions allowed) or
+// strings such as "250ms", "30s", "5m", "2h"; they are resolved to seconds.
+import { z } from 'zod';
+
+const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Seconds of `30`, `"30s"`, `"250ms"`, `"5m"`; undefined when it is none of these. */
+export function parseDuration(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined;
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$/.exec(String(value));
+  return match === null ? undefined : Number(match[1]) * UNITS[match[2] ?? 's']!;
+}
+
+const seconds = (fallback: number) =>
+  z
+    .union([z.number(), z.string()])
+    .transform((value, context) => {
+      const parsed = parseDuration(value);
+      if (parsed !== undefined) return parsed;
+      context.addIssue({ code: 'custom', message: `"${value}" is not a duration (30, "30s", "250ms", "5m")` });
+      return z.NEVER;
+    })
+    .default(fallback);
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (minimum: number) => z.coerce.number().int().min(minimum);
+
+export const handlerSchema = z
+  .strictObject({
+    /** Path of a JavaScript or TypeScript module, relative to the configuration file. */
+    module: z.string().min(1).optional(),
+    /** argv; never a shell line. */
+    exec: z.array(z.string()).min(1).optional(),
+    timeout: seconds(0).optional(),
+    /** Added to the allow-listed environment of a command. */
+    env: z.record(z.string(), z.coerce.string()).default({}),
+    /** Working directory of a command, relative to the configuration file. */
+    cwd: z.string().optional(),
+    /** The command promises a result file; without one the attempt has failed. */
+    result: z.boolean().default(false),
+  })
+  .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
+    message: 'a handler is either "module: ./file.ts" or "exec: [program, argument]"',
+  });
+
+export const configSchema = z.strictObject({
+  enabled: z.boolean().default(true),
+  mode: z.enum(['master', 'worker']).optional(),
+  server: z
+    .strictObject({ host: z.string().optional(), port: port.optional(), workers: count(1).optional() })
+    .prefault({}),
+  master: z
+    .strictObject({
+      host: z.string().optional(),
+      port: port.optional(),
+      api_key: z.string().optional(),
+      scheduler_interval: seconds(5),
+      health_check_interval: seconds(1),
+      heartbeat_timeout: seconds(60),
+      task_timeout: seconds(1800),
+      max_retry_count: count(0).default(3),
+      /** Wait before try n: initial · 2^(n−1), at most max, ± jitter. */
+      retry_backoff: z
+        .strictObject({
+          initial: seconds(30),
+          max: seconds(3600),
+          jitter: z.coerce.number().min(0).max(1).default(0.2),
+        })
+        .prefault({}),
+      /** How often the leader looks for devices whose session lock is free. */
+      lock_check_interval: seconds(0.25),
+      /** A lock must stay free for so long before its device counts as dead. */
+      lock_grace: seconds(1),
+      /** After a server start (or the leader's own reconnect) locks say nothing for so long. */
+      lock_trust_after_start: seconds(15),
+      lease_duration: seconds(10),
+      lease_renew_interval: seconds(2.5),
+      /** The leader trusts its lease for so long after the start of its last good renewal. */
+      lease_trust: seconds(7),
+      /** The leader ends a revoked attempt itself when its holder has not done so within this time. */
+      revoke_timeout: seconds(20),
+      /** deadline_at = claim + timeout + this: the leader's backstop behind the worker's own timer. */
+      deadline_slack: seconds(30),
+      /** Waits after the first, second and further time that a worker died under a task; as many make it poison. */
+      lost_backoff: z.array(seconds(0)).default([0, 60, 300]),
+      /** Days of heartbeat history. */
+      heartbeat_history_days: count(1).default(7),
+    })
+    .prefault({}),
+  load_balancer: z
+    .strictObject({
+      strategy: z.enum(['least_tasks', 'round_robin', 'weighted']).default('least_tasks'),
+      weights: z
+        .strictObject({
+          load_factor: z.coerce.number().min(0).default(0.4),
+          capability_match: z.coerce.number().min(0).default(0.3),
+          success_rate: z.coerce.number().min(0).default(0.2),
+          response_time: z.coerce.number().min(0).default(0.1),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  worker: z
+    .strictObject({
+      device_id: z.string().optional(),
+      device_name: z.string().max(128).optional(),
+      max_concurrent_tasks: count(1).default(5),
+      heartbeat_interval: seconds(10),
+      task_poll_interval: seconds(1),
+      tick_interval: seconds(1),
+      capabilities: z.looseObject({ supported_tasks: z.array(z.string().min(1)).optional() }).prefault({}),
+      region: z.string().max(64).optional(),
+      labels: z.record(z.string(), z.string()).optional(),
+      shutdown_timeout: seconds(30),
+      on_lost_database: z.enum(['stop', 'finish']).default('stop'),
+      /** SIGTERM, then SIGKILL so much later, for a command that is ended. */
+      kill_grace: seconds(5),
+      /** An attempt that runs longer is written as started. */
+      start_flush_after: seconds(1),
+      /** All slots stuck for so long: release everything and exit 1. */
+      stuck_timeout: seconds(60),
+      leader: z.boolean().default(true),
+    })
+    .prefault({}),
+  database: z
+    .strictObject({
+      url: z.string().optional(),
+      host: z.string().optional(),
+      port: port.optional(),
+      user: z.string().optional(),
+      password: z.string().optional(),
+      password_file: z.string().optional(),
+      socket: z.string().optional(),
+      name: z.string().optional(),
+      tls: z.enum(['disable', 'verify-ca', 'verify-full']).optional(),
+      tls_ca: z.string().optional(),
+      time_zone: z.string().default('+00:00'),
+      session_timeout: seconds(15),
+      call_timeout: seconds(5),
+    })
+    .prefault({}),
+  tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),
+  handlers: z.record(z.string(), handlerSchema).default({}),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      format: z.enum(['text', 'json']).default('text'),
+    })
+    .prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type HandlerConfig = z.output<typeof handlerSchema>;

@@ -1,0 +1,285 @@
+// The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
+// listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
+import type { Connection, ConnectionOptions } from 'mysql2';
+import mysql from 'mysql2';
+import { DatabaseError, databaseError } from './database-error.ts';
+
+/** Where the database is. `socketPath` wins over host and port. */
+export interface DatabaseAddress {
+  host?: string;
+  port?: number;
+  socketPath?: string;
+  user: string;
+  password?: string;
+  database: string;
+  /** mysql2's `ssl` object; absent = plain text. */
+  tls?: ConnectionOptions['ssl'];
+}
+
+export interface SessionOptions {
+  address: DatabaseAddress;
+  /** Session time_zone, `+00:00` on fresh installs (the adopted task table's zone otherwise). */
+  timeZone: string;
+  /** wait_timeout in seconds: the server itself ends a session that is silent for so long, and frees its locks. */
+  idleTimeoutS: number;
+  /** Every call ends within this many milliseconds, or the connection is destroyed. */
+  deadlineMs: number;
+  /** Only for sessions that send nothing but the literal statements of core/db/queries. */
+  multiStatements: boolean;
+  connectTimeoutMs?: number;
+}
+
+/** Facts about the server behind this connection, read once when it is opened. */
+export interface ServerFacts {
+  version: string;
+  isMariaDb: boolean;
+  connectionId: number;
+  /** `@@hostname:@@server_id`: names the server process that holds our session lock. */
+  serverName: string;
+  autoIncrementIncrement: number;
+  maxAllowedPacket: number;
+  /** Start of the server in its own UTC clock, `YYYY-MM-DD HH:MM:SS.mmm` (now − Uptime, so exact to a second). */
+  startedAt: string;
+  /** This end's address of the socket, undefined on a Unix socket. */
+  localAddress: string | undefined;
+}
+
+/** Counts of a write, as the server gave them. `affectedRows` counts matched rows (FOUND_ROWS). */
+export interface WriteResult {
+  affectedRows: number;
+  insertId: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row's shape is stated by the query that asks for it
+export type Row = Record<string, any>;
+/** One result of a packet: rows of a SELECT, or the counts of a write. */
+export type Result = Row[] & WriteResult;
+
+/** CLIENT_FOUND_ROWS of the client/server protocol. */
+const FOUND_ROWS = 2;
+const SQL_MODE =
+  'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY';
+
+export class Session {
+  readonly options: SessionOptions;
+  readonly where: string;
+  #connection: Connection | undefined;
+  #facts: ServerFacts | undefined;
+  #opening: Promise<ServerFacts> | undefined;
+  #closed = false;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.where = describeAddress(options.address);
+  }
+
+  /** True while the connection is believed to live. */
+  get alive(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** @throws DatabaseError when the session is not open. */
+  get facts(): ServerFacts {
+    if (this.#facts === undefined) throw this.#gone('the session is not open');
+    return this.#facts;
+  }
+
+  /** Opens the connection if it is not open, and returns the server's facts. @throws DatabaseError */
+  async ready(): Promise<ServerFacts> {
+    if (this.#closed) throw this.#gone('the session was closed');
+    if (this.#connection !== undefined && this.#facts !== undefined) return this.#facts;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Rows of a SELECT. @throws DatabaseError */
+  async rows<T = Row>(sql: string, values: unknown[] = []): Promise<T[]> {
+    return (await this.#send(sql, values)) as T[];
+  }
+
+  /** Counts of a write. @throws DatabaseError */
+  async write(sql: string, values: unknown[] = []): Promise<WriteResult> {
+    return (await this.#send(sql, values)) as WriteResult;
+  }
+
+  /** Several statements in one round trip; one result each. Needs `multiStatements`. @throws DatabaseError */
+  async packet(statements: Array<{ sql: string; values?: unknown[] }>): Promise<Result[]> {
+    const sql = statements.map((s) => s.sql).join(';\n');
+    const values = statements.flatMap((s) => s.values ?? []);
+    const result = (await this.#send(sql, values)) as unknown[];
+    return (statements.length === 1 ? [result] : result) as Result[];
+  }
+
+  /** Round trip that touches no table; keeps the session from its wait_timeout. @throws DatabaseError */
+  async ping(): Promise<void> {
+    await this.#send('DO 0', []);
+  }
+
+  /** Says goodbye; at most `deadlineMs`. Afterwards the session cannot be used again. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        connection.destroy();
+        resolve();
+      }, 1000);
+      connection.end(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Drops the connection without a word; `ready()` opens another. The server rolls back what was open. */
+  destroy(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.destroy();
+  }
+
+  async #open(): Promise<ServerFacts> {
+    const { address, connectTimeoutMs = 3000 } = this.options;
+    const connection = mysql.createConnection({
+      ...(address.socketPath === undefined
+        ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
+        : { socketPath: address.socketPath }),
+      user: address.user,
+      ...(address.password === undefined ? {} : { password: address.password }),
+      database: address.database,
+      ...(address.tls === undefined ? {} : { ssl: address.tls }),
+      charset: 'utf8mb4',
+      timezone: 'Z',
+      dateStrings: true,
+      jsonStrings: true,
+      decimalNumbers: true,
+      supportBigNumbers: true,
+      multipleStatements: this.options.multiStatements,
+      connectTimeout: connectTimeoutMs,
+      enableKeepAlive: true,
+      keepAliveInitialDelay: 10_000,
+    });
+    // From birth: without a listener a dead idle connection ends the process.
+    connection.on('error', () => this.#drop(connection));
+    connection.on('end', () => this.#drop(connection));
+    try {
+      await this.#call(connection, connectTimeoutMs, (done) => connection.connect((error) => done(error, undefined)));
+      this.#assertFoundRows(connection);
+      const facts = await this.#prepare(connection);
+      if (this.#closed) throw this.#gone('the session was closed while it was being opened');
+      this.#connection = connection;
+      this.#facts = facts;
+      return facts;
+    } catch (error) {
+      connection.destroy();
+      throw databaseError(error, this.where);
+    }
+  }
+
+  async #prepare(connection: Connection): Promise<ServerFacts> {
+    const { timeZone, idleTimeoutS, deadlineMs } = this.options;
+    const ask = (sql: string, values: unknown[]) =>
+      this.#call(connection, deadlineMs, (done) =>
+        connection.query(sql, values, (error, result) => done(error, result)),
+      );
+    await ask(`SET SESSION time_zone = ?, sql_mode = '${SQL_MODE}', wait_timeout = ?, innodb_lock_wait_timeout = 5`, [
+      timeZone,
+      Math.max(1, Math.ceil(idleTimeoutS)),
+    ]);
+    // MariaDB 10.11 has no transaction_isolation variable, so the statement form.
+    await ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', []);
+    const [row] = (await ask(
+      `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
+              @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
+              UTC_TIMESTAMP(3) AS now`,
+      [],
+    )) as Row[];
+    const [status] = (await ask("SHOW GLOBAL STATUS LIKE 'Uptime'", [])) as Row[];
+    if (row === undefined || status === undefined) throw this.#gone('the server did not say who it is');
+    if (Number(row.read_only) === 1) {
+      throw new DatabaseError('E_DATABASE', `The server at ${this.where} is read-only: afd needs the primary.`, {
+        retry: 'connection',
+      });
+    }
+    const now = Date.parse(`${String(row.now).replace(' ', 'T')}Z`);
+    const startedAt = new Date(now - Number(status.Value) * 1000).toISOString().replace('T', ' ').replace('Z', '');
+    const stream = (connection as unknown as { stream?: { localAddress?: string } }).stream;
+    return {
+      version: String(row.version),
+      isMariaDb: /mariadb/i.test(String(row.version)),
+      connectionId: Number(row.id),
+      serverName: `${row.host}:${row.server_id}`,
+      autoIncrementIncrement: Number(row.step),
+      maxAllowedPacket: Number(row.packet),
+      startedAt,
+      localAddress: stream?.localAddress?.replace(/^::ffff:/, ''),
+    };
+  }
+
+  async #send(sql: string, values: unknown[]): Promise<unknown> {
+    const connection = this.#connection;
+    if (connection === undefined) throw this.#gone('the connection was lost');
+    try {
+      return await this.#call(connection, this.options.deadlineMs, (done) =>
+        connection.query(sql, values, (error, result) => done(error, result)),
+      );
+    } catch (raw) {
+      const error = databaseError(raw, this.where);
+      if (error.retry === 'connection') this.#drop(connection);
+      throw error;
+    }
+  }
+
+  /** One driver call with a deadline of its own: mysql2's `timeout` would leave the query running on the connection. */
+  #call(connection: Connection, deadlineMs: number, start: (done: (error: unknown, result: unknown) => void) => void) {
+    return new Promise<unknown>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#drop(connection);
+        connection.destroy();
+        reject(
+          new DatabaseError('E_DATABASE', `The database at ${this.where} did not answer within ${deadlineMs} ms.`, {
+            retry: 'connection',
+            driverCode: 'AFD_DEADLINE',
+            suggestions: ['afd db status', 'afd status'],
+          }),
+        );
+      }, deadlineMs);
+      start((error, result) => {
+        clearTimeout(timer);
+        if (error === null || error === undefined) resolve(result);
+        else reject(error);
+      });
+    });
+  }
+
+  #drop(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    connection.destroy();
+  }
+
+  /** Fencing reads affected rows as "matched": without the flag a same-value write would look like a lost lease. */
+  #assertFoundRows(connection: Connection): void {
+    const flags = (connection as unknown as { config: { clientFlags: number } }).config.clientFlags;
+    if ((flags & FOUND_ROWS) === 0) {
+      throw new DatabaseError('E_INTERNAL', 'The driver did not set FOUND_ROWS.', { retry: 'final' });
+    }
+  }
+
+  #gone(why: string): DatabaseError {
+    return new DatabaseError('E_DATABASE', `The database at ${this.where} cannot be reached: ${why}.`, {
+      retry: 'connection',
+      suggestions: ['afd db status', 'afd status'],
+    });
+  }
+}
+
+/** `host:port/schema` or `socket/schema`: for messages, never with the password. */
+export function describeAddress(address: DatabaseAddress): string {
+  const at = address.socketPath ?? `${address.host ?? '127.0.0.1'}:${address.port ?? 3306}`;
+  return `${at}/${address.database}`;
+}

@@ -1,0 +1,42 @@
+import { AfdError } from '../domain/errors.ts';
+
+/** Every table name afd uses, quoted, ready to be put into a statement. The one resolver: no statement spells a name. */
+export interface TableNames {
+  task: string;
+  device: string;
+  assignment: string;
+  heartbeat: string;
+  leader: string;
+  lane: string;
+  setting: string;
+  migration: string;
+  /** Unquoted, for INFORMATION_SCHEMA. */
+  plain: Record<'task' | 'device' | 'assignment' | 'heartbeat' | 'leader' | 'lane' | 'setting' | 'migration', string>;
+  prefix: string;
+}
+
+const VALID = /^[A-Za-z0-9_$]{1,64}$/;
+
+/** @throws AfdError E_CONFIG when a name is not `[A-Za-z0-9_$]{1,64}`. */
+export function tableNames(settings: { task: string; prefix: string }): TableNames {
+  const { task, prefix } = settings;
+  const plain = {
+    task,
+    device: `${prefix}device`,
+    assignment: `${prefix}task_assignment`,
+    heartbeat: `${prefix}device_heartbeat`,
+    leader: `${prefix}leader`,
+    lane: `${prefix}lane`,
+    setting: `${prefix}setting`,
+    migration: `${prefix}migration`,
+  };
+  for (const name of Object.values(plain)) {
+    if (!VALID.test(name)) {
+      throw new AfdError('E_CONFIG', `"${name}" cannot be a table name: letters, digits, _ and $ only, at most 64.`, {
+        suggestions: ['set tables.task and tables.prefix in afd.yaml'],
+      });
+    }
+  }
+  const quoted = Object.fromEntries(Object.entries(plain).map(([key, name]) => [key, `\`${name}\``]));
+  return { ...(quoted as Omit<TableNames, 'plain' | 'prefix'>), plain, prefix };
+}

@@ -1,0 +1,60 @@
+import { EventEmitter } from 'node:events';
+import type { Outcome } from './domain/outcome.ts';
+
+/** Everything a running node says. The logger, the CLI's live view and the tests are subscribers, and nothing else is. */
+export interface AfdEvents {
+  'worker:started': { device_id: string; slots: number; task_types: string[]; server: string };
+  'worker:draining': { running: number; deadline_s: number };
+  'worker:stopped': { device_id: string; reason: string };
+  'task:claimed': { task_id: number; task_type: string; attempt: number };
+  'task:started': { task_id: number; task_type: string; attempt: number };
+  /** The finish was committed and accepted. */
+  'task:finished': {
+    task_id: number;
+    task_type: string;
+    attempt: number;
+    outcome: Outcome['kind'] | 'cancelled';
+    task_status: string;
+    error_message?: string;
+  };
+  /** The attempt is no longer ours: its handler is aborted and nothing it says counts. */
+  'task:lost': { task_id: number; attempt: number; reason: string };
+  'task:stuck': { task_id: number; attempt: number; task_type: string };
+  'device:registered': { device_id: string; instance_token: string; server: string };
+  'device:heartbeat': { device_id: string; status: string };
+  'device:operator-state': { device_id: string; operator_state: string };
+  /** (leader) A device was declared dead. */
+  'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
+  'database:lost': { message: string };
+  'database:back': { after_ms: number };
+  /** The database was away for so long that others may take the work soon. */
+  'database:patience-over': { policy: 'stop' | 'finish' };
+  'leader:gained': { device_id: string; term: number };
+  'leader:lost': { device_id: string; term: number; reason: string };
+  'leader:duty': { duty: string; counts: Record<string, number> };
+  'leader:duty-failed': { duty: string; message: string };
+  /** Something an operator should know, in a sentence. */
+  warning: { message: string };
+}
+
+export type AfdEventName = keyof AfdEvents;
+
+/** A typed emitter. Listeners do no I/O of their own and must not throw. */
+export class Events {
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
+
+  emit<K extends AfdEventName>(name: K, data: AfdEvents[K]): void {
+    this.#emitter.emit(name, data);
+    this.#emitter.emit('*', name, data);
+  }
+
+  on<K extends AfdEventName>(name: K, listener: (data: AfdEvents[K]) => void): () => void {
+    this.#emitter.on(name, listener);
+    return () => this.#emitter.off(name, listener);
+  }
+
+  onAny(listener: (name: AfdEventName, data: AfdEvents[AfdEventName]) => void): () => void {
+    this.#emitter.on('*', listener);
+    return () => this.#emitter.off('*', listener);
+  }
+}

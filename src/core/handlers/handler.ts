@@ -1,0 +1,48 @@
+import type { Outcome } from '../domain/outcome.ts';
+import type { HandlerTask, NewTask } from '../domain/task.ts';
+
+/** What a module handler gets as its second argument. */
+export interface HandlerContext {
+  /** Aborts at the deadline, when the lease is lost, when an operator revokes, and at the end of a drain. */
+  signal: AbortSignal;
+  task_id: number;
+  attempt: number;
+  device_id: string;
+  /** ISO 8601 UTC, by this machine's clock: for the handler's own pacing. */
+  deadline: string;
+  log: HandlerLog;
+  /** Tasks to insert in the transaction that completes this one: all of them, or none. */
+  enqueue(tasks: NewTask | NewTask[]): void;
+}
+
+export interface HandlerLog {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** One attempt to be executed. `claim_token` is hexadecimal. */
+export interface Attempt {
+  task: HandlerTask;
+  device_id: string;
+  claim_token: string;
+  /** Aborted with an `AbortReason` as `signal.reason`. */
+  signal: AbortSignal;
+  log: HandlerLog;
+}
+
+/** Why the worker ends a handler from outside. `timeout` becomes a timed-out attempt, all others a release. */
+export type AbortReason = 'timeout' | 'revoked' | 'lost' | 'shutdown' | 'database';
+
+/** One way of executing tasks of a type. */
+export interface Handler {
+  /** Seconds; undefined = the fleet's task_timeout. */
+  readonly timeout: number | undefined;
+  /**
+   * Executes one attempt and says how it ended; never rejects. The promise settles when nothing of the attempt runs
+   * any more (for a command: its process group is gone), also after an abort. An attempt that was aborted settles with
+   * `timeout` or `released`, unless the handler had finished first.
+   */
+  execute(attempt: Attempt): Promise<Outcome>;
+}

@@ -1,0 +1,87 @@
+import { migrateUp } from '../../src/core/db/migrator.ts';
+import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
+import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
+
+/** A migrated, empty schema that belongs to this vitest worker alone. */
+export interface TestDatabase {
+  address: DatabaseAddress;
+  names: TableNames;
+  /** mysql:// URL of the schema, for spawned processes. */
+  url: string;
+  /** An open session; closed by `close()`. */
+  session(options?: Partial<SessionOptions>): Promise<Session>;
+  close(): Promise<void>;
+}
+
+/** Where the test server is: an account that may create schemas named `afd_%`. Set by the global set-up. */
+export function serverAddress(): DatabaseAddress {
+  const raw = process.env.AFD_TEST_DATABASE_URL;
+  if (raw === undefined)
+    throw new Error(
+      'AFD_TEST_DATABASE_URL is not set: run "npm test", or set it to mysql://user:password@host:port/schema',
+    );
+  const url = new URL(raw);
+  const socket = url.searchParams.get('socket');
+  return {
+    ...(socket === null ? { host: url.hostname, port: Number(url.port || 3306) } : { socketPath: socket }),
+    user: decodeURIComponent(url.username),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    database: url.pathname.slice(1),
+  };
+}
+
+const migrated = new Set<string>();
+
+/** `purpose` gives a second, independent schema to one worker. Rows of earlier tests are deleted. */
+export async function testDatabase(purpose = ''): Promise<TestDatabase> {
+  const server = serverAddress();
+  const database = `afd_test_${process.env.VITEST_POOL_ID ?? '0'}${purpose === '' ? '' : `_${purpose}`}`;
+  const address = { ...server, database };
+  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  const open: Session[] = [];
+  if (!migrated.has(database)) {
+    const admin = new Session({
+      address: server,
+      timeZone: '+00:00',
+      idleTimeoutS: 60,
+      deadlineMs: 30_000,
+      multiStatements: false,
+    });
+    await admin.ready();
+    await admin.write(`CREATE DATABASE IF NOT EXISTS \`${database}\` CHARACTER SET utf8mb4`);
+    await admin.close();
+    await migrateUp(address, names);
+    migrated.add(database);
+  }
+  const session = async (options: Partial<SessionOptions> = {}) => {
+    const one = new Session({
+      address,
+      timeZone: '+00:00',
+      idleTimeoutS: 60,
+      deadlineMs: 10_000,
+      multiStatements: true,
+      ...options,
+    });
+    open.push(one);
+    await one.ready();
+    return one;
+  };
+  const cleaner = await session();
+  for (const name of [names.assignment, names.task, names.heartbeat, names.device, names.lane, names.setting]) {
+    await cleaner.write(`DELETE FROM ${name}`);
+  }
+  await cleaner.write(
+    `UPDATE ${names.leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL`,
+  );
+  const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
+  const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';
+  return {
+    address,
+    names,
+    url: `mysql://${auth}@${at}/${database}${server.socketPath === undefined ? '' : `?socket=${encodeURIComponent(server.socketPath)}`}`,
+    session,
+    async close() {
+      await Promise.all(open.map((one) => one.close()));
+    },
+  };
+}
