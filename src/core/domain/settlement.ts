@@ -1,0 +1,129 @@
+import type { Outcome } from './outcome.ts';
+import type { AssignmentStatus, TaskStatus } from './task.ts';
+
+/** One attempt of this worker that has ended and must be written. */
+export interface Finish {
+  task_id: number;
+  assignment_id: number;
+  claim_token: Buffer;
+  outcome: Outcome;
+  /** Milliseconds since the handler began, by this machine's monotonic clock: started_at = database time − age. */
+  age_ms: number;
+}
+
+/** A task row of packet 1, locked. */
+export interface LockedTask {
+  id: number;
+  claim_token: Buffer | null;
+  status: TaskStatus;
+  retry: number | null;
+  max_retry_count: number | null;
+  target_device_id: string | null;
+}
+
+/** An assignment row of packet 1, locked. */
+export interface LockedAssignment {
+  id: number;
+  claim_token: Buffer;
+  status: AssignmentStatus;
+  revoked_at: string | null;
+  revoke_outcome: 'cancelled' | 'released' | null;
+}
+
+/** What will be written for one attempt. Undefined = leave the column. */
+export interface Settlement {
+  finish: Finish;
+  assignment_status: AssignmentStatus;
+  task_status: TaskStatus;
+  /** New value of `retry`. */
+  retry: number;
+  /** Seconds from the database's now until the task is due again. */
+  due_in_s?: number;
+  error_message: string | null;
+  error_class: string | null;
+  cause: string | null;
+  result: string | null;
+}
+
+export type Verdict =
+  | { kind: 'mine'; settlement: Settlement }
+  /** Ended under my token with what I was going to write: my own earlier COMMIT, whose answer was lost. */
+  | { kind: 'already'; finish: Finish; task_status: string }
+  | { kind: 'lost'; finish: Finish; reason: string };
+
+/**
+ * Decides, from the two locked rows, whether an attempt still belongs to this worker and what its end means. Pure.
+ * An attempt is mine if the task is running, both tokens are its own and the assignment is open.
+ */
+export function settle(
+  finish: Finish,
+  task: LockedTask | undefined,
+  assignment: LockedAssignment | undefined,
+  policy: { maxRetryCount: number; backoff: (retry: number) => number },
+): Verdict {
+  if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
+  if (!assignment.claim_token.equals(finish.claim_token))
+    return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
+  if (assignment.status !== 'assigned' && assignment.status !== 'running') {
+    return assignment.status === assignmentStatusOf(finish.outcome, assignment)
+      ? { kind: 'already', finish, task_status: task?.status ?? 'gone' }
+      : { kind: 'lost', finish, reason: `its assignment was ended as ${assignment.status}` };
+  }
+  if (task === undefined) return { kind: 'lost', finish, reason: 'the task is gone' };
+  if (task.status !== 'running') return { kind: 'lost', finish, reason: `the task is ${task.status}` };
+  if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {
+    return { kind: 'lost', finish, reason: 'the task belongs to another claim' };
+  }
+  return { kind: 'mine', settlement: settlement(finish, task, assignment, policy) };
+}
+
+/** A result that arrives first wins over a revoke; any other end of a revoked attempt is what the operator wanted. */
+function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment): AssignmentStatus {
+  if (outcome.kind === 'done') return 'completed';
+  if (assignment.revoked_at !== null) return assignment.revoke_outcome ?? 'released';
+  if (outcome.kind === 'timeout') return 'timeout';
+  return outcome.kind === 'retry' || outcome.kind === 'permanent' ? 'failed' : 'released';
+}
+
+function settlement(
+  finish: Finish,
+  task: LockedTask,
+  assignment: LockedAssignment,
+  policy: { maxRetryCount: number; backoff: (retry: number) => number },
+): Settlement {
+  const { outcome } = finish;
+  const retry = task.retry ?? 0;
+  const open: TaskStatus = task.target_device_id === null ? 'pending' : 'assigned';
+  const assignment_status = assignmentStatusOf(outcome, assignment);
+  const base = { finish, assignment_status, retry, error_message: null, error_class: null, cause: null, result: null };
+  if (outcome.kind === 'done') return { ...base, task_status: 'done', result: JSON.stringify(outcome.result ?? null) };
+  const error_message = 'error_message' in outcome ? outcome.error_message : null;
+  if (assignment.revoked_at !== null) {
+    const task_status = assignment_status === 'cancelled' ? 'cancelled' : open;
+    return { ...base, task_status, error_message, cause: 'revoked' };
+  }
+  switch (outcome.kind) {
+    case 'released':
+      return { ...base, task_status: open, cause: outcome.cause };
+    case 'later':
+      return { ...base, task_status: open, due_in_s: outcome.after, error_message, cause: 'later' };
+    case 'permanent':
+      return { ...base, task_status: 'failed', retry: retry + 1, error_message, error_class: outcome.error_class };
+    default: {
+      const spent = retry + 1;
+      const error_class = outcome.kind === 'timeout' ? 'timeout' : outcome.error_class;
+      if (spent > (task.max_retry_count ?? policy.maxRetryCount)) {
+        return { ...base, task_status: 'failed', retry: spent, error_message, error_class };
+      }
+      const after = outcome.kind === 'retry' ? outcome.after : undefined;
+      return {
+        ...base,
+        task_status: open,
+        retry: spent,
+        due_in_s: after ?? policy.backoff(spent),
+        error_message,
+        error_class,
+      };
+    }
+  }
+}
