@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { projectFiles, readProjectFile } from './project-files.ts';
+
+interface Outline {
+  /** Text of each fenced block, with the language of its fence. */
+  blocks: string[];
+  /** Level of each heading, in order. */
+  headings: number[];
+}
+
+function outline(page: string): Outline {
+  const found: Outline = { blocks: [], headings: [] };
+  let block: string[] | undefined;
+  for (const line of page.split('\n')) {
+    if (line.startsWith('```')) {
+      if (block === undefined) block = [line];
+      else {
+        found.blocks.push(block.join('\n'));
+        block = undefined;
+      }
+    } else if (block !== undefined) block.push(line);
+    else if (/^#{1,6} /.test(line)) found.headings.push(line.indexOf(' '));
+  }
+  if (block !== undefined) found.blocks.push(`${block.join('\n')} (never closed)`);
+  return found;
+}
+
+describe('README.md and README.zh-CN.md', () => {
+  const english = outline(readProjectFile('README.md') ?? '');
+  const chinese = outline(readProjectFile('README.zh-CN.md') ?? '');
+
+  it('show the same code, block by block', () => {
+    expect(english.blocks.length).toBeGreaterThan(5);
+    expect(chinese.blocks).toEqual(english.blocks);
+  });
+
+  it('have the same headings, level by level', () => {
+    expect(english.headings.length).toBeGreaterThan(5);
+    expect(chinese.headings).toEqual(english.headings);
+  });
+
+  it('are compared by what is inside the fences', () => {
+    expect(outline('# a\n```sh\n# no heading\n```\n## b')).toEqual({
+      blocks: ['```sh\n# no heading'],
+      headings: [1, 2],
+    });
+    expect(outline('```sh\nx').blocks).toEqual(['```sh\nx (never closed)']);
+  });
+});
+
+/** Paths of one machine. Written in pieces, so that this file is not one that it would refuse. */
+const PLACES = ['work', 'root', 'tmp/bash_jobs'].map((place) => new RegExp(`(^|[^\\w.~$}])/${place}(/|\\b)`));
+
+function placesIn(text: string): number[] {
+  return text.split('\n').flatMap((line, index) => (PLACES.some((place) => place.test(line)) ? [index + 1] : []));
+}
+
+describe('the files of the project', () => {
+  it('name no place of the machine they were written on', () => {
+    const files = projectFiles();
+    expect(files.length).toBeGreaterThan(20);
+    const found = files.flatMap((path) => placesIn(readProjectFile(path) ?? '').map((line) => `${path}:${line}`));
+    expect(found).toEqual([]);
+  });
+
+  it('name no host that packages were fetched from', () => {
+    expect(readProjectFile('package-lock.json')).not.toMatch(/"resolved"/);
+  });
+
+  it('are searched for whole path segments', () => {
+    const slash = '/';
+    expect(placesIn(`a\ncd ${slash}work${slash}main`)).toEqual([2]);
+    expect(placesIn(`"${slash}root"`)).toEqual([1]);
+    expect(placesIn('src/core/worker/root.ts, ./work/x, /worker, homework/root/a')).toEqual([]);
+  });
+});
