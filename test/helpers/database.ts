@@ -20,6 +20,11 @@ export function serverAddress(): DatabaseAddress {
     throw new Error(
       'AFD_TEST_DATABASE_URL is not set: run "npm test", or set it to mysql://user:password@host:port/schema',
     );
+  return addressOf(raw);
+}
+
+/** The address that a mysql:// URL (`?socket=` allowed) names. */
+export function addressOf(raw: string): DatabaseAddress {
   const url = new URL(raw);
   const socket = url.searchParams.get('socket');
   return {
@@ -30,12 +35,34 @@ export function serverAddress(): DatabaseAddress {
   };
 }
 
+/** Removes the schemas of this run from a server that outlives it. */
+export async function dropTestDatabases(): Promise<void> {
+  const admin = new Session({
+    address: serverAddress(),
+    timeZone: '+00:00',
+    idleTimeoutS: 60,
+    deadlineMs: 30_000,
+    multiStatements: false,
+  });
+  await admin.ready();
+  try {
+    const rows = await admin.rows<{ name: string }>(
+      'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE ?',
+      [`afd\\_test\\_${process.env.AFD_TEST_RUN}\\_%`],
+    );
+    for (const { name } of rows) await admin.write(`DROP DATABASE \`${name}\``);
+  } finally {
+    await admin.close();
+  }
+}
+
 const migrated = new Set<string>();
 
 /** `purpose` gives a second, independent schema to one worker. Rows of earlier tests are deleted. */
 export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const server = serverAddress();
-  const database = `afd_test_${process.env.VITEST_POOL_ID ?? '0'}${purpose === '' ? '' : `_${purpose}`}`;
+  const run = process.env.AFD_TEST_RUN === undefined ? '' : `${process.env.AFD_TEST_RUN}_`;
+  const database = `afd_test_${run}${process.env.VITEST_POOL_ID ?? '0'}${purpose === '' ? '' : `_${purpose}`}`;
   const address = { ...server, database };
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
   const open: Session[] = [];

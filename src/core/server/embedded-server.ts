@@ -1,0 +1,197 @@
+// The embedded server: a private MySQL or MariaDB below the project, for whoever has none yet (`afd db …`).
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Session } from '../db/session.ts';
+import { AfdError } from '../domain/errors.ts';
+import type { Host } from './host.ts';
+import { type Durability, freePort, initialiseDatadir, launchServer, logTail } from './launch-server.ts';
+import {
+  claimDirectory,
+  deleteDirectory,
+  readRecord,
+  SERVER_SCHEMA,
+  SERVER_USER,
+  type ServerFiles,
+  type ServerRecord,
+  serverFiles,
+  serverPassword,
+  socketPath,
+  urlOf,
+  writeRecord,
+} from './server-directory.ts';
+import { installServer } from './server-install.ts';
+import { runningPid, stopProcess } from './server-process.ts';
+import { findServerProgram, type ServerKind, type ServerProgram } from './server-program.ts';
+import { withStartLock } from './start-lock.ts';
+
+export interface ServerStatus {
+  /** `none`: afd made no server here. */
+  state: 'running' | 'stopped' | 'none';
+  pid: number | null;
+  kind: ServerKind | null;
+  port: number | null;
+  socket: string | null;
+  data_dir: string;
+  log_file: string;
+}
+
+export interface StartedServer extends ServerStatus {
+  /** False when it was running already. */
+  started: boolean;
+  /** True when this call made the datadir. */
+  created: boolean;
+  /** With the password. */
+  url: string;
+}
+
+export interface StartOptions {
+  /** Directory that holds `mysql/`; `.afd` of the project. */
+  dir: string;
+  host: Host;
+  /** Told in words what takes time. */
+  say?: (text: string) => void;
+  durability?: Durability;
+  /** More statements that the server runs whenever it starts. */
+  setup?: string[];
+}
+
+const READY_MS = 120_000;
+const LOOK_MS = 25;
+
+/**
+ * Starts the server unless it runs; installs the program and makes the datadir when they are missing. Returns when it
+ * answers. Any number of processes may call it at once.
+ * @throws AfdError E_SERVER_MISSING, E_CONFLICT (a directory that afd did not make), E_FAILED (with the server's words)
+ */
+export async function startServer(options: StartOptions): Promise<StartedServer> {
+  const files = await serverFiles(options.dir);
+  await mkdir(dirname(files.lock), { recursive: true });
+  return withStartLock(files.lock, options.host, async () => {
+    const record = await claimDirectory(files);
+    if ((await runningPid(files)) !== undefined) {
+      await untilReady(files, record, undefined);
+      return { ...(await report(files, record)), started: false, created: false, url: await urlOf(files, record) };
+    }
+    const created = record.kind === undefined;
+    const program = await programFor(record, options);
+    if (created) options.say?.(`Making a private ${program.kind} server in ${files.root} …`);
+    await initialiseDatadir(files, program, options.host);
+    const next: ServerRecord = {
+      ...record,
+      kind: program.kind,
+      port: await freePort(record.port),
+      socket: await socketPath(files, options.host),
+    };
+    await writeRecord(files, next);
+    const child = await launchServer(files, options.host, {
+      program,
+      port: next.port!,
+      socket: next.socket!,
+      password: await serverPassword(files),
+      durability: options.durability ?? 'durable',
+      setup: options.setup ?? [],
+    });
+    await untilReady(files, next, child);
+    await rm(files.setup, { force: true });
+    return { ...(await report(files, next)), started: true, created, url: await urlOf(files, next) };
+  });
+}
+
+/** @throws AfdError E_CONFLICT when afd did not make what is there */
+export async function serverStatus(dir: string): Promise<ServerStatus> {
+  const files = await serverFiles(dir);
+  return report(files, await readRecord(files));
+}
+
+/** @throws AfdError E_NOT_FOUND when no server runs here */
+export async function serverUrl(dir: string): Promise<string> {
+  const files = await serverFiles(dir);
+  const record = await readRecord(files);
+  if (record === undefined || (await runningPid(files)) === undefined) {
+    throw new AfdError('E_NOT_FOUND', `No embedded server is running in ${files.root}.`, {
+      suggestions: ['afd db start'],
+    });
+  }
+  return urlOf(files, record);
+}
+
+/** Stops the server and waits until its process is gone. undefined = none was running. */
+export async function stopServer(dir: string, host: Host, patienceMs = 60_000) {
+  const files = await serverFiles(dir);
+  if ((await readRecord(files)) === undefined) return undefined;
+  return withStartLock(files.lock, host, () => stopProcess(files, host, patienceMs));
+}
+
+/** Stops the server and deletes its data. False = there was none. @throws AfdError E_CONFLICT when afd did not make it */
+export async function resetServer(dir: string, host: Host): Promise<boolean> {
+  const files = await serverFiles(dir);
+  const record = await readRecord(files);
+  if (record === undefined) return false;
+  await withStartLock(files.lock, host, async () => {
+    await stopProcess(files, host, 10_000);
+    await deleteDirectory(files, record.socket);
+  });
+  return true;
+}
+
+async function programFor(record: ServerRecord, options: StartOptions): Promise<ServerProgram> {
+  const found = await findServerProgram(options.host, record.kind);
+  if (found !== undefined) return found;
+  if (record.kind === undefined) return installServer(options.host, options.say ?? (() => {}));
+  throw new AfdError('E_SERVER_MISSING', `This datadir needs a ${record.kind} server program, and there is none.`, {
+    suggestions: [`install ${record.kind}`, 'afd db reset'],
+  });
+}
+
+/** Asks until the server answers as our own user; that it listens does not mean that it is ready. */
+async function untilReady(files: ServerFiles, record: ServerRecord, child: ChildProcess | undefined): Promise<void> {
+  const password = await serverPassword(files);
+  let last: unknown;
+  for (let waited = 0; waited < READY_MS; waited += LOOK_MS) {
+    const session = new Session({
+      address: { socketPath: record.socket!, user: SERVER_USER, password, database: SERVER_SCHEMA },
+      timeZone: '+00:00',
+      idleTimeoutS: 10,
+      deadlineMs: 5000,
+      multiStatements: false,
+    });
+    try {
+      await session.ready();
+      return;
+    } catch (error) {
+      last = error;
+    } finally {
+      await session.close();
+    }
+    const ended =
+      child === undefined
+        ? (await runningPid(files)) === undefined
+        : child.exitCode !== null || child.signalCode !== null;
+    if (ended) {
+      throw new AfdError('E_FAILED', `The server ended as it started:\n${await logTail(files)}`, {
+        suggestions: [`tail -50 ${files.log}`],
+        data: { log_file: files.log },
+      });
+    }
+    await pause(LOOK_MS);
+  }
+  throw new AfdError('E_TIMED_OUT', `The server did not answer within ${READY_MS / 1000} s.`, {
+    suggestions: [`tail -50 ${files.log}`],
+    cause: last,
+  });
+}
+
+async function report(files: ServerFiles, record: ServerRecord | undefined): Promise<ServerStatus> {
+  const pid = record === undefined ? undefined : await runningPid(files);
+  return {
+    state: pid !== undefined ? 'running' : record?.kind === undefined ? 'none' : 'stopped',
+    pid: pid ?? null,
+    kind: record?.kind ?? null,
+    port: record?.port ?? null,
+    socket: record?.socket ?? null,
+    data_dir: files.data,
+    log_file: files.log,
+  };
+}

@@ -1,0 +1,13 @@
+import { readRecord, serverFiles, urlOf } from './server-directory.ts';
+import { runningPid } from './server-process.ts';
+
+/**
+ * The URL of the embedded server of `dir` (the `.afd` of a project) when one is running there; undefined otherwise,
+ * also when something is there that afd did not make. Opens no connection.
+ */
+export async function embeddedServerUrl(dir: string): Promise<string | undefined> {
+  const files = await serverFiles(dir);
+  const record = await readRecord(files).catch(() => undefined);
+  if (record?.kind === undefined || (await runningPid(files)) === undefined) return undefined;
+  return urlOf(files, record);
+}

@@ -1,0 +1,69 @@
+import { readFile, rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AfdError } from '../domain/errors.ts';
+import { commandLine, type Host } from './host.ts';
+import type { ServerFiles } from './server-directory.ts';
+
+const LOOK_MS = 20;
+
+/**
+ * The pid of the server that serves this datadir. A pid file proves nothing: the number may belong to another program
+ * by now, so the process must name our datadir in its command line.
+ */
+export async function runningPid(files: ServerFiles): Promise<number | undefined> {
+  for (const file of [files.pid, files.serverPid]) {
+    const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
+    if (pid > 0 && (await isOurs(pid, files))) return pid;
+  }
+  return undefined;
+}
+
+async function isOurs(pid: number, files: ServerFiles): Promise<boolean> {
+  return (await commandLine(pid))?.includes(`--datadir=${files.data}`) === true;
+}
+
+/**
+ * SIGTERM, and SIGKILL when the server has not gone within `patienceMs` (what it acknowledged is on disk either way).
+ * Returns once the process is gone; undefined = nothing was running.
+ * @throws AfdError E_FORBIDDEN when the server belongs to another user
+ */
+export async function stopProcess(
+  files: ServerFiles,
+  host: Host,
+  patienceMs: number,
+): Promise<{ pid: number; killed: boolean } | undefined> {
+  const pid = await runningPid(files);
+  if (pid === undefined) return undefined;
+  send(host, pid, 'SIGTERM');
+  // A paused server would never see the SIGTERM.
+  send(host, pid, 'SIGCONT');
+  let killed = false;
+  if (!(await gone(pid, files, patienceMs))) {
+    killed = true;
+    send(host, pid, 'SIGKILL');
+    if (!(await gone(pid, files, 10_000))) {
+      throw new AfdError('E_TIMED_OUT', `The server (pid ${pid}) does not end, not even by SIGKILL.`);
+    }
+  }
+  await rm(files.pid, { force: true });
+  await rm(files.serverPid, { force: true });
+  return { pid, killed };
+}
+
+async function gone(pid: number, files: ServerFiles, patienceMs: number): Promise<boolean> {
+  for (let waited = 0; waited <= patienceMs; waited += LOOK_MS) {
+    if (!(await isOurs(pid, files))) return true;
+    await pause(LOOK_MS);
+  }
+  return false;
+}
+
+function send(host: Host, pid: number, signal: NodeJS.Signals): void {
+  try {
+    host.kill(pid, signal);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH') return;
+    throw new AfdError('E_FORBIDDEN', `The server (pid ${pid}) belongs to another user.`, { cause: error });
+  }
+}

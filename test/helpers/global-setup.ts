@@ -1,0 +1,60 @@
+// Runs once per vitest project with a database. dist is built for what tests start as processes; the server is the one
+// that AFD_TEST_DATABASE_URL names, or a private one that lives as long as the run.
+import { randomBytes } from 'node:crypto';
+import { access, constants, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { startServer, stopServer } from '../../src/core/server/embedded-server.ts';
+import { hostFrom } from '../../src/core/server/host.ts';
+import { dropTestDatabases } from './database.ts';
+import { emergencyStop, ownDirectory, removeAbandoned } from './server.ts';
+
+export default async function setup(): Promise<(() => Promise<void>) | undefined> {
+  // Each project loads this module for itself; the first one sets up for all, and vitest tears down after the last.
+  if (process.env.AFD_TEST_SETUP === String(process.pid)) return undefined;
+  process.env.AFD_TEST_SETUP = String(process.pid);
+  return begin();
+}
+
+async function begin(): Promise<(() => Promise<void>) | undefined> {
+  const started = performance.now();
+  const { build } = (await import(new URL('../../scripts/build.mjs', import.meta.url).href)) as {
+    build(): Promise<{ problems: string }>;
+  };
+  const { problems } = await build();
+  // JavaScript is there all the same; `npm run check` and `npm run build` fail on it.
+  if (problems !== '') say(`dist was built with problems:\n${problems}`);
+  if (process.env.AFD_TEST_DATABASE_URL !== undefined) {
+    // Others may test on the same server at the same time.
+    process.env.AFD_TEST_RUN = `${process.pid}${randomBytes(2).toString('hex')}`;
+    return dropTestDatabases;
+  }
+
+  const host = hostFrom(process);
+  const memory = '/dev/shm';
+  const parent = (await writable(memory)) ? memory : tmpdir();
+  await removeAbandoned(parent);
+  const dir = await ownDirectory(parent);
+  const undo = emergencyStop(dir);
+  // vitest ends itself by a signal only after teardown has had its chance; a plain SIGTERM gives it none.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(143));
+  const server = await startServer({ dir, host, say, durability: 'fast' });
+  process.env.AFD_TEST_DATABASE_URL = server.url;
+  say(`private ${server.kind} server in ${dir} after ${Math.round(performance.now() - started)} ms`);
+  return async () => {
+    delete process.env.AFD_TEST_DATABASE_URL;
+    await stopServer(dir, host, 0);
+    await rm(dir, { recursive: true, force: true });
+    undo();
+  };
+}
+
+async function writable(folder: string): Promise<boolean> {
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function say(text: string): void {
+  process.stderr.write(`test server: ${text}\n`);
+}

@@ -1,0 +1,117 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startServer, stopServer } from '../../src/core/server/embedded-server.ts';
+import { hostFrom } from '../../src/core/server/host.ts';
+import { serverFiles } from '../../src/core/server/server-directory.ts';
+import { runningPid } from '../../src/core/server/server-process.ts';
+import { until } from './wait.ts';
+
+/**
+ * A durable server of one test alone, to be killed, stopped and restarted. A MariaDB where there is one (also when the
+ * run's own server is a MySQL: what these tests are about is afd's side of a server that goes away). Its account may do
+ * everything. Port and socket stay the same over restarts.
+ */
+export interface PrivateServer {
+  /** mysql:// URL of the schema `afd`. */
+  url: string;
+  pid(): Promise<number>;
+  /** SIGKILL; returns when the process is gone. */
+  kill(): Promise<void>;
+  /** Returns when the server answers. */
+  start(): Promise<void>;
+  /** SIGTERM; returns when the process is gone. */
+  shutdown(): Promise<void>;
+  /** SIGSTOP: accepts connections, answers nothing. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends it and deletes its data. Call it in afterAll. */
+  stop(): Promise<void>;
+}
+
+const host = hostFrom(process);
+const EVERYTHING = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}';`);
+
+export async function privateServer(): Promise<PrivateServer> {
+  await removeAbandoned(tmpdir());
+  const dir = await ownDirectory(tmpdir());
+  const files = await serverFiles(dir);
+  const launch = () => startServer({ dir, host, durability: 'durable', setup: EVERYTHING });
+  const pid = async () => {
+    const found = await runningPid(files);
+    if (found === undefined) throw new Error('the private server is not running');
+    return found;
+  };
+  const undo = emergencyStop(dir);
+  const { url } = await launch();
+  return {
+    url,
+    pid,
+    async kill() {
+      process.kill(await pid(), 'SIGKILL');
+      await until(async () => (await runningPid(files)) === undefined, 10_000, 'the end of the killed server');
+    },
+    async start() {
+      const again = await launch();
+      if (again.url !== url) throw new Error(`the private server moved to ${again.url}: its port was taken meanwhile`);
+    },
+    async shutdown() {
+      await stopServer(dir, host);
+    },
+    async pause() {
+      process.kill(await pid(), 'SIGSTOP');
+    },
+    async resume() {
+      process.kill(await pid(), 'SIGCONT');
+    },
+    async stop() {
+      // Nobody reads its data again: no reason to wait for a clean end.
+      await stopServer(dir, host, 0);
+      await rm(dir, { recursive: true, force: true });
+      undo();
+    },
+  };
+}
+
+const PREFIX = 'afd-test-server-';
+
+/** A new directory for a server of this process; `removeAbandoned` knows it again. */
+export function ownDirectory(parent: string): Promise<string> {
+  return mkdtemp(join(parent, `${PREFIX}${process.pid}-`));
+}
+
+/** Ends servers whose test process was killed, and deletes their data. */
+export async function removeAbandoned(parent: string): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) {
+    const owner = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
+    if (!(owner > 0) || alive(owner)) continue;
+    const dir = join(parent, name);
+    await stopServer(dir, host, 0).catch(() => undefined);
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** If this process exits without having stopped its server, the server and its data go with it. Returns the way to call it off. */
+export function emergencyStop(dir: string): () => void {
+  const listener = () => {
+    try {
+      const pid = Number.parseInt(readFileSync(join(dir, 'mysql/server.pid'), 'utf8'), 10);
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir)) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It is not running; or there is no /proc, and the next run removes what is left (removeAbandoned).
+    }
+    rmSync(dir, { recursive: true, force: true });
+  };
+  process.once('exit', listener);
+  return () => process.off('exit', listener);
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
