@@ -13,16 +13,46 @@ export function parseDuration(value: unknown): number | undefined {
 
 const seconds = (fallback: number) =>
   z
-    .union([z.number(), z.string()])
+    .union([z.number(), z.string()], { error: 'is not a duration (30, "30s", "250ms", "5m")' })
     .transform((value, context) => {
       const parsed = parseDuration(value);
       if (parsed !== undefined) return parsed;
-      context.addIssue({ code: 'custom', message: `"${value}" is not a duration (30, "30s", "250ms", "5m")` });
+      context.addIssue({ code: 'custom', message: 'is not a duration (30, "30s", "250ms", "5m")' });
       return z.NEVER;
     })
     .default(fallback);
-const port = z.coerce.number().int().min(0).max(65_535);
-const count = (minimum: number) => z.coerce.number().int().min(minimum);
+
+/** A number, or a string that is one (environment). Not z.coerce: it reads '' and null as 0 and true as 1. */
+const numeric = z.union([z.number(), z.string()], { error: 'is not a number' }).transform((value, context) => {
+  const parsed = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isFinite(parsed)) return parsed;
+  context.addIssue({ code: 'custom', message: 'is not a number' });
+  return z.NEVER;
+});
+const between = (low: number, high: number) =>
+  numeric.pipe(z.number().refine((n) => n >= low && n <= high, { error: rangeMessage('number', low, high) }));
+const whole = (low: number, high: number) =>
+  numeric.pipe(
+    z
+      .number()
+      .refine((n) => Number.isInteger(n) && n >= low && n <= high, { error: rangeMessage('whole number', low, high) }),
+  );
+const port = whole(0, 65_535);
+const count = (minimum: number) => whole(minimum, Number.POSITIVE_INFINITY);
+
+function rangeMessage(what: string, low: number, high: number): string {
+  return Number.isFinite(high) ? `must be a ${what} from ${low} to ${high}` : `must be a ${what}, at least ${low}`;
+}
+
+const flag = z.union([z.boolean(), z.string()], { error: 'must be true or false' }).transform((value, context) => {
+  if (typeof value === 'boolean') return value;
+  if (/^(true|yes|on|1)$/i.test(value)) return true;
+  if (/^(false|no|off|0)$/i.test(value)) return false;
+  context.addIssue({ code: 'custom', message: 'must be true or false' });
+  return z.NEVER;
+});
+
+const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const handlerSchema = z
   .strictObject({
@@ -32,18 +62,23 @@ export const handlerSchema = z
     exec: z.array(z.string()).min(1).optional(),
     timeout: seconds(0).optional(),
     /** Added to the allow-listed environment of a command. */
-    env: z.record(z.string(), z.coerce.string()).default({}),
+    env: z
+      .record(
+        z.string(),
+        z.union([z.string(), z.number(), z.boolean()], { error: 'must be text' }).transform((value) => String(value)),
+      )
+      .default({}),
     /** Working directory of a command, relative to the configuration file. */
     cwd: z.string().optional(),
     /** The command promises a result file; without one the attempt has failed. */
-    result: z.boolean().default(false),
+    result: flag.default(false),
   })
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
     message: 'a handler is either "module: ./file.ts" or "exec: [program, argument]"',
   });
 
 export const configSchema = z.strictObject({
-  enabled: z.boolean().default(true),
+  enabled: flag.default(true),
   mode: z.enum(['master', 'worker']).optional(),
   server: z
     .strictObject({ host: z.string().optional(), port: port.optional(), workers: count(1).optional() })
@@ -63,7 +98,7 @@ export const configSchema = z.strictObject({
         .strictObject({
           initial: seconds(30),
           max: seconds(3600),
-          jitter: z.coerce.number().min(0).max(1).default(0.2),
+          jitter: between(0, 1).default(0.2),
         })
         .prefault({}),
       /** How often the leader looks for devices whose session lock is free. */
@@ -91,17 +126,20 @@ export const configSchema = z.strictObject({
       strategy: z.enum(['least_tasks', 'round_robin', 'weighted']).default('least_tasks'),
       weights: z
         .strictObject({
-          load_factor: z.coerce.number().min(0).default(0.4),
-          capability_match: z.coerce.number().min(0).default(0.3),
-          success_rate: z.coerce.number().min(0).default(0.2),
-          response_time: z.coerce.number().min(0).default(0.1),
+          load_factor: between(0, Number.POSITIVE_INFINITY).default(0.4),
+          capability_match: between(0, Number.POSITIVE_INFINITY).default(0.3),
+          success_rate: between(0, Number.POSITIVE_INFINITY).default(0.2),
+          response_time: between(0, Number.POSITIVE_INFINITY).default(0.1),
         })
         .prefault({}),
     })
     .prefault({}),
   worker: z
     .strictObject({
-      device_id: z.string().optional(),
+      device_id: z
+        .string()
+        .regex(DEVICE_ID, 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or digit')
+        .optional(),
       device_name: z.string().max(128).optional(),
       max_concurrent_tasks: count(1).default(5),
       heartbeat_interval: seconds(10),
@@ -118,7 +156,7 @@ export const configSchema = z.strictObject({
       start_flush_after: seconds(1),
       /** All slots stuck for so long: release everything and exit 1. */
       stuck_timeout: seconds(60),
-      leader: z.boolean().default(true),
+      leader: flag.default(true),
     })
     .prefault({}),
   database: z
@@ -133,7 +171,10 @@ export const configSchema = z.strictObject({
       name: z.string().optional(),
       tls: z.enum(['disable', 'verify-ca', 'verify-full']).optional(),
       tls_ca: z.string().optional(),
-      time_zone: z.string().default('+00:00'),
+      time_zone: z
+        .string()
+        .regex(/^([+-]\d{2}:\d{2}|SYSTEM)$/, 'must be an offset such as "+08:00", or SYSTEM (named zones need tables)')
+        .default('+00:00'),
       session_timeout: seconds(15),
       call_timeout: seconds(5),
     })

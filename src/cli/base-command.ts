@@ -1,0 +1,130 @@
+// What all commands share: the context that is always closed, the two output modes, and one way to fail.
+import { Command, Flags, type Interfaces } from '@oclif/core';
+import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
+import type { Context, Purpose } from '../core/context.ts';
+
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true;
+
+  static override baseFlags = {
+    config: Flags.string({
+      char: 'c',
+      helpGroup: 'GLOBAL',
+      helpValue: 'FILE',
+      summary: 'Configuration file; otherwise $AFD_CONFIG, ./afd.yaml, ~/.config/afd/afd.yaml, /etc/afd/afd.yaml.',
+    }),
+    'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print without colour.' }),
+  };
+
+  /** Flags of this command that give a value of the configuration: flag → dotted key. Given, they win over all else. */
+  static configFlags: Record<string, string> = {};
+
+  #flags: Record<string, unknown> = {};
+
+  override async init(): Promise<void> {
+    await super.init();
+    endQuietlyOnClosedPipe();
+  }
+
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const output = await super.parse<F, B, A>(options, argv);
+    this.#flags = output.flags as Record<string, unknown>;
+    return output;
+  }
+
+  /** Opens the context after `parse`, hands it over, and closes it however `work` ends. */
+  protected async withContext<T>(
+    work: (context: Context) => Promise<T>,
+    options: { purpose?: Purpose } = {},
+  ): Promise<T> {
+    const purpose = options.purpose ?? 'command';
+    const resolved = await this.loadConfig();
+    const { openContext } = await import('../core/context.ts');
+    const context = openContext(resolved, { purpose, logTo: process.stderr });
+    if (purpose === 'command' || purpose === 'migrate') for (const typo of resolved.typos) this.note(typo);
+    try {
+      return await work(context);
+    } finally {
+      await context.close();
+    }
+  }
+
+  /** The configuration with this command's flags on top. @throws AfdError E_CONFIG */
+  protected async loadConfig(): Promise<ResolvedConfig> {
+    const { loadConfig } = await import('../core/config/load-config.ts');
+    return loadConfig(this.loadOptions());
+  }
+
+  /** For commands that can do without a database (`resolveConfig` of core/config/load-config.ts). */
+  protected loadOptions(): LoadOptions {
+    const { configFlags } = this.ctor as typeof BaseCommand;
+    const file = this.#flags.config;
+    return {
+      file: typeof file === 'string' ? file : undefined,
+      env: process.env,
+      cwd: process.cwd(),
+      flags: Object.entries(configFlags).map(([flag, key]) => ({ flag: `--${flag}`, key, value: this.#flags[flag] })),
+      embeddedUrl: async (dir) => {
+        const { embeddedServerUrl } = await import('../core/server/embedded-url.ts');
+        return embeddedServerUrl(`${dir}/.afd`);
+      },
+    };
+  }
+
+  /** A remark for a reader, on stderr in both modes: stdout belongs to the result. */
+  protected note(message: string): void {
+    process.stderr.write(`Warning: ${message}\n`);
+  }
+
+  /** The command succeeded in doing its work, and its answer is this exit code (a result is still printed). */
+  protected exitWith(code: number): void {
+    process.exitCode = code;
+  }
+
+  /** Whether this stream gets colour, for `colours()` of cli/colour.ts. */
+  protected async colour(stream: NodeJS.WriteStream = process.stdout): Promise<boolean> {
+    const { wantsColour } = await import('./colour.ts');
+    return wantsColour(stream, process.env, this.argv.includes('--no-color'));
+  }
+
+  protected override async catch(error: Error & { code?: string }): Promise<void> {
+    if (error.code === 'EEXIT') throw error;
+    const { failureOf } = await import('./failure.ts');
+    const command = `${this.config.bin} ${(this.id ?? '').replaceAll(':', ' ')}`.trim();
+    const known = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true });
+    const failure = failureOf(error, { command, flags: known });
+    const { exitCode, ...shown } = failure;
+    process.exitCode = exitCode;
+    const wantsStack = failure.code === 'E_INTERNAL' || process.env.DEBUG !== undefined;
+    if (wantsStack && error.stack !== undefined && process.env.DEBUG) process.stderr.write(`${error.stack}\n`);
+    if (this.jsonEnabled()) {
+      this.logJson({ error: shown });
+      return;
+    }
+    const { renderFailure } = await import('./render/failure.ts');
+    process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
+    // Text mode ends in oclif's own handler: it must print nothing more, and exit with our code.
+    throw Object.assign(error, { oclif: { exit: exitCode }, skipOclifErrorHandling: true });
+  }
+
+  override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+  }
+}
+
+let watching = false;
+
+/** `afd tasks ls | head -1` closes our stdout; a log reader may end before its worker. Neither is an error of ours. */
+function endQuietlyOnClosedPipe(): void {
+  if (watching) return;
+  watching = true;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}

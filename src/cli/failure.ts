@@ -1,0 +1,74 @@
+// Whatever was thrown, as the one thing that a script and a reader get: code, exit code, sentence, command to try.
+import { didYouMean } from '../core/config/did-you-mean.ts';
+import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
+
+export interface Failure {
+  code: ErrorCode;
+  exitCode: number;
+  message: string;
+  suggestions: string[];
+  data: Record<string, unknown>;
+}
+
+/** The command in which it happened, as the user would type it, with its flags. */
+export interface FailurePlace {
+  command: string;
+  flags: string[];
+}
+
+const SECRET_FLAG = /^--?(password|database-url|url|api-key|token|secret)(=|$)/;
+
+export function failureOf(error: unknown, place: FailurePlace): Failure {
+  // By its shape, not by instanceof: a second copy of the module (a handler's import of afd) raises the same errors.
+  if (error instanceof AfdError || isAfdShaped(error)) {
+    const { code, exitCode, message, suggestions, data } = error;
+    return { code, exitCode, message, suggestions, data };
+  }
+  const raw = error as { message?: string; oclif?: { exit?: number }; parse?: unknown; flags?: unknown };
+  const message = String(raw?.message ?? error)
+    .replace(/\n?See more help with --help\s*$/, '')
+    .trim();
+  if (raw?.parse !== undefined || raw?.oclif?.exit === ERROR_CODES.E_USAGE.exit)
+    return usage(raw.flags, message, place);
+  if (raw?.oclif !== undefined) {
+    return { code: 'E_FAILED', exitCode: raw.oclif.exit || 1, message, suggestions: [], data: {} };
+  }
+  return {
+    code: 'E_INTERNAL',
+    exitCode: ERROR_CODES.E_INTERNAL.exit,
+    message: `This is a bug in afd: ${message}`,
+    suggestions: ['run it again with DEBUG=afd and report what it prints'],
+    data: {},
+  };
+}
+
+function usage(flags: unknown, message: string, place: FailurePlace): Failure {
+  const unknown = Array.isArray(flags) ? flags.map(String) : [];
+  const help = `${place.command} --help`;
+  const make = (text: string, suggestions: string[]): Failure => ({
+    code: 'E_USAGE',
+    exitCode: ERROR_CODES.E_USAGE.exit,
+    message: text,
+    suggestions,
+    data: {},
+  });
+  const secret = unknown.find((flag) => SECRET_FLAG.test(flag));
+  if (secret !== undefined) {
+    const name = secret.split('=')[0];
+    return make(
+      `${name} is no flag: a secret on the command line can be read by every user of the machine. Set AFD_DATABASE_URL, or database.url or database.password_file in afd.yaml.`,
+      [help],
+    );
+  }
+  const near = unknown
+    .map((flag) => didYouMean(flag.replace(/^--?/, '').split('=')[0]!, place.flags))
+    .filter((flag) => flag !== undefined);
+  const hint = near.length === 0 ? '' : ` Did you mean ${near.map((flag) => `--${flag}`).join(', ')}?`;
+  const text = message.replace(/^Nonexistent flags?: /, 'There is no flag ');
+  return make(`${text}${/[.?!]$/.test(text) || text.includes('\n') ? '' : '.'}${hint}`, [help]);
+}
+
+function isAfdShaped(error: unknown): error is AfdError {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && code in ERROR_CODES && Array.isArray((error as AfdError).suggestions);
+}

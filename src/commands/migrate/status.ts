@@ -1,0 +1,23 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { SchemaState } from '../../core/migrations.ts';
+
+export type MigrateStatusResult = SchemaState & { up_to_date: boolean };
+
+export default class MigrateStatus extends BaseCommand {
+  static override summary = 'Which migrations are applied, pending, or unknown to this version. Changes nothing.';
+  static override examples = ['<%= config.bin %> migrate status', '<%= config.bin %> migrate status --json'];
+
+  async run(): Promise<MigrateStatusResult> {
+    await this.parse(MigrateStatus);
+    return this.withContext(
+      async (context) => {
+        const { schemaState } = await import('../../core/migrations.ts');
+        const state = await schemaState(await context.session(), context.names);
+        const { renderMigrations } = await import('../../cli/render/migration-list.ts');
+        this.log(renderMigrations(state, await this.colour()));
+        return { ...state, up_to_date: state.pending.length === 0 && state.unknown.length === 0 };
+      },
+      { purpose: 'migrate' },
+    );
+  }
+}

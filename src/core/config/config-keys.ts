@@ -1,0 +1,54 @@
+// What keys the schema knows, read from the schema itself: nothing here repeats a key.
+import type { z } from 'zod';
+import { configSchema } from './config-schema.ts';
+
+interface Definition {
+  type: string;
+  innerType?: z.ZodType;
+  in?: z.ZodType;
+  out?: z.ZodType;
+  element?: z.ZodType;
+  valueType?: z.ZodType;
+  shape?: Record<string, z.ZodType>;
+  catchall?: z.ZodType;
+}
+
+/** The type under its defaults, optionals and transforms. */
+function bare(type: z.ZodType): Definition {
+  const definition = type.def as unknown as Definition;
+  if (definition.innerType !== undefined) return bare(definition.innerType);
+  if (definition.type === 'pipe' && definition.in !== undefined) return bare(definition.in);
+  return definition;
+}
+
+/** Dotted keys of everything below `type` that is not a section; `scalar` = one word can give it (environment, flags). */
+function leaves(type: z.ZodType, path: string): Array<{ key: string; scalar: boolean }> {
+  const definition = bare(type);
+  // Capabilities are open: whatever a device can do. They are one value.
+  const open = definition.catchall !== undefined && bare(definition.catchall).type === 'unknown';
+  if (definition.type !== 'object' || definition.shape === undefined || open) {
+    return [{ key: path, scalar: !['object', 'record', 'array'].includes(definition.type) }];
+  }
+  return Object.entries(definition.shape).flatMap(([name, child]) =>
+    leaves(child, path === '' ? name : `${path}.${name}`),
+  );
+}
+
+const LEAVES = leaves(configSchema, '');
+
+/** Every dotted key that holds a value, in the order of the schema. */
+export const CONFIG_KEYS: readonly string[] = LEAVES.map((leaf) => leaf.key);
+
+/** Those that one word can give: the ones that have an environment variable. */
+export const SCALAR_KEYS: readonly string[] = LEAVES.filter((leaf) => leaf.scalar).map((leaf) => leaf.key);
+
+/** The names allowed directly under `path`, empty when anything is. */
+export function namesUnder(path: readonly PropertyKey[]): string[] {
+  let definition = bare(configSchema);
+  for (const part of path) {
+    const next = definition.shape?.[String(part)] ?? definition.valueType ?? definition.element;
+    if (next === undefined) return [];
+    definition = bare(next);
+  }
+  return Object.keys(definition.shape ?? {});
+}

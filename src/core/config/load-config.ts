@@ -1,0 +1,135 @@
+// Configuration is resolved once, with the origin of every value, all problems at once, and warnings apart from errors.
+import { dirname, relative } from 'node:path';
+import type { DatabaseAddress } from '../db/session.ts';
+import { AfdError } from '../domain/errors.ts';
+import { findConfigFile, readConfigFile } from './config-file.ts';
+import { CONFIG_KEYS } from './config-keys.ts';
+import { Problems } from './config-problems.ts';
+import { type Config, configSchema } from './config-schema.ts';
+import { dangers, notUsedYet } from './config-warnings.ts';
+import { namesDatabase, resolveAddress } from './database-address.ts';
+import { readEnvironment } from './environment.ts';
+
+export type Origin = 'default' | 'file' | `env ${string}` | `flag ${string}` | 'embedded server';
+
+export interface ResolvedConfig {
+  /** Durations in seconds. */
+  config: Config;
+  /** Absolute path; undefined when there is no configuration file. */
+  file: string | undefined;
+  /** Paths in the configuration are relative to this folder: the file's, else the working directory. */
+  baseDir: string;
+  /** Where each value came from, by dotted key; `worker.capabilities` and `handlers` are one value each. */
+  origins: Record<string, Origin>;
+  /** Sentences for the operator of a node: mistyped variables, dangerous values, keys that nothing uses. */
+  warnings: string[];
+  /** The part of `warnings` that every command repeats: what was most likely mistyped. */
+  typos: string[];
+  database: DatabaseAddress;
+}
+
+export interface LoadOptions {
+  /** --config. */
+  file?: string | undefined;
+  env: Record<string, string | undefined>;
+  /** Values given on the command line, each with the flag's name and its dotted key. */
+  flags?: Array<{ flag: string; key: string; value: unknown }>;
+  cwd: string;
+  /** URL of the embedded server of this folder; asked only when nothing names a database. */
+  embeddedUrl?: ((dir: string) => Promise<string | undefined> | string | undefined) | undefined;
+}
+
+/** @throws AfdError E_CONFIG with every problem, or when nothing names a database. */
+export async function loadConfig(options: LoadOptions): Promise<ResolvedConfig> {
+  const resolved = await resolveConfig(options);
+  if (resolved.database === undefined) {
+    throw new AfdError(
+      'E_CONFIG',
+      'No database is configured: set AFD_DATABASE_URL=mysql://user:password@host:port/schema or database.url in afd.yaml, or start a private server here.',
+      { suggestions: ['afd db start'] },
+    );
+  }
+  return { ...resolved, database: resolved.database };
+}
+
+/** Like loadConfig, for those who can do without a database. @throws AfdError E_CONFIG with every problem. */
+export async function resolveConfig(
+  options: LoadOptions,
+): Promise<Omit<ResolvedConfig, 'database'> & { database: DatabaseAddress | undefined }> {
+  const { env, cwd, flags = [] } = options;
+  const path = findConfigFile(options.file, env, cwd);
+  const file = path === undefined ? undefined : await readConfigFile(path);
+  const baseDir = path === undefined ? cwd : dirname(path);
+  const environment = readEnvironment(env);
+
+  const values = structuredClone(file?.values ?? {});
+  const origins: Record<string, Origin> = {};
+  for (const key of CONFIG_KEYS) origins[key] = get(values, key) === undefined ? 'default' : 'file';
+  const above: Array<{ key: string; value: unknown; origin: Origin }> = [
+    ...environment.values.map(({ key, name, value }) => ({ key, value, origin: `env ${name}` as const })),
+    ...flags.map(({ flag, key, value }) => ({ key, value, origin: `flag ${flag}` as const })),
+  ];
+  for (const { key, value, origin } of above) {
+    if (value === undefined) continue;
+    set(values, key, value);
+    origins[key] = origin;
+  }
+
+  const problems = new Problems(file, origins, path === undefined ? undefined : relative(cwd, path) || path);
+  const parsed = configSchema.safeParse(values);
+  if (!parsed.success) problems.addIssues(parsed.error.issues, values);
+  problems.throwIfAny();
+  const config = parsed.data as Config;
+
+  if (!namesDatabase(config.database)) {
+    const url = await options.embeddedUrl?.(cwd);
+    if (url !== undefined) {
+      config.database.url = url;
+      origins['database.url'] = 'embedded server';
+    }
+  }
+  const database = namesDatabase(config.database)
+    ? resolveAddress({
+        database: config.database,
+        baseDir,
+        rank: (key) => rankOf(origins[key]),
+        problem: (key, message) => problems.add(key, message),
+      })
+    : undefined;
+  problems.throwIfAny();
+  const given = (key: string) => origins[key] !== 'default';
+  return {
+    config,
+    file: path,
+    baseDir,
+    origins,
+    typos: environment.warnings,
+    warnings: [...environment.warnings, ...dangers(config, database), ...notUsedYet(given, database !== undefined)],
+    database,
+  };
+}
+
+function rankOf(origin: Origin | undefined): number {
+  if (origin === undefined || origin === 'default') return 0;
+  if (origin === 'file' || origin === 'embedded server') return 1;
+  return origin.startsWith('env ') ? 2 : 3;
+}
+
+function get(values: Record<string, unknown>, key: string): unknown {
+  let at: unknown = values;
+  for (const part of key.split('.')) at = (at as Record<string, unknown> | undefined)?.[part];
+  return at;
+}
+
+function set(values: Record<string, unknown>, key: string, value: unknown): void {
+  const parts = key.split('.');
+  let at = values;
+  for (const part of parts.slice(0, -1)) {
+    const next = at[part];
+    // A section that the file wrote as a word stays: the schema will say so.
+    if (next !== undefined && (typeof next !== 'object' || next === null)) return;
+    at[part] = next ?? {};
+    at = at[part] as Record<string, unknown>;
+  }
+  at[parts.at(-1)!] = value;
+}

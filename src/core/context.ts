@@ -1,0 +1,97 @@
+import type { Config } from './config/config-schema.ts';
+import type { ResolvedConfig } from './config/load-config.ts';
+import { type DatabaseAddress, Session, type SessionOptions } from './db/session.ts';
+import { type TableNames, tableNames } from './db/table-names.ts';
+import { AfdError } from './domain/errors.ts';
+import { Events } from './events.ts';
+import { attachLog, createLog, type Log, type LogStream } from './log.ts';
+import { assertSchema } from './migrations.ts';
+
+/** `command` = one short-lived command; `migrate` = one that may meet any schema; the others are nodes of the fleet. */
+export type Purpose = 'command' | 'migrate' | 'worker' | 'leader';
+
+export interface ContextOptions {
+  purpose: Purpose;
+  /** Where log lines go. */
+  logTo: LogStream;
+}
+
+/** What a use case needs. Opened by the outermost layer, which also closes it. */
+export interface Context {
+  resolved: ResolvedConfig;
+  config: Config;
+  address: DatabaseAddress;
+  names: TableNames;
+  events: Events;
+  log: Log;
+  /**
+   * An open session that `close` will close. The first one checks the schema, except for the purpose `migrate`.
+   * `multiStatements` is off unless asked for: only for sessions that send nothing but core/db/queries.
+   * @throws DatabaseError, AfdError E_SCHEMA
+   */
+  session(options?: Partial<Omit<SessionOptions, 'address'>>): Promise<Session>;
+  /** Closes every session; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the context; nothing is connected before the first `session`.
+ * @throws AfdError E_CONFIG for table names that cannot be, and for `enabled: false` when a node starts
+ */
+export function openContext(resolved: ResolvedConfig, options: ContextOptions): Context {
+  const { config, database: address } = resolved;
+  const isNode = options.purpose === 'worker' || options.purpose === 'leader';
+  if (isNode && !config.enabled) {
+    throw new AfdError(
+      'E_CONFIG',
+      `"enabled: false" (${resolved.origins.enabled ?? 'file'}) forbids this machine to start a ${options.purpose}. Set it to true to start.`,
+      { data: { key: 'enabled' } },
+    );
+  }
+  const names = tableNames(config.tables);
+  const events = new Events();
+  // A short command says what it did itself; only what is wrong is worth a log line.
+  const level = isNode || config.log.level === 'silent' || config.log.level === 'error' ? config.log.level : 'warn';
+  const log = createLog({
+    level,
+    format: config.log.format,
+    stream: options.logTo,
+    deviceId: isNode ? config.worker.device_id : undefined,
+  });
+  const detach = attachLog(events, log);
+  if (isNode) for (const message of resolved.warnings) events.emit('warning', { message });
+
+  const open = new Set<Session>();
+  let checked = options.purpose === 'migrate';
+  return {
+    resolved,
+    config,
+    address,
+    names,
+    events,
+    log,
+    async session(wanted = {}) {
+      const session = new Session({
+        address,
+        timeZone: config.database.time_zone,
+        idleTimeoutS: config.database.session_timeout,
+        deadlineMs: config.database.call_timeout * 1000,
+        multiStatements: false,
+        ...wanted,
+      });
+      open.add(session);
+      await session.ready();
+      if (!checked) {
+        await assertSchema(session, names);
+        checked = true;
+      }
+      return session;
+    },
+    async close() {
+      const closing = [...open];
+      open.clear();
+      await Promise.all(closing.map((session) => session.close()));
+      detach();
+    },
+  };
+}

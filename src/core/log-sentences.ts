@@ -1,0 +1,106 @@
+// What each event means, in a sentence for an operator at three in the morning: what happened, and whether anything
+// has to be done.
+import type { AfdEventName, AfdEvents } from './events.ts';
+
+export interface EventLine {
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+  /** Facts for grep and programs; ids keep the names of the JSON contract. */
+  fields: Record<string, unknown>;
+}
+
+type Describe = { [K in AfdEventName]: (data: AfdEvents[K]) => EventLine };
+
+const debug = (message: string, fields: object = {}): EventLine => ({ level: 'debug', message, fields: { ...fields } });
+const info = (message: string, fields: object = {}): EventLine => ({ level: 'info', message, fields: { ...fields } });
+const warn = (message: string, fields: object = {}): EventLine => ({ level: 'warn', message, fields: { ...fields } });
+const error = (message: string, fields: object = {}): EventLine => ({ level: 'error', message, fields: { ...fields } });
+const many = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+const OUTCOME: Record<AfdEvents['task:finished']['outcome'], string> = {
+  done: 'is done',
+  retry: 'failed',
+  later: 'is put off without spending an attempt',
+  permanent: 'failed for good',
+  timeout: 'ran into its timeout',
+  released: 'was given back unfinished',
+  cancelled: 'was cancelled',
+};
+
+function finished({ task_id, task_type, attempt, outcome, task_status, error_message }: AfdEvents['task:finished']) {
+  const again = task_status === 'pending' && outcome !== 'released' ? ' and will be tried again' : '';
+  const over = outcome === 'retry' || outcome === 'timeout' ? ' and has no retries left' : '';
+  const end = task_status === 'failed' ? over : again;
+  const fields = { task_id, attempt, status: task_status, ...(error_message === undefined ? {} : { error_message }) };
+  const line = outcome === 'done' || outcome === 'cancelled' || outcome === 'released' ? info : warn;
+  return (task_status === 'failed' ? error : line)(`task ${task_id} (${task_type}) ${OUTCOME[outcome]}${end}`, fields);
+}
+
+function duty({ duty: name, counts }: AfdEvents['leader:duty']): EventLine {
+  const done = Object.values(counts).some((count) => count !== 0);
+  return (done ? info : debug)(`leader's ${name} ran`, counts);
+}
+
+const SENTENCES: Describe = {
+  'worker:started': (d) =>
+    info(`worker ${d.device_id} started: ${many(d.slots, 'slot')} for ${d.task_types.join(', ') || 'no task type'}`, {
+      server: d.server,
+    }),
+  'worker:draining': (d) =>
+    info(
+      d.running === 0
+        ? 'stopping: nothing is running'
+        : `stopping: waiting up to ${d.deadline_s} s for ${many(d.running, 'running task')}; a second signal gives them back at once`,
+      { running: d.running },
+    ),
+  'worker:stopped': (d) => info(`worker ${d.device_id} stopped: ${d.reason}`),
+  'task:claimed': (d) => debug(`task ${d.task_id} (${d.task_type}) claimed, attempt ${d.attempt}`, d),
+  'task:started': (d) => info(`task ${d.task_id} (${d.task_type}) started, attempt ${d.attempt}`, ids(d)),
+  'task:finished': finished,
+  'task:lost': (d) =>
+    warn(
+      `task ${d.task_id} is no longer ours and its handler is stopped: ${d.reason}; nothing it wrote counts`,
+      ids(d),
+    ),
+  'task:stuck': (d) =>
+    error(
+      `task ${d.task_id} (${d.task_type}) ignores its abort signal and keeps its slot: make the handler obey ctx.signal`,
+      ids(d),
+    ),
+  'device:registered': (d) => debug(`registered as ${d.device_id}`, { server: d.server }),
+  'device:heartbeat': (d) => debug(`heartbeat of ${d.device_id}: ${d.status}`),
+  'device:operator-state': (d) =>
+    info(
+      d.operator_state === 'active'
+        ? `an operator set ${d.device_id} to active: claiming tasks`
+        : `an operator set ${d.device_id} to ${d.operator_state}: no further tasks are claimed`,
+    ),
+  'device:dead': (d) =>
+    warn(
+      `device ${d.device_id} is dead (${d.by === 'lock' ? 'its session lock is free' : 'its heartbeat is too old'}): ${many(d.tasks, 'task')} given back to the fleet`,
+      { dead_device_id: d.device_id, by: d.by, tasks: d.tasks },
+    ),
+  'database:lost': (d) =>
+    error(`the database cannot be reached; running tasks go on, nothing new is claimed, reconnecting: ${d.message}`),
+  'database:back': (d) => info(`the database is back after ${(d.after_ms / 1000).toFixed(1)} s`),
+  'database:patience-over': (d) =>
+    error(
+      d.policy === 'stop'
+        ? 'the database has been away so long that others may take our tasks: running tasks are stopped'
+        : 'the database has been away so long that others may take our tasks: they run on and are delivered if they are still ours',
+    ),
+  'leader:gained': (d) => info(`${d.device_id} leads the fleet now, term ${d.term}`, { term: d.term }),
+  'leader:lost': (d) => warn(`${d.device_id} no longer leads, term ${d.term}: ${d.reason}`, { term: d.term }),
+  'leader:duty': duty,
+  'leader:duty-failed': (d) =>
+    error(`leader's ${d.duty} failed and will be tried again, other duties go on: ${d.message}`, { duty: d.duty }),
+  warning: (d) => warn(d.message),
+};
+
+export function describeEvent<K extends AfdEventName>(name: K, data: AfdEvents[AfdEventName]): EventLine {
+  return SENTENCES[name](data as AfdEvents[K]);
+}
+
+function ids(data: { task_id: number; attempt: number }): Record<string, unknown> {
+  return { task_id: data.task_id, attempt: data.attempt };
+}

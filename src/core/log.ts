@@ -1,0 +1,104 @@
+// The logger is a subscriber of the node's events and nothing else. One event is one line on the stream that was
+// passed in: text for a terminal, cron and journald, or JSON.
+import { pino } from 'pino';
+import { wallClock } from './clock.ts';
+import type { AfdEventName, AfdEvents, Events } from './events.ts';
+import { describeEvent } from './log-sentences.ts';
+import { redact, redactText } from './redact.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogFields = Record<string, unknown>;
+
+/** Where lines go; a `process.stderr` or anything else with `write`. */
+export interface LogStream {
+  write(line: string): unknown;
+}
+
+export interface LogOptions {
+  level: LogLevel;
+  format: 'text' | 'json';
+  stream: LogStream;
+  /** In every line once it is known; `device:registered` and `worker:started` set it too. */
+  deviceId?: string | undefined;
+}
+
+/** Has the shape of a handler's `ctx.log`; `child` adds fields to every line. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  child(fields: LogFields): Log;
+  /** The device id that every later line carries. */
+  setDevice(deviceId: string): void;
+}
+
+export function createLog(options: LogOptions): Log {
+  const device = { id: options.deviceId };
+  const stream = options.format === 'json' ? options.stream : { write: (line: string) => writeText(options, line) };
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${wallClock()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: () => (device.id === undefined ? {} : { device_id: device.id }),
+      messageKey: 'message',
+    },
+    stream as { write(line: string): void },
+  );
+  return wrap(logger, {}, device);
+}
+
+/** Writes a line for every event worth one. Returns the way to stop. */
+export function attachLog(events: Events, log: Log): () => void {
+  return events.onAny((name, data) => {
+    if (name === 'device:registered' || name === 'worker:started') {
+      log.setDevice((data as AfdEvents['device:registered']).device_id);
+    }
+    const line = describeEvent(name as AfdEventName, data);
+    log[line.level](line.message, { event: name, ...line.fields });
+  });
+}
+
+function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | undefined }): Log {
+  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](redact({ ...bound, ...fields }) as LogFields, redactText(String(message)));
+  };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => wrap(logger, { ...bound, ...fields }, device),
+    setDevice(id) {
+      device.id = id;
+    },
+  };
+}
+
+function writeText(options: LogOptions, json: string): void {
+  const { time, level, device_id, message, event, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const pairs = Object.entries(fields).map(([key, value]) => `${escaped(key)}=${quoted(value)}`);
+  const head = [time, String(level).toUpperCase().padEnd(5), device_id ?? '-'].map((part) => escaped(String(part)));
+  options.stream.write(`${[...head, escaped(String(message)), ...pairs].join(' ')}\n`);
+}
+
+function quoted(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' && (text === '' || /[\s"=]/.test(text))
+    ? JSON.stringify(escaped(text))
+    : escaped(text);
+}
+
+/** A value must not be able to forge a second line or to move a terminal's cursor. */
+function escaped(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    if (character === '\n') return '\\n';
+    if (character === '\t') return '\\t';
+    if (character === '\r') return '\\r';
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
