@@ -1,82 +1,80 @@
-// Invariant: one row per dedupe key for as long as that row lives; a row that exists is never changed (so creating
-// today's tasks again resurrects nothing); all rows are in, or the statement's transaction says so by throwing.
-// Index: afd_dedupe. Zero affected rows never happen: fewer than sent is a bug (E_INTERNAL).
-// Keys go in sorted, so that two sessions wait for each other in one direction only; plain INSERT, because ON DUPLICATE
-// KEY burns ids and cannot tell old from new, and INSERT IGNORE hides bad data.
-import mysql from 'mysql2';
-import { canonicalJson } from '../../domain/canonical-json.ts';
-import { AfdError } from '../../domain/errors.ts';
+// Invariant: one row per dedupe key for as long as that row lives, and a row that is there is never changed: creating
+// today's tasks again resurrects nothing. Index: afd_dedupe. Keys go in sorted: sessions wait in one direction only.
+// Plain INSERT: ON DUPLICATE KEY burns ids and cannot tell old from new under FOUND_ROWS, INSERT IGNORE hides bad data.
 import { checkNewTasks } from '../../domain/new-task.ts';
 import type { NewTask } from '../../domain/task.ts';
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-
-export interface InsertTasksOptions {
-  /** The fleet's master.max_retry_count, written when a task names none. */
-  maxRetryCount: number;
-  /** The task whose handler enqueued these. */
-  parentId?: number;
-}
+import { findDedupeKeys } from './find-dedupe-keys.ts';
+import { type InsertTasksOptions, insertTaskRows } from './insert-task-rows.ts';
 
 export interface InsertedTask {
   task_id: number;
-  /** False: a task with this dedupe_key was there already (or came earlier in the same call) and is untouched. */
+  /** False: a task with this dedupe_key was there before (or came earlier in the same call) and is untouched. */
   created: boolean;
 }
 
 const CHUNK = 500;
 const DUPLICATE = 1062;
-/** Each round waits for another session's commit; more than so many means that the duplicate is not a dedupe key. */
-const ROUNDS = 20;
+/** A duplicate is another session's commit; so many in one call come from an index that is not ours. */
+const PATIENCE = 50;
 
 /**
- * Inserts inside the caller's transaction, or statement by statement without one. One answer per task, in input order.
- * The caller repeats its whole transaction on 1213 and 1205, as `transaction()` does.
- * @throws AfdError E_USAGE when a task is not valid: nothing was sent
+ * Inserts within the caller's transaction (begins and commits nothing); one answer per task, in input order.
+ * 1213 and 1205 are the caller's to repeat as a whole, as `transaction()` does.
+ * @throws AfdError E_USAGE when a task is not valid: nothing has been sent then
  * @throws DatabaseError
  */
 export async function insertTasks(
   session: Session,
   names: TableNames,
-  tasks: NewTask[],
+  given: NewTask[],
   options: InsertTasksOptions,
 ): Promise<InsertedTask[]> {
-  checkNewTasks(tasks);
+  const tasks = checkNewTasks(given);
   const answers = new Array<InsertedTask>(tasks.length);
-  const byKey = new Map<string, number[]>();
-  const keyless: number[] = [];
-  tasks.forEach((task, index) => {
-    if (typeof task.dedupe_key !== 'string') keyless.push(index);
-    else byKey.set(task.dedupe_key, [...(byKey.get(task.dedupe_key) ?? []), index]);
-  });
-  const rowOf = (index: number) => row(tasks[index] as NewTask, options);
-  for (const chunk of chunksOf(session, keyless.map(rowOf))) {
-    const ids = await insertRows(session, names, chunk);
-    for (const task_id of ids) answers[keyless.shift() as number] = { task_id, created: true };
-  }
-  let missing = [...byKey.keys()].sort();
-  const known = (found: Map<string, number>, created: boolean) => {
-    for (const [key, task_id] of found) {
-      (byKey.get(key) ?? []).forEach((index, n) => {
-        answers[index] = { task_id, created: created && n === 0 };
-      });
-    }
-    missing = missing.filter((key) => !found.has(key));
+  const insert = (indexes: number[]) => {
+    const some = indexes.map((index) => tasks[index]!);
+    return insertTaskRows(session, names, some, options);
   };
-  known(await existing(session, names, missing), false);
-  for (let round = 1; missing.length > 0; ) {
-    const keys = missing;
-    const [chunk] = chunksOf(session, keys.map((key) => rowOf(byKey.get(key)?.[0] as number))) as [InsertRow[]];
-    try {
-      const ids = await insertRows(session, names, chunk);
-      known(new Map(ids.map((task_id, n) => [keys[n] as string, task_id])), true);
-    } catch (error) {
-      // 1062 undoes the statement only. Somebody was faster: what is there now is the answer.
-      if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || round > ROUNDS) throw error;
-      round += 1;
-      known(await existing(session, names, keys.slice(0, chunk.length)), false);
+  const { places, keyless } = indexByKey(tasks);
+  let refused = 0;
+  const answer = (key: string, task_id: number, created: boolean) => {
+    for (const [n, index] of places.get(key)!.entries()) answers[index] = { task_id, created: created && n === 0 };
+  };
+  for (const part of chunks(keyless)) {
+    const ids = await insert(part);
+    for (const [n, index] of part.entries()) answers[index] = { task_id: ids[n]!, created: true };
+  }
+  for (let missing of chunks([...places.keys()].sort())) {
+    while (missing.length > 0) {
+      const found = await findDedupeKeys(session, names, missing);
+      for (const [key, task_id] of found) answer(key, task_id, false);
+      missing = missing.filter((key) => !found.has(key));
+      try {
+        const ids = await insert(missing.map((key) => places.get(key)![0]!));
+        for (const [n, key] of missing.entries()) answer(key, ids[n]!, true);
+        break;
+      } catch (error) {
+        // Undone is this one statement: another session was faster, so look again.
+        if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || ++refused > PATIENCE) throw error;
+      }
     }
   }
   return answers;
+}
+
+function indexByKey(tasks: NewTask[]): { places: Map<string, number[]>; keyless: number[] } {
+  const places = new Map<string, number[]>();
+  const keyless: number[] = [];
+  for (const [index, { dedupe_key: key }] of tasks.entries()) {
+    if (key === null || key === undefined) keyless.push(index);
+    else places.set(key, [...(places.get(key) ?? []), index]);
+  }
+  return { places, keyless };
+}
+
+function chunks<T>(list: T[]): T[][] {
+  return Array.from({ length: Math.ceil(list.length / CHUNK) }, (_, n) => list.slice(n * CHUNK, (n + 1) * CHUNK));
 }
