@@ -1,0 +1,27 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import { dbFlags } from '../../cli/db-flags.ts';
+import { type StartedServer, startServer } from '../../core/server/embedded-server.ts';
+import { hostFrom } from '../../core/server/host.ts';
+
+export type DbStartResult = Omit<StartedServer, 'url'>;
+
+export default class DbStart extends BaseCommand {
+  static override summary = 'Start a private MySQL or MariaDB server for this project.';
+  static override description =
+    `For whoever has no MySQL yet. Finds mariadbd or mysqld; on Debian and Ubuntu installs the programs (no service) when there is none and this user may. The server listens on a Unix socket and the loopback interface only, keeps its data in .afd/mysql, writes durably, and goes on running when this terminal closes. Harmless when it runs already.`;
+  static override examples = [
+    '<%= config.bin %> db start',
+    '<%= config.bin %> db start && <%= config.bin %> migrate up',
+  ];
+  static override flags = { ...dbFlags };
+
+  async run(): Promise<DbStartResult> {
+    const { flags } = await this.parse(DbStart);
+    const say = (text: string) => this.logToStderr(text);
+    const { url: _secret, ...result } = await startServer({ dir: flags.dir, host: hostFrom(process), say });
+    const verb = result.started ? 'Started' : 'Already running:';
+    this.log(`${verb} ${result.kind} on 127.0.0.1:${result.port}, pid ${result.pid}, data in ${result.data_dir}`);
+    this.log('Its address, with the password: afd db url');
+    return result;
+  }
+}

@@ -1,0 +1,22 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import { dbFlags } from '../../cli/db-flags.ts';
+import { serverUrl } from '../../core/server/embedded-server.ts';
+
+export interface DbUrlResult {
+  url: string;
+}
+
+export default class DbUrl extends BaseCommand {
+  static override summary = "Print the mysql:// URL of this project's private server, with its password.";
+  static override description =
+    'Made for AFD_DATABASE_URL. In the project folder itself no command needs it: there the server is found.';
+  static override examples = ['AFD_DATABASE_URL="$(<%= config.bin %> db url)" <%= config.bin %> worker'];
+  static override flags = { ...dbFlags };
+
+  async run(): Promise<DbUrlResult> {
+    const { flags } = await this.parse(DbUrl);
+    const url = await serverUrl(flags.dir);
+    this.log(url);
+    return { url };
+  }
+}
