@@ -1,0 +1,30 @@
+// sync_data: the report of one app for one day (or start_date to end_date) → rows of af_data.
+import { replaceDays, withConnection } from './af-data.ts';
+import { fetchAggregate } from './api.ts';
+import { type Context, HandlerOutcome, optionalDay, requiredText, type Task } from './contract.ts';
+import { parseReport, REPORTS } from './report.ts';
+import { apiSettings, dataSettings } from './settings.ts';
+
+export default async function syncData(task: Task, ctx: Context) {
+  const data = task.task_data;
+  const account = requiredText(data, 'username');
+  const app_id = requiredText(data, 'app_id');
+  requiredText(data, 'start_date');
+  const from = optionalDay(data, 'start_date')!;
+  const to = optionalDay(data, 'end_date') ?? from;
+  const report = String(data.report ?? REPORTS[0]);
+  if (!REPORTS.includes(report)) {
+    throw new HandlerOutcome('permanent', `report is "${report}": one of ${REPORTS.join(', ')} is wanted.`);
+  }
+  const { url, table } = dataSettings();
+  const options = Object.fromEntries(
+    ['timezone', 'currency'].filter((name) => data[name] !== undefined).map((name) => [name, String(data[name])]),
+  );
+  const text = await fetchAggregate(apiSettings(account), { app_id, report, from, to, options }, ctx.signal);
+  const rows = parseReport(text, from, to);
+  const days = { account, app_id, report, from, to };
+  const { written, deleted } = await withConnection(url, ctx.signal, (connection) =>
+    replaceDays(connection, table, days, rows, { task_id: ctx.task_id, attempt: ctx.attempt }),
+  );
+  return { records_processed: written, records_deleted: deleted };
+}

@@ -1,0 +1,30 @@
+-- Where sync_data puts the figures: one row per account, app, day, report and what the report breaks it down by.
+-- utf8mb4_bin because campaigns that differ in case alone are different campaigns.
+CREATE TABLE IF NOT EXISTS af_data (
+  account                 VARCHAR(255) NOT NULL,
+  app_id                  VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  date                    DATE         NOT NULL,
+  report                  VARCHAR(32)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  country                 VARCHAR(8)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  agency                  VARCHAR(64)  NOT NULL DEFAULT '',
+  media_source            VARCHAR(128) NOT NULL,
+  campaign                VARCHAR(255) NOT NULL DEFAULT '',
+  impressions             BIGINT        NULL,
+  clicks                  BIGINT        NULL,
+  ctr                     DECIMAL(20,6) NULL,
+  installs                BIGINT        NULL,
+  conversion_rate         DECIMAL(20,6) NULL,
+  sessions                BIGINT        NULL,
+  loyal_users             BIGINT        NULL,
+  loyal_users_per_install DECIMAL(20,6) NULL,
+  total_revenue           DECIMAL(20,6) NULL,
+  total_cost              DECIMAL(20,6) NULL,
+  roi                     DECIMAL(20,6) NULL,
+  arpu                    DECIMAL(20,6) NULL,
+  average_ecpi            DECIMAL(20,6) NULL,
+  extra                   JSON          NULL COMMENT 'columns of the report without a column here, by header',
+  task_id                 BIGINT        NULL COMMENT 'the task that wrote the row last',
+  attempt                 INT           NULL,
+  synced_at               DATETIME(3)   NOT NULL COMMENT 'UTC',
+  PRIMARY KEY (account, app_id, date, report, country, agency, media_source, campaign)
+) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
