@@ -44,7 +44,8 @@ function brokenLinks(path: string, page: string): string[] {
   return relativeLinks(page).flatMap(({ target, line }) => {
     const [file = '', anchor] = decodeURIComponent(target).split('#');
     const to = file === '' ? path : posix.normalize(posix.join(posix.dirname(path), file));
-    if (to !== path && (to.startsWith('..') || !existsSync(new URL(to, ROOT)))) return [`${path}:${line} ${target}: no such file`];
+    if (to !== path && (to.startsWith('..') || !existsSync(new URL(to, ROOT))))
+      return [`${path}:${line} ${target}: no such file`];
     if (anchor === undefined || anchor === '' || !to.endsWith('.md')) return [];
     const known = anchors(to === path ? page : (readProjectFile(to) ?? ''));
     return known.has(anchor) ? [] : [`${path}:${line} ${target}: no such heading`];

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { configSchema } from '../../src/core/config/config-schema.ts';
+import { projectFiles, ROOT, readProjectFile } from './project-files.ts';
+
+/** One call of afd as a page shows it: the words after "afd", flags apart. */
+interface Call {
+  words: string[];
+  flags: string[];
+}
+
+function fences(page: string, language: string): string[] {
+  return [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+    .filter(([, name]) => name === language)
+    .map(([, , text]) => text ?? '');
+}
+
+function readCall(text: string): Call {
+  const tokens = text
+    .replace(/'[^']*'/g, 'VALUE')
+    .replace(/#.*/, '')
+    .trim()
+    .split(/\s+/)
+    .slice(1);
+  return {
+    words: tokens.filter((token) => /^[a-z][a-z-]*$/.test(token)),
+    flags: tokens.filter((token) => token.startsWith('--')).map((token) => token.slice(2)),
+  };
+}
+
+/** Calls in shell, cron and unit snippets, and in the running text. */
+function callsOf(page: string): Call[] {
+  const snippets = ['sh', 'cron', 'ini'].flatMap((language) => fences(page, language)).join('\n');
+  const shell = snippets
+    .replace(/\\\n/g, ' ')
+    .split('\n')
+    .flatMap((line) => line.match(/(?:^|[ /=])(afd [^#]*)/)?.[1] ?? []);
+  const text = page.replace(/^```[\s\S]*?^```$/gm, '');
+  const inline = [...text.matchAll(/`(afd [^`]+)`/g)].map(([, call]) => call ?? '');
+  return [...shell, ...inline].map(readCall);
+}
+
+/** Rows of the table of commands: each call of the first cell with the flags that the second names. */
+function tableCalls(page: string): Call[] {
+  return page.split('\n').flatMap((line) => {
+    const [first = '', second = ''] = line
+      .split('|')
+      .slice(1)
+      .map((cell) => cell.trim());
+    if (!first.startsWith('`afd ')) return [];
+    const flags = [...second.matchAll(/`--([a-z-]+)/g)].map(([, flag]) => flag ?? '');
+    let topic: string[] = [];
+    return [...first.matchAll(/`([^`]+)`/g)].map(([, text = '']) => {
+      const call = text.startsWith('afd ') ? readCall(text) : { words: [...topic, text], flags: [] };
+      topic = call.words.slice(0, -1);
+      return { words: call.words, flags: [...call.flags, ...flags] };
+    });
+  });
+}
+
+interface CommandFile {
+  id: string;
+  flags: string[];
+  hidden: boolean;
+}
+
+async function readCommands(): Promise<CommandFile[]> {
+  const files = projectFiles().filter((path) => path.startsWith('src/commands/') && path.endsWith('.ts'));
+  return Promise.all(
+    files.map(async (path) => {
+      const { default: command } = await import(/* @vite-ignore */ new URL(path, ROOT).href);
+      const id = path
+        .slice('src/commands/'.length, -'.ts'.length)
+        .replace(/\/index$/, '')
+        .replaceAll('/', ' ');
+      const flags = Object.keys({ ...command.baseFlags, ...command.flags, json: true, help: true });
+      return { id, flags, hidden: command.hidden === true };
+    }),
+  );
+}
+
+/** Calls whose command or flag does not exist. */
+function unknownCalls(calls: Call[], commands: CommandFile[]): string[] {
+  return calls.flatMap(({ words, flags }) => {
+    const known = commands
+      .filter(({ id }) => `${words.join(' ')} `.startsWith(`${id} `))
+      .sort((a, b) => b.id.length - a.id.length)[0];
+    if (known === undefined) return [`afd ${words.join(' ')}`];
+    return flags.filter((flag) => !known.flags.includes(flag)).map((flag) => `afd ${known.id} --${flag}`);
+  });
+}
+
+const english = readProjectFile('README.md') ?? '';
+
+describe('README.md', () => {
+  it('shows configurations that afd accepts', () => {
+    const samples = fences(english, 'yaml');
+    expect(samples.length).toBeGreaterThan(1);
+    for (const sample of samples) expect(configSchema.safeParse(parse(sample)).error).toBeUndefined();
+  });
+
+  it.each(['README.md', 'README.zh-CN.md'])('and its commands and flags exist: %s', async (path) => {
+    const page = readProjectFile(path) ?? '';
+    const calls = [...callsOf(page), ...tableCalls(page)];
+    expect(calls.length).toBeGreaterThan(20);
+    expect(unknownCalls(calls, await readCommands())).toEqual([]);
+  });
+
+  it('lists every command', async () => {
+    const listed = new Set(tableCalls(english).map(({ words }) => words.join(' ')));
+    const visible = (await readCommands()).filter(({ hidden }) => !hidden);
+    expect(visible.filter(({ id }) => !listed.has(id)).map(({ id }) => id)).toEqual([]);
+  });
+
+  it('is read call by call, so that an unknown command or flag is seen', () => {
+    const page =
+      "```sh\nafd a b --x 1 \\\n  --y '--z' # afd c\n* /bin/afd a\n```\nSay `afd a --w`.\n| `afd a b`, `d` | with `--v N` |";
+    expect([...callsOf(page), ...tableCalls(page)]).toEqual([
+      { words: ['a', 'b'], flags: ['x', 'y'] },
+      { words: ['a'], flags: [] },
+      { words: ['a'], flags: ['w'] },
+      { words: ['a', 'b'], flags: [] },
+      { words: ['a', 'b'], flags: ['v'] },
+      { words: ['a', 'd'], flags: ['v'] },
+    ]);
+    const commands = [
+      { id: 'a', flags: ['x'], hidden: false },
+      { id: 'a b', flags: ['x'], hidden: false },
+    ];
+    expect(
+      unknownCalls(
+        [
+          { words: ['a', 'b'], flags: ['x', 'y'] },
+          { words: ['c'], flags: [] },
+        ],
+        commands,
+      ),
+    ).toEqual(['afd a b --y', 'afd c']);
+  });
+});
