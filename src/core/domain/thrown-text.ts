@@ -19,8 +19,9 @@ export function thrownText(error: unknown): string {
 /** The class of anything that was thrown: its name, or that of its constructor where the name says nothing. */
 export function thrownClass(error: unknown): string {
   if (!(error instanceof Error) && !hasText(error, 'name')) return 'Error';
-  const { name, constructor } = error as { name: string; constructor?: { name?: string } };
-  return name === 'Error' && typeof constructor?.name === 'string' && constructor.name !== '' ? constructor.name : name;
+  const { name } = error as { name: string };
+  const made = (error as object).constructor as { name?: unknown } | undefined;
+  return name === 'Error' && typeof made?.name === 'string' && made.name !== '' ? made.name : name;
 }
 
 function ownText(error: unknown): string {

@@ -1,0 +1,24 @@
+import { errorText } from '../domain/error-text.ts';
+import type { Outcome, ReleaseCause } from '../domain/outcome.ts';
+import type { AbortReason } from './handler.ts';
+
+/** `lost` is never written: the fence refuses whatever the attempt says. */
+const CAUSES: Record<Exclude<AbortReason, 'timeout'>, ReleaseCause> = {
+  revoked: 'revoked',
+  lost: 'revoked',
+  shutdown: 'shutdown',
+  database: 'database',
+};
+
+/**
+ * The end of an attempt that the worker ended: `timeout` spends an attempt, every other reason gives the task back.
+ * Whatever the handler said on its way out (but a plain `done`) came from being interrupted and does not count.
+ */
+export function abortedOutcome(signal: AbortSignal, timeout: number, detail: string): Outcome {
+  const reason: unknown = signal.reason;
+  if (reason === 'timeout') {
+    return { kind: 'timeout', error_message: errorText(`Ended at its deadline after ${timeout} s${detail}`) };
+  }
+  const known = typeof reason === 'string' && Object.hasOwn(CAUSES, reason);
+  return { kind: 'released', cause: known ? CAUSES[reason as keyof typeof CAUSES] : 'shutdown' };
+}

@@ -1,0 +1,114 @@
+import type { HandlerConfig } from '../config/config-schema.ts';
+import { AfdError } from '../domain/errors.ts';
+import type { Environment } from './command-environment.ts';
+import { type CommandHandlerOptions, checkCommand, commandHandler } from './command-handler.ts';
+import type { Handler } from './handler.ts';
+import { moduleHandler } from './module-handler.ts';
+import { findDeathSignal } from './program.ts';
+
+export interface LoadHandlersOptions {
+  /** `handlers` of the configuration. */
+  handlers: Record<string, HandlerConfig>;
+  /** `worker.capabilities.supported_tasks`; undefined = every type that has a handler. */
+  supported_tasks: string[] | undefined;
+  /** Folder of the configuration file. */
+  base_dir: string;
+  /** The worker's environment: what commands inherit from, and what `${NAME}` in their env names. */
+  env: Environment;
+  /** Seconds between SIGTERM and SIGKILL of a command. */
+  kill_grace: number;
+}
+
+export interface LoadedHandlers {
+  /** By task type: exactly the types that this worker executes. */
+  handlers: Map<string, Handler>;
+  /** Sentences for an operator. */
+  warnings: string[];
+}
+
+/**
+ * Loads the handler of every supported task type, or refuses: a type never runs with another type's handler, and no
+ * worker starts that would only fail its tasks.
+ * @throws AfdError E_HANDLER_MISSING, E_CONFIG (both 78)
+ */
+export async function loadHandlers(options: LoadHandlersOptions): Promise<LoadedHandlers> {
+  const { handlers: configured } = options;
+  const types = [...new Set(options.supported_tasks ?? Object.keys(configured))];
+  if (types.length === 0) {
+    const list = options.supported_tasks !== undefined;
+    throw new AfdError(
+      'E_CONFIG',
+      `This worker has nothing to do: ${list ? 'worker.capabilities.supported_tasks is empty' : 'no handlers are configured'}. ` +
+        `Name at least one task type and what runs it:\n${linesToAdd(Object.keys(configured).length > 0 ? [] : ['my_task'])}`,
+    );
+  }
+  const missing = types.filter((type) => !Object.hasOwn(configured, type));
+  if (missing.length > 0) {
+    throw new AfdError(
+      'E_HANDLER_MISSING',
+      `worker.capabilities.supported_tasks lists ${missing.join(', ')}, but there is no handler for ${
+        missing.length === 1 ? 'it' : 'them'
+      }. Add to the configuration file:\n${linesToAdd(missing)}`,
+      { data: { task_types: missing } },
+    );
+  }
+
+  const handlers = new Map<string, Handler>();
+  const warnings: string[] = [];
+  const commands = types.some((type) => configured[type]!.exec !== undefined);
+  const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
+  if (commands && death_signal.length === 0) {
+    warnings.push('There is no setpriv here: a command outlives this process when that is killed by SIGKILL.');
+  }
+  for (const type of types) {
+    handlers.set(type, await loadHandler(type, configured[type]!, options, death_signal));
+    warnings.push(...idleSettings(type, configured[type]!));
+  }
+  for (const type of Object.keys(configured)) {
+    if (handlers.has(type)) continue;
+    warnings.push(
+      `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it: it is not run.`,
+    );
+  }
+  return { handlers, warnings };
+}
+
+async function loadHandler(
+  type: string,
+  config: HandlerConfig,
+  { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
+  death_signal: string[],
+): Promise<Handler> {
+  const { module, exec } = config;
+  // No task can run for 0 s: it means the fleet's.
+  const timeout = config.timeout || undefined;
+  if (module !== undefined) return moduleHandler({ task_type: type, module, base_dir, timeout });
+  if (exec === undefined || exec.length === 0) {
+    throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
+  }
+  const { env, cwd, result } = config;
+  const command: CommandHandlerOptions = {
+    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, death_signal },
+  };
+  const problem = await checkCommand(command);
+  if (problem !== undefined) {
+    throw new AfdError('E_HANDLER_MISSING', `The handler of ${type} cannot be started: ${problem} (handlers.${type}).`);
+  }
+  return commandHandler(command);
+}
+
+function idleSettings(type: string, { module, env, cwd, result }: HandlerConfig): string[] {
+  if (module === undefined) return [];
+  const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd', result && 'result'].filter(Boolean);
+  return idle.length === 0 ? [] : [`handlers.${type}: ${idle.join(', ')} only concern commands and do nothing here.`];
+}
+
+function linesToAdd(types: string[]): string {
+  if (types.length === 0) return 'worker: { capabilities: { supported_tasks: [my_task] } }';
+  const lines = types.map((type) => {
+    const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
+    const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
+    return `  ${key}: { module: ./handlers/${file}.ts }   # or: { exec: [python3, main.py, ${key}] }`;
+  });
+  return `handlers:\n${lines.join('\n')}`;
+}

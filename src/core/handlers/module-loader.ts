@@ -1,0 +1,53 @@
+import { access } from 'node:fs/promises';
+import { extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createJiti } from 'jiti';
+import { AfdError } from '../domain/errors.ts';
+import type { HandlerTask } from '../domain/task.ts';
+import { thrownText } from '../domain/thrown-text.ts';
+import type { HandlerContext } from './handler.ts';
+
+/** What a handler module exports as default. */
+export type HandlerFunction = (task: HandlerTask, context: HandlerContext) => unknown;
+
+const TYPESCRIPT = new Set(['.ts', '.mts', '.cts', '.tsx']);
+
+/**
+ * The default export of a handler module. TypeScript goes through jiti, since Node 20 cannot load it; JavaScript is
+ * Node's own import. `module` is relative to `baseDir`, the folder of the configuration file.
+ * @throws AfdError E_HANDLER_MISSING (no such file, no default function), E_CONFIG (the module itself throws)
+ */
+export async function loadHandlerFunction(type: string, module: string, baseDir: string): Promise<HandlerFunction> {
+  const file = resolve(baseDir, module);
+  try {
+    await access(file);
+  } catch (cause) {
+    throw new AfdError(
+      'E_HANDLER_MISSING',
+      `The handler of ${type} cannot be read: ${file} (handlers.${type}.module).`,
+      {
+        cause,
+      },
+    );
+  }
+  let exported: unknown;
+  try {
+    exported = TYPESCRIPT.has(extname(file)) ? await importTypeScript(file) : await import(pathToFileURL(file).href);
+  } catch (cause) {
+    throw new AfdError('E_CONFIG', `The handler of ${type} cannot be loaded: ${file}: ${thrownText(cause)}`, { cause });
+  }
+  const handler = (exported as { default?: unknown }).default;
+  if (typeof handler === 'function') return handler as HandlerFunction;
+  const found = Object.keys(exported as object).filter((name) => name !== 'default');
+  throw new AfdError(
+    'E_HANDLER_MISSING',
+    `The handler of ${type} has no function: ${file} must have "export default async (task, ctx) => …"; ` +
+      `its default export is ${handler === undefined ? 'missing' : `of type ${typeof handler}`}` +
+      `${found.length === 0 ? '' : ` (exports: ${found.join(', ')})`}.`,
+  );
+}
+
+/** No cache in a shared temporary folder: what lies there would be run. */
+function importTypeScript(file: string): Promise<unknown> {
+  return createJiti(pathToFileURL(file).href, { fsCache: false, interopDefault: false }).import(file);
+}

@@ -1,0 +1,54 @@
+// The only file that signals processes. Every command is the leader of a group of its own (its pid = the group's id),
+// so that what it started ends with it.
+import { readdir, readFile } from 'node:fs/promises';
+import { kill } from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Milliseconds. */
+const FIRST_LOOK = 2;
+const SLOWEST_LOOK = 100;
+/** Then zombies are looked for, which a parent that does not reap (Node as pid 1 in a container) leaves for ever. */
+const FIRST_SCAN = 30;
+
+/** Signals all members of a group; false when there is none any more. 0 only asks. */
+export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
+  // kill(-1) would mean everybody.
+  if (!Number.isInteger(pgid) || pgid < 2) return false;
+  try {
+    kill(-pgid, signal);
+    return true;
+  } catch (error) {
+    // EPERM: there are members, and all of them run as somebody else.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Resolves when no member of the group runs any more, however long that takes. Sends nothing. */
+export async function groupEnded(pgid: number): Promise<void> {
+  let waited = 0;
+  let nextScan = FIRST_SCAN;
+  for (let pause = FIRST_LOOK; signalGroup(pgid, 0); pause = Math.min(pause * 2, SLOWEST_LOOK)) {
+    if (waited >= nextScan) {
+      if (await onlyZombies(pgid)) return;
+      // The scan reads all of /proc: seldom while a command uses its grace.
+      nextScan = waited * 2;
+    }
+    await delay(pause);
+    waited += pause;
+  }
+}
+
+/** True when /proc shows members of the group and all of them are zombies; false where there is no /proc. */
+async function onlyZombies(pgid: number): Promise<boolean> {
+  let zombies = 0;
+  for (const name of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => '');
+    // "pid (name, which may hold anything) state ppid pgrp …"
+    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(group) !== pgid) continue;
+    if (state !== 'Z' && state !== 'X') return false;
+    zombies += 1;
+  }
+  return zombies > 0;
+}

@@ -1,0 +1,193 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { AbortReason, HandlerContext } from '../../../../src/core/handlers/handler.ts';
+import { functionHandler, moduleHandler } from '../../../../src/core/handlers/module-handler.ts';
+import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
+import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { FIXTURES } from '../../../fixtures/handlers/command.ts';
+
+const load = (module: string) =>
+  moduleHandler({ task_type: 'sync_data', module, base_dir: FIXTURES, timeout: undefined });
+const execute = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
+const untilAborted = ({ signal }: HandlerContext) =>
+  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+
+describe('loading', () => {
+  it('a TypeScript module loads through jiti, with its imports', async () => {
+    const handler = await load('./typed.ts');
+    const outcome = await handler.execute(testAttempt({ task_data: { n: 21 }, attempt: 3 }));
+    expect(outcome).toEqual({ kind: 'done', result: { doubled: 42, attempt: 3 }, enqueue: [] });
+  });
+
+  it('a JavaScript module loads natively', async () => {
+    const handler = await load('plain.js');
+    expect(await handler.execute(testAttempt({ task_data: { rows: 0 } }))).toMatchObject({ result: { rows: 0 } });
+  });
+
+  it.each([
+    ['no-default.js', 'missing'],
+    ['no-default.ts', 'missing'],
+    ['object-default.js', 'of type object'],
+  ])('%s, which has no default function, is refused with file and export', async (file, found) => {
+    const refused = load(file);
+    await expect(refused).rejects.toMatchObject({ code: 'E_HANDLER_MISSING', exitCode: 78 });
+    await expect(refused).rejects.toThrow(new RegExp(`${file} must have "export default .* is ${found}`));
+  });
+
+  it('a module that is not there is refused with its path', async () => {
+    const refused = load('./gone.ts');
+    await expect(refused).rejects.toMatchObject({ code: 'E_HANDLER_MISSING' });
+    await expect(refused).rejects.toThrow(`${FIXTURES}/gone.ts`);
+  });
+
+  it('a module that throws while it loads is refused with what it said', async () => {
+    const refused = load('throws-on-load.js');
+    await expect(refused).rejects.toMatchObject({ code: 'E_CONFIG', exitCode: 78 });
+    await expect(refused).rejects.toThrow(/throws-on-load\.js: no licence/);
+  });
+});
+
+describe('an attempt', () => {
+  it('gives the handler its task and context', async () => {
+    const attempt = testAttempt();
+    const seen: unknown[] = [];
+    await execute((task, ctx) => void seen.push(task, ctx), attempt);
+    expect(seen[0]).toEqual(attempt.task);
+    expect(seen[1]).toMatchObject({ task_id: 7, attempt: 2, device_id: 'worker-1', signal: attempt.signal });
+    const left = Date.parse((seen[1] as HandlerContext).deadline) - Date.now();
+    expect(left).toBeGreaterThan(20_000);
+    expect(left).toBeLessThanOrEqual(30_000);
+  });
+
+  it('cannot change the task of the worker', async () => {
+    const attempt = testAttempt();
+    await execute((task) => {
+      task.task_data.app_id = 'other';
+    }, attempt);
+    expect(attempt.task.task_data).toEqual({ app_id: 'com.example' });
+  });
+
+  it('F1 that returns {status: "error"} has failed', async () => {
+    const outcome = await execute(async () => ({ status: 'error', error: 'login refused' }));
+    expect(outcome).toMatchObject({ kind: 'retry', error_message: 'login refused' });
+  });
+
+  it('F8 whatever the handler throws, at once or later, there is an outcome', async () => {
+    for (const thrown of [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }]) {
+      const at_once = await execute(() => {
+        throw thrown;
+      });
+      const later = await execute(() => Promise.reject(thrown));
+      expect(later).toEqual(at_once);
+      expect(['retry', 'permanent']).toContain(later.kind);
+    }
+  });
+
+  it('that was aborted before it began is not begun', async () => {
+    const attempt = testAttempt();
+    attempt.abort('shutdown');
+    const call = vi.fn();
+    expect(await execute(call, attempt)).toEqual({ kind: 'released', cause: 'shutdown' });
+    expect(call).not.toHaveBeenCalled();
+  });
+});
+
+describe('an aborted handler', () => {
+  const cases: Array<[AbortReason, string]> = [
+    ['revoked', 'revoked'],
+    ['shutdown', 'shutdown'],
+    ['database', 'database'],
+    ['lost', 'revoked'],
+  ];
+
+  it.each(cases)('(%s) that throws is released', async (reason, cause) => {
+    const attempt = testAttempt();
+    const running = execute(async (_task, ctx) => {
+      await untilAborted(ctx);
+      throw new Error('interrupted');
+    }, attempt);
+    attempt.abort(reason);
+    expect(await running).toEqual({ kind: 'released', cause });
+  });
+
+  it.each(cases)('(%s) that finishes nevertheless is done', async (reason) => {
+    const attempt = testAttempt();
+    const running = execute(async (_task, ctx) => {
+      await untilAborted(ctx);
+      return 'finished';
+    }, attempt);
+    attempt.abort(reason);
+    expect(await running).toEqual({ kind: 'done', result: 'finished', enqueue: [] });
+  });
+
+  it('that answers with an error because it was interrupted spends no attempt', async () => {
+    const attempt = testAttempt();
+    const running = execute(async (_task, ctx) => {
+      await untilAborted(ctx);
+      return { status: 'error', error: 'interrupted' };
+    }, attempt);
+    attempt.abort('shutdown');
+    expect(await running).toEqual({ kind: 'released', cause: 'shutdown' });
+  });
+
+  it.each(['throws', 'returns'])('(timeout) that %s late is a timeout', async (way) => {
+    const attempt = testAttempt();
+    const running = execute(async (_task, ctx) => {
+      await untilAborted(ctx);
+      if (way === 'throws') throw new Error('interrupted');
+      return 'too late';
+    }, attempt);
+    attempt.abort('timeout');
+    const outcome = await running;
+    expect(outcome).toMatchObject({ kind: 'timeout', error_message: expect.stringContaining('30 s') });
+    if (way === 'throws') expect(outcome).toHaveProperty('error_message', expect.stringContaining('interrupted'));
+  });
+
+  it('that ignores its signal settles only when its own promise does', async () => {
+    const attempt = testAttempt();
+    const releases: Array<(value: string) => void> = [];
+    const running = execute(() => new Promise((resolve) => releases.push(resolve)), attempt);
+    const settled = vi.fn();
+    void running.then(settled);
+    attempt.abort('timeout');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(settled).not.toHaveBeenCalled();
+    releases[0]!('at last');
+    expect(await running).toMatchObject({ kind: 'timeout' });
+  });
+});
+
+describe('ctx.enqueue', () => {
+  it('keeps tasks until the handler is done, and adds those of its answer', async () => {
+    const outcome = await execute((_task, ctx) => {
+      ctx.enqueue({ task_type: 'a' });
+      ctx.enqueue([{ task_type: 'b' }]);
+      return { enqueue: [{ task_type: 'c' }] };
+    });
+    expect(outcome).toMatchObject({ enqueue: [{ task_type: 'a' }, { task_type: 'b' }, { task_type: 'c' }] });
+  });
+
+  it('keeps nothing of an attempt that fails', async () => {
+    const outcome = await execute((_task, ctx) => {
+      ctx.enqueue({ task_type: 'a' });
+      throw new Error('failed afterwards');
+    });
+    expect(outcome).toEqual({ kind: 'retry', error_message: 'failed afterwards', error_class: 'Error' });
+  });
+
+  it('refuses an invalid task, also when the handler swallows the error', async () => {
+    const outcome = await execute((_task, ctx) => {
+      try {
+        ctx.enqueue([{ task_type: 'good' }, { task_type: '' }]);
+      } catch {}
+      return 'fine';
+    });
+    expect(outcome).toMatchObject({ kind: 'retry', error_class: 'BadEnqueue' });
+    expect(outcome).toHaveProperty('error_message', expect.stringContaining('task[1].task_type'));
+  });
+
+  it('throws after the handler has ended', async () => {
+    const kept: HandlerContext[] = [];
+    await execute((_task, ctx) => void kept.push(ctx));
+    expect(() => kept[0]!.enqueue({ task_type: 'late' })).toThrow(/after the handler had ended/);
+  });
+});
