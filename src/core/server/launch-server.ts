@@ -94,7 +94,8 @@ function serverArguments(files: ServerFiles, host: Host, options: LaunchOptions)
     '--innodb-buffer-pool-size=256M',
     `--innodb-flush-log-at-trx-commit=${durable ? 1 : 0}`,
     ...(durable ? [] : ['--innodb-doublewrite=0']),
-    ...(options.program.kind === 'mysql' ? ['--mysqlx=OFF'] : []),
+    // Debian's mysqld does not start without /var/lib/mysql-files, which its core package does not make.
+    ...(options.program.kind === 'mysql' ? ['--mysqlx=OFF', '--secure-file-priv=NULL'] : []),
   ];
 }
 

@@ -1,0 +1,164 @@
+// `npm test`: everything, on every server that can be had. One leg = one server. Arguments go to vitest:
+//   npm test -- test/db/queries
+// Legs: a private MariaDB (or MySQL) that this run starts and removes; then whatever these variables name, with an
+// account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
+// AFD_DATABASE_URL stands in for the private server; only schemas named afd_test_… are touched on it.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bootstrap, ROOT } from './bootstrap.mjs';
+
+const LEG_LIMIT_MS = 15 * 60_000;
+const vitestArguments = process.argv.slice(2);
+const scratch = mkdtempSync(join(tmpdir(), 'afd-test-run-'));
+let interrupted;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted ??= signal;
+    child?.kill(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
+  });
+}
+let child;
+
+await bootstrap();
+const legs = await findLegs();
+const results = [];
+for (const leg of legs) {
+  if (leg.skip !== undefined || interrupted !== undefined) {
+    results.push({ ...leg, skip: leg.skip ?? `the run was ended by ${interrupted}` });
+    continue;
+  }
+  console.error(`\n=== ${leg.name} ===`);
+  // What needs no database needs it on the second server just as little.
+  const projects = results.some((one) => one.skip === undefined) ? ['db', 'serial'] : ['unit', 'db', 'serial'];
+  results.push({ ...leg, ...(await runLeg(leg, projects)) });
+}
+rmSync(scratch, { recursive: true, force: true });
+finish(results);
+
+async function findLegs() {
+  const { AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL, AFD_DATABASE_URL } = process.env;
+  const named = [
+    ['AFD_TEST_MYSQL_URL', AFD_TEST_MYSQL_URL, 'a second server, with an account that may create schemas named afd_%'],
+    ['AFD_TEST_DATABASE_URL', AFD_TEST_DATABASE_URL, undefined],
+  ];
+  const found = [await privateLeg(AFD_DATABASE_URL)];
+  for (const [variable, url, what] of named) {
+    if (url !== undefined) found.push(await urlLeg(variable, url));
+    else if (what !== undefined) found.push({ name: 'a real MySQL', skip: `${variable} is not set (${what})` });
+  }
+  return found;
+}
+
+async function privateLeg(existing) {
+  const { findServerProgram } = await dist('core/server/server-program.js');
+  const { installServer } = await dist('core/server/server-install.js');
+  const { hostFrom } = await dist('core/server/host.js');
+  const host = hostFrom(process);
+  try {
+    const program = (await findServerProgram(host)) ?? (await installServer(host, (text) => console.error(text)));
+    const label = program.kind === 'mariadb' ? 'MariaDB' : 'MySQL';
+    return { name: `${label} ${program.version.split('-')[0]}, private server`, env: {} };
+  } catch (error) {
+    if (error.code !== 'E_SERVER_MISSING') throw error;
+    if (existing !== undefined) return urlLeg('AFD_DATABASE_URL', existing);
+    console.error(`${error.message}\n${error.suggestions.map((one) => `  Try: ${one}`).join('\n')}`);
+    process.exit(69);
+  }
+}
+
+async function urlLeg(variable, url) {
+  const { Session } = await dist('core/db/session.js');
+  try {
+    const { hostname, port, username, password, pathname, searchParams } = new URL(url);
+    const socket = searchParams.get('socket');
+    const session = new Session({
+      address: {
+        ...(socket === null ? { host: hostname, port: Number(port || 3306) } : { socketPath: socket }),
+        user: decodeURIComponent(username),
+        ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+        database: pathname.slice(1),
+      },
+      timeZone: '+00:00',
+      idleTimeoutS: 10,
+      deadlineMs: 5000,
+      multiStatements: false,
+    });
+    const { version, isMariaDb } = await session.ready();
+    await session.close();
+    return {
+      name: `${isMariaDb ? 'MariaDB' : 'MySQL'} ${version.split('-')[0]} (${variable})`,
+      env: { AFD_TEST_DATABASE_URL: url },
+    };
+  } catch (error) {
+    return { name: variable, broken: error.message };
+  }
+}
+
+/** Runs vitest to its end. A file that cannot be loaded, and an error outside any test, count as one failure each. */
+async function runLeg(leg, projects) {
+  if (leg.broken !== undefined) return { passed: 0, failed: 1, skipped: 0, seconds: 0, note: leg.broken };
+  const report = join(scratch, `leg-${results.length}.json`);
+  const started = performance.now();
+  const code = await new Promise((resolve) => {
+    child = spawn(
+      process.execPath,
+      [
+        join(ROOT, 'node_modules/vitest/vitest.mjs'),
+        'run',
+        ...projects.flatMap((name) => ['--project', name]),
+        ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
+        ...vitestArguments,
+      ],
+      { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...quietEnvironment(), ...leg.env } },
+    );
+    const limit = setTimeout(() => child.kill('SIGTERM'), LEG_LIMIT_MS);
+    child.once('close', (status) => {
+      clearTimeout(limit);
+      resolve(status);
+    });
+  });
+  const seconds = Math.round((performance.now() - started) / 1000);
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
+    const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+    let failed = numFailedTests + unloaded.length;
+    if (code !== 0 && failed === 0) failed = 1;
+    return { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests, seconds };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0, seconds, note: `vitest ended with ${code} and left no report` };
+  }
+}
+
+/** Nothing that configures afd may reach the tests from outside. */
+function quietEnvironment() {
+  const ours = /^(AFD_|MYSQL_|DISTRIBUTION_MODE$|MASTER_HOST$|DEVICE_ID$|NODE_ENV$)/;
+  const kept = /^AFD_SERVER_FOLDERS$/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name) || kept.test(name)));
+}
+
+function dist(file) {
+  return import(new URL(`../dist/${file}`, import.meta.url).href);
+}
+
+function finish(legsRun) {
+  const lines = legsRun.map((leg) =>
+    leg.skip !== undefined
+      ? `  DID NOT RUN  ${leg.name}: ${leg.skip}`
+      : `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.note === undefined ? '' : ` (${leg.note})`}`,
+  );
+  const sum = (key) => legsRun.reduce((total, leg) => total + (leg[key] ?? 0), 0);
+  const [passed, failed] = [sum('passed'), sum('failed')];
+  const last = `${passed} passed, ${failed} failed`;
+  console.log(['', 'Legs:', ...lines, last].join('\n'));
+  // For a caller that has more to count (.ci/run).
+  if (process.env.AFD_TEST_SUMMARY !== undefined) {
+    writeFileSync(process.env.AFD_TEST_SUMMARY, [...lines, last, ''].join('\n'));
+  }
+  if (interrupted === 'SIGINT') process.exitCode = 130;
+  else if (interrupted !== undefined) process.exitCode = 143;
+  else process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+}
