@@ -1,0 +1,43 @@
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** The leader row, and what the database knows about its holder. Times are strings as the server spelled them, UTC. */
+export interface LeaseRow {
+  holder: string | null;
+  holder_token: Buffer | null;
+  term: number;
+  renewed_at: string | null;
+  /** 1 = not expired. */
+  valid: 0 | 1;
+  /** Of the holder's device row; null = there is none. */
+  device_status: 'online' | 'offline' | 'busy' | null;
+  instance_token: Buffer | null;
+  last_heartbeat: string | null;
+  lock_taken_at: string | null;
+  /** 1 = its session lock is free, was taken on this server since its start, and the server is old enough to judge by it. */
+  lock_free: 0 | 1;
+}
+
+/**
+ * What a follower looks at before it acquires. Non-locking, one row by PRIMARY and one by device_id.
+ * `startedAt` is exact to a second only, hence the allowance of two. Undefined = the leader row is missing.
+ */
+export async function readLease(
+  session: Session,
+  names: TableNames,
+  trustAfterStartS: number,
+): Promise<LeaseRow | undefined> {
+  const { serverName, startedAt } = session.facts;
+  const [row] = await session.rows<LeaseRow>(
+    `SELECT l.holder, l.holder_token, l.term, l.renewed_at, COALESCE(l.expires_at > UTC_TIMESTAMP(3), 0) AS valid,
+       d.status AS device_status, d.instance_token, d.last_heartbeat, d.lock_taken_at,
+       COALESCE(d.lock_name IS NOT NULL AND d.lock_server = ?
+         AND d.lock_taken_at >= CAST(? AS DATETIME(3)) - INTERVAL 2 SECOND
+         AND UTC_TIMESTAMP(3) >= CAST(? AS DATETIME(3)) + INTERVAL ? MICROSECOND
+         AND IS_USED_LOCK(COALESCE(d.lock_name, 'afd:none')) IS NULL, 0) AS lock_free
+     FROM ${names.leader} l LEFT JOIN ${names.device} d ON d.device_id = l.holder
+     WHERE l.name = 'leader'`,
+    [serverName, startedAt, startedAt, Math.round(trustAfterStartS * 1e6)],
+  );
+  return row;
+}

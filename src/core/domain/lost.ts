@@ -1,0 +1,134 @@
+// How the leader ends an attempt in its holder's place. Pure: from the locked rows to what is written. A worker's own
+// ends are in settlement.ts.
+import { backoff, mayRetry, type RetryPolicy } from './retry.ts';
+import type { AssignmentStatus, TaskStatus } from './task.ts';
+
+/** Why an attempt is `lost`: recorded in af_task_assignment.cause. */
+export type LostCause = 'device_dead' | 'device_offline' | 'device_removed' | 'superseded' | 'foreign';
+
+/** The task of an open attempt, locked. */
+export interface HeldTask {
+  retry: number | null;
+  max_retry_count: number | null;
+  lost_count: number;
+  target_device_id: string | null;
+}
+
+export interface HeldAttempt {
+  device_id: string;
+  revoked_at: string | null;
+  revoke_outcome: 'cancelled' | 'released' | null;
+}
+
+export interface EndPolicy {
+  max_retry_count: number;
+  retry_backoff: RetryPolicy;
+  /** Seconds to wait after the n-th death; as many entries as deaths make a task poison. */
+  lost_backoff: number[];
+}
+
+/** What is written. `task` absent = the task is no longer this attempt's and stays as it is. */
+export interface AttemptEnd {
+  assignment: { status: AssignmentStatus; cause: string; error_class: string | null; error_message: string };
+  task?: {
+    status: TaskStatus;
+    retry: number;
+    lost_count: number;
+    /** Seconds until it is due again; null = as due as it was, so that it keeps its place. */
+    due_in_s: number | null;
+    /** Null = keep what is there. */
+    last_error: string | null;
+  };
+}
+
+/** The worker died under it, or its device is gone. `task` undefined = no longer this attempt's. */
+export function endLost(
+  attempt: HeldAttempt,
+  task: HeldTask | undefined,
+  cause: Exclude<LostCause, 'foreign'>,
+  policy: EndPolicy,
+): AttemptEnd {
+  if (task !== undefined && attempt.revoked_at !== null) return endRevoked(attempt, task);
+  const error_message = `device ${attempt.device_id} ${LOST_BECAUSE[cause]}`;
+  const assignment = { status: 'lost' as const, cause, error_class: null, error_message };
+  if (task === undefined) return { assignment };
+  const lost_count = task.lost_count + 1;
+  const same = { retry: task.retry ?? 0, lost_count };
+  if (lost_count >= policy.lost_backoff.length) {
+    const last_error = `poison: ${lost_count} worker(s) died while running it; the last: ${error_message}`;
+    return {
+      assignment: { ...assignment, error_class: 'poison' },
+      task: { ...same, status: 'failed', due_in_s: null, last_error },
+    };
+  }
+  const wait = policy.lost_backoff[lost_count - 1] ?? 0;
+  return {
+    assignment,
+    task: { ...same, status: openStatus(task), due_in_s: wait > 0 ? wait : null, last_error: error_message },
+  };
+}
+
+/** Past its deadline: spends one of the budget. `random` in [0, 1) moves the backoff. */
+export function endOverdue(
+  attempt: HeldAttempt,
+  task: HeldTask | undefined,
+  policy: EndPolicy,
+  random: () => number,
+): AttemptEnd {
+  if (task === undefined) return endForeign(attempt);
+  if (attempt.revoked_at !== null) return endRevoked(attempt, task);
+  const error_message = `ran past its deadline on device ${attempt.device_id}, which did not end it`;
+  const retry = (task.retry ?? 0) + 1;
+  const again = mayRetry(retry, task.max_retry_count ?? policy.max_retry_count);
+  return {
+    assignment: { status: 'timeout', cause: 'deadline', error_class: 'timeout', error_message },
+    task: {
+      status: again ? openStatus(task) : 'failed',
+      retry,
+      lost_count: task.lost_count,
+      due_in_s: again ? backoff(retry, policy.retry_backoff, random) : null,
+      last_error: error_message,
+    },
+  };
+}
+
+/** Revoked by an operator, and its holder did not end it: what the operator wanted, nothing spent. */
+export function endRevoked(attempt: HeldAttempt, task: HeldTask | undefined): AttemptEnd {
+  if (task === undefined) return endForeign(attempt);
+  const status = attempt.revoke_outcome ?? 'released';
+  const error_message = `revoked; ended by the leader, because device ${attempt.device_id} did not`;
+  return {
+    assignment: { status, cause: 'revoked', error_class: null, error_message },
+    task: {
+      status: status === 'cancelled' ? 'cancelled' : openStatus(task),
+      retry: task.retry ?? 0,
+      lost_count: task.lost_count,
+      due_in_s: null,
+      last_error: null,
+    },
+  };
+}
+
+/** Another program deleted or reset the task, or another attempt has it: only the record is closed. */
+export function endForeign(attempt: HeldAttempt): AttemptEnd {
+  return {
+    assignment: {
+      status: 'lost',
+      cause: 'foreign',
+      error_class: null,
+      error_message: `the task was no longer held by this attempt of device ${attempt.device_id}`,
+    },
+  };
+}
+
+const LOST_BECAUSE = {
+  device_dead: 'was declared dead',
+  device_offline: 'is offline',
+  device_removed: 'was removed',
+  superseded: 'was started again as a new instance',
+} as const;
+
+/** `reassign --to` of a running task names its next device; it is directed once the holder lets go. */
+function openStatus(task: HeldTask): TaskStatus {
+  return task.target_device_id === null ? 'pending' : 'assigned';
+}

@@ -1,0 +1,41 @@
+import { type DeviceFigures, readFigures, recentRates, writeFigures } from '../db/queries/device-figures.ts';
+import type { DutySession } from './duty-session.ts';
+
+/** Devices whose rates are computed anew per round; the count of open attempts is for all of them. */
+const RATES_PER_ROUND = 50;
+const WRITES_PER_TRANSACTION = 100;
+
+/** Overwrites the cached figures of the device rows with what the attempts say. */
+export class FiguresKeeper {
+  readonly #duty: DutySession;
+  #after = 0;
+
+  constructor(duty: DutySession) {
+    this.#duty = duty;
+  }
+
+  /** Device rows that were different. @throws NotLeader, DatabaseError */
+  async runOnce(): Promise<{ updated: number }> {
+    const duty = this.#duty;
+    const rows = await duty.run((session) => readFigures(session, duty.names));
+    const turn = rows.filter((row) => row.id > this.#after).slice(0, RATES_PER_ROUND);
+    this.#after = turn.length < RATES_PER_ROUND ? 0 : (turn.at(-1)?.id ?? 0);
+    const rates = new Map<number, Awaited<ReturnType<typeof recentRates>>>();
+    for (const { id, device_id } of turn) {
+      rates.set(id, await duty.run((session) => recentRates(session, duty.names, device_id)));
+    }
+    const changed = rows.flatMap((row): DeviceFigures[] => {
+      const { id, device_id } = row;
+      const { success_rate, avg_duration_ms } = rates.get(id) ?? row;
+      const same =
+        row.current_tasks === row.open && row.success_rate === success_rate && row.avg_duration_ms === avg_duration_ms;
+      return same ? [] : [{ id, device_id, current_tasks: row.open, success_rate, avg_duration_ms }];
+    });
+    let updated = 0;
+    for (let n = 0; n < changed.length; n += WRITES_PER_TRANSACTION) {
+      const chunk = changed.slice(n, n + WRITES_PER_TRANSACTION);
+      updated += await duty.fenced((session) => writeFigures(session, duty.names, chunk));
+    }
+    return { updated };
+  }
+}

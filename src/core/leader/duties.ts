@@ -1,0 +1,176 @@
+// What a leader does, started when a term is gained and stopped when it is lost. Each duty is a loop of its own: one that
+// throws or hangs stops no other. What must not be written twice is guarded by the fence, not by stopping in time.
+import type { Config } from '../config/config-schema.ts';
+import { isConnectionLost } from '../db/database-error.ts';
+import { NotLeader } from '../db/queries/assert-leader.ts';
+import { Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
+import type { Events } from '../events.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { Loop } from '../runtime/loop.ts';
+import { Service } from '../runtime/service.ts';
+import { FiguresKeeper } from './device-figures.ts';
+import { DirectedTasks } from './directed-tasks.ts';
+import { DutySession } from './duty-session.ts';
+import { HealthCheck } from './health-check.ts';
+import { LanePublisher } from './lane-publisher.ts';
+import { Pruner } from './pruner.ts';
+
+export type DutyName = 'publish-lanes' | 'lock-check' | 'health-check' | 'return-assigned' | 'figures' | 'prune';
+type Counts = Record<string, number>;
+
+export interface DutiesOptions {
+  /** Of the duties alone; closed by `stop()`. */
+  session: Session;
+  names: TableNames;
+  config: Config;
+  events: Events;
+  deviceId: string;
+  term: number;
+  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
+  lastReconnectAt?: number | undefined;
+  /** Milliseconds of a monotonic clock. */
+  monotonic?: () => number;
+  random?: () => number;
+}
+
+export interface DutiesReport {
+  counts: Partial<Record<DutyName, Counts>>;
+  /** Duties that failed, and why. */
+  failed: Partial<Record<DutyName, string>>;
+}
+
+const PUBLISH_MS = 1000;
+const PRUNE_MS = 3_600_000;
+/** A duty whose lock was not to be had comes back sooner than in an hour. */
+const RETRY_AT_MOST_MS = 60_000;
+const DDL_DEADLINE_MS = 120_000;
+
+interface Duty {
+  name: DutyName;
+  intervalMs: number;
+  runOnce: () => Promise<Counts>;
+}
+
+/** The duties of one term. Started once; afterwards the term, and so the object, is of no more use. */
+export class Duties extends Service {
+  readonly #o: DutiesOptions;
+  readonly #duty: DutySession;
+  readonly #health: HealthCheck;
+  readonly #duties: Duty[];
+  readonly #failing = new Map<DutyName, string>();
+  #over = false;
+
+  constructor(options: DutiesOptions) {
+    super();
+    const { session, names, config, events, deviceId, term, lastReconnectAt, monotonic, random } = options;
+    const { master } = config;
+    this.#o = options;
+    const duty = new DutySession(session, names, { holder: deviceId, term });
+    this.#duty = duty;
+    this.#health = new HealthCheck({
+      duty,
+      settings: master,
+      events,
+      lastReconnectAt,
+      ...(monotonic === undefined ? {} : { monotonic }),
+      ...(random === undefined ? {} : { random }),
+    });
+    const lanes = new LanePublisher(duty);
+    const directed = new DirectedTasks(duty);
+    const figures = new FiguresKeeper(duty);
+    const pruner = new Pruner({
+      duty,
+      openSession: () => new Session({ ...session.options, deadlineMs: DDL_DEADLINE_MS, multiStatements: false }),
+      historyDays: master.heartbeat_history_days,
+    });
+    const health = this.#health;
+    const each = (name: DutyName, intervalS: number, runOnce: () => Promise<object>): Duty => ({
+      name,
+      intervalMs: intervalS * 1000,
+      runOnce: async () => ({ ...(await runOnce()) }) as Counts,
+    });
+    this.#duties = [
+      each('publish-lanes', Math.min(PUBLISH_MS / 1000, master.health_check_interval), () => lanes.runOnce()),
+      each('lock-check', master.lock_check_interval, () => health.checkLocks()),
+      each('health-check', master.health_check_interval, () => health.runOnce()),
+      each('return-assigned', master.scheduler_interval, () => directed.runOnce()),
+      each('figures', master.scheduler_interval, () => figures.runOnce()),
+      each('prune', PRUNE_MS / 1000, () => pruner.runOnce()),
+    ];
+  }
+
+  /**
+   * Every duty once, one after the other; one that fails stops no other. `once`: for a process without a past (`afd leader
+   * --once`): nothing is judged by locks, and by heartbeat only what is twice as old. Not beside `start()`.
+   */
+  async runOnceAll({ once }: { once: boolean }): Promise<DutiesReport> {
+    const report: DutiesReport = { counts: {}, failed: {} };
+    for (const duty of this.#duties) {
+      if (once && duty.name === 'lock-check') continue;
+      try {
+        const whole = once && duty.name === 'health-check';
+        const counts = whole ? { ...(await this.#health.runOnce({ once })) } : await duty.runOnce();
+        report.counts[duty.name] = counts;
+        this.#tell(duty.name, counts);
+      } catch (error) {
+        report.failed[duty.name] = (error as Error).message;
+        this.#o.events.emit('leader:duty-failed', { duty: duty.name, message: (error as Error).message });
+      }
+    }
+    return report;
+  }
+
+  /** Also closes the session when the duties were never started. */
+  override async stop(): Promise<void> {
+    this.#duty.end();
+    await super.stop();
+    await this.#duty.close();
+  }
+
+  protected async run(signal: AbortSignal): Promise<void> {
+    let loops: Loop[] = [];
+    await new Promise<void>((resolve) => {
+      const over = () => {
+        this.#over = true;
+        this.#duty.end();
+        resolve();
+      };
+      signal.addEventListener('abort', over, { once: true });
+      loops = this.#duties.map((duty) => this.#loop(duty, over));
+      for (const loop of loops) loop.start();
+    });
+    await Promise.all(loops.map((loop) => loop.stop()));
+  }
+
+  #loop(duty: Duty, over: () => void): Loop {
+    const backoff = new Backoff({ initialMs: 20, maxMs: 1000, ...(this.#o.random ? { random: this.#o.random } : {}) });
+    return new Loop({
+      intervalMs: duty.intervalMs,
+      work: async () => {
+        const counts = await duty.runOnce();
+        backoff.reset();
+        this.#failing.delete(duty.name);
+        this.#tell(duty.name, counts);
+      },
+      onError: (error) => {
+        if (this.#over) return undefined;
+        this.#complain(duty.name, (error as Error).message);
+        // Once fenced, a term is over for good; the elector will say the same soon.
+        if (error instanceof NotLeader) over();
+        return isConnectionLost(error) ? backoff.next() : Math.min(duty.intervalMs, RETRY_AT_MOST_MS);
+      },
+    });
+  }
+
+  #tell(duty: DutyName, counts: Counts): void {
+    if (Object.values(counts).some((n) => n !== 0)) this.#o.events.emit('leader:duty', { duty, counts });
+  }
+
+  /** Once per duty and message, until it has worked again: a database that is away for an hour is not 14,000 lines. */
+  #complain(duty: DutyName, message: string): void {
+    if (this.#failing.get(duty) === message) return;
+    this.#failing.set(duty, message);
+    this.#o.events.emit('leader:duty-failed', { duty, message });
+  }
+}

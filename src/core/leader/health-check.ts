@@ -1,0 +1,125 @@
+// Finds dead devices by two signs, and takes back what they held. The rules and their reasons:
+// docs/explain/leader-election.md, "Who is dead".
+import { monotonic } from '../clock.ts';
+import type { Config } from '../config/config-schema.ts';
+import { heartbeatCoverage } from '../db/queries/heartbeat-coverage.ts';
+import { markDeviceDead, type SeenDevice } from '../db/queries/mark-device-dead.ts';
+import { silentDevices } from '../db/queries/silent-devices.ts';
+import { unlockedDevices } from '../db/queries/unlocked-devices.ts';
+import type { Events } from '../events.ts';
+import type { DutySession } from './duty-session.ts';
+import { LockWatch } from './lock-watch.ts';
+import { noRescues, type RescueCounts, Rescuer } from './rescuer.ts';
+import { SilenceJudge, silentForTwice } from './silence.ts';
+
+export interface HealthCheckOptions {
+  duty: DutySession;
+  settings: Config['master'];
+  events: Events;
+  /** Milliseconds of a monotonic clock. */
+  monotonic?: () => number;
+  random?: () => number;
+  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
+  lastReconnectAt?: number | undefined;
+}
+
+export interface HealthCounts extends RescueCounts {
+  dead: number;
+}
+
+export class HealthCheck {
+  readonly #o: HealthCheckOptions;
+  readonly #now: () => number;
+  readonly #locks: LockWatch;
+  readonly #silence: SilenceJudge;
+  readonly #rescuer: Rescuer;
+
+  constructor(options: HealthCheckOptions) {
+    const { settings, duty } = options;
+    this.#o = options;
+    this.#now = options.monotonic ?? monotonic;
+    this.#locks = new LockWatch({
+      graceMs: settings.lock_grace * 1000,
+      trustAfterReconnectMs: settings.lock_trust_after_start * 1000,
+      lastReconnectAt: options.lastReconnectAt,
+    });
+    this.#silence = new SilenceJudge({ timeoutMs: settings.heartbeat_timeout * 1000 });
+    this.#rescuer = new Rescuer({
+      duty,
+      policy: settings,
+      revokeTimeoutS: settings.revoke_timeout,
+      ...(options.random === undefined ? {} : { random: options.random }),
+    });
+  }
+
+  /**
+   * (a) Dead by lock, each `lock_check_interval`; also rescues what they held. @throws NotLeader, DatabaseError
+   */
+  async checkLocks(): Promise<HealthCounts> {
+    const { duty, settings } = this.#o;
+    const look = await duty.run(async (session) => ({
+      unlocked: await unlockedDevices(session, duty.names, settings.lock_trust_after_start),
+      connectionId: session.facts.connectionId,
+      now: this.#now(),
+    }));
+    const others = { ...look, unlocked: look.unlocked.filter((device) => !this.#isMe(device)) };
+    return this.#bury(this.#locks.look(others), 'lock');
+  }
+
+  /**
+   * (b) dead by heartbeat, then every open attempt that is orphaned, revoked too long ago, overdue, or foreign. `once`:
+   * for a process without a past. @throws NotLeader, DatabaseError
+   */
+  async runOnce({ once = false }: { once?: boolean } = {}): Promise<HealthCounts> {
+    const counts = await this.#bury(await this.#silentDevices(once), 'heartbeat');
+    for (const kind of ['orphaned', 'revoked', 'overdue', 'foreign'] as const) {
+      add(counts, await this.#rescuer[kind]());
+    }
+    return counts;
+  }
+
+  async #silentDevices(once: boolean): Promise<SeenDevice[]> {
+    const { duty, settings } = this.#o;
+    const timeoutS = settings.heartbeat_timeout;
+    const look = await duty.run(async (session) => ({
+      ...(await silentDevices(session, duty.names, timeoutS)),
+      connectionId: session.facts.connectionId,
+      now: this.#now(),
+    }));
+    const dead = once
+      ? silentForTwice(look, timeoutS * 1000)
+      : await this.#silence.judge(look, () => duty.run((session) => heartbeatCoverage(session, duty.names, timeoutS)));
+    return dead.filter((device) => !this.#isMe(device));
+  }
+
+  /** Declares them dead, one fenced write each, and takes back what they held. */
+  async #bury(devices: SeenDevice[], by: 'lock' | 'heartbeat'): Promise<HealthCounts> {
+    const { duty, events } = this.#o;
+    const counts: HealthCounts = { dead: 0, ...noRescues() };
+    const dead: string[] = [];
+    for (const device of devices) {
+      if (!(await duty.fenced((session) => markDeviceDead(session, duty.names, device, by)))) continue;
+      dead.push(device.device_id);
+      this.#rescuer.declaredDead(device.device_id);
+    }
+    if (dead.length === 0) return counts;
+    counts.dead = dead.length;
+    try {
+      add(counts, await this.#rescuer.orphaned());
+    } finally {
+      for (const device_id of dead) {
+        events.emit('device:dead', { device_id, by, tasks: this.#rescuer.takenFrom(device_id) });
+      }
+    }
+    return counts;
+  }
+
+  /** A node is no judge of itself: it is dead when another leader says so. */
+  #isMe(device: SeenDevice): boolean {
+    return device.device_id.toLowerCase() === this.#o.duty.lease.holder.toLowerCase();
+  }
+}
+
+function add(counts: HealthCounts, more: RescueCounts): void {
+  for (const key of Object.keys(more) as Array<keyof RescueCounts>) counts[key] += more[key];
+}

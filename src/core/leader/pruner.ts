@@ -1,0 +1,41 @@
+import { assertLeader } from '../db/queries/assert-leader.ts';
+import { heartbeatPartitions, repartitionHeartbeats } from '../db/queries/prune-heartbeats.ts';
+import type { Session } from '../db/session.ts';
+import { planPartitions } from '../domain/heartbeat-partitions.ts';
+import type { DutySession } from './duty-session.ts';
+
+export interface PrunerOptions {
+  duty: DutySession;
+  /** A connection of its own for DDL, which may take longer than a duty's call may; closed after use. */
+  openSession: () => Session;
+  historyDays: number;
+}
+
+/** Keeps the heartbeat history at its number of days by adding and dropping day partitions. */
+export class Pruner {
+  readonly #o: PrunerOptions;
+
+  constructor(options: PrunerOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Days added and dropped. A table that is not partitioned is left alone.
+   * @throws NotLeader, DatabaseError (E_TEMPORARY when the table's lock was not to be had within a second)
+   */
+  async runOnce(): Promise<{ added: number; dropped: number }> {
+    const { duty, openSession, historyDays } = this.#o;
+    const { partitions, today } = await duty.run((session) => heartbeatPartitions(session, duty.names));
+    const plan = planPartitions(partitions, today, historyDays);
+    if (partitions.length === 0 || plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
+    await duty.run((session) => assertLeader(session, duty.names, duty.lease));
+    const session = openSession();
+    try {
+      await session.ready();
+      await repartitionHeartbeats(session, duty.names, plan);
+    } finally {
+      await session.close();
+    }
+    return { added: plan.add.length, dropped: plan.drop.length };
+  }
+}
