@@ -4,6 +4,8 @@ import type { AssignmentStatus, TaskStatus } from './task.ts';
 /** One attempt of this worker that has ended and must be written. */
 export interface Finish {
   task_id: number;
+  task_type: string;
+  attempt: number;
   assignment_id: number;
   claim_token: Buffer;
   outcome: Outcome;

@@ -1,0 +1,72 @@
+import { hostname } from 'node:os';
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../cli/base-command.ts';
+import type { WorkerResult } from '../core/worker/worker.ts';
+
+export interface WorkerCommandResult {
+  device_id: string;
+  finished: Record<string, number>;
+}
+
+export default class Worker extends BaseCommand {
+  static override summary = 'Execute tasks on this device until it is told to stop.';
+
+  static override description =
+    `Registers the device, claims tasks that it can run, executes them and writes how they ended. SIGTERM or Ctrl-C
+drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second one gives everything back at once.`;
+
+  static override examples = [
+    '<%= config.bin %> worker',
+    '<%= config.bin %> worker --device-id worker-001 --slots 10',
+    '<%= config.bin %> worker --once',
+  ];
+
+  static override flags = {
+    'device-id': Flags.string({
+      helpValue: 'ID',
+      summary: 'Name of this device in the fleet; otherwise the host name.',
+    }),
+    slots: Flags.integer({
+      helpValue: 'N',
+      summary: 'Tasks that run at the same time (max_concurrent_tasks).',
+      min: 1,
+    }),
+    leader: Flags.boolean({ allowNo: true, summary: 'Take part in the election of the leader; the default.' }),
+    once: Flags.boolean({
+      exclusive: ['drain'],
+      summary: 'Claim once, execute what was claimed, exit: 0, or 6 when an attempt failed.',
+    }),
+    drain: Flags.boolean({ summary: 'Execute until nothing that this device may run is due, then exit: 0, or 6.' }),
+  };
+
+  static override configFlags = {
+    'device-id': 'worker.device_id',
+    slots: 'worker.max_concurrent_tasks',
+    leader: 'worker.leader',
+  };
+
+  async run(): Promise<WorkerCommandResult> {
+    const { flags } = await this.parse(Worker);
+    const { shutdownSignals } = await import('../cli/shutdown.ts');
+    const shutdown = shutdownSignals();
+    const mode = flags.once ? ('once' as const) : flags.drain ? ('drain' as const) : ('forever' as const);
+    const result = await this.withContext(
+      async (context): Promise<WorkerResult> => {
+        const { startWorker } = await import('../core/worker/start-worker.ts');
+        return startWorker(context, {
+          mode,
+          drain: shutdown.drain,
+          force: shutdown.force,
+          env: process.env,
+          hostname: hostname(),
+          version: this.config.version,
+        });
+      },
+      { purpose: 'worker' },
+    );
+    const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
+    this.exitWith(shutdown.exitCode(result) || (mode !== 'forever' && failed ? 6 : 0));
+    shutdown.dispose();
+    return { device_id: result.device_id, finished: result.finished };
+  }
+}

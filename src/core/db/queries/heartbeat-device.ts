@@ -1,0 +1,54 @@
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** Readings of a machine; null = could not be read. Percentages 0–100. */
+export interface DeviceReadings {
+  cpu_usage: number | null;
+  memory_usage: number | null;
+  disk_usage: number | null;
+  system_info: Record<string, unknown> | null;
+}
+
+/**
+ * The device lives, by the database's clock. Writes `online` or `busy`, also over `offline`: a device declared dead by
+ * mistake is back with this. Never touches operator_state. False = another instance owns the id, or the row is gone.
+ */
+export async function heartbeatDevice(
+  session: Session,
+  names: TableNames,
+  device: { device_id: string; instance_token: Buffer; status: 'online' | 'busy'; active_tasks: number },
+): Promise<boolean> {
+  const { affectedRows } = await session.write(
+    `UPDATE ${names.device} SET status = ?, current_tasks = ?, last_heartbeat = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
+     WHERE device_id = ? AND instance_token = ?`,
+    [device.status, device.active_tasks, device.device_id, device.instance_token],
+  );
+  return affectedRows === 1;
+}
+
+/** The row of the history; best effort, after the heartbeat itself. Readings out of range are clamped, odd ones NULL. */
+export async function recordHeartbeat(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  activeTasks: number,
+  readings: DeviceReadings,
+): Promise<void> {
+  await session.write(
+    `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, memory_usage, disk_usage, active_tasks, system_info)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    [
+      deviceId,
+      percentage(readings.cpu_usage),
+      percentage(readings.memory_usage),
+      percentage(readings.disk_usage),
+      activeTasks,
+      readings.system_info === null ? null : JSON.stringify(readings.system_info),
+    ],
+  );
+}
+
+function percentage(value: number | null): number | null {
+  if (value === null || !Number.isFinite(value)) return null;
+  return Math.round(Math.min(100, Math.max(0, value)) * 100) / 100;
+}

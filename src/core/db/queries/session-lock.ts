@@ -1,0 +1,40 @@
+// The session lock of a device: GET_LOCK on the liveness connection. Free = that connection is gone.
+import { createHash } from 'node:crypto';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** Lock names are server-wide and at most 64 characters on MySQL, hence a hash of schema, prefix and device id. */
+export function lockName(schema: string, prefix: string, deviceId: string): string {
+  const digest = createHash('sha256').update(`${schema}|${prefix}|${deviceId.toLowerCase()}`).digest('hex');
+  return `afd:${digest.slice(0, 40)}`;
+}
+
+/** Takes the lock, waiting at most `waitS` seconds (less than the session's call deadline). False = held by another. */
+export async function takeSessionLock(session: Session, name: string, waitS: number): Promise<boolean> {
+  const [row] = await session.rows('SELECT GET_LOCK(?, ?) AS got', [name, waitS]);
+  return row?.got === 1;
+}
+
+export interface Holder {
+  /** ip_address and start of the process that registered under the id last. */
+  ip_address: string;
+  device_name: string;
+  since: string;
+  fresh: boolean;
+}
+
+/** Who is registered under a device id, and whether that one's heartbeat is younger than `timeoutS`. No row = nobody. */
+export async function lockHolder(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  timeoutS: number,
+): Promise<Holder | undefined> {
+  const [row] = await session.rows(
+    `SELECT ip_address, device_name, lock_taken_at AS since,
+            COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? SECOND, 0) AS fresh
+     FROM ${names.device} WHERE device_id = ?`,
+    [timeoutS, deviceId],
+  );
+  return row === undefined ? undefined : ({ ...row, fresh: row.fresh === 1 } as Holder);
+}

@@ -1,0 +1,41 @@
+// `afd leader`: contends for the lease and does the leader's duties; executes no task, so it is never assignable.
+import type { Context } from '../context.ts';
+import { AfdError } from '../domain/errors.ts';
+import { LivenessClient } from '../worker/liveness-client.ts';
+import { nodeReport } from '../worker/liveness-events.ts';
+import { livenessSettings, type NodeFacts } from '../worker/liveness-settings.ts';
+import { Leadership } from './leadership.ts';
+
+/** Runs until `stop` is aborted. Returns the device id it had. @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED */
+export async function runLeader(
+  context: Context,
+  facts: NodeFacts & { stop: AbortSignal },
+): Promise<{ device_id: string }> {
+  const { events } = context;
+  const settings = livenessSettings(context, facts, {
+    deviceType: 'master',
+    capabilities: {},
+    slots: 0,
+    contend: true,
+  });
+  let deviceId = '';
+  let leadership: Leadership | undefined;
+  const liveness = new LivenessClient(settings, (report) => {
+    if (report.kind === 'registered') {
+      deviceId = report.deviceId;
+      leadership = new Leadership(context, deviceId);
+    }
+    if (report.kind === 'leader-gained') leadership?.gained(report.term);
+    else if (report.kind === 'leader-lost') void leadership?.lost(report.term, report.reason);
+    else if (report.kind === 'database-back') leadership?.reconnected();
+    nodeReport(report, events, deviceId);
+  });
+  const stop = () => liveness.send({ kind: 'stop' });
+  if (facts.stop.aborted) stop();
+  else facts.stop.addEventListener('abort', stop, { once: true });
+  const error = await liveness.ended;
+  await leadership?.stop();
+  if (error !== undefined) throw error;
+  if (!facts.stop.aborted) throw new AfdError('E_INTERNAL', 'The liveness thread ended without a reason.');
+  return { device_id: deviceId };
+}

@@ -1,0 +1,323 @@
+// Asks the database for work and hands it the results, over one session, one transaction at a time. Whatever fails here
+// leaves the finishes in the queue: they are sent again until each is taken or refused.
+import { randomBytes } from 'node:crypto';
+import { monotonic } from '../clock.ts';
+import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
+import { type Claimed, type FinishAndClaimResult, finishAndClaim, type Gate } from '../db/finish-and-claim.ts';
+import { flushStarts, type Start } from '../db/queries/flush-starts.ts';
+import { recoverClaims } from '../db/queries/recover-claims.ts';
+import { type Candidate, type ClaimSource, probeStatement } from '../db/queries/select-candidates.ts';
+import type { Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
+import { rollback } from '../db/transaction.ts';
+import { AfdError } from '../domain/errors.ts';
+import type { Finish, Verdict } from '../domain/settlement.ts';
+import type { NewTask } from '../domain/task.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { sleep } from '../runtime/loop.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { Scout } from './scout.ts';
+
+/** One transaction finishes at most so many attempts. */
+const MOST_FINISHES = 200;
+/** Sources asked in one claim: the first in packet 1, the others one round trip each. */
+const MOST_SOURCES = 4;
+/** Ends remembered for the comparison with the database's list, which is at most two ticks old. */
+const MOST_WRITTEN = 20_000;
+/** Finishes that come within this time share a transaction. */
+const COALESCE_MS = 2;
+
+export interface ClaimerOptions {
+  session: Session;
+  names: TableNames;
+  book: LaneBook;
+  scout: Scout;
+  deviceId: string;
+  instanceToken: Buffer;
+  policy: { maxRetryCount: number; backoff: (retry: number) => number };
+  /** Seconds from claim to the leader's backstop. */
+  leaseOf(candidate: Candidate): number;
+  freeSlots(): number;
+  onClaimed(claimed: Claimed[], token: Buffer): void;
+  onVerdict(verdict: Verdict): void;
+  onGate(gate: Gate): void;
+  onWarning(message: string): void;
+  insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
+  /** Attempts that have run long enough to be written as started; each is returned once. */
+  dueStarts(): Start[];
+  /** Milliseconds until the next attempt is due to be written as started; infinite when none is. */
+  nextStartMs(): number;
+  /** These attempts are no longer ours. */
+  onStartsLost(assignmentIds: number[]): void;
+  /** There is nothing to say and nothing known to ask. */
+  onIdle(): void;
+}
+
+export class Claimer {
+  private readonly options: ClaimerOptions;
+  readonly #queue: Finish[] = [];
+  /** Tokens of claims whose COMMIT may or may not have happened. */
+  readonly #unknown: Buffer[] = [];
+  readonly #inFlight = new Set<string>();
+  /** Monotonic time at which the end of an assignment was written; the last MOST_WRITTEN of them. */
+  readonly #written = new Map<number, number>();
+  #claiming = true;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  #woken = false;
+  /** So many of the queue's first finishes are sent alone, because one of them was refused. */
+  #single = 0;
+
+  constructor(options: ClaimerOptions) {
+    this.options = options;
+  }
+
+  /** Writes how an attempt ended, with the next transaction. */
+  finish(finish: Finish): void {
+    this.#queue.push(finish);
+    this.wake();
+  }
+
+  /**
+   * True when an open assignment that nobody runs here is known all the same: its claim is under way, its end waits to
+   * be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
+   */
+  holds(token: Buffer, assignmentId: number, seenAt: number): boolean {
+    if (this.#inFlight.has(token.toString('hex'))) return true;
+    if (this.#queue.some((one) => one.assignment_id === assignmentId)) return true;
+    return (this.#written.get(assignmentId) ?? Number.NEGATIVE_INFINITY) >= seenAt;
+  }
+
+  get unwritten(): number {
+    return this.#queue.length;
+  }
+
+  set claiming(value: boolean) {
+    this.#claiming = value;
+    this.wake();
+  }
+
+  wake(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  /** No more claims; returns from `run` once every finish is taken or refused. */
+  stop(): void {
+    this.#stopped = true;
+    this.#claiming = false;
+    this.wake();
+  }
+
+  /** Leaves at once, with what is unwritten: the others take it back. */
+  abandon(): void {
+    this.#queue.length = 0;
+    this.stop();
+  }
+
+  /** @throws AfdError E_INTERNAL after a count under lock was wrong, or an error that no repetition cures */
+  async run(): Promise<void> {
+    const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
+    while (!(this.#stopped && this.#queue.length === 0)) {
+      this.#woken = false;
+      try {
+        const busy = await this.#exchange();
+        await this.#flushStarts();
+        backoff.reset();
+        if (!busy) await this.#rest();
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.retry === 'final') throw error;
+        if (error.retry !== 'transaction') this.options.session.destroy();
+        await sleep(backoff.next());
+        if (error.retry !== 'transaction') await this.#reconnect(backoff);
+      }
+    }
+  }
+
+  /** One transaction, if there is anything to say or to ask. False = there was not. */
+  async #exchange(): Promise<boolean> {
+    const { book } = this.options;
+    const free = this.#claiming ? this.options.freeSlots() : 0;
+    const sources = free > 0 ? book.sources(MOST_SOURCES) : [];
+    if (this.#queue.length === 0 && sources.length === 0) return false;
+    if (this.#queue.length > 0) await sleep(COALESCE_MS);
+    const batch = this.#nextBatch();
+    // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
+    const enqueues = batch.some((one) => one.outcome.kind === 'done' && one.outcome.enqueue.length > 0);
+    const token = randomBytes(16);
+    const hex = token.toString('hex');
+    const claims = sources.length > 0 && !enqueues && this.#single === 0;
+    if (claims) this.#inFlight.add(hex);
+    try {
+      const result = await this.#transact(batch, claims ? sources : [], free, token);
+      this.#inFlight.delete(hex);
+      if (claims) await this.#noteTaken(sources, free, result);
+    } catch (error) {
+      if (claims && isConnectionLost(error)) this.#unknown.push(token);
+      else this.#inFlight.delete(hex);
+      throw error;
+    }
+    return true;
+  }
+
+  #noteWritten(batch: Finish[]): void {
+    const now = monotonic();
+    for (const one of batch) {
+      this.#written.delete(one.assignment_id);
+      this.#written.set(one.assignment_id, now);
+    }
+    for (const id of this.#written.keys()) {
+      if (this.#written.size <= MOST_WRITTEN) break;
+      this.#written.delete(id);
+    }
+  }
+
+  #nextBatch(): Finish[] {
+    const first = this.#queue[0];
+    if (first !== undefined && this.#single > 0) return [first];
+    const enqueues = (one: Finish) => one.outcome.kind === 'done' && one.outcome.enqueue.length > 0;
+    if (first !== undefined && enqueues(first)) return [first];
+    const end = this.#queue.findIndex(enqueues);
+    return this.#queue.slice(0, Math.min(MOST_FINISHES, end === -1 ? this.#queue.length : end));
+  }
+
+  async #transact(batch: Finish[], sources: ClaimSource[], free: number, token: Buffer): Promise<FinishAndClaimResult> {
+    const { session, names, book } = this.options;
+    await session.ready();
+    try {
+      const result = await finishAndClaim(session, names, {
+        device_id: this.options.deviceId,
+        instance_token: this.options.instanceToken,
+        finishes: batch,
+        policy: this.options.policy,
+        enqueue: (tasks, finish) => this.options.insertTasks(tasks, finish.task_id),
+        claim:
+          sources.length === 0
+            ? undefined
+            : {
+                claim_token: token,
+                limit: free,
+                sources,
+                leaseOf: this.options.leaseOf,
+                accepts: (candidate) => book.accepts(candidate),
+              },
+      });
+      this.#queue.splice(0, batch.length);
+      if (this.#single > 0) this.#single -= 1;
+      if (result.claimed.length > 0) {
+        this.options.scout.hit();
+        this.options.onClaimed(result.claimed, token);
+      }
+      this.#noteWritten(batch);
+      for (const verdict of result.verdicts) this.options.onVerdict(verdict);
+      this.options.onGate(result.gate);
+      return result;
+    } catch (error) {
+      await rollback(session);
+      const final = !(error instanceof DatabaseError) || error.retry === 'final';
+      const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
+      if (!final || bug || batch.length === 0) throw error;
+      this.#isolate(batch, error as Error);
+      return { verdicts: [], claimed: [], taken: [], gate: 'not-asked' };
+    }
+  }
+
+  /**
+   * The server refused what one of these finishes says (a value too long, a bad JSON text, a follow-up task). They are
+   * sent one by one, without a claim; the culprit becomes a failed attempt that says so. If even that is refused, its
+   * lease runs out and the leader ends it.
+   */
+  #isolate(batch: Finish[], error: Error): void {
+    if (this.#single === 0) {
+      this.#single = batch.length;
+      return;
+    }
+    this.#single -= 1;
+    const [culprit] = this.#queue.splice(0, 1);
+    if (culprit === undefined) return;
+    const message = `The end of task ${culprit.task_id} (${culprit.outcome.kind}) could not be stored: ${error.message}`;
+    this.options.onWarning(message);
+    if (culprit.outcome.kind === 'retry' && culprit.outcome.error_class === 'unstorable') {
+      this.options.onVerdict({ kind: 'lost', finish: culprit, reason: 'its end could not be stored' });
+      return;
+    }
+    this.#queue.push({
+      ...culprit,
+      outcome: { kind: 'retry', error_class: 'unstorable', error_message: message.slice(0, 1000) },
+    });
+  }
+
+  async #noteTaken(sources: ClaimSource[], free: number, result: FinishAndClaimResult): Promise<void> {
+    const { book } = this.options;
+    let asked = free;
+    let offset = 0;
+    for (const [n, taken] of result.taken.entries()) {
+      const source = sources[n]!;
+      book.taken(source, asked, result.claimed.slice(offset, offset + taken));
+      if (source.kind === 'lane' && book.probeDue(source, taken < asked, monotonic())) await this.#probe(source);
+      offset += taken;
+      asked -= taken;
+    }
+    if (result.gate !== 'open') for (const source of sources) book.taken(source, 1, []);
+  }
+
+  async #probe(source: ClaimSource & { kind: 'lane' }): Promise<void> {
+    const { session, names, book } = this.options;
+    const mark = book.markOf(source);
+    if (mark === undefined) return;
+    const started = monotonic();
+    const { sql, values } = probeStatement(names, source.lane, source.claim_rank, mark);
+    const [found] = await session.rows<{ due_at: string; id: number }>(sql, values);
+    book.probed(source, found, monotonic(), monotonic() - started);
+  }
+
+  async #reconnect(backoff: Backoff): Promise<void> {
+    const { session, names, deviceId } = this.options;
+    for (;;) {
+      try {
+        await session.ready();
+        const tokens = [...this.#unknown];
+        for (const one of await recoverClaims(session, names, deviceId, tokens))
+          this.options.onClaimed([one], one.claim_token);
+        for (const token of tokens) this.#inFlight.delete(token.toString('hex'));
+        this.#unknown.splice(0, tokens.length);
+        return;
+      } catch (error) {
+        if (!isConnectionLost(error)) throw error;
+        session.destroy();
+        await sleep(backoff.next());
+      }
+    }
+  }
+
+  async #flushStarts(): Promise<void> {
+    const starts = this.options.dueStarts();
+    if (starts.length === 0) return;
+    await this.options.session.ready();
+    const lost = await flushStarts(this.options.session, this.options.names, starts);
+    if (lost.length > 0) this.options.onStartsLost(lost);
+  }
+
+  /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
+  async #rest(): Promise<void> {
+    const { session, scout } = this.options;
+    const wakeful = this.#claiming && this.options.freeSlots() > 0;
+    const warm = (session.options.idleTimeoutS * 1000) / 2;
+    const look = wakeful ? scout.nextLookMs() : Number.POSITIVE_INFINITY;
+    this.options.onIdle();
+    if (this.#woken) return;
+    const cut = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    const start = this.options.nextStartMs();
+    await sleep(Math.min(warm, look, start), undefined, cut);
+    this.#wake = undefined;
+    if (this.#woken || start <= Math.min(warm, look)) return;
+    if (look <= warm) {
+      await session.ready();
+      await scout.look();
+    } else if (session.alive) {
+      await session.ping();
+    }
+  }
+}

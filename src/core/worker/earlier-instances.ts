@@ -1,0 +1,34 @@
+import { lockAttempt } from '../db/queries/lock-attempt.ts';
+import type { AttemptRef } from '../db/queries/orphaned-assignments.ts';
+import { rescueAssignment } from '../db/queries/rescue-assignment.ts';
+import type { Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
+import { transaction } from '../db/transaction.ts';
+import { type EndPolicy, endLost } from '../domain/lost.ts';
+
+/**
+ * Closes what earlier processes of this device id left open: they are gone, since this one holds the session lock.
+ * One transaction each; what somebody else holds is left to the leader's health check. Returns how many were closed.
+ */
+export async function closeEarlierInstances(
+  session: Session,
+  names: TableNames,
+  device: { deviceId: string; instanceToken: Buffer },
+  policy: EndPolicy,
+): Promise<number> {
+  const open = await session.rows<AttemptRef>(
+    `SELECT id, task_id, claim_token FROM ${names.assignment} FORCE INDEX (idx_device_id)
+     WHERE device_id = ? AND status IN ('assigned', 'running') AND NOT (instance_token <=> ?)`,
+    [device.deviceId, device.instanceToken],
+  );
+  let closed = 0;
+  for (const ref of open) {
+    closed += await transaction(session, async () => {
+      const locked = await lockAttempt(session, names, ref);
+      if (locked === undefined) return 0;
+      await rescueAssignment(session, names, locked, endLost(locked.attempt, locked.task, 'superseded', policy));
+      return 1;
+    });
+  }
+  return closed;
+}

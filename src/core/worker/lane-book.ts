@@ -1,0 +1,154 @@
+// What this node knows about where there is work: the (lane, rank) pairs it may run, which of them are believed to have
+// due tasks ("hot"), and where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
+import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
+import type { LanePair } from '../db/queries/tick.ts';
+import { type Capabilities, infeasibleReasons } from '../domain/eligibility.ts';
+
+export interface KnownLane extends LanePair {
+  task_type: string;
+  /** JSON text or null. */
+  required_capabilities: string | null;
+}
+
+interface Page extends KnownLane {
+  hot: boolean;
+  mark: Mark | undefined;
+  /** Order of the last claim, so that lanes of one rank take turns. */
+  served: number;
+  probedAt: number;
+  probeEveryMs: number;
+}
+
+/** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
+const MOST_PAIRS = 32;
+/** A mark is checked at least every so often, and never for more than a twentieth of the time. */
+const PROBE_LEAST_MS = 1000;
+const PROBE_COST_FACTOR = 20;
+
+export class LaneBook {
+  readonly #capabilities: Capabilities;
+  readonly #deviceId: string;
+  readonly #pages = new Map<string, Page>();
+  readonly #refused = new Set<string>();
+  #directed = false;
+  #serving = 0;
+
+  constructor(deviceId: string, capabilities: Capabilities) {
+    this.#deviceId = deviceId;
+    this.#capabilities = capabilities;
+  }
+
+  /** Takes in lanes that were published or seen. Returns true when one of them was new and is ours to run. */
+  learn(lanes: KnownLane[], hot = false): boolean {
+    let fresh = false;
+    for (const one of lanes) {
+      const key = keyOf(one);
+      const page = this.#pages.get(key);
+      if (page !== undefined) {
+        page.hot ||= hot;
+        continue;
+      }
+      if (this.#refused.has(key)) continue;
+      const requires =
+        one.required_capabilities === null
+          ? null
+          : (JSON.parse(one.required_capabilities) as Record<string, unknown> | null);
+      if (
+        infeasibleReasons(this.#capabilities, { task_type: one.task_type, required_capabilities: requires }).length > 0
+      ) {
+        this.#refused.add(key);
+        continue;
+      }
+      this.#pages.set(key, { ...one, hot, mark: undefined, served: 0, probedAt: 0, probeEveryMs: PROBE_LEAST_MS });
+      fresh = true;
+    }
+    return fresh;
+  }
+
+  /** True when the device may run a task with these requirements. */
+  accepts(task: { task_type: string; required_capabilities: string | null }): boolean {
+    const requires =
+      task.required_capabilities === null
+        ? null
+        : (JSON.parse(task.required_capabilities) as Record<string, unknown> | null);
+    return (
+      infeasibleReasons(this.#capabilities, { task_type: task.task_type, required_capabilities: requires }).length === 0
+    );
+  }
+
+  /** The pairs to look at, best rank first, the ones served last in front. */
+  pairs(): LanePair[] {
+    return [...this.#pages.values()]
+      .sort((a, b) => a.claim_rank - b.claim_rank || b.served - a.served)
+      .slice(0, MOST_PAIRS)
+      .map(({ lane, claim_rank }) => ({ lane, claim_rank }));
+  }
+
+  markDue(pairs: LanePair[], directed: boolean): void {
+    for (const pair of pairs) {
+      const page = this.#pages.get(keyOf(pair));
+      if (page !== undefined) page.hot = true;
+    }
+    if (directed) this.#directed = true;
+  }
+
+  /** Where to claim now, best first; empty = nothing known to be due. */
+  sources(most: number): ClaimSource[] {
+    const hot = [...this.#pages.values()]
+      .filter((page) => page.hot)
+      .sort((a, b) => a.claim_rank - b.claim_rank || a.served - b.served)
+      .slice(0, most)
+      .map(({ lane, claim_rank, mark }): ClaimSource => ({ kind: 'lane', lane, claim_rank, mark }));
+    return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;
+  }
+
+  /** Notes what a claim got from a source: a short answer means that nothing more is due there. */
+  taken(source: ClaimSource, asked: number, rows: Array<{ due_at: string; id: number }>): void {
+    const short = rows.length < asked;
+    if (source.kind === 'directed') {
+      if (short) this.#directed = false;
+      return;
+    }
+    const page = this.#pages.get(keyOf(source));
+    if (page === undefined) return;
+    this.#serving += 1;
+    page.served = this.#serving;
+    page.hot = !short;
+    const last = rows.at(-1);
+    if (last !== undefined) page.mark = { due_at: last.due_at, id: last.id };
+  }
+
+  /** True when the mark of this source should be checked: its claim came back short, or its time has come. */
+  probeDue(source: ClaimSource, short: boolean, now: number): boolean {
+    const page = source.kind === 'lane' ? this.#pages.get(keyOf(source)) : undefined;
+    if (page?.mark === undefined) return false;
+    return short || now - page.probedAt >= page.probeEveryMs;
+  }
+
+  markOf(source: ClaimSource & { kind: 'lane' }): Mark | undefined {
+    return this.#pages.get(keyOf(source))?.mark;
+  }
+
+  /** Result of a probe: the first due row at or before the mark, if there is one. */
+  probed(source: ClaimSource & { kind: 'lane' }, found: Mark | undefined, now: number, costMs: number): void {
+    const page = this.#pages.get(keyOf(source));
+    if (page === undefined) return;
+    page.probedAt = now;
+    page.probeEveryMs = Math.max(PROBE_LEAST_MS, PROBE_COST_FACTOR * costMs);
+    const { mark } = page;
+    if (found === undefined || mark === undefined) return;
+    if (found.due_at < mark.due_at || (found.due_at === mark.due_at && found.id < mark.id)) page.mark = found;
+    page.hot = true;
+  }
+
+  /** Tasks of this type were put back or inserted by this process: they may lie before its marks. */
+  dropMarks(taskType: string): void {
+    for (const page of this.#pages.values()) {
+      if (page.task_type === taskType) page.mark = undefined;
+    }
+  }
+}
+
+function keyOf(pair: LanePair): string {
+  return `${pair.lane.toString('hex')}/${pair.claim_rank}`;
+}

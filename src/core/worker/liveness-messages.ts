@@ -1,0 +1,78 @@
+// What the liveness thread and the rest of the node say to each other. Plain data: it crosses a thread boundary, where
+// Buffers arrive as Uint8Array (see reviveReport).
+import type { LanePair, TickView } from '../db/queries/tick.ts';
+import type { DatabaseAddress } from '../db/session.ts';
+
+export interface LivenessSettings {
+  address: DatabaseAddress;
+  timeZone: string;
+  tables: { task: string; prefix: string };
+  callTimeoutMs: number;
+  /** Wanted device id; with `tryNext` the first of id, id-2, id-3, … whose lock is free. */
+  deviceId: string;
+  tryNext: boolean;
+  deviceName: string | undefined;
+  deviceType: 'master' | 'worker';
+  capabilities: Record<string, unknown>;
+  slots: number;
+  region: string | undefined;
+  labels: Record<string, string> | undefined;
+  version: string;
+  heartbeatIntervalMs: number;
+  heartbeatTimeoutMs: number;
+  tickIntervalMs: number;
+  contend: boolean;
+  leaseDurationMs: number;
+  leaseTrustMs: number;
+  leaseRenewMs: number;
+  lockGraceMs: number;
+  lockTrustAfterStartMs: number;
+}
+
+export type LivenessReport =
+  | { kind: 'registered'; deviceId: string; instanceToken: Buffer; server: string; ipAddress: string }
+  /** `at`: monotonic ms before the view was asked for. */
+  | { kind: 'view'; at: number; view: TickView }
+  | { kind: 'heartbeat'; status: string }
+  | { kind: 'database-lost'; message: string }
+  | { kind: 'database-back'; afterMs: number }
+  | { kind: 'patience-over' }
+  | { kind: 'leader-gained'; term: number }
+  | { kind: 'leader-lost'; term: number; reason: string }
+  | { kind: 'warning'; message: string }
+  /** The thread has ended: by request, or because it may not go on. */
+  | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[] } };
+
+export type LivenessCommand =
+  | { kind: 'running'; count: number }
+  | { kind: 'pairs'; pairs: LanePair[] }
+  | { kind: 'tick' }
+  | { kind: 'resign' }
+  | { kind: 'stop' };
+
+/** Structured cloning turns Buffers into Uint8Array: makes them Buffers again. */
+export function reviveReport(report: LivenessReport): LivenessReport {
+  if (report.kind === 'registered') return { ...report, instanceToken: Buffer.from(report.instanceToken) };
+  if (report.kind !== 'view') return report;
+  const { view } = report;
+  return {
+    ...report,
+    view: {
+      ...view,
+      device:
+        view.device === undefined
+          ? undefined
+          : {
+              ...view.device,
+              instance_token: view.device.instance_token === null ? null : Buffer.from(view.device.instance_token),
+            },
+      lanes: view.lanes.map((one) => ({ ...one, lane: Buffer.from(one.lane) })),
+      open: view.open?.map((one) => ({ ...one, claim_token: Buffer.from(one.claim_token) })),
+    },
+  };
+}
+
+export function reviveCommand(command: LivenessCommand): LivenessCommand {
+  if (command.kind !== 'pairs') return command;
+  return { kind: 'pairs', pairs: command.pairs.map((one) => ({ ...one, lane: Buffer.from(one.lane) })) };
+}

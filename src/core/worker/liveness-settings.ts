@@ -1,0 +1,45 @@
+import type { Context } from '../context.ts';
+import { deviceIdOf } from './device-identity.ts';
+import type { LivenessSettings } from './liveness-messages.ts';
+
+/** What a node needs to know beside its configuration. */
+export interface NodeFacts {
+  hostname: string;
+  version: string;
+}
+
+/** Seconds of the configuration → milliseconds of the liveness thread. */
+export function livenessSettings(
+  context: Context,
+  facts: NodeFacts,
+  role: { deviceType: 'master' | 'worker'; capabilities: Record<string, unknown>; slots: number; contend: boolean },
+): LivenessSettings {
+  const { config, address } = context;
+  const { master, worker } = config;
+  const own = worker.device_id;
+  const suffix = role.deviceType === 'master' ? '-leader' : '';
+  return {
+    address,
+    timeZone: config.database.time_zone,
+    tables: config.tables,
+    callTimeoutMs: config.database.call_timeout * 1000,
+    deviceId: own ?? deviceIdOf(facts.hostname, suffix),
+    tryNext: own === undefined,
+    deviceName: worker.device_name,
+    deviceType: role.deviceType,
+    capabilities: role.capabilities,
+    slots: role.slots,
+    region: worker.region,
+    labels: worker.labels,
+    version: facts.version,
+    heartbeatIntervalMs: worker.heartbeat_interval * 1000,
+    heartbeatTimeoutMs: master.heartbeat_timeout * 1000,
+    tickIntervalMs: worker.tick_interval * 1000,
+    contend: role.contend,
+    leaseDurationMs: master.lease_duration * 1000,
+    leaseTrustMs: master.lease_trust * 1000,
+    leaseRenewMs: master.lease_renew_interval * 1000,
+    lockGraceMs: master.lock_grace * 1000,
+    lockTrustAfterStartMs: master.lock_trust_after_start * 1000,
+  };
+}

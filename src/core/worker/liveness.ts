@@ -1,0 +1,260 @@
+// Everything by which a node is known to live: the session lock, the heartbeat, the tick, and the election. One session,
+// one loop, one statement at a time. Runs in a thread of its own, so that no handler can delay it.
+
+import { monotonic } from '../clock.ts';
+import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
+import { heartbeatDevice, recordHeartbeat } from '../db/queries/heartbeat-device.ts';
+import { retakeDevice, signOffDevice } from '../db/queries/register-device.ts';
+import { takeSessionLock } from '../db/queries/session-lock.ts';
+import { type LanePair, tick } from '../db/queries/tick.ts';
+import { Session } from '../db/session.ts';
+import { type TableNames, tableNames } from '../db/table-names.ts';
+import { AfdError } from '../domain/errors.ts';
+import { Elector } from '../leader/elector.ts';
+import { assumeIdentity, type Identity } from './device-identity.ts';
+import { DeviceProbe } from './device-probe.ts';
+import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
+
+/** A heartbeat that failed is tried again after this. */
+const HEARTBEAT_RETRY_MS = 2000;
+/** Reconnects wait 20 ms, doubling, at most this. */
+const RECONNECT_MOST_MS = 1000;
+
+export class Liveness {
+  readonly #settings: LivenessSettings;
+  readonly #report: (report: LivenessReport) => void;
+  readonly #names: TableNames;
+  readonly #session: Session;
+  readonly #probe = new DeviceProbe();
+  #identity: Identity | undefined;
+  #elector: Elector | undefined;
+  #running = 0;
+  #pairs: LanePair[] = [];
+  #ticks = 0;
+  #stopping = false;
+  #resigning = false;
+  #wake: (() => void) | undefined;
+  #lockedOn: number | undefined;
+  #due = { heartbeat: 0, tick: 0, election: 0 };
+  #lostSince: number | undefined;
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor(settings: LivenessSettings, report: (report: LivenessReport) => void) {
+    this.#settings = settings;
+    this.#report = report;
+    this.#names = tableNames(settings.tables);
+    this.#session = new Session({
+      address: settings.address,
+      timeZone: settings.timeZone,
+      // Lock, heartbeat row and the worker's own patience are one number.
+      idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
+      deadlineMs: settings.callTimeoutMs,
+      multiStatements: true,
+    });
+  }
+
+  command(command: LivenessCommand): void {
+    if (command.kind === 'running') this.#running = command.count;
+    else if (command.kind === 'pairs') this.#pairs = command.pairs;
+    else if (command.kind === 'tick') this.#due.tick = 0;
+    else if (command.kind === 'resign') this.#resigning = true;
+    else this.#stopping = true;
+    if (command.kind !== 'running') this.#wake?.();
+  }
+
+  /** Registers, then lives until told to stop. Never rejects: the last report is `ended`. */
+  async run(): Promise<void> {
+    try {
+      await this.#register();
+      while (!this.#stopping) {
+        await this.#round();
+        await this.#sleep();
+      }
+      await this.#signOff();
+      this.#report({ kind: 'ended' });
+    } catch (raw) {
+      const error =
+        raw instanceof AfdError
+          ? raw
+          : new AfdError('E_INTERNAL', `The liveness loop failed: ${String(raw)}`, { cause: raw });
+      this.#report({
+        kind: 'ended',
+        error: { code: error.code, message: error.message, suggestions: error.suggestions },
+      });
+    } finally {
+      clearTimeout(this.#patience);
+      await this.#elector?.close();
+      await this.#session.close();
+    }
+  }
+
+  async #register(): Promise<void> {
+    await this.#session.ready();
+    const started = monotonic();
+    const identity = await assumeIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
+    this.#identity = identity;
+    this.#lockedOn = this.#session.facts.connectionId;
+    const s = this.#settings;
+    this.#elector = new Elector({
+      deviceId: identity.deviceId,
+      instanceToken: identity.instanceToken,
+      names: this.#names,
+      leaseDurationS: s.leaseDurationMs / 1000,
+      leaseTrustS: s.leaseTrustMs / 1000,
+      leaseRenewIntervalS: s.leaseRenewMs / 1000,
+      lockGraceS: s.lockGraceMs / 1000,
+      lockTrustAfterStartS: s.lockTrustAfterStartMs / 1000,
+      contend: s.contend,
+      onGained: (term) => this.#report({ kind: 'leader-gained', term }),
+      onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
+    });
+    this.#lived(started);
+    this.#due.heartbeat = started + s.heartbeatIntervalMs;
+    this.#report({
+      kind: 'registered',
+      deviceId: identity.deviceId,
+      instanceToken: identity.instanceToken,
+      server: this.#session.facts.serverName,
+      ipAddress: identity.ipAddress,
+    });
+    void this.#probe.refresh();
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.#reconnect();
+      const now = monotonic();
+      if (now >= this.#due.heartbeat) await this.#heartbeat();
+      if (now >= this.#due.tick) await this.#tick();
+      await this.#elect(now);
+    } catch (error) {
+      if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
+      if (this.#lostSince === undefined) {
+        this.#lostSince = monotonic();
+        this.#report({ kind: 'database-lost', message: (error as Error).message });
+      }
+      this.#session.destroy();
+    }
+  }
+
+  /** After a loss: lock and heartbeat at once, before anybody can think that this device is dead. */
+  async #reconnect(): Promise<void> {
+    await this.#session.ready();
+    if (this.#session.facts.connectionId === this.#lockedOn && this.#lostSince === undefined) return;
+    const { deviceId, instanceToken, lockName } = this.#identity!;
+    const started = monotonic();
+    // Our own former session may still hold it, until the server notices that it is gone.
+    if (!(await takeSessionLock(this.#session, lockName, Math.min(1, this.#settings.callTimeoutMs / 2000)))) {
+      if (!(await heartbeatDevice(this.#session, this.#names, this.#beat()))) await this.#superseded();
+      this.#lived(started);
+      return;
+    }
+    if (!(await retakeDevice(this.#session, this.#names, deviceId, instanceToken, this.#beat().status)))
+      await this.#superseded();
+    this.#lockedOn = this.#session.facts.connectionId;
+    this.#lived(started);
+    this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
+    this.#due.tick = 0;
+    if (this.#lostSince !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - this.#lostSince });
+    this.#lostSince = undefined;
+  }
+
+  async #heartbeat(): Promise<void> {
+    const started = monotonic();
+    const beat = this.#beat();
+    this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
+    if (!(await heartbeatDevice(this.#session, this.#names, beat))) await this.#superseded();
+    this.#lived(started);
+    this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
+    this.#report({ kind: 'heartbeat', status: beat.status });
+    try {
+      await recordHeartbeat(this.#session, this.#names, beat.device_id, beat.active_tasks, this.#probe.read());
+    } catch (error) {
+      if (isConnectionLost(error)) throw error;
+      this.#report({
+        kind: 'warning',
+        message: `The heartbeat's history row was not written: ${(error as Error).message}`,
+      });
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const at = monotonic();
+    this.#due.tick = at + this.#settings.tickIntervalMs;
+    this.#ticks += 1;
+    const withOpen = this.#settings.deviceType === 'worker' && this.#ticks % 2 === 1;
+    const view = await tick(this.#session, this.#names, {
+      device_id: this.#identity!.deviceId,
+      pairs: this.#pairs,
+      withOpen,
+    });
+    this.#report({ kind: 'view', at, view });
+  }
+
+  async #elect(now: number): Promise<void> {
+    if (this.#resigning) {
+      this.#resigning = false;
+      await this.#elector!.resign(this.#session);
+    }
+    if (now < this.#due.election) return;
+    this.#due.election = now + this.#settings.leaseRenewMs;
+    const again = await this.#elector!.step(this.#session);
+    this.#due.election = now + Math.min(again, this.#settings.leaseRenewMs);
+  }
+
+  #beat() {
+    const { deviceId, instanceToken } = this.#identity!;
+    const status =
+      this.#running >= this.#settings.slots && this.#settings.slots > 0 ? ('busy' as const) : ('online' as const);
+    return { device_id: deviceId, instance_token: instanceToken, status, active_tasks: this.#running };
+  }
+
+  /** Zero rows on an owner's write: another instance's token is in the row, or the row was removed. */
+  async #superseded(): Promise<never> {
+    const { deviceId } = this.#identity!;
+    throw new AfdError('E_SUPERSEDED', `${deviceId} was taken over by a newer process, or removed: this one stops.`, {
+      suggestions: [`afd devices show ${deviceId}`],
+    });
+  }
+
+  /**
+   * A good heartbeat began at `started`. From then on, this node trusts its leases for heartbeat_timeout − min(10 s, a
+   * third of it): less than anybody waits before taking its tasks.
+   */
+  #lived(started: number): void {
+    const timeout = this.#settings.heartbeatTimeoutMs;
+    const patience = timeout - Math.min(10_000, timeout / 3);
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(
+      () => this.#report({ kind: 'patience-over' }),
+      Math.max(0, started + patience - monotonic()),
+    );
+  }
+
+  async #sleep(): Promise<void> {
+    if (this.#stopping) return;
+    const now = monotonic();
+    const backoff =
+      this.#lostSince === undefined ? 0 : Math.min(RECONNECT_MOST_MS, Math.max(20, now - this.#lostSince));
+    const next = Math.min(this.#due.heartbeat, this.#due.tick, this.#due.election) - now;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#lostSince === undefined ? Math.max(0, next) : backoff);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  /** Best effort: what cannot be said now is found out by the others through the lock. */
+  async #signOff(): Promise<void> {
+    if (this.#identity === undefined || !this.#session.alive) return;
+    try {
+      await this.#elector?.resign(this.#session);
+      await signOffDevice(this.#session, this.#names, this.#identity.deviceId, this.#identity.instanceToken);
+    } catch (error) {
+      this.#report({ kind: 'warning', message: `The device could not sign off: ${(error as Error).message}` });
+    }
+  }
+}

@@ -1,0 +1,204 @@
+// Runs the handlers of claimed tasks, at most `slots` at once, and ends them when it must. A slot is free again when
+// nothing of its attempt runs any more, whatever happened.
+import pLimit, { type LimitFunction } from 'p-limit';
+import { monotonic } from '../clock.ts';
+import type { Claimed } from '../db/finish-and-claim.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { effectivePayload } from '../domain/payload.ts';
+import type { Finish } from '../domain/settlement.ts';
+import type { HandlerTask } from '../domain/task.ts';
+import type { AbortReason, Handler, HandlerLog } from '../handlers/handler.ts';
+
+export interface RunningAttempt {
+  readonly task_id: number;
+  readonly task_type: string;
+  readonly assignment_id: number;
+  readonly attempt: number;
+  readonly claim_token: Buffer;
+  /** Monotonic ms at which this node learned of its claim. */
+  readonly claimedAt: number;
+  readonly startedAt: number;
+  readonly timeout_s: number;
+  readonly controller: AbortController;
+  /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
+  state: 'running' | 'ended' | 'stuck';
+  /** Written as started. */
+  flushed: boolean;
+}
+
+export interface RunnerOptions {
+  slots: number;
+  deviceId: string;
+  handlers: Map<string, Handler>;
+  defaultTimeoutS: number;
+  /** A handler that has not settled so long after its abort is reported as ended without it. */
+  stuckAfterMs: number;
+  logOf(task: HandlerTask): HandlerLog;
+  onStarted(attempt: RunningAttempt): void;
+  onFinish(finish: Finish, attempt: RunningAttempt): void;
+  onStuck(attempt: RunningAttempt): void;
+  /** A slot became free. */
+  onFree(): void;
+}
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #limit: LimitFunction;
+  readonly #attempts = new Map<number, RunningAttempt>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#limit = pLimit(options.slots);
+  }
+
+  get free(): number {
+    return Math.max(0, this.#options.slots - this.#limit.activeCount - this.#limit.pendingCount);
+  }
+
+  get busy(): number {
+    return this.#limit.activeCount + this.#limit.pendingCount;
+  }
+
+  attempts(): RunningAttempt[] {
+    return [...this.#attempts.values()];
+  }
+
+  has(assignmentId: number): boolean {
+    return this.#attempts.has(assignmentId);
+  }
+
+  /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's. */
+  timeoutOf(task: { task_type: string; execution_timeout: number | null }): number {
+    return (
+      task.execution_timeout ?? this.#options.handlers.get(task.task_type)?.timeout ?? this.#options.defaultTimeoutS
+    );
+  }
+
+  start(claimed: Claimed, token: Buffer): void {
+    const attempt: RunningAttempt = {
+      task_id: claimed.id,
+      task_type: claimed.task_type,
+      assignment_id: claimed.assignment_id,
+      attempt: claimed.attempt + 1,
+      claim_token: token,
+      claimedAt: monotonic(),
+      startedAt: monotonic(),
+      timeout_s: this.timeoutOf(claimed),
+      controller: new AbortController(),
+      state: 'running',
+      flushed: false,
+    };
+    this.#attempts.set(attempt.assignment_id, attempt);
+    void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
+      this.#attempts.delete(attempt.assignment_id);
+      this.#options.onFree();
+    });
+  }
+
+  /** Ends one attempt from outside; its outcome follows through onFinish. */
+  abort(assignmentId: number, reason: AbortReason): void {
+    const attempt = this.#attempts.get(assignmentId);
+    if (attempt === undefined || attempt.state !== 'running' || attempt.controller.signal.aborted) return;
+    attempt.controller.abort(reason);
+  }
+
+  abortAll(reason: AbortReason): void {
+    for (const id of this.#attempts.keys()) this.abort(id, reason);
+  }
+
+  /** Resolves when no attempt runs. */
+  async drained(): Promise<void> {
+    while (this.busy > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained.push(resolve);
+      });
+    }
+  }
+
+  #drained: Array<() => void> = [];
+
+  async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
+    const { signal } = attempt.controller;
+    const timer = setTimeout(
+      () => attempt.controller.abort('timeout' satisfies AbortReason),
+      Math.min(attempt.timeout_s * 1000, 2 ** 31 - 1),
+    );
+    let stuck: NodeJS.Timeout | undefined;
+    signal.addEventListener('abort', () => {
+      stuck = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs);
+    });
+    try {
+      this.#options.onStarted(attempt);
+      const outcome = await this.#execute(attempt, claimed);
+      this.#end(attempt, outcome);
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(stuck);
+      for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
+    }
+  }
+
+  async #execute(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
+    const handler = this.#options.handlers.get(claimed.task_type);
+    if (handler === undefined) {
+      return {
+        kind: 'permanent',
+        error_class: 'no_handler',
+        error_message: `This device has no handler for ${claimed.task_type}.`,
+      };
+    }
+    let task: HandlerTask;
+    try {
+      task = handlerTask(claimed, attempt);
+    } catch (error) {
+      return {
+        kind: 'permanent',
+        error_class: 'payload',
+        error_message: `The payload cannot be read: ${(error as Error).message}`,
+      };
+    }
+    return handler.execute({
+      task,
+      device_id: this.#options.deviceId,
+      claim_token: attempt.claim_token.toString('hex'),
+      signal: attempt.controller.signal,
+      log: this.#options.logOf(task),
+    });
+  }
+
+  #giveUp(attempt: RunningAttempt): void {
+    if (attempt.state !== 'running') return;
+    const reason = attempt.controller.signal.reason as AbortReason;
+    this.#options.onStuck(attempt);
+    this.#end(attempt, reason === 'timeout' ? timedOut(attempt) : { kind: 'released', cause: 'stuck' });
+    attempt.state = 'stuck';
+  }
+
+  #end(attempt: RunningAttempt, outcome: Outcome): void {
+    if (attempt.state !== 'running') return;
+    attempt.state = 'ended';
+    const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;
+    const age_ms = monotonic() - attempt.startedAt;
+    const finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
+    this.#options.onFinish(finish, attempt);
+  }
+}
+
+function timedOut(attempt: RunningAttempt): Outcome {
+  return {
+    kind: 'timeout',
+    error_message: `The attempt ran longer than its ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
+  };
+}
+
+function handlerTask(claimed: Claimed, attempt: RunningAttempt): HandlerTask {
+  return {
+    task_id: claimed.id,
+    task_type: claimed.task_type,
+    task_data: effectivePayload(claimed, claimed.task_data),
+    priority: claimed.priority ?? 5,
+    timeout: attempt.timeout_s,
+    retry_count: claimed.retry ?? 0,
+    attempt: attempt.attempt,
+  };
+}

@@ -1,0 +1,87 @@
+// Looks for work between the ticks of the liveness thread: soon after work was found (adaptive polling), and over the
+// whole index when nobody publishes the lanes.
+import { monotonic } from '../clock.ts';
+import { peekLanes } from '../db/queries/peek-lanes.ts';
+import { lookForDue } from '../db/queries/tick.ts';
+import type { Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
+import type { LaneBook } from './lane-book.ts';
+
+/** First look after the last claim that got something; doubles until the tick is as frequent. */
+const FIRST_LOOK_MS = 25;
+/** Without a leader, each process scans for unknown lanes so often, ± 20 %. */
+const SCAN_EVERY_MS = 10_000;
+
+export class Scout {
+  readonly #session: Session;
+  readonly #names: TableNames;
+  readonly #book: LaneBook;
+  readonly #deviceId: string;
+  readonly #pollIntervalMs: number;
+  #pause: number;
+  /** Monotonic time at which the last look began. */
+  lookedAt = Number.NEGATIVE_INFINITY;
+  #since = monotonic();
+  #scanAt = 0;
+  #leaderLives = false;
+
+  constructor(options: {
+    session: Session;
+    names: TableNames;
+    book: LaneBook;
+    deviceId: string;
+    pollIntervalMs: number;
+  }) {
+    this.#session = options.session;
+    this.#names = options.names;
+    this.#book = options.book;
+    this.#deviceId = options.deviceId;
+    this.#pollIntervalMs = options.pollIntervalMs;
+    this.#pause = options.pollIntervalMs;
+  }
+
+  /** A claim got something: look again soon. */
+  hit(): void {
+    this.#pause = FIRST_LOOK_MS;
+    this.#since = monotonic();
+  }
+
+  /** New lanes may exist (tasks were inserted here): scan at the next look. */
+  scanNow(): void {
+    this.#scanAt = 0;
+    this.hit();
+  }
+
+  /** While a leader publishes the lanes, nobody else scans. */
+  set leaderLives(value: boolean) {
+    this.#leaderLives = value;
+  }
+
+  /** Milliseconds until the next look; infinite when the tick does it. */
+  nextLookMs(): number {
+    const now = monotonic();
+    const scan = this.#leaderLives && this.#scanAt > 0 ? Number.POSITIVE_INFINITY : this.#scanAt - now;
+    const look = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
+    return Math.max(0, Math.min(scan, look));
+  }
+
+  /** One look, wide or narrow. Marks what is due in the book. @throws DatabaseError */
+  async look(): Promise<void> {
+    const now = monotonic();
+    this.lookedAt = now;
+    this.#since = now;
+    this.#pause = Math.min(this.#pause * 2, this.#pollIntervalMs);
+    if (now >= this.#scanAt) await this.#scan(now);
+    const pairs = this.#book.pairs();
+    const { due, directed } = await lookForDue(this.#session, this.#names, this.#deviceId, pairs);
+    this.#book.markDue(
+      due.flatMap((n) => pairs[n] ?? []),
+      directed,
+    );
+  }
+
+  async #scan(now: number): Promise<void> {
+    this.#book.learn(await peekLanes(this.#session, this.#names));
+    this.#scanAt = now + SCAN_EVERY_MS * (0.8 + Math.random() * 0.4);
+  }
+}

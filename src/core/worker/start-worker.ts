@@ -1,0 +1,24 @@
+import type { Context } from '../context.ts';
+import { loadHandlers } from '../handlers/handlers.ts';
+import { Worker, type WorkerOptions, type WorkerResult } from './worker.ts';
+
+/**
+ * Loads the handlers that the configuration names, then runs the worker. A type without a handler stops the start.
+ * `env` is what commands may be given from.
+ * @throws AfdError E_HANDLER_MISSING, E_CONFIG, and those of Worker.run
+ */
+export async function startWorker(
+  context: Context,
+  options: Omit<WorkerOptions, 'handlers'> & { env: Record<string, string | undefined> },
+): Promise<WorkerResult> {
+  const { config, resolved, events } = context;
+  const { handlers, warnings } = await loadHandlers({
+    handlers: config.handlers,
+    supported_tasks: config.worker.capabilities.supported_tasks,
+    base_dir: resolved.baseDir,
+    env: options.env,
+    kill_grace: config.worker.kill_grace,
+  });
+  for (const message of warnings) events.emit('warning', { message });
+  return new Worker(context, { ...options, handlers }).run();
+}
