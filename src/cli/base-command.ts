@@ -91,16 +91,21 @@ export abstract class BaseCommand extends Command {
     return wantsColour(stream, process.env, this.argv.includes('--no-color'));
   }
 
+  /** What a renderer needs to know about stdout. */
+  protected async renderOptions(): Promise<{ colour: boolean; width: number }> {
+    const { tableWidth } = await import('./render/table.ts');
+    return { colour: await this.colour(), width: tableWidth(process.stdout) };
+  }
+
   protected override async catch(error: Error & { code?: string }): Promise<void> {
     if (error.code === 'EEXIT') throw error;
     const { failureOf } = await import('./failure.ts');
-    const command = `${this.config.bin} ${(this.id ?? '').replaceAll(':', ' ')}`.trim();
-    const known = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true });
-    const failure = failureOf(error, { command, flags: known });
+    const command = [this.config.bin, ...(this.id ?? '').split(':')].join(' ');
+    const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true, help: true });
+    const failure = failureOf(error, { command, flags });
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
-    const wantsStack = failure.code === 'E_INTERNAL' || process.env.DEBUG !== undefined;
-    if (wantsStack && error.stack !== undefined && process.env.DEBUG) process.stderr.write(`${error.stack}\n`);
+    if (process.env.DEBUG && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
     if (this.jsonEnabled()) {
       this.logJson({ error: shown });
       return;

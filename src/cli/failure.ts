@@ -10,6 +10,13 @@ export interface Failure {
   data: Record<string, unknown>;
 }
 
+interface ParserError {
+  message?: string;
+  oclif?: { exit?: number };
+  parse?: unknown;
+  flags?: unknown;
+}
+
 /** The command in which it happened, as the user would type it, with its flags. */
 export interface FailurePlace {
   command: string;
@@ -24,12 +31,12 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
     const { code, exitCode, message, suggestions, data } = error;
     return { code, exitCode, message, suggestions, data };
   }
-  const raw = error as { message?: string; oclif?: { exit?: number }; parse?: unknown; flags?: unknown };
+  const raw = error as ParserError;
   const message = String(raw?.message ?? error)
     .replace(/\n?See more help with --help\s*$/, '')
+    .replace(/^Parsing (--\S+) \n\t/, '$1: ')
     .trim();
-  if (raw?.parse !== undefined || raw?.oclif?.exit === ERROR_CODES.E_USAGE.exit)
-    return usage(raw.flags, message, place);
+  if (raw?.parse !== undefined || raw?.oclif?.exit === ERROR_CODES.E_USAGE.exit) return usage(raw, message, place);
   if (raw?.oclif !== undefined) {
     return { code: 'E_FAILED', exitCode: raw.oclif.exit || 1, message, suggestions: [], data: {} };
   }
@@ -42,16 +49,9 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
   };
 }
 
-function usage(flags: unknown, message: string, place: FailurePlace): Failure {
+function usage({ flags }: ParserError, message: string, place: FailurePlace): Failure {
   const unknown = Array.isArray(flags) ? flags.map(String) : [];
   const help = `${place.command} --help`;
-  const make = (text: string, suggestions: string[]): Failure => ({
-    code: 'E_USAGE',
-    exitCode: ERROR_CODES.E_USAGE.exit,
-    message: text,
-    suggestions,
-    data: {},
-  });
   const secret = unknown.find((flag) => SECRET_FLAG.test(flag));
   if (secret !== undefined) {
     const name = secret.split('=')[0];
@@ -66,6 +66,10 @@ function usage(flags: unknown, message: string, place: FailurePlace): Failure {
   const hint = near.length === 0 ? '' : ` Did you mean ${near.map((flag) => `--${flag}`).join(', ')}?`;
   const text = message.replace(/^Nonexistent flags?: /, 'There is no flag ');
   return make(`${text}${/[.?!]$/.test(text) || text.includes('\n') ? '' : '.'}${hint}`, [help]);
+}
+
+function make(message: string, suggestions: string[]): Failure {
+  return { code: 'E_USAGE', exitCode: ERROR_CODES.E_USAGE.exit, message, suggestions, data: {} };
 }
 
 function isAfdShaped(error: unknown): error is AfdError {

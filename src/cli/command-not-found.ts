@@ -1,0 +1,38 @@
+// The hook for a command that does not exist. It never asks: a script must not hang on a question, and what was meant
+// is not run on a guess. Registered in package.json as oclif.hooks.command_not_found.
+import type { Hook } from '@oclif/core';
+
+export const commandNotFound: Hook.CommandNotFound = async ({ id, argv = [], config }) => {
+  const [{ didYouMean }, { renderFailure }, { wantsColour }, { AfdError }] = await Promise.all([
+    import('../core/config/did-you-mean.ts'),
+    import('./render/failure.ts'),
+    import('./colour.ts'),
+    import('../core/domain/errors.ts'),
+  ]);
+  const known = config.commands
+    .filter((command) => !command.hidden)
+    .flatMap((command) => [command.id, ...command.aliases])
+    .map((one) => one.replaceAll(':', ' '));
+  const words = id.split(':');
+  // The parser takes arguments for parts of the name ("tasks shwo 5"): the longest beginning that is like a command.
+  const near = words
+    .map((_, i) => didYouMean(words.slice(0, words.length - i).join(' '), known))
+    .find((one) => one !== undefined);
+  const typed = words.join(' ');
+  const error = new AfdError(
+    'E_USAGE',
+    `There is no command "${config.bin} ${typed}".${near === undefined ? '' : ` Did you mean "${config.bin} ${near}"?`}`,
+    {
+      suggestions: [near === undefined ? `${config.bin} --help` : `${config.bin} ${near} --help`],
+      data: { command: typed },
+    },
+  );
+  const { code, message, suggestions, data, exitCode } = error;
+  if (argv.includes('--json')) {
+    process.stdout.write(`${JSON.stringify({ error: { code, message, suggestions, data } }, null, 2)}\n`);
+  } else {
+    const colour = wantsColour(process.stderr, process.env, argv.includes('--no-color'));
+    process.stderr.write(renderFailure({ code, message, suggestions, data, exitCode }, colour));
+  }
+  throw Object.assign(error, { oclif: { exit: exitCode }, skipOclifErrorHandling: true });
+};

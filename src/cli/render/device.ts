@@ -1,0 +1,100 @@
+import type { Device, DeviceDetail } from '../../core/devices.ts';
+import { colours } from '../colour.ts';
+import { renderTable } from './table.ts';
+import { ago, printable } from './text.ts';
+
+export interface RenderOptions {
+  colour: boolean;
+  /** Columns available; infinite when the output is piped. */
+  width: number;
+}
+
+export function renderDevices(devices: Device[], { colour, width }: RenderOptions): string {
+  if (devices.length === 0) return 'No device is registered. Start one with "afd worker".';
+  const paint = statusPaint(colour);
+  return renderTable<Device>(
+    [
+      { header: 'DEVICE', value: (d) => d.device_id },
+      { header: 'NAME', value: (d) => (d.device_name === d.device_id ? '' : d.device_name), flexible: true },
+      { header: 'ROLE', value: role },
+      { header: 'STATUS', value: statusWord, paint: (text, d) => paint(text, d) },
+      { header: 'TASKS', value: (d) => `${d.current_tasks}/${d.max_concurrent_tasks}`, align: 'right' },
+      { header: 'HEARTBEAT', value: (d) => ago(d.heartbeat_age) },
+      { header: 'TYPES', value: (d) => types(d), flexible: true },
+    ],
+    devices,
+    width,
+  );
+}
+
+export function renderDevice(device: DeviceDetail, options: RenderOptions): string {
+  const paint = statusPaint(options.colour);
+  const { supported_tasks: _, ...others } = device.capabilities;
+  const readings = device.last_readings;
+  const percent = (value: number | null) => (value === null ? '?' : `${value} %`);
+  const facts: Array<[string, string]> = [
+    ['Device', device.device_id],
+    ['Name', device.device_name],
+    ['Role', role(device)],
+    ['Status', paint(statusWord(device), device)],
+    ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
+    ['Tasks', `${device.current_tasks} of ${device.max_concurrent_tasks} slots`],
+    ['Types', types(device) || 'none'],
+    ['Can', Object.keys(others).length === 0 ? '' : JSON.stringify(others)],
+    ['Region', device.region ?? ''],
+    ['Labels', device.labels === null ? '' : JSON.stringify(device.labels)],
+    ['Address', `${device.ip_address}${device.port === 0 ? '' : `:${device.port}`}`],
+    ['Version', device.version ?? ''],
+    [
+      'Load',
+      readings === null
+        ? ''
+        : `cpu ${percent(readings.cpu_usage)}, memory ${percent(readings.memory_usage)}, disk ${percent(readings.disk_usage)}`,
+    ],
+  ];
+  const lines = facts
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name.padEnd(10)} ${name === 'Status' ? value : printable(value)}`);
+  if (device.assignments.length > 0) {
+    lines.push('', renderAssignments(device, options.width));
+  }
+  return lines.join('\n');
+}
+
+function renderAssignments(device: DeviceDetail, width: number): string {
+  return renderTable(
+    [
+      { header: 'TASK', value: (a) => a.task_id, align: 'right' },
+      { header: 'TYPE', value: (a) => a.task_type ?? '(deleted)', flexible: true },
+      { header: 'STATUS', value: (a) => (a.revoked_at === null ? a.status : `${a.status}, revoked`) },
+      { header: 'ATTEMPT', value: (a) => a.attempt, align: 'right' },
+      { header: 'SINCE', value: (a) => a.started_at ?? a.assigned_at },
+    ],
+    device.assignments,
+    width,
+  );
+}
+
+function role(device: Device): string {
+  return device.is_leader ? `${device.device_type}, leads` : device.device_type;
+}
+
+/** The status by a word; what an operator said stands beside it, not in its place. */
+function statusWord(device: Device): string {
+  const life = device.silent ? 'offline (silent)' : device.status;
+  return device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;
+}
+
+function types(device: Device): string {
+  const supported = device.capabilities.supported_tasks;
+  return Array.isArray(supported) ? supported.join(', ') : '';
+}
+
+function statusPaint(colour: boolean): (text: string, device: Device) => string {
+  const paint = colours(colour);
+  return (text, device) => {
+    if (device.silent) return paint.red(text);
+    if (device.status === 'offline') return paint.dim(text);
+    return device.operator_state === 'active' ? paint.green(text) : paint.yellow(text);
+  };
+}

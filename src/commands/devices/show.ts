@@ -1,0 +1,26 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { DeviceDetail } from '../../core/devices.ts';
+
+export interface DevicesShowResult {
+  device: DeviceDetail;
+}
+
+export default class DevicesShow extends BaseCommand {
+  static override summary = 'Show one device: its state, its last readings, and the tasks that it holds.';
+  static override examples = ['<%= config.bin %> devices show worker-001'];
+  static override args = {
+    device_id: Args.string({ required: true, description: 'Device id, as "afd devices ls" shows it.' }),
+  };
+
+  async run(): Promise<DevicesShowResult> {
+    const { args } = await this.parse(DevicesShow);
+    return this.withContext(async (context) => {
+      const { showDevice } = await import('../../core/devices.ts');
+      const device = await showDevice(context, args.device_id);
+      const { renderDevice } = await import('../../cli/render/device.ts');
+      this.log(renderDevice(device, await this.renderOptions()));
+      return { device };
+    });
+  }
+}

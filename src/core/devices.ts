@@ -1,0 +1,52 @@
+import { didYouMean } from './config/did-you-mean.ts';
+import type { Context } from './context.ts';
+import { type DeviceRow, listDevices as queryDevices } from './db/queries/list-devices.ts';
+import { type DeviceAssignment, type DeviceReadings, showDevice as queryDevice } from './db/queries/show-device.ts';
+import { AfdError } from './domain/errors.ts';
+
+/** A device as shown, its first keys those of the design document (5.2.1). */
+export interface Device extends Omit<DeviceRow, 'stored_status'> {
+  /** `offline` also when the device says otherwise but has been silent for longer than master.heartbeat_timeout. */
+  status: 'online' | 'offline' | 'busy';
+  /** It is `offline` by silence alone: nobody has declared it dead yet, and it did not sign off. */
+  silent: boolean;
+}
+
+export interface DeviceDetail extends Device {
+  last_readings: DeviceReadings | null;
+  assignments: DeviceAssignment[];
+}
+
+/** All devices, judged by the database's clock. @throws DatabaseError */
+export async function listDevices(context: Context): Promise<Device[]> {
+  const session = await context.session();
+  const rows = await queryDevices(session, context.names);
+  return rows.map((row) => judged(row, context.config.master.heartbeat_timeout));
+}
+
+/** One device with its last readings and what it holds. @throws AfdError E_NOT_FOUND, DatabaseError */
+export async function showDevice(context: Context, deviceId: string): Promise<DeviceDetail> {
+  const session = await context.session();
+  const [row] = await queryDevices(session, context.names, deviceId);
+  if (row === undefined) {
+    const near = didYouMean(
+      deviceId,
+      (await queryDevices(session, context.names)).map((one) => one.device_id),
+    );
+    throw new AfdError('E_NOT_FOUND', `There is no device "${deviceId}".`, {
+      suggestions: [near === undefined ? 'afd devices ls' : `afd devices show ${near}`],
+      data: { device_id: deviceId },
+    });
+  }
+  const { readings, assignments } = await queryDevice(session, context.names, row.device_id);
+  return { ...judged(row, context.config.master.heartbeat_timeout), last_readings: readings ?? null, assignments };
+}
+
+/** What a device said about itself holds only as long as it goes on saying so. */
+export function judged(row: DeviceRow, heartbeatTimeoutS: number): Device {
+  const { stored_status, ...rest } = row;
+  const fresh = row.heartbeat_age !== null && row.heartbeat_age <= heartbeatTimeoutS;
+  const silent = stored_status !== 'offline' && !fresh;
+  const { device_id, device_name, device_type, ...others } = rest;
+  return { device_id, device_name, device_type, status: silent ? 'offline' : stored_status, silent, ...others };
+}
