@@ -1,0 +1,56 @@
+// Invariant: an operator's change sees task and open attempt as they are, and nobody changes them before its COMMIT.
+// Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim this waits.
+import { AfdError } from '../../domain/errors.ts';
+import type { TaskStatus } from '../../domain/task.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** The attempt that holds a running task. */
+export interface Holder {
+  id: number;
+  device_id: string;
+  revoked_at: string | null;
+  revoke_outcome: 'cancelled' | 'released' | null;
+}
+
+export interface OperatedTask {
+  id: number;
+  task_type: string;
+  status: TaskStatus;
+  attempt: number;
+  required_capabilities: string | null;
+  target_device_id: string | null;
+  /** Undefined = not running, or another program runs it without an attempt of afd. */
+  holder: Holder | undefined;
+}
+
+/** Needs an open transaction. @throws AfdError E_NOT_FOUND, DatabaseError */
+export async function lockTask(session: Session, names: TableNames, taskId: number): Promise<OperatedTask> {
+  const [task] = await session.rows<Omit<OperatedTask, 'holder'>>(
+    `SELECT id, task_type, status, attempt, required_capabilities, target_device_id
+     FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE`,
+    [taskId],
+  );
+  if (task === undefined) {
+    throw new AfdError('E_NOT_FOUND', `There is no task ${taskId}.`, { suggestions: ['afd tasks ls'] });
+  }
+  if (task.status !== 'running') return { ...task, holder: undefined };
+  // Claims and finishes write both rows in one transaction, so under the task's lock this id cannot become another.
+  const [current] = await session.rows<{ id: number }>(
+    `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id = ? AND attempt = ?`,
+    [task.id, task.attempt],
+  );
+  if (current === undefined) return { ...task, holder: undefined };
+  const [holder] = await session.rows<Holder>(
+    `SELECT id, device_id, revoked_at, revoke_outcome FROM ${names.assignment} FORCE INDEX (PRIMARY)
+     WHERE id = ? AND status IN ('assigned', 'running') FOR UPDATE`,
+    [current.id],
+  );
+  return { ...task, holder };
+}
+
+/** Under a lock another count than one is a bug; the transaction is rolled back. @throws AfdError E_INTERNAL */
+export function assertOne(result: { affectedRows: number }, what: string): void {
+  if (result.affectedRows === 1) return;
+  throw new AfdError('E_INTERNAL', `Writing a locked ${what} touched ${result.affectedRows} rows instead of one.`);
+}

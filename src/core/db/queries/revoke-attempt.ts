@@ -1,0 +1,40 @@
+// Invariant: a revoke only asks; the holder ends the attempt, so that no second copy starts beside the first. The time
+// of the first request stays, since the leader counts from it. `endAttempt` is for holders that cannot be asked.
+// Index: PRIMARY, row locked by lockTask; zero rows is a bug.
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { assertOne } from './lock-task.ts';
+
+/** Asks the holder to let go. @throws AfdError E_INTERNAL, DatabaseError */
+export async function revokeAttempt(
+  session: Session,
+  names: TableNames,
+  assignmentId: number,
+  outcome: 'cancelled' | 'released',
+): Promise<void> {
+  const asked = await session.write(
+    `UPDATE ${names.assignment}
+     SET revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), revoke_outcome = ?, updated_at = UTC_TIMESTAMP(3)
+     WHERE id = ? AND status IN ('assigned', 'running')`,
+    [outcome, assignmentId],
+  );
+  assertOne(asked, 'attempt');
+}
+
+/** Ends the attempt in its holder's place, at once: what the holder still does is fenced. */
+export async function endAttempt(
+  session: Session,
+  names: TableNames,
+  assignmentId: number,
+  outcome: 'cancelled' | 'released',
+): Promise<void> {
+  const ended = await session.write(
+    `UPDATE ${names.assignment}
+     SET status = ?, revoke_outcome = ?, revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), cause = 'operator',
+         error_message = 'ended by an operator with --force', completed_at = UTC_TIMESTAMP(3),
+         updated_at = UTC_TIMESTAMP(3)
+     WHERE id = ? AND status IN ('assigned', 'running')`,
+    [outcome, outcome, assignmentId],
+  );
+  assertOne(ended, 'attempt');
+}

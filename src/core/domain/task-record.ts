@@ -1,0 +1,62 @@
+// What the commands say about a task: the design document's words, times ISO 8601 UTC, JSON decoded.
+import type { AssignmentStatus, TaskStatus } from './task.ts';
+
+export interface TaskRecord {
+  task_id: number;
+  task_type: string;
+  status: TaskStatus;
+  /** The column, decoded once; text that is no JSON stays text. The payload of a handler is `TaskDetails.payload`. */
+  task_data: unknown;
+  username: string | null;
+  app_id: string | null;
+  start_date: string | null;
+  end_date: string | null;
+  priority: number | null;
+  required_capabilities: unknown;
+  /** Failed and timed-out attempts. */
+  retry_count: number;
+  /** Null = the fleet's setting. */
+  max_retry_count: number | null;
+  /** Number of the last try. */
+  attempt: number;
+  lost_count: number;
+  dedupe_key: string | null;
+  concurrency_key: string | null;
+  target_device_id: string | null;
+  /** The device that holds the task now. */
+  device_id: string | null;
+  execution_timeout: number | null;
+  estimated_duration: number | null;
+  parent_id: number | null;
+  last_error: string | null;
+  next_run_at: string | null;
+  created_at: string | null;
+  updated_at: string | null;
+  finished_at: string | null;
+}
+
+export interface AssignmentRecord {
+  assignment_id: number;
+  attempt: number;
+  device_id: string;
+  status: AssignmentStatus;
+  assigned_at: string | null;
+  started_at: string | null;
+  completed_at: string | null;
+  deadline_at: string | null;
+  retry_count: number;
+  error_message: string | null;
+  error_class: string | null;
+  cause: string | null;
+  revoked_at: string | null;
+  revoke_outcome: 'cancelled' | 'released' | null;
+  result: unknown;
+}
+
+export interface TaskDetails extends TaskRecord {
+  result: unknown;
+  /** What a handler sees as task_data: the columns overlaid by task_data. Null = task_data is not a JSON object. */
+  payload: Record<string, unknown> | null;
+  /** Every attempt, oldest first. */
+  assignments: AssignmentRecord[];
+}
