@@ -1,0 +1,152 @@
+// Rows for tests. Each takes only what the test is about; the rest is a healthy, ordinary row. Ages are in seconds before
+// the database's now, so that no test knows a clock.
+import { createHash, randomBytes } from 'node:crypto';
+import type { Session } from '../../src/core/db/session.ts';
+import type { TableNames } from '../../src/core/db/table-names.ts';
+
+type Columns = Record<string, unknown>;
+
+export interface DeviceRow {
+  device_id: string;
+  instance_token: Buffer;
+  lock_name: string;
+}
+
+export interface DeviceOptions {
+  device_id?: string;
+  /** Seconds since its last heartbeat. */
+  silent_s?: number;
+  /** Says that its lock was taken on this server, so many seconds ago. Nobody holds it unless the test does. */
+  lock_taken_s?: number;
+  columns?: Columns;
+}
+
+export async function insertDevice(
+  session: Session,
+  names: TableNames,
+  options: DeviceOptions = {},
+): Promise<DeviceRow> {
+  const device_id = options.device_id ?? `device-${randomBytes(4).toString('hex')}`;
+  const instance_token = (options.columns?.instance_token as Buffer | undefined) ?? randomBytes(16);
+  const scope = `${session.options.address.database}|${names.prefix}|${device_id.toLowerCase()}`;
+  const lock_name = `afd:${createHash('sha256').update(scope).digest('hex').slice(0, 40)}`;
+  await insert(
+    session,
+    names.device,
+    {
+      device_id,
+      device_name: device_id,
+      device_type: 'worker',
+      ip_address: '127.0.0.1',
+      port: 0,
+      status: 'online',
+      instance_token,
+      lock_name,
+      ...(options.lock_taken_s === undefined ? {} : { lock_server: session.facts.serverName }),
+      ...options.columns,
+    },
+    {
+      last_heartbeat: options.silent_s ?? 0,
+      ...(options.lock_taken_s === undefined ? {} : { lock_taken_at: options.lock_taken_s }),
+    },
+  );
+  return { device_id, instance_token, lock_name };
+}
+
+/** A pending task that is due; `columns` overrides anything. */
+export async function insertTask(session: Session, names: TableNames, columns: Columns = {}): Promise<number> {
+  return insert(session, names.task, { task_type: 'sync_data', ...columns });
+}
+
+export interface AttemptRow {
+  assignment_id: number;
+  task_id: number;
+  claim_token: Buffer;
+}
+
+export interface AttemptOptions {
+  device: DeviceRow;
+  /** Columns of the task; an existing one by `task_id`. */
+  task?: Columns;
+  task_id?: number;
+  /** False: the task does not carry the attempt's token, because another attempt has it or it has ended. */
+  current?: boolean;
+  /** Seconds since the deadline; negative = still to come. */
+  overdue_s?: number;
+  /** Seconds since it was revoked. */
+  revoked_s?: number;
+  columns?: Columns;
+}
+
+/** A task that a device is running, with its open attempt. */
+export async function insertAttempt(session: Session, names: TableNames, options: AttemptOptions): Promise<AttemptRow> {
+  const claim_token = randomBytes(16);
+  const held =
+    options.current === false
+      ? { status: 'running', claim_token: randomBytes(16) }
+      : { status: 'running', claim_token };
+  const task_id = options.task_id ?? (await insertTask(session, names, { ...held, attempt: 1, ...options.task }));
+  const assignment_id = await insert(
+    session,
+    names.assignment,
+    {
+      task_id,
+      device_id: options.device.device_id,
+      status: 'running',
+      attempt: 1,
+      claim_token,
+      instance_token: options.device.instance_token,
+      ...options.columns,
+    },
+    {
+      assigned_at: 1,
+      started_at: 1,
+      deadline_at: options.overdue_s ?? -1800,
+      ...(options.revoked_s === undefined ? {} : { revoked_at: options.revoked_s }),
+    },
+  );
+  return { assignment_id, task_id, claim_token };
+}
+
+export async function readTask(session: Session, names: TableNames, id: number): Promise<Columns | undefined> {
+  const [row] = await session.rows<Columns>(
+    `SELECT *, TIMESTAMPDIFF(MICROSECOND, NOW(3), next_run_at) / 1000000 AS due_in_s FROM ${names.task} WHERE id = ?`,
+    [id],
+  );
+  return row;
+}
+
+export async function readAttempt(session: Session, names: TableNames, id: number): Promise<Columns | undefined> {
+  const [row] = await session.rows<Columns>(`SELECT * FROM ${names.assignment} WHERE id = ?`, [id]);
+  return row;
+}
+
+export async function readDevice(session: Session, names: TableNames, id: string): Promise<Columns | undefined> {
+  const [row] = await session.rows<Columns>(`SELECT * FROM ${names.device} WHERE device_id = ?`, [id]);
+  return row;
+}
+
+/** Makes this device the leader of a term, with a lease that lasts; for tests of what a leader does. */
+export async function insertLeader(session: Session, names: TableNames, holder: string, term: number): Promise<void> {
+  await session.write(
+    `UPDATE ${names.leader} SET holder = ?, holder_token = NULL, term = ?, acquired_at = UTC_TIMESTAMP(3),
+       renewed_at = UTC_TIMESTAMP(3), expires_at = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR WHERE name = 'leader'`,
+    [holder, term],
+  );
+}
+
+/** `ages`: columns that lie so many seconds before now, in UTC. */
+async function insert(session: Session, table: string, columns: Columns, ages: Record<string, number> = {}) {
+  const aged = Object.entries(ages).filter(([name]) => !(name in columns));
+  const names = [...Object.keys(columns), ...aged.map(([name]) => name)];
+  const places = [
+    ...Object.keys(columns).map(() => '?'),
+    ...aged.map(() => 'UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND'),
+  ];
+  const values = [...Object.values(columns), ...aged.map(([, age]) => Math.round(age * 1e6))];
+  const { insertId } = await session.write(
+    `INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`,
+    values,
+  );
+  return insertId;
+}
