@@ -1,0 +1,68 @@
+// `afd leader --once`: takes the lease if nobody leads, does every duty once, gives the lease back. For cron.
+import type { Context } from '../context.ts';
+import { readLease } from '../db/queries/read-lease.ts';
+import { signOffDevice } from '../db/queries/register-device.ts';
+import { assumeIdentity } from '../worker/device-identity.ts';
+import { livenessSettings, type NodeFacts } from '../worker/liveness-settings.ts';
+import { Duties, type DutiesReport } from './duties.ts';
+import { Elector } from './elector.ts';
+
+export interface LeaderOnceResult {
+  device_id: string;
+  /** False = another node leads, named by `leader`; that is no failure. */
+  led: boolean;
+  leader: string | null;
+  term: number | null;
+  duties: DutiesReport | null;
+}
+
+/** @throws AfdError E_DEVICE_RUNNING, DatabaseError */
+export async function leadOnce(context: Context, facts: NodeFacts): Promise<LeaderOnceResult> {
+  const { config, names, events } = context;
+  const settings = livenessSettings(context, facts, {
+    deviceType: 'master',
+    capabilities: {},
+    slots: 0,
+    contend: true,
+  });
+  const session = await context.session({ multiStatements: true });
+  const identity = await assumeIdentity(session, names, settings, () => false);
+  const { deviceId, instanceToken } = identity;
+  const { master } = config;
+  const elector = new Elector({
+    deviceId,
+    instanceToken,
+    names,
+    leaseDurationS: master.lease_duration,
+    leaseTrustS: master.lease_trust,
+    leaseRenewIntervalS: master.lease_renew_interval,
+    lockGraceS: master.lock_grace,
+    lockTrustAfterStartS: master.lock_trust_after_start,
+    contend: true,
+    onGained: () => {},
+    onLost: () => {},
+  });
+  try {
+    await elector.step(session);
+    const { term } = elector;
+    if (term === undefined) {
+      const lease = await readLease(session, names, master.lock_trust_after_start);
+      return {
+        device_id: deviceId,
+        led: false,
+        leader: lease?.holder ?? null,
+        term: lease?.term ?? null,
+        duties: null,
+      };
+    }
+    const work = await context.session({ multiStatements: true });
+    const duties = new Duties({ session: work, names, config, events, deviceId, term });
+    const report = await duties.runOnceAll({ once: true });
+    await duties.stop();
+    await elector.resign(session);
+    return { device_id: deviceId, led: true, leader: deviceId, term, duties: report };
+  } finally {
+    await elector.close();
+    await signOffDevice(session, names, deviceId, instanceToken);
+  }
+}
