@@ -6,20 +6,23 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { findProgram } from '../../../../src/core/handlers/program.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { deathSignal, FIXTURES, PATH, run, sh } from '../../../fixtures/handlers/command.ts';
 import { until } from '../../../helpers/wait.ts';
 
-/** A zombie no longer runs; who reaps it is not the handler's business. */
-function alive(pid: number): boolean {
+/** The letter of /proc: R, S, T (stopped), Z (zombie) …; undefined when there is no such process. */
+function stateOf(pid: number): string | undefined {
   try {
-    process.kill(pid, 0);
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !'ZX'.includes(stat[stat.lastIndexOf(')') + 2]!);
+    return stat[stat.lastIndexOf(')') + 2];
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+/** A zombie no longer runs; who reaps it is not the handler's business. */
+const alive = (pid: number) => !['Z', 'X', undefined].includes(stateOf(pid));
 
 const pids = (attempt: ReturnType<typeof testAttempt>) =>
   attempt.lines.flatMap(({ message }) => (message.startsWith('pid ') ? [Number(message.slice(4))] : []));
@@ -51,13 +54,27 @@ describe('R22 nothing of a command outlives its attempt', () => {
     expect(pids(attempt).map(alive)).toEqual([false, false]);
   });
 
-  it('a stopped command ends as well', async () => {
+  it('a stopped command gets its SIGTERM at once, not only the SIGKILL', async () => {
     const attempt = testAttempt();
-    const running = sh('echo pid $$; kill -STOP $$; sleep 600', { kill_grace: 0.1 }, attempt);
+    const running = sh('echo pid $$; kill -STOP $$; sleep 600', { kill_grace: 600 }, attempt);
     await attempt.logged(/^pid/);
+    await until(() => stateOf(pids(attempt)[0]!) === 'T');
     attempt.abort('timeout');
     expect(await running).toMatchObject({ kind: 'timeout' });
     expect(pids(attempt).map(alive)).toEqual([false]);
+  });
+
+  it('a zombie that nobody reaps does not count as running', async ({ skip }) => {
+    if ('problem' in (await findProgram('perl', '/', PATH))) skip('perl is missing here');
+    const attempt = testAttempt();
+    // The parent leaves the group, its child ends inside it and is never waited for.
+    const program = `$child = fork; exit 0 if !$child; POSIX::setsid(); $| = 1; print "pid $$\npid $child\n";
+      open(STDOUT, ">", "/dev/null"); open(STDERR, ">", "/dev/null"); open($go, ">", $ARGV[0]); close($go); sleep 600`;
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; perl -MPOSIX -e '${program}' "$go" & read -r _ < "$go"; exit 3`;
+    expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
+    const [parent, child] = pids(attempt);
+    expect([stateOf(parent!), stateOf(child!)]).toEqual(['S', 'Z']);
+    process.kill(parent!, 'SIGKILL');
   });
 
   it('a descendant that left the group does not hold up the end of the attempt', async () => {
