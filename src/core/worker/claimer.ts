@@ -3,70 +3,33 @@
 import { randomBytes } from 'node:crypto';
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
-import { type Claimed, type FinishAndClaimResult, finishAndClaim, type Gate } from '../db/finish-and-claim.ts';
-import { flushStarts, type Start } from '../db/queries/flush-starts.ts';
+import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
+import { flushStarts } from '../db/queries/flush-starts.ts';
 import { recoverClaims } from '../db/queries/recover-claims.ts';
-import { type Candidate, type ClaimSource, probeStatement } from '../db/queries/select-candidates.ts';
-import type { Session } from '../db/session.ts';
-import type { TableNames } from '../db/table-names.ts';
+import { type ClaimSource, probeStatement } from '../db/queries/select-candidates.ts';
 import { rollback } from '../db/transaction.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { Finish, Verdict } from '../domain/settlement.ts';
-import type { NewTask } from '../domain/task.ts';
+import type { Finish } from '../domain/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { sleep } from '../runtime/loop.ts';
-import type { LaneBook } from './lane-book.ts';
-import type { Scout } from './scout.ts';
+import type { ClaimerOptions } from './claimer-options.ts';
+import { enqueues, FinishQueue } from './finish-queue.ts';
 
-/** One transaction finishes at most so many attempts. */
-const MOST_FINISHES = 200;
 /** Sources asked in one claim: the first in packet 1, the others one round trip each. */
 const MOST_SOURCES = 4;
-/** Ends remembered for the comparison with the database's list, which is at most two ticks old. */
-const MOST_WRITTEN = 20_000;
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
 
-export interface ClaimerOptions {
-  session: Session;
-  names: TableNames;
-  book: LaneBook;
-  scout: Scout;
-  deviceId: string;
-  instanceToken: Buffer;
-  policy: { maxRetryCount: number; backoff: (retry: number) => number };
-  /** Seconds from claim to the leader's backstop. */
-  leaseOf(candidate: Candidate): number;
-  freeSlots(): number;
-  onClaimed(claimed: Claimed[], token: Buffer): void;
-  onVerdict(verdict: Verdict): void;
-  onGate(gate: Gate): void;
-  onWarning(message: string): void;
-  insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
-  /** Attempts that have run long enough to be written as started; each is returned once. */
-  dueStarts(): Start[];
-  /** Milliseconds until the next attempt is due to be written as started; infinite when none is. */
-  nextStartMs(): number;
-  /** These attempts are no longer ours. */
-  onStartsLost(assignmentIds: number[]): void;
-  /** There is nothing to say and nothing known to ask. */
-  onIdle(): void;
-}
-
 export class Claimer {
   private readonly options: ClaimerOptions;
-  readonly #queue: Finish[] = [];
+  readonly #queue = new FinishQueue();
   /** Tokens of claims whose COMMIT may or may not have happened. */
   readonly #unknown: Buffer[] = [];
   readonly #inFlight = new Set<string>();
-  /** Monotonic time at which the end of an assignment was written; the last MOST_WRITTEN of them. */
-  readonly #written = new Map<number, number>();
   #claiming = true;
   #stopped = false;
   #wake: (() => void) | undefined;
   #woken = false;
-  /** So many of the queue's first finishes are sent alone, because one of them was refused. */
-  #single = 0;
 
   constructor(options: ClaimerOptions) {
     this.options = options;
@@ -84,8 +47,7 @@ export class Claimer {
    */
   holds(token: Buffer, assignmentId: number, seenAt: number): boolean {
     if (this.#inFlight.has(token.toString('hex'))) return true;
-    if (this.#queue.some((one) => one.assignment_id === assignmentId)) return true;
-    return (this.#written.get(assignmentId) ?? Number.NEGATIVE_INFINITY) >= seenAt;
+    return this.#queue.knows(assignmentId, seenAt);
   }
 
   get unwritten(): number {
@@ -111,7 +73,7 @@ export class Claimer {
 
   /** Leaves at once, with what is unwritten: the others take it back. */
   abandon(): void {
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.stop();
   }
 
@@ -141,12 +103,12 @@ export class Claimer {
     const sources = free > 0 ? book.sources(MOST_SOURCES) : [];
     if (this.#queue.length === 0 && sources.length === 0) return false;
     if (this.#queue.length > 0) await sleep(COALESCE_MS);
-    const batch = this.#nextBatch();
+    const batch = this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
-    const enqueues = batch.some((one) => one.outcome.kind === 'done' && one.outcome.enqueue.length > 0);
+    const alone = batch.some(enqueues) || this.#queue.isolating;
     const token = randomBytes(16);
     const hex = token.toString('hex');
-    const claims = sources.length > 0 && !enqueues && this.#single === 0;
+    const claims = sources.length > 0 && !alone;
     if (claims) this.#inFlight.add(hex);
     try {
       const result = await this.#transact(batch, claims ? sources : [], free, token);
@@ -158,27 +120,6 @@ export class Claimer {
       throw error;
     }
     return true;
-  }
-
-  #noteWritten(batch: Finish[]): void {
-    const now = monotonic();
-    for (const one of batch) {
-      this.#written.delete(one.assignment_id);
-      this.#written.set(one.assignment_id, now);
-    }
-    for (const id of this.#written.keys()) {
-      if (this.#written.size <= MOST_WRITTEN) break;
-      this.#written.delete(id);
-    }
-  }
-
-  #nextBatch(): Finish[] {
-    const first = this.#queue[0];
-    if (first !== undefined && this.#single > 0) return [first];
-    const enqueues = (one: Finish) => one.outcome.kind === 'done' && one.outcome.enqueue.length > 0;
-    if (first !== undefined && enqueues(first)) return [first];
-    const end = this.#queue.findIndex(enqueues);
-    return this.#queue.slice(0, Math.min(MOST_FINISHES, end === -1 ? this.#queue.length : end));
   }
 
   async #transact(batch: Finish[], sources: ClaimSource[], free: number, token: Buffer): Promise<FinishAndClaimResult> {
@@ -202,13 +143,11 @@ export class Claimer {
                 accepts: (candidate) => book.accepts(candidate),
               },
       });
-      this.#queue.splice(0, batch.length);
-      if (this.#single > 0) this.#single -= 1;
+      this.#queue.written(batch);
       if (result.claimed.length > 0) {
         this.options.scout.hit();
         this.options.onClaimed(result.claimed, token);
       }
-      this.#noteWritten(batch);
       for (const verdict of result.verdicts) this.options.onVerdict(verdict);
       this.options.onGate(result.gate);
       return result;
@@ -217,34 +156,18 @@ export class Claimer {
       const final = !(error instanceof DatabaseError) || error.retry === 'final';
       const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
       if (!final || bug || batch.length === 0) throw error;
-      this.#isolate(batch, error as Error);
+      this.#refused(batch, error as Error);
       return { verdicts: [], claimed: [], taken: [], gate: 'not-asked' };
     }
   }
 
-  /**
-   * The server refused what one of these finishes says (a value too long, a bad JSON text, a follow-up task). They are
-   * sent one by one, without a claim; the culprit becomes a failed attempt that says so. If even that is refused, its
-   * lease runs out and the leader ends it.
-   */
-  #isolate(batch: Finish[], error: Error): void {
-    if (this.#single === 0) {
-      this.#single = batch.length;
-      return;
+  #refused(batch: Finish[], error: Error): void {
+    const refusal = this.#queue.refused(batch, error);
+    if (refusal === undefined) return;
+    this.options.onWarning(refusal.message);
+    if (refusal.dropped) {
+      this.options.onVerdict({ kind: 'lost', finish: refusal.culprit, reason: 'its end could not be stored' });
     }
-    this.#single -= 1;
-    const [culprit] = this.#queue.splice(0, 1);
-    if (culprit === undefined) return;
-    const message = `The end of task ${culprit.task_id} (${culprit.outcome.kind}) could not be stored: ${error.message}`;
-    this.options.onWarning(message);
-    if (culprit.outcome.kind === 'retry' && culprit.outcome.error_class === 'unstorable') {
-      this.options.onVerdict({ kind: 'lost', finish: culprit, reason: 'its end could not be stored' });
-      return;
-    }
-    this.#queue.push({
-      ...culprit,
-      outcome: { kind: 'retry', error_class: 'unstorable', error_message: message.slice(0, 1000) },
-    });
   }
 
   async #noteTaken(sources: ClaimSource[], free: number, result: FinishAndClaimResult): Promise<void> {

@@ -1,5 +1,5 @@
+import { earlierAttempts } from '../db/queries/earlier-attempts.ts';
 import { lockAttempt } from '../db/queries/lock-attempt.ts';
-import type { AttemptRef } from '../db/queries/orphaned-assignments.ts';
 import { rescueAssignment } from '../db/queries/rescue-assignment.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -16,11 +16,7 @@ export async function closeEarlierInstances(
   device: { deviceId: string; instanceToken: Buffer },
   policy: EndPolicy,
 ): Promise<number> {
-  const open = await session.rows<AttemptRef>(
-    `SELECT id, task_id, claim_token FROM ${names.assignment} FORCE INDEX (idx_device_id)
-     WHERE device_id = ? AND status IN ('assigned', 'running') AND NOT (instance_token <=> ?)`,
-    [device.deviceId, device.instanceToken],
-  );
+  const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
   let closed = 0;
   for (const ref of open) {
     closed += await transaction(session, async () => {

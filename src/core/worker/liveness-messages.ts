@@ -47,6 +47,8 @@ export type LivenessCommand =
   | { kind: 'running'; count: number }
   | { kind: 'pairs'; pairs: LanePair[] }
   | { kind: 'tick' }
+  /** Say at once that this device lives, and find out whether it still owns its id. */
+  | { kind: 'heartbeat' }
   | { kind: 'resign' }
   | { kind: 'stop' };
 

@@ -14,6 +14,7 @@ import { Elector } from '../leader/elector.ts';
 import { assumeIdentity, type Identity } from './device-identity.ts';
 import { DeviceProbe } from './device-probe.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
+import { Patience } from './patience.ts';
 
 /** A heartbeat that failed is tried again after this. */
 const HEARTBEAT_RETRY_MS = 2000;
@@ -37,12 +38,13 @@ export class Liveness {
   #lockedOn: number | undefined;
   #due = { heartbeat: 0, tick: 0, election: 0 };
   #lostSince: number | undefined;
-  #patience: NodeJS.Timeout | undefined;
+  readonly #patience: Patience;
 
   constructor(settings: LivenessSettings, report: (report: LivenessReport) => void) {
     this.#settings = settings;
     this.#report = report;
     this.#names = tableNames(settings.tables);
+    this.#patience = new Patience(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
     this.#session = new Session({
       address: settings.address,
       timeZone: settings.timeZone,
@@ -57,6 +59,7 @@ export class Liveness {
     if (command.kind === 'running') this.#running = command.count;
     else if (command.kind === 'pairs') this.#pairs = command.pairs;
     else if (command.kind === 'tick') this.#due.tick = 0;
+    else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'resign') this.#resigning = true;
     else this.#stopping = true;
     if (command.kind !== 'running') this.#wake?.();
@@ -82,7 +85,7 @@ export class Liveness {
         error: { code: error.code, message: error.message, suggestions: error.suggestions },
       });
     } finally {
-      clearTimeout(this.#patience);
+      this.#patience.end();
       await this.#elector?.close();
       await this.#session.close();
     }
@@ -108,7 +111,7 @@ export class Liveness {
       onGained: (term) => this.#report({ kind: 'leader-gained', term }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
     });
-    this.#lived(started);
+    this.#patience.renew(started);
     this.#due.heartbeat = started + s.heartbeatIntervalMs;
     this.#report({
       kind: 'registered',
@@ -146,13 +149,13 @@ export class Liveness {
     // Our own former session may still hold it, until the server notices that it is gone.
     if (!(await takeSessionLock(this.#session, lockName, Math.min(1, this.#settings.callTimeoutMs / 2000)))) {
       if (!(await heartbeatDevice(this.#session, this.#names, this.#beat()))) await this.#superseded();
-      this.#lived(started);
+      this.#patience.renew(started);
       return;
     }
     if (!(await retakeDevice(this.#session, this.#names, deviceId, instanceToken, this.#beat().status)))
       await this.#superseded();
     this.#lockedOn = this.#session.facts.connectionId;
-    this.#lived(started);
+    this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
     if (this.#lostSince !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - this.#lostSince });
@@ -164,7 +167,7 @@ export class Liveness {
     const beat = this.#beat();
     this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
     if (!(await heartbeatDevice(this.#session, this.#names, beat))) await this.#superseded();
-    this.#lived(started);
+    this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({ kind: 'heartbeat', status: beat.status });
     try {
@@ -215,20 +218,6 @@ export class Liveness {
     throw new AfdError('E_SUPERSEDED', `${deviceId} was taken over by a newer process, or removed: this one stops.`, {
       suggestions: [`afd devices show ${deviceId}`],
     });
-  }
-
-  /**
-   * A good heartbeat began at `started`. From then on, this node trusts its leases for heartbeat_timeout − min(10 s, a
-   * third of it): less than anybody waits before taking its tasks.
-   */
-  #lived(started: number): void {
-    const timeout = this.#settings.heartbeatTimeoutMs;
-    const patience = timeout - Math.min(10_000, timeout / 3);
-    clearTimeout(this.#patience);
-    this.#patience = setTimeout(
-      () => this.#report({ kind: 'patience-over' }),
-      Math.max(0, started + patience - monotonic()),
-    );
   }
 
   async #sleep(): Promise<void> {

@@ -2,24 +2,19 @@
 
 import { monotonic } from '../clock.ts';
 import type { Context } from '../context.ts';
-import { insertTasks } from '../db/queries/insert-tasks.ts';
 import type { LanePair, TickView } from '../db/queries/tick.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
-import { backoff } from '../domain/retry.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
 import { sleep } from '../runtime/loop.ts';
-import { AttemptDesk } from './attempt-desk.ts';
-import { Claimer } from './claimer.ts';
+import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
-import { LaneBook } from './lane-book.ts';
 import { LivenessClient } from './liveness-client.ts';
 import { nodeReport } from './liveness-events.ts';
 import type { LivenessReport } from './liveness-messages.ts';
 import { livenessSettings, type NodeFacts } from './liveness-settings.ts';
-import { Runner } from './runner.ts';
-import { Scout } from './scout.ts';
+import { assembleWorkbench, type Workbench } from './workbench.ts';
 
 /** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
 export type WorkerMode = 'forever' | 'once' | 'drain';
@@ -50,11 +45,7 @@ export class Worker {
   #session!: Session;
   #liveness!: LivenessClient;
   #leadership: Leadership | undefined;
-  #book!: LaneBook;
-  #scout!: Scout;
-  #desk!: AttemptDesk;
-  #runner: Runner | undefined;
-  #claimer: Claimer | undefined;
+  #bench: Workbench | undefined;
   #deviceId = '';
   #operatorState = 'active';
   #claimedOnce = false;
@@ -80,7 +71,7 @@ export class Worker {
     });
     this.#session = await this.#context.session({ multiStatements: true });
     const instanceToken = await this.#register();
-    const { runner, claimer } = this.#build(instanceToken);
+    const { runner, claimer, desk } = this.#build(instanceToken);
     let claiming: Promise<void> = Promise.resolve();
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
@@ -93,16 +84,16 @@ export class Worker {
         task_types,
         server: this.#session.where,
       });
-      const { drain } = this.#options;
-      if (drain.aborted) this.#finish.done('asked to stop');
-      drain.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
+      const asked = this.#options.drain;
+      if (asked.aborted) this.#finish.done('asked to stop');
+      asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
       claiming = claimer.run();
       claiming.catch(this.#finish.fail);
       const watching = setInterval(() => this.#watchStuck(), 1000);
       const reason = await ended.finally(() => clearInterval(watching));
-      const inTime = await this.#drain(runner, claimer, claiming);
+      const inTime = await drain(this.#context, { runner, claimer, claiming, force: this.#options.force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
-      return { device_id: this.#deviceId, finished: this.#desk.finished, inTime, reason };
+      return { device_id: this.#deviceId, finished: desk.finished, inTime, reason };
     } catch (error) {
       // The node may not go on, so nothing that runs here may. What is left open is taken back by the others.
       runner.abortAll('lost');
@@ -118,7 +109,7 @@ export class Worker {
 
   async #register(): Promise<Buffer> {
     const { config } = this.#context;
-    const { drain, mode } = this.#options;
+    const { drain: asked, mode } = this.#options;
     const contend = config.worker.leader && mode === 'forever';
     const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend };
     const settings = livenessSettings(this.#context, this.#options, role);
@@ -136,89 +127,43 @@ export class Worker {
         this.#finish.fail(reason);
       });
       // A process that waits for a device id must be stoppable too.
-      drain.addEventListener('abort', () => this.#deviceId === '' && this.#liveness.send({ kind: 'stop' }), {
+      asked.addEventListener('abort', () => this.#deviceId === '' && this.#liveness.send({ kind: 'stop' }), {
         once: true,
       });
     });
   }
 
-  #build(instanceToken: Buffer): { runner: Runner; claimer: Claimer } {
-    const { config, names, events, log } = this.#context;
-    const { master, worker } = config;
-    const deviceId = this.#deviceId;
-    const session = this.#session;
-    this.#leadership = new Leadership(this.#context, deviceId);
-    this.#book = new LaneBook(deviceId, this.#capabilities);
-    const book = this.#book;
-    this.#scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
-    const scout = this.#scout;
-    this.#desk = new AttemptDesk({
-      events,
-      book,
-      startFlushAfterMs: worker.start_flush_after * 1000,
-      deadlineSlackS: master.deadline_slack,
-    });
-    const desk = this.#desk;
-    const runner: Runner = new Runner({
-      slots: this.#slots,
-      deviceId,
-      handlers: this.#options.handlers,
-      defaultTimeoutS: master.task_timeout,
-      stuckAfterMs: worker.kill_grace * 2000 + 1000,
-      logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
-      onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
-      onFinish: (finish, attempt) => desk.onFinish(finish, attempt, claimer),
-      onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
-      onFree: () => {
-        this.#liveness.send({ kind: 'running', count: runner.busy });
-        claimer.wake();
-      },
-    });
-    const claimer: Claimer = new Claimer({
-      session,
-      names,
-      book,
-      scout,
-      deviceId,
+  #build(instanceToken: Buffer): Workbench {
+    this.#leadership = new Leadership(this.#context, this.#deviceId);
+    const bench = assembleWorkbench(this.#context, {
+      session: this.#session,
+      deviceId: this.#deviceId,
       instanceToken,
-      policy: { maxRetryCount: master.max_retry_count, backoff: (retry) => backoff(retry, master.retry_backoff) },
-      leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
-      freeSlots: () => (this.#options.mode === 'once' && this.#claimedOnce ? 0 : runner.free),
-      onClaimed: (claimed, token) => {
+      capabilities: this.#capabilities,
+      slots: this.#slots,
+      handlers: this.#options.handlers,
+      mayClaim: () => this.#options.mode !== 'once' || !this.#claimedOnce,
+      onClaimed: () => {
         this.#claimedOnce = true;
-        desk.busyAt = monotonic();
-        for (const one of claimed) {
-          events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
-          runner.start(one, token);
-        }
-        this.#liveness.send({ kind: 'running', count: runner.busy });
       },
-      onVerdict: (verdict) => desk.onVerdict(verdict),
+      onBusy: (count) => this.#liveness.send({ kind: 'running', count }),
       onGate: (gate) => {
-        if (gate === 'superseded' || gate === 'missing') this.#liveness.send({ kind: 'tick' });
+        if (gate === 'superseded' || gate === 'missing') this.#liveness.send({ kind: 'heartbeat' });
       },
-      onWarning: (message) => events.emit('warning', { message }),
-      insertTasks: async (tasks, parentId) => {
-        await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
-        scout.scanNow();
-      },
-      dueStarts: () => desk.dueStarts(runner),
-      nextStartMs: () => desk.nextStartMs(runner),
-      onStartsLost: (ids) => desk.onStartsLost(ids, runner),
-      onIdle: () => this.#onIdle(runner, claimer),
+      onIdle: () => this.#onIdle(),
     });
-    this.#runner = runner;
-    this.#claimer = claimer;
-    return { runner, claimer };
+    this.#bench = bench;
+    return bench;
   }
 
   /** `once` and `drain` end when a look that began after the last task found nothing. */
-  #onIdle(runner: Runner, claimer: Claimer): void {
+  #onIdle(): void {
     const { mode } = this.#options;
-    if (mode === 'forever' || runner.busy > 0 || claimer.unwritten > 0) return;
-    const looked = this.#scout.lookedAt > this.#desk.busyAt;
+    const bench = this.#bench;
+    if (bench === undefined || mode === 'forever' || bench.runner.busy > 0 || bench.claimer.unwritten > 0) return;
+    const looked = bench.scout.lookedAt > bench.desk.busyAt;
     if (looked || (mode === 'once' && this.#claimedOnce)) this.#finish.done('nothing more to do');
-    else this.#scout.scanNow();
+    else bench.scout.scanNow();
   }
 
   #onReport(report: LivenessReport): void {
@@ -228,7 +173,7 @@ export class Worker {
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'patience-over') {
       events.emit('database:patience-over', { policy: config.worker.on_lost_database });
-      if (config.worker.on_lost_database === 'stop') this.#runner?.abortAll('database');
+      if (config.worker.on_lost_database === 'stop') this.#bench?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
       nodeReport(report, events, this.#deviceId);
@@ -236,29 +181,29 @@ export class Worker {
   }
 
   #onView(at: number, view: TickView): void {
-    const [runner, claimer] = [this.#runner, this.#claimer];
-    if (runner === undefined || claimer === undefined) return;
-    this.#scout.leaderLives = view.leader.live;
-    this.#book.learn(view.lanes);
-    this.#book.markDue(
+    if (this.#bench === undefined) return;
+    const { book, scout, desk, runner, claimer } = this.#bench;
+    scout.leaderLives = view.leader.live;
+    book.learn(view.lanes);
+    book.markDue(
       view.due.flatMap((n) => this.#asked[n] ?? []),
       view.directed,
     );
-    this.#asked = this.#book.pairs();
+    this.#asked = book.pairs();
     this.#liveness.send({ kind: 'pairs', pairs: this.#asked });
     const state = view.device?.operator_state;
     if (state !== undefined && state !== this.#operatorState) {
       this.#operatorState = state;
       this.#context.events.emit('device:operator-state', { device_id: this.#deviceId, operator_state: state });
     }
-    if (view.open !== undefined) this.#desk.compare(at, view.open, runner, claimer);
+    if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
     if (view.due.length > 0 || view.directed) claimer.wake();
   }
 
   #stuckSince: number | undefined;
 
   #watchStuck(): void {
-    const attempts = this.#runner?.attempts() ?? [];
+    const attempts = this.#bench?.runner.attempts() ?? [];
     const all = attempts.length >= this.#slots && attempts.every((one) => one.state === 'stuck');
     this.#stuckSince = all ? (this.#stuckSince ?? monotonic()) : undefined;
     const limit = this.#context.config.worker.stuck_timeout;
@@ -272,31 +217,5 @@ export class Worker {
         },
       ),
     );
-  }
-
-  /** First stage: no claims, what runs may finish. Second: released. Returns whether all of it was written in time. */
-  async #drain(runner: Runner, claimer: Claimer, claiming: Promise<void>): Promise<boolean> {
-    const { config, events } = this.#context;
-    const { force } = this.#options;
-    const { shutdown_timeout, kill_grace } = config.worker;
-    claimer.claiming = false;
-    if (runner.busy > 0) events.emit('worker:draining', { running: runner.busy, deadline_s: shutdown_timeout });
-    const forced = new Promise<'forced'>((resolve) => {
-      if (force.aborted) resolve('forced');
-      force.addEventListener('abort', () => resolve('forced'), { once: true });
-    });
-    const over = new AbortController();
-    const deadline = sleep(shutdown_timeout * 1000, over.signal).then(() => 'deadline' as const);
-    const first = await Promise.race([runner.drained().then(() => 'finished' as const), deadline, forced]);
-    runner.abortAll('shutdown');
-    claimer.stop();
-    const written = runner.drained().then(() => claiming);
-    const lastCall = sleep((kill_grace * 2 + config.database.call_timeout + 1) * 1000, over.signal);
-    const end = await Promise.race([
-      written.then(() => 'written' as const),
-      first === 'finished' ? deadline : lastCall,
-    ]);
-    over.abort();
-    return first === 'finished' && end === 'written';
   }
 }

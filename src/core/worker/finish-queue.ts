@@ -1,0 +1,91 @@
+// Ends of attempts that wait to be written. Nothing leaves the queue before the database has taken or refused it.
+import { monotonic } from '../clock.ts';
+import type { Finish } from '../domain/settlement.ts';
+
+/** One transaction finishes at most so many attempts. */
+const MOST_FINISHES = 200;
+/** Ends remembered for the comparison with the database's list, which is at most two ticks old. */
+const MOST_WRITTEN = 20_000;
+
+export class FinishQueue {
+  readonly #queue: Finish[] = [];
+  /** Monotonic time at which the end of an assignment was written. */
+  readonly #written = new Map<number, number>();
+  /** So many of the first are sent alone, because one of them was refused. */
+  #single = 0;
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** True while ends are sent one by one, to find the one that the server refuses. */
+  get isolating(): boolean {
+    return this.#single > 0;
+  }
+
+  push(finish: Finish): void {
+    this.#queue.push(finish);
+  }
+
+  clear(): void {
+    this.#queue.length = 0;
+  }
+
+  /** What to write next; an end with follow-up tasks alone, since it may wait for another inserter's key. */
+  nextBatch(): Finish[] {
+    const first = this.#queue[0];
+    if (first === undefined) return [];
+    if (this.isolating || enqueues(first)) return [first];
+    const end = this.#queue.findIndex(enqueues);
+    return this.#queue.slice(0, Math.min(MOST_FINISHES, end === -1 ? this.#queue.length : end));
+  }
+
+  /** The batch was taken or refused by the database: it is through. */
+  written(batch: Finish[]): void {
+    this.#queue.splice(0, batch.length);
+    if (this.#single > 0) this.#single -= 1;
+    const now = monotonic();
+    for (const one of batch) {
+      this.#written.delete(one.assignment_id);
+      this.#written.set(one.assignment_id, now);
+    }
+    for (const id of this.#written.keys()) {
+      if (this.#written.size <= MOST_WRITTEN) break;
+      this.#written.delete(id);
+    }
+  }
+
+  /** True when the end of this assignment waits here, or was written after `seenAt`. */
+  knows(assignmentId: number, seenAt: number): boolean {
+    if (this.#queue.some((one) => one.assignment_id === assignmentId)) return true;
+    return (this.#written.get(assignmentId) ?? Number.NEGATIVE_INFINITY) >= seenAt;
+  }
+
+  /**
+   * The server refused what one of these ends says (a value too long, a bad JSON text, a follow-up task). They are sent
+   * one by one; the culprit becomes a failed attempt that says so. If even that is refused, it is dropped: its lease
+   * runs out and the leader ends it. Returns the culprit when it is known, and whether it was dropped.
+   */
+  refused(batch: Finish[], error: Error): { culprit: Finish; message: string; dropped: boolean } | undefined {
+    if (this.#single === 0) {
+      this.#single = batch.length;
+      return undefined;
+    }
+    this.#single -= 1;
+    const culprit = this.#queue.shift();
+    if (culprit === undefined) return undefined;
+    const message = `The end of task ${culprit.task_id} (${culprit.outcome.kind}) could not be stored: ${error.message}`;
+    const dropped = culprit.outcome.kind === 'retry' && culprit.outcome.error_class === UNSTORABLE;
+    if (!dropped) {
+      const outcome = { kind: 'retry' as const, error_class: UNSTORABLE, error_message: message.slice(0, 1000) };
+      this.#queue.push({ ...culprit, outcome });
+    }
+    return { culprit, message, dropped };
+  }
+}
+
+const UNSTORABLE = 'unstorable';
+
+export function enqueues(one: Finish): boolean {
+  return one.outcome.kind === 'done' && one.outcome.enqueue.length > 0;
+}

@@ -1,0 +1,100 @@
+// Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps the books.
+import { monotonic } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { Gate } from '../db/finish-and-claim.ts';
+import { insertTasks } from '../db/queries/insert-tasks.ts';
+import type { Session } from '../db/session.ts';
+import { backoff } from '../domain/retry.ts';
+import type { Handler } from '../handlers/handler.ts';
+import { AttemptDesk } from './attempt-desk.ts';
+import { Claimer } from './claimer.ts';
+import { LaneBook } from './lane-book.ts';
+import { Runner } from './runner.ts';
+import { Scout } from './scout.ts';
+
+export interface Workbench {
+  book: LaneBook;
+  scout: Scout;
+  desk: AttemptDesk;
+  runner: Runner;
+  claimer: Claimer;
+}
+
+export interface WorkbenchOptions {
+  session: Session;
+  deviceId: string;
+  instanceToken: Buffer;
+  capabilities: Record<string, unknown>;
+  slots: number;
+  handlers: Map<string, Handler>;
+  mayClaim(): boolean;
+  onClaimed(): void;
+  /** The number of slots in use changed. */
+  onBusy(count: number): void;
+  onGate(gate: Gate): void;
+  onIdle(): void;
+}
+
+export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
+  const { config, names, events, log } = context;
+  const { master, worker } = config;
+  const { session, deviceId, instanceToken, slots, handlers } = options;
+  const book = new LaneBook(deviceId, options.capabilities);
+  const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
+  const desk = new AttemptDesk({
+    events,
+    book,
+    startFlushAfterMs: worker.start_flush_after * 1000,
+    deadlineSlackS: master.deadline_slack,
+  });
+  const runner: Runner = new Runner({
+    slots,
+    deviceId,
+    handlers,
+    defaultTimeoutS: master.task_timeout,
+    stuckAfterMs: worker.kill_grace * 2000 + 1000,
+    logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
+    onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
+    onFinish: (finish, attempt) => desk.onFinish(finish, attempt, claimer),
+    onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
+    onFree: () => {
+      options.onBusy(runner.busy);
+      claimer.wake();
+    },
+  });
+  const claimer: Claimer = new Claimer({
+    session,
+    names,
+    book,
+    scout,
+    deviceId,
+    instanceToken,
+    policy: {
+      maxRetryCount: master.max_retry_count,
+      backoff: (retry) => backoff(retry, master.retry_backoff),
+    },
+    leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
+    freeSlots: () => (options.mayClaim() ? runner.free : 0),
+    onClaimed: (claimed, token) => {
+      desk.busyAt = monotonic();
+      options.onClaimed();
+      for (const one of claimed) {
+        events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
+        runner.start(one, token);
+      }
+      options.onBusy(runner.busy);
+    },
+    onVerdict: (verdict) => desk.onVerdict(verdict),
+    onGate: options.onGate,
+    onWarning: (message) => events.emit('warning', { message }),
+    insertTasks: async (tasks, parentId) => {
+      await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
+      scout.scanNow();
+    },
+    dueStarts: () => desk.dueStarts(runner),
+    nextStartMs: () => desk.nextStartMs(runner),
+    onStartsLost: (ids) => desk.onStartsLost(ids, runner),
+    onIdle: options.onIdle,
+  });
+  return { book, scout, desk, runner, claimer };
+}
