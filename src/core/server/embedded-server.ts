@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { monotonic } from '../clock.ts';
 import { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Host } from './host.ts';
@@ -69,13 +70,15 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
   const files = await serverFiles(options.dir);
   await mkdir(dirname(files.lock), { recursive: true });
   return withStartLock(files.lock, options.host, async () => {
-    const record = await claimDirectory(files);
-    if ((await runningPid(files)) !== undefined) {
-      await untilReady(files, record, undefined);
-      return { ...(await report(files, record)), started: false, created: false, url: await urlOf(files, record) };
+    const known = await readRecord(files);
+    if (known !== undefined && (await runningPid(files)) !== undefined) {
+      await untilReady(files, known, undefined);
+      return { ...(await report(files, known)), started: false, created: false, url: await urlOf(files, known) };
     }
+    // Before anything is written: where there is no program nothing is left behind.
+    const program = await programFor(known?.kind, options);
+    const record = await claimDirectory(files);
     const created = record.kind === undefined;
-    const program = await programFor(record, options);
     if (created) options.say?.(`Making a private ${program.kind} server in ${files.root} …`);
     await initialiseDatadir(files, program, options.host);
     const next: ServerRecord = {
@@ -136,12 +139,12 @@ export async function resetServer(dir: string, host: Host): Promise<boolean> {
   return true;
 }
 
-async function programFor(record: ServerRecord, options: StartOptions): Promise<ServerProgram> {
-  const found = await findServerProgram(options.host, record.kind);
+async function programFor(kind: ServerKind | undefined, options: StartOptions): Promise<ServerProgram> {
+  const found = await findServerProgram(options.host, kind);
   if (found !== undefined) return found;
-  if (record.kind === undefined) return installServer(options.host, options.say ?? (() => {}));
-  throw new AfdError('E_SERVER_MISSING', `This datadir needs a ${record.kind} server program, and there is none.`, {
-    suggestions: [`install ${record.kind}`, 'afd db reset'],
+  if (kind === undefined) return installServer(options.host, options.say ?? (() => {}));
+  throw new AfdError('E_SERVER_MISSING', `This datadir needs a ${kind} server program, and there is none.`, {
+    suggestions: [`install ${kind}`, 'afd db reset'],
   });
 }
 
@@ -149,7 +152,8 @@ async function programFor(record: ServerRecord, options: StartOptions): Promise<
 async function untilReady(files: ServerFiles, record: ServerRecord, child: ChildProcess | undefined): Promise<void> {
   const password = await serverPassword(files);
   let last: unknown;
-  for (let waited = 0; waited < READY_MS; waited += LOOK_MS) {
+  const giveUp = monotonic() + READY_MS;
+  while (monotonic() < giveUp) {
     const session = new Session({
       address: { socketPath: record.socket!, user: SERVER_USER, password, database: SERVER_SCHEMA },
       timeZone: '+00:00',

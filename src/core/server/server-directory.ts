@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { wallClock } from '../clock.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Host } from './host.ts';
 import type { ServerKind } from './server-program.ts';
@@ -92,7 +93,7 @@ export async function claimDirectory(files: ServerFiles): Promise<ServerRecord> 
   if (known !== undefined) return known;
   await mkdir(files.root, { recursive: true, mode: 0o700 });
   await chmod(files.root, 0o700);
-  const record: ServerRecord = { made_by: 'afd', created_at: new Date().toISOString() };
+  const record: ServerRecord = { made_by: 'afd', created_at: wallClock() };
   await writeRecord(files, record);
   return record;
 }
