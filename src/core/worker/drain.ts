@@ -27,10 +27,12 @@ export async function drain(
   runner.abortAll('shutdown');
   // A claim that was under way when the claiming ended may have brought one more attempt: it is ended as well.
   const late = events.on('task:claimed', () => setImmediate(() => runner.abortAll('shutdown')));
-  claimer.stop();
   const written = runner
     .drained()
-    .then(() => claiming)
+    .then(() => {
+      claimer.stop();
+      return claiming;
+    })
     .then(() => 'written' as const);
   // Time for SIGTERM and SIGKILL of what still runs, and for one answer of the database.
   const lastCall = sleep((kill_grace * 2 + config.database.call_timeout + 1) * 1000, over.signal).then(

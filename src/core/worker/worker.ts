@@ -69,6 +69,8 @@ export class Worker {
     const ended = new Promise<string>((done, fail) => {
       this.#finish = { done, fail };
     });
+    // Read below; a failure before that is told by `#register`.
+    ended.catch(() => {});
     this.#session = await this.#context.session({ multiStatements: true });
     const instanceToken = await this.#register();
     const { runner, claimer, desk } = this.#build(instanceToken);
