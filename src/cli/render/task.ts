@@ -1,0 +1,134 @@
+import type { AssignmentRecord } from '../../core/domain/task-record.ts';
+import type { CancelledTask, ReassignedTask, RetriedTask, TaskDetails, TaskRecord } from '../../core/tasks.ts';
+import { colours } from '../colour.ts';
+import { renderTable } from './table.ts';
+import { duration, printable } from './text.ts';
+
+export interface RenderOptions {
+  colour: boolean;
+  /** Columns available; infinite when the output is piped. */
+  width: number;
+}
+
+export function renderTasks(tasks: TaskRecord[], { colour, width }: RenderOptions): string {
+  if (tasks.length === 0) return 'No task fits. Add one with "afd tasks add".';
+  const paint = statusPaint(colour);
+  return renderTable<TaskRecord>(
+    [
+      { header: 'TASK', value: (t) => t.task_id, align: 'right' },
+      { header: 'TYPE', value: (t) => t.task_type, flexible: true },
+      { header: 'STATUS', value: (t) => t.status, paint: (text, t) => paint(text, t.status) },
+      { header: 'PRIO', value: (t) => t.priority, align: 'right' },
+      { header: 'TRY', value: (t) => t.attempt, align: 'right' },
+      { header: 'DEVICE', value: deviceOf, flexible: true },
+      { header: 'TIME (UTC)', value: timeOf },
+    ],
+    tasks,
+    width,
+  );
+}
+
+export function renderTask(task: TaskDetails, { colour, width }: RenderOptions): string {
+  const paint = statusPaint(colour);
+  const budget = task.max_retry_count === null ? '' : ` of ${task.max_retry_count}`;
+  const facts: Array<[string, string]> = [
+    ['Task', String(task.task_id)],
+    ['Type', task.task_type],
+    ['Status', paint(String(task.status), task.status)],
+    ['Priority', String(task.priority ?? '')],
+    ['Data', task.payload === null ? `not a JSON object: ${text(task.task_data)}` : text(task.payload)],
+    ['Requires', text(task.required_capabilities)],
+    ['Retries', `${task.retry_count}${budget} spent`],
+    ['Device', deviceOf(task)],
+    ['Dedupe key', task.dedupe_key ?? ''],
+    ['Limit key', task.concurrency_key ?? ''],
+    ['Timeout', task.execution_timeout === null ? '' : duration(task.execution_timeout)],
+    ['Parent', String(task.parent_id ?? '')],
+    ['Created', task.created_at ?? ''],
+    [isOver(task) ? 'Ended' : 'Due', (isOver(task) ? task.finished_at : task.next_run_at) ?? ''],
+    ['Result', text(task.result)],
+    ['Last error', task.last_error ?? ''],
+  ];
+  const lines = facts
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name.padEnd(11)} ${name === 'Status' ? value : printable(value)}`);
+  const attempts = task.assignments.length === 0 ? 'No device has claimed it yet.' : renderAttempts(task, width);
+  return [...lines, '', attempts].join('\n');
+}
+
+function renderAttempts(task: TaskDetails, width: number): string {
+  return renderTable<AssignmentRecord>(
+    [
+      { header: 'TRY', value: (a) => a.attempt, align: 'right' },
+      { header: 'DEVICE', value: (a) => a.device_id, flexible: true },
+      { header: 'STATUS', value: (a) => (isOpen(a) && a.revoked_at !== null ? `${a.status}, revoked` : a.status) },
+      { header: 'BEGAN (UTC)', value: (a) => shortTime(a.started_at ?? a.assigned_at) },
+      { header: 'TOOK', value: took },
+      { header: 'WHY', value: (a) => a.error_message ?? a.cause, flexible: true },
+    ],
+    task.assignments,
+    width,
+  );
+}
+
+export function renderCancelled({ task_id, revoking, already, device_id }: CancelledTask): string {
+  if (!revoking) return already ? `Task ${task_id} was cancelled before.` : `Task ${task_id} is cancelled.`;
+  const asked = already ? `Device ${device_id} was asked before` : `Asked device ${device_id}`;
+  return `${asked} to end task ${task_id}; it is cancelled then. A result that arrives first wins.`;
+}
+
+export function renderReassigned({ task_id, target_device_id: to, revoking, device_id }: ReassignedTask): string {
+  const next = to === null ? 'any device may have it' : `${to} will run it`;
+  if (revoking) return `Asked device ${device_id} to let go of task ${task_id}; then ${next}.`;
+  return `Task ${task_id} is free: ${next}.`;
+}
+
+export function renderRetried({ task_id, attempt }: RetriedTask): string {
+  return `Task ${task_id} is pending; its next attempt is number ${attempt + 1}.`;
+}
+
+function deviceOf(task: TaskRecord): string {
+  return [task.device_id, task.target_device_id === null ? null : `→ ${task.target_device_id}`]
+    .filter((part) => part !== null)
+    .join(' ');
+}
+
+/** The one time that matters in this state. */
+function timeOf(task: TaskRecord): string {
+  if (isOver(task)) return `ended ${shortTime(task.finished_at ?? task.updated_at)}`;
+  if (task.status === 'running') return `since ${shortTime(task.updated_at)}`;
+  return `due ${shortTime(task.next_run_at ?? task.created_at)}`;
+}
+
+function shortTime(iso: string | null): string {
+  return iso === null ? '' : iso.slice(0, 19).replace('T', ' ');
+}
+
+function took({ started_at, assigned_at, completed_at }: AssignmentRecord): string {
+  const began = started_at ?? assigned_at;
+  if (began === null || completed_at === null) return '';
+  const seconds = (Date.parse(completed_at) - Date.parse(began)) / 1000;
+  return seconds < 10 ? `${Math.max(0, seconds).toFixed(1)} s` : duration(seconds);
+}
+
+function isOpen({ status }: AssignmentRecord): boolean {
+  return status === 'assigned' || status === 'running';
+}
+
+function isOver({ status }: TaskRecord): boolean {
+  return status === 'done' || status === 'failed' || status === 'cancelled';
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? '' : JSON.stringify(value);
+}
+
+function statusPaint(colour: boolean): (text: string, status: string) => string {
+  const paint = colours(colour);
+  return (shown, status) => {
+    if (status === 'done') return paint.green(shown);
+    if (status === 'failed') return paint.red(shown);
+    if (status === 'running') return paint.cyan(shown);
+    return status === 'cancelled' ? paint.dim(shown) : shown;
+  };
+}

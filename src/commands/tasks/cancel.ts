@@ -1,0 +1,30 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { taskIdArg } from '../../cli/task-args.ts';
+import type { CancelledTask } from '../../core/tasks.ts';
+
+/** Of one id its task, of several all of them. */
+export type TasksCancelResult = CancelledTask | { tasks: CancelledTask[] };
+
+export default class TasksCancel extends BaseCommand {
+  static override summary = 'Cancel tasks; a device that runs one is asked to end it.';
+  static override description =
+    'A result that arrives first wins. --force ends the attempt without asking: for a device that does not answer any more. Its process may still run, but whatever it says is refused.';
+  static override examples = ['<%= config.bin %> tasks cancel 5 6 7', '<%= config.bin %> tasks cancel 5 --force'];
+  static override args = { task_id: taskIdArg({ required: true, multiple: true }) };
+  static override flags = {
+    force: Flags.boolean({ summary: 'End a running attempt at once, without its device.' }),
+  };
+
+  async run(): Promise<TasksCancelResult> {
+    const { args, flags } = await this.parse(TasksCancel);
+    return this.withContext(async (context) => {
+      const { cancelTasks } = await import('../../core/tasks.ts');
+      const { tasks, error } = await cancelTasks(context, args.task_id, { force: flags.force });
+      const { renderCancelled } = await import('../../cli/render/task.ts');
+      for (const task of tasks) this.log(renderCancelled(task));
+      if (error !== undefined) throw error;
+      return args.task_id.length === 1 ? tasks[0]! : { tasks };
+    });
+  }
+}

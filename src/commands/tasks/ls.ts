@@ -1,0 +1,39 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { TaskRecord } from '../../core/tasks.ts';
+
+export interface TasksLsResult {
+  tasks: TaskRecord[];
+}
+
+export default class TasksLs extends BaseCommand {
+  static override summary = 'List tasks, newest first.';
+  static override examples = [
+    '<%= config.bin %> tasks ls --status failed',
+    '<%= config.bin %> tasks ls --device worker-001 --type sync_data --limit 10 --json',
+  ];
+  static override flags = {
+    status: Flags.string({
+      helpValue: 'STATUS',
+      summary: 'pending, assigned, running, waiting, done, failed or cancelled.',
+    }),
+    type: Flags.string({ helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
+    device: Flags.string({
+      helpValue: 'DEVICE',
+      summary: 'Tasks that run there, ran there last, or are to run there.',
+    }),
+    limit: Flags.integer({ helpValue: 'N', min: 1, max: 10_000, default: 50, summary: 'At most so many.' }),
+  };
+
+  async run(): Promise<TasksLsResult> {
+    const { flags } = await this.parse(TasksLs);
+    const { status, type: task_type, device: device_id, limit } = flags;
+    return this.withContext(async (context) => {
+      const { listTasks } = await import('../../core/tasks.ts');
+      const tasks = await listTasks(context, { status, task_type, device_id, limit });
+      const { renderTasks } = await import('../../cli/render/task.ts');
+      this.log(renderTasks(tasks, await this.renderOptions()));
+      return { tasks };
+    });
+  }
+}

@@ -1,0 +1,22 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import { taskIdArg } from '../../cli/task-args.ts';
+import type { TaskDetails } from '../../core/tasks.ts';
+
+export type TasksShowResult = TaskDetails;
+
+export default class TasksShow extends BaseCommand {
+  static override summary = 'Show a task, what its handler gets, and each of its attempts.';
+  static override examples = ['<%= config.bin %> tasks show 5', '<%= config.bin %> tasks show 5 --json'];
+  static override args = { task_id: taskIdArg({ required: true }) };
+
+  async run(): Promise<TasksShowResult> {
+    const { args } = await this.parse(TasksShow);
+    return this.withContext(async (context) => {
+      const { showTask } = await import('../../core/tasks.ts');
+      const task = await showTask(context, args.task_id);
+      const { renderTask } = await import('../../cli/render/task.ts');
+      this.log(renderTask(task, await this.renderOptions()));
+      return task;
+    });
+  }
+}

@@ -1,0 +1,126 @@
+import { didYouMean } from './config/did-you-mean.ts';
+import type { Context } from './context.ts';
+import { type CancelledTask, cancelTask } from './db/queries/cancel-task.ts';
+import type { InsertTasksOptions } from './db/queries/insert-task-rows.ts';
+import { type InsertedTask, insertTasks } from './db/queries/insert-tasks.ts';
+import { listTasks as queryTasks, type TaskFilter } from './db/queries/list-tasks.ts';
+import { reassignTask as moveTask, type ReassignedTask } from './db/queries/reassign-task.ts';
+import { type RetriedTask, retryTask } from './db/queries/retry-task.ts';
+import { showTask as queryTask } from './db/queries/show-task.ts';
+import type { Session } from './db/session.ts';
+import type { TableNames } from './db/table-names.ts';
+import { transaction } from './db/transaction.ts';
+import { AfdError } from './domain/errors.ts';
+import { checkNewTasks } from './domain/new-task.ts';
+import { type NewTask, TASK_STATUSES } from './domain/task.ts';
+import type { TaskDetails, TaskRecord } from './domain/task-record.ts';
+import { momentOf, type When } from './moment.ts';
+
+export type { CancelledTask, InsertedTask, ReassignedTask, RetriedTask, TaskDetails, TaskFilter, TaskRecord };
+
+/** Sessions that enqueue overlapping keys at once may meet in a deadlock; each round ends one of them for good. */
+const ENQUEUE_TRIES = 10;
+
+/** What became of several tasks, one transaction each. */
+export interface Several<T> {
+  tasks: T[];
+  /** Set when some were refused: that one's own error, or E_PARTIAL that names each. The others are done. */
+  error: AfdError | undefined;
+}
+
+/**
+ * Inserts all tasks or none, in a transaction of its own; one answer per task, in input order. After a lost connection
+ * it is unknown whether they are in: with dedupe keys the call may simply be repeated.
+ * @throws AfdError E_USAGE; DatabaseError
+ */
+export async function enqueueTasks(
+  session: Session,
+  names: TableNames,
+  tasks: NewTask[],
+  options: InsertTasksOptions,
+): Promise<InsertedTask[]> {
+  return transaction(session, () => insertTasks(session, names, tasks, options), ENQUEUE_TRIES);
+}
+
+/** Adds one task; `runAt` may be relative to the database's now. @throws AfdError E_USAGE; DatabaseError */
+export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<InsertedTask> {
+  // What is wrong is told before anything is connected.
+  checkNewTasks(task);
+  const session = await context.session();
+  const due = runAt === undefined ? {} : { run_at: await momentOf(session, runAt) };
+  const maxRetryCount = context.config.master.max_retry_count;
+  const [answer] = await enqueueTasks(session, context.names, [{ ...task, ...due }], { maxRetryCount });
+  if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted without an answer.');
+  return answer;
+}
+
+/** Newest first. @throws AfdError E_USAGE for a status that does not exist; DatabaseError */
+export async function listTasks(context: Context, filter: TaskFilter): Promise<TaskRecord[]> {
+  const { status } = filter;
+  if (status !== undefined && !(TASK_STATUSES as readonly string[]).includes(status)) {
+    const near = didYouMean(status, TASK_STATUSES);
+    throw new AfdError('E_USAGE', `"${status}" is not a status of a task (${TASK_STATUSES.join(', ')}).`, {
+      suggestions: [`afd tasks ls --status ${near ?? 'pending'}`],
+    });
+  }
+  const session = await context.session();
+  return queryTasks(session, context.names, filter);
+}
+
+/** A task and its attempts. @throws AfdError E_NOT_FOUND; DatabaseError */
+export async function showTask(context: Context, taskId: number): Promise<TaskDetails> {
+  return queryTask(await context.session(), context.names, taskId);
+}
+
+/** Ends tasks for good; what runs is ended by its holder, or with `force` at once. @throws DatabaseError */
+export async function cancelTasks(
+  context: Context,
+  taskIds: number[],
+  options: { force: boolean },
+): Promise<Several<CancelledTask>> {
+  const session = await context.session();
+  return each(taskIds, 'cancelled', (id) => cancelTask(session, context.names, id, options));
+}
+
+/** Runs tasks again, now, with a new budget; `force` also what is done. @throws DatabaseError */
+export async function retryTasks(
+  context: Context,
+  taskIds: number[],
+  options: { force: boolean },
+): Promise<Several<RetriedTask>> {
+  const session = await context.session();
+  return each(taskIds, 'retried', (id) => retryTask(session, context.names, id, options));
+}
+
+/** Moves a task to another device, or gives it back to all. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
+export async function reassignTask(
+  context: Context,
+  taskId: number,
+  options: { to?: string | undefined; force: boolean },
+): Promise<ReassignedTask> {
+  return moveTask(await context.session(), context.names, taskId, options);
+}
+
+/** A refusal concerns its own task only; what the database says concerns all, and ends the call. */
+async function each<T>(taskIds: number[], done: string, work: (id: number) => Promise<T>): Promise<Several<T>> {
+  const ids = [...new Set(taskIds)];
+  const tasks: T[] = [];
+  const refused: Array<{ task_id: number; error: AfdError }> = [];
+  for (const task_id of ids) {
+    try {
+      tasks.push(await work(task_id));
+    } catch (error) {
+      const own = error instanceof AfdError && (error.code === 'E_NOT_FOUND' || error.code === 'E_CONFLICT');
+      if (!own) throw error;
+      refused.push({ task_id, error });
+    }
+  }
+  if (refused.length === 0 || ids.length === 1) return { tasks, error: refused[0]?.error };
+  const why = refused.map(({ error }) => error.message).join(' ');
+  const failed = refused.map(({ task_id, error }) => ({ task_id, code: error.code, message: error.message }));
+  const error = new AfdError('E_PARTIAL', `${refused.length} of ${ids.length} tasks were not ${done}. ${why}`, {
+    suggestions: [...new Set(refused.flatMap((one) => one.error.suggestions))],
+    data: { tasks, failed },
+  });
+  return { tasks, error };
+}

@@ -1,0 +1,202 @@
+import { tmpdir } from 'node:os';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Session } from '../../src/core/db/session.ts';
+import type { TableNames } from '../../src/core/db/table-names.ts';
+import { addDevice, addRunning, addTask, rowOf } from '../db/queries/task-fixtures.ts';
+import { runCommand } from '../helpers/command.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+
+let database: TestDatabase;
+let names: TableNames;
+let session: Session;
+
+beforeEach(async () => {
+  await database?.close();
+  database = await testDatabase();
+  names = database.names;
+  session = await database.session();
+});
+afterAll(async () => database.close());
+
+/** `afd tasks …` on the test's database, in a folder without a configuration. */
+const tasks = (...args: (string | number)[]) => afd('tasks', ...args);
+const afd = (...args: (string | number)[]) =>
+  runCommand(args.map(String), { cwd: tmpdir(), env: { AFD_DATABASE_URL: database.url } });
+const json = async (...args: (string | number)[]) => {
+  const run = await tasks(...args, '--json');
+  return { ...run, json: JSON.parse(run.stdout) };
+};
+
+describe('afd tasks add', () => {
+  it('prints the id and nothing else', async () => {
+    const run = await tasks(
+      ...['add', '--type', 'sync_data', '--data', '{"n":1}', '--username', 'user@example.com'],
+      ...['--app-id', 'com.example.app', '--start-date', '2024-01-01', '--end-date', '2024-01-02'],
+      ...['--priority', '10', '--requires', '{"proxy_support":true}', '--dedupe-key', 'k'],
+    );
+    expect(run).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\n$/), stderr: '' });
+    expect(await rowOf(session, names.task, Number(run.stdout))).toMatchObject({
+      task_type: 'sync_data',
+      username: 'user@example.com',
+      app_id: 'com.example.app',
+      start_date: '2024-01-01',
+      end_date: '2024-01-02',
+      priority: 10,
+      max_retry_count: 3,
+      dedupe_key: 'k',
+      status: 'pending',
+    });
+  });
+
+  it("B8 with a key that is there prints that task's id, says so, and adds nothing", async () => {
+    const first = await json('add', '--type', 'a', '--dedupe-key', 'k');
+    expect(first.json).toEqual({ task_id: expect.any(Number), created: true });
+    const second = await tasks('add', '--type', 'a', '--dedupe-key', 'k');
+    expect(second).toMatchObject({ code: 0, stdout: `${first.json.task_id}\n` });
+    expect(second.stderr).toContain('has this dedupe key already');
+    expect((await json('add', '--type', 'a', '--dedupe-key', 'k')).json).toEqual({ ...first.json, created: false });
+    expect(await session.rows(`SELECT COUNT(*) AS n FROM ${names.task}`)).toEqual([{ n: 1 }]);
+  });
+
+  it('E2 --run-at is told by the clock of the database', async () => {
+    const { json: later } = await json('add', '--type', 'a', '--run-at', '2h');
+    const { json: fixed } = await json('add', '--type', 'a', '--run-at', '2037-01-01T08:00:00+08:00');
+    const [row] = await session.rows(
+      `SELECT TIMESTAMPDIFF(SECOND, NOW(), next_run_at) AS due_in_s FROM ${names.task} WHERE id = ?`,
+      [later.task_id],
+    );
+    expect(row?.due_in_s).toBeGreaterThan(7100);
+    expect(row?.due_in_s).toBeLessThanOrEqual(7200);
+    expect(await rowOf(session, names.task, fixed.task_id)).toMatchObject({ next_run_at: '2037-01-01 00:00:00.000' });
+  });
+
+  it.each([
+    [['--type', 'a', '--data', '{n:1}'], /is not JSON/],
+    [['--type', 'a', '--start-date', '2024-02-30'], /start_date must be a date/],
+    [['--type', 'a', '--run-at', 'soon'], /is not a time/],
+    [[], /type/],
+  ])('refuses %j as a usage error with a command to try', async (args, why) => {
+    const run = await tasks('add', ...args);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toMatch(why);
+    expect(run.stderr).toContain('Try: afd tasks add');
+    expect(await session.rows(`SELECT id FROM ${names.task}`)).toEqual([]);
+  });
+});
+
+describe('afd tasks ls', () => {
+  it('fits 80 columns and filters', async () => {
+    await addTask(session, names, { task_type: 'a_rather_long_type_of_task', target_device_id: 'w'.repeat(60) });
+    const { task_id } = await addRunning(session, names, 'worker-001');
+    const all = await json('ls');
+    expect(all.json.tasks).toHaveLength(2);
+    const running = await json('ls', '--status', 'running', '--device', 'worker-001', '--type', 'sync_apps');
+    expect(running.json.tasks).toMatchObject([{ task_id, status: 'running', device_id: 'worker-001' }]);
+    expect((await json('ls', '--limit', 1)).json.tasks).toHaveLength(1);
+    const { stdout, code } = await tasks('ls', '--status', 'running');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      new RegExp(`^TASK +TYPE +STATUS .*\n *${task_id} +sync_apps +running +5 +1 +worker-001 +since 20`),
+    );
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('G1 an empty list is exit 0, a lost database is not an empty list', async () => {
+    expect(await json('ls')).toMatchObject({ code: 0, json: { tasks: [] } });
+    const run = await runCommand(['tasks', 'ls', '--json'], {
+      cwd: tmpdir(),
+      env: { AFD_DATABASE_URL: 'mysql://afd@127.0.0.1:1/afd' },
+    });
+    expect(run.code).toBe(69);
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'E_DATABASE' } });
+  });
+
+  it('refuses a status that does not exist', async () => {
+    const run = await tasks('ls', '--status', 'runing');
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain('Try: afd tasks ls --status running');
+  });
+});
+
+describe('afd tasks show', () => {
+  it('shows the task, its payload and every attempt', async () => {
+    const { task_id } = await addRunning(session, names, 'worker-001', { username: 'user@example.com' });
+    const shown = await json('show', task_id);
+    expect(shown.json).toMatchObject({
+      task_id,
+      task_type: 'sync_apps',
+      status: 'running',
+      device_id: 'worker-001',
+      payload: { username: 'user@example.com' },
+      assignments: [{ attempt: 1, device_id: 'worker-001', status: 'running' }],
+    });
+    const { stdout } = await tasks('show', task_id);
+    expect(stdout).toContain('{"username":"user@example.com"}');
+    expect(stdout).toMatch(/1 +worker-001 +running/);
+  });
+
+  it('is exit 3 for a task that is not there, 2 for what is no id', async () => {
+    expect(await json('show', 999_999)).toMatchObject({ code: 3, json: { error: { code: 'E_NOT_FOUND' } } });
+    for (const id of ['abc', '1.5', '99999999999999999999']) expect((await tasks('show', id)).code).toBe(2);
+  });
+});
+
+describe('afd tasks cancel', () => {
+  it('says of a running task that its end was asked for', async () => {
+    const { task_id } = await addRunning(session, names, 'worker-001');
+    const run = await json('cancel', task_id);
+    expect(run).toMatchObject({ code: 0, json: { task_id, status: 'running', revoking: true } });
+    const again = await tasks('cancel', task_id);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain('worker-001 was asked before to end');
+    expect((await json('cancel', task_id, '--force')).json).toMatchObject({ status: 'cancelled', revoking: false });
+    expect((await tasks('cancel', task_id)).stdout).toContain('was cancelled before');
+  });
+
+  it('of several tasks does what can be done, names the others, and is exit 6', async () => {
+    const [pending, done] = [await addTask(session, names), await addTask(session, names, { status: 'done' })];
+    const run = await json('cancel', pending, done, 999_999);
+    expect(run.code).toBe(6);
+    expect(run.json.error).toMatchObject({
+      code: 'E_PARTIAL',
+      data: {
+        tasks: [{ task_id: pending, status: 'cancelled' }],
+        failed: [
+          { task_id: done, code: 'E_CONFLICT' },
+          { task_id: 999_999, code: 'E_NOT_FOUND' },
+        ],
+      },
+    });
+    const text = await tasks('cancel', pending, done);
+    expect(text).toMatchObject({ code: 6, stdout: `Task ${pending} was cancelled before.\n` });
+    expect(text.stderr).toContain(`Task ${done} is done`);
+    expect((await json('cancel', pending, await addTask(session, names))).json.tasks).toHaveLength(2);
+    expect((await tasks('cancel', done)).code).toBe(5);
+  });
+});
+
+describe('afd tasks reassign', () => {
+  it('A15 moves a task, also as afd reassign, and warns of a device that will not start it', async () => {
+    await addDevice(session, names, 'worker-002', { status: 'offline' });
+    const { task_id } = await addRunning(session, names, 'worker-001');
+    const run = await tasks('reassign', task_id, '--to', 'worker-002');
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining('Asked device worker-001 to let go') });
+    expect(run.stderr).toContain('worker-002 is offline');
+    const forced = await afd('reassign', task_id, '--to', 'worker-002', '--force', '--json');
+    expect(JSON.parse(forced.stdout)).toMatchObject({ task_id, status: 'assigned', target_device_id: 'worker-002' });
+    expect((await afd('reassign', task_id)).stdout).toContain('any device may have it');
+    expect((await tasks('reassign', task_id, '--to', 'nobody')).code).toBe(3);
+  });
+});
+
+describe('afd tasks retry', () => {
+  it('runs what failed again; what is done needs --force', async () => {
+    const failed = await addTask(session, names, { status: 'failed', retry: 4, attempt: 4 });
+    const done = await addTask(session, names, { status: 'done', attempt: 1 });
+    expect((await json('retry', failed)).json).toEqual({ task_id: failed, status: 'pending', attempt: 4 });
+    const refused = await tasks('retry', done);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain(`Try: afd tasks retry ${done} --force`);
+    expect((await tasks('retry', done, '--force')).stdout).toContain('its next attempt is number 2');
+  });
+});
