@@ -1,0 +1,338 @@
+// Electors on a real server with a monotonic clock that only the test moves. The database's own clock runs; leases are
+// made old by writing expires_at.
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Session } from '../../../src/core/db/session.ts';
+import { Elector, type ElectorOptions } from '../../../src/core/leader/elector.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertDevice } from '../../helpers/factories.ts';
+import { until } from '../../helpers/wait.ts';
+
+let db: TestDatabase;
+let session: Session;
+let now: number;
+let electors: Elector[];
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  now = 1_000_000;
+  electors = [];
+});
+
+afterEach(async () => {
+  await Promise.all(electors.map((one) => one.close()));
+  await db.close();
+});
+
+interface Contender {
+  elector: Elector;
+  log: string[];
+}
+
+function contender(deviceId: string, options: Partial<ElectorOptions> = {}): Contender {
+  const log: string[] = [];
+  const elector = new Elector({
+    deviceId,
+    instanceToken: randomBytes(16),
+    names: db.names,
+    leaseDurationS: 10,
+    leaseTrustS: 7,
+    leaseRenewIntervalS: 2.5,
+    lockGraceS: 1,
+    lockTrustAfterStartS: 0,
+    contend: true,
+    monotonic: () => now,
+    onGained: (term) => log.push(`gained ${term}`),
+    onLost: (term, reason) => log.push(`lost ${term} ${reason}`),
+    ...options,
+  });
+  electors.push(elector);
+  return { elector, log };
+}
+
+const leaderRow = async () => (await session.rows(`SELECT * FROM ${db.names.leader}`))[0];
+const expire = () =>
+  session.write(`UPDATE ${db.names.leader} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1000 MICROSECOND`);
+
+describe('acquiring and renewing', () => {
+  test('the first to step leads term 1, the second follows, both keep their places', async () => {
+    const [a, b] = [contender('a'), contender('b')];
+    expect(await a.elector.step(session)).toBe(2500);
+    await b.elector.step(session);
+    await a.elector.step(session);
+    await b.elector.step(session);
+    expect([a.log, b.log]).toEqual([['gained 1'], []]);
+    expect([a.elector.isLeader(), b.elector.isLeader()]).toEqual([true, false]);
+    expect(await leaderRow()).toMatchObject({ holder: 'a', term: 1 });
+  });
+
+  test('of twenty that step at once on twenty connections, one leads', async () => {
+    const many = Array.from({ length: 20 }, (_, n) => contender(`device-${n}`));
+    const sessions = await Promise.all(many.map(() => db.session()));
+    for (let round = 1; round <= 5; round += 1) {
+      await Promise.all(many.map((one, n) => one.elector.step(sessions[n] as Session)));
+      expect(many.filter((one) => one.elector.isLeader())).toHaveLength(1);
+      await expire();
+      now += 7000;
+    }
+    const terms = many.flatMap((one) => one.log.filter((line) => line.startsWith('gained')));
+    expect(new Set(terms).size).toBe(terms.length);
+  });
+
+  test('a node that does not contend never acquires', async () => {
+    const a = contender('a', { contend: false });
+    await a.elector.step(session);
+    expect((await leaderRow())?.holder).toBeNull();
+  });
+
+  test('a renewal keeps the term and extends the lease', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    await session.write(`UPDATE ${db.names.leader} SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 1 SECOND`);
+    await a.elector.step(session);
+    const [row] = await session.rows(
+      `SELECT term, expires_at > UTC_TIMESTAMP(3) + INTERVAL 9 SECOND AS longer FROM ${db.names.leader}`,
+    );
+    expect(row).toEqual({ term: 1, longer: 1 });
+  });
+
+  test('steps that overlap are one', async () => {
+    const a = contender('a');
+    await Promise.all([a.elector.step(session), a.elector.step(session)]);
+    expect(a.log).toEqual(['gained 1']);
+  });
+});
+
+describe('losing', () => {
+  test('R6 a leader whose renewals stop ends its trust before the lease expires, by its own timer too', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    now += 6999;
+    expect(a.elector.isLeader()).toBe(true);
+    now += 1;
+    expect(a.elector.isLeader()).toBe(false);
+    a.elector.checkTrust();
+    expect(a.log).toEqual(['gained 1', 'lost 1 trust']);
+    expect((await session.rows(`SELECT expires_at > UTC_TIMESTAMP(3) AS valid FROM ${db.names.leader}`))[0]).toEqual({
+      valid: 1,
+    });
+  });
+
+  test('the timer ends trust without anybody calling', async () => {
+    const log: string[] = [];
+    const a = contender('a', {
+      leaseDurationS: 3,
+      leaseTrustS: 1,
+      leaseRenewIntervalS: 0.5,
+      monotonic: () => performance.now(),
+      onLost: (term, reason) => log.push(`lost ${term} ${reason}`),
+    });
+    await a.elector.step(session);
+    await until(() => log.length > 0);
+    expect(log).toEqual(['lost 1 trust']);
+  });
+
+  test('R6 a hung renewal that succeeds does not extend trust: it is measured from its start', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    now += 2500;
+    const other = await db.session();
+    await other.write('START TRANSACTION');
+    await other.rows(`SELECT * FROM ${db.names.leader} FOR UPDATE`);
+    const renewing = a.elector.step(session);
+    now += 4000;
+    await other.write('ROLLBACK');
+    await renewing;
+    expect(a.elector.trustedUntil).toBe(1_000_000 + 2500 + 7000);
+  });
+
+  test('a renewal that is answered after the end of trust does not bring the term back', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    const other = await db.session();
+    await other.write('START TRANSACTION');
+    await other.rows(`SELECT * FROM ${db.names.leader} FOR UPDATE`);
+    const renewing = a.elector.step(session);
+    now += 8000;
+    a.elector.checkTrust();
+    await other.write('ROLLBACK');
+    await renewing;
+    expect(a.log).toEqual(['gained 1', 'lost 1 trust', 'gained 2']);
+  });
+
+  test('a renewal whose term was replaced fails, and the new leader stays', async () => {
+    const [a, b] = [contender('a'), contender('b')];
+    await a.elector.step(session);
+    await expire();
+    await b.elector.step(session);
+    await a.elector.step(session);
+    expect([a.log, b.log]).toEqual([['gained 1', 'lost 1 replaced'], ['gained 2']]);
+    expect(await leaderRow()).toMatchObject({ holder: 'b', term: 2 });
+  });
+
+  test('an expired lease is not renewed by its own holder but won again under a new term', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    await expire();
+    await a.elector.step(session);
+    expect(a.log).toEqual(['gained 1', 'lost 1 replaced', 'gained 2']);
+  });
+
+  test('another instance of the same device takes the lease, and fences the first', async () => {
+    const [old, young] = [contender('a'), contender('A')];
+    await old.elector.step(session);
+    await young.elector.step(session);
+    await old.elector.step(session);
+    expect(young.log).toEqual(['gained 2']);
+    expect(old.log.slice(0, 2)).toEqual(['gained 1', 'lost 1 replaced']);
+  });
+
+  test('an error leaves the leader leading until its trust ends', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    session.destroy();
+    await expect(a.elector.step(session)).rejects.toThrow(/cannot be reached/);
+    expect(a.elector.isLeader()).toBe(true);
+    now += 7000;
+    await expect(a.elector.step(session)).rejects.toThrow();
+    expect(a.log).toEqual(['gained 1', 'lost 1 trust']);
+    session = await db.session();
+  });
+
+  test('closing a leader ends its leadership and leaves the lease to expire', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    await a.elector.close();
+    expect(a.log).toEqual(['gained 1', 'lost 1 stopped']);
+    expect((await leaderRow())?.holder).toBe('a');
+  });
+});
+
+describe('resigning', () => {
+  test('the next step of another takes the lease, and the one who resigned stands back', async () => {
+    const [a, b] = [contender('a'), contender('b')];
+    await a.elector.step(session);
+    await a.elector.resign(session);
+    expect(a.log).toEqual(['gained 1', 'lost 1 resigned']);
+    await a.elector.step(session);
+    expect((await leaderRow())?.holder).toBeNull();
+    await b.elector.step(session);
+    expect(b.log).toEqual(['gained 2']);
+  });
+
+  test('a lone device that resigned leads again after one lease', async () => {
+    const a = contender('a');
+    await a.elector.step(session);
+    await a.elector.resign(session);
+    now += 10_000;
+    await a.elector.step(session);
+    expect(a.log.at(-1)).toBe('gained 2');
+  });
+
+  test('a leader that an operator made resign stands back too', async () => {
+    const [a, b] = [contender('a'), contender('b')];
+    await a.elector.step(session);
+    await session.write(`UPDATE ${db.names.leader} SET holder = NULL, holder_token = NULL, expires_at = NULL`);
+    await a.elector.step(session);
+    expect(a.log).toEqual(['gained 1', 'lost 1 replaced']);
+    await b.elector.step(session);
+    expect(b.log).toEqual(['gained 2']);
+  });
+
+  test('a follower that resigns changes nothing', async () => {
+    const [a, b] = [contender('a'), contender('b')];
+    await a.elector.step(session);
+    await b.elector.resign(session);
+    expect(await leaderRow()).toMatchObject({ holder: 'a', term: 1 });
+  });
+});
+
+describe('a dead leader', () => {
+  /** A leads; its device row says that it holds a lock on this server, which nobody does unless `hold` is called. */
+  async function deadLeader() {
+    const device = await insertDevice(session, db.names, { device_id: 'a', lock_taken_s: 0 });
+    const [a, b] = [contender('a'), contender('b')];
+    await a.elector.step(session);
+    return { device, a, b };
+  }
+
+  test('is followed after the grace, long before its lease expires', async () => {
+    const { b } = await deadLeader();
+    expect(await b.elector.step(session)).toBe(1000);
+    now += 999;
+    expect(await b.elector.step(session)).toBe(1);
+    expect(b.log).toEqual([]);
+    now += 1;
+    await b.elector.step(session);
+    expect(b.log).toEqual(['gained 2']);
+  });
+
+  test('whose lock is held is not dead', async () => {
+    const { device, b } = await deadLeader();
+    const holder = await db.session();
+    await holder.rows('SELECT GET_LOCK(?, 0)', [device.lock_name]);
+    await b.elector.step(session);
+    now += 60_000;
+    await b.elector.step(session);
+    expect(b.log).toEqual([]);
+  });
+
+  test.each([
+    ['renews', (a: Contender) => a.elector.step(session)],
+    ['sends a heartbeat', () => session.write(`UPDATE ${db.names.device} SET last_heartbeat = UTC_TIMESTAMP(3)`)],
+    [
+      'is a new instance',
+      () => session.write(`UPDATE ${db.names.device} SET instance_token = UNHEX(REPEAT('0F', 16))`),
+    ],
+  ])('is not dead when it %s within the grace', async (_what, act) => {
+    const { a, b } = await deadLeader();
+    await session.write(`UPDATE ${db.names.device} SET last_heartbeat = UTC_TIMESTAMP(3) - INTERVAL 3 SECOND`);
+    await session.write(`UPDATE ${db.names.leader} SET renewed_at = UTC_TIMESTAMP(3) - INTERVAL 3 SECOND`);
+    await b.elector.step(session);
+    await act(a);
+    now += 1000;
+    await b.elector.step(session);
+    expect(b.log).toEqual([]);
+  });
+
+  test('must be watched on one connection', async () => {
+    const { b } = await deadLeader();
+    await b.elector.step(session);
+    now += 1000;
+    const again = await db.session();
+    await b.elector.step(again);
+    expect(b.log).toEqual([]);
+    now += 1000;
+    await b.elector.step(again);
+    expect(b.log).toEqual(['gained 2']);
+  });
+
+  test('is not seen in locks of another server, of before a restart, or of a server just started', async () => {
+    await deadLeader();
+    const patient = contender('b', { lockTrustAfterStartS: 1_000_000_000 });
+    const c = contender('c');
+    for (const change of [
+      "lock_server = 'elsewhere:1', lock_taken_at = UTC_TIMESTAMP(3)",
+      `lock_server = '${session.facts.serverName}', lock_taken_at = '2001-01-01 00:00:00'`,
+    ]) {
+      await session.write(`UPDATE ${db.names.device} SET ${change}`);
+      await c.elector.step(session);
+      now += 1000;
+      await c.elector.step(session);
+      expect(c.log).toEqual([]);
+    }
+    await session.write(`UPDATE ${db.names.device} SET lock_taken_at = UTC_TIMESTAMP(3)`);
+    await patient.elector.step(session);
+    now += 1000;
+    await patient.elector.step(session);
+    expect(patient.log).toEqual([]);
+  });
+
+  test('whose device row says offline is followed at once', async () => {
+    const { b } = await deadLeader();
+    await session.write(`UPDATE ${db.names.device} SET status = 'offline'`);
+    await b.elector.step(session);
+    expect(b.log).toEqual(['gained 2']);
+  });
+});
