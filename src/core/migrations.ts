@@ -12,14 +12,17 @@ export interface SchemaState {
   unknown: string[];
 }
 
-/** What of a context a migration needs: no session of it is used. */
+/** What of a context a migration needs. */
 export interface MigrationTarget {
   address: DatabaseAddress;
   names: TableNames;
+  session(): Promise<unknown>;
 }
 
 /** Applies what is missing and says what that was; harmless when several nodes call it at once. @throws AfdError */
 export async function migrate(target: MigrationTarget): Promise<{ applied: string[] }> {
+  // First by our own session: knex would wait for its pool, and write to stdout that it could not connect.
+  await target.session();
   // knex is loaded only here: no other command pays for it.
   const { migrateUp } = await import('./db/migrator.ts');
   return { applied: await migrateUp(target.address, target.names) };

@@ -2,9 +2,9 @@
 
 const SECRET_NAME = /pass(word|wd)|secret|token|api_?key|authorization|cookie|credential/i;
 
-/** `mysql://user:secret@host` → `mysql://user:***@host`. */
+/** `mysql://user:secret@host` → `mysql://user:***@host`. Up to the last "@": a password may hold one unencoded. */
 export function redactText(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]+@/gi, '$1:***@');
+  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):\S+@/gi, '$1:***@');
 }
 
 /** A copy without secrets, at any depth. */

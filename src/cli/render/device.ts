@@ -31,7 +31,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
   const paint = statusPaint(options.colour);
   const { supported_tasks: _, ...others } = device.capabilities;
   const readings = device.last_readings;
-  const percent = (value: number | null) => (value === null ? '?' : `${value} %`);
+  const percent = (value: number | null) => (value === null ? 'unknown' : `${value} %`);
   const facts: Array<[string, string]> = [
     ['Device', device.device_id],
     ['Name', device.device_name],

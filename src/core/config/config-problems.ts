@@ -56,6 +56,8 @@ export class Problems {
   /** @throws AfdError E_CONFIG naming every problem. */
   throwIfAny(): void {
     if (this.list.length === 0) return;
+    // Flags and environment first, then the file from top to bottom.
+    this.list.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const lines = this.list.map((problem) => `${this.#place(problem)}${problem.key} ${problem.message}`.trim());
     const message =
       lines.length === 1

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { renderCancelled, renderReassigned, renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
+import type { TaskDetails, TaskRecord } from '../../../../src/core/tasks.ts';
+
+const record: TaskRecord = {
+  task_id: 5,
+  task_type: 'sync_data',
+  status: 'pending',
+  task_data: null,
+  username: null,
+  app_id: null,
+  start_date: null,
+  end_date: null,
+  priority: 5,
+  required_capabilities: null,
+  retry_count: 0,
+  max_retry_count: 3,
+  attempt: 0,
+  lost_count: 0,
+  dedupe_key: null,
+  concurrency_key: null,
+  target_device_id: null,
+  device_id: null,
+  execution_timeout: null,
+  estimated_duration: null,
+  parent_id: null,
+  last_error: null,
+  next_run_at: '2026-11-24T08:00:00.000Z',
+  created_at: '2026-11-24T07:00:00.000Z',
+  updated_at: '2026-11-24T07:30:00.000Z',
+  finished_at: null,
+};
+const task: TaskDetails = { ...record, result: null, payload: {}, assignments: [] };
+const terminal = { colour: false, width: 80 };
+
+describe('the list of tasks', () => {
+  it('fits 80 columns whatever the types and devices are called, and keeps ids and times whole', () => {
+    const long = { task_type: 'a_very_long_type_of_a_task_32chr', device_id: 'a-device-of-64'.repeat(4) };
+    const shown = renderTasks(
+      [record, { ...record, ...long, task_id: 1_234_567_890, status: 'cancelled', attempt: 12 }],
+      terminal,
+    );
+    const lines = shown.split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    expect(lines[1]).toMatch(/^ +5 +sync_.* due 2026-11-24 08:00:00$/);
+    expect(lines[2]).toMatch(/^1234567890 .* ended 2026-11-24 07:30:00$/);
+  });
+
+  it('says what to do when it is empty', () => {
+    expect(renderTasks([], terminal)).toContain('afd tasks add');
+  });
+
+  it('lets no value move the cursor or forge a line', () => {
+    const evil = { task_type: 'a\u001b[2J\nTASK 9', device_id: 'b\r' };
+    expect(renderTasks([{ ...record, ...evil }], terminal)).not.toMatch(/[\u001b\r]/u);
+    expect(renderTasks([{ ...record, ...evil }], terminal).split('\n')).toHaveLength(2);
+    expect(renderTask({ ...task, last_error: 'a\u001b[2J' }, terminal)).not.toContain('\u001b');
+  });
+});
+
+describe('a task', () => {
+  it('that nobody has claimed says so', () => {
+    expect(renderTask(task, terminal)).toContain('No device has claimed it yet.');
+  });
+
+  it('shows its attempts with how long each took and why it ended', () => {
+    const shown = renderTask(
+      {
+        ...task,
+        attempt: 1,
+        assignments: [
+          {
+            assignment_id: 9,
+            attempt: 1,
+            device_id: 'worker-001',
+            status: 'failed',
+            assigned_at: '2026-11-24T08:00:00.000Z',
+            started_at: null,
+            completed_at: '2026-11-24T08:00:01.500Z',
+            deadline_at: '2026-11-24T09:00:00.000Z',
+            retry_count: 0,
+            error_message: 'boom',
+            error_class: 'TypeError',
+            cause: null,
+            revoked_at: null,
+            revoke_outcome: null,
+            result: null,
+          },
+        ],
+      },
+      terminal,
+    );
+    expect(shown).toMatch(/1 +worker-001 +failed +2026-11-24 08:00:00 +1\.5 s +boom/);
+  });
+
+  it('whose data cannot be read shows it as it is', () => {
+    expect(renderTask({ ...task, payload: null, task_data: [1] }, terminal)).toContain('not a JSON object: [1]');
+  });
+});
+
+describe('what an operator is told', () => {
+  it('says that a running task is only asked for', () => {
+    const asked = { task_id: 5, status: 'running', revoking: true, already: false, device_id: 'w' } as const;
+    expect(renderCancelled(asked)).toBe(
+      'Asked device w to end task 5; it is cancelled then. A result that arrives first wins.',
+    );
+    expect(renderReassigned({ ...asked, target_device_id: 'x', warnings: [] })).toBe(
+      'Asked device w to let go of task 5; then x will run it.',
+    );
+  });
+});

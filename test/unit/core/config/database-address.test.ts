@@ -1,0 +1,95 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../../src/core/config/load-config.ts';
+import { DATABASE, folder, load, refusal } from './config-folder.ts';
+
+describe('where the database is', () => {
+  it('is read from a url, percent-encoding undone', async () => {
+    const { database } = await load('database: { url: "mysql://us%40er:p%2Fw%3A@[::1]:3307/fl-eet" }');
+    expect(database).toEqual({ host: '::1', port: 3307, user: 'us@er', password: 'p/w:', database: 'fl-eet' });
+  });
+
+  it('is a socket when the url names one', async () => {
+    const { database } = await load('database: { url: "mysql://afd@localhost/afd?socket=/run/my.sock" }');
+    expect(database).toEqual({ socketPath: '/run/my.sock', user: 'afd', database: 'afd' });
+  });
+
+  it('takes parts over a url of the same source', async () => {
+    const { database } = await load('database: { url: "mysql://a:pw@h1:1/s1", host: h2, port: 2, user: b, name: s2 }');
+    expect(database).toEqual({ host: 'h2', port: 2, user: 'b', password: 'pw', database: 's2' });
+  });
+
+  it('takes a url of the environment over parts of the file, which fill what the url leaves out', async () => {
+    const { database } = await load('database: { host: h2, port: 2, user: b, password: filled, name: s2 }', {
+      env: { AFD_DATABASE_URL: 'mysql://a@h1/s1' },
+    });
+    expect(database).toEqual({ host: 'h1', port: 2, user: 'a', password: 'filled', database: 's1' });
+  });
+
+  it('takes a part of the environment over a url of the file', async () => {
+    const { database } = await load(DATABASE, { env: { MYSQL_HOST: 'other' } });
+    expect(database).toMatchObject({ host: 'other', port: 3307, database: 'fleet' });
+  });
+
+  it('takes a host of a higher source over a socket', async () => {
+    const { database } = await load('database: { socket: /run/my.sock, user: a, name: s }', {
+      env: { MYSQL_HOST: 'h' },
+    });
+    expect(database).toEqual({ host: 'h', port: 3306, user: 'a', database: 's' });
+  });
+
+  it('reads a password file without its last line break, relative to the configuration file', async () => {
+    const yaml = 'database: { host: h, user: a, name: s, password_file: secret }';
+    const { database } = await load(yaml, { files: { secret: 'p w\n' } });
+    expect(database.password).toBe('p w');
+  });
+
+  it('refuses a password file that everybody can read', async () => {
+    const cwd = folder({ 'afd.yaml': 'database: { host: h, user: a, name: s, password_file: secret }' });
+    writeFileSync(join(cwd, 'secret'), 'pw');
+    chmodSync(join(cwd, 'secret'), 0o644);
+    await expect(loadConfig({ cwd, env: {} })).rejects.toThrow(/can be read by everybody: chmod 600/);
+  });
+
+  it('refuses a password and a password file from one source', async () => {
+    const yaml = 'database: { host: h, user: a, name: s, password: x, password_file: secret }';
+    const error = await refusal(yaml, { files: { secret: 'y' } });
+    expect(error.message).toContain('database.password_file is given beside database.password');
+  });
+
+  it('makes TLS verify the host name unless told otherwise', async () => {
+    const full = await load('database: { host: h, user: a, name: s, tls: verify-full }');
+    expect(full.database.tls).toEqual({ minVersion: 'TLSv1.2', rejectUnauthorized: true, verifyIdentity: true });
+    const ca = await load('database: { url: "mysql://a@h/s?tls=verify-ca", tls_ca: ca.pem }', {
+      files: { 'ca.pem': 'PEM' },
+    });
+    expect(ca.database.tls).toMatchObject({ verifyIdentity: false, ca: 'PEM' });
+  });
+
+  it.each([
+    ['postgres://a@h/s', 'must begin with mysql://'],
+    ['not a url', 'is not a URL of the form'],
+    ['mysql://a@h/s?ssl=1', 'has the unknown parameter "ssl"'],
+    ['mysql://a@h/s/t', 'must end with one schema name'],
+    ['mysql://a:100%@h/s', 'holds a "%"'],
+    ['mysql://a@h', 'no schema is named'],
+    ['mysql://h/s', 'no database user is named'],
+  ])('refuses %s', async (url, why) => {
+    expect((await refusal(`database: { url: "${url}" }`)).message).toContain(why);
+  });
+
+  it('is the embedded server of the folder when nothing names a database', async () => {
+    const embeddedUrl = () => 'mysql://root@localhost/afd?socket=/x/.afd/s';
+    const { database, origins } = await load(undefined, { embeddedUrl });
+    expect(database.socketPath).toBe('/x/.afd/s');
+    expect(origins['database.url']).toBe('embedded server');
+    expect((await load(DATABASE, { embeddedUrl })).database.host).toBe('db.example');
+  });
+
+  it('must be said: nothing is guessed', async () => {
+    const error = await refusal('worker: { region: eu }', { embeddedUrl: () => undefined });
+    expect([error.code, error.suggestions]).toEqual(['E_CONFIG', ['afd db start']]);
+    expect(error.message).toContain('AFD_DATABASE_URL=mysql://');
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { load } from './config-folder.ts';
+
+// GIVEN.md section 6, its Python written as YAML and as JSON.
+const MASTER = {
+  DISTRIBUTION: {
+    enabled: true,
+    mode: 'master',
+    server: { host: '0.0.0.0', port: 8000, workers: 4 },
+    master: { scheduler_interval: 30, health_check_interval: 60, task_timeout: 1800, max_retry_count: 3 },
+    load_balancer: {
+      strategy: 'least_tasks',
+      weights: { load_factor: 0.4, capability_match: 0.3, success_rate: 0.2, response_time: 0.1 },
+    },
+  },
+};
+const WORKER_YAML = `
+DISTRIBUTION:
+  enabled: True
+  mode: worker
+  # 主设备连接配置
+  master:
+    host: 192.168.1.10
+    port: 8000
+    api_key: your-api-key
+  worker:
+    device_id: worker-001
+    device_name: Worker Node 1
+    max_concurrent_tasks: 5
+    heartbeat_interval: 30  # 心跳间隔(秒)
+    task_poll_interval: 10
+    capabilities:
+      supported_tasks: [sync_apps, sync_data]
+      proxy_support: True
+      browser_support: True
+`;
+const env = { AFD_DATABASE_URL: 'mysql://afd@127.0.0.1:3306/afd' };
+
+describe("the design document's examples", () => {
+  it('load as they stand: the master, as JSON', async () => {
+    const { config, warnings, origins } = await load(JSON.stringify(MASTER, null, 2), { env });
+    expect(config.mode).toBe('master');
+    expect(config.server).toEqual({ host: '0.0.0.0', port: 8000, workers: 4 });
+    expect(config.master).toMatchObject(MASTER.DISTRIBUTION.master);
+    expect(config.load_balancer).toEqual(MASTER.DISTRIBUTION.load_balancer);
+    expect(origins['master.max_retry_count']).toBe('file');
+    expect(warnings).toEqual([
+      'server.host, server.port, server.workers are not used: every node works with the database directly',
+    ]);
+  });
+
+  it('load as they stand: the worker, as YAML; its master connection is named once as not used', async () => {
+    const { config, warnings } = await load(WORKER_YAML, { env });
+    expect(config.worker).toMatchObject({
+      device_id: 'worker-001',
+      device_name: 'Worker Node 1',
+      max_concurrent_tasks: 5,
+      heartbeat_interval: 30,
+      task_poll_interval: 10,
+      capabilities: { supported_tasks: ['sync_apps', 'sync_data'], proxy_support: true, browser_support: true },
+    });
+    expect(warnings.filter((w) => w.includes('not used'))).toEqual([
+      'master.host, master.port, master.api_key are not used: every node works with the database directly',
+    ]);
+    expect(warnings.some((w) => w.includes('2 × worker.heartbeat_interval + 5 s = 65 s'))).toBe(true);
+  });
+
+  it('take our keys inside DISTRIBUTION or beside it, in either case', async () => {
+    const beside = await load(`${WORKER_YAML}handlers: { sync_apps: { module: ./a.ts } }`, { env });
+    expect(Object.keys(beside.config.handlers)).toEqual(['sync_apps']);
+    const inside = await load(
+      'distribution: { tables: { prefix: cl_ }, worker: { region: eu } }\nlog: { level: warn }',
+      {
+        env,
+      },
+    );
+    expect([inside.config.tables.prefix, inside.config.worker.region, inside.config.log.level]).toEqual([
+      'cl_',
+      'eu',
+      'warn',
+    ]);
+  });
+
+  it('take a section whose keys are all commented out for absent', async () => {
+    const { config, origins } = await load('worker:\n  # region: eu\nmaster:\n  heartbeat_timeout:\n', { env });
+    expect([config.master.heartbeat_timeout, origins['master.heartbeat_timeout']]).toEqual([60, 'default']);
+  });
+
+  it('are warned about where a value is dangerous, and obeyed', async () => {
+    const { config, warnings } = await load(
+      'master: { lease_trust: 10, heartbeat_timeout: 3, lock_check_interval: 0 }',
+      { env },
+    );
+    expect(config.master.heartbeat_timeout).toBe(3);
+    const found = warnings.join('\n');
+    expect(found).toContain('master.heartbeat_timeout is 3 s, less than');
+    expect(found).toContain('master.lease_trust (10 s) is not below master.lease_duration (10 s)');
+    expect(found).toContain('master.lock_check_interval is 0');
+  });
+});

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { DATABASE, refusal } from './config-folder.ts';
+
+describe('a mistake in the configuration', () => {
+  it('is named with its key, its line and what was meant', async () => {
+    const error = await refusal(`${DATABASE}worker:\n  heartbeat_intervall: 10\n`);
+    expect([error.code, error.exitCode]).toEqual(['E_CONFIG', 78]);
+    expect(error.message).toBe(
+      'The configuration is not valid: afd.yaml:3: worker.heartbeat_intervall is not a known key; did you mean worker.heartbeat_interval?',
+    );
+  });
+
+  it('is listed with all others at once', async () => {
+    const error = await refusal(
+      [
+        DATABASE.trim(),
+        'wroker: { }',
+        'master: { heartbeat_timeout: soon, max_retry_count: -1, max_retry_cout: 3 }',
+        'load_balancer: { strategy: least_task }',
+        'worker: { max_concurrent_tasks: true, device_id: "no spaces" }',
+      ].join('\n'),
+      { env: { AFD_SERVER_PORT: 'http' }, flags: [{ flag: '--slots', key: 'worker.tick_interval', value: 'x' }] },
+    );
+    expect(error.message.split('\n').slice(1)).toEqual([
+      '  AFD_SERVER_PORT: server.port is not a number (it is "http")',
+      '  --slots: worker.tick_interval is not a duration (30, "30s", "250ms", "5m") (it is "x")',
+      '  afd.yaml:2: wroker is not a known key; did you mean worker?',
+      '  afd.yaml:3: master.heartbeat_timeout is not a duration (30, "30s", "250ms", "5m") (it is "soon")',
+      '  afd.yaml:3: master.max_retry_count must be a whole number, at least 0 (it is -1)',
+      '  afd.yaml:3: master.max_retry_cout is not a known key; did you mean master.max_retry_count?',
+      '  afd.yaml:4: load_balancer.strategy must be one of least_tasks, round_robin, weighted (it is "least_task"); did you mean least_tasks?',
+      '  afd.yaml:5: worker.device_id must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or digit (it is "no spaces")',
+      '  afd.yaml:5: worker.max_concurrent_tasks is not a number (it is true)',
+    ]);
+    expect(error.data.problems).toHaveLength(9);
+    expect(error.data.problems).toContainEqual({
+      key: 'wroker',
+      message: 'is not a known key; did you mean worker?',
+      origin: 'file',
+      line: 2,
+    });
+  });
+
+  it('is understood when a key stands in the wrong section', async () => {
+    const error = await refusal(`${DATABASE}max_concurrent_tasks: 5`);
+    expect(error.message).toContain('did you mean worker.max_concurrent_tasks?');
+  });
+
+  it('is found inside a handler', async () => {
+    const error = await refusal(
+      `${DATABASE}handlers:\n  sync:\n    modul: ./a.js\n    exec: [a]\n    timeout: 5 weeks`,
+    );
+    expect(error.message).toContain(
+      'afd.yaml:4: handlers.sync.modul is not a known key; did you mean handlers.sync.module?',
+    );
+    expect(error.message).toContain('afd.yaml:6: handlers.sync.timeout is not a duration');
+  });
+
+  it('does not take an empty value for 0', async () => {
+    const error = await refusal(`${DATABASE}server: { port: "" }`);
+    expect(error.message).toContain('server.port is not a number');
+  });
+
+  it('is pointed at by line when the file is no YAML', async () => {
+    const error = await refusal('worker:\n  a: [1\nmaster: 2\n');
+    expect([error.code, error.data.line]).toEqual(['E_CONFIG', expect.any(Number)]);
+    expect(error.message).toMatch(/afd\.yaml:\d+ is not valid YAML or JSON/);
+  });
+
+  it('is a key that is given twice', async () => {
+    expect((await refusal('mode: master\nmode: worker\n')).message).toMatch(/afd\.yaml:2 is not valid.*unique/i);
+    const error = await refusal(`${DATABASE}worker: { region: a }\nDISTRIBUTION: { worker: { region: b } }`);
+    expect(error.message).toContain('worker.region is given twice: inside DISTRIBUTION and beside it');
+  });
+
+  it('is a section that holds a word', async () => {
+    const error = await refusal(`${DATABASE}worker: five`, { env: { AFD_WORKER_REGION: 'x' } });
+    expect(error.message).toContain('afd.yaml:2: worker must be a section with keys');
+  });
+
+  it('is a file that was named and is not there', async () => {
+    const error = await refusal(undefined, { env: { AFD_CONFIG: '/nowhere/afd.yaml' } });
+    expect([error.code, error.message]).toEqual([
+      'E_CONFIG',
+      'AFD_CONFIG names /nowhere/afd.yaml, and there is no such file.',
+    ]);
+  });
+
+  it('never shows a secret', async () => {
+    const error = await refusal(
+      'database: { url: "postgres://u:secret1@h/d", password: 5 }\nmaster: { api_key: [secret2] }',
+    );
+    expect(JSON.stringify([error.message, error.data])).not.toMatch(/secret/);
+  });
+});

@@ -1,0 +1,145 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../../src/core/config/load-config.ts';
+import { DATABASE, folder, load } from './config-folder.ts';
+
+const KEY = 'worker.max_concurrent_tasks';
+const flag = (value: unknown) => [{ flag: '--slots', key: KEY, value }];
+const env = { AFD_WORKER_MAX_CONCURRENT_TASKS: '7' };
+const file = `${DATABASE}worker: { max_concurrent_tasks: 6 }\n`;
+
+describe('precedence', () => {
+  it('takes the default when nobody says anything', async () => {
+    const { config, origins } = await load(DATABASE);
+    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([5, 'default']);
+  });
+
+  it('takes the file over the default', async () => {
+    const { config, origins } = await load(file);
+    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([6, 'file']);
+  });
+
+  it('takes the environment over the file', async () => {
+    const { config, origins } = await load(file, { env });
+    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([7, 'env AFD_WORKER_MAX_CONCURRENT_TASKS']);
+  });
+
+  it('takes a flag over the environment', async () => {
+    const { config, origins } = await load(file, { env, flags: flag(8) });
+    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([8, 'flag --slots']);
+  });
+
+  it('H1 lets a flag that equals the default win over environment and file', async () => {
+    const { config, origins } = await load(file, { env, flags: flag(5) });
+    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([5, 'flag --slots']);
+  });
+
+  it('H1 lets an environment value that equals the default win over the file', async () => {
+    const { config } = await load(file, { env: { AFD_WORKER_MAX_CONCURRENT_TASKS: '5' } });
+    expect(config.worker.max_concurrent_tasks).toBe(5);
+  });
+
+  it('H1 calls a file value that equals the default a value of the file', async () => {
+    const { origins } = await load(`${DATABASE}worker: { max_concurrent_tasks: 5 }`);
+    expect(origins[KEY]).toBe('file');
+  });
+
+  it('ignores a flag that was not given and a variable that is empty', async () => {
+    const { config } = await load(file, { env: { AFD_WORKER_MAX_CONCURRENT_TASKS: '' }, flags: flag(undefined) });
+    expect(config.worker.max_concurrent_tasks).toBe(6);
+  });
+});
+
+describe('the environment', () => {
+  it('knows the names of the design document', async () => {
+    const { config, database } = await load(undefined, {
+      env: {
+        DISTRIBUTION_MODE: 'worker',
+        MASTER_HOST: '192.168.1.10',
+        DEVICE_ID: 'worker-001',
+        MYSQL_HOST: 'db',
+        MYSQL_PORT: '3310',
+        MYSQL_USER: 'u',
+        MYSQL_PASSWORD: 'p',
+        MYSQL_DATABASE: 'af_crawl',
+      },
+    });
+    expect([config.mode, config.master.host, config.worker.device_id]).toEqual([
+      'worker',
+      '192.168.1.10',
+      'worker-001',
+    ]);
+    expect(database).toEqual({ host: 'db', port: 3310, user: 'u', password: 'p', database: 'af_crawl' });
+  });
+
+  it('prefers the AFD_ name where both are set', async () => {
+    const { config, origins } = await load(DATABASE, { env: { DEVICE_ID: 'a', AFD_WORKER_DEVICE_ID: 'b' } });
+    expect([config.worker.device_id, origins['worker.device_id']]).toEqual(['b', 'env AFD_WORKER_DEVICE_ID']);
+  });
+
+  it('reads durations, switches and nested keys from words', async () => {
+    const { config } = await load(DATABASE, {
+      env: {
+        AFD_MASTER_HEARTBEAT_TIMEOUT: '2m',
+        AFD_WORKER_LEADER: 'false',
+        AFD_MASTER_RETRY_BACKOFF_INITIAL: '250ms',
+        AFD_LOAD_BALANCER_WEIGHTS_LOAD_FACTOR: '0.5',
+      },
+    });
+    expect(config.master.heartbeat_timeout).toBe(120);
+    expect(config.worker.leader).toBe(false);
+    expect(config.master.retry_backoff.initial).toBe(0.25);
+    expect(config.load_balancer.weights.load_factor).toBe(0.5);
+  });
+
+  it('warns about an AFD_ variable that is no key, and says what was meant', async () => {
+    const { typos, warnings } = await load(DATABASE, { env: { AFD_MASTER_HEARTBEAT_TIMOUT: '5' } });
+    expect(typos).toEqual([
+      'the environment variable AFD_MASTER_HEARTBEAT_TIMOUT is not known; did you mean AFD_MASTER_HEARTBEAT_TIMEOUT?',
+    ]);
+    expect(warnings).toContain(typos[0]);
+  });
+
+  it('is silent about what handlers are given and what tests use', async () => {
+    const env = {
+      AFD_TASK_ID: '1',
+      AFD_DEVICE_ID: 'w',
+      AFD_RESULT_FILE: '/r',
+      AFD_TEST_ANYTHING: '1',
+      AFD_CLAIM_TOKEN: 'x',
+    };
+    expect((await load(DATABASE, { env })).typos).toEqual([]);
+  });
+
+  it('ignores the MYSQL_PORT that Kubernetes sets for a service named mysql', async () => {
+    const { database, typos } = await load(DATABASE, { env: { MYSQL_PORT: 'tcp://10.0.0.1:3306' } });
+    expect(database.port).toBe(3307);
+    expect(typos[0]).toContain('Kubernetes');
+  });
+});
+
+describe('the file', () => {
+  it('is afd.yaml before afd.yml before afd.json of the working directory', async () => {
+    const cwd = folder({ 'afd.yml': 'mode: worker', 'afd.json': '{"mode": "master"}' });
+    const all = { cwd, env: { AFD_DATABASE_URL: 'mysql://a@h/s' } };
+    expect((await loadConfig(all)).file).toBe(join(cwd, 'afd.yml'));
+    writeFileSync(join(cwd, 'afd.yaml'), 'mode: master');
+    expect((await loadConfig(all)).file).toBe(join(cwd, 'afd.yaml'));
+  });
+
+  it('is the one of --config before that of AFD_CONFIG before all others', async () => {
+    const cwd = folder({ 'afd.yaml': '', 'one.yaml': 'mode: master', 'two.json': '{"mode": "worker"}' });
+    const env = { AFD_CONFIG: 'two.json', AFD_DATABASE_URL: 'mysql://a@h/s' };
+    expect((await loadConfig({ cwd, env })).config.mode).toBe('worker');
+    expect((await loadConfig({ cwd, env, file: 'one.yaml' })).config.mode).toBe('master');
+  });
+
+  it('is that of the user when the working directory has none, and its folder is where paths begin', async () => {
+    const home = folder();
+    mkdirSync(join(home, 'afd'));
+    writeFileSync(join(home, 'afd', 'afd.yaml'), DATABASE);
+    const { file, baseDir } = await loadConfig({ cwd: folder(), env: { XDG_CONFIG_HOME: home } });
+    expect([file, baseDir]).toEqual([join(home, 'afd', 'afd.yaml'), join(home, 'afd')]);
+  });
+});
