@@ -27,7 +27,7 @@ export default class TasksReassign extends BaseCommand {
       const task = await reassignTask(context, args.task_id, { to: flags.to, force: flags.force });
       const { renderReassigned } = await import('../../cli/render/task.ts');
       this.log(renderReassigned(task));
-      for (const warning of task.warnings) this.note(`${warning}; the task waits until that changes.`);
+      for (const warning of task.warnings) this.note(warning);
       return task;
     });
   }

@@ -9,12 +9,15 @@ export interface TargetDevice {
   capabilities: Capabilities;
 }
 
-/** Why a task directed at this device would not start there now; empty = it will. Sentences without a full stop. */
+/** Why a task directed at this device would not start there now, and what happens instead, in sentences; empty = it will. */
 export function targetWarnings(device: TargetDevice, lane: LaneRequirements): string[] {
-  const { device_id } = device;
-  const warnings: string[] = [];
-  if (device.status === 'offline') warnings.push(`${device_id} is offline`);
-  if (device.operator_state !== 'active') warnings.push(`${device_id} is ${device.operator_state}`);
-  for (const reason of infeasibleReasons(device.capabilities, lane)) warnings.push(`${device_id} ${reason}`);
+  const { device_id, status, operator_state } = device;
+  const away: string[] = [];
+  if (status === 'offline') away.push('offline');
+  if (operator_state !== 'active') away.push(operator_state);
+  const warnings = away.map((why) => `${device_id} is ${why}: the leader gives the task back to every device.`);
+  for (const reason of infeasibleReasons(device.capabilities, lane)) {
+    warnings.push(`${device_id} ${reason}: the task does not start there as long as that is so.`);
+  }
   return warnings;
 }

@@ -64,10 +64,10 @@ describe('reassigning a task that has not begun', () => {
     const id = await addTask(session, names, { required_capabilities: '{"proxy_support": true}' });
     const { warnings } = await reassign(id, { to: 'away' });
     expect(warnings).toEqual([
-      'away is offline',
-      'away is paused',
-      'away does not handle sync_apps',
-      'away lacks proxy_support=true',
+      'away is offline: the leader gives the task back to every device.',
+      'away is paused: the leader gives the task back to every device.',
+      'away does not handle sync_apps: the task does not start there as long as that is so.',
+      'away lacks proxy_support=true: the task does not start there as long as that is so.',
     ]);
   });
 });

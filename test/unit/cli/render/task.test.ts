@@ -53,8 +53,8 @@ describe('the list of tasks', () => {
 
   it('lets no value move the cursor or forge a line', () => {
     const evil = { task_type: 'a\u001b[2J\nTASK 9', device_id: 'b\r' };
-    expect(renderTasks([{ ...record, ...evil }], terminal)).not.toMatch(/[\u001b\r]/u);
-    expect(renderTasks([{ ...record, ...evil }], terminal).split('\n')).toHaveLength(2);
+    const shown = renderTasks([{ ...record, ...evil }], terminal);
+    expect([shown.includes('\u001b'), shown.includes('\r'), shown.split('\n').length]).toEqual([false, false, 2]);
     expect(renderTask({ ...task, last_error: 'a\u001b[2J' }, terminal)).not.toContain('\u001b');
   });
 });
