@@ -6,6 +6,7 @@ import { unlockedDevices } from '../../../src/core/db/queries/unlocked-devices.t
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { type DeviceOptions, type DeviceRow, insertDevice, readDevice } from '../../helpers/factories.ts';
+import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -53,11 +54,12 @@ describe('unlocked devices', () => {
     expect(await unlocked(1_000_000_000)).toEqual([]);
   });
 
-  test('a lock is free as soon as its session is gone', async () => {
+  test('a lock is free once its session is gone', async () => {
     const holder = await hold(await device('a'));
     expect(await unlocked()).toEqual([]);
     await holder.close();
-    expect(await unlocked()).toEqual(['a']);
+    // The server ends the session in its own time, a few milliseconds after the goodbye.
+    await until(async () => (await unlocked())[0] === 'a');
   });
 });
 

@@ -39,6 +39,8 @@ async function healthCheck(master: Partial<Config['master']> = {}, term = 1) {
   const events = new Events();
   events.on('device:dead', (data) => deaths.push(data));
   const own = await db.session();
+  // As if the server had been up for years: the private one of a test run is seconds old.
+  own.facts.startedAt = '2020-01-01 00:00:00.000';
   const settings = { ...configSchema.parse({}).master, lock_trust_after_start: 0, heartbeat_timeout: 20, ...master };
   const duty = new DutySession(own, db.names, { holder: 'leader', term });
   return { check: new HealthCheck({ duty, settings, events, monotonic: () => now, random: () => 0.5 }), session: own };

@@ -1,0 +1,199 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
+import type { Session } from '../../../src/core/db/session.ts';
+import { Events } from '../../../src/core/events.ts';
+import { Duties } from '../../../src/core/leader/duties.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import {
+  insertAttempt,
+  insertDevice,
+  insertLeader,
+  insertTask,
+  readAttempt,
+  readDevice,
+  readTask,
+} from '../../helpers/factories.ts';
+import { once, until } from '../../helpers/wait.ts';
+
+let db: TestDatabase;
+let session: Session;
+let events: Events;
+let all: Duties[];
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  events = new Events();
+  all = [];
+  await insertLeader(session, db.names, 'leader', 1);
+});
+
+afterEach(async () => {
+  await Promise.all(all.map((duties) => duties.stop()));
+  await session.write(
+    `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+  );
+  await db.close();
+});
+
+async function duties(term = 1, master: Partial<Config['master']> = {}) {
+  const config = configSchema.parse({});
+  config.master = {
+    ...config.master,
+    lock_check_interval: 0.02,
+    lock_grace: 0.1,
+    lock_trust_after_start: 0,
+    health_check_interval: 0.05,
+    scheduler_interval: 0.05,
+    ...master,
+  };
+  const own = await db.session({ deadlineMs: 1000 });
+  const one = new Duties({ session: own, names: db.names, config, events, deviceId: 'leader', term });
+  all.push(one);
+  return { duties: one, session: own };
+}
+
+const lanes = () => session.rows(`SELECT * FROM ${db.names.lane}`);
+
+describe('started', () => {
+  test('every duty does its work', async () => {
+    const pending = await insertTask(session, db.names, { task_type: 'x' });
+    const dead = await insertDevice(session, db.names, { device_id: 'dead', lock_taken_s: 0 });
+    const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
+    const fine = await insertDevice(session, db.names, { device_id: 'fine', columns: { current_tasks: 9 } });
+    const [lost, orphan] = [
+      await insertAttempt(session, db.names, { device: dead }),
+      await insertAttempt(session, db.names, { device: off }),
+    ];
+    await insertAttempt(session, db.names, { device: fine });
+    const directed = await insertTask(session, db.names, { status: 'assigned', target_device_id: 'off' });
+    const { duties: one } = await duties();
+    const death = once(events, 'device:dead');
+    one.start();
+    one.start();
+    expect(await death).toEqual({ device_id: 'dead', by: 'lock', tasks: 1 });
+    const status = async (id: number) => (await readTask(session, db.names, id))?.status;
+    await until(async () => (await status(lost.task_id)) === 'pending');
+    await until(async () => (await status(orphan.task_id)) === 'pending');
+    await until(async () => (await status(directed)) === 'pending');
+    await until(async () => (await readDevice(session, db.names, 'fine'))?.current_tasks === 1);
+    await until(async () => (await lanes()).some((row) => row.head_id === pending));
+    await until(
+      async () =>
+        (
+          await session.rows(
+            `SELECT COUNT(*) AS n FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`,
+            [db.names.plain.heartbeat],
+          )
+        )[0]?.n === 4,
+    );
+    await one.stop();
+    await one.stop();
+    expect(one.running).toBe(false);
+  });
+
+  test('A1 a task directed at a device that fell silent goes to everybody, and the next check has nothing to do', async () => {
+    await insertDevice(session, db.names, { device_id: 'silent', lock_taken_s: 0, silent_s: 30 });
+    const id = await insertTask(session, db.names, { status: 'assigned', target_device_id: 'silent' });
+    const { duties: one } = await duties();
+    one.start();
+    await until(async () => (await readTask(session, db.names, id))?.status === 'pending');
+    await one.stop();
+    const { duties: again } = await duties();
+    const report = await again.runOnceAll({ once: false });
+    expect(report.failed).toEqual({});
+    expect(report.counts['return-assigned']).toEqual({ returned: 0 });
+  });
+
+  test('a connection that is lost is opened again, and the work goes on', async () => {
+    const { duties: one, session: own } = await duties();
+    one.start();
+    await until(() => own.alive);
+    const killed = own.facts.connectionId;
+    await session.write(`KILL ${killed}`);
+    await until(() => own.alive && own.facts.connectionId !== killed);
+    const id = await insertTask(session, db.names, { task_type: 'later' });
+    await until(async () => (await lanes()).some((row) => row.head_id === id));
+  });
+
+  test('a duty that hangs on a lock stops no other for longer than a call may take, and is told', async () => {
+    const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
+    const { duties: one } = await duties();
+    const other = await db.session();
+    await other.write('START TRANSACTION');
+    // Publishing hangs on the rows of af_lane until its call is given up.
+    await session.write(
+      `INSERT INTO ${db.names.lane} (lane, claim_rank, task_type, head_due_at, head_id, published_at)
+       VALUES (UNHEX(REPEAT('0F', 16)), 5, 'x', NOW(3), 1, '2020-01-01')`,
+    );
+    await other.rows(`SELECT * FROM ${db.names.lane} FOR UPDATE`);
+    const failed = once(events, 'leader:duty-failed', (data) => data.duty === 'publish-lanes');
+    one.start();
+    await failed;
+    const { task_id } = await insertAttempt(session, db.names, { device: off });
+    await until(async () => (await readTask(session, db.names, task_id))?.status === 'pending');
+    await other.write('ROLLBACK');
+    await until(async () => (await lanes()).length === 1 && (await lanes())[0]?.task_type !== 'x');
+  });
+
+  test('a term that is over ends its duties by itself, and it is said once', async () => {
+    const { duties: one } = await duties();
+    one.start();
+    await insertTask(session, db.names, {});
+    await until(async () => (await lanes()).length === 1);
+    const said: string[] = [];
+    events.on('leader:duty-failed', ({ message }) => said.push(message));
+    await insertLeader(session, db.names, 'another', 2);
+    await until(() => !one.running);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/not the leader of term 1/);
+  });
+
+  test('stop before start is fine', async () => {
+    const { duties: one } = await duties();
+    await one.stop();
+    expect(one.running).toBe(false);
+  });
+});
+
+describe('once', () => {
+  test('runs every duty and reports their counts, judging nobody by its lock', async () => {
+    const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
+    await insertDevice(session, db.names, { device_id: 'unlocked', lock_taken_s: 0 });
+    await insertAttempt(session, db.names, { device: off });
+    await insertTask(session, db.names, {});
+    const { duties: one } = await duties();
+    const report = await one.runOnceAll({ once: true });
+    expect(report.failed).toEqual({});
+    expect(report.counts).toMatchObject({
+      'publish-lanes': { appeared: 1, vanished: 0 },
+      'health-check': { dead: 0, rescued: 1 },
+      'return-assigned': { returned: 0 },
+      prune: { added: 3, dropped: 0 },
+    });
+    expect(report.counts['lock-check']).toBeUndefined();
+    expect((await readDevice(session, db.names, 'unlocked'))?.status).toBe('online');
+  });
+
+  test('R5 under an old term every writing duty fails, and nothing is written', async () => {
+    const off = await insertDevice(session, db.names, {
+      device_id: 'off',
+      columns: { status: 'offline', current_tasks: 3 },
+    });
+    const { assignment_id } = await insertAttempt(session, db.names, { device: off });
+    const directed = await insertTask(session, db.names, { status: 'assigned', target_device_id: 'off' });
+    const { duties: one } = await duties(0);
+    const report = await one.runOnceAll({ once: true });
+    expect(Object.keys(report.failed)).toEqual([
+      'publish-lanes',
+      'health-check',
+      'return-assigned',
+      'figures',
+      'prune',
+    ]);
+    expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');
+    expect((await readTask(session, db.names, directed))?.status).toBe('assigned');
+    expect((await readDevice(session, db.names, 'off'))?.current_tasks).toBe(3);
+    expect(await lanes()).toEqual([]);
+  });
+});
