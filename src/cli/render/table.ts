@@ -12,7 +12,7 @@ export interface Column<T> {
 }
 
 const GAP = 2;
-const LEAST = 8;
+const LEAST = 6;
 const NO_BORDERS = {
   top: '',
   'top-mid': '',
@@ -36,13 +36,18 @@ export function tableWidth(stream: { isTTY?: boolean; columns?: number }): numbe
   return stream.isTTY === true ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY;
 }
 
-/** A table without borders, at most `width` wide as far as its flexible columns allow. No rows: the header alone. */
+/**
+ * A table without borders that fits `width`: flexible columns are shortened first, then left out from the right (they
+ * are in --json). No rows: the header alone.
+ */
 export function renderTable<T>(columns: Column<T>[], rows: T[], width: number): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
   const natural = columns.map((column, i) =>
     Math.max(displayWidth(column.header), ...cells.map((row) => displayWidth(row[i]!))),
   );
   const widths = fittingWidths(columns, natural, width);
+  const last = columns.findLastIndex((column) => column.flexible === true);
+  if (total(widths) > width && last >= 0) return renderTable(columns.toSpliced(last, 1), rows, width);
   const table = new Table({
     head: columns.map((column) => column.header),
     chars: NO_BORDERS,
@@ -65,11 +70,14 @@ export function renderTable<T>(columns: Column<T>[], rows: T[], width: number): 
     .join('\n');
 }
 
+function total(widths: number[]): number {
+  return widths.reduce((sum, one) => sum + one, 0) + GAP * (widths.length - 1);
+}
+
 /** Takes what is too much from the widest flexible column, again and again. */
 function fittingWidths<T>(columns: Column<T>[], natural: number[], width: number): number[] {
   const widths = [...natural];
-  const total = () => widths.reduce((sum, one) => sum + one, 0) + GAP * (columns.length - 1);
-  while (total() > width) {
+  while (total(widths) > width) {
     const candidates = widths
       .map((one, i) => ({ one, i }))
       .filter(({ one, i }) => columns[i]!.flexible === true && one > Math.max(LEAST, displayWidth(columns[i]!.header)));

@@ -80,7 +80,7 @@ describe('where the database is', () => {
   });
 
   it('is the embedded server of the folder when nothing names a database', async () => {
-    const embeddedUrl = () => 'mysql://root@localhost/afd?socket=/x/.afd/s';
+    const embeddedUrl = () => 'mysql://afd@localhost/afd?socket=/x/.afd/s';
     const { database, origins } = await load(undefined, { embeddedUrl });
     expect(database.socketPath).toBe('/x/.afd/s');
     expect(origins['database.url']).toBe('embedded server');

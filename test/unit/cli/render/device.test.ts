@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { renderDevices } from '../../../../src/cli/render/device.ts';
+import { displayWidth } from '../../../../src/cli/render/text.ts';
+import type { DeviceRow } from '../../../../src/core/db/queries/list-devices.ts';
+import { judged } from '../../../../src/core/devices.ts';
+
+const row = (columns: Partial<DeviceRow>): DeviceRow => ({
+  device_id: 'worker-001',
+  device_name: 'Worker Node 1',
+  device_type: 'worker',
+  ip_address: '10.0.0.1',
+  port: 0,
+  stored_status: 'online',
+  operator_state: 'active',
+  capabilities: { supported_tasks: ['sync_apps', 'sync_data', 'sync_something_else'] },
+  max_concurrent_tasks: 5,
+  current_tasks: 3,
+  last_heartbeat: '2026-01-01T00:00:00.000Z',
+  heartbeat_age: 3,
+  region: null,
+  labels: null,
+  version: null,
+  is_leader: false,
+  created_at: null,
+  ...columns,
+});
+const devices = [
+  judged(row({ is_leader: true }), 60),
+  judged(row({ device_id: 'worker-002', device_name: '上海机房二号机器', heartbeat_age: 61 }), 60),
+  judged(row({ device_id: 'worker-003', stored_status: 'offline', operator_state: 'draining' }), 60),
+];
+
+it('fits 80 columns, and says status by words', () => {
+  const lines = renderDevices(devices, { colour: false, width: 80 }).split('\n');
+  for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  expect(lines[1]).toMatch(/^worker-001 .*worker, leads +online +3\/5 +3 s ago/);
+  expect(lines[2]).toMatch(/^worker-002 .*offline \(silent\)/);
+  expect(lines[3]).toMatch(/^worker-003 .*offline, draining/);
+});
+
+it('has colour only when asked for', () => {
+  const ansi = '\u001b[';
+  expect(renderDevices(devices, { colour: false, width: 80 })).not.toContain(ansi);
+  expect(renderDevices(devices, { colour: true, width: 80 })).toContain(ansi);
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { type Column, renderTable, tableWidth } from '../../../../src/cli/render/table.ts';
+import { ago, displayWidth, duration, printable } from '../../../../src/cli/render/text.ts';
+
+interface Thing {
+  id: string;
+  name: string;
+  n: number;
+}
+
+const columns: Column<Thing>[] = [
+  { header: 'ID', value: (t) => t.id },
+  { header: 'NAME', value: (t) => t.name, flexible: true },
+  { header: 'N', value: (t) => t.n, align: 'right' },
+];
+const lines = (rows: Thing[], width: number) => renderTable(columns, rows, width).split('\n');
+
+describe('a table', () => {
+  it('lines its columns up without borders or trailing blanks', () => {
+    expect(
+      lines(
+        [
+          { id: 'a', name: 'first', n: 5 },
+          { id: 'bb', name: 'x', n: 100 },
+        ],
+        80,
+      ),
+    ).toEqual(['ID  NAME     N', 'a   first    5', 'bb  x      100']);
+  });
+
+  it('is the header alone when there is nothing', () => {
+    expect(lines([], 80)).toEqual(['ID  NAME  N']);
+  });
+
+  it('shortens what is flexible to fit 80 columns, and never an id', () => {
+    const row = { id: `worker-${'0'.repeat(40)}`, name: 'long '.repeat(40), n: 12_345 };
+    for (const line of lines([row, { id: 'b', name: '很长的名字'.repeat(20), n: 1 }], 80)) {
+      expect(displayWidth(line)).toBeLessThanOrEqual(80);
+    }
+    const [, first, second] = lines([row, { id: 'b', name: '很长的名字'.repeat(20), n: 1 }], 80);
+    expect(first).toContain(row.id);
+    expect(first).toMatch(/…\s+12345$/);
+    expect(second).toMatch(/…\s+1$/);
+  });
+
+  it('leaves flexible columns out, from the right, when shortening is not enough', () => {
+    const row = { id: 'i'.repeat(76), name: 'name', n: 1 };
+    expect(lines([row], 80)).toEqual([`ID${' '.repeat(76)}N`, `${row.id}  1`]);
+  });
+
+  it('shortens nothing when the output is piped', () => {
+    const row = { id: 'a', name: 'x'.repeat(300), n: 1 };
+    expect(tableWidth({})).toBe(Number.POSITIVE_INFINITY);
+    expect(lines([row], tableWidth({}))[1]).toContain(row.name);
+    expect([tableWidth({ isTTY: true, columns: 120 }), tableWidth({ isTTY: true })]).toEqual([120, 80]);
+  });
+
+  it('cannot be broken by a value from the database', () => {
+    const [, line, ...more] = lines([{ id: 'a\nb', name: '\u001b[2Jx\u202e', n: 1 }], 80);
+    expect(more).toEqual([]);
+    expect(line).toBe('a b   [2Jx   1');
+  });
+});
+
+it('says a duration in the unit that says enough', () => {
+  expect([0, 89, 90, 5399, 5400, 172_800].map(duration)).toEqual(['0 s', '89 s', '2 min', '90 min', '2 h', '2 d']);
+  expect([ago(null), ago(3.4), ago(-1)]).toEqual(['never', '3 s ago', '0 s ago']);
+});
+
+it('prints nothing for null', () => {
+  expect([printable(null), printable(undefined), printable(0)]).toEqual(['', '', '0']);
+});
