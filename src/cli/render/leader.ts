@@ -1,0 +1,24 @@
+import type { LeaderStatus, ResignResult } from '../../core/leader/lease.ts';
+import { printable } from './text.ts';
+
+export function renderLeader(status: LeaderStatus): string {
+  const { device_id, last_holder, term, acquired_at, renewed_at, expires_at } = status;
+  if (device_id === null) {
+    const last = last_holder === null ? '' : ` ${last_holder} was the last, until ${expires_at ?? 'it resigned'}.`;
+    return printable(`Nobody leads (${term === 0 ? 'nobody ever has' : `term ${term} is over`}).${last}`);
+  }
+  return [
+    `${device_id} leads, term ${term}`,
+    `  since    ${acquired_at ?? '-'}`,
+    `  renewed  ${renewed_at ?? '-'}`,
+    `  expires  ${expires_at ?? '-'}`,
+  ]
+    .map(printable)
+    .join('\n');
+}
+
+export function renderResign({ resigned, device_id, term }: ResignResult): string {
+  return resigned
+    ? printable(`${device_id} was made to resign; term ${term} is over.`)
+    : 'Nobody leads: nothing to do.';
+}
