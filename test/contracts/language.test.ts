@@ -49,7 +49,9 @@ describe('README.md and README.zh-CN.md', () => {
 });
 
 /** Paths of one machine. Written in pieces, so that this file is not one that it would refuse. */
-const PLACES = ['work', 'root', 'tmp/bash_jobs'].map((place) => new RegExp(`(^|[^\\w.~$}])/${place}(/|\\b)`));
+const PLACES = ['work', 'root', 'tmp/bash_jobs'].map(
+  (place) => new RegExp(`(^|[^\\w.~$}/]|file://)/${place}(?=[/"'\`\\s)\\],;:]|$)`),
+);
 
 function placesIn(text: string): number[] {
   return text.split('\n').flatMap((line, index) => (PLACES.some((place) => place.test(line)) ? [index + 1] : []));
@@ -71,6 +73,7 @@ describe('the files of the project', () => {
     const slash = '/';
     expect(placesIn(`a\ncd ${slash}work${slash}main`)).toEqual([2]);
     expect(placesIn(`"${slash}root"`)).toEqual([1]);
-    expect(placesIn('src/core/worker/root.ts, ./work/x, /worker, homework/root/a')).toEqual([]);
+    expect(placesIn(`file:/${slash}${slash}root${slash}.npmrc`)).toEqual([1]);
+    expect(placesIn('src/core/worker/root.ts, ./work/x, /worker, homework/root/a, mysql://root@localhost')).toEqual([]);
   });
 });
