@@ -91,7 +91,7 @@ export class Worker {
       asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
       claiming = claimer.run();
       claiming.catch(this.#finish.fail);
-      const watching = setInterval(() => this.#watchStuck(), 1000);
+      const watching = setInterval(() => this.#watchStuck(), Math.min(1000, config.worker.stuck_timeout * 250));
       const reason = await ended.finally(() => clearInterval(watching));
       const inTime = await drain(this.#context, { runner, claimer, claiming, force: this.#options.force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });

@@ -1,0 +1,134 @@
+import { configSchema } from '../../src/core/config/config-schema.ts';
+import { type Context, openContext } from '../../src/core/context.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import type { AfdEventName, AfdEvents, Events } from '../../src/core/events.ts';
+import { functionHandler } from '../../src/core/handlers/module-handler.ts';
+import type { HandlerFunction } from '../../src/core/handlers/module-loader.ts';
+import { Worker, type WorkerMode, type WorkerResult } from '../../src/core/worker/worker.ts';
+import type { TestDatabase } from './database.ts';
+
+/** Every interval short; what a test is about it says itself. Seconds. */
+const FAST = {
+  master: {
+    heartbeat_timeout: 3,
+    health_check_interval: 0.2,
+    scheduler_interval: 0.3,
+    lock_check_interval: 0.1,
+    lock_grace: 0.3,
+    lock_trust_after_start: 0,
+    lease_duration: 2,
+    lease_trust: 1.4,
+    lease_renew_interval: 0.2,
+    retry_backoff: { initial: 0.02, max: 0.1, jitter: 0 },
+  },
+  worker: {
+    heartbeat_interval: 0.3,
+    tick_interval: 0.1,
+    task_poll_interval: 0.1,
+    kill_grace: 0.3,
+    start_flush_after: 0.2,
+    shutdown_timeout: 5,
+  },
+};
+
+type Section = Record<string, unknown>;
+
+export function testContext(
+  db: TestDatabase,
+  overrides: { master?: Section; worker?: Section } = {},
+): Context & { lines: string[] } {
+  const config = configSchema.parse({
+    master: { ...FAST.master, ...overrides.master },
+    worker: { ...FAST.worker, ...overrides.worker },
+    log: { level: 'debug', format: 'json' },
+  });
+  const lines: string[] = [];
+  const context = openContext(
+    { config, file: undefined, baseDir: '.', origins: {}, warnings: [], typos: [], database: db.address },
+    { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
+  );
+  return { ...context, lines };
+}
+
+export interface TestWorker {
+  events: Events;
+  context: Context & { lines: string[] };
+  /** Every event so far, in order. */
+  seen: Array<{ name: AfdEventName; data: AfdEvents[AfdEventName] }>;
+  /** Settles when the worker has ended. */
+  ended: Promise<WorkerResult>;
+  /** Drains; resolves when the worker has ended. */
+  stop(): Promise<WorkerResult>;
+  /** Gives everything back at once. */
+  force(): Promise<WorkerResult>;
+}
+
+export interface TestWorkerOptions {
+  deviceId?: string;
+  handlers?: Record<string, HandlerFunction | { call: HandlerFunction; timeout: number }>;
+  mode?: WorkerMode;
+  master?: Section;
+  worker?: Section;
+  /** Called with every session that the worker opens in this thread: for injecting faults. */
+  onSession?: (session: Session) => void;
+}
+
+const running: TestWorker[] = [];
+
+/** A worker inside this process: real thread, real connections, handlers that are functions of the test. */
+export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): TestWorker {
+  const { deviceId = 'w1', handlers = {}, mode = 'forever', master, worker } = options;
+  const context = testContext(db, {
+    ...(master === undefined ? {} : { master }),
+    worker: { leader: false, device_id: deviceId, ...worker },
+  });
+  const { onSession } = options;
+  const tampered: Context = {
+    ...context,
+    async session(wanted) {
+      const session = await context.session(wanted);
+      onSession?.(session);
+      return session;
+    },
+  };
+  const seen: TestWorker['seen'] = [];
+  context.events.onAny((name, data) => seen.push({ name, data }));
+  const [drain, force] = [new AbortController(), new AbortController()];
+  const table = Object.entries(handlers).map(
+    ([type, one]) =>
+      [type, typeof one === 'function' ? functionHandler(one) : functionHandler(one.call, one.timeout)] as const,
+  );
+  const ended = new Worker(tampered, {
+    mode,
+    handlers: new Map(table),
+    drain: drain.signal,
+    force: force.signal,
+    hostname: 'test-host',
+    version: '0.0.0-test',
+  })
+    .run()
+    .finally(() => context.close());
+  ended.catch(() => {});
+  const one: TestWorker = {
+    events: context.events,
+    context,
+    seen,
+    ended,
+    stop() {
+      drain.abort();
+      return ended;
+    },
+    force() {
+      drain.abort();
+      force.abort();
+      return ended;
+    },
+  };
+  running.push(one);
+  return one;
+}
+
+/** For afterEach: no worker outlives its test. */
+export async function stopWorkers(): Promise<void> {
+  await Promise.allSettled(running.splice(0).map((one) => one.force()));
+}
