@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AfdError } from '../domain/errors.ts';
@@ -15,7 +15,8 @@ export type Durability = 'durable' | 'fast';
 export async function initialiseDatadir(files: ServerFiles, program: ServerProgram, host: Host): Promise<void> {
   if (await stat(files.data).catch(() => undefined)) return;
   const fresh = `${files.data}.${randomBytes(4).toString('hex')}`;
-  const common = ['--no-defaults', ...asRoot(host), `--datadir=${fresh}`];
+  await mkdir(files.tmp, { recursive: true });
+  const common = ['--no-defaults', ...asRoot(host), `--datadir=${fresh}`, `--tmpdir=${files.tmp}`];
   let argv = [program.server, ...common, '--initialize-insecure'];
   if (program.kind === 'mariadb') {
     const installer = await findProgram(host, ['mariadb-install-db', 'mysql_install_db']);
@@ -27,10 +28,10 @@ export async function initialiseDatadir(files: ServerFiles, program: ServerProgr
     // --skip-test-db also leaves out the accounts without a name.
     argv = [installer, ...common, '--skip-test-db', '--auth-root-authentication-method=socket'];
   }
-  const { code, output } = await runProgram(host, argv);
+  const { code, output } = await runProgram(host, argv, { TMPDIR: files.tmp });
   if (code !== 0) {
     await rm(fresh, { recursive: true, force: true });
-    throw new AfdError('E_FAILED', `The datadir could not be made: ${lastLines(output)}`, {
+    throw new AfdError('E_FAILED', `The datadir could not be made:\n${essence(output)}`, {
       data: { program: argv[0] },
     });
   }
@@ -55,6 +56,7 @@ export interface LaunchOptions {
 export async function launchServer(files: ServerFiles, host: Host, options: LaunchOptions): Promise<ChildProcess> {
   const { program } = options;
   await writePrivate(files.setup, `${setupSql(options).join('\n')}\n`);
+  await mkdir(files.tmp, { recursive: true });
   await rotate(files.log);
   const log = await open(files.log, 'a', 0o600);
   try {
@@ -82,6 +84,7 @@ function serverArguments(files: ServerFiles, host: Host, options: LaunchOptions)
     '--no-defaults',
     ...asRoot(host),
     `--datadir=${files.data}`,
+    `--tmpdir=${files.tmp}`,
     `--socket=${options.socket}`,
     `--port=${options.port}`,
     '--bind-address=127.0.0.1',
@@ -139,11 +142,14 @@ export async function freePort(wanted: number | undefined): Promise<number> {
 }
 
 export async function logTail(files: ServerFiles): Promise<string> {
-  return lastLines(await readFile(files.log, 'utf8').catch(() => ''));
+  return essence(await readFile(files.log, 'utf8').catch(() => ''));
 }
 
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-8).join('\n');
+/** The lines that speak of an error, or the last ones. */
+function essence(text: string): string {
+  const lines = text.trim().split('\n');
+  const errors = lines.filter((line) => /\bERROR\b/.test(line));
+  return (errors.length > 0 ? errors : lines).slice(-8).join('\n');
 }
 
 async function rotate(log: string): Promise<void> {

@@ -15,6 +15,8 @@ export interface ServerFiles {
   data: string;
   /** Says that afd made the datadir itself. */
   dataMarker: string;
+  /** Of this server alone: a MariaDB deletes the temporary tables of every other one in its tmpdir as it starts. */
+  tmp: string;
   log: string;
   pid: string;
   /** Written by the server, in case we died between starting it and writing `pid`. */
@@ -48,6 +50,7 @@ export async function serverFiles(dir: string): Promise<ServerFiles> {
     record: join(root, 'afd-server.json'),
     data,
     dataMarker: join(data, 'made-by-afd'),
+    tmp: join(root, 'tmp'),
     log: join(root, 'server.log'),
     pid: join(root, 'server.pid'),
     serverPid: join(data, 'server.pid'),

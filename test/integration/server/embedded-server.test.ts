@@ -189,6 +189,18 @@ describe('the embedded server', () => {
     await expect(stat(dirname(socket!))).rejects.toThrow();
   });
 
+  it('leaves the temporary tables of other servers alone', async () => {
+    // A MariaDB deletes every #sql… file of its tmpdir as it starts, and by default that is the one of all.
+    const shared = join(top, 'shared-tmp');
+    await mkdir(shared);
+    await writeFile(join(shared, '#sql-temptable-of-another'), '');
+    const { url } = await startServer({ dir, host: { ...host, env: { ...host.env, TMPDIR: shared } } });
+    expect(await readdir(shared)).toEqual(['#sql-temptable-of-another']);
+    const session = await open(url);
+    expect(await session.rows('SELECT @@tmpdir AS folder')).toEqual([{ folder: join(dir, 'mysql/tmp') }]);
+    await session.close();
+  });
+
   it('takes another port when its own is taken meanwhile', async () => {
     const first = await start();
     await stopServer(dir, host);
