@@ -73,7 +73,8 @@ export async function crawl(stage: Stage, victim: string, total: number): Promis
     if (done >= total && done === sum(now.tasks)) break;
   }
   if (killed === undefined) throw new QuickstartError(`All tasks were done before ${victim} could be killed.`);
-  return { device_id: victim, ...killed, ...(await rescueOf(database, victim, killed.at)) };
+  const { at, held, was_leader } = killed;
+  return { device_id: victim, held, was_leader, ...(await rescueOf(database, victim, at)) };
 }
 
 async function look(database: DemoDatabase, fleet: Fleet, signal: AbortSignal): Promise<Snapshot> {

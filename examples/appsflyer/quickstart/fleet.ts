@@ -23,6 +23,7 @@ export interface WorkerEnd {
 /** Where everything of one run lies: configurations, logs, tokens. */
 export const FOLDER = join(ROOT, '.afd', 'quickstart');
 const PIDS = join(FOLDER, 'pids');
+const OWNER = join(FOLDER, 'owner');
 
 export class Fleet {
   readonly plans: WorkerPlan[];
@@ -101,8 +102,9 @@ export class Fleet {
   }
 
   #failed(device_id: string, how: string): void {
-    const tail = readFileSync(logFile(device_id), 'utf8').trim().split('\n').slice(-5).join('\n  ');
-    this.#problem ??= new QuickstartError(`${device_id} ended (${how}). The end of ${logFile(device_id)}:\n  ${tail}`);
+    const tail = read(logFile(device_id)).trim().split('\n').slice(-5).join('\n  ');
+    const said = tail === '' ? 'Its log is empty' : `The end of its log:\n  ${tail}`;
+    this.#problem ??= new QuickstartError(`${device_id} ended (${how}). ${said}`);
   }
 }
 
@@ -114,11 +116,25 @@ export function configFile(device_id: string): string {
   return join(FOLDER, `${device_id}.yaml`);
 }
 
-/** An empty folder for this run; ends workers of an earlier run that was killed before it could end them. */
+/**
+ * Makes the folder this run's own, and ends workers of an earlier run that was killed before it could end them.
+ * @throws QuickstartError when another run is using the folder
+ */
 export function prepareFolder(): void {
   mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-  for (const pid of read(PIDS).split('\n').map(Number)) if (pid > 0 && isOurWorker(pid)) process.kill(pid, 'SIGKILL');
+  const owner = Number(read(OWNER));
+  if (owner > 0 && owner !== process.pid && commandOf(owner).includes('quickstart')) {
+    throw new QuickstartError(`Another quickstart (pid ${owner}) is running in this folder.`, 5);
+  }
+  writeFileSync(OWNER, String(process.pid));
+  const left = read(PIDS).split('\n').map(Number);
+  for (const pid of left) if (pid > 0 && commandOf(pid).includes(FOLDER)) process.kill(pid, 'SIGKILL');
   for (const file of [PIDS, tokensFile(), configFile('afd')]) rmSync(file, { force: true });
+}
+
+/** Gives the folder back, if it was ours. */
+export function releaseFolder(): void {
+  if (Number(read(OWNER)) === process.pid) rmSync(OWNER, { force: true });
 }
 
 export function tokensFile(): string {
@@ -182,11 +198,14 @@ function configuration(plan: WorkerPlan, database: DemoDatabase) {
   };
 }
 
-function isOurWorker(pid: number): boolean {
+/** The command line of a process; empty when there is none. */
+function commandOf(pid: number): string {
+  const linux = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+  if (linux !== '') return linux;
   try {
-    return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).includes(FOLDER);
+    return execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
   } catch {
-    return false;
+    return '';
   }
 }
 

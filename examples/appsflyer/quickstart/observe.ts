@@ -52,6 +52,7 @@ export interface Rescue {
   /** Attempts of the killed device that were taken back. */
   lost: number;
   causes: string[];
+  task_ids: number[];
   /** Seconds from the kill until the last of them was taken back, and until the last ran elsewhere. */
   taken_back_s: number | null;
   restarted_s: number | null;
@@ -61,16 +62,17 @@ export interface Rescue {
 export async function rescueOf(database: DemoDatabase, device_id: string, killedAt: string): Promise<Rescue> {
   const { connection, tables } = database;
   const [rows] = await connection.query<RowDataPacket[]>(
-    `SELECT l.cause, TIMESTAMPDIFF(MICROSECOND, ?, l.completed_at) / 1e6 AS taken_back,
+    `SELECT l.task_id, l.cause, TIMESTAMPDIFF(MICROSECOND, ?, l.completed_at) / 1e6 AS taken_back,
             TIMESTAMPDIFF(MICROSECOND, ?, n.assigned_at) / 1e6 AS restarted
        FROM ${tables.assignment} l
        LEFT JOIN ${tables.assignment} n ON n.task_id = l.task_id AND n.attempt = l.attempt + 1
-      WHERE l.device_id = ? AND l.status = 'lost'`,
+      WHERE l.device_id = ? AND l.status = 'lost' ORDER BY l.task_id`,
     [killedAt, killedAt, device_id],
   );
   const last = (name: string) => (rows.length === 0 ? null : Math.max(...rows.map((row) => Number(row[name] ?? 0))));
   return {
     lost: rows.length,
+    task_ids: rows.map(({ task_id }) => Number(task_id)),
     causes: [...new Set(rows.map(({ cause }) => String(cause ?? '')))],
     taken_back_s: last('taken_back'),
     restarted_s: last('restarted'),
@@ -86,6 +88,8 @@ export interface Attempts {
   open: number;
   /** Lost attempts of a device that nobody killed, or without a cause. */
   unexplained: number;
+  /** From the first claim to the last finish, by the database's clock. */
+  seconds: number;
 }
 
 export async function attempts({ connection, tables }: DemoDatabase, killed: string): Promise<Attempts> {
@@ -98,6 +102,9 @@ export async function attempts({ connection, tables }: DemoDatabase, killed: str
     `SELECT t.id FROM ${task} t LEFT JOIN ${assignment} a ON a.task_id = t.id AND a.status = 'completed'
       GROUP BY t.id HAVING COUNT(a.id) <> 1 ORDER BY t.id`,
   );
+  const [[span]] = await connection.query<RowDataPacket[]>(
+    `SELECT TIMESTAMPDIFF(MICROSECOND, MIN(assigned_at), MAX(completed_at)) / 1e6 AS seconds FROM ${assignment}`,
+  );
   const [[unexplained]] = await connection.query<RowDataPacket[]>(
     `SELECT COUNT(*) AS n FROM ${assignment} WHERE status = 'lost' AND (device_id <> ? OR COALESCE(cause, '') = '')`,
     [killed],
@@ -107,6 +114,7 @@ export async function attempts({ connection, tables }: DemoDatabase, killed: str
     not_once: notOnce.map(({ id }) => Number(id)),
     open: (by_status.assigned ?? 0) + (by_status.running ?? 0),
     unexplained: Number(unexplained?.n),
+    seconds: Number(span?.seconds),
   };
 }
 

@@ -142,7 +142,7 @@ export function renderSummary(result: QuickstartResult, embedded: boolean): stri
     verdict,
     '',
     'Go on (the tables of this run stay until the next one):',
-    ...nextCommands(embedded).map((line) => `  ${line}`),
+    ...nextCommands(embedded, kill).map((line) => `  ${line}`),
     '',
   ].join('\n');
 }
@@ -160,13 +160,13 @@ function attemptsLine(attempts: Record<string, number>): string {
     .join(', ');
 }
 
-function nextCommands(embedded: boolean): string[] {
+function nextCommands(embedded: boolean, kill: KillResult): string[] {
   const config = configFile('afd').replace(`${process.cwd()}/`, '');
   const start = process.env.AFD_DATABASE_URL ? 'env -u AFD_DATABASE_URL ' : '';
   return [
     `${start}node bin/run.js status --config ${config}`,
     `${start}node bin/run.js tasks ls --limit 10 --config ${config}`,
-    `${start}node bin/run.js tasks show 1 --config ${config}`,
+    `${start}node bin/run.js tasks show ${kill.task_ids[0] ?? 1} --config ${config}      (a task that lost its device)`,
     ...(embedded ? ['node bin/run.js db shell      (and: node bin/run.js db stop)'] : []),
     'docs/guide/appsflyer.md       how these handlers are made, and how to use them for real',
   ];
