@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../cli/base-command.ts';
-import type { WorkerResult } from '../core/worker/worker.ts';
 
 export interface WorkerCommandResult {
   device_id: string;
@@ -22,20 +21,10 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
   ];
 
   static override flags = {
-    'device-id': Flags.string({
-      helpValue: 'ID',
-      summary: 'Name of this device in the fleet; otherwise the host name.',
-    }),
-    slots: Flags.integer({
-      helpValue: 'N',
-      summary: 'Tasks that run at the same time (max_concurrent_tasks).',
-      min: 1,
-    }),
+    'device-id': Flags.string({ helpValue: 'ID', summary: 'Name of this device; otherwise the host name.' }),
+    slots: Flags.integer({ helpValue: 'N', summary: 'Tasks at the same time (max_concurrent_tasks).', min: 1 }),
     leader: Flags.boolean({ allowNo: true, summary: 'Take part in the election of the leader; the default.' }),
-    once: Flags.boolean({
-      exclusive: ['drain'],
-      summary: 'Claim once, execute what was claimed, exit: 0, or 6 when an attempt failed.',
-    }),
+    once: Flags.boolean({ exclusive: ['drain'], summary: 'Claim once, execute that, exit 0, or 6 if any failed.' }),
     drain: Flags.boolean({ summary: 'Execute until nothing that this device may run is due, then exit: 0, or 6.' }),
   };
 
@@ -49,18 +38,13 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
     const { flags } = await this.parse(Worker);
     const { shutdownSignals } = await import('../cli/shutdown.ts');
     const shutdown = shutdownSignals();
-    const mode = flags.once ? ('once' as const) : flags.drain ? ('drain' as const) : ('forever' as const);
+    const { drain, force } = shutdown;
+    const mode = flags.once ? 'once' : flags.drain ? 'drain' : 'forever';
+    const facts = { env: process.env, hostname: hostname(), version: this.config.version };
     const result = await this.withContext(
-      async (context): Promise<WorkerResult> => {
+      async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
-        return startWorker(context, {
-          mode,
-          drain: shutdown.drain,
-          force: shutdown.force,
-          env: process.env,
-          hostname: hostname(),
-          version: this.config.version,
-        });
+        return startWorker(context, { mode, drain, force, ...facts });
       },
       { purpose: 'worker' },
     );

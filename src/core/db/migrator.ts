@@ -100,6 +100,8 @@ async function withKnex<T>(address: DatabaseAddress, names: TableNames, work: (k
         connection.query("SET SESSION time_zone = '+00:00', lock_wait_timeout = 5", (error) => done(error, connection));
       },
     },
+    // knex would print to stdout; whatever fails is thrown as well.
+    log: { warn() {}, error() {}, deprecate() {}, debug() {} },
     acquireConnectionTimeout: 5000,
     connection: {
       ...(address.socketPath === undefined

@@ -3,6 +3,8 @@
 import type { Connection, ConnectionOptions } from 'mysql2';
 import mysql from 'mysql2';
 import { DatabaseError, databaseError } from './database-error.ts';
+import type { Result, Row, WriteResult } from './results.ts';
+import { type Ask, prepareSession, readServerFacts, type ServerFacts } from './server-facts.ts';
 
 /** Where the database is. `socketPath` wins over host and port. */
 export interface DatabaseAddress {
@@ -29,36 +31,10 @@ export interface SessionOptions {
   connectTimeoutMs?: number;
 }
 
-/** Facts about the server behind this connection, read once when it is opened. */
-export interface ServerFacts {
-  version: string;
-  isMariaDb: boolean;
-  connectionId: number;
-  /** `@@hostname:@@server_id`: names the server process that holds our session lock. */
-  serverName: string;
-  autoIncrementIncrement: number;
-  maxAllowedPacket: number;
-  /** Start of the server in its own UTC clock, `YYYY-MM-DD HH:MM:SS.mmm` (now − Uptime, so exact to a second). */
-  startedAt: string;
-  /** This end's address of the socket, undefined on a Unix socket. */
-  localAddress: string | undefined;
-}
-
-/** Counts of a write, as the server gave them. `affectedRows` counts matched rows (FOUND_ROWS). */
-export interface WriteResult {
-  affectedRows: number;
-  insertId: number;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a row's shape is stated by the query that asks for it
-export type Row = Record<string, any>;
-/** One result of a packet: rows of a SELECT, or the counts of a write. */
-export type Result = Row[] & WriteResult;
+export type { Result, Row, WriteResult } from './results.ts';
 
 /** CLIENT_FOUND_ROWS of the client/server protocol. */
 const FOUND_ROWS = 2;
-const SQL_MODE =
-  'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY';
 
 export class Session {
   readonly options: SessionOptions;
@@ -160,6 +136,8 @@ export class Session {
       supportBigNumbers: true,
       multipleStatements: this.options.multiStatements,
       connectTimeout: connectTimeoutMs,
+      // A hostile server may ask a client for any of its files.
+      flags: ['-LOCAL_FILES'],
       enableKeepAlive: true,
       keepAliveInitialDelay: 10_000,
     });
@@ -181,43 +159,12 @@ export class Session {
   }
 
   async #prepare(connection: Connection): Promise<ServerFacts> {
-    const { timeZone, idleTimeoutS, deadlineMs } = this.options;
-    const ask = (sql: string, values: unknown[]) =>
-      this.#call(connection, deadlineMs, (done) =>
+    const ask: Ask = async (sql, values = []) =>
+      (await this.#call(connection, this.options.deadlineMs, (done) =>
         connection.query(sql, values, (error, result) => done(error, result)),
-      );
-    await ask(`SET SESSION time_zone = ?, sql_mode = '${SQL_MODE}', wait_timeout = ?, innodb_lock_wait_timeout = 5`, [
-      timeZone,
-      Math.max(1, Math.ceil(idleTimeoutS)),
-    ]);
-    // MariaDB 10.11 has no transaction_isolation variable, so the statement form.
-    await ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', []);
-    const [row] = (await ask(
-      `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
-              @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
-              UTC_TIMESTAMP(3) AS now`,
-      [],
-    )) as Row[];
-    const [status] = (await ask("SHOW GLOBAL STATUS LIKE 'Uptime'", [])) as Row[];
-    if (row === undefined || status === undefined) throw this.#gone('the server did not say who it is');
-    if (Number(row.read_only) === 1) {
-      throw new DatabaseError('E_DATABASE', `The server at ${this.where} is read-only: afd needs the primary.`, {
-        retry: 'connection',
-      });
-    }
-    const now = Date.parse(`${String(row.now).replace(' ', 'T')}Z`);
-    const startedAt = new Date(now - Number(status.Value) * 1000).toISOString().replace('T', ' ').replace('Z', '');
-    const stream = (connection as unknown as { stream?: { localAddress?: string } }).stream;
-    return {
-      version: String(row.version),
-      isMariaDb: /mariadb/i.test(String(row.version)),
-      connectionId: Number(row.id),
-      serverName: `${row.host}:${row.server_id}`,
-      autoIncrementIncrement: Number(row.step),
-      maxAllowedPacket: Number(row.packet),
-      startedAt,
-      localAddress: stream?.localAddress?.replace(/^::ffff:/, ''),
-    };
+      )) as Row[];
+    await prepareSession(ask, this.options);
+    return readServerFacts(ask, connection, this.where);
   }
 
   async #send(sql: string, values: unknown[]): Promise<unknown> {

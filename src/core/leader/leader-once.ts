@@ -1,11 +1,10 @@
 // `afd leader --once`: takes the lease if nobody leads, does every duty once, gives the lease back. For cron.
 import type { Context } from '../context.ts';
 import { readLease } from '../db/queries/read-lease.ts';
-import { signOffDevice } from '../db/queries/register-device.ts';
+import { signOffDevice } from '../db/queries/sign-off-device.ts';
 import { assumeIdentity } from '../worker/device-identity.ts';
-import { livenessSettings, type NodeFacts } from '../worker/liveness-settings.ts';
+import { electorFor, livenessSettings, type NodeFacts } from '../worker/liveness-settings.ts';
 import { Duties, type DutiesReport } from './duties.ts';
-import { Elector } from './elector.ts';
 
 export interface LeaderOnceResult {
   device_id: string;
@@ -28,25 +27,12 @@ export async function leadOnce(context: Context, facts: NodeFacts): Promise<Lead
   const session = await context.session({ multiStatements: true });
   const identity = await assumeIdentity(session, names, settings, () => false);
   const { deviceId, instanceToken } = identity;
-  const { master } = config;
-  const elector = new Elector({
-    deviceId,
-    instanceToken,
-    names,
-    leaseDurationS: master.lease_duration,
-    leaseTrustS: master.lease_trust,
-    leaseRenewIntervalS: master.lease_renew_interval,
-    lockGraceS: master.lock_grace,
-    lockTrustAfterStartS: master.lock_trust_after_start,
-    contend: true,
-    onGained: () => {},
-    onLost: () => {},
-  });
+  const elector = electorFor(settings, identity, names, { onGained: () => {}, onLost: () => {} });
   try {
     await elector.step(session);
     const { term } = elector;
     if (term === undefined) {
-      const lease = await readLease(session, names, master.lock_trust_after_start);
+      const lease = await readLease(session, names, config.master.lock_trust_after_start);
       return {
         device_id: deviceId,
         led: false,

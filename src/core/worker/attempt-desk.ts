@@ -1,7 +1,7 @@
 // Bookkeeping of the attempts of one worker: what ended how, what was lost, what must be written as started.
 import { monotonic } from '../clock.ts';
 import type { Start } from '../db/queries/flush-starts.ts';
-import type { OpenAssignment } from '../db/queries/tick.ts';
+import type { OpenAssignment } from '../db/queries/open-assignments.ts';
 import type { Finish, Verdict } from '../domain/settlement.ts';
 import type { Events } from '../events.ts';
 import type { Claimer } from './claimer.ts';

@@ -1,7 +1,8 @@
 // What this node knows about where there is work: the (lane, rank) pairs it may run, which of them are believed to have
 // due tasks ("hot"), and where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
+
+import type { LanePair } from '../db/queries/due-work.ts';
 import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
-import type { LanePair } from '../db/queries/tick.ts';
 import { type Capabilities, infeasibleReasons } from '../domain/eligibility.ts';
 
 export interface KnownLane extends LanePair {

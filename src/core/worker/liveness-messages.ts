@@ -1,6 +1,7 @@
 // What the liveness thread and the rest of the node say to each other. Plain data: it crosses a thread boundary, where
 // Buffers arrive as Uint8Array (see reviveReport).
-import type { LanePair, TickView } from '../db/queries/tick.ts';
+import type { LanePair } from '../db/queries/due-work.ts';
+import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 
 export interface LivenessSettings {

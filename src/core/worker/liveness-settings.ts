@@ -1,5 +1,7 @@
 import type { Context } from '../context.ts';
-import { deviceIdOf } from './device-identity.ts';
+import type { TableNames } from '../db/table-names.ts';
+import { Elector, type ElectorOptions } from '../leader/elector.ts';
+import { deviceIdOf, type Identity } from './device-identity.ts';
 import type { LivenessSettings } from './liveness-messages.ts';
 
 /** What a node needs to know beside its configuration. */
@@ -42,4 +44,25 @@ export function livenessSettings(
     lockGraceMs: master.lock_grace * 1000,
     lockTrustAfterStartMs: master.lock_trust_after_start * 1000,
   };
+}
+
+/** The elector of a node with these settings, once its identity is known. */
+export function electorFor(
+  settings: LivenessSettings,
+  identity: Identity,
+  names: TableNames,
+  told: Pick<ElectorOptions, 'onGained' | 'onLost'>,
+): Elector {
+  return new Elector({
+    deviceId: identity.deviceId,
+    instanceToken: identity.instanceToken,
+    names,
+    leaseDurationS: settings.leaseDurationMs / 1000,
+    leaseTrustS: settings.leaseTrustMs / 1000,
+    leaseRenewIntervalS: settings.leaseRenewMs / 1000,
+    lockGraceS: settings.lockGraceMs / 1000,
+    lockTrustAfterStartS: settings.lockTrustAfterStartMs / 1000,
+    contend: settings.contend,
+    ...told,
+  });
 }

@@ -3,17 +3,20 @@
 
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
+import type { LanePair } from '../db/queries/due-work.ts';
 import { heartbeatDevice, recordHeartbeat } from '../db/queries/heartbeat-device.ts';
-import { retakeDevice, signOffDevice } from '../db/queries/register-device.ts';
+import { retakeDevice } from '../db/queries/register-device.ts';
 import { takeSessionLock } from '../db/queries/session-lock.ts';
-import { type LanePair, tick } from '../db/queries/tick.ts';
+import { signOffDevice } from '../db/queries/sign-off-device.ts';
+import { tick } from '../db/queries/tick.ts';
 import { Session } from '../db/session.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
-import { Elector } from '../leader/elector.ts';
+import type { Elector } from '../leader/elector.ts';
 import { assumeIdentity, type Identity } from './device-identity.ts';
 import { DeviceProbe } from './device-probe.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
+import { electorFor } from './liveness-settings.ts';
 import { Patience } from './patience.ts';
 
 /** A heartbeat that failed is tried again after this. */
@@ -97,22 +100,12 @@ export class Liveness {
     const identity = await assumeIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
     this.#identity = identity;
     this.#lockedOn = this.#session.facts.connectionId;
-    const s = this.#settings;
-    this.#elector = new Elector({
-      deviceId: identity.deviceId,
-      instanceToken: identity.instanceToken,
-      names: this.#names,
-      leaseDurationS: s.leaseDurationMs / 1000,
-      leaseTrustS: s.leaseTrustMs / 1000,
-      leaseRenewIntervalS: s.leaseRenewMs / 1000,
-      lockGraceS: s.lockGraceMs / 1000,
-      lockTrustAfterStartS: s.lockTrustAfterStartMs / 1000,
-      contend: s.contend,
+    this.#elector = electorFor(this.#settings, identity, this.#names, {
       onGained: (term) => this.#report({ kind: 'leader-gained', term }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
     });
     this.#patience.renew(started);
-    this.#due.heartbeat = started + s.heartbeatIntervalMs;
+    this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({
       kind: 'registered',
       deviceId: identity.deviceId,
@@ -223,11 +216,11 @@ export class Liveness {
   async #sleep(): Promise<void> {
     if (this.#stopping) return;
     const now = monotonic();
-    const backoff =
-      this.#lostSince === undefined ? 0 : Math.min(RECONNECT_MOST_MS, Math.max(20, now - this.#lostSince));
     const next = Math.min(this.#due.heartbeat, this.#due.tick, this.#due.election) - now;
+    const lostFor = this.#lostSince === undefined ? undefined : now - this.#lostSince;
+    const pause = lostFor === undefined ? Math.max(0, next) : Math.min(RECONNECT_MOST_MS, Math.max(20, lostFor));
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#lostSince === undefined ? Math.max(0, next) : backoff);
+      const timer = setTimeout(resolve, pause);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

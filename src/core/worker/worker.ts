@@ -2,7 +2,8 @@
 
 import { monotonic } from '../clock.ts';
 import type { Context } from '../context.ts';
-import type { LanePair, TickView } from '../db/queries/tick.ts';
+import type { LanePair } from '../db/queries/due-work.ts';
+import type { TickView } from '../db/queries/tick.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Handler } from '../handlers/handler.ts';

@@ -61,21 +61,3 @@ export function candidateStatement(
     values: [source.lane, source.claim_rank, ...(mark === undefined ? [] : [mark.due_at, mark.id, mark.due_at])],
   };
 }
-
-/**
- * Non-locking: the first due row of a (lane, rank) at or before the mark. A row that lies before it was put back, or
- * was inserted with an earlier due time: the mark must move back to it.
- */
-export function probeStatement(
-  names: TableNames,
-  lane: Buffer,
-  claimRank: number,
-  mark: Mark,
-): { sql: string; values: unknown[] } {
-  return {
-    sql: `SELECT due_at, id FROM ${names.task} FORCE INDEX (afd_claim)
-          WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= ?
-          ORDER BY claim_rank, due_at, id LIMIT 1`,
-    values: [lane, claimRank, mark.due_at],
-  };
-}

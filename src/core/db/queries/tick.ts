@@ -1,19 +1,7 @@
-import type { Row, Session } from '../session.ts';
+import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-
-/** A (lane, rank) that is looked at for due tasks. */
-export interface LanePair {
-  lane: Buffer;
-  claim_rank: number;
-}
-
-export interface OpenAssignment {
-  assignment_id: number;
-  task_id: number;
-  claim_token: Buffer;
-  revoke_outcome: 'cancelled' | 'released' | null;
-  revoked: boolean;
-}
+import { dueStatement, dueWork, type LanePair } from './due-work.ts';
+import { type OpenAssignment, openAssignment, openAssignmentsStatement } from './open-assignments.ts';
 
 /** What a node sees of itself and of the work, once a second. */
 export interface TickView {
@@ -60,53 +48,5 @@ export async function tick(
     ...dueWork(due ?? []),
     lanes: (lanes ?? []) as unknown as TickView['lanes'],
     open: open?.map(openAssignment),
-  };
-}
-
-/** The same look alone, between ticks. Returns indexes into `pairs`, and whether tasks directed at the device are due. */
-export async function lookForDue(
-  session: Session,
-  names: TableNames,
-  deviceId: string,
-  pairs: LanePair[],
-): Promise<{ due: number[]; directed: boolean }> {
-  const { sql, values } = dueStatement(names, deviceId, pairs);
-  return dueWork(await session.rows(sql, values));
-}
-
-function dueStatement(names: TableNames, deviceId: string, pairs: LanePair[]) {
-  const branches = [
-    `(SELECT -1 AS n FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1)`,
-    ...pairs.map(
-      (_, n) =>
-        `(SELECT ${n} AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= NOW(3) LIMIT 1)`,
-    ),
-  ];
-  return {
-    sql: branches.join(' UNION ALL '),
-    values: [deviceId, ...pairs.flatMap((one) => [one.lane, one.claim_rank])],
-  };
-}
-
-function dueWork(rows: Row[]): { due: number[]; directed: boolean } {
-  const found = rows.map((row) => Number(row.n));
-  return { due: found.filter((n) => n >= 0), directed: found.includes(-1) };
-}
-
-function openAssignmentsStatement(names: TableNames, deviceId: string) {
-  return {
-    sql: `SELECT id, task_id, claim_token, revoked_at, revoke_outcome FROM ${names.assignment} FORCE INDEX (idx_device_id)
-          WHERE device_id = ? AND status IN ('assigned', 'running')`,
-    values: [deviceId],
-  };
-}
-
-function openAssignment(row: Row): OpenAssignment {
-  return {
-    assignment_id: row.id,
-    task_id: row.task_id,
-    claim_token: row.claim_token,
-    revoked: row.revoked_at !== null,
-    revoke_outcome: row.revoke_outcome,
   };
 }

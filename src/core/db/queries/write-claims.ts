@@ -1,6 +1,6 @@
 import type { TableNames } from '../table-names.ts';
 import type { Candidate } from './select-candidates.ts';
-import type { Statement } from './write-finishes.ts';
+import type { Statement } from './statement.ts';
 
 /** The writes of a claim: the tasks become running under one token, and each attempt gets its row. */
 export function claimStatements(

@@ -1,0 +1,42 @@
+import type { Row, Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** A (lane, rank) that is looked at for due tasks. */
+export interface LanePair {
+  lane: Buffer;
+  claim_rank: number;
+}
+
+/**
+ * What is due, without a lock: one LIMIT 1 branch per pair with literal values on afd_claim, and one on afd_target (joins
+ * and GROUP BY would read every pending row). Returns indexes into `pairs`, and whether tasks directed at
+ * the device are due; nothing = nothing is due there now.
+ */
+export async function lookForDue(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  pairs: LanePair[],
+): Promise<{ due: number[]; directed: boolean }> {
+  const { sql, values } = dueStatement(names, deviceId, pairs);
+  return dueWork(await session.rows(sql, values));
+}
+
+export function dueStatement(names: TableNames, deviceId: string, pairs: LanePair[]) {
+  const branches = [
+    `(SELECT -1 AS n FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1)`,
+    ...pairs.map(
+      (_, n) =>
+        `(SELECT ${n} AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= NOW(3) LIMIT 1)`,
+    ),
+  ];
+  return {
+    sql: branches.join(' UNION ALL '),
+    values: [deviceId, ...pairs.flatMap((one) => [one.lane, one.claim_rank])],
+  };
+}
+
+export function dueWork(rows: Row[]): { due: number[]; directed: boolean } {
+  const found = rows.map((row) => Number(row.n));
+  return { due: found.filter((n) => n >= 0), directed: found.includes(-1) };
+}

@@ -1,0 +1,63 @@
+import type { Connection } from 'mysql2';
+import { DatabaseError } from './database-error.ts';
+import type { Row } from './results.ts';
+
+/** Facts about the server behind this connection, read once when it is opened. */
+export interface ServerFacts {
+  version: string;
+  isMariaDb: boolean;
+  connectionId: number;
+  /** `@@hostname:@@server_id`: names the server process that holds our session lock. */
+  serverName: string;
+  autoIncrementIncrement: number;
+  maxAllowedPacket: number;
+  /** Start of the server in its own UTC clock, `YYYY-MM-DD HH:MM:SS.mmm` (now − Uptime, so exact to a second). */
+  startedAt: string;
+  /** This end's address of the socket, undefined on a Unix socket. */
+  localAddress: string | undefined;
+}
+
+/** One statement on a connection that is being opened. */
+export type Ask = (sql: string, values?: unknown[]) => Promise<Row[]>;
+
+const SQL_MODE =
+  'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY';
+
+/** Settings of every session. MariaDB 10.11 has no transaction_isolation variable, so the statement form. */
+export async function prepareSession(ask: Ask, options: { timeZone: string; idleTimeoutS: number }): Promise<void> {
+  await ask(`SET SESSION time_zone = ?, sql_mode = '${SQL_MODE}', wait_timeout = ?, innodb_lock_wait_timeout = 5`, [
+    options.timeZone,
+    Math.max(1, Math.ceil(options.idleTimeoutS)),
+  ]);
+  await ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+}
+
+/** @throws DatabaseError when the server is read-only: afd needs the primary, which another address may be by now */
+export async function readServerFacts(ask: Ask, connection: Connection, where: string): Promise<ServerFacts> {
+  const [row] = await ask(
+    `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
+            @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
+            UTC_TIMESTAMP(3) AS now`,
+  );
+  const [status] = await ask("SHOW GLOBAL STATUS LIKE 'Uptime'");
+  if (row === undefined || status === undefined) {
+    throw new DatabaseError('E_DATABASE', `The server at ${where} did not say who it is.`, { retry: 'connection' });
+  }
+  if (Number(row.read_only) === 1) {
+    const message = `The server at ${where} is read-only: afd needs the primary.`;
+    throw new DatabaseError('E_DATABASE', message, { retry: 'connection' });
+  }
+  const now = Date.parse(`${String(row.now).replace(' ', 'T')}Z`);
+  const startedAt = new Date(now - Number(status.Value) * 1000).toISOString().replace('T', ' ').replace('Z', '');
+  const stream = (connection as unknown as { stream?: { localAddress?: string } }).stream;
+  return {
+    version: String(row.version),
+    isMariaDb: /mariadb/i.test(String(row.version)),
+    connectionId: Number(row.id),
+    serverName: `${row.host}:${row.server_id}`,
+    autoIncrementIncrement: Number(row.step),
+    maxAllowedPacket: Number(row.packet),
+    startedAt,
+    localAddress: stream?.localAddress?.replace(/^::ffff:/, ''),
+  };
+}
