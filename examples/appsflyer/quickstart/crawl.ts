@@ -21,7 +21,7 @@ export interface Stage {
 
 export interface KillResult extends Rescue {
   device_id: string;
-  /** Attempts that it held when it died. */
+  /** Attempts that were open just after it died. A commit of its own may still have been on its way to the server. */
   held: number;
   was_leader: boolean;
 }

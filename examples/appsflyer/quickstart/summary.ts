@@ -57,7 +57,6 @@ export function judge(facts: Facts): QuickstartResult {
     ...(attempts.open === 0 ? [] : [`${attempts.open} attempts are still open`]),
     ...(attempts.unexplained === 0 ? [] : [`${attempts.unexplained} attempts were lost without a reason`]),
     ...(kill.lost > 0 ? [] : [`the killed worker ${kill.device_id} lost nothing`]),
-    ...(kill.lost === kill.held ? [] : [`${kill.device_id} held ${kill.held} tasks, ${kill.lost} were rescued`]),
     ...(facts.served === facts.wanted ? [] : [`${facts.served} of ${facts.wanted} reports were served`]),
     ...(isComplete(comparison) ? [] : comparisonProblems(comparison)),
     ...Object.entries(facts.ends)
@@ -134,7 +133,7 @@ export function renderSummary(result: QuickstartResult, embedded: boolean): stri
     '',
     `tasks     ${tasks.done} of ${tasks.total} done in ${result.seconds.crawl.toFixed(1)} s, each completed exactly once`,
     `attempts  ${attemptsLine(attempts)}`,
-    `kill      ${kill.device_id} held ${kill.held} tasks: taken back after ${seconds(kill.taken_back_s)}, all running elsewhere after ${seconds(kill.restarted_s)}`,
+    `kill      ${kill.device_id} died with ${kill.lost} tasks: taken back after ${seconds(kill.taken_back_s)}, all running elsewhere after ${seconds(kill.restarted_s)}`,
     `API       ${api.answers[200] ?? 0} good answers; on purpose: ${refused.map(([status, n]) => `${n} × ${status}`).join(', ') || 'no other'}`,
     `Python    ${result.python}`,
     `time      ${result.seconds.total.toFixed(1)} s in all, on ${result.database}`,

@@ -45,7 +45,6 @@ describe('the verdict of the quickstart', () => {
     ['an attempt is still open', { attempts: { ...good.attempts, open: 1 } }, /1 attempts are still open/],
     ['an attempt was lost without a reason', { attempts: { ...good.attempts, unexplained: 1 } }, /without a reason/],
     ['the killed worker held nothing', { kill: { ...good.kill, held: 0, lost: 0 } }, /lost nothing/],
-    ['a held task was not rescued', { kill: { ...good.kill, lost: 2 } }, /held 3 tasks, 2 were rescued/],
     ['a report was never fetched', { served: 7 }, /7 of 8 reports/],
     ['a row is missing', { comparison: { ...good.comparison, missing: ['["a"]'] } }, /rows missing: 1/],
     ['a row is there twice', { comparison: { ...good.comparison, doubled: ['["a"]'] } }, /stored twice: 1/],
