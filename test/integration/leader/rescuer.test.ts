@@ -1,0 +1,95 @@
+// What changes between seeing an attempt in a list and locking it: the look under locks decides.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { configSchema } from '../../../src/core/config/config-schema.ts';
+import type { Session } from '../../../src/core/db/session.ts';
+import { DutySession } from '../../../src/core/leader/duty-session.ts';
+import { noRescues, Rescuer } from '../../../src/core/leader/rescuer.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertAttempt, insertDevice, insertLeader, readAttempt, readTask } from '../../helpers/factories.ts';
+
+let db: TestDatabase;
+let session: Session;
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  await insertLeader(session, db.names, 'leader', 1);
+});
+afterEach(() => db.close());
+
+/** `between` happens after the list was read and before each transaction. */
+async function rescuer(between: () => Promise<unknown>, limit = 500) {
+  class Interrupted extends DutySession {
+    override async fenced<T>(work: (session: Session) => Promise<T>): Promise<T> {
+      await between();
+      return super.fenced(work);
+    }
+  }
+  const duty = new Interrupted(await db.session(), db.names, { holder: 'leader', term: 1 });
+  return new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20, limit });
+}
+
+async function untouched(attempt: { task_id: number; assignment_id: number }) {
+  expect(await readTask(session, db.names, attempt.task_id)).toMatchObject({
+    status: 'running',
+    lost_count: 0,
+    retry: 0,
+  });
+  expect((await readAttempt(session, db.names, attempt.assignment_id))?.status).toBe('running');
+}
+
+test('a device that is online again keeps what has not been taken yet', async () => {
+  const device = await insertDevice(session, db.names, { device_id: 'worker-001', columns: { status: 'offline' } });
+  const attempt = await insertAttempt(session, db.names, { device });
+  const one = await rescuer(() => session.write(`UPDATE ${db.names.device} SET status = 'online'`));
+  expect(await one.orphaned()).toEqual(noRescues());
+  await untouched(attempt);
+});
+
+test('a deadline that was moved is not past', async () => {
+  const device = await insertDevice(session, db.names);
+  const attempt = await insertAttempt(session, db.names, { device, overdue_s: 1 });
+  const one = await rescuer(() =>
+    session.write(`UPDATE ${db.names.assignment} SET deadline_at = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR`),
+  );
+  expect(await one.overdue()).toEqual(noRescues());
+  await untouched(attempt);
+});
+
+test('B1 a result that arrives first wins over the rescue', async () => {
+  const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+  const { task_id, assignment_id } = await insertAttempt(session, db.names, { device });
+  const one = await rescuer(async () => {
+    await session.write(`UPDATE ${db.names.task} SET status = 'done', claim_token = NULL`);
+    await session.write(`UPDATE ${db.names.assignment} SET status = 'completed'`);
+  });
+  expect(await one.orphaned()).toEqual(noRescues());
+  expect((await readTask(session, db.names, task_id))?.status).toBe('done');
+  expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('completed');
+});
+
+test('a page of attempts that cannot be ended does not starve those behind it', async () => {
+  const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+  const attempts = [];
+  for (let n = 0; n < 5; n += 1) attempts.push(await insertAttempt(session, db.names, { device }));
+  const holder = await db.session();
+  await holder.write('START TRANSACTION');
+  await holder.rows(`SELECT id FROM ${db.names.task} WHERE id IN (?) FOR UPDATE`, [
+    attempts.slice(0, 2).map((one) => one.task_id),
+  ]);
+  const one = await rescuer(async () => {}, 2);
+  expect(await one.orphaned()).toEqual(noRescues());
+  expect(await one.orphaned()).toEqual({ ...noRescues(), rescued: 2 });
+  expect(await one.orphaned()).toEqual({ ...noRescues(), rescued: 1 });
+  await holder.write('ROLLBACK');
+  expect(await one.orphaned()).toEqual({ ...noRescues(), rescued: 2 });
+});
+
+test('an ended duty session stops a list at its next row', async () => {
+  const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+  await insertAttempt(session, db.names, { device });
+  const duty = new DutySession(await db.session(), db.names, { holder: 'leader', term: 1 });
+  const one = new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20 });
+  duty.end();
+  await expect(one.orphaned()).rejects.toThrow(/not the leader/);
+});
