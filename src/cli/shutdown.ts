@@ -42,3 +42,16 @@ export function shutdownSignals(target: Signals = process): Shutdown {
     },
   };
 }
+
+/**
+ * A promise that a handler module forgot about and that rejects would end Node, and every other task with it: it is
+ * reported instead. Returns the way to stop.
+ */
+export function reportStrayRejections(report: (message: string) => void): () => void {
+  const listener = (reason: unknown) =>
+    report(
+      `a promise was rejected that nobody waits for (a handler's?): ${reason instanceof Error ? reason.message : String(reason)}`,
+    );
+  process.on('unhandledRejection', listener);
+  return () => process.off('unhandledRejection', listener);
+}

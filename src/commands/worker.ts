@@ -36,7 +36,7 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
 
   async run(): Promise<WorkerCommandResult> {
     const { flags } = await this.parse(Worker);
-    const { shutdownSignals } = await import('../cli/shutdown.ts');
+    const { reportStrayRejections, shutdownSignals } = await import('../cli/shutdown.ts');
     const shutdown = shutdownSignals();
     const { drain, force } = shutdown;
     const mode = flags.once ? 'once' : flags.drain ? 'drain' : 'forever';
@@ -44,6 +44,7 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
+        reportStrayRejections((message) => context.events.emit('warning', { message }));
         return startWorker(context, { mode, drain, force, ...facts });
       },
       { purpose: 'worker' },

@@ -37,7 +37,9 @@ function finished({ task_id, task_type, attempt, outcome, task_status, error_mes
 }
 
 function duty({ duty: name, counts }: AfdEvents['leader:duty']): EventLine {
-  const done = Object.values(counts).some((count) => count !== 0);
+  // Lanes that come and go and figures for display are everyday; a rescue is not.
+  const everyday = name === 'publish-lanes' || name === 'figures';
+  const done = !everyday && Object.values(counts).some((count) => count !== 0);
   return (done ? info : debug)(`leader's ${name} ran`, counts);
 }
 

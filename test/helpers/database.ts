@@ -35,15 +35,11 @@ export function addressOf(raw: string): DatabaseAddress {
   };
 }
 
+const ADMIN = { timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs: 30_000, multiStatements: false };
+
 /** Removes the schemas of this run from a server that outlives it. */
 export async function dropTestDatabases(): Promise<void> {
-  const admin = new Session({
-    address: serverAddress(),
-    timeZone: '+00:00',
-    idleTimeoutS: 60,
-    deadlineMs: 30_000,
-    multiStatements: false,
-  });
+  const admin = new Session({ ...ADMIN, address: serverAddress() });
   await admin.ready();
   try {
     const rows = await admin.rows<{ name: string }>(
@@ -56,30 +52,36 @@ export async function dropTestDatabases(): Promise<void> {
   }
 }
 
-const migrated = new Set<string>();
+const MOST_SCHEMAS = 64;
+const leased = new Map<string, Promise<string>>();
 
-/** `purpose` gives a second, independent schema to one worker. Rows of earlier tests are deleted. */
+/**
+ * The first schema of this run that no other process has: held by a lock on a connection that lives as long as this
+ * process. (Vitest's own worker numbers repeat between projects.)
+ */
+async function leaseSchema(server: DatabaseAddress, names: TableNames, purpose: string): Promise<string> {
+  const holder = new Session({ ...ADMIN, address: server });
+  await holder.ready();
+  const run = process.env.AFD_TEST_RUN === undefined ? '' : `${process.env.AFD_TEST_RUN}_`;
+  for (let n = 1; n <= MOST_SCHEMAS; n += 1) {
+    const database = `afd_test_${run}${n}${purpose === '' ? '' : `_${purpose}`}`;
+    const [row] = await holder.rows('SELECT GET_LOCK(?, 0) AS got', [database]);
+    if (row?.got !== 1) continue;
+    await holder.write(`CREATE DATABASE IF NOT EXISTS \`${database}\` CHARACTER SET utf8mb4`);
+    await migrateUp({ ...server, database }, names);
+    return database;
+  }
+  throw new Error(`all ${MOST_SCHEMAS} test schemas are in use`);
+}
+
+/** `purpose` gives a second, independent schema to one process. Rows of earlier tests are deleted. */
 export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const server = serverAddress();
-  const run = process.env.AFD_TEST_RUN === undefined ? '' : `${process.env.AFD_TEST_RUN}_`;
-  const database = `afd_test_${run}${process.env.VITEST_POOL_ID ?? '0'}${purpose === '' ? '' : `_${purpose}`}`;
-  const address = { ...server, database };
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  if (!leased.has(purpose)) leased.set(purpose, leaseSchema(server, names, purpose));
+  const database = await leased.get(purpose)!;
+  const address = { ...server, database };
   const open: Session[] = [];
-  if (!migrated.has(database)) {
-    const admin = new Session({
-      address: server,
-      timeZone: '+00:00',
-      idleTimeoutS: 60,
-      deadlineMs: 30_000,
-      multiStatements: false,
-    });
-    await admin.ready();
-    await admin.write(`CREATE DATABASE IF NOT EXISTS \`${database}\` CHARACTER SET utf8mb4`);
-    await admin.close();
-    await migrateUp(address, names);
-    migrated.add(database);
-  }
   const session = async (options: Partial<SessionOptions> = {}) => {
     const one = new Session({
       address,

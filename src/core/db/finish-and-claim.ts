@@ -47,7 +47,7 @@ export type Gate = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'n
 export interface FinishAndClaimResult {
   verdicts: Verdict[];
   claimed: Claimed[];
-  /** Rows got from each source that was asked, in order. */
+  /** Rows accepted from each source that was asked, in order. */
   taken: number[];
   gate: Gate;
 }
@@ -102,8 +102,9 @@ async function attempt(
   const taken: number[] = [];
   if (claim !== undefined && gate === 'open') {
     const keep = (rows: Row[]) => {
-      taken.push(rows.length);
-      candidates.push(...(rows as unknown as Candidate[]).filter((row) => claim.accepts(row)));
+      const accepted = (rows as unknown as Candidate[]).filter((row) => claim.accepts(row));
+      taken.push(accepted.length);
+      candidates.push(...accepted);
     };
     if (claim.sources.length > 0) keep(results[next++]!);
     for (const source of claim.sources.slice(1)) {

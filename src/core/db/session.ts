@@ -29,6 +29,8 @@ export interface SessionOptions {
   /** Only for sessions that send nothing but the literal statements of core/db/queries. */
   multiStatements: boolean;
   connectTimeoutMs?: number;
+  /** The open connection was lost: by the network, by the server, or by a call that did not end in time. */
+  onLost?: () => void;
 }
 
 export type { Result, Row, WriteResult } from './results.ts';
@@ -207,6 +209,7 @@ export class Session {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     connection.destroy();
+    this.options.onLost?.();
   }
 
   /** Fencing reads affected rows as "matched": without the flag a same-value write would look like a lost lease. */

@@ -100,10 +100,11 @@ export class Claimer {
   /** One transaction, if there is anything to say or to ask. False = there was not. */
   async #exchange(): Promise<boolean> {
     const { book } = this.options;
+    if (this.#queue.length > 0) await sleep(COALESCE_MS);
+    // After the pause: an end is queued just before its slot is free.
     const free = this.#claiming ? this.options.freeSlots() : 0;
     const sources = free > 0 ? book.sources(MOST_SOURCES) : [];
     if (this.#queue.length === 0 && sources.length === 0) return false;
-    if (this.#queue.length > 0) await sleep(COALESCE_MS);
     const batch = this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
     const alone = batch.some(enqueues) || this.#queue.isolating;

@@ -55,6 +55,7 @@ export class Liveness {
       idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
       deadlineMs: settings.callTimeoutMs,
       multiStatements: true,
+      onLost: () => this.#lost('the connection was closed'),
     });
   }
 
@@ -125,12 +126,17 @@ export class Liveness {
       await this.#elect(now);
     } catch (error) {
       if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
-      if (this.#lostSince === undefined) {
-        this.#lostSince = monotonic();
-        this.#report({ kind: 'database-lost', message: (error as Error).message });
-      }
+      this.#lost((error as Error).message);
       this.#session.destroy();
     }
+  }
+
+  /** Wakes the loop: whoever looks for a free lock waits no longer than lock_grace. */
+  #lost(message: string): void {
+    if (this.#lostSince !== undefined || this.#identity === undefined || this.#stopping) return;
+    this.#lostSince = monotonic();
+    this.#report({ kind: 'database-lost', message });
+    this.#wake?.();
   }
 
   /** After a loss: lock and heartbeat at once, before anybody can think that this device is dead. */

@@ -151,7 +151,8 @@ export class Worker {
       },
       onBusy: (count) => this.#liveness.send({ kind: 'running', count }),
       onGate: (gate) => {
-        if (gate === 'superseded' || gate === 'missing') this.#liveness.send({ kind: 'heartbeat' });
+        if (gate === 'superseded' || gate === 'missing' || gate === 'offline')
+          this.#liveness.send({ kind: 'heartbeat' });
       },
       onIdle: () => this.#onIdle(),
     });
