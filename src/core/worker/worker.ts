@@ -79,6 +79,8 @@ export class Worker {
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
+      // Waiting for the device id may have taken longer than the server lets a session be silent.
+      await this.#session.ready();
       await closeEarlierInstances(this.#session, names, device, { max_retry_count, retry_backoff, lost_backoff });
       const task_types = [...this.#options.handlers.keys()];
       events.emit('worker:started', {
@@ -189,6 +191,8 @@ export class Worker {
     const { book, scout, desk, runner, claimer } = this.#bench;
     scout.leaderLives = view.leader.live;
     book.learn(view.lanes);
+    const believed = book.crowded ? view.lanes.filter((one) => one.due === 1) : [];
+    book.markDue(believed, false);
     book.markDue(
       view.due.flatMap((n) => this.#asked[n] ?? []),
       view.directed,
@@ -201,7 +205,7 @@ export class Worker {
       this.#context.events.emit('device:operator-state', { device_id: this.#deviceId, operator_state: state });
     }
     if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
-    if (view.due.length > 0 || view.directed) claimer.wake();
+    if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
   }
 
   #stuckSince: number | undefined;
