@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { monotonic } from '../clock.ts';
 import { registerDevice } from '../db/queries/register-device.ts';
 import { lockHolder, lockName, takeSessionLock } from '../db/queries/session-lock.ts';
 import type { Session } from '../db/session.ts';
@@ -18,6 +19,8 @@ export interface Identity {
   instanceToken: Buffer;
   lockName: string;
   ipAddress: string;
+  /** Monotonic time before the device row was written: its first heartbeat. */
+  registeredAt: number;
 }
 
 /** @throws AfdError E_USAGE */
@@ -99,6 +102,7 @@ async function register(
   const instanceToken = randomBytes(16);
   // On a Unix socket there is no address, and both ends are one machine.
   const ipAddress = session.facts.localAddress ?? '127.0.0.1';
+  const registeredAt = monotonic();
   await registerDevice(session, names, {
     device_id: id,
     device_name: settings.deviceName ?? id,
@@ -114,5 +118,5 @@ async function register(
     heartbeat_interval_ms: settings.heartbeatIntervalMs,
     version: settings.version,
   });
-  return { deviceId: id, instanceToken, lockName: name, ipAddress };
+  return { deviceId: id, instanceToken, lockName: name, ipAddress, registeredAt };
 }

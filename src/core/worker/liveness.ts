@@ -97,7 +97,6 @@ export class Liveness {
 
   async #register(): Promise<void> {
     await this.#session.ready();
-    const started = monotonic();
     const identity = await assumeIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
     this.#identity = identity;
     this.#lockedOn = this.#session.facts.connectionId;
@@ -105,8 +104,8 @@ export class Liveness {
       onGained: (term) => this.#report({ kind: 'leader-gained', term }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
     });
-    this.#patience.renew(started);
-    this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
+    this.#patience.renew(identity.registeredAt);
+    this.#due.heartbeat = identity.registeredAt + this.#settings.heartbeatIntervalMs;
     this.#report({
       kind: 'registered',
       deviceId: identity.deviceId,
