@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest';
+import { enqueueTasks } from '../../src/core/tasks.ts';
+import { testDatabase } from '../helpers/database.ts';
+import { executions, fleet } from '../helpers/fleet.ts';
+import { until } from '../helpers/wait.ts';
+
+const WORKERS = 8;
+const SLOTS = 10;
+const TASKS = 10_000;
+
+it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} tasks exactly once`, {
+  timeout: 180_000,
+}, async (test) => {
+  const db = await testDatabase();
+  test.onTestFinished(() => db.close());
+  const session = await db.session({ deadlineMs: 60_000 });
+  const { assignment, task } = db.names;
+  // What is looked at is the race, so nobody may be taken for dead on a machine that is too busy.
+  const { start, ledger, complaints } = await fleet(test, db, {
+    master: { heartbeat_timeout: 120, lock_grace: 5, lease_duration: 60, lease_trust: 40, lease_renew_interval: 1 },
+    worker: { heartbeat_interval: 5, tick_interval: 0.5, max_concurrent_tasks: SLOTS },
+    database: { call_timeout: 60, session_timeout: 120 },
+    log: { level: 'warn' },
+  });
+  for (let n = 0; n < TASKS; n += 1000) {
+    const tasks = Array.from({ length: 1000 }, () => ({ task_type: 'work' }));
+    await enqueueTasks(session, db.names, tasks, { maxRetryCount: 3 });
+  }
+
+  const begun = performance.now();
+  const workers = Array.from({ length: WORKERS }, (_, n) => start('worker', { deviceId: `racer-${n}` }));
+  const firstEnd = await until(
+    async () => (await ledger()).some((line) => line.what === 'end') && performance.now(),
+    120_000,
+    'the first end of a task',
+  );
+  await until(
+    async () => {
+      const open = await session.rows(
+        `SELECT id FROM ${task} FORCE INDEX (afd_claim) WHERE status IN ('pending', 'running') LIMIT 1`,
+      );
+      return open.length === 0;
+    },
+    150_000,
+    'the end of the last task',
+  );
+  const took = performance.now() - firstEnd;
+  for (const one of workers) one.kill('SIGTERM');
+  expect(await Promise.all(workers.map((one) => one.exit))).toEqual(workers.map(() => ({ code: 0, signal: null })));
+
+  const [tasks] = await session.rows(
+    `SELECT COUNT(*) AS n, SUM(status = 'done') AS done, SUM(attempt = 1) AS first, SUM(retry = 0) AS unspent FROM ${task}`,
+  );
+  expect(tasks).toEqual({ n: TASKS, done: TASKS, first: TASKS, unspent: TASKS });
+  const [attempts] = await session.rows(
+    `SELECT COUNT(*) AS n, SUM(status = 'completed') AS completed, COUNT(DISTINCT task_id) AS tasks FROM ${assignment}`,
+  );
+  expect(attempts).toEqual({ n: TASKS, completed: TASKS, tasks: TASKS });
+  const book = await ledger();
+  const runs = executions(book);
+  expect(runs.size).toBe(TASKS);
+  expect([...runs].filter(([, times]) => times !== 1)).toEqual([]);
+  expect(complaints('error')).toEqual([]);
+
+  const shares = workers.map((_, n) => book.filter((line) => line.what === 'end' && line.device_id === `racer-${n}`));
+  process.stderr.write(
+    `B3: ${Math.round((TASKS / took) * 1000)} tasks/s after the first end; ${Math.round(performance.now() - begun)} ms with starts; shares ${shares.map((one) => one.length).join(' ')}\n`,
+  );
+});
