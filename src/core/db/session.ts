@@ -172,9 +172,11 @@ export class Session {
   async #send(sql: string, values: unknown[]): Promise<unknown> {
     const connection = this.#connection;
     if (connection === undefined) throw this.#gone('the connection was lost');
+    const text = values.length === 0 ? sql : connection.format(sql, values);
+    this.#assertPacket(text);
     try {
       return await this.#call(connection, this.options.deadlineMs, (done) =>
-        connection.query(sql, values, (error, result) => done(error, result)),
+        connection.query(text, (error, result) => done(error, result)),
       );
     } catch (raw) {
       const error = databaseError(raw, this.where);
@@ -218,6 +220,15 @@ export class Session {
     if ((flags & FOUND_ROWS) === 0) {
       throw new DatabaseError('E_INTERNAL', 'The driver did not set FOUND_ROWS.', { retry: 'final' });
     }
+  }
+
+  /** The server closes the connection on a packet that is too large: refused here, the session lives on. */
+  #assertPacket(text: string): void {
+    const limit = (this.#facts?.maxAllowedPacket ?? Number.POSITIVE_INFINITY) - 64;
+    // No character takes more than three bytes per UTF-16 unit.
+    if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
+    const why = `is over the server's max_allowed_packet of ${limit + 64} bytes`;
+    throw new DatabaseError('E_FAILED', `A statement of ${text.length} characters ${why}.`, { retry: 'final' });
   }
 
   #gone(why: string): DatabaseError {

@@ -22,6 +22,8 @@ interface Page extends KnownLane {
 
 /** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
 const MOST_PAIRS = 32;
+/** Pages kept; beyond it the ones without due tasks are forgotten, and learned again when they have some. */
+const MOST_PAGES = 2000;
 /** A mark is checked at least every so often, and never for more than a twentieth of the time. */
 const PROBE_LEAST_MS = 1000;
 const PROBE_COST_FACTOR = 20;
@@ -39,9 +41,15 @@ export class LaneBook {
     this.#capabilities = capabilities;
   }
 
+  /** More pairs than can be looked at one by one: then what the leader publishes as due is believed. */
+  get crowded(): boolean {
+    return this.#pages.size > MOST_PAIRS;
+  }
+
   /** Takes in lanes that were published or seen. Returns true when one of them was new and is ours to run. */
   learn(lanes: KnownLane[], hot = false): boolean {
     let fresh = false;
+    this.#forget();
     for (const one of lanes) {
       const key = keyOf(one);
       const page = this.#pages.get(key);
@@ -64,6 +72,12 @@ export class LaneBook {
       fresh = true;
     }
     return fresh;
+  }
+
+  #forget(): void {
+    if (this.#refused.size > MOST_PAGES) this.#refused.clear();
+    if (this.#pages.size <= MOST_PAGES) return;
+    for (const [key, page] of this.#pages) if (!page.hot) this.#pages.delete(key);
   }
 
   /** True when the device may run a task with these requirements. */

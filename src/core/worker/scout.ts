@@ -81,7 +81,10 @@ export class Scout {
   }
 
   async #scan(now: number): Promise<void> {
-    this.#book.learn(await peekLanes(this.#session, this.#names));
+    const heads = await peekLanes(this.#session, this.#names);
+    this.#book.learn(heads);
+    // A head may be due later: the claim that finds out costs less than a look per pair.
+    if (this.#book.crowded) this.#book.markDue(heads, false);
     this.#scanAt = now + SCAN_EVERY_MS * (0.8 + Math.random() * 0.4);
   }
 }

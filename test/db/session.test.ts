@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Session } from '../../src/core/db/session.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+
+let db: TestDatabase;
+
+beforeEach(async () => {
+  db = await testDatabase();
+});
+afterEach(() => db.close());
+
+describe('a session', () => {
+  it('is READ COMMITTED, strict, in the zone that was asked for, and counts matched rows', async () => {
+    const session = await db.session({ timeZone: '+08:00', idleTimeoutS: 17 });
+    const [zone] = await session.rows(
+      'SELECT @@session.time_zone AS tz, @@session.wait_timeout AS w, @@session.sql_mode AS mode',
+    );
+    expect(zone).toMatchObject({ tz: '+08:00', w: 17 });
+    expect(zone!.mode).toMatch(/STRICT_TRANS_TABLES/);
+    await session.write("INSERT INTO af_setting (name, value) VALUES ('a', '1')");
+    expect((await session.write("UPDATE af_setting SET value = '1' WHERE name = 'a'")).affectedRows).toBe(1);
+    const other = await db.session();
+    await session.write('START TRANSACTION');
+    await session.rows('SELECT * FROM af_setting');
+    await other.write("UPDATE af_setting SET value = '2' WHERE name = 'a'");
+    expect((await session.rows("SELECT value FROM af_setting WHERE name = 'a'"))[0]!.value).toBe('2');
+    await session.write('ROLLBACK');
+  });
+
+  it('ends a call that takes longer than its deadline, and opens another connection when asked', async () => {
+    const session = await db.session({ deadlineMs: 100 });
+    const before = session.facts.connectionId;
+    await expect(session.rows('SELECT SLEEP(5)')).rejects.toMatchObject({ code: 'E_DATABASE', retry: 'connection' });
+    expect(session.alive).toBe(false);
+    await session.ready();
+    expect(session.facts.connectionId).not.toBe(before);
+    expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('tells at once when the server ends its connection, and does not take that for an answer', async () => {
+    let lost = () => {};
+    const told = new Promise<void>((resolve) => (lost = resolve));
+    const session = await db.session({ onLost: () => lost() });
+    const other = await db.session();
+    await other.write(`KILL ${session.facts.connectionId}`);
+    await told;
+    await expect(session.rows('SELECT 1')).rejects.toMatchObject({ code: 'E_DATABASE' });
+    expect(await session.ready()).toBeDefined();
+  });
+
+  it('refuses a statement that is too large before it is sent, and lives on', async () => {
+    const session = await db.session();
+    const text = 'x'.repeat(session.facts.maxAllowedPacket);
+    await expect(session.rows('SELECT LENGTH(?)', [text])).rejects.toThrow(/max_allowed_packet/);
+    expect(session.alive).toBe(true);
+    expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('says which server cannot be reached, without the password', async () => {
+    const session = new Session({
+      address: { host: '127.0.0.1', port: 1, user: 'u', password: 'secret', database: 'd' },
+      timeZone: '+00:00',
+      idleTimeoutS: 10,
+      deadlineMs: 1000,
+      multiStatements: false,
+    });
+    const error = await session.ready().catch((raw: Error) => raw);
+    expect(error).toMatchObject({ code: 'E_DATABASE', exitCode: 69 });
+    expect((error as Error).message).toMatch(/127\.0\.0\.1:1\/d/);
+    expect((error as Error).message).not.toMatch(/secret/);
+  });
+
+  it('cannot be used after it was closed', async () => {
+    const session = await db.session();
+    await session.close();
+    await expect(session.ready()).rejects.toThrow(/closed/);
+  });
+});
