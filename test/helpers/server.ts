@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServer, stopServer } from '../../src/core/server/embedded-server.ts';
-import { hostFrom } from '../../src/core/server/host.ts';
+import { commandLine, hostFrom } from '../../src/core/server/host.ts';
 import { serverFiles } from '../../src/core/server/server-directory.ts';
 import { runningPid } from '../../src/core/server/server-process.ts';
 import { until } from './wait.ts';
@@ -23,7 +23,7 @@ export interface PrivateServer {
   start(): Promise<void>;
   /** SIGTERM; returns when the process is gone. */
   shutdown(): Promise<void>;
-  /** SIGSTOP: accepts connections, answers nothing. */
+  /** SIGSTOP: accepts connections, answers nothing. Returns when every thread of it stands still. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Ends it and deletes its data. Call it in afterAll. */
@@ -49,8 +49,9 @@ export async function privateServer(): Promise<PrivateServer> {
     url,
     pid,
     async kill() {
-      process.kill(await pid(), 'SIGKILL');
-      await until(async () => (await runningPid(files)) === undefined, 10_000, 'the end of the killed server');
+      const victim = await pid();
+      process.kill(victim, 'SIGKILL');
+      await until(async () => (await commandLine(victim)) === undefined, 10_000, 'the end of the killed server');
     },
     async start() {
       const again = await launch();
@@ -60,7 +61,9 @@ export async function privateServer(): Promise<PrivateServer> {
       await stopServer(dir, host);
     },
     async pause() {
-      process.kill(await pid(), 'SIGSTOP');
+      const paused = await pid();
+      process.kill(paused, 'SIGSTOP');
+      await until(() => allThreadsStopped(paused), 10_000, 'the pause of the server');
     },
     async resume() {
       process.kill(await pid(), 'SIGCONT');
@@ -105,6 +108,16 @@ export function emergencyStop(dir: string): () => void {
   };
   process.once('exit', listener);
   return () => process.off('exit', listener);
+}
+
+async function allThreadsStopped(pid: number): Promise<boolean> {
+  const states = await Promise.all(
+    (await readdir(`/proc/${pid}/task`)).map(async (thread) => {
+      const status = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T');
+      return status[status.lastIndexOf(')') + 2];
+    }),
+  );
+  return states.every((state) => state === 'T');
 }
 
 function alive(pid: number): boolean {

@@ -23,7 +23,7 @@ import {
   writeRecord,
 } from './server-directory.ts';
 import { installServer } from './server-install.ts';
-import { runningPid, stopProcess } from './server-process.ts';
+import { runningPid, stopProcess, untilEnded } from './server-process.ts';
 import { findServerProgram, type ServerKind, type ServerProgram } from './server-program.ts';
 import { withStartLock } from './start-lock.ts';
 
@@ -80,6 +80,7 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
     const record = await claimDirectory(files);
     const created = record.kind === undefined;
     if (created) options.say?.(`Making a private ${program.kind} server in ${files.root} …`);
+    await untilEnded(files);
     await initialiseDatadir(files, program, options.host);
     const next: ServerRecord = {
       ...record,

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 /** What the embedded server may know of this machine and process. Handed in, so that tests can be another machine. */
 export interface Host {
@@ -61,11 +61,14 @@ export function childEnvironment(host: Host): Record<string, string> {
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** argv of a living process; undefined when there is none (a zombie is none). */
+/** argv of a living process, empty while it is ending; undefined when there is none (a zombie is none). */
 export async function commandLine(pid: number): Promise<string[] | undefined> {
   try {
     const status = await readFile(`/proc/${pid}/stat`, 'utf8');
-    if (status.slice(status.lastIndexOf(')') + 2).startsWith('Z')) return undefined;
+    if (status.slice(status.lastIndexOf(')') + 2).startsWith('Z')) {
+      // The first thread may be through while others still hold files and ports.
+      return (await readdir(`/proc/${pid}/task`)).length > 1 ? [] : undefined;
+    }
     const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
     return argv.at(-1) === '' ? argv.slice(0, -1) : argv;
   } catch {

@@ -12,14 +12,23 @@ const LOOK_MS = 20;
  */
 export async function runningPid(files: ServerFiles): Promise<number | undefined> {
   for (const file of [files.pid, files.serverPid]) {
-    const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
+    const pid = await readPid(file);
     if (pid > 0 && (await isOurs(pid, files))) return pid;
   }
   return undefined;
 }
 
+async function readPid(file: string): Promise<number> {
+  return Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
+}
+
 async function isOurs(pid: number, files: ServerFiles): Promise<boolean> {
-  return (await commandLine(pid))?.includes(`--datadir=${files.data}`) === true;
+  const argv = await commandLine(pid);
+  return argv !== undefined && serves(argv, files);
+}
+
+function serves(argv: string[], files: ServerFiles): boolean {
+  return argv.includes(`--datadir=${files.data}`);
 }
 
 /**
@@ -50,9 +59,19 @@ export async function stopProcess(
   return { pid, killed };
 }
 
+/** Waits for a server that is ending by itself, since it still holds its datadir. */
+export async function untilEnded(files: ServerFiles, patienceMs = 30_000): Promise<void> {
+  for (const file of [files.pid, files.serverPid]) {
+    const pid = await readPid(file);
+    if (pid > 0 && (await commandLine(pid))?.length === 0) await gone(pid, files, patienceMs);
+  }
+}
+
 async function gone(pid: number, files: ServerFiles, patienceMs: number): Promise<boolean> {
   for (let waited = 0; waited <= patienceMs; waited += LOOK_MS) {
-    if (!(await isOurs(pid, files))) return true;
+    const argv = await commandLine(pid);
+    // A process that is ending has no arguments any more: not ours, and not gone either.
+    if (argv === undefined || (argv.length > 0 && !serves(argv, files))) return true;
     await pause(LOOK_MS);
   }
   return false;

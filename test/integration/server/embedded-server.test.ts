@@ -171,6 +171,14 @@ describe('the embedded server', () => {
     expect(signals).toEqual([]);
   });
 
+  it('starts again right after SIGKILL, though the old process may still be ending', async () => {
+    const first = await start();
+    process.kill(first.pid!, 'SIGKILL');
+    const second = await start();
+    expect(second).toMatchObject({ started: true, state: 'running', port: first.port });
+    expect(second.pid).not.toBe(first.pid);
+  });
+
   it('stops also a server that was paused', async () => {
     const { pid } = await start();
     process.kill(pid!, 'SIGSTOP');
