@@ -30,7 +30,7 @@ export interface WorkbenchOptions {
   mayClaim(): boolean;
   onClaimed(): void;
   /** The number of slots in use changed. */
-  onBusy(count: number): void;
+  onBusy(): void;
   onGate(gate: Gate): void;
   onIdle(): void;
 }
@@ -58,7 +58,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     onFinish: (finish, attempt) => desk.onFinish(finish, attempt, claimer),
     onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
     onFree: () => {
-      options.onBusy(runner.busy);
+      options.onBusy();
       claimer.wake();
     },
   });
@@ -82,7 +82,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
         events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
         runner.start(one, token);
       }
-      options.onBusy(runner.busy);
+      options.onBusy();
     },
     onVerdict: (verdict) => desk.onVerdict(verdict),
     onGate: options.onGate,

@@ -151,7 +151,7 @@ export class Worker {
       onClaimed: () => {
         this.#claimedOnce = true;
       },
-      onBusy: (count) => this.#liveness.send({ kind: 'running', count }),
+      onBusy: () => this.#tellBusy(),
       onGate: (gate) => {
         if (gate === 'superseded' || gate === 'missing' || gate === 'offline')
           this.#liveness.send({ kind: 'heartbeat' });
@@ -160,6 +160,18 @@ export class Worker {
     });
     this.#bench = bench;
     return bench;
+  }
+
+  #busyTold = true;
+
+  /** Slots come and go thousands of times a second; the thread needs to know the last figure only. */
+  #tellBusy(): void {
+    if (!this.#busyTold) return;
+    this.#busyTold = false;
+    setImmediate(() => {
+      this.#busyTold = true;
+      this.#liveness.send({ kind: 'running', count: this.#bench?.runner.busy ?? 0 });
+    });
   }
 
   /** `once` and `drain` end when a look that began after the last task found nothing. */
