@@ -1,6 +1,6 @@
 // How words on the command line become values, each with an error that says what was expected.
 import { Flags } from '@oclif/core';
-import { parseDuration } from '../core/config/config-schema.ts';
+import { parseDuration } from '../core/config/duration.ts';
 import type { When } from '../core/moment.ts';
 
 /** JSON text that must be an object. `--requires '{"browser_support": true}'` */

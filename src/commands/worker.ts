@@ -1,13 +1,9 @@
-import { hostname } from 'node:os';
 import { Flags } from '@oclif/core';
-import { BaseCommand } from '../cli/base-command.ts';
+import { NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 
-export interface WorkerCommandResult {
-  device_id: string;
-  finished: Record<string, number>;
-}
+export type WorkerCommandResult = WorkerRun;
 
-export default class Worker extends BaseCommand {
+export default class Worker extends NodeCommand {
   static override summary = 'Execute tasks on this device until it is told to stop.';
 
   static override description =
@@ -36,22 +32,6 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
 
   async run(): Promise<WorkerCommandResult> {
     const { flags } = await this.parse(Worker);
-    const { reportStrayRejections, shutdownSignals } = await import('../cli/shutdown.ts');
-    const shutdown = shutdownSignals();
-    const { drain, force } = shutdown;
-    const mode = flags.once ? 'once' : flags.drain ? 'drain' : 'forever';
-    const facts = { env: process.env, hostname: hostname(), version: this.config.version };
-    const result = await this.withContext(
-      async (context) => {
-        const { startWorker } = await import('../core/worker/start-worker.ts');
-        reportStrayRejections((message) => context.events.emit('warning', { message }));
-        return startWorker(context, { mode, drain, force, ...facts });
-      },
-      { purpose: 'worker' },
-    );
-    const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
-    this.exitWith(shutdown.exitCode(result) || (mode !== 'forever' && failed ? 6 : 0));
-    shutdown.dispose();
-    return { device_id: result.device_id, finished: result.finished };
+    return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever');
   }
 }

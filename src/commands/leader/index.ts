@@ -1,11 +1,9 @@
-import { hostname } from 'node:os';
 import { Flags } from '@oclif/core';
-import { BaseCommand } from '../../cli/base-command.ts';
-import type { LeaderOnceResult } from '../../core/leader/leader-once.ts';
+import { type LeaderRun, NodeCommand } from '../../cli/node-command.ts';
 
-export type LeaderCommandResult = LeaderOnceResult | { device_id: string };
+export type LeaderCommandResult = LeaderRun;
 
-export default class Leader extends BaseCommand {
+export default class Leader extends NodeCommand {
   static override summary = "Contend for leadership and do the leader's duties; execute no task.";
 
   static override description =
@@ -23,35 +21,6 @@ exit 0 when the duties were done, also when another node leads (it says which); 
 
   async run(): Promise<LeaderCommandResult> {
     const { flags } = await this.parse(Leader);
-    const facts = { hostname: hostname(), version: this.config.version };
-    if (flags.once) return this.withContext((context) => this.#once(context, facts), { purpose: 'leader' });
-    const { shutdownSignals } = await import('../../cli/shutdown.ts');
-    const shutdown = shutdownSignals();
-    try {
-      return await this.withContext(
-        async (context) => {
-          const { runLeader } = await import('../../core/leader/leader-node.ts');
-          await context.session();
-          return runLeader(context, { ...facts, stop: shutdown.drain });
-        },
-        { purpose: 'leader' },
-      );
-    } finally {
-      shutdown.dispose();
-    }
-  }
-
-  async #once(
-    context: Parameters<typeof import('../../core/leader/leader-once.ts').leadOnce>[0],
-    facts: { hostname: string; version: string },
-  ) {
-    const { leadOnce } = await import('../../core/leader/leader-once.ts');
-    const result = await leadOnce(context, facts);
-    const failed = Object.keys(result.duties?.failed ?? {});
-    // Silent on success: cron mails whatever is printed.
-    if (!result.led)
-      this.logToStderr(`${result.leader ?? 'another node'} leads (term ${result.term}): nothing to do here.`);
-    if (failed.length > 0) this.exitWith(1);
-    return result;
+    return this.runLeader({ once: flags.once });
   }
 }

@@ -1,21 +1,13 @@
 // The whole of afd.yaml, in the words of the design document. Durations are numbers of seconds (fractions allowed) or
 // strings such as "250ms", "30s", "5m", "2h"; they are resolved to seconds.
 import { z } from 'zod';
-
-const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
-
-/** Seconds of `30`, `"30s"`, `"250ms"`, `"5m"`; undefined when it is none of these. */
-export function parseDuration(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined;
-  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$/.exec(String(value));
-  return match === null ? undefined : Number(match[1]) * UNITS[match[2] ?? 's']!;
-}
+import { durationSeconds } from '../domain/duration.ts';
 
 const seconds = (fallback: number) =>
   z
     .union([z.number(), z.string()], { error: 'is not a duration (30, "30s", "250ms", "5m")' })
     .transform((value, context) => {
-      const parsed = parseDuration(value);
+      const parsed = durationSeconds(value);
       if (parsed !== undefined) return parsed;
       context.addIssue({ code: 'custom', message: 'is not a duration (30, "30s", "250ms", "5m")' });
       return z.NEVER;

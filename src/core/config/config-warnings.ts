@@ -2,6 +2,9 @@
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Config } from './config-schema.ts';
 
+/** Above this, one connection of each handler is more than a server takes unless its max_connections was raised. */
+const MANY_SLOTS = 100;
+
 /** One sentence per danger. All figures are seconds. */
 export function dangers(config: Config, database: DatabaseAddress | undefined): string[] {
   const { master, worker, load_balancer: balancer } = config;
@@ -34,6 +37,18 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
     master.retry_backoff.initial > master.retry_backoff.max,
     'master.retry_backoff.initial is above master.retry_backoff.max: every retry waits for max',
   );
+  say(
+    master.max_retry_count === 0,
+    'master.max_retry_count is 0: the first failure of a task is its last, unless the task says otherwise',
+  );
+  say(
+    worker.max_concurrent_tasks > MANY_SLOTS,
+    `worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}: handlers that connect to the database themselves can use up its max_connections (151 unless it was raised), and then no node can connect`,
+  );
+  say(
+    worker.on_lost_database === 'finish',
+    'worker.on_lost_database is finish: while the database is away, a task may run here and on another device at once; only for handlers that may be repeated',
+  );
   say(master.task_timeout === 0, 'master.task_timeout is 0: every task without a timeout of its own ends at once');
   say(master.lock_grace === 0, 'master.lock_grace is 0: a worker that reconnects may be declared dead');
   const loops: Array<[string, number]> = [
@@ -58,12 +73,38 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   return found;
 }
 
-/** Keys of the design document that are accepted and do nothing before the gateway exists; one sentence, or none. */
+/** Accepted, and without effect before there is a gateway. */
+const FOR_THE_GATEWAY = [
+  'server.host',
+  'server.port',
+  'server.workers',
+  'master.host',
+  'master.port',
+  'master.api_key',
+] as const;
+
+/** Accepted, kept for the fleet, and without effect before placement chooses among devices. */
+const FOR_PLACEMENT = [
+  'load_balancer.strategy',
+  'load_balancer.weights.load_factor',
+  'load_balancer.weights.capability_match',
+  'load_balancer.weights.success_rate',
+  'load_balancer.weights.response_time',
+] as const;
+
+/** Every key that is accepted and does nothing yet. A test compares this with what the code reads. */
+export const NOT_USED_YET: readonly string[] = [...FOR_THE_GATEWAY, ...FOR_PLACEMENT];
+
+/** One sentence for each reason why keys that were given do nothing yet. */
 export function notUsedYet(given: (key: string) => boolean, hasDatabase: boolean): string[] {
-  const keys = ['server.host', 'server.port', 'server.workers'].filter(given);
-  if (hasDatabase) keys.push(...['master.host', 'master.port', 'master.api_key'].filter(given));
-  if (keys.length === 0) return [];
+  const gateway = FOR_THE_GATEWAY.filter((key) => given(key) && (hasDatabase || key.startsWith('server.')));
+  const placement = new Set(
+    FOR_PLACEMENT.filter(given).map((key) => (key.includes('.weights.') ? 'load_balancer.weights' : key)),
+  );
+  const say = (keys: readonly string[], why: string) =>
+    keys.length === 0 ? [] : [`${keys.join(', ')} ${keys.length === 1 ? 'is' : 'are'} not used${why}`];
   return [
-    `${keys.join(', ')} ${keys.length === 1 ? 'is' : 'are'} not used: every node works with the database directly`,
+    ...say(gateway, ': every node works with the database directly'),
+    ...say([...placement], ' yet: a device claims what it may run whenever it has a free slot'),
   ];
 }

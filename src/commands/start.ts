@@ -1,0 +1,53 @@
+import { Flags } from '@oclif/core';
+import { type LeaderRun, NodeCommand, type WorkerRun } from '../cli/node-command.ts';
+import { AfdError } from '../core/domain/errors.ts';
+
+export type StartResult = LeaderRun | WorkerRun;
+
+/** What only a worker has: given to a master, each is a mistake and not a wish to be passed over. */
+const OF_WORKERS = ['slots', 'leader', 'drain'] as const;
+
+export default class Start extends NodeCommand {
+  static override summary = 'Start this node in the mode that its configuration names.';
+
+  static override description = `A "master" leads as "afd leader" does, a "worker" executes as "afd worker"
+does. The mode is that of --mode, else of DISTRIBUTION_MODE, else of "mode" in
+the configuration file. "enabled: false" refuses to start.`;
+
+  static override examples = ['<%= config.bin %> start', '<%= config.bin %> start --mode worker --slots 10'];
+
+  static override flags = {
+    mode: Flags.string({ options: ['master', 'worker'], summary: 'What to start.' }),
+    'device-id': Flags.string({ helpValue: 'ID', summary: 'Name of this node; otherwise made from the host name.' }),
+    slots: Flags.integer({ helpValue: 'N', summary: 'Worker: tasks at the same time (max_concurrent_tasks).', min: 1 }),
+    leader: Flags.boolean({ allowNo: true, summary: 'Worker: take part in the election; the default.' }),
+    once: Flags.boolean({ exclusive: ['drain'], summary: 'One claim, or one round of duties, then exit.' }),
+    drain: Flags.boolean({ summary: 'Worker: execute until nothing that it may run is due, then exit.' }),
+  };
+
+  static override configFlags = {
+    mode: 'mode',
+    'device-id': 'worker.device_id',
+    slots: 'worker.max_concurrent_tasks',
+    leader: 'worker.leader',
+  };
+
+  async run(): Promise<StartResult> {
+    const { flags } = await this.parse(Start);
+    const { mode } = (await this.loadConfig()).config;
+    if (mode === 'worker') return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever');
+    if (mode === 'master') {
+      const idle = OF_WORKERS.filter((flag) => flags[flag] !== undefined && (flag !== 'drain' || flags.drain));
+      if (idle.length === 0) return this.runLeader({ once: flags.once });
+      const [named, are] = [idle.map((flag) => `--${flag}`).join(', '), idle.length === 1 ? 'is' : 'are'];
+      throw new AfdError('E_USAGE', `${named} ${are} for a worker, and the mode of this node is master.`, {
+        suggestions: ['afd start --mode worker', 'afd leader'],
+      });
+    }
+    throw new AfdError(
+      'E_CONFIG',
+      'What to start is said nowhere: give --mode master or --mode worker, set DISTRIBUTION_MODE, or write "mode: worker" into the configuration file.',
+      { suggestions: ['afd start --mode worker', 'afd start --mode master'], data: { key: 'mode' } },
+    );
+  }
+}
