@@ -11,17 +11,20 @@ import { bootstrap, ROOT } from './bootstrap.mjs';
 
 const LEG_LIMIT_MS = 15 * 60_000;
 const vitestArguments = process.argv.slice(2);
-const scratch = mkdtempSync(join(tmpdir(), 'afd-test-run-'));
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     interrupted ??= signal;
-    child?.kill(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
+    // Ctrl-C reaches vitest as well, and a second one would end it before it has removed its server.
+    if (signal === 'SIGINT') setTimeout(() => child?.kill('SIGTERM'), 5000).unref();
+    else child?.kill('SIGTERM');
   });
 }
 let child;
 
 await bootstrap();
+const scratch = mkdtempSync(join(tmpdir(), 'afd-test-run-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const legs = await findLegs();
 const results = [];
 for (const leg of legs) {
@@ -34,7 +37,6 @@ for (const leg of legs) {
   const projects = results.some((one) => one.skip === undefined) ? ['db', 'serial'] : ['unit', 'db', 'serial'];
   results.push({ ...leg, ...(await runLeg(leg, projects)) });
 }
-rmSync(scratch, { recursive: true, force: true });
 finish(results);
 
 async function findLegs() {

@@ -23,6 +23,7 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
   const { problems } = await build();
   // JavaScript is there all the same; `npm run check` and `npm run build` fail on it.
   if (problems !== '') say(`dist was built with problems:\n${problems}`);
+  await removeAbandoned(tmpdir());
   if (process.env.AFD_TEST_DATABASE_URL !== undefined) {
     // Others may test on the same server at the same time.
     process.env.AFD_TEST_RUN = `${process.pid}${randomBytes(2).toString('hex')}`;

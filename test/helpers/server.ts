@@ -79,7 +79,7 @@ export async function privateServer(): Promise<PrivateServer> {
 
 const PREFIX = 'afd-test-server-';
 
-/** A new directory for a server of this process; `removeAbandoned` knows it again. */
+/** A new directory for a server of this process, in it or in its `.afd`; `removeAbandoned` knows it again. */
 export function ownDirectory(parent: string): Promise<string> {
   return mkdtemp(join(parent, `${PREFIX}${process.pid}-`));
 }
@@ -90,7 +90,7 @@ export async function removeAbandoned(parent: string): Promise<void> {
     const owner = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
     if (!(owner > 0) || alive(owner)) continue;
     const dir = join(parent, name);
-    await stopServer(dir, host, 0).catch(() => undefined);
+    for (const one of [dir, join(dir, '.afd')]) await stopServer(one, host, 0).catch(() => undefined);
     await rm(dir, { recursive: true, force: true });
   }
 }

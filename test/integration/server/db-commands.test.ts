@@ -1,16 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stopServer } from '../../../src/core/server/embedded-server.ts';
 import { commandLine, hostFrom } from '../../../src/core/server/host.ts';
 import { BIN, runCommand } from '../../helpers/command.ts';
+import { ownDirectory } from '../../helpers/server.ts';
 
 describe('afd db', () => {
   let cwd: string;
   beforeAll(async () => {
-    cwd = await mkdtemp(join(tmpdir(), 'afd-db-commands-'));
+    cwd = await ownDirectory(tmpdir());
   });
   afterAll(async () => {
     await stopServer(join(cwd, '.afd'), hostFrom(process), 0);
@@ -98,7 +99,7 @@ describe.skipIf(other.wrapper === undefined)(
   () => {
     let cwd: string;
     beforeAll(async () => {
-      cwd = await mkdtemp(join(tmpdir(), 'afd-db-nobody-'));
+      cwd = await ownDirectory(tmpdir());
       await chown(cwd, 65_534, 65_534);
       await chmod(cwd, 0o755);
     });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ import { embeddedServerUrl } from '../../../src/core/server/embedded-url.ts';
 import { commandLine, hostFrom } from '../../../src/core/server/host.ts';
 import { spawnCommand } from '../../helpers/command.ts';
 import { addressOf } from '../../helpers/database.ts';
+import { ownDirectory } from '../../helpers/server.ts';
 import { until } from '../../helpers/wait.ts';
 
 const host = hostFrom(process);
@@ -23,7 +24,7 @@ describe('the embedded server', () => {
   let top: string;
   let dir: string;
   beforeEach(async () => {
-    top = await mkdtemp(join(tmpdir(), 'afd-embedded-'));
+    top = await ownDirectory(tmpdir());
     dir = join(top, '.afd');
   });
   afterEach(async () => {
