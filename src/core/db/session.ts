@@ -143,9 +143,9 @@ export class Session {
       enableKeepAlive: true,
       keepAliveInitialDelay: 10_000,
     });
-    // From birth: without a listener a dead idle connection ends the process.
+    // From birth: without a listener a dead idle connection ends the process. Not on 'end' too: it comes before the driver
+    // has failed the call that is under way, and a connection destroyed by then never does.
     connection.on('error', () => this.#drop(connection));
-    connection.on('end', () => this.#drop(connection));
     try {
       await this.#call(connection, connectTimeoutMs, (done) => connection.connect((error) => done(error, undefined)));
       this.#assertFoundRows(connection);
