@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { enqueueTasks } from '../../src/core/tasks.ts';
 import { testDatabase } from '../helpers/database.ts';
-import { executions, fleet } from '../helpers/fleet.ts';
+import { fleet } from '../helpers/fleet.ts';
+import { executions } from '../helpers/ledger.ts';
 import { until } from '../helpers/wait.ts';
 
 const WORKERS = 8;

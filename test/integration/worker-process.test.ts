@@ -7,7 +7,9 @@ import { freePort } from '../../src/core/server/launch-server.ts';
 import { deviceIdOf } from '../../src/core/worker/device-identity.ts';
 import { addressOf, serverAddress } from '../helpers/database.ts';
 import { readDevice, readTask } from '../helpers/factories.ts';
-import { fleet, PATIENCE_MS, scene } from '../helpers/fleet.ts';
+import { fleet } from '../helpers/fleet.ts';
+import { PATIENCE_MS } from '../helpers/fleet-process.ts';
+import { scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
 
 describe.concurrent('a worker process that is told to stop', () => {

@@ -1,7 +1,9 @@
 // SIGSTOP: a process that stands still for so long that others take its place, and then goes on as if nothing had been.
 import { describe, it } from 'vitest';
 import { insertDevice, readDevice } from '../helpers/factories.ts';
-import { executions, PATIENCE_MS, scene } from '../helpers/fleet.ts';
+import { PATIENCE_MS } from '../helpers/fleet-process.ts';
+import { executions } from '../helpers/ledger.ts';
+import { scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
 
 describe.concurrent('SIGSTOP and SIGCONT', () => {

@@ -1,7 +1,9 @@
 // SIGKILL of processes that hold work, lead, or do both. Each test has a schema of its own, so they run side by side.
 import { describe, it } from 'vitest';
 import { readDevice } from '../helpers/factories.ts';
-import { executions, type FleetProcess, gone, type Scene, scene } from '../helpers/fleet.ts';
+import { type FleetProcess, gone } from '../helpers/fleet-process.ts';
+import { executions } from '../helpers/ledger.ts';
+import { type Scene, scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
 
 const figure = ({ session, db }: Scene, id: string) =>

@@ -1,0 +1,286 @@
+// The database itself is killed, restarted, stopped, or away for a while, in the middle of the work. One private durable
+// server; each test has a schema of its own on it.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateUp } from '../../src/core/db/migrator.ts';
+import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
+import { tableNames } from '../../src/core/db/table-names.ts';
+import { enqueueTasks } from '../../src/core/tasks.ts';
+import { addressOf, type TestDatabase } from '../helpers/database.ts';
+import { type FleetProcess, PATIENCE_MS } from '../helpers/fleet-process.ts';
+import { executions } from '../helpers/ledger.ts';
+import { type Scene, scene } from '../helpers/scene.ts';
+import { type PrivateServer, privateServer } from '../helpers/server.ts';
+import { until } from '../helpers/wait.ts';
+
+let server: PrivateServer;
+beforeAll(async () => {
+  server = await privateServer();
+});
+afterAll(() => server.stop());
+
+/** Nobody's silence counts: what is looked at is that a fault of the database makes nobody dead. */
+const PATIENT = { heartbeat_timeout: 60, lock_grace: 1, lock_trust_after_start: 15 };
+
+describe('a database that', () => {
+  it.for([
+    ['is killed', () => server.kill()],
+    ['is restarted cleanly', () => server.shutdown()],
+  ] as const)(
+    '%s in the middle of the work: nobody dies, nothing that was acknowledged is lost, nothing runs twice',
+    async ([name, fault], test) => {
+      const s = await scene(test, await schemaOf(server, name === 'is killed' ? 'killed' : 'restarted'), {
+        master: PATIENT,
+      });
+      const nodes = [
+        s.start('leader', { deviceId: 'leader' }),
+        s.start('worker', { deviceId: 'w1', args: ['--slots', '5'] }),
+        s.start('worker', { deviceId: 'w2', args: ['--slots', '5'] }),
+      ];
+      await Promise.all(nodes.map((one) => one.event('device:heartbeat')));
+      const producer = produce(s);
+      await until(async () => (await s.ledger()).length > 200, PATIENCE_MS, 'a hundred executions');
+
+      await fault();
+      const acknowledged = await producer.broken;
+      await Promise.all(nodes.map((one) => one.event('database:lost')));
+      await server.start();
+      const up = performance.now();
+      await s.session.ready();
+      const fresh = await s.add();
+      await s.ended([fresh]);
+      report(`${name}: a new task is done ${Math.round(performance.now() - up)} ms after the start`);
+      await s.ended(acknowledged);
+      await everythingEnded(s);
+      // What was sent without an answer may be there too.
+      expect(await s.wrongs([...acknowledged, fresh])).toEqual([]);
+      expect([...executions(await s.ledger())].filter(([, times]) => times !== 1)).toEqual([]);
+      await undisturbed(s, nodes);
+    },
+  );
+
+  it.for([
+    ['is killed', () => server.kill()],
+    ['is shut down', () => server.shutdown()],
+  ] as const)('%s fails the call that is under way at once, long before its deadline', async ([, fault], test) => {
+    const session = sessionOf(addressOf(server.url), { deadlineMs: 25_000 });
+    const killer = sessionOf(addressOf(server.url), {});
+    test.onTestFinished(async () => {
+      await Promise.all([session.close(), killer.close()]);
+    });
+    const { connectionId } = await session.ready();
+    await killer.ready();
+    const call = expect(session.rows('SELECT SLEEP(60)')).rejects.toMatchObject({
+      retry: 'connection',
+      driverCode: expect.not.stringContaining('AFD_DEADLINE'),
+    });
+    await until(async () => {
+      const [row] = await killer.rows('SELECT INFO AS doing FROM information_schema.PROCESSLIST WHERE ID = ?', [
+        connectionId,
+      ]);
+      return row?.doing !== null;
+    });
+    await fault();
+    await call;
+    await server.start();
+  });
+
+  it('stands still for several call deadlines: every node waits for it and goes on', async (test) => {
+    const s = await scene(test, await schemaOf(server, 'still'), { master: PATIENT, database: { call_timeout: 0.5 } });
+    const nodes = [s.start('worker', { deviceId: 'w1' }), s.start('worker', { deviceId: 'w2' })];
+    await Promise.all(nodes.map((one) => one.event('device:heartbeat')));
+    const producer = produce(s);
+    await until(async () => (await s.ledger()).length > 50, PATIENCE_MS, 'some executions');
+    const probe = sessionOf(s.db.address, { deadlineMs: 500, connectTimeoutMs: 500 });
+    test.onTestFinished(() => probe.close());
+    await probe.ready();
+
+    await server.pause();
+    // A failure here must not stop the tests that follow.
+    test.onTestFinished(() => server.resume());
+    for (let n = 0; n < 4; n += 1)
+      await expect(probe.ready().then(() => probe.ping())).rejects.toMatchObject({ retry: 'connection' });
+    await Promise.all(nodes.map((one) => one.event('database:lost')));
+    await server.resume();
+    await Promise.all(nodes.map((one) => one.event('database:back')));
+    const acknowledged = await producer.stop();
+    await s.ended(acknowledged);
+    await everythingEnded(s);
+    expect(await s.wrongs(acknowledged)).toEqual([]);
+    await undisturbed(s, nodes);
+  });
+
+  it('is away for longer than the patience of its workers: "stop" gives the task back, "finish" delivers it', async (test) => {
+    const stop = await scene(test, await schemaOf(server, 'stop'), { worker: { on_lost_database: 'stop' } });
+    const finish = await scene(test, await schemaOf(server, 'finish'), { worker: { on_lost_database: 'finish' } });
+    const [stopping, finishing] = [stop, finish].map((one) => one.start('worker', { deviceId: 'w' })) as [
+      FleetProcess,
+      FleetProcess,
+    ];
+    const other = stop.start('worker', { deviceId: 'other' });
+    const [released, delivered] = [await stop.add({ gate: 'go' }), await finish.add({ gate: 'go' })];
+    const { device_id } = await stop.noted({ what: 'start', task_id: released });
+    await finish.noted({ what: 'start', task_id: delivered });
+    await Promise.all([stopping, finishing, other].map((one) => one.event('device:heartbeat')));
+
+    await server.kill();
+    await Promise.all([stopping, finishing, other].map((one) => one.event('database:patience-over')));
+    await stop.noted({ what: 'abort', task_id: released });
+    await finish.open('go');
+    await finish.noted({ what: 'end', task_id: delivered });
+    await server.start();
+    await Promise.all([stop.session.ready(), finish.session.ready()]);
+    await finish.ended([delivered]);
+    await stop.noted({ what: 'start', task_id: released, attempt: 2 });
+    await stop.open('go');
+    await stop.ended([released]);
+    expect(await stop.attempts(released)).toMatchObject([
+      { device_id, status: 'released', cause: 'database' },
+      { status: 'completed' },
+    ]);
+    expect(await finish.attempts(delivered)).toMatchObject([{ device_id: 'w', status: 'completed' }]);
+    for (const [one, id] of [
+      [stop, released],
+      [finish, delivered],
+    ] as const)
+      expect(await one.wrongs([id])).toEqual([]);
+    expect(executions(await finish.ledger()).get(delivered)).toBe(1);
+    await undisturbed(stop, [stopping, other]);
+    await undisturbed(finish, [finishing]);
+  });
+
+  it('kills the connections of a worker: they are opened again, its task goes on, nothing is taken', async (test) => {
+    // Between two ticks is three times the grace: the loss itself must wake the worker.
+    const s = await scene(test, await schemaOf(server, 'connections'), {
+      master: { ...PATIENT, lock_trust_after_start: 0 },
+      worker: { heartbeat_interval: 20, tick_interval: 3 },
+    });
+    const leader = s.start('leader', { deviceId: 'leader' });
+    const worker = s.start('worker', { deviceId: 'w', args: ['--no-leader'] });
+    await Promise.all([leader.event('leader:gained'), worker.event('worker:started')]);
+    const id = await s.add({ gate: 'go' });
+    await s.noted({ what: 'start', task_id: id });
+
+    const holder = async () => {
+      const [row] = await s.session.rows(
+        `SELECT IS_USED_LOCK(lock_name) AS id, lock_taken_at FROM ${s.db.names.device} WHERE device_id = 'w'`,
+      );
+      return row as { id: number | null; lock_taken_at: string };
+    };
+    const before = await holder();
+    const killed = performance.now();
+    await s.session.write(`KILL ${before.id}`);
+    const after = await until(
+      async () => {
+        const now = await holder();
+        return now.id !== null && now.id !== before.id && now;
+      },
+      PATIENCE_MS,
+      'the new lock',
+    );
+    report(`KILL of the liveness connection: locked again after ${Math.round(performance.now() - killed)} ms`);
+    expect(after.lock_taken_at > before.lock_taken_at).toBe(true);
+
+    // Every other connection of the schema, the leader's among them; not the test's own.
+    const others = await s.session.rows(
+      `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND ID NOT IN (CONNECTION_ID(), ?)`,
+      [s.db.address.database, after.id],
+    );
+    expect(others.length).toBeGreaterThanOrEqual(2);
+    for (const one of others) await s.session.write(`KILL ${one.id}`).catch(() => {});
+    await s.open('go');
+    const fresh = await s.add();
+    await s.ended([id, fresh]);
+    expect(await s.wrongs([id, fresh])).toEqual([]);
+    expect([...executions(await s.ledger()).values()]).toEqual([1, 1]);
+    await undisturbed(s, [worker, leader]);
+  });
+});
+
+/** No process ended, no device was declared dead, no attempt was lost. */
+async function undisturbed(s: Scene, nodes: FleetProcess[]): Promise<void> {
+  const gone = new Promise((resolve) => setImmediate(resolve, 'running'));
+  for (const one of nodes) expect(await Promise.race([one.exit, gone])).toBe('running');
+  expect(nodes.flatMap((one) => one.lines).filter((line) => line.event === 'device:dead')).toEqual([]);
+  const lost = await s.session.rows(`SELECT task_id, cause FROM ${s.db.names.assignment} WHERE status = 'lost'`);
+  expect(lost).toEqual([]);
+}
+
+/** Also what was inserted without an answer. */
+async function everythingEnded(s: Scene): Promise<void> {
+  await until(
+    async () => (await s.session.rows(`SELECT id FROM ${s.db.names.task} WHERE status <> 'done' LIMIT 1`)).length === 0,
+    PATIENCE_MS,
+    'the end of every task',
+  );
+}
+
+/** Enqueues without a pause, and remembers what was acknowledged, until it is told to stop or loses the database. */
+function produce(s: Scene): { broken: Promise<number[]>; stop(): Promise<number[]> } {
+  const acknowledged: number[] = [];
+  let going = true;
+  const session = sessionOf(s.db.address, {});
+  const run = async () => {
+    while (going) {
+      await session.ready();
+      const tasks = Array.from({ length: 5 }, () => ({ task_type: 'work', task_data: { ms: 5 } }));
+      const answers = await enqueueTasks(session, s.db.names, tasks, { maxRetryCount: 3 });
+      acknowledged.push(...answers.map((one) => one.task_id));
+    }
+  };
+  const broken = run()
+    .then(
+      () => acknowledged,
+      () => acknowledged,
+    )
+    .finally(() => session.close());
+  return {
+    broken,
+    stop() {
+      going = false;
+      return broken;
+    },
+  };
+}
+
+function sessionOf(address: DatabaseAddress, options: Partial<SessionOptions>): Session {
+  return new Session({
+    address,
+    timeZone: '+00:00',
+    idleTimeoutS: 60,
+    deadlineMs: 10_000,
+    multiStatements: true,
+    ...options,
+  });
+}
+
+/** A migrated schema on the private server. Its sessions connect again by themselves after a fault. */
+async function schemaOf(one: PrivateServer, name: string): Promise<TestDatabase> {
+  const url = new URL(one.url);
+  const admin = sessionOf(addressOf(one.url), { deadlineMs: 30_000 });
+  await admin.ready();
+  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await admin.close();
+  url.pathname = `/${name}`;
+  const address = addressOf(url.href);
+  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  await migrateUp(address, names);
+  const open: Session[] = [];
+  return {
+    address,
+    names,
+    url: url.href,
+    async session(options = {}) {
+      const session = sessionOf(address, options);
+      open.push(session);
+      await session.ready();
+      return session;
+    },
+    async close() {
+      await Promise.all(open.map((session) => session.close()));
+    },
+  };
+}
+
+function report(text: string): void {
+  process.stderr.write(`database ${text}\n`);
+}
