@@ -71,8 +71,8 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
   await mkdir(dirname(files.lock), { recursive: true });
   return withStartLock(files.lock, options.host, async () => {
     const known = await readRecord(files);
-    if (known !== undefined && (await runningPid(files)) !== undefined) {
-      await untilReady(files, known, undefined);
+    // A server that is found may be dying; then it is not running.
+    if (known !== undefined && (await runningPid(files)) !== undefined && (await untilReady(files, known))) {
       return { ...(await report(files, known)), started: false, created: false, url: await urlOf(files, known) };
     }
     // Before anything is written: where there is no program nothing is left behind.
@@ -97,7 +97,12 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
       durability: options.durability ?? 'durable',
       setup: options.setup ?? [],
     });
-    await untilReady(files, next, child);
+    if (!(await untilReady(files, next, child))) {
+      throw new AfdError('E_FAILED', `The server ended as it started:\n${await logTail(files)}`, {
+        suggestions: [`tail -50 ${files.log}`],
+        data: { log_file: files.log },
+      });
+    }
     await rm(files.setup, { force: true });
     return { ...(await report(files, next)), started: true, created, url: await urlOf(files, next) };
   });
@@ -149,8 +154,11 @@ async function programFor(kind: ServerKind | undefined, options: StartOptions): 
   });
 }
 
-/** Asks until the server answers as our own user; that it listens does not mean that it is ready. */
-async function untilReady(files: ServerFiles, record: ServerRecord, child: ChildProcess | undefined): Promise<void> {
+/**
+ * Asks until the server answers as our own user (that it listens does not mean that it is ready). False = it ended
+ * meanwhile. `child` = the process, when this one started it.
+ */
+async function untilReady(files: ServerFiles, record: ServerRecord, child?: ChildProcess): Promise<boolean> {
   const password = await serverPassword(files);
   let last: unknown;
   const giveUp = monotonic() + READY_MS;
@@ -164,9 +172,11 @@ async function untilReady(files: ServerFiles, record: ServerRecord, child: Child
     });
     try {
       await session.ready();
-      return;
+      return true;
     } catch (error) {
       last = error;
+      // One that has been running knows its password, or will never know it: the file was lost.
+      if (child === undefined && (error as AfdError).code === 'E_FORBIDDEN') throw error;
     } finally {
       await session.close();
     }
@@ -174,12 +184,7 @@ async function untilReady(files: ServerFiles, record: ServerRecord, child: Child
       child === undefined
         ? (await runningPid(files)) === undefined
         : child.exitCode !== null || child.signalCode !== null;
-    if (ended) {
-      throw new AfdError('E_FAILED', `The server ended as it started:\n${await logTail(files)}`, {
-        suggestions: [`tail -50 ${files.log}`],
-        data: { log_file: files.log },
-      });
-    }
+    if (ended) return false;
     await pause(LOOK_MS);
   }
   throw new AfdError('E_TIMED_OUT', `The server did not answer within ${READY_MS / 1000} s.`, {
