@@ -1,11 +1,13 @@
 import type { Config } from './config/config-schema.ts';
 import type { ResolvedConfig } from './config/load-config.ts';
+import { readSettings } from './db/queries/read-settings.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from './db/session.ts';
 import { type TableNames, tableNames } from './db/table-names.ts';
 import { AfdError } from './domain/errors.ts';
 import { Events } from './events.ts';
 import { attachLog, createLog, type Log, type LogStream } from './log.ts';
 import { assertSchema } from './migrations.ts';
+import { FleetSettings } from './settings/fleet-settings.ts';
 
 /** `command` = one short-lived command; `migrate` = one that may meet any schema; the others are nodes of the fleet. */
 export type Purpose = 'command' | 'migrate' | 'worker' | 'leader';
@@ -19,13 +21,16 @@ export interface ContextOptions {
 /** What a use case needs. Opened by the outermost layer, which also closes it. */
 export interface Context {
   resolved: ResolvedConfig;
+  /** The fleet's values are laid over it while it is in use: read what you need when you need it. */
   config: Config;
+  fleet: FleetSettings;
   address: DatabaseAddress;
   names: TableNames;
   events: Events;
   log: Log;
   /**
-   * An open session that `close` will close. The first one checks the schema, except for the purpose `migrate`.
+   * An open session that `close` will close. The first one checks the schema and takes over the fleet's values, except
+   * for the purpose `migrate`.
    * `multiStatements` is off unless asked for: only for sessions that send nothing but core/db/queries.
    * @throws DatabaseError, AfdError E_SCHEMA
    */
@@ -61,11 +66,13 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const detach = attachLog(events, log);
   if (isNode) for (const message of resolved.warnings) events.emit('warning', { message });
 
+  const fleet = new FleetSettings(resolved, isNode ? events : undefined);
   const open = new Set<Session>();
   let checked = options.purpose === 'migrate';
   return {
     resolved,
     config,
+    fleet,
     address,
     names,
     events,
@@ -83,6 +90,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       await session.ready();
       if (!checked) {
         await assertSchema(session, names);
+        fleet.obey(await readSettings(session, names));
         checked = true;
       }
       return session;

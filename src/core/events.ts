@@ -29,6 +29,8 @@ export interface AfdEvents {
   'database:back': { after_ms: number };
   /** The database was away for so long that others may take the work soon. */
   'database:patience-over': { policy: 'stop' | 'finish' };
+  /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
+  'settings:changed': { changes: Array<{ key: string; from: unknown; to: unknown }> };
   'leader:gained': { device_id: string; term: number };
   'leader:lost': { device_id: string; term: number; reason: string };
   'leader:duty': { duty: string; counts: Record<string, number> };

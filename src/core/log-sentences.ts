@@ -37,8 +37,8 @@ function finished({ task_id, task_type, attempt, outcome, task_status, error_mes
 }
 
 function duty({ duty: name, counts }: AfdEvents['leader:duty']): EventLine {
-  // Lanes that come and go and figures for display are everyday; a rescue is not.
-  const everyday = name === 'publish-lanes' || name === 'figures';
+  // Lanes that come and go, figures for display and a first leader's settings are everyday; a rescue is not.
+  const everyday = name === 'publish-lanes' || name === 'figures' || name === 'settings';
   const done = !everyday && Object.values(counts).some((count) => count !== 0);
   return (done ? info : debug)(`leader's ${name} ran`, counts);
 }
@@ -90,6 +90,10 @@ const SENTENCES: Describe = {
       d.policy === 'stop'
         ? 'the database has been away so long that others may take our tasks: running tasks are stopped'
         : 'the database has been away so long that others may take our tasks: they run on and are delivered if they are still ours',
+    ),
+  'settings:changed': (d) =>
+    info(
+      `obeying the fleet's settings: ${d.changes.map(({ key, from, to }) => `${key} is ${to} (it was ${from})`).join(', ')}`,
     ),
   'leader:gained': (d) => info(`${d.device_id} leads the fleet now, term ${d.term}`, { term: d.term }),
   'leader:lost': (d) => warn(`${d.device_id} no longer leads, term ${d.term}: ${d.reason}`, { term: d.term }),

@@ -8,9 +8,11 @@ import { Problems } from './config-problems.ts';
 import { type Config, configSchema } from './config-schema.ts';
 import { dangers, notUsedYet } from './config-warnings.ts';
 import { namesDatabase, resolveAddress } from './database-address.ts';
+import { getValue, setValue } from './dotted.ts';
 import { readEnvironment } from './environment.ts';
 
-export type Origin = 'default' | 'file' | `env ${string}` | `flag ${string}` | 'embedded server';
+/** `fleet`: the database says so (core/settings), over whatever this node was given. */
+export type Origin = 'default' | 'file' | `env ${string}` | `flag ${string}` | 'embedded server' | 'fleet';
 
 export interface ResolvedConfig {
   /** Durations in seconds. */
@@ -64,14 +66,14 @@ export async function resolveConfig(
 
   const values = structuredClone(file?.values ?? {});
   const origins: Record<string, Origin> = {};
-  for (const key of CONFIG_KEYS) origins[key] = get(values, key) === undefined ? 'default' : 'file';
+  for (const key of CONFIG_KEYS) origins[key] = getValue(values, key) === undefined ? 'default' : 'file';
   const above: Array<{ key: string; value: unknown; origin: Origin }> = [
     ...environment.values.map(({ key, name, value }) => ({ key, value, origin: `env ${name}` as const })),
     ...flags.map(({ flag, key, value }) => ({ key, value, origin: `flag ${flag}` as const })),
   ];
   for (const { key, value, origin } of above) {
     if (value === undefined) continue;
-    set(values, key, value);
+    setValue(values, key, value);
     origins[key] = origin;
   }
 
@@ -113,23 +115,4 @@ function rankOf(origin: Origin | undefined): number {
   if (origin === undefined || origin === 'default') return 0;
   if (origin === 'file' || origin === 'embedded server') return 1;
   return origin.startsWith('env ') ? 2 : 3;
-}
-
-function get(values: Record<string, unknown>, key: string): unknown {
-  let at: unknown = values;
-  for (const part of key.split('.')) at = (at as Record<string, unknown> | undefined)?.[part];
-  return at;
-}
-
-function set(values: Record<string, unknown>, key: string, value: unknown): void {
-  const parts = key.split('.');
-  let at = values;
-  for (const part of parts.slice(0, -1)) {
-    const next = at[part];
-    // A section that the file wrote as a word stays: the schema will say so.
-    if (next !== undefined && (typeof next !== 'object' || next === null)) return;
-    at[part] = next ?? {};
-    at = at[part] as Record<string, unknown>;
-  }
-  at[parts.at(-1)!] = value;
 }

@@ -9,6 +9,7 @@ import type { Events } from '../events.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
+import { SettingsKeeper } from '../settings/settings-keeper.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
 import { DutySession } from './duty-session.ts';
@@ -16,7 +17,14 @@ import { HealthCheck } from './health-check.ts';
 import { LanePublisher } from './lane-publisher.ts';
 import { Pruner } from './pruner.ts';
 
-export type DutyName = 'publish-lanes' | 'lock-check' | 'health-check' | 'return-assigned' | 'figures' | 'prune';
+export type DutyName =
+  | 'publish-lanes'
+  | 'lock-check'
+  | 'health-check'
+  | 'return-assigned'
+  | 'figures'
+  | 'prune'
+  | 'settings';
 type Counts = Record<string, number>;
 
 export interface DutiesOptions {
@@ -42,6 +50,7 @@ export interface DutiesReport {
 
 const PUBLISH_MS = 1000;
 const PRUNE_MS = 3_600_000;
+const SETTINGS_MS = 60_000;
 /** A duty whose lock was not to be had comes back sooner than in an hour. */
 const RETRY_AT_MOST_MS = 60_000;
 const DDL_DEADLINE_MS = 120_000;
@@ -84,6 +93,7 @@ export class Duties extends Service {
       openSession: () => new Session({ ...session.options, deadlineMs: DDL_DEADLINE_MS, multiStatements: false }),
       historyDays: master.heartbeat_history_days,
     });
+    const settings = new SettingsKeeper(duty, config);
     const health = this.#health;
     const each = (name: DutyName, intervalS: number, runOnce: () => Promise<object>): Duty => ({
       name,
@@ -97,6 +107,7 @@ export class Duties extends Service {
       each('return-assigned', master.scheduler_interval, () => directed.runOnce()),
       each('figures', master.scheduler_interval, () => figures.runOnce()),
       each('prune', PRUNE_MS / 1000, () => pruner.runOnce()),
+      each('settings', SETTINGS_MS / 1000, () => settings.runOnce()),
     ];
   }
 

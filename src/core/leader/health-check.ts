@@ -43,7 +43,12 @@ export class HealthCheck {
       trustAfterReconnectMs: settings.lock_trust_after_start * 1000,
       lastReconnectAt: options.lastReconnectAt,
     });
-    this.#silence = new SilenceJudge({ timeoutMs: settings.heartbeat_timeout * 1000 });
+    this.#silence = new SilenceJudge({
+      // The fleet may change it during a term.
+      get timeoutMs() {
+        return settings.heartbeat_timeout * 1000;
+      },
+    });
     this.#rescuer = new Rescuer({
       duty,
       policy: settings,

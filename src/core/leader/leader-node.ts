@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { AfdError } from '../domain/errors.ts';
 import { LivenessClient } from '../worker/liveness-client.ts';
 import { nodeReport } from '../worker/liveness-events.ts';
-import { livenessSettings, type NodeFacts } from '../worker/liveness-settings.ts';
+import { livenessSettings, type NodeFacts, obeyFleet } from '../worker/liveness-settings.ts';
 import { Leadership } from './leadership.ts';
 
 /** Runs until `stop` is aborted. Returns the device id it had. @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED */
@@ -25,7 +25,8 @@ export async function runLeader(
       deviceId = report.deviceId;
       leadership = new Leadership(context, deviceId);
     }
-    if (report.kind === 'leader-gained') leadership?.gained(report.term);
+    if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
+    else if (report.kind === 'leader-gained') leadership?.gained(report.term);
     else if (report.kind === 'leader-lost') void leadership?.lost(report.term, report.reason);
     else if (report.kind === 'database-back') leadership?.reconnected();
     nodeReport(report, events, deviceId);

@@ -18,13 +18,14 @@ export interface LeaderOnceResult {
 /** @throws AfdError E_DEVICE_RUNNING, DatabaseError */
 export async function leadOnce(context: Context, facts: NodeFacts): Promise<LeaderOnceResult> {
   const { config, names, events } = context;
+  // First: it brings the fleet's values.
+  const session = await context.session({ multiStatements: true });
   const settings = livenessSettings(context, facts, {
     deviceType: 'master',
     capabilities: {},
     slots: 0,
     contend: true,
   });
-  const session = await context.session({ multiStatements: true });
   const identity = await assumeIdentity(session, names, settings, () => false);
   const { deviceId, instanceToken } = identity;
   const elector = electorFor(settings, identity, names, { onGained: () => {}, onLost: () => {} });

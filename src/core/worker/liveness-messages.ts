@@ -1,6 +1,7 @@
 // What the liveness thread and the rest of the node say to each other. Plain data: it crosses a thread boundary, where
 // Buffers arrive as Uint8Array (see reviveReport).
 import type { LanePair } from '../db/queries/due-work.ts';
+import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 
@@ -35,6 +36,8 @@ export type LivenessReport =
   /** `at`: monotonic ms before the view was asked for. */
   | { kind: 'view'; at: number; view: TickView }
   | { kind: 'heartbeat'; status: string }
+  /** What the fleet's settings are, with every heartbeat. */
+  | { kind: 'settings'; rows: SettingRow[] }
   | { kind: 'database-lost'; message: string }
   | { kind: 'database-back'; afterMs: number }
   | { kind: 'patience-over' }
@@ -50,6 +53,8 @@ export type LivenessCommand =
   | { kind: 'tick' }
   /** Say at once that this device lives, and find out whether it still owns its id. */
   | { kind: 'heartbeat' }
+  /** The fleet's heartbeat_timeout, which may have changed. */
+  | { kind: 'heartbeat-timeout'; milliseconds: number }
   | { kind: 'resign' }
   | { kind: 'stop' };
 

@@ -1,8 +1,9 @@
 import type { Context } from '../context.ts';
+import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { Elector, type ElectorOptions } from '../leader/elector.ts';
 import { deviceIdOf, type Identity } from './device-identity.ts';
-import type { LivenessSettings } from './liveness-messages.ts';
+import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 
 /** What a node needs to know beside its configuration. */
 export interface NodeFacts {
@@ -44,6 +45,12 @@ export function livenessSettings(
     lockGraceMs: master.lock_grace * 1000,
     lockTrustAfterStartMs: master.lock_trust_after_start * 1000,
   };
+}
+
+/** What the liveness thread read of the fleet's settings holds for this node now; returns what the thread must know of it. */
+export function obeyFleet(context: Context, rows: SettingRow[]): LivenessCommand {
+  context.fleet.obey(rows);
+  return { kind: 'heartbeat-timeout', milliseconds: context.config.master.heartbeat_timeout * 1000 };
 }
 
 /** The elector of a node with these settings, once its identity is known. */

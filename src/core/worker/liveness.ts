@@ -1,18 +1,19 @@
 // Everything by which a node is known to live: the session lock, the heartbeat, the tick, and the election. One session,
 // one loop, one statement at a time. Runs in a thread of its own, so that no handler can delay it.
-
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
 import type { LanePair } from '../db/queries/due-work.ts';
-import { heartbeatDevice, recordHeartbeat } from '../db/queries/heartbeat-device.ts';
+import { heartbeatDevice } from '../db/queries/heartbeat-device.ts';
 import { retakeDevice } from '../db/queries/register-device.ts';
 import { takeSessionLock } from '../db/queries/session-lock.ts';
+import { setIdleTimeout } from '../db/queries/set-idle-timeout.ts';
 import { signOffDevice } from '../db/queries/sign-off-device.ts';
 import { tick } from '../db/queries/tick.ts';
 import { Session } from '../db/session.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Elector } from '../leader/elector.ts';
+import { besideHeartbeat } from './beside-heartbeat.ts';
 import { assumeIdentity, type Identity } from './device-identity.ts';
 import { DeviceProbe } from './device-probe.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
@@ -51,7 +52,6 @@ export class Liveness {
     this.#session = new Session({
       address: settings.address,
       timeZone: settings.timeZone,
-      // Lock, heartbeat row and the worker's own patience are one number.
       idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
       deadlineMs: settings.callTimeoutMs,
       multiStatements: true,
@@ -64,6 +64,7 @@ export class Liveness {
     else if (command.kind === 'pairs') this.#pairs = command.pairs;
     else if (command.kind === 'tick') this.#due.tick = 0;
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
+    else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
     else if (command.kind === 'resign') this.#resigning = true;
     else this.#stopping = true;
     if (command.kind !== 'running') this.#wake?.();
@@ -119,6 +120,7 @@ export class Liveness {
   async #round(): Promise<void> {
     try {
       await this.#reconnect();
+      await this.#obeyTimeout();
       const now = monotonic();
       if (now >= this.#due.heartbeat) await this.#heartbeat();
       if (now >= this.#due.tick) await this.#tick();
@@ -168,15 +170,16 @@ export class Liveness {
     this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({ kind: 'heartbeat', status: beat.status });
-    try {
-      await recordHeartbeat(this.#session, this.#names, beat.device_id, beat.active_tasks, this.#probe.read());
-    } catch (error) {
-      if (isConnectionLost(error)) throw error;
-      this.#report({
-        kind: 'warning',
-        message: `The heartbeat's history row was not written: ${(error as Error).message}`,
-      });
-    }
+    await besideHeartbeat(this.#session, this.#names, { ...beat, readings: this.#probe.read() }, this.#report);
+  }
+
+  /** When the fleet has another heartbeat_timeout: lock, heartbeat and patience stay one number. */
+  async #obeyTimeout(): Promise<void> {
+    const seconds = this.#settings.heartbeatTimeoutMs / 1000;
+    if (this.#session.options.idleTimeoutS === seconds) return;
+    this.#patience.change(seconds * 1000);
+    await setIdleTimeout(this.#session, seconds);
+    this.#session.options.idleTimeoutS = seconds;
   }
 
   async #tick(): Promise<void> {

@@ -51,7 +51,10 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     slots,
     deviceId,
     handlers,
-    defaultTimeoutS: master.task_timeout,
+    // These two are the fleet's, and it may change them while we run.
+    get defaultTimeoutS() {
+      return master.task_timeout;
+    },
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
@@ -70,7 +73,9 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     deviceId,
     instanceToken,
     policy: {
-      maxRetryCount: master.max_retry_count,
+      get maxRetryCount() {
+        return master.max_retry_count;
+      },
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
     leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,

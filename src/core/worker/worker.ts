@@ -14,7 +14,7 @@ import { closeEarlierInstances } from './earlier-instances.ts';
 import { LivenessClient } from './liveness-client.ts';
 import { nodeReport } from './liveness-events.ts';
 import type { LivenessReport } from './liveness-messages.ts';
-import { livenessSettings, type NodeFacts } from './liveness-settings.ts';
+import { livenessSettings, type NodeFacts, obeyFleet } from './liveness-settings.ts';
 import { assembleWorkbench, type Workbench } from './workbench.ts';
 
 /** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
@@ -187,6 +187,7 @@ export class Worker {
   #onReport(report: LivenessReport): void {
     const { config, events } = this.#context;
     if (report.kind === 'view') this.#onView(report.at, report.view);
+    else if (report.kind === 'settings') this.#liveness.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'patience-over') {

@@ -170,6 +170,7 @@ describe('once', () => {
       'health-check': { dead: 0, rescued: 1 },
       'return-assigned': { returned: 0 },
       prune: { added: 3, dropped: 0 },
+      settings: { written: 11 },
     });
     expect(report.counts['lock-check']).toBeUndefined();
     expect((await readDevice(session, db.names, 'unlocked'))?.status).toBe('online');
@@ -190,6 +191,7 @@ describe('once', () => {
       'return-assigned',
       'figures',
       'prune',
+      'settings',
     ]);
     expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');
     expect((await readTask(session, db.names, directed))?.status).toBe('assigned');

@@ -98,6 +98,7 @@ describe('events', () => {
     'device:heartbeat': { device_id: 'w', status: 'online' },
     'device:operator-state': { device_id: 'w', operator_state: 'paused' },
     'device:dead': { device_id: 'v', by: 'lock', tasks: 3 },
+    'settings:changed': { changes: [{ key: 'master.task_timeout', from: 1800, to: 900 }] },
     'database:lost': { message: 'gone' },
     'database:back': { after_ms: 1500 },
     'database:patience-over': { policy: 'stop' },

@@ -1,0 +1,147 @@
+// The fleet's values: who writes them, and that every node obeys them, while it runs too.
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readSettings } from '../../src/core/db/queries/read-settings.ts';
+import { writeSettings } from '../../src/core/db/queries/write-settings.ts';
+import { Session } from '../../src/core/db/session.ts';
+import { leadOnce } from '../../src/core/leader/leader-once.ts';
+import { FLEET_KEYS } from '../../src/core/settings/fleet-keys.ts';
+import { addTask, showTask } from '../../src/core/tasks.ts';
+import { Liveness } from '../../src/core/worker/liveness.ts';
+import type { LivenessReport } from '../../src/core/worker/liveness-messages.ts';
+import { livenessSettings } from '../../src/core/worker/liveness-settings.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertTask, readTask } from '../helpers/factories.ts';
+import { startWorker, stopWorkers, testContext } from '../helpers/node.ts';
+import { once, until } from '../helpers/wait.ts';
+
+let db: TestDatabase;
+let session: Session;
+const facts = { hostname: 'test-host', version: '0.0.0-test' };
+
+beforeEach(async () => {
+  await db?.close();
+  db = await testDatabase();
+  session = await db.session();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await stopWorkers();
+});
+afterAll(() => db.close());
+
+const write = (values: Record<string, unknown>) =>
+  writeSettings(session, db.names, new Map(Object.entries(values)), { by: 'test', existing: 'replace' });
+const stored = async () =>
+  Object.fromEntries((await readSettings(session, db.names)).map((row) => [row.name, [row.value, row.updated_by]]));
+
+describe('the first leader', () => {
+  test('writes what it was told, all keys of it, and signs it', async () => {
+    const context = testContext(db, { master: { task_timeout: 77 }, worker: { device_id: 'm' } });
+    const { duties } = await leadOnce(context, facts);
+    await context.close();
+    expect(duties?.counts.settings).toEqual({ written: FLEET_KEYS.length });
+    const rows = await stored();
+    expect(Object.keys(rows)).toEqual([...FLEET_KEYS].sort());
+    expect(rows).toMatchObject({ 'master.task_timeout': [77, 'm'], 'load_balancer.strategy': ['least_tasks', 'm'] });
+  });
+
+  test('changes nothing that is there; the next one that was told otherwise obeys', async () => {
+    await write({ 'master.task_timeout': 55 });
+    const context = testContext(db, { master: { task_timeout: 77 }, worker: { device_id: 'm' } });
+    const { duties } = await leadOnce(context, facts);
+    await context.close();
+    expect(duties?.counts.settings).toEqual({ written: FLEET_KEYS.length - 1 });
+    expect((await stored())['master.task_timeout']).toEqual([55, 'test']);
+    expect(context.config.master.task_timeout).toBe(55);
+  });
+
+  test('under an old term writes nothing', async () => {
+    const context = testContext(db, { worker: { device_id: 'm' } });
+    const own = await context.session({ multiStatements: true });
+    const { Duties } = await import('../../src/core/leader/duties.ts');
+    const { names, config, events } = context;
+    const duties = new Duties({ session: own, names, config, events, deviceId: 'm', term: 99 });
+    const { failed } = await duties.runOnceAll({ once: true });
+    await duties.stop();
+    await context.close();
+    expect(failed.settings).toBeDefined();
+    expect(await stored()).toEqual({});
+  });
+});
+
+describe('a worker', () => {
+  const handlers = {
+    fails: () => {
+      throw new Error('no');
+    },
+    slow: (_task: unknown, ctx: { signal: AbortSignal }) =>
+      new Promise<never>((_, reject) => {
+        ctx.signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+      }),
+  };
+
+  test('starts with the fleet’s values in place of its own', async () => {
+    await write({ 'master.max_retry_count': 0 });
+    const worker = startWorker(db, { handlers, master: { max_retry_count: 5 } });
+    const id = await insertTask(session, db.names, { task_type: 'fails', max_retry_count: null });
+    await once(worker.events, 'task:finished');
+    expect(await readTask(session, db.names, id)).toMatchObject({ status: 'failed', retry: 1 });
+  });
+
+  test('that runs takes over retries, backoff and timeouts without a restart', async () => {
+    // It leads too: without a leader it looks for new kinds of tasks every few seconds only.
+    const worker = startWorker(db, {
+      handlers,
+      master: { max_retry_count: 0, task_timeout: 600 },
+      worker: { leader: true },
+    });
+    await until(async () => (await readSettings(session, db.names)).length > 0);
+    const changed = once(worker.events, 'settings:changed');
+    await write({
+      'master.max_retry_count': 2,
+      'master.retry_backoff.initial': 0.01,
+      'master.retry_backoff.max': 0.01,
+      'master.task_timeout': 0.2,
+    });
+    expect((await changed).changes).toContainEqual({ key: 'master.max_retry_count', from: 0, to: 2 });
+    const fails = await insertTask(session, db.names, { task_type: 'fails', max_retry_count: null });
+    const slow = await insertTask(session, db.names, { task_type: 'slow', max_retry_count: 0 });
+    const ended = async (id: number) => {
+      const task = await readTask(session, db.names, id);
+      return task?.status === 'failed' && task;
+    };
+    expect(await until(() => ended(fails))).toMatchObject({ retry: 3, attempt: 3 });
+    expect(await until(() => ended(slow))).toMatchObject({ attempt: 1, last_error: expect.stringContaining('0.2 s') });
+  });
+
+  test('keeps one number for lock, heartbeat and patience: its open session is told the fleet’s heartbeat_timeout', async () => {
+    const context = testContext(db, { worker: { device_id: 'w' }, master: { heartbeat_timeout: 60 } });
+    const role = { deviceType: 'worker' as const, capabilities: {}, slots: 1, contend: false };
+    const settings = livenessSettings(context, facts, role);
+    const said: LivenessReport[] = [];
+    const sent = vi.spyOn(Session.prototype, 'write');
+    const liveness = new Liveness(settings, (report) => said.push(report));
+    const ended = liveness.run();
+    await until(() => said.find((report) => report.kind === 'settings'));
+    const told = () => sent.mock.calls.filter(([sql]) => sql.includes('wait_timeout')).map(([, values]) => values);
+    liveness.command({ kind: 'heartbeat-timeout', milliseconds: 60_000 });
+    liveness.command({ kind: 'heartbeat-timeout', milliseconds: 2500 });
+    await until(() => told().length > 0);
+    liveness.command({ kind: 'heartbeat-timeout', milliseconds: 2500 });
+    // Another heartbeat, so that a second statement would have been sent.
+    const so = said.length;
+    await until(() => said.slice(so).find((report) => report.kind === 'settings'));
+    liveness.command({ kind: 'stop' });
+    await ended;
+    await context.close();
+    expect(told()).toEqual([[3]]);
+  });
+});
+
+test('a short command enqueues with the fleet’s max_retry_count', async () => {
+  await write({ 'master.max_retry_count': 9 });
+  const context = testContext(db, { master: { max_retry_count: 1 } });
+  const { task_id } = await addTask(context, { task_type: 'a' });
+  expect(await showTask(context, task_id)).toMatchObject({ max_retry_count: 9 });
+  await context.close();
+});
