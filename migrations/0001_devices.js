@@ -1,9 +1,10 @@
 // The registry of devices, their heartbeats, and the leader's lease. Columns and indexes of the design document keep
 // their names; what afd adds follows. All times are UTC, DATETIME(3), without ON UPDATE.
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function up(knex, { names, createTable }) {
-  await createTable(
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function up(tools) {
+  const { names } = tools;
+  await tools.createTable(
     names.plain.device,
     `CREATE TABLE ${names.device} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT,
@@ -35,9 +36,9 @@ export async function up(knex, { names, createTable }) {
       KEY idx_device_type (device_type),
       KEY idx_status (status),
       KEY idx_last_heartbeat (last_heartbeat)
-    )`,
+    ) TABLE_OPTIONS`,
   );
-  await createTable(
+  await tools.createTable(
     names.plain.heartbeat,
     `CREATE TABLE ${names.heartbeat} (
       id BIGINT NOT NULL AUTO_INCREMENT,
@@ -51,9 +52,9 @@ export async function up(knex, { names, createTable }) {
       PRIMARY KEY (id, heartbeat_time),
       KEY idx_device_id (device_id),
       KEY idx_heartbeat_time (heartbeat_time)
-    ) PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+    ) TABLE_OPTIONS PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
   );
-  await createTable(
+  await tools.createTable(
     names.plain.leader,
     `CREATE TABLE ${names.leader} (
       name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
@@ -63,15 +64,16 @@ export async function up(knex, { names, createTable }) {
       acquired_at DATETIME(3) NULL,
       renewed_at DATETIME(3) NULL,
       expires_at DATETIME(3) NULL
-    )`,
+    ) TABLE_OPTIONS`,
   );
-  await knex.raw(`INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL
-    WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`);
+  await tools.run(
+    `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
+  );
 }
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function down(_knex, { names, dropTable }) {
-  await dropTable(names.plain.leader);
-  await dropTable(names.plain.heartbeat);
-  await dropTable(names.plain.device);
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function down(tools) {
+  await tools.dropTable(tools.names.plain.leader);
+  await tools.dropTable(tools.names.plain.heartbeat);
+  await tools.dropTable(tools.names.plain.device);
 }

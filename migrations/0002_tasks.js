@@ -1,11 +1,14 @@
 // The task table as the design document and its users know it, plus what afd adds. lane, claim_rank and due_at are
 // generated: a plain INSERT by any program makes a claimable row. MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
+// A table that exists is adopted instead: it gets what it lacks, in another form (src/core/db/adoption/task-columns.ts).
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function up(_knex, { names, createTable }) {
-  await createTable(
-    names.plain.task,
-    `CREATE TABLE ${names.task} (
+/** Also when it is recorded: the table may have been changed by hand, or tables.task may name another one by now. */
+export const always = true;
+
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function up(tools) {
+  await tools.ensureTaskTable(
+    `CREATE TABLE ${tools.names.task} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT,
       task_type VARCHAR(32) NOT NULL,
       username VARCHAR(255) NULL,
@@ -45,11 +48,11 @@ export async function up(_knex, { names, createTable }) {
       KEY afd_claim (status, lane, claim_rank, due_at, id),
       UNIQUE KEY afd_dedupe (dedupe_key),
       KEY afd_target (target_device_id, status, claim_rank, due_at, id)
-    )`,
+    ) TABLE_OPTIONS`,
   );
 }
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function down(_knex, { names, dropTable }) {
-  await dropTable(names.plain.task);
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function down(tools) {
+  await tools.removeTaskTable();
 }

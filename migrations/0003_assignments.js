@@ -1,10 +1,11 @@
 // One row per attempt: the record that a task is held by a device, with its claim token and deadline. No foreign keys:
 // a child insert locks its parent row in share mode, so claims and heartbeats would block each other.
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function up(_knex, { names, createTable, columnType }) {
-  const taskId = (await columnType(names.plain.task, 'id')) ?? 'bigint';
-  await createTable(
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function up(tools) {
+  const { names } = tools;
+  const taskId = (await tools.columnType(names.plain.task, 'id')) ?? 'bigint';
+  await tools.createTable(
     names.plain.assignment,
     `CREATE TABLE ${names.assignment} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT,
@@ -32,11 +33,11 @@ export async function up(_knex, { names, createTable, columnType }) {
       KEY idx_device_id (device_id, status),
       KEY idx_status (status, deadline_at),
       KEY idx_assigned_at (assigned_at)
-    )`,
+    ) TABLE_OPTIONS`,
   );
 }
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function down(_knex, { names, dropTable }) {
-  await dropTable(names.plain.assignment);
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function down(tools) {
+  await tools.dropTable(tools.names.plain.assignment);
 }

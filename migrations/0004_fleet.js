@@ -1,8 +1,9 @@
 // What the leader publishes for the fleet: the lanes that have work, and the values that all nodes share.
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function up(_knex, { names, createTable }) {
-  await createTable(
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function up(tools) {
+  const { names } = tools;
+  await tools.createTable(
     names.plain.lane,
     `CREATE TABLE ${names.lane} (
       lane BINARY(16) NOT NULL,
@@ -13,21 +14,21 @@ export async function up(_knex, { names, createTable }) {
       head_id BIGINT NOT NULL,
       published_at DATETIME(3) NOT NULL,
       PRIMARY KEY (lane, claim_rank)
-    )`,
+    ) TABLE_OPTIONS`,
   );
-  await createTable(
+  await tools.createTable(
     names.plain.setting,
     `CREATE TABLE ${names.setting} (
       name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
       value JSON NOT NULL,
       updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
       updated_by VARCHAR(128) NULL
-    )`,
+    ) TABLE_OPTIONS`,
   );
 }
 
-/** @param {import('knex').Knex} knex @param {import('../src/core/db/migrator.ts').MigrationTools} tools */
-export async function down(_knex, { names, dropTable }) {
-  await dropTable(names.plain.setting);
-  await dropTable(names.plain.lane);
+/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+export async function down(tools) {
+  await tools.dropTable(tools.names.plain.setting);
+  await tools.dropTable(tools.names.plain.lane);
 }

@@ -45,11 +45,15 @@ describe('migrate', () => {
     expect(first).toMatchObject({ exitCode: 0, stderr: '' });
     expect(first.stdout).toBe(`Applied ${known.length} migrations:\n${known.map((name) => `  ${name}\n`).join('')}`);
     expect((await run(MigrateUp, 'migrate:up')).stdout).toBe('The schema is up to date: nothing to do.\n');
-    expect((await run(MigrateUp, 'migrate:up', '--json')).json()).toEqual({ applied: [] });
+    expect((await run(MigrateUp, 'migrate:up', '--json')).json()).toEqual({
+      applied: [],
+      statements: [],
+      adoption: null,
+    });
   });
 
   it('is harmless when several nodes do it at once: each step is applied by one of them', async () => {
-    const { migrate } = await import('../../src/core/migrations.ts');
+    const { migrate } = await import('../../src/core/migrate.ts');
     const { tableNames } = await import('../../src/core/db/table-names.ts');
     const target = {
       address: { ...serverAddress(), database },
@@ -71,7 +75,8 @@ describe('migrate', () => {
 describe('migrate status', () => {
   it('changes nothing: on an empty schema everything is pending', async () => {
     const ran = await run(MigrateStatus, 'migrate:status', '--json');
-    expect(ran.json()).toEqual({ applied: [], pending: known, unknown: [], up_to_date: false });
+    const nothing = { applied: [], missing: [], unknown: [], adopted: null, time_zone: null };
+    expect(ran.json()).toEqual({ ...nothing, pending: known, up_to_date: false });
     expect(await admin.rows('SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [database])).toEqual([]);
   });
 

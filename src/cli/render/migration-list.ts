@@ -1,9 +1,34 @@
+import type { Adoption } from '../../core/adopt.ts';
 import type { SchemaState } from '../../core/migrations.ts';
 import { colours } from '../colour.ts';
+import { renderFindings } from './migration-plan.ts';
 
-export function renderApplied({ applied }: { applied: string[] }): string {
-  if (applied.length === 0) return 'The schema is up to date: nothing to do.';
-  return `Applied ${applied.length} migration${applied.length === 1 ? '' : 's'}:\n${applied.map((name) => `  ${name}`).join('\n')}`;
+interface Done {
+  applied: string[];
+  statements: string[];
+  adoption: Adoption | null;
+}
+
+export function renderApplied({ applied, statements, adoption }: Done): string {
+  if (applied.length + statements.length === 0) return 'The schema is up to date: nothing to do.';
+  const lines: string[] = [];
+  if (applied.length > 0) {
+    lines.push(`Applied ${applied.length} migration${applied.length === 1 ? '' : 's'}:`);
+    lines.push(...applied.map((name) => `  ${name}`));
+  } else
+    lines.push(
+      `Sent ${statements.length} statement${statements.length === 1 ? '' : 's'}:`,
+      ...statements.map((sql) => `  ${sql}`),
+    );
+  if (adoption !== null) {
+    const { table, rows, time_zone: zone } = adoption;
+    lines.push(`Adopted ${table} (${rows} rows as they were), its times in ${zone.zone}.`);
+    if (zone.from === 'server' && zone.zone !== '+00:00') {
+      lines.push(`On every node, write database.time_zone: "${zone.zone}" in afd.yaml.`);
+    }
+    lines.push(...renderFindings(adoption));
+  }
+  return lines.join('\n');
 }
 
 export function renderMigrations(state: SchemaState, colour: boolean): string {
@@ -12,9 +37,11 @@ export function renderMigrations(state: SchemaState, colour: boolean): string {
     ...state.applied.map((name) => `  ${paint.green('applied')}  ${name}`),
     ...state.pending.map((name) => `  ${paint.yellow('pending')}  ${name}`),
     ...state.unknown.map((name) => `  ${paint.red('unknown')}  ${name}`),
+    ...state.missing.map((part) => `  ${paint.yellow('missing')}  ${part}`),
   ];
   if (state.unknown.length > 0) lines.push('The schema is newer than this afd: update afd on this machine.');
   else if (state.pending.length > 0) lines.push('Run "afd migrate up" to apply what is pending.');
+  else if (state.missing.length > 0) lines.push('Run "afd migrate up" to add what is missing.');
   else lines.push('The schema is up to date.');
   return lines.join('\n');
 }

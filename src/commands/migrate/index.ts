@@ -1,23 +1,47 @@
 import { BaseCommand } from '../../cli/base-command.ts';
+import { confirmZone } from '../../cli/confirm-zone.ts';
+import { upFlags } from '../../cli/migrate-flags.ts';
+import type { MigrationPlan, MigrationResult } from '../../core/migrate.ts';
+import type { SchemaState } from '../../core/migrations.ts';
 
-/** `applied`: what this run applied, in order; empty when there was nothing to do. */
-export interface MigrateResult {
-  applied: string[];
-}
+/** What was done; with --dry-run what would be; with --check how it is. */
+export type MigrateResult =
+  | (MigrationResult & Pick<MigrationPlan, 'adoption'>)
+  | (MigrationPlan & { dry_run: true })
+  | (SchemaState & { up_to_date: boolean });
 
 export default class Migrate extends BaseCommand {
   static override summary = 'Bring the schema to this version; harmless when several nodes do it at once.';
-  static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate status'];
+  static override description =
+    'Adds to a task table that exists what it lacks, without blocking its writers or changing a stored byte, and asks in which time zone its times are.';
+  static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --dry-run'];
+  static override flags = upFlags;
 
   async run(): Promise<MigrateResult> {
-    await this.parse(this.ctor);
+    const { flags } = await this.parse(this.ctor as typeof Migrate);
     return this.withContext(
       async (context) => {
-        const { migrate } = await import('../../core/migrations.ts');
-        const result = await migrate(context);
-        const { renderApplied } = await import('../../cli/render/migration-list.ts');
-        this.log(renderApplied(result));
-        return result;
+        const render = await import('../../cli/render/migration-list.ts');
+        if (flags.check) {
+          const { isUpToDate, schemaState } = await import('../../core/migrations.ts');
+          const state = await schemaState(await context.session(), context.names);
+          if (!isUpToDate(state)) this.exitWith(78);
+          this.log(render.renderMigrations(state, await this.colour()));
+          return { ...state, up_to_date: isUpToDate(state) };
+        }
+        const { migrate, planMigration } = await import('../../core/migrate.ts');
+        const onWait = (message: string) => this.note(message);
+        const options = { foreignKeys: flags['foreign-keys'], visible: flags.visible, onWait };
+        const plan = await planMigration(context, options);
+        if (flags['dry-run']) {
+          const { renderPlan } = await import('../../cli/render/migration-plan.ts');
+          this.log(renderPlan(plan));
+          return { ...plan, dry_run: true };
+        }
+        const zone = await confirmZone(plan.adoption, flags, this.jsonEnabled());
+        const result = await migrate(context, { ...options, zone });
+        this.log(render.renderApplied({ ...result, adoption: plan.adoption }));
+        return { ...result, adoption: plan.adoption };
       },
       { purpose: 'migrate' },
     );

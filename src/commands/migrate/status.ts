@@ -11,11 +11,11 @@ export default class MigrateStatus extends BaseCommand {
     await this.parse(MigrateStatus);
     return this.withContext(
       async (context) => {
-        const { schemaState } = await import('../../core/migrations.ts');
+        const { isUpToDate, schemaState } = await import('../../core/migrations.ts');
         const state = await schemaState(await context.session(), context.names);
         const { renderMigrations } = await import('../../cli/render/migration-list.ts');
         this.log(renderMigrations(state, await this.colour()));
-        return { ...state, up_to_date: state.pending.length === 0 && state.unknown.length === 0 };
+        return { ...state, up_to_date: isUpToDate(state) };
       },
       { purpose: 'migrate' },
     );

@@ -2,5 +2,5 @@ import Migrate from './index.ts';
 
 export default class MigrateUp extends Migrate {
   static override summary = 'The same as "afd migrate".';
-  static override examples = ['<%= config.bin %> migrate up'];
+  static override examples = ['<%= config.bin %> migrate up', '<%= config.bin %> migrate up --visible'];
 }

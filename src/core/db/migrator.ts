@@ -1,71 +1,113 @@
-import { createHash } from 'node:crypto';
+// Bringing the schema to this version, and taking it away again. knex keeps the record of what was applied; what is done is
+// decided by INFORMATION_SCHEMA at each step.
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import knexFactory, { type Knex } from 'knex';
 import { AfdError } from '../domain/errors.ts';
-import { databaseError } from './database-error.ts';
+import { confirmedZone, rememberZone } from './adoption/confirmed-zone.ts';
+import { addForeignKeys } from './adoption/foreign-keys.ts';
+import { holdings } from './adoption/holdings.ts';
+import { refusalsOf } from './adoption/refusals.ts';
+import { isAdopted, readTaskTable } from './adoption/task-table.ts';
+import { type Step, withMigrator } from './migrator-connection.ts';
+import { cannotAdopt, MigrationTools, type ToolOptions } from './migrator-tools.ts';
+import type { Ask } from './server-facts.ts';
 import { type DatabaseAddress, describeAddress } from './session.ts';
 import type { TableNames } from './table-names.ts';
 
-/** Handed to every migration beside knex: each step reads INFORMATION_SCHEMA first, since DDL commits before knex records it. */
-export interface MigrationTools {
-  names: TableNames;
-  /** Creates the table unless it exists. */
-  createTable(plainName: string, sql: string): Promise<void>;
-  dropTable(plainName: string): Promise<void>;
-  /** COLUMN_TYPE as INFORMATION_SCHEMA spells it (`bigint(20)`, `int unsigned`), undefined when there is no such column. */
-  columnType(plainTable: string, column: string): Promise<string | undefined>;
-}
-
 interface Migration {
   name: string;
-  up(knex: Knex, tools: MigrationTools): Promise<void>;
-  down(knex: Knex, tools: MigrationTools): Promise<void>;
+  /** Run by every `up`, also when it is recorded: the task table may have been changed, or be another one by now. */
+  always?: boolean;
+  up(tools: MigrationTools): Promise<void>;
+  down(tools: MigrationTools): Promise<void>;
 }
 
-export interface MigrationStatus {
-  applied: string[];
-  pending: string[];
-  /** Recorded in the database, but not known to this version: a newer afd has been here. */
-  unknown: string[];
+export interface UpOptions extends Partial<Pick<ToolOptions, 'visible' | 'lockPatienceS' | 'onStatement' | 'onWait'>> {
+  foreignKeys?: boolean;
+  /** The zone of an adopted table's own times, as confirmed: `SYSTEM` or an offset. */
+  zone?: string | undefined;
+}
+
+export interface MigratorRun {
+  /** Migrations that this call recorded or took back, in order. */
+  migrations: string[];
+  /** What was sent, in order. */
+  statements: string[];
 }
 
 const FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
-const LOCK_WAIT_S = 60;
 
-/** Applies what is missing; harmless when several nodes call it at once. Returns the names applied by this call. */
-export async function migrateUp(address: DatabaseAddress, names: TableNames): Promise<string[]> {
-  return withKnex(address, names, async (knex) => {
-    const name = `afd:migrate:${createHash('sha256').update(`${address.database}|${names.prefix}`).digest('hex').slice(0, 40)}`;
-    const [[row]] = (await knex.raw('SELECT GET_LOCK(?, ?) AS got', [name, LOCK_WAIT_S])) as [[{ got: number | null }]];
-    if (row.got !== 1) {
-      throw new AfdError('E_TEMPORARY', `Another process has been migrating this schema for ${LOCK_WAIT_S} s.`, {
-        suggestions: ['afd migrate status'],
-      });
-    }
-    try {
-      // Whoever holds the named lock is the only migrator: a lock row left by a killed one is stale.
-      await knex.migrate.forceFreeMigrationsLock();
-      const [, applied] = (await knex.migrate.latest()) as [number, string[]];
-      return applied;
-    } finally {
-      await knex.raw('SELECT RELEASE_LOCK(?)', [name]);
-    }
+/** Applies what is missing; harmless when several nodes call it at once. @throws AfdError */
+export async function migrateUp(
+  address: DatabaseAddress,
+  names: TableNames,
+  options: UpOptions = {},
+): Promise<MigratorRun> {
+  const migrations = await loadMigrations();
+  let tools: MigrationTools | undefined;
+  const make = (ask: Ask) => {
+    tools = new MigrationTools(ask, names, toolOptions(options, false));
+    return stepsOf(migrations, tools);
+  };
+  return withMigrator(address, names, make, async ({ ask, knex }) => {
+    await refuseNewer(ask, names, migrations, describeAddress(address));
+    await refuseTable(ask, names, options.zone);
+    // Whoever holds the named lock is the only migrator: a lock row left by a killed one is stale.
+    await knex.migrate.forceFreeMigrationsLock();
+    const [, applied] = (await knex.migrate.latest()) as [number, string[]];
+    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without its tools.');
+    await finishUp(tools, migrations, applied, options);
+    return { migrations: applied, statements: tools.statements };
   });
 }
 
-/** What is applied, pending and unknown; changes nothing and creates nothing. */
-export async function migrationStatus(address: DatabaseAddress, names: TableNames): Promise<MigrationStatus> {
-  const known = (await loadMigrations()).map((m) => m.name);
-  return withKnex(address, names, async (knex) => {
-    const recorded = (await knex.schema.hasTable(names.plain.migration))
-      ? ((await knex(names.plain.migration).orderBy('id').pluck('name')) as string[])
-      : [];
-    return {
-      applied: known.filter((name) => recorded.includes(name)),
-      pending: known.filter((name) => !recorded.includes(name)),
-      unknown: recorded.filter((name) => !known.includes(name)),
-    };
+/** What `migrateUp` would do now; changes nothing and takes no lock. @throws AfdError E_SCHEMA, E_CONFLICT */
+export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorRun> {
+  const migrations = await loadMigrations();
+  await refuseNewer(ask, names, migrations, where);
+  const recorded = await recordedNames(ask, names);
+  const tools = new MigrationTools(ask, names, toolOptions(options, true));
+  const pending = migrations.filter(({ name }) => !recorded.includes(name));
+  for (const migration of pending) await migration.up(tools);
+  const applied = pending.map(({ name }) => name);
+  await finishUp(tools, migrations, applied, options);
+  return { migrations: applied, statements: tools.statements };
+}
+
+/**
+ * Takes back everything that afd made. An adopted task table stays, with its rows and the longer ENUM.
+ * @throws AfdError E_CONFLICT when something holds rows and `force` is not given
+ */
+export async function migrateDown(
+  address: DatabaseAddress,
+  names: TableNames,
+  options: { force: boolean; dryRun?: boolean } & Pick<UpOptions, 'onStatement' | 'onWait'>,
+): Promise<MigratorRun> {
+  const migrations = await loadMigrations();
+  let tools: MigrationTools | undefined;
+  const make = (ask: Ask) => {
+    tools = new MigrationTools(ask, names, toolOptions(options, options.dryRun === true));
+    return stepsOf(migrations, tools);
+  };
+  return withMigrator(address, names, make, async ({ ask, knex }) => {
+    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without its tools.');
+    await refuseNewer(ask, names, migrations, describeAddress(address));
+    const held = await holdings(ask, names);
+    if (held.length > 0 && !options.force) throw refuseRows(held);
+    if (options.dryRun === true) {
+      for (const migration of migrations.toReversed()) await migration.down(tools);
+      return { migrations: [], statements: tools.statements };
+    }
+    let taken: string[] = [];
+    if ((await recordedNames(ask, names)).length > 0) {
+      await knex.migrate.forceFreeMigrationsLock();
+      [, taken] = (await knex.migrate.rollback(undefined, true)) as [number, string[]];
+    }
+    // What a killed run left is not recorded: each step looks for itself.
+    for (const migration of migrations.toReversed()) await migration.down(tools);
+    await tools.dropTable(names.plain.migration);
+    await tools.dropTable(`${names.plain.migration}_lock`);
+    return { migrations: taken, statements: tools.statements };
   });
 }
 
@@ -75,83 +117,64 @@ export async function knownMigrations(): Promise<string[]> {
   return files.filter((file) => /^\d{4}_.*\.js$/.test(file)).sort();
 }
 
+async function finishUp(tools: MigrationTools, migrations: Migration[], applied: string[], options: UpOptions) {
+  for (const migration of migrations) {
+    if (migration.always === true && !applied.includes(migration.name)) await migration.up(tools);
+  }
+  if (options.foreignKeys === true) await addForeignKeys(tools);
+  if (options.zone !== undefined) await rememberZone(tools, options.zone);
+}
+
 async function loadMigrations(): Promise<Migration[]> {
   const files = await knownMigrations();
   return Promise.all(
     files.map(async (file) => ({
-      name: file,
       ...((await import(pathToFileURL(FOLDER + file).href)) as Omit<Migration, 'name'>),
+      name: file,
     })),
   );
 }
 
-async function withKnex<T>(address: DatabaseAddress, names: TableNames, work: (knex: Knex) => Promise<T>): Promise<T> {
-  const migrations = await loadMigrations();
-  const knex = knexFactory({
-    client: 'mysql2',
-    pool: {
-      min: 0,
-      max: 1,
-      afterCreate(
-        connection: { query(sql: string, done: (error: unknown) => void): void },
-        done: (error: unknown, c: unknown) => void,
-      ) {
-        // lock_wait_timeout: a waiting ALTER stops every later statement on its table.
-        connection.query("SET SESSION time_zone = '+00:00', lock_wait_timeout = 5", (error) => done(error, connection));
-      },
-    },
-    // knex would print to stdout; whatever fails is thrown as well.
-    log: { warn() {}, error() {}, deprecate() {}, debug() {} },
-    acquireConnectionTimeout: 5000,
-    connection: {
-      ...(address.socketPath === undefined
-        ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
-        : { socketPath: address.socketPath }),
-      user: address.user,
-      ...(address.password === undefined ? {} : { password: address.password }),
-      database: address.database,
-      ...(address.tls === undefined ? {} : { ssl: address.tls as never }),
-      charset: 'utf8mb4',
-      connectTimeout: 3000,
-    },
-    migrations: {
-      tableName: names.plain.migration,
-      disableTransactions: true,
-      migrationSource: {
-        getMigrations: async () => migrations,
-        getMigrationName: (m: Migration) => m.name,
-        getMigration: async (m: Migration) => ({
-          up: (k: Knex) => m.up(k, toolsFor(k, names)),
-          down: (k: Knex) => m.down(k, toolsFor(k, names)),
-        }),
-      },
-    },
-  });
-  try {
-    return await work(knex);
-  } catch (error) {
-    if (error instanceof AfdError) throw error;
-    throw databaseError(error, describeAddress(address));
-  } finally {
-    await knex.destroy();
-  }
+function stepsOf(migrations: Migration[], tools: MigrationTools): Step[] {
+  return migrations.map((one) => ({ name: one.name, up: () => one.up(tools), down: () => one.down(tools) }));
 }
 
-function toolsFor(knex: Knex, names: TableNames): MigrationTools {
-  return {
-    names,
-    async createTable(plainName, sql) {
-      if (!(await knex.schema.hasTable(plainName))) await knex.raw(sql);
-    },
-    async dropTable(plainName) {
-      await knex.schema.dropTableIfExists(plainName);
-    },
-    async columnType(plainTable, column) {
-      const [rows] = (await knex.raw(
-        'SELECT COLUMN_TYPE AS type FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = ?',
-        [plainTable, column],
-      )) as [Array<{ type: string }>];
-      return rows[0]?.type;
-    },
-  };
+function toolOptions(options: UpOptions, dryRun: boolean): ToolOptions {
+  const { visible = false, lockPatienceS = 600, onStatement, onWait } = options;
+  return { dryRun, visible, lockPatienceS, onStatement, onWait };
+}
+
+async function recordedNames(ask: Ask, names: TableNames): Promise<string[]> {
+  const there = await ask(
+    'SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    [names.plain.migration],
+  );
+  if (there.length === 0) return [];
+  return (await ask(`SELECT name FROM ${names.migration} ORDER BY id`)).map((row) => String(row.name));
+}
+
+async function refuseNewer(ask: Ask, names: TableNames, migrations: Migration[], where: string): Promise<void> {
+  const unknown = (await recordedNames(ask, names)).filter((name) => !migrations.some((one) => one.name === name));
+  if (unknown.length === 0) return;
+  const message = `The schema at ${where} is newer than this afd: it has ${unknown.join(', ')}. Update afd on this machine.`;
+  throw new AfdError('E_SCHEMA', message, { suggestions: ['afd migrate status'], data: { unknown } });
+}
+
+/** Before anything is made: the table must be one that can be used, in a zone that somebody has confirmed. */
+async function refuseTable(ask: Ask, names: TableNames, zone: string | undefined): Promise<void> {
+  const facts = await readTaskTable(ask, names.plain.task);
+  if (facts === undefined) return;
+  const refusals = refusalsOf(facts);
+  if (refusals.length > 0) throw cannotAdopt(facts.name, refusals);
+  if (zone !== undefined || !isAdopted(facts) || (await confirmedZone(ask, names)) !== undefined) return;
+  const message = `The table ${facts.name} exists already. Say in which zone its times are: database.time_zone in afd.yaml, or --yes for what the dry run shows.`;
+  throw new AfdError('E_CONFIG', message, { suggestions: ['afd migrate --dry-run'] });
+}
+
+function refuseRows(held: Array<{ table: string; rows: number; what: string }>): AfdError {
+  const list = held.map(({ rows, what }) => `${rows} ${what}`).join(', ');
+  return new AfdError('E_CONFLICT', `These would be lost: ${list}. Nothing was changed.`, {
+    suggestions: ['afd migrate down --dry-run --force', 'afd migrate down --force'],
+    data: { held },
+  });
 }

@@ -1,0 +1,46 @@
+// What `afd migrate` would do, as SQL that could be piped into a client: all else is a comment.
+import type { Adoption } from '../../core/adopt.ts';
+import type { MigrationPlan, Removal } from '../../core/migrate.ts';
+import { printable } from './text.ts';
+
+export function renderPlan({ statements, adoption }: MigrationPlan): string {
+  const about =
+    adoption === null
+      ? []
+      : renderAdoption(adoption)
+          .split('\n')
+          .map((line) => `-- ${line}`.trimEnd());
+  return [...about, renderStatements(statements)].join('\n');
+}
+
+export function renderStatements(statements: string[]): string {
+  if (statements.length === 0) return '-- Nothing to do.';
+  return statements.map((sql) => `${sql};`).join('\n');
+}
+
+export function renderAdoption(adoption: Adoption): string {
+  const { table, rows, statuses, time_zone: zone } = adoption;
+  const counts = statuses.map(
+    ({ status, rows: n }) => `${n} ${status === null ? 'NULL' : status === '' ? "''" : printable(status)}`,
+  );
+  const from = zone.from === 'setting' ? 'database.time_zone' : "the server's time_zone";
+  return [
+    `The table ${table} exists and was not made by afd: ${rows} rows${rows === 0 ? '' : ` (${counts.join(', ')})`}.`,
+    `Its times are taken to be in ${zone.zone}${zone.zone === 'SYSTEM' ? ` = ${printable(zone.system)}` : ''}, by ${from}. ${zone.evidence}`,
+    ...(zone.daylight_saving ? ['That zone changes its offset twice a year: --daylight-saving accepts it.'] : []),
+    ...renderFindings(adoption),
+  ].join('\n');
+}
+
+/** Nothing of this is changed by afd. */
+export function renderFindings({ findings }: Pick<Adoption, 'findings'>): string[] {
+  return findings.flatMap(({ message, sql }) => [
+    `* ${printable(message)}`,
+    ...(sql === undefined ? [] : [`    ${sql}`]),
+  ]);
+}
+
+export function renderRemoval({ removed, statements }: Removal): string {
+  if (statements.length === 0) return 'There was nothing of afd in this schema.';
+  return `Took back ${removed.length} migration${removed.length === 1 ? '' : 's'}; ${statements.length} statements were sent.`;
+}

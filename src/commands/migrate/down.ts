@@ -1,0 +1,31 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { Removal } from '../../core/migrate.ts';
+
+export type MigrateDownResult = Removal & { dry_run: boolean };
+
+export default class MigrateDown extends BaseCommand {
+  static override summary = 'Take back everything that afd made in this schema.';
+  static override description =
+    'Refuses while that would destroy rows. A task table that afd did not make stays, with its rows; only what afd added to it goes, except the words of its status.';
+  static override examples = ['<%= config.bin %> migrate down --dry-run', '<%= config.bin %> migrate down --force'];
+  static override flags = {
+    'dry-run': Flags.boolean({ summary: 'Print the SQL that would run.' }),
+    force: Flags.boolean({ summary: 'Also when rows are lost.' }),
+  };
+
+  async run(): Promise<MigrateDownResult> {
+    const { flags } = await this.parse(MigrateDown);
+    return this.withContext(
+      async (context) => {
+        const { removeSchema } = await import('../../core/migrate.ts');
+        const dryRun = flags['dry-run'];
+        const removal = await removeSchema(context, { force: flags.force, dryRun });
+        const { renderRemoval, renderStatements } = await import('../../cli/render/migration-plan.ts');
+        this.log(dryRun ? renderStatements(removal.statements) : renderRemoval(removal));
+        return { ...removal, dry_run: dryRun };
+      },
+      { purpose: 'migrate' },
+    );
+  }
+}

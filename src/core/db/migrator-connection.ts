@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import knexFactory, { type Knex } from 'knex';
+import { AfdError } from '../domain/errors.ts';
+import { databaseError } from './database-error.ts';
+import { LOCK_WAIT_S } from './migrator-tools.ts';
+import type { Ask } from './server-facts.ts';
+import { type DatabaseAddress, describeAddress } from './session.ts';
+import type { TableNames } from './table-names.ts';
+
+/** A migration as knex sees it. */
+export interface Step {
+  name: string;
+  up(): Promise<void>;
+  down(): Promise<void>;
+}
+
+/** For how long another migrator is waited for: an index over millions of rows takes minutes. */
+const MIGRATOR_WAIT_S = 600;
+/** Not NO_ZERO_DATE: old tables hold zero dates, and an index over due_at reads them. */
+const SQL_MODE = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
+
+/**
+ * Runs `work` as the only migrator of this schema: under a named lock, on the one connection of knex. Calls have no deadline
+ * here, since an index takes as long as it takes. `steps` are given once the connection is there.
+ * @throws AfdError
+ */
+export async function withMigrator<T>(
+  address: DatabaseAddress,
+  names: TableNames,
+  steps: (ask: Ask) => Step[],
+  work: (migrator: { ask: Ask; knex: Knex }) => Promise<T>,
+): Promise<T> {
+  let known: Step[] = [];
+  const knex = knexFactory({
+    client: 'mysql2',
+    pool: {
+      min: 0,
+      max: 1,
+      afterCreate(
+        connection: { query(sql: string, done: (error: unknown) => void): void },
+        done: (error: unknown, c: unknown) => void,
+      ) {
+        // lock_wait_timeout: a waiting ALTER stops every later statement on its table.
+        const settings = `time_zone = '+00:00', lock_wait_timeout = ${LOCK_WAIT_S}, sql_mode = '${SQL_MODE}'`;
+        connection.query(`SET SESSION ${settings}`, (error) => done(error, connection));
+      },
+    },
+    // knex would print to stdout; whatever fails is thrown as well.
+    log: { warn() {}, error() {}, deprecate() {}, debug() {} },
+    acquireConnectionTimeout: 5000,
+    connection: {
+      ...(address.socketPath === undefined
+        ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
+        : { socketPath: address.socketPath }),
+      user: address.user,
+      ...(address.password === undefined ? {} : { password: address.password }),
+      database: address.database,
+      ...(address.tls === undefined ? {} : { ssl: address.tls as never }),
+      charset: 'utf8mb4',
+      dateStrings: true,
+      connectTimeout: 3000,
+      enableKeepAlive: true,
+    },
+    migrations: {
+      tableName: names.plain.migration,
+      disableTransactions: true,
+      migrationSource: {
+        getMigrations: async () => known,
+        getMigrationName: (step: Step) => step.name,
+        getMigration: async (step: Step) => ({ up: () => step.up(), down: () => step.down() }),
+      },
+    },
+  });
+  const ask: Ask = async (sql, values = []) => (await knex.raw(sql, values as never))[0];
+  try {
+    known = steps(ask);
+    return await locked(ask, address, names, () => work({ ask, knex }));
+  } catch (error) {
+    if (error instanceof AfdError) throw error;
+    throw databaseError(error, describeAddress(address));
+  } finally {
+    await knex.destroy();
+  }
+}
+
+/** The named lock ends with its connection, so a killed migrator leaves nothing behind. */
+async function locked<T>(ask: Ask, address: DatabaseAddress, names: TableNames, work: () => Promise<T>): Promise<T> {
+  const scope = createHash('sha256').update(`${address.database}|${names.prefix}`).digest('hex').slice(0, 40);
+  const name = `afd:migrate:${scope}`;
+  const [row] = await ask('SELECT GET_LOCK(?, ?) AS got', [name, MIGRATOR_WAIT_S]);
+  if (row?.got !== 1) {
+    throw new AfdError('E_TEMPORARY', `Another process has been migrating this schema for ${MIGRATOR_WAIT_S} s.`, {
+      suggestions: ['afd migrate status'],
+    });
+  }
+  try {
+    return await work();
+  } finally {
+    await ask('SELECT RELEASE_LOCK(?)', [name]);
+  }
+}

@@ -1,0 +1,311 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { findInTable } from '../../../src/core/db/adoption/findings.ts';
+import { readTaskTable } from '../../../src/core/db/adoption/task-table.ts';
+import { planUp } from '../../../src/core/db/migrator.ts';
+import { assertSchema, schemaState } from '../../../src/core/migrations.ts';
+import { type OldDatabase, oldDatabase, T1, T1_COLUMNS, T1_ROWS } from './old-table.ts';
+
+let db: OldDatabase;
+afterEach(() => db.drop());
+
+const RESERVED = `INSERT INTO af_crawl_tasks VALUES
+  (NULL, 'app_data', 'zoe', NULL, NULL, NULL, 0, 'pending', NOW(), NOW(), NOW())`;
+
+describe('a T1 table', () => {
+  it('gets what it lacks, and not one stored value changes', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const before = await db.digest();
+    const rows = await db.admin.rows('SELECT * FROM af_crawl_tasks ORDER BY id');
+    const statements = await db.migrate();
+    expect(await db.digest()).toBe(before);
+    expect(await db.admin.rows('SELECT * FROM af_crawl_tasks ORDER BY id')).toEqual(rows);
+    expect(Object.keys(rows[0] ?? {})).toEqual(T1_COLUMNS);
+    const alters = statements.filter((sql) => sql.startsWith('ALTER TABLE `af_crawl_tasks`'));
+    expect(alters.map((sql) => / (ALGORITHM=.*)$/.exec(sql)?.[1])).toEqual([
+      'ALGORITHM=INSTANT',
+      'ALGORITHM=INSTANT',
+      'ALGORITHM=INSTANT',
+      'ALGORITHM=INPLACE, LOCK=NONE',
+    ]);
+    expect(await db.migrate()).toEqual([]);
+  });
+
+  it('reads the documented defaults in old rows, and makes each row claimable by its own columns', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    await db.migrate();
+    const rows = await db.admin.rows(
+      `SELECT priority, max_retry_count, attempt, lost_count, claim_rank, LENGTH(lane) AS lane,
+         due_at = COALESCE(next_run_at, created_at, '1970-01-01') AS due FROM af_crawl_tasks`,
+    );
+    for (const row of rows) {
+      expect(row).toEqual({
+        priority: 5,
+        max_retry_count: 3,
+        attempt: 0,
+        lost_count: 0,
+        claim_rank: 5,
+        lane: 16,
+        due: 1,
+      });
+    }
+  });
+
+  it.each([
+    [
+      'strict, in +08:00',
+      "SET SESSION time_zone = '+08:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
+    ],
+    ['not strict, in -11:00', "SET SESSION time_zone = '-11:00', sql_mode = ''"],
+    ['with the quotes of ANSI', "SET SESSION sql_mode = 'ANSI', time_zone = 'SYSTEM'"],
+    ['in latin1', 'SET NAMES latin1'],
+  ])('takes an INSERT without a column list as before, %s, and the row is claimable', async (_, settings) => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    await db.migrate();
+    const other = await db.session();
+    await other.write(settings);
+    await other.write(RESERVED);
+    await other.write("INSERT INTO af_crawl_tasks (task_type, username) VALUES ('app_data', 'yan')");
+    const [selected] = await other.rows("SELECT * FROM af_crawl_tasks WHERE username = 'zoe'");
+    expect(Object.keys(selected ?? {})).toEqual(T1_COLUMNS);
+    const [first] = await db.admin.rows("SELECT HEX(lane) AS lane FROM af_crawl_tasks WHERE username = 'anna'");
+    const claimable = await other.rows(
+      `SELECT HEX(lane) AS lane FROM af_crawl_tasks FORCE INDEX (afd_claim)
+       WHERE status = 'pending' AND lane = UNHEX(?) AND claim_rank = 5 AND due_at <= NOW(3) AND username IN ('zoe', 'yan')`,
+      [first?.lane],
+    );
+    expect(claimable).toEqual([first, first]);
+  });
+
+  it('is refused in another zone than the confirmed one, with the line to write', async () => {
+    db = await oldDatabase([T1], { zone: '+08:00' });
+    await db.migrate();
+    await expect(assertSchema(await db.session(), db.names)).resolves.toBeUndefined();
+    const elsewhere = await db.session({ timeZone: '+00:00' });
+    await expect(assertSchema(elsewhere, db.names)).rejects.toMatchObject({
+      code: 'E_CONFIG',
+      message: expect.stringContaining('Write database.time_zone: "+08:00"'),
+    });
+  });
+
+  it('is not adopted before somebody has said in which zone its times are', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    await expect(db.migrate({ zone: undefined })).rejects.toMatchObject({ code: 'E_CONFIG' });
+    const tables = await db.admin.rows(
+      'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()',
+    );
+    expect(tables).toHaveLength(1);
+    expect((await readTaskTable(db.ask, 'af_crawl_tasks'))?.columns).toHaveLength(T1_COLUMNS.length);
+  });
+
+  it('has the type of its id in the attempts, and its collation in every table of afd', async () => {
+    db = await oldDatabase([
+      T1.replace('CHARSET=utf8mb4', 'CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci').replace('id INT', 'id INT UNSIGNED'),
+    ]);
+    await db.migrate();
+    const [type] = await db.admin.rows(
+      `SELECT COLUMN_TYPE AS type FROM information_schema.COLUMNS
+       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'af_task_assignment' AND COLUMN_NAME = 'task_id'`,
+    );
+    expect(type?.type).toMatch(/^int(\(10\))? unsigned$/);
+    const collations = await db.admin.rows(
+      `SELECT DISTINCT COLLATION_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
+       AND COLUMN_NAME IN ('device_id', 'target_device_id', 'task_type')`,
+    );
+    expect(collations).toEqual([{ name: 'utf8mb4_unicode_ci' }]);
+  });
+
+  it('shows the four columns of the document with visible, also later, and leaves the others hidden', async () => {
+    db = await oldDatabase([T1]);
+    const four = ['priority', 'estimated_duration', 'required_capabilities', 'max_retry_count'];
+    const shown = async () => {
+      await db.admin.write("INSERT INTO af_crawl_tasks (task_type, username) VALUES ('a', 'b')");
+      return Object.keys((await db.admin.rows('SELECT * FROM af_crawl_tasks LIMIT 1'))[0] ?? {});
+    };
+    await db.migrate();
+    expect(await shown()).toEqual(T1_COLUMNS);
+    await db.migrate({ visible: true });
+    expect(await shown()).toEqual([...T1_COLUMNS, ...four]);
+    expect(await db.migrate({ visible: true })).toEqual([]);
+    expect(await db.migrate()).toEqual([]);
+  });
+
+  it('shows them at once when it is told so from the beginning', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    await db.migrate({ visible: true });
+    const [row] = await db.admin.rows('SELECT * FROM af_crawl_tasks LIMIT 1');
+    expect(row).toMatchObject({
+      priority: 5,
+      estimated_duration: null,
+      required_capabilities: null,
+      max_retry_count: 3,
+    });
+    expect(row).not.toHaveProperty('attempt');
+  });
+});
+
+describe('tables of later versions, and tables changed by hand', () => {
+  it('keep the columns they have, and the words of their status keep their meaning', async () => {
+    db = await oldDatabase(
+      [
+        `CREATE TABLE cl_task (
+        id INT AUTO_INCREMENT PRIMARY KEY, task_type VARCHAR(32) NOT NULL, username VARCHAR(255) NOT NULL,
+        status ENUM('pending','assigned','running','zero','failed','done') NOT NULL DEFAULT 'pending' COMMENT 'it''s \\\\ 状态',
+        assigned_device_id VARCHAR(64), assigned_at DATETIME, priority INT DEFAULT 0, task_data TEXT,
+        execution_timeout INT DEFAULT 3600, max_retry_count INT DEFAULT 7, retry INT DEFAULT 0,
+        next_run_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+        KEY afd_like (status)
+      ) DEFAULT CHARSET=utf8mb4`,
+        `INSERT INTO cl_task (task_type, username, status, priority, task_data) VALUES
+        ('a', 'u', 'assigned', NULL, '{"pid": 1}'), ('a', 'u', 'running', 0, NULL), ('a', 'u', 'zero', 99, '"{}"')`,
+      ],
+      { task: 'cl_task' },
+    );
+    const all = await db.admin.rows('SELECT *, status + 0 AS ordinal FROM cl_task ORDER BY id');
+    await db.migrate();
+    expect(await db.admin.rows('SELECT *, status + 0 AS ordinal FROM cl_task ORDER BY id')).toEqual(all);
+    const facts = await readTaskTable(db.ask, 'cl_task');
+    const status = facts?.columns.find(({ name }) => name === 'status');
+    expect(status).toMatchObject({
+      type: "enum('pending','assigned','running','zero','failed','done','waiting','cancelled')",
+      nullable: false,
+      comment: "it's \\ 状态",
+    });
+    expect(status?.default).toContain('pending');
+    const ranks = await db.admin.rows('SELECT claim_rank FROM cl_task ORDER BY id');
+    expect(ranks.map((row) => row.claim_rank)).toEqual([5, 10, 0]);
+    // NOT NULL DEFAULT CURRENT_TIMESTAMP of both times: the row must be due now.
+    const strict = await db.session();
+    await strict.write("INSERT INTO cl_task (task_type, username) VALUES ('a', 'now')");
+    const [now] = await strict.rows(
+      "SELECT TIMESTAMPDIFF(SECOND, due_at, NOW()) AS age FROM cl_task WHERE username = 'now'",
+    );
+    expect(Number(now?.age)).toBeLessThan(5);
+  });
+
+  it('are completed column by column: any part may be there already', async () => {
+    db = await oldDatabase([
+      T1,
+      'ALTER TABLE af_crawl_tasks ADD COLUMN dedupe_key VARCHAR(191) NULL, ADD COLUMN attempt INT NOT NULL DEFAULT 0, ADD UNIQUE KEY afd_dedupe (dedupe_key), DROP COLUMN next_run_at, DROP COLUMN updated_at, DROP COLUMN retry',
+      "INSERT INTO af_crawl_tasks (task_type, username) VALUES ('a', 'u')",
+    ]);
+    await db.migrate();
+    expect((await schemaState(await db.session(), db.names)).missing).toEqual([]);
+    const [row] = await db.admin.rows(
+      'SELECT due_at = created_at AS due, next_run_at, updated_at, retry FROM af_crawl_tasks',
+    );
+    expect(row).toEqual({ due: 1, next_run_at: null, updated_at: null, retry: 0 });
+  });
+
+  it('with zero dates of old programs are adopted, and such a row is due at once and can be changed', async () => {
+    db = await oldDatabase([
+      T1,
+      "INSERT INTO af_crawl_tasks (task_type, username, next_run_at) VALUES ('a', 'u', '0000-00-00 00:00:00')",
+    ]);
+    await db.migrate();
+    const session = await db.session();
+    const due = await session.rows("SELECT id FROM af_crawl_tasks WHERE status = 'pending' AND due_at <= NOW(3)");
+    expect(due).toHaveLength(1);
+    await session.write("UPDATE af_crawl_tasks SET status = 'done'");
+  });
+
+  it.each<[string, string, RegExp]>([
+    [
+      'a TIMESTAMP in place of a DATETIME',
+      'MODIFY next_run_at TIMESTAMP NULL',
+      /ALTER TABLE `af_crawl_tasks` MODIFY COLUMN next_run_at DATETIME NULL;/,
+    ],
+    ['MyISAM', 'ENGINE=MyISAM', /ALTER TABLE `af_crawl_tasks` ENGINE=InnoDB;/],
+    ['a status that is no ENUM', 'MODIFY status VARCHAR(20)', /status is varchar\(20\)/],
+    ['no status', 'DROP COLUMN status', /no column status/],
+    ['a column of another meaning', 'ADD COLUMN result INT', /result is int.*; afd needs JSON/],
+    [
+      'an attempt that may be NULL',
+      'ADD COLUMN attempt INT NULL',
+      /ALTER TABLE `af_crawl_tasks` MODIFY COLUMN attempt INT NOT NULL DEFAULT 0;/,
+    ],
+    ['a plain column called lane', 'ADD COLUMN lane BINARY(16)', /lane is a column of somebody else/],
+    ['an index of that name on other columns', 'ADD KEY afd_claim (username)', /DROP INDEX afd_claim;/],
+    ['another primary key', 'DROP PRIMARY KEY, ADD PRIMARY KEY (id, task_type)', /no primary key \(id\)/],
+    ['partitions', 'PARTITION BY HASH(id) PARTITIONS 2', /partitioned/],
+  ])('with %s are refused, with what to do, and nothing is changed', async (_, change, expected) => {
+    db = await oldDatabase([T1, `ALTER TABLE af_crawl_tasks ${change}`]);
+    const before = await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks');
+    await expect(db.migrate()).rejects.toMatchObject({ code: 'E_CONFLICT', message: expect.stringMatching(expected) });
+    expect(await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks')).toEqual(before);
+    const tables = await db.admin.rows(
+      'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()',
+    );
+    expect(tables).toHaveLength(1);
+  });
+
+  it('beside an af_device that is not ours are refused, with its name', async () => {
+    db = await oldDatabase([T1, 'CREATE TABLE af_device (id INT PRIMARY KEY, device_id VARCHAR(64))']);
+    await expect(db.migrate()).rejects.toMatchObject({
+      code: 'E_CONFLICT',
+      message: expect.stringContaining('The table af_device exists and is not afd'),
+    });
+  });
+
+  it('are found when tables.task names another one than before: it is adopted by the next migrate', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const fresh = { ...db.names, task: '`af_crawl_task`', plain: { ...db.names.plain, task: 'af_crawl_task' } };
+    const { migrateUp } = await import('../../../src/core/db/migrator.ts');
+    await migrateUp(db.address, fresh);
+    await expect(assertSchema(await db.session(), db.names)).rejects.toMatchObject({ code: 'E_SCHEMA' });
+    await db.migrate();
+    await expect(assertSchema(await db.session(), db.names)).resolves.toBeUndefined();
+  });
+
+  it('from which somebody has taken an index are refused by every command until the next migrate', async () => {
+    db = await oldDatabase([T1]);
+    await db.migrate();
+    await db.admin.write('ALTER TABLE af_crawl_tasks DROP INDEX afd_target');
+    await expect(assertSchema(await db.session(), db.names)).rejects.toMatchObject({
+      code: 'E_SCHEMA',
+      message: expect.stringContaining('lacks index afd_target'),
+    });
+    expect(await db.migrate()).toHaveLength(1);
+    await expect(assertSchema(await db.session(), db.names)).resolves.toBeUndefined();
+  });
+});
+
+describe('a dry run', () => {
+  it('prints exactly what the run then sends, and changes nothing', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const before = await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks');
+    const planned = await planUp(db.ask, db.names, { zone: '+00:00', foreignKeys: true }, 'here');
+    expect(await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks')).toEqual(before);
+    expect(await db.admin.rows('SHOW TABLES')).toHaveLength(1);
+    expect(await db.migrate({ foreignKeys: true })).toEqual(planned.statements);
+  });
+
+  it('finds what an operator must know: statuses with counts, and rows that will run or never will', async () => {
+    db = await oldDatabase([
+      T1,
+      T1_ROWS,
+      "INSERT INTO af_crawl_tasks (task_type, username, status) VALUES ('x', 'y', 'zero')",
+    ]);
+    const facts = await readTaskTable(db.ask, 'af_crawl_tasks');
+    const found = await findInTable(db.ask, facts!, '+00:00');
+    expect(found.rows).toBe(9);
+    expect(new Map(found.statuses.map(({ status, rows }) => [status, rows]))).toEqual(
+      new Map<string | null, number>([
+        [null, 1],
+        ['', 1],
+        ['pending', 4],
+        ['running', 1],
+        ['failed', 1],
+        ['done', 1],
+      ]),
+    );
+    expect(Object.fromEntries(found.findings.map(({ code, rows }) => [code, rows]))).toEqual({
+      no_status: 1,
+      running_elsewhere: 1,
+      retries_used_up: 1,
+      failed_with_future_run: 1,
+      old_pending: 1,
+      required_without_default: 0,
+    });
+    expect(found.findings.filter(({ code }) => code === 'no_status')).toHaveLength(2);
+  });
+});
