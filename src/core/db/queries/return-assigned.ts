@@ -3,13 +3,14 @@ import type { TableNames } from '../table-names.ts';
 import type { Page } from './orphaned-assignments.ts';
 
 /**
- * Ids of directed tasks whose device cannot be waited for: offline, not active, removed, or target_until is past.
+ * Ids of directed tasks whose device cannot be waited for: offline, not active, removed, or target_until is past. A row
+ * without a target is another program's: an adopted table may have had the word before.
  * Non-locking; status 'assigned' by idx_status_next, the device by device_id. Zero rows = none.
  */
 export async function strandedTasks(session: Session, names: TableNames, page: Page): Promise<number[]> {
   const rows = await session.rows<{ id: number }>(
     `SELECT t.id FROM ${names.task} t LEFT JOIN ${names.device} d ON d.device_id = t.target_device_id
-     WHERE t.status = 'assigned' AND t.id > ? AND (${STRANDED}) ORDER BY t.id LIMIT ${page.limit}`,
+     WHERE t.status = 'assigned' AND t.target_device_id IS NOT NULL AND t.id > ? AND (${STRANDED}) ORDER BY t.id LIMIT ${page.limit}`,
     [page.after],
   );
   return rows.map((row) => row.id);
@@ -29,7 +30,7 @@ export async function returnAssigned(session: Session, names: TableNames, taskId
      WHERE id = ? AND status = 'assigned' FOR UPDATE SKIP LOCKED`,
     [taskId],
   );
-  if (task === undefined) return false;
+  if (task === undefined || task.target_device_id === null) return false;
   const [device] = await session.rows<{ status: string; operator_state: string }>(
     `SELECT status, operator_state FROM ${names.device} WHERE device_id = ?`,
     [task.target_device_id],
