@@ -8,17 +8,20 @@ import { type CommandRun, runCommand } from './command.ts';
 import { type FleetProcess, Process } from './fleet-process.ts';
 import { commandScript, type LedgerLine, workModule } from './ledger.ts';
 
-/** Every interval short. A device dies by its lock in about half a second, by its heartbeat in three. Seconds. */
+/**
+ * Every interval short, so that a dead process is found by its lock in about half a second. Every patience long, so that
+ * no live one is taken for dead on a busy machine: a test about silence shortens what it is about. Seconds.
+ */
 const FAST = {
   master: {
-    heartbeat_timeout: 3,
+    heartbeat_timeout: 20,
     health_check_interval: 0.2,
     scheduler_interval: 0.5,
     lock_check_interval: 0.1,
     lock_grace: 0.3,
     lock_trust_after_start: 0,
-    lease_duration: 2,
-    lease_trust: 1.4,
+    lease_duration: 20,
+    lease_trust: 15,
     lease_renew_interval: 0.3,
     retry_backoff: { initial: 0.05, max: 0.2, jitter: 0 },
   },
@@ -26,7 +29,7 @@ const FAST = {
     heartbeat_interval: 0.3,
     tick_interval: 0.1,
     task_poll_interval: 0.1,
-    kill_grace: 0.5,
+    kill_grace: 3,
     start_flush_after: 0.2,
     shutdown_timeout: 20,
   },

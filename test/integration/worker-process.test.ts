@@ -8,11 +8,11 @@ import { deviceIdOf } from '../../src/core/worker/device-identity.ts';
 import { addressOf, serverAddress } from '../helpers/database.ts';
 import { readDevice, readTask } from '../helpers/factories.ts';
 import { fleet } from '../helpers/fleet.ts';
-import { PATIENCE_MS } from '../helpers/fleet-process.ts';
+import { MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
 import { scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
 
-describe.concurrent('a worker process that is told to stop', () => {
+describe.concurrent('a worker process that is told to stop', { timeout: MINUTES }, () => {
   it('A4 SIGTERM: what runs may finish, nothing more is begun, the device is offline, exit 0', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'drain');
@@ -61,7 +61,7 @@ describe.concurrent('a worker process that is told to stop', () => {
   );
 });
 
-describe.concurrent('a worker process that starts', () => {
+describe.concurrent('a worker process that starts', { timeout: MINUTES }, () => {
   it('A7 under the id of a live one is refused at once with exit 5, and the other goes on', async (test) => {
     const { expect } = test;
     // Waiting for the other would take longer than the test may.
@@ -87,7 +87,7 @@ describe.concurrent('a worker process that starts', () => {
 
   it('A7 under the id of a frozen one waits for its lock, closes what it held, and the frozen one stops with exit 5', async (test) => {
     const { expect } = test;
-    const s = await scene(test, 'frozen', { database: { session_timeout: 1 } });
+    const s = await scene(test, 'frozen', { master: { heartbeat_timeout: 4 }, database: { session_timeout: 1 } });
     const frozen = s.start('worker', { deviceId: 'same' });
     const held = await s.add({ gate: 'go' });
     await s.noted({ what: 'start', task_id: held, attempt: 1 });
@@ -149,10 +149,11 @@ describe.concurrent('a worker process that starts', () => {
   });
 });
 
-it('an idle fleet says at info that it has started and who leads, and nothing more', async (test) => {
+it('an idle fleet says at info that it has started and who leads, and nothing more', {
+  timeout: MINUTES,
+}, async (test) => {
   const { expect } = test;
   const s = await scene(test, 'idle', {
-    master: { lease_duration: 60, lease_trust: 40, lock_grace: 10, heartbeat_timeout: 60 },
     log: { level: 'info' },
   });
   const processes = [

@@ -1,15 +1,15 @@
 // SIGSTOP: a process that stands still for so long that others take its place, and then goes on as if nothing had been.
 import { describe, it } from 'vitest';
 import { insertDevice, readDevice } from '../helpers/factories.ts';
-import { PATIENCE_MS } from '../helpers/fleet-process.ts';
+import { MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
 import { executions } from '../helpers/ledger.ts';
 import { scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
 
-describe.concurrent('SIGSTOP and SIGCONT', () => {
+describe.concurrent('SIGSTOP and SIGCONT', { timeout: MINUTES }, () => {
   it('B1 of a worker: its tasks are taken, what it says later is refused, and it works again', async (test) => {
     const { expect } = test;
-    const s = await scene(test, 'sleeper');
+    const s = await scene(test, 'sleeper', { master: { heartbeat_timeout: 5 } });
     const sleeper = s.start('worker', { deviceId: 'sleeper', args: ['--no-leader'] });
     const deaf = await s.add({ gate: 'deaf', deaf: true });
     const obedient = await s.add({ gate: 'obedient' });
@@ -55,7 +55,10 @@ describe.concurrent('SIGSTOP and SIGCONT', () => {
   it('of the leader in the middle of a duty: its write is refused, another has done it, and it follows', async (test) => {
     const { expect } = test;
     // Its calls and its session must outlive the stop: the fence is what is looked at.
-    const s = await scene(test, 'frozen', { database: { call_timeout: 25, session_timeout: 40 } });
+    const s = await scene(test, 'frozen', {
+      master: { heartbeat_timeout: 5, lease_duration: 4, lease_trust: 3 },
+      database: { call_timeout: 25, session_timeout: 40 },
+    });
     const { session, db } = s;
     const frozen = s.start('leader', { deviceId: 'frozen' });
     await frozen.event('leader:gained');

@@ -1,7 +1,7 @@
 // SIGKILL of processes that hold work, lead, or do both. Each test has a schema of its own, so they run side by side.
 import { describe, it } from 'vitest';
 import { readDevice } from '../helpers/factories.ts';
-import { type FleetProcess, gone } from '../helpers/fleet-process.ts';
+import { type FleetProcess, gone, MINUTES } from '../helpers/fleet-process.ts';
 import { executions } from '../helpers/ledger.ts';
 import { type Scene, scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
@@ -19,7 +19,7 @@ const terms = (...processes: FleetProcess[]) =>
     .map((line) => Number(line.term))
     .sort((a, b) => a - b);
 
-describe.concurrent('SIGKILL', () => {
+describe.concurrent('SIGKILL', { timeout: MINUTES }, () => {
   it('A3 D1 of a full worker: its tasks run elsewhere, its commands die, and nobody else notices', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'full');
