@@ -9,30 +9,49 @@ export interface WorkerRun {
   device_id: string;
   /** Attempts by how they ended. */
   finished: Record<string, number>;
+  /** `drained`: nothing more to do · `time`: --max-time was up · `signal`: told to stop. */
+  ended_by: 'drained' | 'time' | 'signal';
 }
+
+/** A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 export type LeaderRun = LeaderOnceResult | { device_id: string };
 
 /** Exit codes of these are documented in docs/reference/exit-codes.md. */
 export abstract class NodeCommand extends BaseCommand {
-  /** `once` and `drain` end by themselves, with 6 when an attempt failed. @throws those of startWorker */
-  protected async runWorker(mode: WorkerMode): Promise<WorkerRun> {
+  /**
+   * `once` and `drain` end by themselves, with 6 when an attempt failed; after `maxTimeS` seconds as by a signal, with 7.
+   * @throws those of startWorker
+   */
+  protected async runWorker(mode: WorkerMode, maxTimeS?: number): Promise<WorkerRun> {
     const { reportStrayRejections, shutdownSignals } = await import('./shutdown.ts');
     const shutdown = shutdownSignals();
-    const { drain, force } = shutdown;
+    const { force } = shutdown;
+    const stop = new AbortController();
+    shutdown.drain.addEventListener('abort', () => stop.abort(), { once: true });
+    let timeUp = false;
+    const up = () => {
+      timeUp = !stop.signal.aborted;
+      stop.abort();
+    };
+    const timer = maxTimeS === undefined ? undefined : setTimeout(up, Math.min(maxTimeS * 1000, LONGEST_TIMER_MS));
     const facts = { env: process.env, hostname: hostname(), version: this.config.version };
-    const result = await this.withContext(
-      async (context) => {
-        const { startWorker } = await import('../core/worker/start-worker.ts');
-        reportStrayRejections((message) => context.events.emit('warning', { message }));
-        return startWorker(context, { mode, drain, force, ...facts });
-      },
-      { purpose: 'worker' },
-    );
-    const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
-    this.exitWith(shutdown.exitCode(result) || (mode !== 'forever' && failed ? 6 : 0));
-    shutdown.dispose();
-    return { device_id: result.device_id, finished: result.finished };
+    try {
+      const result = await this.withContext(
+        async (context) => {
+          const { startWorker } = await import('../core/worker/start-worker.ts');
+          reportStrayRejections((message) => context.events.emit('warning', { message }));
+          return startWorker(context, { mode, drain, force, ...facts });
+        },
+        { purpose: 'worker' },
+      );
+      const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
+      this.exitWith(shutdown.exitCode(result) || (mode !== 'forever' && failed ? 6 : 0));
+      return { device_id: result.device_id, finished: result.finished };
+    } finally {
+      shutdown.dispose();
+    }
   }
 
   /** `once`: one round of duties if nobody leads. @throws those of runLeader and leadOnce */

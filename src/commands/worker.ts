@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { durationFlag } from '../cli/flags.ts';
 import { NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 
 export type WorkerCommandResult = WorkerRun;
@@ -8,12 +9,16 @@ export default class Worker extends NodeCommand {
 
   static override description =
     `Registers the device, claims tasks that it can run, executes them and writes how they ended. SIGTERM or Ctrl-C
-drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second one gives everything back at once.`;
+drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second one gives everything back at once.
+
+With --once and --drain the exit code is 0 when nothing more was due, 6 when an attempt failed, 7 when --max-time was up,
+0 after SIGTERM, 5 when the device id runs already. They print nothing but log lines: in cron set AFD_LOG_LEVEL=warn.`;
 
   static override examples = [
     '<%= config.bin %> worker',
     '<%= config.bin %> worker --device-id worker-001 --slots 10',
     '<%= config.bin %> worker --once',
+    '<%= config.bin %> worker --drain --max-time 50s',
   ];
 
   static override flags = {
@@ -22,6 +27,10 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
     leader: Flags.boolean({ allowNo: true, summary: 'Take part in the election of the leader; the default.' }),
     once: Flags.boolean({ exclusive: ['drain'], summary: 'Claim once, execute that, exit 0, or 6 if any failed.' }),
     drain: Flags.boolean({ summary: 'Execute until nothing that this device may run is due, then exit: 0, or 6.' }),
+    'max-time': durationFlag({
+      relationships: [{ type: 'some', flags: ['once', 'drain'] }],
+      summary: 'With --once or --drain: claim nothing more after this time, let what runs finish, exit 7.',
+    }),
   };
 
   static override configFlags = {
@@ -32,6 +41,6 @@ drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second o
 
   async run(): Promise<WorkerCommandResult> {
     const { flags } = await this.parse(Worker);
-    return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever');
+    return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', flags['max-time']);
   }
 }

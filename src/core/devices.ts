@@ -1,8 +1,8 @@
-import { didYouMean } from './config/did-you-mean.ts';
 import type { Context } from './context.ts';
 import { type DeviceRow, listDevices as queryDevices } from './db/queries/list-devices.ts';
 import { type DeviceAssignment, type DeviceReadings, showDevice as queryDevice } from './db/queries/show-device.ts';
 import { AfdError } from './domain/errors.ts';
+import { resolveDeviceId } from './find-device.ts';
 
 /** A device as shown, its first keys those of the design document (5.2.1). */
 export interface Device extends Omit<DeviceRow, 'stored_status'> {
@@ -24,20 +24,12 @@ export async function listDevices(context: Context): Promise<Device[]> {
   return rows.map((row) => judged(row, context.config.master.heartbeat_timeout));
 }
 
-/** One device with its last readings and what it holds. @throws AfdError E_NOT_FOUND, DatabaseError */
+/** One device with its last readings and what it holds. @throws AfdError E_NOT_FOUND, E_USAGE, DatabaseError */
 export async function showDevice(context: Context, deviceId: string): Promise<DeviceDetail> {
   const session = await context.session();
-  const [row] = await queryDevices(session, context.names, deviceId);
-  if (row === undefined) {
-    const near = didYouMean(
-      deviceId,
-      (await queryDevices(session, context.names)).map((one) => one.device_id),
-    );
-    throw new AfdError('E_NOT_FOUND', `There is no device "${deviceId}".`, {
-      suggestions: [near === undefined ? 'afd devices ls' : `afd devices show ${near}`],
-      data: { device_id: deviceId },
-    });
-  }
+  const id = await resolveDeviceId(session, context.names, deviceId, 'afd devices show');
+  const [row] = await queryDevices(session, context.names, id);
+  if (row === undefined) throw new AfdError('E_NOT_FOUND', `There is no device "${id}".`, { data: { device_id: id } });
   const { readings, assignments } = await queryDevice(session, context.names, row.device_id);
   return { ...judged(row, context.config.master.heartbeat_timeout), last_readings: readings ?? null, assignments };
 }

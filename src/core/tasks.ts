@@ -14,6 +14,7 @@ import { AfdError } from './domain/errors.ts';
 import { checkNewTasks } from './domain/new-task.ts';
 import { type NewTask, TASK_STATUSES } from './domain/task.ts';
 import type { TaskDetails, TaskRecord } from './domain/task-record.ts';
+import { resolveDeviceId } from './find-device.ts';
 import { momentOf, type When } from './moment.ts';
 
 export type { CancelledTask, InsertedTask, ReassignedTask, RetriedTask, TaskDetails, TaskFilter, TaskRecord };
@@ -98,7 +99,11 @@ export async function reassignTask(
   taskId: number,
   options: { to?: string | undefined; force: boolean },
 ): Promise<ReassignedTask> {
-  return moveTask(await context.session(), context.names, taskId, options);
+  const session = await context.session();
+  const { to: typed, force } = options;
+  const command = `afd tasks reassign ${taskId} --to`;
+  const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
+  return moveTask(session, context.names, taskId, { to, force });
 }
 
 /** A refusal concerns its own task only; what the database says concerns all, and ends the call. */

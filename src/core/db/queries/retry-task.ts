@@ -1,6 +1,7 @@
 // Invariant: the budget starts anew, the number of the attempt goes on, so every try keeps its own row. The last error
 // stays until the next attempt ends. Index: PRIMARY. Zero rows under the lock is a bug.
 import { AfdError } from '../../domain/errors.ts';
+import type { TaskStatus } from '../../domain/task.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
@@ -13,16 +14,16 @@ export interface RetriedTask {
   attempt: number;
 }
 
-/** Runs a task again, now; `force` also one that is done. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
+/** Runs a task again, now; `force` also one that is done, `only` none but one in that status. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
 export async function retryTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false }: { force?: boolean } = {},
+  { force = false, only }: { force?: boolean; only?: TaskStatus } = {},
 ): Promise<RetriedTask> {
   return transaction(session, async () => {
     const task = await lockTask(session, names, taskId);
-    refuse(task, force);
+    refuse(task, force, only);
     // A pending task is one between two tries: its wait ends here.
     const again = await session.write(
       `UPDATE ${names.task}
@@ -36,9 +37,10 @@ export async function retryTask(
   });
 }
 
-function refuse({ id, status, attempt, holder }: OperatedTask, force: boolean): void {
+function refuse({ id, status, attempt, holder }: OperatedTask, force: boolean, only: TaskStatus | undefined): void {
   const conflict = (why: string, ...suggestions: string[]) =>
     new AfdError('E_CONFLICT', `Task ${id} ${why}.`, { suggestions, data: { task_id: id, status } });
+  if (only !== undefined && status !== only) throw conflict(`is ${status}, no longer ${only}`, `afd tasks show ${id}`);
   if (status === 'failed' || status === 'cancelled' || (status === 'done' && force)) return;
   if (status === 'pending' && attempt > 0) return;
   if (status === 'done') throw conflict('is done; --force runs it again', `afd tasks retry ${id} --force`);

@@ -1,0 +1,51 @@
+// `afd tasks retry --status …`: looks, asks when it is many, then retries.
+import type { Context } from '../core/context.ts';
+import { AfdError } from '../core/domain/errors.ts';
+import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks-retry.ts';
+import { canAsk, confirm } from './confirm.ts';
+
+/** More than so many are not retried without a yes. */
+const MANY = 100;
+
+/** `again`: the command as it was typed. @throws AfdError E_USAGE when nobody said yes to many; DatabaseError */
+export async function retryByFilter(
+  context: Context,
+  filter: RetryByFilter,
+  { dryRun, yes, json, again }: { dryRun: boolean; yes: boolean; json: boolean; again: string },
+): Promise<RetriedTasks> {
+  const ids = await findRetryable(context, filter);
+  if (dryRun) return { matched: ids.length, retried: 0, skipped: 0, dry_run: true, task_ids: ids };
+  if (ids.length > MANY && !yes) {
+    const refused = (why: string) =>
+      new AfdError('E_USAGE', `${ids.length} ${filter.status} tasks fit${why} Nothing was retried.`, {
+        suggestions: [`${again} --yes`, `${again} --dry-run`],
+        data: { matched: ids.length },
+      });
+    if (json || !canAsk()) throw refused(`: more than ${MANY} need --yes.`);
+    if (!(await confirm(`Run ${ids.length} ${filter.status} tasks again?`))) throw refused('.');
+  }
+  return retryEach(context, ids, filter.status);
+}
+
+export function renderRetriedTasks({ matched, retried, skipped, dry_run, task_ids }: RetriedTasks): string {
+  if (matched === 0) return 'No task fits.';
+  if (dry_run) {
+    const shown = task_ids.slice(0, 20).join(', ');
+    return `Would retry ${matched} task${matched === 1 ? '' : 's'}: ${shown}${matched > 20 ? ', …' : ''}`;
+  }
+  const left = skipped === 0 ? '' : ` ${skipped} had changed meanwhile and were left alone.`;
+  return `Retried ${retried} task${retried === 1 ? '' : 's'}.${left}`;
+}
+
+/** The ids, or undefined when it is by filter. @throws AfdError E_USAGE for both, or neither */
+export function idsOrFilter(
+  ids: number[] | undefined,
+  { status, force }: { status?: string | undefined; force: boolean },
+): number[] | undefined {
+  const given = ids ?? [];
+  const wrong = (message: string) => new AfdError('E_USAGE', message, { suggestions: ['afd tasks retry --help'] });
+  if (given.length > 0 && status !== undefined) throw wrong('Either ids or --status, not both.');
+  if (given.length === 0 && status === undefined) throw wrong('Which tasks? Give ids, or --status failed.');
+  if (status !== undefined && force) throw wrong('--force is for ids: no filter finds what is done.');
+  return status === undefined ? given : undefined;
+}

@@ -1,0 +1,26 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import { deviceIdArg } from '../../cli/device-args.ts';
+import type { StatedDevice } from '../../core/operate-devices.ts';
+
+export interface DevicesPauseResult {
+  devices: StatedDevice[];
+}
+
+export default class DevicesPause extends BaseCommand {
+  static override summary = 'Let devices claim nothing more until they are resumed.';
+  static override description =
+    'What they run may finish. Holds over restarts. Tasks that wait for one of them alone go back to all.';
+  static override examples = ['<%= config.bin %> devices pause worker-001', '<%= config.bin %> devices pause w1 w2'];
+  static override args = { device_id: deviceIdArg({ required: true, multiple: true }) };
+
+  async run(): Promise<DevicesPauseResult> {
+    const { args } = await this.parse(DevicesPause);
+    return this.withContext(async (context) => {
+      const { setOperatorStates } = await import('../../core/operate-devices.ts');
+      const devices = await setOperatorStates(context, args.device_id, 'paused', 'afd devices pause');
+      const { renderOperated } = await import('../../cli/render/operated.ts');
+      for (const device of devices) this.log(renderOperated(device));
+      return { devices };
+    });
+  }
+}

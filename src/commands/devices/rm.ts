@@ -1,0 +1,31 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { deviceIdArg } from '../../cli/device-args.ts';
+import type { RemovedDevice } from '../../core/operate-devices.ts';
+
+export interface DevicesRmResult {
+  devices: RemovedDevice[];
+}
+
+export default class DevicesRm extends BaseCommand {
+  static override summary = 'Forget devices that will not come back; their history stays.';
+  static override description =
+    'Refused (exit 5) while a device lives or holds open attempts. --force removes it all the same: the leader takes its tasks back (cause device_removed), and a process that still lives stops at its next heartbeat.';
+  static override examples = [
+    '<%= config.bin %> devices rm worker-001',
+    '<%= config.bin %> devices rm worker-001 --force',
+  ];
+  static override args = { device_id: deviceIdArg({ required: true, multiple: true }) };
+  static override flags = { force: Flags.boolean({ summary: 'Also one that lives, or holds tasks.' }) };
+
+  async run(): Promise<DevicesRmResult> {
+    const { args, flags } = await this.parse(DevicesRm);
+    return this.withContext(async (context) => {
+      const { removeDevices } = await import('../../core/operate-devices.ts');
+      const devices = await removeDevices(context, args.device_id, { force: flags.force });
+      const { renderRemoved } = await import('../../cli/render/operated.ts');
+      for (const device of devices) this.log(renderRemoved(device));
+      return { devices };
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import { durationFlag } from '../../cli/flags.ts';
+import { taskIdArg } from '../../cli/task-args.ts';
+import type { TaskState } from '../../core/tasks-wait.ts';
+
+export interface TasksWaitResult {
+  tasks: TaskState[];
+}
+
+export default class TasksWait extends BaseCommand {
+  static override summary = 'Wait until tasks have ended.';
+  static override description =
+    'Exit code 0: all are done. 8: one ended as failed or cancelled. 7: one had not ended in time. With --json the states of all are printed in each case, in the last two as error.data.tasks.';
+  static override examples = [
+    '<%= config.bin %> tasks wait 5 6 7 --timeout 10m',
+    {
+      command: '<%= config.bin %> tasks wait "$(<%= config.bin %> tasks add --type sync_apps)"',
+      description: 'Add a task and wait for it',
+    },
+  ];
+  static override args = { task_id: taskIdArg({ required: true, multiple: true }) };
+  static override flags = { timeout: durationFlag({ summary: 'At most so long; without it, as long as it takes.' }) };
+
+  async run(): Promise<TasksWaitResult> {
+    const { args, flags } = await this.parse(TasksWait);
+    return this.withContext(async (context) => {
+      const { waitForTasks } = await import('../../core/tasks-wait.ts');
+      const tasks = await waitForTasks(context, args.task_id, flags.timeout);
+      for (const { task_id, status } of tasks) this.log(`Task ${task_id} is ${status}.`);
+      return { tasks };
+    });
+  }
+}

@@ -1,0 +1,56 @@
+// Invariant: a row written by hand shows no life: a new one is offline and without heartbeat, and of one that is there
+// only what was given changes. A live process is the only writer of its row: its session lock is held, or it is not
+// offline and its heartbeat is fresh, and then nothing is written (false). Index: device_id.
+import { DatabaseError } from '../database-error.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+export interface DeviceByHand {
+  device_id: string;
+  device_name?: string | undefined;
+  device_type?: 'master' | 'worker' | undefined;
+  ip_address?: string | undefined;
+  port?: number | undefined;
+  capabilities?: Record<string, unknown> | undefined;
+  max_concurrent_tasks?: number | undefined;
+}
+
+export const ALIVE = `(IS_USED_LOCK(COALESCE(lock_name, 'afd:none')) IS NOT NULL
+  OR (status <> 'offline' AND COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, 0)))`;
+
+/** @throws DatabaseError */
+export async function registerByHand(
+  session: Session,
+  names: TableNames,
+  device: DeviceByHand,
+  options: { lockName: string; heartbeatTimeoutS: number },
+): Promise<'created' | 'updated' | 'alive'> {
+  const { device_id, capabilities, ...plain } = device;
+  const given = Object.entries({
+    ...plain,
+    capabilities: capabilities === undefined ? undefined : JSON.stringify(capabilities),
+  }).filter(([, value]) => value !== undefined);
+  for (;;) {
+    const set = given.map(([name]) => `${name} = ?, `).join('');
+    const values = given.map(([, value]) => value);
+    const updated = await session.write(
+      `UPDATE ${names.device} SET ${set}updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND NOT ${ALIVE}`,
+      [...values, device_id, Math.round(options.heartbeatTimeoutS * 1e6)],
+    );
+    if (updated.affectedRows === 1) return 'updated';
+    const there = await session.rows(`SELECT 1 FROM ${names.device} WHERE device_id = ?`, [device_id]);
+    if (there.length > 0) return 'alive';
+    const row = { device_name: device_id, device_type: 'worker', ip_address: '', port: 0, capabilities: '{}' };
+    const whole = { ...row, ...Object.fromEntries(given), device_id, lock_name: options.lockName };
+    try {
+      await session.write(
+        `INSERT INTO ${names.device} (${Object.keys(whole).join(', ')}, status) VALUES (?, 'offline')`,
+        [Object.values(whole)],
+      );
+      return 'created';
+    } catch (error) {
+      // Somebody registered it in between: look again.
+      if (!(error instanceof DatabaseError && error.errno === 1062)) throw error;
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import type { ReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { AfdError } from '../domain/errors.ts';
+
+/** The file as a stream, and its size. @throws AfdError E_NOT_FOUND, E_USAGE for what cannot be read */
+export async function openImportFile(path: string): Promise<{ stream: ReadStream; size: number }> {
+  try {
+    const file = await open(path, 'r');
+    const { size } = await file.stat();
+    return { stream: file.createReadStream({ highWaterMark: 256 * 1024 }) as ReadStream, size };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new AfdError('E_NOT_FOUND', `There is no file "${path}".`, { cause: error });
+    throw new AfdError('E_USAGE', `"${path}" cannot be read: ${(error as Error).message}.`, { cause: error });
+  }
+}

@@ -1,0 +1,169 @@
+// Many tasks from a file or a pipe. Rows are checked as they come; each chunk goes in by a transaction of its own, while
+// the next is being read. Whatever ends it early says how many are in and where to go on.
+import type { Context } from '../context.ts';
+import { isConnectionLost } from '../db/database-error.ts';
+import { databaseNowMs } from '../db/rows.ts';
+import type { Session } from '../db/session.ts';
+import { AfdError } from '../domain/errors.ts';
+import type { NewTask } from '../domain/task.ts';
+import { momentFrom, type When } from '../moment.ts';
+import { enqueueTasks } from '../tasks.ts';
+import { csvRows } from './csv-rows.ts';
+import { type ReadOptions, readRow } from './import-columns.ts';
+import type { ImportResult } from './import-result.ts';
+import type { ImportRow } from './import-row.ts';
+import { type ImportFormat, type ImportInput, openInput } from './input-start.ts';
+import { jsonlRows } from './jsonl-rows.ts';
+import { stoppedByDatabase, stoppedByRow } from './stopped-import.ts';
+
+export type { ImportFormat, ImportInput, ImportResult };
+
+export interface ImportOptions {
+  format?: ImportFormat | undefined;
+  /** task_type of rows that name none. */
+  defaultType?: string | undefined;
+  /** Count bad rows instead of stopping at the first. */
+  skipBad: boolean;
+  /** All rows or none, in one transaction. */
+  atomic: boolean;
+  /** Check everything, add nothing. */
+  dryRun: boolean;
+  /** Rows that begin before this line are passed over. */
+  fromLine?: number | undefined;
+  /** Stops between two chunks, and while waiting for input. */
+  stop: AbortSignal;
+  /** What stands in run_at. @throws Error in a sentence */
+  parseWhen: (text: string) => When;
+  onProgress?: (result: ImportResult) => void;
+}
+
+const CHUNK = 1000;
+/** Rows of one `--atomic` import: they are held in memory, and their locks until the end. */
+export const MOST_ATOMIC = 200_000;
+const TOLD = 20;
+
+/** @throws AfdError E_USAGE (`data`: what is in), DatabaseError's code with the same data */
+export async function importTasks(context: Context, input: ImportInput, options: ImportOptions): Promise<ImportResult> {
+  const { stream } = input;
+  const end = () => stream.destroy();
+  options.stop.addEventListener('abort', end, { once: true });
+  try {
+    const session = await context.session();
+    const now = await databaseNowMs(session);
+    const read = {
+      defaultType: options.defaultType,
+      readWhen: (text: string) => momentFrom(now, options.parseWhen(text)),
+    };
+    return await new Import(context, session, input, options).run(read);
+  } finally {
+    options.stop.removeEventListener('abort', end);
+    stream.destroy();
+  }
+}
+
+class Import {
+  readonly #context: Context;
+  readonly #session: Session;
+  readonly #input: ImportInput;
+  readonly #o: ImportOptions;
+  readonly #result: ImportResult = { added: 0, existing: 0, bad: 0, lines: 0, complete: false, problems: [] };
+  #waiting: NewTask[] = [];
+  /** Last line that was read. */
+  #line = 0;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(context: Context, session: Session, input: ImportInput, options: ImportOptions) {
+    this.#context = context;
+    this.#session = session;
+    this.#input = input;
+    this.#o = options;
+  }
+
+  async run(read: ReadOptions): Promise<ImportResult> {
+    const { stop } = this.#o;
+    try {
+      const start = await openInput(this.#input, this.#o.format);
+      for await (const row of start.format === 'csv' ? csvRows(start) : jsonlRows(start)) {
+        if (stop.aborted) break;
+        await this.#take(row, read);
+      }
+    } catch (error) {
+      // A stream that was ended from outside says so in its own way; what was sent before is still waited for.
+      if (!stop.aborted) throw await this.#ended(error);
+    }
+    if (!stop.aborted) {
+      await this.#send(this.#waiting);
+      this.#result.complete = true;
+    }
+    await this.#sending;
+    return this.#result;
+  }
+
+  async #take(row: ImportRow, read: ReadOptions): Promise<void> {
+    const { skipBad, atomic, fromLine = 0 } = this.#o;
+    if (row.line < fromLine) return;
+    const made = 'problem' in row ? row : readRow(row.fields, read);
+    if ('problem' in made) {
+      const problem = { line: row.line, problem: made.problem };
+      if (!skipBad) throw new AfdError('E_USAGE', `Line ${row.line}: ${made.problem}.`, { data: { ...problem } });
+      this.#result.bad += 1;
+      if (this.#result.problems.length < TOLD) this.#result.problems.push(problem);
+    } else {
+      this.#waiting.push(made.task);
+    }
+    this.#line = row.last;
+    if (atomic && this.#waiting.length > MOST_ATOMIC) throw tooManyAtOnce();
+    if (!atomic && this.#waiting.length >= CHUNK) await this.#send(this.#waiting);
+  }
+
+  /** Waits for the chunk before, and begins this one: one is under way while the next is being read. */
+  async #send(tasks: NewTask[]): Promise<void> {
+    this.#waiting = [];
+    const upTo = this.#line;
+    await this.#sending;
+    this.#sending = this.#insert(tasks, upTo);
+    this.#sending.catch(() => {});
+  }
+
+  async #insert(tasks: NewTask[], upTo: number): Promise<void> {
+    const { master } = this.#context.config;
+    const result = this.#result;
+    if (tasks.length > 0 && !this.#o.dryRun) {
+      try {
+        // A pipe may be slower than the server's patience with a session.
+        await this.#session.ready();
+        const options = { maxRetryCount: master.max_retry_count };
+        const answers = await enqueueTasks(this.#session, this.#context.names, tasks, options);
+        const added = answers.filter((one) => one.created).length;
+        result.added += added;
+        result.existing += answers.length - added;
+      } catch (error) {
+        throw stoppedByDatabase(error, result, { upTo, input: this.#input, unknown: isConnectionLost(error) });
+      }
+    }
+    result.lines = upTo;
+    this.#o.onProgress?.(result);
+  }
+
+  /** What was read well before a bad row goes in; then its error, with what is in. */
+  async #ended(error: unknown): Promise<unknown> {
+    const { atomic, dryRun } = this.#o;
+    if (!(error instanceof AfdError) || error.code !== 'E_USAGE' || error.data.added !== undefined) {
+      await this.#sending.catch(() => {});
+      return error;
+    }
+    try {
+      if (!atomic) await this.#send(this.#waiting);
+      await this.#sending;
+    } catch (worse) {
+      return worse;
+    }
+    return stoppedByRow(error, this.#result, { input: this.#input, nothing: atomic || dryRun });
+  }
+}
+
+function tooManyAtOnce(): AfdError {
+  return new AfdError('E_USAGE', `The input has more than ${MOST_ATOMIC} rows: too many for one transaction.`, {
+    suggestions: ['afd tasks import --help'],
+  });
+}

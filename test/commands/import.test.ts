@@ -1,0 +1,256 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Session } from '../../src/core/db/session.ts';
+import { BIN, runCommand } from '../helpers/command.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { until } from '../helpers/wait.ts';
+
+let db: TestDatabase;
+let session: Session;
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'afd-import-'));
+});
+beforeEach(async () => {
+  await db?.close();
+  db = await testDatabase();
+  session = await db.session();
+});
+afterAll(async () => {
+  await db.close();
+  await rm(dir, { recursive: true });
+});
+
+const env = () => ({ AFD_DATABASE_URL: db.url });
+/** `afd tasks import NAME …` of a file with this content. */
+async function imported(name: string, content: string | Buffer, ...flags: string[]) {
+  await writeFile(join(dir, name), content);
+  const run = await runCommand(['tasks', 'import', name, '--json', ...flags], { cwd: dir, env: env() });
+  const json = JSON.parse(run.stdout);
+  return { ...run, json, message: json.error?.message as string, data: json.error?.data };
+}
+const rows = () => session.rows(`SELECT * FROM ${db.names.task} ORDER BY id`);
+const count = async () => Number((await session.rows(`SELECT COUNT(*) AS n FROM ${db.names.task}`))[0]!.n);
+
+describe('afd tasks import of a CSV', () => {
+  it('takes every column, in any order, and leaves out what is empty', async () => {
+    const { code, json } = await imported(
+      'all.csv',
+      `dedupe_key,task_type,task_data,username,app_id,start_date,end_date,priority,required_capabilities,run_at,max_retry_count,execution_timeout,estimated_duration,concurrency_key
+k1,sync_data,"{""n"":1}",user@example.com,com.example.app,2024-01-01,2024-01-02,7,"{""proxy_support"":true}",2037-01-01T08:00:00+08:00,5,60,30,account
+,sync_apps,,,,,,,,,,,,
+`,
+    );
+    expect(code).toBe(0);
+    expect(json).toEqual({ added: 2, existing: 0, bad: 0, lines: 3, complete: true, problems: [] });
+    // Within a transaction those without a key go in first.
+    const [bare, full] = await rows();
+    expect(full).toMatchObject({
+      ...{ task_type: 'sync_data', username: 'user@example.com', app_id: 'com.example.app', priority: 7 },
+      ...{ start_date: '2024-01-01', end_date: '2024-01-02', dedupe_key: 'k1', concurrency_key: 'account' },
+      ...{ next_run_at: '2037-01-01 00:00:00.000', max_retry_count: 5, execution_timeout: 60, estimated_duration: 30 },
+    });
+    expect(JSON.parse(full!.task_data)).toEqual({ n: 1 });
+    expect(JSON.parse(full!.required_capabilities)).toEqual({ proxy_support: true });
+    expect(bare).toMatchObject({
+      task_type: 'sync_apps',
+      task_data: null,
+      username: null,
+      dedupe_key: null,
+      priority: 5,
+    });
+    expect(bare).toMatchObject({ max_retry_count: 3, status: 'pending' });
+  });
+
+  it('reads a byte order mark, CRLF, quoted line ends, blank lines, semicolons, and a last line without an end', async () => {
+    const text = '\ufefftask_type;username\r\na;"two\r\nlines"\r\n\r\nb;"say ""hi"""\r\nc;日本';
+    const { json } = await imported('windows.csv', text);
+    expect(json).toMatchObject({ added: 3, lines: 6 });
+    expect((await rows()).map((row) => row.username)).toEqual(['two\r\nlines', 'say "hi"', '日本']);
+  });
+
+  it('counts lines as an editor does, also behind quoted line ends and blank lines', async () => {
+    const text = 'task_type,priority,username\r\na,1,"x\r\ny\r\nz"\r\n\r\n\r\nb,99,\r\n';
+    const { code, message, data } = await imported('lines.csv', text);
+    expect(code).toBe(2);
+    expect(message).toContain('Line 7: priority must be a whole number from 1 to 10.');
+    expect(data).toMatchObject({ added: 1, existing: 0, bad: 0, line: 7 });
+  });
+
+  it('refuses a column that does not exist before anything is added, and says which was meant', async () => {
+    for (const [header, meant] of [
+      ['task_typ', 'task_type'],
+      ['type', 'task_type'],
+      ['dedup_key', 'dedupe_key'],
+    ]) {
+      const { code, message } = await imported('typo.csv', `username,${header}\nu,a\n`);
+      expect(code).toBe(2);
+      expect(message).toBe(`Line 1: there is no column "${header}". Did you mean "${meant}"? Nothing was added.`);
+    }
+    expect((await imported('twice.csv', 'task_type,task_type\na,b\n')).message).toContain('stands there twice');
+    expect((await imported('none.csv', '')).message).toContain('the input is empty');
+    expect(await count()).toBe(0);
+  });
+
+  it('names what is wrong with a row', async () => {
+    const cases: Array<[string, RegExp]> = [
+      ['task_type,task_data\na,{n:1}\n', /Line 2: task_data: not JSON/],
+      ['task_type,task_data\na,[1]\n', /task_data must be an object/],
+      ['task_type,priority\na,high\n', /priority: "high" is not a number/],
+      ['task_type,run_at\na,soon\n', /run_at: "soon" is not a time/],
+      ['task_type,start_date\na,2024-02-30\n', /start_date must be a date/],
+      ['username\nu\n', /task_type is missing/],
+      ['task_type,username\na,b,c\n', /3 fields, and the header has 2/],
+      ['task_type,username\na,b"c\n', /Line 2: a quote stands inside a field/],
+      ['task_type,username\na,"b"c\n', /Line 2: text follows a closing quote/],
+      ['task_type,username\nx,y\na,"b\nc\n', /Line 3: a quote is opened and never closed/],
+    ];
+    for (const [text, why] of cases) {
+      const { code, message } = await imported('wrong.csv', text);
+      expect(message).toMatch(why);
+      expect(code).toBe(2);
+    }
+  });
+
+  it('with --type needs no type, and a row may name another', async () => {
+    await imported('types.csv', 'username,task_type\nu,\nv,b\n', '--type', 'a');
+    expect((await rows()).map((row) => row.task_type)).toEqual(['a', 'b']);
+  });
+
+  it('E2 tells run_at by the clock of the database', async () => {
+    await imported('when.csv', 'task_type,run_at\na,2h\n');
+    const [row] = await session.rows(`SELECT TIMESTAMPDIFF(SECOND, NOW(), next_run_at) AS s FROM ${db.names.task}`);
+    expect(row!.s).toBeGreaterThan(7100);
+    expect(row!.s).toBeLessThanOrEqual(7200);
+  });
+
+  it('finds bytes that are not UTF-8, and what is no text at all', async () => {
+    const latin = Buffer.concat([Buffer.from('task_type,username\na,fine\nb,caf'), Buffer.from([0xe9, 0x0a])]);
+    expect((await imported('latin.csv', latin)).message).toContain('Line 3: not UTF-8.');
+    expect((await imported('latin.csv', latin, '--skip-bad')).json).toMatchObject({ bad: 1 });
+    const utf16 = Buffer.from('\ufefftask_type\na\n', 'utf16le');
+    expect((await imported('utf16.csv', utf16)).message).toContain('UTF-16');
+    expect((await imported('zipped.csv', Buffer.from([0x1f, 0x8b, 8, 0]))).message).toContain('gunzip');
+    // A replacement character that stands there by itself is text like any other.
+    expect((await imported('real.csv', 'task_type,username\nc,\ufffd\n')).json).toMatchObject({ added: 1 });
+  });
+});
+
+describe('afd tasks import of JSON lines', () => {
+  it('takes objects as they are, detected by content', async () => {
+    const lines = [
+      { task_type: 'a', task_data: { n: 1 }, priority: 9 },
+      { task_type: 'b', dedupe_key: 'k', username: '' },
+    ];
+    const { json } = await imported('tasks.txt', `${lines.map((one) => JSON.stringify(one)).join('\r\n')}\n\n`);
+    expect(json).toMatchObject({ added: 2, lines: 2 });
+    expect((await rows())[1]).toMatchObject({ task_type: 'b', dedupe_key: 'k', username: '' });
+  });
+
+  it('names a bad line: not JSON, no object, an unknown key, a wrong type', async () => {
+    for (const [text, why] of [
+      ['{"task_type":"a"}\n{oops\n', /Line 2: not JSON/],
+      ['{"task_type":"a"}\n5\n', /Line 2: not a JSON object/],
+      ['{"task_type":"a","prio":5}\n', /Line 1: there is no column "prio"/],
+      ['{"task_type":"a","priority":"x"}\n', /Line 1: priority: "x" is not a number/],
+      ['{"task_type":"a","dedupe_key":""}\n', /dedupe_key must not be empty/],
+      ['[{"task_type":"a"}]', /JSON array/],
+    ] as const) {
+      const run = await imported('bad.jsonl', text);
+      expect(run.message).toMatch(why);
+      expect(run.code).toBe(2);
+    }
+  });
+});
+
+describe('an import that meets a bad row', () => {
+  const text = (n: number, bad: number) =>
+    `task_type,dedupe_key,priority\n${Array.from({ length: n }, (_, i) => `a,k${i},${i === bad ? 99 : 5}`).join('\n')}\n`;
+
+  it('stops there: what is before it is in, also across chunks, and the way to go on is a command that runs', async () => {
+    const { code, json, message } = await imported('big.csv', text(2600, 2500));
+    expect(code).toBe(2);
+    expect(message).toBe(
+      'Line 2502: priority must be a whole number from 1 to 10. 2500 tasks were added: everything up to line 2501 is in.',
+    );
+    expect(json.error.data).toMatchObject({ added: 2500, existing: 0, bad: 0, lines: 2501, line: 2502 });
+    expect(json.error.suggestions).toEqual([
+      'afd tasks import big.csv --from-line 2502',
+      'afd tasks import big.csv --skip-bad',
+    ]);
+    expect(await count()).toBe(2500);
+    const on = await imported('big.csv', text(2600, 2500), '--from-line', '2503');
+    expect(on.json).toMatchObject({ added: 99, existing: 0, lines: 2601 });
+  });
+
+  it('with --skip-bad goes on, counts it, names it, and is exit 6; again it adds nothing', async () => {
+    const first = await imported('skip.csv', text(1500, 700), '--skip-bad');
+    expect(first.code).toBe(6);
+    expect(first.json).toMatchObject({ added: 1499, existing: 0, bad: 1, complete: true });
+    expect(first.json.problems).toEqual([{ line: 702, problem: 'priority must be a whole number from 1 to 10' }]);
+    expect(first.stderr).toContain('Warning: line 702: priority must be');
+    const again = await imported('skip.csv', text(1500, -1));
+    expect(again).toMatchObject({ code: 0, json: { added: 1, existing: 1499 } });
+  });
+
+  it('with --atomic adds nothing; without a bad row everything', async () => {
+    const { code, message } = await imported('atomic.csv', text(2600, 2599), '--atomic');
+    expect(code).toBe(2);
+    expect(message).toContain('Line 2601: priority must be');
+    expect(message).toContain('Nothing was added.');
+    expect(await count()).toBe(0);
+    expect((await imported('atomic.csv', text(2600, -1), '--atomic')).json).toMatchObject({ added: 2600 });
+  });
+
+  it('with --dry-run checks every row and adds nothing', async () => {
+    const run = await imported('dry.csv', text(1500, 3), '--dry-run', '--skip-bad');
+    expect(run).toMatchObject({ code: 6, json: { added: 0, existing: 0, bad: 1, lines: 1501, complete: true } });
+    expect(await count()).toBe(0);
+  });
+});
+
+describe('an import that is stopped', () => {
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('by %s says how many are in and where to go on: exit %i', async (signal, exit) => {
+    const child = spawn(process.execPath, [BIN, 'tasks', 'import', '-'], {
+      cwd: dir,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env() },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+    child.stdin.write(`task_type\n${'a\n'.repeat(1500)}`);
+    await until(async () => (await count()) === 1000, 20_000, 'the first chunk');
+    child.kill(signal);
+    expect(await closed).toBe(exit);
+    expect(stdout).toBe(
+      'Added 1,000 tasks. Stopped before the end; everything up to line 1,001 is in. To go on: afd tasks import - --from-line 1002\n',
+    );
+    expect(await count()).toBe(1000);
+  });
+
+  it('reads standard input, and prints nothing but the result when piped', async () => {
+    const ran = spawnSync(process.execPath, [BIN, 'tasks', 'import', '-'], {
+      cwd: dir,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env() },
+      input: 'task_type\na\n',
+      encoding: 'utf8',
+    });
+    expect([ran.status, ran.stdout, ran.stderr]).toEqual([0, 'Added 1 task.\n', '']);
+  });
+
+  it('because the file is not there is exit 3', async () => {
+    const run = await runCommand(['tasks', 'import', 'missing.csv', '--json'], { cwd: dir, env: env() });
+    expect(run.code).toBe(3);
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'E_NOT_FOUND' } });
+  });
+});
