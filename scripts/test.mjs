@@ -131,7 +131,13 @@ async function runLeg(leg, projects) {
     if (code !== 0 && failed === 0) failed = 1;
     return { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests, seconds };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0, seconds, note: interrupted === undefined ? `vitest ended with ${code} and left no report` : `ended by ${interrupted}` };
+    return {
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      seconds,
+      note: interrupted === undefined ? `vitest ended with ${code} and left no report` : `ended by ${interrupted}`,
+    };
   }
 }
 
