@@ -37,21 +37,22 @@ export abstract class NodeCommand extends BaseCommand {
     };
     const timer = maxTimeS === undefined ? undefined : setTimeout(up, Math.min(maxTimeS * 1000, LONGEST_TIMER_MS));
     const facts = { env: process.env, hostname: hostname(), version: this.config.version };
-    try {
-      const result = await this.withContext(
-        async (context) => {
-          const { startWorker } = await import('../core/worker/start-worker.ts');
-          reportStrayRejections((message) => context.events.emit('warning', { message }));
-          return startWorker(context, { mode, drain, force, ...facts });
-        },
-        { purpose: 'worker' },
-      );
-      const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
-      this.exitWith(shutdown.exitCode(result) || (mode !== 'forever' && failed ? 6 : 0));
-      return { device_id: result.device_id, finished: result.finished };
-    } finally {
+    const result = await this.withContext(
+      async (context) => {
+        const { startWorker } = await import('../core/worker/start-worker.ts');
+        reportStrayRejections((message) => context.events.emit('warning', { message }));
+        return startWorker(context, { mode, drain: stop.signal, force, ...facts });
+      },
+      { purpose: 'worker' },
+    ).finally(() => {
+      clearTimeout(timer);
       shutdown.dispose();
-    }
+    });
+    const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
+    const ended_by = timeUp ? 'time' : shutdown.drain.aborted ? 'signal' : 'drained';
+    if (ended_by === 'drained') this.exitWith(failed && mode !== 'forever' ? 6 : 0);
+    else this.exitWith(shutdown.exitCode(result) || (timeUp ? 7 : 0));
+    return { device_id: result.device_id, finished: result.finished, ended_by };
   }
 
   /** `once`: one round of duties if nobody leads. @throws those of runLeader and leadOnce */
