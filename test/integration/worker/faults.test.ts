@@ -124,14 +124,17 @@ describe('a worker whose transactions fail', () => {
   it("G4 a handler's own lock wait delays neither the heartbeat nor the lease", async () => {
     const id = await add();
     const holder = await db.session();
-    await holder.write("INSERT INTO af_setting (name, value) VALUES ('rows', '1')");
+    await holder.write('DROP TABLE IF EXISTS handler_rows');
+    await holder.write('CREATE TABLE handler_rows (id INT PRIMARY KEY, n INT)');
+    await holder.write('INSERT INTO handler_rows VALUES (1, 1)');
     await holder.write('START TRANSACTION');
-    await holder.rows("SELECT name FROM af_setting WHERE name = 'rows' FOR UPDATE");
+    await holder.rows('SELECT n FROM handler_rows WHERE id = 1 FOR UPDATE');
     const own = await db.session({ deadlineMs: 60_000 });
+    await own.write('SET SESSION innodb_lock_wait_timeout = 60');
     const worker = startWorker(db, {
       worker: { leader: true },
       handlers: {
-        t: async () => (await own.write("UPDATE af_setting SET value = '2' WHERE name = 'rows'")).affectedRows,
+        t: async () => (await own.write('UPDATE handler_rows SET n = 2 WHERE id = 1')).affectedRows,
       },
     });
     await once(worker.events, 'task:started');
@@ -140,6 +143,7 @@ describe('a worker whose transactions fail', () => {
     await holder.write('ROLLBACK');
     await ended(id, 'done');
     expect((await task(id)).attempt).toBe(1);
+    await holder.write('DROP TABLE handler_rows');
   });
 
   it('F8 an end that cannot be stored becomes a failed attempt that says so', async () => {
