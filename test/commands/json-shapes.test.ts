@@ -1,0 +1,131 @@
+// RC1: the --json of every command as a file of test/golden/json: keys, types, what may be null or absent. Scripts rely on
+// it: keys are only added within a major version. A change is a reviewed diff:
+//   npx vitest -u run test/commands/json-shapes.test.ts
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Session } from '../../src/core/db/session.ts';
+import { runCommand } from '../helpers/command.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
+import { either, type Shape, shapeOf } from '../helpers/json-shape.ts';
+
+const GOLDEN = fileURLToPath(new URL('../golden/json/', import.meta.url));
+
+let db: TestDatabase;
+let session: Session;
+let dir: string;
+
+beforeAll(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  dir = await mkdtemp(join(tmpdir(), 'afd-shapes-'));
+  await writeFile(
+    join(dir, 'work.mjs'),
+    'export default async ({ task_data }) => { if (task_data.bad) throw new Error("bad"); };\n',
+  );
+  const handlers = { work: { module: './work.mjs' } };
+  await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, log: { level: 'silent' } }));
+  await writeFile(join(dir, 'tasks.csv'), 'task_type,priority\nimported,5\nimported,99\n');
+});
+afterAll(async () => {
+  await db.close();
+  await rm(dir, { recursive: true });
+});
+
+/** The shape that holds for all of these command lines; each must print one JSON value. */
+async function shapeOfRuns(...lines: string[]): Promise<Shape> {
+  const shapes: Shape[] = [];
+  for (const line of lines) {
+    const run = await runCommand([...line.split(' '), '--json'], { cwd: dir, env: { AFD_DATABASE_URL: db.url } });
+    shapes.push(shapeOf(JSON.parse(run.stdout)));
+  }
+  return shapes.reduce(either);
+}
+
+/** In an order in which each has something to show. `TASK` and so on stand for what was prepared. */
+const RUNS: Array<[command: string, ...lines: string[]]> = [
+  ['status', 'status'],
+  ['leader status', 'leader status'],
+  ['devices ls', 'devices ls'],
+  ['devices show', 'devices show worker-001', 'devices show bare'],
+  ['devices register', 'devices register --device-id by-hand', 'devices register --device-id by-hand'],
+  ['devices pause', 'devices pause bare worker-001'],
+  ['devices resume', 'devices resume bare worker-001'],
+  ['devices drain', 'devices drain bare', 'devices drain bare --wait'],
+  ['devices rm', 'devices rm bare'],
+  ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k'],
+  ['tasks import', 'tasks import tasks.csv --skip-bad', 'tasks import tasks.csv --dry-run --skip-bad'],
+  ['tasks ls', 'tasks ls'],
+  ['tasks show', 'tasks show RUNNING', 'tasks show PLAIN', 'tasks show DONE'],
+  ['tasks wait', 'tasks wait DONE'],
+  ['tasks reassign', 'tasks reassign PLAIN --to by-hand', 'tasks reassign RUNNING', 'tasks reassign PLAIN'],
+  ['tasks cancel', 'tasks cancel RUNNING', 'tasks cancel PLAIN'],
+  ['tasks retry', 'tasks retry PLAIN'],
+  ['tasks retry --status', 'tasks retry --status failed --dry-run', 'tasks retry --status failed'],
+  ['leader resign', 'leader resign', 'leader resign'],
+  ['leader --once', 'leader --once'],
+  ['worker --once', 'worker --once --device-id w', 'worker --drain --device-id w'],
+  ['migrate status', 'migrate status'],
+];
+
+it.each(RUNS)('RC1 afd %s --json has the keys and types that were last reviewed', async (command, ...lines) => {
+  const ids = await prepared();
+  const shape = await shapeOfRuns(...lines.map((line) => line.replace(/[A-Z]{4,}/g, (name) => String(ids[name]))));
+  const file = join(GOLDEN, `${command.replaceAll(/ -*/g, '-')}.json`);
+  await expect(`${JSON.stringify(shape, null, 2)}\n`).toMatchFileSnapshot(file);
+});
+
+it('RC1 an error has one shape, whatever the command', async () => {
+  const shape = await shapeOfRuns(
+    'tasks show 999999',
+    'tasks ls --status none',
+    'devices show nobody',
+    'leader --onec',
+  );
+  expect(shape).toEqual({
+    error: { code: 'string', data: expect.anything(), message: 'string', suggestions: ['string'] },
+  });
+});
+
+let once: Promise<Record<string, number>> | undefined;
+
+/** A small fleet with something of everything. */
+function prepared(): Promise<Record<string, number>> {
+  once ??= (async () => {
+    const columns = {
+      labels: '{"rack":"1"}',
+      region: 'eu',
+      capabilities: '{"supported_tasks":["work"]}',
+      version: '1',
+    };
+    const worker = await insertDevice(session, db.names, { device_id: 'worker-001', columns });
+    await insertDevice(session, db.names, { device_id: 'bare', columns: { status: 'offline', last_heartbeat: null } });
+    await session.write(
+      `INSERT INTO ${db.names.heartbeat} (device_id, cpu_usage, memory_usage, active_tasks) VALUES ('worker-001', 1, 2, 0)`,
+    );
+    await insertLeader(session, db.names, 'worker-001', 3);
+    const whole = {
+      ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },
+      ...{ required_capabilities: '{"gpu":true}', dedupe_key: 'whole', concurrency_key: 'c', execution_timeout: 60 },
+      ...{ estimated_duration: 5, parent_id: 1, last_error: 'e', result: '{}', finished_at: '2026-01-01' },
+    };
+    const running = await insertAttempt(session, db.names, { device: worker });
+    const done = await insertTask(session, db.names, { ...whole, status: 'done', attempt: 1 });
+    await insertAttempt(session, db.names, {
+      device: worker,
+      task_id: done,
+      columns: {
+        ...{ status: 'failed', completed_at: '2026-01-01', error_message: 'e', error_class: 'E', cause: 'c' },
+        ...{ revoked_at: '2026-01-01', revoke_outcome: 'released', result: '{}' },
+      },
+    });
+    await insertTask(session, db.names, { status: 'failed', attempt: 1 });
+    await insertTask(session, db.names, { task_type: 'work' });
+    await insertTask(session, db.names, { task_type: 'work', task_data: '{"bad":1}', max_retry_count: 0 });
+    return { RUNNING: running.task_id, PLAIN: await insertTask(session, db.names), DONE: done };
+  })();
+  return once;
+}

@@ -1,0 +1,75 @@
+// `afd worker --drain` and `--once` as cron runs them: what they print, and how they end.
+import { describe, it } from 'vitest';
+import { readTask } from '../helpers/factories.ts';
+import { scene } from '../helpers/scene.ts';
+
+const BAD = { handlers: { bad: { exec: ['false'] } } };
+
+describe.concurrent('afd worker --drain', () => {
+  it('RC13 executes what is due, prints nothing at warn, and is exit 0', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'drained');
+    const ids = [await s.add(), await s.add(), await s.add()];
+    const env = { AFD_LOG_LEVEL: 'warn' };
+    const worker = s.start('worker', { deviceId: 'w', args: ['--drain', '--slots', '1', '--max-time', '1m'], env });
+    expect(await worker.exit).toEqual({ code: 0, signal: null });
+    expect(worker.output).toBe('');
+    for (const id of ids) expect(await readTask(s.session, s.db.names, id)).toMatchObject({ status: 'done' });
+    const run = await s.run('worker', '--drain', '--json', '--device-id', 'w');
+    expect([run.code, JSON.parse(run.stdout)]).toEqual([0, { device_id: 'w', finished: {}, ended_by: 'drained' }]);
+  });
+
+  it('RC13 is exit 6 when an attempt failed', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'drain_failed', BAD);
+    await s.add({}, { task_type: 'bad', max_retry_count: 0 });
+    await s.add();
+    const run = await s.run('worker', '--drain', '--json', '--device-id', 'w');
+    expect(run.code).toBe(6);
+    expect(JSON.parse(run.stdout)).toEqual({ device_id: 'w', finished: { done: 1, retry: 1 }, ended_by: 'drained' });
+    await s.add({}, { task_type: 'bad', max_retry_count: 0 });
+    expect((await s.run('worker', '--once', '--device-id', 'w')).code).toBe(6);
+  });
+
+  it('RC13 after --max-time claims nothing more, lets what runs finish, and is exit 7', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'drain_time');
+    const running = await s.add({ gate: 'go' });
+    const worker = s.start('worker', { deviceId: 'w', args: ['--drain', '--slots', '1', '--max-time', '10s'] });
+    await s.noted({ what: 'start', task_id: running });
+    await worker.event('worker:draining', (line) => line.running === 1);
+    const waiting = await s.add();
+    await s.open('go');
+    expect(await worker.exit).toEqual({ code: 7, signal: null });
+    expect(await readTask(s.session, s.db.names, running)).toMatchObject({ status: 'done' });
+    expect(await readTask(s.session, s.db.names, waiting)).toMatchObject({ status: 'pending', attempt: 0 });
+  });
+
+  it('SIGTERM is exit 0 when what ran has finished, also when an attempt had failed before', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'drain_sigterm', BAD);
+    const bad = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
+    const running = await s.add({ gate: 'go' });
+    const worker = s.start('worker', { deviceId: 'w', args: ['--drain', '--max-time', '5m'] });
+    await s.noted({ what: 'start', task_id: running });
+    await s.ended([bad], 'failed');
+    worker.kill('SIGTERM');
+    await worker.event('worker:draining');
+    await s.open('go');
+    expect(await worker.exit).toEqual({ code: 0, signal: null });
+    expect(await readTask(s.session, s.db.names, running)).toMatchObject({ status: 'done' });
+  });
+
+  it('is exit 5 when the device runs already, 2 for --max-time alone', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'drain_twice', { master: { heartbeat_timeout: 600 } });
+    const first = s.start('worker', { deviceId: 'w' });
+    await first.event('worker:started');
+    for (const mode of ['--drain', '--once']) {
+      expect((await s.run('worker', mode, '--device-id', 'w', '--max-time', '1m')).code).toBe(5);
+    }
+    const alone = await s.run('worker', '--max-time', '1m', '--json');
+    expect(alone.code).toBe(2);
+    expect(JSON.parse(alone.stdout)).toMatchObject({ error: { code: 'E_USAGE' } });
+  });
+});
