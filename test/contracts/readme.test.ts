@@ -37,7 +37,8 @@ function callsOf(page: string): Call[] {
     .flatMap((line) => line.match(/(?:^|[ /=])(afd [^#]*)/)?.[1] ?? []);
   const text = page.replace(/^```[\s\S]*?^```$/gm, '');
   const inline = [...text.matchAll(/`(afd [^`]+)`/g)].map(([, call]) => call ?? '');
-  return [...shell, ...inline].map(readCall);
+  // "afd <command> --help" names no command.
+  return [...shell, ...inline].filter((call) => !/^afd [<…]/.test(call)).map(readCall);
 }
 
 /** Rows of the table of commands: each call of the first cell with the flags that the second names. */
@@ -90,12 +91,16 @@ function unknownCalls(calls: Call[], commands: CommandFile[]): string[] {
     const known = commands
       .filter(({ id }) => `${words.join(' ')} `.startsWith(`${id} `))
       .sort((a, b) => b.id.length - a.id.length)[0];
-    if (known === undefined) return [`afd ${words.join(' ')}`];
+    // A topic by itself, as in "the commands of `afd db`".
+    const topic = words.length > 0 && commands.some(({ id }) => id.startsWith(`${words.join(' ')} `));
+    if (known === undefined) return topic && flags.length === 0 ? [] : [`afd ${words.join(' ')}`];
     return flags.filter((flag) => !known.flags.includes(flag)).map((flag) => `afd ${known.id} --${flag}`);
   });
 }
 
 const english = readProjectFile('README.md') ?? '';
+/** Every other page that tells people what to type. */
+const docs = projectFiles().filter((path) => path.endsWith('.md') && /^(docs|examples)\//.test(path));
 
 describe('README.md', () => {
   it('shows configurations that afd accepts', () => {
@@ -109,6 +114,21 @@ describe('README.md', () => {
     const calls = [...callsOf(page), ...tableCalls(page)];
     expect(calls.length).toBeGreaterThan(20);
     expect(unknownCalls(calls, await readCommands())).toEqual([]);
+  });
+
+  it.each(docs)('H5 shows only commands and flags that exist: %s', async (path) => {
+    const page = readProjectFile(path) ?? '';
+    expect(unknownCalls([...callsOf(page), ...tableCalls(page)], await readCommands())).toEqual([]);
+  });
+
+  it('H5 finds the calls of the other pages too', () => {
+    const calls = docs.flatMap((path) => callsOf(readProjectFile(path) ?? ''));
+    expect(calls.length).toBeGreaterThan(50);
+  });
+
+  it.each(docs)('H5 shows configurations that afd accepts: %s', (path) => {
+    const samples = fences(readProjectFile(path) ?? '', 'yaml').filter((sample) => !sample.includes('services:'));
+    for (const sample of samples) expect(configSchema.safeParse(parse(sample)).error).toBeUndefined();
   });
 
   it('lists every command and no other', async () => {
@@ -131,15 +151,18 @@ describe('README.md', () => {
     const commands = [
       { id: 'a', flags: ['x'], hidden: false },
       { id: 'a b', flags: ['x'], hidden: false },
+      { id: 't u', flags: [], hidden: false },
     ];
     expect(
       unknownCalls(
         [
           { words: ['a', 'b'], flags: ['x', 'y'] },
           { words: ['c'], flags: [] },
+          { words: ['t'], flags: [] },
+          { words: ['t'], flags: ['x'] },
         ],
         commands,
       ),
-    ).toEqual(['afd a b --y', 'afd c']);
+    ).toEqual(['afd a b --y', 'afd c', 'afd t']);
   });
 });

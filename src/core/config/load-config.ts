@@ -99,16 +99,25 @@ export async function resolveConfig(
       })
     : undefined;
   problems.throwIfAny();
-  const given = (key: string) => origins[key] !== 'default';
+  const typos = environment.warnings;
+  const warnings = nodeWarnings({ config, typos, database }, (key) => origins[key] !== 'default');
   return {
     config,
     file: path,
     baseDir,
     origins,
-    typos: environment.warnings,
-    warnings: [...environment.warnings, ...dangers(config, database), ...notUsedYet(given, database !== undefined)],
+    typos,
+    warnings,
     database,
   };
+}
+
+/** What a node with this configuration says when it starts. `given`: whether anybody gave this key a value. */
+export function nodeWarnings(
+  { config, typos, database }: { config: Config; typos: string[]; database: DatabaseAddress | undefined },
+  given: (key: string) => boolean,
+): string[] {
+  return [...typos, ...dangers(config, database), ...notUsedYet(given, database !== undefined)];
 }
 
 function rankOf(origin: Origin | undefined): number {

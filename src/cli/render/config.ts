@@ -1,0 +1,45 @@
+import type { AppliedSettings } from '../../core/settings/apply-settings.ts';
+import type { ConfigValue, ConfigView } from '../../core/settings/config-view.ts';
+import { type Column, renderTable } from './table.ts';
+import { printable } from './text.ts';
+
+const COLUMNS: Column<ConfigValue>[] = [
+  { header: 'KEY', value: ({ key }) => key },
+  { header: 'VALUE', value: ({ value }) => shown(value), flexible: true },
+  { header: 'ORIGIN', value: originOf },
+];
+
+export function renderConfig(view: ConfigView, { width }: { width: number }): string {
+  const { file, fleet, values } = view;
+  const reason = fleet.reason === null ? '' : `: ${fleet.reason}`;
+  return [
+    printable(`file   ${file ?? 'none'}`),
+    printable(`fleet  ${fleet.read ? 'its values are shown' : `its values are not shown${reason}`}`),
+    '',
+    renderTable(COLUMNS, values, width),
+  ].join('\n');
+}
+
+export function renderApplied({ dry_run, changes, unchanged }: AppliedSettings): string {
+  const same = unchanged.length === 0 ? '' : ` ${unchanged.length} already as the fleet has them.`;
+  if (changes.length === 0) {
+    return unchanged.length === 0
+      ? 'Nothing to apply: no value that the fleet shares is given here.'
+      : `Nothing to change:${same}`;
+  }
+  const lines = changes.map(({ key, from, to, from_by }) => {
+    const before = from === null ? 'not set before' : `was ${shown(from)}${from_by === null ? '' : `, by ${from_by}`}`;
+    return printable(`  ${key} = ${shown(to)} (${before})`);
+  });
+  const head = dry_run ? 'Would be written for the whole fleet:' : 'Written for the whole fleet:';
+  return [head, ...lines, ...(same === '' ? [] : [same.trim()])].join('\n');
+}
+
+function originOf({ origin, own }: ConfigValue): string {
+  return own === undefined ? origin : `${origin} (here ${shown(own.value)}, ${own.origin})`;
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

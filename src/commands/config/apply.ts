@@ -1,0 +1,41 @@
+import { hostname, userInfo } from 'node:os';
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { AppliedSettings } from '../../core/settings/apply-settings.ts';
+
+export type ConfigApplyResult = AppliedSettings;
+
+export default class ConfigApply extends BaseCommand {
+  static override summary = 'Make the fleet-wide values of this configuration those of the fleet.';
+  static override description = `These are master.heartbeat_timeout, task_timeout, max_retry_count and
+retry_backoff, and load_balancer.strategy and weights. Only what is given
+here by file or environment is written; a default is not. Nodes that run
+take it over with their next heartbeat.`;
+
+  static override examples = ['<%= config.bin %> config apply --dry-run', '<%= config.bin %> config apply'];
+
+  static override flags = {
+    'dry-run': Flags.boolean({ default: false, summary: 'Say what would change, and change nothing.' }),
+  };
+
+  async run(): Promise<ConfigApplyResult> {
+    const { flags } = await this.parse(ConfigApply);
+    const { applySettings } = await import('../../core/settings/apply-settings.ts');
+    const applied = await this.withContext((context) =>
+      applySettings(context, { dryRun: flags['dry-run'], by: `${userName()}@${hostname()}` }),
+    );
+    for (const warning of applied.warnings) this.note(warning);
+    const { renderApplied } = await import('../../cli/render/config.ts');
+    this.log(renderApplied(applied));
+    return applied;
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number that has no name.
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}

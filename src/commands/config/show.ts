@@ -1,0 +1,33 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { ConfigView } from '../../core/settings/config-view.ts';
+
+export type ConfigShowResult = ConfigView;
+
+export default class ConfigShow extends BaseCommand {
+  static override summary = 'Show every key of the configuration, its value, and where that came from.';
+  static override description = `Values that the fleet shares are shown as the database has them, beside
+what was given here. Without a database, or when it cannot be reached, what
+is given here is shown. Secrets are masked.`;
+
+  static override examples = ['<%= config.bin %> config show', '<%= config.bin %> config show --json'];
+
+  async run(): Promise<ConfigShowResult> {
+    await this.parse(ConfigShow);
+    const { view, told } = await this.#view();
+    for (const warning of view.warnings) if (!told.includes(warning)) this.note(warning);
+    const { renderConfig } = await import('../../cli/render/config.ts');
+    this.log(renderConfig(view, await this.renderOptions()));
+    return view;
+  }
+
+  /** `told`: warnings that a command with a context has printed by itself. */
+  async #view(): Promise<{ view: ConfigView; told: string[] }> {
+    const [{ resolveConfig }, { showConfig, viewConfig }] = await Promise.all([
+      import('../../core/config/load-config.ts'),
+      import('../../core/settings/config-view.ts'),
+    ]);
+    const resolved = await resolveConfig(this.loadOptions());
+    if (resolved.database === undefined) return { view: viewConfig(resolved), told: [] };
+    return { view: await this.withContext(showConfig), told: resolved.typos };
+  }
+}

@@ -1,0 +1,57 @@
+// `afd config apply`: makes what this configuration says the fleet's.
+
+import type { Config } from '../config/config-schema.ts';
+import { dangers } from '../config/config-warnings.ts';
+import { setValue } from '../config/dotted.ts';
+import type { Context } from '../context.ts';
+import { readSettings } from '../db/queries/read-settings.ts';
+import { writeSettings } from '../db/queries/write-settings.ts';
+
+export interface SettingChange {
+  key: string;
+  /** Null = the fleet had none. */
+  from: unknown;
+  to: unknown;
+  /** Who wrote the value of before. */
+  from_by: string | null;
+}
+
+export interface AppliedSettings {
+  /** True = nothing was written. */
+  dry_run: boolean;
+  changes: SettingChange[];
+  /** Keys that are given here and are the fleet's already. */
+  unchanged: string[];
+  /** What is dangerous about the values given here, beside this machine's others. */
+  warnings: string[];
+}
+
+/**
+ * Writes the fleet-wide values that are given here, by file, environment or flag; a default is no wish, and what is not
+ * given stays as it is. All of them at once. @throws DatabaseError, AfdError E_SCHEMA
+ */
+export async function applySettings(
+  context: Context,
+  { dryRun, by }: { dryRun: boolean; by: string },
+): Promise<AppliedSettings> {
+  const session = await context.session();
+  const before = new Map((await readSettings(session, context.names)).map((row) => [row.name, row]));
+  const given = [...context.fleet.own].filter(([, own]) => own.origin !== 'default');
+  const changes: SettingChange[] = [];
+  const unchanged: string[] = [];
+  for (const [key, { value }] of given) {
+    const row = before.get(key);
+    if (row !== undefined && row.value === value) unchanged.push(key);
+    else changes.push({ key, from: row?.value ?? null, to: value, from_by: row?.updated_by ?? null });
+  }
+  if (!dryRun) {
+    const values = new Map(changes.map(({ key, to }) => [key, to]));
+    await writeSettings(session, context.names, values, { by, existing: 'replace' });
+  }
+  const after = structuredClone(context.config) as Config;
+  for (const [key, { value }] of given) setValue(after, key, value);
+  // Of the rest of this machine's configuration nothing changes, so only what the fleet's values are part of is told.
+  const keys = given.map(([key]) => key);
+  const warnings = dangers(after, undefined).filter((sentence) => keys.some((key) => sentence.includes(key)));
+  return { dry_run: dryRun, changes, unchanged, warnings };
+}

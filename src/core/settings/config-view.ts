@@ -1,0 +1,68 @@
+// `afd config show`: every key with its value and where that came from. Secrets never leave this file.
+import { CONFIG_KEYS } from '../config/config-keys.ts';
+import { getValue } from '../config/dotted.ts';
+import { nodeWarnings, type Origin, type ResolvedConfig } from '../config/load-config.ts';
+import type { Context } from '../context.ts';
+import { AfdError, type ErrorCode } from '../domain/errors.ts';
+import { redact } from '../redact.ts';
+
+export interface ConfigValue {
+  key: string;
+  /** Durations in seconds; null = none. */
+  value: unknown;
+  origin: Origin;
+  /** What this node was told, where the fleet says something else. */
+  own?: { value: unknown; origin: Origin };
+}
+
+export interface ConfigView {
+  /** Absolute path; null = there is no configuration file. */
+  file: string | null;
+  /** Whether the fleet's values are among them, and why not. */
+  fleet: { read: boolean; reason: string | null };
+  values: ConfigValue[];
+  /** What a node would say when it starts. */
+  warnings: string[];
+}
+
+const SECRET_KEYS = new Set(['database.password', 'master.api_key']);
+/** Why the fleet's values cannot be had: worth a sentence, and no reason to show nothing. */
+const WITHOUT_FLEET = new Set<ErrorCode>(['E_DATABASE', 'E_SCHEMA', 'E_FORBIDDEN']);
+
+/** With the fleet's values, or without them when the database cannot be asked. @throws DatabaseError of other kinds */
+export async function showConfig(context: Context): Promise<ConfigView> {
+  const { resolved, fleet } = context;
+  try {
+    await context.session();
+  } catch (error) {
+    if (!(error instanceof AfdError && WITHOUT_FLEET.has(error.code))) throw error;
+    return viewConfig(resolved, { read: false, reason: error.message });
+  }
+  const ownOrigin = (key: string) => fleet.own.get(key)?.origin ?? resolved.origins[key];
+  const warnings = nodeWarnings(resolved, (key) => ownOrigin(key) !== 'default');
+  const view = viewConfig({ ...resolved, warnings }, { read: true, reason: null });
+  for (const shown of view.values) {
+    const own = fleet.own.get(shown.key);
+    if (shown.origin === 'fleet' && own !== undefined && own.value !== shown.value) shown.own = own;
+  }
+  return view;
+}
+
+/** What this node was told, and nothing of the fleet. */
+export function viewConfig(
+  resolved: Pick<ResolvedConfig, 'config' | 'file' | 'origins' | 'warnings'>,
+  fleet: ConfigView['fleet'] = { read: false, reason: 'no database is configured' },
+): ConfigView {
+  const { config, file, origins, warnings } = resolved;
+  const values = CONFIG_KEYS.map((key) => ({
+    key,
+    value: shownValue(key, getValue(config, key)),
+    origin: origins[key] ?? 'default',
+  }));
+  return { file: file ?? null, fleet, values, warnings };
+}
+
+function shownValue(key: string, value: unknown): unknown {
+  if (value === undefined) return null;
+  return SECRET_KEYS.has(key) ? '***' : redact(value);
+}
