@@ -1,11 +1,12 @@
 import { Flags } from '@oclif/core';
+import { durationFlag } from '../cli/flags.ts';
 import { type LeaderRun, NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 import { AfdError } from '../core/domain/errors.ts';
 
 export type StartResult = LeaderRun | WorkerRun;
 
 /** What only a worker has: given to a master, each is a mistake and not a wish to be passed over. */
-const OF_WORKERS = ['slots', 'leader', 'drain'] as const;
+const OF_WORKERS = ['slots', 'leader', 'drain', 'max-time'] as const;
 
 export default class Start extends NodeCommand {
   static override summary = 'Start this node in the mode that its configuration names.';
@@ -23,6 +24,10 @@ the configuration file. "enabled: false" refuses to start.`;
     leader: Flags.boolean({ allowNo: true, summary: 'Worker: take part in the election; the default.' }),
     once: Flags.boolean({ exclusive: ['drain'], summary: 'One claim, or one round of duties, then exit.' }),
     drain: Flags.boolean({ summary: 'Worker: execute until nothing that it may run is due, then exit.' }),
+    'max-time': durationFlag({
+      relationships: [{ type: 'some', flags: ['once', 'drain'] }],
+      summary: 'Worker with --once or --drain: claim nothing more after this time, exit 7.',
+    }),
   };
 
   static override configFlags = {
@@ -35,12 +40,14 @@ the configuration file. "enabled: false" refuses to start.`;
   async run(): Promise<StartResult> {
     const { flags } = await this.parse(Start);
     const { mode } = (await this.loadConfig()).config;
-    if (mode === 'worker') return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever');
+    if (mode === 'worker') {
+      return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', flags['max-time']);
+    }
     if (mode === 'master') {
-      const idle = OF_WORKERS.filter((flag) => flags[flag] !== undefined && (flag !== 'drain' || flags.drain));
+      const idle = OF_WORKERS.filter((flag) => flags[flag] !== undefined);
       if (idle.length === 0) return this.runLeader({ once: flags.once });
-      const [named, are] = [idle.map((flag) => `--${flag}`).join(', '), idle.length === 1 ? 'is' : 'are'];
-      throw new AfdError('E_USAGE', `${named} ${are} for a worker, and the mode of this node is master.`, {
+      const named = idle.map((flag) => `--${flag}`).join(', ');
+      throw new AfdError('E_USAGE', `The mode of this node is master, and only a worker has ${named}.`, {
         suggestions: ['afd start --mode worker', 'afd leader'],
       });
     }

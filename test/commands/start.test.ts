@@ -159,7 +159,13 @@ describe('which mode', () => {
   it('refuses what only a worker has when the mode is master', async () => {
     const ran = await once(master, ['--slots', '3', '--no-leader']);
     expect([ran.exitCode, ran.json()]).toMatchObject([2, { error: { code: 'E_USAGE' } }]);
-    expect((ran.json().error as { message: string }).message).toContain('--slots, --leader are for a worker');
+    expect((ran.json().error as { message: string }).message).toContain('only a worker has --slots, --leader');
+  });
+
+  it('a worker takes --max-time as afd worker does', async () => {
+    const ran = await once(worker, ['--max-time', '50s']);
+    expect([ran.exitCode, ran.json()]).toMatchObject([0, { ended_by: 'drained' }]);
+    expect((await once(master, ['--max-time', '50s'])).exitCode).toBe(2);
   });
 
   it.each(['master', 'worker'])('"enabled: false" refuses to start a %s', async (mode) => {
