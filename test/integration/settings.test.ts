@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { readSettings } from '../../src/core/db/queries/read-settings.ts';
 import { writeSettings } from '../../src/core/db/queries/write-settings.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { DutySession } from '../../src/core/leader/duty-session.ts';
+import { HealthCheck } from '../../src/core/leader/health-check.ts';
 import { leadOnce } from '../../src/core/leader/leader-once.ts';
 import { FLEET_KEYS } from '../../src/core/settings/fleet-keys.ts';
 import { addTask, showTask } from '../../src/core/tasks.ts';
@@ -10,7 +12,7 @@ import { Liveness } from '../../src/core/worker/liveness.ts';
 import type { LivenessReport } from '../../src/core/worker/liveness-messages.ts';
 import { livenessSettings } from '../../src/core/worker/liveness-settings.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
-import { insertTask, readTask } from '../helpers/factories.ts';
+import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
 import { startWorker, stopWorkers, testContext } from '../helpers/node.ts';
 import { once, until } from '../helpers/wait.ts';
 
@@ -136,6 +138,26 @@ describe('a worker', () => {
     await context.close();
     expect(told()).toEqual([[3]]);
   });
+});
+
+test('a leader judges by the fleet’s heartbeat_timeout of the moment, in the middle of its term', async () => {
+  await insertLeader(session, db.names, 'm', 1);
+  await insertDevice(session, db.names, { device_id: 'silent', silent_s: 30 });
+  const context = testContext(db, { master: { heartbeat_timeout: 60 } });
+  const own = await db.session();
+  // A server that has been up for less than the old timeout: nobody would be dead by that.
+  const [up] = await session.rows('SELECT UTC_TIMESTAMP(3) - INTERVAL 40 SECOND AS since');
+  own.facts.startedAt = String(up?.since);
+  await session.write(
+    `INSERT INTO ${db.names.heartbeat} (device_id, heartbeat_time) VALUES ${Array.from({ length: 40 }, (_, n) => `('other', UTC_TIMESTAMP(3) - INTERVAL ${n} SECOND)`).join(',')}`,
+  );
+  const duty = new DutySession(own, db.names, { holder: 'm', term: 1 });
+  const check = new HealthCheck({ duty, settings: context.config.master, events: context.events });
+  expect((await check.runOnce()).dead).toBe(0);
+  await write({ 'master.heartbeat_timeout': 20 });
+  context.fleet.obey(await readSettings(session, db.names));
+  expect((await check.runOnce()).dead).toBe(1);
+  await context.close();
 });
 
 test('a short command enqueues with the fleet’s max_retry_count', async () => {
