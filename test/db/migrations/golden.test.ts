@@ -1,0 +1,93 @@
+// The schema as a file, fresh and adopted, spelled alike for both servers: a change is a reviewed diff.
+//   npx vitest run test/db/migrations/golden.test.ts -u
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { GENERATED_COLUMNS, PLAIN_COLUMNS } from '../../../src/core/db/adoption/task-columns.ts';
+import { migrateUp } from '../../../src/core/db/migrator.ts';
+import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
+
+const golden = (name: string) => fileURLToPath(new URL(`../../golden/${name}`, import.meta.url));
+
+let db: OldDatabase;
+afterEach(() => db.drop());
+
+/** MariaDB's and MySQL's ways to write the same definition, made one. */
+function spelled(sql: string): string {
+  return `${sql
+    .replace(/\/\*!\d+ INVISIBLE \*\//g, 'INVISIBLE')
+    .replace(/\/\*!\d+ PARTITION/g, 'PARTITION')
+    .replace(/^ PARTITION/gm, 'PARTITION')
+    .replace(/\) \*\/$/m, ')')
+    .replace(/ CHARACTER SET utf8mb4 COLLATE utf8mb4_(bin|general_ci|0900_ai_ci|uca1400_ai_ci)/g, (_, name) =>
+      name === 'bin' ? ' COLLATE utf8mb4_bin' : '',
+    )
+    .replace(/ COLLATE[ =]utf8mb4_(general_ci|0900_ai_ci|uca1400_ai_ci)/g, '')
+    .replace(/CHARACTER SET ascii COLLATE ascii_bin/g, 'COLLATE ascii_bin')
+    .replace(/ AUTO_INCREMENT=\d+/, '')
+    .replace(
+      /longtext COLLATE utf8mb4_bin( INVISIBLE)? DEFAULT NULL( COMMENT '[^']*')? CHECK \(json_valid\(`\w+`\)\)/g,
+      'json$1 DEFAULT NULL$2',
+    )
+    .replace(/longtext COLLATE utf8mb4_bin NOT NULL CHECK \(json_valid\(`\w+`\)\)/g, 'json NOT NULL')
+    .replace(/\b(tinyint|int|bigint)\(\d+\)/g, '$1')
+    .replace(/DEFAULT '(\d+)'/g, 'DEFAULT $1')
+    .replace(/current_timestamp\(\)/gi, 'CURRENT_TIMESTAMP')
+    .replace(/\(utc_timestamp\(3\)\)/gi, 'utc_timestamp(3)')
+    .replace(/_utf8mb4'/g, "'")
+    .replace(/\(\(10 - (.*?),10\)\)\)/, '(10 - $1,10))')
+    .replace(
+      /(`\w+` [\w()']+( COLLATE \w+)?)((?: NOT NULL| DEFAULT (?:\([^)]*\)\)|[^ ,\n]+)| INVISIBLE)+)/g,
+      (_, head, __, rest) => {
+        const invisible = rest.includes(' INVISIBLE');
+        return `${head}${rest.replace(' INVISIBLE', '')}${invisible ? ' INVISIBLE' : ''}`;
+      },
+    )
+    .replace(/^ {2}`(\w+)` text( COLLATE \w+)?( INVISIBLE)?( COMMENT '[^']*')?,$/gm, '  `$1` text DEFAULT NULL$3$4,')
+    .replace(/`(heartbeat_time|p_future)`(?=\)$| VALUES)/gm, '$1')
+    .replace(/^ *\(PARTITION/m, '(PARTITION')
+    .replace(/ ENGINE = InnoDB\)/, ')')
+    .trim()};\n`;
+}
+
+async function schema(tables: string[]): Promise<string> {
+  const parts: string[] = [];
+  for (const table of tables) {
+    const [row] = await db.admin.rows(`SHOW CREATE TABLE \`${table}\``);
+    parts.push(spelled(String(row?.['Create Table'])));
+  }
+  return parts.join('\n');
+}
+
+describe('the schema', () => {
+  it('that afd makes is the reviewed one', async () => {
+    db = await oldDatabase([], { task: 'af_crawl_task' });
+    await migrateUp(db.address, db.names);
+    const { plain } = db.names;
+    const { device, task, assignment, heartbeat, leader, lane, setting } = plain;
+    const text = await schema([device, task, assignment, heartbeat, leader, lane, setting]);
+    await expect(text).toMatchFileSnapshot(golden('schema.sql'));
+  });
+
+  it('of an adopted T1 table is the reviewed one', async () => {
+    db = await oldDatabase([T1]);
+    await db.migrate();
+    await expect(await schema(['af_crawl_tasks', 'af_task_assignment'])).toMatchFileSnapshot(
+      golden('schema-adopted-t1.sql'),
+    );
+  });
+
+  it('has the same columns in a task table that afd makes and in one that it adopts', async () => {
+    db = await oldDatabase([], { task: 'af_crawl_task' });
+    await migrateUp(db.address, db.names);
+    const columns = await db.admin.rows(
+      `SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'af_crawl_task'`,
+    );
+    const known = [
+      'id',
+      'status',
+      ...PLAIN_COLUMNS.map(({ name }) => name),
+      ...GENERATED_COLUMNS.map(({ name }) => name),
+    ];
+    expect(columns.map(({ name }) => name).sort()).toEqual(known.sort());
+  });
+});
