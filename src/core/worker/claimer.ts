@@ -78,10 +78,14 @@ export class Claimer {
     this.stop();
   }
 
+  get #over(): boolean {
+    return this.#stopped && this.#queue.length === 0;
+  }
+
   /** @throws AfdError E_INTERNAL after a count under lock was wrong, or an error that no repetition cures */
   async run(): Promise<void> {
     const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
-    while (!(this.#stopped && this.#queue.length === 0)) {
+    while (!this.#over) {
       this.#woken = false;
       try {
         const busy = await this.#exchange();
@@ -198,7 +202,7 @@ export class Claimer {
 
   async #reconnect(backoff: Backoff): Promise<void> {
     const { session, names, deviceId } = this.options;
-    for (;;) {
+    while (!this.#over) {
       try {
         await session.ready();
         const tokens = [...this.#unknown];
