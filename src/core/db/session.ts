@@ -1,5 +1,6 @@
 // The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
 // listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
+import type { Socket } from 'node:net';
 import type { Connection, ConnectionOptions } from 'mysql2';
 import mysql from 'mysql2';
 import { DatabaseError, databaseError } from './database-error.ts';
@@ -103,11 +104,13 @@ export class Session {
     if (connection === undefined) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
-        connection.destroy();
+        cut(connection);
         resolve();
       }, 1000);
       connection.end(() => {
         clearTimeout(timer);
+        // Said, but perhaps not heard: a server that stands still must not keep this process.
+        streamOf(connection)?.unref();
         resolve();
       });
     });
@@ -117,7 +120,7 @@ export class Session {
   destroy(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    connection?.destroy();
+    if (connection !== undefined) cut(connection);
   }
 
   async #open(): Promise<ServerFacts> {
@@ -155,7 +158,7 @@ export class Session {
       this.#facts = facts;
       return facts;
     } catch (error) {
-      connection.destroy();
+      cut(connection);
       throw databaseError(error, this.where);
     }
   }
@@ -190,7 +193,7 @@ export class Session {
     return new Promise<unknown>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#drop(connection);
-        connection.destroy();
+        cut(connection);
         reject(
           new DatabaseError('E_DATABASE', `The database at ${this.where} did not answer within ${deadlineMs} ms.`, {
             retry: 'connection',
@@ -210,7 +213,7 @@ export class Session {
   #drop(connection: Connection): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    connection.destroy();
+    cut(connection);
     this.options.onLost?.();
   }
 
@@ -237,6 +240,16 @@ export class Session {
       suggestions: ['afd db status', 'afd status'],
     });
   }
+}
+
+/** The socket too: the driver's own destroy says goodbye to a server that may never answer, and keeps the process alive. */
+function cut(connection: Connection): void {
+  connection.destroy();
+  streamOf(connection)?.destroy();
+}
+
+function streamOf(connection: Connection): Socket | undefined {
+  return (connection as unknown as { stream?: Socket }).stream;
 }
 
 /** `host:port/schema` or `socket/schema`: for messages, never with the password. */
