@@ -111,6 +111,32 @@ describe('a database that', { timeout: MINUTES }, () => {
     await undisturbed(s, nodes);
   });
 
+  it.for([
+    ['stands still', () => server.pause(), () => server.resume()],
+    ['is gone', () => server.kill(), () => server.start()],
+  ] as const)('A4 %s keeps no worker or leader from stopping', async ([name, away, back], test) => {
+    const purpose = name === 'is gone' ? 'stop_gone' : 'stop_still';
+    const s = await scene(test, await schemaOf(server, purpose), {
+      worker: { shutdown_timeout: 1, kill_grace: 0.5 },
+      database: { call_timeout: 0.5 },
+    });
+    const busy = s.start('worker', { deviceId: 'busy', args: ['--slots', '1'] });
+    const id = await s.add({ gate: 'never' });
+    await s.noted({ what: 'start', task_id: id });
+    const nodes = [busy, s.start('worker', { deviceId: 'idle' }), s.start('leader', { deviceId: 'leader' })];
+    await Promise.all(nodes.map((one) => one.event('device:heartbeat')));
+    await away();
+    test.onTestFinished(() => back());
+    await Promise.all(nodes.map((one) => one.event('database:lost')));
+    const asked = performance.now();
+    for (const one of nodes) one.kill('SIGTERM');
+    const exits = await Promise.all(nodes.map((one) => one.exit));
+    report(`${name}: all have stopped ${Math.round(performance.now() - asked)} ms after SIGTERM`);
+    await s.noted({ what: 'abort', task_id: id });
+    expect(exits[0]).toEqual({ code: 143, signal: null });
+    expect(exits.map((one) => one.signal)).toEqual([null, null, null]);
+  });
+
   it('is away for longer than the patience of its workers: "stop" gives the task back, "finish" delivers it', async (test) => {
     const stop = await scene(test, await schemaOf(server, 'stop'), {
       master: { heartbeat_timeout: 4 },
