@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { migrateUp, type UpOptions } from '../../../src/core/db/migrator.ts';
 import type { Ask } from '../../../src/core/db/server-facts.ts';
-import { Session, type SessionOptions } from '../../../src/core/db/session.ts';
+import { type DatabaseAddress, Session, type SessionOptions } from '../../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../../src/core/db/table-names.ts';
 import { serverAddress, type TestDatabase } from '../../helpers/database.ts';
 
@@ -50,9 +50,9 @@ export interface OldDatabase extends TestDatabase {
 /** A schema with this table and nothing else. */
 export async function oldDatabase(
   create: string[],
-  options: { task?: string; zone?: string } = {},
+  options: { task?: string; zone?: string; server?: DatabaseAddress } = {},
 ): Promise<OldDatabase> {
-  const server = serverAddress();
+  const server = options.server ?? serverAddress();
   const database = `afd_test_old_${process.pid}_${randomBytes(3).toString('hex')}`;
   const names: TableNames = tableNames({ task: options.task ?? 'af_crawl_tasks', prefix: 'af_' });
   const zone = options.zone ?? '+00:00';
