@@ -39,7 +39,7 @@ export interface CommandHandlerOptions {
 /** A handler that starts a program per attempt. @throws AfdError E_CONFIG: env names a variable that is not set */
 export function commandHandler(options: CommandHandlerOptions): Handler {
   const env = commandEnvironment(options.task_type, options.env, options.worker_env);
-  return { timeout: options.timeout, execute: (attempt) => execute(options, env, attempt) };
+  return { timeout: options.timeout, killable: true, execute: (attempt) => execute(options, env, attempt) };
 }
 
 /**

@@ -39,6 +39,8 @@ export type AbortReason = 'timeout' | 'revoked' | 'lost' | 'shutdown' | 'databas
 export interface Handler {
   /** Seconds; undefined = the fleet's task_timeout. */
   readonly timeout: number | undefined;
+  /** True = an abort ends it for sure (a process group is killed), so on a busy machine it is only waited for longer. */
+  readonly killable?: boolean;
   /**
    * Executes one attempt and says how it ended; never rejects. The promise settles when nothing of the attempt runs
    * any more (for a command: its process group is gone), also after an abort. An attempt that was aborted settles with

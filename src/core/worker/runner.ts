@@ -26,6 +26,9 @@ export interface RunningAttempt {
   flushed: boolean;
 }
 
+/** Reaping a killed process group can take seconds on a machine that is short of CPU. */
+const KILLABLE_MORE_MS = 10_000;
+
 export interface RunnerOptions {
   slots: number;
   deviceId: string;
@@ -125,7 +128,8 @@ export class Runner {
     );
     let stuck: NodeJS.Timeout | undefined;
     signal.addEventListener('abort', () => {
-      stuck = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs);
+      const more = this.#options.handlers.get(claimed.task_type)?.killable === true ? KILLABLE_MORE_MS : 0;
+      stuck = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
     });
     try {
       this.#options.onStarted(attempt);
