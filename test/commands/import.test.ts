@@ -252,5 +252,7 @@ describe('an import that is stopped', () => {
     const run = await runCommand(['tasks', 'import', 'missing.csv', '--json'], { cwd: dir, env: env() });
     expect(run.code).toBe(3);
     expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'E_NOT_FOUND' } });
+    const folder = await runCommand(['tasks', 'import', '.', '--json'], { cwd: dir, env: env() });
+    expect([folder.code, JSON.parse(folder.stdout).error.message]).toEqual([2, '"." is a folder.']);
   });
 });

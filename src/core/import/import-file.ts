@@ -6,9 +6,14 @@ import { AfdError } from '../domain/errors.ts';
 export async function openImportFile(path: string): Promise<{ stream: ReadStream; size: number }> {
   try {
     const file = await open(path, 'r');
-    const { size } = await file.stat();
-    return { stream: file.createReadStream({ highWaterMark: 256 * 1024 }) as ReadStream, size };
+    const facts = await file.stat();
+    if (facts.isDirectory()) {
+      await file.close();
+      throw new AfdError('E_USAGE', `"${path}" is a folder.`);
+    }
+    return { stream: file.createReadStream({ highWaterMark: 256 * 1024 }) as ReadStream, size: facts.size };
   } catch (error) {
+    if (error instanceof AfdError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new AfdError('E_NOT_FOUND', `There is no file "${path}".`, { cause: error });
     throw new AfdError('E_USAGE', `"${path}" cannot be read: ${(error as Error).message}.`, { cause: error });

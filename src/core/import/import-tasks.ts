@@ -146,9 +146,11 @@ class Import {
   }
 
   /** What was read well before a bad row goes in; then its error, with what is in. */
-  async #ended(error: unknown): Promise<unknown> {
+  async #ended(cause: unknown): Promise<unknown> {
     const { atomic, dryRun } = this.#o;
-    if (!(error instanceof AfdError) || error.code !== 'E_USAGE' || error.data.added !== undefined) {
+    const error = brokenInput(cause) ?? cause;
+    const told = !(error instanceof AfdError) || error.data.added !== undefined;
+    if (told || !(error.code === 'E_USAGE' || error.code === 'E_FAILED')) {
       await this.#sending.catch(() => {});
       return error;
     }
@@ -166,4 +168,10 @@ function tooManyAtOnce(): AfdError {
   return new AfdError('E_USAGE', `The input has more than ${MOST_ATOMIC} rows: too many for one transaction.`, {
     suggestions: ['afd tasks import --help'],
   });
+}
+
+/** A disk or a pipe that fails says which call it was. */
+function brokenInput(error: unknown): AfdError | undefined {
+  if (error instanceof AfdError || typeof (error as NodeJS.ErrnoException).syscall !== 'string') return undefined;
+  return new AfdError('E_FAILED', `The input broke off: ${(error as Error).message}.`, { cause: error });
 }

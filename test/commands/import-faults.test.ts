@@ -1,0 +1,142 @@
+// F8: what an import, a wait and a retry of many say when the database fails in the middle of them.
+import { Readable } from 'node:stream';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { parseWhen } from '../../src/cli/flags.ts';
+import type { Context } from '../../src/core/context.ts';
+import { databaseError } from '../../src/core/db/database-error.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
+import { retryEach } from '../../src/core/tasks-retry.ts';
+import { addTask } from '../db/queries/task-fixtures.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { testContext } from '../helpers/node.ts';
+
+let db: TestDatabase;
+let session: Session;
+
+beforeEach(async () => {
+  await db?.close();
+  db = await testDatabase();
+  session = await db.session();
+});
+afterAll(() => db.close());
+
+const LOST = { message: 'Connection lost: injected', code: 'PROTOCOL_CONNECTION_LOST', fatal: true };
+const FULL = { message: 'The table is full: injected', errno: 1114, code: 'ER_RECORD_FILE_FULL' };
+
+/** A context whose sessions fail at the n-th COMMIT: before it is sent, or after it was done. */
+function failing(nth: number, when: 'before' | 'after', error: object): Context {
+  const context = testContext(db);
+  let n = 0;
+  return {
+    ...context,
+    async session(options) {
+      const one = await context.session(options);
+      const write = one.write.bind(one);
+      one.write = async (sql, values) => {
+        if (sql !== 'COMMIT') return write(sql, values);
+        n += 1;
+        if (n !== nth) return write(sql, values);
+        if (when === 'after') await write(sql, values);
+        if (databaseError(error, 'test').retry === 'connection') one.destroy();
+        throw databaseError(error, 'test');
+      };
+      return one;
+    },
+  };
+}
+
+const csv = (rows: number) => `task_type,dedupe_key\n${Array.from({ length: rows }, (_, n) => `a,k${n}\n`).join('')}`;
+async function run(context: Context, text: string, options: Partial<ImportOptions> = {}) {
+  const stream = Readable.from([Buffer.from(text)]);
+  try {
+    return await importTasks(
+      context,
+      { stream, name: 'tasks.csv' },
+      {
+        ...{ skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal },
+        ...{ parseWhen: (when) => parseWhen(when, 'ahead'), ...options },
+      },
+    );
+  } finally {
+    await context.close();
+  }
+}
+const count = async () => Number((await session.rows(`SELECT COUNT(*) AS n FROM ${db.names.task}`))[0]!.n);
+
+it.each([
+  ['before', 1000],
+  ['after', 2000],
+] as const)(
+  'F8 an import whose connection is lost %s a COMMIT says what is in and what is not known, and may be run again',
+  async (when, inside) => {
+    const error = await run(failing(2, when, LOST), csv(2500)).catch((one: unknown) => one);
+    expect(error).toMatchObject({
+      code: 'E_DATABASE',
+      exitCode: 69,
+      message: expect.stringMatching(
+        /1000 tasks were added: everything up to line 1001 is in\. Whether lines 1002 to 2001 are in is not known/,
+      ),
+      data: { added: 1000, lines: 1001, unknown_lines: { from: 1002, to: 2001 } },
+    });
+    expect((error as { suggestions: string[] }).suggestions[0]).toBe('afd tasks import tasks.csv --from-line 1002');
+    expect(await count()).toBe(inside);
+    const again = await run(testContext(db), csv(2500), { fromLine: 1002 });
+    expect(again).toMatchObject({ added: 2500 - inside, existing: inside - 1000, complete: true });
+    expect(await count()).toBe(2500);
+  },
+);
+
+it('F8 an import that the server refuses in the middle says that nothing of that chunk is in', async () => {
+  await expect(run(failing(3, 'before', FULL), csv(2500))).rejects.toMatchObject({
+    code: 'E_FAILED',
+    message: expect.stringContaining('2000 tasks were added: everything up to line 2001 is in. Nothing of lines 2002'),
+    data: { added: 2000, unknown_lines: null },
+  });
+  expect(await count()).toBe(2000);
+});
+
+it('F8 --atomic that fails leaves nothing behind', async () => {
+  await expect(run(failing(1, 'before', LOST), csv(1500), { atomic: true })).rejects.toMatchObject({ exitCode: 69 });
+  expect(await count()).toBe(0);
+});
+
+it('F8 a bad row while the chunk before it is refused tells of the refusal', async () => {
+  const text = `${csv(1200)}a,k,too,many\n`;
+  await expect(run(failing(1, 'before', FULL), text)).rejects.toMatchObject({ code: 'E_FAILED', data: { added: 0 } });
+  expect(await count()).toBe(0);
+});
+
+it('F8 an input that breaks off by an error is an error that says what is in', async () => {
+  const broken = async function* () {
+    yield Buffer.from(csv(1500));
+    throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
+  };
+  const context = testContext(db);
+  const options = { skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal };
+  const input = { stream: Readable.from(broken()), name: 'tasks.csv' };
+  const error = await importTasks(context, input, { ...options, parseWhen: (when) => parseWhen(when, 'ahead') }).catch(
+    (one: unknown) => one,
+  );
+  await context.close();
+  expect(error).toMatchObject({
+    code: 'E_FAILED',
+    message: expect.stringMatching(/^The input broke off: EIO: .* added/),
+  });
+  expect(await count()).toBe((error as { data: { added: number } }).data.added);
+});
+
+it('F8 a retry of many that loses the database says how many are done, and may be run again', async () => {
+  const ids: number[] = [];
+  for (let n = 0; n < 4; n += 1) ids.push(await addTask(session, db.names, { status: 'failed', attempt: 1 }));
+  const context = failing(3, 'before', LOST);
+  await expect(retryEach(context, ids, 'failed')).rejects.toMatchObject({
+    exitCode: 69,
+    message: expect.stringContaining('2 of 4 tasks were retried before; run it again for the others.'),
+    data: { matched: 4, retried: 2, skipped: 0 },
+  });
+  await context.close();
+  const again = testContext(db);
+  expect(await retryEach(again, ids, 'failed')).toMatchObject({ retried: 2, skipped: 2 });
+  await again.close();
+});
