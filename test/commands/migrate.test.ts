@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import MigrateDown from '../../src/commands/migrate/down.ts';
 import Migrate from '../../src/commands/migrate/index.ts';
 import MigrateStatus from '../../src/commands/migrate/status.ts';
 import MigrateUp from '../../src/commands/migrate/up.ts';
@@ -96,5 +97,120 @@ describe('migrate status', () => {
     const ran = await run(Status, 'status', '--json');
     expect(ran.exitCode).toBe(78);
     expect(ran.json()).toMatchObject({ error: { code: 'E_SCHEMA', data: { unknown: ['9999_later.js'] } } });
+  });
+});
+
+const T1 = `CREATE TABLE \`${database}\`.cl_task (
+  id INT AUTO_INCREMENT PRIMARY KEY, task_type VARCHAR(32) NOT NULL, username VARCHAR(255) NOT NULL,
+  status ENUM('pending','running','failed','done') DEFAULT 'pending', retry INT DEFAULT 0,
+  next_run_at DATETIME DEFAULT CURRENT_TIMESTAMP, created_at DATETIME DEFAULT CURRENT_TIMESTAMP)`;
+
+describe('migrate over a table of others', () => {
+  const theirs = { AFD_TABLES_TASK: 'cl_task' };
+  const over = (extra: Record<string, string>, command: unknown, id: string, ...argv: string[]) =>
+    runCommand(command, id, argv, { ...env(), ...theirs, ...extra });
+  const columns = async () =>
+    (
+      await admin.rows("SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = 'cl_task'", [
+        database,
+      ])
+    ).length;
+  beforeEach(async () => {
+    await admin.write(T1);
+    await admin.write(
+      `INSERT INTO \`${database}\`.cl_task (task_type, username, status) VALUES ('a', 'u', 'running'), ('a', 'u', 'pending')`,
+    );
+  });
+
+  it('prints in a dry run the SQL, and as comments what it found and which zone it takes the times for', async () => {
+    const ran = await over({}, Migrate, 'migrate', '--dry-run');
+    expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
+    const lines = ran.stdout.trimEnd().split('\n');
+    expect(lines[0]).toBe('-- The table cl_task exists and was not made by afd: 2 rows (1 pending, 1 running).');
+    expect(lines[1]).toMatch(
+      /^-- Its times are taken to be in SYSTEM = \S+, by the server's time_zone\. The newest write, /,
+    );
+    expect(ran.stdout).toContain('-- * 1 running, and no attempt of afd holds them: they are left alone');
+    for (const line of lines.filter((one) => one.startsWith('ALTER TABLE `cl_task`'))) {
+      expect(line).toMatch(/, ALGORITHM=(INSTANT|INPLACE, LOCK=NONE);$/);
+    }
+    expect(await columns()).toBe(7);
+    const json = (await over({}, Migrate, 'migrate', '--dry-run', '--json')).json();
+    expect(json).toMatchObject({
+      dry_run: true,
+      pending: known,
+      adoption: { table: 'cl_task', rows: 2, time_zone: { zone: 'SYSTEM', from: 'server' } },
+    });
+  });
+
+  it('does nothing before the zone of its times is said: by --yes or by the setting', async () => {
+    const refused = await over({}, Migrate, 'migrate', '--json');
+    expect(refused.exitCode).toBe(78);
+    expect(refused.json()).toMatchObject({
+      error: { code: 'E_CONFIG', suggestions: ['afd migrate --dry-run', 'afd migrate --yes'] },
+    });
+    expect(await columns()).toBe(7);
+    const done = await over({}, Migrate, 'migrate', '--yes');
+    expect(done.exitCode).toBe(0);
+    expect(done.stdout).toContain('Adopted cl_task (2 rows as they were), its times in SYSTEM.');
+    expect(done.stdout).toContain('On every node, write database.time_zone: "SYSTEM" in afd.yaml.');
+    // A node that does not write it is refused, with the line.
+    const wrong = await over({}, Status, 'status', '--json');
+    expect(wrong.exitCode).toBe(78);
+    expect(String((wrong.json().error as { message: string }).message)).toContain('Write database.time_zone: "SYSTEM"');
+    expect((await over({ AFD_DATABASE_TIME_ZONE: 'SYSTEM' }, Status, 'status')).exitCode).not.toBe(78);
+  });
+
+  it('takes the zone of the setting without asking, unless rows of the future speak against it', async () => {
+    await admin.write(`UPDATE \`${database}\`.cl_task SET created_at = UTC_TIMESTAMP() + INTERVAL 8 HOUR`);
+    const west = await over({ AFD_DATABASE_TIME_ZONE: '+00:00' }, Migrate, 'migrate', '--json');
+    expect(west.exitCode).toBe(78);
+    expect(String((west.json().error as { message: string }).message)).toContain('+08:00 would fit');
+    const east = await over({ AFD_DATABASE_TIME_ZONE: '+08:00' }, Migrate, 'migrate', '--json');
+    expect(east.json()).toMatchObject({ applied: known, adoption: { time_zone: { zone: '+08:00', from: 'setting' } } });
+    expect((await over({}, MigrateStatus, 'migrate:status', '--json')).json()).toMatchObject({
+      up_to_date: true,
+      adopted: true,
+      time_zone: '+08:00',
+    });
+  });
+
+  it('is taken back by down, which leaves the table and its rows', async () => {
+    await over({}, Migrate, 'migrate', '--yes');
+    const planned = await over({}, MigrateDown, 'migrate:down', '--dry-run');
+    expect(planned.stdout).toContain('ALTER TABLE `cl_task` DROP COLUMN lane');
+    expect(planned.stdout).not.toContain('DROP TABLE `cl_task`');
+    expect((await over({}, MigrateDown, 'migrate:down')).exitCode).toBe(0);
+    expect(await columns()).toBe(7);
+    expect((await over({}, MigrateDown, 'migrate:down')).stdout).toBe('There was nothing of afd in this schema.\n');
+  });
+});
+
+describe('migrate --check', () => {
+  it('exits 78 when something is missing and changes nothing, 0 when all is there', async () => {
+    const before = await run(Migrate, 'migrate', '--check', '--json');
+    expect(before.exitCode).toBe(78);
+    expect(before.json()).toMatchObject({ pending: known, up_to_date: false });
+    expect(await admin.rows('SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [database])).toEqual([]);
+    await run(Migrate, 'migrate');
+    expect((await run(MigrateUp, 'migrate:up', '--check')).exitCode).toBe(0);
+    await admin.write(`ALTER TABLE \`${database}\`.af_crawl_task DROP INDEX afd_target`);
+    const after = await run(Migrate, 'migrate', '--check');
+    expect(after.exitCode).toBe(78);
+    expect(after.stdout).toContain('  missing  index afd_target\n');
+  });
+});
+
+describe('migrate down', () => {
+  it('refuses while there are rows, and does it by force', async () => {
+    await run(Migrate, 'migrate');
+    await admin.write(`INSERT INTO \`${database}\`.af_crawl_task (task_type) VALUES ('a')`);
+    const refused = await run(MigrateDown, 'migrate:down', '--json');
+    expect(refused.exitCode).toBe(5);
+    expect(refused.json()).toMatchObject({
+      error: { code: 'E_CONFLICT', data: { held: [{ table: 'af_crawl_task', rows: 1, what: 'tasks' }] } },
+    });
+    expect((await run(MigrateDown, 'migrate:down', '--force')).exitCode).toBe(0);
+    expect(await admin.rows('SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [database])).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { findInTable } from '../../../src/core/db/adoption/findings.ts';
 import { readTaskTable } from '../../../src/core/db/adoption/task-table.ts';
 import { planUp } from '../../../src/core/db/migrator.ts';
+import { insertTasks } from '../../../src/core/db/queries/insert-tasks.ts';
 import { assertSchema, schemaState } from '../../../src/core/migrations.ts';
 import { type OldDatabase, oldDatabase, T1, T1_COLUMNS, T1_ROWS } from './old-table.ts';
 
@@ -112,6 +113,20 @@ describe('a T1 table', () => {
        AND COLUMN_NAME IN ('device_id', 'target_device_id', 'task_type')`,
     );
     expect(collations).toEqual([{ name: 'utf8mb4_unicode_ci' }]);
+  });
+
+  it('says which column a task must name, where the table insists on one', async () => {
+    db = await oldDatabase([T1]);
+    await db.migrate();
+    const session = await db.session();
+    await expect(insertTasks(session, db.names, [{ task_type: 'a' }], { maxRetryCount: 3 })).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: expect.stringContaining('a value in username'),
+      data: { column: 'username' },
+    });
+    expect(
+      await insertTasks(session, db.names, [{ task_type: 'a', username: 'u' }], { maxRetryCount: 3 }),
+    ).toHaveLength(1);
   });
 
   it('shows the four columns of the document with visible, also later, and leaves the others hidden', async () => {

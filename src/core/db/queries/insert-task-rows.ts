@@ -5,6 +5,7 @@ import mysql from 'mysql2';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task.ts';
+import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -39,9 +40,9 @@ export async function insertTaskRows(
       const problem = `a task of type ${tasks[from]!.task_type} is ${bytes} bytes long; the server takes at most ${maxAllowedPacket}`;
       throw new AfdError('E_USAGE', `The task cannot be added: ${problem} (max_allowed_packet).`);
     }
-    const { insertId, affectedRows } = await session.write(
-      `INSERT INTO ${names.task} (${COLUMNS}) VALUES ${rows.slice(from, to).join(',')}`,
-    );
+    const { insertId, affectedRows } = await session
+      .write(`INSERT INTO ${names.task} (${COLUMNS}) VALUES ${rows.slice(from, to).join(',')}`)
+      .catch(explain);
     if (affectedRows !== to - from) {
       throw new AfdError('E_INTERNAL', `An INSERT of ${to - from} tasks wrote ${affectedRows}.`);
     }
@@ -65,4 +66,13 @@ function rowText(task: NewTask, options: InsertTasksOptions): string {
   // NOW(3); right across a change to summer time too. The default is the server's now.
   const due = run_at ? `FROM_UNIXTIME(${mysql.escape(Date.parse(run_at) / 1000)})` : 'DEFAULT';
   return `(${texts.join(',')},${due})`;
+}
+
+/** An adopted table may insist on a column that is free in ours (T1's username): 1364 for DEFAULT, 1048 for NULL. */
+function explain(error: unknown): never {
+  const required = error instanceof DatabaseError && (error.errno === 1364 || error.errno === 1048);
+  const column = required ? /'([^']+)'/.exec(error.message)?.[1] : undefined;
+  if (column === undefined) throw error;
+  const message = `The task table asks for a value in ${column}: it is NOT NULL there, without a default.`;
+  throw new AfdError('E_USAGE', message, { suggestions: ['afd tasks add --help'], data: { column }, cause: error });
 }
