@@ -68,7 +68,13 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['leader resign', 'leader resign', 'leader resign'],
   ['leader --once', 'leader --once'],
   ['worker --once', 'worker --once --device-id w', 'worker --drain --device-id w'],
+  ['start --once', 'start --mode worker --once --device-id w'],
   ['migrate status', 'migrate status'],
+  ['migrate', 'migrate', 'migrate --check', 'migrate --dry-run'],
+  ['migrate up', 'migrate up'],
+  ['migrate down', 'migrate down --dry-run --force'],
+  ['config show', 'config show'],
+  ['config apply', 'config apply --dry-run'],
 ];
 
 it.each(RUNS)('RC1 afd %s --json has the keys and types that were last reviewed', async (command, ...lines) => {

@@ -14,6 +14,7 @@ const FREE = new Set([
   'capabilities',
   'labels',
   'system_info',
+  'value',
 ]);
 
 export function shapeOf(value: unknown): Shape {
