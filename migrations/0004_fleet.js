@@ -8,7 +8,7 @@ export async function up(tools) {
     `CREATE TABLE ${names.lane} (
       lane BINARY(16) NOT NULL,
       claim_rank TINYINT NOT NULL,
-      task_type VARCHAR(32) NOT NULL,
+      task_type VARCHAR(255) NOT NULL COMMENT 'as long as that of an adopted table may be',
       required_capabilities JSON NULL,
       head_due_at DATETIME(3) NOT NULL COMMENT 'due_at of the best row, in the zone of the task table',
       head_id BIGINT NOT NULL,
