@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import knexFactory, { type Knex } from 'knex';
 import { AfdError } from '../domain/errors.ts';
+import { type DatabaseAddress, describeAddress } from './address.ts';
 import { databaseError } from './database-error.ts';
 import { LOCK_WAIT_S } from './migrator-tools.ts';
 import type { Ask } from './server-facts.ts';
-import { type DatabaseAddress, describeAddress } from './session.ts';
 import type { TableNames } from './table-names.ts';
 
 /** A migration as knex sees it. */

@@ -3,6 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { AfdError } from '../domain/errors.ts';
+import { type DatabaseAddress, describeAddress } from './address.ts';
 import { confirmedZone, rememberZone } from './adoption/confirmed-zone.ts';
 import { addForeignKeys } from './adoption/foreign-keys.ts';
 import { holdings } from './adoption/holdings.ts';
@@ -11,7 +12,6 @@ import { isAdopted, readTaskTable } from './adoption/task-table.ts';
 import { type Step, withMigrator } from './migrator-connection.ts';
 import { cannotAdopt, MigrationTools, type ToolOptions } from './migrator-tools.ts';
 import type { Ask } from './server-facts.ts';
-import { type DatabaseAddress, describeAddress } from './session.ts';
 import type { TableNames } from './table-names.ts';
 
 interface Migration {

@@ -1,23 +1,12 @@
 // The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
 // listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
 import type { Socket } from 'node:net';
-import type { Connection, ConnectionOptions } from 'mysql2';
+import type { Connection } from 'mysql2';
 import mysql from 'mysql2';
+import { type DatabaseAddress, describeAddress } from './address.ts';
 import { DatabaseError, databaseError } from './database-error.ts';
 import type { Result, Row, WriteResult } from './results.ts';
 import { type Ask, prepareSession, readServerFacts, type ServerFacts } from './server-facts.ts';
-
-/** Where the database is. `socketPath` wins over host and port. */
-export interface DatabaseAddress {
-  host?: string;
-  port?: number;
-  socketPath?: string;
-  user: string;
-  password?: string;
-  database: string;
-  /** mysql2's `ssl` object; absent = plain text. */
-  tls?: ConnectionOptions['ssl'];
-}
 
 export interface SessionOptions {
   address: DatabaseAddress;
@@ -34,6 +23,7 @@ export interface SessionOptions {
   onLost?: () => void;
 }
 
+export type { DatabaseAddress } from './address.ts';
 export type { Result, Row, WriteResult } from './results.ts';
 
 /** CLIENT_FOUND_ROWS of the client/server protocol. */
@@ -250,10 +240,4 @@ function cut(connection: Connection): void {
 
 function streamOf(connection: Connection): Socket | undefined {
   return (connection as unknown as { stream?: Socket }).stream;
-}
-
-/** `host:port/schema` or `socket/schema`: for messages, never with the password. */
-export function describeAddress(address: DatabaseAddress): string {
-  const at = address.socketPath ?? `${address.host ?? '127.0.0.1'}:${address.port ?? 3306}`;
-  return `${at}/${address.database}`;
 }

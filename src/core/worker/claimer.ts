@@ -5,7 +5,6 @@ import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
 import { flushStarts } from '../db/queries/flush-starts.ts';
-import { probeStatement } from '../db/queries/probe-mark.ts';
 import { recoverClaims } from '../db/queries/recover-claims.ts';
 import type { ClaimSource } from '../db/queries/select-candidates.ts';
 import { rollback } from '../db/transaction.ts';
@@ -47,8 +46,7 @@ export class Claimer {
    * be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
    */
   holds(token: Buffer, assignmentId: number, seenAt: number): boolean {
-    if (this.#inFlight.has(token.toString('hex'))) return true;
-    return this.#queue.knows(assignmentId, seenAt);
+    return this.#inFlight.has(token.toString('hex')) || this.#queue.knows(assignmentId, seenAt);
   }
 
   get unwritten(): number {
@@ -94,9 +92,11 @@ export class Claimer {
         if (!busy) await this.#rest();
       } catch (error) {
         if (!(error instanceof DatabaseError) || error.retry === 'final') throw error;
-        if (error.retry !== 'transaction') this.options.session.destroy();
+        // A deadlock has rolled back, and that is all; after anything else the connection is of no more use.
+        const deadlock = error.retry === 'transaction';
+        if (!deadlock) this.options.session.destroy();
         await sleep(backoff.next());
-        if (error.retry !== 'transaction') await this.#reconnect(backoff);
+        if (!deadlock) await this.#reconnect(backoff);
       }
     }
   }
@@ -183,21 +183,12 @@ export class Claimer {
     for (const [n, taken] of result.taken.entries()) {
       const source = sources[n]!;
       book.taken(source, asked, result.claimed.slice(offset, offset + taken));
-      if (source.kind === 'lane' && book.probeDue(source, taken < asked, monotonic())) await this.#probe(source);
+      if (source.kind === 'lane' && book.probeDue(source, taken < asked, monotonic()))
+        await this.options.scout.probe(source);
       offset += taken;
       asked -= taken;
     }
     if (result.gate !== 'open') for (const source of sources) book.taken(source, 1, []);
-  }
-
-  async #probe(source: ClaimSource & { kind: 'lane' }): Promise<void> {
-    const { session, names, book } = this.options;
-    const mark = book.markOf(source);
-    if (mark === undefined) return;
-    const started = monotonic();
-    const { sql, values } = probeStatement(names, source.lane, source.claim_rank, mark);
-    const [found] = await session.rows<{ due_at: string; id: number }>(sql, values);
-    book.probed(source, found, monotonic(), monotonic() - started);
   }
 
   async #reconnect(backoff: Backoff): Promise<void> {

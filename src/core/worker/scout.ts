@@ -3,6 +3,8 @@
 import { monotonic } from '../clock.ts';
 import { lookForDue } from '../db/queries/due-work.ts';
 import { peekLanes } from '../db/queries/peek-lanes.ts';
+import { probeStatement } from '../db/queries/probe-mark.ts';
+import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -78,6 +80,16 @@ export class Scout {
       due.flatMap((n) => pairs[n] ?? []),
       directed,
     );
+  }
+
+  /** Checks the mark of a source: whether a due row lies before the place where its claims begin. @throws DatabaseError */
+  async probe(source: ClaimSource & { kind: 'lane' }): Promise<void> {
+    const mark = this.#book.markOf(source);
+    if (mark === undefined) return;
+    const started = monotonic();
+    const { sql, values } = probeStatement(this.#names, source.lane, source.claim_rank, mark);
+    const [found] = await this.#session.rows<Mark>(sql, values);
+    this.#book.probed(source, found, monotonic(), monotonic() - started);
   }
 
   async #scan(now: number): Promise<void> {

@@ -1,0 +1,19 @@
+import type { ConnectionOptions } from 'mysql2';
+
+/** Where the database is. `socketPath` wins over host and port. */
+export interface DatabaseAddress {
+  host?: string;
+  port?: number;
+  socketPath?: string;
+  user: string;
+  password?: string;
+  database: string;
+  /** mysql2's `ssl` object; absent = plain text. */
+  tls?: ConnectionOptions['ssl'];
+}
+
+/** `host:port/schema` or `socket/schema`: for messages, never with the password. */
+export function describeAddress(address: DatabaseAddress): string {
+  const at = address.socketPath ?? `${address.host ?? '127.0.0.1'}:${address.port ?? 3306}`;
+  return `${at}/${address.database}`;
+}
