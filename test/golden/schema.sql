@@ -131,7 +131,7 @@ CREATE TABLE `af_leader` (
 CREATE TABLE `af_lane` (
   `lane` binary(16) NOT NULL,
   `claim_rank` tinyint NOT NULL,
-  `task_type` varchar(32) NOT NULL,
+  `task_type` varchar(255) NOT NULL COMMENT 'as long as that of an adopted table may be',
   `required_capabilities` json DEFAULT NULL,
   `head_due_at` datetime(3) NOT NULL COMMENT 'due_at of the best row, in the zone of the task table',
   `head_id` bigint NOT NULL,
