@@ -67,7 +67,7 @@ interface CommandFile {
 
 async function readCommands(): Promise<CommandFile[]> {
   const files = projectFiles().filter((path) => path.startsWith('src/commands/') && path.endsWith('.ts'));
-  return Promise.all(
+  const commands = await Promise.all(
     files.map(async (path) => {
       const { default: command } = await import(/* @vite-ignore */ new URL(path, ROOT).href);
       const id = path
@@ -80,9 +80,15 @@ async function readCommands(): Promise<CommandFile[]> {
         'json',
         'help',
       ];
-      return { id, flags, hidden: command.hidden === true };
+      const aliases = ((command.aliases ?? []) as string[]).map((alias) => alias.replaceAll(':', ' '));
+      // An alias may be typed; it is not another line of the table of commands.
+      return [
+        { id, flags, hidden: command.hidden === true },
+        ...aliases.map((alias) => ({ id: alias, flags, hidden: true })),
+      ];
     }),
   );
+  return commands.flat();
 }
 
 /** Calls whose command or flag does not exist. */
