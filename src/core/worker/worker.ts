@@ -203,8 +203,9 @@ export class Worker {
     if (this.#bench === undefined) return;
     const { book, scout, desk, runner, claimer } = this.#bench;
     scout.leaderLives = view.leader.live;
-    book.learn(view.lanes);
-    const believed = book.crowded ? view.lanes.filter((one) => one.due === 1) : [];
+    // Of lanes that are looked at one by one the look is the better witness; of new ones, and of many, the publisher is.
+    const fresh = book.learn(view.lanes);
+    const believed = fresh || book.crowded ? view.lanes.filter((one) => one.due === 1) : [];
     book.markDue(believed, false);
     book.markDue(
       view.due.flatMap((n) => this.#asked[n] ?? []),
