@@ -37,6 +37,13 @@ describe('a session', () => {
     expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
+  it('ends a call that is under way when it is destroyed, long before its deadline', async () => {
+    const session = await db.session({ deadlineMs: 600_000 });
+    const call = session.rows('SELECT SLEEP(120)');
+    session.destroy();
+    await expect(call).rejects.toMatchObject({ code: 'E_DATABASE', retry: 'connection' });
+  });
+
   it('tells at once when the server ends its connection, and does not take that for an answer', async () => {
     let lost = () => {};
     const told = new Promise<void>((resolve) => (lost = resolve));

@@ -1,10 +1,10 @@
 // The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
 // listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
-import type { Socket } from 'node:net';
 import type { Connection } from 'mysql2';
 import mysql from 'mysql2';
 import { type DatabaseAddress, describeAddress } from './address.ts';
 import { DatabaseError, databaseError } from './database-error.ts';
+import { assertFoundRows, cut, streamOf } from './driver.ts';
 import type { Result, Row, WriteResult } from './results.ts';
 import { type Ask, prepareSession, readServerFacts, type ServerFacts } from './server-facts.ts';
 
@@ -26,9 +26,6 @@ export interface SessionOptions {
 export type { DatabaseAddress } from './address.ts';
 export type { Result, Row, WriteResult } from './results.ts';
 
-/** CLIENT_FOUND_ROWS of the client/server protocol. */
-const FOUND_ROWS = 2;
-
 export class Session {
   readonly options: SessionOptions;
   readonly where: string;
@@ -36,6 +33,7 @@ export class Session {
   #facts: ServerFacts | undefined;
   #opening: Promise<ServerFacts> | undefined;
   #closed = false;
+  readonly #calls = new Set<(error: unknown) => void>();
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -91,7 +89,8 @@ export class Session {
     this.#closed = true;
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection === undefined) return;
+    // One that is being opened is waited for by nobody any more.
+    if (connection === undefined) return this.#fail('the session was closed');
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         cut(connection);
@@ -110,7 +109,7 @@ export class Session {
   destroy(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) cut(connection);
+    if (connection !== undefined) this.#cut(connection);
   }
 
   async #open(): Promise<ServerFacts> {
@@ -141,7 +140,7 @@ export class Session {
     connection.on('error', () => this.#drop(connection));
     try {
       await this.#call(connection, connectTimeoutMs, (done) => connection.connect((error) => done(error, undefined)));
-      this.#assertFoundRows(connection);
+      assertFoundRows(connection);
       const facts = await this.#prepare(connection);
       if (this.#closed) throw this.#gone('the session was closed while it was being opened');
       this.#connection = connection;
@@ -181,38 +180,46 @@ export class Session {
   /** One driver call with a deadline of its own: mysql2's `timeout` would leave the query running on the connection. */
   #call(connection: Connection, deadlineMs: number, start: (done: (error: unknown, result: unknown) => void) => void) {
     return new Promise<unknown>((resolve, reject) => {
+      const settle = (error: unknown, result?: unknown) => {
+        clearTimeout(timer);
+        this.#calls.delete(settle);
+        if (error === null || error === undefined) resolve(result);
+        else reject(error);
+      };
       const timer = setTimeout(() => {
-        this.#drop(connection);
-        cut(connection);
-        reject(
-          new DatabaseError('E_DATABASE', `The database at ${this.where} did not answer within ${deadlineMs} ms.`, {
+        const late = new DatabaseError(
+          'E_DATABASE',
+          `The database at ${this.where} did not answer within ${deadlineMs} ms.`,
+          {
             retry: 'connection',
             driverCode: 'AFD_DEADLINE',
             suggestions: ['afd db status', 'afd status'],
-          }),
+          },
         );
+        settle(late);
+        this.#drop(connection);
+        cut(connection);
       }, deadlineMs);
-      start((error, result) => {
-        clearTimeout(timer);
-        if (error === null || error === undefined) resolve(result);
-        else reject(error);
-      });
+      this.#calls.add(settle);
+      start(settle);
     });
+  }
+
+  /** The driver never answers a call on a connection that it has destroyed: whoever waits for one is told here. */
+  #cut(connection: Connection): void {
+    cut(connection);
+    this.#fail('the connection was lost');
+  }
+
+  #fail(why: string): void {
+    for (const settle of [...this.#calls]) settle(this.#gone(why));
   }
 
   #drop(connection: Connection): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    cut(connection);
+    this.#cut(connection);
     this.options.onLost?.();
-  }
-
-  /** Fencing reads affected rows as "matched": without the flag a same-value write would look like a lost lease. */
-  #assertFoundRows(connection: Connection): void {
-    const flags = (connection as unknown as { config: { clientFlags: number } }).config.clientFlags;
-    if ((flags & FOUND_ROWS) === 0) {
-      throw new DatabaseError('E_INTERNAL', 'The driver did not set FOUND_ROWS.', { retry: 'final' });
-    }
   }
 
   /** The server closes the connection on a packet that is too large: refused here, the session lives on. */
@@ -230,14 +237,4 @@ export class Session {
       suggestions: ['afd db status', 'afd status'],
     });
   }
-}
-
-/** The socket too: the driver's own destroy says goodbye to a server that may never answer, and keeps the process alive. */
-function cut(connection: Connection): void {
-  connection.destroy();
-  streamOf(connection)?.destroy();
-}
-
-function streamOf(connection: Connection): Socket | undefined {
-  return (connection as unknown as { stream?: Socket }).stream;
 }

@@ -66,6 +66,7 @@ export class Duties extends Service {
   readonly #o: DutiesOptions;
   readonly #duty: DutySession;
   readonly #health: HealthCheck;
+  readonly #pruner: Pruner;
   readonly #duties: Duty[];
   readonly #failing = new Map<DutyName, string>();
   #over = false;
@@ -94,6 +95,7 @@ export class Duties extends Service {
       historyDays: master.heartbeat_history_days,
     });
     const settings = new SettingsKeeper(duty, config);
+    this.#pruner = pruner;
     const health = this.#health;
     const each = (name: DutyName, intervalS: number, runOnce: () => Promise<object>): Duty => ({
       name,
@@ -135,6 +137,7 @@ export class Duties extends Service {
   /** Also closes the session when the duties were never started. */
   override async stop(): Promise<void> {
     this.#duty.end();
+    this.#pruner.end();
     await super.stop();
     await this.#duty.close();
   }

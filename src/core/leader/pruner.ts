@@ -14,6 +14,7 @@ export interface PrunerOptions {
 /** Keeps the heartbeat history at its number of days by adding and dropping day partitions. */
 export class Pruner {
   readonly #o: PrunerOptions;
+  #session: Session | undefined;
 
   constructor(options: PrunerOptions) {
     this.#o = options;
@@ -30,12 +31,19 @@ export class Pruner {
     if (partitions.length === 0 || plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
     await duty.run((session) => assertLeader(session, duty.names, duty.lease));
     const session = openSession();
+    this.#session = session;
     try {
       await session.ready();
       await repartitionHeartbeats(session, duty.names, plan);
     } finally {
+      this.#session = undefined;
       await session.close();
     }
     return { added: plan.add.length, dropped: plan.drop.length };
+  }
+
+  /** Gives up a partition change that is under way: its deadline is long, and the server undoes it or has done it. */
+  end(): void {
+    this.#session?.destroy();
   }
 }
