@@ -20,6 +20,9 @@ import {
 
 const QUIET = { rescued: 0, poisoned: 0, timed_out: 0, failed: 0, revoked: 0, closed: 0, dead: 0 };
 
+/** As if the server had been up for years: the private one of a test run is seconds old. */
+const YEARS_AGO = '2020-01-01 00:00:00.000';
+
 let db: TestDatabase;
 let session: Session;
 let now: number;
@@ -39,8 +42,7 @@ async function healthCheck(master: Partial<Config['master']> = {}, term = 1) {
   const events = new Events();
   events.on('device:dead', (data) => deaths.push(data));
   const own = await db.session();
-  // As if the server had been up for years: the private one of a test run is seconds old.
-  own.facts.startedAt = '2020-01-01 00:00:00.000';
+  own.facts.startedAt = YEARS_AGO;
   const settings = { ...configSchema.parse({}).master, lock_trust_after_start: 0, heartbeat_timeout: 20, ...master };
   const duty = new DutySession(own, db.names, { holder: 'leader', term });
   return { check: new HealthCheck({ duty, settings, events, monotonic: () => now, random: () => 0.5 }), session: own };
@@ -131,6 +133,7 @@ describe('dead by lock', () => {
     const { check, session: own } = await healthCheck({ lock_trust_after_start: 0.000_001 });
     await check.checkLocks();
     own.destroy();
+    (await own.ready()).startedAt = YEARS_AGO;
     now += 1000;
     expect(await check.checkLocks()).toEqual(QUIET);
     now += 1;
