@@ -21,5 +21,9 @@ export async function publishLanes(session: Session, names: TableNames, heads: L
       [rows],
     );
   }
-  return (await session.write(`DELETE FROM ${names.lane} WHERE published_at <> ?`, [now])).affectedRows;
+  // By what they are, not by when they were written: two publications may fall into one millisecond.
+  const others = heads.length === 0 ? 'TRUE' : '(lane, claim_rank) NOT IN (?)';
+  const kept = heads.map((h) => [h.lane, h.claim_rank]);
+  return (await session.write(`DELETE FROM ${names.lane} WHERE ${others}`, heads.length === 0 ? [] : [kept]))
+    .affectedRows;
 }
