@@ -17,11 +17,34 @@ export interface DeviceDetail extends Device {
   assignments: DeviceAssignment[];
 }
 
-/** All devices, judged by the database's clock. @throws DatabaseError */
-export async function listDevices(context: Context): Promise<Device[]> {
+/** Which devices to list; absent = all. */
+export interface DeviceFilter {
+  /** As shown: a silent device is `offline`. */
+  status?: Device['status'] | undefined;
+  operator_state?: string | undefined;
+  /** Handles tasks of this type. */
+  task_type?: string | undefined;
+  limit?: number | undefined;
+}
+
+/** The devices that fit, judged by the database's clock. @throws DatabaseError */
+export async function listDevices(context: Context, filter: DeviceFilter = {}): Promise<Device[]> {
   const session = await context.session();
   const rows = await queryDevices(session, context.names);
-  return rows.map((row) => judged(row, context.config.master.heartbeat_timeout));
+  return rows
+    .map((row) => judged(row, context.config.master.heartbeat_timeout))
+    .filter(
+      (one) =>
+        (filter.status === undefined || one.status === filter.status) &&
+        (filter.operator_state === undefined || one.operator_state === filter.operator_state) &&
+        (filter.task_type === undefined || handles(one, filter.task_type)),
+    )
+    .slice(0, filter.limit);
+}
+
+function handles(device: Device, taskType: string): boolean {
+  const types = (device.capabilities as { supported_tasks?: unknown } | null)?.supported_tasks;
+  return Array.isArray(types) && types.includes(taskType);
 }
 
 /** One device with its last readings and what it holds. @throws AfdError E_NOT_FOUND, E_USAGE, DatabaseError */

@@ -51,6 +51,21 @@ it('lists the devices in the words of the design document, running tasks counted
   expect(devices[0]!.last_heartbeat).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
+it('lists by what is shown, by what an operator said, by task type, and at most so many', async () => {
+  const types = (...supported_tasks: string[]) => ({ capabilities: JSON.stringify({ supported_tasks }) });
+  await insertDevice(session, db.names, { device_id: 'a', columns: types('x', 'y') });
+  await insertDevice(session, db.names, { device_id: 'b', columns: { ...types('y'), operator_state: 'paused' } });
+  await insertDevice(session, db.names, { device_id: 'c', silent_s: 500, columns: types('x') });
+  const ids = async (...argv: string[]) =>
+    ((await ls('--json', ...argv)).json() as unknown as Listed).devices.map((one) => one.device_id);
+  expect(await ids('--status', 'online')).toEqual(['a', 'b']);
+  expect(await ids('--status', 'offline')).toEqual(['c']);
+  expect(await ids('--state', 'paused')).toEqual(['b']);
+  expect(await ids('--type', 'x')).toEqual(['a', 'c']);
+  expect(await ids('--limit', '1')).toEqual(['a']);
+  expect((await ls('--status', 'dead')).exitCode).toBe(2);
+});
+
 it('shows a device that says online but is silent as offline, by the timeout of the configuration', async () => {
   await insertDevice(session, db.names, { device_id: 'quiet', silent_s: 61 });
   await insertDevice(session, db.names, { device_id: 'signed-off', silent_s: 500, columns: { status: 'offline' } });
