@@ -20,6 +20,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/contracts/**/*.test.ts'],
+          // Two cores have room for three: much of it waits for processes.
+          maxWorkers: 3,
           testTimeout: 10_000,
         },
       },

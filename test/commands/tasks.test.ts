@@ -96,7 +96,7 @@ describe('afd tasks ls', () => {
     const { stdout, code } = await tasks('ls', '--status', 'running');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      new RegExp(`^TASK +TYPE +STATUS .*\n *${task_id} +sync_apps +running +5 +1 +worker-001 +since 20`),
+      new RegExp(`^ *TASK +TYPE +STATUS .*\n *${task_id} +sync_apps +running +5 +1 +worker-001 +since 20`),
     );
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
