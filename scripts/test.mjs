@@ -3,8 +3,8 @@
 // Legs: a private MariaDB (or MySQL) that this run starts and removes; then whatever these variables name, with an
 // account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
 // AFD_DATABASE_URL stands in for the private server; only schemas named afd_test_… are touched on it.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrap, ROOT } from './bootstrap.mjs';
@@ -23,6 +23,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 let child;
 
 await bootstrap();
+installHelpers();
 const scratch = mkdtempSync(join(tmpdir(), 'afd-test-run-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const legs = await findLegs();
@@ -38,6 +39,32 @@ for (const leg of legs) {
   results.push({ ...leg, ...(await runLeg(leg, projects)) });
 }
 finish(results);
+
+/**
+ * Two Debian packages without which some tests are skipped (and say so): libfaketime moves the clock of a node, PyMySQL
+ * runs the example in Python. Only where apt-get may be used without asking anybody.
+ */
+function installHelpers() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  const missing = [];
+  const libraries = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map(
+    (one) => `/usr/lib/${one}/faketime/libfaketimeMT.so.1`,
+  );
+  if (!libraries.some((one) => existsSync(one))) missing.push('libfaketime');
+  if (spawnSync('/usr/bin/python3', ['-c', 'import pymysql'], { stdio: 'ignore' }).status !== 0)
+    missing.push('python3-pymysql');
+  if (missing.length === 0) return;
+  const apt = (...words) =>
+    spawnSync('apt-get', words, { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+      .status === 0;
+  const install = () => apt('install', '-y', '--no-install-recommends', ...missing);
+  const done = install() || (apt('update') && install());
+  console.error(
+    done
+      ? `installed ${missing.join(', ')}`
+      : `could not install ${missing.join(', ')}: the tests that need it are skipped`,
+  );
+}
 
 async function findLegs() {
   const { AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL, AFD_DATABASE_URL } = process.env;

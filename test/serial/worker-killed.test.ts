@@ -121,7 +121,7 @@ describe.concurrent('SIGKILL', { timeout: MINUTES }, () => {
     expect(worker.lines.filter((line) => line.level === 'error' || line.event === 'task:lost')).toEqual([]);
   });
 
-  it('D2 of a full worker that is started again at once: it closes what it held as superseded, and works', async (test) => {
+  it('D2 G7 of a full worker that is started again at once: it closes what it held as superseded, and works', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'again');
     const args = ['--slots', '2'];
