@@ -41,7 +41,9 @@ describe.each(files)('H4 src/commands/%s', (file) => {
     expect(set.filter(([flag, key]) => !flags.includes(flag) || !CONFIG_KEYS.includes(key))).toEqual([]);
   });
 
-  it.skipIf(OWN_SERVER.test(file))('starts: without a database it ends in a way that it announces', async () => {
+  // Those of the private server need none, and would start or stop one.
+  if (OWN_SERVER.test(file)) return;
+  it('starts: without a database it ends in a way that it announces', async () => {
     const command = await load(file);
     const id = file.replace(/(\/index)?\.ts$/, '').replaceAll('/', ':');
     const argv = [

@@ -4,6 +4,7 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AfdError } from '../domain/errors.ts';
+import { orAbsent } from './absent.ts';
 import { childEnvironment, type Host, runProgram } from './host.ts';
 import { SERVER_SCHEMA, SERVER_USER, type ServerFiles, writePrivate } from './server-directory.ts';
 import { findProgram, type ServerProgram } from './server-program.ts';
@@ -13,7 +14,7 @@ export type Durability = 'durable' | 'fast';
 
 /** Makes the datadir beside its place and moves it there, so that there is never half of one. @throws AfdError E_FAILED */
 export async function initialiseDatadir(files: ServerFiles, program: ServerProgram, host: Host): Promise<void> {
-  if (await stat(files.data).catch(() => undefined)) return;
+  if ((await orAbsent(stat(files.data))) !== undefined) return;
   const fresh = `${files.data}.${randomBytes(4).toString('hex')}`;
   await mkdir(files.tmp, { recursive: true });
   const common = ['--no-defaults', ...asRoot(host), `--datadir=${fresh}`, `--tmpdir=${files.tmp}`];

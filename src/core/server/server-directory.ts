@@ -4,6 +4,7 @@ import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile
 import { basename, dirname, join, resolve } from 'node:path';
 import { wallClock } from '../clock.ts';
 import { AfdError } from '../domain/errors.ts';
+import { orAbsent } from './absent.ts';
 import type { Host } from './host.ts';
 import type { ServerKind } from './server-program.ts';
 
@@ -82,9 +83,10 @@ export async function readRecord(files: ServerFiles): Promise<ServerRecord | und
       throw foreign(files.root, error);
     });
   if (record.made_by !== 'afd') throw foreign(files.root);
-  const data = await lstat(files.data).catch(() => undefined);
+  // What cannot be looked at is not taken for absent: `reset` deletes what this finds to be ours.
+  const data = await orAbsent(lstat(files.data));
   if (data !== undefined) {
-    const marker = await lstat(files.dataMarker).catch(() => undefined);
+    const marker = await orAbsent(lstat(files.dataMarker));
     if (!data.isDirectory() || marker === undefined) throw foreign(files.data);
   }
   return record;
@@ -105,9 +107,9 @@ export async function writeRecord(files: ServerFiles, record: ServerRecord): Pro
   await writePrivate(files.record, `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** The account's password, made on first use. */
+/** The account's password, made on first use; one that is there and cannot be read is never replaced. */
 export async function serverPassword(files: ServerFiles): Promise<string> {
-  const known = (await readFile(files.password, 'utf8').catch(() => '')).trim();
+  const known = ((await orAbsent(readFile(files.password, 'utf8'))) ?? '').trim();
   if (known !== '') return known;
   const fresh = randomBytes(18).toString('hex');
   await writePrivate(files.password, `${fresh}\n`);

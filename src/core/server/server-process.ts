@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AfdError } from '../domain/errors.ts';
+import { orAbsent } from './absent.ts';
 import { commandLine, type Host } from './host.ts';
 import type { ServerFiles } from './server-directory.ts';
 
@@ -19,7 +20,7 @@ export async function runningPid(files: ServerFiles): Promise<number | undefined
 }
 
 async function readPid(file: string): Promise<number> {
-  return Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
+  return Number.parseInt((await orAbsent(readFile(file, 'utf8'))) ?? '', 10);
 }
 
 async function isOurs(pid: number, files: ServerFiles): Promise<boolean> {
