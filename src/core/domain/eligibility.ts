@@ -13,7 +13,8 @@ export interface LaneRequirements {
 /**
  * Why a device may not run a lane's tasks; empty = it may. Hard rules only: the type is handled, and every required
  * capability is met (boolean: equal, where false or null asks for nothing; number: at least; string: equal, or one of
- * the device's list; list: every element is among the device's).
+ * the device's list; list: every element is among the device's). `{"region": {"prefer": …}}` is a wish: it excludes no
+ * device, and is the score's affair.
  */
 export function infeasibleReasons(capabilities: Capabilities, lane: LaneRequirements): string[] {
   const reasons: string[] = [];
@@ -21,9 +22,14 @@ export function infeasibleReasons(capabilities: Capabilities, lane: LaneRequirem
     reasons.push(`does not handle ${lane.task_type}`);
   }
   for (const [name, wanted] of Object.entries(lane.required_capabilities ?? {})) {
+    if (name === 'region' && isWish(wanted)) continue;
     if (!meets(capabilities[name], wanted)) reasons.push(`lacks ${name}=${JSON.stringify(wanted)}`);
   }
   return reasons;
+}
+
+function isWish(wanted: unknown): boolean {
+  return typeof wanted === 'object' && wanted !== null && 'prefer' in wanted;
 }
 
 function meets(has: unknown, wanted: unknown): boolean {

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { eligible } from '../../../../../src/core/domain/placement/eligible.ts';
+import { preferredRegions } from '../../../../../src/core/domain/placement/lane.ts';
+import { ableDevices, scarceFirst } from '../../../../../src/core/domain/placement/scarce-first.ts';
+import { device, LANE } from './devices.ts';
+
+const why = (one: ReturnType<typeof device>, lane: Parameters<typeof eligible>[1] = LANE) => {
+  const found = eligible(one, lane);
+  return found.ok ? [] : found.reasons;
+};
+
+test('an online device with slots that handles the type is eligible, however full it is', () => {
+  expect(eligible(device('a', { running: 99 }), LANE)).toEqual({ ok: true });
+});
+
+test('every reason is named, not the first alone', () => {
+  const one = device('a', { unavailable: 'is paused', slots: 0, held: ['memory 97 % is over its gate of 90 %'] });
+  expect(why(one, { task_type: 'sync_apps', required_capabilities: { browser: true } })).toEqual([
+    'does not handle sync_apps',
+    'lacks browser=true',
+    'is paused',
+    'has no slots',
+    'memory 97 % is over its gate of 90 %',
+  ]);
+});
+
+test('a required region excludes other devices, a preferred one excludes none', () => {
+  const east = device('a', { region: 'cn-east', capabilities: { supported_tasks: ['sync_data'], region: 'cn-east' } });
+  const lane = (region: unknown) => ({ task_type: 'sync_data', required_capabilities: { region } });
+  expect(why(east, lane('cn-east'))).toEqual([]);
+  expect(why(east, lane('eu'))).toEqual(['lacks region="eu"']);
+  expect(why(east, lane({ prefer: 'eu' }))).toEqual([]);
+  expect(why(device('b'), lane({ prefer: ['eu'] }))).toEqual([]);
+});
+
+test.each([
+  [null, []],
+  [{ region: 'eu' }, []],
+  [{ region: { prefer: 'eu' } }, ['eu']],
+  [{ region: { prefer: ['eu', 'us', 7] } }, ['eu', 'us']],
+  [{ region: { prefer: null } }, []],
+])('the regions that %j prefers', (required_capabilities, expected) => {
+  expect(preferredRegions({ task_type: 't', required_capabilities })).toEqual(expected);
+});
+
+test('a wish is for regions alone: another capability that is asked for in that form is lacking', () => {
+  expect(why(device('a'), { task_type: 'sync_data', required_capabilities: { browser: { prefer: true } } })).toEqual([
+    'lacks browser={"prefer":true}',
+  ]);
+});
+
+test('the devices that could run a lane: online and active ones, held by a gate or not', () => {
+  const devices = [
+    device('a'),
+    device('b', { held: ['cpu over'] }),
+    device('c', { unavailable: 'is offline' }),
+    device('d', { slots: 0 }),
+    device('e', { capabilities: { supported_tasks: ['sync_apps'] } }),
+  ];
+  expect(ableDevices(LANE, devices)).toBe(2);
+});
+
+test('lanes come by rank, then by how few devices can run them; what is not known comes last', () => {
+  const lanes = [
+    { claim_rank: 5, able: null },
+    { claim_rank: 5, able: 9 },
+    { claim_rank: 1, able: 50 },
+    { claim_rank: 5, able: 2 },
+  ];
+  expect(lanes.sort(scarceFirst).map((one) => [one.claim_rank, one.able])).toEqual([
+    [1, 50],
+    [5, 2],
+    [5, 9],
+    [5, null],
+  ]);
+  expect(scarceFirst({ claim_rank: 5, able: 2 }, { claim_rank: 5, able: 2 })).toBe(0);
+});

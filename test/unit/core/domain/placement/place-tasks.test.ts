@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import type { DeviceView } from '../../../../../src/core/domain/placement/device-view.ts';
+import { eligible } from '../../../../../src/core/domain/placement/eligible.ts';
+import { placeTasks, rankDevices } from '../../../../../src/core/domain/placement/place-tasks.ts';
+import { DEFAULT_POLICY } from '../../../../../src/core/domain/placement/policy.ts';
+import { device, LANE, randomFrom } from './devices.ts';
+
+const counts = (plan: Map<string, number>) => Object.fromEntries([...plan].sort());
+const ids = (devices: DeviceView[]) => devices.map((one) => one.device_id);
+
+test('one task goes to the device with the largest share of free slots', () => {
+  const devices = [device('a', { running: 3 }), device('b', { slots: 10, running: 4 }), device('c', { running: 4 })];
+  expect(counts(placeTasks(LANE, 1, devices, DEFAULT_POLICY))).toEqual({ b: 1 });
+});
+
+test('of a bulk each device gets so many that no other was less loaded when it got its last', () => {
+  const devices = [device('a', { slots: 20 }), device('b', { slots: 10 }), device('c'), device('d')];
+  for (let n = 1; n <= 40; n += 1) {
+    const plan = placeTasks(LANE, n, devices, DEFAULT_POLICY, n);
+    const given = (one: DeviceView) => plan.get(one.device_id) ?? 0;
+    const least = Math.min(...devices.map((one) => given(one) / one.slots));
+    for (const one of devices) expect((given(one) - 1) / one.slots).toBeLessThanOrEqual(least);
+  }
+  expect(counts(placeTasks(LANE, 40, devices, DEFAULT_POLICY))).toEqual({ a: 20, b: 10, c: 5, d: 5 });
+});
+
+test('round_robin gives each of a bulk in turn, and first to those that were given less lately', () => {
+  const policy = { ...DEFAULT_POLICY, strategy: 'round_robin' as const };
+  const devices = [
+    device('a', { slots: 50, served: 4 }),
+    device('b', { slots: 50, served: 2 }),
+    device('c', { slots: 50 }),
+  ];
+  expect(counts(placeTasks(LANE, 6, devices, policy))).toEqual({ b: 2, c: 4 });
+  expect(counts(placeTasks(LANE, 21, devices, policy))).toEqual({ a: 5, b: 7, c: 9 });
+});
+
+test('when all look full, the least loaded gets one, and the rest wait', () => {
+  const devices = [device('a', { running: 7 }), device('b', { running: 5 }), device('c', { running: 6 })];
+  expect(counts(placeTasks(LANE, 8, devices, DEFAULT_POLICY))).toEqual({ b: 1 });
+});
+
+test('no more is planned than there are free slots', () => {
+  const devices = [device('a', { running: 4 }), device('b', { running: 3 })];
+  expect(counts(placeTasks(LANE, 100, devices, DEFAULT_POLICY))).toEqual({ a: 1, b: 2 });
+});
+
+test('nobody eligible, and nothing to place, are empty plans', () => {
+  expect(placeTasks(LANE, 3, [], DEFAULT_POLICY).size).toBe(0);
+  expect(placeTasks(LANE, 3, [device('a', { unavailable: 'is offline' })], DEFAULT_POLICY).size).toBe(0);
+  expect(placeTasks(LANE, 0, [device('a')], DEFAULT_POLICY).size).toBe(0);
+});
+
+test('the views that were given are left as they were', () => {
+  const devices = [device('a')];
+  placeTasks(LANE, 3, devices, DEFAULT_POLICY);
+  expect(devices).toEqual([device('a')]);
+});
+
+test('of equal devices each salt draws another, all about as often; one salt always the same', () => {
+  const devices = ['a', 'b', 'c', 'd'].map((id) => device(id));
+  const won = new Map<string, number>();
+  for (let salt = 0; salt < 4000; salt += 1) {
+    const [first] = placeTasks(LANE, 1, devices, DEFAULT_POLICY, salt).keys();
+    won.set(first!, (won.get(first!) ?? 0) + 1);
+    expect([...placeTasks(LANE, 1, [...devices].reverse(), DEFAULT_POLICY, salt).keys()]).toEqual([first]);
+  }
+  for (const times of won.values()) expect(Math.abs(times - 1000)).toBeLessThan(150);
+  expect(won.size).toBe(4);
+});
+
+test('the ranking offers free devices by score, then full ones by load', () => {
+  const devices = [
+    device('fuller', { running: 9 }),
+    device('full', { running: 5 }),
+    device('half', { running: 2 }),
+    device('idle'),
+    device('gone', { unavailable: 'is offline' }),
+  ];
+  expect(ids(rankDevices(LANE, devices, DEFAULT_POLICY))).toEqual(['idle', 'half', 'full', 'fuller']);
+});
+
+test('whatever the fleet: a plan gives only to eligible devices, within their free slots, and all that fits', () => {
+  const random = randomFrom(11);
+  for (let n = 0; n < 1000; n += 1) {
+    const devices = Array.from({ length: Math.floor(random() * 6) }, (_, at) =>
+      device(`d${at}`, {
+        slots: Math.floor(random() * 6),
+        running: Math.floor(random() * 6),
+        unavailable: random() < 0.2 ? 'is paused' : null,
+        held: random() < 0.2 ? ['cpu over'] : [],
+        served: Math.floor(random() * 9),
+        region: random() < 0.5 ? 'eu' : null,
+      }),
+    );
+    const strategy = (['least_tasks', 'round_robin', 'weighted'] as const)[n % 3]!;
+    const lane = { task_type: 'sync_data', required_capabilities: { region: { prefer: 'eu' } } };
+    const wanted = Math.floor(random() * 12);
+    const plan = placeTasks(lane, wanted, devices, { ...DEFAULT_POLICY, strategy }, n);
+    const able = devices.filter((one) => eligible(one, lane).ok);
+    const free = (one: DeviceView) => Math.max(0, one.slots - one.running);
+    const room = able.reduce((sum, one) => sum + free(one), 0);
+    const given = [...plan.values()].reduce((sum, one) => sum + one, 0);
+    if (room > 0) {
+      expect(given).toBe(Math.min(wanted, room));
+      for (const [id, times] of plan)
+        expect(times).toBeLessThanOrEqual(free(able.find((one) => one.device_id === id)!));
+    } else expect(given).toBe(able.length > 0 && wanted > 0 ? 1 : 0);
+    expect(ids(rankDevices(lane, devices, DEFAULT_POLICY, n)).sort()).toEqual(ids(able).sort());
+  }
+});
