@@ -1,0 +1,64 @@
+// The command line of the bench.
+import { parseArgs } from 'node:util';
+import { PEERS } from './peers/registry.mjs';
+import { WORKLOADS } from './workloads/registry.mjs';
+
+export const HELP = `npm run bench -- <workload> [options]
+
+Workloads: ${Object.keys(WORKLOADS).join(', ')}
+
+  --peers LIST     ${Object.keys(PEERS).join(', ')}; one profile alone: afd:mysql   (default: all that fit)
+  --workers LIST   processes, e.g. 1,4          (default: 4)
+  --slots LIST     tasks at once per process    (default: 10,50)
+  --n N            tasks; peers that are much faster or slower get a multiple of it
+  --reps R         repetitions, interleaved     (default: 3)
+  --json           one JSON line per result instead of the table
+  --no-install     use only what is installed already
+`;
+
+/** @throws Error with a sentence */
+export function readArguments(argv) {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      peers: { type: 'string', default: Object.keys(PEERS).join(',') },
+      workers: { type: 'string', default: '4' },
+      slots: { type: 'string', default: '10,50' },
+      n: { type: 'string' },
+      reps: { type: 'string', default: '3' },
+      json: { type: 'boolean', default: false },
+      'no-install': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return { help: true };
+  const [workload, ...rest] = positionals;
+  if (WORKLOADS[workload] === undefined || rest.length > 0) throw new Error(`Which workload?\n\n${HELP}`);
+  const peers = values.peers.split(',').flatMap((text) => {
+    const [name, profile] = text.split(':');
+    const peer = PEERS[name];
+    const known = Object.keys(peer?.profiles ?? {});
+    if (peer === undefined || (profile !== undefined && !known.includes(profile))) {
+      throw new Error(`There is no peer "${text}".\n\n${HELP}`);
+    }
+    return known.filter((one) => profile === undefined || one === profile).map((one) => ({ peer, profile: one }));
+  });
+  return {
+    workload,
+    peers,
+    workers: numbers('--workers', values.workers),
+    slots: numbers('--slots', values.slots),
+    n: values.n === undefined ? undefined : numbers('--n', values.n)[0],
+    reps: numbers('--reps', values.reps)[0],
+    json: values.json,
+    install: !values['no-install'],
+  };
+}
+
+function numbers(flag, text) {
+  const list = text.split(',').map(Number);
+  if (list.some((one) => !Number.isInteger(one) || one < 1))
+    throw new Error(`${flag} takes whole numbers, not "${text}".`);
+  return list;
+}

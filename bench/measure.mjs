@@ -1,0 +1,55 @@
+// Runs one workload for every peer, process count and slot count, repetitions interleaved: what else the machine does
+// meets all peers alike.
+import { installPeers } from './peers/install.mjs';
+import { Missing } from './servers/missing.mjs';
+import { Servers } from './servers/servers.mjs';
+import { WORKLOADS } from './workloads/registry.mjs';
+
+/** `onResult` gets each result as it comes. Returns what was not measured and why, and what went wrong. */
+export async function measure(options, onResult) {
+  const { workload, reps } = options;
+  const { run, n: usual, only, settings = every } = WORKLOADS[workload];
+  const servers = new Servers({ install: options.install });
+  const [missing, failed, open] = [[], [], []];
+  let stop = false;
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      stop = true;
+      console.error(`\n${signal}: ending after this repetition; once more ends at once`);
+    });
+  }
+  try {
+    for (const { peer, profile } of options.peers) {
+      if (only !== undefined && !only.includes(peer.name)) continue;
+      try {
+        if (peer.name !== 'afd') installPeers(options);
+        open.push({ peer, profile, opened: await peer.open(profile, { servers }) });
+      } catch (error) {
+        if (!(error instanceof Missing) && error.code !== 'E_SERVER_MISSING') throw error;
+        missing.push(`${peer.name} (${profile}): ${error.message}`);
+      }
+    }
+    for (const size of settings(options)) {
+      for (let rep = 1; rep <= reps; rep += 1) {
+        for (const { peer, profile, opened } of open) {
+          if (stop) return { missing, failed: [...failed, 'it was ended before its time'] };
+          const n = Math.max(1, Math.round((options.n ?? usual) * peer.profiles[profile].share));
+          const of = { peer: peer.name, profile, workload, ...size };
+          try {
+            for (const one of [await run(opened, { ...size, n })].flat()) onResult({ ...of, ...one, rep });
+          } catch (error) {
+            failed.push(`${peer.name} (${profile}), ${JSON.stringify(size)}, repetition ${rep}: ${error.stack}`);
+          }
+        }
+      }
+    }
+    return { missing, failed };
+  } finally {
+    for (const { opened } of open) await opened.close();
+    await servers.stop();
+  }
+}
+
+function every({ workers, slots }) {
+  return workers.flatMap((w) => slots.map((s) => ({ workers: w, slots: s })));
+}

@@ -1,0 +1,72 @@
+// Real `afd worker` processes: a folder with a configuration file and a handler module, nothing but the defaults in it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { end, ended, start } from '../servers/children.mjs';
+
+const BIN = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const TALLY = new URL('../tally.mjs', import.meta.url).href;
+const PATIENCE_MS = 60_000;
+
+/** `urlOf(n)`: where the n-th worker finds the database, when it is not `store.url`. */
+export async function afdFleet(
+  store,
+  { workers, slots, socket, urlOf = () => store.url, handler = noop, config = {} },
+) {
+  const dir = mkdtempSync(join(tmpdir(), 'afd-bench-fleet-'));
+  writeFileSync(join(dir, 'handler.mjs'), handler());
+  const settings = { handlers: { bench: { module: './handler.mjs' } }, log: { level: 'warn' }, ...config };
+  writeFileSync(join(dir, 'afd.yaml'), JSON.stringify(settings));
+  const processes = [];
+  const startOne = (n = processes.length) => {
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, BENCH_SOCKET: socket, AFD_DATABASE_URL: urlOf(n) };
+    const argv = [process.execPath, BIN, 'worker', '--device-id', `bench-${n + 1}`, '--slots', String(slots)];
+    const child = start(argv, { cwd: dir, env });
+    processes.push(child);
+    return child;
+  };
+  const fleet = {
+    processes,
+    startOne,
+    async go() {},
+    check() {
+      const dead = processes.find(ended);
+      if (dead !== undefined) throw new Error(`afd worker ended: ${dead.said()}`);
+    },
+    /** What the workers complained about. */
+    said: () =>
+      processes
+        .map((one) => one.said())
+        .join('\n')
+        .trim(),
+    async stop() {
+      await Promise.all(processes.map((one) => end(one)));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  try {
+    for (let n = 0; n < workers; n += 1) startOne(n);
+    const giveUp = Date.now() + PATIENCE_MS;
+    for (;;) {
+      fleet.check();
+      const { devices, leader } = await store.ready();
+      if (devices >= workers && leader) return fleet;
+      if (Date.now() > giveUp) throw new Error(`only ${devices} of ${workers} workers registered: ${fleet.said()}`);
+      await pause(50);
+    }
+  } catch (error) {
+    await fleet.stop();
+    throw error;
+  }
+}
+
+function noop() {
+  return `import { ran, RESULT } from ${JSON.stringify(TALLY)};
+export default async function bench({ task_data }) {
+  ran(task_data.id);
+  return RESULT;
+}
+`;
+}

@@ -1,0 +1,144 @@
+// afd's database as the bench sees it: a schema of its own, filled through core, read back by plain SQL.
+import mysql from 'mysql2/promise';
+
+const SCHEMA = 'afd_bench';
+const PARALLEL = 20;
+
+export class AfdStore {
+  #sql;
+  #sessions = [];
+  #core;
+
+  /** @throws Error that says what the account must be able to do */
+  static async open(url) {
+    const store = new AfdStore();
+    const own = new URL(url);
+    own.pathname = `/${SCHEMA}`;
+    store.url = own.href;
+    const socket = own.searchParams.get('socket');
+    store.address = {
+      ...(socket === null ? { host: own.hostname, port: Number(own.port || 3306) } : { socketPath: socket }),
+      user: decodeURIComponent(own.username),
+      password: decodeURIComponent(own.password),
+      database: SCHEMA,
+    };
+    store.#sql = await mysql.createConnection({ ...store.address, database: undefined, decimalNumbers: true });
+    store.#core = {
+      ...(await dist('core/db/session.js')),
+      ...(await dist('core/db/table-names.js')),
+      ...(await dist('core/db/migrator.js')),
+      ...(await dist('core/tasks.js')),
+    };
+    store.names = store.#core.tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+    const [[facts]] = await store.#sql.query(
+      'SELECT VERSION() AS version, @@innodb_flush_log_at_trx_commit AS flush, @@sync_binlog AS sync, @@log_bin AS bin, @@innodb_buffer_pool_size AS pool',
+    );
+    store.mariadb = /mariadb/i.test(facts.version);
+    const binlog = facts.bin === 1 ? `sync_binlog=${facts.sync}` : 'no binary log';
+    const pool = `innodb_buffer_pool_size=${Math.round(facts.pool / 2 ** 20)}M`;
+    store.about = `${store.mariadb ? 'MariaDB' : 'MySQL'} ${facts.version.split('-')[0]}, innodb_flush_log_at_trx_commit=${facts.flush}, ${binlog}, ${pool}`;
+    return store;
+  }
+
+  /** An empty, migrated schema. */
+  async reset() {
+    await this.#closeSessions();
+    await this.#sql.query(`DROP DATABASE IF EXISTS ${SCHEMA}`);
+    await this.#sql.query(`CREATE DATABASE ${SCHEMA} CHARACTER SET utf8mb4`);
+    await this.#core.migrateUp(this.address, this.names);
+    await this.#sql.query(`USE ${SCHEMA}`);
+  }
+
+  async #newSession() {
+    const { Session } = this.#core;
+    const options = { address: this.address, timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 600_000 };
+    const session = new Session({ ...options, multiStatements: false });
+    await session.ready();
+    this.#sessions.push(session);
+    return session;
+  }
+
+  async #closeSessions() {
+    await Promise.all(this.#sessions.splice(0).map((one) => one.close()));
+    this.#idle = [];
+  }
+
+  #idle = [];
+  /** As `afd tasks add` and `import` do it: one transaction per call, as many sessions as calls at once. */
+  async enqueue(tasks) {
+    const session = this.#idle.pop() ?? (await this.#newSession());
+    try {
+      return await this.#core.enqueueTasks(session, this.names, tasks, { maxRetryCount: 3 });
+    } finally {
+      this.#idle.push(session);
+    }
+  }
+
+  /** Opens the sessions of `enqueue` before the clock starts. */
+  async warm(parallel = PARALLEL) {
+    while (this.#sessions.length < parallel) this.#idle.push(await this.#newSession());
+  }
+
+  /** The URL of the schema at another host and port. */
+  urlVia({ host, port }) {
+    const url = new URL(this.url);
+    url.host = `${host}:${port}`;
+    url.search = '';
+    return url.href;
+  }
+
+  async query(sql, values) {
+    const [rows] = await this.#sql.query(sql, values);
+    return rows;
+  }
+
+  async unfinished() {
+    const [row] = await this.query(
+      `SELECT COUNT(*) AS n FROM ${this.names.task} WHERE status IN ('pending', 'running', 'assigned', 'waiting')`,
+    );
+    return row.n;
+  }
+
+  async finished() {
+    const [tasks] = await this.query(
+      `SELECT SUM(status = 'done') AS done, SUM(status <> 'done') AS failed, MIN(result) AS result FROM ${this.names.task}`,
+    );
+    const [attempts] = await this.query(
+      `SELECT COUNT(*) AS n, COUNT(DISTINCT task_id) AS tasks FROM ${this.names.assignment} WHERE status = 'completed'`,
+    );
+    const once = attempts.n === tasks.done && attempts.tasks === tasks.done;
+    return { done: tasks.done ?? 0, failed: (tasks.failed ?? 0) + (once ? 0 : 1), result: tasks.result };
+  }
+
+  /** Devices that are registered, and whether one of them leads. */
+  async ready() {
+    const [devices] = await this.query(
+      `SELECT COUNT(*) AS n FROM ${this.names.device} WHERE status IN ('online', 'busy')`,
+    );
+    const [leader] = await this.query(`SELECT COUNT(*) AS n FROM ${this.names.leader} WHERE holder IS NOT NULL`);
+    return { devices: devices.n, leader: leader.n > 0 };
+  }
+
+  /** Deadlocks that the server has seen; undefined where the account may not ask (MySQL: PROCESS). */
+  async deadlocks() {
+    try {
+      const [row] = await this.query(
+        "SELECT COUNT AS n FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_deadlocks'",
+      );
+      return Number(row.n);
+    } catch (error) {
+      if (error.errno !== 1227) throw error;
+      return undefined;
+    }
+  }
+
+  async close() {
+    await this.#closeSessions();
+    await this.#sql.query(`DROP DATABASE IF EXISTS ${SCHEMA}`);
+    await this.#sql.end();
+  }
+}
+
+function dist(file) {
+  return import(new URL(`../../dist/${file}`, import.meta.url).href);
+}

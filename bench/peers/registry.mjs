@@ -1,0 +1,4 @@
+import { afd } from './afd.mjs';
+import { bullmq } from './bullmq.mjs';
+
+export const PEERS = { afd, bullmq };

@@ -1,0 +1,33 @@
+// `npm run bench -- <workload> …`: measures afd and its peers side by side (docs/benchmarks.md says how).
+import { bootstrap } from '../scripts/bootstrap.mjs';
+
+await bootstrap();
+const { HELP, readArguments } = await import('./arguments.mjs');
+const { measure } = await import('./measure.mjs');
+const { table } = await import('./table.mjs');
+
+let options;
+try {
+  options = readArguments(process.argv.slice(2));
+} catch (error) {
+  console.error(error.message);
+  process.exit(2);
+}
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const results = [];
+const { missing, failed } = await measure(options, (result) => {
+  results.push(result);
+  if (options.json) console.log(JSON.stringify(result));
+  else console.error(progress(result));
+});
+if (!options.json) console.log(table(options.workload, results));
+for (const text of missing) console.error(`not measured: ${text}`);
+for (const text of failed) console.error(`FAILED: ${text}`);
+process.exitCode = failed.length > 0 || results.length === 0 ? 1 : 0;
+
+function progress({ peer, profile, workers, slots, rep, workload: _workload, ...figures }) {
+  return `${peer} ${profile} ${workers} × ${slots}, repetition ${rep}: ${JSON.stringify(figures)}`;
+}

@@ -1,0 +1,50 @@
+// Medians of the repetitions, and each as a ratio to afd's: a Markdown table.
+import { WORKLOADS } from './workloads/registry.mjs';
+
+const KEYS = ['peer', 'profile', 'workers', 'slots', 'what'];
+
+export function table(workload, results) {
+  const { figure } = WORKLOADS[workload];
+  const groups = new Map();
+  for (const one of results) {
+    const key = KEYS.map((name) => one[name] ?? '').join('|');
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  const rows = [...groups.values()].map((list) => ({ ...list[0], ...medians(list), reps: list.length }));
+  const afd = rows.filter((one) => one.peer === 'afd');
+  const keys = KEYS.filter((name) => rows.some((one) => one[name] !== undefined));
+  const skip = new Set([...KEYS, 'workload', 'rep']);
+  const figures = [...new Set(rows.flatMap((one) => Object.keys(one)))].filter((name) => !skip.has(name));
+  const ratios = [...new Set(afd.map((one) => one.profile))];
+  const withRatios = rows.some((one) => one.peer !== 'afd') && figure !== undefined;
+  const head = [...keys, ...figures, ...(withRatios ? ratios.map((one) => `afd ${one} / this`) : [])];
+  const line = (row) => {
+    const ours = (profile) =>
+      afd.find((one) => one.profile === profile && KEYS.slice(2).every((name) => one[name] === row[name]));
+    const ratio = (profile) => {
+      const [a, b] = [ours(profile)?.[figure], row[figure]];
+      return a > 0 && b > 0 ? (a / b).toFixed(2) : '';
+    };
+    return [...[...keys, ...figures].map((name) => show(row[name])), ...(withRatios ? ratios.map(ratio) : [])];
+  };
+  return [head, head.map((name) => (keys.includes(name) ? '---' : '--:')), ...rows.map(line)]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+}
+
+/** Median of every number that repetitions tell. */
+function medians(list) {
+  const names = Object.keys(list[0]).filter((name) => typeof list[0][name] === 'number');
+  return Object.fromEntries(names.map((name) => [name, median(list.map((one) => one[name]))]));
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function show(value) {
+  if (typeof value !== 'number') return value ?? '';
+  return value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(4)));
+}

@@ -1,0 +1,34 @@
+// The handler's side of the bench, in whatever process or thread runs handlers: which tasks began, and when. Everything is
+// kept in memory and told over a Unix socket (BENCH_SOCKET), so that no peer's own store or log is used for measuring.
+import { createConnection } from 'node:net';
+
+/** What every handler returns: about 100 bytes of JSON. */
+export const RESULT = {
+  ok: true,
+  rows: 120,
+  pages: 3,
+  note: 'a result of about one hundred bytes, as a crawler returns',
+};
+
+const TOLD_EVERY_MS = 20;
+const ids = [];
+const begun = [];
+let told = 0;
+const socket = createConnection(process.env.BENCH_SOCKET);
+socket.unref();
+socket.on('error', () => {});
+socket.setEncoding('utf8').on('data', (text) => {
+  if (!text.includes('collect')) return;
+  socket.write(`${JSON.stringify({ ids, begun })}\n`);
+});
+setInterval(() => {
+  if (told === ids.length) return;
+  told = ids.length;
+  socket.write(`${JSON.stringify({ count: told })}\n`);
+}, TOLD_EVERY_MS).unref();
+
+/** To be called by a handler first of all. CLOCK_MONOTONIC in microseconds: one clock for all processes of a machine. */
+export function ran(id) {
+  begun.push(Number(process.hrtime.bigint() / 1000n));
+  ids.push(id);
+}

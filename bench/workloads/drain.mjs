@@ -1,0 +1,79 @@
+// How fast a fleet empties a full queue. The rule, the same for every peer: the worker processes are up and connected, the
+// N tasks are in the store before the first can begin, and the clock runs from the first line of the first handler until
+// the peer's own store has no unfinished task. Then the store and the handlers' own tally must both say: each once.
+import { setTimeout as pause } from 'node:timers/promises';
+import { now, TallyServer } from '../tally-server.mjs';
+
+const LOOK_MS = 5;
+
+/** Tasks of the run that counts round trips: through a proxy, which costs time of its own. */
+const MOST_COUNTED = 10_000;
+
+export async function drain(peer, { workers, slots, n }) {
+  const before = await peer.deadlocks?.();
+  const seconds = await emptyQueue(peer, { workers, slots, n });
+  const after = await peer.deadlocks?.();
+  const figures = { n, seconds, tasks_per_s: Math.round(n / seconds) };
+  return after === undefined ? figures : { ...figures, deadlocks: after - before };
+}
+
+/** The same through a proxy that counts: no figure of time comes out of it. */
+export async function count(peer, { workers, slots, n }) {
+  const tasks = Math.min(n, MOST_COUNTED);
+  return peer.proxied(async (startWorkers, counts) => {
+    let atStart = 0;
+    const onStart = () => {
+      atStart = counts.roundTrips;
+    };
+    await emptyQueue({ ...peer, startWorkers }, { workers, slots, n: tasks, onStart });
+    return {
+      n: tasks,
+      round_trips_per_task: round((counts.roundTrips - atStart) / tasks, 3),
+      deadlocks: counts.errors.get(1213) ?? 0,
+      lock_waits: counts.errors.get(1205) ?? 0,
+    };
+  });
+}
+
+/** Seconds from the first handler's first line to the end of the last task. */
+async function emptyQueue(peer, { workers, slots, n, onStart = () => {} }) {
+  await peer.reset();
+  const tally = await new TallyServer().listen();
+  let fleet;
+  try {
+    fleet = await peer.startWorkers({ workers, slots, socket: tally.path });
+    onStart();
+    await peer.preload(n);
+    await fleet.go();
+    await tally.until(n);
+    let end = now();
+    while ((await peer.unfinished()) > 0) {
+      fleet.check();
+      await pause(LOOK_MS);
+      end = now();
+    }
+    const runs = await tally.collect();
+    await assertOnce(peer, runs, n);
+    const begin = runs.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
+    return round((end - begin) / 1e6, 3);
+  } finally {
+    await fleet?.stop();
+    tally.close();
+  }
+}
+
+/** @throws Error unless each of the n tasks ran once and is stored as done */
+export async function assertOnce(peer, runs, n) {
+  const { done, failed, result } = await peer.finished();
+  const distinct = new Set(runs.map(({ id }) => id)).size;
+  if (done !== n || failed !== 0 || runs.length !== n || distinct !== n) {
+    throw new Error(
+      `${n} tasks were to be done once: the store says ${done} done, ${failed} not; handlers ran ${runs.length} times, for ${distinct} tasks`,
+    );
+  }
+  if (result === null || result === undefined) throw new Error('no result was stored');
+}
+
+function round(value, digits) {
+  return Number(value.toFixed(digits));
+}
