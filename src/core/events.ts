@@ -23,6 +23,8 @@ export interface AfdEvents {
   'device:registered': { device_id: string; instance_token: string; server: string };
   'device:heartbeat': { device_id: string; status: string };
   'device:operator-state': { device_id: string; operator_state: string };
+  /** The gates that the machine is over now; empty = it is below all of them again, and claims. */
+  'device:held': { device_id: string; reasons: string[] };
   /** (leader) A device was declared dead. */
   'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
   'database:lost': { message: string };

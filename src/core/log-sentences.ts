@@ -77,6 +77,10 @@ const SENTENCES: Describe = {
         ? `an operator set ${d.device_id} to active: claiming tasks`
         : `an operator set ${d.device_id} to ${d.operator_state}: no further tasks are claimed`,
     ),
+  'device:held': (d) =>
+    d.reasons.length === 0
+      ? info(`${d.device_id} is below its gates again: claiming tasks`)
+      : warn(`${d.device_id} claims no further tasks for now: ${d.reasons.join('; ')}; what runs goes on`),
   'device:dead': (d) =>
     warn(
       `device ${d.device_id} is dead (${d.by === 'lock' ? 'its session lock is free' : 'its heartbeat is too old'}): ${many(d.tasks, 'task')} given back to the fleet`,

@@ -24,6 +24,8 @@ CREATE TABLE `af_device` (
   `version` varchar(32) DEFAULT NULL,
   `success_rate` decimal(5,4) DEFAULT NULL,
   `avg_duration_ms` bigint DEFAULT NULL,
+  `held` json DEFAULT NULL COMMENT 'gates that it is over, in words',
+  `served` int NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute',
   PRIMARY KEY (`id`),
   UNIQUE KEY `device_id` (`device_id`),
   KEY `idx_device_type` (`device_type`),
@@ -136,6 +138,7 @@ CREATE TABLE `af_lane` (
   `head_due_at` datetime(3) NOT NULL COMMENT 'due_at of the best row, in the zone of the task table',
   `head_id` bigint NOT NULL,
   `published_at` datetime(3) NOT NULL,
+  `able` int DEFAULT NULL COMMENT 'online devices that can run it',
   PRIMARY KEY (`lane`,`claim_rank`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 

@@ -2,6 +2,7 @@
 // strings such as "250ms", "30s", "5m", "2h"; they are resolved to seconds.
 import { z } from 'zod';
 import { durationSeconds } from '../domain/duration.ts';
+import { DEFAULT_POLICY } from '../domain/placement/policy.ts';
 
 const seconds = (fallback: number) =>
   z
@@ -30,6 +31,7 @@ const whole = (low: number, high: number) =>
       .refine((n) => Number.isInteger(n) && n >= low && n <= high, { error: rangeMessage('whole number', low, high) }),
   );
 const port = whole(0, 65_535);
+const percent = between(0, 100).optional();
 const count = (minimum: number) => whole(minimum, Number.POSITIVE_INFINITY);
 
 function rangeMessage(what: string, low: number, high: number): string {
@@ -115,15 +117,19 @@ export const configSchema = z.strictObject({
     .prefault({}),
   load_balancer: z
     .strictObject({
-      strategy: z.enum(['least_tasks', 'round_robin', 'weighted']).default('least_tasks'),
+      strategy: z.enum(['least_tasks', 'round_robin', 'weighted']).default(DEFAULT_POLICY.strategy),
       weights: z
         .strictObject({
-          load_factor: between(0, Number.POSITIVE_INFINITY).default(0.4),
-          capability_match: between(0, Number.POSITIVE_INFINITY).default(0.3),
-          success_rate: between(0, Number.POSITIVE_INFINITY).default(0.2),
-          response_time: between(0, Number.POSITIVE_INFINITY).default(0.1),
+          load_factor: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.load_factor),
+          capability_match: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.capability_match),
+          success_rate: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.success_rate),
+          response_time: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.response_time),
         })
         .prefault({}),
+      /** Added to the score of a device in the region that a task prefers. */
+      region_bonus: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.region_bonus),
+      /** A device that scores less leaves a lane to those that do not. */
+      min_score: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.min_score),
     })
     .prefault({}),
   worker: z
@@ -140,6 +146,10 @@ export const configSchema = z.strictObject({
       capabilities: z.looseObject({ supported_tasks: z.array(z.string().min(1)).optional() }).prefault({}),
       region: z.string().max(64).optional(),
       labels: z.record(z.string(), z.string()).optional(),
+      /** Per cent of the machine that are in use; above them nothing is claimed. */
+      gates: z
+        .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: seconds(2) })
+        .prefault({}),
       shutdown_timeout: seconds(30),
       on_lost_database: z.enum(['stop', 'finish']).default('stop'),
       /** SIGTERM, then SIGKILL so much later, for a command that is ended. */

@@ -5,6 +5,9 @@ import type { Config } from './config-schema.ts';
 /** Above this, one connection of each handler is more than a server takes unless its max_connections was raised. */
 const MANY_SLOTS = 100;
 
+/** Per cent. A gate below it hardly ever opens. */
+const LOW_GATE = 20;
+
 /** One sentence per danger. All figures are seconds. */
 export function dangers(config: Config, database: DatabaseAddress | undefined): string[] {
   const { master, worker, load_balancer: balancer } = config;
@@ -51,16 +54,28 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   );
   say(master.task_timeout === 0, 'master.task_timeout is 0: every task without a timeout of its own ends at once');
   say(master.lock_grace === 0, 'master.lock_grace is 0: a worker that reconnects may be declared dead');
+  const gates = Object.entries(worker.gates).filter(([name]) => name !== 'interval');
+  for (const [name, gate] of gates) {
+    say(
+      gate !== undefined && gate < LOW_GATE,
+      `worker.gates.${name} is ${gate} %: a machine is above that most of the time, and then nothing is claimed here`,
+    );
+  }
   const loops: Array<[string, number]> = [
     ['worker.heartbeat_interval', worker.heartbeat_interval],
     ['worker.tick_interval', worker.tick_interval],
+    ['worker.gates.interval', worker.gates.interval],
     ['worker.task_poll_interval', worker.task_poll_interval],
     ['master.scheduler_interval', master.scheduler_interval],
     ['master.health_check_interval', master.health_check_interval],
     ['master.lock_check_interval', master.lock_check_interval],
     ['master.lease_renew_interval', master.lease_renew_interval],
   ];
-  for (const [key, value] of loops) say(value === 0, `${key} is 0: the database is asked without pause`);
+  for (const [key, value] of loops)
+    say(
+      value === 0,
+      `${key} is 0: ${key === 'worker.gates.interval' ? 'the machine is read' : 'the database is asked'} without pause`,
+    );
   say(
     balancer.strategy === 'weighted' && Object.values(balancer.weights).every((weight) => weight === 0),
     'load_balancer.weights are all 0: every device scores the same',
@@ -90,6 +105,8 @@ const FOR_PLACEMENT = [
   'load_balancer.weights.capability_match',
   'load_balancer.weights.success_rate',
   'load_balancer.weights.response_time',
+  'load_balancer.region_bonus',
+  'load_balancer.min_score',
 ] as const;
 
 /** Every key that is accepted and does nothing yet. A test compares this with what the code reads. */

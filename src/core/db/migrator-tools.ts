@@ -93,6 +93,25 @@ export class MigrationTools {
     );
   }
 
+  /** Adds to a table of afd's own the columns that it lacks, one by one; definitions by name. */
+  async addColumns(plainTable: string, columns: Record<string, string>): Promise<void> {
+    for (const [name, definition] of Object.entries(columns)) {
+      if (await this.#has(plainTable, name)) continue;
+      await this.run(`ALTER TABLE \`${plainTable}\` ADD COLUMN ${name} ${definition}`, COLUMNS);
+    }
+  }
+
+  async dropColumns(plainTable: string, columns: string[]): Promise<void> {
+    for (const name of columns) {
+      if (await this.#has(plainTable, name))
+        await this.run(`ALTER TABLE \`${plainTable}\` DROP COLUMN ${name}`, COLUMNS);
+    }
+  }
+
+  async #has(plainTable: string, column: string): Promise<boolean> {
+    return (await this.columnType(plainTable, column)) !== undefined;
+  }
+
   async dropTable(plainName: string): Promise<void> {
     if ((await this.columnType(plainName)) === undefined) return;
     await this.run(`DROP TABLE \`${plainName}\``);

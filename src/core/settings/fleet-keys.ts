@@ -16,6 +16,8 @@ export const FLEET_KEYS = [
   'load_balancer.weights.capability_match',
   'load_balancer.weights.success_rate',
   'load_balancer.weights.response_time',
+  'load_balancer.region_bonus',
+  'load_balancer.min_score',
 ] as const;
 
 export interface OwnValue {

@@ -1,5 +1,9 @@
 import si from 'systeminformation';
+import { monotonic } from '../clock.ts';
 import type { DeviceReadings } from '../db/queries/heartbeat-device.ts';
+
+/** How full a disk is changes slowly, and asking starts a program on some systems. */
+const DISK_EVERY_MS = 10_000;
 
 /**
  * Readings of this machine, refreshed in the background so that a slow disk never delays a heartbeat. A reading that
@@ -8,6 +12,12 @@ import type { DeviceReadings } from '../db/queries/heartbeat-device.ts';
 export class DeviceProbe {
   #readings: DeviceReadings = { cpu_usage: null, memory_usage: null, disk_usage: null, system_info: null };
   #refreshing: Promise<void> | undefined;
+  #diskReadAt = Number.NEGATIVE_INFINITY;
+
+  /** The last readings known. */
+  get last(): DeviceReadings {
+    return this.#readings;
+  }
 
   /** The last readings known; starts a refresh for the next call. */
   read(): DeviceReadings {
@@ -24,22 +34,34 @@ export class DeviceProbe {
   }
 
   async #take(): Promise<void> {
-    const [load, memory, disks, os] = await Promise.all([
+    const before = this.#readings;
+    const [load, memory, disk_usage, system] = await Promise.all([
       orNull(si.currentLoad()),
       orNull(si.mem()),
-      orNull(si.fsSize()),
-      orNull(si.osInfo()),
+      this.#diskUsage(),
+      before.system_info ?? orNull(si.osInfo()),
     ]);
-    const disk = disks?.find((one) => one.mount === '/') ?? disks?.[0];
     this.#readings = {
       cpu_usage: load?.currentLoad ?? null,
       memory_usage: memory === null ? null : ((memory.total - memory.available) / memory.total) * 100,
-      disk_usage: disk?.use ?? null,
+      disk_usage,
       system_info:
-        os === null
+        system === null
           ? null
-          : { platform: os.platform, release: os.release, arch: os.arch, memory_total: memory?.total ?? null },
+          : {
+              platform: system.platform,
+              release: system.release,
+              arch: system.arch,
+              memory_total: memory?.total ?? null,
+            },
     };
+  }
+
+  async #diskUsage(): Promise<number | null> {
+    if (monotonic() - this.#diskReadAt < DISK_EVERY_MS) return this.#readings.disk_usage;
+    this.#diskReadAt = monotonic();
+    const disks = await orNull(si.fsSize());
+    return (disks?.find((one) => one.mount === '/') ?? disks?.[0])?.use ?? null;
   }
 }
 

@@ -4,6 +4,7 @@ import type { LanePair } from '../db/queries/due-work.ts';
 import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
+import type { Gates } from '../domain/placement/gates.ts';
 
 export interface LivenessSettings {
   address: DatabaseAddress;
@@ -20,6 +21,8 @@ export interface LivenessSettings {
   region: string | undefined;
   labels: Record<string, string> | undefined;
   version: string;
+  gates: Gates;
+  gatesIntervalMs: number;
   heartbeatIntervalMs: number;
   heartbeatTimeoutMs: number;
   tickIntervalMs: number;
@@ -36,6 +39,8 @@ export type LivenessReport =
   /** `at`: monotonic ms before the view was asked for. */
   | { kind: 'view'; at: number; view: TickView }
   | { kind: 'heartbeat'; status: string }
+  /** Gates that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
+  | { kind: 'held'; reasons: string[] }
   /** What the fleet's settings are, with every heartbeat. */
   | { kind: 'settings'; rows: SettingRow[] }
   | { kind: 'database-lost'; message: string }
@@ -48,7 +53,8 @@ export type LivenessReport =
   | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[] } };
 
 export type LivenessCommand =
-  | { kind: 'running'; count: number }
+  /** Slots in use, and tasks claimed since the start. */
+  | { kind: 'running'; count: number; claimed: number }
   | { kind: 'pairs'; pairs: LanePair[] }
   | { kind: 'tick' }
   /** Say at once that this device lives, and find out whether it still owns its id. */

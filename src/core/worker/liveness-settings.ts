@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import type { SettingRow } from '../db/queries/read-settings.ts';
+import { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { Elector, type ElectorOptions } from '../leader/elector.ts';
 import { deviceIdOf, type Identity } from './device-identity.ts';
@@ -35,6 +36,8 @@ export function livenessSettings(
     region: worker.region,
     labels: worker.labels,
     version: facts.version,
+    gates: role.deviceType === 'worker' ? worker.gates : {},
+    gatesIntervalMs: worker.gates.interval * 1000,
     heartbeatIntervalMs: worker.heartbeat_interval * 1000,
     heartbeatTimeoutMs: master.heartbeat_timeout * 1000,
     tickIntervalMs: worker.tick_interval * 1000,
@@ -71,5 +74,17 @@ export function electorFor(
     lockTrustAfterStartS: settings.lockTrustAfterStartMs / 1000,
     contend: settings.contend,
     ...told,
+  });
+}
+
+/** The session whose lock says that the node lives: the server ends it after heartbeat_timeout of silence. */
+export function livenessSession(settings: LivenessSettings, onLost: () => void): Session {
+  return new Session({
+    address: settings.address,
+    timeZone: settings.timeZone,
+    idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
+    deadlineMs: settings.callTimeoutMs,
+    multiStatements: true,
+    onLost,
   });
 }

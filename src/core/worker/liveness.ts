@@ -9,15 +9,15 @@ import { takeSessionLock } from '../db/queries/session-lock.ts';
 import { setIdleTimeout } from '../db/queries/set-idle-timeout.ts';
 import { signOffDevice } from '../db/queries/sign-off-device.ts';
 import { tick } from '../db/queries/tick.ts';
-import { Session } from '../db/session.ts';
+import type { Session } from '../db/session.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Elector } from '../leader/elector.ts';
 import { besideHeartbeat } from './beside-heartbeat.ts';
 import { assumeIdentity, type Identity } from './device-identity.ts';
-import { DeviceProbe } from './device-probe.ts';
+import { DeviceLoad } from './device-load.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
-import { electorFor } from './liveness-settings.ts';
+import { electorFor, livenessSession } from './liveness-settings.ts';
 import { Patience } from './patience.ts';
 
 /** A heartbeat that failed is tried again after this. */
@@ -30,10 +30,9 @@ export class Liveness {
   readonly #report: (report: LivenessReport) => void;
   readonly #names: TableNames;
   readonly #session: Session;
-  readonly #probe = new DeviceProbe();
+  readonly #load: DeviceLoad;
   #identity: Identity | undefined;
   #elector: Elector | undefined;
-  #running = 0;
   #pairs: LanePair[] = [];
   #ticks = 0;
   #stopping = false;
@@ -48,19 +47,16 @@ export class Liveness {
     this.#settings = settings;
     this.#report = report;
     this.#names = tableNames(settings.tables);
-    this.#patience = new Patience(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
-    this.#session = new Session({
-      address: settings.address,
-      timeZone: settings.timeZone,
-      idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
-      deadlineMs: settings.callTimeoutMs,
-      multiStatements: true,
-      onLost: () => this.#lost('the connection was closed'),
+    this.#load = new DeviceLoad(settings, (reasons) => {
+      report({ kind: 'held', reasons });
+      this.command({ kind: 'heartbeat' });
     });
+    this.#patience = new Patience(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
+    this.#session = livenessSession(settings, () => this.#lost('the connection was closed'));
   }
 
   command(command: LivenessCommand): void {
-    if (command.kind === 'running') this.#running = command.count;
+    if (command.kind === 'running') this.#load.note(command);
     else if (command.kind === 'pairs') this.#pairs = command.pairs;
     else if (command.kind === 'tick') this.#due.tick = 0;
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
@@ -91,6 +87,7 @@ export class Liveness {
       });
     } finally {
       this.#patience.end();
+      this.#load.stop();
       await this.#elector?.close();
       await this.#session.close();
     }
@@ -114,7 +111,7 @@ export class Liveness {
       server: this.#session.facts.serverName,
       ipAddress: identity.ipAddress,
     });
-    void this.#probe.refresh();
+    this.#load.start();
   }
 
   async #round(): Promise<void> {
@@ -148,11 +145,20 @@ export class Liveness {
     const started = monotonic();
     // Our own former session may still hold it, until the server notices that it is gone.
     if (!(await takeSessionLock(this.#session, lockName, Math.min(1, this.#settings.callTimeoutMs / 2000)))) {
-      if (!(await heartbeatDevice(this.#session, this.#names, this.#beat()))) await this.#superseded();
+      if (!(await heartbeatDevice(this.#session, this.#names, this.#load.beat(this.#identity!))))
+        await this.#superseded();
       this.#patience.renew(started);
       return;
     }
-    if (!(await retakeDevice(this.#session, this.#names, deviceId, instanceToken, this.#beat().status)))
+    if (
+      !(await retakeDevice(
+        this.#session,
+        this.#names,
+        deviceId,
+        instanceToken,
+        this.#load.beat(this.#identity!).status,
+      ))
+    )
       await this.#superseded();
     this.#lockedOn = this.#session.facts.connectionId;
     this.#patience.renew(started);
@@ -164,13 +170,13 @@ export class Liveness {
 
   async #heartbeat(): Promise<void> {
     const started = monotonic();
-    const beat = this.#beat();
+    const beat = this.#load.beat(this.#identity!);
     this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
     if (!(await heartbeatDevice(this.#session, this.#names, beat))) await this.#superseded();
     this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({ kind: 'heartbeat', status: beat.status });
-    await besideHeartbeat(this.#session, this.#names, { ...beat, readings: this.#probe.read() }, this.#report);
+    await besideHeartbeat(this.#session, this.#names, { ...beat, readings: this.#load.readings() }, this.#report);
   }
 
   /** When the fleet has another heartbeat_timeout: lock, heartbeat and patience stay one number. */
@@ -204,13 +210,6 @@ export class Liveness {
     this.#due.election = now + this.#settings.leaseRenewMs;
     const again = await this.#elector!.step(this.#session);
     this.#due.election = now + Math.min(again, this.#settings.leaseRenewMs);
-  }
-
-  #beat() {
-    const { deviceId, instanceToken } = this.#identity!;
-    const status =
-      this.#running >= this.#settings.slots && this.#settings.slots > 0 ? ('busy' as const) : ('online' as const);
-    return { device_id: deviceId, instance_token: instanceToken, status, active_tasks: this.#running };
   }
 
   /** Zero rows on an owner's write: another instance's token is in the row, or the row was removed. */

@@ -28,7 +28,7 @@ export interface WorkbenchOptions {
   slots: number;
   handlers: Map<string, Handler>;
   mayClaim(): boolean;
-  onClaimed(): void;
+  onClaimed(count: number): void;
   /** The number of slots in use changed. */
   onBusy(): void;
   onGate(gate: Gate): void;
@@ -82,7 +82,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     freeSlots: () => (options.mayClaim() ? runner.free : 0),
     onClaimed: (claimed, token) => {
       desk.busyAt = monotonic();
-      options.onClaimed();
+      options.onClaimed(claimed.length);
       for (const one of claimed) {
         events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
         runner.start(one, token);

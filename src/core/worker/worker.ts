@@ -1,11 +1,11 @@
 // `afd worker`: wires the liveness thread, the claimer and the runner, and decides when to stop.
 
-import { monotonic } from '../clock.ts';
 import type { Context } from '../context.ts';
 import type { LanePair } from '../db/queries/due-work.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
+import { hasGates } from '../domain/placement/gates.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
 import { sleep } from '../runtime/loop.ts';
@@ -15,6 +15,7 @@ import { LivenessClient } from './liveness-client.ts';
 import { nodeReport } from './liveness-events.ts';
 import type { LivenessReport } from './liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from './liveness-settings.ts';
+import { watchStuck } from './stuck-watch.ts';
 import { assembleWorkbench, type Workbench } from './workbench.ts';
 
 /** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
@@ -49,7 +50,9 @@ export class Worker {
   #bench: Workbench | undefined;
   #deviceId = '';
   #operatorState = 'active';
-  #claimedOnce = false;
+  #claimed = 0;
+  /** Gates that the machine is over; undefined = it has gates, and they were not compared yet. */
+  #held: string[] | undefined;
   /** The pairs that the thread was last told to look at. */
   #asked: LanePair[] = [];
   #finish!: { done: (reason: string) => void; fail: (error: unknown) => void };
@@ -57,8 +60,12 @@ export class Worker {
   constructor(context: Context, options: WorkerOptions) {
     this.#context = context;
     this.#options = options;
-    this.#capabilities = { ...context.config.worker.capabilities, supported_tasks: [...options.handlers.keys()] };
+    const { capabilities, region } = context.config.worker;
+    // Where a device is can be required like anything else that it has.
+    const place = region === undefined ? {} : { region };
+    this.#capabilities = { ...capabilities, ...place, supported_tasks: [...options.handlers.keys()] };
     this.#slots = context.config.worker.max_concurrent_tasks;
+    this.#held = hasGates(context.config.worker.gates) ? undefined : [];
   }
 
   /**
@@ -94,8 +101,8 @@ export class Worker {
       asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
       claiming = claimer.run();
       claiming.catch(this.#finish.fail);
-      const watching = setInterval(() => this.#watchStuck(), Math.min(1000, config.worker.stuck_timeout * 250));
-      const reason = await ended.finally(() => clearInterval(watching));
+      const unwatch = watchStuck(runner, this.#slots, config.worker.stuck_timeout, this.#finish.fail);
+      const reason = await ended.finally(unwatch);
       const inTime = await drain(this.#context, { runner, claimer, claiming, force: this.#options.force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
       return { device_id: this.#deviceId, finished: desk.finished, inTime, reason };
@@ -147,9 +154,9 @@ export class Worker {
       capabilities: this.#capabilities,
       slots: this.#slots,
       handlers: this.#options.handlers,
-      mayClaim: () => this.#options.mode !== 'once' || !this.#claimedOnce,
-      onClaimed: () => {
-        this.#claimedOnce = true;
+      mayClaim: () => this.#held?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
+      onClaimed: (count) => {
+        this.#claimed += count;
       },
       onBusy: () => this.#tellBusy(),
       onGate: (gate) => {
@@ -170,7 +177,7 @@ export class Worker {
     this.#busyTold = false;
     setImmediate(() => {
       this.#busyTold = true;
-      this.#liveness.send({ kind: 'running', count: this.#bench?.runner.busy ?? 0 });
+      this.#liveness.send({ kind: 'running', count: this.#bench?.runner.busy ?? 0, claimed: this.#claimed });
     });
   }
 
@@ -179,14 +186,17 @@ export class Worker {
     const { mode } = this.#options;
     const bench = this.#bench;
     if (bench === undefined || mode === 'forever' || bench.runner.busy > 0 || bench.claimer.unwritten > 0) return;
+    if (this.#held === undefined) return;
     const looked = bench.scout.lookedAt > bench.desk.busyAt;
-    if (looked || (mode === 'once' && this.#claimedOnce)) this.#finish.done('nothing more to do');
+    if (this.#held.length > 0) this.#finish.done(this.#held.join('; '));
+    else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
     else bench.scout.scanNow();
   }
 
   #onReport(report: LivenessReport): void {
     const { config, events } = this.#context;
     if (report.kind === 'view') this.#onView(report.at, report.view);
+    else if (report.kind === 'held') this.#onHeld(report.reasons);
     else if (report.kind === 'settings') this.#liveness.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
@@ -197,6 +207,14 @@ export class Worker {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
       nodeReport(report, events, this.#deviceId);
     }
+  }
+
+  #onHeld(reasons: string[]): void {
+    const before = this.#held ?? [];
+    this.#held = reasons;
+    if (before.length + reasons.length > 0)
+      this.#context.events.emit('device:held', { device_id: this.#deviceId, reasons });
+    this.#bench?.claimer.wake();
   }
 
   #onView(at: number, view: TickView): void {
@@ -220,24 +238,5 @@ export class Worker {
     }
     if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
     if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
-  }
-
-  #stuckSince: number | undefined;
-
-  #watchStuck(): void {
-    const attempts = this.#bench?.runner.attempts() ?? [];
-    const all = attempts.length >= this.#slots && attempts.every((one) => one.state === 'stuck');
-    this.#stuckSince = all ? (this.#stuckSince ?? monotonic()) : undefined;
-    const limit = this.#context.config.worker.stuck_timeout;
-    if (this.#stuckSince === undefined || monotonic() - this.#stuckSince < limit * 1000) return;
-    this.#finish.fail(
-      new AfdError(
-        'E_STUCK',
-        `All ${this.#slots} slots have been held for ${limit} s by handlers that ignore their abort signal.`,
-        {
-          suggestions: ['afd tasks ls --status running'],
-        },
-      ),
-    );
   }
 }

@@ -9,19 +9,27 @@ export interface DeviceReadings {
   system_info: Record<string, unknown> | null;
 }
 
+export interface Beat {
+  device_id: string;
+  instance_token: Buffer;
+  status: 'online' | 'busy';
+  active_tasks: number;
+  /** Tasks claimed within the last minute. */
+  served: number;
+  /** Gates that it is over, in words. */
+  held: string[];
+}
+
 /**
  * The device lives, by the database's clock. Writes `online` or `busy`, also over `offline`: a device declared dead by
  * mistake is back with this. Never touches operator_state. False = another instance owns the id, or the row is gone.
  */
-export async function heartbeatDevice(
-  session: Session,
-  names: TableNames,
-  device: { device_id: string; instance_token: Buffer; status: 'online' | 'busy'; active_tasks: number },
-): Promise<boolean> {
+export async function heartbeatDevice(session: Session, names: TableNames, device: Beat): Promise<boolean> {
+  const held = device.held.length === 0 ? null : JSON.stringify(device.held);
   const { affectedRows } = await session.write(
-    `UPDATE ${names.device} SET status = ?, current_tasks = ?, last_heartbeat = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
-     WHERE device_id = ? AND instance_token = ?`,
-    [device.status, device.active_tasks, device.device_id, device.instance_token],
+    `UPDATE ${names.device} SET status = ?, current_tasks = ?, served = ?, held = ?, last_heartbeat = UTC_TIMESTAMP(3),
+       updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND instance_token = ?`,
+    [device.status, device.active_tasks, device.served, held, device.device_id, device.instance_token],
   );
   return affectedRows === 1;
 }

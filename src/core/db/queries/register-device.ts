@@ -29,6 +29,8 @@ export async function registerDevice(session: Session, names: TableNames, device
     capabilities: JSON.stringify(device.capabilities),
     max_concurrent_tasks: device.max_concurrent_tasks,
     current_tasks: 0,
+    served: 0,
+    held: null,
     region: device.region,
     labels: device.labels === null ? null : JSON.stringify(device.labels),
     instance_token: device.instance_token,

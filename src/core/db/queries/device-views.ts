@@ -1,0 +1,55 @@
+import type { Capabilities } from '../../domain/eligibility.ts';
+import type { DeviceView } from '../../domain/placement/device-view.ts';
+import { fromJson, fromJsonObject } from '../rows.ts';
+import type { Row, Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/**
+ * Every worker that is registered, as placing sees it: whether it takes work, and what it runs now, counted over
+ * idx_device_id (covering: it reads as many entries as there are open attempts). Non-locking. `heartbeatTimeoutS`: a
+ * device that has been silent for longer is offline, whatever its row says. Zero rows = no device was ever registered.
+ */
+export function deviceViewsStatement(names: TableNames, heartbeatTimeoutS: number): { sql: string; values: unknown[] } {
+  return {
+    sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.held, d.served,
+            d.success_rate, d.avg_duration_ms,
+            COALESCE(d.last_heartbeat < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, TRUE) AS silent,
+            (SELECT COUNT(*) FROM ${names.assignment} a FORCE INDEX (idx_device_id)
+             WHERE a.device_id = d.device_id AND a.status IN ('assigned', 'running')) AS running
+          FROM ${names.device} d WHERE d.device_type = 'worker' ORDER BY d.id`,
+    values: [Math.round(heartbeatTimeoutS * 1e6)],
+  };
+}
+
+/** @throws DatabaseError */
+export async function deviceViews(
+  session: Session,
+  names: TableNames,
+  heartbeatTimeoutS: number,
+): Promise<DeviceView[]> {
+  const { sql, values } = deviceViewsStatement(names, heartbeatTimeoutS);
+  return (await session.rows(sql, values)).map(deviceView);
+}
+
+/** A row of deviceViewsStatement. */
+export function deviceView(row: Row): DeviceView {
+  const held = fromJson(row.held);
+  return {
+    device_id: row.device_id,
+    region: row.region,
+    capabilities: fromJsonObject(row.capabilities) as Capabilities,
+    slots: Number(row.max_concurrent_tasks ?? 0),
+    running: Number(row.running),
+    unavailable: unavailable(row),
+    held: Array.isArray(held) ? held.map(String) : [],
+    success_rate: row.success_rate === null ? null : Number(row.success_rate),
+    avg_duration_ms: row.avg_duration_ms === null ? null : Number(row.avg_duration_ms),
+    served: Number(row.served),
+  };
+}
+
+function unavailable(row: Row): string | null {
+  if (row.status === 'offline') return 'is offline';
+  if (Number(row.silent) === 1) return 'is offline (silent)';
+  return row.operator_state === 'active' ? null : `is ${row.operator_state}`;
+}
