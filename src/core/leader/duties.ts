@@ -86,7 +86,7 @@ export class Duties extends Service {
       ...(monotonic === undefined ? {} : { monotonic }),
       ...(random === undefined ? {} : { random }),
     });
-    const lanes = new LanePublisher(duty);
+    const lanes = new LanePublisher(duty, master);
     const directed = new DirectedTasks(duty);
     const figures = new FiguresKeeper(duty);
     const pruner = new Pruner({

@@ -4,14 +4,18 @@
 import type { LanePair } from '../db/queries/due-work.ts';
 import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
 import { type Capabilities, infeasibleReasons } from '../domain/eligibility.ts';
+import { scarceFirst } from '../domain/placement/scarce-first.ts';
 
 export interface KnownLane extends LanePair {
   task_type: string;
   /** JSON text or null. */
   required_capabilities: string | null;
+  /** Online devices that can run it, as published; absent or null = not known. */
+  able?: number | null;
 }
 
 interface Page extends KnownLane {
+  able: number | null;
   hot: boolean;
   mark: Mark | undefined;
   /** Order of the last claim, so that lanes of one rank take turns. */
@@ -24,6 +28,8 @@ interface Page extends KnownLane {
 const MOST_PAIRS = 32;
 /** Pages kept; beyond it the ones without due tasks are forgotten, and learned again when they have some. */
 const MOST_PAGES = 2000;
+/** Of so many claims one goes to the lane whose turn it is, so that one that many can run is not left for ever. */
+const BY_TURN = 8;
 /** A mark is checked at least every so often, and never for more than a twentieth of the time. */
 const PROBE_LEAST_MS = 1000;
 const PROBE_COST_FACTOR = 20;
@@ -55,6 +61,7 @@ export class LaneBook {
       const page = this.#pages.get(key);
       if (page !== undefined) {
         page.hot ||= hot;
+        page.able = one.able ?? page.able;
         continue;
       }
       if (this.#refused.has(key)) continue;
@@ -68,7 +75,15 @@ export class LaneBook {
         this.#refused.add(key);
         continue;
       }
-      this.#pages.set(key, { ...one, hot, mark: undefined, served: 0, probedAt: 0, probeEveryMs: PROBE_LEAST_MS });
+      this.#pages.set(key, {
+        ...one,
+        able: one.able ?? null,
+        hot,
+        mark: undefined,
+        served: 0,
+        probedAt: 0,
+        probeEveryMs: PROBE_LEAST_MS,
+      });
       fresh = true;
     }
     return fresh;
@@ -107,11 +122,15 @@ export class LaneBook {
     if (directed) this.#directed = true;
   }
 
-  /** Where to claim now, best first; empty = nothing known to be due. */
+  /**
+   * Where to claim now; empty = nothing known to be due. Best rank first; of one rank what fewer devices can run, so that
+   * work which only we can do does not wait behind work that others could; of equal ones, in turn.
+   */
   sources(most: number): ClaimSource[] {
+    const scarcity = this.#serving % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const hot = [...this.#pages.values()]
       .filter((page) => page.hot)
-      .sort((a, b) => a.claim_rank - b.claim_rank || a.served - b.served)
+      .sort((a, b) => scarcity(a, b) || a.served - b.served)
       .slice(0, most)
       .map(({ lane, claim_rank, mark }): ClaimSource => ({ kind: 'lane', lane, claim_rank, mark }));
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;
@@ -162,6 +181,10 @@ export class LaneBook {
       if (page.task_type === taskType) page.mark = undefined;
     }
   }
+}
+
+function byRank(a: LanePair, b: LanePair): number {
+  return a.claim_rank - b.claim_rank;
 }
 
 function keyOf(pair: LanePair): string {

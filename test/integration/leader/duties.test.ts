@@ -3,6 +3,7 @@ import { type Config, configSchema } from '../../../src/core/config/config-schem
 import type { Session } from '../../../src/core/db/session.ts';
 import { Events } from '../../../src/core/events.ts';
 import { Duties } from '../../../src/core/leader/duties.ts';
+import { FLEET_KEYS } from '../../../src/core/settings/fleet-keys.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,
@@ -156,6 +157,28 @@ describe('started', () => {
   });
 });
 
+test('each published lane says how many devices can run it: online ones, with what it asks for', async () => {
+  const able = (capabilities: object, columns = {}) =>
+    insertDevice(session, db.names, { columns: { capabilities: JSON.stringify(capabilities), ...columns } });
+  for (let n = 0; n < 3; n += 1) await able({ supported_tasks: ['plain'] });
+  await able({ supported_tasks: ['plain', 'deep'], browser: true });
+  await able({ supported_tasks: ['plain', 'deep'], browser: true }, { operator_state: 'paused' });
+  await able({ supported_tasks: ['plain', 'deep'], browser: true }, { status: 'offline' });
+  await insertTask(session, db.names, { task_type: 'plain' });
+  await insertTask(session, db.names, { task_type: 'plain', required_capabilities: '{"browser":true}' });
+  await insertTask(session, db.names, { task_type: 'deep', priority: 9 });
+  await insertTask(session, db.names, { task_type: 'nobody' });
+  const { duties: one } = await duties();
+  await one.runOnceAll({ once: false });
+  const counts = (await lanes()).map((row) => `${row.task_type} ${row.required_capabilities ?? ''} ${row.able}`);
+  expect(counts.sort()).toEqual([
+    'deep  1',
+    'nobody  0',
+    'plain  4',
+    expect.stringMatching(/^plain {"browser": ?true} 1$/),
+  ]);
+});
+
 describe('once', () => {
   test('runs every duty and reports their counts, judging nobody by its lock', async () => {
     const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
@@ -170,7 +193,7 @@ describe('once', () => {
       'health-check': { dead: 0, rescued: 1 },
       'return-assigned': { returned: 0 },
       prune: { added: 3, dropped: 0 },
-      settings: { written: 11 },
+      settings: { written: FLEET_KEYS.length },
     });
     expect(report.counts['lock-check']).toBeUndefined();
     expect((await readDevice(session, db.names, 'unlocked'))?.status).toBe('online');

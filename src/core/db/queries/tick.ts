@@ -13,7 +13,7 @@ export interface TickView {
   /** Tasks directed at this device are due. */
   directed: boolean;
   /** Published by the leader. */
-  lanes: Array<LanePair & { task_type: string; required_capabilities: string | null; due: 0 | 1 }>;
+  lanes: Array<LanePair & { task_type: string; required_capabilities: string | null; able: number | null; due: 0 | 1 }>;
   open: OpenAssignment[] | undefined;
 }
 
@@ -37,7 +37,8 @@ export async function tick(
     },
     dueStatement(names, ask.device_id, ask.pairs),
     {
-      sql: `SELECT lane, claim_rank, task_type, required_capabilities, head_due_at <= NOW(3) AS due FROM ${names.lane}
+      sql: `SELECT lane, claim_rank, task_type, required_capabilities, able, head_due_at <= NOW(3) AS due
+            FROM ${names.lane}
             ORDER BY claim_rank, head_due_at LIMIT 1000`,
     },
     ...(ask.withOpen ? [openAssignmentsStatement(names, ask.device_id)] : []),

@@ -4,9 +4,21 @@ import type { Lane } from './lane.ts';
 
 /** How many of the devices could run the lane's tasks. One over its gates counts: it will be below them again. */
 export function ableDevices(lane: Lane, devices: DeviceView[]): number {
-  return devices.filter(
-    (one) => one.unavailable === null && one.slots > 0 && infeasibleReasons(one.capabilities, lane).length === 0,
-  ).length;
+  return devices.filter((one) => takesWork(one) && infeasibleReasons(one.capabilities, lane).length === 0).length;
+}
+
+/** `ableDevices` for many lanes of one fleet: devices that can do the same are looked at once. */
+export function ableCounter(devices: DeviceView[]): (lane: Lane) => number {
+  const kinds = new Map<string, { one: DeviceView; count: number }>();
+  for (const one of devices.filter(takesWork)) {
+    const kind = JSON.stringify(one.capabilities);
+    kinds.set(kind, { one, count: (kinds.get(kind)?.count ?? 0) + 1 });
+  }
+  return (lane) => [...kinds.values()].reduce((sum, { one, count }) => sum + count * ableDevices(lane, [one]), 0);
+}
+
+function takesWork({ unavailable, slots }: DeviceView): boolean {
+  return unavailable === null && slots > 0;
 }
 
 /**
