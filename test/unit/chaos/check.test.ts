@@ -1,0 +1,281 @@
+// The checker is checked: good stories pass, and each bad one is caught by the rule that is about it.
+import { describe, expect, it } from 'vitest';
+import { check } from '../../chaos/check/check.ts';
+import { figures } from '../../chaos/check/percentiles.ts';
+import { Story } from './story.ts';
+
+/** Numbers of the rules that are broken. */
+function broken(story: Story): number[] {
+  return check(story.evidence())
+    .filter((verdict) => verdict.violations.length > 0)
+    .map((verdict) => verdict.rule);
+}
+
+const GOOD: Record<string, () => Story> = {
+  'a task that is done at once': () =>
+    new Story().enqueue(1).claim(1, 'w1').ran(1, 1, 'w1').end(1, 'w1', 'done', 'completed'),
+  'a worker that dies, and its task done by another': () =>
+    new Story()
+      .enqueue(1)
+      .lead('w2')
+      .claim(1, 'w1')
+      .ran(1, 1, 'w1', 'killed')
+      .line({ f: 'kill', victim: 'w1' })
+      .wait(1)
+      .dead('w1', 'w2')
+      .end(1, 'w1', 'pending', 'lost', { lost_count: 1, cause: 'device_dead', proc: 'w2' })
+      .claim(1, 'w2')
+      .ran(1, 2, 'w2')
+      .end(1, 'w2', 'done', 'completed', { lost_count: 0 }),
+  'a retry after its backoff, then the end of the budget': () =>
+    new Story()
+      .enqueue(1)
+      .claim(1, 'w1')
+      .end(1, 'w1', 'pending', 'failed', { retry: 1, due_in_s: 1 })
+      .wait(1)
+      .claim(1, 'w1')
+      .end(1, 'w1', 'pending', 'timeout', { retry: 2, due_in_s: 2 })
+      .wait(2)
+      .claim(1, 'w2')
+      .end(1, 'w2', 'failed', 'failed', { retry: 3 }),
+  'a done task that an operator runs again': () =>
+    new Story()
+      .enqueue(1)
+      .claim(1, 'w1')
+      .ran(1, 1, 'w1')
+      .end(1, 'w1', 'done', 'completed')
+      .move(1, 'operator', { status: 'pending' })
+      .claim(1, 'w1')
+      .ran(1, 2, 'w1')
+      .end(1, 'w1', 'done', 'completed'),
+  'an enqueue without an answer, whose row is there': () =>
+    new Story()
+      .line({ f: 'enqueue', type: 'invoke', key: 'k1' })
+      .line({ f: 'enqueue', type: 'info', key: 'k1' })
+      .insert(1)
+      .claim(1, 'w1')
+      .end(1, 'w1', 'done', 'completed'),
+  'a row that a foreign program set back while it ran': () => {
+    const story = new Story().enqueue(1).lead('w2').claim(1, 'w1').ran(1, 1, 'w1', 'abort');
+    story.foreign.add('foreign');
+    return story
+      .move(1, 'foreign', { status: 'pending' })
+      .claim(1, 'w2')
+      .record(1, 1, 'w1', 'lost', { cause: 'foreign', proc: 'w2' })
+      .ran(1, 2, 'w2')
+      .end(1, 'w2', 'done', 'completed');
+  },
+  'a record that is written once, at its end': () =>
+    new Story()
+      .enqueue(1)
+      .move(1, 'w1', { status: 'running', attempt: 1, token: 't1' })
+      .move(1, 'w1', { status: 'done', token: null })
+      .record(1, 1, 'w1', 'completed', { token: 't1' }),
+  'a leader that renews, resigns and is followed': () =>
+    new Story()
+      .lead('w1')
+      .wait(1)
+      .lead('w1', { term: 1 })
+      .lead('w1', { term: 1, holder: null, lease_s: null })
+      .lead('w2'),
+};
+
+const BAD: Array<[name: string, rule: number, story: () => Story]> = [
+  ['an acknowledged task without a row', 1, () => new Story().line({ f: 'enqueue', key: 'k1', task: 1 })],
+  ['an acknowledged task that is deleted', 1, () => GOOD['a task that is done at once']!().remove(1)],
+  [
+    'an answer that names the row of another key',
+    1,
+    () => done(new Story().enqueue(1).line({ f: 'enqueue', key: 'other', task: 1 })),
+  ],
+  [
+    'a done parent without the task that its handler added',
+    1,
+    () => done(new Story().enqueue(1).line({ f: 'parent', task: 1 })),
+  ],
+  ['a row that nobody asked for', 2, () => done(new Story().insert(1, 'stranger'))],
+  ['one key, two rows', 2, () => done(done(new Story().enqueue(1)).insert(2, 'k1'), 2)],
+  ["a handler's task whose parent never was done", 2, () => done(new Story().enqueue(1).insert(2, 'child-9'), 1, 2)],
+  ['a task that is completed twice', 3, () => GOOD['a task that is done at once']!().move(1, 'w2', { retry: 0 })],
+  [
+    'a completion that a worker was told of and that is not there',
+    3,
+    () => done(new Story().enqueue(1)).line({ f: 'complete', proc: 'w9', task: 1, attempt: 7, outcome: 'done' }),
+  ],
+  [
+    'a claim over a claim that holds',
+    4,
+    () =>
+      new Story()
+        .enqueue(1)
+        .claim(1, 'w1')
+        .claim(1, 'w2')
+        .end(1, 'w2', 'done', 'completed')
+        .record(1, 1, 'w1', 'lost', { cause: 'foreign' }),
+  ],
+  [
+    'two records of one task that are open together',
+    4,
+    () =>
+      new Story()
+        .enqueue(1)
+        .claim(1, 'w1')
+        .move(1, 'w1', { status: 'pending', token: null })
+        .claim(1, 'w2')
+        .end(1, 'w2', 'done', 'completed'),
+  ],
+  [
+    'a deadline by the wrong clock',
+    4,
+    () => new Story().enqueue(1).claim(1, 'w1', {}, -560).end(1, 'w1', 'done', 'completed'),
+  ],
+  [
+    'an attempt number that stands still',
+    5,
+    () => new Story().enqueue(1).claim(1, 'w1', { attempt: 0 }).end(1, 'w1', 'done', 'completed'),
+  ],
+  [
+    'the end of an old claim, accepted while another holds the task',
+    5,
+    () =>
+      new Story()
+        .enqueue(1)
+        .lead('w3')
+        .claim(1, 'w1')
+        .end(1, 'w1', 'pending', 'lost', { cause: 'device_dead', lost_count: 1, proc: 'w3' })
+        .claim(1, 'w2')
+        .move(1, 'w1', { status: 'done', token: null })
+        .record(1, 1, 'w1', 'completed'),
+  ],
+  [
+    'a task that ends while its record does not',
+    5,
+    () => new Story().enqueue(1).claim(1, 'w1').move(1, 'w1', { status: 'done', token: null }),
+  ],
+  [
+    'a record that ends while its task does not',
+    5,
+    () => new Story().enqueue(1).claim(1, 'w1').record(1, 1, 'w1', 'completed').end(1, 'w1', 'done', 'completed'),
+  ],
+  ['a task and a record that disagree', 5, () => new Story().enqueue(1).claim(1, 'w1').end(1, 'w1', 'done', 'failed')],
+  ['a move that the table does not know', 6, () => new Story().enqueue(1).move(1, 'w1', { status: 'done' })],
+  [
+    'a record that is lost after it was completed',
+    6,
+    () => done(new Story().enqueue(1).lead('w2')).record(1, 1, 'w1', 'lost', { cause: 'device_dead', proc: 'w2' }),
+  ],
+  ['a start that is written after the end', 6, () => done(new Story().enqueue(1)).record(1, 1, 'w1', 'running')],
+  [
+    'a token that stays behind',
+    6,
+    () => new Story().enqueue(1).claim(1, 'w1').end(1, 'w1', 'done', 'completed', { token: 'x' }),
+  ],
+  ['a term that is given twice', 7, () => new Story().lead('w1').lead('w2', { term: 1 })],
+  ['a term that goes back', 7, () => new Story().lead('w1').lead('w2').lead('w1', { term: 1 })],
+  ['a renewal of a lease that is over', 7, () => new Story().lead('w1').wait(5).lead('w1', { term: 1 })],
+  ["a lease by a node's clock", 7, () => new Story().lead('w1', { lease_s: 604 })],
+  [
+    'a rescue by a leader whose term is over',
+    7,
+    () =>
+      done(
+        new Story()
+          .enqueue(1)
+          .lead('w2')
+          .lead('w3')
+          .claim(1, 'w1')
+          .end(1, 'w1', 'pending', 'lost', { cause: 'device_dead', lost_count: 1, proc: 'w2' }),
+      ),
+  ],
+  ['a device declared dead after the lease', 7, () => new Story().lead('w2').wait(5).dead('w1', 'w2')],
+  [
+    'a retry beyond the budget',
+    9,
+    () =>
+      done(
+        new Story()
+          .enqueue(1)
+          .move(1, 'producer', { retry: 2 })
+          .claim(1, 'w1')
+          .end(1, 'w1', 'pending', 'failed', { retry: 3, due_in_s: 9 }),
+      ),
+  ],
+  [
+    'a retry that does not wait',
+    9,
+    () => done(new Story().enqueue(1).claim(1, 'w1').end(1, 'w1', 'pending', 'failed', { retry: 1, due_in_s: 0 })),
+  ],
+  ['a claim before the task is due', 9, () => done(new Story().enqueue(1).move(1, 'producer', { due_in_s: 30 }))],
+  [
+    'poison after a single death',
+    9,
+    () =>
+      new Story()
+        .enqueue(1)
+        .lead('w2')
+        .claim(1, 'w1')
+        .end(1, 'w1', 'failed', 'lost', { cause: 'device_dead', lost_count: 1, proc: 'w2' }),
+  ],
+  ['one attempt that ran twice', 10, () => done(new Story().enqueue(1)).ran(1, 1, 'w1').ran(1, 1, 'w2')],
+  ['an execution that nobody claimed', 10, () => done(new Story().enqueue(1)).ran(1, 2, 'w2')],
+  [
+    'two attempts at one time without a reason',
+    10,
+    () => {
+      const story = new Story().enqueue(1).claim(1, 'w1').end(1, 'w1', 'pending', 'failed', { retry: 1, due_in_s: 1 });
+      story.claim(1, 'w2').end(1, 'w2', 'done', 'completed').ran(1, 1, 'w1').ran(1, 2, 'w2');
+      [story.ledger[1], story.ledger[2]] = [
+        { ...story.ledger[1]!, mono_ns: '3' },
+        { ...story.ledger[2]!, mono_ns: '2' },
+      ];
+      return story;
+    },
+  ],
+  [
+    'an attempt that was lost without a cause',
+    10,
+    () =>
+      done(
+        new Story()
+          .enqueue(1)
+          .lead('w2')
+          .claim(1, 'w1')
+          .ran(1, 1, 'w1', 'killed')
+          .end(1, 'w1', 'pending', 'lost', { lost_count: 1, proc: 'w2' }),
+      ).ran(1, 2, 'w1'),
+  ],
+  ['a task that is still running at the end', 0, () => new Story().enqueue(1).claim(1, 'w1')],
+  ['a process that ended by a bug', 0, () => new Story().line({ f: 'bug', proc: 'w1', message: 'E_INTERNAL' })],
+];
+
+function done(story: Story, ...tasks: number[]): Story {
+  for (const task of tasks.length === 0 ? [1] : tasks) story.claim(task, 'w1').end(task, 'w1', 'done', 'completed');
+  return story;
+}
+
+describe('the history checker', () => {
+  it.for(Object.entries(GOOD))('lets pass: %s', ([, story]) => {
+    expect(check(story().evidence()).flatMap((verdict) => verdict.violations)).toEqual([]);
+  });
+
+  it.for(BAD)('catches: %s (rule %i)', ([, rule, story]) => {
+    expect(broken(story())).toContain(rule);
+  });
+
+  it('counts what was recovered, repeated and explained', () => {
+    const verdicts = check(GOOD['a worker that dies, and its task done by another']!().evidence());
+    expect(verdicts.find((one) => one.rule === 10)?.counts).toMatchObject({
+      executions: 2,
+      repeated: 1,
+      'lost: device_dead': 1,
+    });
+    const unknown = check(GOOD['an enqueue without an answer, whose row is there']!().evidence());
+    expect(unknown.find((one) => one.rule === 1)?.counts).toEqual({ acknowledged: 0, unknown: 1, recovered: 1 });
+  });
+
+  it('measures recovery from the kill', () => {
+    const { rescue_s, restart_s } = figures(GOOD['a worker that dies, and its task done by another']!().evidence());
+    expect(rescue_s).toMatchObject({ n: 1, p50: 1 });
+    expect(restart_s.n).toBe(1);
+  });
+});
