@@ -23,7 +23,9 @@ export function leasesApart(evidence: Evidence): Finding {
         `task ${one.task} was claimed (attempt ${one.now?.attempt}) while attempt ${one.was.attempt} held it`,
       );
   }
-  for (const [task, events] of byTask(assignmentEvents(evidence))) violations.push(...recordsApart(task, events));
+  const reset = resets(evidence);
+  for (const [task, events] of byTask(assignmentEvents(evidence)))
+    violations.push(...recordsApart(task, events, reset));
   for (const one of assignmentEvents(evidence)) {
     if (one.now === undefined || isEnd(one) || one.deadline_in_s >= evidence.settings.shortest_timeout) continue;
     if (one.was === undefined)
@@ -32,15 +34,20 @@ export function leasesApart(evidence: Evidence): Finding {
   return { violations, counts: { leases } };
 }
 
+/** Attempts whose task a foreign program set back while they held it. */
+function resets(evidence: Evidence): Set<string> {
+  const found = taskEvents(evidence).filter((one) => evidence.foreign.has(one.conn) && one.was?.status === 'running');
+  return new Set(found.map((one) => `${one.task}/${one.was?.attempt}`));
+}
+
 /** The records of two attempts of one task are never open together; what a foreign program reset is closed later. */
-function recordsApart(task: number, events: AssignmentEvent[]): string[] {
+function recordsApart(task: number, events: AssignmentEvent[], reset: Set<string>): string[] {
   const found: string[] = [];
   const open = new Map<number, AssignmentEvent>();
-  const foreign = new Set(events.filter((one) => one.cause === 'foreign').map((one) => one.attempt));
   for (const one of events) {
     if (one.was === undefined && one.now !== undefined) {
       for (const other of open.values()) {
-        if (!foreign.has(other.attempt))
+        if (!reset.has(`${task}/${other.attempt}`))
           found.push(`attempt ${one.attempt} of task ${task} began while attempt ${other.attempt} was open`);
       }
       if (!isEnd(one)) open.set(one.id, one);

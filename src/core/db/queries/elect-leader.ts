@@ -14,7 +14,8 @@ export interface Candidacy {
 /**
  * Takes the lease if it is expired, resigned, held by an instance of this device (there is one at a time, and an answer
  * may have been lost), or by the dead holder that was seen. Invariant: each term is given to one instance. One row by
- * PRIMARY. Zero rows = somebody else holds it: undefined. LAST_INSERT_ID brings the new term back in the same answer.
+ * PRIMARY. Zero rows = somebody else holds it: undefined. The term is read back by the instance's token: LAST_INSERT_ID
+ * would save that round trip, but an audit trigger on the table takes it away.
  */
 export async function electLeader(
   session: Session,
@@ -24,7 +25,7 @@ export async function electLeader(
   const { device_id, instance_token, lease_s, dead } = candidacy;
   const result = await session.write(
     `UPDATE ${names.leader}
-     SET term = LAST_INSERT_ID(term + 1), holder = ?, holder_token = ?, acquired_at = UTC_TIMESTAMP(3),
+     SET term = term + 1, holder = ?, holder_token = ?, acquired_at = UTC_TIMESTAMP(3),
          renewed_at = UTC_TIMESTAMP(3), expires_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND
      WHERE name = 'leader' AND (holder IS NULL OR expires_at IS NULL OR expires_at <= UTC_TIMESTAMP(3) OR holder = ?
        OR (holder = ? AND holder_token <=> ? AND term = ? AND renewed_at <=> ?))`,
@@ -39,5 +40,10 @@ export async function electLeader(
       dead?.renewed_at ?? null,
     ],
   );
-  return result.affectedRows === 1 ? result.insertId : undefined;
+  if (result.affectedRows !== 1) return undefined;
+  const [mine] = await session.rows<{ term: number }>(
+    `SELECT term FROM ${names.leader} WHERE name = 'leader' AND holder_token = ?`,
+    [instance_token],
+  );
+  return mine?.term;
 }

@@ -1,0 +1,13 @@
+// `npm run chaos -- --seed N --kills 1000 --tasks 20000 [--server mariadb|mysql]`: a storm over real processes, and what
+// its history proves. What it does is written in test/chaos; jiti runs that TypeScript on every Node.
+import { bootstrap, ROOT } from './bootstrap.mjs';
+
+await bootstrap();
+const { createJiti } = await import('jiti');
+const { main } = await createJiti(import.meta.url).import('../test/chaos/main.ts');
+try {
+  process.exitCode = await main(process.argv.slice(2), ROOT);
+} catch (error) {
+  console.error(error);
+  process.exitCode = 2;
+}

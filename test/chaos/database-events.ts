@@ -1,0 +1,150 @@
+// The database's own record: triggers write each change of a task, an attempt, the lease or a device into one append-only
+// table, in the transaction of the change. afd knows nothing of it.
+import type { Row, Session } from '../../src/core/db/session.ts';
+import type { TableNames } from '../../src/core/db/table-names.ts';
+import type { DatabaseEvent, TaskRow } from './check/evidence.ts';
+
+/**
+ * UUID_SHORT rises with each call, over restarts too, and holds the second of the server's start; unlike AUTO_INCREMENT it
+ * takes no lock that the storm would have to share.
+ */
+const TABLE = `CREATE TABLE chaos_event (
+  seq BIGINT UNSIGNED NOT NULL PRIMARY KEY, at DATETIME(6) NOT NULL, conn BIGINT UNSIGNED NOT NULL,
+  tbl VARCHAR(12) NOT NULL, row_id BIGINT NULL, task_id BIGINT NULL, name VARCHAR(191) NULL, device VARCHAR(64) NULL,
+  was VARCHAR(16) NULL, now_is VARCHAR(16) NULL, token_was CHAR(32) NULL, token_is CHAR(32) NULL,
+  attempt_was INT NULL, attempt_is INT NULL, retry_was INT NULL, retry_is INT NULL, lost_was INT NULL, lost_is INT NULL,
+  budget INT NULL, due_was_us BIGINT NULL, due_is_us BIGINT NULL, cause VARCHAR(64) NULL,
+  term_was BIGINT NULL, term_is BIGINT NULL, holder_was VARCHAR(64) NULL, holder_is VARCHAR(64) NULL
+) ENGINE=InnoDB CHARACTER SET utf8mb4`;
+
+const COMMON = 'seq = UUID_SHORT(), at = UTC_TIMESTAMP(6), conn = CONNECTION_ID()';
+const us = (from: string, moment: string) => `TIMESTAMPDIFF(MICROSECOND, ${from}, ${moment})`;
+const oldTask = `was = OLD.status, token_was = LOWER(HEX(OLD.claim_token)), attempt_was = OLD.attempt, retry_was = OLD.retry,
+  lost_was = OLD.lost_count, due_was_us = ${us('NOW(6)', 'OLD.due_at')}`;
+const newTask = `now_is = NEW.status, token_is = LOWER(HEX(NEW.claim_token)), attempt_is = NEW.attempt, retry_is = NEW.retry,
+  lost_is = NEW.lost_count, due_is_us = ${us('NOW(6)', 'NEW.due_at')}`;
+const taskOf = (row: 'OLD' | 'NEW') =>
+  `tbl = 'task', task_id = ${row}.id, name = ${row}.dedupe_key, budget = ${row}.max_retry_count`;
+const assignmentOf = (row: 'OLD' | 'NEW') =>
+  `tbl = 'assignment', row_id = ${row}.id, task_id = ${row}.task_id, attempt_is = ${row}.attempt, device = ${row}.device_id,
+   token_is = LOWER(HEX(${row}.claim_token)), cause = ${row}.cause, due_is_us = ${us('UTC_TIMESTAMP(6)', `${row}.deadline_at`)}`;
+const leader = `tbl = 'leader', term_is = NEW.term, holder_is = NEW.holder,
+  due_is_us = ${us('UTC_TIMESTAMP(6)', 'NEW.expires_at')}`;
+
+/** Needs the right to create triggers; the four tables must be there. */
+export async function installTriggers(session: Session, names: TableNames): Promise<void> {
+  const on = (when: string, table: string, set: string) => {
+    const name = `chaos_${when.toLowerCase()}_${table.replaceAll('`', '')}`;
+    return session.write(
+      `CREATE TRIGGER ${name} AFTER ${when} ON ${table} FOR EACH ROW INSERT INTO chaos_event SET ${COMMON}, ${set}`,
+    );
+  };
+  await session.write(TABLE);
+  await on('INSERT', names.task, `${taskOf('NEW')}, ${newTask}`);
+  await on('UPDATE', names.task, `${taskOf('NEW')}, ${oldTask}, ${newTask}`);
+  await on('DELETE', names.task, `${taskOf('OLD')}, ${oldTask}`);
+  await on('INSERT', names.assignment, `${assignmentOf('NEW')}, now_is = NEW.status`);
+  await on('UPDATE', names.assignment, `${assignmentOf('NEW')}, was = OLD.status, now_is = NEW.status`);
+  await on('DELETE', names.assignment, `${assignmentOf('OLD')}, was = OLD.status`);
+  await on(
+    'UPDATE',
+    names.leader,
+    `${leader}, term_was = OLD.term, holder_was = OLD.holder, due_was_us = ${us('UTC_TIMESTAMP(6)', 'OLD.expires_at')}`,
+  );
+  const device = names.device;
+  await session.write(
+    `CREATE TRIGGER chaos_update_device AFTER UPDATE ON ${device} FOR EACH ROW
+     INSERT INTO chaos_event (seq, at, conn, tbl, device, was, now_is, token_was, token_is)
+     SELECT UUID_SHORT(), UTC_TIMESTAMP(6), CONNECTION_ID(), 'device', NEW.device_id, OLD.status, NEW.status,
+            LOWER(HEX(OLD.instance_token)), LOWER(HEX(NEW.instance_token)) FROM DUAL
+     WHERE NOT (OLD.status <=> NEW.status AND OLD.instance_token <=> NEW.instance_token)`,
+  );
+}
+
+const PAGE = 20_000;
+
+/** All events, oldest first. `procOf`: whose connection (`boot:id`) it was. */
+export async function readEvents(
+  session: Session,
+  procOf: (conn: string) => string | undefined,
+): Promise<DatabaseEvent[]> {
+  const events: DatabaseEvent[] = [];
+  for (let after = '0'; ; ) {
+    const rows = await session.rows(
+      `SELECT CAST(seq AS CHAR) AS place, (seq >> 24) & 4294967295 AS boot, e.* FROM chaos_event e
+       WHERE seq > CAST(? AS UNSIGNED) ORDER BY seq LIMIT ${PAGE}`,
+      [after],
+    );
+    for (const row of rows) events.push(eventOf(row, events.length, procOf));
+    if (rows.length < PAGE) return events;
+    after = rows.at(-1)!.place as string;
+  }
+}
+
+/** Which run of the server this is, as it stands in the events. */
+export async function bootOf(session: Session): Promise<number> {
+  const [row] = await session.rows<{ boot: number }>('SELECT (UUID_SHORT() >> 24) & 4294967295 AS boot');
+  return Number(row?.boot);
+}
+
+function eventOf(row: Row, n: number, procOf: (conn: string) => string | undefined): DatabaseEvent {
+  const conn = `${row.boot}:${row.conn}`;
+  const recorded = { n, at: Date.parse(`${String(row.at).replace(' ', 'T')}Z`), conn, proc: procOf(conn) };
+  const seconds = (value: unknown) => (value === null ? null : Number(value) / 1e6);
+  const status = (value: unknown) => (value === null ? undefined : String(value));
+  if (row.tbl === 'task') {
+    const side = (which: 'was' | 'is'): TaskRow | undefined => {
+      const found = row[which === 'was' ? 'was' : 'now_is'];
+      if (found === null) return undefined;
+      return {
+        status: String(found),
+        attempt: Number(row[`attempt_${which}`]),
+        token: row[`token_${which}`] as string | null,
+        retry: Number(row[`retry_${which}`] ?? 0),
+        lost_count: Number(row[`lost_${which}`]),
+        budget: row.budget as number | null,
+        due_in_s: seconds(row[`due_${which}_us`]) ?? 0,
+      };
+    };
+    return {
+      ...recorded,
+      table: 'task',
+      task: Number(row.task_id),
+      key: row.name as string | null,
+      was: side('was'),
+      now: side('is'),
+    };
+  }
+  if (row.tbl === 'assignment') {
+    return {
+      ...recorded,
+      table: 'assignment',
+      id: Number(row.row_id),
+      task: Number(row.task_id),
+      attempt: Number(row.attempt_is),
+      token: String(row.token_is),
+      device: String(row.device),
+      was: status(row.was),
+      now: status(row.now_is),
+      cause: row.cause as string | null,
+      deadline_in_s: seconds(row.due_is_us) ?? 0,
+    };
+  }
+  if (row.tbl === 'leader') {
+    const was = {
+      holder: row.holder_was as string | null,
+      term: Number(row.term_was),
+      lease_s: seconds(row.due_was_us),
+    };
+    const now = { holder: row.holder_is as string | null, term: Number(row.term_is), lease_s: seconds(row.due_is_us) };
+    return { ...recorded, table: 'leader', was, now };
+  }
+  const instance = (value: unknown) => value as string | null;
+  return {
+    ...recorded,
+    table: 'device',
+    device: String(row.device),
+    was: { status: String(row.was), instance: instance(row.token_was) },
+    now: { status: String(row.now_is), instance: instance(row.token_is) },
+  };
+}

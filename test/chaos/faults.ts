@@ -1,0 +1,217 @@
+// One step of the plan, done to the fleet. What lasts is undone by itself after its time; `heal` undoes everything at once.
+import { setTimeout as pause } from 'node:timers/promises';
+import { DatabaseError } from '../../src/core/db/database-error.ts';
+import { getLeader } from '../../src/core/db/queries/get-leader.ts';
+import { resignLeader } from '../../src/core/db/queries/resign-leader.ts';
+import { setOperatorState } from '../../src/core/db/queries/set-operator-state.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import type { ChaosFleet } from './fleet.ts';
+import type { NodeProcess } from './node-process.ts';
+import { aimAtTask, OPERATOR, operate } from './operators.ts';
+import type { FaultKind, Step } from './plan.ts';
+import type { ChaosServer } from './server.ts';
+
+export const FOREIGNER = 'foreigner';
+
+export class Faults {
+  readonly #fleet: ChaosFleet;
+  readonly #server: ChaosServer;
+  readonly #lasting = new Set<Promise<void>>();
+  readonly #operator: Session;
+  readonly #foreigner: Session;
+  #healing = false;
+  #databaseAway: Promise<void> | undefined;
+  readonly counts: Partial<Record<FaultKind, number>> = {};
+
+  constructor(fleet: ChaosFleet, server: ChaosServer) {
+    this.#fleet = fleet;
+    this.#server = server;
+    this.#operator = fleet.session(OPERATOR);
+    this.#foreigner = fleet.session(FOREIGNER);
+  }
+
+  /** Does one step. What the database refuses while it is away itself is no failure of the storm. */
+  async step(step: Step): Promise<void> {
+    const line = { proc: 'storm', type: 'invoke' as const, f: step.kind, step: step.n };
+    this.#fleet.history.note(line);
+    try {
+      await this.#do(step);
+      this.counts[step.kind] = (this.counts[step.kind] ?? 0) + 1;
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      this.#fleet.history.note({ ...line, type: 'info', message: error.message });
+    }
+  }
+
+  /** Everything runs and everything passes. */
+  async heal(): Promise<void> {
+    this.#healing = true;
+    await Promise.all(this.#lasting);
+    for (const proxy of this.#fleet.proxies.values()) {
+      proxy.slow(0);
+      proxy.cutNextCommit(undefined);
+      proxy.thaw();
+    }
+    for (const node of this.#fleet.nodes) if (node.stopped) node.signal('SIGCONT');
+    await this.#operator.close();
+    await this.#foreigner.close();
+    const { admin, names } = this.#fleet;
+    await admin.ready();
+    await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
+  }
+
+  async #do(step: Step): Promise<void> {
+    const { kind } = step;
+    if (kind.endsWith('-database')) return this.#toDatabase(step);
+    if (kind === 'kill-worker' || kind === 'stop-worker') return this.#toNode(this.#aim(step, 'worker'), step, false);
+    if (kind === 'kill-leader' || kind === 'stop-leader') {
+      const leader = await this.#leader();
+      return this.#toNode(leader ?? this.#aim(step, 'leader'), step, leader !== undefined);
+    }
+    if (kind === 'kill-connection') return this.#killConnection(step);
+    if (kind === 'lock-row') return this.#lockRow(step);
+    if (kind === 'pause-device') return this.#pauseDevice(step);
+    if (kind === 'resign-leader') return this.#resign();
+    if (kind === 'foreign-reset') return this.#foreignReset(step);
+    const network = ['reset', 'freeze-up', 'freeze-down', 'half-open', 'latency'];
+    if (network.includes(kind) || kind.startsWith('cut-')) return this.#toNetwork(step);
+    await this.#operator.ready();
+    return operate(this.#fleet, this.#operator, step);
+  }
+
+  /** Runs on in the background; a heal waits for it and cuts its time short. */
+  #last(ms: number, undo: () => Promise<void> | void): void {
+    const end = performance.now() + ms;
+    const lasting = (async () => {
+      while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
+      await undo();
+    })();
+    const kept = lasting.finally(() => this.#lasting.delete(kept));
+    this.#lasting.add(kept);
+  }
+
+  #aim({ aim }: Step, role?: 'worker' | 'leader'): NodeProcess {
+    const all = this.#fleet.nodes.filter((one) => role === undefined || one.role === role);
+    const fit = all.filter((one) => one.running && !one.stopped);
+    const from = fit.length > 0 ? fit : all;
+    return from[Math.floor(aim * from.length)]!;
+  }
+
+  async #leader(): Promise<NodeProcess | undefined> {
+    await this.#operator.ready();
+    const { device_id } = await getLeader(this.#operator, this.#fleet.names);
+    return this.#fleet.nodes.find((one) => one.id === device_id && one.running);
+  }
+
+  async #toNode(node: NodeProcess, { kind, ms }: Step, led: boolean): Promise<void> {
+    const { history } = this.#fleet;
+    if (kind.startsWith('kill')) {
+      node.signal('SIGCONT');
+      node.kill(ms);
+      history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: node.id, led });
+      return;
+    }
+    node.signal('SIGSTOP');
+    history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: node.id, led, ms });
+    this.#last(ms, () => node.signal('SIGCONT'));
+  }
+
+  async #toDatabase({ kind, ms }: Step): Promise<void> {
+    await this.#databaseAway;
+    const { history } = this.#fleet;
+    const away = async () => {
+      if (kind === 'stop-database') {
+        await this.#server.pause();
+        history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: 'database', ms });
+        await pause(ms);
+        await this.#server.resume();
+        return;
+      }
+      await this.#server.kill();
+      this.#fleet.nextEpoch();
+      history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: 'database' });
+      await pause(ms);
+      await this.#server.start();
+      await this.#fleet.noteBoot(true);
+    };
+    // The other steps go on meanwhile.
+    this.#databaseAway = away();
+    const kept = this.#databaseAway.finally(() => this.#lasting.delete(kept));
+    this.#lasting.add(kept);
+  }
+
+  #toNetwork(step: Step): void {
+    const node = this.#aim(step);
+    const { proxy } = node;
+    const { kind, ms } = step;
+    this.#fleet.history.note({ proc: 'storm', type: 'ok', f: kind, victim: node.id, ms });
+    if (kind === 'reset') proxy.reset();
+    else if (kind === 'latency') {
+      proxy.slow(5 + Math.round(step.aim * 300));
+      this.#last(ms, () => proxy.slow(0));
+    } else if (kind === 'half-open') {
+      proxy.halfOpen();
+      this.#last(ms, () => proxy.reset());
+    } else if (kind.startsWith('freeze')) {
+      proxy.freeze(kind === 'freeze-up' ? 'up' : 'down');
+      this.#last(ms, () => proxy.thaw());
+    } else if (kind === 'cut-before-commit') proxy.cutNextCommit('before');
+    else proxy.cutNextCommit(kind === 'cut-commit-sent' ? 'sent' : 'answered');
+  }
+
+  /** The server itself ends a connection of the fleet, in the middle of whatever it does. */
+  async #killConnection({ aim }: Step): Promise<void> {
+    await this.#operator.ready();
+    const rows = await this.#operator.rows<{ id: number }>(
+      `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND ID <> CONNECTION_ID() ORDER BY ID`,
+      [this.#fleet.schema],
+    );
+    const victim = rows[Math.floor(aim * rows.length)];
+    // It may have ended by itself meanwhile.
+    if (victim !== undefined) await this.#operator.write(`KILL ${victim.id}`).catch(() => {});
+  }
+
+  /** Somebody's own transaction holds a row that the fleet wants. */
+  async #lockRow(step: Step): Promise<void> {
+    const session = this.#fleet.session(FOREIGNER);
+    await session.ready();
+    const { names } = this.#fleet;
+    await session.write('START TRANSACTION');
+    await session.rows(
+      `SELECT id FROM ${names.task} WHERE status IN ('running', 'pending') ORDER BY id DESC LIMIT 3 FOR UPDATE SKIP LOCKED`,
+    );
+    this.#last(step.ms, () => session.close());
+  }
+
+  async #pauseDevice(step: Step): Promise<void> {
+    const node = this.#aim(step, 'worker');
+    await this.#operator.ready();
+    await setOperatorState(this.#operator, this.#fleet.names, node.id, 'paused');
+    this.#last(step.ms, async () => {
+      try {
+        await this.#operator.ready();
+        await setOperatorState(this.#operator, this.#fleet.names, node.id, 'active');
+      } catch (error) {
+        // The heal makes all devices active.
+        if (!(error instanceof DatabaseError)) throw error;
+      }
+    });
+  }
+
+  async #resign(): Promise<void> {
+    await this.#operator.ready();
+    const { device_id, term } = await getLeader(this.#operator, this.#fleet.names);
+    if (device_id !== null) await resignLeader(this.#operator, this.#fleet.names, { device_id, term });
+  }
+
+  /** Another program, which knows nothing of tokens, sets a running row back. */
+  async #foreignReset(step: Step): Promise<void> {
+    const session = this.#foreigner;
+    await session.ready();
+    const task = await aimAtTask(this.#fleet, session, step);
+    if (task === undefined) return;
+    const { names, history } = this.#fleet;
+    history.note({ proc: FOREIGNER, type: 'invoke', f: 'foreign-reset', task });
+    await session.write(`UPDATE ${names.task} SET status = 'pending' WHERE id = ? AND status = 'running'`, [task]);
+  }
+}

@@ -1,0 +1,189 @@
+// The fleet of a storm: its folder, its schema with triggers, and every process behind a proxy of its own.
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { migrateUp } from '../../src/core/db/migrator.ts';
+import { type DatabaseAddress, Session } from '../../src/core/db/session.ts';
+import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
+import type { StormSettings } from './check/evidence.ts';
+import { bootOf, installTriggers } from './database-events.ts';
+import { writeHandlers } from './handlers.ts';
+import { History } from './history.ts';
+import { NodeProcess } from './node-process.ts';
+import type { Plan } from './plan.ts';
+import { ChaosProxy } from './proxy.ts';
+import type { ChaosServer } from './server.ts';
+
+/** Short, so that a storm of minutes sees every timeout; in the same order to each other as the defaults. */
+const MASTER = {
+  heartbeat_timeout: 6,
+  health_check_interval: 0.4,
+  scheduler_interval: 0.5,
+  lock_check_interval: 0.1,
+  lock_grace: 0.4,
+  lock_trust_after_start: 2,
+  lease_duration: 4,
+  lease_trust: 2.8,
+  lease_renew_interval: 0.4,
+  revoke_timeout: 3,
+  deadline_slack: 3,
+  lost_backoff: [0, 0.2, 0.5, 1, 2],
+  max_retry_count: 3,
+  retry_backoff: { initial: 0.3, max: 2, jitter: 0.2 },
+};
+const WORKER = {
+  max_concurrent_tasks: 6,
+  heartbeat_interval: 1,
+  tick_interval: 0.25,
+  task_poll_interval: 0.25,
+  kill_grace: 1,
+  start_flush_after: 0.3,
+  shutdown_timeout: 15,
+  stuck_timeout: 600,
+};
+const DATABASE = { call_timeout: 2, session_timeout: 5 };
+
+export const SETTINGS: StormSettings = {
+  max_retry_count: MASTER.max_retry_count,
+  retry_backoff: MASTER.retry_backoff,
+  poison_after: MASTER.lost_backoff.length,
+  lease_duration: MASTER.lease_duration,
+  shortest_timeout: 2,
+};
+
+const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
+  .map((place) => `/usr/lib/${place}/faketime/libfaketimeMT.so.1`)
+  .find((path) => existsSync(path));
+
+export interface ChaosFleet {
+  dir: string;
+  /** Settings of the fleet as they stand in its file, for whoever runs a command in its folder. */
+  schema: string;
+  names: TableNames;
+  history: History;
+  nodes: NodeProcess[];
+  proxies: Map<string, ChaosProxy>;
+  /** False: every clock is right, because libfaketime is missing. */
+  skewed: boolean;
+  /** The storm's own session, straight to the server; opened again when it was lost. */
+  admin: Session;
+  /** A session through the proxy of that name. */
+  session(proc: string): Session;
+  /** mysql:// through that proxy. */
+  url(proc: string): string;
+  /** Says which run of the server this is: after each start of it. */
+  noteBoot(restart: boolean): Promise<void>;
+  /** The server is gone: connections from now on belong to its next run. */
+  nextEpoch(): void;
+  /** Process behind `boot:connection`. */
+  procOf(conn: string): string | undefined;
+  end(): Promise<void>;
+}
+
+export interface FleetOptions {
+  dir: string;
+  plan: Plan;
+  server: ChaosServer;
+  bin: string;
+  /** Proxies beside those of the devices. */
+  others: string[];
+}
+
+export async function chaosFleet({ dir, plan, server, bin, others }: FleetOptions): Promise<ChaosFleet> {
+  await mkdir(dir, { recursive: true });
+  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  const schema = `afd_chaos_${process.pid}_${Date.now().toString(36)}`;
+  const address = { ...server.address, database: schema };
+  const admin = sessionTo({ ...server.address }, 30_000);
+  await admin.ready();
+  await admin.write(`CREATE DATABASE ${schema} CHARACTER SET utf8mb4`);
+  await admin.close();
+  await migrateUp(address, names);
+  const own = sessionTo(address, 30_000);
+  await own.ready();
+  await installTriggers(own, names);
+  await writeHandlers(dir);
+  await writeFile(join(dir, 'afd.yaml'), JSON.stringify(configuration()));
+  const history = new History(join(dir, 'history.jsonl'));
+
+  let epoch = 0;
+  const boots = new Map<number, number>();
+  const connections: Array<{ proc: string; epoch: number; id: number }> = [];
+  const proxies = new Map<string, ChaosProxy>();
+  for (const proc of [...plan.devices.map((one) => one.id), ...others]) {
+    const { host, port } = server.address;
+    const proxy = await ChaosProxy.listen({
+      name: proc,
+      upstream: { host, port },
+      onConnect(id) {
+        connections.push({ proc, epoch, id });
+        history.note({ proc: 'proxy', type: 'ok', f: 'connect', victim: proc, epoch, connection: id });
+      },
+      onCut: (cut) => history.note({ proc: 'proxy', type: 'info', f: 'commit-cut', victim: proc, cut }),
+    });
+    proxies.set(proc, proxy);
+  }
+  const through = (proc: string) => ({ ...address, host: '127.0.0.1', port: proxies.get(proc)!.port });
+  const url = (proc: string) => {
+    const { user, password = '', port } = through(proc);
+    return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${schema}`;
+  };
+  const nodes = plan.devices.map(
+    (device) =>
+      new NodeProcess({
+        device,
+        dir,
+        bin,
+        url: url(device.id),
+        proxy: proxies.get(device.id)!,
+        history,
+        faketime: FAKETIME,
+      }),
+  );
+  let known: Map<string, string> | undefined;
+  return {
+    dir,
+    schema,
+    names,
+    history,
+    nodes,
+    proxies,
+    skewed: FAKETIME !== undefined,
+    admin: own,
+    session: (proc) => sessionTo(through(proc), 3000),
+    url,
+    async noteBoot(restart) {
+      await own.ready();
+      const boot = await bootOf(own);
+      boots.set(epoch, boot);
+      history.note({ proc: 'database', type: 'ok', f: 'database-up', epoch, boot, restart });
+    },
+    nextEpoch() {
+      epoch += 1;
+    },
+    procOf(conn) {
+      known ??= new Map(connections.map((one) => [`${boots.get(one.epoch)}:${one.id}`, one.proc]));
+      return known.get(conn);
+    },
+    async end() {
+      await Promise.all(nodes.map((one) => one.end()));
+      await Promise.all([...proxies.values()].map((one) => one.close()));
+      await own.close();
+      history.flush();
+    },
+  };
+}
+
+function configuration(): Record<string, unknown> {
+  return {
+    master: MASTER,
+    worker: WORKER,
+    database: DATABASE,
+    handlers: { work: { module: './work.mjs', timeout: 60 }, shell: { exec: ['./shell.sh'], timeout: 60 } },
+    log: { level: 'debug', format: 'json' },
+  };
+}
+
+function sessionTo(address: DatabaseAddress, deadlineMs: number): Session {
+  return new Session({ address, timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs, multiStatements: true });
+}

@@ -1,0 +1,64 @@
+// What the storm's tasks do, and the ledger that they write beside the database.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Execution } from './check/evidence.ts';
+
+/** Files of a run's folder: the handlers, and an empty ledger. */
+export async function writeHandlers(dir: string): Promise<void> {
+  const ledger = join(dir, 'ledger.jsonl');
+  await writeFile(ledger, '');
+  await writeFile(join(dir, 'work.mjs'), workModule(ledger));
+  await writeFile(join(dir, 'shell.sh'), shellScript(ledger), { mode: 0o755 });
+}
+
+export async function readLedger(dir: string): Promise<Execution[]> {
+  const text = await readFile(join(dir, 'ledger.jsonl'), 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const { token, ...rest } = JSON.parse(line) as Execution;
+      return token === undefined || token === '' ? rest : { ...rest, token: token.toLowerCase() };
+    });
+}
+
+/** appendFileSync opens with O_APPEND and writes once: lines of many processes do not mix, and no kill cuts one. */
+function workModule(ledger: string): string {
+  return `import { appendFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export default async (task, { signal, task_id, attempt, device_id, enqueue }) => {
+  const { ms, fate, fails = 0 } = task.task_data;
+  const note = (what) =>
+    appendFileSync(${JSON.stringify(ledger)}, JSON.stringify({ what, task: task_id, attempt, device: device_id,
+      pid: process.pid, mono_ns: String(process.hrtime.bigint()) }) + '\\n');
+  note('begin');
+  if (fate === 'poison') process.kill(process.pid, 'SIGKILL');
+  try {
+    await pause(ms, undefined, { signal });
+  } catch (error) {
+    note('abort');
+    throw error;
+  }
+  note('end');
+  if (fate === 'hopeless' || (fate === 'fails' && task.retry_count < fails)) throw new Error('fails, as planned');
+  if (fate === 'later' && attempt === 1) return { status: 'later', after: 0.3, message: 'not now, as planned' };
+  if (fate === 'permanent') return { status: 'permanent', message: 'never, as planned' };
+  if (fate === 'parent') enqueue([{ task_type: 'work', task_data: { ms: 5, fate: 'ok' }, dedupe_key: 'child-' + task_id }]);
+  return { device_id, attempt };
+};
+`;
+}
+
+function shellScript(ledger: string): string {
+  return `#!/bin/sh
+note() {
+  read -r up _ </proc/uptime
+  ns=$(echo "$up" | tr -d .)0000000
+  echo "{\\"what\\":\\"$1\\",\\"task\\":$AFD_TASK_ID,\\"attempt\\":$AFD_ATTEMPT,\\"device\\":\\"$AFD_DEVICE_ID\\",\\"token\\":\\"$AFD_CLAIM_TOKEN\\",\\"pid\\":$$,\\"mono_ns\\":\\"$ns\\"}" >>'${ledger}'
+}
+note begin
+sleep 0.2
+note end
+`;
+}

@@ -1,0 +1,44 @@
+// `npm run chaos`: one storm, or the mutants. Its words go to stderr, the summary to stdout.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { broken, summary } from './report.ts';
+import { chaosServer, type ServerKind } from './server.ts';
+import { storm } from './storm.ts';
+
+export async function main(argv: string[], root: string): Promise<number> {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      seed: { type: 'string' },
+      kills: { type: 'string', default: '50' },
+      tasks: { type: 'string' },
+      workers: { type: 'string' },
+      server: { type: 'string', default: 'mariadb' },
+    },
+  });
+  const number = (name: string, text: string) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not "${text}"`);
+    return value;
+  };
+  const seed = number('seed', values.seed ?? String(Math.floor(Date.now() / 1000)));
+  const kills = number('kills', values.kills);
+  const tasks = number('tasks', values.tasks ?? String(kills * 20));
+  const kind = values.server as ServerKind;
+  if (kind !== 'mariadb' && kind !== 'mysql') throw new Error(`--server is mariadb or mysql, not "${values.server}"`);
+  const dir = join(root, '.afd', 'chaos', `${kind}-${seed}-${Date.now().toString(36)}`);
+  say(`seed ${seed}; everything is kept in ${dir}`);
+  const server = await chaosServer(kind);
+  try {
+    const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
+    const result = await storm({ seed, kills, tasks, ...workers, server, dir, say });
+    process.stdout.write(`${summary(result)}\n`);
+    return broken(result).length === 0 ? 0 : 1;
+  } finally {
+    await server.stop();
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`chaos: ${text}\n`);
+}

@@ -1,0 +1,186 @@
+// What will be done to a fleet, decided by the seed alone. When each fault meets which task is the operating system's
+// affair: a seed replays the plan, not the interleaving.
+import { Random } from './random.ts';
+
+/** SIGKILLs; what `--kills` counts. */
+export const KILLS = ['kill-worker', 'kill-leader', 'kill-database'] as const;
+export const OTHERS = [
+  'stop-worker',
+  'stop-leader',
+  'stop-database',
+  'reset',
+  'freeze-up',
+  'freeze-down',
+  'half-open',
+  'latency',
+  'cut-before-commit',
+  'cut-commit-sent',
+  'cut-commit-answered',
+  'kill-connection',
+  'lock-row',
+  'cancel',
+  'cancel-force',
+  'reassign',
+  'reassign-to',
+  'reassign-force',
+  'retry',
+  'retry-force',
+  'pause-device',
+  'resign-leader',
+  'foreign-reset',
+] as const;
+export type FaultKind = (typeof KILLS)[number] | (typeof OTHERS)[number];
+export type Weights = Partial<Record<FaultKind, number>>;
+
+export const EVERYTHING: Weights = {
+  'kill-worker': 40,
+  'kill-leader': 8,
+  'kill-database': 1,
+  'stop-worker': 7,
+  'stop-leader': 4,
+  'stop-database': 1.5,
+  reset: 6,
+  'freeze-up': 3,
+  'freeze-down': 3,
+  'half-open': 3,
+  latency: 3,
+  'cut-before-commit': 5,
+  'cut-commit-sent': 6,
+  'cut-commit-answered': 5,
+  'kill-connection': 2,
+  'lock-row': 2,
+  cancel: 2,
+  'cancel-force': 1,
+  reassign: 2,
+  'reassign-to': 2,
+  'reassign-force': 2,
+  retry: 2,
+  'retry-force': 1,
+  'pause-device': 1,
+  'resign-leader': 1,
+  'foreign-reset': 3,
+};
+
+export interface Step {
+  n: number;
+  kind: FaultKind;
+  /** Milliseconds after the step before. */
+  gap_ms: number;
+  /** How long a fault lasts; until a killed process is started again. */
+  ms: number;
+  /** In [0, 1): which of those that can be hit. */
+  aim: number;
+  /** An operator's step: by the command line, and not by the functions behind it. */
+  cli: boolean;
+}
+
+export type Fate =
+  | 'ok'
+  | 'slow'
+  | 'fails'
+  | 'later'
+  | 'permanent'
+  | 'hopeless'
+  | 'timeout'
+  | 'parent'
+  | 'shell'
+  | 'poison';
+
+export interface PlannedTask {
+  key: string;
+  task_type: 'work' | 'shell';
+  task_data: { ms: number; fate: Fate; fails: number };
+  execution_timeout?: number;
+  /** Both producers send it. */
+  twice: boolean;
+}
+
+export interface PlannedDevice {
+  id: string;
+  role: 'worker' | 'leader';
+  /** Seconds by which its wall clock is wrong. */
+  skew_s: number;
+}
+
+export interface Plan {
+  seed: number;
+  devices: PlannedDevice[];
+  steps: Step[];
+  tasks: PlannedTask[];
+}
+
+export interface PlanOptions {
+  seed: number;
+  kills: number;
+  tasks: number;
+  workers?: number;
+  weights?: Weights;
+  /** Mean milliseconds between two steps. */
+  pace_ms?: number;
+}
+
+const FATES: Partial<Record<Fate, number>> = {
+  ok: 77,
+  slow: 6,
+  fails: 5,
+  later: 2,
+  permanent: 1,
+  hopeless: 1,
+  timeout: 1,
+  parent: 4,
+  shell: 3,
+};
+/** One in so many kills its worker, whenever it is tried. */
+const POISON_EVERY = 700;
+
+export function planOf(options: PlanOptions): Plan {
+  const { seed, kills, tasks, workers = 5, weights = EVERYTHING, pace_ms = 500 } = options;
+  const random = new Random(seed);
+  const devices: PlannedDevice[] = Array.from({ length: workers }, (_, n) => ({
+    id: `w${n + 1}`,
+    role: 'worker' as const,
+    skew_s: n % 2 === 1 ? random.pick([-600, -61, 61, 600]) : 0,
+  }));
+  devices.push({ id: 'lead', role: 'leader', skew_s: random.pick([-600, 600]) });
+  const steps: Step[] = [];
+  for (let killed = 0; killed < kills; ) {
+    const kind = random.weighted<FaultKind>(weights);
+    if ((KILLS as readonly string[]).includes(kind)) killed += 1;
+    steps.push({
+      n: steps.length + 1,
+      kind,
+      gap_ms: random.int(Math.round(pace_ms / 5), Math.round((pace_ms * 9) / 5)),
+      ms: lasting(kind, random),
+      aim: random.next(),
+      cli: random.chance(0.1),
+    });
+  }
+  return { seed, devices, steps, tasks: Array.from({ length: tasks }, (_, n) => taskOf(n, seed, random)) };
+}
+
+function lasting(kind: FaultKind, random: Random): number {
+  // A device that is back at once finds its own attempts; one that stays away leaves them to the leader.
+  if (kind === 'kill-worker' || kind === 'kill-leader')
+    return random.chance(0.5) ? random.int(0, 50) : random.int(500, 2500);
+  if (kind === 'kill-database') return random.int(0, 1500);
+  if (kind === 'stop-database') return random.int(200, 4000);
+  // Some outlast heartbeat_timeout and lease.
+  if (kind === 'stop-worker' || kind === 'stop-leader')
+    return random.chance(0.5) ? random.int(100, 2000) : random.int(3000, 9000);
+  if (kind === 'lock-row') return random.int(300, 2500);
+  return random.int(100, 4000);
+}
+
+function taskOf(n: number, seed: number, random: Random): PlannedTask {
+  const poison = n % POISON_EVERY === POISON_EVERY / 2;
+  const fate = poison ? 'poison' : random.weighted<Fate>(FATES);
+  const short = random.chance(0.7) ? random.int(2, 80) : random.int(200, 1500);
+  const ms = fate === 'slow' ? random.int(2000, 6000) : fate === 'timeout' ? 30_000 : short;
+  return {
+    key: `t${seed}-${n}`,
+    task_type: fate === 'shell' ? 'shell' : 'work',
+    task_data: { ms, fate, fails: fate === 'fails' ? random.int(1, 2) : 0 },
+    ...(fate === 'timeout' ? { execution_timeout: 2 } : {}),
+    twice: random.chance(0.05),
+  };
+}
