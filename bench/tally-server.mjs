@@ -15,6 +15,7 @@ export class TallyServer {
   #sockets = new Set();
   #counts = new Map();
   #collected = [];
+  #toldNow = [];
   #onChange = () => {};
   #server = createServer((socket) => this.#accept(socket));
 
@@ -29,7 +30,7 @@ export class TallyServer {
   }
 
   get count() {
-    return [...this.#counts.values()].reduce((sum, one) => sum + one, 0);
+    return [...this.#counts.values()].reduce((sum, one) => sum + one, this.#toldNow.length);
   }
 
   /** Resolves when so many handlers have begun. Rejects when nothing at all happens for `patienceMs`. */
@@ -60,7 +61,9 @@ export class TallyServer {
     });
     for (const one of sockets) one.write('collect\n');
     if (sockets.length > 0) await answered;
-    return this.#collected.flatMap(({ ids, begun }) => ids.map((id, n) => ({ id, at: begun[n] })));
+    return [...this.#collected, ...this.#toldNow].flatMap(({ ids, begun }) =>
+      ids.map((id, n) => ({ id, at: begun[n] })),
+    );
   }
 
   close() {
@@ -78,7 +81,8 @@ export class TallyServer {
       rest = lines.pop();
       for (const line of lines) {
         const said = JSON.parse(line);
-        if (said.count === undefined) this.#collected.push(said);
+        if (said.now) this.#toldNow.push(said);
+        else if (said.count === undefined) this.#collected.push(said);
         else this.#counts.set(socket, said.count);
       }
       this.#onChange();

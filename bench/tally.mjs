@@ -14,21 +14,33 @@ const TOLD_EVERY_MS = 20;
 const ids = [];
 const begun = [];
 let told = 0;
-const socket = createConnection(process.env.BENCH_SOCKET);
-socket.unref();
-socket.on('error', () => {});
-socket.setEncoding('utf8').on('data', (text) => {
-  if (!text.includes('collect')) return;
-  socket.write(`${JSON.stringify({ ids, begun })}\n`);
-});
-setInterval(() => {
-  if (told === ids.length) return;
-  told = ids.length;
-  socket.write(`${JSON.stringify({ count: told })}\n`);
-}, TOLD_EVERY_MS).unref();
+let socket;
 
 /** To be called by a handler first of all. CLOCK_MONOTONIC in microseconds: one clock for all processes of a machine. */
 export function ran(id) {
   begun.push(Number(process.hrtime.bigint() / 1000n));
   ids.push(id);
+  if (socket === undefined) connect();
+}
+
+/** The same for threads that stand still between two jobs: told at once, and awaited. */
+export async function ranAndTold(id) {
+  const at = Number(process.hrtime.bigint() / 1000n);
+  socket ??= createConnection(process.env.BENCH_SOCKET).unref();
+  await new Promise((resolve) => socket.write(`${JSON.stringify({ ids: [id], begun: [at], now: true })}\n`, resolve));
+}
+
+// Not before a handler runs: the process that enqueues may load the same module.
+function connect() {
+  socket = createConnection(process.env.BENCH_SOCKET);
+  socket.unref();
+  socket.on('error', () => {});
+  socket.setEncoding('utf8').on('data', (text) => {
+    if (text.includes('collect')) socket.write(`${JSON.stringify({ ids, begun })}\n`);
+  });
+  setInterval(() => {
+    if (told === ids.length) return;
+    told = ids.length;
+    socket.write(`${JSON.stringify({ count: told })}\n`);
+  }, TOLD_EVERY_MS).unref();
 }

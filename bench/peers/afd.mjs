@@ -30,6 +30,7 @@ export const afd = {
       finished: () => store.finished(),
       deadlocks: () => store.deadlocks(),
       proxied: (work) => proxied(store, work),
+      storesResult: true,
       close: () => store.close(),
     };
   },

@@ -8,7 +8,6 @@ const BULK = 1000;
 export const bullmq = {
   name: 'bullmq',
   profiles: { everysec: { share: 2 } },
-  installed: true,
   stores: 'returnvalue',
   async open(_profile, { servers }) {
     const { Queue } = await import('bullmq');
@@ -41,6 +40,7 @@ export const bullmq = {
         const [last] = await queue.getCompleted(0, 0);
         return { done: completed, failed, result: last?.returnvalue };
       },
+      storesResult: true,
       close: () => queue.close(),
     };
   },
