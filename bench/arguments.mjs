@@ -8,8 +8,8 @@ export const HELP = `npm run bench -- <workload> [options]
 Workloads: ${Object.keys(WORKLOADS).join(', ')}
 
   --peers LIST     ${Object.keys(PEERS).join(', ')}; one profile alone: afd:mysql   (default: all that fit)
-  --workers LIST   processes, e.g. 1,4          (default: 4)
-  --slots LIST     tasks at once per process    (default: 10,50)
+  --workers LIST   processes, e.g. 1,4
+  --slots LIST     tasks at once per process, e.g. 10,50
   --n N            tasks; peers that are much faster or slower get a multiple of it
   --reps R         repetitions, interleaved     (default: 3)
   --json           one JSON line per result instead of the table
@@ -23,8 +23,8 @@ export function readArguments(argv) {
     allowPositionals: true,
     options: {
       peers: { type: 'string', default: Object.keys(PEERS).join(',') },
-      workers: { type: 'string', default: '4' },
-      slots: { type: 'string', default: '10,50' },
+      workers: { type: 'string' },
+      slots: { type: 'string' },
       n: { type: 'string' },
       reps: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
@@ -49,7 +49,7 @@ export function readArguments(argv) {
     peers,
     workers: numbers('--workers', values.workers),
     slots: numbers('--slots', values.slots),
-    n: values.n === undefined ? undefined : numbers('--n', values.n)[0],
+    n: numbers('--n', values.n)?.[0],
     reps: numbers('--reps', values.reps)[0],
     json: values.json,
     install: !values['no-install'],
@@ -57,6 +57,7 @@ export function readArguments(argv) {
 }
 
 function numbers(flag, text) {
+  if (text === undefined) return undefined;
   const list = text.split(',').map(Number);
   if (list.some((one) => !Number.isInteger(one) || one < 1))
     throw new Error(`${flag} takes whole numbers, not "${text}".`);

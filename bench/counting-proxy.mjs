@@ -1,13 +1,15 @@
 // A proxy between a worker and its MySQL that counts. A statement says nothing about the network: afd sends several in
-// one packet. So: one command of the client = one round trip; errors are counted by their number as the server sends them.
+// one packet, with a semicolon and a line break between. So: one command of the client = one round trip; errors are
+// counted by their number as the server sends them.
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 
 const ERROR = 0xff;
+const SEPARATOR = ';\n';
 
 /** `upstream`: {host, port} or {socketPath}. */
 export async function countingProxy(upstream) {
-  const counts = { roundTrips: 0, errors: new Map() };
+  const counts = { roundTrips: 0, separators: 0, errors: new Map() };
   const sockets = new Set();
   const server = createServer((client) => {
     const database = createConnection(upstream.socketPath === undefined ? upstream : { path: upstream.socketPath });
@@ -19,10 +21,13 @@ export async function countingProxy(upstream) {
     const asked = packets((sequence) => {
       if (sequence === 0) counts.roundTrips += 1;
     });
+    const statements = (chunk) => {
+      for (let at = chunk.indexOf(SEPARATOR); at >= 0; at = chunk.indexOf(SEPARATOR, at + 1)) counts.separators += 1;
+    };
     const answered = packets((_sequence, first, errno) => {
       if (first === ERROR) counts.errors.set(errno, (counts.errors.get(errno) ?? 0) + 1);
     });
-    client.on('data', asked).pipe(database);
+    client.on('data', asked).on('data', statements).pipe(database);
     database.on('data', answered).pipe(client);
     for (const [one, other] of [
       [client, database],

@@ -8,7 +8,7 @@ import { WORKLOADS } from './workloads/registry.mjs';
 /** `onResult` gets each result as it comes. Returns what was not measured and why, and what went wrong. */
 export async function measure(options, onResult) {
   const { workload, reps } = options;
-  const { run, n: usual, only, settings = every } = WORKLOADS[workload];
+  const { run, n: usual, shares = false, only } = WORKLOADS[workload];
   const servers = new Servers({ install: options.install });
   const [missing, failed, open] = [[], [], []];
   let stop = false;
@@ -29,11 +29,11 @@ export async function measure(options, onResult) {
         missing.push(`${peer.name} (${profile}): ${error.message}`);
       }
     }
-    for (const size of settings(options)) {
+    for (const size of sizes(options, WORKLOADS[workload])) {
       for (let rep = 1; rep <= reps; rep += 1) {
         for (const { peer, profile, opened } of open) {
           if (stop) return { missing, failed: [...failed, 'it was ended before its time'] };
-          const n = Math.max(1, Math.round((options.n ?? usual) * peer.profiles[profile].share));
+          const n = Math.max(1, Math.round((options.n ?? usual) * (shares ? peer.profiles[profile].share : 1)));
           const of = { peer: peer.name, profile, workload, ...size };
           try {
             for (const one of [await run(opened, { ...size, n })].flat()) onResult({ ...of, ...one, rep });
@@ -50,6 +50,9 @@ export async function measure(options, onResult) {
   }
 }
 
-function every({ workers, slots }) {
-  return workers.flatMap((w) => slots.map((s) => ({ workers: w, slots: s })));
+/** Every number of processes with every number of slots; nothing of both where no worker runs. */
+function sizes(options, { workers, slots }) {
+  if (workers === undefined) return [{}];
+  const [processes, tasks] = [options.workers ?? workers, options.slots ?? slots];
+  return processes.flatMap((w) => tasks.map((s) => ({ workers: w, slots: s })));
 }

@@ -28,6 +28,7 @@ for (const text of missing) console.error(`not measured: ${text}`);
 for (const text of failed) console.error(`FAILED: ${text}`);
 process.exitCode = failed.length > 0 || results.length === 0 ? 1 : 0;
 
-function progress({ peer, profile, workers, slots, rep, workload: _workload, ...figures }) {
-  return `${peer} ${profile} ${workers} × ${slots}, repetition ${rep}: ${JSON.stringify(figures)}`;
+function progress({ peer, profile, workers, slots, rep, what = '', workload: _workload, ...figures }) {
+  const size = workers === undefined ? '' : `${workers} × ${slots} `;
+  return `${peer} ${profile} ${size}${what} (repetition ${rep}): ${JSON.stringify(figures)}`;
 }

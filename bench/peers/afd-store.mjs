@@ -2,7 +2,6 @@
 import mysql from 'mysql2/promise';
 
 const SCHEMA = 'afd_bench';
-const PARALLEL = 20;
 
 export class AfdStore {
   #sql;
@@ -74,8 +73,16 @@ export class AfdStore {
     }
   }
 
+  /** As a program does it that knows nothing of afd. */
+  insert(type, data) {
+    return this.query(`INSERT INTO ${this.names.task} (task_type, task_data) VALUES (?, ?)`, [
+      type,
+      JSON.stringify(data),
+    ]);
+  }
+
   /** Opens the sessions of `enqueue` before the clock starts. */
-  async warm(parallel = PARALLEL) {
+  async warm(parallel) {
     while (this.#sessions.length < parallel) this.#idle.push(await this.#newSession());
   }
 
@@ -108,6 +115,12 @@ export class AfdStore {
     );
     const once = attempts.n === tasks.done && attempts.tasks === tasks.done;
     return { done: tasks.done ?? 0, failed: (tasks.failed ?? 0) + (once ? 0 : 1), result: tasks.result };
+  }
+
+  /** Device id of the leader. */
+  async leader() {
+    const [row] = await this.query(`SELECT holder FROM ${this.names.leader}`);
+    return row?.holder ?? undefined;
   }
 
   /** Devices that are registered, and whether one of them leads. */

@@ -2,6 +2,7 @@
 
 import { countingProxy } from '../counting-proxy.mjs';
 import { Missing } from '../servers/missing.mjs';
+import { pidOfServer } from '../servers/server-pid.mjs';
 import { afdFleet } from './afd-fleet.mjs';
 import { AfdStore } from './afd-store.mjs';
 import { payload, range } from './payload.mjs';
@@ -29,21 +30,35 @@ export const afd = {
       unfinished: () => store.unfinished(),
       finished: () => store.finished(),
       deadlocks: () => store.deadlocks(),
-      proxied: (work) => proxied(store, work),
+      proxied: (work, options) => proxied(store, work, options),
+      leader: () => store.leader(),
+      serverPid: () => pidOfServer(store.address),
+      warm: (sessions) => store.warm(sessions),
+      stored: () => store.unfinished(),
+      producers: {
+        'own API': (id) => store.enqueue(tasks([id])),
+        'plain INSERT': (id) => store.insert(TYPE, payload(id)),
+      },
       storesResult: true,
       close: () => store.close(),
     };
   },
 };
 
-/** Gives `work` a peer whose workers reach the database through a counting proxy, and the counts. */
-async function proxied(store, work) {
-  const proxy = await countingProxy(store.address);
-  const startWorkers = (options) => afdFleet(store, { ...options, urlOf: () => store.urlVia(proxy) });
+/**
+ * Gives `work` a way to start workers that reach the database through counting proxies: one for all of them, or, `each`,
+ * one for each. Second argument: the counts, in the order of the workers.
+ */
+async function proxied(store, work, { workers = 1, each = false } = {}) {
+  const proxies = await Promise.all(Array.from({ length: each ? workers : 1 }, () => countingProxy(store.address)));
+  const urlOf = (n) => store.urlVia(proxies[each ? n : 0]);
   try {
-    return await work(startWorkers, proxy.counts);
+    return await work(
+      (options) => afdFleet(store, { ...options, urlOf }),
+      proxies.map((one) => one.counts),
+    );
   } finally {
-    proxy.close();
+    for (const one of proxies) one.close();
   }
 }
 

@@ -40,6 +40,10 @@ export const bullmq = {
         const [last] = await queue.getCompleted(0, 0);
         return { done: completed, failed, result: last?.returnvalue };
       },
+      async stored() {
+        return (await queue.getJobCounts('wait')).wait;
+      },
+      serverPid: async () => (await servers.get('redis')).pid,
       storesResult: true,
       close: () => queue.close(),
     };

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { end, ended, start } from '../servers/children.mjs';
 
-export async function forkedFleet(script, { workers, socket, ...settings }) {
+/** `inTurn`: one after the other, for peers whose processes cannot start together. */
+export async function forkedFleet(script, { workers, socket, inTurn = false, ...settings }) {
   const file = fileURLToPath(new URL(script, import.meta.url));
   const env = {
     ...process.env,
@@ -12,7 +13,12 @@ export async function forkedFleet(script, { workers, socket, ...settings }) {
     BENCH_SOCKET: socket,
     BENCH_SETTINGS: JSON.stringify(settings),
   };
-  const children = Array.from({ length: workers }, () => start([process.execPath, file], { ipc: true, env }));
+  const children = [];
+  const startOne = () => {
+    const child = start([process.execPath, file], { ipc: true, env });
+    children.push(child);
+    return hear(child);
+  };
   const hear = (child) =>
     Promise.race([
       once(child, 'message'),
@@ -21,7 +27,6 @@ export async function forkedFleet(script, { workers, socket, ...settings }) {
       }),
     ]);
   const fleet = {
-    pids: children.map((child) => child.pid),
     async go() {
       for (const child of children) child.send('go');
     },
@@ -34,7 +39,8 @@ export async function forkedFleet(script, { workers, socket, ...settings }) {
     },
   };
   try {
-    await Promise.all(children.map(hear));
+    if (inTurn) for (let n = 0; n < workers; n += 1) await startOne();
+    else await Promise.all(Array.from({ length: workers }, startOne));
   } catch (error) {
     await fleet.stop();
     throw error;

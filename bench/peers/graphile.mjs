@@ -54,6 +54,7 @@ export const graphile = {
         return { done: added - n, failed: n };
       },
       stored: left,
+      serverPid: async () => (await servers.get('postgres')).pid,
       storesResult: false,
       async close() {
         await utils?.release();

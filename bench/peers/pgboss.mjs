@@ -60,6 +60,7 @@ export const pgboss = {
           result: rows[0]?.output,
         };
       },
+      serverPid: async () => (await servers.get('postgres')).pid,
       storesResult: profile === 'defaults',
       stored: () => count('TRUE'),
       async close() {

@@ -57,7 +57,8 @@ export const sidequest = {
       addOne,
       async startWorkers(options) {
         slotsNow = options.slots;
-        const fleet = await forkedFleet('./sidequest-worker.mjs', { ...options, connection });
+        // Started together, they fail over who makes the row of the queue.
+        const fleet = await forkedFleet('./sidequest-worker.mjs', { ...options, connection, inTurn: true });
         await Sidequest.queue.pause('default');
         return { ...fleet, go: () => Sidequest.queue.activate('default') };
       },
@@ -73,6 +74,7 @@ export const sidequest = {
         };
       },
       stored: () => count('TRUE'),
+      serverPid: async () => server.pid,
       storesResult: true,
       async close() {
         if (configured) await Sidequest.stop();

@@ -42,6 +42,7 @@ export async function startPostgres(options) {
   const [, version] = /(\d+\.\d+)/.exec(spawnSync(server, ['--version'], { encoding: 'utf8' }).stdout) ?? [];
   return {
     url: `postgres://bench@127.0.0.1:${port}/postgres`,
+    pid: child.pid,
     about: `PostgreSQL ${version}, fsync=on, synchronous_commit=on, shared_buffers=1GB`,
     async stop() {
       // SIGINT: fast shutdown.

@@ -24,7 +24,7 @@ export async function startRedis(options) {
   return {
     host: '127.0.0.1',
     port,
-    pids: [child.pid],
+    pid: child.pid,
     about: `Redis ${version}, appendonly yes, appendfsync everysec`,
     async stop() {
       await end(child);

@@ -20,7 +20,7 @@ export async function drain(peer, { workers, slots, n }) {
 /** The same through a proxy that counts: no figure of time comes out of it. */
 export async function count(peer, { workers, slots, n }) {
   const tasks = Math.min(n, MOST_COUNTED);
-  return peer.proxied(async (startWorkers, counts) => {
+  return peer.proxied(async (startWorkers, [counts]) => {
     let atStart = 0;
     const onStart = () => {
       atStart = counts.roundTrips;

@@ -1,10 +1,17 @@
 import { count, drain } from './drain.mjs';
+import { enqueue } from './enqueue.mjs';
+import { idle } from './idle.mjs';
+import { latency } from './latency.mjs';
 
 /**
- * `run(peer, {workers, slots, n})` returns the figures of one repetition. `n`: tasks by default, before a profile's share.
- * `only`: peers that can be measured so.
+ * `run(peer, {workers, slots, n})` returns the figures of one repetition, or a list of them that `what` tells apart.
+ * `n`: tasks by default; `shares`: profiles that are much faster or slower get a multiple of it. `only`: the peers that
+ * can be measured so. `figure`: what afd is compared by.
  */
 export const WORKLOADS = {
-  drain: { run: drain, n: 40_000, figure: 'tasks_per_s' },
-  'round-trips': { run: count, n: 10_000, only: ['afd'] },
+  drain: { run: drain, n: 40_000, shares: true, workers: [4], slots: [10, 50], figure: 'tasks_per_s' },
+  'round-trips': { run: count, n: 10_000, workers: [4], slots: [10, 50], only: ['afd'] },
+  enqueue: { run: enqueue, n: 40_000, figure: 'tasks_per_s' },
+  latency: { run: latency, n: 200, workers: [4], slots: [10], figure: 'p50_ms' },
+  idle: { run: idle, n: 20, workers: [4], slots: [10], figure: 'database_cpu_ms_per_s' },
 };

@@ -1,0 +1,84 @@
+// The process of a server, and the processor time that it has used.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+const TICK_MS = 10;
+
+/** Pid of whoever listens at this address of this machine; undefined when it is elsewhere, or not ours to look at. */
+export function pidOfServer({ host, port, socketPath }) {
+  if (socketPath !== undefined) return listener(unixInode(socketPath));
+  return ['localhost', '127.0.0.1', '::1'].includes(host) ? listener(tcpInode(port)) : undefined;
+}
+
+/** Milliseconds of processor time of a process and of all that it has started. */
+export function cpuMs(pid) {
+  const parents = new Map();
+  const used = new Map();
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? read(`/proc/${name}/stat`) : '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields.length < 15) continue;
+    parents.set(Number(name), Number(fields[1]));
+    // utime, stime, and those of children that have ended.
+    used.set(
+      Number(name),
+      fields.slice(11, 15).reduce((sum, one) => sum + Number(one), 0),
+    );
+  }
+  const ours = (one) => one === pid || (parents.has(one) && ours(parents.get(one)));
+  let ticks = 0;
+  for (const [one, spent] of used) if (ours(one)) ticks += spent;
+  return ticks * TICK_MS;
+}
+
+function tcpInode(port) {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of read(file).split('\n')) {
+      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+      if (local?.endsWith(`:${hex}`) && state === '0A') return inode;
+    }
+  }
+  return undefined;
+}
+
+function unixInode(path) {
+  const line = read('/proc/net/unix')
+    .split('\n')
+    .find((one) => one.endsWith(` ${path}`));
+  return line?.trim().split(/\s+/)[6];
+}
+
+function listener(inode) {
+  if (inode === undefined) return undefined;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    for (const fd of list(`/proc/${pid}/fd`)) {
+      if (link(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`) return Number(pid);
+    }
+  }
+  return undefined;
+}
+
+// Processes come and go, and some are not ours to look at.
+function read(file) {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function list(dir) {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+function link(path) {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
