@@ -17,7 +17,7 @@ const tasks = Number(values.tasks);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, n) => n + 1);
 const LOADS = [0.05, 0.2, 0.5, 0.8];
 /** Rows older than so much are read with the INSERT of the task. */
-const FRESH_MS = 250;
+const FRESH_MS = 1000;
 const WAYS = [
   { name: 'directed, 1 ringer', how: { kind: 'ring', ringers: 1, states: true, fresh: FRESH_MS } },
   { name: 'directed, 8 ringers', how: { kind: 'ring', ringers: 8, states: true, fresh: FRESH_MS } },

@@ -54,6 +54,13 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   );
   say(master.task_timeout === 0, 'master.task_timeout is 0: every task without a timeout of its own ends at once');
   say(master.lock_grace === 0, 'master.lock_grace is 0: a worker that reconnects may be declared dead');
+  const most =
+    balancer.region_bonus +
+    (balancer.strategy === 'weighted' ? Object.values(balancer.weights).reduce((sum, one) => sum + one, 0) : 1);
+  say(
+    balancer.min_score > most,
+    `load_balancer.min_score is ${balancer.min_score}, and no device can score more than ${most}: it has no effect`,
+  );
   const gates = Object.entries(worker.gates).filter(([name]) => name !== 'interval');
   for (const [name, gate] of gates) {
     say(
@@ -98,30 +105,13 @@ const FOR_THE_GATEWAY = [
   'master.api_key',
 ] as const;
 
-/** Accepted, kept for the fleet, and without effect before placement chooses among devices. */
-const FOR_PLACEMENT = [
-  'load_balancer.strategy',
-  'load_balancer.weights.load_factor',
-  'load_balancer.weights.capability_match',
-  'load_balancer.weights.success_rate',
-  'load_balancer.weights.response_time',
-  'load_balancer.region_bonus',
-  'load_balancer.min_score',
-] as const;
-
 /** Every key that is accepted and does nothing yet. A test compares this with what the code reads. */
-export const NOT_USED_YET: readonly string[] = [...FOR_THE_GATEWAY, ...FOR_PLACEMENT];
+export const NOT_USED_YET: readonly string[] = FOR_THE_GATEWAY;
 
 /** One sentence for each reason why keys that were given do nothing yet. */
 export function notUsedYet(given: (key: string) => boolean, hasDatabase: boolean): string[] {
   const gateway = FOR_THE_GATEWAY.filter((key) => given(key) && (hasDatabase || key.startsWith('server.')));
-  const placement = new Set(
-    FOR_PLACEMENT.filter(given).map((key) => (key.includes('.weights.') ? 'load_balancer.weights' : key)),
-  );
-  const say = (keys: readonly string[], why: string) =>
-    keys.length === 0 ? [] : [`${keys.join(', ')} ${keys.length === 1 ? 'is' : 'are'} not used${why}`];
-  return [
-    ...say(gateway, ': every node works with the database directly'),
-    ...say([...placement], ' yet: a device claims what it may run whenever it has a free slot'),
-  ];
+  if (gateway.length === 0) return [];
+  const verb = gateway.length === 1 ? 'is' : 'are';
+  return [`${gateway.join(', ')} ${verb} not used: every node works with the database directly`];
 }

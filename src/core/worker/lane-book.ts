@@ -3,7 +3,7 @@
 
 import type { LanePair } from '../db/queries/due-work.ts';
 import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
-import { type Capabilities, infeasibleReasons } from '../domain/eligibility.ts';
+import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../domain/eligibility.ts';
 import { scarceFirst } from '../domain/placement/scarce-first.ts';
 
 export interface KnownLane extends LanePair {
@@ -15,6 +15,7 @@ export interface KnownLane extends LanePair {
 }
 
 interface Page extends KnownLane {
+  requires: Record<string, unknown> | null;
   able: number | null;
   hot: boolean;
   mark: Mark | undefined;
@@ -37,14 +38,17 @@ const PROBE_COST_FACTOR = 20;
 export class LaneBook {
   readonly #capabilities: Capabilities;
   readonly #deviceId: string;
+  readonly #yields: (lane: LaneRequirements) => boolean;
   readonly #pages = new Map<string, Page>();
   readonly #refused = new Set<string>();
   #directed = false;
   #serving = 0;
 
-  constructor(deviceId: string, capabilities: Capabilities) {
+  /** `yields`: whether this device leaves a lane to others now; directed tasks it takes all the same. */
+  constructor(deviceId: string, capabilities: Capabilities, yields: (lane: LaneRequirements) => boolean = () => false) {
     this.#deviceId = deviceId;
     this.#capabilities = capabilities;
+    this.#yields = yields;
   }
 
   /** More pairs than can be looked at one by one: then what the leader publishes as due is believed. */
@@ -65,25 +69,13 @@ export class LaneBook {
         continue;
       }
       if (this.#refused.has(key)) continue;
-      const requires =
-        one.required_capabilities === null
-          ? null
-          : (JSON.parse(one.required_capabilities) as Record<string, unknown> | null);
-      if (
-        infeasibleReasons(this.#capabilities, { task_type: one.task_type, required_capabilities: requires }).length > 0
-      ) {
+      if (!this.accepts(one)) {
         this.#refused.add(key);
         continue;
       }
-      this.#pages.set(key, {
-        ...one,
-        able: one.able ?? null,
-        hot,
-        mark: undefined,
-        served: 0,
-        probedAt: 0,
-        probeEveryMs: PROBE_LEAST_MS,
-      });
+      const [requires, able] = [requirementsOf(one), one.able ?? null];
+      const unseen = { hot, mark: undefined, served: 0, probedAt: 0, probeEveryMs: PROBE_LEAST_MS };
+      this.#pages.set(key, { ...one, requires, able, ...unseen });
       fresh = true;
     }
     return fresh;
@@ -97,13 +89,8 @@ export class LaneBook {
 
   /** True when the device may run a task with these requirements. */
   accepts(task: { task_type: string; required_capabilities: string | null }): boolean {
-    const requires =
-      task.required_capabilities === null
-        ? null
-        : (JSON.parse(task.required_capabilities) as Record<string, unknown> | null);
-    return (
-      infeasibleReasons(this.#capabilities, { task_type: task.task_type, required_capabilities: requires }).length === 0
-    );
+    const lane = { task_type: task.task_type, required_capabilities: requirementsOf(task) };
+    return infeasibleReasons(this.#capabilities, lane).length === 0;
   }
 
   /** The pairs to look at, best rank first, the ones served last in front. */
@@ -129,7 +116,7 @@ export class LaneBook {
   sources(most: number): ClaimSource[] {
     const scarcity = this.#serving % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const hot = [...this.#pages.values()]
-      .filter((page) => page.hot)
+      .filter((page) => page.hot && !this.#yields({ task_type: page.task_type, required_capabilities: page.requires }))
       .sort((a, b) => scarcity(a, b) || a.served - b.served)
       .slice(0, most)
       .map(({ lane, claim_rank, mark }): ClaimSource => ({ kind: 'lane', lane, claim_rank, mark }));
@@ -181,6 +168,10 @@ export class LaneBook {
       if (page.task_type === taskType) page.mark = undefined;
     }
   }
+}
+
+function requirementsOf({ required_capabilities: text }: { required_capabilities: string | null }): Page['requires'] {
+  return text === null ? null : (JSON.parse(text) as Page['requires']);
 }
 
 function byRank(a: LanePair, b: LanePair): number {

@@ -55,7 +55,8 @@ export type LivenessReport =
 export type LivenessCommand =
   /** Slots in use, and tasks claimed since the start. */
   | { kind: 'running'; count: number; claimed: number }
-  | { kind: 'pairs'; pairs: LanePair[] }
+  /** What to look at in the next ticks; `devices`: at the fleet's devices too. */
+  | { kind: 'pairs'; pairs: LanePair[]; devices: boolean }
   | { kind: 'tick' }
   /** Say at once that this device lives, and find out whether it still owns its id. */
   | { kind: 'heartbeat' }
@@ -88,5 +89,5 @@ export function reviveReport(report: LivenessReport): LivenessReport {
 
 export function reviveCommand(command: LivenessCommand): LivenessCommand {
   if (command.kind !== 'pairs') return command;
-  return { kind: 'pairs', pairs: command.pairs.map((one) => ({ ...one, lane: Buffer.from(one.lane) })) };
+  return { ...command, pairs: command.pairs.map((one) => ({ ...one, lane: Buffer.from(one.lane) })) };
 }

@@ -33,7 +33,7 @@ export class Liveness {
   readonly #load: DeviceLoad;
   #identity: Identity | undefined;
   #elector: Elector | undefined;
-  #pairs: LanePair[] = [];
+  #asked: { pairs: LanePair[]; devices: boolean } = { pairs: [], devices: false };
   #ticks = 0;
   #stopping = false;
   #resigning = false;
@@ -57,7 +57,7 @@ export class Liveness {
 
   command(command: LivenessCommand): void {
     if (command.kind === 'running') this.#load.note(command);
-    else if (command.kind === 'pairs') this.#pairs = command.pairs;
+    else if (command.kind === 'pairs') this.#asked = command;
     else if (command.kind === 'tick') this.#due.tick = 0;
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
@@ -195,8 +195,9 @@ export class Liveness {
     const withOpen = this.#settings.deviceType === 'worker' && this.#ticks % 2 === 1;
     const view = await tick(this.#session, this.#names, {
       device_id: this.#identity!.deviceId,
-      pairs: this.#pairs,
+      pairs: this.#asked.pairs,
       withOpen,
+      devicesOf: this.#asked.devices ? this.#settings.heartbeatTimeoutMs / 1000 : undefined,
     });
     this.#report({ kind: 'view', at, view });
   }

@@ -11,9 +11,11 @@ import { Claimer } from './claimer.ts';
 import { LaneBook } from './lane-book.ts';
 import { Runner } from './runner.ts';
 import { Scout } from './scout.ts';
+import { Standing } from './standing.ts';
 
 export interface Workbench {
   book: LaneBook;
+  standing: Standing;
   scout: Scout;
   desk: AttemptDesk;
   runner: Runner;
@@ -39,7 +41,8 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
   const { config, names, events, log } = context;
   const { master, worker } = config;
   const { session, deviceId, instanceToken, slots, handlers } = options;
-  const book = new LaneBook(deviceId, options.capabilities);
+  const standing = new Standing(deviceId, config.load_balancer, () => runner.busy);
+  const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
   const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
   const desk = new AttemptDesk({
     events,
@@ -101,5 +104,5 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     onStartsLost: (ids) => desk.onStartsLost(ids, runner),
     onIdle: options.onIdle,
   });
-  return { book, scout, desk, runner, claimer };
+  return { book, standing, scout, desk, runner, claimer };
 }

@@ -186,7 +186,7 @@ export class Worker {
     const { mode } = this.#options;
     const bench = this.#bench;
     if (bench === undefined || mode === 'forever' || bench.runner.busy > 0 || bench.claimer.unwritten > 0) return;
-    if (this.#held === undefined) return;
+    if (this.#held === undefined || bench.standing.unknown) return;
     const looked = bench.scout.lookedAt > bench.desk.busyAt;
     if (this.#held.length > 0) this.#finish.done(this.#held.join('; '));
     else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
@@ -219,7 +219,8 @@ export class Worker {
 
   #onView(at: number, view: TickView): void {
     if (this.#bench === undefined) return;
-    const { book, scout, desk, runner, claimer } = this.#bench;
+    const { book, standing, scout, desk, runner, claimer } = this.#bench;
+    standing.update(view.devices);
     scout.leaderLives = view.leader.live;
     // Of lanes that are looked at one by one the look is the better witness; of new ones, and of many, the publisher is.
     const fresh = book.learn(view.lanes);
@@ -230,7 +231,7 @@ export class Worker {
       view.directed,
     );
     this.#asked = book.pairs();
-    this.#liveness.send({ kind: 'pairs', pairs: this.#asked });
+    this.#liveness.send({ kind: 'pairs', pairs: this.#asked, devices: standing.wanted });
     const state = view.device?.operator_state;
     if (state !== undefined && state !== this.#operatorState) {
       this.#operatorState = state;

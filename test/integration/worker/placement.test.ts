@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
+import { publishLanes } from '../../../src/core/db/queries/publish-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask, readDevice } from '../../helpers/factories.ts';
@@ -17,7 +19,13 @@ afterEach(async () => {
   await db.close();
 });
 
-const add = (columns: Record<string, unknown> = {}) => insertTask(session, db.names, { task_type: 't', ...columns });
+/** A task that the workers hear of at once, as from a leader. */
+const add = async (columns: Record<string, unknown> = {}) => {
+  const id = await insertTask(session, db.names, { task_type: 't', ...columns });
+  await publishLanes(session, db.names, await peekLanes(session, db.names));
+  return id;
+};
+const directedAt = (deviceId: string) => ({ status: 'assigned', target_device_id: deviceId });
 const status = async (id: number) =>
   (await session.rows(`SELECT status FROM ${db.names.task} WHERE id = ?`, [id]))[0]?.status;
 const claimsOf = async (deviceId: string) =>
@@ -50,11 +58,15 @@ describe('a device over one of its gates', () => {
   });
 
   it('does not take a task that is directed at it either: a gate protects the machine', async () => {
-    const id = await add({ target_device_id: 'held' });
+    const id = await add(directedAt('held'));
     const held = startWorker(db, { deviceId: 'held', handlers: { t: () => 1 }, worker: CLOSED });
     await once(held.events, 'device:held');
     await heartbeats(held, 5);
-    expect(await status(id)).toBe('pending');
+    expect(await status(id)).toBe('assigned');
+    const free = startWorker(db, { deviceId: 'free', handlers: { t: () => 1 } });
+    await once(free.events, 'worker:started');
+    await heartbeats(free, 2);
+    expect(await status(id)).toBe('assigned');
   });
 
   it.each(['once', 'drain'] as const)('ends a run of --%s at once, with the reason', async (mode) => {
@@ -78,5 +90,66 @@ describe('a device below its gates', () => {
     for (let n = 0; n < 3; n += 1) await add();
     startWorker(db, { deviceId: 'w1', handlers: { t: () => 1 } });
     await until(async () => (await readDevice(session, db.names, 'w1'))?.served === 3, 10_000, 'served');
+  });
+});
+
+describe('a device below load_balancer.min_score', () => {
+  /** The whole fleet agrees on it; the weights leave the success rate alone to decide. */
+  const agree = async () => {
+    const values = {
+      'load_balancer.strategy': '"weighted"',
+      'load_balancer.min_score': '0.5',
+      'load_balancer.weights.load_factor': '0',
+      'load_balancer.weights.capability_match': '0',
+      'load_balancer.weights.success_rate': '1',
+      'load_balancer.weights.response_time': '0',
+    };
+    for (const [name, value] of Object.entries(values))
+      await session.write(`INSERT INTO ${db.names.setting} (name, value) VALUES (?, ?)`, [name, value]);
+  };
+  /** Nobody overwrites the rate: there is no leader here. */
+  const rate = async (deviceId: string, rate: number) => {
+    const sql = `UPDATE ${db.names.device} SET success_rate = ? WHERE device_id = ?`;
+    expect(await session.write(sql, [rate, deviceId])).toMatchObject({ affectedRows: 1 });
+  };
+  const started = (worker: TestWorker) => once(worker.events, 'worker:started');
+
+  it('claims nothing while a better one is online, even a full one; then it does', async () => {
+    await agree();
+    let finish = () => {};
+    const good = startWorker(db, {
+      deviceId: 'good',
+      handlers: { t: () => new Promise<void>((done) => (finish = done)) },
+      worker: { max_concurrent_tasks: 1 },
+    });
+    const bad = startWorker(db, { deviceId: 'bad', handlers: { t: () => 1 } });
+    await Promise.all([started(good), started(bad)]);
+    await rate('good', 0.9);
+    await rate('bad', 0.2);
+    await heartbeats(bad, 2);
+    const [first, second] = [await add(), await add()];
+    await until(async () => (await claimsOf('good')) === 1, 10_000, 'claimed by the good one');
+    await heartbeats(bad, 4);
+    expect(await claimsOf('bad')).toBe(0);
+    finish();
+    await until(async () => (await claimsOf('good')) === 2, 10_000, 'the second by the good one');
+    finish();
+    await until(async () => (await status(first)) === 'done' && (await status(second)) === 'done', 10_000, 'done');
+    await good.stop();
+    const third = await add();
+    await until(async () => (await status(third)) === 'done', 10_000, 'done by the bad one');
+    expect(await claimsOf('bad')).toBe(1);
+  });
+
+  it('takes what is directed at it all the same', async () => {
+    await agree();
+    const good = startWorker(db, { deviceId: 'good', handlers: { t: () => 1 } });
+    const bad = startWorker(db, { deviceId: 'bad', handlers: { t: () => 1 } });
+    await Promise.all([started(good), started(bad)]);
+    await rate('bad', 0.2);
+    await heartbeats(bad, 2);
+    const id = await add(directedAt('bad'));
+    await until(async () => (await status(id)) === 'done', 10_000, 'done');
+    expect(await claimsOf('bad')).toBe(1);
   });
 });

@@ -1,5 +1,7 @@
+import type { DeviceView } from '../../domain/placement/device-view.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { deviceView, deviceViewsStatement } from './device-views.ts';
 import { dueStatement, dueWork, type LanePair } from './due-work.ts';
 import { type OpenAssignment, openAssignment, openAssignmentsStatement } from './open-assignments.ts';
 
@@ -15,19 +17,21 @@ export interface TickView {
   /** Published by the leader. */
   lanes: Array<LanePair & { task_type: string; required_capabilities: string | null; able: number | null; due: 0 | 1 }>;
   open: OpenAssignment[] | undefined;
+  /** Every worker of the fleet, when it was asked for. */
+  devices: DeviceView[] | undefined;
 }
 
 /**
  * One packet, no lock: own device row, the leader, what is due in the given pairs (literal values, one LIMIT 1 branch
  * each: joins and GROUP BY read every pending row), tasks directed at this device, the published lanes, and, when
- * `withOpen`, the device's open assignments.
+ * `withOpen`, the device's open assignments; with `devicesOf`, the heartbeat_timeout in seconds, the fleet's devices.
  */
 export async function tick(
   session: Session,
   names: TableNames,
-  ask: { device_id: string; pairs: LanePair[]; withOpen: boolean },
+  ask: { device_id: string; pairs: LanePair[]; withOpen: boolean; devicesOf?: number | undefined },
 ): Promise<TickView> {
-  const [devices, leaders, due, lanes, open] = await session.packet([
+  const [own, leaders, due, lanes, ...others] = await session.packet([
     {
       sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
       values: [ask.device_id],
@@ -42,13 +46,16 @@ export async function tick(
             ORDER BY claim_rank, head_due_at LIMIT 1000`,
     },
     ...(ask.withOpen ? [openAssignmentsStatement(names, ask.device_id)] : []),
+    ...(ask.devicesOf === undefined ? [] : [deviceViewsStatement(names, ask.devicesOf)]),
   ]);
+  const open = ask.withOpen ? others.shift() : undefined;
   const leader = leaders?.[0];
   return {
-    device: devices?.[0] as TickView['device'],
+    device: own?.[0] as TickView['device'],
     leader: { holder: leader?.holder ?? null, term: Number(leader?.term ?? 0), live: leader?.live === 1 },
     ...dueWork(due ?? []),
     lanes: (lanes ?? []) as unknown as TickView['lanes'],
     open: open?.map(openAssignment),
+    devices: others.shift()?.map(deviceView),
   };
 }

@@ -31,9 +31,10 @@ export function placeTasks(
   const candidates = able.map((device) => candidateOf({ ...device }, lane, fleet, policy));
   const plan = new Map<string, number>();
   for (let turn = 0; turn < n; turn += 1) {
-    const free = candidates.filter(({ device }) => device.running < device.slots);
+    const pool = good(candidates, policy);
+    const free = pool.filter(({ device }) => device.running < device.slots);
     if (free.length === 0) {
-      const least = best(candidates, `${salt}/${turn}`, ({ device }) => -device.running / device.slots);
+      const least = best(pool, `${salt}/${turn}`, ({ device }) => -device.running / device.slots);
       if (turn === 0 && least !== undefined) plan.set(least.device.device_id, 1);
       break;
     }
@@ -59,13 +60,20 @@ export function rankDevices(
   const order = (one: Candidate) =>
     one.device.running < one.device.slots ? one.total : -one.device.running / one.device.slots;
   const full = (one: Candidate) => Number(one.device.running >= one.device.slots);
-  return able
-    .map((device) => candidateOf(device, lane, fleet, policy))
+  const candidates = able.map((device) => candidateOf(device, lane, fleet, policy));
+  return good(candidates, policy)
     .sort((a, b) => {
       const more = order(b) - order(a);
       return full(a) - full(b) || (Math.abs(more) > SAME ? more : lot(a, `${salt}/0`) - lot(b, `${salt}/0`));
     })
     .map(({ device }) => device);
+}
+
+/** Those that do not score below the minimum; all when every one does: then nobody leaves the task to another. */
+function good(candidates: Candidate[], { min_score }: PlacementPolicy): Candidate[] {
+  if (min_score <= 0) return candidates;
+  const above = candidates.filter(({ total }) => total >= min_score);
+  return above.length === 0 ? candidates : above;
 }
 
 function candidateOf(device: DeviceView, lane: Lane, fleet: Fleet, policy: PlacementPolicy): Candidate {

@@ -35,7 +35,6 @@ describe("the design document's examples", () => {
     expect(origins['master.max_retry_count']).toBe('file');
     expect(warnings).toEqual([
       'server.host, server.port, server.workers are not used: every node works with the database directly',
-      'load_balancer.strategy, load_balancer.weights are not used yet: a device claims what it may run whenever it has a free slot',
     ]);
   });
 

@@ -109,3 +109,21 @@ test('whatever the fleet: a plan gives only to eligible devices, within their fr
     expect(ids(rankDevices(lane, devices, DEFAULT_POLICY, n)).sort()).toEqual(ids(able).sort());
   }
 });
+
+test('with a minimum, tasks go to those above it, and wait for them when they are full', () => {
+  const policy = { ...DEFAULT_POLICY, strategy: 'weighted' as const, min_score: 0.55 };
+  const good = { success_rate: 1, avg_duration_ms: 100 };
+  const bad = { success_rate: 0, avg_duration_ms: 1000, capabilities: { supported_tasks: ['sync_data'], gpu: true } };
+  const free = [device('bad', bad), device('good', { ...good, running: 4 })];
+  expect(counts(placeTasks(LANE, 5, free, policy))).toEqual({ good: 1 });
+  const full = [device('bad', bad), device('good', { ...good, running: 5 })];
+  expect(counts(placeTasks(LANE, 5, full, policy))).toEqual({ good: 1 });
+  expect(ids(rankDevices(LANE, full, policy))).toEqual(['good']);
+});
+
+test('when every device is below the minimum, it holds nobody back', () => {
+  const policy = { ...DEFAULT_POLICY, min_score: 0.9 };
+  const devices = [device('a', { running: 2 }), device('b', { running: 3 })];
+  expect(counts(placeTasks(LANE, 5, devices, policy))).toEqual({ a: 3, b: 2 });
+  expect(ids(rankDevices(LANE, devices, policy))).toEqual(['a', 'b']);
+});
