@@ -7,6 +7,7 @@ import { AfdError } from './domain/errors.ts';
 import { Events } from './events.ts';
 import { attachLog, createLog, type Log, type LogStream } from './log.ts';
 import { assertSchema } from './migrations.ts';
+import { Producer } from './producer.ts';
 import { FleetSettings } from './settings/fleet-settings.ts';
 
 /** `command` = one short-lived command; `migrate` = one that may meet any schema; the others are nodes of the fleet. */
@@ -35,7 +36,9 @@ export interface Context {
    * @throws DatabaseError, AfdError E_SCHEMA
    */
   session(options?: Partial<Omit<SessionOptions, 'address'>>): Promise<Session>;
-  /** Closes every session; safe to call twice. */
+  /** The one producer of this context, opened when first asked for. @throws as `session` */
+  producer(): Promise<Producer>;
+  /** Closes every session, after rings that are under way; safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -69,6 +72,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const fleet = new FleetSettings(resolved, isNode ? events : undefined);
   const open = new Set<Session>();
   let checked = options.purpose === 'migrate';
+  let producer: Promise<Producer> | undefined;
   return {
     resolved,
     config,
@@ -95,7 +99,15 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       }
       return session;
     },
+    producer() {
+      producer ??= this.session({ multiStatements: true }).then((session) => new Producer(session, names, config));
+      producer.catch(() => {
+        producer = undefined;
+      });
+      return producer;
+    },
     async close() {
+      await (await producer?.catch(() => undefined))?.close();
       const closing = [...open];
       open.clear();
       await Promise.all(closing.map((session) => session.close()));

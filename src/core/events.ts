@@ -33,6 +33,8 @@ export interface AfdEvents {
   'database:patience-over': { policy: 'stop' | 'finish' };
   /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
   'settings:changed': { changes: Array<{ key: string; from: unknown; to: unknown }> };
+  /** No device has answered a ring for so long that none is rung (`on: false`), or one has answered again. */
+  'ring:switched': { on: boolean };
   'leader:gained': { device_id: string; term: number };
   'leader:lost': { device_id: string; term: number; reason: string };
   'leader:duty': { duty: string; counts: Record<string, number> };

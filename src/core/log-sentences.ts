@@ -99,6 +99,12 @@ const SENTENCES: Describe = {
     info(
       `obeying the fleet's settings: ${d.changes.map(({ key, from, to }) => `${key} is ${to} (it was ${from})`).join(', ')}`,
     ),
+  'ring:switched': (d) =>
+    d.on
+      ? info('a device answered a ring again: rings are on')
+      : warn(
+          'no device has answered a ring for 10 s: the ring is off and tasks wait for a poll; is UDP blocked between the nodes?',
+        ),
   'leader:gained': (d) => info(`${d.device_id} leads the fleet now, term ${d.term}`, { term: d.term }),
   'leader:lost': (d) => warn(`${d.device_id} no longer leads, term ${d.term}: ${d.reason}`, { term: d.term }),
   'leader:duty': duty,

@@ -1,15 +1,11 @@
 import { didYouMean } from './config/did-you-mean.ts';
 import type { Context } from './context.ts';
 import { type CancelledTask, cancelTask } from './db/queries/cancel-task.ts';
-import type { InsertTasksOptions } from './db/queries/insert-task-rows.ts';
-import { type InsertedTask, insertTasks } from './db/queries/insert-tasks.ts';
+import type { InsertedTask } from './db/queries/insert-tasks.ts';
 import { listTasks as queryTasks, type TaskFilter } from './db/queries/list-tasks.ts';
 import { reassignTask as moveTask, type ReassignedTask } from './db/queries/reassign-task.ts';
 import { type RetriedTask, retryTask } from './db/queries/retry-task.ts';
 import { showTask as queryTask } from './db/queries/show-task.ts';
-import type { Session } from './db/session.ts';
-import type { TableNames } from './db/table-names.ts';
-import { transaction } from './db/transaction.ts';
 import { AfdError } from './domain/errors.ts';
 import { checkNewTasks } from './domain/new-task.ts';
 import { type NewTask, TASK_STATUSES } from './domain/task.ts';
@@ -17,10 +13,8 @@ import type { TaskDetails, TaskRecord } from './domain/task-record.ts';
 import { resolveDeviceId } from './find-device.ts';
 import { momentOf, type When } from './moment.ts';
 
+export { enqueueTasks } from './enqueue.ts';
 export type { CancelledTask, InsertedTask, ReassignedTask, RetriedTask, TaskDetails, TaskFilter, TaskRecord };
-
-/** Sessions that enqueue overlapping keys at once may meet in a deadlock; each round ends one of them for good. */
-const ENQUEUE_TRIES = 10;
 
 /** What became of several tasks, one transaction each. */
 export interface Several<T> {
@@ -29,28 +23,13 @@ export interface Several<T> {
   error: AfdError | undefined;
 }
 
-/**
- * Inserts all tasks or none, in a transaction of its own; one answer per task, in input order. After a lost connection
- * it is unknown whether they are in: with dedupe keys the call may simply be repeated.
- * @throws AfdError E_USAGE; DatabaseError
- */
-export async function enqueueTasks(
-  session: Session,
-  names: TableNames,
-  tasks: NewTask[],
-  options: InsertTasksOptions,
-): Promise<InsertedTask[]> {
-  return transaction(session, () => insertTasks(session, names, tasks, options), ENQUEUE_TRIES);
-}
-
 /** Adds one task; `runAt` may be relative to the database's now. @throws AfdError E_USAGE; DatabaseError */
 export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<InsertedTask> {
   // What is wrong is told before anything is connected.
   checkNewTasks(task);
-  const session = await context.session();
-  const due = runAt === undefined ? {} : { run_at: await momentOf(session, runAt) };
-  const maxRetryCount = context.config.master.max_retry_count;
-  const [answer] = await enqueueTasks(session, context.names, [{ ...task, ...due }], { maxRetryCount });
+  const producer = await context.producer();
+  const due = runAt === undefined ? {} : { run_at: await momentOf(await producer.session(), runAt) };
+  const [answer] = await producer.enqueue([{ ...task, ...due }]);
   if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted without an answer.');
   return answer;
 }

@@ -159,6 +159,15 @@ export const configSchema = z.strictObject({
       /** All slots stuck for so long: release everything and exit 1. */
       stuck_timeout: seconds(60),
       leader: flag.default(true),
+      /** The one port of a worker: what makes work rings it, so that it need not wait for a poll. */
+      ring: z
+        .strictObject({
+          enabled: flag.default(true),
+          /** The address that others ring; otherwise that of the socket to the database. */
+          host: z.union([z.ipv4(), z.ipv6()], { error: 'is not an IP address' }).optional(),
+          port: port.default(0),
+        })
+        .prefault({}),
     })
     .prefault({}),
   database: z

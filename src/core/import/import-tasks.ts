@@ -3,11 +3,10 @@
 import type { Context } from '../context.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { databaseNowMs } from '../db/rows.ts';
-import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { NewTask } from '../domain/task.ts';
 import { momentFrom, type When } from '../moment.ts';
-import { enqueueTasks } from '../tasks.ts';
+import type { Producer } from '../producer.ts';
 import { csvRows } from './csv-rows.ts';
 import { type ReadOptions, readRow } from './import-columns.ts';
 import type { ImportResult } from './import-result.ts';
@@ -48,13 +47,13 @@ export async function importTasks(context: Context, input: ImportInput, options:
   const end = () => stream.destroy();
   options.stop.addEventListener('abort', end, { once: true });
   try {
-    const session = await context.session();
-    const now = await databaseNowMs(session);
+    const producer = await context.producer();
+    const now = await databaseNowMs(await producer.session());
     const read = {
       defaultType: options.defaultType,
       readWhen: (text: string) => momentFrom(now, options.parseWhen(text)),
     };
-    return await new Import(context, session, input, options).run(read);
+    return await new Import(producer, input, options).run(read);
   } finally {
     options.stop.removeEventListener('abort', end);
     stream.destroy();
@@ -62,8 +61,7 @@ export async function importTasks(context: Context, input: ImportInput, options:
 }
 
 class Import {
-  readonly #context: Context;
-  readonly #session: Session;
+  readonly #producer: Producer;
   readonly #input: ImportInput;
   readonly #o: ImportOptions;
   readonly #result: ImportResult = { added: 0, existing: 0, bad: 0, lines: 0, complete: false, problems: [] };
@@ -72,9 +70,8 @@ class Import {
   #line = 0;
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(context: Context, session: Session, input: ImportInput, options: ImportOptions) {
-    this.#context = context;
-    this.#session = session;
+  constructor(producer: Producer, input: ImportInput, options: ImportOptions) {
+    this.#producer = producer;
     this.#input = input;
     this.#o = options;
   }
@@ -126,14 +123,10 @@ class Import {
   }
 
   async #insert(tasks: NewTask[], upTo: number): Promise<void> {
-    const { master } = this.#context.config;
     const result = this.#result;
     if (tasks.length > 0 && !this.#o.dryRun) {
       try {
-        // A pipe may be slower than the server's patience with a session.
-        await this.#session.ready();
-        const options = { maxRetryCount: master.max_retry_count };
-        const answers = await enqueueTasks(this.#session, this.#context.names, tasks, options);
+        const answers = await this.#producer.enqueue(tasks);
         const added = answers.filter((one) => one.created).length;
         result.added += added;
         result.existing += answers.length - added;

@@ -21,6 +21,8 @@ export interface ClaimerOptions {
   leaseOf(candidate: Candidate): number;
   freeSlots(): number;
   onClaimed(claimed: Claimed[], token: Buffer): void;
+  /** A transaction that asked for tasks has committed. `began`: monotonic ms at which it did. */
+  onExchange(exchange: { began: number; asked: number; claimed: Claimed[] }): void;
   onVerdict(verdict: Verdict): void;
   onGate(gate: Gate): void;
   onWarning(message: string): void;

@@ -116,9 +116,11 @@ export class Claimer {
     const hex = token.toString('hex');
     const claims = sources.length > 0 && !alone;
     if (claims) this.#inFlight.add(hex);
+    const began = monotonic();
     try {
       const result = await this.#transact(batch, claims ? sources : [], free, token);
       this.#inFlight.delete(hex);
+      if (claims) this.options.onExchange({ began, asked: free, claimed: result.claimed });
       if (claims) await this.#noteTaken(sources, free, result);
     } catch (error) {
       if (claims && isConnectionLost(error)) this.#unknown.push(token);

@@ -101,14 +101,15 @@ async function register(
 ): Promise<Identity> {
   const instanceToken = randomBytes(16);
   // On a Unix socket there is no address, and both ends are one machine.
-  const ipAddress = session.facts.localAddress ?? '127.0.0.1';
+  const ipAddress = settings.ring.address ?? session.facts.localAddress ?? '127.0.0.1';
   const registeredAt = monotonic();
   await registerDevice(session, names, {
     device_id: id,
     device_name: settings.deviceName ?? id,
     device_type: settings.deviceType,
     ip_address: ipAddress,
-    port: 0,
+    port: settings.ring.port,
+    ring_token: settings.ring.token === undefined ? null : Buffer.from(settings.ring.token, 'hex'),
     capabilities: settings.capabilities,
     max_concurrent_tasks: settings.slots,
     region: settings.region ?? null,

@@ -109,6 +109,19 @@ export class LaneBook {
     if (directed) this.#directed = true;
   }
 
+  /** A ring says that this pair, or a directed task, is due. False = there is no such page. */
+  ring(pair: LanePair & { directed?: boolean }): boolean {
+    const page = this.#pages.get(keyOf(pair));
+    if (page !== undefined) page.hot = true;
+    this.#directed ||= pair.directed === true;
+    return page !== undefined || pair.directed === true;
+  }
+
+  /** What is known of a lane, at whatever rank. */
+  lane(lane: Buffer): Omit<KnownLane, 'claim_rank'> | undefined {
+    return [...this.#pages.values()].find((page) => page.lane.equals(lane));
+  }
+
   /**
    * Where to claim now; empty = nothing known to be due. Best rank first; of one rank what fewer devices can run, so that
    * work which only we can do does not wait behind work that others could; of equal ones, in turn.

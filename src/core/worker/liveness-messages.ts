@@ -18,6 +18,8 @@ export interface LivenessSettings {
   deviceType: 'master' | 'worker';
   capabilities: Record<string, unknown>;
   slots: number;
+  /** Where this node is rung; the token is hexadecimal. */
+  ring: { address: string | undefined; port: number; token: string | undefined };
   region: string | undefined;
   labels: Record<string, string> | undefined;
   version: string;

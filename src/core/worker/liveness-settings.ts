@@ -16,7 +16,8 @@ export interface NodeFacts {
 export function livenessSettings(
   context: Context,
   facts: NodeFacts,
-  role: { deviceType: 'master' | 'worker'; capabilities: Record<string, unknown>; slots: number; contend: boolean },
+  role: Pick<LivenessSettings, 'deviceType' | 'capabilities' | 'slots' | 'contend'> &
+    Partial<Pick<LivenessSettings, 'ring'>>,
 ): LivenessSettings {
   const { config, address } = context;
   const { master, worker } = config;
@@ -33,6 +34,7 @@ export function livenessSettings(
     deviceType: role.deviceType,
     capabilities: role.capabilities,
     slots: role.slots,
+    ring: role.ring ?? { address: undefined, port: 0, token: undefined },
     region: worker.region,
     labels: worker.labels,
     version: facts.version,

@@ -6,6 +6,7 @@ import { insertTasks } from '../db/queries/insert-tasks.ts';
 import type { Session } from '../db/session.ts';
 import { backoff } from '../domain/retry.ts';
 import type { Handler } from '../handlers/handler.ts';
+import type { WorkerRing } from '../ring/worker-ring.ts';
 import { AttemptDesk } from './attempt-desk.ts';
 import { Claimer } from './claimer.ts';
 import { LaneBook } from './lane-book.ts';
@@ -29,6 +30,7 @@ export interface WorkbenchOptions {
   capabilities: Record<string, unknown>;
   slots: number;
   handlers: Map<string, Handler>;
+  ring: WorkerRing;
   mayClaim(): boolean;
   onClaimed(count: number): void;
   /** The number of slots in use changed. */
@@ -40,7 +42,7 @@ export interface WorkbenchOptions {
 export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
   const { config, names, events, log } = context;
   const { master, worker } = config;
-  const { session, deviceId, instanceToken, slots, handlers } = options;
+  const { session, deviceId, instanceToken, slots, handlers, ring } = options;
   const standing = new Standing(deviceId, config.load_balancer, () => runner.busy);
   const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
   const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
@@ -65,6 +67,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
     onFree: () => {
       options.onBusy();
+      ring.changed();
       claimer.wake();
     },
   });
@@ -82,7 +85,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
     leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
-    freeSlots: () => (options.mayClaim() ? runner.free : 0),
+    freeSlots: () => ring.limit(options.mayClaim() ? runner.free : 0),
     onClaimed: (claimed, token) => {
       desk.busyAt = monotonic();
       options.onClaimed(claimed.length);
@@ -91,9 +94,17 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
         runner.start(one, token);
       }
       options.onBusy();
+      ring.changed();
     },
-    onVerdict: (verdict) => desk.onVerdict(verdict),
-    onGate: options.onGate,
+    onExchange: (exchange) => ring.onExchange(exchange),
+    onVerdict: (verdict) => {
+      desk.onVerdict(verdict);
+      ring.onVerdict(verdict);
+    },
+    onGate: (gate) => {
+      ring.onGate(gate);
+      options.onGate(gate);
+    },
     onWarning: (message) => events.emit('warning', { message }),
     insertTasks: async (tasks, parentId) => {
       await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
@@ -104,5 +115,8 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     onStartsLost: (ids) => desk.onStartsLost(ids, runner),
     onIdle: options.onIdle,
   });
+  const taskTypes = [...handlers.keys()];
+  const { mayClaim: accepting } = options;
+  ring.attach({ session, deviceId, taskTypes, book, runner, wake: () => claimer.wake(), accepting });
   return { book, standing, scout, desk, runner, claimer };
 }

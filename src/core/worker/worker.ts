@@ -8,6 +8,7 @@ import { AfdError } from '../domain/errors.ts';
 import { hasGates } from '../domain/placement/gates.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
+import { WorkerRing } from '../ring/worker-ring.ts';
 import { sleep } from '../runtime/loop.ts';
 import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
@@ -46,6 +47,7 @@ export class Worker {
   readonly #slots: number;
   #session!: Session;
   #liveness!: LivenessClient;
+  #ring!: WorkerRing;
   #leadership: Leadership | undefined;
   #bench: Workbench | undefined;
   #deviceId = '';
@@ -80,6 +82,7 @@ export class Worker {
     // Read below; a failure before that is told by `#register`.
     ended.catch(() => {});
     this.#session = await this.#context.session({ multiStatements: true });
+    this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
     const { runner, claimer, desk } = this.#build(instanceToken);
     let claiming: Promise<void> = Promise.resolve();
@@ -113,6 +116,7 @@ export class Worker {
       throw error;
     } finally {
       claimer.abandon();
+      await this.#ring.close();
       await this.#leadership?.stop();
       this.#liveness.send({ kind: 'stop' });
       await this.#liveness.ended;
@@ -123,7 +127,8 @@ export class Worker {
     const { config } = this.#context;
     const { drain: asked, mode } = this.#options;
     const contend = config.worker.leader && mode === 'forever';
-    const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend };
+    const { published: ring } = this.#ring;
+    const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend, ring };
     const settings = livenessSettings(this.#context, this.#options, role);
     return new Promise<Buffer>((resolve, reject) => {
       this.#liveness = new LivenessClient(settings, (report) => {
@@ -154,6 +159,7 @@ export class Worker {
       capabilities: this.#capabilities,
       slots: this.#slots,
       handlers: this.#options.handlers,
+      ring: this.#ring,
       mayClaim: () => this.#held?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
       onClaimed: (count) => {
         this.#claimed += count;

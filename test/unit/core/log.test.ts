@@ -94,6 +94,7 @@ describe('events', () => {
     },
     'task:lost': { task_id: 1, attempt: 1, reason: 'another device holds it' },
     'task:stuck': { task_id: 1, attempt: 1, task_type: 'a' },
+    'ring:switched': { on: false },
     'device:registered': { device_id: 'w', instance_token: 'cafe', server: 's' },
     'device:heartbeat': { device_id: 'w', status: 'online' },
     'device:operator-state': { device_id: 'w', operator_state: 'paused' },

@@ -1,5 +1,6 @@
 // Invariant: reads only what is committed (READ COMMITTED) or written by this transaction, and locks nothing.
 // Index: afd_dedupe; byte by byte, since the column is utf8mb4_bin. Zero rows: none of the keys is taken.
+import type { Carried } from '../carried.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -8,11 +9,10 @@ export async function findDedupeKeys(
   session: Session,
   names: TableNames,
   keys: string[],
+  carried?: Carried | undefined,
 ): Promise<Map<string, number>> {
   if (keys.length === 0) return new Map();
-  const rows = await session.rows<{ id: number; dedupe_key: string }>(
-    `SELECT id, dedupe_key FROM ${names.task} FORCE INDEX (afd_dedupe) WHERE dedupe_key IN (?)`,
-    [keys],
-  );
+  const sql = `SELECT id, dedupe_key FROM ${names.task} FORCE INDEX (afd_dedupe) WHERE dedupe_key IN (?)`;
+  const rows = await (carried === undefined ? session.rows(sql, [keys]) : carried.send(session, sql, [keys]));
   return new Map(rows.map((row) => [row.dedupe_key, row.id]));
 }

@@ -49,7 +49,7 @@ export async function insertTasks(
   }
   for (let missing of chunks([...places.keys()].sort())) {
     while (missing.length > 0) {
-      const found = await findDedupeKeys(session, names, missing);
+      const found = await findDedupeKeys(session, names, missing, options.carried);
       for (const [key, task_id] of found) answer(key, task_id, false);
       missing = missing.filter((key) => !found.has(key));
       try {

@@ -8,7 +8,9 @@ export interface DeviceRegistration {
   device_name: string;
   device_type: 'master' | 'worker';
   ip_address: string;
+  /** Where it is rung, and with what; 0 and null = nowhere. */
   port: number;
+  ring_token: Buffer | null;
   capabilities: Record<string, unknown>;
   max_concurrent_tasks: number;
   region: string | null;
@@ -26,6 +28,7 @@ export async function registerDevice(session: Session, names: TableNames, device
     device_type: device.device_type,
     ip_address: device.ip_address,
     port: device.port,
+    ring_token: device.ring_token,
     capabilities: JSON.stringify(device.capabilities),
     max_concurrent_tasks: device.max_concurrent_tasks,
     current_tasks: 0,

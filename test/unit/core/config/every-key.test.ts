@@ -33,6 +33,7 @@ WORDS.push(
 const SPECIAL: Record<string, string[]> = {
   'database.url': ['mysql://a@one/s', 'mysql://b@two/s'],
   'database.password_file': ['one.secret', 'two.secret'],
+  'worker.ring.host': ['192.0.2.1', '2001:db8::1'],
 };
 
 /** What the schema makes of a word, undefined when it refuses it. */

@@ -1,0 +1,102 @@
+// From new tasks to rings: which lanes they are in, how many of each, and who is there to be rung.
+import { monotonic } from '../clock.ts';
+import { Carried } from '../db/carried.ts';
+import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
+import { spellJsonStatement } from '../db/queries/spell-json.ts';
+import { requirementsText } from '../db/queries/task-row-text.ts';
+import type { Row, Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
+import { claimRank, laneKey } from '../domain/lane-key.ts';
+import type { NewTask } from '../domain/task.ts';
+import type { Ringer, RingWork } from './ringer.ts';
+
+/** Texts of requirements whose spelling is remembered. */
+const MOST_SPELLINGS = 1000;
+
+/** The reads of one call that makes work, and the rings after it. */
+export interface Announcement {
+  /** To be sent with the first statement of the call. */
+  carried: Carried;
+  /** Rings for those that are in. Call it after COMMIT. */
+  ring(tasks: NewTask[]): void;
+}
+
+export class Announcer {
+  readonly ringer: Ringer;
+  readonly #names: TableNames;
+  readonly #spelled = new Map<string, string>();
+
+  constructor(ringer: Ringer, names: TableNames) {
+    this.ringer = ringer;
+    this.#names = names;
+  }
+
+  /** What must be read before tasks like these can be announced; nothing when it is known. */
+  prepare(session: Session, tasks: NewTask[]): Announcement {
+    const stale = this.ringer.view.stale;
+    const readAt = monotonic();
+    const unknown = this.#unknown(session, tasks);
+    const carried = new Carried([
+      ...(stale ? [ringTargetsStatement(this.#names)] : []),
+      ...(unknown.length > 0 ? [spellJsonStatement(unknown)] : []),
+    ]);
+    return {
+      carried,
+      ring: (created) => {
+        const results = [...(carried.results ?? [])];
+        const rows = stale ? results.shift() : undefined;
+        if (rows !== undefined) this.ringer.view.update(rows.map(ringTarget), readAt);
+        this.#learn(unknown, results[0]?.[0]);
+        for (const work of this.#works(session, created)) this.ringer.ring(work);
+      },
+    };
+  }
+
+  /** Announces tasks that are in already, with a read of its own if one is needed. @throws DatabaseError */
+  async announce(session: Session, tasks: NewTask[]): Promise<void> {
+    const { carried, ring } = this.prepare(session, tasks);
+    await carried.flush(session);
+    ring(tasks);
+  }
+
+  /** Reads the devices when what is known of them is older than a second. @throws DatabaseError */
+  async refresh(session: Session): Promise<void> {
+    if (!this.ringer.view.stale) return;
+    const { sql, values } = ringTargetsStatement(this.#names);
+    const readAt = monotonic();
+    this.ringer.view.update((await session.rows(sql, values)).map(ringTarget), readAt);
+  }
+
+  #unknown(session: Session, tasks: NewTask[]): string[] {
+    if (session.facts.isMariaDb) return [];
+    const texts = new Set(tasks.map(requirementsText));
+    return [...texts].filter((text): text is string => text !== null && !this.#spelled.has(text));
+  }
+
+  #learn(texts: string[], row: Row | undefined): void {
+    if (row === undefined) return;
+    if (this.#spelled.size > MOST_SPELLINGS) this.#spelled.clear();
+    for (const [n, text] of texts.entries()) this.#spelled.set(text, String(row[`text_${n}`]));
+  }
+
+  /** Tasks that are due later are left to the watcher. */
+  #works(session: Session, tasks: NewTask[]): RingWork[] {
+    const works = new Map<string, RingWork>();
+    for (const task of tasks) {
+      if (task.run_at !== null && task.run_at !== undefined) continue;
+      const sent = requirementsText(task);
+      const text = sent === null || session.facts.isMariaDb ? sent : this.#spelled.get(sent);
+      if (text === undefined) continue;
+      const lane = laneKey(task.task_type, text);
+      const claim_rank = claimRank(task.priority);
+      const key = `${lane.toString('hex')}/${claim_rank}`;
+      const work = works.get(key);
+      if (work !== undefined) work.n += 1;
+      else {
+        const { task_type, required_capabilities = null } = task;
+        works.set(key, { lane, claim_rank, task_type, required_capabilities, n: 1 });
+      }
+    }
+    return [...works.values()];
+  }
+}

@@ -1,0 +1,239 @@
+// Rings devices for whoever makes work. Hints only: every call returns at once, nothing here fails, and a task that
+// nobody is rung for is found by a poll.
+import { randomBytes } from 'node:crypto';
+import { monotonic } from '../clock.ts';
+import type { RingTarget } from '../db/queries/ring-targets.ts';
+import type { LaneRequirements } from '../domain/eligibility.ts';
+import { placeTasks, rankDevices } from '../domain/placement/place-tasks.ts';
+import type { PlacementPolicy } from '../domain/placement/policy.ts';
+import { decode, encodeRing, type Reply } from './datagram.ts';
+import type { FleetView } from './fleet-view.ts';
+import { isLoopback, RingSocket } from './ring-socket.ts';
+
+/** Tasks of one (lane, rank) that are due now and that nobody has been told of. */
+export interface RingWork extends LaneRequirements {
+  lane: Buffer;
+  claim_rank: number;
+  n: number;
+  /** What one claim for it may take at most; absent = as much as fits. */
+  most?: number;
+  /** How often this work was passed on. */
+  hops?: number;
+}
+
+export interface RingerOptions {
+  view: FleetView;
+  /** False: nobody is ever rung. */
+  enabled: boolean;
+  policy: () => PlacementPolicy;
+  /** This process's own device: told without a datagram. */
+  self?: { device_id: string; ring(work: RingWork): Promise<Pick<Reply, 'claimed' | 'running' | 'free'>> };
+  /** The socket of this process's bell, if it has one. */
+  socket?: RingSocket | undefined;
+  /** Nobody has answered for so long that the ring is off; true = it is on again. */
+  onSwitch?: (on: boolean) => void;
+}
+
+/** No answer within this time: the next one is rung. */
+const ANSWER_MS = 10;
+/** Further devices that are rung for the same tasks. */
+const MOST_MORE = 2;
+const MOST = 0xffff;
+const OFF_AFTER_MS = 10_000;
+/** A ring that is off is tried again so often. */
+const PROBE_MS = 10_000;
+/** Answers and states of a ring are known as its for so long. */
+const REMEMBER_MS = 6000;
+
+interface Sent {
+  device_id: string;
+  at: number;
+  answer: ((reply: Reply) => void) | undefined;
+}
+
+export class Ringer {
+  readonly view: FleetView;
+  readonly #o: RingerOptions;
+  readonly #sent = new Map<string, Sent>();
+  readonly #underWay = new Set<Promise<void>>();
+  /** Ours alone, for addresses that the bell's socket does not reach. */
+  readonly #own = new Map<string, Promise<RingSocket | undefined>>();
+  readonly #salt = randomBytes(4).readUInt32BE();
+  #turn = 0;
+  #silentSince: number | undefined;
+  #off = false;
+  #probedAt = 0;
+  #closed = false;
+
+  constructor(options: RingerOptions) {
+    this.#o = options;
+    this.view = options.view;
+    this.#closed = !options.enabled;
+    options.socket?.onDatagram((bytes) => this.#hear(bytes));
+  }
+
+  /** Rings the best devices for this work, each once with its share. */
+  ring(work: RingWork): void {
+    if (this.#closed || work.n <= 0 || !this.#on()) return;
+    this.#turn += 1;
+    const devices = this.view.devices();
+    const plan = placeTasks(work, work.n, devices, this.#o.policy(), this.#salt + this.#turn);
+    const rung = new Set(plan.keys());
+    for (const device of devices) {
+      const n = plan.get(device.device_id);
+      if (n === undefined) continue;
+      // The others' share is theirs; who is alone with the work may take all that it finds.
+      this.#follow(this.#offer(plan.size === 1 ? { ...work, n } : { ...work, n, most: n }, device, rung));
+    }
+  }
+
+  /** The work was not taken here: rings the best of the others, if one has a free slot. */
+  passOn(work: RingWork): void {
+    if (this.#closed || !this.#on()) return;
+    const self = this.#o.self?.device_id;
+    const rung = new Set(self === undefined ? [] : [self]);
+    const next = this.#next(work, rung);
+    if (next !== undefined) this.#follow(this.#offer(work, next, rung));
+  }
+
+  /** Rings one device for tasks that are directed at it. */
+  ringDevice(deviceId: string, n = 1): void {
+    if (this.#closed || !this.#on()) return;
+    const device = this.view.devices().find((one) => one.device_id.toLowerCase() === deviceId.toLowerCase());
+    if (device === undefined) return;
+    const work = { task_type: '', required_capabilities: null, lane: Buffer.alloc(16), claim_rank: 0, n };
+    this.#follow(this.#ask(work, device, true).then(() => {}));
+  }
+
+  /** Waits for the rings that are under way (each tries for 30 ms at most), then closes what it opened. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#underWay);
+    for (const socket of this.#own.values()) (await socket)?.close();
+  }
+
+  async #offer(work: RingWork, first: RingTarget, rung: Set<string>): Promise<void> {
+    let device: RingTarget | undefined = first;
+    for (let more = 0; device !== undefined && more <= MOST_MORE; more += 1) {
+      rung.add(device.device_id);
+      const reply = await this.#ask(work, device, false);
+      if (reply !== undefined && reply.claimed > 0) return;
+      device = this.#next(work, rung);
+    }
+  }
+
+  #next(work: RingWork, rung: Set<string>): RingTarget | undefined {
+    const others = this.view.devices().filter((one) => !rung.has(one.device_id) && one.running < one.slots);
+    return rankDevices(work, others, this.#o.policy(), this.#salt + this.#turn)[0] as RingTarget | undefined;
+  }
+
+  /** One ring, and its answer if it comes in time. */
+  async #ask(work: RingWork, device: RingTarget, directed: boolean) {
+    const { self } = this.#o;
+    const { device_id: id } = device;
+    this.view.rung(id, work.n);
+    try {
+      if (self?.device_id === id && !directed) {
+        const reply = await self.ring({ ...work, n: work.most ?? MOST });
+        this.view.heard(id, reply);
+        return reply;
+      }
+      const reply = await this.#send(work, device, directed);
+      if (reply === undefined) this.#missed(id);
+      return reply;
+    } finally {
+      this.view.settled(id, work.n);
+    }
+  }
+
+  async #send(work: RingWork, device: RingTarget, directed: boolean): Promise<Reply | undefined> {
+    const { address, port, token } = device;
+    const socket = await this.#socketFor(address);
+    if (socket === undefined) return undefined;
+    const sequence = randomBytes(8);
+    const { lane, claim_rank, most: n = MOST, hops = 0 } = work;
+    this.#forget();
+    return new Promise((resolve) => {
+      const sent: Sent = { device_id: device.device_id, at: monotonic(), answer: undefined };
+      const end = (reply?: Reply) => {
+        clearTimeout(timer);
+        sent.answer = undefined;
+        resolve(reply);
+      };
+      const timer = setTimeout(end, ANSWER_MS);
+      sent.answer = end;
+      this.#sent.set(sequence.toString('hex'), sent);
+      socket.send(encodeRing({ token, sequence, directed, lane, claim_rank, n, hops }), { address, port });
+    });
+  }
+
+  #hear(bytes: Buffer): void {
+    const reply = decode(bytes);
+    if (reply === undefined || reply.kind === 'ring') return;
+    const sent = this.#sent.get(reply.sequence.toString('hex'));
+    if (sent === undefined) return;
+    this.#silentSince = undefined;
+    if (this.#off) this.#switch(true);
+    this.view.heard(sent.device_id, reply);
+    if (reply.kind === 'answer') sent.answer?.(reply);
+  }
+
+  #missed(id: string): void {
+    this.view.unanswered(id);
+    const now = monotonic();
+    this.#silentSince ??= now;
+    if (!this.#off && now - this.#silentSince >= OFF_AFTER_MS) this.#switch(false);
+  }
+
+  #switch(on: boolean): void {
+    this.#off = !on;
+    this.#probedAt = monotonic();
+    this.#o.onSwitch?.(on);
+  }
+
+  /** While it is off, one ring in a while finds out whether that is still so. */
+  #on(): boolean {
+    if (!this.#off) return true;
+    const now = monotonic();
+    if (now - this.#probedAt < PROBE_MS) return false;
+    this.#probedAt = now;
+    return true;
+  }
+
+  #forget(): void {
+    const now = monotonic();
+    for (const [sequence, { at }] of this.#sent) {
+      if (now - at < REMEMBER_MS) break;
+      this.#sent.delete(sequence);
+    }
+  }
+
+  /** The bell's socket, so that a worker has one port; a socket bound to loopback does not reach other machines. */
+  async #socketFor(address: string): Promise<RingSocket | undefined> {
+    const { socket } = this.#o;
+    const six = address.includes(':');
+    const near = isLoopback(address);
+    if (socket !== undefined && socket.address.includes(':') === six && (near || !isLoopback(socket.address))) {
+      return socket;
+    }
+    const at = near ? (six ? '::1' : '127.0.0.1') : six ? '::' : '0.0.0.0';
+    let own = this.#own.get(at);
+    if (own === undefined) {
+      own = RingSocket.bind(at, 0).then(
+        (bound) => {
+          bound.onDatagram((bytes) => this.#hear(bytes));
+          return bound;
+        },
+        // No socket of this family: its devices count as silent.
+        () => undefined,
+      );
+      this.#own.set(at, own);
+    }
+    return own;
+  }
+
+  #follow(work: Promise<void>): void {
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+}

@@ -1,0 +1,198 @@
+// All that a worker has to do with rings: its bell, what it does when rung, and whom it rings itself: the next device when
+// it could not take everything, and whoever should run what it enqueued or gave back.
+import { randomBytes } from 'node:crypto';
+import { monotonic } from '../clock.ts';
+import type { Context } from '../context.ts';
+import type { Claimed, Gate } from '../db/finish-and-claim.ts';
+import { laneOfPair } from '../db/queries/lane-of-pair.ts';
+import type { Session } from '../db/session.ts';
+import { claimRank, laneKey } from '../domain/lane-key.ts';
+import type { Verdict } from '../domain/settlement.ts';
+import type { LaneBook } from '../worker/lane-book.ts';
+import type { Runner } from '../worker/runner.ts';
+import { Announcer } from './announcer.ts';
+import { Bell } from './bell.ts';
+import { openRinger } from './open-ringer.ts';
+import { RingDesk } from './ring-desk.ts';
+import { RingSocket } from './ring-socket.ts';
+import type { RingWork } from './ringer.ts';
+
+export interface RingParts {
+  session: Session;
+  deviceId: string;
+  taskTypes: string[];
+  book: LaneBook;
+  runner: Runner;
+  wake(): void;
+  /** False: it claims nothing now, whatever rings. */
+  accepting(): boolean;
+}
+
+/** A ring is passed on so often. */
+const MOST_HOPS = 4;
+/** Claims that no ring caused are passed on at most so often: under a backlog everybody claims anyway. */
+const CHAIN_EVERY_MS = 50;
+
+export class WorkerRing {
+  /** What the device row says: where it is rung. Port 0 = nowhere. */
+  readonly published: { address: string | undefined; port: number; token: string | undefined };
+  readonly #context: Context;
+  readonly #socket: RingSocket | undefined;
+  readonly #token: Buffer;
+  /** Lanes of what runs here, by assignment. */
+  readonly #lanes = new Map<number, Omit<RingWork, 'n'>>();
+  #parts: (RingParts & { desk: RingDesk; announcer: Announcer }) | undefined;
+  #bell: Bell | undefined;
+  #gate: Gate = 'open';
+  #chainedAt = Number.NEGATIVE_INFINITY;
+
+  private constructor(context: Context, socket: RingSocket | undefined) {
+    const { host } = context.config.worker.ring;
+    this.#context = context;
+    this.#socket = socket;
+    this.#token = randomBytes(16);
+    const token = this.#token.toString('hex');
+    this.published =
+      socket === undefined
+        ? { address: undefined, port: 0, token: undefined }
+        : { address: host ?? socket.address, port: socket.port, token };
+  }
+
+  /**
+   * Opens the port, if the configuration wants one. `localAddress`: this end of the socket to the database, undefined on a
+   * Unix socket. An address that cannot be bound is told, and this worker polls.
+   */
+  static async open(context: Context, localAddress: string | undefined): Promise<WorkerRing> {
+    const { enabled, host, port } = context.config.worker.ring;
+    if (!enabled) return new WorkerRing(context, undefined);
+    const address = host ?? localAddress ?? '127.0.0.1';
+    try {
+      return new WorkerRing(context, await bind(address, port, host !== undefined));
+    } catch (error) {
+      const why = (error as Error).message;
+      const message = `The ring's port could not be opened (${why}): this worker finds its tasks by polling.`;
+      context.events.emit('warning', { message });
+      return new WorkerRing(context, undefined);
+    }
+  }
+
+  attach(parts: RingParts): void {
+    const { session, book } = parts;
+    const { names, config, events } = this.#context;
+    const desk = new RingDesk({
+      taskTypes: parts.taskTypes,
+      mark: (pair) => book.ring(pair),
+      known: (lane) => book.lane(lane),
+      learn: (lane) => book.learn([lane], true),
+      read: ({ lane, claim_rank }) => laneOfPair(session, names, lane, claim_rank).catch(() => undefined),
+      wake: parts.wake,
+      slots: () => this.#slots(),
+    });
+    const ringer = openRinger(config, session.facts.localAddress, {
+      socket: this.#socket,
+      self: { device_id: parts.deviceId, ring: (work) => desk.claim(work) },
+      onSwitch: (on) => events.emit('ring:switched', { on }),
+    });
+    this.#parts = { ...parts, desk, announcer: new Announcer(ringer, names) };
+    if (this.#socket === undefined) return;
+    this.#bell = new Bell({
+      socket: this.#socket,
+      token: this.#token,
+      claim: (ring) => desk.claim(ring),
+      note: (ring) => void desk.note(ring),
+      figures: () => this.#slots(),
+    });
+  }
+
+  get ringer() {
+    return this.#parts?.announcer.ringer;
+  }
+
+  /** Slots that the next claim may fill: no more than a ring asked for. */
+  limit(free: number): number {
+    const limit = free > 0 ? this.#parts?.desk.takeLimit() : undefined;
+    return limit === undefined ? free : Math.min(free, Math.max(1, limit));
+  }
+
+  /** Slots were taken or freed. */
+  changed(): void {
+    this.#bell?.changed();
+  }
+
+  onGate(gate: Gate): void {
+    if (gate !== 'not-asked') this.#gate = gate;
+  }
+
+  /** A claim has come back. One as full as it could be, with no slot left here, is passed on. */
+  onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: Claimed[] }): void {
+    if (this.#parts === undefined) return;
+    const { desk, runner } = this.#parts;
+    const hops = desk.onExchange({ began, asked, claimed: claimed.length });
+    for (const one of claimed) this.#lanes.set(one.assignment_id, laneOf(one));
+    const last = claimed.at(-1);
+    if (last === undefined || claimed.length < asked || runner.free > 0) return;
+    const now = monotonic();
+    if (hops >= MOST_HOPS || (hops === 0 && now - this.#chainedAt < CHAIN_EVERY_MS)) return;
+    this.#chainedAt = now;
+    this.#passOn({ ...laneOf(last), n: 1, hops: hops + 1 });
+  }
+
+  /** An end is written: what it enqueued, or gave back, is somebody's to run. */
+  onVerdict(verdict: Verdict): void {
+    const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+    const lane = this.#lanes.get(finish.assignment_id);
+    this.#lanes.delete(finish.assignment_id);
+    if (verdict.kind !== 'mine' || this.#parts === undefined) return;
+    const { announcer, session } = this.#parts;
+    const { outcome } = finish;
+    const { task_status, due_in_s = 0 } = verdict.settlement;
+    if (outcome.kind === 'done' && outcome.enqueue.length > 0) {
+      // The connection is lost, and so is a hint.
+      announcer.announce(session, outcome.enqueue).catch(() => {});
+    } else if (lane !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
+      this.#passOn({ ...lane, n: 1 });
+    }
+  }
+
+  /** Rings under way are waited for (30 ms at most), then the port is closed. */
+  async close(): Promise<void> {
+    this.#bell?.close();
+    await this.ringer?.close();
+    this.#socket?.close();
+  }
+
+  #passOn(work: RingWork): void {
+    const { announcer, session } = this.#parts!;
+    announcer.refresh(session).then(
+      () => announcer.ringer.passOn(work),
+      () => {},
+    );
+  }
+
+  #slots() {
+    const { runner, accepting } = this.#parts!;
+    const free = accepting() && this.#gate === 'open' ? runner.free : 0;
+    return { running: runner.busy, free };
+  }
+}
+
+/** The address is this machine's, or (where the user names one) that of a host around this container. */
+async function bind(address: string, port: number, named: boolean): Promise<RingSocket> {
+  try {
+    return await RingSocket.bind(address, port);
+  } catch (error) {
+    if (!named || (error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error;
+    return RingSocket.bind(address.includes(':') ? '::' : '0.0.0.0', port);
+  }
+}
+
+function laneOf(row: Claimed): Omit<RingWork, 'n'> {
+  const { task_type, required_capabilities: text, claim_rank } = row;
+  const required_capabilities = text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+  return {
+    lane: laneKey(task_type, text),
+    claim_rank: claim_rank ?? claimRank(row.priority),
+    task_type,
+    required_capabilities,
+  };
+}

@@ -1,0 +1,74 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { decode, encodeReply, encodeRing, REPLY_BYTES, RING_BYTES } from '../../../../src/core/ring/datagram.ts';
+
+const ring = () => ({
+  token: randomBytes(16),
+  sequence: randomBytes(8),
+  directed: randomInt(2) === 1,
+  lane: randomBytes(16),
+  claim_rank: randomInt(11),
+  n: randomInt(0x10000),
+  hops: randomInt(0x100),
+});
+const reply = () => ({
+  kind: (['answer', 'state'] as const)[randomInt(2)]!,
+  sequence: randomBytes(8),
+  claimed: randomInt(0x10000),
+  running: randomInt(0x10000),
+  free: randomInt(0x10000),
+});
+
+describe('datagrams', () => {
+  it('say the same after the wire', () => {
+    for (let n = 0; n < 500; n += 1) {
+      const [asked, told] = [ring(), reply()];
+      expect(decode(encodeRing(asked))).toEqual({ kind: 'ring', ...asked });
+      expect(decode(encodeReply(told))).toEqual(told);
+    }
+  });
+
+  it('have fixed sizes, and an answer is shorter than its question', () => {
+    expect(encodeRing(ring())).toHaveLength(RING_BYTES);
+    expect(encodeReply(reply())).toHaveLength(REPLY_BYTES);
+    expect(REPLY_BYTES).toBeLessThan(RING_BYTES);
+  });
+
+  it('keep figures that are too large within their fields', () => {
+    const told = decode(encodeReply({ ...reply(), claimed: 1e9, running: -4, free: 2.6 }));
+    expect(told).toMatchObject({ claimed: 0xffff, running: 0, free: 3 });
+  });
+
+  it('are nothing when cut, lengthened, or of another version or kind', () => {
+    for (const whole of [encodeRing(ring()), encodeReply(reply())]) {
+      for (let length = 0; length < whole.length; length += 1)
+        expect(decode(whole.subarray(0, length))).toBeUndefined();
+      expect(decode(Buffer.concat([whole, Buffer.of(0)]))).toBeUndefined();
+      for (const at of [0, 1, 2, 3]) {
+        const other = Buffer.from(whole);
+        other[at] = 0x7e;
+        expect(decode(other)).toBeUndefined();
+      }
+    }
+  });
+
+  it('never throw, whatever comes', () => {
+    for (let n = 0; n < 20_000; n += 1) {
+      const junk = randomBytes(randomInt(80));
+      // Half of them begin as ours do, so that they get past the first check.
+      if (n % 2 === 0) Buffer.from([0xaf, 0xd1, 1, randomInt(4)]).copy(junk);
+      const got = decode(junk);
+      if (got === undefined) continue;
+      expect(junk).toHaveLength(got.kind === 'ring' ? RING_BYTES : REPLY_BYTES);
+      expect(got.kind === 'ring' ? got.claim_rank : 0).toBeLessThan(0x80);
+    }
+  });
+
+  it('do not change when the receiver uses its buffer again', () => {
+    const asked = ring();
+    const bytes = encodeRing(asked);
+    const got = decode(bytes);
+    bytes.fill(0);
+    expect(got).toMatchObject({ token: asked.token, sequence: asked.sequence, lane: asked.lane });
+  });
+});
