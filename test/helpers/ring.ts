@@ -2,8 +2,8 @@
 import type { Context } from '../../src/core/context.ts';
 import { decode, encodeReply, type Reply, type Ring } from '../../src/core/ring/datagram.ts';
 import { RingSocket, type Sender } from '../../src/core/ring/ring-socket.ts';
-import { testContext } from './node.ts';
 import type { TestDatabase } from './database.ts';
+import { testContext } from './node.ts';
 import { until } from './wait.ts';
 
 /** A context as a command has it, so that its producer rings. Close it. */
