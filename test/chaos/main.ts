@@ -1,6 +1,7 @@
 // `npm run chaos`: one storm, or the mutants. Its words go to stderr, the summary to stdout.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runMutants } from './mutants/run.ts';
 import { broken, summary } from './report.ts';
 import { chaosServer, type ServerKind } from './server.ts';
 import { storm } from './storm.ts';
@@ -14,6 +15,8 @@ export async function main(argv: string[], root: string): Promise<number> {
       tasks: { type: 'string' },
       workers: { type: 'string' },
       server: { type: 'string', default: 'mariadb' },
+      mutants: { type: 'boolean', default: false },
+      only: { type: 'string' },
     },
   });
   const number = (name: string, text: string) => {
@@ -26,7 +29,14 @@ export async function main(argv: string[], root: string): Promise<number> {
   const tasks = number('tasks', values.tasks ?? String(kills * 20));
   const kind = values.server as ServerKind;
   if (kind !== 'mariadb' && kind !== 'mysql') throw new Error(`--server is mariadb or mysql, not "${values.server}"`);
-  const dir = join(root, '.afd', 'chaos', `${kind}-${seed}-${Date.now().toString(36)}`);
+  const runs = join(root, '.afd', 'chaos');
+  if (values.mutants) {
+    const found = await runMutants({ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say });
+    const escaped = found.filter((one) => !one.caught);
+    process.stdout.write(`${found.length - escaped.length} of ${found.length} mutants caught\n`);
+    return escaped.length === 0 && found.length > 0 ? 0 : 1;
+  }
+  const dir = join(runs, `${kind}-${seed}-${Date.now().toString(36)}`);
   say(`seed ${seed}; everything is kept in ${dir}`);
   const server = await chaosServer(kind);
   try {
@@ -39,6 +49,9 @@ export async function main(argv: string[], root: string): Promise<number> {
   }
 }
 
+const begun = performance.now();
+
 function say(text: string): void {
-  process.stderr.write(`chaos: ${text}\n`);
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  process.stderr.write(`chaos ${seconds} s: ${text}\n`);
 }

@@ -131,7 +131,9 @@ export class NodeProcess {
     if (!text.startsWith('{')) return;
     const line = JSON.parse(text) as Record<string, unknown>;
     const { history } = this.#o;
-    const { task_id: task, attempt, term, status: outcome, reason } = line;
+    const { task_id: task, attempt, term, reason } = line;
+    // What the worker believes, which is not what became of the task.
+    const outcome = String(line.message).endsWith(' is done') ? 'done' : line.status;
     const note = (type: 'ok' | 'info', f: string, more: Record<string, unknown>) =>
       history.note({ proc: this.id, type, f, ...more });
     if (line.event === 'task:claimed') note('ok', 'claim', { task, attempt });

@@ -49,9 +49,9 @@ async function produce(
 ): Promise<void> {
   const session = fleet.session(proc);
   for (let next = 0; next < mine.length; ) {
-    const size = random.int(1, MOST);
-    const batch = mine.slice(next, next + size);
-    while ((batch.at(-1)?.place ?? 0) >= limit()) await pause(20);
+    const free = () => mine.slice(next, next + MOST).filter(({ place }) => place < limit());
+    while (free().length === 0) await pause(20);
+    const batch = free().slice(0, random.int(1, MOST));
     await send(
       fleet,
       session,

@@ -1,0 +1,81 @@
+// `npm run chaos -- --mutants`: each mutant must be caught by what it names.
+import { spawn } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { broken } from '../report.ts';
+import { type ChaosServer, chaosServer, type ServerKind } from '../server.ts';
+import { storm } from '../storm.ts';
+import { mutatedCopy } from './copy.ts';
+import { MUTANTS, type Mutant, type NamedTest, type ShortStorm } from './list.ts';
+
+export interface Caught {
+  mutant: Mutant;
+  caught: boolean;
+  /** In words: the rule with an example, or the test. */
+  how: string;
+  seconds: number;
+}
+
+export interface MutantsOptions {
+  root: string;
+  dir: string;
+  server: ServerKind;
+  /** Only those whose name holds this. */
+  only: string | undefined;
+  say(text: string): void;
+}
+
+export async function runMutants(options: MutantsOptions): Promise<Caught[]> {
+  const { root, dir, only = '', say } = options;
+  const results: Caught[] = [];
+  const server = await chaosServer(options.server);
+  try {
+    for (const mutant of MUTANTS.filter((one) => one.name.includes(only))) {
+      const begun = performance.now();
+      const copy = join(dir, `${mutant.name}-afd`);
+      await mutatedCopy(root, copy, mutant.patches);
+      const by = mutant.by;
+      const found =
+        by.kind === 'storm' ? await byStorm(by, server, copy, join(dir, mutant.name)) : await byTest(by, server, copy);
+      await rm(copy, { recursive: true, force: true });
+      const seconds = Math.round((performance.now() - begun) / 1000);
+      results.push({ mutant, ...found, seconds });
+      say(`${found.caught ? 'caught ' : 'ESCAPED'} ${mutant.name} in ${seconds} s: ${found.how}`);
+    }
+  } finally {
+    await server.stop();
+  }
+  return results;
+}
+
+async function byStorm(by: ShortStorm, server: ChaosServer, copy: string, dir: string) {
+  const { weights, kills, tasks, pace_ms, seed = 1 } = by;
+  const bin = join(copy, 'bin/run.js');
+  const result = await storm({ seed, kills, tasks, weights, pace_ms, server, dir, bin, stillMs: 15_000 });
+  const rules = broken(result);
+  const rule = by.rules.find((one) => rules.includes(one));
+  const verdict = result.verdicts.find((one) => one.rule === rule);
+  if (rule === undefined || verdict === undefined)
+    return { caught: false, how: `rules ${by.rules.join(', ')} hold; broken: ${rules.join(', ') || 'none'} (${dir})` };
+  await rm(dir, { recursive: true, force: true });
+  return { caught: true, how: `rule ${rule}: ${verdict.violations[0]}` };
+}
+
+/** Caught = the named test fails; a file that cannot be loaded proves nothing. */
+async function byTest(by: NamedTest, server: ChaosServer, copy: string) {
+  const report = join(copy, 'report.json');
+  const { user, password = '', host, port, database } = server.address;
+  const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  const args = ['run', '--project', by.project, by.file, '-t', by.name, '--reporter=json', `--outputFile=${report}`];
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(process.execPath, [join(copy, 'node_modules/vitest/vitest.mjs'), ...args], {
+      cwd: copy,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, AFD_TEST_DATABASE_URL: url },
+      stdio: 'ignore',
+    });
+    child.once('error', reject);
+    child.once('close', () => resolve());
+  });
+  const { numFailedTests = 0 } = JSON.parse(await readFile(report, 'utf8')) as { numFailedTests?: number };
+  return { caught: numFailedTests > 0, how: `${by.file}, "${by.name}"` };
+}
