@@ -62,6 +62,9 @@ export function judged(row: DeviceRow, heartbeatTimeoutS: number): Device {
   const { stored_status, ...rest } = row;
   const fresh = row.heartbeat_age !== null && row.heartbeat_age <= heartbeatTimeoutS;
   const silent = stored_status !== 'offline' && !fresh;
+  const status = silent ? 'offline' : stored_status;
   const { device_id, device_name, device_type, ...others } = rest;
-  return { device_id, device_name, device_type, status: silent ? 'offline' : stored_status, silent, ...others };
+  // The gates of a machine that is not there hold nothing.
+  const held = status === 'offline' ? [] : row.held;
+  return { device_id, device_name, device_type, status, silent, ...others, held };
 }

@@ -8,13 +8,24 @@ import { type RetriedTask, retryTask } from './db/queries/retry-task.ts';
 import { showTask as queryTask } from './db/queries/show-task.ts';
 import { AfdError } from './domain/errors.ts';
 import { checkNewTasks } from './domain/new-task.ts';
+import type { TaskWaiting } from './domain/placement/waiting.ts';
 import { type NewTask, TASK_STATUSES } from './domain/task.ts';
 import type { TaskDetails, TaskRecord } from './domain/task-record.ts';
 import { resolveDeviceId } from './find-device.ts';
 import { momentOf, type When } from './moment.ts';
+import { taskWaiting } from './task-waiting.ts';
 
 export { enqueueTasks } from './enqueue.ts';
-export type { CancelledTask, InsertedTask, ReassignedTask, RetriedTask, TaskDetails, TaskFilter, TaskRecord };
+export type {
+  CancelledTask,
+  InsertedTask,
+  ReassignedTask,
+  RetriedTask,
+  TaskDetails,
+  TaskFilter,
+  TaskRecord,
+  TaskWaiting,
+};
 
 /** What became of several tasks, one transaction each. */
 export interface Several<T> {
@@ -47,9 +58,16 @@ export async function listTasks(context: Context, filter: TaskFilter): Promise<T
   return queryTasks(session, context.names, filter);
 }
 
-/** A task and its attempts. @throws AfdError E_NOT_FOUND; DatabaseError */
-export async function showTask(context: Context, taskId: number): Promise<TaskDetails> {
-  return queryTask(await context.session(), context.names, taskId);
+/** A task with its attempts, and why it waits. */
+export interface ShownTask extends TaskDetails {
+  /** Null = it does not wait for a device. */
+  waiting: TaskWaiting | null;
+}
+
+/** @throws AfdError E_NOT_FOUND; DatabaseError */
+export async function showTask(context: Context, taskId: number): Promise<ShownTask> {
+  const task = await queryTask(await context.session(), context.names, taskId);
+  return { ...task, waiting: await taskWaiting(context, task) };
 }
 
 /** Ends tasks for good; what runs is ended by its holder, or with `force` at once. @throws DatabaseError */

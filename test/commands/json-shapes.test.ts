@@ -112,6 +112,12 @@ function prepared(): Promise<Record<string, number>> {
     await session.write(
       `INSERT INTO ${db.names.heartbeat} (device_id, cpu_usage, memory_usage, active_tasks) VALUES ('worker-001', 1, 2, 0)`,
     );
+    await session.write(
+      `UPDATE ${db.names.device} SET success_rate = 0.9, avg_duration_ms = 1200, capabilities = '{"supported_tasks":["sync_data"]}'
+       WHERE device_id = 'worker-001'`,
+    );
+    const held = { status: 'online', held: '["memory"]' };
+    await insertDevice(session, db.names, { device_id: 'held', columns: held });
     await insertLeader(session, db.names, 'worker-001', 3);
     const whole = {
       ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },

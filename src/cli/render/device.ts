@@ -38,7 +38,9 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Role', role(device)],
     ['Status', paint(statusWord(device), device)],
     ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
+    ['Held', device.held.length === 0 ? '' : `claims nothing: ${device.held.join('; ')}`],
     ['Tasks', `${device.current_tasks} of ${device.max_concurrent_tasks} slots`],
+    ['History', history(device)],
     ['Types', types(device) || 'none'],
     ['Can', Object.keys(others).length === 0 ? '' : JSON.stringify(others)],
     ['Region', device.region ?? ''],
@@ -82,7 +84,17 @@ function role(device: Device): string {
 /** The status by a word; what an operator said stands beside it, not in its place. */
 function statusWord(device: Device): string {
   const life = device.silent ? 'offline (silent)' : device.status;
-  return device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;
+  const said = device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;
+  return device.held.length === 0 ? said : `${said}, held`;
+}
+
+function history({ success_rate, avg_duration_ms, served }: Device): string {
+  const parts = [
+    success_rate === null ? '' : `${Math.round(success_rate * 100)} % of its last attempts succeeded`,
+    avg_duration_ms === null ? '' : `mean ${(avg_duration_ms / 1000).toFixed(1)} s`,
+    served === 0 ? '' : `${served} claimed in the last minute`,
+  ];
+  return parts.filter((one) => one !== '').join(', ');
 }
 
 function types(device: Device): string {
@@ -95,6 +107,6 @@ function statusPaint(colour: boolean): (text: string, device: Device) => string 
   return (text, device) => {
     if (device.silent) return paint.red(text);
     if (device.status === 'offline') return paint.dim(text);
-    return device.operator_state === 'active' ? paint.green(text) : paint.yellow(text);
+    return device.operator_state === 'active' && device.held.length === 0 ? paint.green(text) : paint.yellow(text);
   };
 }

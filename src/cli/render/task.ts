@@ -1,5 +1,12 @@
 import type { AssignmentRecord } from '../../core/domain/task-record.ts';
-import type { CancelledTask, ReassignedTask, RetriedTask, TaskDetails, TaskRecord } from '../../core/tasks.ts';
+import type {
+  CancelledTask,
+  ReassignedTask,
+  RetriedTask,
+  ShownTask,
+  TaskRecord,
+  TaskWaiting,
+} from '../../core/tasks.ts';
 import { colours } from '../colour.ts';
 import { renderTable } from './table.ts';
 import { duration, printable } from './text.ts';
@@ -28,7 +35,7 @@ export function renderTasks(tasks: TaskRecord[], { colour, width }: RenderOption
   );
 }
 
-export function renderTask(task: TaskDetails, { colour, width }: RenderOptions): string {
+export function renderTask(task: ShownTask, { colour, width }: RenderOptions): string {
   const paint = statusPaint(colour);
   const budget = task.max_retry_count === null ? '' : ` of ${task.max_retry_count}`;
   const facts: Array<[string, string]> = [
@@ -46,17 +53,32 @@ export function renderTask(task: TaskDetails, { colour, width }: RenderOptions):
     ['Parent', String(task.parent_id ?? '')],
     ['Created', task.created_at ?? ''],
     [isOver(task) ? 'Ended' : 'Due', (isOver(task) ? task.finished_at : task.next_run_at) ?? ''],
+    ['Waits', task.waiting?.why ?? ''],
     ['Result', text(task.result)],
     ['Last error', task.last_error ?? ''],
   ];
   const lines = facts
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `${name.padEnd(11)} ${name === 'Status' ? value : printable(value)}`);
+  const chances =
+    task.waiting === null || task.waiting.devices.length === 0 ? [] : ['', renderChances(task.waiting, width)];
   const attempts = task.assignments.length === 0 ? 'No device has claimed it yet.' : renderAttempts(task, width);
-  return [...lines, '', attempts].join('\n');
+  return [...lines, ...chances, '', attempts].join('\n');
 }
 
-function renderAttempts(task: TaskDetails, width: number): string {
+function renderChances({ devices }: TaskWaiting, width: number): string {
+  return renderTable(
+    [
+      { header: 'DEVICE', value: (d) => d.device_id },
+      { header: 'SCORE', value: (d) => d.score ?? '', align: 'right' },
+      { header: 'WHY NOT', value: (d) => d.reasons.join(', '), flexible: true },
+    ],
+    devices,
+    width,
+  );
+}
+
+function renderAttempts(task: ShownTask, width: number): string {
   return renderTable<AssignmentRecord>(
     [
       { header: 'TRY', value: (a) => a.attempt, align: 'right' },

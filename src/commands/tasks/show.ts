@@ -1,11 +1,11 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { taskIdArg } from '../../cli/task-args.ts';
-import type { TaskDetails } from '../../core/tasks.ts';
+import type { ShownTask } from '../../core/tasks.ts';
 
-export type TasksShowResult = TaskDetails;
+export type TasksShowResult = ShownTask;
 
 export default class TasksShow extends BaseCommand {
-  static override summary = 'Show a task, what its handler gets, and each of its attempts.';
+  static override summary = 'Show a task, what its handler gets, each of its attempts, and why it waits.';
   static override examples = ['<%= config.bin %> tasks show 5', '<%= config.bin %> tasks show 5 --json'];
   static override args = { task_id: taskIdArg({ required: true }) };
 

@@ -1,8 +1,9 @@
+import type { DeviceView } from '../../domain/placement/device-view.ts';
 import { fromJson, fromJsonObject, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-export interface DeviceRow {
+export interface DeviceRow extends Pick<DeviceView, 'held' | 'served' | 'success_rate' | 'avg_duration_ms'> {
   device_id: string;
   device_name: string;
   device_type: 'master' | 'worker' | 'gateway';
@@ -34,7 +35,7 @@ export async function listDevices(session: Session, names: TableNames, deviceId?
   const one = deviceId !== undefined;
   const rows = await session.rows(
     `SELECT d.device_id, d.device_name, d.device_type, d.ip_address, d.port, d.status, d.operator_state, d.capabilities,
-            d.max_concurrent_tasks, d.last_heartbeat, d.region, d.labels, d.version, d.created_at,
+            d.max_concurrent_tasks, d.last_heartbeat, d.held, d.served, d.success_rate, d.avg_duration_ms, d.region, d.labels, d.version, d.created_at,
             TIMESTAMPDIFF(MICROSECOND, d.last_heartbeat, UTC_TIMESTAMP(3)) / 1000000 AS heartbeat_age,
             COALESCE(a.open_count, 0) AS current_tasks, l.name IS NOT NULL AS is_leader
      FROM ${names.device} d
@@ -62,6 +63,10 @@ function deviceOf(row: Row): DeviceRow {
     current_tasks: Number(row.current_tasks),
     last_heartbeat: utcToIso(row.last_heartbeat),
     heartbeat_age: row.heartbeat_age === null ? null : Number(row.heartbeat_age),
+    held: (fromJson(row.held) as string[] | null) ?? [],
+    served: Number(row.served),
+    success_rate: row.success_rate === null ? null : Number(row.success_rate),
+    avg_duration_ms: row.avg_duration_ms === null ? null : Number(row.avg_duration_ms),
     region: row.region,
     labels: fromJson(row.labels),
     version: row.version,

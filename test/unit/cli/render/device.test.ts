@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renderDevices } from '../../../../src/cli/render/device.ts';
+import { renderDevice, renderDevices } from '../../../../src/cli/render/device.ts';
 import { displayWidth } from '../../../../src/cli/render/text.ts';
 import type { DeviceRow } from '../../../../src/core/db/queries/list-devices.ts';
 import { judged } from '../../../../src/core/devices.ts';
@@ -17,6 +17,10 @@ const row = (columns: Partial<DeviceRow>): DeviceRow => ({
   current_tasks: 3,
   last_heartbeat: '2026-01-01T00:00:00.000Z',
   heartbeat_age: 3,
+  held: [],
+  served: 0,
+  success_rate: null,
+  avg_duration_ms: null,
   region: null,
   labels: null,
   version: null,
@@ -29,6 +33,18 @@ const devices = [
   judged(row({ device_id: 'worker-002', device_name: '上海机房二号机器', heartbeat_age: 61 }), 60),
   judged(row({ device_id: 'worker-003', stored_status: 'offline', operator_state: 'draining' }), 60),
 ];
+
+it('a device over its gates is held, in the list by a word and on its own page with the reason; offline it is not', () => {
+  const held = ['memory is at 93 %, over its gate of 90 %'];
+  const shown = { colour: false, width: 80 };
+  expect(renderDevices([judged(row({ held }), 60)], shown)).toMatch(/online, held +3\/5/);
+  const detail = (columns: Partial<DeviceRow>) =>
+    renderDevice({ ...judged(row({ held, ...columns }), 60), last_readings: null, assignments: [] }, shown);
+  expect(detail({ success_rate: 0.95, avg_duration_ms: 1234, served: 7 })).toMatch(
+    /Held +claims nothing: memory is at 93 %.*\nTasks .*\nHistory +95 % of its last attempts succeeded, mean 1\.2 s, 7 claimed in the last minute\n/,
+  );
+  expect(detail({ heartbeat_age: 61 })).not.toMatch(/[Hh]eld|History/);
+});
 
 it('fits 80 columns, and says status by words', () => {
   const lines = renderDevices(devices, { colour: false, width: 80 }).split('\n');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderCancelled, renderReassigned, renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
-import type { TaskDetails, TaskRecord } from '../../../../src/core/tasks.ts';
+import type { ShownTask, TaskRecord } from '../../../../src/core/tasks.ts';
 
 const record: TaskRecord = {
   task_id: 5,
@@ -30,7 +30,7 @@ const record: TaskRecord = {
   updated_at: '2026-11-24T07:30:00.000Z',
   finished_at: null,
 };
-const task: TaskDetails = { ...record, result: null, payload: {}, assignments: [] };
+const task: ShownTask = { ...record, result: null, payload: {}, assignments: [], waiting: null };
 const terminal = { colour: false, width: 80 };
 
 describe('the list of tasks', () => {
@@ -62,6 +62,20 @@ describe('the list of tasks', () => {
 describe('a task', () => {
   it('that nobody has claimed says so', () => {
     expect(renderTask(task, terminal)).toContain('No device has claimed it yet.');
+  });
+
+  it('that waits says why, and each device with its score or what keeps it', () => {
+    const waiting = {
+      why: 'every device that can run it is full',
+      devices: [
+        { device_id: 'worker-001', reasons: ['is full (5 of 5 slots)'], score: 0.25, parts: null },
+        { device_id: 'worker-002', reasons: ['lacks browser=true', 'is paused'], score: null, parts: null },
+      ],
+    };
+    const shown = renderTask({ ...task, waiting }, terminal);
+    expect(shown).toMatch(/^Waits +every device that can run it is full$/m);
+    expect(shown).toMatch(/^worker-001 +0\.25 +is full \(5 of 5 slots\)$/m);
+    expect(shown).toMatch(/^worker-002 +lacks browser=true, is paused$/m);
   });
 
   it('shows its attempts with how long each took and why it ended', () => {
