@@ -41,6 +41,13 @@ export class Producer {
     return answers;
   }
 
+  /** Rings for tasks that were put back. A failure loses a hint, and their change stands: it is not told. */
+  async announceAgain(taskIds: number[]): Promise<void> {
+    await this.session()
+      .then((session) => this.announcer.announceAgain(session, taskIds))
+      .catch(() => {});
+  }
+
   /** Rings that are under way are waited for, 30 ms at most; the session is its owner's to close. */
   async close(): Promise<void> {
     await this.announcer.ringer.close();

@@ -6,6 +6,8 @@ import { momentOf, type When } from './moment.ts';
 
 /** Tasks of one call; the next call takes the next ones. */
 export const MOST_RETRIES = 100_000;
+/** Tasks that are put back before devices are rung for them. */
+const ANNOUNCE_EVERY = 500;
 
 export interface RetryByFilter {
   status: RetryFilter['status'];
@@ -41,8 +43,14 @@ export async function retryEach(
   only: RetryFilter['status'],
   onProgress?: (done: number) => void,
 ): Promise<RetriedTasks> {
-  const session = await context.session();
+  const producer = await context.producer();
+  const session = await producer.session();
   const result = { matched: taskIds.length, retried: 0, skipped: 0, dry_run: false, task_ids: [] as number[] };
+  let announced = 0;
+  const announce = async () => {
+    await producer.announceAgain(result.task_ids.slice(announced));
+    return result.retried;
+  };
   for (const id of taskIds) {
     try {
       await retryTask(session, context.names, id, { only });
@@ -54,7 +62,9 @@ export async function retryEach(
       else throw stopped(error, result);
     }
     onProgress?.(result.retried + result.skipped);
+    if (result.retried - announced >= ANNOUNCE_EVERY) announced = await announce();
   }
+  await announce();
   return result;
 }
 

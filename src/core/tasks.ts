@@ -86,8 +86,11 @@ export async function retryTasks(
   taskIds: number[],
   options: { force: boolean },
 ): Promise<Several<RetriedTask>> {
-  const session = await context.session();
-  return each(taskIds, 'retried', (id) => retryTask(session, context.names, id, options));
+  const producer = await context.producer();
+  const session = await producer.session();
+  const result = await each(taskIds, 'retried', (id) => retryTask(session, context.names, id, options));
+  await producer.announceAgain(result.tasks.map((one) => one.task_id));
+  return result;
 }
 
 /** Moves a task to another device, or gives it back to all. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
@@ -96,11 +99,14 @@ export async function reassignTask(
   taskId: number,
   options: { to?: string | undefined; force: boolean },
 ): Promise<ReassignedTask> {
-  const session = await context.session();
+  const producer = await context.producer();
+  const session = await producer.session();
   const { to: typed, force } = options;
   const command = `afd tasks reassign ${taskId} --to`;
   const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
-  return moveTask(session, context.names, taskId, { to, force });
+  const moved = await moveTask(session, context.names, taskId, { to, force });
+  await producer.announceAgain([taskId]);
+  return moved;
 }
 
 /** A refusal concerns its own task only; what the database says concerns all, and ends the call. */

@@ -18,7 +18,8 @@ export interface Ear {
   bytes: Buffer[];
   send(bytes: Buffer, port: number): void;
   /** The first that fits, past or future. */
-  next<K extends (Ring | Reply)['kind']>(kind: K): Promise<Extract<Ring | Reply, { kind: K }>>;
+  next(kind: 'ring'): Promise<Ring>;
+  next(kind: Reply['kind']): Promise<Reply>;
   close(): void;
 }
 

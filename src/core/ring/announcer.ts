@@ -1,6 +1,7 @@
 // From new tasks to rings: which lanes they are in, how many of each, and who is there to be rung.
 import { monotonic } from '../clock.ts';
 import { Carried } from '../db/carried.ts';
+import { claimableTask, claimableTasksStatement } from '../db/queries/claimable-tasks.ts';
 import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
 import { spellJsonStatement } from '../db/queries/spell-json.ts';
 import { requirementsText } from '../db/queries/task-row-text.ts';
@@ -59,6 +60,26 @@ export class Announcer {
     ring(tasks);
   }
 
+  /** Rings for tasks that were put back, as they stand now. @throws DatabaseError */
+  async announceAgain(session: Session, taskIds: number[]): Promise<void> {
+    if (taskIds.length === 0) return;
+    const { carried, ring } = this.prepare(session, []);
+    const { sql, values } = claimableTasksStatement(this.#names, taskIds);
+    const rows = (await carried.send(session, sql, values)).map(claimableTask);
+    ring([]);
+    const directed = new Map<string, number>();
+    const works = new Map<string, RingWork>();
+    for (const { target_device_id: target, required_capabilities: text, ...lane } of rows) {
+      if (target !== null) directed.set(target, (directed.get(target) ?? 0) + 1);
+      else {
+        const required_capabilities = text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+        count(works, { ...lane, required_capabilities, n: 1 });
+      }
+    }
+    for (const [device, n] of directed) this.ringer.ringDevice(device, n);
+    for (const work of works.values()) this.ringer.ring(work);
+  }
+
   /** Reads the devices when what is known of them is older than a second. @throws DatabaseError */
   async refresh(session: Session): Promise<void> {
     if (!this.ringer.view.stale) return;
@@ -87,16 +108,17 @@ export class Announcer {
       const sent = requirementsText(task);
       const text = sent === null || session.facts.isMariaDb ? sent : this.#spelled.get(sent);
       if (text === undefined) continue;
-      const lane = laneKey(task.task_type, text);
-      const claim_rank = claimRank(task.priority);
-      const key = `${lane.toString('hex')}/${claim_rank}`;
-      const work = works.get(key);
-      if (work !== undefined) work.n += 1;
-      else {
-        const { task_type, required_capabilities = null } = task;
-        works.set(key, { lane, claim_rank, task_type, required_capabilities, n: 1 });
-      }
+      const { task_type, required_capabilities = null } = task;
+      const lane = laneKey(task_type, text);
+      count(works, { lane, claim_rank: claimRank(task.priority), task_type, required_capabilities, n: 1 });
     }
     return [...works.values()];
   }
+}
+
+function count(works: Map<string, RingWork>, one: RingWork): void {
+  const key = `${one.lane.toString('hex')}/${one.claim_rank}`;
+  const work = works.get(key);
+  if (work === undefined) works.set(key, one);
+  else work.n += one.n;
 }

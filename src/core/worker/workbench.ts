@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import type { Gate } from '../db/finish-and-claim.ts';
 import { insertTasks } from '../db/queries/insert-tasks.ts';
 import type { Session } from '../db/session.ts';
+import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { backoff } from '../domain/retry.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { WorkerRing } from '../ring/worker-ring.ts';
@@ -45,6 +46,15 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
   const { session, deviceId, instanceToken, slots, handlers, ring } = options;
   const standing = new Standing(deviceId, config.load_balancer, () => runner.busy);
   const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
+  // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
+  book.learn(
+    [...handlers.keys()].map((type) => ({
+      lane: laneKey(type, null),
+      claim_rank: claimRank(null),
+      task_type: type,
+      required_capabilities: null,
+    })),
+  );
   const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
   const desk = new AttemptDesk({
     events,

@@ -1,0 +1,287 @@
+// Rings between a producer and workers of this process, on a real server. Polling is slowed down to an hour wherever a test
+// is about rings, so that what starts was rung for; and the reverse where it is about polling.
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Context } from '../../../src/core/context.ts';
+import type { Session } from '../../../src/core/db/session.ts';
+import { laneKey } from '../../../src/core/domain/lane-key.ts';
+import { encodeRing } from '../../../src/core/ring/datagram.ts';
+import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
+import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../../helpers/node.ts';
+import { type Ear, ear, producing } from '../../helpers/ring.ts';
+import { once, until } from '../../helpers/wait.ts';
+
+let db: TestDatabase;
+let session: Session;
+let producer: Context;
+const ears: Ear[] = [];
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  producer = producing(db);
+});
+afterEach(async () => {
+  await producer.close();
+  await stopWorkers();
+  for (const one of ears.splice(0)) one.close();
+  await db.close();
+});
+
+const HOUR = 3600;
+/** Finds nothing by itself after its start. */
+const NEVER_POLLS = { tick_interval: HOUR, task_poll_interval: HOUR };
+
+/** A worker that has had its first look at the work, and takes no other by itself. */
+async function rungWorker(deviceId: string, options: TestWorkerOptions = {}): Promise<TestWorker> {
+  let looks = 0;
+  const worker = startWorker(db, {
+    deviceId,
+    handlers: { t: () => {} },
+    ...options,
+    worker: { ...NEVER_POLLS, ...options.worker },
+    onSession: (opened) => {
+      const rows = opened.rows.bind(opened);
+      opened.rows = async (sql, values) => {
+        const found = await rows(sql, values);
+        if (sql.includes('afd_target')) looks += 1;
+        return found as never;
+      };
+    },
+  });
+  await until(() => looks > 0, 20_000, `the first look of ${deviceId}`);
+  return worker;
+}
+
+async function device(id: string) {
+  const [row] = await session.rows(`SELECT ip_address, port, ring_token FROM ${db.names.device} WHERE device_id = ?`, [
+    id,
+  ]);
+  return row!;
+}
+
+/** A device that is nothing but its row, and a port. */
+async function impostor(id: string, port: number, columns: Record<string, unknown> = {}): Promise<Buffer> {
+  const ring_token = randomBytes(16);
+  const capabilities = JSON.stringify({ supported_tasks: ['t'] });
+  await insertDevice(session, db.names, { device_id: id, columns: { port, ring_token, capabilities, ...columns } });
+  return ring_token;
+}
+
+/** One of its slots looks taken, so that every idle device is better. */
+async function occupy(device_id: string): Promise<void> {
+  const row = { device_id, instance_token: randomBytes(16), lock_name: '' };
+  await insertAttempt(session, db.names, { device: row, task: { task_type: 'other' } });
+}
+
+async function listen(...args: Parameters<typeof ear>): Promise<Ear> {
+  const one = await ear(...args);
+  ears.push(one);
+  return one;
+}
+
+const status = async (id: number) =>
+  (await session.rows(`SELECT status FROM ${db.names.task} WHERE id = ?`, [id]))[0]!.status as string;
+const runner = (id: number) =>
+  until(
+    async () =>
+      (await session.rows(`SELECT device_id FROM ${db.names.assignment} WHERE task_id = ?`, [id]))[0]?.device_id,
+    10_000,
+    `an attempt of task ${id}`,
+  );
+
+describe('a worker that never polls', () => {
+  it('starts a task that is added, by its ring', async () => {
+    await rungWorker('w1');
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w1');
+  });
+
+  it('starts one of a lane and rank that it has never seen', async () => {
+    await rungWorker('w1', { worker: { ...NEVER_POLLS, capabilities: { browser: true } } });
+    const task = { task_type: 't', required_capabilities: { browser: true, a: null }, priority: 9 };
+    expect(await runner((await addTask(producer, task)).task_id)).toBe('w1');
+  });
+
+  it('publishes the address of its socket to the database, a port of the kernel and a token', async () => {
+    await rungWorker('w1');
+    const row = await device('w1');
+    expect(row.ip_address).toBe(session.facts.localAddress ?? '127.0.0.1');
+    expect(row.port).toBeGreaterThan(1023);
+    expect(row.ring_token).toHaveLength(16);
+  });
+
+  it('tells what it claimed, when it has claimed it', async () => {
+    await rungWorker('w1', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 3 } });
+    const { ip_address, port, ring_token: token } = await device('w1');
+    expect(ip_address).toBe('127.0.0.1');
+    const ids = [
+      await insertTask(session, db.names, { task_type: 't' }),
+      await insertTask(session, db.names, { task_type: 't' }),
+    ];
+    const mine = await listen();
+    const sequence = randomBytes(8);
+    const lane = laneKey('t', null);
+    mine.send(encodeRing({ token, sequence, directed: false, lane, claim_rank: 5, n: 9, hops: 0 }), port);
+    const answer = await mine.next('answer');
+    const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE device_id = 'w1'`);
+    expect(open.map((one) => one.task_id)).toEqual(ids);
+    expect(answer).toMatchObject({ claimed: 2, sequence });
+    expect(answer.running + answer.free).toBe(3);
+  });
+
+  it('hears nobody who does not know its token', async () => {
+    await rungWorker('w1');
+    const { port, ring_token: token } = await device('w1');
+    const id = await insertTask(session, db.names, { task_type: 't' });
+    const mine = await listen();
+    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('t', null), claim_rank: 5, n: 1, hops: 0 };
+    mine.send(encodeRing({ ...ask, token: randomBytes(16) }), port);
+    mine.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'), port);
+    // Datagrams on loopback keep their order: after the answer to this one, the others have been read.
+    const other = { ...ask, sequence: randomBytes(8), lane: laneKey('nothing', null) };
+    mine.send(encodeRing({ ...other, token }), port);
+    expect((await mine.next('answer')).sequence).toEqual(other.sequence);
+    expect(mine.bytes).toHaveLength(1);
+    expect(await status(id)).toBe('pending');
+  });
+
+  it('that is full says so at once, and tells who rang when a slot is free again', async () => {
+    let free = () => {};
+    const worker = await rungWorker('w1', {
+      handlers: { t: () => new Promise<void>((resolve) => (free = resolve)) },
+      worker: { ...NEVER_POLLS, max_concurrent_tasks: 1 },
+    });
+    const started = once(worker.events, 'task:started');
+    await addTask(producer, { task_type: 't' });
+    await started;
+    const { port, ring_token: token } = await device('w1');
+    const mine = await listen();
+    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('t', null), claim_rank: 5, n: 1, hops: 0 };
+    mine.send(encodeRing({ ...ask, token }), port);
+    expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
+    free();
+    expect(await mine.next('state')).toMatchObject({ sequence: ask.sequence, running: 0, free: 1 });
+  });
+
+  it('starts what is retried', async () => {
+    await rungWorker('w1');
+    const failed = await insertTask(session, db.names, { task_type: 't', status: 'failed' });
+    await retryTasks(producer, [failed], { force: false });
+    expect(await runner(failed)).toBe('w1');
+  });
+
+  it('starts what is directed at it', async () => {
+    await rungWorker('w1');
+    await impostor('w2', 0);
+    const columns = { task_type: 't', status: 'assigned', target_device_id: 'w2' };
+    const directed = await insertTask(session, db.names, columns);
+    await reassignTask(producer, directed, { to: 'w1', force: false });
+    expect(await runner(directed)).toBe('w1');
+  });
+
+  it('rings for what its handlers enqueue after the commit, not before it', async () => {
+    const rows: unknown[] = [];
+    // Better than the worker itself: it has nothing to do and many slots, so it is rung for the child.
+    const other = await listen((ring) => {
+      void session
+        .rows(`SELECT status FROM ${db.names.task} WHERE task_type = 't' ORDER BY id`)
+        .then((found) => rows.push(found.map((one) => one.status)));
+      return { claimed: ring.n, running: 0, free: 100 };
+    });
+    await rungWorker('w1', {
+      handlers: { parent: (_, ctx) => ctx.enqueue({ task_type: 't' }) },
+    });
+    await impostor('w2', other.port, { max_concurrent_tasks: 100 });
+    await addTask(producer, { task_type: 'parent' });
+    const ring = await other.next('ring');
+    expect(ring).toMatchObject({ lane: laneKey('t', null), claim_rank: 5, hops: 0 });
+    await until(() => rows.length > 0);
+    // Seen by another session at the moment of the ring: the child is in.
+    expect(rows[0]).toEqual(['pending']);
+  });
+});
+
+describe('nothing is lost when a ring is', () => {
+  it('a deaf device: the next one is rung, and the task starts there', async () => {
+    const deaf = await listen();
+    deaf.close();
+    await impostor('deaf', deaf.port);
+    await rungWorker('w1');
+    await occupy('w1');
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w1');
+  });
+
+  it('an answer without a claim: the next one is rung', async () => {
+    const idle = await listen(() => ({ claimed: 0, running: 0, free: 5 }));
+    await impostor('idle', idle.port);
+    await rungWorker('w1');
+    await occupy('w1');
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w1');
+    expect(idle.heard).toHaveLength(1);
+  });
+
+  it('nobody hears it: a poll takes the task', async () => {
+    const worker = startWorker(db, { deviceId: 'w1', handlers: { t: () => {} }, worker: { tick_interval: 0.05 } });
+    await once(worker.events, 'worker:started');
+    await session.write(`UPDATE ${db.names.device} SET ring_token = ?`, [randomBytes(16)]);
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w1');
+  });
+
+  it('enabled: false has port 0 and no token, and polls', async () => {
+    const off = { ring: { enabled: false }, tick_interval: 0.05, task_poll_interval: 0.05 };
+    const worker = startWorker(db, { deviceId: 'w1', handlers: { t: () => {} }, worker: off });
+    await once(worker.events, 'worker:started');
+    expect(await device('w1')).toMatchObject({ port: 0, ring_token: null });
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w1');
+  });
+});
+
+describe('a ringer', () => {
+  it('rings one device for one task, and each with its share of many', async () => {
+    const answer = () => ({ claimed: 1, running: 0, free: 5 });
+    const [a, b] = [await listen(answer), await listen(answer)];
+    await impostor('a', a.port, { max_concurrent_tasks: 4 });
+    await impostor('b', b.port, { max_concurrent_tasks: 4 });
+    await addTask(producer, { task_type: 't' });
+    await until(() => a.heard.length + b.heard.length > 0);
+    const made = await producer.producer();
+    await made.enqueue(Array.from({ length: 6 }, () => ({ task_type: 't' })));
+    await until(() => a.heard.length > 0 && b.heard.length > 0 && a.heard.length + b.heard.length >= 3);
+    await producer.close();
+    const shares = [...a.heard, ...b.heard].map((one) => (one.kind === 'ring' ? one.n : undefined));
+    // The first was alone with its task and may take all that it finds.
+    expect(shares.sort()).toEqual([3, 3, 0xffff]);
+  });
+
+  it('leaves out devices that may not run it, are paused, offline or have no port', async () => {
+    const [right, wrong] = [await listen((ring) => ({ claimed: ring.n, running: 0, free: 1 })), await listen()];
+    await impostor('right', right.port, { max_concurrent_tasks: 1 });
+    const many = { max_concurrent_tasks: 100 };
+    await impostor('other-type', wrong.port, { ...many, capabilities: JSON.stringify({ supported_tasks: ['x'] }) });
+    await impostor('paused', wrong.port, { ...many, operator_state: 'paused' });
+    await impostor('offline', wrong.port, { ...many, status: 'offline' });
+    await impostor('portless', 0, many);
+    await addTask(producer, { task_type: 't' });
+    await right.next('ring');
+    await producer.close();
+    expect(wrong.bytes).toHaveLength(0);
+  });
+
+  it('rings nobody for a task that is due later, or was there before', async () => {
+    const one = await listen((ring) => ({ claimed: ring.n, running: 0, free: 1 }));
+    await impostor('a', one.port);
+    const key = { task_type: 't', dedupe_key: 'k' };
+    await addTask(producer, key);
+    await addTask(producer, key);
+    await addTask(producer, { task_type: 't', run_at: '2037-01-01T00:00:00.000Z' });
+    await producer.close();
+    expect(one.heard).toHaveLength(1);
+  });
+});
