@@ -57,8 +57,9 @@ const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
 
 export interface ChaosFleet {
   dir: string;
-  /** Settings of the fleet as they stand in its file, for whoever runs a command in its folder. */
   schema: string;
+  /** The server's own word. */
+  version: string;
   names: TableNames;
   history: History;
   nodes: NodeProcess[];
@@ -100,7 +101,7 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   await admin.close();
   await migrateUp(address, names);
   const own = sessionTo(address, 30_000);
-  await own.ready();
+  const { version } = await own.ready();
   await installTriggers(own, names);
   await writeHandlers(dir);
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify(configuration()));
@@ -144,6 +145,7 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   return {
     dir,
     schema,
+    version,
     names,
     history,
     nodes,

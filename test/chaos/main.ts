@@ -1,8 +1,11 @@
 // `npm run chaos`: one storm, or the mutants. Its words go to stderr, the summary to stdout.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runMutants } from './mutants/run.ts';
-import { broken, summary } from './report.ts';
+import { check } from './check/check.ts';
+import { readEvidence } from './kept.ts';
+import { runControl, runMutants } from './mutants/run.ts';
+import { mutantsBlock, stormBlock, writeProof } from './proof-page.ts';
+import { broken, summary, verdictLines } from './report.ts';
 import { chaosServer, type ServerKind } from './server.ts';
 import { storm } from './storm.ts';
 
@@ -16,7 +19,10 @@ export async function main(argv: string[], root: string): Promise<number> {
       workers: { type: 'string' },
       server: { type: 'string', default: 'mariadb' },
       mutants: { type: 'boolean', default: false },
+      control: { type: 'boolean', default: false },
       only: { type: 'string' },
+      write: { type: 'boolean', default: false },
+      check: { type: 'string' },
     },
   });
   const number = (name: string, text: string) => {
@@ -30,10 +36,20 @@ export async function main(argv: string[], root: string): Promise<number> {
   const kind = values.server as ServerKind;
   if (kind !== 'mariadb' && kind !== 'mysql') throw new Error(`--server is mariadb or mysql, not "${values.server}"`);
   const runs = join(root, '.afd', 'chaos');
+  if (values.check !== undefined) {
+    const verdicts = check(await readEvidence(values.check));
+    process.stdout.write(`${verdictLines(verdicts).join('\n')}\n`);
+    return verdicts.every((one) => one.violations.length === 0) ? 0 : 1;
+  }
+  if (values.control) {
+    const failed = await runControl({ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say });
+    return failed.length === 0 ? 0 : 1;
+  }
   if (values.mutants) {
     const found = await runMutants({ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say });
     const escaped = found.filter((one) => !one.caught);
     process.stdout.write(`${found.length - escaped.length} of ${found.length} mutants caught\n`);
+    if (values.write) writeProof(root, 'mutants', mutantsBlock(found));
     return escaped.length === 0 && found.length > 0 ? 0 : 1;
   }
   const dir = join(runs, `${kind}-${seed}-${Date.now().toString(36)}`);
@@ -43,6 +59,7 @@ export async function main(argv: string[], root: string): Promise<number> {
     const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
     const result = await storm({ seed, kills, tasks, ...workers, server, dir, say });
     process.stdout.write(`${summary(result)}\n`);
+    if (values.write) writeProof(root, kind, stormBlock(result));
     return broken(result).length === 0 ? 0 : 1;
   } finally {
     await server.stop();

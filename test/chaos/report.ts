@@ -1,4 +1,5 @@
 // What a storm found, for a human.
+import type { Verdict } from './check/evidence.ts';
 import type { StormResult } from './storm.ts';
 
 const MOST_SHOWN = 8;
@@ -21,14 +22,19 @@ export function summary(result: StormResult): string {
     spread('leader killed → next term', figures.failover_s),
     spread('database back → first claim', figures.database_s),
   ];
-  for (const { rule, title, violations, counts } of result.verdicts) {
-    lines.push(`  ${violations.length === 0 ? 'holds ' : 'BROKEN'} ${rule}. ${title} (${list(counts)})`);
-    for (const one of violations.slice(0, MOST_SHOWN)) lines.push(`           ${one}`);
-    if (violations.length > MOST_SHOWN) lines.push(`           … and ${violations.length - MOST_SHOWN} more`);
-  }
-  return lines.join('\n');
+  return [...lines, ...verdictLines(result.verdicts)].join('\n');
 }
 
 export function broken(result: StormResult): number[] {
   return result.verdicts.filter((one) => one.violations.length > 0).map((one) => one.rule);
+}
+
+export function verdictLines(verdicts: Verdict[]): string[] {
+  return verdicts.flatMap(({ rule, title, violations, counts }) => {
+    const figures = Object.entries(counts).map(([name, n]) => `${name} ${n}`);
+    const word = violations.length === 0 ? 'holds ' : 'BROKEN';
+    const shown = violations.slice(0, MOST_SHOWN).map((one) => `           ${one}`);
+    const more = violations.length > MOST_SHOWN ? [`           … and ${violations.length - MOST_SHOWN} more`] : [];
+    return [`  ${word} ${rule}. ${title} (${figures.join(', ')})`, ...shown, ...more];
+  });
 }

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Session } from '../../src/core/db/session.ts';
 import { BIN } from '../helpers/command.ts';
 import { check } from './check/check.ts';
 import type { Evidence, Verdict } from './check/evidence.ts';
@@ -9,7 +10,7 @@ import { type Figures, figures } from './check/percentiles.ts';
 import { readEvents } from './database-events.ts';
 import { Faults, FOREIGNER } from './faults.ts';
 import { type ChaosFleet, chaosFleet, SETTINGS } from './fleet.ts';
-import { readLedger } from './handlers.ts';
+import { keepEvidence } from './kept.ts';
 import { OPERATOR } from './operators.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 import { PRODUCERS, startProducers } from './producers.ts';
@@ -39,6 +40,9 @@ export interface StormResult {
   skewed: boolean;
   events: number;
   executions: number;
+  tasks: number;
+  /** The server's own word. */
+  version: string;
 }
 
 export async function storm(options: StormOptions): Promise<StormResult> {
@@ -73,6 +77,8 @@ export async function storm(options: StormOptions): Promise<StormResult> {
     skewed: fleet.skewed,
     events: evidence.events.length,
     executions: evidence.ledger.filter((line) => line.what === 'begin').length,
+    tasks: plan.tasks.length,
+    version: fleet.version,
   };
   await writeFile(join(dir, 'verdict.json'), JSON.stringify(result, undefined, 2));
   return result;
@@ -123,27 +129,12 @@ async function waitFor(limitMs: number, ask: () => Promise<boolean>): Promise<vo
 }
 
 async function gather(fleet: ChaosFleet, server: ChaosServer, drained: boolean): Promise<Evidence> {
-  const { Session } = await import('../../src/core/db/session.ts');
   const address = { ...server.address, database: fleet.schema };
-  const session = new Session({
-    address,
-    timeZone: '+00:00',
-    idleTimeoutS: 600,
-    deadlineMs: 60_000,
-    multiStatements: false,
-  });
+  const options = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 60_000, multiStatements: false };
+  const session = new Session({ address, ...options });
   await session.ready();
   const events = await readEvents(session, fleet.procOf);
   await session.write(`DROP DATABASE ${fleet.schema}`);
   await session.close();
-  await writeFile(join(fleet.dir, 'events.jsonl'), events.map((one) => `${JSON.stringify(one)}\n`).join(''));
-  const foreign = new Set(events.filter((one) => one.proc === FOREIGNER).map((one) => one.conn));
-  return {
-    settings: SETTINGS,
-    events,
-    history: fleet.history.lines,
-    ledger: await readLedger(fleet.dir),
-    foreign,
-    drained,
-  };
+  return keepEvidence(fleet.dir, { settings: SETTINGS, events, history: fleet.history.lines, drained });
 }

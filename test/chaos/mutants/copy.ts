@@ -2,7 +2,7 @@
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import type { Patch } from './list.ts';
+import type { Patch } from './mutant.ts';
 
 const PARTS = ['src', 'test', 'scripts', 'bin', 'examples', 'migrations', 'dist'];
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'vitest.config.ts'];

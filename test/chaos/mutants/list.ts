@@ -2,39 +2,7 @@
 // afd with one thing taken away, each caught by a short storm or by a named test. A patch must match its source exactly
 // once: who moves the line moves the mutant with it.
 import type { Weights } from '../plan.ts';
-
-export interface Patch {
-  file: string;
-  find: string;
-  replace: string;
-}
-
-export interface ShortStorm {
-  kind: 'storm';
-  weights: Weights;
-  kills: number;
-  tasks: number;
-  pace_ms: number;
-  seed?: number;
-  /** Rules of which one must break. */
-  rules: number[];
-}
-
-export interface NamedTest {
-  kind: 'test';
-  project: 'unit' | 'db';
-  file: string;
-  /** Part of the names of the tests that must fail. */
-  name: string;
-}
-
-export interface Mutant {
-  name: string;
-  /** What is taken away, for the table in the docs. */
-  what: string;
-  patches: Patch[];
-  by: ShortStorm | NamedTest;
-}
+import type { Mutant, NamedTest, Patch, ShortStorm } from './mutant.ts';
 
 const storm = (weights: Weights, rules: number[], more: Partial<ShortStorm> = {}): ShortStorm => ({
   kind: 'storm',
@@ -226,8 +194,8 @@ export const MUTANTS: Mutant[] = [
     patches: [
       core(
         'db/transaction.ts',
-        '      await rollback(session);\n      const again',
-        "      await session.write('COMMIT');\n      const again",
+        '      await rollback(session);\n      throw error;',
+        "      await session.write('COMMIT');\n      throw error;",
       ),
     ],
     by: test('db', 'test/db/transaction.test.ts', 'waits too long for a lock'),

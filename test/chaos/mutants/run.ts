@@ -6,7 +6,8 @@ import { broken } from '../report.ts';
 import { type ChaosServer, chaosServer, type ServerKind } from '../server.ts';
 import { storm } from '../storm.ts';
 import { mutatedCopy } from './copy.ts';
-import { MUTANTS, type Mutant, type NamedTest, type ShortStorm } from './list.ts';
+import { MUTANTS } from './list.ts';
+import type { Mutant, NamedTest, ShortStorm } from './mutant.ts';
 
 export interface Caught {
   mutant: Mutant;
@@ -59,6 +60,28 @@ async function byStorm(by: ShortStorm, server: ChaosServer, copy: string, dir: s
     return { caught: false, how: `rules ${by.rules.join(', ')} hold; broken: ${rules.join(', ') || 'none'} (${dir})` };
   await rm(dir, { recursive: true, force: true });
   return { caught: true, how: `rule ${rule}: ${verdict.violations[0]}` };
+}
+
+/** The control: the storms that catch mutants, over afd as it is. Returns the names of those that broke a rule. */
+export async function runControl(options: MutantsOptions): Promise<string[]> {
+  const { dir, only = '', say } = options;
+  const failed: string[] = [];
+  const server = await chaosServer(options.server);
+  try {
+    for (const { name, by } of MUTANTS.filter((one) => one.name.includes(only))) {
+      if (by.kind !== 'storm') continue;
+      const { weights, kills, tasks, pace_ms, seed = 1 } = by;
+      const result = await storm({ seed, kills, tasks, weights, pace_ms, server, dir: join(dir, `${name}-control`) });
+      const rules = broken(result);
+      if (rules.length > 0) failed.push(name);
+      say(
+        `${rules.length === 0 ? 'clean' : `BROKEN, rules ${rules.join(', ')}`}: the storm of ${name} over afd itself`,
+      );
+    }
+  } finally {
+    await server.stop();
+  }
+  return failed;
 }
 
 /** Caught = the named test fails; a file that cannot be loaded proves nothing. */

@@ -1,0 +1,35 @@
+// What a mutant is: patches of sources, and what must catch them.
+import type { Weights } from '../plan.ts';
+
+export interface Patch {
+  file: string;
+  find: string;
+  replace: string;
+}
+
+export interface ShortStorm {
+  kind: 'storm';
+  weights: Weights;
+  kills: number;
+  tasks: number;
+  pace_ms: number;
+  seed?: number;
+  /** Rules of which one must break. */
+  rules: number[];
+}
+
+export interface NamedTest {
+  kind: 'test';
+  project: 'unit' | 'db';
+  file: string;
+  /** Part of the names of the tests that must fail. */
+  name: string;
+}
+
+export interface Mutant {
+  name: string;
+  /** What is taken away, for the table in the docs. */
+  what: string;
+  patches: Patch[];
+  by: ShortStorm | NamedTest;
+}

@@ -1,0 +1,77 @@
+// The figures in docs/explain/proof.md, as the script writes them between its markers.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { Spread } from './check/percentiles.ts';
+import type { Caught } from './mutants/run.ts';
+import { broken } from './report.ts';
+import type { StormResult } from './storm.ts';
+
+/** The text between the markers of that name, replaced. @throws Error when the page has no such markers */
+export function withBlock(page: string, name: string, text: string): string {
+  const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from === -1 || to === -1) throw new Error(`the page has no block "${name}"`);
+  return `${page.slice(0, from + begin.length)}\n${text.trim()}\n\n${page.slice(to)}`;
+}
+
+export function writeProof(root: string, name: string, text: string): void {
+  const path = join(root, 'docs/explain/proof.md');
+  writeFileSync(path, withBlock(readFileSync(path, 'utf8'), name, text));
+}
+
+export function stormBlock(result: StormResult): string {
+  const { figures, verdicts } = result;
+  const found = (rule: number, count: string) => verdicts.find((one) => one.rule === rule)?.counts[count] ?? 0;
+  const spread = ({ n, p50, p99, max }: Spread) => (n === 0 ? '–' : `${p50} / ${p99} / ${max} s (${n})`);
+  const kinds = Object.entries(result.faults).map(([kind, n]) => `${kind} ${n}`);
+  const causes = Object.entries(verdicts.find((one) => one.rule === 10)?.counts ?? {})
+    .filter(([name]) => !['executions', 'repeated', 'overlapping'].includes(name))
+    .map(([name, n]) => `${name} ${n}`);
+  const bad = broken(result);
+  const rows = [
+    ['server', `${result.version}, every commit durable`],
+    ['machine', machine()],
+    [
+      'plan',
+      `seed ${result.seed}, ${result.tasks} tasks, ${sum(Object.values(result.faults))} steps: ${kinds.join(', ')}`,
+    ],
+    ['SIGKILLs', `${result.kills}; processes started ${result.starts} times; ${result.seconds} s in all`],
+    ['verdict', bad.length === 0 ? 'every rule holds' : `BROKEN: rules ${bad.join(', ')}`],
+    [
+      'enqueues',
+      `${found(1, 'acknowledged')} acknowledged, none lost; ${found(1, 'recovered')} unanswered ones were in`,
+    ],
+    ['completions', `${found(3, 'completions')} accepted, none twice`],
+    [
+      'executions',
+      `${result.executions}, of them ${found(10, 'repeated')} followed by another of the same task: ${causes.join(', ')}`,
+    ],
+    ['leader terms', `${found(7, 'terms')}, with ${found(7, 'duties')} writes of duties`],
+    ['throughput', `${figures.tasks_per_s} tasks/s in the middle of it all`],
+    ['worker killed → attempts recorded as lost', spread(figures.rescue_s)],
+    ['worker killed → tasks claimed again', spread(figures.restart_s)],
+    ['leader killed → next term', spread(figures.failover_s)],
+    ['database back → first claim', spread(figures.database_s)],
+  ];
+  return ['| | |', '| --- | --- |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+}
+
+export function mutantsBlock(found: Caught[]): string {
+  const rows = found.map(({ mutant, caught, how }) => {
+    const place = mutant.patches.map((patch) => `\`${patch.file.replace('src/core/', '')}\``).join(', ');
+    const by = mutant.by.kind === 'storm' ? `storm, ${how.split(':')[0]}` : `\`${mutant.by.file}\`: ${mutant.by.name}`;
+    return `| ${mutant.name} | ${mutant.what} | ${place} | ${caught ? by : 'ESCAPED'} |`;
+  });
+  return ['| mutant | what is taken away | where | caught by |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function machine(): string {
+  const all = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${all.length} × ${all[0]?.model.trim() || 'unknown processor'}, ${memory} GiB, Linux ${release()}, Node ${process.versions.node}; database and fleet share it`;
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, one) => total + one, 0);
+}
