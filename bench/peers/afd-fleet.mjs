@@ -6,18 +6,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { end, ended, start } from '../servers/children.mjs';
 
+import { typeOf } from './afd-types.mjs';
+
 const BIN = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const TALLY = new URL('../tally.mjs', import.meta.url).href;
 const PATIENCE_MS = 60_000;
 
 /** `urlOf(n)`: where the n-th worker finds the database, when it is not `store.url`. */
-export async function afdFleet(
-  store,
-  { workers, slots, socket, urlOf = () => store.url, handler = noop, config = {} },
-) {
+export async function afdFleet(store, { workers, slots, socket, lanes = 1, urlOf = () => store.url, handler = noop }) {
   const dir = mkdtempSync(join(tmpdir(), 'afd-bench-fleet-'));
   writeFileSync(join(dir, 'handler.mjs'), handler());
-  const settings = { handlers: { bench: { module: './handler.mjs' } }, log: { level: 'warn' }, ...config };
+  const types = Array.from({ length: lanes }, (_, n) => typeOf(n));
+  const handlers = Object.fromEntries(types.map((one) => [one, { module: './handler.mjs' }]));
+  const settings = { handlers, log: { level: 'warn' } };
   writeFileSync(join(dir, 'afd.yaml'), JSON.stringify(settings));
   const processes = [];
   const startOne = (n = processes.length) => {

@@ -1,7 +1,8 @@
 // afd's database as the bench sees it: a schema of its own, filled through core, read back by plain SQL.
 import mysql from 'mysql2/promise';
 
-const SCHEMA = 'afd_bench';
+/** One schema per run: several may measure on one server. Whoever has the lock of its name lives. */
+const SCHEMA = `afd_bench_${process.pid}`;
 
 export class AfdStore {
   #sql;
@@ -22,6 +23,7 @@ export class AfdStore {
       database: SCHEMA,
     };
     store.#sql = await mysql.createConnection({ ...store.address, database: undefined, decimalNumbers: true });
+    await store.#claimSchema();
     store.#core = {
       ...(await dist('core/db/session.js')),
       ...(await dist('core/db/table-names.js')),
@@ -39,8 +41,20 @@ export class AfdStore {
     return store;
   }
 
+  /** Takes the name, and removes the schemas of runs that were killed. */
+  async #claimSchema() {
+    await this.query('SET SESSION wait_timeout = 28800');
+    await this.query('SELECT GET_LOCK(?, 0)', [SCHEMA]);
+    const found = await this.query('SHOW DATABASES LIKE ?', ['afd\\_bench\\_%']);
+    for (const name of found.flatMap((row) => Object.values(row)).filter((one) => /^afd_bench_\d+$/.test(one))) {
+      const [row] = await this.query('SELECT IS_FREE_LOCK(?) AS abandoned', [name]);
+      if (row.abandoned === 1) await this.query(`DROP DATABASE IF EXISTS ${name}`);
+    }
+  }
+
   /** An empty, migrated schema. */
   async reset() {
+    this.#after = 0;
     await this.#closeSessions();
     await this.#sql.query(`DROP DATABASE IF EXISTS ${SCHEMA}`);
     await this.#sql.query(`CREATE DATABASE ${SCHEMA} CHARACTER SET utf8mb4`);
@@ -63,6 +77,7 @@ export class AfdStore {
   }
 
   #idle = [];
+  #after = 0;
   /** As `afd tasks add` and `import` do it: one transaction per call, as many sessions as calls at once. */
   async enqueue(tasks) {
     const session = this.#idle.pop() ?? (await this.#newSession());
@@ -99,19 +114,31 @@ export class AfdStore {
     return rows;
   }
 
+  /** Rows up to the highest id are none of those that are measured. */
+  async ignoreWhatIsThere() {
+    const [row] = await this.query(`SELECT COALESCE(MAX(id), 0) AS id FROM ${this.names.task}`);
+    this.#after = row.id;
+  }
+
   async unfinished() {
     const [row] = await this.query(
-      `SELECT COUNT(*) AS n FROM ${this.names.task} WHERE status IN ('pending', 'running', 'assigned', 'waiting')`,
+      `SELECT COUNT(*) AS n FROM ${this.names.task}
+        WHERE status IN ('pending', 'running', 'assigned', 'waiting') AND id > ?`,
+      [this.#after],
     );
     return row.n;
   }
 
   async finished() {
     const [tasks] = await this.query(
-      `SELECT SUM(status = 'done') AS done, SUM(status <> 'done') AS failed, MIN(result) AS result FROM ${this.names.task}`,
+      `SELECT SUM(status = 'done') AS done, SUM(status <> 'done') AS failed, MIN(result) AS result
+         FROM ${this.names.task} WHERE id > ?`,
+      [this.#after],
     );
     const [attempts] = await this.query(
-      `SELECT COUNT(*) AS n, COUNT(DISTINCT task_id) AS tasks FROM ${this.names.assignment} WHERE status = 'completed'`,
+      `SELECT COUNT(*) AS n, COUNT(DISTINCT task_id) AS tasks FROM ${this.names.assignment}
+        WHERE status = 'completed' AND task_id > ?`,
+      [this.#after],
     );
     const once = attempts.n === tasks.done && attempts.tasks === tasks.done;
     return { done: tasks.done ?? 0, failed: (tasks.failed ?? 0) + (once ? 0 : 1), result: tasks.result };

@@ -5,10 +5,10 @@ import { Missing } from '../servers/missing.mjs';
 import { pidOfServer } from '../servers/server-pid.mjs';
 import { afdFleet } from './afd-fleet.mjs';
 import { AfdStore } from './afd-store.mjs';
+import { typeOf } from './afd-types.mjs';
 import { payload, range } from './payload.mjs';
 
 const BULK = 1000;
-export const TYPE = 'bench';
 
 export const afd = {
   name: 'afd',
@@ -16,13 +16,13 @@ export const afd = {
   stores: 'the result column, and a row per attempt',
   async open(profile, { servers }) {
     const store = await AfdStore.open(profile === 'mariadb' ? (await servers.get('mariadb')).url : mysqlUrl());
-    const tasks = (ids) => ids.map((id) => ({ task_type: TYPE, task_data: payload(id) }));
+    const tasks = (ids, lanes = 1) => ids.map((id) => ({ task_type: typeOf(id % lanes), task_data: payload(id) }));
     return {
       about: store.about,
       store,
       reset: () => store.reset(),
       // One transaction: idle workers see all of the tasks at once.
-      preload: (n) => store.enqueue(tasks(range(n, n)[0] ?? [])),
+      preload: (n, lanes) => store.enqueue(tasks(range(n, n)[0], lanes)),
       addOne: (id) => store.enqueue(tasks([id])),
       bulk: BULK,
       addBulk: (ids) => store.enqueue(tasks(ids)),
@@ -37,7 +37,7 @@ export const afd = {
       stored: () => store.unfinished(),
       producers: {
         'own API': (id) => store.enqueue(tasks([id])),
-        'plain INSERT': (id) => store.insert(TYPE, payload(id)),
+        'plain INSERT': (id) => store.insert(typeOf(0), payload(id)),
       },
       storesResult: true,
       close: () => store.close(),

@@ -11,7 +11,7 @@ const MOST_COUNTED = 10_000;
 
 export async function drain(peer, { workers, slots, n }) {
   const before = await peer.deadlocks?.();
-  const seconds = await emptyQueue(peer, { workers, slots, n });
+  const { seconds } = await emptyQueue(peer, { workers, slots, n });
   const after = await peer.deadlocks?.();
   const figures = { n, seconds, tasks_per_s: Math.round(n / seconds) };
   return after === undefined ? figures : { ...figures, deadlocks: after - before };
@@ -35,15 +35,23 @@ export async function count(peer, { workers, slots, n }) {
   });
 }
 
-/** Seconds from the first handler's first line to the end of the last task. */
-async function emptyQueue(peer, { workers, slots, n, onStart = () => {} }) {
-  await peer.reset();
+/**
+ * `seconds` from the first handler's first line to the end of the last task, and every beginning in the order of time.
+ * `fresh: false` goes on with the store as it is; `preloaded`: the tasks go in before the workers start. `lanes`: kinds of
+ * tasks.
+ */
+export async function emptyQueue(
+  peer,
+  { workers, slots, n, lanes = 1, fresh = true, preloaded = false, onStart = () => {} },
+) {
+  if (fresh) await peer.reset();
   const tally = await new TallyServer().listen();
   let fleet;
   try {
-    fleet = await peer.startWorkers({ workers, slots, socket: tally.path });
+    if (preloaded) await peer.preload(n, lanes);
+    fleet = await peer.startWorkers({ workers, slots, lanes, socket: tally.path });
     onStart();
-    await peer.preload(n);
+    if (!preloaded) await peer.preload(n, lanes);
     await fleet.go();
     await tally.until(n);
     let end = now();
@@ -52,10 +60,9 @@ async function emptyQueue(peer, { workers, slots, n, onStart = () => {} }) {
       await pause(LOOK_MS);
       end = now();
     }
-    const runs = await tally.collect();
+    const runs = (await tally.collect()).sort((a, b) => a.at - b.at);
     await assertOnce(peer, runs, n);
-    const begin = runs.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
-    return round((end - begin) / 1e6, 3);
+    return { seconds: round((end - runs[0].at) / 1e6, 3), runs };
   } finally {
     await fleet?.stop();
     tally.close();

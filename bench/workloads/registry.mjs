@@ -2,6 +2,7 @@ import { count, drain } from './drain.mjs';
 import { enqueue } from './enqueue.mjs';
 import { idle } from './idle.mjs';
 import { latency } from './latency.mjs';
+import { scale } from './scale.mjs';
 
 /**
  * `run(peer, {workers, slots, n})` returns the figures of one repetition, or a list of them that `what` tells apart.
@@ -14,4 +15,5 @@ export const WORKLOADS = {
   enqueue: { run: enqueue, n: 40_000, figure: 'tasks_per_s' },
   latency: { run: latency, n: 200, workers: [4], slots: [10], figure: 'p50_ms' },
   idle: { run: idle, n: 20, workers: [4], slots: [10], figure: 'database_cpu_ms_per_s' },
+  scale: { run: scale, n: 5_000_000, workers: [4], slots: [10], only: ['afd'] },
 };

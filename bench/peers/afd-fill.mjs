@@ -1,0 +1,42 @@
+// Fills afd's task table on the server itself, by INSERT … SELECT.
+import mysql from 'mysql2/promise';
+
+const CHUNK = 100_000;
+const DIGITS =
+  '(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
+const NUMBERS = `(SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d AS n
+  FROM ${DIGITS} a, ${DIGITS} b, ${DIGITS} c, ${DIGITS} d, ${DIGITS} e) numbers`;
+
+/** Tasks that have long been done. */
+export function fillFinished(store, count) {
+  return fill(store, count, {
+    columns: 'task_type, task_data, status, attempt, finished_at, result',
+    values: `'bench', JSON_OBJECT('id', n), 'done', 1, UTC_TIMESTAMP(3), JSON_OBJECT('ok', TRUE, 'rows', 120)`,
+  });
+}
+
+/** Tasks of the best rank that are due in a year. */
+export function fillLater(store, count) {
+  return fill(store, count, {
+    columns: 'task_type, task_data, priority, next_run_at',
+    values: `'bench', JSON_OBJECT('id', n), 10, NOW() + INTERVAL 365 DAY`,
+  });
+}
+
+async function fill(store, count, { columns, values }) {
+  for (let done = 0; done < count; done += CHUNK) {
+    const most = Math.min(CHUNK, count - done);
+    await store.query(
+      `INSERT INTO ${store.names.task} (${columns}) SELECT ${values} FROM ${NUMBERS} WHERE n < ${most}`,
+    );
+  }
+}
+
+/** A transaction that sees the table as it is now, until the function that this returns is called. */
+export async function holdSnapshot(store) {
+  const connection = await mysql.createConnection(store.address);
+  await connection.query('SET SESSION wait_timeout = 28800');
+  await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+  await connection.query(`SELECT id FROM ${store.names.task} LIMIT 1`);
+  return () => connection.end();
+}
