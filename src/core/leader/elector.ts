@@ -93,11 +93,11 @@ export class Elector {
 
   /**
    * One move: a leader renews, a follower acquires if it may. Returns the milliseconds after which it should be called
-   * again, at most the renew interval. Calls that overlap are one. @throws DatabaseError: the state is as before, until
-   * trust ends.
+   * again, at most the renew interval. Calls that overlap are one. `seen`: the leader row, read a moment ago, so that a
+   * follower need not read it. @throws DatabaseError: the state is as before, until trust ends.
    */
-  step(session: Session): Promise<number> {
-    this.#stepping ??= this.#step(session).finally(() => {
+  step(session: Session, seen?: LeaseRow): Promise<number> {
+    this.#stepping ??= this.#step(session, seen).finally(() => {
       this.#stepping = undefined;
     });
     return this.#stepping;
@@ -127,7 +127,7 @@ export class Elector {
     if (this.#term !== undefined && this.#now() >= this.#trustedUntil) this.#lose('trust');
   }
 
-  async #step(session: Session): Promise<number> {
+  async #step(session: Session, seen: LeaseRow | undefined): Promise<number> {
     const { names, deviceId, instanceToken, leaseDurationS } = this.#o;
     this.checkTrust();
     const term = this.#term;
@@ -143,16 +143,16 @@ export class Elector {
         }
         this.#lose('replaced');
       }
-      return this.#follow(session, renewed ? undefined : term);
+      return this.#follow(session, renewed ? undefined : term, undefined);
     }
-    return this.#follow(session, undefined);
+    return this.#follow(session, undefined, seen);
   }
 
   /** `lostTerm`: the term whose renewal has just found no row. */
-  async #follow(session: Session, lostTerm: number | undefined): Promise<number> {
+  async #follow(session: Session, lostTerm: number | undefined, seen: LeaseRow | undefined): Promise<number> {
     const { names, deviceId, instanceToken, leaseDurationS, contend, lockTrustAfterStartS } = this.#o;
     if (!contend) return this.#interval;
-    const row = await readLease(session, names, lockTrustAfterStartS);
+    const row = seen ?? (await readLease(session, names, lockTrustAfterStartS));
     if (row === undefined) {
       throw new AfdError('E_SCHEMA', `${names.leader} has no row named "leader".`, {
         suggestions: ['afd migrate up'],

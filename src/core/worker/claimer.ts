@@ -19,6 +19,8 @@ import { enqueues, FinishQueue } from './finish-queue.ts';
 const MOST_SOURCES = 4;
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
+/** Milliseconds per second of the session's idle timeout after which it is pinged, when no look has come before. */
+const WARM_SHARE = 800;
 
 export class Claimer {
   private readonly options: ClaimerOptions;
@@ -224,7 +226,7 @@ export class Claimer {
   async #rest(): Promise<void> {
     const { session, scout } = this.options;
     const wakeful = this.#claiming && this.options.freeSlots() > 0;
-    const warm = (session.options.idleTimeoutS * 1000) / 2;
+    const warm = session.options.idleTimeoutS * WARM_SHARE;
     const look = wakeful ? scout.nextLookMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;

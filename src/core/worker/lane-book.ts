@@ -101,6 +101,12 @@ export class LaneBook {
       .map(({ lane, claim_rank }) => ({ lane, claim_rank }));
   }
 
+  /** What need not be told again; nothing when there are too many to look at one by one. */
+  known(): Array<LanePair & { able: number | null }> {
+    if (this.crowded) return [];
+    return [...this.#pages.values()].map(({ lane, claim_rank, able }) => ({ lane, claim_rank, able }));
+  }
+
   markDue(pairs: LanePair[], directed: boolean): void {
     for (const pair of pairs) {
       const page = this.#pages.get(keyOf(pair));

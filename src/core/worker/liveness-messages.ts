@@ -5,6 +5,7 @@ import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Gates } from '../domain/placement/gates.ts';
+import type { Wanted } from './tick-plan.ts';
 
 export interface LivenessSettings {
   address: DatabaseAddress;
@@ -28,6 +29,9 @@ export interface LivenessSettings {
   heartbeatIntervalMs: number;
   heartbeatTimeoutMs: number;
   tickIntervalMs: number;
+  taskPollIntervalMs: number;
+  /** The work session is to be used so often at least. */
+  keepWarmMs: number;
   contend: boolean;
   leaseDurationMs: number;
   leaseTrustMs: number;
@@ -36,10 +40,15 @@ export interface LivenessSettings {
   lockTrustAfterStartMs: number;
 }
 
+/** A tick's view, without what the thread keeps for itself. */
+export type NodeView = Omit<TickView, 'lease' | 'due'> & { due: LanePair[]; leader_lives: boolean };
+
 export type LivenessReport =
   | { kind: 'registered'; deviceId: string; instanceToken: Buffer; server: string; ipAddress: string }
   /** `at`: monotonic ms before the view was asked for. */
-  | { kind: 'view'; at: number; view: TickView }
+  | { kind: 'view'; at: number; view: NodeView }
+  /** The work session's turn to look for due tasks. */
+  | { kind: 'turn' }
   | { kind: 'heartbeat'; status: string }
   /** Gates that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
   | { kind: 'held'; reasons: string[] }
@@ -57,8 +66,8 @@ export type LivenessReport =
 export type LivenessCommand =
   /** Slots in use, and tasks claimed since the start. */
   | { kind: 'running'; count: number; claimed: number }
-  /** What to look at in the next ticks; `devices`: at the fleet's devices too. */
-  | { kind: 'pairs'; pairs: LanePair[]; devices: boolean }
+  /** What to look at in the next ticks. */
+  | ({ kind: 'pairs' } & Wanted)
   | { kind: 'tick' }
   /** Say at once that this device lives, and find out whether it still owns its id. */
   | { kind: 'heartbeat' }
@@ -76,14 +85,8 @@ export function reviveReport(report: LivenessReport): LivenessReport {
     ...report,
     view: {
       ...view,
-      device:
-        view.device === undefined
-          ? undefined
-          : {
-              ...view.device,
-              instance_token: view.device.instance_token === null ? null : Buffer.from(view.device.instance_token),
-            },
-      lanes: view.lanes.map((one) => ({ ...one, lane: Buffer.from(one.lane) })),
+      due: revive(view.due),
+      lanes: revive(view.lanes),
       open: view.open?.map((one) => ({ ...one, claim_token: Buffer.from(one.claim_token) })),
     },
   };
@@ -91,5 +94,11 @@ export function reviveReport(report: LivenessReport): LivenessReport {
 
 export function reviveCommand(command: LivenessCommand): LivenessCommand {
   if (command.kind !== 'pairs') return command;
-  return { ...command, pairs: command.pairs.map((one) => ({ ...one, lane: Buffer.from(one.lane) })) };
+  const revive = <T extends { lane: Buffer }>(list: T[]) =>
+    list.map((one) => ({ ...one, lane: Buffer.from(one.lane) }));
+  return { ...command, pairs: revive(command.pairs), known: revive(command.known) };
+}
+
+function revive<T extends { lane: Buffer }>(list: T[]): T[] {
+  return list.map((one) => ({ ...one, lane: Buffer.from(one.lane) }));
 }

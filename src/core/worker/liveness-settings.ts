@@ -12,6 +12,8 @@ export interface NodeFacts {
   version: string;
 }
 
+const KEEP_WARM_MOST_MS = 10_000;
+
 /** Seconds of the configuration → milliseconds of the liveness thread. */
 export function livenessSettings(
   context: Context,
@@ -43,6 +45,8 @@ export function livenessSettings(
     heartbeatIntervalMs: worker.heartbeat_interval * 1000,
     heartbeatTimeoutMs: master.heartbeat_timeout * 1000,
     tickIntervalMs: worker.tick_interval * 1000,
+    taskPollIntervalMs: worker.task_poll_interval * 1000,
+    keepWarmMs: Math.min(KEEP_WARM_MOST_MS, (config.database.session_timeout * 2000) / 3),
     contend: role.contend,
     leaseDurationMs: master.lease_duration * 1000,
     leaseTrustMs: master.lease_trust * 1000,

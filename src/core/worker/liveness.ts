@@ -2,8 +2,8 @@
 // one loop, one statement at a time. Runs in a thread of its own, so that no handler can delay it.
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
-import type { LanePair } from '../db/queries/due-work.ts';
 import { heartbeatDevice } from '../db/queries/heartbeat-device.ts';
+import type { LeaseRow } from '../db/queries/read-lease.ts';
 import { retakeDevice } from '../db/queries/register-device.ts';
 import { takeSessionLock } from '../db/queries/session-lock.ts';
 import { setIdleTimeout } from '../db/queries/set-idle-timeout.ts';
@@ -12,13 +12,14 @@ import { tick } from '../db/queries/tick.ts';
 import type { Session } from '../db/session.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { Elector } from '../leader/elector.ts';
-import { besideHeartbeat } from './beside-heartbeat.ts';
+import { ElectionRound } from '../leader/election-round.ts';
 import { assumeIdentity, type Identity } from './device-identity.ts';
 import { DeviceLoad } from './device-load.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
 import { electorFor, livenessSession } from './liveness-settings.ts';
 import { Patience } from './patience.ts';
+import { sendHeartbeat } from './send-heartbeat.ts';
+import { TickPlan } from './tick-plan.ts';
 
 /** A heartbeat that failed is tried again after this. */
 const HEARTBEAT_RETRY_MS = 2000;
@@ -32,14 +33,13 @@ export class Liveness {
   readonly #session: Session;
   readonly #load: DeviceLoad;
   #identity: Identity | undefined;
-  #elector: Elector | undefined;
-  #asked: { pairs: LanePair[]; devices: boolean } = { pairs: [], devices: false };
-  #ticks = 0;
+  #election: ElectionRound | undefined;
+  readonly #plan: TickPlan;
+  #tickedAt = 0;
   #stopping = false;
-  #resigning = false;
   #wake: (() => void) | undefined;
   #lockedOn: number | undefined;
-  #due = { heartbeat: 0, tick: 0, election: 0 };
+  #due = { heartbeat: 0, tick: 0 };
   #lostSince: number | undefined;
   readonly #patience: Patience;
 
@@ -47,6 +47,7 @@ export class Liveness {
     this.#settings = settings;
     this.#report = report;
     this.#names = tableNames(settings.tables);
+    this.#plan = new TickPlan(settings);
     this.#load = new DeviceLoad(settings, (reasons) => {
       report({ kind: 'held', reasons });
       this.command({ kind: 'heartbeat' });
@@ -57,13 +58,13 @@ export class Liveness {
 
   command(command: LivenessCommand): void {
     if (command.kind === 'running') this.#load.note(command);
-    else if (command.kind === 'pairs') this.#asked = command;
+    else if (command.kind === 'pairs') this.#plan.wanted = command;
     else if (command.kind === 'tick') this.#due.tick = 0;
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
-    else if (command.kind === 'resign') this.#resigning = true;
+    else if (command.kind === 'resign') this.#election?.resign();
     else this.#stopping = true;
-    if (command.kind !== 'running') this.#wake?.();
+    if (command.kind !== 'running' && command.kind !== 'pairs') this.#wake?.();
   }
 
   /** Registers, then lives until told to stop. Never rejects: the last report is `ended`. */
@@ -88,7 +89,7 @@ export class Liveness {
     } finally {
       this.#patience.end();
       this.#load.stop();
-      await this.#elector?.close();
+      await this.#election?.close();
       await this.#session.close();
     }
   }
@@ -98,10 +99,11 @@ export class Liveness {
     const identity = await assumeIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
     this.#identity = identity;
     this.#lockedOn = this.#session.facts.connectionId;
-    this.#elector = electorFor(this.#settings, identity, this.#names, {
+    const elector = electorFor(this.#settings, identity, this.#names, {
       onGained: (term) => this.#report({ kind: 'leader-gained', term }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
     });
+    this.#election = new ElectionRound(elector, this.#settings.leaseRenewMs);
     this.#patience.renew(identity.registeredAt);
     this.#due.heartbeat = identity.registeredAt + this.#settings.heartbeatIntervalMs;
     this.#report({
@@ -120,8 +122,8 @@ export class Liveness {
       await this.#obeyTimeout();
       const now = monotonic();
       if (now >= this.#due.heartbeat) await this.#heartbeat();
-      if (now >= this.#due.tick) await this.#tick();
-      await this.#elect(now);
+      const seen = now >= this.#due.tick ? await this.#tick() : undefined;
+      await this.#election!.run(this.#session, now, seen);
     } catch (error) {
       if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
       this.#lost((error as Error).message);
@@ -172,11 +174,15 @@ export class Liveness {
     const started = monotonic();
     const beat = this.#load.beat(this.#identity!);
     this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
-    if (!(await heartbeatDevice(this.#session, this.#names, beat))) await this.#superseded();
+    const readings = this.#load.readings();
+    if (!(await sendHeartbeat(this.#session, this.#names, beat, readings, this.#report))) await this.#superseded();
     this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({ kind: 'heartbeat', status: beat.status });
-    await besideHeartbeat(this.#session, this.#names, { ...beat, readings: this.#load.readings() }, this.#report);
+    // It goes in place of a tick, but of one at a time.
+    const { tickIntervalMs } = this.#settings;
+    if (started - this.#tickedAt < 2 * tickIntervalMs)
+      this.#due.tick = Math.max(this.#due.tick, started + tickIntervalMs);
   }
 
   /** When the fleet has another heartbeat_timeout: lock, heartbeat and patience stay one number. */
@@ -188,29 +194,20 @@ export class Liveness {
     this.#session.options.idleTimeoutS = seconds;
   }
 
-  async #tick(): Promise<void> {
+  /** The leader row, as it was seen. */
+  async #tick(): Promise<LeaseRow | undefined> {
     const at = monotonic();
     this.#due.tick = at + this.#settings.tickIntervalMs;
-    this.#ticks += 1;
-    const withOpen = this.#settings.deviceType === 'worker' && this.#ticks % 2 === 1;
-    const view = await tick(this.#session, this.#names, {
-      device_id: this.#identity!.deviceId,
-      pairs: this.#asked.pairs,
-      withOpen,
-      devicesOf: this.#asked.devices ? this.#settings.heartbeatTimeoutMs / 1000 : undefined,
-    });
-    this.#report({ kind: 'view', at, view });
-  }
-
-  async #elect(now: number): Promise<void> {
-    if (this.#resigning) {
-      this.#resigning = false;
-      await this.#elector!.resign(this.#session);
+    this.#tickedAt = at;
+    const ask = this.#plan.next(at, this.#identity!.deviceId);
+    if (ask === undefined) {
+      this.#report({ kind: 'turn' });
+      return undefined;
     }
-    if (now < this.#due.election) return;
-    this.#due.election = now + this.#settings.leaseRenewMs;
-    const again = await this.#elector!.step(this.#session);
-    this.#due.election = now + Math.min(again, this.#settings.leaseRenewMs);
+    const { lease, ...view } = await tick(this.#session, this.#names, ask);
+    const due = view.due.flatMap((n) => ask.pairs?.[n] ?? []);
+    this.#report({ kind: 'view', at, view: { ...view, due, leader_lives: lease?.valid === 1 } });
+    return lease;
   }
 
   /** Zero rows on an owner's write: another instance's token is in the row, or the row was removed. */
@@ -224,7 +221,7 @@ export class Liveness {
   async #sleep(): Promise<void> {
     if (this.#stopping) return;
     const now = monotonic();
-    const next = Math.min(this.#due.heartbeat, this.#due.tick, this.#due.election) - now;
+    const next = Math.min(this.#due.heartbeat, this.#due.tick, this.#election?.due ?? 0) - now;
     const lostFor = this.#lostSince === undefined ? undefined : now - this.#lostSince;
     const pause = lostFor === undefined ? Math.max(0, next) : Math.min(RECONNECT_MOST_MS, Math.max(20, lostFor));
     await new Promise<void>((resolve) => {
@@ -241,7 +238,7 @@ export class Liveness {
   async #signOff(): Promise<void> {
     if (this.#identity === undefined || !this.#session.alive) return;
     try {
-      await this.#elector?.resign(this.#session);
+      await this.#election?.end(this.#session);
       await signOffDevice(this.#session, this.#names, this.#identity.deviceId, this.#identity.instanceToken);
     } catch (error) {
       this.#report({ kind: 'warning', message: `The device could not sign off: ${(error as Error).message}` });

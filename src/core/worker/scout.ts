@@ -26,6 +26,7 @@ export class Scout {
   #since = monotonic();
   #scanAt = 0;
   #leaderLives = false;
+  #turn = false;
 
   constructor(options: {
     session: Session;
@@ -54,6 +55,11 @@ export class Scout {
     this.hit();
   }
 
+  /** The next look is now, in place of a tick. */
+  turn(): void {
+    this.#turn = true;
+  }
+
   /** While a leader publishes the lanes, nobody else scans. */
   set leaderLives(value: boolean) {
     this.#leaderLives = value;
@@ -62,9 +68,15 @@ export class Scout {
   /** Milliseconds until the next look; infinite when the tick does it. */
   nextLookMs(): number {
     const now = monotonic();
-    const scan = this.#leaderLives && this.#scanAt > 0 ? Number.POSITIVE_INFINITY : this.#scanAt - now;
+    if (this.#turn) return 0;
+    const scan = this.#published ? Number.POSITIVE_INFINITY : this.#scanAt - now;
     const look = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
     return Math.max(0, Math.min(scan, look));
+  }
+
+  /** Somebody publishes the lanes, and no new one is expected. */
+  get #published(): boolean {
+    return this.#leaderLives && this.#scanAt > 0;
   }
 
   /** One look, wide or narrow. Marks what is due in the book. @throws DatabaseError */
@@ -73,7 +85,8 @@ export class Scout {
     this.lookedAt = now;
     this.#since = now;
     this.#pause = Math.min(this.#pause * 2, this.#pollIntervalMs);
-    if (now >= this.#scanAt) await this.#scan(now);
+    this.#turn = false;
+    if (now >= this.#scanAt && !this.#published) await this.#scan(now);
     const pairs = this.#book.pairs();
     const { due, directed } = await lookForDue(this.#session, this.#names, this.#deviceId, pairs);
     this.#book.markDue(

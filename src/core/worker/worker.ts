@@ -1,8 +1,6 @@
 // `afd worker`: wires the liveness thread, the claimer and the runner, and decides when to stop.
 
 import type { Context } from '../context.ts';
-import type { LanePair } from '../db/queries/due-work.ts';
-import type { TickView } from '../db/queries/tick.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 import { hasGates } from '../domain/placement/gates.ts';
@@ -14,8 +12,9 @@ import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
 import { LivenessClient } from './liveness-client.ts';
 import { nodeReport } from './liveness-events.ts';
-import type { LivenessReport } from './liveness-messages.ts';
+import type { LivenessReport, NodeView } from './liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from './liveness-settings.ts';
+import { obeyView } from './obey-view.ts';
 import { watchStuck } from './stuck-watch.ts';
 import { assembleWorkbench, type Workbench } from './workbench.ts';
 
@@ -55,8 +54,6 @@ export class Worker {
   #claimed = 0;
   /** Gates that the machine is over; undefined = it has gates, and they were not compared yet. */
   #held: string[] | undefined;
-  /** The pairs that the thread was last told to look at. */
-  #asked: LanePair[] = [];
   #finish!: { done: (reason: string) => void; fail: (error: unknown) => void };
 
   constructor(context: Context, options: WorkerOptions) {
@@ -202,7 +199,10 @@ export class Worker {
   #onReport(report: LivenessReport): void {
     const { config, events } = this.#context;
     if (report.kind === 'view') this.#onView(report.at, report.view);
-    else if (report.kind === 'held') this.#onHeld(report.reasons);
+    else if (report.kind === 'turn') {
+      this.#bench?.scout.turn();
+      this.#bench?.claimer.wake();
+    } else if (report.kind === 'held') this.#onHeld(report.reasons);
     else if (report.kind === 'settings') this.#liveness.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
@@ -223,27 +223,12 @@ export class Worker {
     this.#bench?.claimer.wake();
   }
 
-  #onView(at: number, view: TickView): void {
+  #onView(at: number, view: NodeView): void {
     if (this.#bench === undefined) return;
-    const { book, standing, scout, desk, runner, claimer } = this.#bench;
-    standing.update(view.devices);
-    scout.leaderLives = view.leader.live;
-    // Of lanes that are looked at one by one the look is the better witness; of new ones, and of many, the publisher is.
-    const fresh = book.learn(view.lanes);
-    const believed = fresh || book.crowded ? view.lanes.filter((one) => one.due === 1) : [];
-    book.markDue(believed, false);
-    book.markDue(
-      view.due.flatMap((n) => this.#asked[n] ?? []),
-      view.directed,
-    );
-    this.#asked = book.pairs();
-    this.#liveness.send({ kind: 'pairs', pairs: this.#asked, devices: standing.wanted });
+    this.#liveness.send({ kind: 'pairs', ...obeyView(this.#bench, at, view) });
     const state = view.device?.operator_state;
-    if (state !== undefined && state !== this.#operatorState) {
-      this.#operatorState = state;
-      this.#context.events.emit('device:operator-state', { device_id: this.#deviceId, operator_state: state });
-    }
-    if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
-    if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
+    if (state === undefined || state === this.#operatorState) return;
+    this.#operatorState = state;
+    this.#context.events.emit('device:operator-state', { device_id: this.#deviceId, operator_state: state });
   }
 }

@@ -22,17 +22,21 @@ export async function lookForDue(
   return dueWork(await session.rows(sql, values));
 }
 
-export function dueStatement(names: TableNames, deviceId: string, pairs: LanePair[]) {
-  const branches = [
-    `(SELECT -1 AS n FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1)`,
-    ...pairs.map(
-      (_, n) =>
-        `(SELECT ${n} AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= NOW(3) LIMIT 1)`,
-    ),
-  ];
+/** Of tasks directed at the device. */
+export const directedBranch = (names: TableNames) =>
+  `FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1`;
+
+/** Of one pair. */
+export const dueBranch = (names: TableNames) =>
+  `FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= NOW(3) LIMIT 1`;
+
+/** `deviceId` undefined: nothing is asked about directed tasks. Needs one branch at least. */
+export function dueStatement(names: TableNames, deviceId: string | undefined, pairs: LanePair[]) {
+  const directed = deviceId === undefined ? [] : [`(SELECT -1 AS n ${directedBranch(names)})`];
+  const branches = [...directed, ...pairs.map((_, n) => `(SELECT ${n} AS n ${dueBranch(names)})`)];
   return {
     sql: branches.join(' UNION ALL '),
-    values: [deviceId, ...pairs.flatMap((one) => [one.lane, one.claim_rank])],
+    values: [...(deviceId === undefined ? [] : [deviceId]), ...pairs.flatMap((one) => [one.lane, one.claim_rank])],
   };
 }
 

@@ -25,35 +25,34 @@ export interface Beat {
  * mistake is back with this. Never touches operator_state. False = another instance owns the id, or the row is gone.
  */
 export async function heartbeatDevice(session: Session, names: TableNames, device: Beat): Promise<boolean> {
+  const { sql, values } = heartbeatStatement(names, device);
+  return (await session.write(sql, values)).affectedRows === 1;
+}
+
+export function heartbeatStatement(names: TableNames, device: Beat): { sql: string; values: unknown[] } {
   const held = device.held.length === 0 ? null : JSON.stringify(device.held);
-  const { affectedRows } = await session.write(
-    `UPDATE ${names.device} SET status = ?, current_tasks = ?, served = ?, held = ?, last_heartbeat = UTC_TIMESTAMP(3),
-       updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND instance_token = ?`,
-    [device.status, device.active_tasks, device.served, held, device.device_id, device.instance_token],
-  );
-  return affectedRows === 1;
+  return {
+    sql: `UPDATE ${names.device} SET status = ?, current_tasks = ?, served = ?, held = ?, last_heartbeat = UTC_TIMESTAMP(3),
+            updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND instance_token = ?`,
+    values: [device.status, device.active_tasks, device.served, held, device.device_id, device.instance_token],
+  };
 }
 
 /** The row of the history; best effort, after the heartbeat itself. Readings out of range are clamped, odd ones NULL. */
-export async function recordHeartbeat(
-  session: Session,
-  names: TableNames,
-  deviceId: string,
-  activeTasks: number,
-  readings: DeviceReadings,
-): Promise<void> {
-  await session.write(
-    `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, memory_usage, disk_usage, active_tasks, system_info)
-     VALUES (?, ?, ?, ?, ?, ?)`,
-    [
-      deviceId,
-      percentage(readings.cpu_usage),
-      percentage(readings.memory_usage),
-      percentage(readings.disk_usage),
-      activeTasks,
-      readings.system_info === null ? null : JSON.stringify(readings.system_info),
+export function historyStatement(names: TableNames, device: Beat, readings: DeviceReadings) {
+  const { cpu_usage, memory_usage, disk_usage, system_info } = readings;
+  return {
+    sql: `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, memory_usage, disk_usage, active_tasks, system_info)
+          VALUES (?, ?, ?, ?, ?, ?)`,
+    values: [
+      device.device_id,
+      percentage(cpu_usage),
+      percentage(memory_usage),
+      percentage(disk_usage),
+      device.active_tasks,
+      system_info === null ? null : JSON.stringify(system_info),
     ],
-  );
+  };
 }
 
 function percentage(value: number | null): number | null {

@@ -9,21 +9,21 @@ export interface OpenAssignment {
   revoked: boolean;
 }
 
-/** The open attempts of a device; reads idx_device_id, locks nothing. No rows = it holds no task. */
-export function openAssignmentsStatement(names: TableNames, deviceId: string) {
+/** A branch of the tick: the open attempts of a device, over idx_device_id, no lock. No rows = it holds no task. */
+export function openDocument(names: TableNames, deviceId: string): { sql: string; values: unknown[] } {
   return {
-    sql: `SELECT id, task_id, claim_token, revoked_at, revoke_outcome FROM ${names.assignment} FORCE INDEX (idx_device_id)
+    sql: `SELECT 'open', id, JSON_OBJECT('assignment_id', id, 'task_id', task_id, 'claim_token', HEX(claim_token),
+            'revoked', revoked_at IS NOT NULL, 'revoke_outcome', revoke_outcome)
+          FROM ${names.assignment} FORCE INDEX (idx_device_id)
           WHERE device_id = ? AND status IN ('assigned', 'running')`,
     values: [deviceId],
   };
 }
 
-export function openAssignment(row: Row): OpenAssignment {
+export function openOf(document: Row): OpenAssignment {
   return {
-    assignment_id: row.id,
-    task_id: row.task_id,
-    claim_token: row.claim_token,
-    revoked: row.revoked_at !== null,
-    revoke_outcome: row.revoke_outcome,
+    ...(document as OpenAssignment),
+    claim_token: Buffer.from(document.claim_token, 'hex'),
+    revoked: Boolean(document.revoked),
   };
 }

@@ -1,5 +1,5 @@
 import { fromJson, utcToIso } from '../rows.ts';
-import type { Session } from '../session.ts';
+import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 export interface SettingRow {
@@ -15,13 +15,18 @@ export interface SettingRow {
  * written any yet: each node's own values hold.
  */
 export async function readSettings(session: Session, names: TableNames): Promise<SettingRow[]> {
-  const rows = await session.rows<Record<'name' | 'value' | 'updated_at' | 'updated_by', string | null>>(
-    `SELECT name, value, updated_at, updated_by FROM ${names.setting} ORDER BY name`,
-  );
-  return rows.map((row) => ({
+  return (await session.rows(settingsStatement(names).sql)).map(settingRow);
+}
+
+export function settingsStatement(names: TableNames): { sql: string } {
+  return { sql: `SELECT name, value, updated_at, updated_by FROM ${names.setting} ORDER BY name` };
+}
+
+export function settingRow(row: Row): SettingRow {
+  return {
     name: String(row.name),
     value: fromJson(row.value),
     updated_at: utcToIso(row.updated_at),
     updated_by: row.updated_by,
-  }));
+  };
 }

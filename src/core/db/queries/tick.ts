@@ -1,61 +1,77 @@
+// What a node sees of itself and of the work, once a second: one statement, a UNION ALL of one small branch per question,
+// no lock. Literal values and LIMIT 1 for what is due (joins and GROUP BY read every pending row); the others by PRIMARY,
+// idx_device_id, and af_lane, which is small. A branch without rows: nothing is due there, nothing is new, nothing is open.
 import type { DeviceView } from '../../domain/placement/device-view.ts';
-import type { Session } from '../session.ts';
+import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { deviceView, deviceViewsStatement } from './device-views.ts';
-import { dueStatement, dueWork, type LanePair } from './due-work.ts';
-import { type OpenAssignment, openAssignment, openAssignmentsStatement } from './open-assignments.ts';
+import { directedBranch, dueBranch, type LanePair } from './due-work.ts';
+import { type OpenAssignment, openDocument, openOf } from './open-assignments.ts';
+import { type PublishedLane, publishedLaneOf, publishedLanesDocument } from './published-lanes.ts';
+import { type LeaseRow, leaseDocument, leaseOf } from './read-lease.ts';
 
-/** What a node sees of itself and of the work, once a second. */
+export interface TickAsk {
+  device_id: string;
+  /** Looked at for due tasks; undefined = no look this time, not even for directed ones. */
+  pairs: LanePair[] | undefined;
+  /** Lanes of these types that were published and are not known as they are now. */
+  lanes: { types: string[]; known: Array<LanePair & { able: number | null }> };
+  withOpen: boolean;
+  /** Seconds that must have passed since a start of the server before its locks say anything. */
+  trustAfterStartS: number;
+  /** heartbeat_timeout in seconds: asks for the fleet's devices too, in a second statement. */
+  devicesOf?: number | undefined;
+}
+
 export interface TickView {
   /** Undefined = the device row is gone. */
-  device: { operator_state: string; status: string; instance_token: Buffer | null } | undefined;
-  leader: { holder: string | null; term: number; live: boolean };
+  device: { operator_state: string; status: string } | undefined;
+  /** Undefined = the leader row is missing. */
+  lease: LeaseRow | undefined;
   /** Indexes into the pairs that were asked. */
   due: number[];
   /** Tasks directed at this device are due. */
   directed: boolean;
-  /** Published by the leader. */
-  lanes: Array<LanePair & { task_type: string; required_capabilities: string | null; able: number | null; due: 0 | 1 }>;
+  lanes: PublishedLane[];
   open: OpenAssignment[] | undefined;
-  /** Every worker of the fleet, when it was asked for. */
   devices: DeviceView[] | undefined;
 }
 
-/**
- * One packet, no lock: own device row, the leader, what is due in the given pairs (literal values, one LIMIT 1 branch
- * each: joins and GROUP BY read every pending row), tasks directed at this device, the published lanes, and, when
- * `withOpen`, the device's open assignments; with `devicesOf`, the heartbeat_timeout in seconds, the fleet's devices.
- */
-export async function tick(
-  session: Session,
-  names: TableNames,
-  ask: { device_id: string; pairs: LanePair[]; withOpen: boolean; devicesOf?: number | undefined },
-): Promise<TickView> {
-  const [own, leaders, due, lanes, ...others] = await session.packet([
-    {
-      sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
-      values: [ask.device_id],
-    },
-    {
-      sql: `SELECT holder, term, COALESCE(expires_at > UTC_TIMESTAMP(3), 0) AS live FROM ${names.leader} WHERE name = 'leader'`,
-    },
-    dueStatement(names, ask.device_id, ask.pairs),
-    {
-      sql: `SELECT lane, claim_rank, task_type, required_capabilities, able, head_due_at <= NOW(3) AS due
-            FROM ${names.lane}
-            ORDER BY claim_rank, head_due_at LIMIT 1000`,
-    },
-    ...(ask.withOpen ? [openAssignmentsStatement(names, ask.device_id)] : []),
-    ...(ask.devicesOf === undefined ? [] : [deviceViewsStatement(names, ask.devicesOf)]),
-  ]);
-  const open = ask.withOpen ? others.shift() : undefined;
-  const leader = leaders?.[0];
+/** @throws DatabaseError */
+export async function tick(session: Session, names: TableNames, ask: TickAsk): Promise<TickView> {
+  const { sql, values } = tickStatement(session, names, ask);
+  const others = ask.devicesOf === undefined ? [] : [deviceViewsStatement(names, ask.devicesOf)];
+  const [rows = [], devices] = await session.packet([{ sql, values }, ...others]);
+  const of = (kind: string) => rows.filter((row: Row) => row.kind === kind);
+  const documents = (kind: string) => of(kind).map((row) => JSON.parse(row.doc) as Row);
+  const [device, lease] = [documents('device')[0], documents('lease')[0]];
+  const due = of('due').map((row) => Number(row.n));
   return {
-    device: own?.[0] as TickView['device'],
-    leader: { holder: leader?.holder ?? null, term: Number(leader?.term ?? 0), live: leader?.live === 1 },
-    ...dueWork(due ?? []),
-    lanes: (lanes ?? []) as unknown as TickView['lanes'],
-    open: open?.map(openAssignment),
-    devices: others.shift()?.map(deviceView),
+    device: device as TickView['device'],
+    lease: lease === undefined ? undefined : leaseOf(lease),
+    due: due.filter((n) => n >= 0),
+    directed: due.includes(-1),
+    lanes: documents('lane').map(publishedLaneOf),
+    open: ask.withOpen ? documents('open').map(openOf) : undefined,
+    devices: devices?.map(deviceView),
+  };
+}
+
+function tickStatement(session: Session, names: TableNames, ask: TickAsk): { sql: string; values: unknown[] } {
+  const { device_id, pairs, lanes } = ask;
+  const own = `SELECT 'device' AS kind, 0 AS n, JSON_OBJECT('operator_state', operator_state, 'status', status) AS doc
+               FROM ${names.device} WHERE device_id = ?`;
+  const due = (n: number, from: string) => `SELECT 'due', ${n}, NULL ${from}`;
+  const branches = [
+    { sql: own, values: [device_id] },
+    leaseDocument(session, names, ask.trustAfterStartS),
+    publishedLanesDocument(names, lanes),
+    ...(pairs === undefined ? [] : [{ sql: due(-1, directedBranch(names)), values: [device_id] }]),
+    ...(pairs ?? []).map((pair, n) => ({ sql: due(n, dueBranch(names)), values: [pair.lane, pair.claim_rank] })),
+    ...(ask.withOpen ? [openDocument(names, device_id)] : []),
+  ];
+  return {
+    sql: branches.map((one) => `(${one.sql})`).join(' UNION ALL '),
+    values: branches.flatMap((one) => one.values),
   };
 }

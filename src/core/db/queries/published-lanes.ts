@@ -1,0 +1,38 @@
+import type { Row } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import type { LanePair } from './due-work.ts';
+
+/** A lane as the leader published it. */
+export interface PublishedLane extends LanePair {
+  task_type: string;
+  /** JSON text. */
+  required_capabilities: string | null;
+  /** Online devices that can run it; null = not known. */
+  able: number | null;
+  /** Its head was due when it was published. */
+  due: 0 | 1;
+}
+
+/**
+ * A branch of the tick: the published lanes of these types that are not known as they are now, best first. Reads af_lane
+ * whole, which has a row per (lane, rank) with pending tasks. No rows = nothing is new.
+ */
+export function publishedLanesDocument(
+  names: TableNames,
+  { types, known }: { types: string[]; known: Array<LanePair & { able: number | null }> },
+): { sql: string; values: unknown[] } {
+  const others = known.length === 0 ? '' : 'AND (lane, claim_rank, COALESCE(able, -1)) NOT IN (?)';
+  return {
+    sql: `SELECT 'lane', claim_rank, JSON_OBJECT('lane', HEX(lane), 'claim_rank', claim_rank, 'task_type', task_type,
+            'required_capabilities', CAST(required_capabilities AS CHAR), 'able', able, 'due', head_due_at <= NOW(3))
+          FROM ${names.lane} WHERE task_type IN (?) ${others} ORDER BY claim_rank, head_due_at LIMIT 1000`,
+    values: [
+      types.length === 0 ? [''] : types,
+      ...(known.length === 0 ? [] : [known.map((one) => [one.lane, one.claim_rank, one.able ?? -1])]),
+    ],
+  };
+}
+
+export function publishedLaneOf(document: Row): PublishedLane {
+  return { ...(document as PublishedLane), lane: Buffer.from(document.lane, 'hex'), due: document.due ? 1 : 0 };
+}

@@ -1,0 +1,18 @@
+import type { NodeView } from './liveness-messages.ts';
+import type { Wanted } from './tick-plan.ts';
+import type { Workbench } from './workbench.ts';
+
+/** Takes in what a tick saw, and wakes the claimer when there is work. Returns what the next ticks are to look at. */
+export function obeyView(bench: Workbench, at: number, view: NodeView): Wanted {
+  const { book, standing, scout, desk, runner, claimer } = bench;
+  standing.update(view.devices);
+  scout.leaderLives = view.leader_lives;
+  // Of lanes that are looked at one by one the look is the better witness; of new ones, and of many, the publisher is.
+  const fresh = book.learn(view.lanes);
+  const believed = fresh || book.crowded ? view.lanes.filter((one) => one.due === 1) : [];
+  book.markDue(believed, false);
+  book.markDue(view.due, view.directed);
+  if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
+  if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
+  return { pairs: book.pairs(), known: book.known(), devices: standing.wanted };
+}

@@ -1,0 +1,54 @@
+import type { LanePair } from '../db/queries/due-work.ts';
+import type { TickAsk } from '../db/queries/tick.ts';
+import type { LivenessSettings } from './liveness-messages.ts';
+
+/** What the rest of the node wants to know. */
+export interface Wanted {
+  /** To look at for due tasks. */
+  pairs: LanePair[];
+  /** Lanes that need not be told again as long as they are published like this. */
+  known: Array<LanePair & { able: number | null }>;
+  /** The fleet's devices too. */
+  devices: boolean;
+}
+
+/** What each tick asks, and when another connection takes its place. */
+export class TickPlan {
+  wanted: Wanted = { pairs: [], known: [], devices: false };
+  readonly #settings: LivenessSettings;
+  #ticks = 0;
+  #peekAt = Number.NEGATIVE_INFINITY;
+  #turnAt: number | undefined;
+
+  constructor(settings: LivenessSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * What to ask at this monotonic time. Undefined = it is the turn of the work session, which looks for due tasks in
+   * place of this tick: that keeps it from its idle timeout, and costs no round trip more.
+   */
+  next(at: number, deviceId: string): TickAsk | undefined {
+    const { deviceType, tickIntervalMs, taskPollIntervalMs, keepWarmMs, capabilities } = this.#settings;
+    const worker = deviceType === 'worker';
+    // First half-way between two heartbeats, which take the place of a tick too.
+    this.#turnAt ??= at + keepWarmMs / 2;
+    if (worker && at >= this.#turnAt) {
+      this.#turnAt = at + keepWarmMs - tickIntervalMs / 2;
+      return undefined;
+    }
+    this.#ticks += 1;
+    const peek = worker && at >= this.#peekAt;
+    if (peek) this.#peekAt = at + taskPollIntervalMs - tickIntervalMs / 2;
+    const { pairs, known, devices } = this.wanted;
+    const types = capabilities.supported_tasks;
+    return {
+      device_id: deviceId,
+      pairs: peek ? pairs : undefined,
+      lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
+      withOpen: worker && this.#ticks % 2 === 1,
+      trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,
+      devicesOf: devices ? this.#settings.heartbeatTimeoutMs / 1000 : undefined,
+    };
+  }
+}
