@@ -5,7 +5,6 @@ import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Gates } from '../domain/placement/gates.ts';
-import type { Wanted } from './tick-plan.ts';
 
 export interface LivenessSettings {
   address: DatabaseAddress;
@@ -38,6 +37,16 @@ export interface LivenessSettings {
   leaseRenewMs: number;
   lockGraceMs: number;
   lockTrustAfterStartMs: number;
+}
+
+/** What the rest of the node wants to know. */
+export interface Wanted {
+  /** To look at for due tasks. */
+  pairs: LanePair[];
+  /** Lanes that need not be told again as long as they are published like this. */
+  known: Array<LanePair & { able: number | null }>;
+  /** The fleet's devices too. */
+  devices: boolean;
 }
 
 /** A tick's view, without what the thread keeps for itself. */

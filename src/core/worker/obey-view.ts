@@ -1,5 +1,4 @@
-import type { NodeView } from './liveness-messages.ts';
-import type { Wanted } from './tick-plan.ts';
+import type { NodeView, Wanted } from './liveness-messages.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Takes in what a tick saw, and wakes the claimer when there is work. Returns what the next ticks are to look at. */

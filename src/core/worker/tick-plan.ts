@@ -1,16 +1,5 @@
-import type { LanePair } from '../db/queries/due-work.ts';
 import type { TickAsk } from '../db/queries/tick.ts';
-import type { LivenessSettings } from './liveness-messages.ts';
-
-/** What the rest of the node wants to know. */
-export interface Wanted {
-  /** To look at for due tasks. */
-  pairs: LanePair[];
-  /** Lanes that need not be told again as long as they are published like this. */
-  known: Array<LanePair & { able: number | null }>;
-  /** The fleet's devices too. */
-  devices: boolean;
-}
+import type { LivenessSettings, Wanted } from './liveness-messages.ts';
 
 /** What each tick asks, and when another connection takes its place. */
 export class TickPlan {
