@@ -181,7 +181,11 @@ function configuration(): Record<string, unknown> {
     master: MASTER,
     worker: WORKER,
     database: DATABASE,
-    handlers: { work: { module: './work.mjs', timeout: 60 }, shell: { exec: ['./shell.sh'], timeout: 60 } },
+    handlers: {
+      work: { module: './work.mjs', timeout: 60 },
+      brisk: { module: './work.mjs', timeout: 60 },
+      shell: { exec: ['./shell.sh'], timeout: 60 },
+    },
     log: { level: 'debug', format: 'json' },
   };
 }

@@ -88,7 +88,8 @@ export type Fate =
 
 export interface PlannedTask {
   key: string;
-  task_type: 'work' | 'shell';
+  /** `brisk`: only tasks that take less than a tenth of a second, as most queues have them. */
+  task_type: 'work' | 'brisk' | 'shell';
   task_data: { ms: number; fate: Fate; fails: number };
   execution_timeout?: number;
   /** Both producers send it. */
@@ -130,6 +131,7 @@ const FATES: Partial<Record<Fate, number>> = {
   parent: 4,
   shell: 3,
 };
+const BRISK_MS = 80;
 /** One in so many kills its worker, whenever it is tried. */
 const POISON_EVERY = 700;
 
@@ -174,11 +176,11 @@ function lasting(kind: FaultKind, random: Random): number {
 function taskOf(n: number, seed: number, random: Random): PlannedTask {
   const poison = n % POISON_EVERY === POISON_EVERY / 2;
   const fate = poison ? 'poison' : random.weighted<Fate>(FATES);
-  const short = random.chance(0.7) ? random.int(2, 80) : random.int(200, 1500);
+  const short = random.chance(0.7) ? random.int(2, BRISK_MS) : random.int(200, 1500);
   const ms = fate === 'slow' ? random.int(2000, 6000) : fate === 'timeout' ? 30_000 : short;
   return {
     key: `t${seed}-${n}`,
-    task_type: fate === 'shell' ? 'shell' : 'work',
+    task_type: fate === 'shell' ? 'shell' : ms <= BRISK_MS && fate !== 'poison' ? 'brisk' : 'work',
     task_data: { ms, fate, fails: fate === 'fails' ? random.int(1, 2) : 0 },
     ...(fate === 'timeout' ? { execution_timeout: 2 } : {}),
     twice: random.chance(0.05),

@@ -76,53 +76,83 @@ export function tokensHold(evidence: Evidence): Finding {
   return { violations, counts: { ends: pairs } };
 }
 
+interface Halves {
+  move?: TaskEvent;
+  /** `held`: the task was this attempt's when its record ended. */
+  end?: { event: AssignmentEvent; held: boolean };
+}
+
 /**
- * Task and record end in one transaction: on one connection the move of the task comes just before the end of its
- * attempt, and both carry the same token.
+ * Task and record end in one transaction: on one connection the move of the task and the end of its attempt come one after
+ * the other, whichever first, and both carry the same token.
  */
 function pairEnds(evidence: Evidence, violations: string[]): number {
-  const moved = new Map<string, TaskEvent>();
+  const open = new Map<string, Halves>();
   const state = new Map<number, TaskEvent>();
   let pairs = 0;
-  const unpaired = (one: TaskEvent) =>
-    violations.push(
-      `task ${one.task} left attempt ${one.was?.attempt} for ${one.now?.status}, but no record of that attempt ended with it`,
-    );
+  const alone = ({ move, end }: Halves) => {
+    if (move !== undefined) violations.push(moveAlone(move));
+    const problem = end === undefined ? undefined : endAlone(end.event, end.held);
+    if (problem !== undefined) violations.push(problem);
+  };
   for (const one of evidence.events) {
-    if (one.table === 'task') {
-      state.set(one.task, one);
-      const held = one.was?.status === 'running' && one.was.token !== null;
-      const left = held && (one.now === undefined || one.now.status !== 'running');
-      if (!left || evidence.foreign.has(one.conn)) continue;
-      const before = moved.get(`${one.conn}/${one.task}`);
-      if (before !== undefined) unpaired(before);
-      moved.set(`${one.conn}/${one.task}`, one);
-    } else if (one.table === 'assignment' && isEnd(one)) {
-      const name = `${one.conn}/${one.task}`;
-      const move = moved.get(name);
-      moved.delete(name);
-      if (move?.was?.token === one.token && move.was.attempt === one.attempt) {
-        pairs += 1;
-        const problem = disagreement(move.now?.status, one.now);
-        if (problem !== undefined) violations.push(`task ${one.task}, attempt ${one.attempt}: ${problem}`);
-        continue;
-      }
-      if (move !== undefined) {
-        violations.push(
-          `attempt ${one.attempt} of task ${one.task} ended the task that attempt ${move.was?.attempt} held (${one.now})`,
-        );
-        continue;
-      }
-      const now = state.get(one.task)?.now;
-      const holds = now?.status === 'running' && now.token === one.token;
-      if (holds)
-        violations.push(`attempt ${one.attempt} of task ${one.task} ended as ${one.now}, and the task did not move`);
-      else if (one.now !== 'lost')
-        violations.push(`attempt ${one.attempt} of task ${one.task} ended as ${one.now} without holding its task`);
+    if (one.table === 'task') state.set(one.task, one);
+    const half = one.table === 'task' || one.table === 'assignment' ? halfOf(one, evidence, state) : undefined;
+    if (half === undefined) continue;
+    const name = `${one.conn}/${half.task}`;
+    const other = open.get(name) ?? {};
+    open.delete(name);
+    const move = half.move ?? other.move;
+    const end = half.end ?? other.end;
+    if (move === undefined || end === undefined || (other.move ?? other.end) === undefined) {
+      alone(
+        half.move === undefined
+          ? { ...(other.end && { end: other.end }) }
+          : { ...(other.move && { move: other.move }) },
+      );
+      open.set(name, half.move === undefined ? { end: half.end! } : { move: half.move });
+    } else if (move.was?.token === end.event.token && move.was.attempt === end.event.attempt) {
+      pairs += 1;
+      const problem = disagreement(move.now?.status, end.event.now);
+      if (problem !== undefined) violations.push(`task ${half.task}, attempt ${end.event.attempt}: ${problem}`);
+    } else if (half.end !== undefined) {
+      violations.push(
+        `attempt ${half.end.event.attempt} of task ${half.task} ended the task that attempt ${move.was?.attempt} held (${half.end.event.now})`,
+      );
+    } else {
+      alone({ end });
+      open.set(name, { move });
     }
   }
-  for (const one of moved.values()) unpaired(one);
+  for (const one of open.values()) alone(one);
   return pairs;
+}
+
+/** What of an event is one half of an end. */
+function halfOf(
+  one: TaskEvent | AssignmentEvent,
+  evidence: Evidence,
+  state: Map<number, TaskEvent>,
+): (Halves & { task: number }) | undefined {
+  const { task } = one;
+  if (one.table === 'assignment') {
+    const now = state.get(task)?.now;
+    return isEnd(one)
+      ? { task, end: { event: one, held: now?.status === 'running' && now.token === one.token } }
+      : undefined;
+  }
+  const held = one.was?.status === 'running' && one.was.token !== null;
+  const left = held && (one.now === undefined || one.now.status !== 'running');
+  return left && !evidence.foreign.has(one.conn) ? { task, move: one } : undefined;
+}
+
+function moveAlone({ task, was, now }: TaskEvent): string {
+  return `task ${task} left attempt ${was?.attempt} for ${now?.status}, but no record of that attempt ended with it`;
+}
+
+function endAlone({ task, attempt, now }: AssignmentEvent, held: boolean): string | undefined {
+  if (held) return `attempt ${attempt} of task ${task} ended as ${now}, and the task did not move`;
+  return now === 'lost' ? undefined : `attempt ${attempt} of task ${task} ended as ${now} without holding its task`;
 }
 
 const BY_TASK: Record<string, readonly string[]> = {

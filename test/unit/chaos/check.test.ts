@@ -71,6 +71,17 @@ const GOOD: Record<string, () => Story> = {
       .move(1, 'w1', { status: 'running', attempt: 1, token: 't1' })
       .move(1, 'w1', { status: 'done', token: null })
       .record(1, 1, 'w1', 'completed', { token: 't1' }),
+  'a record that a leader writes whole, before it moves the task': () =>
+    new Story()
+      .enqueue(1)
+      .lead('w2')
+      .move(1, 'w1', { status: 'running', attempt: 1, token: 't1' })
+      .ran(1, 1, 'w1', 'killed')
+      .record(1, 1, 'w1', 'lost', { token: 't1', cause: 'device_dead', proc: 'w2' })
+      .move(1, 'w2', { status: 'pending', token: null, lost_count: 1 })
+      .claim(1, 'w2')
+      .ran(1, 2, 'w2')
+      .end(1, 'w2', 'done', 'completed'),
   'a leader that renews, resigns and is followed': () =>
     new Story()
       .lead('w1')
@@ -155,7 +166,12 @@ const BAD: Array<[name: string, rule: number, story: () => Story]> = [
   [
     'a record that ends while its task does not',
     5,
-    () => new Story().enqueue(1).claim(1, 'w1').record(1, 1, 'w1', 'completed').end(1, 'w1', 'done', 'completed'),
+    () =>
+      new Story()
+        .enqueue(1)
+        .claim(1, 'w1')
+        .record(1, 1, 'w1', 'completed')
+        .end(1, 'w1', 'done', 'completed', { proc: 'w2' }),
   ],
   ['a task and a record that disagree', 5, () => new Story().enqueue(1).claim(1, 'w1').end(1, 'w1', 'done', 'failed')],
   ['a move that the table does not know', 6, () => new Story().enqueue(1).move(1, 'w1', { status: 'done' })],
