@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { check } from './check/check.ts';
 import { readEvidence } from './kept.ts';
 import { runControl, runMutants } from './mutants/run.ts';
+import { EVERYTHING, KILLS, type Weights } from './plan.ts';
 import { mutantsBlock, stormBlock, writeProof } from './proof-page.ts';
 import { broken, summary, verdictLines } from './report.ts';
 import { chaosServer, type ServerKind } from './server.ts';
@@ -21,6 +22,7 @@ export async function main(argv: string[], root: string): Promise<number> {
       mutants: { type: 'boolean', default: false },
       control: { type: 'boolean', default: false },
       only: { type: 'string' },
+      kinds: { type: 'string' },
       write: { type: 'boolean', default: false },
       check: { type: 'string' },
     },
@@ -57,13 +59,24 @@ export async function main(argv: string[], root: string): Promise<number> {
   const server = await chaosServer(kind);
   try {
     const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
-    const result = await storm({ seed, kills, tasks, ...workers, server, dir, say });
+    const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds.split(','));
+    const result = await storm({ seed, kills, tasks, weights, ...workers, server, dir, say });
     process.stdout.write(`${summary(result)}\n`);
     if (values.write) writeProof(root, kind, stormBlock(result));
     return broken(result).length === 0 ? 0 : 1;
   } finally {
     await server.stop();
   }
+}
+
+/** The usual weights of some kinds of fault; a kill must be among them. */
+function only(kinds: string[]): Weights {
+  const unknown = kinds.filter((kind) => !(kind in EVERYTHING));
+  if (unknown.length > 0)
+    throw new Error(`--kinds: there is no ${unknown.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
+  if (!kinds.some((kind) => (KILLS as readonly string[]).includes(kind)))
+    throw new Error(`--kinds needs one of ${KILLS.join(', ')}`);
+  return Object.fromEntries(Object.entries(EVERYTHING).filter(([kind]) => kinds.includes(kind)));
 }
 
 const begun = performance.now();
