@@ -75,6 +75,8 @@ export class TallyServer {
   #accept(socket) {
     this.#sockets.add(socket);
     socket.on('error', () => {});
+    // What a killed process had in memory is lost; how many had begun there is known.
+    socket.once('close', () => this.#sockets.delete(socket));
     let rest = '';
     socket.setEncoding('utf8').on('data', (text) => {
       const lines = (rest + text).split('\n');

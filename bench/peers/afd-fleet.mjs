@@ -13,9 +13,9 @@ const TALLY = new URL('../tally.mjs', import.meta.url).href;
 const PATIENCE_MS = 60_000;
 
 /** `urlOf(n)`: where the n-th worker finds the database, when it is not `store.url`. */
-export async function afdFleet(store, { workers, slots, socket, lanes = 1, urlOf = () => store.url, handler = noop }) {
+export async function afdFleet(store, { workers, slots, socket, lanes = 1, endless = false, urlOf = () => store.url }) {
   const dir = mkdtempSync(join(tmpdir(), 'afd-bench-fleet-'));
-  writeFileSync(join(dir, 'handler.mjs'), handler());
+  writeFileSync(join(dir, 'handler.mjs'), handler(endless));
   const types = Array.from({ length: lanes }, (_, n) => typeOf(n));
   const handlers = Object.fromEntries(types.map((one) => [one, { module: './handler.mjs' }]));
   const settings = { handlers, log: { level: 'warn' } };
@@ -30,6 +30,7 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, urlOf
   };
   const fleet = {
     processes,
+    ids: Array.from({ length: workers }, (_, n) => `bench-${n + 1}`),
     startOne,
     async go() {},
     check() {
@@ -42,8 +43,8 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, urlOf
         .map((one) => one.said())
         .join('\n')
         .trim(),
-    async stop() {
-      await Promise.all(processes.map((one) => end(one)));
+    async stop(how) {
+      await Promise.all(processes.map((one) => end(one, how)));
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -63,11 +64,13 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, urlOf
   }
 }
 
-function noop() {
+/** `endless`: runs until it is told to stop. */
+function handler(endless) {
+  const work = endless ? "  await new Promise((resolve) => signal.addEventListener('abort', resolve));\n" : '';
   return `import { ran, RESULT } from ${JSON.stringify(TALLY)};
-export default async function bench({ task_data }) {
+export default async function bench({ task_data }, { signal }) {
   ran(task_data.id);
-  return RESULT;
+${work}  return RESULT;
 }
 `;
 }

@@ -150,6 +150,11 @@ export class AfdStore {
     return row?.holder ?? undefined;
   }
 
+  /** As `afd devices pause` and `resume` write it. */
+  setOperatorState(ids, state) {
+    return this.query(`UPDATE ${this.names.device} SET operator_state = ? WHERE device_id IN (?)`, [state, ids]);
+  }
+
   /** Devices that are registered, and whether one of them leads. */
   async ready() {
     const [devices] = await this.query(

@@ -2,6 +2,7 @@ import { count, drain } from './drain.mjs';
 import { enqueue } from './enqueue.mjs';
 import { idle } from './idle.mjs';
 import { latency } from './latency.mjs';
+import { recovery } from './recovery.mjs';
 import { scale } from './scale.mjs';
 
 /**
@@ -15,5 +16,6 @@ export const WORKLOADS = {
   enqueue: { run: enqueue, n: 40_000, figure: 'tasks_per_s' },
   latency: { run: latency, n: 200, workers: [4], slots: [10], figure: 'p50_ms' },
   idle: { run: idle, n: 20, workers: [4], slots: [10], figure: 'database_cpu_ms_per_s' },
+  recovery: { run: recovery, n: 10, workers: [4], slots: [10], only: ['afd'] },
   scale: { run: scale, n: 5_000_000, workers: [4], slots: [10], only: ['afd'] },
 };
