@@ -13,6 +13,7 @@ Workloads: ${Object.keys(WORKLOADS).join(', ')}
   --n N            tasks; peers that are much faster or slower get a multiple of it
   --reps R         repetitions, interleaved     (default: 3)
   --json           one JSON line per result instead of the table
+  --write          put the table into docs/benchmarks.md
   --no-install     use only what is installed already
 `;
 
@@ -28,6 +29,7 @@ export function readArguments(argv) {
       n: { type: 'string' },
       reps: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
       'no-install': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -52,6 +54,7 @@ export function readArguments(argv) {
     n: numbers('--n', values.n)?.[0],
     reps: numbers('--reps', values.reps)[0],
     json: values.json,
+    write: values.write,
     install: !values['no-install'],
   };
 }

@@ -5,7 +5,10 @@ import { Missing } from './servers/missing.mjs';
 import { Servers } from './servers/servers.mjs';
 import { WORKLOADS } from './workloads/registry.mjs';
 
-/** `onResult` gets each result as it comes. Returns what was not measured and why, and what went wrong. */
+/**
+ * `onResult` gets each result as it comes. Returns what was not measured and why, what went wrong, and a sentence on
+ * each peer.
+ */
 export async function measure(options, onResult) {
   const { workload, reps } = options;
   const { run, n: usual, shares = false, only } = WORKLOADS[workload];
@@ -32,7 +35,7 @@ export async function measure(options, onResult) {
     for (const size of sizes(options, WORKLOADS[workload])) {
       for (let rep = 1; rep <= reps; rep += 1) {
         for (const { peer, profile, opened } of open) {
-          if (stop) return { missing, failed: [...failed, 'it was ended before its time'] };
+          if (stop) return { missing, failed: [...failed, 'it was ended before its time'], peers: [] };
           const n = Math.max(1, Math.round((options.n ?? usual) * (shares ? peer.profiles[profile].share : 1)));
           const of = { peer: peer.name, profile, workload, ...size };
           try {
@@ -43,7 +46,8 @@ export async function measure(options, onResult) {
         }
       }
     }
-    return { missing, failed };
+    const peers = open.map(({ peer, profile, opened }) => `${peer.name} ${profile}: ${opened.about}`);
+    return { missing, failed, peers };
   } finally {
     for (const { opened } of open) await opened.close();
     await servers.stop();

@@ -6,7 +6,7 @@ const SCHEMA = `afd_bench_${process.pid}`;
 
 export class AfdStore {
   #sql;
-  #sessions = [];
+  #producers = [];
   #core;
 
   /** @throws Error that says what the account must be able to do */
@@ -28,7 +28,8 @@ export class AfdStore {
       ...(await dist('core/db/session.js')),
       ...(await dist('core/db/table-names.js')),
       ...(await dist('core/db/migrator.js')),
-      ...(await dist('core/tasks.js')),
+      ...(await dist('core/producer.js')),
+      ...(await dist('core/config/config-schema.js')),
     };
     store.names = store.#core.tableNames({ task: 'af_crawl_task', prefix: 'af_' });
     const [[facts]] = await store.#sql.query(
@@ -55,36 +56,40 @@ export class AfdStore {
   /** An empty, migrated schema. */
   async reset() {
     this.#after = 0;
-    await this.#closeSessions();
+    await this.#closeProducers();
     await this.#sql.query(`DROP DATABASE IF EXISTS ${SCHEMA}`);
     await this.#sql.query(`CREATE DATABASE ${SCHEMA} CHARACTER SET utf8mb4`);
     await this.#core.migrateUp(this.address, this.names);
     await this.#sql.query(`USE ${SCHEMA}`);
   }
 
-  async #newSession() {
-    const { Session } = this.#core;
+  async #newProducer() {
+    const { Session, Producer, configSchema } = this.#core;
     const options = { address: this.address, timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 600_000 };
-    const session = new Session({ ...options, multiStatements: false });
+    const session = new Session({ ...options, multiStatements: true });
     await session.ready();
-    this.#sessions.push(session);
-    return session;
+    const producer = new Producer(session, this.names, configSchema.parse({}));
+    this.#producers.push({ session, producer });
+    return producer;
   }
 
-  async #closeSessions() {
-    await Promise.all(this.#sessions.splice(0).map((one) => one.close()));
+  async #closeProducers() {
+    for (const { session, producer } of this.#producers.splice(0)) {
+      await producer.close();
+      await session.close();
+    }
     this.#idle = [];
   }
 
   #idle = [];
   #after = 0;
-  /** As `afd tasks add` and `import` do it: one transaction per call, as many sessions as calls at once. */
+  /** As `afd tasks add` and `import` do it: one transaction per call, as many producers as calls at once. */
   async enqueue(tasks) {
-    const session = this.#idle.pop() ?? (await this.#newSession());
+    const producer = this.#idle.pop() ?? (await this.#newProducer());
     try {
-      return await this.#core.enqueueTasks(session, this.names, tasks, { maxRetryCount: 3 });
+      return await producer.enqueue(tasks);
     } finally {
-      this.#idle.push(session);
+      this.#idle.push(producer);
     }
   }
 
@@ -96,9 +101,9 @@ export class AfdStore {
     ]);
   }
 
-  /** Opens the sessions of `enqueue` before the clock starts. */
+  /** Opens the connections of `enqueue` before the clock starts. */
   async warm(parallel) {
-    while (this.#sessions.length < parallel) this.#idle.push(await this.#newSession());
+    while (this.#producers.length < parallel) this.#idle.push(await this.#newProducer());
   }
 
   /** The URL of the schema at another host and port. */
@@ -178,7 +183,7 @@ export class AfdStore {
   }
 
   async close() {
-    await this.#closeSessions();
+    await this.#closeProducers();
     await this.#sql.query(`DROP DATABASE IF EXISTS ${SCHEMA}`);
     await this.#sql.end();
   }
