@@ -9,8 +9,8 @@ export interface WorkerRun {
   device_id: string;
   /** Attempts by how they ended. */
   finished: Record<string, number>;
-  /** `drained`: nothing more to do · `time`: --max-time was up · `signal`: told to stop. */
-  ended_by: 'drained' | 'time' | 'signal';
+  /** `drained`: nothing more to do · `held`: over a gate · `time`: --max-time was up · `signal`: told to stop. */
+  ended_by: 'drained' | 'held' | 'time' | 'signal';
 }
 
 /** A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
@@ -21,7 +21,8 @@ export type LeaderRun = LeaderOnceResult | { device_id: string };
 /** Exit codes of these are documented in docs/reference/exit-codes.md. */
 export abstract class NodeCommand extends BaseCommand {
   /**
-   * `once` and `drain` end by themselves, with 6 when an attempt failed; after `maxTimeS` seconds as by a signal, with 7.
+   * `once` and `drain` end by themselves, with 6 when an attempt failed, 75 at a closed gate; after `maxTimeS` seconds as
+   * by a signal, with 7.
    * @throws those of startWorker
    */
   protected async runWorker(mode: WorkerMode, maxTimeS?: number): Promise<WorkerRun> {
@@ -49,8 +50,9 @@ export abstract class NodeCommand extends BaseCommand {
       shutdown.dispose();
     });
     const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
-    const ended_by = timeUp ? 'time' : shutdown.drain.aborted ? 'signal' : 'drained';
-    if (ended_by === 'drained') this.exitWith(failed && mode !== 'forever' ? 6 : 0);
+    const byItself = result.held ? 'held' : 'drained';
+    const ended_by = timeUp ? 'time' : shutdown.drain.aborted ? 'signal' : byItself;
+    if (ended_by === byItself) this.exitWith(failed && mode !== 'forever' ? 6 : result.held ? 75 : 0);
     else this.exitWith(shutdown.exitCode(result) || (timeUp ? 7 : 0));
     return { device_id: result.device_id, finished: result.finished, ended_by };
   }

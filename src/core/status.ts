@@ -111,6 +111,11 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
   else if (due && workers.length > 0 && workers.every((d) => d.operator_state !== 'active')) {
     problems.push('every online worker is paused, draining or quarantined, and tasks are waiting');
   }
+  const active = workers.filter((d) => d.operator_state === 'active');
+  const [held] = active;
+  if (due && held !== undefined && active.every((d) => d.held.length > 0)) {
+    problems.push(`every worker is over a gate, and tasks are waiting (${held.device_id}: ${held.held.join(', ')})`);
+  }
   if (leader.device_id === null && (workers.length > 0 || tasks.running > 0)) {
     problems.push('nobody leads: tasks run, but dead devices and deadlines are not noticed');
   }

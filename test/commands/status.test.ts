@@ -115,6 +115,18 @@ describe('a fleet that is not well', () => {
     );
   });
 
+  it('names the gate when every worker that could is over one, and not while another is free', async () => {
+    await worker('w1', undefined, { held: '["memory is at 93 %, over its gate of 90 %"]' });
+    await worker('w2', undefined, { operator_state: 'paused' });
+    await insertLeader(session, db.names, 'w1', 1);
+    await insertTask(session, db.names);
+    expect((await status()).problems).toEqual([
+      'every worker is over a gate, and tasks are waiting (w1: memory is at 93 %, over its gate of 90 %)',
+    ]);
+    await worker('w3');
+    expect((await status()).problems).toEqual([]);
+  });
+
   it('does not count a paused device among those that can', async () => {
     await worker('w1', undefined, { operator_state: 'paused' });
     await insertLeader(session, db.names, 'w1', 1);

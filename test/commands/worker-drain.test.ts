@@ -31,6 +31,18 @@ describe.concurrent('afd worker --drain', () => {
     expect((await s.run('worker', '--once', '--device-id', 'w')).code).toBe(6);
   });
 
+  it('RC13 is exit 75 at a closed gate: nothing is executed, and why is said', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'held', { worker: { gates: { memory_usage: 0.01, interval: 0.1 } } });
+    const id = await s.add();
+    for (const mode of ['--drain', '--once']) {
+      const run = await s.run('worker', mode, '--json', '--device-id', 'w');
+      expect([run.code, JSON.parse(run.stdout)]).toEqual([75, { device_id: 'w', finished: {}, ended_by: 'held' }]);
+      expect(run.stderr).toMatch(/memory is at [\d.]+ %, over its gate of 0.01 %/);
+    }
+    expect(await readTask(s.session, s.db.names, id)).toMatchObject({ status: 'pending' });
+  });
+
   it('RC13 after --max-time claims nothing more, lets what runs finish, and is exit 7', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'drain_time');

@@ -36,6 +36,8 @@ export interface WorkerResult {
   finished: Record<string, number>;
   /** Everything was finished or released before the shutdown deadline and without force. */
   inTime: boolean;
+  /** `once`, `drain`: it ended because the machine is over a gate. */
+  held: boolean;
   reason: string;
 }
 
@@ -90,12 +92,8 @@ export class Worker {
       await this.#session.ready();
       await closeEarlierInstances(this.#session, names, device, { max_retry_count, retry_backoff, lost_backoff });
       const task_types = [...this.#options.handlers.keys()];
-      events.emit('worker:started', {
-        device_id: this.#deviceId,
-        slots: this.#slots,
-        task_types,
-        server: this.#session.where,
-      });
+      const { where: server } = this.#session;
+      events.emit('worker:started', { device_id: this.#deviceId, slots: this.#slots, task_types, server });
       const asked = this.#options.drain;
       if (asked.aborted) this.#finish.done('asked to stop');
       asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
@@ -105,7 +103,8 @@ export class Worker {
       const reason = await ended.finally(unwatch);
       const inTime = await drain(this.#context, { runner, claimer, claiming, force: this.#options.force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
-      return { device_id: this.#deviceId, finished: desk.finished, inTime, reason };
+      const held = this.#options.mode !== 'forever' && this.#held !== undefined && this.#held.length > 0;
+      return { device_id: this.#deviceId, finished: desk.finished, inTime, held, reason };
     } catch (error) {
       // The node may not go on, so nothing that runs here may. What is left open is taken back by the others.
       runner.abortAll('lost');

@@ -72,7 +72,7 @@ describe('a device over one of its gates', () => {
   it.each(['once', 'drain'] as const)('ends a run of --%s at once, with the reason', async (mode) => {
     const id = await add();
     const held = startWorker(db, { deviceId: 'held', mode, handlers: { t: () => 1 }, worker: CLOSED });
-    expect((await held.ended).reason).toMatch(/^memory is at .* over its gate/);
+    expect(await held.ended).toMatchObject({ held: true, reason: expect.stringMatching(/^memory is at .* over its/) });
     expect(await status(id)).toBe('pending');
   });
 });
@@ -82,7 +82,7 @@ describe('a device below its gates', () => {
     const id = await add();
     const worker = startWorker(db, { mode, handlers: { t: () => 1 }, worker: WIDE });
     await until(async () => (await status(id)) === 'done', 10_000, 'done');
-    if (mode !== 'forever') expect((await worker.ended).finished).toEqual({ done: 1 });
+    if (mode !== 'forever') expect(await worker.ended).toMatchObject({ held: false, finished: { done: 1 } });
     expect(worker.seen.filter((one) => one.name === 'device:held')).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { eligible } from '../../../../../src/core/domain/placement/eligible.ts';
 import { preferredRegions } from '../../../../../src/core/domain/placement/lane.ts';
-import { ableDevices, scarceFirst } from '../../../../../src/core/domain/placement/scarce-first.ts';
+import { ableCounter, ableDevices, scarceFirst } from '../../../../../src/core/domain/placement/scarce-first.ts';
 import { device, LANE } from './devices.ts';
 
 const why = (one: ReturnType<typeof device>, lane: Parameters<typeof eligible>[1] = LANE) => {
@@ -58,6 +58,24 @@ test('the devices that could run a lane: online and active ones, held by a gate 
     device('e', { capabilities: { supported_tasks: ['sync_apps'] } }),
   ];
   expect(ableDevices(LANE, devices)).toBe(2);
+});
+
+test('counting for many lanes is the same as counting for each', () => {
+  const devices = Array.from({ length: 60 }, (_, n) =>
+    device(`d${n}`, {
+      capabilities: { supported_tasks: n % 3 === 0 ? ['sync_data'] : ['sync_apps'], browser: n % 4 === 0 },
+      unavailable: n % 7 === 0 ? 'is offline' : null,
+      slots: n % 5,
+    }),
+  );
+  const count = ableCounter(devices);
+  for (const task_type of ['sync_data', 'sync_apps', 'other']) {
+    for (const required_capabilities of [null, { browser: true }, { gpu: true }]) {
+      const lane = { task_type, required_capabilities };
+      expect(count(lane)).toBe(ableDevices(lane, devices));
+    }
+  }
+  expect(count(LANE)).toBeGreaterThan(0);
 });
 
 test('lanes come by rank, then by how few devices can run them; what is not known comes last', () => {
