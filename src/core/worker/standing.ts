@@ -40,7 +40,9 @@ export class Standing {
     return this.wanted && this.#devices === undefined;
   }
 
+  /** Undefined = they were not read this time: what was known of them holds while they are wanted. */
   update(devices: DeviceView[] | undefined): void {
+    if (devices === undefined && this.wanted) return;
     this.#devices = devices;
     this.#others.clear();
   }

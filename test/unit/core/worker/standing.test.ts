@@ -49,6 +49,18 @@ test('a minimum that the fleet lowers is obeyed at once', () => {
   expect(standing.yields(LANE)).toBe(false);
 });
 
+test('a tick that did not read the others changes nothing; without a minimum they are forgotten', () => {
+  const own = policy(0.5);
+  const standing = new Standing('a', own, () => 4);
+  standing.update([device('a'), device('b')]);
+  standing.update(undefined);
+  expect([standing.unknown, standing.yields(LANE)]).toEqual([false, true]);
+  own.min_score = 0;
+  standing.update(undefined);
+  own.min_score = 0.5;
+  expect(standing.unknown).toBe(true);
+});
+
 test('a device whose own row is not there yields to nobody', () => {
   const standing = new Standing('a', policy(0.5), () => 4);
   standing.update([device('b')]);
