@@ -32,11 +32,14 @@ export async function up(tools) {
       target_device_id VARCHAR(64) NULL,
       target_until DATETIME(3) NULL,
       claim_token BINARY(16) NULL,
+      claimed_by VARCHAR(64) NULL COMMENT 'set while the claim has no row in the assignment table yet',
+      claim_instance BINARY(16) NULL,
+      claimed_at DATETIME(3) NULL,
+      claim_deadline DATETIME(3) NULL,
       attempt INT NOT NULL DEFAULT 0,
       lost_count INT NOT NULL DEFAULT 0,
       batch_id BIGINT NULL,
       parent_id BIGINT NULL,
-      result JSON NULL,
       last_error TEXT NULL,
       finished_at DATETIME(3) NULL,
       lane BINARY(16) GENERATED ALWAYS AS
@@ -44,10 +47,9 @@ export async function up(tools) {
       claim_rank TINYINT GENERATED ALWAYS AS (10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)) STORED,
       due_at DATETIME(3) GENERATED ALWAYS AS
         (COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) STORED,
-      KEY idx_status_next (status, next_run_at),
       KEY afd_claim (status, lane, claim_rank, due_at, id),
       UNIQUE KEY afd_dedupe (dedupe_key),
-      KEY afd_target (target_device_id, status, claim_rank, due_at, id)
+      KEY afd_target (target_device_id, claim_rank, due_at, id)
     ) TABLE_OPTIONS`,
   );
 }

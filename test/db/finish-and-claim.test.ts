@@ -57,7 +57,7 @@ async function claim(limit: number, token = randomBytes(16), on: Session = sessi
         limit,
         sources: at === undefined ? [] : [{ kind: 'lane', ...at, mark: undefined }],
         leaseOf: () => 60,
-        accepts: () => true,
+        weigh: () => 'full' as const,
       },
     },
     on,
@@ -157,17 +157,17 @@ describe('finishing', () => {
         limit: 2,
         sources: [{ kind: 'lane', ...at, mark: undefined }],
         leaseOf: () => 60,
-        accepts: () => true,
+        weigh: () => 'full' as const,
       },
     });
     expect(next.verdicts.map((one) => one.kind)).toEqual(['mine', 'mine']);
     expect(next.claimed).toHaveLength(1);
     const row = await task(claimed[0]!.id);
     expect(row).toMatchObject({ status: 'done', claim_token: null });
-    expect(JSON.parse(row.result)).toEqual({ rows: 1 });
     expect(row.finished_at).not.toBeNull();
     const [attempt] = await attempts(claimed[0]!.id);
     expect(attempt).toMatchObject({ status: 'completed' });
+    expect(JSON.parse(attempt!.result)).toEqual({ rows: 1 });
     expect(attempt!.started_at <= attempt!.completed_at).toBe(true);
   });
 
@@ -288,7 +288,7 @@ describe('flushing starts', () => {
     const lost = await flushStarts(
       session,
       db.names,
-      claimed.map((one) => ({ assignment_id: one.assignment_id, claim_token: token, age_ms: 1500, lease_s: 60 })),
+      claimed.map((one) => ({ assignment_id: one.assignment_id!, claim_token: token, age_ms: 1500, lease_s: 60 })),
     );
     expect(lost).toEqual([claimed[1]!.assignment_id]);
     expect((await attempts(claimed[0]!.id))[0]).toMatchObject({ status: 'running' });

@@ -22,11 +22,14 @@ CREATE TABLE `af_crawl_tasks` (
   `target_device_id` varchar(64) DEFAULT NULL INVISIBLE,
   `target_until` datetime(3) DEFAULT NULL INVISIBLE,
   `claim_token` binary(16) DEFAULT NULL INVISIBLE,
+  `claimed_by` varchar(64) DEFAULT NULL INVISIBLE,
+  `claim_instance` binary(16) DEFAULT NULL INVISIBLE,
+  `claimed_at` datetime(3) DEFAULT NULL INVISIBLE,
+  `claim_deadline` datetime(3) DEFAULT NULL INVISIBLE,
   `attempt` int NOT NULL DEFAULT 0 INVISIBLE,
   `lost_count` int NOT NULL DEFAULT 0 INVISIBLE,
   `batch_id` bigint DEFAULT NULL INVISIBLE,
   `parent_id` bigint DEFAULT NULL INVISIBLE,
-  `result` json DEFAULT NULL INVISIBLE,
   `last_error` text DEFAULT NULL INVISIBLE,
   `finished_at` datetime(3) DEFAULT NULL INVISIBLE,
   `lane` binary(16) GENERATED ALWAYS AS (unhex(left(sha2(concat(`task_type`,'|',coalesce(`required_capabilities`,'')),256),32))) VIRTUAL INVISIBLE,
@@ -36,7 +39,7 @@ CREATE TABLE `af_crawl_tasks` (
   UNIQUE KEY `afd_dedupe` (`dedupe_key`),
   KEY `idx_status_next` (`status`,`next_run_at`),
   KEY `afd_claim` (`status`,`lane`,`claim_rank`,`due_at`,`id`),
-  KEY `afd_target` (`target_device_id`,`status`,`claim_rank`,`due_at`,`id`)
+  KEY `afd_target` (`target_device_id`,`claim_rank`,`due_at`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE `af_task_assignment` (

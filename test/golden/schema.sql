@@ -57,11 +57,14 @@ CREATE TABLE `af_crawl_task` (
   `target_device_id` varchar(64) DEFAULT NULL,
   `target_until` datetime(3) DEFAULT NULL,
   `claim_token` binary(16) DEFAULT NULL,
+  `claimed_by` varchar(64) DEFAULT NULL COMMENT 'set while the claim has no row in the assignment table yet',
+  `claim_instance` binary(16) DEFAULT NULL,
+  `claimed_at` datetime(3) DEFAULT NULL,
+  `claim_deadline` datetime(3) DEFAULT NULL,
   `attempt` int NOT NULL DEFAULT 0,
   `lost_count` int NOT NULL DEFAULT 0,
   `batch_id` bigint DEFAULT NULL,
   `parent_id` bigint DEFAULT NULL,
-  `result` json DEFAULT NULL,
   `last_error` text DEFAULT NULL,
   `finished_at` datetime(3) DEFAULT NULL,
   `lane` binary(16) GENERATED ALWAYS AS (unhex(left(sha2(concat(`task_type`,'|',coalesce(`required_capabilities`,'')),256),32))) STORED,
@@ -69,9 +72,8 @@ CREATE TABLE `af_crawl_task` (
   `due_at` datetime(3) GENERATED ALWAYS AS (coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) STORED,
   PRIMARY KEY (`id`),
   UNIQUE KEY `afd_dedupe` (`dedupe_key`),
-  KEY `idx_status_next` (`status`,`next_run_at`),
   KEY `afd_claim` (`status`,`lane`,`claim_rank`,`due_at`,`id`),
-  KEY `afd_target` (`target_device_id`,`status`,`claim_rank`,`due_at`,`id`)
+  KEY `afd_target` (`target_device_id`,`claim_rank`,`due_at`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE `af_task_assignment` (

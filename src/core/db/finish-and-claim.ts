@@ -3,17 +3,24 @@
 // Lock order: own task rows by id, own assignment rows by id, then candidates by SKIP LOCKED (which never waits).
 
 import { AfdError } from '../domain/errors.ts';
-import { type Finish, type LockedAssignment, type LockedTask, settle, type Verdict } from '../domain/settlement.ts';
+import type { Finish, Verdict } from '../domain/settlement.ts';
 import type { NewTask } from '../domain/task.ts';
 import { DatabaseError } from './database-error.ts';
 import { repairAttempts } from './queries/repair-attempts.ts';
 import { type Candidate, type ClaimSource, candidateStatement } from './queries/select-candidates.ts';
 import type { Statement } from './queries/statement.ts';
-import { claimStatements } from './queries/write-claims.ts';
+import { claimStatements, type Taken } from './queries/write-claims.ts';
 import { finishStatements } from './queries/write-finishes.ts';
 import type { Result, Row, Session } from './session.ts';
+import { finishLocks, settleAll } from './settle-finishes.ts';
 import type { TableNames } from './table-names.ts';
 import { rollback } from './transaction.ts';
+
+/**
+ * What to do with a candidate: `full` = its attempt gets its row now; `light` = with its end; `refuse` = leave it and look
+ * at the next; `enough` = leave it and all behind it.
+ */
+export type Weighed = 'full' | 'light' | 'refuse' | 'enough';
 
 export interface Claim {
   /** Random, 16 bytes; the caller remembers it before the claim is sent. */
@@ -23,8 +30,8 @@ export interface Claim {
   sources: ClaimSource[];
   /** Seconds for which the attempt's deadline is set: timeout + slack. */
   leaseOf(candidate: Candidate): number;
-  /** False = leave the row alone (a directed task that this device cannot run). */
-  accepts(candidate: Candidate): boolean;
+  /** `index`: how many this claim has taken before it. */
+  weigh(candidate: Candidate, source: ClaimSource['kind'], index: number): Weighed;
 }
 
 export interface FinishAndClaimInput {
@@ -38,7 +45,8 @@ export interface FinishAndClaimInput {
 }
 
 export interface Claimed extends Candidate {
-  assignment_id: number;
+  /** Null = a light claim: the attempt has no row yet. */
+  assignment_id: number | null;
 }
 
 /** Whether the device row allowed a claim; `superseded` = another instance owns the device id now. */
@@ -47,8 +55,8 @@ export type Gate = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'n
 export interface FinishAndClaimResult {
   verdicts: Verdict[];
   claimed: Claimed[];
-  /** Rows accepted from each source that was asked, in order. */
-  taken: number[];
+  /** What each source that was asked gave, in order. `short`: nothing more is due there. */
+  taken: Array<{ count: number; short: boolean }>;
   gate: Gate;
 }
 
@@ -63,19 +71,16 @@ export async function finishAndClaim(
   input: FinishAndClaimInput,
 ): Promise<FinishAndClaimResult> {
   for (let repaired = false; ; repaired = true) {
-    const candidates: Candidate[] = [];
+    const taken: Taken[] = [];
     try {
-      return await attempt(session, names, input, candidates);
+      return await attempt(session, names, input, taken);
     } catch (error) {
       await rollback(session);
       // 1062: the user emptied the task table and ids (and attempt numbers) repeat.
       const duplicate = error instanceof DatabaseError && error.errno === 1062;
-      if (!duplicate || repaired || candidates.length === 0) throw error;
-      await repairAttempts(
-        session,
-        names,
-        candidates.map((one) => one.id),
-      );
+      const ids = [...taken.map((one) => one.id), ...input.finishes.map((one) => one.task_id)];
+      if (!duplicate || repaired || ids.length === 0) throw error;
+      await repairAttempts(session, names, ids);
     }
   }
 }
@@ -84,70 +89,64 @@ async function attempt(
   session: Session,
   names: TableNames,
   input: FinishAndClaimInput,
-  candidates: Candidate[],
+  taken: Taken[],
 ): Promise<FinishAndClaimResult> {
   const { claim } = input;
   // Input order is arbitrary; locks are taken in the order of ids.
   const finishes = [...input.finishes].sort((a, b) => a.task_id - b.task_id);
-  const results = await session.packet(openingPacket(names, input, finishes));
-  let next = 1;
-  const tasks = finishes.length > 0 ? byId<LockedTask>(results[next++]!) : new Map();
-  const assignments = finishes.length > 0 ? byId<LockedAssignment>(results[next++]!) : new Map();
-  const verdicts = finishes.map((one) =>
-    settle(one, tasks.get(one.task_id), assignments.get(one.assignment_id), input.policy),
-  );
-  const mine = verdicts.flatMap((one) => (one.kind === 'mine' ? [one.settlement] : []));
-
-  const gate: Gate = claim === undefined ? 'not-asked' : gateOf(results[next++]![0], input.instance_token);
-  const taken: number[] = [];
+  const locks = finishLocks(names, finishes);
+  const results = await session.packet([{ sql: 'START TRANSACTION' }, ...locks, ...claimPacket(names, input)]);
+  const settled = await settleAll(session, names, input, finishes, results.slice(1, 1 + locks.length));
+  const answers = results.slice(1 + locks.length);
+  const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
+  const asked: FinishAndClaimResult['taken'] = [];
   if (claim !== undefined && gate === 'open') {
-    const keep = (rows: Row[]) => {
-      const accepted = (rows as unknown as Candidate[]).filter((row) => claim.accepts(row));
-      taken.push(accepted.length);
-      candidates.push(...accepted);
-    };
-    if (claim.sources.length > 0) keep(results[next++]!);
-    for (const source of claim.sources.slice(1)) {
-      if (candidates.length >= claim.limit) break;
-      const { sql, values } = candidateStatement(names, source, claim.limit - candidates.length);
-      keep(await session.rows(sql, values));
+    for (const [n, source] of claim.sources.entries()) {
+      const left = claim.limit - taken.length;
+      if (left <= 0 || asked.at(-1)?.short === false) break;
+      const rows = n === 0 ? answers[1]! : await candidates(session, names, source, left);
+      asked.push(take(claim, source, rows, left, taken));
     }
   }
   if (input.enqueue !== undefined) {
-    for (const { finish } of mine) {
+    for (const { finish } of settled.mine) {
       if (finish.outcome.kind === 'done' && finish.outcome.enqueue.length > 0)
         await input.enqueue(finish.outcome.enqueue, finish);
     }
   }
-  const claimed = await closingPacket(session, names, input, finishStatements(names, mine), candidates);
-  return { verdicts, claimed, taken, gate };
+  const closing = [...finishStatements(names, input, settled.mine), ...settled.records];
+  const claimed = await closingPacket(session, names, input, closing, taken);
+  return { verdicts: settled.verdicts, claimed, taken: asked, gate };
 }
 
-function openingPacket(names: TableNames, input: FinishAndClaimInput, finishes: Finish[]) {
-  const packet: Array<{ sql: string; values?: unknown[] }> = [{ sql: 'START TRANSACTION' }];
-  if (finishes.length > 0) {
-    packet.push(
-      {
-        sql: `SELECT id, claim_token, status, retry, max_retry_count, target_device_id FROM ${names.task}
-              FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE`,
-        values: [finishes.map((one) => one.task_id)],
-      },
-      {
-        sql: `SELECT id, claim_token, status, revoked_at, revoke_outcome FROM ${names.assignment}
-              FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE`,
-        values: [finishes.map((one) => one.assignment_id)],
-      },
-    );
-  }
-  if (input.claim !== undefined) {
-    packet.push({
+function claimPacket(names: TableNames, { claim, device_id }: FinishAndClaimInput) {
+  if (claim === undefined) return [];
+  const first = claim.sources[0];
+  return [
+    {
       sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
-      values: [input.device_id],
-    });
-    const first = input.claim.sources[0];
-    if (first !== undefined) packet.push(candidateStatement(names, first, input.claim.limit));
+      values: [device_id],
+    },
+    ...(first === undefined ? [] : [candidateStatement(names, first, claim.limit)]),
+  ];
+}
+
+async function candidates(session: Session, names: TableNames, source: ClaimSource, limit: number): Promise<Row[]> {
+  const { sql, values } = candidateStatement(names, source, limit);
+  return session.rows(sql, values);
+}
+
+/** Rows that are left stay locked until the COMMIT: others skip them meanwhile, and find them at their next look. */
+function take(claim: Claim, source: ClaimSource, rows: Row[], limit: number, taken: Taken[]) {
+  let count = 0;
+  for (const row of rows as unknown as Candidate[]) {
+    const weighed = claim.weigh(row, source.kind, taken.length);
+    if (weighed === 'enough') return { count, short: false };
+    if (weighed === 'refuse') continue;
+    taken.push({ ...row, lease_s: claim.leaseOf(row), light: weighed === 'light' });
+    count += 1;
   }
-  return packet;
+  return { count, short: count < limit };
 }
 
 async function closingPacket(
@@ -155,26 +154,24 @@ async function closingPacket(
   names: TableNames,
   input: FinishAndClaimInput,
   finishing: Statement[],
-  candidates: Candidate[],
+  taken: Taken[],
 ): Promise<Claimed[]> {
-  const statements = [...finishing];
-  const { claim } = input;
-  if (claim !== undefined && candidates.length > 0) {
-    const owner = { device_id: input.device_id, instance_token: input.instance_token, claim_token: claim.claim_token };
-    statements.push(
-      ...claimStatements(
-        names,
-        owner,
-        candidates.map((one) => ({ ...one, lease_s: claim.leaseOf(one) })),
-      ),
-    );
-  }
+  const { claim, device_id, instance_token } = input;
+  const claiming =
+    claim === undefined || taken.length === 0
+      ? []
+      : claimStatements(names, { device_id, instance_token, claim_token: claim.claim_token }, taken);
+  const statements = [...finishing, ...claiming];
   const results = await session.packet([...statements, { sql: 'COMMIT' }]);
   assertCounts(statements, results);
-  if (candidates.length === 0) return [];
-  const { insertId } = results[statements.length - 1]!;
+  let next = results[statements.length - 1]?.insertId ?? 0;
   const step = session.facts.autoIncrementIncrement;
-  return candidates.map((one, n) => ({ ...one, assignment_id: insertId + n * step }));
+  return taken.map((one) => {
+    if (one.light) return { ...one, assignment_id: null };
+    const assignment_id = next;
+    next += step;
+    return { ...one, assignment_id };
+  });
 }
 
 function gateOf(device: Row | undefined, instanceToken: Buffer): Gate {
@@ -195,8 +192,4 @@ function assertCounts(statements: Statement[], results: Result[]): void {
       );
     }
   });
-}
-
-function byId<T extends { id: number }>(rows: Row[]): Map<number, T> {
-  return new Map((rows as unknown as T[]).map((row) => [row.id, row]));
 }

@@ -16,6 +16,8 @@ export interface HeldTask {
 
 export interface HeldAttempt {
   device_id: string;
+  /** It was recorded in its worker's place, so that nobody knows whether its handler had begun. */
+  perhaps_unbegun: boolean;
   revoked_at: string | null;
   revoke_outcome: 'cancelled' | 'released' | null;
 }
@@ -52,16 +54,18 @@ export function endLost(
   const error_message = `device ${attempt.device_id} ${LOST_BECAUSE[cause]}`;
   const assignment = { status: 'lost' as const, cause, error_class: null, error_message };
   if (task === undefined) return { assignment };
-  const lost_count = task.lost_count + 1;
+  // Only who died under a begun attempt may have died of it. From its second attempt on a task is always recorded by its
+  // worker, so one that kills its workers is counted from then on.
+  const lost_count = task.lost_count + (attempt.perhaps_unbegun ? 0 : 1);
   const same = { retry: task.retry ?? 0, lost_count };
-  if (lost_count >= policy.lost_backoff.length) {
+  if (!attempt.perhaps_unbegun && lost_count >= policy.lost_backoff.length) {
     const last_error = `poison: ${lost_count} worker(s) died while running it; the last: ${error_message}`;
     return {
       assignment: { ...assignment, error_class: 'poison' },
       task: { ...same, status: 'failed', due_in_s: null, last_error },
     };
   }
-  const wait = policy.lost_backoff[lost_count - 1] ?? 0;
+  const wait = attempt.perhaps_unbegun ? 0 : (policy.lost_backoff[lost_count - 1] ?? 0);
   return {
     assignment,
     task: { ...same, status: openStatus(task), due_in_s: wait > 0 ? wait : null, last_error: error_message },
@@ -121,11 +125,12 @@ export function endForeign(attempt: HeldAttempt): AttemptEnd {
   };
 }
 
-const LOST_BECAUSE = {
+export const LOST_BECAUSE = {
   device_dead: 'was declared dead',
   device_offline: 'is offline',
   device_removed: 'was removed',
   superseded: 'was started again as a new instance',
+  foreign: 'held a task that another program has changed',
 } as const;
 
 /** `reassign --to` of a running task names its next device; it is directed once the holder lets go. */

@@ -6,11 +6,15 @@ export interface Finish {
   task_id: number;
   task_type: string;
   attempt: number;
-  assignment_id: number;
+  /** Null = a light claim, as far as its worker knows: the attempt has no row yet. */
+  assignment_id: number | null;
   claim_token: Buffer;
   outcome: Outcome;
-  /** Milliseconds since the handler began, by this machine's monotonic clock: started_at = database time − age. */
-  age_ms: number;
+  /**
+   * Milliseconds since the handler began, by this machine's monotonic clock: started_at = database time − age. Null = it
+   * never began.
+   */
+  age_ms: number | null;
 }
 
 /** A task row of packet 1, locked. */
@@ -21,11 +25,17 @@ export interface LockedTask {
   retry: number | null;
   max_retry_count: number | null;
   target_device_id: string | null;
+  attempt: number;
+  /** Of a light claim, until its attempt is recorded; null otherwise. */
+  claimed_by: string | null;
+  claimed_at: string | null;
+  claim_deadline: string | null;
 }
 
 /** An assignment row of packet 1, locked. */
 export interface LockedAssignment {
   id: number;
+  task_id: number;
   claim_token: Buffer;
   status: AssignmentStatus;
   revoked_at: string | null;
@@ -35,6 +45,8 @@ export interface LockedAssignment {
 /** What will be written for one attempt. Undefined = leave the column. */
 export interface Settlement {
   finish: Finish;
+  /** The row of the attempt to end, or what a light claim left on the task row, to be recorded together with its end. */
+  record: { assignment_id: number } | LightClaim;
   assignment_status: AssignmentStatus;
   task_status: TaskStatus;
   /** New value of `retry`. */
@@ -47,15 +59,36 @@ export interface Settlement {
   result: string | null;
 }
 
+/** What stands on the task row while the attempt has no row of its own. */
+export interface LightClaim {
+  assignment_id: null;
+  /** Number of the attempt. */
+  attempt: number;
+  /** `retry` of the task when it was claimed. */
+  retry_at_claim: number;
+  claimed_at: string;
+  deadline_at: string;
+}
+
 export type Verdict =
   | { kind: 'mine'; settlement: Settlement }
   /** Ended under my token with what I was going to write: my own earlier COMMIT, whose answer was lost. */
   | { kind: 'already'; finish: Finish; task_status: string }
-  | { kind: 'lost'; finish: Finish; reason: string };
+  /** `light`: another program changed the task, and the attempt must still be recorded as lost. */
+  | { kind: 'lost'; finish: Finish; reason: string; light?: LightClaim };
+
+/** The facts of a light claim under this token, if the task row still bears them. */
+export function lightClaim(finish: Finish, task: LockedTask | undefined): LightClaim | undefined {
+  if (task?.claimed_by == null || task.claim_token?.equals(finish.claim_token) !== true) return undefined;
+  const { attempt, claimed_at, claim_deadline } = task;
+  if (claimed_at === null || claim_deadline === null) return undefined;
+  return { assignment_id: null, attempt, retry_at_claim: task.retry ?? 0, claimed_at, deadline_at: claim_deadline };
+}
 
 /**
  * Decides, from the two locked rows, whether an attempt still belongs to this worker and what its end means. Pure.
- * An attempt is mine if the task is running, both tokens are its own and the assignment is open.
+ * An attempt is mine if the task is running, both tokens are its own and the assignment is open; of a light claim, if the
+ * task is running under its token and still bears the claim.
  */
 export function settle(
   finish: Finish,
@@ -63,6 +96,12 @@ export function settle(
   assignment: LockedAssignment | undefined,
   policy: { maxRetryCount: number; backoff: (retry: number) => number },
 ): Verdict {
+  const light = lightClaim(finish, task);
+  if (light !== undefined && task !== undefined) {
+    if (task.status === 'running')
+      return { kind: 'mine', settlement: settlement(finish, task, undefined, light, policy) };
+    return { kind: 'lost', finish, reason: `the task is ${task.status}`, light };
+  }
   if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
   if (!assignment.claim_token.equals(finish.claim_token))
     return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
@@ -76,13 +115,13 @@ export function settle(
   if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {
     return { kind: 'lost', finish, reason: 'the task belongs to another claim' };
   }
-  return { kind: 'mine', settlement: settlement(finish, task, assignment, policy) };
+  return { kind: 'mine', settlement: settlement(finish, task, assignment, { assignment_id: assignment.id }, policy) };
 }
 
 /** A result that arrives first wins over a revoke; any other end of a revoked attempt is what the operator wanted. */
-function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment): AssignmentStatus {
+function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment | undefined): AssignmentStatus {
   if (outcome.kind === 'done') return 'completed';
-  if (assignment.revoked_at !== null) return assignment.revoke_outcome ?? 'released';
+  if (assignment !== undefined && assignment.revoked_at !== null) return assignment.revoke_outcome ?? 'released';
   if (outcome.kind === 'timeout') return 'timeout';
   return outcome.kind === 'retry' || outcome.kind === 'permanent' ? 'failed' : 'released';
 }
@@ -90,17 +129,27 @@ function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment): Ass
 function settlement(
   finish: Finish,
   task: LockedTask,
-  assignment: LockedAssignment,
+  assignment: LockedAssignment | undefined,
+  record: Settlement['record'],
   policy: { maxRetryCount: number; backoff: (retry: number) => number },
 ): Settlement {
   const { outcome } = finish;
   const retry = task.retry ?? 0;
   const open: TaskStatus = task.target_device_id === null ? 'pending' : 'assigned';
   const assignment_status = assignmentStatusOf(outcome, assignment);
-  const base = { finish, assignment_status, retry, error_message: null, error_class: null, cause: null, result: null };
+  const base = {
+    finish,
+    record,
+    assignment_status,
+    retry,
+    error_message: null,
+    error_class: null,
+    cause: null,
+    result: null,
+  };
   if (outcome.kind === 'done') return { ...base, task_status: 'done', result: JSON.stringify(outcome.result ?? null) };
   const error_message = 'error_message' in outcome ? outcome.error_message : null;
-  if (assignment.revoked_at !== null) {
+  if (assignment !== undefined && assignment.revoked_at !== null) {
     const task_status = assignment_status === 'cancelled' ? 'cancelled' : open;
     return { ...base, task_status, error_message, cause: 'revoked' };
   }

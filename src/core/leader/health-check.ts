@@ -23,6 +23,9 @@ export interface HealthCheckOptions {
   lastReconnectAt?: number | undefined;
 }
 
+/** That look takes at most a twentieth of the time. */
+const LIGHT_COST_FACTOR = 20;
+
 export interface HealthCounts extends RescueCounts {
   dead: number;
 }
@@ -33,6 +36,8 @@ export class HealthCheck {
   readonly #locks: LockWatch;
   readonly #silence: SilenceJudge;
   readonly #rescuer: Rescuer;
+  /** Monotonic time of the next look at all light claims, which reads the index over all running tasks. */
+  #lightAt = 0;
 
   constructor(options: HealthCheckOptions) {
     const { settings, duty } = options;
@@ -76,9 +81,16 @@ export class HealthCheck {
    * for a process without a past. @throws NotLeader, DatabaseError
    */
   async runOnce({ once = false }: { once?: boolean } = {}): Promise<HealthCounts> {
+    const { settings } = this.#o;
     const counts = await this.#bury(await this.#silentDevices(once), 'heartbeat');
     for (const kind of ['orphaned', 'revoked', 'overdue', 'foreign'] as const) {
       add(counts, await this.#rescuer[kind]());
+    }
+    const begun = this.#now();
+    if (begun >= this.#lightAt) {
+      add(counts, await this.#rescuer.light());
+      this.#lightAt =
+        this.#now() + Math.max(settings.scheduler_interval * 1000, LIGHT_COST_FACTOR * (this.#now() - begun));
     }
     return counts;
   }
@@ -110,6 +122,7 @@ export class HealthCheck {
     if (dead.length === 0) return counts;
     counts.dead = dead.length;
     try {
+      add(counts, await this.#rescuer.light());
       add(counts, await this.#rescuer.orphaned());
     } finally {
       for (const device_id of dead) {

@@ -2,7 +2,9 @@
 // locks, so each of these may be repeated, interrupted or done by two leaders at once.
 import { isConnectionLost } from '../db/database-error.ts';
 import { NotLeader } from '../db/queries/assert-leader.ts';
+import { endLightClaims, recordForWorker } from '../db/queries/end-light-claims.ts';
 import { foreignAssignments } from '../db/queries/foreign-assignments.ts';
+import { type LightClaimRef, strayLightClaims } from '../db/queries/light-claims.ts';
 import { type LockedAttempt, lockAttempt } from '../db/queries/lock-attempt.ts';
 import { type AttemptRef, orphanedAssignments, type Page } from '../db/queries/orphaned-assignments.ts';
 import { overdueAssignments } from '../db/queries/overdue-assignments.ts';
@@ -47,6 +49,8 @@ export interface RescuerOptions {
 }
 
 const LIMIT = 500;
+/** A light claim that its worker has not recorded for so long, although it lives: the worker's main thread stands still. */
+const STRAY_AFTER_S = 10;
 
 export class Rescuer {
   readonly #o: RescuerOptions;
@@ -71,11 +75,41 @@ export class Rescuer {
     return taken;
   }
 
+  /**
+   * Ends the light claims of devices that are offline, removed or superseded, and gives rows to those that a living worker
+   * should have recorded long ago, so that the lists below find them.
+   */
+  async light(): Promise<RescueCounts> {
+    const { duty, limit = LIMIT } = this.#o;
+    const counts = noRescues();
+    const refs = await duty.run((session) => strayLightClaims(session, duty.names, STRAY_AFTER_S, limit));
+    const byDevice = new Map<string, LightClaimRef[]>();
+    for (const ref of refs) {
+      const key = `${ref.orphaned}/${ref.device_id.toLowerCase()}`;
+      byDevice.set(key, [...(byDevice.get(key) ?? []), ref]);
+    }
+    for (const of of byDevice.values()) {
+      const { orphaned, device_id } = of[0]!;
+      if (orphaned === 0) {
+        await duty.fenced((session) => recordForWorker(session, duty.names, of));
+        continue;
+      }
+      const ended = await duty.fenced((session) =>
+        endLightClaims(session, duty.names, of, (device, instance_token) =>
+          this.#causeOfLoss(device, { device_id, instance_token }),
+        ),
+      );
+      counts.rescued += ended;
+      this.#noteTaken(device_id, ended);
+    }
+    return counts;
+  }
+
   /** Attempts of devices that are offline, removed or superseded. */
   orphaned(): Promise<RescueCounts> {
     const { policy } = this.#o;
     return this.#round('orphaned', orphanedAssignments, (locked) => {
-      const cause = this.#causeOfLoss(locked);
+      const cause = this.#causeOfLoss(locked.device, locked.attempt);
       return cause === undefined ? undefined : endLost(locked.attempt, locked.task, cause, policy);
     });
   }
@@ -103,7 +137,10 @@ export class Rescuer {
   }
 
   /** Undefined = its device is back. */
-  #causeOfLoss({ attempt, device }: LockedAttempt): Exclude<LostCause, 'foreign'> | undefined {
+  #causeOfLoss(
+    device: LockedAttempt['device'],
+    attempt: { device_id: string; instance_token: Buffer | null },
+  ): Exclude<LostCause, 'foreign'> | undefined {
     if (device === undefined) return 'device_removed';
     if (device.status === 'offline') {
       return this.#declaredDead.has(attempt.device_id.toLowerCase()) ? 'device_dead' : 'device_offline';
@@ -111,6 +148,12 @@ export class Rescuer {
     const { instance_token } = attempt;
     const same = instance_token === null || device.instance_token?.equals(instance_token) === true;
     return same ? undefined : 'superseded';
+  }
+
+  #noteTaken(deviceId: string, more: number): void {
+    const dead = deviceId.toLowerCase();
+    const taken = this.#declaredDead.get(dead);
+    if (taken !== undefined) this.#declaredDead.set(dead, taken + more);
   }
 
   async #round(
@@ -135,9 +178,7 @@ export class Rescuer {
         });
         if (end === undefined) continue;
         count(counts, end);
-        const dead = ref.device_id.toLowerCase();
-        const taken = this.#declaredDead.get(dead);
-        if (taken !== undefined) this.#declaredDead.set(dead, taken + 1);
+        this.#noteTaken(ref.device_id, 1);
       } catch (error) {
         // One attempt that cannot be ended must not keep the others from it; without a database or a term nobody can.
         if (error instanceof NotLeader || isConnectionLost(error)) throw error;

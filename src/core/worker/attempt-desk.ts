@@ -2,15 +2,20 @@
 import { monotonic } from '../clock.ts';
 import type { Start } from '../db/queries/flush-starts.ts';
 import type { OpenAssignment } from '../db/queries/open-assignments.ts';
+import type { RecordedClaim } from '../db/queries/record-claims.ts';
+import { attemptKey } from '../domain/attempt-key.ts';
 import type { Finish, Verdict } from '../domain/settlement.ts';
 import type { Events } from '../events.ts';
 import type { Claimer } from './claimer.ts';
+import type { LightAttempt } from './claimer-options.ts';
 import type { LaneBook } from './lane-book.ts';
+import { GIVE_BACK_MS, type Pace } from './pace.ts';
 import type { Runner, RunningAttempt } from './runner.ts';
 
 export interface DeskOptions {
   events: Events;
   book: LaneBook;
+  pace: Pace;
   /** An attempt that runs longer is written as started. */
   startFlushAfterMs: number;
   /** Seconds between an attempt's timeout and the leader's backstop. */
@@ -32,6 +37,7 @@ export class AttemptDesk {
   onFinish(finish: Finish, attempt: RunningAttempt, claimer: Claimer): void {
     this.busyAt = monotonic();
     if (attempt.controller.signal.reason === 'lost') return;
+    if (finish.age_ms !== null) this.#options.pace.note(attempt.task_type, finish.age_ms);
     if (finish.outcome.kind !== 'done') this.#options.book.dropMarks(attempt.task_type);
     claimer.finish(finish);
   }
@@ -55,46 +61,72 @@ export class AttemptDesk {
     events.emit('task:finished', { task_id, task_type, attempt, outcome, task_status, ...message });
   }
 
+  /** Light claims that are due to get their rows: what runs as long as that is worth a look by others. */
+  dueRecords(runner: Runner): LightAttempt[] {
+    const before = monotonic() - this.#options.startFlushAfterMs;
+    return runner.attempts().filter((one) => isOpen(one) && one.assignment_id === null && one.claimedAt <= before);
+  }
+
+  /** An attempt that has no row now, and had none to get, is no longer ours. */
+  onRecorded(asked: LightAttempt[], rows: RecordedClaim[], runner: Runner): void {
+    const byTask = new Map(rows.map((one) => [one.task_id, one.assignment_id]));
+    for (const one of asked) {
+      const attempt = runner.get(attemptKey(one));
+      if (attempt === undefined || !isOpen(attempt)) continue;
+      const id = byTask.get(one.task_id);
+      if (id === undefined) this.#lose(attempt, runner, 'the task is no longer held by it');
+      else recorded(attempt, id);
+    }
+  }
+
   /** Attempts that are due to be written as started; each once. */
   dueStarts(runner: Runner): Start[] {
     const now = monotonic();
-    return this.#unflushed(runner)
-      .filter((one) => now - one.startedAt >= this.#options.startFlushAfterMs)
-      .map((one) => {
-        one.flushed = true;
-        const lease_s = one.timeout_s + this.#options.deadlineSlackS;
-        return { assignment_id: one.assignment_id, claim_token: one.claim_token, age_ms: now - one.startedAt, lease_s };
-      });
+    return runner.attempts().flatMap((one) => {
+      const { assignment_id } = one;
+      if (!isUnflushed(one) || assignment_id === null || now - one.startedAt < this.#options.startFlushAfterMs)
+        return [];
+      one.flushed = true;
+      const lease_s = one.timeout_s + this.#options.deadlineSlackS;
+      return [{ assignment_id, claim_token: one.claim_token, age_ms: now - one.startedAt, lease_s }];
+    });
   }
 
   nextStartMs(runner: Runner): number {
-    const due = this.#unflushed(runner).map((one) => one.startedAt + this.#options.startFlushAfterMs);
-    return due.length === 0 ? Number.POSITIVE_INFINITY : Math.max(0, Math.min(...due) - monotonic());
+    let next = Number.POSITIVE_INFINITY;
+    for (const one of runner.attempts()) {
+      if (one.state === 'waiting')
+        next = Math.min(next, one.claimedAt + GIVE_BACK_MS - this.#options.startFlushAfterMs);
+      else if (one.assignment_id === null && isOpen(one)) next = Math.min(next, one.claimedAt);
+      else if (isUnflushed(one)) next = Math.min(next, one.startedAt);
+    }
+    return Math.max(0, next + this.#options.startFlushAfterMs - monotonic());
   }
 
   /** The write of their start touched no row. */
   onStartsLost(ids: number[], runner: Runner): void {
     for (const one of runner.attempts()) {
-      if (ids.includes(one.assignment_id) && one.state === 'running')
+      if (one.assignment_id !== null && ids.includes(one.assignment_id) && one.state === 'running')
         this.#lose(one, runner, 'its assignment is not open any more');
     }
   }
 
   /**
    * The database's list of our open attempts against what runs here. `at`: monotonic time before it was read, so that
-   * what was claimed or ended since is not taken for foreign.
+   * what was claimed or ended since is not taken for foreign. A light claim is in it only if somebody recorded it for us.
    */
   compare(at: number, open: OpenAssignment[], runner: Runner, claimer: Claimer): void {
-    const listed = new Map(open.map((one) => [one.assignment_id, one]));
+    const listed = new Map(open.map((one) => [attemptKey(one), one]));
     for (const attempt of runner.attempts()) {
-      if (attempt.state !== 'running') continue;
-      const row = listed.get(attempt.assignment_id);
-      if (row?.revoked === true) runner.abort(attempt.assignment_id, 'revoked');
-      else if (row === undefined && attempt.claimedAt < at)
+      if (!isOpen(attempt)) continue;
+      const row = listed.get(attempt.key);
+      if (row !== undefined && attempt.assignment_id === null) recorded(attempt, row.assignment_id);
+      if (row?.revoked === true) runner.abort(attempt.key, 'revoked');
+      else if (row === undefined && attempt.recordedAt < at)
         this.#lose(attempt, runner, 'its assignment was ended by somebody else');
     }
     for (const one of open) {
-      if (runner.has(one.assignment_id) || claimer.holds(one.claim_token, one.assignment_id, at)) continue;
+      if (runner.get(attemptKey(one)) !== undefined || claimer.holds(one, at)) continue;
       const { task_id, assignment_id, claim_token } = one;
       const outcome = { kind: 'released', cause: 'unclaimed' } as const;
       claimer.finish({ task_id, task_type: '', attempt: 0, assignment_id, claim_token, outcome, age_ms: 0 });
@@ -104,10 +136,19 @@ export class AttemptDesk {
   #lose(attempt: RunningAttempt, runner: Runner, reason: string): void {
     if (attempt.controller.signal.aborted) return;
     this.#options.events.emit('task:lost', { task_id: attempt.task_id, attempt: attempt.attempt, reason });
-    runner.abort(attempt.assignment_id, 'lost');
+    runner.abort(attempt.key, 'lost');
   }
+}
 
-  #unflushed(runner: Runner): RunningAttempt[] {
-    return runner.attempts().filter((one) => !one.flushed && one.state === 'running');
-  }
+function isOpen(one: RunningAttempt): boolean {
+  return one.state === 'running' || one.state === 'waiting';
+}
+
+function isUnflushed(one: RunningAttempt): boolean {
+  return one.state === 'running' && !one.flushed;
+}
+
+function recorded(attempt: RunningAttempt, assignmentId: number): void {
+  attempt.assignment_id = assignmentId;
+  attempt.recordedAt = monotonic();
 }

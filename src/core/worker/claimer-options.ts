@@ -1,12 +1,20 @@
 import type { Claimed, Gate } from '../db/finish-and-claim.ts';
 import type { Start } from '../db/queries/flush-starts.ts';
+import type { RecordedClaim } from '../db/queries/record-claims.ts';
 import type { Candidate } from '../db/queries/select-candidates.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { Verdict } from '../domain/settlement.ts';
 import type { NewTask } from '../domain/task.ts';
 import type { LaneBook } from './lane-book.ts';
+import type { Pace } from './pace.ts';
 import type { Scout } from './scout.ts';
+
+/** An attempt that has no row yet. */
+export interface LightAttempt {
+  task_id: number;
+  claim_token: Buffer;
+}
 
 /** What a claimer works with, and whom it tells. */
 export interface ClaimerOptions {
@@ -19,7 +27,13 @@ export interface ClaimerOptions {
   policy: { maxRetryCount: number; backoff: (retry: number) => number };
   /** Seconds from claim to the leader's backstop. */
   leaseOf(candidate: Candidate): number;
-  freeSlots(): number;
+  pace: Pace;
+  /** Room for tasks when `ahead` of them may wait for a slot, and what of it can begin now. */
+  room(ahead: number): number;
+  /** How much of that room the claim may fill: no more than a ring asked for. Called once per claim. */
+  limit(room: number): number;
+  /** Slots that long tasks do not hold. */
+  briskSlots(): number;
   onClaimed(claimed: Claimed[], token: Buffer): void;
   /** A transaction that asked for tasks has committed. `began`: monotonic ms at which it did. */
   onExchange(exchange: { began: number; asked: number; claimed: Claimed[] }): void;
@@ -27,9 +41,15 @@ export interface ClaimerOptions {
   onGate(gate: Gate): void;
   onWarning(message: string): void;
   insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
+  /** Gives back what was claimed ahead and has waited for too long. */
+  giveBack(): void;
+  /** Light claims that have gone on for long enough to get their rows. */
+  dueRecords(): LightAttempt[];
+  /** What was asked for, and the rows that there are now: an attempt without one is no longer ours. */
+  onRecorded(asked: LightAttempt[], rows: RecordedClaim[]): void;
   /** Attempts that have run long enough to be written as started; each is returned once. */
   dueStarts(): Start[];
-  /** Milliseconds until the next attempt is due to be written as started; infinite when none is. */
+  /** Milliseconds until the next attempt is due to be recorded or written as started; infinite when none is. */
   nextStartMs(): number;
   /** These attempts are no longer ours. */
   onStartsLost(assignmentIds: number[]): void;

@@ -5,18 +5,19 @@ import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
 import { flushStarts } from '../db/queries/flush-starts.ts';
+import { recordOwnClaims } from '../db/queries/record-claims.ts';
 import { recoverClaims } from '../db/queries/recover-claims.ts';
 import type { ClaimSource } from '../db/queries/select-candidates.ts';
 import { rollback } from '../db/transaction.ts';
+import { attemptKey } from '../domain/attempt-key.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Finish } from '../domain/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { sleep } from '../runtime/loop.ts';
+import { type ClaimPlan, claimOf, NO_CLAIM, planClaim } from './claim-plan.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
 
-/** Sources asked in one claim: the first in packet 1, the others one round trip each. */
-const MOST_SOURCES = 4;
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
 /** Milliseconds per second of the session's idle timeout after which it is pinged, when no look has come before. */
@@ -44,11 +45,11 @@ export class Claimer {
   }
 
   /**
-   * True when an open assignment that nobody runs here is known all the same: its claim is under way, its end waits to
-   * be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
+   * True when an open attempt that nobody runs here is known all the same: its claim is under way, its end waits to be
+   * written, or was written after `seenAt` (monotonic), when the list it stands in was read.
    */
-  holds(token: Buffer, assignmentId: number, seenAt: number): boolean {
-    return this.#inFlight.has(token.toString('hex')) || this.#queue.knows(assignmentId, seenAt);
+  holds(one: { task_id: number; claim_token: Buffer }, seenAt: number): boolean {
+    return this.#inFlight.has(one.claim_token.toString('hex')) || this.#queue.knows(attemptKey(one), seenAt);
   }
 
   get unwritten(): number {
@@ -89,7 +90,7 @@ export class Claimer {
       this.#woken = false;
       try {
         const busy = await this.#exchange();
-        await this.#flushStarts();
+        await this.#record();
         backoff.reset();
         if (!busy) await this.#rest();
       } catch (error) {
@@ -105,11 +106,10 @@ export class Claimer {
 
   /** One transaction, if there is anything to say or to ask. False = there was not. */
   async #exchange(): Promise<boolean> {
-    const { book } = this.options;
     if (this.#queue.length > 0) await sleep(COALESCE_MS);
     // After the pause: an end is queued just before its slot is free.
-    const free = this.#claiming ? this.options.freeSlots() : 0;
-    const sources = free > 0 ? book.sources(MOST_SOURCES) : [];
+    const plan = this.#claiming ? planClaim(this.options) : NO_CLAIM;
+    const { sources } = plan;
     if (this.#queue.length === 0 && sources.length === 0) return false;
     const batch = this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
@@ -120,10 +120,10 @@ export class Claimer {
     if (claims) this.#inFlight.add(hex);
     const began = monotonic();
     try {
-      const result = await this.#transact(batch, claims ? sources : [], free, token);
+      const result = await this.#transact(batch, claims ? plan : NO_CLAIM, token);
       this.#inFlight.delete(hex);
-      if (claims) this.options.onExchange({ began, asked: free, claimed: result.claimed });
-      if (claims) await this.#noteTaken(sources, free, result);
+      if (claims) this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
+      if (claims) await this.#noteTaken(sources, result);
     } catch (error) {
       if (claims && isConnectionLost(error)) this.#unknown.push(token);
       else this.#inFlight.delete(hex);
@@ -132,8 +132,8 @@ export class Claimer {
     return true;
   }
 
-  async #transact(batch: Finish[], sources: ClaimSource[], free: number, token: Buffer): Promise<FinishAndClaimResult> {
-    const { session, names, book } = this.options;
+  async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult> {
+    const { session, names } = this.options;
     await session.ready();
     try {
       const result = await finishAndClaim(session, names, {
@@ -142,16 +142,7 @@ export class Claimer {
         finishes: batch,
         policy: this.options.policy,
         enqueue: (tasks, finish) => this.options.insertTasks(tasks, finish.task_id),
-        claim:
-          sources.length === 0
-            ? undefined
-            : {
-                claim_token: token,
-                limit: free,
-                sources,
-                leaseOf: this.options.leaseOf,
-                accepts: (candidate) => book.accepts(candidate),
-              },
+        claim: claimOf(plan, token, this.options),
       });
       this.#queue.written(batch);
       if (result.claimed.length > 0) {
@@ -180,19 +171,16 @@ export class Claimer {
     }
   }
 
-  async #noteTaken(sources: ClaimSource[], free: number, result: FinishAndClaimResult): Promise<void> {
+  async #noteTaken(sources: ClaimSource[], result: FinishAndClaimResult): Promise<void> {
     const { book } = this.options;
-    let asked = free;
     let offset = 0;
-    for (const [n, taken] of result.taken.entries()) {
+    for (const [n, { count, short }] of result.taken.entries()) {
       const source = sources[n]!;
-      book.taken(source, asked, result.claimed.slice(offset, offset + taken));
-      if (source.kind === 'lane' && book.probeDue(source, taken < asked, monotonic()))
-        await this.options.scout.probe(source);
-      offset += taken;
-      asked -= taken;
+      book.taken(source, short, result.claimed.slice(offset, offset + count));
+      if (source.kind === 'lane' && book.probeDue(source, short, monotonic())) await this.options.scout.probe(source);
+      offset += count;
     }
-    if (result.gate !== 'open') for (const source of sources) book.taken(source, 1, []);
+    if (result.gate !== 'open') for (const source of sources) book.taken(source, true, []);
   }
 
   async #reconnect(backoff: Backoff): Promise<void> {
@@ -214,18 +202,26 @@ export class Claimer {
     }
   }
 
-  async #flushStarts(): Promise<void> {
+  /** Rows for light claims that go on for long, then started_at of what runs. */
+  async #record(): Promise<void> {
+    const { session, names } = this.options;
+    this.options.giveBack();
+    const light = this.options.dueRecords();
+    if (light.length > 0) {
+      await session.ready();
+      this.options.onRecorded(light, await recordOwnClaims(session, names, light));
+    }
     const starts = this.options.dueStarts();
     if (starts.length === 0) return;
-    await this.options.session.ready();
-    const lost = await flushStarts(this.options.session, this.options.names, starts);
+    await session.ready();
+    const lost = await flushStarts(session, names, starts);
     if (lost.length > 0) this.options.onStartsLost(lost);
   }
 
   /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
     const { session, scout } = this.options;
-    const wakeful = this.#claiming && this.options.freeSlots() > 0;
+    const wakeful = this.#claiming && this.options.room(0) > 0;
     const warm = session.options.idleTimeoutS * WARM_SHARE;
     const look = wakeful ? scout.nextLookMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();

@@ -1,10 +1,14 @@
 import { earlierAttempts } from '../db/queries/earlier-attempts.ts';
+import { endLightClaims } from '../db/queries/end-light-claims.ts';
+import { earlierLightClaims } from '../db/queries/light-claims.ts';
 import { lockAttempt } from '../db/queries/lock-attempt.ts';
 import { rescueAssignment } from '../db/queries/rescue-assignment.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { transaction } from '../db/transaction.ts';
 import { type EndPolicy, endLost } from '../domain/lost.ts';
+
+const CHUNK = 500;
 
 /**
  * Closes what earlier processes of this device id left open: they are gone, since this one holds the session lock.
@@ -16,8 +20,13 @@ export async function closeEarlierInstances(
   device: { deviceId: string; instanceToken: Buffer },
   policy: EndPolicy,
 ): Promise<number> {
-  const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
+  const light = await earlierLightClaims(session, names, device.deviceId, device.instanceToken);
   let closed = 0;
+  for (let at = 0; at < light.length; at += CHUNK) {
+    const refs = light.slice(at, at + CHUNK);
+    closed += await transaction(session, () => endLightClaims(session, names, refs, () => 'superseded'));
+  }
+  const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
   for (const ref of open) {
     closed += await transaction(session, async () => {
       const locked = await lockAttempt(session, names, ref);

@@ -1,16 +1,17 @@
 // Ends of attempts that wait to be written. Nothing leaves the queue before the database has taken or refused it.
 import { monotonic } from '../clock.ts';
+import { attemptKey } from '../domain/attempt-key.ts';
 import type { Finish } from '../domain/settlement.ts';
 
 /** One transaction finishes at most so many attempts. */
-const MOST_FINISHES = 200;
+const MOST_FINISHES = 500;
 /** Ends remembered for the comparison with the database's list, which is at most two ticks old. */
 const MOST_WRITTEN = 20_000;
 
 export class FinishQueue {
   readonly #queue: Finish[] = [];
-  /** Monotonic time at which the end of an assignment was written. */
-  readonly #written = new Map<number, number>();
+  /** Monotonic time at which the end of an attempt was written, by its key. */
+  readonly #written = new Map<string, number>();
   /** So many of the first are sent alone, because one of them was refused. */
   #single = 0;
 
@@ -46,19 +47,20 @@ export class FinishQueue {
     if (this.#single > 0) this.#single -= 1;
     const now = monotonic();
     for (const one of batch) {
-      this.#written.delete(one.assignment_id);
-      this.#written.set(one.assignment_id, now);
+      const key = attemptKey(one);
+      this.#written.delete(key);
+      this.#written.set(key, now);
     }
-    for (const id of this.#written.keys()) {
+    for (const key of this.#written.keys()) {
       if (this.#written.size <= MOST_WRITTEN) break;
-      this.#written.delete(id);
+      this.#written.delete(key);
     }
   }
 
-  /** True when the end of this assignment waits here, or was written after `seenAt`. */
-  knows(assignmentId: number, seenAt: number): boolean {
-    if (this.#queue.some((one) => one.assignment_id === assignmentId)) return true;
-    return (this.#written.get(assignmentId) ?? Number.NEGATIVE_INFINITY) >= seenAt;
+  /** True when the end of this attempt waits here, or was written after `seenAt`. */
+  knows(key: string, seenAt: number): boolean {
+    if (this.#queue.some((one) => attemptKey(one) === key)) return true;
+    return (this.#written.get(key) ?? Number.NEGATIVE_INFINITY) >= seenAt;
   }
 
   /**

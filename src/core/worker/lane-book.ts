@@ -142,9 +142,8 @@ export class LaneBook {
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;
   }
 
-  /** Notes what a claim got from a source: a short answer means that nothing more is due there. */
-  taken(source: ClaimSource, asked: number, rows: Array<{ due_at: string; id: number }>): void {
-    const short = rows.length < asked;
+  /** Notes what a claim got from a source. `short`: nothing more is due there. */
+  taken(source: ClaimSource, short: boolean, rows: Array<{ due_at: string; id: number }>): void {
     if (source.kind === 'directed') {
       if (short) this.#directed = false;
       return;
@@ -156,6 +155,11 @@ export class LaneBook {
     page.hot = !short;
     const last = rows.at(-1);
     if (last !== undefined) page.mark = { due_at: last.due_at, id: last.id };
+  }
+
+  /** Type of the tasks of a source; undefined for directed ones. */
+  typeOf(source: ClaimSource): string | undefined {
+    return source.kind === 'lane' ? this.#pages.get(keyOf(source))?.task_type : undefined;
   }
 
   /** True when the mark of this source should be checked: its claim came back short, or its time has come. */

@@ -3,25 +3,32 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
+import { attemptKey } from '../domain/attempt-key.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { effectivePayload } from '../domain/payload.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
+import { abortedOutcome } from '../handlers/aborted-outcome.ts';
 import type { AbortReason, Handler, HandlerLog } from '../handlers/handler.ts';
 
 export interface RunningAttempt {
   readonly task_id: number;
   readonly task_type: string;
-  readonly assignment_id: number;
+  readonly key: string;
+  /** Null = a light claim without a row. */
+  assignment_id: number | null;
   readonly attempt: number;
   readonly claim_token: Buffer;
   /** Monotonic ms at which this node learned of its claim. */
   readonly claimedAt: number;
-  readonly startedAt: number;
+  /** Monotonic ms at which its row was known to be there. */
+  recordedAt: number;
+  /** Monotonic ms at which its handler began; of one that waits for a slot, its claim. */
+  startedAt: number;
   readonly timeout_s: number;
   readonly controller: AbortController;
   /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
-  state: 'running' | 'ended' | 'stuck';
+  state: 'waiting' | 'running' | 'ended' | 'stuck';
   /** Written as started. */
   flushed: boolean;
 }
@@ -47,15 +54,16 @@ export interface RunnerOptions {
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #limit: LimitFunction;
-  readonly #attempts = new Map<number, RunningAttempt>();
+  readonly #attempts = new Map<string, RunningAttempt>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#limit = pLimit(options.slots);
   }
 
-  get free(): number {
-    return Math.max(0, this.#options.slots - this.#limit.activeCount - this.#limit.pendingCount);
+  /** Room for so many more tasks when `ahead` of them may wait for a slot. */
+  room(ahead = 0): number {
+    return Math.max(0, this.#options.slots + ahead - this.busy);
   }
 
   get busy(): number {
@@ -66,8 +74,18 @@ export class Runner {
     return [...this.#attempts.values()];
   }
 
-  has(assignmentId: number): boolean {
-    return this.#attempts.has(assignmentId);
+  get(key: string): RunningAttempt | undefined {
+    return this.#attempts.get(key);
+  }
+
+  /** Slots whose attempt has run for no longer than `ms`, or that are free. */
+  slotsYounger(ms: number): number {
+    const now = monotonic();
+    let old = 0;
+    for (const one of this.#attempts.values()) {
+      if ((one.state === 'running' || one.state === 'stuck') && now - one.startedAt > ms) old += 1;
+    }
+    return this.#options.slots - old;
   }
 
   /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's. */
@@ -78,35 +96,49 @@ export class Runner {
   }
 
   start(claimed: Claimed, token: Buffer): void {
+    const now = monotonic();
     const attempt: RunningAttempt = {
       task_id: claimed.id,
+      key: attemptKey({ task_id: claimed.id, claim_token: token }),
       task_type: claimed.task_type,
       assignment_id: claimed.assignment_id,
       attempt: claimed.attempt + 1,
       claim_token: token,
-      claimedAt: monotonic(),
-      startedAt: monotonic(),
+      claimedAt: now,
+      recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : now,
+      startedAt: now,
       timeout_s: this.timeoutOf(claimed),
       controller: new AbortController(),
-      state: 'running',
+      state: 'waiting',
       flushed: false,
     };
-    this.#attempts.set(attempt.assignment_id, attempt);
+    this.#attempts.set(attempt.key, attempt);
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
-      this.#attempts.delete(attempt.assignment_id);
+      this.#attempts.delete(attempt.key);
       this.#options.onFree();
     });
   }
 
-  /** Ends one attempt from outside; its outcome follows through onFinish. */
-  abort(assignmentId: number, reason: AbortReason): void {
-    const attempt = this.#attempts.get(assignmentId);
-    if (attempt === undefined || attempt.state !== 'running' || attempt.controller.signal.aborted) return;
+  /** Ends one attempt from outside; its outcome follows through onFinish, at once if it has not begun. */
+  abort(key: string, reason: AbortReason): void {
+    const attempt = this.#attempts.get(key);
+    if (attempt === undefined || attempt.controller.signal.aborted) return;
+    if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
     attempt.controller.abort(reason);
+    if (attempt.state === 'waiting')
+      this.#end(attempt, abortedOutcome(attempt.controller.signal, attempt.timeout_s, ''));
   }
 
   abortAll(reason: AbortReason): void {
-    for (const id of this.#attempts.keys()) this.abort(id, reason);
+    for (const key of [...this.#attempts.keys()]) this.abort(key, reason);
+  }
+
+  /** Gives back what has waited for a slot for longer than `ms`: the slots are slower than they were. */
+  giveBack(ms: number): void {
+    const now = monotonic();
+    for (const one of this.#attempts.values()) {
+      if (one.state === 'waiting' && now - one.claimedAt > ms) this.#end(one, { kind: 'released', cause: 'ahead' });
+    }
   }
 
   /** Resolves when no attempt runs. */
@@ -121,6 +153,9 @@ export class Runner {
   #drained: Array<() => void> = [];
 
   async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
+    if (attempt.state !== 'waiting') return this.#tellDrained();
+    attempt.state = 'running';
+    attempt.startedAt = monotonic();
     const { signal } = attempt.controller;
     const timer = setTimeout(
       () => attempt.controller.abort('timeout' satisfies AbortReason),
@@ -138,8 +173,12 @@ export class Runner {
     } finally {
       clearTimeout(timer);
       clearTimeout(stuck);
-      for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
+      this.#tellDrained();
     }
+  }
+
+  #tellDrained(): void {
+    for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
 
   async #execute(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
@@ -179,10 +218,10 @@ export class Runner {
   }
 
   #end(attempt: RunningAttempt, outcome: Outcome): void {
-    if (attempt.state !== 'running') return;
+    if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
+    const age_ms = attempt.state === 'waiting' ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
     const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;
-    const age_ms = monotonic() - attempt.startedAt;
     const finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
     this.#options.onFinish(finish, attempt);
   }

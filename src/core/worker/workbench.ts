@@ -11,6 +11,7 @@ import type { WorkerRing } from '../ring/worker-ring.ts';
 import { AttemptDesk } from './attempt-desk.ts';
 import { Claimer } from './claimer.ts';
 import { LaneBook } from './lane-book.ts';
+import { BRISK_MS, GIVE_BACK_MS, Pace } from './pace.ts';
 import { Runner } from './runner.ts';
 import { Scout } from './scout.ts';
 import { Standing } from './standing.ts';
@@ -56,9 +57,11 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     })),
   );
   const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
+  const pace = new Pace();
   const desk = new AttemptDesk({
     events,
     book,
+    pace,
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
@@ -95,7 +98,10 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
     leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
-    freeSlots: () => ring.limit(options.mayClaim() ? runner.free : 0),
+    pace,
+    room: (ahead) => (options.mayClaim() ? runner.room(ahead) : 0),
+    briskSlots: () => runner.slotsYounger(BRISK_MS),
+    limit: (room) => ring.limit(room),
     onClaimed: (claimed, token) => {
       desk.busyAt = monotonic();
       options.onClaimed(claimed.length);
@@ -120,6 +126,9 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
       scout.scanNow();
     },
+    giveBack: () => runner.giveBack(GIVE_BACK_MS),
+    dueRecords: () => desk.dueRecords(runner),
+    onRecorded: (asked, rows) => desk.onRecorded(asked, rows, runner),
     dueStarts: () => desk.dueStarts(runner),
     nextStartMs: () => desk.nextStartMs(runner),
     onStartsLost: (ids) => desk.onStartsLost(ids, runner),

@@ -232,7 +232,7 @@ describe('tables of later versions, and tables changed by hand', () => {
     ['MyISAM', 'ENGINE=MyISAM', /ALTER TABLE `af_crawl_tasks` ENGINE=InnoDB;/],
     ['a status that is no ENUM', 'MODIFY status VARCHAR(20)', /status is varchar\(20\)/],
     ['no status', 'DROP COLUMN status', /no column status/],
-    ['a column of another meaning', 'ADD COLUMN result INT', /result is int.*; afd needs JSON/],
+    ['a column of another meaning', 'ADD COLUMN task_data INT', /task_data is int.*; afd needs JSON/],
     [
       'an attempt that may be NULL',
       'ADD COLUMN attempt INT NULL',

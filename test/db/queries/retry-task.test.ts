@@ -76,13 +76,13 @@ describe('retrying a task', () => {
   });
 
   it('that is done needs force', async () => {
-    const id = await addTask(session, names, { status: 'done', result: '{"n": 1}', attempt: 1 });
+    const id = await addTask(session, names, { status: 'done', attempt: 1, finished_at: '2026-01-01 00:00:00' });
     await expect(retry(id)).rejects.toMatchObject({
       code: 'E_CONFLICT',
       suggestions: [`afd tasks retry ${id} --force`],
     });
     expect(await retry(id, { force: true })).toMatchObject({ status: 'pending' });
-    expect(await rowOf(session, names.task, id)).toMatchObject({ status: 'pending', result: null });
+    expect(await rowOf(session, names.task, id)).toMatchObject({ status: 'pending', finished_at: null });
   });
 
   it('that is running is a conflict that names its device, with force too', async () => {

@@ -56,13 +56,23 @@ describe('showing a task', () => {
       app_id: '',
       start_date: '2024-01-01',
       task_data: '"{\\"username\\": \\"other\\", \\"n\\": 1}"',
-      result: '{"rows": 0}',
       status: 'done',
+      attempt: 2,
     });
+    for (const [attempt, status, result] of [
+      [1, 'failed', null],
+      [2, 'completed', '{"rows": 0}'],
+    ]) {
+      await session.write(
+        `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status, result, deadline_at)
+         VALUES (?, 'd1', ?, REPEAT('t', 16), ?, ?, UTC_TIMESTAMP(3))`,
+        [id, attempt, status, result],
+      );
+    }
     expect(await show(id)).toMatchObject({
       payload: { username: 'other', start_date: '2024-01-01', n: 1 },
       result: { rows: 0 },
-      assignments: [],
+      assignments: [{ status: 'failed', result: null }, { result: { rows: 0 } }],
       device_id: null,
     });
   });

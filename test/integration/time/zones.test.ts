@@ -2,7 +2,7 @@
 // here, since it cannot be helped: docs/guide/adopting.md tells it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertTasks } from '../../../src/core/db/queries/insert-tasks.ts';
-import { endStatements } from '../../../src/core/db/queries/write-end.ts';
+import { endedTask } from '../../../src/core/db/queries/write-end.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
 import { addressOf } from '../../helpers/database.ts';
@@ -26,8 +26,9 @@ async function add(session: Session, db: OldDatabase, run_at?: string): Promise<
 
 /** The attempt ends now and is to be tried again after so many seconds: the statement of the worker itself. */
 async function retryIn(session: Session, db: OldDatabase, task_id: number, due_in_s: number): Promise<void> {
-  const [sql] = endStatements(db.names, {
+  const { sql, values } = endedTask(db.names, {
     finish: { task_id } as never,
+    record: { assignment_id: 0 },
     assignment_status: 'failed',
     task_status: 'pending',
     retry: 1,
@@ -37,7 +38,7 @@ async function retryIn(session: Session, db: OldDatabase, task_id: number, due_i
     cause: null,
     result: null,
   });
-  await session.write(sql!.sql, sql!.values);
+  await session.write(sql, values);
 }
 
 describe('E2 next_run_at of an adopted table', () => {

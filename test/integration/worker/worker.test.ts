@@ -58,7 +58,8 @@ describe('a worker', () => {
         attempt: 1,
       },
     ]);
-    expect(JSON.parse((await task(id)).result)).toEqual({ rows: 3 });
+    const [attempt] = await attempts(id);
+    expect(JSON.parse(attempt!.result)).toEqual({ rows: 3 });
   });
 
   it('finds a task that a foreign program inserts while it idles', async () => {

@@ -40,11 +40,14 @@ export const PLAIN_COLUMNS: readonly PlainColumn[] = [
   { name: 'target_device_id', definition: 'VARCHAR(64) {text} NULL', family: 'text' },
   { name: 'target_until', definition: 'DATETIME(3) NULL', family: 'datetime' },
   { name: 'claim_token', definition: 'BINARY(16) NULL', family: 'token' },
+  { name: 'claimed_by', definition: 'VARCHAR(64) {text} NULL', family: 'text' },
+  { name: 'claim_instance', definition: 'BINARY(16) NULL', family: 'token' },
+  { name: 'claimed_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
+  { name: 'claim_deadline', definition: 'DATETIME(3) NULL', family: 'datetime' },
   { name: 'attempt', definition: 'INT NOT NULL DEFAULT 0', family: 'number', never_null: true },
   { name: 'lost_count', definition: 'INT NOT NULL DEFAULT 0', family: 'number', never_null: true },
   { name: 'batch_id', definition: 'BIGINT NULL', family: 'number' },
   { name: 'parent_id', definition: 'BIGINT NULL', family: 'number' },
-  { name: 'result', definition: 'JSON NULL', family: 'json' },
   { name: 'last_error', definition: 'TEXT {text} NULL', family: 'text' },
   { name: 'finished_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
 ];
@@ -83,7 +86,7 @@ export interface WantedKey {
 export const KEYS: readonly WantedKey[] = [
   { name: 'afd_claim', columns: ['status', 'lane', 'claim_rank', 'due_at', 'id'], unique: false },
   { name: 'afd_dedupe', columns: ['dedupe_key'], unique: true },
-  { name: 'afd_target', columns: ['target_device_id', 'status', 'claim_rank', 'due_at', 'id'], unique: false },
+  { name: 'afd_target', columns: ['target_device_id', 'claim_rank', 'due_at', 'id'], unique: false },
 ];
 
 /** Words of `status`, in the order in which a fresh table has them: the user's four, then afd's. */

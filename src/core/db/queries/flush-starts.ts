@@ -18,7 +18,7 @@ export async function flushStarts(session: Session, names: TableNames, starts: S
   if (starts.length === 0) return [];
   const results = await session.packet(
     starts.map((one) => ({
-      sql: `UPDATE ${names.assignment} SET status = 'running', updated_at = UTC_TIMESTAMP(3),
+      sql: `UPDATE ${names.assignment} SET status = 'running', cause = NULL, updated_at = UTC_TIMESTAMP(3),
               started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND),
               deadline_at = UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND + INTERVAL ? SECOND
             WHERE id = ? AND claim_token = ? AND status IN ('assigned', 'running')`,

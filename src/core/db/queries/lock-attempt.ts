@@ -2,6 +2,7 @@ import type { HeldAttempt, HeldTask } from '../../domain/lost.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { AttemptRef } from './orphaned-assignments.ts';
+import { RECORDED_FOR_WORKER } from './record-claims.ts';
 
 /** An open attempt with both of its rows locked. */
 export interface LockedAttempt {
@@ -36,7 +37,7 @@ export async function lockAttempt(
   }
   const [attempt] = await session.rows<LockedAttempt['attempt'] & { status: string; overdue: 0 | 1 }>(
     `SELECT id, task_id, device_id, claim_token, instance_token, status, revoked_at, revoke_outcome,
-       deadline_at < UTC_TIMESTAMP(3) AS overdue
+       status = 'assigned' AND cause <=> '${RECORDED_FOR_WORKER}' AS perhaps_unbegun, deadline_at < UTC_TIMESTAMP(3) AS overdue
      FROM ${names.assignment} FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE SKIP LOCKED`,
     [ref.id],
   );
@@ -47,5 +48,6 @@ export async function lockAttempt(
     [attempt.device_id],
   );
   const current = task?.status === 'running' && task.claim_token?.equals(attempt.claim_token) === true;
+  attempt.perhaps_unbegun = Boolean(attempt.perhaps_unbegun);
   return { attempt, task: current ? task : undefined, overdue: attempt.overdue, device };
 }

@@ -4,6 +4,7 @@ import { AfdError } from '../../domain/errors.ts';
 import type { TaskStatus } from '../../domain/task.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { RECORDED_FOR_WORKER, recordLocked } from './record-claims.ts';
 
 /** The attempt that holds a running task. */
 export interface Holder {
@@ -26,16 +27,19 @@ export interface OperatedTask {
 
 /** Needs an open transaction. @throws AfdError E_NOT_FOUND, DatabaseError */
 export async function lockTask(session: Session, names: TableNames, taskId: number): Promise<OperatedTask> {
-  const [task] = await session.rows<Omit<OperatedTask, 'holder'>>(
-    `SELECT id, task_type, status, attempt, required_capabilities, target_device_id
+  const [found] = await session.rows<Omit<OperatedTask, 'holder'> & { claimed_by: string | null }>(
+    `SELECT id, task_type, status, attempt, required_capabilities, target_device_id, claimed_by
      FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE`,
     [taskId],
   );
-  if (task === undefined) {
+  if (found === undefined) {
     throw new AfdError('E_NOT_FOUND', `There is no task ${taskId}.`, { suggestions: ['afd tasks ls'] });
   }
+  const { claimed_by, ...task } = found;
   if (task.status !== 'running') return { ...task, holder: undefined };
-  // Claims and finishes write both rows in one transaction, so under the task's lock this id cannot become another.
+  // An operator speaks to an attempt, so it gets its row. RECORDED_FOR_WORKER: whether it has begun is its worker's secret.
+  if (claimed_by !== null) task.attempt = await recordOne(session, names, task.id);
+  // Whoever writes a task's attempt holds the task's lock, so this id cannot become another.
   const [current] = await session.rows<{ id: number }>(
     `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id = ? AND attempt = ?`,
     [task.id, task.attempt],
@@ -47,6 +51,13 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
     [current.id],
   );
   return { ...task, holder };
+}
+
+/** The number of the attempt may have changed: ids of an emptied table repeat. */
+async function recordOne(session: Session, names: TableNames, taskId: number): Promise<number> {
+  await recordLocked(session, names, [taskId], RECORDED_FOR_WORKER);
+  const [row] = await session.rows<{ attempt: number }>(`SELECT attempt FROM ${names.task} WHERE id = ?`, [taskId]);
+  return row!.attempt;
 }
 
 /** Under a lock another count than one is a bug; the transaction is rolled back. @throws AfdError E_INTERNAL */

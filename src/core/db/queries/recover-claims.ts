@@ -4,7 +4,8 @@ import type { TableNames } from '../table-names.ts';
 
 /**
  * The oracle for "did my claim's COMMIT happen?" after a lost connection: what these tokens hold, unbegun and open.
- * Non-locking; reads idx_device_id. No rows = the claim did not happen (or has been taken back since).
+ * Non-locking; reads idx_device_id, and for light claims the running tasks by afd_claim. No rows = the claim did not
+ * happen (or has been taken back since).
  */
 export async function recoverClaims(
   session: Session,
@@ -13,12 +14,15 @@ export async function recoverClaims(
   tokens: Buffer[],
 ): Promise<Array<Claimed & { claim_token: Buffer }>> {
   if (tokens.length === 0) return [];
+  const task = `t.id, t.attempt - 1 AS attempt, t.task_type, t.username, t.app_id, t.start_date, t.end_date, t.task_data,
+    t.priority, t.retry, t.execution_timeout, t.required_capabilities, t.claim_rank, t.due_at, t.claimed_by`;
   return session.rows(
-    `SELECT t.id, t.attempt - 1 AS attempt, t.task_type, t.username, t.app_id, t.start_date, t.end_date, t.task_data,
-            t.priority, t.retry, t.execution_timeout, t.required_capabilities, t.claim_rank, t.due_at,
-            a.id AS assignment_id, a.claim_token
-     FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id AND t.claim_token = a.claim_token
-     WHERE a.device_id = ? AND a.status = 'assigned' AND a.claim_token IN (?) AND t.status = 'running'`,
-    [deviceId, tokens],
+    `(SELECT ${task}, a.id AS assignment_id, a.claim_token
+      FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id AND t.claim_token = a.claim_token
+      WHERE a.device_id = ? AND a.status = 'assigned' AND a.claim_token IN (?) AND t.status = 'running')
+     UNION ALL
+     (SELECT ${task}, NULL AS assignment_id, t.claim_token FROM ${names.task} t FORCE INDEX (afd_claim)
+      WHERE t.status = 'running' AND t.claimed_by = ? AND t.claim_token IN (?))`,
+    [deviceId, tokens, deviceId, tokens],
   );
 }

@@ -27,7 +27,7 @@ export async function retryTask(
     // A pending task is one between two tries: its wait ends here.
     const again = await session.write(
       `UPDATE ${names.task}
-       SET status = 'pending', retry = 0, lost_count = 0, next_run_at = NOW(3), finished_at = NULL, result = NULL,
+       SET status = 'pending', retry = 0, lost_count = 0, next_run_at = NOW(3), finished_at = NULL,
            claim_token = NULL, target_device_id = NULL, target_until = NULL, updated_at = NOW(3)
        WHERE id = ? AND status IN ('failed', 'cancelled', 'done', 'pending')`,
       [task.id],

@@ -1,4 +1,4 @@
-// Reads without a lock, so each id is looked at again under its own lock (retryTask). Index: idx_status_next for the
+// Reads without a lock, so each id is looked at again under its own lock (retryTask). Index: afd_claim for the
 // status, then a sort of ids. Zero rows: nothing fits. Rows that another program ended have no finished_at: their
 // updated_at counts, which is in the session's zone.
 import { isoToUtc } from '../rows.ts';
@@ -27,7 +27,7 @@ export async function retryableTasks(session: Session, names: TableNames, filter
     values.push(isoToUtc(since), Date.parse(since) / 1000);
   }
   const rows = await session.rows<{ id: number }>(
-    `SELECT id FROM ${names.task} FORCE INDEX (idx_status_next) WHERE ${where.join(' AND ')} ORDER BY id LIMIT ?`,
+    `SELECT id FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${where.join(' AND ')} ORDER BY id LIMIT ?`,
     [...values, limit],
   );
   return rows.map((row) => row.id);

@@ -5,7 +5,7 @@ import type { Page } from './orphaned-assignments.ts';
 /**
  * Ids of directed tasks whose device cannot be waited for: offline, not active, removed, or target_until is past. A row
  * without a target is another program's: an adopted table may have had the word before.
- * Non-locking; status 'assigned' by idx_status_next, the device by device_id. Zero rows = none.
+ * Non-locking; status 'assigned' by afd_claim, the device by device_id. Zero rows = none.
  */
 export async function strandedTasks(session: Session, names: TableNames, page: Page): Promise<number[]> {
   const rows = await session.rows<{ id: number }>(

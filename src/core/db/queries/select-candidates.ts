@@ -28,10 +28,12 @@ export interface Candidate {
   required_capabilities: string | null;
   claim_rank: number;
   due_at: string;
+  /** Left by a light claim of a task that another program has set back; null otherwise. */
+  claimed_by: string | null;
 }
 
 export const CANDIDATE_COLUMNS = `id, attempt, task_type, username, app_id, start_date, end_date, task_data, priority,
-  retry, execution_timeout, required_capabilities, claim_rank, due_at`;
+  retry, execution_timeout, required_capabilities, claim_rank, due_at, claimed_by`;
 
 /**
  * The locking read of a claim. Reads afd_claim (or afd_target) in its own order, so it never sorts: a sort would lock

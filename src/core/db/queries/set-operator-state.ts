@@ -3,6 +3,7 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
+import { countLightClaims } from './light-claims.ts';
 
 export type OperatorState = 'active' | 'paused' | 'draining' | 'quarantined';
 
@@ -36,12 +37,12 @@ export async function setOperatorState(
   });
 }
 
-/** Open attempts of a device, counted now over idx_device_id; zero also for a device that does not exist. */
+/** Attempts that a device holds, with or without a row, counted now; zero also for a device that does not exist. */
 export async function countOpen(session: Session, names: TableNames, deviceId: string): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
     `SELECT COUNT(*) AS n FROM ${names.assignment} FORCE INDEX (idx_device_id)
      WHERE device_id = ? AND status IN ('assigned', 'running')`,
     [deviceId],
   );
-  return Number(row?.n ?? 0);
+  return Number(row?.n ?? 0) + (await countLightClaims(session, names, deviceId));
 }

@@ -9,7 +9,9 @@ import { assignmentRecord, payloadOf, TASK_COLUMNS, taskRecord } from '../task-r
 
 /** @throws AfdError E_NOT_FOUND; DatabaseError */
 export async function showTask(session: Session, names: TableNames, taskId: number): Promise<TaskDetails> {
-  const [row] = await session.rows(`SELECT ${TASK_COLUMNS}, t.result FROM ${names.task} t WHERE t.id = ?`, [taskId]);
+  const [row] = await session.rows(`SELECT ${TASK_COLUMNS}, t.claimed_by FROM ${names.task} t WHERE t.id = ?`, [
+    taskId,
+  ]);
   if (row === undefined) {
     throw new AfdError('E_NOT_FOUND', `There is no task ${taskId}.`, { suggestions: ['afd tasks ls'] });
   }
@@ -20,9 +22,10 @@ export async function showTask(session: Session, names: TableNames, taskId: numb
     [taskId],
   );
   const open = attempts.find((one) => one.status === 'assigned' || one.status === 'running');
+  const completed = attempts.findLast((one) => one.status === 'completed');
   return {
-    ...taskRecord({ ...row, device_id: open?.device_id }),
-    result: fromJson(row.result),
+    ...taskRecord({ ...row, device_id: open?.device_id ?? row.claimed_by }),
+    result: fromJson(row.status === 'done' ? (completed?.result ?? null) : null),
     payload: payloadOf(row),
     assignments: attempts.map(assignmentRecord),
   };

@@ -1,25 +1,64 @@
 import type { TableNames } from '../table-names.ts';
+import { factsIntoRows, NO_CLAIM_FACTS } from './claim-facts.ts';
 import type { Candidate } from './select-candidates.ts';
 import type { Statement } from './statement.ts';
 
-/** The writes of a claim: the tasks become running under one token, and each attempt gets its row. */
-export function claimStatements(
-  names: TableNames,
-  owner: { device_id: string; instance_token: Buffer; claim_token: Buffer },
-  claimed: Array<Candidate & { lease_s: number }>,
-): Statement[] {
+export interface ClaimOwner {
+  device_id: string;
+  instance_token: Buffer;
+  claim_token: Buffer;
+}
+
+/** A candidate that is taken. `lease_s`: seconds until the leader's backstop. */
+export type Taken = Candidate & { lease_s: number; light: boolean };
+
+/**
+ * The writes of a claim: the tasks become running under one token. Each attempt gets its row, the last statement; a light
+ * one gets it with its end, and stands on the task row until then. What a light claim left on a row that another program
+ * has set back is recorded first.
+ */
+export function claimStatements(names: TableNames, owner: ClaimOwner, taken: Taken[]): Statement[] {
+  const light = taken.filter((one) => one.light);
+  const full = taken.filter((one) => !one.light);
+  const left = taken.filter((one) => one.claimed_by !== null).map((one) => one.id);
+  return [
+    ...(left.length > 0 ? [factsIntoRows(names, left, { status: 'lost', cause: 'foreign' })] : []),
+    ...(light.length > 0 ? [lightClaims(names, owner, light)] : []),
+    ...(full.length > 0 ? fullClaims(names, owner, full) : []),
+  ];
+}
+
+function lightClaims(names: TableNames, owner: ClaimOwner, light: Taken[]): Statement {
+  const leases = new Set(light.map((one) => one.lease_s));
+  const lease = leases.size === 1 ? '?' : `CASE id ${light.map(() => 'WHEN ? THEN ?').join(' ')} END`;
+  return {
+    sql: `UPDATE ${names.task} SET status = 'running', attempt = attempt + 1, claim_token = ?, claimed_by = ?,
+            claim_instance = ?, claimed_at = UTC_TIMESTAMP(3), claim_deadline = UTC_TIMESTAMP(3) + INTERVAL ${lease} SECOND,
+            target_device_id = NULL, target_until = NULL, updated_at = NOW(3) WHERE id IN (?)`,
+    values: [
+      owner.claim_token,
+      owner.device_id,
+      owner.instance_token,
+      ...(leases.size === 1 ? leases : light.flatMap((one) => [one.id, one.lease_s])),
+      light.map((one) => one.id),
+    ],
+    expect: light.length,
+  };
+}
+
+function fullClaims(names: TableNames, owner: ClaimOwner, full: Taken[]): Statement[] {
   return [
     {
-      sql: `UPDATE ${names.task} SET status = 'running', attempt = attempt + 1, claim_token = ?, target_device_id = NULL,
-              target_until = NULL, updated_at = NOW(3) WHERE id IN (?)`,
-      values: [owner.claim_token, claimed.map((one) => one.id)],
-      expect: claimed.length,
+      sql: `UPDATE ${names.task} SET status = 'running', attempt = attempt + 1, claim_token = ?, ${NO_CLAIM_FACTS},
+              target_device_id = NULL, target_until = NULL, updated_at = NOW(3) WHERE id IN (?)`,
+      values: [owner.claim_token, full.map((one) => one.id)],
+      expect: full.length,
     },
     {
       sql: `INSERT INTO ${names.assignment}
               (task_id, device_id, retry_count, attempt, claim_token, instance_token, deadline_at) VALUES
-            ${claimed.map(() => '(?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3) + INTERVAL ? SECOND)').join(', ')}`,
-      values: claimed.flatMap((one) => [
+            ${full.map(() => '(?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3) + INTERVAL ? SECOND)').join(', ')}`,
+      values: full.flatMap((one) => [
         one.id,
         owner.device_id,
         one.retry ?? 0,
@@ -28,7 +67,7 @@ export function claimStatements(
         owner.instance_token,
         one.lease_s,
       ]),
-      expect: claimed.length,
+      expect: full.length,
     },
   ];
 }

@@ -1,41 +1,43 @@
 import type { Settlement } from '../../domain/settlement.ts';
 import type { TableNames } from '../table-names.ts';
+import { microseconds, NO_CLAIM_FACTS } from './claim-facts.ts';
 import type { Statement } from './statement.ts';
 
-/** The two writes for an attempt that ended otherwise than complete. Both rows are locked by the caller. */
-export function endStatements(names: TableNames, one: Settlement): Statement[] {
-  const { finish } = one;
+/** The task of an attempt that ended otherwise than complete. Locked by the caller. */
+export function endedTask(names: TableNames, one: Settlement): Statement {
   const final = one.task_status === 'failed' || one.task_status === 'cancelled';
   // A released attempt says nothing about the task: its count of deaths and its last error stay.
   const keeps = one.assignment_status === 'released' && one.due_in_s === undefined;
-  return [
-    {
-      sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL, retry = ?, updated_at = NOW(3),
-              ${keeps ? '' : 'lost_count = 0, last_error = ?,'}
-              ${one.due_in_s === undefined ? '' : 'next_run_at = NOW(3) + INTERVAL ? MICROSECOND,'}
-              finished_at = ${final ? 'UTC_TIMESTAMP(3)' : 'NULL'} WHERE id = ?`,
-      values: [
-        one.task_status,
-        one.retry,
-        ...(keeps ? [] : [one.error_message]),
-        ...(one.due_in_s === undefined ? [] : [Math.round(one.due_in_s * 1e6)]),
-        finish.task_id,
-      ],
-      expect: 1,
-    },
-    {
-      sql: `UPDATE ${names.assignment} SET status = ?, completed_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3),
-              error_message = ?, error_class = ?, cause = ?,
-              started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND) WHERE id = ?`,
-      values: [
-        one.assignment_status,
-        one.error_message,
-        one.error_class,
-        one.cause,
-        Math.round(finish.age_ms * 1000),
-        finish.assignment_id,
-      ],
-      expect: 1,
-    },
-  ];
+  return {
+    sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL, ${NO_CLAIM_FACTS}, retry = ?, updated_at = NOW(3),
+            ${keeps ? '' : 'lost_count = 0, last_error = ?,'}
+            ${one.due_in_s === undefined ? '' : 'next_run_at = NOW(3) + INTERVAL ? MICROSECOND,'}
+            finished_at = ${final ? 'UTC_TIMESTAMP(3)' : 'NULL'} WHERE id = ?`,
+    values: [
+      one.task_status,
+      one.retry,
+      ...(keeps ? [] : [one.error_message]),
+      ...(one.due_in_s === undefined ? [] : [Math.round(one.due_in_s * 1e6)]),
+      one.finish.task_id,
+    ],
+    expect: 1,
+  };
+}
+
+/** The row of such an attempt. Locked by the caller. */
+export function endedAttempt(names: TableNames, one: Settlement, assignmentId: number): Statement {
+  return {
+    sql: `UPDATE ${names.assignment} SET status = ?, completed_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3),
+            error_message = ?, error_class = ?, cause = ?,
+            started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND) WHERE id = ?`,
+    values: [
+      one.assignment_status,
+      one.error_message,
+      one.error_class,
+      one.cause,
+      microseconds(one.finish.age_ms),
+      assignmentId,
+    ],
+    expect: 1,
+  };
 }

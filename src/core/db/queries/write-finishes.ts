@@ -1,44 +1,72 @@
-import type { Settlement } from '../../domain/settlement.ts';
+import type { LightClaim, Settlement } from '../../domain/settlement.ts';
 import type { TableNames } from '../table-names.ts';
+import { microseconds, NO_CLAIM_FACTS } from './claim-facts.ts';
+import { type AttemptOwner, type EndedAttempt, insertEnded } from './insert-ended.ts';
 import type { Statement } from './statement.ts';
-import { endStatements } from './write-end.ts';
+import { endedAttempt, endedTask } from './write-end.ts';
 
 /**
- * The writes of packet 2 for attempts that were found to be mine: two statements for all completed ones, two for each
- * other. next_run_at is in the task table's zone (NOW), everything else in UTC.
+ * The writes of packet 2 for attempts that were found to be mine: one statement for the tasks of all completed ones, one
+ * for each other task; one for the rows of completed attempts, one for each other row, and one INSERT for all attempts
+ * that have no row yet. next_run_at is in the task table's zone (NOW), everything else in UTC.
  */
-export function finishStatements(names: TableNames, settlements: Settlement[]): Statement[] {
+export function finishStatements(names: TableNames, owner: AttemptOwner, settlements: Settlement[]): Statement[] {
   const done = settlements.filter((one) => one.task_status === 'done');
   const others = settlements.filter((one) => one.task_status !== 'done');
-  return [...(done.length > 0 ? completed(names, done) : []), ...others.flatMap((one) => endStatements(names, one))];
+  const completed = done.flatMap((one) => (one.record.assignment_id === null ? [] : [recorded(one)]));
+  const light = settlements.flatMap((one) => (one.record.assignment_id === null ? [ended(one, one.record)] : []));
+  return [
+    ...(done.length > 0 ? [completedTasks(names, done)] : []),
+    ...(completed.length > 0 ? [completedRows(names, completed)] : []),
+    ...others.flatMap((one) => [
+      endedTask(names, one),
+      ...(one.record.assignment_id === null ? [] : [endedAttempt(names, one, one.record.assignment_id)]),
+    ]),
+    ...(light.length > 0 ? [insertEnded(names, owner, light)] : []),
+  ];
 }
 
-function completed(names: TableNames, done: Settlement[]): Statement[] {
-  const results = (id: (s: Settlement) => number) => ({
-    sql: `CASE id ${done.map(() => 'WHEN ? THEN ?').join(' ')} END`,
-    values: done.flatMap((s) => [id(s), s.result]),
-  });
-  const task = results((s) => s.finish.task_id);
-  const assignment = results((s) => s.finish.assignment_id);
-  return [
-    {
-      sql: `UPDATE ${names.task} SET status = 'done', claim_token = NULL, lost_count = 0, last_error = NULL,
-              finished_at = UTC_TIMESTAMP(3), updated_at = NOW(3), result = ${task.sql} WHERE id IN (?)`,
-      values: [...task.values, done.map((s) => s.finish.task_id)],
-      expect: done.length,
-    },
-    {
-      sql: `UPDATE ${names.assignment} SET status = 'completed', completed_at = UTC_TIMESTAMP(3),
-              updated_at = UTC_TIMESTAMP(3), result = ${assignment.sql},
-              started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL
-                CASE id ${done.map(() => 'WHEN ? THEN ?').join(' ')} END MICROSECOND)
-            WHERE id IN (?)`,
-      values: [
-        ...assignment.values,
-        ...done.flatMap((s) => [s.finish.assignment_id, Math.round(s.finish.age_ms * 1000)]),
-        done.map((s) => s.finish.assignment_id),
-      ],
-      expect: done.length,
-    },
-  ];
+function completedTasks(names: TableNames, done: Settlement[]): Statement {
+  return {
+    sql: `UPDATE ${names.task} SET status = 'done', claim_token = NULL, ${NO_CLAIM_FACTS}, lost_count = 0,
+            last_error = NULL, finished_at = UTC_TIMESTAMP(3), updated_at = NOW(3) WHERE id IN (?)`,
+    values: [done.map((s) => s.finish.task_id)],
+    expect: done.length,
+  };
+}
+
+interface Recorded {
+  id: number;
+  result: string | null;
+  age_us: number | null;
+}
+
+function recorded({ finish, result, record }: Settlement): Recorded {
+  return { id: record.assignment_id as number, result, age_us: microseconds(finish.age_ms) };
+}
+
+function completedRows(names: TableNames, rows: Recorded[]): Statement {
+  const byId = `CASE id ${rows.map(() => 'WHEN ? THEN ?').join(' ')} END`;
+  return {
+    sql: `UPDATE ${names.assignment} SET status = 'completed', completed_at = UTC_TIMESTAMP(3),
+            updated_at = UTC_TIMESTAMP(3), result = ${byId}, cause = NULL,
+            started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL ${byId} MICROSECOND)
+          WHERE id IN (?)`,
+    values: [
+      ...rows.flatMap((one) => [one.id, one.result]),
+      ...rows.flatMap((one) => [one.id, one.age_us]),
+      rows.map((one) => one.id),
+    ],
+    expect: rows.length,
+  };
+}
+
+function ended(one: Settlement, light: LightClaim): EndedAttempt {
+  return {
+    ...one,
+    ...light,
+    task_id: one.finish.task_id,
+    claim_token: one.finish.claim_token,
+    age_ms: one.finish.age_ms,
+  };
 }

@@ -14,7 +14,12 @@ const policy = {
   retry_backoff: { initial: 30, max: 3600, jitter: 0 },
   lost_backoff: [0, 60, 300],
 };
-const attempt: HeldAttempt = { device_id: 'worker-001', revoked_at: null, revoke_outcome: null };
+const attempt: HeldAttempt = {
+  device_id: 'worker-001',
+  perhaps_unbegun: false,
+  revoked_at: null,
+  revoke_outcome: null,
+};
 const task: HeldTask = { retry: 1, max_retry_count: null, lost_count: 0, target_device_id: null };
 const revoked = (outcome: 'cancelled' | 'released'): HeldAttempt => ({
   ...attempt,
@@ -23,6 +28,12 @@ const revoked = (outcome: 'cancelled' | 'released'): HeldAttempt => ({
 });
 
 describe('lost', () => {
+  test('a claim that its worker had not recorded counts no death: nobody knows whether it had begun', () => {
+    const end = endLost({ ...attempt, perhaps_unbegun: true }, { ...task, lost_count: 2 }, 'device_dead', policy);
+    expect(end.assignment).toMatchObject({ status: 'lost', error_class: null });
+    expect(end.task).toMatchObject({ status: 'pending', lost_count: 2, due_in_s: null });
+  });
+
   test('the task is open again at once, its retry unspent, the death counted', () => {
     const end = endLost(attempt, task, 'device_dead', policy);
     expect(end.assignment).toMatchObject({ status: 'lost', cause: 'device_dead', error_class: null });

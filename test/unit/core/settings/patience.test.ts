@@ -16,7 +16,7 @@ function overAfter(changes: (patience: Patience) => void): Promise<number> {
 }
 
 it('a shorter heartbeat_timeout of the fleet counts from the last good heartbeat, not from the next', async () => {
-  expect(await overAfter((patience) => patience.change(60))).toBeGreaterThanOrEqual(39);
+  expect(await overAfter((patience) => patience.change(60))).toBeGreaterThanOrEqual(38);
 });
 
 it('a change before the first heartbeat holds from then on', async () => {

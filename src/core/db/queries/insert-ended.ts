@@ -1,0 +1,57 @@
+import type { AssignmentStatus } from '../../domain/task.ts';
+import type { TableNames } from '../table-names.ts';
+import { microseconds } from './claim-facts.ts';
+import type { Statement } from './statement.ts';
+
+/** Whose attempts they are. */
+export interface AttemptOwner {
+  device_id: string;
+  instance_token: Buffer;
+}
+
+/** An attempt of a light claim that has ended. Times as the server spelled them; ages in milliseconds. */
+export interface EndedAttempt {
+  task_id: number;
+  attempt: number;
+  claim_token: Buffer;
+  assignment_status: AssignmentStatus;
+  retry_at_claim: number;
+  claimed_at: string;
+  deadline_at: string;
+  /** Since its handler began; null = it never did. */
+  age_ms: number | null;
+  result: string | null;
+  error_message: string | null;
+  error_class: string | null;
+  cause: string | null;
+}
+
+/**
+ * Writes the rows of light claims that end now, whole, in one statement. Under the locks of their tasks, which lose their
+ * claim facts in the same transaction. 1062 on idx_task_id = the ids of the task table repeat (repairAttempts).
+ */
+export function insertEnded(names: TableNames, owner: AttemptOwner, ended: EndedAttempt[]): Statement {
+  const row = `(?, ?, ?, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, UTC_TIMESTAMP(3), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  return {
+    sql: `INSERT INTO ${names.assignment} (task_id, device_id, assigned_at, started_at, completed_at, status, retry_count,
+            attempt, claim_token, instance_token, deadline_at, result, error_message, error_class, cause) VALUES
+          ${ended.map(() => row).join(', ')}`,
+    values: ended.flatMap((one) => [
+      one.task_id,
+      owner.device_id,
+      one.claimed_at,
+      microseconds(one.age_ms),
+      one.assignment_status,
+      one.retry_at_claim,
+      one.attempt,
+      one.claim_token,
+      owner.instance_token,
+      one.deadline_at,
+      one.result,
+      one.error_message,
+      one.error_class,
+      one.cause,
+    ]),
+    expect: ended.length,
+  };
+}

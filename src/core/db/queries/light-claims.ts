@@ -1,0 +1,55 @@
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** A light claim as it was seen; whoever ends or records it looks again under the lock. */
+export interface LightClaimRef {
+  task_id: number;
+  claim_token: Buffer;
+  device_id: string;
+  /** 1 = its device is offline, removed, or runs as another instance: nobody will end it. */
+  orphaned: 0 | 1;
+}
+
+/**
+ * Light claims that nobody will end: their device is offline, removed, or runs as another instance; or their worker has
+ * not given them a row for `afterS` seconds, although it should. Non-locking; running tasks by afd_claim. Zero rows = none.
+ */
+export async function strayLightClaims(
+  session: Session,
+  names: TableNames,
+  afterS: number,
+  limit: number,
+): Promise<LightClaimRef[]> {
+  const orphaned = `d.device_id IS NULL OR d.status = 'offline' OR NOT (t.claim_instance <=> d.instance_token)`;
+  return session.rows<LightClaimRef>(
+    `SELECT t.id AS task_id, t.claim_token, t.claimed_by AS device_id, (${orphaned}) AS orphaned
+     FROM ${names.task} t FORCE INDEX (afd_claim) LEFT JOIN ${names.device} d ON d.device_id = t.claimed_by
+     WHERE t.status = 'running' AND t.claimed_by IS NOT NULL AND t.claim_token IS NOT NULL
+       AND (${orphaned} OR t.claimed_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND)
+     LIMIT ${limit}`,
+    [Math.round(afterS * 1e6)],
+  );
+}
+
+/** Light claims of one device that another process of it made. Non-locking; running tasks by afd_claim. */
+export async function earlierLightClaims(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  instanceToken: Buffer,
+): Promise<LightClaimRef[]> {
+  return session.rows<LightClaimRef>(
+    `SELECT id AS task_id, claim_token, claimed_by AS device_id, 1 AS orphaned FROM ${names.task} FORCE INDEX (afd_claim)
+     WHERE status = 'running' AND claimed_by = ? AND claim_token IS NOT NULL AND NOT (claim_instance <=> ?)`,
+    [deviceId, instanceToken],
+  );
+}
+
+/** Light claims that a device holds, counted now; running tasks by afd_claim. */
+export async function countLightClaims(session: Session, names: TableNames, deviceId: string): Promise<number> {
+  const [row] = await session.rows<{ n: number }>(
+    `SELECT COUNT(*) AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'running' AND claimed_by = ?`,
+    [deviceId],
+  );
+  return Number(row?.n ?? 0);
+}

@@ -1,0 +1,122 @@
+// The first half of the hot transaction: the locks of the attempts that have ended, and what each of them turns out to be.
+import { attemptKey } from '../domain/attempt-key.ts';
+import {
+  type Finish,
+  type LockedAssignment,
+  type LockedTask,
+  lightClaim,
+  type Settlement,
+  settle,
+  type Verdict,
+} from '../domain/settlement.ts';
+import { NO_CLAIM_FACTS } from './queries/claim-facts.ts';
+import { type AttemptOwner, insertEnded } from './queries/insert-ended.ts';
+import type { Statement } from './queries/statement.ts';
+import type { Result, Row, Session } from './session.ts';
+import type { TableNames } from './table-names.ts';
+
+export interface Settled {
+  verdicts: Verdict[];
+  mine: Settlement[];
+  /** Rows for attempts that are no longer mine and that nobody else will record. */
+  records: Statement[];
+}
+
+type Policy = Parameters<typeof settle>[3];
+
+const ASSIGNMENT_COLUMNS = 'id, task_id, claim_token, status, revoked_at, revoke_outcome';
+
+/** The locking reads of packet 1: tasks by id, then the rows of those attempts that have one, by id. */
+export function finishLocks(names: TableNames, finishes: Finish[]): Array<{ sql: string; values: unknown[] }> {
+  const known = finishes.flatMap((one) => one.assignment_id ?? []);
+  return [
+    ...(finishes.length === 0
+      ? []
+      : [
+          {
+            sql: `SELECT id, claim_token, status, retry, max_retry_count, target_device_id, attempt, claimed_by,
+                    claimed_at, claim_deadline
+                  FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE`,
+            values: [finishes.map((one) => one.task_id)],
+          },
+        ]),
+    ...(known.length === 0 ? [] : [lockAssignments(names, known)]),
+  ];
+}
+
+function lockAssignments(names: TableNames, ids: number[]) {
+  return {
+    sql: `SELECT ${ASSIGNMENT_COLUMNS} FROM ${names.assignment}
+          FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE`,
+    values: [ids],
+  };
+}
+
+/**
+ * Judges every attempt by its locked rows. An attempt that was claimed lightly, and whose task does not bear the claim any
+ * more, has been recorded by somebody (or by an earlier COMMIT of mine): its row is looked up, two round trips more.
+ * @throws DatabaseError
+ */
+export async function settleAll(
+  session: Session,
+  names: TableNames,
+  { policy, ...owner }: AttemptOwner & { policy: Policy },
+  finishes: Finish[],
+  locked: Result[],
+): Promise<Settled> {
+  const tasks = new Map((locked[0] as unknown as LockedTask[] | undefined)?.map((row) => [row.id, row]));
+  const rows = [...((locked[1] ?? []) as unknown as LockedAssignment[])];
+  const unfound = finishes.filter(
+    (one) => one.assignment_id === null && lightClaim(one, tasks.get(one.task_id)) === undefined,
+  );
+  if (unfound.length > 0) rows.push(...(await recordedMeanwhile(session, names, unfound)));
+  const assignments = new Map(rows.map((row) => [row.id, row]));
+  const byClaim = new Map(rows.map((row) => [attemptKey(row), row]));
+  const verdicts = finishes.map((one) => {
+    const row = one.assignment_id === null ? byClaim.get(attemptKey(one)) : assignments.get(one.assignment_id);
+    return settle(one, tasks.get(one.task_id), row, policy);
+  });
+  return {
+    verdicts,
+    mine: verdicts.flatMap((one) => (one.kind === 'mine' ? [one.settlement] : [])),
+    records: verdicts.flatMap((one) => (one.kind === 'lost' && one.light !== undefined ? lost(names, owner, one) : [])),
+  };
+}
+
+async function recordedMeanwhile(session: Session, names: TableNames, finishes: Finish[]): Promise<LockedAssignment[]> {
+  // The ids without a lock, since locks on these rows are taken by PRIMARY alone: a row never changes its task or token.
+  const found = await session.rows<{ id: number }>(
+    `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id IN (?) AND claim_token IN (?)`,
+    [finishes.map((one) => one.task_id), finishes.map((one) => one.claim_token)],
+  );
+  if (found.length === 0) return [];
+  const { sql, values } = lockAssignments(
+    names,
+    found.map((row) => row.id),
+  );
+  return (await session.rows<Row>(sql, values)) as unknown as LockedAssignment[];
+}
+
+function lost(
+  names: TableNames,
+  owner: AttemptOwner,
+  { finish, light, reason }: Verdict & { kind: 'lost' },
+): Statement[] {
+  if (light === undefined) return [];
+  const { task_id, claim_token, age_ms } = finish;
+  const end = {
+    assignment_status: 'lost' as const,
+    result: null,
+    error_message: reason,
+    error_class: null,
+    cause: 'foreign',
+  };
+  return [
+    {
+      sql: `UPDATE ${names.task} SET ${NO_CLAIM_FACTS} WHERE id = ?`,
+      values: [task_id],
+      expect: 1,
+    },
+    insertEnded(names, owner, [{ ...light, ...end, task_id, claim_token, age_ms }]),
+  ];
+}
