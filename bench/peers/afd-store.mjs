@@ -146,7 +146,7 @@ export class AfdStore {
       [this.#after],
     );
     const once = attempts.n === tasks.done && attempts.tasks === tasks.done;
-    return { done: tasks.done ?? 0, failed: (tasks.failed ?? 0) + (once ? 0 : 1), result: tasks.result };
+    return { done: tasks.done ?? 0, failed: (tasks.failed ?? 0) + (once ? 0 : 1), result: attempts.result };
   }
 
   /** Device id of the leader. */
