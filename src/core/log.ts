@@ -29,6 +29,8 @@ export interface Log {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   child(fields: LogFields): Log;
+  /** False = such a line would not be written. */
+  enabled(level: Exclude<LogLevel, 'silent'>): boolean;
   /** The device id that every later line carries. */
   setDevice(deviceId: string): void;
 }
@@ -56,9 +58,17 @@ export function attachLog(events: Events, log: Log): () => void {
     if (name === 'device:registered' || name === 'worker:started') {
       log.setDevice((data as AfdEvents['device:registered']).device_id);
     }
+    // A sentence for every task is not made for nobody.
+    if (isRoutine(name, data) && !log.enabled('info')) return;
     const line = describeEvent(name as AfdEventName, data);
     log[line.level](line.message, { event: name, ...line.fields });
   });
+}
+
+/** What happens to each task when nothing is wrong: no line of it is above info. */
+function isRoutine(name: AfdEventName, data: AfdEvents[AfdEventName]): boolean {
+  if (name === 'task:finished') return (data as AfdEvents['task:finished']).outcome === 'done';
+  return name === 'task:claimed' || name === 'task:started';
 }
 
 function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | undefined }): Log {
@@ -71,6 +81,7 @@ function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | unde
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
+    enabled: (level) => logger.isLevelEnabled(level),
     child: (fields) => wrap(logger, { ...bound, ...fields }, device),
     setDevice(id) {
       device.id = id;

@@ -71,9 +71,14 @@ export async function settleAll(
   );
   if (unfound.length > 0) rows.push(...(await recordedMeanwhile(session, names, unfound)));
   const assignments = new Map(rows.map((row) => [row.id, row]));
-  const byClaim = new Map(rows.map((row) => [attemptKey(row), row]));
+  const byClaim = new Map(unfound.length === 0 ? [] : rows.map((row) => [attemptKey(row), row]));
   const verdicts = finishes.map((one) => {
-    const row = one.assignment_id === null ? byClaim.get(attemptKey(one)) : assignments.get(one.assignment_id);
+    const row =
+      one.assignment_id !== null
+        ? assignments.get(one.assignment_id)
+        : byClaim.size > 0
+          ? byClaim.get(attemptKey(one))
+          : undefined;
     return settle(one, tasks.get(one.task_id), row, policy);
   });
   return {

@@ -14,8 +14,7 @@ const CAUSES: Record<Exclude<AbortReason, 'timeout'>, ReleaseCause> = {
  * The end of an attempt that the worker ended: `timeout` spends an attempt, every other reason gives the task back.
  * Whatever the handler said on its way out (but a plain `done`) came from being interrupted and does not count.
  */
-export function abortedOutcome(signal: AbortSignal, timeout: number, detail: string): Outcome {
-  const reason: unknown = signal.reason;
+export function abortedOutcome(reason: unknown, timeout: number, detail: string): Outcome {
   if (reason === 'timeout') {
     return { kind: 'timeout', error_message: errorText(`Ended at its deadline after ${timeout} s${detail}`) };
   }

@@ -53,8 +53,9 @@ export async function checkCommand(options: CommandHandlerOptions): Promise<stri
 }
 
 async function execute(options: CommandHandlerOptions, env: Environment, attempt: Attempt): Promise<Outcome> {
-  const { signal, task } = attempt;
-  if (signal.aborted) return abortedOutcome(signal, task.timeout, ': the command had not been started');
+  const { task } = attempt;
+  if (attempt.aborted() !== undefined)
+    return abortedOutcome(attempt.aborted(), task.timeout, ': the command had not been started');
   let folder: string | undefined;
   try {
     const program = await findProgram(options.exec[0]!, options.base_dir, env.PATH);
@@ -112,7 +113,11 @@ async function run(
   // Many programs answer SIGTERM with exit code 0 and half of the work, so after it only a written result is done.
   const outcome = file.kind === 'value' ? exitOutcome(exit) : undefined;
   if (outcome?.kind === 'done' && signal.reason !== 'timeout') return outcome;
-  return abortedOutcome(signal, task.timeout, exit.stderr === '' ? '' : `; the end of its stderr: ${exit.stderr}`);
+  return abortedOutcome(
+    signal.reason,
+    task.timeout,
+    exit.stderr === '' ? '' : `; the end of its stderr: ${exit.stderr}`,
+  );
 }
 
 async function outOfMemory(

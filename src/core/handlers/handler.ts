@@ -27,9 +27,12 @@ export interface Attempt {
   task: HandlerTask;
   device_id: string;
   claim_token: string;
-  /** Aborted with an `AbortReason` as `signal.reason`. */
-  signal: AbortSignal;
-  log: HandlerLog;
+  /** Aborted with an `AbortReason` as `signal.reason`. Made when it is first asked for. */
+  readonly signal: AbortSignal;
+  /** The reason, without making a signal; undefined = not aborted. */
+  aborted(): unknown;
+  /** Made when it is first asked for. */
+  readonly log: HandlerLog;
 }
 
 /** Why the worker ends a handler from outside. `timeout` becomes a timed-out attempt, all others a release. */

@@ -1,5 +1,5 @@
-import { wallClock } from '../clock.ts';
-import { failedAttempt, resultOutcome, thrownOutcome } from '../domain/handler-result.ts';
+import { wallMilliseconds } from '../clock.ts';
+import { failedAttempt, type ResultRules, resultOutcome, thrownOutcome } from '../domain/handler-result.ts';
 import { checkNewTasks } from '../domain/new-task.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { NewTask } from '../domain/task.ts';
@@ -31,39 +31,59 @@ export function functionHandler(call: HandlerFunction, timeout?: number): Handle
 }
 
 async function execute(call: HandlerFunction, attempt: Attempt): Promise<Outcome> {
-  const { signal, task } = attempt;
-  if (signal.aborted) return abortedOutcome(signal, task.timeout, ': the handler had not begun');
+  const { timeout } = attempt.task;
+  if (attempt.aborted() !== undefined) return abortedOutcome(attempt.aborted(), timeout, ': the handler had not begun');
   const buffer = new EnqueueBuffer();
   let outcome: Outcome;
   try {
-    const value = await call(structuredClone(task), context(attempt, buffer));
-    outcome = buffer.complete(resultOutcome(value, rules()));
+    const value = await call(attempt.task, new Context(attempt, buffer));
+    outcome = buffer.complete(resultOutcome(value, RULES));
   } catch (error) {
     attempt.log.debug('the handler threw', { stack: stackOf(error) });
-    outcome = thrownOutcome(error, rules());
+    outcome = thrownOutcome(error, RULES);
   } finally {
     buffer.close();
   }
-  if (!signal.aborted || (outcome.kind === 'done' && signal.reason !== 'timeout')) return outcome;
-  return abortedOutcome(signal, task.timeout, 'error_message' in outcome ? `; it said: ${outcome.error_message}` : '');
+  const reason = attempt.aborted();
+  if (reason === undefined || (outcome.kind === 'done' && reason !== 'timeout')) return outcome;
+  return abortedOutcome(reason, timeout, 'error_message' in outcome ? `; it said: ${outcome.error_message}` : '');
 }
 
-function context(attempt: Attempt, buffer: EnqueueBuffer): HandlerContext {
-  const { task } = attempt;
-  return {
-    signal: attempt.signal,
-    task_id: task.task_id,
-    attempt: task.attempt,
-    device_id: attempt.device_id,
-    deadline: new Date(Date.parse(wallClock()) + task.timeout * 1000).toISOString(),
-    log: attempt.log,
-    enqueue: (tasks) => buffer.add(tasks),
-  };
+/** What costs something is made when the handler asks for it: most handlers ask for nothing. */
+class Context implements HandlerContext {
+  readonly task_id: number;
+  readonly attempt: number;
+  readonly device_id: string;
+  readonly enqueue: HandlerContext['enqueue'];
+  readonly #attempt: Attempt;
+  readonly #begun = wallMilliseconds();
+
+  constructor(attempt: Attempt, buffer: EnqueueBuffer) {
+    this.#attempt = attempt;
+    this.task_id = attempt.task.task_id;
+    this.attempt = attempt.task.attempt;
+    this.device_id = attempt.device_id;
+    this.enqueue = (tasks) => buffer.add(tasks);
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get log(): HandlerContext['log'] {
+    return this.#attempt.log;
+  }
+
+  get deadline(): string {
+    return new Date(this.#begun + this.#attempt.task.timeout * 1000).toISOString();
+  }
 }
 
-function rules() {
-  return { now: Date.parse(wallClock()) };
-}
+const RULES: ResultRules = {
+  get now() {
+    return wallMilliseconds();
+  },
+};
 
 function stackOf(error: unknown): unknown {
   try {

@@ -10,7 +10,8 @@ import type { Claimer } from './claimer.ts';
 import type { LightAttempt } from './claimer-options.ts';
 import type { LaneBook } from './lane-book.ts';
 import { GIVE_BACK_MS, type Pace } from './pace.ts';
-import type { Runner, RunningAttempt } from './runner.ts';
+import type { Runner } from './runner.ts';
+import type { RunningAttempt } from './running-attempt.ts';
 
 export interface DeskOptions {
   events: Events;
@@ -36,7 +37,7 @@ export class AttemptDesk {
   /** An attempt ended here. What was lost is not written: it belongs to somebody else. */
   onFinish(finish: Finish, attempt: RunningAttempt, claimer: Claimer): void {
     this.busyAt = monotonic();
-    if (attempt.controller.signal.reason === 'lost') return;
+    if (attempt.stop.reason === 'lost') return;
     if (finish.age_ms !== null) this.#options.pace.note(attempt.task_type, finish.age_ms);
     if (finish.outcome.kind !== 'done') this.#options.book.dropMarks(attempt.task_type);
     claimer.finish(finish);
@@ -134,7 +135,7 @@ export class AttemptDesk {
   }
 
   #lose(attempt: RunningAttempt, runner: Runner, reason: string): void {
-    if (attempt.controller.signal.aborted) return;
+    if (attempt.stop.reason !== undefined) return;
     this.#options.events.emit('task:lost', { task_id: attempt.task_id, attempt: attempt.attempt, reason });
     runner.abort(attempt.key, 'lost');
   }

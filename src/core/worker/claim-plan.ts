@@ -32,7 +32,8 @@ export function claimOf(plan: ClaimPlan, token: Buffer, { book, pace, leaseOf }:
     limit,
     sources,
     leaseOf,
+    // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
     weigh: (candidate, kind, index) =>
-      book.accepts(candidate) ? pace.weigh(candidate, kind, { ...plan, index }) : 'refuse',
+      kind === 'lane' || book.accepts(candidate) ? pace.weigh(candidate, kind, plan, index) : 'refuse',
   };
 }

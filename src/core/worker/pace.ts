@@ -54,7 +54,7 @@ export class Pace {
    * What a claim does with a candidate. Only first attempts are claimed lightly or ahead: a task that a worker has died
    * under is recorded from then on, and begins at once, so that its deaths are counted and nobody dies with it unbegun.
    */
-  weigh(candidate: Candidate, source: ClaimSource['kind'], { index, free, slots }: Room & { index: number }): Weighed {
+  weigh(candidate: Candidate, source: ClaimSource['kind'], { free, slots }: Room, index: number): Weighed {
     const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';
     const light = first && this.brisk(candidate.task_type);
     if (index < free) return light ? 'light' : 'full';

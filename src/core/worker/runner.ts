@@ -3,35 +3,13 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
-import { attemptKey } from '../domain/attempt-key.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { effectivePayload } from '../domain/payload.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
 import { abortedOutcome } from '../handlers/aborted-outcome.ts';
-import type { AbortReason, Handler, HandlerLog } from '../handlers/handler.ts';
-
-export interface RunningAttempt {
-  readonly task_id: number;
-  readonly task_type: string;
-  readonly key: string;
-  /** Null = a light claim without a row. */
-  assignment_id: number | null;
-  readonly attempt: number;
-  readonly claim_token: Buffer;
-  /** Monotonic ms at which this node learned of its claim. */
-  readonly claimedAt: number;
-  /** Monotonic ms at which its row was known to be there. */
-  recordedAt: number;
-  /** Monotonic ms at which its handler began; of one that waits for a slot, its claim. */
-  startedAt: number;
-  readonly timeout_s: number;
-  readonly controller: AbortController;
-  /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
-  state: 'waiting' | 'running' | 'ended' | 'stuck';
-  /** Written as started. */
-  flushed: boolean;
-}
+import type { AbortReason, Attempt, Handler, HandlerLog } from '../handlers/handler.ts';
+import { Deadlines } from './deadlines.ts';
+import { handlerCall, type RunningAttempt, waitingAttempt } from './running-attempt.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
@@ -55,6 +33,7 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #limit: LimitFunction;
   readonly #attempts = new Map<string, RunningAttempt>();
+  readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -96,22 +75,7 @@ export class Runner {
   }
 
   start(claimed: Claimed, token: Buffer): void {
-    const now = monotonic();
-    const attempt: RunningAttempt = {
-      task_id: claimed.id,
-      key: attemptKey({ task_id: claimed.id, claim_token: token }),
-      task_type: claimed.task_type,
-      assignment_id: claimed.assignment_id,
-      attempt: claimed.attempt + 1,
-      claim_token: token,
-      claimedAt: now,
-      recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : now,
-      startedAt: now,
-      timeout_s: this.timeoutOf(claimed),
-      controller: new AbortController(),
-      state: 'waiting',
-      flushed: false,
-    };
+    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed));
     this.#attempts.set(attempt.key, attempt);
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
       this.#attempts.delete(attempt.key);
@@ -122,11 +86,12 @@ export class Runner {
   /** Ends one attempt from outside; its outcome follows through onFinish, at once if it has not begun. */
   abort(key: string, reason: AbortReason): void {
     const attempt = this.#attempts.get(key);
-    if (attempt === undefined || attempt.controller.signal.aborted) return;
-    if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
-    attempt.controller.abort(reason);
-    if (attempt.state === 'waiting')
-      this.#end(attempt, abortedOutcome(attempt.controller.signal, attempt.timeout_s, ''));
+    if (attempt === undefined || (attempt.state !== 'running' && attempt.state !== 'waiting')) return;
+    if (!attempt.stop.abort(reason)) return;
+    if (attempt.state === 'waiting') return this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
+    const more = this.#options.handlers.get(attempt.task_type)?.killable === true ? KILLABLE_MORE_MS : 0;
+    clearTimeout(attempt.timer);
+    attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
   }
 
   abortAll(reason: AbortReason): void {
@@ -156,23 +121,13 @@ export class Runner {
     if (attempt.state !== 'waiting') return this.#tellDrained();
     attempt.state = 'running';
     attempt.startedAt = monotonic();
-    const { signal } = attempt.controller;
-    const timer = setTimeout(
-      () => attempt.controller.abort('timeout' satisfies AbortReason),
-      Math.min(attempt.timeout_s * 1000, 2 ** 31 - 1),
-    );
-    let stuck: NodeJS.Timeout | undefined;
-    signal.addEventListener('abort', () => {
-      const more = this.#options.handlers.get(claimed.task_type)?.killable === true ? KILLABLE_MORE_MS : 0;
-      stuck = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
-    });
+    this.#deadlines.watch(attempt);
     try {
       this.#options.onStarted(attempt);
       const outcome = await this.#execute(attempt, claimed);
       this.#end(attempt, outcome);
     } finally {
-      clearTimeout(timer);
-      clearTimeout(stuck);
+      clearTimeout(attempt.timer);
       this.#tellDrained();
     }
   }
@@ -190,9 +145,9 @@ export class Runner {
         error_message: `This device has no handler for ${claimed.task_type}.`,
       };
     }
-    let task: HandlerTask;
+    let call: Attempt;
     try {
-      task = handlerTask(claimed, attempt);
+      call = handlerCall(claimed, attempt, this.#options.deviceId, this.#options.logOf);
     } catch (error) {
       return {
         kind: 'permanent',
@@ -200,20 +155,13 @@ export class Runner {
         error_message: `The payload cannot be read: ${(error as Error).message}`,
       };
     }
-    return handler.execute({
-      task,
-      device_id: this.#options.deviceId,
-      claim_token: attempt.claim_token.toString('hex'),
-      signal: attempt.controller.signal,
-      log: this.#options.logOf(task),
-    });
+    return handler.execute(call);
   }
 
   #giveUp(attempt: RunningAttempt): void {
     if (attempt.state !== 'running') return;
-    const reason = attempt.controller.signal.reason as AbortReason;
     this.#options.onStuck(attempt);
-    this.#end(attempt, reason === 'timeout' ? timedOut(attempt) : { kind: 'released', cause: 'stuck' });
+    this.#end(attempt, attempt.stop.reason === 'timeout' ? timedOut(attempt) : { kind: 'released', cause: 'stuck' });
     attempt.state = 'stuck';
   }
 
@@ -231,17 +179,5 @@ function timedOut(attempt: RunningAttempt): Outcome {
   return {
     kind: 'timeout',
     error_message: `The attempt ran longer than its ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
-  };
-}
-
-function handlerTask(claimed: Claimed, attempt: RunningAttempt): HandlerTask {
-  return {
-    task_id: claimed.id,
-    task_type: claimed.task_type,
-    task_data: effectivePayload(claimed, claimed.task_data),
-    priority: claimed.priority ?? 5,
-    timeout: attempt.timeout_s,
-    retry_count: claimed.retry ?? 0,
-    attempt: attempt.attempt,
   };
 }

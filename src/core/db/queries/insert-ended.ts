@@ -31,11 +31,21 @@ export interface EndedAttempt {
  * claim facts in the same transaction. 1062 on idx_task_id = the ids of the task table repeat (repairAttempts).
  */
 export function insertEnded(names: TableNames, owner: AttemptOwner, ended: EndedAttempt[]): Statement {
-  const row = `(?, ?, ?, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, UTC_TIMESTAMP(3), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  const failures = ended.some((one) => one.assignment_status !== 'completed');
+  const instance = hex(owner.instance_token);
+  // Hundreds of rows share few tokens: spelled once each.
+  const tokens = new Map<Buffer, string>();
+  const rows = ended.map((one) => {
+    const token = tokens.get(one.claim_token) ?? hex(one.claim_token);
+    tokens.set(one.claim_token, token);
+    return `(?, ?, ?, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, UTC_TIMESTAMP(3), ?, ?, ?, ${token}, ${instance}, ?, ?${
+      failures ? ', ?, ?, ?' : ''
+    })`;
+  });
   return {
     sql: `INSERT INTO ${names.assignment} (task_id, device_id, assigned_at, started_at, completed_at, status, retry_count,
-            attempt, claim_token, instance_token, deadline_at, result, error_message, error_class, cause) VALUES
-          ${ended.map(() => row).join(', ')}`,
+            attempt, claim_token, instance_token, deadline_at, result${failures ? ', error_message, error_class, cause' : ''})
+          VALUES ${rows.join(', ')}`,
     values: ended.flatMap((one) => [
       one.task_id,
       owner.device_id,
@@ -44,14 +54,14 @@ export function insertEnded(names: TableNames, owner: AttemptOwner, ended: Ended
       one.assignment_status,
       one.retry_at_claim,
       one.attempt,
-      one.claim_token,
-      owner.instance_token,
       one.deadline_at,
       one.result,
-      one.error_message,
-      one.error_class,
-      one.cause,
+      ...(failures ? [one.error_message, one.error_class, one.cause] : []),
     ]),
     expect: ended.length,
   };
+}
+
+function hex(token: Buffer): string {
+  return `X'${token.toString('hex')}'`;
 }

@@ -58,12 +58,13 @@ describe('an attempt', () => {
     expect(left).toBeLessThanOrEqual(30_000);
   });
 
-  it('cannot change the task of the worker', async () => {
+  it('may do with its task what it likes: what is said of its end is the worker’s', async () => {
     const attempt = testAttempt();
-    await execute((task) => {
-      task.task_data.app_id = 'other';
+    const outcome = await execute((task) => {
+      task.timeout = 1;
+      attempt.abort('timeout');
     }, attempt);
-    expect(attempt.task.task_data).toEqual({ app_id: 'com.example' });
+    expect(outcome).toEqual({ kind: 'timeout', error_message: 'Ended at its deadline after 30 s' });
   });
 
   it('F1 that returns {status: "error"} has failed', async () => {

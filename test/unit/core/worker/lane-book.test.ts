@@ -20,7 +20,7 @@ const names = (book: LaneBook) =>
 /** A claim that got all it asked for from the first source. */
 function claim(book: LaneBook): string {
   const [first] = book.sources(4);
-  book.taken(first!, 1, [{ due_at: '2026-01-01', id: 1 }]);
+  book.taken(first!, false, [{ due_at: '2026-01-01', id: 1 }]);
   return first?.kind === 'lane' ? first.lane.toString().trim() : 'directed';
 }
 

@@ -1,0 +1,27 @@
+import type { AbortReason } from '../handlers/handler.ts';
+
+/** An AbortController that is made when somebody asks for its signal: most attempts end before anybody does. */
+export class AbortSwitch {
+  #controller: AbortController | undefined;
+  #reason: AbortReason | undefined;
+
+  get reason(): AbortReason | undefined {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first reason stays. Returns whether it was this one. */
+  abort(reason: AbortReason): boolean {
+    if (this.#reason !== undefined) return false;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    return true;
+  }
+}

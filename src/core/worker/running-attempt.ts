@@ -1,0 +1,87 @@
+import { monotonic } from '../clock.ts';
+import type { Claimed } from '../db/finish-and-claim.ts';
+import { attemptKey } from '../domain/attempt-key.ts';
+import { effectivePayload } from '../domain/payload.ts';
+import type { HandlerTask } from '../domain/task.ts';
+import type { Attempt, HandlerLog } from '../handlers/handler.ts';
+import { AbortSwitch } from './abort-switch.ts';
+
+export interface RunningAttempt {
+  readonly task_id: number;
+  readonly task_type: string;
+  readonly key: string;
+  /** Null = a light claim without a row. */
+  assignment_id: number | null;
+  readonly attempt: number;
+  readonly claim_token: Buffer;
+  /** Monotonic ms at which this node learned of its claim. */
+  readonly claimedAt: number;
+  /** Monotonic ms at which its row was known to be there. */
+  recordedAt: number;
+  /** Monotonic ms at which its handler began; of one that waits for a slot, its claim. */
+  startedAt: number;
+  readonly timeout_s: number;
+  readonly stop: AbortSwitch;
+  /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
+  state: 'waiting' | 'running' | 'ended' | 'stuck';
+  /** Written as started. */
+  flushed: boolean;
+  /** Ends it at its deadline, or gives it up after its abort. */
+  timer: NodeJS.Timeout | undefined;
+}
+
+export function waitingAttempt(claimed: Claimed, claim_token: Buffer, timeout_s: number): RunningAttempt {
+  const now = monotonic();
+  return {
+    task_id: claimed.id,
+    task_type: claimed.task_type,
+    key: attemptKey({ task_id: claimed.id, claim_token }),
+    assignment_id: claimed.assignment_id,
+    attempt: claimed.attempt + 1,
+    claim_token,
+    claimedAt: now,
+    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : now,
+    startedAt: now,
+    timeout_s,
+    stop: new AbortSwitch(),
+    state: 'waiting',
+    flushed: false,
+    timer: undefined,
+  };
+}
+
+/** What a handler gets of an attempt. @throws Error when the payload cannot be read */
+export function handlerCall(
+  claimed: Claimed,
+  attempt: RunningAttempt,
+  device_id: string,
+  logOf: (task: HandlerTask) => HandlerLog,
+): Attempt {
+  const task: HandlerTask = {
+    task_id: claimed.id,
+    task_type: claimed.task_type,
+    task_data: effectivePayload(claimed, claimed.task_data),
+    priority: claimed.priority ?? 5,
+    timeout: attempt.timeout_s,
+    retry_count: claimed.retry ?? 0,
+    attempt: attempt.attempt,
+  };
+  const { task_id, task_type } = task;
+  let log: HandlerLog | undefined;
+  return {
+    task,
+    device_id,
+    get claim_token() {
+      return attempt.claim_token.toString('hex');
+    },
+    get signal() {
+      return attempt.stop.signal;
+    },
+    aborted: () => attempt.stop.reason,
+    get log() {
+      // The handler may have changed its task by now.
+      log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
+      return log;
+    },
+  };
+}
