@@ -122,7 +122,7 @@ function prepared(): Promise<Record<string, number>> {
     const whole = {
       ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },
       ...{ required_capabilities: '{"gpu":true}', dedupe_key: 'whole', concurrency_key: 'c', execution_timeout: 60 },
-      ...{ estimated_duration: 5, parent_id: 1, last_error: 'e', result: '{}', finished_at: '2026-01-01' },
+      ...{ estimated_duration: 5, parent_id: 1, last_error: 'e', finished_at: '2026-01-01' },
     };
     const running = await insertAttempt(session, db.names, { device: worker });
     const done = await insertTask(session, db.names, { ...whole, status: 'done', attempt: 1 });
