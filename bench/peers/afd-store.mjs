@@ -136,12 +136,13 @@ export class AfdStore {
 
   async finished() {
     const [tasks] = await this.query(
-      `SELECT SUM(status = 'done') AS done, SUM(status <> 'done') AS failed, MIN(result) AS result
+      `SELECT SUM(status = 'done') AS done, SUM(status <> 'done') AS failed
          FROM ${this.names.task} WHERE id > ?`,
       [this.#after],
     );
     const [attempts] = await this.query(
-      `SELECT COUNT(*) AS n, COUNT(DISTINCT task_id) AS tasks FROM ${this.names.assignment}
+      `SELECT COUNT(*) AS n, COUNT(DISTINCT task_id) AS tasks, MIN(result) AS result
+         FROM ${this.names.assignment}
         WHERE status = 'completed' AND task_id > ?`,
       [this.#after],
     );

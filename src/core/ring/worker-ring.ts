@@ -39,8 +39,8 @@ export class WorkerRing {
   readonly #context: Context;
   readonly #socket: RingSocket | undefined;
   readonly #token: Buffer;
-  /** Lanes of what runs here, by assignment. */
-  readonly #lanes = new Map<number, Omit<RingWork, 'n'>>();
+  /** What runs here, by task: where it came from is worked out for the few that are given back. */
+  readonly #running = new Map<number, Claimed>();
   #parts: (RingParts & { desk: RingDesk; announcer: Announcer }) | undefined;
   #bell: Bell | undefined;
   #gate: Gate = 'open';
@@ -128,9 +128,9 @@ export class WorkerRing {
     if (this.#parts === undefined) return;
     const { desk, runner } = this.#parts;
     const hops = desk.onExchange({ began, asked, claimed: claimed.length });
-    for (const one of claimed) this.#lanes.set(one.assignment_id, laneOf(one));
+    for (const one of claimed) this.#running.set(one.id, one);
     const last = claimed.at(-1);
-    if (last === undefined || claimed.length < asked || runner.free > 0) return;
+    if (last === undefined || claimed.length < asked || runner.room() > 0) return;
     const now = monotonic();
     if (hops >= MOST_HOPS || (hops === 0 && now - this.#chainedAt < CHAIN_EVERY_MS)) return;
     this.#chainedAt = now;
@@ -140,8 +140,8 @@ export class WorkerRing {
   /** An end is written: what it enqueued, or gave back, is somebody's to run. */
   onVerdict(verdict: Verdict): void {
     const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
-    const lane = this.#lanes.get(finish.assignment_id);
-    this.#lanes.delete(finish.assignment_id);
+    const claimed = this.#running.get(finish.task_id);
+    this.#running.delete(finish.task_id);
     if (verdict.kind !== 'mine' || this.#parts === undefined) return;
     const { announcer, session } = this.#parts;
     const { outcome } = finish;
@@ -149,8 +149,8 @@ export class WorkerRing {
     if (outcome.kind === 'done' && outcome.enqueue.length > 0) {
       // The connection is lost, and so is a hint.
       announcer.announce(session, outcome.enqueue).catch(() => {});
-    } else if (lane !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
-      this.#passOn({ ...lane, n: 1 });
+    } else if (claimed !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
+      this.#passOn({ ...laneOf(claimed), n: 1 });
     }
   }
 
@@ -171,7 +171,7 @@ export class WorkerRing {
 
   #slots() {
     const { runner, accepting } = this.#parts!;
-    const free = accepting() && this.#gate === 'open' ? runner.free : 0;
+    const free = accepting() && this.#gate === 'open' ? runner.room() : 0;
     return { running: runner.busy, free };
   }
 }

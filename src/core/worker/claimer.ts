@@ -119,15 +119,19 @@ export class Claimer {
     const claims = sources.length > 0 && !alone;
     if (claims) this.#inFlight.add(hex);
     const began = monotonic();
+    let result: FinishAndClaimResult;
     try {
-      const result = await this.#transact(batch, claims ? plan : NO_CLAIM, token);
-      this.#inFlight.delete(hex);
-      if (claims) this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
-      if (claims) await this.#noteTaken(sources, result);
+      result = await this.#transact(batch, claims ? plan : NO_CLAIM, token);
     } catch (error) {
       if (claims && isConnectionLost(error)) this.#unknown.push(token);
       else this.#inFlight.delete(hex);
       throw error;
+    }
+    // Answered: whatever fails from here on, this claim is known, and must not be looked for.
+    this.#inFlight.delete(hex);
+    if (claims) {
+      this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
+      await this.#noteTaken(sources, result);
     }
     return true;
   }
@@ -189,8 +193,10 @@ export class Claimer {
       try {
         await session.ready();
         const tokens = [...this.#unknown];
-        for (const one of await recoverClaims(session, names, deviceId, tokens))
-          this.options.onClaimed([one], one.claim_token);
+        for (const one of await recoverClaims(session, names, deviceId, tokens)) {
+          const attempt = { task_id: one.id, claim_token: one.claim_token };
+          if (!this.#queue.has(attemptKey(attempt))) this.options.onClaimed([one], one.claim_token);
+        }
         for (const token of tokens) this.#inFlight.delete(token.toString('hex'));
         this.#unknown.splice(0, tokens.length);
         return;

@@ -17,9 +17,12 @@ export class Deadlines {
 
   /** The attempt has just begun. */
   watch(attempt: RunningAttempt): void {
-    if (attempt.timeout_s * 1000 <= FIRST_LOOK_MS) return this.#arm(attempt);
-    this.#young.push(attempt);
-    this.#look ??= setTimeout(() => this.#grownUp(), FIRST_LOOK_MS);
+    if (attempt.timeout_s * 1000 <= FIRST_LOOK_MS) {
+      this.#arm(attempt);
+    } else {
+      this.#young.push(attempt);
+      this.#look ??= setTimeout(() => this.#grownUp(), FIRST_LOOK_MS);
+    }
   }
 
   #grownUp(): void {

@@ -57,6 +57,11 @@ export class FinishQueue {
     }
   }
 
+  /** True when this attempt has ended here, as far as is remembered. */
+  has(key: string): boolean {
+    return this.#written.has(key) || this.#queue.some((one) => attemptKey(one) === key);
+  }
+
   /** True when the end of this attempt waits here, or was written after `seenAt`. */
   knows(key: string, seenAt: number): boolean {
     if (this.#queue.some((one) => attemptKey(one) === key)) return true;

@@ -74,8 +74,10 @@ export class Runner {
     );
   }
 
+  /** An attempt that runs here already is not started again. */
   start(claimed: Claimed, token: Buffer): void {
     const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed));
+    if (this.#attempts.has(attempt.key)) return;
     this.#attempts.set(attempt.key, attempt);
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
       this.#attempts.delete(attempt.key);
@@ -88,7 +90,10 @@ export class Runner {
     const attempt = this.#attempts.get(key);
     if (attempt === undefined || (attempt.state !== 'running' && attempt.state !== 'waiting')) return;
     if (!attempt.stop.abort(reason)) return;
-    if (attempt.state === 'waiting') return this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
+    if (attempt.state === 'waiting') {
+      this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
+      return;
+    }
     const more = this.#options.handlers.get(attempt.task_type)?.killable === true ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
