@@ -11,6 +11,7 @@ Workloads: ${Object.keys(WORKLOADS).join(', ')}
   --workers LIST   processes, e.g. 1,4
   --slots LIST     tasks at once per process, e.g. 10,50
   --n N            tasks; peers that are much faster or slower get a multiple of it
+  --settle S       idle and recovery: seconds that a fleet is left alone first
   --reps R         repetitions, interleaved     (default: 3)
   --json           one JSON line per result instead of the table
   --write          put the table into docs/benchmarks.md
@@ -27,6 +28,7 @@ export function readArguments(argv) {
       workers: { type: 'string' },
       slots: { type: 'string' },
       n: { type: 'string' },
+      settle: { type: 'string' },
       reps: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
@@ -52,6 +54,7 @@ export function readArguments(argv) {
     workers: numbers('--workers', values.workers),
     slots: numbers('--slots', values.slots),
     n: numbers('--n', values.n)?.[0],
+    settle: numbers('--settle', values.settle)?.[0],
     reps: numbers('--reps', values.reps)[0],
     json: values.json,
     write: values.write,

@@ -39,7 +39,8 @@ export async function measure(options, onResult) {
           const n = Math.max(1, Math.round((options.n ?? usual) * (shares ? peer.profiles[profile].share : 1)));
           const of = { peer: peer.name, profile, workload, ...size };
           try {
-            for (const one of [await run(opened, { ...size, n })].flat()) onResult({ ...of, ...one, rep });
+            for (const one of [await run(opened, { ...size, n, settle: options.settle })].flat())
+              onResult({ ...of, ...one, rep });
           } catch (error) {
             failed.push(`${peer.name} (${profile}), ${JSON.stringify(size)}, repetition ${rep}: ${error.stack}`);
           }

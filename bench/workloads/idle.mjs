@@ -7,17 +7,17 @@ import { TallyServer } from '../tally-server.mjs';
 /** After their start, processes still do things that they do once. */
 const SETTLE_S = 5;
 
-export async function idle(peer, { workers, slots, n }) {
+export async function idle(peer, { workers, slots, n, settle = SETTLE_S }) {
   if (peer.proxied === undefined) {
     await peer.reset();
-    return [await watched(peer, { workers, slots, n })];
+    return [await watched(peer, { workers, slots, n, settle })];
   }
   const results = [];
   for (const fleet of new Set([1, workers])) {
     await peer.reset();
     results.push(
       ...(await peer.proxied(
-        (startWorkers, counts) => devices(peer, startWorkers, counts, { workers: fleet, slots, n }),
+        (startWorkers, counts) => devices(peer, startWorkers, counts, { workers: fleet, slots, n, settle }),
         {
           workers: fleet,
           each: true,
@@ -28,14 +28,14 @@ export async function idle(peer, { workers, slots, n }) {
   return results;
 }
 
-async function devices(peer, startWorkers, counts, { workers, slots, n }) {
+async function devices(peer, startWorkers, counts, { workers, slots, n, settle }) {
   const marks = [];
   let leader;
   const mark = async () => {
     marks.push(counts.map(({ roundTrips, separators }) => [roundTrips, roundTrips + separators]));
     leader = await peer.leader();
   };
-  const fleet = await watched({ ...peer, startWorkers }, { workers, slots, n }, mark);
+  const fleet = await watched({ ...peer, startWorkers }, { workers, slots, n, settle }, mark);
   const leading = Number(/\d+$/.exec(leader)?.[0]) - 1;
   if (counts[leading] === undefined) throw new Error(`the leader is "${leader}", which is none of the devices`);
   const [before, after] = marks;
@@ -53,13 +53,13 @@ async function devices(peer, startWorkers, counts, { workers, slots, n }) {
 }
 
 /** Processor time of the database under a fleet that does nothing. `mark` is called at both ends. */
-async function watched(peer, { workers, slots, n }, mark = async () => {}) {
+async function watched(peer, { workers, slots, n, settle }, mark = async () => {}) {
   const tally = await new TallyServer().listen();
   let fleet;
   try {
     fleet = await peer.startWorkers({ workers, slots, socket: tally.path });
     await fleet.go();
-    await pause(SETTLE_S * 1000);
+    await pause(settle * 1000);
     const pid = await peer.serverPid();
     await mark();
     const before = pid === undefined ? undefined : cpuMs(pid);

@@ -9,16 +9,16 @@ const SETTLE_S = 16;
 const LOOK_MS = 5;
 const PATIENCE_MS = 120_000;
 
-export async function recovery(peer, { workers, n }) {
+export async function recovery(peer, { workers, n, settle = SETTLE_S }) {
   return [
-    await killed(peer, { workers, n, leads: false }),
-    ...(await killed(peer, { workers, n, leads: true })),
+    await killed(peer, { workers, n, settle, leads: false }),
+    ...(await killed(peer, { workers, n, settle, leads: true })),
     await resigned(peer, { workers }),
   ].flat();
 }
 
 /** A worker that holds n tasks is killed; all others are free. */
-async function killed(peer, { workers, n, leads }) {
+async function killed(peer, { workers, n, settle, leads }) {
   return withFleet(peer, { workers, slots: n }, async (fleet, tally) => {
     const leader = indexOf(await peer.store.leader());
     const victim = leads ? leader : (leader + 1) % workers;
@@ -27,7 +27,7 @@ async function killed(peer, { workers, n, leads }) {
     await peer.preload(n);
     await tally.until(n, PATIENCE_MS);
     await peer.store.setOperatorState(others, 'active');
-    await pause(SETTLE_S * 1000);
+    await pause(settle * 1000);
     const at = now();
     fleet.processes[victim].kill('SIGKILL');
     const ledAgain = leads ? await untilAnotherLeads(peer, fleet.ids[victim], at) : undefined;

@@ -1,0 +1,100 @@
+// Runs each workload once and tiny, and checks what it prints: the bench must not rot between two times that somebody
+// measures. Installs nothing; peers take part where they are installed already. Figures of such runs mean nothing.
+//   node bench/smoke.mjs [workload …]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from '../scripts/bootstrap.mjs';
+
+await bootstrap();
+const { WORKLOADS } = await import('./workloads/registry.mjs');
+
+const RUN = fileURLToPath(new URL('run.mjs', import.meta.url));
+const LIMIT_MS = 180_000;
+const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
+/** Flags that make a run tiny, and the figures that it must have told. */
+const TINY = {
+  drain: [
+    ['--n', '400', '--workers', '2', '--slots', '5'],
+    ['n', 'seconds', 'tasks_per_s', 'deadlocks'],
+  ],
+  'round-trips': [
+    ['--n', '200', '--workers', '2', '--slots', '5'],
+    ['round_trips_per_task', 'deadlocks', 'lock_waits'],
+  ],
+  enqueue: [
+    ['--n', '2000'],
+    ['n', 'seconds', 'tasks_per_s'],
+  ],
+  latency: [
+    ['--n', '10', '--workers', '2'],
+    ['p50_ms', 'p99_ms', 'max_ms'],
+  ],
+  idle: [
+    ['--n', '2', '--workers', '2', '--settle', '1'],
+    ['round_trips_per_s', 'statements_per_s'],
+  ],
+  recovery: [
+    ['--n', '3', '--workers', '3', '--settle', '1'],
+    ['p50_ms', 'max_ms'],
+  ],
+  scale: [
+    ['--n', '20000', '--workers', '2'],
+    ['tasks_per_s', 'first_tenth_per_s', 'last_tenth_per_s'],
+  ],
+};
+
+const wanted = process.argv.slice(2);
+const problems = [];
+for (const name of wanted.length > 0 ? wanted : Object.keys(WORKLOADS)) {
+  const begun = Date.now();
+  const found = await check(name);
+  console.log(`${found.length === 0 ? 'ok    ' : 'FAILED'} ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+  problems.push(...found.map((one) => `${name}: ${one}`));
+}
+for (const one of problems) console.log(one);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+async function check(workload) {
+  if (TINY[workload] === undefined) return ['bench/smoke.mjs has no tiny run for it'];
+  const [flags, figures] = TINY[workload];
+  const args = [RUN, workload, '--json', '--reps', '1', '--no-install', '--peers', PEERS, ...flags];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    err += text;
+  });
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0) return [`it ended with ${code ?? signal}:\n${err.trim()}`];
+  const lines = out.trim().split('\n').map(parse);
+  const results = lines.filter((one) => one?.workload !== undefined);
+  return [
+    ...lines.flatMap((one, n) => (one === undefined ? [`line ${n + 1} is not JSON: ${out.split('\n')[n]}`] : [])),
+    ...(Array.isArray(lines.at(-1)?.about) ? [] : ['its last line does not say what was measured on what']),
+    ...(results.some((one) => one.peer === 'afd') ? [] : ['afd was not measured']),
+    ...results.flatMap((one) => shape(one, workload)),
+    ...figures
+      .filter((figure) => !results.some((one) => one.peer === 'afd' && Number.isFinite(one[figure])))
+      .map((figure) => `no line of afd has a number "${figure}"`),
+  ];
+}
+
+function shape(line, workload) {
+  const texts = ['peer', 'profile', 'workload'].filter((key) => typeof line[key] !== 'string' || line[key] === '');
+  const others = Object.entries(line).filter(([key]) => !['peer', 'profile', 'workload', 'what'].includes(key));
+  const wrong = others.filter(([, value]) => !Number.isFinite(value) || value < 0).map(([key]) => key);
+  const problems = [...texts, ...wrong].map((key) => `"${key}" of ${JSON.stringify(line)}`);
+  if (line.workload !== workload || line.rep !== 1) problems.push(`not a line of this run: ${JSON.stringify(line)}`);
+  return problems;
+}
+
+function parse(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
