@@ -36,9 +36,12 @@ function finished({ task_id, task_type, attempt, outcome, task_status, error_mes
   return (task_status === 'failed' ? error : line)(`task ${task_id} (${task_type}) ${OUTCOME[outcome]}${end}`, fields);
 }
 
+/** A rescue is none of them. */
+const EVERYDAY = new Set(['publish-lanes', 'watch', 'figures', 'settings']);
+
 function duty({ duty: name, counts }: AfdEvents['leader:duty']): EventLine {
   // Lanes that come and go, figures for display and a first leader's settings are everyday; a rescue is not.
-  const everyday = name === 'publish-lanes' || name === 'figures' || name === 'settings';
+  const everyday = EVERYDAY.has(name);
   const done = !everyday && Object.values(counts).some((count) => count !== 0);
   return (done ? info : debug)(`leader's ${name} ran`, counts);
 }

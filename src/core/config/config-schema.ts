@@ -101,6 +101,8 @@ export const configSchema = z.strictObject({
       lock_grace: seconds(1),
       /** After a server start (or the leader's own reconnect) locks say nothing for so long. */
       lock_trust_after_start: seconds(15),
+      /** How often the leader looks for tasks of programs that do not know afd. */
+      watch_interval: seconds(0.1),
       lease_duration: seconds(10),
       lease_renew_interval: seconds(2.5),
       /** The leader trusts its lease for so long after the start of its last good renewal. */

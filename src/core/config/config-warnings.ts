@@ -77,6 +77,7 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
     ['master.health_check_interval', master.health_check_interval],
     ['master.lock_check_interval', master.lock_check_interval],
     ['master.lease_renew_interval', master.lease_renew_interval],
+    ['master.watch_interval', master.watch_interval],
   ];
   for (const [key, value] of loops)
     say(

@@ -6,6 +6,7 @@ import { NotLeader } from '../db/queries/assert-leader.ts';
 import { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { Events } from '../events.ts';
+import type { Ringer } from '../ring/ringer.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
@@ -16,9 +17,11 @@ import { DutySession } from './duty-session.ts';
 import { HealthCheck } from './health-check.ts';
 import { LanePublisher } from './lane-publisher.ts';
 import { Pruner } from './pruner.ts';
+import { Watcher } from './watcher.ts';
 
 export type DutyName =
   | 'publish-lanes'
+  | 'watch'
   | 'lock-check'
   | 'health-check'
   | 'return-assigned'
@@ -37,6 +40,8 @@ export interface DutiesOptions {
   term: number;
   /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
   lastReconnectAt?: number | undefined;
+  /** Of this process, if it has one: else the duties have their own. */
+  ringer?: (() => Ringer | undefined) | undefined;
   /** Milliseconds of a monotonic clock. */
   monotonic?: () => number;
   random?: () => number;
@@ -67,6 +72,7 @@ export class Duties extends Service {
   readonly #duty: DutySession;
   readonly #health: HealthCheck;
   readonly #pruner: Pruner;
+  readonly #watcher: Watcher;
   readonly #duties: Duty[];
   readonly #failing = new Map<DutyName, string>();
   #over = false;
@@ -96,6 +102,8 @@ export class Duties extends Service {
     });
     const settings = new SettingsKeeper(duty, config);
     this.#pruner = pruner;
+    const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringer: options.ringer });
+    this.#watcher = watcher;
     const health = this.#health;
     const each = (name: DutyName, intervalS: number, runOnce: () => Promise<object>): Duty => ({
       name,
@@ -104,6 +112,7 @@ export class Duties extends Service {
     });
     this.#duties = [
       each('publish-lanes', Math.min(PUBLISH_MS / 1000, master.health_check_interval), () => lanes.runOnce()),
+      each('watch', master.watch_interval, () => watcher.runOnce()),
       each('lock-check', master.lock_check_interval, () => health.checkLocks()),
       each('health-check', master.health_check_interval, () => health.runOnce()),
       each('return-assigned', master.scheduler_interval, () => directed.runOnce()),
@@ -115,12 +124,12 @@ export class Duties extends Service {
 
   /**
    * Every duty once, one after the other; one that fails stops no other. `once`: for a process without a past (`afd leader
-   * --once`): nothing is judged by locks, and by heartbeat only what is twice as old. Not beside `start()`.
+   * --once`): nobody is rung, nothing is judged by locks, and by heartbeat only what is twice as old. Not beside `start()`.
    */
   async runOnceAll({ once }: { once: boolean }): Promise<DutiesReport> {
     const report: DutiesReport = { counts: {}, failed: {} };
     for (const duty of this.#duties) {
-      if (once && duty.name === 'lock-check') continue;
+      if (once && (duty.name === 'lock-check' || duty.name === 'watch')) continue;
       try {
         const whole = once && duty.name === 'health-check';
         const counts = whole ? { ...(await this.#health.runOnce({ once })) } : await duty.runOnce();
@@ -139,6 +148,7 @@ export class Duties extends Service {
     this.#duty.end();
     this.#pruner.end();
     await super.stop();
+    await this.#watcher.close();
     await this.#duty.close();
   }
 

@@ -16,6 +16,8 @@ const DEVICES_EVERY_MS = 2000;
 export class LanePublisher {
   readonly #duty: DutySession;
   readonly #fleet: { readonly heartbeat_timeout: number };
+  /** What the last round found. */
+  heads: LaneHead[] = [];
   #known = new Set<string>();
   #able: ReturnType<typeof ableCounter> = () => 0;
   #countedAt = Number.NEGATIVE_INFINITY;
@@ -29,6 +31,7 @@ export class LanePublisher {
   async runOnce(): Promise<{ appeared: number; vanished: number }> {
     const duty = this.#duty;
     const heads = await duty.run((session) => peekLanes(session, duty.names));
+    this.heads = heads;
     await this.#countDevices();
     const published = heads.map((head) => {
       const required_capabilities = fromJsonObject(head.required_capabilities);

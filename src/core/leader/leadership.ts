@@ -3,18 +3,22 @@
 import { monotonic } from '../clock.ts';
 import type { Context } from '../context.ts';
 import { Session } from '../db/session.ts';
+import type { Ringer } from '../ring/ringer.ts';
 import { Duties } from './duties.ts';
 
 export class Leadership {
   readonly #context: Context;
   readonly #deviceId: string;
+  readonly #ringer: (() => Ringer | undefined) | undefined;
   #duties: Duties | undefined;
   #term: number | undefined;
   #reconnectedAt: number | undefined;
 
-  constructor(context: Context, deviceId: string) {
+  /** `ringer`: this process's own, if it has one by then. */
+  constructor(context: Context, deviceId: string, ringer?: () => Ringer | undefined) {
     this.#context = context;
     this.#deviceId = deviceId;
+    this.#ringer = ringer;
   }
 
   get term(): number | undefined {
@@ -46,6 +50,7 @@ export class Leadership {
       deviceId: this.#deviceId,
       term,
       lastReconnectAt: this.#reconnectedAt,
+      ringer: this.#ringer,
     });
     this.#duties.start();
   }

@@ -48,7 +48,7 @@ export class Announcer {
         const rows = stale ? results.shift() : undefined;
         if (rows !== undefined) this.ringer.view.update(rows.map(ringTarget), readAt);
         this.#learn(unknown, results[0]?.[0]);
-        for (const work of this.#works(session, created)) this.ringer.ring(work);
+        for (const work of this.#works(session, created)) void this.ringer.ring(work);
       },
     };
   }
@@ -77,7 +77,7 @@ export class Announcer {
       }
     }
     for (const [device, n] of directed) this.ringer.ringDevice(device, n);
-    for (const work of works.values()) this.ringer.ring(work);
+    for (const work of works.values()) void this.ringer.ring(work);
   }
 
   /** Reads the devices when what is known of them is older than a second. @throws DatabaseError */

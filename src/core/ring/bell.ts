@@ -78,15 +78,22 @@ export class Bell {
   /** Too many: the hint is kept, and a claim follows as soon as one is allowed again. */
   #noted(ring: Ring): Figures {
     this.#o.note(ring);
-    this.#later ??= setTimeout(
+    if (this.#later === undefined) this.#claimLater(ring);
+    return { claimed: 0, ...this.#o.figures() };
+  }
+
+  #claimLater(ring: Ring): void {
+    const wait = (this.#rungAt[0] ?? 0) + 1000 - monotonic();
+    this.#later = setTimeout(
       () => {
         this.#later = undefined;
-        if (!this.#closed && this.#allowed()) void this.#o.claim(ring);
+        if (this.#closed) return;
+        if (this.#allowed()) void this.#o.claim(ring);
+        else this.#claimLater(ring);
       },
-      Math.max(1, (this.#rungAt[0] ?? 0) + 1000 - monotonic()),
+      Math.max(1, Math.ceil(wait)),
     );
     this.#later.unref();
-    return { claimed: 0, ...this.#o.figures() };
   }
 
   #allowed(): boolean {

@@ -30,6 +30,10 @@ export interface RingerOptions {
   self?: { device_id: string; ring(work: RingWork): Promise<Pick<Reply, 'claimed' | 'running' | 'free'>> };
   /** The socket of this process's bell, if it has one. */
   socket?: RingSocket | undefined;
+  /** Milliseconds; for tests. */
+  answerMs?: number;
+  offAfterMs?: number;
+  probeMs?: number;
   /** Nobody has answered for so long that the ring is off; true = it is on again. */
   onSwitch?: (on: boolean) => void;
 }
@@ -55,7 +59,7 @@ export class Ringer {
   readonly view: FleetView;
   readonly #o: RingerOptions;
   readonly #sent = new Map<string, Sent>();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Set<Promise<unknown>>();
   /** Ours alone, for addresses that the bell's socket does not reach. */
   readonly #own = new Map<string, Promise<RingSocket | undefined>>();
   readonly #salt = randomBytes(4).readUInt32BE();
@@ -72,19 +76,21 @@ export class Ringer {
     options.socket?.onDatagram((bytes) => this.#hear(bytes));
   }
 
-  /** Rings the best devices for this work, each once with its share. */
-  ring(work: RingWork): void {
-    if (this.#closed || work.n <= 0 || !this.#on()) return;
+  /** Rings the best devices for this work, each once with its share. Settles with how many tasks they say they claimed. */
+  async ring(work: RingWork): Promise<number> {
+    if (this.#closed || work.n <= 0 || !this.#on()) return 0;
     this.#turn += 1;
     const devices = this.view.devices();
     const plan = placeTasks(work, work.n, devices, this.#o.policy(), this.#salt + this.#turn);
     const rung = new Set(plan.keys());
+    const offers: Array<Promise<number>> = [];
     for (const device of devices) {
       const n = plan.get(device.device_id);
       if (n === undefined) continue;
       // The others' share is theirs; who is alone with the work may take all that it finds.
-      this.#follow(this.#offer(plan.size === 1 ? { ...work, n } : { ...work, n, most: n }, device, rung));
+      offers.push(this.#follow(this.#offer(plan.size === 1 ? { ...work, n } : { ...work, n, most: n }, device, rung)));
     }
+    return (await Promise.all(offers)).reduce((sum, claimed) => sum + claimed, 0);
   }
 
   /** The work was not taken here: rings the best of the others, if one has a free slot. */
@@ -93,7 +99,7 @@ export class Ringer {
     const self = this.#o.self?.device_id;
     const rung = new Set(self === undefined ? [] : [self]);
     const next = this.#next(work, rung);
-    if (next !== undefined) this.#follow(this.#offer(work, next, rung));
+    if (next !== undefined) void this.#follow(this.#offer(work, next, rung));
   }
 
   /** Rings one device for tasks that are directed at it. */
@@ -102,7 +108,7 @@ export class Ringer {
     const device = this.view.devices().find((one) => one.device_id.toLowerCase() === deviceId.toLowerCase());
     if (device === undefined) return;
     const work = { task_type: '', required_capabilities: null, lane: Buffer.alloc(16), claim_rank: 0, n };
-    this.#follow(this.#ask(work, device, true).then(() => {}));
+    void this.#follow(this.#ask(work, device, true));
   }
 
   /** Waits for the rings that are under way (each tries for 30 ms at most), then closes what it opened. */
@@ -112,14 +118,16 @@ export class Ringer {
     for (const socket of this.#own.values()) (await socket)?.close();
   }
 
-  async #offer(work: RingWork, first: RingTarget, rung: Set<string>): Promise<void> {
+  /** Tasks that the device, or the next best ones, say they claimed. */
+  async #offer(work: RingWork, first: RingTarget, rung: Set<string>): Promise<number> {
     let device: RingTarget | undefined = first;
     for (let more = 0; device !== undefined && more <= MOST_MORE; more += 1) {
       rung.add(device.device_id);
       const reply = await this.#ask(work, device, false);
-      if (reply !== undefined && reply.claimed > 0) return;
+      if (reply !== undefined && reply.claimed > 0) return reply.claimed;
       device = this.#next(work, rung);
     }
+    return 0;
   }
 
   #next(work: RingWork, rung: Set<string>): RingTarget | undefined {
@@ -160,7 +168,7 @@ export class Ringer {
         sent.answer = undefined;
         resolve(reply);
       };
-      const timer = setTimeout(end, ANSWER_MS);
+      const timer = setTimeout(end, this.#o.answerMs ?? ANSWER_MS);
       sent.answer = end;
       this.#sent.set(sequence.toString('hex'), sent);
       socket.send(encodeRing({ token, sequence, directed, lane, claim_rank, n, hops }), { address, port });
@@ -182,7 +190,7 @@ export class Ringer {
     this.view.unanswered(id);
     const now = monotonic();
     this.#silentSince ??= now;
-    if (!this.#off && now - this.#silentSince >= OFF_AFTER_MS) this.#switch(false);
+    if (!this.#off && now - this.#silentSince >= (this.#o.offAfterMs ?? OFF_AFTER_MS)) this.#switch(false);
   }
 
   #switch(on: boolean): void {
@@ -195,7 +203,7 @@ export class Ringer {
   #on(): boolean {
     if (!this.#off) return true;
     const now = monotonic();
-    if (now - this.#probedAt < PROBE_MS) return false;
+    if (now - this.#probedAt < (this.#o.probeMs ?? PROBE_MS)) return false;
     this.#probedAt = now;
     return true;
   }
@@ -232,8 +240,9 @@ export class Ringer {
     return own;
   }
 
-  #follow(work: Promise<void>): void {
+  #follow<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work);
     void work.finally(() => this.#underWay.delete(work));
+    return work;
   }
 }

@@ -147,7 +147,7 @@ export class Worker {
   }
 
   #build(instanceToken: Buffer): Workbench {
-    this.#leadership = new Leadership(this.#context, this.#deviceId);
+    this.#leadership = new Leadership(this.#context, this.#deviceId, () => this.#ring.ringer);
     const bench = assembleWorkbench(this.#context, {
       session: this.#session,
       deviceId: this.#deviceId,

@@ -5,10 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../../src/core/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane-key.ts';
+import { DutySession } from '../../../src/core/leader/duty-session.ts';
+import { Watcher } from '../../../src/core/leader/watcher.ts';
 import { encodeRing } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
+import { insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../../helpers/node.ts';
 import { type Ear, ear, producing } from '../../helpers/ring.ts';
 import { once, until } from '../../helpers/wait.ts';
@@ -17,6 +19,7 @@ let db: TestDatabase;
 let session: Session;
 let producer: Context;
 const ears: Ear[] = [];
+const watchers: Watcher[] = [];
 
 beforeEach(async () => {
   db = await testDatabase();
@@ -26,6 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await producer.close();
   await stopWorkers();
+  await Promise.all(watchers.splice(0).map((one) => one.close()));
   for (const one of ears.splice(0)) one.close();
   await db.close();
 });
@@ -283,5 +287,103 @@ describe('a ringer', () => {
     await addTask(producer, { task_type: 't', run_at: '2037-01-01T00:00:00.000Z' });
     await producer.close();
     expect(one.heard).toHaveLength(1);
+  });
+});
+
+describe('a chain', () => {
+  it('spreads what one ring was for over all devices', async () => {
+    const gates: Array<() => void> = [];
+    const handlers = { t: () => new Promise<void>((resolve) => gates.push(resolve)) };
+    const ids = ['w1', 'w2', 'w3'];
+    for (const id of ids) await rungWorker(id, { handlers, worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
+    for (let n = 0; n < 6; n += 1) await insertTask(session, db.names, { task_type: 't' });
+    const { port, ring_token: token } = await device('w2');
+    const mine = await listen();
+    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('t', null), claim_rank: 5, n: 6, hops: 0 };
+    mine.send(encodeRing({ ...ask, token }), port);
+    const held = await until(async () => {
+      const rows = await session.rows(
+        `SELECT device_id, COUNT(*) AS n FROM ${db.names.assignment} GROUP BY device_id ORDER BY device_id`,
+      );
+      return rows.length === 3 && rows.every((one) => Number(one.n) === 2) && rows;
+    });
+    expect(held.map((one) => one.device_id)).toEqual(ids);
+    for (const open of gates) open();
+  });
+
+  it('is not longer than four hops', async () => {
+    const next = await listen((ring) => ({ claimed: ring.n, running: 0, free: 5 }));
+    await rungWorker('w1', {
+      handlers: { t: () => new Promise<void>(() => {}) },
+      worker: { ...NEVER_POLLS, max_concurrent_tasks: 1, shutdown_timeout: 0, kill_grace: 0.05 },
+    });
+    await impostor('next', next.port);
+    for (let n = 0; n < 2; n += 1) await insertTask(session, db.names, { task_type: 't' });
+    const { port, ring_token: token } = await device('w1');
+    const mine = await listen();
+    const ask = { directed: false, lane: laneKey('t', null), claim_rank: 5, n: 2, token };
+    mine.send(encodeRing({ ...ask, sequence: randomBytes(8), hops: 4 }), port);
+    expect(await mine.next('answer')).toMatchObject({ claimed: 1, free: 0 });
+    // Full: whatever rings now is not passed on either, so what follows the answer is all there is.
+    mine.send(encodeRing({ ...ask, sequence: randomBytes(8), hops: 0 }), port);
+    await until(() => mine.heard.length >= 2);
+    expect(next.bytes).toHaveLength(0);
+  });
+});
+
+describe('the watcher', () => {
+  const LEADER = { holder: 'leader', term: 3 };
+  async function watching() {
+    await insertLeader(session, db.names, LEADER.holder, LEADER.term);
+    const own = await db.session();
+    const rows = own.rows.bind(own);
+    const statements: string[] = [];
+    own.rows = (sql, values) => {
+      statements.push(sql);
+      return rows(sql, values) as never;
+    };
+    const duty = new DutySession(own, db.names, LEADER);
+    const watcher = new Watcher({ duty, config: producer.config, heads: () => [] });
+    watchers.push(watcher);
+    return { watcher, statements };
+  }
+
+  it('finds what a program inserts that does not know afd, and rings', async () => {
+    await rungWorker('w1');
+    const { watcher } = await watching();
+    expect(await watcher.runOnce()).toEqual({ rung: 0 });
+    const id = await insertTask(session, db.names, { task_type: 't' });
+    expect(await watcher.runOnce()).toEqual({ rung: 1 });
+    expect(await runner(id)).toBe('w1');
+  });
+
+  it('finds what becomes due, and not before', async () => {
+    await rungWorker('w1');
+    const { watcher } = await watching();
+    const id = await insertTask(session, db.names, { task_type: 't' });
+    await session.write(`UPDATE ${db.names.task} SET next_run_at = NOW(3) + INTERVAL 1 HOUR WHERE id = ?`, [id]);
+    expect(await watcher.runOnce()).toEqual({ rung: 0 });
+    await session.write(`UPDATE ${db.names.task} SET next_run_at = NOW(3) - INTERVAL 1 SECOND WHERE id = ?`, [id]);
+    expect(await watcher.runOnce()).toEqual({ rung: 1 });
+    expect(await runner(id)).toBe('w1');
+  });
+
+  it('asks nothing about tasks while no device has a free slot', async () => {
+    await impostor('full', (await listen()).port, { max_concurrent_tasks: 1 });
+    await occupy('full');
+    const { watcher, statements } = await watching();
+    await insertTask(session, db.names, { task_type: 't' });
+    expect(await watcher.runOnce()).toEqual({ rung: 0 });
+    expect(statements.filter((sql) => sql.includes('afd_claim'))).toEqual([]);
+  });
+
+  it('does not ring at once again for what nobody claims', async () => {
+    const idle = await listen(() => ({ claimed: 0, running: 0, free: 5 }));
+    await impostor('idle', idle.port);
+    const { watcher } = await watching();
+    await insertTask(session, db.names, { task_type: 't' });
+    expect(await watcher.runOnce()).toEqual({ rung: 1 });
+    expect(await watcher.runOnce()).toEqual({ rung: 0 });
+    await idle.next('ring');
   });
 });

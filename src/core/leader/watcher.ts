@@ -1,0 +1,113 @@
+// For producers that do not know afd: looks several times a second whether something has become due, and rings for it.
+import { monotonic } from '../clock.ts';
+import type { Config } from '../config/config-schema.ts';
+import { dueStatement, dueWork } from '../db/queries/due-work.ts';
+import type { LaneHead } from '../db/queries/peek-lanes.ts';
+import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
+import { fromJsonObject } from '../db/rows.ts';
+import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { eligible } from '../domain/placement/eligible.ts';
+import { openRinger } from '../ring/open-ringer.ts';
+import type { Ringer, RingWork } from '../ring/ringer.ts';
+import type { DutySession } from './duty-session.ts';
+
+/** One branch of the look each; beyond it the pairs that were longest without a task are left to the polls. */
+const MOST_PAIRS = 64;
+/** A pair for which nobody who was rung claimed anything is left alone for so long, doubling. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1000;
+
+interface Watched extends Omit<RingWork, 'n'> {
+  /** Monotonic ms at which it was last due or published. */
+  seenAt: number;
+  pauseMs: number;
+  restsUntil: number;
+}
+
+export interface WatcherOptions {
+  duty: DutySession;
+  config: Config;
+  /** What was published last: pairs that have tasks. */
+  heads: () => LaneHead[];
+  /** This process's own, if it has one. */
+  ringer?: (() => Ringer | undefined) | undefined;
+}
+
+export class Watcher {
+  readonly #o: WatcherOptions;
+  readonly #watched = new Map<string, Watched>();
+  #own: Ringer | undefined;
+
+  constructor(options: WatcherOptions) {
+    this.#o = options;
+  }
+
+  /** One statement; none while no device has a free slot, and one more each second for the devices. @throws NotLeader, DatabaseError */
+  async runOnce(): Promise<{ rung: number }> {
+    const { duty, config } = this.#o;
+    if (!config.worker.ring.enabled) return { rung: 0 };
+    const ringer = await this.#ringer();
+    if (ringer.view.stale) await this.#readDevices(ringer);
+    const now = monotonic();
+    const free = ringer.view.devices().filter((one) => one.running < one.slots);
+    const pairs = [...this.#watched.values()].filter(
+      (one) => now >= one.restsUntil && free.some((device) => eligible(device, one).ok),
+    );
+    if (pairs.length === 0) return { rung: 0 };
+    const { sql, values } = dueStatement(duty.names, undefined, pairs);
+    const { due } = dueWork(await duty.run((session) => session.rows(sql, values)));
+    for (const n of due) this.#ring(ringer, pairs[n]!);
+    return { rung: due.length };
+  }
+
+  async close(): Promise<void> {
+    await this.#own?.close();
+  }
+
+  #ring(ringer: Ringer, pair: Watched): void {
+    pair.seenAt = monotonic();
+    // Until the answer is here: what is due in the next look may be what is being claimed now.
+    pair.restsUntil = pair.seenAt + pair.pauseMs;
+    void ringer.ring({ ...pair, n: 1 }).then((claimed) => {
+      pair.pauseMs = claimed > 0 ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pair.pauseMs * 2);
+      pair.restsUntil = claimed > 0 ? 0 : monotonic() + pair.pauseMs;
+    });
+  }
+
+  async #ringer(): Promise<Ringer> {
+    const shared = this.#o.ringer?.();
+    if (shared !== undefined) return shared;
+    const { duty, config } = this.#o;
+    this.#own ??= await duty.run(async (session) => openRinger(config, session.facts.localAddress));
+    return this.#own;
+  }
+
+  async #readDevices(ringer: Ringer): Promise<void> {
+    const { duty } = this.#o;
+    const readAt = monotonic();
+    const { sql, values } = ringTargetsStatement(duty.names);
+    const targets = (await duty.run((session) => session.rows(sql, values))).map(ringTarget);
+    ringer.view.update(targets, readAt);
+    // Of each type that somebody runs: where most tasks are, so that also the first one is seen at once.
+    for (const task_type of new Set(targets.flatMap((one) => one.capabilities.supported_tasks ?? []))) {
+      this.#watch({
+        lane: laneKey(task_type, null),
+        claim_rank: claimRank(null),
+        task_type,
+        required_capabilities: null,
+      });
+    }
+    for (const { lane, claim_rank, task_type, required_capabilities: text } of this.#o.heads()) {
+      this.#watch({ lane, claim_rank, task_type, required_capabilities: text === null ? null : fromJsonObject(text) });
+    }
+    const oldest = [...this.#watched].sort(([, a], [, b]) => a.seenAt - b.seenAt);
+    for (const [key] of oldest.slice(0, Math.max(0, oldest.length - MOST_PAIRS))) this.#watched.delete(key);
+  }
+
+  #watch(pair: Omit<RingWork, 'n'>): void {
+    const key = `${pair.lane.toString('hex')}/${pair.claim_rank}`;
+    const watched = this.#watched.get(key);
+    if (watched !== undefined) watched.seenAt = monotonic();
+    else this.#watched.set(key, { ...pair, seenAt: monotonic(), pauseMs: FIRST_PAUSE_MS, restsUntil: 0 });
+  }
+}

@@ -1,0 +1,163 @@
+// Ringers and ports of this machine's loopback; no database.
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { RingTarget } from '../../../../src/core/db/queries/ring-targets.ts';
+import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
+import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
+import { Ringer, type RingerOptions } from '../../../../src/core/ring/ringer.ts';
+import { type Ear, ear } from '../../../helpers/ring.ts';
+import { until } from '../../../helpers/wait.ts';
+
+const closing: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one.close();
+});
+
+const target = (device_id: string, port: number, more: Partial<RingTarget> = {}): RingTarget => ({
+  device_id,
+  region: null,
+  capabilities: { supported_tasks: ['t'] },
+  slots: 5,
+  running: 0,
+  unavailable: null,
+  held: [],
+  success_rate: null,
+  avg_duration_ms: null,
+  served: 0,
+  address: '127.0.0.1',
+  port,
+  token: randomBytes(16),
+  last_heartbeat: null,
+  ...more,
+});
+/** For tests in which everybody answers, however busy the machine is. */
+const PATIENT = { answerMs: 5000 };
+const work = { task_type: 't', required_capabilities: null, lane: randomBytes(16), claim_rank: 5, n: 1 };
+
+function ringer(targets: RingTarget[], more: Partial<RingerOptions> = {}): Ringer {
+  const view = new FleetView({ loopback: true });
+  view.update(targets);
+  const made = new Ringer({ view, enabled: true, policy: () => DEFAULT_POLICY, ...more });
+  closing.push(made);
+  return made;
+}
+
+async function listen(...args: Parameters<typeof ear>): Promise<Ear> {
+  const one = await ear(...args);
+  closing.push(one);
+  return one;
+}
+
+describe('a ringer', () => {
+  it('says how many tasks were claimed', async () => {
+    const one = await listen((ring) => ({ claimed: Math.min(ring.n, 3), running: 3, free: 2 }));
+    expect(await ringer([target('a', one.port)], PATIENT).ring({ ...work, n: 9 })).toBe(3);
+  });
+
+  it('rings at most two more when nothing is claimed', async () => {
+    const ears = await Promise.all(
+      Array.from({ length: 4 }, () => listen(() => ({ claimed: 0, running: 0, free: 5 }))),
+    );
+    const made = ringer(
+      ears.map((one, n) => target(`d${n}`, one.port)),
+      PATIENT,
+    );
+    expect(await made.ring(work)).toBe(0);
+    expect(ears.map((one) => one.heard.length).sort()).toEqual([0, 1, 1, 1]);
+  });
+
+  it('goes by what a device said of itself until its row is newer', async () => {
+    const one = await listen(() => ({ claimed: 1, running: 5, free: 0 }));
+    const targets = [target('a', one.port)];
+    const made = ringer(targets, PATIENT);
+    await made.ring(work);
+    expect(made.view.devices()[0]).toMatchObject({ running: 5, served: 1 });
+    made.view.update(targets);
+    expect(made.view.devices()[0]).toMatchObject({ running: 0 });
+  });
+
+  it('counts what it has asked of a device as running there until it answers', async () => {
+    const [a, b] = [await listen(), await listen()];
+    const made = ringer([target('a', a.port), target('b', b.port)]);
+    const rung = [made.ring(work), made.ring(work)];
+    expect(made.view.devices().map((one) => one.running)).toEqual([1, 1]);
+    await Promise.all(rung);
+  });
+
+  it('leaves a device alone after two rings without an answer, until it is heard', async () => {
+    const deaf = await listen();
+    const made = ringer([target('deaf', deaf.port)]);
+    await made.ring(work);
+    expect(made.view.devices()).toHaveLength(1);
+    await made.ring(work);
+    expect(made.view.devices()).toHaveLength(0);
+    made.view.heard('deaf', { running: 0, free: 5 });
+    expect(made.view.devices()).toHaveLength(1);
+  });
+
+  it('is off when nobody answers for long, says so once, and tries again in a while', async () => {
+    const told: boolean[] = [];
+    const ears = await Promise.all([listen(), listen(), listen()]);
+    const onSwitch = (on: boolean) => told.push(on);
+    const made = ringer(
+      ears.map((one, n) => target(`d${n}`, one.port)),
+      { offAfterMs: 15, probeMs: 3_600_000, onSwitch },
+    );
+    await made.ring(work);
+    expect(told).toEqual([false]);
+    const before = ears.reduce((sum, one) => sum + one.bytes.length, 0);
+    const good = await listen((ring) => ({ claimed: ring.n, running: 1, free: 4 }));
+    made.view.update([target('good', good.port)]);
+    expect(await made.ring(work)).toBe(0);
+    expect(ears.reduce((sum, one) => sum + one.bytes.length, 0)).toBe(before);
+    expect(good.bytes).toHaveLength(0);
+    const probing = ringer([target('d', ears[0]!.port), target('e', ears[1]!.port), target('f', ears[2]!.port)], {
+      offAfterMs: 15,
+      probeMs: 0,
+      onSwitch,
+    });
+    await probing.ring(work);
+    probing.view.update([target('good', good.port)]);
+    await probing.ring(work);
+    // The answer may come after its time: it counts all the same.
+    await until(() => told.length === 3);
+    expect(told).toEqual([false, false, true]);
+  });
+
+  it('does not ring loopback addresses of a fleet whose database is elsewhere', () => {
+    const view = new FleetView({ loopback: false });
+    const there = target('there', 7, { address: '192.0.2.7' });
+    view.update([target('here', 7), target('here-too', 7, { address: '::1' }), there]);
+    expect(view.devices().map((one) => one.device_id)).toEqual(['there']);
+  });
+
+  it('does not ring a device more than 50 times a second', () => {
+    const view = new FleetView({ loopback: true });
+    view.update([target('a', 7)]);
+    for (let n = 0; n < MOST_PER_SECOND; n += 1) {
+      expect(view.devices()).toHaveLength(1);
+      view.rung('a', 1);
+      view.settled('a', 1);
+    }
+    expect(view.devices()).toHaveLength(0);
+  });
+
+  it('knows nothing of a former instance of a device', () => {
+    const view = new FleetView({ loopback: true });
+    view.update([target('a', 7)]);
+    view.unanswered('a');
+    view.unanswered('a');
+    expect(view.devices()).toHaveLength(0);
+    view.update([target('a', 8)]);
+    expect(view.devices()).toMatchObject([{ port: 8, running: 0 }]);
+  });
+
+  it('that is not enabled rings nobody', async () => {
+    const one = await listen();
+    const made = ringer([target('a', one.port)], { enabled: false });
+    expect(await made.ring(work)).toBe(0);
+    made.ringDevice('a');
+    await made.close();
+    expect(one.bytes).toHaveLength(0);
+  });
+});
