@@ -21,6 +21,7 @@ export class Faults {
   readonly #foreigner: Session;
   #healing = false;
   #databaseAway: Promise<void> | undefined;
+  #bootedAt = 0;
   readonly counts: Partial<Record<FaultKind, number>> = {};
 
   constructor(fleet: ChaosFleet, server: ChaosServer) {
@@ -130,7 +131,9 @@ export class Faults {
       await this.#server.kill();
       this.#fleet.nextEpoch();
       history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: 'database' });
-      await pause(ms);
+      // Events are numbered by the second of the server's start: no two starts in one.
+      await pause(Math.max(ms, this.#bootedAt + 2100 - performance.now()));
+      this.#bootedAt = performance.now();
       await this.#server.start();
       await this.#fleet.noteBoot(true);
     };
