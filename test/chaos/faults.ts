@@ -20,7 +20,9 @@ export class Faults {
   readonly #operator: Session;
   readonly #foreigner: Session;
   #healing = false;
-  #databaseAway: Promise<void> | undefined;
+  /** One thing at a time is done to the database. */
+  #databaseAway: Promise<void> = Promise.resolve();
+  #failure: unknown;
   #bootedAt = 0;
   readonly counts: Partial<Record<FaultKind, number>> = {};
 
@@ -47,7 +49,8 @@ export class Faults {
   /** Everything runs and everything passes. */
   async heal(): Promise<void> {
     this.#healing = true;
-    await Promise.all(this.#lasting);
+    while (this.#lasting.size > 0) await Promise.all(this.#lasting);
+    if (this.#failure !== undefined) throw this.#failure;
     for (const proxy of this.#fleet.proxies.values()) {
       proxy.slow(0);
       proxy.cutNextCommit(undefined);
@@ -87,7 +90,16 @@ export class Faults {
       while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
       await undo();
     })();
-    const kept = lasting.finally(() => this.#lasting.delete(kept));
+    this.#keep(lasting);
+  }
+
+  /** What fails in the background is told by the heal. */
+  #keep(lasting: Promise<void>): void {
+    const kept = lasting
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => this.#lasting.delete(kept));
     this.#lasting.add(kept);
   }
 
@@ -118,7 +130,7 @@ export class Faults {
   }
 
   async #toDatabase({ kind, ms }: Step): Promise<void> {
-    await this.#databaseAway;
+    await this.#databaseAway.catch(() => {});
     const { history } = this.#fleet;
     const away = async () => {
       if (kind === 'stop-database') {
@@ -139,8 +151,7 @@ export class Faults {
     };
     // The other steps go on meanwhile.
     this.#databaseAway = away();
-    const kept = this.#databaseAway.finally(() => this.#lasting.delete(kept));
-    this.#lasting.add(kept);
+    this.#keep(this.#databaseAway);
   }
 
   #toNetwork(step: Step): void {

@@ -155,8 +155,9 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
     session: (proc) => sessionTo(through(proc), 3000),
     url,
     async noteBoot(restart) {
-      await own.ready();
-      const boot = await bootOf(own);
+      // The loss of the old connection may be noticed only by the first call.
+      const ask = () => own.ready().then(() => bootOf(own));
+      const boot = await ask().catch(ask);
       boots.set(epoch, boot);
       history.note({ proc: 'database', type: 'ok', f: 'database-up', epoch, boot, restart });
     },

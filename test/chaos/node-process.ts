@@ -1,6 +1,6 @@
 // One `afd` of the storm: started through its own proxy, killed, frozen, and started again as long as the storm lasts.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -88,6 +88,9 @@ export class NodeProcess {
         this.#child = undefined;
         history.note({ proc: device.id, type: 'info', f: 'exit', code, signal });
         this.#judge(code, last);
+        // What libfaketime leaves behind of a process that was killed.
+        for (const name of ['faketime_shm', 'sem.faketime_sem'])
+          rmSync(`/dev/shm/${name}_${child.pid}`, { force: true });
         resolve();
         if (!this.#over) void pause(this.#again).then(() => this.#over || this.running || this.start());
         this.#again = AGAIN_MS;
