@@ -7,17 +7,22 @@ export interface TargetDevice {
   status: string;
   operator_state: string;
   capabilities: Capabilities;
+  /** Gates that it is over, in words. */
+  held: string[];
 }
 
 /** Why a task directed at this device would not start there now, and what happens instead, in sentences; empty = it will. */
 export function targetWarnings(device: TargetDevice, lane: LaneRequirements): string[] {
-  const { device_id, status, operator_state } = device;
+  const { device_id, status, operator_state, held } = device;
   const away: string[] = [];
   if (status === 'offline') away.push('offline');
   if (operator_state !== 'active') away.push(operator_state);
   const warnings = away.map((why) => `${device_id} is ${why}: the leader gives the task back to every device.`);
   for (const reason of infeasibleReasons(device.capabilities, lane)) {
     warnings.push(`${device_id} ${reason}: the task does not start there as long as that is so.`);
+  }
+  if (away.length === 0 && held.length > 0) {
+    warnings.push(`${device_id} claims nothing for now (${held.join('; ')}): the task waits for it.`);
   }
   return warnings;
 }

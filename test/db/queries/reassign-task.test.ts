@@ -72,6 +72,14 @@ describe('reassigning a task that has not begun', () => {
   });
 });
 
+it('says that a device over a gate lets the task wait', async () => {
+  await addDevice(session, names, 'held', { held: '["memory is at 93 %, over its gate of 90 %"]' });
+  const id = await addTask(session, names);
+  expect((await reassign(id, { to: 'held' })).warnings).toEqual([
+    'held claims nothing for now (memory is at 93 %, over its gate of 90 %): the task waits for it.',
+  ]);
+});
+
 describe('A15 reassigning a task that runs', () => {
   it('asks its holder to release it and sets the target for then', async () => {
     const { task_id, assignment_id, claim_token } = await addRunning(session, names, 'worker-1', { retry: 1 });

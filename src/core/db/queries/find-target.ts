@@ -1,14 +1,14 @@
 // Reads one device without a lock, by its unique key (equal without regard to case). Zero rows: never registered.
 import { AfdError } from '../../domain/errors.ts';
 import type { TargetDevice } from '../../domain/target-device.ts';
-import { fromJsonObject } from '../rows.ts';
-import type { Session } from '../session.ts';
+import { fromJson, fromJsonObject } from '../rows.ts';
+import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /** A device that a task may be directed at. @throws AfdError E_NOT_FOUND; E_CONFLICT for one that executes nothing */
 export async function findTarget(session: Session, names: TableNames, deviceId: string): Promise<TargetDevice> {
-  const [row] = await session.rows<TargetDevice & { capabilities: string | null }>(
-    `SELECT device_id, device_type, status, operator_state, capabilities FROM ${names.device} WHERE device_id = ?`,
+  const [row] = await session.rows<Row>(
+    `SELECT device_id, device_type, status, operator_state, capabilities, held FROM ${names.device} WHERE device_id = ?`,
     [deviceId],
   );
   if (row === undefined) {
@@ -20,5 +20,7 @@ export async function findTarget(session: Session, names: TableNames, deviceId: 
       data: { device_id: row.device_id, device_type: row.device_type },
     });
   }
-  return { ...row, capabilities: fromJsonObject(row.capabilities) };
+  const { device_id, device_type, status, operator_state } = row;
+  const held = (fromJson(row.held) as string[] | null) ?? [];
+  return { device_id, device_type, status, operator_state, capabilities: fromJsonObject(row.capabilities), held };
 }
