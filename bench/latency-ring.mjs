@@ -45,7 +45,15 @@ log: { level: warn }
 );
 
 const children = [];
-const db = await mysql.createConnection(url);
+const at = new URL(url);
+const db = await mysql.createConnection({
+  user: decodeURIComponent(at.username),
+  password: decodeURIComponent(at.password),
+  database: at.pathname.slice(1),
+  ...(at.searchParams.has('socket')
+    ? { socketPath: at.searchParams.get('socket') }
+    : { host: at.hostname, port: Number(at.port || 3306) }),
+});
 const starts = () =>
   readFileSync(STARTS, 'utf8')
     .split('\n')
@@ -98,7 +106,7 @@ try {
       await gap();
       serial += 1;
       const key = `${name}-${serial}`;
-      const got = await make(key, () => called.set(key, process.hrtime.bigint()));
+      const got = await make(key, (at = process.hrtime.bigint()) => called.set(key, at));
       expected += got ?? tasks;
     }
     await started(expected);
@@ -130,8 +138,6 @@ try {
   await measure('enqueue', n, async (key, call) => {
     // From the parent's first line: its end, its commit, the ring, the child's first line.
     const id = await addTask(context, { task_type: 'work', task_data: { key: `parent-${key}`, child: key } });
-    const parents = starts().length;
-    void parents;
     await pause(150);
     const parent = starts().find((one) => one.id === id.task_id);
     if (parent !== undefined) call(parent.at);
@@ -150,16 +156,11 @@ try {
     return 2;
   });
   await measure('reassign', Math.ceil(n / 2), async (key, call) => {
-    const { task_id } = await addTask(context, {
-      ...plain(key),
-      run_at: new Date(Date.now() + 3600_000).toISOString(),
-    });
-    await db.query('UPDATE af_crawl_task SET next_run_at = NOW(3), created_at = NOW(3) WHERE id = ? AND FALSE', [
-      task_id,
-    ]);
+    const row =
+      "INSERT INTO af_crawl_task (task_type, task_data, status, target_device_id) VALUES (?, ?, 'assigned', 'gone')";
+    const [{ insertId }] = await db.query(row, ['work', JSON.stringify({ key })]);
     call();
-    await reassignTask(context, task_id, { to: 'bench-3', force: false });
-    return 0;
+    await reassignTask(context, insertId, { to: 'bench-3', force: false });
   });
   await measure('foreign', n, async (key, call) => {
     call();

@@ -115,12 +115,13 @@ export class LaneBook {
     if (directed) this.#directed = true;
   }
 
-  /** A ring says that this pair, or a directed task, is due. False = there is no such page. */
+  /** A ring says that this pair, or a directed task, is due. False = there is no such page, or it is left to better ones. */
   ring(pair: LanePair & { directed?: boolean }): boolean {
-    const page = this.#pages.get(keyOf(pair));
-    if (page !== undefined) page.hot = true;
     this.#directed ||= pair.directed === true;
-    return page !== undefined || pair.directed === true;
+    const page = this.#pages.get(keyOf(pair));
+    if (page === undefined) return pair.directed === true;
+    page.hot = true;
+    return !this.#yields({ task_type: page.task_type, required_capabilities: page.requires });
   }
 
   /** What is known of a lane, at whatever rank. */
