@@ -34,6 +34,8 @@ export interface ClaimerOptions {
   limit(room: number): number;
   /** Slots that long tasks do not hold. */
   briskSlots(): number;
+  /** More attempts run here than these, which have ended. */
+  othersRun(ended: number): boolean;
   onClaimed(claimed: Claimed[], token: Buffer): void;
   /** A transaction that asked for tasks has committed. `began`: monotonic ms at which it did. */
   onExchange(exchange: { began: number; asked: number; claimed: Claimed[] }): void;

@@ -1,6 +1,7 @@
 // Asks the database for work and hands it the results, over one session, one transaction at a time. Whatever fails here
 // leaves the finishes in the queue: they are sent again until each is taken or refused.
 import { randomBytes } from 'node:crypto';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
@@ -20,8 +21,6 @@ import { enqueues, FinishQueue } from './finish-queue.ts';
 
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
-/** Milliseconds per second of the session's idle timeout after which it is pinged, when no look has come before. */
-const WARM_SHARE = 800;
 
 export class Claimer {
   private readonly options: ClaimerOptions;
@@ -106,8 +105,9 @@ export class Claimer {
 
   /** One transaction, if there is anything to say or to ask. False = there was not. */
   async #exchange(): Promise<boolean> {
-    if (this.#queue.length > 0) await sleep(COALESCE_MS);
-    // After the pause: an end is queued just before its slot is free.
+    // When nothing else runs here, no other end can come. A pause all the same: an end is queued before its slot is free.
+    const ended = this.#queue.length;
+    if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
     const plan = this.#claiming ? planClaim(this.options) : NO_CLAIM;
     const { sources } = plan;
     if (this.#queue.length === 0 && sources.length === 0) return false;
@@ -228,7 +228,8 @@ export class Claimer {
   async #rest(): Promise<void> {
     const { session, scout } = this.options;
     const wakeful = this.#claiming && this.options.room(0) > 0;
-    const warm = session.options.idleTimeoutS * WARM_SHARE;
+    // A look comes sooner, as a rule: one in ten ticks is left to this session.
+    const warm = session.options.idleTimeoutS * 800;
     const look = wakeful ? scout.nextLookMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;

@@ -102,6 +102,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     room: (ahead) => (options.mayClaim() ? runner.room(ahead) : 0),
     briskSlots: () => runner.slotsYounger(BRISK_MS),
     limit: (room) => ring.limit(room),
+    othersRun: (ended) => runner.busy > ended,
     onClaimed: (claimed, token) => {
       desk.busyAt = monotonic();
       options.onClaimed(claimed.length);
