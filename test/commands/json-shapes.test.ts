@@ -48,6 +48,7 @@ async function shapeOfRuns(...lines: string[]): Promise<Shape> {
 /** In an order in which each has something to show. `TASK` and so on stand for what was prepared. */
 const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['status', 'status'],
+  ['bench', 'bench --tasks 40 --workers 1'],
   ['leader status', 'leader status'],
   ['devices ls', 'devices ls'],
   ['devices show', 'devices show worker-001', 'devices show bare'],
