@@ -12,6 +12,8 @@ const { WORKLOADS } = await import('./workloads/registry.mjs');
 const RUN = fileURLToPath(new URL('run.mjs', import.meta.url));
 const LIMIT_MS = 180_000;
 const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
+/** With the MySQL of AFD_BENCH_MYSQL_URL, where that is set. */
+const WITH_MYSQL = `afd:mysql,${PEERS}`;
 /** Flags that make a run tiny, and the figures that it must have told. */
 const TINY = {
   drain: [
@@ -58,7 +60,17 @@ process.exitCode = problems.length > 0 ? 1 : 0;
 async function check(workload) {
   if (TINY[workload] === undefined) return ['bench/smoke.mjs has no tiny run for it'];
   const [flags, figures] = TINY[workload];
-  const args = [RUN, workload, '--json', '--reps', '1', '--no-install', '--peers', PEERS, ...flags];
+  const args = [
+    RUN,
+    workload,
+    '--json',
+    '--reps',
+    '1',
+    '--no-install',
+    '--peers',
+    workload === 'drain' ? WITH_MYSQL : PEERS,
+    ...flags,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {
