@@ -3,6 +3,7 @@
 //   npm run build && node bench/placement-run.mjs [--strategy weighted] [--load 0.2 --load 0.5] [--seconds 25]
 //     [--producers 1] [--no-ring]        a private, durable MariaDB; or the server of AFD_DATABASE_URL (migrated)
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,17 +111,28 @@ async function until(done, what) {
   }
 }
 
+const children = new Set();
+let serverStopped = false;
+async function stopAll() {
+  for (const child of children) child.kill('SIGTERM');
+  if (given === undefined && !serverStopped) await stopServer(join(dir, 'db'), host, 0);
+  serverStopped = true;
+  rmSync(dir, { recursive: true, force: true });
+}
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stopAll().finally(() => process.exit(130)));
+
 async function run(strategy, load) {
   writeFileSync(LEDGER, '');
   for (const table of CLEAR) await db.query(`DELETE FROM ${table}`);
   await seedHistory();
-  const children = DEVICES.map(({ device_id, slots, types, speed, success_rate }) =>
+  const workers = DEVICES.map(({ device_id, slots, types, speed, success_rate }) =>
     spawn(process.execPath, [BIN, 'worker', '--device-id', device_id], {
       cwd: configure(device_id, { strategy, slots, types }),
       stdio: ['ignore', 'ignore', 'ignore'],
       env: { ...process.env, SPEED: String(speed), SUCCESS_RATE: String(success_rate) },
     }),
   );
+  for (const one of workers) children.add(one);
   const contexts = [];
   try {
     const folder = configure('producer', { strategy });
@@ -170,10 +182,11 @@ async function run(strategy, load) {
     return { tasks: starts.length, shares, waits };
   } finally {
     for (const one of contexts) await one.close();
-    for (const child of children) child.kill('SIGTERM');
-    await Promise.all(
-      children.map((child) => child.exitCode === null && new Promise((end) => child.once('exit', end))),
-    );
+    for (const one of workers) {
+      one.kill('SIGTERM');
+      if (one.exitCode === null) await once(one, 'exit');
+      children.delete(one);
+    }
   }
 }
 
@@ -206,6 +219,5 @@ try {
   }
 } finally {
   await db.end();
-  if (given === undefined) await stopServer(join(dir, 'db'), host, 0);
-  rmSync(dir, { recursive: true, force: true });
+  await stopAll();
 }

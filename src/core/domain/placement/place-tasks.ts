@@ -11,6 +11,8 @@ const SAME = 1e-9;
 interface Candidate {
   device: DeviceView;
   total: number;
+  /** What it draws lots with. */
+  seed: number;
 }
 
 /**
@@ -28,17 +30,21 @@ export function placeTasks(
 ): Map<string, number> {
   const able = devices.filter((one) => eligible(one, lane).ok);
   const fleet = fleetOf(able);
-  const candidates = able.map((device) => candidateOf({ ...device }, lane, fleet, policy));
+  const candidates = able.map((device) => candidateOf({ ...device }, lane, fleet, policy, salt));
   const plan = new Map<string, number>();
   for (let turn = 0; turn < n; turn += 1) {
     const pool = good(candidates, policy);
-    const free = pool.filter(({ device }) => device.running < device.slots);
-    if (free.length === 0) {
-      const least = best(pool, `${salt}/${turn}`, ({ device }) => -device.running / device.slots);
+    const chosen = best(pool, turn, isFree, ({ total }) => total);
+    if (chosen === undefined) {
+      const least = best(
+        pool,
+        turn,
+        () => true,
+        ({ device }) => -device.running / device.slots,
+      );
       if (turn === 0 && least !== undefined) plan.set(least.device.device_id, 1);
       break;
     }
-    const chosen = best(free, `${salt}/${turn}`, ({ total }) => total)!;
     const { device } = chosen;
     plan.set(device.device_id, (plan.get(device.device_id) ?? 0) + 1);
     device.running += 1;
@@ -57,14 +63,12 @@ export function rankDevices(
 ): DeviceView[] {
   const able = devices.filter((one) => eligible(one, lane).ok);
   const fleet = fleetOf(able);
-  const order = (one: Candidate) =>
-    one.device.running < one.device.slots ? one.total : -one.device.running / one.device.slots;
-  const full = (one: Candidate) => Number(one.device.running >= one.device.slots);
-  const candidates = able.map((device) => candidateOf(device, lane, fleet, policy));
+  const order = (one: Candidate) => (isFree(one) ? one.total : -one.device.running / one.device.slots);
+  const candidates = able.map((device) => candidateOf(device, lane, fleet, policy, salt));
   return good(candidates, policy)
     .sort((a, b) => {
       const more = order(b) - order(a);
-      return full(a) - full(b) || (Math.abs(more) > SAME ? more : lot(a, `${salt}/0`) - lot(b, `${salt}/0`));
+      return Number(isFree(b)) - Number(isFree(a)) || (Math.abs(more) > SAME ? more : lot(a, 0) - lot(b, 0));
     })
     .map(({ device }) => device);
 }
@@ -76,25 +80,52 @@ function good(candidates: Candidate[], { min_score }: PlacementPolicy): Candidat
   return above.length === 0 ? candidates : above;
 }
 
-function candidateOf(device: DeviceView, lane: Lane, fleet: Fleet, policy: PlacementPolicy): Candidate {
-  return { device, total: score(device, lane, fleet, policy).total };
+function isFree({ device }: Candidate): boolean {
+  return device.running < device.slots;
 }
 
-function best(candidates: Candidate[], salt: string, value: (candidate: Candidate) => number): Candidate | undefined {
+function candidateOf(
+  device: DeviceView,
+  lane: Lane,
+  fleet: Fleet,
+  policy: PlacementPolicy,
+  salt: number | string,
+): Candidate {
+  const seed = hash(`${salt}|${device.device_id}`);
+  return { device, total: score(device, lane, fleet, policy).total, seed };
+}
+
+/** The fitting one with the highest value; of equal ones whose lot is the lowest this turn. */
+function best(
+  candidates: Candidate[],
+  turn: number,
+  fits: (candidate: Candidate) => boolean,
+  value: (candidate: Candidate) => number,
+): Candidate | undefined {
   let found: Candidate | undefined;
   for (const one of candidates) {
+    if (!fits(one)) continue;
     const more = found === undefined ? 1 : value(one) - value(found);
-    if (more > SAME || (more >= -SAME && lot(one, salt) < lot(found!, salt))) found = one;
+    if (more > SAME || (more >= -SAME && lot(one, turn) < lot(found!, turn))) found = one;
   }
   return found;
 }
 
-/** The lot that a device draws: the same for the same salt, unrelated to its name (FNV-1a, then mixed). */
-function lot({ device }: Candidate, salt: string): number {
-  let hash = 0x811c9dc5;
-  for (const letter of `${salt}|${device.device_id}`) {
-    hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
+/** The lot that a device draws: another one each turn, the same for the same salt. */
+function lot({ seed }: Candidate, turn: number): number {
+  return mixed(seed + Math.imul(turn, 0x9e3779b1));
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let sum = 0x811c9dc5;
+  for (let n = 0; n < text.length; n += 1) sum = Math.imul(sum ^ text.charCodeAt(n), 0x01000193);
+  return mixed(sum);
+}
+
+/** Similar numbers become unrelated ones (the end of MurmurHash3). */
+function mixed(number: number): number {
+  let bits = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
