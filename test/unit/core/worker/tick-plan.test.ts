@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import type { LivenessSettings } from '../../../../src/core/worker/liveness-messages.ts';
+import { TickPlan } from '../../../../src/core/worker/tick-plan.ts';
+
+const settings = (more: Partial<LivenessSettings> = {}) =>
+  ({
+    deviceType: 'worker',
+    capabilities: { supported_tasks: ['t'] },
+    tickIntervalMs: 1000,
+    taskPollIntervalMs: 1000,
+    keepWarmMs: 10_000,
+    lockTrustAfterStartMs: 15_000,
+    heartbeatTimeoutMs: 60_000,
+    ...more,
+  }) as LivenessSettings;
+const plan = (more?: Partial<LivenessSettings>) => {
+  const one = new TickPlan(settings(more));
+  const asks = (seconds: number) => Array.from({ length: seconds }, (_, n) => one.next(n * 1003, 'w1'));
+  return { one, asks };
+};
+
+describe('the plan of the ticks', () => {
+  it('leaves one tick in ten to the work session', () => {
+    const asks = plan().asks(100);
+    expect(asks.filter((ask) => ask === undefined)).toHaveLength(10);
+  });
+
+  it('never does for a node that runs nothing, and looks at no task there', () => {
+    const asks = plan({ deviceType: 'master' }).asks(50);
+    expect(asks.every((ask) => ask !== undefined && ask.pairs === undefined && !ask.withOpen)).toBe(true);
+  });
+
+  it('asks for open attempts every other time', () => {
+    const asks = plan().asks(4);
+    expect(asks.map((ask) => ask?.withOpen)).toEqual([true, false, true, false]);
+  });
+
+  it('looks for work as often as task_poll_interval says, and ticks all the same', () => {
+    const asks = plan({ taskPollIntervalMs: 3000, keepWarmMs: 1e9 }).asks(9);
+    expect(asks.map((ask) => ask?.pairs !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+});
