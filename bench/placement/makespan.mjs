@@ -22,6 +22,7 @@ export function makespan({ tasks, seed, scarce }) {
     able: scarce ? able({ task_type: type, required_capabilities: null }) : null,
   }));
   let last = 0;
+  let ended = 0;
   for (const device of DEVICES) {
     const book = new LaneBook(device.device_id, { supported_tasks: device.types });
     book.learn(published, true);
@@ -34,12 +35,13 @@ export function makespan({ tasks, seed, scarce }) {
         if (asked === 0) break;
         const got = lanes.get(source.lane.toString().trim()).splice(0, asked);
         const rows = got.map((_, n) => ({ due_at: '2026-01-01', id: n }));
-        take(book, source, asked, rows);
+        book.taken(source, got.length < asked, rows);
         running += got.length;
         for (const task of got) {
           clock.after(task.work / device.speed, () => {
             running -= 1;
             last = clock.now;
+            ended += 1;
             later();
           });
         }
@@ -54,10 +56,9 @@ export function makespan({ tasks, seed, scarce }) {
     later();
   }
   clock.run();
+  if (ended !== tasks) throw new Error(`${tasks} tasks, and ${ended} of them ended`);
   return { ms: last, bound: lowerBound(work) };
 }
-
-const take = (book, source, asked, rows) => book.taken(source, asked, rows);
 
 /** All work over all speed; or what d2 cannot run over the speed of the others. */
 function lowerBound(work) {

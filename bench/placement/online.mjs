@@ -188,6 +188,7 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
     }
   }
   clock.run();
+  if (waits.length !== tasks) throw new Error(`${tasks} tasks, and ${waits.length} of them started`);
   waits.sort((a, b) => a - b);
   const at = (share) => waits[Math.min(waits.length - 1, Math.floor(waits.length * share))];
   return {
