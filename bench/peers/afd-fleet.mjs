@@ -23,16 +23,7 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, endle
   const processes = [];
   const startOne = (n = processes.length) => {
     const env = { PATH: process.env.PATH, HOME: process.env.HOME, BENCH_SOCKET: socket, AFD_DATABASE_URL: urlOf(n) };
-    const argv = [
-      process.execPath,
-      ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []),
-      BIN,
-      'worker',
-      '--device-id',
-      `bench-${n + 1}`,
-      '--slots',
-      String(slots),
-    ];
+    const argv = [process.execPath, BIN, 'worker', '--device-id', `bench-${n + 1}`, '--slots', String(slots)];
     const child = start(argv, { cwd: dir, env });
     processes.push(child);
     return child;
