@@ -66,9 +66,9 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, endle
 
 /** `endless`: runs until it is told to stop. */
 function handler(endless) {
-  const work = endless ? "  await new Promise((resolve) => signal.addEventListener('abort', resolve));\n" : '';
+  const work = endless ? "  await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));\n" : '';
   return `import { ran, RESULT } from ${JSON.stringify(TALLY)};
-export default async function bench({ task_data }, { signal }) {
+export default async function bench({ task_data }, ctx) {
   ran(task_data.id);
 ${work}  return RESULT;
 }

@@ -31,7 +31,7 @@ export interface RingParts {
 /** A ring is passed on so often. */
 const MOST_HOPS = 4;
 /** Claims that no ring caused are passed on at most so often: under a backlog everybody claims anyway. */
-const CHAIN_EVERY_MS = 50;
+const CHAIN_EVERY_MS = 250;
 
 export class WorkerRing {
   /** What the device row says: where it is rung. Port 0 = nowhere. */
