@@ -114,7 +114,7 @@ async function attempt(
         await input.enqueue(finish.outcome.enqueue, finish);
     }
   }
-  const closing = [...finishStatements(names, input, settled.mine), ...settled.records];
+  const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.mine), ...settled.records];
   const claimed = await closingPacket(session, names, input, closing, taken);
   return { verdicts: settled.verdicts, claimed, taken: asked, gate };
 }

@@ -10,12 +10,14 @@ import {
   type Verdict,
 } from '../domain/settlement.ts';
 import { NO_CLAIM_FACTS } from './queries/claim-facts.ts';
-import { type AttemptOwner, insertEnded } from './queries/insert-ended.ts';
+import { type AttemptOwner, type Ending, insertEnded } from './queries/insert-ended.ts';
 import type { Statement } from './queries/statement.ts';
 import type { Result, Row, Session } from './session.ts';
 import type { TableNames } from './table-names.ts';
 
 export interface Settled {
+  /** The database's UTC, as it was read with the locks; '' when nothing was finished. */
+  now: string;
   verdicts: Verdict[];
   mine: Settlement[];
   /** Rows for attempts that are no longer mine and that nobody else will record. */
@@ -26,13 +28,14 @@ type Policy = Parameters<typeof settle>[3];
 
 const ASSIGNMENT_COLUMNS = 'id, task_id, claim_token, status, revoked_at, revoke_outcome';
 
-/** The locking reads of packet 1: tasks by id, then the rows of those attempts that have one, by id. */
+/** The locking reads of packet 1, behind the time of the end: tasks by id, then the rows of those attempts that have one, by id. */
 export function finishLocks(names: TableNames, finishes: Finish[]): Array<{ sql: string; values: unknown[] }> {
   const known = finishes.flatMap((one) => one.assignment_id ?? []);
   return [
     ...(finishes.length === 0
       ? []
       : [
+          { sql: 'SELECT UTC_TIMESTAMP(3) AS now', values: [] },
           {
             sql: `SELECT id, claim_token, status, retry, max_retry_count, target_device_id, attempt, claimed_by,
                     claimed_at, claim_deadline
@@ -64,8 +67,9 @@ export async function settleAll(
   finishes: Finish[],
   locked: Result[],
 ): Promise<Settled> {
-  const tasks = new Map((locked[0] as unknown as LockedTask[] | undefined)?.map((row) => [row.id, row]));
-  const rows = [...((locked[1] ?? []) as unknown as LockedAssignment[])];
+  const now = String(locked[0]?.[0]?.now ?? '');
+  const tasks = new Map((locked[1] as unknown as LockedTask[] | undefined)?.map((row) => [row.id, row]));
+  const rows = [...((locked[2] ?? []) as unknown as LockedAssignment[])];
   const unfound = finishes.filter(
     (one) => one.assignment_id === null && lightClaim(one, tasks.get(one.task_id)) === undefined,
   );
@@ -82,9 +86,12 @@ export async function settleAll(
     return settle(one, tasks.get(one.task_id), row, policy);
   });
   return {
+    now,
     verdicts,
     mine: verdicts.flatMap((one) => (one.kind === 'mine' ? [one.settlement] : [])),
-    records: verdicts.flatMap((one) => (one.kind === 'lost' && one.light !== undefined ? lost(names, owner, one) : [])),
+    records: verdicts.flatMap((one) =>
+      one.kind === 'lost' && one.light !== undefined ? lost(names, { ...owner, now }, one) : [],
+    ),
   };
 }
 
@@ -102,11 +109,7 @@ async function recordedMeanwhile(session: Session, names: TableNames, finishes: 
   return (await session.rows<Row>(sql, values)) as unknown as LockedAssignment[];
 }
 
-function lost(
-  names: TableNames,
-  owner: AttemptOwner,
-  { finish, light, reason }: Verdict & { kind: 'lost' },
-): Statement[] {
+function lost(names: TableNames, ending: Ending, { finish, light, reason }: Verdict & { kind: 'lost' }): Statement[] {
   if (light === undefined) return [];
   const { task_id, claim_token, age_ms } = finish;
   const end = {
@@ -122,6 +125,6 @@ function lost(
       values: [task_id],
       expect: 1,
     },
-    insertEnded(names, owner, [{ ...light, ...end, task_id, claim_token, age_ms }]),
+    insertEnded(names, ending, [{ ...light, ...end, task_id, claim_token, age_ms }]),
   ];
 }

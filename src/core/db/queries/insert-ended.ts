@@ -1,12 +1,17 @@
 import type { AssignmentStatus } from '../../domain/task.ts';
+import { isoToUtc, utcToIso } from '../rows.ts';
 import type { TableNames } from '../table-names.ts';
-import { microseconds } from './claim-facts.ts';
 import type { Statement } from './statement.ts';
 
 /** Whose attempts they are. */
 export interface AttemptOwner {
   device_id: string;
   instance_token: Buffer;
+}
+
+/** The owner, and the moment of the end: the database's UTC, read under the locks. Literals are parsed faster than functions. */
+export interface Ending extends AttemptOwner {
+  now: string;
 }
 
 /** An attempt of a light claim that has ended. Times as the server spelled them; ages in milliseconds. */
@@ -30,17 +35,16 @@ export interface EndedAttempt {
  * Writes the rows of light claims that end now, whole, in one statement. Under the locks of their tasks, which lose their
  * claim facts in the same transaction. 1062 on idx_task_id = the ids of the task table repeat (repairAttempts).
  */
-export function insertEnded(names: TableNames, owner: AttemptOwner, ended: EndedAttempt[]): Statement {
+export function insertEnded(names: TableNames, { now, ...owner }: Ending, ended: EndedAttempt[]): Statement {
   const failures = ended.some((one) => one.assignment_status !== 'completed');
   const instance = hex(owner.instance_token);
+  const started = startedAt(now);
   // Hundreds of rows share few tokens: spelled once each.
   const tokens = new Map<Buffer, string>();
   const rows = ended.map((one) => {
     const token = tokens.get(one.claim_token) ?? hex(one.claim_token);
     tokens.set(one.claim_token, token);
-    return `(?, ?, ?, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, UTC_TIMESTAMP(3), ?, ?, ?, ${token}, ${instance}, ?, ?${
-      failures ? ', ?, ?, ?' : ''
-    })`;
+    return `(?, ?, ?, ?, '${now}', ?, ?, ?, ${token}, ${instance}, ?, ?${failures ? ', ?, ?, ?' : ''})`;
   });
   return {
     sql: `INSERT INTO ${names.assignment} (task_id, device_id, assigned_at, started_at, completed_at, status, retry_count,
@@ -50,7 +54,7 @@ export function insertEnded(names: TableNames, owner: AttemptOwner, ended: Ended
       one.task_id,
       owner.device_id,
       one.claimed_at,
-      microseconds(one.age_ms),
+      started(one.age_ms),
       one.assignment_status,
       one.retry_at_claim,
       one.attempt,
@@ -59,6 +63,19 @@ export function insertEnded(names: TableNames, owner: AttemptOwner, ended: Ended
       ...(failures ? [one.error_message, one.error_class, one.cause] : []),
     ]),
     expect: ended.length,
+  };
+}
+
+/** Many attempts of a batch began in the same millisecond. */
+function startedAt(now: string): (ageMs: number | null) => string | null {
+  const end = Date.parse(utcToIso(now) ?? '');
+  const spelled = new Map<number, string>();
+  return (ageMs) => {
+    if (ageMs === null) return null;
+    const at = Math.round(end - ageMs);
+    const known = spelled.get(at) ?? isoToUtc(new Date(at).toISOString());
+    spelled.set(at, known);
+    return known;
   };
 }
 

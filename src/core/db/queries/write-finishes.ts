@@ -1,7 +1,7 @@
 import type { LightClaim, Settlement } from '../../domain/settlement.ts';
 import type { TableNames } from '../table-names.ts';
 import { microseconds, NO_CLAIM_FACTS } from './claim-facts.ts';
-import { type AttemptOwner, type EndedAttempt, insertEnded } from './insert-ended.ts';
+import { type EndedAttempt, type Ending, insertEnded } from './insert-ended.ts';
 import type { Statement } from './statement.ts';
 import { endedAttempt, endedTask } from './write-end.ts';
 
@@ -10,7 +10,7 @@ import { endedAttempt, endedTask } from './write-end.ts';
  * for each other task; one for the rows of completed attempts, one for each other row, and one INSERT for all attempts
  * that have no row yet. next_run_at is in the task table's zone (NOW), everything else in UTC.
  */
-export function finishStatements(names: TableNames, owner: AttemptOwner, settlements: Settlement[]): Statement[] {
+export function finishStatements(names: TableNames, ending: Ending, settlements: Settlement[]): Statement[] {
   const done = settlements.filter((one) => one.task_status === 'done');
   const others = settlements.filter((one) => one.task_status !== 'done');
   const completed = done.flatMap((one) => (one.record.assignment_id === null ? [] : [recorded(one)]));
@@ -22,7 +22,7 @@ export function finishStatements(names: TableNames, owner: AttemptOwner, settlem
       endedTask(names, one),
       ...(one.record.assignment_id === null ? [] : [endedAttempt(names, one, one.record.assignment_id)]),
     ]),
-    ...(light.length > 0 ? [insertEnded(names, owner, light)] : []),
+    ...(light.length > 0 ? [insertEnded(names, ending, light)] : []),
   ];
 }
 
