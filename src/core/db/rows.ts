@@ -21,6 +21,20 @@ export function isoToUtc(iso: string): string {
   return isoToZoned(iso, 0);
 }
 
+/** Moments before one that the server told, as columns that hold UTC spell them; ages in milliseconds, null stays null. */
+export function utcBefore(utc: string): (ageMs: number | null) => string | null {
+  const end = Date.parse(utcToIso(utc) ?? '');
+  // Many attempts of a batch began in the same millisecond.
+  const spelled = new Map<number, string>();
+  return (ageMs) => {
+    if (ageMs === null) return null;
+    const at = Math.round(end - ageMs);
+    const known = spelled.get(at) ?? isoToUtc(new Date(at).toISOString());
+    spelled.set(at, known);
+    return known;
+  };
+}
+
 /** A moment in ISO 8601 as a column in the session's zone spells it. @throws RangeError when it is none */
 export function isoToZoned(iso: string, offsetS: number): string {
   return new Date(Date.parse(iso) + offsetS * 1000).toISOString().replace('T', ' ').replace('Z', '');

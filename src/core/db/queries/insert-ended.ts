@@ -1,5 +1,5 @@
 import type { AssignmentStatus } from '../../domain/task.ts';
-import { isoToUtc, utcToIso } from '../rows.ts';
+import { utcBefore } from '../rows.ts';
 import type { TableNames } from '../table-names.ts';
 import type { Statement } from './statement.ts';
 
@@ -38,7 +38,7 @@ export interface EndedAttempt {
 export function insertEnded(names: TableNames, { now, ...owner }: Ending, ended: EndedAttempt[]): Statement {
   const failures = ended.some((one) => one.assignment_status !== 'completed');
   const instance = hex(owner.instance_token);
-  const started = startedAt(now);
+  const started = utcBefore(now);
   // Hundreds of rows share few tokens: spelled once each.
   const tokens = new Map<Buffer, string>();
   const rows = ended.map((one) => {
@@ -63,19 +63,6 @@ export function insertEnded(names: TableNames, { now, ...owner }: Ending, ended:
       ...(failures ? [one.error_message, one.error_class, one.cause] : []),
     ]),
     expect: ended.length,
-  };
-}
-
-/** Many attempts of a batch began in the same millisecond. */
-function startedAt(now: string): (ageMs: number | null) => string | null {
-  const end = Date.parse(utcToIso(now) ?? '');
-  const spelled = new Map<number, string>();
-  return (ageMs) => {
-    if (ageMs === null) return null;
-    const at = Math.round(end - ageMs);
-    const known = spelled.get(at) ?? isoToUtc(new Date(at).toISOString());
-    spelled.set(at, known);
-    return known;
   };
 }
 
