@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { check } from './check/check.ts';
 import { readEvidence } from './kept.ts';
 import { runControl, runMutants } from './mutants/run.ts';
-import { EVERYTHING, KILLS, type Weights } from './plan.ts';
+import { EVERYTHING, type FaultKind, KILLS, type Weights } from './plan.ts';
 import { mutantsBlock, stormBlock, writeProof } from './proof-page.ts';
 import { broken, summary, verdictLines } from './report.ts';
 import { chaosServer, type ServerKind } from './server.ts';
@@ -59,7 +59,7 @@ export async function main(argv: string[], root: string): Promise<number> {
   const server = await chaosServer(kind);
   try {
     const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
-    const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds.split(','));
+    const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds);
     const result = await storm({ seed, kills, tasks, weights, ...workers, server, dir, say });
     process.stdout.write(`${summary(result)}\n`);
     if (values.write) writeProof(root, kind, stormBlock(result));
@@ -69,14 +69,17 @@ export async function main(argv: string[], root: string): Promise<number> {
   }
 }
 
-/** The usual weights of some kinds of fault; a kill must be among them. */
-function only(kinds: string[]): Weights {
-  const unknown = kinds.filter((kind) => !(kind in EVERYTHING));
-  if (unknown.length > 0)
-    throw new Error(`--kinds: there is no ${unknown.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
-  if (!kinds.some((kind) => (KILLS as readonly string[]).includes(kind)))
+/** `kind,kind=weight,…`: those faults alone, by the usual weight or another; a kill must be among them. */
+function only(text: string): Weights {
+  const kinds = text.split(',').map((one) => {
+    const [kind = '', weight] = one.split('=');
+    return [kind, weight === undefined ? EVERYTHING[kind as FaultKind] : Number(weight)] as const;
+  });
+  const wrong = kinds.filter(([kind, weight]) => !(kind in EVERYTHING) || !(Number(weight) > 0)).map(([kind]) => kind);
+  if (wrong.length > 0) throw new Error(`--kinds: not ${wrong.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
+  if (!kinds.some(([kind]) => (KILLS as readonly string[]).includes(kind)))
     throw new Error(`--kinds needs one of ${KILLS.join(', ')}`);
-  return Object.fromEntries(Object.entries(EVERYTHING).filter(([kind]) => kinds.includes(kind)));
+  return Object.fromEntries(kinds);
 }
 
 const begun = performance.now();

@@ -21,6 +21,10 @@ export function executionsExplained(evidence: Evidence): Finding {
   for (const one of assignmentEvents(evidence)) {
     if (isEnd(one)) ends.set(`${one.task}/${one.attempt}`, { how: one.now ?? '', cause: one.cause });
   }
+  for (const name of evidence.drained ? claims.keys() : []) {
+    if (!ends.has(name))
+      violations.push(`attempt ${name.split('/')[1]} of task ${name.split('/')[0]} has no recorded end`);
+  }
   for (const [task, lines] of byTask(evidence.ledger)) {
     const begun = new Map<number, Execution>();
     for (const one of lines) {

@@ -106,6 +106,18 @@ export const MUTANTS: Mutant[] = [
     by: storm({ 'kill-worker': 1 }, [5, 6], { kills: 30, tasks: 600 }),
   },
   {
+    name: 'light-claim-forgotten',
+    what: 'a claim overwrites the attempt that stands on a row which a foreign program set back',
+    patches: [
+      core(
+        'db/queries/write-claims.ts',
+        "    ...(left.length > 0 ? [factsIntoRows(names, left, { status: 'lost', cause: 'foreign' })] : []),\n",
+        '',
+      ),
+    ],
+    by: storm({ 'foreign-reset': 40, 'kill-worker': 10 }, [10], { kills: 10, tasks: 1000 }),
+  },
+  {
     name: 'ended-is-mine',
     what: 'a finish takes any end of its attempt for its own earlier COMMIT',
     patches: [

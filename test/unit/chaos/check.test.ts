@@ -65,6 +65,15 @@ const GOOD: Record<string, () => Story> = {
       .ran(1, 2, 'w2')
       .end(1, 'w2', 'done', 'completed');
   },
+  'a light claim that was set back, recorded by whoever claims next': () => {
+    const story = new Story().enqueue(1).move(1, 'w1', { status: 'running', attempt: 1, token: 't1' });
+    story.foreign.add('foreign');
+    return story
+      .move(1, 'foreign', { status: 'pending' })
+      .record(1, 1, 'w1', 'lost', { token: 't1', cause: 'foreign', proc: 'w2' })
+      .claim(1, 'w2')
+      .end(1, 'w2', 'done', 'completed');
+  },
   'a record that is written once, at its end': () =>
     new Story()
       .enqueue(1)
@@ -233,6 +242,17 @@ const BAD: Array<[name: string, rule: number, story: () => Story]> = [
         .end(1, 'w1', 'failed', 'lost', { cause: 'device_dead', lost_count: 1, proc: 'w2' }),
   ],
   ['one attempt that ran twice', 10, () => done(new Story().enqueue(1)).ran(1, 1, 'w1').ran(1, 1, 'w2')],
+  [
+    'an attempt of which there is no record',
+    10,
+    () =>
+      done(
+        new Story()
+          .enqueue(1)
+          .move(1, 'w2', { status: 'running', attempt: 1, token: 't' })
+          .move(1, 'w2', { status: 'pending', token: null }),
+      ),
+  ],
   ['an execution that nobody claimed', 10, () => done(new Story().enqueue(1)).ran(1, 2, 'w2')],
   [
     'two attempts at one time without a reason',
