@@ -26,7 +26,7 @@ export interface Claim {
   /** Random, 16 bytes; the caller remembers it before the claim is sent. */
   claim_token: Buffer;
   limit: number;
-  /** Asked in this order; the first goes into packet 1, each further one costs a round trip and is asked only while slots are left. */
+  /** Asked in this order: the first goes into packet 1; the others share one round trip, if the first leaves slots free. */
   sources: ClaimSource[];
   /** Seconds for which the attempt's deadline is set: timeout + slack. */
   leaseOf(candidate: Candidate): number;
@@ -100,12 +100,17 @@ async function attempt(
   const answers = results.slice(1 + locks.length);
   const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
   const asked: FinishAndClaimResult['taken'] = [];
-  if (claim !== undefined && gate === 'open') {
-    for (const [n, source] of claim.sources.entries()) {
-      const left = claim.limit - taken.length;
-      if (left <= 0 || asked.at(-1)?.short === false) break;
-      const rows = n === 0 ? answers[1]! : await candidates(session, names, source, left);
-      asked.push(take(claim, source, rows, left, taken));
+  if (claim !== undefined && gate === 'open' && claim.sources.length > 0) {
+    asked.push(take(claim, 0, answers[1]!, claim.limit, taken));
+    const left = claim.limit - taken.length;
+    const rest = claim.sources.slice(1);
+    if (rest.length > 0 && left > 0 && asked[0]!.short) {
+      // All of them at once: a row too many stays locked until the COMMIT, which is cheaper than a round trip each.
+      const more = await session.packet(rest.map((source) => candidateStatement(names, source, left)));
+      for (const [n, rows] of more.entries()) {
+        if (taken.length >= claim.limit) break;
+        asked.push(take(claim, n + 1, rows, left, taken));
+      }
     }
   }
   if (input.enqueue !== undefined) {
@@ -131,22 +136,17 @@ function claimPacket(names: TableNames, { claim, device_id }: FinishAndClaimInpu
   ];
 }
 
-async function candidates(session: Session, names: TableNames, source: ClaimSource, limit: number): Promise<Row[]> {
-  const { sql, values } = candidateStatement(names, source, limit);
-  return session.rows(sql, values);
-}
-
 /** Rows that are left stay locked until the COMMIT: others skip them meanwhile, and find them at their next look. */
-function take(claim: Claim, source: ClaimSource, rows: Row[], limit: number, taken: Taken[]) {
-  let count = 0;
+function take(claim: Claim, n: number, rows: Row[], asked: number, taken: Taken[]): { count: number; short: boolean } {
+  const before = taken.length;
+  let refused = false;
   for (const row of rows as unknown as Candidate[]) {
-    const weighed = claim.weigh(row, source.kind, taken.length);
-    if (weighed === 'enough') return { count, short: false };
-    if (weighed === 'refuse') continue;
-    taken.push({ ...row, lease_s: claim.leaseOf(row), light: weighed === 'light' });
-    count += 1;
+    const weighed = taken.length >= claim.limit ? 'enough' : claim.weigh(row, claim.sources[n]!.kind, taken.length);
+    if (weighed === 'enough') return { count: taken.length - before, short: false };
+    if (weighed === 'refuse') refused = true;
+    else taken.push({ ...row, lease_s: claim.leaseOf(row), light: weighed === 'light' });
   }
-  return { count, short: count < limit };
+  return { count: taken.length - before, short: refused || rows.length < asked };
 }
 
 async function closingPacket(

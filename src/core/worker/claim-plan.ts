@@ -3,7 +3,7 @@ import type { ClaimSource } from '../db/queries/select-candidates.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import type { Room } from './pace.ts';
 
-/** Sources asked in one claim: the first in packet 1, the others one round trip each. */
+/** Sources asked in one claim: the first in packet 1, the others in one more if it leaves slots free. */
 const MOST_SOURCES = 4;
 
 /** What one claim asks for. */

@@ -5,8 +5,6 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
-import { flushStarts } from '../db/queries/flush-starts.ts';
-import { recordOwnClaims } from '../db/queries/record-claims.ts';
 import { recoverClaims } from '../db/queries/recover-claims.ts';
 import type { ClaimSource } from '../db/queries/select-candidates.ts';
 import { rollback } from '../db/transaction.ts';
@@ -18,6 +16,7 @@ import { sleep } from '../runtime/loop.ts';
 import { type ClaimPlan, claimOf, NO_CLAIM, planClaim } from './claim-plan.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
+import { recordStarts } from './record-starts.ts';
 
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
@@ -89,7 +88,7 @@ export class Claimer {
       this.#woken = false;
       try {
         const busy = await this.#exchange();
-        await this.#record();
+        await recordStarts(this.options);
         backoff.reset();
         if (!busy) await this.#rest();
       } catch (error) {
@@ -177,13 +176,15 @@ export class Claimer {
 
   async #noteTaken(sources: ClaimSource[], result: FinishAndClaimResult): Promise<void> {
     const { book } = this.options;
+    const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
     let offset = 0;
     for (const [n, { count, short }] of result.taken.entries()) {
       const source = sources[n]!;
       book.taken(source, short, result.claimed.slice(offset, offset + count));
-      if (source.kind === 'lane' && book.probeDue(source, short, monotonic())) await this.options.scout.probe(source);
+      if (source.kind === 'lane' && book.probeDue(source, short, monotonic())) doubtful.push(source);
       offset += count;
     }
+    if (doubtful.length > 0) await this.options.scout.probe(doubtful);
     if (result.gate !== 'open') for (const source of sources) book.taken(source, true, []);
   }
 
@@ -206,22 +207,6 @@ export class Claimer {
         await sleep(backoff.next());
       }
     }
-  }
-
-  /** Rows for light claims that go on for long, then started_at of what runs. */
-  async #record(): Promise<void> {
-    const { session, names } = this.options;
-    this.options.giveBack();
-    const light = this.options.dueRecords();
-    if (light.length > 0) {
-      await session.ready();
-      this.options.onRecorded(light, await recordOwnClaims(session, names, light));
-    }
-    const starts = this.options.dueStarts();
-    if (starts.length === 0) return;
-    await session.ready();
-    const lost = await flushStarts(session, names, starts);
-    if (lost.length > 0) this.options.onStartsLost(lost);
   }
 
   /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */

@@ -21,6 +21,8 @@ interface Page extends KnownLane {
   mark: Mark | undefined;
   /** Order of the last claim, so that lanes of one rank take turns. */
   served: number;
+  /** Order of what was never served: another one in each process, so that they begin in different lanes. */
+  lot: number;
   probedAt: number;
   probeEveryMs: number;
 }
@@ -74,7 +76,7 @@ export class LaneBook {
         continue;
       }
       const [requires, able] = [requirementsOf(one), one.able ?? null];
-      const unseen = { hot, mark: undefined, served: 0, probedAt: 0, probeEveryMs: PROBE_LEAST_MS };
+      const unseen = { hot, mark: undefined, served: 0, lot: Math.random(), probedAt: 0, probeEveryMs: PROBE_LEAST_MS };
       this.#pages.set(key, { ...one, requires, able, ...unseen });
       fresh = true;
     }
@@ -137,7 +139,7 @@ export class LaneBook {
     const scarcity = this.#serving % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const hot = [...this.#pages.values()]
       .filter((page) => page.hot && !this.#yields({ task_type: page.task_type, required_capabilities: page.requires }))
-      .sort((a, b) => scarcity(a, b) || a.served - b.served)
+      .sort((a, b) => scarcity(a, b) || a.served - b.served || a.lot - b.lot)
       .slice(0, most)
       .map(({ lane, claim_rank, mark }): ClaimSource => ({ kind: 'lane', lane, claim_rank, mark }));
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;

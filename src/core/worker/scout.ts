@@ -95,14 +95,22 @@ export class Scout {
     );
   }
 
-  /** Checks the mark of a source: whether a due row lies before the place where its claims begin. @throws DatabaseError */
-  async probe(source: ClaimSource & { kind: 'lane' }): Promise<void> {
-    const mark = this.#book.markOf(source);
-    if (mark === undefined) return;
+  /** Checks the marks of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
+  async probe(sources: Array<ClaimSource & { kind: 'lane' }>): Promise<void> {
+    const asked = sources.flatMap((source) => {
+      const mark = this.#book.markOf(source);
+      return mark === undefined
+        ? []
+        : [{ source, statement: probeStatement(this.#names, source.lane, source.claim_rank, mark) }];
+    });
+    if (asked.length === 0) return;
     const started = monotonic();
-    const { sql, values } = probeStatement(this.#names, source.lane, source.claim_rank, mark);
-    const [found] = await this.#session.rows<Mark>(sql, values);
-    this.#book.probed(source, found, monotonic(), monotonic() - started);
+    const answers = await this.#session.packet(asked.map((one) => one.statement));
+    const cost = (monotonic() - started) / asked.length;
+    for (const [n, { source }] of asked.entries()) {
+      const [found] = answers[n] as unknown as Mark[];
+      this.#book.probed(source, found, monotonic(), cost);
+    }
   }
 
   async #scan(now: number): Promise<void> {

@@ -78,15 +78,15 @@ describe('a worker whose transactions fail', () => {
     // The look behind a claim (scout.probe) is not part of it: its failure says nothing about the claim.
     let broken = 0;
     const breakLooks = (of: Session) => {
-      const original = of.rows.bind(of);
-      of.rows = (async (sql: string, values?: unknown[]) => {
-        if (broken < 3 && sql.startsWith('SELECT due_at, id FROM')) {
+      const original = of.packet.bind(of);
+      of.packet = async (statements) => {
+        if (broken < 3 && statements[0]?.sql.startsWith('SELECT due_at, id FROM') === true) {
           broken += 1;
           of.destroy();
           throw databaseError(lost(), 'test');
         }
-        return original(sql, values);
-      }) as Session['rows'];
+        return original(statements);
+      };
     };
     const runs = new Map<number, number>();
     startWorker(db, {
