@@ -104,8 +104,11 @@ export async function reassignTask(
   const { to: typed, force } = options;
   const command = `afd tasks reassign ${taskId} --to`;
   const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
-  const moved = await moveTask(session, context.names, taskId, { to, force });
-  await producer.announceAgain([taskId]);
+  const { carried, ring } = producer.announcer.prepare(session, []);
+  const moved = await moveTask(session, context.names, taskId, { to, force, carried });
+  ring([]);
+  if (moved.status === 'assigned' && to !== undefined) producer.announcer.ringer.ringDevice(to);
+  else if (moved.status === 'pending') await producer.announceAgain([taskId]);
   return moved;
 }
 

@@ -1,9 +1,10 @@
 // Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the attempt
-// ends as `released`, no retry is spent), and the target is set now, for when it lets go. Index: PRIMARY of both tables.
-// Zero rows under the lock is a bug.
+// ends as `released`, no retry is spent), and the target is set now, for when it lets go. Index: PRIMARY of both tables. Zero
+// rows under the lock is a bug.
 import { AfdError } from '../../domain/errors.ts';
 import { targetWarnings } from '../../domain/target-device.ts';
 import type { TaskStatus } from '../../domain/task.ts';
+import type { Carried } from '../carried.ts';
 import { fromJsonObject } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -30,9 +31,9 @@ export async function reassignTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { to, force = false }: { to?: string | undefined; force?: boolean } = {},
+  { to, force = false, carried }: { to?: string | undefined; force?: boolean; carried?: Carried } = {},
 ): Promise<ReassignedTask> {
-  return transaction(session, async () => {
+  const move = async (): Promise<ReassignedTask> => {
     const task = await lockTask(session, names, taskId);
     const { holder } = task;
     refuse(task, force);
@@ -45,8 +46,7 @@ export async function reassignTask(
     const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
     const moved = await session.write(
       `UPDATE ${names.task}
-       SET status = ?, target_device_id = ?, target_until = NULL, updated_at = NOW(3)
-           ${revoking ? '' : ', claim_token = NULL'}
+       SET status = ?, target_device_id = ?, target_until = NULL, updated_at = NOW(3)${revoking ? '' : ', claim_token = NULL'}
        WHERE id = ? AND status IN ('pending', 'assigned', 'running')`,
       [status, device?.device_id ?? null, task.id],
     );
@@ -60,7 +60,8 @@ export async function reassignTask(
       device_id: holder?.device_id ?? null,
       warnings: device === undefined ? [] : targetWarnings(device, lane),
     };
-  });
+  };
+  return transaction(session, move, undefined, carried);
 }
 
 function refuse(task: OperatedTask, force: boolean): void {
