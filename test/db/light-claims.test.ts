@@ -60,11 +60,12 @@ const finish = (one: Claimed, token: Buffer, outcome: Outcome = done) => ({
 });
 
 /** Claims tasks of the only lane, all of them lightly. */
-async function claim(add: number) {
+async function claim(add: number, finishes: FinishAndClaimInput['finishes'] = []) {
   for (let i = 0; i < add; i += 1) await session.write(`INSERT INTO ${db.names.task} (task_type) VALUES ('t')`);
   const [at] = await session.rows(`SELECT lane, claim_rank FROM ${db.names.task} WHERE status = 'pending' LIMIT 1`);
   const token = randomBytes(16);
   const result = await run({
+    finishes,
     claim: {
       claim_token: token,
       limit: 10,
@@ -252,6 +253,15 @@ describe('a task that another program changes under a light claim', () => {
     expect((await run({ finishes: [finish(one, token)] })).verdicts).toMatchObject([{ kind: 'lost' }]);
     await run({ finishes: [finish(again.claimed[0]!, again.token)] });
     expect(await attempts(id)).toMatchObject([{ status: 'lost' }, { attempt: 2, status: 'completed' }]);
+  });
+
+  it.fails('is recorded once when its worker ends it and claims it again in one transaction', async () => {
+    const { one, id, token } = await claimOne();
+    await session.write(`UPDATE ${db.names.task} SET status = 'pending' WHERE id = ?`, [id]);
+    const again = await claim(0, [finish(one, token)]);
+    expect(again.claimed).toMatchObject([{ id }]);
+    expect(await attempts(id)).toMatchObject([{ attempt: 1, status: 'lost', cause: 'foreign', claim_token: token }]);
+    expect(await task(id)).toMatchObject({ status: 'running', attempt: 2, claim_token: again.token });
   });
 
   it('that was emptied, so that ids and attempt numbers repeat, records the end under the next number', async () => {

@@ -115,7 +115,7 @@ export const MUTANTS: Mutant[] = [
         '',
       ),
     ],
-    by: storm({ 'foreign-reset': 40, 'kill-worker': 10 }, [10], { kills: 10, tasks: 1000 }),
+    by: test('db', 'test/db/light-claims.test.ts', 'is recorded as lost when it was set back and is claimed again'),
   },
   {
     name: 'ended-is-mine',
