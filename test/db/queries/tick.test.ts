@@ -83,7 +83,7 @@ describe('a tick', () => {
     expect(
       await told([
         { ...pair('a'), able: 1 },
-        { ...pair('b'), able: null },
+        { ...pair('b'), able: 3 },
       ]),
     ).toMatchObject([{ task_type: 'a' }]);
   });
