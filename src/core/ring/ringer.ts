@@ -31,15 +31,12 @@ export interface RingerOptions {
   /** The socket of this process's bell, if it has one. */
   socket?: RingSocket | undefined;
   /** Milliseconds; for tests. */
-  answerMs?: number;
   offAfterMs?: number;
   probeMs?: number;
   /** Nobody has answered for so long that the ring is off; true = it is on again. */
   onSwitch?: (on: boolean) => void;
 }
 
-/** No answer within this time: the next one is rung. */
-const ANSWER_MS = 10;
 /** Further devices that are rung for the same tasks. */
 const MOST_MORE = 2;
 const MOST = 0xffff;
@@ -57,6 +54,8 @@ interface Sent {
 
 export class Ringer {
   readonly view: FleetView;
+  /** No answer within this time: the next one is rung. */
+  answerMs = 10;
   readonly #o: RingerOptions;
   readonly #sent = new Map<string, Sent>();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -168,7 +167,7 @@ export class Ringer {
         sent.answer = undefined;
         resolve(reply);
       };
-      const timer = setTimeout(end, this.#o.answerMs ?? ANSWER_MS);
+      const timer = setTimeout(end, this.answerMs);
       sent.answer = end;
       this.#sent.set(sequence.toString('hex'), sent);
       socket.send(encodeRing({ token, sequence, directed, lane, claim_rank, n, hops }), { address, port });

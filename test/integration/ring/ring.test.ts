@@ -117,6 +117,28 @@ describe('a worker that never polls', () => {
     expect(row.ring_token).toHaveLength(16);
   });
 
+  it('publishes the address that it is told, also where that is not of this machine: it is a host around a container', async () => {
+    await rungWorker('w1', { worker: { ...NEVER_POLLS, ring: { host: '192.0.2.1' } } });
+    const { ip_address, port, ring_token: token } = await device('w1');
+    expect(ip_address).toBe('192.0.2.1');
+    const mine = await listen();
+    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('x', null), claim_rank: 5, n: 1, hops: 0 };
+    mine.send(encodeRing({ ...ask, token }), port);
+    expect(await mine.next('answer')).toMatchObject({ claimed: 0, sequence: ask.sequence });
+  });
+
+  it('says so when its port is taken, publishes none, and works', async () => {
+    const taken = await listen();
+    const worker = await rungWorker('w1', {
+      worker: { tick_interval: 0.05, ring: { host: '127.0.0.1', port: taken.port } },
+    });
+    expect(await device('w1')).toMatchObject({ port: 0, ring_token: null });
+    const warnings = worker.seen.filter((one) => one.name === 'warning').map((one) => JSON.stringify(one.data));
+    expect(warnings.join()).toMatch(/port could not be opened .*EADDRINUSE/);
+    const id = await insertTask(session, db.names, { task_type: 't' });
+    expect(await runner(id)).toBe('w1');
+  });
+
   it('tells what it claimed, when it has claimed it', async () => {
     await rungWorker('w1', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 3 } });
     const { ip_address, port, ring_token: token } = await device('w1');
@@ -248,6 +270,11 @@ describe('nothing is lost when a ring is', () => {
 });
 
 describe('a ringer', () => {
+  // Every device here answers, however busy the machine is.
+  beforeEach(async () => {
+    (await producer.producer()).announcer.ringer.answerMs = 5000;
+  });
+
   it('rings one device for one task, and each with its share of many', async () => {
     const answer = () => ({ claimed: 1, running: 0, free: 5 });
     const [a, b] = [await listen(answer), await listen(answer)];

@@ -31,13 +31,14 @@ const target = (device_id: string, port: number, more: Partial<RingTarget> = {})
   ...more,
 });
 /** For tests in which everybody answers, however busy the machine is. */
-const PATIENT = { answerMs: 5000 };
+const PATIENCE_MS = 5000;
 const work = { task_type: 't', required_capabilities: null, lane: randomBytes(16), claim_rank: 5, n: 1 };
 
-function ringer(targets: RingTarget[], more: Partial<RingerOptions> = {}): Ringer {
+function ringer(targets: RingTarget[], more: Partial<RingerOptions> = {}, answerMs?: number): Ringer {
   const view = new FleetView({ loopback: true });
   view.update(targets);
   const made = new Ringer({ view, enabled: true, policy: () => DEFAULT_POLICY, ...more });
+  if (answerMs !== undefined) made.answerMs = answerMs;
   closing.push(made);
   return made;
 }
@@ -51,7 +52,7 @@ async function listen(...args: Parameters<typeof ear>): Promise<Ear> {
 describe('a ringer', () => {
   it('says how many tasks were claimed', async () => {
     const one = await listen((ring) => ({ claimed: Math.min(ring.n, 3), running: 3, free: 2 }));
-    expect(await ringer([target('a', one.port)], PATIENT).ring({ ...work, n: 9 })).toBe(3);
+    expect(await ringer([target('a', one.port)], {}, PATIENCE_MS).ring({ ...work, n: 9 })).toBe(3);
   });
 
   it('rings at most two more when nothing is claimed', async () => {
@@ -60,7 +61,8 @@ describe('a ringer', () => {
     );
     const made = ringer(
       ears.map((one, n) => target(`d${n}`, one.port)),
-      PATIENT,
+      {},
+      PATIENCE_MS,
     );
     expect(await made.ring(work)).toBe(0);
     expect(ears.map((one) => one.heard.length).sort()).toEqual([0, 1, 1, 1]);
@@ -69,7 +71,7 @@ describe('a ringer', () => {
   it('goes by what a device said of itself until its row is newer', async () => {
     const one = await listen(() => ({ claimed: 1, running: 5, free: 0 }));
     const targets = [target('a', one.port)];
-    const made = ringer(targets, PATIENT);
+    const made = ringer(targets, {}, PATIENCE_MS);
     await made.ring(work);
     expect(made.view.devices()[0]).toMatchObject({ running: 5, served: 1 });
     made.view.update(targets);
