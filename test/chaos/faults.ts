@@ -9,6 +9,7 @@ import type { ChaosFleet } from './fleet.ts';
 import type { NodeProcess } from './node-process.ts';
 import { aimAtTask, OPERATOR, operate } from './operators.ts';
 import type { FaultKind, Step } from './plan.ts';
+import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
 
 export const FOREIGNER = 'foreigner';
@@ -155,10 +156,12 @@ export class Faults {
   }
 
   #toNetwork(step: Step): void {
-    const node = this.#aim(step);
-    const { proxy } = node;
+    // Producers too: an enqueue that was committed and not answered is sent again, or given up.
+    const producers = PRODUCERS.map((id) => ({ id, proxy: this.#fleet.proxies.get(id)! }));
+    const all = [...this.#fleet.nodes.filter((one) => one.running && !one.stopped), ...producers];
+    const { id, proxy } = all[Math.floor(step.aim * all.length)]!;
     const { kind, ms } = step;
-    this.#fleet.history.note({ proc: 'storm', type: 'ok', f: kind, victim: node.id, ms });
+    this.#fleet.history.note({ proc: 'storm', type: 'ok', f: kind, victim: id, ms });
     if (kind === 'reset') proxy.reset();
     else if (kind === 'latency') {
       proxy.slow(5 + Math.round(step.aim * 300));
