@@ -14,7 +14,8 @@ const SETTINGS = {
   synchronous_commit: 'on',
   shared_buffers: '1GB',
   max_wal_size: '4GB',
-  max_connections: '200',
+  // graphile-worker alone opens slots + 2 per process.
+  max_connections: '500',
 };
 
 /** @throws Missing */
