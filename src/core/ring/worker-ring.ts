@@ -172,7 +172,7 @@ export class WorkerRing {
   #slots() {
     const { runner, accepting } = this.#parts!;
     const free = accepting() && this.#gate === 'open' ? runner.room() : 0;
-    return { running: runner.busy, free };
+    return { running: runner.occupied, free };
   }
 }
 

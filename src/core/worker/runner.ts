@@ -49,6 +49,11 @@ export class Runner {
     return this.#limit.activeCount + this.#limit.pendingCount;
   }
 
+  /** Slots in use; what waits for one is not counted. */
+  get occupied(): number {
+    return Math.min(this.busy, this.#options.slots);
+  }
+
   attempts(): RunningAttempt[] {
     return [...this.#attempts.values()];
   }
@@ -172,8 +177,11 @@ export class Runner {
 
   #end(attempt: RunningAttempt, outcome: Outcome): void {
     if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
-    const age_ms = attempt.state === 'waiting' ? null : monotonic() - attempt.startedAt;
+    const unbegun = attempt.state === 'waiting';
+    const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
+    // It holds no slot; its place in the queue passes by without it.
+    if (unbegun) this.#attempts.delete(attempt.key);
     const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;
     const finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
     this.#options.onFinish(finish, attempt);

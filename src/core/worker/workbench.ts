@@ -45,7 +45,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
   const { config, names, events, log } = context;
   const { master, worker } = config;
   const { session, deviceId, instanceToken, slots, handlers, ring } = options;
-  const standing = new Standing(deviceId, config.load_balancer, () => runner.busy);
+  const standing = new Standing(deviceId, config.load_balancer, () => runner.occupied);
   const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
   // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
   book.learn(

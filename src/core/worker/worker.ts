@@ -179,7 +179,7 @@ export class Worker {
     this.#busyTold = false;
     setImmediate(() => {
       this.#busyTold = true;
-      this.#liveness.send({ kind: 'running', count: this.#bench?.runner.busy ?? 0, claimed: this.#claimed });
+      this.#liveness.send({ kind: 'running', count: this.#bench?.runner.occupied ?? 0, claimed: this.#claimed });
     });
   }
 
