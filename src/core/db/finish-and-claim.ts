@@ -113,6 +113,8 @@ async function attempt(
       }
     }
   }
+  // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
+  for (const one of taken) if (settled.recorded.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
     for (const { finish } of settled.mine) {
       if (finish.outcome.kind === 'done' && finish.outcome.enqueue.length > 0)

@@ -22,6 +22,8 @@ export interface Settled {
   mine: Settlement[];
   /** Rows for attempts that are no longer mine and that nobody else will record. */
   records: Statement[];
+  /** Ids of the tasks of those. */
+  recorded: Set<number>;
 }
 
 type Policy = Parameters<typeof settle>[3];
@@ -89,6 +91,9 @@ export async function settleAll(
     now,
     verdicts,
     mine: verdicts.flatMap((one) => (one.kind === 'mine' ? [one.settlement] : [])),
+    recorded: new Set(
+      verdicts.flatMap((one) => (one.kind === 'lost' && one.light !== undefined ? [one.finish.task_id] : [])),
+    ),
     records: verdicts.flatMap((one) =>
       one.kind === 'lost' && one.light !== undefined ? lost(names, { ...owner, now }, one) : [],
     ),

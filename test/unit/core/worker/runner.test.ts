@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { Claimed } from '../../../../src/core/db/finish-and-claim.ts';
+import type { Finish } from '../../../../src/core/domain/settlement.ts';
+import { functionHandler } from '../../../../src/core/handlers/module-handler.ts';
+import { Runner } from '../../../../src/core/worker/runner.ts';
+
+const claimed = (id: number): Claimed => ({
+  ...{ id, attempt: 0, task_type: 't', username: null, app_id: null, start_date: null, end_date: null },
+  ...{ task_data: null, priority: 5, retry: 0, execution_timeout: null, required_capabilities: null, claim_rank: 5 },
+  ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null, assignment_id: null },
+});
+
+/** A runner of one slot whose handlers end when they are told to. */
+function oneSlot() {
+  const finishes: Finish[] = [];
+  const ends = new Map<number, () => void>();
+  const begun: number[] = [];
+  const none = () => {};
+  const runner = new Runner({
+    slots: 1,
+    deviceId: 'd1',
+    handlers: new Map([
+      [
+        't',
+        functionHandler((task) => {
+          begun.push(task.task_id);
+          return new Promise<void>((resolve) => ends.set(task.task_id, resolve));
+        }),
+      ],
+    ]),
+    defaultTimeoutS: 60,
+    stuckAfterMs: 60_000,
+    logOf: () => ({ debug: none, info: none, warn: none, error: none }),
+    onStarted: none,
+    onFinish: (finish) => finishes.push(finish),
+    onStuck: none,
+    onFree: none,
+  });
+  const token = randomBytes(16);
+  for (const id of [1, 2, 3]) runner.start(claimed(id), token);
+  return { runner, finishes, ends, begun, token };
+}
+
+describe('what is claimed ahead of the slots', () => {
+  test('waits for one, and is not counted as running', async () => {
+    const { runner, begun, ends } = oneSlot();
+    await Promise.resolve();
+    expect(runner).toMatchObject({ occupied: 1, busy: 3 });
+    expect([runner.room(), runner.room(2), runner.room(5)]).toEqual([0, 0, 3]);
+    for (const id of [1, 2, 3]) {
+      await expect.poll(() => begun).toEqual([1, 2, 3].slice(0, id));
+      ends.get(id)!();
+    }
+    await runner.drained();
+  });
+
+  test('is given back when it has waited for too long, and never begins', async () => {
+    const { runner, finishes, begun, ends } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    runner.giveBack(-1);
+    expect(finishes.map((one) => [one.task_id, one.outcome, one.age_ms])).toEqual([
+      [2, { kind: 'released', cause: 'ahead' }, null],
+      [3, { kind: 'released', cause: 'ahead' }, null],
+    ]);
+    expect(runner.attempts().map((one) => one.task_id)).toEqual([1]);
+    ends.get(1)!();
+    await runner.drained();
+    expect(begun).toEqual([1]);
+  });
+
+  test('is released at once when the worker stops, without having begun', async () => {
+    const { runner, finishes, begun, ends } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    runner.abortAll('shutdown');
+    expect(finishes.map((one) => [one.task_id, one.outcome])).toEqual([
+      [2, { kind: 'released', cause: 'shutdown' }],
+      [3, { kind: 'released', cause: 'shutdown' }],
+    ]);
+    ends.get(1)!();
+    await runner.drained();
+    expect(begun).toEqual([1]);
+  });
+
+  test('an attempt that runs here already is not started again', async () => {
+    const { runner, begun, token, ends } = oneSlot();
+    runner.start(claimed(1), token);
+    for (const id of [1, 2, 3]) {
+      await expect.poll(() => begun.includes(id)).toBe(true);
+      ends.get(id)!();
+    }
+    await runner.drained();
+    expect(begun).toEqual([1, 2, 3]);
+  });
+});
