@@ -6,13 +6,15 @@ import { emptyQueue } from './drain.mjs';
 
 const FEW = 10_000;
 const LANES = 200;
-/** Each as a share of n = 5,000,000: 100,000 later rows, 20,000 tasks that are measured, 300,000 that churn. */
+/** As shares of n: of 5,000,000 rows, 100,000 that are due later and 300,000 tasks that churn. */
 const LATER = 0.02;
-const MEASURED = 0.004;
 const CHURN = 0.06;
+/** Tasks of one measurement: a second or more of work, and fewer only where everything is small. */
+const MEASURED = 20_000;
 
 export async function scale(peer, { workers, slots, n }) {
   const share = (one) => Math.max(200, Math.round(n * one));
+  const measured = Math.min(MEASURED, share(0.1));
   const { store } = peer;
   const measure = async (what, tasks, options) => {
     await store.ignoreWhatIsThere();
@@ -23,13 +25,13 @@ export async function scale(peer, { workers, slots, n }) {
 
   await peer.reset();
   await fillFinished(store, FEW);
-  results.push((await measure(`${words(FEW)} finished rows`, share(MEASURED))).result);
+  results.push((await measure(`${words(FEW)} finished rows`, measured)).result);
 
   await fillFinished(store, n - FEW);
   await fillLater(store, share(LATER));
   const full = `${words(n)} finished, ${words(share(LATER))} due later in a better rank`;
-  results.push((await measure(full, share(MEASURED))).result);
-  results.push((await measure(`the same, ${LANES} lanes`, share(MEASURED), { lanes: LANES })).result);
+  results.push((await measure(full, measured)).result);
+  results.push((await measure(`the same, ${LANES} lanes`, measured, { lanes: LANES })).result);
 
   await peer.reset();
   const release = await holdSnapshot(store);
