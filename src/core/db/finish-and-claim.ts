@@ -146,7 +146,7 @@ function take(claim: Claim, n: number, rows: Row[], asked: number, taken: Taken[
     const weighed = taken.length >= claim.limit ? 'enough' : claim.weigh(row, claim.sources[n]!.kind, taken.length);
     if (weighed === 'enough') return { count: taken.length - before, short: false };
     if (weighed === 'refuse') refused = true;
-    else taken.push({ ...row, lease_s: claim.leaseOf(row), light: weighed === 'light' });
+    else taken.push(Object.assign(row, { lease_s: claim.leaseOf(row), light: weighed === 'light' }));
   }
   return { count: taken.length - before, short: refused || rows.length < asked };
 }
@@ -168,11 +168,11 @@ async function closingPacket(
   assertCounts(statements, results);
   let next = results[statements.length - 1]?.insertId ?? 0;
   const step = session.facts.autoIncrementIncrement;
+  // The rows are this call's own: copying hundreds of them would cost as much as running them.
   return taken.map((one) => {
-    if (one.light) return { ...one, assignment_id: null };
-    const assignment_id = next;
-    next += step;
-    return { ...one, assignment_id };
+    const assignment_id = one.light ? null : next;
+    if (!one.light) next += step;
+    return Object.assign(one, { assignment_id });
   });
 }
 

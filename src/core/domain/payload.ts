@@ -12,12 +12,17 @@ export interface PayloadColumns {
  * @throws Error when task_data is not JSON, or not an object
  */
 export function effectivePayload(columns: PayloadColumns, taskData: string | null): Record<string, unknown> {
+  const data = decodeTaskData(taskData);
   const payload: Record<string, unknown> = {};
+  let own = 0;
   for (const key of ['username', 'app_id', 'start_date', 'end_date'] as const) {
     const value = columns[key];
-    if (value !== null && value !== undefined && value !== '') payload[key] = value;
+    if (value !== null && value !== undefined && value !== '') {
+      payload[key] = value;
+      own += 1;
+    }
   }
-  return { ...payload, ...decodeTaskData(taskData) };
+  return own === 0 ? data : { ...payload, ...data };
 }
 
 function decodeTaskData(text: string | null): Record<string, unknown> {

@@ -126,6 +126,20 @@ function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment | und
   return outcome.kind === 'retry' || outcome.kind === 'permanent' ? 'failed' : 'released';
 }
 
+function completed(finish: Finish, record: Settlement['record'], retry: number, result: unknown): Settlement {
+  return {
+    finish,
+    record,
+    assignment_status: 'completed',
+    task_status: 'done',
+    retry,
+    error_message: null,
+    error_class: null,
+    cause: null,
+    result: JSON.stringify(result ?? null),
+  };
+}
+
 function settlement(
   finish: Finish,
   task: LockedTask,
@@ -136,6 +150,7 @@ function settlement(
   const { outcome } = finish;
   const retry = task.retry ?? 0;
   const open: TaskStatus = task.target_device_id === null ? 'pending' : 'assigned';
+  if (outcome.kind === 'done') return completed(finish, record, retry, outcome.result);
   const assignment_status = assignmentStatusOf(outcome, assignment);
   const base = {
     finish,
@@ -147,7 +162,6 @@ function settlement(
     cause: null,
     result: null,
   };
-  if (outcome.kind === 'done') return { ...base, task_status: 'done', result: JSON.stringify(outcome.result ?? null) };
   const error_message = 'error_message' in outcome ? outcome.error_message : null;
   if (assignment !== undefined && assignment.revoked_at !== null) {
     const task_status = assignment_status === 'cancelled' ? 'cancelled' : open;

@@ -4,7 +4,7 @@ import { attemptKey } from '../domain/attempt-key.ts';
 import type { Finish } from '../domain/settlement.ts';
 
 /** One transaction finishes at most so many attempts. */
-const MOST_FINISHES = 500;
+const MOST_FINISHES = 1000;
 /** Ends remembered for the comparison with the database's list, which is at most two ticks old. */
 const MOST_WRITTEN = 20_000;
 

@@ -12,7 +12,7 @@ const NEWEST = 0.05;
 const NEWEST_IF_SLOWER = 0.5;
 /** So much work is claimed ahead of the slots that will run it: an idle device waits no longer for its share. */
 const AHEAD_MS = 50;
-const MOST_AHEAD = 300;
+const MOST_AHEAD = 500;
 /** What was claimed ahead and has waited for so long is given back: the slots have become slower than they were. */
 export const GIVE_BACK_MS = 200;
 

@@ -62,11 +62,19 @@ function completedRows(names: TableNames, rows: Recorded[]): Statement {
 }
 
 function ended(one: Settlement, light: LightClaim): EndedAttempt {
+  const { task_id, claim_token, age_ms } = one.finish;
   return {
-    ...one,
-    ...light,
-    task_id: one.finish.task_id,
-    claim_token: one.finish.claim_token,
-    age_ms: one.finish.age_ms,
+    task_id,
+    attempt: light.attempt,
+    claim_token,
+    assignment_status: one.assignment_status,
+    retry_at_claim: light.retry_at_claim,
+    claimed_at: light.claimed_at,
+    deadline_at: light.deadline_at,
+    age_ms,
+    result: one.result,
+    error_message: one.error_message,
+    error_class: one.error_class,
+    cause: one.cause,
   };
 }

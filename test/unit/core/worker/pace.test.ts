@@ -28,10 +28,10 @@ test('slow attempts are felt at once', () => {
   expect(pace.brisk('t')).toBe(false);
 });
 
-test('as much is claimed ahead as the slots run in 50 ms, and no more than 300', () => {
+test('as much is claimed ahead as the slots run in 50 ms, and no more than 500', () => {
   expect(paceOf(100).ahead('t', 10)).toBe(5);
   expect(paceOf(100).ahead('t', 1)).toBe(0);
-  expect(paceOf(0.1).ahead('t', 50)).toBe(300);
+  expect(paceOf(0.1).ahead('t', 50)).toBe(500);
   expect(paceOf(1000).ahead('t', 50)).toBe(0);
   expect(paceOf(1).ahead('t', 0)).toBe(0);
 });
