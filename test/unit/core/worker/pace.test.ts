@@ -9,9 +9,14 @@ const candidate = (over: Partial<Candidate> = {}): Candidate => ({
   ...over,
 });
 
-function paceOf(ms: number, ends = 20): Pace {
-  const pace = new Pace();
-  for (let n = 0; n < ends; n += 1) pace.note('t', ms);
+/** Attempts that last so long, of which one ends every `every` milliseconds. */
+function paceOf(ms: number, ends = 20, every = 5): Pace {
+  let now = 0;
+  const pace = new Pace(() => now);
+  for (let n = 0; n < ends; n += 1) {
+    pace.note('t', ms);
+    now += every;
+  }
   return pace;
 }
 
@@ -28,16 +33,18 @@ test('slow attempts are felt at once', () => {
   expect(pace.brisk('t')).toBe(false);
 });
 
-test('as much is claimed ahead as the slots run in 50 ms, and no more than 500', () => {
-  expect(paceOf(100).ahead('t', 10)).toBe(5);
-  expect(paceOf(100).ahead('t', 1)).toBe(0);
-  expect(paceOf(0.1).ahead('t', 50)).toBe(500);
-  expect(paceOf(1000).ahead('t', 50)).toBe(0);
-  expect(paceOf(1).ahead('t', 0)).toBe(0);
+test('as much is claimed ahead as ends here in 100 ms, as the slots could run in that time, and no more than 500', () => {
+  expect(paceOf(0.1, 2000, 0.5).ahead('t', 50)).toBe(200);
+  expect(paceOf(0.1, 2000, 0.1).ahead('t', 50)).toBe(500);
+  expect(paceOf(100, 2000, 0.1).ahead('t', 10)).toBe(10);
+  expect(paceOf(1, 2000, 0.1).ahead('t', 0)).toBe(0);
+  expect(paceOf(1000, 2000, 0.1).ahead('t', 50)).toBe(0);
+  // Before the rate is known nothing is.
+  expect(paceOf(0.1, 20, 0.1).ahead('t', 50)).toBe(0);
 });
 
 test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
-  const pace = paceOf(10);
+  const pace = paceOf(20, 2000, 10);
   const room = { free: 2, slots: 2 };
   const weighed = (one: Candidate, index: number) => pace.weigh(one, 'lane', room, index);
   expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['light', 'light', 'light', 'light', 'enough']);
