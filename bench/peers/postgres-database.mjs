@@ -1,8 +1,8 @@
-import pg from 'pg';
-
 /** A database of its own on the run's PostgreSQL, empty after each `reset`. @throws Missing */
 export async function openDatabase(servers, name) {
   const server = await servers.get('postgres');
+  // Only where the peers are installed: afd is measured without them too.
+  const { default: pg } = await import('pg');
   const admin = new pg.Client({ connectionString: server.url });
   await admin.connect();
   const url = server.url.replace(/postgres$/, name);

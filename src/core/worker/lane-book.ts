@@ -45,9 +45,19 @@ export class LaneBook {
   readonly #refused = new Set<string>();
   #directed = false;
   #serving = 0;
+  readonly #random: () => number;
 
-  /** `yields`: whether this device leaves a lane to others now; directed tasks it takes all the same. */
-  constructor(deviceId: string, capabilities: Capabilities, yields: (lane: LaneRequirements) => boolean = () => false) {
+  /**
+   * `yields`: whether this device leaves a lane to others now; directed tasks it takes all the same. `random` in [0, 1)
+   * draws the order of lanes that were never served.
+   */
+  constructor(
+    deviceId: string,
+    capabilities: Capabilities,
+    yields: (lane: LaneRequirements) => boolean = () => false,
+    random: () => number = Math.random,
+  ) {
+    this.#random = random;
     this.#deviceId = deviceId;
     this.#capabilities = capabilities;
     this.#yields = yields;
@@ -76,7 +86,14 @@ export class LaneBook {
         continue;
       }
       const [requires, able] = [requirementsOf(one), one.able ?? null];
-      const unseen = { hot, mark: undefined, served: 0, lot: Math.random(), probedAt: 0, probeEveryMs: PROBE_LEAST_MS };
+      const unseen = {
+        hot,
+        mark: undefined,
+        served: 0,
+        lot: this.#random(),
+        probedAt: 0,
+        probeEveryMs: PROBE_LEAST_MS,
+      };
       this.#pages.set(key, { ...one, requires, able, ...unseen });
       fresh = true;
     }

@@ -46,5 +46,5 @@ test('without rings, at light load, slow devices get what fast ones should: the 
 test('what fewer devices can run first ends a mixed backlog earlier, near the lower bound', () => {
   const [inTurn, scarceFirst] = [false, true].map((scarce) => makespan({ tasks: 4000, seed: 3, scarce }));
   expect(scarceFirst!.ms).toBeLessThan(0.95 * inTurn!.ms);
-  expect(scarceFirst!.ms).toBeLessThan(1.08 * scarceFirst!.bound);
+  expect(scarceFirst!.ms).toBeLessThan(1.15 * scarceFirst!.bound);
 });
