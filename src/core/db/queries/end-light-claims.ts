@@ -1,11 +1,9 @@
 import { LOST_BECAUSE, type LostCause } from '../../domain/lost.ts';
-import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { factsIntoRows, NO_CLAIM_FACTS } from './claim-facts.ts';
+import { NO_CLAIM_FACTS } from './claim-facts.ts';
 import type { LightClaimRef } from './light-claims.ts';
-import { RECORDED_FOR_WORKER, recordLocked } from './record-claims.ts';
-import { repairAttempts } from './repair-attempts.ts';
+import { insertFromFacts, RECORDED_FOR_WORKER, recordLocked } from './record-claims.ts';
 
 /**
  * Ends the light claims of a device whose process is gone: each attempt is recorded as lost, its task is open again.
@@ -37,7 +35,7 @@ export async function endLightClaims(
   let ended = 0;
   for (const [why, ids] of byCause) {
     const message = `device ${deviceId} ${LOST_BECAUSE[why]}`;
-    await insertLost(session, names, ids, why, message);
+    await insertFromFacts(session, names, ids, { status: 'lost', cause: why, error_message: message });
     await session.write(
       `UPDATE ${names.task} SET status = IF(target_device_id IS NULL, 'pending', 'assigned'), claim_token = NULL,
          ${NO_CLAIM_FACTS}, last_error = ?, updated_at = NOW(3) WHERE id IN (?)`,
@@ -62,15 +60,4 @@ async function lockLightClaims(session: Session, names: TableNames, refs: LightC
      WHERE id IN (?) AND status = 'running' AND claim_token IN (?) AND claimed_by = ? ORDER BY id FOR UPDATE SKIP LOCKED`,
     [refs.map((one) => one.task_id), refs.map((one) => one.claim_token), refs[0]!.device_id],
   );
-}
-
-async function insertLost(session: Session, names: TableNames, ids: number[], cause: LostCause, message: string) {
-  const { sql, values } = factsIntoRows(names, ids, { status: 'lost', cause, error_message: message });
-  try {
-    await session.write(sql, values);
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || error.errno !== 1062) throw error;
-    await repairAttempts(session, names, ids);
-    await session.write(sql, values);
-  }
 }

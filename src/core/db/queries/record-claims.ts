@@ -9,25 +9,34 @@ import { repairAttempts } from './repair-attempts.ts';
 export const RECORDED_FOR_WORKER = 'light';
 
 /**
- * Gives these light claims their rows, status 'assigned'. Inside a transaction that holds the locks of the tasks; a task
- * that bears no claim is left alone. Index: PRIMARY. Returns how many were recorded. @throws DatabaseError
+ * Copies the claim facts of these tasks into rows, under their locks; where the task table was emptied and its ids repeat,
+ * under the next free number. Returns how many: a task that bears no claim is left alone. @throws DatabaseError
  */
+export async function insertFromFacts(
+  session: Session,
+  names: TableNames,
+  taskIds: number[],
+  as: Parameters<typeof factsIntoRows>[2],
+): Promise<number> {
+  const { sql, values } = factsIntoRows(names, taskIds, as);
+  try {
+    return (await session.write(sql, values)).affectedRows;
+  } catch (error) {
+    // A duplicate key undoes its statement alone, not the transaction.
+    if (!(error instanceof DatabaseError) || error.errno !== 1062) throw error;
+    await repairAttempts(session, names, taskIds);
+    return (await session.write(sql, values)).affectedRows;
+  }
+}
+
+/** Gives these light claims their rows, status 'assigned'. Inside a transaction that holds the locks of the tasks. */
 export async function recordLocked(
   session: Session,
   names: TableNames,
   taskIds: number[],
   cause: string | null,
 ): Promise<number> {
-  const { sql, values } = factsIntoRows(names, taskIds, { status: 'assigned', cause });
-  let recorded = 0;
-  try {
-    recorded = (await session.write(sql, values)).affectedRows;
-  } catch (error) {
-    // The task table was emptied and its ids repeat. A duplicate key undoes its statement alone, not the transaction.
-    if (!(error instanceof DatabaseError) || error.errno !== 1062) throw error;
-    await repairAttempts(session, names, taskIds);
-    recorded = (await session.write(sql, values)).affectedRows;
-  }
+  const recorded = await insertFromFacts(session, names, taskIds, { status: 'assigned', cause });
   await session.write(`UPDATE ${names.task} SET ${NO_CLAIM_FACTS} WHERE id IN (?) AND claimed_by IS NOT NULL`, [
     taskIds,
   ]);
