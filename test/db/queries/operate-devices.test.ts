@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findDeviceIds } from '../../../src/core/db/queries/find-device-ids.ts';
 import { registerByHand } from '../../../src/core/db/queries/register-by-hand.ts';
 import { removeDevice } from '../../../src/core/db/queries/remove-device.ts';
@@ -96,6 +96,27 @@ describe('registering by hand', () => {
     expect(both).toContain('created');
     expect(both).not.toContain('alive');
     expect(await findDeviceIds(session, names, 'w')).toEqual(['w']);
+  });
+});
+
+describe('registering by hand while another does the same', () => {
+  it('updates a row that came after its update had found none, and takes it for no live device', async () => {
+    const late = await db.session();
+    const write = late.write.bind(late);
+    vi.spyOn(late, 'write').mockImplementation(async (sql, values) => {
+      const result = await write(sql, values);
+      const there = await findDeviceIds(session, names, 'w');
+      if (there.length === 0) await insertDevice(session, names, { device_id: 'w', columns: { status: 'offline' } });
+      return result;
+    });
+    const wrote = await registerByHand(
+      late,
+      names,
+      { device_id: 'w', port: 7 },
+      { lockName: lock('w'), heartbeatTimeoutS: 60 },
+    );
+    expect(wrote).toBe('updated');
+    expect(await device('w')).toMatchObject({ port: 7 });
   });
 });
 

@@ -1,6 +1,6 @@
 // Invariant: a row written by hand shows no life: a new one is offline and without heartbeat, and of one that is there
 // only what was given changes. A live process is the only writer of its row: its session lock is held, or it is not
-// offline and its heartbeat is fresh, and then nothing is written (false). Index: device_id.
+// offline and its heartbeat is fresh, and then nothing is written ('alive'). Index: device_id.
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -30,16 +30,22 @@ export async function registerByHand(
     ...plain,
     capabilities: capabilities === undefined ? undefined : JSON.stringify(capabilities),
   }).filter(([, value]) => value !== undefined);
+  const timeoutUs = Math.round(options.heartbeatTimeoutS * 1e6);
   for (;;) {
     const set = given.map(([name]) => `${name} = ?, `).join('');
     const values = given.map(([, value]) => value);
     const updated = await session.write(
       `UPDATE ${names.device} SET ${set}updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND NOT ${ALIVE}`,
-      [...values, device_id, Math.round(options.heartbeatTimeoutS * 1e6)],
+      [...values, device_id, timeoutUs],
     );
     if (updated.affectedRows === 1) return 'updated';
-    const there = await session.rows(`SELECT 1 FROM ${names.device} WHERE device_id = ?`, [device_id]);
-    if (there.length > 0) return 'alive';
+    // A row may have come, or its holder gone, since the update looked: only one that is alive now is a refusal.
+    const [there] = await session.rows<{ alive: number }>(
+      `SELECT ${ALIVE} AS alive FROM ${names.device} WHERE device_id = ?`,
+      [timeoutUs, device_id],
+    );
+    if (there?.alive === 1) return 'alive';
+    if (there !== undefined) continue;
     const row = { device_name: device_id, device_type: 'worker', ip_address: '', port: 0, capabilities: '{}' };
     const whole = { ...row, ...Object.fromEntries(given), device_id, lock_name: options.lockName };
     try {
