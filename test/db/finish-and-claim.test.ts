@@ -57,6 +57,8 @@ async function claim(limit: number, token = randomBytes(16), on: Session = sessi
         limit,
         sources: at === undefined ? [] : [{ kind: 'lane', ...at, mark: undefined }],
         leaseOf: () => 60,
+        survey: false,
+        mostFrom: () => Number.POSITIVE_INFINITY,
         weigh: () => 'full' as const,
       },
     },
@@ -157,6 +159,8 @@ describe('finishing', () => {
         limit: 2,
         sources: [{ kind: 'lane', ...at, mark: undefined }],
         leaseOf: () => 60,
+        survey: false,
+        mostFrom: () => Number.POSITIVE_INFINITY,
         weigh: () => 'full' as const,
       },
     });

@@ -71,6 +71,8 @@ async function claim(add: number, finishes: FinishAndClaimInput['finishes'] = []
       limit: 10,
       sources: [{ kind: 'lane', lane: at!.lane, claim_rank: at!.claim_rank, mark: undefined }],
       leaseOf: () => 60,
+      survey: false,
+      mostFrom: () => Number.POSITIVE_INFINITY,
       weigh: () => 'light',
     },
   });

@@ -7,32 +7,15 @@ import type { Finish, Verdict } from '../domain/settlement.ts';
 import type { NewTask } from '../domain/task.ts';
 import { DatabaseError } from './database-error.ts';
 import { repairAttempts } from './queries/repair-attempts.ts';
-import { type Candidate, type ClaimSource, candidateStatement } from './queries/select-candidates.ts';
+import type { Candidate } from './queries/select-candidates.ts';
 import type { Statement } from './queries/statement.ts';
 import { claimStatements, type Taken } from './queries/write-claims.ts';
 import { finishStatements } from './queries/write-finishes.ts';
 import type { Result, Row, Session } from './session.ts';
 import { finishLocks, settleAll } from './settle-finishes.ts';
 import type { TableNames } from './table-names.ts';
+import { type Claim, firstQuestion, type Given, takeCandidates } from './take-candidates.ts';
 import { rollback } from './transaction.ts';
-
-/**
- * What to do with a candidate: `full` = its attempt gets its row now; `light` = with its end; `refuse` = leave it and look
- * at the next; `enough` = leave it and all behind it.
- */
-export type Weighed = 'full' | 'light' | 'refuse' | 'enough';
-
-export interface Claim {
-  /** Random, 16 bytes; the caller remembers it before the claim is sent. */
-  claim_token: Buffer;
-  limit: number;
-  /** Asked in this order: the first goes into packet 1; the others share one round trip, if the first leaves slots free. */
-  sources: ClaimSource[];
-  /** Seconds for which the attempt's deadline is set: timeout + slack. */
-  leaseOf(candidate: Candidate): number;
-  /** `index`: how many this claim has taken before it. */
-  weigh(candidate: Candidate, source: ClaimSource['kind'], index: number): Weighed;
-}
 
 export interface FinishAndClaimInput {
   device_id: string;
@@ -55,8 +38,8 @@ export type Gate = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'n
 export interface FinishAndClaimResult {
   verdicts: Verdict[];
   claimed: Claimed[];
-  /** What each source that was asked gave, in order. `short`: nothing more is due there. */
-  taken: Array<{ count: number; short: boolean }>;
+  /** What each source that was asked gave, in order. */
+  taken: Given[];
   gate: Gate;
 }
 
@@ -99,20 +82,8 @@ async function attempt(
   const settled = await settleAll(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
   const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
-  const asked: FinishAndClaimResult['taken'] = [];
-  if (claim !== undefined && gate === 'open' && claim.sources.length > 0) {
-    asked.push(take(claim, 0, answers[1]!, claim.limit, taken));
-    const left = claim.limit - taken.length;
-    const rest = claim.sources.slice(1);
-    if (rest.length > 0 && left > 0 && asked[0]!.short) {
-      // All of them at once: a row too many stays locked until the COMMIT, which is cheaper than a round trip each.
-      const more = await session.packet(rest.map((source) => candidateStatement(names, source, left)));
-      for (const [n, rows] of more.entries()) {
-        if (taken.length >= claim.limit) break;
-        asked.push(take(claim, n + 1, rows, left, taken));
-      }
-    }
-  }
+  const claims = claim !== undefined && gate === 'open' && claim.sources.length > 0;
+  const given = claims ? await takeCandidates(session, names, claim, answers[1]!, taken) : [];
   // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
   for (const one of taken) if (settled.recorded.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
@@ -123,32 +94,18 @@ async function attempt(
   }
   const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.mine), ...settled.records];
   const claimed = await closingPacket(session, names, input, closing, taken);
-  return { verdicts: settled.verdicts, claimed, taken: asked, gate };
+  return { verdicts: settled.verdicts, claimed, taken: given, gate };
 }
 
 function claimPacket(names: TableNames, { claim, device_id }: FinishAndClaimInput) {
   if (claim === undefined) return [];
-  const first = claim.sources[0];
   return [
     {
       sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
       values: [device_id],
     },
-    ...(first === undefined ? [] : [candidateStatement(names, first, claim.limit)]),
+    ...firstQuestion(names, claim),
   ];
-}
-
-/** Rows that are left stay locked until the COMMIT: others skip them meanwhile, and find them at their next look. */
-function take(claim: Claim, n: number, rows: Row[], asked: number, taken: Taken[]): { count: number; short: boolean } {
-  const before = taken.length;
-  let refused = false;
-  for (const row of rows as unknown as Candidate[]) {
-    const weighed = taken.length >= claim.limit ? 'enough' : claim.weigh(row, claim.sources[n]!.kind, taken.length);
-    if (weighed === 'enough') return { count: taken.length - before, short: false };
-    if (weighed === 'refuse') refused = true;
-    else taken.push(Object.assign(row, { lease_s: claim.leaseOf(row), light: weighed === 'light' }));
-  }
-  return { count: taken.length - before, short: refused || rows.length < asked };
 }
 
 async function closingPacket(

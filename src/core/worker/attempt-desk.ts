@@ -65,7 +65,9 @@ export class AttemptDesk {
   /** Light claims that are due to get their rows: what runs as long as that is worth a look by others. */
   dueRecords(runner: Runner): LightAttempt[] {
     const before = monotonic() - this.#options.startFlushAfterMs;
-    return runner.attempts().filter((one) => isOpen(one) && one.assignment_id === null && one.claimedAt <= before);
+    const due = runner.attempts().filter((one) => isOpen(one) && one.assignment_id === null && one.claimedAt <= before);
+    for (const one of due) if (one.state === 'running') this.#lasts(one);
+    return due;
   }
 
   /** An attempt that has no row now, and had none to get, is no longer ours. */
@@ -88,9 +90,14 @@ export class AttemptDesk {
       if (!isUnflushed(one) || assignment_id === null || now - one.startedAt < this.#options.startFlushAfterMs)
         return [];
       one.flushed = true;
+      this.#lasts(one);
       const lease_s = one.timeout_s + this.#options.deadlineSlackS;
       return [{ assignment_id, claim_token: one.claim_token, age_ms: now - one.startedAt, lease_s }];
     });
+  }
+
+  #lasts({ task_type, startedAt }: RunningAttempt): void {
+    this.#options.pace.lasts(task_type, monotonic() - startedAt);
   }
 
   nextStartMs(runner: Runner): number {

@@ -1,39 +1,47 @@
-import type { Claim } from '../db/finish-and-claim.ts';
 import type { ClaimSource } from '../db/queries/select-candidates.ts';
+import type { Claim } from '../db/take-candidates.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import type { Room } from './pace.ts';
 
-/** Sources asked in one claim: the first in packet 1, the others in one more if it leaves slots free. */
-const MOST_SOURCES = 4;
+/** Sources asked in one claim. */
+const USUAL_SOURCES = 4;
+/** So many are surveyed first where more than usual may have tasks, and the claim is worth it. */
+const SURVEYED_SOURCES = 16;
+const SURVEY_FROM = 20;
 
 /** What one claim asks for. */
 export interface ClaimPlan extends Room {
   sources: ClaimSource[];
   limit: number;
+  survey: boolean;
 }
 
-export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, free: 0, slots: 0 };
+export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, survey: false, free: 0, slots: 0 };
 
 /** Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. */
 export function planClaim({ book, pace, room, briskSlots, limit: limited }: ClaimerOptions): ClaimPlan {
-  const sources = book.sources(MOST_SOURCES);
+  const sources = book.sources(SURVEYED_SOURCES);
   if (sources.length === 0) return NO_CLAIM;
   const slots = briskSlots();
   const ahead = Math.max(0, ...sources.map((one) => pace.ahead(book.typeOf(one) ?? '', slots)));
   const limit = limited(room(ahead));
-  return limit > 0 ? { sources, limit, free: room(0), slots } : NO_CLAIM;
+  if (limit <= 0) return NO_CLAIM;
+  const survey = sources.length > USUAL_SOURCES && limit > SURVEY_FROM && sources[0]!.kind === 'lane';
+  return { sources: survey ? sources : sources.slice(0, USUAL_SOURCES), limit, survey, free: room(0), slots };
 }
 
 export function claimOf(plan: ClaimPlan, token: Buffer, { book, pace, leaseOf }: ClaimerOptions): Claim | undefined {
-  const { sources, limit } = plan;
+  const { sources, limit, survey } = plan;
   if (sources.length === 0) return undefined;
   return {
     claim_token: token,
     limit,
     sources,
+    survey,
     leaseOf,
+    mostFrom: (source) => pace.mostFrom(book.typeOf(source), plan),
     // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
-    weigh: (candidate, kind, index) =>
+    weigh: (candidate, { kind }, index) =>
       kind === 'lane' || book.accepts(candidate) ? pace.weigh(candidate, kind, plan, index) : 'refuse',
   };
 }

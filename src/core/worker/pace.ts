@@ -1,10 +1,11 @@
 // How fast tasks of a type end here. Of brisk ones a worker claims some ahead of its free slots, so that it does not wait
-// for the database between two of them, and lets their attempts be recorded with their ends (light claims).
+// for the database between two of them, and lets their attempts be recorded with their ends (light claims). Of a type that
+// it does not know yet it presumes what holds for all that has ended here of late, and takes a few of it to begin with.
 import { monotonic } from '../clock.ts';
-import type { Weighed } from '../db/finish-and-claim.ts';
 import type { Candidate, ClaimSource } from '../db/queries/select-candidates.ts';
+import type { Weighed } from '../db/take-candidates.ts';
 
-/** Ends seen before a type may be called brisk. */
+/** Ends seen before a type, or all that runs here, may be called brisk. */
 const LEAST_SEEN = 20;
 /** A type is brisk while its attempts last less than this on average. */
 export const BRISK_MS = 200;
@@ -14,8 +15,10 @@ const NEWEST_IF_SLOWER = 0.5;
 /** So much work is claimed ahead of the slots that will run it: an idle device waits no longer for its share. */
 const AHEAD_MS = 100;
 const MOST_AHEAD = 500;
-/** The rate of ends is taken over at least so long. */
+/** The rate of ends is taken over as much work at most. */
 const WINDOW_MS = 50;
+/** Less work than this is not measured but noise. */
+const LEAST_WORK_MS = 0.1;
 /** What was claimed ahead and has waited for so long is given back: the slots have become slower than they were. */
 export const GIVE_BACK_MS = 1000;
 
@@ -27,11 +30,20 @@ export interface Room {
   slots: number;
 }
 
+interface Seen {
+  seen: number;
+  mean_ms: number;
+}
+
 export class Pace {
-  readonly #types = new Map<string, { seen: number; mean_ms: number }>();
+  readonly #types = new Map<string, Seen>();
+  #all: Seen | undefined;
   readonly #now: () => number;
-  #window: { since: number; ends: number } | undefined;
-  /** Ends per millisecond: what the device manages, with all that it waits for between two attempts. */
+  #ends = 0;
+  #worked_ms = 0;
+  /** Since when there is something to run; undefined = there is nothing. */
+  #since: number | undefined;
+  /** Ends per millisecond in which there was something to run: what the device manages when it need not wait for work. */
   #rate = 0;
 
   /** `now`: milliseconds of a monotonic clock. */
@@ -41,30 +53,65 @@ export class Pace {
 
   /** An attempt ended by itself after so many milliseconds. */
   note(taskType: string, ageMs: number): void {
-    this.#count();
-    const known = this.#types.get(taskType);
-    if (known === undefined) {
-      this.#types.set(taskType, { seen: 1, mean_ms: ageMs });
-      return;
-    }
-    known.seen += 1;
-    known.mean_ms += (ageMs - known.mean_ms) * (ageMs > BRISK_MS ? NEWEST_IF_SLOWER : NEWEST);
+    this.#ends += 1;
+    this.#clock();
+    if (this.#worked_ms >= WINDOW_MS) this.#reckon();
+    this.#blend(taskType, ageMs, 1);
   }
 
-  #count(): void {
+  /** An attempt has run for so long, and goes on: felt before it ends. */
+  lasts(taskType: string, ageMs: number): void {
+    this.#blend(taskType, ageMs, 0);
+  }
+
+  #blend(taskType: string, ageMs: number, ends: 0 | 1): void {
+    this.#types.set(taskType, blend(this.#types.get(taskType), ageMs, ends));
+    this.#all = blend(this.#all, ageMs, ends);
+  }
+
+  /** There is something to run now. */
+  begin(): void {
+    this.#since ??= this.#now();
+  }
+
+  /** There is nothing to run any more. */
+  rest(): void {
+    this.#clock();
+    this.#since = undefined;
+    this.#reckon();
+  }
+
+  #clock(): void {
+    if (this.#since === undefined) return;
     const now = this.#now();
-    this.#window ??= { since: now, ends: 0 };
-    this.#window.ends += 1;
-    const took = now - this.#window.since;
-    if (took < WINDOW_MS) return;
-    const rate = this.#window.ends / took;
+    this.#worked_ms += now - this.#since;
+    this.#since = now;
+  }
+
+  #reckon(): void {
+    if (this.#ends === 0) return;
+    const rate = this.#ends / Math.max(this.#worked_ms, LEAST_WORK_MS);
     this.#rate = this.#rate === 0 ? rate : (this.#rate + rate) / 2;
-    this.#window = { since: now, ends: 0 };
+    this.#ends = 0;
+    this.#worked_ms = 0;
   }
 
   brisk(taskType: string): boolean {
+    return this.#meanOf(taskType) < BRISK_MS;
+  }
+
+  /** True while a type is called brisk for what others are. */
+  #presumed(taskType: string): boolean {
+    return (this.#types.get(taskType)?.seen ?? 0) < LEAST_SEEN;
+  }
+
+  /** Milliseconds that an attempt of this type lasts; infinite where that is not known. */
+  #meanOf(taskType: string): number {
     const known = this.#types.get(taskType);
-    return known !== undefined && known.seen >= LEAST_SEEN && known.mean_ms < BRISK_MS;
+    if (known !== undefined && known.seen >= LEAST_SEEN) return known.mean_ms;
+    // Presumed of a new type only while none of its own speaks against it.
+    if (this.#all === undefined || this.#all.seen < LEAST_SEEN) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#all.mean_ms, known?.mean_ms ?? 0);
   }
 
   /**
@@ -73,8 +120,17 @@ export class Pace {
    */
   ahead(taskType: string, slots: number): number {
     if (!this.brisk(taskType)) return 0;
-    const { mean_ms } = this.#types.get(taskType)!;
-    return Math.min(MOST_AHEAD, Math.floor(AHEAD_MS * Math.min(this.#rate, slots / Math.max(mean_ms, 0.01))));
+    const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
+    return Math.min(MOST_AHEAD, Math.floor(AHEAD_MS * Math.min(this.#rate, possible)));
+  }
+
+  /**
+   * How many tasks of a type one claim may take; undefined = the type is not known before the rows are. Of a presumed one
+   * as many as there are slots for it, or as make it known: were it slow after all, no more would have waited for nothing.
+   */
+  mostFrom(taskType: string | undefined, { free, slots }: Room): number {
+    const few = taskType !== undefined && this.#presumed(taskType) && this.brisk(taskType);
+    return few ? Math.max(free, slots, LEAST_SEEN) : Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -87,4 +143,11 @@ export class Pace {
     if (index < free) return light ? 'light' : 'full';
     return light && index - free < this.ahead(candidate.task_type, slots) ? 'light' : 'enough';
   }
+}
+
+function blend(known: Seen | undefined, ageMs: number, ends: 0 | 1): Seen {
+  if (known === undefined) return { seen: ends, mean_ms: ageMs };
+  known.seen += ends;
+  known.mean_ms += (ageMs - known.mean_ms) * (ageMs > BRISK_MS ? NEWEST_IF_SLOWER : NEWEST);
+  return known;
 }

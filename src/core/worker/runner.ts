@@ -33,6 +33,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #limit: LimitFunction;
   readonly #attempts = new Map<string, RunningAttempt>();
+  /** Attempts that run or wait for a slot. */
+  open = 0;
   readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
 
   constructor(options: RunnerOptions) {
@@ -84,6 +86,7 @@ export class Runner {
     const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed));
     if (this.#attempts.has(attempt.key)) return;
     this.#attempts.set(attempt.key, attempt);
+    this.open += 1;
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
       this.#attempts.delete(attempt.key);
       this.#options.onFree();
@@ -180,6 +183,7 @@ export class Runner {
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
+    this.open -= 1;
     // It holds no slot; its place in the queue passes by without it.
     if (unbegun) this.#attempts.delete(attempt.key);
     const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;

@@ -76,7 +76,10 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
-    onFinish: (finish, attempt) => desk.onFinish(finish, attempt, claimer),
+    onFinish: (finish, attempt) => {
+      desk.onFinish(finish, attempt, claimer);
+      if (runner.open === 0) pace.rest();
+    },
     onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
     onFree: () => {
       options.onBusy();
@@ -110,6 +113,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
         events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
         runner.start(one, token);
       }
+      if (runner.open > 0) pace.begin();
       options.onBusy();
       ring.changed();
     },

@@ -53,13 +53,21 @@ export function candidateStatement(
       values: [source.device_id],
     };
   }
-  const { mark } = source;
-  const due =
-    mark === undefined ? 'due_at <= NOW(3)' : '((due_at = ? AND id >= ?) OR (due_at > ? AND due_at <= NOW(3)))';
+  const due = dueSince(source.mark);
   return {
     sql: `SELECT ${CANDIDATE_COLUMNS} FROM ${names.task} FORCE INDEX (afd_claim)
-          WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND ${due}
+          WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND ${due.sql}
           ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,
-    values: [source.lane, source.claim_rank, ...(mark === undefined ? [] : [mark.due_at, mark.id, mark.due_at])],
+    values: [source.lane, source.claim_rank, ...due.values],
   };
+}
+
+/** What is due, from the mark on. */
+export function dueSince(mark: Mark | undefined): { sql: string; values: unknown[] } {
+  return mark === undefined
+    ? { sql: 'due_at <= NOW(3)', values: [] }
+    : {
+        sql: '((due_at = ? AND id >= ?) OR (due_at > ? AND due_at <= NOW(3)))',
+        values: [mark.due_at, mark.id, mark.due_at],
+      };
 }
