@@ -64,8 +64,8 @@ export const MUTANTS: Mutant[] = [
     patches: [
       core(
         'db/queries/select-candidates.ts',
-        "mark === undefined ? 'due_at <= NOW(3)' :",
-        "mark === undefined ? 'TRUE' :",
+        "{ sql: 'due_at <= NOW(3)', values: [] }",
+        "{ sql: 'TRUE', values: [] }",
       ),
     ],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Candidate } from '../../../../src/core/db/queries/select-candidates.ts';
 import { Pace } from '../../../../src/core/worker/pace.ts';
 
@@ -9,13 +9,14 @@ const candidate = (over: Partial<Candidate> = {}): Candidate => ({
   ...over,
 });
 
-/** Attempts that last so long, of which one ends every `every` milliseconds. */
+/** Attempts that last so long, of which one ends every `every` milliseconds while there is something to run. */
 function paceOf(ms: number, ends = 20, every = 5): Pace {
   let now = 0;
   const pace = new Pace(() => now);
+  pace.begin();
   for (let n = 0; n < ends; n += 1) {
-    pace.note('t', ms);
     now += every;
+    pace.note('t', ms);
   }
   return pace;
 }
@@ -24,13 +25,59 @@ test('a type is brisk after twenty short attempts, and not before', () => {
   expect(paceOf(1, 19).brisk('t')).toBe(false);
   expect(paceOf(1, 20).brisk('t')).toBe(true);
   expect(paceOf(201).brisk('t')).toBe(false);
-  expect(paceOf(1).brisk('another')).toBe(false);
 });
 
-test('slow attempts are felt at once', () => {
+test('slow attempts are felt at once, also while they run', () => {
   const pace = paceOf(1);
   pace.note('t', 1000);
   expect(pace.brisk('t')).toBe(false);
+  const other = paceOf(1);
+  other.lasts('t', 1000);
+  expect(other.brisk('t')).toBe(false);
+});
+
+test('what goes on does not count as an end', () => {
+  const pace = paceOf(1, 19);
+  for (let n = 0; n < 10; n += 1) pace.lasts('t', 1);
+  expect(pace.brisk('t')).toBe(false);
+});
+
+describe('a type that is new here', () => {
+  test('is presumed brisk where everything else is', () => {
+    expect(paceOf(1).brisk('new')).toBe(true);
+    expect(paceOf(201).brisk('new')).toBe(false);
+    expect(new Pace().brisk('new')).toBe(false);
+  });
+
+  test('is not, once its own first attempts speak against it', () => {
+    const pace = paceOf(1, 2000);
+    pace.note('new', 300);
+    expect(pace.brisk('new')).toBe(false);
+    // The others are what they were: one slow type is no reason to doubt them.
+    expect(pace.brisk('t')).toBe(true);
+    const waiting = paceOf(1, 2000);
+    waiting.lasts('new', 1000);
+    expect(waiting.brisk('new')).toBe(false);
+  });
+
+  test('gives a few tasks to a claim, as many as a slot takes or as make it known; a known one all it has', () => {
+    const pace = paceOf(1, 2000);
+    expect(pace.mostFrom('new', { free: 2, slots: 3 })).toBe(20);
+    expect(pace.mostFrom('new', { free: 50, slots: 40 })).toBe(50);
+    expect(pace.mostFrom('t', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+    expect(pace.mostFrom(undefined, { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+    // What is not presumed brisk is not claimed beyond the slots at all.
+    expect(paceOf(300).mostFrom('new', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('doubted once, everything new is, until what ends here has been short for a while', () => {
+    const pace = paceOf(1, 2000);
+    pace.note('slow', 10_000);
+    expect(pace.brisk('new')).toBe(false);
+    for (let n = 0; n < 200; n += 1) pace.note('t', 1);
+    expect(pace.brisk('new')).toBe(true);
+    expect(pace.brisk('slow')).toBe(false);
+  });
 });
 
 test('as much is claimed ahead as ends here in 100 ms, as the slots could run in that time, and no more than 500', () => {
@@ -43,6 +90,19 @@ test('as much is claimed ahead as ends here in 100 ms, as the slots could run in
   expect(paceOf(0.1, 20, 0.1).ahead('t', 50)).toBe(0);
 });
 
+test('time in which there is nothing to run says nothing about how fast tasks end', () => {
+  let now = 0;
+  const pace = new Pace(() => now);
+  for (let n = 0; n < 200; n += 1) {
+    pace.begin();
+    now += 0.5;
+    pace.note('t', 0.1);
+    pace.rest();
+    now += 1000;
+  }
+  expect(pace.ahead('t', 50)).toBe(200);
+});
+
 test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
   const pace = paceOf(20, 2000, 10);
   const room = { free: 2, slots: 2 };
@@ -50,6 +110,7 @@ test('first attempts of brisk types are claimed lightly, also ahead of the slots
   expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['light', 'light', 'light', 'light', 'enough']);
   expect([0, 2].map((n) => weighed(candidate({ attempt: 1 }), n))).toEqual(['full', 'enough']);
   expect(weighed(candidate({ claimed_by: 'd2' }), 0)).toBe('full');
+  pace.note('slow', 500);
   expect(weighed(candidate({ task_type: 'slow' }), 0)).toBe('full');
   expect(pace.weigh(candidate(), 'directed', room, 0)).toBe('full');
 });

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { planClaim } from '../../../../src/core/worker/claim-plan.ts';
+import type { ClaimerOptions } from '../../../../src/core/worker/claimer-options.ts';
+import { LaneBook } from '../../../../src/core/worker/lane-book.ts';
+import { Pace } from '../../../../src/core/worker/pace.ts';
+
+/** A worker with so many free slots that knows so many lanes with due tasks, and what it would ask for. */
+function plan({ lanes, free, directed = false }: { lanes: number; free: number; directed?: boolean }) {
+  const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
+  const book = new LaneBook('w1', { supported_tasks: types });
+  book.learn(
+    types.map((task_type) => ({
+      ...{ lane: Buffer.from(task_type.padEnd(16)), claim_rank: 5, task_type, required_capabilities: null },
+    })),
+    true,
+  );
+  if (directed) book.markDue([], true);
+  const options = {
+    book,
+    pace: new Pace(),
+    room: (ahead: number) => free + ahead,
+    limit: (room: number) => room,
+    briskSlots: () => free,
+  };
+  return planClaim(options as unknown as ClaimerOptions);
+}
+
+test('many lanes are surveyed where much can be taken', () => {
+  expect(plan({ lanes: 30, free: 50 })).toMatchObject({ survey: true, limit: 50 });
+  expect(plan({ lanes: 30, free: 50 }).sources).toHaveLength(16);
+});
+
+test('few lanes, little room and directed tasks are asked at once', () => {
+  for (const one of [
+    { lanes: 4, free: 50 },
+    { lanes: 30, free: 20 },
+    { lanes: 30, free: 50, directed: true },
+  ]) {
+    expect(plan(one).survey, JSON.stringify(one)).toBe(false);
+    expect(plan(one).sources.length).toBeLessThanOrEqual(4);
+  }
+});
+
+test('nothing known and no room is no claim', () => {
+  expect(plan({ lanes: 0, free: 50 }).sources).toEqual([]);
+  expect(plan({ lanes: 3, free: 0 }).sources).toEqual([]);
+});
