@@ -18,7 +18,8 @@ afterEach(() => db.close());
 /** Adds so many due tasks of a type, and returns them as a source. */
 async function lane(task_type: string, count: number, priority = 5): Promise<LaneSource> {
   const ids: number[] = [];
-  for (let n = 0; n < Math.max(1, count); n += 1) ids.push(await insertTask(session, db.names, { task_type, priority }));
+  for (let n = 0; n < Math.max(1, count); n += 1)
+    ids.push(await insertTask(session, db.names, { task_type, priority }));
   const [row] = await session.rows(`SELECT lane, claim_rank FROM ${db.names.task} WHERE id = ?`, [ids[0]]);
   if (count === 0) await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id = ?`, [ids[0]]);
   return { kind: 'lane', lane: row!.lane, claim_rank: Number(row!.claim_rank), mark: undefined };

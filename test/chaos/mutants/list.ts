@@ -62,11 +62,7 @@ export const MUTANTS: Mutant[] = [
     name: 'claim-before-due',
     what: 'a claim does not ask whether a task is due',
     patches: [
-      core(
-        'db/queries/select-candidates.ts',
-        "{ sql: 'due_at <= NOW(3)', values: [] }",
-        "{ sql: 'TRUE', values: [] }",
-      ),
+      core('db/queries/select-candidates.ts', "{ sql: 'due_at <= NOW(3)', values: [] }", "{ sql: 'TRUE', values: [] }"),
     ],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
   },
