@@ -1,5 +1,5 @@
 import type { ClaimSource } from '../db/queries/select-candidates.ts';
-import type { Claim } from '../db/take-candidates.ts';
+import type { Claim, Given } from '../db/take-candidates.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import type { Room } from './pace.ts';
 
@@ -18,16 +18,29 @@ export interface ClaimPlan extends Room {
 
 export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, survey: false, free: 0, slots: 0 };
 
-/** Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. */
-export function planClaim({ book, pace, room, briskSlots, limit: limited }: ClaimerOptions): ClaimPlan {
+/**
+ * Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. `lean`: the lanes have little
+ * each, so that one alone would not fill the claim, and many are surveyed.
+ */
+export function planClaim({ book, pace, room, briskSlots, limit: limited }: ClaimerOptions, lean: boolean): ClaimPlan {
   const sources = book.sources(SURVEYED_SOURCES);
   if (sources.length === 0) return NO_CLAIM;
   const slots = briskSlots();
   const ahead = Math.max(0, ...sources.map((one) => pace.ahead(book.typeOf(one) ?? '', slots)));
   const limit = limited(room(ahead));
   if (limit <= 0) return NO_CLAIM;
-  const survey = sources.length > USUAL_SOURCES && limit > SURVEY_FROM && sources[0]!.kind === 'lane';
-  return { sources: survey ? sources : sources.slice(0, USUAL_SOURCES), limit, survey, free: room(0), slots };
+  const place = { free: room(0), slots };
+  const little = lean || pace.mostFrom(book.typeOf(sources[0]!), place) < limit;
+  const survey = little && sources.length > USUAL_SOURCES && limit > SURVEY_FROM && sources[0]!.kind === 'lane';
+  return { sources: survey ? sources : sources.slice(0, USUAL_SOURCES), limit, survey, ...place };
+}
+
+/** Whether the lanes have little each, as far as the last claim shows. */
+export function isLean({ sources, survey, limit }: ClaimPlan, taken: Given[], before: boolean): boolean {
+  const [first] = taken;
+  if (first === undefined || sources[0]?.kind !== 'lane') return before;
+  if (survey) return 2 * taken.filter((one) => one.short).length > taken.length;
+  return first.short ? 2 * first.count < limit : before;
 }
 
 export function claimOf(plan: ClaimPlan, token: Buffer, { book, pace, leaseOf }: ClaimerOptions): Claim | undefined {

@@ -13,7 +13,7 @@ import { AfdError } from '../domain/errors.ts';
 import type { Finish } from '../domain/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { sleep } from '../runtime/loop.ts';
-import { type ClaimPlan, claimOf, NO_CLAIM, planClaim } from './claim-plan.ts';
+import { type ClaimPlan, claimOf, isLean, NO_CLAIM, planClaim } from './claim-plan.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
 import { recordStarts } from './record-starts.ts';
@@ -27,6 +27,8 @@ export class Claimer {
   /** Tokens of claims whose COMMIT may or may not have happened. */
   readonly #unknown: Buffer[] = [];
   readonly #inFlight = new Set<string>();
+  /** Lanes have little each; presumed until a claim shows that they have more. */
+  #lean = true;
   #claiming = true;
   #stopped = false;
   #wake: (() => void) | undefined;
@@ -107,7 +109,7 @@ export class Claimer {
     // When nothing else runs here, no other end can come. A pause all the same: an end is queued before its slot is free.
     const ended = this.#queue.length;
     if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
-    const plan = this.#claiming ? planClaim(this.options) : NO_CLAIM;
+    const plan = this.#claiming ? planClaim(this.options, this.#lean) : NO_CLAIM;
     const { sources } = plan;
     if (this.#queue.length === 0 && sources.length === 0) return false;
     const batch = this.#queue.nextBatch();
@@ -130,6 +132,7 @@ export class Claimer {
     this.#inFlight.delete(hex);
     if (claims) {
       this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
+      this.#lean = isLean(plan, result.taken, this.#lean);
       await this.#noteTaken(sources, result);
     }
     return true;

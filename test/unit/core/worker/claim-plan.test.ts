@@ -1,11 +1,18 @@
-import { expect, test } from 'vitest';
-import { planClaim } from '../../../../src/core/worker/claim-plan.ts';
+import { describe, expect, test } from 'vitest';
+import { type ClaimPlan, isLean, planClaim } from '../../../../src/core/worker/claim-plan.ts';
 import type { ClaimerOptions } from '../../../../src/core/worker/claimer-options.ts';
 import { LaneBook } from '../../../../src/core/worker/lane-book.ts';
 import { Pace } from '../../../../src/core/worker/pace.ts';
 
+interface Known {
+  lanes: number;
+  free: number;
+  directed?: boolean;
+  lean?: boolean;
+}
+
 /** A worker with so many free slots that knows so many lanes with due tasks, and what it would ask for. */
-function plan({ lanes, free, directed = false }: { lanes: number; free: number; directed?: boolean }) {
+function plan({ lanes, free, directed = false, lean = true }: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const book = new LaneBook('w1', { supported_tasks: types });
   book.learn(
@@ -22,7 +29,7 @@ function plan({ lanes, free, directed = false }: { lanes: number; free: number; 
     limit: (room: number) => room,
     briskSlots: () => free,
   };
-  return planClaim(options as unknown as ClaimerOptions);
+  return planClaim(options as unknown as ClaimerOptions, lean);
 }
 
 test('many lanes are surveyed where much can be taken', () => {
@@ -39,6 +46,33 @@ test('few lanes, little room and directed tasks are asked at once', () => {
     expect(plan(one).survey, JSON.stringify(one)).toBe(false);
     expect(plan(one).sources.length).toBeLessThanOrEqual(4);
   }
+});
+
+test('lanes that have enough each are asked at once', () => {
+  expect(plan({ lanes: 30, free: 50, lean: false }).survey).toBe(false);
+});
+
+describe('lanes are lean', () => {
+  const asked = (survey: boolean): ClaimPlan => ({ ...plan({ lanes: 30, free: 50, lean: survey }), survey });
+  const given = (...shorts: boolean[]) => shorts.map((short) => ({ count: 20, short }));
+
+  test('when one gave less than half of what was asked, and was empty then', () => {
+    expect(isLean(asked(false), [{ count: 20, short: true }], false)).toBe(true);
+    expect(isLean(asked(false), [{ count: 30, short: true }], true)).toBe(false);
+  });
+
+  test('no longer when half of the surveyed have more than was asked of them', () => {
+    expect(isLean(asked(true), given(false, false, true), true)).toBe(false);
+    expect(isLean(asked(true), given(true, true, false), false)).toBe(true);
+  });
+
+  test('as before, when a claim says nothing about it', () => {
+    for (const before of [true, false]) {
+      expect(isLean(asked(false), [], before)).toBe(before);
+      expect(isLean(asked(false), given(false), before)).toBe(before);
+      expect(isLean(plan({ lanes: 30, free: 50, directed: true }), given(true), before)).toBe(before);
+    }
+  });
 });
 
 test('nothing known and no room is no claim', () => {
