@@ -18,6 +18,8 @@ export class LanePublisher {
   readonly #fleet: { readonly heartbeat_timeout: number };
   /** What the last round found. */
   heads: LaneHead[] = [];
+  /** Where the next round looks first. */
+  #guide: LaneHead[] = [];
   #known = new Set<string>();
   #able: ReturnType<typeof ableCounter> = () => 0;
   #countedAt = Number.NEGATIVE_INFINITY;
@@ -30,7 +32,11 @@ export class LanePublisher {
   /** Pairs that appeared since the last round of this process, and rows that vanished. @throws NotLeader, DatabaseError */
   async runOnce(): Promise<{ appeared: number; vanished: number }> {
     const duty = this.#duty;
-    const heads = await duty.run((session) => peekLanes(session, duty.names));
+    const guide = this.#guide;
+    // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
+    this.#guide = [];
+    const heads = await duty.run((session) => peekLanes(session, duty.names, guide));
+    this.#guide = heads;
     this.heads = heads;
     await this.#countDevices();
     const published = heads.map((head) => {
