@@ -4,9 +4,9 @@ import { bootstrap } from '../scripts/bootstrap.mjs';
 await bootstrap();
 const { HELP, readArguments } = await import('./arguments.mjs');
 const { measure } = await import('./measure.mjs');
-const { table } = await import('./table.mjs');
+const { tables } = await import('./table.mjs');
 const { machine } = await import('./machine.mjs');
-const { writeSection } = await import('./report.mjs');
+const { writeTables } = await import('./report.mjs');
 
 let options;
 try {
@@ -29,8 +29,8 @@ const { missing, failed, peers } = await measure(options, (result) => {
 const day = new Date().toISOString().slice(0, 10);
 const about = [`Measured on ${day}: ${on}; medians of ${options.reps}.`, ...peers.map((one) => `- ${one}`)];
 if (options.json) console.log(JSON.stringify({ about }));
-else console.log(`${table(options.workload, results)}\n\n${about.join('\n')}`);
-if (options.write && results.length > 0 && failed.length === 0) writeSection(options.workload, results, about);
+else console.log([...Object.values(tables(options.workload, results)), about.join('\n')].filter(Boolean).join('\n\n'));
+if (options.write && results.length > 0 && failed.length === 0) writeTables(options.workload, results, about);
 for (const text of missing) console.error(`not measured: ${text}`);
 for (const text of failed) console.error(`FAILED: ${text}`);
 process.exitCode = failed.length > 0 || results.length === 0 ? 1 : 0;

@@ -3,6 +3,7 @@
 //   node bench/smoke.mjs [workload …]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from '../scripts/bootstrap.mjs';
 
@@ -14,11 +15,14 @@ const LIMIT_MS = 180_000;
 const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
 /** With the MySQL of AFD_BENCH_MYSQL_URL, where that is set. */
 const WITH_MYSQL = `afd:mysql,${PEERS}`;
+const CPU = existsSync('/proc/self/stat') ? ['server_cpu_us_per_task', 'workers_cpu_us_per_task'] : [];
+/** Told as null where the process of a server cannot be found. */
+const MAY_BE_NULL = 'server_cpu_us_per_task';
 /** Flags that make a run tiny, and the figures that it must have told. */
 const TINY = {
   drain: [
     ['--n', '400', '--workers', '2', '--slots', '5'],
-    ['n', 'seconds', 'tasks_per_s', 'deadlocks'],
+    ['n', 'seconds', 'tasks_per_s', 'deadlocks', ...CPU],
   ],
   'round-trips': [
     ['--n', '200', '--workers', '2', '--slots', '5'],
@@ -97,7 +101,8 @@ async function check(workload) {
 function shape(line, workload) {
   const texts = ['peer', 'profile', 'workload'].filter((key) => typeof line[key] !== 'string' || line[key] === '');
   const others = Object.entries(line).filter(([key]) => !['peer', 'profile', 'workload', 'what'].includes(key));
-  const wrong = others.filter(([, value]) => !Number.isFinite(value) || value < 0).map(([key]) => key);
+  const right = ([key, value]) => (Number.isFinite(value) && value >= 0) || (value === null && key === MAY_BE_NULL);
+  const wrong = others.filter((one) => !right(one)).map(([key]) => key);
   const problems = [...texts, ...wrong].map((key) => `"${key}" of ${JSON.stringify(line)}`);
   if (line.workload !== workload || line.rep !== 1) problems.push(`not a line of this run: ${JSON.stringify(line)}`);
   return problems;

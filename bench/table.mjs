@@ -3,8 +3,35 @@ import { WORKLOADS } from './workloads/registry.mjs';
 
 const KEYS = ['peer', 'profile', 'workers', 'slots', 'what'];
 
-export function table(workload, results) {
-  const { figure } = WORKLOADS[workload];
+/** Markdown by section of the page: the workload's own table, and one for each set of figures that it keeps apart. */
+export function tables(workload, results) {
+  const { figure, apart = {} } = WORKLOADS[workload];
+  const away = new Set(Object.values(apart).flat());
+  const sections = {
+    [workload]: table(
+      results.map((one) => only(one, (name) => !away.has(name))),
+      figure,
+    ),
+  };
+  for (const [name, figures] of Object.entries(apart)) {
+    const told = results.filter((one) => figures.some((of) => typeof one[of] === 'number'));
+    const kept = [...KEYS, 'n', ...figures];
+    sections[name] =
+      told.length === 0
+        ? ''
+        : table(
+            told.map((one) => only(one, (of) => kept.includes(of))),
+            figures[0],
+          );
+  }
+  return sections;
+}
+
+function only(result, wanted) {
+  return Object.fromEntries(Object.entries(result).filter(([name]) => wanted(name)));
+}
+
+function table(results, figure) {
   const groups = new Map();
   for (const one of results) {
     const key = KEYS.map((name) => one[name] ?? '').join('|');

@@ -17,6 +17,8 @@ export class TallyServer {
   #collected = [];
   #toldNow = [];
   #onChange = () => {};
+  /** Called once, when the first handler begins. */
+  onFirst = () => {};
   #server = createServer((socket) => this.#accept(socket));
 
   get path() {
@@ -73,6 +75,9 @@ export class TallyServer {
   }
 
   #accept(socket) {
+    // A process connects when its first handler begins, and tells its counts only later.
+    this.onFirst();
+    this.onFirst = () => {};
     this.#sockets.add(socket);
     socket.on('error', () => {});
     // What a killed process had in memory is lost; how many had begun there is known.

@@ -30,6 +30,7 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, endle
   };
   const fleet = {
     processes,
+    pids: () => processes.map((one) => one.pid),
     ids: Array.from({ length: workers }, (_, n) => `bench-${n + 1}`),
     startOne,
     async go() {},

@@ -27,6 +27,7 @@ export async function forkedFleet(script, { workers, socket, inTurn = false, ...
       }),
     ]);
   const fleet = {
+    pids: () => children.map((one) => one.pid),
     async go() {
       for (const child of children) child.send('go');
     },

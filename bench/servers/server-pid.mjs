@@ -9,11 +9,11 @@ export function pidOfServer({ host, port, socketPath }) {
   return ['localhost', '127.0.0.1', '::1'].includes(host) ? listener(tcpInode(port)) : undefined;
 }
 
-/** Milliseconds of processor time of a process and of all that it has started. */
-export function cpuMs(pid) {
+/** Milliseconds of processor time of processes and of all that they have started; undefined where there is no /proc. */
+export function cpuMs(...pids) {
   const parents = new Map();
   const used = new Map();
-  for (const name of readdirSync('/proc')) {
+  for (const name of list('/proc')) {
     const stat = /^\d+$/.test(name) ? read(`/proc/${name}/stat`) : '';
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields.length < 15) continue;
@@ -24,7 +24,8 @@ export function cpuMs(pid) {
       fields.slice(11, 15).reduce((sum, one) => sum + Number(one), 0),
     );
   }
-  const ours = (one) => one === pid || (parents.has(one) && ours(parents.get(one)));
+  if (used.size === 0) return undefined;
+  const ours = (one) => pids.includes(one) || (parents.has(one) && ours(parents.get(one)));
   let ticks = 0;
   for (const [one, spent] of used) if (ours(one)) ticks += spent;
   return ticks * TICK_MS;

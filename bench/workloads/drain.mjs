@@ -3,6 +3,7 @@
 // the peer's own store has no unfinished task. Then the store and the handlers' own tally must both say: each once.
 import { setTimeout as pause } from 'node:timers/promises';
 import { now, TallyServer } from '../tally-server.mjs';
+import { CpuMeter } from './cpu-meter.mjs';
 
 const LOOK_MS = 5;
 
@@ -11,9 +12,16 @@ const MOST_COUNTED = 10_000;
 
 export async function drain(peer, { workers, slots, n }) {
   const before = await peer.deadlocks?.();
-  const { seconds } = await emptyQueue(peer, { workers, slots, n });
+  const meter = new CpuMeter(await peer.serverPid());
+  const { seconds } = await emptyQueue(peer, {
+    workers,
+    slots,
+    n,
+    onFirst: (fleet) => meter.start(fleet.pids()),
+    onEnd: () => meter.stop(),
+  });
   const after = await peer.deadlocks?.();
-  const figures = { n, seconds, tasks_per_s: Math.round(n / seconds) };
+  const figures = { n, seconds, tasks_per_s: Math.round(n / seconds), ...meter.perTask(n) };
   return after === undefined ? figures : { ...figures, deadlocks: after - before };
 }
 
@@ -38,15 +46,26 @@ export async function count(peer, { workers, slots, n }) {
 /**
  * `seconds` from the first handler's first line to the end of the last task, and every beginning in the order of time.
  * `fresh: false` goes on with the store as it is; `preloaded`: the tasks go in before the workers start. `lanes`: kinds of
- * tasks.
+ * tasks. `onFirst(fleet)` and `onEnd()` are called when the clock starts and when it stops.
  */
 export async function emptyQueue(
   peer,
-  { workers, slots, n, lanes = 1, fresh = true, preloaded = false, onStart = () => {} },
+  {
+    workers,
+    slots,
+    n,
+    lanes = 1,
+    fresh = true,
+    preloaded = false,
+    onStart = () => {},
+    onFirst = () => {},
+    onEnd = () => {},
+  },
 ) {
   if (fresh) await peer.reset();
   const tally = await new TallyServer().listen();
   let fleet;
+  tally.onFirst = () => onFirst(fleet);
   try {
     if (preloaded) await peer.preload(n, lanes);
     fleet = await peer.startWorkers({ workers, slots, lanes, socket: tally.path });
@@ -60,6 +79,7 @@ export async function emptyQueue(
       await pause(LOOK_MS);
       end = now();
     }
+    onEnd();
     const runs = (await tally.collect()).sort((a, b) => a.at - b.at);
     await assertOnce(peer, runs, n);
     return { seconds: round((end - runs[0].at) / 1e6, 3), runs };

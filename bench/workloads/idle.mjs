@@ -68,7 +68,7 @@ async function watched(peer, { workers, slots, n, settle }, mark = async () => {
     await mark();
     return {
       what: `fleet of ${workers}`,
-      ...(pid === undefined ? {} : { database_cpu_ms_per_s: round((cpuMs(pid) - before) / n) }),
+      ...(before === undefined ? {} : { database_cpu_ms_per_s: round((cpuMs(pid) - before) / n) }),
     };
   } finally {
     await fleet?.stop();

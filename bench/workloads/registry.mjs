@@ -8,10 +8,19 @@ import { scale } from './scale.mjs';
 /**
  * `run(peer, {workers, slots, n})` returns the figures of one repetition, or a list of them that `what` tells apart.
  * `n`: tasks by default; `shares`: profiles that are much faster or slower get a multiple of it. `only`: the peers that
- * can be measured so. `figure`: what afd is compared by.
+ * can be measured so. `figure`: what afd is compared by. `apart`: figures that get a table of their own, and its section of
+ * the page; the first is what afd is compared by there.
  */
 export const WORKLOADS = {
-  drain: { run: drain, n: 40_000, shares: true, workers: [4], slots: [10, 50], figure: 'tasks_per_s' },
+  drain: {
+    run: drain,
+    n: 40_000,
+    shares: true,
+    workers: [4],
+    slots: [10, 50],
+    figure: 'tasks_per_s',
+    apart: { 'cpu-per-task': ['server_cpu_us_per_task', 'workers_cpu_us_per_task'] },
+  },
   'round-trips': { run: count, n: 10_000, workers: [4], slots: [10, 50], only: ['afd'] },
   enqueue: { run: enqueue, n: 40_000, figure: 'tasks_per_s' },
   latency: { run: latency, n: 200, workers: [4], slots: [10], figure: 'p50_ms' },
