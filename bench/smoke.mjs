@@ -48,6 +48,10 @@ const TINY = {
     ['--n', '20000', '--workers', '2'],
     ['tasks_per_s', 'first_tenth_per_s', 'last_tenth_per_s'],
   ],
+  'dead-entries': [
+    ['--n', '2000', '--workers', '2'],
+    ['n', 'p50_ms', 'p50_ms_without', 'ms_per_100000_dead'],
+  ],
 };
 
 const wanted = process.argv.slice(2);

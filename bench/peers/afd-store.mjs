@@ -63,11 +63,17 @@ export class AfdStore {
     await this.#sql.query(`USE ${SCHEMA}`);
   }
 
-  async #newProducer() {
-    const { Session, Producer, configSchema } = this.#core;
+  /** As every node opens its own; the caller closes it. */
+  async openSession() {
     const options = { address: this.address, timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 600_000 };
-    const session = new Session({ ...options, multiStatements: true });
+    const session = new this.#core.Session({ ...options, multiStatements: true });
     await session.ready();
+    return session;
+  }
+
+  async #newProducer() {
+    const { Producer, configSchema } = this.#core;
+    const session = await this.openSession();
     const producer = new Producer(session, this.names, configSchema.parse({}));
     this.#producers.push({ session, producer });
     return producer;

@@ -1,3 +1,4 @@
+import { deadEntries } from './dead-entries.mjs';
 import { count, drain } from './drain.mjs';
 import { enqueue } from './enqueue.mjs';
 import { idle } from './idle.mjs';
@@ -27,4 +28,5 @@ export const WORKLOADS = {
   idle: { run: idle, n: 20, workers: [4], slots: [10], figure: 'database_cpu_ms_per_s' },
   recovery: { run: recovery, n: 10, workers: [4], slots: [10], only: ['afd'] },
   scale: { run: scale, n: 5_000_000, workers: [4], slots: [10], only: ['afd'] },
+  'dead-entries': { run: deadEntries, n: 100_000, workers: [4], slots: [10], only: ['afd'] },
 };

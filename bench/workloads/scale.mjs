@@ -9,8 +9,8 @@ const LANES = 200;
 /** As shares of n: of 5,000,000 rows, 100,000 that are due later and 300,000 tasks that churn. */
 const LATER = 0.02;
 const CHURN = 0.06;
-/** Tasks of one measurement: a second or more of work, and fewer only where everything is small. */
-const MEASURED = 20_000;
+/** Tasks of one measurement: some seconds of work, so that beginning and end weigh little; fewer where all is small. */
+const MEASURED = 60_000;
 
 export async function scale(peer, { workers, slots, n }) {
   const share = (one) => Math.max(200, Math.round(n * one));
