@@ -15,6 +15,7 @@ const LIMIT_MS = 180_000;
 const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
 /** With the MySQL of AFD_BENCH_MYSQL_URL, where that is set. */
 const WITH_MYSQL = `afd:mysql,${PEERS}`;
+const ON_BOTH = ['drain', 'dead-entries'];
 const CPU = existsSync('/proc/self/stat') ? ['server_cpu_us_per_task', 'workers_cpu_us_per_task'] : [];
 /** Told as null where the process of a server cannot be found. */
 const MAY_BE_NULL = 'server_cpu_us_per_task';
@@ -76,7 +77,7 @@ async function check(workload) {
     '1',
     '--no-install',
     '--peers',
-    workload === 'drain' ? WITH_MYSQL : PEERS,
+    ON_BOTH.includes(workload) ? WITH_MYSQL : PEERS,
     ...flags,
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
