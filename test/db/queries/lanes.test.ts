@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { hopStatement, type LaneHead, peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
+import { hopStatement } from '../../../src/core/db/queries/hop-lanes.ts';
+import { type LaneHead, peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
 import { publishLanes } from '../../../src/core/db/queries/publish-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
