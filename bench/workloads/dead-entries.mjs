@@ -70,6 +70,7 @@ async function timed(store, mark) {
 /** The product's own statements, from the build. */
 async function statements(names, source) {
   const { candidateStatement } = await dist('core/db/queries/select-candidates.js');
+  const { dueStatement } = await dist('core/db/queries/due-work.js');
   const { surveyStatement, surveyOf } = await dist('core/db/queries/survey-lanes.js');
   const locking = (from, expected) => ({
     statement: candidateStatement(names, from, CLAIM),
@@ -84,6 +85,12 @@ async function statements(names, source) {
       what: 'an empty lane before them: survey',
       statement: surveyStatement(names, [EMPTY], [CLAIM]),
       found: (rows) => surveyOf(rows, 1)[0],
+      expected: 0,
+    },
+    {
+      what: 'an empty lane before them: look',
+      statement: dueStatement(names, undefined, [EMPTY]),
+      found: (rows) => rows.length,
       expected: 0,
     },
   ];

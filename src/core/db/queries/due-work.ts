@@ -27,11 +27,12 @@ export const directedBranch = (names: TableNames) =>
   `FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1`;
 
 /**
- * Of one pair. `attempt` makes the read need the row, and such a read is ended by the engine where its range ends; one of
- * the index alone walks on over the dead entries of the lanes behind an empty one (MariaDB, 20,000 of them: 11 ms).
+ * Of one pair: its first row, compared outside. So the read has nothing but equal columns, and the engine ends it where
+ * they end; a range it would follow over the dead entries of the lanes behind an empty one.
  */
 export const dueBranch = (names: TableNames) =>
-  `FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= NOW(3) AND attempt >= 0 LIMIT 1`;
+  `FROM (SELECT due_at FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ?
+    ORDER BY due_at, id LIMIT 1) head WHERE due_at <= NOW(3)`;
 
 /** `deviceId` undefined: nothing is asked about directed tasks. Needs one branch at least. */
 export function dueStatement(names: TableNames, deviceId: string | undefined, pairs: LanePair[]) {

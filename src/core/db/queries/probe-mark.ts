@@ -3,7 +3,7 @@ import type { Mark } from './select-candidates.ts';
 
 /**
  * Non-locking: the first due row of a (lane, rank) at or before the mark. A row that lies before it was put back, or
- * was inserted with an earlier due time: the mark must move back to it. `attempt` as in due-work.ts.
+ * was inserted with an earlier due time: the mark must move back to it. Compared outside as in due-work.ts.
  */
 export function probeStatement(
   names: TableNames,
@@ -12,9 +12,9 @@ export function probeStatement(
   mark: Mark,
 ): { sql: string; values: unknown[] } {
   return {
-    sql: `SELECT due_at, id FROM ${names.task} FORCE INDEX (afd_claim)
-          WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND due_at <= ? AND attempt >= 0
-          ORDER BY claim_rank, due_at, id LIMIT 1`,
+    sql: `SELECT due_at, id FROM (SELECT due_at, id FROM ${names.task} FORCE INDEX (afd_claim)
+          WHERE status = 'pending' AND lane = ? AND claim_rank = ? ORDER BY due_at, id LIMIT 1) head
+          WHERE due_at <= ?`,
     values: [lane, claimRank, mark.due_at],
   };
 }
