@@ -118,12 +118,8 @@ describe('a claim that surveys its lanes', () => {
     const { sql, values } = surveyStatement(db.names, sources, [10, 64]);
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     const plan = await session.rows(`EXPLAIN ${form} ${sql}`, values);
-    const reads = plan.filter((one) => one.key !== null && one.key !== undefined);
-    expect(reads.map((one) => [one.key, one.type])).toEqual([
-      ['afd_claim', 'range'],
-      ['afd_claim', 'range'],
-    ]);
-    for (const one of reads) expect(String(one.Extra)).toMatch(/Using index condition/);
+    const reads = plan.filter((one) => one.key === 'afd_claim').map((one) => String(one.type));
+    expect(reads.sort()).toEqual(['range', 'range', 'ref', 'ref']);
     for (const one of plan) expect(String(one.Extra)).not.toMatch(/filesort/i);
     const rows = await session.rows(sql, values);
     expect(rows.map((one) => Number(one.due)).sort()).toEqual([10, 30]);
