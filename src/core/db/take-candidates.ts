@@ -35,7 +35,7 @@ export interface Given {
 }
 
 /** Rows that a survey counts of each source at least, if there are so many. */
-const SURVEY_EACH = 64;
+const SURVEY_EACH = 100;
 
 /** The question of a claim that goes into packet 1. */
 export function firstQuestion(names: TableNames, claim: Claim): Array<{ sql: string; values: unknown[] }> {

@@ -6,7 +6,7 @@ import type { Room } from './pace.ts';
 /** Sources asked in one claim. */
 const USUAL_SOURCES = 4;
 /** So many are surveyed first where more than usual may have tasks, and the claim is worth it. */
-const SURVEYED_SOURCES = 16;
+const SURVEYED_SOURCES = 10;
 const SURVEY_FROM = 20;
 
 /** What one claim asks for. */

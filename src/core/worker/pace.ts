@@ -7,6 +7,8 @@ import type { Weighed } from '../db/take-candidates.ts';
 
 /** Ends seen before a type, or all that runs here, may be called brisk. */
 const LEAST_SEEN = 20;
+/** Of a type that is only presumed to be brisk one claim takes so many at most, unless there are more slots. */
+const FEW = 100;
 /** A type is brisk while its attempts last less than this on average. */
 export const BRISK_MS = 200;
 /** Weight of the newest attempt in the moving average; a slow one counts more, so that a change is felt at once. */
@@ -126,11 +128,11 @@ export class Pace {
 
   /**
    * How many tasks of a type one claim may take; undefined = the type is not known before the rows are. Of a presumed one
-   * as many as there are slots for it, or as make it known: were it slow after all, no more would have waited for nothing.
+   * a few: were it slow after all, no more would have waited for nothing, for a second, until they are given back.
    */
   mostFrom(taskType: string | undefined, { free, slots }: Room): number {
     const few = taskType !== undefined && this.#presumed(taskType) && this.brisk(taskType);
-    return few ? Math.max(free, slots, LEAST_SEEN) : Number.POSITIVE_INFINITY;
+    return few ? Math.max(free, slots, FEW) : Number.POSITIVE_INFINITY;
   }
 
   /**

@@ -34,7 +34,7 @@ function plan({ lanes, free, directed = false, lean = true }: Known) {
 
 test('many lanes are surveyed where much can be taken', () => {
   expect(plan({ lanes: 30, free: 50 })).toMatchObject({ survey: true, limit: 50 });
-  expect(plan({ lanes: 30, free: 50 }).sources).toHaveLength(16);
+  expect(plan({ lanes: 30, free: 50 }).sources).toHaveLength(10);
 });
 
 test('few lanes, little room and directed tasks are asked at once', () => {

@@ -60,10 +60,10 @@ describe('a type that is new here', () => {
     expect(waiting.brisk('new')).toBe(false);
   });
 
-  test('gives a few tasks to a claim, as many as a slot takes or as make it known; a known one all it has', () => {
+  test('gives a few tasks to a claim, a hundred or as many as there are slots; a known one all it has', () => {
     const pace = paceOf(1, 2000);
-    expect(pace.mostFrom('new', { free: 2, slots: 3 })).toBe(20);
-    expect(pace.mostFrom('new', { free: 50, slots: 40 })).toBe(50);
+    expect(pace.mostFrom('new', { free: 2, slots: 3 })).toBe(100);
+    expect(pace.mostFrom('new', { free: 150, slots: 140 })).toBe(150);
     expect(pace.mostFrom('t', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
     expect(pace.mostFrom(undefined, { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
     // What is not presumed brisk is not claimed beyond the slots at all.
