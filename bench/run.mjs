@@ -20,7 +20,7 @@ if (options.help) {
   process.exit(0);
 }
 const results = [];
-const on = machine();
+const on = await machine();
 const { missing, failed, peers } = await measure(options, (result) => {
   results.push(result);
   if (options.json) console.log(JSON.stringify(result));

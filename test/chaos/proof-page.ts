@@ -69,7 +69,7 @@ export function mutantsBlock(found: Caught[]): string {
 function machine(): string {
   const all = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${all.length} × ${all[0]?.model.trim() || 'unknown processor'}, ${memory} GiB, Linux ${release()}, Node ${process.versions.node}; database and fleet share it`;
+  return `${all.length} × ${all[0]?.model.trim() || 'unknown processor'}, ${memory} GiB, Linux ${release().split('-')[0]}, Node ${process.versions.node}; database and fleet share it`;
 }
 
 function sum(values: number[]): number {
