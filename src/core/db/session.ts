@@ -73,9 +73,9 @@ export class Session {
 
   /** Several statements in one round trip; one result each. Needs `multiStatements`. @throws DatabaseError */
   async packet(statements: Array<{ sql: string; values?: unknown[] }>): Promise<Result[]> {
-    const sql = statements.map((s) => s.sql).join(';\n');
-    const values = statements.flatMap((s) => s.values ?? []);
-    const result = (await this.#send(sql, values)) as unknown[];
+    // Each by itself: in one text of all, a driver would look for placeholders in what is no template any more.
+    const sql = statements.map((one) => this.#text(one.sql, one.values ?? [])).join(';\n');
+    const result = (await this.#send(sql, [])) as unknown[];
     return (statements.length === 1 ? [result] : result) as Result[];
   }
 
@@ -161,10 +161,16 @@ export class Session {
     return readServerFacts(ask, connection, this.where);
   }
 
+  #text(sql: string, values: unknown[]): string {
+    if (values.length === 0) return sql;
+    if (this.#connection === undefined) throw this.#gone('the connection was lost');
+    return this.#connection.format(sql, values);
+  }
+
   async #send(sql: string, values: unknown[]): Promise<unknown> {
     const connection = this.#connection;
     if (connection === undefined) throw this.#gone('the connection was lost');
-    const text = values.length === 0 ? sql : connection.format(sql, values);
+    const text = this.#text(sql, values);
     this.#assertPacket(text);
     try {
       return await this.#call(connection, this.options.deadlineMs, (done) =>

@@ -7,7 +7,7 @@ import type { Carried } from '../carried.ts';
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { NEW_TASK_COLUMNS, taskRowText } from './task-row-text.ts';
+import { taskRows } from './task-row-text.ts';
 
 export interface InsertTasksOptions {
   /** The fleet's master.max_retry_count, written when a task names none. */
@@ -30,7 +30,7 @@ export async function insertTaskRows(
 ): Promise<number[]> {
   const { autoIncrementIncrement: step, maxAllowedPacket } = session.facts;
   const ids: number[] = [];
-  const rows = tasks.map((task) => taskRowText(task, options));
+  const { columns, rows } = taskRows(tasks, options);
   for (let from = 0; from < rows.length; ) {
     let to = from;
     let bytes = OVERHEAD;
@@ -40,7 +40,7 @@ export async function insertTaskRows(
       const problem = `a task of type ${tasks[from]!.task_type} is ${bytes} bytes long; the server takes at most ${maxAllowedPacket}`;
       throw new AfdError('E_USAGE', `The task cannot be added: ${problem} (max_allowed_packet).`);
     }
-    const sql = `INSERT INTO ${names.task} (${NEW_TASK_COLUMNS}) VALUES ${rows.slice(from, to).join(',')}`;
+    const sql = `INSERT INTO ${names.task} (${columns}) VALUES ${rows.slice(from, to).join(',')}`;
     const sent = options.carried === undefined ? session.write(sql) : options.carried.send(session, sql);
     const { insertId, affectedRows } = await sent.catch(explain);
     if (affectedRows !== to - from) {
@@ -52,7 +52,7 @@ export async function insertTaskRows(
   return ids;
 }
 
-/** An adopted table may insist on a column that is free in ours (T1's username): 1364 for DEFAULT, 1048 for NULL. */
+/** An adopted table may insist on a column that is free in ours (T1's username): 1364 without a value, 1048 for NULL. */
 function explain(error: unknown): never {
   const required = error instanceof DatabaseError && (error.errno === 1364 || error.errno === 1048);
   const column = required ? /'([^']+)'/.exec(error.message)?.[1] : undefined;
