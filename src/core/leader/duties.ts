@@ -16,6 +16,7 @@ import { DirectedTasks } from './directed-tasks.ts';
 import { DutySession } from './duty-session.ts';
 import { HealthCheck } from './health-check.ts';
 import { LanePublisher } from './lane-publisher.ts';
+import type { FoundDead } from './lock-watch.ts';
 import { Pruner } from './pruner.ts';
 import { Watcher } from './watcher.ts';
 
@@ -40,6 +41,8 @@ export interface DutiesOptions {
   term: number;
   /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
   lastReconnectAt?: number | undefined;
+  /** The leader before, if the lease was taken from it because it is dead. */
+  found?: FoundDead | undefined;
   /** Of this process, if it has one: else the duties have their own. */
   ringer?: (() => Ringer | undefined) | undefined;
   /** Milliseconds of a monotonic clock. */
@@ -79,7 +82,7 @@ export class Duties extends Service {
 
   constructor(options: DutiesOptions) {
     super();
-    const { session, names, config, events, deviceId, term, lastReconnectAt, monotonic, random } = options;
+    const { session, names, config, events, deviceId, term, lastReconnectAt, found, monotonic, random } = options;
     const { master } = config;
     this.#o = options;
     const duty = new DutySession(session, names, { holder: deviceId, term });
@@ -89,6 +92,7 @@ export class Duties extends Service {
       settings: master,
       events,
       lastReconnectAt,
+      found,
       ...(monotonic === undefined ? {} : { monotonic }),
       ...(random === undefined ? {} : { random }),
     });

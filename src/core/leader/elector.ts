@@ -7,6 +7,7 @@ import { resignLeader } from '../db/queries/resign-leader.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
+import { type FoundDead, signsOfLife } from './lock-watch.ts';
 
 export interface ElectorOptions {
   deviceId: string;
@@ -25,7 +26,8 @@ export interface ElectorOptions {
   contend: boolean;
   /** Milliseconds of a monotonic clock. */
   monotonic?: () => number;
-  onGained: (term: number) => void;
+  /** `found`: whom the lease was taken from because its lock stayed free. */
+  onGained: (term: number, found?: FoundDead) => void;
   onLost: (term: number, reason: LostReason) => void;
 }
 
@@ -170,13 +172,14 @@ export class Elector {
     const start = this.#now();
     const dead = free ? undefined : row;
     const candidacy = { device_id: deviceId, instance_token: instanceToken, lease_s: leaseDurationS, dead };
+    const found = dead?.holder && this.#suspicion ? { device_id: dead.holder, signs: signsOfLife(dead) } : undefined;
     const won = await electLeader(session, names, candidacy);
     this.#suspicion = undefined;
     if (won === undefined) return this.#interval;
     if (this.#now() >= start + this.#o.leaseTrustS * 1000) return 0;
     this.#term = won;
     this.#trust(start);
-    this.#o.onGained(won);
+    this.#o.onGained(won, found);
     return this.#interval;
   }
 

@@ -8,7 +8,7 @@ import { silentDevices } from '../db/queries/silent-devices.ts';
 import { unlockedDevices } from '../db/queries/unlocked-devices.ts';
 import type { Events } from '../events.ts';
 import type { DutySession } from './duty-session.ts';
-import { LockWatch } from './lock-watch.ts';
+import { type FoundDead, LockWatch } from './lock-watch.ts';
 import { noRescues, type RescueCounts, Rescuer } from './rescuer.ts';
 import { SilenceJudge, silentForTwice } from './silence.ts';
 
@@ -21,6 +21,8 @@ export interface HealthCheckOptions {
   random?: () => number;
   /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
   lastReconnectAt?: number | undefined;
+  /** The leader before, if the lease was taken from it because it is dead. */
+  found?: FoundDead | undefined;
 }
 
 /** That look takes at most a twentieth of the time. */
@@ -47,6 +49,7 @@ export class HealthCheck {
       graceMs: settings.lock_grace * 1000,
       trustAfterReconnectMs: settings.lock_trust_after_start * 1000,
       lastReconnectAt: options.lastReconnectAt,
+      found: options.found,
     });
     this.#silence = new SilenceJudge({
       // The fleet may change it during a term.

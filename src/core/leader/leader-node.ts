@@ -26,7 +26,7 @@ export async function runLeader(
       leadership = new Leadership(context, deviceId);
     }
     if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
-    else if (report.kind === 'leader-gained') leadership?.gained(report.term);
+    else if (report.kind === 'leader-gained') leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void leadership?.lost(report.term, report.reason);
     else if (report.kind === 'database-back') leadership?.reconnected();
     nodeReport(report, events, deviceId);

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { Session } from '../db/session.ts';
 import type { Ringer } from '../ring/ringer.ts';
 import { Duties } from './duties.ts';
+import type { FoundDead } from './lock-watch.ts';
 
 export class Leadership {
   readonly #context: Context;
@@ -30,7 +31,8 @@ export class Leadership {
     this.#reconnectedAt = monotonic();
   }
 
-  gained(term: number): void {
+  /** `found`: whom the lease was taken from because it is dead. */
+  gained(term: number, found?: FoundDead): void {
     const { address, config, names, events } = this.#context;
     void this.stop();
     this.#term = term;
@@ -50,6 +52,7 @@ export class Leadership {
       deviceId: this.#deviceId,
       term,
       lastReconnectAt: this.#reconnectedAt,
+      found,
       ringer: this.#ringer,
     });
     this.#duties.start();

@@ -1,5 +1,12 @@
 import type { UnlockedDevice } from '../db/queries/unlocked-devices.ts';
 
+/** A device whose lock this process has already seen free for the grace, without any sign of life. */
+export interface FoundDead {
+  device_id: string;
+  /** As `signsOfLife` gave them. */
+  signs: string;
+}
+
 export interface LockWatchOptions {
   /** Milliseconds that a lock must be seen free. */
   graceMs: number;
@@ -7,6 +14,8 @@ export interface LockWatchOptions {
   trustAfterReconnectMs: number;
   /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
   lastReconnectAt?: number | undefined;
+  /** The leader before, if the lease was taken from it for that reason: it need not be watched again. */
+  found?: FoundDead | undefined;
 }
 
 /** One look at the locks: who was free, on which connection, when (monotonic milliseconds). */
@@ -28,15 +37,19 @@ export class LockWatch {
 
   constructor(options: LockWatchOptions) {
     this.#options = options;
+    const { found } = options;
+    if (found !== undefined) this.#free.set(found.device_id, { since: Number.NEGATIVE_INFINITY, seen: found.signs });
     this.#distrustUntil = (options.lastReconnectAt ?? Number.NEGATIVE_INFINITY) + options.trustAfterReconnectMs;
   }
 
   /** The devices whose lock has stayed free for the grace. */
   look({ unlocked, connectionId, now }: Look): UnlockedDevice[] {
     if (this.#connectionId !== connectionId) {
-      if (this.#connectionId !== undefined) this.#distrustUntil = now + this.#options.trustAfterReconnectMs;
+      if (this.#connectionId !== undefined) {
+        this.#distrustUntil = now + this.#options.trustAfterReconnectMs;
+        this.#free.clear();
+      }
       this.#connectionId = connectionId;
-      this.#free.clear();
     }
     if (now < this.#distrustUntil) {
       this.#free.clear();
@@ -58,6 +71,7 @@ export class LockWatch {
   }
 }
 
-function signsOfLife(device: UnlockedDevice): string {
+/** What moves when a device shows life. */
+export function signsOfLife(device: Omit<UnlockedDevice, 'device_id'>): string {
   return [device.instance_token?.toString('hex'), device.last_heartbeat, device.lock_taken_at].join('|');
 }

@@ -5,6 +5,7 @@ import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Gates } from '../domain/placement/gates.ts';
+import type { FoundDead } from '../leader/lock-watch.ts';
 
 export interface LivenessSettings {
   address: DatabaseAddress;
@@ -66,7 +67,7 @@ export type LivenessReport =
   | { kind: 'database-lost'; message: string }
   | { kind: 'database-back'; afterMs: number }
   | { kind: 'patience-over' }
-  | { kind: 'leader-gained'; term: number }
+  | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }
   | { kind: 'warning'; message: string }
   /** The thread has ended: by request, or because it may not go on. */

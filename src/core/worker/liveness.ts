@@ -100,7 +100,7 @@ export class Liveness {
     this.#identity = identity;
     this.#lockedOn = this.#session.facts.connectionId;
     const elector = electorFor(this.#settings, identity, this.#names, {
-      onGained: (term) => this.#report({ kind: 'leader-gained', term }),
+      onGained: (term, found) => this.#report({ kind: 'leader-gained', term, found }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
     });
     this.#election = new ElectionRound(elector, this.#settings.leaseRenewMs);

@@ -203,7 +203,7 @@ export class Worker {
       this.#bench?.claimer.wake();
     } else if (report.kind === 'held') this.#onHeld(report.reasons);
     else if (report.kind === 'settings') this.#liveness.send(obeyFleet(this.#context, report.rows));
-    else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term);
+    else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'patience-over') {
       events.emit('database:patience-over', { policy: config.worker.on_lost_database });

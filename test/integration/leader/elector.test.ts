@@ -2,8 +2,10 @@
 // made old by writing expires_at.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { unlockedDevices } from '../../../src/core/db/queries/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { Elector, type ElectorOptions } from '../../../src/core/leader/elector.ts';
+import { type FoundDead, signsOfLife } from '../../../src/core/leader/lock-watch.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertDevice } from '../../helpers/factories.ts';
 import { until } from '../../helpers/wait.ts';
@@ -270,6 +272,22 @@ describe('a dead leader', () => {
     now += 1;
     await b.elector.step(session);
     expect(b.log).toEqual(['gained 2']);
+  });
+
+  test('is named to its follower with the signs by which the duties know it; one whose lease ran out is not', async () => {
+    await deadLeader();
+    const [unlocked] = await unlockedDevices(session, db.names, 0);
+    const named: Array<FoundDead | undefined> = [];
+    const c = contender('c', { onGained: (_, found) => named.push(found) });
+    await c.elector.step(session);
+    now += 1000;
+    await c.elector.step(session);
+    expect(named).toEqual([{ device_id: 'a', signs: signsOfLife(unlocked!) }]);
+    await expire();
+    const d = contender('d', { onGained: (_, found) => named.push(found) });
+    await d.elector.step(session);
+    expect(named).toHaveLength(2);
+    expect(named[1]).toBeUndefined();
   });
 
   test('whose lock is held is not dead', async () => {

@@ -2,10 +2,12 @@
 // the leader's monotonic clock is moved by the test.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
+import { unlockedDevices } from '../../../src/core/db/queries/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type AfdEvents, Events } from '../../../src/core/events.ts';
 import { DutySession } from '../../../src/core/leader/duty-session.ts';
 import { HealthCheck } from '../../../src/core/leader/health-check.ts';
+import { type FoundDead, signsOfLife } from '../../../src/core/leader/lock-watch.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   type DeviceOptions,
@@ -38,14 +40,20 @@ beforeEach(async () => {
 
 afterEach(() => db.close());
 
-async function healthCheck(master: Partial<Config['master']> = {}, term = 1) {
+interface Office {
+  term?: number;
+  found?: FoundDead;
+}
+
+async function healthCheck(master: Partial<Config['master']> = {}, { term = 1, found }: Office = {}) {
   const events = new Events();
   events.on('device:dead', (data) => deaths.push(data));
   const own = await db.session();
   own.facts.startedAt = YEARS_AGO;
   const settings = { ...configSchema.parse({}).master, lock_trust_after_start: 0, heartbeat_timeout: 20, ...master };
   const duty = new DutySession(own, db.names, { holder: 'leader', term });
-  return { check: new HealthCheck({ duty, settings, events, monotonic: () => now, random: () => 0.5 }), session: own };
+  const check = new HealthCheck({ duty, settings, events, found, monotonic: () => now, random: () => 0.5 });
+  return { check, session: own };
 }
 
 const device = (device_id: string, options: DeviceOptions = {}) =>
@@ -81,6 +89,19 @@ describe('dead by lock', () => {
     expect(deaths).toEqual([{ device_id: 'worker-001', by: 'lock', tasks: 3 }]);
     expect((await deviceRow('worker-001'))?.status).toBe('offline');
     expect(await check.checkLocks()).toEqual(QUIET);
+  });
+
+  test('the leader before, found dead by its follower, is dead at the first look; not if it has shown life since', async () => {
+    const dead = await device('leader-before');
+    const { task_id } = await attempt(dead);
+    session.facts.startedAt = YEARS_AGO;
+    const [seen] = await unlockedDevices(session, db.names, 0);
+    const found = { device_id: dead.device_id, signs: signsOfLife(seen!) };
+    const { check: other } = await healthCheck({}, { found: { ...found, signs: 'another instance' } });
+    expect(await other.checkLocks()).toEqual(QUIET);
+    const { check } = await healthCheck({}, { found });
+    expect(await check.checkLocks()).toEqual({ ...QUIET, dead: 1, rescued: 1 });
+    expect(await task(task_id)).toMatchObject({ status: 'pending', lost_count: 1 });
   });
 
   test('a device that holds its lock lives, however long', async () => {

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { UnlockedDevice } from '../../../../src/core/db/queries/unlocked-devices.ts';
-import { LockWatch } from '../../../../src/core/leader/lock-watch.ts';
+import { type FoundDead, LockWatch, signsOfLife } from '../../../../src/core/leader/lock-watch.ts';
 
 const token = Buffer.alloc(16, 1);
 const device = (id: string, last_heartbeat = '2026-11-24 10:00:00.000'): UnlockedDevice => ({
@@ -11,8 +11,8 @@ const device = (id: string, last_heartbeat = '2026-11-24 10:00:00.000'): Unlocke
 });
 const ids = (devices: UnlockedDevice[]) => devices.map((one) => one.device_id);
 
-function watch(lastReconnectAt?: number) {
-  const lockWatch = new LockWatch({ graceMs: 1000, trustAfterReconnectMs: 15_000, lastReconnectAt });
+function watch(lastReconnectAt?: number, found?: FoundDead) {
+  const lockWatch = new LockWatch({ graceMs: 1000, trustAfterReconnectMs: 15_000, lastReconnectAt, found });
   return (now: number, unlocked: UnlockedDevice[], connectionId = 7) =>
     ids(lockWatch.look({ unlocked, connectionId, now }));
 }
@@ -73,4 +73,25 @@ test('a leader whose own liveness connection was cut just before it began trusts
   expect(look(24_000, [device('a')])).toEqual([]);
   look(25_000, [device('a')]);
   expect(look(26_000, [device('a')])).toEqual(['a']);
+});
+
+describe('the leader before, whose lease was taken because its lock stayed free', () => {
+  const found = { device_id: 'a', signs: signsOfLife(device('a')) };
+
+  test('is not watched once more', () => {
+    expect(watch(undefined, found)(5, [device('a'), device('b')])).toEqual(['a']);
+  });
+
+  test('is watched like all others when it has shown life since', () => {
+    const look = watch(undefined, found);
+    expect(look(5, [device('a', '2026-11-24 10:00:00.500')])).toEqual([]);
+    expect(look(1005, [device('a', '2026-11-24 10:00:00.500')])).toEqual(['a']);
+  });
+
+  test('is not judged while locks say nothing, nor after it held its lock again', () => {
+    expect(watch(0, found)(5, [device('a')])).toEqual([]);
+    const look = watch(undefined, found);
+    look(5, []);
+    expect(look(10, [device('a')])).toEqual([]);
+  });
 });
