@@ -129,7 +129,7 @@ export const MUTANTS: Mutant[] = [
     name: 'token-not-remembered',
     what: 'the token of a claim is remembered only after its answer',
     patches: [core('worker/claimer.ts', '    if (claims) this.#inFlight.add(hex);\n', '')],
-    by: storm({ 'cut-commit-sent': 10, 'cut-commit-answered': 10, latency: 8, 'kill-worker': 2 }, [0, 5, 10], {
+    by: storm({ 'cut-commit-sent': 10, 'cut-commit-answered': 10, latency: 8, 'kill-worker': 2 }, [0, 3, 5, 10], {
       tasks: 600,
       pace_ms: 200,
     }),
