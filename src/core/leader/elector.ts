@@ -188,15 +188,8 @@ export class Elector {
     if (row.device_status === 'offline') return 0;
     const now = this.#now();
     const { connectionId } = session.facts;
-    const seen = [
-      row.holder,
-      row.holder_token?.toString('hex'),
-      row.term,
-      row.renewed_at,
-      row.instance_token?.toString('hex'),
-      row.last_heartbeat,
-      row.lock_taken_at,
-    ].join('|');
+    const lease = [row.holder, row.holder_token?.toString('hex'), row.term, row.renewed_at];
+    const seen = [...lease, signsOfLife(row)].join('|');
     const grace = this.#o.lockGraceS * 1000;
     if (row.lock_free !== 1) {
       this.#suspicion = undefined;

@@ -3,6 +3,7 @@ import { deviceViews } from '../db/queries/device-views.ts';
 import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
 import { publishLanes } from '../db/queries/publish-lanes.ts';
 import { fromJsonObject } from '../db/rows.ts';
+import { pairKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
 import type { DutySession } from './duty-session.ts';
 
@@ -45,7 +46,7 @@ export class LanePublisher {
     });
     const vanished = await duty.fenced((session) => publishLanes(session, duty.names, published));
     const before = this.#known;
-    this.#known = new Set(heads.map(pairOf));
+    this.#known = new Set(heads.map(pairKey));
     return { appeared: [...this.#known].filter((pair) => !before.has(pair)).length, vanished };
   }
 
@@ -56,8 +57,4 @@ export class LanePublisher {
     const devices = await this.#duty.run((session) => deviceViews(session, names, this.#fleet.heartbeat_timeout));
     this.#able = ableCounter(devices);
   }
-}
-
-function pairOf(head: LaneHead): string {
-  return `${head.lane.toString('hex')}/${head.claim_rank}`;
 }

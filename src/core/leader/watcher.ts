@@ -6,6 +6,7 @@ import type { LaneHead } from '../db/queries/peek-lanes.ts';
 import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
 import { fromJsonObject } from '../db/rows.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { pairKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
 import { openRinger } from '../ring/open-ringer.ts';
 import type { Ringer, RingWork } from '../ring/ringer.ts';
@@ -105,7 +106,7 @@ export class Watcher {
   }
 
   #watch(pair: Omit<RingWork, 'n'>): void {
-    const key = `${pair.lane.toString('hex')}/${pair.claim_rank}`;
+    const key = pairKey(pair);
     const watched = this.#watched.get(key);
     if (watched !== undefined) watched.seenAt = monotonic();
     else this.#watched.set(key, { ...pair, seenAt: monotonic(), pauseMs: FIRST_PAUSE_MS, restsUntil: 0 });

@@ -8,6 +8,7 @@ import { requirementsText } from '../db/queries/task-row-text.ts';
 import type { Row, Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { pairKey } from '../domain/pair-key.ts';
 import type { NewTask } from '../domain/task.ts';
 import type { Ringer, RingWork } from './ringer.ts';
 
@@ -117,7 +118,7 @@ export class Announcer {
 }
 
 function count(works: Map<string, RingWork>, one: RingWork): void {
-  const key = `${one.lane.toString('hex')}/${one.claim_rank}`;
+  const key = pairKey(one);
   const work = works.get(key);
   if (work === undefined) works.set(key, one);
   else work.n += one.n;

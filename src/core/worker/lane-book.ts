@@ -4,6 +4,7 @@
 import type { LanePair } from '../db/queries/due-work.ts';
 import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
 import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../domain/eligibility.ts';
+import { pairKey } from '../domain/pair-key.ts';
 import { scarceFirst } from '../domain/placement/scarce-first.ts';
 
 export interface KnownLane extends LanePair {
@@ -73,7 +74,7 @@ export class LaneBook {
     let fresh = false;
     this.#forget();
     for (const one of lanes) {
-      const key = keyOf(one);
+      const key = pairKey(one);
       const page = this.#pages.get(key);
       if (page !== undefined) {
         page.hot ||= hot;
@@ -128,7 +129,7 @@ export class LaneBook {
 
   markDue(pairs: LanePair[], directed: boolean): void {
     for (const pair of pairs) {
-      const page = this.#pages.get(keyOf(pair));
+      const page = this.#pages.get(pairKey(pair));
       if (page !== undefined) page.hot = true;
     }
     if (directed) this.#directed = true;
@@ -137,7 +138,7 @@ export class LaneBook {
   /** A ring says that this pair, or a directed task, is due. False = there is no such page, or it is left to better ones. */
   ring(pair: LanePair & { directed?: boolean }): boolean {
     this.#directed ||= pair.directed === true;
-    const page = this.#pages.get(keyOf(pair));
+    const page = this.#pages.get(pairKey(pair));
     if (page === undefined) return pair.directed === true;
     page.hot = true;
     return !this.#yields({ task_type: page.task_type, required_capabilities: page.requires });
@@ -168,7 +169,7 @@ export class LaneBook {
       if (short) this.#directed = false;
       return;
     }
-    const page = this.#pages.get(keyOf(source));
+    const page = this.#pages.get(pairKey(source));
     if (page === undefined) return;
     this.#serving += 1;
     page.served = this.#serving;
@@ -179,23 +180,23 @@ export class LaneBook {
 
   /** Type of the tasks of a source; undefined for directed ones. */
   typeOf(source: ClaimSource): string | undefined {
-    return source.kind === 'lane' ? this.#pages.get(keyOf(source))?.task_type : undefined;
+    return source.kind === 'lane' ? this.#pages.get(pairKey(source))?.task_type : undefined;
   }
 
   /** True when the mark of this source should be checked: its claim came back short, or its time has come. */
   probeDue(source: ClaimSource, short: boolean, now: number): boolean {
-    const page = source.kind === 'lane' ? this.#pages.get(keyOf(source)) : undefined;
+    const page = source.kind === 'lane' ? this.#pages.get(pairKey(source)) : undefined;
     if (page?.mark === undefined) return false;
     return short || now - page.probedAt >= page.probeEveryMs;
   }
 
   markOf(source: ClaimSource & { kind: 'lane' }): Mark | undefined {
-    return this.#pages.get(keyOf(source))?.mark;
+    return this.#pages.get(pairKey(source))?.mark;
   }
 
   /** Result of a probe: the first due row at or before the mark, if there is one. */
   probed(source: ClaimSource & { kind: 'lane' }, found: Mark | undefined, now: number, costMs: number): void {
-    const page = this.#pages.get(keyOf(source));
+    const page = this.#pages.get(pairKey(source));
     if (page === undefined) return;
     page.probedAt = now;
     page.probeEveryMs = Math.max(PROBE_LEAST_MS, PROBE_COST_FACTOR * costMs);
@@ -219,8 +220,4 @@ function requirementsOf({ required_capabilities: text }: { required_capabilities
 
 function byRank(a: LanePair, b: LanePair): number {
   return a.claim_rank - b.claim_rank;
-}
-
-function keyOf(pair: LanePair): string {
-  return `${pair.lane.toString('hex')}/${pair.claim_rank}`;
 }

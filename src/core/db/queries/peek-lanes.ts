@@ -1,3 +1,4 @@
+import { pairKey } from '../../domain/pair-key.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { LanePair } from './due-work.ts';
@@ -39,7 +40,7 @@ export async function peekLanes(
   const heads: LaneHead[] = [];
   let at = START;
   while (heads.length < maxPairs) {
-    const key = keyOf(at);
+    const key = pairKey(at);
     const head = answers.has(key) ? answers.get(key) : await hop(session, names, at);
     if (head === undefined) break;
     heads.push(head);
@@ -60,7 +61,7 @@ async function hopsFrom(session: Session, names: TableNames, known: readonly Lan
     const found = await session.packet(some.map(({ after, next }) => hopStatement(names, after, next)));
     for (const [k, { after, next }] of some.entries()) {
       const [head] = found[k] as Row[] as unknown as LaneHead[];
-      if (head !== undefined || next === undefined) answers.set(keyOf(after), head);
+      if (head !== undefined || next === undefined) answers.set(pairKey(after), head);
     }
   }
   return answers;
@@ -69,8 +70,4 @@ async function hopsFrom(session: Session, names: TableNames, known: readonly Lan
 async function hop(session: Session, names: TableNames, after: LanePair): Promise<LaneHead | undefined> {
   const { sql, values } = hopStatement(names, after);
   return (await session.rows<LaneHead>(sql, values))[0];
-}
-
-function keyOf(pair: LanePair): string {
-  return `${pair.lane.toString('hex')}/${pair.claim_rank}`;
 }
