@@ -1,5 +1,5 @@
-// The task table as the design document and its users know it, plus what afd adds. lane, claim_rank and due_at are
-// generated: a plain INSERT by any program makes a claimable row. MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
+// The task table as the design document and its users know it, plus what afd adds. claim_state, lane, claim_rank and
+// due_at are generated: a plain INSERT by any program makes a claimable row. MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
 // A table that exists is adopted instead: it gets what it lacks, in another form (src/core/db/adoption/task-columns.ts).
 
 /** Also when it is recorded: the table may have been changed by hand, or tables.task may name another one by now. */
@@ -47,7 +47,9 @@ export async function up(tools) {
       claim_rank TINYINT GENERATED ALWAYS AS (10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)) STORED,
       due_at DATETIME(3) GENERATED ALWAYS AS
         (COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) STORED,
-      KEY afd_claim (status, lane, claim_rank, due_at, id),
+      claim_state TINYINT GENERATED ALWAYS AS
+        (FIELD(status, 'running', 'assigned', 'waiting', 'done', 'failed', 'cancelled', 'pending')) STORED,
+      KEY afd_claim (claim_state, lane, claim_rank, due_at, id),
       UNIQUE KEY afd_dedupe (dedupe_key),
       KEY afd_target (target_device_id, claim_rank, due_at, id)
     ) TABLE_OPTIONS`,

@@ -38,7 +38,7 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
   await until(
     async () => {
       const open = await session.rows(
-        `SELECT id FROM ${task} FORCE INDEX (afd_claim) WHERE status IN ('pending', 'running') LIMIT 1`,
+        `SELECT id FROM ${task} FORCE INDEX (afd_claim) WHERE claim_state IN (1, 7) LIMIT 1`,
       );
       return open.length === 0;
     },

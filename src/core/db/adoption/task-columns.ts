@@ -1,6 +1,7 @@
 // What the task table must have, as it is added to a table that exists: nothing that an INSERT without a column list would
 // notice (INVISIBLE), nothing that needs the rows to be read (NULL, or a constant default: INSTANT refuses expressions),
 // generated columns VIRTUAL (STORED would copy the table and block its writers).
+import { CLAIM_STATE } from '../claim-state.ts';
 
 /** What a column of the same name must be able to hold, when the table has one already. */
 export type Family = 'number' | 'text' | 'json' | 'date' | 'datetime' | 'token';
@@ -68,6 +69,7 @@ export const GENERATED_COLUMNS: readonly GeneratedColumn[] = [
     type: 'BINARY(16)',
     expression: "UNHEX(LEFT(SHA2(CONCAT(task_type, '|', COALESCE(required_capabilities, '')), 256), 32))",
   },
+  { name: 'claim_state', type: 'TINYINT', expression: CLAIM_STATE },
   { name: 'claim_rank', type: 'TINYINT', expression: '10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)' },
   {
     name: 'due_at',
@@ -84,7 +86,7 @@ export interface WantedKey {
 }
 
 export const KEYS: readonly WantedKey[] = [
-  { name: 'afd_claim', columns: ['status', 'lane', 'claim_rank', 'due_at', 'id'], unique: false },
+  { name: 'afd_claim', columns: ['claim_state', 'lane', 'claim_rank', 'due_at', 'id'], unique: false },
   { name: 'afd_dedupe', columns: ['dedupe_key'], unique: true },
   { name: 'afd_target', columns: ['target_device_id', 'claim_rank', 'due_at', 'id'], unique: false },
 ];

@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -31,7 +32,7 @@ export const directedBranch = (names: TableNames) =>
  * they end; a range it would follow over the dead entries of the lanes behind an empty one.
  */
 export const dueBranch = (names: TableNames) =>
-  `FROM (SELECT due_at FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ?
+  `FROM (SELECT due_at FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ?
     ORDER BY due_at, id LIMIT 1) head WHERE due_at <= NOW(3)`;
 
 /** `deviceId` undefined: nothing is asked about directed tasks. Needs one branch at least. */

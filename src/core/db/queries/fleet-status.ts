@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import { ASSIGNMENT_STATUSES, TASK_STATUSES, type TaskStatus } from '../../domain/task.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -17,13 +18,13 @@ export interface FleetCounts {
 const ENDS = ASSIGNMENT_STATUSES.filter((s) => ['completed', 'failed', 'timeout', 'lost'].includes(s));
 
 /**
- * Figures for one glance. Non-locking. One bounded index range per figure: tasks over afd_claim(status, …), attempts
+ * Figures for one glance. Non-locking. One bounded index range per figure: tasks over afd_claim(claim_state, …), attempts
  * over idx_status(status, deadline_at). An attempt that ended within the hour was open then, so its deadline lies
  * after that moment, or the leader was late: two hours of deadlines are read. Zero = there are none.
  */
 export async function fleetCounts(session: Session, names: TableNames): Promise<FleetCounts> {
   const figures = [
-    ...TASK_STATUSES.map((status) => counted(`task_${status}`, names.task, 'afd_claim', `status = '${status}'`)),
+    ...TASK_STATUSES.map((status) => counted(`task_${status}`, names.task, 'afd_claim', stateIs(status))),
     ...ENDS.map((status) =>
       counted(
         `end_${status}`,
@@ -60,7 +61,7 @@ export async function dueAges(session: Session, dueAts: string[]): Promise<numbe
 /** Pending tasks of one lane, at most COUNT_LIMIT, over afd_claim. */
 export async function countLane(session: Session, names: TableNames, lane: Buffer): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
-    counted('lane', names.task, 'afd_claim', "status = 'pending' AND lane = ?"),
+    counted('lane', names.task, 'afd_claim', `${stateIs('pending')} AND lane = ?`),
     [lane],
   );
   return Number(row?.n ?? 0);

@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
 import type { LanePair } from './due-work.ts';
 
@@ -14,7 +15,7 @@ export function hopStatement(
   after: LanePair,
   provided?: LanePair,
 ): { sql: string; values: unknown[] } {
-  const pending = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending'`;
+  const pending = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')}`;
   const condition =
     provided === undefined ? '' : ` AND (SELECT 1 ${pending} AND lane = ? AND claim_rank = ? LIMIT 1) = 1`;
   return {

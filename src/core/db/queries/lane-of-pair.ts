@@ -1,5 +1,6 @@
 // What the tasks of a (lane, rank) ask for, by one pending row of it. Index: afd_claim. Non-locking; zero rows: nothing is
 // pending there any more.
+import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -18,7 +19,7 @@ export async function laneOfPair(
 ): Promise<LaneFacts | undefined> {
   const [row] = await session.rows<LaneFacts>(
     `SELECT lane, task_type, required_capabilities FROM ${names.task} FORCE INDEX (afd_claim)
-     WHERE status = 'pending' AND lane = ? AND claim_rank = ? LIMIT 1`,
+     WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? LIMIT 1`,
     [lane, claimRank],
   );
   return row;

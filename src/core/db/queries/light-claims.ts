@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -24,7 +25,7 @@ export async function strayLightClaims(
   return session.rows<LightClaimRef>(
     `SELECT t.id AS task_id, t.claim_token, t.claimed_by AS device_id, (${orphaned}) AS orphaned
      FROM ${names.task} t FORCE INDEX (afd_claim) LEFT JOIN ${names.device} d ON d.device_id = t.claimed_by
-     WHERE t.status = 'running' AND t.claimed_by IS NOT NULL AND t.claim_token IS NOT NULL
+     WHERE ${stateIs('running', 't')} AND t.claimed_by IS NOT NULL AND t.claim_token IS NOT NULL
        AND (${orphaned} OR t.claimed_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND)
      LIMIT ${limit}`,
     [Math.round(afterS * 1e6)],
@@ -40,7 +41,7 @@ export async function earlierLightClaims(
 ): Promise<LightClaimRef[]> {
   return session.rows<LightClaimRef>(
     `SELECT id AS task_id, claim_token, claimed_by AS device_id, 1 AS orphaned FROM ${names.task} FORCE INDEX (afd_claim)
-     WHERE status = 'running' AND claimed_by = ? AND claim_token IS NOT NULL AND NOT (claim_instance <=> ?)`,
+     WHERE ${stateIs('running')} AND claimed_by = ? AND claim_token IS NOT NULL AND NOT (claim_instance <=> ?)`,
     [deviceId, instanceToken],
   );
 }
@@ -48,7 +49,7 @@ export async function earlierLightClaims(
 /** Light claims that a device holds, counted now; running tasks by afd_claim. */
 export async function countLightClaims(session: Session, names: TableNames, deviceId: string): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
-    `SELECT COUNT(*) AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'running' AND claimed_by = ?`,
+    `SELECT COUNT(*) AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('running')} AND claimed_by = ?`,
     [deviceId],
   );
   return Number(row?.n ?? 0);

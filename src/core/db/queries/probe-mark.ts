@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
 import type { Mark } from './select-candidates.ts';
 
@@ -13,7 +14,7 @@ export function probeStatement(
 ): { sql: string; values: unknown[] } {
   return {
     sql: `SELECT due_at, id FROM (SELECT due_at, id FROM ${names.task} FORCE INDEX (afd_claim)
-          WHERE status = 'pending' AND lane = ? AND claim_rank = ? ORDER BY due_at, id LIMIT 1) head
+          WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? ORDER BY due_at, id LIMIT 1) head
           WHERE due_at <= ?`,
     values: [lane, claimRank, mark.due_at],
   };

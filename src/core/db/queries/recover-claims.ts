@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { Claimed } from '../finish-and-claim.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -22,7 +23,7 @@ export async function recoverClaims(
       WHERE a.device_id = ? AND a.status = 'assigned' AND a.claim_token IN (?) AND t.status = 'running')
      UNION ALL
      (SELECT ${task}, NULL AS assignment_id, t.claim_token FROM ${names.task} t FORCE INDEX (afd_claim)
-      WHERE t.status = 'running' AND t.claimed_by = ? AND t.claim_token IN (?))`,
+      WHERE ${stateIs('running', 't')} AND t.claimed_by = ? AND t.claim_token IN (?))`,
     [deviceId, tokens, deviceId, tokens],
   );
 }

@@ -1,6 +1,7 @@
 // Reads without a lock, so each id is looked at again under its own lock (retryTask). Index: afd_claim for the
 // status, then a sort of ids. Zero rows: nothing fits. Rows that another program ended have no finished_at: their
 // updated_at counts, which is in the session's zone.
+import { stateIs } from '../claim-state.ts';
 import { isoToUtc } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -16,8 +17,8 @@ export interface RetryFilter {
 /** Ids, oldest first. @throws DatabaseError */
 export async function retryableTasks(session: Session, names: TableNames, filter: RetryFilter): Promise<number[]> {
   const { status, task_type, since, limit } = filter;
-  const where = ['status = ?'];
-  const values: unknown[] = [status];
+  const where = [stateIs(status)];
+  const values: unknown[] = [];
   if (task_type !== undefined) {
     where.push('task_type = ?');
     values.push(task_type);

@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { Page } from './orphaned-assignments.ts';
@@ -10,7 +11,7 @@ import type { Page } from './orphaned-assignments.ts';
 export async function strandedTasks(session: Session, names: TableNames, page: Page): Promise<number[]> {
   const rows = await session.rows<{ id: number }>(
     `SELECT t.id FROM ${names.task} t LEFT JOIN ${names.device} d ON d.device_id = t.target_device_id
-     WHERE t.status = 'assigned' AND t.target_device_id IS NOT NULL AND t.id > ? AND (${STRANDED}) ORDER BY t.id LIMIT ${page.limit}`,
+     WHERE ${stateIs('assigned', 't')} AND t.target_device_id IS NOT NULL AND t.id > ? AND (${STRANDED}) ORDER BY t.id LIMIT ${page.limit}`,
     [page.after],
   );
   return rows.map((row) => row.id);

@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
 
 /** Where a claim starts reading a (lane, rank): the last row this process took there. */
@@ -56,7 +57,7 @@ export function candidateStatement(
   const due = dueSince(source.mark);
   return {
     sql: `SELECT ${CANDIDATE_COLUMNS} FROM ${names.task} FORCE INDEX (afd_claim)
-          WHERE status = 'pending' AND lane = ? AND claim_rank = ? AND ${due.sql}
+          WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? AND ${due.sql}
           ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,
     values: [source.lane, source.claim_rank, ...due.values],
   };

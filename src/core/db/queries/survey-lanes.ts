@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { type ClaimSource, dueSince } from './select-candidates.ts';
@@ -16,7 +17,7 @@ export function surveyStatement(
   sources: LaneSource[],
   bounds: number[],
 ): { sql: string; values: unknown[] } {
-  const lane = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE status = 'pending' AND lane = ? AND claim_rank = ?`;
+  const lane = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ?`;
   const branches = sources.map((source, n) => {
     const due = dueSince(source.mark);
     const pair = [source.lane, source.claim_rank];
