@@ -1,31 +1,22 @@
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
+import { type ErrorKind, type Fault, kindOf, type RetryKind } from './error-kinds.ts';
 
-/**
- * What to do after a database error. The retry table of afd lives in this file and nowhere else.
- * - `transaction`: the whole transaction may be repeated at once on the same connection (after ROLLBACK).
- * - `connection`: the connection is useless or points at the wrong server; open another. What a COMMIT did is unknown.
- * - `slow`: the server refuses connections for now; wait with backoff.
- * - `final`: repeating it gives the same answer.
- */
-export type RetryKind = 'transaction' | 'connection' | 'slow' | 'final';
+export type { Fault, RetryKind } from './error-kinds.ts';
 
-/** 1213 deadlock, 1205 lock wait (keeps the transaction open, so ROLLBACK), 1020 record changed (MariaDB >= 11.6.2). */
-const TRANSACTION = new Set([1213, 1205, 1020]);
-/** Read-only or dying server (1290 1792 1836 1053 1927 4031), killed connection (1317 is a killed query), gone (2006 2013), packet too large closes it (1153). */
-const CONNECTION = new Set([1290, 1792, 1836, 1053, 1927, 4031, 2006, 2013, 1153, 1158, 1159, 1160, 1161]);
-/** Too many connections: for the server, the account's resource, the account. */
-const SLOW = new Set([1040, 1203, 1226]);
-/** Refused by grants or credentials. */
-const FORBIDDEN = new Set([1044, 1045, 1142, 1143, 1227, 1370, 1698]);
-/** Unknown table or column: a schema that this version does not know. */
-const SCHEMA = new Set([1146, 1054]);
-
-interface DriverError {
-  message?: string;
+interface Detail {
   errno?: number;
-  code?: string;
-  fatal?: boolean;
-  sqlState?: string;
+  driverCode?: string;
+  retry: RetryKind;
+  /** Of a `final` error; `statement` when not said. */
+  fault?: Fault;
+  /** The server says that nothing of the statement is done. */
+  undone?: boolean;
+  /** It says so of the whole transaction, also as the answer to a COMMIT. */
+  rolledBack?: boolean;
+  /** The connection was never opened. */
+  refused?: boolean;
+  cause?: unknown;
+  suggestions?: string[];
 }
 
 /** An error of the driver or the server, with what may be done about it. The only error that `Session` raises. */
@@ -33,12 +24,16 @@ export class DatabaseError extends AfdError {
   readonly errno: number | undefined;
   readonly driverCode: string | undefined;
   readonly retry: RetryKind;
+  /** Set exactly when `retry` is `final`. */
+  readonly fault: Fault | undefined;
+  /** The failed statement did nothing, for certain. False of a lost connection, and of numbers that nobody has listed. */
+  readonly undone: boolean;
+  /** The same of a COMMIT, by itself or in a packet: nothing of its transaction is done. A deadlock or its like. */
+  readonly rolledBack: boolean;
+  /** No connection was to be had: nothing was sent. */
+  readonly refused: boolean;
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    detail: { errno?: number; driverCode?: string; retry: RetryKind; cause?: unknown; suggestions?: string[] },
-  ) {
+  constructor(code: ErrorCode, message: string, detail: Detail) {
     super(code, message, {
       ...(detail.cause === undefined ? {} : { cause: detail.cause }),
       ...(detail.suggestions === undefined ? {} : { suggestions: detail.suggestions }),
@@ -48,7 +43,79 @@ export class DatabaseError extends AfdError {
     this.errno = detail.errno;
     this.driverCode = detail.driverCode;
     this.retry = detail.retry;
+    this.fault = detail.retry === 'final' ? (detail.fault ?? 'statement') : undefined;
+    this.refused = detail.refused ?? false;
+    this.rolledBack = detail.rolledBack ?? false;
+    this.undone = detail.undone ?? (this.rolledBack || this.fault !== undefined || this.refused);
   }
+}
+
+interface Telling extends Pick<Detail, 'retry' | 'fault' | 'undone' | 'rolledBack' | 'refused' | 'suggestions'> {
+  code: ErrorCode;
+  says(where: string): string;
+}
+
+const LOOK = ['afd db status', 'afd status'];
+
+const TELLING: Record<ErrorKind, Telling> = {
+  lock: { code: 'E_TEMPORARY', retry: 'transaction', rolledBack: true, says: () => 'The database gave up a lock' },
+  'broken-off': {
+    code: 'E_TEMPORARY',
+    retry: 'transaction',
+    undone: true,
+    says: () => 'The database broke off a statement',
+  },
+  unknown: {
+    code: 'E_TEMPORARY',
+    retry: 'transaction',
+    says: (where) => `The database at ${where} did not carry out a statement`,
+  },
+  gone: {
+    code: 'E_DATABASE',
+    retry: 'connection',
+    suggestions: LOOK,
+    says: (where) => `The database at ${where} cannot be reached`,
+  },
+  refused: {
+    code: 'E_DATABASE',
+    retry: 'slow',
+    refused: true,
+    says: (where) => `The database at ${where} takes no more connections`,
+  },
+  full: {
+    code: 'E_DATABASE',
+    retry: 'slow',
+    undone: true,
+    suggestions: LOOK,
+    says: (where) => `The database at ${where} has no room for it now`,
+  },
+  data: { code: 'E_FAILED', retry: 'final', fault: 'data', says: () => 'The database refused a statement' },
+  statement: { code: 'E_FAILED', retry: 'final', says: () => 'The database refused a statement' },
+  schema: {
+    code: 'E_SCHEMA',
+    retry: 'final',
+    suggestions: ['afd migrate up'],
+    says: (where) => `The schema at ${where} is not the one this afd knows`,
+  },
+  rights: {
+    code: 'E_FORBIDDEN',
+    retry: 'final',
+    suggestions: ['check database.user and database.password, or AFD_DATABASE_URL'],
+    says: (where) => `The database at ${where} refused`,
+  },
+  'no-database': {
+    code: 'E_CONFIG',
+    retry: 'final',
+    says: (where) => `The database at ${where} has no such schema`,
+  },
+};
+
+interface DriverError {
+  message?: string;
+  errno?: number;
+  code?: string;
+  fatal?: boolean;
+  sqlState?: string;
 }
 
 /** Turns whatever mysql2 threw into a DatabaseError. `where` names the server for the reader, e.g. `127.0.0.1:3306/afd`. */
@@ -57,65 +124,53 @@ export function databaseError(raw: unknown, where: string): DatabaseError {
   const error = raw as DriverError;
   const errno = typeof error.errno === 'number' && error.errno > 0 ? error.errno : undefined;
   const text = error.message ?? String(raw);
-  const detail = {
+  const { code, says, ...telling } = TELLING[kindOfDriverError(error, errno, text)];
+  return new DatabaseError(code, `${says(where)}: ${text}`, {
+    ...telling,
     ...(errno === undefined ? {} : { errno }),
     ...(error.code === undefined ? {} : { driverCode: error.code }),
     cause: raw,
-  };
-  if (errno !== undefined && TRANSACTION.has(errno)) {
-    return new DatabaseError('E_TEMPORARY', `The database gave up a lock: ${text}`, {
-      ...detail,
-      retry: 'transaction',
-    });
-  }
-  if (errno !== undefined && SLOW.has(errno)) {
-    return new DatabaseError('E_DATABASE', `The database at ${where} takes no more connections: ${text}`, {
-      ...detail,
-      retry: 'slow',
-    });
-  }
-  if (errno !== undefined && FORBIDDEN.has(errno)) {
-    return new DatabaseError('E_FORBIDDEN', `The database at ${where} refused: ${text}`, {
-      ...detail,
-      retry: 'final',
-      suggestions: ['check database.user and database.password, or AFD_DATABASE_URL'],
-    });
-  }
-  if (errno === 1049) {
-    return new DatabaseError('E_CONFIG', `The database at ${where} has no such schema: ${text}`, {
-      ...detail,
-      retry: 'final',
-    });
-  }
-  if (errno !== undefined && SCHEMA.has(errno)) {
-    return new DatabaseError('E_SCHEMA', `The schema at ${where} is not the one this afd knows: ${text}`, {
-      ...detail,
-      retry: 'final',
-      suggestions: ['afd migrate up'],
-    });
+  });
+}
+
+function kindOfDriverError(error: DriverError, errno: number | undefined, text: string): ErrorKind {
+  if (errno !== undefined) {
+    const kind = kindOf(errno, error.sqlState);
+    // An error that ends the connection, while it was being opened: there is nothing to repeat on it.
+    return kind === 'unknown' && error.fatal === true ? 'gone' : kind;
   }
   // A dead idle connection is reported by mysql2 as fatal without any code; network errors carry a negative errno.
   const network = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|ENOENT|PROTOCOL_)/.test(error.code ?? '');
   const closed = /closed state|Connection lost|connection is in closed/i.test(text);
-  if (
-    (errno !== undefined && CONNECTION.has(errno)) ||
-    network ||
-    closed ||
-    (error.fatal === true && errno === undefined)
-  ) {
-    return new DatabaseError('E_DATABASE', `The database at ${where} cannot be reached: ${text}`, {
-      ...detail,
-      retry: 'connection',
-      suggestions: ['afd db status', 'afd status'],
-    });
-  }
-  return new DatabaseError('E_FAILED', `The database refused a statement: ${text}`, {
-    ...detail,
-    retry: error.fatal === true ? 'connection' : 'final',
-  });
+  // What is left was thrown by the driver itself about what it was given: a bug, and no fault of any row.
+  return network || closed || error.fatal === true ? 'gone' : 'statement';
 }
 
-/** True when the connection is gone, so that the outcome of what was sent last is unknown. */
+/**
+ * True when there is no connection: it is gone, so that the outcome of what was sent last is unknown, or there was none to
+ * be had.
+ */
 export function isConnectionLost(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.retry === 'connection' || error.retry === 'slow');
+  return error instanceof DatabaseError && (error.retry === 'connection' || error.refused);
+}
+
+/** True when the same may go through another time, on this connection or another: nothing that was asked for is thrown away. */
+export function isTransient(error: unknown): boolean {
+  return error instanceof DatabaseError && error.fault === undefined;
+}
+
+/** True when a packet with a COMMIT in it may have been carried out all the same: find out by key or token. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof DatabaseError && !error.rolledBack && !error.refused && error.fault === undefined;
+}
+
+/** A write whose outcome nobody knows is to its caller what a lost connection is. */
+export function unknownOutcome(what: string, error: DatabaseError): DatabaseError {
+  if (error.retry === 'connection') return error;
+  return new DatabaseError('E_DATABASE', `Whether ${what} was carried out is unknown: ${error.message}`, {
+    ...(error.errno === undefined ? {} : { errno: error.errno }),
+    retry: 'connection',
+    cause: error,
+    suggestions: LOOK,
+  });
 }

@@ -148,7 +148,7 @@ export class Session {
       return facts;
     } catch (error) {
       cut(connection);
-      throw databaseError(error, this.where);
+      throw unopened(databaseError(error, this.where));
     }
   }
 
@@ -178,7 +178,8 @@ export class Session {
       );
     } catch (raw) {
       const error = databaseError(raw, this.where);
-      if (error.retry === 'connection') this.#drop(connection);
+      // 1153: the packet was too large, and the server has closed the connection on it.
+      if (error.retry === 'connection' || error.errno === 1153) this.#drop(connection);
       throw error;
     }
   }
@@ -234,7 +235,8 @@ export class Session {
     // No character takes more than three bytes per UTF-16 unit.
     if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
     const why = `is over the server's max_allowed_packet of ${limit + 64} bytes`;
-    throw new DatabaseError('E_FAILED', `A statement of ${text.length} characters ${why}.`, { retry: 'final' });
+    const message = `A statement of ${text.length} characters ${why}.`;
+    throw new DatabaseError('E_FAILED', message, { retry: 'final', fault: 'data' });
   }
 
   #gone(why: string): DatabaseError {
@@ -243,4 +245,17 @@ export class Session {
       suggestions: ['afd db status', 'afd status'],
     });
   }
+}
+
+/** There is no connection, whatever the server said: nothing can be repeated on it. */
+function unopened(error: DatabaseError): DatabaseError {
+  if (error.retry === 'final' || error.retry === 'connection' || error.refused) return error;
+  const { errno, driverCode, suggestions } = error;
+  return new DatabaseError('E_DATABASE', error.message, {
+    ...(errno === undefined ? {} : { errno }),
+    ...(driverCode === undefined ? {} : { driverCode }),
+    suggestions,
+    retry: 'connection',
+    cause: error,
+  });
 }

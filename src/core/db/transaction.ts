@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Carried } from './carried.ts';
-import { DatabaseError } from './database-error.ts';
+import { DatabaseError, isOutcomeUnknown, unknownOutcome } from './database-error.ts';
 import type { Session } from './session.ts';
 
 /**
- * Runs `work` between START TRANSACTION and COMMIT on this session. Deadlock and lock-wait errors roll back the whole
- * transaction and repeat it, at most `tries` times with full jitter (50 ms doubling): 1205 would otherwise leave half
- * of it open. Any other error rolls back and is thrown; after a lost connection the outcome of COMMIT is unknown, so
- * the caller must be able to find out by key. `carried` goes with START TRANSACTION.
+ * Runs `work` between START TRANSACTION and COMMIT on this session. What may go through another time (a deadlock, a lock
+ * wait, KILL QUERY, a limit of time, an error that nobody knows) rolls back the whole transaction and repeats it, at most
+ * `tries` times with full jitter (50 ms doubling): 1205 would otherwise leave half of it open. Any other error rolls back
+ * and is thrown; after a lost connection, or a COMMIT that failed without a word about its outcome, that is unknown
+ * (`isConnectionLost`), so the caller must be able to find out by key. `carried` goes with START TRANSACTION.
  * @throws DatabaseError, or whatever `work` throws
  */
 export async function transaction<T>(
@@ -16,32 +17,52 @@ export async function transaction<T>(
   tries = 5,
   carried?: Carried,
 ): Promise<T> {
-  return repeated(tries, async () => {
+  const attempt = async () => {
     try {
       await (carried === undefined ? session.write(BEGIN) : carried.send(session, BEGIN));
       const result = await work();
-      await session.write('COMMIT');
+      await commit(session);
       return result;
     } catch (error) {
       await rollback(session);
       throw error;
     }
-  });
+  };
+  return again(tries, attempt, (error) => error.retry === 'transaction');
 }
 
 const BEGIN = 'START TRANSACTION';
 
+/** Only an error that says that the transaction was rolled back allows to repeat it: KILL QUERY, say, may come too late. */
+async function commit(session: Session): Promise<void> {
+  try {
+    await session.write('COMMIT');
+  } catch (raw) {
+    if (!isOutcomeUnknown(raw)) throw raw;
+    session.destroy();
+    throw unknownOutcome('a COMMIT', raw as DatabaseError);
+  }
+}
+
 /**
- * Runs `work` without a transaction around it: for work that writes by one statement alone. Repeats it as `transaction`
- * does. @throws DatabaseError, or whatever `work` throws
+ * Runs `work` without a transaction around it: for work that writes by one statement alone. Repeats it when the server says
+ * that the statement did nothing; an error that nobody knows may have come after its implicit COMMIT (`isConnectionLost`).
+ * @throws DatabaseError, or whatever `work` throws
  */
 export async function repeated<T>(tries: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await again(tries, work, (error) => error.retry === 'transaction' && error.undone);
+  } catch (error) {
+    throw error instanceof DatabaseError && !error.undone ? unknownOutcome('a statement', error) : error;
+  }
+}
+
+async function again<T>(tries: number, work: () => Promise<T>, may: (error: DatabaseError) => boolean): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
     } catch (error) {
-      const again = error instanceof DatabaseError && error.retry === 'transaction' && attempt < tries;
-      if (!again) throw error;
+      if (!(error instanceof DatabaseError && may(error) && attempt < tries)) throw error;
       await pause(Math.random() * 50 * 2 ** attempt);
     }
   }
