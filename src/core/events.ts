@@ -19,6 +19,10 @@ export interface AfdEvents {
   };
   /** The attempt is no longer ours: its handler is aborted and nothing it says counts. */
   'task:lost': { task_id: number; attempt: number; reason: string };
+  /** What keeps this worker's transactions from going through, once for each cause; undefined = they do again. */
+  'work:troubled': { cause: string | undefined };
+  /** No claim of it is possible: it was failed by itself (`failed`), or is left alone by this worker. */
+  'task:set-aside': { task_id: number; failed: boolean; message: string };
   'task:stuck': { task_id: number; attempt: number; task_type: string };
   'device:registered': { device_id: string; instance_token: string; server: string };
   'device:heartbeat': { device_id: string; status: string };

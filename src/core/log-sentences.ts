@@ -67,6 +67,17 @@ const SENTENCES: Describe = {
       `task ${d.task_id} is no longer ours and its handler is stopped: ${d.reason}; nothing it wrote counts`,
       ids(d),
     ),
+  'work:troubled': (d) =>
+    d.cause === undefined
+      ? info('claims and results go through again')
+      : error(`claims and results do not go through and are tried again; running tasks go on: ${d.cause}`),
+  'task:set-aside': (d) =>
+    error(
+      d.failed
+        ? `task ${d.task_id} was set to failed, because ${d.message}; correct its row, then: afd tasks retry ${d.task_id}`
+        : `task ${d.task_id} is left alone for 10 min, because ${d.message}; its row cannot be changed either: correct it by hand`,
+      { task_id: d.task_id },
+    ),
   'task:stuck': (d) =>
     error(
       `task ${d.task_id} (${d.task_type}) ignores its abort signal and keeps its slot: make the handler obey ctx.signal`,

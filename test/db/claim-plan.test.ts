@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ClaimSource } from '../../src/core/db/queries/claim-source.ts';
 import { dueStatement } from '../../src/core/db/queries/due-work.ts';
 import { probeStatement } from '../../src/core/db/queries/probe-mark.ts';
-import { type ClaimSource, candidateStatement } from '../../src/core/db/queries/select-candidates.ts';
+import { candidateStatement } from '../../src/core/db/queries/select-candidates.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/finish-and-claim.ts';
 import { flushStarts } from '../../src/core/db/queries/flush-starts.ts';
 import { recoverClaims } from '../../src/core/db/queries/recover-claims.ts';
+import { ANY_WIDTHS } from '../../src/core/db/queries/text-widths.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { Outcome } from '../../src/core/domain/outcome.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
@@ -45,6 +46,7 @@ const run = (over: Partial<FinishAndClaimInput>, on: Session = session) =>
     finishes: [],
     claim: undefined,
     policy,
+    widths: ANY_WIDTHS,
     ...over,
   });
 

@@ -1,4 +1,5 @@
 // Light claims: the attempt of a brisk task stands on the task row until it ends, or until somebody must speak to it.
+
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/finish-and-claim.ts';
@@ -10,6 +11,7 @@ import { recordOwnClaims } from '../../src/core/db/queries/record-claims.ts';
 import { recoverClaims } from '../../src/core/db/queries/recover-claims.ts';
 import { countOpen } from '../../src/core/db/queries/set-operator-state.ts';
 import { showTask } from '../../src/core/db/queries/show-task.ts';
+import { ANY_WIDTHS } from '../../src/core/db/queries/text-widths.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { transaction } from '../../src/core/db/transaction.ts';
 import type { Outcome } from '../../src/core/domain/outcome.ts';
@@ -47,6 +49,7 @@ const run = (over: Partial<FinishAndClaimInput>) =>
     finishes: [],
     claim: undefined,
     policy,
+    widths: ANY_WIDTHS,
     ...over,
   });
 const finish = (one: Claimed, token: Buffer, outcome: Outcome = done) => ({

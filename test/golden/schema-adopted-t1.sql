@@ -33,12 +33,13 @@ CREATE TABLE `af_crawl_tasks` (
   `last_error` text DEFAULT NULL INVISIBLE,
   `finished_at` datetime(3) DEFAULT NULL INVISIBLE,
   `lane` binary(16) GENERATED ALWAYS AS (unhex(left(sha2(concat(`task_type`,'|',coalesce(`required_capabilities`,'')),256),32))) VIRTUAL INVISIBLE,
+  `claim_state` tinyint GENERATED ALWAYS AS (field(`status`,'running','assigned','waiting','done','failed','cancelled','pending')) VIRTUAL INVISIBLE,
   `claim_rank` tinyint GENERATED ALWAYS AS (10 - least(greatest(coalesce(`priority`,5),0),10)) VIRTUAL INVISIBLE,
   `due_at` datetime(3) GENERATED ALWAYS AS (greatest(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'1970-01-01 00:00:00')) VIRTUAL INVISIBLE,
   PRIMARY KEY (`id`),
   UNIQUE KEY `afd_dedupe` (`dedupe_key`),
   KEY `idx_status_next` (`status`,`next_run_at`),
-  KEY `afd_claim` (`status`,`lane`,`claim_rank`,`due_at`,`id`),
+  KEY `afd_claim` (`claim_state`,`lane`,`claim_rank`,`due_at`,`id`),
   KEY `afd_target` (`target_device_id`,`claim_rank`,`due_at`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 

@@ -70,9 +70,10 @@ CREATE TABLE `af_crawl_task` (
   `lane` binary(16) GENERATED ALWAYS AS (unhex(left(sha2(concat(`task_type`,'|',coalesce(`required_capabilities`,'')),256),32))) STORED,
   `claim_rank` tinyint GENERATED ALWAYS AS (10 - least(greatest(coalesce(`priority`,5),0),10)) STORED,
   `due_at` datetime(3) GENERATED ALWAYS AS (coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) STORED,
+  `claim_state` tinyint GENERATED ALWAYS AS (field(`status`,'running','assigned','waiting','done','failed','cancelled','pending')) STORED,
   PRIMARY KEY (`id`),
   UNIQUE KEY `afd_dedupe` (`dedupe_key`),
-  KEY `afd_claim` (`status`,`lane`,`claim_rank`,`due_at`,`id`),
+  KEY `afd_claim` (`claim_state`,`lane`,`claim_rank`,`due_at`,`id`),
   KEY `afd_target` (`target_device_id`,`claim_rank`,`due_at`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 

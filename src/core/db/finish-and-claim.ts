@@ -6,9 +6,10 @@ import { AfdError } from '../domain/errors.ts';
 import type { Finish, Verdict } from '../domain/settlement.ts';
 import type { NewTask } from '../domain/task.ts';
 import { DatabaseError } from './database-error.ts';
+import type { Candidate } from './queries/candidate.ts';
 import { repairAttempts } from './queries/repair-attempts.ts';
-import type { Candidate } from './queries/select-candidates.ts';
 import type { Statement } from './queries/statement.ts';
+import type { TextWidths } from './queries/text-widths.ts';
 import { claimStatements, type Taken } from './queries/write-claims.ts';
 import { finishStatements } from './queries/write-finishes.ts';
 import type { Result, Row, Session } from './session.ts';
@@ -23,6 +24,8 @@ export interface FinishAndClaimInput {
   finishes: Finish[];
   claim: Claim | undefined;
   policy: { maxRetryCount: number; backoff: (retry: number) => number };
+  /** What the text columns can hold. */
+  widths: TextWidths;
   /** Inserts tasks of a finished attempt inside this transaction. */
   enqueue?: (tasks: NewTask[], finish: Finish) => Promise<void>;
 }
@@ -45,7 +48,7 @@ export interface FinishAndClaimResult {
 
 /**
  * Runs the transaction once. Deadlocks and lock waits are the caller's to repeat (nothing has happened then).
- * @throws DatabaseError; after a lost connection the outcome is unknown: finishes may be sent again as they are, a
+ * @throws ClaimRefused when the server refuses what some row says; DatabaseError: after a lost connection the outcome is unknown: finishes may be sent again as they are, a
  *   claim is looked up by its token.
  */
 export async function finishAndClaim(
@@ -62,10 +65,31 @@ export async function finishAndClaim(
       // 1062: the user emptied the task table and ids (and attempt numbers) repeat.
       const duplicate = error instanceof DatabaseError && error.errno === 1062;
       const ids = [...taken.map((one) => one.id), ...input.finishes.map((one) => one.task_id)];
-      if (!duplicate || repaired || ids.length === 0) throw error;
+      if (!duplicate || repaired || ids.length === 0) throw refused(error, taken);
       await repairAttempts(session, names, ids);
     }
   }
+}
+
+/** What a claim had taken when the server refused it for the sake of some row. */
+export class ClaimRefused extends DatabaseError {
+  readonly taskIds: number[];
+
+  constructor(error: DatabaseError, taskIds: number[]) {
+    const { errno, retry, fault } = error;
+    super(error.code, error.message, { retry, cause: error, ...(errno && { errno }), ...(fault && { fault }) });
+    this.taskIds = taskIds;
+  }
+}
+
+function refused(error: unknown, taken: Taken[]): unknown {
+  const data = error instanceof DatabaseError && error.fault === 'data';
+  return data
+    ? new ClaimRefused(
+        error,
+        taken.map((one) => one.id),
+      )
+    : error;
 }
 
 async function attempt(
@@ -83,7 +107,7 @@ async function attempt(
   const answers = results.slice(1 + locks.length);
   const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
   const claims = claim !== undefined && gate === 'open' && claim.sources.length > 0;
-  const given = claims ? await takeCandidates(session, names, claim, answers[1]!, taken) : [];
+  const given = claims ? await takeCandidates(session, names, claim, answers.at(-1)!, taken) : [];
   // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
   for (const one of taken) if (settled.recorded.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
@@ -123,14 +147,17 @@ async function closingPacket(
   const statements = [...finishing, ...claiming];
   const results = await session.packet([...statements, { sql: 'COMMIT' }]);
   assertCounts(statements, results);
-  let next = results[statements.length - 1]?.insertId ?? 0;
-  const step = session.facts.autoIncrementIncrement;
+  const full = taken.some((one) => !one.light);
+  const ids = new Map((full ? results[statements.length - 1]! : []).map((row) => [row.task_id, row.id as number]));
   // The rows are this call's own: copying hundreds of them would cost as much as running them.
-  return taken.map((one) => {
-    const assignment_id = one.light ? null : next;
-    if (!one.light) next += step;
-    return Object.assign(one, { assignment_id });
-  });
+  return taken.map((one) => Object.assign(one, { assignment_id: one.light ? null : rowOf(ids, one) }));
+}
+
+function rowOf(ids: Map<unknown, number>, { id }: Taken): number {
+  const row = ids.get(id);
+  if (row === undefined)
+    throw new AfdError('E_INTERNAL', `The attempt of task ${id} that was just inserted is not there.`);
+  return row;
 }
 
 function gateOf(device: Row | undefined, instanceToken: Buffer): Gate {
@@ -144,7 +171,7 @@ function gateOf(device: Row | undefined, instanceToken: Buffer): Gate {
 function assertCounts(statements: Statement[], results: Result[]): void {
   statements.forEach((statement, n) => {
     const touched = results[n]?.affectedRows;
-    if (touched !== statement.expect) {
+    if (statement.expect !== undefined && touched !== statement.expect) {
       throw new AfdError(
         'E_INTERNAL',
         `A statement under lock touched ${touched} rows instead of ${statement.expect}: ${statement.sql.slice(0, 120)}`,

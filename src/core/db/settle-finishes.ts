@@ -71,22 +71,21 @@ export async function settleAll(
 ): Promise<Settled> {
   const now = String(locked[0]?.[0]?.now ?? '');
   const tasks = new Map((locked[1] as unknown as LockedTask[] | undefined)?.map((row) => [row.id, row]));
-  const rows = [...((locked[2] ?? []) as unknown as LockedAssignment[])];
-  const unfound = finishes.filter(
-    (one) => one.assignment_id === null && lightClaim(one, tasks.get(one.task_id)) === undefined,
-  );
-  if (unfound.length > 0) rows.push(...(await recordedMeanwhile(session, names, unfound)));
+  const rows = (locked[2] ?? []) as unknown as LockedAssignment[];
   const assignments = new Map(rows.map((row) => [row.id, row]));
-  const byClaim = new Map(unfound.length === 0 ? [] : rows.map((row) => [attemptKey(row), row]));
-  const verdicts = finishes.map((one) => {
-    const row =
-      one.assignment_id !== null
-        ? assignments.get(one.assignment_id)
-        : byClaim.size > 0
-          ? byClaim.get(attemptKey(one))
-          : undefined;
-    return settle(one, tasks.get(one.task_id), row, policy);
-  });
+  // By its id only if that is the row of this task: an end must never be booked on another's attempt.
+  const rowOf = ({ assignment_id, task_id }: Finish) => {
+    const row = assignment_id === null ? undefined : assignments.get(assignment_id);
+    return row?.task_id === task_id ? row : undefined;
+  };
+  const unfound = finishes.filter(
+    (one) => rowOf(one) === undefined && lightClaim(one, tasks.get(one.task_id)) === undefined,
+  );
+  const found = unfound.length === 0 ? [] : await recordedMeanwhile(session, names, unfound);
+  const byClaim = new Map(found.map((row) => [attemptKey(row), row]));
+  const verdicts = finishes.map((one) =>
+    settle(one, tasks.get(one.task_id), rowOf(one) ?? byClaim.get(attemptKey(one)), policy),
+  );
   return {
     now,
     verdicts,

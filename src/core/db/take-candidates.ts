@@ -1,6 +1,9 @@
 // What a claim asks for and takes. Usually the first source is read and locked in packet 1, and the others in one round
 // trip more if it leaves room. Where many may have a little, a survey without locks tells first which have something.
-import { type Candidate, type ClaimSource, candidateStatement } from './queries/select-candidates.ts';
+import type { Candidate } from './queries/candidate.ts';
+import { frontierStatement } from './queries/claim-frontier.ts';
+import type { ClaimSource } from './queries/claim-source.ts';
+import { candidateStatement } from './queries/select-candidates.ts';
 import { type LaneSource, surveyOf, surveyStatement } from './queries/survey-lanes.ts';
 import type { Taken } from './queries/write-claims.ts';
 import type { Row, Session } from './session.ts';
@@ -34,15 +37,18 @@ export interface Given {
   short: boolean;
 }
 
+/** Bytes of payloads that one claim takes along, beside the first. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
 /** Rows that a survey counts of each source at least, if there are so many. */
 const SURVEY_EACH = 100;
 
-/** The question of a claim that goes into packet 1. */
+/** The question of a claim that goes into packet 1; its last statement has the answer. */
 export function firstQuestion(names: TableNames, claim: Claim): Array<{ sql: string; values: unknown[] }> {
   const [first] = claim.sources;
   if (first === undefined) return [];
   if (claim.survey) return [surveyStatement(names, claim.sources as LaneSource[], surveyBounds(claim))];
-  return [candidateStatement(names, first, Math.min(claim.limit, claim.mostFrom(first)))];
+  return question(names, first, Math.min(claim.limit, claim.mostFrom(first)));
 }
 
 /**
@@ -64,12 +70,21 @@ export async function takeCandidates(
   if (rest.length === 0) return given;
   // All of them at once: a row too many stays locked until the COMMIT, which is cheaper than a round trip each.
   const limits = rest.map((source) => Math.min(left, claim.mostFrom(source)));
-  const more = await session.packet(rest.map((source, n) => candidateStatement(names, source, limits[n]!)));
-  for (const [n, rows] of more.entries()) {
+  const questions = rest.map((source, n) => question(names, source, limits[n]!));
+  const more = await session.packet(questions.flat());
+  let at = -1;
+  for (const [n, statements] of questions.entries()) {
+    at += statements.length;
+    const rows = more[at]!;
     if (taken.length >= claim.limit) break;
     given.push(take(claim, rest[n]!, rows, limits[n]!, taken));
   }
   return given;
+}
+
+function question(names: TableNames, source: ClaimSource, limit: number): Array<{ sql: string; values: unknown[] }> {
+  const frontier = frontierStatement(names, source);
+  return [...(frontier === undefined ? [] : [frontier]), candidateStatement(names, source, limit)];
 }
 
 /** Where to ask on for what the first source left. */
@@ -123,8 +138,11 @@ async function takeSurveyed(
 function take(claim: Claim, source: ClaimSource, rows: Row[], asked: number, taken: Taken[]): Given {
   const before = taken.length;
   let refused = false;
+  let bytes = taken.reduce((sum, one) => sum + (one.task_data?.length ?? 0), 0);
   for (const row of rows as unknown as Candidate[]) {
-    const weighed = taken.length >= claim.limit ? 'enough' : claim.weigh(row, source, taken.length);
+    const full = taken.length >= claim.limit || (bytes > MOST_BYTES && taken.length > 0);
+    const weighed = full ? 'enough' : claim.weigh(row, source, taken.length);
+    bytes += row.task_data?.length ?? 0;
     if (weighed === 'enough') return { count: taken.length - before, short: false };
     if (weighed === 'refuse') refused = true;
     else taken.push(Object.assign(row, { lease_s: claim.leaseOf(row), light: weighed === 'light' }));

@@ -103,6 +103,8 @@ export function settle(
     return { kind: 'lost', finish, reason: `the task is ${task.status}`, light };
   }
   if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
+  if (assignment.task_id !== finish.task_id)
+    return { kind: 'lost', finish, reason: 'its assignment is of another task' };
   if (!assignment.claim_token.equals(finish.claim_token))
     return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
   if (assignment.status !== 'assigned' && assignment.status !== 'running') {

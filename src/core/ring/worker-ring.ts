@@ -7,6 +7,7 @@ import type { Claimed, Gate } from '../db/finish-and-claim.ts';
 import { laneOfPair } from '../db/queries/lane-of-pair.ts';
 import type { Session } from '../db/session.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { requirementsOf } from '../domain/requirements.ts';
 import type { Verdict } from '../domain/settlement.ts';
 import type { LaneBook } from '../worker/lane-book.ts';
 import type { Runner } from '../worker/runner.ts';
@@ -188,7 +189,7 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
 
 function laneOf(row: Claimed): Omit<RingWork, 'n'> {
   const { task_type, required_capabilities: text, claim_rank } = row;
-  const required_capabilities = text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+  const required_capabilities = requirementsOf(text).requires;
   return {
     lane: laneKey(task_type, text),
     claim_rank: claim_rank ?? claimRank(row.priority),

@@ -65,7 +65,9 @@ export class AttemptDesk {
   /** Light claims that are due to get their rows: what runs as long as that is worth a look by others. */
   dueRecords(runner: Runner): LightAttempt[] {
     const before = monotonic() - this.#options.startFlushAfterMs;
-    const due = runner.attempts().filter((one) => isOpen(one) && one.assignment_id === null && one.claimedAt <= before);
+    const due = runner
+      .attempts()
+      .filter((one) => isOpen(one) && one.assignment_id === null && !one.unrecordable && one.claimedAt <= before);
     for (const one of due) if (one.state === 'running') this.#lasts(one);
     return due;
   }
@@ -105,10 +107,18 @@ export class AttemptDesk {
     for (const one of runner.attempts()) {
       if (one.state === 'waiting')
         next = Math.min(next, one.claimedAt + GIVE_BACK_MS - this.#options.startFlushAfterMs);
-      else if (one.assignment_id === null && isOpen(one)) next = Math.min(next, one.claimedAt);
+      else if (one.assignment_id === null && !one.unrecordable && isOpen(one)) next = Math.min(next, one.claimedAt);
       else if (isUnflushed(one)) next = Math.min(next, one.startedAt);
     }
     return Math.max(0, next + this.#options.startFlushAfterMs - monotonic());
+  }
+
+  /** Its row is refused by the server: it runs on, and is written with its end. */
+  onUnrecordable(one: LightAttempt | Start, error: Error, runner: Runner): void {
+    const message = `An attempt that goes on cannot be recorded before its end: ${error.message}`;
+    this.#options.events.emit('warning', { message });
+    const attempt = 'task_id' in one ? runner.get(attemptKey(one)) : undefined;
+    if (attempt !== undefined) attempt.unrecordable = true;
   }
 
   /** The write of their start touched no row. */

@@ -1,4 +1,4 @@
-import type { ClaimSource } from '../db/queries/select-candidates.ts';
+import type { ClaimSource } from '../db/queries/claim-source.ts';
 import type { Claim, Given } from '../db/take-candidates.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import type { Room } from './pace.ts';
@@ -11,6 +11,8 @@ const SURVEY_FROM = 20;
 
 /** What one claim asks for. */
 export interface ClaimPlan extends Room {
+  /** In a transaction without ends. */
+  alone?: boolean;
   sources: ClaimSource[];
   limit: number;
   survey: boolean;
@@ -20,19 +22,31 @@ export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, survey: false, free:
 
 /**
  * Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. `lean`: the lanes have little
- * each, so that one alone would not fill the claim, and many are surveyed.
+ * each, so that one alone would not fill the claim, and many are surveyed. `sized`: no more than the connection can carry.
  */
-export function planClaim({ book, pace, room, briskSlots, limit: limited }: ClaimerOptions, lean: boolean): ClaimPlan {
-  const sources = book.sources(SURVEYED_SOURCES);
+export function planClaim(
+  { book, pace, room, briskSlots, limit: limited }: ClaimerOptions,
+  lean: boolean,
+  sized: (limit: number) => number,
+): ClaimPlan {
+  const free = room(0);
+  const sources = book.sources(SURVEYED_SOURCES, { free });
   if (sources.length === 0) return NO_CLAIM;
   const slots = briskSlots();
   const ahead = Math.max(0, ...sources.map((one) => pace.ahead(book.typeOf(one) ?? '', slots)));
-  const limit = limited(room(ahead));
+  const limit = sized(limited(room(ahead)));
   if (limit <= 0) return NO_CLAIM;
-  const place = { free: room(0), slots };
+  const place = { free, slots };
   const little = lean || pace.mostFrom(book.typeOf(sources[0]!), place) < limit;
   const survey = little && sources.length > USUAL_SOURCES && limit > SURVEY_FROM && sources[0]!.kind === 'lane';
-  return { sources: survey ? sources : sources.slice(0, USUAL_SOURCES), limit, survey, ...place };
+  const asked = survey ? sources : sources.slice(0, USUAL_SOURCES);
+  // A few rows are found with a few steps more; a survey has counted from the mark on.
+  const frontier = limit > SURVEY_FROM && !survey;
+  return { sources: frontier ? asked : asked.map(fromMark), limit, survey, ...place };
+}
+
+function fromMark(source: ClaimSource): ClaimSource {
+  return source.kind === 'lane' ? { ...source, frontier: false } : source;
 }
 
 /** Whether the lanes have little each, as far as the last claim shows. */
@@ -43,7 +57,13 @@ export function isLean({ sources, survey, limit }: ClaimPlan, taken: Given[], be
   return first.short ? 2 * first.count < limit : before;
 }
 
-export function claimOf(plan: ClaimPlan, token: Buffer, { book, pace, leaseOf }: ClaimerOptions): Claim | undefined {
+/** `leaves`: tasks that this worker passes over. */
+export function claimOf(
+  plan: ClaimPlan,
+  token: Buffer,
+  { book, pace, leaseOf }: ClaimerOptions,
+  leaves: (taskId: number) => boolean,
+): Claim | undefined {
   const { sources, limit, survey } = plan;
   if (sources.length === 0) return undefined;
   return {
@@ -55,6 +75,8 @@ export function claimOf(plan: ClaimPlan, token: Buffer, { book, pace, leaseOf }:
     mostFrom: (source) => pace.mostFrom(book.typeOf(source), plan),
     // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
     weigh: (candidate, { kind }, index) =>
-      kind === 'lane' || book.accepts(candidate) ? pace.weigh(candidate, kind, plan, index) : 'refuse',
+      (kind === 'lane' || book.accepts(candidate)) && !leaves(candidate.id)
+        ? pace.weigh(candidate, kind, plan, index)
+        : 'refuse',
   };
 }

@@ -1,7 +1,7 @@
 import type { Claimed, Gate } from '../db/finish-and-claim.ts';
+import type { Candidate } from '../db/queries/candidate.ts';
 import type { Start } from '../db/queries/flush-starts.ts';
 import type { RecordedClaim } from '../db/queries/record-claims.ts';
-import type { Candidate } from '../db/queries/select-candidates.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { Verdict } from '../domain/settlement.ts';
@@ -42,6 +42,10 @@ export interface ClaimerOptions {
   onVerdict(verdict: Verdict): void;
   onGate(gate: Gate): void;
   onWarning(message: string): void;
+  /** What keeps transactions from going through; undefined = they do again. Once for each cause. */
+  onTrouble(cause: string | undefined): void;
+  /** A task that the server lets nobody claim. */
+  onAside(aside: { task_id: number; failed: boolean; message: string }): void;
   insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
   /** Gives back what was claimed ahead and has waited for too long. */
   giveBack(): void;
@@ -53,6 +57,8 @@ export interface ClaimerOptions {
   dueStarts(): Start[];
   /** Milliseconds until the next attempt is due to be recorded or written as started; infinite when none is. */
   nextStartMs(): number;
+  /** The server refuses to write that this attempt goes on, for the sake of its row: it is not asked again. */
+  onUnrecordable(one: LightAttempt | Start, error: Error): void;
   /** These attempts are no longer ours. */
   onStartsLost(assignmentIds: number[]): void;
   /** There is nothing to say and nothing known to ask. */

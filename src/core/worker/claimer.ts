@@ -3,20 +3,23 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { monotonic } from '../clock.ts';
-import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
+import { DatabaseError, isOutcomeUnknown, isTransient } from '../db/database-error.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
 import { recoverClaims } from '../db/queries/recover-claims.ts';
-import type { ClaimSource } from '../db/queries/select-candidates.ts';
+import { readTextWidths, type TextWidths } from '../db/queries/text-widths.ts';
 import { rollback } from '../db/transaction.ts';
 import { attemptKey } from '../domain/attempt-key.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Finish } from '../domain/settlement.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { sleep } from '../runtime/loop.ts';
-import { type ClaimPlan, claimOf, isLean, NO_CLAIM, planClaim } from './claim-plan.ts';
+import { type ClaimPlan, claimOf, NO_CLAIM } from './claim-plan.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
+import { Claims } from './claims.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
+import { Payloads } from './payloads.ts';
 import { recordStarts } from './record-starts.ts';
+import { Trouble } from './trouble.ts';
 
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
@@ -24,29 +27,33 @@ const COALESCE_MS = 2;
 export class Claimer {
   private readonly options: ClaimerOptions;
   readonly #queue = new FinishQueue();
+  readonly #claims: Claims;
+  readonly payloads = new Payloads(() => this.#interrupt());
   /** Tokens of claims whose COMMIT may or may not have happened. */
   readonly #unknown: Buffer[] = [];
   readonly #inFlight = new Set<string>();
-  /** Lanes have little each; presumed until a claim shows that they have more. */
-  #lean = true;
+  #widths: TextWidths | undefined;
   #claiming = true;
   #stopped = false;
   #wake: (() => void) | undefined;
   #woken = false;
+  readonly #trouble: Trouble;
 
   constructor(options: ClaimerOptions) {
     this.options = options;
+    this.#claims = new Claims(options, () => this.#widths!);
+    this.#trouble = new Trouble(options.onTrouble);
   }
 
   /** Writes how an attempt ended, with the next transaction. */
   finish(finish: Finish): void {
     this.#queue.push(finish);
-    this.wake();
+    this.#interrupt();
   }
 
   /**
    * True when an open attempt that nobody runs here is known all the same: its claim is under way, its end waits to be
-   * written, or was written after `seenAt` (monotonic), when the list it stands in was read.
+   * written, cannot be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
    */
   holds(one: { task_id: number; claim_token: Buffer }, seenAt: number): boolean {
     return this.#inFlight.has(one.claim_token.toString('hex')) || this.#queue.knows(attemptKey(one), seenAt);
@@ -61,7 +68,13 @@ export class Claimer {
     this.wake();
   }
 
+  /** Something may have changed for the next claim: a slot is free, a ring or a look says that there is work. */
   wake(): void {
+    this.#claims.news();
+    this.#interrupt();
+  }
+
+  #interrupt(): void {
     this.#woken = true;
     this.#wake?.();
   }
@@ -70,6 +83,7 @@ export class Claimer {
   stop(): void {
     this.#stopped = true;
     this.#claiming = false;
+    this.payloads.close();
     this.wake();
   }
 
@@ -83,72 +97,76 @@ export class Claimer {
     return this.#stopped && this.#queue.length === 0;
   }
 
-  /** @throws AfdError E_INTERNAL after a count under lock was wrong, or an error that no repetition cures */
+  /** @throws AfdError E_INTERNAL after a count under lock was wrong, or an error that no repetition and no row can cure */
   async run(): Promise<void> {
     const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
     while (!this.#over) {
       this.#woken = false;
       try {
         const busy = await this.#exchange();
+        await this.payloads.serve(this.options.session, this.options.names);
         await recordStarts(this.options);
         backoff.reset();
+        this.#trouble.over();
         if (!busy) await this.#rest();
       } catch (error) {
-        if (!(error instanceof DatabaseError) || error.retry === 'final') throw error;
-        // A deadlock has rolled back, and that is all; after anything else the connection is of no more use.
-        const deadlock = error.retry === 'transaction';
-        if (!deadlock) this.options.session.destroy();
+        if (!(error instanceof DatabaseError) || error.fault === 'statement') throw error;
+        this.#trouble.met(error);
+        // What has rolled back, and is known to have, needs no other connection.
+        const usable = error.retry === 'transaction' && !isOutcomeUnknown(error);
+        if (!usable) this.options.session.destroy();
         await sleep(backoff.next());
-        if (!deadlock) await this.#reconnect(backoff);
+        if (!usable) await this.#reconnect(backoff);
       }
     }
   }
 
-  /** One transaction, if there is anything to say or to ask. False = there was not. */
+  /** One transaction, if there is anything to say or to ask. False = there was not, or it came to nothing. */
   async #exchange(): Promise<boolean> {
     // When nothing else runs here, no other end can come. A pause all the same: an end is queued before its slot is free.
     const ended = this.#queue.length;
     if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
-    const plan = this.#claiming ? planClaim(this.options, this.#lean) : NO_CLAIM;
-    const { sources } = plan;
-    if (this.#queue.length === 0 && sources.length === 0) return false;
-    const batch = this.#queue.nextBatch();
+    const plan = this.#claiming && !this.#queue.isolating ? this.#claims.plan() : NO_CLAIM;
+    if (this.#queue.length === 0 && plan.sources.length === 0) return false;
+    // While the row is looked for that the server refuses, ends and claims do not share a transaction.
+    const batch = plan.alone === true ? [] : this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
     const alone = batch.some(enqueues) || this.#queue.isolating;
     const token = randomBytes(16);
     const hex = token.toString('hex');
-    const claims = sources.length > 0 && !alone;
+    const claims = plan.sources.length > 0 && !alone;
     if (claims) this.#inFlight.add(hex);
     const began = monotonic();
-    let result: FinishAndClaimResult;
+    let result: FinishAndClaimResult | undefined;
     try {
       result = await this.#transact(batch, claims ? plan : NO_CLAIM, token);
     } catch (error) {
-      if (claims && isConnectionLost(error)) this.#unknown.push(token);
+      if (claims && isOutcomeUnknown(error)) this.#unknown.push(token);
       else this.#inFlight.delete(hex);
+      if (claims) this.#claims.failed(plan, error);
       throw error;
     }
     // Answered: whatever fails from here on, this claim is known, and must not be looked for.
     this.#inFlight.delete(hex);
-    if (claims) {
-      this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
-      this.#lean = isLean(plan, result.taken, this.#lean);
-      await this.#noteTaken(sources, result);
-    }
-    return true;
+    if (!claims || result === undefined) return true;
+    this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
+    return (await this.#claims.noted(plan, result)) || batch.length > 0;
   }
 
-  async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult> {
+  /** Undefined = the server refused what some row says; it is found by and by. @throws DatabaseError, AfdError */
+  async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult | undefined> {
     const { session, names } = this.options;
     await session.ready();
+    this.#widths ??= await readTextWidths(session, names);
     try {
       const result = await finishAndClaim(session, names, {
         device_id: this.options.deviceId,
         instance_token: this.options.instanceToken,
         finishes: batch,
         policy: this.options.policy,
+        widths: this.#widths,
         enqueue: (tasks, finish) => this.options.insertTasks(tasks, finish.task_id),
-        claim: claimOf(plan, token, this.options),
+        claim: claimOf(plan, token, this.options, (id) => this.#claims.leaves(id)),
       });
       this.#queue.written(batch);
       if (result.claimed.length > 0) {
@@ -160,11 +178,12 @@ export class Claimer {
       return result;
     } catch (error) {
       await rollback(session);
-      const final = !(error instanceof DatabaseError) || error.retry === 'final';
       const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
-      if (!final || bug || batch.length === 0) throw error;
-      this.#refused(batch, error as Error);
-      return { verdicts: [], claimed: [], taken: [], gate: 'not-asked' };
+      // What is no error of the database came from a task to enqueue: that end alone is to blame.
+      if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;
+      if (plan.sources.length > 0) await this.#claims.refused(plan, batch.length > 0, error as Error);
+      else this.#refused(batch, error as Error);
+      return undefined;
     }
   }
 
@@ -175,20 +194,6 @@ export class Claimer {
     if (refusal.dropped) {
       this.options.onVerdict({ kind: 'lost', finish: refusal.culprit, reason: 'its end could not be stored' });
     }
-  }
-
-  async #noteTaken(sources: ClaimSource[], result: FinishAndClaimResult): Promise<void> {
-    const { book } = this.options;
-    const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
-    let offset = 0;
-    for (const [n, { count, short }] of result.taken.entries()) {
-      const source = sources[n]!;
-      book.taken(source, short, result.claimed.slice(offset, offset + count));
-      if (source.kind === 'lane' && book.probeDue(source, short, monotonic())) doubtful.push(source);
-      offset += count;
-    }
-    if (doubtful.length > 0) await this.options.scout.probe(doubtful);
-    if (result.gate !== 'open') for (const source of sources) book.taken(source, true, []);
   }
 
   async #reconnect(backoff: Backoff): Promise<void> {
@@ -205,7 +210,7 @@ export class Claimer {
         this.#unknown.splice(0, tokens.length);
         return;
       } catch (error) {
-        if (!isConnectionLost(error)) throw error;
+        if (!isTransient(error)) throw error;
         session.destroy();
         await sleep(backoff.next());
       }
@@ -225,9 +230,10 @@ export class Claimer {
       this.#wake = resolve;
     });
     const start = this.options.nextStartMs();
-    await sleep(Math.min(warm, look, start), undefined, cut);
+    const again = this.#claiming ? this.#claims.againMs() : Number.POSITIVE_INFINITY;
+    await sleep(Math.min(warm, look, start, again), undefined, cut);
     this.#wake = undefined;
-    if (this.#woken || start <= Math.min(warm, look)) return;
+    if (this.#woken || Math.min(start, again) <= Math.min(warm, look)) return;
     if (look <= warm) {
       await session.ready();
       await scout.look();

@@ -5,6 +5,8 @@ import type { Finish } from '../domain/settlement.ts';
 
 /** One transaction finishes at most so many attempts. */
 const MOST_FINISHES = 1000;
+/** Dropped ends remembered. */
+const MOST_DROPPED = 10_000;
 /** Ends remembered for the comparison with the database's list, which is at most two ticks old. */
 const MOST_WRITTEN = 20_000;
 
@@ -12,6 +14,8 @@ export class FinishQueue {
   readonly #queue: Finish[] = [];
   /** Monotonic time at which the end of an attempt was written, by its key. */
   readonly #written = new Map<string, number>();
+  /** Keys of attempts whose end nobody can store: the leader ends them at their deadlines, as tries that were spent. */
+  readonly #dropped = new Set<string>();
   /** So many of the first are sent alone, because one of them was refused. */
   #single = 0;
 
@@ -62,16 +66,17 @@ export class FinishQueue {
     return this.#written.has(key) || this.#queue.some((one) => attemptKey(one) === key);
   }
 
-  /** True when the end of this attempt waits here, or was written after `seenAt`. */
+  /** True when the end of this attempt waits here, cannot be stored, or was written after `seenAt`. */
   knows(key: string, seenAt: number): boolean {
+    if (this.#dropped.has(key)) return true;
     if (this.#queue.some((one) => attemptKey(one) === key)) return true;
     return (this.#written.get(key) ?? Number.NEGATIVE_INFINITY) >= seenAt;
   }
 
   /**
    * The server refused what one of these ends says (a value too long, a bad JSON text, a follow-up task). They are sent
-   * one by one; the culprit becomes a failed attempt that says so. If even that is refused, it is dropped: its lease
-   * runs out and the leader ends it. Returns the culprit when it is known, and whether it was dropped.
+   * one by one; the culprit becomes a failed attempt that says so, then one that says nothing. If even that is refused, it is
+   * dropped: its lease runs out and the leader ends it. Returns the culprit when it is known, and whether it was dropped.
    */
   refused(batch: Finish[], error: Error): { culprit: Finish; message: string; dropped: boolean } | undefined {
     if (this.#single === 0) {
@@ -82,12 +87,19 @@ export class FinishQueue {
     const culprit = this.#queue.shift();
     if (culprit === undefined) return undefined;
     const message = `The end of task ${culprit.task_id} (${culprit.outcome.kind}) could not be stored: ${error.message}`;
-    const dropped = culprit.outcome.kind === 'retry' && culprit.outcome.error_class === UNSTORABLE;
-    if (!dropped) {
-      const outcome = { kind: 'retry' as const, error_class: UNSTORABLE, error_message: message.slice(0, 1000) };
-      this.#queue.push({ ...culprit, outcome });
+    const again = culprit.outcome.kind === 'retry' && culprit.outcome.error_class === UNSTORABLE;
+    const dropped = again && 'error_message' in culprit.outcome && culprit.outcome.error_message === '';
+    if (dropped) this.#drop(culprit);
+    else {
+      const error_message = again ? '' : message.slice(0, 1000);
+      this.#queue.push({ ...culprit, outcome: { kind: 'retry', error_class: UNSTORABLE, error_message } });
     }
     return { culprit, message, dropped };
+  }
+
+  #drop(finish: Finish): void {
+    if (this.#dropped.size >= MOST_DROPPED) this.#dropped.clear();
+    this.#dropped.add(attemptKey(finish));
   }
 }
 

@@ -1,32 +1,14 @@
 // What this node knows about where there is work: the (lane, rank) pairs it may run, which of them are believed to have
 // due tasks ("hot"), and where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
 
+import { monotonic } from '../clock.ts';
+import type { ClaimSource, Mark } from '../db/queries/claim-source.ts';
 import type { LanePair } from '../db/queries/due-work.ts';
-import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
 import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../domain/eligibility.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { scarceFirst } from '../domain/placement/scarce-first.ts';
-
-export interface KnownLane extends LanePair {
-  task_type: string;
-  /** JSON text or null. */
-  required_capabilities: string | null;
-  /** Online devices that can run it, as published; absent or null = not known. */
-  able?: number | null;
-}
-
-interface Page extends KnownLane {
-  requires: Record<string, unknown> | null;
-  able: number | null;
-  hot: boolean;
-  mark: Mark | undefined;
-  /** Order of the last claim, so that lanes of one rank take turns. */
-  served: number;
-  /** Order of what was never served: another one in each process, so that they begin in different lanes. */
-  lot: number;
-  probedAt: number;
-  probeEveryMs: number;
-}
+import { requirementsOf } from '../domain/requirements.ts';
+import { type KnownLane, newPage, type Page, PROBE_LEAST_MS } from './lane-page.ts';
 
 /** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
 const MOST_PAIRS = 32;
@@ -34,8 +16,7 @@ const MOST_PAIRS = 32;
 const MOST_PAGES = 2000;
 /** Of so many claims one goes to the lane whose turn it is, so that one that many can run is not left for ever. */
 const BY_TURN = 8;
-/** A mark is checked at least every so often, and never for more than a twentieth of the time. */
-const PROBE_LEAST_MS = 1000;
+/** A mark is never checked for more than a twentieth of the time. */
 const PROBE_COST_FACTOR = 20;
 
 export class LaneBook {
@@ -46,6 +27,7 @@ export class LaneBook {
   readonly #refused = new Set<string>();
   #directed = false;
   #serving = 0;
+  #claims = 0;
   readonly #random: () => number;
 
   /**
@@ -86,16 +68,7 @@ export class LaneBook {
         this.#refused.add(key);
         continue;
       }
-      const [requires, able] = [requirementsOf(one), one.able ?? null];
-      const unseen = {
-        hot,
-        mark: undefined,
-        served: 0,
-        lot: this.#random(),
-        probedAt: 0,
-        probeEveryMs: PROBE_LEAST_MS,
-      };
-      this.#pages.set(key, { ...one, requires, able, ...unseen });
+      this.#pages.set(key, newPage(one, hot, this.#random()));
       fresh = true;
     }
     return fresh;
@@ -109,7 +82,10 @@ export class LaneBook {
 
   /** True when the device may run a task with these requirements. */
   accepts(task: { task_type: string; required_capabilities: string | null }): boolean {
-    const lane = { task_type: task.task_type, required_capabilities: requirementsOf(task) };
+    const lane = {
+      task_type: task.task_type,
+      required_capabilities: requirementsOf(task.required_capabilities).requires,
+    };
     return infeasibleReasons(this.#capabilities, lane).length === 0;
   }
 
@@ -153,29 +129,63 @@ export class LaneBook {
    * Where to claim now; empty = nothing known to be due. Best rank first; of one rank what fewer devices can run, so that
    * work which only we can do does not wait behind work that others could; of equal ones, in turn.
    */
-  sources(most: number): ClaimSource[] {
-    const scarcity = this.#serving % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
+  sources(most: number, { free }: { free: number }): ClaimSource[] {
+    const scarcity = this.#claims % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
+    const now = monotonic();
     const hot = [...this.#pages.values()]
-      .filter((page) => page.hot && !this.#yields({ task_type: page.task_type, required_capabilities: page.requires }))
+      .filter((page) => page.hot && (free > 0 || !page.needsSlot) && page.restsUntil <= now)
+      .filter((page) => !this.#yields({ task_type: page.task_type, required_capabilities: page.requires }))
       .sort((a, b) => scarcity(a, b) || a.served - b.served || a.lot - b.lot)
       .slice(0, most)
-      .map(({ lane, claim_rank, mark }): ClaimSource => ({ kind: 'lane', lane, claim_rank, mark }));
+      .map(
+        ({ lane, claim_rank, mark, behind }): ClaimSource => ({
+          kind: 'lane',
+          lane,
+          claim_rank,
+          mark,
+          frontier: mark !== undefined && !behind,
+        }),
+      );
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;
   }
 
-  /** Notes what a claim got from a source. `short`: nothing more is due there. */
-  taken(source: ClaimSource, short: boolean, rows: Array<{ due_at: string; id: number }>): void {
-    if (source.kind === 'directed') {
-      if (short) this.#directed = false;
+  /** A claim has come back, whatever it brought: so the turn of each lane comes, in whatever order lanes are asked. */
+  claimed(): void {
+    this.#claims += 1;
+  }
+
+  /** Notes what a claim got from a source. `short`: nothing more is due there. `free`: slots in which it could have begun. */
+  taken(source: ClaimSource, short: boolean, rows: Array<{ due_at: string; id: number }>, free = 1): void {
+    if (source.kind !== 'lane') {
+      if (source.kind === 'directed' && short) this.#directed = false;
       return;
     }
     const page = this.#pages.get(pairKey(source));
     if (page === undefined) return;
     this.#serving += 1;
     page.served = this.#serving;
-    page.hot = !short;
     const last = rows.at(-1);
-    if (last !== undefined) page.mark = { due_at: last.due_at, id: last.id };
+    // From the frontier on nothing more is due. Whether something is between the mark and the frontier the next claim tells.
+    const skipped = short && source.frontier === true;
+    page.hot = !short || skipped;
+    page.behind = skipped;
+    page.needsSlot = !short && last === undefined && free === 0;
+    // What was skipped lies behind the old mark, wherever this claim began.
+    if (last !== undefined && !skipped) page.mark = { due_at: last.due_at, id: last.id };
+  }
+
+  /** After a claim of this source: nothing is believed to be due there any more, or the next claim asks another way. */
+  cooled(source: ClaimSource): boolean {
+    if (source.kind === 'directed') return !this.#directed;
+    const page = source.kind === 'lane' ? this.#pages.get(pairKey(source)) : undefined;
+    return page?.hot !== true || (page.behind && source.kind === 'lane' && source.frontier === true);
+  }
+
+  /** A claim of this source failed although no row of it is to blame: it is left alone for so many milliseconds. */
+  rest(source: ClaimSource, milliseconds: number): void {
+    const page = source.kind === 'lane' ? this.#pages.get(pairKey(source)) : undefined;
+    if (page !== undefined) page.restsUntil = monotonic() + milliseconds;
+    else this.#directed = false;
   }
 
   /** Type of the tasks of a source; undefined for directed ones. */
@@ -202,7 +212,9 @@ export class LaneBook {
     page.probeEveryMs = Math.max(PROBE_LEAST_MS, PROBE_COST_FACTOR * costMs);
     const { mark } = page;
     if (found === undefined || mark === undefined) return;
-    if (found.due_at < mark.due_at || (found.due_at === mark.due_at && found.id < mark.id)) page.mark = found;
+    const before = found.due_at < mark.due_at || (found.due_at === mark.due_at && found.id < mark.id);
+    if (before) page.mark = found;
+    page.behind = true;
     page.hot = true;
   }
 
@@ -212,10 +224,6 @@ export class LaneBook {
       if (page.task_type === taskType) page.mark = undefined;
     }
   }
-}
-
-function requirementsOf({ required_capabilities: text }: { required_capabilities: string | null }): Page['requires'] {
-  return text === null ? null : (JSON.parse(text) as Page['requires']);
 }
 
 function byRank(a: LanePair, b: LanePair): number {

@@ -2,7 +2,8 @@
 // for the database between two of them, and lets their attempts be recorded with their ends (light claims). Of a type that
 // it does not know yet it presumes what holds for all that has ended here of late, and takes a few of it to begin with.
 import { monotonic } from '../clock.ts';
-import type { Candidate, ClaimSource } from '../db/queries/select-candidates.ts';
+import type { Candidate } from '../db/queries/candidate.ts';
+import type { ClaimSource } from '../db/queries/claim-source.ts';
 import type { Weighed } from '../db/take-candidates.ts';
 
 /** Ends seen before a type, or all that runs here, may be called brisk. */

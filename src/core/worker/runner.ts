@@ -3,6 +3,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
+import { INLINE_BYTES } from '../db/queries/candidate.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
@@ -21,6 +22,13 @@ export interface RunnerOptions {
   defaultTimeoutS: number;
   /** A handler that has not settled so long after its abort is reported as ended without it. */
   stuckAfterMs: number;
+  /**
+   * The payload of a task that was claimed without it; undefined = the task is no longer held. @throws Error when it cannot
+   * be fetched
+   */
+  payloadOf(
+    claim: Pick<RunningAttempt, 'task_id' | 'claim_token'> & { payload_bytes: number },
+  ): Promise<string | null | undefined>;
   logOf(task: HandlerTask): HandlerLog;
   onStarted(attempt: RunningAttempt): void;
   onFinish(finish: Finish, attempt: RunningAttempt): void;
@@ -76,9 +84,9 @@ export class Runner {
 
   /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's. */
   timeoutOf(task: { task_type: string; execution_timeout: number | null }): number {
-    return (
-      task.execution_timeout ?? this.#options.handlers.get(task.task_type)?.timeout ?? this.#options.defaultTimeoutS
-    );
+    const { handlers, defaultTimeoutS } = this.#options;
+    // A number beyond 2^53 comes from the driver as text.
+    return Number(task.execution_timeout ?? handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
   }
 
   /** An attempt that runs here already is not started again. */
@@ -158,6 +166,8 @@ export class Runner {
         error_message: `This device has no handler for ${claimed.task_type}.`,
       };
     }
+    const missing = await this.#missingPayload(attempt, claimed);
+    if (missing !== undefined) return missing;
     let call: Attempt;
     try {
       call = handlerCall(claimed, attempt, this.#options.deviceId, this.#options.logOf);
@@ -169,6 +179,21 @@ export class Runner {
       };
     }
     return handler.execute(call);
+  }
+
+  /** Fetches what did not come with the claim. An outcome = the handler need not begin. */
+  async #missingPayload(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome | undefined> {
+    if (claimed.payload_bytes <= INLINE_BYTES) return undefined;
+    const { task_id, claim_token } = attempt;
+    try {
+      const payload = await this.#options.payloadOf({ task_id, claim_token, payload_bytes: claimed.payload_bytes });
+      if (payload === undefined) attempt.stop.abort('lost');
+      claimed.task_data = payload ?? null;
+    } catch (error) {
+      return { kind: 'retry', error_class: 'payload', error_message: (error as Error).message };
+    }
+    const { reason } = attempt.stop;
+    return reason === undefined ? undefined : abortedOutcome(reason, attempt.timeout_s, ': the handler had not begun');
   }
 
   #giveUp(attempt: RunningAttempt): void {

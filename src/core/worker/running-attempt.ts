@@ -26,6 +26,8 @@ export interface RunningAttempt {
   state: 'waiting' | 'running' | 'ended' | 'stuck';
   /** Written as started. */
   flushed: boolean;
+  /** The server refuses its row. */
+  unrecordable: boolean;
   /** Ends it at its deadline, or gives it up after its abort. */
   timer: NodeJS.Timeout | undefined;
 }
@@ -46,6 +48,7 @@ export function waitingAttempt(claimed: Claimed, claim_token: Buffer, timeout_s:
     stop: new AbortSwitch(),
     state: 'waiting',
     flushed: false,
+    unrecordable: false,
     timer: undefined,
   };
 }

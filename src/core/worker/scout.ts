@@ -1,10 +1,10 @@
 // Looks for work between the ticks of the liveness thread: soon after work was found (adaptive polling), and over the
 // whole index when nobody publishes the lanes.
 import { monotonic } from '../clock.ts';
+import type { ClaimSource, Mark } from '../db/queries/claim-source.ts';
 import { lookForDue } from '../db/queries/due-work.ts';
 import { peekLanes } from '../db/queries/peek-lanes.ts';
 import { probeStatement } from '../db/queries/probe-mark.ts';
-import type { ClaimSource, Mark } from '../db/queries/select-candidates.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { LaneBook } from './lane-book.ts';

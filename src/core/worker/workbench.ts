@@ -41,6 +41,9 @@ export interface WorkbenchOptions {
   onIdle(): void;
 }
 
+/** Ten years: added to the database's now, any number that a row may hold would be no date. */
+const LONGEST_LEASE_S = 315_360_000;
+
 export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
   const { config, names, events, log } = context;
   const { master, worker } = config;
@@ -81,6 +84,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       if (runner.open === 0) pace.rest();
     },
     onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
+    payloadOf: (claim) => claimer.payloads.fetch(claim),
     onFree: () => {
       options.onBusy();
       ring.changed();
@@ -100,7 +104,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       },
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
-    leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
+    leaseOf: (task) => Math.min(runner.timeoutOf(task) + master.deadline_slack, LONGEST_LEASE_S),
     pace,
     room: (ahead) => (options.mayClaim() ? runner.room(ahead) : 0),
     briskSlots: () => runner.slotsYounger(BRISK_MS),
@@ -127,6 +131,8 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       options.onGate(gate);
     },
     onWarning: (message) => events.emit('warning', { message }),
+    onTrouble: (cause) => events.emit('work:troubled', { cause }),
+    onAside: (aside) => events.emit('task:set-aside', aside),
     insertTasks: async (tasks, parentId) => {
       await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
       scout.scanNow();
@@ -136,6 +142,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     onRecorded: (asked, rows) => desk.onRecorded(asked, rows, runner),
     dueStarts: () => desk.dueStarts(runner),
     nextStartMs: () => desk.nextStartMs(runner),
+    onUnrecordable: (one, error) => desk.onUnrecordable(one, error, runner),
     onStartsLost: (ids) => desk.onStartsLost(ids, runner),
     onIdle: options.onIdle,
   });

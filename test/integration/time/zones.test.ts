@@ -1,7 +1,9 @@
 // Times of an adopted table: whole seconds, in the zone of its users. What a zone with daylight saving does to them is shown
 // here, since it cannot be helped: docs/guide/adopting.md tells it.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertTasks } from '../../../src/core/db/queries/insert-tasks.ts';
+import { ANY_WIDTHS } from '../../../src/core/db/queries/text-widths.ts';
 import { endedTask } from '../../../src/core/db/queries/write-end.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
@@ -26,18 +28,22 @@ async function add(session: Session, db: OldDatabase, run_at?: string): Promise<
 
 /** The attempt ends now and is to be tried again after so many seconds: the statement of the worker itself. */
 async function retryIn(session: Session, db: OldDatabase, task_id: number, due_in_s: number): Promise<void> {
-  const { sql, values } = endedTask(db.names, {
-    finish: { task_id } as never,
-    record: { assignment_id: 0 },
-    assignment_status: 'failed',
-    task_status: 'pending',
-    retry: 1,
-    due_in_s,
-    error_message: 'no',
-    error_class: null,
-    cause: null,
-    result: null,
-  });
+  const { sql, values } = endedTask(
+    db.names,
+    {
+      finish: { task_id } as never,
+      record: { assignment_id: 0 },
+      assignment_status: 'failed',
+      task_status: 'pending',
+      retry: 1,
+      due_in_s,
+      error_message: 'no',
+      error_class: null,
+      cause: null,
+      result: null,
+    },
+    ANY_WIDTHS,
+  );
   await session.write(sql, values);
 }
 

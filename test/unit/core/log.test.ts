@@ -94,6 +94,8 @@ describe('events', () => {
     },
     'task:lost': { task_id: 1, attempt: 1, reason: 'another device holds it' },
     'task:stuck': { task_id: 1, attempt: 1, task_type: 'a' },
+    'work:troubled': { cause: 'a packet did not arrive' },
+    'task:set-aside': { task_id: 1, failed: true, message: 'it cannot be claimed: out of range' },
     'ring:switched': { on: false },
     'device:registered': { device_id: 'w', instance_token: 'cafe', server: 's' },
     'device:heartbeat': { device_id: 'w', status: 'online' },

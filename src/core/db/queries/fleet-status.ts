@@ -1,5 +1,5 @@
-import { stateIs } from '../claim-state.ts';
 import { ASSIGNMENT_STATUSES, TASK_STATUSES, type TaskStatus } from '../../domain/task.ts';
+import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 

@@ -1,13 +1,17 @@
 import mysql from 'mysql2';
+import { fitText } from '../../domain/fit-text.ts';
 import type { AssignmentStatus } from '../../domain/task.ts';
 import { utcBefore } from '../rows.ts';
 import type { TableNames } from '../table-names.ts';
 import type { Statement } from './statement.ts';
+import type { TextWidths } from './text-widths.ts';
 
 /** Whose attempts they are. */
 export interface AttemptOwner {
   device_id: string;
   instance_token: Buffer;
+  /** What the text columns can hold. */
+  widths: TextWidths;
 }
 
 /** The owner, and the moment of the end: the database's UTC, read under the locks. Literals are parsed faster than functions. */
@@ -46,7 +50,9 @@ export function insertEnded(names: TableNames, { now, ...owner }: Ending, ended:
   const rows = ended.map((one) => {
     const token = tokens.get(one.claim_token) ?? hex(one.claim_token);
     tokens.set(one.claim_token, token);
-    const why = failures ? `,${quoted(one.error_message)},${quoted(one.error_class)},${quoted(one.cause)}` : '';
+    const why = failures
+      ? `,${quoted(one.error_message && fitText(one.error_message, owner.widths.error_message))},${quoted(one.error_class)},${quoted(one.cause)}`
+      : '';
     return `(${one.task_id},${device},${quoted(one.claimed_at)},${quoted(started(one.age_ms))},'${now}',${quoted(one.assignment_status)},${one.retry_at_claim},${one.attempt},${token},${instance},${quoted(one.deadline_at)},${quoted(one.result)}${why})`;
   });
   return {

@@ -1,11 +1,12 @@
 // Invariant: every row goes in, or this statement throws. No index is read. Another count than was sent is a bug.
-// Ids come from the INSERT's own answer (LAST_INSERT_ID on another connection would be 0): the first one, and then
-// steps of auto_increment_increment, which is how a server numbers the rows of one statement.
+// Ids come from the INSERT's own answer (LAST_INSERT_ID on another connection would be 0). MariaDB returns all of them, which
+// it must: Galera changes auto_increment_increment within an open session. MySQL tells the first, and the others follow by
+// steps of that variable, which nobody but this session changes there.
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task.ts';
 import type { Carried } from '../carried.ts';
 import { DatabaseError } from '../database-error.ts';
-import type { Session } from '../session.ts';
+import type { Result, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { taskRows } from './task-row-text.ts';
 
@@ -28,7 +29,7 @@ export async function insertTaskRows(
   tasks: NewTask[],
   options: InsertTasksOptions,
 ): Promise<number[]> {
-  const { autoIncrementIncrement: step, maxAllowedPacket } = session.facts;
+  const { autoIncrementIncrement: step, maxAllowedPacket, isMariaDb } = session.facts;
   const ids: number[] = [];
   const { columns, rows } = taskRows(tasks, options);
   for (let from = 0; from < rows.length; ) {
@@ -40,13 +41,13 @@ export async function insertTaskRows(
       const problem = `a task of type ${tasks[from]!.task_type} is ${bytes} bytes long; the server takes at most ${maxAllowedPacket}`;
       throw new AfdError('E_USAGE', `The task cannot be added: ${problem} (max_allowed_packet).`);
     }
-    const sql = `INSERT INTO ${names.task} (${columns}) VALUES ${rows.slice(from, to).join(',')}`;
+    const returned = isMariaDb && to - from > 1;
+    const sql = `INSERT INTO ${names.task} (${columns}) VALUES ${rows.slice(from, to).join(',')}${returned ? ' RETURNING id' : ''}`;
     const sent = options.carried === undefined ? session.write(sql) : options.carried.send(session, sql);
-    const { insertId, affectedRows } = await sent.catch(explain);
-    if (affectedRows !== to - from) {
-      throw new AfdError('E_INTERNAL', `An INSERT of ${to - from} tasks wrote ${affectedRows}.`);
-    }
-    for (let n = 0; n < to - from; n += 1) ids.push(insertId + n * step);
+    const answer = (await sent.catch(explain)) as Result;
+    const written = returned ? answer.length : answer.affectedRows;
+    if (written !== to - from) throw new AfdError('E_INTERNAL', `An INSERT of ${to - from} tasks wrote ${written}.`);
+    for (let n = 0; n < written; n += 1) ids.push(returned ? answer[n]!.id : answer.insertId + n * step);
     from = to;
   }
   return ids;

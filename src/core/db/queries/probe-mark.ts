@@ -1,6 +1,6 @@
 import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
-import type { Mark } from './select-candidates.ts';
+import type { Mark } from './claim-source.ts';
 
 /**
  * Non-locking: the first due row of a (lane, rank) at or before the mark. A row that lies before it was put back, or

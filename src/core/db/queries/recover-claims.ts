@@ -2,6 +2,7 @@ import { stateIs } from '../claim-state.ts';
 import type { Claimed } from '../finish-and-claim.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { candidateColumns } from './candidate.ts';
 
 /**
  * The oracle for "did my claim's COMMIT happen?" after a lost connection: what these tokens hold, unbegun and open.
@@ -15,8 +16,7 @@ export async function recoverClaims(
   tokens: Buffer[],
 ): Promise<Array<Claimed & { claim_token: Buffer }>> {
   if (tokens.length === 0) return [];
-  const task = `t.id, t.attempt - 1 AS attempt, t.task_type, t.username, t.app_id, t.start_date, t.end_date, t.task_data,
-    t.priority, t.retry, t.execution_timeout, t.required_capabilities, t.claim_rank, t.due_at, t.claimed_by`;
+  const task = candidateColumns('t', 't.attempt - 1');
   return session.rows(
     `(SELECT ${task}, a.id AS assignment_id, a.claim_token
       FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id AND t.claim_token = a.claim_token

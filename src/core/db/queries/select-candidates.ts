@@ -1,40 +1,10 @@
 import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
+import { candidateColumns } from './candidate.ts';
+import { DUE_SINCE_FRONTIER } from './claim-frontier.ts';
+import type { ClaimSource, Mark } from './claim-source.ts';
 
-/** Where a claim starts reading a (lane, rank): the last row this process took there. */
-export interface Mark {
-  /** As the server spelled it: `YYYY-MM-DD HH:MM:SS.mmm`, in the task table's zone. */
-  due_at: string;
-  id: number;
-}
-
-/** What to claim from: one (lane, rank), or the tasks directed at this device. */
-export type ClaimSource =
-  | { kind: 'lane'; lane: Buffer; claim_rank: number; mark: Mark | undefined }
-  | { kind: 'directed'; device_id: string };
-
-/** A row that the claim locked. JSON columns are text. */
-export interface Candidate {
-  id: number;
-  attempt: number;
-  task_type: string;
-  username: string | null;
-  app_id: string | null;
-  start_date: string | null;
-  end_date: string | null;
-  task_data: string | null;
-  priority: number | null;
-  retry: number | null;
-  execution_timeout: number | null;
-  required_capabilities: string | null;
-  claim_rank: number;
-  due_at: string;
-  /** Left by a light claim of a task that another program has set back; null otherwise. */
-  claimed_by: string | null;
-}
-
-export const CANDIDATE_COLUMNS = `id, attempt, task_type, username, app_id, start_date, end_date, task_data, priority,
-  retry, execution_timeout, required_capabilities, claim_rank, due_at, claimed_by`;
+const COLUMNS = candidateColumns('t', 't.attempt');
 
 /**
  * The locking read of a claim. Reads afd_claim (or afd_target) in its own order, so it never sorts: a sort would lock
@@ -48,15 +18,22 @@ export function candidateStatement(
 ): { sql: string; values: unknown[] } {
   if (source.kind === 'directed') {
     return {
-      sql: `SELECT ${CANDIDATE_COLUMNS} FROM ${names.task} FORCE INDEX (afd_target)
+      sql: `SELECT ${COLUMNS} FROM ${names.task} t FORCE INDEX (afd_target)
             WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3)
             ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,
       values: [source.device_id],
     };
   }
-  const due = dueSince(source.mark);
+  if (source.kind === 'tasks') {
+    return {
+      sql: `SELECT ${COLUMNS} FROM ${names.task} t FORCE INDEX (PRIMARY)
+            WHERE id IN (?) AND ${stateIs('pending')} AND due_at <= NOW(3) ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,
+      values: [source.ids],
+    };
+  }
+  const due = source.frontier === true ? DUE_SINCE_FRONTIER : dueSince(source.mark);
   return {
-    sql: `SELECT ${CANDIDATE_COLUMNS} FROM ${names.task} FORCE INDEX (afd_claim)
+    sql: `SELECT ${COLUMNS} FROM ${names.task} t FORCE INDEX (afd_claim)
           WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? AND ${due.sql}
           ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,
     values: [source.lane, source.claim_rank, ...due.values],

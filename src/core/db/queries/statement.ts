@@ -2,6 +2,6 @@
 export interface Statement {
   sql: string;
   values: unknown[];
-  /** Rows that the statement must touch; another count is a bug. */
-  expect: number;
+  /** Rows that the statement must touch; another count is a bug. Absent = a read. */
+  expect?: number;
 }

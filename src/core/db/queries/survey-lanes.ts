@@ -1,7 +1,8 @@
 import { stateIs } from '../claim-state.ts';
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { type ClaimSource, dueSince } from './select-candidates.ts';
+import type { ClaimSource } from './claim-source.ts';
+import { dueSince } from './select-candidates.ts';
 
 export type LaneSource = ClaimSource & { kind: 'lane' };
 

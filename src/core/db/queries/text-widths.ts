@@ -10,6 +10,9 @@ export interface TextWidths {
   error_message: TextWidth;
 }
 
+/** Columns that take whatever a text of afd's can be. */
+export const ANY_WIDTHS: TextWidths = { last_error: ANY_WIDTH, error_message: ANY_WIDTH };
+
 /**
  * Reads the widths from information_schema, whatever the case in which the server keeps names. Non-locking; changes only by
  * DDL, so once per session or term is enough. A column that is not found (an account may see only columns that it has a
@@ -28,7 +31,7 @@ export async function readTextWidths(session: Session, names: TableNames): Promi
        AND ((TABLE_NAME = ? AND COLUMN_NAME = 'last_error') OR (TABLE_NAME = ? AND COLUMN_NAME = 'error_message'))`,
     [names.plain.task, names.plain.assignment],
   );
-  const widths: TextWidths = { last_error: ANY_WIDTH, error_message: ANY_WIDTH };
+  const widths: TextWidths = { ...ANY_WIDTHS };
   for (const { kind, characters, bytes, charset } of rows) {
     if (characters === null || bytes === null) continue;
     widths[kind] = { characters: Number(characters), bytes: Number(bytes), holds: holdsOf(charset) };

@@ -1,6 +1,7 @@
 import type { TableNames } from '../table-names.ts';
+import type { Candidate } from './candidate.ts';
 import { factsIntoRows, NO_CLAIM_FACTS } from './claim-facts.ts';
-import type { Candidate } from './select-candidates.ts';
+import { claimedRows } from './claimed-rows.ts';
 import type { Statement } from './statement.ts';
 
 export interface ClaimOwner {
@@ -13,14 +14,14 @@ export interface ClaimOwner {
 export type Taken = Candidate & { lease_s: number; light: boolean };
 
 /**
- * The writes of a claim: the tasks become running under one token. Each attempt gets its row, the last statement; a light
- * one gets it with its end, and stands on the task row until then. What a light claim left on a row that another program
- * has set back is recorded first.
+ * The writes of a claim: the tasks become running under one token. Each attempt gets its row, and the last statement
+ * reads the ids of those rows; a light one gets it with its end, and stands on the task row until then. What a light claim
+ * left on a row that another program has set back is recorded first.
  */
 export function claimStatements(names: TableNames, owner: ClaimOwner, taken: Taken[]): Statement[] {
   const light = taken.filter((one) => one.light);
   const full = taken.filter((one) => !one.light);
-  const left = taken.filter((one) => one.claimed_by !== null).map((one) => one.id);
+  const left = taken.flatMap((one) => (one.claimed_by === null ? [] : [one.id]));
   return [
     ...(left.length > 0 ? [factsIntoRows(names, left, { status: 'lost', cause: 'foreign' })] : []),
     ...(light.length > 0 ? [lightClaims(names, owner, light)] : []),
@@ -28,11 +29,14 @@ export function claimStatements(names: TableNames, owner: ClaimOwner, taken: Tak
   ];
 }
 
+/** Another program may have left it at the end of its range. */
+const NEXT_ATTEMPT = 'attempt = LEAST(attempt, 2147483646) + 1';
+
 function lightClaims(names: TableNames, owner: ClaimOwner, light: Taken[]): Statement {
   const leases = new Set(light.map((one) => one.lease_s));
   const lease = leases.size === 1 ? '?' : `CASE id ${light.map(() => 'WHEN ? THEN ?').join(' ')} END`;
   return {
-    sql: `UPDATE ${names.task} SET status = 'running', attempt = attempt + 1, claim_token = ?, claimed_by = ?,
+    sql: `UPDATE ${names.task} SET status = 'running', ${NEXT_ATTEMPT}, claim_token = ?, claimed_by = ?,
             claim_instance = ?, claimed_at = UTC_TIMESTAMP(3), claim_deadline = UTC_TIMESTAMP(3) + INTERVAL ${lease} SECOND,
             target_device_id = NULL, target_until = NULL, updated_at = NOW(3) WHERE id IN (?)`,
     values: [
@@ -47,11 +51,12 @@ function lightClaims(names: TableNames, owner: ClaimOwner, light: Taken[]): Stat
 }
 
 function fullClaims(names: TableNames, owner: ClaimOwner, full: Taken[]): Statement[] {
+  const ids = full.map((one) => one.id);
   return [
     {
-      sql: `UPDATE ${names.task} SET status = 'running', attempt = attempt + 1, claim_token = ?, ${NO_CLAIM_FACTS},
+      sql: `UPDATE ${names.task} SET status = 'running', ${NEXT_ATTEMPT}, claim_token = ?, ${NO_CLAIM_FACTS},
               target_device_id = NULL, target_until = NULL, updated_at = NOW(3) WHERE id IN (?)`,
-      values: [owner.claim_token, full.map((one) => one.id)],
+      values: [owner.claim_token, ids],
       expect: full.length,
     },
     {
@@ -62,12 +67,13 @@ function fullClaims(names: TableNames, owner: ClaimOwner, full: Taken[]): Statem
         one.id,
         owner.device_id,
         one.retry ?? 0,
-        one.attempt + 1,
+        Math.min(one.attempt, 2147483646) + 1,
         owner.claim_token,
         owner.instance_token,
         one.lease_s,
       ]),
       expect: full.length,
     },
+    claimedRows(names, owner.claim_token, ids),
   ];
 }

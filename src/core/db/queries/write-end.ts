@@ -1,10 +1,12 @@
+import { fitText, type TextWidth } from '../../domain/fit-text.ts';
 import type { Settlement } from '../../domain/settlement.ts';
 import type { TableNames } from '../table-names.ts';
 import { microseconds, NO_CLAIM_FACTS } from './claim-facts.ts';
 import type { Statement } from './statement.ts';
+import type { TextWidths } from './text-widths.ts';
 
 /** The task of an attempt that ended otherwise than complete. Locked by the caller. */
-export function endedTask(names: TableNames, one: Settlement): Statement {
+export function endedTask(names: TableNames, one: Settlement, { last_error: width }: TextWidths): Statement {
   const final = one.task_status === 'failed' || one.task_status === 'cancelled';
   // A released attempt says nothing about the task: its count of deaths and its last error stay.
   const keeps = one.assignment_status === 'released' && one.due_in_s === undefined;
@@ -16,7 +18,7 @@ export function endedTask(names: TableNames, one: Settlement): Statement {
     values: [
       one.task_status,
       one.retry,
-      ...(keeps ? [] : [one.error_message]),
+      ...(keeps ? [] : [fitted(one.error_message, width)]),
       ...(one.due_in_s === undefined ? [] : [Math.round(one.due_in_s * 1e6)]),
       one.finish.task_id,
     ],
@@ -25,14 +27,19 @@ export function endedTask(names: TableNames, one: Settlement): Statement {
 }
 
 /** The row of such an attempt. Locked by the caller. */
-export function endedAttempt(names: TableNames, one: Settlement, assignmentId: number): Statement {
+export function endedAttempt(
+  names: TableNames,
+  one: Settlement,
+  assignmentId: number,
+  { error_message: width }: TextWidths,
+): Statement {
   return {
     sql: `UPDATE ${names.assignment} SET status = ?, completed_at = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3),
             error_message = ?, error_class = ?, cause = ?,
             started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND) WHERE id = ?`,
     values: [
       one.assignment_status,
-      one.error_message,
+      fitted(one.error_message, width),
       one.error_class,
       one.cause,
       microseconds(one.finish.age_ms),
@@ -40,4 +47,8 @@ export function endedAttempt(names: TableNames, one: Settlement, assignmentId: n
     ],
     expect: 1,
   };
+}
+
+function fitted(text: string | null, width: TextWidth): string | null {
+  return text === null ? null : fitText(text, width);
 }

@@ -19,8 +19,8 @@ export function finishStatements(names: TableNames, ending: Ending, settlements:
     ...(done.length > 0 ? [completedTasks(names, done)] : []),
     ...(completed.length > 0 ? [completedRows(names, completed)] : []),
     ...others.flatMap((one) => [
-      endedTask(names, one),
-      ...(one.record.assignment_id === null ? [] : [endedAttempt(names, one, one.record.assignment_id)]),
+      endedTask(names, one, ending.widths),
+      ...(one.record.assignment_id === null ? [] : [endedAttempt(names, one, one.record.assignment_id, ending.widths)]),
     ]),
     ...(light.length > 0 ? [insertEnded(names, ending, light)] : []),
   ];

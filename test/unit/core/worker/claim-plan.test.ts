@@ -29,7 +29,7 @@ function plan({ lanes, free, directed = false, lean = true }: Known) {
     limit: (room: number) => room,
     briskSlots: () => free,
   };
-  return planClaim(options as unknown as ClaimerOptions, lean);
+  return planClaim(options as unknown as ClaimerOptions, lean, (limit) => limit);
 }
 
 test('many lanes are surveyed where much can be taken', () => {

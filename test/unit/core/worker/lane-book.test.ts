@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type KnownLane, LaneBook } from '../../../../src/core/worker/lane-book.ts';
+import { LaneBook } from '../../../../src/core/worker/lane-book.ts';
+import type { KnownLane } from '../../../../src/core/worker/lane-page.ts';
 
 const CAPABILITIES = { supported_tasks: ['plain', 'deep', 'other'] };
 
@@ -15,12 +16,15 @@ function bookOf(...lanes: KnownLane[]): LaneBook {
 }
 
 const names = (book: LaneBook) =>
-  book.sources(4).map((one) => (one.kind === 'lane' ? `${one.lane.toString().trim()}/${one.claim_rank}` : one.kind));
+  book
+    .sources(4, { free: 1 })
+    .map((one) => (one.kind === 'lane' ? `${one.lane.toString().trim()}/${one.claim_rank}` : one.kind));
 
 /** A claim that got all it asked for from the first source. */
 function claim(book: LaneBook): string {
-  const [first] = book.sources(4);
+  const [first] = book.sources(4, { free: 1 });
   book.taken(first!, false, [{ due_at: '2026-01-01', id: 1 }]);
+  book.claimed();
   return first?.kind === 'lane' ? first.lane.toString().trim() : 'directed';
 }
 

@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import type { Candidate } from '../../../../src/core/db/queries/select-candidates.ts';
+import type { Candidate } from '../../../../src/core/db/queries/candidate.ts';
 import { Pace } from '../../../../src/core/worker/pace.ts';
 
 const candidate = (over: Partial<Candidate> = {}): Candidate => ({
   ...{ id: 1, attempt: 0, task_type: 't', username: null, app_id: null, start_date: null, end_date: null },
-  ...{ task_data: null, priority: 5, retry: 0, execution_timeout: null, required_capabilities: null, claim_rank: 5 },
+  ...{
+    task_data: null,
+    payload_bytes: 0,
+    priority: 5,
+    retry: 0,
+    execution_timeout: null,
+    required_capabilities: null,
+    claim_rank: 5,
+  },
   ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null },
   ...over,
 });

@@ -7,7 +7,15 @@ import { Runner } from '../../../../src/core/worker/runner.ts';
 
 const claimed = (id: number): Claimed => ({
   ...{ id, attempt: 0, task_type: 't', username: null, app_id: null, start_date: null, end_date: null },
-  ...{ task_data: null, priority: 5, retry: 0, execution_timeout: null, required_capabilities: null, claim_rank: 5 },
+  ...{
+    task_data: null,
+    payload_bytes: 0,
+    priority: 5,
+    retry: 0,
+    execution_timeout: null,
+    required_capabilities: null,
+    claim_rank: 5,
+  },
   ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null, assignment_id: null },
 });
 
@@ -31,6 +39,7 @@ function oneSlot() {
     ]),
     defaultTimeoutS: 60,
     stuckAfterMs: 60_000,
+    payloadOf: async () => null,
     logOf: () => ({ debug: none, info: none, warn: none, error: none }),
     onStarted: none,
     onFinish: (finish) => finishes.push(finish),
