@@ -187,7 +187,10 @@ describe('a worker whose transactions fail', () => {
         of.packet = (statements) =>
           statements.some((one) => one.sql.includes("status = 'done'"))
             ? Promise.reject(
-                databaseError(Object.assign(new Error('Data too long: injected'), { errno: 1406 }), 'test'),
+                databaseError(
+                  Object.assign(new Error('Data too long: injected'), { errno: 1406, sqlState: '22001' }),
+                  'test',
+                ),
               )
             : original(statements);
       },
