@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { frontierStatement } from '../../src/core/db/queries/claim-frontier.ts';
 import type { ClaimSource } from '../../src/core/db/queries/claim-source.ts';
 import { dueStatement } from '../../src/core/db/queries/due-work.ts';
 import { probeStatement } from '../../src/core/db/queries/probe-mark.ts';
@@ -76,6 +77,39 @@ describe('the claim', () => {
     expect(sorted).toBe(0);
     // Two seeks at most and k − 1 steps, with a little room for what the server reads on its own account.
     expect(reads).toBeLessThanOrEqual(14);
+  });
+
+  it('begins behind the furthest task of the lane that runs, and does not walk over what others have claimed', async () => {
+    const task = db.names.task;
+    const [near, far] = await session
+      .rows<{ due_at: string; id: number }>(
+        `SELECT due_at, id FROM ${task} WHERE priority = 5 ORDER BY due_at, id LIMIT 2`,
+      )
+      .then(async ([first]) => [
+        first!,
+        (
+          await session.rows<{ due_at: string; id: number }>(
+            `SELECT due_at, id FROM ${task} WHERE priority = 5 ORDER BY due_at, id LIMIT 1 OFFSET 150`,
+          )
+        )[0]!,
+      ]);
+    await session.write(`UPDATE ${task} SET status = 'running' WHERE id = ?`, [far!.id]);
+    const from = { ...source(5, near), frontier: true } as ClaimSource;
+    const frontier = frontierStatement(db.names, from)!;
+    const candidates = candidateStatement(db.names, from, 10);
+    await session.write(frontier.sql, frontier.values);
+    const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
+    const [plan] = await session.rows(`EXPLAIN ${form} ${candidates.sql}`, candidates.values);
+    expect(plan).toMatchObject({ key: 'afd_claim', type: 'range' });
+    expect(String(plan!.Extra)).not.toMatch(/filesort|temporary/i);
+    const first = (await session.rows(candidates.sql, candidates.values))[0]!;
+    expect([first.due_at, first.id] >= [far!.due_at, far!.id]).toBe(true);
+    const { reads } = await cost(candidates.sql, candidates.values);
+    expect(reads).toBeLessThanOrEqual(14);
+    // Nothing runs beyond the mark: it begins at the mark.
+    await session.write(`UPDATE ${task} SET status = 'pending' WHERE id = ?`, [far!.id]);
+    await session.write(frontier.sql, frontier.values);
+    expect((await session.rows(candidates.sql, candidates.values))[0]!.id).toBe(near!.id);
   });
 
   it('reads next to nothing in a rank whose rows are all due later', async () => {
