@@ -27,6 +27,7 @@ export class AfdStore {
     store.#core = {
       ...(await dist('core/db/session.js')),
       ...(await dist('core/db/table-names.js')),
+      ...(await dist('core/db/claim-state.js')),
       ...(await dist('core/db/migrator.js')),
       ...(await dist('core/producer.js')),
       ...(await dist('core/config/config-schema.js')),
@@ -134,7 +135,7 @@ export class AfdStore {
   async unfinished() {
     const [row] = await this.query(
       `SELECT COUNT(*) AS n FROM ${this.names.task}
-        WHERE status IN ('pending', 'running', 'assigned', 'waiting') AND id > ?`,
+        WHERE ${this.#core.stateIn('pending', 'running', 'assigned', 'waiting')} AND id > ?`,
       [this.#after],
     );
     return row.n;

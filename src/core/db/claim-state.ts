@@ -14,3 +14,8 @@ export const CLAIM_STATE = `FIELD(status, ${ORDER.map((status) => `'${status}'`)
 export function stateIs(status: TaskStatus, alias?: string): string {
   return `${alias === undefined ? '' : `${alias}.`}claim_state = ${ORDER.indexOf(status) + 1}`;
 }
+
+/** The same of several. */
+export function stateIn(...statuses: TaskStatus[]): string {
+  return `claim_state IN (${statuses.map((status) => ORDER.indexOf(status) + 1).join(', ')})`;
+}

@@ -1,6 +1,8 @@
-// Reads without a lock, newest first. Indexes: PRIMARY backwards, or one that begins with status; idx_task_id for the
+// Reads without a lock, newest first. Indexes: PRIMARY backwards, or afd_claim for a status; idx_task_id for the
 // current attempt of each. Zero rows: no task fits the filter; anything that keeps the list from being read is thrown.
+import type { TaskStatus } from '../../domain/task.ts';
 import type { TaskRecord } from '../../domain/task-record.ts';
+import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { TASK_COLUMNS, taskRecord } from '../task-rows.ts';
@@ -23,7 +25,8 @@ export async function listTasks(session: Session, names: TableNames, filter: Tas
     where.push(condition);
     values.push(...given);
   };
-  if (status !== undefined) add('t.status = ?', status);
+  // By claim_state too: afd_claim begins with it.
+  if (status !== undefined) add(`t.status = ? AND ${stateIs(status as TaskStatus, 't')}`, status);
   if (task_type !== undefined) add('t.task_type = ?', task_type);
   if (device_id !== undefined)
     add('(a.device_id = ? OR t.target_device_id = ? OR t.claimed_by = ?)', device_id, device_id, device_id);
