@@ -24,13 +24,22 @@ export interface RunningAttempt {
   readonly stop: AbortSwitch;
   /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
   state: 'waiting' | 'running' | 'ended' | 'stuck';
+  /** Of the pulse board, in which its claim was asked for: it begins in no other. */
+  readonly generation: number;
+  /** On the pulse board, once it has begun; -1 = none. */
+  place: number;
   /** Written as started. */
   flushed: boolean;
   /** Ends it at its deadline, or gives it up after its abort. */
   timer: NodeJS.Timeout | undefined;
 }
 
-export function waitingAttempt(claimed: Claimed, claim_token: Buffer, timeout_s: number): RunningAttempt {
+export function waitingAttempt(
+  claimed: Claimed,
+  claim_token: Buffer,
+  timeout_s: number,
+  generation: number,
+): RunningAttempt {
   const now = monotonic();
   return {
     task_id: claimed.id,
@@ -45,6 +54,8 @@ export function waitingAttempt(claimed: Claimed, claim_token: Buffer, timeout_s:
     timeout_s,
     stop: new AbortSwitch(),
     state: 'waiting',
+    generation,
+    place: -1,
     flushed: false,
     timer: undefined,
   };
