@@ -1,4 +1,5 @@
 import { monotonic } from '../clock.ts';
+import type { Config } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import { LivenessClient } from './liveness-client.ts';
 import type { LivenessReport, LivenessSettings } from './liveness-messages.ts';
@@ -15,6 +16,11 @@ export interface LivenessListener {
   stop: AbortSignal;
   /** Seconds from then by which the process must have ended, even if the main thread never comes to its event loop again. */
   endsWithinS: number;
+}
+
+/** Seconds after which a worker that was asked to stop has surely ended by itself, unless its main thread is blocked. */
+export function endsWithinS({ worker, database }: Config): number {
+  return worker.shutdown_timeout + 2 * worker.kill_grace + database.call_timeout + 5;
 }
 
 /**

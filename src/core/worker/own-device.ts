@@ -1,7 +1,8 @@
 // The device row and the session lock of this process, and what follows when the database does not know them any more.
+
+import { deviceOwner } from '../db/queries/device-owner.ts';
 import type { Beat } from '../db/queries/heartbeat-device.ts';
 import { heartbeatDevice } from '../db/queries/heartbeat-device.ts';
-import { deviceOwner } from '../db/queries/device-owner.ts';
 import { registerDevice, retakeDevice } from '../db/queries/register-device.ts';
 import { takeSessionLock } from '../db/queries/session-lock.ts';
 import type { Session } from '../db/session.ts';

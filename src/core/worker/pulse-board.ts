@@ -1,6 +1,7 @@
 // What main thread and liveness thread know of each other without a message: shared memory, so that it is read and
 // written also while the main thread does not come to its event loop. The main thread writes that it lives and which
 // attempts have begun; the liveness thread writes whether attempts may begin.
+import { monotonic } from '../clock.ts';
 
 /** How often the main thread writes that it lives. */
 export const BEAT_MS = 250;
@@ -39,6 +40,8 @@ export class PulseBoard {
   readonly #numbers: Float64Array;
   readonly #free: number[] = [];
   readonly #places: number;
+  /** Main thread: monotonic ms of its last beat. */
+  beatAt = monotonic();
 
   /** `from`: the slots of a new board, or the memory of one that another thread has made. */
   constructor(from: number | SharedArrayBuffer) {
@@ -56,6 +59,7 @@ export class PulseBoard {
 
   /** Main thread: it came to its event loop. */
   beat(): void {
+    this.beatAt = monotonic();
     Atomics.add(this.#words, HEAD.beat, 1);
   }
 

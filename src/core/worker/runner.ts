@@ -92,7 +92,11 @@ export class Runner {
    * An attempt that runs here already is not started again. `generation`: of the pulse board, when the claim was asked for.
    */
   start(claimed: Claimed, token: Buffer, generation: number): void {
-    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), generation);
+    const { board, giveBackMs } = this.#options;
+    const now = monotonic();
+    // An answer that lay in the socket while nothing moved here is as old as the last beat.
+    const claimedAt = now - board.beatAt > giveBackMs ? board.beatAt : now;
+    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt });
     if (this.#attempts.has(attempt.key)) return;
     this.#attempts.set(attempt.key, attempt);
     this.open += 1;

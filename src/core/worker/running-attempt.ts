@@ -38,9 +38,8 @@ export function waitingAttempt(
   claimed: Claimed,
   claim_token: Buffer,
   timeout_s: number,
-  generation: number,
+  { generation, claimedAt }: Pick<RunningAttempt, 'generation' | 'claimedAt'>,
 ): RunningAttempt {
-  const now = monotonic();
   return {
     task_id: claimed.id,
     task_type: claimed.task_type,
@@ -48,9 +47,9 @@ export function waitingAttempt(
     assignment_id: claimed.assignment_id,
     attempt: claimed.attempt + 1,
     claim_token,
-    claimedAt: now,
-    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : now,
-    startedAt: now,
+    claimedAt,
+    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : monotonic(),
+    startedAt: claimedAt,
     timeout_s,
     stop: new AbortSwitch(),
     state: 'waiting',

@@ -7,7 +7,7 @@ import { Leadership } from '../leader/leadership.ts';
 import { WorkerRing } from '../ring/worker-ring.ts';
 import { sleep } from '../runtime/loop.ts';
 import { StartPatience } from '../start-patience.ts';
-import { beginLiveness } from './begin-liveness.ts';
+import { beginLiveness, endsWithinS } from './begin-liveness.ts';
 import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
 import type { LivenessClient } from './liveness-client.ts';
@@ -141,13 +141,12 @@ export class Worker {
     const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend, ring };
     const settings = livenessSettings(this.#context, this.#options, role);
     settings.waitDatabaseMs = this.#patience.leftMs;
-    const { shutdown_timeout, kill_grace } = config.worker;
     const { client, registered } = beginLiveness(settings, {
       onReport: (report) => this.#onReport(report),
       onBeat: () => this.#onBeat(),
       onEnded: this.#finish.fail,
       stop: asked,
-      endsWithinS: shutdown_timeout + 2 * kill_grace + config.database.call_timeout + 5,
+      endsWithinS: endsWithinS(config),
     });
     this.#liveness = client;
     if (this.#work !== undefined) client.send({ kind: 'work-session', ...this.#work });

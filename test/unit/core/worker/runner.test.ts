@@ -105,6 +105,20 @@ describe('what is claimed ahead of the slots', () => {
     ]);
   });
 
+  test('finding F16: is as old as the last beat when its answer is read only after nothing moved here', async () => {
+    const { runner, finishes, begun, ends, board, patience } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    board.beatAt -= 2 * patience.ms;
+    runner.start(claimed(4), randomBytes(16), board.generation);
+    for (const id of [1, 2, 3]) {
+      await expect.poll(() => begun.includes(id)).toBe(true);
+      ends.get(id)!();
+    }
+    await runner.drained();
+    expect(begun).toEqual([1, 2, 3]);
+    expect(finishes.at(-1)).toMatchObject({ task_id: 4, outcome: { kind: 'released', cause: 'ahead' }, age_ms: null });
+  });
+
   test('finding F2: does not begin once the liveness thread has closed the board, nor after it is open again', async () => {
     const { runner, finishes, begun, ends, board } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
