@@ -31,6 +31,10 @@ export const durationFlag = Flags.custom<number>({
   },
 });
 
+export const waitDatabaseFlag = durationFlag({
+  summary: 'At the start wait so long for the database: 60 s unless given, 10 s with --once or --drain. Then exit 69.',
+});
+
 /** @throws Error in a sentence */
 export function parseJsonObject(text: string): Record<string, unknown> {
   let value: unknown;

@@ -1,7 +1,7 @@
 // What `afd worker`, `afd leader` and `afd start` share: running a node until it is told to stop.
 import { hostname } from 'node:os';
 import type { Context } from '../core/context.ts';
-import type { LeaderOnceResult } from '../core/leader/leader-once.ts';
+import type { LeaderOnceResult, LeadOnceFacts } from '../core/leader/leader-once.ts';
 import type { WorkerMode } from '../core/worker/worker.ts';
 import { BaseCommand } from './base-command.ts';
 
@@ -16,6 +16,23 @@ export interface WorkerRun {
 /** A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
+/** A service waits for its database; a run of cron comes back by itself. */
+function defaultWaitS(forever: boolean): number {
+  return forever ? 60 : 10;
+}
+
+export interface WorkerLimits {
+  /** Seconds after which nothing more is claimed. */
+  maxTimeS: number | undefined;
+  /** Seconds that the start may wait for the database; undefined = as the mode has it. */
+  waitDatabaseS: number | undefined;
+}
+
+export interface LeaderLimits {
+  once: boolean;
+  waitDatabaseS: number | undefined;
+}
+
 export type LeaderRun = LeaderOnceResult | { device_id: string };
 
 /** Exit codes of these are documented in docs/reference/exit-codes.md. */
@@ -25,7 +42,7 @@ export abstract class NodeCommand extends BaseCommand {
    * by a signal, with 7.
    * @throws those of startWorker
    */
-  protected async runWorker(mode: WorkerMode, maxTimeS?: number): Promise<WorkerRun> {
+  protected async runWorker(mode: WorkerMode, { maxTimeS, waitDatabaseS }: WorkerLimits): Promise<WorkerRun> {
     const { reportStrayRejections, shutdownSignals } = await import('./shutdown.ts');
     const shutdown = shutdownSignals();
     const { force } = shutdown;
@@ -42,7 +59,8 @@ export abstract class NodeCommand extends BaseCommand {
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
         reportStrayRejections((message) => context.events.emit('warning', { message }));
-        return startWorker(context, { mode, drain: stop.signal, force, ...facts });
+        const patience = { waitDatabaseS: waitDatabaseS ?? defaultWaitS(mode === 'forever') };
+        return startWorker(context, { mode, drain: stop.signal, force, ...patience, ...facts });
       },
       { purpose: 'worker' },
     ).finally(() => {
@@ -58,8 +76,9 @@ export abstract class NodeCommand extends BaseCommand {
   }
 
   /** `once`: one round of duties if nobody leads. @throws those of runLeader and leadOnce */
-  protected async runLeader({ once }: { once: boolean }): Promise<LeaderRun> {
-    const facts = { hostname: hostname(), version: this.config.version };
+  protected async runLeader({ once, waitDatabaseS = defaultWaitS(!once) }: LeaderLimits): Promise<LeaderRun> {
+    const facts = { hostname: hostname(), version: this.config.version, waitDatabaseS };
+    // A signal ends this one at once: nobody waits for it.
     if (once) return this.withContext((context) => this.#leadOnce(context, facts), { purpose: 'leader' });
     const { shutdownSignals } = await import('./shutdown.ts');
     const shutdown = shutdownSignals();
@@ -67,7 +86,6 @@ export abstract class NodeCommand extends BaseCommand {
       return await this.withContext(
         async (context) => {
           const { runLeader } = await import('../core/leader/leader-node.ts');
-          await context.session();
           return runLeader(context, { ...facts, stop: shutdown.drain });
         },
         { purpose: 'leader' },
@@ -77,7 +95,7 @@ export abstract class NodeCommand extends BaseCommand {
     }
   }
 
-  async #leadOnce(context: Context, facts: { hostname: string; version: string }): Promise<LeaderOnceResult> {
+  async #leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {
     const { leadOnce } = await import('../core/leader/leader-once.ts');
     const result = await leadOnce(context, facts);
     const failed = Object.keys(result.duties?.failed ?? {});

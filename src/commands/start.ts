@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import { durationFlag } from '../cli/flags.ts';
+import { durationFlag, waitDatabaseFlag } from '../cli/flags.ts';
 import { type LeaderRun, NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 import { AfdError } from '../core/domain/errors.ts';
 
@@ -28,6 +28,7 @@ the configuration file. "enabled: false" refuses to start.`;
       relationships: [{ type: 'some', flags: ['once', 'drain'] }],
       summary: 'Worker with --once or --drain: claim nothing more after this time, exit 7.',
     }),
+    'wait-database': waitDatabaseFlag,
   };
 
   static override configFlags = {
@@ -40,12 +41,11 @@ the configuration file. "enabled: false" refuses to start.`;
   async run(): Promise<StartResult> {
     const { flags } = await this.parse(Start);
     const { mode } = (await this.loadConfig()).config;
-    if (mode === 'worker') {
-      return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', flags['max-time']);
-    }
+    const limits = { maxTimeS: flags['max-time'], waitDatabaseS: flags['wait-database'] };
+    if (mode === 'worker') return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', limits);
     if (mode === 'master') {
       const idle = OF_WORKERS.filter((flag) => flags[flag] !== undefined);
-      if (idle.length === 0) return this.runLeader({ once: flags.once });
+      if (idle.length === 0) return this.runLeader({ once: flags.once, ...limits });
       const named = idle.map((flag) => `--${flag}`).join(', ');
       throw new AfdError('E_USAGE', `The mode of this node is master, and only a worker has ${named}.`, {
         suggestions: ['afd start --mode worker', 'afd leader'],

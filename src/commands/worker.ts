@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import { durationFlag } from '../cli/flags.ts';
+import { durationFlag, waitDatabaseFlag } from '../cli/flags.ts';
 import { NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 
 export type WorkerCommandResult = WorkerRun;
@@ -31,6 +31,7 @@ With --once and --drain the exit code is 0 when nothing more was due, 6 when an 
       relationships: [{ type: 'some', flags: ['once', 'drain'] }],
       summary: 'With --once or --drain: claim nothing more after this time, let what runs finish, exit 7.',
     }),
+    'wait-database': waitDatabaseFlag,
   };
 
   static override configFlags = {
@@ -41,6 +42,9 @@ With --once and --drain the exit code is 0 when nothing more was due, 6 when an 
 
   async run(): Promise<WorkerCommandResult> {
     const { flags } = await this.parse(Worker);
-    return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', flags['max-time']);
+    return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', {
+      maxTimeS: flags['max-time'],
+      waitDatabaseS: flags['wait-database'],
+    });
   }
 }

@@ -29,6 +29,8 @@ export interface Context {
   names: TableNames;
   events: Events;
   log: Log;
+  /** The file descriptor that log lines go to, if it is one. */
+  logFd: number | undefined;
   /**
    * An open session that `close` will close. The first one checks the schema and takes over the fleet's values, except
    * for the purpose `migrate`.
@@ -81,6 +83,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     names,
     events,
     log,
+    logFd: options.logTo.fd,
     async session(wanted = {}) {
       const session = new Session({
         address,
@@ -91,7 +94,12 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
         ...wanted,
       });
       open.add(session);
-      await session.ready();
+      try {
+        await session.ready();
+      } catch (error) {
+        open.delete(session);
+        throw error;
+      }
       if (!checked) {
         await assertSchema(session, names);
         fleet.obey(await readSettings(session, names));

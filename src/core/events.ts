@@ -31,6 +31,8 @@ export interface AfdEvents {
   'device:held': { device_id: string; reasons: string[] };
   /** (leader) A device was declared dead. */
   'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
+  /** A node that starts waits for its database. */
+  'database:awaited': { for_s: number; message: string };
   'database:lost': { message: string };
   'database:back': { after_ms: number };
   /** The database was away for so long that others may take the work soon. */
@@ -43,6 +45,17 @@ export interface AfdEvents {
   'leader:lost': { device_id: string; term: number; reason: string };
   'leader:duty': { duty: string; counts: Record<string, number> };
   'leader:duty-failed': { duty: string; message: string };
+  /**
+   * The main thread does not come to its event loop. `tasks`: what it may be that blocks it; `known`: it is that one. Said
+   * by the liveness thread, which hears no other event.
+   */
+  'main:blocked': {
+    for_ms: number;
+    tasks: Array<{ task_id: number; attempt: number; task_type: string }>;
+    known: boolean;
+  };
+  /** It does again. `released`: attempts that were given back meanwhile. */
+  'main:back': { after_ms: number; released: number };
   /** Something an operator should know, in a sentence. */
   warning: { message: string };
 }

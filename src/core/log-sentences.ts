@@ -36,6 +36,18 @@ function finished({ task_id, task_type, attempt, outcome, task_status, error_mes
   return (task_status === 'failed' ? error : line)(`task ${task_id} (${task_type}) ${OUTCOME[outcome]}${end}`, fields);
 }
 
+function blocked({ for_ms, tasks, known }: AfdEvents['main:blocked']) {
+  const named = tasks.map((one) => `task ${one.task_id} (${one.task_type}, attempt ${one.attempt})`).join(', ');
+  const by = tasks.length === 0 ? 'no task runs' : known ? `by ${named}` : `by one of: ${named}`;
+  const fields = { for_ms: Math.round(for_ms), tasks: tasks.map((one) => one.task_id) };
+  return error(
+    `the main thread has been blocked for ${seconds(for_ms)} s (${by}): what has not begun is given back, and this node does not lead; make the handler await, or work in a process of its own (exec)`,
+    known && tasks.length === 1 ? { ...fields, ...ids(tasks[0]!) } : fields,
+  );
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+
 /** A rescue is none of them. */
 const EVERYDAY = new Set(['publish-lanes', 'watch', 'figures', 'settings']);
 
@@ -100,6 +112,7 @@ const SENTENCES: Describe = {
       `device ${d.device_id} is dead (${d.by === 'lock' ? 'its session lock is free' : 'its heartbeat is too old'}): ${many(d.tasks, 'task')} given back to the fleet`,
       { dead_device_id: d.device_id, by: d.by, tasks: d.tasks },
     ),
+  'database:awaited': (d) => warn(`waiting up to ${d.for_s} s for the database (--wait-database): ${d.message}`),
   'database:lost': (d) =>
     error(`the database cannot be reached; running tasks go on, nothing new is claimed, reconnecting: ${d.message}`),
   'database:back': (d) => info(`the database is back after ${(d.after_ms / 1000).toFixed(1)} s`),
@@ -124,6 +137,12 @@ const SENTENCES: Describe = {
   'leader:duty': duty,
   'leader:duty-failed': (d) =>
     error(`leader's ${d.duty} failed and will be tried again, other duties go on: ${d.message}`, { duty: d.duty }),
+  'main:blocked': blocked,
+  'main:back': (d) =>
+    warn(
+      `the main thread works again after ${seconds(d.after_ms)} s; ${many(d.released, 'attempt')} given back to the fleet meanwhile`,
+      { after_ms: Math.round(d.after_ms), released: d.released },
+    ),
   warning: (d) => warn(d.message),
 };
 

@@ -12,6 +12,8 @@ export type LogFields = Record<string, unknown>;
 /** Where lines go; a `process.stderr` or anything else with `write`. */
 export interface LogStream {
   write(line: string): unknown;
+  /** Its file descriptor, if it has one: for lines that another thread writes. */
+  fd?: number | undefined;
 }
 
 export interface LogOptions {

@@ -49,6 +49,8 @@ describe.each(files)('H4 src/commands/%s', (file) => {
     const argv = [
       ...Object.values(command.args ?? {}).map(() => '1'),
       ...Object.entries(command.flags ?? {}).flatMap(([name, flag]) => (flag.required ? [`--${name}`, 'a'] : [])),
+      // A node would wait for it.
+      ...('wait-database' in (command.flags ?? {}) ? ['--wait-database', '0'] : []),
     ];
     const ran = await runCommand(command, id, [...argv, '--json'], {
       AFD_CONFIG: '/dev/null',

@@ -61,7 +61,10 @@ describe.each(commands)('RC2 afd $id --json', ({ file, id }) => {
   // A worker looks at its handlers before it looks for a database, and there are none here.
   const code = id === 'worker' || id === 'start' ? 'E_CONFIG' : 'E_DATABASE';
   it(`without a database it ends with ${code}, as JSON, exit ${ERROR_CODES[code].exit}`, async () => {
-    const { error, exitCode } = await run(argvOf(id, await load(file)));
+    const command = await load(file);
+    // A node would wait for it.
+    const now = 'wait-database' in (command.flags ?? {}) ? ['--wait-database', '0'] : [];
+    const { error, exitCode } = await run([...argvOf(id, command), ...now]);
     expect(error).toMatchObject({ code, message: expect.any(String), suggestions: expect.any(Array) });
     expect(exitCode).toBe(ERROR_CODES[code].exit);
   });

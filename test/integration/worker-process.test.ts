@@ -111,7 +111,8 @@ describe.concurrent('a worker process that starts', { timeout: MINUTES }, () => 
     const { expect } = test;
     const port = await freePort(undefined);
     const { start } = await fleet(test, { url: `mysql://afd@127.0.0.1:${port}/afd` });
-    const processes = [start('worker'), start('leader')];
+    const none = { args: ['--wait-database', '0'] };
+    const processes = [start('worker', none), start('leader', none)];
     for (const one of processes) {
       expect(await one.exit).toEqual({ code: 69, signal: null });
       expect(one.output).toContain(`127.0.0.1:${port}/afd`);

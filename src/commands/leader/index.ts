@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { waitDatabaseFlag } from '../../cli/flags.ts';
 import { type LeaderRun, NodeCommand } from '../../cli/node-command.ts';
 
 export type LeaderCommandResult = LeaderRun;
@@ -15,12 +16,13 @@ exit 0 when the duties were done, also when another node leads (it says which); 
   static override flags = {
     'device-id': Flags.string({ helpValue: 'ID', summary: 'Name of this node; otherwise <host name>-leader.' }),
     once: Flags.boolean({ summary: 'Lead for one round of duties if nobody leads, then exit.' }),
+    'wait-database': waitDatabaseFlag,
   };
 
   static override configFlags = { 'device-id': 'worker.device_id' };
 
   async run(): Promise<LeaderCommandResult> {
     const { flags } = await this.parse(Leader);
-    return this.runLeader({ once: flags.once });
+    return this.runLeader({ once: flags.once, waitDatabaseS: flags['wait-database'] });
   }
 }

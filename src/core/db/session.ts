@@ -19,6 +19,8 @@ export interface SessionOptions {
   /** Only for sessions that send nothing but the literal statements of core/db/queries. */
   multiStatements: boolean;
   connectTimeoutMs?: number;
+  /** A connection was opened, the first or another after a loss. */
+  onOpen?: (facts: ServerFacts) => void;
   /** The open connection was lost: by the network, by the server, or by a call that did not end in time. */
   onLost?: () => void;
 }
@@ -145,6 +147,7 @@ export class Session {
       if (this.#closed) throw this.#gone('the session was closed while it was being opened');
       this.#connection = connection;
       this.#facts = facts;
+      this.options.onOpen?.(facts);
       return facts;
     } catch (error) {
       cut(connection);

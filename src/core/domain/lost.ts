@@ -1,5 +1,6 @@
 // How the leader ends an attempt in its holder's place. Pure: from the locked rows to what is written. A worker's own
 // ends are in settlement.ts.
+import type { ReleaseCause } from './outcome.ts';
 import { backoff, mayRetry, type RetryPolicy } from './retry.ts';
 import type { AssignmentStatus, TaskStatus } from './task.ts';
 
@@ -105,6 +106,23 @@ export function endRevoked(attempt: HeldAttempt, task: HeldTask | undefined): At
     assignment: { status, cause: 'revoked', error_class: null, error_message },
     task: {
       status: status === 'cancelled' ? 'cancelled' : openStatus(task),
+      retry: task.retry ?? 0,
+      lost_count: task.lost_count,
+      due_in_s: null,
+      last_error: null,
+    },
+  };
+}
+
+/** Given back by its own worker's liveness thread, because the main thread is blocked: it has not begun, or cannot end. */
+export function endBlocked(attempt: HeldAttempt, task: HeldTask | undefined): AttemptEnd {
+  if (task === undefined) return endForeign(attempt);
+  if (attempt.revoked_at !== null) return endRevoked(attempt, task);
+  const error_message = `given back, because the main thread of device ${attempt.device_id} was blocked`;
+  return {
+    assignment: { status: 'released', cause: 'blocked' satisfies ReleaseCause, error_class: null, error_message },
+    task: {
+      status: openStatus(task),
       retry: task.retry ?? 0,
       lost_count: task.lost_count,
       due_in_s: null,

@@ -18,4 +18,4 @@ export type Outcome =
   | { kind: 'released'; cause: ReleaseCause };
 
 /** Why an attempt was given back: recorded in af_task_assignment.cause. */
-export type ReleaseCause = 'shutdown' | 'database' | 'revoked' | 'stuck' | 'unclaimed' | 'ahead';
+export type ReleaseCause = 'shutdown' | 'database' | 'revoked' | 'stuck' | 'unclaimed' | 'ahead' | 'blocked';

@@ -15,6 +15,8 @@ export interface Finish {
    * never began.
    */
   age_ms: number | null;
+  /** Where the pulse board of this process holds it until its end is written; absent = nowhere. */
+  place?: number;
 }
 
 /** A task row of packet 1, locked. */

@@ -1,5 +1,6 @@
 // What a leader does, started when a term is gained and stopped when it is lost. Each duty is a loop of its own: one that
 // throws or hangs stops no other. What must not be written twice is guarded by the fence, not by stopping in time.
+import { monotonic as monotonicClock } from '../clock.ts';
 import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { NotLeader } from '../db/queries/assert-leader.ts';
@@ -13,6 +14,7 @@ import { Service } from '../runtime/service.ts';
 import { SettingsKeeper } from '../settings/settings-keeper.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
+import { DutyProgress } from './duty-progress.ts';
 import { DutySession } from './duty-session.ts';
 import { HealthCheck } from './health-check.ts';
 import { LanePublisher } from './lane-publisher.ts';
@@ -73,6 +75,7 @@ interface Duty {
 export class Duties extends Service {
   readonly #o: DutiesOptions;
   readonly #duty: DutySession;
+  readonly #progress: DutyProgress;
   readonly #health: HealthCheck;
   readonly #pruner: Pruner;
   readonly #watcher: Watcher;
@@ -85,7 +88,9 @@ export class Duties extends Service {
     const { session, names, config, events, deviceId, term, lastReconnectAt, found, monotonic, random } = options;
     const { master } = config;
     this.#o = options;
-    const duty = new DutySession(session, names, { holder: deviceId, term });
+    const limitMs = (master.lease_trust + config.database.call_timeout) * 1000;
+    this.#progress = new DutyProgress(limitMs, monotonic ?? monotonicClock);
+    const duty = new DutySession(session, names, { holder: deviceId, term }, () => this.#progress.done());
     this.#duty = duty;
     this.#health = new HealthCheck({
       duty,
@@ -147,6 +152,11 @@ export class Duties extends Service {
     return report;
   }
 
+  /** The duty that does not come to the end of a round; undefined = all do. */
+  get hanging(): DutyProgress['hanging'] {
+    return this.#progress.hanging;
+  }
+
   /** Also closes the session when the duties were never started. */
   override async stop(): Promise<void> {
     this.#duty.end();
@@ -176,10 +186,12 @@ export class Duties extends Service {
     return new Loop({
       intervalMs: duty.intervalMs,
       work: async () => {
-        const counts = await duty.runOnce();
-        backoff.reset();
-        this.#failing.delete(duty.name);
-        this.#tell(duty.name, counts);
+        await this.#progress.round(duty.name, async () => {
+          const counts = await duty.runOnce();
+          backoff.reset();
+          this.#failing.delete(duty.name);
+          this.#tell(duty.name, counts);
+        });
       },
       onError: (error) => {
         if (this.#over) return undefined;

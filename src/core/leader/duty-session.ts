@@ -12,9 +12,12 @@ export class DutySession {
   readonly lease: Lease;
   readonly #session: Session;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #onDone: () => void;
   #ended = false;
 
-  constructor(session: Session, names: TableNames, lease: Lease) {
+  /** `onDone`: something that was asked came to its end, well or not. */
+  constructor(session: Session, names: TableNames, lease: Lease, onDone: () => void = () => {}) {
+    this.#onDone = onDone;
     this.#session = session;
     this.names = names;
     this.lease = lease;
@@ -27,7 +30,7 @@ export class DutySession {
       await this.#session.ready();
       return work(this.#session);
     });
-    this.#last = mine.catch(() => {});
+    this.#last = mine.catch(() => {}).then(this.#onDone);
     return mine;
   }
 

@@ -33,6 +33,12 @@ export class ElectionRound {
     this.due = now + Math.min(again, this.#renewMs);
   }
 
+  /** In place of a move, while the main thread is silent: who cannot do the duties does not lead. @throws DatabaseError */
+  async yield(session: Session, now: number): Promise<void> {
+    this.due = now + this.#renewMs;
+    if (this.#elector.term !== undefined) await this.#elector.resign(session, 'silent');
+  }
+
   /** Best effort, at the end. @throws DatabaseError */
   async end(session: Session): Promise<void> {
     await this.#elector.resign(session);

@@ -31,8 +31,11 @@ export interface ElectorOptions {
   onLost: (term: number, reason: LostReason) => void;
 }
 
-/** `replaced`: the row says so · `trust`: no renewal was confirmed in time · `resigned` · `stopped`: the elector was closed. */
-export type LostReason = 'replaced' | 'trust' | 'resigned' | 'stopped';
+/**
+ * `replaced`: the row says so · `trust`: no renewal was confirmed in time · `resigned` · `silent`: the main thread, which
+ * has the duties, is blocked · `stopped`: the elector was closed.
+ */
+export type LostReason = 'replaced' | 'trust' | 'resigned' | 'silent' | 'stopped';
 
 /** What a holder showed when its lock was first seen free. */
 interface Suspicion {
@@ -106,14 +109,14 @@ export class Elector {
   }
 
   /**
-   * Gives the lease back, and stands back for one lease so that another takes it. Leadership is over at once, whatever
-   * the database says. @throws DatabaseError
+   * Gives the lease back, and stands back for one lease so that another takes it; not when it is `silent`, which ends by
+   * itself. Leadership is over at once, whatever the database says. @throws DatabaseError
    */
-  async resign(session: Session): Promise<void> {
-    this.#standBack();
+  async resign(session: Session, reason: 'resigned' | 'silent' = 'resigned'): Promise<void> {
+    if (reason === 'resigned') this.#standBack();
     const term = this.#term;
     if (term === undefined) return;
-    this.#lose('resigned');
+    this.#lose(reason);
     await resignLeader(session, this.#o.names, { device_id: this.#o.deviceId, term });
   }
 

@@ -2,6 +2,7 @@
 import type { Context } from '../context.ts';
 import { readLease } from '../db/queries/read-lease.ts';
 import { signOffDevice } from '../db/queries/sign-off-device.ts';
+import { StartPatience } from '../start-patience.ts';
 import { assumeIdentity } from '../worker/device-identity.ts';
 import { electorFor, livenessSettings, type NodeFacts } from '../worker/liveness-settings.ts';
 import { Duties, type DutiesReport } from './duties.ts';
@@ -15,11 +16,17 @@ export interface LeaderOnceResult {
   duties: DutiesReport | null;
 }
 
+export interface LeadOnceFacts extends NodeFacts {
+  /** Seconds that the start may wait for the database; absent = none. */
+  waitDatabaseS?: number | undefined;
+}
+
 /** @throws AfdError E_DEVICE_RUNNING, DatabaseError */
-export async function leadOnce(context: Context, facts: NodeFacts): Promise<LeaderOnceResult> {
+export async function leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {
   const { config, names, events } = context;
   // First: it brings the fleet's values.
-  const session = await context.session({ multiStatements: true });
+  const patience = new StartPatience({ seconds: facts.waitDatabaseS ?? 0, events });
+  const session = await patience.run(() => context.session({ multiStatements: true }));
   const settings = livenessSettings(context, facts, {
     deviceType: 'master',
     capabilities: {},

@@ -14,6 +14,7 @@ export class Leadership {
   #duties: Duties | undefined;
   #term: number | undefined;
   #reconnectedAt: number | undefined;
+  #stalled = false;
 
   /** `ringer`: this process's own, if it has one by then. */
   constructor(context: Context, deviceId: string, ringer?: () => Ringer | undefined) {
@@ -36,6 +37,7 @@ export class Leadership {
     const { address, config, names, events } = this.#context;
     void this.stop();
     this.#term = term;
+    this.#stalled = false;
     events.emit('leader:gained', { device_id: this.#deviceId, term });
     const session = new Session({
       address,
@@ -62,6 +64,17 @@ export class Leadership {
     if (this.#term !== term) return;
     this.#context.events.emit('leader:lost', { device_id: this.#deviceId, term, reason });
     await this.stop();
+  }
+
+  /** A duty hangs, so the lease should be another's: true once in a term, and said in a warning. */
+  stalled(): boolean {
+    const hanging = this.#stalled ? undefined : this.#duties?.hanging;
+    if (hanging === undefined) return false;
+    this.#stalled = true;
+    const { duty, forMs } = hanging;
+    const message = `The leader's ${duty} has not come to its end for ${Math.round(forMs / 1000)} s: leadership is given up, so that another node does the duties.`;
+    this.#context.events.emit('warning', { message });
+    return true;
   }
 
   /** Resolves when no duty runs any more. */

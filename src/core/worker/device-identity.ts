@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { monotonic } from '../clock.ts';
-import { registerDevice } from '../db/queries/register-device.ts';
+import { isConnectionLost } from '../db/database-error.ts';
+import { type DeviceRegistration, registerDevice } from '../db/queries/register-device.ts';
 import { lockHolder, lockName, takeSessionLock } from '../db/queries/session-lock.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { sleep } from '../runtime/loop.ts';
 import type { LivenessSettings } from './liveness-messages.ts';
 
 /** device_id: starts with a letter or digit, then letters, digits, dot, underscore, hyphen; at most 64. */
@@ -19,6 +22,8 @@ export interface Identity {
   instanceToken: Buffer;
   lockName: string;
   ipAddress: string;
+  /** What was written, to be written again should the database forget it. */
+  registration: DeviceRegistration;
   /** Monotonic time before the device row was written: its first heartbeat. */
   registeredAt: number;
 }
@@ -66,6 +71,30 @@ export async function assumeIdentity(
   });
 }
 
+/**
+ * Opens the session and assumes the identity; a connection that is lost meanwhile is waited for like a database that is
+ * not there, for `waitDatabaseMs`. @throws AfdError E_DEVICE_RUNNING, DatabaseError
+ */
+export async function startIdentity(
+  session: Session,
+  names: TableNames,
+  settings: LivenessSettings,
+  cancelled: () => boolean,
+): Promise<Identity> {
+  const until = monotonic() + settings.waitDatabaseMs;
+  const backoff = new Backoff({ initialMs: 100, maxMs: 1000 });
+  for (;;) {
+    try {
+      await session.ready();
+      return await assumeIdentity(session, names, settings, cancelled);
+    } catch (error) {
+      if (!isConnectionLost(error) || cancelled() || monotonic() >= until) throw error;
+      session.destroy();
+      await sleep(backoff.next());
+    }
+  }
+}
+
 async function claimId(
   session: Session,
   names: TableNames,
@@ -103,7 +132,7 @@ async function register(
   // On a Unix socket there is no address, and both ends are one machine.
   const ipAddress = settings.ring.address ?? session.facts.localAddress ?? '127.0.0.1';
   const registeredAt = monotonic();
-  await registerDevice(session, names, {
+  const registration: DeviceRegistration = {
     device_id: id,
     device_name: settings.deviceName ?? id,
     device_type: settings.deviceType,
@@ -118,6 +147,7 @@ async function register(
     lock_name: name,
     heartbeat_interval_ms: settings.heartbeatIntervalMs,
     version: settings.version,
-  });
-  return { deviceId: id, instanceToken, lockName: name, ipAddress, registeredAt };
+  };
+  await registerDevice(session, names, registration);
+  return { deviceId: id, instanceToken, lockName: name, ipAddress, registration, registeredAt };
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker as Thread } from 'node:worker_threads';
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
 import { type LivenessCommand, type LivenessReport, type LivenessSettings, reviveReport } from './liveness-messages.ts';
+import { BEAT_MS, PulseBoard } from './pulse-board.ts';
 
 /** Node 20 starts no .ts file in a thread: code that runs from src uses the built entry. */
 const ENTRY = import.meta.url.endsWith('.ts') ? '../../../dist/core/worker/liveness-thread.js' : './liveness-thread.js';
@@ -9,11 +10,23 @@ const ENTRY = import.meta.url.endsWith('.ts') ? '../../../dist/core/worker/liven
 /** The other end of the liveness thread. */
 export class LivenessClient {
   readonly #thread: Thread;
+  /** What both threads know of each other. */
+  readonly board: PulseBoard;
   readonly #ended: Promise<AfdError | undefined>;
 
-  /** Starts the thread; it registers the device and says so by a `registered` report. */
-  constructor(settings: LivenessSettings, onReport: (report: LivenessReport) => void) {
-    this.#thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), { workerData: settings });
+  /**
+   * Starts the thread; it registers the device and says so by a `registered` report. `onBeat` is called some times a
+   * second while this thread comes to its event loop.
+   */
+  constructor(settings: LivenessSettings, onReport: (report: LivenessReport) => void, onBeat: () => void = () => {}) {
+    this.board = new PulseBoard(settings.slots);
+    const workerData: LivenessSettings = { ...settings, board: this.board.memory };
+    this.#thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), { workerData });
+    const beating = setInterval(() => {
+      this.board.beat();
+      onBeat();
+    }, BEAT_MS);
+    beating.unref();
     this.#ended = new Promise((resolve) => {
       let outcome: AfdError | undefined;
       this.#thread.on('message', (raw: LivenessReport) => {
@@ -27,7 +40,10 @@ export class LivenessClient {
       this.#thread.on('error', (error) => {
         outcome = new AfdError('E_INTERNAL', `The liveness thread failed: ${String(error)}`, { cause: error });
       });
-      this.#thread.on('exit', () => resolve(outcome));
+      this.#thread.on('exit', () => {
+        clearInterval(beating);
+        resolve(outcome);
+      });
     });
   }
 

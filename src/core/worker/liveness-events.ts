@@ -23,6 +23,12 @@ export function nodeReport(report: LivenessReport, events: Events, deviceId: str
     case 'warning':
       events.emit('warning', { message: report.message });
       break;
+    case 'main-blocked':
+      events.emit('main:blocked', report.facts);
+      break;
+    case 'main-back':
+      events.emit('main:back', { after_ms: report.afterMs, released: report.released });
+      break;
     default:
   }
 }

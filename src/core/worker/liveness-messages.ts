@@ -5,9 +5,17 @@ import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Gates } from '../domain/placement/gates.ts';
+import type { AfdEvents } from '../events.ts';
 import type { FoundDead } from '../leader/lock-watch.ts';
+import type { LogLevel } from '../log.ts';
 
 export interface LivenessSettings {
+  /** Memory of the pulse board; undefined = nobody watches the main thread. */
+  board: SharedArrayBuffer | undefined;
+  /** Where lines go that the main thread cannot write; without `fd` it writes them later. */
+  log: { fd: number | undefined; format: 'text' | 'json'; level: LogLevel };
+  /** How long the start may wait for a database, from its beginning. */
+  waitDatabaseMs: number;
   address: DatabaseAddress;
   timeZone: string;
   tables: { task: string; prefix: string };
@@ -40,6 +48,12 @@ export interface LivenessSettings {
   lockTrustAfterStartMs: number;
 }
 
+/** The connection over which the main thread claims and finishes, and the server process that it leads to. */
+export interface WorkSession {
+  connectionId: number;
+  serverName: string;
+}
+
 /** What the rest of the node wants to know. */
 export interface Wanted {
   /** To look at for due tasks. */
@@ -70,6 +84,10 @@ export type LivenessReport =
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }
   | { kind: 'warning'; message: string }
+  /** The main thread was silent, and nobody could say so then. */
+  | { kind: 'main-blocked'; facts: AfdEvents['main:blocked'] }
+  /** The main thread comes to its event loop again, and may claim. `released`: attempts given back meanwhile. */
+  | { kind: 'main-back'; afterMs: number; released: number }
   /** The thread has ended: by request, or because it may not go on. */
   | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[] } };
 
@@ -84,6 +102,8 @@ export type LivenessCommand =
   /** The fleet's heartbeat_timeout, which may have changed. */
   | { kind: 'heartbeat-timeout'; milliseconds: number }
   | { kind: 'resign' }
+  /** The connection over which the main thread works was opened. */
+  | ({ kind: 'work-session' } & WorkSession)
   | { kind: 'stop' };
 
 /** Structured cloning turns Buffers into Uint8Array: makes them Buffers again. */

@@ -24,8 +24,12 @@ export function livenessSettings(
   const { config, address } = context;
   const { master, worker } = config;
   const own = worker.device_id;
+  const { level, format } = config.log;
   const suffix = role.deviceType === 'master' ? '-leader' : '';
   return {
+    board: undefined,
+    log: { fd: context.logFd, format, level },
+    waitDatabaseMs: 0,
     address,
     timeZone: config.database.time_zone,
     tables: config.tables,

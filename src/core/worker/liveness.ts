@@ -2,10 +2,8 @@
 // one loop, one statement at a time. Runs in a thread of its own, so that no handler can delay it.
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
-import { heartbeatDevice } from '../db/queries/heartbeat-device.ts';
+import type { Beat } from '../db/queries/heartbeat-device.ts';
 import type { LeaseRow } from '../db/queries/read-lease.ts';
-import { retakeDevice } from '../db/queries/register-device.ts';
-import { takeSessionLock } from '../db/queries/session-lock.ts';
 import { setIdleTimeout } from '../db/queries/set-idle-timeout.ts';
 import { signOffDevice } from '../db/queries/sign-off-device.ts';
 import { tick } from '../db/queries/tick.ts';
@@ -13,10 +11,12 @@ import type { Session } from '../db/session.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
 import { ElectionRound } from '../leader/election-round.ts';
-import { assumeIdentity, type Identity } from './device-identity.ts';
+import { type Identity, startIdentity } from './device-identity.ts';
 import { DeviceLoad } from './device-load.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
 import { electorFor, livenessSession } from './liveness-settings.ts';
+import { MainSilence, type Outside } from './main-silence.ts';
+import { OwnDevice } from './own-device.ts';
 import { Patience } from './patience.ts';
 import { sendHeartbeat } from './send-heartbeat.ts';
 import { TickPlan } from './tick-plan.ts';
@@ -38,12 +38,14 @@ export class Liveness {
   #tickedAt = 0;
   #stopping = false;
   #wake: (() => void) | undefined;
-  #lockedOn: number | undefined;
+  #device: OwnDevice | undefined;
   #due = { heartbeat: 0, tick: 0 };
   #lostSince: number | undefined;
   readonly #patience: Patience;
+  readonly #silence: MainSilence;
 
-  constructor(settings: LivenessSettings, report: (report: LivenessReport) => void) {
+  /** `outside`: undefined = the process has no log and no end of its own, as in a test. */
+  constructor(settings: LivenessSettings, report: (report: LivenessReport) => void, outside?: Outside) {
     this.#settings = settings;
     this.#report = report;
     this.#names = tableNames(settings.tables);
@@ -54,6 +56,15 @@ export class Liveness {
     });
     this.#patience = new Patience(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
     this.#session = livenessSession(settings, () => this.#lost('the connection was closed'));
+    this.#silence = new MainSilence({
+      settings,
+      session: this.#session,
+      names: this.#names,
+      report,
+      outside,
+      deviceId: () => this.#identity?.deviceId,
+      onChange: () => this.command({ kind: 'heartbeat' }),
+    });
   }
 
   command(command: LivenessCommand): void {
@@ -63,6 +74,7 @@ export class Liveness {
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
     else if (command.kind === 'resign') this.#election?.resign();
+    else if (command.kind === 'work-session') this.#silence.work = command;
     else this.#stopping = true;
     if (command.kind !== 'running' && command.kind !== 'pairs') this.#wake?.();
   }
@@ -87,6 +99,7 @@ export class Liveness {
         error: { code: error.code, message: error.message, suggestions: error.suggestions },
       });
     } finally {
+      this.#silence.stop();
       this.#patience.end();
       this.#load.stop();
       await this.#election?.close();
@@ -95,10 +108,11 @@ export class Liveness {
   }
 
   async #register(): Promise<void> {
-    await this.#session.ready();
-    const identity = await assumeIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
+    const identity = await startIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
     this.#identity = identity;
-    this.#lockedOn = this.#session.facts.connectionId;
+    this.#device = new OwnDevice(this.#session, this.#names, identity, (message) =>
+      this.#report({ kind: 'warning', message }),
+    );
     const elector = electorFor(this.#settings, identity, this.#names, {
       onGained: (term, found) => this.#report({ kind: 'leader-gained', term, found }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
@@ -114,6 +128,7 @@ export class Liveness {
       ipAddress: identity.ipAddress,
     });
     this.#load.start();
+    this.#silence.start();
   }
 
   async #round(): Promise<void> {
@@ -121,9 +136,11 @@ export class Liveness {
       await this.#reconnect();
       await this.#obeyTimeout();
       const now = monotonic();
+      if (this.#silence.silent) await this.#election!.yield(this.#session, now);
       if (now >= this.#due.heartbeat) await this.#heartbeat();
       const seen = now >= this.#due.tick ? await this.#tick() : undefined;
-      await this.#election!.run(this.#session, now, seen);
+      if (this.#silence.silent) await this.#silence.look(this.#identity!);
+      else await this.#election!.run(this.#session, now, seen);
     } catch (error) {
       if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
       this.#lost((error as Error).message);
@@ -142,40 +159,29 @@ export class Liveness {
   /** After a loss: lock and heartbeat at once, before anybody can think that this device is dead. */
   async #reconnect(): Promise<void> {
     await this.#session.ready();
-    if (this.#session.facts.connectionId === this.#lockedOn && this.#lostSince === undefined) return;
-    const { deviceId, instanceToken, lockName } = this.#identity!;
+    const device = this.#device!;
+    if (device.locked && this.#lostSince === undefined) return;
     const started = monotonic();
-    // Our own former session may still hold it, until the server notices that it is gone.
-    if (!(await takeSessionLock(this.#session, lockName, Math.min(1, this.#settings.callTimeoutMs / 2000)))) {
-      if (!(await heartbeatDevice(this.#session, this.#names, this.#load.beat(this.#identity!))))
-        await this.#superseded();
-      this.#patience.renew(started);
-      return;
-    }
-    if (
-      !(await retakeDevice(
-        this.#session,
-        this.#names,
-        deviceId,
-        instanceToken,
-        this.#load.beat(this.#identity!).status,
-      ))
-    )
-      await this.#superseded();
-    this.#lockedOn = this.#session.facts.connectionId;
+    const retaken = await device.retake(this.#beat(), Math.min(1, this.#settings.callTimeoutMs / 2000));
     this.#patience.renew(started);
+    if (!retaken) return;
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
     if (this.#lostSince !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - this.#lostSince });
     this.#lostSince = undefined;
   }
 
+  #beat(): Beat {
+    const beat = this.#load.beat(this.#identity!);
+    return { ...beat, held: [...beat.held, ...this.#silence.held] };
+  }
+
   async #heartbeat(): Promise<void> {
     const started = monotonic();
-    const beat = this.#load.beat(this.#identity!);
+    const beat = this.#beat();
     this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
     const readings = this.#load.readings();
-    if (!(await sendHeartbeat(this.#session, this.#names, beat, readings, this.#report))) await this.#superseded();
+    await this.#device!.confirm(await sendHeartbeat(this.#session, this.#names, beat, readings, this.#report));
     this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({ kind: 'heartbeat', status: beat.status });
@@ -199,6 +205,8 @@ export class Liveness {
     const at = monotonic();
     this.#due.tick = at + this.#settings.tickIntervalMs;
     this.#tickedAt = at;
+    // A main thread that hears nothing is told nothing.
+    if (this.#silence.silent) return undefined;
     const ask = this.#plan.next(at, this.#identity!.deviceId);
     if (ask === undefined) {
       this.#report({ kind: 'turn' });
@@ -210,18 +218,10 @@ export class Liveness {
     return lease;
   }
 
-  /** Zero rows on an owner's write: another instance's token is in the row, or the row was removed. */
-  async #superseded(): Promise<never> {
-    const { deviceId } = this.#identity!;
-    throw new AfdError('E_SUPERSEDED', `${deviceId} was taken over by a newer process, or removed: this one stops.`, {
-      suggestions: [`afd devices show ${deviceId}`],
-    });
-  }
-
   async #sleep(): Promise<void> {
     if (this.#stopping) return;
     const now = monotonic();
-    const next = Math.min(this.#due.heartbeat, this.#due.tick, this.#election?.due ?? 0) - now;
+    const next = Math.min(...Object.values(this.#due), this.#silence.due, this.#election?.due ?? 0) - now;
     const lostFor = this.#lostSince === undefined ? undefined : now - this.#lostSince;
     const pause = lostFor === undefined ? Math.max(0, next) : Math.min(RECONNECT_MOST_MS, Math.max(20, lostFor));
     await new Promise<void>((resolve) => {

@@ -10,6 +10,7 @@ import type { HandlerTask } from '../domain/task.ts';
 import { abortedOutcome } from '../handlers/aborted-outcome.ts';
 import type { AbortReason, Attempt, Handler, HandlerLog } from '../handlers/handler.ts';
 import { Deadlines } from './deadlines.ts';
+import type { PulseBoard } from './pulse-board.ts';
 import { handlerCall, type RunningAttempt, waitingAttempt } from './running-attempt.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
@@ -29,6 +30,10 @@ export interface RunnerOptions {
   payloadOf(
     claim: Pick<RunningAttempt, 'task_id' | 'claim_token'> & { payload_bytes: number },
   ): Promise<string | null | undefined>;
+  /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
+  giveBackMs: number;
+  /** Says what has begun to the liveness thread, which says whether anything may. */
+  board: PulseBoard;
   logOf(task: HandlerTask): HandlerLog;
   onStarted(attempt: RunningAttempt): void;
   onFinish(finish: Finish, attempt: RunningAttempt): void;
@@ -43,11 +48,13 @@ export class Runner {
   readonly #attempts = new Map<string, RunningAttempt>();
   /** Attempts that run or wait for a slot. */
   open = 0;
+  readonly #typeIndex: Map<string, number>;
   readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#limit = pLimit(options.slots);
+    this.#typeIndex = new Map([...options.handlers.keys()].map((type, n) => [type, n]));
   }
 
   /** Room for so many more tasks when `ahead` of them may wait for a slot. */
@@ -89,9 +96,15 @@ export class Runner {
     return Number(task.execution_timeout ?? handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
   }
 
-  /** An attempt that runs here already is not started again. */
-  start(claimed: Claimed, token: Buffer): void {
-    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed));
+  /**
+   * An attempt that runs here already is not started again. `generation`: of the pulse board, when the claim was asked for.
+   */
+  start(claimed: Claimed, token: Buffer, generation: number): void {
+    const { board, giveBackMs } = this.#options;
+    const now = monotonic();
+    // An answer that lay in the socket while nothing moved here is as old as the last beat.
+    const claimedAt = now - board.beatAt > giveBackMs ? board.beatAt : now;
+    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt });
     if (this.#attempts.has(attempt.key)) return;
     this.#attempts.set(attempt.key, attempt);
     this.open += 1;
@@ -119,12 +132,19 @@ export class Runner {
     for (const key of [...this.#attempts.keys()]) this.abort(key, reason);
   }
 
-  /** Gives back what has waited for a slot for longer than `ms`: the slots are slower than they were. */
-  giveBack(ms: number): void {
+  /** Gives back what has waited for a slot for too long, and what was claimed before the main thread was blocked. */
+  giveBack(): void {
     const now = monotonic();
     for (const one of this.#attempts.values()) {
-      if (one.state === 'waiting' && now - one.claimedAt > ms) this.#end(one, { kind: 'released', cause: 'ahead' });
+      const outcome = one.state === 'waiting' ? this.#tooLate(one, now) : undefined;
+      if (outcome !== undefined) this.#end(one, outcome);
     }
+  }
+
+  /** Why an attempt that waits for a slot must not begin any more: others may have it, or should. */
+  #tooLate({ generation, claimedAt }: RunningAttempt, now: number): Outcome | undefined {
+    if (generation !== this.#options.board.generation) return { kind: 'released', cause: 'blocked' };
+    return now - claimedAt > this.#options.giveBackMs ? { kind: 'released', cause: 'ahead' } : undefined;
   }
 
   /** Resolves when no attempt runs. */
@@ -140,8 +160,19 @@ export class Runner {
 
   async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
     if (attempt.state !== 'waiting') return this.#tellDrained();
+    const { board } = this.#options;
+    const now = monotonic();
+    const type = this.#typeIndex.get(attempt.task_type) ?? -1;
+    attempt.place = board.begin(attempt.task_id, attempt.attempt, type, now + attempt.timeout_s * 1000);
+    // After its place is taken: see PulseBoard.
+    const tooLate = this.#tooLate(attempt, now);
+    if (tooLate !== undefined) {
+      board.release(attempt.place);
+      this.#end(attempt, tooLate);
+      return this.#tellDrained();
+    }
     attempt.state = 'running';
-    attempt.startedAt = monotonic();
+    attempt.startedAt = now;
     this.#deadlines.watch(attempt);
     try {
       this.#options.onStarted(attempt);
@@ -178,7 +209,12 @@ export class Runner {
         error_message: `The payload cannot be read: ${(error as Error).message}`,
       };
     }
-    return handler.execute(call);
+    this.#options.board.call(attempt.place);
+    try {
+      return handler.execute(call);
+    } finally {
+      this.#options.board.call(-1);
+    }
   }
 
   /** Fetches what did not come with the claim. An outcome = the handler need not begin. */
@@ -212,7 +248,11 @@ export class Runner {
     // It holds no slot; its place in the queue passes by without it.
     if (unbegun) this.#attempts.delete(attempt.key);
     const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;
-    const finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
+    const finish: Finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
+    if (!unbegun) {
+      finish.place = attempt.place;
+      this.#options.board.ended(attempt.place);
+    }
     this.#options.onFinish(finish, attempt);
   }
 }

@@ -24,6 +24,10 @@ export interface RunningAttempt {
   readonly stop: AbortSwitch;
   /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
   state: 'waiting' | 'running' | 'ended' | 'stuck';
+  /** Of the pulse board, in which its claim was asked for: it begins in no other. */
+  readonly generation: number;
+  /** On the pulse board, once it has begun; -1 = none. */
+  place: number;
   /** Written as started. */
   flushed: boolean;
   /** The server refuses its row. */
@@ -32,8 +36,12 @@ export interface RunningAttempt {
   timer: NodeJS.Timeout | undefined;
 }
 
-export function waitingAttempt(claimed: Claimed, claim_token: Buffer, timeout_s: number): RunningAttempt {
-  const now = monotonic();
+export function waitingAttempt(
+  claimed: Claimed,
+  claim_token: Buffer,
+  timeout_s: number,
+  { generation, claimedAt }: Pick<RunningAttempt, 'generation' | 'claimedAt'>,
+): RunningAttempt {
   return {
     task_id: claimed.id,
     task_type: claimed.task_type,
@@ -41,12 +49,14 @@ export function waitingAttempt(claimed: Claimed, claim_token: Buffer, timeout_s:
     assignment_id: claimed.assignment_id,
     attempt: claimed.attempt + 1,
     claim_token,
-    claimedAt: now,
-    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : now,
-    startedAt: now,
+    claimedAt,
+    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : monotonic(),
+    startedAt: claimedAt,
     timeout_s,
     stop: new AbortSwitch(),
     state: 'waiting',
+    generation,
+    place: -1,
     flushed: false,
     unrecordable: false,
     timer: undefined,

@@ -12,6 +12,7 @@ import { AttemptDesk } from './attempt-desk.ts';
 import { Claimer } from './claimer.ts';
 import { LaneBook } from './lane-book.ts';
 import { BRISK_MS, GIVE_BACK_MS, Pace } from './pace.ts';
+import type { PulseBoard } from './pulse-board.ts';
 import { Runner } from './runner.ts';
 import { Scout } from './scout.ts';
 import { Standing } from './standing.ts';
@@ -33,6 +34,7 @@ export interface WorkbenchOptions {
   slots: number;
   handlers: Map<string, Handler>;
   ring: WorkerRing;
+  board: PulseBoard;
   mayClaim(): boolean;
   onClaimed(count: number): void;
   /** The number of slots in use changed. */
@@ -47,7 +49,9 @@ const LONGEST_LEASE_S = 315_360_000;
 export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
   const { config, names, events, log } = context;
   const { master, worker } = config;
-  const { session, deviceId, instanceToken, slots, handlers, ring } = options;
+  const { session, deviceId, instanceToken, slots, handlers, ring, board } = options;
+  /** Of the board, when a claim was planned last: one at a time is. */
+  let planned = board.generation;
   const standing = new Standing(deviceId, config.load_balancer, () => runner.occupied);
   const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
   // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
@@ -76,11 +80,14 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     get defaultTimeoutS() {
       return master.task_timeout;
     },
+    board,
+    giveBackMs: GIVE_BACK_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
     onFinish: (finish, attempt) => {
       desk.onFinish(finish, attempt, claimer);
+      if (attempt.stop.reason === 'lost' && finish.place !== undefined) board.release(finish.place);
       if (runner.open === 0) pace.rest();
     },
     onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
@@ -106,7 +113,10 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     },
     leaseOf: (task) => Math.min(runner.timeoutOf(task) + master.deadline_slack, LONGEST_LEASE_S),
     pace,
-    room: (ahead) => (options.mayClaim() ? runner.room(ahead) : 0),
+    room: (ahead) => {
+      planned = board.generation;
+      return options.mayClaim() ? runner.room(ahead) : 0;
+    },
     briskSlots: () => runner.slotsYounger(BRISK_MS),
     limit: (room) => ring.limit(room),
     othersRun: (ended) => runner.busy > ended,
@@ -115,7 +125,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       options.onClaimed(claimed.length);
       for (const one of claimed) {
         events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
-        runner.start(one, token);
+        runner.start(one, token, planned);
       }
       if (runner.open > 0) pace.begin();
       options.onBusy();
@@ -123,6 +133,8 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     },
     onExchange: (exchange) => ring.onExchange(exchange),
     onVerdict: (verdict) => {
+      const { place } = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+      if (place !== undefined) board.release(place);
       desk.onVerdict(verdict);
       ring.onVerdict(verdict);
     },
@@ -137,7 +149,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
       scout.scanNow();
     },
-    giveBack: () => runner.giveBack(GIVE_BACK_MS),
+    giveBack: () => runner.giveBack(),
     dueRecords: () => desk.dueRecords(runner),
     onRecorded: (asked, rows) => desk.onRecorded(asked, rows, runner),
     dueStarts: () => desk.dueStarts(runner),

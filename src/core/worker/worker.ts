@@ -1,20 +1,21 @@
 // `afd worker`: wires the liveness thread, the claimer and the runner, and decides when to stop.
-
 import type { Context } from '../context.ts';
 import type { Session } from '../db/session.ts';
-import { AfdError } from '../domain/errors.ts';
 import { hasGates } from '../domain/placement/gates.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
 import { WorkerRing } from '../ring/worker-ring.ts';
 import { sleep } from '../runtime/loop.ts';
+import { StartPatience } from '../start-patience.ts';
+import { beginLiveness, endsWithinS } from './begin-liveness.ts';
 import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
-import { LivenessClient } from './liveness-client.ts';
+import type { LivenessClient } from './liveness-client.ts';
 import { nodeReport } from './liveness-events.ts';
-import type { LivenessReport, NodeView } from './liveness-messages.ts';
+import type { LivenessReport, NodeView, WorkSession } from './liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from './liveness-settings.ts';
 import { obeyView } from './obey-view.ts';
+import type { PulseBoard } from './pulse-board.ts';
 import { watchStuck } from './stuck-watch.ts';
 import { assembleWorkbench, type Workbench } from './workbench.ts';
 
@@ -28,6 +29,8 @@ export interface WorkerOptions extends NodeFacts {
   drain: AbortSignal;
   /** Give everything back at once. */
   force: AbortSignal;
+  /** Seconds that the start may wait for the database; absent = none. */
+  waitDatabaseS?: number | undefined;
 }
 
 export interface WorkerResult {
@@ -47,7 +50,10 @@ export class Worker {
   readonly #capabilities: Record<string, unknown>;
   readonly #slots: number;
   #session!: Session;
-  #liveness!: LivenessClient;
+  #patience!: StartPatience;
+  #liveness: LivenessClient | undefined;
+  /** The connection over which this thread works. */
+  #work: WorkSession | undefined;
   #ring!: WorkerRing;
   #leadership: Leadership | undefined;
   #bench: Workbench | undefined;
@@ -80,17 +86,25 @@ export class Worker {
     });
     // Read below; a failure before that is told by `#register`.
     ended.catch(() => {});
-    this.#session = await this.#context.session({ multiStatements: true });
+    const { drain: stop, waitDatabaseS: seconds = 0 } = this.#options;
+    this.#patience = new StartPatience({ seconds, events, stop });
+    const onOpen = ({ connectionId, serverName }: WorkSession) => {
+      this.#work = { connectionId, serverName };
+      this.#liveness?.send({ kind: 'work-session', ...this.#work });
+    };
+    this.#session = await this.#patience.run(() => this.#context.session({ multiStatements: true, onOpen }));
     this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
-    const { runner, claimer, desk } = this.#build(instanceToken);
+    const { runner, claimer, desk } = this.#build(instanceToken, this.#liveness!.board);
     let claiming: Promise<void> = Promise.resolve();
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
       // Waiting for the device id may have taken longer than the server lets a session be silent.
-      await this.#session.ready();
-      await closeEarlierInstances(this.#session, names, device, { max_retry_count, retry_backoff, lost_backoff });
+      await this.#patience.run(async () => {
+        await this.#session.ready();
+        await closeEarlierInstances(this.#session, names, device, { max_retry_count, retry_backoff, lost_backoff });
+      });
       const task_types = [...this.#options.handlers.keys()];
       const { where: server } = this.#session;
       events.emit('worker:started', { device_id: this.#deviceId, slots: this.#slots, task_types, server });
@@ -114,8 +128,8 @@ export class Worker {
       claimer.abandon();
       await this.#ring.close();
       await this.#leadership?.stop();
-      this.#liveness.send({ kind: 'stop' });
-      await this.#liveness.ended;
+      this.#liveness?.send({ kind: 'stop' });
+      await this.#liveness?.ended;
     }
   }
 
@@ -126,27 +140,20 @@ export class Worker {
     const { published: ring } = this.#ring;
     const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend, ring };
     const settings = livenessSettings(this.#context, this.#options, role);
-    return new Promise<Buffer>((resolve, reject) => {
-      this.#liveness = new LivenessClient(settings, (report) => {
-        if (report.kind === 'registered') {
-          this.#deviceId = report.deviceId;
-          resolve(report.instanceToken);
-        }
-        this.#onReport(report);
-      });
-      void this.#liveness.ended.then((error) => {
-        const reason = error ?? new AfdError('E_TEMPORARY', 'The worker was told to stop before it had started.');
-        reject(reason);
-        this.#finish.fail(reason);
-      });
-      // A process that waits for a device id must be stoppable too.
-      asked.addEventListener('abort', () => this.#deviceId === '' && this.#liveness.send({ kind: 'stop' }), {
-        once: true,
-      });
+    settings.waitDatabaseMs = this.#patience.leftMs;
+    const { client, registered } = beginLiveness(settings, {
+      onReport: (report) => this.#onReport(report),
+      onBeat: () => this.#onBeat(),
+      onEnded: this.#finish.fail,
+      stop: asked,
+      endsWithinS: endsWithinS(config),
     });
+    this.#liveness = client;
+    if (this.#work !== undefined) client.send({ kind: 'work-session', ...this.#work });
+    return (await registered).instanceToken;
   }
 
-  #build(instanceToken: Buffer): Workbench {
+  #build(instanceToken: Buffer, board: PulseBoard): Workbench {
     this.#leadership = new Leadership(this.#context, this.#deviceId, () => this.#ring.ringer);
     const bench = assembleWorkbench(this.#context, {
       session: this.#session,
@@ -156,14 +163,15 @@ export class Worker {
       slots: this.#slots,
       handlers: this.#options.handlers,
       ring: this.#ring,
-      mayClaim: () => this.#held?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
+      board,
+      mayClaim: () => board.open && this.#held?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
       onClaimed: (count) => {
         this.#claimed += count;
       },
       onBusy: () => this.#tellBusy(),
       onGate: (gate) => {
         if (gate === 'superseded' || gate === 'missing' || gate === 'offline')
-          this.#liveness.send({ kind: 'heartbeat' });
+          this.#liveness?.send({ kind: 'heartbeat' });
       },
       onIdle: () => this.#onIdle(),
     });
@@ -179,7 +187,7 @@ export class Worker {
     this.#busyTold = false;
     setImmediate(() => {
       this.#busyTold = true;
-      this.#liveness.send({ kind: 'running', count: this.#bench?.runner.occupied ?? 0, claimed: this.#claimed });
+      this.#liveness?.send({ kind: 'running', count: this.#bench?.runner.occupied ?? 0, claimed: this.#claimed });
     });
   }
 
@@ -188,7 +196,7 @@ export class Worker {
     const { mode } = this.#options;
     const bench = this.#bench;
     if (bench === undefined || mode === 'forever' || bench.runner.busy > 0 || bench.claimer.unwritten > 0) return;
-    if (this.#held === undefined || bench.standing.unknown) return;
+    if (this.#held === undefined || bench.standing.unknown || this.#liveness?.board.open === false) return;
     const looked = bench.scout.lookedAt > bench.desk.busyAt;
     if (this.#held.length > 0) this.#finish.done(this.#held.join('; '));
     else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
@@ -197,12 +205,13 @@ export class Worker {
 
   #onReport(report: LivenessReport): void {
     const { config, events } = this.#context;
+    if (report.kind === 'registered') this.#deviceId = report.deviceId;
     if (report.kind === 'view') this.#onView(report.at, report.view);
     else if (report.kind === 'turn') {
       this.#bench?.scout.turn();
       this.#bench?.claimer.wake();
     } else if (report.kind === 'held') this.#onHeld(report.reasons);
-    else if (report.kind === 'settings') this.#liveness.send(obeyFleet(this.#context, report.rows));
+    else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'patience-over') {
@@ -210,8 +219,16 @@ export class Worker {
       if (config.worker.on_lost_database === 'stop') this.#bench?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
+      if (report.kind === 'main-back') this.#bench?.claimer.wake();
       nodeReport(report, events, this.#deviceId);
     }
+  }
+
+  /** Some times a second: what must happen although no other event brings it. */
+  #onBeat(): void {
+    // Right after a block, before the answers of the database that have come meanwhile.
+    if (this.#liveness?.board.open === false) this.#bench?.runner.giveBack();
+    if (this.#leadership?.stalled() === true) this.#liveness?.send({ kind: 'resign' });
   }
 
   #onHeld(reasons: string[]): void {
@@ -224,7 +241,7 @@ export class Worker {
 
   #onView(at: number, view: NodeView): void {
     if (this.#bench === undefined) return;
-    this.#liveness.send({ kind: 'pairs', ...obeyView(this.#bench, at, view) });
+    this.#liveness?.send({ kind: 'pairs', ...obeyView(this.#bench, at, view) });
     const state = view.device?.operator_state;
     if (state === undefined || state === this.#operatorState) return;
     this.#operatorState = state;

@@ -8,14 +8,18 @@ export const NO_CLAIM_FACTS = 'claimed_by = NULL, claim_instance = NULL, claimed
 
 /**
  * Copies the facts of these tasks into rows of the assignment table. Under the locks of the task rows, by PRIMARY. A row
- * whose facts were touched by another program is recorded all the same. `status` lost = the attempt is over.
+ * whose facts were touched by another program is recorded all the same. `status` lost, released = the attempt is over.
  */
 export function factsIntoRows(
   names: TableNames,
   taskIds: number[],
-  { status, cause, error_message }: { status: 'assigned' | 'lost'; cause: string | null; error_message?: string },
+  {
+    status,
+    cause,
+    error_message,
+  }: { status: 'assigned' | 'lost' | 'released'; cause: string | null; error_message?: string },
 ): Statement {
-  const over = status === 'lost' ? 'UTC_TIMESTAMP(3)' : 'NULL';
+  const over = status === 'assigned' ? 'NULL' : 'UTC_TIMESTAMP(3)';
   return {
     sql: `INSERT INTO ${names.assignment} (task_id, device_id, assigned_at, completed_at, status, retry_count, attempt,
             claim_token, instance_token, deadline_at, cause, error_message)

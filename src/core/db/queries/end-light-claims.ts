@@ -54,7 +54,8 @@ export async function recordForWorker(session: Session, names: TableNames, refs:
   return recordLocked(session, names, ids, RECORDED_FOR_WORKER);
 }
 
-async function lockLightClaims(session: Session, names: TableNames, refs: LightClaimRef[]) {
+/** Those that are still what they were, locked. Inside a transaction. @throws DatabaseError */
+export async function lockLightClaims(session: Session, names: TableNames, refs: LightClaimRef[]) {
   return session.rows<{ id: number; claim_instance: Buffer | null }>(
     `SELECT id, claim_instance FROM ${names.task} FORCE INDEX (PRIMARY)
      WHERE id IN (?) AND status = 'running' AND claim_token IN (?) AND claimed_by = ? ORDER BY id FOR UPDATE SKIP LOCKED`,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Claimed } from '../../../../src/core/db/finish-and-claim.ts';
 import type { Finish } from '../../../../src/core/domain/settlement.ts';
 import { functionHandler } from '../../../../src/core/handlers/module-handler.ts';
+import { PulseBoard } from '../../../../src/core/worker/pulse-board.ts';
 import { Runner } from '../../../../src/core/worker/runner.ts';
 
 const claimed = (id: number): Claimed => ({
@@ -25,6 +26,8 @@ function oneSlot() {
   const ends = new Map<number, () => void>();
   const begun: number[] = [];
   const none = () => {};
+  const board = new PulseBoard(1);
+  const patience = { ms: 60_000 };
   const runner = new Runner({
     slots: 1,
     deviceId: 'd1',
@@ -40,6 +43,10 @@ function oneSlot() {
     defaultTimeoutS: 60,
     stuckAfterMs: 60_000,
     payloadOf: async () => null,
+    board,
+    get giveBackMs() {
+      return patience.ms;
+    },
     logOf: () => ({ debug: none, info: none, warn: none, error: none }),
     onStarted: none,
     onFinish: (finish) => finishes.push(finish),
@@ -47,8 +54,8 @@ function oneSlot() {
     onFree: none,
   });
   const token = randomBytes(16);
-  for (const id of [1, 2, 3]) runner.start(claimed(id), token);
-  return { runner, finishes, ends, begun, token };
+  for (const id of [1, 2, 3]) runner.start(claimed(id), token, board.generation);
+  return { runner, finishes, ends, begun, token, board, patience };
 }
 
 describe('what is claimed ahead of the slots', () => {
@@ -65,9 +72,10 @@ describe('what is claimed ahead of the slots', () => {
   });
 
   test('is given back when it has waited for too long, and never begins', async () => {
-    const { runner, finishes, begun, ends } = oneSlot();
+    const { runner, finishes, begun, ends, patience } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
-    runner.giveBack(-1);
+    patience.ms = -1;
+    runner.giveBack();
     expect(finishes.map((one) => [one.task_id, one.outcome, one.age_ms])).toEqual([
       [2, { kind: 'released', cause: 'ahead' }, null],
       [3, { kind: 'released', cause: 'ahead' }, null],
@@ -91,9 +99,52 @@ describe('what is claimed ahead of the slots', () => {
     expect(begun).toEqual([1]);
   });
 
+  test('finding F16: does not begin when its slot comes only after it has waited for too long', async () => {
+    const { runner, finishes, begun, ends, patience } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    // A process that stood still: nothing looked at what waits before the slot was free.
+    patience.ms = -1;
+    ends.get(1)!();
+    await runner.drained();
+    expect(begun).toEqual([1]);
+    expect(finishes.map((one) => [one.task_id, one.outcome])).toEqual([
+      [1, { kind: 'done', result: null, enqueue: [] }],
+      [2, { kind: 'released', cause: 'ahead' }],
+      [3, { kind: 'released', cause: 'ahead' }],
+    ]);
+  });
+
+  test('finding F16: is as old as the last beat when its answer is read only after nothing moved here', async () => {
+    const { runner, finishes, begun, ends, board, patience } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    board.beatAt -= 2 * patience.ms;
+    runner.start(claimed(4), randomBytes(16), board.generation);
+    for (const id of [1, 2, 3]) {
+      await expect.poll(() => begun.includes(id)).toBe(true);
+      ends.get(id)!();
+    }
+    await runner.drained();
+    expect(begun).toEqual([1, 2, 3]);
+    expect(finishes.at(-1)).toMatchObject({ task_id: 4, outcome: { kind: 'released', cause: 'ahead' }, age_ms: null });
+  });
+
+  test('finding F2: does not begin once the liveness thread has closed the board, nor after it is open again', async () => {
+    const { runner, finishes, begun, ends, board } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    board.close();
+    board.reopen();
+    ends.get(1)!();
+    await runner.drained();
+    expect(begun).toEqual([1]);
+    expect(finishes.slice(1).map((one) => [one.task_id, one.outcome, one.age_ms])).toEqual([
+      [2, { kind: 'released', cause: 'blocked' }, null],
+      [3, { kind: 'released', cause: 'blocked' }, null],
+    ]);
+  });
+
   test('an attempt that runs here already is not started again', async () => {
-    const { runner, begun, token, ends } = oneSlot();
-    runner.start(claimed(1), token);
+    const { runner, begun, token, ends, board } = oneSlot();
+    runner.start(claimed(1), token, board.generation);
     for (const id of [1, 2, 3]) {
       await expect.poll(() => begun.includes(id)).toBe(true);
       ends.get(id)!();

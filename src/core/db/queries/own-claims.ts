@@ -1,0 +1,35 @@
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import type { LightClaimRef } from './light-claims.ts';
+import type { AttemptRef } from './orphaned-assignments.ts';
+
+/**
+ * Light claims of this very process. Non-locking; running tasks by afd_claim. Zero rows = it holds none.
+ * @throws DatabaseError
+ */
+export async function ownLightClaims(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  instanceToken: Buffer,
+): Promise<LightClaimRef[]> {
+  return session.rows<LightClaimRef>(
+    `SELECT id AS task_id, claim_token, claimed_by AS device_id, 0 AS orphaned FROM ${names.task} FORCE INDEX (afd_claim)
+     WHERE status = 'running' AND claimed_by = ? AND claim_token IS NOT NULL AND claim_instance = ?`,
+    [deviceId, instanceToken],
+  );
+}
+
+/** Open attempts of this very process that have rows. Non-locking; idx_device_id. Zero rows = none. @throws DatabaseError */
+export async function ownAttempts(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  instanceToken: Buffer,
+): Promise<AttemptRef[]> {
+  return session.rows<AttemptRef>(
+    `SELECT id, task_id, device_id, claim_token FROM ${names.assignment} FORCE INDEX (idx_device_id)
+     WHERE device_id = ? AND status IN ('assigned', 'running') AND instance_token = ?`,
+    [deviceId, instanceToken],
+  );
+}

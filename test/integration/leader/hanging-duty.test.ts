@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { HealthCheck } from '../../../src/core/leader/health-check.ts';
+import { Leadership } from '../../../src/core/leader/leadership.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertLeader } from '../../helpers/factories.ts';
+import { testContext } from '../../helpers/node.ts';
+import { until } from '../../helpers/wait.ts';
+
+let db: TestDatabase;
+beforeEach(async () => {
+  db = await testDatabase();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await db.close();
+});
+
+it('finding F1: a leader whose health check hangs asks to resign, once in a term, and says which duty it is', async () => {
+  const session = await db.session();
+  await insertLeader(session, db.names, 'm', 1);
+  const context = testContext(db, { master: { lease_renew_interval: 0.01, lease_trust: 0.02, lease_duration: 60 } });
+  context.config.database.call_timeout = 0.3;
+  let end = () => {};
+  vi.spyOn(HealthCheck.prototype, 'runOnce').mockReturnValue(
+    new Promise((_, reject) => {
+      end = () => reject(new Error('ended by the test'));
+    }),
+  );
+  const said: string[] = [];
+  context.events.on('warning', ({ message }) => said.push(message));
+  const leadership = new Leadership(context, 'm');
+  leadership.gained(1);
+  await until(() => leadership.stalled());
+  expect(leadership.stalled()).toBe(false);
+  expect(said).toEqual([expect.stringContaining("The leader's health-check has not come to its end for")]);
+  end();
+  await leadership.stop();
+  await context.close();
+});

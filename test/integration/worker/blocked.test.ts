@@ -1,0 +1,221 @@
+// A handler that never comes back to the event loop: what its worker holds, leads and is asked to do meanwhile. The
+// handler looks for a file, so that a test ends it by an event and not by a time, and sleeps between two looks, which blocks
+// as well as a busy loop and leaves the processor to the others.
+import { describe, it, type TestContext } from 'vitest';
+import { insertTask, readDevice, readTask } from '../../helpers/factories.ts';
+import type { FleetOptions } from '../../helpers/fleet.ts';
+import { type FleetProcess, MINUTES } from '../../helpers/fleet-process.ts';
+import { executions } from '../../helpers/ledger.ts';
+import { type Scene, scene } from '../../helpers/scene.ts';
+import { until } from '../../helpers/wait.ts';
+
+/** {spin} blocks until that file is there, if this is device "a"; {gate} waits for that file; else it takes 2 ms. */
+const MIXED = `import { appendFileSync, existsSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+const nap = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+const there = (name) => existsSync(new URL(name, import.meta.url));
+export default async ({ task_data: { spin, gate, spin_on_abort } }, { task_id, attempt, device_id, signal }) => {
+  const note = (what) => appendFileSync(new URL('ledger', import.meta.url),
+    JSON.stringify({ what, task_id, attempt, device_id, pid: process.pid }) + '\\n');
+  note('start');
+  if (spin !== undefined && device_id === 'a') while (!there(spin)) nap();
+  while (gate !== undefined && !there(gate) && !there(gate + '-' + device_id)) {
+    await pause(10);
+    if (signal.aborted && spin_on_abort) while (!there('never')) nap();
+    if (signal.aborted) throw new Error('aborted');
+  }
+  if (spin === undefined && gate === undefined) await pause(2);
+  note('end');
+};
+`;
+
+function blocked(test: TestContext, purpose: string, options: FleetOptions = {}): Promise<Scene> {
+  return scene(test, purpose, {
+    ...options,
+    handlers: { mixed: { module: './mixed.mjs' } },
+    files: { 'mixed.mjs': MIXED },
+  });
+}
+
+const mixed = (s: Scene, data: Record<string, unknown> = {}, columns: Record<string, unknown> = {}) =>
+  insertTask(s.session, s.db.names, { task_type: 'mixed', task_data: JSON.stringify(data), ...columns });
+
+async function many(s: Scene, count: number, spinAt?: number): Promise<number[]> {
+  const ids: number[] = [];
+  await s.session.write('START TRANSACTION');
+  for (let n = 1; n <= count; n += 1) ids.push(await mixed(s, n === spinAt ? { spin: 'free' } : {}));
+  await s.session.write('COMMIT');
+  return ids;
+}
+
+const saidBlocked = (worker: FleetProcess) => worker.event('main:blocked');
+
+const ends = (s: Scene) =>
+  s.session.rows<{ task_id: number; status: string; cause: string | null; device_id: string; started: 0 | 1 }>(
+    `SELECT task_id, status, cause, device_id, started_at IS NOT NULL AS started FROM ${s.db.names.assignment}`,
+  );
+
+describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, () => {
+  it('finding F2: gives back what had not begun within seconds, unspent; others do it; the blocker goes on', async (test) => {
+    const { expect } = test;
+    const s = await blocked(test, 'hostages');
+    await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
+    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '5', '--no-leader'] });
+    await s.ended(await many(s, 100));
+    const ids = await many(s, 400, 61);
+    const blocker = ids[60]!;
+    const line = await saidBlocked(a);
+    expect(line).toMatchObject({ level: 'error', device_id: 'a', task_id: blocker, attempt: 1 });
+    expect(line.message).toContain(`task ${blocker} (mixed, attempt 1)`);
+    const held = await until(async () => {
+      const row = await readDevice(s.session, s.db.names, 'a');
+      return typeof row?.held === 'string' && row.held;
+    });
+    expect(held).toContain(`by task ${blocker} (mixed)`);
+
+    const b = s.start('worker', { deviceId: 'b', args: ['--slots', '5', '--no-leader'] });
+    // What had begun beside the blocker can end only with it.
+    const begunOnA = new Set((await s.ledger()).filter((one) => one.device_id === 'a').map((one) => one.task_id));
+    const others = ids.filter((id) => !begunOnA.has(id));
+    expect(others.length).toBeGreaterThan(100);
+    await s.ended(others);
+    const given = (await ends(s)).filter((one) => one.cause === 'blocked');
+    expect(given.length).toBeGreaterThan(0);
+    expect(given.every((one) => one.status === 'released' && one.device_id === 'a' && one.started === 0)).toBe(true);
+    expect(await readTask(s.session, s.db.names, blocker)).toMatchObject({ status: 'running' });
+
+    await s.open('free');
+    await a.event('main:back', (back) => Number(back.released) >= given.length);
+    await s.ended(ids);
+    expect((await ends(s)).filter((one) => one.status === 'timeout' || one.status === 'lost')).toEqual([]);
+    expect(await s.wrongs(ids)).toEqual([]);
+    expect([...executions(await s.ledger()).entries()].filter(([, times]) => times > 1)).toEqual([]);
+    const [spent] = await s.session.rows(`SELECT COUNT(*) AS n FROM ${s.db.names.task} WHERE retry > 0`);
+    expect(spent?.n).toBe(0);
+    // It works again.
+    b.kill('SIGTERM');
+    await b.exit;
+    await s.ended(await many(s, 20));
+    expect(await readDevice(s.session, s.db.names, 'a')).toMatchObject({ held: null });
+  });
+
+  it('finding F2: an innocent neighbour is given back at its own timeout, only the blocker is charged', async (test) => {
+    const { expect } = test;
+    const s = await blocked(test, 'neighbour', { master: { task_timeout: 3, deadline_slack: 1 } });
+    await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
+    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '2', '--no-leader'] });
+    const neighbour = await mixed(s, { gate: 'go' });
+    await s.noted({ what: 'start', task_id: neighbour, device_id: 'a' });
+    const blocker = await mixed(s, { spin: 'free' });
+    await s.noted({ what: 'start', task_id: blocker, device_id: 'a' });
+    await saidBlocked(a);
+    await s.open('go-b');
+    s.start('worker', { deviceId: 'b', args: ['--no-leader'] });
+    await s.ended([neighbour, blocker]);
+    expect(await s.attempts(neighbour)).toMatchObject([
+      { status: 'released', cause: 'blocked', device_id: 'a' },
+      { status: 'completed', device_id: 'b' },
+    ]);
+    expect(await s.attempts(blocker)).toMatchObject([
+      { status: 'timeout', cause: 'deadline', device_id: 'a' },
+      { status: 'completed', device_id: 'b' },
+    ]);
+    expect(await readTask(s.session, s.db.names, neighbour)).toMatchObject({ retry: 0 });
+    expect(await readTask(s.session, s.db.names, blocker)).toMatchObject({ retry: 1 });
+    await s.open('free');
+    await a.event('main:back');
+    const more = await mixed(s);
+    await s.ended([more]);
+    expect(await s.wrongs([neighbour, blocker, more])).toEqual([]);
+  });
+
+  it('finding F1: resigns when it leads, so that another rescues the tasks of the dead', async (test) => {
+    const { expect } = test;
+    const s = await blocked(test, 'leads');
+    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '1'] });
+    await a.event('leader:gained');
+    const blocker = await mixed(s, { spin: 'free' });
+    await s.noted({ what: 'start', task_id: blocker, device_id: 'a' });
+    const b = s.start('worker', { deviceId: 'b', args: ['--slots', '1', '--no-leader'] });
+    const rescued = await mixed(s, { gate: 'go' });
+    await s.noted({ what: 'start', task_id: rescued, device_id: 'b' });
+    const c = s.start('worker', { deviceId: 'c', args: ['--slots', '1'] });
+    // Its lease would have lasted for 20 s, and was renewed for as long as its liveness thread lived.
+    await c.event('leader:gained');
+    b.kill('SIGKILL');
+    await c.event('device:dead', (line) => line.dead_device_id === 'b');
+    await s.open('go-c');
+    await s.ended([rescued]);
+    await s.open('free');
+    await a.event('leader:lost', (line) => String(line.message).includes('silent'));
+    await s.ended([blocker]);
+    expect(await s.wrongs([blocker, rescued])).toEqual([]);
+    // It stands for election again: the other one goes.
+    c.kill('SIGTERM');
+    await c.exit;
+    await a.event('leader:gained', (line) => Number(line.term) > 2);
+  });
+
+  it('finding F1: both at once, leader and prefetched tasks, on the only worker: it comes back and does them all', async (test) => {
+    const { expect } = test;
+    const s = await blocked(test, 'alone', { master: { lease_duration: 2, lease_trust: 1.4 } });
+    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '3'] });
+    await a.event('leader:gained');
+    await s.ended(await many(s, 60));
+    const ids = await many(s, 200, 30);
+    await saidBlocked(a);
+    const [leader] = await s.session.rows(`SELECT holder FROM ${s.db.names.leader}`);
+    expect(leader?.holder ?? null).toBeNull();
+    await s.open('free');
+    await s.ended(ids);
+    expect(await s.wrongs(ids)).toEqual([]);
+    await a.event('leader:gained', (line) => Number(line.term) > 1);
+    expect((await ends(s)).filter((one) => one.status === 'timeout')).toEqual([]);
+  });
+
+  it('that was asked to stop before ends by itself after its shutdown deadline, and others take over', async (test) => {
+    const { expect } = test;
+    const s = await blocked(test, 'stopped', {
+      worker: { shutdown_timeout: 0.2, kill_grace: 0.1 },
+      database: { call_timeout: 1 },
+    });
+    await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
+    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '1', '--no-leader'] });
+    // It blocks when it is aborted, which is in the middle of the drain.
+    const blocker = await mixed(s, { gate: 'later', spin_on_abort: true });
+    await s.noted({ what: 'start', task_id: blocker, device_id: 'a' });
+    a.kill('SIGTERM');
+    await a.event('worker:draining');
+    expect(await a.exit).toEqual({ code: null, signal: 'SIGKILL' });
+    s.start('worker', { deviceId: 'b', args: ['--no-leader'] });
+    await s.open('later-b');
+    await s.ended([blocker]);
+    expect(await s.wrongs([blocker])).toEqual([]);
+  });
+});
+
+describe('a process that stood still', { timeout: MINUTES }, () => {
+  it('finding F16: begins nothing of what it had claimed ahead', async (test) => {
+    const { expect } = test;
+    const s = await blocked(test, 'thawed', { master: { heartbeat_timeout: 6 }, database: { session_timeout: 1 } });
+    await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
+    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '4', '--no-leader'] });
+    await s.ended(await many(s, 100));
+    const ids = await many(s, 200);
+    await s.noted({ what: 'end', task_id: ids[20]! });
+    a.kill('SIGSTOP');
+    const b = s.start('worker', { deviceId: 'b', args: ['--slots', '4', '--no-leader'] });
+    await s.ended(ids);
+    const before = (await s.ledger()).length;
+    a.kill('SIGCONT');
+    // It is back, and takes new work.
+    b.kill('SIGTERM');
+    await b.exit;
+    const more = await many(s, 20);
+    await s.ended(more);
+    const since = (await s.ledger()).slice(before).filter((one) => one.what === 'start');
+    // Those that were between two steps of their handler end; none of the others begins.
+    expect(since.filter((one) => one.device_id === 'a' && !more.includes(one.task_id))).toEqual([]);
+    expect(await s.wrongs([...ids, ...more])).toEqual([]);
+  });
+});
