@@ -1,9 +1,11 @@
 // What `afd worker`, `afd leader` and `afd start` share: running a node until it is told to stop.
 import { hostname } from 'node:os';
 import type { Context } from '../core/context.ts';
+import { ERROR_CODES } from '../core/domain/errors.ts';
 import type { LeaderOnceResult } from '../core/leader/leader-once.ts';
 import type { WorkerMode } from '../core/worker/worker.ts';
 import { BaseCommand } from './base-command.ts';
+import type { Shutdown } from './shutdown.ts';
 
 export interface WorkerRun {
   device_id: string;
@@ -26,8 +28,10 @@ export abstract class NodeCommand extends BaseCommand {
    * @throws those of startWorker
    */
   protected async runWorker(mode: WorkerMode, maxTimeS?: number): Promise<WorkerRun> {
-    const { reportStrayRejections, shutdownSignals } = await import('./shutdown.ts');
+    const { shutdownSignals } = await import('./shutdown.ts');
+    const { catchHandlerFaults } = await import('./handler-faults.ts');
     const shutdown = shutdownSignals();
+    const faults = catchHandlerFaults();
     const { force } = shutdown;
     const stop = new AbortController();
     shutdown.drain.addEventListener('abort', () => stop.abort(), { once: true });
@@ -37,16 +41,19 @@ export abstract class NodeCommand extends BaseCommand {
       stop.abort();
     };
     const timer = maxTimeS === undefined ? undefined : setTimeout(up, Math.min(maxTimeS * 1000, LONGEST_TIMER_MS));
+    let inTime = () => {};
     const facts = { env: process.env, hostname: hostname(), version: this.config.version };
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
-        reportStrayRejections((message) => context.events.emit('warning', { message }));
-        return startWorker(context, { mode, drain: stop.signal, force, ...facts });
+        inTime = await this.#endInTime(context, { asked: stop.signal, forced: force }, shutdown);
+        return startWorker(context, { mode, drain: stop.signal, force, strays: faults.strays, ...facts });
       },
       { purpose: 'worker' },
     ).finally(() => {
       clearTimeout(timer);
+      inTime();
+      faults.dispose();
       shutdown.dispose();
     });
     const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
@@ -63,18 +70,40 @@ export abstract class NodeCommand extends BaseCommand {
     if (once) return this.withContext((context) => this.#leadOnce(context, facts), { purpose: 'leader' });
     const { shutdownSignals } = await import('./shutdown.ts');
     const shutdown = shutdownSignals();
+    let inTime = () => {};
     try {
       return await this.withContext(
         async (context) => {
           const { runLeader } = await import('../core/leader/leader-node.ts');
+          inTime = await this.#endInTime(context, { asked: shutdown.drain, forced: shutdown.force }, shutdown);
           await context.session();
           return runLeader(context, { ...facts, stop: shutdown.drain });
         },
         { purpose: 'leader' },
       );
     } finally {
+      inTime();
       shutdown.dispose();
     }
+  }
+
+  /** Whatever hangs: nothing keeps the process longer than its drain may take. */
+  async #endInTime(
+    { config: { worker }, events }: Context,
+    signals: { asked: AbortSignal; forced: AbortSignal },
+    shutdown: Shutdown,
+  ): Promise<() => void> {
+    const { endInTime } = await import('./end-process.ts');
+    const { END_GRACE_S } = await import('../core/worker/drain.ts');
+    const forced = (worker.kill_grace + END_GRACE_S) * 1000;
+    return endInTime(
+      signals,
+      { asked: forced + worker.shutdown_timeout * 1000, forced },
+      {
+        code: () => shutdown.exitCode({ inTime: false }) || ERROR_CODES.E_TIMED_OUT.exit,
+        tell: (message) => events.emit('warning', { message }),
+      },
+    );
   }
 
   async #leadOnce(context: Context, facts: { hostname: string; version: string }): Promise<LeaderOnceResult> {

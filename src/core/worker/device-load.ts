@@ -1,6 +1,7 @@
 import { monotonic } from '../clock.ts';
 import type { Beat, DeviceReadings } from '../db/queries/heartbeat-device.ts';
 import type { Identity } from './device-identity.ts';
+import type { StuckTask } from '../domain/placement/device-view.ts';
 import { DeviceProbe } from './device-probe.ts';
 import { GateKeeper } from './gate-keeper.ts';
 import type { LivenessSettings } from './liveness-messages.ts';
@@ -14,6 +15,8 @@ export class DeviceLoad {
   readonly #served = new ServedWindow();
   readonly #gates: GateKeeper;
   #running = 0;
+  /** Slots that are held by handlers whose attempt has ended. */
+  stuck: StuckTask[] = [];
 
   constructor(
     settings: Pick<LivenessSettings, 'slots' | 'gates' | 'gatesIntervalMs'>,
@@ -47,6 +50,7 @@ export class DeviceLoad {
       active_tasks: this.#running,
       served: this.#served.count(monotonic()),
       held: this.#gates.held,
+      stuck: this.stuck,
     };
   }
 

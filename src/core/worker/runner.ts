@@ -9,7 +9,7 @@ import type { HandlerTask } from '../domain/task.ts';
 import { abortedOutcome } from '../handlers/aborted-outcome.ts';
 import type { AbortReason, Attempt, Handler, HandlerLog } from '../handlers/handler.ts';
 import { Deadlines } from './deadlines.ts';
-import { handlerCall, type RunningAttempt, waitingAttempt } from './running-attempt.ts';
+import { handlerCall, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
@@ -35,6 +35,8 @@ export class Runner {
   readonly #attempts = new Map<string, RunningAttempt>();
   /** Attempts that run or wait for a slot. */
   open = 0;
+  /** Slots that are held by handlers whose attempt has ended without them. */
+  stuck = 0;
   readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
 
   constructor(options: RunnerOptions) {
@@ -89,6 +91,7 @@ export class Runner {
     this.open += 1;
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
       this.#attempts.delete(attempt.key);
+      if (attempt.state === 'stuck') this.stuck -= 1;
       this.#options.onFree();
     });
   }
@@ -119,9 +122,23 @@ export class Runner {
     }
   }
 
-  /** Resolves when no attempt runs. */
+  /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more. */
+  giveUpAll(): void {
+    for (const one of this.#attempts.values()) if (one.stop.reason !== undefined) this.#giveUp(one);
+  }
+
+  /** Ends a running attempt whose handler failed outside of its promise. Its slot is free when that settles. */
+  fail(attempt: RunningAttempt, outcome: Outcome): void {
+    if (attempt.state !== 'running') return;
+    clearTimeout(attempt.timer);
+    attempt.stop.abort('uncaught');
+    this.#end(attempt, outcome);
+    attempt.timer = setTimeout(() => this.#holdSlot(attempt), this.#options.stuckAfterMs);
+  }
+
+  /** Resolves when no attempt is open. A slot may be held longer, by a handler that ignores its abort signal. */
   async drained(): Promise<void> {
-    while (this.busy > 0) {
+    while (this.open > 0) {
       await new Promise<void>((resolve) => {
         this.#drained.push(resolve);
       });
@@ -131,7 +148,7 @@ export class Runner {
   #drained: Array<() => void> = [];
 
   async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
-    if (attempt.state !== 'waiting') return this.#tellDrained();
+    if (attempt.state !== 'waiting') return;
     attempt.state = 'running';
     attempt.startedAt = monotonic();
     this.#deadlines.watch(attempt);
@@ -141,12 +158,7 @@ export class Runner {
       this.#end(attempt, outcome);
     } finally {
       clearTimeout(attempt.timer);
-      this.#tellDrained();
     }
-  }
-
-  #tellDrained(): void {
-    for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
 
   async #execute(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
@@ -173,13 +185,19 @@ export class Runner {
 
   #giveUp(attempt: RunningAttempt): void {
     if (attempt.state !== 'running') return;
-    this.#options.onStuck(attempt);
     this.#end(attempt, attempt.stop.reason === 'timeout' ? timedOut(attempt) : { kind: 'released', cause: 'stuck' });
-    attempt.state = 'stuck';
+    this.#holdSlot(attempt);
   }
 
-  #end(attempt: RunningAttempt, outcome: Outcome): void {
+  #holdSlot(attempt: RunningAttempt): void {
+    attempt.state = 'stuck';
+    this.stuck += 1;
+    this.#options.onStuck(attempt);
+  }
+
+  #end(attempt: RunningAttempt, said: Outcome): void {
     if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
+    const outcome = attempt.stray === undefined ? said : withStray(said, attempt.stray);
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
@@ -189,6 +207,7 @@ export class Runner {
     const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;
     const finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
     this.#options.onFinish(finish, attempt);
+    if (this.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
 }
 

@@ -80,7 +80,10 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       desk.onFinish(finish, attempt, claimer);
       if (runner.open === 0) pace.rest();
     },
-    onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
+    onStuck: ({ task_id, task_type, attempt }) => {
+      events.emit('task:stuck', { task_id, task_type, attempt });
+      options.onBusy();
+    },
     onFree: () => {
       options.onBusy();
       ring.changed();
