@@ -1,6 +1,7 @@
 // What is printed may be refused: the disk is full, the terminal is gone, the reader of the pipe has left. That must
 // neither end a worker nor show a stack trace; what is lost is counted and told.
 import { fstatSync, writeSync } from 'node:fs';
+import { wallClock } from '../core/clock.ts';
 import type { LogStream } from '../core/log.ts';
 
 /** Writes a text; `done` has the error when it could not. `torn` = a part of the text is out, so its line is open. */
@@ -43,7 +44,7 @@ export function logOutput(format: 'text' | 'json', stream: NodeJS.WriteStream = 
   return new LineOutput({
     sink: sinkOf(stream),
     notice(lost, why) {
-      const time = new Date().toISOString();
+      const time = wallClock();
       const message = `the log can be written again: ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;
       if (format === 'json') return `${JSON.stringify({ level: 'warn', time, message, lost_lines: lost })}\n`;
       return `${time} WARN  - ${message}\n`;

@@ -2,8 +2,8 @@
 import { chmod, readFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
-import { readTask } from '../helpers/factories.ts';
 import { runCommand } from '../helpers/command.ts';
+import { readTask } from '../helpers/factories.ts';
 import { MINUTES, PATIENCE_MS, Process } from '../helpers/fleet-process.ts';
 import { type Scene, scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';

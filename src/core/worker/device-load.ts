@@ -1,7 +1,7 @@
 import { monotonic } from '../clock.ts';
 import type { Beat, DeviceReadings } from '../db/queries/heartbeat-device.ts';
-import type { Identity } from './device-identity.ts';
 import type { StuckTask } from '../domain/placement/device-view.ts';
+import type { Identity } from './device-identity.ts';
 import { DeviceProbe } from './device-probe.ts';
 import { GateKeeper } from './gate-keeper.ts';
 import type { LivenessSettings } from './liveness-messages.ts';
