@@ -1,11 +1,9 @@
 // What `afd worker`, `afd leader` and `afd start` share: running a node until it is told to stop.
 import { hostname } from 'node:os';
 import type { Context } from '../core/context.ts';
-import { ERROR_CODES } from '../core/domain/errors.ts';
 import type { LeaderOnceResult } from '../core/leader/leader-once.ts';
 import type { WorkerMode } from '../core/worker/worker.ts';
 import { BaseCommand } from './base-command.ts';
-import type { Shutdown } from './shutdown.ts';
 
 export interface WorkerRun {
   device_id: string;
@@ -46,8 +44,11 @@ export abstract class NodeCommand extends BaseCommand {
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
-        inTime = await this.#endInTime(context, { asked: stop.signal, forced: force }, shutdown);
-        return startWorker(context, { mode, drain: stop.signal, force, strays: faults.strays, ...facts });
+        const { strays } = faults;
+        const forced = AbortSignal.any([force, strays.signal]);
+        const code = () => strays.fatal?.exitCode ?? (shutdown.exitCode({ inTime: false }) || 7);
+        inTime = await this.#endInTime(context, { asked: stop.signal, forced }, code);
+        return startWorker(context, { mode, drain: stop.signal, force, strays, ...facts });
       },
       { purpose: 'worker' },
     ).finally(() => {
@@ -75,7 +76,8 @@ export abstract class NodeCommand extends BaseCommand {
       return await this.withContext(
         async (context) => {
           const { runLeader } = await import('../core/leader/leader-node.ts');
-          inTime = await this.#endInTime(context, { asked: shutdown.drain, forced: shutdown.force }, shutdown);
+          const signals = { asked: shutdown.drain, forced: shutdown.force };
+          inTime = await this.#endInTime(context, signals, () => shutdown.exitCode({ inTime: false }));
           await context.session();
           return runLeader(context, { ...facts, stop: shutdown.drain });
         },
@@ -91,7 +93,7 @@ export abstract class NodeCommand extends BaseCommand {
   async #endInTime(
     { config: { worker }, events }: Context,
     signals: { asked: AbortSignal; forced: AbortSignal },
-    shutdown: Shutdown,
+    code: () => number,
   ): Promise<() => void> {
     const { endInTime } = await import('./end-process.ts');
     const { END_GRACE_S } = await import('../core/worker/drain.ts');
@@ -100,7 +102,7 @@ export abstract class NodeCommand extends BaseCommand {
       signals,
       { asked: forced + worker.shutdown_timeout * 1000, forced },
       {
-        code: () => shutdown.exitCode({ inTime: false }) || ERROR_CODES.E_TIMED_OUT.exit,
+        code,
         tell: (message) => events.emit('warning', { message }),
       },
     );

@@ -3,6 +3,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
+import { failedAttempt } from '../domain/handler-result.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
@@ -128,11 +129,14 @@ export class Runner {
   }
 
   /** Ends a running attempt whose handler failed outside of its promise. Its slot is free when that settles. */
-  fail(attempt: RunningAttempt, outcome: Outcome): void {
+  fail(attempt: RunningAttempt, error_message: string, error_class: string): void {
     if (attempt.state !== 'running') return;
     clearTimeout(attempt.timer);
+    const { reason } = attempt.stop;
     attempt.stop.abort('uncaught');
-    this.#end(attempt, outcome);
+    // What it says after it was told to end comes from that.
+    if (reason === undefined) this.#end(attempt, failedAttempt(error_message, error_class));
+    else this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, `; ${error_message}`));
     attempt.timer = setTimeout(() => this.#holdSlot(attempt), this.#options.stuckAfterMs);
   }
 

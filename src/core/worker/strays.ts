@@ -1,7 +1,6 @@
 // Errors that nobody caught: thrown by a timer or an emitter that a handler set up, or the reason of a promise that it
 // forgot. The task that did it pays, where it can be named; the others go on.
 import { AfdError } from '../domain/errors.ts';
-import { failedAttempt } from '../domain/handler-result.ts';
 import { thrownClass, thrownText } from '../domain/thrown-text.ts';
 import type { Events } from '../events.ts';
 import type { Handler } from '../handlers/handler.ts';
@@ -15,9 +14,14 @@ interface Attached {
   events: Events;
 }
 
+/** Different errors that are remembered as told. */
+const MOST_TOLD = 1000;
+
 /** Given to a worker by the outermost layer, which alone can hear of such errors. */
 export class Strays {
   readonly #ended = new AbortController();
+  /** How often each was told or would have been. */
+  readonly #times = new Map<string, number>();
   #attached: Attached | undefined;
   #fatal: AfdError | undefined;
 
@@ -51,22 +55,22 @@ export class Strays {
     }
     const suspects = this.#running(types);
     const [only] = suspects;
+    const whose = types.join(' or ');
     if (only !== undefined && suspects.length === 1) {
-      const message = `A timer or callback of the handler threw, and nobody caught it: ${text}`;
+      const message = `A timer or callback of ${whose} threw (of this task, or of one that ended before), and nobody caught it: ${text}`;
       runner.fail(
         only,
-        failedAttempt(
-          message,
-          safely(() => thrownClass(error), 'Error'),
-        ),
+        message,
+        safely(() => thrownClass(error), 'Error'),
       );
-    } else
-      note(suspects, `while it ran, a timer or callback of ${types.join(' or ')} threw, and nobody caught it: ${text}`);
-    const who = suspects.length === 0 ? `a task of ${types.join(' or ')} that has ended` : named(suspects);
+    } else note(suspects, `while it ran, a timer or callback of ${whose} threw, and nobody caught it: ${text}`);
+    const who = suspects.length === 0 ? `a task of ${whose} that has ended` : named(suspects);
     const cost = suspects.length === 1 ? 'its attempt failed' : 'no attempt was ended for it';
-    events.emit('warning', {
-      message: `a timer or callback of ${who} threw an error that nobody caught; ${cost}, and the worker goes on: ${text}`,
-    });
+    this.#tell(
+      events,
+      `${whose} threw: ${text}`,
+      `a timer or callback of ${who} threw an error that nobody caught; ${cost}, and the worker goes on: ${text}`,
+    );
     return true;
   }
 
@@ -78,7 +82,20 @@ export class Strays {
     const suspects = this.#running(types);
     note(suspects, `while it ran, a promise of ${types.join(' or ')} was rejected that nobody waits for: ${text}`);
     const who = suspects.length > 0 ? ` by ${named(suspects)}` : types.length > 0 ? ` by ${types.join(' or ')}` : '';
-    events?.emit('warning', { message: `a promise was rejected${who} that nobody waits for: ${text}` });
+    this.#tell(
+      events,
+      `${types.join(' or ')} rejected: ${text}`,
+      `a promise was rejected${who} that nobody waits for: ${text}`,
+    );
+  }
+
+  /** A handler that does this once does it with every task: told the 1st, 10th, 100th … time. */
+  #tell(events: Events | undefined, what: string, message: string): void {
+    const times = (this.#times.get(what) ?? 0) + 1;
+    if (this.#times.size >= MOST_TOLD) this.#times.clear();
+    this.#times.set(what, times);
+    if (!/^10*$/.test(String(times))) return;
+    events?.emit('warning', { message: times === 1 ? message : `${message} (${times} times so far)` });
   }
 
   #end({ runner, handlers, events }: Attached, error: unknown, text: string): void {
@@ -94,7 +111,7 @@ export class Strays {
       message: `${this.#fatal.message}. What runs is given back, then the worker ends. ${stack ?? ''}`,
     });
     const message = `The worker ended because of an error that nobody caught, thrown by this handler or by another that ran then: ${text}`;
-    for (const one of suspects) runner.fail(one, failedAttempt(message, 'Uncaught'));
+    for (const one of suspects) runner.fail(one, message, 'Uncaught');
     this.#ended.abort();
   }
 
