@@ -44,8 +44,9 @@ export abstract class NodeCommand extends BaseCommand {
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
+        const { eitherSignal } = await import('../core/runtime/either-signal.ts');
         const { strays } = faults;
-        const forced = AbortSignal.any([force, strays.signal]);
+        const forced = eitherSignal(force, strays.signal);
         const code = () => strays.fatal?.exitCode ?? (shutdown.exitCode({ inTime: false }) || 7);
         inTime = await this.#endInTime(context, { asked: stop.signal, forced }, code);
         return startWorker(context, { mode, drain: stop.signal, force, strays, ...facts });

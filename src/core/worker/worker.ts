@@ -7,6 +7,7 @@ import { hasGates } from '../domain/placement/gates.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
 import { WorkerRing } from '../ring/worker-ring.ts';
+import { eitherSignal } from '../runtime/either-signal.ts';
 import { sleep } from '../runtime/loop.ts';
 import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
@@ -105,8 +106,8 @@ export class Worker {
       claiming.catch(this.#finish.fail);
       const unwatch = watchStuck(runner, this.#slots, config.worker.stuck_timeout, this.#finish.fail);
       const reason = await ended.finally(unwatch);
-      const { strays } = this.#options;
-      const force = AbortSignal.any([this.#options.force, ...(strays === undefined ? [] : [strays.signal])]);
+      const { strays, force: forced } = this.#options;
+      const force = strays === undefined ? forced : eitherSignal(forced, strays.signal);
       const inTime = await drain(this.#context, { runner, claimer, claiming, force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
       if (strays?.fatal !== undefined) throw strays.fatal;
