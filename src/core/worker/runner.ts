@@ -106,7 +106,7 @@ export class Runner {
       this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
       return;
     }
-    const more = this.#options.handlers.get(attempt.task_type)?.killable === true ? KILLABLE_MORE_MS : 0;
+    const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
   }
@@ -123,9 +123,14 @@ export class Runner {
     }
   }
 
-  /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more. */
+  /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more, not even its reaping. */
   giveUpAll(): void {
-    for (const one of this.#attempts.values()) if (one.stop.reason !== undefined) this.#giveUp(one);
+    for (const one of this.#attempts.values()) {
+      const { reason } = one.stop;
+      if (reason === undefined) continue;
+      if (this.#killable(one)) this.#end(one, abortedOutcome(reason, one.timeout_s, ''));
+      else this.#giveUp(one);
+    }
   }
 
   /** Ends a running attempt whose handler failed outside of its promise. Its slot is free when that settles. */
@@ -185,6 +190,10 @@ export class Runner {
       };
     }
     return handler.execute(call);
+  }
+
+  #killable({ task_type }: RunningAttempt): boolean {
+    return this.#options.handlers.get(task_type)?.killable === true;
   }
 
   #giveUp(attempt: RunningAttempt): void {
