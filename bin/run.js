@@ -1,4 +1,8 @@
 #!/usr/bin/env node
 import { execute } from '@oclif/core';
+import { endProcess } from '../dist/cli/end-process.js';
+import { guardOutput } from '../dist/cli/output.js';
 
+guardOutput();
 await execute({ dir: import.meta.url });
+await endProcess();

@@ -21,11 +21,6 @@ export abstract class BaseCommand extends Command {
 
   #flags: Record<string, unknown> = {};
 
-  override async init(): Promise<void> {
-    await super.init();
-    endQuietlyOnClosedPipe();
-  }
-
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -44,7 +39,8 @@ export abstract class BaseCommand extends Command {
     const purpose = options.purpose ?? 'command';
     const resolved = await this.loadConfig();
     const { openContext } = await import('../core/context.ts');
-    const context = openContext(resolved, { purpose, logTo: process.stderr });
+    const { logOutput } = await import('./output.ts');
+    const context = openContext(resolved, { purpose, logTo: logOutput(resolved.config.log.format) });
     if (purpose === 'command' || purpose === 'migrate') for (const typo of resolved.typos) this.note(typo);
     try {
       return await work(context);
@@ -118,18 +114,5 @@ export abstract class BaseCommand extends Command {
 
   override logJson(json: unknown): void {
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
-  }
-}
-
-let watching = false;
-
-/** `afd tasks ls | head -1` closes our stdout; a log reader may end before its worker. Neither is an error of ours. */
-function endQuietlyOnClosedPipe(): void {
-  if (watching) return;
-  watching = true;
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
   }
 }

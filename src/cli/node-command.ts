@@ -43,8 +43,10 @@ export abstract class NodeCommand extends BaseCommand {
    * @throws those of startWorker
    */
   protected async runWorker(mode: WorkerMode, { maxTimeS, waitDatabaseS }: WorkerLimits): Promise<WorkerRun> {
-    const { reportStrayRejections, shutdownSignals } = await import('./shutdown.ts');
+    const { shutdownSignals } = await import('./shutdown.ts');
+    const { catchHandlerFaults } = await import('./handler-faults.ts');
     const shutdown = shutdownSignals();
+    const faults = catchHandlerFaults();
     const { force } = shutdown;
     const stop = new AbortController();
     shutdown.drain.addEventListener('abort', () => stop.abort(), { once: true });
@@ -54,17 +56,24 @@ export abstract class NodeCommand extends BaseCommand {
       stop.abort();
     };
     const timer = maxTimeS === undefined ? undefined : setTimeout(up, Math.min(maxTimeS * 1000, LONGEST_TIMER_MS));
+    let inTime = () => {};
     const facts = { env: process.env, hostname: hostname(), version: this.config.version };
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
-        reportStrayRejections((message) => context.events.emit('warning', { message }));
         const patience = { waitDatabaseS: waitDatabaseS ?? defaultWaitS(mode === 'forever') };
-        return startWorker(context, { mode, drain: stop.signal, force, ...patience, ...facts });
+        const { eitherSignal } = await import('../core/runtime/either-signal.ts');
+        const { strays } = faults;
+        const forced = eitherSignal(force, strays.signal);
+        const code = () => strays.fatal?.exitCode ?? (shutdown.exitCode({ inTime: false }) || 7);
+        inTime = await this.#endInTime(context, { asked: stop.signal, forced }, code);
+        return startWorker(context, { mode, drain: stop.signal, force, strays, ...patience, ...facts });
       },
       { purpose: 'worker' },
     ).finally(() => {
       clearTimeout(timer);
+      inTime();
+      faults.dispose();
       shutdown.dispose();
     });
     const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
@@ -82,17 +91,40 @@ export abstract class NodeCommand extends BaseCommand {
     if (once) return this.withContext((context) => this.#leadOnce(context, facts), { purpose: 'leader' });
     const { shutdownSignals } = await import('./shutdown.ts');
     const shutdown = shutdownSignals();
+    let inTime = () => {};
     try {
       return await this.withContext(
         async (context) => {
           const { runLeader } = await import('../core/leader/leader-node.ts');
+          const signals = { asked: shutdown.drain, forced: shutdown.force };
+          inTime = await this.#endInTime(context, signals, () => shutdown.exitCode({ inTime: false }));
           return runLeader(context, { ...facts, stop: shutdown.drain });
         },
         { purpose: 'leader' },
       );
     } finally {
+      inTime();
       shutdown.dispose();
     }
+  }
+
+  /** Whatever hangs: nothing keeps the process longer than its drain may take. */
+  async #endInTime(
+    { config: { worker }, events }: Context,
+    signals: { asked: AbortSignal; forced: AbortSignal },
+    code: () => number,
+  ): Promise<() => void> {
+    const { endInTime } = await import('./end-process.ts');
+    const { END_GRACE_S } = await import('../core/worker/drain.ts');
+    const forced = (worker.kill_grace + END_GRACE_S) * 1000;
+    return endInTime(
+      signals,
+      { asked: forced + worker.shutdown_timeout * 1000, forced },
+      {
+        code,
+        tell: (message) => events.emit('warning', { message }),
+      },
+    );
   }
 
   async #leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {

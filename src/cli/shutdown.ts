@@ -1,34 +1,43 @@
 // The only signal handlers of afd. Core sees two AbortSignals and never a process.
+import { endNow } from './end-process.ts';
 
 export interface Shutdown {
-  /** Aborted by the first SIGTERM or SIGINT: stop claiming, finish what runs. */
+  /** Aborted by the first SIGTERM, SIGINT or SIGHUP (the terminal is gone): stop claiming, finish what runs. */
   drain: AbortSignal;
   /** Aborted by the second: give everything back at once. */
   force: AbortSignal;
   /** The last signal that came, undefined while none has. */
-  readonly signalName: 'SIGTERM' | 'SIGINT' | undefined;
-  /** 0 when everything was finished or released in time; else 143 (SIGTERM) or 130 (SIGINT). */
+  readonly signalName: StopSignal | undefined;
+  /** 0 when everything was finished or released in time; else 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP). */
   exitCode(result: { inTime: boolean }): number;
   /** Takes the handlers away again. */
   dispose(): void;
 }
 
-type Signals = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
+/** By signal: the exit code of a process that it ended. */
+const CODES = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
+type StopSignal = keyof typeof CODES;
+const SIGNALS = Object.keys(CODES) as StopSignal[];
+
+interface Signals extends Pick<NodeJS.Process, 'on' | 'off'> {
+  exit(code: number): void;
+}
 
 /** Installs the handlers. A third signal ends the process at once. */
-export function shutdownSignals(target: Signals = process): Shutdown {
+export function shutdownSignals(
+  target: Signals = { on: process.on.bind(process), off: process.off.bind(process), exit: endNow } as Signals,
+): Shutdown {
   const drain = new AbortController();
   const force = new AbortController();
   let last: Shutdown['signalName'];
-  const code = () => (last === 'SIGINT' ? 130 : 143);
+  const code = () => CODES[last ?? 'SIGTERM'];
   const receive = (name: NodeJS.Signals) => {
-    last = name as 'SIGTERM' | 'SIGINT';
+    last = name as StopSignal;
     if (!drain.signal.aborted) drain.abort(name);
     else if (!force.signal.aborted) force.abort(name);
     else target.exit(code());
   };
-  target.on('SIGTERM', receive);
-  target.on('SIGINT', receive);
+  for (const name of SIGNALS) target.on(name, receive);
   return {
     drain: drain.signal,
     force: force.signal,
@@ -37,21 +46,7 @@ export function shutdownSignals(target: Signals = process): Shutdown {
     },
     exitCode: ({ inTime }) => (last === undefined || (inTime && !force.signal.aborted) ? 0 : code()),
     dispose() {
-      target.off('SIGTERM', receive);
-      target.off('SIGINT', receive);
+      for (const name of SIGNALS) target.off(name, receive);
     },
   };
-}
-
-/**
- * A promise that a handler module forgot about and that rejects would end Node, and every other task with it: it is
- * reported instead. Returns the way to stop.
- */
-export function reportStrayRejections(report: (message: string) => void): () => void {
-  const listener = (reason: unknown) =>
-    report(
-      `a promise was rejected that nobody waits for (a handler's?): ${reason instanceof Error ? reason.message : String(reason)}`,
-    );
-  process.on('unhandledRejection', listener);
-  return () => process.off('unhandledRejection', listener);
 }

@@ -57,6 +57,12 @@ export async function showDevice(context: Context, deviceId: string): Promise<De
   return { ...judged(row, context.config.master.heartbeat_timeout), last_readings: readings ?? null, assignments };
 }
 
+/** The tasks whose handlers hold its stuck slots: "task 12 (hang), task 15 (hang)". */
+export function stuckList({ stuck }: Pick<Device, 'stuck'>): string {
+  const named = stuck.slice(0, 5).map(({ task_id, task_type }) => `task ${task_id} (${task_type})`);
+  return `${named.join(', ')}${stuck.length > 5 ? ` and ${stuck.length - 5} more` : ''}`;
+}
+
 /** What a device said about itself holds only as long as it goes on saying so. */
 export function judged(row: DeviceRow, heartbeatTimeoutS: number): Device {
   const { stored_status, ...rest } = row;
@@ -64,7 +70,8 @@ export function judged(row: DeviceRow, heartbeatTimeoutS: number): Device {
   const silent = stored_status !== 'offline' && !fresh;
   const status = silent ? 'offline' : stored_status;
   const { device_id, device_name, device_type, ...others } = rest;
-  // The gates of a machine that is not there hold nothing.
+  // The gates of a machine that is not there hold nothing, and no handler of it holds a slot.
   const held = status === 'offline' ? [] : row.held;
-  return { device_id, device_name, device_type, status, silent, ...others, held };
+  const stuck = status === 'offline' ? [] : row.stuck;
+  return { device_id, device_name, device_type, status, silent, ...others, held, stuck };
 }

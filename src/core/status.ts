@@ -7,7 +7,7 @@ import { listDevices } from './db/queries/list-devices.ts';
 import { type LaneHead, peekLanes } from './db/queries/peek-lanes.ts';
 import { fromJsonObject } from './db/rows.ts';
 import type { Session } from './db/session.ts';
-import { type Device, judged } from './devices.ts';
+import { type Device, judged, stuckList } from './devices.ts';
 import { type Capabilities, infeasibleReasons } from './domain/eligibility.ts';
 import { schemaState } from './migrations.ts';
 
@@ -27,7 +27,15 @@ export interface FleetStatus {
   database: { address: string; version: string };
   schema: { up_to_date: boolean; applied: number };
   leader: LeaderRow;
-  devices: { online: number; busy: number; offline: number; silent: string[]; slots: number; current_tasks: number };
+  devices: {
+    online: number;
+    busy: number;
+    offline: number;
+    silent: string[];
+    slots: number;
+    stuck_slots: number;
+    current_tasks: number;
+  };
   /** Counts stop at `counted_up_to`. */
   tasks: FleetCounts['tasks'] & { unmatchable: number };
   counted_up_to: number;
@@ -72,6 +80,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
       offline: devices.filter((d) => d.status === 'offline').length,
       silent: devices.filter((d) => d.silent).map((d) => d.device_id),
       slots: workers.reduce((sum, d) => sum + d.max_concurrent_tasks, 0),
+      stuck_slots: workers.reduce((sum, d) => sum + d.stuck.length, 0),
       current_tasks: devices.reduce((sum, d) => sum + d.current_tasks, 0),
     },
     tasks: { ...counts.tasks, unmatchable: unmatchable.reduce((sum, lane) => sum + lane.pending, 0) },
@@ -111,6 +120,11 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
   else if (due && workers.length > 0 && workers.every((d) => d.operator_state !== 'active')) {
     problems.push('every online worker is paused, draining or quarantined, and tasks are waiting');
   }
+  for (const device of workers.filter((d) => d.stuck.length > 0)) {
+    problems.push(
+      `${stuckSlots(device)} until ${device.device_id} is started again: a handler goes on after its end (${stuckList(device)})`,
+    );
+  }
   const active = workers.filter((d) => d.operator_state === 'active');
   const [held] = active;
   if (due && held !== undefined && active.every((d) => d.held.length > 0)) {
@@ -133,6 +147,10 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
     problems.push(`${Math.round((100 * bad) / all)} % of the attempts of the last hour failed (${bad} of ${all})`);
   }
   return problems;
+}
+
+function stuckSlots({ device_id, stuck, max_concurrent_tasks: slots }: Device): string {
+  return `${stuck.length} of the ${slots} slots of ${device_id} ${stuck.length === 1 ? 'is' : 'are'} stuck`;
 }
 
 function count(n: number): string {

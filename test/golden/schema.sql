@@ -25,6 +25,7 @@ CREATE TABLE `af_device` (
   `success_rate` decimal(5,4) DEFAULT NULL,
   `avg_duration_ms` bigint DEFAULT NULL,
   `held` json DEFAULT NULL COMMENT 'gates that it is over, in words',
+  `stuck` json DEFAULT NULL COMMENT 'tasks whose handlers go on after their end, a slot each',
   `served` int NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute',
   PRIMARY KEY (`id`),
   UNIQUE KEY `device_id` (`device_id`),

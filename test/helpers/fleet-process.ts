@@ -76,9 +76,10 @@ export class Process implements FleetProcess {
   #output = '';
   #ended = false;
 
-  constructor(dir: string, args: string[], env: Record<string, string>) {
+  /** `wrapper`: words before node, such as those of a shell. */
+  constructor(dir: string, args: string[], env: Record<string, string>, wrapper: string[] = []) {
     this.#title = `afd ${args.join(' ')}`;
-    const [program, ...rest] = [...TETHER, process.execPath, BIN, ...args];
+    const [program, ...rest] = [...TETHER, ...wrapper, process.execPath, BIN, ...args];
     this.#child = spawn(program!, rest, {
       cwd: dir,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },

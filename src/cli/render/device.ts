@@ -1,4 +1,4 @@
-import type { Device, DeviceDetail } from '../../core/devices.ts';
+import { type Device, type DeviceDetail, stuckList } from '../../core/devices.ts';
 import { colours } from '../colour.ts';
 import { renderTable } from './table.ts';
 import { ago, printable } from './text.ts';
@@ -40,6 +40,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
     ['Held', device.held.length === 0 ? '' : `claims nothing: ${device.held.join('; ')}`],
     ['Tasks', `${device.current_tasks} of ${device.max_concurrent_tasks} slots`],
+    ['Stuck', stuckSlots(device)],
     ['History', history(device)],
     ['Types', types(device) || 'none'],
     ['Can', Object.keys(others).length === 0 ? '' : JSON.stringify(others)],
@@ -85,7 +86,14 @@ function role(device: Device): string {
 function statusWord(device: Device): string {
   const life = device.silent ? 'offline (silent)' : device.status;
   const said = device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;
-  return device.held.length === 0 ? said : `${said}, held`;
+  const parts = [said, device.held.length > 0 && 'held', device.stuck.length > 0 && `${device.stuck.length} stuck`];
+  return parts.filter((one) => one !== false).join(', ');
+}
+
+function stuckSlots(device: Device): string {
+  const { stuck, max_concurrent_tasks: slots } = device;
+  if (stuck.length === 0) return '';
+  return `${stuck.length} of ${slots} slots, until it is started again; handlers go on after their end: ${stuckList(device)}`;
 }
 
 function history({ success_rate, avg_duration_ms, served }: Device): string {
@@ -107,6 +115,8 @@ function statusPaint(colour: boolean): (text: string, device: Device) => string 
   return (text, device) => {
     if (device.silent) return paint.red(text);
     if (device.status === 'offline') return paint.dim(text);
-    return device.operator_state === 'active' && device.held.length === 0 ? paint.green(text) : paint.yellow(text);
+    return device.operator_state === 'active' && device.held.length === 0 && device.stuck.length === 0
+      ? paint.green(text)
+      : paint.yellow(text);
   };
 }

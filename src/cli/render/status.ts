@@ -28,7 +28,7 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
         [devices.online, 'online'],
         [devices.busy, 'busy'],
         [devices.offline, 'offline'],
-      ])}; ${devices.current_tasks} of ${devices.slots} slots in use`,
+      ])}; ${devices.current_tasks} of ${devices.slots} slots in use${devices.stuck_slots === 0 ? '' : `, ${devices.stuck_slots} stuck`}`,
     ],
     [
       'Tasks',

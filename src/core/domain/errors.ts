@@ -17,6 +17,10 @@ export const ERROR_CODES = {
   E_TASK_FAILED: { exit: 8, means: 'the task waited for ended without success' },
   E_DATABASE: { exit: 69, means: 'the database cannot be reached or did not answer in time' },
   E_SERVER_MISSING: { exit: 69, means: 'no MySQL or MariaDB server program is installed' },
+  E_UNCAUGHT: {
+    exit: 70,
+    means: 'an error was thrown that no code caught, and the process cannot be trusted any more',
+  },
   E_TEMPORARY: { exit: 75, means: 'not now: try again' },
   E_CONFIG: { exit: 78, means: 'the configuration is not valid' },
   E_HANDLER_MISSING: { exit: 78, means: 'a supported task type has no handler' },

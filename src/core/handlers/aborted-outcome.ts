@@ -2,12 +2,13 @@ import { errorText } from '../domain/error-text.ts';
 import type { Outcome, ReleaseCause } from '../domain/outcome.ts';
 import type { AbortReason } from './handler.ts';
 
-/** `lost` is never written: the fence refuses whatever the attempt says. */
+/** `lost` is never written: the fence refuses whatever the attempt says. `uncaught` neither: that attempt has ended. */
 const CAUSES: Record<Exclude<AbortReason, 'timeout'>, ReleaseCause> = {
   revoked: 'revoked',
   lost: 'revoked',
   shutdown: 'shutdown',
   database: 'database',
+  uncaught: 'stuck',
 };
 
 /**

@@ -35,8 +35,11 @@ export interface Attempt {
   readonly log: HandlerLog;
 }
 
-/** Why the worker ends a handler from outside. `timeout` becomes a timed-out attempt, all others a release. */
-export type AbortReason = 'timeout' | 'revoked' | 'lost' | 'shutdown' | 'database';
+/**
+ * Why the worker ends a handler from outside. `timeout` becomes a timed-out attempt, `uncaught` (an error that no code of
+ * the handler caught) has failed already, all others a release.
+ */
+export type AbortReason = 'timeout' | 'revoked' | 'lost' | 'shutdown' | 'database' | 'uncaught';
 
 /** One way of executing tasks of a type. */
 export interface Handler {
@@ -44,6 +47,8 @@ export interface Handler {
   readonly timeout: number | undefined;
   /** True = an abort ends it for sure (a process group is killed), so on a busy machine it is only waited for longer. */
   readonly killable?: boolean;
+  /** The file of the module that runs in this process, by which its part in a stack trace is known. */
+  readonly source?: string;
   /**
    * Executes one attempt and says how it ended; never rejects. The promise settles when nothing of the attempt runs
    * any more (for a command: its process group is gone), also after an abort. An attempt that was aborted settles with

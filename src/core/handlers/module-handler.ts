@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { wallMilliseconds } from '../clock.ts';
 import { failedAttempt, type ResultRules, resultOutcome, thrownOutcome } from '../domain/handler-result.ts';
 import { checkNewTasks } from '../domain/new-task.ts';
@@ -19,10 +20,11 @@ export interface ModuleHandlerOptions {
 
 /** Loads a handler module. @throws AfdError E_HANDLER_MISSING, E_CONFIG */
 export async function moduleHandler(options: ModuleHandlerOptions): Promise<Handler> {
-  return functionHandler(
-    await loadHandlerFunction(options.task_type, options.module, options.base_dir),
-    options.timeout,
-  );
+  const { task_type, module, base_dir, timeout } = options;
+  return {
+    ...functionHandler(await loadHandlerFunction(task_type, module, base_dir), timeout),
+    source: resolve(base_dir, module),
+  };
 }
 
 /** A handler that calls a function in this process. Nothing can end it from outside but its own attention to `signal`. */

@@ -1,5 +1,6 @@
 import { monotonic } from '../clock.ts';
 import type { Beat, DeviceReadings } from '../db/queries/heartbeat-device.ts';
+import type { StuckTask } from '../domain/placement/device-view.ts';
 import type { Identity } from './device-identity.ts';
 import { DeviceProbe } from './device-probe.ts';
 import { GateKeeper } from './gate-keeper.ts';
@@ -14,6 +15,8 @@ export class DeviceLoad {
   readonly #served = new ServedWindow();
   readonly #gates: GateKeeper;
   #running = 0;
+  /** Slots that are held by handlers whose attempt has ended. */
+  stuck: StuckTask[] = [];
 
   constructor(
     settings: Pick<LivenessSettings, 'slots' | 'gates' | 'gatesIntervalMs'>,
@@ -47,6 +50,7 @@ export class DeviceLoad {
       active_tasks: this.#running,
       served: this.#served.count(monotonic()),
       held: this.#gates.held,
+      stuck: this.stuck,
     };
   }
 

@@ -4,6 +4,7 @@ import type { LanePair } from '../db/queries/due-work.ts';
 import type { SettingRow } from '../db/queries/read-settings.ts';
 import type { TickView } from '../db/queries/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
+import type { StuckTask } from '../domain/placement/device-view.ts';
 import type { Gates } from '../domain/placement/gates.ts';
 import type { AfdEvents } from '../events.ts';
 import type { FoundDead } from '../leader/lock-watch.ts';
@@ -94,6 +95,8 @@ export type LivenessReport =
 export type LivenessCommand =
   /** Slots in use, and tasks claimed since the start. */
   | { kind: 'running'; count: number; claimed: number }
+  /** Tasks whose attempt has ended and whose handler goes on, holding a slot each: all of them. */
+  | { kind: 'stuck'; tasks: StuckTask[] }
   /** What to look at in the next ticks. */
   | ({ kind: 'pairs' } & Wanted)
   | { kind: 'tick' }

@@ -69,6 +69,7 @@ export class Liveness {
 
   command(command: LivenessCommand): void {
     if (command.kind === 'running') this.#load.note(command);
+    else if (command.kind === 'stuck') this.#load.stuck = command.tasks;
     else if (command.kind === 'pairs') this.#plan.wanted = command;
     else if (command.kind === 'tick') this.#due.tick = 0;
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;

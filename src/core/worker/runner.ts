@@ -4,14 +4,17 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
 import { INLINE_BYTES } from '../db/queries/candidate.ts';
+import { failedAttempt } from '../domain/handler-result.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
 import { abortedOutcome } from '../handlers/aborted-outcome.ts';
 import type { AbortReason, Attempt, Handler, HandlerLog } from '../handlers/handler.ts';
 import { Deadlines } from './deadlines.ts';
+import { missingPayload } from './missing-payload.ts';
+import type { Payloads } from './payloads.ts';
 import type { PulseBoard } from './pulse-board.ts';
-import { handlerCall, type RunningAttempt, waitingAttempt } from './running-attempt.ts';
+import { handlerCall, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
@@ -23,13 +26,8 @@ export interface RunnerOptions {
   defaultTimeoutS: number;
   /** A handler that has not settled so long after its abort is reported as ended without it. */
   stuckAfterMs: number;
-  /**
-   * The payload of a task that was claimed without it; undefined = the task is no longer held. @throws Error when it cannot
-   * be fetched
-   */
-  payloadOf(
-    claim: Pick<RunningAttempt, 'task_id' | 'claim_token'> & { payload_bytes: number },
-  ): Promise<string | null | undefined>;
+  /** The payload of a task that was claimed without it. */
+  payloadOf: Payloads['fetch'];
   /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
   giveBackMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */
@@ -49,6 +47,8 @@ export class Runner {
   /** Attempts that run or wait for a slot. */
   open = 0;
   readonly #typeIndex: Map<string, number>;
+  /** Slots that are held by handlers whose attempt has ended without them. */
+  stuck = 0;
   readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
 
   constructor(options: RunnerOptions) {
@@ -110,6 +110,7 @@ export class Runner {
     this.open += 1;
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
       this.#attempts.delete(attempt.key);
+      if (attempt.state === 'stuck') this.stuck -= 1;
       this.#options.onFree();
     });
   }
@@ -123,7 +124,7 @@ export class Runner {
       this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
       return;
     }
-    const more = this.#options.handlers.get(attempt.task_type)?.killable === true ? KILLABLE_MORE_MS : 0;
+    const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
   }
@@ -147,9 +148,31 @@ export class Runner {
     return now - claimedAt > this.#options.giveBackMs ? { kind: 'released', cause: 'ahead' } : undefined;
   }
 
-  /** Resolves when no attempt runs. */
+  /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more, not even its reaping. */
+  giveUpAll(): void {
+    for (const one of this.#attempts.values()) {
+      const { reason } = one.stop;
+      if (reason === undefined) continue;
+      if (this.#killable(one)) this.#end(one, abortedOutcome(reason, one.timeout_s, ''));
+      else this.#giveUp(one);
+    }
+  }
+
+  /** Ends a running attempt whose handler failed outside of its promise. Its slot is free when that settles. */
+  fail(attempt: RunningAttempt, error_message: string, error_class: string): void {
+    if (attempt.state !== 'running') return;
+    clearTimeout(attempt.timer);
+    const { reason } = attempt.stop;
+    attempt.stop.abort('uncaught');
+    // What it says after it was told to end comes from that.
+    if (reason === undefined) this.#end(attempt, failedAttempt(error_message, error_class));
+    else this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, `; ${error_message}`));
+    attempt.timer = setTimeout(() => this.#holdSlot(attempt), this.#options.stuckAfterMs);
+  }
+
+  /** Resolves when no attempt is open. A slot may be held longer, by a handler that ignores its abort signal. */
   async drained(): Promise<void> {
-    while (this.busy > 0) {
+    while (this.open > 0) {
       await new Promise<void>((resolve) => {
         this.#drained.push(resolve);
       });
@@ -159,7 +182,7 @@ export class Runner {
   #drained: Array<() => void> = [];
 
   async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
-    if (attempt.state !== 'waiting') return this.#tellDrained();
+    if (attempt.state !== 'waiting') return;
     const { board } = this.#options;
     const now = monotonic();
     const type = this.#typeIndex.get(attempt.task_type) ?? -1;
@@ -169,7 +192,7 @@ export class Runner {
     if (tooLate !== undefined) {
       board.release(attempt.place);
       this.#end(attempt, tooLate);
-      return this.#tellDrained();
+      return;
     }
     attempt.state = 'running';
     attempt.startedAt = now;
@@ -180,12 +203,7 @@ export class Runner {
       this.#end(attempt, outcome);
     } finally {
       clearTimeout(attempt.timer);
-      this.#tellDrained();
     }
-  }
-
-  #tellDrained(): void {
-    for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
 
   async #execute(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
@@ -197,8 +215,10 @@ export class Runner {
         error_message: `This device has no handler for ${claimed.task_type}.`,
       };
     }
-    const missing = await this.#missingPayload(attempt, claimed);
-    if (missing !== undefined) return missing;
+    if (claimed.payload_bytes > INLINE_BYTES) {
+      const missing = await missingPayload(attempt, claimed, this.#options.payloadOf);
+      if (missing !== undefined) return missing;
+    }
     let call: Attempt;
     try {
       call = handlerCall(claimed, attempt, this.#options.deviceId, this.#options.logOf);
@@ -217,30 +237,25 @@ export class Runner {
     }
   }
 
-  /** Fetches what did not come with the claim. An outcome = the handler need not begin. */
-  async #missingPayload(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome | undefined> {
-    if (claimed.payload_bytes <= INLINE_BYTES) return undefined;
-    const { task_id, claim_token } = attempt;
-    try {
-      const payload = await this.#options.payloadOf({ task_id, claim_token, payload_bytes: claimed.payload_bytes });
-      if (payload === undefined) attempt.stop.abort('lost');
-      claimed.task_data = payload ?? null;
-    } catch (error) {
-      return { kind: 'retry', error_class: 'payload', error_message: (error as Error).message };
-    }
-    const { reason } = attempt.stop;
-    return reason === undefined ? undefined : abortedOutcome(reason, attempt.timeout_s, ': the handler had not begun');
+  #killable({ task_type }: RunningAttempt): boolean {
+    return this.#options.handlers.get(task_type)?.killable === true;
   }
 
   #giveUp(attempt: RunningAttempt): void {
     if (attempt.state !== 'running') return;
-    this.#options.onStuck(attempt);
     this.#end(attempt, attempt.stop.reason === 'timeout' ? timedOut(attempt) : { kind: 'released', cause: 'stuck' });
-    attempt.state = 'stuck';
+    this.#holdSlot(attempt);
   }
 
-  #end(attempt: RunningAttempt, outcome: Outcome): void {
+  #holdSlot(attempt: RunningAttempt): void {
+    attempt.state = 'stuck';
+    this.stuck += 1;
+    this.#options.onStuck(attempt);
+  }
+
+  #end(attempt: RunningAttempt, said: Outcome): void {
     if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
+    const outcome = attempt.stray === undefined ? said : withStray(said, attempt.stray);
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
@@ -254,6 +269,7 @@ export class Runner {
       this.#options.board.ended(attempt.place);
     }
     this.#options.onFinish(finish, attempt);
+    if (this.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
 }
 

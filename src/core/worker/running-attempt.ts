@@ -1,6 +1,8 @@
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
 import { attemptKey } from '../domain/attempt-key.ts';
+import { errorText } from '../domain/error-text.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { effectivePayload } from '../domain/payload.ts';
 import type { HandlerTask } from '../domain/task.ts';
 import type { Attempt, HandlerLog } from '../handlers/handler.ts';
@@ -34,6 +36,14 @@ export interface RunningAttempt {
   unrecordable: boolean;
   /** Ends it at its deadline, or gives it up after its abort. */
   timer: NodeJS.Timeout | undefined;
+  /** What was thrown while it ran and nobody caught, where another attempt may have thrown it as well. */
+  stray: string | undefined;
+}
+
+/** The end of an attempt, with the stray error that may be its cause. */
+export function withStray(outcome: Outcome, stray: string): Outcome {
+  if (!('error_message' in outcome)) return outcome;
+  return { ...outcome, error_message: errorText(`${outcome.error_message}; ${stray}`) };
 }
 
 export function waitingAttempt(
@@ -60,6 +70,7 @@ export function waitingAttempt(
     flushed: false,
     unrecordable: false,
     timer: undefined,
+    stray: undefined,
   };
 }
 

@@ -90,8 +90,11 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       if (attempt.stop.reason === 'lost' && finish.place !== undefined) board.release(finish.place);
       if (runner.open === 0) pace.rest();
     },
-    onStuck: ({ task_id, task_type, attempt }) => events.emit('task:stuck', { task_id, task_type, attempt }),
     payloadOf: (claim) => claimer.payloads.fetch(claim),
+    onStuck: ({ task_id, task_type, attempt }) => {
+      events.emit('task:stuck', { task_id, task_type, attempt });
+      options.onBusy();
+    },
     onFree: () => {
       options.onBusy();
       ring.changed();

@@ -5,6 +5,7 @@ import { hasGates } from '../domain/placement/gates.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
 import { WorkerRing } from '../ring/worker-ring.ts';
+import { eitherSignal } from '../runtime/either-signal.ts';
 import { sleep } from '../runtime/loop.ts';
 import { StartPatience } from '../start-patience.ts';
 import { beginLiveness, endsWithinS } from './begin-liveness.ts';
@@ -16,6 +17,8 @@ import type { LivenessReport, NodeView, WorkSession } from './liveness-messages.
 import { livenessSettings, type NodeFacts, obeyFleet } from './liveness-settings.ts';
 import { obeyView } from './obey-view.ts';
 import type { PulseBoard } from './pulse-board.ts';
+import type { Strays } from './strays.ts';
+import { StuckTeller } from './stuck-teller.ts';
 import { watchStuck } from './stuck-watch.ts';
 import { assembleWorkbench, type Workbench } from './workbench.ts';
 
@@ -31,6 +34,8 @@ export interface WorkerOptions extends NodeFacts {
   force: AbortSignal;
   /** Seconds that the start may wait for the database; absent = none. */
   waitDatabaseS?: number | undefined;
+  /** Where errors arrive that nobody caught; absent = they are somebody else's matter. */
+  strays?: Strays;
 }
 
 export interface WorkerResult {
@@ -77,7 +82,7 @@ export class Worker {
 
   /**
    * Lives until it is told to stop, or until there is nothing more to do (`once`, `drain`).
-   * @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED, E_STUCK, E_INTERNAL, or a DatabaseError at start
+   * @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED, E_STUCK, E_UNCAUGHT, E_INTERNAL, or a DatabaseError at start
    */
   async run(): Promise<WorkerResult> {
     const { config, events, names } = this.#context;
@@ -115,8 +120,11 @@ export class Worker {
       claiming.catch(this.#finish.fail);
       const unwatch = watchStuck(runner, this.#slots, config.worker.stuck_timeout, this.#finish.fail);
       const reason = await ended.finally(unwatch);
-      const inTime = await drain(this.#context, { runner, claimer, claiming, force: this.#options.force });
+      const { strays, force: forced } = this.#options;
+      const force = strays === undefined ? forced : eitherSignal(forced, strays.signal);
+      const inTime = await drain(this.#context, { runner, claimer, claiming, force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
+      if (strays?.fatal !== undefined) throw strays.fatal;
       const held = this.#options.mode !== 'forever' && this.#held !== undefined && this.#held.length > 0;
       return { device_id: this.#deviceId, finished: desk.finished, inTime, held, reason };
     } catch (error) {
@@ -176,10 +184,14 @@ export class Worker {
       onIdle: () => this.#onIdle(),
     });
     this.#bench = bench;
+    const { strays, handlers } = this.#options;
+    strays?.attach({ runner: bench.runner, handlers, events: this.#context.events });
+    strays?.signal.addEventListener('abort', () => this.#finish.done('an error that nobody caught'), { once: true });
     return bench;
   }
 
   #busyTold = true;
+  readonly #stuck = new StuckTeller();
 
   /** Slots come and go thousands of times a second; the thread needs to know the last figure only. */
   #tellBusy(): void {
@@ -188,6 +200,8 @@ export class Worker {
     setImmediate(() => {
       this.#busyTold = true;
       this.#liveness?.send({ kind: 'running', count: this.#bench?.runner.occupied ?? 0, claimed: this.#claimed });
+      if (this.#bench !== undefined && this.#liveness !== undefined)
+        this.#stuck.tell(this.#bench.runner, this.#liveness);
     });
   }
 
@@ -195,7 +209,7 @@ export class Worker {
   #onIdle(): void {
     const { mode } = this.#options;
     const bench = this.#bench;
-    if (bench === undefined || mode === 'forever' || bench.runner.busy > 0 || bench.claimer.unwritten > 0) return;
+    if (bench === undefined || mode === 'forever' || bench.runner.open > 0 || bench.claimer.unwritten > 0) return;
     if (this.#held === undefined || bench.standing.unknown || this.#liveness?.board.open === false) return;
     const looked = bench.scout.lookedAt > bench.desk.busyAt;
     if (this.#held.length > 0) this.#finish.done(this.#held.join('; '));

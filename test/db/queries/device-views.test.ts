@@ -32,7 +32,7 @@ test('a view says what the device is, what it runs now and what its heartbeat sa
   await insertAttempt(session, db.names, { device, columns: { status: 'assigned' } });
   await insertAttempt(session, db.names, { device, columns: { status: 'completed' } });
   const beat = { device_id: 'w1', instance_token: device.instance_token, status: 'online', active_tasks: 2 } as const;
-  await heartbeatDevice(session, db.names, { ...beat, served: 12, held: ['disk is at 99 %'] });
+  await heartbeatDevice(session, db.names, { ...beat, served: 12, held: ['disk is at 99 %'], stuck: [] });
   expect(await views()).toEqual([
     {
       device_id: 'w1',
@@ -40,6 +40,7 @@ test('a view says what the device is, what it runs now and what its heartbeat sa
       capabilities: { supported_tasks: ['sync_data'], browser: true },
       slots: 7,
       running: 2,
+      stuck: 0,
       unavailable: null,
       held: ['disk is at 99 %'],
       success_rate: 0.75,
@@ -47,8 +48,10 @@ test('a view says what the device is, what it runs now and what its heartbeat sa
       served: 12,
     },
   ]);
-  await heartbeatDevice(session, db.names, { ...beat, served: 0, held: [] });
-  expect((await views())[0]).toMatchObject({ served: 0, held: [] });
+  const stuck = [{ task_id: 12, task_type: 'hang', attempt: 1 }];
+  await heartbeatDevice(session, db.names, { ...beat, served: 0, held: [], stuck });
+  // A stuck slot is in use like one with an open attempt.
+  expect((await views())[0]).toMatchObject({ served: 0, held: [], running: 3, stuck: 1 });
 });
 
 test('a device that takes no work says why: offline, silent, or by its operator', async () => {

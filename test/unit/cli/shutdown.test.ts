@@ -39,6 +39,13 @@ describe('shutdown', () => {
     expect(shutdown.exitCode({ inTime: true })).toBe(130);
   });
 
+  it('finding B11: hears SIGHUP as it hears SIGTERM, with an exit code of its own', () => {
+    const { target, shutdown } = process();
+    target.emit('SIGHUP', 'SIGHUP');
+    expect([shutdown.drain.aborted, shutdown.signalName]).toEqual([true, 'SIGHUP']);
+    expect([shutdown.exitCode({ inTime: true }), shutdown.exitCode({ inTime: false })]).toEqual([0, 129]);
+  });
+
   it('exits with 0 without a signal, and hears none after dispose', () => {
     const { target, shutdown } = process();
     expect(shutdown.exitCode({ inTime: true })).toBe(0);

@@ -1,5 +1,5 @@
 import type { Capabilities } from '../../domain/eligibility.ts';
-import type { DeviceView } from '../../domain/placement/device-view.ts';
+import type { DeviceView, StuckTask } from '../../domain/placement/device-view.ts';
 import { fromJson, fromJsonObject } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -11,7 +11,7 @@ import type { TableNames } from '../table-names.ts';
  */
 export function deviceViewsStatement(names: TableNames, heartbeatTimeoutS: number): { sql: string; values: unknown[] } {
   return {
-    sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.held, d.served,
+    sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.held, d.stuck, d.served,
             d.success_rate, d.avg_duration_ms,
             COALESCE(d.last_heartbeat < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, TRUE) AS silent,
             (SELECT COUNT(*) FROM ${names.assignment} a FORCE INDEX (idx_device_id)
@@ -34,18 +34,26 @@ export async function deviceViews(
 /** A row of deviceViewsStatement. */
 export function deviceView(row: Row): DeviceView {
   const held = fromJson(row.held);
+  const stuck = stuckTasks(row.stuck).length;
   return {
     device_id: row.device_id,
     region: row.region,
     capabilities: fromJsonObject(row.capabilities) as Capabilities,
     slots: Number(row.max_concurrent_tasks ?? 0),
-    running: Number(row.running),
+    running: Number(row.running) + stuck,
+    stuck,
     unavailable: unavailable(row),
     held: Array.isArray(held) ? held.map(String) : [],
     success_rate: row.success_rate === null ? null : Number(row.success_rate),
     avg_duration_ms: row.avg_duration_ms === null ? null : Number(row.avg_duration_ms),
     served: Number(row.served),
   };
+}
+
+/** What the column `stuck` says. */
+export function stuckTasks(column: string | null | undefined): StuckTask[] {
+  const stuck = fromJson(column);
+  return Array.isArray(stuck) ? (stuck as StuckTask[]) : [];
 }
 
 function unavailable(row: Row): string | null {

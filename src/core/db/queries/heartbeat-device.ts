@@ -1,3 +1,4 @@
+import type { StuckTask } from '../../domain/placement/device-view.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -18,6 +19,7 @@ export interface Beat {
   served: number;
   /** Gates that it is over, in words. */
   held: string[];
+  stuck: StuckTask[];
 }
 
 /**
@@ -30,11 +32,14 @@ export async function heartbeatDevice(session: Session, names: TableNames, devic
 }
 
 export function heartbeatStatement(names: TableNames, device: Beat): { sql: string; values: unknown[] } {
-  const held = device.held.length === 0 ? null : JSON.stringify(device.held);
+  const list = (all: unknown[]) => (all.length === 0 ? null : JSON.stringify(all));
   return {
-    sql: `UPDATE ${names.device} SET status = ?, current_tasks = ?, served = ?, held = ?, last_heartbeat = UTC_TIMESTAMP(3),
+    sql: `UPDATE ${names.device} SET status = ?, current_tasks = ?, served = ?, held = ?, stuck = ?, last_heartbeat = UTC_TIMESTAMP(3),
             updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND instance_token = ?`,
-    values: [device.status, device.active_tasks, device.served, held, device.device_id, device.instance_token],
+    values: [
+      ...[device.status, device.active_tasks, device.served, list(device.held), list(device.stuck)],
+      ...[device.device_id, device.instance_token],
+    ],
   };
 }
 

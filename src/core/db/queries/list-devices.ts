@@ -1,7 +1,8 @@
-import type { DeviceView } from '../../domain/placement/device-view.ts';
+import type { DeviceView, StuckTask } from '../../domain/placement/device-view.ts';
 import { fromJson, fromJsonObject, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { stuckTasks } from './device-views.ts';
 
 export interface DeviceRow extends Pick<DeviceView, 'held' | 'served' | 'success_rate' | 'avg_duration_ms'> {
   device_id: string;
@@ -16,6 +17,8 @@ export interface DeviceRow extends Pick<DeviceView, 'held' | 'served' | 'success
   max_concurrent_tasks: number;
   /** Open assignments, counted now. */
   current_tasks: number;
+  /** Tasks whose attempt has ended and whose handler goes on: each holds a slot besides. */
+  stuck: StuckTask[];
   last_heartbeat: string | null;
   /** Seconds by the database's clock; null = it never sent one. */
   heartbeat_age: number | null;
@@ -35,7 +38,7 @@ export async function listDevices(session: Session, names: TableNames, deviceId?
   const one = deviceId !== undefined;
   const rows = await session.rows(
     `SELECT d.device_id, d.device_name, d.device_type, d.ip_address, d.port, d.status, d.operator_state, d.capabilities,
-            d.max_concurrent_tasks, d.last_heartbeat, d.held, d.served, d.success_rate, d.avg_duration_ms, d.region, d.labels, d.version, d.created_at,
+            d.max_concurrent_tasks, d.last_heartbeat, d.held, d.stuck, d.served, d.success_rate, d.avg_duration_ms, d.region, d.labels, d.version, d.created_at,
             TIMESTAMPDIFF(MICROSECOND, d.last_heartbeat, UTC_TIMESTAMP(3)) / 1000000 AS heartbeat_age,
             COALESCE(a.open_count, 0) AS current_tasks, l.name IS NOT NULL AS is_leader
      FROM ${names.device} d
@@ -61,6 +64,7 @@ function deviceOf(row: Row): DeviceRow {
     capabilities: fromJsonObject(row.capabilities),
     max_concurrent_tasks: Number(row.max_concurrent_tasks ?? 0),
     current_tasks: Number(row.current_tasks),
+    stuck: stuckTasks(row.stuck),
     last_heartbeat: utcToIso(row.last_heartbeat),
     heartbeat_age: row.heartbeat_age === null ? null : Number(row.heartbeat_age),
     held: (fromJson(row.held) as string[] | null) ?? [],

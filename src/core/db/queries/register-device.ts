@@ -34,6 +34,7 @@ export async function registerDevice(session: Session, names: TableNames, device
     current_tasks: 0,
     served: 0,
     held: null,
+    stuck: null,
     region: device.region,
     labels: device.labels === null ? null : JSON.stringify(device.labels),
     instance_token: device.instance_token,

@@ -16,7 +16,7 @@ export interface RingTarget extends DeviceView {
 export function ringTargetsStatement(names: TableNames): { sql: string; values: unknown[] } {
   return {
     sql: `SELECT d.device_id, d.ip_address, d.port, d.ring_token, d.capabilities, d.max_concurrent_tasks, d.region, d.status,
-            d.operator_state, d.held, d.served, d.success_rate, d.avg_duration_ms, d.last_heartbeat, 0 AS silent,
+            d.operator_state, d.held, d.stuck, d.served, d.success_rate, d.avg_duration_ms, d.last_heartbeat, 0 AS silent,
             (SELECT COUNT(*) FROM ${names.assignment} a FORCE INDEX (idx_device_id)
              WHERE a.device_id = d.device_id AND a.status IN ('assigned', 'running')) AS running
           FROM ${names.device} d

@@ -50,7 +50,7 @@ function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): 
     if (!found.ok) return { device_id, reasons: found.reasons, score: null, parts: null };
     const { total, parts } = score(one, lane, fleet, policy);
     const reasons: string[] = [];
-    if (one.running >= one.slots) reasons.push(`is full (${one.running} of ${one.slots} slots)`);
+    if (one.running >= one.slots) reasons.push(full(one));
     const [above] = better;
     if (above !== undefined && total < policy.min_score) {
       reasons.push(
@@ -59,6 +59,11 @@ function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): 
     }
     return { device_id, reasons, score: round(total), parts: rounded(parts) };
   });
+}
+
+function full({ running, slots, stuck }: DeviceView): string {
+  const held = stuck === 0 ? '' : `, ${stuck} of them stuck`;
+  return `is full (${running} of ${slots} slots${held})`;
 }
 
 function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChance[]): string {

@@ -15,6 +15,7 @@ const row = (columns: Partial<DeviceRow>): DeviceRow => ({
   capabilities: { supported_tasks: ['sync_apps', 'sync_data', 'sync_something_else'] },
   max_concurrent_tasks: 5,
   current_tasks: 3,
+  stuck: [],
   last_heartbeat: '2026-01-01T00:00:00.000Z',
   heartbeat_age: 3,
   held: [],

@@ -19,6 +19,7 @@ const target = (device_id: string, port: number, more: Partial<RingTarget> = {})
   capabilities: { supported_tasks: ['t'] },
   slots: 5,
   running: 0,
+  stuck: 0,
   unavailable: null,
   held: [],
   success_rate: null,

@@ -153,3 +153,49 @@ describe('what is claimed ahead of the slots', () => {
     expect(begun).toEqual([1, 2, 3]);
   });
 });
+
+describe('finding B2: a handler that ignores its end', () => {
+  test('is no longer waited for when its attempt has ended, and holds its slot', async () => {
+    const { runner, finishes, begun } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    runner.abortAll('shutdown');
+    runner.giveUpAll();
+    await runner.drained();
+    expect(finishes.map((one) => one.outcome)).toEqual([
+      { kind: 'released', cause: 'shutdown' },
+      { kind: 'released', cause: 'shutdown' },
+      { kind: 'released', cause: 'stuck' },
+    ]);
+    expect(runner).toMatchObject({ open: 0, stuck: 1, occupied: 1 });
+  });
+
+  test('gives its slot back when it ends at last', async () => {
+    const { runner, begun, ends } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    runner.abortAll('shutdown');
+    runner.giveUpAll();
+    ends.get(1)!();
+    await expect.poll(() => runner.stuck).toBe(0);
+    expect(runner.attempts()).toEqual([]);
+  });
+});
+
+describe('finding B4: a handler that fails outside of its promise', () => {
+  test('ends its attempt as failed at once', async () => {
+    const { runner, finishes, begun } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    runner.fail(runner.attempts()[0]!, 'stray', 'RangeError');
+    expect(finishes.map((one) => one.outcome)).toEqual([
+      { kind: 'retry', error_message: 'stray', error_class: 'RangeError' },
+    ]);
+  });
+
+  test('is given back all the same when it was told to end before', async () => {
+    const { runner, finishes, begun } = oneSlot();
+    await expect.poll(() => begun).toEqual([1]);
+    const [first] = runner.attempts();
+    runner.abort(first!.key, 'revoked');
+    runner.fail(first!, 'stray', 'RangeError');
+    expect(finishes.map((one) => one.outcome)).toEqual([{ kind: 'released', cause: 'revoked' }]);
+  });
+});

@@ -8,6 +8,7 @@ export function device(device_id: string, special: Partial<DeviceView> = {}): De
     capabilities: { supported_tasks: ['sync_data'] },
     slots: 5,
     running: 0,
+    stuck: 0,
     unavailable: null,
     held: [],
     success_rate: null,

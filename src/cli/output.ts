@@ -1,0 +1,90 @@
+// What is printed may be refused: the disk is full, the terminal is gone, the reader of the pipe has left. That must
+// neither end a worker nor show a stack trace; what is lost is counted and told.
+import { fstatSync, writeSync } from 'node:fs';
+import { wallClock } from '../core/clock.ts';
+import type { LogStream } from '../core/log.ts';
+
+/** Writes a text; `done` has the error when it could not. `torn` = a part of the text is out, so its line is open. */
+export type Sink = (text: string, done: (error?: NodeJS.ErrnoException | null, torn?: boolean) => void) => void;
+
+export interface OutputOptions {
+  sink: Sink;
+  /** The line, with its end, that says how many lines were lost since the last one, and why. */
+  notice(lost: number, why: string): string;
+}
+
+/** Log lines for a stream that may refuse them. A line that could not be written is lost; the next one is tried again. */
+export class LineOutput implements LogStream {
+  readonly #options: OutputOptions;
+  #lost = 0;
+  #why = '';
+  #torn = false;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  write(line: string): void {
+    const owed = this.#lost;
+    const open = this.#torn ? '\n' : '';
+    const notice = owed === 0 ? '' : this.#options.notice(owed, this.#why);
+    this.#lost = 0;
+    this.#torn = false;
+    this.#options.sink(`${open}${notice}${line}`, (error, torn = false) => {
+      if (error === undefined || error === null) return;
+      this.#lost += owed + 1;
+      this.#torn ||= torn || open !== '';
+      this.#why = error.message;
+    });
+  }
+}
+
+/** stderr, as a node's log writes to it: text or JSON lines of `format`. */
+export function logOutput(format: 'text' | 'json', stream: NodeJS.WriteStream = process.stderr): LineOutput {
+  return new LineOutput({
+    sink: sinkOf(stream),
+    notice(lost, why) {
+      const time = wallClock();
+      const message = `the log can be written again: ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;
+      if (format === 'json') return `${JSON.stringify({ level: 'warn', time, message, lost_lines: lost })}\n`;
+      return `${time} WARN  - ${message}\n`;
+    },
+  });
+}
+
+/** A file takes what fits and refuses the rest: written here, so that it is known where a line was cut. */
+function sinkOf(stream: NodeJS.WriteStream): Sink {
+  const fd = (stream as { fd?: number }).fd;
+  if (fd === undefined || !fstatSync(fd).isFile()) return (text, done) => stream.write(text, (error) => done(error));
+  return (text, done) => {
+    const bytes = Buffer.from(text);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeSync(fd, bytes, written);
+      done();
+    } catch (error) {
+      done(error as NodeJS.ErrnoException, written > 0);
+    }
+  };
+}
+
+/**
+ * For the whole process: a refused write is no uncaught error. A reader that left early (`afd tasks ls | head -1`) has
+ * what it wanted. Any other loss of stdout is told on stderr at the end, and is exit code 1 where all else went well.
+ */
+export function guardOutput(target: NodeJS.Process = process): void {
+  let lost: NodeJS.ErrnoException | undefined;
+  for (const stream of [target.stdout, target.stderr]) {
+    // oclif's own throws.
+    stream.removeAllListeners('error');
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (stream === target.stdout && error.code !== 'EPIPE') lost ??= error;
+    });
+  }
+  target.on('exit', () => {
+    if (lost === undefined) return;
+    if (!target.exitCode) target.exitCode = 1;
+    const text = `Error: What was printed is lost, stdout cannot be written: ${lost.message}. What the command did is done. [E_FAILED]\n`;
+    target.stderr.write(text);
+  });
+}
