@@ -60,7 +60,7 @@ it('steps are counted of the matches that the real engine finds', () => {
     '[::1]',
     'Ver 8.0',
     "'a','b''c'",
-    '${HOME}',
+    '$' + '{HOME}',
     'yes',
   ];
   const more = [

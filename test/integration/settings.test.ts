@@ -6,7 +6,7 @@ import { Session } from '../../src/core/db/session.ts';
 import { DutySession } from '../../src/core/leader/duty-session.ts';
 import { HealthCheck } from '../../src/core/leader/health-check.ts';
 import { leadOnce } from '../../src/core/leader/leader-once.ts';
-import { FLEET_KEYS } from '../../src/core/settings/fleet-keys.ts';
+import { FLEET_KEYS } from '../../src/core/domain/fleet-keys.ts';
 import { addTask, showTask } from '../../src/core/tasks.ts';
 import { Liveness } from '../../src/core/worker/liveness.ts';
 import type { LivenessReport } from '../../src/core/worker/liveness-messages.ts';
@@ -166,4 +166,41 @@ test('a short command enqueues with the fleet’s max_retry_count', async () => 
   const { task_id } = await addTask(context, { task_type: 'a' });
   expect(await showTask(context, task_id)).toMatchObject({ max_retry_count: 9 });
   await context.close();
+});
+
+describe('finding S8: settings that are out of their range', () => {
+  const ODD = [1e300, 0, -1, '1e300', 'NaN', 'x'.repeat(300_000), null, { a: 1 }];
+  // 0 is in the range of the others.
+  const NOT_ZERO = new Set(['master.heartbeat_timeout', 'master.task_timeout', 'load_balancer.strategy']);
+
+  test.each(FLEET_KEYS)('%s: workers start, run and go on', async (key) => {
+    const worker = startWorker(db, { handlers: { t: async () => ({ ok: 1 }) }, worker: { leader: true } });
+    for (const [n, value] of ODD.filter((one) => one !== 0 || NOT_ZERO.has(key)).entries()) {
+      const heard = n === 0 ? once(worker.events, 'worker:started') : undefined;
+      await write({ [key]: value });
+      await heard;
+      await once(worker.events, 'warning', ({ message }) =>
+        message.includes(`the fleet's ${key} (${JSON.stringify(value).slice(0, 40)}`),
+      );
+      const id = await insertTask(session, db.names, { task_type: 't' });
+      await until(async () => (await readTask(session, db.names, id))?.status === 'done');
+    }
+    // One that starts among them, too.
+    const second = startWorker(db, {
+      deviceId: 'w2',
+      handlers: { t: async () => ({ ok: 1 }) },
+      worker: { leader: true },
+    });
+    await once(second.events, 'device:heartbeat');
+    expect((await second.stop()).finished).toEqual({});
+    expect((await worker.stop()).finished).toMatchObject({ done: expect.any(Number) });
+  });
+
+  test('what a table of another program lets through as a timeout is no more than a timer holds', async () => {
+    await write({ 'master.task_timeout': 24 * 86_400 });
+    const worker = startWorker(db, { handlers: { t: async () => ({ ok: 1 }) } });
+    const id = await insertTask(session, db.names, { task_type: 't', execution_timeout: 2_147_483_647 });
+    await until(async () => (await readTask(session, db.names, id))?.status === 'done');
+    expect((await worker.stop()).finished).toEqual({ done: 1 });
+  });
 });

@@ -8,6 +8,14 @@ export function durationSeconds(value: unknown): number | undefined {
   return match === null ? undefined : Number(match[1]) * UNITS[match[2] ?? 's']!;
 }
 
+/** `86400` → `"1d"`: the largest unit in which it is whole. */
+export function spelledSeconds(seconds: number): string {
+  const [unit, size] = Object.entries(UNITS)
+    .reverse()
+    .find(([, one]) => seconds !== 0 && Number.isInteger(seconds / one)) ?? ['s', 1];
+  return `${seconds / size}${unit}`;
+}
+
 /**
  * Milliseconds since 1970 of an ISO 8601 instant (or a Date); undefined when it is none. The zone must be written:
  * a time without one would mean something else on each device.

@@ -19,7 +19,7 @@ export class OutputLog {
   readonly #open = { stdout: '', stderr: '' };
   #bytes = 0;
   /** Bytes: those of a command that writes without end are decoded once, when it has ended. */
-  #tail = Buffer.alloc(0);
+  #tail: Buffer = Buffer.alloc(0);
 
   constructor(log: HandlerLog, limit = OUTPUT_BYTES) {
     this.#log = log;

@@ -3,6 +3,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
+import { LONGEST_TIMEOUT_S } from '../domain/new-task.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
@@ -74,10 +75,11 @@ export class Runner {
     return this.#options.slots - old;
   }
 
-  /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's. */
+  /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's; no more than a timer holds. */
   timeoutOf(task: { task_type: string; execution_timeout: number | null }): number {
-    return (
-      task.execution_timeout ?? this.#options.handlers.get(task.task_type)?.timeout ?? this.#options.defaultTimeoutS
+    return Math.min(
+      LONGEST_TIMEOUT_S,
+      task.execution_timeout ?? this.#options.handlers.get(task.task_type)?.timeout ?? this.#options.defaultTimeoutS,
     );
   }
 

@@ -77,6 +77,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
     onFinish: (finish, attempt) => {
+      ring.onFinish(finish, attempt.stop.reason === 'lost');
       desk.onFinish(finish, attempt, claimer);
       if (runner.open === 0) pace.rest();
     },

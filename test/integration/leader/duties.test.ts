@@ -3,7 +3,7 @@ import { type Config, configSchema } from '../../../src/core/config/config-schem
 import type { Session } from '../../../src/core/db/session.ts';
 import { Events } from '../../../src/core/events.ts';
 import { Duties } from '../../../src/core/leader/duties.ts';
-import { FLEET_KEYS } from '../../../src/core/settings/fleet-keys.ts';
+import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,

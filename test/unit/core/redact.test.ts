@@ -132,6 +132,7 @@ describe('what is nested', () => {
       at: '1970-01-01T00:00:00.000Z',
       never: null,
     });
-    expect(redact({ ['a://b:hunter2@c']: 1, [`${'k'.repeat(300)}`]: 'hunter2' })).not.toContain('hunter2');
+    const names = redact({ 'a://b:hunter2@c': 1, ['k'.repeat(300)]: 'hunter2' });
+    expect(JSON.stringify(names)).not.toContain('hunter2');
   });
 });
