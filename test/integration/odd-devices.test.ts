@@ -109,7 +109,7 @@ const env = () => ({ AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' });
 
 it('finding S5: beside 200 odd device rows tasks are added, imported, shown and done', async (test) => {
   const ids = await oddFleet(200);
-  for (const [name, value] of Object.entries({ min_score: 0.5, strategy: '"weighted"' }))
+  for (const [name, value] of Object.entries({ min_score: '0.5', strategy: '"weighted"' }))
     await session.write(`INSERT INTO ${db.names.setting} (name, value) VALUES (?, ?)`, [
       `load_balancer.${name}`,
       value,
