@@ -4,7 +4,12 @@ import { pino } from 'pino';
 import { wallClock } from './clock.ts';
 import type { AfdEventName, AfdEvents, Events } from './events.ts';
 import { describeEvent } from './log-sentences.ts';
-import { redact, redactText } from './redact.ts';
+import { redact, redactBeginning } from './redact.ts';
+
+/** Characters of a message, and of each text among the fields. A longer one may be a whole page that somebody crawled. */
+const TEXT = 8192;
+/** Of the fields of one line: what a line costs is bounded, whatever a handler logs. */
+const FIELDS = { values: 1000, text: TEXT, characters: 65_536 };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogFields = Record<string, unknown>;
@@ -24,7 +29,7 @@ export interface LogOptions {
   deviceId?: string | undefined;
 }
 
-/** Has the shape of a handler's `ctx.log`; `child` adds fields to every line. */
+/** Has the shape of a handler's `ctx.log`; `child` adds fields to every line. Of a long text a line has the beginning. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -76,7 +81,7 @@ function isRoutine(name: AfdEventName, data: AfdEvents[AfdEventName]): boolean {
 function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | undefined }): Log {
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(level)) return;
-    logger[level](redact({ ...bound, ...fields }) as LogFields, redactText(String(message)));
+    logger[level](redact({ ...bound, ...fields }, FIELDS) as LogFields, redactBeginning(String(message), TEXT));
   };
   return {
     debug: write('debug'),

@@ -32,6 +32,8 @@ export interface FleetStatus {
     busy: number;
     offline: number;
     silent: string[];
+    /** Their rows hold what cannot be used; `afd devices show` says what. */
+    odd: string[];
     slots: number;
     stuck_slots: number;
     current_tasks: number;
@@ -51,6 +53,8 @@ export interface FleetStatus {
 /** Of the attempts of the last hour; the design document alerts above 10 % (its 9.2). Fewer than ten say nothing. */
 const FAILURE_RATE = 0.1;
 const ENOUGH_ATTEMPTS = 10;
+/** Devices with odd rows that are named. */
+const MOST_ODD = 3;
 
 /** @throws AfdError E_SCHEMA, DatabaseError */
 export async function fleetStatus(context: Context): Promise<FleetStatus> {
@@ -69,6 +73,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
   const oldest = Math.max(...ages.filter((age) => age >= 0), -1);
   const unmatchable = await unmatchableLanes(session, context, heads, devices);
   const working = devices.filter((d) => d.status !== 'offline');
+  const odd = devices.filter((d) => d.problems.length > 0);
   const workers = working.filter((d) => d.device_type === 'worker');
   const status: Omit<FleetStatus, 'problems' | 'well'> = {
     database: { address: session.where, version: session.facts.version },
@@ -79,6 +84,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
       busy: devices.filter((d) => d.status === 'busy').length,
       offline: devices.filter((d) => d.status === 'offline').length,
       silent: devices.filter((d) => d.silent).map((d) => d.device_id),
+      odd: odd.map((d) => d.device_id),
       slots: workers.reduce((sum, d) => sum + d.max_concurrent_tasks, 0),
       stuck_slots: workers.reduce((sum, d) => sum + d.stuck.length, 0),
       current_tasks: devices.reduce((sum, d) => sum + d.current_tasks, 0),
@@ -90,7 +96,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
     last_hour: counts.last_hour,
     overdue: counts.overdue,
   };
-  const problems = problemsOf(status, workers);
+  const problems = [...problemsOf(status, workers), ...oddRows(odd)];
   return { well: problems.length === 0, problems, ...status };
 }
 
@@ -151,6 +157,15 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
 
 function stuckSlots({ device_id, stuck, max_concurrent_tasks: slots }: Device): string {
   return `${stuck.length} of the ${slots} slots of ${device_id} ${stuck.length === 1 ? 'is' : 'are'} stuck`;
+}
+
+/** A few by name: whoever wrote one odd row may have written many. */
+function oddRows(odd: Device[]): string[] {
+  const more = odd.length > MOST_ODD ? [`${odd.length - MOST_ODD} further device rows cannot be used as they are`] : [];
+  const named = odd
+    .slice(0, MOST_ODD)
+    .map((d) => `the row of ${d.device_id} cannot be used as it is: ${d.problems.join('; ')}`);
+  return [...named, ...more];
 }
 
 function count(n: number): string {

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { readSettings } from '../../src/core/db/queries/read-settings.ts';
 import { writeSettings } from '../../src/core/db/queries/write-settings.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { FLEET_KEYS } from '../../src/core/domain/fleet-keys.ts';
 import { DutySession } from '../../src/core/leader/duty-session.ts';
 import { HealthCheck } from '../../src/core/leader/health-check.ts';
 import { leadOnce } from '../../src/core/leader/leader-once.ts';
-import { FLEET_KEYS } from '../../src/core/settings/fleet-keys.ts';
 import { addTask, showTask } from '../../src/core/tasks.ts';
 import { Liveness } from '../../src/core/worker/liveness.ts';
 import type { LivenessReport } from '../../src/core/worker/liveness-messages.ts';
@@ -166,4 +166,42 @@ test('a short command enqueues with the fleet’s max_retry_count', async () => 
   const { task_id } = await addTask(context, { task_type: 'a' });
   expect(await showTask(context, task_id)).toMatchObject({ max_retry_count: 9 });
   await context.close();
+});
+
+describe('finding S8: settings that are out of their range', () => {
+  const ODD = [1e300, 0, -1, '1e300', 'NaN', 'x'.repeat(300_000), null, { a: 1 }];
+  // 0 is in the range of the others.
+  const NOT_ZERO = ['master.heartbeat_timeout', 'master.task_timeout', 'load_balancer.strategy'];
+
+  test('workers start, run and go on, whichever key has them', async () => {
+    await write(Object.fromEntries(FLEET_KEYS.map((key) => [key, 1e300])));
+    const one = startWorker(db, { handlers: { t: async () => ({ ok: 1 }) }, worker: { leader: true } });
+    const warned = (key: string) =>
+      one.seen.filter(
+        ({ name, data }) =>
+          name === 'warning' && (data as { message: string }).message.includes(`the fleet's ${key} (`),
+      ).length;
+    for (const [n, value] of ODD.entries()) {
+      const keys = value === 0 ? NOT_ZERO : FLEET_KEYS;
+      const before = new Map(keys.map((key) => [key, n === 0 ? 0 : warned(key)]));
+      await write(Object.fromEntries(keys.map((key) => [key, value])));
+      await until(() => keys.every((key) => warned(key) > before.get(key)!), 20_000, `warnings of ${n}`);
+      const id = await insertTask(session, db.names, { task_type: 't' });
+      await until(async () => (await readTask(session, db.names, id))?.status === 'done');
+    }
+    // One that starts among them, too.
+    const second = startWorker(db, { deviceId: 'w2', handlers: { t: async () => ({ ok: 1 }) } });
+    await once(second.events, 'device:heartbeat');
+    await second.stop();
+    expect((await one.stop()).finished.done).toBeGreaterThan(0);
+    for (const key of FLEET_KEYS) expect(warned(key)).toBe(NOT_ZERO.includes(key) ? ODD.length : ODD.length - 1);
+  }, 60_000);
+
+  test('what a table of another program lets through as a timeout is no more than a timer holds', async () => {
+    await write({ 'master.task_timeout': 24 * 86_400 });
+    const worker = startWorker(db, { handlers: { t: async () => ({ ok: 1 }) } });
+    const id = await insertTask(session, db.names, { task_type: 't', execution_timeout: 2_147_483_647 });
+    await until(async () => (await readTask(session, db.names, id))?.status === 'done');
+    expect((await worker.stop()).finished).toEqual({ done: 1 });
+  });
 });

@@ -48,6 +48,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Labels', device.labels === null ? '' : JSON.stringify(device.labels)],
     ['Address', `${device.ip_address}${device.port === 0 ? '' : `:${device.port}`}`],
     ['Version', device.version ?? ''],
+    ['Row', device.problems.join('; ')],
     [
       'Load',
       readings === null
@@ -107,7 +108,7 @@ function history({ success_rate, avg_duration_ms, served }: Device): string {
 
 function types(device: Device): string {
   const supported = device.capabilities.supported_tasks;
-  return Array.isArray(supported) ? supported.join(', ') : '';
+  return Array.isArray(supported) ? supported.filter((one) => typeof one === 'string').join(', ') : '';
 }
 
 function statusPaint(colour: boolean): (text: string, device: Device) => string {

@@ -21,13 +21,23 @@ function bare(type: z.ZodType): Definition {
   return definition;
 }
 
+/** The range that the schema states for a number, `from 1s to 1d`; of a list that of its elements. */
+function rangeOf(type: z.ZodType): string | undefined {
+  const own = type.meta()?.range;
+  if (typeof own === 'string') return own;
+  const { innerType, element } = type.def as unknown as Definition;
+  const inner = innerType ?? element;
+  return inner === undefined ? undefined : rangeOf(inner);
+}
+
 /** Dotted keys of everything below `type` that is not a section; `scalar` = one word can give it (environment, flags). */
-function leaves(type: z.ZodType, path: string): Array<{ key: string; scalar: boolean }> {
+function leaves(type: z.ZodType, path: string): Array<{ key: string; scalar: boolean; range: string | undefined }> {
   const definition = bare(type);
   // Capabilities are open: whatever a device can do. They are one value.
   const open = definition.catchall !== undefined && bare(definition.catchall).type === 'unknown';
   if (definition.type !== 'object' || definition.shape === undefined || open) {
-    return [{ key: path, scalar: !['object', 'record', 'array'].includes(definition.type) }];
+    const scalar = !['object', 'record', 'array'].includes(definition.type);
+    return [{ key: path, scalar, range: rangeOf(type) }];
   }
   return Object.entries(definition.shape).flatMap(([name, child]) =>
     leaves(child, path === '' ? name : `${path}.${name}`),
@@ -41,6 +51,11 @@ export const CONFIG_KEYS: readonly string[] = LEAVES.map((leaf) => leaf.key);
 
 /** Those that one word can give: the ones that have an environment variable. */
 export const SCALAR_KEYS: readonly string[] = LEAVES.filter((leaf) => leaf.scalar).map((leaf) => leaf.key);
+
+/** What the schema demands of each number, by dotted key. */
+export const RANGES: ReadonlyMap<string, string> = new Map(
+  LEAVES.flatMap(({ key, range }) => (range === undefined ? [] : [[key, range] as const])),
+);
 
 /** The names allowed directly under `path`, empty when anything is. */
 export function namesUnder(path: readonly PropertyKey[]): string[] {

@@ -1,19 +1,32 @@
 // The whole of afd.yaml, in the words of the design document. Durations are numbers of seconds (fractions allowed) or
 // strings such as "250ms", "30s", "5m", "2h"; they are resolved to seconds.
 import { z } from 'zod';
-import { durationSeconds } from '../domain/duration.ts';
+import { durationSeconds, spelledSeconds } from '../domain/duration.ts';
 import { DEFAULT_POLICY } from '../domain/placement/policy.ts';
 
-const seconds = (fallback: number) =>
-  z
-    .union([z.number(), z.string()], { error: 'is not a duration (30, "30s", "250ms", "5m")' })
+const NO_DURATION = 'is not a duration (30, "30s", "250ms", "5m")';
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** The longest timer of JavaScript is a little longer; one that is set for more ends at once. */
+const LONGEST_RUN = 24 * DAY;
+
+/** Of whatever reaches a timer or the server: a value beyond its range would end a node, not slow it down. */
+const duration = (low: number, high: number) => {
+  const range = `from ${spelledSeconds(low)} to ${spelledSeconds(high)}`;
+  return z
+    .union([z.number(), z.string()], { error: NO_DURATION })
     .transform((value, context) => {
       const parsed = durationSeconds(value);
-      if (parsed !== undefined) return parsed;
-      context.addIssue({ code: 'custom', message: 'is not a duration (30, "30s", "250ms", "5m")' });
+      if (parsed !== undefined && parsed >= low && parsed <= high) return parsed;
+      context.addIssue({ code: 'custom', message: parsed === undefined ? NO_DURATION : `must be a duration ${range}` });
       return z.NEVER;
     })
-    .default(fallback);
+    .meta({ range });
+};
+const seconds = (fallback: number, low: number, high: number) => duration(low, high).default(fallback);
+/** How often something is done. 0 = without pause, which a node warns of. */
+const interval = (fallback: number) => seconds(fallback, 0, HOUR);
 
 /** A number, or a string that is one (environment). Not z.coerce: it reads '' and null as 0 and true as 1. */
 const numeric = z.union([z.number(), z.string()], { error: 'is not a number' }).transform((value, context) => {
@@ -22,21 +35,17 @@ const numeric = z.union([z.number(), z.string()], { error: 'is not a number' }).
   context.addIssue({ code: 'custom', message: 'is not a number' });
   return z.NEVER;
 });
-const between = (low: number, high: number) =>
-  numeric.pipe(z.number().refine((n) => n >= low && n <= high, { error: rangeMessage('number', low, high) }));
-const whole = (low: number, high: number) =>
-  numeric.pipe(
-    z
-      .number()
-      .refine((n) => Number.isInteger(n) && n >= low && n <= high, { error: rangeMessage('whole number', low, high) }),
-  );
+const number = (low: number, high: number, whole: boolean) => {
+  const range = `from ${low} to ${high}`;
+  const error = `must be a ${whole ? 'whole number' : 'number'} ${range}`;
+  const fits = (n: number) => (!whole || Number.isInteger(n)) && n >= low && n <= high;
+  return numeric.pipe(z.number().refine(fits, { error })).meta({ range });
+};
+const between = (low: number, high: number) => number(low, high, false);
+const whole = (low: number, high: number) => number(low, high, true);
 const port = whole(0, 65_535);
 const percent = between(0, 100).optional();
-const count = (minimum: number) => whole(minimum, Number.POSITIVE_INFINITY);
-
-function rangeMessage(what: string, low: number, high: number): string {
-  return Number.isFinite(high) ? `must be a ${what} from ${low} to ${high}` : `must be a ${what}, at least ${low}`;
-}
+const weight = between(0, 1000);
 
 const flag = z.union([z.boolean(), z.string()], { error: 'must be true or false' }).transform((value, context) => {
   if (typeof value === 'boolean') return value;
@@ -54,7 +63,7 @@ export const handlerSchema = z
     module: z.string().min(1).optional(),
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
-    timeout: seconds(0).optional(),
+    timeout: duration(0, LONGEST_RUN).optional(),
     /** Added to the allow-listed environment of a command. */
     env: z
       .record(
@@ -75,46 +84,46 @@ export const configSchema = z.strictObject({
   enabled: flag.default(true),
   mode: z.enum(['master', 'worker']).optional(),
   server: z
-    .strictObject({ host: z.string().optional(), port: port.optional(), workers: count(1).optional() })
+    .strictObject({ host: z.string().optional(), port: port.optional(), workers: whole(1, 1000).optional() })
     .prefault({}),
   master: z
     .strictObject({
       host: z.string().optional(),
       port: port.optional(),
       api_key: z.string().optional(),
-      scheduler_interval: seconds(5),
-      health_check_interval: seconds(1),
-      heartbeat_timeout: seconds(60),
-      task_timeout: seconds(1800),
-      max_retry_count: count(0).default(3),
+      scheduler_interval: interval(5),
+      health_check_interval: interval(1),
+      heartbeat_timeout: seconds(60, 1, DAY),
+      task_timeout: seconds(1800, 0.001, LONGEST_RUN),
+      max_retry_count: whole(0, 10_000).default(3),
       /** Wait before try n: initial · 2^(n−1), at most max, ± jitter. */
       retry_backoff: z
         .strictObject({
-          initial: seconds(30),
-          max: seconds(3600),
+          initial: seconds(30, 0, LONGEST_RUN),
+          max: seconds(3600, 0, LONGEST_RUN),
           jitter: between(0, 1).default(0.2),
         })
         .prefault({}),
       /** How often the leader looks for devices whose session lock is free. */
-      lock_check_interval: seconds(0.25),
+      lock_check_interval: interval(0.25),
       /** A lock must stay free for so long before its device counts as dead. */
-      lock_grace: seconds(1),
+      lock_grace: seconds(1, 0, HOUR),
       /** After a server start (or the leader's own reconnect) locks say nothing for so long. */
-      lock_trust_after_start: seconds(15),
+      lock_trust_after_start: seconds(15, 0, DAY),
       /** How often the leader looks for tasks of programs that do not know afd. */
-      watch_interval: seconds(0.1),
-      lease_duration: seconds(10),
-      lease_renew_interval: seconds(2.5),
+      watch_interval: interval(0.1),
+      lease_duration: seconds(10, 0.1, HOUR),
+      lease_renew_interval: interval(2.5),
       /** The leader trusts its lease for so long after the start of its last good renewal. */
-      lease_trust: seconds(7),
+      lease_trust: seconds(7, 0.1, HOUR),
       /** The leader ends a revoked attempt itself when its holder has not done so within this time. */
-      revoke_timeout: seconds(20),
+      revoke_timeout: seconds(20, 0, DAY),
       /** deadline_at = claim + timeout + this: the leader's backstop behind the worker's own timer. */
-      deadline_slack: seconds(30),
+      deadline_slack: seconds(30, 0, DAY),
       /** Waits after the first, second and further time that a worker died under a task; as many make it poison. */
-      lost_backoff: z.array(seconds(0)).default([0, 60, 300]),
+      lost_backoff: z.array(duration(0, LONGEST_RUN)).max(100).default([0, 60, 300]),
       /** Days of heartbeat history. */
-      heartbeat_history_days: count(1).default(7),
+      heartbeat_history_days: whole(1, 3650).default(7),
     })
     .prefault({}),
   load_balancer: z
@@ -122,16 +131,16 @@ export const configSchema = z.strictObject({
       strategy: z.enum(['least_tasks', 'round_robin', 'weighted']).default(DEFAULT_POLICY.strategy),
       weights: z
         .strictObject({
-          load_factor: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.load_factor),
-          capability_match: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.capability_match),
-          success_rate: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.success_rate),
-          response_time: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.weights.response_time),
+          load_factor: weight.default(DEFAULT_POLICY.weights.load_factor),
+          capability_match: weight.default(DEFAULT_POLICY.weights.capability_match),
+          success_rate: weight.default(DEFAULT_POLICY.weights.success_rate),
+          response_time: weight.default(DEFAULT_POLICY.weights.response_time),
         })
         .prefault({}),
       /** Added to the score of a device in the region that a task prefers. */
-      region_bonus: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.region_bonus),
+      region_bonus: weight.default(DEFAULT_POLICY.region_bonus),
       /** A device that scores less leaves a lane to those that do not. */
-      min_score: between(0, Number.POSITIVE_INFINITY).default(DEFAULT_POLICY.min_score),
+      min_score: weight.default(DEFAULT_POLICY.min_score),
     })
     .prefault({}),
   worker: z
@@ -141,25 +150,25 @@ export const configSchema = z.strictObject({
         .regex(DEVICE_ID, 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or digit')
         .optional(),
       device_name: z.string().max(128).optional(),
-      max_concurrent_tasks: count(1).default(5),
-      heartbeat_interval: seconds(10),
-      task_poll_interval: seconds(1),
-      tick_interval: seconds(1),
+      max_concurrent_tasks: whole(1, 10_000).default(5),
+      heartbeat_interval: interval(10),
+      task_poll_interval: interval(1),
+      tick_interval: interval(1),
       capabilities: z.looseObject({ supported_tasks: z.array(z.string().min(1)).optional() }).prefault({}),
       region: z.string().max(64).optional(),
       labels: z.record(z.string(), z.string()).optional(),
       /** Per cent of the machine that are in use; above them nothing is claimed. */
       gates: z
-        .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: seconds(2) })
+        .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: interval(2) })
         .prefault({}),
-      shutdown_timeout: seconds(30),
+      shutdown_timeout: seconds(30, 0, LONGEST_RUN),
       on_lost_database: z.enum(['stop', 'finish']).default('stop'),
       /** SIGTERM, then SIGKILL so much later, for a command that is ended. */
-      kill_grace: seconds(5),
+      kill_grace: seconds(5, 0, HOUR),
       /** An attempt that runs longer is written as started. */
-      start_flush_after: seconds(1),
+      start_flush_after: seconds(1, 0, HOUR),
       /** All slots stuck for so long: release everything and exit 1. */
-      stuck_timeout: seconds(60),
+      stuck_timeout: seconds(60, 0, DAY),
       leader: flag.default(true),
       /** The one port of a worker: what makes work rings it, so that it need not wait for a poll. */
       ring: z
@@ -188,8 +197,8 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^([+-]\d{2}:\d{2}|SYSTEM)$/, 'must be an offset such as "+08:00", or SYSTEM (named zones need tables)')
         .default('+00:00'),
-      session_timeout: seconds(15),
-      call_timeout: seconds(5),
+      session_timeout: seconds(15, 1, DAY),
+      call_timeout: seconds(5, 0.1, HOUR),
     })
     .prefault({}),
   tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),

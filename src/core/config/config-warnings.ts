@@ -52,7 +52,6 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
     worker.on_lost_database === 'finish',
     'worker.on_lost_database is finish: while the database is away, a task may run here and on another device at once; only for handlers that may be repeated',
   );
-  say(master.task_timeout === 0, 'master.task_timeout is 0: every task without a timeout of its own ends at once');
   say(master.lock_grace === 0, 'master.lock_grace is 0: a worker that reconnects may be declared dead');
   const most =
     balancer.region_bonus +

@@ -4,8 +4,16 @@ const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_4
 export function durationSeconds(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined;
   if (typeof value !== 'string') return undefined;
-  const match = /^\s*(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?\s*$/.exec(value);
+  const match = /^(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?$/.exec(value.trim());
   return match === null ? undefined : Number(match[1]) * UNITS[match[2] ?? 's']!;
+}
+
+/** `86400` → `"1d"`: the largest unit in which it is whole. */
+export function spelledSeconds(seconds: number): string {
+  const [unit, size] = Object.entries(UNITS)
+    .reverse()
+    .find(([, one]) => seconds !== 0 && Number.isInteger(seconds / one)) ?? ['s', 1];
+  return `${seconds / size}${unit}`;
 }
 
 /**

@@ -18,7 +18,8 @@ export interface LaneRequirements {
  */
 export function infeasibleReasons(capabilities: Capabilities, lane: LaneRequirements): string[] {
   const reasons: string[] = [];
-  if (!(capabilities.supported_tasks ?? []).includes(lane.task_type)) {
+  const { supported_tasks: types } = capabilities;
+  if (!Array.isArray(types) || !types.includes(lane.task_type)) {
     reasons.push(`does not handle ${lane.task_type}`);
   }
   for (const [name, wanted] of Object.entries(lane.required_capabilities ?? {})) {

@@ -1,8 +1,10 @@
 /** Bytes of an error text as it is stored. TEXT holds 65,535; a longer one would be refused and the record lost. */
 export const ERROR_TEXT_BYTES = 8192;
+/** Characters of an error class. */
+const CLASS = 64;
 
-const ESCAPE = String.fromCharCode(27);
-const TERMINAL_SEQUENCE = new RegExp(`${ESCAPE}\\[[0-9;?]*[ -/]*[@-~]`, 'g');
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
+const TERMINAL_SEQUENCE = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 
 /**
  * Text that every column, terminal and log line can take: no terminal sequences, no control characters except newline
@@ -33,6 +35,12 @@ export function errorText(text: string, fallback = 'no message'): string {
 
 /** A short name that groups equal failures, as af_task_assignment.error_class takes it (64 plain characters). */
 export function errorClass(name: unknown, fallback = 'Error'): string {
-  const plain = typeof name === 'string' ? name.replace(/[^\w.:-]+/g, '_').slice(0, 64) : '';
+  const plain =
+    typeof name === 'string'
+      ? name
+          .slice(0, CLASS * 4)
+          .replace(/[^\w.:-]+/g, '_')
+          .slice(0, CLASS)
+      : '';
   return plain === '' ? fallback : plain;
 }

@@ -1,10 +1,15 @@
+import { ERROR_TEXT_BYTES } from './error-text.ts';
+
+/** Characters by which a cause is known again in the text above it: to search for a page within a page can take hours. */
+const KNOWN_BY = 256;
+
 /** The text of anything that was thrown, with up to three causes: `fetch failed (cause: connect ECONNREFUSED …)`. */
 export function thrownText(error: unknown): string {
   const texts = [ownText(error)];
   let cause = causeOf(error);
   for (let level = 0; cause !== undefined && level < 3; level += 1) {
     const text = ownText(cause);
-    if (!texts.some((earlier) => earlier.includes(text))) texts.push(text);
+    if (!texts.some((earlier) => earlier.includes(text.slice(0, KNOWN_BY)))) texts.push(text);
     cause = causeOf(cause);
   }
   return (
@@ -24,7 +29,12 @@ export function thrownClass(error: unknown): string {
   return name === 'Error' && typeof made?.name === 'string' && made.name !== '' ? made.name : name;
 }
 
+/** At most as much as `errorText` looks at. */
 function ownText(error: unknown): string {
+  return wholeText(error).slice(0, ERROR_TEXT_BYTES * 4);
+}
+
+function wholeText(error: unknown): string {
   if (typeof error === 'string') return error;
   if (error === undefined) return 'undefined was thrown';
   for (const key of ['error_message', 'message', 'error', 'reason'] as const) {

@@ -6,7 +6,7 @@ import type { HandlerLog } from './handler.ts';
 export const OUTPUT_BYTES = 4 * 1024 * 1024;
 /** Characters; a longer line goes into the log in pieces. */
 const LINE = 8192;
-/** Characters of the end of stderr that become the error message. */
+/** Bytes of the end of stderr that become the error message. */
 const TAIL = 2048;
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -18,7 +18,8 @@ export class OutputLog {
   readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   readonly #open = { stdout: '', stderr: '' };
   #bytes = 0;
-  #tail = '';
+  /** Bytes: those of a command that writes without end are decoded once, when it has ended. */
+  #tail: Buffer = Buffer.alloc(0);
 
   constructor(log: HandlerLog, limit = OUTPUT_BYTES) {
     this.#log = log;
@@ -26,11 +27,10 @@ export class OutputLog {
   }
 
   write(stream: OutputStream, chunk: Buffer): void {
-    const text = this.#decoders[stream].write(chunk);
-    if (stream === 'stderr') this.#tail = (this.#tail + text).slice(-TAIL);
+    if (stream === 'stderr') this.#tail = endOf(this.#tail, chunk);
     if (this.#bytes > this.#limit) return;
     this.#bytes += chunk.length;
-    const lines = (this.#open[stream] + text).split(/\r\n|\n|\r/);
+    const lines = (this.#open[stream] + this.#decoders[stream].write(chunk)).split(/\r\n|\n|\r/);
     this.#open[stream] = lines.pop()!;
     for (const line of lines) this.#line(stream, line);
     while (this.#open[stream].length > LINE) {
@@ -55,7 +55,7 @@ export class OutputLog {
   get stderrTail(): string {
     const whole = this.#tail.length < TAIL;
     const start = whole ? 0 : this.#tail.indexOf('\n') + 1;
-    return cleanText(this.#tail.slice(start)).trim();
+    return cleanText(this.#tail.subarray(start).toString('utf8')).trim();
   }
 
   #line(stream: OutputStream, text: string): void {
@@ -64,4 +64,14 @@ export class OutputLog {
     if (stream === 'stdout') this.#log.info(line, { stream });
     else this.#log.warn(line, { stream });
   }
+}
+
+/** The last bytes of both, as a copy: a part of a chunk would keep the whole of it. Begins with a whole character. */
+function endOf(earlier: Buffer, chunk: Buffer): Buffer {
+  const both = chunk.length >= TAIL ? chunk : Buffer.concat([earlier, chunk]);
+  if (both.length < TAIL) return both;
+  let start = both.length - TAIL;
+  // 10xxxxxx goes on with a character of at most four bytes.
+  while (start > 0 && start > both.length - TAIL - 3 && (both[start]! & 0xc0) === 0x80) start -= 1;
+  return Buffer.from(both.subarray(start));
 }

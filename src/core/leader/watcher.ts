@@ -3,7 +3,7 @@ import { monotonic } from '../clock.ts';
 import type { Config } from '../config/config-schema.ts';
 import { dueStatement, dueWork } from '../db/queries/due-work.ts';
 import type { LaneHead } from '../db/queries/peek-lanes.ts';
-import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
+import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
 import { fromJsonObject } from '../db/rows.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
@@ -87,7 +87,7 @@ export class Watcher {
     const { duty } = this.#o;
     const readAt = monotonic();
     const { sql, values } = ringTargetsStatement(duty.names);
-    const targets = (await duty.run((session) => session.rows(sql, values))).map(ringTarget);
+    const targets = ringTargets(await duty.run((session) => session.rows(sql, values)));
     ringer.view.update(targets, readAt);
     // Of each type that somebody runs: where most tasks are, so that also the first one is seen at once.
     for (const task_type of new Set(targets.flatMap((one) => one.capabilities.supported_tasks ?? []))) {

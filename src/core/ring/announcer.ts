@@ -2,9 +2,10 @@
 import { monotonic } from '../clock.ts';
 import { Carried } from '../db/carried.ts';
 import { claimableTask, claimableTasksStatement } from '../db/queries/claimable-tasks.ts';
-import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
+import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
 import { spellJsonStatement } from '../db/queries/spell-json.ts';
 import { requirementsText } from '../db/queries/task-row-text.ts';
+import { fromJson } from '../db/rows.ts';
 import type { Row, Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
@@ -44,13 +45,14 @@ export class Announcer {
     ]);
     return {
       carried,
-      ring: (created) => {
-        const results = [...(carried.results ?? [])];
-        const rows = stale ? results.shift() : undefined;
-        if (rows !== undefined) this.ringer.view.update(rows.map(ringTarget), readAt);
-        this.#learn(unknown, results[0]?.[0]);
-        for (const work of this.#works(session, created)) void this.ringer.ring(work);
-      },
+      ring: (created) =>
+        this.ringer.quietly(() => {
+          const results = [...(carried.results ?? [])];
+          const rows = stale ? results.shift() : undefined;
+          if (rows !== undefined) this.ringer.view.update(ringTargets(rows), readAt);
+          this.#learn(unknown, results[0]?.[0]);
+          for (const work of this.#works(session, created)) void this.ringer.ring(work);
+        }),
     };
   }
 
@@ -73,8 +75,9 @@ export class Announcer {
     for (const { target_device_id: target, required_capabilities: text, ...lane } of rows) {
       if (target !== null) directed.set(target, (directed.get(target) ?? 0) + 1);
       else {
-        const required_capabilities = text === null ? null : (JSON.parse(text) as Record<string, unknown>);
-        count(works, { ...lane, required_capabilities, n: 1 });
+        const required_capabilities = fromJson(text);
+        // What is no object is found by a poll, if anybody can run it at all.
+        if (isFields(required_capabilities)) count(works, { ...lane, required_capabilities, n: 1 });
       }
     }
     for (const [device, n] of directed) this.ringer.ringDevice(device, n);
@@ -86,7 +89,7 @@ export class Announcer {
     if (!this.ringer.view.stale) return;
     const { sql, values } = ringTargetsStatement(this.#names);
     const readAt = monotonic();
-    this.ringer.view.update((await session.rows(sql, values)).map(ringTarget), readAt);
+    this.ringer.view.update(ringTargets(await session.rows(sql, values)), readAt);
   }
 
   #unknown(session: Session, tasks: NewTask[]): string[] {
@@ -122,4 +125,8 @@ function count(works: Map<string, RingWork>, one: RingWork): void {
   const work = works.get(key);
   if (work === undefined) works.set(key, one);
   else work.n += one.n;
+}
+
+function isFields(value: unknown): value is Record<string, unknown> | null {
+  return value === null || (typeof value === 'object' && !Array.isArray(value));
 }

@@ -12,7 +12,7 @@ export interface BellOptions {
   socket: RingSocket;
   /** 16 bytes, published in af_device. */
   token: Buffer;
-  /** Causes a claim; settles with what it brought, after a bounded time. */
+  /** Causes a claim; settles with what it brought, after a bounded time. Never rejects. */
   claim(ring: Ring): Promise<Figures>;
   /** Takes the hint and claims nothing by itself: too many rings came. */
   note(ring: Ring): void;

@@ -41,6 +41,8 @@ export interface RingDeskOptions {
   read(pair: RungPair): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
   wake(): void;
   slots(): { running: number; free: number };
+  /** A hint that could not be followed: it is one less, and a poll finds the task. */
+  onProblem(error: unknown): void;
 }
 
 /** An answer waits so long for its claim; whoever rang has long gone on by then. */
@@ -59,8 +61,20 @@ export class RingDesk {
     this.#plain = new Map(options.taskTypes.map((type) => [laneKey(type, null).toString('hex'), type]));
   }
 
-  /** Notes the hint; the next claim follows it. False = this device does not run such tasks, or there are none any more. */
+  /**
+   * Notes the hint; the next claim follows it. False = this device does not run such tasks, or there are none any more.
+   * Never rejects.
+   */
   async note(pair: RungPair): Promise<boolean> {
+    try {
+      return await this.#note(pair);
+    } catch (error) {
+      this.#o.onProblem(error);
+      return false;
+    }
+  }
+
+  async #note(pair: RungPair): Promise<boolean> {
     if (this.#o.mark(pair)) return true;
     const { lane, claim_rank } = pair;
     const type = this.#plain.get(lane.toString('hex'));
@@ -73,6 +87,15 @@ export class RingDesk {
 
   /** Causes a claim and waits for it. Never rejects. */
   async claim(pair: RungPair): Promise<Figures> {
+    try {
+      return await this.#claim(pair);
+    } catch (error) {
+      this.#o.onProblem(error);
+      return { claimed: 0, running: 0, free: 0 };
+    }
+  }
+
+  async #claim(pair: RungPair): Promise<Figures> {
     const since = monotonic();
     const due = await this.note(pair);
     if (!due || this.#o.slots().free === 0) return this.#figures(0);

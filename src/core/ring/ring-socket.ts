@@ -1,6 +1,6 @@
 // One UDP socket, for rings that go out and rings that come in. It never keeps a process alive.
 import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 
 export interface Sender {
   address: string;
@@ -48,8 +48,9 @@ export class RingSocket {
     this.#listeners.push(listener);
   }
 
+  /** Never throws. To what is no address or port nothing is sent: a datagram may claim to come from port 0. */
   send(bytes: Buffer, to: Sender): void {
-    if (!this.#open) return;
+    if (!this.#open || isIP(to.address) === 0 || to.port < 1 || to.port > 65_535) return;
     this.#socket.send(bytes, to.port, to.address, () => {});
   }
 

@@ -8,7 +8,8 @@ import { placeTasks, rankDevices } from '../domain/placement/place-tasks.ts';
 import type { PlacementPolicy } from '../domain/placement/policy.ts';
 import { decode, encodeRing, type Reply } from './datagram.ts';
 import type { FleetView } from './fleet-view.ts';
-import { isLoopback, RingSocket } from './ring-socket.ts';
+import type { RingSocket } from './ring-socket.ts';
+import { RingerSockets } from './ringer-sockets.ts';
 
 /** Tasks of one (lane, rank) that are due now and that nobody has been told of. */
 export interface RingWork extends LaneRequirements {
@@ -35,6 +36,8 @@ export interface RingerOptions {
   probeMs?: number;
   /** Nobody has answered for so long that the ring is off; true = it is on again. */
   onSwitch?: (on: boolean) => void;
+  /** A ring that could not be made, for a reason that nobody foresaw: it is one less. */
+  onProblem?: (error: unknown) => void;
 }
 
 /** Further devices that are rung for the same tasks. */
@@ -59,8 +62,7 @@ export class Ringer {
   readonly #o: RingerOptions;
   readonly #sent = new Map<string, Sent>();
   readonly #underWay = new Set<Promise<unknown>>();
-  /** Ours alone, for addresses that the bell's socket does not reach. */
-  readonly #own = new Map<string, Promise<RingSocket | undefined>>();
+  readonly #sockets: RingerSockets;
   readonly #salt = randomBytes(4).readUInt32BE();
   #turn = 0;
   #silentSince: number | undefined;
@@ -72,11 +74,18 @@ export class Ringer {
     this.#o = options;
     this.view = options.view;
     this.#closed = !options.enabled;
-    options.socket?.onDatagram((bytes) => this.#hear(bytes));
+    this.#sockets = new RingerSockets(options.socket, (bytes) => this.#hear(bytes));
   }
 
-  /** Rings the best devices for this work, each once with its share. Settles with how many tasks they say they claimed. */
-  async ring(work: RingWork): Promise<number> {
+  /**
+   * Rings the best devices for this work, each once with its share. Settles with how many tasks they say they claimed.
+   * Never rejects: the work is in the database already, and whoever made it must hear of that alone.
+   */
+  ring(work: RingWork): Promise<number> {
+    return this.#follow(this.#ring(work));
+  }
+
+  async #ring(work: RingWork): Promise<number> {
     if (this.#closed || work.n <= 0 || !this.#on()) return 0;
     this.#turn += 1;
     const devices = this.view.devices();
@@ -87,34 +96,47 @@ export class Ringer {
       const n = plan.get(device.device_id);
       if (n === undefined) continue;
       // The others' share is theirs; who is alone with the work may take all that it finds.
-      offers.push(this.#follow(this.#offer(plan.size === 1 ? { ...work, n } : { ...work, n, most: n }, device, rung)));
+      offers.push(this.#offer(plan.size === 1 ? { ...work, n } : { ...work, n, most: n }, device, rung));
     }
     return (await Promise.all(offers)).reduce((sum, claimed) => sum + claimed, 0);
   }
 
   /** The work was not taken here: rings the best of the others, if one has a free slot. */
   passOn(work: RingWork): void {
-    if (this.#closed || !this.#on()) return;
-    const self = this.#o.self?.device_id;
-    const rung = new Set(self === undefined ? [] : [self]);
-    const next = this.#next(work, rung);
-    if (next !== undefined) void this.#follow(this.#offer(work, next, rung));
+    this.quietly(() => {
+      if (this.#closed || !this.#on()) return;
+      const self = this.#o.self?.device_id;
+      const rung = new Set(self === undefined ? [] : [self]);
+      const next = this.#next(work, rung);
+      if (next !== undefined) void this.#follow(this.#offer(work, next, rung));
+    });
   }
 
   /** Rings one device for tasks that are directed at it. */
   ringDevice(deviceId: string, n = 1): void {
-    if (this.#closed || !this.#on()) return;
-    const device = this.view.devices().find((one) => one.device_id.toLowerCase() === deviceId.toLowerCase());
-    if (device === undefined) return;
-    const work = { task_type: '', required_capabilities: null, lane: Buffer.alloc(16), claim_rank: 0, n };
-    void this.#follow(this.#ask(work, device, true));
+    this.quietly(() => {
+      if (this.#closed || !this.#on()) return;
+      const device = this.view.devices().find((one) => one.device_id.toLowerCase() === deviceId.toLowerCase());
+      if (device === undefined) return;
+      const work = { task_type: '', required_capabilities: null, lane: Buffer.alloc(16), claim_rank: 0, n };
+      void this.#follow(this.#ask(work, device, true).then((reply) => reply?.claimed ?? 0));
+    });
+  }
+
+  /** Does something for a ring: what fails in it costs the ring, and not the call that it is part of. */
+  quietly(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#o.onProblem?.(error);
+    }
   }
 
   /** Waits for the rings that are under way (each tries for 30 ms at most), then closes what it opened. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#underWay);
-    for (const socket of this.#own.values()) (await socket)?.close();
+    await this.#sockets.close();
   }
 
   /** Tasks that the device, or the next best ones, say they claimed. */
@@ -155,7 +177,7 @@ export class Ringer {
 
   async #send(work: RingWork, device: RingTarget, directed: boolean): Promise<Reply | undefined> {
     const { address, port, token } = device;
-    const socket = await this.#socketFor(address);
+    const socket = await this.#sockets.for(address);
     if (socket === undefined) return undefined;
     const sequence = randomBytes(8);
     const { lane, claim_rank, most: n = MOST, hops = 0 } = work;
@@ -215,33 +237,13 @@ export class Ringer {
     }
   }
 
-  /** The bell's socket, so that a worker has one port; a socket bound to loopback does not reach other machines. */
-  async #socketFor(address: string): Promise<RingSocket | undefined> {
-    const { socket } = this.#o;
-    const six = address.includes(':');
-    const near = isLoopback(address);
-    if (socket !== undefined && socket.address.includes(':') === six && (near || !isLoopback(socket.address))) {
-      return socket;
-    }
-    const at = near ? (six ? '::1' : '127.0.0.1') : six ? '::' : '0.0.0.0';
-    let own = this.#own.get(at);
-    if (own === undefined) {
-      own = RingSocket.bind(at, 0).then(
-        (bound) => {
-          bound.onDatagram((bytes) => this.#hear(bytes));
-          return bound;
-        },
-        // No socket of this family: its devices count as silent.
-        () => undefined,
-      );
-      this.#own.set(at, own);
-    }
-    return own;
-  }
-
-  #follow<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    void work.finally(() => this.#underWay.delete(work));
-    return work;
+  #follow(work: Promise<number>): Promise<number> {
+    const quiet = work.catch((error: unknown) => {
+      this.#o.onProblem?.(error);
+      return 0;
+    });
+    this.#underWay.add(quiet);
+    void quiet.then(() => this.#underWay.delete(quiet));
+    return quiet;
   }
 }

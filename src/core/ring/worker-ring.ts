@@ -8,7 +8,8 @@ import { laneOfPair } from '../db/queries/lane-of-pair.ts';
 import type { Session } from '../db/session.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { requirementsOf } from '../domain/requirements.ts';
-import type { Verdict } from '../domain/settlement.ts';
+import type { Finish, Verdict } from '../domain/settlement.ts';
+import { thrownText } from '../domain/thrown-text.ts';
 import type { LaneBook } from '../worker/lane-book.ts';
 import type { Runner } from '../worker/runner.ts';
 import { Announcer } from './announcer.ts';
@@ -40,12 +41,13 @@ export class WorkerRing {
   readonly #context: Context;
   readonly #socket: RingSocket | undefined;
   readonly #token: Buffer;
-  /** What runs here, by task: where it came from is worked out for the few that are given back. */
-  readonly #running = new Map<number, Claimed>();
+  /** The lanes of attempts that run here, for the few that are given back. */
+  readonly #running = new Map<string, Lane>();
   #parts: (RingParts & { desk: RingDesk; announcer: Announcer }) | undefined;
   #bell: Bell | undefined;
   #gate: Gate = 'open';
   #chainedAt = Number.NEGATIVE_INFINITY;
+  #problem = false;
 
   private constructor(context: Context, socket: RingSocket | undefined) {
     const { host } = context.config.worker.ring;
@@ -88,11 +90,13 @@ export class WorkerRing {
       read: ({ lane, claim_rank }) => laneOfPair(session, names, lane, claim_rank).catch(() => undefined),
       wake: parts.wake,
       slots: () => this.#slots(),
+      onProblem: (error) => this.#onProblem(error),
     });
     const ringer = openRinger(config, session.facts.localAddress, {
       socket: this.#socket,
       self: { device_id: parts.deviceId, ring: (work) => desk.claim(work) },
       onSwitch: (on) => events.emit('ring:switched', { on }),
+      onProblem: (error) => this.#onProblem(error),
     });
     this.#parts = { ...parts, desk, announcer: new Announcer(ringer, names) };
     if (this.#socket === undefined) return;
@@ -129,7 +133,7 @@ export class WorkerRing {
     if (this.#parts === undefined) return;
     const { desk, runner } = this.#parts;
     const hops = desk.onExchange({ began, asked, claimed: claimed.length });
-    for (const one of claimed) this.#running.set(one.id, one);
+    for (const one of claimed) this.#running.set(keyOf(one.id, one.attempt + 1), laneColumns(one));
     const last = claimed.at(-1);
     if (last === undefined || claimed.length < asked || runner.room() > 0) return;
     const now = monotonic();
@@ -141,8 +145,9 @@ export class WorkerRing {
   /** An end is written: what it enqueued, or gave back, is somebody's to run. */
   onVerdict(verdict: Verdict): void {
     const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
-    const claimed = this.#running.get(finish.task_id);
-    this.#running.delete(finish.task_id);
+    const key = keyOf(finish.task_id, finish.attempt);
+    const claimed = this.#running.get(key);
+    this.#running.delete(key);
     if (verdict.kind !== 'mine' || this.#parts === undefined) return;
     const { announcer, session } = this.#parts;
     const { outcome } = finish;
@@ -160,6 +165,23 @@ export class WorkerRing {
     this.#bell?.close();
     await this.ringer?.close();
     this.#socket?.close();
+  }
+
+  /** An attempt is over. Only one that is given back is remembered until its end is written: what was lost has no verdict. */
+  onFinish({ task_id, attempt, outcome }: Finish, lost: boolean): void {
+    if (lost || outcome.kind !== 'released') this.#running.delete(keyOf(task_id, attempt));
+  }
+
+  /** Attempts whose lane is remembered. */
+  get remembered(): number {
+    return this.#running.size;
+  }
+
+  #onProblem(error: unknown): void {
+    if (this.#problem) return;
+    this.#problem = true;
+    const message = `A ring could not be followed (${thrownText(error)}): its task waits for a poll. Further ones like it are not told.`;
+    this.#context.events.emit('warning', { message });
   }
 
   #passOn(work: RingWork): void {
@@ -187,7 +209,18 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
   }
 }
 
-function laneOf(row: Claimed): Omit<RingWork, 'n'> {
+function keyOf(taskId: number, attempt: number): string {
+  return `${taskId}/${attempt}`;
+}
+
+/** Of a claimed row, without its payload. */
+type Lane = Pick<Claimed, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
+
+function laneColumns({ task_type, required_capabilities, claim_rank, priority }: Claimed): Lane {
+  return { task_type, required_capabilities, claim_rank, priority };
+}
+
+function laneOf(row: Lane): Omit<RingWork, 'n'> {
   const { task_type, required_capabilities: text, claim_rank } = row;
   const required_capabilities = requirementsOf(text).requires;
   return {

@@ -14,10 +14,12 @@ export interface InstallPlan {
 
 /** Reads the text of /etc/os-release ('' = none). Never plans `mariadb-server`: that one starts a service of the machine. */
 export function installPlan(platform: NodeJS.Platform, osRelease: string): InstallPlan {
+  const lines = osRelease.split('\n');
   const field = (name: string) =>
-    new RegExp(`^${name}=(.*)$`, 'm')
-      .exec(osRelease)?.[1]
-      ?.trim()
+    lines
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1)
+      .trim()
       .replace(/^["']|["']$/g, '') ?? '';
   const family = `${field('ID')} ${field('ID_LIKE')}`.split(/\s+/);
   if (platform === 'darwin') return plan(['mariadb'], 'brew install mariadb');

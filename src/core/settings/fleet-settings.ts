@@ -1,9 +1,14 @@
+import { RANGES } from '../config/config-keys.ts';
 import { dangers } from '../config/config-warnings.ts';
 import { getValue, setValue } from '../config/dotted.ts';
 import type { ResolvedConfig } from '../config/load-config.ts';
 import type { SettingRow } from '../db/queries/read-settings.ts';
+import { FLEET_KEYS } from '../domain/fleet-keys.ts';
 import type { Events } from '../events.ts';
-import { checkedValue, FLEET_KEYS, type OwnValue, ownValues } from './fleet-keys.ts';
+import { checkedValue, type OwnValue, ownValues } from './fleet-keys.ts';
+
+/** Characters of a value that is not valid. */
+const SHOWN = 60;
 
 /**
  * Lays the fleet's values over this node's configuration, in the one object that all parts of the node read: whoever
@@ -39,7 +44,7 @@ export class FleetSettings {
       const fleet = byName.has(key) ? checkedValue(key, byName.get(key)) : undefined;
       if (byName.has(key) && fleet === undefined) {
         this.#warn(
-          `the fleet's ${key} (${JSON.stringify(byName.get(key))} in the database) is not valid: ${String(own.value)} of this node is used; write a valid one with "afd config apply"`,
+          `the fleet's ${key} (${shown(byName.get(key))} in the database) is not valid${rangeNote(key)}: ${String(own.value)} of this node is used; write a valid one with "afd config apply"`,
         );
       }
       const to = fleet ?? own.value;
@@ -69,4 +74,15 @@ export class FleetSettings {
     this.#said.add(message);
     this.#events?.emit('warning', { message });
   }
+}
+
+/** Of a value that may be anything. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+function rangeNote(key: string): string {
+  const range = RANGES.get(key);
+  return range === undefined ? '' : `, which is ${range}`;
 }

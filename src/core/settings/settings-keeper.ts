@@ -2,8 +2,8 @@ import type { Config } from '../config/config-schema.ts';
 import { getValue } from '../config/dotted.ts';
 import { readSettings } from '../db/queries/read-settings.ts';
 import { writeSettings } from '../db/queries/write-settings.ts';
+import { FLEET_KEYS } from '../domain/fleet-keys.ts';
 import type { DutySession } from '../leader/duty-session.ts';
-import { FLEET_KEYS } from './fleet-keys.ts';
 
 /** Duty of the leader: what the fleet must agree on and nobody has written yet becomes what this leader was told. */
 export class SettingsKeeper {

@@ -5,6 +5,7 @@ import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
 import { INLINE_BYTES } from '../db/queries/candidate.ts';
 import { failedAttempt } from '../domain/handler-result.ts';
+import { LONGEST_TIMEOUT_S } from '../domain/new-task.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Finish } from '../domain/settlement.ts';
 import type { HandlerTask } from '../domain/task.ts';
@@ -89,11 +90,12 @@ export class Runner {
     return this.#options.slots - old;
   }
 
-  /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's. */
+  /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's; no more than a timer holds. */
   timeoutOf(task: { task_type: string; execution_timeout: number | null }): number {
     const { handlers, defaultTimeoutS } = this.#options;
     // A number beyond 2^53 comes from the driver as text.
-    return Number(task.execution_timeout ?? handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
+    const wanted = Number(task.execution_timeout ?? handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
+    return Math.min(LONGEST_TIMEOUT_S, wanted);
   }
 
   /**

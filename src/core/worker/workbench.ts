@@ -43,9 +43,6 @@ export interface WorkbenchOptions {
   onIdle(): void;
 }
 
-/** Ten years: added to the database's now, any number that a row may hold would be no date. */
-const LONGEST_LEASE_S = 315_360_000;
-
 export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
   const { config, names, events, log } = context;
   const { master, worker } = config;
@@ -86,6 +83,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
     onFinish: (finish, attempt) => {
+      ring.onFinish(finish, attempt.stop.reason === 'lost');
       desk.onFinish(finish, attempt, claimer);
       if (attempt.stop.reason === 'lost' && finish.place !== undefined) board.release(finish.place);
       if (runner.open === 0) pace.rest();
@@ -114,7 +112,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       },
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
-    leaseOf: (task) => Math.min(runner.timeoutOf(task) + master.deadline_slack, LONGEST_LEASE_S),
+    leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
     pace,
     room: (ahead) => {
       planned = board.generation;

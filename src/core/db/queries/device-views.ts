@@ -1,6 +1,6 @@
-import type { Capabilities } from '../../domain/eligibility.ts';
 import type { DeviceView, StuckTask } from '../../domain/placement/device-view.ts';
-import { fromJson, fromJsonObject } from '../rows.ts';
+import { amountOf, capabilitiesOf, textsOf } from '../device-values.ts';
+import { fromJson } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -31,22 +31,21 @@ export async function deviceViews(
   return (await session.rows(sql, values)).map(deviceView);
 }
 
-/** A row of deviceViewsStatement. */
+/** A row of deviceViewsStatement, whatever is written in it. */
 export function deviceView(row: Row): DeviceView {
-  const held = fromJson(row.held);
   const stuck = stuckTasks(row.stuck).length;
   return {
     device_id: row.device_id,
     region: row.region,
-    capabilities: fromJsonObject(row.capabilities) as Capabilities,
-    slots: Number(row.max_concurrent_tasks ?? 0),
+    capabilities: capabilitiesOf(row.capabilities),
+    slots: amountOf(row.max_concurrent_tasks) ?? 0,
     running: Number(row.running) + stuck,
     stuck,
     unavailable: unavailable(row),
-    held: Array.isArray(held) ? held.map(String) : [],
-    success_rate: row.success_rate === null ? null : Number(row.success_rate),
-    avg_duration_ms: row.avg_duration_ms === null ? null : Number(row.avg_duration_ms),
-    served: Number(row.served),
+    held: textsOf(row.held),
+    success_rate: amountOf(row.success_rate, 1),
+    avg_duration_ms: amountOf(row.avg_duration_ms),
+    served: amountOf(row.served) ?? 0,
   };
 }
 

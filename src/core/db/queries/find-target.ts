@@ -1,7 +1,7 @@
 // Reads one device without a lock, by its unique key (equal without regard to case). Zero rows: never registered.
 import { AfdError } from '../../domain/errors.ts';
 import type { TargetDevice } from '../../domain/target-device.ts';
-import { fromJson, fromJsonObject } from '../rows.ts';
+import { capabilitiesOf, textsOf } from '../device-values.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -21,6 +21,6 @@ export async function findTarget(session: Session, names: TableNames, deviceId: 
     });
   }
   const { device_id, device_type, status, operator_state } = row;
-  const held = (fromJson(row.held) as string[] | null) ?? [];
-  return { device_id, device_type, status, operator_state, capabilities: fromJsonObject(row.capabilities), held };
+  const [capabilities, held] = [capabilitiesOf(row.capabilities), textsOf(row.held)];
+  return { device_id, device_type, status, operator_state, capabilities, held };
 }

@@ -1,4 +1,5 @@
 import type { DeviceView, StuckTask } from '../../domain/placement/device-view.ts';
+import { amountOf, rowProblems, textsOf } from '../device-values.ts';
 import { fromJson, fromJsonObject, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -27,6 +28,8 @@ export interface DeviceRow extends Pick<DeviceView, 'held' | 'served' | 'success
   version: string | null;
   is_leader: boolean;
   created_at: string | null;
+  /** What in its row cannot be used, in words. Empty = nothing. */
+  problems: string[];
 }
 
 /**
@@ -59,22 +62,24 @@ function deviceOf(row: Row): DeviceRow {
     device_type: row.device_type,
     ip_address: row.ip_address,
     port: Number(row.port),
-    stored_status: row.status ?? 'offline',
+    // '' is what a server without a strict mode keeps of a word that it does not know.
+    stored_status: row.status || 'offline',
     operator_state: row.operator_state,
     capabilities: fromJsonObject(row.capabilities),
-    max_concurrent_tasks: Number(row.max_concurrent_tasks ?? 0),
+    max_concurrent_tasks: amountOf(row.max_concurrent_tasks) ?? 0,
     current_tasks: Number(row.current_tasks),
     stuck: stuckTasks(row.stuck),
     last_heartbeat: utcToIso(row.last_heartbeat),
     heartbeat_age: row.heartbeat_age === null ? null : Number(row.heartbeat_age),
-    held: (fromJson(row.held) as string[] | null) ?? [],
-    served: Number(row.served),
-    success_rate: row.success_rate === null ? null : Number(row.success_rate),
-    avg_duration_ms: row.avg_duration_ms === null ? null : Number(row.avg_duration_ms),
+    held: textsOf(row.held),
+    served: amountOf(row.served) ?? 0,
+    success_rate: amountOf(row.success_rate, 1),
+    avg_duration_ms: amountOf(row.avg_duration_ms),
     region: row.region,
     labels: fromJson(row.labels),
     version: row.version,
     is_leader: Number(row.is_leader) === 1,
     created_at: utcToIso(row.created_at),
+    problems: rowProblems(row),
   };
 }

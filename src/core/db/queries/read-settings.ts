@@ -1,3 +1,4 @@
+import { FLEET_KEYS } from '../../domain/fleet-keys.ts';
 import { fromJson, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -10,16 +11,24 @@ export interface SettingRow {
   updated_by: string | null;
 }
 
+/** No value of ours has as many characters. What is cut is JSON no longer, and so is not valid. */
+const LONGEST_VALUE = 256;
+
 /**
- * Every value that the fleet shares, by name; a dozen rows, in the order of PRIMARY, without a lock. Zero rows = nobody has
- * written any yet: each node's own values hold.
+ * Every value that the fleet shares, by name; a dozen rows, by PRIMARY, without a lock: each heartbeat reads them, so rows
+ * that this version has no name for, and the rest of a long value, stay where they are. Zero rows = nobody has written any
+ * yet: each node's own values hold.
  */
 export async function readSettings(session: Session, names: TableNames): Promise<SettingRow[]> {
   return (await session.rows(settingsStatement(names).sql)).map(settingRow);
 }
 
 export function settingsStatement(names: TableNames): { sql: string } {
-  return { sql: `SELECT name, value, updated_at, updated_by FROM ${names.setting} ORDER BY name` };
+  const known = FLEET_KEYS.map((key) => `'${key}'`).join(', ');
+  return {
+    sql: `SELECT name, LEFT(value, ${LONGEST_VALUE}) AS value, updated_at, updated_by FROM ${names.setting}
+          WHERE name IN (${known}) ORDER BY name`,
+  };
 }
 
 export function settingRow(row: Row): SettingRow {

@@ -1,6 +1,7 @@
 // Devices that may be rung: online, active, with a port; what each runs is counted over idx_device_id (covering).
 // Non-locking; reads the whole table, which has one row per device. Zero rows = nobody can be rung, and everybody polls.
 import type { DeviceView } from '../../domain/placement/device-view.ts';
+import { ringProblem } from '../device-values.ts';
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { deviceView } from './device-views.ts';
@@ -26,7 +27,12 @@ export function ringTargetsStatement(names: TableNames): { sql: string; values: 
   };
 }
 
-export function ringTarget(row: Row): RingTarget {
-  const { ip_address: address, port, ring_token: token, last_heartbeat } = row;
-  return { ...deviceView(row), address, port: Number(port), token, last_heartbeat };
+/** Rows of ringTargetsStatement; one whose address, port or token is none cannot be rung, and is left out. */
+export function ringTargets(rows: Row[]): RingTarget[] {
+  return rows
+    .filter((row) => ringProblem(row) === undefined)
+    .map((row) => {
+      const { ip_address: address, port, ring_token: token, last_heartbeat } = row;
+      return { ...deviceView(row), address, port: Number(port), token, last_heartbeat };
+    });
 }

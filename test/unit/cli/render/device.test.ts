@@ -27,6 +27,7 @@ const row = (columns: Partial<DeviceRow>): DeviceRow => ({
   version: null,
   is_leader: false,
   created_at: null,
+  problems: [],
   ...columns,
 });
 const devices = [

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_KEYS, SCALAR_KEYS } from '../../../../src/core/config/config-keys.ts';
+import { CONFIG_KEYS, RANGES, SCALAR_KEYS } from '../../../../src/core/config/config-keys.ts';
 import { configSchema } from '../../../../src/core/config/config-schema.ts';
+import { getValue } from '../../../../src/core/config/dotted.ts';
 import { readEnvironment, variableOf } from '../../../../src/core/config/environment.ts';
 import { ERROR_CODES } from '../../../../src/core/domain/errors.ts';
 import { load } from './config-folder.ts';
@@ -24,6 +25,17 @@ describe('docs/reference/configuration.md', () => {
       return `\`${typeof at === 'object' ? JSON.stringify(at) : String(at)}\``;
     };
     expect(rows.map(([, key, value]) => `${key} ${value}`)).toEqual(CONFIG_KEYS.map((key) => `${key} ${shown(key)}`));
+  });
+
+  it('finding S8: states the range of every number', () => {
+    const listed = [...configuration.matchAll(/^\| (\d+\w*) \| (\d+\w*) \| (`.*`) \|$/gm)].flatMap(
+      ([, low, high, keys]) => keys!.split(', ').map((key) => [key.replaceAll('`', ''), `from ${low} to ${high}`]),
+    );
+    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(RANGES));
+    expect(listed).toHaveLength(RANGES.size);
+    // Whatever is a number by default has a range.
+    const numbers = CONFIG_KEYS.filter((key) => typeof getValue(configSchema.parse({}), key) === 'number');
+    expect(numbers.filter((key) => !RANGES.has(key))).toEqual([]);
   });
 
   it('names the variables of the design document', () => {

@@ -1,5 +1,54 @@
 import { describe, expect, it } from 'vitest';
+import { RANGES } from '../../../../src/core/config/config-keys.ts';
+import { configSchema } from '../../../../src/core/config/config-schema.ts';
+import { setValue } from '../../../../src/core/config/dotted.ts';
 import { DATABASE, refusal } from './config-folder.ts';
+
+const ODD = [
+  1e300,
+  -1,
+  2 ** 53,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  '1e300',
+  'NaN',
+  'Infinity',
+  '-1',
+  '0x',
+  '9'.repeat(400),
+  ' ',
+  [],
+  {},
+  true,
+];
+
+describe('finding S8: a number out of its range', () => {
+  it.each([...RANGES])('%s: %s', (key, range) => {
+    for (const value of ODD) {
+      const values = {};
+      setValue(values, key, key === 'master.lost_backoff' && !Array.isArray(value) ? [value] : value);
+      const parsed = configSchema.safeParse(values);
+      if (key === 'master.lost_backoff' && Array.isArray(value)) continue;
+      expect(parsed.success, `${key} = ${JSON.stringify(value)} (${range})`).toBe(false);
+    }
+  });
+
+  it('is an error with file, line and the range', async () => {
+    const error = await refusal(
+      `${DATABASE}master:\n  task_timeout: 1e300\n  heartbeat_timeout: 0\n  lost_backoff: [1, 1e9]\nworker: { heartbeat_interval: 2d }\nhandlers:\n  t: { exec: [a], timeout: 25d }`,
+    );
+    expect([error.code, error.message.split('\n').slice(1)]).toEqual([
+      'E_CONFIG',
+      [
+        '  afd.yaml:3: master.task_timeout must be a duration from 1ms to 24d (it is 1e+300)',
+        '  afd.yaml:4: master.heartbeat_timeout must be a duration from 1s to 1d (it is 0)',
+        '  afd.yaml:5: master.lost_backoff.1 must be a duration from 0s to 24d (it is 1000000000)',
+        '  afd.yaml:6: worker.heartbeat_interval must be a duration from 0s to 1h (it is "2d")',
+        '  afd.yaml:8: handlers.t.timeout must be a duration from 0s to 24d (it is "25d")',
+      ],
+    ]);
+  });
+});
 
 describe('a mistake in the configuration', () => {
   it('is named with its key, its line and what was meant', async () => {
@@ -26,7 +75,7 @@ describe('a mistake in the configuration', () => {
       '  --slots: worker.tick_interval is not a duration (30, "30s", "250ms", "5m") (it is "x")',
       '  afd.yaml:2: wroker is not a known key; did you mean worker?',
       '  afd.yaml:3: master.heartbeat_timeout is not a duration (30, "30s", "250ms", "5m") (it is "soon")',
-      '  afd.yaml:3: master.max_retry_count must be a whole number, at least 0 (it is -1)',
+      '  afd.yaml:3: master.max_retry_count must be a whole number from 0 to 10000 (it is -1)',
       '  afd.yaml:3: master.max_retry_cout is not a known key; did you mean master.max_retry_count?',
       '  afd.yaml:4: load_balancer.strategy must be one of least_tasks, round_robin, weighted (it is "least_task"); did you mean least_tasks?',
       '  afd.yaml:5: worker.device_id must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or digit (it is "no spaces")',

@@ -4,6 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { RingTarget } from '../../../../src/core/db/queries/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
+import { RingDesk } from '../../../../src/core/ring/ring-desk.ts';
+import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
 import { Ringer, type RingerOptions } from '../../../../src/core/ring/ringer.ts';
 import { type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
@@ -162,5 +164,80 @@ describe('a ringer', () => {
     made.ringDevice('a');
     await made.close();
     expect(one.bytes).toHaveLength(0);
+  });
+});
+
+describe('finding S5: what nobody foresaw', () => {
+  it('a port, an address or a device that is none costs its ring, and nobody is told an error', async () => {
+    const problems: unknown[] = [];
+    const onProblem = (error: unknown) => problems.push(error);
+    const odd = [
+      target('port', 70_000),
+      target('negative', -1),
+      target('name', 9, { address: 'example.com' }),
+      target('none', 9, { address: '' }),
+      target('all', 9, { address: '255.255.255.255' }),
+    ];
+    for (const one of odd) expect(await ringer([one], { onProblem }, 5).ring(work)).toBe(0);
+    expect(problems).toEqual([]);
+  });
+
+  it('whatever fails on the way to a ring, the ring settles with nothing claimed', async () => {
+    const broken = new Error('broken');
+    const fail = () => {
+      throw broken;
+    };
+    const capabilities = {
+      get supported_tasks(): string[] {
+        return fail();
+      },
+    };
+    const problems: unknown[] = [];
+    const onProblem = (error: unknown) => problems.push(error);
+    const rejecting = { device_id: 'a', ring: async () => fail() };
+    const cases = [
+      ringer([target('a', 9)], { onProblem, policy: fail }),
+      ringer([target('a', 9, { capabilities })], { onProblem }),
+      ringer([target('a', 9)], { onProblem, self: rejecting }),
+    ];
+    for (const [n, one] of cases.entries()) {
+      expect(await one.ring(work)).toBe(0);
+      if (n < 2) one.passOn(work);
+      one.ringDevice('a');
+      await one.close();
+    }
+    expect(problems).toEqual([broken, broken, broken, broken, broken]);
+  });
+
+  it('a ring desk whose book cannot read a lane answers that nothing is due', async () => {
+    const problems: unknown[] = [];
+    const broken = new Error('broken');
+    const desk = new RingDesk({
+      taskTypes: [],
+      mark: () => false,
+      known: () => undefined,
+      learn: () => {
+        throw broken;
+      },
+      read: async () => ({ lane: work.lane, task_type: 't', required_capabilities: 'chrome' }),
+      wake: () => {},
+      slots: () => ({ running: 0, free: 5 }),
+      onProblem: (error) => problems.push(error),
+    });
+    expect(await desk.note(work)).toBe(false);
+    expect(await desk.claim(work)).toEqual({ claimed: 0, running: 0, free: 5 });
+    expect(problems).toEqual([broken, broken]);
+  });
+
+  it('an answer to port 0, from which a forged datagram may come, is not sent', async () => {
+    const socket = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(socket);
+    for (const to of [
+      { address: '127.0.0.1', port: 0 },
+      { address: '127.0.0.1', port: 70_000 },
+      { address: '', port: 9 },
+    ]) {
+      expect(() => socket.send(Buffer.alloc(18), to)).not.toThrow();
+    }
   });
 });

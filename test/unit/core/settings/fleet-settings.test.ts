@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
+import { RANGES } from '../../../../src/core/config/config-keys.ts';
+import { getValue } from '../../../../src/core/config/dotted.ts';
 import type { SettingRow } from '../../../../src/core/db/queries/read-settings.ts';
+import { FLEET_KEYS } from '../../../../src/core/domain/fleet-keys.ts';
 import { Events } from '../../../../src/core/events.ts';
-import { FLEET_KEYS } from '../../../../src/core/settings/fleet-keys.ts';
 import { FleetSettings } from '../../../../src/core/settings/fleet-settings.ts';
 import { DATABASE, load } from '../config/config-folder.ts';
 
@@ -59,7 +61,9 @@ it.each([['soon'], [-1], [null], [{ a: 1 }], [true]])('%j in the database is pas
   fleet.obey(rows({ 'master.max_retry_count': value }));
   expect(config.master.max_retry_count).toBe(4);
   expect(warnings).toEqual([
-    expect.stringMatching(/the fleet's master\.max_retry_count .* is not valid: 4 of this node/),
+    expect.stringMatching(
+      /the fleet's master\.max_retry_count .* is not valid, which is from 0 to 10000: 4 of this node/,
+    ),
   ]);
 });
 
@@ -80,3 +84,24 @@ it('a fleet value that is dangerous here is warned about', async () => {
 it('every key fits the column that holds its name', () => {
   for (const key of FLEET_KEYS) expect(key.length).toBeLessThanOrEqual(64);
 });
+
+const NUMBERS = FLEET_KEYS.filter((key) => key !== 'load_balancer.strategy');
+const ODD = [1e300, -1, -1e-9, 1e21, '1e300', 'NaN', '-1', '9'.repeat(5000), '', null, [], [5], { a: 1 }, true];
+
+it.each(NUMBERS)(
+  'finding S8: %s out of its range is not valid: one warning with the range, and the own value',
+  async (key) => {
+    const { config, fleet, warnings, changes } = await node();
+    const own = getValue(config, key);
+    for (const value of ODD) {
+      for (let heartbeat = 0; heartbeat < 3; heartbeat += 1) fleet.obey(rows({ [key]: value, other: heartbeat }));
+      expect(getValue(config, key)).toBe(own);
+    }
+    expect(changes).toEqual([]);
+    expect(warnings).toHaveLength(new Set(ODD.map((one) => JSON.stringify(one).slice(0, 60))).size);
+    for (const warning of warnings) {
+      expect(warning).toContain(`is not valid, which is ${RANGES.get(key)}: ${own} of this node is used`);
+      expect(warning.length).toBeLessThan(300);
+    }
+  },
+);

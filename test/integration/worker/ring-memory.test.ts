@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Session } from '../../../src/core/db/session.ts';
+import { WorkerRing } from '../../../src/core/ring/worker-ring.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertTask } from '../../helpers/factories.ts';
+import { startWorker, stopWorkers } from '../../helpers/node.ts';
+import { until } from '../../helpers/wait.ts';
+
+let db: TestDatabase;
+let session: Session;
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+});
+afterEach(async () => {
+  await stopWorkers();
+  vi.restoreAllMocks();
+  await db.close();
+});
+
+it('finding F17: a worker forgets the attempts that it lost, as those that it finished', async () => {
+  const open = vi.spyOn(WorkerRing, 'open');
+  const { task, assignment } = db.names;
+  const ids: number[] = [];
+  for (let n = 0; n < 5; n += 1) {
+    ids.push(await insertTask(session, db.names, { task_type: n < 3 ? 'lost' : 'done', task_data: '{"big": "…"}' }));
+  }
+  const worker = startWorker(db, {
+    handlers: {
+      lost: (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined))),
+      done: async () => ({ ok: 1 }),
+    },
+  });
+  const events = (name: string) => worker.seen.filter((one) => one.name === name).length;
+  await until(() => events('task:finished') === 2);
+  const ring = (await open.mock.results[0]!.value) as WorkerRing;
+  const running = async () =>
+    (await session.rows(`SELECT id FROM ${assignment} WHERE status IN ('assigned', 'running')`)).length === 3;
+  await until(running, 10_000, 'rows of the three that run');
+  expect(ring.remembered).toBe(3);
+  // As a leader does that took this worker for dead.
+  await session.write(
+    `UPDATE ${task} SET status = 'cancelled', claim_token = NULL, claimed_by = NULL WHERE task_type = 'lost'`,
+  );
+  await session.write(`UPDATE ${assignment} SET status = 'lost' WHERE status IN ('assigned', 'running')`);
+  await until(() => events('task:lost') === 3);
+  await until(() => ring.remembered === 0, 10_000, 'nothing remembered');
+});
+
+it('an attempt that is given back is remembered until its end is written, and no longer', async () => {
+  const open = vi.spyOn(WorkerRing, 'open');
+  await insertTask(session, db.names, { task_type: 't' });
+  const worker = startWorker(db, {
+    handlers: {
+      t: (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined))),
+    },
+  });
+  await until(() => worker.seen.some((one) => one.name === 'task:started'));
+  await worker.force();
+  const ring = (await open.mock.results[0]!.value) as WorkerRing;
+  expect(ring.remembered).toBe(0);
+});

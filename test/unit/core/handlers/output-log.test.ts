@@ -1,0 +1,48 @@
+import { StringDecoder } from 'node:string_decoder';
+import { afterEach, expect, it, vi } from 'vitest';
+import { OutputLog } from '../../../../src/core/handlers/output-log.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+function output(limit?: number) {
+  const lines: string[] = [];
+  const add = (message: string) => lines.push(message);
+  const log = { debug: add, info: add, warn: add, error: add };
+  return { lines, output: new OutputLog(log, limit) };
+}
+
+it('finding S16: output beyond the limit is not decoded, however much of it comes', () => {
+  const decode = vi.spyOn(StringDecoder.prototype, 'write');
+  const { lines, output: log } = output(100_000);
+  const chunk = Buffer.alloc(65_536, 'a\n');
+  for (let n = 0; n < 1000; n += 1) log.write(n % 2 === 0 ? 'stdout' : 'stderr', chunk);
+  expect(decode).toHaveBeenCalledTimes(2);
+  expect(lines.at(-1)).toBe('output beyond 100000 bytes is not logged');
+  const told = lines.length;
+  log.end();
+  expect(lines).toHaveLength(told);
+});
+
+it('the end of stderr is kept, also of output that is no longer logged', () => {
+  const { output: log } = output(10);
+  log.write('stderr', Buffer.from('x'.repeat(5000)));
+  log.write('stderr', Buffer.from(`\nfirst: Schlüss`));
+  log.write('stdout', Buffer.from('not this'));
+  // A character that comes in two pieces.
+  const euro = Buffer.from('€');
+  log.write('stderr', euro.subarray(0, 1));
+  log.write('stderr', Buffer.concat([euro.subarray(1), Buffer.from(' end\n')]));
+  expect(log.stderrTail).toBe('first: Schlüss€ end');
+});
+
+it('the end of stderr does not begin within a character', () => {
+  for (const text of ['€'.repeat(3000), '😀'.repeat(2000), 'é'.repeat(2000)]) {
+    for (const shift of ['', 'a', 'ab', 'abc']) {
+      const { output: log } = output();
+      log.write('stderr', Buffer.from(text + shift));
+      expect(log.stderrTail).not.toContain('\ufffd');
+      expect(Buffer.byteLength(log.stderrTail)).toBeGreaterThanOrEqual(2048);
+      expect(Buffer.byteLength(log.stderrTail)).toBeLessThan(2052);
+    }
+  }
+});
