@@ -1,6 +1,7 @@
 // `npm test`: everything, on every server that can be had. One leg = one server. Arguments go to vitest:
 //   npm test -- test/db/queries
-// Legs: a private MariaDB (or MySQL) that this run starts and removes; then whatever these variables name, with an
+// Legs: a private MariaDB (or MySQL) that this run starts and removes; another one on which every global is unusual (test/helpers/
+// hostile.ts), for all tests of the project db; then whatever these variables name, with an
 // account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
 // AFD_DATABASE_URL stands in for the private server; only schemas named afd_test_… are touched on it.
 import { spawn, spawnSync } from 'node:child_process';
@@ -10,6 +11,9 @@ import { join } from 'node:path';
 import { bootstrap, ROOT } from './bootstrap.mjs';
 
 const LEG_LIMIT_MS = 15 * 60_000;
+const ALL = ['unit', 'db', 'serial'];
+/** All that afd says to a database; the sessions of an example are the example's own, which believes its server. */
+const HOSTILE = { projects: ['db'], args: ['--exclude', 'test/integration/examples/**'] };
 const vitestArguments = process.argv.slice(2);
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -35,7 +39,7 @@ for (const leg of legs) {
   }
   console.error(`\n=== ${leg.name} ===`);
   // What needs no database needs it on the second server just as little.
-  const projects = results.some((one) => one.skip === undefined) ? ['db', 'serial'] : ['unit', 'db', 'serial'];
+  const projects = leg.projects ?? (results.some((one) => one.skip === undefined) ? ['db', 'serial'] : ALL);
   results.push({ ...leg, ...(await runLeg(leg, projects)) });
 }
 finish(results);
@@ -72,7 +76,10 @@ async function findLegs() {
     ['AFD_TEST_MYSQL_URL', AFD_TEST_MYSQL_URL, 'a second server, with an account that may create schemas named afd_%'],
     ['AFD_TEST_DATABASE_URL', AFD_TEST_DATABASE_URL, undefined],
   ];
-  const found = [await privateLeg(AFD_DATABASE_URL)];
+  const own = await privateLeg(AFD_DATABASE_URL);
+  const found = [own];
+  // `serial` starts a server for each file, and has one that is hostile among them.
+  if (own.private) found.push({ name: `${own.name}, hostile`, env: { AFD_TEST_HOSTILE: '1' }, ...HOSTILE });
   for (const [variable, url, what] of named) {
     if (url !== undefined) found.push(await urlLeg(variable, url));
     else if (what !== undefined) found.push({ name: 'a real MySQL', skip: `${variable} is not set (${what})` });
@@ -88,7 +95,7 @@ async function privateLeg(existing) {
   try {
     const program = (await findServerProgram(host)) ?? (await installServer(host, (text) => console.error(text)));
     const label = program.kind === 'mariadb' ? 'MariaDB' : 'MySQL';
-    return { name: `${label} ${program.version.split('-')[0]}, private server`, env: {} };
+    return { name: `${label} ${program.version.split('-')[0]}, private server`, env: {}, private: true };
   } catch (error) {
     if (error.code !== 'E_SERVER_MISSING') throw error;
     if (existing !== undefined) return urlLeg('AFD_DATABASE_URL', existing);
@@ -138,6 +145,7 @@ async function runLeg(leg, projects) {
         'run',
         ...projects.flatMap((name) => ['--project', name]),
         ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
+        ...(leg.args ?? []),
         ...vitestArguments,
       ],
       { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...quietEnvironment(), ...leg.env } },

@@ -1,6 +1,6 @@
 import { monotonic } from './clock.ts';
 import type { Context } from './context.ts';
-import { isConnectionLost } from './db/database-error.ts';
+import { isTransient } from './db/database-error.ts';
 import { type TaskState, taskStates } from './db/queries/task-states.ts';
 import type { Session } from './db/session.ts';
 import { AfdError } from './domain/errors.ts';
@@ -33,7 +33,7 @@ export async function waitForTasks(context: Context, taskIds: number[], timeoutS
       answered = monotonic();
       for (const state of states) if (isOver(state)) ended.set(state.task_id, state);
     } catch (error) {
-      if (!isConnectionLost(error) || monotonic() - answered > DATABASE_PATIENCE_MS) throw error;
+      if (!isTransient(error) || monotonic() - answered > DATABASE_PATIENCE_MS) throw error;
       states = open.map((task_id) => ({ task_id, status: 'pending', attempt: 0, last_error: null, finished_at: null }));
     }
     if (ended.size === ids.length) return verdict(ids.map((id) => ended.get(id)!));

@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterAll(() => db.close());
 
 const LOST = { message: 'Connection lost: injected', code: 'PROTOCOL_CONNECTION_LOST', fatal: true };
-const FULL = { message: 'The table is full: injected', errno: 1114, code: 'ER_RECORD_FILE_FULL' };
+const REFUSED = { message: 'CONSTRAINT failed: injected', errno: 4025, code: 'ER_CONSTRAINT_FAILED' };
 
 /** A context whose sessions fail at the n-th COMMIT: before it is sent, or after it was done. */
 function failing(nth: number, when: 'before' | 'after', error: object): Context {
@@ -88,7 +88,7 @@ it.each([
 );
 
 it('F8 an import that the server refuses in the middle says that nothing of that chunk is in', async () => {
-  await expect(run(failing(3, 'before', FULL), csv(2500))).rejects.toMatchObject({
+  await expect(run(failing(3, 'before', REFUSED), csv(2500))).rejects.toMatchObject({
     code: 'E_FAILED',
     message: expect.stringContaining('2000 tasks were added: everything up to line 2001 is in. Nothing of lines 2002'),
     data: { added: 2000, unknown_lines: null },
@@ -103,7 +103,10 @@ it('F8 --atomic that fails leaves nothing behind', async () => {
 
 it('F8 a bad row while the chunk before it is refused tells of the refusal', async () => {
   const text = `${csv(1200)}a,k,too,many\n`;
-  await expect(run(failing(1, 'before', FULL), text)).rejects.toMatchObject({ code: 'E_FAILED', data: { added: 0 } });
+  await expect(run(failing(1, 'before', REFUSED), text)).rejects.toMatchObject({
+    code: 'E_FAILED',
+    data: { added: 0 },
+  });
   expect(await count()).toBe(0);
 });
 

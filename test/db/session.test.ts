@@ -1,6 +1,8 @@
+import mysql from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Session } from '../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { MET } from '../helpers/hostile.ts';
 
 let db: TestDatabase;
 
@@ -81,5 +83,21 @@ describe('a session', () => {
     const session = await db.session();
     await session.close();
     await expect(session.ready()).rejects.toThrow(/closed/);
+  });
+
+  it.skipIf(process.env.AFD_TEST_HOSTILE === undefined)('has nothing of what a hostile server hands out', async () => {
+    const names = Object.keys(MET).map((name) => `@@session.${name} AS ${name}`);
+    const { host, port, socketPath, user, password, database } = db.address;
+    const plain = await mysql.createConnection({
+      ...(socketPath === undefined ? { host: host!, port: port! } : { socketPath }),
+      ...{ user, database, password: password ?? '' },
+    });
+    try {
+      expect((await plain.query(`SELECT ${names.join(', ')}`))[0]).toEqual([MET]);
+    } finally {
+      await plain.end();
+    }
+    const session = await db.session();
+    expect((await session.rows(`SELECT ${names.join(', ')}`))[0]).toMatchObject({ autocommit: 1, unique_checks: 1 });
   });
 });

@@ -1,9 +1,11 @@
 // What a lock that is not given does to a transaction: all of it is undone and repeated, never half of it kept.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DatabaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import { transaction } from '../../src/core/db/transaction.ts';
+import { repeated, transaction } from '../../src/core/db/transaction.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertTask } from '../helpers/factories.ts';
+import { until } from '../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -70,4 +72,62 @@ it('a transaction that is the victim of a deadlock (1213) is repeated as a whole
   await crossing;
   expect(runs).toBe(2);
   expect((await retries()).slice(0, 2)).toEqual([1, 1]);
+});
+
+describe('finding F9: KILL QUERY of a statement that waits for a lock', () => {
+  /** Ends what `session` is doing as soon as it waits, and then lets go of the lock that it waits for. */
+  async function killed(): Promise<void> {
+    const { connectionId } = session.facts;
+    const killer = await db.session();
+    await until(async () => {
+      const [row] = await killer.rows('SELECT INFO AS doing FROM information_schema.PROCESSLIST WHERE ID = ?', [
+        connectionId,
+      ]);
+      return /^UPDATE/.test(String(row?.doing));
+    });
+    await killer.write(`KILL QUERY ${connectionId}`);
+    await other.write('ROLLBACK');
+  }
+
+  beforeEach(async () => {
+    await session.write('SET SESSION innodb_lock_wait_timeout = 30');
+    await other.write('START TRANSACTION');
+    await add(other, ids[1]);
+  });
+
+  it('repeats the whole transaction', async () => {
+    const ended = killed();
+    let runs = 0;
+    await transaction(session, async () => {
+      runs += 1;
+      await add(session, ids[0]);
+      await add(session, ids[1]);
+    });
+    await ended;
+    expect(runs).toBe(2);
+    expect(await retries()).toEqual([1, 1]);
+  });
+
+  it('repeats a statement that stands alone', async () => {
+    const ended = killed();
+    let runs = 0;
+    await repeated(5, async () => {
+      runs += 1;
+      await add(session, ids[1]);
+    });
+    await ended;
+    expect(runs).toBe(2);
+    expect(await retries()).toEqual([0, 1]);
+  });
+});
+
+it('an error that nobody knows is not repeated where it may have come after an implicit COMMIT', async () => {
+  let runs = 0;
+  const odd = new DatabaseError('E_TEMPORARY', 'odd', { errno: 9876, retry: 'transaction' });
+  const once = repeated(5, async () => {
+    runs += 1;
+    throw odd;
+  });
+  await expect(once).rejects.toMatchObject({ retry: 'connection', errno: 9876, cause: odd });
+  expect(runs).toBe(1);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { startServer, stopServer } from '../../src/core/server/embedded-server.ts';
 import { hostFrom } from '../../src/core/server/host.ts';
 import { dropTestDatabases } from './database.ts';
+import { hostileServer } from './hostile.ts';
 import { emergencyStop, ownDirectory, removeAbandoned } from './server.ts';
 
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
@@ -30,7 +31,8 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
     return dropTestDatabases;
   }
 
-  const host = hostFrom(process);
+  const hostile = process.env.AFD_TEST_HOSTILE === undefined ? undefined : await hostileServer(hostFrom(process));
+  const host = hostile?.host ?? hostFrom(process);
   const memory = '/dev/shm';
   const parent = (await writable(memory)) ? memory : tmpdir();
   await removeAbandoned(parent);
@@ -38,9 +40,11 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
   const undo = emergencyStop(dir);
   // vitest ends itself by a signal only after teardown has had its chance; a plain SIGTERM gives it none.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(143));
-  const server = await startServer({ dir, host, say, durability: 'fast' });
+  const server = await startServer({ dir, host, say, durability: 'fast', ...hostile?.options });
   process.env.AFD_TEST_DATABASE_URL = server.url;
-  say(`private ${server.kind} server in ${dir} after ${Math.round(performance.now() - started)} ms`);
+  say(
+    `private ${hostile === undefined ? '' : 'hostile '}${server.kind} server in ${dir} after ${Math.round(performance.now() - started)} ms`,
+  );
   return async () => {
     delete process.env.AFD_TEST_DATABASE_URL;
     await stopServer(dir, host, 0);

@@ -33,11 +33,12 @@ export interface PrivateServer {
 const host = hostFrom(process);
 const EVERYTHING = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}';`);
 
-export async function privateServer(): Promise<PrivateServer> {
+export async function privateServer(more: { argv?: string[]; setup?: string[] } = {}): Promise<PrivateServer> {
   await removeAbandoned(tmpdir());
   const dir = await ownDirectory(tmpdir());
   const files = await serverFiles(dir);
-  const launch = () => startServer({ dir, host, durability: 'durable', setup: EVERYTHING });
+  const { argv = [], setup = [] } = more;
+  const launch = () => startServer({ dir, host, durability: 'durable', argv, setup: [...EVERYTHING, ...setup] });
   const pid = async () => {
     const found = await runningPid(files);
     if (found === undefined) throw new Error('the private server is not running');

@@ -91,6 +91,12 @@ const TELLING: Record<ErrorKind, Telling> = {
   },
   data: { code: 'E_FAILED', retry: 'final', fault: 'data', says: () => 'The database refused a statement' },
   statement: { code: 'E_FAILED', retry: 'final', says: () => 'The database refused a statement' },
+  setting: {
+    code: 'E_CONFIG',
+    retry: 'final',
+    suggestions: LOOK,
+    says: (where) => `A setting of the server at ${where} stands in the way`,
+  },
   schema: {
     code: 'E_SCHEMA',
     retry: 'final',
@@ -172,5 +178,18 @@ export function unknownOutcome(what: string, error: DatabaseError): DatabaseErro
     retry: 'connection',
     cause: error,
     suggestions: LOOK,
+  });
+}
+
+/** There is no connection yet, whatever the server said: nothing can be repeated on it, and nothing was written. */
+export function unopened(error: DatabaseError): DatabaseError {
+  if (error.retry === 'final' || error.retry === 'connection' || error.refused) return error;
+  const { errno, driverCode, suggestions } = error;
+  return new DatabaseError('E_DATABASE', error.message, {
+    ...(errno === undefined ? {} : { errno }),
+    ...(driverCode === undefined ? {} : { driverCode }),
+    suggestions,
+    retry: 'connection',
+    cause: error,
   });
 }

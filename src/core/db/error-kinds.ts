@@ -25,12 +25,14 @@ export type ErrorKind =
   | 'full'
   | 'data'
   | 'statement'
+  | 'setting'
   | 'schema'
   | 'rights'
   | 'no-database'
   | 'unknown';
 
-const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+/** 1478 to 1520, and two more: how a table is cut into partitions. */
+const PARTITIONS = [...Array.from({ length: 43 }, (_, n) => 1478 + n), 1563, 1564];
 
 const NUMBERS: Record<Exclude<ErrorKind, 'unknown'>, number[]> = {
   // 1213 deadlock; 1205 lock wait (keeps the transaction open); 1020 record changed since it was read (MariaDB 11.6.2 and
@@ -40,62 +42,37 @@ const NUMBERS: Record<Exclude<ErrorKind, 'unknown'>, number[]> = {
   // 1317 KILL QUERY; 1969 and 3024 time limits of the server; 1412 table definition changed; 1028 sort aborted.
   'broken-off': [1317, 1969, 3024, 1412, 1028],
   // Read-only, or no primary any more: 1290 1792 1836 1036 1874 1881 3989. Going down, offline or killed: 1053 1079 1080
-  // 1927 3032 3168 3169 4031. Group and Galera: 3100 3796 3797 3798 1047. COMMIT or ROLLBACK itself failed, so the
-  // outcome is unknown: 1180 1181 1196 1598. The driver's own: 2006 2013. The rest are of the network (class 08).
+  // 1927 3032 3168 3169 4031, for its memory 4081 4082. Group and Galera: 3100 3796 3797 3798 1047. COMMIT or ROLLBACK
+  // itself failed, so the outcome is unknown: 1180 1181 1196 1598. The driver's own: 2006 2013.
   gone: [
-    1290, 1792, 1836, 1036, 1874, 1881, 3989, 1053, 1079, 1080, 1927, 3032, 3168, 3169, 4031, 3100, 3796, 3797, 3798,
-    1047, 1180, 1181, 1196, 1598, 2006, 2013,
+    1290, 1792, 1836, 1036, 1874, 1881, 3989, 1053, 1079, 1080, 1927, 3032, 3168, 3169, 4031, 4081, 4082, 3100, 3796,
+    3797, 3798, 1047, 1180, 1181, 1196, 1598, 2006, 2013,
   ],
-  // Connections: of the server 1040, of the account 1203 1226, of the host 1129, threads 1135; MySQL's own limits 4081 4082.
-  refused: [1040, 1203, 1226, 1129, 1135, 4081, 4082],
-  // Disk 1021 1026 1030 1114, log 1197 1534 3, memory 1037 1038 1041 3985, locks 1206, transactions 1637, ids 1467.
+  // Connections: of the server 1040, of the account 1203 1226, of the host 1129, threads 1135.
+  refused: [1040, 1203, 1226, 1129, 1135],
+  // Disk 1021 1026 1030 1114, binary log 1197 1534, memory 1037 1038 1041 3985, locks 1206, transactions 1637, ids 1467.
   full: [1021, 1026, 1030, 1114, 1197, 1534, 1037, 1038, 1041, 3985, 1206, 1637, 1467],
-  // Beside the classes 22, 23, 44 and 45: no default 1364, cut 1261 1262 1263 1265, wrong value 1300 1366 1411 1470,
-  // packet or row too large 1153 1118 1162 1301, more than one row 1242, no partition 1526 1748, a view's check 1369,
-  // SIGNAL 1642 1643 1644, generated column 3105, CHECK 3819 4025, text that cannot be converted 1977 3854 3988, JSON.
+  // The usual ones of the classes 22 and 23: null 1048, key 1062, range 1264 1690, wrong value 1292, division 1365, too long
+  // 1406, foreign keys 1216 1217 1451 1452, JSON 3140 3141. Beside the classes 22, 23, 44 and 45: no default 1364, cut 1261 1262 1265, wrong value 1300 1366 1411 1470, packet or row
+  // too large 1153 1118 1162 1301, more than one row 1242, no partition 1526 1748, a view's check 1369, SIGNAL 1642 1643
+  // 1644, generated column 3105, CHECK 3819 4025, JSON 3142, text that cannot be converted 1977 3854 3988.
   data: [
-    1364,
-    1261,
-    1262,
-    1263,
-    1265,
-    1300,
-    1366,
-    1411,
-    1470,
-    1153,
-    1118,
-    1162,
-    1301,
-    1242,
-    1526,
-    1748,
-    1369,
-    1642,
-    1643,
-    1644,
-    3105,
-    3819,
-    4025,
-    1977,
-    3854,
+    1048, 1062, 1264, 1690, 1292, 1365, 1406, 1216, 1217, 1451, 1452, 3140, 3141, 1364, 1261, 1262, 1265, 1300, 1366,
+    1411, 1470, 1153, 1118, 1162, 1301, 1242, 1526, 1748, 1369, 1642, 1643, 1644, 3105, 3819, 4025, 3142, 1977, 3854,
     3988,
-    ...range(3140, 3158),
-    ...range(4035, 4046),
   ],
-  // Beside the classes 42, 0A, 21 and their like: arguments and variables 1193 1210 1221 1228 1229 1238 1273 1298, what
-  // cannot be written 1093 1288 1356 1394 1395 1442 1443 1471, definer 1449, partitions, what the binary log or a group
-  // cannot carry 1418 1419 1665 1785 1786 1787 3098, a primary key asked for 3750, foreign keys 1215.
+  // Syntax 1064, 1136. Beside the classes 42, 0A, 21 and their like: arguments and variables 1178 1210 1221 1228 1229 1238 1273, what cannot be
+  // written 1093 1288 1356 1393 1394 1395 1442 1443 1471, definer 1449, partitions, routines 1418 1419, foreign keys 1215.
   statement: [
+    1064,
+    1136,
     1178,
-    1193,
     1210,
     1221,
     1228,
     1229,
     1238,
     1273,
-    1298,
     1093,
     1288,
     1356,
@@ -106,19 +83,14 @@ const NUMBERS: Record<Exclude<ErrorKind, 'unknown'>, number[]> = {
     1443,
     1471,
     1449,
-    ...range(1478, 1520),
-    1563,
-    1564,
+    ...PARTITIONS,
     1418,
     1419,
-    1665,
-    1785,
-    1786,
-    1787,
-    3098,
-    3750,
     1215,
   ],
+  // A setting of the server's that afd cannot change: unknown variable 1193 or zone 1298, what the binary log or a group
+  // cannot carry 1665 1785 1786 1787 3098, a primary key asked for 3750.
+  setting: [1193, 1298, 1665, 1785, 1786, 1787, 3098, 3750],
   // Unknown table, column or index: a schema that this version does not know.
   schema: [1146, 1054, 1176, 1932],
   // Refused by grants, credentials, the account's state or its host.

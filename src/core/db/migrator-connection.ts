@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import knexFactory, { type Knex } from 'knex';
 import { AfdError } from '../domain/errors.ts';
 import { type DatabaseAddress, describeAddress } from './address.ts';
+import { connectionOptions } from './connection-options.ts';
 import { databaseError } from './database-error.ts';
 import { LOCK_WAIT_S } from './migrator-tools.ts';
+import type { Row } from './results.ts';
 import type { Ask } from './server-facts.ts';
+import { assertSettings, SETTINGS_READ, settingsStatement } from './session-settings.ts';
 import type { TableNames } from './table-names.ts';
 
 /** A migration as knex sees it. */
@@ -16,6 +19,8 @@ export interface Step {
 
 /** For how long another migrator is waited for: an index over millions of rows takes minutes. */
 const MIGRATOR_WAIT_S = 600;
+/** Between two statements the migrator decides what comes next, and no longer. */
+const IDLE_S = 3600;
 /** Not NO_ZERO_DATE: old tables hold zero dates, and an index over due_at reads them. */
 const SQL_MODE = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
 
@@ -36,31 +41,17 @@ export async function withMigrator<T>(
     pool: {
       min: 0,
       max: 1,
-      afterCreate(
-        connection: { query(sql: string, done: (error: unknown) => void): void },
-        done: (error: unknown, c: unknown) => void,
-      ) {
-        // lock_wait_timeout: a waiting ALTER stops every later statement on its table.
-        const settings = `time_zone = '+00:00', lock_wait_timeout = ${LOCK_WAIT_S}, sql_mode = '${SQL_MODE}'`;
-        connection.query(`SET SESSION ${settings}`, (error) => done(error, connection));
+      afterCreate(connection: KnexConnection, done: (error: unknown, connection: unknown) => void) {
+        prepare(connection, describeAddress(address)).then(
+          () => done(undefined, connection),
+          (error: unknown) => done(error, connection),
+        );
       },
     },
     // knex would print to stdout; whatever fails is thrown as well.
     log: { warn() {}, error() {}, deprecate() {}, debug() {} },
     acquireConnectionTimeout: 5000,
-    connection: {
-      ...(address.socketPath === undefined
-        ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
-        : { socketPath: address.socketPath }),
-      user: address.user,
-      ...(address.password === undefined ? {} : { password: address.password }),
-      database: address.database,
-      ...(address.tls === undefined ? {} : { ssl: address.tls as never }),
-      charset: 'utf8mb4',
-      dateStrings: true,
-      connectTimeout: 3000,
-      enableKeepAlive: true,
-    },
+    connection: connectionOptions(address, 3000) as never,
     migrations: {
       tableName: names.plain.migration,
       disableTransactions: true,
@@ -81,6 +72,25 @@ export async function withMigrator<T>(
   } finally {
     await knex.destroy();
   }
+}
+
+interface KnexConnection {
+  query(sql: string, values: unknown[], done: (error: unknown, result: unknown) => void): void;
+}
+
+/** What every session has, but for the mode; lock_wait_timeout: a waiting ALTER stops every later statement on its table. */
+async function prepare(connection: KnexConnection, where: string): Promise<void> {
+  const ask = (sql: string, values: unknown[] = []) =>
+    new Promise<Row[]>((resolve, reject) => {
+      connection.query(sql, values, (error, rows) => (error ? reject(error as Error) : resolve(rows as Row[])));
+    });
+  const session = { timeZone: '+00:00', sqlMode: `'${SQL_MODE}'`, idleTimeoutS: IDLE_S };
+  // The engine: knex's own table names none.
+  const more = `, lock_wait_timeout = ${LOCK_WAIT_S}, default_storage_engine = InnoDB`;
+  const { sql, values } = settingsStatement(session, more);
+  await ask(sql, values);
+  const [row] = await ask(`SELECT VERSION() AS version${SETTINGS_READ}`);
+  assertSettings(row ?? {}, where);
 }
 
 /** The named lock ends with its connection, so a killed migrator leaves nothing behind. */

@@ -1,6 +1,7 @@
 import type { Connection } from 'mysql2';
 import { DatabaseError } from './database-error.ts';
 import type { Row } from './results.ts';
+import { assertSettings, SETTINGS_READ, settingsStatement } from './session-settings.ts';
 
 /** Facts about the server behind this connection, read once when it is opened. */
 export interface ServerFacts {
@@ -17,7 +18,12 @@ export interface ServerFacts {
   localAddress: string | undefined;
 }
 
-/** One statement on a connection that is being opened. */
+interface Statement {
+  sql: string;
+  values: unknown[];
+}
+
+/** One statement on a connection of the migrator, or of what reads for it. */
 export type Ask = (sql: string, values?: unknown[]) => Promise<Row[]>;
 
 const SQL_MODE =
@@ -28,24 +34,28 @@ const SQL_MODE =
  */
 const CUT_FRACTIONS = "/*!80000 , ',TIME_TRUNCATE_FRACTIONAL' */";
 
-/** Settings of every session. MariaDB 10.11 has no transaction_isolation variable, so the statement form. */
-export async function prepareSession(ask: Ask, options: { timeZone: string; idleTimeoutS: number }): Promise<void> {
-  const mode = `CONCAT('${SQL_MODE}' ${CUT_FRACTIONS})`;
-  await ask(`SET SESSION time_zone = ?, sql_mode = ${mode}, wait_timeout = ?, innodb_lock_wait_timeout = 5`, [
-    options.timeZone,
-    Math.max(1, Math.ceil(options.idleTimeoutS)),
-  ]);
-  await ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+/** What is sent on a new connection, in this order: its settings, then two questions that `serverFacts` reads. */
+export function openingStatements(options: { timeZone: string; idleTimeoutS: number }): Statement[] {
+  const sqlMode = `CONCAT('${SQL_MODE}' ${CUT_FRACTIONS})`;
+  return [
+    settingsStatement({ ...options, sqlMode }),
+    {
+      sql: `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
+              @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
+              UTC_TIMESTAMP(3) AS now${SETTINGS_READ}`,
+      values: [],
+    },
+    { sql: "SHOW GLOBAL STATUS LIKE 'Uptime'", values: [] },
+  ];
 }
 
-/** @throws DatabaseError when the server is read-only: afd needs the primary, which another address may be by now */
-export async function readServerFacts(ask: Ask, connection: Connection, where: string): Promise<ServerFacts> {
-  const [row] = await ask(
-    `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
-            @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
-            UTC_TIMESTAMP(3) AS now`,
-  );
-  const [status] = await ask("SHOW GLOBAL STATUS LIKE 'Uptime'");
+/**
+ * @throws DatabaseError E_CONFIG when a setting of the session did not stick; E_DATABASE when the server is read-only: afd
+ *   needs the primary, which another address may be by now
+ */
+export function serverFacts(answers: Row[][], connection: Connection, where: string): ServerFacts {
+  const [row] = answers[1] ?? [];
+  const [status] = answers[2] ?? [];
   if (row === undefined || status === undefined) {
     throw new DatabaseError('E_DATABASE', `The server at ${where} did not say who it is.`, { retry: 'connection' });
   }
@@ -53,6 +63,7 @@ export async function readServerFacts(ask: Ask, connection: Connection, where: s
     const message = `The server at ${where} is read-only: afd needs the primary.`;
     throw new DatabaseError('E_DATABASE', message, { retry: 'connection' });
   }
+  assertSettings(row, where);
   const now = Date.parse(`${String(row.now).replace(' ', 'T')}Z`);
   const startedAt = new Date(now - Number(status.Value) * 1000).toISOString().replace('T', ' ').replace('Z', '');
   const stream = (connection as unknown as { stream?: { localAddress?: string } }).stream;

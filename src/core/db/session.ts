@@ -3,10 +3,11 @@
 import type { Connection } from 'mysql2';
 import mysql from 'mysql2';
 import { type DatabaseAddress, describeAddress } from './address.ts';
-import { DatabaseError, databaseError } from './database-error.ts';
+import { connectionOptions } from './connection-options.ts';
+import { DatabaseError, databaseError, unopened } from './database-error.ts';
 import { assertFoundRows, cut, streamOf } from './driver.ts';
 import type { Result, Row, WriteResult } from './results.ts';
-import { type Ask, prepareSession, readServerFacts, type ServerFacts } from './server-facts.ts';
+import { openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
 
 export interface SessionOptions {
   address: DatabaseAddress;
@@ -117,24 +118,12 @@ export class Session {
   async #open(): Promise<ServerFacts> {
     const { address, connectTimeoutMs = 3000 } = this.options;
     const connection = mysql.createConnection({
-      ...(address.socketPath === undefined
-        ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
-        : { socketPath: address.socketPath }),
-      user: address.user,
-      ...(address.password === undefined ? {} : { password: address.password }),
-      database: address.database,
-      ...(address.tls === undefined ? {} : { ssl: address.tls }),
-      charset: 'utf8mb4',
+      ...connectionOptions(address, connectTimeoutMs),
       timezone: 'Z',
-      dateStrings: true,
       jsonStrings: true,
       decimalNumbers: true,
       supportBigNumbers: true,
       multipleStatements: this.options.multiStatements,
-      connectTimeout: connectTimeoutMs,
-      // A hostile server may ask a client for any of its files.
-      flags: ['-LOCAL_FILES'],
-      enableKeepAlive: true,
       keepAliveInitialDelay: 10_000,
     });
     // From birth: without a listener a dead idle connection ends the process. Not on 'end' too: it comes before the driver
@@ -156,12 +145,15 @@ export class Session {
   }
 
   async #prepare(connection: Connection): Promise<ServerFacts> {
-    const ask: Ask = async (sql, values = []) =>
-      (await this.#call(connection, this.options.deadlineMs, (done) =>
-        connection.query(sql, values, (error, result) => done(error, result)),
-      )) as Row[];
-    await prepareSession(ask, this.options);
-    return readServerFacts(ask, connection, this.where);
+    const ask = (sql: string) =>
+      this.#call(connection, this.options.deadlineMs, (done) =>
+        connection.query(sql, (error, result) => done(error, result)),
+      );
+    const texts = openingStatements(this.options).map(({ sql, values }) => connection.format(sql, values));
+    // One round trip where the server takes them all at once.
+    const answers = this.options.multiStatements ? await ask(texts.join(';\n')) : [];
+    if (!this.options.multiStatements) for (const text of texts) (answers as unknown[]).push(await ask(text));
+    return serverFacts(answers as Row[][], connection, this.where);
   }
 
   #text(sql: string, values: unknown[]): string {
@@ -248,17 +240,4 @@ export class Session {
       suggestions: ['afd db status', 'afd status'],
     });
   }
-}
-
-/** There is no connection, whatever the server said: nothing can be repeated on it. */
-function unopened(error: DatabaseError): DatabaseError {
-  if (error.retry === 'final' || error.retry === 'connection' || error.refused) return error;
-  const { errno, driverCode, suggestions } = error;
-  return new DatabaseError('E_DATABASE', error.message, {
-    ...(errno === undefined ? {} : { errno }),
-    ...(driverCode === undefined ? {} : { driverCode }),
-    suggestions,
-    retry: 'connection',
-    cause: error,
-  });
 }

@@ -56,6 +56,8 @@ export interface StartOptions {
   durability?: Durability;
   /** More statements that the server runs whenever it starts. */
   setup?: string[];
+  /** More arguments for the server. */
+  argv?: string[];
 }
 
 const READY_MS = 120_000;
@@ -96,6 +98,7 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
       password: await serverPassword(files),
       durability: options.durability ?? 'durable',
       setup: options.setup ?? [],
+      argv: options.argv ?? [],
     });
     if (!(await untilReady(files, next, child))) {
       throw new AfdError('E_FAILED', `The server ended as it started:\n${await logTail(files)}`, {

@@ -48,6 +48,8 @@ export interface LaunchOptions {
   durability: Durability;
   /** More statements that the server runs as it starts, each on one line. */
   setup: string[];
+  /** More arguments for the server; the last one of a name wins. */
+  argv: string[];
 }
 
 /**
@@ -100,6 +102,7 @@ function serverArguments(files: ServerFiles, host: Host, options: LaunchOptions)
     ...(durable ? [] : ['--innodb-doublewrite=0']),
     // Debian's mysqld does not start without /var/lib/mysql-files, which its core package does not make.
     ...(options.program.kind === 'mysql' ? ['--mysqlx=OFF', '--secure-file-priv=NULL'] : []),
+    ...options.argv,
   ];
 }
 

@@ -75,7 +75,7 @@ export async function oldDatabase(
   const address = { ...server, database };
   const admin = await connect(address, { timeZone: '+00:00' });
   // As old programs wrote it: a word that the ENUM lacks became ''.
-  await admin.write("SET SESSION sql_mode = ''");
+  await admin.write("SET SESSION sql_mode = '', default_storage_engine = InnoDB");
   for (const sql of create) await admin.write(sql);
   const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
   const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';

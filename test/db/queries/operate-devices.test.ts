@@ -141,7 +141,7 @@ describe('removing a device', () => {
   it('that a foreign key holds is told, and stays', async () => {
     await insertDevice(session, names, { device_id: 'w', columns: { status: 'offline' } });
     await session.write(
-      `CREATE TABLE afd_test_child (device_id VARCHAR(64) NOT NULL, FOREIGN KEY (device_id) REFERENCES ${names.device} (device_id))`,
+      `CREATE TABLE afd_test_child (device_id VARCHAR(64) NOT NULL, FOREIGN KEY (device_id) REFERENCES ${names.device} (device_id)) ENGINE=InnoDB`,
     );
     try {
       await session.write(`INSERT INTO afd_test_child VALUES ('w')`);

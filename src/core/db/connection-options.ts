@@ -1,0 +1,21 @@
+import type { ConnectionOptions } from 'mysql2';
+import type { DatabaseAddress } from './address.ts';
+
+/** How every connection of afd is opened, by its own sessions and by the migrator's. */
+export function connectionOptions(address: DatabaseAddress, connectTimeoutMs: number): ConnectionOptions {
+  return {
+    ...(address.socketPath === undefined
+      ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
+      : { socketPath: address.socketPath }),
+    user: address.user,
+    ...(address.password === undefined ? {} : { password: address.password }),
+    database: address.database,
+    ...(address.tls === undefined ? {} : { ssl: address.tls }),
+    charset: 'utf8mb4',
+    dateStrings: true,
+    connectTimeout: connectTimeoutMs,
+    // A hostile server may ask a client for any of its files.
+    flags: ['-LOCAL_FILES'],
+    enableKeepAlive: true,
+  };
+}
