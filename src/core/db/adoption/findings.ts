@@ -15,7 +15,14 @@ export interface Finding {
     | 'odd_priority'
     | 'no_task_type'
     | 'zero_date'
-    | 'required_without_default';
+    | 'required_without_default'
+    | 'narrow_text'
+    | 'copied'
+    | 'times_kept'
+    | 'foreign_key'
+    | 'open_elsewhere'
+    | 'set_offline'
+    | 'not_partitioned';
   rows: number;
   message: string;
   /** A statement that changes it, for whoever wants that. Never run by afd. */

@@ -1,4 +1,5 @@
 // Why a table cannot be adopted as it is, each with what to do about it. Whatever is not refused here is left as it is.
+import { AfdError } from '../../domain/errors.ts';
 import { type Family, GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS } from './task-columns.ts';
 import { type ColumnFacts, columnOf, type TaskTableFacts } from './task-table.ts';
 
@@ -82,4 +83,13 @@ function sentence(facts: TaskTableFacts, column: ColumnFacts, family: Family, pr
     return `${facts.name}.${column.name} ${problem}: ALTER TABLE ${table} MODIFY COLUMN ${column.name} INT NOT NULL DEFAULT 0;`;
   }
   return `${facts.name}.${column.name} ${problem}: rename it, or change its type.`;
+}
+
+/** Nothing was changed, since it is thrown before anything is. */
+export function cannotAdopt(table: string, refusals: string[]): AfdError {
+  const list = refusals.map((one) => `  ${one}`).join('\n');
+  return new AfdError('E_CONFLICT', `The table ${table} cannot be used as it is. Nothing was changed.\n${list}`, {
+    suggestions: ['afd migrate --dry-run'],
+    data: { table, refusals },
+  });
 }

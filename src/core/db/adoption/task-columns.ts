@@ -2,6 +2,8 @@
 // notice (INVISIBLE), nothing that needs the rows to be read (NULL, or a constant default: INSTANT refuses expressions),
 // generated columns VIRTUAL (STORED would copy the table and block its writers).
 
+import { hidden } from './table-plan.ts';
+
 /** What a column of the same name must be able to hold, when the table has one already. */
 export type Family = 'number' | 'text' | 'json' | 'date' | 'datetime' | 'token';
 
@@ -95,7 +97,5 @@ export const STATUS_WORDS = ['pending', 'running', 'failed', 'done', 'assigned',
 /** MODIFY needs the column's whole definition; INSTANT keeps it where it is. */
 export function plainColumn(column: PlainColumn, collation: string, visible: boolean): string {
   const definition = column.definition.replace('{text}', `CHARACTER SET utf8mb4 COLLATE ${collation}`);
-  // Both servers take INVISIBLE before COMMENT; MariaDB only there.
-  const [type, comment] = definition.split(/(?= COMMENT )/);
-  return `${column.name} ${type}${visible ? '' : ' INVISIBLE'}${comment ?? ''}`;
+  return `${column.name} ${hidden(definition, !visible)}`;
 }
