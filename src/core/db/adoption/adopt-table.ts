@@ -37,7 +37,8 @@ export async function adoptTable(tools: MigrationTools, kind: DocumentTable, sql
     );
   }
   if (plan.refusals.length > 0) throw cannotAdopt(name, plan.refusals);
-  if (plan.sql !== undefined) await tools.run(plan.sql, plan.copy ? COPY : IN_PLACE);
+  if (plan.sql !== undefined && plan.copy) await copied(tools, facts, keys, plan.sql);
+  else if (plan.sql !== undefined) await tools.run(plan.sql, IN_PLACE);
   if (!adopted) return;
   const findings = await findIn(tools, kind, facts, keys, { copied: plan.copy, rows });
   if (kind === 'device') await signOffStrangers(tools, facts);
@@ -49,8 +50,24 @@ export async function leaveTable(tools: MigrationTools, kind: DocumentTable, sql
   const facts = await readTaskTable(tools.ask, tools.names.plain[kind]);
   if (facts === undefined || !isAdoptedTable(kind, facts)) return false;
   const undo = unplanTable(kind, facts, wantedOf(sql));
-  if (undo !== undefined) await tools.run(undo, COPY);
+  if (undo !== undefined) await copied(tools, facts, await foreignKeysOf(tools.ask, facts.name), undo);
   return true;
+}
+
+/**
+ * MariaDB puts the copy in the table's place without the tables that refer to it: an INSERT of another program there, at
+ * that moment, finds no parent row and fails (1452). So they are locked too.
+ */
+async function copied(tools: MigrationTools, facts: TaskTableFacts, keys: ForeignKey[], sql: string): Promise<void> {
+  const children = keys.filter((key) => key.parent === facts.name && key.table !== facts.name).map((key) => key.table);
+  if (!facts.isMariaDb || children.length === 0) return tools.run(sql, COPY);
+  const tables = [...new Set([facts.name, ...children])].map((table) => `\`${table}\` WRITE`);
+  await tools.run(`LOCK TABLES ${tables.join(', ')}`);
+  try {
+    await tools.run(sql, COPY);
+  } finally {
+    await tools.run('UNLOCK TABLES');
+  }
 }
 
 /** A row that says "online" of a device that no process of afd is would be believed for as long as its zone is ahead. */
