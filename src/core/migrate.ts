@@ -1,7 +1,7 @@
 // The use cases of `afd migrate`. What a human is asked is asked by the command, between `planMigration` and `migrate`.
 import { type Adoption, adoptionOf } from './adopt.ts';
 import type { Context } from './context.ts';
-import type { AdoptedTable } from './db/adoption/adopt-table.ts';
+import type { AdoptedTable } from './db/adoption/migrating.ts';
 import type { Ask } from './db/server-facts.ts';
 
 export interface MigrateOptions {

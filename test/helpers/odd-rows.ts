@@ -61,6 +61,23 @@ const ODD: Record<string, string[]> = {
 /** What a column of text takes besides, where JSON is meant. */
 const NO_JSON = ["''", "'chrome'", "'{'", '\'{"a": 1\'', "'\\0'"];
 
+/** What is odd only together: a claim that nobody made (finding S2), budgets at their ends. */
+const TOGETHER: Array<Record<string, string>> = ['pending', 'running', 'assigned'].flatMap((status) =>
+  ["'0000-00-00 00:00:00'", "'9999-12-31 23:59:59.999'", 'NULL'].map((moment) => ({
+    status: `'${status}'`,
+    claimed_by: "'ghost'",
+    claimed_at: moment,
+    claim_deadline: moment,
+    claim_token: "REPEAT('x', 16)",
+    claim_instance: "REPEAT('y', 16)",
+  })),
+);
+TOGETHER.push(
+  { retry: '2147483647', max_retry_count: '2147483647', attempt: '2147483647', lost_count: '2147483647' },
+  { status: "'running'", claim_token: "REPEAT('x', 16)", attempt: '1' },
+  { status: "'assigned'", target_device_id: "'nobody'", target_until: "'9999-12-31'" },
+);
+
 export interface OddRow {
   id: number;
   /** Column and literal, as it was written. */
@@ -136,6 +153,9 @@ export async function insertOddRows(session: Session, table: string, options: Od
       const [name, literals] = random.pick(columns);
       return [name, random.pick(literals)] as [string, string];
     });
+    const whole = random.chance(0.2) ? random.pick(TOGETHER) : {};
+    if (Object.keys(whole).every((name) => columns.some(([known]) => known === name)))
+      odd.push(...Object.entries(whole));
     const values = { ...good(n), ...Object.fromEntries(odd) };
     try {
       const { insertId } = await session.write(

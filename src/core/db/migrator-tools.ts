@@ -2,10 +2,11 @@
 // a migration that was killed between two statements is simply run again. The same tools serve `--dry-run`.
 import { setTimeout as pause } from 'node:timers/promises';
 import { AfdError } from '../domain/errors.ts';
-import { type AdoptedTable, adoptTable, leaveTable } from './adoption/adopt-table.ts';
+import { adoptTable, leaveTable } from './adoption/adopt-table.ts';
 import { ensureTaskTable, removeTaskTable } from './adoption/adopt-task-table.ts';
 import { wantedOf } from './adoption/create-table.ts';
 import type { DocumentTable } from './adoption/document-tables.ts';
+import type { AdoptedTable, Migrating } from './adoption/migrating.ts';
 import { hidden } from './adoption/table-plan.ts';
 import { readTaskTable } from './adoption/task-table.ts';
 import type { Ask } from './server-facts.ts';
@@ -33,7 +34,7 @@ const LOG_FULL = 1799;
 /** Seconds that one ALTER waits for its table. All later statements on the table wait behind it, so it is short. */
 export const LOCK_WAIT_S = 5;
 
-export class MigrationTools {
+export class MigrationTools implements Migrating {
   readonly names: TableNames;
   /** What was sent, or would have been, in order. */
   readonly statements: string[] = [];

@@ -1,27 +1,20 @@
 // Adopts the tables beside the task table where somebody has made them by the design document, and takes back what was
 // added. The statements are printed by `migrate --dry-run` first; what they cost is said with them.
 import { AfdError } from '../../domain/errors.ts';
-import type { MigrationTools } from '../migrator-tools.ts';
 import { wantedOf } from './create-table.ts';
 import { DOCUMENT_COLUMNS, type DocumentTable, MOST_COPIED } from './document-tables.ts';
 import type { Finding } from './findings.ts';
-import { type ForeignKey, foreignKeysOf } from './foreign-keys.ts';
+import type { Migrating } from './migrating.ts';
+import { type ForeignKey, foreignKeysOf } from './read-foreign-keys.ts';
 import { cannotAdopt } from './refusals.ts';
 import { isAdoptedTable, planTable, unplanTable } from './table-plan.ts';
 import { columnOf, readTaskTable, type TaskTableFacts } from './task-table.ts';
-
-/** A table of another program that becomes afd's as well, and what an operator should know of it. */
-export interface AdoptedTable {
-  table: string;
-  rows: number;
-  findings: Finding[];
-}
 
 const COPY = ['ALGORITHM=COPY, LOCK=SHARED'];
 const IN_PLACE = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 
 /** The table exists. `sql`: the CREATE TABLE of the migration. @throws AfdError E_CONFLICT when it cannot be used */
-export async function adoptTable(tools: MigrationTools, kind: DocumentTable, sql: string): Promise<void> {
+export async function adoptTable(tools: Migrating, kind: DocumentTable, sql: string): Promise<void> {
   const name = tools.names.plain[kind];
   const facts = await readTaskTable(tools.ask, name);
   if (facts === undefined) throw new AfdError('E_INTERNAL', `The table ${name} went away while it was read.`);
@@ -46,7 +39,7 @@ export async function adoptTable(tools: MigrationTools, kind: DocumentTable, sql
 }
 
 /** Of an adopted table: takes what was added, and leaves the rows. False = the table is afd's own, or there is none. */
-export async function leaveTable(tools: MigrationTools, kind: DocumentTable, sql: string): Promise<boolean> {
+export async function leaveTable(tools: Migrating, kind: DocumentTable, sql: string): Promise<boolean> {
   const facts = await readTaskTable(tools.ask, tools.names.plain[kind]);
   if (facts === undefined || !isAdoptedTable(kind, facts)) return false;
   const undo = unplanTable(kind, facts, wantedOf(sql));
@@ -58,7 +51,7 @@ export async function leaveTable(tools: MigrationTools, kind: DocumentTable, sql
  * MariaDB puts the copy in the table's place without the tables that refer to it: an INSERT of another program there, at
  * that moment, finds no parent row and fails (1452). So they are locked too.
  */
-async function copied(tools: MigrationTools, facts: TaskTableFacts, keys: ForeignKey[], sql: string): Promise<void> {
+async function copied(tools: Migrating, facts: TaskTableFacts, keys: ForeignKey[], sql: string): Promise<void> {
   const children = keys.filter((key) => key.parent === facts.name && key.table !== facts.name).map((key) => key.table);
   if (!facts.isMariaDb || children.length === 0) return tools.run(sql, COPY);
   const tables = [...new Set([facts.name, ...children])].map((table) => `\`${table}\` WRITE`);
@@ -71,7 +64,7 @@ async function copied(tools: MigrationTools, facts: TaskTableFacts, keys: Foreig
 }
 
 /** A row that says "online" of a device that no process of afd is would be believed for as long as its zone is ahead. */
-async function signOffStrangers(tools: MigrationTools, facts: TaskTableFacts): Promise<void> {
+async function signOffStrangers(tools: Migrating, facts: TaskTableFacts): Promise<void> {
   const stranger = columnOf(facts, 'instance_token') === undefined ? '' : ' AND instance_token IS NULL';
   const [row] = await tools.ask(
     `SELECT COUNT(*) AS n FROM \`${facts.name}\` WHERE NOT (status <=> 'offline')${stranger}`,
@@ -83,7 +76,7 @@ async function signOffStrangers(tools: MigrationTools, facts: TaskTableFacts): P
 }
 
 async function findIn(
-  tools: MigrationTools,
+  tools: Migrating,
   kind: DocumentTable,
   facts: TaskTableFacts,
   keys: ForeignKey[],
@@ -128,7 +121,7 @@ function dropOf({ name, table }: ForeignKey): string {
   return `ALTER TABLE \`${table}\` DROP FOREIGN KEY \`${name}\`;`;
 }
 
-async function count(tools: MigrationTools, table: string, where = '1 = 1'): Promise<number> {
+async function count(tools: Migrating, table: string, where = '1 = 1'): Promise<number> {
   const [row] = await tools.ask(`SELECT COUNT(*) AS n FROM \`${table}\` WHERE ${where}`);
   return Number(row?.n);
 }

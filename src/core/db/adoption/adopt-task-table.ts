@@ -1,6 +1,6 @@
 // The task table: made, or adopted where another program has made it, and taken back.
-import type { MigrationTools, ToolOptions } from '../migrator-tools.ts';
 import { type Change, planAdoption } from './adoption-plan.ts';
+import type { Migrating } from './migrating.ts';
 import { cannotAdopt } from './refusals.ts';
 import { GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS } from './task-columns.ts';
 import { columnOf, isAdopted, readTaskTable } from './task-table.ts';
@@ -13,9 +13,9 @@ const COLUMNS = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
  * @throws AfdError E_CONFLICT when the table cannot be used as it is
  */
 export async function ensureTaskTable(
-  tools: MigrationTools,
+  tools: Migrating,
   createSql: string,
-  { visible }: Pick<ToolOptions, 'visible'>,
+  { visible }: { visible: boolean },
 ): Promise<void> {
   const { task } = tools.names.plain;
   const facts = await readTaskTable(tools.ask, task);
@@ -26,7 +26,7 @@ export async function ensureTaskTable(
 }
 
 /** Drops a task table of afd's own. From an adopted one: what afd added, except the words of its ENUM. */
-export async function removeTaskTable(tools: MigrationTools): Promise<void> {
+export async function removeTaskTable(tools: Migrating): Promise<void> {
   const { names } = tools;
   const facts = await readTaskTable(tools.ask, names.plain.task);
   if (facts === undefined) return;

@@ -2,7 +2,7 @@
 import { fitOf, withCharset } from './column-fit.ts';
 import type { WantedColumn, WantedIndex } from './create-table.ts';
 import { DOCUMENT_INDEXES, type DocumentTable, MARK } from './document-tables.ts';
-import type { ForeignKey } from './foreign-keys.ts';
+import type { ForeignKey } from './read-foreign-keys.ts';
 import { columnOf, type TaskTableFacts } from './task-table.ts';
 
 export interface TablePlan {
