@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateDown, planUp } from '../../../src/core/db/migrator.ts';
+import { migrateDown, migrateUp, planUp } from '../../../src/core/db/migrator.ts';
+import { leadOnce } from '../../../src/core/leader/leader-once.ts';
+import { testContext } from '../../helpers/node.ts';
 import { DOCUMENT_ROWS, DOCUMENT_TABLES, TABLES } from './document-tables.ts';
 import { type OldDatabase, oldDatabase } from './old-table.ts';
 
@@ -173,6 +175,22 @@ describe("finding C: tables that were made by the design document's own DDL", ()
     await db.admin.write("UPDATE af_device SET device_name = '设备😀', port = 65535");
     const [row] = await db.admin.rows('SELECT error_message FROM af_task_assignment LIMIT 1');
     expect(row?.error_message).toBe('😀'.repeat(100));
+  });
+});
+
+describe('finding C: a fresh schema', () => {
+  it("takes the document's INSERT of an assignment, twice for a task, and the leader closes both; the task is untouched", async () => {
+    db = await oldDatabase([], { task: 'af_crawl_task' });
+    await migrateUp(db.address, db.names);
+    await db.admin.write("INSERT INTO af_crawl_task (task_type) VALUES ('t')");
+    for (const device of ['w1', 'w2'])
+      await db.admin.write('INSERT INTO af_task_assignment (task_id, device_id) VALUES (1, ?)', [device]);
+    await leadOnce(testContext(db), { hostname: 'here', version: '0' });
+    const rows = await db.admin.rows('SELECT status, attempt, deadline_at FROM af_task_assignment ORDER BY id');
+    const closed = { status: 'lost', attempt: null, deadline_at: null };
+    expect(rows).toEqual([closed, closed]);
+    const [task] = await db.admin.rows('SELECT status, attempt, lost_count FROM af_crawl_task');
+    expect(task).toEqual({ status: 'pending', attempt: 0, lost_count: 0 });
   });
 });
 
