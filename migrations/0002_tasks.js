@@ -1,5 +1,6 @@
 // The task table as the design document and its users know it, plus what afd adds. claim_state, lane, claim_rank and
 // due_at are generated: a plain INSERT by any program makes a claimable row. MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
+// due_at has a value for every date that a row can hold, else the row could not be changed (see task-columns.ts).
 // A table that exists is adopted instead: it gets what it lacks, in another form (src/core/db/adoption/task-columns.ts).
 
 /** Also when it is recorded: the table may have been changed by hand, or tables.task may name another one by now. */
@@ -46,7 +47,11 @@ export async function up(tools) {
         (UNHEX(LEFT(SHA2(CONCAT(task_type, '|', COALESCE(required_capabilities, '')), 256), 32))) STORED,
       claim_rank TINYINT GENERATED ALWAYS AS (10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)) STORED,
       due_at DATETIME(3) GENERATED ALWAYS AS
-        (COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) STORED,
+        (IF(MONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'))
+          * DAYOFMONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) = 0,
+          TIMESTAMP'1970-01-01 00:00:00',
+          LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
+            TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59'))) STORED,
       claim_state TINYINT GENERATED ALWAYS AS
         (FIELD(status, 'running', 'assigned', 'waiting', 'done', 'failed', 'cancelled', 'pending')) STORED,
       KEY afd_claim (claim_state, lane, claim_rank, due_at, id),

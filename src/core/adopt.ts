@@ -1,10 +1,9 @@
 import type { Context } from './context.ts';
 import { confirmedZone } from './db/adoption/confirmed-zone.ts';
 import { findInTable, type TableFindings } from './db/adoption/findings.ts';
-import { refusalsOf } from './db/adoption/refusals.ts';
+import { cannotAdopt, refusalsOf } from './db/adoption/refusals.ts';
 import { columnOf, isAdopted, readTaskTable } from './db/adoption/task-table.ts';
 import { assumeZone, type ZoneAssumption, zoneEvidence } from './db/adoption/time-zone.ts';
-import { cannotAdopt } from './db/migrator-tools.ts';
 import type { Ask } from './db/server-facts.ts';
 import { AfdError } from './domain/errors.ts';
 

@@ -1,6 +1,7 @@
 // The use cases of `afd migrate`. What a human is asked is asked by the command, between `planMigration` and `migrate`.
 import { type Adoption, adoptionOf } from './adopt.ts';
 import type { Context } from './context.ts';
+import type { AdoptedTable } from './db/adoption/migrating.ts';
 import type { Ask } from './db/server-facts.ts';
 
 export interface MigrateOptions {
@@ -16,6 +17,8 @@ export interface MigrationPlan {
   statements: string[];
   /** Set when the task table is another program's, and something is to be added to it or its zone is to be confirmed. */
   adoption: Adoption | null;
+  /** Tables beside the task table that are another program's, and what is to be known of them. */
+  adopted_tables: AdoptedTable[];
 }
 
 export interface MigrationResult {
@@ -33,7 +36,7 @@ export async function planMigration(context: Context, options: MigrateOptions): 
   const adoption = await adoptionOf(ask, context);
   const { planUp } = await import('./db/migrator.ts');
   const plan = await planUp(ask, context.names, { ...options, zone: adoption?.time_zone.zone }, session.where);
-  return { pending: plan.migrations, statements: plan.statements, adoption };
+  return { pending: plan.migrations, statements: plan.statements, adoption, adopted_tables: plan.adopted };
 }
 
 /**

@@ -3,7 +3,7 @@ import { monotonic } from './clock.ts';
 import type { Context } from './context.ts';
 import { type DeviceByHand, registerByHand } from './db/queries/register-by-hand.ts';
 import { type Removal, removeDevice } from './db/queries/remove-device.ts';
-import { lockHolder, lockName } from './db/queries/session-lock.ts';
+import { lockHolder, lockName, schemaName } from './db/queries/session-lock.ts';
 import {
   countOpen,
   type OperatedDevice,
@@ -12,6 +12,7 @@ import {
 } from './db/queries/set-operator-state.ts';
 import type { Session } from './db/session.ts';
 import { AfdError } from './domain/errors.ts';
+import { slotsOf } from './domain/slots.ts';
 import { resolveDeviceId } from './find-device.ts';
 import { sleep } from './runtime/loop.ts';
 import { assertDeviceId } from './worker/device-identity.ts';
@@ -22,6 +23,8 @@ export interface RegisteredDevice {
   device_id: string;
   /** False = it was there, and what was given was written over. */
   created: boolean;
+  /** Set when the slots that were given are not those that the capabilities name. */
+  warning?: string;
 }
 
 export interface StatedDevice extends OperatedDevice {
@@ -38,16 +41,28 @@ export interface RemovedDevice {
 
 /** Writes a device row by hand. @throws AfdError E_USAGE, E_DEVICE_RUNNING; DatabaseError */
 export async function registerDevice(context: Context, device: DeviceByHand): Promise<RegisteredDevice> {
-  const { names, config, address } = context;
+  const { names, config } = context;
   const { device_id } = device;
   assertDeviceId(device_id);
   const session = await context.session();
   const heartbeatTimeoutS = config.master.heartbeat_timeout;
-  const wrote = await registerByHand(session, names, device, {
-    lockName: lockName(address.database, names.prefix, device_id),
-    heartbeatTimeoutS,
-  });
-  if (wrote !== 'alive') return { device_id, created: wrote === 'created' };
+  const named = slotsOf(device.capabilities);
+  const max_concurrent_tasks = device.max_concurrent_tasks ?? named;
+  const wrote = await registerByHand(
+    session,
+    names,
+    { ...device, max_concurrent_tasks },
+    {
+      lockName: lockName(await schemaName(session), names.prefix, device_id),
+      heartbeatTimeoutS,
+    },
+  );
+  if (wrote !== 'alive') {
+    const done = { device_id, created: wrote === 'created' };
+    if (named === undefined || named === max_concurrent_tasks) return done;
+    const warning = `capabilities.max_concurrent is ${named}, but ${max_concurrent_tasks} slots were given, which count.`;
+    return { ...done, warning };
+  }
   const holder = await lockHolder(session, names, device_id, heartbeatTimeoutS);
   const where = holder === undefined ? '' : ` on ${holder.device_name} (${holder.ip_address})`;
   throw new AfdError('E_DEVICE_RUNNING', `${device_id} is running${where}, and a running device writes its own row.`, {

@@ -65,6 +65,19 @@ describe('afd devices register', () => {
     });
   });
 
+  it('finding C: takes capabilities.max_concurrent for the slots, unless --slots says otherwise, and warns then', async () => {
+    const capable = ['--capabilities', '{"supported_tasks":["sync_apps"],"max_concurrent":9}'];
+    const ran = await devices('register', '--device-id', 'nine', ...capable);
+    expect(ran.json).toEqual({ device_id: 'nine', created: true });
+    expect(await device('nine')).toMatchObject({ max_concurrent_tasks: 9 });
+    const other = await devices('register', '--device-id', 'nine', ...capable, '--slots', '2');
+    expect(other.json).toMatchObject({
+      created: false,
+      warning: expect.stringContaining('max_concurrent is 9, but 2'),
+    });
+    expect(await device('nine')).toMatchObject({ max_concurrent_tasks: 2 });
+  });
+
   it('a second time changes only what is given, and nothing that an operator or the device said', async () => {
     await devices('register', '--device-id', 'w', '--port', '1', '--device-name', 'kept');
     await devices('pause', 'w');

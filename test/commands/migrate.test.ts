@@ -50,6 +50,7 @@ describe('migrate', () => {
       applied: [],
       statements: [],
       adoption: null,
+      adopted_tables: [],
     });
   });
 

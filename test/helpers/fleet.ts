@@ -42,6 +42,7 @@ export interface FleetOptions {
   worker?: Section;
   database?: Section;
   log?: Section;
+  tables?: Section;
   /** Besides `work` and `command`. Modules are paths inside the folder of the fleet. */
   handlers?: Record<string, Section>;
   /** Further files of the folder, by name. */
@@ -92,6 +93,7 @@ export async function fleet(
     worker: { ...FAST.worker, ...options.worker },
     handlers: { work: { module: './work.mjs' }, command: { exec: ['./command.sh'] }, ...options.handlers },
     log: { level: 'debug', format: 'json', ...options.log },
+    ...(options.tables === undefined ? {} : { tables: options.tables }),
   };
   const ledger = join(dir, 'ledger');
   const files = {

@@ -1,4 +1,5 @@
 import type { Adoption } from '../../core/adopt.ts';
+import type { MigrationPlan } from '../../core/migrate.ts';
 import type { SchemaState } from '../../core/migrations.ts';
 import { colours } from '../colour.ts';
 import { renderFindings } from './migration-plan.ts';
@@ -7,9 +8,10 @@ interface Done {
   applied: string[];
   statements: string[];
   adoption: Adoption | null;
+  adopted_tables: MigrationPlan['adopted_tables'];
 }
 
-export function renderApplied({ applied, statements, adoption }: Done): string {
+export function renderApplied({ applied, statements, adoption, adopted_tables }: Done): string {
   if (applied.length + statements.length === 0) return 'The schema is up to date: nothing to do.';
   const lines: string[] = [];
   if (applied.length > 0) {
@@ -27,6 +29,9 @@ export function renderApplied({ applied, statements, adoption }: Done): string {
       lines.push(`On every node, write database.time_zone: "${zone.zone}" in afd.yaml.`);
     }
     lines.push(...renderFindings(adoption));
+  }
+  for (const one of adopted_tables) {
+    lines.push(`Adopted ${one.table} (${one.rows} rows).`, ...renderFindings(one));
   }
   return lines.join('\n');
 }

@@ -3,13 +3,15 @@ import type { Adoption } from '../../core/adopt.ts';
 import type { MigrationPlan, Removal } from '../../core/migrate.ts';
 import { printable } from './text.ts';
 
-export function renderPlan({ statements, adoption }: MigrationPlan): string {
-  const about =
-    adoption === null
-      ? []
-      : renderAdoption(adoption)
-          .split('\n')
-          .map((line) => `-- ${line}`.trimEnd());
+export function renderPlan({ statements, adoption, adopted_tables }: MigrationPlan): string {
+  const sentences = [
+    ...(adoption === null ? [] : renderAdoption(adoption).split('\n')),
+    ...adopted_tables.flatMap((one) => [
+      `The table ${one.table} exists and was not made by afd: ${one.rows} rows.`,
+      ...renderFindings(one),
+    ]),
+  ];
+  const about = sentences.map((line) => `-- ${line}`.trimEnd());
   return [...about, renderStatements(statements)].join('\n');
 }
 
@@ -32,7 +34,7 @@ export function renderAdoption(adoption: Adoption): string {
   ].join('\n');
 }
 
-/** Nothing of this is changed by afd. */
+/** The statements with them are for a human: afd runs none of them. */
 export function renderFindings({ findings }: Pick<Adoption, 'findings'>): string[] {
   return findings.flatMap(({ message, sql }) => [
     `* ${printable(message)}`,

@@ -11,9 +11,11 @@ export function renderOperated({ device_id, operator_state, previous, current_ta
   return `${says}: it claims nothing more, and ${runs}.`;
 }
 
-export function renderRegistered({ device_id, created }: RegisteredDevice): string {
-  if (!created) return `${device_id} was registered before; what you gave was written over.`;
-  return `${device_id} is registered, and offline until "afd worker --device-id ${device_id}" runs.`;
+export function renderRegistered({ device_id, created, warning }: RegisteredDevice): string {
+  const done = created
+    ? `${device_id} is registered, and offline until "afd worker --device-id ${device_id}" runs.`
+    : `${device_id} was registered before; what you gave was written over.`;
+  return warning === undefined ? done : `${done}\nWarning: ${warning}`;
 }
 
 export function renderRemoved({ device_id, orphaned }: RemovedDevice): string {

@@ -6,7 +6,7 @@ import type { SchemaState } from '../../core/migrations.ts';
 
 /** What was done; with --dry-run what would be; with --check how it is. */
 export type MigrateResult =
-  | (MigrationResult & Pick<MigrationPlan, 'adoption'>)
+  | (MigrationResult & Pick<MigrationPlan, 'adoption' | 'adopted_tables'>)
   | (MigrationPlan & { dry_run: true })
   | (SchemaState & { up_to_date: boolean });
 
@@ -40,8 +40,9 @@ export default class Migrate extends BaseCommand {
         }
         const zone = await confirmZone(plan.adoption, flags, this.jsonEnabled());
         const result = await migrate(context, { ...options, zone });
-        this.log(render.renderApplied({ ...result, adoption: plan.adoption }));
-        return { ...result, adoption: plan.adoption };
+        const { adoption, adopted_tables } = plan;
+        this.log(render.renderApplied({ ...result, adoption, adopted_tables }));
+        return { ...result, adoption, adopted_tables };
       },
       { purpose: 'migrate' },
     );

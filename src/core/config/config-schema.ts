@@ -154,7 +154,13 @@ export const configSchema = z.strictObject({
       heartbeat_interval: interval(10),
       task_poll_interval: interval(1),
       tick_interval: interval(1),
-      capabilities: z.looseObject({ supported_tasks: z.array(z.string().min(1)).optional() }).prefault({}),
+      capabilities: z
+        .looseObject({
+          supported_tasks: z.array(z.string().min(1)).optional(),
+          /** The document's word for the number of slots; max_concurrent_tasks wins where both are given. */
+          max_concurrent: whole(1, 10_000).optional(),
+        })
+        .prefault({}),
       region: z.string().max(64).optional(),
       labels: z.record(z.string(), z.string()).optional(),
       /** Per cent of the machine that are in use; above them nothing is claimed. */

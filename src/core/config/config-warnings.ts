@@ -1,5 +1,6 @@
 // Values that are obeyed, though they are dangerous; and keys that are accepted, though nothing uses them yet.
 import type { DatabaseAddress } from '../db/session.ts';
+import { slotsOf } from '../domain/slots.ts';
 import type { Config } from './config-schema.ts';
 
 /** Above this, one connection of each handler is more than a server takes unless its max_connections was raised. */
@@ -47,6 +48,11 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   say(
     worker.max_concurrent_tasks > MANY_SLOTS,
     `worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}: handlers that connect to the database themselves can use up its max_connections (151 unless it was raised), and then no node can connect`,
+  );
+  const document = slotsOf(worker.capabilities);
+  say(
+    document !== undefined && document !== worker.max_concurrent_tasks,
+    `worker.capabilities.max_concurrent is ${document}, but worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}, which counts: so many tasks run at once`,
   );
   say(
     worker.on_lost_database === 'finish',

@@ -2,6 +2,7 @@
 import { dirname, relative } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
+import { slotsOf } from '../domain/slots.ts';
 import { findConfigFile, readConfigFile } from './config-file.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
 import { Problems } from './config-problems.ts';
@@ -82,6 +83,11 @@ export async function resolveConfig(
   if (!parsed.success) problems.addIssues(parsed.error.issues, values);
   problems.throwIfAny();
   const config = parsed.data as Config;
+  const slots = slotsOf(config.worker.capabilities);
+  if (slots !== undefined && origins['worker.max_concurrent_tasks'] === 'default') {
+    config.worker.max_concurrent_tasks = slots;
+    origins['worker.max_concurrent_tasks'] = origins['worker.capabilities'] ?? 'file';
+  }
 
   if (!namesDatabase(config.database)) {
     const url = await options.embeddedUrl?.(cwd);

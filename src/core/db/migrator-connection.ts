@@ -65,7 +65,7 @@ export async function withMigrator<T>(
   const ask: Ask = async (sql, values = []) => (await knex.raw(sql, values as never))[0];
   try {
     known = steps(ask);
-    return await locked(ask, address, names, () => work({ ask, knex }));
+    return await locked(ask, names, () => work({ ask, knex }));
   } catch (error) {
     if (error instanceof AfdError) throw error;
     throw databaseError(error, describeAddress(address));
@@ -94,8 +94,10 @@ async function prepare(connection: KnexConnection, where: string): Promise<void>
 }
 
 /** The named lock ends with its connection, so a killed migrator leaves nothing behind. */
-async function locked<T>(ask: Ask, address: DatabaseAddress, names: TableNames, work: () => Promise<T>): Promise<T> {
-  const scope = createHash('sha256').update(`${address.database}|${names.prefix}`).digest('hex').slice(0, 40);
+async function locked<T>(ask: Ask, names: TableNames, work: () => Promise<T>): Promise<T> {
+  // As the server spells it: two spellings in two files of configuration are one schema where names have no case.
+  const [schema] = await ask('SELECT DATABASE() AS name');
+  const scope = createHash('sha256').update(`${schema?.name}|${names.prefix}`).digest('hex').slice(0, 40);
   const name = `afd:migrate:${scope}`;
   const [row] = await ask('SELECT GET_LOCK(?, ?) AS got', [name, MIGRATOR_WAIT_S]);
   if (row?.got !== 1) {

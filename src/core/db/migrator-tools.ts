@@ -2,9 +2,13 @@
 // a migration that was killed between two statements is simply run again. The same tools serve `--dry-run`.
 import { setTimeout as pause } from 'node:timers/promises';
 import { AfdError } from '../domain/errors.ts';
-import { type Change, planAdoption } from './adoption/adoption-plan.ts';
-import { GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS } from './adoption/task-columns.ts';
-import { columnOf, isAdopted, readTaskTable, type TaskTableFacts } from './adoption/task-table.ts';
+import { adoptTable, leaveTable } from './adoption/adopt-table.ts';
+import { ensureTaskTable, removeTaskTable } from './adoption/adopt-task-table.ts';
+import { wantedOf } from './adoption/create-table.ts';
+import type { DocumentTable } from './adoption/document-tables.ts';
+import type { AdoptedTable, Migrating } from './adoption/migrating.ts';
+import { hidden } from './adoption/table-plan.ts';
+import { readTaskTable } from './adoption/task-table.ts';
 import type { Ask } from './server-facts.ts';
 import type { TableNames } from './table-names.ts';
 
@@ -30,10 +34,12 @@ const LOG_FULL = 1799;
 /** Seconds that one ALTER waits for its table. All later statements on the table wait behind it, so it is short. */
 export const LOCK_WAIT_S = 5;
 
-export class MigrationTools {
+export class MigrationTools implements Migrating {
   readonly names: TableNames;
   /** What was sent, or would have been, in order. */
   readonly statements: string[] = [];
+  /** Tables of other programs that became afd's as well, with what is to be known of them. */
+  readonly adopted: AdoptedTable[] = [];
   readonly ask: Ask;
   readonly #options: ToolOptions;
   #collation: string | undefined;
@@ -68,103 +74,90 @@ export class MigrationTools {
   }
 
   /**
-   * Creates the table unless it exists. `sql` ends its columns with `) TABLE_OPTIONS`.
+   * Creates the table unless it exists. `sql`: one column or index in each line, and `) TABLE_OPTIONS` behind them.
    * @throws AfdError E_CONFLICT when a table of that name is somebody else's
    */
   async createTable(plainName: string, sql: string): Promise<void> {
-    const existing = await this.ask(
-      'SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
-      [plainName],
-    );
-    if (existing.length === 0) {
+    const columns = await this.#columns(plainName);
+    if (columns.length === 0) {
       const options = `ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=${await this.collation()}`;
-      await this.run(sql.replace('TABLE_OPTIONS', options));
-      return;
+      return this.run(sql.replace('TABLE_OPTIONS', options));
     }
-    const has = new Set(existing.map((row) => String(row.name).toLowerCase()));
-    const missing = [...sql.matchAll(/^ +([a-z_]+) [A-Z]/gm)]
-      .map((match) => match[1]!)
-      .filter((name) => !has.has(name));
-    if (missing.length === 0) return;
-    throw new AfdError(
+    const kind = this.#documented(plainName);
+    if (kind !== undefined) return adoptTable(this, kind, sql);
+    const missing = wantedOf(sql)
+      .columns.map(({ name }) => name)
+      .filter((name) => !columns.some((column) => column.name === name));
+    if (missing.length > 0) throw this.notOurs(plainName, missing);
+  }
+
+  /** The design document has this table, so that other programs may have made it. */
+  #documented(plainName: string): DocumentTable | undefined {
+    return (['device', 'assignment', 'heartbeat'] as const).find((kind) => this.names.plain[kind] === plainName);
+  }
+
+  notOurs(table: string, missing: string[]): AfdError {
+    const { prefix } = this.names;
+    return new AfdError(
       'E_CONFLICT',
-      `The table ${plainName} exists and is not afd's: it has no column ${missing.slice(0, 3).join(', ')}. Rename it, or set tables.prefix to something else than "${this.names.prefix}".`,
-      { suggestions: ['afd migrate --dry-run'], data: { table: plainName, missing } },
+      `The table ${table} exists and is not afd's: it has no column ${missing.slice(0, 3).join(', ')}. Rename it, or set tables.prefix to something else than "${prefix}".`,
+      { suggestions: ['afd migrate --dry-run'], data: { table, missing } },
     );
   }
 
-  /** Adds to a table of afd's own the columns that it lacks, one by one; definitions by name. */
+  /** Adds the columns that a table lacks, one by one; definitions by name. To an adopted table as its others: INVISIBLE. */
   async addColumns(plainTable: string, columns: Record<string, string>): Promise<void> {
+    const there = await this.#columns(plainTable);
+    const invisible = there.some((column) => column.invisible) || this.adopted.some((one) => one.table === plainTable);
     for (const [name, definition] of Object.entries(columns)) {
-      if (await this.#has(plainTable, name)) continue;
-      await this.run(`ALTER TABLE \`${plainTable}\` ADD COLUMN ${name} ${definition}`, COLUMNS);
+      if (there.some((column) => column.name === name)) continue;
+      await this.run(`ALTER TABLE \`${plainTable}\` ADD COLUMN ${name} ${hidden(definition, invisible)}`, IN_PLACE);
     }
   }
 
   async dropColumns(plainTable: string, columns: string[]): Promise<void> {
+    const there = await this.#columns(plainTable);
     for (const name of columns) {
-      if (await this.#has(plainTable, name))
-        await this.run(`ALTER TABLE \`${plainTable}\` DROP COLUMN ${name}`, COLUMNS);
+      if (there.some((column) => column.name === name))
+        await this.run(`ALTER TABLE \`${plainTable}\` DROP COLUMN ${name}`, IN_PLACE);
     }
   }
 
-  async #has(plainTable: string, column: string): Promise<boolean> {
-    return (await this.columnType(plainTable, column)) !== undefined;
-  }
-
-  async dropTable(plainName: string): Promise<void> {
+  /** Drops the table; from an adopted one takes what `sql`, the CREATE TABLE of the migration, has added. */
+  async dropTable(plainName: string, sql?: string): Promise<void> {
     if ((await this.columnType(plainName)) === undefined) return;
+    const kind = this.#documented(plainName);
+    if (kind !== undefined && sql !== undefined && (await leaveTable(this, kind, sql))) return;
     await this.run(`DROP TABLE \`${plainName}\``);
   }
 
   /** COLUMN_TYPE as the server spells it (`bigint(20)`, `int unsigned`), undefined when there is no such column. */
   async columnType(plainTable: string, column = 'id'): Promise<string | undefined> {
-    const rows = await this.ask(
-      `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type FROM information_schema.COLUMNS
-       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY COLUMN_NAME <> ?`,
-      [plainTable, column],
-    );
-    const exact = rows.find((row) => String(row.name).toLowerCase() === column);
+    const columns = await this.#columns(plainTable);
     // A table without an id still exists.
-    return exact === undefined && column === 'id' && rows[0] !== undefined ? String(rows[0].type) : exact?.type;
+    return (columns.find(({ name }) => name === column) ?? (column === 'id' ? columns[0] : undefined))?.type;
   }
 
-  /**
-   * Creates the task table, or adds to an existing one what it lacks, without blocking its writers.
-   * @throws AfdError E_CONFLICT when the table cannot be used as it is
-   */
-  async ensureTaskTable(createSql: string): Promise<void> {
-    const facts = await this.#taskTable();
-    if (facts === undefined) return this.createTable(this.names.plain.task, createSql);
-    const { changes, refusals } = planAdoption(facts, {
-      collation: await this.collation(),
-      visible: this.#options.visible,
-    });
-    if (refusals.length > 0) throw cannotAdopt(facts.name, refusals);
-    for (const { sql, algorithms } of changes) await this.run(sql, algorithms);
+  async #columns(plainTable: string): Promise<Array<{ name: string; type: string; invisible: boolean }>> {
+    const rows = await this.ask(
+      `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, EXTRA AS extra FROM information_schema.COLUMNS
+       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
+      [plainTable],
+    );
+    return rows.map((row) => ({
+      name: String(row.name).toLowerCase(),
+      type: String(row.type),
+      invisible: /INVISIBLE/i.test(String(row.extra)),
+    }));
   }
 
-  /** Drops a task table of afd's own. From an adopted one: what afd added, except the words of its ENUM. */
-  async removeTaskTable(): Promise<void> {
-    const facts = await this.#taskTable();
-    if (facts === undefined) return;
-    if (!isAdopted(facts)) return this.run(`DROP TABLE ${this.names.task}`);
-    const own = (names: readonly { name: string }[]) => names.map(({ name }) => name);
-    const invisible = (name: string) => columnOf(facts, name)?.invisible === true;
-    const steps: Change[] = [
-      {
-        sql: drop(
-          'KEY',
-          own(KEYS).filter((name) => facts.keys.some((key) => key.name === name)),
-        ),
-        algorithms: INDEX,
-      },
-      { sql: drop('COLUMN', own(GENERATED_COLUMNS).filter(invisible)), algorithms: COLUMNS },
-      { sql: drop('COLUMN', own(PLAIN_COLUMNS).filter(invisible)), algorithms: COLUMNS },
-    ];
-    for (const { sql, algorithms } of steps) {
-      if (sql !== '') await this.run(`ALTER TABLE ${this.names.task} ${sql}`, algorithms);
-    }
+  /** @throws AfdError E_CONFLICT when the table cannot be used as it is */
+  ensureTaskTable(createSql: string): Promise<void> {
+    return ensureTaskTable(this, createSql, this.#options);
+  }
+
+  removeTaskTable(): Promise<void> {
+    return removeTaskTable(this);
   }
 
   /** Of every text column of ours that is compared with another: one collation for all, that of the task table. */
@@ -179,14 +172,10 @@ export class MigrationTools {
        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = 'device_id'`,
       [this.names.plain.device],
     );
-    const facts = await this.#taskTable();
+    const facts = await readTaskTable(this.ask, this.names.plain.task);
     const [schema] = await this.ask('SELECT @@collation_database AS name');
     const candidates = [device?.name, facts?.collation, schema?.name].map(String);
     return candidates.find((name) => name.startsWith('utf8mb4_')) ?? 'utf8mb4_general_ci';
-  }
-
-  #taskTable(): Promise<TaskTableFacts | undefined> {
-    return readTaskTable(this.ask, this.names.plain.task);
   }
 
   /** Gives the table back to those who wait behind us for as long as we have waited, then asks again. */
@@ -207,23 +196,10 @@ export class MigrationTools {
   }
 }
 
-const INDEX = ['ALGORITHM=INPLACE, LOCK=NONE'];
-const COLUMNS = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
-
-function drop(what: 'KEY' | 'COLUMN', names: string[]): string {
-  return names.map((name) => `DROP ${what} ${name}`).join(', ');
-}
+const IN_PLACE = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 
 function errnoOf(error: unknown): number {
   return Number((error as { errno?: unknown }).errno ?? 0);
-}
-
-export function cannotAdopt(table: string, refusals: string[]): AfdError {
-  const list = refusals.map((one) => `  ${one}`).join('\n');
-  return new AfdError('E_CONFLICT', `The table ${table} cannot be used as it is. Nothing was changed.\n${list}`, {
-    suggestions: ['afd migrate --dry-run'],
-    data: { table, refusals },
-  });
 }
 
 function held(sql: string, seconds: number, cause: unknown): AfdError {

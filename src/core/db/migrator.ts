@@ -7,10 +7,11 @@ import { type DatabaseAddress, describeAddress } from './address.ts';
 import { confirmedZone, rememberZone } from './adoption/confirmed-zone.ts';
 import { addForeignKeys } from './adoption/foreign-keys.ts';
 import { holdings } from './adoption/holdings.ts';
-import { refusalsOf } from './adoption/refusals.ts';
+import type { AdoptedTable } from './adoption/migrating.ts';
+import { cannotAdopt, refusalsOf } from './adoption/refusals.ts';
 import { isAdopted, readTaskTable } from './adoption/task-table.ts';
 import { type Step, withMigrator } from './migrator-connection.ts';
-import { cannotAdopt, MigrationTools, type ToolOptions } from './migrator-tools.ts';
+import { MigrationTools, type ToolOptions } from './migrator-tools.ts';
 import type { Ask } from './server-facts.ts';
 import type { TableNames } from './table-names.ts';
 
@@ -35,6 +36,12 @@ export interface MigratorRun {
   statements: string[];
 }
 
+/** What a run would do. */
+export interface MigratorPlan extends MigratorRun {
+  /** Tables beside the task table that another program has made, and that become afd's as well. */
+  adopted: AdoptedTable[];
+}
+
 const FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
 
 /** Applies what is missing; harmless when several nodes call it at once. @throws AfdError */
@@ -52,6 +59,8 @@ export async function migrateUp(
   return withMigrator(address, names, make, async ({ ask, knex }) => {
     await refuseNewer(ask, names, migrations, describeAddress(address));
     await refuseTable(ask, names, options.zone);
+    // Whatever cannot be used is found before anything is changed.
+    await planUp(ask, names, options, describeAddress(address));
     // Whoever holds the named lock is the only migrator: a lock row left by a killed one is stale.
     await knex.migrate.forceFreeMigrationsLock();
     const [, applied] = (await knex.migrate.latest()) as [number, string[]];
@@ -62,7 +71,7 @@ export async function migrateUp(
 }
 
 /** What `migrateUp` would do now; changes nothing and takes no lock. @throws AfdError E_SCHEMA, E_CONFLICT */
-export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorRun> {
+export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorPlan> {
   const migrations = await loadMigrations();
   await refuseNewer(ask, names, migrations, where);
   const recorded = await recordedNames(ask, names);
@@ -71,7 +80,7 @@ export async function planUp(ask: Ask, names: TableNames, options: UpOptions, wh
   for (const migration of pending) await migration.up(tools);
   const applied = pending.map(({ name }) => name);
   await finishUp(tools, migrations, applied, options);
-  return { migrations: applied, statements: tools.statements };
+  return { migrations: applied, statements: tools.statements, adopted: tools.adopted };
 }
 
 /**

@@ -37,7 +37,8 @@ export interface TaskRecord {
 
 export interface AssignmentRecord {
   assignment_id: number;
-  attempt: number;
+  /** Null = a row of another program, which is no attempt of afd's. */
+  attempt: number | null;
   device_id: string;
   status: AssignmentStatus;
   assigned_at: string | null;

@@ -1,5 +1,10 @@
 import { assertLeader } from '../db/queries/assert-leader.ts';
-import { heartbeatPartitions, repartitionHeartbeats } from '../db/queries/prune-heartbeats.ts';
+import {
+  deleteOldHeartbeats,
+  heartbeatPartitions,
+  PRUNE_ROWS,
+  repartitionHeartbeats,
+} from '../db/queries/prune-heartbeats.ts';
 import type { Session } from '../db/session.ts';
 import { planPartitions } from '../domain/heartbeat-partitions.ts';
 import type { DutySession } from './duty-session.ts';
@@ -11,7 +16,10 @@ export interface PrunerOptions {
   historyDays: number;
 }
 
-/** Keeps the heartbeat history at its number of days by adding and dropping day partitions. */
+/** Deletes of one round: a table that was never pruned is emptied over some rounds, and nothing waits for all of it. */
+const MOST_DELETES = 500;
+
+/** Keeps the heartbeat history at its number of days: by day partitions, or by DELETE where the table has none. */
 export class Pruner {
   readonly #o: PrunerOptions;
   #session: Session | undefined;
@@ -21,14 +29,15 @@ export class Pruner {
   }
 
   /**
-   * Days added and dropped. A table that is not partitioned is left alone.
+   * Days added and dropped, rows deleted of a table that is not partitioned.
    * @throws NotLeader, DatabaseError (E_TEMPORARY when the table's lock was not to be had within a second)
    */
-  async runOnce(): Promise<{ added: number; dropped: number }> {
+  async runOnce(): Promise<{ added: number; dropped: number; deleted?: number }> {
     const { duty, openSession, historyDays } = this.#o;
     const { partitions, today } = await duty.run((session) => heartbeatPartitions(session, duty.names));
+    if (partitions.length === 0) return { added: 0, dropped: 0, deleted: await this.#deleteOld() };
     const plan = planPartitions(partitions, today, historyDays);
-    if (partitions.length === 0 || plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
+    if (plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
     await duty.run((session) => assertLeader(session, duty.names, duty.lease));
     const session = openSession();
     this.#session = session;
@@ -40,6 +49,17 @@ export class Pruner {
       await session.close();
     }
     return { added: plan.add.length, dropped: plan.drop.length };
+  }
+
+  async #deleteOld(): Promise<number> {
+    const { duty, historyDays } = this.#o;
+    let deleted = 0;
+    for (let n = 0; n < MOST_DELETES; n += 1) {
+      const rows = await duty.fenced((session) => deleteOldHeartbeats(session, duty.names, historyDays));
+      deleted += rows;
+      if (rows < PRUNE_ROWS) break;
+    }
+    return deleted;
   }
 
   /** Gives up a partition change that is under way: its deadline is long, and the server undoes it or has done it. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { monotonic } from '../clock.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { type DeviceRegistration, registerDevice } from '../db/queries/register-device.ts';
-import { lockHolder, lockName, takeSessionLock } from '../db/queries/session-lock.ts';
+import { lockHolder, lockName, schemaName, takeSessionLock } from '../db/queries/session-lock.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -60,10 +60,14 @@ export async function assumeIdentity(
 ): Promise<Identity> {
   const { deviceId } = settings;
   assertDeviceId(deviceId);
-  if (!settings.tryNext) return claimId(session, names, settings, deviceId, cancelled);
+  const schema = await schemaName(session);
+  if (!settings.tryNext) {
+    const lock = lockName(schema, names.prefix, deviceId);
+    return claimId(session, names, settings, { id: deviceId, lock }, cancelled);
+  }
   for (let n = 1; n <= MOST_SUFFIXES; n += 1) {
     const id = n === 1 ? deviceId : `${deviceId}-${n}`;
-    const name = lockName(settings.address.database, names.prefix, id);
+    const name = lockName(schema, names.prefix, id);
     if (await takeSessionLock(session, name, 0)) return register(session, names, settings, id, name);
   }
   throw new AfdError('E_DEVICE_RUNNING', `${MOST_SUFFIXES} devices named ${deviceId}… already run.`, {
@@ -99,10 +103,9 @@ async function claimId(
   session: Session,
   names: TableNames,
   settings: LivenessSettings,
-  id: string,
+  { id, lock: name }: { id: string; lock: string },
   cancelled: () => boolean,
 ): Promise<Identity> {
-  const name = lockName(settings.address.database, names.prefix, id);
   const slices = Math.max(1, Math.ceil(settings.heartbeatTimeoutMs / 1000 / LOCK_SLICE_S));
   for (let n = 0; n <= slices; n += 1) {
     if (await takeSessionLock(session, name, n === 0 ? 0 : LOCK_SLICE_S))

@@ -223,6 +223,26 @@ describe('tables of later versions, and tables changed by hand', () => {
     await session.write("UPDATE af_crawl_tasks SET status = 'done'");
   });
 
+  it.each([
+    ['VARCHAR(64) NULL', 'narrow_text'],
+    ['TINYTEXT NULL', 'narrow_text'],
+    ['TEXT CHARACTER SET latin1 NULL', 'narrow_text'],
+    ['TEXT NULL', undefined],
+    ['LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL', undefined],
+  ])('finding F10: with a last_error of %s are adopted, and what would be cut is said', async (type, code) => {
+    db = await oldDatabase([T1, `ALTER TABLE af_crawl_tasks ADD COLUMN last_error ${type}`]);
+    const facts = (await readTaskTable(db.ask, 'af_crawl_tasks'))!;
+    const { findings } = await findInTable(db.ask, facts, '+00:00');
+    const found = findings.find((one) => one.code === 'narrow_text');
+    expect(found?.code).toBe(code);
+    await db.migrate();
+    if (found === undefined) return;
+    await db.admin.write(found.sql!.replace(/;$/, ''));
+    await db.admin.write(
+      "INSERT INTO af_crawl_tasks (task_type, username, last_error) VALUES ('t', 'u', REPEAT('😀', 1000))",
+    );
+  });
+
   it.each<[string, string, RegExp]>([
     [
       'a TIMESTAMP in place of a DATETIME',
@@ -233,6 +253,21 @@ describe('tables of later versions, and tables changed by hand', () => {
     ['a status that is no ENUM', 'MODIFY status VARCHAR(20)', /status is varchar\(20\)/],
     ['no status', 'DROP COLUMN status', /no column status/],
     ['a column of another meaning', 'ADD COLUMN task_data INT', /task_data is int.*; afd needs JSON/],
+    [
+      'a retry that a count may outgrow',
+      'MODIFY retry TINYINT DEFAULT 0',
+      /retry is tinyint.*; afd writes up to 4 bytes there.*ALTER TABLE `af_crawl_tasks` MODIFY COLUMN retry INT DEFAULT 0;/,
+    ],
+    [
+      'an attempt that a count may outgrow',
+      'ADD COLUMN attempt SMALLINT UNSIGNED NOT NULL DEFAULT 0',
+      /MODIFY COLUMN attempt INT NOT NULL DEFAULT 0;/,
+    ],
+    [
+      'a claimed_by that is shorter than a device id',
+      'ADD COLUMN claimed_by VARCHAR(32) NULL',
+      /claimed_by is varchar\(32\); afd writes up to 64 letters there/,
+    ],
     [
       'an attempt that may be NULL',
       'ADD COLUMN attempt INT NULL',

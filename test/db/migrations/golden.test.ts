@@ -35,6 +35,7 @@ function spelled(sql: string): string {
     .replace(/\(utc_timestamp\(3\)\)/gi, 'utc_timestamp(3)')
     .replace(/_utf8mb4'/g, "'")
     .replace(/\(\(10 - (.*?),10\)\)\)/, '(10 - $1,10))')
+    .replace(/if\(\(\((month\(.*?) \* (dayofmonth\(.*?)\) = 0\),/, 'if($1 * $2 = 0,')
     .replace(
       /(`\w+` [\w()']+( COLLATE \w+)?)((?: NOT NULL| DEFAULT (?:\([^)]*\)\)|[^ ,\n]+)| INVISIBLE)+)/g,
       (_, head, __, rest) => {

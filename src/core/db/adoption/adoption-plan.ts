@@ -2,7 +2,15 @@
 // itself, and the run after a run that was killed.
 
 import { refusalsOf } from './refusals.ts';
-import { GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS, type PlainColumn, plainColumn, STATUS_WORDS } from './task-columns.ts';
+import {
+  GENERATED_COLUMNS,
+  generatedColumns,
+  KEYS,
+  PLAIN_COLUMNS,
+  type PlainColumn,
+  plainColumn,
+  STATUS_WORDS,
+} from './task-columns.ts';
 import { type ColumnFacts, columnOf, enumLabels, type TaskTableFacts } from './task-table.ts';
 
 /** One ALTER. The algorithms are tried in order, and always written: the server refuses rather than copies. */
@@ -48,10 +56,12 @@ export function planAdoption(facts: TaskTableFacts, options: { collation: string
     METADATA,
   );
   change(
-    GENERATED_COLUMNS.filter(({ name }) => !has(name)).map(
-      ({ name, type, expression }) =>
-        `ADD COLUMN ${name} ${type} GENERATED ALWAYS AS (${expression}) VIRTUAL INVISIBLE`,
-    ),
+    generatedColumns(facts)
+      .filter(({ name }) => !has(name))
+      .map(
+        ({ name, type, expression }) =>
+          `ADD COLUMN ${name} ${type} GENERATED ALWAYS AS (${expression}) VIRTUAL INVISIBLE`,
+      ),
     METADATA,
   );
   const keys = KEYS.filter(({ name }) => !facts.keys.some((key) => key.name === name));

@@ -15,7 +15,14 @@ export interface Finding {
     | 'odd_priority'
     | 'no_task_type'
     | 'zero_date'
-    | 'required_without_default';
+    | 'required_without_default'
+    | 'narrow_text'
+    | 'copied'
+    | 'times_kept'
+    | 'foreign_key'
+    | 'open_elsewhere'
+    | 'set_offline'
+    | 'not_partitioned';
   rows: number;
   message: string;
   /** A statement that changes it, for whoever wants that. Never run by afd. */
@@ -147,6 +154,15 @@ function byFigure(table: string, facts: TaskTableFacts, n: (name: never) => numb
   );
   add('no_task_type', 'untyped', (rows) => `${rows} without a task_type: no lane, never claimed.`);
   add('zero_date', 'zero', (rows) => `${rows} with next_run_at 0000-00-00: due at once.`);
+  const error = columnOf(facts, 'last_error');
+  if (
+    error !== undefined &&
+    (!/^(text|mediumtext|longtext)$/.test(error.kind) || !/^utf8mb4_/.test(error.collation ?? ''))
+  ) {
+    const sql = `ALTER TABLE ${table} MODIFY COLUMN ${error.name} TEXT CHARACTER SET utf8mb4 NULL;`;
+    const message = `Column ${error.name} is ${error.type} (${error.collation}), and error texts are longer, or hold letters that it cannot: they are cut to what fits. To keep all of them; it copies the table, so choose the hour:`;
+    found.push({ code: 'narrow_text', rows: 0, message, sql });
+  }
   for (const column of facts.columns) {
     if (column.nullable || column.default !== null || column.generated !== 'no') continue;
     if (['id', 'task_type', 'status'].includes(column.name.toLowerCase())) continue;

@@ -1,6 +1,7 @@
 // The three foreign keys that the design document draws. Not by default: a child insert locks its parent row in share mode.
 import { AfdError } from '../../domain/errors.ts';
 import type { MigrationTools } from '../migrator-tools.ts';
+import { foreignKeysOf } from './read-foreign-keys.ts';
 
 /** Adds those that are missing. @throws AfdError E_CONFLICT when rows point at nothing */
 export async function addForeignKeys(tools: MigrationTools): Promise<void> {
@@ -10,13 +11,13 @@ export async function addForeignKeys(tools: MigrationTools): Promise<void> {
     { child: 'assignment', column: 'device_id', parent: 'device', key: 'device_id' },
     { child: 'heartbeat', column: 'device_id', parent: 'device', key: 'device_id' },
   ] as const;
-  const rows = await ask(
-    'SELECT CONSTRAINT_NAME AS name FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()',
-  );
-  const there = new Set(rows.map((row) => String(row.name)));
   for (const { child, column, parent, key } of keys) {
     const name = `${names.plain[child]}_${parent}`;
-    if (there.has(name)) continue;
+    // By what it ties, not by its name: an adopted table has the names that the server gave.
+    const there = (await foreignKeysOf(ask, names.plain[child])).some(
+      (one) => one.column === column && one.parent === names.plain[parent],
+    );
+    if (there) continue;
     if ((await tools.columnType(names.plain[child])) !== undefined) {
       const [orphans] = await ask(
         `SELECT COUNT(*) AS n FROM ${names[child]} c LEFT JOIN ${names[parent]} p ON p.${key} = c.${column} WHERE p.${key} IS NULL`,

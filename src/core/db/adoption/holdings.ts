@@ -2,6 +2,7 @@
 import type { Ask } from '../server-facts.ts';
 import type { TableNames } from '../table-names.ts';
 import { ZONE_SETTING } from './confirmed-zone.ts';
+import { isAdoptedTable } from './table-plan.ts';
 import { isAdopted, readTaskTable } from './task-table.ts';
 
 export interface Holding {
@@ -13,7 +14,7 @@ export interface Holding {
 
 /** The leader's row and the lanes are not among them: they are made again by themselves. Empty = nothing would be lost. */
 export async function holdings(ask: Ask, names: TableNames): Promise<Holding[]> {
-  const wanted: Array<{
+  let wanted: Array<{
     table: 'device' | 'assignment' | 'heartbeat' | 'setting' | 'task';
     what: string;
     where?: string;
@@ -31,6 +32,15 @@ export async function holdings(ask: Ask, names: TableNames): Promise<Holding[]> 
       what: 'tasks that afd has tried (the tasks stay; results and counts go)',
       where: 'attempt > 0',
     });
+  }
+  for (const kind of ['device', 'assignment', 'heartbeat'] as const) {
+    const facts = await readTaskTable(ask, names.plain[kind]);
+    if (facts === undefined || !isAdoptedTable(kind, facts)) continue;
+    // Its rows stay. What afd has noted of its own attempts goes.
+    wanted = wanted.filter(({ table }) => table !== kind);
+    if (kind !== 'assignment' || !facts.columns.some((column) => column.name === 'attempt')) continue;
+    const what = "attempts of afd's (the rows stay; their numbers and results go)";
+    wanted.push({ table: kind, what, where: 'attempt IS NOT NULL' });
   }
   const held: Holding[] = [];
   for (const { table, what, where = '1 = 1' } of wanted) {

@@ -1,5 +1,7 @@
 // Why a table cannot be adopted as it is, each with what to do about it. Whatever is not refused here is left as it is.
-import { type Family, GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS } from './task-columns.ts';
+import { AfdError } from '../../domain/errors.ts';
+import { integerBytes } from './column-fit.ts';
+import { type Family, GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS, type PlainColumn } from './task-columns.ts';
 import { type ColumnFacts, columnOf, type TaskTableFacts } from './task-table.ts';
 
 const INTEGERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint']);
@@ -37,11 +39,12 @@ export function refusalsOf(facts: TaskTableFacts): string[] {
   else if (status.kind !== 'enum') {
     found.push(`${facts.name}.status is ${status.type}; afd knows it as an ENUM of pending, running, failed and done.`);
   }
-  for (const { name, family, never_null: neverNull } of PLAIN_COLUMNS) {
-    const column = columnOf(facts, name);
+  for (const wanted of PLAIN_COLUMNS) {
+    const column = columnOf(facts, wanted.name);
     if (column === undefined) continue;
-    const problem = misfit(column, family, neverNull === true);
-    if (problem !== undefined) found.push(sentence(facts, column, family, problem));
+    const problem = misfit(column, wanted.family, wanted.never_null === true);
+    if (problem !== undefined) found.push(sentence(facts, column, wanted.family, problem));
+    else if (tooNarrow(column, wanted)) found.push(narrow(facts, column, wanted));
   }
   for (const { name } of GENERATED_COLUMNS) {
     if (columnOf(facts, name)?.generated === 'no') {
@@ -71,6 +74,24 @@ function misfit(column: ColumnFacts, family: Family, neverNull: boolean): string
   return neverNull && column.nullable ? 'may be NULL; afd counts with it' : undefined;
 }
 
+/** A count that reaches the end of its type, or a device's name that is cut off, could not be written at all. */
+function tooNarrow(column: ColumnFacts, { at_least }: PlainColumn): boolean {
+  if (at_least === undefined) return false;
+  const bytes = integerBytes(column.type);
+  if (bytes !== undefined) return bytes < at_least;
+  const letters = /^(?:var)?char\((\d+)\)/i.exec(column.type)?.[1];
+  return letters !== undefined && Number(letters) < at_least;
+}
+
+function narrow(facts: TaskTableFacts, column: ColumnFacts, { definition, at_least }: PlainColumn): string {
+  const table = `\`${facts.name}\``;
+  const charset =
+    column.collation === null ? '' : `CHARACTER SET ${column.collation.split('_')[0]} COLLATE ${column.collation}`;
+  const type = definition.replace('{text}', charset);
+  const unit = column.collation === null ? 'bytes' : 'letters';
+  return `${facts.name}.${column.name} is ${column.type}; afd writes up to ${at_least} ${unit} there. It copies the table, so choose the hour: ALTER TABLE ${table} MODIFY COLUMN ${column.name} ${type};`;
+}
+
 function sentence(facts: TaskTableFacts, column: ColumnFacts, family: Family, problem: string): string {
   const table = `\`${facts.name}\``;
   if (family === 'datetime' && column.kind === 'timestamp') {
@@ -82,4 +103,13 @@ function sentence(facts: TaskTableFacts, column: ColumnFacts, family: Family, pr
     return `${facts.name}.${column.name} ${problem}: ALTER TABLE ${table} MODIFY COLUMN ${column.name} INT NOT NULL DEFAULT 0;`;
   }
   return `${facts.name}.${column.name} ${problem}: rename it, or change its type.`;
+}
+
+/** Nothing was changed, since it is thrown before anything is. */
+export function cannotAdopt(table: string, refusals: string[]): AfdError {
+  const list = refusals.map((one) => `  ${one}`).join('\n');
+  return new AfdError('E_CONFLICT', `The table ${table} cannot be used as it is. Nothing was changed.\n${list}`, {
+    suggestions: ['afd migrate --dry-run'],
+    data: { table, refusals },
+  });
 }

@@ -1,4 +1,4 @@
-// What INFORMATION_SCHEMA says about the task table. Every decision of an adoption is made from this, never from a version
+// What INFORMATION_SCHEMA says about a table, above all the task table. Every decision of an adoption is made from this, never from a version
 // number: real tables are any mixture of versions and of changes by hand.
 import type { Ask } from '../server-facts.ts';
 
@@ -15,6 +15,9 @@ export interface ColumnFacts {
   collation: string | null;
   generated: 'no' | 'virtual' | 'stored';
   invisible: boolean;
+  autoIncrement: boolean;
+  /** It is set to the session's now by every UPDATE. */
+  onUpdate: boolean;
 }
 
 export interface KeyFacts {
@@ -85,6 +88,8 @@ export async function readTaskTable(ask: Ask, name: string): Promise<TaskTableFa
           ? 'virtual'
           : 'no',
       invisible: /INVISIBLE/i.test(row.extra),
+      autoIncrement: /auto_increment/i.test(row.extra),
+      onUpdate: /on update/i.test(row.extra),
     })),
     keys: [...keys.values()],
   };

@@ -7,13 +7,14 @@ import type { TableNames } from '../table-names.ts';
 /**
  * Every worker that is registered, as placing sees it: whether it takes work, and what it runs now, counted over
  * idx_device_id (covering: it reads as many entries as there are open attempts; light claims have none, and end at once). Non-locking. `heartbeatTimeoutS`: a
- * device that has been silent for longer is offline, whatever its row says. Zero rows = no device was ever registered.
+ * device that has been silent for longer is offline, whatever its row says; so is one that no process of afd ever was,
+ * whose times are another program's. Zero rows = no device was ever registered.
  */
 export function deviceViewsStatement(names: TableNames, heartbeatTimeoutS: number): { sql: string; values: unknown[] } {
   return {
     sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.held, d.stuck, d.served,
             d.success_rate, d.avg_duration_ms,
-            COALESCE(d.last_heartbeat < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, TRUE) AS silent,
+            d.instance_token IS NULL OR COALESCE(d.last_heartbeat < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, TRUE) AS silent,
             (SELECT COUNT(*) FROM ${names.assignment} a FORCE INDEX (idx_device_id)
              WHERE a.device_id = d.device_id AND a.status IN ('assigned', 'running')) AS running
           FROM ${names.device} d WHERE d.device_type = 'worker' ORDER BY d.id`,

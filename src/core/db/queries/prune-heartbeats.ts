@@ -35,3 +35,20 @@ export async function repartitionHeartbeats(session: Session, names: TableNames,
     await session.write(`ALTER TABLE ${names.heartbeat} DROP PARTITION ${plan.drop.join(', ')}`);
   }
 }
+
+/** Rows of one DELETE: a transaction of milliseconds, so that the heartbeats beside it hardly wait. */
+export const PRUNE_ROWS = 1000;
+
+/**
+ * Deletes the oldest heartbeats that are older than the history, of a table without partitions: one that another program
+ * has made. Reads idx_heartbeat_time in its order. Inside a fenced transaction. Returns how many; fewer than PRUNE_ROWS =
+ * nothing is left to delete.
+ */
+export async function deleteOldHeartbeats(session: Session, names: TableNames, historyDays: number): Promise<number> {
+  const { affectedRows } = await session.write(
+    `DELETE FROM ${names.heartbeat} WHERE heartbeat_time < UTC_TIMESTAMP(3) - INTERVAL ? DAY
+     ORDER BY heartbeat_time LIMIT ${PRUNE_ROWS}`,
+    [historyDays],
+  );
+  return affectedRows;
+}

@@ -3,7 +3,16 @@ import { createHash } from 'node:crypto';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** Lock names are server-wide and at most 64 characters on MySQL, hence a hash of schema, prefix and device id. */
+/**
+ * The schema as the server spells it. Where names have no case (lower_case_table_names = 1) afd.yaml may spell it in two
+ * ways, and two spellings would be two locks for one device. @throws DatabaseError
+ */
+export async function schemaName(session: Session): Promise<string> {
+  const [row] = await session.rows<{ name: string }>('SELECT DATABASE() AS name');
+  return row!.name;
+}
+
+/** `schema`: see schemaName. Lock names are server-wide and at most 64 characters on MySQL, hence a hash of schema, prefix and device id. */
 export function lockName(schema: string, prefix: string, deviceId: string): string {
   const digest = createHash('sha256').update(`${schema}|${prefix}|${deviceId.toLowerCase()}`).digest('hex');
   return `afd:${digest.slice(0, 40)}`;

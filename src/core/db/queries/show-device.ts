@@ -15,7 +15,8 @@ export interface DeviceAssignment {
   task_id: number;
   task_type: string | null;
   status: string;
-  attempt: number;
+  /** Null = a row of another program. */
+  attempt: number | null;
   assigned_at: string | null;
   started_at: string | null;
   deadline_at: string | null;

@@ -18,10 +18,11 @@ export async function showTask(session: Session, names: TableNames, taskId: numb
   const attempts = await session.rows(
     `SELECT id, attempt, device_id, status, assigned_at, started_at, completed_at, deadline_at, retry_count,
        error_message, error_class, cause, revoked_at, revoke_outcome, result
-     FROM ${names.assignment} WHERE task_id = ? ORDER BY attempt`,
+     FROM ${names.assignment} WHERE task_id = ? ORDER BY attempt, id`,
     [taskId],
   );
-  const open = attempts.find((one) => one.status === 'assigned' || one.status === 'running');
+  // A row without a number is another program's, and says nothing of who holds the task.
+  const open = attempts.find((one) => one.attempt !== null && (one.status === 'assigned' || one.status === 'running'));
   const completed = attempts.findLast((one) => one.status === 'completed');
   return {
     ...taskRecord({ ...row, device_id: open?.device_id ?? row.claimed_by }),

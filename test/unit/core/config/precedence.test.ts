@@ -2,12 +2,38 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../../src/core/config/load-config.ts';
-import { DATABASE, folder, load } from './config-folder.ts';
+import { DATABASE, folder, load, refusal } from './config-folder.ts';
 
 const KEY = 'worker.max_concurrent_tasks';
 const flag = (value: unknown) => [{ flag: '--slots', key: KEY, value }];
 const env = { AFD_WORKER_MAX_CONCURRENT_TASKS: '7' };
 const file = `${DATABASE}worker: { max_concurrent_tasks: 6 }\n`;
+
+describe('finding C: capabilities.max_concurrent of the design document', () => {
+  const capable = (rest = '') => `${DATABASE}worker: { capabilities: { max_concurrent: 8 }${rest} }\n`;
+
+  it('is the number of slots where nobody gives max_concurrent_tasks', async () => {
+    const { config, origins, warnings } = await load(capable());
+    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([8, 'file']);
+    expect(warnings.filter((one) => one.includes('max_concurrent'))).toEqual([]);
+  });
+
+  it.each<[string, string, Parameters<typeof load>[1], number]>([
+    ['the file', ', max_concurrent_tasks: 3', {}, 3],
+    ['the environment', '', { env }, 7],
+    ['a flag', '', { flags: flag(5) }, 5],
+  ])('yields to max_concurrent_tasks of %s, with a warning that names both', async (_, rest, options, slots) => {
+    const { config, warnings } = await load(capable(rest), options);
+    expect(config.worker.max_concurrent_tasks).toBe(slots);
+    const sentence = `worker.capabilities.max_concurrent is 8, but worker.max_concurrent_tasks is ${slots}`;
+    expect(warnings).toContainEqual(expect.stringContaining(sentence));
+  });
+
+  it.each(['0', '-1', '1.5', 'many'])('is refused when it is %s', async (value) => {
+    const error = await refusal(`${DATABASE}worker: { capabilities: { max_concurrent: ${value} } }\n`);
+    expect(error.message).toContain('worker.capabilities.max_concurrent');
+  });
+});
 
 describe('precedence', () => {
   it('takes the default when nobody says anything', async () => {

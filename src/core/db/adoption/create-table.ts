@@ -1,0 +1,30 @@
+// The CREATE TABLE of a migration, read as what a table that exists already must have: so that each of afd's tables is
+// spelled once.
+export interface WantedColumn {
+  name: string;
+  /** Type, NULL or NOT NULL, default, comment, as written. */
+  definition: string;
+}
+
+export interface WantedIndex {
+  name: string;
+  columns: string[];
+  unique: boolean;
+}
+
+/** `sql` has one column or index in each line, columns in small letters. The primary key is not among the indexes. */
+export function wantedOf(sql: string): { columns: WantedColumn[]; indexes: WantedIndex[] } {
+  const lines = sql.split('\n').map((line) => line.trim().replace(/,$/, ''));
+  return {
+    columns: lines.flatMap((line) => {
+      const found = /^([a-z_]+) (.+)$/.exec(line);
+      return found === null ? [] : [{ name: found[1]!, definition: found[2]! }];
+    }),
+    indexes: lines.flatMap((line) => {
+      const found = /^(UNIQUE )?KEY ([a-z_]+) \(([^)]*)\)$/.exec(line);
+      return found === null
+        ? []
+        : [{ name: found[2]!, columns: found[3]!.split(', '), unique: found[1] !== undefined }];
+    }),
+  };
+}
