@@ -96,7 +96,7 @@ export class Duties extends Service {
       ...(monotonic === undefined ? {} : { monotonic }),
       ...(random === undefined ? {} : { random }),
     });
-    const lanes = new LanePublisher(duty, master);
+    const lanes = new LanePublisher({ duty, fleet: master, warn: (message) => events.emit('warning', { message }) });
     const directed = new DirectedTasks(duty);
     const figures = new FiguresKeeper(duty);
     const pruner = new Pruner({

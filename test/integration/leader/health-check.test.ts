@@ -298,11 +298,11 @@ describe('attempts without a device', () => {
     const stopped = await device('worker-001', { columns: { status: 'offline' } });
     const broken = await attempt(stopped);
     const fine = await attempt(stopped);
-    const refuse = new Refusals(session);
+    const refuse = new Refusals(session, db.names);
     // The second write of its end: the first must be undone.
-    await refuse.of(db.names.assignment, `OLD.id = ${broken.assignment_id}`);
+    await refuse.of(db.names.assignment, `task_id = ${broken.task_id} AND status = 'lost'`);
     const { check } = await healthCheck();
-    await expect(check.runOnce()).rejects.toThrow(/refused by a trigger/);
+    await expect(check.runOnce()).rejects.toThrow(/refuse_0/);
     await refuse.none();
     expect((await task(fine.task_id))?.status).toBe('pending');
     expect(await task(broken.task_id)).toMatchObject({ status: 'running', lost_count: 0 });
