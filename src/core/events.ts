@@ -28,7 +28,8 @@ export interface AfdEvents {
   /** (leader) A device was declared dead. */
   'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
   'database:lost': { message: string };
-  'database:back': { after_ms: number };
+  /** `server`: host name and server id of what answers now. */
+  'database:back': { after_ms: number; server: string };
   /** The database was away for so long that others may take the work soon. */
   'database:patience-over': { policy: 'stop' | 'finish' };
   /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
@@ -38,7 +39,10 @@ export interface AfdEvents {
   'leader:gained': { device_id: string; term: number };
   'leader:lost': { device_id: string; term: number; reason: string };
   'leader:duty': { duty: string; counts: Record<string, number> };
+  /** Once when a duty begins to fail, and for each further cause. */
   'leader:duty-failed': { duty: string; message: string };
+  /** A duty that failed works again. */
+  'leader:duty-works': { duty: string; after_ms: number };
   /** Something an operator should know, in a sentence. */
   warning: { message: string };
 }

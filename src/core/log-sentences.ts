@@ -91,7 +91,7 @@ const SENTENCES: Describe = {
     ),
   'database:lost': (d) =>
     error(`the database cannot be reached; running tasks go on, nothing new is claimed, reconnecting: ${d.message}`),
-  'database:back': (d) => info(`the database is back after ${(d.after_ms / 1000).toFixed(1)} s`),
+  'database:back': (d) => info(`the database is back after ${(d.after_ms / 1000).toFixed(1)} s, on ${d.server}`),
   'database:patience-over': (d) =>
     error(
       d.policy === 'stop'
@@ -113,6 +113,8 @@ const SENTENCES: Describe = {
   'leader:duty': duty,
   'leader:duty-failed': (d) =>
     error(`leader's ${d.duty} failed and will be tried again, other duties go on: ${d.message}`, { duty: d.duty }),
+  'leader:duty-works': (d) =>
+    info(`leader's ${d.duty} works again after ${(d.after_ms / 1000).toFixed(1)} s`, { duty: d.duty }),
   warning: (d) => warn(d.message),
 };
 

@@ -3,14 +3,15 @@ import { monotonic } from '../clock.ts';
 import type { Config } from '../config/config-schema.ts';
 import { dueStatement, dueWork } from '../db/queries/due-work.ts';
 import type { LaneHead } from '../db/queries/peek-lanes.ts';
-import { ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
-import { fromJsonObject } from '../db/rows.ts';
+import { type RingTarget, ringTarget, ringTargetsStatement } from '../db/queries/ring-targets.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
+import { requirementsOf } from '../domain/requirements.ts';
 import { openRinger } from '../ring/open-ringer.ts';
 import type { Ringer, RingWork } from '../ring/ringer.ts';
 import type { DutySession } from './duty-session.ts';
+import { Failures } from './failures.ts';
 
 /** One branch of the look each; beyond it the pairs that were longest without a task are left to the polls. */
 const MOST_PAIRS = 64;
@@ -43,12 +44,20 @@ export class Watcher {
     this.#o = options;
   }
 
-  /** One statement; none while no device has a free slot, and one more each second for the devices. @throws NotLeader, DatabaseError */
+  /**
+   * One statement; none while no device has a free slot, and one more each second for the devices.
+   * @throws PartsFailed when the rows of some devices make no sense, after the others were rung; NotLeader, DatabaseError
+   */
   async runOnce(): Promise<{ rung: number }> {
+    const failures = new Failures(this.#o.duty);
+    return failures.end(await this.#look(failures));
+  }
+
+  async #look(failures: Failures): Promise<{ rung: number }> {
     const { duty, config } = this.#o;
     if (!config.worker.ring.enabled) return { rung: 0 };
     const ringer = await this.#ringer();
-    if (ringer.view.stale) await this.#readDevices(ringer);
+    if (ringer.view.stale) await this.#readDevices(ringer, failures);
     const now = monotonic();
     const free = ringer.view.devices().filter((one) => one.running < one.slots);
     const pairs = [...this.#watched.values()].filter(
@@ -83,11 +92,15 @@ export class Watcher {
     return this.#own;
   }
 
-  async #readDevices(ringer: Ringer): Promise<void> {
+  async #readDevices(ringer: Ringer, failures: Failures): Promise<void> {
     const { duty } = this.#o;
     const readAt = monotonic();
     const { sql, values } = ringTargetsStatement(duty.names);
-    const targets = (await duty.run((session) => session.rows(sql, values))).map(ringTarget);
+    const targets: RingTarget[] = [];
+    for (const row of await duty.run((session) => session.rows(sql, values))) {
+      const target = await failures.part(`row of device ${row.device_id}`, async () => usable(ringTarget(row)));
+      if (target !== undefined) targets.push(target);
+    }
     ringer.view.update(targets, readAt);
     // Of each type that somebody runs: where most tasks are, so that also the first one is seen at once.
     for (const task_type of new Set(targets.flatMap((one) => one.capabilities.supported_tasks ?? []))) {
@@ -99,7 +112,8 @@ export class Watcher {
       });
     }
     for (const { lane, claim_rank, task_type, required_capabilities: text } of this.#o.heads()) {
-      this.#watch({ lane, claim_rank, task_type, required_capabilities: text === null ? null : fromJsonObject(text) });
+      const { requires, readable } = requirementsOf(text);
+      if (readable) this.#watch({ lane, claim_rank, task_type, required_capabilities: requires });
     }
     const oldest = [...this.#watched].sort(([, a], [, b]) => a.seenAt - b.seenAt);
     for (const [key] of oldest.slice(0, Math.max(0, oldest.length - MOST_PAIRS))) this.#watched.delete(key);
@@ -111,4 +125,10 @@ export class Watcher {
     if (watched !== undefined) watched.seenAt = monotonic();
     else this.#watched.set(key, { ...pair, seenAt: monotonic(), pauseMs: FIRST_PAUSE_MS, restsUntil: 0 });
   }
+}
+
+/** Asked of it here, so that a row which cannot be judged is left out by itself. @throws whatever judging it throws */
+function usable(target: RingTarget): RingTarget {
+  eligible(target, { task_type: '', required_capabilities: null });
+  return target;
 }

@@ -166,7 +166,12 @@ export class Liveness {
     this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
-    if (this.#lostSince !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - this.#lostSince });
+    if (this.#lostSince !== undefined)
+      this.#report({
+        kind: 'database-back',
+        afterMs: monotonic() - this.#lostSince,
+        server: this.#session.facts.serverName,
+      });
     this.#lostSince = undefined;
   }
 

@@ -157,7 +157,7 @@ describe('finding F8: odd rows', () => {
 
   test('a lane that the table refuses keeps no other from being published, and is named in each round', async () => {
     // JSON that is nested deeper than the server takes in a JSON column.
-    const deep = await odd('{"a":'.repeat(150) + '1' + '}'.repeat(150));
+    const deep = await odd(`${'{"a":'.repeat(150)}1${'}'.repeat(150)}`);
     const failed = await publisher.runOnce().catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(PartsFailed);
     expect((failed as PartsFailed).failures.map((one) => one.what)).toEqual([

@@ -102,12 +102,13 @@ describe('events', () => {
     'device:dead': { device_id: 'v', by: 'lock', tasks: 3 },
     'settings:changed': { changes: [{ key: 'master.task_timeout', from: 1800, to: 900 }] },
     'database:lost': { message: 'gone' },
-    'database:back': { after_ms: 1500 },
+    'database:back': { after_ms: 1500, server: 'db:1' },
     'database:patience-over': { policy: 'stop' },
     'leader:gained': { device_id: 'w', term: 4 },
     'leader:lost': { device_id: 'w', term: 4, reason: 'resigned' },
     'leader:duty': { duty: 'rescue', counts: { rescued: 1 } },
     'leader:duty-failed': { duty: 'rescue', message: 'x' },
+    'leader:duty-works': { duty: 'rescue', after_ms: 1500 },
     warning: { message: 'look' },
   };
 
