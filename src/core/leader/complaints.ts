@@ -68,14 +68,20 @@ export class Complaints {
   }
 
   failed(duty: string, error: Error): void {
-    if (!unanswered(error)) return this.#fault(duty, error);
+    if (!unanswered(error)) {
+      this.#fault(duty, error);
+      return;
+    }
     const before = this.#unanswered.get(duty);
     if (before === undefined) {
       this.#unanswered.set(duty, { since: this.#now(), rounds: this.#rounds });
       return;
     }
     // Others were answered meanwhile: it is this duty, and not the database.
-    if (this.#rounds > before.rounds) return this.#fault(duty, error);
+    if (this.#rounds > before.rounds) {
+      this.#fault(duty, error);
+      return;
+    }
     const since = Math.min(...[...this.#unanswered.values()].map((one) => one.since));
     if (this.#outageTold || this.#told !== undefined || this.#now() - since < UNTOLD_MS) return;
     this.#outageTold = true;

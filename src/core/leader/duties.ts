@@ -1,7 +1,8 @@
 // What a leader does, started when a term is gained and stopped when it is lost. Each duty is a loop of its own: one that
 // throws or hangs stops no other. What must not be written twice is guarded by the fence, not by stopping in time.
-import type { Config } from '../config/config-schema.ts';
+
 import { monotonic as monotonicClock } from '../clock.ts';
+import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { NotLeader } from '../db/queries/assert-leader.ts';
 import { writeFailingDuties } from '../db/queries/failing-duties.ts';

@@ -1,5 +1,5 @@
-import { type LaneHead, PAIRS_PER_WALK, START } from '../db/queries/peek-lanes.ts';
 import type { LanePair } from '../db/queries/due-work.ts';
+import { type LaneHead, PAIRS_PER_WALK, START } from '../db/queries/peek-lanes.ts';
 import { pairKey } from '../domain/pair-key.ts';
 
 /** Pairs that are kept at most: each tick of each worker reads the published table. */

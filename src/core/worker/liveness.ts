@@ -162,16 +162,13 @@ export class Liveness {
       ))
     )
       await this.#superseded();
-    this.#lockedOn = this.#session.facts.connectionId;
+    const { connectionId, serverName: server } = this.#session.facts;
+    this.#lockedOn = connectionId;
     this.#patience.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
-    if (this.#lostSince !== undefined)
-      this.#report({
-        kind: 'database-back',
-        afterMs: monotonic() - this.#lostSince,
-        server: this.#session.facts.serverName,
-      });
+    const since = this.#lostSince;
+    if (since !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - since, server });
     this.#lostSince = undefined;
   }
 

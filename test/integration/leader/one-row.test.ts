@@ -1,13 +1,18 @@
 // One row that cannot be written keeps no other row, no other kind and no other duty from being done.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
-import type { Session } from '../../../src/core/db/session.ts';
+import { heartbeatPartitions } from '../../../src/core/db/queries/prune-heartbeats.ts';
+import { Session } from '../../../src/core/db/session.ts';
 import { Events } from '../../../src/core/events.ts';
 import { FiguresKeeper } from '../../../src/core/leader/device-figures.ts';
 import { DirectedTasks } from '../../../src/core/leader/directed-tasks.ts';
 import { DutySession } from '../../../src/core/leader/duty-session.ts';
 import { PartsFailed } from '../../../src/core/leader/failures.ts';
 import { HealthCheck } from '../../../src/core/leader/health-check.ts';
+import { Pruner } from '../../../src/core/leader/pruner.ts';
+import { Watcher } from '../../../src/core/leader/watcher.ts';
+import { FleetView } from '../../../src/core/ring/fleet-view.ts';
+import { Ringer } from '../../../src/core/ring/ringer.ts';
 import { FLEET_KEYS } from '../../../src/core/settings/fleet-keys.ts';
 import { SettingsKeeper } from '../../../src/core/settings/settings-keeper.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
@@ -61,6 +66,10 @@ async function outcome(round: () => Promise<object>) {
     if (!(error instanceof PartsFailed)) throw error;
     return { counts: error.counts, failed: error.failures.map((one) => one.what) };
   }
+}
+
+function never(): never {
+  throw new Error('nobody is placed here');
 }
 
 const status = async (id: number) => (await readTask(session, db.names, id))?.status;
@@ -247,6 +256,46 @@ describe('finding F11: the other duties', () => {
     });
     const rows = await session.rows<{ name: string }>(`SELECT name FROM ${db.names.setting}`);
     expect(rows.map((row) => row.name).sort()).toEqual(FLEET_KEYS.filter((_, n) => n !== 1).sort());
+  });
+
+  test('old days of the history are dropped where no new one can be added', async () => {
+    await session.write(
+      `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (
+         PARTITION p20200101 VALUES LESS THAN ('2020-01-02 00:00:00'),
+         PARTITION by_hand VALUES LESS THAN ('2199-01-01 00:00:00'), PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+    );
+    const { duty, own } = await office();
+    const pruner = new Pruner({ duty, openSession: () => new Session({ ...own.options }), historyDays: 1 });
+    expect(await outcome(() => pruner.runOnce())).toEqual({
+      counts: { added: 0, dropped: 1 },
+      failed: ['adding days'],
+    });
+    const { partitions } = await heartbeatPartitions(session, db.names);
+    expect(partitions).toEqual(['by_hand', 'p_future']);
+    await session.write(
+      `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+    );
+  });
+
+  test('devices are rung beside one whose row makes no sense', async () => {
+    for (const [device_id, supported_tasks] of [
+      ['evil', 5],
+      ['good', ['t']],
+    ] as const) {
+      const capabilities = JSON.stringify({ supported_tasks });
+      await insertDevice(session, db.names, {
+        device_id,
+        columns: { port: 9, ring_token: Buffer.alloc(16, 1), max_concurrent_tasks: 5, capabilities },
+      });
+    }
+    await insertTask(session, db.names, { task_type: 't' });
+    const { duty } = await office();
+    // Nobody is really rung; what it would ring for is counted.
+    const ringer = new Ringer({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
+    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringer: () => ringer });
+    expect((await outcome(() => watcher.runOnce())).counts).toEqual({ rung: 1 });
+    expect(ringer.view.devices().map((one) => one.device_id)).toContain('good');
+    await watcher.close();
   });
 
   test('a round that fails with every row stops after some, and the next goes on behind them', async () => {

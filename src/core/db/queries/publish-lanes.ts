@@ -1,15 +1,10 @@
-import { DatabaseError, isConnectionLost } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { LanePair } from './due-work.ts';
-import { type LaneHead, START } from './peek-lanes.ts';
+import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lanes.ts';
+import { START } from './peek-lanes.ts';
 
-const COLUMNS = 'lane, claim_rank, task_type, required_capabilities, head_due_at, head_id, able, published_at';
-
-export interface PublishedHead extends LaneHead {
-  /** Online devices that can run the lane; absent = not counted. */
-  able?: number;
-}
+export type { PublishedHead } from './insert-lanes.ts';
 
 /** The part of the pairs' order that was walked, and pairs elsewhere that are given up. */
 export interface Walked {
@@ -23,8 +18,8 @@ export interface Walked {
 export interface Publication {
   /** Rows that vanished. */
   vanished: number;
-  /** Heads that the table refuses, such as a type that is longer than its column. */
-  refused: Array<{ head: PublishedHead; error: Error }>;
+  /** Heads that the table refuses. */
+  refused: RefusedHead[];
 }
 
 /**
@@ -39,8 +34,7 @@ export async function publishLanes(
   { after = START, upTo, dropped = [] }: Walked = {},
 ): Promise<Publication> {
   const [clock] = await session.rows<{ now: string }>('SELECT UTC_TIMESTAMP(3) AS now');
-  const refused: Publication['refused'] = [];
-  await write(session, names, heads, clock?.now, refused);
+  const refused = await insertLanes(session, names, heads, clock?.now);
   const bounds = [after.lane, after.lane, after.claim_rank];
   const end = upTo === undefined ? '' : 'AND (lane < ? OR (lane = ? AND claim_rank <= ?))';
   const ends = upTo === undefined ? [] : [upTo.lane, upTo.lane, upTo.claim_rank];
@@ -54,37 +48,4 @@ export async function publishLanes(
   const pairs = dropped.map((pair) => [pair.lane, pair.claim_rank]);
   const more = await session.write(`DELETE FROM ${names.lane} WHERE (lane, claim_rank) IN (?)`, [pairs]);
   return { vanished: gone.affectedRows + more.affectedRows, refused };
-}
-
-/** All at once; what is refused in halves, down to the row that it is. A refused statement undoes itself alone. */
-async function write(
-  session: Session,
-  names: TableNames,
-  heads: PublishedHead[],
-  now: string | undefined,
-  refused: Publication['refused'],
-): Promise<void> {
-  if (heads.length === 0) return;
-  const rows = heads.map(({ lane, claim_rank, task_type, required_capabilities, due_at, id, able }) => {
-    // One lane with NULL, and no JSON.
-    return [lane, claim_rank, task_type, required_capabilities || null, due_at, id, able ?? null, now];
-  });
-  try {
-    await session.write(
-      `INSERT INTO ${names.lane} (${COLUMNS}) VALUES ?
-       ON DUPLICATE KEY UPDATE task_type = VALUES(task_type), required_capabilities = VALUES(required_capabilities),
-         head_due_at = VALUES(head_due_at), head_id = VALUES(head_id), able = VALUES(able),
-         published_at = VALUES(published_at)`,
-      [rows],
-    );
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || error.retry === 'transaction' || isConnectionLost(error)) throw error;
-    if (heads.length === 1) {
-      refused.push({ head: heads[0]!, error });
-      return;
-    }
-    const half = Math.ceil(heads.length / 2);
-    await write(session, names, heads.slice(0, half), now, refused);
-    await write(session, names, heads.slice(half), now, refused);
-  }
 }
