@@ -76,7 +76,7 @@ export class LaneMap {
     let [low, high] = [0, this.#known.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compare(this.#known[middle]!.head, pair) <= 0) low = middle + 1;
+      if (comparePairs(this.#known[middle]!.head, pair) <= 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -84,6 +84,6 @@ export class LaneMap {
 }
 
 /** As the index sorts them. */
-function compare(a: LanePair, b: LanePair): number {
+export function comparePairs(a: LanePair, b: LanePair): number {
   return Buffer.compare(a.lane, b.lane) || a.claim_rank - b.claim_rank;
 }

@@ -1,5 +1,6 @@
 import { monotonic } from '../clock.ts';
 import { deviceViews } from '../db/queries/device-views.ts';
+import type { LanePair } from '../db/queries/due-work.ts';
 import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
 import { publishLanes } from '../db/queries/publish-lanes.ts';
 import { pairKey } from '../domain/pair-key.ts';
@@ -7,13 +8,15 @@ import { ableCounter } from '../domain/placement/scarce-first.ts';
 import { requirementsOf } from '../domain/requirements.ts';
 import type { DutySession } from './duty-session.ts';
 import { Failures } from './failures.ts';
-import { LaneMap } from './lane-map.ts';
+import { comparePairs, LaneMap } from './lane-map.ts';
 
 /** What devices there are changes slowly. */
 const DEVICES_EVERY_MS = 2000;
 /** A row that the table refused is tried again after so long. */
 const REFUSED_FOR_MS = 60_000;
 const MOST_WARNED = 1000;
+/** Pairs that are read while no other duty has the session: as many hops as share a packet. */
+const PIECE = 100;
 
 export interface LanePublisherOptions {
   duty: DutySession;
@@ -59,12 +62,9 @@ export class LanePublisher {
     // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
     const known = this.#guided ? guide : [];
     this.#guided = false;
-    const { heads, now } = await duty.run(async (session) => {
-      const found = await peekLanes(session, duty.names, known, perWalk, after);
-      const [clock] = await session.rows<{ now: string }>('SELECT CAST(NOW(3) AS CHAR) AS now');
-      return { heads: found, now: clock?.now ?? '' };
-    });
-    const { appeared, upTo, dropped } = this.#map.walked(heads, now);
+    const heads = await this.#peek(after, perWalk, known);
+    const clock = await duty.run((session) => session.rows<{ now: string }>('SELECT CAST(NOW(3) AS CHAR) AS now'));
+    const { appeared, upTo, dropped } = this.#map.walked(heads, clock[0]?.now ?? '');
     this.#guided = true;
     this.heads = heads;
     if (upTo !== undefined) this.#sayCut(perWalk);
@@ -75,6 +75,20 @@ export class LanePublisher {
     );
     for (const { head, error } of refused) this.#refuse(head, error, failures);
     return failures.end({ appeared, vanished });
+  }
+
+  /** In pieces, between which the other duties have the session: of unknown pairs each costs a round trip. */
+  async #peek(after: LanePair, most: number, guide: LaneHead[]): Promise<LaneHead[]> {
+    const { duty } = this.#o;
+    const heads: LaneHead[] = [];
+    for (let at = after; heads.length < most; at = heads.at(-1)!) {
+      const piece = Math.min(PIECE, most - heads.length);
+      const known = guide.filter((head) => comparePairs(head, at) > 0);
+      const found = await duty.run((session) => peekLanes(session, duty.names, known, piece, at));
+      heads.push(...found);
+      if (found.length < piece) break;
+    }
+    return heads;
   }
 
   /** None for a lane that nobody may run, or whose row the table has just refused. */
