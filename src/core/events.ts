@@ -34,7 +34,8 @@ export interface AfdEvents {
   /** A node that starts waits for its database. */
   'database:awaited': { for_s: number; message: string };
   'database:lost': { message: string };
-  'database:back': { after_ms: number };
+  /** `server`: host name and server id of what answers now; absent = not asked yet. */
+  'database:back': { after_ms: number; server?: string };
   /** The database was away for so long that others may take the work soon. */
   'database:patience-over': { policy: 'stop' | 'finish' };
   /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
@@ -44,6 +45,7 @@ export interface AfdEvents {
   'leader:gained': { device_id: string; term: number };
   'leader:lost': { device_id: string; term: number; reason: string };
   'leader:duty': { duty: string; counts: Record<string, number> };
+  /** Once when a duty begins to fail, and for each further cause. */
   'leader:duty-failed': { duty: string; message: string };
   /**
    * The main thread does not come to its event loop. `tasks`: what it may be that blocks it; `known`: it is that one. Said
@@ -56,6 +58,8 @@ export interface AfdEvents {
   };
   /** It does again. `released`: attempts that were given back meanwhile. */
   'main:back': { after_ms: number; released: number };
+  /** A duty that failed works again. */
+  'leader:duty-works': { duty: string; after_ms: number };
   /** Something an operator should know, in a sentence. */
   warning: { message: string };
 }

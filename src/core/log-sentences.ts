@@ -115,7 +115,10 @@ const SENTENCES: Describe = {
   'database:awaited': (d) => warn(`waiting up to ${d.for_s} s for the database (--wait-database): ${d.message}`),
   'database:lost': (d) =>
     error(`the database cannot be reached; running tasks go on, nothing new is claimed, reconnecting: ${d.message}`),
-  'database:back': (d) => info(`the database is back after ${(d.after_ms / 1000).toFixed(1)} s`),
+  'database:back': (d) =>
+    info(
+      `the database is back after ${(d.after_ms / 1000).toFixed(1)} s${d.server === undefined ? '' : `, on ${d.server}`}`,
+    ),
   'database:patience-over': (d) =>
     error(
       d.policy === 'stop'
@@ -143,6 +146,8 @@ const SENTENCES: Describe = {
       `the main thread works again after ${seconds(d.after_ms)} s; ${many(d.released, 'attempt')} given back to the fleet meanwhile`,
       { after_ms: Math.round(d.after_ms), released: d.released },
     ),
+  'leader:duty-works': (d) =>
+    info(`leader's ${d.duty} works again after ${(d.after_ms / 1000).toFixed(1)} s`, { duty: d.duty }),
   warning: (d) => warn(d.message),
 };
 

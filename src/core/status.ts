@@ -5,10 +5,10 @@ import { COUNT_LIMIT, countLane, dueAges, type FleetCounts, fleetCounts } from '
 import { getLeader, type LeaderRow } from './db/queries/get-leader.ts';
 import { listDevices } from './db/queries/list-devices.ts';
 import { type LaneHead, peekLanes } from './db/queries/peek-lanes.ts';
-import { fromJsonObject } from './db/rows.ts';
 import type { Session } from './db/session.ts';
 import { type Device, judged, stuckList } from './devices.ts';
 import { type Capabilities, infeasibleReasons } from './domain/eligibility.ts';
+import { requirementsOf } from './domain/requirements.ts';
 import { schemaState } from './migrations.ts';
 
 /** A lane with pending tasks that no device can run as things are. */
@@ -107,7 +107,7 @@ async function unmatchableLanes(session: Session, context: Context, heads: LaneH
   const lanes = new Map(heads.map((head) => [head.lane.toString('hex'), head]));
   const found: UnmatchableLane[] = [];
   for (const head of lanes.values()) {
-    const required_capabilities = fromJsonObject(head.required_capabilities);
+    const required_capabilities = requirementsOf(head.required_capabilities).requires ?? {};
     const lane = { task_type: head.task_type, required_capabilities };
     const reasons = able.map((device) => infeasibleReasons(device.capabilities as Capabilities, lane));
     if (able.length === 0 || reasons.some((one) => one.length === 0)) continue;
@@ -138,6 +138,9 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
   }
   if (leader.device_id === null && (workers.length > 0 || tasks.running > 0)) {
     problems.push('nobody leads: tasks run, but dead devices and deadlines are not noticed');
+  }
+  for (const { duty, message, since } of leader.failing) {
+    problems.push(`leader's ${duty} has been failing since ${since}: ${message}`);
   }
   for (const lane of status.unmatchable) {
     const needs =

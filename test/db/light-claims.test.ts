@@ -198,8 +198,10 @@ describe('a light claim whose worker is gone', () => {
   it('is lost, and its task open again; no death is counted, since it may not have begun', async () => {
     const { id, ref } = await claimOne();
     await session.write(`UPDATE ${db.names.device} SET status = 'offline'`);
-    expect(await strayLightClaims(session, db.names, 10, 10)).toEqual([ref]);
-    const ended = await transaction(session, () => endLightClaims(session, db.names, [ref], () => 'device_dead'));
+    expect(await strayLightClaims(session, db.names, 10, { after: 0, limit: 10 })).toEqual([ref]);
+    const ended = await transaction(session, () =>
+      endLightClaims(session, db.names, [ref], () => 'device_dead', undefined),
+    );
     expect(ended).toBe(1);
     expect(await task(id)).toMatchObject({ status: 'pending', lost_count: 0, retry: 0, attempt: 1, claimed_by: null });
     expect(await attempts(id)).toMatchObject([{ status: 'lost', cause: 'device_dead', device_id: 'd1' }]);
@@ -208,7 +210,9 @@ describe('a light claim whose worker is gone', () => {
 
   it('stays while its device is back', async () => {
     const { id, ref } = await claimOne();
-    expect(await transaction(session, () => endLightClaims(session, db.names, [ref], () => undefined))).toBe(0);
+    expect(await transaction(session, () => endLightClaims(session, db.names, [ref], () => undefined, undefined))).toBe(
+      0,
+    );
     expect(await task(id)).toMatchObject({ status: 'running', claimed_by: 'd1' });
   });
 
@@ -217,7 +221,9 @@ describe('a light claim whose worker is gone', () => {
     const other = await db.session();
     await other.write('START TRANSACTION');
     await other.rows(`SELECT id FROM ${db.names.task} WHERE id = ? FOR UPDATE`, [id]);
-    expect(await transaction(session, () => endLightClaims(session, db.names, [ref], () => 'device_dead'))).toBe(0);
+    expect(
+      await transaction(session, () => endLightClaims(session, db.names, [ref], () => 'device_dead', undefined)),
+    ).toBe(0);
     await other.write('ROLLBACK');
   });
 
@@ -232,9 +238,9 @@ describe('a light claim whose worker is gone', () => {
 
   it('is not stray while its worker lives and it is young', async () => {
     await claimOne();
-    expect(await strayLightClaims(session, db.names, 10, 10)).toEqual([]);
+    expect(await strayLightClaims(session, db.names, 10, { after: 0, limit: 10 })).toEqual([]);
     await session.write(`UPDATE ${db.names.task} SET claimed_at = claimed_at - INTERVAL 11 SECOND`);
-    expect(await strayLightClaims(session, db.names, 10, 10)).toMatchObject([{ orphaned: 0 }]);
+    expect(await strayLightClaims(session, db.names, 10, { after: 0, limit: 10 })).toMatchObject([{ orphaned: 0 }]);
   });
 });
 

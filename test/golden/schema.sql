@@ -131,6 +131,7 @@ CREATE TABLE `af_leader` (
   `acquired_at` datetime(3) DEFAULT NULL,
   `renewed_at` datetime(3) DEFAULT NULL,
   `expires_at` datetime(3) DEFAULT NULL,
+  `failing` json DEFAULT NULL COMMENT 'duties that fail now: term, and of each its name, message and since',
   PRIMARY KEY (`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 

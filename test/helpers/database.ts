@@ -100,7 +100,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     await cleaner.write(`DELETE FROM ${name}`);
   }
   await cleaner.write(
-    `UPDATE ${names.leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL`,
+    `UPDATE ${names.leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL, failing = NULL`,
   );
   const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
   const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';

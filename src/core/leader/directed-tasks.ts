@@ -1,5 +1,6 @@
 import { returnAssigned, strandedTasks } from '../db/queries/return-assigned.ts';
 import type { DutySession } from './duty-session.ts';
+import { Failures } from './failures.ts';
 
 const LIMIT = 500;
 
@@ -12,15 +13,22 @@ export class DirectedTasks {
     this.#duty = duty;
   }
 
-  /** One fenced transaction per task. @throws NotLeader, DatabaseError */
+  /** One fenced transaction per task. @throws PartsFailed after all others were returned; NotLeader, DatabaseError */
   async runOnce(): Promise<{ returned: number }> {
     const duty = this.#duty;
+    const failures = new Failures(duty);
     const ids = await duty.run((session) => strandedTasks(session, duty.names, { after: this.#after, limit: LIMIT }));
-    this.#after = ids.length < LIMIT ? 0 : (ids.at(-1) ?? 0);
     let returned = 0;
     for (const id of ids) {
-      if (await duty.fenced((session) => returnAssigned(session, duty.names, id))) returned += 1;
+      // Before it is tried: where this one ends the connection, the next round goes on behind it.
+      this.#after = id;
+      const done = await failures.part(`task ${id}`, () =>
+        duty.fenced((session) => returnAssigned(session, duty.names, id)),
+      );
+      if (done === true) returned += 1;
+      if (failures.enough) return failures.end({ returned });
     }
-    return { returned };
+    if (ids.length < LIMIT) this.#after = 0;
+    return failures.end({ returned });
   }
 }

@@ -1,9 +1,11 @@
 // What a leader does, started when a term is gained and stopped when it is lost. Each duty is a loop of its own: one that
 // throws or hangs stops no other. What must not be written twice is guarded by the fence, not by stopping in time.
+
 import { monotonic as monotonicClock } from '../clock.ts';
 import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { NotLeader } from '../db/queries/assert-leader.ts';
+import { writeFailingDuties } from '../db/queries/failing-duties.ts';
 import { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { Events } from '../events.ts';
@@ -12,10 +14,12 @@ import { Backoff } from '../runtime/backoff.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
 import { SettingsKeeper } from '../settings/settings-keeper.ts';
+import { Complaints } from './complaints.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
 import { DutyProgress } from './duty-progress.ts';
 import { DutySession } from './duty-session.ts';
+import { PartsFailed } from './failures.ts';
 import { HealthCheck } from './health-check.ts';
 import { LanePublisher } from './lane-publisher.ts';
 import type { FoundDead } from './lock-watch.ts';
@@ -80,7 +84,7 @@ export class Duties extends Service {
   readonly #pruner: Pruner;
   readonly #watcher: Watcher;
   readonly #duties: Duty[];
-  readonly #failing = new Map<DutyName, string>();
+  readonly #complaints: Complaints;
   #over = false;
 
   constructor(options: DutiesOptions) {
@@ -90,6 +94,7 @@ export class Duties extends Service {
     this.#o = options;
     const limitMs = (master.lease_trust + config.database.call_timeout) * 1000;
     this.#progress = new DutyProgress(limitMs, monotonic ?? monotonicClock);
+    this.#complaints = new Complaints(events, monotonic ?? monotonicClock);
     const duty = new DutySession(session, names, { holder: deviceId, term }, () => this.#progress.done());
     this.#duty = duty;
     this.#health = new HealthCheck({
@@ -101,7 +106,7 @@ export class Duties extends Service {
       ...(monotonic === undefined ? {} : { monotonic }),
       ...(random === undefined ? {} : { random }),
     });
-    const lanes = new LanePublisher(duty, master);
+    const lanes = new LanePublisher({ duty, fleet: master, warn: (message) => events.emit('warning', { message }) });
     const directed = new DirectedTasks(duty);
     const figures = new FiguresKeeper(duty);
     const pruner = new Pruner({
@@ -145,6 +150,7 @@ export class Duties extends Service {
         report.counts[duty.name] = counts;
         this.#tell(duty.name, counts);
       } catch (error) {
+        if (error instanceof PartsFailed) report.counts[duty.name] = error.counts;
         report.failed[duty.name] = (error as Error).message;
         this.#o.events.emit('leader:duty-failed', { duty: duty.name, message: (error as Error).message });
       }
@@ -162,6 +168,7 @@ export class Duties extends Service {
     this.#duty.end();
     this.#pruner.end();
     await super.stop();
+    this.#complaints.close();
     await this.#watcher.close();
     await this.#duty.close();
   }
@@ -189,15 +196,18 @@ export class Duties extends Service {
         await this.#progress.round(duty.name, async () => {
           const counts = await duty.runOnce();
           backoff.reset();
-          this.#failing.delete(duty.name);
           this.#tell(duty.name, counts);
+          this.#complaints.worked(duty.name, duty.intervalMs);
+          await this.#storeComplaints();
         });
       },
       onError: (error) => {
         if (this.#over) return undefined;
-        this.#complain(duty.name, (error as Error).message);
+        if (error instanceof PartsFailed) this.#tell(duty.name, error.counts);
+        this.#complaints.failed(duty.name, error as Error);
         // Once fenced, a term is over for good; the elector will say the same soon.
         if (error instanceof NotLeader) over();
+        else if (this.#duty.alive) void this.#storeComplaints();
         return isConnectionLost(error) ? backoff.next() : Math.min(duty.intervalMs, RETRY_AT_MOST_MS);
       },
     });
@@ -207,10 +217,15 @@ export class Duties extends Service {
     if (Object.values(counts).some((n) => n !== 0)) this.#o.events.emit('leader:duty', { duty, counts });
   }
 
-  /** Once per duty and message, until it has worked again: a database that is away for an hour is not 14,000 lines. */
-  #complain(duty: DutyName, message: string): void {
-    if (this.#failing.get(duty) === message) return;
-    this.#failing.set(duty, message);
-    this.#o.events.emit('leader:duty-failed', { duty, message });
+  /** For `afd status`. What cannot be stored now is with the next round of any duty: why it cannot, that one finds out too. */
+  async #storeComplaints(): Promise<void> {
+    const failing = this.#complaints.takeChanged();
+    if (failing === undefined) return;
+    const { names, lease } = this.#duty;
+    try {
+      await this.#duty.run((session) => writeFailingDuties(session, names, lease, failing));
+    } catch {
+      this.#complaints.untaken();
+    }
   }
 }

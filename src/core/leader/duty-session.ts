@@ -23,6 +23,16 @@ export class DutySession {
     this.lease = lease;
   }
 
+  /** False = the connection is lost, until the next call opens another. */
+  get alive(): boolean {
+    return this.#session.alive;
+  }
+
+  /** The database refused what was sent: neither the term is over nor the connection lost, so other rows may go well. */
+  refused(error: unknown): boolean {
+    return !(error instanceof NotLeader) && this.alive;
+  }
+
   /** Reads, and single writes that need no fence. @throws DatabaseError, NotLeader after `end()` */
   run<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {

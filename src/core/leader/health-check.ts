@@ -8,8 +8,10 @@ import { silentDevices } from '../db/queries/silent-devices.ts';
 import { unlockedDevices } from '../db/queries/unlocked-devices.ts';
 import type { Events } from '../events.ts';
 import type { DutySession } from './duty-session.ts';
+import { Failures } from './failures.ts';
 import { type FoundDead, LockWatch } from './lock-watch.ts';
-import { noRescues, type RescueCounts, Rescuer } from './rescuer.ts';
+import { noRescues, type RescueCounts } from './rescue-counts.ts';
+import { Rescuer } from './rescuer.ts';
 import { SilenceJudge, silentForTwice } from './silence.ts';
 
 export interface HealthCheckOptions {
@@ -32,6 +34,9 @@ export interface HealthCounts extends RescueCounts {
   dead: number;
 }
 
+/** The steps of a check. A step that ends the connection is the last of its round, so the next round begins behind it. */
+const STEPS = ['silent', 'orphaned', 'revoked', 'overdue', 'foreign', 'light'] as const;
+
 export class HealthCheck {
   readonly #o: HealthCheckOptions;
   readonly #now: () => number;
@@ -40,6 +45,7 @@ export class HealthCheck {
   readonly #rescuer: Rescuer;
   /** Monotonic time of the next look at all light claims, which reads the index over all running tasks. */
   #lightAt = 0;
+  #firstStep = 0;
 
   constructor(options: HealthCheckOptions) {
     const { settings, duty } = options;
@@ -66,7 +72,8 @@ export class HealthCheck {
   }
 
   /**
-   * (a) Dead by lock, each `lock_check_interval`; also rescues what they held. @throws NotLeader, DatabaseError
+   * (a) Dead by lock, each `lock_check_interval`; also rescues what they held.
+   * @throws PartsFailed after all that could be done was done; NotLeader, DatabaseError
    */
   async checkLocks(): Promise<HealthCounts> {
     const { duty, settings } = this.#o;
@@ -76,26 +83,43 @@ export class HealthCheck {
       now: this.#now(),
     }));
     const others = { ...look, unlocked: look.unlocked.filter((device) => !this.#isMe(device)) };
-    return this.#bury(this.#locks.look(others), 'lock');
+    const failures = new Failures(duty);
+    const counts = noCounts();
+    await this.#bury(this.#locks.look(others), 'lock', counts, failures);
+    return failures.end(counts);
   }
 
   /**
-   * (b) dead by heartbeat, then every open attempt that is orphaned, revoked too long ago, overdue, or foreign. `once`:
-   * for a process without a past. @throws NotLeader, DatabaseError
+   * (b) dead by heartbeat, then every open attempt that is orphaned, revoked too long ago, overdue, or foreign; each kind
+   * whatever becomes of the others. `once`: for a process without a past.
+   * @throws PartsFailed after all that could be done was done; NotLeader, DatabaseError
    */
   async runOnce({ once = false }: { once?: boolean } = {}): Promise<HealthCounts> {
-    const { settings } = this.#o;
-    const counts = await this.#bury(await this.#silentDevices(once), 'heartbeat');
-    for (const kind of ['orphaned', 'revoked', 'overdue', 'foreign'] as const) {
-      add(counts, await this.#rescuer[kind]());
+    const failures = new Failures(this.#o.duty);
+    const counts = noCounts();
+    const first = this.#firstStep;
+    this.#firstStep = 0;
+    for (let n = 0; n < STEPS.length; n += 1) {
+      const at = (first + n) % STEPS.length;
+      const step = STEPS[at]!;
+      try {
+        await failures.part(step, () => this.#step(step, once, counts, failures));
+      } catch (error) {
+        this.#firstStep = (at + 1) % STEPS.length;
+        throw error;
+      }
     }
+    return failures.end(counts);
+  }
+
+  async #step(step: (typeof STEPS)[number], once: boolean, counts: HealthCounts, failures: Failures): Promise<void> {
+    if (step === 'silent') return this.#bury(await this.#silentDevices(once), 'heartbeat', counts, failures);
+    if (step !== 'light') return add(counts, await this.#rescuer[step](failures));
     const begun = this.#now();
-    if (begun >= this.#lightAt) {
-      add(counts, await this.#rescuer.light());
-      this.#lightAt =
-        this.#now() + Math.max(settings.scheduler_interval * 1000, LIGHT_COST_FACTOR * (this.#now() - begun));
-    }
-    return counts;
+    if (begun < this.#lightAt) return;
+    add(counts, await this.#rescuer.light(failures));
+    const { scheduler_interval } = this.#o.settings;
+    this.#lightAt = this.#now() + Math.max(scheduler_interval * 1000, LIGHT_COST_FACTOR * (this.#now() - begun));
   }
 
   async #silentDevices(once: boolean): Promise<SeenDevice[]> {
@@ -113,32 +137,45 @@ export class HealthCheck {
   }
 
   /** Declares them dead, one fenced write each, and takes back what they held. */
-  async #bury(devices: SeenDevice[], by: 'lock' | 'heartbeat'): Promise<HealthCounts> {
+  async #bury(
+    devices: SeenDevice[],
+    by: 'lock' | 'heartbeat',
+    counts: HealthCounts,
+    failures: Failures,
+  ): Promise<void> {
     const { duty, events } = this.#o;
-    const counts: HealthCounts = { dead: 0, ...noRescues() };
     const dead: string[] = [];
-    for (const device of devices) {
-      if (!(await duty.fenced((session) => markDeviceDead(session, duty.names, device, by)))) continue;
-      dead.push(device.device_id);
-      this.#rescuer.declaredDead(device.device_id);
-    }
-    if (dead.length === 0) return counts;
-    counts.dead = dead.length;
     try {
-      add(counts, await this.#rescuer.light());
-      add(counts, await this.#rescuer.orphaned());
+      for (const device of devices) {
+        const { device_id } = device;
+        const declared = await failures.part(`device ${device_id}`, () =>
+          duty.fenced((session) => markDeviceDead(session, duty.names, device, by)),
+        );
+        if (declared !== true) continue;
+        dead.push(device_id);
+        this.#rescuer.declaredDead(device_id);
+      }
+      if (dead.length === 0) return;
+      counts.dead += dead.length;
+      for (const kind of ['light', 'orphaned'] as const) {
+        await failures.part(kind, async () => add(counts, await this.#rescuer[kind](failures)));
+      }
+      for (const device_id of dead) add(counts, await this.#rescuer.left(device_id, failures));
     } finally {
       for (const device_id of dead) {
         events.emit('device:dead', { device_id, by, tasks: this.#rescuer.takenFrom(device_id) });
       }
     }
-    return counts;
   }
 
   /** A node is no judge of itself: it is dead when another leader says so. */
   #isMe(device: SeenDevice): boolean {
     return device.device_id.toLowerCase() === this.#o.duty.lease.holder.toLowerCase();
   }
+}
+
+function noCounts(): HealthCounts {
+  return { dead: 0, ...noRescues() };
 }
 
 function add(counts: HealthCounts, more: RescueCounts): void {

@@ -1,60 +1,144 @@
 import { monotonic } from '../clock.ts';
 import { deviceViews } from '../db/queries/device-views.ts';
+import type { LanePair } from '../db/queries/due-work.ts';
 import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
 import { publishLanes } from '../db/queries/publish-lanes.ts';
-import { fromJsonObject } from '../db/rows.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
+import { requirementsOf } from '../domain/requirements.ts';
 import type { DutySession } from './duty-session.ts';
+import { Failures } from './failures.ts';
+import { comparePairs, LaneMap } from './lane-map.ts';
 
 /** What devices there are changes slowly. */
 const DEVICES_EVERY_MS = 2000;
+/** A row that the table refused is tried again after so long. */
+const REFUSED_FOR_MS = 60_000;
+const MOST_WARNED = 1000;
+/** Pairs that are read while no other duty has the session: as many hops as share a packet. */
+const PIECE = 100;
+
+export interface LanePublisherOptions {
+  duty: DutySession;
+  /** The fleet may change it during a term. */
+  fleet: { readonly heartbeat_timeout: number };
+  /** Takes a sentence for an operator. */
+  warn: (message: string) => void;
+  /** Pairs per round, and pairs published in all. */
+  perRound?: number;
+  most?: number;
+}
 
 /**
  * Tells the fleet which lanes and ranks have pending tasks, so that not every worker has to look for itself, and how many
- * devices can run them, so that those come first which few can.
+ * devices can run them, so that those come first which few can. A round looks at a thousand pairs; of more, at the next
+ * thousand, and what the others had is published until their turn comes.
  */
 export class LanePublisher {
-  readonly #duty: DutySession;
-  readonly #fleet: { readonly heartbeat_timeout: number };
+  readonly #o: LanePublisherOptions;
+  readonly #map: LaneMap;
   /** What the last round found. */
   heads: LaneHead[] = [];
-  /** Where the next round looks first. */
-  #guide: LaneHead[] = [];
-  #known = new Set<string>();
+  #guided = false;
   #able: ReturnType<typeof ableCounter> = () => 0;
   #countedAt = Number.NEGATIVE_INFINITY;
+  readonly #refused = new Map<string, { until: number; what: string; error: Error }>();
+  /** Lanes that nobody can read, each said once; and that there are more pairs than a round reads. */
+  readonly #warned = new Set<string>();
 
-  constructor(duty: DutySession, fleet: { readonly heartbeat_timeout: number }) {
-    this.#duty = duty;
-    this.#fleet = fleet;
+  constructor(options: LanePublisherOptions) {
+    this.#o = options;
+    this.#map = new LaneMap(options.perRound, options.most);
   }
 
-  /** Pairs that appeared since the last round of this process, and rows that vanished. @throws NotLeader, DatabaseError */
+  /**
+   * Pairs that appeared since their last round of this process, and rows that vanished.
+   * @throws PartsFailed when some could not be published, after the others were; NotLeader, DatabaseError
+   */
   async runOnce(): Promise<{ appeared: number; vanished: number }> {
-    const duty = this.#duty;
-    const guide = this.#guide;
+    const { duty } = this.#o;
+    const failures = new Failures(duty);
+    const { after, perWalk, guide } = this.#map.next;
     // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
-    this.#guide = [];
-    const heads = await duty.run((session) => peekLanes(session, duty.names, guide));
-    this.#guide = heads;
+    const known = this.#guided ? guide : [];
+    this.#guided = false;
+    const heads = await this.#peek(after, perWalk, known);
+    const clock = await duty.run((session) => session.rows<{ now: string }>('SELECT CAST(NOW(3) AS CHAR) AS now'));
+    const { appeared, upTo, dropped } = this.#map.walked(heads, clock[0]?.now ?? '');
+    this.#guided = true;
     this.heads = heads;
-    await this.#countDevices();
-    const published = heads.map((head) => {
-      const required_capabilities = fromJsonObject(head.required_capabilities);
-      return { ...head, able: this.#able({ task_type: head.task_type, required_capabilities }) };
-    });
-    const vanished = await duty.fenced((session) => publishLanes(session, duty.names, published));
-    const before = this.#known;
-    this.#known = new Set(heads.map(pairKey));
-    return { appeared: [...this.#known].filter((pair) => !before.has(pair)).length, vanished };
+    if (upTo !== undefined) this.#sayCut(perWalk);
+    await failures.part('counting the devices', () => this.#countDevices());
+    const published = heads.flatMap((head) => this.#published(head, failures));
+    const { vanished, refused } = await duty.fenced((session) =>
+      publishLanes(session, duty.names, published, { after, upTo, dropped }),
+    );
+    for (const { head, error } of refused) this.#refuse(head, error, failures);
+    return failures.end({ appeared, vanished });
+  }
+
+  /** In pieces, between which the other duties have the session: of unknown pairs each costs a round trip. */
+  async #peek(after: LanePair, most: number, guide: LaneHead[]): Promise<LaneHead[]> {
+    const { duty } = this.#o;
+    const heads: LaneHead[] = [];
+    for (let at = after; heads.length < most; at = heads.at(-1)!) {
+      const piece = Math.min(PIECE, most - heads.length);
+      const known = guide.filter((head) => comparePairs(head, at) > 0);
+      const found = await duty.run((session) => peekLanes(session, duty.names, known, piece, at));
+      heads.push(...found);
+      if (found.length < piece) break;
+    }
+    return heads;
+  }
+
+  /** None for a lane that nobody may run, or whose row the table has just refused. */
+  #published(head: LaneHead, failures: Failures) {
+    const { requires, readable } = requirementsOf(head.required_capabilities);
+    if (!readable) {
+      this.#sayUnreadable(head);
+      return [];
+    }
+    const refused = this.#refused.get(pairKey(head));
+    if (refused !== undefined && monotonic() < refused.until) {
+      failures.note(refused.what, refused.error);
+      return [];
+    }
+    return [{ ...head, able: this.#able({ task_type: head.task_type, required_capabilities: requires }) }];
+  }
+
+  #refuse(head: LaneHead, error: Error, failures: Failures): void {
+    const what = `lane ${head.lane.toString('hex')} (task ${head.id})`;
+    if (this.#refused.size >= MOST_WARNED) this.#refused.clear();
+    this.#refused.set(pairKey(head), { until: monotonic() + REFUSED_FOR_MS, what, error });
+    failures.note(what, error);
+  }
+
+  #sayUnreadable({ lane, id, task_type }: LaneHead): void {
+    this.#once(
+      lane.toString('hex'),
+      `required_capabilities of task ${id} (${task_type}) is not JSON, so nobody runs the tasks of its lane ${lane.toString('hex')}: correct the text, or cancel them (afd tasks cancel ${id})`,
+    );
+  }
+
+  #sayCut(perRound: number): void {
+    this.#once(
+      'cut',
+      `tasks wait in ${perRound} or more combinations of type, requirements and priority: each second the next ${perRound} are looked at, so new ones are noticed later; put what differs from task to task into task_data, not into required_capabilities`,
+    );
+  }
+
+  #once(key: string, message: string): void {
+    if (this.#warned.has(key)) return;
+    if (this.#warned.size >= MOST_WARNED) this.#warned.clear();
+    this.#warned.add(key);
+    this.#o.warn(message);
   }
 
   async #countDevices(): Promise<void> {
     if (monotonic() - this.#countedAt < DEVICES_EVERY_MS) return;
     this.#countedAt = monotonic();
-    const { names } = this.#duty;
-    const devices = await this.#duty.run((session) => deviceViews(session, names, this.#fleet.heartbeat_timeout));
+    const { duty, fleet } = this.#o;
+    const devices = await duty.run((session) => deviceViews(session, duty.names, fleet.heartbeat_timeout));
     this.#able = ableCounter(devices);
   }
 }

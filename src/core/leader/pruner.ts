@@ -8,6 +8,7 @@ import {
 import type { Session } from '../db/session.ts';
 import { planPartitions } from '../domain/heartbeat-partitions.ts';
 import type { DutySession } from './duty-session.ts';
+import { Failures } from './failures.ts';
 
 export interface PrunerOptions {
   duty: DutySession;
@@ -30,7 +31,8 @@ export class Pruner {
 
   /**
    * Days added and dropped, rows deleted of a table that is not partitioned.
-   * @throws NotLeader, DatabaseError (E_TEMPORARY when the table's lock was not to be had within a second)
+   * @throws PartsFailed when days could not be added or dropped (such as when the table's lock was not to be had within a
+   * second), after the other was tried; NotLeader, DatabaseError
    */
   async runOnce(): Promise<{ added: number; dropped: number; deleted?: number }> {
     const { duty, openSession, historyDays } = this.#o;
@@ -39,16 +41,29 @@ export class Pruner {
     const plan = planPartitions(partitions, today, historyDays);
     if (plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
     await duty.run((session) => assertLeader(session, duty.names, duty.lease));
+    const failures = new Failures(duty);
+    const done = { added: 0, dropped: 0 };
     const session = openSession();
     this.#session = session;
     try {
       await session.ready();
-      await repartitionHeartbeats(session, duty.names, plan);
+      // Old days go also where no new one can be added: a full disk is the reason for both.
+      for (const part of [
+        { ...plan, add: [] },
+        { ...plan, drop: [] },
+      ]) {
+        if (part.add.length + part.drop.length === 0) continue;
+        await failures.part(part.add.length > 0 ? 'adding days' : 'dropping days', async () => {
+          await repartitionHeartbeats(session, duty.names, part);
+          done.added += part.add.length;
+          done.dropped += part.drop.length;
+        });
+      }
     } finally {
       this.#session = undefined;
       await session.close();
     }
-    return { added: plan.add.length, dropped: plan.drop.length };
+    return failures.end(done);
   }
 
   async #deleteOld(): Promise<number> {

@@ -1,42 +1,31 @@
 // Ends open attempts in their holder's place. Every attempt by a fenced transaction of its own that looks again under
 // locks, so each of these may be repeated, interrupted or done by two leaders at once.
-import { isConnectionLost } from '../db/database-error.ts';
-import { NotLeader } from '../db/queries/assert-leader.ts';
-import { endLightClaims, recordForWorker } from '../db/queries/end-light-claims.ts';
 import { foreignAssignments } from '../db/queries/foreign-assignments.ts';
-import { type LightClaimRef, strayLightClaims } from '../db/queries/light-claims.ts';
 import { type LockedAttempt, lockAttempt } from '../db/queries/lock-attempt.ts';
 import { type AttemptRef, orphanedAssignments, type Page } from '../db/queries/orphaned-assignments.ts';
 import { overdueAssignments } from '../db/queries/overdue-assignments.ts';
 import { rescueAssignment } from '../db/queries/rescue-assignment.ts';
 import { revokedAssignments } from '../db/queries/revoked-assignments.ts';
+import { readTextWidths, type TextWidths } from '../db/queries/text-widths.ts';
 import type { Session } from '../db/session.ts';
 import {
   type AttemptEnd,
+  bareEnd,
   type EndPolicy,
   endForeign,
   endLost,
   endOverdue,
   endRevoked,
-  type LostCause,
+  fittedEnd,
 } from '../domain/lost.ts';
+import { Deaths } from './deaths.ts';
 import type { DutySession } from './duty-session.ts';
+import type { Failures } from './failures.ts';
+import { LightRescuer } from './light-rescuer.ts';
+import { countEnd, noRescues, type RescueCounts } from './rescue-counts.ts';
 
-/** Attempts ended in one round, by what became of them. */
-export interface RescueCounts {
-  /** Attempts `lost` whose task is open again. */
-  rescued: number;
-  /** Tasks failed because too many workers died under them. */
-  poisoned: number;
-  timed_out: number;
-  /** Of those, tasks failed because the budget is spent. */
-  failed: number;
-  revoked: number;
-  /** Records closed whose task was no longer theirs; the task is untouched. */
-  closed: number;
-}
-
-type Kind = 'orphaned' | 'overdue' | 'revoked' | 'foreign';
+/** Lists of open attempts, each walked by assignment id. */
+export type Kind = 'orphaned' | 'revoked' | 'overdue' | 'foreign';
 
 export interface RescuerOptions {
   duty: DutySession;
@@ -49,156 +38,131 @@ export interface RescuerOptions {
 }
 
 const LIMIT = 500;
-/** A light claim that its worker has not recorded for so long, although it lives: the worker's main thread stands still. */
-const STRAY_AFTER_S = 10;
 
 export class Rescuer {
   readonly #o: RescuerOptions;
   /** Where the next page of each list begins: rows that cannot be ended now must not keep the others waiting. */
   readonly #after: Record<Kind, number> = { orphaned: 0, overdue: 0, revoked: 0, foreign: 0 };
-  readonly #declaredDead = new Map<string, number>();
+  readonly #deaths = new Deaths();
+  readonly #light: LightRescuer;
+  #widths: TextWidths | undefined;
 
   constructor(options: RescuerOptions) {
     this.#o = options;
+    const { duty, limit = LIMIT } = options;
+    this.#light = new LightRescuer({ duty, deaths: this.#deaths, widths: () => this.#readWidths(), limit });
   }
 
   /** So that its attempts record a death, and not merely that the device is offline. Counted by `takenFrom`. */
   declaredDead(deviceId: string): void {
-    this.#declaredDead.set(deviceId.toLowerCase(), 0);
+    this.#deaths.declare(deviceId);
+    this.#light.declaredDead(deviceId);
     this.#after.orphaned = 0;
   }
 
   /** Attempts taken from a device since it was declared dead; forgets them. */
   takenFrom(deviceId: string): number {
-    const taken = this.#declaredDead.get(deviceId.toLowerCase()) ?? 0;
-    this.#declaredDead.delete(deviceId.toLowerCase());
-    return taken;
+    return this.#deaths.takenFrom(deviceId);
   }
 
   /**
    * Ends the light claims of devices that are offline, removed or superseded, and gives rows to those that a living worker
-   * should have recorded long ago, so that the lists below find them.
+   * should have recorded long ago, so that the lists below find them. What fails is noted. @throws NotLeader, DatabaseError
    */
-  async light(): Promise<RescueCounts> {
-    const { duty, limit = LIMIT } = this.#o;
+  async light(failures: Failures): Promise<RescueCounts> {
     const counts = noRescues();
-    const refs = await duty.run((session) => strayLightClaims(session, duty.names, STRAY_AFTER_S, limit));
-    const byDevice = new Map<string, LightClaimRef[]>();
-    for (const ref of refs) {
-      const key = `${ref.orphaned}/${ref.device_id.toLowerCase()}`;
-      byDevice.set(key, [...(byDevice.get(key) ?? []), ref]);
-    }
-    for (const of of byDevice.values()) {
-      const { orphaned, device_id } = of[0]!;
-      if (orphaned === 0) {
-        await duty.fenced((session) => recordForWorker(session, duty.names, of));
-        continue;
-      }
-      const ended = await duty.fenced((session) =>
-        endLightClaims(session, duty.names, of, (device, instance_token) =>
-          this.#causeOfLoss(device, { device_id, instance_token }),
-        ),
-      );
-      counts.rescued += ended;
-      this.#noteTaken(device_id, ended);
-    }
+    await this.#light.run(counts, failures);
     return counts;
   }
 
-  /** Attempts of devices that are offline, removed or superseded. */
-  orphaned(): Promise<RescueCounts> {
+  /** What a dead device claimed and another program has changed since. @throws as above */
+  async left(deviceId: string, failures: Failures): Promise<RescueCounts> {
+    const counts = noRescues();
+    await this.#light.left(deviceId, counts, failures);
+    return counts;
+  }
+
+  /** Attempts of devices that are offline, removed or superseded. @throws as above */
+  orphaned(failures: Failures): Promise<RescueCounts> {
     const { policy } = this.#o;
-    return this.#round('orphaned', orphanedAssignments, (locked) => {
-      const cause = this.#causeOfLoss(locked.device, locked.attempt);
+    return this.#round('orphaned', failures, orphanedAssignments, (locked) => {
+      const cause = this.#deaths.causeOfLoss(locked.device, locked.attempt);
       return cause === undefined ? undefined : endLost(locked.attempt, locked.task, cause, policy);
     });
   }
 
-  overdue(): Promise<RescueCounts> {
+  overdue(failures: Failures): Promise<RescueCounts> {
     const { policy, random = Math.random } = this.#o;
-    return this.#round('overdue', overdueAssignments, (locked) =>
+    return this.#round('overdue', failures, overdueAssignments, (locked) =>
       locked.overdue === 1 ? endOverdue(locked.attempt, locked.task, policy, random) : undefined,
     );
   }
 
-  revoked(): Promise<RescueCounts> {
+  revoked(failures: Failures): Promise<RescueCounts> {
     const { revokeTimeoutS } = this.#o;
     return this.#round(
       'revoked',
+      failures,
       (session, names, page) => revokedAssignments(session, names, revokeTimeoutS, page),
       ({ attempt, task }) => (attempt.revoked_at === null ? undefined : endRevoked(attempt, task)),
     );
   }
 
-  foreign(): Promise<RescueCounts> {
-    return this.#round('foreign', foreignAssignments, ({ attempt, task }) =>
+  foreign(failures: Failures): Promise<RescueCounts> {
+    return this.#round('foreign', failures, foreignAssignments, ({ attempt, task }) =>
       task === undefined ? endForeign(attempt) : undefined,
     );
   }
 
-  /** Undefined = its device is back. */
-  #causeOfLoss(
-    device: LockedAttempt['device'],
-    attempt: { device_id: string; instance_token: Buffer | null },
-  ): Exclude<LostCause, 'foreign'> | undefined {
-    if (device === undefined) return 'device_removed';
-    if (device.status === 'offline') {
-      return this.#declaredDead.has(attempt.device_id.toLowerCase()) ? 'device_dead' : 'device_offline';
-    }
-    const { instance_token } = attempt;
-    const same = instance_token === null || device.instance_token?.equals(instance_token) === true;
-    return same ? undefined : 'superseded';
-  }
-
-  #noteTaken(deviceId: string, more: number): void {
-    const dead = deviceId.toLowerCase();
-    const taken = this.#declaredDead.get(dead);
-    if (taken !== undefined) this.#declaredDead.set(dead, taken + more);
-  }
-
   async #round(
     kind: Kind,
+    failures: Failures,
     list: (session: Session, names: DutySession['names'], page: Page) => Promise<AttemptRef[]>,
     decide: (locked: LockedAttempt) => AttemptEnd | undefined,
   ): Promise<RescueCounts> {
     const { duty, limit = LIMIT } = this.#o;
     const counts = noRescues();
+    failures.another();
     const refs = await duty.run((session) => list(session, duty.names, { after: this.#after[kind], limit }));
-    this.#after[kind] = refs.length < limit ? 0 : (refs.at(-1)?.id ?? 0);
-    let failure: unknown;
     for (const ref of refs) {
-      try {
-        const end = await duty.fenced(async (session) => {
-          const locked = await lockAttempt(session, duty.names, ref);
-          const decided = locked === undefined ? undefined : decide(locked);
-          if (locked !== undefined && decided !== undefined) {
-            await rescueAssignment(session, duty.names, locked, decided);
-          }
-          return decided;
-        });
-        if (end === undefined) continue;
-        count(counts, end);
-        this.#noteTaken(ref.device_id, 1);
-      } catch (error) {
-        // One attempt that cannot be ended must not keep the others from it; without a database or a term nobody can.
-        if (error instanceof NotLeader || isConnectionLost(error)) throw error;
-        failure ??= error;
-      }
+      // Before it is tried: where this one ends the connection, the next round goes on behind it.
+      this.#after[kind] = ref.id;
+      const end = await failures.part(`attempt ${ref.id} of task ${ref.task_id} (${kind})`, () =>
+        this.#end(ref, decide),
+      );
+      if (failures.enough) return counts;
+      if (end === undefined) continue;
+      countEnd(counts, end);
+      this.#deaths.note(ref.device_id, 1);
     }
-    if (failure !== undefined) throw failure;
+    if (refs.length < limit) this.#after[kind] = 0;
     return counts;
   }
-}
 
-export function noRescues(): RescueCounts {
-  return { rescued: 0, poisoned: 0, timed_out: 0, failed: 0, revoked: 0, closed: 0 };
-}
+  async #end(ref: AttemptRef, decide: (locked: LockedAttempt) => AttemptEnd | undefined) {
+    const { duty } = this.#o;
+    const widths = await this.#readWidths();
+    const write = (spelled: (end: AttemptEnd) => AttemptEnd) =>
+      duty.fenced(async (session) => {
+        const locked = await lockAttempt(session, duty.names, ref);
+        const decided = locked === undefined ? undefined : decide(locked);
+        if (locked !== undefined && decided !== undefined) {
+          await rescueAssignment(session, duty.names, locked, spelled(decided));
+        }
+        return decided;
+      });
+    try {
+      return await write((end) => fittedEnd(end, widths));
+    } catch (error) {
+      if (!duty.refused(error)) throw error;
+      return write(bareEnd);
+    }
+  }
 
-function count(counts: RescueCounts, { assignment, task }: AttemptEnd): void {
-  if (task === undefined) counts.closed += 1;
-  else if (assignment.status === 'timeout') counts.timed_out += 1;
-  else if (assignment.status !== 'lost') counts.revoked += 1;
-  else if (assignment.error_class === 'poison') counts.poisoned += 1;
-  else counts.rescued += 1;
-  if (assignment.status === 'timeout' && task?.status === 'failed') counts.failed += 1;
+  /** Once per term: they change by DDL alone. */
+  async #readWidths(): Promise<TextWidths> {
+    const { duty } = this.#o;
+    this.#widths ??= await duty.run((session) => readTextWidths(session, duty.names));
+    return this.#widths;
+  }
 }

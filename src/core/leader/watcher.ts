@@ -4,10 +4,10 @@ import type { Config } from '../config/config-schema.ts';
 import { dueStatement, dueWork } from '../db/queries/due-work.ts';
 import type { LaneHead } from '../db/queries/peek-lanes.ts';
 import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
-import { fromJsonObject } from '../db/rows.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
+import { requirementsOf } from '../domain/requirements.ts';
 import { openRinger } from '../ring/open-ringer.ts';
 import type { Ringer, RingWork } from '../ring/ringer.ts';
 import type { DutySession } from './duty-session.ts';
@@ -43,7 +43,10 @@ export class Watcher {
     this.#o = options;
   }
 
-  /** One statement; none while no device has a free slot, and one more each second for the devices. @throws NotLeader, DatabaseError */
+  /**
+   * One statement; none while no device has a free slot, and one more each second for the devices.
+   * @throws PartsFailed when the rows of some devices make no sense, after the others were rung; NotLeader, DatabaseError
+   */
   async runOnce(): Promise<{ rung: number }> {
     const { duty, config } = this.#o;
     if (!config.worker.ring.enabled) return { rung: 0 };
@@ -99,7 +102,8 @@ export class Watcher {
       });
     }
     for (const { lane, claim_rank, task_type, required_capabilities: text } of this.#o.heads()) {
-      this.#watch({ lane, claim_rank, task_type, required_capabilities: text === null ? null : fromJsonObject(text) });
+      const { requires, readable } = requirementsOf(text);
+      if (readable) this.#watch({ lane, claim_rank, task_type, required_capabilities: requires });
     }
     const oldest = [...this.#watched].sort(([, a], [, b]) => a.seenAt - b.seenAt);
     for (const [key] of oldest.slice(0, Math.max(0, oldest.length - MOST_PAIRS))) this.#watched.delete(key);

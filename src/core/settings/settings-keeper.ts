@@ -4,6 +4,7 @@ import { readSettings } from '../db/queries/read-settings.ts';
 import { writeSettings } from '../db/queries/write-settings.ts';
 import { FLEET_KEYS } from '../domain/fleet-keys.ts';
 import type { DutySession } from '../leader/duty-session.ts';
+import { Failures } from '../leader/failures.ts';
 
 /** Duty of the leader: what the fleet must agree on and nobody has written yet becomes what this leader was told. */
 export class SettingsKeeper {
@@ -15,7 +16,7 @@ export class SettingsKeeper {
     this.#config = config;
   }
 
-  /** Returns how many values were missing. @throws NotLeader, DatabaseError */
+  /** Returns how many values were missing. @throws PartsFailed after all others were written; NotLeader, DatabaseError */
   async runOnce(): Promise<{ written: number }> {
     const { names, lease } = this.#duty;
     const known = new Set((await this.#duty.run((session) => readSettings(session, names))).map((row) => row.name));
@@ -23,9 +24,22 @@ export class SettingsKeeper {
       (key) => [key, getValue(this.#config, key)] as const,
     );
     if (missing.length === 0) return { written: 0 };
-    await this.#duty.fenced((session) =>
-      writeSettings(session, names, new Map(missing), { by: lease.holder, existing: 'keep' }),
-    );
-    return { written: missing.length };
+    const write = (some: typeof missing) =>
+      this.#duty.fenced((session) =>
+        writeSettings(session, names, new Map(some), { by: lease.holder, existing: 'keep' }),
+      );
+    try {
+      await write(missing);
+      return { written: missing.length };
+    } catch (error) {
+      if (!this.#duty.refused(error)) throw error;
+    }
+    // One value that is refused keeps no other from being written.
+    const failures = new Failures(this.#duty);
+    let written = 0;
+    for (const one of missing) {
+      if ((await failures.part(one[0], () => write([one]).then(() => true))) === true) written += 1;
+    }
+    return failures.end({ written });
   }
 }

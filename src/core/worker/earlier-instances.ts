@@ -3,10 +3,11 @@ import { endLightClaims } from '../db/queries/end-light-claims.ts';
 import { earlierLightClaims } from '../db/queries/light-claims.ts';
 import { lockAttempt } from '../db/queries/lock-attempt.ts';
 import { rescueAssignment } from '../db/queries/rescue-assignment.ts';
+import { readTextWidths } from '../db/queries/text-widths.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { transaction } from '../db/transaction.ts';
-import { type EndPolicy, endLost } from '../domain/lost.ts';
+import { type EndPolicy, endLost, fittedEnd } from '../domain/lost.ts';
 
 const CHUNK = 500;
 
@@ -21,17 +22,20 @@ export async function closeEarlierInstances(
   policy: EndPolicy,
 ): Promise<number> {
   const light = await earlierLightClaims(session, names, device.deviceId, device.instanceToken);
+  const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
+  if (light.length + open.length === 0) return 0;
+  const widths = await readTextWidths(session, names);
   let closed = 0;
   for (let at = 0; at < light.length; at += CHUNK) {
     const refs = light.slice(at, at + CHUNK);
-    closed += await transaction(session, () => endLightClaims(session, names, refs, () => 'superseded'));
+    closed += await transaction(session, () => endLightClaims(session, names, refs, () => 'superseded', widths));
   }
-  const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
   for (const ref of open) {
     closed += await transaction(session, async () => {
       const locked = await lockAttempt(session, names, ref);
       if (locked === undefined) return 0;
-      await rescueAssignment(session, names, locked, endLost(locked.attempt, locked.task, 'superseded', policy));
+      const end = endLost(locked.attempt, locked.task, 'superseded', policy);
+      await rescueAssignment(session, names, locked, fittedEnd(end, widths));
       return 1;
     });
   }

@@ -18,7 +18,7 @@ export function nodeReport(report: LivenessReport, events: Events, deviceId: str
       events.emit('database:lost', { message: report.message });
       break;
     case 'database-back':
-      events.emit('database:back', { after_ms: report.afterMs });
+      events.emit('database:back', { after_ms: report.afterMs, server: report.server });
       break;
     case 'warning':
       events.emit('warning', { message: report.message });

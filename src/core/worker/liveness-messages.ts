@@ -80,7 +80,7 @@ export type LivenessReport =
   /** What the fleet's settings are, with every heartbeat. */
   | { kind: 'settings'; rows: SettingRow[] }
   | { kind: 'database-lost'; message: string }
-  | { kind: 'database-back'; afterMs: number }
+  | { kind: 'database-back'; afterMs: number; server: string }
   | { kind: 'patience-over' }
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }

@@ -168,7 +168,9 @@ export class Liveness {
     if (!retaken) return;
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
-    if (this.#lostSince !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - this.#lostSince });
+    const since = this.#lostSince;
+    const { serverName: server } = this.#session.facts;
+    if (since !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - since, server });
     this.#lostSince = undefined;
   }
 

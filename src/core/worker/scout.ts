@@ -2,8 +2,8 @@
 // whole index when nobody publishes the lanes.
 import { monotonic } from '../clock.ts';
 import type { ClaimSource, Mark } from '../db/queries/claim-source.ts';
-import { lookForDue } from '../db/queries/due-work.ts';
-import { peekLanes } from '../db/queries/peek-lanes.ts';
+import { type LanePair, lookForDue } from '../db/queries/due-work.ts';
+import { PAIRS_PER_WALK, peekLanes, START } from '../db/queries/peek-lanes.ts';
 import { probeStatement } from '../db/queries/probe-mark.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -25,6 +25,8 @@ export class Scout {
   lookedAt = Number.NEGATIVE_INFINITY;
   #since = monotonic();
   #scanAt = 0;
+  /** Where the last scan was cut: the next one goes on there. */
+  #scanned: LanePair = START;
   #leaderLives = false;
   #turn = false;
 
@@ -114,7 +116,8 @@ export class Scout {
   }
 
   async #scan(now: number): Promise<void> {
-    const heads = await peekLanes(this.#session, this.#names);
+    const heads = await peekLanes(this.#session, this.#names, [], PAIRS_PER_WALK, this.#scanned);
+    this.#scanned = heads.length < PAIRS_PER_WALK ? START : heads.at(-1)!;
     this.#book.learn(heads);
     // A head may be due later: the claim that finds out costs less than a look per pair.
     if (this.#book.crowded) this.#book.markDue(heads, false);

@@ -88,6 +88,26 @@ describe('a tick', () => {
     ).toMatchObject([{ task_type: 'a' }]);
   });
 
+  it('finding F5: of more lanes than are handed out, every due one comes, whoever can run those before it', async () => {
+    const lane = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
+    const head = (n: number, due_at: string) => ({
+      ...{ lane: lane(n), claim_rank: 5, task_type: 'a', required_capabilities: null, due_at, id: n },
+    });
+    const told = async () =>
+      (await look({ lanes: { types: ['a'], known: [] } })).lanes.map((one) => one.lane.readUInt32BE(12));
+    const later = Array.from({ length: 1100 }, (_, n) => head(n, '2099-01-01 00:00:00.000'));
+    const due = [3000, 3001].map((n) => head(n, '2020-01-01 00:00:00.000'));
+    await publishLanes(session, db.names, [...later, ...due]);
+    expect(await told()).toHaveLength(1000);
+    expect(await told()).toEqual(expect.arrayContaining([3000, 3001]));
+    // 1,100 due ones that nobody claims from are older: the others are drawn with them.
+    const older = Array.from({ length: 1100 }, (_, n) => head(n, '2019-01-01 00:00:00.000'));
+    await publishLanes(session, db.names, [...older, ...due]);
+    const seen = new Set<number>();
+    for (let n = 0; n < 60 && seen.size < 1102; n += 1) for (const one of await told()) seen.add(one);
+    expect(seen.size).toBe(1102);
+  });
+
   it('lists open attempts when asked to, with what an operator wants of them', async () => {
     const open = await insertAttempt(session, db.names, { device: own });
     const revoked = await insertAttempt(session, db.names, {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
+import { writeFailingDuties } from '../../../src/core/db/queries/failing-duties.ts';
+import { getLeader } from '../../../src/core/db/queries/get-leader.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { Events } from '../../../src/core/events.ts';
@@ -14,6 +16,7 @@ import {
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
+import { Refusals } from '../../helpers/refusals.ts';
 import { once, until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -148,6 +151,42 @@ describe('started', () => {
     await until(() => !one.running);
     expect(said).toHaveLength(1);
     expect(said[0]).toMatch(/not the leader of term 1/);
+  });
+
+  test('a failing duty is in the leader row as long as it fails, is said once, and once when it works again', async () => {
+    const said: string[] = [];
+    events.on('leader:duty-failed', ({ duty }) => said.push(`${duty} failed`));
+    events.on('leader:duty-works', ({ duty }) => said.push(`${duty} works`));
+    const ids: number[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      ids.push(await insertTask(session, db.names, { status: 'assigned', target_device_id: 'gone' }));
+    }
+    const refuse = new Refusals(session, db.names);
+    await refuse.ofTasks([ids[0]!]);
+    const { duties: one } = await duties();
+    one.start();
+    const failing = async () => (await getLeader(session, db.names)).failing;
+    await until(async () => (await failing()).length === 1);
+    expect(await failing()).toEqual([
+      { duty: 'return-assigned', message: expect.stringContaining(`task ${ids[0]}: `), since: expect.any(String) },
+    ]);
+    await until(async () => (await readTask(session, db.names, ids[1]!))?.status === 'pending');
+    expect(said).toEqual(['return-assigned failed']);
+    await refuse.none();
+    await until(async () => (await failing()).length === 0, 20_000);
+    expect(said).toEqual(['return-assigned failed', 'return-assigned works']);
+    expect((await readTask(session, db.names, ids[0]!))?.status).toBe('pending');
+  });
+
+  test('what another term could not do is no news of this one', async () => {
+    await writeFailingDuties(session, db.names, { holder: 'leader', term: 1 }, [
+      { duty: 'prune', message: 'x', for_ms: 0 },
+    ]);
+    expect((await getLeader(session, db.names)).failing).toHaveLength(1);
+    await insertLeader(session, db.names, 'leader', 2);
+    expect((await getLeader(session, db.names)).failing).toEqual([]);
+    const old = { holder: 'leader', term: 1 };
+    expect(await writeFailingDuties(session, db.names, old, [])).toBe(false);
   });
 
   test('stop before start is fine', async () => {

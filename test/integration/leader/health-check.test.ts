@@ -19,6 +19,7 @@ import {
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
+import { Refusals } from '../../helpers/refusals.ts';
 
 const QUIET = { rescued: 0, poisoned: 0, timed_out: 0, failed: 0, revoked: 0, closed: 0, dead: 0 };
 
@@ -295,12 +296,16 @@ describe('attempts without a device', () => {
 
   test('B5 one attempt that cannot be ended undoes nothing of the others', async () => {
     const stopped = await device('worker-001', { columns: { status: 'offline' } });
-    const broken = await attempt(stopped, { task: { lost_count: 2_147_483_647 } });
+    const broken = await attempt(stopped);
     const fine = await attempt(stopped);
+    const refuse = new Refusals(session, db.names);
+    // The second write of its end: the first must be undone.
+    await refuse.of(db.names.assignment, `task_id = ${broken.task_id} AND status = 'lost'`);
     const { check } = await healthCheck();
-    await expect(check.runOnce()).rejects.toThrow(/lost_count/);
+    await expect(check.runOnce()).rejects.toThrow(/refuse_0/);
+    await refuse.none();
     expect((await task(fine.task_id))?.status).toBe('pending');
-    expect(await task(broken.task_id)).toMatchObject({ status: 'running', lost_count: 2_147_483_647 });
+    expect(await task(broken.task_id)).toMatchObject({ status: 'running', lost_count: 0 });
     expect((await ended(broken.assignment_id))?.status).toBe('running');
   });
 });

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { DutySession } from '../../../src/core/leader/duty-session.ts';
+import { PartsFailed } from '../../../src/core/leader/failures.ts';
 import { LanePublisher } from '../../../src/core/leader/lane-publisher.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertLeader, insertTask } from '../../helpers/factories.ts';
@@ -12,15 +13,21 @@ let session: Session;
 /** The publisher's. */
 let own: Session;
 let publisher: LanePublisher;
+let warnings: string[];
+
+function publish(options: { perRound?: number; most?: number } = {}) {
+  const duty = new DutySession(own, db.names, { holder: 'leader', term: 1 });
+  const warn = (message: string) => warnings.push(message);
+  return new LanePublisher({ duty, fleet: { heartbeat_timeout: 30 }, warn, ...options });
+}
 
 beforeEach(async () => {
   db = await testDatabase();
   session = await db.session();
   own = await db.session();
   await insertLeader(session, db.names, 'leader', 1);
-  publisher = new LanePublisher(new DutySession(own, db.names, { holder: 'leader', term: 1 }), {
-    heartbeat_timeout: 30,
-  });
+  warnings = [];
+  publisher = publish();
   for (let n = 0; n < LANES; n += 1) await insertTask(session, db.names, { task_type: `t${n}` });
 });
 afterEach(() => db.close());
@@ -59,4 +66,120 @@ test('after a round that failed the hops are sent one by one: a packet has one d
   expect(publisher.heads).toBe(heads);
   expect(await round()).toEqual({ appeared: 0, vanished: 0, hops: LANES + 1, packets: 0 });
   expect(await round()).toMatchObject({ hops: 0, packets: 1 });
+});
+
+const rows = () => session.rows(`SELECT * FROM ${db.names.lane} ORDER BY lane, claim_rank`);
+
+describe('finding F5: more pairs than a round looks at', () => {
+  test('are looked at in turn: after some rounds all are published, and what vanished goes with its turn', async () => {
+    const small = publish({ perRound: 5 });
+    await small.runOnce();
+    expect(await rows()).toHaveLength(5);
+    await small.runOnce();
+    expect(await rows()).toHaveLength(10);
+    await small.runOnce();
+    const all = await peekLanes(session, db.names);
+    expect((await rows()).map((row) => row.head_id)).toEqual(all.map((head) => head.id));
+    await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id IN (?)`, [[all[2]!.id, all[7]!.id]]);
+    expect(await small.runOnce()).toEqual({ appeared: 0, vanished: 1 });
+    expect(await small.runOnce()).toEqual({ appeared: 0, vanished: 1 });
+    const left = all.filter((_, n) => n !== 2 && n !== 7).map((head) => head.id);
+    expect((await rows()).map((row) => row.head_id)).toEqual(left);
+  });
+
+  test('rows that another leader published in between are gone when their turn has come', async () => {
+    const columns = 'lane, claim_rank, task_type, head_due_at, head_id, published_at';
+    await session.write(
+      `INSERT INTO ${db.names.lane} (${columns}) VALUES
+       (UNHEX(REPEAT('00', 16)), 0, 'x', NOW(3), 1, NOW(3)), (UNHEX(REPEAT('FF', 16)), 10, 'x', NOW(3), 1, NOW(3))`,
+    );
+    const small = publish({ perRound: 5 });
+    for (let n = 0; n < 3; n += 1) await small.runOnce();
+    expect((await rows()).map((row) => row.task_type)).not.toContain('x');
+    expect(await rows()).toHaveLength(LANES);
+  });
+
+  test('cost a round no more than so many pairs do, and one packet when they are known', async () => {
+    publisher = publish({ perRound: 5 });
+    expect(await round()).toMatchObject({ hops: 5, packets: 0 });
+    expect(await round()).toMatchObject({ hops: 5, packets: 0 });
+    expect(await round()).toMatchObject({ hops: 3, packets: 0 });
+    for (let n = 0; n < 3; n += 1) expect(await round()).toMatchObject({ appeared: 0, hops: 0, packets: 1 });
+  });
+
+  test('are said once', async () => {
+    const small = publish({ perRound: 5 });
+    for (let n = 0; n < 4; n += 1) await small.runOnce();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/5 or more combinations of type, requirements and priority/);
+    await publisher.runOnce();
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('beyond the bound: what is not due makes room first, and every due pair has its turn', async () => {
+    const later = (await peekLanes(session, db.names)).filter((_, n) => n % 2 === 0).map((head) => head.id);
+    await session.write(`UPDATE ${db.names.task} SET next_run_at = '2099-01-01' WHERE id IN (?)`, [later]);
+    const due = (await peekLanes(session, db.names)).filter((head) => !later.includes(head.id)).map((head) => head.id);
+    const small = publish({ perRound: 4, most: 9 });
+    for (let n = 0; n < 3; n += 1) await small.runOnce();
+    const shown = (await rows()).map((row) => row.head_id);
+    expect(shown).toHaveLength(9);
+    expect(shown).toEqual(expect.arrayContaining(due));
+  });
+});
+
+describe('finding F8: odd rows', () => {
+  const odd = (text: string, task_type = 'odd') =>
+    insertTask(session, db.names, { task_type, required_capabilities: text });
+
+  beforeEach(() => session.write(`ALTER TABLE ${db.names.task} MODIFY required_capabilities TEXT NULL`));
+  afterEach(async () => {
+    await session.write(`DELETE FROM ${db.names.task}`);
+    await session.write(`ALTER TABLE ${db.names.task} MODIFY required_capabilities JSON NULL`);
+  });
+
+  test('a lane whose requirements are not JSON is published to nobody and said once; all others are published', async () => {
+    const id = await odd('chrome');
+    await odd("{'a': 1}", 'odd2');
+    expect(await publisher.runOnce()).toMatchObject({ appeared: LANES + 2 });
+    await publisher.runOnce();
+    expect(await rows()).toHaveLength(LANES);
+    expect(warnings).toHaveLength(2);
+    expect(warnings.join()).toContain(`required_capabilities of task ${id} (odd) is not JSON`);
+  });
+
+  test('an empty text asks for nothing', async () => {
+    const id = await odd('');
+    await publisher.runOnce();
+    expect((await rows()).find((row) => row.head_id === id)).toMatchObject({ required_capabilities: null });
+    expect(warnings).toEqual([]);
+  });
+
+  test('a lane that the table refuses keeps no other from being published, and is named in each round', async () => {
+    // JSON that is nested deeper than the server takes in a JSON column.
+    const deep = await odd(`${'{"a":'.repeat(150)}1${'}'.repeat(150)}`);
+    const failed = await publisher.runOnce().catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(PartsFailed);
+    expect((failed as PartsFailed).failures.map((one) => one.what)).toEqual([
+      expect.stringContaining(`(task ${deep})`),
+    ]);
+    expect(await rows()).toHaveLength(LANES);
+    const [writes, others] = [vi.spyOn(own, 'write'), insertTask(session, db.names, { task_type: 'new' })];
+    await others;
+    await expect(publisher.runOnce()).rejects.toThrow(`(task ${deep})`);
+    expect(await rows()).toHaveLength(LANES + 1);
+    // Not tried again for a minute: one INSERT and one DELETE.
+    expect(writes.mock.calls.filter(([sql]) => /INSERT|DELETE/.test(sql))).toHaveLength(2);
+    writes.mockRestore();
+  });
+
+  test('a type of 255 characters of four bytes is published', async () => {
+    await session.write(`ALTER TABLE ${db.names.task} MODIFY task_type VARCHAR(255) NOT NULL`);
+    const task_type = '😀'.repeat(255);
+    const id = await insertTask(session, db.names, { task_type });
+    await publisher.runOnce();
+    expect((await rows()).find((row) => row.head_id === id)).toMatchObject({ task_type });
+    await session.write(`DELETE FROM ${db.names.task}`);
+    await session.write(`ALTER TABLE ${db.names.task} MODIFY task_type VARCHAR(32) NOT NULL`);
+  });
 });

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { DutySession } from '../../../src/core/leader/duty-session.ts';
-import { noRescues, Rescuer } from '../../../src/core/leader/rescuer.ts';
+import { Failures } from '../../../src/core/leader/failures.ts';
+import { noRescues } from '../../../src/core/leader/rescue-counts.ts';
+import { Rescuer } from '../../../src/core/leader/rescuer.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, readAttempt, readTask } from '../../helpers/factories.ts';
 
@@ -26,7 +28,13 @@ async function rescuer(between: () => Promise<unknown>, limit = 500) {
     }
   }
   const duty = new Interrupted(await db.session(), db.names, { holder: 'leader', term: 1 });
-  return new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20, limit });
+  const one = new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20, limit });
+  /** What fails is thrown. */
+  const round = async (kind: 'orphaned' | 'overdue') => {
+    const failures = new Failures(duty);
+    return failures.end(await one[kind](failures));
+  };
+  return { orphaned: () => round('orphaned'), overdue: () => round('overdue') };
 }
 
 async function untouched(attempt: { task_id: number; assignment_id: number }) {
@@ -92,5 +100,5 @@ test('an ended duty session stops a list at its next row', async () => {
   const duty = new DutySession(await db.session(), db.names, { holder: 'leader', term: 1 });
   const one = new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20 });
   duty.end();
-  await expect(one.orphaned()).rejects.toThrow(/not the leader/);
+  await expect(one.orphaned(new Failures(duty))).rejects.toThrow(/not the leader/);
 });

@@ -105,14 +105,15 @@ describe('events', () => {
     'settings:changed': { changes: [{ key: 'master.task_timeout', from: 1800, to: 900 }] },
     'database:lost': { message: 'gone' },
     'database:awaited': { for_s: 60, message: 'gone' },
-    'database:back': { after_ms: 1500 },
     'main:blocked': { for_ms: 1750, tasks: [{ task_id: 1, attempt: 1, task_type: 'a' }], known: true },
     'main:back': { after_ms: 5000, released: 2 },
+    'database:back': { after_ms: 1500, server: 'db:1' },
     'database:patience-over': { policy: 'stop' },
     'leader:gained': { device_id: 'w', term: 4 },
     'leader:lost': { device_id: 'w', term: 4, reason: 'resigned' },
     'leader:duty': { duty: 'rescue', counts: { rescued: 1 } },
     'leader:duty-failed': { duty: 'rescue', message: 'x' },
+    'leader:duty-works': { duty: 'rescue', after_ms: 1500 },
     warning: { message: 'look' },
   };
 

@@ -23,16 +23,18 @@ export function factsIntoRows(
   return {
     sql: `INSERT INTO ${names.assignment} (task_id, device_id, assigned_at, completed_at, status, retry_count, attempt,
             claim_token, instance_token, deadline_at, cause, error_message)
-          SELECT id, claimed_by, ${moment('claimed_at')}, ${over}, ?, COALESCE(retry, 0), attempt,
-            COALESCE(claim_token, REPEAT('\\0', 16)), claim_instance, ${moment('claim_deadline')}, ?, ?
+          SELECT id, claimed_by, ${real('claimed_at')}, ${over}, ?, COALESCE(retry, 0), attempt, COALESCE(claim_token, REPEAT('\\0', 16)),
+            claim_instance, COALESCE(${real('claim_deadline')}, UTC_TIMESTAMP(3)), ?, ?
           FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id IN (?) AND claimed_by IS NOT NULL ORDER BY id`,
     values: [status, cause, error_message ?? null, taskIds],
     expect: taskIds.length,
   };
 }
 
-/** Another program may have written them: a zero date would be refused where it is copied to. */
-const moment = (column: string) => `IF(${column} >= '1970-01-01', ${column}, UTC_TIMESTAMP(3))`;
+/** Another program may have written a zero date, which no column of ours takes. */
+function real(column: string): string {
+  return `IF(${column} >= TIMESTAMP'1970-01-01 00:00:00', ${column}, NULL)`;
+}
 
 /** An age for INTERVAL ? MICROSECOND; null makes the whole time NULL. */
 export function microseconds(ageMs: number | null): number | null {

@@ -16,6 +16,9 @@ export interface Candidacy {
  * may have been lost), or by the dead holder that was seen. Invariant: each term is given to one instance. One row by
  * PRIMARY. Zero rows = somebody else holds it: undefined. The term is read back by the instance's token: LAST_INSERT_ID
  * would save that round trip, but an audit trigger on the table takes it away.
+ *
+ * A transaction of the leader before that was frozen keeps its share lock on the row until the server hangs up on it. It is
+ * not waited for: this session also sends heartbeats, and nobody can be elected before. Undefined then too.
  */
 export async function electLeader(
   session: Session,
@@ -23,6 +26,8 @@ export async function electLeader(
   candidacy: Candidacy,
 ): Promise<number | undefined> {
   const { device_id, instance_token, lease_s, dead } = candidacy;
+  const free = await session.rows(`SELECT 1 FROM ${names.leader} WHERE name = 'leader' FOR UPDATE SKIP LOCKED`);
+  if (free.length === 0) return undefined;
   const result = await session.write(
     `UPDATE ${names.leader}
      SET term = term + 1, holder = ?, holder_token = ?, acquired_at = UTC_TIMESTAMP(3),

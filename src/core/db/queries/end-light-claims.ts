@@ -1,15 +1,18 @@
-import { LOST_BECAUSE, type LostCause } from '../../domain/lost.ts';
+import { fitText } from '../../domain/fit-text.ts';
+import { type DeviceLoss, LOST_BECAUSE } from '../../domain/lost.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { NO_CLAIM_FACTS } from './claim-facts.ts';
 import type { LightClaimRef } from './light-claims.ts';
 import { insertFromFacts, RECORDED_FOR_WORKER, recordLocked } from './record-claims.ts';
+import type { TextWidths } from './text-widths.ts';
 
 /**
  * Ends the light claims of a device whose process is gone: each attempt is recorded as lost, its task is open again.
  * Nobody knows which of them had begun, so no death is counted: from its second attempt on a task is recorded at its
  * claim, and one that kills its workers is counted from then on. Inside a transaction; locks the tasks by PRIMARY in the
  * order of their ids, SKIP LOCKED. Returns how many. `cause` is asked under the locks; undefined = the device is back.
+ * `widths` undefined: without texts, for rows that refuse them.
  */
 export async function endLightClaims(
   session: Session,
@@ -18,7 +21,8 @@ export async function endLightClaims(
   cause: (
     device: { status: string; instance_token: Buffer | null } | undefined,
     instance: Buffer | null,
-  ) => LostCause | undefined,
+  ) => DeviceLoss | undefined,
+  widths: TextWidths | undefined,
 ): Promise<number> {
   const locked = await lockLightClaims(session, names, refs);
   if (locked.length === 0) return 0;
@@ -27,7 +31,7 @@ export async function endLightClaims(
     `SELECT status, instance_token FROM ${names.device} WHERE device_id = ?`,
     [deviceId],
   );
-  const byCause = new Map<LostCause, number[]>();
+  const byCause = new Map<DeviceLoss, number[]>();
   for (const { id, claim_instance } of locked) {
     const why = cause(device, claim_instance);
     if (why !== undefined) byCause.set(why, [...(byCause.get(why) ?? []), id]);
@@ -35,11 +39,17 @@ export async function endLightClaims(
   let ended = 0;
   for (const [why, ids] of byCause) {
     const message = `device ${deviceId} ${LOST_BECAUSE[why]}`;
-    await insertFromFacts(session, names, ids, { status: 'lost', cause: why, error_message: message });
+    const [text, last] =
+      widths === undefined ? [] : [fitText(message, widths.error_message), fitText(message, widths.last_error)];
+    await insertFromFacts(session, names, ids, {
+      status: 'lost',
+      cause: why,
+      ...(text ? { error_message: text } : {}),
+    });
     await session.write(
       `UPDATE ${names.task} SET status = IF(target_device_id IS NULL, 'pending', 'assigned'), claim_token = NULL,
-         ${NO_CLAIM_FACTS}, last_error = ?, updated_at = NOW(3) WHERE id IN (?)`,
-      [message, ids],
+         ${NO_CLAIM_FACTS}, last_error = COALESCE(?, last_error), updated_at = NOW(3) WHERE id IN (?)`,
+      [last ?? null, ids],
     );
     ended += ids.length;
   }

@@ -1,6 +1,7 @@
 import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import type { Page } from './orphaned-assignments.ts';
 
 /** A light claim as it was seen; whoever ends or records it looks again under the lock. */
 export interface LightClaimRef {
@@ -11,24 +12,36 @@ export interface LightClaimRef {
   orphaned: 0 | 1;
 }
 
+/** As the leader finds them. */
+export type StrayClaimRef = Omit<LightClaimRef, 'claim_token'> & {
+  /** Null = another program took it away: nobody can end the claim by it. */
+  claim_token: Buffer | null;
+};
+
 /**
- * Light claims that nobody will end: their device is offline, removed, or runs as another instance; or their worker has
- * not given them a row for `afterS` seconds, although it should. Non-locking; running tasks by afd_claim. Zero rows = none.
+ * Light claims that nobody will end: their device is offline, removed, or runs as another instance; their token is gone;
+ * or their worker has not given them a row for `afterS` seconds, although it should. A claim without an instance, or
+ * without a time of ours, is another program's doing: its worker may hold it all the same, so it counts as not recorded.
+ * Non-locking; running tasks by afd_claim, sorted by id (there are as many as the fleet holds). Zero rows = none.
  */
 export async function strayLightClaims(
   session: Session,
   names: TableNames,
   afterS: number,
-  limit: number,
-): Promise<LightClaimRef[]> {
-  const orphaned = `d.device_id IS NULL OR d.status = 'offline' OR NOT (t.claim_instance <=> d.instance_token)`;
-  return session.rows<LightClaimRef>(
+  page: Page,
+): Promise<StrayClaimRef[]> {
+  const orphaned = `d.device_id IS NULL OR d.status = 'offline'
+    OR (t.claim_instance IS NOT NULL AND NOT (t.claim_instance <=> d.instance_token))`;
+  const age = Math.round(afterS * 1e6);
+  return session.rows<StrayClaimRef>(
     `SELECT t.id AS task_id, t.claim_token, t.claimed_by AS device_id, (${orphaned}) AS orphaned
      FROM ${names.task} t FORCE INDEX (afd_claim) LEFT JOIN ${names.device} d ON d.device_id = t.claimed_by
-     WHERE ${stateIs('running', 't')} AND t.claimed_by IS NOT NULL AND t.claim_token IS NOT NULL
-       AND (${orphaned} OR t.claimed_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND)
-     LIMIT ${limit}`,
-    [Math.round(afterS * 1e6)],
+     WHERE ${stateIs('running', 't')} AND t.claimed_by IS NOT NULL AND t.id > ?
+       AND (${orphaned} OR t.claim_token IS NULL OR t.claimed_at IS NULL
+         OR t.claimed_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND
+         OR t.claimed_at > UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND)
+     ORDER BY t.id LIMIT ${page.limit}`,
+    [page.after, age, age],
   );
 }
 

@@ -49,5 +49,6 @@ export async function lockAttempt(
   );
   const current = task?.status === 'running' && task.claim_token?.equals(attempt.claim_token) === true;
   attempt.perhaps_unbegun = Boolean(attempt.perhaps_unbegun);
+  attempt.begun = attempt.status === 'running';
   return { attempt, task: current ? task : undefined, overdue: attempt.overdue, device };
 }

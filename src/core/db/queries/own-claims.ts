@@ -1,3 +1,4 @@
+import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { LightClaimRef } from './light-claims.ts';
@@ -15,7 +16,7 @@ export async function ownLightClaims(
 ): Promise<LightClaimRef[]> {
   return session.rows<LightClaimRef>(
     `SELECT id AS task_id, claim_token, claimed_by AS device_id, 0 AS orphaned FROM ${names.task} FORCE INDEX (afd_claim)
-     WHERE status = 'running' AND claimed_by = ? AND claim_token IS NOT NULL AND claim_instance = ?`,
+     WHERE ${stateIs('running')} AND claimed_by = ? AND claim_token IS NOT NULL AND claim_instance = ?`,
     [deviceId, instanceToken],
   );
 }

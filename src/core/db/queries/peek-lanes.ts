@@ -18,8 +18,10 @@ export interface LaneHead {
 
 /** Hops in one packet. */
 const PER_PACKET = 100;
+/** Pairs that one walk reads at most. */
+export const PAIRS_PER_WALK = 1000;
 /** Before every pair. */
-const START: LanePair = { lane: Buffer.alloc(16), claim_rank: -1 };
+export const START: LanePair = { lane: Buffer.alloc(16), claim_rank: -1 };
 
 /**
  * Which lanes and ranks have pending tasks: a skip scan from the client, one seek of afd_claim per pair, nothing sorted
@@ -29,16 +31,20 @@ const START: LanePair = { lane: Buffer.alloc(16), claim_rank: -1 };
  * `known`: pairs that are likely to have tasks, such as those of the last peek, in its order. The hops from them go in
  * packets (needs `multiStatements`); only where the walk comes by another way does a hop have a round trip of its own.
  * They change nothing in the result: each head is a row that a hop has read now.
+ *
+ * `after`: the pair behind which the walk begins. One that gives `maxPairs` heads was cut: more pairs may follow the last.
+ * Whoever wants all of them goes on there, since the order is that of the lanes' hashes, which says nothing of what is due.
  */
 export async function peekLanes(
   session: Session,
   names: TableNames,
   known: readonly LanePair[] = [],
-  maxPairs = 1000,
+  maxPairs = PAIRS_PER_WALK,
+  after: LanePair = START,
 ): Promise<LaneHead[]> {
-  const answers = await hopsFrom(session, names, known.slice(0, maxPairs - 1));
+  const answers = await hopsFrom(session, names, after, known.slice(0, maxPairs - 1));
   const heads: LaneHead[] = [];
-  let at = START;
+  let at = after;
   while (heads.length < maxPairs) {
     const key = pairKey(at);
     const head = answers.has(key) ? answers.get(key) : await hop(session, names, at);
@@ -50,12 +56,12 @@ export async function peekLanes(
 }
 
 /**
- * What follows each of these pairs and the start; undefined = nothing. Absent = not asked, because the next of these has no
+ * What follows each of these pairs and the beginning; undefined = nothing. Absent = not asked, because the next of these has no
  * task any more.
  */
-async function hopsFrom(session: Session, names: TableNames, known: readonly LanePair[]) {
+async function hopsFrom(session: Session, names: TableNames, begin: LanePair, known: readonly LanePair[]) {
   const answers = new Map<string, LaneHead | undefined>();
-  const hops = known.length === 0 ? [] : [START, ...known].map((after, n) => ({ after, next: known[n] }));
+  const hops = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
   for (let n = 0; n < hops.length; n += PER_PACKET) {
     const some = hops.slice(n, n + PER_PACKET);
     const found = await session.packet(some.map(({ after, next }) => hopStatement(names, after, next)));

@@ -1,44 +1,51 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LaneHead } from './peek-lanes.ts';
+import type { LanePair } from './due-work.ts';
+import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lanes.ts';
+import { START } from './peek-lanes.ts';
 
-const COLUMNS = 'lane, claim_rank, task_type, required_capabilities, head_due_at, head_id, able, published_at';
+export type { PublishedHead } from './insert-lanes.ts';
 
-export interface PublishedHead extends LaneHead {
-  /** Online devices that can run the lane; absent = not counted. */
-  able?: number;
+/** The part of the pairs' order that was walked, and pairs elsewhere that are given up. */
+export interface Walked {
+  /** Behind this pair; absent = from the beginning. */
+  after?: LanePair;
+  /** Up to this one; absent = to the end. */
+  upTo?: LanePair | undefined;
+  dropped?: LanePair[];
+}
+
+export interface Publication {
+  /** Rows that vanished. */
+  vanished: number;
+  /** Heads that the table refuses. */
+  refused: RefusedHead[];
 }
 
 /**
- * Overwrites af_lane whole with what was peeked: every pair in, every other row out, one published_at for all. Inside a
- * fenced transaction, so that two leaders cannot mix. By PRIMARY; the delete reads the table, which is small. Returns
- * how many rows vanished; zero heads = an empty table.
+ * Overwrites the walked part of af_lane with what was peeked: every pair in, every other row of that part out. A row that is
+ * refused keeps no other from being published. Inside a fenced transaction, so that two leaders cannot mix. By PRIMARY.
+ * No heads = that part of the table becomes empty. @throws DatabaseError
  */
-export async function publishLanes(session: Session, names: TableNames, heads: PublishedHead[]): Promise<number> {
+export async function publishLanes(
+  session: Session,
+  names: TableNames,
+  heads: PublishedHead[],
+  { after = START, upTo, dropped = [] }: Walked = {},
+): Promise<Publication> {
   const [clock] = await session.rows<{ now: string }>('SELECT UTC_TIMESTAMP(3) AS now');
-  const now = clock?.now;
-  if (heads.length > 0) {
-    const rows = heads.map((h) => [
-      h.lane,
-      h.claim_rank,
-      h.task_type,
-      h.required_capabilities,
-      h.due_at,
-      h.id,
-      h.able ?? null,
-      now,
-    ]);
-    await session.write(
-      `INSERT INTO ${names.lane} (${COLUMNS}) VALUES ?
-       ON DUPLICATE KEY UPDATE task_type = VALUES(task_type), required_capabilities = VALUES(required_capabilities),
-         head_due_at = VALUES(head_due_at), head_id = VALUES(head_id), able = VALUES(able),
-         published_at = VALUES(published_at)`,
-      [rows],
-    );
-  }
-  // By what they are, not by when they were written: two publications may fall into one millisecond.
-  const others = heads.length === 0 ? 'TRUE' : '(lane, claim_rank) NOT IN (?)';
-  const kept = heads.map((h) => [h.lane, h.claim_rank]);
-  return (await session.write(`DELETE FROM ${names.lane} WHERE ${others}`, heads.length === 0 ? [] : [kept]))
-    .affectedRows;
+  const refused = await insertLanes(session, names, heads, clock?.now);
+  const bounds = [after.lane, after.lane, after.claim_rank];
+  const end = upTo === undefined ? '' : 'AND (lane < ? OR (lane = ? AND claim_rank <= ?))';
+  const ends = upTo === undefined ? [] : [upTo.lane, upTo.lane, upTo.claim_rank];
+  const others = heads.length === 0 ? '' : 'AND (lane, claim_rank) NOT IN (?)';
+  const kept = heads.length === 0 ? [] : [heads.map((h) => [h.lane, h.claim_rank])];
+  const gone = await session.write(
+    `DELETE FROM ${names.lane} WHERE (lane > ? OR (lane = ? AND claim_rank > ?)) ${end} ${others}`,
+    [...bounds, ...ends, ...kept],
+  );
+  if (dropped.length === 0) return { vanished: gone.affectedRows, refused };
+  const pairs = dropped.map((pair) => [pair.lane, pair.claim_rank]);
+  const more = await session.write(`DELETE FROM ${names.lane} WHERE (lane, claim_rank) IN (?)`, [pairs]);
+  return { vanished: gone.affectedRows + more.affectedRows, refused };
 }

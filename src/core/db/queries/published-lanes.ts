@@ -13,19 +13,26 @@ export interface PublishedLane extends LanePair {
   due: 0 | 1;
 }
 
+const MOST = 1000;
+/** Of these, places that are drawn among all due lanes when there are more of them. */
+const DRAWN = 300;
+
 /**
- * A branch of the tick: the published lanes of these types that are not known as they are now, best first. Reads af_lane
- * whole, which has a row per (lane, rank) with pending tasks. No rows = nothing is new.
+ * A branch of the tick: the published lanes of these types that are not known as they are now: what is due first, then the
+ * best. Reads af_lane whole, which has a row per (lane, rank) with pending tasks. Of more rows than are handed out a part is
+ * drawn: lanes that this device cannot run would else keep those behind them from it for ever. No rows = nothing is new.
  */
 export function publishedLanesDocument(
   names: TableNames,
   { types, known }: { types: string[]; known: Array<LanePair & { able: number | null }> },
 ): { sql: string; values: unknown[] } {
   const others = known.length === 0 ? '' : 'AND (lane, claim_rank, COALESCE(able, -1)) NOT IN (?)';
+  const drawn = `(SELECT IF(COUNT(*) > ${MOST}, ${DRAWN} / COUNT(*), 0) FROM ${names.lane} WHERE head_due_at <= NOW(3))`;
   return {
     sql: `SELECT 'lane', claim_rank, JSON_OBJECT('lane', HEX(lane), 'claim_rank', claim_rank, 'task_type', task_type,
             'required_capabilities', CAST(required_capabilities AS CHAR), 'able', able, 'due', head_due_at <= NOW(3))
-          FROM ${names.lane} WHERE task_type IN (?) ${others} ORDER BY claim_rank, head_due_at LIMIT 1000`,
+          FROM ${names.lane} WHERE task_type IN (?) ${others}
+          ORDER BY head_due_at > NOW(3), RAND() >= ${drawn}, claim_rank, head_due_at LIMIT ${MOST}`,
     values: [
       types.length === 0 ? [''] : types,
       ...(known.length === 0 ? [] : [known.map((one) => [one.lane, one.claim_rank, one.able ?? -1])]),

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { ANY_WIDTH } from '../../../../src/core/domain/fit-text.ts';
 import {
+  bareEnd,
   endForeign,
   endLost,
   endOverdue,
   endRevoked,
+  fittedEnd,
   type HeldAttempt,
   type HeldTask,
 } from '../../../../src/core/domain/lost.ts';
@@ -17,6 +20,7 @@ const policy = {
 const attempt: HeldAttempt = {
   device_id: 'worker-001',
   perhaps_unbegun: false,
+  begun: true,
   revoked_at: null,
   revoke_outcome: null,
 };
@@ -96,6 +100,58 @@ describe('overdue', () => {
   });
 });
 
+describe('finding F2: past its deadline without having begun, as far as anybody knows', () => {
+  const unbegun = { ...attempt, begun: false };
+  const spent = { ...task, retry: 3, max_retry_count: 0 };
+
+  test('is lost and due now, neither timed out nor failed; no retry is spent, however small the budget', () => {
+    for (const held of [task, spent]) {
+      for (const perhaps_unbegun of [true, false]) {
+        const end = endOverdue({ ...unbegun, perhaps_unbegun }, held, policy, () => 0.5);
+        expect(end.assignment).toMatchObject({ status: 'lost', cause: 'not_begun', error_class: null });
+        expect(end.task).toMatchObject({ status: 'pending', retry: held.retry, due_in_s: null });
+      }
+    }
+  });
+
+  test('recorded in its worker’s place it counts nothing; else as often as deaths make poison it is set aside', () => {
+    const again = (lost_count: number, perhaps_unbegun: boolean) =>
+      endOverdue({ ...unbegun, perhaps_unbegun }, { ...task, lost_count }, policy, () => 0.5);
+    expect(again(2, true).task).toMatchObject({ status: 'pending', lost_count: 2 });
+    expect(again(0, false).task).toMatchObject({ status: 'pending', lost_count: 1 });
+    const last = again(2, false);
+    expect(last.assignment).toMatchObject({ status: 'lost', error_class: 'poison' });
+    expect(last.task).toMatchObject({ status: 'failed', retry: 1, lost_count: 3 });
+    expect(last.task?.last_error).toMatch(
+      /^poison: 3 worker\(s\) were lost under it; the last: device worker-001 did not/,
+    );
+  });
+
+  test('a task that is no longer its own, or that was revoked, is not touched by this', () => {
+    expect(endOverdue(unbegun, undefined, policy, () => 0.5)).toEqual(endForeign(attempt));
+    const wanted = { ...revoked('cancelled'), begun: false };
+    expect(endOverdue(wanted, task, policy, () => 0.5).task?.status).toBe('cancelled');
+  });
+});
+
+describe('the texts of an end', () => {
+  const end = endLost(attempt, { ...task, lost_count: 2 }, 'device_dead', policy);
+  const narrow = { characters: 20, bytes: 80, holds: 'all' as const };
+
+  test('are cut to what each column holds, and nothing else is changed', () => {
+    const fitted = fittedEnd(end, { last_error: narrow, error_message: ANY_WIDTH });
+    expect(fitted.task?.last_error).toBe('poison: 3 worker(s)…');
+    expect(fitted).toEqual({ ...end, task: { ...end.task, last_error: 'poison: 3 worker(s)…' } });
+    expect(fittedEnd(endForeign(attempt), { last_error: narrow, error_message: narrow }).task).toBeUndefined();
+  });
+
+  test('can be left out', () => {
+    const bare = bareEnd(end);
+    expect([bare.task?.last_error, bare.assignment.error_message]).toEqual([null, null]);
+    expect(bare.assignment.error_class).toBe('poison');
+  });
+});
+
 test('a revoked attempt is released to its next device, or cancelled', () => {
   const next = { ...task, target_device_id: 'worker-002' };
   expect(endRevoked(revoked('released'), next).task).toMatchObject({ status: 'assigned', retry: 1, due_in_s: null });
@@ -110,6 +166,7 @@ test('every end is a move that the transition tables allow', () => {
         return [
           endLost(attempt, held, 'superseded', policy),
           endOverdue(attempt, held, policy, () => 0.5),
+          endOverdue({ ...attempt, begun: false }, held, policy, () => 0.5),
           endRevoked(revoked('cancelled'), held),
           endRevoked(revoked('released'), held),
         ];

@@ -1,0 +1,59 @@
+// More (lane, rank) pairs than one walk reads, as tasks have whose requirements name an account.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Session } from '../../../src/core/db/session.ts';
+import { LaneBook } from '../../../src/core/worker/lane-book.ts';
+import { Scout } from '../../../src/core/worker/scout.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { startWorker, stopWorkers } from '../../helpers/node.ts';
+import { until } from '../../helpers/wait.ts';
+
+const LANES = 1140;
+const CAPABILITIES = { n: LANES };
+let db: TestDatabase;
+let session: Session;
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  const rows = Array.from({ length: LANES }, (_, n) => ['t', JSON.stringify({ n: n + 1 }), '2099-01-01 00:00:00']);
+  await session.write(`INSERT INTO ${db.names.task} (task_type, required_capabilities, next_run_at) VALUES ?`, [rows]);
+  for (const order of ['ASC', 'DESC']) {
+    const ids = await session.rows<{ id: number }>(
+      `SELECT id FROM ${db.names.task} WHERE next_run_at > NOW() ORDER BY lane ${order} LIMIT 40`,
+    );
+    await session.write(`UPDATE ${db.names.task} SET next_run_at = '2020-01-01' WHERE id IN (?)`, [
+      ids.map((row) => row.id),
+    ]);
+  }
+});
+afterEach(async () => {
+  await stopWorkers();
+  await db.close();
+});
+
+const count = async (where: string) =>
+  (await session.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM ${db.names.task} WHERE ${where}`))[0]!.n;
+
+test('finding F5: 1,140 lanes, 40 due ones before and 40 behind those that are due later: every due task is done', async () => {
+  expect(await count("status = 'pending' AND next_run_at < NOW()")).toBe(80);
+  startWorker(db, { deviceId: 'w1', handlers: { t: () => 1 }, worker: { capabilities: CAPABILITIES } });
+  await until(async () => (await count("status = 'done'")) === 80, 100_000, 'all 80 due tasks done');
+  expect(await count("status = 'pending'")).toBe(LANES - 80);
+}, 120_000);
+
+test('finding F5: without a leader the second scan goes on where the first was cut', async () => {
+  const book = new LaneBook('w1', { supported_tasks: ['t'], ...CAPABILITIES });
+  const scout = new Scout({ session, names: db.names, book, deviceId: 'w1', pollIntervalMs: 1000 });
+  const known = () =>
+    new Set(book.sources(LANES * 2, { free: 1 }).map((one) => (one.kind === 'lane' ? one.lane.toString('hex') : '')))
+      .size;
+  scout.scanNow();
+  await scout.look();
+  expect(known()).toBe(1000);
+  scout.scanNow();
+  await scout.look();
+  expect(known()).toBe(LANES);
+  scout.scanNow();
+  await scout.look();
+  expect(known()).toBe(LANES);
+});

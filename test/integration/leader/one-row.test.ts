@@ -1,0 +1,314 @@
+// One row that cannot be written keeps no other row, no other kind and no other duty from being done.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
+import { heartbeatPartitions } from '../../../src/core/db/queries/prune-heartbeats.ts';
+import { Session } from '../../../src/core/db/session.ts';
+import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
+import { Events } from '../../../src/core/events.ts';
+import { FiguresKeeper } from '../../../src/core/leader/device-figures.ts';
+import { DirectedTasks } from '../../../src/core/leader/directed-tasks.ts';
+import { DutySession } from '../../../src/core/leader/duty-session.ts';
+import { PartsFailed } from '../../../src/core/leader/failures.ts';
+import { HealthCheck } from '../../../src/core/leader/health-check.ts';
+import { Pruner } from '../../../src/core/leader/pruner.ts';
+import { Watcher } from '../../../src/core/leader/watcher.ts';
+import { FleetView } from '../../../src/core/ring/fleet-view.ts';
+import { Ringer } from '../../../src/core/ring/ringer.ts';
+import { SettingsKeeper } from '../../../src/core/settings/settings-keeper.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import {
+  insertAttempt,
+  insertDevice,
+  insertLeader,
+  insertTask,
+  readAttempt,
+  readDevice,
+  readTask,
+} from '../../helpers/factories.ts';
+import { insertLightClaim } from '../../helpers/light-claim.ts';
+import { Refusals } from '../../helpers/refusals.ts';
+
+let db: TestDatabase;
+let session: Session;
+let refuse: Refusals;
+
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  refuse = new Refusals(session, db.names);
+  await insertLeader(session, db.names, 'leader', 1);
+});
+afterEach(async () => {
+  await refuse.none();
+  await session.write(`ALTER TABLE ${db.names.task} MODIFY last_error TEXT NULL`);
+  await db.close();
+});
+
+async function office(master: Partial<Config['master']> = {}, deadlineMs = 10_000) {
+  const own = await db.session({ deadlineMs });
+  const duty = new DutySession(own, db.names, { holder: 'leader', term: 1 });
+  const settings = { ...configSchema.parse({}).master, lock_trust_after_start: 0, lock_grace: 0, ...master };
+  // Each look at it is ten seconds after the one before, so that no step of a round is left out.
+  let now = 0;
+  const monotonic = () => {
+    now += 10_000;
+    return now;
+  };
+  const check = new HealthCheck({ duty, settings, events: new Events(), random: () => 0.5, monotonic });
+  return { duty, check, own };
+}
+
+/** What a round did and what it could not do. */
+async function outcome(round: () => Promise<object>) {
+  try {
+    return { counts: await round(), failed: [] as string[] };
+  } catch (error) {
+    if (!(error instanceof PartsFailed)) throw error;
+    return { counts: error.counts, failed: error.failures.map((one) => one.what) };
+  }
+}
+
+function never(): never {
+  throw new Error('nobody is placed here');
+}
+
+const status = async (id: number) => (await readTask(session, db.names, id))?.status;
+
+/** One pair of attempts of each kind that a health check ends; the first of each is the one that is refused. */
+async function everyKind() {
+  const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
+  const live = await insertDevice(session, db.names, { device_id: 'live' });
+  const pair = async (make: () => Promise<{ task_id: number }>) =>
+    [(await make()).task_id, (await make()).task_id] as const;
+  return {
+    orphaned: await pair(() => insertAttempt(session, db.names, { device: off })),
+    revoked: await pair(() =>
+      insertAttempt(session, db.names, { device: live, revoked_s: 60, columns: { revoke_outcome: 'released' } }),
+    ),
+    overdue: await pair(() => insertAttempt(session, db.names, { device: live, overdue_s: 60 })),
+    light: await pair(() => insertLightClaim(session, db.names, off)),
+  };
+}
+
+describe('finding F11: a health check', () => {
+  test.each(['orphaned', 'revoked', 'overdue', 'light'] as const)(
+    'ends all others of every kind when one %s attempt cannot be ended, and names that one',
+    async (kind) => {
+      const kinds = await everyKind();
+      const [stuck] = kinds[kind];
+      await refuse.ofTasks([stuck]);
+      const { check } = await office();
+      const { failed } = await outcome(() => check.runOnce());
+      expect(failed).toHaveLength(1);
+      expect(failed[0]).toContain(`task ${stuck}`);
+      for (const id of Object.values(kinds).flat()) expect(await status(id)).toBe(id === stuck ? 'running' : 'pending');
+      await refuse.none();
+      expect((await outcome(() => office().then((again) => again.check.runOnce()))).failed).toEqual([]);
+      expect(await status(stuck)).toBe('pending');
+    },
+  );
+
+  test('closes a foreign attempt beside one that cannot be closed, and the other kinds too', async () => {
+    const kinds = await everyKind();
+    const live = await insertDevice(session, db.names, { device_id: 'other' });
+    const [stuck, fine] = [
+      await insertAttempt(session, db.names, { device: live, current: false }),
+      await insertAttempt(session, db.names, { device: live, current: false }),
+    ];
+    await refuse.of(db.names.assignment, `task_id = ${stuck.task_id} AND status = 'lost'`);
+    const { check } = await office();
+    const { failed } = await outcome(() => check.runOnce());
+    expect(failed).toEqual([`attempt ${stuck.assignment_id} of task ${stuck.task_id} (foreign)`]);
+    expect((await readAttempt(session, db.names, fine.assignment_id))?.status).toBe('lost');
+    for (const id of Object.values(kinds).flat()) expect(await status(id)).toBe('pending');
+  });
+
+  test('a row whose write ends the connection is passed in the next rounds', async ({ skip }) => {
+    const kinds = await everyKind();
+    const stuck = [kinds.orphaned[0], kinds.light[0]];
+    if (!(await refuse.slow(`OLD.id IN (${stuck.join()})`))) return skip();
+    const { check, own } = await office({}, 300);
+    const done = async () => {
+      const all = await Promise.all(Object.values(kinds).flat().map(status));
+      return all.filter((one) => one === 'pending').length;
+    };
+    let rounds = 0;
+    for (; (await done()) < 6 && rounds < 100; rounds += 1) {
+      await check.runOnce().catch((error: Error) => expect(error.message).toMatch(/did not answer|cannot be reached/));
+      await own.ready();
+    }
+    expect(await done()).toBe(6);
+    for (const id of stuck) expect(await status(id)).toBe('running');
+  });
+
+  test('declares dead and empties a device beside one whose row cannot be written', async () => {
+    const [stuck, dead] = [
+      await insertDevice(session, db.names, { device_id: 'a-stuck', lock_taken_s: 5 }),
+      await insertDevice(session, db.names, { device_id: 'b-dead', lock_taken_s: 5 }),
+    ];
+    const { task_id } = await insertAttempt(session, db.names, { device: dead });
+    await insertAttempt(session, db.names, { device: stuck });
+    await refuse.of(db.names.device, "device_id = 'a-stuck' AND status = 'offline'");
+    const { check, own } = await office();
+    own.facts.startedAt = '2020-01-01 00:00:00.000';
+    await check.checkLocks();
+    const { failed, counts } = await outcome(() => check.checkLocks());
+    expect(failed).toEqual(['device a-stuck']);
+    expect(counts).toMatchObject({ dead: 1, rescued: 1 });
+    expect(await status(task_id)).toBe('pending');
+  });
+
+  test('a last_error that is too narrow gets the beginning of the text', async () => {
+    await session.write(`ALTER TABLE ${db.names.task} MODIFY last_error VARCHAR(64) NULL`);
+    const device_id = 'crawler-07.beijing.example.com';
+    const off = await insertDevice(session, db.names, { device_id, columns: { status: 'offline' } });
+    const third = await insertAttempt(session, db.names, { device: off, task: { lost_count: 2 } });
+    const light = await insertLightClaim(session, db.names, off);
+    const live = await insertDevice(session, db.names, { device_id: `live.${device_id}` });
+    const overdue = await insertAttempt(session, db.names, { device: live, overdue_s: 60 });
+    const { check } = await office();
+    expect((await outcome(() => check.runOnce())).failed).toEqual([]);
+    expect(await readTask(session, db.names, third.task_id)).toMatchObject({
+      status: 'failed',
+      last_error: 'poison: 3 worker(s) died while running it; the last: device craw…'.slice(0, 63).concat('…'),
+    });
+    expect(await status(light.task_id)).toBe('pending');
+    expect((await readTask(session, db.names, overdue.task_id))?.last_error).toMatch(/^ran past its deadline .*…$/);
+    // The record has room for all of it.
+    expect((await readAttempt(session, db.names, third.assignment_id))?.error_message).toBe(
+      `device ${device_id} is offline`,
+    );
+  });
+
+  test('a column that takes no text of ours: the attempts end without one', async () => {
+    await session.write(
+      `ALTER TABLE ${db.names.task} MODIFY last_error ENUM('none', 'a fault of the old program') NULL`,
+    );
+    const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+    const full = await insertAttempt(session, db.names, { device: off });
+    const light = [await insertLightClaim(session, db.names, off), await insertLightClaim(session, db.names, off)];
+    const { check } = await office();
+    expect((await outcome(() => check.runOnce())).failed).toEqual([]);
+    for (const { task_id } of [full, ...light]) {
+      expect(await readTask(session, db.names, task_id)).toMatchObject({ status: 'pending', last_error: null });
+    }
+  });
+
+  test('a lost_count or a retry at its maximum ends like any other', async () => {
+    const most = 2_147_483_647;
+    const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+    const live = await insertDevice(session, db.names);
+    const dead = await insertAttempt(session, db.names, { device: off, task: { lost_count: most } });
+    const late = await insertAttempt(session, db.names, { device: live, overdue_s: 9, task: { retry: most } });
+    const { check } = await office();
+    expect((await outcome(() => check.runOnce())).failed).toEqual([]);
+    expect(await readTask(session, db.names, dead.task_id)).toMatchObject({ status: 'failed', lost_count: most });
+    expect(await readTask(session, db.names, late.task_id)).toMatchObject({ status: 'failed', retry: most });
+  });
+
+  test('a light claim with zero dates, which no column of ours takes, is ended', async () => {
+    const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+    const { task_id } = await insertLightClaim(session, db.names, off);
+    const foreign = await db.session();
+    await foreign.write("SET SESSION sql_mode = ''");
+    await foreign.write(
+      `UPDATE ${db.names.task} SET claimed_at = '0000-00-00 00:00:00', claim_deadline = '0000-00-00 00:00:00' WHERE id = ?`,
+      [task_id],
+    );
+    const { check } = await office();
+    expect((await outcome(() => check.runOnce())).failed).toEqual([]);
+    expect(await status(task_id)).toBe('pending');
+  });
+});
+
+describe('finding F11: the other duties', () => {
+  test('directed tasks are returned beside one that cannot be', async () => {
+    const ids = [];
+    for (let n = 0; n < 3; n += 1) {
+      ids.push(await insertTask(session, db.names, { status: 'assigned', target_device_id: 'gone' }));
+    }
+    await refuse.ofTasks([ids[0]!]);
+    const { duty } = await office();
+    const directed = new DirectedTasks(duty);
+    expect(await outcome(() => directed.runOnce())).toEqual({ counts: { returned: 2 }, failed: [`task ${ids[0]}`] });
+    expect(await Promise.all(ids.map(status))).toEqual(['assigned', 'pending', 'pending']);
+  });
+
+  test('figures of all devices are written beside one that cannot be', async () => {
+    for (const device_id of ['a', 'b', 'c']) {
+      await insertDevice(session, db.names, { device_id, columns: { current_tasks: 9 } });
+    }
+    await refuse.of(db.names.device, "device_id = 'b' AND current_tasks = 0");
+    const { duty } = await office();
+    const figures = new FiguresKeeper(duty);
+    expect(await outcome(() => figures.runOnce())).toEqual({ counts: { updated: 2 }, failed: ['figures of device b'] });
+    const shown = async (id: string) => (await readDevice(session, db.names, id))?.current_tasks;
+    expect(await Promise.all(['a', 'b', 'c'].map(shown))).toEqual([0, 9, 0]);
+  });
+
+  test('settings are written beside one that is refused', async () => {
+    await refuse.of(db.names.setting, `name = '${FLEET_KEYS[1]}'`);
+    const { duty } = await office();
+    const keeper = new SettingsKeeper(duty, configSchema.parse({}));
+    expect(await outcome(() => keeper.runOnce())).toEqual({
+      counts: { written: FLEET_KEYS.length - 1 },
+      failed: [FLEET_KEYS[1]],
+    });
+    const rows = await session.rows<{ name: string }>(`SELECT name FROM ${db.names.setting}`);
+    expect(rows.map((row) => row.name).sort()).toEqual(FLEET_KEYS.filter((_, n) => n !== 1).sort());
+  });
+
+  test('old days of the history are dropped where no new one can be added', async () => {
+    await session.write(
+      `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (
+         PARTITION p20200101 VALUES LESS THAN ('2020-01-02 00:00:00'),
+         PARTITION by_hand VALUES LESS THAN ('2199-01-01 00:00:00'), PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+    );
+    const { duty, own } = await office();
+    const pruner = new Pruner({ duty, openSession: () => new Session({ ...own.options }), historyDays: 1 });
+    expect(await outcome(() => pruner.runOnce())).toEqual({
+      counts: { added: 0, dropped: 1 },
+      failed: ['adding days'],
+    });
+    const { partitions } = await heartbeatPartitions(session, db.names);
+    expect(partitions).toEqual(['by_hand', 'p_future']);
+    await session.write(
+      `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+    );
+  });
+
+  test('devices are rung beside one whose row makes no sense', async () => {
+    for (const [device_id, supported_tasks] of [
+      ['evil', 5],
+      ['good', ['t']],
+    ] as const) {
+      const capabilities = JSON.stringify({ supported_tasks });
+      await insertDevice(session, db.names, {
+        device_id,
+        columns: { port: 9, ring_token: Buffer.alloc(16, 1), max_concurrent_tasks: 5, capabilities },
+      });
+    }
+    await insertTask(session, db.names, { task_type: 't' });
+    const { duty } = await office();
+    // Nobody is really rung; what it would ring for is counted.
+    const ringer = new Ringer({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
+    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringer: () => ringer });
+    expect((await outcome(() => watcher.runOnce())).counts).toEqual({ rung: 1 });
+    expect(ringer.view.devices().map((one) => one.device_id)).toContain('good');
+    await watcher.close();
+  });
+
+  test('a round that fails with every row stops after some, and the next goes on behind them', async () => {
+    const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+    const held = [];
+    for (let n = 0; n < 40; n += 1) held.push(await insertAttempt(session, db.names, { device: off }));
+    await refuse.ofTasks(held.slice(0, 30).map((one) => one.task_id));
+    const { check } = await office();
+    const first = await outcome(() => check.runOnce());
+    expect(first.failed).toHaveLength(25);
+    expect(first.counts).toMatchObject({ rescued: 0 });
+    const second = await outcome(() => check.runOnce());
+    expect(second.failed).toHaveLength(5);
+    expect(second.counts).toMatchObject({ rescued: 10 });
+  });
+});
