@@ -52,6 +52,8 @@ export const handlerSchema = z
   .strictObject({
     /** Path of a JavaScript or TypeScript module, relative to the configuration file. */
     module: z.string().min(1).optional(),
+    /** Where a module runs: a thread that all modules share, one of its own, or the worker's main thread. */
+    thread: z.enum(['shared', 'own', 'main'], { error: 'is one of shared, own, main' }).default('main'),
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
     timeout: seconds(0).optional(),

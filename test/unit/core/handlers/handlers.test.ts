@@ -6,7 +6,7 @@ import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
 
 function load(handlers: Record<string, unknown>, supported_tasks?: string[], more: Partial<LoadHandlersOptions> = {}) {
   const parsed = Object.entries(handlers).map(([type, config]) => [type, handlerSchema.parse(config)]);
-  const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, ...more };
+  const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, onWarning: () => {}, ...more };
   return loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
 }
 
