@@ -98,8 +98,8 @@ try {
   say({ kind: 'ready' });
   port.on('message', (message) => readBatch<ToThread>(message).forEach(obey));
 } catch (error) {
-  const code = error instanceof AfdError ? error.code : 'E_CONFIG';
-  say({ kind: 'unloaded', code, message: thrownText(error) });
+  const [code, message] = error instanceof AfdError ? [error.code, error.message] : ['E_CONFIG', thrownText(error)];
+  say({ kind: 'unloaded', code, message });
   out.flush();
   exit(1);
 }

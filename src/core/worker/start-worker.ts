@@ -21,5 +21,9 @@ export async function startWorker(
     onWarning: (message) => events.emit('warning', { message }),
   });
   for (const message of warnings) events.emit('warning', { message });
-  return new Worker(context, { ...options, handlers }).run().finally(close);
+  try {
+    return await new Worker(context, { ...options, handlers }).run();
+  } finally {
+    await close();
+  }
 }
