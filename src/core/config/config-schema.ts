@@ -71,6 +71,9 @@ export const handlerSchema = z
   })
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
     message: 'a handler is either "module: ./file.ts" or "exec: [program, argument]"',
+  })
+  .refine((h) => h.exec === undefined || h.thread === 'main', {
+    message: '"thread" is for a module; a command is a process of its own already',
   });
 
 export const configSchema = z.strictObject({

@@ -48,7 +48,9 @@ describe('F2 an unbound type', () => {
     await expect(refused).rejects.toMatchObject({
       ...{ code: 'E_HANDLER_MISSING', exitCode: 78, data: { task_types: ['sync_data', 'app data'] } },
     });
-    await expect(refused).rejects.toThrow('handlers:\n  sync_data: { module: ./handlers/sync-data.ts }');
+    await expect(refused).rejects.toThrow(
+      'handlers:\n  sync_data: { module: ./handlers/sync-data.ts, thread: shared }',
+    );
     await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts }');
   });
 
