@@ -51,7 +51,7 @@ describe('F2 an unbound type', () => {
     await expect(refused).rejects.toThrow(
       'handlers:\n  sync_data: { module: ./handlers/sync-data.ts, thread: shared }',
     );
-    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts }');
+    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts, thread: shared }');
   });
 
   it('F2 a name that every object has is no handler', async () => {
