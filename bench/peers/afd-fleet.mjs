@@ -12,12 +12,18 @@ const BIN = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const TALLY = new URL('../tally.mjs', import.meta.url).href;
 const PATIENCE_MS = 60_000;
 
-/** `urlOf(n)`: where the n-th worker finds the database, when it is not `store.url`. */
-export async function afdFleet(store, { workers, slots, socket, lanes = 1, endless = false, urlOf = () => store.url }) {
+/**
+ * `urlOf(n)`: where the n-th worker finds the database, when it is not `store.url`. `waitMs`: what each handler waits for,
+ * as for a page. `more`: settings of each handler.
+ */
+export async function afdFleet(
+  store,
+  { workers, slots, socket, lanes = 1, endless = false, urlOf = () => store.url, waitMs = 0, more = {} },
+) {
   const dir = mkdtempSync(join(tmpdir(), 'afd-bench-fleet-'));
-  writeFileSync(join(dir, 'handler.mjs'), handler(endless));
+  writeFileSync(join(dir, 'handler.mjs'), handler({ endless, waitMs }));
   const types = Array.from({ length: lanes }, (_, n) => typeOf(n));
-  const handlers = Object.fromEntries(types.map((one) => [one, { module: './handler.mjs' }]));
+  const handlers = Object.fromEntries(types.map((one) => [one, { module: './handler.mjs', ...more }]));
   const settings = { handlers, log: { level: 'warn' } };
   writeFileSync(join(dir, 'afd.yaml'), JSON.stringify(settings));
   const processes = [];
@@ -66,8 +72,15 @@ export async function afdFleet(store, { workers, slots, socket, lanes = 1, endle
 }
 
 /** `endless`: runs until it is told to stop. */
-function handler(endless) {
-  const work = endless ? "  await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));\n" : '';
+function handler({ endless, waitMs }) {
+  const waits = [
+    endless && "await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));",
+    waitMs > 0 && `await new Promise((resolve) => setTimeout(resolve, ${waitMs}));`,
+  ];
+  const work = waits
+    .filter(Boolean)
+    .map((one) => `  ${one}\n`)
+    .join('');
   return `import { ran, RESULT } from ${JSON.stringify(TALLY)};
 export default async function bench({ task_data }, ctx) {
   ran(task_data.id);

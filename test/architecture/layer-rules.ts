@@ -52,9 +52,10 @@ const PURE_LAYERS = new Set<Layer>(['domain', 'db', 'core', 'index']);
 const DOMAIN_NODE = new Set(['node:crypto', 'node:util']);
 
 const CLOCK_FILE = 'src/core/clock.ts';
-const THREAD_FILE = 'src/core/worker/liveness-thread.ts';
+/** Entries of threads: outermost, like commands. */
+const THREAD_FILES = new Set(['src/core/worker/liveness-thread.ts', 'src/core/handlers/handler-thread-entry.ts']);
 /** May name single functions of node:process in an import; the global object stays out of reach. */
-const NAMED_PROCESS_IMPORT = new Set([CLOCK_FILE, THREAD_FILE, 'src/core/handlers/process-group.ts']);
+const NAMED_PROCESS_IMPORT = new Set([CLOCK_FILE, ...THREAD_FILES, 'src/core/handlers/process-group.ts']);
 const VAGUE_NAMES = /(^|\/)(utils?|types?|helpers?)(\.ts$|\/)/;
 
 export function layerOf(path: string): Layer | undefined {
@@ -109,7 +110,7 @@ function checkFile(source: Source, facts: Facts): Violation[] {
   for (const use of facts.globals) {
     if (use.name === 'console')
       report('console', use.line, 'console is for nobody: log through core/log.ts, print through the command');
-    if (use.name === 'process' && PURE_LAYERS.has(layer) && path !== THREAD_FILE) {
+    if (use.name === 'process' && PURE_LAYERS.has(layer) && !THREAD_FILES.has(path)) {
       report('process', use.line, `process may not be used in ${layer}: environment, argv and signals are passed in`);
     }
     if (use.name === 'clock' && path !== CLOCK_FILE) {

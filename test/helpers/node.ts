@@ -2,6 +2,7 @@ import { configSchema } from '../../src/core/config/config-schema.ts';
 import { type Context, openContext } from '../../src/core/context.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { AfdEventName, AfdEvents, Events } from '../../src/core/events.ts';
+import type { Handler } from '../../src/core/handlers/handler.ts';
 import { functionHandler } from '../../src/core/handlers/module-handler.ts';
 import type { HandlerFunction } from '../../src/core/handlers/module-loader.ts';
 import { Worker, type WorkerMode, type WorkerResult } from '../../src/core/worker/worker.ts';
@@ -65,7 +66,7 @@ export interface TestWorker {
 
 export interface TestWorkerOptions {
   deviceId?: string;
-  handlers?: Record<string, HandlerFunction | { call: HandlerFunction; timeout: number }>;
+  handlers?: Record<string, HandlerFunction | { call: HandlerFunction; timeout: number } | Handler>;
   mode?: WorkerMode;
   master?: Section;
   worker?: Section;
@@ -94,10 +95,10 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
   const seen: TestWorker['seen'] = [];
   context.events.onAny((name, data) => seen.push({ name, data }));
   const [drain, force] = [new AbortController(), new AbortController()];
-  const table = Object.entries(handlers).map(
-    ([type, one]) =>
-      [type, typeof one === 'function' ? functionHandler(one) : functionHandler(one.call, one.timeout)] as const,
-  );
+  const table = Object.entries(handlers).map(([type, one]) => {
+    if (typeof one === 'function') return [type, functionHandler(one)] as const;
+    return [type, 'execute' in one ? one : functionHandler(one.call, one.timeout)] as const;
+  });
   const ended = new Worker(tampered, {
     mode,
     handlers: new Map(table),

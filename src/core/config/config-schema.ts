@@ -61,6 +61,8 @@ export const handlerSchema = z
   .strictObject({
     /** Path of a JavaScript or TypeScript module, relative to the configuration file. */
     module: z.string().min(1).optional(),
+    /** Where a module runs: a thread that all modules share, one of its own, or the worker's main thread. */
+    thread: z.enum(['shared', 'own', 'main'], { error: 'is one of shared, own, main' }).default('main'),
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
     timeout: duration(0, LONGEST_RUN).optional(),
@@ -78,6 +80,9 @@ export const handlerSchema = z
   })
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
     message: 'a handler is either "module: ./file.ts" or "exec: [program, argument]"',
+  })
+  .refine((h) => h.exec === undefined || h.thread === 'main', {
+    message: '"thread" is for a module; a command is a process of its own already',
   });
 
 export const configSchema = z.strictObject({

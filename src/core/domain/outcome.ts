@@ -17,5 +17,16 @@ export type Outcome =
   | { kind: 'timeout'; error_message: string }
   | { kind: 'released'; cause: ReleaseCause };
 
-/** Why an attempt was given back: recorded in af_task_assignment.cause. */
-export type ReleaseCause = 'shutdown' | 'database' | 'revoked' | 'stuck' | 'unclaimed' | 'ahead' | 'blocked';
+/**
+ * Why an attempt was given back: recorded in af_task_assignment.cause. `handler_thread`: the thread of handlers that it
+ * shared ended because of another attempt.
+ */
+export type ReleaseCause =
+  | 'shutdown'
+  | 'database'
+  | 'revoked'
+  | 'stuck'
+  | 'unclaimed'
+  | 'ahead'
+  | 'blocked'
+  | 'handler_thread';

@@ -22,3 +22,14 @@ export function abortedOutcome(reason: unknown, timeout: number, detail: string)
   const known = typeof reason === 'string' && Object.hasOwn(CAUSES, reason);
   return { kind: 'released', cause: known ? CAUSES[reason as keyof typeof CAUSES] : 'shutdown' };
 }
+
+/**
+ * What counts of an outcome when the attempt was aborted meanwhile (`reason`; undefined = it was not): a `done` counts,
+ * unless it is late; all else came from being interrupted.
+ */
+export function keptOutcome(outcome: Outcome, reason: unknown, timeout: number): Outcome {
+  const { kind } = outcome;
+  if (reason === undefined || kind === 'timeout' || kind === 'released') return outcome;
+  if (kind === 'done' && reason !== 'timeout') return outcome;
+  return abortedOutcome(reason, timeout, 'error_message' in outcome ? `; it said: ${outcome.error_message}` : '');
+}

@@ -31,6 +31,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** The reason, without making a signal; undefined = not aborted. */
   aborted(): unknown;
+  /** Calls `tell` once when it is aborted, without making a signal. For the handler's side that runs it: one listener. */
+  onAbort(tell: (reason: AbortReason) => void): void;
   /** Made when it is first asked for. */
   readonly log: HandlerLog;
 }
@@ -45,7 +47,7 @@ export type AbortReason = 'timeout' | 'revoked' | 'lost' | 'shutdown' | 'databas
 export interface Handler {
   /** Seconds; undefined = the fleet's task_timeout. */
   readonly timeout: number | undefined;
-  /** True = an abort ends it for sure (a process group is killed), so on a busy machine it is only waited for longer. */
+  /** True = an abort ends it for sure (a process group is killed, a thread ended), so on a busy machine it is only waited for longer. */
   readonly killable?: boolean;
   /** The file of the module that runs in this process, by which its part in a stack trace is known. */
   readonly source?: string;

@@ -3,6 +3,7 @@ import { AfdError } from '../domain/errors.ts';
 import type { Environment } from './command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from './command-handler.ts';
 import type { Handler } from './handler.ts';
+import { HandlerThreads } from './handler-threads.ts';
 import { moduleHandler } from './module-handler.ts';
 import { findDeathSignal } from './program.ts';
 
@@ -15,8 +16,10 @@ export interface LoadHandlersOptions {
   base_dir: string;
   /** The worker's environment: what commands inherit from, and what `${NAME}` in their env names. */
   env: Environment;
-  /** Seconds between SIGTERM and SIGKILL of a command. */
+  /** Seconds between SIGTERM and SIGKILL of a command, and between the abort of a module and the end of its thread. */
   kill_grace: number;
+  /** What the threads of the handlers have to say. */
+  onWarning(message: string): void;
 }
 
 export interface LoadedHandlers {
@@ -24,6 +27,8 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
+  /** Ends the threads in which modules run. */
+  close(): Promise<void>;
 }
 
 /**
@@ -60,9 +65,16 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   if (commands && death_signal.length === 0) {
     warnings.push('There is no setpriv here: a command outlives this process when that is killed by SIGKILL.');
   }
-  for (const type of types) {
-    handlers.set(type, await loadHandler(type, configured[type]!, options, death_signal));
-    warnings.push(...idleSettings(type, configured[type]!));
+  const threads = new HandlerThreads(options);
+  try {
+    const threaded = await loadInThreads(threads, types, configured);
+    for (const type of types) {
+      handlers.set(type, threaded.get(type) ?? (await loadHandler(type, configured[type]!, options, death_signal)));
+      warnings.push(...idleSettings(type, configured[type]!));
+    }
+  } catch (error) {
+    await threads.close();
+    throw error;
   }
   for (const type of Object.keys(configured)) {
     if (handlers.has(type)) continue;
@@ -70,7 +82,28 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
       `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it: it is not run.`,
     );
   }
-  return { handlers, warnings };
+  return { handlers, warnings, close: () => threads.close() };
+}
+
+/** The modules that run in a thread: one for all that share it, one for each that has its own. */
+async function loadInThreads(
+  threads: HandlerThreads,
+  types: string[],
+  configured: Record<string, HandlerConfig>,
+): Promise<Map<string, Handler>> {
+  const modules = types.flatMap((task_type) => {
+    const { module, thread, timeout } = configured[task_type]!;
+    return module === undefined || thread === 'main'
+      ? []
+      : [{ task_type, module, thread, timeout: timeout || undefined }];
+  });
+  const shared = modules.filter((one) => one.thread !== 'own');
+  const groups = [
+    ...(shared.length > 0 ? [shared] : []),
+    ...modules.filter((one) => one.thread === 'own').map((one) => [one]),
+  ];
+  const loaded = await Promise.all(groups.map((group) => threads.load(group)));
+  return new Map(groups.flatMap((group, g) => group.map(({ task_type }, n) => [task_type, loaded[g]![n]!] as const)));
 }
 
 async function loadHandler(
@@ -108,7 +141,7 @@ function linesToAdd(types: string[]): string {
   const lines = types.map((type) => {
     const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
     const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
-    return `  ${key}: { module: ./handlers/${file}.ts }   # or: { exec: [python3, main.py, ${key}] }`;
+    return `  ${key}: { module: ./handlers/${file}.ts, thread: shared }   # or: { exec: [python3, main.py, ${key}] }`;
   });
   return `handlers:\n${lines.join('\n')}`;
 }

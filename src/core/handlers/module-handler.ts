@@ -5,7 +5,7 @@ import { checkNewTasks } from '../domain/new-task.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { NewTask } from '../domain/task.ts';
 import { thrownText } from '../domain/thrown-text.ts';
-import { abortedOutcome } from './aborted-outcome.ts';
+import { abortedOutcome, keptOutcome } from './aborted-outcome.ts';
 import type { Attempt, Handler, HandlerContext } from './handler.ts';
 import { type HandlerFunction, loadHandlerFunction } from './module-loader.ts';
 
@@ -46,9 +46,7 @@ async function execute(call: HandlerFunction, attempt: Attempt): Promise<Outcome
   } finally {
     buffer.close();
   }
-  const reason = attempt.aborted();
-  if (reason === undefined || (outcome.kind === 'done' && reason !== 'timeout')) return outcome;
-  return abortedOutcome(reason, timeout, 'error_message' in outcome ? `; it said: ${outcome.error_message}` : '');
+  return keptOutcome(outcome, attempt.aborted(), timeout);
 }
 
 /** What costs something is made when the handler asks for it: most handlers ask for nothing. */

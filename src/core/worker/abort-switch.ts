@@ -4,6 +4,7 @@ import type { AbortReason } from '../handlers/handler.ts';
 export class AbortSwitch {
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;
+  #tell: ((reason: AbortReason) => void) | undefined;
 
   get reason(): AbortReason | undefined {
     return this.#reason;
@@ -17,11 +18,17 @@ export class AbortSwitch {
     return this.#controller.signal;
   }
 
+  /** Calls `tell` when it is aborted, without a signal being made. One listener: a later one replaces it. */
+  onAbort(tell: (reason: AbortReason) => void): void {
+    this.#tell = tell;
+  }
+
   /** The first reason stays. Returns whether it was this one. */
   abort(reason: AbortReason): boolean {
     if (this.#reason !== undefined) return false;
     this.#reason = reason;
     this.#controller?.abort(reason);
+    this.#tell?.(reason);
     return true;
   }
 }

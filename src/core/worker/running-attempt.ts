@@ -102,6 +102,7 @@ export function handlerCall(
       return attempt.stop.signal;
     },
     aborted: () => attempt.stop.reason,
+    onAbort: (tell) => attempt.stop.onAbort(tell),
     get log() {
       // The handler may have changed its task by now.
       log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });

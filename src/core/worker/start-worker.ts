@@ -12,13 +12,18 @@ export async function startWorker(
   options: Omit<WorkerOptions, 'handlers'> & { env: Record<string, string | undefined> },
 ): Promise<WorkerResult> {
   const { config, resolved, events } = context;
-  const { handlers, warnings } = await loadHandlers({
+  const { handlers, warnings, close } = await loadHandlers({
     handlers: config.handlers,
     supported_tasks: config.worker.capabilities.supported_tasks,
     base_dir: resolved.baseDir,
     env: options.env,
     kill_grace: config.worker.kill_grace,
+    onWarning: (message) => events.emit('warning', { message }),
   });
   for (const message of warnings) events.emit('warning', { message });
-  return new Worker(context, { ...options, handlers }).run();
+  try {
+    return await new Worker(context, { ...options, handlers }).run();
+  } finally {
+    await close();
+  }
 }

@@ -6,7 +6,7 @@ import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
 
 function load(handlers: Record<string, unknown>, supported_tasks?: string[], more: Partial<LoadHandlersOptions> = {}) {
   const parsed = Object.entries(handlers).map(([type, config]) => [type, handlerSchema.parse(config)]);
-  const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, ...more };
+  const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, onWarning: () => {}, ...more };
   return loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
 }
 
@@ -48,8 +48,10 @@ describe('F2 an unbound type', () => {
     await expect(refused).rejects.toMatchObject({
       ...{ code: 'E_HANDLER_MISSING', exitCode: 78, data: { task_types: ['sync_data', 'app data'] } },
     });
-    await expect(refused).rejects.toThrow('handlers:\n  sync_data: { module: ./handlers/sync-data.ts }');
-    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts }');
+    await expect(refused).rejects.toThrow(
+      'handlers:\n  sync_data: { module: ./handlers/sync-data.ts, thread: shared }',
+    );
+    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts, thread: shared }');
   });
 
   it('F2 a name that every object has is no handler', async () => {

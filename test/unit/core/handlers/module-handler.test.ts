@@ -1,17 +1,31 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AbortReason, HandlerContext } from '../../../../src/core/handlers/handler.ts';
 import { functionHandler, moduleHandler } from '../../../../src/core/handlers/module-handler.ts';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../../../fixtures/handlers/command.ts';
+import { buildThreads, type ThreadScene, threadScene } from '../../../fixtures/handlers/thread.ts';
 
-const load = (module: string) =>
+const inMain = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
+let scene: ThreadScene;
+const inThread = (call: HandlerFunction, attempt = testAttempt()) => scene.execute(call, attempt);
+const loadInMain = (module: string) =>
   moduleHandler({ task_type: 'sync_data', module, base_dir: FIXTURES, timeout: undefined });
-const execute = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
+const loadInThread = async (module: string) =>
+  (await scene.threads.load([{ task_type: 'sync_data', module, timeout: undefined }]))[0]!;
 const untilAborted = ({ signal }: HandlerContext) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 
-describe('loading', () => {
+beforeAll(async () => {
+  await buildThreads();
+  scene = await threadScene();
+}, 120_000);
+afterAll(() => scene.threads.close());
+
+describe.each([
+  ['main', loadInMain],
+  ['a thread', loadInThread],
+])('loading in %s', (_home, load) => {
   it('a TypeScript module loads through jiti, with its imports', async () => {
     const handler = await load('./typed.ts');
     const outcome = await handler.execute(testAttempt({ task_data: { n: 21 }, attempt: 3 }));
@@ -46,25 +60,39 @@ describe('loading', () => {
   });
 });
 
-describe('an attempt', () => {
+const HOMES: Array<[string, typeof inMain]> = [
+  ['main', inMain],
+  ['a thread', inThread],
+];
+
+describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
   it('gives the handler its task and context', async () => {
     const attempt = testAttempt();
-    const seen: unknown[] = [];
-    await execute((task, ctx) => void seen.push(task, ctx), attempt);
-    expect(seen[0]).toEqual(attempt.task);
-    expect(seen[1]).toMatchObject({ task_id: 7, attempt: 2, device_id: 'worker-1', signal: attempt.signal });
-    const left = Date.parse((seen[1] as HandlerContext).deadline) - Date.now();
-    expect(left).toBeGreaterThan(20_000);
+    const { task } = attempt;
+    const outcome = await execute(({ task_id, task_type, task_data, priority, timeout, retry_count, attempt }, ctx) => {
+      const { aborted } = ctx.signal;
+      const { deadline, device_id } = ctx;
+      const seen = { task_id, task_type, task_data, priority, timeout, retry_count, attempt };
+      return { seen, ctx: { task_id: ctx.task_id, attempt: ctx.attempt, device_id, aborted }, deadline };
+    }, attempt);
+    expect(outcome).toMatchObject({ kind: 'done', result: { seen: task } });
+    expect(outcome).toMatchObject({
+      result: { ctx: { task_id: 7, attempt: 2, device_id: 'worker-1', aborted: false } },
+    });
+    const { deadline } = (outcome as { result: { deadline: string } }).result;
+    const left = Date.parse(deadline) - Date.now();
+    expect(left).toBeGreaterThan(10_000);
     expect(left).toBeLessThanOrEqual(30_000);
   });
 
   it('may do with its task what it likes: what is said of its end is the worker’s', async () => {
     const attempt = testAttempt();
-    const outcome = await execute((task) => {
+    const running = execute(async (task, ctx) => {
       task.timeout = 1;
-      attempt.abort('timeout');
+      await untilAborted(ctx);
     }, attempt);
-    expect(outcome).toEqual({ kind: 'timeout', error_message: 'Ended at its deadline after 30 s' });
+    attempt.abort('timeout');
+    expect(await running).toEqual({ kind: 'timeout', error_message: 'Ended at its deadline after 30 s' });
   });
 
   it('F1 that returns {status: "error"} has failed', async () => {
@@ -73,26 +101,35 @@ describe('an attempt', () => {
   });
 
   it('F8 whatever the handler throws, at once or later, there is an outcome', async () => {
-    for (const thrown of [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }]) {
-      const at_once = await execute(() => {
-        throw thrown;
-      });
-      const later = await execute(() => Promise.reject(thrown));
+    for (const n of [0, 1, 2, 3, 4]) {
+      const at_once = await execute(
+        ({ task_data }) => {
+          throw [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }][task_data.n as number];
+        },
+        testAttempt({ task_data: { n } }),
+      );
+      const later = await execute(
+        async ({ task_data }) => {
+          await null;
+          throw [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }][task_data.n as number];
+        },
+        testAttempt({ task_data: { n } }),
+      );
       expect(later).toEqual(at_once);
-      expect(['retry', 'permanent']).toContain(later.kind);
+      expect(later.kind).toBe(n === 4 ? 'permanent' : 'retry');
     }
   });
 
   it('that was aborted before it began is not begun', async () => {
     const attempt = testAttempt();
     attempt.abort('shutdown');
-    const call = vi.fn();
-    expect(await execute(call, attempt)).toEqual({ kind: 'released', cause: 'shutdown' });
-    expect(call).not.toHaveBeenCalled();
+    const outcome = await execute((_task, ctx) => ctx.log.info('begun'), attempt);
+    expect(outcome).toEqual({ kind: 'released', cause: 'shutdown' });
+    expect(attempt.lines).toEqual([]);
   });
 });
 
-describe('an aborted handler', () => {
+describe.each(HOMES)('an aborted handler, in %s', (_home, execute) => {
   const cases: Array<[AbortReason, string]> = [
     ['revoked', 'revoked'],
     ['shutdown', 'shutdown'],
@@ -131,8 +168,8 @@ describe('an aborted handler', () => {
   });
 
   it.each(['throws', 'returns'])('(timeout) that %s late is a timeout', async (way) => {
-    const attempt = testAttempt();
-    const running = execute(async (_task, ctx) => {
+    const attempt = testAttempt({ task_data: { way } });
+    const running = execute(async ({ task_data: { way } }, ctx) => {
       await untilAborted(ctx);
       if (way === 'throws') throw new Error('interrupted');
       return 'too late';
@@ -142,22 +179,9 @@ describe('an aborted handler', () => {
     expect(outcome).toMatchObject({ kind: 'timeout', error_message: expect.stringContaining('30 s') });
     if (way === 'throws') expect(outcome).toHaveProperty('error_message', expect.stringContaining('interrupted'));
   });
-
-  it('that ignores its signal settles only when its own promise does', async () => {
-    const attempt = testAttempt();
-    const releases: Array<(value: string) => void> = [];
-    const running = execute(() => new Promise((resolve) => releases.push(resolve)), attempt);
-    const settled = vi.fn();
-    void running.then(settled);
-    attempt.abort('timeout');
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(settled).not.toHaveBeenCalled();
-    releases[0]!('at last');
-    expect(await running).toMatchObject({ kind: 'timeout' });
-  });
 });
 
-describe('ctx.enqueue', () => {
+describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
   it('keeps tasks until the handler is done, and adds those of its answer', async () => {
     const outcome = await execute((_task, ctx) => {
       ctx.enqueue({ task_type: 'a' });
@@ -187,8 +211,33 @@ describe('ctx.enqueue', () => {
   });
 
   it('throws after the handler has ended', async () => {
-    const kept: HandlerContext[] = [];
-    await execute((_task, ctx) => void kept.push(ctx));
-    expect(() => kept[0]!.enqueue({ task_type: 'late' })).toThrow(/after the handler had ended/);
+    const attempt = testAttempt();
+    const caught = (_task: unknown, ctx: HandlerContext) => {
+      setImmediate(() => {
+        try {
+          ctx.enqueue({ task_type: 'late' });
+        } catch (error) {
+          ctx.log.error(`it said: ${(error as Error).message}`);
+        }
+      });
+    };
+    await execute(caught, attempt);
+    const said = () => [...attempt.lines.map((one) => one.message), ...scene.warnings];
+    await vi.waitFor(() =>
+      expect(said().some((text) => /it said: .*after the handler had ended/.test(text))).toBe(true),
+    );
   });
+});
+
+it('a handler in main that ignores its signal settles only when its own promise does', async () => {
+  const attempt = testAttempt();
+  const releases: Array<(value: string) => void> = [];
+  const running = inMain(() => new Promise((resolve) => releases.push(resolve)), attempt);
+  const settled = vi.fn();
+  void running.then(settled);
+  attempt.abort('timeout');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(settled).not.toHaveBeenCalled();
+  releases[0]!('at last');
+  expect(await running).toMatchObject({ kind: 'timeout' });
 });
