@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { Context } from '../core/context.ts';
 import type { LeaderOnceResult, LeadOnceFacts } from '../core/leader/leader-once.ts';
-import type { WorkerMode } from '../core/worker/worker.ts';
+import type { WorkerMode } from '../core/worker/worker-options.ts';
 import { BaseCommand } from './base-command.ts';
 
 export interface WorkerRun {

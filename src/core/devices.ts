@@ -1,5 +1,6 @@
 import type { Context } from './context.ts';
-import { type DeviceRow, listDevices as queryDevices } from './db/queries/list-devices.ts';
+import type { DeviceRow } from './db/queries/device-row.ts';
+import { listDevices as queryDevices } from './db/queries/list-devices.ts';
 import { type DeviceAssignment, type DeviceReadings, showDevice as queryDevice } from './db/queries/show-device.ts';
 import { AfdError } from './domain/errors.ts';
 import { resolveDeviceId } from './find-device.ts';

@@ -5,7 +5,8 @@ import type { AfdEventName, AfdEvents, Events } from '../../src/core/events.ts';
 import type { Handler } from '../../src/core/handlers/handler.ts';
 import { functionHandler } from '../../src/core/handlers/module-handler.ts';
 import type { HandlerFunction } from '../../src/core/handlers/module-loader.ts';
-import { Worker, type WorkerMode, type WorkerResult } from '../../src/core/worker/worker.ts';
+import { Worker } from '../../src/core/worker/worker.ts';
+import type { WorkerMode, WorkerResult } from '../../src/core/worker/worker-options.ts';
 import type { TestDatabase } from './database.ts';
 
 /** Every interval short; what a test is about it says itself. Seconds. */

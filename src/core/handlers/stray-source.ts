@@ -5,7 +5,9 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Handler } from './handler.ts';
 
-const FRAME = /(file:\/\/\/[^\s()]+|\/[^\s()]+):\d+:\d+/g;
+/** Of a stack; a handler may have written it, as long as it likes. */
+const MOST_LINES = 100;
+const MOST_CHARACTERS = 20_000;
 const OWN = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
@@ -28,8 +30,18 @@ function isBeside(file: string, source: string): boolean {
 /** Nothing where afd's own code threw: whoever called it, it was interrupted in the middle of something. */
 function framesOf(error: unknown): string[] {
   const stack = stackOf(error);
-  const files = [...stack.matchAll(FRAME)].map(([, place]) => pathOf(place!));
+  const files = stack.slice(0, MOST_CHARACTERS).split('\n', MOST_LINES).flatMap(fileOf);
   return files[0]?.startsWith(OWN) === true ? [] : files;
+}
+
+/** The file of a line such as `    at name (file:///folder/file.js:12:5)`; none where it shows none. */
+function fileOf(line: string): string[] {
+  const end = line.endsWith(')') ? line.length - 1 : line.length;
+  const column = line.lastIndexOf(':', end);
+  const row = line.lastIndexOf(':', column - 1);
+  if (row < 1) return [];
+  const place = line.slice(Math.max(line.lastIndexOf(' ', row), line.lastIndexOf('(', row)) + 1, row);
+  return place.startsWith('/') || place.startsWith('file:///') ? [pathOf(place)] : [];
 }
 
 function pathOf(place: string): string {

@@ -3,43 +3,19 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { monotonic } from '../clock.ts';
 import type { Claimed } from '../db/finish-and-claim.ts';
-import { INLINE_BYTES } from '../db/queries/candidate.ts';
 import { failedAttempt } from '../domain/handler-result.ts';
 import { LONGEST_TIMEOUT_S } from '../domain/new-task.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Finish } from '../domain/settlement.ts';
-import type { HandlerTask } from '../domain/task.ts';
 import { abortedOutcome } from '../handlers/aborted-outcome.ts';
-import type { AbortReason, Attempt, Handler, HandlerLog } from '../handlers/handler.ts';
+import type { AbortReason } from '../handlers/handler.ts';
 import { Deadlines } from './deadlines.ts';
-import { missingPayload } from './missing-payload.ts';
-import type { Payloads } from './payloads.ts';
-import type { PulseBoard } from './pulse-board.ts';
-import { handlerCall, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
+import { execute } from './execute.ts';
+import type { RunnerOptions } from './runner-options.ts';
+import { type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
-
-export interface RunnerOptions {
-  slots: number;
-  deviceId: string;
-  handlers: Map<string, Handler>;
-  defaultTimeoutS: number;
-  /** A handler that has not settled so long after its abort is reported as ended without it. */
-  stuckAfterMs: number;
-  /** The payload of a task that was claimed without it. */
-  payloadOf: Payloads['fetch'];
-  /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
-  giveBackMs: number;
-  /** Says what has begun to the liveness thread, which says whether anything may. */
-  board: PulseBoard;
-  logOf(task: HandlerTask): HandlerLog;
-  onStarted(attempt: RunningAttempt): void;
-  onFinish(finish: Finish, attempt: RunningAttempt): void;
-  onStuck(attempt: RunningAttempt): void;
-  /** A slot became free. */
-  onFree(): void;
-}
 
 export class Runner {
   readonly #options: RunnerOptions;
@@ -201,41 +177,10 @@ export class Runner {
     this.#deadlines.watch(attempt);
     try {
       this.#options.onStarted(attempt);
-      const outcome = await this.#execute(attempt, claimed);
+      const outcome = await execute(this.#options, attempt, claimed);
       this.#end(attempt, outcome);
     } finally {
       clearTimeout(attempt.timer);
-    }
-  }
-
-  async #execute(attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
-    const handler = this.#options.handlers.get(claimed.task_type);
-    if (handler === undefined) {
-      return {
-        kind: 'permanent',
-        error_class: 'no_handler',
-        error_message: `This device has no handler for ${claimed.task_type}.`,
-      };
-    }
-    if (claimed.payload_bytes > INLINE_BYTES) {
-      const missing = await missingPayload(attempt, claimed, this.#options.payloadOf);
-      if (missing !== undefined) return missing;
-    }
-    let call: Attempt;
-    try {
-      call = handlerCall(claimed, attempt, this.#options.deviceId, this.#options.logOf);
-    } catch (error) {
-      return {
-        kind: 'permanent',
-        error_class: 'payload',
-        error_message: `The payload cannot be read: ${(error as Error).message}`,
-      };
-    }
-    this.#options.board.call(attempt.place);
-    try {
-      return handler.execute(call);
-    } finally {
-      this.#options.board.call(-1);
     }
   }
 

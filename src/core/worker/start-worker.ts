@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { loadHandlers } from '../handlers/handlers.ts';
-import { Worker, type WorkerOptions, type WorkerResult } from './worker.ts';
+import { Worker } from './worker.ts';
+import type { WorkerOptions, WorkerResult } from './worker-options.ts';
 
 /**
  * Loads the handlers that the configuration names, then runs the worker. A type without a handler stops the start.

@@ -2,7 +2,6 @@
 import type { Context } from '../context.ts';
 import type { Session } from '../db/session.ts';
 import { hasGates } from '../domain/placement/gates.ts';
-import type { Handler } from '../handlers/handler.ts';
 import { Leadership } from '../leader/leadership.ts';
 import { WorkerRing } from '../ring/worker-ring.ts';
 import { eitherSignal } from '../runtime/either-signal.ts';
@@ -14,40 +13,13 @@ import { closeEarlierInstances } from './earlier-instances.ts';
 import type { LivenessClient } from './liveness-client.ts';
 import { nodeReport } from './liveness-events.ts';
 import type { LivenessReport, NodeView, WorkSession } from './liveness-messages.ts';
-import { livenessSettings, type NodeFacts, obeyFleet } from './liveness-settings.ts';
+import { livenessSettings, obeyFleet } from './liveness-settings.ts';
 import { obeyView } from './obey-view.ts';
 import type { PulseBoard } from './pulse-board.ts';
-import type { Strays } from './strays.ts';
 import { StuckTeller } from './stuck-teller.ts';
 import { watchStuck } from './stuck-watch.ts';
 import { assembleWorkbench, type Workbench } from './workbench.ts';
-
-/** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
-export type WorkerMode = 'forever' | 'once' | 'drain';
-
-export interface WorkerOptions extends NodeFacts {
-  mode: WorkerMode;
-  handlers: Map<string, Handler>;
-  /** Stop claiming, finish what runs, at most shutdown_timeout. */
-  drain: AbortSignal;
-  /** Give everything back at once. */
-  force: AbortSignal;
-  /** Seconds that the start may wait for the database; absent = none. */
-  waitDatabaseS?: number | undefined;
-  /** Where errors arrive that nobody caught; absent = they are somebody else's matter. */
-  strays?: Strays;
-}
-
-export interface WorkerResult {
-  device_id: string;
-  /** Attempts by how they ended. */
-  finished: Record<string, number>;
-  /** Everything was finished or released before the shutdown deadline and without force. */
-  inTime: boolean;
-  /** `once`, `drain`: it ended because the machine is over a gate. */
-  held: boolean;
-  reason: string;
-}
+import type { WorkerOptions, WorkerResult } from './worker-options.ts';
 
 export class Worker {
   readonly #context: Context;

@@ -106,5 +106,7 @@ export function withCharset(definition: string, collation: string): string {
 
 function withComment(definition: string, comment: string): string {
   if (comment === '') return definition;
-  return `${definition.replace(/ COMMENT '.*'$/, '')} COMMENT '${comment.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+  // Ours has at most one, at its end.
+  const [plain] = definition.split(" COMMENT '");
+  return `${plain} COMMENT '${comment.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }

@@ -1,0 +1,30 @@
+import type { Handler } from '../handlers/handler.ts';
+import type { NodeFacts } from './liveness-settings.ts';
+import type { Strays } from './strays.ts';
+
+/** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
+export type WorkerMode = 'forever' | 'once' | 'drain';
+
+export interface WorkerOptions extends NodeFacts {
+  mode: WorkerMode;
+  handlers: Map<string, Handler>;
+  /** Stop claiming, finish what runs, at most shutdown_timeout. */
+  drain: AbortSignal;
+  /** Give everything back at once. */
+  force: AbortSignal;
+  /** Seconds that the start may wait for the database; absent = none. */
+  waitDatabaseS?: number | undefined;
+  /** Where errors arrive that nobody caught; absent = they are somebody else's matter. */
+  strays?: Strays;
+}
+
+export interface WorkerResult {
+  device_id: string;
+  /** Attempts by how they ended. */
+  finished: Record<string, number>;
+  /** Everything was finished or released before the shutdown deadline and without force. */
+  inTime: boolean;
+  /** `once`, `drain`: it ended because the machine is over a gate. */
+  held: boolean;
+  reason: string;
+}
