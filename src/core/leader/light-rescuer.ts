@@ -16,7 +16,7 @@ export interface LightRescuerOptions {
   duty: DutySession;
   deaths: Deaths;
   widths: () => Promise<TextWidths>;
-  /** Claims per page, and so at most per transaction: one of 500 takes some 20 ms, of the 500 ms that a fence may last. */
+  /** Claims per page, and so at most per transaction: one of 500 took 13 ms on MariaDB, 37 ms on MySQL (median). */
   limit: number;
 }
 
