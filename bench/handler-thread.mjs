@@ -47,8 +47,8 @@ const drained = (workers, slots, n, waitMs) => async (home) => {
   return { ...figures, ...notes };
 };
 const ROWS = {
-  'no-op 4 × 10': drained(4, 10, 12_000, 0),
-  'no-op 4 × 50': drained(4, 50, 12_000, 0),
+  'no-op 4 × 10': drained(4, 10, 40_000, 0),
+  'no-op 4 × 50': drained(4, 50, 40_000, 0),
   '20 ms 4 × 10': drained(4, 10, 4_000, 20),
   '100 ms 4 × 50': drained(4, 50, 4_000, 100),
   'pick-up 1 × 10': async (home) => {

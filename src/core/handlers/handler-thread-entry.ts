@@ -60,9 +60,14 @@ for (const name of ['stdout', 'stderr'] as const) {
   }) as typeof stream.write;
 }
 
+function mark(id: number): void {
+  marks[MARK.current] = id;
+  if (id !== 0) marks[MARK.last] = id;
+}
+
 createHook({
   before() {
-    marks[MARK.current] = running.getStore()?.id ?? 0;
+    mark(running.getStore()?.id ?? 0);
   },
   after() {
     marks[MARK.current] = 0;
@@ -73,7 +78,7 @@ function begin({ id, module, task, device_id }: ToThread & { kind: 'run' }): voi
   const attempt = new ThreadAttempt(id, task, device_id, say);
   attempts.set(id, attempt);
   marks[MARK.begun] = id;
-  marks[MARK.current] = id;
+  mark(id);
   void running.run(attempt, async () => {
     const outcome = await handlers[module]!.execute(attempt);
     attempt.end();

@@ -25,6 +25,8 @@ export const MARK = {
   begun: 0,
   /** The attempt whose code runs at this moment; 0 = none, or not known. */
   current: 1,
+  /** The last attempt whose code ran: at the limit of its heap a thread still ends the turn in which it met it. */
+  last: 2,
 } as const;
 
 /** `id` counts the attempts of one thread from 1; `module` is a place in `ThreadSettings.modules`. */

@@ -85,8 +85,9 @@ export class HandlerThread {
     port.on('message', (message) => this.#hear(readBatch(message)));
     thread.on('error', (error: NodeJS.ErrnoException) => {
       const id = this.#marks[MARK.current]!;
-      const memory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-      this.#death ??= memory ? { kind: 'memory', id } : { kind: 'vanished', id, message: String(error.message) };
+      if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
+        this.#death ??= { kind: 'memory', id: id || this.#marks[MARK.last]! };
+      else this.#death ??= { kind: 'vanished', id, message: String(error.message) };
     });
     this.gone = new Promise((resolve) => {
       thread.on('exit', (code) => {

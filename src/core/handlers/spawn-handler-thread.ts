@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker as Thread } from 'node:worker_threads';
-import type { ThreadModule, ThreadSettings } from './handler-thread-messages.ts';
+import { MARK, type ThreadModule, type ThreadSettings } from './handler-thread-messages.ts';
 
 /** Node 20 starts no .ts file in a thread: code that runs from src uses the built entry. */
 const ENTRY = import.meta.url.endsWith('.ts')
@@ -24,7 +24,7 @@ export interface SpawnedThread {
 /** Starts a thread that loads these modules. It shares the environment with this process, as modules always have. */
 export function spawnHandlerThread({ modules, base_dir, heapMb }: SpawnOptions): SpawnedThread {
   const { port1, port2 } = new MessageChannel();
-  const marks = new SharedArrayBuffer(8);
+  const marks = new SharedArrayBuffer(Object.keys(MARK).length * Int32Array.BYTES_PER_ELEMENT);
   const settings: ThreadSettings = { port: port2, base_dir, modules, marks };
   const thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), {
     workerData: settings,

@@ -31,7 +31,9 @@ export interface Left {
 /** The outcome of each, in their order. */
 export function outcomesAfterDeath(death: Death, left: Left[]): Outcome[] {
   const begun = left.filter((one) => one.begun);
-  const known = 'id' in death && death.id !== 0;
+  // A heap that others filled before they ended has no culprit left.
+  const known =
+    'id' in death && death.id !== 0 && (death.kind !== 'memory' || begun.some((one) => one.id === death.id));
   // Alone in its thread, it was it.
   const culprit = known ? begun.find((one) => one.id === death.id) : begun.length === 1 ? begun[0] : undefined;
   return left.map((one) => outcomeOf(one, death, culprit, known, begun.length));
