@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { readSettings } from '../../src/core/db/queries/read-settings.ts';
 import { writeSettings } from '../../src/core/db/queries/write-settings.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { FLEET_KEYS } from '../../src/core/domain/fleet-keys.ts';
 import { DutySession } from '../../src/core/leader/duty-session.ts';
 import { HealthCheck } from '../../src/core/leader/health-check.ts';
 import { leadOnce } from '../../src/core/leader/leader-once.ts';
-import { FLEET_KEYS } from '../../src/core/domain/fleet-keys.ts';
 import { addTask, showTask } from '../../src/core/tasks.ts';
 import { Liveness } from '../../src/core/worker/liveness.ts';
 import type { LivenessReport } from '../../src/core/worker/liveness-messages.ts';

@@ -1,5 +1,5 @@
-import { dangers } from '../config/config-warnings.ts';
 import { RANGES } from '../config/config-keys.ts';
+import { dangers } from '../config/config-warnings.ts';
 import { getValue, setValue } from '../config/dotted.ts';
 import type { ResolvedConfig } from '../config/load-config.ts';
 import type { SettingRow } from '../db/queries/read-settings.ts';

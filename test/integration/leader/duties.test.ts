@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
+import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { Events } from '../../../src/core/events.ts';
 import { Duties } from '../../../src/core/leader/duties.ts';
-import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,

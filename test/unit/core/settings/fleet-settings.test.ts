@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { SettingRow } from '../../../../src/core/db/queries/read-settings.ts';
-import { Events } from '../../../../src/core/events.ts';
 import { RANGES } from '../../../../src/core/config/config-keys.ts';
 import { getValue } from '../../../../src/core/config/dotted.ts';
+import type { SettingRow } from '../../../../src/core/db/queries/read-settings.ts';
 import { FLEET_KEYS } from '../../../../src/core/domain/fleet-keys.ts';
+import { Events } from '../../../../src/core/events.ts';
 import { FleetSettings } from '../../../../src/core/settings/fleet-settings.ts';
 import { DATABASE, load } from '../config/config-folder.ts';
 
