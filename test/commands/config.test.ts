@@ -122,6 +122,15 @@ handlers: { a: { exec: [a], env: { API_TOKEN: hunter2, PLAIN: seen } } }`;
 });
 
 describe('afd config apply', () => {
+  it('finding S8: refuses a value out of its range, and writes nothing', async () => {
+    for (const value of ['1e300', '0', '25d']) {
+      const ran = await apply(`master: { task_timeout: ${value}, max_retry_count: 4 }`);
+      expect([ran.exitCode, ran.stdout]).toEqual([78, '']);
+      expect(ran.stderr).toContain('master.task_timeout must be a duration from 1ms to 24d');
+    }
+    expect(await stored()).toEqual({});
+  });
+
   const yaml = 'master: { task_timeout: 15m, max_retry_count: 3, scheduler_interval: 9 }';
 
   it('writes what is given, equal to the default or not, and nothing else; says what changed', async () => {

@@ -8,7 +8,6 @@ import { type DeviceRow, deviceOf } from './device-row.ts';
  * zero rows = there is no such device.
  */
 export async function listDevices(session: Session, names: TableNames, deviceId?: string): Promise<DeviceRow[]> {
-  const one = deviceId !== undefined;
   const rows = await session.rows(
     `SELECT d.device_id, d.device_name, d.device_type, d.ip_address, d.port, d.status, d.operator_state, d.capabilities,
             d.max_concurrent_tasks, d.last_heartbeat, d.held, d.stuck, d.served, d.success_rate, d.avg_duration_ms, d.region, d.labels, d.version, d.created_at,
@@ -19,8 +18,8 @@ export async function listDevices(session: Session, names: TableNames, deviceId?
                 WHERE status IN ('assigned', 'running') GROUP BY device_id) a ON a.device_id = d.device_id
      LEFT JOIN ${names.leader} l
        ON l.name = 'leader' AND l.holder = d.device_id AND l.expires_at > UTC_TIMESTAMP(3)
-     ${one ? 'WHERE d.device_id = ?' : ''} ORDER BY d.device_type, d.device_id`,
-    one ? [deviceId] : [],
+     ${deviceId === undefined ? '' : 'WHERE d.device_id = ?'} ORDER BY d.device_type, d.device_id`,
+    deviceId === undefined ? [] : [deviceId],
   );
   return rows.map(deviceOf);
 }
