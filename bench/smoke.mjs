@@ -15,7 +15,7 @@ const LIMIT_MS = 180_000;
 const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
 /** With the MySQL of AFD_BENCH_MYSQL_URL, where that is set. */
 const WITH_MYSQL = `afd:mysql,${PEERS}`;
-const ON_BOTH = ['drain', 'dead-entries'];
+const ON_BOTH = ['drain', 'crowd', 'dead-entries'];
 const CPU = existsSync('/proc/self/stat') ? ['server_cpu_us_per_task', 'workers_cpu_us_per_task'] : [];
 /** Told as null where the process of a server cannot be found. */
 const MAY_BE_NULL = 'server_cpu_us_per_task';
@@ -24,6 +24,10 @@ const TINY = {
   drain: [
     ['--n', '400', '--workers', '2', '--slots', '5'],
     ['n', 'seconds', 'tasks_per_s', 'deadlocks', ...CPU],
+  ],
+  crowd: [
+    ['--n', '400', '--workers', '2,3', '--slots', '5'],
+    ['n', 'seconds', 'tasks_per_s', 'deadlocks', 'lock_waits', 'of_ideal_time', ...CPU],
   ],
   'round-trips': [
     ['--n', '200', '--workers', '2', '--slots', '5'],

@@ -5,12 +5,13 @@ const KEYS = ['peer', 'profile', 'workers', 'slots', 'what'];
 
 /** Markdown by section of the page: the workload's own table, and one for each set of figures that it keeps apart. */
 export function tables(workload, results) {
-  const { figure, apart = {} } = WORKLOADS[workload];
+  const { figure, apart = {}, least } = WORKLOADS[workload];
   const away = new Set(Object.values(apart).flat());
   const sections = {
     [workload]: table(
       results.map((one) => only(one, (name) => !away.has(name))),
       figure,
+      least,
     ),
   };
   for (const [name, figures] of Object.entries(apart)) {
@@ -31,7 +32,8 @@ function only(result, wanted) {
   return Object.fromEntries(Object.entries(result).filter(([name]) => wanted(name)));
 }
 
-function table(results, figure) {
+/** `least`: a column says how each row does beside the one with the fewest of these. */
+function table(results, figure, least) {
   const groups = new Map();
   for (const one of results) {
     const key = KEYS.map((name) => one[name] ?? '').join('|');
@@ -44,7 +46,8 @@ function table(results, figure) {
   const figures = [...new Set(rows.flatMap((one) => Object.keys(one)))].filter((name) => !skip.has(name));
   const ratios = [...new Set(afd.map((one) => one.profile))];
   const withRatios = rows.some((one) => one.peer !== 'afd') && figure !== undefined;
-  const head = [...keys, ...figures, ...(withRatios ? ratios.map((one) => `afd ${one} / this`) : [])];
+  const fewest = least === undefined ? [] : [`of fewest ${least}`];
+  const head = [...keys, ...figures, ...fewest, ...(withRatios ? ratios.map((one) => `afd ${one} / this`) : [])];
   const line = (row) => {
     const ours = (profile) =>
       afd.find((one) => one.profile === profile && KEYS.slice(2).every((name) => one[name] === row[name]));
@@ -52,7 +55,14 @@ function table(results, figure) {
       const [a, b] = [ours(profile)?.[figure], row[figure]];
       return a > 0 && b > 0 ? (a / b).toFixed(2) : '';
     };
-    return [...[...keys, ...figures].map((name) => show(row[name])), ...(withRatios ? ratios.map(ratio) : [])];
+    const alike = rows.filter((one) => KEYS.every((name) => name === least || one[name] === row[name]));
+    const first = alike.reduce((a, b) => (b[least] < a[least] ? b : a), row);
+    const beside = fewest.map(() => (first[figure] > 0 ? (row[figure] / first[figure]).toFixed(2) : ''));
+    return [
+      ...[...keys, ...figures].map((name) => show(row[name])),
+      ...beside,
+      ...(withRatios ? ratios.map(ratio) : []),
+    ];
   };
   return [head, head.map((name) => (keys.includes(name) ? '---' : '--:')), ...rows.map(line)]
     .map((cells) => `| ${cells.join(' | ')} |`)

@@ -190,6 +190,13 @@ export class AfdStore {
     }
   }
 
+  /** Waits for row locks so far, and the milliseconds that they took together, of the whole server. */
+  async locks() {
+    const rows = await this.query("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_%'");
+    const of = (name) => Number(rows.find((row) => row.Variable_name.toLowerCase() === name)?.Value ?? 0);
+    return { lock_waits: of('innodb_row_lock_waits'), lock_wait_ms: of('innodb_row_lock_time') };
+  }
+
   async close() {
     await this.#closeProducers();
     await this.#sql.query(`DROP DATABASE IF EXISTS ${SCHEMA}`);

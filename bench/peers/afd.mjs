@@ -30,6 +30,7 @@ export const afd = {
       unfinished: () => store.unfinished(),
       finished: () => store.finished(),
       deadlocks: () => store.deadlocks(),
+      locks: () => store.locks(),
       proxied: (work, options) => proxied(store, work, options),
       leader: () => store.leader(),
       serverPid: () => pidOfServer(store.address),

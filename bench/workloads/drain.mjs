@@ -46,7 +46,7 @@ export async function count(peer, { workers, slots, n }) {
 /**
  * `seconds` from the first handler's first line to the end of the last task, and every beginning in the order of time.
  * `fresh: false` goes on with the store as it is; `preloaded`: the tasks go in before the workers start. `lanes`: kinds of
- * tasks. `onFirst(fleet)` and `onEnd()` are called when the clock starts and when it stops.
+ * tasks. `waitMs`: how long each waits (afd alone). `onFirst(fleet)` and `onEnd()` are called when the clock starts and when it stops.
  */
 export async function emptyQueue(
   peer,
@@ -55,6 +55,7 @@ export async function emptyQueue(
     slots,
     n,
     lanes = 1,
+    waitMs = 0,
     fresh = true,
     preloaded = false,
     onStart = () => {},
@@ -68,7 +69,7 @@ export async function emptyQueue(
   tally.onFirst = () => onFirst(fleet);
   try {
     if (preloaded) await peer.preload(n, lanes);
-    fleet = await peer.startWorkers({ workers, slots, lanes, socket: tally.path });
+    fleet = await peer.startWorkers({ workers, slots, lanes, waitMs, socket: tally.path });
     onStart();
     if (!preloaded) await peer.preload(n, lanes);
     await fleet.go();

@@ -1,3 +1,4 @@
+import { crowd } from './crowd.mjs';
 import { deadEntries } from './dead-entries.mjs';
 import { count, drain } from './drain.mjs';
 import { enqueue } from './enqueue.mjs';
@@ -9,7 +10,7 @@ import { scale } from './scale.mjs';
 /**
  * `run(peer, {workers, slots, n})` returns the figures of one repetition, or a list of them that `what` tells apart.
  * `n`: tasks by default; `shares`: profiles that are much faster or slower get a multiple of it. `only`: the peers that
- * can be measured so. `figure`: what afd is compared by. `apart`: figures that get a table of their own, and its section of
+ * can be measured so. `figure`: what afd is compared by. `least`: each row is compared with that of the fewest of these too. `apart`: figures that get a table of their own, and its section of
  * the page; the first is what afd is compared by there.
  */
 export const WORKLOADS = {
@@ -21,6 +22,16 @@ export const WORKLOADS = {
     slots: [10, 50],
     figure: 'tasks_per_s',
     apart: { 'cpu-per-task': ['server_cpu_us_per_task', 'workers_cpu_us_per_task'] },
+  },
+  crowd: {
+    run: crowd,
+    n: 40_000,
+    shares: true,
+    workers: [4, 16, 40],
+    slots: [10],
+    only: ['afd', 'bullmq', 'graphile'],
+    figure: 'tasks_per_s',
+    least: 'workers',
   },
   'round-trips': { run: count, n: 10_000, workers: [4], slots: [10, 50], only: ['afd'] },
   enqueue: { run: enqueue, n: 40_000, figure: 'tasks_per_s' },

@@ -1,0 +1,44 @@
+// Many processes at one queue, on the cores of this machine: what a crowd costs each of its members. Tasks that do nothing,
+// as in `drain`, with the deadlocks and the waiting for row locks that the server has counted; and tasks that wait for 20 ms
+// (afd alone), against the time that they would take if nothing else cost any.
+import { CpuMeter } from './cpu-meter.mjs';
+import { emptyQueue } from './drain.mjs';
+
+/** Milliseconds of a task that waits. */
+const WAITING_MS = 20;
+/** Seconds that the waiting tasks take ideally: long enough that start and end are little beside it. */
+const IDEAL_S = 2;
+
+export async function crowd(peer, { workers, slots, n }) {
+  const nothing = await drained(peer, { workers, slots, n });
+  if (peer.locks === undefined) return [nothing];
+  return [nothing, await waiting(peer, { workers, slots })];
+}
+
+async function drained(peer, { workers, slots, n }) {
+  const before = await counted(peer);
+  const meter = new CpuMeter(await peer.serverPid());
+  const { seconds } = await emptyQueue(peer, {
+    workers,
+    slots,
+    n,
+    onFirst: (fleet) => meter.start(fleet.pids()),
+    onEnd: () => meter.stop(),
+  });
+  const after = await counted(peer);
+  const locks = Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - before[name]]));
+  return { what: 'nothing', n, seconds, tasks_per_s: Math.round(n / seconds), ...meter.perTask(n), ...locks };
+}
+
+async function waiting(peer, { workers, slots }) {
+  const n = Math.round((workers * slots * IDEAL_S * 1000) / WAITING_MS);
+  const { seconds } = await emptyQueue(peer, { workers, slots, n, waitMs: WAITING_MS });
+  const tasks_per_s = Math.round(n / seconds);
+  return { what: `${WAITING_MS} ms`, n, seconds, tasks_per_s, of_ideal_time: Number((seconds / IDEAL_S).toFixed(2)) };
+}
+
+/** Deadlocks where the account may ask, waits for row locks, and the milliseconds that they took together. */
+async function counted(peer) {
+  const [deadlocks, locks] = [await peer.deadlocks?.(), await peer.locks?.()];
+  return { ...(deadlocks === undefined ? {} : { deadlocks }), ...locks };
+}
