@@ -111,7 +111,7 @@ export function settle(
     return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
   if (assignment.status !== 'assigned' && assignment.status !== 'running') {
     return assignment.status === assignmentStatusOf(finish.outcome, assignment)
-      ? { kind: 'already', finish, task_status: task?.status ?? 'gone' }
+      ? { kind: 'already', finish, task_status: statusAfter(finish, task) }
       : { kind: 'lost', finish, reason: `its assignment was ended as ${assignment.status}` };
   }
   if (task === undefined) return { kind: 'lost', finish, reason: 'the task is gone' };
@@ -120,6 +120,12 @@ export function settle(
     return { kind: 'lost', finish, reason: 'the task belongs to another claim' };
   }
   return { kind: 'mine', settlement: settlement(finish, task, assignment, { assignment_id: assignment.id }, policy) };
+}
+
+/** What the attempt left of its task; a later attempt may have changed that since. */
+function statusAfter(finish: Finish, task: LockedTask | undefined): string {
+  if (task === undefined) return 'gone';
+  return task.attempt > finish.attempt && finish.outcome.kind !== 'done' ? 'pending' : task.status;
 }
 
 /** A result that arrives first wins over a revoke; any other end of a revoked attempt is what the operator wanted. */
