@@ -31,7 +31,7 @@ export function makespan({ tasks, seed, scarce }) {
     let claiming = false;
     const claim = () => {
       claiming = false;
-      for (const source of book.sources(MOST_SOURCES)) {
+      for (const source of book.sources(MOST_SOURCES, { free: device.slots - running })) {
         const asked = device.slots - running;
         if (asked === 0) break;
         const got = lanes.get(source.lane.toString().trim()).splice(0, asked);
@@ -47,7 +47,7 @@ export function makespan({ tasks, seed, scarce }) {
           });
         }
       }
-      if (running < device.slots && book.sources(1).length > 0) later();
+      if (running < device.slots && book.sources(1, { free: device.slots - running }).length > 0) later();
     };
     const later = () => {
       if (claiming) return;

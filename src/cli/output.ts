@@ -9,12 +9,15 @@ export type Sink = (text: string, done: (error?: NodeJS.ErrnoException | null, t
 
 export interface OutputOptions {
   sink: Sink;
+  /** Of the stream behind it, for the thread that writes while this one is blocked. */
+  fd?: number | undefined;
   /** The line, with its end, that says how many lines were lost since the last one, and why. */
   notice(lost: number, why: string): string;
 }
 
 /** Log lines for a stream that may refuse them. A line that could not be written is lost; the next one is tried again. */
 export class LineOutput implements LogStream {
+  readonly fd: number | undefined;
   readonly #options: OutputOptions;
   #lost = 0;
   #why = '';
@@ -22,6 +25,7 @@ export class LineOutput implements LogStream {
 
   constructor(options: OutputOptions) {
     this.#options = options;
+    this.fd = options.fd;
   }
 
   write(line: string): void {
@@ -43,6 +47,7 @@ export class LineOutput implements LogStream {
 export function logOutput(format: 'text' | 'json', stream: NodeJS.WriteStream = process.stderr): LineOutput {
   return new LineOutput({
     sink: sinkOf(stream),
+    fd: (stream as { fd?: number }).fd,
     notice(lost, why) {
       const time = wallClock();
       const message = `the log can be written again: ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cutIdleSession } from '../../src/core/db/queries/cut-session.ts';
+import { markBegun } from '../../src/core/db/queries/mark-begun.ts';
 import { ownAttempts, ownLightClaims } from '../../src/core/db/queries/own-claims.ts';
 import { releaseLightClaims } from '../../src/core/db/queries/release-light-claims.ts';
 import type { Session } from '../../src/core/db/session.ts';
@@ -103,20 +104,33 @@ describe('the claims of this process', () => {
 
 describe('one look while the main thread is silent', () => {
   it('gives back what has not begun, records what has, and leaves what has a row and runs', async () => {
-    const [waiting, begun, assigned, running] = [
+    const [waiting, begun, assigned, unsaid, running] = [
       await light(),
       await light(),
       await full('assigned'),
+      await full('assigned'),
       await full('running'),
     ];
-    const { free } = hostages([{ id: begun }, { id: running }]);
+    const { free } = hostages([{ id: begun }, { id: unsaid }, { id: running }]);
     expect(await free()).toEqual({ released: 2, recorded: 1 });
     expect(await attempts(waiting)).toMatchObject([{ status: 'released', cause: 'blocked' }]);
     expect(await attempts(assigned)).toMatchObject([{ status: 'released', cause: 'blocked' }]);
-    expect(await attempts(begun)).toMatchObject([{ status: 'assigned', cause: 'light' }]);
+    for (const id of [begun, unsaid]) {
+      expect(await attempts(id)).toMatchObject([{ status: 'running', cause: null, started_at: expect.anything() }]);
+    }
     expect(await attempts(running)).toMatchObject([{ status: 'running' }]);
     expect([(await task(waiting))?.status, (await task(begun))?.status]).toEqual(['pending', 'running']);
     expect(await free()).toEqual({ released: 0, recorded: 0 });
+  });
+
+  it('says that an attempt has begun once, under its own token alone', async () => {
+    const id = await full('assigned');
+    const [ref] = await ownAttempts(session, db.names, 'd1', instance);
+    expect(await markBegun(session, db.names, { ...ref!, claim_token: randomBytes(16) }, 5)).toBe(0);
+    expect(await attempts(id)).toMatchObject([{ status: 'assigned', started_at: null }]);
+    expect(await markBegun(session, db.names, ref!, 5)).toBe(1);
+    expect(await markBegun(session, db.names, ref!, 5)).toBe(0);
+    expect(await attempts(id)).toMatchObject([{ status: 'running', started_at: expect.anything() }]);
   });
 
   it('gives back a neighbour at its own timeout if the blocker is known, and never what has ended or blocks', async () => {

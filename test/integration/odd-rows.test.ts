@@ -3,6 +3,7 @@
 //   AFD_TEST_ODD_ROWS=10000 AFD_TEST_ODD_SEED=7 npx vitest run test/integration/odd-rows.test.ts
 import { afterEach, describe, expect, it } from 'vitest';
 import { migrateUp } from '../../src/core/db/migrator.ts';
+import { requirementsOf } from '../../src/core/domain/requirements.ts';
 import { Random } from '../chaos/random.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../db/migrations/old-table.ts';
 import { type CountingProxy, countingProxy } from '../helpers/counting-proxy.ts';
@@ -42,6 +43,34 @@ afterEach(async () => {
 const WAITING = `status = 'pending' AND due_at <= NOW(3) AND task_type = BINARY 'work'
   AND (required_capabilities IS NULL OR required_capabilities IN ('', '{}') OR required_capabilities LIKE '{"lane": %' AND required_capabilities NOT LIKE '%{"a"%')`;
 
+const REFUSED = 20;
+
+/** Rows that the server lets nobody claim, whatever is asked: their ids. */
+async function refusedRows(task: string): Promise<number[]> {
+  await db.admin.write(
+    `ALTER TABLE ${task} ADD CONSTRAINT no_refused CHECK (NOT COALESCE(username = 'refused' AND status = 'running', FALSE))`,
+  );
+  const ids: number[] = [];
+  const [last] = await db.admin.rows<{ id: number }>(`SELECT MAX(id) + 1 AS id FROM ${task} WHERE id < 1000000000`);
+  for (let n = 0; n < REFUSED; n += 1) {
+    const id = Number(last?.id) + n;
+    await db.admin.write(`INSERT INTO ${task} (id, task_type, username) VALUES (?, 'work', 'refused')`, [id]);
+    ids.push(id);
+  }
+  return ids;
+}
+
+/** Lanes of due tasks whose requirements are not JSON, in hex. */
+async function unreadableLanes(task: string): Promise<string[]> {
+  const found = await db.admin.rows<{ lane: string; required_capabilities: string }>(
+    `SELECT DISTINCT HEX(lane) AS lane, CONVERT(required_capabilities USING utf8mb4) AS required_capabilities
+     FROM ${task} WHERE status = 'pending' AND required_capabilities IS NOT NULL`,
+  );
+  return found
+    .filter((one) => !requirementsOf(one.required_capabilities).readable)
+    .map((one) => one.lane.toLowerCase());
+}
+
 describe('finding F8, S2: odd rows among good ones', () => {
   it.for<[string, string[]]>([
     ['a fresh table', []],
@@ -75,6 +104,8 @@ describe('finding F8, S2: odd rows among good ones', () => {
     for (const one of ODD_SETTINGS) {
       await db.admin.write(`INSERT INTO ${db.names.setting} (name, value) VALUES (?, ?)`, one);
     }
+
+    const refused = await refusedRows(task);
 
     proxy = await countingProxy(db);
     const found = await fleet(
@@ -127,16 +158,26 @@ describe('finding F8, S2: odd rows among good ones', () => {
     const said = new Map<string, number>();
     for (const line of found.complaints('warn')) said.set(line, (said.get(line) ?? 0) + 1);
     expect([...said].filter(([, times]) => times > 3)).toEqual([]);
-    const aside = await db.admin.rows(
-      `SELECT t.id, t.last_error FROM ${task} t WHERE t.status = 'failed' AND t.id IN (${rows.odd.map(({ id }) => id).join(', ')})
-         AND EXISTS (SELECT 1 FROM ${db.names.assignment} a WHERE a.task_id = t.id AND a.error_class = 'unrunnable')`,
+    // What the server lets nobody claim is put aside alone: failed, with the reason, without an attempt, said by its id.
+    const aside = await db.admin.rows<{ id: number; attempts: number }>(
+      `SELECT t.id, (SELECT COUNT(*) FROM ${db.names.assignment} a WHERE a.task_id = t.id AND a.attempt IS NOT NULL) AS attempts
+       FROM ${task} t WHERE t.status = 'failed' AND t.last_error LIKE 'it cannot be claimed%' ORDER BY t.id`,
     );
-    for (const { id, last_error } of aside) {
-      expect(last_error, `last_error of ${id}`).not.toBeNull();
-      expect(
-        found.complaints('warn').filter((line) => new RegExp(`\\b${id}\\b`).test(line)),
-        `task ${id}`,
-      ).toHaveLength(1);
+    expect(aside.map(({ id }) => Number(id))).toEqual(refused);
+    expect(aside.filter(({ attempts }) => Number(attempts) > 0)).toEqual([]);
+    const reports = found.complaints('warn').filter((line) => line.includes('because it cannot be claimed'));
+    expect(reports.map((line) => Number(/task (\d+) was set to failed/.exec(line)?.[1])).sort((x, y) => x - y)).toEqual(
+      refused,
+    );
+    // And requirements that nobody can read are reported by the leader, one task of each lane by its id.
+    const unreadable = await unreadableLanes(task);
+    if (create.length > 0) expect(unreadable.length).toBeGreaterThan(0);
+    for (const lane of unreadable) {
+      await until(
+        () => found.complaints('warn').some((line) => line.includes(`its lane ${lane}`)),
+        PATIENCE_MS,
+        `the report of the lane ${lane}`,
+      );
     }
     // Rows of others are closed, and their tasks were run all the same.
     await until(
@@ -154,6 +195,29 @@ describe('finding F8, S2: odd rows among good ones', () => {
       `SELECT task_id, COUNT(*) AS n FROM ${db.names.assignment} WHERE attempt IS NOT NULL GROUP BY task_id HAVING n > 20`,
     );
     expect(often).toEqual([]);
+    nobodyEnded();
+
+    // An operator can look at all of it: each command ends by itself, with an answer and without a stack trace.
+    const some = [
+      refused[0]!,
+      rows.good.at(-1)!,
+      ...rows.odd.filter((_, n) => n % Math.ceil(rows.odd.length / 5) === 0).map(({ id }) => id),
+    ];
+    for (const words of [
+      ['tasks', 'ls', '--limit', '10000'],
+      ['tasks', 'ls', '--status', 'pending', '--json'],
+      ...some.map((id) => ['tasks', 'show', String(id)]),
+      ['devices', 'ls'],
+      ['status'],
+      ['status', '--json'],
+      ['tasks', 'retry', '--status', 'failed', '--yes', '--json'],
+    ]) {
+      const { code, stdout, stderr } = await found.run(...words);
+      const told = `afd ${words.join(' ')}\n${stderr}`;
+      expect(code, told).toBe(0);
+      expect(stdout.length, told).toBeGreaterThan(0);
+      expect(`${stdout}${stderr}`, told).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+    }
     nobodyEnded();
   });
 });

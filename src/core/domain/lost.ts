@@ -3,7 +3,7 @@
 
 import { fitText, type TextWidth } from './fit-text.ts';
 import type { ReleaseCause } from './outcome.ts';
-import { backoff, mayRetry, type RetryPolicy } from './retry.ts';
+import { backoff, mayRetry, oneMore, type RetryPolicy } from './retry.ts';
 import type { AssignmentStatus, TaskStatus } from './task.ts';
 
 /** Why an attempt is `lost`: recorded in af_task_assignment.cause. */
@@ -75,7 +75,7 @@ export function endOverdue(
   if (attempt.revoked_at !== null) return endRevoked(attempt, task);
   if (!attempt.begun) return loss(attempt, task, 'not_begun', policy);
   const error_message = `ran past its deadline on device ${attempt.device_id}, which did not end it`;
-  const retry = more(task.retry ?? 0);
+  const retry = oneMore(task.retry ?? 0);
   const again = mayRetry(retry, task.max_retry_count ?? policy.max_retry_count);
   return {
     assignment: { status: 'timeout', cause: 'deadline', error_class: 'timeout', error_message },
@@ -100,7 +100,7 @@ function loss(
   if (task === undefined) return { assignment };
   // Only who died under a begun attempt may have died of it. From its second attempt on a task is always recorded by its
   // worker, so one that kills its workers, or stops them from saying that it has begun, is counted from then on.
-  const lost_count = attempt.perhaps_unbegun ? task.lost_count : more(task.lost_count);
+  const lost_count = attempt.perhaps_unbegun ? task.lost_count : oneMore(task.lost_count);
   const same = { retry: task.retry ?? 0, lost_count };
   if (!attempt.perhaps_unbegun && lost_count >= policy.lost_backoff.length) {
     const befell = cause === 'not_begun' ? 'were lost under it' : 'died while running it';
@@ -115,11 +115,6 @@ function loss(
     assignment,
     task: { ...same, status: openStatus(task), due_in_s: wait > 0 ? wait : null, last_error: error_message },
   };
-}
-
-/** The columns are INT, and another program may have put any number there. */
-function more(count: number): number {
-  return Math.min(count + 1, 2_147_483_647);
 }
 
 /** Revoked by an operator, and its holder did not end it: what the operator wanted, nothing spent. */

@@ -21,3 +21,8 @@ export function backoff(retry: number, policy: RetryPolicy, random: () => number
 export function mayRetry(retry: number, maxRetryCount: number): boolean {
   return retry <= maxRetryCount;
 }
+
+/** One more than that. The columns are INT, and another program may have put any number there. */
+export function oneMore(count: number): number {
+  return Math.min(count + 1, 2_147_483_647);
+}

@@ -1,4 +1,5 @@
 import type { Outcome } from './outcome.ts';
+import { oneMore } from './retry.ts';
 import type { AssignmentStatus, TaskStatus } from './task.ts';
 
 /** One attempt of this worker that has ended and must be written. */
@@ -183,9 +184,9 @@ function settlement(
     case 'later':
       return { ...base, task_status: open, due_in_s: outcome.after, error_message, cause: 'later' };
     case 'permanent':
-      return { ...base, task_status: 'failed', retry: retry + 1, error_message, error_class: outcome.error_class };
+      return { ...base, task_status: 'failed', retry: oneMore(retry), error_message, error_class: outcome.error_class };
     default: {
-      const spent = retry + 1;
+      const spent = oneMore(retry);
       const error_class = outcome.kind === 'timeout' ? 'timeout' : outcome.error_class;
       if (spent > (task.max_retry_count ?? policy.maxRetryCount)) {
         return { ...base, task_status: 'failed', retry: spent, error_message, error_class };

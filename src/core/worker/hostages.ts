@@ -3,6 +3,7 @@ import { cutIdleSession } from '../db/queries/cut-session.ts';
 import { recordForWorker } from '../db/queries/end-light-claims.ts';
 import type { LightClaimRef } from '../db/queries/light-claims.ts';
 import { lockAttempt } from '../db/queries/lock-attempt.ts';
+import { markBegun } from '../db/queries/mark-begun.ts';
 import type { AttemptRef } from '../db/queries/orphaned-assignments.ts';
 import { ownAttempts, ownLightClaims } from '../db/queries/own-claims.ts';
 import { releaseLightClaims } from '../db/queries/release-light-claims.ts';
@@ -66,9 +67,14 @@ export class Hostages {
     }
     const blocker = this.#board.current?.task_id;
     for (const ref of await ownAttempts(this.#session, this.#names, ...own)) {
-      if (!this.#isHostage(byTask.get(ref.task_id), blocker, now)) continue;
+      const one = byTask.get(ref.task_id);
+      const hostage = this.#isHostage(one, blocker, now);
+      // Past its deadline it has run out of time, and is not one that never began.
+      const unsaid = one !== undefined && ref.status === 'assigned';
+      if (!hostage && !unsaid) continue;
       if (!goOn()) return freed;
-      freed.released += await this.#release(ref);
+      if (hostage) freed.released += await this.#release(ref);
+      else await markBegun(this.#session, this.#names, ref, Math.max(0, now - (one?.since ?? now)));
     }
     return freed;
   }

@@ -64,22 +64,24 @@ export class OddTasks {
     const [task_id] = taskIds;
     if (task_id === undefined) return;
     const message = `it cannot be claimed: ${error.message}`;
-    const failed = await this.#putAside(task_id, message);
-    if (!failed) this.#leave(task_id);
-    this.#o.onAside({ task_id, failed, message });
+    const put = await this.#putAside(task_id, message);
+    // Another worker, whose claim met it too, has said so.
+    if (put === 0) return;
+    if (put === undefined) this.#leave(task_id);
+    this.#o.onAside({ task_id, failed: put !== undefined, message });
   }
 
-  async #putAside(taskId: number, message: string): Promise<boolean> {
+  /** How many rows were written; undefined = the server refuses that too. */
+  async #putAside(taskId: number, message: string): Promise<number | undefined> {
     const { session, names, width } = this.#o;
     for (const said of [{ text: message, width: width() }, undefined]) {
       try {
-        await setAside(session, names, taskId, said);
-        return true;
+        return await setAside(session, names, taskId, said);
       } catch (error) {
         if (!(error instanceof DatabaseError) || error.fault !== 'data') throw error;
       }
     }
-    return false;
+    return undefined;
   }
 
   #leave(taskId: number): void {

@@ -14,7 +14,8 @@ export interface Begun {
   type: number;
   /** Its handler has ended; only its end is to be written. */
   ended: boolean;
-  /** Monotonic ms of its timeout. */
+  /** Monotonic ms of its begin, and of its timeout. */
+  since: number;
   until: number;
 }
 
@@ -22,6 +23,7 @@ const HEAD = { beat: 0, generation: 1, current: 2, overflow: 3, ending: 4 } as c
 const HEAD_WORDS = 8;
 /** Of one place: state, number of the attempt, type; one is spare. */
 const PLACE_WORDS = 4;
+const PLACE_NUMBERS = 3;
 const [STATE, ATTEMPT, TYPE] = [0, 1, 2];
 const [FREE, RUNNING, ENDED] = [0, 1, 2];
 /** Ends that may wait for the database at the same time, beside the slots. */
@@ -36,7 +38,7 @@ const MORE_PLACES = 2048;
 export class PulseBoard {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
-  /** 0: when the process must have ended; then two of each place: task id, monotonic ms of its timeout. */
+  /** 0: when the process must have ended; then three of each place: task id, monotonic ms of its begin and of its timeout. */
   readonly #numbers: Float64Array;
   readonly #free: number[] = [];
   readonly #places: number;
@@ -49,9 +51,9 @@ export class PulseBoard {
     this.#places =
       typeof from === 'number'
         ? from + MORE_PLACES
-        : (from.byteLength - 4 * HEAD_WORDS - 8) / (4 * PLACE_WORDS + 2 * 8);
+        : (from.byteLength - 4 * HEAD_WORDS - 8) / (4 * PLACE_WORDS + 8 * PLACE_NUMBERS);
     const bytes = 4 * words(this.#places);
-    this.memory = typeof from === 'number' ? new SharedArrayBuffer(bytes + 8 + 16 * this.#places) : from;
+    this.memory = typeof from === 'number' ? new SharedArrayBuffer(bytes + 8 + 8 * PLACE_NUMBERS * this.#places) : from;
     this.#words = new Int32Array(this.memory, 0, words(this.#places));
     this.#numbers = new Float64Array(this.memory, bytes);
     for (let place = this.#places - 1; place >= 0; place -= 1) this.#free.push(place);
@@ -70,8 +72,7 @@ export class PulseBoard {
       Atomics.add(this.#words, HEAD.overflow, 1);
       return -1;
     }
-    this.#numbers[1 + 2 * place] = taskId;
-    this.#numbers[2 + 2 * place] = until;
+    this.#numbers.set([taskId, monotonic(), until], 1 + PLACE_NUMBERS * place);
     const at = HEAD_WORDS + PLACE_WORDS * place;
     this.#words[at + ATTEMPT] = attempt;
     this.#words[at + TYPE] = type;
@@ -156,12 +157,14 @@ export class PulseBoard {
     const at = HEAD_WORDS + PLACE_WORDS * place;
     const state = Atomics.load(this.#words, at + STATE);
     if (state === FREE) return undefined;
+    const [task_id = 0, since = 0, until = 0] = this.#numbers.subarray(1 + PLACE_NUMBERS * place);
     return {
-      task_id: this.#numbers[1 + 2 * place] ?? 0,
+      task_id,
       attempt: this.#words[at + ATTEMPT] ?? 0,
       type: this.#words[at + TYPE] ?? -1,
       ended: state === ENDED,
-      until: this.#numbers[2 + 2 * place] ?? 0,
+      since,
+      until,
     };
   }
 }

@@ -18,7 +18,7 @@ afterEach(async () => {
 it('finding F1: a leader whose health check hangs asks to resign, once in a term, and says which duty it is', async () => {
   const session = await db.session();
   await insertLeader(session, db.names, 'm', 1);
-  const context = testContext(db, { master: { lease_renew_interval: 0.01, lease_trust: 0.02, lease_duration: 60 } });
+  const context = testContext(db, { master: { lease_renew_interval: 0.05, lease_trust: 0.1, lease_duration: 60 } });
   context.config.database.call_timeout = 0.3;
   let end = () => {};
   vi.spyOn(HealthCheck.prototype, 'runOnce').mockReturnValue(

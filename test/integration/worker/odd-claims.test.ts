@@ -152,6 +152,29 @@ describe('a row that the server refuses', () => {
     ]);
   });
 
+  it.each([
+    ['with none left', 2147483646, 'failed', 'Error'],
+    ['with as many allowed', 2147483647, 'pending', 'Error'],
+  ])(
+    'finding F10: a try at the end of the range of `retry`, %s, is stored as any other',
+    async (_, most, ends, error_class) => {
+      const id = await add({ retry: 2147483647, max_retry_count: most });
+      const worker = startWorker(db, {
+        handlers: {
+          t: () => {
+            throw new Error('no');
+          },
+        },
+        // What waits for its next try stays there for the test to see.
+        master: { retry_backoff: { initial: 3600, max: 3600, jitter: 0 } },
+      });
+      await until(async () => (await attempts(id))[0]?.status === 'failed', 15_000, 'the end of the attempt');
+      expect(await task(id)).toMatchObject({ status: ends, retry: 2147483647, last_error: 'no' });
+      expect(await attempts(id)).toMatchObject([{ error_class, error_message: 'no' }]);
+      expect(events(worker, 'warning')).toEqual([]);
+    },
+  );
+
   it('finding F10: a text that is longer than its column is cut, and the try is counted', async () => {
     await session.write(`ALTER TABLE ${db.names.task} MODIFY last_error VARCHAR(64) NULL`);
     try {

@@ -21,15 +21,19 @@ export async function ownLightClaims(
   );
 }
 
+export interface OwnAttempt extends AttemptRef {
+  status: 'assigned' | 'running';
+}
+
 /** Open attempts of this very process that have rows. Non-locking; idx_device_id. Zero rows = none. @throws DatabaseError */
 export async function ownAttempts(
   session: Session,
   names: TableNames,
   deviceId: string,
   instanceToken: Buffer,
-): Promise<AttemptRef[]> {
-  return session.rows<AttemptRef>(
-    `SELECT id, task_id, device_id, claim_token FROM ${names.assignment} FORCE INDEX (idx_device_id)
+): Promise<OwnAttempt[]> {
+  return session.rows<OwnAttempt>(
+    `SELECT id, task_id, device_id, claim_token, status FROM ${names.assignment} FORCE INDEX (idx_device_id)
      WHERE device_id = ? AND status IN ('assigned', 'running') AND instance_token = ?`,
     [deviceId, instanceToken],
   );

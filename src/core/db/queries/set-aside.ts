@@ -11,12 +11,13 @@ export async function setAside(
   names: TableNames,
   taskId: number,
   said: { text: string; width: TextWidth } | undefined,
-): Promise<void> {
+): Promise<number> {
   const text = said === undefined ? null : fitText(said.text, said.width);
-  await session.write(
+  const { affectedRows } = await session.write(
     `UPDATE ${names.task} SET status = 'failed', claim_token = NULL, ${NO_CLAIM_FACTS}, finished_at = UTC_TIMESTAMP(3),
        updated_at = NOW(3)${text === null ? '' : ', last_error = ?'}
      WHERE id = ? AND status IN ('pending', 'assigned')`,
     text === null ? [taskId] : [text, taskId],
   );
+  return affectedRows;
 }

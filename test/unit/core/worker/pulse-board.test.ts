@@ -13,7 +13,9 @@ describe('the pulse board', () => {
     const { main, thread } = twoSides();
     const id = 2 ** 52 + 1;
     const place = main.begin(id, 3, 1, 1234.5);
-    expect(thread.begun()).toEqual([{ task_id: id, attempt: 3, type: 1, ended: false, until: 1234.5 }]);
+    expect(thread.begun()).toEqual([
+      { task_id: id, attempt: 3, type: 1, ended: false, since: expect.any(Number), until: 1234.5 },
+    ]);
     main.ended(place);
     expect(thread.begun()).toMatchObject([{ task_id: id, ended: true }]);
     main.release(place);
