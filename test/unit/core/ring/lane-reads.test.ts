@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LaneReads, READS_PER_SECOND } from '../../../../src/core/ring/lane-reads.ts';
 import type { RungPair } from '../../../../src/core/ring/ring-desk.ts';
 
-const pair = (lane = randomBytes(16), claim_rank = 5): RungPair => ({ lane, claim_rank, n: 1 });
+const pair = (lane: Buffer = randomBytes(16), claim_rank = 5): RungPair => ({ lane, claim_rank, n: 1 });
 const rowOf = ({ lane }: RungPair) => ({ lane, task_type: 't', required_capabilities: '{"a": 1}' });
 
 function reads(answer: (asked: RungPair) => Promise<ReturnType<typeof rowOf> | undefined>) {
