@@ -3,6 +3,7 @@
 import { instantMilliseconds } from './duration.ts';
 import { AfdError } from './errors.ts';
 import { jsonSnapshot } from './json-snapshot.ts';
+import { REQUIREMENTS_BYTES } from './requirements.ts';
 import type { NewTask } from './task.ts';
 
 /** Bytes of task_data as JSON (OPS.md: the payload limit). */
@@ -66,20 +67,22 @@ function instant(value: unknown): Read {
   return { value: new Date(at).toISOString() };
 }
 
-function json(value: unknown): Read {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'must be an object' };
-  return jsonSnapshot(value, TASK_DATA_BYTES);
-}
+const json =
+  (most: number) =>
+  (value: unknown): Read => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'must be an object' };
+    return jsonSnapshot(value, most);
+  };
 
 const FIELDS: Record<keyof NewTask, (value: unknown) => Read> = {
   task_type: text(32),
-  task_data: json,
+  task_data: json(TASK_DATA_BYTES),
   username: label(255),
   app_id: label(128),
   start_date: date,
   end_date: date,
   priority: whole(1, 10),
-  required_capabilities: json,
+  required_capabilities: json(REQUIREMENTS_BYTES),
   dedupe_key: key,
   run_at: instant,
   max_retry_count: whole(0, INT),

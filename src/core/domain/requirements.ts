@@ -1,9 +1,14 @@
 // required_capabilities as rows spell it: JSON in a table of ours, any text in an adopted one.
 
+/** Bytes of required_capabilities of a task that is enqueued, as JSON. */
+export const REQUIREMENTS_BYTES = 4 * 1024;
+/** Bytes that are read of a row: a server may spell what it was sent with more spaces. Longer is as good as unreadable. */
+export const MOST_READ_BYTES = 2 * REQUIREMENTS_BYTES;
+
 /** What a lane's tasks ask for; `requires` null = nothing. */
 export interface Requirements {
   requires: Record<string, unknown> | null;
-  /** False: the text is not JSON. Nobody may run such a task, and `requires` is what no device meets. */
+  /** False: the text is not JSON, or was too long to be read. Nobody may run such a task, and `requires` is what no device meets. */
   readable: boolean;
 }
 

@@ -5,7 +5,7 @@ import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
 import { publishLanes } from '../db/queries/publish-lanes.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
-import { requirementsOf } from '../domain/requirements.ts';
+import { MOST_READ_BYTES, requirementsOf } from '../domain/requirements.ts';
 import type { DutySession } from './duty-session.ts';
 import { Failures } from './failures.ts';
 import { comparePairs, LaneMap } from './lane-map.ts';
@@ -116,7 +116,7 @@ export class LanePublisher {
   #sayUnreadable({ lane, id, task_type }: LaneHead): void {
     this.#once(
       lane.toString('hex'),
-      `required_capabilities of task ${id} (${task_type}) is not JSON, so nobody runs the tasks of its lane ${lane.toString('hex')}: correct the text, or cancel them (afd tasks cancel ${id})`,
+      `required_capabilities of task ${id} (${task_type}) is not JSON of at most ${MOST_READ_BYTES} bytes, so nobody runs the tasks of its lane ${lane.toString('hex')}: correct the text, or cancel them (afd tasks cancel ${id})`,
     );
   }
 

@@ -25,6 +25,8 @@ const REMEMBER_MS = 5000;
 const STATE_EVERY_MS = 100;
 /** Ringers that are told of changes. */
 const MOST_RINGERS = 1000;
+/** Rings that wait for their claim, while the database answers late; more are dropped, and the polls carry on. */
+export const MOST_IN_FLIGHT = 100;
 
 interface Ringing {
   to: Sender;
@@ -43,6 +45,7 @@ export class Bell {
   #telling: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
   #closed = false;
+  #inFlight = 0;
 
   constructor(options: BellOptions) {
     this.#o = options;
@@ -68,11 +71,21 @@ export class Bell {
     const ring = decode(bytes);
     if (ring?.kind !== 'ring' || this.#closed) return;
     if (!timingSafeEqual(ring.token, this.#o.token)) return;
+    if (this.#inFlight >= MOST_IN_FLIGHT) return;
     const ringing = this.#remember(ring, from);
-    const figures = this.#allowed() ? await this.#o.claim(ring) : this.#noted(ring);
+    const figures = this.#allowed() ? await this.#claim(ring) : this.#noted(ring);
     if (this.#closed) return;
     ringing.told = stateOf(figures);
     this.#o.socket.send(encodeReply({ kind: 'answer', sequence: ring.sequence, ...figures }), from);
+  }
+
+  async #claim(ring: Ring): Promise<Figures> {
+    this.#inFlight += 1;
+    try {
+      return await this.#o.claim(ring);
+    } finally {
+      this.#inFlight -= 1;
+    }
   }
 
   /** Too many: the hint is kept, and a claim follows as soon as one is allowed again. */
@@ -88,7 +101,7 @@ export class Bell {
       () => {
         this.#later = undefined;
         if (this.#closed) return;
-        if (this.#allowed()) void this.#o.claim(ring);
+        if (this.#inFlight < MOST_IN_FLIGHT && this.#allowed()) void this.#claim(ring);
         else this.#claimLater(ring);
       },
       Math.max(1, Math.ceil(wait)),

@@ -36,6 +36,8 @@ const MAGIC = 0xafd1;
 const VERSION = 1;
 const KINDS = ['ring', 'answer', 'state'] as const;
 const MOST = 0xffff;
+/** Of the column claim_rank. */
+const LAST_RANK = 10;
 
 export function encodeRing(ring: Omit<Ring, 'kind'>): Buffer {
   const bytes = Buffer.alloc(RING_BYTES);
@@ -69,6 +71,8 @@ export function decode(bytes: Buffer): Ring | Reply | undefined {
     return { kind, sequence: copy(bytes, 4, 8), claimed, running, free };
   }
   const rank = bytes.readUInt8(44);
+  // No task has such a rank, so nobody of the fleet rings for it.
+  if ((rank & 0x7f) > LAST_RANK) return undefined;
   return {
     kind,
     token: copy(bytes, 4, 16),

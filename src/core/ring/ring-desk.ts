@@ -37,7 +37,7 @@ export interface RingDeskOptions {
   known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
   /** Takes a lane into the book, unless this device cannot run it. */
   learn(lane: RungLane): void;
-  /** One row of a lane that nobody here knows, from the database; undefined = there is none any more. */
+  /** One row of a lane that nobody here knows, from the database; undefined = there is none, or too many were read. */
   read(pair: RungPair): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
   wake(): void;
   slots(): { running: number; free: number };
@@ -61,6 +61,15 @@ export class RingDesk {
     this.#plain = new Map(options.taskTypes.map((type) => [laneKey(type, null).toString('hex'), type]));
   }
 
+  /** Keeps a hint about what is known here, or can be known without a read. Never throws. */
+  hint(pair: RungPair): void {
+    try {
+      if (!this.#o.mark(pair)) this.#learn(pair, this.#knownHere(pair));
+    } catch (error) {
+      this.#o.onProblem(error);
+    }
+  }
+
   /**
    * Notes the hint; the next claim follows it. False = this device does not run such tasks, or there are none any more.
    * Never rejects.
@@ -75,13 +84,18 @@ export class RingDesk {
   }
 
   async #note(pair: RungPair): Promise<boolean> {
-    if (this.#o.mark(pair)) return true;
-    const { lane, claim_rank } = pair;
+    return this.#o.mark(pair) || this.#learn(pair, this.#knownHere(pair) ?? (await this.#o.read(pair)));
+  }
+
+  #knownHere({ lane }: RungPair): Omit<RungLane, 'claim_rank'> | undefined {
     const type = this.#plain.get(lane.toString('hex'));
     const plain = type === undefined ? undefined : { lane, task_type: type, required_capabilities: null };
-    const found = this.#o.known(lane) ?? plain ?? (await this.#o.read(pair));
+    return this.#o.known(lane) ?? plain;
+  }
+
+  #learn(pair: RungPair, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
     if (found === undefined) return false;
-    this.#o.learn({ ...found, claim_rank });
+    this.#o.learn({ ...found, claim_rank: pair.claim_rank });
     return this.#o.mark(pair);
   }
 

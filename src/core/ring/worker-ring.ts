@@ -14,6 +14,7 @@ import type { LaneBook } from '../worker/lane-book.ts';
 import type { Runner } from '../worker/runner.ts';
 import { Announcer } from './announcer.ts';
 import { Bell } from './bell.ts';
+import { LaneReads } from './lane-reads.ts';
 import { openRinger } from './open-ringer.ts';
 import { RingDesk } from './ring-desk.ts';
 import { RingSocket } from './ring-socket.ts';
@@ -82,12 +83,14 @@ export class WorkerRing {
   attach(parts: RingParts): void {
     const { session, book } = parts;
     const { names, config, events } = this.#context;
+    const reads = new LaneReads(({ lane, claim_rank }) => laneOfPair(session, names, lane, claim_rank));
     const desk = new RingDesk({
       taskTypes: parts.taskTypes,
       mark: (pair) => book.ring(pair),
       known: (lane) => book.lane(lane),
       learn: (lane) => book.learn([lane], true),
-      read: ({ lane, claim_rank }) => laneOfPair(session, names, lane, claim_rank).catch(() => undefined),
+      // The connection is lost, and so is a hint.
+      read: (pair) => reads.of(pair).catch(() => undefined),
       wake: parts.wake,
       slots: () => this.#slots(),
       onProblem: (error) => this.#onProblem(error),
@@ -104,7 +107,7 @@ export class WorkerRing {
       socket: this.#socket,
       token: this.#token,
       claim: (ring) => desk.claim(ring),
-      note: (ring) => void desk.note(ring),
+      note: (ring) => desk.hint(ring),
       figures: () => this.#slots(),
     });
   }

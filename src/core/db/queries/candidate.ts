@@ -1,4 +1,5 @@
 // A task as a claim and its recovery read it.
+import { requirementsColumn } from './requirements-text.ts';
 
 /** A row that the claim locked. JSON columns are text. */
 export interface Candidate {
@@ -33,4 +34,4 @@ export const INLINE_BYTES = 16 * 1024;
 export const candidateColumns = (t: string, attempt: string) => `${t}.id, ${attempt} AS attempt, ${t}.task_type,
   ${t}.username, ${t}.app_id, ${t}.start_date, ${t}.end_date, IF(LENGTH(${t}.task_data) > ${INLINE_BYTES}, NULL, ${t}.task_data) AS task_data,
   COALESCE(LENGTH(${t}.task_data), 0) AS payload_bytes, ${t}.priority, ${t}.retry, ${t}.execution_timeout,
-  ${t}.required_capabilities, ${t}.claim_rank, ${t}.due_at, ${t}.claimed_by`;
+  ${requirementsColumn(`${t}.required_capabilities`)}, ${t}.claim_rank, ${t}.due_at, ${t}.claimed_by`;

@@ -2,6 +2,7 @@
 // run already or are due later.
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { requirementsColumn } from './requirements-text.ts';
 
 export interface ClaimableTask {
   lane: Buffer;
@@ -15,7 +16,7 @@ export interface ClaimableTask {
 
 export function claimableTasksStatement(names: TableNames, ids: number[]): { sql: string; values: unknown[] } {
   return {
-    sql: `SELECT lane, claim_rank, task_type, required_capabilities, IF(status = 'assigned', target_device_id, NULL) AS target
+    sql: `SELECT lane, claim_rank, task_type, ${requirementsColumn('required_capabilities')}, IF(status = 'assigned', target_device_id, NULL) AS target
           FROM ${names.task} FORCE INDEX (PRIMARY)
           WHERE id IN (?) AND status IN ('pending', 'assigned') AND due_at <= NOW(3)`,
     values: [ids],

@@ -1,6 +1,7 @@
 import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
 import type { LanePair } from './due-work.ts';
+import { requirementsColumn } from './requirements-text.ts';
 
 /**
  * The head of the first pair behind `after`; with `provided`, only while that pair has a task. Index: afd_claim, in its
@@ -19,7 +20,7 @@ export function hopStatement(
   const condition =
     provided === undefined ? '' : ` AND (SELECT 1 ${pending} AND lane = ? AND claim_rank = ? LIMIT 1) = 1`;
   return {
-    sql: `SELECT lane, claim_rank, due_at, id, task_type, required_capabilities
+    sql: `SELECT lane, claim_rank, due_at, id, task_type, ${requirementsColumn('required_capabilities')}
       ${pending} AND (lane > ? OR (lane = ? AND claim_rank > ?))${condition}
       ORDER BY lane, claim_rank, due_at, id LIMIT 1`,
     values: [

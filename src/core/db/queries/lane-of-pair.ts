@@ -3,6 +3,7 @@
 import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { requirementsColumn } from './requirements-text.ts';
 
 export interface LaneFacts {
   lane: Buffer;
@@ -18,7 +19,7 @@ export async function laneOfPair(
   claimRank: number,
 ): Promise<LaneFacts | undefined> {
   const [row] = await session.rows<LaneFacts>(
-    `SELECT lane, task_type, required_capabilities FROM ${names.task} FORCE INDEX (afd_claim)
+    `SELECT lane, task_type, ${requirementsColumn('required_capabilities')} FROM ${names.task} FORCE INDEX (afd_claim)
      WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? LIMIT 1`,
     [lane, claimRank],
   );

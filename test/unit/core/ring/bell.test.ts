@@ -1,7 +1,7 @@
 // A bell on a real port of this machine's loopback.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Bell, type BellOptions } from '../../../../src/core/ring/bell.ts';
+import { Bell, type BellOptions, MOST_IN_FLIGHT } from '../../../../src/core/ring/bell.ts';
 import { encodeRing, type Ring } from '../../../../src/core/ring/datagram.ts';
 import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
 import { type Ear, ear } from '../../../helpers/ring.ts';
@@ -78,6 +78,35 @@ describe('a bell', () => {
     expect(mine.heard.filter((one) => one.kind === 'answer' && one.claimed === 0)).toHaveLength(notes.length);
     const noted = (one: Ring) => notes.some((note) => note.sequence.equals(one.sequence));
     await until(() => claims.some(noted), 9000, 'the claim that follows');
+  });
+
+  it('finding S6: holds a hundred rings while their claims do not come back, and drops more', async () => {
+    let asked = 0;
+    const settle: Array<() => void> = [];
+    const { port, mine } = await bell({
+      claim: () => {
+        asked += 1;
+        return new Promise((resolve) => settle.push(() => resolve({ claimed: 0, running: 0, free: 1 })));
+      },
+    });
+    // Fifty a second are asked about; the others are answered at once, until a hundred wait.
+    await until(() => {
+      mine.send(encodeRing(ring()), port);
+      return asked === MOST_IN_FLIGHT;
+    });
+    const dropped = ring();
+    mine.send(encodeRing(dropped), port);
+    const marker = await bell();
+    mine.send(encodeRing(ring()), marker.port);
+    await until(() => mine.heard.some((one) => one.kind === 'answer' && one.claimed === 1));
+    expect(mine.heard.some((one) => one.sequence.equals(dropped.sequence))).toBe(false);
+    expect(asked).toBe(MOST_IN_FLIGHT);
+    for (const one of settle) one();
+    const after = ring();
+    await until(() => {
+      mine.send(encodeRing(after), port);
+      return mine.heard.some((one) => one.sequence.equals(after.sequence));
+    });
   });
 
   it('tells who rang, once, when the figures are others', async () => {

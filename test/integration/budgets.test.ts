@@ -1,0 +1,274 @@
+// What one worker sends in every situation, counted in front of its server: the table of docs/explain/budgets.md, a test per
+// line. A bound is so much per tick, heartbeat or end that was counted, and per second only where a pause of fixed length is
+// what keeps it: a machine that is busy makes all of them fewer.
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Session } from '../../src/core/db/session.ts';
+import { laneKey } from '../../src/core/domain/lane-key.ts';
+import { encodeRing } from '../../src/core/ring/datagram.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertLeader } from '../helpers/factories.ts';
+import { type Metered, type MeteredProxy, meteredProxy } from '../helpers/metered-proxy.ts';
+import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../helpers/node.ts';
+import { ear } from '../helpers/ring.ts';
+import { once, until } from '../helpers/wait.ts';
+
+/** A tenth of the defaults; what is said of a tick holds for any length of it. */
+const TENTH = { heartbeat_interval: 1, tick_interval: 0.1, task_poll_interval: 0.1 };
+const TICKS = 30;
+const PATIENCE_MS = 60_000;
+/** Statements of a transaction that claims and brings nothing: START, device, candidates with two bounds, a probe, COMMIT. */
+const EMPTY_CLAIM = 6;
+
+let db: TestDatabase;
+let session: Session;
+let proxy: MeteredProxy;
+const closing: Array<{ close(): unknown }> = [];
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  proxy = await meteredProxy(db);
+});
+afterEach(async () => {
+  await stopWorkers();
+  proxy.close();
+  for (const one of closing.splice(0)) await one.close();
+  await db.close();
+});
+
+type Spent = Metered & { seconds: number; message: string };
+
+/** What is sent until there were so many ticks more, or until that holds. */
+async function spent(enough: number | ((so: Metered) => boolean)): Promise<Spent> {
+  const [before, began] = [proxy.now(), performance.now()];
+  const since = () => {
+    const pairs = Object.entries(proxy.now()).map(([name, n]) => [name, n - before[name as keyof Metered]]);
+    return Object.fromEntries(pairs) as Metered;
+  };
+  const done = typeof enough === 'number' ? (so: Metered) => so.ticks >= enough : enough;
+  const all = await until(() => (done(since()) ? since() : false), PATIENCE_MS, 'what is counted');
+  const seconds = (performance.now() - began) / 1000;
+  return { ...all, seconds, message: `${JSON.stringify(all)} in ${seconds.toFixed(1)} s\n${proxy.kinds()}` };
+}
+
+/** A worker that has looked around: what it does only once is behind it. */
+async function settled(options: TestWorkerOptions = {}): Promise<TestWorker> {
+  const worker = startWorker(proxy.db, {
+    handlers: { t: () => {} },
+    ...options,
+    worker: { ...TENTH, ...options.worker },
+  });
+  await once(worker.events, 'worker:started');
+  await spent(10);
+  return worker;
+}
+
+const leaderElsewhere = () => insertLeader(session, db.names, 'another', 7);
+
+async function backlog(count: number, columns: { task_type?: string; attempt?: number } = {}): Promise<void> {
+  const row = [columns.task_type ?? 't', columns.attempt ?? 0];
+  await session.write(`INSERT INTO ${db.names.task} (task_type, attempt) VALUES ?`, [
+    Array.from({ length: count }, () => row),
+  ]);
+}
+
+/** So many tasks in 3,000 lanes of the type that is run here, none of which this device can run. */
+async function others(count: number): Promise<void> {
+  for (let done = 0; done < count; done += 5000) {
+    const rows = Array.from({ length: 5000 }, (_, n) => ['t', JSON.stringify({ k: (done + n) % 3000 })]);
+    await session.write(`INSERT INTO ${db.names.task} (task_type, required_capabilities) VALUES ?`, [rows]);
+  }
+}
+
+/** Ticks and heartbeats, and one look of the work session where a tick is its turn. */
+const clockwork = ({ ticks, heartbeats }: Spent) => 1.1 * (ticks + 1) + 3 * (heartbeats + 1);
+
+describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
+  beforeEach(leaderElsewhere);
+
+  it('that is idle: one statement a tick, three a heartbeat, no claim', async () => {
+    await settled();
+    const all = await spent(TICKS);
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all));
+    expect(all.heartbeats, all.message).toBeLessThanOrEqual(TICKS / 10 + 2);
+    expect(all.claims, all.message).toBe(0);
+    expect(all.bytes, all.message).toBeLessThan(1000 * (all.ticks + all.heartbeats));
+  });
+
+  it('whose tasks are locked by somebody else: one claim a tick', async () => {
+    await backlog(50);
+    const other = await db.session();
+    await other.write('START TRANSACTION');
+    await other.rows(`SELECT id FROM ${db.names.task} FOR UPDATE`);
+    await settled();
+    const all = await spent(TICKS);
+    await other.write('ROLLBACK');
+    expect(all.claims, all.message).toBeGreaterThan(0);
+    expect(all.claims, all.message).toBeLessThanOrEqual(1.1 * (all.ticks + 1));
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + EMPTY_CLAIM * all.claims);
+  });
+
+  it('with a backlog of tasks that were tried before, which are not claimed ahead: one claim an end', async () => {
+    let ends = 0;
+    const brisk = () =>
+      new Promise<void>((resolve) =>
+        setTimeout(() => {
+          ends += 1;
+          resolve();
+        }, 20),
+      );
+    await settled({ handlers: { t: brisk } });
+    await backlog(60);
+    await until(() => ends === 60);
+    const before = ends;
+    await backlog(1000, { attempt: 1 });
+    const all = await spent(() => ends - before >= 300);
+    // An end that frees a slot wakes the claimer; what is claimed ahead is nothing here, and asks for nothing.
+    expect(all.claims, all.message).toBeLessThanOrEqual(ends - before + all.ticks + 10);
+  });
+
+  it('whose slots are all taken by long tasks: no claim', async () => {
+    const running: string[] = [];
+    const long = (_: unknown, { signal }: { signal: AbortSignal }) => {
+      running.push('');
+      return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    };
+    await backlog(200);
+    await settled({ handlers: { t: long } });
+    await until(() => running.length === 5);
+    // Five starts are written, once.
+    await spent(10);
+    const all = await spent(TICKS);
+    expect(all.claims, all.message).toBe(0);
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all));
+  });
+
+  it('that is paused, with a backlog: one claim a tick, which is refused', async () => {
+    await settled();
+    await session.write(`UPDATE ${db.names.device} SET operator_state = 'paused'`);
+    await backlog(200);
+    await spent(5);
+    const all = await spent(TICKS);
+    expect(all.claims, all.message).toBeLessThanOrEqual(1.1 * (all.ticks + 1));
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + EMPTY_CLAIM * all.claims);
+  });
+
+  it('that is over a gate, with a backlog: no claim', async () => {
+    await backlog(200);
+    await settled({ worker: { gates: { memory_usage: 0.001 } } });
+    const all = await spent(TICKS);
+    expect(all.claims, all.message).toBe(0);
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all));
+  });
+
+  it('that can run none of 100,000 tasks: as idle, and a thousand published lanes a tick at most', async () => {
+    await others(100_000);
+    const text = `CONCAT('{"k": "', REPEAT('x', 100), '", "n": ', n, '}')`;
+    await session.write(
+      `INSERT INTO ${db.names.lane} (lane, claim_rank, task_type, required_capabilities, head_due_at, head_id, published_at)
+       WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < 900)
+       SELECT UNHEX(MD5(n + 900 * r.claim_rank)), r.claim_rank, 't', ${text}, NOW(3), n, UTC_TIMESTAMP(3)
+       FROM some JOIN (SELECT 1 AS claim_rank UNION ALL SELECT 2 UNION ALL SELECT 3) r`,
+    );
+    await settled();
+    const all = await spent(TICKS);
+    expect(all.claims, all.message).toBe(0);
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + all.hops);
+    expect(all.hops, all.message).toBeLessThanOrEqual(1000);
+    const lane = 200 + 120;
+    expect(all.bytes, all.message).toBeGreaterThan(100 * lane);
+    expect(all.bytes, all.message).toBeLessThan(1000 * lane * (all.ticks + 1) + 1000 * all.heartbeats + 300 * all.hops);
+  });
+
+  it('on a database that answers late: one statement at a time on each of two connections', async () => {
+    await settled();
+    await backlog(2000);
+    const late = 0.1;
+    proxy.delay(1000 * late);
+    const all = await spent(15);
+    expect(all.claims, all.message).toBeGreaterThan(0);
+    expect(all.roundTrips, all.message).toBeLessThanOrEqual((2 * all.seconds) / late + 4);
+  });
+
+  it('on a slow link: as much as it carries, and no connection is given up', async () => {
+    await settled();
+    await backlog(2000);
+    const perSecond = 20_000;
+    proxy.limit(perSecond);
+    const all = await spent(15);
+    expect(all.bytes, all.message).toBeLessThanOrEqual(2 * perSecond * (all.seconds + 1) + 2 * 65_536);
+    expect(all.connections, all.message).toBe(0);
+  });
+
+  it('whose database is away: each connection is tried again after a pause that grows to a second', async () => {
+    const worker = await settled();
+    const lost = once(worker.events, 'database:lost');
+    proxy.cut();
+    await lost;
+    const all = await spent((so) => so.connections >= 16);
+    expect(all.roundTrips, all.message).toBe(0);
+    // 20, 40, 80, 160, 320, 640 ms, then a second; of both.
+    expect(all.connections, all.message).toBeLessThanOrEqual(2 * (all.seconds + 7));
+  });
+
+  it('finding S6: that is rung by a stranger with its token: 50 claims and 10 reads a second', async () => {
+    await settled();
+    const [row] = await session.rows(`SELECT port, ring_token AS token FROM ${db.names.device}`);
+    const { port, token } = row as { port: number; token: Buffer };
+    const stranger = await ear();
+    closing.push(stranger);
+    let rung = 0;
+    const ring = () => {
+      for (let n = 0; n < 20; n += 1) {
+        rung += 1;
+        const lane = rung % 2 === 0 ? laneKey('t', null) : randomBytes(16);
+        const ask = { directed: rung % 3 === 0, lane, claim_rank: rung % 128, n: 1, hops: 0 };
+        stranger.send(encodeRing({ token, sequence: randomBytes(8), ...ask }), port);
+      }
+    };
+    const ringing = setInterval(ring, 10);
+    closing.push({ close: () => clearInterval(ringing) });
+    const all = await spent(TICKS);
+    expect(rung, 'rings').toBeGreaterThan(1000);
+    expect(all.claims, all.message).toBeGreaterThan(0);
+    expect(all.claims, all.message).toBeLessThanOrEqual(50 * (all.seconds + 1) + all.ticks);
+    expect(all.laneReads, all.message).toBeLessThanOrEqual(10 * (all.seconds + 1));
+    // Up to 22 pairs are named that are this device's own: each claim asks four of them.
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + 12 * all.claims + all.laneReads);
+  });
+});
+
+describe('the budget of a worker without a leader', { timeout: 2 * PATIENCE_MS }, () => {
+  it('that can run none of 100,000 tasks: a thousand hops in eight seconds or more', async () => {
+    await others(100_000);
+    const began = performance.now();
+    await settled();
+    await spent(TICKS);
+    const seconds = (performance.now() - began) / 1000;
+    const { hops, claims } = proxy.now();
+    expect(hops, proxy.kinds()).toBeGreaterThan(0);
+    expect(hops, proxy.kinds()).toBeLessThanOrEqual(1000 * (1 + Math.floor(seconds / 8)));
+    expect(claims, proxy.kinds()).toBe(0);
+  });
+});
+
+describe('the budget of a leader', { timeout: 2 * PATIENCE_MS }, () => {
+  it('at the default settings, beside its work: 35 statements a second', async () => {
+    const master = {
+      lock_check_interval: 0.25,
+      health_check_interval: 1,
+      scheduler_interval: 5,
+      lease_renew_interval: 2.5,
+    };
+    const worker = startWorker(proxy.db, {
+      handlers: { t: () => {} },
+      master: { ...master, watch_interval: 0.1, lease_duration: 10, lease_trust: 7 },
+      worker: { leader: true, heartbeat_interval: 10, tick_interval: 1, task_poll_interval: 1 },
+    });
+    await once(worker.events, 'leader:gained', () => true, PATIENCE_MS);
+    await spent(3);
+    const all = await spent(5);
+    expect(all.statements, all.message).toBeLessThanOrEqual(35 * (all.seconds + 1));
+    expect(all.claims, all.message).toBe(0);
+  });
+});
