@@ -1,4 +1,5 @@
 // One step of the plan, done to the fleet. What lasts is undone by itself after its time; `heal` undoes everything at once.
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
 import { getLeader } from '../../src/core/db/queries/get-leader.ts';
@@ -6,11 +7,14 @@ import { resignLeader } from '../../src/core/db/queries/resign-leader.ts';
 import { setOperatorState } from '../../src/core/db/queries/set-operator-state.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { ChaosFleet } from './fleet.ts';
+import { blockFile } from './handlers.ts';
 import type { NodeProcess } from './node-process.ts';
+import { insertOddRow } from './odd-row.ts';
 import { aimAtTask, OPERATOR, operate } from './operators.ts';
 import type { FaultKind, Step } from './plan.ts';
 import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
+import { hasGlobal, isGlobal, killQueries, withGlobals } from './server-faults.ts';
 
 export const FOREIGNER = 'foreigner';
 
@@ -39,6 +43,10 @@ export class Faults {
     const line = { proc: 'storm', type: 'invoke' as const, f: step.kind, step: step.n };
     this.#fleet.history.note(line);
     try {
+      if (isGlobal(step.kind) && !hasGlobal(step.kind, this.#server.kind)) {
+        this.#fleet.history.note({ ...line, type: 'info', message: `a ${this.#server.kind} has no such setting` });
+        return;
+      }
       await this.#do(step);
       this.counts[step.kind] = (this.counts[step.kind] ?? 0) + 1;
     } catch (error) {
@@ -47,10 +55,15 @@ export class Faults {
     }
   }
 
-  /** Everything runs and everything passes. */
-  async heal(): Promise<void> {
+  /** What lasts is over, also where the storm was broken off. */
+  async undo(): Promise<void> {
     this.#healing = true;
     while (this.#lasting.size > 0) await Promise.all(this.#lasting);
+  }
+
+  /** Everything runs and everything passes. */
+  async heal(): Promise<void> {
+    await this.undo();
     if (this.#failure !== undefined) throw this.#failure;
     for (const proxy of this.#fleet.proxies.values()) {
       proxy.slow(0);
@@ -68,6 +81,11 @@ export class Faults {
   async #do(step: Step): Promise<void> {
     const { kind } = step;
     if (kind.endsWith('-database')) return this.#toDatabase(step);
+    if (isGlobal(kind)) return this.#setGlobals(step);
+    if (kind === 'kill-query') return this.#killQueries(step);
+    if (kind.startsWith('block-')) return this.#block(step);
+    if (kind === 'odd-row') return this.#oddRow(step);
+    if (kind === 'lock-pending') return this.#lockHead(step);
     if (kind === 'kill-worker' || kind === 'stop-worker') return this.#toNode(this.#aim(step, 'worker'), step, false);
     if (kind === 'kill-leader' || kind === 'stop-leader') {
       const leader = await this.#leader();
@@ -86,12 +104,17 @@ export class Faults {
 
   /** Runs on in the background; a heal waits for it and cuts its time short. */
   #last(ms: number, undo: () => Promise<void> | void): void {
-    const end = performance.now() + ms;
     const lasting = (async () => {
-      while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
+      await this.#time(ms);
       await undo();
     })();
     this.#keep(lasting);
+  }
+
+  /** Resolves after so many milliseconds, or when the storm is to be over. */
+  async #time(ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
   }
 
   /** What fails in the background is told by the heal. */
@@ -174,6 +197,89 @@ export class Faults {
       this.#last(ms, () => proxy.thaw());
     } else if (kind === 'cut-before-commit') proxy.cutNextCommit('before');
     else proxy.cutNextCommit(kind === 'cut-commit-sent' ? 'sent' : 'answered');
+  }
+
+  /** A global of the server is another for a while; what is done to the database is one thing at a time. */
+  async #setGlobals({ kind, ms }: Step): Promise<void> {
+    await this.#databaseAway.catch(() => {});
+    const { history } = this.#fleet;
+    const note = (type: 'ok' | 'info') => history.note({ proc: 'storm', type, f: 'globals', victim: 'database', kind });
+    const away = async () => {
+      note('ok');
+      await withGlobals(this.#server, kind, () => this.#time(ms));
+      note('info');
+    };
+    this.#databaseAway = away();
+    this.#keep(this.#databaseAway);
+  }
+
+  async #killQueries(step: Step): Promise<void> {
+    const end = performance.now() + step.ms;
+    const over = () => this.#healing || performance.now() > end;
+    const { history } = this.#fleet;
+    const killing = async () => {
+      const line = { proc: 'storm', f: 'kill-query', step: step.n };
+      try {
+        const killed = await killQueries(this.#server, this.#fleet, step, over);
+        history.note({ ...line, type: 'ok', killed });
+      } catch (error) {
+        // The database went away: another fault's doing.
+        if (!(error instanceof DatabaseError)) throw error;
+        history.note({ ...line, type: 'info', message: error.message });
+      }
+    };
+    this.#keep(killing());
+  }
+
+  /** The next module handler of a worker does not come back to its event loop for a while; of the leader's, of another's. */
+  async #block(step: Step): Promise<void> {
+    const { kind, ms, aim } = step;
+    const workers = this.#fleet.nodes.filter((one) => one.role === 'worker');
+    const victims = new Set<NodeProcess>();
+    if (kind !== 'block-worker') victims.add(await this.#leadingWorker(workers));
+    if (kind !== 'block-leader') victims.add(workers[Math.floor(aim * workers.length)]!);
+    for (const { id } of victims) {
+      const file = blockFile(this.#fleet.dir, id);
+      await writeFile(`${file}.new`, String(ms));
+      await rename(`${file}.new`, file);
+      this.#fleet.history.note({ proc: 'storm', type: 'ok', f: 'block', victim: id, ms });
+      // Where none begins in time, none is blocked.
+      this.#last(ms, () => rm(file, { force: true }));
+    }
+  }
+
+  /** The worker that leads. A device that runs no tasks is made to resign first; then whoever follows is waited for a little. */
+  async #leadingWorker(workers: NodeProcess[]): Promise<NodeProcess> {
+    for (let tries = 0; tries < 20; tries += 1) {
+      const leader = await this.#leader();
+      if (leader?.role === 'worker') return leader;
+      if (tries === 0 && leader !== undefined) await this.#resign();
+      await pause(100);
+    }
+    return workers[0]!;
+  }
+
+  async #oddRow(step: Step): Promise<void> {
+    const session = this.#fleet.session(FOREIGNER);
+    try {
+      await insertOddRow(this.#fleet, session, FOREIGNER, step);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Somebody's own transaction holds the rows that the fleet would claim next. */
+  async #lockHead(step: Step): Promise<void> {
+    const session = this.#fleet.session(FOREIGNER);
+    await session.ready();
+    const { names } = this.#fleet;
+    const rows = await session.rows<{ id: number }>(
+      `SELECT id FROM ${names.task} WHERE status = 'pending' ORDER BY due_at, id LIMIT 3`,
+    );
+    await session.write('START TRANSACTION');
+    for (const { id } of rows)
+      await session.rows(`SELECT id FROM ${names.task} WHERE id = ? FOR UPDATE SKIP LOCKED`, [id]);
+    this.#last(step.ms, () => session.close());
   }
 
   /** The server itself ends a connection of the fleet, in the middle of whatever it does. */

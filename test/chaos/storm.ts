@@ -61,6 +61,7 @@ export async function storm(options: StormOptions): Promise<StormResult> {
     say('healed; waiting for everything to end');
     drained = await drain(fleet, stillMs);
   } finally {
+    await faults.undo();
     await fleet.end().catch((error: Error) => say(`the fleet did not end well: ${error.message}`));
   }
   const evidence = await gather(fleet, server, drained);
