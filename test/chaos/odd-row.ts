@@ -1,5 +1,6 @@
 // A row as no afd writes it, among the good ones: by a program that knows the table and is not strict.
 import type { Session } from '../../src/core/db/session.ts';
+import { REFUSED } from './database-events.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { Step } from './plan.ts';
 
@@ -7,6 +8,8 @@ const CLAIM = { claim_token: "REPEAT('x', 16)", claim_instance: "REPEAT('y', 16)
 
 /** Literals of SQL by column. Each of these rows ends: done, or put aside; none of them waits for a device that is not there. */
 const ROWS: Array<Record<string, string>> = [
+  { username: `'${REFUSED}'` },
+  { username: `'${REFUSED}'`, priority: '10' },
   { attempt: '2147483647' },
   { attempt: '-1' },
   { next_run_at: "'0000-00-00 00:00:00'", created_at: "'0000-00-00 00:00:00'", updated_at: "'0000-00-00 00:00:00'" },
