@@ -34,7 +34,7 @@ export function nobodyBlocked(evidence: Evidence): Finding {
   };
 }
 
-/** When the storm did something to the database itself. */
+/** When the storm did something to the database itself, or got no time from the machine: its proxies stood still then. */
 function databaseAway({ history }: Evidence): Span[] {
   const spans: Span[] = [];
   let [killed, set]: Array<number | undefined> = [];
@@ -43,7 +43,8 @@ function databaseAway({ history }: Evidence): Span[] {
     else if (f === 'database-up' && killed !== undefined) {
       spans.push({ from: killed, to: wall + AFTER_MS });
       killed = undefined;
-    } else if (f === 'stop' && victim === 'database') spans.push({ from: wall, to: wall + Number(ms) + AFTER_MS });
+    } else if (f === 'starved') spans.push({ from: wall - Number(ms), to: wall + AFTER_MS });
+    else if (f === 'stop' && victim === 'database') spans.push({ from: wall, to: wall + Number(ms) + AFTER_MS });
     else if (f === 'globals' && type === 'ok') set = wall;
     else if (f === 'globals' && set !== undefined) {
       spans.push({ from: set, to: wall + AFTER_MS });

@@ -36,7 +36,8 @@ export function withoutOddRows(evidence: Evidence): Evidence {
   if (odd.size === 0) return evidence;
   const events = evidence.events.filter((one) => !('task' in one) || !odd.has(one.task));
   const ledger = evidence.ledger.filter((one) => !odd.has(one.task));
-  return { ...evidence, events, ledger };
+  const history = evidence.history.filter((one) => one.task === undefined || !odd.has(one.task));
+  return { ...evidence, events, ledger, history };
 }
 
 function oddTasks(evidence: Evidence): Set<number> {

@@ -114,6 +114,13 @@ export const GOOD: Record<string, () => Story> = {
       .line({ f: 'database-up', proc: 'database', restart: true })
       .claim(1, 'w1')
       .end(1, 'w1', 'done', 'completed'),
+  'a task that waits while the machine gives the storm no time': () =>
+    new Story()
+      .enqueue(1)
+      .wait(40)
+      .line({ f: 'starved', proc: 'storm', type: 'info', ms: 38_000 })
+      .claim(1, 'w1')
+      .end(1, 'w1', 'done', 'completed'),
   'a task of another lane that waits behind the first': () => {
     const story = new Story().enqueue(1, 'slow-1').enqueue(2, 'quick-1').wait(2).enqueue(3, 'quick-2');
     for (const task of [2, 3]) story.claim(task, 'w1').end(task, 'w1', 'done', 'completed');
