@@ -1,29 +1,26 @@
 // One step of the plan, done to the fleet. What lasts is undone by itself after its time; `heal` undoes everything at once.
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
 import { getLeader } from '../../src/core/db/queries/get-leader.ts';
 import { resignLeader } from '../../src/core/db/queries/resign-leader.ts';
 import { setOperatorState } from '../../src/core/db/queries/set-operator-state.ts';
 import type { Session } from '../../src/core/db/session.ts';
+import { block } from './block.ts';
 import type { ChaosFleet } from './fleet.ts';
-import { blockFile } from './handlers.ts';
 import type { NodeProcess } from './node-process.ts';
-import { insertOddRow } from './odd-row.ts';
-import { aimAtTask, OPERATOR, operate } from './operators.ts';
+import { OPERATOR, operate } from './operators.ts';
 import type { FaultKind, Step } from './plan.ts';
 import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
 import { hasGlobal, isGlobal, killQueries, withGlobals } from './server-faults.ts';
-
-export const FOREIGNER = 'foreigner';
+import { Strangers } from './strangers.ts';
 
 export class Faults {
   readonly #fleet: ChaosFleet;
   readonly #server: ChaosServer;
   readonly #lasting = new Set<Promise<void>>();
   readonly #operator: Session;
-  readonly #foreigner: Session;
+  readonly #strangers: Strangers;
   #healing = false;
   /** One thing at a time is done to the database. */
   #databaseAway: Promise<void> = Promise.resolve();
@@ -35,7 +32,7 @@ export class Faults {
     this.#fleet = fleet;
     this.#server = server;
     this.#operator = fleet.session(OPERATOR);
-    this.#foreigner = fleet.session(FOREIGNER);
+    this.#strangers = new Strangers(fleet);
   }
 
   /** Does one step. What the database refuses while it is away itself is no failure of the storm. */
@@ -72,7 +69,7 @@ export class Faults {
     }
     for (const node of this.#fleet.nodes) if (node.stopped) node.signal('SIGCONT');
     await this.#operator.close();
-    await this.#foreigner.close();
+    await this.#strangers.close();
     const { admin, names } = this.#fleet;
     await admin.ready();
     await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
@@ -83,19 +80,20 @@ export class Faults {
     if (kind.endsWith('-database')) return this.#toDatabase(step);
     if (isGlobal(kind)) return this.#setGlobals(step);
     if (kind === 'kill-query') return this.#killQueries(step);
-    if (kind.startsWith('block-')) return this.#block(step);
-    if (kind === 'odd-row') return this.#oddRow(step);
-    if (kind === 'lock-pending') return this.#lockHead(step);
+    if (kind.startsWith('block-')) {
+      const office = { leader: () => this.#leader(), resign: () => this.#resign() };
+      return block(this.#fleet, step, office, (ms, undo) => this.#last(ms, undo));
+    }
+    if (kind === 'odd-row' || kind === 'foreign-reset' || kind.startsWith('lock-'))
+      return this.#strangers.step(step, (ms, undo) => this.#last(ms, undo));
     if (kind === 'kill-worker' || kind === 'stop-worker') return this.#toNode(this.#aim(step, 'worker'), step, false);
     if (kind === 'kill-leader' || kind === 'stop-leader') {
       const leader = await this.#leader();
       return this.#toNode(leader ?? this.#aim(step, 'leader'), step, leader !== undefined);
     }
     if (kind === 'kill-connection') return this.#killConnection(step);
-    if (kind === 'lock-row') return this.#lockRow(step);
     if (kind === 'pause-device') return this.#pauseDevice(step);
     if (kind === 'resign-leader') return this.#resign();
-    if (kind === 'foreign-reset') return this.#foreignReset(step);
     const network = ['reset', 'freeze-up', 'freeze-down', 'half-open', 'latency'];
     if (network.includes(kind) || kind.startsWith('cut-')) return this.#toNetwork(step);
     await this.#operator.ready();
@@ -231,57 +229,6 @@ export class Faults {
     this.#keep(killing());
   }
 
-  /** The next module handler of a worker does not come back to its event loop for a while; of the leader's, of another's. */
-  async #block(step: Step): Promise<void> {
-    const { kind, ms, aim } = step;
-    const workers = this.#fleet.nodes.filter((one) => one.role === 'worker');
-    const victims = new Set<NodeProcess>();
-    if (kind !== 'block-worker') victims.add(await this.#leadingWorker(workers));
-    if (kind !== 'block-leader') victims.add(workers[Math.floor(aim * workers.length)]!);
-    for (const { id } of victims) {
-      const file = blockFile(this.#fleet.dir, id);
-      await writeFile(`${file}.new`, String(ms));
-      await rename(`${file}.new`, file);
-      this.#fleet.history.note({ proc: 'storm', type: 'ok', f: 'block', victim: id, ms });
-      // Where none begins in time, none is blocked.
-      this.#last(ms, () => rm(file, { force: true }));
-    }
-  }
-
-  /** The worker that leads. A device that runs no tasks is made to resign first; then whoever follows is waited for a little. */
-  async #leadingWorker(workers: NodeProcess[]): Promise<NodeProcess> {
-    for (let tries = 0; tries < 20; tries += 1) {
-      const leader = await this.#leader();
-      if (leader?.role === 'worker') return leader;
-      if (tries === 0 && leader !== undefined) await this.#resign();
-      await pause(100);
-    }
-    return workers[0]!;
-  }
-
-  async #oddRow(step: Step): Promise<void> {
-    const session = this.#fleet.session(FOREIGNER);
-    try {
-      await insertOddRow(this.#fleet, session, FOREIGNER, step);
-    } finally {
-      await session.close();
-    }
-  }
-
-  /** Somebody's own transaction holds the rows that the fleet would claim next. */
-  async #lockHead(step: Step): Promise<void> {
-    const session = this.#fleet.session(FOREIGNER);
-    await session.ready();
-    const { names } = this.#fleet;
-    const rows = await session.rows<{ id: number }>(
-      `SELECT id FROM ${names.task} WHERE status = 'pending' ORDER BY due_at, id LIMIT 3`,
-    );
-    await session.write('START TRANSACTION');
-    for (const { id } of rows)
-      await session.rows(`SELECT id FROM ${names.task} WHERE id = ? FOR UPDATE SKIP LOCKED`, [id]);
-    this.#last(step.ms, () => session.close());
-  }
-
   /** The server itself ends a connection of the fleet, in the middle of whatever it does. */
   async #killConnection({ aim }: Step): Promise<void> {
     await this.#operator.ready();
@@ -292,18 +239,6 @@ export class Faults {
     const victim = rows[Math.floor(aim * rows.length)];
     // It may have ended by itself meanwhile.
     if (victim !== undefined) await this.#operator.write(`KILL ${victim.id}`).catch(() => {});
-  }
-
-  /** Somebody's own transaction holds a row that the fleet wants. */
-  async #lockRow(step: Step): Promise<void> {
-    const session = this.#fleet.session(FOREIGNER);
-    await session.ready();
-    const { names } = this.#fleet;
-    await session.write('START TRANSACTION');
-    await session.rows(
-      `SELECT id FROM ${names.task} WHERE status IN ('running', 'pending') ORDER BY id DESC LIMIT 3 FOR UPDATE SKIP LOCKED`,
-    );
-    this.#last(step.ms, () => session.close());
   }
 
   async #pauseDevice(step: Step): Promise<void> {
@@ -325,16 +260,5 @@ export class Faults {
     await this.#operator.ready();
     const { device_id, term } = await getLeader(this.#operator, this.#fleet.names);
     if (device_id !== null) await resignLeader(this.#operator, this.#fleet.names, { device_id, term });
-  }
-
-  /** Another program, which knows nothing of tokens, sets a running row back. */
-  async #foreignReset(step: Step): Promise<void> {
-    const session = this.#foreigner;
-    await session.ready();
-    const task = await aimAtTask(this.#fleet, session, step);
-    if (task === undefined) return;
-    const { names, history } = this.#fleet;
-    history.note({ proc: FOREIGNER, type: 'invoke', f: 'foreign-reset', task });
-    await session.write(`UPDATE ${names.task} SET status = 'pending' WHERE id = ? AND status = 'running'`, [task]);
   }
 }

@@ -8,13 +8,14 @@ import { check } from './check/check.ts';
 import type { Evidence, Verdict } from './check/evidence.ts';
 import { type Figures, figures } from './check/percentiles.ts';
 import { readEvents } from './database-events.ts';
-import { Faults, FOREIGNER } from './faults.ts';
+import { Faults } from './faults.ts';
 import { type ChaosFleet, chaosFleet, SETTINGS } from './fleet.ts';
 import { keepEvidence } from './kept.ts';
 import { OPERATOR } from './operators.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 import { PRODUCERS, startProducers } from './producers.ts';
 import type { ChaosServer } from './server.ts';
+import { FOREIGNER } from './strangers.ts';
 
 export interface StormOptions extends PlanOptions {
   server: ChaosServer;
