@@ -17,6 +17,9 @@ const TABLE = `CREATE TABLE chaos_event (
   term_was BIGINT NULL, term_is BIGINT NULL, holder_was VARCHAR(64) NULL, holder_is VARCHAR(64) NULL
 ) ENGINE=InnoDB CHARACTER SET utf8mb4`;
 
+/** The database lets nobody claim a task of this user: a rule of the user's own. */
+export const REFUSED = 'refused';
+
 const COMMON = 'seq = UUID_SHORT(), at = UTC_TIMESTAMP(6), conn = CONNECTION_ID()';
 const us = (from: string, moment: string) => `TIMESTAMPDIFF(MICROSECOND, ${from}, ${moment})`;
 const oldTask = `was = OLD.status, token_was = LOWER(HEX(OLD.claim_token)), attempt_was = OLD.attempt, retry_was = OLD.retry,
@@ -40,6 +43,12 @@ export async function installTriggers(session: Session, names: TableNames): Prom
     );
   };
   await session.write(TABLE);
+  await session.write(
+    `CREATE TRIGGER chaos_refuse BEFORE UPDATE ON ${names.task} FOR EACH ROW
+     IF NEW.username = '${REFUSED}' AND NEW.status = 'running' THEN
+       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nobody may claim this';
+     END IF`,
+  );
   await on('INSERT', names.task, `${taskOf('NEW')}, ${newTask}`);
   await on('UPDATE', names.task, `${taskOf('NEW')}, ${oldTask}, ${newTask}`);
   await on('DELETE', names.task, `${taskOf('OLD')}, ${oldTask}`);

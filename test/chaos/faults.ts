@@ -5,21 +5,22 @@ import { getLeader } from '../../src/core/db/queries/get-leader.ts';
 import { resignLeader } from '../../src/core/db/queries/resign-leader.ts';
 import { setOperatorState } from '../../src/core/db/queries/set-operator-state.ts';
 import type { Session } from '../../src/core/db/session.ts';
+import { block } from './block.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { NodeProcess } from './node-process.ts';
-import { aimAtTask, OPERATOR, operate } from './operators.ts';
+import { OPERATOR, operate } from './operators.ts';
 import type { FaultKind, Step } from './plan.ts';
 import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
-
-export const FOREIGNER = 'foreigner';
+import { hasGlobal, isGlobal, killQueries, withGlobals } from './server-faults.ts';
+import { Strangers } from './strangers.ts';
 
 export class Faults {
   readonly #fleet: ChaosFleet;
   readonly #server: ChaosServer;
   readonly #lasting = new Set<Promise<void>>();
   readonly #operator: Session;
-  readonly #foreigner: Session;
+  readonly #strangers: Strangers;
   #healing = false;
   /** One thing at a time is done to the database. */
   #databaseAway: Promise<void> = Promise.resolve();
@@ -31,7 +32,7 @@ export class Faults {
     this.#fleet = fleet;
     this.#server = server;
     this.#operator = fleet.session(OPERATOR);
-    this.#foreigner = fleet.session(FOREIGNER);
+    this.#strangers = new Strangers(fleet);
   }
 
   /** Does one step. What the database refuses while it is away itself is no failure of the storm. */
@@ -39,6 +40,10 @@ export class Faults {
     const line = { proc: 'storm', type: 'invoke' as const, f: step.kind, step: step.n };
     this.#fleet.history.note(line);
     try {
+      if (isGlobal(step.kind) && !hasGlobal(step.kind, this.#server.kind)) {
+        this.#fleet.history.note({ ...line, type: 'info', message: `a ${this.#server.kind} has no such setting` });
+        return;
+      }
       await this.#do(step);
       this.counts[step.kind] = (this.counts[step.kind] ?? 0) + 1;
     } catch (error) {
@@ -47,10 +52,15 @@ export class Faults {
     }
   }
 
-  /** Everything runs and everything passes. */
-  async heal(): Promise<void> {
+  /** What lasts is over, also where the storm was broken off. */
+  async undo(): Promise<void> {
     this.#healing = true;
     while (this.#lasting.size > 0) await Promise.all(this.#lasting);
+  }
+
+  /** Everything runs and everything passes. */
+  async heal(): Promise<void> {
+    await this.undo();
     if (this.#failure !== undefined) throw this.#failure;
     for (const proxy of this.#fleet.proxies.values()) {
       proxy.slow(0);
@@ -59,7 +69,7 @@ export class Faults {
     }
     for (const node of this.#fleet.nodes) if (node.stopped) node.signal('SIGCONT');
     await this.#operator.close();
-    await this.#foreigner.close();
+    await this.#strangers.close();
     const { admin, names } = this.#fleet;
     await admin.ready();
     await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
@@ -68,16 +78,22 @@ export class Faults {
   async #do(step: Step): Promise<void> {
     const { kind } = step;
     if (kind.endsWith('-database')) return this.#toDatabase(step);
+    if (isGlobal(kind)) return this.#setGlobals(step);
+    if (kind === 'kill-query') return this.#killQueries(step);
+    if (kind.startsWith('block-')) {
+      const office = { leader: () => this.#leader(), resign: () => this.#resign() };
+      return block(this.#fleet, step, office, (ms, undo) => this.#last(ms, undo));
+    }
+    if (kind === 'odd-row' || kind === 'foreign-reset' || kind.startsWith('lock-'))
+      return this.#strangers.step(step, (ms, undo) => this.#last(ms, undo));
     if (kind === 'kill-worker' || kind === 'stop-worker') return this.#toNode(this.#aim(step, 'worker'), step, false);
     if (kind === 'kill-leader' || kind === 'stop-leader') {
       const leader = await this.#leader();
       return this.#toNode(leader ?? this.#aim(step, 'leader'), step, leader !== undefined);
     }
     if (kind === 'kill-connection') return this.#killConnection(step);
-    if (kind === 'lock-row') return this.#lockRow(step);
     if (kind === 'pause-device') return this.#pauseDevice(step);
     if (kind === 'resign-leader') return this.#resign();
-    if (kind === 'foreign-reset') return this.#foreignReset(step);
     const network = ['reset', 'freeze-up', 'freeze-down', 'half-open', 'latency'];
     if (network.includes(kind) || kind.startsWith('cut-')) return this.#toNetwork(step);
     await this.#operator.ready();
@@ -86,12 +102,17 @@ export class Faults {
 
   /** Runs on in the background; a heal waits for it and cuts its time short. */
   #last(ms: number, undo: () => Promise<void> | void): void {
-    const end = performance.now() + ms;
     const lasting = (async () => {
-      while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
+      await this.#time(ms);
       await undo();
     })();
     this.#keep(lasting);
+  }
+
+  /** Resolves after so many milliseconds, or when the storm is to be over. */
+  async #time(ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
   }
 
   /** What fails in the background is told by the heal. */
@@ -176,6 +197,38 @@ export class Faults {
     else proxy.cutNextCommit(kind === 'cut-commit-sent' ? 'sent' : 'answered');
   }
 
+  /** A global of the server is another for a while; what is done to the database is one thing at a time. */
+  async #setGlobals({ kind, ms }: Step): Promise<void> {
+    await this.#databaseAway.catch(() => {});
+    const { history } = this.#fleet;
+    const note = (type: 'ok' | 'info') => history.note({ proc: 'storm', type, f: 'globals', victim: 'database', kind });
+    const away = async () => {
+      note('ok');
+      await withGlobals(this.#server, kind, () => this.#time(ms));
+      note('info');
+    };
+    this.#databaseAway = away();
+    this.#keep(this.#databaseAway);
+  }
+
+  async #killQueries(step: Step): Promise<void> {
+    const end = performance.now() + step.ms;
+    const over = () => this.#healing || performance.now() > end;
+    const { history } = this.#fleet;
+    const killing = async () => {
+      const line = { proc: 'storm', f: 'kill-query', step: step.n };
+      try {
+        const killed = await killQueries(this.#server, this.#fleet, step, over);
+        history.note({ ...line, type: 'ok', killed });
+      } catch (error) {
+        // The database went away: another fault's doing.
+        if (!(error instanceof DatabaseError)) throw error;
+        history.note({ ...line, type: 'info', message: error.message });
+      }
+    };
+    this.#keep(killing());
+  }
+
   /** The server itself ends a connection of the fleet, in the middle of whatever it does. */
   async #killConnection({ aim }: Step): Promise<void> {
     await this.#operator.ready();
@@ -186,18 +239,6 @@ export class Faults {
     const victim = rows[Math.floor(aim * rows.length)];
     // It may have ended by itself meanwhile.
     if (victim !== undefined) await this.#operator.write(`KILL ${victim.id}`).catch(() => {});
-  }
-
-  /** Somebody's own transaction holds a row that the fleet wants. */
-  async #lockRow(step: Step): Promise<void> {
-    const session = this.#fleet.session(FOREIGNER);
-    await session.ready();
-    const { names } = this.#fleet;
-    await session.write('START TRANSACTION');
-    await session.rows(
-      `SELECT id FROM ${names.task} WHERE status IN ('running', 'pending') ORDER BY id DESC LIMIT 3 FOR UPDATE SKIP LOCKED`,
-    );
-    this.#last(step.ms, () => session.close());
   }
 
   async #pauseDevice(step: Step): Promise<void> {
@@ -219,16 +260,5 @@ export class Faults {
     await this.#operator.ready();
     const { device_id, term } = await getLeader(this.#operator, this.#fleet.names);
     if (device_id !== null) await resignLeader(this.#operator, this.#fleet.names, { device_id, term });
-  }
-
-  /** Another program, which knows nothing of tokens, sets a running row back. */
-  async #foreignReset(step: Step): Promise<void> {
-    const session = this.#foreigner;
-    await session.ready();
-    const task = await aimAtTask(this.#fleet, session, step);
-    if (task === undefined) return;
-    const { names, history } = this.#fleet;
-    history.note({ proc: FOREIGNER, type: 'invoke', f: 'foreign-reset', task });
-    await session.write(`UPDATE ${names.task} SET status = 'pending' WHERE id = ? AND status = 'running'`, [task]);
   }
 }

@@ -94,8 +94,8 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   await mkdir(dir, { recursive: true });
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
   const schema = `afd_chaos_${process.pid}_${Date.now().toString(36)}`;
-  const address = { ...server.address, database: schema };
-  const admin = sessionTo({ ...server.address }, 30_000);
+  const address = { ...server.fleet, database: schema };
+  const admin = sessionTo(server.address, 30_000);
   await admin.ready();
   await admin.write(`CREATE DATABASE ${schema} CHARACTER SET utf8mb4`);
   await admin.close();
@@ -112,7 +112,7 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   const connections: Array<{ proc: string; epoch: number; id: number }> = [];
   const proxies = new Map<string, ChaosProxy>();
   for (const proc of [...plan.devices.map((one) => one.id), ...others]) {
-    const { host, port } = server.address;
+    const { host, port } = server.fleet;
     const proxy = await ChaosProxy.listen({
       name: proc,
       upstream: { host, port },
@@ -191,6 +191,6 @@ function configuration(): Record<string, unknown> {
   };
 }
 
-function sessionTo(address: DatabaseAddress, deadlineMs: number): Session {
+export function sessionTo(address: DatabaseAddress, deadlineMs: number): Session {
   return new Session({ address, timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs, multiStatements: true });
 }

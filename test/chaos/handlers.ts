@@ -7,7 +7,7 @@ import type { Execution } from './check/evidence.ts';
 export async function writeHandlers(dir: string): Promise<void> {
   const ledger = join(dir, 'ledger.jsonl');
   await writeFile(ledger, '');
-  await writeFile(join(dir, 'work.mjs'), workModule(ledger));
+  await writeFile(join(dir, 'work.mjs'), workModule(ledger, dir));
   await writeFile(join(dir, 'shell.sh'), shellScript(ledger), { mode: 0o755 });
 }
 
@@ -22,17 +22,28 @@ export async function readLedger(dir: string): Promise<Execution[]> {
     });
 }
 
+/** The file by whose presence the next module handler of a device blocks its process. */
+export function blockFile(dir: string, device: string): string {
+  return join(dir, `block.${device}`);
+}
+
 /** appendFileSync opens with O_APPEND and writes once: lines of many processes do not mix, and no kill cuts one. */
-function workModule(ledger: string): string {
-  return `import { appendFileSync } from 'node:fs';
+function workModule(ledger: string, dir: string): string {
+  return `import { appendFileSync, readFileSync, renameSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export default async (task, { signal, task_id, attempt, device_id, enqueue }) => {
   const { ms, fate, fails = 0 } = task.task_data;
-  const note = (what) =>
+  const note = (what, ms) =>
     appendFileSync(${JSON.stringify(ledger)}, JSON.stringify({ what, task: task_id, attempt, device: device_id,
-      pid: process.pid, mono_ns: String(process.hrtime.bigint()) }) + '\\n');
+      pid: process.pid, mono_ns: String(process.hrtime.bigint()), ms }) + '\\n');
   note('begin');
+  const blocked = takeBlock(device_id);
+  if (blocked > 0) {
+    note('block', blocked);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blocked);
+    note('unblock');
+  }
   if (fate === 'poison') process.kill(process.pid, 'SIGKILL');
   try {
     await pause(ms, undefined, { signal });
@@ -47,6 +58,18 @@ export default async (task, { signal, task_id, attempt, device_id, enqueue }) =>
   if (fate === 'parent') enqueue([{ task_type: 'brisk', task_data: { ms: 5, fate: 'ok' }, dedupe_key: 'child-' + task_id }]);
   return { device_id, attempt };
 };
+
+/** Whoever renames the file has it, and holds up the event loop of its process for so many milliseconds. */
+function takeBlock(device) {
+  const file = ${JSON.stringify(join(dir, 'block.'))} + device;
+  try {
+    renameSync(file, file + '.' + process.pid);
+  } catch (error) {
+    if (error.code === 'ENOENT') return 0;
+    throw error;
+  }
+  return Number(readFileSync(file + '.' + process.pid, 'utf8'));
+}
 `;
 }
 

@@ -2,8 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from './check/evidence.ts';
-import { FOREIGNER } from './faults.ts';
 import { readLedger } from './handlers.ts';
+import { FOREIGNER } from './strangers.ts';
 
 /** Writes the events and what else a verdict needs; history and ledger are in the folder already. */
 export async function keepEvidence(

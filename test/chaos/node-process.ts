@@ -135,8 +135,8 @@ export class NodeProcess {
     const line = JSON.parse(text) as Record<string, unknown>;
     const { history } = this.#o;
     const { task_id: task, attempt, term, reason } = line;
-    // What the worker believes, which is not what became of the task.
-    const outcome = String(line.message).endsWith(' is done') ? 'done' : line.status;
+    // What the worker believes. `status` is the task's by then: of an attempt that was given back, perhaps another's doing.
+    const outcome = String(line.message).endsWith(' is done') ? 'done' : 'ended';
     const note = (type: 'ok' | 'info', f: string, more: Record<string, unknown>) =>
       history.note({ proc: this.id, type, f, ...more });
     if (line.event === 'task:claimed') note('ok', 'claim', { task, attempt });

@@ -28,6 +28,15 @@ export const OTHERS = [
   'pause-device',
   'resign-leader',
   'foreign-reset',
+  'block-worker',
+  'block-leader',
+  'block-both',
+  'kill-query',
+  'lock-pending',
+  'read-only',
+  'offline-mode',
+  'odd-globals',
+  'odd-row',
 ] as const;
 export type FaultKind = (typeof KILLS)[number] | (typeof OTHERS)[number];
 export type Weights = Partial<Record<FaultKind, number>>;
@@ -59,7 +68,18 @@ export const EVERYTHING: Weights = {
   'pause-device': 1,
   'resign-leader': 1,
   'foreign-reset': 3,
+  'block-worker': 2,
+  'block-leader': 2,
+  'block-both': 1,
+  'kill-query': 3,
+  'lock-pending': 2,
+  'read-only': 1,
+  'offline-mode': 1,
+  'odd-globals': 1,
+  'odd-row': 5,
 };
+/** A handler does not come back to its event loop for so long: three leases (fleet.ts). */
+const BLOCKED_MS = 12_000;
 
 export interface Step {
   n: number;
@@ -87,6 +107,7 @@ export type Fate =
   | 'poison';
 
 export interface PlannedTask {
+  /** Begins with the type, so that the checker knows the lane. */
   key: string;
   /** `brisk`: only tasks that take less than a tenth of a second, as most queues have them. */
   task_type: 'work' | 'brisk' | 'shell';
@@ -169,7 +190,8 @@ function lasting(kind: FaultKind, random: Random): number {
   // Some outlast heartbeat_timeout and lease.
   if (kind === 'stop-worker' || kind === 'stop-leader')
     return random.chance(0.5) ? random.int(100, 2000) : random.int(3000, 9000);
-  if (kind === 'lock-row') return random.int(300, 2500);
+  if (kind.startsWith('block-')) return BLOCKED_MS;
+  if (kind === 'lock-row' || kind === 'kill-query') return random.int(300, 2500);
   return random.int(100, 4000);
 }
 
@@ -178,9 +200,10 @@ function taskOf(n: number, seed: number, random: Random): PlannedTask {
   const fate = poison ? 'poison' : random.weighted<Fate>(FATES);
   const short = random.chance(0.7) ? random.int(2, BRISK_MS) : random.int(200, 1500);
   const ms = fate === 'slow' ? random.int(2000, 6000) : fate === 'timeout' ? 30_000 : short;
+  const task_type = fate === 'shell' ? 'shell' : ms <= BRISK_MS && fate !== 'poison' ? 'brisk' : 'work';
   return {
-    key: `t${seed}-${n}`,
-    task_type: fate === 'shell' ? 'shell' : ms <= BRISK_MS && fate !== 'poison' ? 'brisk' : 'work',
+    key: `${task_type}-${seed}-${n}`,
+    task_type,
     task_data: { ms, fate, fails: fate === 'fails' ? random.int(1, 2) : 0 },
     ...(fate === 'timeout' ? { execution_timeout: 2 } : {}),
     twice: random.chance(0.05),

@@ -12,8 +12,12 @@ export type ServerKind = 'mariadb' | 'mysql';
 
 export interface ChaosServer {
   kind: ServerKind;
-  /** By TCP, as the proxies need it; the account may do everything in schemas named afd_%. */
+  /** By TCP. The account may do everything in schemas named afd_%, and on MariaDB everything. */
   address: DatabaseAddress & { host: string; port: number };
+  /** As the fleet's processes come: by TCP, in schemas named afd_% alone, and bound by read_only and offline_mode. */
+  fleet: DatabaseAddress & { host: string; port: number };
+  /** Whoever may set globals and is bound by none of them. */
+  root: DatabaseAddress;
   /** SIGKILL; returns when the process is gone. */
   kill(): Promise<void>;
   /** Returns when it answers. */
@@ -30,8 +34,14 @@ export function chaosServer(kind: ServerKind): Promise<ChaosServer> {
   return kind === 'mariadb' ? mariadb() : mysql();
 }
 
+const FLEET = { user: 'fleet', password: 'fleet' };
+const FLEET_ACCOUNT = ['localhost', '127.0.0.1'].flatMap((at) => [
+  `CREATE USER IF NOT EXISTS '${FLEET.user}'@'${at}' IDENTIFIED BY '${FLEET.password}';`,
+  `GRANT ALL PRIVILEGES ON \`afd\\_%\`.* TO '${FLEET.user}'@'${at}';`,
+]);
+
 async function mariadb(): Promise<ChaosServer> {
-  const server = await privateServer();
+  const server = await privateServer({ setup: FLEET_ACCOUNT });
   const url = new URL(server.url);
   const address = {
     host: '127.0.0.1',
@@ -41,7 +51,8 @@ async function mariadb(): Promise<ChaosServer> {
     database: 'afd',
   };
   const { kill, start, pause, resume, stop } = server;
-  return { kind: 'mariadb', address, kill, start, pause, resume, stop };
+  const fleet = { ...address, ...FLEET };
+  return { kind: 'mariadb', address, fleet, root: address, kill, start, pause, resume, stop };
 }
 
 const SCRIPT =
@@ -75,9 +86,12 @@ async function mysql(): Promise<ChaosServer> {
     readdirSync(`/proc/${victim}/task`).every((thread) =>
       /^\S+ \(.*\) T/.test(readFileSync(`/proc/${victim}/task/${thread}/stat`, 'utf8')),
     );
+  const address = { host: '127.0.0.1', port: PORT, user: 'afd', password: 'afd', database: 'afd' };
   return {
     kind: 'mysql',
-    address: { host: '127.0.0.1', port: PORT, user: 'afd', password: 'afd', database: 'afd' },
+    address,
+    fleet: address,
+    root: { socketPath: variables.get('MYSQL_SOCKET')!, user: 'root', database: 'mysql' },
     async kill() {
       const victim = pid();
       process.kill(victim, 'SIGKILL');

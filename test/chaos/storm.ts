@@ -8,13 +8,14 @@ import { check } from './check/check.ts';
 import type { Evidence, Verdict } from './check/evidence.ts';
 import { type Figures, figures } from './check/percentiles.ts';
 import { readEvents } from './database-events.ts';
-import { Faults, FOREIGNER } from './faults.ts';
+import { Faults } from './faults.ts';
 import { type ChaosFleet, chaosFleet, SETTINGS } from './fleet.ts';
 import { keepEvidence } from './kept.ts';
 import { OPERATOR } from './operators.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 import { PRODUCERS, startProducers } from './producers.ts';
 import type { ChaosServer } from './server.ts';
+import { FOREIGNER } from './strangers.ts';
 
 export interface StormOptions extends PlanOptions {
   server: ChaosServer;
@@ -53,6 +54,7 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   await writeFile(join(dir, 'plan.json'), JSON.stringify(plan));
   const fleet = await chaosFleet({ dir, plan, server, bin, others: [...PRODUCERS, OPERATOR, FOREIGNER] });
   const faults = new Faults(fleet, server);
+  const pulse = watchOurselves(fleet);
   let drained = false;
   try {
     await fleet.noteBoot(false);
@@ -61,6 +63,8 @@ export async function storm(options: StormOptions): Promise<StormResult> {
     say('healed; waiting for everything to end');
     drained = await drain(fleet, stillMs);
   } finally {
+    clearInterval(pulse);
+    await faults.undo();
     await fleet.end().catch((error: Error) => say(`the fleet did not end well: ${error.message}`));
   }
   const evidence = await gather(fleet, server, drained);
@@ -82,6 +86,19 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   };
   await writeFile(join(dir, 'verdict.json'), JSON.stringify(result, undefined, 2));
   return result;
+}
+
+const PULSE_MS = 200;
+/** The proxies are in this process: what waits for it waits for the machine, and not for afd. */
+const STARVED_MS = 1000;
+
+function watchOurselves({ history }: ChaosFleet): NodeJS.Timeout {
+  let before = performance.now();
+  return setInterval(() => {
+    const late = performance.now() - before - PULSE_MS;
+    before = performance.now();
+    if (late > STARVED_MS) history.note({ proc: 'storm', type: 'info', f: 'starved', ms: Math.round(late) });
+  }, PULSE_MS);
 }
 
 async function rage(fleet: ChaosFleet, faults: Faults, plan: Plan, say: (text: string) => void): Promise<void> {

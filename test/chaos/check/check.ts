@@ -1,5 +1,7 @@
 // All rules over one history. Pure. The numbers are those of the list in docs/explain/proof.md; 8 (schedules) and 11
 // (audit) have nothing to look at yet.
+import { triedBeforeBlamed } from './begun.ts';
+import { nobodyBlocked } from './blocking.ts';
 import { budgetsKept } from './budgets.ts';
 import { oneCompletion } from './completions.ts';
 import { noPhantom, nothingLost } from './enqueues.ts';
@@ -8,6 +10,7 @@ import { executionsExplained } from './executions.ts';
 import { termsApart } from './leaders.ts';
 import { leasesApart, tokensHold } from './leases.ts';
 import { legalMoves } from './moves.ts';
+import { oddRowsEnd, withoutOddRows } from './odd-rows.ts';
 
 const RULES: ReadonlyArray<{ rule: number; title: string; check: (evidence: Evidence) => Finding }> = [
   { rule: 0, title: 'everything ended, and no process by a bug of its own', check: everythingEnded },
@@ -20,10 +23,16 @@ const RULES: ReadonlyArray<{ rule: number; title: string; check: (evidence: Evid
   { rule: 7, title: 'leader terms never overlap, duties are written in their term', check: termsApart },
   { rule: 9, title: 'no more attempts than the budget, none before its time', check: budgetsKept },
   { rule: 10, title: 'each repeated execution is explained by a recorded end', check: executionsExplained },
+  { rule: 13, title: 'no attempt is timed out or failed whose handler never began', check: triedBeforeBlamed },
+  { rule: 14, title: 'nobody is kept from work for longer than a bound', check: nobodyBlocked },
+  { rule: 15, title: 'each odd row ends, done or put aside, alone', check: oddRowsEnd },
 ];
+/** These see the odd rows too. */
+const WHOLE = new Set([0, 1, 2, 15]);
 
 export function check(evidence: Evidence): Verdict[] {
-  return RULES.map(({ rule, title, check: look }) => ({ rule, title, ...look(evidence) }));
+  const plain = withoutOddRows(evidence);
+  return RULES.map(({ rule, title, check: look }) => ({ rule, title, ...look(WHOLE.has(rule) ? evidence : plain) }));
 }
 
 function everythingEnded(evidence: Evidence): Finding {

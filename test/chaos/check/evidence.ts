@@ -92,7 +92,10 @@ export interface HistoryLine {
 
 /** A line of the ledger that handlers append to beside the database. */
 export interface Execution {
-  what: 'begin' | 'end' | 'abort';
+  /** `block` … `unblock`: the handler holds up the event loop of its whole process. */
+  what: 'begin' | 'end' | 'abort' | 'block' | 'unblock';
+  /** Of a block: how long it lasts unless its process is killed. */
+  ms?: number | undefined;
   task: number;
   attempt: number;
   device: string;

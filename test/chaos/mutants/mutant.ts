@@ -20,7 +20,7 @@ export interface ShortStorm {
 
 export interface NamedTest {
   kind: 'test';
-  project: 'unit' | 'db';
+  project: 'unit' | 'db' | 'serial';
   file: string;
   /** Part of the names of the tests that must fail. */
   name: string;

@@ -182,6 +182,43 @@ export const BAD: Array<[name: string, rule: number, story: () => Story]> = [
           .end(1, 'w1', 'pending', 'lost', { lost_count: 1, proc: 'w2' }),
       ).ran(1, 2, 'w1'),
   ],
+  [
+    'a task that failed at its deadline, and was never tried',
+    13,
+    () => new Story().enqueue(1).lead('w2').claim(1, 'w1').end(1, 'w1', 'failed', 'timeout', { retry: 3, proc: 'w2' }),
+  ],
+  [
+    'a try that was spent on an attempt that never began',
+    13,
+    () => done(new Story().enqueue(1).claim(1, 'w1').end(1, 'w1', 'pending', 'failed', { retry: 1, due_in_s: 0 })),
+  ],
+  [
+    'a blocked leader that renews for ever',
+    14,
+    () => blocked((story) => [3, 3, 3].reduce((told, s) => told.wait(s).lead('w1', { term: 1 }), story)),
+  ],
+  ['a blocked leader whom nobody follows', 14, () => blocked((story) => story.wait(1).lead('w1', { term: 1 }))],
+  [
+    'a fleet that stands still although a task is due',
+    14,
+    () => done(done(new Story().enqueue(1).enqueue(2)).wait(60), 2),
+  ],
+  [
+    'a task that is passed over',
+    14,
+    () => {
+      const story = new Story().enqueue(1, 'brisk-1').wait(2);
+      for (let n = 2; n < 12; n += 1) done(story.wait(5).enqueue(n, `brisk-${n}`), n);
+      return done(story);
+    },
+  ],
+  ['an odd row that is left', 15, () => new Story().enqueue(1, 'odd-1')],
+  [
+    'an odd row that is done twice',
+    15,
+    () => done(done(new Story().enqueue(1, 'odd-1')).move(1, 'w1', { status: 'pending' })),
+  ],
+  ['a good row that is put aside', 15, () => new Story().enqueue(1).move(1, 'w1', { status: 'failed' })],
   ['a task that is still running at the end', 0, () => new Story().enqueue(1).claim(1, 'w1')],
   ['a process that ended by a bug', 0, () => new Story().line({ f: 'bug', proc: 'w1', message: 'E_INTERNAL' })],
 ];
@@ -189,4 +226,14 @@ export const BAD: Array<[name: string, rule: number, story: () => Story]> = [
 function done(story: Story, ...tasks: number[]): Story {
   for (const task of tasks.length === 0 ? [1] : tasks) story.claim(task, 'w1').end(task, 'w1', 'done', 'completed');
   return story;
+}
+
+/** A leader whose handler holds up its event loop for three leases. */
+function blocked(meanwhile: (story: Story) => void): Story {
+  return new Story()
+    .enqueue(1)
+    .lead('w1')
+    .claim(1, 'w1')
+    .blocks(1, 1, 'w1', 12, meanwhile)
+    .end(1, 'w1', 'done', 'completed');
 }

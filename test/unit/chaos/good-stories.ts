@@ -21,12 +21,15 @@ export const GOOD: Record<string, () => Story> = {
     new Story()
       .enqueue(1)
       .claim(1, 'w1')
+      .ran(1, 1, 'w1')
       .end(1, 'w1', 'pending', 'failed', { retry: 1, due_in_s: 1 })
       .wait(1)
       .claim(1, 'w1')
+      .ran(1, 2, 'w1')
       .end(1, 'w1', 'pending', 'timeout', { retry: 2, due_in_s: 2 })
       .wait(2)
       .claim(1, 'w2')
+      .ran(1, 3, 'w2')
       .end(1, 'w2', 'failed', 'failed', { retry: 3 }),
   'a done task that an operator runs again': () =>
     new Story()
@@ -88,4 +91,56 @@ export const GOOD: Record<string, () => Story> = {
       .lead('w1', { term: 1 })
       .lead('w1', { term: 1, holder: null, lease_s: null })
       .lead('w2'),
+  'a leader whose handler blocks, and who is followed': () =>
+    new Story()
+      .enqueue(1)
+      .lead('w1')
+      .claim(1, 'w1')
+      .blocks(1, 1, 'w1', 12, (story) => story.wait(1).lead('w1', { term: 1 }).wait(4).lead('w2'))
+      .end(1, 'w1', 'done', 'completed'),
+  'a leader whose handler blocks while the database is away': () =>
+    new Story()
+      .enqueue(1)
+      .lead('w1')
+      .claim(1, 'w1')
+      .line({ f: 'stop', proc: 'storm', victim: 'database', ms: 4000 })
+      .blocks(1, 1, 'w1', 12, (story) => story.wait(3.5).lead('w1', { term: 1 }))
+      .end(1, 'w1', 'done', 'completed'),
+  'a task that waits while the database is away': () =>
+    new Story()
+      .enqueue(1)
+      .line({ f: 'kill', proc: 'storm', victim: 'database' })
+      .wait(40)
+      .line({ f: 'database-up', proc: 'database', restart: true })
+      .claim(1, 'w1')
+      .end(1, 'w1', 'done', 'completed'),
+  'a task that waits while the machine gives the storm no time': () =>
+    new Story()
+      .enqueue(1)
+      .wait(40)
+      .line({ f: 'starved', proc: 'storm', type: 'info', ms: 38_000 })
+      .claim(1, 'w1')
+      .end(1, 'w1', 'done', 'completed'),
+  'a task of another lane that waits behind the first': () => {
+    const story = new Story().enqueue(1, 'slow-1').enqueue(2, 'quick-1').wait(2).enqueue(3, 'quick-2');
+    for (const task of [2, 3]) story.claim(task, 'w1').end(task, 'w1', 'done', 'completed');
+    for (let n = 4; n < 12; n += 1)
+      story.wait(5).enqueue(n, `quick-${n}`).claim(n, 'w1').end(n, 'w1', 'done', 'completed');
+    return story.claim(1, 'w1').end(1, 'w1', 'done', 'completed');
+  },
+  'an attempt that never began and is given back': () =>
+    new Story()
+      .enqueue(1)
+      .claim(1, 'w1')
+      .end(1, 'w1', 'pending', 'released', { cause: 'blocked' })
+      .claim(1, 'w2')
+      .ran(1, 2, 'w2')
+      .end(1, 'w2', 'done', 'completed'),
+  'odd rows, one done and one put aside': () =>
+    new Story()
+      .enqueue(1, 'odd-1')
+      .enqueue(2, 'odd-2')
+      .claim(1, 'w1', { attempt: 0 })
+      .end(1, 'w1', 'done', 'completed')
+      .move(2, 'w1', { status: 'failed' }),
 };

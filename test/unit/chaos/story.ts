@@ -31,7 +31,7 @@ export class Story {
   #leader: LeaderRow = { holder: null, term: 0, lease_s: null };
   #leaseEnds = 0;
   #clock = 1000;
-  #mono = 1n;
+  #order = 0;
 
   evidence(): Evidence {
     const { events, history, ledger, foreign, drained } = this;
@@ -48,7 +48,7 @@ export class Story {
       proc: 'producer',
       seq: this.history.length,
       type: 'ok',
-      mono_ns: '0',
+      mono_ns: String(this.#clock * 1e6),
       wall: this.#clock,
       ...line,
     });
@@ -137,10 +137,26 @@ export class Story {
   }
 
   ran(task: number, attempt: number, device: string, until: 'end' | 'abort' | 'killed' = 'end'): this {
-    const line = { task, attempt, device, pid: 1 };
-    this.ledger.push({ ...line, what: 'begin', mono_ns: String(this.#mono++) });
-    if (until !== 'killed') this.ledger.push({ ...line, what: until, mono_ns: String(this.#mono++) });
+    this.#noted(task, attempt, device, 'begin');
+    if (until !== 'killed') this.#noted(task, attempt, device, until);
     return this;
+  }
+
+  /** A handler that does not come back to its event loop for so many seconds; what happens meanwhile is told by `during`. */
+  blocks(task: number, attempt: number, device: string, seconds: number, during: (story: Story) => void): this {
+    this.#noted(task, attempt, device, 'begin');
+    this.#noted(task, attempt, device, 'block', seconds * 1000);
+    const end = this.#clock + seconds * 1000;
+    during(this);
+    this.#clock = Math.max(this.#clock, end);
+    this.#noted(task, attempt, device, 'unblock');
+    this.#noted(task, attempt, device, 'end');
+    return this;
+  }
+
+  #noted(task: number, attempt: number, device: string, what: Execution['what'], ms?: number): void {
+    const mono_ns = String(this.#clock * 1e6 + this.#order++);
+    this.ledger.push({ task, attempt, device, pid: 1, what, mono_ns, ms });
   }
 
   lead(holder: string, changes: Partial<LeaderRow> = {}): this {

@@ -1,0 +1,111 @@
+// What the server does to the sessions of the fleet without going away: as an administrator, another program or a failover
+// would have it. Each ends by itself after its time, and at the end of the storm.
+import { setTimeout as pause } from 'node:timers/promises';
+import { DatabaseError } from '../../src/core/db/database-error.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import { type ChaosFleet, sessionTo } from './fleet.ts';
+import type { FaultKind, Step } from './plan.ts';
+import { Random } from './random.ts';
+import type { ChaosServer, ServerKind } from './server.ts';
+
+/** Pairs of what a global becomes, and what it is set back to. */
+type Globals = Array<[name: string, bad: string | number, good: string | number]>;
+
+/**
+ * `odd-globals`: what each new session inherits. afd's own sessions set all of these when they connect, so nothing must
+ * come of it: an acknowledged task is there, and no statement of a fleet that works ends after a millisecond.
+ */
+const GLOBALS: Partial<Record<FaultKind, Record<ServerKind, Globals>>> = {
+  'read-only': { mariadb: [['read_only', 1, 0]], mysql: [['read_only', 1, 0]] },
+  // MariaDB has none.
+  'offline-mode': { mariadb: [], mysql: [['offline_mode', 1, 0]] },
+  'odd-globals': {
+    mariadb: [
+      ['autocommit', 0, 1],
+      ['sql_select_limit', 1, 'DEFAULT'],
+      ['max_statement_time', '0.001', 0],
+    ],
+    mysql: [
+      ['autocommit', 0, 1],
+      ['sql_select_limit', 1, 'DEFAULT'],
+      ['max_execution_time', 1, 0],
+    ],
+  },
+};
+
+export function isGlobal(kind: FaultKind): boolean {
+  return kind in GLOBALS;
+}
+
+/** False: this kind of server has no such setting. */
+export function hasGlobal(kind: FaultKind, server: ServerKind): boolean {
+  return (GLOBALS[kind]?.[server] ?? []).length > 0;
+}
+
+/**
+ * Sets globals, waits, sets them back. A server that was killed meanwhile has forgotten them by itself; one that does not
+ * answer is asked again. @throws Error when they cannot be set back
+ */
+export async function withGlobals(server: ChaosServer, kind: FaultKind, during: () => Promise<void>): Promise<void> {
+  const globals = GLOBALS[kind]?.[server.kind] ?? [];
+  const set = (which: 1 | 2) =>
+    asRoot(server, async (root) => {
+      for (const one of globals) await root.write(`SET GLOBAL ${one[0]} = ${one[which]}`);
+    });
+  try {
+    await set(1);
+    await during();
+  } finally {
+    await again(() => set(2));
+  }
+}
+
+/** KILL QUERY of whatever the fleet's sessions are at, again and again until `over`. */
+export async function killQueries(
+  server: ChaosServer,
+  fleet: ChaosFleet,
+  { aim }: Step,
+  over: () => boolean,
+): Promise<number> {
+  const random = new Random(Math.round(aim * 2 ** 31));
+  let killed = 0;
+  await asRoot(server, async (root) => {
+    while (!over()) {
+      const rows = await root.rows<{ id: number }>(
+        `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = ? AND COMMAND = 'Query' AND ID <> CONNECTION_ID()`,
+        [fleet.schema],
+      );
+      if (rows.length > 0) {
+        // It may have ended by itself meanwhile: an error of this statement alone.
+        await root.write(`KILL QUERY ${random.pick(rows).id}`).catch(() => {});
+        killed += 1;
+      }
+      await pause(random.int(5, 60));
+    }
+  });
+  return killed;
+}
+
+async function asRoot(server: ChaosServer, work: (root: Session) => Promise<void>): Promise<void> {
+  const root = sessionTo(server.root, 10_000);
+  try {
+    await root.ready();
+    await work(root);
+  } finally {
+    await root.close();
+  }
+}
+
+/** So often a server is asked that was away, 100 ms apart. */
+const TRIES = 300;
+
+async function again(work: () => Promise<void>): Promise<void> {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (left === 0 || !(error instanceof DatabaseError)) throw error;
+      await pause(100);
+    }
+  }
+}
