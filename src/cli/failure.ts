@@ -25,6 +25,14 @@ export interface FailurePlace {
 
 const SECRET_FLAG = /^--?(password|database-url|url|api-key|token|secret)(=|$)/;
 
+/** The parser's own; ours proposes the command to try. */
+const HINT = 'See more help with --help';
+
+function withoutHint(message: string): string {
+  const text = message.trimEnd();
+  return text.endsWith(HINT) ? text.slice(0, -HINT.length).trimEnd() : message;
+}
+
 export function failureOf(error: unknown, place: FailurePlace): Failure {
   // By its shape, not by instanceof: a second copy of the module (a handler's import of afd) raises the same errors.
   if (error instanceof AfdError || isAfdShaped(error)) {
@@ -32,8 +40,7 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
     return { code, exitCode, message, suggestions, data };
   }
   const raw = error as ParserError;
-  const message = String(raw?.message ?? error)
-    .replace(/\n?See more help with --help\s*$/, '')
+  const message = withoutHint(String(raw?.message ?? error))
     .replace(/^Parsing (--\S+) \n\t/, '$1: ')
     .trim();
   if (raw?.parse !== undefined || raw?.oclif?.exit === ERROR_CODES.E_USAGE.exit) return usage(raw, message, place);
