@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { hopStatement } from '../../../src/core/db/queries/hop-lanes.ts';
 import { type LaneHead, peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
 import { publishLanes } from '../../../src/core/db/queries/publish-lanes.ts';
-import { requirementsOf } from '../../../src/core/domain/requirements.ts';
 import type { Session } from '../../../src/core/db/session.ts';
+import { requirementsOf } from '../../../src/core/domain/requirements.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 
