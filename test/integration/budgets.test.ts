@@ -186,6 +186,7 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     const late = 0.1;
     proxy.delay(1000 * late);
     const all = await spent(15);
+    proxy.delay(0);
     expect(all.claims, all.message).toBeGreaterThan(0);
     expect(all.roundTrips, all.message).toBeLessThanOrEqual((2 * all.seconds) / late + 4);
   });
@@ -196,6 +197,7 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     const perSecond = 20_000;
     proxy.limit(perSecond);
     const all = await spent(15);
+    proxy.limit(0);
     expect(all.bytes, all.message).toBeLessThanOrEqual(2 * perSecond * (all.seconds + 1) + 2 * 65_536);
     expect(all.connections, all.message).toBe(0);
   });
@@ -249,6 +251,37 @@ describe('the budget of a worker without a leader', { timeout: 2 * PATIENCE_MS }
     expect(hops, proxy.kinds()).toBeGreaterThan(0);
     expect(hops, proxy.kinds()).toBeLessThanOrEqual(1000 * (1 + Math.floor(seconds / 8)));
     expect(claims, proxy.kinds()).toBe(0);
+  });
+});
+
+describe('requirements of megabytes in a row', { timeout: 2 * PATIENCE_MS }, () => {
+  it('are read by nobody: leader and worker run the good tasks, and the leader names the odd one', async () => {
+    const text = JSON.stringify({ browser: true, more: 'x'.repeat(4_000_000) });
+    const odd = await session.write(`INSERT INTO ${db.names.task} (task_type, required_capabilities) VALUES ('t', ?)`, [
+      text,
+    ]);
+    let ends = 0;
+    const handlers = {
+      t: () => {
+        ends += 1;
+      },
+    };
+    const worker = startWorker(proxy.db, {
+      handlers,
+      worker: { ...TENTH, leader: true, capabilities: { browser: true } },
+    });
+    const named = once(
+      worker.events,
+      'warning',
+      ({ message }) => message.includes(`task ${odd.insertId} `),
+      PATIENCE_MS,
+    );
+    await once(worker.events, 'leader:gained', () => true, PATIENCE_MS);
+    await backlog(100);
+    await until(() => ends === 100, PATIENCE_MS);
+    await named;
+    await spent(TICKS);
+    expect(proxy.now().bytes, proxy.kinds()).toBeLessThan(4_000_000);
   });
 });
 

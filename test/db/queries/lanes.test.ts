@@ -3,6 +3,7 @@ import { hopStatement } from '../../../src/core/db/queries/hop-lanes.ts';
 import { type LaneHead, peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
 import { publishLanes } from '../../../src/core/db/queries/publish-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
+import { requirementsOf } from '../../../src/core/domain/requirements.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 
@@ -24,6 +25,18 @@ describe('peek', () => {
     await task({ status: 'running' });
     await task({ status: 'done' });
     expect(await peek()).toEqual([]);
+  });
+
+  test('gives few bytes of requirements that are too long, as a text that is no JSON', async () => {
+    const long = JSON.stringify({ browser: true, more: 'x'.repeat(4_000_000) });
+    const id = await task({ task_type: 'x', required_capabilities: long });
+    const exact = JSON.stringify({ a: 'x'.repeat(8192 - 20) });
+    const other = await task({ task_type: 'y', required_capabilities: exact });
+    const heads = await peek();
+    const [odd, good] = [id, other].map((wanted) => heads.find((head) => head.id === wanted)?.required_capabilities);
+    expect(odd?.length).toBeLessThan(100);
+    expect(requirementsOf(odd).readable).toBe(false);
+    expect(JSON.parse(good ?? '')).toEqual(JSON.parse(exact));
   });
 
   test('gives one head per lane and rank: the first due, then the first id', async () => {
