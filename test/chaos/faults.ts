@@ -222,8 +222,7 @@ export class Faults {
         history.note({ ...line, type: 'ok', killed });
       } catch (error) {
         // The database went away: another fault's doing.
-        if (!(error instanceof DatabaseError)) throw error;
-        history.note({ ...line, type: 'info', message: error.message });
+        history.note({ ...line, type: 'info', message: String(error) });
       }
     };
     this.#keep(killing());

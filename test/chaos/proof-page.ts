@@ -48,6 +48,12 @@ export function stormBlock(result: StormResult): string {
       `${result.executions}, of them ${found(10, 'repeated')} followed by another of the same task: ${causes.join(', ')}`,
     ],
     ['leader terms', `${found(7, 'terms')}, with ${found(7, 'duties')} writes of duties`],
+    [
+      'blocked processes',
+      `${found(14, 'blocked')}, ${found(14, 'blocked leaders')} of them leading: followed after ${found(14, 'slowest to be followed, ms')} ms at most`,
+    ],
+    ['no claim while a task was due', `${found(14, 'longest standstill, ms')} ms at most`],
+    ['odd rows', `${found(15, 'odd')}, of them ${found(15, 'put aside')} put aside`],
     ['throughput', `${figures.tasks_per_s} tasks/s in the middle of it all`],
     ['worker killed → attempts recorded as lost', spread(figures.rescue_s)],
     ['worker killed → tasks claimed again', spread(figures.restart_s)],
@@ -59,7 +65,8 @@ export function stormBlock(result: StormResult): string {
 
 export function mutantsBlock(found: Caught[]): string {
   const rows = found.map(({ mutant, caught, how }) => {
-    const place = mutant.patches.map((patch) => `\`${patch.file.replace('src/core/', '')}\``).join(', ');
+    const files = new Set(mutant.patches.map((patch) => `\`${patch.file.replace('src/core/', '')}\``));
+    const place = [...files].join(', ');
     const by = mutant.by.kind === 'storm' ? `storm, ${how.split(':')[0]}` : `\`${mutant.by.file}\`: ${mutant.by.name}`;
     return `| ${mutant.name} | ${mutant.what} | ${place} | ${caught ? by : 'ESCAPED'} |`;
   });

@@ -243,9 +243,9 @@ describe('an error that passes', () => {
 describe('a claim that brings nothing', () => {
   it('finding F6: a pending row that somebody else has locked is asked for a few times, not without end', async () => {
     const { counts, onSession } = counting();
-    // One task first, so that there is a mark behind the row.
-    const first = await add();
+    // One task after it, so that the worker's mark lies behind the row: then each probe finds it.
     const locked = await add();
+    const first = await add();
     const other = await db.session();
     await other.write('START TRANSACTION');
     await other.rows(`SELECT id FROM ${db.names.task} WHERE id = ? FOR UPDATE`, [locked]);
