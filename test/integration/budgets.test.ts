@@ -58,7 +58,7 @@ async function settled(options: TestWorkerOptions = {}): Promise<TestWorker> {
     ...options,
     worker: { ...TENTH, ...options.worker },
   });
-  await once(worker.events, 'worker:started');
+  await once(worker.events, 'worker:started', () => true, PATIENCE_MS);
   await spent(10);
   return worker;
 }
@@ -204,7 +204,7 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
 
   it('whose database is away: each connection is tried again after a pause that grows to a second', async () => {
     const worker = await settled();
-    const lost = once(worker.events, 'database:lost');
+    const lost = once(worker.events, 'database:lost', () => true, PATIENCE_MS);
     proxy.cut();
     await lost;
     const all = await spent((so) => so.connections >= 16);
