@@ -6,7 +6,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers, type TestWorker } from '../../helpers/node.ts';
-import { once, until } from '../../helpers/wait.ts';
+import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
