@@ -7,6 +7,8 @@ import { type Evidence, type Execution, type Finding, isClaim, type LeaderEvent,
  * under way then; the rest is for what the proxies hold up: 4 s at most, and some latency.
  */
 const RENEWS_MS = 8000;
+/** Another leads after so long: what the lease has left then, the grace, and what the storm does to the others. */
+const FOLLOWED_MS = 11_000;
 /** With a task due throughout, somebody claims something within this time, in which the database was there. */
 const STANDSTILL_MS = 20_000;
 /**
@@ -80,22 +82,17 @@ function blockedLeaders(evidence: Evidence, away: Span[]): Finding {
     if (led?.holder !== device) continue;
     counts['blocked leaders'] += 1;
     const within = terms.filter((one) => one.at > from && one.at <= to);
-    const disturbed =
-      stops(evidence, device).some((at) => at < to && at > from - AFTER_MS) || present({ from, to }, away) < to - from;
-    if (disturbed) continue;
-    const last = within.findLast((one) => one.now.holder === device && one.now.term === led.term);
-    if (last !== undefined && last.at > from + RENEWS_MS)
-      violations.push(
-        `${device} renewed term ${led.term} ${Math.round(last.at - from)} ms after its main thread was blocked`,
-      );
     const next = within.find((one) => one.now.holder !== null && one.now.holder !== device);
-    if (next !== undefined) {
-      const ms = Math.round(next.at - from);
-      counts['slowest to be followed, ms'] = Math.max(counts['slowest to be followed, ms'], ms);
-    } else if (whole)
-      violations.push(
-        `nobody followed ${device} (term ${led.term}), whose main thread was blocked for ${Math.round(to - from)} ms`,
-      );
+    const ms = Math.round((next?.at ?? from) - from);
+    counts['slowest to be followed, ms'] = Math.max(counts['slowest to be followed, ms'], ms);
+    if (stops(evidence, device).some((at) => at < to && at > from - AFTER_MS)) continue;
+    const last = within.findLast((one) => one.now.holder === device && one.now.term === led.term);
+    const renewed = last === undefined ? 0 : Math.round(present({ from, to: last.at }, away));
+    if (renewed > RENEWS_MS)
+      violations.push(`${device} renewed term ${led.term} ${renewed} ms after its main thread was blocked`);
+    const alone = Math.round(present({ from, to }, away));
+    if (whole && next === undefined && alone > FOLLOWED_MS)
+      violations.push(`nobody followed ${device} (term ${led.term}), whose main thread was blocked for ${alone} ms`);
   }
   return { violations, counts };
 }
