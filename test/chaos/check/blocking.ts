@@ -21,6 +21,9 @@ const SAME_MS = 1000;
 /** What was done to the database, or ended it, is felt for so long after its end: sessions time out and come again. */
 const AFTER_MS = 10_000;
 
+/** From its start on a worker may need so long to hear where there is work. */
+const SETTLED_MS = 2000;
+
 interface Span {
   from: number;
   to: number;
@@ -29,7 +32,7 @@ interface Span {
 export function nobodyBlocked(evidence: Evidence): Finding {
   const away = databaseAway(evidence);
   const leaders = blockedLeaders(evidence, away);
-  const waiting = waits(evidence, away);
+  const waiting = waits(evidence, [...away, ...nobodyThere(evidence)]);
   return {
     violations: [...leaders.violations, ...waiting.violations],
     counts: { ...leaders.counts, ...waiting.counts },
@@ -55,6 +58,30 @@ function databaseAway({ history }: Evidence): Span[] {
   }
   for (const from of [killed, set]) if (from !== undefined) spans.push({ from, to: Number.POSITIVE_INFINITY });
   return spans;
+}
+
+/** When no worker had started for so long that it can claim: a machine that is busy may need many seconds to start one. */
+function nobodyThere({ history }: Evidence): Span[] {
+  const from = new Map<string, number>();
+  const there: Span[] = [];
+  for (const { f, proc, victim, wall } of history) {
+    if (f === 'ready') from.set(proc, wall + SETTLED_MS);
+    const gone = f === 'exit' ? proc : f === 'stop' || f === 'kill' ? String(victim) : undefined;
+    const since = gone === undefined ? undefined : from.get(gone);
+    if (f === 'exit') from.delete(proc);
+    if (gone === undefined || since === undefined) continue;
+    if (wall > since) there.push({ from: since, to: wall });
+    // One that was stopped comes again, and needs a moment; one that was killed says so when it is ready.
+    from.set(gone, f === 'stop' ? wall + AFTER_MS : Number.POSITIVE_INFINITY);
+  }
+  for (const since of from.values()) there.push({ from: since, to: Number.POSITIVE_INFINITY });
+  const away: Span[] = [];
+  let until = 0;
+  for (const one of there.sort((a, b) => a.from - b.from)) {
+    if (one.from > until) away.push({ from: until, to: one.from });
+    until = Math.max(until, one.to);
+  }
+  return there.length === 0 ? [] : [...away, { from: until, to: Number.POSITIVE_INFINITY }];
 }
 
 /** Milliseconds of a span in which the database was there, as far as the storm knows. */
