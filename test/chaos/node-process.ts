@@ -139,7 +139,8 @@ export class NodeProcess {
     const outcome = String(line.message).endsWith(' is done') ? 'done' : 'ended';
     const note = (type: 'ok' | 'info', f: string, more: Record<string, unknown>) =>
       history.note({ proc: this.id, type, f, ...more });
-    if (line.event === 'task:claimed') note('ok', 'claim', { task, attempt });
+    if (line.event === 'worker:started') note('ok', 'ready', {});
+    else if (line.event === 'task:claimed') note('ok', 'claim', { task, attempt });
     else if (line.event === 'task:finished') note('ok', 'complete', { task, attempt, outcome });
     else if (line.event === 'task:lost') note('info', 'fenced', { task, attempt, reason });
     else if (line.event === 'leader:gained') note('ok', 'elect', { term });

@@ -7,6 +7,8 @@ import { type Evidence, type Execution, type Finding, isClaim, type LeaderEvent,
  * under way then; the rest is for what the proxies hold up: 4 s at most, and some latency.
  */
 const RENEWS_MS = 8000;
+/** Another leads after so long: what the lease has left then, the grace, and what the storm does to the others. */
+const FOLLOWED_MS = 11_000;
 /** With a task due throughout, somebody claims something within this time, in which the database was there. */
 const STANDSTILL_MS = 20_000;
 /**
@@ -19,6 +21,9 @@ const SAME_MS = 1000;
 /** What was done to the database, or ended it, is felt for so long after its end: sessions time out and come again. */
 const AFTER_MS = 10_000;
 
+/** From its start on a worker may need so long to hear where there is work. */
+const SETTLED_MS = 2000;
+
 interface Span {
   from: number;
   to: number;
@@ -27,7 +32,7 @@ interface Span {
 export function nobodyBlocked(evidence: Evidence): Finding {
   const away = databaseAway(evidence);
   const leaders = blockedLeaders(evidence, away);
-  const waiting = waits(evidence, away);
+  const waiting = waits(evidence, [...away, ...nobodyThere(evidence)]);
   return {
     violations: [...leaders.violations, ...waiting.violations],
     counts: { ...leaders.counts, ...waiting.counts },
@@ -55,6 +60,30 @@ function databaseAway({ history }: Evidence): Span[] {
   return spans;
 }
 
+/** When no worker had started for so long that it can claim: a machine that is busy may need many seconds to start one. */
+function nobodyThere({ history }: Evidence): Span[] {
+  const from = new Map<string, number>();
+  const there: Span[] = [];
+  for (const { f, proc, victim, wall } of history) {
+    if (f === 'ready') from.set(proc, wall + SETTLED_MS);
+    const gone = f === 'exit' ? proc : f === 'stop' || f === 'kill' ? String(victim) : undefined;
+    const since = gone === undefined ? undefined : from.get(gone);
+    if (f === 'exit') from.delete(proc);
+    if (gone === undefined || since === undefined) continue;
+    if (wall > since) there.push({ from: since, to: wall });
+    // One that was stopped comes again, and needs a moment; one that was killed says so when it is ready.
+    from.set(gone, f === 'stop' ? wall + AFTER_MS : Number.POSITIVE_INFINITY);
+  }
+  for (const since of from.values()) there.push({ from: since, to: Number.POSITIVE_INFINITY });
+  const away: Span[] = [];
+  let until = 0;
+  for (const one of there.sort((a, b) => a.from - b.from)) {
+    if (one.from > until) away.push({ from: until, to: one.from });
+    until = Math.max(until, one.to);
+  }
+  return there.length === 0 ? [] : [...away, { from: until, to: Number.POSITIVE_INFINITY }];
+}
+
 /** Milliseconds of a span in which the database was there, as far as the storm knows. */
 function present({ from, to }: Span, away: Span[]): number {
   const cuts = away
@@ -80,22 +109,17 @@ function blockedLeaders(evidence: Evidence, away: Span[]): Finding {
     if (led?.holder !== device) continue;
     counts['blocked leaders'] += 1;
     const within = terms.filter((one) => one.at > from && one.at <= to);
-    const disturbed =
-      stops(evidence, device).some((at) => at < to && at > from - AFTER_MS) || present({ from, to }, away) < to - from;
-    if (disturbed) continue;
-    const last = within.findLast((one) => one.now.holder === device && one.now.term === led.term);
-    if (last !== undefined && last.at > from + RENEWS_MS)
-      violations.push(
-        `${device} renewed term ${led.term} ${Math.round(last.at - from)} ms after its main thread was blocked`,
-      );
     const next = within.find((one) => one.now.holder !== null && one.now.holder !== device);
-    if (next !== undefined) {
-      const ms = Math.round(next.at - from);
-      counts['slowest to be followed, ms'] = Math.max(counts['slowest to be followed, ms'], ms);
-    } else if (whole)
-      violations.push(
-        `nobody followed ${device} (term ${led.term}), whose main thread was blocked for ${Math.round(to - from)} ms`,
-      );
+    const ms = Math.round((next?.at ?? from) - from);
+    counts['slowest to be followed, ms'] = Math.max(counts['slowest to be followed, ms'], ms);
+    if (stops(evidence, device).some((at) => at < to && at > from - AFTER_MS)) continue;
+    const last = within.findLast((one) => one.now.holder === device && one.now.term === led.term);
+    const renewed = last === undefined ? 0 : Math.round(present({ from, to: last.at }, away));
+    if (renewed > RENEWS_MS)
+      violations.push(`${device} renewed term ${led.term} ${renewed} ms after its main thread was blocked`);
+    const alone = Math.round(present({ from, to }, away));
+    if (whole && next === undefined && alone > FOLLOWED_MS)
+      violations.push(`nobody followed ${device} (term ${led.term}), whose main thread was blocked for ${alone} ms`);
   }
   return { violations, counts };
 }

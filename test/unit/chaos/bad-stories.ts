@@ -204,6 +204,11 @@ export const BAD: Array<[name: string, rule: number, story: () => Story]> = [
     () => done(done(new Story().enqueue(1).enqueue(2)).wait(60), 2),
   ],
   [
+    'a worker that stands still although a task is due',
+    14,
+    () => done(done(new Story().line({ f: 'ready', proc: 'w1' }).enqueue(1).enqueue(2)).wait(60), 2),
+  ],
+  [
     'a task that is passed over',
     14,
     () => {

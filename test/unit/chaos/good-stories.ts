@@ -114,6 +114,16 @@ export const GOOD: Record<string, () => Story> = {
       .line({ f: 'database-up', proc: 'database', restart: true })
       .claim(1, 'w1')
       .end(1, 'w1', 'done', 'completed'),
+  'a task that waits until a worker has started': () =>
+    new Story()
+      .line({ f: 'ready', proc: 'w1' })
+      .enqueue(1)
+      .wait(3)
+      .line({ f: 'exit', proc: 'w1' })
+      .wait(40)
+      .line({ f: 'ready', proc: 'w1' })
+      .claim(1, 'w1')
+      .end(1, 'w1', 'done', 'completed'),
   'a task that waits while the machine gives the storm no time': () =>
     new Story()
       .enqueue(1)
