@@ -145,7 +145,10 @@ describe('finding F8, S2: odd rows among good ones', () => {
       },
       PATIENCE_MS,
       'every odd task that can be run at its end, or put aside',
-    );
+    ).catch(async (error: Error) => {
+      const waiting = await db.admin.rows(`SELECT * FROM ${task} WHERE ${WAITING} LIMIT 3`);
+      throw new Error(`${error.message}; ${JSON.stringify(waiting).slice(0, 4000)}`, { cause: error });
+    });
 
     // Nothing spins: packets per second of the database's clock, over a second of it.
     const clock = async () => Number((await db.admin.rows('SELECT UNIX_TIMESTAMP(NOW(3)) AS now'))[0]?.now);
