@@ -91,6 +91,9 @@ export const GOOD: Record<string, () => Story> = {
       .lead('w1', { term: 1 })
       .lead('w1', { term: 1, holder: null, lease_s: null })
       .lead('w2'),
+  'a leader that writes beside its lease': () =>
+    // The story's clock goes on by a millisecond with each event.
+    new Story().lead('w1').wait(2).lead('w1', { term: 1, lease_s: 2 }),
   'a leader whose handler blocks, and who is followed': () =>
     new Story()
       .enqueue(1)
