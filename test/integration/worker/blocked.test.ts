@@ -214,8 +214,8 @@ describe('a process that stood still', { timeout: MINUTES }, () => {
     const more = await many(s, 20);
     await s.ended(more);
     const since = (await s.ledger()).slice(before).filter((one) => one.what === 'start');
-    // Those that were between two steps of their handler end; none of the others begins.
-    expect(since.filter((one) => one.device_id === 'a' && !more.includes(one.task_id))).toEqual([]);
+    // None that waited for a slot begins. The four that had a slot may have been on their way to their first line.
+    expect(since.filter((one) => one.device_id === 'a' && !more.includes(one.task_id)).length).toBeLessThanOrEqual(4);
     expect(await s.wrongs([...ids, ...more])).toEqual([]);
   });
 });
