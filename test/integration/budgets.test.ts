@@ -255,7 +255,8 @@ describe('the budget of a worker without a leader', { timeout: 2 * PATIENCE_MS }
 });
 
 describe('requirements of megabytes in a row', { timeout: 2 * PATIENCE_MS }, () => {
-  it('are read by nobody: leader and worker run the good tasks, and the leader names the odd one', async () => {
+  it('are read by nobody: leader and worker run the good tasks, and the leader names the odd one', async ({ skip }) => {
+    skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
     const text = JSON.stringify({ browser: true, more: 'x'.repeat(4_000_000) });
     const odd = await session.write(`INSERT INTO ${db.names.task} (task_type, required_capabilities) VALUES ('t', ?)`, [
       text,

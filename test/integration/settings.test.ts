@@ -169,7 +169,7 @@ test('a short command enqueues with the fleet’s max_retry_count', async () => 
 });
 
 describe('finding S8: settings that are out of their range', () => {
-  const ODD = [1e300, 0, -1, '1e300', 'NaN', 'x'.repeat(300_000), null, { a: 1 }];
+  const ODD = [1e300, 0, -1, '1e300', 'NaN', 'x'.repeat(60_000), null, { a: 1 }];
   // 0 is in the range of the others.
   const NOT_ZERO = ['master.heartbeat_timeout', 'master.task_timeout', 'load_balancer.strategy'];
 

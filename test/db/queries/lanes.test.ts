@@ -27,7 +27,8 @@ describe('peek', () => {
     expect(await peek()).toEqual([]);
   });
 
-  test('gives few bytes of requirements that are too long, as a text that is no JSON', async () => {
+  test('gives few bytes of requirements that are too long, as a text that is no JSON', async ({ skip }) => {
+    skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
     const long = JSON.stringify({ browser: true, more: 'x'.repeat(4_000_000) });
     const id = await task({ task_type: 'x', required_capabilities: long });
     const exact = JSON.stringify({ a: 'x'.repeat(8192 - 20) });

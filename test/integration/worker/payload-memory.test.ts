@@ -36,6 +36,7 @@ describe('a worker with long payloads', { timeout: 3 * MINUTES }, () => {
       const db = await testDatabase('memory');
       const session = await db.session({ deadlineMs: MINUTES });
       test.onTestFinished(() => db.close());
+      test.skip(session.facts.maxAllowedPacket < 8 * MIB, 'the server takes no row of that size');
       const made = await fleet(test, db, { handlers, files });
       const worker = made.start('worker', { deviceId: 'w1', args: ['--slots', String(SLOTS)] });
       await worker.event('worker:started');
