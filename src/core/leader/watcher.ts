@@ -43,10 +43,7 @@ export class Watcher {
     this.#o = options;
   }
 
-  /**
-   * One statement; none while no device has a free slot, and one more each second for the devices.
-   * @throws PartsFailed when the rows of some devices make no sense, after the others were rung; NotLeader, DatabaseError
-   */
+  /** One statement; none while no device has a free slot, and one more each second for the devices. @throws NotLeader, DatabaseError */
   async runOnce(): Promise<{ rung: number }> {
     const { duty, config } = this.#o;
     if (!config.worker.ring.enabled) return { rung: 0 };
