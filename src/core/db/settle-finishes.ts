@@ -84,7 +84,12 @@ export async function settleAll(
   const found = unfound.length === 0 ? [] : await recordedMeanwhile(session, names, unfound);
   const byClaim = new Map(found.map((row) => [attemptKey(row), row]));
   const verdicts = finishes.map((one) =>
-    settle(one, tasks.get(one.task_id), rowOf(one) ?? byClaim.get(attemptKey(one)), policy),
+    settle(
+      one,
+      tasks.get(one.task_id),
+      rowOf(one) ?? (found.length === 0 ? undefined : byClaim.get(attemptKey(one))),
+      policy,
+    ),
   );
   return {
     now,

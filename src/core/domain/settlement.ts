@@ -10,6 +10,8 @@ export interface Finish {
   /** Null = a light claim, as far as its worker knows: the attempt has no row yet. */
   assignment_id: number | null;
   claim_token: Buffer;
+  /** Of attemptKey(), where it is known. */
+  key?: string;
   outcome: Outcome;
   /**
    * Milliseconds since the handler began, by this machine's monotonic clock: started_at = database time − age. Null = it

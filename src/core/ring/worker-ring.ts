@@ -43,7 +43,7 @@ export class WorkerRing {
   readonly #socket: RingSocket | undefined;
   readonly #token: Buffer;
   /** The lanes of attempts that run here, for the few that are given back. */
-  readonly #running = new Map<string, Lane>();
+  readonly #running = new Map<number, Lane & { attempt: number }>();
   #parts: (RingParts & { desk: RingDesk; announcer: Announcer }) | undefined;
   #bell: Bell | undefined;
   #gate: Gate = 'open';
@@ -136,7 +136,7 @@ export class WorkerRing {
     if (this.#parts === undefined) return;
     const { desk, runner } = this.#parts;
     const hops = desk.onExchange({ began, asked, claimed: claimed.length });
-    for (const one of claimed) this.#running.set(keyOf(one.id, one.attempt + 1), laneColumns(one));
+    for (const one of claimed) this.#running.set(one.id, runningLane(one));
     const last = claimed.at(-1);
     if (last === undefined || claimed.length < asked || runner.room() > 0) return;
     const now = monotonic();
@@ -148,9 +148,7 @@ export class WorkerRing {
   /** An end is written: what it enqueued, or gave back, is somebody's to run. */
   onVerdict(verdict: Verdict): void {
     const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
-    const key = keyOf(finish.task_id, finish.attempt);
-    const claimed = this.#running.get(key);
-    this.#running.delete(key);
+    const claimed = finish.outcome.kind === 'released' ? this.#forget(finish) : undefined;
     if (verdict.kind !== 'mine' || this.#parts === undefined) return;
     const { announcer, session } = this.#parts;
     const { outcome } = finish;
@@ -172,12 +170,20 @@ export class WorkerRing {
 
   /** An attempt is over. Only one that is given back is remembered until its end is written: what was lost has no verdict. */
   onFinish({ task_id, attempt, outcome }: Finish, lost: boolean): void {
-    if (lost || outcome.kind !== 'released') this.#running.delete(keyOf(task_id, attempt));
+    if (lost || outcome.kind !== 'released') this.#forget({ task_id, attempt });
   }
 
   /** Attempts whose lane is remembered. */
   get remembered(): number {
     return this.#running.size;
+  }
+
+  /** A later attempt of the same task may run here by now: its lane stays. */
+  #forget({ task_id, attempt }: Pick<Finish, 'task_id' | 'attempt'>): Lane | undefined {
+    const running = this.#running.get(task_id);
+    if (running?.attempt !== attempt) return undefined;
+    this.#running.delete(task_id);
+    return running;
   }
 
   #onProblem(error: unknown): void {
@@ -212,15 +218,11 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
   }
 }
 
-function keyOf(taskId: number, attempt: number): string {
-  return `${taskId}/${attempt}`;
-}
-
 /** Of a claimed row, without its payload. */
 type Lane = Pick<Claimed, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
 
-function laneColumns({ task_type, required_capabilities, claim_rank, priority }: Claimed): Lane {
-  return { task_type, required_capabilities, claim_rank, priority };
+function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: Claimed) {
+  return { task_type, required_capabilities, claim_rank, priority, attempt: attempt + 1 };
 }
 
 function laneOf(row: Lane): Omit<RingWork, 'n'> {

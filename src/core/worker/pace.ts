@@ -18,6 +18,11 @@ const NEWEST_IF_SLOWER = 0.5;
 /** So much work is claimed ahead of the slots that will run it: an idle device waits no longer for its share. */
 const AHEAD_MS = 100;
 const MOST_AHEAD = 500;
+/**
+ * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
+ * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
+ */
+const RECENT_MS = 500;
 /** The rate of ends is taken over as much work at most. */
 const WINDOW_MS = 50;
 /** Less work than this is not measured but noise. */
@@ -48,6 +53,9 @@ export class Pace {
   #since: number | undefined;
   /** Ends per millisecond in which there was something to run: what the device manages when it need not wait for work. */
   #rate = 0;
+  /** Ends of the last RECENT_MS: each fades with its age. */
+  #recent = 0;
+  #fadedAt = 0;
 
   /** `now`: milliseconds of a monotonic clock. */
   constructor(now: () => number = monotonic) {
@@ -58,6 +66,8 @@ export class Pace {
   note(taskType: string, ageMs: number): void {
     this.#ends += 1;
     this.#clock();
+    this.#fade();
+    this.#recent += 1;
     if (this.#worked_ms >= WINDOW_MS) this.#reckon();
     this.#blend(taskType, ageMs, 1);
   }
@@ -91,6 +101,12 @@ export class Pace {
     this.#since = now;
   }
 
+  #fade(): void {
+    const now = this.#now();
+    this.#recent *= Math.exp((this.#fadedAt - now) / RECENT_MS);
+    this.#fadedAt = now;
+  }
+
   #reckon(): void {
     if (this.#ends === 0) return;
     const rate = this.#ends / Math.max(this.#worked_ms, LEAST_WORK_MS);
@@ -118,13 +134,15 @@ export class Pace {
   }
 
   /**
-   * How many tasks of a type to hold beyond the slots: what ends here in AHEAD_MS, and no more than `slots` of them, those
-   * that long tasks do not hold, could run in that time.
+   * How many tasks of a type to hold beyond the slots: what ends here in AHEAD_MS, no more than `slots` of them, those that
+   * long tasks do not hold, could run in that time, and no more than ended here lately.
    */
   ahead(taskType: string, slots: number): number {
     if (!this.brisk(taskType)) return 0;
     const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
-    return Math.min(MOST_AHEAD, Math.floor(AHEAD_MS * Math.min(this.#rate, possible)));
+    this.#fade();
+    const lately = Math.max(slots, this.#recent);
+    return Math.floor(Math.min(MOST_AHEAD, lately, AHEAD_MS * Math.min(this.#rate, possible)));
   }
 
   /**

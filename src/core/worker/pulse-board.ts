@@ -72,7 +72,10 @@ export class PulseBoard {
       Atomics.add(this.#words, HEAD.overflow, 1);
       return -1;
     }
-    this.#numbers.set([taskId, monotonic(), until], 1 + PLACE_NUMBERS * place);
+    const number = 1 + PLACE_NUMBERS * place;
+    this.#numbers[number] = taskId;
+    this.#numbers[number + 1] = monotonic();
+    this.#numbers[number + 2] = until;
     const at = HEAD_WORDS + PLACE_WORDS * place;
     this.#words[at + ATTEMPT] = attempt;
     this.#words[at + TYPE] = type;

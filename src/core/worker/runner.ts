@@ -209,8 +209,8 @@ export class Runner {
     this.open -= 1;
     // It holds no slot; its place in the queue passes by without it.
     if (unbegun) this.#attempts.delete(attempt.key);
-    const { task_id, task_type, attempt: n, assignment_id, claim_token } = attempt;
-    const finish: Finish = { task_id, task_type, attempt: n, assignment_id, claim_token, outcome, age_ms };
+    const { task_id, task_type, attempt: n, assignment_id, claim_token, key } = attempt;
+    const finish: Finish = { task_id, task_type, attempt: n, assignment_id, claim_token, key, outcome, age_ms };
     if (!unbegun) {
       finish.place = attempt.place;
       this.#options.board.ended(attempt.place);

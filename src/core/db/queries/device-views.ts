@@ -3,6 +3,7 @@ import { amountOf, capabilitiesOf, textsOf } from '../device-values.ts';
 import { fromJson } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { openCount } from './open-count.ts';
 
 /**
  * Every worker that is registered, as placing sees it: whether it takes work, and what it runs now, counted over
@@ -15,8 +16,7 @@ export function deviceViewsStatement(names: TableNames, heartbeatTimeoutS: numbe
     sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.held, d.stuck, d.served,
             d.success_rate, d.avg_duration_ms,
             d.instance_token IS NULL OR COALESCE(d.last_heartbeat < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, TRUE) AS silent,
-            (SELECT COUNT(*) FROM ${names.assignment} a FORCE INDEX (idx_device_id)
-             WHERE a.device_id = d.device_id AND a.status IN ('assigned', 'running')) AS running
+            ${openCount(names)} AS running
           FROM ${names.device} d WHERE d.device_type = 'worker' ORDER BY d.id`,
     values: [Math.round(heartbeatTimeoutS * 1e6)],
   };

@@ -5,6 +5,7 @@ import { ringProblem } from '../device-values.ts';
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { deviceView } from './device-views.ts';
+import { openCount } from './open-count.ts';
 
 export interface RingTarget extends DeviceView {
   address: string;
@@ -18,8 +19,7 @@ export function ringTargetsStatement(names: TableNames): { sql: string; values: 
   return {
     sql: `SELECT d.device_id, d.ip_address, d.port, d.ring_token, d.capabilities, d.max_concurrent_tasks, d.region, d.status,
             d.operator_state, d.held, d.stuck, d.served, d.success_rate, d.avg_duration_ms, d.last_heartbeat, 0 AS silent,
-            (SELECT COUNT(*) FROM ${names.assignment} a FORCE INDEX (idx_device_id)
-             WHERE a.device_id = d.device_id AND a.status IN ('assigned', 'running')) AS running
+            ${openCount(names)} AS running
           FROM ${names.device} d
           WHERE d.device_type = 'worker' AND d.status IN ('online', 'busy') AND d.operator_state = 'active'
             AND d.port > 0 AND d.ring_token IS NOT NULL`,
