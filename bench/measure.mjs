@@ -11,7 +11,7 @@ import { WORKLOADS } from './workloads/registry.mjs';
  */
 export async function measure(options, onResult) {
   const { workload, reps } = options;
-  const { run, n: usual, shares = false, only } = WORKLOADS[workload];
+  const { run, n: usual, shares = false, only, least } = WORKLOADS[workload];
   const servers = new Servers({ install: options.install });
   const [missing, failed, open] = [[], [], []];
   let stop = false;
@@ -32,11 +32,15 @@ export async function measure(options, onResult) {
         missing.push(`${peer.name} (${profile}): ${error.message}`);
       }
     }
-    for (const size of sizes(options, WORKLOADS[workload])) {
+    const all = sizes(options, WORKLOADS[workload]);
+    const fewest = Math.min(...all.map((size) => size[least]));
+    for (const size of all) {
       for (let rep = 1; rep <= reps; rep += 1) {
         for (const { peer, profile, opened } of open) {
           if (stop) return { missing, failed: [...failed, 'it was ended before its time'], peers: [] };
-          const n = Math.max(1, Math.round((options.n ?? usual) * (shares ? peer.profiles[profile].share : 1)));
+          const share = shares ? peer.profiles[profile].share : 1;
+          const each = least === undefined ? 1 : size[least] / fewest;
+          const n = Math.max(1, Math.round((options.n ?? usual) * share * each));
           const of = { peer: peer.name, profile, workload, ...size };
           try {
             for (const one of [await run(opened, { ...size, n, settle: options.settle })].flat())

@@ -10,7 +10,8 @@ import { scale } from './scale.mjs';
 /**
  * `run(peer, {workers, slots, n})` returns the figures of one repetition, or a list of them that `what` tells apart.
  * `n`: tasks by default; `shares`: profiles that are much faster or slower get a multiple of it. `only`: the peers that
- * can be measured so. `figure`: what afd is compared by. `least`: each row is compared with that of the fewest of these too. `apart`: figures that get a table of their own, and its section of
+ * can be measured so. `figure`: what afd is compared by. `least`: each row is compared with that of the fewest of these too, and `n`
+ * is meant for the fewest: more of them have as many each. `apart`: figures that get a table of their own, and its section of
  * the page; the first is what afd is compared by there.
  */
 export const WORKLOADS = {
@@ -25,7 +26,7 @@ export const WORKLOADS = {
   },
   crowd: {
     run: crowd,
-    n: 40_000,
+    n: 20_000,
     shares: true,
     workers: [4, 16, 40],
     slots: [10],

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { deviceViews } from '../../../src/core/db/queries/device-views.ts';
+import { deviceViews, deviceViewsStatement } from '../../../src/core/db/queries/device-views.ts';
 import { heartbeatDevice } from '../../../src/core/db/queries/heartbeat-device.ts';
+import { ringTargetsStatement } from '../../../src/core/db/queries/ring-targets.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
@@ -89,4 +90,23 @@ test('a device without capabilities or history, and with nonsense in them, is a 
     served: 0,
     held: [],
   });
+});
+
+test.each([
+  ['placing', () => deviceViewsStatement(db.names, 60)],
+  ['a ring', () => ringTargetsStatement(db.names)],
+])('what %s reads of a device does not grow with what the device has run before', async (_, statement) => {
+  const columns = { port: 4711, ring_token: Buffer.alloc(16, 1) };
+  const device = await insertDevice(session, db.names, { device_id: 'w1', columns });
+  await insertAttempt(session, db.names, { device });
+  const read = async () => {
+    const steps = async () => Number((await session.rows("SHOW SESSION STATUS LIKE 'Handler_read_next'"))[0]?.Value);
+    const before = await steps();
+    const { sql, values } = statement();
+    expect(await session.rows(sql, values)).toMatchObject([{ device_id: 'w1', running: 1 }]);
+    return (await steps()) - before;
+  };
+  const few = await read();
+  for (let n = 0; n < 50; n += 1) await insertAttempt(session, db.names, { device, columns: { status: 'completed' } });
+  expect(await read()).toBe(few);
 });

@@ -143,19 +143,29 @@ describe('a worker that never polls', () => {
     await rungWorker('w1', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 3 } });
     const { ip_address, port, ring_token: token } = await device('w1');
     expect(ip_address).toBe('127.0.0.1');
-    const ids = [
-      await insertTask(session, db.names, { task_type: 't' }),
-      await insertTask(session, db.names, { task_type: 't' }),
-    ];
     const mine = await listen();
-    const sequence = randomBytes(8);
-    const lane = laneKey('t', null);
-    mine.send(encodeRing({ token, sequence, directed: false, lane, claim_rank: 5, n: 9, hops: 0 }), port);
-    const answer = await mine.next('answer');
-    const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE device_id = 'w1'`);
-    expect(open.map((one) => one.task_id)).toEqual(ids);
-    expect(answer).toMatchObject({ claimed: 2, sequence });
-    expect(answer.running + answer.free).toBe(3);
+    // An answer waits for its claim 100 ms, which a busy server may outlast: then it says 0, and the next ring is asked.
+    for (;;) {
+      const two = [
+        await insertTask(session, db.names, { task_type: 't' }),
+        await insertTask(session, db.names, { task_type: 't' }),
+      ];
+      const sequence = randomBytes(8);
+      const lane = laneKey('t', null);
+      mine.send(encodeRing({ token, sequence, directed: false, lane, claim_rank: 5, n: 9, hops: 0 }), port);
+      const answer = await mine.next('answer');
+      const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE task_id IN (?) ORDER BY id`, [
+        two,
+      ]);
+      expect(answer.sequence).toEqual(sequence);
+      expect(answer.running + answer.free).toBe(3);
+      if (answer.claimed > 0) {
+        expect(answer.claimed).toBe(2);
+        expect(open.map((one) => one.task_id)).toEqual(two);
+        break;
+      }
+      for (const id of two) await until(async () => (await status(id)) === 'done', 10_000, `the end of task ${id}`);
+    }
   });
 
   it('hears nobody who does not know its token', async () => {

@@ -108,7 +108,23 @@ test('time in which there is nothing to run says nothing about how fast tasks en
     pace.rest();
     now += 1000;
   }
-  expect(pace.ahead('t', 50)).toBe(200);
+  expect(pace.ahead('t', 200)).toBe(200);
+});
+
+test('no more is claimed ahead than has ended here lately, or than there are slots: a burst says little about what follows', () => {
+  let now = 0;
+  const pace = new Pace(() => now);
+  pace.begin();
+  for (let n = 0; n < 100; n += 1) {
+    now += 0.1;
+    pace.note('t', 0.1);
+  }
+  pace.rest();
+  expect(pace.ahead('t', 10)).toBe(98);
+  now += 500;
+  expect(pace.ahead('t', 10)).toBe(13);
+  now += 10_000;
+  expect(pace.ahead('t', 10)).toBe(10);
 });
 
 test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
