@@ -75,6 +75,7 @@ async function claim(add: number, finishes: FinishAndClaimInput['finishes'] = []
       sources: [{ kind: 'lane', lane: at!.lane, claim_rank: at!.claim_rank, mark: undefined }],
       leaseOf: () => 60,
       survey: false,
+      ticket: false,
       mostFrom: () => Number.POSITIVE_INFINITY,
       weigh: () => 'light',
     },

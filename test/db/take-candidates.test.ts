@@ -30,6 +30,7 @@ const claimOf = (sources: LaneSource[], limit: number, over: Partial<Claim> = {}
   limit,
   sources,
   survey: true,
+  ticket: false,
   mostFrom: () => Number.POSITIVE_INFINITY,
   leaseOf: () => 60,
   weigh: () => 'full',

@@ -7,6 +7,7 @@ import type { Finish, Verdict } from '../domain/settlement.ts';
 import type { NewTask } from '../domain/task.ts';
 import { DatabaseError } from './database-error.ts';
 import type { Candidate } from './queries/candidate.ts';
+import { GIVE_BACK_TICKET, takeTicket } from './queries/claim-ticket.ts';
 import { repairAttempts } from './queries/repair-attempts.ts';
 import type { Statement } from './queries/statement.ts';
 import type { TextWidths } from './queries/text-widths.ts';
@@ -102,7 +103,9 @@ async function attempt(
   // Input order is arbitrary; locks are taken in the order of ids.
   const finishes = [...input.finishes].sort((a, b) => a.task_id - b.task_id);
   const locks = finishLocks(names, finishes);
-  const results = await session.packet([{ sql: 'START TRANSACTION' }, ...locks, ...claimPacket(names, input)]);
+  const ticket = ticketOf(names, claim);
+  const packet = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimPacket(names, input)];
+  const results = (await session.packet(packet)).slice(ticket.length);
   const settled = await settleAll(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
   const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
@@ -132,6 +135,11 @@ function claimPacket(names: TableNames, { claim, device_id }: FinishAndClaimInpu
   ];
 }
 
+function ticketOf(names: TableNames, claim: Claim | undefined) {
+  const first = claim?.sources[0];
+  return claim?.ticket === true && first?.kind === 'lane' ? takeTicket(names, first, Math.random()) : [];
+}
+
 async function closingPacket(
   session: Session,
   names: TableNames,
@@ -145,7 +153,8 @@ async function closingPacket(
       ? []
       : claimStatements(names, { device_id, instance_token, claim_token: claim.claim_token }, taken);
   const statements = [...finishing, ...claiming];
-  const results = await session.packet([...statements, { sql: 'COMMIT' }]);
+  const ended = [{ sql: 'COMMIT' }, ...(claim?.ticket === true ? [GIVE_BACK_TICKET] : [])];
+  const results = await session.packet([...statements, ...ended]);
   assertCounts(statements, results);
   const full = taken.some((one) => !one.light);
   const ids = new Map((full ? results[statements.length - 1]! : []).map((row) => [row.task_id, row.id as number]));

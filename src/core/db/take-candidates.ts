@@ -23,6 +23,8 @@ export interface Claim {
   sources: ClaimSource[];
   /** Ask all sources, which are lanes, how much they have before any is locked. */
   survey: boolean;
+  /** Wait for a ticket of the first source, which is a lane: many may claim there at one time. */
+  ticket: boolean;
   /** Rows to ask of a source, beside `limit`. */
   mostFrom(source: ClaimSource): number;
   /** Seconds for which the attempt's deadline is set: timeout + slack. */

@@ -16,9 +16,11 @@ export interface ClaimPlan extends Room {
   sources: ClaimSource[];
   limit: number;
   survey: boolean;
+  /** Of the first source, before any row is looked for. */
+  ticket: boolean;
 }
 
-export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, survey: false, free: 0, slots: 0 };
+export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, survey: false, ticket: false, free: 0, slots: 0 };
 
 /**
  * Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. `lean`: the lanes have little
@@ -41,8 +43,9 @@ export function planClaim(
   const survey = little && sources.length > USUAL_SOURCES && limit > SURVEY_FROM && sources[0]!.kind === 'lane';
   const asked = survey ? sources : sources.slice(0, USUAL_SOURCES);
   // A few rows are found with a few steps more; a survey has counted from the mark on.
-  const frontier = limit > SURVEY_FROM && !survey;
-  return { sources: frontier ? asked : asked.map(fromMark), limit, survey, ...place };
+  const large = limit > SURVEY_FROM && !survey;
+  const ticket = large && asked[0]!.kind === 'lane';
+  return { sources: large ? asked : asked.map(fromMark), limit, survey, ticket, ...place };
 }
 
 function fromMark(source: ClaimSource): ClaimSource {
@@ -64,13 +67,14 @@ export function claimOf(
   { book, pace, leaseOf }: ClaimerOptions,
   leaves: (taskId: number) => boolean,
 ): Claim | undefined {
-  const { sources, limit, survey } = plan;
+  const { sources, limit, survey, ticket } = plan;
   if (sources.length === 0) return undefined;
   return {
     claim_token: token,
     limit,
     sources,
     survey,
+    ticket,
     leaseOf,
     mostFrom: (source) => pace.mostFrom(book.typeOf(source), plan),
     // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.

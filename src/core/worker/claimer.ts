@@ -5,6 +5,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { monotonic } from '../clock.ts';
 import { DatabaseError, isOutcomeUnknown, isTransient } from '../db/database-error.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../db/finish-and-claim.ts';
+import { giveBackTicket } from '../db/queries/claim-ticket.ts';
 import { recoverClaims } from '../db/queries/recover-claims.ts';
 import { readTextWidths, type TextWidths } from '../db/queries/text-widths.ts';
 import { rollback } from '../db/transaction.ts';
@@ -178,6 +179,7 @@ export class Claimer {
       return result;
     } catch (error) {
       await rollback(session);
+      if (plan.ticket) await giveBackTicket(session);
       const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
       // What is no error of the database came from a task to enqueue: that end alone is to blame.
       if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;

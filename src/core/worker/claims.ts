@@ -123,7 +123,15 @@ export class Claims {
     if (free === 0) return NO_CLAIM;
     const source = this.#odd.next(free);
     if (source === undefined) return NO_CLAIM;
-    return { sources: [source], limit: free, survey: false, free, slots: this.#o.briskSlots(), alone: true };
+    return {
+      sources: [source],
+      limit: free,
+      survey: false,
+      ticket: false,
+      free,
+      slots: this.#o.briskSlots(),
+      alone: true,
+    };
   }
 
   #progress(plan: ClaimPlan, claimed: boolean): boolean {

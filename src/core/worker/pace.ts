@@ -22,7 +22,7 @@ const MOST_AHEAD = 500;
  * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
  * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
  */
-const RECENT_MS = 250;
+const RECENT_MS = 500;
 /** The rate of ends is taken over as much work at most. */
 const WINDOW_MS = 50;
 /** Less work than this is not measured but noise. */

@@ -37,6 +37,13 @@ test('many lanes are surveyed where much can be taken', () => {
   expect(plan({ lanes: 30, free: 50 }).sources).toHaveLength(10);
 });
 
+test('a large claim of a lane waits for a ticket; a small one, a survey and directed tasks do not', () => {
+  expect(plan({ lanes: 1, free: 50 }).ticket).toBe(true);
+  expect(plan({ lanes: 1, free: 20 }).ticket).toBe(false);
+  expect(plan({ lanes: 30, free: 50 }).ticket).toBe(false);
+  expect(plan({ lanes: 1, free: 50, directed: true }).ticket).toBe(false);
+});
+
 test('few lanes, little room and directed tasks are asked at once', () => {
   for (const one of [
     { lanes: 4, free: 50 },
