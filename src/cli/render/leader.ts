@@ -2,7 +2,7 @@ import type { LeaderStatus, ResignResult } from '../../core/leader/lease.ts';
 import { printable } from './text.ts';
 
 export function renderLeader(status: LeaderStatus): string {
-  const { device_id, last_holder, term, acquired_at, renewed_at, expires_at } = status;
+  const { device_id, last_holder, term, acquired_at, renewed_at, expires_at, failing } = status;
   if (device_id === null) {
     const last = last_holder === null ? '' : ` ${last_holder} was the last, until ${expires_at ?? 'it resigned'}.`;
     return printable(`Nobody leads (${term === 0 ? 'nobody ever has' : `term ${term} is over`}).${last}`);
@@ -12,6 +12,7 @@ export function renderLeader(status: LeaderStatus): string {
     `  since    ${acquired_at ?? '-'}`,
     `  renewed  ${renewed_at ?? '-'}`,
     `  expires  ${expires_at ?? '-'}`,
+    ...failing.map(({ duty, message, since }) => `  failing  ${duty} since ${since}: ${message}`),
   ]
     .map(printable)
     .join('\n');
