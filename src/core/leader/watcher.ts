@@ -10,6 +10,7 @@ import { eligible } from '../domain/placement/eligible.ts';
 import { requirementsOf } from '../domain/requirements.ts';
 import { openRinger } from '../ring/open-ringer.ts';
 import type { Ringer, RingWork } from '../ring/ringer.ts';
+import { LookPause } from '../runtime/look-pause.ts';
 import type { DutySession } from './duty-session.ts';
 
 /** One branch of the look each; beyond it the pairs that were longest without a task are left to the polls. */
@@ -38,6 +39,7 @@ export class Watcher {
   readonly #o: WatcherOptions;
   readonly #watched = new Map<string, Watched>();
   #own: Ringer | undefined;
+  readonly #pause = new LookPause();
 
   constructor(options: WatcherOptions) {
     this.#o = options;
@@ -46,7 +48,7 @@ export class Watcher {
   /** One statement; none while no device has a free slot, and one more each second for the devices. @throws NotLeader, DatabaseError */
   async runOnce(): Promise<{ rung: number }> {
     const { duty, config } = this.#o;
-    if (!config.worker.ring.enabled) return { rung: 0 };
+    if (!config.worker.ring.enabled || monotonic() < this.#pause.until) return { rung: 0 };
     const ringer = await this.#ringer();
     if (ringer.view.stale) await this.#readDevices(ringer);
     const now = monotonic();
@@ -57,6 +59,7 @@ export class Watcher {
     if (pairs.length === 0) return { rung: 0 };
     const { sql, values } = dueStatement(duty.names, undefined, pairs);
     const { due } = dueWork(await duty.run((session) => session.rows(sql, values)));
+    this.#pause.looked(monotonic(), monotonic() - now);
     for (const n of due) this.#ring(ringer, pairs[n]!);
     return { rung: due.length };
   }

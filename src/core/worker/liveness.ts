@@ -216,7 +216,7 @@ export class Liveness {
       return undefined;
     }
     const { lease, ...view } = await tick(this.#session, this.#names, ask);
-    const due = view.due.flatMap((n) => ask.pairs?.[n] ?? []);
+    const due = this.#plan.answered(ask, view.due, monotonic(), at);
     this.#report({ kind: 'view', at, view: { ...view, due, leader_lives: lease?.valid === 1 } });
     return lease;
   }

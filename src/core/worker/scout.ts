@@ -7,6 +7,7 @@ import { PAIRS_PER_WALK, peekLanes, START } from '../db/queries/peek-lanes.ts';
 import { probeStatement } from '../db/queries/probe-mark.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
+import { LookPause } from '../runtime/look-pause.ts';
 import type { LaneBook } from './lane-book.ts';
 
 /** First look after the last claim that got something; doubles until the tick is as frequent. */
@@ -29,6 +30,7 @@ export class Scout {
   #scanned: LanePair = START;
   #leaderLives = false;
   #turn = false;
+  readonly #costly = new LookPause();
 
   constructor(options: {
     session: Session;
@@ -73,7 +75,7 @@ export class Scout {
     if (this.#turn) return 0;
     const scan = this.#published ? Number.POSITIVE_INFINITY : this.#scanAt - now;
     const look = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
-    return Math.max(0, Math.min(scan, look));
+    return Math.max(0, Math.min(scan, look), this.#costly.until - now);
   }
 
   /** Somebody publishes the lanes, and no new one is expected. */
@@ -88,9 +90,13 @@ export class Scout {
     this.#since = now;
     this.#pause = Math.min(this.#pause * 2, this.#pollIntervalMs);
     this.#turn = false;
+    // Only to keep the connection from its idle timeout.
+    if (now < this.#costly.until) return this.#session.ping();
     if (now >= this.#scanAt && !this.#published) await this.#scan(now);
     const pairs = this.#book.pairs();
+    const asked = monotonic();
     const { due, directed } = await lookForDue(this.#session, this.#names, this.#deviceId, pairs);
+    this.#costly.looked(monotonic(), monotonic() - asked);
     this.#book.markDue(
       due.flatMap((n) => pairs[n] ?? []),
       directed,

@@ -1,4 +1,6 @@
+import type { LanePair } from '../db/queries/due-work.ts';
 import type { TickAsk } from '../db/queries/tick.ts';
+import { LookPause } from '../runtime/look-pause.ts';
 import type { LivenessSettings, Wanted } from './liveness-messages.ts';
 
 /** What each tick asks, and when another connection takes its place. */
@@ -8,9 +10,17 @@ export class TickPlan {
   #ticks = 0;
   #peekAt = Number.NEGATIVE_INFINITY;
   #turnAt: number | undefined;
+  readonly #pause = new LookPause();
 
   constructor(settings: LivenessSettings) {
     this.#settings = settings;
+  }
+
+  /** A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. */
+  answered({ pairs }: TickAsk, due: number[], at: number, since: number): LanePair[] {
+    if (pairs === undefined) return [];
+    this.#pause.looked(at, at - since);
+    return due.flatMap((n) => pairs[n] ?? []);
   }
 
   /**
@@ -27,7 +37,7 @@ export class TickPlan {
       return undefined;
     }
     this.#ticks += 1;
-    const peek = worker && at >= this.#peekAt;
+    const peek = worker && at >= this.#peekAt && at >= this.#pause.until;
     if (peek) this.#peekAt = at + taskPollIntervalMs - tickIntervalMs / 2;
     const { pairs, known, devices } = this.wanted;
     const types = capabilities.supported_tasks;

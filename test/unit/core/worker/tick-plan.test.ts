@@ -49,4 +49,13 @@ describe('the plan of the ticks', () => {
       false,
     ]);
   });
+
+  it('ticks without looking for work for a while after a look that took long', () => {
+    const { one } = plan({ keepWarmMs: 1e9 });
+    const ask = (at: number) => one.next(at, 'w1')!;
+    const looks = (at: number) => ask(at).pairs !== undefined;
+    one.answered(ask(0), [], 10, 0);
+    one.answered(ask(1000), [], 1200, 1000);
+    expect([2000, 3000, 4000, 6000].map(looks)).toEqual([false, false, false, true]);
+  });
 });
