@@ -208,10 +208,17 @@ export class Elector {
 
   #trust(start: number): void {
     this.#trustedUntil = start + this.#o.leaseTrustS * 1000;
+    this.#watchTrust();
+  }
+
+  /** A timer counts from the begin of its turn of the event loop, so on a busy thread it fires before its time. */
+  #watchTrust(): void {
     clearTimeout(this.#timer);
     const left = Math.max(0, this.#trustedUntil - this.#now());
-    // One more millisecond: a timer may fire just before its time.
-    this.#timer = setTimeout(() => this.checkTrust(), left + 1);
+    this.#timer = setTimeout(() => {
+      this.checkTrust();
+      if (this.#term !== undefined) this.#watchTrust();
+    }, left + 1);
     this.#timer.unref();
   }
 

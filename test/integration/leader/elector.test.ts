@@ -139,6 +139,33 @@ describe('losing', () => {
     expect(log[0]).toMatch(/^lost \d trust$/);
   });
 
+  test('the timer ends trust also where it fires before its time', async () => {
+    const log: string[] = [];
+    let checks = 0;
+    let offset = 0;
+    const a = contender('a', {
+      leaseDurationS: 3,
+      leaseTrustS: 1,
+      leaseRenewIntervalS: 0.5,
+      // As if each timer came 400 ms too soon: the clock is behind what the timer was set by.
+      monotonic: () => performance.now() - offset,
+      onLost: (term, reason) => log.push(`lost ${term} ${reason}`),
+    });
+    await until(async () => {
+      await a.elector.step(session);
+      return a.elector.term !== undefined;
+    });
+    offset = 400;
+    const check = a.elector.checkTrust.bind(a.elector);
+    a.elector.checkTrust = () => {
+      checks += 1;
+      check();
+    };
+    await until(() => log.length > 0);
+    expect(log).toEqual([expect.stringMatching(/^lost \d trust$/)]);
+    expect(checks).toBeGreaterThan(1);
+  });
+
   test('R6 a hung renewal that succeeds does not extend trust: it is measured from its start', async () => {
     const a = contender('a');
     await a.elector.step(session);
