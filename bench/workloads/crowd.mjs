@@ -1,8 +1,7 @@
 // Many processes at one queue, on the cores of this machine: what a crowd costs each of its members. Tasks that do nothing,
 // as in `drain`, with the deadlocks and the waiting for row locks that the server has counted; and tasks that wait for 20 ms
 // (afd alone), against the time that they would take if nothing else cost any.
-import { CpuMeter } from './cpu-meter.mjs';
-import { emptyQueue } from './drain.mjs';
+import { drain, emptyQueue } from './drain.mjs';
 
 /** Milliseconds of a task that waits. */
 const WAITING_MS = 20;
@@ -15,19 +14,12 @@ export async function crowd(peer, { workers, slots, n }) {
   return [nothing, await waiting(peer, { workers, slots })];
 }
 
-async function drained(peer, { workers, slots, n }) {
-  const before = await counted(peer);
-  const meter = new CpuMeter(await peer.serverPid());
-  const { seconds } = await emptyQueue(peer, {
-    workers,
-    slots,
-    n,
-    onFirst: (fleet) => meter.start(fleet.pids()),
-    onEnd: () => meter.stop(),
-  });
-  const after = await counted(peer);
-  const locks = Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - before[name]]));
-  return { what: 'nothing', n, seconds, tasks_per_s: Math.round(n / seconds), ...meter.perTask(n), ...locks };
+async function drained(peer, size) {
+  const before = await peer.locks?.();
+  const figures = await drain(peer, size);
+  const after = (await peer.locks?.()) ?? {};
+  const locks = Object.entries(after).map(([name, value]) => [name, value - before[name]]);
+  return { what: 'nothing', ...figures, ...Object.fromEntries(locks) };
 }
 
 async function waiting(peer, { workers, slots }) {
@@ -35,10 +27,4 @@ async function waiting(peer, { workers, slots }) {
   const { seconds } = await emptyQueue(peer, { workers, slots, n, waitMs: WAITING_MS });
   const tasks_per_s = Math.round(n / seconds);
   return { what: `${WAITING_MS} ms`, n, seconds, tasks_per_s, of_ideal_time: Number((seconds / IDEAL_S).toFixed(2)) };
-}
-
-/** Deadlocks where the account may ask, waits for row locks, and the milliseconds that they took together. */
-async function counted(peer) {
-  const [deadlocks, locks] = [await peer.deadlocks?.(), await peer.locks?.()];
-  return { ...(deadlocks === undefined ? {} : { deadlocks }), ...locks };
 }

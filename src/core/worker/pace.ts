@@ -65,8 +65,9 @@ export class Pace {
   /** An attempt ended by itself after so many milliseconds. */
   note(taskType: string, ageMs: number): void {
     this.#ends += 1;
-    this.#clock();
-    this.#fade();
+    const now = this.#now();
+    this.#clock(now);
+    this.#fade(now);
     this.#recent += 1;
     if (this.#worked_ms >= WINDOW_MS) this.#reckon();
     this.#blend(taskType, ageMs, 1);
@@ -89,20 +90,18 @@ export class Pace {
 
   /** There is nothing to run any more. */
   rest(): void {
-    this.#clock();
+    this.#clock(this.#now());
     this.#since = undefined;
     this.#reckon();
   }
 
-  #clock(): void {
+  #clock(now: number): void {
     if (this.#since === undefined) return;
-    const now = this.#now();
     this.#worked_ms += now - this.#since;
     this.#since = now;
   }
 
-  #fade(): void {
-    const now = this.#now();
+  #fade(now: number): void {
     this.#recent *= Math.exp((this.#fadedAt - now) / RECENT_MS);
     this.#fadedAt = now;
   }
@@ -140,7 +139,7 @@ export class Pace {
   ahead(taskType: string, slots: number): number {
     if (!this.brisk(taskType)) return 0;
     const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
-    this.#fade();
+    this.#fade(this.#now());
     const lately = Math.max(slots, this.#recent);
     return Math.floor(Math.min(MOST_AHEAD, lately, AHEAD_MS * Math.min(this.#rate, possible)));
   }
