@@ -63,7 +63,7 @@ export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
   const command = (body: Buffer) => {
     count.roundTrips += 1;
     if (body[0] !== COM_QUERY) return;
-    const text = body.toString('latin1', 1);
+    const text = body.toString('latin1', startOfText(body));
     count.statements += text.split(SEPARATOR).length;
     const claims = text.includes('SELECT operator_state, status, instance_token');
     if (claims) count.claims += 1;
@@ -153,6 +153,9 @@ function commands(seen: (body: Buffer) => void): (chunk: Buffer) => void {
     }
   };
 }
+
+/** Where the statement begins: a client that has query attributes agreed with MySQL 8 sends two counts before it, 0 and 1. */
+const startOfText = (query: Buffer) => (query[1] === 0 && query[2] === 1 ? 3 : 1);
 
 function target(address: DatabaseAddress) {
   return address.socketPath === undefined

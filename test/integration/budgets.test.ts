@@ -24,11 +24,9 @@ let db: TestDatabase;
 let session: Session;
 let proxy: MeteredProxy;
 const closing: Array<{ close(): unknown }> = [];
-beforeEach(async ({ skip }) => {
+beforeEach(async () => {
   db = await testDatabase();
   session = await db.session();
-  // On MySQL a run of these has not come to an end yet, for a reason that is not known: docs/checklist.md.
-  skip(!session.facts.isMariaDb, 'counted on MariaDB alone so far');
   proxy = await meteredProxy(db);
 });
 afterEach(async () => {
@@ -172,7 +170,7 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     await session.write(
       `INSERT INTO ${db.names.lane} (lane, claim_rank, task_type, required_capabilities, head_due_at, head_id, published_at)
        WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < 900)
-       SELECT UNHEX(MD5(n + 900 * r.claim_rank)), r.claim_rank, 't', ${text}, NOW(3), n, UTC_TIMESTAMP(3)
+       SELECT UNHEX(LEFT(SHA2(n + 900 * r.claim_rank, 256), 32)), r.claim_rank, 't', ${text}, NOW(3), n, UTC_TIMESTAMP(3)
        FROM some JOIN (SELECT 1 AS claim_rank UNION ALL SELECT 2 UNION ALL SELECT 3) r`,
     );
     await settled();
