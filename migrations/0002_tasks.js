@@ -53,7 +53,7 @@ export async function up(tools) {
           LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
             TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59'))) STORED,
       claim_state TINYINT GENERATED ALWAYS AS
-        (FIELD(status, 'running', 'assigned', 'waiting', 'done', 'failed', 'cancelled', 'pending')) STORED,
+        (FIELD(status, 'pending', 'done', 'failed', 'cancelled', 'waiting', 'assigned', 'running')) STORED,
       KEY afd_claim (claim_state, lane, claim_rank, due_at, id),
       UNIQUE KEY afd_dedupe (dedupe_key),
       KEY afd_target (target_device_id, claim_rank, due_at, id)

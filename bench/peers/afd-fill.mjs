@@ -40,3 +40,18 @@ export async function holdSnapshot(store) {
   await connection.query(`SELECT id FROM ${store.names.task} LIMIT 1`);
   return () => connection.end();
 }
+
+/** A transaction that has added `count` due tasks of a type and has not committed; what this returns undoes it, and waits for that. */
+export async function holdInsert(store, type, count) {
+  const connection = await mysql.createConnection(store.address);
+  await connection.query('SET SESSION wait_timeout = 28800');
+  await connection.query('START TRANSACTION');
+  await fill({ names: store.names, query: (sql) => connection.query(sql) }, count, {
+    columns: 'task_type, task_data',
+    values: `${connection.escape(type)}, JSON_OBJECT('id', n)`,
+  });
+  return async () => {
+    await connection.query('ROLLBACK');
+    await connection.end();
+  };
+}

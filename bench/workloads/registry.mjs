@@ -4,6 +4,7 @@ import { count, drain } from './drain.mjs';
 import { enqueue } from './enqueue.mjs';
 import { idle } from './idle.mjs';
 import { latency } from './latency.mjs';
+import { openInsert } from './open-insert.mjs';
 import { recovery } from './recovery.mjs';
 import { scale } from './scale.mjs';
 
@@ -40,5 +41,13 @@ export const WORKLOADS = {
   idle: { run: idle, n: 20, workers: [4], slots: [10], figure: 'database_cpu_ms_per_s' },
   recovery: { run: recovery, n: 10, workers: [4], slots: [10], only: ['afd'] },
   scale: { run: scale, n: 5_000_000, workers: [4], slots: [10], only: ['afd'] },
+  'open-insert': {
+    run: openInsert,
+    n: 40_000,
+    workers: [4],
+    slots: [10],
+    only: ['afd'],
+    figure: 'tasks_per_s',
+  },
   'dead-entries': { run: deadEntries, n: 100_000, workers: [4], slots: [10], only: ['afd'] },
 };

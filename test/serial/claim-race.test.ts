@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { stateIn } from '../../src/core/db/claim-state.ts';
 import { enqueueTasks } from '../../src/core/tasks.ts';
 import { testDatabase } from '../helpers/database.ts';
 import { fleet } from '../helpers/fleet.ts';
@@ -38,7 +39,7 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
   await until(
     async () => {
       const open = await session.rows(
-        `SELECT id FROM ${task} FORCE INDEX (afd_claim) WHERE claim_state IN (1, 7) LIMIT 1`,
+        `SELECT id FROM ${task} FORCE INDEX (afd_claim) WHERE ${stateIn('pending', 'running')} LIMIT 1`,
       );
       return open.length === 0;
     },

@@ -1,11 +1,15 @@
-// The first column of afd_claim. It says what `status` says, in an order of its own: pending is the highest, so that behind
-// the last pending entry of the index there is nothing. A claim locks one entry more than its lane has (MariaDB asks whether
-// a range has ended after it has locked the entry); in the order of `status` that was an entry of a running task, and two
-// workers that locked each other's running tasks in this way ended as a deadlock, again and again when many claimed at once.
+// The first column of afd_claim. It says what `status` says, in an order of its own, because of two things that the engine
+// does at the ends of a range:
+// - A claim locks one entry more than its lane has (MariaDB asks whether a range has ended after it has locked the entry).
+//   Behind the pending entries are those of finished tasks, for which nobody waits. In the order of `status` it was the entry
+//   of a running task, and two workers that locked each other's running tasks in this way ended as a deadlock.
+// - Where a page is split, whoever holds a lock on the first entry of the new page also gets the gap before it, unless he
+//   reads what is committed. So nothing that is written often may belong right before the pending entries: a program that
+//   adds tasks in one long transaction would stop every finish and every claim.
 import type { TaskStatus } from '../domain/task.ts';
 
 /** In the order of the index. What is none of these (NULL, a word of another program) is 0. */
-const ORDER: readonly TaskStatus[] = ['running', 'assigned', 'waiting', 'done', 'failed', 'cancelled', 'pending'];
+const ORDER: readonly TaskStatus[] = ['pending', 'done', 'failed', 'cancelled', 'waiting', 'assigned', 'running'];
 
 /** The expression of the generated column. */
 export const CLAIM_STATE = `FIELD(status, ${ORDER.map((status) => `'${status}'`).join(', ')})`;

@@ -1,0 +1,33 @@
+// What lies beside the pending entries of afd_claim, and so what a claim or another program's transaction can hold up:
+// src/core/db/claim-state.ts has the reasons.
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { stateIs } from '../../src/core/db/claim-state.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import { TASK_STATUSES, type TaskStatus } from '../../src/core/domain/task.ts';
+import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+
+let db: TestDatabase;
+let session: Session;
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  await session.write(`INSERT INTO ${db.names.task} (task_type, status) VALUES ?`, [
+    TASK_STATUSES.map((status) => ['t', status]),
+  ]);
+});
+afterEach(() => db.close());
+
+it('no entry of a task lies before the pending ones, and only those of finished tasks right behind them', async () => {
+  const rows = await session.rows<{ status: TaskStatus }>(
+    `SELECT status FROM ${db.names.task} FORCE INDEX (afd_claim) ORDER BY claim_state, lane, claim_rank, due_at, id`,
+  );
+  expect(rows[0]?.status).toBe('pending');
+  expect(rows[1]?.status).toBe('done');
+  // What every claim writes: the farthest from what every claim reads.
+  expect(rows.at(-1)?.status).toBe('running');
+  expect(rows).toHaveLength(TASK_STATUSES.length);
+});
+
+it.each(TASK_STATUSES)('a condition on %s finds it and nothing else', async (status) => {
+  expect(await session.rows(`SELECT status FROM ${db.names.task} WHERE ${stateIs(status)}`)).toEqual([{ status }]);
+});
