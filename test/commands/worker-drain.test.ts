@@ -44,7 +44,9 @@ describe.concurrent('afd worker --drain', () => {
   });
 
   // Ten seconds of it are the time that is up.
-  it('RC13 after --max-time claims nothing more, lets what runs finish, and is exit 7', { timeout: 60_000 }, async (test) => {
+  it('RC13 after --max-time claims nothing more, lets what runs finish, and is exit 7', {
+    timeout: 60_000,
+  }, async (test) => {
     const { expect } = test;
     const s = await scene(test, 'drain_time');
     const running = await s.add({ gate: 'go' });
