@@ -69,7 +69,7 @@ CREATE TABLE `af_crawl_task` (
   `last_error` text DEFAULT NULL,
   `finished_at` datetime(3) DEFAULT NULL,
   `lane` binary(16) GENERATED ALWAYS AS (unhex(left(sha2(concat(`task_type`,'|',coalesce(`required_capabilities`,'')),256),32))) STORED,
-  `claim_rank` tinyint GENERATED ALWAYS AS (10 - least(greatest(coalesce(`priority`,5),0),10)) STORED,
+  `claim_rank` smallint GENERATED ALWAYS AS (if(`status` in ('done','failed','cancelled'),-least(to_days(if(month(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) * dayofmonth(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) = 0,TIMESTAMP'1970-01-01 00:00:00',least(greatest(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'9999-12-31 23:59:59'))) - to_days(TIMESTAMP'1970-01-01 00:00:00'),32767),10 - least(greatest(coalesce(`priority`,5),0),10))) STORED,
   `due_at` datetime(3) GENERATED ALWAYS AS (if(month(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) * dayofmonth(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) = 0,TIMESTAMP'1970-01-01 00:00:00',least(greatest(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'9999-12-31 23:59:59'))) STORED,
   `claim_state` tinyint GENERATED ALWAYS AS (field(`status`,'pending','done','failed','cancelled','waiting','assigned','running')) STORED,
   PRIMARY KEY (`id`),

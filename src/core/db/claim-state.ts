@@ -2,7 +2,9 @@
 // does at the ends of a range:
 // - A claim locks one entry more than its lane has (MariaDB asks whether a range has ended after it has locked the entry).
 //   Behind the pending entries are those of finished tasks, for which nobody waits. In the order of `status` it was the entry
-//   of a running task, and two workers that locked each other's running tasks in this way ended as a deadlock.
+//   of a running task, and two workers that locked each other's running tasks in this way ended as a deadlock. Of the finished
+//   ones the newest day comes first (`claim_rank`): whoever deletes old tasks by the hundred thousand leaves entries behind
+//   that are dead or not yet decided, and over those each claim would have to walk.
 // - Where a page is split, whoever holds a lock on the first entry of the new page also gets the gap before it, unless he
 //   reads what is committed. So nothing that is written often may belong right before the pending entries: a program that
 //   adds tasks in one long transaction would stop every finish and every claim.
@@ -13,6 +15,15 @@ const ORDER: readonly TaskStatus[] = ['pending', 'done', 'failed', 'cancelled', 
 
 /** The expression of the generated column. */
 export const CLAIM_STATE = `FIELD(status, ${ORDER.map((status) => `'${status}'`).join(', ')})`;
+
+const FINISHED: readonly TaskStatus[] = ['done', 'failed', 'cancelled'];
+
+/** The generated column claim_rank: 0 (best) to 10 by priority; of a finished task minus its day. `dueAt`: an expression. */
+export function claimRankColumn(dueAt: string): string {
+  const day = `LEAST(DATEDIFF(${dueAt}, TIMESTAMP'1970-01-01 00:00:00'), 32767)`;
+  const rank = '10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)';
+  return `IF(status IN (${FINISHED.map((status) => `'${status}'`).join(', ')}), -${day}, ${rank})`;
+}
 
 /** A condition on tasks of one status, as the index is read by it. `alias` of the task table, if the statement has one. */
 export function stateIs(status: TaskStatus, alias?: string): string {

@@ -29,13 +29,16 @@ function spelled(sql: string): string {
       'json$1 DEFAULT NULL$2',
     )
     .replace(/longtext COLLATE utf8mb4_bin NOT NULL CHECK \(json_valid\(`\w+`\)\)/g, 'json NOT NULL')
-    .replace(/\b(tinyint|int|bigint)\(\d+\)/g, '$1')
+    .replace(/\b(tinyint|smallint|int|bigint)\(\d+\)/g, '$1')
     .replace(/DEFAULT '(\d+)'/g, 'DEFAULT $1')
     .replace(/current_timestamp\(\)/gi, 'CURRENT_TIMESTAMP')
     .replace(/\(utc_timestamp\(3\)\)/gi, 'utc_timestamp(3)')
     .replace(/_utf8mb4'/g, "'")
-    .replace(/\(\(10 - (.*?),10\)\)\)/, '(10 - $1,10))')
-    .replace(/if\(\(\((month\(.*?) \* (dayofmonth\(.*?)\) = 0\),/, 'if($1 * $2 = 0,')
+    .replace(/if\(\(\((month\(.*?) \* (dayofmonth\(.*?)\) = 0\),/g, 'if($1 * $2 = 0,')
+    .replace(
+      /if\(\((`status` in \([^)]*\))\),-\(least\(\((.*?)\),32767\)\),\((.*?,10\))\)\)/,
+      'if($1,-least($2,32767),$3)',
+    )
     .replace(
       /(`\w+` [\w()']+( COLLATE \w+)?)((?: NOT NULL| DEFAULT (?:\([^)]*\)\)|[^ ,\n]+)| INVISIBLE)+)/g,
       (_, head, __, rest) => {

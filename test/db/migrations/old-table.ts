@@ -61,7 +61,7 @@ export async function oldDatabase(
     const one = new Session({
       address,
       timeZone: zone,
-      idleTimeoutS: 120,
+      idleTimeoutS: 3600,
       deadlineMs: 60_000,
       multiStatements: false,
       ...wanted,
