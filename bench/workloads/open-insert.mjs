@@ -15,15 +15,15 @@ export async function openInsert(peer, { workers, slots, n }) {
       n,
       tasks_per_s: Math.round(n / beside.seconds),
       tasks_per_s_without: Math.round(n / alone.seconds),
-      ...starts(beside.runs),
+      longest_gap_ms: longestGap(beside.runs),
     };
   } finally {
     await undo();
   }
 }
 
-/** Milliseconds between two beginnings, whoever of the fleet began: the longest time in which nothing began. */
-function starts(runs) {
+/** The longest time, in milliseconds, in which no task of the fleet began. */
+function longestGap(runs) {
   const gaps = runs.slice(1).map(({ at }, n) => (at - runs[n].at) / 1000);
-  return { longest_gap_ms: Number(Math.max(...gaps).toFixed(1)) };
+  return Number(gaps.reduce((most, gap) => Math.max(most, gap), 0).toFixed(1));
 }
