@@ -15,7 +15,7 @@ const LIMIT_MS = 180_000;
 const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
 /** With the MySQL of AFD_BENCH_MYSQL_URL, where that is set. */
 const WITH_MYSQL = `afd:mysql,${PEERS}`;
-const ON_BOTH = ['drain', 'crowd', 'dead-entries', 'open-insert'];
+const ON_BOTH = ['drain', 'crowd', 'dead-entries', 'open-insert', 'bulk-insert'];
 const CPU = existsSync('/proc/self/stat') ? ['server_cpu_us_per_task', 'workers_cpu_us_per_task'] : [];
 /** Told as null where the process of a server cannot be found. */
 const MAY_BE_NULL = 'server_cpu_us_per_task';
@@ -56,6 +56,10 @@ const TINY = {
   'open-insert': [
     ['--n', '2000', '--workers', '2'],
     ['n', 'tasks_per_s', 'tasks_per_s_without', 'longest_gap_ms'],
+  ],
+  'bulk-insert': [
+    ['--n', '2000', '--workers', '2'],
+    ['n', 'seconds', 'seconds_without', 'most_sessions', 'most_active'],
   ],
   'dead-entries': [
     ['--n', '2000', '--workers', '2'],

@@ -23,9 +23,9 @@ export function fillLater(store, count) {
   });
 }
 
-async function fill(store, count, { columns, values }) {
-  for (let done = 0; done < count; done += CHUNK) {
-    const most = Math.min(CHUNK, count - done);
+async function fill(store, count, { columns, values }, chunk = CHUNK) {
+  for (let done = 0; done < count; done += chunk) {
+    const most = Math.min(chunk, count - done);
     await store.query(
       `INSERT INTO ${store.names.task} (${columns}) SELECT ${values} FROM ${NUMBERS} WHERE n < ${most}`,
     );
@@ -46,10 +46,8 @@ export async function holdInsert(store, type, count) {
   const connection = await mysql.createConnection(store.address);
   await connection.query('SET SESSION wait_timeout = 28800');
   await connection.query('START TRANSACTION');
-  await fill({ names: store.names, query: (sql) => connection.query(sql) }, count, {
-    columns: 'task_type, task_data',
-    values: `${connection.escape(type)}, JSON_OBJECT('id', n)`,
-  });
+  const columns = { columns: 'task_type, task_data', values: `${connection.escape(type)}, JSON_OBJECT('id', n)` };
+  await fill({ names: store.names, query: (sql) => connection.query(sql) }, count, columns, 1000);
   return async () => {
     await connection.query('ROLLBACK');
     await connection.end();

@@ -177,6 +177,15 @@ export class AfdStore {
     return { devices: devices.n, leader: leader.n > 0 };
   }
 
+  /** Sessions of this schema, and those that the server is working for. */
+  async sessions() {
+    const [row] = await this.query(
+      "SELECT COUNT(*) AS n, SUM(COMMAND <> 'Sleep') AS active FROM information_schema.PROCESSLIST WHERE DB = ?",
+      [SCHEMA],
+    );
+    return { all: Number(row.n), active: Number(row.active) };
+  }
+
   /** Deadlocks that the server has seen; undefined where the account may not ask (MySQL: PROCESS). */
   async deadlocks() {
     try {

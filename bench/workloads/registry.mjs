@@ -1,3 +1,4 @@
+import { bulkInsert } from './bulk-insert.mjs';
 import { crowd } from './crowd.mjs';
 import { deadEntries } from './dead-entries.mjs';
 import { count, drain } from './drain.mjs';
@@ -48,6 +49,14 @@ export const WORKLOADS = {
     slots: [10],
     only: ['afd'],
     figure: 'tasks_per_s',
+  },
+  'bulk-insert': {
+    run: bulkInsert,
+    n: 100_000,
+    workers: [4, 40],
+    slots: [10],
+    only: ['afd'],
+    figure: 'seconds',
   },
   'dead-entries': { run: deadEntries, n: 100_000, workers: [4], slots: [10], only: ['afd'] },
 };

@@ -1,5 +1,6 @@
 import mysql from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isBrokenOff } from '../../src/core/db/queries/statement-limit.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { MET } from '../helpers/hostile.ts';
@@ -32,10 +33,27 @@ describe('a session', () => {
   it('ends a call that takes longer than its deadline, and opens another connection when asked', async () => {
     const session = await db.session({ deadlineMs: 100 });
     const before = session.facts.connectionId;
+    await session.write(session.facts.isMariaDb ? 'SET max_statement_time = 0' : 'SET max_execution_time = 0');
     await expect(session.rows('SELECT SLEEP(5)')).rejects.toMatchObject({ code: 'E_DATABASE', retry: 'connection' });
     expect(session.alive).toBe(false);
     await session.ready();
     expect(session.facts.connectionId).not.toBe(before);
+    expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('has the server end a read before that, and lives on: what nobody waits for any more does not go on there', async () => {
+    const session = await db.session({ deadlineMs: 1000 });
+    const before = session.facts.connectionId;
+    const endless =
+      'SELECT COUNT(*) FROM information_schema.COLUMNS a, information_schema.COLUMNS b, information_schema.COLUMNS c';
+    const error = await session.rows(endless).then(
+      () => undefined,
+      (one: unknown) => one,
+    );
+    expect(isBrokenOff(error)).toBe(true);
+    expect(error).toMatchObject({ code: 'E_TEMPORARY', retry: 'transaction' });
+    await session.ready();
+    expect(session.facts.connectionId).toBe(before);
     expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 

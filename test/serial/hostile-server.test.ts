@@ -144,10 +144,10 @@ describe('a session is what afd needs, whatever the server says of', () => {
     ['max_sort_length', 64, 1024],
     ['innodb_lock_wait_timeout', 1, 5],
     ['wait_timeout', 1, 60],
-    ['max_statement_time', 1, 0, 'mariadb'],
+    ['max_statement_time', 1, 8, 'mariadb'],
     ['tx_isolation', 'SERIALIZABLE', 'READ-COMMITTED', 'mariadb'],
     ['tx_read_only', 1, 0, 'mariadb'],
-    ['max_execution_time', 1000, 0, 'mysql'],
+    ['max_execution_time', 1000, 8000, 'mysql'],
     ['transaction_isolation', 'SERIALIZABLE', 'READ-COMMITTED', 'mysql'],
     ['transaction_read_only', 1, 0, 'mysql'],
   ];

@@ -84,13 +84,13 @@ async function prepare(connection: KnexConnection, where: string): Promise<void>
     new Promise<Row[]>((resolve, reject) => {
       connection.query(sql, values, (error, rows) => (error ? reject(error as Error) : resolve(rows as Row[])));
     });
-  const session = { timeZone: '+00:00', sqlMode: `'${SQL_MODE}'`, idleTimeoutS: IDLE_S };
+  const session = { timeZone: '+00:00', sqlMode: `'${SQL_MODE}'`, idleTimeoutS: IDLE_S, statementLimitMs: 0 };
   // The engine: knex's own table names none.
   const more = `, lock_wait_timeout = ${LOCK_WAIT_S}, default_storage_engine = InnoDB`;
   const { sql, values } = settingsStatement(session, more);
   await ask(sql, values);
   const [row] = await ask(`SELECT VERSION() AS version${SETTINGS_READ}`);
-  assertSettings(row ?? {}, where);
+  assertSettings(row ?? {}, where, session);
 }
 
 /** The named lock ends with its connection, so a killed migrator leaves nothing behind. */

@@ -18,6 +18,9 @@ export interface ServerFacts {
   localAddress: string | undefined;
 }
 
+/** Of a call's deadline, after which the server ends a statement: early enough that its sender hears so before it gives up the connection. */
+const PART_OF_DEADLINE = 0.8;
+
 interface Statement {
   sql: string;
   values: unknown[];
@@ -35,10 +38,14 @@ const SQL_MODE =
 const CUT_FRACTIONS = "/*!80000 , ',TIME_TRUNCATE_FRACTIONAL' */";
 
 /** What is sent on a new connection, in this order: its settings, then two questions that `serverFacts` reads. */
-export function openingStatements(options: { timeZone: string; idleTimeoutS: number }): Statement[] {
+export function openingStatements(options: {
+  timeZone: string;
+  idleTimeoutS: number;
+  deadlineMs: number;
+}): Statement[] {
   const sqlMode = `CONCAT('${SQL_MODE}' ${CUT_FRACTIONS})`;
   return [
-    settingsStatement({ ...options, sqlMode }),
+    settingsStatement({ ...options, sqlMode, statementLimitMs: PART_OF_DEADLINE * options.deadlineMs }),
     {
       sql: `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
               @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
@@ -53,7 +60,12 @@ export function openingStatements(options: { timeZone: string; idleTimeoutS: num
  * @throws DatabaseError E_CONFIG when a setting of the session did not stick; E_DATABASE when the server is read-only: afd
  *   needs the primary, which another address may be by now
  */
-export function serverFacts(answers: Row[][], connection: Connection, where: string): ServerFacts {
+export function serverFacts(
+  answers: Row[][],
+  connection: Connection,
+  where: string,
+  options: { deadlineMs: number },
+): ServerFacts {
   const [row] = answers[1] ?? [];
   const [status] = answers[2] ?? [];
   if (row === undefined || status === undefined) {
@@ -63,7 +75,7 @@ export function serverFacts(answers: Row[][], connection: Connection, where: str
     const message = `The server at ${where} is read-only: afd needs the primary.`;
     throw new DatabaseError('E_DATABASE', message, { retry: 'connection' });
   }
-  assertSettings(row, where);
+  assertSettings(row, where, { statementLimitMs: PART_OF_DEADLINE * options.deadlineMs });
   const now = Date.parse(`${String(row.now).replace(' ', 'T')}Z`);
   const startedAt = new Date(now - Number(status.Value) * 1000).toISOString().replace('T', ' ').replace('Z', '');
   const stream = (connection as unknown as { stream?: { localAddress?: string } }).stream;

@@ -13,6 +13,8 @@ export interface SessionSettings {
   timeZone: string;
   sqlMode: string;
   idleTimeoutS: number;
+  /** The server ends a statement after this many milliseconds; 0 = never. */
+  statementLimitMs: number;
 }
 
 interface Setting {
@@ -50,14 +52,23 @@ const SETTINGS: Setting[] = [
   { name: 'tx_read_only', value: 0, only: 'MariaDB' },
   { name: 'transaction_read_only', value: 0, only: 'MySQL' },
   { name: 'innodb_lock_wait_timeout', value: 5 },
-  // The deadline of a call is afd's own; a limit of the server's would break off what the deadline allows.
-  { name: 'max_statement_time', value: 0, only: 'MariaDB' },
-  { name: 'max_execution_time', value: 0, only: 'MySQL' },
 ];
+
+/**
+ * A client that gives up a call at its deadline ends the connection, and the server does not notice while it reads: the
+ * statement goes on beside the next one. A fleet whose looks have become too slow would fill the server with abandoned looks
+ * that slow each other down. So the server's limit is shorter than the deadline, and not that of its globals. MySQL limits reads alone.
+ */
+function limits(ms: number): Setting[] {
+  return [
+    { name: 'max_statement_time', value: ms / 1000, only: 'MariaDB' },
+    { name: 'max_execution_time', value: Math.ceil(ms), only: 'MySQL' },
+  ];
+}
 
 /** Sets all of them. `more` = further assignments, comma first. */
 export function settingsStatement(session: SessionSettings, more = ''): { sql: string; values: unknown[] } {
-  const assignments = SETTINGS.map(({ name, value, only }) =>
+  const assignments = [...SETTINGS, ...limits(session.statementLimitMs)].map(({ name, value, only }) =>
     forServer(only, `, ${name} = ${typeof value === 'string' && !/^\d+$/.test(value) ? `'${value}'` : value}`),
   );
   return {
@@ -70,13 +81,18 @@ const columns = [
   ...CHARACTER_SETS.map((name) => ({ name, only: undefined })),
   { name: 'sql_mode', only: undefined },
   ...SETTINGS,
+  ...limits(0),
 ].map(({ name, only }) => forServer(only, `, @@session.${name} AS set_${name}`));
 
 /** Columns for a SELECT that has others before them. */
 export const SETTINGS_READ = columns.join('');
 
 /** @throws DatabaseError E_CONFIG for the first that is not what was set */
-export function assertSettings(row: Row, where: string): void {
+export function assertSettings(
+  row: Row,
+  where: string,
+  { statementLimitMs }: Pick<SessionSettings, 'statementLimitMs'>,
+): void {
   for (const name of CHARACTER_SETS) {
     if (row[`set_${name}`] !== 'utf8mb4') throw refused(name, row[`set_${name}`], 'utf8mb4', where);
   }
@@ -84,7 +100,7 @@ export function assertSettings(row: Row, where: string): void {
   if (!modes.includes('STRICT_TRANS_TABLES') || modes.some((one) => /NO_BACKSLASH_ESCAPES|ANSI_QUOTES/.test(one))) {
     throw refused('sql_mode', row.set_sql_mode, 'STRICT_TRANS_TABLES', where);
   }
-  for (const { name, value } of SETTINGS) {
+  for (const { name, value } of [...SETTINGS, ...limits(statementLimitMs)]) {
     const read = row[`set_${name}`];
     // Not there = the server does not know it.
     if (read === undefined || String(read) === String(value) || Number(read) === Number(value)) continue;

@@ -15,7 +15,7 @@ export interface SessionOptions {
   timeZone: string;
   /** wait_timeout in seconds: the server itself ends a session that is silent for so long, and frees its locks. */
   idleTimeoutS: number;
-  /** Every call ends within this many milliseconds, or the connection is destroyed. */
+  /** Every call ends within this many milliseconds, or the connection is destroyed; the server ends each statement before. */
   deadlineMs: number;
   /** Only for sessions that send nothing but the literal statements of core/db/queries. */
   multiStatements: boolean;
@@ -153,7 +153,7 @@ export class Session {
     // One round trip where the server takes them all at once.
     const answers = this.options.multiStatements ? await ask(texts.join(';\n')) : [];
     if (!this.options.multiStatements) for (const text of texts) (answers as unknown[]).push(await ask(text));
-    return serverFacts(answers as Row[][], connection, this.where);
+    return serverFacts(answers as Row[][], connection, this.where, this.options);
   }
 
   #text(sql: string, values: unknown[]): string {

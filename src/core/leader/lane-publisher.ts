@@ -3,9 +3,11 @@ import { deviceViews } from '../db/queries/device-views.ts';
 import type { LanePair } from '../db/queries/due-work.ts';
 import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
 import { publishLanes } from '../db/queries/publish-lanes.ts';
+import { isBrokenOff } from '../db/queries/statement-limit.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
 import { MOST_READ_BYTES, requirementsOf } from '../domain/requirements.ts';
+import { LookPause } from '../runtime/look-pause.ts';
 import type { DutySession } from './duty-session.ts';
 import { Failures } from './failures.ts';
 import { comparePairs, LaneMap } from './lane-map.ts';
@@ -42,6 +44,7 @@ export class LanePublisher {
   #guided = false;
   #able: ReturnType<typeof ableCounter> = () => 0;
   #countedAt = Number.NEGATIVE_INFINITY;
+  readonly #pause = new LookPause();
   readonly #refused = new Map<string, { until: number; what: string; error: Error }>();
   /** Lanes that nobody can read, each said once; and that there are more pairs than a round reads. */
   readonly #warned = new Set<string>();
@@ -57,12 +60,13 @@ export class LanePublisher {
    */
   async runOnce(): Promise<{ appeared: number; vanished: number }> {
     const { duty } = this.#o;
+    if (this.#pause.costly && monotonic() < this.#pause.until) return { appeared: 0, vanished: 0 };
     const failures = new Failures(duty);
     const { after, perWalk, guide } = this.#map.next;
     // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
     const known = this.#guided ? guide : [];
     this.#guided = false;
-    const heads = await this.#peek(after, perWalk, known);
+    const heads = await this.#timed(() => this.#peek(after, perWalk, known));
     const clock = await duty.run((session) => session.rows<{ now: string }>('SELECT CAST(NOW(3) AS CHAR) AS now'));
     const { appeared, upTo, dropped } = this.#map.walked(heads, clock[0]?.now ?? '');
     this.#guided = true;
@@ -75,6 +79,19 @@ export class LanePublisher {
     );
     for (const { head, error } of refused) this.#refuse(head, error, failures);
     return failures.end({ appeared, vanished });
+  }
+
+  /** Pauses after a walk whose hops were slow: they read over what others have added and not committed. */
+  async #timed(walk: () => Promise<LaneHead[]>): Promise<LaneHead[]> {
+    const began = monotonic();
+    try {
+      const heads = await walk();
+      this.#pause.looked(monotonic(), (monotonic() - began) / (heads.length + 1));
+      return heads;
+    } catch (error) {
+      if (isBrokenOff(error)) this.#pause.brokenOff(monotonic());
+      throw error;
+    }
   }
 
   /** In pieces, between which the other duties have the session: of unknown pairs each costs a round trip. */

@@ -4,6 +4,7 @@ import type { Config } from '../config/config-schema.ts';
 import { dueStatement, dueWork } from '../db/queries/due-work.ts';
 import type { LaneHead } from '../db/queries/peek-lanes.ts';
 import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
+import { isBrokenOff, limited } from '../db/queries/statement-limit.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
@@ -18,6 +19,8 @@ const MOST_PAIRS = 64;
 /** A pair for which nobody who was rung claimed anything is left alone for so long, doubling. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1000;
+/** A look takes about a millisecond, unless it reads over what others have not committed. */
+const LOOK_LIMIT_MS = 1000;
 
 interface Watched extends Omit<RingWork, 'n'> {
   /** Monotonic ms at which it was last due or published. */
@@ -57,11 +60,25 @@ export class Watcher {
       (one) => now >= one.restsUntil && free.some((device) => eligible(device, one).ok),
     );
     if (pairs.length === 0) return { rung: 0 };
-    const { sql, values } = dueStatement(duty.names, undefined, pairs);
-    const { due } = dueWork(await duty.run((session) => session.rows(sql, values)));
-    this.#pause.looked(monotonic(), monotonic() - now);
+    const due = await this.#look(pairs);
     for (const n of due) this.#ring(ringer, pairs[n]!);
     return { rung: due.length };
+  }
+
+  /** Indexes of the pairs that are due. None when the look took too long: other duties wait for the session. */
+  async #look(pairs: Watched[]): Promise<number[]> {
+    const { duty } = this.#o;
+    const { sql, values } = dueStatement(duty.names, undefined, pairs);
+    const asked = monotonic();
+    try {
+      const rows = await duty.run((session) => session.rows(limited(sql, LOOK_LIMIT_MS), values));
+      this.#pause.looked(monotonic(), monotonic() - asked);
+      return dueWork(rows).due;
+    } catch (error) {
+      if (!isBrokenOff(error)) throw error;
+      this.#pause.brokenOff(monotonic());
+      return [];
+    }
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,8 @@ const FACTOR = 20;
 const LONGEST_MS = 30_000;
 /** The quickest look is forgotten by and by: the way to the database may have become longer. */
 const FORGET = 1.05;
+/** A look that takes so much longer than the quickest of late is a burden to the server where many devices make it. */
+const COSTLY_MS = 100;
 
 /**
  * When to look for due tasks again, after looks that took longer than the quickest of late. A look reads over what another
@@ -12,11 +14,31 @@ const FORGET = 1.05;
 export class LookPause {
   /** Monotonic ms before which nobody should look. */
   until = Number.NEGATIVE_INFINITY;
+  /** The last look took much longer than the quickest, or was broken off: one device at a time should look. */
+  costly = false;
   #quickest = Number.POSITIVE_INFINITY;
+  #last = 0;
 
   /** A look came back at this monotonic time, after so many milliseconds. */
   looked(at: number, tookMs: number): void {
     this.#quickest = Math.min(tookMs, this.#quickest * FORGET);
-    this.until = at + Math.min(LONGEST_MS, FACTOR * (tookMs - this.#quickest));
+    this.costly = tookMs - this.#quickest >= COSTLY_MS;
+    this.#pause(at, FACTOR * (tookMs - this.#quickest));
+  }
+
+  /** The server broke a look off: it takes longer than a look may. */
+  brokenOff(at: number): void {
+    this.costly = true;
+    this.#pause(at, LONGEST_MS);
+  }
+
+  /** Another device is looking: this one tries after the same pause once more. */
+  again(at: number): void {
+    this.#pause(at, this.#last);
+  }
+
+  #pause(at: number, ms: number): void {
+    this.#last = Math.min(LONGEST_MS, ms);
+    this.until = at + this.#last;
   }
 }

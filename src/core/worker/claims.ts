@@ -4,6 +4,7 @@ import { monotonic } from '../clock.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import { ClaimRefused, type FinishAndClaimResult } from '../db/finish-and-claim.ts';
 import type { ClaimSource } from '../db/queries/claim-source.ts';
+import { isBrokenOff } from '../db/queries/statement-limit.ts';
 import type { TextWidths } from '../db/queries/text-widths.ts';
 import { type ClaimPlan, isLean, NO_CLAIM, planClaim } from './claim-plan.ts';
 import { ClaimSize } from './claim-size.ts';
@@ -13,6 +14,9 @@ import { OddTasks } from './odd-tasks.ts';
 /** Pause after a claim that brought nothing although its lanes seem to have tasks (locked by others, say); doubles. */
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1000;
+/** Pause after a claim that the server broke off for its length; doubles. Many devices at once would have no other end. */
+const FIRST_RELIEF_MS = 1000;
+const LONGEST_RELIEF_MS = 30_000;
 /** A lane whose claims fail for no row's sake is left alone for so long. */
 const REST_MS = 60_000;
 
@@ -24,6 +28,8 @@ export class Claims {
   #lean = true;
   #pauseMs = 0;
   #pausedUntil = 0;
+  #reliefMs = 0;
+  #relievedUntil = 0;
   /** A transaction with ends and a claim was refused: ends go alone, then the claim, to tell whose row it is. */
   #apart: 'no' | 'ends' | 'claim' = 'no';
   /** A claim was refused before any row was seen: one source at a time tells which. */
@@ -46,7 +52,7 @@ export class Claims {
       this.#apart = 'claim';
       return NO_CLAIM;
     }
-    if (monotonic() < this.#pausedUntil) return NO_CLAIM;
+    if (monotonic() < Math.max(this.#pausedUntil, this.#relievedUntil)) return NO_CLAIM;
     const plan = this.#odd.searching ? this.#search() : this.#usual();
     return { ...plan, alone: plan.sources.length > 0 && (this.#odd.searching || this.#apart === 'claim') };
   }
@@ -58,7 +64,7 @@ export class Claims {
 
   /** Milliseconds until a claim is worth another try; infinite when there is nothing to claim, or no room. */
   againMs(): number {
-    const left = this.#pausedUntil - monotonic();
+    const left = Math.max(this.#pausedUntil, this.#relievedUntil) - monotonic();
     return left > 0 ? left : Number.POSITIVE_INFINITY;
   }
 
@@ -72,6 +78,7 @@ export class Claims {
     const { book } = this.#o;
     this.#apart = 'no';
     this.#size.arrived(plan.limit);
+    this.#reliefMs = 0;
     if (this.#oneByOne > 0) this.#oneByOne -= 1;
     this.#lean = isLean(plan, result.taken, this.#lean);
     const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
@@ -91,6 +98,9 @@ export class Claims {
   /** A claim failed on its way. */
   failed(plan: ClaimPlan, error: unknown): void {
     if (error instanceof DatabaseError && error.driverCode === 'AFD_DEADLINE') this.#size.tooSlow(plan.limit);
+    if (!isBrokenOff(error)) return;
+    this.#reliefMs = Math.min(LONGEST_RELIEF_MS, Math.max(FIRST_RELIEF_MS, this.#reliefMs * 2));
+    this.#relievedUntil = monotonic() + this.#reliefMs * (0.5 + Math.random() / 2);
   }
 
   /** The server refused a transaction with this claim for the sake of some row. @throws DatabaseError */

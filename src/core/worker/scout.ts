@@ -3,8 +3,10 @@
 import { monotonic } from '../clock.ts';
 import type { ClaimSource, Mark } from '../db/queries/claim-source.ts';
 import { type LanePair, lookForDue } from '../db/queries/due-work.ts';
+import { releaseLookLock, takeLookLock } from '../db/queries/look-lock.ts';
 import { PAIRS_PER_WALK, peekLanes, START } from '../db/queries/peek-lanes.ts';
 import { probeStatement } from '../db/queries/probe-mark.ts';
+import { isBrokenOff } from '../db/queries/statement-limit.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { LookPause } from '../runtime/look-pause.ts';
@@ -30,7 +32,7 @@ export class Scout {
   #scanned: LanePair = START;
   #leaderLives = false;
   #turn = false;
-  readonly #costly = new LookPause();
+  readonly #costly: LookPause;
 
   constructor(options: {
     session: Session;
@@ -38,6 +40,7 @@ export class Scout {
     book: LaneBook;
     deviceId: string;
     pollIntervalMs: number;
+    costly?: LookPause;
   }) {
     this.#session = options.session;
     this.#names = options.names;
@@ -45,6 +48,7 @@ export class Scout {
     this.#deviceId = options.deviceId;
     this.#pollIntervalMs = options.pollIntervalMs;
     this.#pause = options.pollIntervalMs;
+    this.#costly = options.costly ?? new LookPause();
   }
 
   /** A claim got something: look again soon. */
@@ -92,15 +96,17 @@ export class Scout {
     this.#turn = false;
     // Only to keep the connection from its idle timeout.
     if (now < this.#costly.until) return this.#session.ping();
-    if (now >= this.#scanAt && !this.#published) await this.#scan(now);
-    const pairs = this.#book.pairs();
-    const asked = monotonic();
-    const { due, directed } = await lookForDue(this.#session, this.#names, this.#deviceId, pairs);
-    this.#costly.looked(monotonic(), monotonic() - asked);
-    this.#book.markDue(
-      due.flatMap((n) => pairs[n] ?? []),
-      directed,
-    );
+    const alone = this.#costly.costly;
+    if (alone && !(await takeLookLock(this.#session, this.#names))) return this.#costly.again(monotonic());
+    try {
+      if (now >= this.#scanAt && !this.#published) await this.#scan(now);
+      await this.#lookAtPairs();
+    } catch (error) {
+      if (!isBrokenOff(error)) throw error;
+      this.#costly.brokenOff(monotonic());
+    } finally {
+      if (alone && this.#session.alive) await releaseLookLock(this.#session, this.#names);
+    }
   }
 
   /** Checks the marks of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
@@ -121,12 +127,23 @@ export class Scout {
     }
   }
 
+  async #lookAtPairs(): Promise<void> {
+    const pairs = this.#book.pairs();
+    const asked = monotonic();
+    const { due, directed } = await lookForDue(this.#session, this.#names, this.#deviceId, pairs);
+    this.#costly.looked(monotonic(), monotonic() - asked);
+    this.#book.markDue(
+      due.flatMap((n) => pairs[n] ?? []),
+      directed,
+    );
+  }
+
   async #scan(now: number): Promise<void> {
+    this.#scanAt = now + SCAN_EVERY_MS * (0.8 + Math.random() * 0.4);
     const heads = await peekLanes(this.#session, this.#names, [], PAIRS_PER_WALK, this.#scanned);
     this.#scanned = heads.length < PAIRS_PER_WALK ? START : heads.at(-1)!;
     this.#book.learn(heads);
     // A head may be due later: the claim that finds out costs less than a look per pair.
     if (this.#book.crowded) this.#book.markDue(heads, false);
-    this.#scanAt = now + SCAN_EVERY_MS * (0.8 + Math.random() * 0.4);
   }
 }

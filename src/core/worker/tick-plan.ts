@@ -16,9 +16,17 @@ export class TickPlan {
     this.#settings = settings;
   }
 
-  /** A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. */
-  answered({ pairs }: TickAsk, due: number[], at: number, since: number): LanePair[] {
+  /**
+   * A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. `due` undefined = its look was
+   * broken off: the work session looks in place of the next tick, alone in the fleet and with more time.
+   */
+  answered({ pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LanePair[] {
     if (pairs === undefined) return [];
+    if (due === undefined) {
+      this.#pause.brokenOff(at);
+      this.#turnAt = at;
+      return [];
+    }
     this.#pause.looked(at, at - since);
     return due.flatMap((n) => pairs[n] ?? []);
   }

@@ -358,6 +358,18 @@ export const MUTANTS: Mutant[] = [
     by: test('db', 'test/integration/worker/odd-claims.test.ts', 'is asked for a few times, not without end'),
   },
   {
+    name: 'abandoned-reads-go-on',
+    what: 'the server goes on with a read whose sender has given it up',
+    patches: [core('db/server-facts.ts', 'const PART_OF_DEADLINE = 0.8;', 'const PART_OF_DEADLINE = 0;')],
+    by: test('db', 'test/db/session.test.ts', 'has the server end a read before that, and lives on'),
+  },
+  {
+    name: 'costly-looks-together',
+    what: 'a look that costs the server much is made by all devices at once',
+    patches: [core('worker/scout.ts', 'const alone = this.#costly.costly;', 'const alone = false;')],
+    by: test('db', 'test/db/look-lock.test.ts', 'is not made while another device looks'),
+  },
+  {
     name: 'hangup-not-heard',
     what: 'SIGHUP ends the process where it stands',
     patches: [

@@ -64,6 +64,15 @@ describe('a tick', () => {
     expect(await look({ pairs: undefined })).toMatchObject({ due: [], directed: false });
   });
 
+  it('says all but what is due when the server broke its look off', async () => {
+    await insertLeader(session, db.names, own.device_id, 7);
+    await insertTask(session, db.names, { task_type: 'a' });
+    const pairs = Array.from({ length: 3000 }, (_, n) => ({ ...pair('a'), claim_rank: n % 11 }));
+    const seen = await look({ pairs, lookLimitMs: 1 });
+    expect(seen).toMatchObject({ due: undefined, device: { status: 'online' }, lease: { holder: 'w1' }, open: [] });
+    expect((await look({ pairs: pairs.slice(0, 11), lookLimitMs: 10_000 })).due).toHaveLength(1);
+  });
+
   it('brings published lanes of its types that are new or have changed, and no others', async () => {
     const head = (task_type: string, able: number, required_capabilities: string | null = null) => ({
       ...pair(task_type),

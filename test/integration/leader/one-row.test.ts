@@ -123,7 +123,7 @@ describe('finding F11: a health check', () => {
     for (const id of Object.values(kinds).flat()) expect(await status(id)).toBe('pending');
   });
 
-  test('a row whose write ends the connection is passed in the next rounds', async ({ skip }) => {
+  test('a row whose write takes longer than a call may is passed in the next rounds', async ({ skip }) => {
     const kinds = await everyKind();
     const stuck = [kinds.orphaned[0], kinds.light[0]];
     if (!(await refuse.slow(`OLD.id IN (${stuck.join()})`))) return skip();
@@ -134,7 +134,7 @@ describe('finding F11: a health check', () => {
     };
     let rounds = 0;
     for (; (await done()) < 6 && rounds < 100; rounds += 1) {
-      await check.runOnce().catch((error: Error) => expect(error.message).toMatch(/did not answer|cannot be reached/));
+      await check.runOnce().catch((error: Error) => expect(error.message).toMatch(/did not answer|cannot be reached|broke off/));
       await own.ready();
     }
     expect(await done()).toBe(6);

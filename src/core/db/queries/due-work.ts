@@ -11,7 +11,7 @@ export interface LanePair {
 /**
  * What is due, without a lock: one LIMIT 1 branch per pair with literal values on afd_claim, and one on afd_target (joins
  * and GROUP BY would read every pending row). Returns indexes into `pairs`, and whether tasks directed at
- * the device are due; nothing = nothing is due there now.
+ * the device are due; nothing = nothing is due there now. @throws DatabaseError
  */
 export async function lookForDue(
   session: Session,

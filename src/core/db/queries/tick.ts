@@ -9,11 +9,17 @@ import { directedBranch, dueBranch, type LanePair } from './due-work.ts';
 import { type OpenAssignment, openDocument, openOf } from './open-assignments.ts';
 import { type PublishedLane, publishedLaneOf, publishedLanesDocument } from './published-lanes.ts';
 import { type LeaseRow, leaseDocument, leaseOf } from './read-lease.ts';
+import { isBrokenOff, limited } from './statement-limit.ts';
+
+/** A look for due tasks takes about a millisecond. One that reads over what others have not committed must not hold up the rest. */
+const LOOK_LIMIT_MS = 300;
 
 export interface TickAsk {
   device_id: string;
   /** Looked at for due tasks; undefined = no look this time, not even for directed ones. */
   pairs: LanePair[] | undefined;
+  /** The server breaks a tick with a look off after so many milliseconds; 300 unless said. */
+  lookLimitMs?: number;
   /** Lanes of these types that were published and are not known as they are now. */
   lanes: { types: string[]; known: Array<LanePair & { able: number | null }> };
   withOpen: boolean;
@@ -28,8 +34,8 @@ export interface TickView {
   device: { operator_state: string; status: string } | undefined;
   /** Undefined = the leader row is missing. */
   lease: LeaseRow | undefined;
-  /** Indexes into the pairs that were asked. */
-  due: number[];
+  /** Indexes into the pairs that were asked; undefined = the look took too long, and nothing is known of them. */
+  due: number[] | undefined;
   /** Tasks directed at this device are due. */
   directed: boolean;
   lanes: PublishedLane[];
@@ -39,6 +45,15 @@ export interface TickView {
 
 /** @throws DatabaseError */
 export async function tick(session: Session, names: TableNames, ask: TickAsk): Promise<TickView> {
+  try {
+    return await view(session, names, ask);
+  } catch (error) {
+    if (ask.pairs === undefined || !isBrokenOff(error)) throw error;
+    return { ...(await view(session, names, { ...ask, pairs: undefined })), due: undefined };
+  }
+}
+
+async function view(session: Session, names: TableNames, ask: TickAsk): Promise<TickView & { due: number[] }> {
   const { sql, values } = tickStatement(session, names, ask);
   const others = ask.devicesOf === undefined ? [] : [deviceViewsStatement(names, ask.devicesOf)];
   const [rows = [], devices] = await session.packet([{ sql, values }, ...others]);
@@ -70,8 +85,9 @@ function tickStatement(session: Session, names: TableNames, ask: TickAsk): { sql
     ...(pairs ?? []).map((pair, n) => ({ sql: due(n, dueBranch(names)), values: [pair.lane, pair.claim_rank] })),
     ...(ask.withOpen ? [openDocument(names, device_id)] : []),
   ];
+  const sql = branches.map((one) => `(${one.sql})`).join(' UNION ALL ');
   return {
-    sql: branches.map((one) => `(${one.sql})`).join(' UNION ALL '),
+    sql: pairs === undefined ? sql : limited(sql, ask.lookLimitMs ?? LOOK_LIMIT_MS),
     values: branches.flatMap((one) => one.values),
   };
 }

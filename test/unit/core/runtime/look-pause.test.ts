@@ -24,3 +24,32 @@ test('a database that is further away than it was is looked at as often again af
   for (let n = 0; n < 200; n += 1) pause.looked(n * 1000, 200);
   expect(pause.until).toBe(199_000);
 });
+
+test('a look that took much longer than the quickest is costly until one is quick again', () => {
+  const pause = new LookPause();
+  pause.looked(0, 10);
+  expect(pause.costly).toBe(false);
+  pause.looked(1000, 60);
+  expect(pause.costly).toBe(false);
+  pause.looked(3000, 150);
+  expect(pause.costly).toBe(true);
+  pause.looked(6000, 10);
+  expect(pause.costly).toBe(false);
+});
+
+test('after a look that the server broke off nobody looks for thirty seconds', () => {
+  const pause = new LookPause();
+  pause.looked(0, 10);
+  pause.brokenOff(1000);
+  expect(pause).toMatchObject({ costly: true, until: 31_000 });
+});
+
+test('who finds another looking waits as long again', () => {
+  const pause = new LookPause();
+  pause.looked(0, 10);
+  pause.looked(1000, 210);
+  const waited = pause.until - 1000;
+  pause.again(8000);
+  expect(pause.until).toBeCloseTo(8000 + waited);
+  expect(pause.costly).toBe(true);
+});

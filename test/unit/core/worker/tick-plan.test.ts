@@ -50,6 +50,15 @@ describe('the plan of the ticks', () => {
     ]);
   });
 
+  it('leaves the next look to the work session when the server broke its own off, and makes none for a while', () => {
+    const { one } = plan({ keepWarmMs: 1e9 });
+    const ask = one.next(0, 'w1')!;
+    expect(one.answered(ask, undefined, 300, 0)).toEqual([]);
+    expect(one.next(1000, 'w1')).toBeUndefined();
+    const asks = [2000, 15_000, 30_000, 31_000].map((at) => one.next(at, 'w1')?.pairs);
+    expect(asks).toEqual([undefined, undefined, undefined, []]);
+  });
+
   it('ticks without looking for work for a while after a look that took long', () => {
     const { one } = plan({ keepWarmMs: 1e9 });
     const ask = (at: number) => one.next(at, 'w1')!;
