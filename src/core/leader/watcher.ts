@@ -50,7 +50,7 @@ export class Watcher {
 
   /** One statement; none while no device has a free slot, and one more each second for the devices. @throws NotLeader, DatabaseError */
   async runOnce(): Promise<{ rung: number }> {
-    const { duty, config } = this.#o;
+    const { config } = this.#o;
     if (!config.worker.ring.enabled || monotonic() < this.#pause.until) return { rung: 0 };
     const ringer = await this.#ringer();
     if (ringer.view.stale) await this.#readDevices(ringer);

@@ -22,13 +22,13 @@ const MOST_AHEAD = 500;
  * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
  * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
  */
-const RECENT_MS = 500;
+const RECENT_MS = 1000;
 /** The rate of ends is taken over as much work at most. */
 const WINDOW_MS = 50;
 /** Less work than this is not measured but noise. */
 const LEAST_WORK_MS = 0.1;
 /** What was claimed ahead and has waited for so long is given back: the slots have become slower than they were. */
-export const GIVE_BACK_MS = 1000;
+export const GIVE_BACK_MS = 2000;
 
 /** What a worker has to offer a claim. */
 export interface Room {
@@ -146,7 +146,7 @@ export class Pace {
 
   /**
    * How many tasks of a type one claim may take; undefined = the type is not known before the rows are. Of a presumed one
-   * a few: were it slow after all, no more would have waited for nothing, for a second, until they are given back.
+   * a few: were it slow after all, no more would have waited for nothing, for two seconds, until they are given back.
    */
   mostFrom(taskType: string | undefined, { free, slots }: Room): number {
     const few = taskType !== undefined && this.#presumed(taskType) && this.brisk(taskType);

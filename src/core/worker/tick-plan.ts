@@ -1,5 +1,5 @@
 import type { LanePair } from '../db/queries/due-work.ts';
-import type { TickAsk } from '../db/queries/tick.ts';
+import type { TickAsk } from '../db/queries/tick-statement.ts';
 import { LookPause } from '../runtime/look-pause.ts';
 import type { LivenessSettings, Wanted } from './liveness-messages.ts';
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { publishLanes } from '../../../src/core/db/queries/publish-lanes.ts';
 import { readLease } from '../../../src/core/db/queries/read-lease.ts';
-import { type TickAsk, tick } from '../../../src/core/db/queries/tick.ts';
+import { tick } from '../../../src/core/db/queries/tick.ts';
+import type { TickAsk } from '../../../src/core/db/queries/tick-statement.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { claimRank, laneKey } from '../../../src/core/domain/lane-key.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';

@@ -134,7 +134,9 @@ describe('finding F11: a health check', () => {
     };
     let rounds = 0;
     for (; (await done()) < 6 && rounds < 100; rounds += 1) {
-      await check.runOnce().catch((error: Error) => expect(error.message).toMatch(/did not answer|cannot be reached|broke off/));
+      await check
+        .runOnce()
+        .catch((error: Error) => expect(error.message).toMatch(/did not answer|cannot be reached|broke off/));
       await own.ready();
     }
     expect(await done()).toBe(6);

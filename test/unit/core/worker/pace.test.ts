@@ -121,9 +121,9 @@ test('no more is claimed ahead than has ended here lately, or than there are slo
   }
   pace.rest();
   expect(pace.ahead('t', 10)).toBe(99);
-  now += 1000;
+  now += 2000;
   expect(pace.ahead('t', 10)).toBe(13);
-  now += 10_000;
+  now += 20_000;
   expect(pace.ahead('t', 10)).toBe(10);
 });
 
