@@ -89,7 +89,7 @@ export class LanePublisher {
       this.#pause.looked(monotonic(), (monotonic() - began) / (heads.length + 1));
       return heads;
     } catch (error) {
-      if (isBrokenOff(error)) this.#pause.brokenOff(monotonic());
+      if (isBrokenOff(error)) this.#pause.brokenOff(monotonic(), monotonic() - began);
       throw error;
     }
   }

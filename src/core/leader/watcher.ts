@@ -76,7 +76,7 @@ export class Watcher {
       return dueWork(rows).due;
     } catch (error) {
       if (!isBrokenOff(error)) throw error;
-      this.#pause.brokenOff(monotonic());
+      this.#pause.brokenOff(monotonic(), monotonic() - asked);
       return [];
     }
   }

@@ -18,18 +18,21 @@ export class LookPause {
   costly = false;
   #quickest = Number.POSITIVE_INFINITY;
   #last = 0;
+  #brokenOff = false;
 
   /** A look came back at this monotonic time, after so many milliseconds. */
   looked(at: number, tookMs: number): void {
     this.#quickest = Math.min(tookMs, this.#quickest * FORGET);
     this.costly = tookMs - this.#quickest >= COSTLY_MS;
+    this.#brokenOff = false;
     this.#pause(at, FACTOR * (tookMs - this.#quickest));
   }
 
-  /** The server broke a look off: it takes longer than a look may. */
-  brokenOff(at: number): void {
+  /** The server broke a look off, which takes longer than a look may. The pause doubles while that goes on. */
+  brokenOff(at: number, tookMs: number): void {
     this.costly = true;
-    this.#pause(at, LONGEST_MS);
+    this.#pause(at, Math.max(FACTOR * tookMs, this.#brokenOff ? 2 * this.#last : 0));
+    this.#brokenOff = true;
   }
 
   /** Another device is looking: this one tries after the same pause once more. */

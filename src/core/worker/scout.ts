@@ -103,7 +103,7 @@ export class Scout {
       await this.#lookAtPairs();
     } catch (error) {
       if (!isBrokenOff(error)) throw error;
-      this.#costly.brokenOff(monotonic());
+      this.#costly.brokenOff(monotonic(), monotonic() - now);
     } finally {
       if (alone && this.#session.alive) await releaseLookLock(this.#session, this.#names);
     }
@@ -131,7 +131,9 @@ export class Scout {
     const pairs = this.#book.pairs();
     const asked = monotonic();
     const { due, directed } = await lookForDue(this.#session, this.#names, this.#deviceId, pairs);
-    this.#costly.looked(monotonic(), monotonic() - asked);
+    const took = monotonic() - asked;
+    // What took longer than a call may was answered in time, and lay there while the main thread stood still.
+    if (took <= this.#session.options.deadlineMs) this.#costly.looked(monotonic(), took);
     this.#book.markDue(
       due.flatMap((n) => pairs[n] ?? []),
       directed,

@@ -23,7 +23,7 @@ export class TickPlan {
   answered({ pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LanePair[] {
     if (pairs === undefined) return [];
     if (due === undefined) {
-      this.#pause.brokenOff(at);
+      this.#pause.brokenOff(at, at - since);
       this.#turnAt = at;
       return [];
     }

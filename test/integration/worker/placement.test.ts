@@ -116,10 +116,11 @@ describe('a device below load_balancer.min_score', () => {
 
   it('claims nothing while a better one is online, even a full one; then it does', async () => {
     await agree();
-    let finish = () => {};
+    const running: Array<() => void> = [];
+    const finish = async () => (await until(() => running.shift(), 10_000, 'a handler that runs'))();
     const good = startWorker(db, {
       deviceId: 'good',
-      handlers: { t: () => new Promise<void>((done) => (finish = done)) },
+      handlers: { t: () => new Promise<void>((done) => running.push(done)) },
       worker: { max_concurrent_tasks: 1 },
     });
     const bad = startWorker(db, { deviceId: 'bad', handlers: { t: () => 1 } });
@@ -131,9 +132,9 @@ describe('a device below load_balancer.min_score', () => {
     await until(async () => (await claimsOf('good')) === 1, 10_000, 'claimed by the good one');
     await heartbeats(bad, 4);
     expect(await claimsOf('bad')).toBe(0);
-    finish();
+    await finish();
     await until(async () => (await claimsOf('good')) === 2, 10_000, 'the second by the good one');
-    finish();
+    await finish();
     await until(async () => (await status(first)) === 'done' && (await status(second)) === 'done', 10_000, 'done');
     await good.stop();
     const third = await add();

@@ -37,11 +37,18 @@ test('a look that took much longer than the quickest is costly until one is quic
   expect(pause.costly).toBe(false);
 });
 
-test('after a look that the server broke off nobody looks for thirty seconds', () => {
+test('after a look that the server broke off there is a pause that doubles while that goes on', () => {
   const pause = new LookPause();
   pause.looked(0, 10);
-  pause.brokenOff(1000);
-  expect(pause).toMatchObject({ costly: true, until: 31_000 });
+  const pauses = [1000, 11_000, 31_000, 71_000].map((at) => {
+    pause.brokenOff(at, 300);
+    return pause.until - at;
+  });
+  expect(pauses).toEqual([6000, 12_000, 24_000, 30_000]);
+  expect(pause.costly).toBe(true);
+  pause.looked(120_000, 10);
+  pause.brokenOff(121_000, 300);
+  expect(pause.until).toBe(127_000);
 });
 
 test('who finds another looking waits as long again', () => {

@@ -55,7 +55,7 @@ describe('the plan of the ticks', () => {
     const ask = one.next(0, 'w1')!;
     expect(one.answered(ask, undefined, 300, 0)).toEqual([]);
     expect(one.next(1000, 'w1')).toBeUndefined();
-    const asks = [2000, 15_000, 30_000, 31_000].map((at) => one.next(at, 'w1')?.pairs);
+    const asks = [2000, 4000, 6000, 7000].map((at) => one.next(at, 'w1')?.pairs);
     expect(asks).toEqual([undefined, undefined, undefined, []]);
   });
 
