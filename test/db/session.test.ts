@@ -1,6 +1,6 @@
 import mysql from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isBrokenOff } from '../../src/core/db/queries/statement-limit.ts';
+import { isOverLimit } from '../../src/core/db/queries/statement-limit.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { MET } from '../helpers/hostile.ts';
@@ -50,7 +50,7 @@ describe('a session', () => {
       () => undefined,
       (one: unknown) => one,
     );
-    expect(isBrokenOff(error)).toBe(true);
+    expect(isOverLimit(error)).toBe(true);
     expect(error).toMatchObject({ code: 'E_TEMPORARY', retry: 'transaction' });
     await session.ready();
     expect(session.facts.connectionId).toBe(before);

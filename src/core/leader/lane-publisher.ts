@@ -3,7 +3,8 @@ import { deviceViews } from '../db/queries/device-views.ts';
 import type { LanePair } from '../db/queries/due-work.ts';
 import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
 import { publishLanes } from '../db/queries/publish-lanes.ts';
-import { isBrokenOff } from '../db/queries/statement-limit.ts';
+import { isOverLimit } from '../db/queries/statement-limit.ts';
+import type { Session } from '../db/session.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
 import { MOST_READ_BYTES, requirementsOf } from '../domain/requirements.ts';
@@ -66,7 +67,7 @@ export class LanePublisher {
     // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
     const known = this.#guided ? guide : [];
     this.#guided = false;
-    const heads = await this.#timed(() => this.#peek(after, perWalk, known));
+    const heads = await this.#peek(after, perWalk, known);
     const clock = await duty.run((session) => session.rows<{ now: string }>('SELECT CAST(NOW(3) AS CHAR) AS now'));
     const { appeared, upTo, dropped } = this.#map.walked(heads, clock[0]?.now ?? '');
     this.#guided = true;
@@ -81,19 +82,6 @@ export class LanePublisher {
     return failures.end({ appeared, vanished });
   }
 
-  /** Pauses after a walk whose hops were slow: they read over what others have added and not committed. */
-  async #timed(walk: () => Promise<LaneHead[]>): Promise<LaneHead[]> {
-    const began = monotonic();
-    try {
-      const heads = await walk();
-      this.#pause.looked(monotonic(), (monotonic() - began) / (heads.length + 1));
-      return heads;
-    } catch (error) {
-      if (isBrokenOff(error)) this.#pause.brokenOff(monotonic(), monotonic() - began);
-      throw error;
-    }
-  }
-
   /** In pieces, between which the other duties have the session: of unknown pairs each costs a round trip. */
   async #peek(after: LanePair, most: number, guide: LaneHead[]): Promise<LaneHead[]> {
     const { duty } = this.#o;
@@ -101,11 +89,24 @@ export class LanePublisher {
     for (let at = after; heads.length < most; at = heads.at(-1)!) {
       const piece = Math.min(PIECE, most - heads.length);
       const known = guide.filter((head) => comparePairs(head, at) > 0);
-      const found = await duty.run((session) => peekLanes(session, duty.names, known, piece, at));
+      const found = await duty.run((session) => this.#piece(session, known, piece, at));
       heads.push(...found);
       if (found.length < piece) break;
     }
     return heads;
+  }
+
+  /** Rounds pause after hops that were slow: they read over what others have added and not committed. */
+  async #piece(session: Session, known: LaneHead[], most: number, at: LanePair): Promise<LaneHead[]> {
+    const began = monotonic();
+    try {
+      const heads = await peekLanes(session, this.#o.duty.names, known, most, at);
+      this.#pause.looked(monotonic(), (monotonic() - began) / (heads.length + 1));
+      return heads;
+    } catch (error) {
+      if (isOverLimit(error)) this.#pause.brokenOff(monotonic(), monotonic() - began);
+      throw error;
+    }
   }
 
   /** None for a lane that nobody may run, or whose row the table has just refused. */

@@ -4,7 +4,7 @@ import type { Config } from '../config/config-schema.ts';
 import { dueStatement, dueWork } from '../db/queries/due-work.ts';
 import type { LaneHead } from '../db/queries/peek-lanes.ts';
 import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
-import { isBrokenOff, limited } from '../db/queries/statement-limit.ts';
+import { isOverLimit, limited } from '../db/queries/statement-limit.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
@@ -69,13 +69,17 @@ export class Watcher {
   async #look(pairs: Watched[]): Promise<number[]> {
     const { duty } = this.#o;
     const { sql, values } = dueStatement(duty.names, undefined, pairs);
-    const asked = monotonic();
+    // From when the session is free: other duties may have had it until then.
+    let asked = monotonic();
     try {
-      const rows = await duty.run((session) => session.rows(limited(sql, LOOK_LIMIT_MS), values));
+      const rows = await duty.run((session) => {
+        asked = monotonic();
+        return session.rows(limited(sql, LOOK_LIMIT_MS), values);
+      });
       this.#pause.looked(monotonic(), monotonic() - asked);
       return dueWork(rows).due;
     } catch (error) {
-      if (!isBrokenOff(error)) throw error;
+      if (!isOverLimit(error)) throw error;
       this.#pause.brokenOff(monotonic(), monotonic() - asked);
       return [];
     }

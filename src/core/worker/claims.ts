@@ -4,7 +4,7 @@ import { monotonic } from '../clock.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import { ClaimRefused, type FinishAndClaimResult } from '../db/finish-and-claim.ts';
 import type { ClaimSource } from '../db/queries/claim-source.ts';
-import { isBrokenOff } from '../db/queries/statement-limit.ts';
+import { isOverLimit } from '../db/queries/statement-limit.ts';
 import type { TextWidths } from '../db/queries/text-widths.ts';
 import { type ClaimPlan, isLean, NO_CLAIM, planClaim } from './claim-plan.ts';
 import { ClaimSize } from './claim-size.ts';
@@ -98,7 +98,7 @@ export class Claims {
   /** A claim failed on its way. */
   failed(plan: ClaimPlan, error: unknown): void {
     if (error instanceof DatabaseError && error.driverCode === 'AFD_DEADLINE') this.#size.tooSlow(plan.limit);
-    if (!isBrokenOff(error)) return;
+    if (!isOverLimit(error)) return;
     this.#reliefMs = Math.min(LONGEST_RELIEF_MS, Math.max(FIRST_RELIEF_MS, this.#reliefMs * 2));
     this.#relievedUntil = monotonic() + this.#reliefMs * (0.5 + Math.random() / 2);
   }

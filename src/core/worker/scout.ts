@@ -6,7 +6,7 @@ import { type LanePair, lookForDue } from '../db/queries/due-work.ts';
 import { releaseLookLock, takeLookLock } from '../db/queries/look-lock.ts';
 import { PAIRS_PER_WALK, peekLanes, START } from '../db/queries/peek-lanes.ts';
 import { probeStatement } from '../db/queries/probe-mark.ts';
-import { isBrokenOff } from '../db/queries/statement-limit.ts';
+import { isOverLimit } from '../db/queries/statement-limit.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { LookPause } from '../runtime/look-pause.ts';
@@ -102,7 +102,7 @@ export class Scout {
       if (now >= this.#scanAt && !this.#published) await this.#scan(now);
       await this.#lookAtPairs();
     } catch (error) {
-      if (!isBrokenOff(error)) throw error;
+      if (!isOverLimit(error)) throw error;
       this.#costly.brokenOff(monotonic(), monotonic() - now);
     } finally {
       if (alone && this.#session.alive) await releaseLookLock(this.#session, this.#names);

@@ -18,7 +18,7 @@ export class TickPlan {
 
   /**
    * A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. `due` undefined = its look was
-   * broken off: the work session looks in place of the next tick, alone in the fleet and with more time.
+   * broken off: the work session looks in place of the next tick, with more time.
    */
   answered({ pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LanePair[] {
     if (pairs === undefined) return [];

@@ -1,11 +1,11 @@
 // A claim reads over the rows that others have locked or changed and not committed yet, and each of them costs the server
 // more than a row that it takes: with n claims at one time in a lane every task is paid for n times. So a large claim takes one
 // of a few tickets first. They are only a courtesy: a claim that gets none in time goes on without.
-import { createHash } from 'node:crypto';
 import { pairKey } from '../../domain/pair-key.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { LanePair } from './due-work.ts';
+import { schemaLocks } from './schema-lock.ts';
 
 /** Large claims at one time in one (lane, rank). */
 export const TICKETS = 4;
@@ -21,10 +21,8 @@ export function takeTicket(
   pair: LanePair,
   random: number,
 ): Array<{ sql: string; values: unknown[] }> {
-  const digest = createHash('sha256')
-    .update(`${names.prefix}|${names.plain.task}|${pairKey(pair)}`)
-    .digest('hex');
-  const all = Array.from({ length: TICKETS }, (_, n) => ticket(`${digest.slice(0, 32)}:${n}`));
+  const ticket = schemaLocks(names, pairKey(pair));
+  const all = Array.from({ length: TICKETS }, (_, n) => ticket(`:${n}`));
   const waited = all[Math.floor(random * TICKETS)];
   const free = all.map((one) => `WHEN GET_LOCK(${one}, 0) = 1 THEN ${one}`).join(' ');
   return [
@@ -47,9 +45,4 @@ export async function giveBackTicket(session: Session): Promise<void> {
   } catch {
     session.destroy();
   }
-}
-
-/** Lock names are server-wide, and no longer than 64 characters. */
-function ticket(name: string): string {
-  return `CONCAT('afd:', CRC32(DATABASE()), ':${name}')`;
 }

@@ -1,8 +1,8 @@
 // Looks that have become costly are made by one device at a time. A look reads over every row that others have added and not
 // committed; by forty devices at once it took longer than a call may, and was begun again.
-import { createHash } from 'node:crypto';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { schemaLocks } from './schema-lock.ts';
 
 /** False = another device has it. Ends with the session at the latest. @throws DatabaseError */
 export async function takeLookLock(session: Session, names: TableNames): Promise<boolean> {
@@ -15,8 +15,4 @@ export async function releaseLookLock(session: Session, names: TableNames): Prom
   await session.rows(`SELECT RELEASE_LOCK(${lock(names)})`);
 }
 
-/** Lock names are server-wide, and no longer than 64 characters. */
-function lock(names: TableNames): string {
-  const digest = createHash('sha256').update(`${names.prefix}|${names.plain.task}|look`).digest('hex');
-  return `CONCAT('afd:', CRC32(DATABASE()), ':${digest.slice(0, 32)}')`;
-}
+const lock = (names: TableNames) => schemaLocks(names, 'look')();

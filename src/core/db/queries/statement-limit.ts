@@ -3,7 +3,7 @@
 import { DatabaseError } from '../database-error.ts';
 
 /** 1969 MariaDB, 3024 MySQL. */
-const BROKEN_OFF = [1969, 3024];
+const OVER_LIMIT = [1969, 3024];
 
 /** `sql`, which begins with SELECT or with a SELECT in brackets, limited to so many milliseconds on either server. */
 export function limited(sql: string, ms: number): string {
@@ -12,6 +12,6 @@ export function limited(sql: string, ms: number): string {
 }
 
 /** The server's own limit ended the statement; nothing is known of what it asked. */
-export function isBrokenOff(error: unknown): boolean {
-  return error instanceof DatabaseError && error.errno !== undefined && BROKEN_OFF.includes(error.errno);
+export function isOverLimit(error: unknown): boolean {
+  return error instanceof DatabaseError && error.errno !== undefined && OVER_LIMIT.includes(error.errno);
 }

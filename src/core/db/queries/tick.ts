@@ -6,7 +6,7 @@ import { deviceView, deviceViewsStatement } from './device-views.ts';
 import { type OpenAssignment, openOf } from './open-assignments.ts';
 import { type PublishedLane, publishedLaneOf } from './published-lanes.ts';
 import { type LeaseRow, leaseOf } from './read-lease.ts';
-import { isBrokenOff } from './statement-limit.ts';
+import { isOverLimit } from './statement-limit.ts';
 import { type TickAsk, tickStatement } from './tick-statement.ts';
 
 export interface TickView {
@@ -28,7 +28,7 @@ export async function tick(session: Session, names: TableNames, ask: TickAsk): P
   try {
     return await view(session, names, ask);
   } catch (error) {
-    if (ask.pairs === undefined || !isBrokenOff(error)) throw error;
+    if (ask.pairs === undefined || !isOverLimit(error)) throw error;
     return { ...(await view(session, names, { ...ask, pairs: undefined })), due: undefined };
   }
 }
