@@ -7,8 +7,8 @@ import { createConnection, createServer } from 'node:net';
 const ERROR = 0xff;
 const SEPARATOR = ';\n';
 
-/** `upstream`: {host, port} or {socketPath}. */
-export async function countingProxy(upstream) {
+/** `upstream`: {host, port} or {socketPath}. `delayMs`: how much later everything arrives, in each direction. */
+export async function countingProxy(upstream, { delayMs = 0 } = {}) {
   const counts = { roundTrips: 0, separators: 0, errors: new Map() };
   const sockets = new Set();
   const server = createServer((client) => {
@@ -27,8 +27,8 @@ export async function countingProxy(upstream) {
     const answered = packets((_sequence, first, errno) => {
       if (first === ERROR) counts.errors.set(errno, (counts.errors.get(errno) ?? 0) + 1);
     });
-    client.on('data', asked).on('data', statements).pipe(database);
-    database.on('data', answered).pipe(client);
+    carry(client.on('data', asked).on('data', statements), database, delayMs);
+    carry(database.on('data', answered), client, delayMs);
     for (const [one, other] of [
       [client, database],
       [database, client],
@@ -49,6 +49,11 @@ export async function countingProxy(upstream) {
       server.close();
     },
   };
+}
+
+function carry(from, to, delayMs) {
+  if (delayMs === 0) from.pipe(to);
+  else from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), delayMs));
 }
 
 /** Calls `seen(sequence, first byte, error number)` for each packet of a stream that comes in any pieces. */

@@ -29,6 +29,10 @@ const TINY = {
     ['--n', '400', '--workers', '2,3', '--slots', '5'],
     ['n', 'seconds', 'tasks_per_s', 'deadlocks', 'lock_waits', 'of_ideal_time', ...CPU],
   ],
+  'slow-link': [
+    ['--n', '60', '--workers', '2', '--slots', '2'],
+    ['n', 'tasks_per_s', 'of_possible'],
+  ],
   'round-trips': [
     ['--n', '200', '--workers', '2', '--slots', '5'],
     ['round_trips_per_task', 'deadlocks', 'lock_waits'],

@@ -48,10 +48,11 @@ export const afd = {
 
 /**
  * Gives `work` a way to start workers that reach the database through counting proxies: one for all of them, or, `each`,
- * one for each. Second argument: the counts, in the order of the workers.
+ * one for each. Second argument: the counts, in the order of the workers. `delayMs`: of each direction.
  */
-async function proxied(store, work, { workers = 1, each = false } = {}) {
-  const proxies = await Promise.all(Array.from({ length: each ? workers : 1 }, () => countingProxy(store.address)));
+async function proxied(store, work, { workers = 1, each = false, delayMs = 0 } = {}) {
+  const open = () => countingProxy(store.address, { delayMs });
+  const proxies = await Promise.all(Array.from({ length: each ? workers : 1 }, open));
   const urlOf = (n) => store.urlVia(proxies[each ? n : 0]);
   try {
     return await work(

@@ -8,6 +8,7 @@ import { latency } from './latency.mjs';
 import { openInsert } from './open-insert.mjs';
 import { recovery } from './recovery.mjs';
 import { scale } from './scale.mjs';
+import { slowLink } from './slow-link.mjs';
 
 /**
  * `run(peer, {workers, slots, n})` returns the figures of one repetition, or a list of them that `what` tells apart.
@@ -36,6 +37,7 @@ export const WORKLOADS = {
     figure: 'tasks_per_s',
     least: 'workers',
   },
+  'slow-link': { run: slowLink, n: 3000, workers: [2], slots: [5], only: ['afd'] },
   'round-trips': { run: count, n: 10_000, workers: [4], slots: [10, 50], only: ['afd'] },
   enqueue: { run: enqueue, n: 40_000, figure: 'tasks_per_s' },
   latency: { run: latency, n: 200, workers: [4], slots: [10], figure: 'p50_ms' },

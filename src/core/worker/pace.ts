@@ -16,7 +16,13 @@ export const BRISK_MS = 200;
 const NEWEST = 0.05;
 const NEWEST_IF_SLOWER = 0.5;
 /** So much work is claimed ahead of the slots that will run it: an idle device waits no longer for its share. */
-const AHEAD_MS = 100;
+const LEAST_AHEAD_MS = 100;
+/** Where a claim takes long, what runs meanwhile is claimed ahead too; so much at most. */
+const MOST_AHEAD_MS = 1000;
+/** What ends just after a claim began is made good by the next one. */
+const CLAIMS_AHEAD = 2;
+/** Weight of the newest claim in the moving average of what claims take. */
+const NEWEST_CLAIM = 0.25;
 const MOST_AHEAD = 500;
 /**
  * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
@@ -56,6 +62,7 @@ export class Pace {
   /** Ends of the last RECENT_MS: each fades with its age. */
   #recent = 0;
   #fadedAt = 0;
+  #claim_ms = 0;
 
   /** `now`: milliseconds of a monotonic clock. */
   constructor(now: () => number = monotonic) {
@@ -81,6 +88,11 @@ export class Pace {
   #blend(taskType: string, ageMs: number, ends: 0 | 1): void {
     this.#types.set(taskType, blend(this.#types.get(taskType), ageMs, ends));
     this.#all = blend(this.#all, ageMs, ends);
+  }
+
+  /** A claim took so many milliseconds, from its first statement to its COMMIT. */
+  claimed(tookMs: number): void {
+    this.#claim_ms += (Math.min(tookMs, MOST_AHEAD_MS) - this.#claim_ms) * NEWEST_CLAIM;
   }
 
   /** There is something to run now. */
@@ -133,7 +145,7 @@ export class Pace {
   }
 
   /**
-   * How many tasks of a type to hold beyond the slots: what ends here in AHEAD_MS, no more than `slots` of them, those that
+   * How many tasks of a type to hold beyond the slots: what ends here while two claims are under way, no more than `slots` of them, those that
    * long tasks do not hold, could run in that time, and no more than ended here lately.
    */
   ahead(taskType: string, slots: number): number {
@@ -141,7 +153,8 @@ export class Pace {
     const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
     this.#fade(this.#now());
     const lately = Math.max(slots, this.#recent);
-    return Math.floor(Math.min(MOST_AHEAD, lately, AHEAD_MS * Math.min(this.#rate, possible)));
+    const aheadMs = Math.min(MOST_AHEAD_MS, Math.max(LEAST_AHEAD_MS, CLAIMS_AHEAD * this.#claim_ms));
+    return Math.floor(Math.min(MOST_AHEAD, lately, aheadMs * Math.min(this.#rate, possible)));
   }
 
   /**

@@ -132,7 +132,10 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       options.onBusy();
       ring.changed();
     },
-    onExchange: (exchange) => ring.onExchange(exchange),
+    onExchange: (exchange) => {
+      pace.claimed(monotonic() - exchange.began);
+      ring.onExchange(exchange);
+    },
     onVerdict: (verdict) => {
       const { place } = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
       if (place !== undefined) board.release(place);

@@ -127,6 +127,18 @@ test('no more is claimed ahead than has ended here lately, or than there are slo
   expect(pace.ahead('t', 10)).toBe(10);
 });
 
+test('where claims take long, what runs while two are under way is claimed ahead, but no more than a second of work', () => {
+  const pace = paceOf(20, 2000, 2);
+  expect(pace.ahead('t', 10)).toBe(50);
+  for (let n = 0; n < 50; n += 1) pace.claimed(150);
+  expect(pace.ahead('t', 10)).toBe(149);
+  for (let n = 0; n < 50; n += 1) pace.claimed(20_000);
+  // What has ended in the last second.
+  expect(pace.ahead('t', 10)).toBe(491);
+  for (let n = 0; n < 50; n += 1) pace.claimed(5);
+  expect(pace.ahead('t', 10)).toBe(50);
+});
+
 test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
   const pace = paceOf(20, 2000, 10);
   const room = { free: 2, slots: 2 };
