@@ -30,5 +30,12 @@ async function waiting(peer, { workers, slots }) {
   const size = { workers, slots, n, waitMs: WAITING_MS, warmUp: WARM_UP };
   const { seconds, timed } = await emptyQueue(peer, size);
   const tasks_per_s = Math.round(timed / seconds);
-  return { what: `${WAITING_MS} ms`, slots, n, seconds, tasks_per_s, of_ideal_time: Number((seconds / (IDEAL_S * (1 - WARM_UP))).toFixed(2)) };
+  return {
+    what: `${WAITING_MS} ms`,
+    slots,
+    n,
+    seconds,
+    tasks_per_s,
+    of_ideal_time: Number((seconds / (IDEAL_S * (1 - WARM_UP))).toFixed(2)),
+  };
 }
