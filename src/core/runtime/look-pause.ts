@@ -1,4 +1,4 @@
-/** A look may take a twentieth of the time. */
+/** Looks may take a twentieth of the time. */
 const FACTOR = 20;
 const LONGEST_MS = 30_000;
 /** The quickest look is forgotten by and by: the way to the database may have become longer. */
@@ -18,14 +18,20 @@ export class LookPause {
   costly = false;
   #quickest = Number.POSITIVE_INFINITY;
   #last = 0;
+  #excess = 0;
   #brokenOff = false;
 
-  /** A look came back at this monotonic time, after so many milliseconds. */
+  /**
+   * A look came back at this monotonic time, after so many milliseconds. One slow look says little (the network, or the whole
+   * server, stood still), so the next one comes soon, and the long pause after two.
+   */
   looked(at: number, tookMs: number): void {
     this.#quickest = Math.min(tookMs, this.#quickest * FORGET);
-    this.costly = tookMs - this.#quickest >= COSTLY_MS;
+    const excess = tookMs - this.#quickest;
+    this.costly = excess >= COSTLY_MS;
     this.#brokenOff = false;
-    this.#pause(at, FACTOR * (tookMs - this.#quickest));
+    this.#pause(at, Math.max(excess, FACTOR * Math.min(excess, this.#excess)));
+    this.#excess = excess;
   }
 
   /** The server broke a look off, which takes longer than a look may. The pause doubles while that goes on. */

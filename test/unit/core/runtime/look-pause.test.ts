@@ -1,21 +1,33 @@
 import { expect, test } from 'vitest';
 import { LookPause } from '../../../../src/core/runtime/look-pause.ts';
 
-test('after a look that took longer than the quickest, nobody looks for twenty times what it took more', () => {
+test('after two looks that took longer than the quickest, nobody looks for twenty times what both took more', () => {
   const pause = new LookPause();
   pause.looked(0, 10);
   expect(pause.until).toBe(0);
-  pause.looked(1000, 110);
-  expect(pause.until).toBeCloseTo(1000 + 20 * (110 - 10.5));
+  pause.looked(1000, 310);
+  pause.looked(2000, 110);
+  expect(pause.until).toBeCloseTo(2000 + 20 * (110 - 11.025));
   pause.looked(5000, 10);
   expect(pause.until).toBe(5000);
+});
+
+test('one slow look may be a network that stood still: the next one comes after as long as it took more', () => {
+  const pause = new LookPause();
+  pause.looked(0, 10);
+  pause.looked(1000, 1500);
+  expect(pause.until).toBeCloseTo(1000 + 1489.5);
+  expect(pause.costly).toBe(true);
+  pause.looked(3000, 10);
+  expect(pause.until).toBe(3000);
 });
 
 test('it is thirty seconds at most', () => {
   const pause = new LookPause();
   pause.looked(0, 10);
   pause.looked(1000, 60_000);
-  expect(pause.until).toBe(31_000);
+  pause.looked(2000, 60_000);
+  expect(pause.until).toBe(32_000);
 });
 
 test('a database that is further away than it was is looked at as often again after some looks', () => {
