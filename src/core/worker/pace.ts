@@ -15,9 +15,9 @@ export const BRISK_MS = 200;
 /** Weight of the newest attempt in the moving average; a slow one counts more, so that a change is felt at once. */
 const NEWEST = 0.05;
 const NEWEST_IF_SLOWER = 0.5;
-/** So much work is claimed ahead of the slots that will run it: an idle device waits no longer for its share. */
+/** Milliseconds of work that are claimed ahead where claims are quick: an idle device waits no longer for its share. */
 const LEAST_AHEAD_MS = 100;
-/** Where a claim takes long, what runs meanwhile is claimed ahead too; so much at most. */
+/** The same where claims take long, and what runs meanwhile is claimed ahead too. */
 const MOST_AHEAD_MS = 1000;
 /** What ends just after a claim began is made good by the next one. */
 const CLAIMS_AHEAD = 2;
@@ -145,8 +145,8 @@ export class Pace {
   }
 
   /**
-   * How many tasks of a type to hold beyond the slots: what ends here while two claims are under way, no more than `slots` of them, those that
-   * long tasks do not hold, could run in that time, and no more than ended here lately.
+   * How many tasks of a type to hold beyond the slots: as many as end here while two claims are under way, at most as many as
+   * `slots`, those that long tasks do not hold, could run in that time, and as many as ended here lately.
    */
   ahead(taskType: string, slots: number): number {
     if (!this.brisk(taskType)) return 0;
