@@ -29,7 +29,7 @@ function spelled(sql: string): string {
       'json$1 DEFAULT NULL$2',
     )
     .replace(/longtext COLLATE utf8mb4_bin NOT NULL CHECK \(json_valid\(`\w+`\)\)/g, 'json NOT NULL')
-    .replace(/\b(tinyint|smallint|int|bigint)\(\d+\)/g, '$1')
+    .replace(/\b(tinyint|smallint|mediumint|int|bigint)\(\d+\)/g, '$1')
     .replace(/DEFAULT '(\d+)'/g, 'DEFAULT $1')
     .replace(/current_timestamp\(\)/gi, 'CURRENT_TIMESTAMP')
     .replace(/\(utc_timestamp\(3\)\)/gi, 'utc_timestamp(3)')
