@@ -36,7 +36,7 @@ describe('a T1 table', () => {
     await db.migrate();
     const rows = await db.admin.rows(
       `SELECT priority, max_retry_count, attempt, lost_count, LENGTH(lane) AS lane,
-         claim_rank = 5 AND (MOD(claim_state, 100000) > 0) = (status IN ('done', 'failed')) AS ranked,
+         claim_rank = 5 AND (MOD(claim_state, 100000) > 0) = COALESCE(status IN ('done', 'failed'), FALSE) AS ranked,
          due_at = COALESCE(next_run_at, created_at, '1970-01-01') AS due FROM af_crawl_tasks`,
     );
     for (const row of rows) {
