@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { execute } from '@oclif/core';
 import { endProcess } from '../dist/cli/end-process.js';
 import { guardOutput } from '../dist/cli/output.js';
+import { runProgram } from '../dist/cli/run.js';
 
 guardOutput();
-await execute({ dir: import.meta.url });
+await runProgram(import.meta.url);
 await endProcess();

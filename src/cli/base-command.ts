@@ -2,6 +2,7 @@
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
 import type { Context, Purpose } from '../core/context.ts';
+import type { Failure } from './failure.ts';
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
@@ -93,12 +94,20 @@ export abstract class BaseCommand extends Command {
     return { colour: await this.colour(), width: tableWidth(process.stdout) };
   }
 
+  /** False = its exit code says all that there is to say. With --json it is printed all the same. */
+  protected isTold(_failure: Failure): boolean {
+    return true;
+  }
+
   protected override async catch(error: Error & { code?: string }): Promise<void> {
     if (error.code === 'EEXIT') throw error;
     const { failureOf } = await import('./failure.ts');
     const command = [this.config.bin, ...(this.id ?? '').split(':')].join(' ');
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true, help: true });
     const failure = failureOf(error, { command, flags });
+    // To type the same again leads nowhere, unless it is a matter of time.
+    const typed = [command, ...this.argv.filter((word) => word !== '--json')].join(' ');
+    if (failure.code !== 'E_TEMPORARY') failure.suggestions = failure.suggestions.filter((one) => one !== typed);
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
     if (process.env.DEBUG && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
@@ -106,8 +115,10 @@ export abstract class BaseCommand extends Command {
       this.logJson({ error: shown });
       return;
     }
-    const { renderFailure } = await import('./render/failure.ts');
-    process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
+    if (this.isTold(failure)) {
+      const { renderFailure } = await import('./render/failure.ts');
+      process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
+    }
     // Text mode ends in oclif's own handler: it must print nothing more, and exit with our code.
     throw Object.assign(error, { oclif: { exit: exitCode }, skipOclifErrorHandling: true });
   }

@@ -1,4 +1,5 @@
 // Whatever was thrown, as the one thing that a script and a reader get: code, exit code, sentence, command to try.
+import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
 
@@ -15,6 +16,7 @@ interface ParserError {
   oclif?: { exit?: number };
   parse?: unknown;
   flags?: unknown;
+  args?: unknown;
 }
 
 /** The command in which it happened, as the user would type it, with its flags. */
@@ -40,7 +42,7 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
     return { code, exitCode, message, suggestions, data };
   }
   const raw = error as ParserError;
-  const message = withoutHint(String(raw?.message ?? error))
+  const message = withoutHint(stripVTControlCharacters(String(raw?.message ?? error)))
     .replace(/^Parsing (--\S+) \n\t/, '$1: ')
     .trim();
   if (raw?.parse !== undefined || raw?.oclif?.exit === ERROR_CODES.E_USAGE.exit) return usage(raw, message, place);
@@ -56,8 +58,8 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
   };
 }
 
-function usage({ flags }: ParserError, message: string, place: FailurePlace): Failure {
-  const unknown = Array.isArray(flags) ? flags.map(String) : [];
+function usage(raw: ParserError, message: string, place: FailurePlace): Failure {
+  const unknown = Array.isArray(raw.flags) ? raw.flags.map(String) : [];
   const help = `${place.command} --help`;
   const secret = unknown.find((flag) => SECRET_FLAG.test(flag));
   if (secret !== undefined) {
@@ -71,8 +73,19 @@ function usage({ flags }: ParserError, message: string, place: FailurePlace): Fa
     .map((flag) => didYouMean(flag.replace(/^--?/, '').split('=')[0]!, place.flags))
     .filter((flag) => flag !== undefined);
   const hint = near.length === 0 ? '' : ` Did you mean ${near.map((flag) => `--${flag}`).join(', ')}?`;
-  const text = message.replace(/^Nonexistent flags?: /, 'There is no flag ');
+  const text = inOneLine(message, raw.args).replace(/^Nonexistent flags?: /, 'There is no flag ');
   return make(`${text}${/[.?!]$/.test(text) || text.includes('\n') ? '' : '.'}${hint}`, [help]);
+}
+
+/** The parser makes a heading and a list of what is missing or does not go together. */
+function inOneLine(message: string, args: unknown): string {
+  if (/^Missing \d+ required arg/.test(message) && Array.isArray(args)) {
+    const names = args.map(({ name }: { name?: string }) => name ?? '').filter((name) => name !== '');
+    return `${names.length === 1 ? 'An argument is' : 'Arguments are'} missing: ${names.join(', ')}`;
+  }
+  const [heading = '', ...reasons] = message.split('\n').map((line) => line.trim());
+  if (!/^The following errors? occurred:$/.test(heading)) return message;
+  return reasons.map((one) => one.replace(/^Missing required flag (\S+)$/, '--$1 is missing')).join('; ');
 }
 
 function make(message: string, suggestions: string[]): Failure {

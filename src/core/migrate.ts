@@ -8,6 +8,8 @@ export interface MigrateOptions {
   foreignKeys: boolean;
   visible: boolean;
   onWait?: (message: string) => void;
+  /** Around each statement that is sent. */
+  onStatement?: (sql: string, when: 'before' | 'after') => void;
 }
 
 export interface MigrationPlan {

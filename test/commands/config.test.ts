@@ -82,7 +82,7 @@ handlers: { a: { exec: [a], env: { API_TOKEN: hunter2, PLAIN: seen } } }`;
     const ran = await show('worker: { region: eu }', [], { AFD_DATABASE_URL: undefined, AFD_WROKER_REGION: 'x' });
     expect(ran.exitCode).toBe(0);
     expect(ran.stdout).toContain('fleet  its values are not shown: no database is configured\n');
-    expect(ran.stdout).toMatch(/^worker\.region +eu +file$/m);
+    expect(ran.stdout).toMatch(/^worker\.region +file +eu$/m);
     expect(ran.stderr.match(/AFD_WROKER_REGION is not known/g)).toHaveLength(1);
   });
 

@@ -62,7 +62,7 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['tasks ls', 'tasks ls'],
   ['tasks show', 'tasks show RUNNING', 'tasks show PLAIN', 'tasks show DONE'],
   ['tasks wait', 'tasks wait DONE'],
-  ['tasks reassign', 'tasks reassign PLAIN --to by-hand', 'tasks reassign RUNNING', 'tasks reassign PLAIN'],
+  ['tasks reassign', 'tasks reassign PLAIN --to by-hand --force', 'tasks reassign RUNNING', 'tasks reassign PLAIN'],
   ['tasks cancel', 'tasks cancel RUNNING', 'tasks cancel PLAIN'],
   ['tasks retry', 'tasks retry PLAIN'],
   ['tasks retry --status', 'tasks retry --status failed --dry-run', 'tasks retry --status failed'],

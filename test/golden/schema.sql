@@ -27,6 +27,8 @@ CREATE TABLE `af_device` (
   `held` json DEFAULT NULL COMMENT 'gates that it is over, in words',
   `stuck` json DEFAULT NULL COMMENT 'tasks whose handlers go on after their end, a slot each',
   `served` int NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute',
+  `host_name` varchar(255) DEFAULT NULL COMMENT 'machine of the process that registered last',
+  `pid` int DEFAULT NULL COMMENT 'number of that process there',
   PRIMARY KEY (`id`),
   UNIQUE KEY `device_id` (`device_id`),
   KEY `idx_device_type` (`device_type`),

@@ -5,9 +5,8 @@ export type ConfigShowResult = ConfigView;
 
 export default class ConfigShow extends BaseCommand {
   static override summary = 'Show every key of the configuration, its value, and where that came from.';
-  static override description = `Values that the fleet shares are shown as the database has them, beside
-what was given here. Without a database, or when it cannot be reached, what
-is given here is shown. Secrets are masked.`;
+  static override description =
+    'Values that the fleet shares are shown as the database has them, beside what was given here. Without a database, or when it cannot be reached, what is given here is shown. Secrets are masked.';
 
   static override examples = ['<%= config.bin %> config show', '<%= config.bin %> config show --json'];
 

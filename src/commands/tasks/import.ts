@@ -29,30 +29,27 @@ Rows go in by transactions of 1000. A bad row stops it, with its line: what is b
 
   async run(): Promise<TasksImportResult> {
     const { args, flags } = await this.parse(TasksImport);
+    const { importInput, importWithProgress } = await import('../../cli/import-run.ts');
+    const { typedImport } = await import('../../cli/typed.ts');
+    const { renderImport } = await import('../../cli/render/import.ts');
     const { shutdownSignals } = await import('../../cli/shutdown.ts');
-    const { openImportFile } = await import('../../core/import/import-file.ts');
-    const input = args.file === '-' ? { stream: process.stdin, size: undefined } : await openImportFile(args.file);
+    const input = await importInput(args.file, this.jsonEnabled());
+    const typed = typedImport(this.argv, args.file);
     const shutdown = shutdownSignals();
-    const { ImportProgress, renderImport } = await import('../../cli/render/import.ts');
-    const progress = new ImportProgress(process.stderr, { ...input, quiet: this.jsonEnabled() });
     try {
-      const result = await this.withContext(async (context) => {
-        const { importTasks } = await import('../../core/import/import-tasks.ts');
-        const source = { stream: input.stream, name: args.file };
-        return importTasks(context, source, {
+      const result = await this.withContext((context) =>
+        importWithProgress(context, input, {
           ...{ defaultType: flags.type, format: flags.format as ImportFormat | undefined, atomic: flags.atomic },
           ...{ skipBad: flags['skip-bad'], dryRun: flags['dry-run'], fromLine: flags['from-line'] },
-          ...{ stop: shutdown.drain, parseWhen: (text) => parseWhen(text, 'ahead') },
-          onProgress: (soFar) => progress.show(soFar),
-        });
-      });
-      progress.clear();
+          ...{ typed, stop: shutdown.drain, parseWhen: (text: string) => parseWhen(text, 'ahead') },
+        }),
+      );
       for (const { line, problem } of result.problems) this.note(`line ${line}: ${problem}`);
-      this.log(renderImport(result, { dryRun: flags['dry-run'], file: args.file }));
+      for (const warning of result.warnings) this.note(warning);
+      this.log(renderImport(result, { dryRun: flags['dry-run'], again: typed.again }));
       this.exitWith(shutdown.exitCode({ inTime: result.complete }) || (result.bad > 0 ? 6 : 0));
       return result;
     } finally {
-      progress.clear();
       shutdown.dispose();
     }
   }

@@ -57,7 +57,7 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
     const at = broken.linePos?.[0];
     throw new AfdError(
       'E_CONFIG',
-      `${path}${at === undefined ? '' : `:${at.line}`} is not valid YAML or JSON: ${broken.message.split('\n')[0]}`,
+      `${path}${at === undefined ? '' : `:${at.line}`} is not valid YAML or JSON: ${wordsOf(broken)}.`,
       { data: { file: path, ...(at === undefined ? {} : { line: at.line }) } },
     );
   }
@@ -101,6 +101,11 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
     return undefined;
   };
   return { path, values: withoutEmpty(values), lineOf, problems };
+}
+
+/** What yaml says, without the place, which stands before it, and without the lines of the file that it repeats. */
+function wordsOf({ message }: { message: string }): string {
+  return message.split('\n', 1)[0]!.replace(/(?: at line \d+, column \d+)?[:.]?$/, '');
 }
 
 function isSection(value: unknown): value is Record<string, unknown> {

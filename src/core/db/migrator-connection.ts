@@ -36,6 +36,7 @@ export async function withMigrator<T>(
   work: (migrator: { ask: Ask; knex: Knex }) => Promise<T>,
 ): Promise<T> {
   let known: Step[] = [];
+  let account: string | undefined;
   const knex = knexFactory({
     client: 'mysql2',
     pool: {
@@ -43,7 +44,10 @@ export async function withMigrator<T>(
       max: 1,
       afterCreate(connection: KnexConnection, done: (error: unknown, connection: unknown) => void) {
         prepare(connection, describeAddress(address)).then(
-          () => done(undefined, connection),
+          (own) => {
+            account = own;
+            done(undefined, connection);
+          },
           (error: unknown) => done(error, connection),
         );
       },
@@ -68,7 +72,7 @@ export async function withMigrator<T>(
     return await locked(ask, names, () => work({ ask, knex }));
   } catch (error) {
     if (error instanceof AfdError) throw error;
-    throw databaseError(error, describeAddress(address));
+    throw databaseError(error, describeAddress(address), { account, schema: address.database });
   } finally {
     await knex.destroy();
   }
@@ -78,8 +82,8 @@ interface KnexConnection {
   query(sql: string, values: unknown[], done: (error: unknown, result: unknown) => void): void;
 }
 
-/** What every session has, but for the mode; lock_wait_timeout: a waiting ALTER stops every later statement on its table. */
-async function prepare(connection: KnexConnection, where: string): Promise<void> {
+/** Returns the account. What every session has, but for the mode; lock_wait_timeout: a waiting ALTER stops every later statement on its table. */
+async function prepare(connection: KnexConnection, where: string): Promise<string> {
   const ask = (sql: string, values: unknown[] = []) =>
     new Promise<Row[]>((resolve, reject) => {
       connection.query(sql, values, (error, rows) => (error ? reject(error as Error) : resolve(rows as Row[])));
@@ -89,8 +93,9 @@ async function prepare(connection: KnexConnection, where: string): Promise<void>
   const more = `, lock_wait_timeout = ${LOCK_WAIT_S}, default_storage_engine = InnoDB`;
   const { sql, values } = settingsStatement(session, more);
   await ask(sql, values);
-  const [row] = await ask(`SELECT VERSION() AS version${SETTINGS_READ}`);
+  const [row] = await ask(`SELECT CURRENT_USER() AS account${SETTINGS_READ}`);
   assertSettings(row ?? {}, where, session);
+  return String(row?.account);
 }
 
 /** The named lock ends with its connection, so a killed migrator leaves nothing behind. */

@@ -4,7 +4,7 @@ import type { Connection } from 'mysql2';
 import mysql from 'mysql2';
 import { type DatabaseAddress, describeAddress } from './address.ts';
 import { connectionOptions } from './connection-options.ts';
-import { DatabaseError, databaseError, unopened } from './database-error.ts';
+import { DatabaseError, databaseError, LOOK, unopened } from './database-error.ts';
 import { assertFoundRows, cut, streamOf } from './driver.ts';
 import type { Result, Row, WriteResult } from './results.ts';
 import { openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
@@ -140,7 +140,7 @@ export class Session {
       return facts;
     } catch (error) {
       cut(connection);
-      throw unopened(databaseError(error, this.where));
+      throw unopened(databaseError(error, this.where, { account: undefined, schema: this.options.address.database }));
     }
   }
 
@@ -172,7 +172,8 @@ export class Session {
         connection.query(text, (error, result) => done(error, result)),
       );
     } catch (raw) {
-      const error = databaseError(raw, this.where);
+      const { account } = this.#facts ?? {};
+      const error = databaseError(raw, this.where, { account, schema: this.options.address.database });
       // 1153: the packet was too large, and the server has closed the connection on it.
       if (error.retry === 'connection' || error.errno === 1153) this.#drop(connection);
       throw error;
@@ -195,7 +196,7 @@ export class Session {
           {
             retry: 'connection',
             driverCode: 'AFD_DEADLINE',
-            suggestions: ['afd db status', 'afd status'],
+            suggestions: LOOK,
           },
         );
         settle(late);
@@ -237,7 +238,7 @@ export class Session {
   #gone(why: string): DatabaseError {
     return new DatabaseError('E_DATABASE', `The database at ${this.where} cannot be reached: ${why}.`, {
       retry: 'connection',
-      suggestions: ['afd db status', 'afd status'],
+      suggestions: LOOK,
     });
   }
 }

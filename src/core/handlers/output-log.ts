@@ -11,7 +11,10 @@ const TAIL = 2048;
 
 export type OutputStream = 'stdout' | 'stderr';
 
-/** Takes a command's output apart into log lines (stdout = info, stderr = warn), bounded in total, and keeps the end of stderr. */
+/**
+ * Takes a command's output apart into log lines, bounded in total, and keeps the end of stderr. Both streams are `info`: what
+ * a program writes to stderr is its log, not a warning; if the attempt fails, the end of it is in the error.
+ */
 export class OutputLog {
   readonly #log: HandlerLog;
   readonly #limit: number;
@@ -61,8 +64,7 @@ export class OutputLog {
   #line(stream: OutputStream, text: string): void {
     const line = cleanText(text).trimEnd();
     if (line === '') return;
-    if (stream === 'stdout') this.#log.info(line, { stream });
-    else this.#log.warn(line, { stream });
+    this.#log.info(line, { stream });
   }
 }
 

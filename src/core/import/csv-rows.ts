@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { type CsvError, type InfoRecord, type Options, parse } from 'csv-parse';
 import { AfdError } from '../domain/errors.ts';
 import { checkHeader } from './import-columns.ts';
-import type { ImportRow } from './import-row.ts';
+import { type ImportRow, NOT_UTF8 } from './import-row.ts';
 import { type InputStart, MOST_ROW_BYTES } from './input-start.ts';
 
 interface Cells {
@@ -55,7 +55,7 @@ function keepCount(cells: string[], info: InfoRecord): Cells {
 }
 
 function rowOf(line: number, last: number, names: string[], cells: string[], suspicious: boolean): ImportRow {
-  if (suspicious && cells.some((cell) => cell.includes('\ufffd'))) return { line, last, problem: 'not UTF-8' };
+  if (suspicious && cells.some((cell) => cell.includes('\ufffd'))) return { line, last, problem: NOT_UTF8 };
   if (cells.length > names.length && cells.slice(names.length).some((cell) => cell !== '')) {
     return { line, last, problem: `${cells.length} fields, and the header has ${names.length}` };
   }

@@ -1,7 +1,7 @@
 // JSON lines: one object per line, each with its number. Lines are cut as bytes, so that one that is not UTF-8 harms no
 // other.
 import { isUtf8 } from 'node:buffer';
-import type { ImportRow } from './import-row.ts';
+import { type ImportRow, NOT_UTF8 } from './import-row.ts';
 import { type InputStart, MOST_ROW_BYTES } from './input-start.ts';
 
 const NEWLINE = 0x0a;
@@ -43,7 +43,7 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | 
 /** Undefined = a blank line. */
 function rowOf(line: number, bytes: Buffer): ImportRow | undefined {
   const at = { line, last: line };
-  if (!isUtf8(bytes)) return { ...at, problem: 'not UTF-8' };
+  if (!isUtf8(bytes)) return { ...at, problem: NOT_UTF8 };
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   if (text.trim() === '') return undefined;
   try {

@@ -97,7 +97,12 @@ export class Liveness {
           : new AfdError('E_INTERNAL', `The liveness loop failed: ${String(raw)}`, { cause: raw });
       this.#report({
         kind: 'ended',
-        error: { code: error.code, message: error.message, suggestions: error.suggestions },
+        error: {
+          code: error.code,
+          message: error.message,
+          suggestions: error.suggestions,
+          data: error.data,
+        },
       });
     } finally {
       this.#silence.stop();

@@ -237,13 +237,13 @@ describe('the embedded server', () => {
     expect((await serverStatus(dir)).state).toBe('none');
   });
 
-  it('is found by its project while it runs, and only then', async () => {
+  it('finding B11: is found by its project as soon as it was made, also while it is stopped', async () => {
     expect(await embeddedServerUrl(dir)).toBeUndefined();
     const { url } = await start();
     expect(await embeddedServerUrl(dir)).toBe(url);
     expect(await serverUrl(dir)).toBe(url);
     await stopServer(dir, host);
-    expect(await embeddedServerUrl(dir)).toBeUndefined();
+    expect(await embeddedServerUrl(dir)).toBe(url);
     await expect(serverUrl(dir)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
   });
 

@@ -92,7 +92,7 @@ describe('a failed command', () => {
     [['1', '--slots', 'many'], '--slots: Expected an integer but received: many.'],
     [['1', '2'], 'Unexpected argument: 2.'],
     [['1', '--password', 'x'], '--password is no flag: a secret on the command line can be read by every user'],
-    [[], 'Missing 1 required arg'],
+    [[], 'An argument is missing: id. [E_USAGE]'],
   ])('is a usage error, exit 2, for %j', async (argv, sentence) => {
     const text = await run(argv);
     expect(text).toMatchObject({ stdout: '', exitCode: 2 });

@@ -2,7 +2,7 @@
 // ends as `released`, no retry is spent), and the target is set now, for when it lets go. Index: PRIMARY of both tables. Zero
 // rows under the lock is a bug.
 import { AfdError } from '../../domain/errors.ts';
-import { targetWarnings } from '../../domain/target-device.ts';
+import { type TargetDevice, targetObstacles, targetWarnings } from '../../domain/target-device.ts';
 import type { TaskStatus } from '../../domain/task.ts';
 import type { Carried } from '../carried.ts';
 import { fromJsonObject } from '../rows.ts';
@@ -41,9 +41,10 @@ export async function reassignTask(
     if (holder !== undefined && holder.device_id === device?.device_id && !force) {
       throw conflict(task, `runs on ${holder.device_id} already; --force starts it there again`);
     }
+    const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
+    if (device !== undefined && !force) refuseTarget(task, device, targetObstacles(device, lane));
     const revoking = holder !== undefined && !force;
     const status = revoking ? 'running' : device === undefined ? 'pending' : 'assigned';
-    const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
     const moved = await session.write(
       `UPDATE ${names.task}
        SET status = ?, target_device_id = ?, target_until = NULL, updated_at = NOW(3)${revoking ? '' : ', claim_token = NULL'}
@@ -72,6 +73,19 @@ function refuse(task: OperatedTask, force: boolean): void {
   if (force) return;
   if (holder === undefined) throw conflict(task, 'is run by another program', `afd tasks reassign ${id} --force`);
   if (holder.revoke_outcome === 'cancelled') throw conflict(task, `is being cancelled on ${holder.device_id}`);
+}
+
+/** Work that is under way is not thrown away for a device that would not do it. */
+function refuseTarget({ id, status }: OperatedTask, { device_id }: TargetDevice, obstacles: string[]): void {
+  if (obstacles.length === 0) return;
+  throw new AfdError(
+    'E_CONFLICT',
+    `Device ${device_id} cannot run task ${id}: it ${obstacles.join(', ')}. The task stays as it is.`,
+    {
+      suggestions: ['afd devices ls', `afd tasks reassign ${id} --to ${device_id} --force`],
+      data: { task_id: id, status, device_id, reasons: obstacles },
+    },
+  );
 }
 
 function conflict({ id, status }: OperatedTask, why: string, command = `afd tasks show ${id}`): AfdError {
