@@ -76,7 +76,8 @@ function note(told, { what, n: _n, seconds: _seconds, ...figures }) {
 }
 
 function table(lines) {
-  const show = (value) => (value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(4))));
+  const show = (value) =>
+    value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(4)));
   const ratio = (value) => (Number.isFinite(value) ? value.toFixed(2) : '');
   return [
     '| server | workload | processes × slots | figure | before | after | ratio (1: as before, more: better) |',
