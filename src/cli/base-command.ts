@@ -66,7 +66,7 @@ export abstract class BaseCommand extends Command {
       flags: Object.entries(configFlags).map(([flag, key]) => ({ flag: `--${flag}`, key, value: this.#flags[flag] })),
       embeddedUrl: async (dir) => {
         const { embeddedServerUrl } = await import('../core/server/embedded-url.ts');
-        return embeddedServerUrl(`${dir}/.afd`);
+        return embeddedServerUrl(`${dir}/.afd`, process.getuid?.());
       },
     };
   }
