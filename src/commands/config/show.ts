@@ -28,6 +28,6 @@ is given here is shown. Secrets are masked.`;
     ]);
     const resolved = await resolveConfig(this.loadOptions());
     if (resolved.database === undefined) return { view: viewConfig(resolved), told: [] };
-    return { view: await this.withContext(showConfig), told: resolved.typos };
+    return { view: await this.withContext(showConfig), told: resolved.remarks };
   }
 }
