@@ -1,8 +1,11 @@
 #!/usr/bin/env node
-import { execute } from '@oclif/core';
 import { endProcess } from '../dist/cli/end-process.js';
 import { guardOutput } from '../dist/cli/output.js';
+import { refuseDebugger } from '../dist/cli/refuse-debugger.js';
 
+refuseDebugger();
 guardOutput();
+// Not above: loading it takes most of the time until a command begins.
+const { execute } = await import('@oclif/core');
 await execute({ dir: import.meta.url });
 await endProcess();
