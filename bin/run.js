@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { endProcess } from '../dist/cli/end-process.js';
 import { guardOutput } from '../dist/cli/output.js';
-import { runProgram } from '../dist/cli/run.js';
+import { refuseDebugger } from '../dist/cli/refuse-debugger.js';
 
+refuseDebugger();
 guardOutput();
+// Not above: loading it takes most of the time until a command begins.
+const { runProgram } = await import('../dist/cli/run.js');
 await runProgram(import.meta.url);
 await endProcess();

@@ -2,7 +2,9 @@
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
 import type { Context, Purpose } from '../core/context.ts';
+import { escapeInJson } from '../core/terminal-text.ts';
 import type { Failure } from './failure.ts';
+import { printable } from './render/text.ts';
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
@@ -42,7 +44,7 @@ export abstract class BaseCommand extends Command {
     const { openContext } = await import('../core/context.ts');
     const { logOutput } = await import('./output.ts');
     const context = openContext(resolved, { purpose, logTo: logOutput(resolved.config.log.format) });
-    if (purpose === 'command' || purpose === 'migrate') for (const typo of resolved.typos) this.note(typo);
+    if (purpose === 'command' || purpose === 'migrate') for (const remark of resolved.remarks) this.note(remark);
     try {
       return await work(context);
     } finally {
@@ -64,17 +66,18 @@ export abstract class BaseCommand extends Command {
       file: typeof file === 'string' ? file : undefined,
       env: process.env,
       cwd: process.cwd(),
+      uid: process.getuid?.(),
       flags: Object.entries(configFlags).map(([flag, key]) => ({ flag: `--${flag}`, key, value: this.#flags[flag] })),
       embeddedUrl: async (dir) => {
         const { embeddedServerUrl } = await import('../core/server/embedded-url.ts');
-        return embeddedServerUrl(`${dir}/.afd`);
+        return embeddedServerUrl(`${dir}/.afd`, process.getuid?.());
       },
     };
   }
 
   /** A remark for a reader, on stderr in both modes: stdout belongs to the result. */
   protected note(message: string): void {
-    process.stderr.write(`Warning: ${message}\n`);
+    process.stderr.write(`Warning: ${printable(message)}\n`);
   }
 
   /** The command succeeded in doing its work, and its answer is this exit code (a result is still printed). */
@@ -110,7 +113,10 @@ export abstract class BaseCommand extends Command {
     if (failure.code !== 'E_TEMPORARY') failure.suggestions = failure.suggestions.filter((one) => one !== typed);
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
-    if (process.env.DEBUG && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
+    if (process.env.DEBUG && error.stack !== undefined) {
+      const { redactText } = await import('../core/redact.ts');
+      process.stderr.write(`${redactText(error.stack)}\n`);
+    }
     if (this.jsonEnabled()) {
       this.logJson({ error: shown });
       return;
@@ -124,6 +130,6 @@ export abstract class BaseCommand extends Command {
   }
 
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    process.stdout.write(`${escapeInJson(JSON.stringify(json, null, 2))}\n`);
   }
 }

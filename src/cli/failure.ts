@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
+import { redact, redactText } from '../core/redact.ts';
 
 export interface Failure {
   code: ErrorCode;
@@ -25,7 +26,7 @@ export interface FailurePlace {
   flags: string[];
 }
 
-const SECRET_FLAG = /^--?(password|database-url|url|api-key|token|secret)(=|$)/;
+const SECRET_WORD = /pass|pwd|secret|token|api-?key|url|dsn/i;
 
 /** The parser's own; ours proposes the command to try. */
 const HINT = 'See more help with --help';
@@ -35,7 +36,18 @@ function withoutHint(message: string): string {
   return text.endsWith(HINT) ? text.slice(0, -HINT.length).trimEnd() : message;
 }
 
+/** Whatever the error says, no password of a URL is in it. */
 export function failureOf(error: unknown, place: FailurePlace): Failure {
+  const { message, suggestions, data, ...rest } = rawFailure(error, place);
+  return {
+    ...rest,
+    message: redactText(message),
+    suggestions: suggestions.map((one) => redactText(one)),
+    data: redact(data) as Record<string, unknown>,
+  };
+}
+
+function rawFailure(error: unknown, place: FailurePlace): Failure {
   // By its shape, not by instanceof: a second copy of the module (a handler's import of afd) raises the same errors.
   if (error instanceof AfdError || isAfdShaped(error)) {
     const { code, exitCode, message, suggestions, data } = error;
@@ -61,9 +73,9 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
 function usage(raw: ParserError, message: string, place: FailurePlace): Failure {
   const unknown = Array.isArray(raw.flags) ? raw.flags.map(String) : [];
   const help = `${place.command} --help`;
-  const secret = unknown.find((flag) => SECRET_FLAG.test(flag));
+  const secret = unknown.find(takesSecret);
   if (secret !== undefined) {
-    const name = secret.split('=')[0];
+    const name = secret.startsWith('--') ? secret.split('=')[0] : '-p';
     return make(
       `${name} is no flag: a secret on the command line can be read by every user of the machine. Set AFD_DATABASE_URL, or database.url or database.password_file in afd.yaml.`,
       [help],
@@ -73,7 +85,9 @@ function usage(raw: ParserError, message: string, place: FailurePlace): Failure 
     .map((flag) => didYouMean(flag.replace(/^--?/, '').split('=')[0]!, place.flags))
     .filter((flag) => flag !== undefined);
   const hint = near.length === 0 ? '' : ` Did you mean ${near.map((flag) => `--${flag}`).join(', ')}?`;
-  const text = inOneLine(message, raw.args).replace(/^Nonexistent flags?: /, 'There is no flag ');
+  // The names alone: what a flag that does not exist was given may be anything.
+  const named = unknown.reduce((so, flag) => so.replaceAll(flag, flag.split('=')[0]!), message);
+  const text = inOneLine(named, raw.args).replace(/^Nonexistent flags?: /, 'There is no flag ');
   return make(`${text}${/[.?!]$/.test(text) || text.includes('\n') ? '' : '.'}${hint}`, [help]);
 }
 
@@ -86,6 +100,11 @@ function inOneLine(message: string, args: unknown): string {
   const [heading = '', ...reasons] = message.split('\n').map((line) => line.trim());
   if (!/^The following errors? occurred:$/.test(heading)) return message;
   return reasons.map((one) => one.replace(/^Missing required flag (\S+)$/, '--$1 is missing')).join('; ');
+}
+
+/** Also `-psecret`, as mysql has it. */
+function takesSecret(flag: string): boolean {
+  return flag.startsWith('--') ? SECRET_WORD.test(flag) : flag.startsWith('-p');
 }
 
 function make(message: string, suggestions: string[]): Failure {

@@ -1,7 +1,10 @@
 // What a handler module may do to the whole process of a worker, beside every other task in it: call process.exit, throw
 // where nobody catches, forget a promise, print. Here Node is asked to hand it over; core/worker/strays.ts decides whose it is.
+
+import { redactText } from '../core/redact.ts';
 import { Strays } from '../core/worker/strays.ts';
 import { endNow } from './end-process.ts';
+import { printable } from './render/text.ts';
 
 /** EX_SOFTWARE: E_UNCAUGHT before there was a worker to end in order. */
 const UNCAUGHT = 70;
@@ -19,7 +22,8 @@ export function catchHandlerFaults(): HandlerFaults {
   const strays = new Strays();
   const thrown = (error: unknown) => {
     if (strays.thrown(error)) return;
-    process.stderr.write(`Error: An error was thrown that nobody caught: ${textOf(error)} [E_UNCAUGHT]\n`);
+    const text = redactText(textOf(error)).split('\n').map(printable).join('\n');
+    process.stderr.write(`Error: An error was thrown that nobody caught: ${text} [E_UNCAUGHT]\n`);
     endNow(UNCAUGHT);
   };
   const rejected = (reason: unknown) => strays.rejected(reason);

@@ -1,5 +1,6 @@
 // The program. Each command tells its own failures; here is told what no command of afd could: those of its plugins.
 import { flush, handle, run } from '@oclif/core';
+import { escapeInJson } from '../core/terminal-text.ts';
 import { wantsColour } from './colour.ts';
 
 interface Thrown {
@@ -26,7 +27,7 @@ async function tell(error: Thrown, argv: string[]): Promise<void> {
   const { failureOf } = await import('./failure.ts');
   const words = argv.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, 1);
   const { exitCode, ...failure } = failureOf(error, { command: ['afd', ...words].join(' '), flags: ['help'] });
-  if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
+  if (argv.includes('--json')) process.stdout.write(`${escapeInJson(JSON.stringify({ error: failure }, null, 2))}\n`);
   else {
     const { renderFailure } = await import('./render/failure.ts');
     const colour = wantsColour(process.stderr, process.env, argv.includes('--no-color'));

@@ -27,6 +27,6 @@ export default class ConfigShow extends BaseCommand {
     ]);
     const resolved = await resolveConfig(this.loadOptions());
     if (resolved.database === undefined) return { view: viewConfig(resolved), told: [] };
-    return { view: await this.withContext(showConfig), told: resolved.typos };
+    return { view: await this.withContext(showConfig), told: resolved.remarks };
   }
 }

@@ -10,7 +10,7 @@ export default class TasksImport extends BaseCommand {
   static override description =
     `The header of a CSV, or the keys of each object, are those of a task: task_type, task_data (JSON), username, app_id, start_date, end_date, priority, required_capabilities (JSON), dedupe_key, run_at, max_retry_count, execution_timeout, estimated_duration, concurrency_key. An empty field is left out.
 
-Rows go in by transactions of 1000. A bad row stops it, with its line: what is before it is in. With dedupe keys an import may simply be run again. Ctrl-C stops it after the transaction that is under way.`;
+Rows go in by transactions of 1000, or of 8 MiB. A bad row stops it, with its line: what is before it is in. With dedupe keys an import may simply be run again. Ctrl-C stops it after the transaction that is under way.`;
 
   static override examples = [
     '<%= config.bin %> tasks import tasks.csv',
@@ -22,7 +22,7 @@ Rows go in by transactions of 1000. A bad row stops it, with its line: what is b
     type: Flags.string({ helpValue: 'TYPE', summary: 'Type of the rows that name none.' }),
     format: Flags.option({ options: ['csv', 'jsonl'] as const, summary: 'Otherwise by name and content.' })(),
     'skip-bad': Flags.boolean({ summary: 'Pass over bad rows and exit 6 in the end, if there were any.' }),
-    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000.' }),
+    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000, or 256 MiB.' }),
     'from-line': Flags.integer({ min: 1, helpValue: 'N', summary: 'Pass over the rows before this line.' }),
     'dry-run': Flags.boolean({ summary: 'Check every row and add nothing.' }),
   };

@@ -29,9 +29,14 @@ export class OutputLog {
     this.#limit = limit;
   }
 
+  /** Nothing more goes into the log; of stderr the end is still kept. */
+  get full(): boolean {
+    return this.#bytes > this.#limit;
+  }
+
   write(stream: OutputStream, chunk: Buffer): void {
     if (stream === 'stderr') this.#tail = endOf(this.#tail, chunk);
-    if (this.#bytes > this.#limit) return;
+    if (this.full) return;
     this.#bytes += chunk.length;
     const lines = (this.#open[stream] + this.#decoders[stream].write(chunk)).split(/\r\n|\n|\r/);
     this.#open[stream] = lines.pop()!;
@@ -40,7 +45,7 @@ export class OutputLog {
       this.#line(stream, this.#open[stream].slice(0, LINE));
       this.#open[stream] = this.#open[stream].slice(LINE);
     }
-    if (this.#bytes > this.#limit) {
+    if (this.full) {
       this.end();
       this.#log.warn(`output beyond ${this.#limit} bytes is not logged`);
     }

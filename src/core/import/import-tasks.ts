@@ -39,9 +39,11 @@ export interface ImportOptions {
   onProgress?: (result: ImportResult) => void;
 }
 
-const CHUNK = 1000;
-/** Rows of one `--atomic` import: they are held in memory, and their locks until the end. */
-export const MOST_ATOMIC = 200_000;
+const MIB = 1024 * 1024;
+/** What one transaction adds: so many rows, or so many bytes of the input. */
+const CHUNK = { rows: 1000, bytes: 8 * MIB };
+/** Of one `--atomic` import: its rows are held in memory, and their locks until the end. */
+export const MOST_ATOMIC = { rows: 200_000, bytes: 256 * MIB };
 const TOLD = 20;
 
 /** @throws AfdError E_USAGE (`data`: what is in), DatabaseError's code with the same data */
@@ -81,6 +83,8 @@ class Import {
   #waiting: NewTask[] = [];
   /** The row that ended it, as it is told. */
   #badRow: AfdError | undefined;
+  /** Of the input, of what waits. */
+  #bytes = 0;
   /** Last line that was read. */
   #line = 0;
   #sending: Promise<void> = Promise.resolve();
@@ -127,15 +131,18 @@ class Import {
     } else {
       this.#waiting.push(made.task);
       this.#doubts.look(made.task, row.line);
+      this.#bytes += row.bytes;
     }
     this.#line = row.last;
-    if (atomic && this.#waiting.length > MOST_ATOMIC) throw tooManyAtOnce();
-    if (!atomic && this.#waiting.length >= CHUNK) await this.#send(this.#waiting);
+    const rows = this.#waiting.length;
+    if (atomic && (rows > MOST_ATOMIC.rows || this.#bytes > MOST_ATOMIC.bytes)) throw tooMuchAtOnce();
+    if (!atomic && (rows >= CHUNK.rows || this.#bytes >= CHUNK.bytes)) await this.#send(this.#waiting);
   }
 
   /** Waits for the chunk before, and begins this one: one is under way while the next is being read. */
   async #send(tasks: NewTask[]): Promise<void> {
     this.#waiting = [];
+    this.#bytes = 0;
     const upTo = this.#line;
     await this.#sending;
     this.#sending = this.#insert(tasks, upTo);
@@ -182,8 +189,9 @@ class Import {
   }
 }
 
-function tooManyAtOnce(): AfdError {
-  return new AfdError('E_USAGE', `The input has more than ${MOST_ATOMIC} rows: too many for one transaction.`, {
+function tooMuchAtOnce(): AfdError {
+  const most = `${MOST_ATOMIC.rows} rows or ${MOST_ATOMIC.bytes / MIB} MiB`;
+  return new AfdError('E_USAGE', `The input has more than ${most}: too much for one transaction.`, {
     suggestions: ['afd tasks import --help'],
   });
 }

@@ -42,7 +42,7 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | 
 
 /** Undefined = a blank line. */
 function rowOf(line: number, bytes: Buffer): ImportRow | undefined {
-  const at = { line, last: line };
+  const at = { line, last: line, bytes: bytes.length };
   if (!isUtf8(bytes)) return { ...at, problem: NOT_UTF8 };
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   if (text.trim() === '') return undefined;
@@ -58,5 +58,5 @@ function rowOf(line: number, bytes: Buffer): ImportRow | undefined {
 }
 
 function tooLong(line: number): ImportRow {
-  return { line, last: line, problem: `longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB` };
+  return { line, last: line, bytes: 0, problem: `longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB` };
 }
