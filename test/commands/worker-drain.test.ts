@@ -7,7 +7,7 @@ import { scene } from '../helpers/scene.ts';
 
 const BAD = { handlers: { bad: { exec: ['false'] } } };
 
-describe.concurrent('afd worker --drain', () => {
+describe.concurrent('afd worker --drain', { timeout: MINUTES }, () => {
   it('RC13 executes what is due, prints nothing at warn, and is exit 0', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'drained');

@@ -13,7 +13,7 @@ const run = (script: string, ...args: string[]) => {
   return spawnSync(process.execPath, [file, ...args], { cwd: ROOT, encoding: 'utf8' });
 };
 
-describe.each(Object.entries(scripts))('npm run %s', (_, script) => {
+describe.each(Object.entries(scripts))('npm run %s', { timeout: 60_000 }, (_, script) => {
   it('answers an option that it does not know with its usage, exit 2, and no stack', () => {
     const { status, stdout, stderr } = run(script, '--no-such-option');
     expect([status, stdout]).toEqual([2, '']);
@@ -35,7 +35,7 @@ it.each([
   ['bench', [], 'Which workload?'],
   ['bench', ['drain', '--reps', 'x'], '--reps takes whole numbers, not "x".'],
   ['quickstart', ['now'], "Unexpected argument 'now'."],
-])('npm run %s %j says what is wrong', (name, args, sentence) => {
+])('npm run %s %j says what is wrong', { timeout: 60_000 }, (name, args, sentence) => {
   const { status, stderr } = run(scripts[name]!, ...args);
   expect(status).toBe(2);
   expect(stderr.startsWith(sentence)).toBe(true);

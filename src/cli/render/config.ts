@@ -7,7 +7,7 @@ const MOST_LINES = 20;
 /** The longest cell last: the columns before it stand near each other, also in a pipe. */
 const COLUMNS: Column<ConfigValue>[] = [
   { header: 'KEY', value: ({ key }) => key, id: true },
-  { header: 'ORIGIN', value: originOf, flexible: true },
+  { header: 'ORIGIN', value: originOf, wrap: MOST_LINES },
   { header: 'VALUE', value: ({ value }) => shown(value), wrap: MOST_LINES },
 ];
 

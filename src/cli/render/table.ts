@@ -19,6 +19,8 @@ const GAP = 2;
 /** Columns of the terminal that a cell keeps, by its kind. */
 const LEAST = 6;
 const LEAST_ID = 8;
+/** More of an id than this gives way before another column is left out. */
+const COMFORT_ID = 10;
 const LEAST_WRAPPED = 12;
 const NO_BORDERS = {
   top: '',
@@ -44,8 +46,8 @@ export function tableWidth(stream: { isTTY?: boolean; columns?: number }): numbe
 }
 
 /**
- * A table without borders that fits `width`: flexible columns are shortened first, then ids, then flexible ones are left out
- * from the right (they are in --json), then everything is shortened. No rows: the header alone.
+ * A table without borders that fits `width`: flexible columns are shortened first, then long ids; then flexible ones are left
+ * out from the right (they are in --json); at last ids and everything else are shortened. No rows: the header alone.
  */
 export function renderTable<T>(columns: Column<T>[], rows: T[], width: number): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
@@ -53,9 +55,10 @@ export function renderTable<T>(columns: Column<T>[], rows: T[], width: number): 
     Math.max(displayWidth(column.header), ...cells.map((row) => displayWidth(row[i]!))),
   );
   shrink(widths, width, (i) => (isFlexible(columns[i]!) ? leastOf(columns[i]!) : undefined));
-  shrink(widths, width, (i) => (columns[i]!.id === true ? leastOf(columns[i]!) : undefined));
+  shrink(widths, width, (i) => (columns[i]!.id === true ? COMFORT_ID : undefined));
   const last = columns.findLastIndex(isFlexible);
   if (total(widths) > width && last >= 0) return renderTable(columns.toSpliced(last, 1), rows, width);
+  shrink(widths, width, (i) => (columns[i]!.id === true ? leastOf(columns[i]!) : undefined));
   shrink(widths, width, () => LEAST);
   const table = new Table({
     head: columns.map((column, i) => shorten(column.header, widths[i]!)),

@@ -12,6 +12,8 @@ import type { LivenessSettings } from './liveness-messages.ts';
 
 /** device_id: starts with a letter or digit, then letters, digits, dot, underscore, hyphen; at most 64. */
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Width of its column. */
+const MOST_HOST_NAME = 255;
 /** Candidates tried when the id was not given: <hostname>, <hostname>-2, … */
 const MOST_SUFFIXES = 99;
 /** One GET_LOCK waits no longer than this, so that it ends before the call's own deadline. */
@@ -154,8 +156,7 @@ async function register(
     lock_name: name,
     heartbeat_interval_ms: settings.heartbeatIntervalMs,
     version: settings.version,
-    host_name: settings.hostName,
-    pid: settings.pid ?? null,
+    process: { host_name: settings.hostName.slice(0, MOST_HOST_NAME), pid: settings.pid ?? null },
   };
   await registerDevice(session, names, registration);
   return { deviceId: id, instanceToken, lockName: name, ipAddress, registration, registeredAt };

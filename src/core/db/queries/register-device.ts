@@ -3,9 +3,6 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** Width of the column. */
-const MOST_HOST_NAME = 255;
-
 export interface DeviceRegistration {
   device_id: string;
   device_name: string;
@@ -22,8 +19,7 @@ export interface DeviceRegistration {
   lock_name: string;
   heartbeat_interval_ms: number;
   version: string;
-  host_name: string;
-  pid: number | null;
+  process: { host_name: string; pid: number | null };
 }
 
 /** Makes this instance the owner of the device id, online from now on by the database's clock. */
@@ -47,8 +43,7 @@ export async function registerDevice(session: Session, names: TableNames, device
     lock_server: session.facts.serverName,
     heartbeat_interval: Math.round(device.heartbeat_interval_ms),
     version: device.version,
-    host_name: device.host_name.slice(0, MOST_HOST_NAME),
-    pid: device.pid,
+    ...device.process,
     status: 'online',
   };
   const set = Object.keys(columns)
