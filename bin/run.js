@@ -4,8 +4,9 @@ import { guardOutput } from '../dist/cli/output.js';
 import { refuseDebugger } from '../dist/cli/refuse-debugger.js';
 
 refuseDebugger();
-guardOutput();
 // Not above: loading it takes most of the time until a command begins.
 const { runProgram } = await import('../dist/cli/run.js');
+// oclif, which is loaded now, listens for errors of stdout too, and throws them.
+guardOutput();
 await runProgram(import.meta.url);
 await endProcess();
