@@ -60,7 +60,7 @@ describe('finding S16: a result file', () => {
     const swap = `
       const fs = require('node:fs');
       const [file, pipe, plain] = process.argv.slice(1);
-      fs.writeFileSync(plain, '{}');
+      for (const one of [plain, file]) fs.writeFileSync(one, '{}');
       console.log('swapping');
       for (;;) { fs.linkSync(pipe, pipe + '1'); fs.renameSync(pipe + '1', file); fs.linkSync(plain, plain + '1'); fs.renameSync(plain + '1', file); }`;
     const [pipe, plain] = [join(dir, 'pipe'), join(dir, 'plain')];
