@@ -36,9 +36,10 @@ function spelled(sql: string): string {
     .replace(/_utf8mb4'/g, "'")
     .replace(/if\(\(\((month\(.*?) \* (dayofmonth\(.*?)\) = 0\),/g, 'if($1 * $2 = 0,')
     .replace(
-      /if\(\((`status` in \([^)]*\))\),-\(least\(\((.*?)\),32767\)\),\((.*?,10\))\)\)/,
-      'if($1,-least($2,32767),$3)',
+      /\(\(\((field\([^)]*\) \* 100000)\) - if\(\((`status` in \([^)]*\))\),least\(\((.*?)\),32767\),0\)\)\)/,
+      '($1 - if($2,least($3,32767),0))',
     )
+    .replace(/\(\((10 - least\(greatest\(coalesce\(`priority`,5\),0\),10\))\)\)/, '($1)')
     .replace(
       /(`\w+` [\w()']+( COLLATE \w+)?)((?: NOT NULL| DEFAULT (?:\([^)]*\)\)|[^ ,\n]+)| INVISIBLE)+)/g,
       (_, head, __, rest) => {
