@@ -27,7 +27,7 @@ const TINY = {
     ['n', 'seconds', 'tasks_per_s', 'deadlocks', ...CPU],
   ],
   crowd: [
-    ['--n', '400', '--workers', '2,3', '--slots', '5'],
+    ['--n', '2000', '--workers', '2,3', '--slots', '5'],
     ['n', 'seconds', 'tasks_per_s', 'deadlocks', 'lock_waits', 'of_ideal_time', ...CPU],
   ],
   'slow-link': [

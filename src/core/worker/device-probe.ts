@@ -56,7 +56,7 @@ export class DeviceProbe {
 
 /**
  * Per cent of the disk of `/` that are in use, as df counts: of what is not kept for root. Not by systeminformation, which starts
- * df for it: with each heartbeat of each worker that costs more than all else that an idle worker does.
+ * df for it, with each heartbeat of each worker: a tenth of what an idle worker costs.
  */
 async function diskUsage(): Promise<number> {
   const { blocks, bfree, bavail } = await statfs('/');
