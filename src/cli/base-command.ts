@@ -23,6 +23,7 @@ export abstract class BaseCommand extends Command {
   static configFlags: Record<string, string> = {};
 
   #flags: Record<string, unknown> = {};
+  #resolved: Promise<ResolvedConfig> | undefined;
 
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -37,10 +38,10 @@ export abstract class BaseCommand extends Command {
   /** Opens the context after `parse`, hands it over, and closes it however `work` ends. */
   protected async withContext<T>(
     work: (context: Context) => Promise<T>,
-    options: { purpose?: Purpose } = {},
+    options: { purpose?: Purpose; resolved?: ResolvedConfig } = {},
   ): Promise<T> {
     const purpose = options.purpose ?? 'command';
-    const resolved = await this.loadConfig();
+    const resolved = options.resolved ?? (await this.loadConfig());
     const { openContext } = await import('../core/context.ts');
     const { logOutput } = await import('./output.ts');
     const context = openContext(resolved, { purpose, logTo: logOutput(resolved.config.log.format) });
@@ -52,10 +53,10 @@ export abstract class BaseCommand extends Command {
     }
   }
 
-  /** The configuration with this command's flags on top. @throws AfdError E_CONFIG */
-  protected async loadConfig(): Promise<ResolvedConfig> {
-    const { loadConfig } = await import('../core/config/load-config.ts');
-    return loadConfig(this.loadOptions());
+  /** The configuration with this command's flags on top, read once: it may come by a pipe. @throws AfdError E_CONFIG */
+  protected loadConfig(): Promise<ResolvedConfig> {
+    this.#resolved ??= import('../core/config/load-config.ts').then(({ loadConfig }) => loadConfig(this.loadOptions()));
+    return this.#resolved;
   }
 
   /** For commands that can do without a database (`resolveConfig` of core/config/load-config.ts). */

@@ -26,7 +26,9 @@ export default class ConfigShow extends BaseCommand {
       import('../../core/settings/config-view.ts'),
     ]);
     const resolved = await resolveConfig(this.loadOptions());
-    if (resolved.database === undefined) return { view: viewConfig(resolved), told: [] };
-    return { view: await this.withContext(showConfig), told: resolved.remarks };
+    const { database } = resolved;
+    if (database === undefined) return { view: viewConfig(resolved), told: [] };
+    const view = await this.withContext(showConfig, { resolved: { ...resolved, database } });
+    return { view, told: resolved.remarks };
   }
 }

@@ -8,7 +8,8 @@ import { readAtMost } from '../read-at-most.ts';
 const MOST_BYTES = 1024 * 1024;
 /** Between two looks at a pipe from which nothing has come yet. Milliseconds. */
 const LOOK = 20;
-const PATIENCE = 2000;
+/** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
+const PATIENCE = { nobody: 2000, writer: 30_000 };
 
 export interface SmallFile {
   text: string;
@@ -16,7 +17,7 @@ export interface SmallFile {
 }
 
 /**
- * The text of a file, and the facts of the very file that was read. A pipe (`<(pass show database)`) is given two seconds.
+ * The text of a file, and the facts of the very file that was read. A pipe (`<(pass show database)`) has its time.
  * @throws Error in words that follow "cannot be read: "
  */
 export async function readSmallFile(path: string): Promise<SmallFile> {
@@ -39,16 +40,17 @@ async function readPipe(file: FileHandle): Promise<Buffer> {
   let length = 0;
   for (let waited = 0; ; ) {
     const part = await readReady(file);
-    if (part !== undefined && part.length === 0 && length > 0) return Buffer.concat(parts);
-    if (part === undefined || part.length === 0) {
-      if (waited >= PATIENCE) throw new Error(`it is a pipe, and nothing more came within ${PATIENCE / 1000} s`);
-      await pause(LOOK);
-      waited += LOOK;
+    if (part !== undefined && part.length > 0) {
+      parts.push(part);
+      length += part.length;
+      if (length > MOST_BYTES) throw new Error(`more than ${MOST_BYTES / 1024 / 1024} MiB came from this pipe`);
       continue;
     }
-    parts.push(part);
-    length += part.length;
-    if (length > MOST_BYTES) throw new Error(`more than ${MOST_BYTES / 1024 / 1024} MiB came from this pipe`);
+    if (part !== undefined && length > 0) return Buffer.concat(parts);
+    const patience = part === undefined ? PATIENCE.writer : PATIENCE.nobody;
+    if (waited >= patience) throw new Error(`it is a pipe, and nothing more came within ${patience / 1000} s`);
+    await pause(LOOK);
+    waited += LOOK;
   }
 }
 

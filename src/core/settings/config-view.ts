@@ -67,7 +67,15 @@ export function viewConfig(
 function shownValue(key: string, value: unknown): unknown {
   if (value === undefined) return null;
   if (SECRET_KEYS.has(key)) return '***';
+  if (key === 'database.url') return withoutPassword(value as string);
   return redact(key === 'handlers' ? withoutSecrets(value as Config['handlers']) : value);
+}
+
+/** Of a url as it was written: a password in it may hold anything, blanks too. */
+function withoutPassword(url: string): string {
+  const colon = url.indexOf(':', url.indexOf('://') + 3);
+  const at = url.lastIndexOf('@');
+  return colon === -1 || at < colon ? url : `${url.slice(0, colon)}:***${url.slice(at)}`;
 }
 
 /** What a command is given is its operator's: of its variables the names alone, of its arguments what does not look secret. */

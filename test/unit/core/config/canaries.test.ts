@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_KEYS } from '../../../../src/core/config/config-keys.ts';
 import { setValue } from '../../../../src/core/config/dotted.ts';
-import { type LoadOptions, loadConfig } from '../../../../src/core/config/load-config.ts';
+import { type LoadOptions, resolveConfig } from '../../../../src/core/config/load-config.ts';
+import { viewConfig } from '../../../../src/core/settings/config-view.ts';
 import { folder } from './config-folder.ts';
 
 const CANARY = 'hunter2';
@@ -26,12 +27,12 @@ SPECIAL.push(
   `a, ${CANARY}: b`,
 );
 
-/** All that loading says: a message with its data, or warnings. */
+/** All that is said of a configuration: a message with its data; or its warnings, and what "config show" shows. */
 async function said(yaml: string | undefined, options: Partial<LoadOptions> = {}): Promise<string> {
   const cwd = folder(yaml === undefined ? {} : { 'afd.yaml': yaml });
   try {
-    const { warnings } = await loadConfig({ cwd, env: {}, ...options });
-    return warnings.join('\n');
+    const resolved = await resolveConfig({ cwd, env: {}, ...options });
+    return JSON.stringify([resolved.warnings, viewConfig(resolved)]);
   } catch (error) {
     const { name, message, data, suggestions } = error as Error & { data: unknown; suggestions: string[] };
     expect(name, message).toBe('AfdError');
@@ -58,7 +59,7 @@ const WAYS: Array<[string, (secret: string) => Promise<string>]> = [
   ['a password of the environment', (one) => said('database: { host: h }', { env: { MYSQL_PASSWORD: one } })],
   ['an api_key', (one) => said(`master: { api_key: ${one} }\n`)],
   ['a variable of a handler', (one) => said(`handlers:\n  a:\n    exec: [a]\n    env:\n      TOKEN: ${one}\n`)],
-  ['an argument of a handler', (one) => said(`handlers:\n  a:\n    exec:\n      - a\n      - ${one}\n`)],
+  ['an argument of a handler', (one) => said(`handlers:\n  a:\n    exec:\n      - a\n      - --password=${one}\n`)],
   [
     'a password file',
     async (one) => {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -137,4 +137,21 @@ describe('finding S13: whose configuration it is', () => {
       'afd.yaml can be written by other users, who could make this user run anything: chmod go-w afd.yaml',
     ]);
   });
+});
+
+it('finding S14: a configuration that comes by a pipe is read once by each command', () => {
+  const yaml =
+    'mode: worker\\nhandlers: { a: { exec: [no-such-program] } }\\ndatabase: { host: 127.0.0.1, port: 1, user: u, name: s }';
+  const line = `"$@" --config <(printf '${yaml}')`;
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+  const afd = (...args: string[]) =>
+    spawnSync('bash', ['--norc', '-c', line, 'bash', process.execPath, 'bin/run.js', ...args], {
+      env,
+      encoding: 'utf8',
+    });
+  const shown = afd('config', 'show', '--json');
+  expect([shown.status, JSON.parse(shown.stdout).file]).toEqual([0, expect.stringContaining('/dev/fd/')]);
+  // Not "no database", nor "no mode": the second look has what the first had.
+  const started = afd('start', '--json');
+  expect([started.status, JSON.parse(started.stdout).error.code]).toEqual([78, 'E_HANDLER_MISSING']);
 });
