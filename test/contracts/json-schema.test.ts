@@ -68,6 +68,8 @@ describe.each(commands)('RC2 afd $id --json', ({ file, id }) => {
     const now = 'wait-database' in (command.flags ?? {}) ? ['--wait-database', '0'] : [];
     const { error, exitCode } = await run([...argvOf(id, command), ...now]);
     expect(error).toMatchObject({ code, message: expect.any(String), suggestions: expect.any(Array) });
+    // Which database that was, and who named it.
+    if (code === 'E_DATABASE') expect(error.suggestions).toEqual(['afd config show']);
     expect(exitCode).toBe(ERROR_CODES[code].exit);
   });
 });
