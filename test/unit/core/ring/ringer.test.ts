@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RingTarget } from '../../../../src/core/db/queries/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
+import { encodeReply } from '../../../../src/core/ring/datagram.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
 import { RingDesk } from '../../../../src/core/ring/ring-desk.ts';
 import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
@@ -79,6 +80,27 @@ describe('a ringer', () => {
     expect(made.view.devices()[0]).toMatchObject({ running: 5, served: 1 });
     made.view.update(targets);
     expect(made.view.devices()[0]).toMatchObject({ running: 0 });
+  });
+
+  it('believes no answer that it has not asked for', async () => {
+    const forged = { kind: 'state' as const, sequence: randomBytes(8), claimed: 0, running: 5, free: 0 };
+    const socket = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(socket);
+    const a = await listen((ring) => ({ claimed: ring.n, running: 0, free: 5 }));
+    const b = await listen((ring) => {
+      // In front of its answer: when that is heard, this was.
+      b.send(encodeReply(forged), socket.port);
+      return { claimed: ring.n, running: 0, free: 5 };
+    });
+    const others = { capabilities: { supported_tasks: ['u'] } };
+    const made = ringer([target('a', a.port), target('b', b.port, others)], { socket }, PATIENCE_MS);
+    const running = () => made.view.devices().map((one) => one.running);
+    await made.ring(work);
+    await made.ring({ ...work, task_type: 'u' });
+    expect(running()).toEqual([0, 0]);
+    const { sequence } = await a.next('ring');
+    a.send(encodeReply({ ...forged, sequence }), socket.port);
+    await until(() => running()[0] === 5);
   });
 
   it('counts what it has asked of a device as running there until it answers', async () => {
