@@ -2,6 +2,10 @@
 // its history proves. What it does is written in test/chaos; jiti runs that TypeScript on every Node.
 import { bootstrap, ROOT } from './bootstrap.mjs';
 
+// What runs has servers and copies to remove, which it does as it exits.
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 143 })) {
+  process.once(signal, () => process.exit(code));
+}
 await bootstrap();
 const { createJiti } = await import('jiti');
 const { main } = await createJiti(import.meta.url).import('../test/chaos/main.ts');

@@ -52,12 +52,13 @@ describe('a result', () => {
     ]);
   });
 
-  it.each(BOTH)('of 4 MB is stored whole, and one byte more is no result (%s claim)', async (as) => {
+  it.for(BOTH)('of 4 MB is stored whole, and one byte more is no result (%s claim)', async (as, { skip }) => {
     const longest = 'x'.repeat(RESULT_BYTES - 2);
     expect(RESULT_BYTES).toBe(4 * 1024 * 1024);
     expect(resultOutcome(`${longest}x`, { now: 0 })).toMatchObject({ kind: 'retry', error_class: 'BadResult' });
     const outcome = resultOutcome(longest, { now: 0 });
-    if (session.facts.maxAllowedPacket < 8e6) return expect(outcome).toMatchObject({ kind: 'done' });
+    expect(outcome.kind).toBe('done');
+    skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
     const id = await add();
     const [one] = await claim({ as });
     expect(await finish([one!, outcome])).toEqual(['mine']);
