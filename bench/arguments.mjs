@@ -1,9 +1,8 @@
 // The command line of the bench.
-import { parseArgs } from 'node:util';
 import { PEERS } from './peers/registry.mjs';
 import { WORKLOADS } from './workloads/registry.mjs';
 
-export const HELP = `npm run bench -- <workload> [options]
+export const HELP = `Usage: npm run bench -- <workload> [options]
 
 Workloads: ${Object.keys(WORKLOADS).join(', ')}
 
@@ -18,33 +17,29 @@ Workloads: ${Object.keys(WORKLOADS).join(', ')}
   --no-install     use only what is installed already
 `;
 
-/** @throws Error with a sentence */
-export function readArguments(argv) {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      peers: { type: 'string', default: Object.keys(PEERS).join(',') },
-      workers: { type: 'string' },
-      slots: { type: 'string' },
-      n: { type: 'string' },
-      settle: { type: 'string' },
-      reps: { type: 'string', default: '3' },
-      json: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-      'no-install': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return { help: true };
+/** For scripts/usage.mjs. */
+export const OPTIONS = {
+  peers: { type: 'string', default: Object.keys(PEERS).join(',') },
+  workers: { type: 'string' },
+  slots: { type: 'string' },
+  n: { type: 'string' },
+  settle: { type: 'string' },
+  reps: { type: 'string', default: '3' },
+  json: { type: 'boolean', default: false },
+  write: { type: 'boolean', default: false },
+  'no-install': { type: 'boolean', default: false },
+};
+
+/** What was typed, by OPTIONS. @throws Error with a sentence */
+export function readArguments({ values, positionals }) {
   const [workload, ...rest] = positionals;
-  if (WORKLOADS[workload] === undefined || rest.length > 0) throw new Error(`Which workload?\n\n${HELP}`);
+  if (WORKLOADS[workload] === undefined || rest.length > 0) throw new Error('Which workload?');
   const peers = values.peers.split(',').flatMap((text) => {
     const [name, profile] = text.split(':');
     const peer = PEERS[name];
     const known = Object.keys(peer?.profiles ?? {});
     if (peer === undefined || (profile !== undefined && !known.includes(profile))) {
-      throw new Error(`There is no peer "${text}".\n\n${HELP}`);
+      throw new Error(`There is no peer "${text}".`);
     }
     return known.filter((one) => profile === undefined || one === profile).map((one) => ({ peer, profile: one }));
   });

@@ -42,6 +42,7 @@ worker: ${process.env.AFD_BENCH_WORKER ?? '{}'}
 handlers: { work: { module: ./handler.mjs } }
 log: { level: warn }
 `,
+  { mode: 0o600 },
 );
 
 const children = [];

@@ -74,7 +74,7 @@ function configure(name, { strategy, slots = 1, types = [] }) {
     handlers: Object.fromEntries(types.map((type) => [type, { module: '../handler.mjs' }])),
     log: { level: 'warn' },
   };
-  writeFileSync(join(folder, 'afd.yaml'), JSON.stringify(config));
+  writeFileSync(join(folder, 'afd.yaml'), JSON.stringify(config), { mode: 0o600 });
   return folder;
 }
 

@@ -1,24 +1,15 @@
 // `npm run bench -- <workload> …`: measures afd and its peers side by side (docs/benchmarks.md says how).
 import { bootstrap } from '../scripts/bootstrap.mjs';
+import { readOptions } from '../scripts/usage.mjs';
 
 await bootstrap();
-const { HELP, readArguments } = await import('./arguments.mjs');
+const { HELP, OPTIONS, readArguments } = await import('./arguments.mjs');
+const given = readOptions(HELP, { options: OPTIONS, positionals: true, check: readArguments });
 const { measure } = await import('./measure.mjs');
 const { tables } = await import('./table.mjs');
 const { machine } = await import('./machine.mjs');
 const { writeTables } = await import('./report.mjs');
-
-let options;
-try {
-  options = readArguments(process.argv.slice(2));
-} catch (error) {
-  console.error(error.message);
-  process.exit(2);
-}
-if (options.help) {
-  console.log(HELP);
-  process.exit(0);
-}
+const options = readArguments(given);
 const results = [];
 const on = await machine();
 const { missing, failed, peers } = await measure(options, (result) => {

@@ -5,12 +5,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { bootstrap } from '../scripts/bootstrap.mjs';
+import { bootstrap, ROOT } from '../scripts/bootstrap.mjs';
 
 await bootstrap();
 const { WORKLOADS } = await import('./workloads/registry.mjs');
 
 const RUN = fileURLToPath(new URL('run.mjs', import.meta.url));
+const TREES = fileURLToPath(new URL('trees.mjs', import.meta.url));
 const LIMIT_MS = 180_000;
 const PEERS = 'afd:mariadb,bullmq,graphile,pgboss:batches';
 /** With the MySQL of AFD_BENCH_MYSQL_URL, where that is set. */
@@ -26,7 +27,7 @@ const TINY = {
     ['n', 'seconds', 'tasks_per_s', 'deadlocks', ...CPU],
   ],
   crowd: [
-    ['--n', '400', '--workers', '2,3', '--slots', '5'],
+    ['--n', '2000', '--workers', '2,3', '--slots', '5'],
     ['n', 'seconds', 'tasks_per_s', 'deadlocks', 'lock_waits', 'of_ideal_time', ...CPU],
   ],
   'slow-link': [
@@ -73,9 +74,9 @@ const TINY = {
 
 const wanted = process.argv.slice(2);
 const problems = [];
-for (const name of wanted.length > 0 ? wanted : Object.keys(WORKLOADS)) {
+for (const name of wanted.length > 0 ? wanted : [...Object.keys(WORKLOADS), 'trees']) {
   const begun = Date.now();
-  const found = await check(name);
+  const found = name === 'trees' ? await compareTrees() : await check(name);
   console.log(`${found.length === 0 ? 'ok    ' : 'FAILED'} ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
   problems.push(...found.map((one) => `${name}: ${one}`));
 }
@@ -96,16 +97,8 @@ async function check(workload) {
     ON_BOTH.includes(workload) ? WITH_MYSQL : PEERS,
     ...flags,
   ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text;
-  });
-  const [code, signal] = await once(child, 'close');
-  if (code !== 0) return [`it ended with ${code ?? signal}:\n${err.trim()}`];
+  const { out, problem } = await run(args);
+  if (problem !== undefined) return [problem];
   const lines = out.trim().split('\n').map(parse);
   const results = lines.filter((one) => one?.workload !== undefined);
   return [
@@ -117,6 +110,28 @@ async function check(workload) {
       .filter((figure) => !results.some((one) => one.peer === 'afd' && Number.isFinite(one[figure])))
       .map((figure) => `no line of afd has a number "${figure}"`),
   ];
+}
+
+/** This tree beside itself. */
+async function compareTrees() {
+  const args = ['--servers', 'mariadb', '--reps', '1', '--pause', '0', 'drain:2x5:200'];
+  const { out, problem } = await run([TREES, ROOT, ...args]);
+  if (problem !== undefined) return [problem];
+  const row = /^\| mariadb \| drain \| 2 × 5 \| tasks_per_s \| [\d,.]+ \| [\d,.]+ \| \d+\.\d\d \|$/m;
+  return row.test(out) ? [] : [`there is no row for tasks_per_s:\n${out}`];
+}
+
+async function run(args) {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    err += text;
+  });
+  const [code, signal] = await once(child, 'close');
+  return { out, ...(code === 0 ? {} : { problem: `it ended with ${code ?? signal}:\n${err.trim()}` }) };
 }
 
 function shape(line, workload) {

@@ -1,4 +1,5 @@
 // Medians of the repetitions, and each as a ratio to afd's: a Markdown table.
+import { median } from './median.mjs';
 import { WORKLOADS } from './workloads/registry.mjs';
 
 const KEYS = ['peer', 'profile', 'workers', 'slots', 'what'];
@@ -73,12 +74,6 @@ function table(results, figure, least) {
 function medians(list) {
   const names = Object.keys(list[0]).filter((name) => typeof list[0][name] === 'number');
   return Object.fromEntries(names.map((name) => [name, median(list.map((one) => one[name]))]));
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 function show(value) {

@@ -45,22 +45,22 @@ export async function up(tools) {
       finished_at DATETIME(3) NULL,
       lane BINARY(16) GENERATED ALWAYS AS
         (UNHEX(LEFT(SHA2(CONCAT(task_type, '|', COALESCE(required_capabilities, '')), 256), 32))) STORED,
-      claim_rank SMALLINT GENERATED ALWAYS AS
-        (IF(status IN ('done', 'failed', 'cancelled'),
-          -LEAST(DATEDIFF(IF(MONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'))
-            * DAYOFMONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) = 0,
-            TIMESTAMP'1970-01-01 00:00:00',
-            LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
-              TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59')), TIMESTAMP'1970-01-01 00:00:00'), 32767),
-          10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10))) STORED,
+      claim_rank TINYINT GENERATED ALWAYS AS (10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)) STORED,
       due_at DATETIME(3) GENERATED ALWAYS AS
         (IF(MONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'))
           * DAYOFMONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) = 0,
           TIMESTAMP'1970-01-01 00:00:00',
           LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
             TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59'))) STORED,
-      claim_state TINYINT GENERATED ALWAYS AS
-        (FIELD(status, 'pending', 'done', 'failed', 'cancelled', 'waiting', 'assigned', 'running')) STORED,
+      claim_state MEDIUMINT GENERATED ALWAYS AS
+        (FIELD(status, 'pending', 'done', 'failed', 'cancelled', 'waiting', 'assigned', 'running') * 100000
+          - IF(status IN ('done', 'failed', 'cancelled'),
+            LEAST(DATEDIFF(IF(MONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'))
+              * DAYOFMONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) = 0,
+              TIMESTAMP'1970-01-01 00:00:00',
+              LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
+                TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59')), TIMESTAMP'1970-01-01 00:00:00'), 32767),
+            0)) STORED,
       KEY afd_claim (claim_state, lane, claim_rank, due_at, id),
       UNIQUE KEY afd_dedupe (dedupe_key),
       KEY afd_target (target_device_id, claim_rank, due_at, id)

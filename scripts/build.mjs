@@ -6,6 +6,7 @@ import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/pro
 import { join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readOptions } from './usage.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -112,6 +113,9 @@ async function read(file) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  readOptions(`Usage: npm run build
+
+Writes src as JavaScript to dist, and the manifest of the commands. Does nothing when nothing has changed.`);
   const { problems } = await build();
   if (problems !== '') {
     console.error(problems);

@@ -2,7 +2,11 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { bootstrap, ROOT } from './bootstrap.mjs';
+import { readOptions } from './usage.mjs';
 
+readOptions(`Usage: npm run check
+
+Format, lint, types, and the tests that need no database. All of them run, also after a failure.`);
 const begin = performance.now();
 const { problems } = await bootstrap({ allowProblems: true });
 const built = { name: 'build', code: problems === '' ? 0 : 1, output: problems, seconds: since(begin) };

@@ -12,12 +12,25 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrap, ROOT } from './bootstrap.mjs';
+import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
 /** All that afd says to a database; the sessions of an example are the example's own, which believes its server. */
 const HOSTILE = { projects: ['db'], args: ['--exclude', 'test/integration/examples/**'] };
+const USAGE = `Usage: npm test [-- files and options of vitest]
+
+  npm test                              everything, on every server that can be had
+  npm test -- test/db/queries           what lies in a folder
+  npm test -- -t 'the name of a test'
+
+AFD_TEST_MYSQL_URL and AFD_TEST_DATABASE_URL name servers to test on as well, with accounts that may create schemas named
+afd_%. The options of vitest: npx vitest --help`;
 const vitestArguments = process.argv.slice(2);
+if (vitestArguments.some((word) => word === '--help' || word === '-h')) {
+  console.log(USAGE);
+  process.exit(0);
+}
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
@@ -30,6 +43,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 let child;
 
 await bootstrap();
+refuseUnknownOptions();
 installHelpers();
 const scratch = mkdtempSync(join(tmpdir(), 'afd-test-run-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
@@ -46,6 +60,25 @@ for (const leg of legs) {
   results.push({ ...leg, ...(await runLeg(leg, projects)) });
 }
 finish(results);
+
+/** vitest shows a stack for an option that it does not know; its own help says which it does. */
+function refuseUnknownOptions() {
+  const options = vitestArguments.filter((word) => word.startsWith('-') && word !== '--');
+  if (options.length === 0) return;
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+  const { stdout } = spawnSync(process.execPath, [vitest, '--help'], { encoding: 'utf8' });
+  const known = new Set(
+    [...stdout.matchAll(/^ +(?:(-\w), )?--([\w-]+)/gm)].flatMap(([, short, long]) => [short, plain(long)]),
+  );
+  const unknown = options.filter((word) => !known.has(/^-\w/.test(word) ? word.slice(0, 2) : plain(word)));
+  if (unknown.length > 0) refuse(USAGE, `There is no option ${unknown.join(', ')}.`);
+}
+
+/** `--no-test-name-pattern=x`, `--coverage.enabled` → the name as vitest's help has it. */
+function plain(word) {
+  const name = word.replace(/^--/, '').replace(/^no-/, '').split(/[=.]/)[0];
+  return name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+}
 
 /**
  * Two Debian packages without which some tests are skipped (and say so): libfaketime moves the clock of a node, PyMySQL

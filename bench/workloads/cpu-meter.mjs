@@ -25,7 +25,8 @@ export class CpuMeter {
   /** Microseconds per task, of all worker processes together; the server's is null when its process was not found. */
   perTask(n) {
     const [before, after] = [this.#before, this.#after];
-    if (before?.workers === undefined || after?.workers === undefined) return {};
+    // In a tiny run all may have begun before the clock did.
+    if (n === 0 || before?.workers === undefined || after?.workers === undefined) return {};
     const each = (from, to) => Number((((to - from) * 1000) / n).toFixed(1));
     return {
       server_cpu_us_per_task: this.#server === undefined ? null : each(before.server, after.server),

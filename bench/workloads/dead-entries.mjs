@@ -1,6 +1,7 @@
 // What the dead entries of afd_claim cost a claim. A fleet claims and finishes n tasks while a snapshot is held open, so that
 // none of their entries can be purged; then the statements of a claim are timed one by one, as the client sees them, each
 // in a transaction that is rolled back. The same was done before, in a table without dead entries.
+import { median } from '../median.mjs';
 import { holdSnapshot } from '../peers/afd-fill.mjs';
 import { range } from '../peers/payload.mjs';
 import { now } from '../tally-server.mjs';
@@ -94,10 +95,6 @@ async function statements(names, source) {
       expected: 0,
     },
   ];
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 function round(value) {

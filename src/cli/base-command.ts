@@ -2,6 +2,9 @@
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
 import type { Context, Purpose } from '../core/context.ts';
+import { escapeInJson } from '../core/terminal-text.ts';
+import type { Failure } from './failure.ts';
+import { printable } from './render/text.ts';
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
@@ -20,6 +23,7 @@ export abstract class BaseCommand extends Command {
   static configFlags: Record<string, string> = {};
 
   #flags: Record<string, unknown> = {};
+  #resolved: Promise<ResolvedConfig> | undefined;
 
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -34,14 +38,14 @@ export abstract class BaseCommand extends Command {
   /** Opens the context after `parse`, hands it over, and closes it however `work` ends. */
   protected async withContext<T>(
     work: (context: Context) => Promise<T>,
-    options: { purpose?: Purpose } = {},
+    options: { purpose?: Purpose; resolved?: ResolvedConfig } = {},
   ): Promise<T> {
     const purpose = options.purpose ?? 'command';
-    const resolved = await this.loadConfig();
+    const resolved = options.resolved ?? (await this.loadConfig());
     const { openContext } = await import('../core/context.ts');
     const { logOutput } = await import('./output.ts');
     const context = openContext(resolved, { purpose, logTo: logOutput(resolved.config.log.format) });
-    if (purpose === 'command' || purpose === 'migrate') for (const typo of resolved.typos) this.note(typo);
+    if (purpose === 'command' || purpose === 'migrate') for (const remark of resolved.remarks) this.note(remark);
     try {
       return await work(context);
     } finally {
@@ -49,10 +53,10 @@ export abstract class BaseCommand extends Command {
     }
   }
 
-  /** The configuration with this command's flags on top. @throws AfdError E_CONFIG */
-  protected async loadConfig(): Promise<ResolvedConfig> {
-    const { loadConfig } = await import('../core/config/load-config.ts');
-    return loadConfig(this.loadOptions());
+  /** The configuration with this command's flags on top, read once: it may come by a pipe. @throws AfdError E_CONFIG */
+  protected loadConfig(): Promise<ResolvedConfig> {
+    this.#resolved ??= import('../core/config/load-config.ts').then(({ loadConfig }) => loadConfig(this.loadOptions()));
+    return this.#resolved;
   }
 
   /** For commands that can do without a database (`resolveConfig` of core/config/load-config.ts). */
@@ -63,17 +67,18 @@ export abstract class BaseCommand extends Command {
       file: typeof file === 'string' ? file : undefined,
       env: process.env,
       cwd: process.cwd(),
+      uid: process.getuid?.(),
       flags: Object.entries(configFlags).map(([flag, key]) => ({ flag: `--${flag}`, key, value: this.#flags[flag] })),
       embeddedUrl: async (dir) => {
         const { embeddedServerUrl } = await import('../core/server/embedded-url.ts');
-        return embeddedServerUrl(`${dir}/.afd`);
+        return embeddedServerUrl(`${dir}/.afd`, process.getuid?.());
       },
     };
   }
 
   /** A remark for a reader, on stderr in both modes: stdout belongs to the result. */
   protected note(message: string): void {
-    process.stderr.write(`Warning: ${message}\n`);
+    process.stderr.write(`Warning: ${printable(message)}\n`);
   }
 
   /** The command succeeded in doing its work, and its answer is this exit code (a result is still printed). */
@@ -93,26 +98,39 @@ export abstract class BaseCommand extends Command {
     return { colour: await this.colour(), width: tableWidth(process.stdout) };
   }
 
+  /** False = its exit code says all that there is to say. With --json it is printed all the same. */
+  protected isTold(_failure: Failure): boolean {
+    return true;
+  }
+
   protected override async catch(error: Error & { code?: string }): Promise<void> {
     if (error.code === 'EEXIT') throw error;
     const { failureOf } = await import('./failure.ts');
     const command = [this.config.bin, ...(this.id ?? '').split(':')].join(' ');
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true, help: true });
     const failure = failureOf(error, { command, flags });
+    // To type the same again leads nowhere, unless it is a matter of time.
+    const typed = [command, ...this.argv.filter((word) => word !== '--json')].join(' ');
+    if (failure.code !== 'E_TEMPORARY') failure.suggestions = failure.suggestions.filter((one) => one !== typed);
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
-    if (process.env.DEBUG && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
+    if (process.env.DEBUG && error.stack !== undefined) {
+      const { redactText } = await import('../core/redact.ts');
+      process.stderr.write(`${redactText(error.stack)}\n`);
+    }
     if (this.jsonEnabled()) {
       this.logJson({ error: shown });
       return;
     }
-    const { renderFailure } = await import('./render/failure.ts');
-    process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
+    if (this.isTold(failure)) {
+      const { renderFailure } = await import('./render/failure.ts');
+      process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
+    }
     // Text mode ends in oclif's own handler: it must print nothing more, and exit with our code.
     throw Object.assign(error, { oclif: { exit: exitCode }, skipOclifErrorHandling: true });
   }
 
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    process.stdout.write(`${escapeInJson(JSON.stringify(json, null, 2))}\n`);
   }
 }

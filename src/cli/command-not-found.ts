@@ -3,17 +3,20 @@
 import type { Hook } from '@oclif/core';
 
 export const commandNotFound: Hook.CommandNotFound = async ({ id, argv = [], config }) => {
-  const [{ didYouMean }, { renderFailure }, { wantsColour }, { AfdError }] = await Promise.all([
-    import('../core/config/did-you-mean.ts'),
-    import('./render/failure.ts'),
-    import('./colour.ts'),
-    import('../core/domain/errors.ts'),
-  ]);
+  const [{ didYouMean }, { renderFailure }, { wantsColour }, { AfdError }, { redactText }, { escapeInJson }] =
+    await Promise.all([
+      import('../core/config/did-you-mean.ts'),
+      import('./render/failure.ts'),
+      import('./colour.ts'),
+      import('../core/domain/errors.ts'),
+      import('../core/redact.ts'),
+      import('../core/terminal-text.ts'),
+    ]);
   const known = config.commands
     .filter((command) => !command.hidden)
     .flatMap((command) => [command.id, ...command.aliases])
     .map((one) => one.replaceAll(':', ' '));
-  const words = id.split(':');
+  const words = redactText(id).split(':');
   // The parser takes arguments for parts of the name ("tasks shwo 5"): the longest beginning that is like a command.
   const near = words
     .map((_, i) => didYouMean(words.slice(0, words.length - i).join(' '), known))
@@ -29,7 +32,7 @@ export const commandNotFound: Hook.CommandNotFound = async ({ id, argv = [], con
   );
   const { code, message, suggestions, data, exitCode } = error;
   if (argv.includes('--json')) {
-    process.stdout.write(`${JSON.stringify({ error: { code, message, suggestions, data } }, null, 2)}\n`);
+    process.stdout.write(`${escapeInJson(JSON.stringify({ error: { code, message, suggestions, data } }, null, 2))}\n`);
   } else {
     const colour = wantsColour(process.stderr, process.env, argv.includes('--no-color'));
     process.stderr.write(renderFailure({ code, message, suggestions, data, exitCode }, colour));

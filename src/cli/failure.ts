@@ -1,6 +1,8 @@
 // Whatever was thrown, as the one thing that a script and a reader get: code, exit code, sentence, command to try.
+import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
+import { redact, redactText } from '../core/redact.ts';
 
 export interface Failure {
   code: ErrorCode;
@@ -15,6 +17,7 @@ interface ParserError {
   oclif?: { exit?: number };
   parse?: unknown;
   flags?: unknown;
+  args?: unknown;
 }
 
 /** The command in which it happened, as the user would type it, with its flags. */
@@ -23,7 +26,7 @@ export interface FailurePlace {
   flags: string[];
 }
 
-const SECRET_FLAG = /^--?(password|database-url|url|api-key|token|secret)(=|$)/;
+const SECRET_WORD = /pass|pwd|secret|token|api-?key|url|dsn/i;
 
 /** The parser's own; ours proposes the command to try. */
 const HINT = 'See more help with --help';
@@ -33,14 +36,25 @@ function withoutHint(message: string): string {
   return text.endsWith(HINT) ? text.slice(0, -HINT.length).trimEnd() : message;
 }
 
+/** Whatever the error says, no password of a URL is in it. */
 export function failureOf(error: unknown, place: FailurePlace): Failure {
+  const { message, suggestions, data, ...rest } = rawFailure(error, place);
+  return {
+    ...rest,
+    message: redactText(message),
+    suggestions: suggestions.map((one) => redactText(one)),
+    data: redact(data) as Record<string, unknown>,
+  };
+}
+
+function rawFailure(error: unknown, place: FailurePlace): Failure {
   // By its shape, not by instanceof: a second copy of the module (a handler's import of afd) raises the same errors.
   if (error instanceof AfdError || isAfdShaped(error)) {
     const { code, exitCode, message, suggestions, data } = error;
     return { code, exitCode, message, suggestions, data };
   }
   const raw = error as ParserError;
-  const message = withoutHint(String(raw?.message ?? error))
+  const message = withoutHint(stripVTControlCharacters(String(raw?.message ?? error)))
     .replace(/^Parsing (--\S+) \n\t/, '$1: ')
     .trim();
   if (raw?.parse !== undefined || raw?.oclif?.exit === ERROR_CODES.E_USAGE.exit) return usage(raw, message, place);
@@ -56,12 +70,12 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
   };
 }
 
-function usage({ flags }: ParserError, message: string, place: FailurePlace): Failure {
-  const unknown = Array.isArray(flags) ? flags.map(String) : [];
+function usage(raw: ParserError, message: string, place: FailurePlace): Failure {
+  const unknown = Array.isArray(raw.flags) ? raw.flags.map(String) : [];
   const help = `${place.command} --help`;
-  const secret = unknown.find((flag) => SECRET_FLAG.test(flag));
+  const secret = unknown.find(takesSecret);
   if (secret !== undefined) {
-    const name = secret.split('=')[0];
+    const name = secret.startsWith('--') ? secret.split('=')[0] : '-p';
     return make(
       `${name} is no flag: a secret on the command line can be read by every user of the machine. Set AFD_DATABASE_URL, or database.url or database.password_file in afd.yaml.`,
       [help],
@@ -71,8 +85,26 @@ function usage({ flags }: ParserError, message: string, place: FailurePlace): Fa
     .map((flag) => didYouMean(flag.replace(/^--?/, '').split('=')[0]!, place.flags))
     .filter((flag) => flag !== undefined);
   const hint = near.length === 0 ? '' : ` Did you mean ${near.map((flag) => `--${flag}`).join(', ')}?`;
-  const text = message.replace(/^Nonexistent flags?: /, 'There is no flag ');
+  // The names alone: what a flag that does not exist was given may be anything.
+  const named = unknown.reduce((so, flag) => so.replaceAll(flag, flag.split('=')[0]!), message);
+  const text = inOneLine(named, raw.args).replace(/^Nonexistent flags?: /, 'There is no flag ');
   return make(`${text}${/[.?!]$/.test(text) || text.includes('\n') ? '' : '.'}${hint}`, [help]);
+}
+
+/** The parser makes a heading and a list of what is missing or does not go together. */
+function inOneLine(message: string, args: unknown): string {
+  if (/^Missing \d+ required arg/.test(message) && Array.isArray(args)) {
+    const names = args.map(({ name }: { name?: string }) => name ?? '').filter((name) => name !== '');
+    return `${names.length === 1 ? 'An argument is' : 'Arguments are'} missing: ${names.join(', ')}`;
+  }
+  const [heading = '', ...reasons] = message.split('\n').map((line) => line.trim());
+  if (!/^The following errors? occurred:$/.test(heading)) return message;
+  return reasons.map((one) => one.replace(/^Missing required flag (\S+)$/, '--$1 is missing')).join('; ');
+}
+
+/** Also `-psecret`, as mysql has it. */
+function takesSecret(flag: string): boolean {
+  return flag.startsWith('--') ? SECRET_WORD.test(flag) : flag.startsWith('-p');
 }
 
 function make(message: string, suggestions: string[]): Failure {

@@ -73,8 +73,9 @@ export function parseWhen(text: string, durations: 'ahead' | 'ago'): When {
   const day = iso.slice(0, 10);
   const exists = !Number.isNaN(moment) && new Date(Date.parse(`${day}T00:00:00Z`)).toISOString().startsWith(day);
   if (exists) return { at: new Date(moment).toISOString() };
+  const words = durations === 'ahead' ? '2h, now, today or tomorrow' : '2h (before now), yesterday, today or now';
   throw new Error(
-    `${shown(text)} is not a time: write 2024-01-31, 2024-01-31T12:00:00Z (UTC without a zone), 2h, now, today or tomorrow`,
+    `${shown(text)} is not a time: write 2024-01-31, 2024-01-31T12:00:00Z (UTC without a zone), ${words}`,
   );
 }
 

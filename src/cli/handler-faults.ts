@@ -1,17 +1,29 @@
 // What a handler module may do to the whole process of a worker, beside every other task in it: call process.exit, throw
-// where nobody catches, forget a promise. Here Node is asked to hand it over; core/worker/strays.ts decides whose it is.
+// where nobody catches, forget a promise, print. Here Node is asked to hand it over; core/worker/strays.ts decides whose it is.
+
+import { redactText } from '../core/redact.ts';
 import { Strays } from '../core/worker/strays.ts';
 import { endNow } from './end-process.ts';
+import { printable } from './render/text.ts';
 
 /** EX_SOFTWARE: E_UNCAUGHT before there was a worker to end in order. */
 const UNCAUGHT = 70;
 
-/** Takes over for a worker that starts now. `dispose` gives Node back as it was. */
-export function catchHandlerFaults(): { strays: Strays; dispose(): void } {
+export interface HandlerFaults {
+  strays: Strays;
+  /** From now on what is printed goes into the log. Where the log itself goes must have been settled before. */
+  catchOutput(): void;
+  /** Gives Node back as it was. */
+  dispose(): void;
+}
+
+/** Takes over for a worker that starts now. */
+export function catchHandlerFaults(): HandlerFaults {
   const strays = new Strays();
   const thrown = (error: unknown) => {
     if (strays.thrown(error)) return;
-    process.stderr.write(`Error: An error was thrown that nobody caught: ${textOf(error)} [E_UNCAUGHT]\n`);
+    const text = redactText(textOf(error)).split('\n').map(printable).join('\n');
+    process.stderr.write(`Error: An error was thrown that nobody caught: ${text} [E_UNCAUGHT]\n`);
     endNow(UNCAUGHT);
   };
   const rejected = (reason: unknown) => strays.rejected(reason);
@@ -19,13 +31,44 @@ export function catchHandlerFaults(): { strays: Strays; dispose(): void } {
   process.on('uncaughtException', thrown);
   process.on('unhandledRejection', rejected);
   process.exit = refuseExit;
+  let releaseOutput = () => {};
   return {
     strays,
+    catchOutput() {
+      releaseOutput = catchOutput(strays);
+    },
     dispose() {
+      releaseOutput();
       process.off('uncaughtException', thrown);
       process.off('unhandledRejection', rejected);
       process.exit = exit;
     },
+  };
+}
+
+/** `console.log` and its like end here. stdout belongs to the result of the command, and a line in the log to its task. */
+function catchOutput(strays: Strays): () => void {
+  const undo = (['stdout', 'stderr'] as const).map((name) => {
+    const stream = process[name];
+    const { write } = stream;
+    const caught = ((chunk: string | Uint8Array, second?: unknown, third?: unknown) => {
+      const at = new Error('printed');
+      Error.captureStackTrace(at, caught);
+      const encoding = typeof second === 'string' ? (second as BufferEncoding) : undefined;
+      if (!strays.print(name, Buffer.from(chunk as string, encoding), at)) {
+        return write.call(stream, chunk as string, second as BufferEncoding, third as () => void);
+      }
+      const done = typeof second === 'function' ? second : third;
+      if (typeof done === 'function') queueMicrotask(() => done());
+      return true;
+    }) as typeof stream.write;
+    stream.write = caught;
+    return () => {
+      if (stream.write === caught) stream.write = write;
+    };
+  });
+  return () => {
+    for (const one of undo) one();
   };
 }
 

@@ -2,8 +2,10 @@
 import { hostname } from 'node:os';
 import type { Context } from '../core/context.ts';
 import type { LeaderOnceResult, LeadOnceFacts } from '../core/leader/leader-once.ts';
+import type { NodeFacts } from '../core/worker/liveness-settings.ts';
 import type { WorkerMode } from '../core/worker/worker-options.ts';
 import { BaseCommand } from './base-command.ts';
+import type { Failure } from './failure.ts';
 
 export interface WorkerRun {
   device_id: string;
@@ -37,6 +39,9 @@ export type LeaderRun = LeaderOnceResult | { device_id: string };
 
 /** Exit codes of these are documented in docs/reference/exit-codes.md. */
 export abstract class NodeCommand extends BaseCommand {
+  /** Set for a round of cron whose log has no place for what is as it should be. */
+  #quietRound = false;
+
   /**
    * `once` and `drain` end by themselves, with 6 when an attempt failed, 75 at a closed gate; after `maxTimeS` seconds as
    * by a signal, with 7.
@@ -57,13 +62,15 @@ export abstract class NodeCommand extends BaseCommand {
     };
     const timer = maxTimeS === undefined ? undefined : setTimeout(up, Math.min(maxTimeS * 1000, LONGEST_TIMER_MS));
     let inTime = () => {};
-    const facts = { env: process.env, hostname: hostname(), version: this.config.version };
+    const facts = { env: process.env, ...this.#facts() };
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
         const patience = { waitDatabaseS: waitDatabaseS ?? defaultWaitS(mode === 'forever') };
         const { eitherSignal } = await import('../core/runtime/either-signal.ts');
         const { strays } = faults;
+        faults.catchOutput();
+        this.#quietRound = mode !== 'forever' && !context.log.enabled('info');
         const forced = eitherSignal(force, strays.signal);
         const code = () => strays.fatal?.exitCode ?? (shutdown.exitCode({ inTime: false }) || 7);
         inTime = await this.#endInTime(context, { asked: stop.signal, forced }, code);
@@ -86,7 +93,7 @@ export abstract class NodeCommand extends BaseCommand {
 
   /** `once`: one round of duties if nobody leads. @throws those of runLeader and leadOnce */
   protected async runLeader({ once, waitDatabaseS = defaultWaitS(!once) }: LeaderLimits): Promise<LeaderRun> {
-    const facts = { hostname: hostname(), version: this.config.version, waitDatabaseS };
+    const facts = { ...this.#facts(), waitDatabaseS };
     // A signal ends this one at once: nobody waits for it.
     if (once) return this.withContext((context) => this.#leadOnce(context, facts), { purpose: 'leader' });
     const { shutdownSignals } = await import('./shutdown.ts');
@@ -108,6 +115,10 @@ export abstract class NodeCommand extends BaseCommand {
     }
   }
 
+  #facts(): NodeFacts {
+    return { hostname: hostname(), version: this.config.version, pid: process.pid };
+  }
+
   /** Whatever hangs: nothing keeps the process longer than its drain may take. */
   async #endInTime(
     { config: { worker }, events }: Context,
@@ -127,13 +138,17 @@ export abstract class NodeCommand extends BaseCommand {
     );
   }
 
+  /** Cron mails whatever is printed, and the round before is often still at work when the next is due. */
+  protected override isTold(failure: Failure): boolean {
+    const { code, data } = failure;
+    return !(this.#quietRound && code === 'E_DEVICE_RUNNING' && data.host === hostname());
+  }
+
   async #leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {
     const { leadOnce } = await import('../core/leader/leader-once.ts');
+    this.#quietRound = !context.log.enabled('info');
     const result = await leadOnce(context, facts);
     const failed = Object.keys(result.duties?.failed ?? {});
-    // Silent on success: cron mails whatever is printed.
-    if (!result.led)
-      this.logToStderr(`${result.leader ?? 'another node'} leads (term ${result.term}): nothing to do here.`);
     if (failed.length > 0) this.exitWith(1);
     return result;
   }

@@ -60,7 +60,11 @@ export function logOutput(format: 'text' | 'json', stream: NodeJS.WriteStream = 
 /** A file takes what fits and refuses the rest: written here, so that it is known where a line was cut. */
 function sinkOf(stream: NodeJS.WriteStream): Sink {
   const fd = (stream as { fd?: number }).fd;
-  if (fd === undefined || !fstatSync(fd).isFile()) return (text, done) => stream.write(text, (error) => done(error));
+  if (fd === undefined || !fstatSync(fd).isFile()) {
+    // As it is now: what handlers print is caught on the way to the stream, and becomes lines of this log.
+    const write = stream.write.bind(stream);
+    return (text, done) => write(text, (error) => done(error));
+  }
   return (text, done) => {
     const bytes = Buffer.from(text);
     let written = 0;

@@ -14,7 +14,7 @@ export async function retryByFilter(
   { dryRun, yes, json, again }: { dryRun: boolean; yes: boolean; json: boolean; again: string },
 ): Promise<RetriedTasks> {
   const ids = await findRetryable(context, filter);
-  if (dryRun) return { matched: ids.length, retried: 0, skipped: 0, dry_run: true, task_ids: ids };
+  if (dryRun) return { matched: ids.length, retried: 0, skipped: 0, dry_run: true, task_ids: ids, tasks: [] };
   if (ids.length > MANY && !yes) {
     const refused = (why: string) =>
       new AfdError('E_USAGE', `${ids.length} ${filter.status} tasks fit${why} Nothing was retried.`, {

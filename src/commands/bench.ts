@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../cli/base-command.ts';
+import { withProgress } from '../cli/progress.ts';
 import type { BenchResult } from '../core/bench/bench.ts';
 
 export default class Bench extends BaseCommand {
@@ -34,8 +35,10 @@ The workers are real ones in this one process, their handlers do nothing: more p
         async (context) => {
           const { bench } = await import('../core/bench/bench.ts');
           const facts = { hostname: hostname(), version: this.config.version };
-          const say = (text: string) => process.stderr.write(`${text}\n`);
-          const result = await bench(context, { ...flags, ...facts, stop: shutdown.drain, say });
+          const plain = (text: string) => this.logToStderr(text);
+          const result = await withProgress('Measuring', { quiet: this.jsonEnabled(), plain, keep: true }, ({ say }) =>
+            bench(context, { ...flags, ...facts, stop: shutdown.drain, say }),
+          );
           const { renderBench } = await import('../cli/render/bench.ts');
           this.log(renderBench(result, (await this.renderOptions()).width));
           return result;

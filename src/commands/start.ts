@@ -11,9 +11,8 @@ const OF_WORKERS = ['slots', 'leader', 'drain', 'max-time'] as const;
 export default class Start extends NodeCommand {
   static override summary = 'Start this node in the mode that its configuration names.';
 
-  static override description = `A "master" leads as "afd leader" does, a "worker" executes as "afd worker"
-does. The mode is that of --mode, else of DISTRIBUTION_MODE, else of "mode" in
-the configuration file. "enabled: false" refuses to start.`;
+  static override description =
+    'A "master" leads as "afd leader" does, a "worker" executes as "afd worker" does. The mode is that of --mode, else of DISTRIBUTION_MODE, else of "mode" in the configuration file. "enabled: false" refuses to start.';
 
   static override examples = ['<%= config.bin %> start', '<%= config.bin %> start --mode worker --slots 10'];
 

@@ -8,11 +8,9 @@ export default class Worker extends NodeCommand {
   static override summary = 'Execute tasks on this device until it is told to stop.';
 
   static override description =
-    `Registers the device, claims tasks that it can run, executes them and writes how they ended. SIGTERM or Ctrl-C
-drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second one gives everything back at once.
+    `Registers the device, claims tasks that it can run, executes them and writes how they ended. SIGTERM, SIGHUP or Ctrl-C drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second one gives everything back at once.
 
-With --once and --drain the exit code is 0 when nothing more was due, 6 when an attempt failed, 7 when --max-time was up,
-0 after SIGTERM, 5 when the device id runs already. They print nothing but log lines: in cron set AFD_LOG_LEVEL=warn.`;
+With --once and --drain the exit code is 0 when nothing more was due, 6 when an attempt failed, 7 when --max-time was up, 0 after SIGTERM, 5 when the device id runs already. They print nothing but log lines: in cron set AFD_LOG_LEVEL=warn, and nothing is printed while all goes well.`;
 
   static override examples = [
     '<%= config.bin %> worker',

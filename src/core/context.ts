@@ -1,5 +1,6 @@
 import type { Config } from './config/config-schema.ts';
 import type { ResolvedConfig } from './config/load-config.ts';
+import { DatabaseError } from './db/database-error.ts';
 import { readSettings } from './db/queries/read-settings.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from './db/session.ts';
 import { type TableNames, tableNames } from './db/table-names.ts';
@@ -75,6 +76,24 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const open = new Set<Session>();
   let checked = options.purpose === 'migrate';
   let producer: Promise<Producer> | undefined;
+  const opened = async (wanted: Partial<Omit<SessionOptions, 'address'>>) => {
+    const session = new Session({
+      address,
+      timeZone: config.database.time_zone,
+      idleTimeoutS: config.database.session_timeout,
+      deadlineMs: config.database.call_timeout * 1000,
+      multiStatements: false,
+      ...wanted,
+    });
+    open.add(session);
+    try {
+      await session.ready();
+    } catch (error) {
+      open.delete(session);
+      throw resolved.origins['database.url'] === 'embedded server' ? stoppedServer(error) : error;
+    }
+    return session;
+  };
   return {
     resolved,
     config,
@@ -85,23 +104,22 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     log,
     logFd: options.logTo.fd,
     async session(wanted = {}) {
-      const session = new Session({
-        address,
-        timeZone: config.database.time_zone,
-        idleTimeoutS: config.database.session_timeout,
-        deadlineMs: config.database.call_timeout * 1000,
-        multiStatements: false,
-        ...wanted,
-      });
-      open.add(session);
-      try {
-        await session.ready();
-      } catch (error) {
-        open.delete(session);
-        throw error;
-      }
+      let session = await opened(wanted);
       if (!checked) {
-        await assertSchema(session, names);
+        const zoneOrigin = resolved.origins['database.time_zone'] ?? 'default';
+        const zone = await assertSchema(session, names, { zoneGiven: zoneOrigin !== 'default' });
+        if (zone !== config.database.time_zone) {
+          // An adopted table's, as it was confirmed: whoever names none has the fleet's.
+          if (isNode) {
+            const changes = [{ key: 'database.time_zone', from: config.database.time_zone, to: zone }];
+            events.emit('settings:changed', { changes });
+          }
+          config.database.time_zone = zone;
+          resolved.origins['database.time_zone'] = 'fleet';
+          open.delete(session);
+          await session.close();
+          session = await opened(wanted);
+        }
         fleet.obey(await readSettings(session, names));
         checked = true;
       }
@@ -122,4 +140,17 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
+}
+
+/** Of a private server that does not listen: what it is, and how it is started. Any other error stays as it is. */
+function stoppedServer(error: unknown): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  const { driverCode } = error;
+  if (driverCode !== 'ENOENT' && driverCode !== 'ECONNREFUSED') return error;
+  return new DatabaseError('E_DATABASE', 'The private server of this folder (.afd) is stopped.', {
+    retry: 'connection',
+    driverCode,
+    suggestions: ['afd db start'],
+    cause: error,
+  });
 }

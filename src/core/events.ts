@@ -42,6 +42,8 @@ export interface AfdEvents {
   'settings:changed': { changes: Array<{ key: string; from: unknown; to: unknown }> };
   /** No device has answered a ring for so long that none is rung (`on: false`), or one has answered again. */
   'ring:switched': { on: boolean };
+  /** (leader, once) Another node leads; null = one whose name was gone by then. */
+  'leader:other': { leader: string | null; term: number | null };
   'leader:gained': { device_id: string; term: number };
   'leader:lost': { device_id: string; term: number; reason: string };
   'leader:duty': { duty: string; counts: Record<string, number> };
@@ -60,6 +62,8 @@ export interface AfdEvents {
   'main:back': { after_ms: number; released: number };
   /** A duty that failed works again. */
   'leader:duty-works': { duty: string; after_ms: number };
+  /** Something an operator may want to know, in a sentence: all is well. */
+  note: { message: string };
   /** Something an operator should know, in a sentence. */
   warning: { message: string };
 }

@@ -36,6 +36,22 @@ function finished({ task_id, task_type, attempt, outcome, task_status, error_mes
   return (task_status === 'failed' ? error : line)(`task ${task_id} (${task_type}) ${OUTCOME[outcome]}${end}`, fields);
 }
 
+const LOST: Record<string, string> = {
+  replaced: 'another node has taken over',
+  trust: 'no renewal of its lease was confirmed in time',
+  resigned: 'it gave way, as it was asked to',
+  silent: 'its main thread is blocked, so it cannot do the duties',
+  stopped: 'it stops',
+};
+
+function leaderLost({ device_id, term, reason }: AfdEvents['leader:lost']) {
+  const meant = reason === 'resigned' || reason === 'stopped';
+  return (meant ? info : warn)(`${device_id} no longer leads, term ${term}: ${LOST[reason] ?? reason}`, {
+    term,
+    reason,
+  });
+}
+
 function blocked({ for_ms, tasks, known }: AfdEvents['main:blocked']) {
   const named = tasks.map((one) => `task ${one.task_id} (${one.task_type}, attempt ${one.attempt})`).join(', ');
   const by = tasks.length === 0 ? 'no task runs' : known ? `by ${named}` : `by one of: ${named}`;
@@ -135,8 +151,10 @@ const SENTENCES: Describe = {
       : warn(
           'no device has answered a ring for 10 s: the ring is off and tasks wait for a poll; is UDP blocked between the nodes?',
         ),
+  'leader:other': (d) =>
+    info(`${d.leader ?? 'another node'} leads${d.term === null ? '' : `, term ${d.term}`}: nothing to do here`),
   'leader:gained': (d) => info(`${d.device_id} leads the fleet now, term ${d.term}`, { term: d.term }),
-  'leader:lost': (d) => warn(`${d.device_id} no longer leads, term ${d.term}: ${d.reason}`, { term: d.term }),
+  'leader:lost': leaderLost,
   'leader:duty': duty,
   'leader:duty-failed': (d) =>
     error(`leader's ${d.duty} failed and will be tried again, other duties go on: ${d.message}`, { duty: d.duty }),
@@ -148,6 +166,7 @@ const SENTENCES: Describe = {
     ),
   'leader:duty-works': (d) =>
     info(`leader's ${d.duty} works again after ${(d.after_ms / 1000).toFixed(1)} s`, { duty: d.duty }),
+  note: (d) => info(d.message),
   warning: (d) => warn(d.message),
 };
 

@@ -5,6 +5,7 @@ import { wallClock } from './clock.ts';
 import type { AfdEventName, AfdEvents, Events } from './events.ts';
 import { describeEvent } from './log-sentences.ts';
 import { redact, redactBeginning } from './redact.ts';
+import { escapeInJson, escapeSpecial } from './terminal-text.ts';
 
 /** Characters of a message, and of each text among the fields. A longer one may be a whole page that somebody crawled. */
 const TEXT = 8192;
@@ -44,7 +45,7 @@ export interface Log {
 
 export function createLog(options: LogOptions): Log {
   const device = { id: options.deviceId };
-  const stream = options.format === 'json' ? options.stream : { write: (line: string) => writeText(options, line) };
+  const write = options.format === 'json' ? writeJson : writeText;
   const logger = pino(
     {
       level: options.level,
@@ -54,7 +55,7 @@ export function createLog(options: LogOptions): Log {
       mixin: () => (device.id === undefined ? {} : { device_id: device.id }),
       messageKey: 'message',
     },
-    stream as { write(line: string): void },
+    { write: (line: string) => write(options, line) },
   );
   return wrap(logger, {}, device);
 }
@@ -96,27 +97,22 @@ function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | unde
   };
 }
 
+function writeJson(options: LogOptions, json: string): void {
+  options.stream.write(escapeInJson(json));
+}
+
 function writeText(options: LogOptions, json: string): void {
   const { time, level, device_id, message, event, ...fields } = JSON.parse(json) as Record<string, unknown>;
-  const pairs = Object.entries(fields).map(([key, value]) => `${escaped(key)}=${quoted(value)}`);
-  const head = [time, String(level).toUpperCase().padEnd(5), device_id ?? '-'].map((part) => escaped(String(part)));
-  options.stream.write(`${[...head, escaped(String(message)), ...pairs].join(' ')}\n`);
+  const pairs = Object.entries(fields).map(([key, value]) => `${escapeSpecial(key)}=${quoted(value)}`);
+  const head = [time, String(level).toUpperCase().padEnd(5), device_id ?? '-'].map((part) =>
+    escapeSpecial(String(part)),
+  );
+  options.stream.write(`${[...head, escapeSpecial(String(message)), ...pairs].join(' ')}\n`);
 }
 
 function quoted(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return typeof value === 'string' && (text === '' || /[\s"=]/.test(text))
-    ? JSON.stringify(escaped(text))
-    : escaped(text);
-}
-
-/** A value must not be able to forge a second line or to move a terminal's cursor. */
-function escaped(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    if (character === '\n') return '\\n';
-    if (character === '\t') return '\\t';
-    if (character === '\r') return '\\r';
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+    ? JSON.stringify(escapeSpecial(text))
+    : escapeSpecial(text);
 }

@@ -3,11 +3,14 @@ import { type Adoption, adoptionOf } from './adopt.ts';
 import type { Context } from './context.ts';
 import type { AdoptedTable } from './db/adoption/migrating.ts';
 import type { Ask } from './db/server-facts.ts';
+import { ServerPulse } from './db/server-pulse.ts';
 
 export interface MigrateOptions {
   foreignKeys: boolean;
   visible: boolean;
   onWait?: (message: string) => void;
+  /** Around each statement that is sent. */
+  onStatement?: (sql: string, when: 'before' | 'after') => void;
 }
 
 export interface MigrationPlan {
@@ -32,7 +35,8 @@ const READ_MS = 600_000;
 /** What `migrate` would do; changes nothing, waits for nobody. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
 export async function planMigration(context: Context, options: MigrateOptions): Promise<MigrationPlan> {
   const session = await context.session({ timeZone: '+00:00', deadlineMs: READ_MS });
-  const ask: Ask = (sql, values) => session.rows(sql, values);
+  const pulse = new ServerPulse(context.address);
+  const ask: Ask = (sql, values) => pulse.during(session.rows(sql, values), () => session.destroy());
   const adoption = await adoptionOf(ask, context);
   const { planUp } = await import('./db/migrator.ts');
   const plan = await planUp(ask, context.names, { ...options, zone: adoption?.time_zone.zone }, session.where);

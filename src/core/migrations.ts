@@ -40,10 +40,15 @@ export function isUpToDate(state: SchemaState): boolean {
 }
 
 /**
- * Refuses a schema that this version does not know exactly, and a session in another zone than an adopted task table's.
+ * Refuses a schema that this version does not know exactly, and a session in another zone than an adopted task table's where
+ * somebody has named that zone. Returns the zone that sessions must have.
  * @throws AfdError E_SCHEMA when something is missing or unknown, E_CONFIG for the zone
  */
-export async function assertSchema(session: Session, names: TableNames): Promise<void> {
+export async function assertSchema(
+  session: Session,
+  names: TableNames,
+  { zoneGiven = true }: { zoneGiven?: boolean } = {},
+): Promise<string> {
   const state = await schemaState(session, names);
   if (state.unknown.length > 0) {
     throw new AfdError(
@@ -64,10 +69,11 @@ export async function assertSchema(session: Session, names: TableNames): Promise
     throw new AfdError('E_SCHEMA', what, { suggestions: [...dryRun, 'afd migrate up'], data: { ...state } });
   }
   const zone = session.options.timeZone;
-  if (state.time_zone === null || state.time_zone === zone) return;
+  if (state.time_zone === null || state.time_zone === zone) return zone;
+  if (!zoneGiven) return state.time_zone;
   throw new AfdError(
     'E_CONFIG',
-    `The times of ${names.plain.task} are in ${state.time_zone}, but database.time_zone is "${zone}" here: everything would run hours early or late. Write database.time_zone: "${state.time_zone}".`,
+    `The times of ${names.plain.task} are in ${state.time_zone}, but database.time_zone is "${zone}" here: everything would run hours early or late. Write database.time_zone: "${state.time_zone}", or nothing: then it is the fleet's.`,
     { suggestions: ['afd migrate status'], data: { key: 'database.time_zone', here: zone, fleet: state.time_zone } },
   );
 }

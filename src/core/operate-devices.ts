@@ -11,11 +11,12 @@ import {
   setOperatorState,
 } from './db/queries/set-operator-state.ts';
 import type { Session } from './db/session.ts';
+import { counted } from './domain/counted.ts';
 import { AfdError } from './domain/errors.ts';
 import { slotsOf } from './domain/slots.ts';
 import { resolveDeviceId } from './find-device.ts';
 import { sleep } from './runtime/loop.ts';
-import { assertDeviceId } from './worker/device-identity.ts';
+import { assertDeviceId, placeOf } from './worker/device-identity.ts';
 
 export type { DeviceByHand };
 
@@ -60,11 +61,11 @@ export async function registerDevice(context: Context, device: DeviceByHand): Pr
   if (wrote !== 'alive') {
     const done = { device_id, created: wrote === 'created' };
     if (named === undefined || named === max_concurrent_tasks) return done;
-    const warning = `capabilities.max_concurrent is ${named}, but ${max_concurrent_tasks} slots were given, which count.`;
+    const warning = `capabilities.max_concurrent is ${named}, but --slots is ${max_concurrent_tasks}, which counts.`;
     return { ...done, warning };
   }
   const holder = await lockHolder(session, names, device_id, heartbeatTimeoutS);
-  const where = holder === undefined ? '' : ` on ${holder.device_name} (${holder.ip_address})`;
+  const where = holder === undefined ? '' : ` ${placeOf(holder)}`;
   throw new AfdError('E_DEVICE_RUNNING', `${device_id} is running${where}, and a running device writes its own row.`, {
     suggestions: [`afd devices show ${device_id}`],
     data: { device_id },
@@ -157,7 +158,7 @@ async function resolveAll(context: Context, session: Session, typed: string[], c
 function stays({ device_id, alive, open_attempts, referenced }: Removal): AfdError {
   const why = referenced
     ? 'its history refers to it by a foreign key'
-    : [alive ? 'is running' : '', open_attempts > 0 ? `holds ${open_attempts} open attempts` : '']
+    : [alive ? 'is running' : '', open_attempts > 0 ? `holds ${counted(open_attempts, 'open attempt')}` : '']
         .filter((part) => part !== '')
         .join(' and ');
   const message = referenced ? `Device ${device_id} stays: ${why}.` : `Device ${device_id} ${why}.`;

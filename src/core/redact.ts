@@ -1,7 +1,11 @@
 // Secrets never reach a log line: neither under a telling name, nor inside a database URL. What is redacted may be the text
 // of a crawled page, so every step here is linear in the text, and a log line has limits besides.
 
-const SECRET_NAME = /pass(word|wd)|secret|token|api_?key|authorization|cookie|credential/i;
+/** Of keys, variables and flags. */
+export const SECRET_NAME =
+  /pass(word|wd|phrase)|pgpass|secret|token|(api|access|private)[-_]?key|authorization|bearer|cookie|credential|dsn/i;
+/** What our own examples have in the place of a password. */
+const PLACEHOLDER = 'password';
 /** Objects within objects; what lies deeper is not shown. */
 const DEPTH = 8;
 /** Characters of a key that are shown; no key of ours is as long. */
@@ -49,7 +53,7 @@ export function redactText(text: string, goesOn = false): string {
       }
     }
     const end = goesOn && runEnd === text.length ? runEnd : lastAt;
-    if (end <= colon + 1) continue;
+    if (end <= colon + 1 || text.slice(colon + 1, end) === PLACEHOLDER) continue;
     shown += `${text.slice(copied, colon)}:***`;
     copied = end;
   }

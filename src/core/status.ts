@@ -34,7 +34,11 @@ export interface FleetStatus {
     silent: string[];
     /** Their rows hold what cannot be used; `afd devices show` says what. */
     odd: string[];
+    /** That live, and claim nothing because an operator said so: paused, draining or quarantined. */
+    inactive: Array<{ device_id: string; operator_state: Device['operator_state'] }>;
+    /** Of workers that live, those of inactive ones among them. */
     slots: number;
+    inactive_slots: number;
     stuck_slots: number;
     current_tasks: number;
   };
@@ -75,6 +79,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
   const working = devices.filter((d) => d.status !== 'offline');
   const odd = devices.filter((d) => d.problems.length > 0);
   const workers = working.filter((d) => d.device_type === 'worker');
+  const inactive = workers.filter((d) => d.operator_state !== 'active');
   const status: Omit<FleetStatus, 'problems' | 'well'> = {
     database: { address: session.where, version: session.facts.version },
     schema: { up_to_date: true, applied: schema.applied.length },
@@ -85,7 +90,9 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
       offline: devices.filter((d) => d.status === 'offline').length,
       silent: devices.filter((d) => d.silent).map((d) => d.device_id),
       odd: odd.map((d) => d.device_id),
-      slots: workers.reduce((sum, d) => sum + d.max_concurrent_tasks, 0),
+      inactive: inactive.map(({ device_id, operator_state }) => ({ device_id, operator_state })),
+      slots: slotsOf(workers),
+      inactive_slots: slotsOf(inactive),
       stuck_slots: workers.reduce((sum, d) => sum + d.stuck.length, 0),
       current_tasks: devices.reduce((sum, d) => sum + d.current_tasks, 0),
     },
@@ -98,6 +105,10 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
   };
   const problems = [...problemsOf(status, workers), ...oddRows(odd)];
   return { well: problems.length === 0, problems, ...status };
+}
+
+function slotsOf(devices: Device[]): number {
+  return devices.reduce((sum, one) => sum + one.max_concurrent_tasks, 0);
 }
 
 async function unmatchableLanes(session: Session, context: Context, heads: LaneHead[], devices: Device[]) {
@@ -159,6 +170,7 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
 }
 
 function stuckSlots({ device_id, stuck, max_concurrent_tasks: slots }: Device): string {
+  if (slots === 1) return `the only slot of ${device_id} is stuck`;
   return `${stuck.length} of the ${slots} slots of ${device_id} ${stuck.length === 1 ? 'is' : 'are'} stuck`;
 }
 

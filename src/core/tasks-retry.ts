@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import { retryTask } from './db/queries/retry-task.ts';
+import { type RetriedTask, retryTask } from './db/queries/retry-task.ts';
 import { type RetryFilter, retryableTasks } from './db/queries/retry-tasks.ts';
 import { AfdError } from './domain/errors.ts';
 import { momentOf, type When } from './moment.ts';
@@ -23,7 +23,10 @@ export interface RetriedTasks {
   /** Tasks that had changed when it was their turn, or were gone: left alone. */
   skipped: number;
   dry_run: boolean;
+  /** Those that fitted, with dry_run; else those that were retried. */
   task_ids: number[];
+  /** Those that were retried. */
+  tasks: RetriedTask[];
 }
 
 /** Ids that fit, oldest first; changes nothing. @throws DatabaseError */
@@ -46,6 +49,7 @@ export async function retryEach(
   const producer = await context.producer();
   const session = await producer.session();
   const result = { matched: taskIds.length, retried: 0, skipped: 0, dry_run: false, task_ids: [] as number[] };
+  const tasks: RetriedTask[] = [];
   let announced = 0;
   const announce = async () => {
     await producer.announceAgain(result.task_ids.slice(announced));
@@ -53,19 +57,19 @@ export async function retryEach(
   };
   for (const id of taskIds) {
     try {
-      await retryTask(session, context.names, id, { only });
+      tasks.push(await retryTask(session, context.names, id, { only }));
       result.retried += 1;
       result.task_ids.push(id);
     } catch (error) {
       const own = error instanceof AfdError && (error.code === 'E_NOT_FOUND' || error.code === 'E_CONFLICT');
       if (own) result.skipped += 1;
-      else throw stopped(error, result);
+      else throw stopped(error, { ...result, tasks });
     }
     onProgress?.(result.retried + result.skipped);
     if (result.retried - announced >= ANNOUNCE_EVERY) announced = await announce();
   }
   await announce();
-  return result;
+  return { ...result, tasks };
 }
 
 /** Idempotent to go on: what is pending now does not fit any more. */

@@ -1,18 +1,21 @@
 import { didYouMean } from './config/did-you-mean.ts';
 import type { Context } from './context.ts';
 import { type CancelledTask, cancelTask } from './db/queries/cancel-task.ts';
+import { handledTypes } from './db/queries/handled-types.ts';
 import type { InsertedTask } from './db/queries/insert-tasks.ts';
 import { listTasks as queryTasks, type TaskFilter } from './db/queries/list-tasks.ts';
 import { reassignTask as moveTask, type ReassignedTask } from './db/queries/reassign-task.ts';
 import { type RetriedTask, retryTask } from './db/queries/retry-task.ts';
 import { showTask as queryTask } from './db/queries/show-task.ts';
+import { databaseNowMs } from './db/rows.ts';
 import { AfdError } from './domain/errors.ts';
 import { checkNewTasks } from './domain/new-task.ts';
 import type { TaskWaiting } from './domain/placement/waiting.ts';
 import { type NewTask, TASK_STATUSES } from './domain/task.ts';
 import type { TaskDetails, TaskRecord } from './domain/task-record.ts';
 import { resolveDeviceId } from './find-device.ts';
-import { momentOf, type When } from './moment.ts';
+import { momentFrom, type When } from './moment.ts';
+import { TaskDoubts } from './task-doubts.ts';
 import { taskWaiting } from './task-waiting.ts';
 
 export { enqueueTasks } from './enqueue.ts';
@@ -34,18 +37,30 @@ export interface Several<T> {
   error: AfdError | undefined;
 }
 
+export interface AddedTask extends InsertedTask {
+  /** What is odd about it, in sentences; it is added all the same. */
+  warnings: string[];
+}
+
 /** Adds one task; `runAt` may be relative to the database's now. @throws AfdError E_USAGE; DatabaseError */
-export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<InsertedTask> {
+export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<AddedTask> {
   // What is wrong is told before anything is connected.
   checkNewTasks(task);
   const producer = await context.producer();
-  const due = runAt === undefined ? {} : { run_at: await momentOf(await producer.session(), runAt) };
+  const session = await producer.session();
+  const now = await databaseNowMs(session);
+  const due = runAt === undefined ? {} : { run_at: momentFrom(now, runAt) };
+  const doubts = new TaskDoubts(now, await handledTypes(session, context.names));
   const [answer] = await producer.enqueue([{ ...task, ...due }]);
   if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted without an answer.');
-  return answer;
+  if (answer.created) doubts.look({ ...task, ...due });
+  return { ...answer, warnings: doubts.sentences };
 }
 
-/** Newest first. @throws AfdError E_USAGE for a status that does not exist; DatabaseError */
+/**
+ * Newest first. A device may be named by the beginning of its id; one that was removed, by the whole of it, as long as there
+ * are tasks of it. @throws AfdError E_USAGE for a status that does not exist, E_NOT_FOUND for a device; DatabaseError
+ */
 export async function listTasks(context: Context, filter: TaskFilter): Promise<TaskRecord[]> {
   const { status } = filter;
   if (status !== undefined && !(TASK_STATUSES as readonly string[]).includes(status)) {
@@ -55,7 +70,17 @@ export async function listTasks(context: Context, filter: TaskFilter): Promise<T
     });
   }
   const session = await context.session();
-  return queryTasks(session, context.names, filter);
+  const { device_id: typed } = filter;
+  if (typed === undefined) return queryTasks(session, context.names, filter);
+  try {
+    const device_id = await resolveDeviceId(session, context.names, typed, 'afd tasks ls --device');
+    return await queryTasks(session, context.names, { ...filter, device_id });
+  } catch (error) {
+    if (!(error instanceof AfdError && error.code === 'E_NOT_FOUND')) throw error;
+    const ofRemoved = await queryTasks(session, context.names, filter);
+    if (ofRemoved.length === 0) throw error;
+    return ofRemoved;
+  }
 }
 
 /** A task with its attempts, and why it waits. */

@@ -42,7 +42,7 @@ const TERMINAL = ['@oclif/core', 'chalk', 'cli-table3', 'listr2'];
 export const PACKAGES: Record<Layer, string[]> = {
   domain: [],
   db: ['mysql2', 'knex'],
-  core: ['p-limit', 'systeminformation', 'zod', 'pino', 'croner', 'yaml', 'jiti', 'csv-parse'],
+  core: ['p-limit', 'systeminformation', 'zod', 'pino', 'yaml', 'jiti', 'csv-parse'],
   cli: TERMINAL,
   commands: TERMINAL,
   index: [],

@@ -1,6 +1,5 @@
 // `npm run chaos`: one storm, or the mutants. Its words go to stderr, the summary to stdout.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { check } from './check/check.ts';
 import { readEvidence } from './kept.ts';
@@ -12,35 +11,40 @@ import { broken, summary, verdictLines } from './report.ts';
 import { chaosServer } from './server.ts';
 import { storm } from './storm.ts';
 
-export async function main(argv: string[], root: string): Promise<number> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      seed: { type: 'string' },
-      kills: { type: 'string', default: '50' },
-      tasks: { type: 'string' },
-      workers: { type: 'string' },
-      server: { type: 'string', default: 'mariadb' },
-      mutants: { type: 'boolean', default: false },
-      control: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      turn: { type: 'string' },
-      minutes: { type: 'string' },
-      kinds: { type: 'string' },
-      write: { type: 'boolean', default: false },
-      check: { type: 'string' },
-    },
-  });
+/** The options of scripts/chaos.mjs, as they were typed. */
+export interface ChaosValues {
+  seed?: string;
+  kills?: string;
+  tasks?: string;
+  workers?: string;
+  server?: string;
+  only?: string;
+  kinds?: string;
+  check?: string;
+  turn?: string;
+  minutes?: string;
+  mutants: boolean;
+  control: boolean;
+  write: boolean;
+}
+
+/** The value of an option is none that it may have. */
+export class WrongOption extends Error {}
+
+/** @throws WrongOption before anything is begun */
+export async function main(values: ChaosValues, root: string): Promise<number> {
   const number = (name: string, text: string) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not "${text}"`);
+    if (!Number.isInteger(value) || value < 0) throw new WrongOption(`--${name} must be a whole number, not "${text}"`);
     return value;
   };
   const seed = number('seed', values.seed ?? String(Math.floor(Date.now() / 1000)));
-  const kills = number('kills', values.kills);
+  const kills = number('kills', values.kills ?? '50');
   const tasks = number('tasks', values.tasks ?? String(kills * 20));
-  const kind = values.server as ServerKind;
-  if (kind !== 'mariadb' && kind !== 'mysql') throw new Error(`--server is mariadb or mysql, not "${values.server}"`);
+  const kind = (values.server ?? 'mariadb') as ServerKind;
+  if (kind !== 'mariadb' && kind !== 'mysql') throw new WrongOption(`--server is mariadb or mysql, not "${kind}"`);
+  const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds);
+  const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
   const runs = join(root, '.afd', 'chaos');
   if (values.check !== undefined) {
     const verdicts = check(await readEvidence(values.check));
@@ -70,8 +74,6 @@ export async function main(argv: string[], root: string): Promise<number> {
   say(`seed ${seed}; everything is kept in ${dir}`);
   const server = await chaosServer(kind);
   try {
-    const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
-    const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds);
     const result = await storm({ seed, kills, tasks, weights, ...workers, server, dir, say });
     process.stdout.write(`${summary(result)}\n`);
     if (values.write) writeProof(root, kind, stormBlock(result));
@@ -88,9 +90,10 @@ function only(text: string): Weights {
     return [kind, weight === undefined ? EVERYTHING[kind as FaultKind] : Number(weight)] as const;
   });
   const wrong = kinds.filter(([kind, weight]) => !(kind in EVERYTHING) || !(Number(weight) > 0)).map(([kind]) => kind);
-  if (wrong.length > 0) throw new Error(`--kinds: not ${wrong.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
+  if (wrong.length > 0)
+    throw new WrongOption(`--kinds: not ${wrong.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
   if (!kinds.some(([kind]) => (KILLS as readonly string[]).includes(kind)))
-    throw new Error(`--kinds needs one of ${KILLS.join(', ')}`);
+    throw new WrongOption(`--kinds needs one of ${KILLS.join(', ')}`);
   return Object.fromEntries(kinds);
 }
 

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { parseWhen } from '../../src/cli/flags.ts';
+import { typedImport } from '../../src/cli/typed.ts';
 import type { Context } from '../../src/core/context.ts';
 import { databaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
@@ -21,6 +22,7 @@ beforeEach(async () => {
 });
 afterAll(() => db.close());
 
+const TYPED = typedImport(['tasks.csv'], 'tasks.csv');
 const LOST = { message: 'Connection lost: injected', code: 'PROTOCOL_CONNECTION_LOST', fatal: true };
 const REFUSED = { message: 'CONSTRAINT failed: injected', errno: 4025, code: 'ER_CONSTRAINT_FAILED' };
 
@@ -55,7 +57,7 @@ async function run(context: Context, text: string, options: Partial<ImportOption
       { stream, name: 'tasks.csv' },
       {
         ...{ skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal },
-        ...{ parseWhen: (when) => parseWhen(when, 'ahead'), ...options },
+        ...{ parseWhen: (when) => parseWhen(when, 'ahead'), typed: TYPED, ...options },
       },
     );
   } finally {
@@ -116,7 +118,7 @@ it('F8 an input that breaks off by an error is an error that says what is in', a
     throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
   };
   const context = testContext(db);
-  const options = { skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal };
+  const options = { skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal, typed: TYPED };
   const input = { stream: Readable.from(broken()), name: 'tasks.csv' };
   const error = await importTasks(context, input, { ...options, parseWhen: (when) => parseWhen(when, 'ahead') }).catch(
     (one: unknown) => one,

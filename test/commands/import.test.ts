@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { BIN, runCommand } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertDevice } from '../helpers/factories.ts';
 import { until } from '../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -46,7 +47,7 @@ k1,sync_data,"{""n"":1}",user@example.com,com.example.app,2024-01-01,2024-01-02,
 `,
     );
     expect(code).toBe(0);
-    expect(json).toEqual({ added: 2, existing: 0, bad: 0, lines: 3, complete: true, problems: [] });
+    expect(json).toEqual({ added: 2, existing: 0, bad: 0, lines: 3, complete: true, problems: [], warnings: [] });
     // Within a transaction those without a key go in first.
     const [bare, full] = await rows();
     expect(full).toMatchObject({
@@ -180,11 +181,69 @@ describe('an import that meets a bad row', () => {
     expect(json.error.data).toMatchObject({ added: 2500, existing: 0, bad: 0, lines: 2501, line: 2502 });
     expect(json.error.suggestions).toEqual([
       'afd tasks import big.csv --from-line 2502',
-      'afd tasks import big.csv --skip-bad',
+      'afd tasks import big.csv --from-line 2502 --skip-bad',
     ]);
     expect(await count()).toBe(2500);
     const on = await imported('big.csv', text(2600, 2500), '--from-line', '2503');
     expect(on.json).toMatchObject({ added: 99, existing: 0, lines: 2601 });
+  });
+
+  it('finding B11: warns of good rows that look wrong, with the line of the first', async () => {
+    await insertDevice(session, db.names, {
+      device_id: 'w',
+      columns: { capabilities: '{"supported_tasks":["sync_data"]}' },
+    });
+    const rows = [
+      'task_type,start_date,end_date,run_at',
+      'sync_data,2024-01-01,2024-01-01,2h',
+      'sync_dta,2024-01-05,2024-01-01,',
+      'sync_data,2024-02-05,2024-02-01,yesterday',
+      'sync_dta,,,',
+    ];
+    const { code, json, stderr } = await imported('odd.csv', `${rows.join('\n')}\n`);
+    expect([code, json.added]).toEqual([0, 4]);
+    expect(json.warnings).toEqual([
+      'no device handles the type "sync_dta"; did you mean "sync_data"? (2 tasks wait until one does; the first on line 3)',
+      'line 3: end_date 2024-01-01 is before start_date 2024-01-05 (and 1 further row like it)',
+      expect.stringMatching(/^line 4: run_at \S+ is in the past: it is due at once$/),
+    ]);
+    expect(stderr).toContain('Warning: line 3: end_date');
+  });
+
+  it('finding B6: what it proposes, typed as it stands, adds no row twice, and keeps the other flags', async () => {
+    const rows = 'username,priority\na@x,5\nb@x,99\nc@x,98\nd@x,5\n';
+    const { json } = await imported("my file's.csv", rows, '--type', 'a');
+    expect(json.error.message).toContain('1 task was added: everything up to line 2 is in.');
+    const [fixed, skip] = json.error.suggestions as string[];
+    expect(fixed).toBe(`afd tasks import 'my file'\\''s.csv' --type a --from-line 3`);
+    expect(skip).toBe(`${fixed} --skip-bad`);
+    const sh = (command: string) =>
+      spawnSync('sh', ['-c', `afd() { "${process.execPath}" "${BIN}" "$@"; }; ${command}`], {
+        cwd: dir,
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env() },
+      });
+    const ran = sh(skip!);
+    expect([ran.status, ran.stdout]).toEqual([6, 'Added 1 task. 2 rows were bad.\n']);
+    const users = await session.rows(`SELECT username FROM ${db.names.task} ORDER BY id`);
+    expect(users.map((one) => one.username)).toEqual(['a@x', 'd@x']);
+  });
+
+  it('finding B6: before anything is in it proposes to skip the row; nothing where quotes do not match', async () => {
+    const bad = await imported('first.csv', 'task_type,priority\na,99\n');
+    expect(bad.json.error.suggestions).toEqual(['afd tasks import first.csv --skip-bad']);
+    const quote = await imported('quote.csv', 'task_type,username\na,u\nb,v"\n');
+    expect(quote.json.error.suggestions).toEqual(['afd tasks import quote.csv --from-line 3']);
+    // What is before the line that was given is in already.
+    const on = await imported('on.csv', 'task_type,priority\na,5\na,99\n', '--from-line', '3');
+    expect(on.json.error.suggestions).toEqual(['afd tasks import on.csv --from-line 3 --skip-bad']);
+  });
+
+  it('finding B11: bytes that are not UTF-8 propose to convert them, and that runs', async () => {
+    const gbk = Buffer.concat([Buffer.from('task_type,username\na,'), Buffer.from([0xd6, 0xd0, 0xce, 0xc4, 0x0a])]);
+    const { json } = await imported('gbk.csv', gbk);
+    const [convert] = json.error.suggestions as string[];
+    expect(convert).toBe('iconv -f GB18030 -t UTF-8 gbk.csv | afd tasks import -');
   });
 
   it('with --skip-bad goes on, counts it, names it, and is exit 6; again it adds nothing', async () => {

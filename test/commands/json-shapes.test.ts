@@ -69,7 +69,7 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['tasks wait', 'tasks wait DONE'],
   [
     'tasks reassign',
-    ...['first devices register --device-id by-hand', 'tasks reassign PLAIN --to by-hand'],
+    ...['first devices register --device-id by-hand', 'tasks reassign PLAIN --to by-hand --force'],
     ...['tasks reassign RUNNING', 'tasks reassign PLAIN'],
   ],
   ['tasks cancel', 'tasks cancel RUNNING', 'tasks cancel PLAIN'],

@@ -36,7 +36,8 @@ it('C1 retries by status and type, each with a new budget, and leaves everything
   const before = await Promise.all(others.map(status));
   const { json, exitCode } = await retry('--status', 'failed', '--type', 'sync_apps');
   expect(exitCode).toBe(0);
-  expect(json).toEqual({ matched: 2, retried: 2, skipped: 0, dry_run: false, task_ids: ids });
+  expect(json).toEqual({ matched: 2, retried: 2, skipped: 0, dry_run: false, task_ids: ids, tasks: expect.any(Array) });
+  expect(json.tasks).toEqual(ids.map((task_id: number) => expect.objectContaining({ task_id, status: 'pending' })));
   for (const id of ids) {
     expect(await rowOf(session, db.names.task, id)).toMatchObject({ status: 'pending', retry: 0, attempt: 1 });
   }
@@ -51,7 +52,7 @@ it('--since is by the end of the task, by the database; a row of another program
   await session.write(`UPDATE ${db.names.task} SET finished_at = ${now} - INTERVAL 1 HOUR WHERE id = ?`, [fresh]);
   await session.write(`UPDATE ${db.names.task} SET updated_at = NOW(3) - INTERVAL 1 HOUR WHERE id = ?`, [foreign]);
   const { json } = await retry('--status', 'failed', '--since', '2h', '--dry-run');
-  expect(json).toEqual({ matched: 2, retried: 0, skipped: 0, dry_run: true, task_ids: [fresh, foreign] });
+  expect(json).toEqual({ matched: 2, retried: 0, skipped: 0, dry_run: true, task_ids: [fresh, foreign], tasks: [] });
   expect(await status(fresh)).toBe('failed');
   expect((await retry('--status', 'failed', '--limit', '1', '--dry-run')).json.task_ids).toEqual([old]);
 });

@@ -48,8 +48,22 @@ describe('a fleet that is well', () => {
     });
     const { stdout } = await run();
     expect(stdout).toContain('Leader     w2, term 7\n');
-    expect(stdout).toContain('Devices    1 online, 1 busy; 1 of 9 slots in use\n');
+    expect(stdout).toContain('Devices    2 online, 1 of them busy; 1 of 9 slots in use\n');
     expect(stdout).toContain('Tasks      1 pending, 1 waiting, 1 running, 2 done, 1 failed, 1 cancelled\n');
+  });
+
+  it('finding B11: says by name who is paused, and how many slots that takes away', async () => {
+    await worker('w1', undefined, { max_concurrent_tasks: 3 });
+    await worker('w2', undefined, { operator_state: 'paused', max_concurrent_tasks: 2 });
+    await worker('w3', undefined, { operator_state: 'draining', status: 'offline' });
+    await insertLeader(session, db.names, 'w1', 7);
+    expect((await status()).devices).toMatchObject({
+      ...{ online: 2, busy: 0, offline: 1, slots: 5, inactive_slots: 2 },
+      inactive: [{ device_id: 'w2', operator_state: 'paused' }],
+    });
+    expect((await run()).stdout).toContain(
+      'Devices    2 online, w2 paused, 1 offline; 0 of 5 slots in use, 2 on devices that are not active\n',
+    );
   });
 
   it('says how long the oldest due task has waited, and leaves out what is due later', async () => {
@@ -171,7 +185,9 @@ it('reads only bounded index ranges, whatever the table holds', async () => {
     `INSERT INTO ${db.names.assignment} (task_id, device_id, status, attempt, claim_token, deadline_at) VALUES ?`,
     [finished],
   );
-  await session.write(`INSERT INTO ${db.names.task} (task_type, status) VALUES ?`, [finished.map(() => ['a', 'done'])]);
+  await session.write(`INSERT INTO ${db.names.task} (task_type, status) VALUES ?`, [
+    finished.map((_, n) => ['a', n % 4 === 0 ? 'pending' : 'done']),
+  ]);
   await session.rows(`ANALYZE TABLE ${db.names.task}, ${db.names.assignment}`);
   const asked: string[] = [];
   const watched = Object.create(session) as Session;

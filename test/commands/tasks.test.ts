@@ -50,12 +50,38 @@ describe('afd tasks add', () => {
 
   it("B8 with a key that is there prints that task's id, says so, and adds nothing", async () => {
     const first = await json('add', '--type', 'a', '--dedupe-key', 'k');
-    expect(first.json).toEqual({ task_id: expect.any(Number), created: true });
+    expect(first.json).toEqual({ task_id: expect.any(Number), created: true, warnings: [] });
     const second = await tasks('add', '--type', 'a', '--dedupe-key', 'k');
     expect(second).toMatchObject({ code: 0, stdout: `${first.json.task_id}\n` });
     expect(second.stderr).toContain('has this dedupe key already');
     expect((await json('add', '--type', 'a', '--dedupe-key', 'k')).json).toEqual({ ...first.json, created: false });
     expect(await session.rows(`SELECT COUNT(*) AS n FROM ${names.task}`)).toEqual([{ n: 1 }]);
+  });
+
+  it('finding B11: warns of a type that no device handles, of dates the wrong way round, of a time in the past', async () => {
+    const odd = ['add', '--type', 'sync_dta', '--start-date', '2024-01-05', '--end-date', '2024-01-01'];
+    // Before the first worker nobody can say which types there are.
+    expect((await json(...odd)).json.warnings).toEqual(['end_date 2024-01-01 is before start_date 2024-01-05']);
+    await addDevice(session, names, 'away', { status: 'offline', capabilities: '{"supported_tasks":["sync_data"]}' });
+    const run = await tasks(...odd, '--run-at', '2024-01-01');
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\n$/) });
+    expect(run.stderr).toBe(
+      'Warning: no device handles the type "sync_dta"; did you mean "sync_data"? (the task waits until one does)\n' +
+        'Warning: end_date 2024-01-01 is before start_date 2024-01-05\n' +
+        'Warning: run_at 2024-01-01T00:00:00.000Z is in the past: it is due at once\n',
+    );
+    const good = [
+      'add',
+      '--type',
+      'sync_data',
+      '--start-date',
+      '2024-01-01',
+      '--end-date',
+      '2024-01-01',
+      '--run-at',
+      '2h',
+    ];
+    expect(await tasks(...good)).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('E2 --run-at is told by the clock of the database', async () => {
@@ -72,9 +98,9 @@ describe('afd tasks add', () => {
 
   it.each([
     [['--type', 'a', '--data', '{n:1}'], /is not JSON/],
-    [['--type', 'a', '--start-date', '2024-02-30'], /start_date must be a date/],
+    [['--type', 'a', '--start-date', '2024-02-30'], /Error: --start-date must be a date "YYYY-MM-DD"\. \[E_USAGE\]/],
     [['--type', 'a', '--run-at', 'soon'], /is not a time/],
-    [[], /type/],
+    [[], /Error: --type is missing\. \[E_USAGE\]/],
   ])('refuses %j as a usage error with a command to try', async (args, why) => {
     const run = await tasks('add', ...args);
     expect(run).toMatchObject({ code: 2, stdout: '' });
@@ -99,6 +125,40 @@ describe('afd tasks ls', () => {
       new RegExp(`^ *TASK +TYPE +STATUS .*\n *${task_id} +sync_apps +running +5 +1 +worker-001 +since 20`),
     );
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('finding B11: a device is named by the beginning of its id; one that is not there is exit 3', async () => {
+    for (const id of ['worker-001', 'worker-002']) await addDevice(session, names, id);
+    const { task_id } = await addRunning(session, names, 'worker-002');
+    expect((await json('ls', '--device', 'worker-002')).json.tasks).toMatchObject([{ task_id }]);
+    expect((await json('ls', '--device', 'WORKER-002')).json.tasks).toMatchObject([{ task_id }]);
+    expect(await json('ls', '--device', 'worker')).toMatchObject({ code: 2, json: { error: { code: 'E_USAGE' } } });
+    expect(await json('ls', '--device', 'worker-03')).toMatchObject({
+      code: 3,
+      json: { error: { code: 'E_NOT_FOUND', suggestions: ['afd tasks ls --device worker-001'] } },
+    });
+    expect(await tasks('ls', '--device', 'worker-001')).toMatchObject({ code: 0, stdout: 'No task fits.\n' });
+    await session.write(`DELETE FROM ${names.device} WHERE device_id = 'worker-002'`);
+    expect((await json('ls', '--device', 'worker-002')).json.tasks).toMatchObject([{ task_id }]);
+  });
+
+  it('finding B11: says of an ended task which device ran it last', async () => {
+    const { task_id, assignment_id } = await addRunning(session, names, 'worker-001');
+    const set = (task: string, attempt: string) =>
+      session.packet([
+        { sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL WHERE id = ?`, values: [task, task_id] },
+        { sql: `UPDATE ${names.assignment} SET status = ? WHERE id = ?`, values: [attempt, assignment_id] },
+      ]);
+    for (const [task, attempt, device_id] of [
+      ['done', 'completed', 'worker-001'],
+      ['failed', 'failed', 'worker-001'],
+      ['cancelled', 'cancelled', 'worker-001'],
+      ['pending', 'failed', null],
+    ] as const) {
+      await set(task, attempt);
+      expect((await json('ls')).json.tasks).toMatchObject([{ task_id, device_id }]);
+      expect((await json('show', task_id)).json).toMatchObject({ task_id, device_id });
+    }
   });
 
   it('G1 an empty list is exit 0, a lost database is not an empty list', async () => {
@@ -176,16 +236,30 @@ describe('afd tasks cancel', () => {
 });
 
 describe('afd tasks reassign', () => {
-  it('A15 moves a task, also as afd reassign, and warns of a device that will not start it', async () => {
-    await addDevice(session, names, 'worker-002', { status: 'offline' });
+  it('A15 moves a task, also as afd reassign', async () => {
+    await addDevice(session, names, 'worker-002');
     const { task_id } = await addRunning(session, names, 'worker-001');
     const run = await tasks('reassign', task_id, '--to', 'worker-002');
-    expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining('Asked device worker-001 to let go') });
-    expect(run.stderr).toContain('worker-002 is offline');
+    expect(run).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('Asked device worker-001 to let go'),
+    });
     const forced = await afd('reassign', task_id, '--to', 'worker-002', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ task_id, status: 'assigned', target_device_id: 'worker-002' });
     expect((await afd('reassign', task_id)).stdout).toContain('any device may have it');
     expect((await tasks('reassign', task_id, '--to', 'nobody')).code).toBe(3);
+  });
+
+  it('finding B9: refuses a device that cannot run it, exit 5; with --force warns of it', async () => {
+    await addDevice(session, names, 'worker-002', { status: 'offline' });
+    const { task_id } = await addRunning(session, names, 'worker-001');
+    const refused = await tasks('reassign', task_id, '--to', 'worker-002');
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain(`Device worker-002 cannot run task ${task_id}: it is offline.`);
+    expect(refused.stderr).toContain(`Try: afd tasks reassign ${task_id} --to worker-002 --force`);
+    const forced = await tasks('reassign', task_id, '--to', 'worker-002', '--force');
+    expect(forced).toMatchObject({ code: 0, stderr: expect.stringContaining('Warning: worker-002 is offline') });
   });
 });
 
@@ -193,7 +267,8 @@ describe('afd tasks retry', () => {
   it('runs what failed again; what is done needs --force', async () => {
     const failed = await addTask(session, names, { status: 'failed', retry: 4, attempt: 4 });
     const done = await addTask(session, names, { status: 'done', attempt: 1 });
-    expect((await json('retry', failed)).json).toEqual({ task_id: failed, status: 'pending', attempt: 4 });
+    const retried = { task_id: failed, status: 'pending', attempt: 4 };
+    expect((await json('retry', failed)).json).toEqual({ ...retried, tasks: [retried] });
     const refused = await tasks('retry', done);
     expect(refused.code).toBe(5);
     expect(refused.stderr).toContain(`Try: afd tasks retry ${done} --force`);

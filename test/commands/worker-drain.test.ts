@@ -1,11 +1,13 @@
 // `afd worker --drain` and `--once` as cron runs them: what they print, and how they end.
+import { hostname } from 'node:os';
 import { describe, it } from 'vitest';
 import { readTask } from '../helpers/factories.ts';
+import { MINUTES } from '../helpers/fleet-process.ts';
 import { scene } from '../helpers/scene.ts';
 
 const BAD = { handlers: { bad: { exec: ['false'] } } };
 
-describe.concurrent('afd worker --drain', () => {
+describe.concurrent('afd worker --drain', { timeout: MINUTES }, () => {
   it('RC13 executes what is due, prints nothing at warn, and is exit 0', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'drained');
@@ -83,8 +85,59 @@ describe.concurrent('afd worker --drain', () => {
     for (const mode of ['--drain', '--once']) {
       expect((await s.run('worker', mode, '--device-id', 'w', '--max-time', '1m')).code).toBe(5);
     }
+    const said = await s.run('worker', '--once', '--device-id', 'w', '--json');
+    expect(JSON.parse(said.stdout)).toMatchObject({
+      error: {
+        code: 'E_DEVICE_RUNNING',
+        message: expect.stringContaining(
+          `is already running on ${hostname()} (127.0.0.1, process ${first.pid}) since `,
+        ),
+        data: { device_id: 'w', host: hostname(), pid: first.pid },
+      },
+    });
     const alone = await s.run('worker', '--max-time', '1m', '--json');
     expect(alone.code).toBe(2);
     expect(JSON.parse(alone.stdout)).toMatchObject({ error: { code: 'E_USAGE' } });
+  });
+});
+
+describe.concurrent('finding B5: at warn cron gets no mail while all goes well', { timeout: MINUTES }, () => {
+  const env = { AFD_LOG_LEVEL: 'warn' };
+
+  it('afd leader --once while another node leads is exit 0, and says who only at info', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'quiet_leader');
+    await s.start('leader', { deviceId: 'first' }).event('leader:gained');
+    const quiet = s.start('leader', { deviceId: 'second', args: ['--once'], env });
+    expect([await quiet.exit, quiet.output]).toEqual([{ code: 0, signal: null }, '']);
+    const told = s.start('leader', { deviceId: 'second', args: ['--once'], env: { AFD_LOG_LEVEL: 'info' } });
+    expect((await told.event('leader:other')).message).toMatch(/^first leads, term \d+: nothing to do here$/);
+    expect(await told.exit).toEqual({ code: 0, signal: null });
+  });
+
+  it('afd worker --once and --drain while the round before works are exit 5', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'quiet_round', { master: { heartbeat_timeout: 600 } });
+    await s.start('worker', { deviceId: 'w' }).event('worker:started');
+    for (const mode of ['--once', '--drain']) {
+      const round = s.start('worker', { deviceId: 'w', args: [mode], env });
+      expect([await round.exit, round.output]).toEqual([{ code: 5, signal: null }, '']);
+    }
+    const told = s.start('worker', { deviceId: 'w', args: ['--once'], env: { AFD_LOG_LEVEL: 'info' } });
+    expect(await told.exit).toEqual({ code: 5, signal: null });
+    expect(told.output).toContain('w is already running on');
+  });
+
+  it('but another machine under the same id is told of, and so is a node that is to stay', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'loud_round', { master: { heartbeat_timeout: 600 } });
+    await s.start('worker', { deviceId: 'w' }).event('worker:started');
+    const stays = s.start('worker', { deviceId: 'w', env });
+    expect(await stays.exit).toEqual({ code: 5, signal: null });
+    expect(stays.output).toContain('[E_DEVICE_RUNNING]');
+    await s.session.write(`UPDATE ${s.db.names.device} SET host_name = 'elsewhere' WHERE device_id = 'w'`);
+    const round = s.start('worker', { deviceId: 'w', args: ['--once'], env });
+    expect(await round.exit).toEqual({ code: 5, signal: null });
+    expect(round.output).toContain('w is already running on elsewhere (127.0.0.1, process ');
   });
 });

@@ -1,10 +1,12 @@
 // RC1, RC2: with --json stdout holds one JSON value in every outcome, and the exit code is that of its error. Here the
 // outcomes that need no server; those of a success are in test/commands/json-shapes.test.ts.
 import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Command } from '@oclif/core';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/core/domain/errors.ts';
+import { runCommand as runProgram } from '../helpers/command.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
 const COMMANDS = fileURLToPath(new URL('../../src/commands/', import.meta.url));
@@ -66,8 +68,21 @@ describe.each(commands)('RC2 afd $id --json', ({ file, id }) => {
     const now = 'wait-database' in (command.flags ?? {}) ? ['--wait-database', '0'] : [];
     const { error, exitCode } = await run([...argvOf(id, command), ...now]);
     expect(error).toMatchObject({ code, message: expect.any(String), suggestions: expect.any(Array) });
+    // Which database that was, and who named it.
+    if (code === 'E_DATABASE') expect(error.suggestions).toEqual(['afd config show']);
     expect(exitCode).toBe(ERROR_CODES[code].exit);
   });
+});
+
+it.each([
+  ['help', '--json'],
+  ['help', '--no-such-flag', '--json'],
+])('finding B11: afd %s %s fails as every command does, as JSON, exit 2', async (...args) => {
+  const run = await runProgram(args, { cwd: tmpdir() });
+  expect([run.code, run.stderr]).toEqual([2, '']);
+  expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'E_USAGE', suggestions: ['afd help --help'] } });
+  const text = await runProgram(args.filter((one) => one !== '--json').concat('--wrong'), { cwd: tmpdir() });
+  expect(text.stderr).toMatch(/^Error: There is no flag .*--wrong.*\. \[E_USAGE\]\n {2}Try: afd help --help\n$/);
 });
 
 it('RC1 each command has the shape of its JSON on record, and no other has', () => {

@@ -59,7 +59,9 @@ afterAll(() => db.drop());
 beforeEach(async () => {
   for (const table of [names.assignment, names.task, names.device, names.lane, names.setting, names.heartbeat])
     await db.admin.write(`DELETE FROM ${table}`);
-  await insertDevice(session, names, { device_id: 'd1', columns: { instance_token: device.instance_token } });
+  const capabilities = '{"supported_tasks": ["t"]}';
+  const columns = { instance_token: device.instance_token, capabilities };
+  await insertDevice(session, names, { device_id: 'd1', columns });
 });
 
 /** How many hours each time of the row is off, to the hour; null = none is written. */
@@ -282,7 +284,7 @@ describe('what a device says of itself', () => {
     await registerDevice(session, names, {
       ...{ ...device, device_name: 'd1', device_type: 'worker', ip_address: '127.0.0.1', port: 0, ring_token: null },
       ...{ capabilities: {}, max_concurrent_tasks: 5, region: null, labels: null, lock_name: 'afd:x' },
-      ...{ heartbeat_interval_ms: 1000, version: '1' },
+      ...{ heartbeat_interval_ms: 1000, version: '1', process: { host_name: 'host', pid: 7 } },
     });
     await itsDevice('last_heartbeat', 'lock_taken_at');
     await forget();

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../src/core/config/loopback.ts';
 import { migrateUp } from '../../src/core/db/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
@@ -114,10 +115,11 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   );
   const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
   const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';
+  const inClear = server.socketPath === undefined && !isLoopback(server.host ?? '127.0.0.1') ? '?tls=disable' : '';
   return {
     address,
     names,
-    url: `mysql://${auth}@${at}/${database}${server.socketPath === undefined ? '' : `?socket=${encodeURIComponent(server.socketPath)}`}`,
+    url: `mysql://${auth}@${at}/${database}${server.socketPath === undefined ? inClear : `?socket=${encodeURIComponent(server.socketPath)}`}`,
     session,
     async close() {
       await Promise.all(open.map((one) => one.close()));

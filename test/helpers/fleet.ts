@@ -102,7 +102,7 @@ export async function fleet(
     'work.mjs': workModule(dir, ledger),
     ...options.files,
   };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text, { mode: 0o600 });
   await writeFile(join(dir, 'command.sh'), commandScript(dir, ledger), { mode: 0o755 });
   const all = () => processes.flatMap((one) => one.lines);
   return {

@@ -46,7 +46,16 @@ export function testContext(
   });
   const lines: string[] = [];
   const context = openContext(
-    { config, file: undefined, baseDir: '.', origins: {}, warnings: [], typos: [], database: db.address },
+    {
+      config,
+      file: undefined,
+      baseDir: '.',
+      origins: {},
+      warnings: [],
+      remarks: [],
+      passedOver: [],
+      database: db.address,
+    },
     { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
   );
   return { ...context, lines };

@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { laneKey } from '../../src/core/domain/lane-key.ts';
-import { encodeRing } from '../../src/core/ring/datagram.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertLeader } from '../helpers/factories.ts';
 import { type Metered, type MeteredProxy, meteredProxy } from '../helpers/metered-proxy.ts';
@@ -227,8 +226,7 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
       for (let n = 0; n < 20; n += 1) {
         rung += 1;
         const lane = rung % 2 === 0 ? laneKey('t', null) : randomBytes(16);
-        const ask = { directed: rung % 3 === 0, lane, claim_rank: rung % 128, n: 1, hops: 0 };
-        stranger.send(encodeRing({ token, sequence: randomBytes(8), ...ask }), port);
+        void stranger.ring({ directed: rung % 3 === 0, lane, claim_rank: rung % 128 }, token, port);
       }
     };
     const ringing = setInterval(ring, 10);

@@ -19,7 +19,7 @@ import { Random } from '../chaos/random.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertDevice, insertTask } from '../helpers/factories.ts';
 import { startWorker, stopWorkers } from '../helpers/node.ts';
-import { ear } from '../helpers/ring.ts';
+import { EAR_TOKEN, ear } from '../helpers/ring.ts';
 import { once, until } from '../helpers/wait.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
@@ -107,7 +107,9 @@ async function oddFleet(n: number): Promise<string[]> {
 
 const env = () => ({ AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' });
 
-it('finding S5: beside 200 odd device rows tasks are added, imported, shown and done', async (test) => {
+it('finding S5: beside 200 odd device rows tasks are added, imported, shown and done', {
+  timeout: 120_000,
+}, async (test) => {
   const ids = await oddFleet(200);
   for (const [name, value] of Object.entries({ min_score: '0.5', strategy: '"weighted"' }))
     await session.write(`INSERT INTO ${db.names.setting} (name, value) VALUES (?, ?)`, [
@@ -190,7 +192,7 @@ it('finding S5: what is read of odd rows is a device that is able or not, with f
 
 it('finding S5: a device with a right row is rung beside an odd one that comes before it', async () => {
   const good = await ear(({ n }) => ({ claimed: n, running: 0, free: 5 }));
-  const right = { ring_token: randomBytes(16), max_concurrent_tasks: 5, capabilities: '{"supported_tasks":["noop"]}' };
+  const right = { ring_token: EAR_TOKEN, max_concurrent_tasks: 5, capabilities: '{"supported_tasks":["noop"]}' };
   await insertDevice(session, db.names, {
     device_id: 'evil',
     columns: { ...right, port: 70_000, max_concurrent_tasks: 1000 },

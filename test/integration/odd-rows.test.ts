@@ -15,7 +15,7 @@ import { until } from '../helpers/wait.ts';
 const ROWS = Number(process.env.AFD_TEST_ODD_ROWS ?? 1000);
 const SEED = Number(process.env.AFD_TEST_ODD_SEED ?? 20261126);
 /** The rows are inserted one by one, and each is run: on a busy machine that takes its time. */
-const PATIENCE_MS = 60_000 + ROWS * 30;
+const PATIENCE_MS = 60_000 + ROWS * 60;
 /** Packets a second of two workers that have nothing to do, at the intervals of the test fleet; a claim that spins sends thousands. */
 const AT_REST = 600;
 

@@ -1,5 +1,5 @@
 // However a worker ends, or a handler tries to end it: the work comes back, and the history says what happened.
-import { chmod, readFile, stat, truncate } from 'node:fs/promises';
+import { chmod, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { runCommand } from '../helpers/command.ts';
@@ -298,5 +298,46 @@ export default async ({ task_data: { stray } }) => {
     const id = await s.add({}, { task_type: 'bad' });
     const line = await worker.event('warning', ({ message }) => message.includes('forgotten'));
     expect(line.message).toBe(`a promise was rejected by task ${id} (bad) that nobody waits for: forgotten`);
+  });
+});
+
+describe.concurrent('finding B11: what handlers print', { timeout: MINUTES }, () => {
+  const handlers = { talk: { module: './talk.mjs' }, quiet: { module: './quiet.mjs' }, tool: { exec: ['./tool.sh'] } };
+  const files = {
+    'talk.mjs':
+      "export default async ({ task_data }) => { await null; console.log('hello', task_data); console.error('a\\nb'); process.stdout.write('no end'); };\n",
+    'quiet.mjs': 'export default async () => { await new Promise((resolve) => setTimeout(resolve, 50)); };\n',
+  };
+
+  it('in the thread of the worker are log lines with their task, and stdout is the result alone', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'printed', { handlers: { talk: handlers.talk, quiet: handlers.quiet }, files });
+    const id = await s.add({ n: 1 }, { task_type: 'talk' });
+    await s.add({}, { task_type: 'quiet' });
+    const run = await s.run('worker', '--drain', '--json', '--device-id', 'w');
+    expect(JSON.parse(run.stdout)).toEqual({ device_id: 'w', finished: { done: 2 }, ended_by: 'drained' });
+    const lines = run.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const printed = lines.filter((line) => line.stream !== undefined);
+    const whose = { level: 'info', task_id: id, task_type: 'talk', attempt: 1 };
+    expect(printed).toMatchObject([
+      { ...whose, message: 'hello { n: 1 }', stream: 'stdout' },
+      { ...whose, message: 'a', stream: 'stderr' },
+      { ...whose, message: 'b', stream: 'stderr' },
+      { ...whose, message: 'no end', stream: 'stdout' },
+    ]);
+  });
+
+  it('is no warning: at warn a task that goes well prints nothing, also when its command logs to stderr', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'printed_warn', { handlers: { talk: handlers.talk, tool: handlers.tool }, files });
+    await writeFile(join(s.dir, 'tool.sh'), '#!/bin/sh\necho "INFO root: fetched" >&2\n', { mode: 0o755 });
+    await s.add({}, { task_type: 'talk' });
+    await s.add({}, { task_type: 'tool' });
+    const env = { AFD_LOG_LEVEL: 'warn' };
+    const worker = s.start('worker', { deviceId: 'w', args: ['--drain'], env });
+    expect([await worker.exit, worker.output]).toEqual([{ code: 0, signal: null }, '']);
   });
 });

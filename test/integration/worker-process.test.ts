@@ -70,7 +70,7 @@ describe.concurrent('a worker process that starts', { timeout: MINUTES }, () => 
     await first.event('worker:started');
     const second = s.start('worker', { deviceId: 'SAME' });
     expect(await second.exit).toEqual({ code: 5, signal: null });
-    expect(second.output).toContain('SAME is already running on same (127.0.0.1) since');
+    expect(second.output).toContain(`SAME is already running on ${hostname()} (127.0.0.1, process ${first.pid}) since`);
     const id = await s.add();
     await s.ended([id]);
     expect(s.complaints('error')).toEqual([]);

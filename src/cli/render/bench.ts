@@ -1,4 +1,5 @@
 import type { BenchResult, Rate } from '../../core/bench/bench.ts';
+import { counted } from '../../core/counted.ts';
 import { renderTable } from './table.ts';
 import { printable } from './text.ts';
 
@@ -19,7 +20,7 @@ export function renderBench(result: BenchResult, width: number): string {
   const lines = [
     per('add, 1,000 a call', result.enqueue_bulk),
     per('add, one a call, 10 at once', result.enqueue_single),
-    per(`execute, ${workers} workers × ${slots} slots`, result.drain),
+    per(`execute, ${counted(workers, 'worker')} × ${counted(slots, 'slot')}`, result.drain),
     {
       what: 'from add to the first line of the handler',
       figure: `${latency.p50_ms} ms`,

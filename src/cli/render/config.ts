@@ -3,10 +3,12 @@ import type { ConfigValue, ConfigView } from '../../core/settings/config-view.ts
 import { type Column, renderTable } from './table.ts';
 import { printable } from './text.ts';
 
+const MOST_LINES = 20;
+/** The longest cell last: the columns before it stand near each other, also in a pipe. */
 const COLUMNS: Column<ConfigValue>[] = [
-  { header: 'KEY', value: ({ key }) => key },
-  { header: 'VALUE', value: ({ value }) => shown(value), flexible: true },
-  { header: 'ORIGIN', value: originOf },
+  { header: 'KEY', value: ({ key }) => key, id: true },
+  { header: 'ORIGIN', value: originOf, wrap: MOST_LINES },
+  { header: 'VALUE', value: ({ value }) => shown(value), wrap: MOST_LINES },
 ];
 
 export function renderConfig(view: ConfigView, { width }: { width: number }): string {
@@ -16,7 +18,7 @@ export function renderConfig(view: ConfigView, { width }: { width: number }): st
     printable(`file   ${file ?? 'none'}`),
     printable(`fleet  ${fleet.read ? 'its values are shown' : `its values are not shown${reason}`}`),
     '',
-    renderTable(COLUMNS, values, width),
+    renderTable(COLUMNS, values.flatMap(lines), width),
   ].join('\n');
 }
 
@@ -33,6 +35,18 @@ export function renderApplied({ dry_run, changes, unchanged }: AppliedSettings):
   });
   const head = dry_run ? 'Would be written for the whole fleet:' : 'Written for the whole fleet:';
   return [head, ...lines, ...(same === '' ? [] : [same.trim()])].join('\n');
+}
+
+/** A value with parts, such as `handlers`, has a line for each of them. */
+function lines(one: ConfigValue): ConfigValue[] {
+  const { key, value, origin } = one;
+  const parts = isParts(value) ? Object.entries(value) : [];
+  if (parts.length === 0 || one.own !== undefined) return [one];
+  return parts.flatMap(([name, part]) => lines({ key: `${key}.${name}`, value: part, origin }));
+}
+
+function isParts(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function originOf({ origin, own }: ConfigValue): string {

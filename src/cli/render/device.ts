@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.ts';
 import { type Device, type DeviceDetail, stuckList } from '../../core/devices.ts';
 import { colours } from '../colour.ts';
 import { renderTable } from './table.ts';
@@ -9,12 +10,17 @@ export interface RenderOptions {
   width: number;
 }
 
-export function renderDevices(devices: Device[], { colour, width }: RenderOptions): string {
-  if (devices.length === 0) return 'No device is registered. Start one with "afd worker".';
+/** `filtered`: not all devices were asked for. */
+export function renderDevices(
+  devices: Device[],
+  { colour, width, filtered = false }: RenderOptions & { filtered?: boolean },
+): string {
+  if (devices.length === 0)
+    return filtered ? 'No device fits.' : 'No device is registered. Start one with "afd worker".';
   const paint = statusPaint(colour);
   return renderTable<Device>(
     [
-      { header: 'DEVICE', value: (d) => d.device_id },
+      { header: 'DEVICE', value: (d) => d.device_id, id: true },
       { header: 'NAME', value: (d) => (d.device_name === d.device_id ? '' : d.device_name), flexible: true },
       { header: 'ROLE', value: role },
       { header: 'STATUS', value: statusWord, paint: (text, d) => paint(text, d) },
@@ -39,7 +45,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Status', paint(statusWord(device), device)],
     ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
     ['Held', device.held.length === 0 ? '' : `claims nothing: ${device.held.join('; ')}`],
-    ['Tasks', `${device.current_tasks} of ${device.max_concurrent_tasks} slots`],
+    ['Tasks', `${device.current_tasks} of ${counted(device.max_concurrent_tasks, 'slot')}`],
     ['Stuck', stuckSlots(device)],
     ['History', history(device)],
     ['Types', types(device) || 'none'],
@@ -94,7 +100,7 @@ function statusWord(device: Device): string {
 function stuckSlots(device: Device): string {
   const { stuck, max_concurrent_tasks: slots } = device;
   if (stuck.length === 0) return '';
-  return `${stuck.length} of ${slots} slots, until it is started again; handlers go on after their end: ${stuckList(device)}`;
+  return `${stuck.length} of ${counted(slots, 'slot')}, until it is started again; handlers go on after their end: ${stuckList(device)}`;
 }
 
 function history({ success_rate, avg_duration_ms, served }: Device): string {

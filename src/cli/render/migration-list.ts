@@ -1,4 +1,5 @@
 import type { Adoption } from '../../core/adopt.ts';
+import { counted } from '../../core/counted.ts';
 import type { MigrationPlan } from '../../core/migrate.ts';
 import type { SchemaState } from '../../core/migrations.ts';
 import { colours } from '../colour.ts';
@@ -24,14 +25,13 @@ export function renderApplied({ applied, statements, adoption, adopted_tables }:
     );
   if (adoption !== null) {
     const { table, rows, time_zone: zone } = adoption;
-    lines.push(`Adopted ${table} (${rows} rows as they were), its times in ${zone.zone}.`);
-    if (zone.from === 'server' && zone.zone !== '+00:00') {
-      lines.push(`On every node, write database.time_zone: "${zone.zone}" in afd.yaml.`);
-    }
+    lines.push(
+      `Adopted ${table} (${counted(rows, 'row')} as ${rows === 1 ? 'it was' : 'they were'}), its times in ${zone.zone}.`,
+    );
     lines.push(...renderFindings(adoption));
   }
   for (const one of adopted_tables) {
-    lines.push(`Adopted ${one.table} (${one.rows} rows).`, ...renderFindings(one));
+    lines.push(`Adopted ${one.table} (${counted(one.rows, 'row')}).`, ...renderFindings(one));
   }
   return lines.join('\n');
 }

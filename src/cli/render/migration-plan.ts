@@ -1,5 +1,6 @@
 // What `afd migrate` would do, as SQL that could be piped into a client: all else is a comment.
 import type { Adoption } from '../../core/adopt.ts';
+import { counted } from '../../core/counted.ts';
 import type { MigrationPlan, Removal } from '../../core/migrate.ts';
 import { printable } from './text.ts';
 
@@ -7,7 +8,7 @@ export function renderPlan({ statements, adoption, adopted_tables }: MigrationPl
   const sentences = [
     ...(adoption === null ? [] : renderAdoption(adoption).split('\n')),
     ...adopted_tables.flatMap((one) => [
-      `The table ${one.table} exists and was not made by afd: ${one.rows} rows.`,
+      `The table ${one.table} exists and was not made by afd: ${counted(one.rows, 'row')}.`,
       ...renderFindings(one),
     ]),
   ];
@@ -27,7 +28,7 @@ export function renderAdoption(adoption: Adoption): string {
   );
   const from = zone.from === 'setting' ? 'database.time_zone' : "the server's time_zone";
   return [
-    `The table ${table} exists and was not made by afd: ${rows} rows${rows === 0 ? '' : ` (${counts.join(', ')})`}.`,
+    `The table ${table} exists and was not made by afd: ${counted(rows, 'row')}${rows === 0 ? '' : ` (${counts.join(', ')})`}.`,
     `Its times are taken to be in ${zone.zone}${zone.zone === 'SYSTEM' ? ` = ${printable(zone.system)}` : ''}, by ${from}. ${zone.evidence}`,
     ...(zone.daylight_saving ? ['That zone changes its offset twice a year: --daylight-saving accepts it.'] : []),
     ...renderFindings(adoption),
@@ -44,5 +45,5 @@ export function renderFindings({ findings }: Pick<Adoption, 'findings'>): string
 
 export function renderRemoval({ removed, statements }: Removal): string {
   if (statements.length === 0) return 'There was nothing of afd in this schema.';
-  return `Took back ${removed.length} migration${removed.length === 1 ? '' : 's'}; ${statements.length} statements were sent.`;
+  return `Took back ${counted(removed.length, 'migration')}; ${counted(statements.length, 'statement was', 'statements were')} sent.`;
 }

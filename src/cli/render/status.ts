@@ -1,6 +1,10 @@
+import { counted } from '../../core/counted.ts';
 import type { FleetStatus } from '../../core/status.ts';
 import { colours } from '../colour.ts';
 import { duration, printable } from './text.ts';
+
+/** Devices that an operator holds back. */
+const MOST_NAMED = 5;
 
 /** The first line answers the question; the rest says where things stand. */
 export function renderStatus(status: FleetStatus, colour: boolean): string {
@@ -22,14 +26,7 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
         ? `none${leader.last_holder === null ? '' : ` (${leader.last_holder} was the last)`}`
         : `${leader.device_id}, term ${leader.term}`,
     ],
-    [
-      'Devices',
-      `${list([
-        [devices.online, 'online'],
-        [devices.busy, 'busy'],
-        [devices.offline, 'offline'],
-      ])}; ${devices.current_tasks} of ${devices.slots} slots in use${devices.stuck_slots === 0 ? '' : `, ${devices.stuck_slots} stuck`}`,
-    ],
+    ['Devices', `${devicesOf(devices)}; ${slotsOf(devices)}`],
     [
       'Tasks',
       list([
@@ -46,7 +43,7 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
     [
       'Last hour',
       `${list([
-        [ended.completed, 'attempts completed'],
+        [ended.completed, ended.completed === 1 ? 'attempt completed' : 'attempts completed'],
         [ended.failed, 'failed'],
         [ended.timeout, 'timed out'],
         [ended.lost, 'lost'],
@@ -58,4 +55,23 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
     ],
   ];
   return [head, ...facts.map(([name, value]) => `${name.padEnd(10)} ${printable(value)}`)].join('\n');
+}
+
+type Devices = FleetStatus['devices'];
+
+/** Busy ones are online too. What an operator said is told by name: it is easily forgotten. */
+function devicesOf({ online, busy, offline, inactive }: Devices): string {
+  const alive = `${online + busy} online${busy === 0 ? '' : `, ${busy} of them busy`}`;
+  const named = inactive.slice(0, MOST_NAMED).map((one) => `${one.device_id} ${one.operator_state}`);
+  const more = inactive.length > MOST_NAMED ? [`${inactive.length - MOST_NAMED} more not active`] : [];
+  return [alive, ...named, ...more, ...(offline === 0 ? [] : [`${offline} offline`])].join(', ');
+}
+
+function slotsOf({ current_tasks, slots, inactive_slots: held, stuck_slots: stuck }: Devices): string {
+  const parts = [
+    `${current_tasks} of ${counted(slots, 'slot')} in use`,
+    ...(held === 0 ? [] : [`${held} on devices that are not active`]),
+    ...(stuck === 0 ? [] : [`${stuck} stuck`]),
+  ];
+  return parts.join(', ');
 }

@@ -17,8 +17,15 @@ export interface RenderOptions {
   width: number;
 }
 
-export function renderTasks(tasks: TaskRecord[], { colour, width }: RenderOptions): string {
-  if (tasks.length === 0) return 'No task fits. Add one with "afd tasks add".';
+/** Of a reason in a table; --json has all of it. */
+const MOST_LINES = 8;
+
+/** `filtered`: not all tasks were asked for. */
+export function renderTasks(
+  tasks: TaskRecord[],
+  { colour, width, filtered = false }: RenderOptions & { filtered?: boolean },
+): string {
+  if (tasks.length === 0) return filtered ? 'No task fits.' : 'There is no task. Add one with "afd tasks add".';
   const paint = statusPaint(colour);
   return renderTable<TaskRecord>(
     [
@@ -27,7 +34,7 @@ export function renderTasks(tasks: TaskRecord[], { colour, width }: RenderOption
       { header: 'STATUS', value: (t) => t.status, paint: (text, t) => paint(text, t.status) },
       { header: 'PRIO', value: (t) => t.priority, align: 'right' },
       { header: 'TRY', value: (t) => t.attempt, align: 'right' },
-      { header: 'DEVICE', value: deviceOf, flexible: true },
+      { header: 'DEVICE', value: deviceOf, id: true },
       { header: 'TIME (UTC)', value: timeOf },
     ],
     tasks,
@@ -37,7 +44,6 @@ export function renderTasks(tasks: TaskRecord[], { colour, width }: RenderOption
 
 export function renderTask(task: ShownTask, { colour, width }: RenderOptions): string {
   const paint = statusPaint(colour);
-  const budget = task.max_retry_count === null ? '' : ` of ${task.max_retry_count}`;
   const facts: Array<[string, string]> = [
     ['Task', String(task.task_id)],
     ['Type', task.task_type],
@@ -45,10 +51,10 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
     ['Priority', String(task.priority ?? '')],
     ['Data', task.payload === null ? `not a JSON object: ${text(task.task_data)}` : text(task.payload)],
     ['Requires', text(task.required_capabilities)],
-    ['Retries', `${task.retry_count}${budget} spent`],
+    ['Retries', retriesOf(task)],
     ['Device', deviceOf(task)],
     ['Dedupe key', task.dedupe_key ?? ''],
-    ['Limit key', task.concurrency_key ?? ''],
+    ['Concurrency key', task.concurrency_key ?? ''],
     ['Timeout', task.execution_timeout === null ? '' : duration(task.execution_timeout)],
     ['Parent', String(task.parent_id ?? '')],
     ['Created', task.created_at ?? ''],
@@ -59,19 +65,24 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
   ];
   const lines = facts
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => `${name.padEnd(11)} ${name === 'Status' ? value : printable(value)}`);
+    .map(([name, value]) => `${name.padEnd(15)} ${name === 'Status' ? value : printable(value)}`);
   const chances =
     task.waiting === null || task.waiting.devices.length === 0 ? [] : ['', renderChances(task.waiting, width)];
   const attempts = task.assignments.length === 0 ? 'No device has claimed it yet.' : renderAttempts(task, width);
   return [...lines, ...chances, '', attempts].join('\n');
 }
 
+/** The attempt that failed last, of a task that has none left, was no retry of a further one. */
+function retriesOf({ retry_count: failed, max_retry_count: most }: TaskRecord): string {
+  return most === null ? `${failed} spent` : `${Math.min(failed, most)} of ${most} spent`;
+}
+
 function renderChances({ devices }: TaskWaiting, width: number): string {
   return renderTable(
     [
-      { header: 'DEVICE', value: (d) => d.device_id },
+      { header: 'DEVICE', value: (d) => d.device_id, id: true },
       { header: 'SCORE', value: (d) => d.score ?? '', align: 'right' },
-      { header: 'WHY NOT', value: (d) => d.reasons.join(', '), flexible: true },
+      { header: 'WHY NOT', value: (d) => d.reasons.join(', '), wrap: MOST_LINES },
     ],
     devices,
     width,
@@ -82,11 +93,11 @@ function renderAttempts(task: ShownTask, width: number): string {
   return renderTable<AssignmentRecord>(
     [
       { header: 'TRY', value: (a) => a.attempt, align: 'right' },
-      { header: 'DEVICE', value: (a) => a.device_id, flexible: true },
+      { header: 'DEVICE', value: (a) => a.device_id, id: true },
       { header: 'STATUS', value: (a) => (isOpen(a) && a.revoked_at !== null ? `${a.status}, revoked` : a.status) },
       { header: 'BEGAN (UTC)', value: (a) => shortTime(a.started_at ?? a.assigned_at) },
       { header: 'TOOK', value: took },
-      { header: 'WHY', value: (a) => a.error_message ?? a.cause, flexible: true },
+      { header: 'WHY', value: (a) => a.error_message ?? a.cause, wrap: MOST_LINES },
     ],
     task.assignments,
     width,

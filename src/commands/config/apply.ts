@@ -7,10 +7,8 @@ export type ConfigApplyResult = AppliedSettings;
 
 export default class ConfigApply extends BaseCommand {
   static override summary = 'Make the fleet-wide values of this configuration those of the fleet.';
-  static override description = `These are master.heartbeat_timeout, task_timeout, max_retry_count and
-retry_backoff, and load_balancer.strategy and weights. Only what is given
-here by file or environment is written; a default is not. Nodes that run
-take it over with their next heartbeat.`;
+  static override description =
+    'These are master.heartbeat_timeout, task_timeout, max_retry_count and retry_backoff, and load_balancer.strategy and weights. Only what is given here by file or environment is written; a default is not. Nodes that run take it over with their next heartbeat.';
 
   static override examples = ['<%= config.bin %> config apply --dry-run', '<%= config.bin %> config apply'];
 

@@ -5,9 +5,8 @@ export type ConfigShowResult = ConfigView;
 
 export default class ConfigShow extends BaseCommand {
   static override summary = 'Show every key of the configuration, its value, and where that came from.';
-  static override description = `Values that the fleet shares are shown as the database has them, beside
-what was given here. Without a database, or when it cannot be reached, what
-is given here is shown. Secrets are masked.`;
+  static override description =
+    'Values that the fleet shares are shown as the database has them, beside what was given here. Without a database, or when it cannot be reached, what is given here is shown. Secrets are masked.';
 
   static override examples = ['<%= config.bin %> config show', '<%= config.bin %> config show --json'];
 
@@ -27,7 +26,9 @@ is given here is shown. Secrets are masked.`;
       import('../../core/settings/config-view.ts'),
     ]);
     const resolved = await resolveConfig(this.loadOptions());
-    if (resolved.database === undefined) return { view: viewConfig(resolved), told: [] };
-    return { view: await this.withContext(showConfig), told: resolved.typos };
+    const { database } = resolved;
+    if (database === undefined) return { view: viewConfig(resolved), told: [] };
+    const view = await this.withContext(showConfig, { resolved: { ...resolved, database } });
+    return { view, told: resolved.remarks };
   }
 }

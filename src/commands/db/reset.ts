@@ -23,7 +23,7 @@ export default class DbReset extends BaseCommand {
 
   async run(): Promise<DbResetResult> {
     const { flags } = await this.parse(DbReset);
-    const { state, data_dir } = await serverStatus(flags.dir);
+    const { state, data_dir } = await serverStatus(flags.dir, hostFrom(process));
     if (state !== 'none' && !flags.yes) await this.#confirm(data_dir);
     const deleted = await resetServer(flags.dir, hostFrom(process));
     this.log(deleted ? `Deleted ${data_dir}.` : 'There is no private server here.');

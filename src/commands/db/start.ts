@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { dbFlags } from '../../cli/db-flags.ts';
+import { withProgress } from '../../cli/progress.ts';
 import { type StartedServer, startServer } from '../../core/server/embedded-server.ts';
 import { hostFrom } from '../../core/server/host.ts';
 
@@ -17,11 +18,16 @@ export default class DbStart extends BaseCommand {
 
   async run(): Promise<DbStartResult> {
     const { flags } = await this.parse(DbStart);
-    const say = (text: string) => this.logToStderr(text);
-    const { url: _secret, ...result } = await startServer({ dir: flags.dir, host: hostFrom(process), say });
+    const plain = (text: string) => this.logToStderr(text);
+    const { url: _secret, ...result } = await withProgress(
+      'Starting a private server',
+      { quiet: this.jsonEnabled(), plain, keep: true },
+      ({ say }) => startServer({ dir: flags.dir, host: hostFrom(process), say }),
+    );
     const verb = result.started ? 'Started' : 'Already running:';
     this.log(`${verb} ${result.kind} on 127.0.0.1:${result.port}, pid ${result.pid}, data in ${result.data_dir}`);
     this.log('Its address, with the password: afd db url');
+    if (result.created) this.log('Next: afd migrate');
     return result;
   }
 }

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { dbFlags } from '../../cli/db-flags.ts';
 import { type ServerStatus, serverStatus } from '../../core/server/embedded-server.ts';
+import { hostFrom } from '../../core/server/host.ts';
 
 export type DbStatusResult = ServerStatus;
 
@@ -12,7 +13,7 @@ export default class DbStatus extends BaseCommand {
 
   async run(): Promise<DbStatusResult> {
     const { flags } = await this.parse(DbStatus);
-    const status = await serverStatus(flags.dir);
+    const status = await serverStatus(flags.dir, hostFrom(process));
     if (status.state === 'running') {
       this.log(`Running: ${status.kind} on 127.0.0.1:${status.port}, pid ${status.pid}, data in ${status.data_dir}`);
       return status;

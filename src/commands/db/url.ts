@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { dbFlags } from '../../cli/db-flags.ts';
 import { serverUrl } from '../../core/server/embedded-server.ts';
+import { hostFrom } from '../../core/server/host.ts';
 
 export interface DbUrlResult {
   url: string;
@@ -15,7 +16,7 @@ export default class DbUrl extends BaseCommand {
 
   async run(): Promise<DbUrlResult> {
     const { flags } = await this.parse(DbUrl);
-    const url = await serverUrl(flags.dir);
+    const url = await serverUrl(flags.dir, hostFrom(process));
     this.log(url);
     return { url };
   }

@@ -32,7 +32,8 @@ export default class DevicesLs extends BaseCommand {
       const { listDevices } = await import('../../core/devices.ts');
       const devices = await listDevices(context, { status, operator_state, task_type, limit });
       const { renderDevices } = await import('../../cli/render/device.ts');
-      this.log(renderDevices(devices, await this.renderOptions()));
+      const filtered = [status, operator_state, task_type].some((one) => one !== undefined);
+      this.log(renderDevices(devices, { ...(await this.renderOptions()), filtered }));
       return { devices };
     });
   }

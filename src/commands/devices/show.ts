@@ -2,9 +2,8 @@ import { Args } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { DeviceDetail } from '../../core/devices.ts';
 
-export interface DevicesShowResult {
-  device: DeviceDetail;
-}
+/** As `tasks show` has it, at the top; `device` is the same once more. */
+export type DevicesShowResult = DeviceDetail & { device: DeviceDetail };
 
 export default class DevicesShow extends BaseCommand {
   static override summary = 'Show one device: its state, its last readings, and the tasks that it holds.';
@@ -20,7 +19,7 @@ export default class DevicesShow extends BaseCommand {
       const device = await showDevice(context, args.device_id);
       const { renderDevice } = await import('../../cli/render/device.ts');
       this.log(renderDevice(device, await this.renderOptions()));
-      return { device };
+      return { ...device, device };
     });
   }
 }

@@ -8,8 +8,7 @@ export default class Leader extends NodeCommand {
   static override summary = "Contend for leadership and do the leader's duties; execute no task.";
 
   static override description =
-    `Every worker contends too, so this is for a machine that should lead without working, or (--once) for cron. With --once:
-exit 0 when the duties were done, also when another node leads (it says which); 1 when a duty failed.`;
+    'Every worker contends too, so this is for a machine that should lead without working, or (--once) for cron. With --once: exit 0 when the duties were done, also when another node leads (the log says which, at info); 1 when a duty failed.';
 
   static override examples = ['<%= config.bin %> leader', '<%= config.bin %> leader --once'];
 

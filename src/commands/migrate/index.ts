@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { confirmZone } from '../../cli/confirm-zone.ts';
 import { upFlags } from '../../cli/migrate-flags.ts';
+import { withProgress } from '../../cli/progress.ts';
 import type { MigrationPlan, MigrationResult } from '../../core/migrate.ts';
 import type { SchemaState } from '../../core/migrations.ts';
 
@@ -30,16 +31,19 @@ export default class Migrate extends BaseCommand {
           return { ...state, up_to_date: isUpToDate(state) };
         }
         const { migrate, planMigration } = await import('../../core/migrate.ts');
-        const onWait = (message: string) => this.note(message);
-        const options = { foreignKeys: flags['foreign-keys'], visible: flags.visible, onWait };
-        const plan = await planMigration(context, options);
+        const options = { foreignKeys: flags['foreign-keys'], visible: flags.visible };
+        const progress = { quiet: this.jsonEnabled() };
+        const plan = await withProgress('Looking at the schema', progress, () => planMigration(context, options));
         if (flags['dry-run']) {
           const { renderPlan } = await import('../../cli/render/migration-plan.ts');
           this.log(renderPlan(plan));
           return { ...plan, dry_run: true };
         }
         const zone = await confirmZone(plan.adoption, flags, this.jsonEnabled());
-        const result = await migrate(context, { ...options, zone });
+        const telling = { ...progress, plain: (message: string) => this.note(message) };
+        const result = await withProgress('Migrating', telling, ({ say, show }) =>
+          migrate(context, { ...options, zone, onWait: say, onStatement: (sql) => show(sql.split('\n', 1)[0]!) }),
+        );
         const { adoption, adopted_tables } = plan;
         this.log(render.renderApplied({ ...result, adoption, adopted_tables }));
         return { ...result, adoption, adopted_tables };

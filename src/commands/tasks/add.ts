@@ -1,9 +1,10 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { jsonFlag, whenFlag } from '../../cli/flags.ts';
-import type { InsertedTask } from '../../core/tasks.ts';
+import { inFlags } from '../../cli/task-flags.ts';
+import type { AddedTask } from '../../core/tasks.ts';
 
-export type TasksAddResult = InsertedTask;
+export type TasksAddResult = AddedTask;
 
 export default class TasksAdd extends BaseCommand {
   static override summary = 'Add a task and print its id.';
@@ -42,9 +43,12 @@ export default class TasksAdd extends BaseCommand {
     };
     return this.withContext(async (context) => {
       const { addTask } = await import('../../core/tasks.ts');
-      const added = await addTask(context, task, flags['run-at']);
+      const added = await addTask(context, task, flags['run-at']).catch((error: unknown) => {
+        throw inFlags(error);
+      });
       this.log(String(added.task_id));
       if (!added.created) this.note(`task ${added.task_id} has this dedupe key already; nothing was added.`);
+      for (const warning of added.warnings) this.note(warning);
       return added;
     });
   }

@@ -3,8 +3,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { taskIdArg } from '../../cli/task-args.ts';
 import type { CancelledTask } from '../../core/tasks.ts';
 
-/** Of one id its task, of several all of them. */
-export type TasksCancelResult = CancelledTask | { tasks: CancelledTask[] };
+/** All of them; of one id its keys besides. */
+export type TasksCancelResult = { tasks: CancelledTask[] } & Partial<CancelledTask>;
 
 export default class TasksCancel extends BaseCommand {
   static override summary = 'Cancel tasks; a device that runs one is asked to end it.';
@@ -24,7 +24,7 @@ export default class TasksCancel extends BaseCommand {
       const { renderCancelled } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderCancelled(task));
       if (error !== undefined) throw error;
-      return args.task_id.length === 1 ? tasks[0]! : { tasks };
+      return args.task_id.length === 1 ? { ...tasks[0]!, tasks } : { tasks };
     });
   }
 }

@@ -10,7 +10,7 @@ export default class TasksImport extends BaseCommand {
   static override description =
     `The header of a CSV, or the keys of each object, are those of a task: task_type, task_data (JSON), username, app_id, start_date, end_date, priority, required_capabilities (JSON), dedupe_key, run_at, max_retry_count, execution_timeout, estimated_duration, concurrency_key. An empty field is left out.
 
-Rows go in by transactions of 1000. A bad row stops it, with its line: what is before it is in. With dedupe keys an import may simply be run again. Ctrl-C stops it after the transaction that is under way.`;
+Rows go in by transactions of 1000, or of 8 MiB. A bad row stops it, with its line: what is before it is in. With dedupe keys an import may simply be run again. Ctrl-C stops it after the transaction that is under way.`;
 
   static override examples = [
     '<%= config.bin %> tasks import tasks.csv',
@@ -22,37 +22,34 @@ Rows go in by transactions of 1000. A bad row stops it, with its line: what is b
     type: Flags.string({ helpValue: 'TYPE', summary: 'Type of the rows that name none.' }),
     format: Flags.option({ options: ['csv', 'jsonl'] as const, summary: 'Otherwise by name and content.' })(),
     'skip-bad': Flags.boolean({ summary: 'Pass over bad rows and exit 6 in the end, if there were any.' }),
-    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000.' }),
+    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000, or 256 MiB.' }),
     'from-line': Flags.integer({ min: 1, helpValue: 'N', summary: 'Pass over the rows before this line.' }),
     'dry-run': Flags.boolean({ summary: 'Check every row and add nothing.' }),
   };
 
   async run(): Promise<TasksImportResult> {
     const { args, flags } = await this.parse(TasksImport);
+    const { importInput, importWithProgress } = await import('../../cli/import-run.ts');
+    const { typedImport } = await import('../../cli/typed.ts');
+    const { renderImport } = await import('../../cli/render/import.ts');
     const { shutdownSignals } = await import('../../cli/shutdown.ts');
-    const { openImportFile } = await import('../../core/import/import-file.ts');
-    const input = args.file === '-' ? { stream: process.stdin, size: undefined } : await openImportFile(args.file);
+    const input = await importInput(args.file, this.jsonEnabled());
+    const typed = typedImport(this.argv, args.file);
     const shutdown = shutdownSignals();
-    const { ImportProgress, renderImport } = await import('../../cli/render/import.ts');
-    const progress = new ImportProgress(process.stderr, { ...input, quiet: this.jsonEnabled() });
     try {
-      const result = await this.withContext(async (context) => {
-        const { importTasks } = await import('../../core/import/import-tasks.ts');
-        const source = { stream: input.stream, name: args.file };
-        return importTasks(context, source, {
+      const result = await this.withContext((context) =>
+        importWithProgress(context, input, {
           ...{ defaultType: flags.type, format: flags.format as ImportFormat | undefined, atomic: flags.atomic },
           ...{ skipBad: flags['skip-bad'], dryRun: flags['dry-run'], fromLine: flags['from-line'] },
-          ...{ stop: shutdown.drain, parseWhen: (text) => parseWhen(text, 'ahead') },
-          onProgress: (soFar) => progress.show(soFar),
-        });
-      });
-      progress.clear();
+          ...{ typed, stop: shutdown.drain, parseWhen: (text: string) => parseWhen(text, 'ahead') },
+        }),
+      );
       for (const { line, problem } of result.problems) this.note(`line ${line}: ${problem}`);
-      this.log(renderImport(result, { dryRun: flags['dry-run'], file: args.file }));
+      for (const warning of result.warnings) this.note(warning);
+      this.log(renderImport(result, { dryRun: flags['dry-run'], again: typed.again }));
       this.exitWith(shutdown.exitCode({ inTime: result.complete }) || (result.bad > 0 ? 6 : 0));
       return result;
     } finally {
-      progress.clear();
       shutdown.dispose();
     }
   }

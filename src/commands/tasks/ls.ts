@@ -20,7 +20,7 @@ export default class TasksLs extends BaseCommand {
     type: Flags.string({ helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
     device: Flags.string({
       helpValue: 'DEVICE',
-      summary: 'Tasks that run there, ran there last, or are to run there.',
+      summary: 'Tasks that run there, ran there last, or are to run there: its id, or the beginning of it.',
     }),
     limit: Flags.integer({ helpValue: 'N', min: 1, max: 10_000, default: 50, summary: 'At most so many.' }),
   };
@@ -32,7 +32,8 @@ export default class TasksLs extends BaseCommand {
       const { listTasks } = await import('../../core/tasks.ts');
       const tasks = await listTasks(context, { status, task_type, device_id, limit });
       const { renderTasks } = await import('../../cli/render/task.ts');
-      this.log(renderTasks(tasks, await this.renderOptions()));
+      const filtered = [status, task_type, device_id].some((one) => one !== undefined);
+      this.log(renderTasks(tasks, { ...(await this.renderOptions()), filtered }));
       return { tasks };
     });
   }

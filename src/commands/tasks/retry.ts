@@ -5,8 +5,8 @@ import { taskIdArg } from '../../cli/task-args.ts';
 import type { RetriedTask } from '../../core/tasks.ts';
 import type { RetriedTasks } from '../../core/tasks-retry.ts';
 
-/** Of one id its task, of several all of them; by filter the counts. */
-export type TasksRetryResult = RetriedTask | { tasks: RetriedTask[] } | RetriedTasks;
+/** All of them; of one id its keys besides, by filter the counts. */
+export type TasksRetryResult = { tasks: RetriedTask[] } & (Partial<RetriedTask> | RetriedTasks);
 
 export default class TasksRetry extends BaseCommand {
   static override summary = 'Run failed or cancelled tasks again, now, with a new budget.';
@@ -35,7 +35,8 @@ export default class TasksRetry extends BaseCommand {
       if (ids === undefined) {
         const { renderRetriedTasks, retryByFilter } = await import('../../cli/retry-by-filter.ts');
         const filter = { status: flags.status ?? ('failed' as const), task_type: flags.type, since: flags.since };
-        const again = ['afd tasks retry', ...this.argv.filter((one) => one !== '--json')].join(' ');
+        const { typedCommand } = await import('../../cli/typed.ts');
+        const again = typedCommand('afd tasks retry', this.argv);
         const ask = { dryRun: flags['dry-run'], yes: flags.yes, json: this.jsonEnabled(), again };
         const result = await retryByFilter(context, { ...filter, limit: flags.limit ?? 100_000 }, ask);
         this.log(renderRetriedTasks(result));
@@ -46,7 +47,7 @@ export default class TasksRetry extends BaseCommand {
       const { renderRetried } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderRetried(task));
       if (error !== undefined) throw error;
-      return ids.length === 1 ? tasks[0]! : { tasks };
+      return ids.length === 1 ? { ...tasks[0]!, tasks } : { tasks };
     });
   }
 }

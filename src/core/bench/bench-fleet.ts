@@ -26,7 +26,7 @@ export interface FleetOptions {
 export function scratchContext(context: Context, scratch: Scratch, worker: Record<string, unknown> = {}): Context {
   const config = configSchema.parse({ tables: scratch.tables, worker, log: { level: 'silent' } });
   config.database = { ...context.config.database, time_zone: '+00:00' };
-  const resolved = { config, file: undefined, baseDir: '.', origins: {}, warnings: [], typos: [] };
+  const resolved = { config, file: undefined, baseDir: '.', origins: {}, warnings: [], remarks: [], passedOver: [] };
   const silent = { write: () => {} };
   return openContext({ ...resolved, database: scratch.address }, { purpose: 'worker', logTo: silent });
 }

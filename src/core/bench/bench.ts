@@ -3,6 +3,7 @@ import { monotonic } from '../clock.ts';
 import type { Context } from '../context.ts';
 import { countEnded } from '../db/queries/count-ended.ts';
 import { type Durability, readDurability } from '../db/queries/durability.ts';
+import { counted } from '../domain/counted.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { NewTask } from '../domain/task.ts';
 import { Producer } from '../producer.ts';
@@ -101,13 +102,13 @@ class Measurement {
     try {
       const producers = await Promise.all(Array.from({ length: AT_ONCE }, () => this.#producer(context)));
       const first = producers[0]!;
-      say(`Adding ${tasks} tasks, ${BULK} a call …`);
+      say(`Adding ${counted(tasks, 'task')}, ${BULK} a call …`);
       const enqueue_bulk = await this.#rate(tasks, () => this.#add([first], tasks, BULK));
       const some = Math.max(AT_ONCE, Math.round(tasks / 8));
       say(`Adding ${some} tasks one by one, ${AT_ONCE} at once …`);
       const enqueue_single = await this.#rate(some, () => this.#add(producers, some, 1));
       const { workers, slots, hostname, version } = this.#o;
-      say(`${workers} workers with ${slots} slots each execute them …`);
+      say(`${counted(workers, 'worker')} with ${counted(slots, 'slot')} each to execute them …`);
       const onBegin = ({ n }: Record<string, unknown>) => this.#begin(Number(n));
       const fleet = await startBenchFleet(this.#context, this.#scratch, { workers, slots, hostname, version, onBegin });
       try {

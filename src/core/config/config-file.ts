@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { isMap, LineCounter, parseDocument } from 'yaml';
+import { existsSync, type Stats } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { AfdError } from '../domain/errors.ts';
+import { parseYaml } from './config-yaml.ts';
+import type { FoundFile } from './database-sources.ts';
+import { readSmallFile } from './small-file.ts';
 
 export interface ConfigFile {
   path: string;
@@ -12,6 +13,8 @@ export interface ConfigFile {
   lineOf(path: readonly PropertyKey[]): number | undefined;
   /** Mistakes in how the file is built (not in its values). */
   problems: string[];
+  /** Of the very file that was read. */
+  facts: Stats;
 }
 
 const HERE = ['afd.yaml', 'afd.yml', 'afd.json'];
@@ -22,85 +25,71 @@ export function findConfigFile(
   named: string | undefined,
   env: Record<string, string | undefined>,
   cwd: string,
-): string | undefined {
+): FoundFile | undefined {
   const wanted = named ?? (env.AFD_CONFIG || undefined);
   if (wanted !== undefined) {
     const path = resolve(cwd, wanted);
-    if (existsSync(path)) return path;
+    if (existsSync(path)) return { path, name: nameOf(cwd, path), chosen: true };
     const by = named === undefined ? 'AFD_CONFIG' : '--config';
+    if (wanted.includes('://')) {
+      throw new AfdError('E_CONFIG', `${by} takes a file; the URL of a database goes into AFD_DATABASE_URL.`);
+    }
     throw new AfdError('E_CONFIG', `${by} names ${path}, and there is no such file.`, { data: { file: path } });
   }
   const home = env.XDG_CONFIG_HOME || (env.HOME ? join(env.HOME, '.config') : undefined);
-  const candidates = [
-    ...HERE.map((name) => join(cwd, name)),
-    ...(home === undefined ? [] : [join(home, 'afd', 'afd.yaml')]),
-    '/etc/afd/afd.yaml',
-  ];
-  return candidates.find((path) => existsSync(path));
+  const here = HERE.map((name) => join(cwd, name)).find((path) => existsSync(path));
+  if (here !== undefined) return { path: here, name: nameOf(cwd, here), chosen: false };
+  const candidates = [...(home === undefined ? [] : [join(home, 'afd', 'afd.yaml')]), '/etc/afd/afd.yaml'];
+  const path = candidates.find((one) => existsSync(one));
+  return path === undefined ? undefined : { path, name: nameOf(cwd, path), chosen: true };
+}
+
+function nameOf(cwd: string, path: string): string {
+  const below = relative(cwd, path);
+  return below === '' || below.startsWith('..') || isAbsolute(below) ? path : below;
 }
 
 /** Reads YAML or JSON (which YAML contains). @throws AfdError E_CONFIG when it cannot be read or is not YAML. */
 export async function readConfigFile(path: string): Promise<ConfigFile> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new AfdError('E_CONFIG', `${path} cannot be read: ${(cause as Error).message}`, {
-      cause,
-      data: { file: path },
-    });
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text.replace(/^\uFEFF/, ''), { lineCounter: lines, prettyErrors: true });
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    const at = broken.linePos?.[0];
+  const { text, facts } = await readSmallFile(path).catch((cause: Error) => {
+    throw new AfdError('E_CONFIG', `${path} cannot be read: ${cause.message}`, { cause, data: { file: path } });
+  });
+  const parsed = parseYaml(text.replace(/^\uFEFF/, ''));
+  if ('problem' in parsed) {
+    const { problem, line } = parsed;
     throw new AfdError(
       'E_CONFIG',
-      `${path}${at === undefined ? '' : `:${at.line}`} is not valid YAML or JSON: ${broken.message.split('\n')[0]}`,
-      { data: { file: path, ...(at === undefined ? {} : { line: at.line }) } },
+      `${path}${line === undefined ? '' : `:${line}`} is not valid YAML or JSON: ${problem}.`,
+      { data: { file: path, ...(line === undefined ? {} : { line }) } },
     );
   }
   const problems: string[] = [];
-  const raw: unknown = document.toJS() ?? {};
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    throw new AfdError(
-      'E_CONFIG',
-      `${path} must hold keys and values, such as "worker: { max_concurrent_tasks: 5 }".`,
-      {
-        data: { file: path },
-      },
-    );
+  const raw = parsed.value ?? {};
+  if (!isSection(raw)) {
+    const message = `${path} must hold keys and values, such as "worker: { max_concurrent_tasks: 5 }".`;
+    throw new AfdError('E_CONFIG', message, { data: { file: path } });
   }
-  const all = raw as Record<string, unknown>;
-  const root = ROOTS.find((name) => name in all);
-  let values = all;
+  const root = ROOTS.find((name) => Object.hasOwn(raw, name));
+  let values = raw;
   if (root !== undefined) {
-    const { [root]: inside, ...beside } = all;
-    if (inside !== null && (typeof inside !== 'object' || Array.isArray(inside))) {
+    const { [root]: inside, ...beside } = raw;
+    if (inside !== null && !isSection(inside)) {
       problems.push(`${root} must be a section with keys`);
     } else {
-      values = merge((inside ?? {}) as Record<string, unknown>, beside, [], (key) =>
+      values = merge(inside ?? {}, beside, [], (key) =>
         problems.push(`${key} is given twice: inside ${root} and beside it`),
       );
     }
   }
-  const nodeLine = (keys: readonly PropertyKey[]): number | undefined => {
-    const parent = document.getIn(keys.slice(0, -1) as unknown[], true) ?? document.contents;
-    if (!isMap(parent)) return undefined;
-    const pair = parent.items.find((item) => String(item.key) === String(keys.at(-1)));
-    const range = (pair?.key as { range?: [number, number, number] } | undefined)?.range;
-    return range === undefined ? undefined : lines.linePos(range[0]).line;
-  };
   const lineOf = (keys: readonly PropertyKey[]): number | undefined => {
     for (let length = keys.length; length > 0; length -= 1) {
       const part = keys.slice(0, length);
-      const line = (root === undefined ? undefined : nodeLine([root, ...part])) ?? nodeLine(part);
+      const line = (root === undefined ? undefined : parsed.lineOf([root, ...part])) ?? parsed.lineOf(part);
       if (line !== undefined) return line;
     }
     return undefined;
   };
-  return { path, values: withoutEmpty(values), lineOf, problems };
+  return { path, values: withoutEmpty(values), lineOf, problems, facts };
 }
 
 function isSection(value: unknown): value is Record<string, unknown> {
@@ -115,7 +104,7 @@ function merge(
 ): Record<string, unknown> {
   const merged = { ...inside };
   for (const [key, value] of Object.entries(beside)) {
-    const other = merged[key];
+    const other = Object.hasOwn(merged, key) ? merged[key] : undefined;
     if (other === undefined || other === null) merged[key] = value;
     else if (isSection(other) && isSection(value)) merged[key] = merge(other, value, [...path, key], twice);
     else if (value !== null) twice([...path, key].join('.'));

@@ -61,7 +61,8 @@ export const RANGES: ReadonlyMap<string, string> = new Map(
 export function namesUnder(path: readonly PropertyKey[]): string[] {
   let definition = bare(configSchema);
   for (const part of path) {
-    const next = definition.shape?.[String(part)] ?? definition.valueType ?? definition.element;
+    const own = definition.shape !== undefined && Object.hasOwn(definition.shape, String(part));
+    const next = (own ? definition.shape![String(part)] : undefined) ?? definition.valueType ?? definition.element;
     if (next === undefined) return [];
     definition = bare(next);
   }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { AfdError } from '../domain/errors.ts';
+import { redactText } from '../redact.ts';
 import type { ConfigFile } from './config-file.ts';
 import { CONFIG_KEYS, namesUnder } from './config-keys.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -12,11 +13,20 @@ export interface Problem {
   line?: number;
 }
 
-const SECRET = /password|api_key|url$/;
+/** Keys whose values are in no message: secrets, and whatever a secret may have slipped into. */
+const SECRET = /^database(\.(url|host|user|password|password_file|socket|name))?$|api_key$/;
+const GIVEN_TO_HANDLERS = /\.(env|exec)(\.|$)/;
+/** Sections in which an unknown key may be the rest of a secret that needed quotes: `{ password: ab, cd: ef }`. */
+const HOLDS_SECRETS = /^(database|handlers|master)\b/;
+const WORD = /^[\p{L}\p{N}_.-]+$/u;
+const HIDDEN = 'a key that is not known; its name is not shown, since it may be a part of a secret';
+/** More are counted, and not listed. */
+const MOST = 100;
 
 /** Collects what is wrong with a configuration, each with its key, its place, and what was probably meant. */
 export class Problems {
   readonly list: Problem[] = [];
+  #more = 0;
   readonly #file: ConfigFile | undefined;
   readonly #origins: Record<string, string>;
   readonly #fileName: string | undefined;
@@ -28,10 +38,15 @@ export class Problems {
     for (const message of file?.problems ?? []) this.list.push({ key: '', message });
   }
 
-  add(key: string, message: string): void {
-    const path = key.split('.');
+  /** `path`: where its line is, if not that of the key. */
+  add(key: string, message: string, path: readonly PropertyKey[] = key.split('.')): void {
+    if (this.list.length >= MOST) {
+      this.#more += 1;
+      return;
+    }
     // A value inside handlers or capabilities has the origin of the whole.
-    const owner = path.map((_, i) => path.slice(0, path.length - i).join('.')).find((k) => k in this.#origins);
+    const above = path.map((_, i) => path.slice(0, path.length - i).join('.'));
+    const owner = above.find((one) => Object.hasOwn(this.#origins, one));
     const origin = owner === undefined ? 'file' : this.#origins[owner]!;
     const line = origin === 'file' ? this.#file?.lineOf(path) : undefined;
     this.list.push({
@@ -46,11 +61,29 @@ export class Problems {
     for (const issue of issues) {
       const key = issue.path.join('.');
       if (issue.code === 'unrecognized_keys') {
-        for (const name of issue.keys) this.add(key === '' ? name : `${key}.${name}`, unknownKey(issue.path, name));
+        for (const name of issue.keys) this.#addUnknown(issue.path, name);
       } else {
         this.add(key, sentence(issue, key, valueAt(values, issue.path)));
       }
     }
+  }
+
+  #addUnknown(path: readonly PropertyKey[], name: string): void {
+    // The search for what was meant costs something.
+    if (this.list.length >= MOST) {
+      this.#more += 1;
+      return;
+    }
+    const section = path.join('.');
+    const guess = guessOf(path, name);
+    if (!WORD.test(name) || (guess === undefined && HOLDS_SECRETS.test(section))) {
+      this.add(section, section === '' ? `There is ${HIDDEN}` : `holds ${HIDDEN}`, [...path, name]);
+      return;
+    }
+    this.add(
+      section === '' ? name : `${section}.${name}`,
+      `is not a known key${guess === undefined ? '' : `; did you mean ${guess}?`}`,
+    );
   }
 
   /** @throws AfdError E_CONFIG naming every problem. */
@@ -59,10 +92,11 @@ export class Problems {
     // Flags and environment first, then the file from top to bottom.
     this.list.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const lines = this.list.map((problem) => `${this.#place(problem)}${problem.key} ${problem.message}`.trim());
+    if (this.#more > 0) lines.push(`and ${this.#more} more`);
     const message =
       lines.length === 1
         ? `The configuration is not valid: ${lines[0]}`
-        : `The configuration has ${lines.length} problems:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+        : `The configuration has ${this.list.length + this.#more} problems:\n${lines.map((line) => `  ${line}`).join('\n')}`;
     throw new AfdError('E_CONFIG', message, {
       data: { ...(this.#file === undefined ? {} : { file: this.#file.path }), problems: this.list },
     });
@@ -76,13 +110,12 @@ export class Problems {
   }
 }
 
-function unknownKey(path: readonly PropertyKey[], name: string): string {
+function guessOf(path: readonly PropertyKey[], name: string): string | undefined {
   // A right name in the wrong section is likelier than a typo.
   const elsewhere = CONFIG_KEYS.filter((key) => key === name || key.endsWith(`.${name}`));
   const here = didYouMean(name, namesUnder(path));
   const prefix = path.length === 0 ? '' : `${path.join('.')}.`;
-  const guess = elsewhere[0] ?? (here === undefined ? farGuess(name) : `${prefix}${here}`);
-  return `is not a known key${guess === undefined ? '' : `; did you mean ${guess}?`}`;
+  return elsewhere[0] ?? (here === undefined ? farGuess(name) : `${prefix}${here}`);
 }
 
 function farGuess(name: string): string | undefined {
@@ -92,14 +125,19 @@ function farGuess(name: string): string | undefined {
 }
 
 function sentence(issue: z.core.$ZodIssue, key: string, value: unknown): string {
-  const shown =
-    SECRET.test(key) || typeof value === 'object' || value === undefined ? '' : ` (it is ${JSON.stringify(value)})`;
+  const secret = SECRET.test(key) || (key.startsWith('handlers.') && GIVEN_TO_HANDLERS.test(key));
+  const hidden = secret || typeof value === 'object' || value === undefined || isSection(issue);
+  const shown = hidden ? '' : ` (it is ${redactText(JSON.stringify(value))})`;
   if (issue.code === 'invalid_value') {
     const near = typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : undefined;
     return `must be one of ${issue.values.join(', ')}${shown}${near === undefined ? '' : `; did you mean ${near}?`}`;
   }
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}${shown}`;
   return `${issue.message}${shown}`;
+}
+
+function isSection(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && (issue.expected === 'object' || issue.expected === 'record');
 }
 
 function article(expected: string): string {

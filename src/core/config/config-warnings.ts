@@ -2,6 +2,7 @@
 import type { DatabaseAddress } from '../db/session.ts';
 import { slotsOf } from '../domain/slots.ts';
 import type { Config } from './config-schema.ts';
+import { isLoopback } from './loopback.ts';
 
 /** Above this, one connection of each handler is more than a server takes unless its max_connections was raised. */
 const MANY_SLOTS = 100;
@@ -95,8 +96,8 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   );
   const host = database?.socketPath === undefined ? database?.host : undefined;
   say(
-    host !== undefined && database?.tls === undefined && !/^(localhost|127\.|::1$)/.test(host),
-    `the connection to ${host} is not encrypted: set database.tls to verify-full`,
+    host !== undefined && database?.tls === undefined && !isLoopback(host),
+    `the connection to ${host} is not encrypted (database.tls is disable): whoever sits between gets the password`,
   );
   return found;
 }

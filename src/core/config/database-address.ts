@@ -1,19 +1,28 @@
 // From url, parts and secrets to one address. The rule, documented in docs/reference/configuration.md: a url may leave
 // parts out; a part that is given beside it wins when it comes from the same source or a higher one, and fills what the
 // url leaves out in any case.
-import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Config } from './config-schema.ts';
-
-type Parts = Partial<Record<'host' | 'port' | 'socket' | 'user' | 'password' | 'name' | 'tls', string>>;
+import { type FoundFile, type Given, mixedSources } from './database-sources.ts';
+import { type Parts, parseDatabaseUrl } from './database-url.ts';
+import { trustOfSecret } from './file-trust.ts';
+import { isLoopback } from './loopback.ts';
+import { type Origin, rankOf } from './origin.ts';
+import { readSmallFile } from './small-file.ts';
 
 export interface AddressInput {
   database: Config['database'];
   baseDir: string;
-  /** 0 = default, 1 = file, 2 = environment, 3 = flag. */
-  rank(key: string): number;
+  /** The configuration file, if there is one. */
+  file: FoundFile | undefined;
+  /** Of this process; undefined where there are no user ids. */
+  uid: number | undefined;
+  origin(key: string): Origin;
   problem(key: string, message: string): void;
+  /** What is obeyed, and what its owner should know. */
+  warn(message: string): void;
 }
 
 /** True when anything says where the database is. */
@@ -23,134 +32,147 @@ export function namesDatabase(database: Config['database']): boolean {
 }
 
 /** The address, or undefined after `problem` was called. Never puts a secret into a message. */
-export function resolveAddress(input: AddressInput): DatabaseAddress | undefined {
+export async function resolveAddress(input: AddressInput): Promise<DatabaseAddress | undefined> {
   const { database, problem } = input;
   const parsed = database.url === undefined ? {} : parseDatabaseUrl(database.url);
   if (typeof parsed === 'string') {
     problem('database.url', parsed);
     return undefined;
   }
-  const urlRank = database.url === undefined ? -1 : input.rank('database.url');
-  const part = (name: keyof Parts): string | undefined => {
-    const own = name === 'password' ? ownPassword(input, parsed.password === undefined ? -1 : urlRank) : database[name];
-    if (own === undefined) return parsed[name];
-    if (parsed[name] === undefined) return String(own);
-    const key = name === 'password' && database.password === undefined ? 'password_file' : name;
-    return input.rank(`database.${key}`) >= urlRank ? String(own) : parsed[name];
-  };
+  const part = (name: keyof Parts) => strongest(ownPart(input, name), urlPart(input, parsed, name));
+  for (const key of ['host', 'socket', 'user', 'name'] as const) {
+    if (database[key]?.includes('://') === true) problem(`database.${key}`, 'is a URL: write it into database.url');
+  }
   const user = part('user');
   const name = part('name');
-  const password = part('password');
+  const password = await passwordOf(input, urlPart(input, parsed, 'password'));
   if (user === undefined) problem('database.user', 'no database user is named: set it, or write it into database.url');
   if (name === undefined) problem('database.name', 'no schema is named: set it, or end database.url with /SCHEMA');
-  const where = place(input, parsed, urlRank);
-  const tls = tlsOptions(input, part('tls'), where);
+  const { place, where } = placeOf(input, parsed);
+  const tls = await tlsOptions(input, part('tls')?.value, where);
   if (user === undefined || name === undefined) return undefined;
+  if (password !== undefined) {
+    const mixed = mixedSources([...place, user, password], input.file);
+    if (mixed !== undefined) problem('database', mixed);
+  }
   return {
     ...where,
-    user,
-    ...(password === undefined ? {} : { password }),
-    database: name,
-    ...(tls === undefined ? {} : { tls }),
+    user: user.value,
+    ...(password === undefined ? {} : { password: password.value }),
+    database: name.value,
+    ...tls,
   };
+}
+
+function ownPart({ database, origin }: AddressInput, name: keyof Parts): Given | undefined {
+  const value = database[name];
+  const key = `database.${name}`;
+  return value === undefined ? undefined : { key, value: String(value), origin: origin(key) };
+}
+
+function urlPart({ origin }: AddressInput, parsed: Parts, name: keyof Parts): Given | undefined {
+  const value = parsed[name];
+  return value === undefined ? undefined : { key: 'database.url', value, origin: origin('database.url') };
+}
+
+/** At equal rank the first. */
+function strongest(first: Given | undefined, second: Given | undefined): Given | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return rankOf(first.origin) >= rankOf(second.origin) ? first : second;
 }
 
 /** A socket and a host exclude each other: the one from the higher source counts, at equal rank the socket. */
-function place(
+function placeOf(
   input: AddressInput,
-  url: Parts,
-  urlRank: number,
-): Pick<DatabaseAddress, 'host' | 'port' | 'socketPath'> {
-  const { database, rank } = input;
-  const ranked = (own: string | undefined, key: string, fromUrl: string | undefined) => {
-    if (own !== undefined && (fromUrl === undefined || rank(key) >= urlRank)) return { value: own, rank: rank(key) };
-    return fromUrl === undefined ? undefined : { value: fromUrl, rank: urlRank };
-  };
-  const socket = ranked(database.socket, 'database.socket', url.socket);
+  parsed: Parts,
+): { where: Pick<DatabaseAddress, 'host' | 'port' | 'socketPath'>; place: Given[] } {
+  const socket = strongest(ownPart(input, 'socket'), urlPart(input, parsed, 'socket'));
   // "localhost" beside ?socket= in a url is only there because a url needs a host.
-  const host = ranked(database.host, 'database.host', url.socket === undefined ? url.host : undefined);
-  if (socket !== undefined && socket.rank >= (host?.rank ?? -1)) return { socketPath: socket.value };
-  const port = ranked(database.port === undefined ? undefined : String(database.port), 'database.port', url.port);
-  return { host: host?.value ?? '127.0.0.1', port: Number(port?.value ?? 3306) };
+  const ofUrl = parsed.socket === undefined ? urlPart(input, parsed, 'host') : undefined;
+  const host = strongest(ownPart(input, 'host'), ofUrl);
+  if (socket !== undefined && strongest(socket, host) === socket) {
+    return { where: { socketPath: socket.value }, place: [socket] };
+  }
+  const port = strongest(ownPart(input, 'port'), urlPart(input, parsed, 'port'));
+  const where = { host: host?.value ?? '127.0.0.1', port: Number(port?.value ?? 3306) };
+  return { where, place: [host, port].filter((one) => one !== undefined) };
 }
 
-/** The parts of `mysql://user:password@host:port/schema?socket=…&tls=…`, or a sentence that says what is wrong with it. */
-export function parseDatabaseUrl(text: string): Parts | string {
-  const shape = 'mysql://user:password@host:port/schema';
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    return `is not a URL of the form ${shape} (special characters of a password are percent-encoded)`;
-  }
-  if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') return `must begin with mysql://: ${shape}`;
-  for (const name of url.searchParams.keys()) {
-    if (name !== 'socket' && name !== 'tls') return `has the unknown parameter "${name}" (known: socket, tls)`;
-  }
-  const parts: Parts = {};
-  try {
-    const set = (name: keyof Parts, value: string | null) => {
-      if (value !== null && value !== '') parts[name] = value;
-    };
-    set('host', decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'));
-    set('port', url.port);
-    set('user', decodeURIComponent(url.username));
-    set('password', decodeURIComponent(url.password));
-    set('name', decodeURIComponent(url.pathname.slice(1)));
-    set('socket', url.searchParams.get('socket'));
-    set('tls', url.searchParams.get('tls'));
-  } catch {
-    return 'holds a "%" that is not percent-encoded (write %25)';
-  }
-  if (parts.name?.includes('/')) return `must end with one schema name: ${shape}`;
-  return parts;
-}
-
-function ownPassword(input: AddressInput, urlRank: number): string | undefined {
-  const { database, rank, problem } = input;
+async function passwordOf(input: AddressInput, ofUrl: Given | undefined): Promise<Given | undefined> {
+  const { database, origin, problem } = input;
+  const word = ownPart(input, 'password');
   const file = database.password_file;
-  if (file === undefined) return database.password;
-  const fileRank = rank('database.password_file');
-  if (database.password !== undefined) {
-    const wordRank = rank('database.password');
-    if (wordRank === fileRank) problem('database.password_file', 'is given beside database.password: keep one');
-    if (wordRank >= fileRank) return database.password;
+  if (file === undefined) return strongest(word, ofUrl);
+  const key = 'database.password_file';
+  const named = { key, value: file, origin: origin(key) };
+  if (word !== undefined) {
+    if (rankOf(word.origin) === rankOf(named.origin)) problem(key, 'is given beside database.password: keep one');
+    if (strongest(word, named) === word) return strongest(word, ofUrl);
   }
   // Overruled by a url of a higher source: not read, so that a missing file does not matter.
-  if (fileRank < urlRank) return database.password;
-  const path = resolve(input.baseDir, file);
-  try {
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & 0o004) !== 0) {
-      problem('database.password_file', `${path} can be read by everybody: chmod 600 ${path}`);
-      return undefined;
-    }
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    problem('database.password_file', `cannot be read: ${(error as Error).message}`);
-    return undefined;
-  }
+  if (strongest(named, ofUrl) !== named) return ofUrl;
+  const value = await secretFile(input, file);
+  return value === undefined ? undefined : { ...named, value };
 }
 
-function tlsOptions(input: AddressInput, mode: string | undefined, where: { socketPath?: string }) {
-  const { database, problem } = input;
-  if (mode === undefined || mode === 'disable' || where.socketPath !== undefined) return undefined;
+async function secretFile(input: AddressInput, named: string): Promise<string | undefined> {
+  const { uid, problem, warn } = input;
+  const path = resolve(input.baseDir, named);
+  if (isUrl(input, 'database.password_file', named)) return undefined;
+  try {
+    const { text, facts } = await readSmallFile(path);
+    const { refusal, warning } = trustOfSecret(path, facts, uid);
+    if (warning !== undefined) warn(warning);
+    if (refusal === undefined) return text.replace(/\r?\n$/, '');
+    problem('database.password_file', refusal);
+  } catch (error) {
+    problem('database.password_file', `cannot be read: ${(error as Error).message}`);
+  }
+  return undefined;
+}
+
+/** A file that cannot be read is named; a URL may hold a password. */
+function isUrl({ problem }: AddressInput, key: string, named: string): boolean {
+  if (!named.includes('://')) return false;
+  problem(key, 'is a URL, and must be the path of a file');
+  return true;
+}
+
+/** In clear only to this machine, and wherever somebody has written that it may be in clear. */
+async function tlsOptions(
+  input: AddressInput,
+  mode: string | undefined,
+  { host }: { host?: string },
+): Promise<Pick<DatabaseAddress, 'tls' | 'certifiedHost'>> {
+  const { database, baseDir, problem } = input;
+  if (host === undefined || mode === 'disable') return {};
+  if (mode === undefined) {
+    if (!isLoopback(host) && !host.includes('://')) problem('database.tls', inClear(host));
+    return {};
+  }
   if (mode !== 'verify-ca' && mode !== 'verify-full') {
     problem('database.tls', 'must be one of disable, verify-ca, verify-full');
-    return undefined;
+    return {};
   }
   let ca: string | undefined;
-  if (database.tls_ca !== undefined) {
+  if (database.tls_ca !== undefined && !isUrl(input, 'database.tls_ca', database.tls_ca)) {
     try {
-      ca = readFileSync(resolve(input.baseDir, database.tls_ca), 'utf8');
+      ca = (await readSmallFile(resolve(baseDir, database.tls_ca))).text;
     } catch (error) {
       problem('database.tls_ca', `cannot be read: ${(error as Error).message}`);
     }
   }
-  return {
+  const full = mode === 'verify-full';
+  const tls = {
     minVersion: 'TLSv1.2' as const,
     rejectUnauthorized: true,
-    verifyIdentity: mode === 'verify-full',
+    // The driver's own check knows names alone.
+    verifyIdentity: full && isIP(host) === 0,
     ...(ca === undefined ? {} : { ca }),
   };
+  return full ? { tls, certifiedHost: host } : { tls };
+}
+
+function inClear(host: string): string {
+  return `is not set, and ${host} is another machine: without TLS, whoever sits between gets the password. Write "tls: verify-full" under "database" (and "tls_ca: FILE" for an authority of your own), or "tls: disable" on a network that you trust; AFD_DATABASE_TLS and ?tls= of the url say the same`;
 }

@@ -1,19 +1,22 @@
 // Configuration is resolved once, with the origin of every value, all problems at once, and warnings apart from errors.
-import { dirname, relative } from 'node:path';
+import { dirname } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 import { slotsOf } from '../domain/slots.ts';
-import { findConfigFile, readConfigFile } from './config-file.ts';
+import { type ConfigFile, findConfigFile, readConfigFile } from './config-file.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
 import { Problems } from './config-problems.ts';
 import { type Config, configSchema } from './config-schema.ts';
 import { dangers, notUsedYet } from './config-warnings.ts';
 import { namesDatabase, resolveAddress } from './database-address.ts';
+import type { FoundFile } from './database-sources.ts';
+import { parseDatabaseUrl } from './database-url.ts';
 import { getValue, setValue } from './dotted.ts';
-import { readEnvironment } from './environment.ts';
+import { type EnvironmentValue, readEnvironment, variableOf } from './environment.ts';
+import { trustOfConfiguration, trustOfSecret } from './file-trust.ts';
+import { FILLING, type Origin } from './origin.ts';
 
-/** `fleet`: the database says so (core/settings), over whatever this node was given. */
-export type Origin = 'default' | 'file' | `env ${string}` | `flag ${string}` | 'embedded server' | 'fleet';
+export type { Origin } from './origin.ts';
 
 export interface ResolvedConfig {
   /** Durations in seconds. */
@@ -26,8 +29,10 @@ export interface ResolvedConfig {
   origins: Record<string, Origin>;
   /** Sentences for the operator of a node: mistyped variables, dangerous values, keys that nothing uses. */
   warnings: string[];
-  /** The part of `warnings` that every command repeats: what was most likely mistyped. */
-  typos: string[];
+  /** The part of `warnings` that every command repeats: what was most likely mistyped, and whom the files trust. */
+  remarks: string[];
+  /** The part of `warnings` about variables that were passed over, since the file says it already. */
+  passedOver: string[];
   database: DatabaseAddress;
 }
 
@@ -38,6 +43,8 @@ export interface LoadOptions {
   /** Values given on the command line, each with the flag's name and its dotted key. */
   flags?: Array<{ flag: string; key: string; value: unknown }>;
   cwd: string;
+  /** Of this process; undefined where there are no user ids. */
+  uid?: number | undefined;
   /** URL of the embedded server of this folder; asked only when nothing names a database. */
   embeddedUrl?: ((dir: string) => Promise<string | undefined> | string | undefined) | undefined;
 }
@@ -59,17 +66,20 @@ export async function loadConfig(options: LoadOptions): Promise<ResolvedConfig> 
 export async function resolveConfig(
   options: LoadOptions,
 ): Promise<Omit<ResolvedConfig, 'database'> & { database: DatabaseAddress | undefined }> {
-  const { env, cwd, flags = [] } = options;
-  const path = findConfigFile(options.file, env, cwd);
-  const file = path === undefined ? undefined : await readConfigFile(path);
-  const baseDir = path === undefined ? cwd : dirname(path);
+  const { env, cwd, uid, flags = [] } = options;
+  const found = findConfigFile(options.file, env, cwd);
+  const file = found === undefined ? undefined : await readConfigFile(found.path);
+  const baseDir = found === undefined ? cwd : dirname(found.path);
   const environment = readEnvironment(env);
 
   const values = structuredClone(file?.values ?? {});
   const origins: Record<string, Origin> = {};
   for (const key of CONFIG_KEYS) origins[key] = getValue(values, key) === undefined ? 'default' : 'file';
+  const passedOver: string[] = [];
   const above: Array<{ key: string; value: unknown; origin: Origin }> = [
-    ...environment.values.map(({ key, name, value }) => ({ key, value, origin: `env ${name}` as const })),
+    ...environment.values
+      .filter((given) => !filledAlready(given, getValue(values, given.key), passedOver))
+      .map(({ key, name, value }) => ({ key, value, origin: `env ${name}` as const })),
     ...flags.map(({ flag, key, value }) => ({ key, value, origin: `flag ${flag}` as const })),
   ];
   for (const { key, value, origin } of above) {
@@ -78,7 +88,7 @@ export async function resolveConfig(
     origins[key] = origin;
   }
 
-  const problems = new Problems(file, origins, path === undefined ? undefined : relative(cwd, path) || path);
+  const problems = new Problems(file, origins, found?.name);
   const parsed = configSchema.safeParse(values);
   if (!parsed.success) problems.addIssues(parsed.error.issues, values);
   problems.throwIfAny();
@@ -96,38 +106,66 @@ export async function resolveConfig(
       origins['database.url'] = 'embedded server';
     }
   }
+  const remarks = [...environment.warnings];
+  if (file !== undefined && found !== undefined) trust(file, found, { uid, remarks, problems });
   const database = namesDatabase(config.database)
-    ? resolveAddress({
+    ? await resolveAddress({
         database: config.database,
         baseDir,
-        rank: (key) => rankOf(origins[key]),
+        file: found,
+        uid,
+        origin: (key) => origins[key] ?? 'default',
         problem: (key, message) => problems.add(key, message),
+        warn: (message) => remarks.push(message),
       })
     : undefined;
   problems.throwIfAny();
-  const typos = environment.warnings;
-  const warnings = nodeWarnings({ config, typos, database }, (key) => origins[key] !== 'default');
-  return {
-    config,
-    file: path,
-    baseDir,
-    origins,
-    typos,
-    warnings,
-    database,
-  };
+  const warnings = nodeWarnings({ config, remarks, passedOver, database }, (key) => origins[key] !== 'default');
+  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database };
 }
 
 /** What a node with this configuration says when it starts. `given`: whether anybody gave this key a value. */
 export function nodeWarnings(
-  { config, typos, database }: { config: Config; typos: string[]; database: DatabaseAddress | undefined },
+  {
+    config,
+    remarks,
+    passedOver,
+    database,
+  }: Pick<ResolvedConfig, 'config' | 'remarks' | 'passedOver'> & {
+    database: DatabaseAddress | undefined;
+  },
   given: (key: string) => boolean,
 ): string[] {
-  return [...typos, ...dangers(config, database), ...notUsedYet(given, database !== undefined)];
+  return [...remarks, ...passedOver, ...dangers(config, database), ...notUsedYet(given, database !== undefined)];
 }
 
-function rankOf(origin: Origin | undefined): number {
-  if (origin === undefined || origin === 'default') return 0;
-  if (origin === 'file' || origin === 'embedded server') return 1;
-  return origin.startsWith('env ') ? 2 : 3;
+/** True when this variable only fills, and the file has said it. */
+function filledAlready({ key, name, value }: EnvironmentValue, inFile: unknown, passedOver: string[]): boolean {
+  if (!FILLING.has(name) || inFile === undefined) return false;
+  if (String(inFile) !== value) {
+    passedOver.push(`${name} is not used: ${key} is in the configuration file; ${variableOf(key)} would win over it`);
+  }
+  return true;
+}
+
+function trust(
+  file: ConfigFile,
+  { path, name }: FoundFile,
+  { uid, remarks, problems }: { uid: number | undefined; remarks: string[]; problems: Problems },
+): void {
+  const { warning } = trustOfConfiguration(name, file.facts, uid);
+  if (warning !== undefined) remarks.push(warning);
+  const key = secretIn(file.values);
+  if (key === undefined) return;
+  const secret = trustOfSecret(path, file.facts, uid);
+  if (secret.refusal !== undefined) problems.add(key, `is a secret, and ${secret.refusal}`);
+  if (secret.warning !== undefined) remarks.push(secret.warning);
+}
+
+/** The key of a password for the database, if the file has one. */
+function secretIn(values: Record<string, unknown>): string | undefined {
+  if (getValue(values, 'database.password') !== undefined) return 'database.password';
+  const url = getValue(values, 'database.url');
+  const parts = typeof url === 'string' ? parseDatabaseUrl(url) : undefined;
+  return typeof parts === 'object' && parts.password !== undefined ? 'database.url' : undefined;
 }

@@ -10,6 +10,8 @@ export interface DatabaseAddress {
   database: string;
   /** mysql2's `ssl` object; absent = plain text. */
   tls?: ConnectionOptions['ssl'];
+  /** Name or IP address that the server's certificate must be for; absent = any (`verify-ca`). */
+  certifiedHost?: string;
 }
 
 /** `host:port/schema` or `socket/schema`: for messages, never with the password. */

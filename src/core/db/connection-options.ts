@@ -1,4 +1,4 @@
-import type { ConnectionOptions } from 'mysql2';
+import type { ConnectionOptions, SslOptions } from 'mysql2';
 import type { DatabaseAddress } from './address.ts';
 
 /** How every connection of afd is opened, by its own sessions and by the migrator's. */
@@ -10,7 +10,8 @@ export function connectionOptions(address: DatabaseAddress, connectTimeoutMs: nu
     user: address.user,
     ...(address.password === undefined ? {} : { password: address.password }),
     database: address.database,
-    ...(address.tls === undefined ? {} : { ssl: address.tls }),
+    // A copy: the driver resumes TLS sessions of the same object, and one that was resumed shows no certificate to check.
+    ...(address.tls === undefined ? {} : { ssl: { ...(address.tls as SslOptions) } }),
     charset: 'utf8mb4',
     dateStrings: true,
     connectTimeout: connectTimeoutMs,

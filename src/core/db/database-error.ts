@@ -1,5 +1,6 @@
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
 import { type ErrorKind, type Fault, kindOf, type RetryKind } from './error-kinds.ts';
+import { missingGrant, type Who } from './missing-right.ts';
 
 export type { Fault, RetryKind } from './error-kinds.ts';
 
@@ -55,7 +56,8 @@ interface Telling extends Pick<Detail, 'retry' | 'fault' | 'undone' | 'rolledBac
   says(where: string): string;
 }
 
-const LOOK = ['afd db status', 'afd status'];
+/** For whoever cannot reach a database: which one it is, and where its address comes from. */
+export const LOOK = ['afd config show'];
 
 const TELLING: Record<ErrorKind, Telling> = {
   lock: { code: 'E_TEMPORARY', retry: 'transaction', rolledBack: true, says: () => 'The database gave up a lock' },
@@ -86,7 +88,6 @@ const TELLING: Record<ErrorKind, Telling> = {
     code: 'E_DATABASE',
     retry: 'slow',
     undone: true,
-    suggestions: LOOK,
     says: (where) => `The database at ${where} has no room for it now`,
   },
   data: { code: 'E_FAILED', retry: 'final', fault: 'data', says: () => 'The database refused a statement' },
@@ -94,7 +95,6 @@ const TELLING: Record<ErrorKind, Telling> = {
   setting: {
     code: 'E_CONFIG',
     retry: 'final',
-    suggestions: LOOK,
     says: (where) => `A setting of the server at ${where} stands in the way`,
   },
   schema: {
@@ -106,7 +106,7 @@ const TELLING: Record<ErrorKind, Telling> = {
   rights: {
     code: 'E_FORBIDDEN',
     retry: 'final',
-    suggestions: ['check database.user and database.password, or AFD_DATABASE_URL'],
+    suggestions: LOOK,
     says: (where) => `The database at ${where} refused`,
   },
   'no-database': {
@@ -124,15 +124,21 @@ interface DriverError {
   sqlState?: string;
 }
 
-/** Turns whatever mysql2 threw into a DatabaseError. `where` names the server for the reader, e.g. `127.0.0.1:3306/afd`. */
-export function databaseError(raw: unknown, where: string): DatabaseError {
+/**
+ * Turns whatever mysql2 threw into a DatabaseError. `where` names the server for the reader, e.g. `127.0.0.1:3306/afd`;
+ * `who` is whose right is missing, if one is.
+ */
+export function databaseError(raw: unknown, where: string, who?: Who): DatabaseError {
   if (raw instanceof DatabaseError) return raw;
   const error = raw as DriverError;
   const errno = typeof error.errno === 'number' && error.errno > 0 ? error.errno : undefined;
   const text = error.message ?? String(raw);
-  const { code, says, ...telling } = TELLING[kindOfDriverError(error, errno, text)];
+  const kind = kindOfDriverError(error, errno, text);
+  const { code, says, ...telling } = TELLING[kind];
+  const grant = kind === 'rights' && who !== undefined ? missingGrant(text, who) : undefined;
   return new DatabaseError(code, `${says(where)}: ${text}`, {
     ...telling,
+    ...(grant === undefined ? {} : { suggestions: [grant] }),
     ...(errno === undefined ? {} : { errno }),
     ...(error.code === undefined ? {} : { driverCode: error.code }),
     cause: raw,
@@ -177,7 +183,7 @@ export function unknownOutcome(what: string, error: DatabaseError): DatabaseErro
     ...(error.errno === undefined ? {} : { errno: error.errno }),
     retry: 'connection',
     cause: error,
-    suggestions: LOOK,
+    suggestions: ['afd status'],
   });
 }
 

@@ -8,6 +8,8 @@ export interface ServerFacts {
   version: string;
   isMariaDb: boolean;
   connectionId: number;
+  /** CURRENT_USER(): the account whose rights count here, such as `afd@%`. */
+  account: string;
   /** `@@hostname:@@server_id`: names the server process that holds our session lock. */
   serverName: string;
   autoIncrementIncrement: number;
@@ -47,7 +49,7 @@ export function openingStatements(options: {
   return [
     settingsStatement({ ...options, sqlMode, statementLimitMs: PART_OF_DEADLINE * options.deadlineMs }),
     {
-      sql: `SELECT VERSION() AS version, CONNECTION_ID() AS id, @@hostname AS host, @@server_id AS server_id,
+      sql: `SELECT VERSION() AS version, CONNECTION_ID() AS id, CURRENT_USER() AS account, @@hostname AS host, @@server_id AS server_id,
               @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
               UTC_TIMESTAMP(3) AS now${SETTINGS_READ}`,
       values: [],
@@ -83,6 +85,7 @@ export function serverFacts(
     version: String(row.version),
     isMariaDb: /mariadb/i.test(String(row.version)),
     connectionId: Number(row.id),
+    account: String(row.account),
     serverName: `${row.host}:${row.server_id}`,
     autoIncrementIncrement: Number(row.step),
     maxAllowedPacket: Number(row.packet),

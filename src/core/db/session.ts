@@ -1,11 +1,11 @@
 // The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
 // listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
-import type { Connection } from 'mysql2';
-import mysql from 'mysql2';
+import type { Connection, ConnectionOptions } from 'mysql2';
 import { type DatabaseAddress, describeAddress } from './address.ts';
 import { connectionOptions } from './connection-options.ts';
-import { DatabaseError, databaseError, unopened } from './database-error.ts';
-import { assertFoundRows, cut, streamOf } from './driver.ts';
+import { DatabaseError, databaseError, LOOK, unopened } from './database-error.ts';
+import { assertFoundRows, cut, openConnection, streamOf } from './driver.ts';
+import { type Done, OpenCalls } from './open-calls.ts';
 import type { Result, Row, WriteResult } from './results.ts';
 import { openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
 
@@ -26,6 +26,9 @@ export interface SessionOptions {
   onLost?: () => void;
 }
 
+/** Of each of the first statements, however long later ones may take. */
+const OPENING_MS = 10_000;
+
 export type { DatabaseAddress } from './address.ts';
 export type { Result, Row, WriteResult } from './results.ts';
 
@@ -36,11 +39,12 @@ export class Session {
   #facts: ServerFacts | undefined;
   #opening: Promise<ServerFacts> | undefined;
   #closed = false;
-  readonly #calls = new Set<(error: unknown) => void>();
+  readonly #calls: OpenCalls;
 
   constructor(options: SessionOptions) {
     this.options = options;
     this.where = describeAddress(options.address);
+    this.#calls = new OpenCalls(this.where);
   }
 
   /** True while the connection is believed to live. */
@@ -93,7 +97,7 @@ export class Session {
     const connection = this.#connection;
     this.#connection = undefined;
     // One that is being opened is waited for by nobody any more.
-    if (connection === undefined) return this.#fail('the session was closed');
+    if (connection === undefined) return this.#calls.fail(this.#gone('the session was closed'));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         cut(connection);
@@ -117,7 +121,8 @@ export class Session {
 
   async #open(): Promise<ServerFacts> {
     const { address, connectTimeoutMs = 3000 } = this.options;
-    const connection = mysql.createConnection({
+    this.#calls.allow(undefined);
+    const options: ConnectionOptions = {
       ...connectionOptions(address, connectTimeoutMs),
       timezone: 'Z',
       jsonStrings: true,
@@ -125,6 +130,10 @@ export class Session {
       supportBigNumbers: true,
       multipleStatements: this.options.multiStatements,
       keepAliveInitialDelay: 10_000,
+    };
+    const connection = openConnection(options, {
+      certifiedHost: address.certifiedHost,
+      onBytes: (bytes) => this.#receive(connection, bytes),
     });
     // From birth: without a listener a dead idle connection ends the process. Not on 'end' too: it comes before the driver
     // has failed the call that is under way, and a connection destroyed by then never does.
@@ -136,19 +145,19 @@ export class Session {
       if (this.#closed) throw this.#gone('the session was closed while it was being opened');
       this.#connection = connection;
       this.#facts = facts;
+      this.#calls.allow(facts.maxAllowedPacket);
       this.options.onOpen?.(facts);
       return facts;
     } catch (error) {
       cut(connection);
-      throw unopened(databaseError(error, this.where));
+      throw unopened(databaseError(error, this.where, { account: undefined, schema: this.options.address.database }));
     }
   }
 
   async #prepare(connection: Connection): Promise<ServerFacts> {
+    const deadlineMs = Math.min(this.options.deadlineMs, OPENING_MS);
     const ask = (sql: string) =>
-      this.#call(connection, this.options.deadlineMs, (done) =>
-        connection.query(sql, (error, result) => done(error, result)),
-      );
+      this.#call(connection, deadlineMs, (done) => connection.query(sql, (error, result) => done(error, result)));
     const texts = openingStatements(this.options).map(({ sql, values }) => connection.format(sql, values));
     // One round trip where the server takes them all at once.
     const answers = this.options.multiStatements ? await ask(texts.join(';\n')) : [];
@@ -172,49 +181,33 @@ export class Session {
         connection.query(text, (error, result) => done(error, result)),
       );
     } catch (raw) {
-      const error = databaseError(raw, this.where);
+      const { account } = this.#facts ?? {};
+      const error = databaseError(raw, this.where, { account, schema: this.options.address.database });
       // 1153: the packet was too large, and the server has closed the connection on it.
       if (error.retry === 'connection' || error.errno === 1153) this.#drop(connection);
       throw error;
     }
   }
 
-  /** One driver call with a deadline of its own: mysql2's `timeout` would leave the query running on the connection. */
-  #call(connection: Connection, deadlineMs: number, start: (done: (error: unknown, result: unknown) => void) => void) {
-    return new Promise<unknown>((resolve, reject) => {
-      const settle = (error: unknown, result?: unknown) => {
-        clearTimeout(timer);
-        this.#calls.delete(settle);
-        if (error === null || error === undefined) resolve(result);
-        else reject(error);
-      };
-      const timer = setTimeout(() => {
-        const late = new DatabaseError(
-          'E_DATABASE',
-          `The database at ${this.where} did not answer within ${deadlineMs} ms.`,
-          {
-            retry: 'connection',
-            driverCode: 'AFD_DEADLINE',
-            suggestions: ['afd db status', 'afd status'],
-          },
-        );
-        settle(late);
-        this.#drop(connection);
-        cut(connection);
-      }, deadlineMs);
-      this.#calls.add(settle);
-      start(settle);
+  #call(connection: Connection, deadlineMs: number, start: (done: Done) => void): Promise<unknown> {
+    return this.#calls.run(deadlineMs, start, () => {
+      this.#drop(connection);
+      cut(connection);
     });
   }
 
-  /** The driver never answers a call on a connection that it has destroyed: whoever waits for one is told here. */
-  #cut(connection: Connection): void {
+  /** Whoever waits for an answer is told what ended the connection. */
+  #receive(connection: Connection, bytes: number): void {
+    const error = this.#calls.receive(bytes);
+    if (error === undefined) return;
+    this.#calls.fail(error);
+    this.#drop(connection);
     cut(connection);
-    this.#fail('the connection was lost');
   }
 
-  #fail(why: string): void {
-    for (const settle of [...this.#calls]) settle(this.#gone(why));
+  #cut(connection: Connection): void {
+    cut(connection);
+    this.#calls.fail(this.#gone('the connection was lost'));
   }
 
   #drop(connection: Connection): void {
@@ -237,7 +230,7 @@ export class Session {
   #gone(why: string): DatabaseError {
     return new DatabaseError('E_DATABASE', `The database at ${this.where} cannot be reached: ${why}.`, {
       retry: 'connection',
-      suggestions: ['afd db status', 'afd status'],
+      suggestions: LOOK,
     });
   }
 }

@@ -15,7 +15,7 @@ export const TASK_COLUMNS = `t.id, t.task_type, t.status, t.task_data, t.usernam
   CONVERT_TZ(t.created_at, @@session.time_zone, '+00:00') AS created_at,
   CONVERT_TZ(t.updated_at, @@session.time_zone, '+00:00') AS updated_at, t.finished_at`;
 
-/** `row` has TASK_COLUMNS and the `device_id` of the open attempt. */
+/** `row` has TASK_COLUMNS and the `device_id` that TaskRecord means. */
 export function taskRecord(row: Row): TaskRecord {
   return {
     task_id: row.id,

@@ -45,7 +45,8 @@ export function resultOutcome(value: unknown, rules: ResultRules): Outcome {
 
 function readResult(value: unknown, rules: ResultRules): Outcome {
   if (value instanceof Error) return thrownOutcome(value, rules);
-  if (!isFields(value) || (typeof value.status !== 'string' && value.enqueue === undefined)) {
+  if (!isFields(value)) return done(value, undefined, rules);
+  if (typeof value.status !== 'string' && value.enqueue === undefined && !isWrapper(value)) {
     return done(value, undefined, rules);
   }
   const { status, enqueue, ...rest } = value;
@@ -70,12 +71,8 @@ function readResult(value: unknown, rules: ResultRules): Outcome {
       'UnknownStatus',
     );
   }
-  // Only `enqueue`: the rest is the result.
-  return done(
-    Object.hasOwn(value, 'result') ? value.result : status === undefined ? rest : { status, ...rest },
-    enqueue,
-    rules,
-  );
+  // Without a status: what is beside `enqueue` is the result, and nothing of it is lost.
+  return done(isWrapper(value) ? value.result : status === undefined ? rest : { status, ...rest }, enqueue, rules);
 }
 
 /**
@@ -153,6 +150,11 @@ function done(value: unknown, enqueue: unknown, rules: ResultRules): Outcome {
   const snapshot = jsonSnapshot(value, rules.max_bytes ?? RESULT_BYTES);
   if ('problem' in snapshot) return failedAttempt(`The handler's result ${snapshot.problem}.`, 'BadResult');
   return { kind: 'done', result: snapshot.value, enqueue: tasks };
+}
+
+/** `{result}`, with or without `enqueue`, and nothing else: the result is what stands in it. */
+function isWrapper(value: Fields): boolean {
+  return Object.hasOwn(value, 'result') && Object.keys(value).every((key) => key === 'result' || key === 'enqueue');
 }
 
 function isFields(value: unknown): value is Fields {

@@ -11,6 +11,18 @@ export interface TargetDevice {
   held: string[];
 }
 
+/** Why a task that is directed at this device will not start there, in words that follow its name; empty = it can. */
+export function targetObstacles(
+  { status, operator_state, capabilities }: TargetDevice,
+  lane: LaneRequirements,
+): string[] {
+  return [
+    ...(status === 'offline' ? ['is offline'] : []),
+    ...(operator_state === 'active' ? [] : [`is ${operator_state}`]),
+    ...infeasibleReasons(capabilities, lane),
+  ];
+}
+
 /** Why a task directed at this device would not start there now, and what happens instead, in sentences; empty = it will. */
 export function targetWarnings(device: TargetDevice, lane: LaneRequirements): string[] {
   const { device_id, status, operator_state, held } = device;

@@ -23,7 +23,7 @@ export interface TaskRecord {
   dedupe_key: string | null;
   concurrency_key: string | null;
   target_device_id: string | null;
-  /** The device that holds the task now. */
+  /** The device that holds the task now; of one that has ended, the one that ran it last. */
   device_id: string | null;
   execution_timeout: number | null;
   estimated_duration: number | null;

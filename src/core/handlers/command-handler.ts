@@ -34,6 +34,8 @@ export interface CommandHandlerOptions {
   result: boolean;
   /** argv that ties the command's life to this process (`findDeathSignal`); empty = not. */
   death_signal: string[];
+  /** In the place of descriptors that a command would inherit (`hideInherited`). */
+  hidden?: ReadonlyArray<'ignore' | number> | undefined;
 }
 
 /** A handler that starts a program per attempt. @throws AfdError E_CONFIG: env names a variable that is not set */
@@ -93,6 +95,7 @@ async function run(
     env: { ...env, ...attemptEnvironment(attempt, resultFile) },
     stdin: `${JSON.stringify(task)}\n`,
     output,
+    hidden: options.hidden ?? [],
     signal,
     kill_grace: options.kill_grace,
   });

@@ -4,6 +4,7 @@ import type { Environment } from './command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from './command-handler.ts';
 import type { Handler } from './handler.ts';
 import { HandlerThreads } from './handler-threads.ts';
+import { hideInherited } from './inherited-descriptors.ts';
 import { moduleHandler } from './module-handler.ts';
 import { findDeathSignal } from './program.ts';
 
@@ -62,6 +63,7 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   const warnings: string[] = [];
   const commands = types.some((type) => configured[type]!.exec !== undefined);
   const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
+  const hidden = commands ? hideInherited() : [];
   if (commands && death_signal.length === 0) {
     warnings.push('There is no setpriv here: a command outlives this process when that is killed by SIGKILL.');
   }
@@ -69,7 +71,10 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   try {
     const threaded = await loadInThreads(threads, types, configured);
     for (const type of types) {
-      handlers.set(type, threaded.get(type) ?? (await loadHandler(type, configured[type]!, options, death_signal)));
+      handlers.set(
+        type,
+        threaded.get(type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
+      );
       warnings.push(...idleSettings(type, configured[type]!));
     }
   } catch (error) {
@@ -110,7 +115,7 @@ async function loadHandler(
   type: string,
   config: HandlerConfig,
   { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
-  death_signal: string[],
+  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden'>,
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.
@@ -121,7 +126,7 @@ async function loadHandler(
   }
   const { env, cwd, result } = config;
   const command: CommandHandlerOptions = {
-    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, death_signal },
+    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, ...start },
   };
   const problem = await checkCommand(command);
   if (problem !== undefined) {

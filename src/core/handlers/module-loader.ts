@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
@@ -24,7 +24,7 @@ export async function loadHandlerFunction(type: string, module: string, baseDir:
   } catch (cause) {
     throw new AfdError(
       'E_HANDLER_MISSING',
-      `The handler of ${type} cannot be read: ${file} (handlers.${type}.module).`,
+      `The handler of ${type} ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `cannot be read (${thrownText(cause)})`}: ${file} (handlers.${type}.module).`,
       {
         cause,
       },
@@ -34,7 +34,11 @@ export async function loadHandlerFunction(type: string, module: string, baseDir:
   try {
     exported = TYPESCRIPT.has(extname(file)) ? await importTypeScript(file) : await import(pathToFileURL(file).href);
   } catch (cause) {
-    throw new AfdError('E_CONFIG', `The handler of ${type} cannot be loaded: ${file}: ${thrownText(cause)}`, { cause });
+    throw new AfdError(
+      'E_CONFIG',
+      `The handler of ${type} cannot be loaded: ${file}${await lineOf(cause, file)}: ${thrownText(cause)}`,
+      { cause },
+    );
   }
   const handler = (exported as { default?: unknown }).default;
   if (typeof handler === 'function') return handler as HandlerFunction;
@@ -45,6 +49,23 @@ export async function loadHandlerFunction(type: string, module: string, baseDir:
       `its default export is ${handler === undefined ? 'missing' : `of type ${typeof handler}`}` +
       `${found.length === 0 ? '' : ` (exports: ${found.join(', ')})`}.`,
   );
+}
+
+const JITI_ERROR = 'exports.__JITI_ERROR__ = ';
+
+/** `:3` where this file is the one whose syntax is wrong: Node keeps the line to itself, jiti's parser names it. */
+async function lineOf(error: unknown, file: string): Promise<string> {
+  if (!(error instanceof SyntaxError)) return '';
+  const source = await readFile(file, 'utf8');
+  // Of what it cannot parse it makes a module that says so.
+  const made = createJiti(pathToFileURL(file).href, { fsCache: false }).transform({
+    source,
+    filename: file,
+    async: true,
+  });
+  if (!made.startsWith(JITI_ERROR)) return '';
+  const { line } = JSON.parse(made.slice(JITI_ERROR.length)) as { line?: number };
+  return line === undefined ? '' : `:${line}`;
 }
 
 /** No cache in a shared temporary folder: what lies there would be run. */

@@ -11,7 +11,10 @@ const TAIL = 2048;
 
 export type OutputStream = 'stdout' | 'stderr';
 
-/** Takes a command's output apart into log lines (stdout = info, stderr = warn), bounded in total, and keeps the end of stderr. */
+/**
+ * Takes a command's output apart into log lines, bounded in total, and keeps the end of stderr. Both streams are `info`: what
+ * a program writes to stderr is its log, not a warning; if the attempt fails, the end of it is in the error.
+ */
 export class OutputLog {
   readonly #log: HandlerLog;
   readonly #limit: number;
@@ -26,9 +29,14 @@ export class OutputLog {
     this.#limit = limit;
   }
 
+  /** Nothing more goes into the log; of stderr the end is still kept. */
+  get full(): boolean {
+    return this.#bytes > this.#limit;
+  }
+
   write(stream: OutputStream, chunk: Buffer): void {
     if (stream === 'stderr') this.#tail = endOf(this.#tail, chunk);
-    if (this.#bytes > this.#limit) return;
+    if (this.full) return;
     this.#bytes += chunk.length;
     const lines = (this.#open[stream] + this.#decoders[stream].write(chunk)).split(/\r\n|\n|\r/);
     this.#open[stream] = lines.pop()!;
@@ -37,7 +45,7 @@ export class OutputLog {
       this.#line(stream, this.#open[stream].slice(0, LINE));
       this.#open[stream] = this.#open[stream].slice(LINE);
     }
-    if (this.#bytes > this.#limit) {
+    if (this.full) {
       this.end();
       this.#log.warn(`output beyond ${this.#limit} bytes is not logged`);
     }
@@ -61,8 +69,7 @@ export class OutputLog {
   #line(stream: OutputStream, text: string): void {
     const line = cleanText(text).trimEnd();
     if (line === '') return;
-    if (stream === 'stdout') this.#log.info(line, { stream });
-    else this.#log.warn(line, { stream });
+    this.#log.info(line, { stream });
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from './command-environment.ts';
 import type { OutputLog } from './output-log.ts';
+import { readPaced } from './paced-output.ts';
 import { groupEnded, signalGroup } from './process-group.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
@@ -15,6 +16,8 @@ export interface Command {
   env: Environment;
   stdin: string;
   output: OutputLog;
+  /** In the place of descriptors that it would inherit, from the fourth on (`hideInherited`). */
+  hidden: ReadonlyArray<'ignore' | number>;
   /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
   signal: AbortSignal;
   kill_grace: number;
@@ -34,7 +37,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
       env: command.env as NodeJS.ProcessEnv,
       detached: true,
       shell: false,
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', ...command.hidden],
     });
   } catch (error) {
     return { kind: 'not-started', error: error as NodeJS.ErrnoException };
@@ -77,7 +80,12 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
   const ends = (['stdout', 'stderr'] as const).map((name) => {
     const stream = child[name];
     if (stream === null) return undefined;
-    stream.on('data', (chunk: Buffer) => command.output.write(name, chunk));
+    const { output } = command;
+    readPaced(
+      stream,
+      (chunk) => output.write(name, chunk),
+      () => output.full,
+    );
     return once(stream, 'close').catch(() => stream.destroy());
   });
   return Promise.all(ends);

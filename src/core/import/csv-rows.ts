@@ -1,22 +1,30 @@
 // A CSV with a header (RFC 4180; also ; or tab between the fields, and any line end), row by row, each with the number
 // of the line on which it begins. csv-parse counts a CRLF inside quotes twice, so lines are counted here. What breaks the
 // quoting ends the reading, whatever is to be skipped: what follows could be taken for anything.
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { type CsvError, type InfoRecord, type Options, parse } from 'csv-parse';
+import { type CsvError, type InfoRecord, type Options, type Parser, parse } from 'csv-parse';
 import { AfdError } from '../domain/errors.ts';
 import { checkHeader } from './import-columns.ts';
-import type { ImportRow } from './import-row.ts';
+import { type ImportRow, NOT_UTF8, type RowContent } from './import-row.ts';
 import { type InputStart, MOST_ROW_BYTES } from './input-start.ts';
 
-interface Cells {
+/** Fields of one row; csv-parse itself counts the characters in them, and so not a row of commas alone. */
+const MOST_FIELDS = 1000;
+
+interface CsvRecord {
+  /** Empty where there are more than MOST_FIELDS. */
   cells: string[];
+  fields: number;
+  /** Line ends inside quoted cells. */
+  breaks: number;
   /** Empty lines so far: csv-parse passes them over. */
   empty: number;
+  /** Of the input, up to the end of this row. */
+  bytes: number;
 }
 
 /** @throws AfdError E_USAGE for a header or quoting that cannot be read */
 export async function* csvRows({ chunks, delimiter, encoding }: InputStart): AsyncGenerator<ImportRow> {
+  let ended = 0;
   const parser = parse({
     delimiter,
     bom: true,
@@ -24,23 +32,28 @@ export async function* csvRows({ chunks, delimiter, encoding }: InputStart): Asy
     skip_empty_lines: true,
     record_delimiter: ['\r\n', '\n', '\r'],
     max_record_size: MOST_ROW_BYTES,
-    // The types know no records of another shape than the cells.
-    on_record: keepCount as unknown as NonNullable<Options['on_record']>,
+    on_record: (cells: string[], info: InfoRecord) => {
+      ended = info.bytes;
+      return recordOf(cells, info) as unknown as ReturnType<NonNullable<Options['on_record']>>;
+    },
   });
-  const feeding = pipeline(Readable.from(chunks, { objectMode: false }), parser);
-  // Told by the loop below.
-  feeding.catch(() => {});
+  // What goes wrong in it is told by the loop below.
+  void feed(parser, chunks, () => ended);
   let names: string[] | undefined;
   let lines = 0;
   let empty = 0;
+  let before = 0;
   try {
-    for await (const { cells, empty: emptyNow } of parser as AsyncIterable<Cells>) {
-      lines += emptyNow - empty;
-      empty = emptyNow;
+    for await (const record of parser as AsyncIterable<CsvRecord>) {
+      lines += record.empty - empty;
+      empty = record.empty;
       const line = lines + 1;
-      lines = line + breaks(cells);
-      if (names === undefined) names = checkHeader(cells);
-      else yield rowOf(line, lines, names, cells, encoding.broken);
+      lines = line + record.breaks;
+      const at = { line, last: lines, bytes: record.bytes - before };
+      before = record.bytes;
+      if (names !== undefined) yield { ...at, ...rowOf(names, record, encoding.broken) };
+      else if (record.fields > MOST_FIELDS) throw new AfdError('E_USAGE', `Line ${line}: ${tooMany(record)}.`);
+      else names = checkHeader(record.cells);
     }
   } catch (error) {
     throw broken(error, lines + 1);
@@ -50,24 +63,54 @@ export async function* csvRows({ chunks, delimiter, encoding }: InputStart): Asy
   if (names === undefined) throw new AfdError('E_USAGE', 'There is no header: the input is empty.');
 }
 
-function keepCount(cells: string[], info: InfoRecord): Cells {
-  return { cells, empty: info.empty_lines };
+/** Hands the parser one chunk after the other, and gives up on a row that is longer than any may be. Never rejects. */
+async function feed(parser: Parser, chunks: AsyncIterable<Buffer>, rowEnd: () => number): Promise<void> {
+  let fed = 0;
+  let from = 0;
+  let empty = 0;
+  try {
+    for await (const chunk of chunks) {
+      await new Promise<void>((resolve, reject) => {
+        parser.write(chunk, (error) => (error ? reject(error) : resolve()));
+      });
+      fed += chunk.length;
+      // An empty line ends no row, but there is none open behind it either.
+      if (parser.info.empty_lines !== empty) from = fed;
+      empty = parser.info.empty_lines;
+      from = Math.max(from, rowEnd());
+      if (fed - from > MOST_ROW_BYTES) throw Object.assign(new Error('too long'), { code: 'CSV_MAX_RECORD_SIZE' });
+    }
+    parser.end();
+  } catch (error) {
+    parser.destroy(error as Error);
+  }
 }
 
-function rowOf(line: number, last: number, names: string[], cells: string[], suspicious: boolean): ImportRow {
-  if (suspicious && cells.some((cell) => cell.includes('\ufffd'))) return { line, last, problem: 'not UTF-8' };
+function recordOf(cells: string[], info: InfoRecord): CsvRecord {
+  const fields = cells.length;
+  const { empty_lines: empty, bytes } = info;
+  return { cells: fields > MOST_FIELDS ? [] : cells, fields, breaks: breaks(cells), empty, bytes };
+}
+
+function tooMany({ fields }: CsvRecord): string {
+  return `${fields} fields, and there may be ${MOST_FIELDS}`;
+}
+
+function rowOf(names: string[], record: CsvRecord, suspicious: boolean): RowContent {
+  const { cells } = record;
+  if (record.fields > MOST_FIELDS) return { problem: tooMany(record) };
+  if (suspicious && cells.some((cell) => cell.includes('\ufffd'))) return { problem: NOT_UTF8 };
   if (cells.length > names.length && cells.slice(names.length).some((cell) => cell !== '')) {
-    return { line, last, problem: `${cells.length} fields, and the header has ${names.length}` };
+    return { problem: `${cells.length} fields, and the header has ${names.length}` };
   }
   const fields: { [name: string]: unknown } = {};
   for (const [n, name] of names.entries()) {
     const cell = cells[n];
     if (cell !== undefined && cell !== '') fields[name] = cell;
   }
-  return { line, last, fields };
+  return { fields };
 }
 
-/** Line ends inside quoted cells. */
 function breaks(cells: string[]): number {
   let count = 0;
   for (const cell of cells) {

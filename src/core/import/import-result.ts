@@ -9,4 +9,6 @@ export interface ImportResult {
   complete: boolean;
   /** The first bad rows. */
   problems: Array<{ line: number; problem: string }>;
+  /** What is odd about rows that are good: types that no device handles, dates the wrong way round, times in the past. */
+  warnings: string[];
 }

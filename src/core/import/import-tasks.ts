@@ -2,18 +2,20 @@
 // the next is being read. Whatever ends it early says how many are in and where to go on.
 import type { Context } from '../context.ts';
 import { isConnectionLost } from '../db/database-error.ts';
+import { handledTypes } from '../db/queries/handled-types.ts';
 import { databaseNowMs } from '../db/rows.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { NewTask } from '../domain/task.ts';
 import { momentFrom, type When } from '../moment.ts';
 import type { Producer } from '../producer.ts';
+import { TaskDoubts } from '../task-doubts.ts';
 import { csvRows } from './csv-rows.ts';
 import { type ReadOptions, readRow } from './import-columns.ts';
 import type { ImportResult } from './import-result.ts';
 import type { ImportRow } from './import-row.ts';
 import { type ImportFormat, type ImportInput, openInput } from './input-start.ts';
 import { jsonlRows } from './jsonl-rows.ts';
-import { stoppedByDatabase, stoppedByRow } from './stopped-import.ts';
+import { stoppedByDatabase, stoppedByRow, type TypedImport } from './stopped-import.ts';
 
 export type { ImportFormat, ImportInput, ImportResult };
 
@@ -33,12 +35,15 @@ export interface ImportOptions {
   stop: AbortSignal;
   /** What stands in run_at. @throws Error in a sentence */
   parseWhen: (text: string) => When;
+  typed: TypedImport;
   onProgress?: (result: ImportResult) => void;
 }
 
-const CHUNK = 1000;
-/** Rows of one `--atomic` import: they are held in memory, and their locks until the end. */
-export const MOST_ATOMIC = 200_000;
+const MIB = 1024 * 1024;
+/** What one transaction adds: so many rows, or so many bytes of the input. */
+const CHUNK = { rows: 1000, bytes: 8 * MIB };
+/** Of one `--atomic` import: its rows are held in memory, and their locks until the end. */
+export const MOST_ATOMIC = { rows: 200_000, bytes: 256 * MIB };
 const TOLD = 20;
 
 /** @throws AfdError E_USAGE (`data`: what is in), DatabaseError's code with the same data */
@@ -53,7 +58,8 @@ export async function importTasks(context: Context, input: ImportInput, options:
       defaultType: options.defaultType,
       readWhen: (text: string) => momentFrom(now, options.parseWhen(text)),
     };
-    return await new Import(producer, input, options).run(read);
+    const doubts = new TaskDoubts(now, await handledTypes(await producer.session(), context.names));
+    return await new Import(producer, input, options, doubts).run(read);
   } finally {
     options.stop.removeEventListener('abort', end);
     stream.destroy();
@@ -64,14 +70,28 @@ class Import {
   readonly #producer: Producer;
   readonly #input: ImportInput;
   readonly #o: ImportOptions;
-  readonly #result: ImportResult = { added: 0, existing: 0, bad: 0, lines: 0, complete: false, problems: [] };
+  readonly #doubts: TaskDoubts;
+  readonly #result: ImportResult = {
+    added: 0,
+    existing: 0,
+    bad: 0,
+    lines: 0,
+    complete: false,
+    problems: [],
+    warnings: [],
+  };
   #waiting: NewTask[] = [];
+  /** The row that ended it, as it is told. */
+  #badRow: AfdError | undefined;
+  /** Of the input, of what waits. */
+  #bytes = 0;
   /** Last line that was read. */
   #line = 0;
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(producer: Producer, input: ImportInput, options: ImportOptions) {
+  constructor(producer: Producer, input: ImportInput, options: ImportOptions, doubts: TaskDoubts) {
     this.#producer = producer;
+    this.#doubts = doubts;
     this.#input = input;
     this.#o = options;
   }
@@ -93,7 +113,7 @@ class Import {
       this.#result.complete = true;
     }
     await this.#sending;
-    return this.#result;
+    return { ...this.#result, warnings: this.#doubts.sentences };
   }
 
   async #take(row: ImportRow, read: ReadOptions): Promise<void> {
@@ -102,20 +122,27 @@ class Import {
     const made = 'problem' in row ? row : readRow(row.fields, read);
     if ('problem' in made) {
       const problem = { line: row.line, problem: made.problem };
-      if (!skipBad) throw new AfdError('E_USAGE', `Line ${row.line}: ${made.problem}.`, { data: { ...problem } });
+      if (!skipBad) {
+        this.#badRow = new AfdError('E_USAGE', `Line ${row.line}: ${made.problem}.`, { data: { ...problem } });
+        throw this.#badRow;
+      }
       this.#result.bad += 1;
       if (this.#result.problems.length < TOLD) this.#result.problems.push(problem);
     } else {
       this.#waiting.push(made.task);
+      this.#doubts.look(made.task, row.line);
+      this.#bytes += row.bytes;
     }
     this.#line = row.last;
-    if (atomic && this.#waiting.length > MOST_ATOMIC) throw tooManyAtOnce();
-    if (!atomic && this.#waiting.length >= CHUNK) await this.#send(this.#waiting);
+    const rows = this.#waiting.length;
+    if (atomic && (rows > MOST_ATOMIC.rows || this.#bytes > MOST_ATOMIC.bytes)) throw tooMuchAtOnce();
+    if (!atomic && (rows >= CHUNK.rows || this.#bytes >= CHUNK.bytes)) await this.#send(this.#waiting);
   }
 
   /** Waits for the chunk before, and begins this one: one is under way while the next is being read. */
   async #send(tasks: NewTask[]): Promise<void> {
     this.#waiting = [];
+    this.#bytes = 0;
     const upTo = this.#line;
     await this.#sending;
     this.#sending = this.#insert(tasks, upTo);
@@ -131,7 +158,7 @@ class Import {
         result.added += added;
         result.existing += answers.length - added;
       } catch (error) {
-        throw stoppedByDatabase(error, result, { upTo, input: this.#input, unknown: isConnectionLost(error) });
+        throw stoppedByDatabase(error, result, { upTo, typed: this.#o.typed, unknown: isConnectionLost(error) });
       }
     }
     result.lines = upTo;
@@ -140,7 +167,7 @@ class Import {
 
   /** What was read well before a bad row goes in; then its error, with what is in. */
   async #ended(cause: unknown): Promise<unknown> {
-    const { atomic, dryRun } = this.#o;
+    const { atomic, dryRun, typed, fromLine } = this.#o;
     const error = brokenInput(cause) ?? cause;
     const told = !(error instanceof AfdError) || error.data.added !== undefined;
     if (told || !(error.code === 'E_USAGE' || error.code === 'E_FAILED')) {
@@ -153,12 +180,18 @@ class Import {
     } catch (worse) {
       return worse;
     }
-    return stoppedByRow(error, this.#result, { input: this.#input, nothing: atomic || dryRun });
+    return stoppedByRow(error, this.#result, {
+      typed,
+      fromLine,
+      nothing: atomic || dryRun,
+      skippable: error === this.#badRow,
+    });
   }
 }
 
-function tooManyAtOnce(): AfdError {
-  return new AfdError('E_USAGE', `The input has more than ${MOST_ATOMIC} rows: too many for one transaction.`, {
+function tooMuchAtOnce(): AfdError {
+  const most = `${MOST_ATOMIC.rows} rows or ${MOST_ATOMIC.bytes / MIB} MiB`;
+  return new AfdError('E_USAGE', `The input has more than ${most}: too much for one transaction.`, {
     suggestions: ['afd tasks import --help'],
   });
 }

@@ -1,7 +1,7 @@
 // JSON lines: one object per line, each with its number. Lines are cut as bytes, so that one that is not UTF-8 harms no
 // other.
 import { isUtf8 } from 'node:buffer';
-import type { ImportRow } from './import-row.ts';
+import { type ImportRow, NOT_UTF8 } from './import-row.ts';
 import { type InputStart, MOST_ROW_BYTES } from './input-start.ts';
 
 const NEWLINE = 0x0a;
@@ -42,8 +42,8 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | 
 
 /** Undefined = a blank line. */
 function rowOf(line: number, bytes: Buffer): ImportRow | undefined {
-  const at = { line, last: line };
-  if (!isUtf8(bytes)) return { ...at, problem: 'not UTF-8' };
+  const at = { line, last: line, bytes: bytes.length };
+  if (!isUtf8(bytes)) return { ...at, problem: NOT_UTF8 };
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   if (text.trim() === '') return undefined;
   try {
@@ -58,5 +58,5 @@ function rowOf(line: number, bytes: Buffer): ImportRow | undefined {
 }
 
 function tooLong(line: number): ImportRow {
-  return { line, last: line, problem: `longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB` };
+  return { line, last: line, bytes: 0, problem: `longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB` };
 }

@@ -1,22 +1,46 @@
 // What an import says when it ends early: the cause, how much is in, and how to go on.
 import { AfdError } from '../domain/errors.ts';
 import type { ImportResult } from './import-result.ts';
-import type { ImportInput } from './input-start.ts';
+import { NOT_UTF8 } from './import-row.ts';
 
-/** A row was bad, or the input cannot be read on. `nothing`: none of the rows was to go in. */
+/** The command as it was typed, without --from-line: what is proposed begins with it. */
+export interface TypedImport {
+  again: string;
+  /** The same with "-" in place of the file, and what to write in front of it to read that file. */
+  piped: { command: string; file: string };
+}
+
+interface Stopped {
+  typed: TypedImport;
+  /** As it was given. */
+  fromLine: number | undefined;
+  nothing: boolean;
+  skippable: boolean;
+}
+
+/**
+ * A row was bad, or the input cannot be read on. `nothing`: none of the rows was to go in. `skippable`: it is this row
+ * alone, so --skip-bad gets over it.
+ */
 export function stoppedByRow(
   error: AfdError,
   result: ImportResult,
-  { input, nothing }: { input: ImportInput; nothing: boolean },
+  { typed, fromLine, nothing, skippable }: Stopped,
 ): AfdError {
   const line = typeof error.data.line === 'number' ? error.data.line : undefined;
   const went = nothing ? 'Nothing was added.' : whatIsIn(result);
-  const again = [
-    ...(line === undefined || nothing || result.lines === 0 ? [] : [goOn(input, line)]),
-    ...(line === undefined || line === 1 ? [] : [`afd tasks import ${input.name} --skip-bad`]),
+  // What is in goes in a second time where rows have no dedupe key: each proposal begins behind it.
+  const begun = line !== undefined && !nothing && (result.lines > 0 || fromLine !== undefined);
+  const from = begun ? line : fromLine;
+  const on = (command: string) => (from === undefined ? command : goOn(command, from));
+  const { again, piped } = typed;
+  const next = [
+    ...(error.data.problem === NOT_UTF8 ? [`iconv -f GB18030 -t UTF-8${piped.file} | ${on(piped.command)}`] : []),
+    ...(begun ? [on(again)] : []),
+    ...(skippable ? [`${on(again)} --skip-bad`] : []),
   ];
   return new AfdError(error.code, `${error.message} ${went}`, {
-    suggestions: [...error.suggestions, ...again],
+    suggestions: [...error.suggestions, ...next],
     data: { ...counts(result), ...error.data },
     cause: error,
   });
@@ -26,7 +50,7 @@ export function stoppedByRow(
 export function stoppedByDatabase(
   error: unknown,
   result: ImportResult,
-  { upTo, input, unknown }: { upTo: number; input: ImportInput; unknown: boolean },
+  { upTo, typed, unknown }: { upTo: number; typed: TypedImport; unknown: boolean },
 ): unknown {
   if (!(error instanceof AfdError)) return error;
   const from = result.lines + 1;
@@ -34,7 +58,7 @@ export function stoppedByDatabase(
     ? ` Whether lines ${from} to ${upTo} are in is not known: with dedupe keys they may be sent again.`
     : ` Nothing of lines ${from} to ${upTo} is in.`;
   return new AfdError(error.code, `${error.message} ${whatIsIn(result)}${last}`, {
-    suggestions: [goOn(input, from), ...error.suggestions],
+    suggestions: [goOn(typed.again, from), ...error.suggestions],
     data: { ...error.data, ...counts(result), unknown_lines: unknown ? { from, to: upTo } : null },
     cause: error,
   });
@@ -42,12 +66,12 @@ export function stoppedByDatabase(
 
 function whatIsIn({ added, existing, lines }: ImportResult): string {
   if (added + existing === 0) return 'Nothing was added.';
-  const old = existing === 0 ? '' : `, ${existing} were there already`;
-  return `${added} tasks were added${old}: everything up to line ${lines} is in.`;
+  const old = existing === 0 ? '' : `, ${existing} ${existing === 1 ? 'was' : 'were'} there already`;
+  return `${added} ${added === 1 ? 'task was' : 'tasks were'} added${old}: everything up to line ${lines} is in.`;
 }
 
-function goOn(input: ImportInput, line: number): string {
-  return `afd tasks import ${input.name} --from-line ${line}`;
+function goOn(command: string, line: number): string {
+  return `${command} --from-line ${line}`;
 }
 
 function counts({ added, existing, bad, lines }: ImportResult) {

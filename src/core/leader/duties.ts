@@ -113,6 +113,7 @@ export class Duties extends Service {
       duty,
       openSession: () => new Session({ ...session.options, deadlineMs: DDL_DEADLINE_MS, multiStatements: false }),
       historyDays: master.heartbeat_history_days,
+      note: (message) => events.emit('note', { message }),
     });
     const settings = new SettingsKeeper(duty, config);
     this.#pruner = pruner;
@@ -203,11 +204,14 @@ export class Duties extends Service {
       },
       onError: (error) => {
         if (this.#over) return undefined;
+        // Once fenced, a term is over for good, and no duty is at fault: the elector will say why soon.
+        if (error instanceof NotLeader) {
+          over();
+          return undefined;
+        }
         if (error instanceof PartsFailed) this.#tell(duty.name, error.counts);
         this.#complaints.failed(duty.name, error as Error);
-        // Once fenced, a term is over for good; the elector will say the same soon.
-        if (error instanceof NotLeader) over();
-        else if (this.#duty.alive) void this.#storeComplaints();
+        if (this.#duty.alive) void this.#storeComplaints();
         return isConnectionLost(error) ? backoff.next() : Math.min(duty.intervalMs, RETRY_AT_MOST_MS);
       },
     });

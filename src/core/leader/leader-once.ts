@@ -41,13 +41,9 @@ export async function leadOnce(context: Context, facts: LeadOnceFacts): Promise<
     const { term } = elector;
     if (term === undefined) {
       const lease = await readLease(session, names, config.master.lock_trust_after_start);
-      return {
-        device_id: deviceId,
-        led: false,
-        leader: lease?.holder ?? null,
-        term: lease?.term ?? null,
-        duties: null,
-      };
+      const other = { leader: lease?.holder ?? null, term: lease?.term ?? null };
+      events.emit('leader:other', other);
+      return { device_id: deviceId, led: false, ...other, duties: null };
     }
     const work = await context.session({ multiStatements: true });
     const duties = new Duties({ session: work, names, config, events, deviceId, term });

@@ -1,3 +1,4 @@
+import { DatabaseError } from '../db/database-error.ts';
 import { assertLeader } from '../db/queries/assert-leader.ts';
 import {
   deleteOldHeartbeats,
@@ -6,7 +7,7 @@ import {
   repartitionHeartbeats,
 } from '../db/queries/prune-heartbeats.ts';
 import type { Session } from '../db/session.ts';
-import { planPartitions } from '../domain/heartbeat-partitions.ts';
+import { type PartitionPlan, planPartitions } from '../domain/heartbeat-partitions.ts';
 import type { DutySession } from './duty-session.ts';
 import { Failures } from './failures.ts';
 
@@ -15,15 +16,28 @@ export interface PrunerOptions {
   /** A connection of its own for DDL, which may take longer than a duty's call may; closed after use. */
   openSession: () => Session;
   historyDays: number;
+  /** What an operator may want to know, in a sentence: once for each cause. */
+  note: (message: string) => void;
+}
+
+/** What a round did; `deleted`: rows, where days could not be dropped whole. */
+export interface Pruned {
+  added: number;
+  dropped: number;
+  deleted?: number;
 }
 
 /** Deletes of one round: a table that was never pruned is emptied over some rounds, and nothing waits for all of it. */
 const MOST_DELETES = 500;
 
-/** Keeps the heartbeat history at its number of days: by day partitions, or by DELETE where the table has none. */
+/**
+ * Keeps the heartbeat history at its number of days: by day partitions, or by DELETE where the table has none, or where the
+ * account has no right to change them.
+ */
 export class Pruner {
   readonly #o: PrunerOptions;
   #session: Session | undefined;
+  #noted: string | undefined;
 
   constructor(options: PrunerOptions) {
     this.#o = options;
@@ -34,7 +48,7 @@ export class Pruner {
    * @throws PartsFailed when days could not be added or dropped (such as when the table's lock was not to be had within a
    * second), after the other was tried; NotLeader, DatabaseError
    */
-  async runOnce(): Promise<{ added: number; dropped: number; deleted?: number }> {
+  async runOnce(): Promise<Pruned> {
     const { duty, openSession, historyDays } = this.#o;
     const { partitions, today } = await duty.run((session) => heartbeatPartitions(session, duty.names));
     if (partitions.length === 0) return { added: 0, dropped: 0, deleted: await this.#deleteOld() };
@@ -42,7 +56,7 @@ export class Pruner {
     if (plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
     await duty.run((session) => assertLeader(session, duty.names, duty.lease));
     const failures = new Failures(duty);
-    const done = { added: 0, dropped: 0 };
+    const done: Pruned = { added: 0, dropped: 0 };
     const session = openSession();
     this.#session = session;
     try {
@@ -53,17 +67,31 @@ export class Pruner {
         { ...plan, drop: [] },
       ]) {
         if (part.add.length + part.drop.length === 0) continue;
-        await failures.part(part.add.length > 0 ? 'adding days' : 'dropping days', async () => {
-          await repartitionHeartbeats(session, duty.names, part);
-          done.added += part.add.length;
-          done.dropped += part.drop.length;
-        });
+        const what = part.add.length > 0 ? 'adding days' : 'dropping days';
+        await failures.part(what, () => this.#change(session, part, done));
       }
     } finally {
       this.#session = undefined;
       await session.close();
     }
     return failures.end(done);
+  }
+
+  /** A missing right is the operator's choice, and nothing is lost by it: rows that nobody may drop by the day are deleted. */
+  async #change(session: Session, part: PartitionPlan, done: Pruned): Promise<void> {
+    const { duty, historyDays, note } = this.#o;
+    try {
+      await repartitionHeartbeats(session, duty.names, part);
+      done.added += part.add.length;
+      done.dropped += part.drop.length;
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.code !== 'E_FORBIDDEN') throw error;
+      done.deleted = (done.deleted ?? 0) + (await this.#deleteOld());
+      const [grant = 'ALTER, CREATE and DROP on that table'] = error.suggestions;
+      const message = `heartbeats older than ${historyDays} days are deleted row by row, since the account may not change the days of ${duty.names.plain.heartbeat}: ${grant}`;
+      if (this.#noted !== message) note(message);
+      this.#noted = message;
+    }
   }
 
   async #deleteOld(): Promise<number> {

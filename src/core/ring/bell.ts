@@ -1,9 +1,10 @@
 // The listening end: a worker's one port. Checks, limits, asks the worker, answers. Whoever does not know the token of
-// this very process gets no answer at all.
-import { timingSafeEqual } from 'node:crypto';
+// this very process gets no answer at all, and whoever does not receive where it says to be gets no more than a challenge.
 import { monotonic } from '../clock.ts';
-import { decode, encodeReply, type Reply, type Ring } from './datagram.ts';
+import { Cookies } from './cookies.ts';
+import { decode, encodeReply, isSigned, type Reply, type Ring } from './datagram.ts';
 import { MOST_PER_SECOND } from './fleet-view.ts';
+import { PerSecond } from './per-second.ts';
 import type { RingSocket, Sender } from './ring-socket.ts';
 
 export type Figures = Pick<Reply, 'claimed' | 'running' | 'free'>;
@@ -25,6 +26,8 @@ const REMEMBER_MS = 5000;
 const STATE_EVERY_MS = 100;
 /** Ringers that are told of changes. */
 const MOST_RINGERS = 1000;
+/** To rings of addresses that have not proved themselves; of more no notice is taken. */
+export const CHALLENGES_PER_SECOND = 200;
 /** Rings that wait for their claim, while the database answers late; more are dropped, and the polls carry on. */
 export const MOST_IN_FLIGHT = 100;
 
@@ -40,7 +43,9 @@ interface Ringing {
 export class Bell {
   readonly #o: BellOptions;
   readonly #ringers = new Map<string, Ringing>();
-  readonly #rungAt: number[] = [];
+  readonly #cookies = new Cookies();
+  readonly #rate = new PerSecond(MOST_PER_SECOND);
+  readonly #challenges = new PerSecond(CHALLENGES_PER_SECOND);
   #toldAt = Number.NEGATIVE_INFINITY;
   #telling: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
@@ -70,13 +75,24 @@ export class Bell {
   async #hear(bytes: Buffer, from: Sender): Promise<void> {
     const ring = decode(bytes);
     if (ring?.kind !== 'ring' || this.#closed) return;
-    if (!timingSafeEqual(ring.token, this.#o.token)) return;
-    if (this.#inFlight >= MOST_IN_FLIGHT) return;
+    if (!isSigned(bytes, this.#o.token) || this.#inFlight >= MOST_IN_FLIGHT) return;
+    const taken = this.#cookies.take(ring, from);
+    if (taken === 'again') return;
+    if (taken === 'unproved') {
+      const nothing = { claimed: 0, running: 0, free: 0 };
+      if (this.#challenges.take()) this.#send('challenge', ring.sequence, nothing, from);
+      return;
+    }
     const ringing = this.#remember(ring, from);
-    const figures = this.#allowed() ? await this.#claim(ring) : this.#noted(ring);
+    const figures = this.#rate.take() ? await this.#claim(ring) : this.#noted(ring);
     if (this.#closed) return;
     ringing.told = stateOf(figures);
-    this.#o.socket.send(encodeReply({ kind: 'answer', sequence: ring.sequence, ...figures }), from);
+    this.#send('answer', ring.sequence, figures, from);
+  }
+
+  #send(kind: Reply['kind'], sequence: Buffer, figures: Figures, to: Sender): void {
+    const reply = { kind, sequence, cookie: this.#cookies.issue(to), ...figures };
+    this.#o.socket.send(encodeReply(reply, this.#o.token), to);
   }
 
   async #claim(ring: Ring): Promise<Figures> {
@@ -96,25 +112,16 @@ export class Bell {
   }
 
   #claimLater(ring: Ring): void {
-    const wait = (this.#rungAt[0] ?? 0) + 1000 - monotonic();
     this.#later = setTimeout(
       () => {
         this.#later = undefined;
         if (this.#closed) return;
-        if (this.#inFlight < MOST_IN_FLIGHT && this.#allowed()) void this.#claim(ring);
+        if (this.#inFlight < MOST_IN_FLIGHT && this.#rate.take()) void this.#claim(ring);
         else this.#claimLater(ring);
       },
-      Math.max(1, Math.ceil(wait)),
+      Math.max(1, Math.ceil(this.#rate.waitMs)),
     );
     this.#later.unref();
-  }
-
-  #allowed(): boolean {
-    const now = monotonic();
-    while (this.#rungAt.length > 0 && now - this.#rungAt[0]! >= 1000) this.#rungAt.shift();
-    if (this.#rungAt.length >= MOST_PER_SECOND) return false;
-    this.#rungAt.push(now);
-    return true;
   }
 
   #remember({ sequence }: Ring, to: Sender): Ringing {
@@ -140,7 +147,7 @@ export class Bell {
       ringing.told = state;
       this.#toldAt = now;
       const { sequence, to } = ringing;
-      this.#o.socket.send(encodeReply({ kind: 'state', sequence, claimed: 0, ...figures }), to);
+      this.#send('state', sequence, { claimed: 0, ...figures }, to);
     }
   }
 }

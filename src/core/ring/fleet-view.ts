@@ -14,6 +14,8 @@ export const MOST_PER_SECOND = 50;
 interface Known {
   row: RingTarget;
   heard: { running: number; free: number; at: number } | undefined;
+  /** What it sent for the next ring. */
+  cookie: Buffer | undefined;
   /** Tasks of rings that have not been answered yet. */
   asked: number;
   /** Tasks of its rings since the heartbeat that wrote its row. */
@@ -89,6 +91,16 @@ export class FleetView {
     known.skipUntil = 0;
   }
 
+  /** What the device sent for the next ring of this process; undefined = nothing yet. */
+  cookieOf(id: string): Buffer | undefined {
+    return this.#known.get(id)?.cookie;
+  }
+
+  keepCookie(id: string, cookie: Buffer): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) known.cookie = cookie;
+  }
+
   unanswered(id: string): void {
     const known = this.#known.get(id);
     if (known === undefined) return;
@@ -97,7 +109,7 @@ export class FleetView {
   }
 }
 
-const NEW = { heard: undefined, asked: 0, served: 0, missed: 0, skipUntil: 0 };
+const NEW = { heard: undefined, cookie: undefined, asked: 0, served: 0, missed: 0, skipUntil: 0 };
 
 function deviceOf({ row, heard, asked, served }: Known): RingTarget {
   // Free slots count, not used ones: a device that claims nothing now says that it has none.

@@ -2,6 +2,7 @@
 // statement, so the statements have a bound of their own, and what was read is not read again.
 import { monotonic } from '../clock.ts';
 import { pairKey } from '../domain/pair-key.ts';
+import { PerSecond } from './per-second.ts';
 import type { RungLane, RungPair } from './ring-desk.ts';
 
 export type LaneRow = Omit<RungLane, 'claim_rank'>;
@@ -20,13 +21,14 @@ export class LaneReads {
   readonly #rows = new Map<string, LaneRow>();
   /** By pair: until when (monotonic ms) its answer is that nothing waits there. */
   readonly #nothing = new Map<string, number>();
-  readonly #begun: number[] = [];
+  readonly #rate: PerSecond;
   #underWay: { key: string; answer: Promise<LaneRow | undefined> } | undefined;
 
   /** `read`: one row of the pair from the database; undefined = none is pending there. `now`: milliseconds, monotonic. */
   constructor(read: (pair: RungPair) => Promise<LaneRow | undefined>, now: () => number = monotonic) {
     this.#read = read;
     this.#now = now;
+    this.#rate = new PerSecond(READS_PER_SECOND, now);
   }
 
   /**
@@ -53,12 +55,7 @@ export class LaneReads {
   }
 
   #allowed(): boolean {
-    if (this.#underWay !== undefined) return false;
-    const now = this.#now();
-    while (this.#begun.length > 0 && now - this.#begun[0]! >= 1000) this.#begun.shift();
-    if (this.#begun.length >= READS_PER_SECOND) return false;
-    this.#begun.push(now);
-    return true;
+    return this.#underWay === undefined && this.#rate.take();
   }
 }
 

@@ -6,10 +6,11 @@ import type { RingTarget } from '../db/queries/ring-targets.ts';
 import type { LaneRequirements } from '../domain/eligibility.ts';
 import { placeTasks, rankDevices } from '../domain/placement/place-tasks.ts';
 import type { PlacementPolicy } from '../domain/placement/policy.ts';
-import { decode, encodeRing, type Reply } from './datagram.ts';
+import type { Reply } from './datagram.ts';
 import type { FleetView } from './fleet-view.ts';
 import type { RingSocket } from './ring-socket.ts';
 import { RingerSockets } from './ringer-sockets.ts';
+import { SentRings } from './sent-rings.ts';
 
 /** Tasks of one (lane, rank) that are due now and that nobody has been told of. */
 export interface RingWork extends LaneRequirements {
@@ -43,24 +44,17 @@ export interface RingerOptions {
 /** Further devices that are rung for the same tasks. */
 const MOST_MORE = 2;
 const MOST = 0xffff;
+/** Of what is closed, for a challenge that comes late. */
+const LINGER_MS = 50;
 const OFF_AFTER_MS = 10_000;
 /** A ring that is off is tried again so often. */
 const PROBE_MS = 10_000;
-/** Answers and states of a ring are known as its for so long. */
-const REMEMBER_MS = 6000;
-
-interface Sent {
-  device_id: string;
-  at: number;
-  answer: ((reply: Reply) => void) | undefined;
-}
-
 export class Ringer {
   readonly view: FleetView;
   /** No answer within this time: the next one is rung. */
   answerMs = 10;
   readonly #o: RingerOptions;
-  readonly #sent = new Map<string, Sent>();
+  readonly #sent = new SentRings((id, reply) => this.#heard(id, reply));
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #sockets: RingerSockets;
   readonly #salt = randomBytes(4).readUInt32BE();
@@ -74,7 +68,7 @@ export class Ringer {
     this.#o = options;
     this.view = options.view;
     this.#closed = !options.enabled;
-    this.#sockets = new RingerSockets(options.socket, (bytes) => this.#hear(bytes));
+    this.#sockets = new RingerSockets(options.socket, (bytes) => this.#sent.hear(bytes));
   }
 
   /**
@@ -132,10 +126,11 @@ export class Ringer {
     }
   }
 
-  /** Waits for the rings that are under way (each tries for 30 ms at most), then closes what it opened. */
+  /** Waits for the rings that are under way (each tries for 60 ms at most), and 50 ms for devices that say nothing; then closes what it opened. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#underWay);
+    await this.#sent.heard(LINGER_MS);
     await this.#sockets.close();
   }
 
@@ -176,35 +171,25 @@ export class Ringer {
   }
 
   async #send(work: RingWork, device: RingTarget, directed: boolean): Promise<Reply | undefined> {
-    const { address, port, token } = device;
+    const { device_id, address, port, token } = device;
     const socket = await this.#sockets.for(address);
     if (socket === undefined) return undefined;
-    const sequence = randomBytes(8);
     const { lane, claim_rank, most: n = MOST, hops = 0 } = work;
-    this.#forget();
-    return new Promise((resolve) => {
-      const sent: Sent = { device_id: device.device_id, at: monotonic(), answer: undefined };
-      const end = (reply?: Reply) => {
-        clearTimeout(timer);
-        sent.answer = undefined;
-        resolve(reply);
-      };
-      const timer = setTimeout(end, this.answerMs);
-      sent.answer = end;
-      this.#sent.set(sequence.toString('hex'), sent);
-      socket.send(encodeRing({ token, sequence, directed, lane, claim_rank, n, hops }), { address, port });
+    return this.#sent.send({
+      device_id,
+      token,
+      cookie: this.view.cookieOf(device_id),
+      ring: { directed, lane, claim_rank, n, hops },
+      patienceMs: this.answerMs,
+      write: (bytes) => socket.send(bytes, { address, port }),
     });
   }
 
-  #hear(bytes: Buffer): void {
-    const reply = decode(bytes);
-    if (reply === undefined || reply.kind === 'ring') return;
-    const sent = this.#sent.get(reply.sequence.toString('hex'));
-    if (sent === undefined) return;
+  #heard(id: string, reply: Reply): void {
     this.#silentSince = undefined;
     if (this.#off) this.#switch(true);
-    this.view.heard(sent.device_id, reply);
-    if (reply.kind === 'answer') sent.answer?.(reply);
+    this.view.keepCookie(id, reply.cookie);
+    if (reply.kind !== 'challenge') this.view.heard(id, reply);
   }
 
   #missed(id: string): void {
@@ -227,14 +212,6 @@ export class Ringer {
     if (now - this.#probedAt < (this.#o.probeMs ?? PROBE_MS)) return false;
     this.#probedAt = now;
     return true;
-  }
-
-  #forget(): void {
-    const now = monotonic();
-    for (const [sequence, { at }] of this.#sent) {
-      if (now - at < REMEMBER_MS) break;
-      this.#sent.delete(sequence);
-    }
   }
 
   #follow(work: Promise<number>): Promise<number> {

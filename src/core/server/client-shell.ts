@@ -28,7 +28,7 @@ export async function openShell(
       suggestions: ['afd db shell --json --execute "SELECT 1"'],
     });
   }
-  const url = new URL(await serverUrl(dir));
+  const url = new URL(await serverUrl(dir, host));
   const client = await findProgram(host, ['mariadb', 'mysql']);
   if (client === undefined) {
     const plan = installPlan(host.platform, await readFile('/etc/os-release', 'utf8').catch(() => ''));

@@ -1,7 +1,6 @@
 // The embedded server: a private MySQL or MariaDB below the project, for whoever has none yet (`afd db …`).
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonic } from '../clock.ts';
 import { Session } from '../db/session.ts';
@@ -25,6 +24,7 @@ import {
 import { installServer } from './server-install.ts';
 import { runningPid, stopProcess, untilEnded } from './server-process.ts';
 import { findServerProgram, type ServerKind, type ServerProgram } from './server-program.ts';
+import { assertOwn } from './server-trust.ts';
 import { withStartLock } from './start-lock.ts';
 
 export interface ServerStatus {
@@ -66,11 +66,15 @@ const LOOK_MS = 25;
 /**
  * Starts the server unless it runs; installs the program and makes the datadir when they are missing. Returns when it
  * answers. Any number of processes may call it at once.
- * @throws AfdError E_SERVER_MISSING, E_CONFLICT (a directory that afd did not make), E_FAILED (with the server's words)
+ * @throws AfdError E_SERVER_MISSING, E_CONFLICT (a directory that afd did not make, or others may write), E_FAILED (with the server's words)
  */
 export async function startServer(options: StartOptions): Promise<StartedServer> {
   const files = await serverFiles(options.dir);
-  await mkdir(dirname(files.lock), { recursive: true });
+  const { uid } = options.host;
+  await assertOwn(files, uid);
+  await mkdir(files.parent, { recursive: true, mode: 0o700 });
+  // Somebody may have been faster.
+  await assertOwn(files, uid);
   return withStartLock(files.lock, options.host, async () => {
     const known = await readRecord(files);
     // A server that is found may be dying; then it is not running.
@@ -81,6 +85,7 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
     const program = await programFor(known?.kind, options);
     const record = await claimDirectory(files);
     const created = record.kind === undefined;
+    if (uid === 0) options.say?.('The server runs as root, as this command does; any other account is enough for it.');
     if (created) options.say?.(`Making a private ${program.kind} server in ${files.root} …`);
     await untilEnded(files);
     await initialiseDatadir(files, program, options.host);
@@ -111,15 +116,15 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
   });
 }
 
-/** @throws AfdError E_CONFLICT when afd did not make what is there */
-export async function serverStatus(dir: string): Promise<ServerStatus> {
-  const files = await serverFiles(dir);
+/** @throws AfdError E_CONFLICT when afd did not make what is there, or others may write it */
+export async function serverStatus(dir: string, host: Host): Promise<ServerStatus> {
+  const files = await ownFiles(dir, host);
   return report(files, await readRecord(files));
 }
 
 /** @throws AfdError E_NOT_FOUND when no server runs here */
-export async function serverUrl(dir: string): Promise<string> {
-  const files = await serverFiles(dir);
+export async function serverUrl(dir: string, host: Host): Promise<string> {
+  const files = await ownFiles(dir, host);
   const record = await readRecord(files);
   if (record === undefined || (await runningPid(files)) === undefined) {
     throw new AfdError('E_NOT_FOUND', `No embedded server is running in ${files.root}.`, {
@@ -131,21 +136,26 @@ export async function serverUrl(dir: string): Promise<string> {
 
 /** Stops the server and waits until its process is gone. undefined = none was running. */
 export async function stopServer(dir: string, host: Host, patienceMs = 60_000) {
-  const files = await serverFiles(dir);
+  const files = await ownFiles(dir, host);
   if ((await readRecord(files)) === undefined) return undefined;
   return withStartLock(files.lock, host, () => stopProcess(files, host, patienceMs));
 }
 
 /** Stops the server and deletes its data. False = there was none. @throws AfdError E_CONFLICT when afd did not make it */
 export async function resetServer(dir: string, host: Host): Promise<boolean> {
-  const files = await serverFiles(dir);
-  const record = await readRecord(files);
-  if (record === undefined) return false;
+  const files = await ownFiles(dir, host);
+  if ((await readRecord(files)) === undefined) return false;
   await withStartLock(files.lock, host, async () => {
     await stopProcess(files, host, 10_000);
-    await deleteDirectory(files, record.socket);
+    await deleteDirectory(files, host);
   });
   return true;
+}
+
+async function ownFiles(dir: string, { uid }: Host): Promise<ServerFiles> {
+  const files = await serverFiles(dir);
+  await assertOwn(files, uid);
+  return files;
 }
 
 async function programFor(kind: ServerKind | undefined, options: StartOptions): Promise<ServerProgram> {

@@ -1,16 +1,21 @@
+import { lstat } from 'node:fs/promises';
+import { orAbsent } from './absent.ts';
 import { readRecord, serverFiles, urlOf } from './server-directory.ts';
-import { runningPid } from './server-process.ts';
+import { assertOwn } from './server-trust.ts';
 
 /** Where `afd db start` keeps its server unless told otherwise, below the project. */
 export const SERVER_DIR = '.afd';
 
 /**
- * The URL of the embedded server in `dir` (the `.afd` of a project) when one is running there; undefined otherwise,
- * also when something is there that afd did not make. Opens no connection.
+ * The URL of the embedded server in `dir` (the `.afd` of a project), whether it runs or is stopped: a project that has one
+ * means that one. Undefined when none was made there, also when something is there that afd did not make. Opens no
+ * connection. `uid`: of this process.
+ * @throws AfdError E_CONFLICT when what is there belongs to another user, or others may write it: not ours, and not nothing
  */
-export async function embeddedServerUrl(dir: string): Promise<string | undefined> {
+export async function embeddedServerUrl(dir: string, uid: number | undefined): Promise<string | undefined> {
   const files = await serverFiles(dir);
+  if ((await orAbsent(lstat(files.root))) === undefined) return undefined;
+  await assertOwn(files, uid);
   const record = await readRecord(files).catch(() => undefined);
-  if (record?.kind === undefined || (await runningPid(files)) === undefined) return undefined;
-  return urlOf(files, record);
+  return record?.kind === undefined ? undefined : urlOf(files, record);
 }

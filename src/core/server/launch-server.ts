@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AfdError } from '../domain/errors.ts';
@@ -16,7 +16,7 @@ export type Durability = 'durable' | 'fast';
 export async function initialiseDatadir(files: ServerFiles, program: ServerProgram, host: Host): Promise<void> {
   if ((await orAbsent(stat(files.data))) !== undefined) return;
   const fresh = `${files.data}.${randomBytes(4).toString('hex')}`;
-  await mkdir(files.tmp, { recursive: true });
+  await mkdir(files.tmp, { recursive: true, mode: 0o700 });
   const common = ['--no-defaults', ...asRoot(host), `--datadir=${fresh}`, `--tmpdir=${files.tmp}`];
   let argv = [program.server, ...common, '--initialize-insecure'];
   if (program.kind === 'mariadb') {
@@ -36,7 +36,8 @@ export async function initialiseDatadir(files: ServerFiles, program: ServerProgr
       data: { program: argv[0] },
     });
   }
-  await writeFile(join(fresh, 'made-by-afd'), 'afd made this datadir and may delete it.\n');
+  await chmod(fresh, 0o700);
+  await writeFile(join(fresh, 'made-by-afd'), 'afd made this datadir and may delete it.\n', { mode: 0o600 });
   await rename(fresh, files.data);
 }
 
@@ -59,7 +60,7 @@ export interface LaunchOptions {
 export async function launchServer(files: ServerFiles, host: Host, options: LaunchOptions): Promise<ChildProcess> {
   const { program } = options;
   await writePrivate(files.setup, `${setupSql(options).join('\n')}\n`);
-  await mkdir(files.tmp, { recursive: true });
+  for (const folder of [files.tmp, files.outfiles]) await mkdir(folder, { recursive: true, mode: 0o700 });
   await rotate(files.log);
   const log = await open(files.log, 'a', 0o600);
   try {
@@ -100,8 +101,11 @@ function serverArguments(files: ServerFiles, host: Host, options: LaunchOptions)
     '--innodb-buffer-pool-size=256M',
     `--innodb-flush-log-at-trx-commit=${durable ? 1 : 0}`,
     ...(durable ? [] : ['--innodb-doublewrite=0']),
-    // Debian's mysqld does not start without /var/lib/mysql-files, which its core package does not make.
-    ...(options.program.kind === 'mysql' ? ['--mysqlx=OFF', '--secure-file-priv=NULL'] : []),
+    // Debian's mysqld does not start without /var/lib/mysql-files, which its core package does not make. MariaDB knows no
+    // NULL, and without the option its root writes files wherever the user of the server may.
+    ...(options.program.kind === 'mysql'
+      ? ['--mysqlx=OFF', '--secure-file-priv=NULL']
+      : [`--secure-file-priv=${files.outfiles}`]),
     ...options.argv,
   ];
 }

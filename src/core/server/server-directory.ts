@@ -1,5 +1,6 @@
 // Everything of one embedded server lives in one directory: `<dir>/mysql`, `<dir>` being `.afd` unless told otherwise.
 import { createHash, randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { wallClock } from '../clock.ts';
@@ -9,6 +10,10 @@ import type { Host } from './host.ts';
 import type { ServerKind } from './server-program.ts';
 
 export interface ServerFiles {
+  /** `<dir>` as it was named, absolute. */
+  named: string;
+  /** `<dir>`, links resolved. */
+  parent: string;
   /** `<dir>/mysql` */
   root: string;
   /** Says that afd made this directory; also holds what is remembered between runs (`ServerRecord`). */
@@ -18,6 +23,8 @@ export interface ServerFiles {
   dataMarker: string;
   /** Of this server alone: a MariaDB deletes the temporary tables of every other one in its tmpdir as it starts. */
   tmp: string;
+  /** The one folder in which SELECT … INTO OUTFILE may write: empty, and of nobody else. */
+  outfiles: string;
   log: string;
   pid: string;
   /** Written by the server, in case we died between starting it and writing `pid`. */
@@ -43,15 +50,19 @@ export const SERVER_USER = 'afd';
 
 /** Paths only; nothing is created. Links are resolved, since a running server is recognised by the path of its datadir. */
 export async function serverFiles(dir: string): Promise<ServerFiles> {
-  const parent = await realPath(resolve(dir));
+  const named = resolve(dir);
+  const parent = await realPath(named);
   const root = join(parent, 'mysql');
   const data = join(root, 'data');
   return {
+    named,
+    parent,
     root,
     record: join(root, 'afd-server.json'),
     data,
     dataMarker: join(data, 'made-by-afd'),
     tmp: join(root, 'tmp'),
+    outfiles: join(root, 'outfiles'),
     log: join(root, 'server.log'),
     pid: join(root, 'server.pid'),
     serverPid: join(data, 'server.pid'),
@@ -134,12 +145,11 @@ export async function urlOf(files: ServerFiles, record: ServerRecord): Promise<s
 export async function socketPath(files: ServerFiles, host: Host): Promise<string> {
   const near = join(files.root, 'server.sock');
   if (Buffer.byteLength(near) <= 100) return near;
-  const name = `afd-${host.uid ?? 'user'}-${createHash('sha256').update(files.root).digest('hex').slice(0, 16)}`;
-  const choices = [host.env.TMPDIR ?? '/tmp', '/tmp'].map((folder) => join(folder, name));
-  const folder = choices.find((path) => Buffer.byteLength(path) <= 85) ?? join('/tmp', name);
+  const choices = socketFolders(files, host);
+  const folder = choices.find((path) => Buffer.byteLength(path) <= 85) ?? choices.at(-1)!;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const made = await lstat(folder);
-  if (!made.isDirectory() || (host.uid !== undefined && made.uid !== host.uid) || (made.mode & 0o077) !== 0) {
+  if (!isOwnFolder(made, host) || (made.mode & 0o077) !== 0) {
     throw new AfdError(
       'E_CONFLICT',
       `${folder} must be a folder of this user alone: it would hold the server's socket.`,
@@ -151,14 +161,21 @@ export async function socketPath(files: ServerFiles, host: Host): Promise<string
   return join(folder, 'server.sock');
 }
 
-/** Deletes everything. The caller has made sure that nothing runs in it and that afd made it (`readRecord`). */
-export async function deleteDirectory(files: ServerFiles, socket: string | undefined): Promise<void> {
-  if (
-    socket !== undefined &&
-    dirname(socket) !== files.root &&
-    /^afd-[0-9a-z]+-[0-9a-f]{16}$/.test(basename(dirname(socket)))
-  ) {
-    await rm(dirname(socket), { recursive: true, force: true });
+/** Of this server alone, by its path: no record says what may be deleted. */
+function socketFolders(files: ServerFiles, host: Host): string[] {
+  const name = `afd-${host.uid ?? 'user'}-${createHash('sha256').update(files.root).digest('hex').slice(0, 16)}`;
+  return [host.env.TMPDIR ?? '/tmp', '/tmp'].map((folder) => join(folder, name));
+}
+
+function isOwnFolder(facts: Stats, { uid }: Host): boolean {
+  return facts.isDirectory() && (uid === undefined || facts.uid === uid);
+}
+
+/** Deletes everything. The caller has made sure that nothing runs in it and that it is ours (`assertOwn`, `readRecord`). */
+export async function deleteDirectory(files: ServerFiles, host: Host): Promise<void> {
+  for (const folder of socketFolders(files, host)) {
+    const facts = await orAbsent(lstat(folder));
+    if (facts !== undefined && isOwnFolder(facts, host)) await rm(folder, { recursive: true, force: true });
   }
   await rm(files.root, { recursive: true, force: true });
 }

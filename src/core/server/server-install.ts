@@ -88,7 +88,7 @@ async function rights(host: Host): Promise<string[] | undefined> {
 
 function missing(wanted: InstallPlan, why: string): AfdError {
   return new AfdError('E_SERVER_MISSING', `No MySQL or MariaDB server program was found, and ${why}.`, {
-    suggestions: [wanted.command, 'AFD_DATABASE_URL=mysql://user:password@host:3306/schema'],
+    suggestions: [wanted.command, "AFD_DATABASE_URL='mysql://user:password@host:3306/schema?tls=verify-full'"],
     data: { packages: wanted.packages, command: wanted.command },
   });
 }

@@ -1,10 +1,12 @@
 // `afd config show`: every key with its value and where that came from. Secrets never leave this file.
 import { CONFIG_KEYS } from '../config/config-keys.ts';
+import type { Config } from '../config/config-schema.ts';
 import { getValue } from '../config/dotted.ts';
 import { nodeWarnings, type Origin, type ResolvedConfig } from '../config/load-config.ts';
 import type { Context } from '../context.ts';
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
 import { redact } from '../redact.ts';
+import { maskArguments } from './mask-arguments.ts';
 
 export interface ConfigValue {
   key: string;
@@ -64,5 +66,23 @@ export function viewConfig(
 
 function shownValue(key: string, value: unknown): unknown {
   if (value === undefined) return null;
-  return SECRET_KEYS.has(key) ? '***' : redact(value);
+  if (SECRET_KEYS.has(key)) return '***';
+  if (key === 'database.url') return withoutPassword(value as string);
+  return redact(key === 'handlers' ? withoutSecrets(value as Config['handlers']) : value);
+}
+
+/** Of a url as it was written: a password in it may hold anything, blanks too. */
+function withoutPassword(url: string): string {
+  const colon = url.indexOf(':', url.indexOf('://') + 3);
+  const at = url.lastIndexOf('@');
+  return colon === -1 || at < colon ? url : `${url.slice(0, colon)}:***${url.slice(at)}`;
+}
+
+/** What a command is given is its operator's: of its variables the names alone, of its arguments what does not look secret. */
+function withoutSecrets(handlers: Config['handlers']): Config['handlers'] {
+  const masked = Object.entries(handlers).map(([type, handler]) => {
+    const env = Object.fromEntries(Object.keys(handler.env).map((name) => [name, '***']));
+    return [type, { ...handler, env, ...(handler.exec === undefined ? {} : { exec: maskArguments(handler.exec) }) }];
+  });
+  return Object.fromEntries(masked) as Config['handlers'];
 }

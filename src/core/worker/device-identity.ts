@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { monotonic } from '../clock.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { type DeviceRegistration, registerDevice } from '../db/queries/register-device.ts';
-import { lockHolder, lockName, schemaName, takeSessionLock } from '../db/queries/session-lock.ts';
+import { type Holder, lockHolder, lockName, schemaName, takeSessionLock } from '../db/queries/session-lock.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -12,6 +12,8 @@ import type { LivenessSettings } from './liveness-messages.ts';
 
 /** device_id: starts with a letter or digit, then letters, digits, dot, underscore, hyphen; at most 64. */
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Width of its column. */
+const MOST_HOST_NAME = 255;
 /** Candidates tried when the id was not given: <hostname>, <hostname>-2, … */
 const MOST_SUFFIXES = 99;
 /** One GET_LOCK waits no longer than this, so that it ends before the call's own deadline. */
@@ -112,16 +114,20 @@ async function claimId(
       return register(session, names, settings, id, name);
     const holder = await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000);
     if (holder?.fresh === true || n === slices || cancelled()) {
-      const where =
-        holder === undefined
-          ? 'elsewhere'
-          : `on ${holder.device_name} (${holder.ip_address}) since ${holder.since} UTC`;
+      const where = holder === undefined ? 'elsewhere' : `${placeOf(holder)} since ${holder.since} UTC`;
       throw new AfdError('E_DEVICE_RUNNING', `${id} is already running ${where}.`, {
         suggestions: [`afd devices show ${id}`, 'afd worker --device-id ANOTHER'],
+        data: { device_id: id, host: holder?.host_name ?? null, pid: holder?.pid ?? null },
       });
     }
   }
   throw new AfdError('E_INTERNAL', 'unreachable');
+}
+
+/** Where the holder of an id is to be found. Its host name is missing in rows of an afd that did not write it. */
+export function placeOf({ host_name, pid, ip_address }: Holder): string {
+  if (host_name === null) return `at ${ip_address}`;
+  return `on ${host_name} (${ip_address}${pid === null ? '' : `, process ${pid}`})`;
 }
 
 async function register(
@@ -150,6 +156,7 @@ async function register(
     lock_name: name,
     heartbeat_interval_ms: settings.heartbeatIntervalMs,
     version: settings.version,
+    process: { host_name: settings.hostName.slice(0, MOST_HOST_NAME), pid: settings.pid ?? null },
   };
   await registerDevice(session, names, registration);
   return { deviceId: id, instanceToken, lockName: name, ipAddress, registration, registeredAt };

@@ -1,9 +1,6 @@
+import { statfs } from 'node:fs/promises';
 import si from 'systeminformation';
-import { monotonic } from '../clock.ts';
 import type { DeviceReadings } from '../db/queries/heartbeat-device.ts';
-
-/** How full a disk is changes slowly, and asking starts a program on some systems. */
-const DISK_EVERY_MS = 10_000;
 
 /**
  * Readings of this machine, refreshed in the background so that a slow disk never delays a heartbeat. A reading that
@@ -12,7 +9,6 @@ const DISK_EVERY_MS = 10_000;
 export class DeviceProbe {
   #readings: DeviceReadings = { cpu_usage: null, memory_usage: null, disk_usage: null, system_info: null };
   #refreshing: Promise<void> | undefined;
-  #diskReadAt = Number.NEGATIVE_INFINITY;
 
   /** The last readings known. */
   get last(): DeviceReadings {
@@ -38,7 +34,7 @@ export class DeviceProbe {
     const [load, memory, disk_usage, system] = await Promise.all([
       orNull(si.currentLoad()),
       orNull(si.mem()),
-      this.#diskUsage(),
+      orNull(diskUsage()),
       before.system_info ?? orNull(si.osInfo()),
     ]);
     this.#readings = {
@@ -56,13 +52,16 @@ export class DeviceProbe {
             },
     };
   }
+}
 
-  async #diskUsage(): Promise<number | null> {
-    if (monotonic() - this.#diskReadAt < DISK_EVERY_MS) return this.#readings.disk_usage;
-    this.#diskReadAt = monotonic();
-    const disks = await orNull(si.fsSize());
-    return (disks?.find((one) => one.mount === '/') ?? disks?.[0])?.use ?? null;
-  }
+/**
+ * Per cent of the disk of `/` that are in use, as df counts: of what is not kept for root. Not by systeminformation, which starts
+ * df for it, with each heartbeat of each worker: a tenth of what an idle worker costs.
+ */
+async function diskUsage(): Promise<number> {
+  const { blocks, bfree, bavail } = await statfs('/');
+  const used = blocks - bfree;
+  return (used / (used + bavail)) * 100;
 }
 
 async function orNull<T>(reading: Promise<T>): Promise<T | null> {

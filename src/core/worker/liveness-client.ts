@@ -32,8 +32,8 @@ export class LivenessClient {
       this.#thread.on('message', (raw: LivenessReport) => {
         const report = reviveReport(raw);
         if (report.kind === 'ended' && report.error !== undefined) {
-          const { code, message, suggestions } = report.error;
-          outcome = new AfdError(code as ErrorCode, message, { suggestions });
+          const { code, message, suggestions, data } = report.error;
+          outcome = new AfdError(code as ErrorCode, message, { suggestions, data });
         }
         onReport(report);
       });

@@ -28,6 +28,9 @@ export interface LivenessSettings {
   deviceType: 'master' | 'worker';
   capabilities: Record<string, unknown>;
   slots: number;
+  /** The machine and the number of the process there, for whoever is refused the id. */
+  hostName: string;
+  pid: number | undefined;
   /** Where this node is rung; the token is hexadecimal. */
   ring: { address: string | undefined; port: number; token: string | undefined };
   region: string | undefined;
@@ -90,7 +93,7 @@ export type LivenessReport =
   /** The main thread comes to its event loop again, and may claim. `released`: attempts given back meanwhile. */
   | { kind: 'main-back'; afterMs: number; released: number }
   /** The thread has ended: by request, or because it may not go on. */
-  | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[] } };
+  | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
 
 export type LivenessCommand =
   /** Slots in use, and tasks claimed since the start. */

@@ -10,6 +10,8 @@ import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 export interface NodeFacts {
   hostname: string;
   version: string;
+  /** Of this process; absent = nobody is told. */
+  pid?: number | undefined;
 }
 
 const KEEP_WARM_MOST_MS = 10_000;
@@ -40,6 +42,8 @@ export function livenessSettings(
     deviceType: role.deviceType,
     capabilities: role.capabilities,
     slots: role.slots,
+    hostName: facts.hostname,
+    pid: facts.pid,
     ring: role.ring ?? { address: undefined, port: 0, token: undefined },
     region: worker.region,
     labels: worker.labels,

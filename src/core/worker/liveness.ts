@@ -91,14 +91,11 @@ export class Liveness {
       await this.#signOff();
       this.#report({ kind: 'ended' });
     } catch (raw) {
-      const error =
+      const { code, message, suggestions, data } =
         raw instanceof AfdError
           ? raw
           : new AfdError('E_INTERNAL', `The liveness loop failed: ${String(raw)}`, { cause: raw });
-      this.#report({
-        kind: 'ended',
-        error: { code: error.code, message: error.message, suggestions: error.suggestions },
-      });
+      this.#report({ kind: 'ended', error: { code, message, suggestions, data } });
     } finally {
       this.#silence.stop();
       this.#patience.end();

@@ -29,6 +29,8 @@ const MOST_AHEAD = 500;
  * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
  */
 const RECENT_MS = 1000;
+/** After a pause of RECENT_MS the ends of a shorter time count for as long; those of less than this count as those of this. */
+const LEAST_RECENT_MS = 100;
 /** The rate of ends is taken over as much work at most. */
 const WINDOW_MS = 50;
 /** Less work than this is not measured but noise. */
@@ -62,6 +64,9 @@ export class Pace {
   /** Ends of the last RECENT_MS: each fades with its age. */
   #recent = 0;
   #fadedAt = 0;
+  /** When the first task began after the last pause of RECENT_MS. */
+  #firstAt = 0;
+  #restedAt = Number.NEGATIVE_INFINITY;
   #claim_ms = 0;
 
   /** `now`: milliseconds of a monotonic clock. */
@@ -97,12 +102,18 @@ export class Pace {
 
   /** There is something to run now. */
   begin(): void {
-    this.#since ??= this.#now();
+    const now = this.#now();
+    if (this.#since === undefined && now - this.#restedAt > RECENT_MS) {
+      this.#firstAt = now;
+      this.#recent = 0;
+    }
+    this.#since ??= now;
   }
 
   /** There is nothing to run any more. */
   rest(): void {
-    this.#clock(this.#now());
+    this.#restedAt = this.#now();
+    this.#clock(this.#restedAt);
     this.#since = undefined;
     this.#reckon();
   }
@@ -116,6 +127,13 @@ export class Pace {
   #fade(now: number): void {
     this.#recent *= Math.exp((this.#fadedAt - now) / RECENT_MS);
     this.#fadedAt = now;
+  }
+
+  /** What would have ended in RECENT_MS, had it been so all the time. */
+  #lately(): number {
+    const now = this.#now();
+    this.#fade(now);
+    return this.#recent / (1 - Math.exp(-Math.max(now - this.#firstAt, LEAST_RECENT_MS) / RECENT_MS));
   }
 
   #reckon(): void {
@@ -151,8 +169,7 @@ export class Pace {
   ahead(taskType: string, slots: number): number {
     if (!this.brisk(taskType)) return 0;
     const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
-    this.#fade(this.#now());
-    const lately = Math.max(slots, this.#recent);
+    const lately = Math.max(slots, this.#lately());
     const aheadMs = Math.min(MOST_AHEAD_MS, Math.max(LEAST_AHEAD_MS, CLAIMS_AHEAD * this.#claim_ms));
     return Math.floor(Math.min(MOST_AHEAD, lately, aheadMs * Math.min(this.#rate, possible)));
   }

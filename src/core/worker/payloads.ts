@@ -59,9 +59,10 @@ export class Payloads {
   #givesUp(one: Wanted, error: unknown): boolean {
     if (!(error instanceof DatabaseError)) return false;
     one.tries += error.driverCode === 'AFD_DEADLINE' ? 1 : 0;
-    if (error.fault !== 'data' && one.tries < MOST_TRIES) return false;
-    const why =
-      error.fault === 'data' ? error.message : `${one.tries} times it did not arrive within database.call_timeout`;
+    // It cost the connection, and would cost the next one too.
+    const refused = error.fault === 'data' || error.driverCode === 'AFD_ANSWER_TOO_LONG';
+    if (!refused && one.tries < MOST_TRIES) return false;
+    const why = refused ? error.message : `${one.tries} times it did not arrive within database.call_timeout`;
     one.reject(new Error(`The payload of ${one.payload_bytes} bytes cannot be fetched: ${why}`));
     return true;
   }

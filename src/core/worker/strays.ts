@@ -1,10 +1,12 @@
 // Errors that nobody caught: thrown by a timer or an emitter that a handler set up, or the reason of a promise that it
-// forgot. The task that did it pays, where it can be named; the others go on.
+// forgot. The task that did it pays, where it can be named; the others go on. And what handlers print, which is theirs too.
 import { AfdError } from '../domain/errors.ts';
 import { thrownClass, thrownText } from '../domain/thrown-text.ts';
 import type { Events } from '../events.ts';
 import type { Handler } from '../handlers/handler.ts';
+import type { OutputStream } from '../handlers/output-log.ts';
 import { typesInStack } from '../handlers/stray-source.ts';
+import type { Printed } from './printed.ts';
 import type { Runner } from './runner.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 
@@ -12,6 +14,7 @@ interface Attached {
   runner: Pick<Runner, 'attempts' | 'fail'>;
   handlers: ReadonlyMap<string, Handler>;
   events: Events;
+  printed: Printed;
 }
 
 /** Different errors that are remembered as told. */
@@ -27,6 +30,12 @@ export class Strays {
 
   attach(attached: Attached): void {
     this.#attached = attached;
+  }
+
+  /** A handler printed something; `at` as Printed has it. False = no worker runs yet. */
+  print(stream: OutputStream, chunk: Buffer, at: Error): boolean {
+    this.#attached?.printed.write(stream, chunk, at);
+    return this.#attached !== undefined;
   }
 
   /** Aborted when an error came that nobody can be named for: the worker gives back what it runs and ends. */

@@ -18,7 +18,10 @@ export function watchStuck(
     const all = attempts.length >= slots && attempts.every((one) => one.state === 'stuck');
     since = all ? (since ?? monotonic()) : undefined;
     if (since === undefined || monotonic() - since < limitS * 1000) return;
-    const message = `All ${slots} slots have been held for ${limitS} s by handlers that ignore their abort signal.`;
+    const message =
+      slots === 1
+        ? `The only slot has been held for ${limitS} s by a handler that ignores its abort signal.`
+        : `All ${slots} slots have been held for ${limitS} s by handlers that ignore their abort signal.`;
     onStuck(new AfdError('E_STUCK', message, { suggestions: ['afd tasks ls --status running'] }));
   };
   const watching = setInterval(look, Math.min(1000, limitS * 250));

@@ -15,6 +15,7 @@ import { nodeReport } from './liveness-events.ts';
 import type { LivenessReport, NodeView, WorkSession } from './liveness-messages.ts';
 import { livenessSettings, obeyFleet } from './liveness-settings.ts';
 import { obeyView } from './obey-view.ts';
+import { Printed } from './printed.ts';
 import type { PulseBoard } from './pulse-board.ts';
 import { StuckTeller } from './stuck-teller.ts';
 import { watchStuck } from './stuck-watch.ts';
@@ -157,7 +158,9 @@ export class Worker {
     });
     this.#bench = bench;
     const { strays, handlers } = this.#options;
-    strays?.attach({ runner: bench.runner, handlers, events: this.#context.events });
+    const { events, log } = this.#context;
+    const printed = new Printed(bench.runner, handlers, log);
+    strays?.attach({ runner: bench.runner, handlers, events, printed });
     strays?.signal.addEventListener('abort', () => this.#finish.done('an error that nobody caught'), { once: true });
     return bench;
   }

@@ -198,14 +198,20 @@ export const OF_QUERIES: Mutant[] = [
   },
   {
     name: 'any-answer-believed',
-    what: 'an answer that nobody asked for is believed',
+    what: 'an answer to no ring of ours is taken for one to the first of them',
     patches: [
       core(
-        'ring/ringer.ts',
+        'ring/sent-rings.ts',
         "this.#sent.get(reply.sequence.toString('hex'));",
         "this.#sent.get(reply.sequence.toString('hex')) ?? [...this.#sent.values()][0];",
       ),
     ],
     by: test('unit', 'test/unit/core/ring/ringer.test.ts', 'believes no answer that it has not asked for'),
+  },
+  {
+    name: 'anybody-answers',
+    what: 'an answer is believed that was not written by the device that was rung',
+    patches: [core('ring/sent-rings.ts', 'sent === undefined || !isSigned(bytes, sent.token)', 'sent === undefined')],
+    by: test('unit', 'test/unit/core/ring/ringer.test.ts', 'an answer that its device did not write changes nothing'),
   },
 ];

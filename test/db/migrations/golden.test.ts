@@ -30,16 +30,17 @@ function spelled(sql: string, usual: string): string {
       'json$1 DEFAULT NULL$2',
     )
     .replace(/longtext COLLATE utf8mb4_bin NOT NULL CHECK \(json_valid\(`\w+`\)\)/g, 'json NOT NULL')
-    .replace(/\b(tinyint|smallint|int|bigint)\(\d+\)/g, '$1')
+    .replace(/\b(tinyint|smallint|mediumint|int|bigint)\(\d+\)/g, '$1')
     .replace(/DEFAULT '(\d+)'/g, 'DEFAULT $1')
     .replace(/current_timestamp\(\)/gi, 'CURRENT_TIMESTAMP')
     .replace(/\(utc_timestamp\(3\)\)/gi, 'utc_timestamp(3)')
     .replace(/_utf8mb4'/g, "'")
     .replace(/if\(\(\((month\(.*?) \* (dayofmonth\(.*?)\) = 0\),/g, 'if($1 * $2 = 0,')
     .replace(
-      /if\(\((`status` in \([^)]*\))\),-\(least\(\((.*?)\),32767\)\),\((.*?,10\))\)\)/,
-      'if($1,-least($2,32767),$3)',
+      /\(\(\((field\([^)]*\) \* 100000)\) - if\(\((`status` in \([^)]*\))\),least\(\((.*?)\),32767\),0\)\)\)/,
+      '($1 - if($2,least($3,32767),0))',
     )
+    .replace(/\(\((10 - least\(greatest\(coalesce\(`priority`,5\),0\),10\))\)\)/, '($1)')
     .replace(
       /(`\w+` [\w()']+( COLLATE \w+)?)((?: NOT NULL| DEFAULT (?:\([^)]*\)\)|[^ ,\n]+)| INVISIBLE)+)/g,
       (_, head, __, rest) => {

@@ -88,6 +88,7 @@ describe('a registration', () => {
       ...{ device_id: 'w', device_name: 'host', device_type: 'worker', ip_address: '10.0.0.1', port: 7 },
       ...{ ring_token: null, capabilities: { browser: true }, max_concurrent_tasks: 3, region: 'eu', labels: null },
       ...{ instance_token, lock_name: 'afd:w', heartbeat_interval_ms: 1500, version: '1' },
+      process: { host_name: 'host', pid: 7 },
     });
 
   it('makes a row that lives', async () => {
@@ -116,7 +117,7 @@ describe('a registration', () => {
     await register(mine);
     expect(await lockHolder(session, names, 'W', 60)).toMatchObject({ ip_address: '10.0.0.1', fresh: true });
     await session.write(`UPDATE ${names.device} SET last_heartbeat = last_heartbeat - INTERVAL 90 SECOND`);
-    expect(await lockHolder(session, names, 'w', 60)).toMatchObject({ device_name: 'host', fresh: false });
+    expect(await lockHolder(session, names, 'w', 60)).toMatchObject({ host_name: 'host', pid: 7, fresh: false });
     expect(await lockHolder(session, names, 'nobody', 60)).toBeUndefined();
   });
 });

@@ -48,7 +48,7 @@ describe('listing tasks', () => {
     expect(await ids({ device_id: 'worker-1', status: 'running', task_type: 'sync_apps' })).toEqual([running]);
     expect(await ids({ device_id: 'worker-1', status: 'done' })).toEqual([]);
     const byId = new Map((await list()).map((task) => [task.task_id, task.device_id]));
-    expect([pending, running, ended].map((id) => byId.get(id))).toEqual([null, 'worker-1', null]);
+    expect([pending, running, ended].map((id) => byId.get(id))).toEqual([null, 'worker-1', 'worker-2']);
   });
 
   it('speaks the words of the document', async () => {

@@ -55,6 +55,36 @@ describe('reassigning a task that has not begun', () => {
     expect(await reassign(id, { to: 'full' })).toMatchObject({ status: 'assigned', warnings: [] });
   });
 
+  it('finding B9: refuses a device that cannot run it, and leaves the task as it is; --force does not', async () => {
+    const cannot: Array<[string, Record<string, unknown>, string]> = [
+      ['gone', { status: 'offline' }, 'is offline'],
+      ['still', { operator_state: 'draining' }, 'is draining'],
+      [
+        'other',
+        { capabilities: '{"supported_tasks":["sync_data"]}' },
+        'does not handle sync_apps, lacks proxy_support=true',
+      ],
+    ];
+    const { task_id } = await addRunning(session, names, 'worker-1', {
+      required_capabilities: '{"proxy_support": true}',
+    });
+    const before = await rowOf(session, names.task, task_id);
+    for (const [device, row, why] of cannot) {
+      const able = { capabilities: '{"supported_tasks":["sync_apps"],"proxy_support":true}' };
+      await addDevice(session, names, device, { ...able, ...row });
+      await expect(reassign(task_id, { to: device })).rejects.toMatchObject({
+        code: 'E_CONFLICT',
+        exitCode: 5,
+        message: `Device ${device} cannot run task ${task_id}: it ${why}. The task stays as it is.`,
+        suggestions: ['afd devices ls', `afd tasks reassign ${task_id} --to ${device} --force`],
+      });
+      expect(await rowOf(session, names.task, task_id)).toEqual(before);
+    }
+    const open = await session.rows(`SELECT revoked_at FROM ${names.assignment} WHERE task_id = ?`, [task_id]);
+    expect(open).toEqual([{ revoked_at: null }]);
+    expect(await reassign(task_id, { to: 'other', force: true })).toMatchObject({ target_device_id: 'other' });
+  });
+
   it('says why it would not start there now', async () => {
     await addDevice(session, names, 'away', {
       status: 'offline',
@@ -62,7 +92,7 @@ describe('reassigning a task that has not begun', () => {
       capabilities: JSON.stringify({ supported_tasks: ['sync_data'] }),
     });
     const id = await addTask(session, names, { required_capabilities: '{"proxy_support": true}' });
-    const { warnings } = await reassign(id, { to: 'away' });
+    const { warnings } = await reassign(id, { to: 'away', force: true });
     expect(warnings).toEqual([
       'away is offline: the leader gives the task back to every device.',
       'away is paused: the leader gives the task back to every device.',

@@ -73,7 +73,7 @@ describe('showing a task', () => {
       payload: { username: 'other', start_date: '2024-01-01', n: 1 },
       result: { rows: 0 },
       assignments: [{ status: 'failed', result: null }, { result: { rows: 0 } }],
-      device_id: null,
+      device_id: 'd1',
     });
   });
 

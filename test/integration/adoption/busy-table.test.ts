@@ -78,7 +78,7 @@ it('is adopted while a writer and a reader go on: none fails, none waits for the
   expect(writer.took.length).toBeGreaterThan(20);
   expect(await db.digest(T1_COLUMNS, `id <= ${last}`)).toBe(before);
   const [{ n } = { n: 0 }] = await db.admin.rows<{ n: number }>(
-    `SELECT COUNT(*) AS n FROM af_crawl_tasks FORCE INDEX (afd_claim) WHERE claim_state = 1 AND lane IS NOT NULL AND id > ${last}`,
+    `SELECT COUNT(*) AS n FROM af_crawl_tasks FORCE INDEX (afd_claim) WHERE claim_state = 100000 AND lane IS NOT NULL AND id > ${last}`,
   );
   expect(n).toBe(writer.took.length);
 });

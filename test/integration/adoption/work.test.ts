@@ -71,3 +71,32 @@ describe('an adopted T1 table', () => {
     expect(tries.get('never')).toBe(4);
   });
 });
+
+it('a node that names no zone works in the one that was confirmed for the table', async () => {
+  const create = [T1.replaceAll('af_crawl_tasks', 'af_crawl_task')];
+  const east = await oldDatabase(create, { task: 'af_crawl_task', zone: '+08:00' });
+  try {
+    await east.migrate();
+    const program = await east.session();
+    const insert = "INSERT INTO af_crawl_task (task_type, username) VALUES ('app_data', 'anna')";
+    const { insertId } = await program.write(insert);
+    const worker = startWorker(east, { handlers: { app_data: async () => undefined } });
+    const row = async () =>
+      (
+        await program.rows(
+          `SELECT status, TIMESTAMPDIFF(SECOND, updated_at, NOW()) AS age FROM af_crawl_task WHERE id = ${insertId}`,
+        )
+      )[0]!;
+    // In UTC it would be due in eight hours, and its end be written as eight hours ago.
+    await until(async () => (await row()).status === 'done', 10_000, 'the task of the program');
+    expect(Math.abs(Number((await row()).age))).toBeLessThan(60);
+    expect(worker.seen).toContainEqual({
+      name: 'settings:changed',
+      data: { changes: [{ key: 'database.time_zone', from: '+00:00', to: '+08:00' }] },
+    });
+    expect(worker.context.resolved.origins['database.time_zone']).toBe('fleet');
+    await worker.stop();
+  } finally {
+    await east.drop();
+  }
+});

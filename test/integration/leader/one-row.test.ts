@@ -267,7 +267,12 @@ describe('finding F11: the other duties', () => {
          PARTITION by_hand VALUES LESS THAN ('2199-01-01 00:00:00'), PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
     );
     const { duty, own } = await office();
-    const pruner = new Pruner({ duty, openSession: () => new Session({ ...own.options }), historyDays: 1 });
+    const pruner = new Pruner({
+      duty,
+      openSession: () => new Session({ ...own.options }),
+      historyDays: 1,
+      note: () => {},
+    });
     expect(await outcome(() => pruner.runOnce())).toEqual({
       counts: { added: 0, dropped: 1 },
       failed: ['adding days'],

@@ -7,12 +7,11 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane-key.ts';
 import { DutySession } from '../../../src/core/leader/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
-import { encodeRing } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../../helpers/node.ts';
-import { type Ear, ear, producing } from '../../helpers/ring.ts';
+import { EAR_TOKEN, type Ear, ear, producing } from '../../helpers/ring.ts';
 import { once, until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -68,7 +67,7 @@ async function device(id: string) {
 
 /** A device that is nothing but its row, and a port. */
 async function impostor(id: string, port: number, columns: Record<string, unknown> = {}): Promise<Buffer> {
-  const ring_token = randomBytes(16);
+  const ring_token = EAR_TOKEN;
   const capabilities = JSON.stringify({ supported_tasks: ['t'] });
   await insertDevice(session, db.names, { device_id: id, columns: { port, ring_token, capabilities, ...columns } });
   return ring_token;
@@ -122,9 +121,8 @@ describe('a worker that never polls', () => {
     const { ip_address, port, ring_token: token } = await device('w1');
     expect(ip_address).toBe('192.0.2.1');
     const mine = await listen();
-    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('x', null), claim_rank: 5, n: 1, hops: 0 };
-    mine.send(encodeRing({ ...ask, token }), port);
-    expect(await mine.next('answer')).toMatchObject({ claimed: 0, sequence: ask.sequence });
+    const sequence = await mine.ring({ lane: laneKey('x', null) }, token, port);
+    expect(await mine.next('answer')).toMatchObject({ claimed: 0, sequence });
   });
 
   it('says so when its port is taken, publishes none, and works', async () => {
@@ -150,9 +148,7 @@ describe('a worker that never polls', () => {
         await insertTask(session, db.names, { task_type: 't' }),
         await insertTask(session, db.names, { task_type: 't' }),
       ];
-      const sequence = randomBytes(8);
-      const lane = laneKey('t', null);
-      mine.send(encodeRing({ token, sequence, directed: false, lane, claim_rank: 5, n: 9, hops: 0 }), port);
+      const sequence = await mine.ring({ lane: laneKey('t', null), n: 9 }, token, port);
       const answer = await mine.next('answer');
       const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE task_id IN (?) ORDER BY id`, [
         two,
@@ -173,14 +169,13 @@ describe('a worker that never polls', () => {
     const { port, ring_token: token } = await device('w1');
     const id = await insertTask(session, db.names, { task_type: 't' });
     const mine = await listen();
-    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('t', null), claim_rank: 5, n: 1, hops: 0 };
-    mine.send(encodeRing({ ...ask, token: randomBytes(16) }), port);
+    void mine.ring({ lane: laneKey('t', null) }, randomBytes(16), port);
     mine.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'), port);
     // Datagrams on loopback keep their order: after the answer to this one, the others have been read.
-    const other = { ...ask, sequence: randomBytes(8), lane: laneKey('nothing', null) };
-    mine.send(encodeRing({ ...other, token }), port);
-    expect((await mine.next('answer')).sequence).toEqual(other.sequence);
-    expect(mine.bytes).toHaveLength(1);
+    const sequence = await mine.ring({ lane: laneKey('nothing', null) }, token, port);
+    expect((await mine.next('answer')).sequence).toEqual(sequence);
+    expect(mine.heard.map((one) => one.sequence)).toEqual([sequence, sequence]);
+    expect(mine.bytes).toHaveLength(2);
     expect(await status(id)).toBe('pending');
   });
 
@@ -195,11 +190,10 @@ describe('a worker that never polls', () => {
     await started;
     const { port, ring_token: token } = await device('w1');
     const mine = await listen();
-    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('t', null), claim_rank: 5, n: 1, hops: 0 };
-    mine.send(encodeRing({ ...ask, token }), port);
+    const sequence = await mine.ring({ lane: laneKey('t', null) }, token, port);
     expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
     free();
-    expect(await mine.next('state')).toMatchObject({ sequence: ask.sequence, running: 0, free: 1 });
+    expect(await mine.next('state')).toMatchObject({ sequence, running: 0, free: 1 });
   });
 
   it('starts what is retried', async () => {
@@ -336,8 +330,7 @@ describe('a chain', () => {
     for (let n = 0; n < 6; n += 1) await insertTask(session, db.names, { task_type: 't' });
     const { port, ring_token: token } = await device('w2');
     const mine = await listen();
-    const ask = { sequence: randomBytes(8), directed: false, lane: laneKey('t', null), claim_rank: 5, n: 6, hops: 0 };
-    mine.send(encodeRing({ ...ask, token }), port);
+    await mine.ring({ lane: laneKey('t', null), n: 6 }, token, port);
     const held = await until(async () => {
       const rows = await session.rows(
         `SELECT device_id, COUNT(*) AS n FROM ${db.names.assignment} GROUP BY device_id ORDER BY device_id`,
@@ -363,12 +356,12 @@ describe('a chain', () => {
     for (let n = 0; n < 2; n += 1) await insertTask(session, db.names, { task_type: 't' });
     const { port, ring_token: token } = await device('w1');
     const mine = await listen();
-    const ask = { directed: false, lane: laneKey('t', null), claim_rank: 5, n: 2, token };
-    mine.send(encodeRing({ ...ask, sequence: randomBytes(8), hops: 4 }), port);
+    const ask = { lane: laneKey('t', null), n: 2 };
+    await mine.ring({ ...ask, hops: 4 }, token, port);
     // Not its answer: that one does not wait for a slow claim.
     await until(() => begun > 0);
     // Full: whatever rings now is not passed on either, so what follows this answer is all there is.
-    mine.send(encodeRing({ ...ask, sequence: randomBytes(8), hops: 0 }), port);
+    await mine.ring(ask, token, port);
     await until(() => mine.heard.some((one) => one.kind === 'answer' && one.free === 0));
     expect(next.bytes).toHaveLength(0);
   });

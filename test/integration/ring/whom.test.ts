@@ -1,11 +1,10 @@
 // Whom a producer rings, by what the device rows say: ports that listen stand for the devices.
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Context } from '../../../src/core/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
-import { type Ear, ear, producing } from '../../helpers/ring.ts';
+import { EAR_TOKEN, type Ear, ear, producing } from '../../helpers/ring.ts';
 import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -31,7 +30,7 @@ async function device(device_id: string, columns: Record<string, unknown> = {}, 
   const row = await insertDevice(session, db.names, {
     device_id,
     columns: {
-      ...{ port: one.port, ring_token: randomBytes(16), max_concurrent_tasks: 10 },
+      ...{ port: one.port, ring_token: EAR_TOKEN, max_concurrent_tasks: 10 },
       ...{ capabilities: '{"supported_tasks":["t"]}', ...columns },
     },
   });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, chown, mkdir, readdir, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -36,7 +36,9 @@ describe('afd db', () => {
     expect(await readdir(cwd)).toEqual([]);
   });
 
-  it('start, status, url, shell, stop, reset: one after the other, as a newcomer would', async () => {
+  it('start, status, url, shell, stop, reset: one after the other, as a newcomer would', {
+    timeout: 120_000,
+  }, async () => {
     const start = await db('start', '--json');
     expect(start.code).toBe(0);
     const started = JSON.parse(start.stdout);
@@ -69,6 +71,22 @@ describe('afd db', () => {
     expect(await commandLine(started.pid)).toBeUndefined();
     const stopped = await db('status', '--json');
     expect([stopped.code, JSON.parse(stopped.stdout)]).toMatchObject([3, { state: 'stopped', pid: null }]);
+
+    // Finding B11: a producer in cron must not take that for a wrong configuration.
+    for (const args of [['status'], ['tasks', 'add', '--type', 'a'], ['worker', '--once', '--wait-database', '0']]) {
+      await writeFile(join(cwd, 'afd.yaml'), 'handlers: { a: { exec: [sleep, "0"] } }\n');
+      const run = await runCommand([...args, '--json'], { cwd });
+      expect([run.code, JSON.parse(run.stdout).error]).toMatchObject([
+        69,
+        {
+          code: 'E_DATABASE',
+          message: 'The private server of this folder (.afd) is stopped.',
+          suggestions: ['afd db start'],
+        },
+      ]);
+    }
+    const shown = await runCommand(['config', 'show', '--json'], { cwd });
+    expect(JSON.parse(shown.stdout).fleet).toEqual({ read: false, reason: expect.stringContaining('is stopped') });
 
     const reset = await db('reset', '--yes', '--json');
     expect([reset.code, JSON.parse(reset.stdout)]).toMatchObject([0, { deleted: true }]);

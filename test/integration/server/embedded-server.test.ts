@@ -54,7 +54,7 @@ describe('the embedded server', () => {
     await session.close();
     expect(await stopServer(dir, host)).toEqual({ pid: started.pid, killed: false });
     expect(await commandLine(started.pid!)).toBeUndefined();
-    expect((await serverStatus(dir)).state).toBe('stopped');
+    expect((await serverStatus(dir, host)).state).toBe('stopped');
     expect(await stopServer(dir, host)).toBeUndefined();
   });
 
@@ -130,10 +130,10 @@ describe('the embedded server', () => {
     await writeFile(join(foreign, 'ibdata1'), 'somebody’s');
     const refusal = { code: 'E_CONFLICT', exitCode: 5 };
     await expect(start()).rejects.toMatchObject(refusal);
-    await expect(serverStatus(dir)).rejects.toMatchObject(refusal);
+    await expect(serverStatus(dir, host)).rejects.toMatchObject(refusal);
     await expect(stopServer(dir, host)).rejects.toMatchObject(refusal);
     await expect(resetServer(dir, host)).rejects.toMatchObject(refusal);
-    expect(await embeddedServerUrl(dir)).toBeUndefined();
+    expect(await embeddedServerUrl(dir, host.uid)).toBeUndefined();
     expect(await readdir(foreign)).toEqual(['ibdata1']);
     expect(await readFile(join(foreign, 'ibdata1'), 'utf8')).toBe('somebody’s');
   });
@@ -167,7 +167,7 @@ describe('the embedded server', () => {
     await writeFile(join(dir, 'mysql/server.pid'), `${process.pid}\n`);
     const signals: string[] = [];
     const watched = { ...host, kill: (_pid: number, signal: string) => void signals.push(signal) };
-    expect((await serverStatus(dir)).state).toBe('stopped');
+    expect((await serverStatus(dir, host)).state).toBe('stopped');
     expect(await stopServer(dir, watched)).toBeUndefined();
     expect(signals).toEqual([]);
   });
@@ -193,7 +193,7 @@ describe('the embedded server', () => {
     expect(Buffer.byteLength(socket!)).toBeLessThanOrEqual(100);
     expect((await stat(dirname(socket!))).mode & 0o777).toBe(0o700);
     await (await open(url)).close();
-    expect((await serverStatus(dir)).state).toBe('running');
+    expect((await serverStatus(dir, host)).state).toBe('running');
     await resetServer(dir, host);
     await expect(stat(dirname(socket!))).rejects.toThrow();
   });
@@ -234,17 +234,17 @@ describe('the embedded server', () => {
     expect(await commandLine(pid!)).toBeUndefined();
     expect(await readdir(dir)).toEqual([]);
     expect(await resetServer(dir, host)).toBe(false);
-    expect((await serverStatus(dir)).state).toBe('none');
+    expect((await serverStatus(dir, host)).state).toBe('none');
   });
 
-  it('is found by its project while it runs, and only then', async () => {
-    expect(await embeddedServerUrl(dir)).toBeUndefined();
+  it('finding B11: is found by its project as soon as it was made, also while it is stopped', async () => {
+    expect(await embeddedServerUrl(dir, host.uid)).toBeUndefined();
     const { url } = await start();
-    expect(await embeddedServerUrl(dir)).toBe(url);
-    expect(await serverUrl(dir)).toBe(url);
+    expect(await embeddedServerUrl(dir, host.uid)).toBe(url);
+    expect(await serverUrl(dir, host)).toBe(url);
     await stopServer(dir, host);
-    expect(await embeddedServerUrl(dir)).toBeUndefined();
-    await expect(serverUrl(dir)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+    expect(await embeddedServerUrl(dir, host.uid)).toBe(url);
+    await expect(serverUrl(dir, host)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
   });
 
   it('repeats what the server said when it cannot start', async () => {
@@ -264,6 +264,6 @@ esac
       code: 'E_FAILED',
       message: expect.stringContaining('the disk is on fire'),
     });
-    expect((await serverStatus(dir)).state).toBe('stopped');
+    expect((await serverStatus(dir, host)).state).toBe('stopped');
   });
 });

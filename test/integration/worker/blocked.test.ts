@@ -147,7 +147,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     await s.open('go-c');
     await s.ended([rescued]);
     await s.open('free');
-    await a.event('leader:lost', (line) => String(line.message).includes('silent'));
+    await a.event('leader:lost', (line) => line.reason === 'silent');
     await s.ended([blocker]);
     expect(await s.wrongs([blocker, rescued])).toEqual([]);
     // It stands for election again: the other one goes.

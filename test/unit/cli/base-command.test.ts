@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { Args, Flags } from '@oclif/core';
 import { describe, expect, it } from 'vitest';
 import { BaseCommand } from '../../../src/cli/base-command.ts';
@@ -13,6 +14,10 @@ class Sample extends BaseCommand {
     const { flags } = await this.parse(Sample);
     if (flags.throw === 'bug') throw new TypeError('x is not a function');
     if (flags.throw === 'exit') this.exit(9);
+    if (flags.throw === 'again' || flags.throw === 'later') {
+      const suggestions = [`afd sample 1 --throw ${flags.throw}`, 'afd other'];
+      throw new AfdError(flags.throw === 'again' ? 'E_CONFLICT' : 'E_TEMPORARY', 'It failed.', { suggestions });
+    }
     if (flags.throw !== undefined) {
       throw new AfdError(flags.throw as ErrorCode, 'It failed,\nfor two reasons.', {
         suggestions: ['afd try this'],
@@ -65,6 +70,16 @@ describe('a command', () => {
   });
 });
 
+it('finding C: runs in an empty folder in these tests, whatever private server the clone has', async () => {
+  class Where extends BaseCommand {
+    async run() {
+      await this.parse(Where);
+      return { there: readdirSync(process.cwd()) };
+    }
+  }
+  expect((await runCommand(Where, 'where', ['--json'], ENV)).json()).toEqual({ there: [] });
+});
+
 describe('a failed command', () => {
   it.each(Object.keys(ERROR_CODES) as ErrorCode[])('exits with the code of %s as text and as JSON', async (code) => {
     const text = await run(['1', '--throw', code]);
@@ -75,6 +90,13 @@ describe('a failed command', () => {
     expect(json.json()).toEqual({
       error: { code, message: 'It failed,\nfor two reasons.', suggestions: ['afd try this'], data: { n: 1 } },
     });
+  });
+
+  it('finding B11: does not propose what was just typed, unless it is a matter of time', async () => {
+    const proposed = async (how: string) =>
+      ((await run(['1', '--throw', how, '--json'])).json() as { error: { suggestions: string[] } }).error.suggestions;
+    expect(await proposed('again')).toEqual(['afd other']);
+    expect(await proposed('later')).toEqual(['afd sample 1 --throw later', 'afd other']);
   });
 
   it('calls a bug a bug, without a stack unless DEBUG is set', async () => {
@@ -92,7 +114,7 @@ describe('a failed command', () => {
     [['1', '--slots', 'many'], '--slots: Expected an integer but received: many.'],
     [['1', '2'], 'Unexpected argument: 2.'],
     [['1', '--password', 'x'], '--password is no flag: a secret on the command line can be read by every user'],
-    [[], 'Missing 1 required arg'],
+    [[], 'An argument is missing: id. [E_USAGE]'],
   ])('is a usage error, exit 2, for %j', async (argv, sentence) => {
     const text = await run(argv);
     expect(text).toMatchObject({ stdout: '', exitCode: 2 });

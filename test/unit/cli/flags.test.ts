@@ -30,6 +30,11 @@ describe('a moment on the command line', () => {
   );
 });
 
+it('finding B11: says the words that a moment of the past, and one to come, may be', () => {
+  expect(() => parseWhen('soon', 'ago')).toThrow(/2h \(before now\), yesterday, today or now$/);
+  expect(() => parseWhen('soon', 'ahead')).toThrow(/2h, now, today or tomorrow$/);
+});
+
 describe('JSON on the command line', () => {
   it('must be an object', () => {
     expect(parseJsonObject('{"a": [1]}')).toEqual({ a: [1] });

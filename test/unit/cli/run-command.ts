@@ -1,4 +1,7 @@
 // Runs a command of src in this process, as the binary would: argv in; stdout, stderr and exit code out.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Config, type Interfaces } from '@oclif/core';
 
@@ -13,6 +16,17 @@ export interface Ran {
 type CommandClass = { id: string; run(argv: string[], config: Interfaces.LoadOptions): Promise<unknown> };
 
 let config: Promise<Config> | undefined;
+let empty: string | undefined;
+
+/** Where the command believes to be: in the clone it would find the private server that the quickstart leaves running. */
+function emptyFolder(): string {
+  if (empty === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'afd-empty-'));
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+    empty = made;
+  }
+  return empty;
+}
 
 /** `env` replaces nothing but the named variables; undefined takes one away. Not for two commands at once. */
 export async function runCommand(
@@ -37,6 +51,8 @@ export async function runCommand(
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
+  const { cwd } = process;
+  process.cwd = emptyFolder;
   process.stdout.write = keep('stdout');
   process.stderr.write = keep('stderr');
   process.exitCode = undefined;
@@ -49,6 +65,7 @@ export async function runCommand(
       output.stderr += String((error as Error).stack);
     }
   } finally {
+    process.cwd = cwd;
     process.stdout.write = real.stdout;
     process.stderr.write = real.stderr;
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];

@@ -110,6 +110,8 @@ describe('events', () => {
     'database:back': { after_ms: 1500, server: 'db:1' },
     'database:patience-over': { policy: 'stop' },
     'leader:gained': { device_id: 'w', term: 4 },
+    'leader:other': { leader: 'v', term: 4 },
+    note: { message: 'rows are deleted one by one' },
     'leader:lost': { device_id: 'w', term: 4, reason: 'resigned' },
     'leader:duty': { duty: 'rescue', counts: { rescued: 1 } },
     'leader:duty-failed': { duty: 'rescue', message: 'x' },

@@ -1,5 +1,6 @@
 // Adopts the tables beside the task table where somebody has made them by the design document, and takes back what was
 // added. The statements are printed by `migrate --dry-run` first; what they cost is said with them.
+import { counted } from '../../domain/counted.ts';
 import { AfdError } from '../../domain/errors.ts';
 import { wantedOf } from './create-table.ts';
 import { DOCUMENT_COLUMNS, type DocumentTable, MOST_COPIED } from './document-tables.ts';
@@ -97,12 +98,12 @@ async function findIn(
   }
   if (kind === 'assignment') {
     const open = await count(tools, name, "status IN ('assigned', 'running')");
-    const message = `${open} open assignments of another program: the leader closes them as lost (foreign); their tasks stay as they are.`;
+    const message = `${counted(open, 'open assignment')} of another program: the leader closes them as lost (foreign); their tasks stay as they are.`;
     if (open > 0) found.push({ code: 'open_elsewhere', rows: open, message });
   }
   if (kind === 'device') {
     const alive = await count(tools, name, "NOT (status <=> 'offline')");
-    const message = `${alive} devices not offline, and none of them is a process of afd: set to offline. A worker that starts is online again.`;
+    const message = `${counted(alive, 'device')} not offline, and none of them is a process of afd: set to offline. A worker that starts is online again.`;
     if (alive > 0) found.push({ code: 'set_offline', rows: alive, message });
   }
   if (kind === 'heartbeat') {

@@ -1,7 +1,7 @@
 // What the task table must have, as it is added to a table that exists: nothing that an INSERT without a column list would
 // notice (INVISIBLE), nothing that needs the rows to be read (NULL, or a constant default: INSTANT refuses expressions),
 // generated columns VIRTUAL (STORED would copy the table and block its writers).
-import { CLAIM_STATE, claimRankColumn } from '../claim-state.ts';
+import { claimStateColumn } from '../claim-state.ts';
 
 import { hidden } from './table-plan.ts';
 import { columnOf, type TaskTableFacts } from './task-table.ts';
@@ -93,8 +93,8 @@ export function generatedColumns(facts?: TaskTableFacts): GeneratedColumn[] {
   const due = dueAt({ cut });
   return [
     { name: 'lane', type: 'BINARY(16)', expression: lane({ trim: /^char/i.test(type('task_type')) }) },
-    { name: 'claim_state', type: 'TINYINT', expression: CLAIM_STATE },
-    { name: 'claim_rank', type: 'SMALLINT', expression: claimRankColumn(due) },
+    { name: 'claim_state', type: 'MEDIUMINT', expression: claimStateColumn(due) },
+    { name: 'claim_rank', type: 'TINYINT', expression: '10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)' },
     { name: 'due_at', type: 'DATETIME(3)', expression: due },
   ];
 }

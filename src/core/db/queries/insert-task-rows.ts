@@ -8,6 +8,7 @@ import type { Carried } from '../carried.ts';
 import { DatabaseError } from '../database-error.ts';
 import type { Result, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { insertSingly, isReturnRefused, mayReturnIds } from './insert-singly.ts';
 import { taskRows } from './task-row-text.ts';
 
 export interface InsertTasksOptions {
@@ -41,10 +42,19 @@ export async function insertTaskRows(
       const problem = `a task of type ${tasks[from]!.task_type} is ${bytes} bytes long; the server takes at most ${maxAllowedPacket}`;
       throw new AfdError('E_USAGE', `The task cannot be added: ${problem} (max_allowed_packet).`);
     }
-    const returned = isMariaDb && to - from > 1;
-    const sql = `INSERT INTO ${names.task} (${columns}) VALUES ${rows.slice(from, to).join(',')}${returned ? ' RETURNING id' : ''}`;
+    const part = rows.slice(from, to);
+    const returned = part.length > 1 && mayReturnIds(session);
+    if (part.length > 1 && isMariaDb && !returned) {
+      ids.push(...(await insertSingly(session, names, columns, part).catch(explain)));
+      from = to;
+      continue;
+    }
+    const sql = `INSERT INTO ${names.task} (${columns}) VALUES ${part.join(',')}${returned ? ' RETURNING id' : ''}`;
     const sent = options.carried === undefined ? session.write(sql) : options.carried.send(session, sql);
-    const answer = (await sent.catch(explain)) as Result;
+    const answer = await (sent as Promise<Result>).catch((error: unknown) =>
+      returned && isReturnRefused(session, error) ? undefined : explain(error),
+    );
+    if (answer === undefined) continue;
     const written = returned ? answer.length : answer.affectedRows;
     if (written !== to - from) throw new AfdError('E_INTERNAL', `An INSERT of ${to - from} tasks wrote ${written}.`);
     for (let n = 0; n < written; n += 1) ids.push(returned ? answer[n]!.id : answer.insertId + n * step);

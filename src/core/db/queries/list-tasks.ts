@@ -31,7 +31,8 @@ export async function listTasks(session: Session, names: TableNames, filter: Tas
   if (device_id !== undefined)
     add('(a.device_id = ? OR t.target_device_id = ? OR t.claimed_by = ?)', device_id, device_id, device_id);
   const rows = await session.rows(
-    `SELECT ${TASK_COLUMNS}, COALESCE(IF(a.status IN ('assigned', 'running'), a.device_id, NULL), t.claimed_by) AS device_id
+    `SELECT ${TASK_COLUMNS}, COALESCE(IF(a.status IN ('assigned', 'running') OR t.status IN ('done', 'failed', 'cancelled'), a.device_id, NULL),
+       t.claimed_by) AS device_id
      FROM ${names.task} t
      LEFT JOIN ${names.assignment} a ON a.task_id = t.id AND a.attempt = t.attempt
      ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}

@@ -1,16 +1,16 @@
 // Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the attempt
 // ends as `released`, no retry is spent), and the target is set now, for when it lets go. Index: PRIMARY of both tables. Zero
 // rows under the lock is a bug.
-import { AfdError } from '../../domain/errors.ts';
 import { targetWarnings } from '../../domain/target-device.ts';
 import type { TaskStatus } from '../../domain/task.ts';
 import type { Carried } from '../carried.ts';
+import { conflict, refuseTarget, refuseTask } from '../reassign-refusals.ts';
 import { fromJsonObject } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import { findTarget } from './find-target.ts';
-import { assertOne, lockTask, type OperatedTask } from './lock-task.ts';
+import { assertOne, lockTask } from './lock-task.ts';
 import { endAttempt, revokeAttempt } from './revoke-attempt.ts';
 
 export interface ReassignedTask {
@@ -36,14 +36,15 @@ export async function reassignTask(
   const move = async (): Promise<ReassignedTask> => {
     const task = await lockTask(session, names, taskId);
     const { holder } = task;
-    refuse(task, force);
+    refuseTask(task, force);
     const device = to === undefined ? undefined : await findTarget(session, names, to);
     if (holder !== undefined && holder.device_id === device?.device_id && !force) {
       throw conflict(task, `runs on ${holder.device_id} already; --force starts it there again`);
     }
+    const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
+    if (device !== undefined && !force) refuseTarget(task, device, lane);
     const revoking = holder !== undefined && !force;
     const status = revoking ? 'running' : device === undefined ? 'pending' : 'assigned';
-    const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
     const moved = await session.write(
       `UPDATE ${names.task}
        SET status = ?, target_device_id = ?, target_until = NULL, updated_at = NOW(3)${revoking ? '' : ', claim_token = NULL'}
@@ -62,19 +63,4 @@ export async function reassignTask(
     };
   };
   return transaction(session, move, undefined, carried);
-}
-
-function refuse(task: OperatedTask, force: boolean): void {
-  const { id, status, holder } = task;
-  if (status === 'pending' || status === 'assigned') return;
-  if (status === 'waiting') throw conflict(task, 'waits for its turn and belongs to no device');
-  if (status !== 'running') throw conflict(task, `is ${status}: only a retry runs it again`, `afd tasks retry ${id}`);
-  if (force) return;
-  if (holder === undefined) throw conflict(task, 'is run by another program', `afd tasks reassign ${id} --force`);
-  if (holder.revoke_outcome === 'cancelled') throw conflict(task, `is being cancelled on ${holder.device_id}`);
-}
-
-function conflict({ id, status }: OperatedTask, why: string, command = `afd tasks show ${id}`): AfdError {
-  const data = { task_id: id, status };
-  return new AfdError('E_CONFLICT', `Task ${id} ${why}.`, { suggestions: [command], data });
 }

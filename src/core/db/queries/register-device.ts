@@ -19,6 +19,7 @@ export interface DeviceRegistration {
   lock_name: string;
   heartbeat_interval_ms: number;
   version: string;
+  process: { host_name: string; pid: number | null };
 }
 
 /** Makes this instance the owner of the device id, online from now on by the database's clock. */
@@ -42,6 +43,7 @@ export async function registerDevice(session: Session, names: TableNames, device
     lock_server: session.facts.serverName,
     heartbeat_interval: Math.round(device.heartbeat_interval_ms),
     version: device.version,
+    ...device.process,
     status: 'online',
   };
   const set = Object.keys(columns)

@@ -25,9 +25,10 @@ export async function takeSessionLock(session: Session, name: string, waitS: num
 }
 
 export interface Holder {
-  /** ip_address and start of the process that registered under the id last. */
+  /** Of the process that registered under the id last, and when it did. */
   ip_address: string;
-  device_name: string;
+  host_name: string | null;
+  pid: number | null;
   since: string;
   fresh: boolean;
 }
@@ -40,7 +41,7 @@ export async function lockHolder(
   timeoutS: number,
 ): Promise<Holder | undefined> {
   const [row] = await session.rows(
-    `SELECT ip_address, device_name, lock_taken_at AS since,
+    `SELECT ip_address, host_name, pid, lock_taken_at AS since,
             COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? SECOND, 0) AS fresh
      FROM ${names.device} WHERE device_id = ?`,
     [timeoutS, deviceId],

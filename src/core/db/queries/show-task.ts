@@ -23,9 +23,11 @@ export async function showTask(session: Session, names: TableNames, taskId: numb
   );
   // A row without a number is another program's, and says nothing of who holds the task.
   const open = attempts.find((one) => one.attempt !== null && (one.status === 'assigned' || one.status === 'running'));
+  const over = row.status === 'done' || row.status === 'failed' || row.status === 'cancelled';
+  const last = over ? attempts.findLast((one) => one.attempt === row.attempt) : undefined;
   const completed = attempts.findLast((one) => one.status === 'completed');
   return {
-    ...taskRecord({ ...row, device_id: open?.device_id ?? row.claimed_by }),
+    ...taskRecord({ ...row, device_id: (open ?? last)?.device_id ?? row.claimed_by }),
     result: fromJson(row.status === 'done' ? (completed?.result ?? null) : null),
     payload: payloadOf(row),
     assignments: attempts.map(assignmentRecord),

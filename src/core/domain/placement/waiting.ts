@@ -1,4 +1,5 @@
 // Why a task that nobody runs is not running, and where it would go: for people, from what is known right now.
+import { counted } from '../counted.ts';
 import { infeasibleReasons } from '../eligibility.ts';
 import type { DeviceView } from './device-view.ts';
 import { eligible } from './eligible.ts';
@@ -37,7 +38,11 @@ export function explainWaiting(task: WaitingTask, devices: DeviceView[], policy:
   const target = task.target_device_id;
   const asked = target === null ? devices : devices.filter((one) => sameId(one.device_id, target));
   const chances = chancesOf(task, asked, target === null ? policy : { ...policy, min_score: 0 });
-  chances.sort((a, b) => a.reasons.length - b.reasons.length || (b.score ?? 0) - (a.score ?? 0));
+  const able = new Set(asked.filter((one) => isAble(one, task)).map((one) => one.device_id));
+  const online = new Set(asked.filter((one) => one.unavailable === null).map((one) => one.device_id));
+  // What a device lacks for good counts for more than how many things keep it now.
+  const rank = (one: DeviceChance) => (able.has(one.device_id) ? (online.has(one.device_id) ? 0 : 1) : 2);
+  chances.sort((a, b) => rank(a) - rank(b) || a.reasons.length - b.reasons.length || (b.score ?? 0) - (a.score ?? 0));
   return { why: sentence(task, asked, chances), devices: chances.slice(0, MOST) };
 }
 
@@ -63,7 +68,7 @@ function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): 
 
 function full({ running, slots, stuck }: DeviceView): string {
   const held = stuck === 0 ? '' : `, ${stuck} of them stuck`;
-  return `is full (${running} of ${slots} slots${held})`;
+  return `is full (${running} of ${counted(slots, 'slot')}${held})`;
 }
 
 function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChance[]): string {
@@ -77,13 +82,18 @@ function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChanc
   }
   if (best === undefined) return 'no worker is registered';
   if (best.reasons.length === 0) return `${best.device_id} will claim it`;
-  const able = devices.filter((one) => infeasibleReasons(one.capabilities, task).length === 0);
+  const able = devices.filter((one) => isAble(one, task));
   const nearest = `${best.device_id} ${best.reasons.join(', ')}`;
   if (able.length === 0) return `no device can run it; the nearest: ${nearest}`;
   const online = able.filter((one) => one.unavailable === null);
   if (online.length === 0) return `no device that can run it is online and active; the nearest: ${nearest}`;
   if (online.every((one) => one.held.length > 0)) return `every device that can run it is over a gate: ${nearest}`;
   return `every device that can run it is full, over a gate or below the minimum score; the nearest: ${nearest}`;
+}
+
+/** It has the handler and every capability, whatever keeps it now. */
+function isAble({ capabilities }: DeviceView, lane: Lane): boolean {
+  return infeasibleReasons(capabilities, lane).length === 0;
 }
 
 function sameId(a: string, b: string): boolean {

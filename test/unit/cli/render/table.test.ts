@@ -55,6 +55,49 @@ describe('a table', () => {
     expect([tableWidth({ isTTY: true, columns: 120 }), tableWidth({ isTTY: true })]).toEqual([120, 80]);
   });
 
+  it('finding B10: keeps the end of an id, by which ids differ, and only when all else is short', () => {
+    const wide: Column<Thing>[] = [
+      { header: 'DEVICE', value: (t) => t.id, id: true },
+      { header: 'WHY', value: (t) => t.name, flexible: true },
+    ];
+    const rows = [
+      { id: 'worker-of-the-north-001', name: 'x'.repeat(40), n: 0 },
+      { id: 'worker-of-the-north-002', name: 'y', n: 0 },
+    ];
+    expect(renderTable(wide, rows, 40).split('\n').slice(1)).toEqual([
+      `worker-of-the-north-001  ${'x'.repeat(14)}…`,
+      'worker-of-the-north-002  y',
+    ]);
+    // Before an id says too little, the other column goes.
+    expect(renderTable(wide, rows, 18).split('\n').slice(1)).toEqual(['…north-001  xxxxx…', '…north-002  y']);
+    expect(renderTable(wide, rows, 12).split('\n')).toEqual(['DEVICE', '…e-north-001', '…e-north-002']);
+  });
+
+  it('finding B10: breaks a long reason into lines, behind a blank or a comma, and loses none of it', () => {
+    const wrapping: Column<Thing>[] = [
+      { header: 'ID', value: (t) => t.id },
+      { header: 'WHY', value: (t) => t.name, wrap: 3 },
+    ];
+    const name = 'the machine is over its gate, and lacks browser_support';
+    const [, ...shown] = renderTable(wrapping, [{ id: 'a', name, n: 0 }], 34).split('\n');
+    expect(shown).toEqual(['a   the machine is over its gate,', '    and lacks browser_support']);
+    const [, ...cut] = renderTable(wrapping, [{ id: 'a', name: `${name}, `.repeat(3), n: 0 }], 34).split('\n');
+    expect(cut).toHaveLength(3);
+    expect(cut[2]).toMatch(/…$/);
+  });
+
+  it.each([20, 40, 60, 80, 120, 200])('finding B10: fits %i columns, whatever stands in it', (width) => {
+    const all: Column<Thing>[] = [
+      { header: 'A LONG HEADER', value: (t) => t.id, id: true },
+      { header: 'NAME', value: (t) => t.name, flexible: true },
+      { header: 'STATE', value: () => 'offline (silent), quarantined, held' },
+      { header: 'N', value: (t) => t.n, align: 'right' },
+      { header: 'WHY', value: (t) => t.name, wrap: 4 },
+    ];
+    const rows = ['a', '很长的名字'.repeat(30), 'x'.repeat(300)].map((name, n) => ({ id: `d-${name}`, name, n }));
+    for (const line of renderTable(all, rows, width).split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(width);
+  });
+
   it('cannot be broken by a value from the database', () => {
     const [, line, ...more] = lines([{ id: 'a\nb', name: '\u001b[2Jx\u202e', n: 1 }], 80);
     expect(more).toEqual([]);

@@ -49,6 +49,7 @@ describe('the list of tasks', () => {
 
   it('says what to do when it is empty', () => {
     expect(renderTasks([], terminal)).toContain('afd tasks add');
+    expect(renderTasks([], { ...terminal, filtered: true })).toBe('No task fits.');
   });
 
   it('lets no value move the cursor or forge a line', () => {
@@ -62,6 +63,18 @@ describe('the list of tasks', () => {
 describe('a task', () => {
   it('that nobody has claimed says so', () => {
     expect(renderTask(task, terminal)).toContain('No device has claimed it yet.');
+  });
+
+  it('finding B11: says how many of its retries are spent, never more than it has', () => {
+    const retries = (retry_count: number, max_retry_count: number | null) =>
+      /^Retries +(.*)$/m.exec(renderTask({ ...task, retry_count, max_retry_count }, terminal))?.[1];
+    expect([retries(0, 3), retries(2, 3), retries(4, 3), retries(1, 0), retries(2, null)]).toEqual([
+      '0 of 3 spent',
+      '2 of 3 spent',
+      '3 of 3 spent',
+      '0 of 0 spent',
+      '2 spent',
+    ]);
   });
 
   it('that waits says why, and each device with its score or what keeps it', () => {

@@ -35,4 +35,4 @@ export async function refusal(...args: Parameters<typeof load>): Promise<AfdErro
   throw new Error('the configuration was accepted');
 }
 
-export const DATABASE = 'database: { url: "mysql://afd:pw@db.example:3307/fleet" }\n';
+export const DATABASE = 'database: { url: "mysql://afd:pw@db.example:3307/fleet?tls=disable" }\n';

@@ -31,7 +31,7 @@ WORDS.push(
   'w-2',
 );
 const SPECIAL: Record<string, string[]> = {
-  'database.url': ['mysql://a@one/s', 'mysql://b@two/s'],
+  'database.url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
   'database.password_file': ['one.secret', 'two.secret'],
   'worker.ring.host': ['192.0.2.1', '2001:db8::1'],
 };
@@ -69,9 +69,9 @@ describe('H1 flag over environment over file over default, also where a value eq
     for (const file of [NONE, ...words]) {
       const config = join(cwd, `${key}-${words.indexOf(file ?? '')}.json`);
       // Beside a whole database, so that one part of it alone is no mistake.
-      const values: Record<string, unknown> = { database: { url: 'mysql://afd:pw@db/fleet' } };
+      const values: Record<string, unknown> = { database: { url: 'mysql://afd:pw@db/fleet?tls=disable' } };
       if (file !== NONE) setValue(values, key, file);
-      writeFileSync(config, JSON.stringify(values));
+      writeFileSync(config, JSON.stringify(values), { mode: 0o600 });
       for (const env of [NONE, ...words]) {
         for (const flag of [NONE, ...words]) {
           const given = { flag, env, file };
@@ -83,7 +83,11 @@ describe('H1 flag over environment over file over default, also where a value eq
           });
           const by = LAYERS.find((layer) => given[layer] !== NONE);
           const inFile = key === 'database.url' && by === undefined;
-          const expected = inFile ? 'mysql://afd:pw@db/fleet' : by === undefined ? standard : read(key, given[by]);
+          const expected = inFile
+            ? 'mysql://afd:pw@db/fleet?tls=disable'
+            : by === undefined
+              ? standard
+              : read(key, given[by]);
           const names = { flag: 'flag --it', env: `env ${variableOf(key)}`, file: 'file' };
           const origin = inFile ? 'file' : by === undefined ? 'default' : names[by];
           expect([JSON.stringify(given), getValue(found, key), origins[key]]).toEqual([

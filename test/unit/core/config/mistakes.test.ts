@@ -117,7 +117,10 @@ describe('a mistake in the configuration', () => {
   });
 
   it('is a key that is given twice', async () => {
-    expect((await refusal('mode: master\nmode: worker\n')).message).toMatch(/afd\.yaml:2 is not valid.*unique/i);
+    // Finding B11: the place stands in front, and the sentence ends.
+    expect((await refusal('mode: master\nmode: worker\n')).message).toMatch(
+      /afd\.yaml:2 is not valid YAML or JSON: a key is given twice in one section: keys are unique\.$/,
+    );
     const error = await refusal(`${DATABASE}worker: { region: a }\nDISTRIBUTION: { worker: { region: b } }`);
     expect(error.message).toContain('worker.region is given twice: inside DISTRIBUTION and beside it');
   });

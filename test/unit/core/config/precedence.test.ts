@@ -84,7 +84,7 @@ describe('the environment', () => {
         DISTRIBUTION_MODE: 'worker',
         MASTER_HOST: '192.168.1.10',
         DEVICE_ID: 'worker-001',
-        MYSQL_HOST: 'db',
+        MYSQL_HOST: '127.0.0.9',
         MYSQL_PORT: '3310',
         MYSQL_USER: 'u',
         MYSQL_PASSWORD: 'p',
@@ -96,7 +96,7 @@ describe('the environment', () => {
       '192.168.1.10',
       'worker-001',
     ]);
-    expect(database).toEqual({ host: 'db', port: 3310, user: 'u', password: 'p', database: 'af_crawl' });
+    expect(database).toEqual({ host: '127.0.0.9', port: 3310, user: 'u', password: 'p', database: 'af_crawl' });
   });
 
   it('prefers the AFD_ name where both are set', async () => {
@@ -120,11 +120,11 @@ describe('the environment', () => {
   });
 
   it('warns about an AFD_ variable that is no key, and says what was meant', async () => {
-    const { typos, warnings } = await load(DATABASE, { env: { AFD_MASTER_HEARTBEAT_TIMOUT: '5' } });
-    expect(typos).toEqual([
+    const { remarks, warnings } = await load(DATABASE, { env: { AFD_MASTER_HEARTBEAT_TIMOUT: '5' } });
+    expect(remarks).toEqual([
       'the environment variable AFD_MASTER_HEARTBEAT_TIMOUT is not known; did you mean AFD_MASTER_HEARTBEAT_TIMEOUT?',
     ]);
-    expect(warnings).toContain(typos[0]);
+    expect(warnings).toContain(remarks[0]);
   });
 
   it('is silent about what handlers are given, where server programs are, and what tests use', async () => {
@@ -136,20 +136,20 @@ describe('the environment', () => {
       AFD_TEST_ANYTHING: '1',
       AFD_CLAIM_TOKEN: 'x',
     };
-    expect((await load(DATABASE, { env })).typos).toEqual([]);
+    expect((await load(DATABASE, { env })).remarks).toEqual([]);
   });
 
   it('ignores the MYSQL_PORT that Kubernetes sets for a service named mysql', async () => {
-    const { database, typos } = await load(DATABASE, { env: { MYSQL_PORT: 'tcp://10.0.0.1:3306' } });
+    const { database, remarks } = await load(DATABASE, { env: { MYSQL_PORT: 'tcp://10.0.0.1:3306' } });
     expect(database.port).toBe(3307);
-    expect(typos[0]).toContain('Kubernetes');
+    expect(remarks[0]).toContain('Kubernetes');
   });
 });
 
 describe('the file', () => {
   it('is afd.yaml before afd.yml before afd.json of the working directory', async () => {
     const cwd = folder({ 'afd.yml': 'mode: worker', 'afd.json': '{"mode": "master"}' });
-    const all = { cwd, env: { AFD_DATABASE_URL: 'mysql://a@h/s' } };
+    const all = { cwd, env: { AFD_DATABASE_URL: 'mysql://a@127.0.0.1/s' } };
     expect((await loadConfig(all)).file).toBe(join(cwd, 'afd.yml'));
     writeFileSync(join(cwd, 'afd.yaml'), 'mode: master');
     expect((await loadConfig(all)).file).toBe(join(cwd, 'afd.yaml'));
@@ -157,7 +157,7 @@ describe('the file', () => {
 
   it('is the one of --config before that of AFD_CONFIG before all others', async () => {
     const cwd = folder({ 'afd.yaml': '', 'one.yaml': 'mode: master', 'two.json': '{"mode": "worker"}' });
-    const env = { AFD_CONFIG: 'two.json', AFD_DATABASE_URL: 'mysql://a@h/s' };
+    const env = { AFD_CONFIG: 'two.json', AFD_DATABASE_URL: 'mysql://a@127.0.0.1/s' };
     expect((await loadConfig({ cwd, env })).config.mode).toBe('worker');
     expect((await loadConfig({ cwd, env, file: 'one.yaml' })).config.mode).toBe('master');
   });
@@ -165,7 +165,7 @@ describe('the file', () => {
   it('is that of the user when the working directory has none, and its folder is where paths begin', async () => {
     const home = folder();
     mkdirSync(join(home, 'afd'));
-    writeFileSync(join(home, 'afd', 'afd.yaml'), DATABASE);
+    writeFileSync(join(home, 'afd', 'afd.yaml'), DATABASE, { mode: 0o600 });
     const { file, baseDir } = await loadConfig({ cwd: folder(), env: { XDG_CONFIG_HOME: home } });
     expect([file, baseDir]).toEqual([join(home, 'afd', 'afd.yaml'), join(home, 'afd')]);
   });

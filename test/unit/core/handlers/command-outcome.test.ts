@@ -100,12 +100,12 @@ describe('signals', () => {
 });
 
 describe('output', () => {
-  it('goes line by line into the log, stdout as info and stderr as warn', async () => {
+  it('goes line by line into the log, both streams as info', async () => {
     const attempt = testAttempt();
     await sh('printf "one\\ntw"; printf "o\\r\\n\\n\\033[1mthree\\033[0m"; echo bad >&2', {}, attempt);
     const lines = (stream: string) => attempt.lines.filter((line) => line.fields?.stream === stream);
     expect(lines('stdout').map((line) => line.message)).toEqual(['one', 'two', 'three']);
-    expect(lines('stderr')).toEqual([{ level: 'warn', message: 'bad', fields: { stream: 'stderr' } }]);
+    expect(lines('stderr')).toEqual([{ level: 'info', message: 'bad', fields: { stream: 'stderr' } }]);
   });
 
   it('is bounded in the log, and the command is not held up by it', async () => {

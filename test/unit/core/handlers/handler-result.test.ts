@@ -201,6 +201,15 @@ describe('enqueue', () => {
     expect(result({ enqueue: [], result: 5 })).toEqual({ kind: 'done', result: 5, enqueue: [] });
   });
 
+  it('finding B8: makes no difference to what is stored', () => {
+    const stored = (value: object) => (result(value) as { result: unknown }).result;
+    for (const value of [{ result: { rows: 3 } }, { result: null }, { rows: 3 }, { result: { rows: 3 }, rows: 1 }]) {
+      expect(stored({ ...value, enqueue: [] })).toEqual(stored(value));
+    }
+    expect(stored({ result: { rows: 3 } })).toEqual({ rows: 3 });
+    expect(stored({ result: { rows: 3 }, seconds: 1 })).toEqual({ result: { rows: 3 }, seconds: 1 });
+  });
+
   it('with one invalid task is a failed attempt with nothing enqueued', () => {
     const outcome = result({ status: 'done', enqueue: [{ task_type: 'ok' }, { task_typ: 'x' }] });
     expect(outcome).toMatchObject({ kind: 'retry', error_class: 'BadEnqueue' });

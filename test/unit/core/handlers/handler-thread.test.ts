@@ -326,8 +326,8 @@ describe('what crosses between the threads', () => {
       { level: 'debug', message: 'first', fields: { n: 1, token: '***' } },
       { level: 'warn', message: 'second', fields: expect.objectContaining({ big: expect.anything(), error: 'e' }) },
       { level: 'info', message: 'printed', fields: { stream: 'stdout' } },
-      { level: 'warn', message: 'also', fields: { stream: 'stderr' } },
-      { level: 'warn', message: 'printed', fields: { stream: 'stderr' } },
+      { level: 'info', message: 'also', fields: { stream: 'stderr' } },
+      { level: 'info', message: 'printed', fields: { stream: 'stderr' } },
     ]);
   });
 

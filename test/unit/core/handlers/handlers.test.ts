@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { handlerSchema } from '../../../../src/core/config/config-schema.ts';
 import { type LoadHandlersOptions, loadHandlers } from '../../../../src/core/handlers/handlers.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
+import { runCommand } from '../../../helpers/command.ts';
 
 function load(handlers: Record<string, unknown>, supported_tasks?: string[], more: Partial<LoadHandlersOptions> = {}) {
   const parsed = Object.entries(handlers).map(([type, config]) => [type, handlerSchema.parse(config)]);
@@ -40,6 +44,27 @@ it('a handler that is not listed is not run, and that is said', async () => {
 it('settings of commands at a module are pointed out', async () => {
   const { warnings } = await load({ a: { module: 'plain.js', result: true, env: { X: 'x' } } });
   expect(warnings).toEqual([expect.stringMatching(/handlers\.a: env, result only concern commands/)]);
+});
+
+describe('a module that cannot be used says why', () => {
+  it('when it is not there', async () => {
+    await expect(load({ a: { module: 'gone.js' } })).rejects.toMatchObject({
+      code: 'E_HANDLER_MISSING',
+      message: expect.stringMatching(/^The handler of a does not exist: \S+gone\.js \(handlers\.a\.module\)\.$/),
+    });
+  });
+
+  it('with the line where its syntax is wrong', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'afd-syntax-'));
+    writeFileSync(join(folder, 'broken.mjs'), 'export default async () => {\n  const a = ;\n};\n');
+    writeFileSync(join(folder, 'afd.yaml'), 'handlers: { a: { module: ./broken.mjs } }\n');
+    // As a program: the loader of the tests has words of its own.
+    const env = { AFD_DATABASE_URL: 'mysql://a@127.0.0.1:1/s' };
+    const run = await runCommand(['worker', '--once', '--wait-database', '0'], { cwd: folder, env });
+    rmSync(folder, { recursive: true });
+    expect(run.code).toBe(78);
+    expect(run.stderr).toMatch(/The handler of a cannot be loaded: \S+broken\.mjs:2: .*Unexpected token/);
+  });
 });
 
 describe('F2 an unbound type', () => {

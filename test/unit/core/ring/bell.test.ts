@@ -1,8 +1,15 @@
 // A bell on a real port of this machine's loopback.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Bell, type BellOptions, MOST_IN_FLIGHT } from '../../../../src/core/ring/bell.ts';
-import { encodeRing, type Ring } from '../../../../src/core/ring/datagram.ts';
+import { Bell, type BellOptions, CHALLENGES_PER_SECOND, MOST_IN_FLIGHT } from '../../../../src/core/ring/bell.ts';
+import {
+  decode,
+  encodeRing,
+  NO_COOKIE,
+  REPLY_BYTES,
+  RING_BYTES,
+  type Ring,
+} from '../../../../src/core/ring/datagram.ts';
 import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
 import { type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
@@ -14,7 +21,6 @@ afterEach(() => {
 
 const token = randomBytes(16);
 const ring = () => ({
-  token,
   sequence: randomBytes(8),
   directed: false,
   lane: randomBytes(16),
@@ -38,6 +44,10 @@ async function bell(options: Partial<BellOptions> = {}): Promise<{ bell: Bell; p
   return { bell: made, port: socket.port, mine };
 }
 
+/** What a bell says of itself, without the cookie for the next ring. */
+const said = (mine: Ear) =>
+  mine.heard.filter((one) => one.kind !== 'ring' && one.kind !== 'challenge').map(({ cookie: _, ...one }) => one);
+
 describe('a bell', () => {
   it('answers when the claim is over, not before', async () => {
     let claimed = () => {};
@@ -49,14 +59,13 @@ describe('a bell', () => {
               claimed = () => resolve({ claimed: 3, running: 3, free: 2 });
             }),
     });
-    const [slow, quick] = [ring(), { ...ring(), hops: 1 }];
-    mine.send(encodeRing(slow), port);
-    mine.send(encodeRing(quick), port);
+    const slow = await mine.ring(ring(), token, port);
+    const quick = await mine.ring({ ...ring(), hops: 1 }, token, port);
     await mine.next('answer');
-    expect(mine.heard).toEqual([{ kind: 'answer', sequence: quick.sequence, claimed: 7, running: 0, free: 0 }]);
+    expect(said(mine)).toEqual([{ kind: 'answer', sequence: quick, claimed: 7, running: 0, free: 0 }]);
     claimed();
-    await until(() => mine.heard.length === 2);
-    expect(mine.heard[1]).toEqual({ kind: 'answer', sequence: slow.sequence, claimed: 3, running: 3, free: 2 });
+    await until(() => said(mine).length === 2);
+    expect(said(mine)[1]).toEqual({ kind: 'answer', sequence: slow, claimed: 3, running: 3, free: 2 });
   });
 
   it('claims for 50 rings a second and keeps the hints of the others, for which a claim follows', async () => {
@@ -69,9 +78,8 @@ describe('a bell', () => {
       },
       note: (one) => void notes.push(one),
     });
-    const sent = Array.from({ length: 60 }, ring);
-    for (const one of sent) mine.send(encodeRing(one), port);
-    await until(() => mine.heard.length === 60);
+    for (let n = 0; n < 60; n += 1) await mine.ring(ring(), token, port);
+    await until(() => said(mine).length === 60);
     // Whatever time it took: what was not claimed for was noted, and answered with nothing claimed.
     expect(claims.length + notes.length).toBeGreaterThanOrEqual(60);
     expect(notes.length).toBeGreaterThan(0);
@@ -91,54 +99,115 @@ describe('a bell', () => {
     });
     // Fifty a second are asked about; the others are answered at once, until a hundred wait.
     await until(() => {
-      mine.send(encodeRing(ring()), port);
+      void mine.ring(ring(), token, port);
       return asked === MOST_IN_FLIGHT;
     });
-    const dropped = ring();
-    mine.send(encodeRing(dropped), port);
+    const dropped = await mine.ring(ring(), token, port);
     const marker = await bell();
-    mine.send(encodeRing(ring()), marker.port);
+    await mine.ring(ring(), token, marker.port);
     await until(() => mine.heard.some((one) => one.kind === 'answer' && one.claimed === 1));
-    expect(mine.heard.some((one) => one.sequence.equals(dropped.sequence))).toBe(false);
+    expect(mine.heard.some((one) => one.sequence.equals(dropped))).toBe(false);
     expect(asked).toBe(MOST_IN_FLIGHT);
     for (const one of settle) one();
     const after = ring();
     await until(() => {
-      mine.send(encodeRing(after), port);
+      void mine.ring(after, token, port);
       return mine.heard.some((one) => one.sequence.equals(after.sequence));
     });
+  });
+
+  it('finding S6: takes each ring once: who has seen one cannot cause another claim with it', async () => {
+    let asked = 0;
+    const { port, mine } = await bell({
+      claim: async () => {
+        asked += 1;
+        return { claimed: 1, running: 1, free: 1 };
+      },
+    });
+    await mine.ring(ring(), token, port);
+    const { cookie } = await mine.next('answer');
+    const seen = encodeRing({ ...ring(), cookie }, token);
+    for (let n = 0; n < 20; n += 1) mine.send(seen, port);
+    // Datagrams on loopback keep their order: the others were read before the last.
+    const last = await mine.ring(ring(), token, port);
+    await until(() => mine.heard.some((one) => one.sequence.equals(last)));
+    expect(asked).toBe(3);
+    expect(said(mine)).toHaveLength(3);
+  });
+
+  it('finding S7: sends to an address that has not proved itself one challenge for each ring, which is shorter', async () => {
+    let asked = 0;
+    const {
+      bell: one,
+      port,
+      mine,
+    } = await bell({
+      claim: async () => {
+        asked += 1;
+        return { claimed: 1, running: 1, free: 1 };
+      },
+    });
+    // As from a forged address: what it is sent there is not read, so its rings never have the cookie.
+    const first = ring();
+    mine.send(encodeRing({ ...first, cookie: NO_COOKIE }, token), port);
+    expect(await mine.next('challenge')).toMatchObject({ sequence: first.sequence, claimed: 0, running: 0, free: 0 });
+    one.changed();
+    for (let n = 1; n < 2 * CHALLENGES_PER_SECOND; n += 1) {
+      mine.send(encodeRing({ ...ring(), cookie: randomBytes(8) }, token), port);
+    }
+    const other = await ear();
+    closing.push(other);
+    // Its first ring may be one too many of this second.
+    await until(() => {
+      void other.ring(ring(), token, port);
+      return said(other).length > 0;
+    });
+    expect(said(mine)).toEqual([]);
+    expect(mine.bytes.every((bytes) => decode(bytes)?.kind === 'challenge')).toBe(true);
+    expect(mine.bytes.length).toBeLessThan(2 * CHALLENGES_PER_SECOND);
+    expect(REPLY_BYTES).toBeLessThan(RING_BYTES);
+    expect(asked).toBeGreaterThan(0);
+  });
+
+  it('finding S7: a ring that was seen on the wire, sent from elsewhere, is challenged too', async () => {
+    const { port, mine } = await bell();
+    await mine.ring(ring(), token, port);
+    const { cookie } = await mine.next('answer');
+    const victim = await ear();
+    closing.push(victim);
+    victim.send(encodeRing({ ...ring(), cookie }, token), port);
+    await victim.next('challenge');
+    expect(victim.bytes).toHaveLength(1);
   });
 
   it('tells who rang, once, when the figures are others', async () => {
     let figures = { running: 1, free: 1 };
     const { bell: one, port, mine } = await bell({ figures: () => figures });
-    const asked = ring();
-    mine.send(encodeRing(asked), port);
+    const asked = await mine.ring(ring(), token, port);
     await mine.next('answer');
     one.changed();
     figures = { running: 0, free: 2 };
     one.changed();
-    expect(await mine.next('state')).toEqual({ kind: 'state', sequence: asked.sequence, claimed: 0, ...figures });
+    expect(await mine.next('state')).toMatchObject({ kind: 'state', sequence: asked, claimed: 0, ...figures });
     one.changed();
-    const again = ring();
-    mine.send(encodeRing(again), port);
-    await until(() => mine.heard.some((got) => got.sequence.equals(again.sequence)));
+    const again = await mine.ring(ring(), token, port);
+    await until(() => mine.heard.some((got) => got.sequence.equals(again)));
     expect(mine.heard.filter((got) => got.kind === 'state')).toHaveLength(1);
   });
 
   it('says nothing to a wrong token, to junk, or after its end', async () => {
     const { bell: one, port, mine } = await bell();
-    mine.send(encodeRing({ ...ring(), token: randomBytes(16) }), port);
-    for (let n = 0; n < 50; n += 1) mine.send(randomBytes(48), port);
-    const right = ring();
-    mine.send(encodeRing(right), port);
+    void mine.ring(ring(), randomBytes(16), port);
+    for (let n = 0; n < 50; n += 1) mine.send(randomBytes(RING_BYTES), port);
+    await mine.ring(ring(), token, port);
     await mine.next('answer');
-    expect(mine.bytes).toHaveLength(1);
+    expect(mine.heard.map(({ kind }) => kind)).toEqual(['challenge', 'answer']);
+    expect(mine.bytes).toHaveLength(2);
     one.close();
     const other = await bell();
-    mine.send(encodeRing(ring()), port);
-    mine.send(encodeRing(ring()), other.port);
-    await until(() => mine.bytes.length > 1);
-    expect(mine.bytes).toHaveLength(2);
+    void mine.ring(ring(), token, port);
+    await mine.ring(ring(), token, other.port);
+    await until(() => said(mine).length === 2);
+    expect(mine.bytes).toHaveLength(4);
   });
 });

@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RingTarget } from '../../../../src/core/db/queries/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
-import { encodeReply } from '../../../../src/core/ring/datagram.ts';
+import { Bell } from '../../../../src/core/ring/bell.ts';
+import { decode, encodeReply, NO_COOKIE, type Ring } from '../../../../src/core/ring/datagram.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
 import { RingDesk } from '../../../../src/core/ring/ring-desk.ts';
-import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
+import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
 import { Ringer, type RingerOptions } from '../../../../src/core/ring/ringer.ts';
-import { type Ear, ear } from '../../../helpers/ring.ts';
+import { SentRings } from '../../../../src/core/ring/sent-rings.ts';
+import { EAR_TOKEN, type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
 
 const closing: Array<{ close(): unknown }> = [];
@@ -30,7 +32,7 @@ const target = (device_id: string, port: number, more: Partial<RingTarget> = {})
   served: 0,
   address: '127.0.0.1',
   port,
-  token: randomBytes(16),
+  token: EAR_TOKEN,
   last_heartbeat: null,
   ...more,
 });
@@ -83,13 +85,14 @@ describe('a ringer', () => {
   });
 
   it('believes no answer that it has not asked for', async () => {
-    const forged = { kind: 'state' as const, sequence: randomBytes(8), claimed: 0, running: 5, free: 0 };
+    const figures = { claimed: 0, running: 5, free: 0 };
+    const forged = { kind: 'state' as const, sequence: randomBytes(8), cookie: NO_COOKIE, ...figures };
     const socket = await RingSocket.bind('127.0.0.1', 0);
     closing.push(socket);
     const a = await listen((ring) => ({ claimed: ring.n, running: 0, free: 5 }));
     const b = await listen((ring) => {
       // In front of its answer: when that is heard, this was.
-      b.send(encodeReply(forged), socket.port);
+      b.send(encodeReply(forged, EAR_TOKEN), socket.port);
       return { claimed: ring.n, running: 0, free: 5 };
     });
     const others = { capabilities: { supported_tasks: ['u'] } };
@@ -99,7 +102,7 @@ describe('a ringer', () => {
     await made.ring({ ...work, task_type: 'u' });
     expect(running()).toEqual([0, 0]);
     const { sequence } = await a.next('ring');
-    a.send(encodeReply({ ...forged, sequence }), socket.port);
+    a.send(encodeReply({ ...forged, sequence }, EAR_TOKEN), socket.port);
     await until(() => running()[0] === 5);
   });
 
@@ -175,7 +178,7 @@ describe('a ringer', () => {
     view.unanswered('a');
     view.unanswered('a');
     expect(view.devices()).toHaveLength(0);
-    view.update([target('a', 8)]);
+    view.update([target('a', 8, { token: randomBytes(16) })]);
     expect(view.devices()).toMatchObject([{ port: 8, running: 0 }]);
   });
 
@@ -186,6 +189,110 @@ describe('a ringer', () => {
     made.ringDevice('a');
     await made.close();
     expect(one.bytes).toHaveLength(0);
+  });
+});
+
+describe('finding S6: a ringer and its device', () => {
+  async function device(token: Buffer) {
+    const socket = await RingSocket.bind('127.0.0.1', 0);
+    const rings: Ring[] = [];
+    const bell = new Bell({
+      socket,
+      token,
+      claim: async (ring) => {
+        rings.push(ring);
+        return { claimed: 1, running: 1, free: 4 };
+      },
+      note: () => {},
+      figures: () => ({ running: 1, free: 4 }),
+    });
+    closing.push(socket, bell);
+    return { socket, rings };
+  }
+
+  it('are one datagram more the first time, and later none', async () => {
+    const token = randomBytes(16);
+    const { socket, rings } = await device(token);
+    const made = ringer([target('a', socket.port, { token })], {}, PATIENCE_MS);
+    const heard: string[] = [];
+    socket.onDatagram((bytes) => heard.push(decode(bytes)!.kind));
+    expect(await made.ring(work)).toBe(1);
+    expect(heard).toHaveLength(2);
+    expect(await made.ring(work)).toBe(1);
+    expect(heard).toHaveLength(3);
+    expect(rings).toHaveLength(2);
+  });
+
+  it('an answer that its device did not write changes nothing, though its sequence is right', async () => {
+    const forger = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(forger);
+    const forged: Buffer[] = [];
+    forger.onDatagram((bytes, from) => {
+      const ring = decode(bytes);
+      if (ring?.kind !== 'ring') return;
+      for (const kind of ['challenge', 'answer', 'state'] as const) {
+        const reply = { kind, sequence: ring.sequence, cookie: randomBytes(8), claimed: 1, running: 5, free: 0 };
+        forged.push(encodeReply(reply, randomBytes(16)));
+        forger.send(forged.at(-1)!, from);
+      }
+    });
+    const made = ringer([target('a', forger.port)]);
+    expect(await made.ring(work)).toBe(0);
+    await until(() => forged.length >= 3);
+    expect(made.view.devices()[0]).toMatchObject({ running: 0 });
+    expect(made.view.cookieOf('a')).toBeUndefined();
+  });
+
+  it('a challenge that comes late is obeyed all the same: the ring is a hint still', async () => {
+    const late = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(late);
+    const rings: Array<{ ring: Ring; from: Sender }> = [];
+    late.onDatagram((bytes, from) => void rings.push({ ring: decode(bytes) as Ring, from }));
+    const made = ringer([target('a', late.port)]);
+    expect(await made.ring(work)).toBe(0);
+    await until(() => rings.length > 0);
+    const { ring, from } = rings[0]!;
+    const cookie = randomBytes(8);
+    const reply = { kind: 'challenge' as const, sequence: ring.sequence, cookie, claimed: 0, running: 0, free: 0 };
+    late.send(encodeReply(reply, EAR_TOKEN), from);
+    expect((await until(() => rings[1])).ring).toEqual({ ...ring, cookie });
+  });
+
+  it('what is closed waits until each device has said something', async () => {
+    const rings: Ring[] = [];
+    const sent = new SentRings(() => {});
+    const ring = { directed: false, hops: 0, ...work };
+    const write = (bytes: Buffer) => void rings.push(decode(bytes) as Ring);
+    const asked = { device_id: 'a', token: EAR_TOKEN, cookie: undefined, ring, patienceMs: 0, write };
+    await Promise.all([sent.send(asked), sent.send(asked)]);
+    let over = false;
+    const heard = sent.heard(3_600_000).then(() => {
+      over = true;
+    });
+    for (const { sequence } of rings.slice(0, 2)) {
+      expect(over).toBe(false);
+      const reply = { kind: 'challenge' as const, sequence, cookie: randomBytes(8), claimed: 0, running: 0, free: 0 };
+      sent.hear(encodeReply(reply, EAR_TOKEN));
+    }
+    await heard;
+    expect(rings).toHaveLength(4);
+  });
+
+  it('a challenge is obeyed once', async () => {
+    const never = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(never);
+    let rung = 0;
+    never.onDatagram((bytes, from) => {
+      const ring = decode(bytes);
+      if (ring?.kind !== 'ring') return;
+      rung += 1;
+      const figures = { claimed: 0, running: 0, free: 0 };
+      const reply = { kind: 'challenge' as const, sequence: ring.sequence, cookie: randomBytes(8), ...figures };
+      never.send(encodeReply(reply, EAR_TOKEN), from);
+    });
+    const made = ringer([target('a', never.port)], {}, 100);
+    expect(await made.ring(work)).toBe(0);
+    expect(rung).toBe(2);
   });
 });
 

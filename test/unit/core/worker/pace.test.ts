@@ -111,7 +111,7 @@ test('time in which there is nothing to run says nothing about how fast tasks en
   expect(pace.ahead('t', 200)).toBe(200);
 });
 
-test('no more is claimed ahead than has ended here lately, or than there are slots: a burst says little about what follows', () => {
+test('no more is claimed ahead than ends here in a second, or than there are slots: a burst says little about what follows', () => {
   let now = 0;
   const pace = new Pace(() => now);
   pace.begin();
@@ -120,11 +120,36 @@ test('no more is claimed ahead than has ended here lately, or than there are slo
     pace.note('t', 0.1);
   }
   pace.rest();
-  expect(pace.ahead('t', 10)).toBe(99);
-  now += 2000;
-  expect(pace.ahead('t', 10)).toBe(13);
+  now += 400;
+  // 100 in 410 ms.
+  expect(pace.ahead('t', 10)).toBe(198);
+  now += 1600;
+  expect(pace.ahead('t', 10)).toBe(15);
   now += 20_000;
   expect(pace.ahead('t', 10)).toBe(10);
+});
+
+test('after a pause the first tasks say how many end in a second, those of less than 100 ms as if they had taken that', () => {
+  let now = 0;
+  const pace = new Pace(() => now);
+  const run = (ends: number, every: number) => {
+    pace.begin();
+    for (let n = 0; n < ends; n += 1) {
+      now += every;
+      pace.note('t', 0.1);
+    }
+  };
+  run(30, 1);
+  pace.rest();
+  expect(pace.ahead('t', 2)).toBe(100);
+  now += 900;
+  pace.begin();
+  // A pause of less than a second is no pause: 30 in 930 ms.
+  expect(pace.ahead('t', 2)).toBe(19);
+  pace.rest();
+  now += 5000;
+  run(2, 5);
+  expect(pace.ahead('t', 2)).toBe(20);
 });
 
 test('where claims take long, what runs while two are under way is claimed ahead, but no more than a second of work', () => {
@@ -133,8 +158,7 @@ test('where claims take long, what runs while two are under way is claimed ahead
   for (let n = 0; n < 50; n += 1) pace.claimed(150);
   expect(pace.ahead('t', 10)).toBe(149);
   for (let n = 0; n < 50; n += 1) pace.claimed(20_000);
-  // What has ended in the last second.
-  expect(pace.ahead('t', 10)).toBe(491);
+  expect(pace.ahead('t', 10)).toBe(500);
   for (let n = 0; n < 50; n += 1) pace.claimed(5);
   expect(pace.ahead('t', 10)).toBe(50);
 });

@@ -41,6 +41,18 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     {},
   ],
   [
+    'gated, while a device that cannot run it has fewer reasons (finding C1)',
+    'every device that can run it is over a gate: b cpu is at 99 %, memory is at 93 %',
+    [device('a', { capabilities: {} }), device('b', { held: ['cpu is at 99 %', 'memory is at 93 %'] })],
+    {},
+  ],
+  [
+    'offline, while a device that cannot run it has fewer reasons (finding C1)',
+    'no device that can run it is online and active; the nearest: b is offline, has no slots',
+    [device('a', { capabilities: {} }), device('b', { unavailable: 'is offline', slots: 0 })],
+    {},
+  ],
+  [
     'full',
     'every device that can run it is full, over a gate or below the minimum score; the nearest: a is full (6 of 5 slots)',
     [device('a', { running: 6 })],

@@ -1,0 +1,38 @@
+// What `afd tasks import` reads, and what it shows while it reads.
+import type { Context } from '../core/context.ts';
+import type { ImportInput, ImportOptions, ImportResult } from '../core/import/import-tasks.ts';
+import { withProgress } from './progress.ts';
+import { importProgress } from './render/import.ts';
+
+interface Input extends ImportInput {
+  stream: ImportInput['stream'] & { bytesRead?: number };
+  /** Bytes; undefined = of a pipe. */
+  size: number | undefined;
+  /** Nothing moves on the terminal: it is read by a program, or somebody types there. */
+  quiet: boolean;
+}
+
+/** A file, or `-` for standard input. @throws AfdError E_NOT_FOUND, E_USAGE */
+export async function importInput(name: string, quiet: boolean): Promise<Input> {
+  if (name === '-') {
+    return { stream: process.stdin, name, size: undefined, quiet: quiet || process.stdin.isTTY === true };
+  }
+  const { openImportFile } = await import('../core/import/import-file.ts');
+  return { ...(await openImportFile(name)), name, quiet };
+}
+
+/** @throws those of importTasks */
+export async function importWithProgress(
+  context: Context,
+  input: Input,
+  options: Omit<ImportOptions, 'onProgress'>,
+): Promise<ImportResult> {
+  const { importTasks } = await import('../core/import/import-tasks.ts');
+  const { stream, name, size, quiet } = input;
+  return withProgress(`Importing ${name === '-' ? 'standard input' : name}`, { quiet }, ({ show }) =>
+    importTasks(context, input, {
+      ...options,
+      onProgress: (soFar) => show(importProgress(soFar, stream.bytesRead, size)),
+    }),
+  );
+}

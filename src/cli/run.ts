@@ -1,0 +1,38 @@
+// The program. Each command tells its own failures; here is told what no command of afd could: those of its plugins.
+import { flush, handle, run } from '@oclif/core';
+import { escapeInJson } from '../core/terminal-text.ts';
+import { wantsColour } from './colour.ts';
+
+interface Thrown {
+  message?: string;
+  oclif?: { exit?: number };
+  code?: string;
+  skipOclifErrorHandling?: boolean;
+}
+
+/** Runs what argv says; `dir` is the URL of a file of the package. Ends the process when that fails. */
+export async function runProgram(dir: string, argv = process.argv.slice(2)): Promise<void> {
+  try {
+    await run(argv, dir);
+    flush();
+  } catch (error) {
+    const thrown = error as Thrown;
+    const told = thrown.skipOclifErrorHandling === true || thrown.code === 'EEXIT' || thrown.message === 'SIGINT';
+    if (!told) await tell(thrown, argv);
+    await handle(error as Error);
+  }
+}
+
+async function tell(error: Thrown, argv: string[]): Promise<void> {
+  const { failureOf } = await import('./failure.ts');
+  const words = argv.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, 1);
+  const { exitCode, ...failure } = failureOf(error, { command: ['afd', ...words].join(' '), flags: ['help'] });
+  if (argv.includes('--json')) process.stdout.write(`${escapeInJson(JSON.stringify({ error: failure }, null, 2))}\n`);
+  else {
+    const { renderFailure } = await import('./render/failure.ts');
+    const colour = wantsColour(process.stderr, process.env, argv.includes('--no-color'));
+    process.stderr.write(renderFailure({ ...failure, exitCode }, colour));
+  }
+  // oclif's own handler then prints nothing, and exits with our code.
+  Object.assign(error, { oclif: { exit: exitCode }, skipOclifErrorHandling: true });
+}

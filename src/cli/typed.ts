@@ -1,0 +1,31 @@
+// A command as it was typed, to be proposed again.
+import type { TypedImport } from '../core/import/stopped-import.ts';
+
+/** Safe in a shell without quotes. */
+const PLAIN = /^[\w@%+=:,./-]+$/;
+
+/**
+ * `afd tasks import 'my file.csv' --type a` of what was typed, without --json and these flags that take a value
+ * (`--from-line N`, `--from-line=N`).
+ */
+export function typedCommand(command: string, argv: string[], withoutFlags: string[] = []): string {
+  const words: string[] = [];
+  for (let n = 0; n < argv.length; n += 1) {
+    const word = argv[n]!;
+    if (withoutFlags.includes(word)) n += 1;
+    else if (word !== '--json' && !withoutFlags.some((flag) => word.startsWith(`${flag}=`)))
+      words.push(shellWord(word));
+  }
+  return [command, ...words].join(' ');
+}
+
+/** What `afd tasks import` proposes when it ends early. */
+export function typedImport(argv: string[], file: string): TypedImport {
+  const command = (words: string[]) => typedCommand('afd tasks import', words, ['--from-line']);
+  const piped = command(argv.map((word) => (word === file ? '-' : word)));
+  return { again: command(argv), piped: { command: piped, file: file === '-' ? '' : ` ${shellWord(file)}` } };
+}
+
+function shellWord(word: string): string {
+  return PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

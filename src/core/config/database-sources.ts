@@ -1,0 +1,54 @@
+// A password goes only to a server that was named by whoever gave the password. Otherwise a file in the folder where afd is
+// started gets the password of the environment, and a variable of another program gets the password of the file.
+import { isFilling, type Origin } from './origin.ts';
+
+/** A part of the address, and who gave it. */
+export interface Given {
+  key: string;
+  value: string;
+  origin: Origin;
+}
+
+/** The configuration file that is read. */
+export interface FoundFile {
+  path: string;
+  /** As a reader knows it: relative to the working directory, where it lies below it. */
+  name: string;
+  /** False when it was only found in the working directory, so that the user has not said that it is his. */
+  chosen: boolean;
+}
+
+type Source = 'file here' | 'chosen file' | 'embedded server' | 'variable of others' | 'own';
+
+/** Sources that may complete each other: one user has chosen all of each line. */
+const TOGETHER: ReadonlyArray<readonly Source[]> = [
+  ['own', 'variable of others'],
+  ['own', 'chosen file'],
+];
+
+/** A sentence when user, password and place of a server come from sources that do not belong together. */
+export function mixedSources(parts: readonly Given[], file: FoundFile | undefined): string | undefined {
+  const sources = new Set(parts.map(({ origin }) => sourceOf(origin, file)));
+  if (sources.size <= 1) return undefined;
+  if (TOGETHER.some((allowed) => [...sources].every((one) => allowed.includes(one)))) return undefined;
+  const said = [...new Set(parts.map((part) => `${part.key} ${cameFrom(part.origin, file)}`))].join(', ');
+  return `takes host, user and password from several sources (${said}): a password is sent only to a server that the same source names. ${cure(sources, file)}`;
+}
+
+function sourceOf(origin: Origin, file: FoundFile | undefined): Source {
+  if (origin === 'embedded server') return origin;
+  if (origin === 'file') return file?.chosen === true ? 'chosen file' : 'file here';
+  return isFilling(origin) ? 'variable of others' : 'own';
+}
+
+function cameFrom(origin: Origin, file: FoundFile | undefined): string {
+  if (origin === 'file') return `in ${file?.name ?? 'the file'}`;
+  if (origin.startsWith('env ')) return `by ${origin.slice(4)}`;
+  return origin.startsWith('flag ') ? `by ${origin.slice(5)}` : 'of the private server';
+}
+
+function cure(sources: ReadonlySet<Source>, file: FoundFile | undefined): string {
+  if (sources.has('embedded server')) return 'Unset what names another user or password, or give AFD_DATABASE_URL.';
+  if (sources.has('variable of others')) return 'Write all of them into the file, or give AFD_DATABASE_URL.';
+  return `If ${file?.name ?? 'the file'} is yours, name it: --config ${file?.name ?? 'FILE'} or AFD_CONFIG; or give AFD_DATABASE_URL.`;
+}

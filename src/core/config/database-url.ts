@@ -1,0 +1,41 @@
+// The parts of a database URL. No sentence here repeats any of it: where a special character of a password is not encoded, a
+// piece of the password stands in the place of a host, a port, a parameter or a schema.
+
+export type Parts = Partial<Record<'host' | 'port' | 'socket' | 'user' | 'password' | 'name' | 'tls', string>>;
+
+const SHAPE = 'mysql://user:password@host:port/schema';
+const ENCODE = 'special characters of a password are percent-encoded, such as %40 for "@", %3F for "?", %2F for "/"';
+
+/** The parts of `mysql://user:password@host:port/schema?socket=…&tls=…`, or a sentence that says what is wrong with it. */
+export function parseDatabaseUrl(text: string): Parts | string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return `is not a URL of the form ${SHAPE} (${ENCODE})`;
+  }
+  if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') return `must begin with mysql://: ${SHAPE}`;
+  for (const name of url.searchParams.keys()) {
+    if (name !== 'socket' && name !== 'tls') return `has an unknown parameter (known: socket, tls; ${ENCODE})`;
+  }
+  if (url.hash !== '') return `holds a "#" (${ENCODE.replace('%3F for "?"', '%23 for "#"')})`;
+  // "mysql://u:12/rest@host/db": the user is taken for the host, and the rest of the password for a schema.
+  if (url.username === '' && url.pathname.includes('@')) return `names no user before the host: ${SHAPE} (${ENCODE})`;
+  const parts: Parts = {};
+  try {
+    const set = (name: keyof Parts, value: string | null) => {
+      if (value !== null && value !== '') parts[name] = value;
+    };
+    set('host', decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'));
+    set('port', url.port);
+    set('user', decodeURIComponent(url.username));
+    set('password', decodeURIComponent(url.password));
+    set('name', decodeURIComponent(url.pathname.slice(1)));
+    set('socket', url.searchParams.get('socket'));
+    set('tls', url.searchParams.get('tls'));
+  } catch {
+    return 'holds a "%" that is not percent-encoded (write %25)';
+  }
+  if (parts.name?.includes('/')) return `must end with one schema name: ${SHAPE}`;
+  return parts;
+}

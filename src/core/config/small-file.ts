@@ -1,0 +1,67 @@
+// Files of the configuration: small, opened once, and never waited for without end.
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { readAtMost } from '../read-at-most.ts';
+
+/** Bytes; no configuration, password or bundle of certificates is nearly as large. */
+const MOST_BYTES = 1024 * 1024;
+/** Between two looks at a pipe from which nothing has come yet. Milliseconds. */
+const LOOK = 20;
+/** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
+const PATIENCE = { nobody: 2000, writer: 30_000 };
+
+export interface SmallFile {
+  text: string;
+  facts: Stats;
+}
+
+/**
+ * The text of a file, and the facts of the very file that was read. A pipe (`<(pass show database)`) has its time.
+ * @throws Error in words that follow "cannot be read: "
+ */
+export async function readSmallFile(path: string): Promise<SmallFile> {
+  // O_NONBLOCK: a pipe that nobody writes to would hold the process here.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const facts = await file.stat();
+    if (facts.isDirectory()) throw new Error('it is a folder');
+    const bytes = facts.isFIFO() ? await readPipe(file) : await readAtMost(file, MOST_BYTES);
+    if (bytes === undefined) throw new Error(`it has more than ${MOST_BYTES / 1024 / 1024} MiB`);
+    return { text: bytes.toString('utf8'), facts };
+  } finally {
+    await file.close();
+  }
+}
+
+/** An end before the first byte may come before the writer does. */
+async function readPipe(file: FileHandle): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for (let waited = 0; ; ) {
+    const part = await readReady(file);
+    if (part !== undefined && part.length > 0) {
+      parts.push(part);
+      length += part.length;
+      if (length > MOST_BYTES) throw new Error(`more than ${MOST_BYTES / 1024 / 1024} MiB came from this pipe`);
+      continue;
+    }
+    if (part !== undefined && length > 0) return Buffer.concat(parts);
+    const patience = part === undefined ? PATIENCE.writer : PATIENCE.nobody;
+    if (waited >= patience) throw new Error(`it is a pipe, and nothing more came within ${patience / 1000} s`);
+    await pause(LOOK);
+    waited += LOOK;
+  }
+}
+
+/** undefined = its writer has nothing to say yet; empty = there is no writer. */
+async function readReady(file: FileHandle): Promise<Buffer | undefined> {
+  const buffer = Buffer.allocUnsafe(64 * 1024);
+  try {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    throw error;
+  }
+}

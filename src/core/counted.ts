@@ -1,0 +1,2 @@
+// For cli and commands, which may not take values from domain.
+export { counted } from './domain/counted.ts';

@@ -1,0 +1,72 @@
+// For calls that may take as long as they take: while one is under way, somebody else asks the server whether it still answers.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DatabaseAddress } from './address.ts';
+import { DatabaseError } from './database-error.ts';
+import { Session } from './session.ts';
+
+/** The server is asked every so many milliseconds, and so often in vain. */
+export interface ServerPatience {
+  everyMs: number;
+  misses: number;
+}
+
+export const PATIENCE: ServerPatience = { everyMs: 10_000, misses: 3 };
+const CONNECT_MS = 3000;
+const ANSWER_MS = 5000;
+
+export class ServerPulse {
+  readonly #address: DatabaseAddress;
+  readonly #patience: ServerPatience;
+
+  constructor(address: DatabaseAddress, patience: ServerPatience = PATIENCE) {
+    this.#address = address;
+    this.#patience = patience;
+  }
+
+  /** How long the server is silent before that counts, without the time that each question takes. Milliseconds. */
+  get silenceMs(): number {
+    return this.#patience.everyMs * this.#patience.misses;
+  }
+
+  /** Settles as `call` does. `silent` must end it: called once, when the server has answered nobody for too long. */
+  async during<T>(call: Promise<T>, silent: () => void): Promise<T> {
+    const over = new AbortController();
+    void this.#watch(over.signal, silent);
+    try {
+      return await call;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Never rejects. */
+  async #watch(over: AbortSignal, silent: () => void): Promise<void> {
+    const { everyMs, misses } = this.#patience;
+    for (let missed = 0; missed < misses; ) {
+      await pause(everyMs, undefined, { ref: false, signal: over }).catch(() => {});
+      if (over.aborted) return;
+      missed = (await this.#answers()) ? 0 : missed + 1;
+    }
+    if (!over.aborted) silent();
+  }
+
+  /** An error of the server is an answer too. */
+  async #answers(): Promise<boolean> {
+    const session = new Session({
+      address: this.#address,
+      timeZone: '+00:00',
+      idleTimeoutS: 60,
+      deadlineMs: ANSWER_MS,
+      multiStatements: false,
+      connectTimeoutMs: CONNECT_MS,
+    });
+    try {
+      await session.ready();
+      return true;
+    } catch (error) {
+      return !(error instanceof DatabaseError && error.retry === 'connection' && error.errno === undefined);
+    } finally {
+      await session.close();
+    }
+  }
+}
