@@ -22,7 +22,7 @@ Rows go in by transactions of 1000, or of 8 MiB. A bad row stops it, with its li
     type: Flags.string({ helpValue: 'TYPE', summary: 'Type of the rows that name none.' }),
     format: Flags.option({ options: ['csv', 'jsonl'] as const, summary: 'Otherwise by name and content.' })(),
     'skip-bad': Flags.boolean({ summary: 'Pass over bad rows and exit 6 in the end, if there were any.' }),
-    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000, or 256 MiB.' }),
+    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000, or 64 MiB.' }),
     'from-line': Flags.integer({ min: 1, helpValue: 'N', summary: 'Pass over the rows before this line.' }),
     'dry-run': Flags.boolean({ summary: 'Check every row and add nothing.' }),
   };

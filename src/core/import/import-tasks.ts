@@ -42,8 +42,8 @@ export interface ImportOptions {
 const MIB = 1024 * 1024;
 /** What one transaction adds: so many rows, or so many bytes of the input. */
 const CHUNK = { rows: 1000, bytes: 8 * MIB };
-/** Of one `--atomic` import: its rows are held in memory, and their locks until the end. */
-export const MOST_ATOMIC = { rows: 200_000, bytes: 256 * MIB };
+/** Of one `--atomic` import: its rows are held in memory, where they take up to sixteen times as much, and their locks until the end. */
+export const MOST_ATOMIC = { rows: 200_000, bytes: 64 * MIB };
 const TOLD = 20;
 
 /** @throws AfdError E_USAGE (`data`: what is in), DatabaseError's code with the same data */

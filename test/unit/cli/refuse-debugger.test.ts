@@ -34,4 +34,5 @@ it.each([[['worker']], [['leader']], [['start', '--mode', 'worker']]])(
     expect(said).toContain('127.0.0.1');
     expect(said).not.toMatch(/debugger/i);
   },
+  60_000,
 );

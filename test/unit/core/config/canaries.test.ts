@@ -71,7 +71,7 @@ const WAYS: Array<[string, (secret: string) => Promise<string>]> = [
   ],
 ];
 
-describe.each(WAYS)('finding S9: %s', (_, tell) => {
+describe.each(WAYS)('finding S9: %s', { timeout: 60_000 }, (_, tell) => {
   it('is in no message, whatever characters it has', async () => {
     for (const secret of SPECIAL) expect(await tell(secret), secret).not.toContain(CANARY);
   });

@@ -10,7 +10,7 @@ async function mistake(yaml: string): Promise<string> {
   return message;
 }
 
-describe('finding S18: a configuration that was made to hurt', () => {
+describe('finding S18: a configuration that was made to hurt', { timeout: 60_000 }, () => {
   it('with aliases of aliases is refused', async () => {
     const lines = ['a: &a [x, x, x, x, x, x, x, x, x]'];
     for (let n = 1; n < 12; n += 1)
