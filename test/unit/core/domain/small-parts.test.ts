@@ -2,15 +2,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { attemptKey } from '../../../../src/core/domain/attempt-key.ts';
+import { counted } from '../../../../src/core/domain/counted.ts';
 import { durationSeconds, instantMilliseconds, spelledSeconds } from '../../../../src/core/domain/duration.ts';
-import { cleanText, errorClass, errorText, truncateBytes } from '../../../../src/core/domain/error-text.ts';
-import { AfdError, ERROR_CODES, type ErrorCode } from '../../../../src/core/domain/errors.ts';
 import { claimRank, laneKey } from '../../../../src/core/domain/lane-key.ts';
 import { pairKey } from '../../../../src/core/domain/pair-key.ts';
 import { effectivePayload } from '../../../../src/core/domain/payload.ts';
 import { oneMore } from '../../../../src/core/domain/retry.ts';
 import { slotsOf } from '../../../../src/core/domain/slots.ts';
-import { targetWarnings } from '../../../../src/core/domain/target-device.ts';
 
 const token = Buffer.from('0123456789abcdef0123456789abcdef', 'hex');
 
@@ -41,6 +39,20 @@ describe('the name of', () => {
     [undefined, 5],
   ])('the rank of priority %s is %i', (priority, rank) => {
     expect(claimRank(priority)).toBe(rank);
+  });
+});
+
+describe('a number with its noun', () => {
+  it.each([
+    [0, '0 tasks'],
+    [1, '1 task'],
+    [2, '2 tasks'],
+  ])('%i', (n, text) => {
+    expect(counted(n, 'task')).toBe(text);
+  });
+
+  it('has the plural that it is given, where an s does not make it', () => {
+    expect([counted(1, 'entry', 'entries'), counted(3, 'entry', 'entries')]).toEqual(['1 entry', '3 entries']);
   });
 });
 
@@ -184,92 +196,5 @@ describe('slots that capabilities name', () => {
 describe('a count in an INT column', () => {
   it('rises by one, and stays at the end of the column', () => {
     expect([0, 41, 2_147_483_646, 2_147_483_647].map(oneMore)).toEqual([1, 42, 2_147_483_647, 2_147_483_647]);
-  });
-});
-
-describe('why a directed task would not start', () => {
-  const device = {
-    ...{ device_id: 'w', device_type: 'worker', status: 'online', operator_state: 'active' },
-    ...{ capabilities: { supported_tasks: ['t'] }, held: [] as string[] },
-  };
-  const lane = { task_type: 't', required_capabilities: null };
-
-  it('nothing, where it will', () => {
-    expect(targetWarnings(device, lane)).toEqual([]);
-  });
-
-  it('away, unable, over a gate: each with what happens; one that is away says nothing of gates', () => {
-    const held = ['cpu', 'disk'];
-    expect(targetWarnings({ ...device, held }, lane)).toEqual([
-      'w claims nothing for now (cpu; disk): the task waits for it.',
-    ]);
-    expect(targetWarnings({ ...device, held, status: 'offline', operator_state: 'paused' }, lane)).toEqual([
-      'w is offline: the leader gives the task back to every device.',
-      'w is paused: the leader gives the task back to every device.',
-    ]);
-    expect(targetWarnings(device, { ...lane, task_type: 'u' })).toEqual([
-      'w does not handle u: the task does not start there as long as that is so.',
-    ]);
-  });
-});
-
-describe('an error of afd', () => {
-  it('has the exit code of its code, and what it was given', () => {
-    const cause = new Error('why');
-    const error = new AfdError('E_NOT_FOUND', 'no task', {
-      suggestions: ['afd tasks ls'],
-      data: { task_id: 1 },
-      cause,
-    });
-    expect(error).toMatchObject({
-      ...{ name: 'AfdError', code: 'E_NOT_FOUND', exitCode: 3, message: 'no task', cause },
-      ...{ suggestions: ['afd tasks ls'], data: { task_id: 1 } },
-    });
-    const plain = new AfdError('E_INTERNAL', 'bug');
-    expect([plain.exitCode, plain.suggestions, plain.data]).toEqual([1, [], {}]);
-    expect(Object.hasOwn(plain, 'cause')).toBe(false);
-  });
-
-  it('exits as the registry says', () => {
-    const exits = Object.entries(ERROR_CODES).map(([code, { exit }]) => [code, exit]);
-    for (const [code, exit] of exits) expect(new AfdError(code as ErrorCode, 'x').exitCode).toBe(exit);
-    expect(ERROR_CODES.E_CONFLICT.exit).toBe(5);
-    expect(ERROR_CODES.E_DATABASE.exit).toBe(69);
-  });
-});
-
-describe('an error text', () => {
-  it('keeps its lines, and loses what a terminal obeys and what no column holds', () => {
-    expect(cleanText('a\u001b[31;1mb\u001b[0m\r\nc\rd\te\u0000\u009bf\ud800')).toBe('ab\nc\nd\tef\ufffd');
-    expect(cleanText('\u001b[?25l\u001b[2 q\u001b[1;2Hx')).toBe('x');
-    expect(cleanText('[31m stays')).toBe('[31m stays');
-  });
-
-  it('is cut to bytes, never inside a character, and shows it', () => {
-    expect(truncateBytes('abcdef', 6)).toBe('abcdef');
-    expect(truncateBytes('abcdefg', 6)).toBe('abc…');
-    expect(truncateBytes('错错错', 9)).toBe('错错错');
-    expect(truncateBytes('错错错错', 9)).toBe('错错…');
-    expect(truncateBytes('错错错错', 10)).toBe('错错…');
-    expect(truncateBytes('a错错错', 9)).toBe('a错…');
-    expect(truncateBytes('😀😀', 4)).toBe('…');
-  });
-
-  it('is never empty, and never longer than 8 KB', () => {
-    expect(errorText('  \u0000 ')).toBe('no message');
-    expect(errorText('', 'nothing')).toBe('nothing');
-    expect(errorText('  said  ')).toBe('said');
-    expect(errorText('x'.repeat(8192))).toBe('x'.repeat(8192));
-    expect(errorText('x'.repeat(8193))).toBe(`${'x'.repeat(8189)}…`);
-    // Control characters are looked away from as far as four times the bound.
-    expect(errorText(`${'\u0000'.repeat(4 * 8192 - 3)}abcdef`)).toBe('abc');
-  });
-
-  it('has a class of 64 plain characters', () => {
-    expect(errorClass('Type.Error:x-1')).toBe('Type.Error:x-1');
-    expect(errorClass('a b  c')).toBe('a_b_c');
-    expect([errorClass(''), errorClass(5), errorClass(undefined, 'None')]).toEqual(['Error', 'Error', 'None']);
-    expect(errorClass('x'.repeat(65))).toBe('x'.repeat(64));
-    expect(errorClass(`${' '.repeat(255)}abc`)).toBe('_a');
   });
 });
