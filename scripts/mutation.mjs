@@ -77,7 +77,13 @@ async function stryker() {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   let over = false;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => child.kill('SIGTERM'));
+  let asked;
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 143 })) {
+    process.once(signal, () => {
+      asked = code;
+      child.kill('SIGTERM');
+    });
+  }
   const timer =
     minutes === undefined
       ? undefined
@@ -89,6 +95,7 @@ async function stryker() {
   clearTimeout(timer);
   // What it works in stays when it is ended.
   rmSync(SANDBOX, { recursive: true, force: true });
+  if (asked !== undefined) process.exit(asked);
   return over;
 }
 
