@@ -14,6 +14,8 @@ export default defineConfig({
     // @oclif/test captures nothing otherwise.
     disableConsoleIntercept: true,
     teardownTimeout: 30_000,
+    // A golden file that is missing is a failure, not one that is reviewed by being written: -u writes it.
+    update: 'none',
     projects: [
       {
         extends: true,

@@ -15,7 +15,9 @@ A storm of faults over a fleet of real processes, judged by its history (docs/ex
   --kinds LIST      these faults alone: kind or kind=weight, with commas between
   --mutants         in place of one storm: each mutant of afd must be caught
   --control         in place of one storm: the mutants' tests without a mutant must pass
-  --only NAMES      those mutants alone
+  --only NAMES      those mutants alone whose name has one of these words, with commas between
+  --turn N          the mutants of one turn of ten alone; auto = the turn of this commit
+  --minutes N       begin no mutant after so many minutes
   --check FOLDER    judge the history of an earlier storm again
   --write           put the figures into docs/explain/proof.md`;
 
@@ -24,9 +26,14 @@ const flag = { type: 'boolean', default: false };
 const { values } = readOptions(USAGE, {
   options: {
     ...{ seed: text, kills: text, tasks: text, workers: text, server: text, kinds: text, only: text, check: text },
+    ...{ turn: text, minutes: text },
     ...{ mutants: flag, control: flag, write: flag },
   },
 });
+// What runs has servers and copies to remove, which it does as it exits.
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 143 })) {
+  process.once(signal, () => process.exit(code));
+}
 await bootstrap();
 const { createJiti } = await import('jiti');
 const { main, WrongOption } = await createJiti(import.meta.url).import('../test/chaos/main.ts');

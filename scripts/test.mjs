@@ -4,6 +4,9 @@
 // hostile.ts), for all tests of the project db; then whatever these variables name, with an
 // account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
 // AFD_DATABASE_URL stands in for the private server; only schemas named afd_test_… are touched on it.
+// On each leg what starts a server of its own starts one of the leg's kind (test/helpers/mysql-programs.ts).
+// The summary names each test that was skipped, its reason, and in brackets what would have to be there ('-' = nothing: it is
+// not for this leg). A test that is skipped without a reason is a failure.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -115,7 +118,8 @@ async function findLegs() {
   if (own.private) found.push({ name: `${own.name}, hostile`, env: { AFD_TEST_HOSTILE: '1' }, ...HOSTILE });
   for (const [variable, url, what] of named) {
     if (url !== undefined) found.push(await urlLeg(variable, url));
-    else if (what !== undefined) found.push({ name: 'a real MySQL', skip: `${variable} is not set (${what})` });
+    else if (what !== undefined)
+      found.push({ name: 'a real MySQL', needs: 'mysql', skip: `${variable} is not set (${what})` });
   }
   return found;
 }
@@ -169,6 +173,7 @@ async function urlLeg(variable, url) {
 async function runLeg(leg, projects) {
   if (leg.broken !== undefined) return { passed: 0, failed: 1, skipped: 0, seconds: 0, note: leg.broken };
   const report = join(scratch, `leg-${results.length}.json`);
+  const skips = join(scratch, `skips-${results.length}.json`);
   const started = performance.now();
   const code = await new Promise((resolve) => {
     child = spawn(
@@ -178,10 +183,15 @@ async function runLeg(leg, projects) {
         'run',
         ...projects.flatMap((name) => ['--project', name]),
         ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
+        `--reporter=${join(ROOT, 'scripts/skips.mjs')}`,
         ...(leg.args ?? []),
         ...vitestArguments,
       ],
-      { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...quietEnvironment(), ...leg.env } },
+      {
+        cwd: ROOT,
+        stdio: ['ignore', 'inherit', 'inherit'],
+        env: { ...quietEnvironment(), ...leg.env, AFD_TEST_SKIPS: skips },
+      },
     );
     const limit = setTimeout(() => child.kill('SIGTERM'), LEG_LIMIT_MS);
     child.once('close', (status) => {
@@ -195,9 +205,19 @@ async function runLeg(leg, projects) {
       readFileSync(report, 'utf8'),
     );
     const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
-    let failed = numFailedTests + unloaded.length;
+    const skipped = JSON.parse(readFileSync(skips, 'utf8'));
+    const silent = skipped.filter((one) => one.reason === null).length;
+    let failed = numFailedTests + unloaded.length + silent;
     if (code !== 0 && failed === 0) failed = 1;
-    return { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests, seconds };
+    const note = silent > 0 ? { note: `${silent} of the failures are tests that are skipped without a reason` } : {};
+    return {
+      passed: numPassedTests,
+      failed,
+      skipped: numPendingTests + numTodoTests,
+      seconds,
+      skips: skipped,
+      ...note,
+    };
   } catch {
     return {
       passed: 0,
@@ -212,7 +232,7 @@ async function runLeg(leg, projects) {
 /** Nothing that configures afd may reach the tests from outside. */
 function quietEnvironment() {
   const ours = /^(AFD_|MYSQL_|DISTRIBUTION_MODE$|MASTER_HOST$|DEVICE_ID$|NODE_ENV$)/;
-  const kept = /^AFD_SERVER_FOLDERS$/;
+  const kept = /^(AFD_SERVER_FOLDERS|AFD_TEST_MYSQL_ROOT|AFD_REAL_MYSQL)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name) || kept.test(name)));
 }
 
@@ -221,10 +241,16 @@ function dist(file) {
 }
 
 function finish(legsRun) {
-  const lines = legsRun.map((leg) =>
+  const lines = legsRun.flatMap((leg) =>
     leg.skip !== undefined
-      ? `  DID NOT RUN  ${leg.name}: ${leg.skip}`
-      : `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.note === undefined ? '' : ` (${leg.note})`}`,
+      ? [`  DID NOT RUN  [${leg.needs ?? '-'}] ${leg.name}: ${leg.skip}`]
+      : [
+          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.note === undefined ? '' : ` (${leg.note})`}`,
+          ...(leg.skips ?? []).map(
+            ({ file, name, reason, needs }) =>
+              `    skipped    [${needs ?? '-'}] ${file} > ${name}: ${reason ?? 'NO REASON IS GIVEN'}`,
+          ),
+        ],
   );
   const sum = (key) => legsRun.reduce((total, leg) => total + (leg[key] ?? 0), 0);
   const [passed, failed] = [sum('passed'), sum('failed')];

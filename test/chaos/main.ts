@@ -1,12 +1,14 @@
 // `npm run chaos`: one storm, or the mutants. Its words go to stderr, the summary to stdout.
 import { join } from 'node:path';
+import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { check } from './check/check.ts';
 import { readEvidence } from './kept.ts';
 import { runControl, runMutants } from './mutants/run.ts';
+import { TURNS, turnOf } from './mutants/turn.ts';
 import { EVERYTHING, type FaultKind, KILLS, type Weights } from './plan.ts';
 import { mutantsBlock, stormBlock, writeProof } from './proof-page.ts';
 import { broken, summary, verdictLines } from './report.ts';
-import { chaosServer, type ServerKind } from './server.ts';
+import { chaosServer } from './server.ts';
 import { storm } from './storm.ts';
 
 /** The options of scripts/chaos.mjs, as they were typed. */
@@ -19,6 +21,8 @@ export interface ChaosValues {
   only?: string;
   kinds?: string;
   check?: string;
+  turn?: string;
+  minutes?: string;
   mutants: boolean;
   control: boolean;
   write: boolean;
@@ -52,11 +56,19 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
     return failed.length === 0 ? 0 : 1;
   }
   if (values.mutants) {
-    const found = await runMutants({ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say });
-    const escaped = found.filter((one) => !one.caught);
-    process.stdout.write(`${found.length - escaped.length} of ${found.length} mutants caught\n`);
-    if (values.write) writeProof(root, 'mutants', mutantsBlock(found));
-    return escaped.length === 0 && found.length > 0 ? 0 : 1;
+    const { turn: asked, minutes } = values;
+    const turn = asked === undefined ? undefined : asked === 'auto' ? turnOf(root) : number('turn', asked) % TURNS;
+    if (turn !== undefined) say(`turn ${turn} of ${TURNS}`);
+    const { tried, left } = await runMutants({
+      ...{ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say },
+      turn,
+      minutes: minutes === undefined ? undefined : number('minutes', minutes),
+    });
+    const escaped = tried.filter((one) => !one.caught);
+    const late = left.length === 0 ? '' : `; not reached in time: ${left.map((one) => one.name).join(', ')}`;
+    process.stdout.write(`${tried.length - escaped.length} of ${tried.length} mutants caught${late}\n`);
+    if (values.write) writeProof(root, 'mutants', mutantsBlock(tried));
+    return escaped.length === 0 && tried.length > 0 ? 0 : 1;
   }
   const dir = join(runs, `${kind}-${seed}-${Date.now().toString(36)}`);
   say(`seed ${seed}; everything is kept in ${dir}`);

@@ -2,10 +2,11 @@
 // would have it. Each ends by itself after its time, and at the end of the storm.
 import { setTimeout as pause } from 'node:timers/promises';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
+import type { ServerKind } from '../../src/core/server/server-program.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { FaultKind, Step } from './plan.ts';
 import { Random } from './random.ts';
-import type { ChaosServer, ServerKind } from './server.ts';
+import type { ChaosServer } from './server.ts';
 
 /** Pairs of what a global becomes, and what it is set back to. */
 type Globals = Array<[name: string, bad: string | number, good: string | number]>;

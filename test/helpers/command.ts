@@ -12,18 +12,21 @@ export interface CommandRun {
 
 export interface CommandOptions {
   cwd: string;
-  /** In place of this process's environment, from which only PATH and HOME are taken over. */
+  /** In place of this process's environment, from which only PATH, HOME and the place of server programs are taken over. */
   env?: Record<string, string>;
   /** Words before node, such as setpriv. */
   wrapper?: string[];
 }
+
+const { AFD_SERVER_FOLDERS } = process.env;
+const FOLDERS = AFD_SERVER_FOLDERS === undefined ? {} : { AFD_SERVER_FOLDERS };
 
 /** Starts `afd …` from dist in a process group of its own. */
 export function spawnCommand(args: string[], { cwd, env = {}, wrapper = [] }: CommandOptions): ChildProcess {
   const [program, ...rest] = [...wrapper, process.execPath, BIN, ...args];
   return spawn(program!, rest, {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...FOLDERS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

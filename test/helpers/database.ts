@@ -53,6 +53,16 @@ export async function dropTestDatabases(): Promise<void> {
   }
 }
 
+/** Whether the test server is a MySQL rather than a MariaDB. */
+export async function isMySql(): Promise<boolean> {
+  const admin = new Session({ ...ADMIN, address: serverAddress() });
+  try {
+    return !(await admin.ready()).isMariaDb;
+  } finally {
+    await admin.close();
+  }
+}
+
 const MOST_SCHEMAS = 64;
 const leased = new Map<string, Promise<string>>();
 

@@ -5,8 +5,10 @@ import { access, constants, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { startServer, stopServer } from '../../src/core/server/embedded-server.ts';
 import { hostFrom } from '../../src/core/server/host.ts';
-import { dropTestDatabases } from './database.ts';
+import { findServerProgram } from '../../src/core/server/server-program.ts';
+import { dropTestDatabases, isMySql } from './database.ts';
 import { hostileServer } from './hostile.ts';
+import { mysqlPrograms } from './mysql-programs.ts';
 import { emergencyStop, ownDirectory, removeAbandoned } from './server.ts';
 
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
@@ -18,17 +20,17 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
 
 async function begin(): Promise<(() => Promise<void>) | undefined> {
   const started = performance.now();
-  const { build } = (await import(new URL('../../scripts/build.mjs', import.meta.url).href)) as {
-    build(): Promise<{ problems: string }>;
-  };
-  const { problems } = await build();
-  // JavaScript is there all the same; `npm run check` and `npm run build` fail on it.
-  if (problems !== '') say(`dist was built with problems:\n${problems}`);
+  // A mutant (test/chaos/mutants) brings its dist with it.
+  if (process.env.AFD_TEST_BUILT === undefined) await buildDist();
   await removeAbandoned(tmpdir());
   if (process.env.AFD_TEST_DATABASE_URL !== undefined) {
     // Others may test on the same server at the same time.
     process.env.AFD_TEST_RUN = `${process.pid}${randomBytes(2).toString('hex')}`;
-    return dropTestDatabases;
+    const remove = await programsOfItsKind();
+    return async () => {
+      await dropTestDatabases();
+      await remove();
+    };
   }
 
   const hostile = process.env.AFD_TEST_HOSTILE === undefined ? undefined : await hostileServer(hostFrom(process));
@@ -51,6 +53,33 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
     await rm(dir, { recursive: true, force: true });
     undo();
   };
+}
+
+async function buildDist(): Promise<void> {
+  const { build } = (await import(new URL('../../scripts/build.mjs', import.meta.url).href)) as {
+    build(): Promise<{ problems: string }>;
+  };
+  const { problems } = await build();
+  // JavaScript is there all the same; `npm run check` and `npm run build` fail on it.
+  if (problems !== '') say(`dist was built with problems:\n${problems}`);
+}
+
+/** A private server of a test is of the kind of the named server. Returns what removes what was made for that. */
+async function programsOfItsKind(): Promise<() => Promise<void>> {
+  const wanted = (await isMySql()) ? 'mysql' : 'mariadb';
+  const usual = await findServerProgram(hostFrom(process));
+  // Where there is no server program at all a MariaDB is installed.
+  const kind = usual?.kind ?? 'mariadb';
+  if (kind === wanted) return async () => {};
+  const programs =
+    wanted === 'mysql' ? await mysqlPrograms() : { why: `the server program of this machine is a ${kind}` };
+  if ('why' in programs) {
+    process.env.AFD_TEST_NO_PRIVATE_SERVER = `no private ${wanted}: ${programs.why}`;
+    say(process.env.AFD_TEST_NO_PRIVATE_SERVER);
+    return async () => {};
+  }
+  process.env.AFD_SERVER_FOLDERS = programs.folder;
+  return programs.remove;
 }
 
 async function writable(folder: string): Promise<boolean> {

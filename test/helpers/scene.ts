@@ -60,11 +60,12 @@ export async function scene(
     async ended(ids, status = 'done') {
       await until(
         async () => {
-          const rows = await session.rows(`SELECT id FROM ${task} WHERE id IN (?) AND status <> ? LIMIT 1`, [
+          // Counted, so that a row that is gone has not ended.
+          const [row] = await session.rows(`SELECT COUNT(*) AS n FROM ${task} WHERE id IN (?) AND status = ?`, [
             ids,
             status,
           ]);
-          return rows.length === 0;
+          return Number(row?.n) === new Set(ids).size;
         },
         PATIENCE_MS,
         `${status} of the tasks`,

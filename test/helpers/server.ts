@@ -6,14 +6,16 @@ import { startServer, stopServer } from '../../src/core/server/embedded-server.t
 import { commandLine, hostFrom } from '../../src/core/server/host.ts';
 import { serverFiles } from '../../src/core/server/server-directory.ts';
 import { runningPid } from '../../src/core/server/server-process.ts';
+import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { until } from './wait.ts';
 
 /**
- * A durable server of one test alone, to be killed, stopped and restarted. A MariaDB where there is one (also when the
- * run's own server is a MySQL: what these tests are about is afd's side of a server that goes away). Its account may do
- * everything. Port and socket stay the same over restarts.
+ * A durable server of one test alone, to be killed, stopped and restarted: of the kind of the run's own server (the global
+ * set-up says in AFD_SERVER_FOLDERS where its programs are). Its account may do everything. Port and socket stay the same
+ * over restarts.
  */
 export interface PrivateServer {
+  kind: ServerKind;
   /** mysql:// URL of the schema `afd`. */
   url: string;
   pid(): Promise<number>;
@@ -30,23 +32,36 @@ export interface PrivateServer {
   stop(): Promise<void>;
 }
 
+/** Why no private server of the kind of this run's can be had; undefined = one can. For skipBecause(…, 'mysqld'). */
+export const NO_PRIVATE_SERVER = process.env.AFD_TEST_NO_PRIVATE_SERVER;
+
 const host = hostFrom(process);
 const EVERYTHING = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}';`);
 
-export async function privateServer(more: { argv?: string[]; setup?: string[] } = {}): Promise<PrivateServer> {
+interface PrivateServerOptions {
+  argv?: string[];
+  setup?: string[];
+  /** Where its programs are; absent = as the global set-up says. */
+  folders?: string | undefined;
+}
+
+export async function privateServer(more: PrivateServerOptions = {}): Promise<PrivateServer> {
   await removeAbandoned(tmpdir());
   const dir = await ownDirectory(tmpdir());
   const files = await serverFiles(dir);
-  const { argv = [], setup = [] } = more;
-  const launch = () => startServer({ dir, host, durability: 'durable', argv, setup: [...EVERYTHING, ...setup] });
+  const { argv = [], setup = [], folders } = more;
+  const itsHost = folders === undefined ? host : { ...host, env: { ...host.env, AFD_SERVER_FOLDERS: folders } };
+  const options = { dir, host: itsHost, durability: 'durable' as const, argv, setup: [...EVERYTHING, ...setup] };
+  const launch = () => startServer(options);
   const pid = async () => {
     const found = await runningPid(files);
     if (found === undefined) throw new Error('the private server is not running');
     return found;
   };
   const undo = emergencyStop(dir);
-  const { url } = await launch();
+  const { url, kind } = await launch();
   return {
+    kind: kind!,
     url,
     pid,
     async kill() {

@@ -10,9 +10,11 @@ import { Session } from '../../src/core/db/session.ts';
 import { transaction } from '../../src/core/db/transaction.ts';
 import { runCommand } from '../helpers/command.ts';
 import { addressOf } from '../helpers/database.ts';
-import { type PrivateServer, privateServer } from '../helpers/server.ts';
+import { NO_PRIVATE_SERVER, type PrivateServer, privateServer } from '../helpers/server.ts';
+import { skipBecause } from '../helpers/skip.ts';
 import { until } from '../helpers/wait.ts';
 
+const SKIPPED = skipBecause(NO_PRIVATE_SERVER, 'mysqld');
 const PASSWORD = 'ordinary';
 let server: PrivateServer;
 let root: Session;
@@ -83,7 +85,7 @@ const afd = (...args: string[]) =>
   runCommand(args, { cwd: folder, env: { AFD_DATABASE_URL: url, AFD_DEVICE_ID: 'w1' } });
 const table = () => `\`${addressOf(url).database}\`.af_crawl_task`;
 
-describe('finding F3: on a server with autocommit=0', () => {
+describe('finding F3: on a server with autocommit=0', SKIPPED, () => {
   it.each([
     ['as a global', () => hostile('autocommit', 0)],
     ['by init_connect', () => hostile('init_connect', 'SET autocommit = 0')],
@@ -99,7 +101,7 @@ describe('finding F3: on a server with autocommit=0', () => {
   });
 });
 
-describe('finding F4: on a server that ignores the charset of its clients', () => {
+describe('finding F4: on a server that ignores the charset of its clients', SKIPPED, () => {
   it('no text becomes SQL: not a user name, not the error text of a handler', async () => {
     if (isMariaDb) expect(await plainCharset()).toBe('gbk');
     expect((await afd('migrate', 'up')).code).toBe(0);
@@ -129,7 +131,7 @@ describe('finding F4: on a server that ignores the charset of its clients', () =
   });
 });
 
-describe('a session is what afd needs, whatever the server says of', () => {
+describe('a session is what afd needs, whatever the server says of', SKIPPED, () => {
   const SETTINGS: Array<[string, string | number, string | number, ('mariadb' | 'mysql')?]> = [
     ['autocommit', 0, 1],
     ['completion_type', 'RELEASE', 'NO_CHAIN'],
@@ -175,7 +177,7 @@ describe('a session is what afd needs, whatever the server says of', () => {
   });
 });
 
-describe('what a session cannot have', () => {
+describe('what a session cannot have', SKIPPED, () => {
   it('because something between swallows a SET is refused, with the variable, its value, and a line to try', async () => {
     await hostile('autocommit', 0);
     const between = await rewriting('autocommit = 1', 'autocommit = 0');
@@ -202,7 +204,7 @@ describe('what a session cannot have', () => {
   });
 });
 
-describe('a COMMIT that is broken off', () => {
+describe('a COMMIT that is broken off', SKIPPED, () => {
   it('is not repeated: nobody knows whether it was carried out', async ({ skip }) => {
     if (!isMariaDb) return skip('BACKUP STAGE is MariaDB’s');
     await root.write(`CREATE TABLE \`${addressOf(url).database}\`.t (id INT PRIMARY KEY) ENGINE=InnoDB`);

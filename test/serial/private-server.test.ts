@@ -1,23 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Session } from '../../src/core/db/session.ts';
-import { addressOf } from '../helpers/database.ts';
-import { type PrivateServer, privateServer } from '../helpers/server.ts';
+import { addressOf, serverAddress } from '../helpers/database.ts';
+import { NO_PRIVATE_SERVER, type PrivateServer, privateServer } from '../helpers/server.ts';
+import { skipBecause } from '../helpers/skip.ts';
 
-describe('the private server of a test', () => {
+describe('the private server of a test', skipBecause(NO_PRIVATE_SERVER, 'mysqld'), () => {
   let server: PrivateServer;
   beforeAll(async () => {
     server = await privateServer();
   });
   afterAll(() => server.stop());
 
-  const session = () =>
-    new Session({
-      address: addressOf(server.url),
-      timeZone: '+00:00',
-      idleTimeoutS: 60,
-      deadlineMs: 500,
-      multiStatements: false,
-    });
+  const OPTIONS = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 500, multiStatements: false };
+  const session = () => new Session({ ...OPTIONS, address: addressOf(server.url) });
+
+  it('is of the kind of the server of this run', async () => {
+    const named = new Session({ ...OPTIONS, address: serverAddress() });
+    const own = session();
+    expect((await own.ready()).isMariaDb).toBe((await named.ready()).isMariaDb);
+    expect(server.kind).toBe(own.facts.isMariaDb ? 'mariadb' : 'mysql');
+    await Promise.all([named.close(), own.close()]);
+  });
 
   it('keeps what was committed, and its address, over SIGKILL and a new start', async () => {
     const before = session();

@@ -20,9 +20,10 @@ const ALIASES: Record<string, string> = {
   MYSQL_DATABASE: 'database.name',
 };
 
-/** AFD_* variables that are not keys: what handlers are given, the choice of a file, and the framework's own. */
+/** AFD_* variables that are not keys: the choice of a file and of server programs, what handlers are given, the framework's own. */
 const OTHER_VARIABLES = new Set([
   'AFD_CONFIG',
+  'AFD_SERVER_FOLDERS',
   'AFD_TASK_ID',
   'AFD_ATTEMPT',
   'AFD_DEVICE_ID',

@@ -33,3 +33,33 @@ export interface Mutant {
   patches: Patch[];
   by: ShortStorm | NamedTest;
 }
+
+export const storm = (weights: Weights, rules: number[], more: Partial<ShortStorm> = {}): ShortStorm => ({
+  kind: 'storm',
+  weights,
+  rules,
+  kills: 8,
+  tasks: 300,
+  pace_ms: 300,
+  ...more,
+});
+export const test = (project: NamedTest['project'], file: string, name: string): NamedTest => ({
+  kind: 'test',
+  project,
+  file,
+  name,
+});
+/** A patch of a file below src/core. */
+export const core = (file: string, find: string, replace: string): Patch => ({
+  file: `src/core/${file}`,
+  find,
+  replace,
+});
+
+/** One patch, caught by one test. */
+export const caught = (name: string, what: string, patch: Patch, by: NamedTest): Mutant => ({
+  name,
+  what,
+  patches: [patch],
+  by,
+});

@@ -1,13 +1,16 @@
 // `npm run chaos -- --mutants`: each mutant must be caught by what it names.
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ServerKind } from '../../../src/core/server/server-program.ts';
 import { broken } from '../report.ts';
-import { type ChaosServer, chaosServer, type ServerKind } from '../server.ts';
+import { type ChaosServer, chaosServer } from '../server.ts';
 import { storm } from '../storm.ts';
 import { mutatedCopy } from './copy.ts';
 import { MUTANTS } from './list.ts';
 import type { Mutant, NamedTest, ShortStorm } from './mutant.ts';
+import { ofTurn } from './turn.ts';
 
 export interface Caught {
   mutant: Mutant;
@@ -21,18 +24,34 @@ export interface MutantsOptions {
   root: string;
   dir: string;
   server: ServerKind;
-  /** Only those whose name holds this. */
+  /** Only those whose name holds one of these words, which commas part. */
   only: string | undefined;
+  /** Only those of this turn (turn.ts). */
+  turn?: number | undefined;
+  /** None is begun after so many minutes. */
+  minutes?: number | undefined;
   say(text: string): void;
 }
 
-export async function runMutants(options: MutantsOptions): Promise<Caught[]> {
-  const { root, dir, only = '', say } = options;
-  const results: Caught[] = [];
+function wanted({ only = '', turn }: MutantsOptions): Mutant[] {
+  const words = only.split(',');
+  const all = turn === undefined ? MUTANTS : ofTurn(MUTANTS, turn);
+  return all.filter((one) => words.some((word) => one.name.includes(word)));
+}
+
+/** Those that were tried; others were not begun in time. The copies are gone afterwards, also when this process is ended. */
+export async function runMutants(options: MutantsOptions): Promise<{ tried: Caught[]; left: Mutant[] }> {
+  const { root, dir, minutes = Number.POSITIVE_INFINITY, say } = options;
+  const tried: Caught[] = [];
+  const all = wanted(options);
   const server = await chaosServer(options.server);
+  const start = performance.now();
+  const abandoned = () => rmSync(dir, { recursive: true, force: true });
+  process.once('exit', abandoned);
   try {
-    for (const mutant of MUTANTS.filter((one) => one.name.includes(only))) {
+    for (const mutant of all) {
       const begun = performance.now();
+      if (begun - start > minutes * 60_000) break;
       const copy = join(dir, `${mutant.name}-afd`);
       await mutatedCopy(root, copy, mutant.patches);
       const by = mutant.by;
@@ -40,13 +59,14 @@ export async function runMutants(options: MutantsOptions): Promise<Caught[]> {
         by.kind === 'storm' ? await byStorm(by, server, copy, join(dir, mutant.name)) : await byTest(by, server, copy);
       await rm(copy, { recursive: true, force: true });
       const seconds = Math.round((performance.now() - begun) / 1000);
-      results.push({ mutant, ...found, seconds });
+      tried.push({ mutant, ...found, seconds });
       say(`${found.caught ? 'caught ' : 'ESCAPED'} ${mutant.name} in ${seconds} s: ${found.how}`);
     }
   } finally {
+    process.off('exit', abandoned);
     await server.stop();
   }
-  return results;
+  return { tried, left: all.slice(tried.length) };
 }
 
 /** Whether a fault meets the right moment is chance, and less likely the faster the machine is: so many seeds are tried. */
@@ -71,11 +91,11 @@ async function byStorm(by: ShortStorm, server: ChaosServer, copy: string, dir: s
 
 /** The control: the storms that catch mutants, over afd as it is. Returns the names of those that broke a rule. */
 export async function runControl(options: MutantsOptions): Promise<string[]> {
-  const { dir, only = '', say } = options;
+  const { dir, say } = options;
   const failed: string[] = [];
   const server = await chaosServer(options.server);
   try {
-    for (const { name, by } of MUTANTS.filter((one) => one.name.includes(only))) {
+    for (const { name, by } of wanted(options)) {
       if (by.kind !== 'storm') continue;
       const { weights, kills, tasks, pace_ms, seed = 1 } = by;
       const result = await storm({ seed, kills, tasks, weights, pace_ms, server, dir: join(dir, `${name}-control`) });
@@ -100,7 +120,8 @@ async function byTest(by: NamedTest, server: ChaosServer, copy: string) {
   await new Promise<void>((resolve, reject) => {
     const child = spawn(process.execPath, [join(copy, 'node_modules/vitest/vitest.mjs'), ...args], {
       cwd: copy,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, AFD_TEST_DATABASE_URL: url },
+      // The copy has its dist: a build would take longer than the test.
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, AFD_TEST_DATABASE_URL: url, AFD_TEST_BUILT: '1' },
       stdio: 'ignore',
     });
     child.once('error', reject);

@@ -51,6 +51,23 @@ test('a returned task is pending and everybody’s, due when it was', async () =
   expect(await giveBack(id)).toBe(false);
 });
 
+test.each([
+  ['is offline', 'off', {}],
+  ['is not active', 'paused', {}],
+  ['was removed', 'removed', {}],
+  ['had the task for as long as it was meant to', 'fine', { target_until: '2020-01-01 00:00:00' }],
+])('a task whose device %s goes to everybody', async (_, target, columns) => {
+  const id = await directed(target, columns);
+  expect(await giveBack(id)).toBe(true);
+  expect(await readTask(session, db.names, id)).toMatchObject({ status: 'pending', target_device_id: null });
+});
+
+test('a task waits for a device that may take it, until its time is over', async () => {
+  const id = await directed('fine', { target_until: '2099-01-01 00:00:00' });
+  expect(await giveBack(id)).toBe(false);
+  expect(await readTask(session, db.names, id)).toMatchObject({ status: 'assigned', target_device_id: 'fine' });
+});
+
 test('a device that is back keeps its task', async () => {
   const id = await directed('off');
   await session.write(`UPDATE ${db.names.device} SET status = 'online' WHERE device_id = 'off'`);

@@ -7,6 +7,7 @@ import { stopServer } from '../../../src/core/server/embedded-server.ts';
 import { commandLine, hostFrom } from '../../../src/core/server/host.ts';
 import { BIN, runCommand } from '../../helpers/command.ts';
 import { ownDirectory } from '../../helpers/server.ts';
+import { skipBecause } from '../../helpers/skip.ts';
 
 describe('afd db', () => {
   let cwd: string;
@@ -112,45 +113,42 @@ function otherUser(): { wrapper?: string[]; why?: string } {
 }
 
 const other = otherUser();
-describe.skipIf(other.wrapper === undefined)(
-  `afd db as a user without rights${other.why ? ` (${other.why})` : ''}`,
-  () => {
-    let cwd: string;
-    beforeAll(async () => {
-      cwd = await ownDirectory(tmpdir());
-      await chown(cwd, 65_534, 65_534);
-      await chmod(cwd, 0o755);
-    });
-    afterAll(async () => {
-      await stopServer(join(cwd, '.afd'), hostFrom(process), 0).catch(() => undefined);
-      await rm(cwd, { recursive: true, force: true });
-    });
-    const db = (args: string[], env: Record<string, string> = {}) =>
-      runCommand(['db', ...args], { cwd, wrapper: other.wrapper!, env: { HOME: '/nonexistent', ...env } });
+describe('afd db as a user without rights', skipBecause(other.why), () => {
+  let cwd: string;
+  beforeAll(async () => {
+    cwd = await ownDirectory(tmpdir());
+    await chown(cwd, 65_534, 65_534);
+    await chmod(cwd, 0o755);
+  });
+  afterAll(async () => {
+    await stopServer(join(cwd, '.afd'), hostFrom(process), 0).catch(() => undefined);
+    await rm(cwd, { recursive: true, force: true });
+  });
+  const db = (args: string[], env: Record<string, string> = {}) =>
+    runCommand(['db', ...args], { cwd, wrapper: other.wrapper!, env: { HOME: '/nonexistent', ...env } });
 
-    it('where there is no server program: exit 69, and it names the package and the command', async () => {
-      // Where Debian's installer is, but neither a server nor sudo.
-      const nowhere = join(cwd, 'nowhere');
-      await mkdir(nowhere);
-      await symlink('/usr/bin/apt-get', join(nowhere, 'apt-get'));
-      const start = await db(['start'], { AFD_SERVER_FOLDERS: nowhere });
-      expect(start.code).toBe(69);
-      expect(start.stderr).toContain('No MySQL or MariaDB server program was found');
-      expect(start.stderr).toMatch(/Try: (sudo apt-get install mariadb-server-core|.*install)/);
-      const json = await db(['start', '--json'], { AFD_SERVER_FOLDERS: nowhere });
-      expect([json.code, JSON.parse(json.stdout).error.code]).toEqual([69, 'E_SERVER_MISSING']);
-      expect(await readdir(join(cwd, '.afd'))).toEqual([]);
-    });
+  it('where there is no server program: exit 69, and it names the package and the command', async () => {
+    // Where Debian's installer is, but neither a server nor sudo.
+    const nowhere = join(cwd, 'nowhere');
+    await mkdir(nowhere);
+    await symlink('/usr/bin/apt-get', join(nowhere, 'apt-get'));
+    const start = await db(['start'], { AFD_SERVER_FOLDERS: nowhere });
+    expect(start.code).toBe(69);
+    expect(start.stderr).toContain('No MySQL or MariaDB server program was found');
+    expect(start.stderr).toMatch(/Try: (sudo apt-get install mariadb-server-core|.*install)/);
+    const json = await db(['start', '--json'], { AFD_SERVER_FOLDERS: nowhere });
+    expect([json.code, JSON.parse(json.stdout).error.code]).toEqual([69, 'E_SERVER_MISSING']);
+    expect(await readdir(join(cwd, '.afd'))).toEqual([]);
+  });
 
-    it('where there is one: a server of its own, without root', async () => {
-      const start = await db(['start', '--json']);
-      expect(start.code, start.stderr).toBe(0);
-      const { pid } = JSON.parse(start.stdout);
-      const shell = await db(['shell', '--execute', 'SELECT CURRENT_USER()']);
-      expect(shell.stdout).toContain('afd@localhost');
-      const stop = await db(['stop', '--json']);
-      expect([stop.code, JSON.parse(stop.stdout).pid]).toEqual([0, pid]);
-      expect(await commandLine(pid)).toBeUndefined();
-    });
-  },
-);
+  it('where there is one: a server of its own, without root', async () => {
+    const start = await db(['start', '--json']);
+    expect(start.code, start.stderr).toBe(0);
+    const { pid } = JSON.parse(start.stdout);
+    const shell = await db(['shell', '--execute', 'SELECT CURRENT_USER()']);
+    expect(shell.stdout).toContain('afd@localhost');
+    const stop = await db(['stop', '--json']);
+    expect([stop.code, JSON.parse(stop.stdout).pid]).toEqual([0, pid]);
+    expect(await commandLine(pid)).toBeUndefined();
+  });
+});

@@ -6,18 +6,18 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
 import { addressOf } from '../../helpers/database.ts';
 import { fleet } from '../../helpers/fleet.ts';
-import { type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { NO_PRIVATE_SERVER, type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { skipBecause } from '../../helpers/skip.ts';
 import { until } from '../../helpers/wait.ts';
 
 // MT: a worker has threads.
 const LIBRARY = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
   .map((place) => `/usr/lib/${place}/faketime/libfaketimeMT.so.1`)
   .find((path) => existsSync(path));
-if (LIBRARY === undefined) {
-  process.stderr.write(
-    'SKIPPED: E1 needs libfaketime (apt-get install libfaketime); no clock was moved in this run.\n',
-  );
-}
+const SKIPPED =
+  LIBRARY === undefined
+    ? skipBecause('libfaketime is not installed (apt-get install libfaketime): no clock was moved', 'libfaketime')
+    : skipBecause(NO_PRIVATE_SERVER, 'mysqld');
 
 /** Environment of a node whose wall clock is so many seconds off; its monotonic clock runs as it should. */
 const node = (skew: number, TZ: string) => ({
@@ -33,7 +33,7 @@ const NODES = [
 ];
 const ZONE = '+08:00';
 
-describe.skipIf(LIBRARY === undefined)('E1 clocks and zones that all disagree', () => {
+describe('E1 clocks and zones that all disagree', SKIPPED, () => {
   let server: PrivateServer;
   let db: OldDatabase;
   let user: Session;

@@ -8,7 +8,10 @@ import { endedTask } from '../../../src/core/db/queries/write-end.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
 import { addressOf } from '../../helpers/database.ts';
-import { type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
+import { fleet } from '../../helpers/fleet.ts';
+import { NO_PRIVATE_SERVER, type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { skipBecause } from '../../helpers/skip.ts';
 
 /** The moment that this session takes for now. */
 const at = (session: Session, iso: string) => session.write(`SET SESSION timestamp = ${Date.parse(iso) / 1000}`);
@@ -107,7 +110,70 @@ describe('E2 next_run_at of an adopted table', () => {
   });
 });
 
-describe('D5 half an hour at a change of the clocks', () => {
+describe('E2 a worker and a leader of a table in +08:00', () => {
+  const zone = '+08:00';
+  let db: OldDatabase;
+  let user: Session;
+  beforeAll(async () => {
+    db = await oldDatabase([T1.replaceAll('af_crawl_tasks', 'af_crawl_task')], { task: 'af_crawl_task', zone });
+    await db.migrate();
+    // A program of theirs.
+    user = await db.session({ timeZone: zone });
+  });
+  afterAll(() => db.drop());
+
+  /** Seconds from the user's now to that time of a task. */
+  const fromNow = async (column: string, username: string) =>
+    (
+      await user.rows(`SELECT TIMESTAMPDIFF(SECOND, NOW(3), ${column}) AS s FROM af_crawl_task WHERE username = ?`, [
+        username,
+      ])
+    )[0]?.s;
+
+  it('E2 write what they do in the hours of its users, and every time of their own in UTC', {
+    timeout: 60_000,
+  }, async (test) => {
+    await user.write(`INSERT INTO af_crawl_task (task_type, username, next_run_at) VALUES
+      ('work', 'good', NOW()), ('broken', 'bad', NOW()), ('work', 'later', NOW() + INTERVAL 1 HOUR)`);
+    const f = await fleet(test, db, {
+      database: { time_zone: zone },
+      master: { retry_backoff: { initial: 600, max: 600, jitter: 0 }, lost_backoff: [900, 900] },
+      handlers: { broken: { module: './broken.mjs' } },
+      files: { 'broken.mjs': 'export default () => { throw new Error("no"); };\n' },
+    });
+    const worker = f.start('worker', { deviceId: 'w1', args: ['--slots', '2', '--drain'] });
+    // One of them failed.
+    expect((await worker.exit).code).toBe(6);
+    const rows = await user.rows(
+      `SELECT t.username AS name, a.status,
+         GREATEST(ABS(TIMESTAMPDIFF(SECOND, a.assigned_at, UTC_TIMESTAMP(3))), ABS(TIMESTAMPDIFF(SECOND, a.started_at, UTC_TIMESTAMP(3))),
+           ABS(TIMESTAMPDIFF(SECOND, a.completed_at, UTC_TIMESTAMP(3)))) < 60 AS in_utc
+       FROM af_task_assignment a JOIN af_crawl_task t ON t.id = a.task_id ORDER BY t.id`,
+    );
+    expect(rows).toEqual([
+      { name: 'good', status: 'completed', in_utc: 1 },
+      { name: 'bad', status: 'failed', in_utc: 1 },
+    ]);
+    expect(await fromNow('next_run_at', 'bad')).toBeGreaterThan(540);
+    expect(await fromNow('next_run_at', 'bad')).toBeLessThanOrEqual(600);
+    for (const name of ['good', 'bad']) expect(Math.abs(await fromNow('updated_at', name))).toBeLessThan(60);
+    expect(await fromNow('next_run_at', 'later')).toBeGreaterThan(3500);
+    const [finished] = await user.rows(
+      "SELECT ABS(TIMESTAMPDIFF(SECOND, finished_at, UTC_TIMESTAMP(3))) < 60 AS in_utc FROM af_crawl_task WHERE username = 'good'",
+    );
+    expect(finished).toEqual({ in_utc: 1 });
+
+    const gone = await insertDevice(user, db.names, { device_id: 'gone', columns: { status: 'offline' } });
+    await insertAttempt(user, db.names, { device: gone, task: { username: 'orphan', task_type: 'work' } });
+    const leader = f.start('leader', { deviceId: 'l1', args: ['--once'] });
+    expect((await leader.exit).code).toBe(0);
+    expect(await fromNow('next_run_at', 'orphan')).toBeGreaterThan(840);
+    expect(await fromNow('next_run_at', 'orphan')).toBeLessThanOrEqual(900);
+    expect(Math.abs(await fromNow('updated_at', 'orphan'))).toBeLessThan(60);
+  });
+});
+
+describe('D5 half an hour at a change of the clocks', skipBecause(NO_PRIVATE_SERVER, 'mysqld'), () => {
   let server: PrivateServer;
   let db: OldDatabase;
   const zone = process.env.TZ;

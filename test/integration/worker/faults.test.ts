@@ -74,6 +74,41 @@ describe('a worker whose transactions fail', () => {
     expect(worker.seen.filter((one) => one.name === 'task:lost')).toEqual([]);
   });
 
+  it('leaves no follow-up task of an end whose COMMIT has failed, and each one once when it goes through', async () => {
+    const id = await add();
+    const followUps: number[] = [];
+    const runs: number[] = [];
+    const worker = startWorker(db, {
+      handlers: {
+        t: (given) => {
+          runs.push(given.task_id);
+          return { status: 'done', enqueue: [{ task_type: 'next' }, { task_type: 'next', dedupe_key: 'k' }] };
+        },
+      },
+      onSession(of) {
+        const original = of.packet.bind(of);
+        of.packet = async (statements) => {
+          if (followUps.length < 3 && statements.some((one) => one.sql.includes("status = 'done'"))) {
+            followUps.push(await count(`${db.names.task} WHERE task_type = 'next'`));
+            of.destroy();
+            throw databaseError(lost(), 'test');
+          }
+          return original(statements);
+        };
+      },
+    });
+    await ended(id, 'done');
+    await worker.stop();
+    expect([followUps, runs]).toEqual([[0, 0, 0], [id]]);
+    const there = await session.rows(
+      `SELECT parent_id, dedupe_key FROM ${db.names.task} WHERE task_type = 'next' ORDER BY id`,
+    );
+    expect(there).toEqual([
+      { parent_id: id, dedupe_key: null },
+      { parent_id: id, dedupe_key: 'k' },
+    ]);
+  });
+
   it('runs a task once whose claim was answered, when the look after it loses the connection', async () => {
     // The look behind a claim (scout.probe) is not part of it: its failure says nothing about the claim.
     let broken = 0;

@@ -93,6 +93,23 @@ describe('a device below its gates', () => {
   });
 });
 
+describe('a task that is directed at a device that cannot run it', () => {
+  it('stays directed there, and keeps no other from being run', async () => {
+    const unable = [
+      await add({ task_type: 'other', ...directedAt('w1') }),
+      await add({ required_capabilities: '{"browser": true}', ...directedAt('w1') }),
+    ];
+    const worker = startWorker(db, { deviceId: 'w1', handlers: { t: () => 1 } });
+    await once(worker.events, 'worker:started');
+    await heartbeats(worker, 2);
+    const able = await add(directedAt('w1'));
+    await until(async () => (await status(able)) === 'done', 10_000, 'the one that it can run');
+    await heartbeats(worker, 2);
+    for (const id of unable) expect(await status(id)).toBe('assigned');
+    expect(await claimsOf('w1')).toBe(1);
+  });
+});
+
 describe('a device below load_balancer.min_score', () => {
   /** The whole fleet agrees on it; the weights leave the success rate alone to decide. */
   const agree = async () => {

@@ -127,8 +127,9 @@ describe('the environment', () => {
     expect(warnings).toContain(remarks[0]);
   });
 
-  it('is silent about what handlers are given and what tests use', async () => {
+  it('is silent about what handlers are given, where server programs are, and what tests use', async () => {
     const env = {
+      AFD_SERVER_FOLDERS: '/opt/mysql/bin',
       AFD_TASK_ID: '1',
       AFD_DEVICE_ID: 'w',
       AFD_RESULT_FILE: '/r',

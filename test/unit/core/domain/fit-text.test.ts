@@ -35,7 +35,37 @@ describe('a text that fits its column', () => {
     expect(fitText('设备', { characters: 5, bytes: 4, holds: 'all' })).toBe('设');
   });
 
-  test('of a column without any room is nothing', () => {
+  test('shows its cut from eight characters and bytes on', () => {
+    const text = 'abcdefghij';
+    expect(fitText(text, { characters: 8, bytes: 99, holds: 'all' })).toBe('abcdefg…');
+    expect(fitText(text, { characters: 7, bytes: 99, holds: 'all' })).toBe('abcdefg');
+    expect(fitText(text, { characters: 99, bytes: 8, holds: 'all' })).toBe('abcde…');
+    expect(fitText(text, { characters: 99, bytes: 7, holds: 'all' })).toBe('abcdefg');
+  });
+
+  test.each([
+    ['\u007f', 1],
+    ['\u0080', 2],
+    ['\u07ff', 2],
+    ['\u0800', 3],
+    ['\uffff', 3],
+    ['\u{10000}', 4],
+  ])('counts %j as the %i bytes that it has', (character, bytes) => {
+    const two = character.repeat(2);
+    expect(fitText(two, { characters: 2, bytes: 2 * bytes, holds: 'all' })).toBe(two);
+    expect(fitText(two, { characters: 2, bytes: 2 * bytes - 1, holds: 'all' })).toBe(character);
+  });
+
+  test('of a column without any room is nothing; with room for one it is one', () => {
     expect(fitText('poison', varchar(0))).toBeNull();
+    expect(fitText('poison', { characters: 0, bytes: 9, holds: 'all' })).toBeNull();
+    expect(fitText('poison', { characters: 9, bytes: 0, holds: 'all' })).toBeNull();
+    expect(fitText('poison', { characters: 1, bytes: 1, holds: 'all' })).toBe('p');
+  });
+
+  test('fits whatever afd says when nothing is known of the column', () => {
+    expect(fitText('😀'.repeat(16_383), ANY_WIDTH)).toBe('😀'.repeat(16_383));
+    expect(fitText('x'.repeat(65_535), ANY_WIDTH)).toBe('x'.repeat(65_535));
+    expect(fitText('x'.repeat(65_536), ANY_WIDTH)).toBe(`${'x'.repeat(65_532)}…`);
   });
 });

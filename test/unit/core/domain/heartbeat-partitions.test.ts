@@ -19,7 +19,7 @@ test('nothing to do is an empty plan', () => {
 
 test('days beyond the history go, what is not ours stays', () => {
   const plan = planPartitions(
-    ['p_old', 'p20261115', 'p20261116', 'p20261117', 'p20261126', 'p_future'],
+    ['p_old', 'xp20200101', 'p202001010', 'p20261115', 'p20261116', 'p20261117', 'p20261126', 'p_future'],
     '2026-11-24',
     7,
   );

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { RingTarget } from '../../../../src/core/db/queries/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
 import { Bell } from '../../../../src/core/ring/bell.ts';
-import { decode, encodeReply, type Ring } from '../../../../src/core/ring/datagram.ts';
+import { decode, encodeReply, NO_COOKIE, type Ring } from '../../../../src/core/ring/datagram.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
 import { RingDesk } from '../../../../src/core/ring/ring-desk.ts';
 import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
@@ -82,6 +82,28 @@ describe('a ringer', () => {
     expect(made.view.devices()[0]).toMatchObject({ running: 5, served: 1 });
     made.view.update(targets);
     expect(made.view.devices()[0]).toMatchObject({ running: 0 });
+  });
+
+  it('believes no answer that it has not asked for', async () => {
+    const figures = { claimed: 0, running: 5, free: 0 };
+    const forged = { kind: 'state' as const, sequence: randomBytes(8), cookie: NO_COOKIE, ...figures };
+    const socket = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(socket);
+    const a = await listen((ring) => ({ claimed: ring.n, running: 0, free: 5 }));
+    const b = await listen((ring) => {
+      // In front of its answer: when that is heard, this was.
+      b.send(encodeReply(forged, EAR_TOKEN), socket.port);
+      return { claimed: ring.n, running: 0, free: 5 };
+    });
+    const others = { capabilities: { supported_tasks: ['u'] } };
+    const made = ringer([target('a', a.port), target('b', b.port, others)], { socket }, PATIENCE_MS);
+    const running = () => made.view.devices().map((one) => one.running);
+    await made.ring(work);
+    await made.ring({ ...work, task_type: 'u' });
+    expect(running()).toEqual([0, 0]);
+    const { sequence } = await a.next('ring');
+    a.send(encodeReply({ ...forged, sequence }, EAR_TOKEN), socket.port);
+    await until(() => running()[0] === 5);
   });
 
   it('counts what it has asked of a device as running there until it answers', async () => {

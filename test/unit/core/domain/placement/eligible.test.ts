@@ -43,6 +43,26 @@ test.each([
   expect(preferredRegions({ task_type: 't', required_capabilities })).toEqual(expected);
 });
 
+test('a number asks for at least as much, and a word or a list for what is there', () => {
+  const one = device('a', {
+    capabilities: {
+      ...{ supported_tasks: ['sync_data'], memory_gb: 16, tier: 'gold', tags: ['x', 'y'], browser: true },
+      ...{ cores: '32', proxy: 1, gpu_name: 'true' },
+    },
+  });
+  const lane = (required: Record<string, unknown>) => ({ task_type: 'sync_data', required_capabilities: required });
+  const met = [{ memory_gb: 15 }, { memory_gb: 16 }, { tier: 'gold' }, { tags: 'x' }, { tags: ['x', 'y'] }];
+  const nothing = [{ browser: false }, { gpu: false }, { gpu: null }, { gpu: undefined }, { region: null }];
+  for (const required of [...met, { browser: true }, ...nothing]) {
+    expect(why(one, lane(required)), JSON.stringify(required)).toEqual([]);
+  }
+  const lacking = [{ memory_gb: 16.1 }, { memory_gb: '16' }, { tier: 16 }, { tier: 'silver' }, { tags: ['x', 'z'] }];
+  const otherwise = [{ tier: true }, { proxy: true }, { gpu_name: true }, { gpu: true }, { browser: {} }, { cpu: 0 }];
+  for (const required of [...lacking, ...otherwise, { cores: 16 }]) {
+    expect(why(one, lane(required)), JSON.stringify(required)).toHaveLength(1);
+  }
+});
+
 test('a wish is for regions alone: another capability that is asked for in that form is lacking', () => {
   expect(why(device('a'), { task_type: 'sync_data', required_capabilities: { browser: { prefer: true } } })).toEqual([
     'lacks browser={"prefer":true}',

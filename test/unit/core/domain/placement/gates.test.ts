@@ -66,3 +66,44 @@ test('whatever is read, a gate never changes twice while the reading stays withi
     expect(changes).toBeLessThanOrEqual(1);
   }
 });
+
+test('the first reading counts whole, each later one of the processor by three tenths; a gap forgets what was before', () => {
+  const cpu = (...readings: Array<number | null>) =>
+    after(
+      readings.map((cpu_usage) => ({ cpu_usage })),
+      { cpu_usage: 80 },
+    );
+  expect(cpu(90)).toEqual({ level: { ...NONE, cpu_usage: 90 }, held: ['cpu_usage'] });
+  expect(cpu(20, 100).level.cpu_usage).toBeCloseTo(44, 9);
+  expect(cpu(20, null).level.cpu_usage).toBeNull();
+  expect(cpu(20, null, 90).level.cpu_usage).toBe(90);
+});
+
+test('memory and disk are compared as they are read', () => {
+  const readings = [
+    { memory_usage: 20, disk_usage: 30 },
+    { memory_usage: 91, disk_usage: 92 },
+  ];
+  const over = after(readings, { memory_usage: 90, disk_usage: 90 });
+  expect(over).toEqual({
+    ...{ level: { cpu_usage: null, memory_usage: 91, disk_usage: 92 }, held: ['memory_usage', 'disk_usage'] },
+  });
+});
+
+test('every gate that is closed is told by its own name; one that its reading has come back to is not yet below it', () => {
+  const gates = { cpu_usage: 10, memory_usage: 90, disk_usage: 90 };
+  const at = (usage: number) => ({ cpu_usage: usage, memory_usage: usage, disk_usage: usage });
+  expect(gateReasons(after([at(95)], gates), gates)).toEqual([
+    'cpu is at 95 %, over its gate of 10 %',
+    'memory is at 95 %, over its gate of 90 %',
+    'disk is at 95 %, over its gate of 90 %',
+  ]);
+  expect(gateReasons(after([at(95), at(90)], gates), gates)[1]).toBe(
+    'memory is at 90 %, not yet clearly below its gate of 90 %',
+  );
+});
+
+test('before anything is read nothing is known and nothing is held', () => {
+  expect(OPEN).toEqual({ level: NONE, held: [] });
+  expect(after([], { cpu_usage: 1 })).toEqual(OPEN);
+});

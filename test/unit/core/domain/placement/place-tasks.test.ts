@@ -127,3 +127,43 @@ test('when every device is below the minimum, it holds nobody back', () => {
   expect(counts(placeTasks(LANE, 5, devices, policy))).toEqual({ a: 3, b: 2 });
   expect(ids(rankDevices(LANE, devices, policy))).toEqual(['a', 'b']);
 });
+
+test('the ranking of equal devices is another with another salt; each comes first about as often', () => {
+  const devices = ['a', 'b', 'c', 'd'].map((id) => device(id));
+  const first = new Map<string, number>();
+  for (let salt = 0; salt < 2000; salt += 1) {
+    const order = ids(rankDevices(LANE, devices, DEFAULT_POLICY, salt));
+    expect(ids(rankDevices(LANE, devices.toReversed(), DEFAULT_POLICY, salt))).toEqual(order);
+    first.set(order[0]!, (first.get(order[0]!) ?? 0) + 1);
+  }
+  for (const times of first.values()) expect(Math.abs(times - 500)).toBeLessThan(100);
+});
+
+test('a bulk that ends before all equal devices have the same draws another lot for each', () => {
+  const names = Array.from({ length: 8 }, (_, n) => `worker-00${n}`);
+  const devices = names.map((id) => device(id, { slots: 1000 }));
+  const pairs = new Map<string, number>();
+  for (let salt = 0; salt < 2800; salt += 1) {
+    const plan = placeTasks(LANE, 2, devices, DEFAULT_POLICY, salt);
+    expect(plan.size).toBe(2);
+    const pair = [...plan.keys()].sort().join(' ');
+    pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
+  }
+  expect(pairs.size).toBe(28);
+  for (const times of pairs.values()) expect(Math.abs(times - 100)).toBeLessThan(50);
+});
+
+test('scores that differ by a rounding error are equal: the lot decides, and more than that is no tie', () => {
+  const lane = { task_type: 'sync_data', required_capabilities: { region: { prefer: 'eu' } } };
+  const devices = [device('a', { region: 'eu' }), device('b')];
+  const winners = (region_bonus: number) => {
+    const policy = { ...DEFAULT_POLICY, region_bonus };
+    const salts = Array.from({ length: 64 }, (_, salt) => salt);
+    return [
+      new Set(salts.map((salt) => ids(rankDevices(lane, devices, policy, salt))[0])).size,
+      new Set(salts.map((salt) => [...placeTasks(lane, 1, devices, policy, salt).keys()][0])).size,
+    ];
+  };
+  expect(winners(1e-12)).toEqual([2, 2]);
+  expect(winners(1e-6)).toEqual([1, 1]);
+});

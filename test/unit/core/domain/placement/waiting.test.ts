@@ -92,3 +92,67 @@ test('of many devices the fifty with the best chances are named', () => {
   expect(found.devices).toHaveLength(50);
   expect(Math.min(...found.devices.map((one) => one.score ?? 0))).toBeGreaterThanOrEqual(0.4);
 });
+
+test('a device without a free slot says how full it is, and how much of that is stuck; that of one slot is no plural', () => {
+  const reasons = (special: Partial<DeviceView>) => explain([device('a', special)]).devices[0]?.reasons;
+  expect(reasons({ running: 4 })).toEqual([]);
+  expect(reasons({ running: 5 })).toEqual(['is full (5 of 5 slots)']);
+  expect(reasons({ running: 1, slots: 1, stuck: 1 })).toEqual(['is full (1 of 1 slot, 1 of them stuck)']);
+});
+
+test('of a device that may not take it there is no score; figures are told to three places', () => {
+  const found = explain([device('a', { running: 1, slots: 3, served: 2 }), device('b', { capabilities: {} })]);
+  expect(found.devices).toEqual([
+    {
+      ...{ device_id: 'a', reasons: [], score: 0.667 },
+      parts: { load_factor: 0.667, capability_match: 1, success_rate: 1, response_time: 1, turn: 0.6, region: 0 },
+    },
+    { device_id: 'b', reasons: ['does not handle sync_data'], score: null, parts: null },
+  ]);
+});
+
+test('those that can run it come first, of them those that are online, then by how much keeps them, then by score', () => {
+  const devices = [
+    device('unable', { capabilities: {} }),
+    device('away', { unavailable: 'is offline' }),
+    device('away twice', { unavailable: 'is offline', slots: 0 }),
+    device('held', { held: ['cpu', 'disk'] }),
+    device('full', { running: 5 }),
+    device('half', { running: 3 }),
+    device('idle'),
+  ];
+  const order = ['idle', 'half', 'full', 'held', 'away', 'away twice', 'unable'];
+  expect(explain(devices).devices.map((one) => one.device_id)).toEqual(order);
+  expect(explain(devices.toReversed()).devices.map((one) => one.device_id)).toEqual(order);
+});
+
+test('nobody is below a minimum that nobody reaches; who scores just that much is not below it', () => {
+  const devices = [device('a', { running: 4 }), device('b', { running: 3 })];
+  const reasons = (min_score: number) =>
+    explain(devices, {}, { ...DEFAULT_POLICY, min_score }).devices.map((one) => one.reasons);
+  expect(reasons(0.9)).toEqual([[], []]);
+  expect(reasons(0.4)).toEqual([[], ['scores 0.2, below load_balancer.min_score 0.4, and b does not']]);
+  expect(
+    explain([device('c'), device('d', { slots: 2, running: 1 })], {}, { ...DEFAULT_POLICY, min_score: 0.5 }).devices[1]
+      ?.reasons,
+  ).toEqual([]);
+});
+
+test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
+  ['due just now', 'a will claim it', [device('a')], { due_in: 0 }],
+  ['directed, and not due', 'it is not due before 1 s from now', [], { due_in: 0.1, target_device_id: 'z' }],
+  [
+    'directed at a device that lacks two things',
+    'it is directed at a, which is paused, has no slots',
+    [device('a', { unavailable: 'is paused', slots: 0 })],
+    { target_device_id: 'a' },
+  ],
+  [
+    'for one that is full and one over a gate',
+    'every device that can run it is full, over a gate or below the minimum score; the nearest: b is full (5 of 5 slots)',
+    [device('a', { held: ['cpu', 'disk'] }), device('b', { running: 5 })],
+    {},
+  ],
+])('a task that is %s: %s', (_, sentence, devices, task) => {
+  expect(why(devices, task)).toBe(sentence);
+});

@@ -1,0 +1,71 @@
+// Claims and ends of one device, sent as its worker sends them.
+import { randomBytes } from 'node:crypto';
+import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/finish-and-claim.ts';
+import type { ClaimSource } from '../../src/core/db/queries/claim-source.ts';
+import { ANY_WIDTHS } from '../../src/core/db/queries/text-widths.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import type { TableNames } from '../../src/core/db/table-names.ts';
+import type { Weighed } from '../../src/core/db/take-candidates.ts';
+import type { Outcome } from '../../src/core/domain/outcome.ts';
+import type { Finish } from '../../src/core/domain/settlement.ts';
+
+export interface ClaimedTask extends Claimed {
+  claim_token: Buffer;
+}
+
+/** What a test claims: `from` absent = the lane of some pending task. */
+export interface ClaimOptions {
+  from?: ClaimSource;
+  as?: Weighed;
+  limit?: number;
+  /** Seconds until the leader's backstop. */
+  leaseOf?: (task: { id: number }) => number;
+}
+
+/** The device must be registered with this instance. Retries wait 30 s each. */
+export function claims(
+  session: Session,
+  names: TableNames,
+  device: { device_id: string; instance_token: Buffer },
+): {
+  claim(options?: ClaimOptions): Promise<ClaimedTask[]>;
+  /** Each task with its outcome, in one transaction. Returns the kinds of the verdicts. */
+  finish(...ends: Array<[ClaimedTask, Outcome]>): Promise<string[]>;
+} {
+  const run = (over: Partial<FinishAndClaimInput>) =>
+    finishAndClaim(session, names, {
+      ...device,
+      finishes: [],
+      claim: undefined,
+      policy: { maxRetryCount: 3, backoff: (retry) => 30 * retry },
+      widths: ANY_WIDTHS,
+      ...over,
+    });
+  const someLane = async (): Promise<ClaimSource> => {
+    const [row] = await session.rows(`SELECT lane, claim_rank FROM ${names.task} WHERE status = 'pending' LIMIT 1`);
+    if (row === undefined) throw new Error('no task is pending');
+    return { kind: 'lane', lane: row.lane, claim_rank: row.claim_rank, mark: undefined };
+  };
+  return {
+    async claim({ from, as = 'full', limit = 100, leaseOf = () => 60 } = {}) {
+      const claim_token = randomBytes(16);
+      const { claimed } = await run({
+        claim: {
+          ...{ claim_token, limit, sources: [from ?? (await someLane())], survey: false, ticket: false, leaseOf },
+          mostFrom: () => Number.POSITIVE_INFINITY,
+          weigh: () => as,
+        },
+      });
+      return claimed.map((one) => ({ ...one, claim_token }));
+    },
+    async finish(...ends) {
+      const finishes = ends.map(
+        ([one, outcome]): Finish => ({
+          ...{ task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1, assignment_id: one.assignment_id },
+          ...{ claim_token: one.claim_token, outcome, age_ms: 5 },
+        }),
+      );
+      return (await run({ finishes })).verdicts.map((one) => one.kind);
+    },
+  };
+}

@@ -1,0 +1,23 @@
+// A skipped test says why, in words that the summary of `npm test` repeats (scripts/skips.mjs). One that is skipped without a
+// reason fails the run, and `.ci/run` fails where what it `needs` should be there.
+
+/** What a machine that runs everything has. `.ci/run` is told by these names what may be missing (AFD_CI_WITHOUT). */
+export type Need = 'libfaketime' | 'pymysql' | 'mysqld';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why the test is skipped. */
+    skipped?: string;
+    /** What would have to be there. */
+    needs?: Need;
+  }
+}
+
+/**
+ * Options of a test or of a `describe` that skip it for this reason; undefined = it is not skipped. A test that finds out
+ * while it runs calls `skip(condition, reason)` of its context.
+ */
+export function skipBecause(reason: string | undefined, needs?: Need) {
+  if (reason === undefined) return {};
+  return { skip: true, meta: { skipped: reason, ...(needs === undefined ? {} : { needs }) } };
+}
