@@ -24,7 +24,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/contracts/**/*.test.ts'],
           // Two cores have room for three: much of it waits for processes.
           maxWorkers: 3,
-          testTimeout: 10_000,
+          testTimeout: 30_000,
         },
       },
       {
