@@ -2,7 +2,7 @@
 //   node bench/adopt.mjs mysql://user:password@host:port/ [rows]
 // Makes a schema of its own and drops it again. Needs dist (npm run build).
 import mysql from 'mysql2/promise';
-import { migrateUp } from '../dist/core/db/migrator.js';
+import { migrateUp } from '../dist/core/db/migrate/migrator.js';
 import { tableNames } from '../dist/core/db/table-names.js';
 
 const url = new URL(process.argv[2] ?? process.env.AFD_TEST_DATABASE_URL ?? '');

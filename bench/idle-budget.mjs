@@ -17,14 +17,14 @@ const SECONDS = 5;
 
 const { hostFrom } = await core('server/host.js');
 const { startServer, stopServer } = await core('server/embedded-server.js');
-const { migrateUp } = await core('db/migrator.js');
+const { migrateUp } = await core('db/migrate/migrator.js');
 const { Session } = await core('db/session.js');
 const { tableNames } = await core('db/table-names.js');
-const { tick } = await core('db/queries/tick.js');
-const { heartbeatStatement, historyStatement } = await core('db/queries/heartbeat-device.js');
-const { settingsStatement } = await core('db/queries/read-settings.js');
-const { ringTarget, ringTargetsStatement } = await core('db/queries/ring-targets.js');
-const { dueStatement } = await core('db/queries/due-work.js');
+const { tick } = await core('db/lanes/tick.js');
+const { heartbeatStatement, historyStatement } = await core('db/devices/heartbeat-device.js');
+const { settingsStatement } = await core('db/settings/read-settings.js');
+const { ringTarget, ringTargetsStatement } = await core('db/devices/ring-targets.js');
+const { dueStatement } = await core('db/lanes/due-work.js');
 const { laneKey } = await core('domain/lane-key.js');
 
 const dir = mkdtempSync(join(tmpdir(), 'afd-budget-'));

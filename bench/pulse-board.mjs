@@ -1,7 +1,7 @@
 // What the pulse board costs an attempt: a place taken, the generation read, the handler called, the end marked, the place
 // freed. Processor time of this process, so that it may be measured on a busy machine.
 //   node bench/pulse-board.mjs
-import { PulseBoard } from '../dist/core/worker/pulse-board.js';
+import { PulseBoard } from '../dist/core/node/pulse-board.js';
 
 const ATTEMPTS = 5_000_000;
 const board = new PulseBoard(10);

@@ -1,6 +1,6 @@
 // The registry of devices, their heartbeats, and the leader's lease. Columns and indexes of the design document keep
 // their names; what afd adds follows. All times are UTC, DATETIME(3), without ON UPDATE. A table that the document's own
-// DDL has made is adopted: it gets what it lacks of this, INVISIBLE (src/core/db/adoption/table-plan.ts).
+// DDL has made is adopted: it gets what it lacks of this, INVISIBLE (src/core/db/migrate/adoption/table-plan.ts).
 
 /** @param {import('../src/core/db/table-names.ts').TableNames} names */
 const devices = (names) => `CREATE TABLE ${names.device} (
@@ -50,7 +50,7 @@ const heartbeats = (names) => `CREATE TABLE ${names.heartbeat} (
       KEY idx_heartbeat_time (heartbeat_time)
     ) TABLE_OPTIONS PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`;
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function up(tools) {
   const { names } = tools;
   await tools.createTable(names.plain.device, devices(names));
@@ -72,7 +72,7 @@ export async function up(tools) {
   );
 }
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function down(tools) {
   const { names } = tools;
   await tools.dropTable(names.plain.leader);

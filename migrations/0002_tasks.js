@@ -1,12 +1,12 @@
 // The task table as the design document and its users know it, plus what afd adds. claim_state, lane, claim_rank and
 // due_at are generated: a plain INSERT by any program makes a claimable row. MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
 // due_at has a value for every date that a row can hold, else the row could not be changed (see task-columns.ts).
-// A table that exists is adopted instead: it gets what it lacks, in another form (src/core/db/adoption/task-columns.ts).
+// A table that exists is adopted instead: it gets what it lacks, in another form (src/core/db/migrate/adoption/task-columns.ts).
 
 /** Also when it is recorded: the table may have been changed by hand, or tables.task may name another one by now. */
 export const always = true;
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function up(tools) {
   await tools.ensureTaskTable(
     `CREATE TABLE ${tools.names.task} (
@@ -68,7 +68,7 @@ export async function up(tools) {
   );
 }
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function down(tools) {
   await tools.removeTaskTable();
 }

@@ -36,14 +36,14 @@ const assignments = (names, taskId) => `CREATE TABLE ${names.assignment} (
       KEY idx_assigned_at (assigned_at)
     ) TABLE_OPTIONS`;
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function up(tools) {
   const { names } = tools;
   const taskId = (await tools.columnType(names.plain.task, 'id')) ?? 'bigint';
   await tools.createTable(names.plain.assignment, assignments(names, taskId));
 }
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function down(tools) {
   await tools.dropTable(tools.names.plain.assignment, assignments(tools.names, 'bigint'));
 }

@@ -1,6 +1,6 @@
 // What the leader publishes for the fleet: the lanes that have work, and the values that all nodes share.
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function up(tools) {
   const { names } = tools;
   await tools.createTable(
@@ -27,7 +27,7 @@ export async function up(tools) {
   );
 }
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function down(tools) {
   await tools.dropTable(tools.names.plain.setting);
   await tools.dropTable(tools.names.plain.lane);

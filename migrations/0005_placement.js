@@ -8,13 +8,13 @@ const OF_DEVICE = {
 };
 const OF_LANE = { able: "INT NULL COMMENT 'online devices that can run it'" };
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function up(tools) {
   await tools.addColumns(tools.names.plain.device, OF_DEVICE);
   await tools.addColumns(tools.names.plain.lane, OF_LANE);
 }
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function down(tools) {
   await tools.dropColumns(tools.names.plain.lane, Object.keys(OF_LANE));
   await tools.dropColumns(tools.names.plain.device, Object.keys(OF_DEVICE));

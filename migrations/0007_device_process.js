@@ -5,12 +5,12 @@ const OF_DEVICE = {
   pid: "INT NULL COMMENT 'number of that process there'",
 };
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function up(tools) {
   await tools.addColumns(tools.names.plain.device, OF_DEVICE);
 }
 
-/** @param {import('../src/core/db/migrator-tools.ts').MigrationTools} tools */
+/** @param {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} tools */
 export async function down(tools) {
   await tools.dropColumns(tools.names.plain.device, Object.keys(OF_DEVICE));
 }

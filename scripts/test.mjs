@@ -1,5 +1,5 @@
 // `npm test`: everything, on every server that can be had. One leg = one server. Arguments go to vitest:
-//   npm test -- test/db/queries
+//   npm test -- test/db/claim
 // Legs: a private MariaDB (or MySQL) that this run starts and removes; another one on which every global is unusual (test/helpers/
 // hostile.ts), for all tests of the project db; then whatever these variables name, with an
 // account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
@@ -21,7 +21,7 @@ const HOSTILE = { projects: ['db'], args: ['--exclude', 'test/integration/exampl
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
   npm test                              everything, on every server that can be had
-  npm test -- test/db/queries           what lies in a folder
+  npm test -- test/db/claim             what lies in a folder
   npm test -- -t 'the name of a test'
 
 AFD_TEST_MYSQL_URL and AFD_TEST_DATABASE_URL name servers to test on as well, with accounts that may create schemas named

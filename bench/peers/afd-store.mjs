@@ -28,8 +28,8 @@ export class AfdStore {
       ...(await dist('core/db/session.js')),
       ...(await dist('core/db/table-names.js')),
       ...(await dist('core/db/claim-state.js')),
-      ...(await dist('core/db/migrator.js')),
-      ...(await dist('core/producer.js')),
+      ...(await dist('core/db/migrate/migrator.js')),
+      ...(await dist('core/context/producer.js')),
       ...(await dist('core/config/config-schema.js')),
     };
     store.names = store.#core.tableNames({ task: 'af_crawl_task', prefix: 'af_' });

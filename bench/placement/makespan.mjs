@@ -1,7 +1,7 @@
 // How long a backlog of all types takes when every device claims for itself. Which lane a device claims from is decided
 // by afd's own lane book.
 import { ableCounter } from '../../dist/core/domain/placement/scarce-first.js';
-import { LaneBook } from '../../dist/core/worker/lane-book.js';
+import { LaneBook } from '../../dist/core/worker/claim/lane-catalog.js';
 import { Clockwork, randomFrom } from './clockwork.mjs';
 import { backlog, DEVICES, TYPES, viewOf } from './fleet.mjs';
 

@@ -70,9 +70,9 @@ async function timed(store, mark) {
 
 /** The product's own statements, from the build. */
 async function statements(names, source) {
-  const { candidateStatement } = await dist('core/db/queries/select-candidates.js');
-  const { dueStatement } = await dist('core/db/queries/due-work.js');
-  const { surveyStatement, surveyOf } = await dist('core/db/queries/survey-lanes.js');
+  const { candidateStatement } = await dist('core/db/claim/select-candidates.js');
+  const { dueStatement } = await dist('core/db/lanes/due-work.js');
+  const { surveyStatement, surveyOf } = await dist('core/db/claim/count-due.js');
   const locking = (from, expected) => ({
     statement: candidateStatement(names, from, CLAIM),
     found: (rows) => rows.length,

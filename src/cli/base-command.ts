@@ -1,8 +1,8 @@
 // What all commands share: the context that is always closed, the two output modes, and one way to fail.
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
-import type { Context, Purpose } from '../core/context.ts';
-import { escapeInJson } from '../core/terminal-text.ts';
+import type { Context, Purpose } from '../core/context/context.ts';
+import { escapeInJson } from '../core/log/terminal-text.ts';
 import type { Failure } from './failure.ts';
 import { printable } from './render/text.ts';
 
@@ -42,7 +42,7 @@ export abstract class BaseCommand extends Command {
   ): Promise<T> {
     const purpose = options.purpose ?? 'command';
     const resolved = options.resolved ?? (await this.loadConfig());
-    const { openContext } = await import('../core/context.ts');
+    const { openContext } = await import('../core/context/context.ts');
     const { logOutput } = await import('./output.ts');
     const context = openContext(resolved, { purpose, logTo: logOutput(resolved.config.log.format) });
     if (purpose === 'command' || purpose === 'migrate') for (const remark of resolved.remarks) this.note(remark);
@@ -86,9 +86,9 @@ export abstract class BaseCommand extends Command {
     process.exitCode = code;
   }
 
-  /** Whether this stream gets colour, for `colours()` of cli/colour.ts. */
+  /** Whether this stream gets colour, for `colours()` of cli/render/colour.ts. */
   protected async colour(stream: NodeJS.WriteStream = process.stdout): Promise<boolean> {
-    const { wantsColour } = await import('./colour.ts');
+    const { wantsColour } = await import('./render/colour.ts');
     return wantsColour(stream, process.env, this.argv.includes('--no-color'));
   }
 
@@ -115,7 +115,7 @@ export abstract class BaseCommand extends Command {
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
     if (process.env.DEBUG && error.stack !== undefined) {
-      const { redactText } = await import('../core/redact.ts');
+      const { redactText } = await import('../core/log/redact.ts');
       process.stderr.write(`${redactText(error.stack)}\n`);
     }
     if (this.jsonEnabled()) {
@@ -123,7 +123,7 @@ export abstract class BaseCommand extends Command {
       return;
     }
     if (this.isTold(failure)) {
-      const { renderFailure } = await import('./render/failure.ts');
+      const { renderFailure } = await import('./print-failure.ts');
       process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
     }
     // Text mode ends in oclif's own handler: it must print nothing more, and exit with our code.

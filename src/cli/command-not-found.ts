@@ -6,11 +6,11 @@ export const commandNotFound: Hook.CommandNotFound = async ({ id, argv = [], con
   const [{ didYouMean }, { renderFailure }, { wantsColour }, { AfdError }, { redactText }, { escapeInJson }] =
     await Promise.all([
       import('../core/config/did-you-mean.ts'),
-      import('./render/failure.ts'),
-      import('./colour.ts'),
+      import('./print-failure.ts'),
+      import('./render/colour.ts'),
       import('../core/domain/errors.ts'),
-      import('../core/redact.ts'),
-      import('../core/terminal-text.ts'),
+      import('../core/log/redact.ts'),
+      import('../core/log/terminal-text.ts'),
     ]);
   const known = config.commands
     .filter((command) => !command.hidden)

@@ -1,6 +1,6 @@
 // Asks a human in which zone an adopted table's times are; elsewhere --yes or a setting must have said it.
 import { createInterface } from 'node:readline/promises';
-import { type Adoption, refuseZone } from '../core/adopt.ts';
+import { type Adoption, refuseZone } from '../core/migrate/adopt.ts';
 
 /** The zone to remember; undefined when there is nothing to confirm. @throws AfdError E_CONFIG */
 export async function confirmZone(

@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
-import { redact, redactText } from '../core/redact.ts';
+import { redact, redactText } from '../core/log/redact.ts';
 
 export interface Failure {
   code: ErrorCode;

@@ -1,8 +1,8 @@
 // What a handler module may do to the whole process of a worker, beside every other task in it: call process.exit, throw
-// where nobody catches, forget a promise, print. Here Node is asked to hand it over; core/worker/strays.ts decides whose it is.
+// where nobody catches, forget a promise, print. Here Node is asked to hand it over; core/worker/run/strays.ts decides whose it is.
 
-import { redactText } from '../core/redact.ts';
-import { Strays } from '../core/worker/strays.ts';
+import { redactText } from '../core/log/redact.ts';
+import { Strays } from '../core/worker/run/strays.ts';
 import { endNow } from './end-process.ts';
 import { printable } from './render/text.ts';
 

@@ -1,5 +1,5 @@
 // What `afd tasks import` reads, and what it shows while it reads.
-import type { Context } from '../core/context.ts';
+import type { Context } from '../core/context/context.ts';
 import type { ImportInput, ImportOptions, ImportResult } from '../core/import/import-tasks.ts';
 import { withProgress } from './progress.ts';
 import { importProgress } from './render/import.ts';

@@ -1,8 +1,8 @@
 // What `afd worker`, `afd leader` and `afd start` share: running a node until it is told to stop.
 import { hostname } from 'node:os';
-import type { Context } from '../core/context.ts';
-import type { LeaderOnceResult, LeadOnceFacts } from '../core/leader/leader-once.ts';
-import type { NodeFacts } from '../core/worker/liveness-settings.ts';
+import type { Context } from '../core/context/context.ts';
+import type { LeaderOnceResult, LeadOnceFacts } from '../core/leader/lead-once.ts';
+import type { NodeFacts } from '../core/node/liveness-settings.ts';
 import type { WorkerMode } from '../core/worker/worker-options.ts';
 import { BaseCommand } from './base-command.ts';
 import type { Failure } from './failure.ts';
@@ -102,7 +102,7 @@ export abstract class NodeCommand extends BaseCommand {
     try {
       return await this.withContext(
         async (context) => {
-          const { runLeader } = await import('../core/leader/leader-node.ts');
+          const { runLeader } = await import('../core/leader/run-leader.ts');
           const signals = { asked: shutdown.drain, forced: shutdown.force };
           inTime = await this.#endInTime(context, signals, () => shutdown.exitCode({ inTime: false }));
           return runLeader(context, { ...facts, stop: shutdown.drain });
@@ -145,7 +145,7 @@ export abstract class NodeCommand extends BaseCommand {
   }
 
   async #leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {
-    const { leadOnce } = await import('../core/leader/leader-once.ts');
+    const { leadOnce } = await import('../core/leader/lead-once.ts');
     this.#quietRound = !context.log.enabled('info');
     const result = await leadOnce(context, facts);
     const failed = Object.keys(result.duties?.failed ?? {});

@@ -1,8 +1,8 @@
 // What is printed may be refused: the disk is full, the terminal is gone, the reader of the pipe has left. That must
 // neither end a worker nor show a stack trace; what is lost is counted and told.
 import { fstatSync, writeSync } from 'node:fs';
-import { wallClock } from '../core/clock.ts';
-import type { LogStream } from '../core/log.ts';
+import type { LogStream } from '../core/log/log.ts';
+import { wallClock } from '../core/runtime/clock.ts';
 
 /** Writes a text; `done` has the error when it could not. `torn` = a part of the text is out, so its line is open. */
 export type Sink = (text: string, done: (error?: NodeJS.ErrnoException | null, torn?: boolean) => void) => void;

@@ -1,7 +1,7 @@
 // `afd tasks retry --status …`: looks, asks when it is many, then retries.
-import type { Context } from '../core/context.ts';
+import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
-import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks-retry.ts';
+import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks/retry-tasks.ts';
 import { canAsk, confirm } from './confirm.ts';
 
 /** More than so many are not retried without a yes. */

@@ -1,7 +1,7 @@
 // The program. Each command tells its own failures; here is told what no command of afd could: those of its plugins.
 import { flush, handle, run } from '@oclif/core';
-import { escapeInJson } from '../core/terminal-text.ts';
-import { wantsColour } from './colour.ts';
+import { escapeInJson } from '../core/log/terminal-text.ts';
+import { wantsColour } from './render/colour.ts';
 
 interface Thrown {
   message?: string;
@@ -29,7 +29,7 @@ async function tell(error: Thrown, argv: string[]): Promise<void> {
   const { exitCode, ...failure } = failureOf(error, { command: ['afd', ...words].join(' '), flags: ['help'] });
   if (argv.includes('--json')) process.stdout.write(`${escapeInJson(JSON.stringify({ error: failure }, null, 2))}\n`);
   else {
-    const { renderFailure } = await import('./render/failure.ts');
+    const { renderFailure } = await import('./print-failure.ts');
     const colour = wantsColour(process.stderr, process.env, argv.includes('--no-color'));
     process.stderr.write(renderFailure({ ...failure, exitCode }, colour));
   }

@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import { durationFlag, waitDatabaseFlag } from '../cli/flags.ts';
+import { durationFlag, waitDatabaseFlag } from '../cli/flags/flags.ts';
 import { type LeaderRun, NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 import { AfdError } from '../core/domain/errors.ts';
 

@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import { durationFlag, waitDatabaseFlag } from '../cli/flags.ts';
+import { durationFlag, waitDatabaseFlag } from '../cli/flags/flags.ts';
 import { NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 
 export type WorkerCommandResult = WorkerRun;

@@ -1,2 +1,2 @@
 // For cli and commands, which may not take values from domain.
-export { counted } from './domain/counted.ts';
+export { counted } from './domain/text/counted.ts';

@@ -1,15 +1,15 @@
 // One glance at the fleet: is all well, and if not, why. Every judgement is made here, so that a page or a gateway says
 // the same as the command.
-import type { Context } from './context.ts';
-import { COUNT_LIMIT, countLane, dueAges, type FleetCounts, fleetCounts } from './db/queries/fleet-status.ts';
-import { getLeader, type LeaderRow } from './db/queries/get-leader.ts';
-import { listDevices } from './db/queries/list-devices.ts';
-import { type LaneHead, peekLanes } from './db/queries/peek-lanes.ts';
+import type { Context } from './context/context.ts';
+import { schemaState } from './context/schema-state.ts';
+import { listDevices } from './db/devices/list-devices.ts';
+import { type LaneHead, peekLanes } from './db/lanes/discover-lanes.ts';
+import { getLeader, type LeaderRow } from './db/leader/get-leader.ts';
 import type { Session } from './db/session.ts';
-import { type Device, judged, stuckList } from './devices.ts';
+import { COUNT_LIMIT, countLane, dueAges, type FleetCounts, fleetCounts } from './db/tasks/fleet-status.ts';
+import { type Device, judged, stuckList } from './devices/devices.ts';
 import { type Capabilities, infeasibleReasons } from './domain/eligibility.ts';
-import { requirementsOf } from './domain/requirements.ts';
-import { schemaState } from './migrations.ts';
+import { requirementsOf } from './domain/task/requirements.ts';
 
 /** A lane with pending tasks that no device can run as things are. */
 export interface UnmatchableLane {

@@ -1,9 +1,9 @@
 // One step of the plan, done to the fleet. What lasts is undone by itself after its time; `heal` undoes everything at once.
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
-import { getLeader } from '../../src/core/db/queries/get-leader.ts';
-import { resignLeader } from '../../src/core/db/queries/resign-leader.ts';
-import { setOperatorState } from '../../src/core/db/queries/set-operator-state.ts';
+import { setOperatorState } from '../../src/core/db/devices/set-operator-state.ts';
+import { getLeader } from '../../src/core/db/leader/get-leader.ts';
+import { resignLeader } from '../../src/core/db/leader/resign-leader.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { block } from './block.ts';
 import type { ChaosFleet } from './fleet.ts';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { migrateUp } from '../../src/core/db/migrator.ts';
+import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session } from '../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
 import type { StormSettings } from './check/evidence.ts';

@@ -1,9 +1,9 @@
 // An operator in the middle of the storm: by the functions behind the commands, and now and then by the commands.
 
-import { cancelTask } from '../../src/core/db/queries/cancel-task.ts';
-import { reassignTask } from '../../src/core/db/queries/reassign-task.ts';
-import { retryTask } from '../../src/core/db/queries/retry-task.ts';
 import type { Session } from '../../src/core/db/session.ts';
+import { cancelTask } from '../../src/core/db/tasks/cancel-task.ts';
+import { reassignTask } from '../../src/core/db/tasks/reassign-task.ts';
+import { retryTask } from '../../src/core/db/tasks/retry-task.ts';
 import { AfdError } from '../../src/core/domain/errors.ts';
 import { runCommand } from '../helpers/command.ts';
 import type { ChaosFleet } from './fleet.ts';

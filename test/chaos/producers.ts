@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import { enqueueTasks } from '../../src/core/tasks.ts';
+import { enqueueTasks } from '../../src/core/tasks/tasks.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { PlannedTask } from './plan.ts';
 import { Random } from './random.ts';

@@ -2,7 +2,7 @@
 // and in what it sends at once.
 import { Readable } from 'node:stream';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { parseWhen } from '../../src/cli/flags.ts';
+import { parseWhen } from '../../src/cli/flags/flags.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';

@@ -1,14 +1,14 @@
 // F8: what an import, a wait and a retry of many say when the database fails in the middle of them.
 import { Readable } from 'node:stream';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { parseWhen } from '../../src/cli/flags.ts';
+import { parseWhen } from '../../src/cli/flags/flags.ts';
 import { typedImport } from '../../src/cli/typed.ts';
-import type { Context } from '../../src/core/context.ts';
+import type { Context } from '../../src/core/context/context.ts';
 import { databaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
-import { retryEach } from '../../src/core/tasks-retry.ts';
-import { addTask } from '../db/queries/task-fixtures.ts';
+import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
+import { addTask } from '../db/task-fixtures.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { testContext } from '../helpers/node.ts';
 

@@ -4,7 +4,7 @@ import Migrate from '../../src/commands/migrate/index.ts';
 import MigrateStatus from '../../src/commands/migrate/status.ts';
 import MigrateUp from '../../src/commands/migrate/up.ts';
 import Status from '../../src/commands/status.ts';
-import { knownMigrations } from '../../src/core/db/migrator.ts';
+import { knownMigrations } from '../../src/core/db/migrate/migrator.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { serverAddress } from '../helpers/database.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
@@ -55,7 +55,7 @@ describe('migrate', () => {
   });
 
   it('is harmless when several nodes do it at once: each step is applied by one of them', async () => {
-    const { migrate } = await import('../../src/core/migrate.ts');
+    const { migrate } = await import('../../src/core/migrate/migrate.ts');
     const { tableNames } = await import('../../src/core/db/table-names.ts');
     const target = {
       address: { ...serverAddress(), database },

@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import TasksRetry from '../../src/commands/tasks/retry.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import { retryEach } from '../../src/core/tasks-retry.ts';
-import { addRunning, addTask, rowOf } from '../db/queries/task-fixtures.ts';
+import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
+import { addRunning, addTask, rowOf } from '../db/task-fixtures.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { testContext } from '../helpers/node.ts';
 import { runCommand } from '../unit/cli/run-command.ts';

@@ -178,7 +178,7 @@ describe('a fleet that is not well', () => {
 });
 
 it('reads only bounded index ranges, whatever the table holds', async () => {
-  const { fleetCounts } = await import('../../src/core/db/queries/fleet-status.ts');
+  const { fleetCounts } = await import('../../src/core/db/tasks/fleet-status.ts');
   // On an empty table the optimizer does not care.
   const finished = Array.from({ length: 2000 }, (_, i) => [i + 1, 'w', 'completed', 1, Buffer.alloc(16), '2020-01-01']);
   await session.write(

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
-import { addDevice, addRunning, addTask, rowOf } from '../db/queries/task-fixtures.ts';
+import { addDevice, addRunning, addTask, rowOf } from '../db/task-fixtures.ts';
 import { runCommand } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 

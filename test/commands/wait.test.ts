@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
-import { waitForTasks } from '../../src/core/tasks-wait.ts';
-import { addTask } from '../db/queries/task-fixtures.ts';
+import { waitForTasks } from '../../src/core/tasks/wait-for-tasks.ts';
+import { addTask } from '../db/task-fixtures.ts';
 import { runCommand } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { testContext } from '../helpers/node.ts';

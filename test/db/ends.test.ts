@@ -1,16 +1,16 @@
 // What the end of an attempt leaves on its task and in its row, whether the attempt had a row or not.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { claimedPayload } from '../../src/core/db/queries/claimed-payload.ts';
-import { flushStarts } from '../../src/core/db/queries/flush-starts.ts';
-import { recoverClaims } from '../../src/core/db/queries/recover-claims.ts';
-import { setAside } from '../../src/core/db/queries/set-aside.ts';
-import { showTask } from '../../src/core/db/queries/show-task.ts';
-import { ANY_WIDTHS } from '../../src/core/db/queries/text-widths.ts';
+import { claimedPayload } from '../../src/core/db/attempts/claimed-payload.ts';
+import { flushStarts } from '../../src/core/db/attempts/flush-starts.ts';
+import { recoverClaims } from '../../src/core/db/attempts/recover-claims.ts';
+import { setAside } from '../../src/core/db/claim/set-aside.ts';
+import { ANY_WIDTHS } from '../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
-import { RESULT_BYTES, resultOutcome } from '../../src/core/domain/handler-result.ts';
-import type { Outcome } from '../../src/core/domain/outcome.ts';
+import { showTask } from '../../src/core/db/tasks/show-task.ts';
+import { RESULT_BYTES, resultOutcome } from '../../src/core/domain/attempt/handler-result.ts';
+import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
 import { type ClaimOptions, claims } from '../helpers/claims.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertDevice, insertTask, readAttempt, readTask } from '../helpers/factories.ts';

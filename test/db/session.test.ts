@@ -1,6 +1,6 @@
 import mysql from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isOverLimit } from '../../src/core/db/queries/statement-limit.ts';
+import { isOverLimit } from '../../src/core/db/server/statement-limit.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { MET } from '../helpers/hostile.ts';

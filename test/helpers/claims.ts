@@ -1,13 +1,13 @@
 // Claims and ends of one device, sent as its worker sends them.
 import { randomBytes } from 'node:crypto';
-import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/finish-and-claim.ts';
-import type { ClaimSource } from '../../src/core/db/queries/claim-source.ts';
-import { ANY_WIDTHS } from '../../src/core/db/queries/text-widths.ts';
+import type { ClaimSource } from '../../src/core/db/claim/claim-source.ts';
+import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/claim/finish-and-claim.ts';
+import type { Weighed } from '../../src/core/db/claim/take-tasks.ts';
+import { ANY_WIDTHS } from '../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
-import type { Weighed } from '../../src/core/db/take-candidates.ts';
-import type { Outcome } from '../../src/core/domain/outcome.ts';
-import type { Finish } from '../../src/core/domain/settlement.ts';
+import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
+import type { Finish } from '../../src/core/domain/attempt/settlement.ts';
 
 export interface ClaimedTask extends Claimed {
   claim_token: Buffer;

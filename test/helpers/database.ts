@@ -1,5 +1,5 @@
 import { isLoopback } from '../../src/core/config/loopback.ts';
-import { migrateUp } from '../../src/core/db/migrator.ts';
+import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import type { AfdEventName } from '../../src/core/events.ts';
+import type { AfdEventName } from '../../src/core/runtime/events.ts';
 import { BIN } from './command.ts';
 import { until } from './wait.ts';
 

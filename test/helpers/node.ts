@@ -1,10 +1,10 @@
 import { configSchema } from '../../src/core/config/config-schema.ts';
-import { type Context, openContext } from '../../src/core/context.ts';
+import { type Context, openContext } from '../../src/core/context/context.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import type { AfdEventName, AfdEvents, Events } from '../../src/core/events.ts';
 import type { Handler } from '../../src/core/handlers/handler.ts';
 import { functionHandler } from '../../src/core/handlers/module-handler.ts';
 import type { HandlerFunction } from '../../src/core/handlers/module-loader.ts';
+import type { AfdEventName, AfdEvents, Events } from '../../src/core/runtime/events.ts';
 import { Worker } from '../../src/core/worker/worker.ts';
 import type { WorkerMode, WorkerResult } from '../../src/core/worker/worker-options.ts';
 import type { TestDatabase } from './database.ts';

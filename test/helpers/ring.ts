@@ -1,6 +1,6 @@
 // What tests about rings need: a ringer as a command has one, and a port that says what it hears.
 import { randomBytes } from 'node:crypto';
-import type { Context } from '../../src/core/context.ts';
+import type { Context } from '../../src/core/context/context.ts';
 import { decode, encodeReply, encodeRing, NO_COOKIE, type Reply, type Ring } from '../../src/core/ring/datagram.ts';
 import { RingSocket, type Sender } from '../../src/core/ring/ring-socket.ts';
 import type { TestDatabase } from './database.ts';

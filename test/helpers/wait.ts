@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AfdEventName, AfdEvents, Events } from '../../src/core/events.ts';
+import type { AfdEventName, AfdEvents, Events } from '../../src/core/runtime/events.ts';
 
 /**
  * The data of the next event of that name for which `predicate` holds. Call it before what causes the event, and await

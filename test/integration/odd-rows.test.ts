@@ -2,8 +2,8 @@
 // every good task, put aside alone what cannot be run, say so once, and come to rest.
 //   AFD_TEST_ODD_ROWS=10000 AFD_TEST_ODD_SEED=7 npx vitest run test/integration/odd-rows.test.ts
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateUp } from '../../src/core/db/migrator.ts';
-import { requirementsOf } from '../../src/core/domain/requirements.ts';
+import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
+import { requirementsOf } from '../../src/core/domain/task/requirements.ts';
 import { Random } from '../chaos/random.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../db/migrations/old-table.ts';
 import { type CountingProxy, countingProxy } from '../helpers/counting-proxy.ts';

@@ -1,16 +1,16 @@
 // The fleet's values: who writes them, and that every node obeys them, while it runs too.
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { readSettings } from '../../src/core/db/queries/read-settings.ts';
-import { writeSettings } from '../../src/core/db/queries/write-settings.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { readSettings } from '../../src/core/db/settings/read-settings.ts';
+import { writeSettings } from '../../src/core/db/settings/write-settings.ts';
 import { FLEET_KEYS } from '../../src/core/domain/fleet-keys.ts';
-import { DutySession } from '../../src/core/leader/duty-session.ts';
-import { HealthCheck } from '../../src/core/leader/health-check.ts';
-import { leadOnce } from '../../src/core/leader/leader-once.ts';
-import { addTask, showTask } from '../../src/core/tasks.ts';
-import { Liveness } from '../../src/core/worker/liveness.ts';
-import type { LivenessReport } from '../../src/core/worker/liveness-messages.ts';
-import { livenessSettings } from '../../src/core/worker/liveness-settings.ts';
+import { DutySession } from '../../src/core/leader/duty/duty-session.ts';
+import { leadOnce } from '../../src/core/leader/lead-once.ts';
+import { HealthCheck } from '../../src/core/leader/rescue/health-check.ts';
+import { Liveness } from '../../src/core/node/liveness.ts';
+import type { LivenessReport } from '../../src/core/node/liveness-messages.ts';
+import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
+import { addTask, showTask } from '../../src/core/tasks/tasks.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
 import { startWorker, stopWorkers, testContext } from '../helpers/node.ts';

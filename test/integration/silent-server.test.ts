@@ -2,7 +2,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { DatabaseAddress } from '../../src/core/db/address.ts';
-import { withMigrator } from '../../src/core/db/migrator-connection.ts';
+import { withMigrator } from '../../src/core/db/migrate/migrator-connection.ts';
 import { runCommand } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { fakeServer } from '../helpers/fake-server.ts';

@@ -3,8 +3,8 @@
 import { hostname } from 'node:os';
 import { describe, it } from 'vitest';
 import { Session } from '../../src/core/db/session.ts';
+import { deviceIdOf } from '../../src/core/node/device-identity.ts';
 import { freePort } from '../../src/core/server/launch-server.ts';
-import { deviceIdOf } from '../../src/core/worker/device-identity.ts';
 import { addressOf, serverAddress } from '../helpers/database.ts';
 import { readDevice, readTask } from '../helpers/factories.ts';
 import { fleet } from '../helpers/fleet.ts';

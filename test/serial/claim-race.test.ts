@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { stateIn } from '../../src/core/db/claim-state.ts';
-import { enqueueTasks } from '../../src/core/tasks.ts';
+import { enqueueTasks } from '../../src/core/tasks/tasks.ts';
 import { testDatabase } from '../helpers/database.ts';
 import { fleet } from '../helpers/fleet.ts';
 import { executions } from '../helpers/ledger.ts';

@@ -1,10 +1,10 @@
 // The database itself is killed, restarted, stopped, or away for a while, in the middle of the work. One private durable
 // server; each test has a schema of its own on it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrateUp } from '../../src/core/db/migrator.ts';
+import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
 import { tableNames } from '../../src/core/db/table-names.ts';
-import { enqueueTasks } from '../../src/core/tasks.ts';
+import { enqueueTasks } from '../../src/core/tasks/tasks.ts';
 import { addressOf, type TestDatabase } from '../helpers/database.ts';
 import { type FleetProcess, MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
 import { executions } from '../helpers/ledger.ts';

@@ -1,6 +1,6 @@
 import { counted } from '../../core/counted.ts';
-import { type Device, type DeviceDetail, stuckList } from '../../core/devices.ts';
-import { colours } from '../colour.ts';
+import { type Device, type DeviceDetail, stuckList } from '../../core/devices/devices.ts';
+import { colours } from './colour.ts';
 import { renderTable } from './table.ts';
 import { ago, printable } from './text.ts';
 

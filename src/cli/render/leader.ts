@@ -1,4 +1,4 @@
-import type { LeaderStatus, ResignResult } from '../../core/leader/lease.ts';
+import type { LeaderStatus, ResignResult } from '../../core/leader/status-and-resign.ts';
 import { printable } from './text.ts';
 
 export function renderLeader(status: LeaderStatus): string {

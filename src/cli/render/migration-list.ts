@@ -1,8 +1,8 @@
-import type { Adoption } from '../../core/adopt.ts';
+import type { SchemaState } from '../../core/context/schema-state.ts';
 import { counted } from '../../core/counted.ts';
-import type { MigrationPlan } from '../../core/migrate.ts';
-import type { SchemaState } from '../../core/migrations.ts';
-import { colours } from '../colour.ts';
+import type { Adoption } from '../../core/migrate/adopt.ts';
+import type { MigrationPlan } from '../../core/migrate/migrate.ts';
+import { colours } from './colour.ts';
 import { renderFindings } from './migration-plan.ts';
 
 interface Done {

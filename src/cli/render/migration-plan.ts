@@ -1,7 +1,8 @@
 // What `afd migrate` would do, as SQL that could be piped into a client: all else is a comment.
-import type { Adoption } from '../../core/adopt.ts';
+
 import { counted } from '../../core/counted.ts';
-import type { MigrationPlan, Removal } from '../../core/migrate.ts';
+import type { Adoption } from '../../core/migrate/adopt.ts';
+import type { MigrationPlan, Removal } from '../../core/migrate/migrate.ts';
 import { printable } from './text.ts';
 
 export function renderPlan({ statements, adoption, adopted_tables }: MigrationPlan): string {

@@ -1,4 +1,4 @@
-import type { RegisteredDevice, RemovedDevice, StatedDevice } from '../../core/operate-devices.ts';
+import type { RegisteredDevice, RemovedDevice, StatedDevice } from '../../core/devices/operate-devices.ts';
 
 const SAYS = { active: 'is active', paused: 'is paused', draining: 'is draining', quarantined: 'is quarantined' };
 

@@ -1,6 +1,6 @@
 import { counted } from '../../core/counted.ts';
 import type { FleetStatus } from '../../core/status.ts';
-import { colours } from '../colour.ts';
+import { colours } from './colour.ts';
 import { duration, printable } from './text.ts';
 
 /** Devices that an operator holds back. */

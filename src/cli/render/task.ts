@@ -1,4 +1,4 @@
-import type { AssignmentRecord } from '../../core/domain/task-record.ts';
+import type { AssignmentRecord } from '../../core/domain/task/task-record.ts';
 import type {
   CancelledTask,
   ReassignedTask,
@@ -6,8 +6,8 @@ import type {
   ShownTask,
   TaskRecord,
   TaskWaiting,
-} from '../../core/tasks.ts';
-import { colours } from '../colour.ts';
+} from '../../core/tasks/tasks.ts';
+import { colours } from './colour.ts';
 import { renderTable } from './table.ts';
 import { duration, printable } from './text.ts';
 

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { dbFlags } from '../../cli/db-flags.ts';
+import { dbFlags } from '../../cli/flags/db-flags.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 import { resetServer, serverStatus } from '../../core/server/embedded-server.ts';
 import { hostFrom } from '../../core/server/host.ts';

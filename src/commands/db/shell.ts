@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { dbFlags } from '../../cli/db-flags.ts';
+import { dbFlags } from '../../cli/flags/db-flags.ts';
 import { openShell } from '../../core/server/client-shell.ts';
 import { hostFrom } from '../../core/server/host.ts';
 

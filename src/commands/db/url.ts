@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import { dbFlags } from '../../cli/db-flags.ts';
+import { dbFlags } from '../../cli/flags/db-flags.ts';
 import { serverUrl } from '../../core/server/embedded-server.ts';
 import { hostFrom } from '../../core/server/host.ts';
 

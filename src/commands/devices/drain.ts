@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { deviceIdArg } from '../../cli/device-args.ts';
-import { durationFlag } from '../../cli/flags.ts';
-import type { StatedDevice } from '../../core/operate-devices.ts';
+import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import { durationFlag } from '../../cli/flags/flags.ts';
+import type { StatedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesDrainResult {
   devices: StatedDevice[];
@@ -22,7 +22,7 @@ export default class DevicesDrain extends BaseCommand {
   async run(): Promise<DevicesDrainResult> {
     const { args, flags } = await this.parse(DevicesDrain);
     return this.withContext(async (context) => {
-      const { setOperatorStates, waitUntilEmpty } = await import('../../core/operate-devices.ts');
+      const { setOperatorStates, waitUntilEmpty } = await import('../../core/devices/operate-devices.ts');
       let devices = await setOperatorStates(context, args.device_id, 'draining', 'afd devices drain');
       if (flags.wait) devices = await waitUntilEmpty(context, devices, flags.timeout);
       const { renderOperated } = await import('../../cli/render/operated.ts');

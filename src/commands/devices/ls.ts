@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { Device } from '../../core/devices.ts';
+import type { Device } from '../../core/devices/devices.ts';
 
 export interface DevicesLsResult {
   devices: Device[];
@@ -29,7 +29,7 @@ export default class DevicesLs extends BaseCommand {
     const { flags } = await this.parse(DevicesLs);
     const { status, state: operator_state, type: task_type, limit } = flags;
     return this.withContext(async (context) => {
-      const { listDevices } = await import('../../core/devices.ts');
+      const { listDevices } = await import('../../core/devices/devices.ts');
       const devices = await listDevices(context, { status, operator_state, task_type, limit });
       const { renderDevices } = await import('../../cli/render/device.ts');
       const filtered = [status, operator_state, task_type].some((one) => one !== undefined);

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import { deviceIdArg } from '../../cli/device-args.ts';
-import type { StatedDevice } from '../../core/operate-devices.ts';
+import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import type { StatedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesPauseResult {
   devices: StatedDevice[];
@@ -16,7 +16,7 @@ export default class DevicesPause extends BaseCommand {
   async run(): Promise<DevicesPauseResult> {
     const { args } = await this.parse(DevicesPause);
     return this.withContext(async (context) => {
-      const { setOperatorStates } = await import('../../core/operate-devices.ts');
+      const { setOperatorStates } = await import('../../core/devices/operate-devices.ts');
       const devices = await setOperatorStates(context, args.device_id, 'paused', 'afd devices pause');
       const { renderOperated } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderOperated(device));

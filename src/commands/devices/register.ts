@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { jsonFlag } from '../../cli/flags.ts';
-import type { RegisteredDevice } from '../../core/operate-devices.ts';
+import { jsonFlag } from '../../cli/flags/flags.ts';
+import type { RegisteredDevice } from '../../core/devices/operate-devices.ts';
 
 export type DevicesRegisterResult = RegisteredDevice;
 
@@ -31,7 +31,7 @@ export default class DevicesRegister extends BaseCommand {
   async run(): Promise<DevicesRegisterResult> {
     const { flags } = await this.parse(DevicesRegister);
     return this.withContext(async (context) => {
-      const { registerDevice } = await import('../../core/operate-devices.ts');
+      const { registerDevice } = await import('../../core/devices/operate-devices.ts');
       const registered = await registerDevice(context, {
         ...{ device_id: flags['device-id'], device_name: flags['device-name'], device_type: flags['device-type'] },
         ...{ ip_address: flags['ip-address'], port: flags.port, capabilities: flags.capabilities },

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import { deviceIdArg } from '../../cli/device-args.ts';
-import type { StatedDevice } from '../../core/operate-devices.ts';
+import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import type { StatedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesResumeResult {
   devices: StatedDevice[];
@@ -14,7 +14,7 @@ export default class DevicesResume extends BaseCommand {
   async run(): Promise<DevicesResumeResult> {
     const { args } = await this.parse(DevicesResume);
     return this.withContext(async (context) => {
-      const { setOperatorStates } = await import('../../core/operate-devices.ts');
+      const { setOperatorStates } = await import('../../core/devices/operate-devices.ts');
       const devices = await setOperatorStates(context, args.device_id, 'active', 'afd devices resume');
       const { renderOperated } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderOperated(device));

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { deviceIdArg } from '../../cli/device-args.ts';
-import type { RemovedDevice } from '../../core/operate-devices.ts';
+import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import type { RemovedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesRmResult {
   devices: RemovedDevice[];
@@ -21,7 +21,7 @@ export default class DevicesRm extends BaseCommand {
   async run(): Promise<DevicesRmResult> {
     const { args, flags } = await this.parse(DevicesRm);
     return this.withContext(async (context) => {
-      const { removeDevices } = await import('../../core/operate-devices.ts');
+      const { removeDevices } = await import('../../core/devices/operate-devices.ts');
       const devices = await removeDevices(context, args.device_id, { force: flags.force });
       const { renderRemoved } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderRemoved(device));

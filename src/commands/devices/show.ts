@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { DeviceDetail } from '../../core/devices.ts';
+import type { DeviceDetail } from '../../core/devices/devices.ts';
 
 /** As `tasks show` has it, at the top; `device` is the same once more. */
 export type DevicesShowResult = DeviceDetail & { device: DeviceDetail };
@@ -15,7 +15,7 @@ export default class DevicesShow extends BaseCommand {
   async run(): Promise<DevicesShowResult> {
     const { args } = await this.parse(DevicesShow);
     return this.withContext(async (context) => {
-      const { showDevice } = await import('../../core/devices.ts');
+      const { showDevice } = await import('../../core/devices/devices.ts');
       const device = await showDevice(context, args.device_id);
       const { renderDevice } = await import('../../cli/render/device.ts');
       this.log(renderDevice(device, await this.renderOptions()));

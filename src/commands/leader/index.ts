@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import { waitDatabaseFlag } from '../../cli/flags.ts';
+import { waitDatabaseFlag } from '../../cli/flags/flags.ts';
 import { type LeaderRun, NodeCommand } from '../../cli/node-command.ts';
 
 export type LeaderCommandResult = LeaderRun;

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { ResignResult } from '../../core/leader/lease.ts';
+import type { ResignResult } from '../../core/leader/status-and-resign.ts';
 
 export type LeaderResignResult = ResignResult;
 
@@ -12,7 +12,7 @@ export default class LeaderResign extends BaseCommand {
   async run(): Promise<LeaderResignResult> {
     await this.parse(LeaderResign);
     return this.withContext(async (context) => {
-      const { resignLeadership } = await import('../../core/leader/lease.ts');
+      const { resignLeadership } = await import('../../core/leader/status-and-resign.ts');
       const result = await resignLeadership(context);
       const { renderResign } = await import('../../cli/render/leader.ts');
       this.log(renderResign(result));

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { LeaderStatus } from '../../core/leader/lease.ts';
+import type { LeaderStatus } from '../../core/leader/status-and-resign.ts';
 
 export type LeaderStatusResult = LeaderStatus;
 
@@ -12,7 +12,7 @@ export default class LeaderStatusCommand extends BaseCommand {
   async run(): Promise<LeaderStatusResult> {
     await this.parse(LeaderStatusCommand);
     return this.withContext(async (context) => {
-      const { leaderStatus } = await import('../../core/leader/lease.ts');
+      const { leaderStatus } = await import('../../core/leader/status-and-resign.ts');
       const status = await leaderStatus(context);
       const { renderLeader } = await import('../../cli/render/leader.ts');
       this.log(renderLeader(status));

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { Removal } from '../../core/migrate.ts';
+import type { Removal } from '../../core/migrate/migrate.ts';
 
 export type MigrateDownResult = Removal & { dry_run: boolean };
 
@@ -18,7 +18,7 @@ export default class MigrateDown extends BaseCommand {
     const { flags } = await this.parse(MigrateDown);
     return this.withContext(
       async (context) => {
-        const { removeSchema } = await import('../../core/migrate.ts');
+        const { removeSchema } = await import('../../core/migrate/migrate.ts');
         const dryRun = flags['dry-run'];
         const removal = await removeSchema(context, { force: flags.force, dryRun });
         const { renderRemoval, renderStatements } = await import('../../cli/render/migration-plan.ts');

@@ -1,9 +1,9 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { confirmZone } from '../../cli/confirm-zone.ts';
-import { upFlags } from '../../cli/migrate-flags.ts';
+import { upFlags } from '../../cli/flags/migrate-flags.ts';
 import { withProgress } from '../../cli/progress.ts';
-import type { MigrationPlan, MigrationResult } from '../../core/migrate.ts';
-import type { SchemaState } from '../../core/migrations.ts';
+import type { SchemaState } from '../../core/context/schema-state.ts';
+import type { MigrationPlan, MigrationResult } from '../../core/migrate/migrate.ts';
 
 /** What was done; with --dry-run what would be; with --check how it is. */
 export type MigrateResult =
@@ -24,13 +24,13 @@ export default class Migrate extends BaseCommand {
       async (context) => {
         const render = await import('../../cli/render/migration-list.ts');
         if (flags.check) {
-          const { isUpToDate, schemaState } = await import('../../core/migrations.ts');
+          const { isUpToDate, schemaState } = await import('../../core/context/schema-state.ts');
           const state = await schemaState(await context.session(), context.names);
           if (!isUpToDate(state)) this.exitWith(78);
           this.log(render.renderMigrations(state, await this.colour()));
           return { ...state, up_to_date: isUpToDate(state) };
         }
-        const { migrate, planMigration } = await import('../../core/migrate.ts');
+        const { migrate, planMigration } = await import('../../core/migrate/migrate.ts');
         const options = { foreignKeys: flags['foreign-keys'], visible: flags.visible };
         const progress = { quiet: this.jsonEnabled() };
         const plan = await withProgress('Looking at the schema', progress, () => planMigration(context, options));

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { SchemaState } from '../../core/migrations.ts';
+import type { SchemaState } from '../../core/context/schema-state.ts';
 
 export type MigrateStatusResult = SchemaState & { up_to_date: boolean };
 
@@ -11,7 +11,7 @@ export default class MigrateStatus extends BaseCommand {
     await this.parse(MigrateStatus);
     return this.withContext(
       async (context) => {
-        const { isUpToDate, schemaState } = await import('../../core/migrations.ts');
+        const { isUpToDate, schemaState } = await import('../../core/context/schema-state.ts');
         const state = await schemaState(await context.session(), context.names);
         const { renderMigrations } = await import('../../cli/render/migration-list.ts');
         this.log(renderMigrations(state, await this.colour()));

@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { jsonFlag, whenFlag } from '../../cli/flags.ts';
-import { inFlags } from '../../cli/task-flags.ts';
-import type { AddedTask } from '../../core/tasks.ts';
+import { jsonFlag, whenFlag } from '../../cli/flags/flags.ts';
+import { inFlags } from '../../cli/flags/task-flags.ts';
+import type { AddedTask } from '../../core/tasks/tasks.ts';
 
 export type TasksAddResult = AddedTask;
 
@@ -42,7 +42,7 @@ export default class TasksAdd extends BaseCommand {
       dedupe_key: flags['dedupe-key'] ?? null,
     };
     return this.withContext(async (context) => {
-      const { addTask } = await import('../../core/tasks.ts');
+      const { addTask } = await import('../../core/tasks/tasks.ts');
       const added = await addTask(context, task, flags['run-at']).catch((error: unknown) => {
         throw inFlags(error);
       });

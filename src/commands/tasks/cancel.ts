@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { taskIdArg } from '../../cli/task-args.ts';
-import type { CancelledTask } from '../../core/tasks.ts';
+import { taskIdArg } from '../../cli/flags/task-args.ts';
+import type { CancelledTask } from '../../core/tasks/tasks.ts';
 
 /** All of them; of one id its keys besides. */
 export type TasksCancelResult = { tasks: CancelledTask[] } & Partial<CancelledTask>;
@@ -19,7 +19,7 @@ export default class TasksCancel extends BaseCommand {
   async run(): Promise<TasksCancelResult> {
     const { args, flags } = await this.parse(TasksCancel);
     return this.withContext(async (context) => {
-      const { cancelTasks } = await import('../../core/tasks.ts');
+      const { cancelTasks } = await import('../../core/tasks/tasks.ts');
       const { tasks, error } = await cancelTasks(context, args.task_id, { force: flags.force });
       const { renderCancelled } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderCancelled(task));

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { parseWhen } from '../../cli/flags.ts';
+import { parseWhen } from '../../cli/flags/flags.ts';
 import type { ImportFormat, ImportResult } from '../../core/import/import-tasks.ts';
 
 export type TasksImportResult = ImportResult;

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { TaskRecord } from '../../core/tasks.ts';
+import type { TaskRecord } from '../../core/tasks/tasks.ts';
 
 export interface TasksLsResult {
   tasks: TaskRecord[];
@@ -29,7 +29,7 @@ export default class TasksLs extends BaseCommand {
     const { flags } = await this.parse(TasksLs);
     const { status, type: task_type, device: device_id, limit } = flags;
     return this.withContext(async (context) => {
-      const { listTasks } = await import('../../core/tasks.ts');
+      const { listTasks } = await import('../../core/tasks/tasks.ts');
       const tasks = await listTasks(context, { status, task_type, device_id, limit });
       const { renderTasks } = await import('../../cli/render/task.ts');
       const filtered = [status, task_type, device_id].some((one) => one !== undefined);

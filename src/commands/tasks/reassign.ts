@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { taskIdArg } from '../../cli/task-args.ts';
-import type { ReassignedTask } from '../../core/tasks.ts';
+import { taskIdArg } from '../../cli/flags/task-args.ts';
+import type { ReassignedTask } from '../../core/tasks/tasks.ts';
 
 export type TasksReassignResult = ReassignedTask;
 
@@ -23,7 +23,7 @@ export default class TasksReassign extends BaseCommand {
   async run(): Promise<TasksReassignResult> {
     const { args, flags } = await this.parse(TasksReassign);
     return this.withContext(async (context) => {
-      const { reassignTask } = await import('../../core/tasks.ts');
+      const { reassignTask } = await import('../../core/tasks/tasks.ts');
       const task = await reassignTask(context, args.task_id, { to: flags.to, force: flags.force });
       const { renderReassigned } = await import('../../cli/render/task.ts');
       this.log(renderReassigned(task));

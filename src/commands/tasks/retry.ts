@@ -1,9 +1,9 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { sinceFlag } from '../../cli/flags.ts';
-import { taskIdArg } from '../../cli/task-args.ts';
-import type { RetriedTask } from '../../core/tasks.ts';
-import type { RetriedTasks } from '../../core/tasks-retry.ts';
+import { sinceFlag } from '../../cli/flags/flags.ts';
+import { taskIdArg } from '../../cli/flags/task-args.ts';
+import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
+import type { RetriedTask } from '../../core/tasks/tasks.ts';
 
 /** All of them; of one id its keys besides, by filter the counts. */
 export type TasksRetryResult = { tasks: RetriedTask[] } & (Partial<RetriedTask> | RetriedTasks);
@@ -42,7 +42,7 @@ export default class TasksRetry extends BaseCommand {
         this.log(renderRetriedTasks(result));
         return result;
       }
-      const { retryTasks } = await import('../../core/tasks.ts');
+      const { retryTasks } = await import('../../core/tasks/tasks.ts');
       const { tasks, error } = await retryTasks(context, ids, { force: flags.force });
       const { renderRetried } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderRetried(task));

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import { taskIdArg } from '../../cli/task-args.ts';
-import type { ShownTask } from '../../core/tasks.ts';
+import { taskIdArg } from '../../cli/flags/task-args.ts';
+import type { ShownTask } from '../../core/tasks/tasks.ts';
 
 export type TasksShowResult = ShownTask;
 
@@ -12,7 +12,7 @@ export default class TasksShow extends BaseCommand {
   async run(): Promise<TasksShowResult> {
     const { args } = await this.parse(TasksShow);
     return this.withContext(async (context) => {
-      const { showTask } = await import('../../core/tasks.ts');
+      const { showTask } = await import('../../core/tasks/tasks.ts');
       const task = await showTask(context, args.task_id);
       const { renderTask } = await import('../../cli/render/task.ts');
       this.log(renderTask(task, await this.renderOptions()));

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts';
-import { durationFlag } from '../../cli/flags.ts';
-import { taskIdArg } from '../../cli/task-args.ts';
-import type { TaskState } from '../../core/tasks-wait.ts';
+import { durationFlag } from '../../cli/flags/flags.ts';
+import { taskIdArg } from '../../cli/flags/task-args.ts';
+import type { TaskState } from '../../core/tasks/wait-for-tasks.ts';
 
 export interface TasksWaitResult {
   tasks: TaskState[];
@@ -24,7 +24,7 @@ export default class TasksWait extends BaseCommand {
   async run(): Promise<TasksWaitResult> {
     const { args, flags } = await this.parse(TasksWait);
     return this.withContext(async (context) => {
-      const { waitForTasks } = await import('../../core/tasks-wait.ts');
+      const { waitForTasks } = await import('../../core/tasks/wait-for-tasks.ts');
       const tasks = await waitForTasks(context, args.task_id, flags.timeout);
       for (const { task_id, status } of tasks) this.log(`Task ${task_id} is ${status}.`);
       return { tasks };

@@ -1,6 +1,6 @@
 // Workers of a measurement: real ones, in this process, with a handler that does nothing.
 import { configSchema } from '../config/config-schema.ts';
-import { type Context, openContext } from '../context.ts';
+import { type Context, openContext } from '../context/context.ts';
 import { functionHandler } from '../handlers/module-handler.ts';
 import { Worker } from '../worker/worker.ts';
 import type { Scratch } from './scratch.ts';

@@ -1,12 +1,13 @@
 // `afd bench`: what the configured database can do, measured in a place of its own that is removed afterwards.
-import { monotonic } from '../clock.ts';
-import type { Context } from '../context.ts';
-import { countEnded } from '../db/queries/count-ended.ts';
-import { type Durability, readDurability } from '../db/queries/durability.ts';
-import { counted } from '../domain/counted.ts';
+
+import type { Context } from '../context/context.ts';
+import { Producer } from '../context/producer.ts';
+import { countEnded } from '../db/attempts/count-ended.ts';
+import { type Durability, readDurability } from '../db/server/durability.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { NewTask } from '../domain/task.ts';
-import { Producer } from '../producer.ts';
+import type { NewTask } from '../domain/task/task.ts';
+import { counted } from '../domain/text/counted.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { BENCH_TYPE, scratchContext, startBenchFleet } from './bench-fleet.ts';
 import { makeScratch, type Scratch } from './scratch.ts';

@@ -1,9 +1,9 @@
 // The place where `afd bench` works: a schema of its own, or, where the account may not create one, tables of its own in
 // the configured schema. Either has a name that nobody else has, and is removed however the measurement ends.
 import { randomBytes } from 'node:crypto';
-import type { Context } from '../context.ts';
+import type { Context } from '../context/context.ts';
 import type { DatabaseAddress } from '../db/address.ts';
-import { createSchema, dropSchema } from '../db/queries/scratch-schema.ts';
+import { createSchema, dropSchema } from '../db/server/scratch-schema.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 
 export interface Scratch {
@@ -35,12 +35,12 @@ export async function makeScratch(context: Context, onPlace: (name: string) => v
     // Perhaps by another connection than the one that made it: a long measurement outlives a silent session.
     await session.ready();
     if (ownSchema) return dropSchema(session, name);
-    const { migrateDown } = await import('../db/migrator.ts');
+    const { migrateDown } = await import('../db/migrate/migrator.ts');
     await migrateDown(address, names, { force: true });
   };
   onPlace(name);
   try {
-    const { migrateUp } = await import('../db/migrator.ts');
+    const { migrateUp } = await import('../db/migrate/migrator.ts');
     await migrateUp(address, names);
   } catch (error) {
     await remove();

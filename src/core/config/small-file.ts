@@ -2,7 +2,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readAtMost } from '../read-at-most.ts';
+import { readAtMost } from '../runtime/read-at-most.ts';
 
 /** Bytes; no configuration, password or bundle of certificates is nearly as large. */
 const MOST_BYTES = 1024 * 1024;

@@ -8,7 +8,7 @@
 // - When a page is split, a transaction that has locked the first entry of the new page also gets the gap before it, unless
 //   it runs at READ COMMITTED. So no entry that is written often may lie right before the pending ones: a program that adds
 //   tasks in one long transaction would stop every finish and every claim.
-import type { TaskStatus } from '../domain/task.ts';
+import type { TaskStatus } from '../domain/task/task.ts';
 
 /** In the order of the index. What is none of these (NULL, a word of another program) is 0. */
 const ORDER: readonly TaskStatus[] = ['pending', 'done', 'failed', 'cancelled', 'waiting', 'assigned', 'running'];

@@ -17,7 +17,7 @@ export interface SessionOptions {
   idleTimeoutS: number;
   /** Every call ends within this many milliseconds, or the connection is destroyed; the server ends each statement before. */
   deadlineMs: number;
-  /** Only for sessions that send nothing but the literal statements of core/db/queries. */
+  /** Only for sessions that send nothing but the literal statements of core/db. */
   multiStatements: boolean;
   connectTimeoutMs?: number;
   /** A connection was opened, the first or another after a loss. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Carried } from './carried.ts';
 import { DatabaseError, isOutcomeUnknown, unknownOutcome } from './database-error.ts';
+import type { Carried } from './piggyback.ts';
 import type { Session } from './session.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { errorText } from '../domain/error-text.ts';
-import type { Outcome, ReleaseCause } from '../domain/outcome.ts';
+import type { Outcome, ReleaseCause } from '../domain/attempt/outcome.ts';
+import { errorText } from '../domain/text/error-text.ts';
 import type { AbortReason } from './handler.ts';
 
 /** `lost` is never written: the fence refuses whatever the attempt says. `uncaught` neither: that attempt has ended. */

@@ -1,5 +1,5 @@
-import type { Outcome } from '../domain/outcome.ts';
-import type { HandlerTask, NewTask } from '../domain/task.ts';
+import type { Outcome } from '../domain/attempt/outcome.ts';
+import type { HandlerTask, NewTask } from '../domain/task/task.ts';
 
 /** What a module handler gets as its second argument. */
 export interface HandlerContext {

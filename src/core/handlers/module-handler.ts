@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
-import { wallMilliseconds } from '../clock.ts';
-import { failedAttempt, type ResultRules, resultOutcome, thrownOutcome } from '../domain/handler-result.ts';
-import { checkNewTasks } from '../domain/new-task.ts';
-import type { Outcome } from '../domain/outcome.ts';
-import type { NewTask } from '../domain/task.ts';
-import { thrownText } from '../domain/thrown-text.ts';
+import { failedAttempt, type ResultRules, resultOutcome, thrownOutcome } from '../domain/attempt/handler-result.ts';
+import type { Outcome } from '../domain/attempt/outcome.ts';
+import { checkNewTasks } from '../domain/task/new-task.ts';
+import type { NewTask } from '../domain/task/task.ts';
+import { thrownText } from '../domain/text/thrown-text.ts';
+import { wallMilliseconds } from '../runtime/clock.ts';
 import { abortedOutcome, keptOutcome } from './aborted-outcome.ts';
 import type { Attempt, Handler, HandlerContext } from './handler.ts';
 import { type HandlerFunction, loadHandlerFunction } from './module-loader.ts';

@@ -3,8 +3,8 @@ import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import { AfdError } from '../domain/errors.ts';
-import type { HandlerTask } from '../domain/task.ts';
-import { thrownText } from '../domain/thrown-text.ts';
+import type { HandlerTask } from '../domain/task/task.ts';
+import { thrownText } from '../domain/text/thrown-text.ts';
 import type { HandlerContext } from './handler.ts';
 
 /** What a handler module exports as default. */

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { cleanText } from '../domain/error-text.ts';
+import { cleanText } from '../domain/text/error-text.ts';
 import type { HandlerLog } from './handler.ts';
 
 /** Bytes of output that one attempt may put into the log. */

@@ -1,8 +1,8 @@
 // What an import may say about a task: the keys of NewTask, in a CSV as text, in JSON lines as JSON values.
 import { didYouMean } from '../config/did-you-mean.ts';
 import { AfdError } from '../domain/errors.ts';
-import { checkNewTasks, type TaskProblem } from '../domain/new-task.ts';
-import type { NewTask } from '../domain/task.ts';
+import { checkNewTasks, type TaskProblem } from '../domain/task/new-task.ts';
+import type { NewTask } from '../domain/task/task.ts';
 
 export const IMPORT_COLUMNS = [
   'task_type',

@@ -1,14 +1,14 @@
 // Many tasks from a file or a pipe. Rows are checked as they come; each chunk goes in by a transaction of its own, while
 // the next is being read. Whatever ends it early says how many are in and where to go on.
-import type { Context } from '../context.ts';
+import type { Context } from '../context/context.ts';
+import { momentFrom, type When } from '../context/moment.ts';
+import type { Producer } from '../context/producer.ts';
 import { isConnectionLost } from '../db/database-error.ts';
-import { handledTypes } from '../db/queries/handled-types.ts';
+import { handledTypes } from '../db/devices/handled-types.ts';
 import { databaseNowMs } from '../db/rows.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { NewTask } from '../domain/task.ts';
-import { momentFrom, type When } from '../moment.ts';
-import type { Producer } from '../producer.ts';
-import { TaskDoubts } from '../task-doubts.ts';
+import type { NewTask } from '../domain/task/task.ts';
+import { TaskDoubts } from '../tasks/task-doubts.ts';
 import { csvRows } from './csv-rows.ts';
 import { type ReadOptions, readRow } from './import-columns.ts';
 import type { ImportResult } from './import-result.ts';

@@ -1,6 +1,6 @@
-import { type DeviceFigures, readFigures, recentRates, writeFigures } from '../db/queries/device-figures.ts';
-import type { DutySession } from './duty-session.ts';
-import { Failures } from './failures.ts';
+import { type DeviceFigures, readFigures, recentRates, writeFigures } from '../db/devices/device-figures.ts';
+import type { DutySession } from './duty/duty-session.ts';
+import { Failures } from './duty/failures.ts';
 
 /** Devices whose rates are computed anew per round; the count of open attempts is for all of them. */
 const RATES_PER_ROUND = 50;

@@ -1,6 +1,6 @@
-import { returnAssigned, strandedTasks } from '../db/queries/return-assigned.ts';
-import type { DutySession } from './duty-session.ts';
-import { Failures } from './failures.ts';
+import { returnAssigned, strandedTasks } from '../db/attempts/return-assigned.ts';
+import type { DutySession } from './duty/duty-session.ts';
+import { Failures } from './duty/failures.ts';
 
 const LIMIT = 500;
 

@@ -1,29 +1,29 @@
 // What a leader does, started when a term is gained and stopped when it is lost. Each duty is a loop of its own: one that
 // throws or hangs stops no other. What must not be written twice is guarded by the fence, not by stopping in time.
 
-import { monotonic as monotonicClock } from '../clock.ts';
 import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
-import { NotLeader } from '../db/queries/assert-leader.ts';
-import { writeFailingDuties } from '../db/queries/failing-duties.ts';
+import { NotLeader } from '../db/leader/assert-leader.ts';
+import { writeFailingDuties } from '../db/leader/failing-duties.ts';
 import { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
-import type { Events } from '../events.ts';
+import type { FoundDead } from '../election/lock-watch.ts';
 import type { Ringer } from '../ring/ringer.ts';
 import { Backoff } from '../runtime/backoff.ts';
+import { monotonic as monotonicClock } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
-import { SettingsKeeper } from '../settings/settings-keeper.ts';
-import { Complaints } from './complaints.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
-import { DutyProgress } from './duty-progress.ts';
-import { DutySession } from './duty-session.ts';
-import { PartsFailed } from './failures.ts';
-import { HealthCheck } from './health-check.ts';
+import { Complaints } from './duty/complaints.ts';
+import { DutyProgress } from './duty/duty-progress.ts';
+import { DutySession } from './duty/duty-session.ts';
+import { PartsFailed } from './duty/failures.ts';
 import { LanePublisher } from './lane-publisher.ts';
-import type { FoundDead } from './lock-watch.ts';
 import { Pruner } from './pruner.ts';
+import { HealthCheck } from './rescue/health-check.ts';
+import { SettingsKeeper } from './settings-keeper.ts';
 import { Watcher } from './watcher.ts';
 
 export type DutyName =

@@ -1,5 +1,5 @@
-import type { LanePair } from '../db/queries/due-work.ts';
-import { type LaneHead, PAIRS_PER_WALK, START } from '../db/queries/peek-lanes.ts';
+import { type LaneHead, PAIRS_PER_WALK, START } from '../db/lanes/discover-lanes.ts';
+import type { LanePair } from '../db/lanes/due-work.ts';
 import { pairKey } from '../domain/pair-key.ts';
 
 /** Pairs that are kept at most: each tick of each worker reads the published table. */

@@ -1,16 +1,16 @@
-import { monotonic } from '../clock.ts';
-import { deviceViews } from '../db/queries/device-views.ts';
-import type { LanePair } from '../db/queries/due-work.ts';
-import { type LaneHead, peekLanes } from '../db/queries/peek-lanes.ts';
-import { publishLanes } from '../db/queries/publish-lanes.ts';
-import { isOverLimit } from '../db/queries/statement-limit.ts';
+import { deviceViews } from '../db/devices/device-views.ts';
+import { type LaneHead, peekLanes } from '../db/lanes/discover-lanes.ts';
+import type { LanePair } from '../db/lanes/due-work.ts';
+import { publishLanes } from '../db/lanes/publish-lanes.ts';
+import { isOverLimit } from '../db/server/statement-limit.ts';
 import type { Session } from '../db/session.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
-import { MOST_READ_BYTES, requirementsOf } from '../domain/requirements.ts';
+import { MOST_READ_BYTES, requirementsOf } from '../domain/task/requirements.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { LookPause } from '../runtime/look-pause.ts';
-import type { DutySession } from './duty-session.ts';
-import { Failures } from './failures.ts';
+import type { DutySession } from './duty/duty-session.ts';
+import { Failures } from './duty/failures.ts';
 import { comparePairs, LaneMap } from './lane-map.ts';
 
 /** What devices there are changes slowly. */

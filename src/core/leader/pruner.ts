@@ -1,15 +1,15 @@
 import { DatabaseError } from '../db/database-error.ts';
-import { assertLeader } from '../db/queries/assert-leader.ts';
 import {
   deleteOldHeartbeats,
   heartbeatPartitions,
   PRUNE_ROWS,
   repartitionHeartbeats,
-} from '../db/queries/prune-heartbeats.ts';
+} from '../db/devices/prune-heartbeats.ts';
+import { assertLeader } from '../db/leader/assert-leader.ts';
 import type { Session } from '../db/session.ts';
 import { type PartitionPlan, planPartitions } from '../domain/heartbeat-partitions.ts';
-import type { DutySession } from './duty-session.ts';
-import { Failures } from './failures.ts';
+import type { DutySession } from './duty/duty-session.ts';
+import { Failures } from './duty/failures.ts';
 
 export interface PrunerOptions {
   duty: DutySession;

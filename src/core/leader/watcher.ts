@@ -1,18 +1,19 @@
 // For producers that do not know afd: looks several times a second whether something has become due, and rings for it.
-import { monotonic } from '../clock.ts';
+
 import type { Config } from '../config/config-schema.ts';
-import { dueStatement, dueWork } from '../db/queries/due-work.ts';
-import type { LaneHead } from '../db/queries/peek-lanes.ts';
-import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
-import { isOverLimit, limited } from '../db/queries/statement-limit.ts';
+import { ringTargets, ringTargetsStatement } from '../db/devices/ring-targets.ts';
+import type { LaneHead } from '../db/lanes/discover-lanes.ts';
+import { dueStatement, dueWork } from '../db/lanes/due-work.ts';
+import { isOverLimit, limited } from '../db/server/statement-limit.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
-import { requirementsOf } from '../domain/requirements.ts';
+import { requirementsOf } from '../domain/task/requirements.ts';
 import { openRinger } from '../ring/open-ringer.ts';
 import type { Ringer, RingWork } from '../ring/ringer.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { LookPause } from '../runtime/look-pause.ts';
-import type { DutySession } from './duty-session.ts';
+import type { DutySession } from './duty/duty-session.ts';
 
 /** One branch of the look each; beyond it the pairs that were longest without a task are left to the polls. */
 const MOST_PAIRS = 64;

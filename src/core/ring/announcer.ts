@@ -1,16 +1,17 @@
 // From new tasks to rings: which lanes they are in, how many of each, and who is there to be rung.
-import { monotonic } from '../clock.ts';
-import { Carried } from '../db/carried.ts';
-import { claimableTask, claimableTasksStatement } from '../db/queries/claimable-tasks.ts';
-import { ringTargets, ringTargetsStatement } from '../db/queries/ring-targets.ts';
-import { spellJsonStatement } from '../db/queries/spell-json.ts';
-import { requirementsText } from '../db/queries/task-row-text.ts';
+
+import { ringTargets, ringTargetsStatement } from '../db/devices/ring-targets.ts';
+import { Carried } from '../db/piggyback.ts';
 import { fromJson } from '../db/rows.ts';
 import type { Row, Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
+import { claimableTask, claimableTasksStatement } from '../db/tasks/claimable-tasks.ts';
+import { spellJsonStatement } from '../db/tasks/spell-json.ts';
+import { requirementsText } from '../db/tasks/task-values.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { pairKey } from '../domain/pair-key.ts';
-import type { NewTask } from '../domain/task.ts';
+import type { NewTask } from '../domain/task/task.ts';
+import { monotonic } from '../runtime/clock.ts';
 import type { Ringer, RingWork } from './ringer.ts';
 
 /** Texts of requirements whose spelling is remembered. */

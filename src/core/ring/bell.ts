@@ -1,6 +1,6 @@
 // The listening end: a worker's one port. Checks, limits, asks the worker, answers. Whoever does not know the token of
 // this very process gets no answer at all, and whoever does not receive where it says to be gets no more than a challenge.
-import { monotonic } from '../clock.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { Cookies } from './cookies.ts';
 import { decode, encodeReply, isSigned, type Reply, type Ring } from './datagram.ts';
 import { MOST_PER_SECOND } from './fleet-view.ts';

@@ -2,7 +2,7 @@
 // its sender, so whoever sends it back receives there (as in DTLS, RFC 6347, section 4.2.1). The device keeps nothing for it
 // but its own key, and changes the key now and then; under one key it remembers which rings it took.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { monotonic } from '../clock.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { COOKIE_BYTES, codeOf, type Ring } from './datagram.ts';
 import type { Sender } from './ring-socket.ts';
 

@@ -1,6 +1,7 @@
 // What a ringer knows of the devices: their rows, what they answered lately, and what it has asked of them since.
-import { monotonic } from '../clock.ts';
-import type { RingTarget } from '../db/queries/ring-targets.ts';
+
+import type { RingTarget } from '../db/devices/ring-targets.ts';
+import { monotonic } from '../runtime/clock.ts';
 import type { Reply } from './datagram.ts';
 import { isLoopback } from './ring-socket.ts';
 

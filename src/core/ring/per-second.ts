@@ -1,4 +1,4 @@
-import { monotonic } from '../clock.ts';
+import { monotonic } from '../runtime/clock.ts';
 
 /** At most so many times within any second. */
 export class PerSecond {

@@ -1,11 +1,11 @@
 // Rings devices for whoever makes work. Hints only: every call returns at once, nothing here fails, and a task that
 // nobody is rung for is found by a poll.
 import { randomBytes } from 'node:crypto';
-import { monotonic } from '../clock.ts';
-import type { RingTarget } from '../db/queries/ring-targets.ts';
+import type { RingTarget } from '../db/devices/ring-targets.ts';
 import type { LaneRequirements } from '../domain/eligibility.ts';
 import { placeTasks, rankDevices } from '../domain/placement/place-tasks.ts';
 import type { PlacementPolicy } from '../domain/placement/policy.ts';
+import { monotonic } from '../runtime/clock.ts';
 import type { Reply } from './datagram.ts';
 import type { FleetView } from './fleet-view.ts';
 import type { RingSocket } from './ring-socket.ts';

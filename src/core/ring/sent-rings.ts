@@ -1,6 +1,6 @@
 // Rings that a process has sent, and what comes back for each: a challenge, which sends it once more, an answer, states.
 import { randomBytes } from 'node:crypto';
-import { monotonic } from '../clock.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { decode, encodeRing, isSigned, NO_COOKIE, type Reply, type Ring } from './datagram.ts';
 
 /** Answers and states of a ring are known as its for so long. */

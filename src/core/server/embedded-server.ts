@@ -2,9 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { monotonic } from '../clock.ts';
 import { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
+import { monotonic } from '../runtime/clock.ts';
 import type { Host } from './host.ts';
 import { type Durability, freePort, initialiseDatadir, launchServer, logTail } from './launch-server.ts';
 import {

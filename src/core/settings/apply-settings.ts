@@ -3,9 +3,9 @@
 import type { Config } from '../config/config-schema.ts';
 import { dangers } from '../config/config-warnings.ts';
 import { setValue } from '../config/dotted.ts';
-import type { Context } from '../context.ts';
-import { readSettings } from '../db/queries/read-settings.ts';
-import { writeSettings } from '../db/queries/write-settings.ts';
+import type { Context } from '../context/context.ts';
+import { readSettings } from '../db/settings/read-settings.ts';
+import { writeSettings } from '../db/settings/write-settings.ts';
 
 export interface SettingChange {
   key: string;

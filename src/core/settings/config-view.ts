@@ -3,9 +3,9 @@ import { CONFIG_KEYS } from '../config/config-keys.ts';
 import type { Config } from '../config/config-schema.ts';
 import { getValue } from '../config/dotted.ts';
 import { nodeWarnings, type Origin, type ResolvedConfig } from '../config/load-config.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../context/context.ts';
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
-import { redact } from '../redact.ts';
+import { redact } from '../log/redact.ts';
 import { maskArguments } from './mask-arguments.ts';
 
 export interface ConfigValue {

@@ -1,7 +1,7 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../context/context.ts';
 import { sleep } from '../runtime/loop.ts';
-import type { Claimer } from './claimer.ts';
-import type { Runner } from './runner.ts';
+import type { Claimer } from './claim/claimer.ts';
+import type { Runner } from './run/runner.ts';
 
 /** A process that was killed is reaped within this, as a rule. */
 const REAP_MS = 1000;

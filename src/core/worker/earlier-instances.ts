@@ -1,13 +1,13 @@
-import { earlierAttempts } from '../db/queries/earlier-attempts.ts';
-import { endLightClaims } from '../db/queries/end-light-claims.ts';
-import { earlierLightClaims } from '../db/queries/light-claims.ts';
-import { lockAttempt } from '../db/queries/lock-attempt.ts';
-import { rescueAssignment } from '../db/queries/rescue-assignment.ts';
-import { readTextWidths } from '../db/queries/text-widths.ts';
+import { earlierAttempts } from '../db/attempts/earlier-attempts.ts';
+import { endLightClaims } from '../db/attempts/end-light-claims.ts';
+import { earlierLightClaims } from '../db/attempts/light-claims.ts';
+import { lockAttempt } from '../db/attempts/lock-attempt.ts';
+import { rescueAssignment } from '../db/attempts/rescue-assignment.ts';
+import { readTextWidths } from '../db/claim/text-widths.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { transaction } from '../db/transaction.ts';
-import { type EndPolicy, endLost, fittedEnd } from '../domain/lost.ts';
+import { type EndPolicy, endLost, fittedEnd } from '../domain/attempt/lost.ts';
 
 const CHUNK = 500;
 

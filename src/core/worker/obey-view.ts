@@ -1,5 +1,5 @@
-import type { NodeView, Wanted } from './liveness-messages.ts';
-import type { Workbench } from './workbench.ts';
+import type { NodeView, Wanted } from '../node/liveness-messages.ts';
+import type { Workbench } from './worker-parts.ts';
 
 /** Takes in what a tick saw, and wakes the claimer when there is work. Returns what the next ticks are to look at. */
 export function obeyView(bench: Workbench, at: number, view: NodeView): Wanted {

@@ -1,5 +1,5 @@
-import type { Context } from '../context.ts';
-import { loadHandlers } from '../handlers/handlers.ts';
+import type { Context } from '../context/context.ts';
+import { loadHandlers } from './load-handlers.ts';
 import { Worker } from './worker.ts';
 import type { WorkerOptions, WorkerResult } from './worker-options.ts';
 

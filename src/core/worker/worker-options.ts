@@ -1,6 +1,6 @@
 import type { Handler } from '../handlers/handler.ts';
-import type { NodeFacts } from './liveness-settings.ts';
-import type { Strays } from './strays.ts';
+import type { NodeFacts } from '../node/liveness-settings.ts';
+import type { Strays } from './run/strays.ts';
 
 /** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
 export type WorkerMode = 'forever' | 'once' | 'drain';

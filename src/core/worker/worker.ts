@@ -1,26 +1,26 @@
 // `afd worker`: wires the liveness thread, the claimer and the runner, and decides when to stop.
-import type { Context } from '../context.ts';
+import type { Context } from '../context/context.ts';
+import { StartPatience } from '../context/start-patience.ts';
 import type { Session } from '../db/session.ts';
 import { hasGates } from '../domain/placement/gates.ts';
-import { Leadership } from '../leader/leadership.ts';
-import { WorkerRing } from '../ring/worker-ring.ts';
+import { Leadership } from '../leader/term-duties.ts';
+import { beginLiveness, endsWithinS } from '../node/begin-liveness.ts';
+import type { LivenessClient } from '../node/liveness-client.ts';
+import { nodeReport } from '../node/liveness-events.ts';
+import type { LivenessReport, NodeView, WorkSession } from '../node/liveness-messages.ts';
+import { livenessSettings, obeyFleet } from '../node/liveness-settings.ts';
+import type { PulseBoard } from '../node/pulse-board.ts';
 import { eitherSignal } from '../runtime/either-signal.ts';
 import { sleep } from '../runtime/loop.ts';
-import { StartPatience } from '../start-patience.ts';
-import { beginLiveness, endsWithinS } from './begin-liveness.ts';
 import { drain } from './drain.ts';
 import { closeEarlierInstances } from './earlier-instances.ts';
-import type { LivenessClient } from './liveness-client.ts';
-import { nodeReport } from './liveness-events.ts';
-import type { LivenessReport, NodeView, WorkSession } from './liveness-messages.ts';
-import { livenessSettings, obeyFleet } from './liveness-settings.ts';
 import { obeyView } from './obey-view.ts';
-import { Printed } from './printed.ts';
-import type { PulseBoard } from './pulse-board.ts';
-import { StuckTeller } from './stuck-teller.ts';
-import { watchStuck } from './stuck-watch.ts';
-import { assembleWorkbench, type Workbench } from './workbench.ts';
+import { Printed } from './run/printed.ts';
+import { StuckTeller } from './run/stuck-teller.ts';
+import { watchStuck } from './run/stuck-watch.ts';
 import type { WorkerOptions, WorkerResult } from './worker-options.ts';
+import { assembleWorkbench, type Workbench } from './worker-parts.ts';
+import { WorkerRing } from './worker-ring.ts';
 
 export class Worker {
   readonly #context: Context;

@@ -1,7 +1,7 @@
 // Rule 6: only moves of the transition table, for tasks and for attempts.
 
-import type { AssignmentStatus, TaskStatus } from '../../../src/core/domain/task.ts';
-import { canMove, canMoveAssignment } from '../../../src/core/domain/task-state.ts';
+import type { AssignmentStatus, TaskStatus } from '../../../src/core/domain/task/task.ts';
+import { canMove, canMoveAssignment } from '../../../src/core/domain/task/task-state.ts';
 import { type Evidence, type Finding, OPEN } from './evidence.ts';
 
 export function legalMoves(evidence: Evidence): Finding {

@@ -8,7 +8,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a finish does not compare the token of the task',
     patches: [
       core(
-        'domain/settlement.ts',
+        'domain/attempt/settlement.ts',
         'if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {',
         'if (task.claim_token === null) {',
       ),
@@ -20,30 +20,30 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'the start of an attempt is written whatever became of its record',
     patches: [
       core(
-        'db/queries/flush-starts.ts',
+        'db/attempts/flush-starts.ts',
         "WHERE id = ? AND claim_token = ? AND status IN ('assigned', 'running')",
         'WHERE id = ? AND ? IS NOT NULL',
       ),
     ],
-    by: test('db', 'test/db/finish-and-claim.test.ts', 'marks an attempt as running once'),
+    by: test('db', 'test/db/claim/finish-and-claim.test.ts', 'marks an attempt as running once'),
   },
   {
     name: 'no-claim-lock',
     what: 'a claim reads its candidates without FOR UPDATE SKIP LOCKED',
     patches: [
       core(
-        'db/queries/select-candidates.ts',
+        'db/claim/select-candidates.ts',
         'LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [source.lane',
         'LIMIT ${limit}`,\n    values: [source.lane',
       ),
     ],
-    by: test('db', 'test/db/finish-and-claim.test.ts', 'skips rows that another session has locked'),
+    by: test('db', 'test/db/claim/finish-and-claim.test.ts', 'skips rows that another session has locked'),
   },
   {
     name: 'claim-before-due',
     what: 'a claim does not ask whether a task is due',
     patches: [
-      core('db/queries/select-candidates.ts', "{ sql: 'due_at <= NOW(3)', values: [] }", "{ sql: 'TRUE', values: [] }"),
+      core('db/claim/select-candidates.ts', "{ sql: 'due_at <= NOW(3)', values: [] }", "{ sql: 'TRUE', values: [] }"),
     ],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
   },
@@ -52,7 +52,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: "a lease is renewed by the node's clock",
     patches: [
       core(
-        'db/queries/renew-leader.ts',
+        'db/leader/renew-leader.ts',
         'SET renewed_at = UTC_TIMESTAMP(3), expires_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND',
         'SET renewed_at = UTC_TIMESTAMP(3), expires_at = FROM_UNIXTIME(${Date.now() / 1000}) + INTERVAL ? MICROSECOND',
       ),
@@ -62,7 +62,7 @@ export const OF_CLAIMS: Mutant[] = [
   {
     name: 'no-leader-fence',
     what: 'a duty commits without asking whether its term still holds',
-    patches: [core('leader/duty-transaction.ts', '    await assertLeader(session, names, lease);\n', '')],
+    patches: [core('leader/duty/duty-transaction.ts', '    await assertLeader(session, names, lease);\n', '')],
     by: storm({ 'resign-leader': 10, 'kill-worker': 10, latency: 2 }, [7], { kills: 25, tasks: 500, pace_ms: 200 }),
   },
   {
@@ -70,12 +70,12 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a rescue ends an attempt without looking whether it is still open',
     patches: [
       core(
-        'db/queries/lock-attempt.ts',
+        'db/attempts/lock-attempt.ts',
         "  if (attempt.status !== 'assigned' && attempt.status !== 'running') return undefined;\n",
         '',
       ),
       core(
-        'db/queries/rescue-assignment.ts',
+        'db/attempts/rescue-assignment.ts',
         "WHERE id = ? AND claim_token = ? AND status IN ('assigned', 'running')`",
         'WHERE id = ? AND claim_token = ?`',
       ),
@@ -87,19 +87,23 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a claim overwrites the attempt that stands on a row which a foreign program set back',
     patches: [
       core(
-        'db/queries/write-claims.ts',
+        'db/claim/write-claims.ts',
         "    ...(left.length > 0 ? [factsIntoRows(names, left, { status: 'lost', cause: 'foreign' })] : []),\n",
         '',
       ),
     ],
-    by: test('db', 'test/db/light-claims.test.ts', 'is recorded as lost when it was set back and is claimed again'),
+    by: test(
+      'db',
+      'test/db/claim/light-claims.test.ts',
+      'is recorded as lost when it was set back and is claimed again',
+    ),
   },
   {
     name: 'ended-is-mine',
     what: 'a finish takes any end of its attempt for its own earlier COMMIT',
     patches: [
       core(
-        'domain/settlement.ts',
+        'domain/attempt/settlement.ts',
         'return assignment.status === assignmentStatusOf(finish.outcome, assignment)\n',
         'return assignment.status !== undefined\n',
       ),
@@ -109,7 +113,7 @@ export const OF_CLAIMS: Mutant[] = [
   {
     name: 'token-not-remembered',
     what: 'the token of a claim is remembered only after its answer',
-    patches: [core('worker/claimer.ts', '    if (claims) this.#inFlight.add(hex);\n', '')],
+    patches: [core('worker/claim/claimer.ts', '    if (claims) this.#inFlight.add(hex);\n', '')],
     by: storm({ 'cut-commit-sent': 10, 'cut-commit-answered': 10, latency: 8, 'kill-worker': 2 }, [0, 3, 5, 10], {
       tasks: 600,
       pace_ms: 200,
@@ -118,7 +122,7 @@ export const OF_CLAIMS: Mutant[] = [
   {
     name: 'no-backoff',
     what: 'a failed attempt is due again at once',
-    patches: [core('domain/settlement.ts', 'due_in_s: after ?? policy.backoff(spent)', 'due_in_s: after ?? 0')],
+    patches: [core('domain/attempt/settlement.ts', 'due_in_s: after ?? policy.backoff(spent)', 'due_in_s: after ?? 0')],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
   },
   {
@@ -126,7 +130,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a task is tried once more than its budget allows',
     patches: [
       core(
-        'domain/settlement.ts',
+        'domain/attempt/settlement.ts',
         'if (spent > (task.max_retry_count ?? policy.maxRetryCount)) {',
         'if (spent > (task.max_retry_count ?? policy.maxRetryCount) + 1) {',
       ),
@@ -138,7 +142,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'the death of a worker spends a retry of its tasks',
     patches: [
       core(
-        'domain/lost.ts',
+        'domain/attempt/lost.ts',
         'const same = { retry: task.retry ?? 0, lost_count };',
         'const same = { retry: (task.retry ?? 0) + 1, lost_count };',
       ),
@@ -149,7 +153,7 @@ export const OF_CLAIMS: Mutant[] = [
     name: 'follow-up-dropped',
     what: "a handler's tasks are not inserted with its result",
     patches: [
-      core('db/finish-and-claim.ts', 'if (input.enqueue !== undefined) {', 'if (input.enqueue === undefined) {'),
+      core('db/claim/finish-and-claim.ts', 'if (input.enqueue !== undefined) {', 'if (input.enqueue === undefined) {'),
     ],
     by: storm({ 'kill-worker': 1 }, [0, 1], { kills: 4 }),
   },
@@ -158,24 +162,24 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a device is declared dead though it has shown life, or is another instance, since it was seen',
     patches: [
       core(
-        'db/queries/mark-device-dead.ts',
+        'db/devices/mark-device-dead.ts',
         'AND instance_token <=> ? AND last_heartbeat <=> ?',
         'AND (? IS NULL OR ? IS NULL OR TRUE)',
       ),
     ],
-    by: test('db', 'test/db/queries/dead-devices.test.ts', 'does not happen when it has shown life'),
+    by: test('db', 'test/db/devices/dead-devices.test.ts', 'does not happen when it has shown life'),
   },
   {
     name: 'locks-trusted-after-restart',
     what: 'a free lock counts although it was taken before the server started',
     patches: [
       core(
-        'db/queries/unlocked-devices.ts',
+        'db/devices/unlocked-devices.ts',
         'AND lock_taken_at >= CAST(? AS DATETIME(3)) - INTERVAL 2 SECOND',
         'AND ? IS NOT NULL',
       ),
     ],
-    by: test('db', 'test/db/queries/dead-devices.test.ts', 'need a lock of this server since its start'),
+    by: test('db', 'test/db/devices/dead-devices.test.ts', 'need a lock of this server since its start'),
   },
   {
     name: 'commit-despite-1205',
@@ -194,7 +198,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a leader trusts its lease from the answer of a renewal, not from its start',
     patches: [
       core(
-        'leader/elector.ts',
+        'election/elector.ts',
         '          this.#trust(start);\n          return this.#interval;',
         '          this.#trust(this.#now());\n          return this.#interval;',
       ),
@@ -206,7 +210,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a finish that is sent again is not compared with what its own COMMIT has written',
     patches: [
       core(
-        'domain/settlement.ts',
+        'domain/attempt/settlement.ts',
         'return assignment.status === assignmentStatusOf(finish.outcome, assignment)\n',
         'return assignment.status === undefined\n',
       ),

@@ -7,12 +7,12 @@ export const OF_NODES: Mutant[] = [
     what: 'the lease is renewed also while the main thread, which has the duties, is blocked',
     patches: [
       core(
-        'worker/liveness.ts',
+        'node/liveness.ts',
         '      if (this.#silence.silent) await this.#election!.yield(this.#session, now);\n',
         '',
       ),
       core(
-        'worker/liveness.ts',
+        'node/liveness.ts',
         '      if (this.#silence.silent) await this.#silence.look(this.#identity!);\n      else await',
         '      if (this.#silence.silent) await this.#silence.look(this.#identity!);\n      await',
       ),
@@ -24,7 +24,7 @@ export const OF_NODES: Mutant[] = [
     what: 'what a blocked process has claimed and not begun is not given back by its other thread',
     patches: [
       core(
-        'worker/liveness.ts',
+        'node/liveness.ts',
         'if (this.#silence.silent) await this.#silence.look(this.#identity!);\n      else await',
         'if (!this.#silence.silent) await',
       ),
@@ -36,12 +36,12 @@ export const OF_NODES: Mutant[] = [
     what: 'a task begins although its claim may have been given back while the main thread was blocked',
     patches: [
       core(
-        'worker/runner.ts',
+        'worker/run/runner.ts',
         '    if (generation !== this.#options.board.generation) return',
         '    if (generation < 0) return',
       ),
     ],
-    by: test('unit', 'test/unit/core/worker/runner.test.ts', 'once the liveness thread has closed the board'),
+    by: test('unit', 'test/unit/core/worker/run/runner.test.ts', 'once the liveness thread has closed the board'),
   },
   {
     name: 'autocommit-inherited',
@@ -63,7 +63,7 @@ export const OF_NODES: Mutant[] = [
     what: 'a claim that the server refuses for one row ends the worker',
     patches: [
       core(
-        'worker/claimer.ts',
+        'worker/claim/claimer.ts',
         'if (plan.sources.length > 0) await this.#claims.refused(plan, batch.length > 0, error as Error);\n      else this',
         "if (plan.sources.length > 0) throw new AfdError('E_INTERNAL', String(error));\n      else this",
       ),
@@ -75,12 +75,12 @@ export const OF_NODES: Mutant[] = [
     what: 'what a task requires is taken for JSON',
     patches: [
       core(
-        'worker/lane-book.ts',
+        'worker/claim/lane-catalog.ts',
         'requirementsOf(task.required_capabilities).requires,',
         "JSON.parse(task.required_capabilities ?? 'null'),",
       ),
     ],
-    by: test('unit', 'test/unit/core/worker/lane-book.test.ts', 'requirements that are not JSON are nobody'),
+    by: test('unit', 'test/unit/core/worker/claim/lane-catalog.test.ts', 'requirements that are not JSON are nobody'),
   },
   {
     name: 'killed-query-is-final',
@@ -96,7 +96,7 @@ export const OF_NODES: Mutant[] = [
     what: 'an error that passes counts as a refusal of the end that was being written',
     patches: [
       core(
-        'worker/claimer.ts',
+        'worker/claim/claimer.ts',
         "if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;",
         'if (bug) throw error;',
       ),
@@ -106,21 +106,23 @@ export const OF_NODES: Mutant[] = [
   {
     name: 'first-failure-ends-the-round',
     what: 'a row that cannot be written ends the round of the leader that met it',
-    patches: [core('leader/failures.ts', 'if (!this.#duty.refused(error)) throw error;', 'throw error;')],
+    patches: [core('leader/duty/failures.ts', 'if (!this.#duty.refused(error)) throw error;', 'throw error;')],
     by: test('db', 'test/integration/leader/one-row.test.ts', 'attempt cannot be ended, and names that one'),
   },
   {
     name: 'never-back-to-the-mark',
     what: 'a claim begins behind what others run, also when nothing more is due there',
-    patches: [core('worker/lane-book.ts', 'frontier: mark !== undefined && !behind,', 'frontier: mark !== undefined,')],
-    by: test('unit', 'test/unit/core/worker/lane-book.test.ts', 'then it begins at its own mark'),
+    patches: [
+      core('worker/claim/lane-catalog.ts', 'frontier: mark !== undefined && !behind,', 'frontier: mark !== undefined,'),
+    ],
+    by: test('unit', 'test/unit/core/worker/claim/lane-catalog.test.ts', 'then it begins at its own mark'),
   },
   {
     name: 'no-pause-after-nothing',
     what: 'a claim that got nothing is followed by the next at once',
     patches: [
       core(
-        'worker/claims.ts',
+        'worker/claim/claims.ts',
         '    this.#pausedUntil = monotonic() + this.#pauseMs;\n    return false;',
         '    return true;',
       ),
@@ -136,8 +138,8 @@ export const OF_NODES: Mutant[] = [
   {
     name: 'costly-looks-together',
     what: 'a look that costs the server much is made by all devices at once',
-    patches: [core('worker/scout.ts', 'const alone = this.#costly.costly;', 'const alone = false;')],
-    by: test('db', 'test/db/look-lock.test.ts', 'is not made while another device looks'),
+    patches: [core('worker/claim/poller.ts', 'const alone = this.#costly.costly;', 'const alone = false;')],
+    by: test('db', 'test/db/lanes/look-lock.test.ts', 'is not made while another device looks'),
   },
   {
     name: 'hangup-not-heard',
@@ -154,13 +156,13 @@ export const OF_NODES: Mutant[] = [
   {
     name: 'stray-error-untold',
     what: 'a worker that ends because of an error that nobody caught ends as if it had been asked to',
-    patches: [core('worker/strays.ts', '    return this.#fatal;\n', '    return undefined;\n')],
+    patches: [core('worker/run/strays.ts', '    return this.#fatal;\n', '    return undefined;\n')],
     by: test('db', 'test/integration/worker-ends.test.ts', 'an error that shows no handler ends the worker in order'),
   },
   {
     name: 'log-without-bound',
     what: 'a text of any length is redacted and written to the log',
-    patches: [core('redact.ts', 'if (text.length <= most) return', 'if (text.length >= 0) return')],
-    by: test('unit', 'test/unit/core/redact.test.ts', 'it has the beginning of a long text'),
+    patches: [core('log/redact.ts', 'if (text.length <= most) return', 'if (text.length >= 0) return')],
+    by: test('unit', 'test/unit/core/log/redact.test.ts', 'it has the beginning of a long text'),
   },
 ];

@@ -1,112 +1,116 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are pieces of source code
-// A condition of a statement, or of what is done with its rows, taken away: by reading each file of src/core/db/queries.
+// A condition of a statement, or of what is done with its rows, taken away: by reading each statement of src/core/db.
 import { caught, core, type Mutant, test } from './mutant.ts';
 
-const query = (file: string, find: string, replace: string) => core(`db/queries/${file}.ts`, find, replace);
-const by = (file: string, name: string) => test('db', `test/db/queries/${file}.test.ts`, name);
+const query = (file: string, find: string, replace: string) => core(`db/${file}.ts`, find, replace);
+const by = (file: string, name: string) => test('db', `test/db/${file}.test.ts`, name);
 
 export const OF_QUERIES: Mutant[] = [
   caught(
     'last-heartbeat-frozen',
     'a heartbeat does not move last_heartbeat',
-    query('heartbeat-device', ' last_heartbeat = UTC_TIMESTAMP(3),', ''),
-    by('device-life', 'moves last_heartbeat, each time'),
+    query('devices/heartbeat-device', ' last_heartbeat = UTC_TIMESTAMP(3),', ''),
+    by('devices/device-life', 'moves last_heartbeat, each time'),
   ),
   caught(
     'heartbeat-of-any-instance',
     'the heartbeat of a process that was superseded keeps its successor’s row alive',
-    query('heartbeat-device', 'device_id = ? AND instance_token = ?', 'device_id = ? AND ? IS NOT NULL'),
-    by('device-life', 'of an instance that no longer owns the id'),
+    query('devices/heartbeat-device', 'device_id = ? AND instance_token = ?', 'device_id = ? AND ? IS NOT NULL'),
+    by('devices/device-life', 'of an instance that no longer owns the id'),
   ),
   caught(
     'signed-off-by-any-instance',
     'a process that was superseded signs its successor off',
-    query('sign-off-device', 'device_id = ? AND instance_token = ?', 'device_id = ? AND ? IS NOT NULL'),
-    by('device-life', 'of an instance that was superseded changes nothing'),
+    query('devices/sign-off-device', 'device_id = ? AND instance_token = ?', 'device_id = ? AND ? IS NOT NULL'),
+    by('devices/device-life', 'of an instance that was superseded changes nothing'),
   ),
   caught(
     'lock-retaken-by-any-instance',
     'a process that was superseded says that the lock is its own again',
-    query('register-device', 'WHERE device_id = ? AND instance_token = ?', 'WHERE device_id = ? AND ? IS NOT NULL'),
-    by('device-life', 'only the owner may say so'),
+    query(
+      'devices/register-device',
+      'WHERE device_id = ? AND instance_token = ?',
+      'WHERE device_id = ? AND ? IS NOT NULL',
+    ),
+    by('devices/device-life', 'only the owner may say so'),
   ),
   caught(
     'gates-outlive-their-process',
     'a device that starts has the gates and the stuck slots of the process before it',
-    query('register-device', '    held: null,\n    stuck: null,\n', ''),
-    by('device-life', 'takes the row over'),
+    query('devices/register-device', '    held: null,\n    stuck: null,\n', ''),
+    by('devices/device-life', 'takes the row over'),
   ),
   caught(
     'lock-by-spelling',
     'two spellings of a device id are two locks',
-    query('session-lock', 'deviceId.toLowerCase()', 'deviceId'),
-    by('device-life', 'however its id is spelled'),
+    query('devices/session-lock', 'deviceId.toLowerCase()', 'deviceId'),
+    by('devices/device-life', 'however its id is spelled'),
   ),
   caught(
     'lock-of-any-server',
     'the free lock of a leader counts although it was taken on another server',
-    query('read-lease', 'd.lock_server = ?', '? IS NOT NULL'),
+    query('leader/read-lease', 'd.lock_server = ?', '? IS NOT NULL'),
     by('fleet-views', 'says something only if it was taken on this server'),
   ),
   caught(
     'dead-leader-as-it-is-now',
     'the lease of a leader that was found dead is taken although it has renewed it since',
-    query('elect-leader', 'AND term = ? AND renewed_at <=> ?', 'AND term = ? AND (? IS NULL OR TRUE)'),
-    by('leader-row', 'is taken only as it was seen'),
+    query('leader/elect-leader', 'AND term = ? AND renewed_at <=> ?', 'AND term = ? AND (? IS NULL OR TRUE)'),
+    by('leader/leader-row', 'is taken only as it was seen'),
   ),
   caught(
     'duty-shares-no-lock',
     'another may be elected between the fence of a duty and its COMMIT',
-    query('assert-leader', ' LOCK IN SHARE MODE', ''),
-    by('leader-row', 'nobody acquires between the fence and its commit'),
+    query('leader/assert-leader', ' LOCK IN SHARE MODE', ''),
+    by('leader/leader-row', 'nobody acquires between the fence and its commit'),
   ),
   caught(
     'expired-lease-renewed',
     'a lease that has run out is extended',
-    query('renew-leader', ' AND expires_at > UTC_TIMESTAMP(3)', ''),
-    by('leader-row', 'an expired lease is not extended'),
+    query('leader/renew-leader', ' AND expires_at > UTC_TIMESTAMP(3)', ''),
+    by('leader/leader-row', 'an expired lease is not extended'),
   ),
   caught(
     'resigned-for-another-term',
     'who resigns gives up the lease of a later term too',
-    query('resign-leader', 'AND holder = ? AND term = ?', 'AND holder = ? AND ? IS NOT NULL'),
-    by('leader-row', 'resigning is bound to the term'),
+    query('leader/resign-leader', 'AND holder = ? AND term = ?', 'AND holder = ? AND ? IS NOT NULL'),
+    by('leader/leader-row', 'resigning is bound to the term'),
   ),
   caught(
     'outage-is-their-silence',
     'devices are declared silent although nobody could reach the database',
-    query('heartbeat-coverage', '>= 3', '>= 1'),
-    by('dead-devices', 'needs a heartbeat in every third of the window'),
+    query('devices/heartbeat-coverage', '>= 3', '>= 1'),
+    by('devices/dead-devices', 'needs a heartbeat in every third of the window'),
   ),
   caught(
     'paused-is-rung',
     'a device that was paused is rung',
-    query('ring-targets', " AND d.operator_state = 'active'", ''),
+    query('devices/ring-targets', " AND d.operator_state = 'active'", ''),
     by('fleet-views', 'rung are workers that are there'),
   ),
   caught(
     'oldest-reading',
     'devices show tells the first reading of a device',
-    query('show-device', 'ORDER BY id DESC LIMIT 1', 'ORDER BY id LIMIT 1'),
+    query('devices/show-device', 'ORDER BY id DESC LIMIT 1', 'ORDER BY id LIMIT 1'),
     by('fleet-views', 'shows its newest reading'),
   ),
   caught(
     'own-attempts-are-earlier',
     'a worker that starts closes what it has just begun as left by another process',
-    query('earlier-attempts', 'NOT (instance_token <=> ?)', '? IS NOT NULL'),
+    query('attempts/earlier-attempts', 'NOT (instance_token <=> ?)', '? IS NOT NULL'),
     by('fleet-views', 'that was started again finds what the processes before it left'),
   ),
   caught(
     'directed-before-due',
     'a directed task that is due later keeps its device looking',
-    query('due-work', "status = 'assigned' AND due_at <= NOW(3)", "status = 'assigned'"),
+    query('lanes/due-work', "status = 'assigned' AND due_at <= NOW(3)", "status = 'assigned'"),
     by('fleet-views', 'what is directed at it and due now'),
   ),
   caught(
     'directed-by-id',
     'directed tasks are claimed in the order of their ids, whatever their rank',
     query(
-      'select-candidates',
+      'claim/select-candidates',
       'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n      values: [source.device_id]',
       'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n      values: [source.device_id]',
     ),
@@ -115,62 +119,62 @@ export const OF_QUERIES: Mutant[] = [
   caught(
     'claimable-before-due',
     'a task that is due later is rung for',
-    query('claimable-tasks', ' AND due_at <= NOW(3)', ''),
+    query('tasks/claimable-tasks', ' AND due_at <= NOW(3)', ''),
     by('fleet-views', 'of named tasks: those that are due and wait'),
   ),
   caught(
     'young-history-goes',
     'the history of heartbeats is kept for as many hours as it should be days',
-    query('prune-heartbeats', 'INTERVAL ? DAY', 'INTERVAL ? HOUR'),
+    query('devices/prune-heartbeats', 'INTERVAL ? DAY', 'INTERVAL ? HOUR'),
     by('fleet-views', 'old rows of the history go'),
   ),
   caught(
     'busy-session-cut',
     'a session is cut although it works',
-    query('cut-session', " AND COMMAND = 'Sleep'", ''),
+    query('server/cut-session', " AND COMMAND = 'Sleep'", ''),
     by('fleet-views', 'a session that works is not cut'),
   ),
   caught(
     'target-until-ignored',
     'a directed task waits for its device beyond the time it was meant to',
-    query('return-assigned', 'if (waits && task.past !== 1)', 'if (waits)'),
-    by('return-assigned', 'had the task for as long as it was meant to'),
+    query('attempts/return-assigned', 'if (waits && task.past !== 1)', 'if (waits)'),
+    by('attempts/return-assigned', 'had the task for as long as it was meant to'),
   ),
   caught(
     'paused-device-is-waited-for',
     'a directed task is not given back by a device that was paused',
     query(
-      'return-assigned',
+      'attempts/return-assigned',
       "device.status !== 'offline' && device.operator_state === 'active'",
       "device.status !== 'offline'",
     ),
-    by('return-assigned', 'is not active'),
+    by('attempts/return-assigned', 'is not active'),
   ),
   caught(
     'operator-does-not-wait',
     'an operator’s change does not wait for the claim that is under way',
-    query('lock-task', 'FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE', 'FORCE INDEX (PRIMARY) WHERE id = ?'),
-    by('cancel-task', 'a claim that comes first is met as running'),
+    query('tasks/lock-task', 'FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE', 'FORCE INDEX (PRIMARY) WHERE id = ?'),
+    by('tasks/cancel-task', 'a claim that comes first is met as running'),
   ),
   caught(
     'revoked-anew',
     'a second request moves the time of the first, from which the leader counts',
     query(
-      'revoke-attempt',
+      'tasks/revoke-attempt',
       'SET revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), revoke',
       'SET revoked_at = UTC_TIMESTAMP(3), revoke',
     ),
-    by('cancel-task', 'wins over a reassignment that its holder has not served yet'),
+    by('tasks/cancel-task', 'wins over a reassignment that its holder has not served yet'),
   ),
   caught(
     'vanished-lanes-stay',
     'a lane that has no pending task any more stays published',
     query(
-      'publish-lanes',
+      'lanes/publish-lanes',
       'DELETE FROM ${names.lane} WHERE (lane > ?',
       'DELETE FROM ${names.lane} WHERE FALSE AND (lane > ?',
     ),
-    by('lanes', 'overwrites the table whole'),
+    by('lanes/lanes', 'overwrites the table whole'),
   ),
   {
     name: 'number-capability',
@@ -181,7 +185,7 @@ export const OF_QUERIES: Mutant[] = [
   {
     name: 'directed-at-the-unable',
     what: 'a device claims a directed task that it cannot run',
-    patches: [core('worker/claim-plan.ts', "(kind === 'lane' || book.accepts(candidate)) && ", '')],
+    patches: [core('worker/claim/claim-planner.ts', "(kind === 'lane' || book.accepts(candidate)) && ", '')],
     by: test(
       'db',
       'test/integration/worker/placement.test.ts',
@@ -192,9 +196,17 @@ export const OF_QUERIES: Mutant[] = [
     name: 'worst-rank-by-turn',
     what: 'each eighth claim goes to the worst rank',
     patches: [
-      core('worker/lane-book.ts', 'return a.claim_rank - b.claim_rank;', 'return b.claim_rank - a.claim_rank;'),
+      core(
+        'worker/claim/lane-catalog.ts',
+        'return a.claim_rank - b.claim_rank;',
+        'return b.claim_rank - a.claim_rank;',
+      ),
     ],
-    by: test('unit', 'test/unit/core/worker/lane-book.test.ts', 'finding F14: a turn never leaves the best rank'),
+    by: test(
+      'unit',
+      'test/unit/core/worker/claim/lane-catalog.test.ts',
+      'finding F14: a turn never leaves the best rank',
+    ),
   },
   {
     name: 'any-answer-believed',

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateDown, migrateUp, planUp } from '../../../src/core/db/migrator.ts';
-import { leadOnce } from '../../../src/core/leader/leader-once.ts';
+import { migrateDown, migrateUp, planUp } from '../../../src/core/db/migrate/migrator.ts';
+import { leadOnce } from '../../../src/core/leader/lead-once.ts';
 import { testContext } from '../../helpers/node.ts';
 import { DOCUMENT_ROWS, DOCUMENT_TABLES, TABLES } from './document-tables.ts';
 import { type OldDatabase, oldDatabase } from './old-table.ts';

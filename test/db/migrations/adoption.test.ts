@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { findInTable } from '../../../src/core/db/adoption/findings.ts';
-import { readTaskTable } from '../../../src/core/db/adoption/task-table.ts';
-import { planUp } from '../../../src/core/db/migrator.ts';
-import { insertTasks } from '../../../src/core/db/queries/insert-tasks.ts';
-import { assertSchema, schemaState } from '../../../src/core/migrations.ts';
+import { assertSchema, schemaState } from '../../../src/core/context/schema-state.ts';
+import { findInTable } from '../../../src/core/db/migrate/adoption/findings.ts';
+import { readTaskTable } from '../../../src/core/db/migrate/adoption/task-table.ts';
+import { planUp } from '../../../src/core/db/migrate/migrator.ts';
+import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { type OldDatabase, oldDatabase, T1, T1_COLUMNS, T1_ROWS } from './old-table.ts';
 
 let db: OldDatabase;
@@ -302,7 +302,7 @@ describe('tables of later versions, and tables changed by hand', () => {
   it('are found when tables.task names another one than before: it is adopted by the next migrate', async () => {
     db = await oldDatabase([T1, T1_ROWS]);
     const fresh = { ...db.names, task: '`af_crawl_task`', plain: { ...db.names.plain, task: 'af_crawl_task' } };
-    const { migrateUp } = await import('../../../src/core/db/migrator.ts');
+    const { migrateUp } = await import('../../../src/core/db/migrate/migrator.ts');
     await migrateUp(db.address, fresh);
     await expect(assertSchema(await db.session(), db.names)).rejects.toMatchObject({ code: 'E_SCHEMA' });
     await db.migrate();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateDown, migrateUp } from '../../../src/core/db/migrator.ts';
+import { migrateDown, migrateUp } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1, T1_COLUMNS, T1_ROWS } from './old-table.ts';
 
 let db: OldDatabase;

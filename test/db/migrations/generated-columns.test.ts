@@ -1,7 +1,7 @@
 // Every generated column for the extremes of what it is made of: in a fresh table and in adopted ones, on this server. What
 // cannot be computed cannot be changed, not even by the UPDATE that would set the row aside.
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateUp } from '../../../src/core/db/migrator.ts';
+import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
 
 let db: OldDatabase;

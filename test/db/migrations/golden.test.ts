@@ -2,8 +2,8 @@
 //   npx vitest run test/db/migrations/golden.test.ts -u
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { GENERATED_COLUMNS, PLAIN_COLUMNS } from '../../../src/core/db/adoption/task-columns.ts';
-import { migrateUp } from '../../../src/core/db/migrator.ts';
+import { GENERATED_COLUMNS, PLAIN_COLUMNS } from '../../../src/core/db/migrate/adoption/task-columns.ts';
+import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
 
 const golden = (name: string) => fileURLToPath(new URL(`../../golden/${name}`, import.meta.url));

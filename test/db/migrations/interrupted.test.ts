@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateDown } from '../../../src/core/db/migrator.ts';
-import { schemaState } from '../../../src/core/migrations.ts';
+import { schemaState } from '../../../src/core/context/schema-state.ts';
+import { migrateDown } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1, T1_ROWS } from './old-table.ts';
 
-const DIST = pathToFileURL(fileURLToPath(new URL('../../../dist/core/db/migrator.js', import.meta.url))).href;
+const DIST = pathToFileURL(fileURLToPath(new URL('../../../dist/core/db/migrate/migrator.js', import.meta.url))).href;
 
 let db: OldDatabase;
 afterEach(() => db.drop());

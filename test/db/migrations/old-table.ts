@@ -1,6 +1,6 @@
 // Task tables as they are in the field, in a schema of their own: what an adoption meets.
 import { randomBytes } from 'node:crypto';
-import { migrateUp, type UpOptions } from '../../../src/core/db/migrator.ts';
+import { migrateUp, type UpOptions } from '../../../src/core/db/migrate/migrator.ts';
 import type { Ask } from '../../../src/core/db/server-facts.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../../src/core/db/table-names.ts';

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
-import { writeFailingDuties } from '../../../src/core/db/queries/failing-duties.ts';
-import { getLeader } from '../../../src/core/db/queries/get-leader.ts';
+import { writeFailingDuties } from '../../../src/core/db/leader/failing-duties.ts';
+import { getLeader } from '../../../src/core/db/leader/get-leader.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
-import { Events } from '../../../src/core/events.ts';
 import { Duties } from '../../../src/core/leader/duties.ts';
+import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,

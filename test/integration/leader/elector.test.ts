@@ -2,10 +2,10 @@
 // made old by writing expires_at.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { unlockedDevices } from '../../../src/core/db/queries/unlocked-devices.ts';
+import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { Elector, type ElectorOptions } from '../../../src/core/leader/elector.ts';
-import { type FoundDead, signsOfLife } from '../../../src/core/leader/lock-watch.ts';
+import { Elector, type ElectorOptions } from '../../../src/core/election/elector.ts';
+import { type FoundDead, signsOfLife } from '../../../src/core/election/lock-watch.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertDevice } from '../../helpers/factories.ts';
 import { until } from '../../helpers/wait.ts';

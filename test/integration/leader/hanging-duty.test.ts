@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { HealthCheck } from '../../../src/core/leader/health-check.ts';
-import { Leadership } from '../../../src/core/leader/leadership.ts';
+import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
+import { Leadership } from '../../../src/core/leader/term-duties.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertLeader } from '../../helpers/factories.ts';
 import { testContext } from '../../helpers/node.ts';

@@ -2,12 +2,12 @@
 // the leader's monotonic clock is moved by the test.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
-import { unlockedDevices } from '../../../src/core/db/queries/unlocked-devices.ts';
+import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type AfdEvents, Events } from '../../../src/core/events.ts';
-import { DutySession } from '../../../src/core/leader/duty-session.ts';
-import { HealthCheck } from '../../../src/core/leader/health-check.ts';
-import { type FoundDead, signsOfLife } from '../../../src/core/leader/lock-watch.ts';
+import { type FoundDead, signsOfLife } from '../../../src/core/election/lock-watch.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
+import { type AfdEvents, Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   type DeviceOptions,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
+import { peekLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { DutySession } from '../../../src/core/leader/duty-session.ts';
-import { PartsFailed } from '../../../src/core/leader/failures.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { PartsFailed } from '../../../src/core/leader/duty/failures.ts';
 import { LanePublisher } from '../../../src/core/leader/lane-publisher.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertLeader, insertTask } from '../../helpers/factories.ts';

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { Events } from '../../../src/core/events.ts';
-import { DutySession } from '../../../src/core/leader/duty-session.ts';
-import { Failures } from '../../../src/core/leader/failures.ts';
-import { HealthCheck } from '../../../src/core/leader/health-check.ts';
-import { Rescuer } from '../../../src/core/leader/rescuer.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { Failures } from '../../../src/core/leader/duty/failures.ts';
+import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
+import { Rescuer } from '../../../src/core/leader/rescue/rescuer.ts';
+import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   type DeviceRow,

@@ -1,8 +1,8 @@
 // More (lane, rank) pairs than one walk reads, as tasks have whose requirements name an account.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import { LaneBook } from '../../../src/core/worker/lane-book.ts';
-import { Scout } from '../../../src/core/worker/scout.ts';
+import { LaneBook } from '../../../src/core/worker/claim/lane-catalog.ts';
+import { Scout } from '../../../src/core/worker/claim/poller.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';

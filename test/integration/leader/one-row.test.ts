@@ -1,20 +1,20 @@
 // One row that cannot be written keeps no other row, no other kind and no other duty from being done.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
-import { heartbeatPartitions } from '../../../src/core/db/queries/prune-heartbeats.ts';
+import { heartbeatPartitions } from '../../../src/core/db/devices/prune-heartbeats.ts';
 import { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
-import { Events } from '../../../src/core/events.ts';
 import { FiguresKeeper } from '../../../src/core/leader/device-figures.ts';
 import { DirectedTasks } from '../../../src/core/leader/directed-tasks.ts';
-import { DutySession } from '../../../src/core/leader/duty-session.ts';
-import { PartsFailed } from '../../../src/core/leader/failures.ts';
-import { HealthCheck } from '../../../src/core/leader/health-check.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { PartsFailed } from '../../../src/core/leader/duty/failures.ts';
 import { Pruner } from '../../../src/core/leader/pruner.ts';
+import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
+import { SettingsKeeper } from '../../../src/core/leader/settings-keeper.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
 import { FleetView } from '../../../src/core/ring/fleet-view.ts';
 import { Ringer } from '../../../src/core/ring/ringer.ts';
-import { SettingsKeeper } from '../../../src/core/settings/settings-keeper.ts';
+import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,

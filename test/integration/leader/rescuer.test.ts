@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { DutySession } from '../../../src/core/leader/duty-session.ts';
-import { Failures } from '../../../src/core/leader/failures.ts';
-import { noRescues } from '../../../src/core/leader/rescue-counts.ts';
-import { Rescuer } from '../../../src/core/leader/rescuer.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { Failures } from '../../../src/core/leader/duty/failures.ts';
+import { noRescues } from '../../../src/core/leader/rescue/rescue-counts.ts';
+import { Rescuer } from '../../../src/core/leader/rescue/rescuer.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, readAttempt, readTask } from '../../helpers/factories.ts';
 

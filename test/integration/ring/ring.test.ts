@@ -2,12 +2,12 @@
 // is about rings, so that what starts was rung for; and the reverse where it is about polling.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Context } from '../../../src/core/context.ts';
+import type { Context } from '../../../src/core/context/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane-key.ts';
-import { DutySession } from '../../../src/core/leader/duty-session.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
-import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks.ts';
+import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../../helpers/node.ts';

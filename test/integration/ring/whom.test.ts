@@ -1,6 +1,6 @@
 // Whom a producer rings, by what the device rows say: ports that listen stand for the devices.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Context } from '../../../src/core/context.ts';
+import type { Context } from '../../../src/core/context/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';

@@ -2,10 +2,10 @@
 // here, since it cannot be helped: docs/guide/adopting.md tells it.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { insertTasks } from '../../../src/core/db/queries/insert-tasks.ts';
-import { ANY_WIDTHS } from '../../../src/core/db/queries/text-widths.ts';
-import { endedTask } from '../../../src/core/db/queries/write-end.ts';
+import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
+import { endedTask } from '../../../src/core/db/claim/write-end.ts';
 import type { Session } from '../../../src/core/db/session.ts';
+import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
 import { addressOf } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
@@ -242,7 +242,7 @@ describe('D5 half an hour at a change of the clocks', skipBecause(NO_PRIVATE_SER
   });
 
   it('D5 is told by migrate, which takes such a zone only when that is accepted', async () => {
-    const { assumeZone } = await import('../../../src/core/db/adoption/time-zone.ts');
+    const { assumeZone } = await import('../../../src/core/db/migrate/adoption/time-zone.ts');
     expect(await assumeZone(db.ask, undefined)).toMatchObject({
       zone: 'SYSTEM',
       from: 'server',

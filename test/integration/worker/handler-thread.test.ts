@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { handlerSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type LoadedHandlers, loadHandlers } from '../../../src/core/handlers/handlers.ts';
+import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
 import { FIXTURES, PATH } from '../../fixtures/handlers/command.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { peekLanes } from '../../../src/core/db/queries/peek-lanes.ts';
-import { publishLanes } from '../../../src/core/db/queries/publish-lanes.ts';
+import { peekLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
+import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask, readDevice } from '../../helpers/factories.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import { WorkerRing } from '../../../src/core/ring/worker-ring.ts';
+import { WorkerRing } from '../../../src/core/worker/worker-ring.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { listDevices } from '../../../src/core/db/queries/list-devices.ts';
+import { listDevices } from '../../../src/core/db/devices/list-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { runLeader } from '../../../src/core/leader/leader-node.ts';
+import { runLeader } from '../../../src/core/leader/run-leader.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers, testContext } from '../../helpers/node.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import type { HandlerTask } from '../../../src/core/domain/task.ts';
+import type { HandlerTask } from '../../../src/core/domain/task/task.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';

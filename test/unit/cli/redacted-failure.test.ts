@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import { BaseCommand } from '../../../src/cli/base-command.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../../../src/core/domain/errors.ts';
-import { createLog } from '../../../src/core/log.ts';
+import { createLog } from '../../../src/core/log/log.ts';
 import { runCommand } from './run-command.ts';
 
 const CANARY = 'hunter2';

@@ -1,6 +1,7 @@
 // Why a task that nobody runs is not running, and where it would go: for people, from what is known right now.
-import { counted } from '../counted.ts';
+
 import { infeasibleReasons } from '../eligibility.ts';
+import { counted } from '../text/counted.ts';
 import type { DeviceView } from './device-view.ts';
 import { eligible } from './eligible.ts';
 import type { Lane } from './lane.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { renderDevice, renderDevices } from '../../../../src/cli/render/device.ts';
 import { displayWidth } from '../../../../src/cli/render/text.ts';
-import type { DeviceRow } from '../../../../src/core/db/queries/device-row.ts';
-import { judged } from '../../../../src/core/devices.ts';
+import type { DeviceRow } from '../../../../src/core/db/devices/device-row.ts';
+import { judged } from '../../../../src/core/devices/devices.ts';
 
 const row = (columns: Partial<DeviceRow>): DeviceRow => ({
   device_id: 'worker-001',

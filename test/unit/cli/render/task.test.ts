@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderCancelled, renderReassigned, renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
-import type { ShownTask, TaskRecord } from '../../../../src/core/tasks.ts';
+import type { ShownTask, TaskRecord } from '../../../../src/core/tasks/tasks.ts';
 
 const record: TaskRecord = {
   task_id: 5,

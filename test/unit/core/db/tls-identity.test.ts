@@ -1,6 +1,6 @@
 // The five rows of finding S3, by both ways to the server: the sessions of afd, and the one connection of the migrator.
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { migrateUp } from '../../../../src/core/db/migrator.ts';
+import { migrateUp } from '../../../../src/core/db/migrate/migrator.ts';
 import { Session } from '../../../../src/core/db/session.ts';
 import { tableNames } from '../../../../src/core/db/table-names.ts';
 import { type Certificate, certificateFor } from '../../../helpers/certificate.ts';

@@ -1,8 +1,8 @@
 // What afd says when something fails: its errors, and any text as it may be stored.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { cleanText, errorClass, errorText, truncateBytes } from '../../../../src/core/domain/error-text.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../../../../src/core/domain/errors.ts';
+import { cleanText, errorClass, errorText, truncateBytes } from '../../../../src/core/domain/text/error-text.ts';
 
 describe('an error of afd', () => {
   it('has the exit code of its code, and what it was given', () => {

@@ -1,14 +1,14 @@
 // The small pure functions that others stand on: names of things, times, payloads, sizes.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { attemptKey } from '../../../../src/core/domain/attempt-key.ts';
-import { counted } from '../../../../src/core/domain/counted.ts';
+import { attemptKey } from '../../../../src/core/domain/attempt/attempt-key.ts';
+import { oneMore } from '../../../../src/core/domain/attempt/retry.ts';
 import { durationSeconds, instantMilliseconds, spelledSeconds } from '../../../../src/core/domain/duration.ts';
 import { claimRank, laneKey } from '../../../../src/core/domain/lane-key.ts';
 import { pairKey } from '../../../../src/core/domain/pair-key.ts';
-import { effectivePayload } from '../../../../src/core/domain/payload.ts';
-import { oneMore } from '../../../../src/core/domain/retry.ts';
 import { slotsOf } from '../../../../src/core/domain/slots.ts';
+import { effectivePayload } from '../../../../src/core/domain/task/payload.ts';
+import { counted } from '../../../../src/core/domain/text/counted.ts';
 
 const token = Buffer.from('0123456789abcdef0123456789abcdef', 'hex');
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkNewTasks } from '../../../../src/core/domain/new-task.ts';
+import { checkNewTasks } from '../../../../src/core/domain/task/new-task.ts';
 
 const whole = {
   ...{ task_type: 'sync_data', task_data: { a: [1] }, username: 'u', app_id: 'com.App', start_date: '2026-02-28' },

@@ -48,7 +48,9 @@ describe('finding S16: output without end', () => {
 });
 
 it('finding S16: a command has no descriptor that its worker has inherited', async () => {
-  const dist = fileURLToPath(new URL('../../../../dist/core/handlers/inherited-descriptors.js', import.meta.url));
+  const dist = fileURLToPath(
+    new URL('../../../../dist/core/handlers/command/inherited-descriptors.js', import.meta.url),
+  );
   const script = `
     const { spawnSync } = await import('node:child_process');
     const { hideInherited } = await import(${JSON.stringify(dist)});

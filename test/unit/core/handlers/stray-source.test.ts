@@ -29,7 +29,7 @@ describe('whose an error is that nobody caught', () => {
   });
 
   it('is nobody’s where only Node, a package or afd threw', () => {
-    const own = new URL('../../../../src/core/log.ts', import.meta.url).pathname;
+    const own = new URL('../../../../src/core/log/log.ts', import.meta.url).pathname;
     for (const frames of [
       ['TCPConnectWrap.afterConnect [as oncomplete] (node:net:1606:16)'],
       ['Parser.parse (/etc/afd/handlers/node_modules/x/index.js:1:2)'],

@@ -1,15 +1,15 @@
 // Ringers and ports of this machine's loopback; no database.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { RingTarget } from '../../../../src/core/db/queries/ring-targets.ts';
+import type { RingTarget } from '../../../../src/core/db/devices/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
 import { Bell } from '../../../../src/core/ring/bell.ts';
 import { decode, encodeReply, NO_COOKIE, type Ring } from '../../../../src/core/ring/datagram.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
-import { RingDesk } from '../../../../src/core/ring/ring-desk.ts';
 import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
 import { Ringer, type RingerOptions } from '../../../../src/core/ring/ringer.ts';
 import { SentRings } from '../../../../src/core/ring/sent-rings.ts';
+import { RingDesk } from '../../../../src/core/worker/ring-replies.ts';
 import { EAR_TOKEN, type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
 

@@ -1,0 +1,156 @@
+import type { Config } from '../config/config-schema.ts';
+import { FleetSettings } from '../config/fleet-settings.ts';
+import type { ResolvedConfig } from '../config/load-config.ts';
+import { DatabaseError } from '../db/database-error.ts';
+import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
+import { readSettings } from '../db/settings/read-settings.ts';
+import { type TableNames, tableNames } from '../db/table-names.ts';
+import { AfdError } from '../domain/errors.ts';
+import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
+import { Events } from '../runtime/events.ts';
+import { Producer } from './producer.ts';
+import { assertSchema } from './schema-state.ts';
+
+/** `command` = one short-lived command; `migrate` = one that may meet any schema; the others are nodes of the fleet. */
+export type Purpose = 'command' | 'migrate' | 'worker' | 'leader';
+
+export interface ContextOptions {
+  purpose: Purpose;
+  /** Where log lines go. */
+  logTo: LogStream;
+}
+
+/** What a use case needs. Opened by the outermost layer, which also closes it. */
+export interface Context {
+  resolved: ResolvedConfig;
+  /** The fleet's values are laid over it while it is in use: read what you need when you need it. */
+  config: Config;
+  fleet: FleetSettings;
+  address: DatabaseAddress;
+  names: TableNames;
+  events: Events;
+  log: Log;
+  /** The file descriptor that log lines go to, if it is one. */
+  logFd: number | undefined;
+  /**
+   * An open session that `close` will close. The first one checks the schema and takes over the fleet's values, except
+   * for the purpose `migrate`.
+   * `multiStatements` is off unless asked for: only for sessions that send nothing but the statements of core/db.
+   * @throws DatabaseError, AfdError E_SCHEMA
+   */
+  session(options?: Partial<Omit<SessionOptions, 'address'>>): Promise<Session>;
+  /** The one producer of this context, opened when first asked for. @throws as `session` */
+  producer(): Promise<Producer>;
+  /** Closes every session, after rings that are under way; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the context; nothing is connected before the first `session`.
+ * @throws AfdError E_CONFIG for table names that cannot be, and for `enabled: false` when a node starts
+ */
+export function openContext(resolved: ResolvedConfig, options: ContextOptions): Context {
+  const { config, database: address } = resolved;
+  const isNode = options.purpose === 'worker' || options.purpose === 'leader';
+  if (isNode && !config.enabled) {
+    throw new AfdError(
+      'E_CONFIG',
+      `"enabled: false" (${resolved.origins.enabled ?? 'file'}) forbids this machine to start a ${options.purpose}. Set it to true to start.`,
+      { data: { key: 'enabled' } },
+    );
+  }
+  const names = tableNames(config.tables);
+  const events = new Events();
+  // A short command says what it did itself; only what is wrong is worth a log line.
+  const level = isNode || config.log.level === 'silent' || config.log.level === 'error' ? config.log.level : 'warn';
+  const log = createLog({
+    level,
+    format: config.log.format,
+    stream: options.logTo,
+    deviceId: isNode ? config.worker.device_id : undefined,
+  });
+  const detach = attachLog(events, log);
+  if (isNode) for (const message of resolved.warnings) events.emit('warning', { message });
+
+  const fleet = new FleetSettings(resolved, isNode ? events : undefined);
+  const open = new Set<Session>();
+  let checked = options.purpose === 'migrate';
+  let producer: Promise<Producer> | undefined;
+  const opened = async (wanted: Partial<Omit<SessionOptions, 'address'>>) => {
+    const session = new Session({
+      address,
+      timeZone: config.database.time_zone,
+      idleTimeoutS: config.database.session_timeout,
+      deadlineMs: config.database.call_timeout * 1000,
+      multiStatements: false,
+      ...wanted,
+    });
+    open.add(session);
+    try {
+      await session.ready();
+    } catch (error) {
+      open.delete(session);
+      throw resolved.origins['database.url'] === 'embedded server' ? stoppedServer(error) : error;
+    }
+    return session;
+  };
+  return {
+    resolved,
+    config,
+    fleet,
+    address,
+    names,
+    events,
+    log,
+    logFd: options.logTo.fd,
+    async session(wanted = {}) {
+      let session = await opened(wanted);
+      if (!checked) {
+        const zoneOrigin = resolved.origins['database.time_zone'] ?? 'default';
+        const zone = await assertSchema(session, names, { zoneGiven: zoneOrigin !== 'default' });
+        if (zone !== config.database.time_zone) {
+          // An adopted table's, as it was confirmed: whoever names none has the fleet's.
+          if (isNode) {
+            const changes = [{ key: 'database.time_zone', from: config.database.time_zone, to: zone }];
+            events.emit('settings:changed', { changes });
+          }
+          config.database.time_zone = zone;
+          resolved.origins['database.time_zone'] = 'fleet';
+          open.delete(session);
+          await session.close();
+          session = await opened(wanted);
+        }
+        fleet.obey(await readSettings(session, names));
+        checked = true;
+      }
+      return session;
+    },
+    producer() {
+      producer ??= this.session({ multiStatements: true }).then((session) => new Producer(session, names, config));
+      producer.catch(() => {
+        producer = undefined;
+      });
+      return producer;
+    },
+    async close() {
+      await (await producer?.catch(() => undefined))?.close();
+      const closing = [...open];
+      open.clear();
+      await Promise.all(closing.map((session) => session.close()));
+      detach();
+    },
+  };
+}
+
+/** Of a private server that does not listen: what it is, and how it is started. Any other error stays as it is. */
+function stoppedServer(error: unknown): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  const { driverCode } = error;
+  if (driverCode !== 'ENOENT' && driverCode !== 'ECONNREFUSED') return error;
+  return new DatabaseError('E_DATABASE', 'The private server of this folder (.afd) is stopped.', {
+    retry: 'connection',
+    driverCode,
+    suggestions: ['afd db start'],
+    cause: error,
+  });
+}

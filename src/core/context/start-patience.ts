@@ -1,0 +1,66 @@
+import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
+import { AfdError } from '../domain/errors.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { monotonic } from '../runtime/clock.ts';
+import type { Events } from '../runtime/events.ts';
+import { sleep } from '../runtime/loop.ts';
+
+export interface StartPatienceOptions {
+  /** Seconds from now; 0 = none. */
+  seconds: number;
+  events: Events;
+  /** Ends the waiting at once. */
+  stop?: AbortSignal;
+}
+
+/**
+ * A node that starts while its database is not there, refuses writes, or cuts the connection, waits for it. One line when
+ * it begins to wait, one when that is over. What waiting does not cure (a wrong password, an old schema) ends it at once.
+ */
+export class StartPatience {
+  readonly #o: StartPatienceOptions;
+  readonly #until: number;
+  #since: number | undefined;
+
+  constructor(options: StartPatienceOptions) {
+    this.#o = options;
+    this.#until = monotonic() + options.seconds * 1000;
+  }
+
+  /** Milliseconds that are left. */
+  get leftMs(): number {
+    return Math.max(0, this.#until - monotonic());
+  }
+
+  /** Repeats `work`, which may be repeated. @throws AfdError E_TEMPORARY when told to stop, or what `work` threw last */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    const { events, stop } = this.#o;
+    const backoff = new Backoff({ initialMs: 100, maxMs: 2000 });
+    const toldToStop = () => stop?.aborted === true;
+    for (;;) {
+      try {
+        const result = await work();
+        if (this.#since !== undefined) events.emit('database:back', { after_ms: monotonic() - this.#since });
+        this.#since = undefined;
+        return result;
+      } catch (error) {
+        if (toldToStop()) throw stopped();
+        if (!isPassing(error) || this.leftMs === 0) throw error;
+        if (this.#since === undefined)
+          events.emit('database:awaited', { for_s: Math.ceil(this.leftMs / 1000), message: (error as Error).message });
+        this.#since ??= monotonic();
+        await sleep(Math.min(backoff.next(), this.leftMs), stop);
+        if (toldToStop()) throw stopped();
+      }
+    }
+  }
+}
+
+/** It may be over by itself. */
+function isPassing(error: unknown): boolean {
+  return isConnectionLost(error) || (error instanceof DatabaseError && error.retry === 'transaction');
+}
+
+function stopped(): AfdError {
+  return new AfdError('E_TEMPORARY', 'It was told to stop before it had started.');
+}

@@ -1,0 +1,74 @@
+import { type DeviceLoss, LOST_BECAUSE } from '../../domain/attempt/lost.ts';
+import { fitText } from '../../domain/text/fit-text.ts';
+import { NO_CLAIM_FACTS } from '../claim/claim-facts.ts';
+import type { TextWidths } from '../claim/text-widths.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import type { LightClaimRef } from './light-claims.ts';
+import { insertFromFacts, RECORDED_FOR_WORKER, recordLocked } from './record-claims.ts';
+
+/**
+ * Ends the light claims of a device whose process is gone: each attempt is recorded as lost, its task is open again.
+ * Nobody knows which of them had begun, so no death is counted: from its second attempt on a task is recorded at its
+ * claim, and one that kills its workers is counted from then on. Inside a transaction; locks the tasks by PRIMARY in the
+ * order of their ids, SKIP LOCKED. Returns how many. `cause` is asked under the locks; undefined = the device is back.
+ * `widths` undefined: without texts, for rows that refuse them.
+ */
+export async function endLightClaims(
+  session: Session,
+  names: TableNames,
+  refs: LightClaimRef[],
+  cause: (
+    device: { status: string; instance_token: Buffer | null } | undefined,
+    instance: Buffer | null,
+  ) => DeviceLoss | undefined,
+  widths: TextWidths | undefined,
+): Promise<number> {
+  const locked = await lockLightClaims(session, names, refs);
+  if (locked.length === 0) return 0;
+  const deviceId = refs[0]!.device_id;
+  const [device] = await session.rows<{ status: string; instance_token: Buffer | null }>(
+    `SELECT status, instance_token FROM ${names.device} WHERE device_id = ?`,
+    [deviceId],
+  );
+  const byCause = new Map<DeviceLoss, number[]>();
+  for (const { id, claim_instance } of locked) {
+    const why = cause(device, claim_instance);
+    if (why !== undefined) byCause.set(why, [...(byCause.get(why) ?? []), id]);
+  }
+  let ended = 0;
+  for (const [why, ids] of byCause) {
+    const message = `device ${deviceId} ${LOST_BECAUSE[why]}`;
+    const [text, last] =
+      widths === undefined ? [] : [fitText(message, widths.error_message), fitText(message, widths.last_error)];
+    await insertFromFacts(session, names, ids, {
+      status: 'lost',
+      cause: why,
+      ...(text ? { error_message: text } : {}),
+    });
+    await session.write(
+      `UPDATE ${names.task} SET status = IF(target_device_id IS NULL, 'pending', 'assigned'), claim_token = NULL,
+         ${NO_CLAIM_FACTS}, last_error = COALESCE(?, last_error), updated_at = NOW(3) WHERE id IN (?)`,
+      [last ?? null, ids],
+    );
+    ended += ids.length;
+  }
+  return ended;
+}
+
+/** Gives rows to light claims in their worker's place, so that what is done to open attempts reaches them. @throws DatabaseError */
+export async function recordForWorker(session: Session, names: TableNames, refs: LightClaimRef[]): Promise<number> {
+  const locked = await lockLightClaims(session, names, refs);
+  if (locked.length === 0) return 0;
+  const ids = locked.map((one) => one.id);
+  return recordLocked(session, names, ids, RECORDED_FOR_WORKER);
+}
+
+/** Those that are still what they were, locked. Inside a transaction. @throws DatabaseError */
+export async function lockLightClaims(session: Session, names: TableNames, refs: LightClaimRef[]) {
+  return session.rows<{ id: number; claim_instance: Buffer | null }>(
+    `SELECT id, claim_instance FROM ${names.task} FORCE INDEX (PRIMARY)
+     WHERE id IN (?) AND status = 'running' AND claim_token IN (?) AND claimed_by = ? ORDER BY id FOR UPDATE SKIP LOCKED`,
+    [refs.map((one) => one.task_id), refs.map((one) => one.claim_token), refs[0]!.device_id],
+  );
+}

@@ -1,0 +1,78 @@
+import { factsIntoRows, NO_CLAIM_FACTS } from '../claim/claim-facts.ts';
+import { repairAttempts } from '../claim/repair-attempts.ts';
+import { DatabaseError } from '../database-error.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { transaction } from '../transaction.ts';
+
+/** `cause` of an open attempt that was recorded in its worker's place: nobody knows whether its handler had begun. */
+export const RECORDED_FOR_WORKER = 'light';
+
+/**
+ * Copies the claim facts of these tasks into rows, under their locks; where the task table was emptied and its ids repeat,
+ * under the next free number. Returns how many: a task that bears no claim is left alone. @throws DatabaseError
+ */
+export async function insertFromFacts(
+  session: Session,
+  names: TableNames,
+  taskIds: number[],
+  as: Parameters<typeof factsIntoRows>[2],
+): Promise<number> {
+  const { sql, values } = factsIntoRows(names, taskIds, as);
+  try {
+    return (await session.write(sql, values)).affectedRows;
+  } catch (error) {
+    // A duplicate key undoes its statement alone, not the transaction.
+    if (!(error instanceof DatabaseError) || error.errno !== 1062) throw error;
+    await repairAttempts(session, names, taskIds);
+    return (await session.write(sql, values)).affectedRows;
+  }
+}
+
+/** Gives these light claims their rows, status 'assigned'. Inside a transaction that holds the locks of the tasks. */
+export async function recordLocked(
+  session: Session,
+  names: TableNames,
+  taskIds: number[],
+  cause: string | null,
+): Promise<number> {
+  const recorded = await insertFromFacts(session, names, taskIds, { status: 'assigned', cause });
+  await session.write(`UPDATE ${names.task} SET ${NO_CLAIM_FACTS} WHERE id IN (?) AND claimed_by IS NOT NULL`, [
+    taskIds,
+  ]);
+  return recorded;
+}
+
+export interface RecordedClaim {
+  assignment_id: number;
+  task_id: number;
+}
+
+/**
+ * A worker's own light claims that go on for long get their rows. Locks the tasks by PRIMARY, in the order of their ids;
+ * recorded are those which are running under one of the tokens. Returns the open rows of these attempts, also those that
+ * somebody else has written; one that is missing is no longer ours. @throws DatabaseError
+ */
+export async function recordOwnClaims(
+  session: Session,
+  names: TableNames,
+  claims: Array<{ task_id: number; claim_token: Buffer }>,
+): Promise<RecordedClaim[]> {
+  const ids = claims.map((one) => one.task_id);
+  const tokens = claims.map((one) => one.claim_token);
+  return transaction(session, async () => {
+    const mine = await session.rows<{ id: number; claimed_by: string | null }>(
+      `SELECT id, claimed_by FROM ${names.task} FORCE INDEX (PRIMARY)
+       WHERE id IN (?) AND status = 'running' AND claim_token IN (?) ORDER BY id FOR UPDATE`,
+      [ids, tokens],
+    );
+    const light = mine.filter((one) => one.claimed_by !== null).map((one) => one.id);
+    if (light.length > 0) await recordLocked(session, names, light, null);
+    if (mine.length === 0) return [];
+    return session.rows<RecordedClaim>(
+      `SELECT id AS assignment_id, task_id FROM ${names.assignment} FORCE INDEX (idx_task_id)
+       WHERE task_id IN (?) AND claim_token IN (?) AND status IN ('assigned', 'running')`,
+      [mine.map((one) => one.id), tokens],
+    );
+  });
+}

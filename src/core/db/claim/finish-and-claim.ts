@@ -1,0 +1,190 @@
+// The one hot transaction: it writes the attempts that have ended since the last one, then claims tasks for the free
+// slots, in two round trips. The locks of packet 1 decide everything, so packet 2 only writes and commits.
+// Lock order: own task rows by id, own assignment rows by id, then candidates by SKIP LOCKED (which never waits).
+
+import type { Finish, Verdict } from '../../domain/attempt/settlement.ts';
+import { AfdError } from '../../domain/errors.ts';
+import type { NewTask } from '../../domain/task/task.ts';
+import { DatabaseError } from '../database-error.ts';
+import type { Result, Row, Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { rollback } from '../transaction.ts';
+import type { Candidate } from './candidate.ts';
+import { GIVE_BACK_TICKET, takeTicket } from './claim-ticket.ts';
+import { finishLocks, settleAll } from './reconcile-finishes.ts';
+import { repairAttempts } from './repair-attempts.ts';
+import type { Statement } from './statement.ts';
+import { type Claim, firstQuestion, type Given, takeCandidates } from './take-tasks.ts';
+import type { TextWidths } from './text-widths.ts';
+import { claimStatements, type Taken } from './write-claims.ts';
+import { finishStatements } from './write-finishes.ts';
+
+export interface FinishAndClaimInput {
+  device_id: string;
+  instance_token: Buffer;
+  finishes: Finish[];
+  claim: Claim | undefined;
+  policy: { maxRetryCount: number; backoff: (retry: number) => number };
+  /** What the text columns can hold. */
+  widths: TextWidths;
+  /** Inserts tasks of a finished attempt inside this transaction. */
+  enqueue?: (tasks: NewTask[], finish: Finish) => Promise<void>;
+}
+
+export interface Claimed extends Candidate {
+  /** Null = a light claim: the attempt has no row yet. */
+  assignment_id: number | null;
+}
+
+/** Whether the device row allowed a claim; `superseded` = another instance owns the device id now. */
+export type Gate = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'not-asked';
+
+export interface FinishAndClaimResult {
+  verdicts: Verdict[];
+  claimed: Claimed[];
+  /** What each source that was asked gave, in order. */
+  taken: Given[];
+  gate: Gate;
+}
+
+/**
+ * Runs the transaction once. Deadlocks and lock waits are the caller's to repeat (nothing has happened then).
+ * @throws ClaimRefused when the server refuses what some row says; DatabaseError: after a lost connection the outcome is unknown: finishes may be sent again as they are, a
+ *   claim is looked up by its token.
+ */
+export async function finishAndClaim(
+  session: Session,
+  names: TableNames,
+  input: FinishAndClaimInput,
+): Promise<FinishAndClaimResult> {
+  for (let repaired = false; ; repaired = true) {
+    const taken: Taken[] = [];
+    try {
+      return await attempt(session, names, input, taken);
+    } catch (error) {
+      await rollback(session);
+      // 1062: the user emptied the task table and ids (and attempt numbers) repeat.
+      const duplicate = error instanceof DatabaseError && error.errno === 1062;
+      const ids = [...taken.map((one) => one.id), ...input.finishes.map((one) => one.task_id)];
+      if (!duplicate || repaired || ids.length === 0) throw refused(error, taken);
+      await repairAttempts(session, names, ids);
+    }
+  }
+}
+
+/** What a claim had taken when the server refused it for the sake of some row. */
+export class ClaimRefused extends DatabaseError {
+  readonly taskIds: number[];
+
+  constructor(error: DatabaseError, taskIds: number[]) {
+    const { errno, retry, fault } = error;
+    super(error.code, error.message, { retry, cause: error, ...(errno && { errno }), ...(fault && { fault }) });
+    this.taskIds = taskIds;
+  }
+}
+
+function refused(error: unknown, taken: Taken[]): unknown {
+  const data = error instanceof DatabaseError && error.fault === 'data';
+  return data
+    ? new ClaimRefused(
+        error,
+        taken.map((one) => one.id),
+      )
+    : error;
+}
+
+async function attempt(
+  session: Session,
+  names: TableNames,
+  input: FinishAndClaimInput,
+  taken: Taken[],
+): Promise<FinishAndClaimResult> {
+  const { claim } = input;
+  // Input order is arbitrary; locks are taken in the order of ids.
+  const finishes = [...input.finishes].sort((a, b) => a.task_id - b.task_id);
+  const locks = finishLocks(names, finishes);
+  const ticket = ticketOf(names, claim);
+  const packet = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimPacket(names, input)];
+  const results = (await session.packet(packet)).slice(ticket.length);
+  const settled = await settleAll(session, names, input, finishes, results.slice(1, 1 + locks.length));
+  const answers = results.slice(1 + locks.length);
+  const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
+  const claims = claim !== undefined && gate === 'open' && claim.sources.length > 0;
+  const given = claims ? await takeCandidates(session, names, claim, answers.at(-1)!, taken) : [];
+  // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
+  for (const one of taken) if (settled.recorded.has(one.id)) one.claimed_by = null;
+  if (input.enqueue !== undefined) {
+    for (const { finish } of settled.mine) {
+      if (finish.outcome.kind === 'done' && finish.outcome.enqueue.length > 0)
+        await input.enqueue(finish.outcome.enqueue, finish);
+    }
+  }
+  const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.mine), ...settled.records];
+  const claimed = await closingPacket(session, names, input, closing, taken);
+  return { verdicts: settled.verdicts, claimed, taken: given, gate };
+}
+
+function claimPacket(names: TableNames, { claim, device_id }: FinishAndClaimInput) {
+  if (claim === undefined) return [];
+  return [
+    {
+      sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
+      values: [device_id],
+    },
+    ...firstQuestion(names, claim),
+  ];
+}
+
+function ticketOf(names: TableNames, claim: Claim | undefined) {
+  const first = claim?.sources[0];
+  return claim?.ticket === true && first?.kind === 'lane' ? takeTicket(names, first, Math.random()) : [];
+}
+
+async function closingPacket(
+  session: Session,
+  names: TableNames,
+  input: FinishAndClaimInput,
+  finishing: Statement[],
+  taken: Taken[],
+): Promise<Claimed[]> {
+  const { claim, device_id, instance_token } = input;
+  const claiming =
+    claim === undefined || taken.length === 0
+      ? []
+      : claimStatements(names, { device_id, instance_token, claim_token: claim.claim_token }, taken);
+  const statements = [...finishing, ...claiming];
+  const ended = [{ sql: 'COMMIT' }, ...(claim?.ticket === true ? [GIVE_BACK_TICKET] : [])];
+  const results = await session.packet([...statements, ...ended]);
+  assertCounts(statements, results);
+  const full = taken.some((one) => !one.light);
+  const ids = new Map((full ? results[statements.length - 1]! : []).map((row) => [row.task_id, row.id as number]));
+  // The rows are this call's own: copying hundreds of them would cost as much as running them.
+  return taken.map((one) => Object.assign(one, { assignment_id: one.light ? null : rowOf(ids, one) }));
+}
+
+function rowOf(ids: Map<unknown, number>, { id }: Taken): number {
+  const row = ids.get(id);
+  if (row === undefined)
+    throw new AfdError('E_INTERNAL', `The attempt of task ${id} that was just inserted is not there.`);
+  return row;
+}
+
+function gateOf(device: Row | undefined, instanceToken: Buffer): Gate {
+  if (device === undefined) return 'missing';
+  if (!instanceToken.equals(device.instance_token ?? Buffer.alloc(0))) return 'superseded';
+  if (device.operator_state !== 'active') return 'paused';
+  return device.status === 'offline' ? 'offline' : 'open';
+}
+
+/** The locks of packet 1 make other counts impossible: a difference is a bug, and the worker must stop claiming. */
+function assertCounts(statements: Statement[], results: Result[]): void {
+  statements.forEach((statement, n) => {
+    const touched = results[n]?.affectedRows;
+    if (statement.expect !== undefined && touched !== statement.expect) {
+      throw new AfdError(
+        'E_INTERNAL',
+        `A statement under lock touched ${touched} rows instead of ${statement.expect}: ${statement.sql.slice(0, 120)}`,
+      );
+    }
+  });
+}

@@ -1,0 +1,23 @@
+// Invariant: a task that the server lets nobody claim is failed by itself, so that it stops nobody; only while nobody holds
+// it. Index: PRIMARY. Zero rows: somebody else has changed it meanwhile, which is as good.
+import { fitText, type TextWidth } from '../../domain/text/fit-text.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { NO_CLAIM_FACTS } from './claim-facts.ts';
+
+/** `said` undefined = last_error stays as it is. @throws DatabaseError, of fault `data` when not even this can be written */
+export async function setAside(
+  session: Session,
+  names: TableNames,
+  taskId: number,
+  said: { text: string; width: TextWidth } | undefined,
+): Promise<number> {
+  const text = said === undefined ? null : fitText(said.text, said.width);
+  const { affectedRows } = await session.write(
+    `UPDATE ${names.task} SET status = 'failed', claim_token = NULL, ${NO_CLAIM_FACTS}, finished_at = UTC_TIMESTAMP(3),
+       updated_at = NOW(3)${text === null ? '' : ', last_error = ?'}
+     WHERE id = ? AND status IN ('pending', 'assigned')`,
+    text === null ? [taskId] : [text, taskId],
+  );
+  return affectedRows;
+}

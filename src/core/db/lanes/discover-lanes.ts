@@ -1,0 +1,79 @@
+import { pairKey } from '../../domain/pair-key.ts';
+import type { Row, Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import type { LanePair } from './due-work.ts';
+import { hopStatement } from './skip-lanes.ts';
+
+/** The best pending row of one (lane, rank). It may be due later: `due_at` says so. */
+export interface LaneHead {
+  lane: Buffer;
+  claim_rank: number;
+  /** As the server spelled it, in the task table's zone. */
+  due_at: string;
+  id: number;
+  task_type: string;
+  /** JSON text. */
+  required_capabilities: string | null;
+}
+
+/** Hops in one packet. */
+const PER_PACKET = 100;
+/** Pairs that one walk reads at most. */
+export const PAIRS_PER_WALK = 1000;
+/** Before every pair. */
+export const START: LanePair = { lane: Buffer.alloc(16), claim_rank: -1 };
+
+/**
+ * Which lanes and ranks have pending tasks: a skip scan from the client, one seek of afd_claim per pair, nothing sorted
+ * (GROUP BY costs MariaDB 575 ms at 5 million rows; this 5 ms for 20 pairs). Non-locking. The pairs are not read in one
+ * moment, so one that fills meanwhile may be missed until the next peek. No heads = nothing pending.
+ *
+ * `known`: pairs that are likely to have tasks, such as those of the last peek, in its order. The hops from them go in
+ * packets (needs `multiStatements`); only where the walk comes by another way does a hop have a round trip of its own.
+ * They change nothing in the result: each head is a row that a hop has read now.
+ *
+ * `after`: the pair behind which the walk begins. One that gives `maxPairs` heads was cut: more pairs may follow the last.
+ * Whoever wants all of them goes on there, since the order is that of the lanes' hashes, which says nothing of what is due.
+ */
+export async function peekLanes(
+  session: Session,
+  names: TableNames,
+  known: readonly LanePair[] = [],
+  maxPairs = PAIRS_PER_WALK,
+  after: LanePair = START,
+): Promise<LaneHead[]> {
+  const answers = await hopsFrom(session, names, after, known.slice(0, maxPairs - 1));
+  const heads: LaneHead[] = [];
+  let at = after;
+  while (heads.length < maxPairs) {
+    const key = pairKey(at);
+    const head = answers.has(key) ? answers.get(key) : await hop(session, names, at);
+    if (head === undefined) break;
+    heads.push(head);
+    at = head;
+  }
+  return heads;
+}
+
+/**
+ * What follows each of these pairs and the beginning; undefined = nothing. Absent = not asked, because the next of these has no
+ * task any more.
+ */
+async function hopsFrom(session: Session, names: TableNames, begin: LanePair, known: readonly LanePair[]) {
+  const answers = new Map<string, LaneHead | undefined>();
+  const hops = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
+  for (let n = 0; n < hops.length; n += PER_PACKET) {
+    const some = hops.slice(n, n + PER_PACKET);
+    const found = await session.packet(some.map(({ after, next }) => hopStatement(names, after, next)));
+    for (const [k, { after, next }] of some.entries()) {
+      const [head] = found[k] as Row[] as unknown as LaneHead[];
+      if (head !== undefined || next === undefined) answers.set(pairKey(after), head);
+    }
+  }
+  return answers;
+}
+
+async function hop(session: Session, names: TableNames, after: LanePair): Promise<LaneHead | undefined> {
+  const { sql, values } = hopStatement(names, after);
+  return (await session.rows<LaneHead>(sql, values))[0];
+}

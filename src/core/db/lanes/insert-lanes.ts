@@ -1,0 +1,51 @@
+import { DatabaseError, isConnectionLost } from '../database-error.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import type { LaneHead } from './discover-lanes.ts';
+
+const COLUMNS = 'lane, claim_rank, task_type, required_capabilities, head_due_at, head_id, able, published_at';
+
+export interface PublishedHead extends LaneHead {
+  /** Online devices that can run the lane; absent = not counted. */
+  able?: number;
+}
+
+/** A head that the table refuses, such as one whose type is longer than its column. */
+export interface RefusedHead {
+  head: PublishedHead;
+  error: Error;
+}
+
+/**
+ * Puts these pairs into af_lane, or overwrites them there: in one statement, and what is refused in halves, down to the row
+ * that it is. Inside a transaction: a refused statement undoes itself alone. By PRIMARY. Returns what was refused.
+ * @throws DatabaseError when the transaction or the connection is over
+ */
+export async function insertLanes(
+  session: Session,
+  names: TableNames,
+  heads: PublishedHead[],
+  publishedAt: string | undefined,
+): Promise<RefusedHead[]> {
+  if (heads.length === 0) return [];
+  const rows = heads.map(({ lane, claim_rank, task_type, required_capabilities, due_at, id, able }) => {
+    // An empty text is one lane with NULL, and no JSON.
+    return [lane, claim_rank, task_type, required_capabilities || null, due_at, id, able ?? null, publishedAt];
+  });
+  try {
+    await session.write(
+      `INSERT INTO ${names.lane} (${COLUMNS}) VALUES ?
+       ON DUPLICATE KEY UPDATE task_type = VALUES(task_type), required_capabilities = VALUES(required_capabilities),
+         head_due_at = VALUES(head_due_at), head_id = VALUES(head_id), able = VALUES(able),
+         published_at = VALUES(published_at)`,
+      [rows],
+    );
+    return [];
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.retry === 'transaction' || isConnectionLost(error)) throw error;
+    if (heads.length === 1) return [{ head: heads[0]!, error }];
+    const half = Math.ceil(heads.length / 2);
+    const first = await insertLanes(session, names, heads.slice(0, half), publishedAt);
+    return [...first, ...(await insertLanes(session, names, heads.slice(half), publishedAt))];
+  }
+}

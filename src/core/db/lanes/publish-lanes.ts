@@ -1,0 +1,51 @@
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { START } from './discover-lanes.ts';
+import type { LanePair } from './due-work.ts';
+import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lanes.ts';
+
+export type { PublishedHead } from './insert-lanes.ts';
+
+/** The part of the pairs' order that was walked, and pairs elsewhere that are given up. */
+export interface Walked {
+  /** Behind this pair; absent = from the beginning. */
+  after?: LanePair;
+  /** Up to this one; absent = to the end. */
+  upTo?: LanePair | undefined;
+  dropped?: LanePair[];
+}
+
+export interface Publication {
+  /** Rows that vanished. */
+  vanished: number;
+  /** Heads that the table refuses. */
+  refused: RefusedHead[];
+}
+
+/**
+ * Overwrites the walked part of af_lane with what was peeked: every pair in, every other row of that part out. A row that is
+ * refused keeps no other from being published. Inside a fenced transaction, so that two leaders cannot mix. By PRIMARY.
+ * No heads = that part of the table becomes empty. @throws DatabaseError
+ */
+export async function publishLanes(
+  session: Session,
+  names: TableNames,
+  heads: PublishedHead[],
+  { after = START, upTo, dropped = [] }: Walked = {},
+): Promise<Publication> {
+  const [clock] = await session.rows<{ now: string }>('SELECT UTC_TIMESTAMP(3) AS now');
+  const refused = await insertLanes(session, names, heads, clock?.now);
+  const bounds = [after.lane, after.lane, after.claim_rank];
+  const end = upTo === undefined ? '' : 'AND (lane < ? OR (lane = ? AND claim_rank <= ?))';
+  const ends = upTo === undefined ? [] : [upTo.lane, upTo.lane, upTo.claim_rank];
+  const others = heads.length === 0 ? '' : 'AND (lane, claim_rank) NOT IN (?)';
+  const kept = heads.length === 0 ? [] : [heads.map((h) => [h.lane, h.claim_rank])];
+  const gone = await session.write(
+    `DELETE FROM ${names.lane} WHERE (lane > ? OR (lane = ? AND claim_rank > ?)) ${end} ${others}`,
+    [...bounds, ...ends, ...kept],
+  );
+  if (dropped.length === 0) return { vanished: gone.affectedRows, refused };
+  const pairs = dropped.map((pair) => [pair.lane, pair.claim_rank]);
+  const more = await session.write(`DELETE FROM ${names.lane} WHERE (lane, claim_rank) IN (?)`, [pairs]);
+  return { vanished: gone.affectedRows + more.affectedRows, refused };
+}

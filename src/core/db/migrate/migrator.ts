@@ -1,0 +1,189 @@
+// Bringing the schema to this version, and taking it away again. knex keeps the record of what was applied; what is done is
+// decided by INFORMATION_SCHEMA at each step.
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { AfdError } from '../../domain/errors.ts';
+import { type DatabaseAddress, describeAddress } from '../address.ts';
+import type { Ask } from '../server-facts.ts';
+import type { TableNames } from '../table-names.ts';
+import { confirmedZone, rememberZone } from './adoption/confirmed-zone.ts';
+import { addForeignKeys } from './adoption/foreign-keys.ts';
+import { holdings } from './adoption/holdings.ts';
+import type { AdoptedTable } from './adoption/migrating.ts';
+import { cannotAdopt, refusalsOf } from './adoption/refusals.ts';
+import { isAdopted, readTaskTable } from './adoption/task-table.ts';
+import { type Step, withMigrator } from './migrator-connection.ts';
+import { MigrationTools, type ToolOptions } from './migrator-tools.ts';
+
+interface Migration {
+  name: string;
+  /** Run by every `up`, also when it is recorded: the task table may have been changed, or be another one by now. */
+  always?: boolean;
+  up(tools: MigrationTools): Promise<void>;
+  down(tools: MigrationTools): Promise<void>;
+}
+
+export interface UpOptions extends Partial<Pick<ToolOptions, 'visible' | 'lockPatienceS' | 'onStatement' | 'onWait'>> {
+  foreignKeys?: boolean;
+  /** The zone of an adopted table's own times, as confirmed: `SYSTEM` or an offset. */
+  zone?: string | undefined;
+}
+
+export interface MigratorRun {
+  /** Migrations that this call recorded or took back, in order. */
+  migrations: string[];
+  /** What was sent, in order. */
+  statements: string[];
+}
+
+/** What a run would do. */
+export interface MigratorPlan extends MigratorRun {
+  /** Tables beside the task table that another program has made, and that become afd's as well. */
+  adopted: AdoptedTable[];
+}
+
+const FOLDER = fileURLToPath(new URL('../../../../migrations/', import.meta.url));
+
+/** Applies what is missing; harmless when several nodes call it at once. @throws AfdError */
+export async function migrateUp(
+  address: DatabaseAddress,
+  names: TableNames,
+  options: UpOptions = {},
+): Promise<MigratorRun> {
+  const migrations = await loadMigrations();
+  let tools: MigrationTools | undefined;
+  const make = (ask: Ask) => {
+    tools = new MigrationTools(ask, names, toolOptions(options, false));
+    return stepsOf(migrations, tools);
+  };
+  return withMigrator(address, names, make, async ({ ask, knex }) => {
+    await refuseNewer(ask, names, migrations, describeAddress(address));
+    await refuseTable(ask, names, options.zone);
+    // Whatever cannot be used is found before anything is changed.
+    await planUp(ask, names, options, describeAddress(address));
+    // Whoever holds the named lock is the only migrator: a lock row left by a killed one is stale.
+    await knex.migrate.forceFreeMigrationsLock();
+    const [, applied] = (await knex.migrate.latest()) as [number, string[]];
+    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without its tools.');
+    await finishUp(tools, migrations, applied, options);
+    return { migrations: applied, statements: tools.statements };
+  });
+}
+
+/** What `migrateUp` would do now; changes nothing and takes no lock. @throws AfdError E_SCHEMA, E_CONFLICT */
+export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorPlan> {
+  const migrations = await loadMigrations();
+  await refuseNewer(ask, names, migrations, where);
+  const recorded = await recordedNames(ask, names);
+  const tools = new MigrationTools(ask, names, toolOptions(options, true));
+  const pending = migrations.filter(({ name }) => !recorded.includes(name));
+  for (const migration of pending) await migration.up(tools);
+  const applied = pending.map(({ name }) => name);
+  await finishUp(tools, migrations, applied, options);
+  return { migrations: applied, statements: tools.statements, adopted: tools.adopted };
+}
+
+/**
+ * Takes back everything that afd made. An adopted task table stays, with its rows and the longer ENUM.
+ * @throws AfdError E_CONFLICT when something holds rows and `force` is not given
+ */
+export async function migrateDown(
+  address: DatabaseAddress,
+  names: TableNames,
+  options: { force: boolean; dryRun?: boolean } & Pick<UpOptions, 'onStatement' | 'onWait'>,
+): Promise<MigratorRun> {
+  const migrations = await loadMigrations();
+  let tools: MigrationTools | undefined;
+  const make = (ask: Ask) => {
+    tools = new MigrationTools(ask, names, toolOptions(options, options.dryRun === true));
+    return stepsOf(migrations, tools);
+  };
+  return withMigrator(address, names, make, async ({ ask, knex }) => {
+    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without its tools.');
+    await refuseNewer(ask, names, migrations, describeAddress(address));
+    const held = await holdings(ask, names);
+    if (held.length > 0 && !options.force) throw refuseRows(held);
+    if (options.dryRun === true) {
+      for (const migration of migrations.toReversed()) await migration.down(tools);
+      return { migrations: [], statements: tools.statements };
+    }
+    let taken: string[] = [];
+    if ((await recordedNames(ask, names)).length > 0) {
+      await knex.migrate.forceFreeMigrationsLock();
+      [, taken] = (await knex.migrate.rollback(undefined, true)) as [number, string[]];
+    }
+    // What a killed run left is not recorded: each step looks for itself.
+    for (const migration of migrations.toReversed()) await migration.down(tools);
+    await tools.dropTable(names.plain.migration);
+    await tools.dropTable(`${names.plain.migration}_lock`);
+    return { migrations: taken, statements: tools.statements };
+  });
+}
+
+/** The names of all migrations of this version, in order. */
+export async function knownMigrations(): Promise<string[]> {
+  const files = await readdir(FOLDER);
+  return files.filter((file) => /^\d{4}_.*\.js$/.test(file)).sort();
+}
+
+async function finishUp(tools: MigrationTools, migrations: Migration[], applied: string[], options: UpOptions) {
+  for (const migration of migrations) {
+    if (migration.always === true && !applied.includes(migration.name)) await migration.up(tools);
+  }
+  if (options.foreignKeys === true) await addForeignKeys(tools);
+  if (options.zone !== undefined) await rememberZone(tools, options.zone);
+}
+
+async function loadMigrations(): Promise<Migration[]> {
+  const files = await knownMigrations();
+  return Promise.all(
+    files.map(async (file) => ({
+      ...((await import(pathToFileURL(FOLDER + file).href)) as Omit<Migration, 'name'>),
+      name: file,
+    })),
+  );
+}
+
+function stepsOf(migrations: Migration[], tools: MigrationTools): Step[] {
+  return migrations.map((one) => ({ name: one.name, up: () => one.up(tools), down: () => one.down(tools) }));
+}
+
+function toolOptions(options: UpOptions, dryRun: boolean): ToolOptions {
+  const { visible = false, lockPatienceS = 600, onStatement, onWait } = options;
+  return { dryRun, visible, lockPatienceS, onStatement, onWait };
+}
+
+async function recordedNames(ask: Ask, names: TableNames): Promise<string[]> {
+  const there = await ask(
+    'SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    [names.plain.migration],
+  );
+  if (there.length === 0) return [];
+  return (await ask(`SELECT name FROM ${names.migration} ORDER BY id`)).map((row) => String(row.name));
+}
+
+async function refuseNewer(ask: Ask, names: TableNames, migrations: Migration[], where: string): Promise<void> {
+  const unknown = (await recordedNames(ask, names)).filter((name) => !migrations.some((one) => one.name === name));
+  if (unknown.length === 0) return;
+  const message = `The schema at ${where} is newer than this afd: it has ${unknown.join(', ')}. Update afd on this machine.`;
+  throw new AfdError('E_SCHEMA', message, { suggestions: ['afd migrate status'], data: { unknown } });
+}
+
+/** Before anything is made: the table must be one that can be used, in a zone that somebody has confirmed. */
+async function refuseTable(ask: Ask, names: TableNames, zone: string | undefined): Promise<void> {
+  const facts = await readTaskTable(ask, names.plain.task);
+  if (facts === undefined) return;
+  const refusals = refusalsOf(facts);
+  if (refusals.length > 0) throw cannotAdopt(facts.name, refusals);
+  if (zone !== undefined || !isAdopted(facts) || (await confirmedZone(ask, names)) !== undefined) return;
+  const message = `The table ${facts.name} exists already. Say in which zone its times are: database.time_zone in afd.yaml, or --yes for what the dry run shows.`;
+  throw new AfdError('E_CONFIG', message, { suggestions: ['afd migrate --dry-run'] });
+}
+
+function refuseRows(held: Array<{ table: string; rows: number; what: string }>): AfdError {
+  const list = held.map(({ rows, what }) => `${rows} ${what}`).join(', ');
+  return new AfdError('E_CONFLICT', `These would be lost: ${list}. Nothing was changed.`, {
+    suggestions: ['afd migrate down --dry-run --force', 'afd migrate down --force'],
+    data: { held },
+  });
+}

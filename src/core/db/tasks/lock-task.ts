@@ -1,0 +1,67 @@
+// Invariant: an operator's change sees task and open attempt as they are, and nobody changes them before its COMMIT.
+// Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim this waits.
+import { AfdError } from '../../domain/errors.ts';
+import type { TaskStatus } from '../../domain/task/task.ts';
+import { RECORDED_FOR_WORKER, recordLocked } from '../attempts/record-claims.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+/** The attempt that holds a running task. */
+export interface Holder {
+  id: number;
+  device_id: string;
+  revoked_at: string | null;
+  revoke_outcome: 'cancelled' | 'released' | null;
+}
+
+export interface OperatedTask {
+  id: number;
+  task_type: string;
+  status: TaskStatus;
+  attempt: number;
+  required_capabilities: string | null;
+  target_device_id: string | null;
+  /** Undefined = not running, or another program runs it without an attempt of afd. */
+  holder: Holder | undefined;
+}
+
+/** Needs an open transaction. @throws AfdError E_NOT_FOUND, DatabaseError */
+export async function lockTask(session: Session, names: TableNames, taskId: number): Promise<OperatedTask> {
+  const [found] = await session.rows<Omit<OperatedTask, 'holder'> & { claimed_by: string | null }>(
+    `SELECT id, task_type, status, attempt, required_capabilities, target_device_id, claimed_by
+     FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE`,
+    [taskId],
+  );
+  if (found === undefined) {
+    throw new AfdError('E_NOT_FOUND', `There is no task ${taskId}.`, { suggestions: ['afd tasks ls'] });
+  }
+  const { claimed_by, ...task } = found;
+  if (task.status !== 'running') return { ...task, holder: undefined };
+  // An operator speaks to an attempt, so it gets its row. RECORDED_FOR_WORKER: whether it has begun is its worker's secret.
+  if (claimed_by !== null) task.attempt = await recordOne(session, names, task.id);
+  // Whoever writes a task's attempt holds the task's lock, so this id cannot become another.
+  const [current] = await session.rows<{ id: number }>(
+    `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id = ? AND attempt = ?`,
+    [task.id, task.attempt],
+  );
+  if (current === undefined) return { ...task, holder: undefined };
+  const [holder] = await session.rows<Holder>(
+    `SELECT id, device_id, revoked_at, revoke_outcome FROM ${names.assignment} FORCE INDEX (PRIMARY)
+     WHERE id = ? AND status IN ('assigned', 'running') FOR UPDATE`,
+    [current.id],
+  );
+  return { ...task, holder };
+}
+
+/** The number of the attempt may have changed: ids of an emptied table repeat. */
+async function recordOne(session: Session, names: TableNames, taskId: number): Promise<number> {
+  await recordLocked(session, names, [taskId], RECORDED_FOR_WORKER);
+  const [row] = await session.rows<{ attempt: number }>(`SELECT attempt FROM ${names.task} WHERE id = ?`, [taskId]);
+  return row!.attempt;
+}
+
+/** Under a lock another count than one is a bug; the transaction is rolled back. @throws AfdError E_INTERNAL */
+export function assertOne(result: { affectedRows: number }, what: string): void {
+  if (result.affectedRows === 1) return;
+  throw new AfdError('E_INTERNAL', `Writing a locked ${what} touched ${result.affectedRows} rows instead of one.`);
+}

@@ -1,0 +1,66 @@
+// Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the attempt
+// ends as `released`, no retry is spent), and the target is set now, for when it lets go. Index: PRIMARY of both tables. Zero
+// rows under the lock is a bug.
+import { targetWarnings } from '../../domain/task/target-device.ts';
+import type { TaskStatus } from '../../domain/task/task.ts';
+import type { Carried } from '../piggyback.ts';
+import { fromJsonObject } from '../rows.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { transaction } from '../transaction.ts';
+import { findTarget } from './find-target.ts';
+import { assertOne, lockTask } from './lock-task.ts';
+import { conflict, refuseTarget, refuseTask } from './reassign-refusals.ts';
+import { endAttempt, revokeAttempt } from './revoke-attempt.ts';
+
+export interface ReassignedTask {
+  task_id: number;
+  /** `assigned` (directed at the target), `pending` (anybody's), or `running` while the holder has yet to let go. */
+  status: TaskStatus;
+  target_device_id: string | null;
+  /** The device that runs it was asked to let go. */
+  revoking: boolean;
+  /** The device that runs it, or ran it until now. */
+  device_id: string | null;
+  /** Why it would not start on the target now. */
+  warnings: string[];
+}
+
+/** @throws AfdError E_NOT_FOUND (task or device), E_CONFLICT; DatabaseError */
+export async function reassignTask(
+  session: Session,
+  names: TableNames,
+  taskId: number,
+  { to, force = false, carried }: { to?: string | undefined; force?: boolean; carried?: Carried } = {},
+): Promise<ReassignedTask> {
+  const move = async (): Promise<ReassignedTask> => {
+    const task = await lockTask(session, names, taskId);
+    const { holder } = task;
+    refuseTask(task, force);
+    const device = to === undefined ? undefined : await findTarget(session, names, to);
+    if (holder !== undefined && holder.device_id === device?.device_id && !force) {
+      throw conflict(task, `runs on ${holder.device_id} already; --force starts it there again`);
+    }
+    const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
+    if (device !== undefined && !force) refuseTarget(task, device, lane);
+    const revoking = holder !== undefined && !force;
+    const status = revoking ? 'running' : device === undefined ? 'pending' : 'assigned';
+    const moved = await session.write(
+      `UPDATE ${names.task}
+       SET status = ?, target_device_id = ?, target_until = NULL, updated_at = NOW(3)${revoking ? '' : ', claim_token = NULL'}
+       WHERE id = ? AND status IN ('pending', 'assigned', 'running')`,
+      [status, device?.device_id ?? null, task.id],
+    );
+    assertOne(moved, 'task');
+    if (holder !== undefined) await (force ? endAttempt : revokeAttempt)(session, names, holder.id, 'released');
+    return {
+      task_id: task.id,
+      status,
+      target_device_id: device?.device_id ?? null,
+      revoking,
+      device_id: holder?.device_id ?? null,
+      warnings: device === undefined ? [] : targetWarnings(device, lane),
+    };
+  };
+  return transaction(session, move, undefined, carried);
+}

@@ -1,0 +1,53 @@
+// Invariant: the budget starts anew, the number of the attempt goes on, so every try keeps its own row. The last error
+// stays until the next attempt ends. Index: PRIMARY. Zero rows under the lock is a bug.
+import { AfdError } from '../../domain/errors.ts';
+import type { TaskStatus } from '../../domain/task/task.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+import { transaction } from '../transaction.ts';
+import { assertOne, lockTask, type OperatedTask } from './lock-task.ts';
+
+export interface RetriedTask {
+  task_id: number;
+  status: 'pending';
+  /** Number of the last attempt; the next one is one more. */
+  attempt: number;
+}
+
+/** Runs a task again, now; `force` also one that is done, `only` none but one in that status. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
+export async function retryTask(
+  session: Session,
+  names: TableNames,
+  taskId: number,
+  { force = false, only }: { force?: boolean; only?: TaskStatus } = {},
+): Promise<RetriedTask> {
+  return transaction(session, async () => {
+    const task = await lockTask(session, names, taskId);
+    refuse(task, force, only);
+    // A pending task is one between two tries: its wait ends here.
+    const again = await session.write(
+      `UPDATE ${names.task}
+       SET status = 'pending', retry = 0, lost_count = 0, next_run_at = NOW(3), finished_at = NULL,
+           claim_token = NULL, target_device_id = NULL, target_until = NULL, updated_at = NOW(3)
+       WHERE id = ? AND status IN ('failed', 'cancelled', 'done', 'pending')`,
+      [task.id],
+    );
+    assertOne(again, 'task');
+    return { task_id: task.id, status: 'pending', attempt: task.attempt };
+  });
+}
+
+function refuse({ id, status, attempt, holder }: OperatedTask, force: boolean, only: TaskStatus | undefined): void {
+  const conflict = (why: string, ...suggestions: string[]) =>
+    new AfdError('E_CONFLICT', `Task ${id} ${why}.`, { suggestions, data: { task_id: id, status } });
+  if (only !== undefined && status !== only) throw conflict(`is ${status}, no longer ${only}`, `afd tasks show ${id}`);
+  if (status === 'failed' || status === 'cancelled' || (status === 'done' && force)) return;
+  if (status === 'pending' && attempt > 0) return;
+  if (status === 'done') throw conflict('is done; --force runs it again', `afd tasks retry ${id} --force`);
+  if (status === 'running') {
+    const where = holder === undefined ? '' : ` on ${holder.device_id}`;
+    throw conflict(`is running${where}`, `afd tasks reassign ${id}`, `afd tasks cancel ${id}`);
+  }
+  if (status === 'pending') throw conflict('has not been tried yet', `afd tasks show ${id}`);
+  throw conflict(`is ${status}: it will run by itself`, `afd tasks show ${id}`);
+}

@@ -1,0 +1,162 @@
+// What a handler said, as an Outcome. One reading for a module's return value, a thrown error and a command's result
+// file: an unknown word, an invalid task or a value that cannot be stored is a failed attempt, never done.
+import { durationSeconds, instantMilliseconds } from '../duration.ts';
+import { checkNewTasks } from '../task/new-task.ts';
+import type { NewTask } from '../task/task.ts';
+import { errorClass, errorText } from '../text/error-text.ts';
+import { jsonSnapshot } from '../text/json-snapshot.ts';
+import { thrownClass, thrownText } from '../text/thrown-text.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Bytes of a result as JSON, unless told otherwise. */
+export const RESULT_BYTES = 4 * 1024 * 1024;
+/** Seconds until a task is tried again when `later` came without a time. */
+export const LATER_SECONDS = 60;
+/** Longest wait that is stored; more would leave the range of DATETIME. */
+const LONGEST_AFTER = 3650 * 86_400;
+
+export interface ResultRules {
+  /** Milliseconds since 1970, to turn `until` into seconds. */
+  now: number;
+  /** Bytes of a result as JSON; default 4 MB. */
+  max_bytes?: number;
+}
+
+type Fields = Record<string, unknown>;
+
+/** A failed attempt that spends one of the budget; `after` (seconds) replaces the backoff. */
+export function failedAttempt(message: string, error_class: unknown, after?: number): Outcome {
+  return {
+    kind: 'retry',
+    error_message: errorText(message),
+    error_class: errorClass(error_class),
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
+/** The outcome of a value that a handler returned or wrote into its result file. Never throws. */
+export function resultOutcome(value: unknown, rules: ResultRules): Outcome {
+  try {
+    return readResult(value, rules);
+  } catch (error) {
+    return failedAttempt(`The handler's result cannot be used: ${thrownText(error)}`, 'BadResult');
+  }
+}
+
+function readResult(value: unknown, rules: ResultRules): Outcome {
+  if (value instanceof Error) return thrownOutcome(value, rules);
+  if (!isFields(value)) return done(value, undefined, rules);
+  if (typeof value.status !== 'string' && value.enqueue === undefined && !isWrapper(value)) {
+    return done(value, undefined, rules);
+  }
+  const { status, enqueue, ...rest } = value;
+  switch (status) {
+    case 'done':
+    case 'completed':
+      return done(Object.hasOwn(value, 'result') ? value.result : rest, enqueue, rules);
+    case 'error':
+    case 'failed':
+    case 'retry':
+    case 'later':
+    case 'permanent': {
+      const kind = status === 'error' || status === 'failed' ? 'retry' : status;
+      const message = saidText(value) ?? `The handler answered with status "${status}" and no message.`;
+      return unsuccessful(kind, value, message, value.error_class ?? 'HandlerFailed', rules);
+    }
+  }
+  if (typeof status === 'string') {
+    return failedAttempt(
+      `The handler answered with the unknown status "${status.slice(0, 100)}" (known: done, completed, error, failed, ` +
+        'retry, later, permanent). Data with a status of its own belongs inside "result".',
+      'UnknownStatus',
+    );
+  }
+  // Without a status: what is beside `enqueue` is the result, and nothing of it is lost.
+  return done(isWrapper(value) ? value.result : status === undefined ? rest : { status, ...rest }, enqueue, rules);
+}
+
+/**
+ * The outcome of anything that a handler threw. An object with `outcome: 'later' | 'permanent' | 'retry'` (and `after`
+ * in seconds or as a duration, or `until` as an ISO time) says which; everything else is a failed attempt. Never throws.
+ */
+export function thrownOutcome(error: unknown, rules: ResultRules): Outcome {
+  try {
+    const message = thrownText(error);
+    const said = (typeof error === 'object' && error !== null) || typeof error === 'function' ? (error as Fields) : {};
+    const kind = said.outcome;
+    if (kind === 'later' || kind === 'permanent' || kind === 'retry') {
+      return unsuccessful(kind, said, message, thrownClass(error), rules);
+    }
+    return failedAttempt(message, thrownClass(error));
+  } catch {
+    return failedAttempt('The handler threw something that cannot be read.', 'Unreadable');
+  }
+}
+
+/** The text of a result object: its error_message, error, message or reason. */
+export function saidText(said: Fields): string | undefined {
+  for (const given of [said.error_message, said.error, said.message, said.reason]) {
+    if (given !== undefined && given !== null && given !== '') return thrownText(given);
+  }
+  return undefined;
+}
+
+/** Seconds from now of `after` or `until`; undefined when neither is given. @throws Error that says what is wrong. */
+export function waitSeconds(said: Fields, now: number): number | undefined {
+  const { after = null, until = null } = said;
+  if (after === null && until === null) return undefined;
+  let seconds: number | undefined;
+  if (after !== null) {
+    seconds = durationSeconds(after);
+    if (seconds === undefined)
+      throw new Error(`"after" is not a number of seconds or a duration: ${thrownText(after)}`);
+  } else {
+    const at = instantMilliseconds(until);
+    if (at === undefined) throw new Error(`"until" is not an ISO 8601 time with its zone: ${thrownText(until)}`);
+    seconds = (at - now) / 1000;
+  }
+  return Math.min(Math.max(seconds, 0), LONGEST_AFTER);
+}
+
+function unsuccessful(
+  kind: 'retry' | 'later' | 'permanent',
+  said: Fields,
+  message: string,
+  error_class: unknown,
+  rules: ResultRules,
+): Outcome {
+  const error_message = errorText(message);
+  if (kind === 'permanent') return { kind, error_message, error_class: errorClass(error_class) };
+  let after: number | undefined;
+  try {
+    after = waitSeconds(said, rules.now);
+  } catch (error) {
+    return failedAttempt(`${error_message} (${thrownText(error)})`, error_class);
+  }
+  if (kind === 'later') return { kind, error_message, after: after ?? LATER_SECONDS };
+  return failedAttempt(error_message, error_class, after);
+}
+
+function done(value: unknown, enqueue: unknown, rules: ResultRules): Outcome {
+  let tasks: NewTask[] = [];
+  if (enqueue !== undefined && enqueue !== null) {
+    if (!Array.isArray(enqueue)) return failedAttempt('"enqueue" must be an array of tasks.', 'BadEnqueue');
+    try {
+      tasks = checkNewTasks(enqueue);
+    } catch (error) {
+      return failedAttempt(thrownText(error), 'BadEnqueue');
+    }
+  }
+  const snapshot = jsonSnapshot(value, rules.max_bytes ?? RESULT_BYTES);
+  if ('problem' in snapshot) return failedAttempt(`The handler's result ${snapshot.problem}.`, 'BadResult');
+  return { kind: 'done', result: snapshot.value, enqueue: tasks };
+}
+
+/** `{result}`, with or without `enqueue`, and nothing else: the result is what stands in it. */
+function isWrapper(value: Fields): boolean {
+  return Object.hasOwn(value, 'result') && Object.keys(value).every((key) => key === 'result' || key === 'enqueue');
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,32 @@
+import type { NewTask } from '../task/task.ts';
+
+/**
+ * How an attempt ended, as the handler said it or as the worker saw it. Nothing else exists.
+ * - `done`: complete; `enqueue` is inserted in the same transaction.
+ * - `retry`: a failed attempt; spends one of the budget. `after` (seconds from now) replaces the backoff.
+ * - `later`: not now (quota, not ready): back to pending without spending an attempt.
+ * - `permanent`: failed for good, whatever the budget.
+ * - `timeout`: the worker ended it at its deadline; spends an attempt.
+ * - `released`: given back unfinished (drain, lost database, revoke); spends nothing.
+ */
+export type Outcome =
+  | { kind: 'done'; result: unknown; enqueue: NewTask[] }
+  | { kind: 'retry'; error_message: string; error_class: string; after?: number }
+  | { kind: 'later'; error_message: string; after: number }
+  | { kind: 'permanent'; error_message: string; error_class: string }
+  | { kind: 'timeout'; error_message: string }
+  | { kind: 'released'; cause: ReleaseCause };
+
+/**
+ * Why an attempt was given back: recorded in af_task_assignment.cause. `handler_thread`: the thread of handlers that it
+ * shared ended because of another attempt.
+ */
+export type ReleaseCause =
+  | 'shutdown'
+  | 'database'
+  | 'revoked'
+  | 'stuck'
+  | 'unclaimed'
+  | 'ahead'
+  | 'blocked'
+  | 'handler_thread';

@@ -1,0 +1,207 @@
+import type { AssignmentStatus, TaskStatus } from '../task/task.ts';
+import type { Outcome } from './outcome.ts';
+import { oneMore } from './retry.ts';
+
+/** One attempt of this worker that has ended and must be written. */
+export interface Finish {
+  task_id: number;
+  task_type: string;
+  attempt: number;
+  /** Null = a light claim, as far as its worker knows: the attempt has no row yet. */
+  assignment_id: number | null;
+  claim_token: Buffer;
+  /** Of attemptKey(), where it is known. */
+  key?: string;
+  outcome: Outcome;
+  /**
+   * Milliseconds since the handler began, by this machine's monotonic clock: started_at = database time − age. Null = it
+   * never began.
+   */
+  age_ms: number | null;
+  /** Where the pulse board of this process holds it until its end is written; absent = nowhere. */
+  place?: number;
+}
+
+/** A task row of packet 1, locked. */
+export interface LockedTask {
+  id: number;
+  claim_token: Buffer | null;
+  status: TaskStatus;
+  retry: number | null;
+  max_retry_count: number | null;
+  target_device_id: string | null;
+  attempt: number;
+  /** Of a light claim, until its attempt is recorded; null otherwise. */
+  claimed_by: string | null;
+  claimed_at: string | null;
+  claim_deadline: string | null;
+}
+
+/** An assignment row of packet 1, locked. */
+export interface LockedAssignment {
+  id: number;
+  task_id: number;
+  claim_token: Buffer;
+  status: AssignmentStatus;
+  revoked_at: string | null;
+  revoke_outcome: 'cancelled' | 'released' | null;
+}
+
+/** What will be written for one attempt. Undefined = leave the column. */
+export interface Settlement {
+  finish: Finish;
+  /** The row of the attempt to end, or what a light claim left on the task row, to be recorded together with its end. */
+  record: { assignment_id: number } | LightClaim;
+  assignment_status: AssignmentStatus;
+  task_status: TaskStatus;
+  /** New value of `retry`. */
+  retry: number;
+  /** Seconds from the database's now until the task is due again. */
+  due_in_s?: number;
+  error_message: string | null;
+  error_class: string | null;
+  cause: string | null;
+  result: string | null;
+}
+
+/** What stands on the task row while the attempt has no row of its own. */
+export interface LightClaim {
+  assignment_id: null;
+  /** Number of the attempt. */
+  attempt: number;
+  /** `retry` of the task when it was claimed. */
+  retry_at_claim: number;
+  claimed_at: string;
+  deadline_at: string;
+}
+
+export type Verdict =
+  | { kind: 'mine'; settlement: Settlement }
+  /** Ended under my token with what I was going to write: my own earlier COMMIT, whose answer was lost. */
+  | { kind: 'already'; finish: Finish; task_status: string }
+  /** `light`: another program changed the task, and the attempt must still be recorded as lost. */
+  | { kind: 'lost'; finish: Finish; reason: string; light?: LightClaim };
+
+/** The facts of a light claim under this token, if the task row still bears them. */
+export function lightClaim(finish: Finish, task: LockedTask | undefined): LightClaim | undefined {
+  if (task?.claimed_by == null || task.claim_token?.equals(finish.claim_token) !== true) return undefined;
+  const { attempt, claimed_at, claim_deadline } = task;
+  if (claimed_at === null || claim_deadline === null) return undefined;
+  return { assignment_id: null, attempt, retry_at_claim: task.retry ?? 0, claimed_at, deadline_at: claim_deadline };
+}
+
+/**
+ * Decides, from the two locked rows, whether an attempt still belongs to this worker and what its end means. Pure.
+ * An attempt is mine if the task is running, both tokens are its own and the assignment is open; of a light claim, if the
+ * task is running under its token and still bears the claim.
+ */
+export function settle(
+  finish: Finish,
+  task: LockedTask | undefined,
+  assignment: LockedAssignment | undefined,
+  policy: { maxRetryCount: number; backoff: (retry: number) => number },
+): Verdict {
+  const light = lightClaim(finish, task);
+  if (light !== undefined && task !== undefined) {
+    if (task.status === 'running')
+      return { kind: 'mine', settlement: settlement(finish, task, undefined, light, policy) };
+    return { kind: 'lost', finish, reason: `the task is ${task.status}`, light };
+  }
+  if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
+  if (assignment.task_id !== finish.task_id)
+    return { kind: 'lost', finish, reason: 'its assignment is of another task' };
+  if (!assignment.claim_token.equals(finish.claim_token))
+    return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
+  if (assignment.status !== 'assigned' && assignment.status !== 'running') {
+    return assignment.status === assignmentStatusOf(finish.outcome, assignment)
+      ? { kind: 'already', finish, task_status: statusAfter(finish, task) }
+      : { kind: 'lost', finish, reason: `its assignment was ended as ${assignment.status}` };
+  }
+  if (task === undefined) return { kind: 'lost', finish, reason: 'the task is gone' };
+  if (task.status !== 'running') return { kind: 'lost', finish, reason: `the task is ${task.status}` };
+  if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {
+    return { kind: 'lost', finish, reason: 'the task belongs to another claim' };
+  }
+  return { kind: 'mine', settlement: settlement(finish, task, assignment, { assignment_id: assignment.id }, policy) };
+}
+
+/** What the attempt left of its task; a later attempt may have changed that since. */
+function statusAfter(finish: Finish, task: LockedTask | undefined): string {
+  if (task === undefined) return 'gone';
+  return task.attempt > finish.attempt && finish.outcome.kind !== 'done' ? 'pending' : task.status;
+}
+
+/** A result that arrives first wins over a revoke; any other end of a revoked attempt is what the operator wanted. */
+function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment | undefined): AssignmentStatus {
+  if (outcome.kind === 'done') return 'completed';
+  if (assignment !== undefined && assignment.revoked_at !== null) return assignment.revoke_outcome ?? 'released';
+  if (outcome.kind === 'timeout') return 'timeout';
+  return outcome.kind === 'retry' || outcome.kind === 'permanent' ? 'failed' : 'released';
+}
+
+function completed(finish: Finish, record: Settlement['record'], retry: number, result: unknown): Settlement {
+  return {
+    finish,
+    record,
+    assignment_status: 'completed',
+    task_status: 'done',
+    retry,
+    error_message: null,
+    error_class: null,
+    cause: null,
+    result: JSON.stringify(result ?? null),
+  };
+}
+
+function settlement(
+  finish: Finish,
+  task: LockedTask,
+  assignment: LockedAssignment | undefined,
+  record: Settlement['record'],
+  policy: { maxRetryCount: number; backoff: (retry: number) => number },
+): Settlement {
+  const { outcome } = finish;
+  const retry = task.retry ?? 0;
+  const open: TaskStatus = task.target_device_id === null ? 'pending' : 'assigned';
+  if (outcome.kind === 'done') return completed(finish, record, retry, outcome.result);
+  const assignment_status = assignmentStatusOf(outcome, assignment);
+  const base = {
+    finish,
+    record,
+    assignment_status,
+    retry,
+    error_message: null,
+    error_class: null,
+    cause: null,
+    result: null,
+  };
+  const error_message = 'error_message' in outcome ? outcome.error_message : null;
+  if (assignment !== undefined && assignment.revoked_at !== null) {
+    const task_status = assignment_status === 'cancelled' ? 'cancelled' : open;
+    return { ...base, task_status, error_message, cause: 'revoked' };
+  }
+  switch (outcome.kind) {
+    case 'released':
+      return { ...base, task_status: open, cause: outcome.cause };
+    case 'later':
+      return { ...base, task_status: open, due_in_s: outcome.after, error_message, cause: 'later' };
+    case 'permanent':
+      return { ...base, task_status: 'failed', retry: oneMore(retry), error_message, error_class: outcome.error_class };
+    default: {
+      const spent = oneMore(retry);
+      const error_class = outcome.kind === 'timeout' ? 'timeout' : outcome.error_class;
+      if (spent > (task.max_retry_count ?? policy.maxRetryCount)) {
+        return { ...base, task_status: 'failed', retry: spent, error_message, error_class };
+      }
+      const after = outcome.kind === 'retry' ? outcome.after : undefined;
+      return {
+        ...base,
+        task_status: open,
+        retry: spent,
+        due_in_s: after ?? policy.backoff(spent),
+        error_message,
+        error_class,
+      };
+    }
+  }
+}

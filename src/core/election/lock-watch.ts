@@ -1,0 +1,77 @@
+import type { UnlockedDevice } from '../db/devices/unlocked-devices.ts';
+
+/** A device whose lock this process has already seen free for the grace, without any sign of life. */
+export interface FoundDead {
+  device_id: string;
+  /** As `signsOfLife` gave them. */
+  signs: string;
+}
+
+export interface LockWatchOptions {
+  /** Milliseconds that a lock must be seen free. */
+  graceMs: number;
+  /** Milliseconds after a reconnect of the watcher during which locks say nothing: others may be reconnecting too. */
+  trustAfterReconnectMs: number;
+  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
+  lastReconnectAt?: number | undefined;
+  /** The leader before, if the lease was taken from it for that reason: it need not be watched again. */
+  found?: FoundDead | undefined;
+}
+
+/** One look at the locks: who was free, on which connection, when (monotonic milliseconds). */
+export interface Look {
+  unlocked: UnlockedDevice[];
+  connectionId: number;
+  now: number;
+}
+
+/**
+ * Remembers which devices' locks are free, and since when, on one unbroken connection and without any sign of life. A
+ * worker whose connection was cut retakes lock and heartbeat at once, so it is never here for the whole grace.
+ */
+export class LockWatch {
+  readonly #options: LockWatchOptions;
+  readonly #free = new Map<string, { since: number; seen: string }>();
+  #connectionId: number | undefined;
+  #distrustUntil: number;
+
+  constructor(options: LockWatchOptions) {
+    this.#options = options;
+    const { found } = options;
+    if (found !== undefined) this.#free.set(found.device_id, { since: Number.NEGATIVE_INFINITY, seen: found.signs });
+    this.#distrustUntil = (options.lastReconnectAt ?? Number.NEGATIVE_INFINITY) + options.trustAfterReconnectMs;
+  }
+
+  /** The devices whose lock has stayed free for the grace. */
+  look({ unlocked, connectionId, now }: Look): UnlockedDevice[] {
+    if (this.#connectionId !== connectionId) {
+      if (this.#connectionId !== undefined) {
+        this.#distrustUntil = now + this.#options.trustAfterReconnectMs;
+        this.#free.clear();
+      }
+      this.#connectionId = connectionId;
+    }
+    if (now < this.#distrustUntil) {
+      this.#free.clear();
+      return [];
+    }
+    const still = new Set(unlocked.map((device) => device.device_id));
+    for (const known of this.#free.keys()) {
+      if (!still.has(known)) this.#free.delete(known);
+    }
+    return unlocked.filter((device) => {
+      const seen = signsOfLife(device);
+      const before = this.#free.get(device.device_id);
+      if (before?.seen !== seen) {
+        this.#free.set(device.device_id, { since: now, seen });
+        return false;
+      }
+      return now - before.since >= this.#options.graceMs;
+    });
+  }
+}
+
+/** What moves when a device shows life. */
+export function signsOfLife(device: Omit<UnlockedDevice, 'device_id'>): string {
+  return [device.instance_token?.toString('hex'), device.last_heartbeat, device.lock_taken_at].join('|');
+}

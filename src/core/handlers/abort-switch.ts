@@ -1,0 +1,34 @@
+import type { AbortReason } from './handler.ts';
+
+/** An AbortController that is made when somebody asks for its signal: most attempts end before anybody does. */
+export class AbortSwitch {
+  #controller: AbortController | undefined;
+  #reason: AbortReason | undefined;
+  #tell: ((reason: AbortReason) => void) | undefined;
+
+  get reason(): AbortReason | undefined {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Calls `tell` when it is aborted, without a signal being made. One listener: a later one replaces it. */
+  onAbort(tell: (reason: AbortReason) => void): void {
+    this.#tell = tell;
+  }
+
+  /** The first reason stays. Returns whether it was this one. */
+  abort(reason: AbortReason): boolean {
+    if (this.#reason !== undefined) return false;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#tell?.(reason);
+    return true;
+  }
+}

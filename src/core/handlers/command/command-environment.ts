@@ -1,0 +1,45 @@
+import { AfdError } from '../../domain/errors.ts';
+import type { Attempt } from '../handler.ts';
+
+export type Environment = Record<string, string | undefined>;
+
+/**
+ * What a command inherits: where programs are, who and where the user is, language and time zone. Nothing else: no
+ * credential, no NOTIFY_SOCKET, no NODE_OPTIONS, no proxy (their URLs hold passwords). Further variables are named in
+ * handlers.<type>.env, whose values may hold `${NAME}` of the worker's own environment.
+ */
+const INHERITED = new Set(['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR']);
+
+/** The part of a command's environment that is the same for every attempt. @throws AfdError E_CONFIG: not set */
+export function commandEnvironment(type: string, own: Record<string, string>, worker: Environment): Environment {
+  const environment: Environment = {};
+  for (const [name, value] of Object.entries(worker)) {
+    if (value !== undefined && (INHERITED.has(name) || name.startsWith('LC_'))) environment[name] = value;
+  }
+  for (const [name, value] of Object.entries(own)) {
+    if (!/^[^=\0]+$/.test(name) || value.includes('\0')) {
+      throw new AfdError('E_CONFIG', `handlers.${type}.env.${name} cannot be an environment variable.`);
+    }
+    environment[name] = value.replace(/\$\{([A-Za-z_]\w*)\}/g, (_, wanted: string) => {
+      const found = worker[wanted];
+      if (found !== undefined) return found;
+      throw new AfdError(
+        'E_CONFIG',
+        `handlers.${type}.env.${name} names \${${wanted}}, which is not set in the environment of this process.`,
+      );
+    });
+  }
+  return environment;
+}
+
+/** What every attempt adds; a command's own settings cannot replace it. */
+export function attemptEnvironment(attempt: Attempt, resultFile: string): Environment {
+  return {
+    AFD_TASK_ID: String(attempt.task.task_id),
+    AFD_ATTEMPT: String(attempt.task.attempt),
+    AFD_DEVICE_ID: attempt.device_id,
+    AFD_TASK_TYPE: attempt.task.task_type,
+    AFD_CLAIM_TOKEN: attempt.claim_token,
+    AFD_RESULT_FILE: resultFile,
+  };
+}

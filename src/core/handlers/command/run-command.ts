@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OutputLog } from '../output-log.ts';
+import { readPaced } from '../paced-output.ts';
+import type { Environment } from './command-environment.ts';
+import { groupEnded, signalGroup } from './process-group.ts';
+
+/** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
+const PIPE_PATIENCE = 1000;
+
+export interface Command {
+  /** Program (an absolute path) and arguments. */
+  argv: string[];
+  cwd: string;
+  env: Environment;
+  stdin: string;
+  output: OutputLog;
+  /** In the place of descriptors that it would inherit, from the fourth on (`hideInherited`). */
+  hidden: ReadonlyArray<'ignore' | number>;
+  /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
+  signal: AbortSignal;
+  kill_grace: number;
+}
+
+export type CommandEnd =
+  | { kind: 'not-started'; error: NodeJS.ErrnoException }
+  /** `interrupted`: the signal had been aborted before the leader was seen to exit. */
+  | { kind: 'exited'; code: number | null; signal: NodeJS.Signals | null; interrupted: boolean };
+
+/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Never rejects. */
+export async function runCommand(command: Command): Promise<CommandEnd> {
+  let child: ChildProcess;
+  try {
+    child = spawn(command.argv[0]!, command.argv.slice(1), {
+      cwd: command.cwd,
+      env: command.env as NodeJS.ProcessEnv,
+      detached: true,
+      shell: false,
+      stdio: ['pipe', 'pipe', 'pipe', ...command.hidden],
+    });
+  } catch (error) {
+    return { kind: 'not-started', error: error as NodeJS.ErrnoException };
+  }
+  const ended = new Promise<CommandEnd>((resolve) => {
+    child.on('error', (error) => child.pid === undefined && resolve({ kind: 'not-started', error }));
+    child.once('exit', (code, signal) => {
+      resolve({ kind: 'exited', code, signal, interrupted: command.signal.aborted });
+    });
+  });
+  const pipes = connect(child, command);
+  if (child.pid === undefined) return ended;
+
+  const pgid = child.pid;
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    signalGroup(pgid, 'SIGTERM');
+    // A stopped process would not see it.
+    signalGroup(pgid, 'SIGCONT');
+    timer = setTimeout(() => signalGroup(pgid, 'SIGKILL'), command.kill_grace * 1000);
+  };
+  command.signal.addEventListener('abort', interrupt, { once: true });
+  if (command.signal.aborted) interrupt();
+  const end = await ended;
+  command.signal.removeEventListener('abort', interrupt);
+  // After a normal exit nothing may go on; after SIGTERM the others have the rest of the grace.
+  if (end.kind === 'exited' && !end.interrupted) signalGroup(pgid, 'SIGKILL');
+  await groupEnded(pgid);
+  clearTimeout(timer);
+  await closed(child, pipes);
+  command.output.end();
+  return end;
+}
+
+/** Feeds stdin and reads both outputs; resolves when both outputs have ended. */
+function connect(child: ChildProcess, command: Command): Promise<unknown> {
+  // EPIPE: a command need not read its task.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(command.stdin);
+  const ends = (['stdout', 'stderr'] as const).map((name) => {
+    const stream = child[name];
+    if (stream === null) return undefined;
+    const { output } = command;
+    readPaced(
+      stream,
+      (chunk) => output.write(name, chunk),
+      () => output.full,
+    );
+    return once(stream, 'close').catch(() => stream.destroy());
+  });
+  return Promise.all(ends);
+}
+
+async function closed(child: ChildProcess, pipes: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  const over = delay(PIPE_PATIENCE, undefined, { signal: patience.signal }).catch(() => {});
+  await Promise.race([pipes, over]);
+  patience.abort();
+  child.stdin?.destroy();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}

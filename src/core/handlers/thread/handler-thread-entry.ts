@@ -1,0 +1,110 @@
+// Entry of a thread in which module handlers run. What would end a process ends this thread, and says first whose code
+// it was.
+import { AsyncLocalStorage, createHook } from 'node:async_hooks';
+import { workerData } from 'node:worker_threads';
+import { AfdError } from '../../domain/errors.ts';
+import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
+import type { Handler } from '../handler.ts';
+import { functionHandler } from '../module-handler.ts';
+import { loadHandlerFunction } from '../module-loader.ts';
+import { BatchedPort, readBatch } from './batched-port.ts';
+import { type FromThread, MARK, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
+import { sendable } from './sendable.ts';
+import { ThreadAttempt } from './thread-attempt.ts';
+
+const settings = workerData as ThreadSettings;
+const { port } = settings;
+const marks = new Int32Array(settings.marks);
+const out = new BatchedPort<FromThread>(port, sendable);
+const say = (message: FromThread) => out.push(message);
+const running = new AsyncLocalStorage<ThreadAttempt>();
+const attempts = new Map<number, ThreadAttempt>();
+const handlers: Handler[] = [];
+const exit = process.exit.bind(process);
+
+/** The last word of this thread. */
+function crash(message: string, error_class: string): void {
+  const id = running.getStore()?.id ?? marks[MARK.current]!;
+  say({ kind: 'crash', id, message, error_class });
+  out.flush();
+}
+
+process.exit = ((code?: number) => {
+  const shown = code ?? process.exitCode ?? 0;
+  crash(`the handler called process.exit(${shown}); a handler ends by returning or throwing`, 'ProcessExit');
+  return exit(code);
+}) as typeof process.exit;
+
+process.on('uncaughtException', (error) => {
+  crash(`an error was thrown outside of the handler's promise: ${thrownText(error)}`, thrownClass(error));
+  exit(1);
+});
+
+process.on('unhandledRejection', (reason) => {
+  const whose = running.getStore()?.name ?? 'a handler?';
+  const text = thrownText(reason);
+  say({ kind: 'warning', message: `a promise was rejected that nobody waits for (${whose}): ${text}` });
+});
+
+for (const name of ['stdout', 'stderr'] as const) {
+  const stream = process[name];
+  const raw = stream.write.bind(stream);
+  stream.write = ((chunk: string | Uint8Array, second?: unknown, third?: (error?: Error | null) => void) => {
+    const attempt = running.getStore();
+    const encoding = typeof second === 'string' ? (second as BufferEncoding) : undefined;
+    const done = typeof second === 'function' ? (second as (error?: Error | null) => void) : third;
+    if (attempt === undefined || attempt.ended) return raw(chunk, encoding, done);
+    attempt.print(name, typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk));
+    if (done !== undefined) queueMicrotask(() => done());
+    return true;
+  }) as typeof stream.write;
+}
+
+function mark(id: number): void {
+  marks[MARK.current] = id;
+  if (id !== 0) marks[MARK.last] = id;
+}
+
+createHook({
+  before() {
+    mark(running.getStore()?.id ?? 0);
+  },
+  after() {
+    marks[MARK.current] = 0;
+  },
+}).enable();
+
+function begin({ id, module, task, device_id }: ToThread & { kind: 'run' }): void {
+  const attempt = new ThreadAttempt(id, task, device_id, say);
+  attempts.set(id, attempt);
+  marks[MARK.begun] = id;
+  mark(id);
+  void running.run(attempt, async () => {
+    const outcome = await handlers[module]!.execute(attempt);
+    attempt.end();
+    attempts.delete(id);
+    say({ kind: 'ended', id, outcome });
+  });
+  marks[MARK.current] = 0;
+}
+
+function obey(command: ToThread): void {
+  if (command.kind === 'run') begin(command);
+  else if (command.kind === 'abort') attempts.get(command.id)?.abort(command.reason);
+  else if (command.kind === 'ping') say({ kind: 'pong' });
+  // What the modules do on 'exit' (ending a browser that they started) is done.
+  else exit(0);
+}
+
+try {
+  for (const { task_type, module } of settings.modules) {
+    handlers.push(functionHandler(await loadHandlerFunction(task_type, module, settings.base_dir)));
+  }
+  say({ kind: 'ready' });
+  port.on('message', (message) => readBatch<ToThread>(message).forEach(obey));
+} catch (error) {
+  const [code, message] = error instanceof AfdError ? [error.code, error.message] : ['E_CONFIG', thrownText(error)];
+  say({ kind: 'unloaded', code, message });
+  out.flush();
+  exit(1);
+}

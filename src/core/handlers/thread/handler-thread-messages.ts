@@ -1,0 +1,48 @@
+// What the main thread and a thread of handlers say to each other. Every message is an array of these, in order.
+import type { MessagePort } from 'node:worker_threads';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { HandlerTask } from '../../domain/task/task.ts';
+import type { AbortReason, HandlerLog } from '../handler.ts';
+
+/** One module that a thread loads. */
+export interface ThreadModule {
+  task_type: string;
+  /** Path, relative to the thread's `base_dir`. */
+  module: string;
+}
+
+export interface ThreadSettings {
+  port: MessagePort;
+  base_dir: string;
+  modules: ThreadModule[];
+  /** Int32, by `MARK`: readable from outside when the thread does not answer, and after its death. */
+  marks: SharedArrayBuffer;
+}
+
+/** Places of the marks. */
+export const MARK = {
+  /** The last attempt whose handler was called. */
+  begun: 0,
+  /** The attempt whose code runs at this moment; 0 = none, or not known. */
+  current: 1,
+  /** The last attempt whose code ran: at the limit of its heap a thread still ends the turn in which it met it. */
+  last: 2,
+} as const;
+
+/** `id` counts the attempts of one thread from 1; `module` is a place in `ThreadSettings.modules`. */
+export type ToThread =
+  | { kind: 'run'; id: number; module: number; task: HandlerTask; device_id: string }
+  | { kind: 'abort'; id: number; reason: AbortReason }
+  | { kind: 'ping' }
+  | { kind: 'end' };
+
+export type FromThread =
+  | { kind: 'ready' }
+  | { kind: 'unloaded'; code: string; message: string }
+  | { kind: 'ended'; id: number; outcome: Outcome }
+  | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Record<string, unknown> | undefined }
+  | { kind: 'pong' }
+  /** Something that concerns no running attempt. */
+  | { kind: 'warning'; message: string }
+  /** The last word of a thread that ends by itself. `id` = the attempt whose code did it, 0 = not known. */
+  | { kind: 'crash'; id: number; message: string; error_class: string };

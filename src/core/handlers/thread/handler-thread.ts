@@ -1,0 +1,250 @@
+// The main thread's end of one thread in which module handlers run. It can be ended from outside whatever its handlers
+// do, and every attempt in it settles then.
+import { type MessagePort, receiveMessageOnPort, type Worker as Thread } from 'node:worker_threads';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import { AfdError, type ErrorCode } from '../../domain/errors.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import { keptOutcome } from '../aborted-outcome.ts';
+import type { AbortReason, Attempt } from '../handler.ts';
+import { BatchedPort, readBatch } from './batched-port.ts';
+import { type FromThread, MARK, type ToThread } from './handler-thread-messages.ts';
+import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
+import { type Death, outcomesAfterDeath } from './thread-death.ts';
+import { ThreadPulse } from './thread-pulse.ts';
+import { ignoredSentence, silentSentence } from './thread-sentences.ts';
+
+/** Between the question to end and the end by force. */
+const POLITE_MS = 1000;
+
+export interface HandlerThreadOptions extends SpawnOptions {
+  /** A handler that goes on for so long after its abort ends its thread. */
+  graceMs: number;
+  /** What else runs in that thread may end by itself for so long. */
+  othersMs: number;
+  /** Without an answer for so long, a thread is given nothing new. */
+  silentMs: number;
+  onWarning(message: string): void;
+}
+
+interface Open {
+  readonly id: number;
+  readonly attempt: Attempt;
+  /** What the attempt is called in messages. */
+  readonly name: string;
+  readonly settle: (outcome: Outcome) => void;
+  abortedAt: number | undefined;
+  overdue: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** `open` takes attempts · `leaving` ends when what runs in it has ended · `ending` was asked to end · `gone` has. */
+type State = 'open' | 'leaving' | 'ending' | 'gone';
+
+export class HandlerThread {
+  readonly #options: HandlerThreadOptions;
+  readonly #thread: Thread;
+  readonly #port: MessagePort;
+  readonly #out: BatchedPort<ToThread>;
+  readonly #marks: Int32Array;
+  readonly #open = new Map<number, Open>();
+  #state: State = 'open';
+  #death: Death | undefined;
+  #lastId = 0;
+  /** Before, it reads nothing: it loads. */
+  #isReady = false;
+  readonly #pulse: ThreadPulse;
+  #leaving: NodeJS.Timeout | undefined;
+  /** Resolves when all modules are loaded. Rejects with E_HANDLER_MISSING or E_CONFIG. */
+  readonly ready: Promise<void>;
+  /** Resolves when the thread is gone and all of its attempts have settled. */
+  readonly gone: Promise<void>;
+  #loaded!: { resolve: () => void; reject: (error: unknown) => void };
+
+  constructor(options: HandlerThreadOptions) {
+    this.#options = options;
+    const { thread, port, marks } = spawnHandlerThread(options);
+    this.#thread = thread;
+    this.#port = port;
+    this.#marks = marks;
+    this.#out = new BatchedPort<ToThread>(port);
+    this.#pulse = new ThreadPulse({
+      silentMs: options.silentMs,
+      ask: () => {
+        // Sent at once: the time until the answer is measured.
+        this.#out.push({ kind: 'ping' });
+        this.#out.flush();
+      },
+      readAll: () => this.#readAll(),
+      busy: () => this.busy && this.#state !== 'gone',
+      onSilent: (ms) => this.#tellSilent(ms),
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#loaded = { resolve, reject };
+    });
+    this.ready.catch(() => {});
+    port.on('message', (message) => this.#hear(readBatch(message)));
+    thread.on('error', (error: NodeJS.ErrnoException) => {
+      const id = this.#marks[MARK.current]!;
+      if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
+        this.#death ??= { kind: 'memory', id: id || this.#marks[MARK.last]! };
+      else this.#death ??= { kind: 'vanished', id, message: String(error.message) };
+    });
+    this.gone = new Promise((resolve) => {
+      thread.on('exit', (code) => {
+        this.#onExit(code);
+        resolve();
+      });
+    });
+  }
+
+  /** It may be given attempts. */
+  get usable(): boolean {
+    return this.#state === 'open' && !this.#pulse.silent;
+  }
+
+  get busy(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** Runs one attempt by the n-th module. */
+  execute(module: number, attempt: Attempt): Promise<Outcome> {
+    const { task, device_id } = attempt;
+    return new Promise((resolve) => {
+      this.#lastId = (this.#lastId + 1) | 0 || 1;
+      const id = this.#lastId;
+      const name = `task ${task.task_id} (${task.task_type}), attempt ${task.attempt}`;
+      const one: Open = { id, attempt, name, settle: resolve, abortedAt: undefined, overdue: false, timer: undefined };
+      this.#open.set(id, one);
+      attempt.onAbort((reason) => this.#abort(one, reason));
+      this.#out.push({ kind: 'run', id, module, task, device_id });
+      if (this.#isReady) this.#pulse.watch();
+    });
+  }
+
+  /** Ends the thread, by force if it has to be. What still runs in it settles. */
+  end(): Promise<void> {
+    if (this.#state === 'ending' || this.#state === 'gone') return this.gone;
+    this.#death ??= { kind: 'asked' };
+    if (!this.#pulse.silent) this.#out.push({ kind: 'end' });
+    this.#endWithin(this.#pulse.silent ? 0 : POLITE_MS);
+    return this.gone;
+  }
+
+  #endWithin(ms: number): void {
+    this.#state = 'ending';
+    clearTimeout(this.#leaving);
+    this.#leaving = setTimeout(() => void this.#thread.terminate(), ms);
+  }
+
+  #tellSilent(ms: number): void {
+    const blocker = this.#open.get(this.#marks[MARK.current]!);
+    this.#options.onWarning(silentSentence(blocker?.name, this.#open.size, ms));
+  }
+
+  #readAll(): void {
+    for (let one = receiveMessageOnPort(this.#port); one !== undefined; one = receiveMessageOnPort(this.#port)) {
+      this.#hear(readBatch(one.message));
+    }
+  }
+
+  #hear(batch: FromThread[]): void {
+    this.#pulse.heard();
+    for (const message of batch) this.#take(message);
+  }
+
+  #take(message: FromThread): void {
+    switch (message.kind) {
+      case 'ended': {
+        const one = this.#open.get(message.id);
+        if (one === undefined) return;
+        this.#settle(one, keptOutcome(message.outcome, one.attempt.aborted(), one.attempt.task.timeout));
+        if (this.#state === 'leaving') this.#endIfAllOverdue();
+        return;
+      }
+      case 'log':
+        this.#open.get(message.id)?.attempt.log[message.level](message.message, message.fields);
+        return;
+      case 'warning':
+        this.#options.onWarning(message.message);
+        return;
+      case 'ready':
+        this.#isReady = true;
+        this.#loaded.resolve();
+        if (this.busy) this.#pulse.watch();
+        return;
+      case 'unloaded':
+        this.#death = { kind: 'unloaded', message: message.message };
+        this.#loaded.reject(new AfdError(message.code as ErrorCode, message.message));
+        this.#endWithin(POLITE_MS);
+        return;
+      case 'crash':
+        this.#death = message;
+        this.#endWithin(POLITE_MS);
+        return;
+      case 'pong':
+    }
+  }
+
+  #abort(one: Open, reason: AbortReason): void {
+    if (!this.#open.has(one.id)) return;
+    one.abortedAt = monotonic();
+    this.#out.push({ kind: 'abort', id: one.id, reason });
+    this.#pulse.ask();
+    one.timer = setTimeout(() => this.#ignored(one), this.#options.graceMs);
+  }
+
+  /** Its grace is over, and it goes on. */
+  #ignored(one: Open): void {
+    one.overdue = true;
+    const answers = this.#pulse.heardSince(one.abortedAt!);
+    if (!this.#open.has(one.id) || this.#state === 'ending' || this.#state === 'gone') return;
+    // It has read nothing since: waiting would help nobody.
+    if (!answers) {
+      this.#tellEnd(one, answers);
+      this.#death = { kind: 'blocked', id: this.#marks[MARK.current]! };
+      this.#endWithin(0);
+      return;
+    }
+    if (this.#state === 'open') {
+      this.#state = 'leaving';
+      this.#tellEnd(one, answers);
+      this.#leaving = setTimeout(() => void this.end(), this.#options.othersMs);
+    }
+    this.#endIfAllOverdue();
+  }
+
+  #tellEnd(one: Open, answers: boolean): void {
+    this.#options.onWarning(ignoredSentence(one.name, answers, this.#open.size - 1));
+  }
+
+  #endIfAllOverdue(): void {
+    for (const one of this.#open.values()) if (!one.overdue) return;
+    void this.end();
+  }
+
+  #settle(one: Open, outcome: Outcome): void {
+    clearTimeout(one.timer);
+    this.#open.delete(one.id);
+    one.settle(outcome);
+  }
+
+  #onExit(code: number): void {
+    this.#readAll();
+    this.#port.close();
+    this.#state = 'gone';
+    this.#pulse.end();
+    clearTimeout(this.#leaving);
+    const unseen: Death = { kind: 'vanished', id: this.#marks[MARK.current]!, message: `exit code ${code}` };
+    const death = this.#death ?? unseen;
+    const why = 'message' in death ? death.message : death.kind;
+    this.#loaded.reject(new AfdError('E_CONFIG', `The thread of the handlers ended while it loaded them: ${why}.`));
+    const open = [...this.#open.values()];
+    const left = open.map(({ id, attempt }) => ({
+      id,
+      begun: ((this.#marks[MARK.begun]! - id) | 0) >= 0,
+      aborted: attempt.aborted(),
+      timeout: attempt.task.timeout,
+    }));
+    for (const [n, outcome] of outcomesAfterDeath(death, left).entries()) this.#settle(open[n]!, outcome);
+  }
+}

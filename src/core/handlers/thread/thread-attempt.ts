@@ -1,0 +1,81 @@
+import type { HandlerTask } from '../../domain/task/task.ts';
+import { redact, redactText } from '../../log/redact.ts';
+import { AbortSwitch } from '../abort-switch.ts';
+import type { AbortReason, Attempt, HandlerLog } from '../handler.ts';
+import { OutputLog, type OutputStream } from '../output-log.ts';
+import type { FromThread } from './handler-thread-messages.ts';
+
+/** An attempt as the thread sees in which its handler runs. */
+export class ThreadAttempt implements Attempt {
+  readonly id: number;
+  readonly task: HandlerTask;
+  readonly device_id: string;
+  /** Who it is, whatever the handler does to its task. */
+  readonly name: string;
+  ended = false;
+  readonly #stop = new AbortSwitch();
+  readonly #say: (message: FromThread) => void;
+  #log: HandlerLog | undefined;
+  #output: OutputLog | undefined;
+
+  constructor(id: number, task: HandlerTask, device_id: string, say: (message: FromThread) => void) {
+    this.id = id;
+    this.task = task;
+    this.device_id = device_id;
+    this.name = `task ${task.task_id} (${task.task_type}), attempt ${task.attempt}`;
+    this.#say = say;
+  }
+
+  /** It stays where claims are made: no module handler may see it. */
+  get claim_token(): string {
+    return '';
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  aborted(): unknown {
+    return this.#stop.reason;
+  }
+
+  onAbort(tell: (reason: AbortReason) => void): void {
+    this.#stop.onAbort(tell);
+  }
+
+  abort(reason: AbortReason): void {
+    this.#stop.abort(reason);
+  }
+
+  get log(): HandlerLog {
+    this.#log ??= {
+      debug: (message, fields) => this.#line('debug', message, fields),
+      info: (message, fields) => this.#line('info', message, fields),
+      warn: (message, fields) => this.#line('warn', message, fields),
+      error: (message, fields) => this.#line('error', message, fields),
+    };
+    return this.#log;
+  }
+
+  /** What the handler printed. */
+  print(stream: OutputStream, chunk: Buffer): void {
+    this.#output ??= new OutputLog(this.log);
+    this.#output.write(stream, chunk);
+  }
+
+  end(): void {
+    this.#output?.end();
+    this.ended = true;
+  }
+
+  /** Fields are copied now: the handler may change them before they are sent. */
+  #line(level: keyof HandlerLog, message: string, fields: Record<string, unknown> | undefined): void {
+    const text = redactText(String(message));
+    if (this.ended) {
+      this.#say({ kind: 'warning', message: `${this.name}, said after its end: ${text}` });
+      return;
+    }
+    const copy = fields === undefined ? undefined : (redact(fields) as Record<string, unknown>);
+    this.#say({ kind: 'log', id: this.id, level, message: text, fields: copy });
+  }
+}

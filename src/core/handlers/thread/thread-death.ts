@@ -1,0 +1,83 @@
+// What becomes of the attempts of a thread that ended. Somebody always pays with an attempt of its budget, or a task that
+// ends threads would run for ever and release the others each time.
+import { failedAttempt } from '../../domain/attempt/handler-result.ts';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import { abortedOutcome } from '../aborted-outcome.ts';
+
+/** Why a thread ended. `id` = the attempt whose code did it; 0 = not known. */
+export type Death =
+  /** We asked it to, or forced it: a handler ignored its abort signal, or the worker stops. */
+  | { kind: 'asked' }
+  /** A handler's code went on for so long without a pause that an abort was not read. */
+  | { kind: 'blocked'; id: number }
+  /** `process.exit`, or an error outside of every promise. */
+  | { kind: 'crash'; id: number; message: string; error_class: string }
+  | { kind: 'memory'; id: number }
+  | { kind: 'unloaded'; message: string }
+  /** It ended by means that nobody saw. */
+  | { kind: 'vanished'; id: number; message: string };
+
+/** An attempt that had not settled when its thread ended. */
+export interface Left {
+  id: number;
+  /** Its handler had been called. */
+  begun: boolean;
+  /** The reason of its abort. */
+  aborted: unknown;
+  /** Seconds. */
+  timeout: number;
+}
+
+/** The outcome of each, in their order. */
+export function outcomesAfterDeath(death: Death, left: Left[]): Outcome[] {
+  const begun = left.filter((one) => one.begun);
+  // A heap that others filled before they ended has no culprit left.
+  const known =
+    'id' in death && death.id !== 0 && (death.kind !== 'memory' || begun.some((one) => one.id === death.id));
+  // Alone in its thread, it was it.
+  const culprit = known ? begun.find((one) => one.id === death.id) : begun.length === 1 ? begun[0] : undefined;
+  return left.map((one) => outcomeOf(one, death, culprit, known, begun.length));
+}
+
+const RELEASED: Outcome = { kind: 'released', cause: 'handler_thread' };
+
+function outcomeOf(one: Left, death: Death, culprit: Left | undefined, known: boolean, begun: number): Outcome {
+  if (death.kind === 'unloaded') {
+    return failedAttempt(`The handler cannot be loaded again: ${death.message}`, 'HandlerLoad');
+  }
+  const mine = culprit === one;
+  if (one.aborted !== undefined) {
+    // Its time went by because another one's code let nothing else run.
+    if (death.kind === 'blocked' && culprit !== undefined && !mine) return RELEASED;
+    const ignored = death.kind === 'asked' || death.kind === 'blocked';
+    const how = ignored ? ', and its handler ignored the abort signal: its thread was ended' : `; ${said(death)}`;
+    return abortedOutcome(one.aborted, one.timeout, one.begun ? how : ': the handler had not begun');
+  }
+  if (death.kind === 'asked' || !one.begun) return RELEASED;
+  if (mine) return failedAttempt(said(death), classOf(death));
+  if (known || death.kind === 'blocked') return RELEASED;
+  return failedAttempt(
+    `${said(death)}; which of the ${begun} attempts in that thread did it is not known`,
+    classOf(death),
+  );
+}
+
+function said(death: Exclude<Death, { kind: 'unloaded' }>): string {
+  switch (death.kind) {
+    case 'crash':
+      return death.message;
+    case 'memory':
+      return 'the thread of the handlers ran out of memory (NODE_OPTIONS=--max-old-space-size=<megabytes> gives it more)';
+    case 'blocked':
+      return 'the handler kept its thread busy without a pause, beyond the timeout of others that ran there';
+    case 'vanished':
+      return `the thread of the handlers ended unexpectedly: ${death.message}`;
+    case 'asked':
+      return 'the thread of the handlers was ended';
+  }
+}
+
+function classOf(death: Death): string {
+  if (death.kind === 'crash') return death.error_class;
+  return { memory: 'OutOfMemory', blocked: 'BlockedThread' }[death.kind as string] ?? 'ThreadEnded';
+}

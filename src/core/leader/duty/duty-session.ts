@@ -1,0 +1,63 @@
+import { type Lease, NotLeader } from '../../db/leader/assert-leader.ts';
+import type { Session } from '../../db/session.ts';
+import type { TableNames } from '../../db/table-names.ts';
+import { dutyTransaction } from './duty-transaction.ts';
+
+/**
+ * The connection that all duties of one term share. Each query or transaction has it to itself, in the order of asking;
+ * a lost connection is opened again by whoever comes next, and a hung one ends by the session's deadline.
+ */
+export class DutySession {
+  readonly names: TableNames;
+  readonly lease: Lease;
+  readonly #session: Session;
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #onDone: () => void;
+  #ended = false;
+
+  /** `onDone`: something that was asked came to its end, well or not. */
+  constructor(session: Session, names: TableNames, lease: Lease, onDone: () => void = () => {}) {
+    this.#onDone = onDone;
+    this.#session = session;
+    this.names = names;
+    this.lease = lease;
+  }
+
+  /** False = the connection is lost, until the next call opens another. */
+  get alive(): boolean {
+    return this.#session.alive;
+  }
+
+  /** The database refused what was sent: neither the term is over nor the connection lost, so other rows may go well. */
+  refused(error: unknown): boolean {
+    return !(error instanceof NotLeader) && this.alive;
+  }
+
+  /** Reads, and single writes that need no fence. @throws DatabaseError, NotLeader after `end()` */
+  run<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const mine = this.#last.then(async () => {
+      if (this.#ended) throw new NotLeader(this.lease);
+      await this.#session.ready();
+      return work(this.#session);
+    });
+    this.#last = mine.catch(() => {}).then(this.#onDone);
+    return mine;
+  }
+
+  /** One fenced transaction. @throws NotLeader, DatabaseError */
+  fenced<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.run((session) => dutyTransaction(session, this.names, this.lease, work));
+  }
+
+  /** Nothing more is begun: a duty in the middle of a long list stops at its next row. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Ends, waits for what is running, and closes the connection. */
+  async close(): Promise<void> {
+    this.end();
+    await this.#last;
+    await this.#session.close();
+  }
+}

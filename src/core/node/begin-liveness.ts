@@ -1,0 +1,57 @@
+import type { Config } from '../config/config-schema.ts';
+import { AfdError } from '../domain/errors.ts';
+import { monotonic } from '../runtime/clock.ts';
+import { LivenessClient } from './liveness-client.ts';
+import type { LivenessReport, LivenessSettings } from './liveness-messages.ts';
+
+type Registered = LivenessReport & { kind: 'registered' };
+
+export interface LivenessListener {
+  onReport: (report: LivenessReport) => void;
+  /** Some times a second while the main thread comes to its event loop. */
+  onBeat: () => void;
+  /** The thread has ended, also as it was asked to: the node may not go on. */
+  onEnded: (why: AfdError) => void;
+  /** A process that waits for a device id must be stoppable too. */
+  stop: AbortSignal;
+  /** Seconds from then by which the process must have ended, even if the main thread never comes to its event loop again. */
+  endsWithinS: number;
+}
+
+/** Seconds after which a worker that was asked to stop has surely ended by itself, unless its main thread is blocked. */
+export function endsWithinS({ worker, database }: Config): number {
+  return worker.shutdown_timeout + 2 * worker.kill_grace + database.call_timeout + 5;
+}
+
+/**
+ * Starts the liveness thread. `registered` is settled when the device is.
+ * @throws (registered) AfdError E_DEVICE_RUNNING, E_TEMPORARY when told to stop; DatabaseError
+ */
+export function beginLiveness(
+  settings: LivenessSettings,
+  { onReport, onBeat, onEnded, stop, endsWithinS }: LivenessListener,
+): { client: LivenessClient; registered: Promise<Registered> } {
+  let waiting = true;
+  let settle: { resolve: (report: Registered) => void; reject: (why: AfdError) => void };
+  const registered = new Promise<Registered>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  const listen = (report: LivenessReport) => {
+    onReport(report);
+    if (report.kind !== 'registered') return;
+    waiting = false;
+    settle.resolve(report);
+  };
+  const client = new LivenessClient(settings, listen, onBeat);
+  void client.ended.then((error) => {
+    const why = error ?? new AfdError('E_TEMPORARY', 'The worker was told to stop before it had started.');
+    settle.reject(why);
+    onEnded(why);
+  });
+  const onStop = () => {
+    client.board.endBy(monotonic() + endsWithinS * 1000);
+    if (waiting) client.send({ kind: 'stop' });
+  };
+  stop.addEventListener('abort', onStop, { once: true });
+  return { client, registered };
+}

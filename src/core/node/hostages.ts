@@ -1,0 +1,122 @@
+import { recordForWorker } from '../db/attempts/end-light-claims.ts';
+import type { LightClaimRef } from '../db/attempts/light-claims.ts';
+import { lockAttempt } from '../db/attempts/lock-attempt.ts';
+import { markBegun } from '../db/attempts/mark-begun.ts';
+import type { AttemptRef } from '../db/attempts/orphaned-assignments.ts';
+import { ownAttempts, ownLightClaims } from '../db/attempts/own-claims.ts';
+import { releaseLightClaims } from '../db/attempts/release-light-claims.ts';
+import { rescueAssignment } from '../db/attempts/rescue-assignment.ts';
+import { isConnectionLost } from '../db/database-error.ts';
+import { cutIdleSession } from '../db/server/cut-session.ts';
+import type { Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
+import { transaction } from '../db/transaction.ts';
+import { endBlocked } from '../domain/attempt/lost.ts';
+import type { Identity } from './device-identity.ts';
+import type { WorkSession } from './liveness-messages.ts';
+import type { Begun, PulseBoard } from './pulse-board.ts';
+
+/** What was done about one look at the claims of this process. */
+export interface Freed {
+  /** Attempts given back: they had not begun, or could not end in time. */
+  released: number;
+  /** Light claims whose handlers have begun: their attempts have rows now, so that others see them. */
+  recorded: number;
+}
+
+const CHUNK = 500;
+
+/**
+ * What a process with a blocked main thread holds, dealt with by its liveness thread: what has not begun is given back at
+ * once, what has begun is recorded, and an innocent neighbour of the blocker is given back at its own timeout, since it
+ * could not end in time if it wanted to. The board is closed, so nothing begins meanwhile.
+ */
+export class Hostages {
+  readonly #session: Session;
+  readonly #names: TableNames;
+  readonly #board: PulseBoard;
+  readonly #cut = new Set<number>();
+  /** Of the main thread; undefined = not known. */
+  work: WorkSession | undefined;
+
+  constructor(session: Session, names: TableNames, board: PulseBoard) {
+    this.#session = session;
+    this.#names = names;
+    this.#board = board;
+  }
+
+  /**
+   * One look. `goOn` is asked between two transactions. Row locks of an unfinished transaction of the main thread are
+   * freed first. @throws DatabaseError
+   */
+  async free(owner: Identity, now: number, goOn: () => boolean): Promise<Freed> {
+    const freed = { released: 0, recorded: 0 };
+    await this.#cutWork();
+    const begun = this.#board.begun();
+    if (begun === undefined) return freed;
+    const byTask = new Map(begun.map((one) => [one.task_id, one]));
+    const own = [owner.deviceId, owner.instanceToken] as const;
+    const light = await ownLightClaims(this.#session, this.#names, ...own);
+    for (const refs of chunks(light.filter((one) => !byTask.has(one.task_id)))) {
+      if (!goOn()) return freed;
+      freed.released += await this.#releaseLight(refs);
+    }
+    for (const refs of chunks(light.filter((one) => byTask.has(one.task_id)))) {
+      if (!goOn()) return freed;
+      freed.recorded += await this.#record(refs);
+    }
+    const blocker = this.#board.current?.task_id;
+    for (const ref of await ownAttempts(this.#session, this.#names, ...own)) {
+      const one = byTask.get(ref.task_id);
+      const hostage = this.#isHostage(one, blocker, now);
+      // Past its deadline it has run out of time, and is not one that never began.
+      const unsaid = one !== undefined && ref.status === 'assigned';
+      if (!hostage && !unsaid) continue;
+      if (!goOn()) return freed;
+      if (hostage) freed.released += await this.#release(ref);
+      else await markBegun(this.#session, this.#names, ref, Math.max(0, now - (one?.since ?? now)));
+    }
+    return freed;
+  }
+
+  /** Where the blocker is not known, each that has begun may be it: those are left to their deadlines. */
+  #isHostage(one: Begun | undefined, blocker: number | undefined, now: number): boolean {
+    if (one === undefined) return true;
+    return !one.ended && blocker !== undefined && one.task_id !== blocker && now > one.until;
+  }
+
+  async #cutWork(): Promise<void> {
+    const { work } = this;
+    // Behind a proxy the number may be another's connection to another server.
+    if (work === undefined || work.serverName !== this.#session.facts.serverName) return;
+    if (this.#cut.has(work.connectionId)) return;
+    if (await cutIdleSession(this.#session, work.connectionId)) this.#cut.add(work.connectionId);
+  }
+
+  #releaseLight(refs: LightClaimRef[]): Promise<number> {
+    return transaction(this.#session, () => releaseLightClaims(this.#session, this.#names, refs, 'blocked'));
+  }
+
+  #record(refs: LightClaimRef[]): Promise<number> {
+    return transaction(this.#session, () => recordForWorker(this.#session, this.#names, refs));
+  }
+
+  #release(ref: AttemptRef): Promise<number> {
+    return transaction(this.#session, async () => {
+      const locked = await lockAttempt(this.#session, this.#names, ref);
+      if (locked === undefined) return 0;
+      await rescueAssignment(this.#session, this.#names, locked, endBlocked(locked.attempt, locked.task));
+      return 1;
+    });
+  }
+}
+
+/** One look that fails must not end the thread, unless its connection is gone. Returns what to say about it. */
+export function failedLook(error: unknown): string {
+  if (isConnectionLost(error)) throw error;
+  return `What the blocked main thread holds was not given back, and is tried again: ${(error as Error).message}`;
+}
+
+function* chunks<T>(list: T[]): Generator<T[]> {
+  for (let at = 0; at < list.length; at += CHUNK) yield list.slice(at, at + CHUNK);
+}

@@ -1,0 +1,38 @@
+import { monotonic } from '../runtime/clock.ts';
+
+/**
+ * How long a node trusts its leases without a word from the database: heartbeat_timeout − min(10 s, a third of it) after
+ * the start of its last good heartbeat. Less than anybody waits before taking its tasks.
+ */
+export class Patience {
+  #limitMs: number;
+  #renewedAt: number | undefined;
+  readonly #onOver: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(heartbeatTimeoutMs: number, onOver: () => void) {
+    this.#limitMs = limitOf(heartbeatTimeoutMs);
+    this.#onOver = onOver;
+  }
+
+  /** A good heartbeat began at this monotonic time. */
+  renew(started: number): void {
+    clearTimeout(this.#timer);
+    this.#renewedAt = started;
+    this.#timer = setTimeout(this.#onOver, Math.max(0, started + this.#limitMs - monotonic()));
+  }
+
+  /** The fleet's heartbeat_timeout is another one now: it counts from the last good heartbeat too. */
+  change(heartbeatTimeoutMs: number): void {
+    this.#limitMs = limitOf(heartbeatTimeoutMs);
+    if (this.#renewedAt !== undefined) this.renew(this.#renewedAt);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function limitOf(heartbeatTimeoutMs: number): number {
+  return heartbeatTimeoutMs - Math.min(10_000, heartbeatTimeoutMs / 3);
+}

@@ -1,0 +1,140 @@
+// What the liveness thread and the rest of the node say to each other. Plain data: it crosses a thread boundary, where
+// Buffers arrive as Uint8Array (see reviveReport).
+import type { LanePair } from '../db/lanes/due-work.ts';
+import type { TickView } from '../db/lanes/tick.ts';
+import type { DatabaseAddress } from '../db/session.ts';
+import type { SettingRow } from '../db/settings/read-settings.ts';
+import type { StuckTask } from '../domain/placement/device-view.ts';
+import type { Gates } from '../domain/placement/gates.ts';
+import type { FoundDead } from '../election/lock-watch.ts';
+import type { LogLevel } from '../log/log.ts';
+import type { AfdEvents } from '../runtime/events.ts';
+
+export interface LivenessSettings {
+  /** Memory of the pulse board; undefined = nobody watches the main thread. */
+  board: SharedArrayBuffer | undefined;
+  /** Where lines go that the main thread cannot write; without `fd` it writes them later. */
+  log: { fd: number | undefined; format: 'text' | 'json'; level: LogLevel };
+  /** How long the start may wait for a database, from its beginning. */
+  waitDatabaseMs: number;
+  address: DatabaseAddress;
+  timeZone: string;
+  tables: { task: string; prefix: string };
+  callTimeoutMs: number;
+  /** Wanted device id; with `tryNext` the first of id, id-2, id-3, … whose lock is free. */
+  deviceId: string;
+  tryNext: boolean;
+  deviceName: string | undefined;
+  deviceType: 'master' | 'worker';
+  capabilities: Record<string, unknown>;
+  slots: number;
+  /** The machine and the number of the process there, for whoever is refused the id. */
+  hostName: string;
+  pid: number | undefined;
+  /** Where this node is rung; the token is hexadecimal. */
+  ring: { address: string | undefined; port: number; token: string | undefined };
+  region: string | undefined;
+  labels: Record<string, string> | undefined;
+  version: string;
+  gates: Gates;
+  gatesIntervalMs: number;
+  heartbeatIntervalMs: number;
+  heartbeatTimeoutMs: number;
+  tickIntervalMs: number;
+  taskPollIntervalMs: number;
+  /** The work session is to be used so often at least. */
+  keepWarmMs: number;
+  contend: boolean;
+  leaseDurationMs: number;
+  leaseTrustMs: number;
+  leaseRenewMs: number;
+  lockGraceMs: number;
+  lockTrustAfterStartMs: number;
+}
+
+/** The connection over which the main thread claims and finishes, and the server process that it leads to. */
+export interface WorkSession {
+  connectionId: number;
+  serverName: string;
+}
+
+/** What the rest of the node wants to know. */
+export interface Wanted {
+  /** To look at for due tasks. */
+  pairs: LanePair[];
+  /** Lanes that need not be told again as long as they are published like this. */
+  known: Array<LanePair & { able: number | null }>;
+  /** The fleet's devices too. */
+  devices: boolean;
+}
+
+/** A tick's view, without what the thread keeps for itself. */
+export type NodeView = Omit<TickView, 'lease' | 'due'> & { due: LanePair[]; leader_lives: boolean };
+
+export type LivenessReport =
+  | { kind: 'registered'; deviceId: string; instanceToken: Buffer; server: string; ipAddress: string }
+  /** `at`: monotonic ms before the view was asked for. */
+  | { kind: 'view'; at: number; view: NodeView }
+  /** The work session's turn to look for due tasks. */
+  | { kind: 'turn' }
+  | { kind: 'heartbeat'; status: string }
+  /** Gates that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
+  | { kind: 'held'; reasons: string[] }
+  /** What the fleet's settings are, with every heartbeat. */
+  | { kind: 'settings'; rows: SettingRow[] }
+  | { kind: 'database-lost'; message: string }
+  | { kind: 'database-back'; afterMs: number; server: string }
+  | { kind: 'patience-over' }
+  | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
+  | { kind: 'leader-lost'; term: number; reason: string }
+  | { kind: 'warning'; message: string }
+  /** The main thread was silent, and nobody could say so then. */
+  | { kind: 'main-blocked'; facts: AfdEvents['main:blocked'] }
+  /** The main thread comes to its event loop again, and may claim. `released`: attempts given back meanwhile. */
+  | { kind: 'main-back'; afterMs: number; released: number }
+  /** The thread has ended: by request, or because it may not go on. */
+  | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
+
+export type LivenessCommand =
+  /** Slots in use, and tasks claimed since the start. */
+  | { kind: 'running'; count: number; claimed: number }
+  /** Tasks whose attempt has ended and whose handler goes on, holding a slot each: all of them. */
+  | { kind: 'stuck'; tasks: StuckTask[] }
+  /** What to look at in the next ticks. */
+  | ({ kind: 'pairs' } & Wanted)
+  | { kind: 'tick' }
+  /** Say at once that this device lives, and find out whether it still owns its id. */
+  | { kind: 'heartbeat' }
+  /** The fleet's heartbeat_timeout, which may have changed. */
+  | { kind: 'heartbeat-timeout'; milliseconds: number }
+  | { kind: 'resign' }
+  /** The connection over which the main thread works was opened. */
+  | ({ kind: 'work-session' } & WorkSession)
+  | { kind: 'stop' };
+
+/** Structured cloning turns Buffers into Uint8Array: makes them Buffers again. */
+export function reviveReport(report: LivenessReport): LivenessReport {
+  if (report.kind === 'registered') return { ...report, instanceToken: Buffer.from(report.instanceToken) };
+  if (report.kind !== 'view') return report;
+  const { view } = report;
+  return {
+    ...report,
+    view: {
+      ...view,
+      due: revive(view.due),
+      lanes: revive(view.lanes),
+      open: view.open?.map((one) => ({ ...one, claim_token: Buffer.from(one.claim_token) })),
+    },
+  };
+}
+
+export function reviveCommand(command: LivenessCommand): LivenessCommand {
+  if (command.kind !== 'pairs') return command;
+  const revive = <T extends { lane: Buffer }>(list: T[]) =>
+    list.map((one) => ({ ...one, lane: Buffer.from(one.lane) }));
+  return { ...command, pairs: revive(command.pairs), known: revive(command.known) };
+}
+
+function revive<T extends { lane: Buffer }>(list: T[]): T[] {
+  return list.map((one) => ({ ...one, lane: Buffer.from(one.lane) }));
+}

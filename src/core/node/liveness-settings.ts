@@ -1,0 +1,104 @@
+import type { Context } from '../context/context.ts';
+import { Session } from '../db/session.ts';
+import type { SettingRow } from '../db/settings/read-settings.ts';
+import type { TableNames } from '../db/table-names.ts';
+import { Elector, type ElectorOptions } from '../election/elector.ts';
+import { deviceIdOf, type Identity } from './device-identity.ts';
+import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
+
+/** What a node needs to know beside its configuration. */
+export interface NodeFacts {
+  hostname: string;
+  version: string;
+  /** Of this process; absent = nobody is told. */
+  pid?: number | undefined;
+}
+
+const KEEP_WARM_MOST_MS = 10_000;
+
+/** Seconds of the configuration → milliseconds of the liveness thread. */
+export function livenessSettings(
+  context: Context,
+  facts: NodeFacts,
+  role: Pick<LivenessSettings, 'deviceType' | 'capabilities' | 'slots' | 'contend'> &
+    Partial<Pick<LivenessSettings, 'ring'>>,
+): LivenessSettings {
+  const { config, address } = context;
+  const { master, worker } = config;
+  const own = worker.device_id;
+  const { level, format } = config.log;
+  const suffix = role.deviceType === 'master' ? '-leader' : '';
+  return {
+    board: undefined,
+    log: { fd: context.logFd, format, level },
+    waitDatabaseMs: 0,
+    address,
+    timeZone: config.database.time_zone,
+    tables: config.tables,
+    callTimeoutMs: config.database.call_timeout * 1000,
+    deviceId: own ?? deviceIdOf(facts.hostname, suffix),
+    tryNext: own === undefined,
+    deviceName: worker.device_name,
+    deviceType: role.deviceType,
+    capabilities: role.capabilities,
+    slots: role.slots,
+    hostName: facts.hostname,
+    pid: facts.pid,
+    ring: role.ring ?? { address: undefined, port: 0, token: undefined },
+    region: worker.region,
+    labels: worker.labels,
+    version: facts.version,
+    gates: role.deviceType === 'worker' ? worker.gates : {},
+    gatesIntervalMs: worker.gates.interval * 1000,
+    heartbeatIntervalMs: worker.heartbeat_interval * 1000,
+    heartbeatTimeoutMs: master.heartbeat_timeout * 1000,
+    tickIntervalMs: worker.tick_interval * 1000,
+    taskPollIntervalMs: worker.task_poll_interval * 1000,
+    keepWarmMs: Math.min(KEEP_WARM_MOST_MS, (config.database.session_timeout * 2000) / 3),
+    contend: role.contend,
+    leaseDurationMs: master.lease_duration * 1000,
+    leaseTrustMs: master.lease_trust * 1000,
+    leaseRenewMs: master.lease_renew_interval * 1000,
+    lockGraceMs: master.lock_grace * 1000,
+    lockTrustAfterStartMs: master.lock_trust_after_start * 1000,
+  };
+}
+
+/** What the liveness thread read of the fleet's settings holds for this node now; returns what the thread must know of it. */
+export function obeyFleet(context: Context, rows: SettingRow[]): LivenessCommand {
+  context.fleet.obey(rows);
+  return { kind: 'heartbeat-timeout', milliseconds: context.config.master.heartbeat_timeout * 1000 };
+}
+
+/** The elector of a node with these settings, once its identity is known. */
+export function electorFor(
+  settings: LivenessSettings,
+  identity: Identity,
+  names: TableNames,
+  told: Pick<ElectorOptions, 'onGained' | 'onLost'>,
+): Elector {
+  return new Elector({
+    deviceId: identity.deviceId,
+    instanceToken: identity.instanceToken,
+    names,
+    leaseDurationS: settings.leaseDurationMs / 1000,
+    leaseTrustS: settings.leaseTrustMs / 1000,
+    leaseRenewIntervalS: settings.leaseRenewMs / 1000,
+    lockGraceS: settings.lockGraceMs / 1000,
+    lockTrustAfterStartS: settings.lockTrustAfterStartMs / 1000,
+    contend: settings.contend,
+    ...told,
+  });
+}
+
+/** The session whose lock says that the node lives: the server ends it after heartbeat_timeout of silence. */
+export function livenessSession(settings: LivenessSettings, onLost: () => void): Session {
+  return new Session({
+    address: settings.address,
+    timeZone: settings.timeZone,
+    idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
+    deadlineMs: settings.callTimeoutMs,
+    multiStatements: true,
+    onLost,
+  });
+}

@@ -1,0 +1,248 @@
+// Everything by which a node is known to live: the session lock, the heartbeat, the tick, and the election. One session,
+// one loop, one statement at a time. Runs in a thread of its own, so that no handler can delay it.
+
+import { DatabaseError, isConnectionLost } from '../db/database-error.ts';
+import type { Beat } from '../db/devices/heartbeat-device.ts';
+import { signOffDevice } from '../db/devices/sign-off-device.ts';
+import { tick } from '../db/lanes/tick.ts';
+import type { LeaseRow } from '../db/leader/read-lease.ts';
+import { setIdleTimeout } from '../db/server/set-idle-timeout.ts';
+import type { Session } from '../db/session.ts';
+import { type TableNames, tableNames } from '../db/table-names.ts';
+import { AfdError } from '../domain/errors.ts';
+import { ElectionRound } from '../election/election-round.ts';
+import { monotonic } from '../runtime/clock.ts';
+import { type Identity, startIdentity } from './device-identity.ts';
+import { DeviceLoad } from './device-load.ts';
+import { sendHeartbeat } from './heartbeat.ts';
+import { Patience } from './lease-trust.ts';
+import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
+import { electorFor, livenessSession } from './liveness-settings.ts';
+import { MainSilence, type Outside } from './main-silence.ts';
+import { OwnDevice } from './own-device.ts';
+import { TickPlan } from './tick-plan.ts';
+
+/** A heartbeat that failed is tried again after this. */
+const HEARTBEAT_RETRY_MS = 2000;
+/** Reconnects wait 20 ms, doubling, at most this. */
+const RECONNECT_MOST_MS = 1000;
+
+export class Liveness {
+  readonly #settings: LivenessSettings;
+  readonly #report: (report: LivenessReport) => void;
+  readonly #names: TableNames;
+  readonly #session: Session;
+  readonly #load: DeviceLoad;
+  #identity: Identity | undefined;
+  #election: ElectionRound | undefined;
+  readonly #plan: TickPlan;
+  #tickedAt = 0;
+  #stopping = false;
+  #wake: (() => void) | undefined;
+  #device: OwnDevice | undefined;
+  #due = { heartbeat: 0, tick: 0 };
+  #lostSince: number | undefined;
+  readonly #patience: Patience;
+  readonly #silence: MainSilence;
+
+  /** `outside`: undefined = the process has no log and no end of its own, as in a test. */
+  constructor(settings: LivenessSettings, report: (report: LivenessReport) => void, outside?: Outside) {
+    this.#settings = settings;
+    this.#report = report;
+    this.#names = tableNames(settings.tables);
+    this.#plan = new TickPlan(settings);
+    this.#load = new DeviceLoad(settings, (reasons) => {
+      report({ kind: 'held', reasons });
+      this.command({ kind: 'heartbeat' });
+    });
+    this.#patience = new Patience(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
+    this.#session = livenessSession(settings, () => this.#lost('the connection was closed'));
+    this.#silence = new MainSilence({
+      settings,
+      session: this.#session,
+      names: this.#names,
+      report,
+      outside,
+      deviceId: () => this.#identity?.deviceId,
+      onChange: () => this.command({ kind: 'heartbeat' }),
+    });
+  }
+
+  command(command: LivenessCommand): void {
+    if (command.kind === 'running') this.#load.note(command);
+    else if (command.kind === 'stuck') this.#load.stuck = command.tasks;
+    else if (command.kind === 'pairs') this.#plan.wanted = command;
+    else if (command.kind === 'tick') this.#due.tick = 0;
+    else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
+    else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
+    else if (command.kind === 'resign') this.#election?.resign();
+    else if (command.kind === 'work-session') this.#silence.work = command;
+    else this.#stopping = true;
+    if (command.kind !== 'running' && command.kind !== 'pairs') this.#wake?.();
+  }
+
+  /** Registers, then lives until told to stop. Never rejects: the last report is `ended`. */
+  async run(): Promise<void> {
+    try {
+      await this.#register();
+      while (!this.#stopping) {
+        await this.#round();
+        await this.#sleep();
+      }
+      await this.#signOff();
+      this.#report({ kind: 'ended' });
+    } catch (raw) {
+      const { code, message, suggestions, data } =
+        raw instanceof AfdError
+          ? raw
+          : new AfdError('E_INTERNAL', `The liveness loop failed: ${String(raw)}`, { cause: raw });
+      this.#report({ kind: 'ended', error: { code, message, suggestions, data } });
+    } finally {
+      this.#silence.stop();
+      this.#patience.end();
+      this.#load.stop();
+      await this.#election?.close();
+      await this.#session.close();
+    }
+  }
+
+  async #register(): Promise<void> {
+    const identity = await startIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
+    this.#identity = identity;
+    this.#device = new OwnDevice(this.#session, this.#names, identity, (message) =>
+      this.#report({ kind: 'warning', message }),
+    );
+    const elector = electorFor(this.#settings, identity, this.#names, {
+      onGained: (term, found) => this.#report({ kind: 'leader-gained', term, found }),
+      onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
+    });
+    this.#election = new ElectionRound(elector, this.#settings.leaseRenewMs);
+    this.#patience.renew(identity.registeredAt);
+    this.#due.heartbeat = identity.registeredAt + this.#settings.heartbeatIntervalMs;
+    this.#report({
+      kind: 'registered',
+      deviceId: identity.deviceId,
+      instanceToken: identity.instanceToken,
+      server: this.#session.facts.serverName,
+      ipAddress: identity.ipAddress,
+    });
+    this.#load.start();
+    this.#silence.start();
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.#reconnect();
+      await this.#obeyTimeout();
+      const now = monotonic();
+      if (this.#silence.silent) await this.#election!.yield(this.#session, now);
+      if (now >= this.#due.heartbeat) await this.#heartbeat();
+      const seen = now >= this.#due.tick ? await this.#tick() : undefined;
+      if (this.#silence.silent) await this.#silence.look(this.#identity!);
+      else await this.#election!.run(this.#session, now, seen);
+    } catch (error) {
+      if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
+      this.#lost((error as Error).message);
+      this.#session.destroy();
+    }
+  }
+
+  /** Wakes the loop: whoever looks for a free lock waits no longer than lock_grace. */
+  #lost(message: string): void {
+    if (this.#lostSince !== undefined || this.#identity === undefined || this.#stopping) return;
+    this.#lostSince = monotonic();
+    this.#report({ kind: 'database-lost', message });
+    this.#wake?.();
+  }
+
+  /** After a loss: lock and heartbeat at once, before anybody can think that this device is dead. */
+  async #reconnect(): Promise<void> {
+    await this.#session.ready();
+    const device = this.#device!;
+    if (device.locked && this.#lostSince === undefined) return;
+    const started = monotonic();
+    const retaken = await device.retake(this.#beat(), Math.min(1, this.#settings.callTimeoutMs / 2000));
+    this.#patience.renew(started);
+    if (!retaken) return;
+    this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
+    this.#due.tick = 0;
+    const since = this.#lostSince;
+    const { serverName: server } = this.#session.facts;
+    if (since !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - since, server });
+    this.#lostSince = undefined;
+  }
+
+  #beat(): Beat {
+    const beat = this.#load.beat(this.#identity!);
+    return { ...beat, held: [...beat.held, ...this.#silence.held] };
+  }
+
+  async #heartbeat(): Promise<void> {
+    const started = monotonic();
+    const beat = this.#beat();
+    this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
+    const readings = this.#load.readings();
+    await this.#device!.confirm(await sendHeartbeat(this.#session, this.#names, beat, readings, this.#report));
+    this.#patience.renew(started);
+    this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
+    this.#report({ kind: 'heartbeat', status: beat.status });
+    // It goes in place of a tick, but of one at a time.
+    const { tickIntervalMs } = this.#settings;
+    if (started - this.#tickedAt < 2 * tickIntervalMs)
+      this.#due.tick = Math.max(this.#due.tick, started + tickIntervalMs);
+  }
+
+  /** When the fleet has another heartbeat_timeout: lock, heartbeat and patience stay one number. */
+  async #obeyTimeout(): Promise<void> {
+    const seconds = this.#settings.heartbeatTimeoutMs / 1000;
+    if (this.#session.options.idleTimeoutS === seconds) return;
+    this.#patience.change(seconds * 1000);
+    await setIdleTimeout(this.#session, seconds);
+    this.#session.options.idleTimeoutS = seconds;
+  }
+
+  /** The leader row, as it was seen. */
+  async #tick(): Promise<LeaseRow | undefined> {
+    const at = monotonic();
+    this.#due.tick = at + this.#settings.tickIntervalMs;
+    this.#tickedAt = at;
+    // A main thread that hears nothing is told nothing.
+    if (this.#silence.silent) return undefined;
+    const ask = this.#plan.next(at, this.#identity!.deviceId);
+    if (ask === undefined) {
+      this.#report({ kind: 'turn' });
+      return undefined;
+    }
+    const { lease, ...view } = await tick(this.#session, this.#names, ask);
+    const due = this.#plan.answered(ask, view.due, monotonic(), at);
+    this.#report({ kind: 'view', at, view: { ...view, due, leader_lives: lease?.valid === 1 } });
+    return lease;
+  }
+
+  async #sleep(): Promise<void> {
+    if (this.#stopping) return;
+    const now = monotonic();
+    const next = Math.min(...Object.values(this.#due), this.#silence.due, this.#election?.due ?? 0) - now;
+    const lostFor = this.#lostSince === undefined ? undefined : now - this.#lostSince;
+    const pause = lostFor === undefined ? Math.max(0, next) : Math.min(RECONNECT_MOST_MS, Math.max(20, lostFor));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pause);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  /** Best effort: what cannot be said now is found out by the others through the lock. */
+  async #signOff(): Promise<void> {
+    if (this.#identity === undefined || !this.#session.alive) return;
+    try {
+      await this.#election?.end(this.#session);
+      await signOffDevice(this.#session, this.#names, this.#identity.deviceId, this.#identity.instanceToken);
+    } catch (error) {
+      this.#report({ kind: 'warning', message: `The device could not sign off: ${(error as Error).message}` });
+    }
+  }
+}

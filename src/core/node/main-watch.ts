@@ -1,0 +1,75 @@
+import { monotonic } from '../runtime/clock.ts';
+import { BEAT_MS, type PulseBoard } from './pulse-board.ts';
+
+/** The main thread is silent when it has not come to its event loop for so long. */
+export const SILENT_AFTER_MS = 1500;
+
+export interface MainWatchOptions {
+  board: Pick<PulseBoard, 'beats'>;
+  /** It has become silent. */
+  onSilent: () => void;
+  /** It is still silent, at each look. */
+  onStill: () => void;
+  /** It came to its event loop again, after so many milliseconds. */
+  onBack: (afterMs: number) => void;
+  monotonic?: () => number;
+}
+
+/**
+ * Whether the main thread comes to its event loop, as seen from the liveness thread. Only time in which this thread was
+ * awake counts: a process that was stopped as a whole (SIGSTOP, a suspended machine) is not a blocked one.
+ */
+export class MainWatch {
+  readonly #o: MainWatchOptions;
+  readonly #now: () => number;
+  #beats = -1;
+  #lookedAt: number;
+  #silentMs = 0;
+  #silent = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: MainWatchOptions) {
+    this.#o = options;
+    this.#now = options.monotonic ?? monotonic;
+    this.#lookedAt = this.#now();
+  }
+
+  get silent(): boolean {
+    return this.#silent;
+  }
+
+  /** Milliseconds without a sign of it. */
+  get silentMs(): number {
+    return this.#silentMs;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.look(), BEAT_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  look(): void {
+    const now = this.#now();
+    const passed = Math.min(now - this.#lookedAt, 2 * BEAT_MS);
+    this.#lookedAt = now;
+    const { beats } = this.#o.board;
+    if (beats === this.#beats) {
+      this.#silentMs += passed;
+      if (this.#silent) this.#o.onStill();
+      else if (this.#silentMs >= SILENT_AFTER_MS) {
+        this.#silent = true;
+        this.#o.onSilent();
+      }
+      return;
+    }
+    this.#beats = beats;
+    const after = this.#silentMs;
+    this.#silentMs = 0;
+    if (!this.#silent) return;
+    this.#silent = false;
+    this.#o.onBack(after);
+  }
+}

@@ -1,0 +1,61 @@
+import type { LanePair } from '../db/lanes/due-work.ts';
+import type { TickAsk } from '../db/lanes/tick-statement.ts';
+import { LookPause } from '../runtime/look-pause.ts';
+import type { LivenessSettings, Wanted } from './liveness-messages.ts';
+
+/** What each tick asks, and when another connection takes its place. */
+export class TickPlan {
+  wanted: Wanted = { pairs: [], known: [], devices: false };
+  readonly #settings: LivenessSettings;
+  #ticks = 0;
+  #peekAt = Number.NEGATIVE_INFINITY;
+  #turnAt: number | undefined;
+  readonly #pause = new LookPause();
+
+  constructor(settings: LivenessSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. `due` undefined = its look was
+   * broken off: the work session looks in place of the next tick, with more time.
+   */
+  answered({ pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LanePair[] {
+    if (pairs === undefined) return [];
+    if (due === undefined) {
+      this.#pause.brokenOff(at, at - since);
+      this.#turnAt = at;
+      return [];
+    }
+    this.#pause.looked(at, at - since);
+    return due.flatMap((n) => pairs[n] ?? []);
+  }
+
+  /**
+   * What to ask at this monotonic time. Undefined = it is the turn of the work session, which looks for due tasks in
+   * place of this tick: that keeps it from its idle timeout, and costs no round trip more.
+   */
+  next(at: number, deviceId: string): TickAsk | undefined {
+    const { deviceType, tickIntervalMs, taskPollIntervalMs, keepWarmMs, capabilities } = this.#settings;
+    const worker = deviceType === 'worker';
+    // First half-way between two heartbeats, which take the place of a tick too.
+    this.#turnAt ??= at + keepWarmMs / 2;
+    if (worker && at >= this.#turnAt) {
+      this.#turnAt = at + keepWarmMs - tickIntervalMs / 2;
+      return undefined;
+    }
+    this.#ticks += 1;
+    const peek = worker && at >= this.#peekAt && at >= this.#pause.until;
+    if (peek) this.#peekAt = at + taskPollIntervalMs - tickIntervalMs / 2;
+    const { pairs, known, devices } = this.wanted;
+    const types = capabilities.supported_tasks;
+    return {
+      device_id: deviceId,
+      pairs: peek ? pairs : undefined,
+      lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
+      withOpen: worker && this.#ticks % 2 === 1,
+      trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,
+      devicesOf: devices ? this.#settings.heartbeatTimeoutMs / 1000 : undefined,
+    };
+  }
+}

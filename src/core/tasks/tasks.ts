@@ -1,0 +1,162 @@
+import { didYouMean } from '../config/did-you-mean.ts';
+import type { Context } from '../context/context.ts';
+import { momentFrom, type When } from '../context/moment.ts';
+import { handledTypes } from '../db/devices/handled-types.ts';
+import { databaseNowMs } from '../db/rows.ts';
+import { type CancelledTask, cancelTask } from '../db/tasks/cancel-task.ts';
+import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
+import { listTasks as queryTasks, type TaskFilter } from '../db/tasks/list-tasks.ts';
+import { reassignTask as moveTask, type ReassignedTask } from '../db/tasks/reassign-task.ts';
+import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
+import { showTask as queryTask } from '../db/tasks/show-task.ts';
+import { resolveDeviceId } from '../devices/find-device.ts';
+import { AfdError } from '../domain/errors.ts';
+import type { TaskWaiting } from '../domain/placement/waiting.ts';
+import { checkNewTasks } from '../domain/task/new-task.ts';
+import { type NewTask, TASK_STATUSES } from '../domain/task/task.ts';
+import type { TaskDetails, TaskRecord } from '../domain/task/task-record.ts';
+import { TaskDoubts } from './task-doubts.ts';
+import { taskWaiting } from './why-pending.ts';
+
+export { enqueueTasks } from '../context/enqueue.ts';
+export type {
+  CancelledTask,
+  InsertedTask,
+  ReassignedTask,
+  RetriedTask,
+  TaskDetails,
+  TaskFilter,
+  TaskRecord,
+  TaskWaiting,
+};
+
+/** What became of several tasks, one transaction each. */
+export interface Several<T> {
+  tasks: T[];
+  /** Set when some were refused: that one's own error, or E_PARTIAL that names each. The others are done. */
+  error: AfdError | undefined;
+}
+
+export interface AddedTask extends InsertedTask {
+  /** What is odd about it, in sentences; it is added all the same. */
+  warnings: string[];
+}
+
+/** Adds one task; `runAt` may be relative to the database's now. @throws AfdError E_USAGE; DatabaseError */
+export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<AddedTask> {
+  // What is wrong is told before anything is connected.
+  checkNewTasks(task);
+  const producer = await context.producer();
+  const session = await producer.session();
+  const now = await databaseNowMs(session);
+  const due = runAt === undefined ? {} : { run_at: momentFrom(now, runAt) };
+  const doubts = new TaskDoubts(now, await handledTypes(session, context.names));
+  const [answer] = await producer.enqueue([{ ...task, ...due }]);
+  if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted without an answer.');
+  if (answer.created) doubts.look({ ...task, ...due });
+  return { ...answer, warnings: doubts.sentences };
+}
+
+/**
+ * Newest first. A device may be named by the beginning of its id; one that was removed, by the whole of it, as long as there
+ * are tasks of it. @throws AfdError E_USAGE for a status that does not exist, E_NOT_FOUND for a device; DatabaseError
+ */
+export async function listTasks(context: Context, filter: TaskFilter): Promise<TaskRecord[]> {
+  const { status } = filter;
+  if (status !== undefined && !(TASK_STATUSES as readonly string[]).includes(status)) {
+    const near = didYouMean(status, TASK_STATUSES);
+    throw new AfdError('E_USAGE', `"${status}" is not a status of a task (${TASK_STATUSES.join(', ')}).`, {
+      suggestions: [`afd tasks ls --status ${near ?? 'pending'}`],
+    });
+  }
+  const session = await context.session();
+  const { device_id: typed } = filter;
+  if (typed === undefined) return queryTasks(session, context.names, filter);
+  try {
+    const device_id = await resolveDeviceId(session, context.names, typed, 'afd tasks ls --device');
+    return await queryTasks(session, context.names, { ...filter, device_id });
+  } catch (error) {
+    if (!(error instanceof AfdError && error.code === 'E_NOT_FOUND')) throw error;
+    const ofRemoved = await queryTasks(session, context.names, filter);
+    if (ofRemoved.length === 0) throw error;
+    return ofRemoved;
+  }
+}
+
+/** A task with its attempts, and why it waits. */
+export interface ShownTask extends TaskDetails {
+  /** Null = it does not wait for a device. */
+  waiting: TaskWaiting | null;
+}
+
+/** @throws AfdError E_NOT_FOUND; DatabaseError */
+export async function showTask(context: Context, taskId: number): Promise<ShownTask> {
+  const task = await queryTask(await context.session(), context.names, taskId);
+  return { ...task, waiting: await taskWaiting(context, task) };
+}
+
+/** Ends tasks for good; what runs is ended by its holder, or with `force` at once. @throws DatabaseError */
+export async function cancelTasks(
+  context: Context,
+  taskIds: number[],
+  options: { force: boolean },
+): Promise<Several<CancelledTask>> {
+  const session = await context.session();
+  return each(taskIds, 'cancelled', (id) => cancelTask(session, context.names, id, options));
+}
+
+/** Runs tasks again, now, with a new budget; `force` also what is done. @throws DatabaseError */
+export async function retryTasks(
+  context: Context,
+  taskIds: number[],
+  options: { force: boolean },
+): Promise<Several<RetriedTask>> {
+  const producer = await context.producer();
+  const session = await producer.session();
+  const result = await each(taskIds, 'retried', (id) => retryTask(session, context.names, id, options));
+  await producer.announceAgain(result.tasks.map((one) => one.task_id));
+  return result;
+}
+
+/** Moves a task to another device, or gives it back to all. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
+export async function reassignTask(
+  context: Context,
+  taskId: number,
+  options: { to?: string | undefined; force: boolean },
+): Promise<ReassignedTask> {
+  const producer = await context.producer();
+  const session = await producer.session();
+  const { to: typed, force } = options;
+  const command = `afd tasks reassign ${taskId} --to`;
+  const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
+  const { carried, ring } = producer.announcer.prepare(session, []);
+  const moved = await moveTask(session, context.names, taskId, { to, force, carried });
+  ring([]);
+  if (moved.status === 'assigned' && to !== undefined) producer.announcer.ringer.ringDevice(to);
+  else if (moved.status === 'pending') await producer.announceAgain([taskId]);
+  return moved;
+}
+
+/** A refusal concerns its own task only; what the database says concerns all, and ends the call. */
+async function each<T>(taskIds: number[], done: string, work: (id: number) => Promise<T>): Promise<Several<T>> {
+  const ids = [...new Set(taskIds)];
+  const tasks: T[] = [];
+  const refused: Array<{ task_id: number; error: AfdError }> = [];
+  for (const task_id of ids) {
+    try {
+      tasks.push(await work(task_id));
+    } catch (error) {
+      const own = error instanceof AfdError && (error.code === 'E_NOT_FOUND' || error.code === 'E_CONFLICT');
+      if (!own) throw error;
+      refused.push({ task_id, error });
+    }
+  }
+  if (refused.length === 0 || ids.length === 1) return { tasks, error: refused[0]?.error };
+  const why = refused.map(({ error }) => error.message).join(' ');
+  const failed = refused.map(({ task_id, error }) => ({ task_id, code: error.code, message: error.message }));
+  const error = new AfdError('E_PARTIAL', `${refused.length} of ${ids.length} tasks were not ${done}. ${why}`, {
+    suggestions: [...new Set(refused.flatMap((one) => one.error.suggestions))],
+    data: { tasks, failed },
+  });
+  return { tasks, error };
+}

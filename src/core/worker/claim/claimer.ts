@@ -1,0 +1,246 @@
+// Asks the database for work and hands it the results, over one session, one transaction at a time. Whatever fails here
+// leaves the finishes in the queue: they are sent again until each is taken or refused.
+import { randomBytes } from 'node:crypto';
+import { setImmediate as immediate } from 'node:timers/promises';
+import { recoverClaims } from '../../db/attempts/recover-claims.ts';
+import { giveBackTicket } from '../../db/claim/claim-ticket.ts';
+import { type FinishAndClaimResult, finishAndClaim } from '../../db/claim/finish-and-claim.ts';
+import { readTextWidths, type TextWidths } from '../../db/claim/text-widths.ts';
+import { DatabaseError, isOutcomeUnknown, isTransient } from '../../db/database-error.ts';
+import { rollback } from '../../db/transaction.ts';
+import { attemptKey } from '../../domain/attempt/attempt-key.ts';
+import type { Finish } from '../../domain/attempt/settlement.ts';
+import { AfdError } from '../../domain/errors.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import { sleep } from '../../runtime/loop.ts';
+import { type ClaimPlan, claimOf, NO_CLAIM } from './claim-planner.ts';
+import type { ClaimerOptions } from './claimer-options.ts';
+import { Claims } from './claims.ts';
+import { enqueues, FinishQueue } from './finish-queue.ts';
+import { Payloads } from './payloads.ts';
+import { recordStarts } from './record-starts.ts';
+import { Trouble } from './trouble.ts';
+
+/** Finishes that come within this time share a transaction. */
+const COALESCE_MS = 2;
+
+export class Claimer {
+  private readonly options: ClaimerOptions;
+  readonly #queue = new FinishQueue();
+  readonly #claims: Claims;
+  readonly payloads = new Payloads(() => this.#interrupt());
+  /** Tokens of claims whose COMMIT may or may not have happened. */
+  readonly #unknown: Buffer[] = [];
+  readonly #inFlight = new Set<string>();
+  #widths: TextWidths | undefined;
+  #claiming = true;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  #woken = false;
+  readonly #trouble: Trouble;
+
+  constructor(options: ClaimerOptions) {
+    this.options = options;
+    this.#claims = new Claims(options, () => this.#widths!);
+    this.#trouble = new Trouble(options.onTrouble);
+  }
+
+  /** Writes how an attempt ended, with the next transaction. */
+  finish(finish: Finish): void {
+    this.#queue.push(finish);
+    this.#interrupt();
+  }
+
+  /**
+   * True when an open attempt that nobody runs here is known all the same: its claim is under way, its end waits to be
+   * written, cannot be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
+   */
+  holds(one: { task_id: number; claim_token: Buffer }, seenAt: number): boolean {
+    return this.#inFlight.has(one.claim_token.toString('hex')) || this.#queue.knows(attemptKey(one), seenAt);
+  }
+
+  get unwritten(): number {
+    return this.#queue.length;
+  }
+
+  set claiming(value: boolean) {
+    this.#claiming = value;
+    this.wake();
+  }
+
+  /** Something may have changed for the next claim: a slot is free, a ring or a look says that there is work. */
+  wake(): void {
+    this.#claims.news();
+    this.#interrupt();
+  }
+
+  #interrupt(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  /** No more claims; returns from `run` once every finish is taken or refused. */
+  stop(): void {
+    this.#stopped = true;
+    this.#claiming = false;
+    this.payloads.close();
+    this.wake();
+  }
+
+  /** Leaves at once, with what is unwritten: the others take it back. */
+  abandon(): void {
+    this.#queue.clear();
+    this.stop();
+  }
+
+  get #over(): boolean {
+    return this.#stopped && this.#queue.length === 0;
+  }
+
+  /** @throws AfdError E_INTERNAL after a count under lock was wrong, or an error that no repetition and no row can cure */
+  async run(): Promise<void> {
+    const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
+    while (!this.#over) {
+      this.#woken = false;
+      try {
+        const busy = await this.#exchange();
+        await this.payloads.serve(this.options.session, this.options.names);
+        await recordStarts(this.options);
+        backoff.reset();
+        this.#trouble.over();
+        if (!busy) await this.#rest();
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.fault === 'statement') throw error;
+        this.#trouble.met(error);
+        // What has rolled back, and is known to have, needs no other connection.
+        const usable = error.retry === 'transaction' && !isOutcomeUnknown(error);
+        if (!usable) this.options.session.destroy();
+        await sleep(backoff.next());
+        if (!usable) await this.#reconnect(backoff);
+      }
+    }
+  }
+
+  /** One transaction, if there is anything to say or to ask. False = there was not, or it came to nothing. */
+  async #exchange(): Promise<boolean> {
+    // When nothing else runs here, no other end can come. A pause all the same: an end is queued before its slot is free.
+    const ended = this.#queue.length;
+    if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
+    const plan = this.#claiming && !this.#queue.isolating ? this.#claims.plan() : NO_CLAIM;
+    if (this.#queue.length === 0 && plan.sources.length === 0) return false;
+    // While the row is looked for that the server refuses, ends and claims do not share a transaction.
+    const batch = plan.alone === true ? [] : this.#queue.nextBatch();
+    // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
+    const alone = batch.some(enqueues) || this.#queue.isolating;
+    const token = randomBytes(16);
+    const hex = token.toString('hex');
+    const claims = plan.sources.length > 0 && !alone;
+    if (claims) this.#inFlight.add(hex);
+    const began = monotonic();
+    let result: FinishAndClaimResult | undefined;
+    try {
+      result = await this.#transact(batch, claims ? plan : NO_CLAIM, token);
+    } catch (error) {
+      if (claims && isOutcomeUnknown(error)) this.#unknown.push(token);
+      else this.#inFlight.delete(hex);
+      if (claims) this.#claims.failed(plan, error);
+      throw error;
+    }
+    // Answered: whatever fails from here on, this claim is known, and must not be looked for.
+    this.#inFlight.delete(hex);
+    if (!claims || result === undefined) return true;
+    this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
+    return (await this.#claims.noted(plan, result)) || batch.length > 0;
+  }
+
+  /** Undefined = the server refused what some row says; it is found by and by. @throws DatabaseError, AfdError */
+  async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult | undefined> {
+    const { session, names } = this.options;
+    await session.ready();
+    this.#widths ??= await readTextWidths(session, names);
+    try {
+      const result = await finishAndClaim(session, names, {
+        device_id: this.options.deviceId,
+        instance_token: this.options.instanceToken,
+        finishes: batch,
+        policy: this.options.policy,
+        widths: this.#widths,
+        enqueue: (tasks, finish) => this.options.insertTasks(tasks, finish.task_id),
+        claim: claimOf(plan, token, this.options, (id) => this.#claims.leaves(id)),
+      });
+      this.#queue.written(batch);
+      if (result.claimed.length > 0) {
+        this.options.scout.hit();
+        this.options.onClaimed(result.claimed, token);
+      }
+      for (const verdict of result.verdicts) this.options.onVerdict(verdict);
+      this.options.onGate(result.gate);
+      return result;
+    } catch (error) {
+      await rollback(session);
+      if (plan.ticket) await giveBackTicket(session);
+      const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
+      // What is no error of the database came from a task to enqueue: that end alone is to blame.
+      if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;
+      if (plan.sources.length > 0) await this.#claims.refused(plan, batch.length > 0, error as Error);
+      else this.#refused(batch, error as Error);
+      return undefined;
+    }
+  }
+
+  #refused(batch: Finish[], error: Error): void {
+    const refusal = this.#queue.refused(batch, error);
+    if (refusal === undefined) return;
+    this.options.onWarning(refusal.message);
+    if (refusal.dropped) {
+      this.options.onVerdict({ kind: 'lost', finish: refusal.culprit, reason: 'its end could not be stored' });
+    }
+  }
+
+  async #reconnect(backoff: Backoff): Promise<void> {
+    const { session, names, deviceId } = this.options;
+    while (!this.#over) {
+      try {
+        await session.ready();
+        const tokens = [...this.#unknown];
+        for (const one of await recoverClaims(session, names, deviceId, tokens)) {
+          const attempt = { task_id: one.id, claim_token: one.claim_token };
+          if (!this.#queue.has(attemptKey(attempt))) this.options.onClaimed([one], one.claim_token);
+        }
+        for (const token of tokens) this.#inFlight.delete(token.toString('hex'));
+        this.#unknown.splice(0, tokens.length);
+        return;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        session.destroy();
+        await sleep(backoff.next());
+      }
+    }
+  }
+
+  /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
+  async #rest(): Promise<void> {
+    const { session, scout } = this.options;
+    const wakeful = this.#claiming && this.options.room(0) > 0;
+    // A look comes sooner, as a rule: one in ten ticks is left to this session.
+    const warm = session.options.idleTimeoutS * 800;
+    const look = wakeful ? scout.nextLookMs() : Number.POSITIVE_INFINITY;
+    this.options.onIdle();
+    if (this.#woken) return;
+    const cut = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    const start = this.options.nextStartMs();
+    const again = this.#claiming ? this.#claims.againMs() : Number.POSITIVE_INFINITY;
+    await sleep(Math.min(warm, look, start, again), undefined, cut);
+    this.#wake = undefined;
+    if (this.#woken || Math.min(start, again) <= Math.min(warm, look)) return;
+    if (look <= warm) {
+      await session.ready();
+      await scout.look();
+    } else if (session.alive) {
+      await session.ping();
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { Mark } from '../../db/claim/claim-source.ts';
+import type { LanePair } from '../../db/lanes/due-work.ts';
+import { requirementsOf } from '../../domain/task/requirements.ts';
+
+export interface KnownLane extends LanePair {
+  task_type: string;
+  /** JSON text or null. */
+  required_capabilities: string | null;
+  /** Online devices that can run it, as published; absent or null = not known. */
+  able?: number | null;
+}
+
+export interface Page extends KnownLane {
+  requires: Record<string, unknown> | null;
+  able: number | null;
+  hot: boolean;
+  mark: Mark | undefined;
+  /** Its next claim reads from the mark on, and not from the frontier: there is work between the two, or there may be. */
+  behind: boolean;
+  /** With all slots taken, its head is nothing to claim ahead: it waits for a free slot. */
+  needsSlot: boolean;
+  /** A claim of it failed for a reason that no row explains: left alone until then (monotonic ms). */
+  restsUntil: number;
+  /** Order of the last claim, so that lanes of one rank take turns. */
+  served: number;
+  /** Order of what was never served: another one in each process, so that they begin in different lanes. */
+  lot: number;
+  probedAt: number;
+  probeEveryMs: number;
+}
+
+/** A mark is checked at least every so often. */
+export const PROBE_LEAST_MS = 1000;
+
+/** `lot`: a number drawn for it. */
+export function newPage(lane: KnownLane, hot: boolean, lot: number): Page {
+  return {
+    ...lane,
+    requires: requirementsOf(lane.required_capabilities).requires,
+    able: lane.able ?? null,
+    hot,
+    mark: undefined,
+    behind: false,
+    needsSlot: false,
+    restsUntil: 0,
+    served: 0,
+    lot,
+    probedAt: 0,
+    probeEveryMs: PROBE_LEAST_MS,
+  };
+}

@@ -1,0 +1,39 @@
+import { flushStarts, type Start } from '../../db/attempts/flush-starts.ts';
+import { recordOwnClaims } from '../../db/attempts/record-claims.ts';
+import { DatabaseError } from '../../db/database-error.ts';
+import { rollback } from '../../db/transaction.ts';
+import type { ClaimerOptions, LightAttempt } from './claimer-options.ts';
+
+/**
+ * What a worker writes about attempts that go on: rows for light claims that last, then started_at of what runs. Gives back
+ * what waits for a slot for too long. @throws DatabaseError
+ */
+export async function recordStarts(options: ClaimerOptions): Promise<void> {
+  const { session, names } = options;
+  options.giveBack();
+  await each(options, options.dueRecords(), async (light: LightAttempt[]) => {
+    await session.ready();
+    options.onRecorded(light, await recordOwnClaims(session, names, light));
+  });
+  await each(options, options.dueStarts(), async (starts: Start[]) => {
+    await session.ready();
+    const lost = await flushStarts(session, names, starts);
+    if (lost.length > 0) options.onStartsLost(lost);
+  });
+}
+
+/**
+ * All at once; where the server refuses one for its data's sake, one after the other, and the culprit is passed over: it is
+ * written with its end. @throws DatabaseError that is nobody's fault here
+ */
+async function each<T>(options: ClaimerOptions, list: T[], write: (some: T[]) => Promise<void>): Promise<void> {
+  if (list.length === 0) return;
+  try {
+    await write(list);
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.fault !== 'data') throw error;
+    await rollback(options.session);
+    if (list.length > 1) for (const one of list) await each(options, [one], write);
+    else options.onUnrecordable(list[0] as LightAttempt | Start, error);
+  }
+}

@@ -1,0 +1,204 @@
+// How fast tasks of a type end here. Of brisk ones a worker claims some ahead of its free slots, so that it does not wait
+// for the database between two of them, and lets their attempts be recorded with their ends (light claims). Of a type that
+// it does not know yet it presumes what holds for all that has ended here of late, and takes a few of it to begin with.
+
+import type { Candidate } from '../../db/claim/candidate.ts';
+import type { ClaimSource } from '../../db/claim/claim-source.ts';
+import type { Weighed } from '../../db/claim/take-tasks.ts';
+import { monotonic } from '../../runtime/clock.ts';
+
+/** Ends seen before a type, or all that runs here, may be called brisk. */
+const LEAST_SEEN = 20;
+/** Of a type that is only presumed to be brisk one claim takes so many at most, unless there are more slots. */
+const FEW = 100;
+/** A type is brisk while its attempts last less than this on average. */
+export const BRISK_MS = 200;
+/** Weight of the newest attempt in the moving average; a slow one counts more, so that a change is felt at once. */
+const NEWEST = 0.05;
+const NEWEST_IF_SLOWER = 0.5;
+/** Milliseconds of work that are claimed ahead where claims are quick: an idle device waits no longer for its share. */
+const LEAST_AHEAD_MS = 100;
+/** The same where claims take long, and what runs meanwhile is claimed ahead too. */
+const MOST_AHEAD_MS = 1000;
+/** What ends just after a claim began is made good by the next one. */
+const CLAIMS_AHEAD = 2;
+/** Weight of the newest claim in the moving average of what claims take. */
+const NEWEST_CLAIM = 0.25;
+const MOST_AHEAD = 500;
+/**
+ * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
+ * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
+ */
+const RECENT_MS = 1000;
+/** After a pause of RECENT_MS the ends of a shorter time count for as long; those of less than this count as those of this. */
+const LEAST_RECENT_MS = 100;
+/** The rate of ends is taken over as much work at most. */
+const WINDOW_MS = 50;
+/** Less work than this is not measured but noise. */
+const LEAST_WORK_MS = 0.1;
+/** What was claimed ahead and has waited for so long is given back: the slots have become slower than they were. */
+export const GIVE_BACK_MS = 2000;
+
+/** What a worker has to offer a claim. */
+export interface Room {
+  /** Slots in which a task can begin now. */
+  free: number;
+  /** Slots that long tasks do not hold. */
+  slots: number;
+}
+
+interface Seen {
+  seen: number;
+  mean_ms: number;
+}
+
+export class Pace {
+  readonly #types = new Map<string, Seen>();
+  #all: Seen | undefined;
+  readonly #now: () => number;
+  #ends = 0;
+  #worked_ms = 0;
+  /** Since when there is something to run; undefined = there is nothing. */
+  #since: number | undefined;
+  /** Ends per millisecond in which there was something to run: what the device manages when it need not wait for work. */
+  #rate = 0;
+  /** Ends of the last RECENT_MS: each fades with its age. */
+  #recent = 0;
+  #fadedAt = 0;
+  /** When the first task began after the last pause of RECENT_MS. */
+  #firstAt = 0;
+  #restedAt = Number.NEGATIVE_INFINITY;
+  #claim_ms = 0;
+
+  /** `now`: milliseconds of a monotonic clock. */
+  constructor(now: () => number = monotonic) {
+    this.#now = now;
+  }
+
+  /** An attempt ended by itself after so many milliseconds. */
+  note(taskType: string, ageMs: number): void {
+    this.#ends += 1;
+    const now = this.#now();
+    this.#clock(now);
+    this.#fade(now);
+    this.#recent += 1;
+    if (this.#worked_ms >= WINDOW_MS) this.#reckon();
+    this.#blend(taskType, ageMs, 1);
+  }
+
+  /** An attempt has run for so long, and goes on: felt before it ends. */
+  lasts(taskType: string, ageMs: number): void {
+    this.#blend(taskType, ageMs, 0);
+  }
+
+  #blend(taskType: string, ageMs: number, ends: 0 | 1): void {
+    this.#types.set(taskType, blend(this.#types.get(taskType), ageMs, ends));
+    this.#all = blend(this.#all, ageMs, ends);
+  }
+
+  /** A claim took so many milliseconds, from its first statement to its COMMIT. */
+  claimed(tookMs: number): void {
+    this.#claim_ms += (Math.min(tookMs, MOST_AHEAD_MS) - this.#claim_ms) * NEWEST_CLAIM;
+  }
+
+  /** There is something to run now. */
+  begin(): void {
+    const now = this.#now();
+    if (this.#since === undefined && now - this.#restedAt > RECENT_MS) {
+      this.#firstAt = now;
+      this.#recent = 0;
+    }
+    this.#since ??= now;
+  }
+
+  /** There is nothing to run any more. */
+  rest(): void {
+    this.#restedAt = this.#now();
+    this.#clock(this.#restedAt);
+    this.#since = undefined;
+    this.#reckon();
+  }
+
+  #clock(now: number): void {
+    if (this.#since === undefined) return;
+    this.#worked_ms += now - this.#since;
+    this.#since = now;
+  }
+
+  #fade(now: number): void {
+    this.#recent *= Math.exp((this.#fadedAt - now) / RECENT_MS);
+    this.#fadedAt = now;
+  }
+
+  /** What would have ended in RECENT_MS, had it been so all the time. */
+  #lately(): number {
+    const now = this.#now();
+    this.#fade(now);
+    return this.#recent / (1 - Math.exp(-Math.max(now - this.#firstAt, LEAST_RECENT_MS) / RECENT_MS));
+  }
+
+  #reckon(): void {
+    if (this.#ends === 0) return;
+    const rate = this.#ends / Math.max(this.#worked_ms, LEAST_WORK_MS);
+    this.#rate = this.#rate === 0 ? rate : (this.#rate + rate) / 2;
+    this.#ends = 0;
+    this.#worked_ms = 0;
+  }
+
+  brisk(taskType: string): boolean {
+    return this.#meanOf(taskType) < BRISK_MS;
+  }
+
+  /** True while a type is called brisk for what others are. */
+  #presumed(taskType: string): boolean {
+    return (this.#types.get(taskType)?.seen ?? 0) < LEAST_SEEN;
+  }
+
+  /** Milliseconds that an attempt of this type lasts; infinite where that is not known. */
+  #meanOf(taskType: string): number {
+    const known = this.#types.get(taskType);
+    if (known !== undefined && known.seen >= LEAST_SEEN) return known.mean_ms;
+    // Presumed of a new type only while none of its own speaks against it.
+    if (this.#all === undefined || this.#all.seen < LEAST_SEEN) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#all.mean_ms, known?.mean_ms ?? 0);
+  }
+
+  /**
+   * How many tasks of a type to hold beyond the slots: as many as end here while two claims are under way, at most as many as
+   * `slots`, those that long tasks do not hold, could run in that time, and as many as ended here lately.
+   */
+  ahead(taskType: string, slots: number): number {
+    if (!this.brisk(taskType)) return 0;
+    const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
+    const lately = Math.max(slots, this.#lately());
+    const aheadMs = Math.min(MOST_AHEAD_MS, Math.max(LEAST_AHEAD_MS, CLAIMS_AHEAD * this.#claim_ms));
+    return Math.floor(Math.min(MOST_AHEAD, lately, aheadMs * Math.min(this.#rate, possible)));
+  }
+
+  /**
+   * How many tasks of a type one claim may take; undefined = the type is not known before the rows are. Of a presumed one
+   * a few: were it slow after all, no more would have waited for nothing, for two seconds, until they are given back.
+   */
+  mostFrom(taskType: string | undefined, { free, slots }: Room): number {
+    const few = taskType !== undefined && this.#presumed(taskType) && this.brisk(taskType);
+    return few ? Math.max(free, slots, FEW) : Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * What a claim does with a candidate. Only first attempts are claimed lightly or ahead: a task that a worker has died
+   * under is recorded from then on, and begins at once, so that its deaths are counted and nobody dies with it unbegun.
+   */
+  weigh(candidate: Candidate, source: ClaimSource['kind'], { free, slots }: Room, index: number): Weighed {
+    const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';
+    const light = first && this.brisk(candidate.task_type);
+    if (index < free) return light ? 'light' : 'full';
+    return light && index - free < this.ahead(candidate.task_type, slots) ? 'light' : 'enough';
+  }
+}
+
+function blend(known: Seen | undefined, ageMs: number, ends: 0 | 1): Seen {
+  if (known === undefined) return { seen: ends, mean_ms: ageMs };
+  known.seen += ends;
+  known.mean_ms += (ageMs - known.mean_ms) * (ageMs > BRISK_MS ? NEWEST_IF_SLOWER : NEWEST);
+  return known;
+}

@@ -1,0 +1,152 @@
+import type { HandlerConfig } from '../config/config-schema.ts';
+import { AfdError } from '../domain/errors.ts';
+import type { Environment } from '../handlers/command/command-environment.ts';
+import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
+import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
+import { findDeathSignal } from '../handlers/command/program.ts';
+import type { Handler } from '../handlers/handler.ts';
+import { moduleHandler } from '../handlers/module-handler.ts';
+import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
+
+export interface LoadHandlersOptions {
+  /** `handlers` of the configuration. */
+  handlers: Record<string, HandlerConfig>;
+  /** `worker.capabilities.supported_tasks`; undefined = every type that has a handler. */
+  supported_tasks: string[] | undefined;
+  /** Folder of the configuration file. */
+  base_dir: string;
+  /** The worker's environment: what commands inherit from, and what `${NAME}` in their env names. */
+  env: Environment;
+  /** Seconds between SIGTERM and SIGKILL of a command, and between the abort of a module and the end of its thread. */
+  kill_grace: number;
+  /** What the threads of the handlers have to say. */
+  onWarning(message: string): void;
+}
+
+export interface LoadedHandlers {
+  /** By task type: exactly the types that this worker executes. */
+  handlers: Map<string, Handler>;
+  /** Sentences for an operator. */
+  warnings: string[];
+  /** Ends the threads in which modules run. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the handler of every supported task type, or refuses: a type never runs with another type's handler, and no
+ * worker starts that would only fail its tasks.
+ * @throws AfdError E_HANDLER_MISSING, E_CONFIG (both 78)
+ */
+export async function loadHandlers(options: LoadHandlersOptions): Promise<LoadedHandlers> {
+  const { handlers: configured } = options;
+  const types = [...new Set(options.supported_tasks ?? Object.keys(configured))];
+  if (types.length === 0) {
+    const list = options.supported_tasks !== undefined;
+    throw new AfdError(
+      'E_CONFIG',
+      `This worker has nothing to do: ${list ? 'worker.capabilities.supported_tasks is empty' : 'no handlers are configured'}. ` +
+        `Name at least one task type and what runs it:\n${linesToAdd(Object.keys(configured).length > 0 ? [] : ['my_task'])}`,
+    );
+  }
+  const missing = types.filter((type) => !Object.hasOwn(configured, type));
+  if (missing.length > 0) {
+    throw new AfdError(
+      'E_HANDLER_MISSING',
+      `worker.capabilities.supported_tasks lists ${missing.join(', ')}, but there is no handler for ${
+        missing.length === 1 ? 'it' : 'them'
+      }. Add to the configuration file:\n${linesToAdd(missing)}`,
+      { data: { task_types: missing } },
+    );
+  }
+
+  const handlers = new Map<string, Handler>();
+  const warnings: string[] = [];
+  const commands = types.some((type) => configured[type]!.exec !== undefined);
+  const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
+  const hidden = commands ? hideInherited() : [];
+  if (commands && death_signal.length === 0) {
+    warnings.push('There is no setpriv here: a command outlives this process when that is killed by SIGKILL.');
+  }
+  const threads = new HandlerThreads(options);
+  try {
+    const threaded = await loadInThreads(threads, types, configured);
+    for (const type of types) {
+      handlers.set(
+        type,
+        threaded.get(type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
+      );
+      warnings.push(...idleSettings(type, configured[type]!));
+    }
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
+  for (const type of Object.keys(configured)) {
+    if (handlers.has(type)) continue;
+    warnings.push(
+      `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it: it is not run.`,
+    );
+  }
+  return { handlers, warnings, close: () => threads.close() };
+}
+
+/** The modules that run in a thread: one for all that share it, one for each that has its own. */
+async function loadInThreads(
+  threads: HandlerThreads,
+  types: string[],
+  configured: Record<string, HandlerConfig>,
+): Promise<Map<string, Handler>> {
+  const modules = types.flatMap((task_type) => {
+    const { module, thread, timeout } = configured[task_type]!;
+    return module === undefined || thread === 'main'
+      ? []
+      : [{ task_type, module, thread, timeout: timeout || undefined }];
+  });
+  const shared = modules.filter((one) => one.thread !== 'own');
+  const groups = [
+    ...(shared.length > 0 ? [shared] : []),
+    ...modules.filter((one) => one.thread === 'own').map((one) => [one]),
+  ];
+  const loaded = await Promise.all(groups.map((group) => threads.load(group)));
+  return new Map(groups.flatMap((group, g) => group.map(({ task_type }, n) => [task_type, loaded[g]![n]!] as const)));
+}
+
+async function loadHandler(
+  type: string,
+  config: HandlerConfig,
+  { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
+  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden'>,
+): Promise<Handler> {
+  const { module, exec } = config;
+  // No task can run for 0 s: it means the fleet's.
+  const timeout = config.timeout || undefined;
+  if (module !== undefined) return moduleHandler({ task_type: type, module, base_dir, timeout });
+  if (exec === undefined || exec.length === 0) {
+    throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
+  }
+  const { env, cwd, result } = config;
+  const command: CommandHandlerOptions = {
+    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, ...start },
+  };
+  const problem = await checkCommand(command);
+  if (problem !== undefined) {
+    throw new AfdError('E_HANDLER_MISSING', `The handler of ${type} cannot be started: ${problem} (handlers.${type}).`);
+  }
+  return commandHandler(command);
+}
+
+function idleSettings(type: string, { module, env, cwd, result }: HandlerConfig): string[] {
+  if (module === undefined) return [];
+  const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd', result && 'result'].filter(Boolean);
+  return idle.length === 0 ? [] : [`handlers.${type}: ${idle.join(', ')} only concern commands and do nothing here.`];
+}
+
+function linesToAdd(types: string[]): string {
+  if (types.length === 0) return 'worker: { capabilities: { supported_tasks: [my_task] } }';
+  const lines = types.map((type) => {
+    const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
+    const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
+    return `  ${key}: { module: ./handlers/${file}.ts, thread: shared }   # or: { exec: [python3, main.py, ${key}] }`;
+  });
+  return `handlers:\n${lines.join('\n')}`;
+}

@@ -1,0 +1,156 @@
+// A worker's side of its bell: what a ring says is noted in the lane book, the claimer is woken, and the answer waits for
+// the claim that follows. The claim alone decides; a ring that says nonsense costs one claim that finds nothing.
+
+import { laneKey } from '../domain/lane-key.ts';
+import type { Figures } from '../ring/bell.ts';
+import { monotonic } from '../runtime/clock.ts';
+
+/** A pair with what its tasks ask for; required_capabilities as the server spells it. */
+export interface RungLane {
+  lane: Buffer;
+  claim_rank: number;
+  task_type: string;
+  required_capabilities: string | null;
+}
+
+/** What a ring names. */
+export interface RungPair {
+  lane: Buffer;
+  claim_rank: number;
+  directed?: boolean;
+  n: number;
+  hops?: number;
+}
+
+/** One transaction that asked for tasks. */
+export interface Exchange {
+  /** Monotonic ms at which it began. */
+  began: number;
+  asked: number;
+  claimed: number;
+}
+
+export interface RingDeskOptions {
+  taskTypes: string[];
+  /** The book believes now that this pair, or directed work, is due: a claim will ask for it. False = it has no such pair. */
+  mark(pair: RungPair): boolean;
+  /** What the book has of this lane, at any rank. */
+  known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
+  /** Takes a lane into the book, unless this device cannot run it. */
+  learn(lane: RungLane): void;
+  /** One row of a lane that nobody here knows, from the database; undefined = there is none, or too many were read. */
+  read(pair: RungPair): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
+  wake(): void;
+  slots(): { running: number; free: number };
+  /** A hint that could not be followed: it is one less, and a poll finds the task. */
+  onProblem(error: unknown): void;
+}
+
+/** An answer waits so long for its claim; whoever rang has long gone on by then. */
+const PATIENCE_MS = 100;
+
+export class RingDesk {
+  readonly #o: RingDeskOptions;
+  /** Lanes of tasks without requirements: they need not be read. */
+  readonly #plain: Map<string, string>;
+  readonly #waiting = new Set<{ since: number; end: (claimed: number) => void }>();
+  #lastRing: { pair: RungPair; at: number } | undefined;
+  #limit: number | undefined;
+
+  constructor(options: RingDeskOptions) {
+    this.#o = options;
+    this.#plain = new Map(options.taskTypes.map((type) => [laneKey(type, null).toString('hex'), type]));
+  }
+
+  /** Keeps a hint about what is known here, or can be known without a read. Never throws. */
+  hint(pair: RungPair): void {
+    try {
+      if (!this.#o.mark(pair)) this.#learn(pair, this.#knownHere(pair));
+    } catch (error) {
+      this.#o.onProblem(error);
+    }
+  }
+
+  /**
+   * Notes the hint; the next claim follows it. False = this device does not run such tasks, or there are none any more.
+   * Never rejects.
+   */
+  async note(pair: RungPair): Promise<boolean> {
+    try {
+      return await this.#note(pair);
+    } catch (error) {
+      this.#o.onProblem(error);
+      return false;
+    }
+  }
+
+  async #note(pair: RungPair): Promise<boolean> {
+    return this.#o.mark(pair) || this.#learn(pair, this.#knownHere(pair) ?? (await this.#o.read(pair)));
+  }
+
+  #knownHere({ lane }: RungPair): Omit<RungLane, 'claim_rank'> | undefined {
+    const type = this.#plain.get(lane.toString('hex'));
+    const plain = type === undefined ? undefined : { lane, task_type: type, required_capabilities: null };
+    return this.#o.known(lane) ?? plain;
+  }
+
+  #learn(pair: RungPair, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
+    if (found === undefined) return false;
+    this.#o.learn({ ...found, claim_rank: pair.claim_rank });
+    return this.#o.mark(pair);
+  }
+
+  /** Causes a claim and waits for it. Never rejects. */
+  async claim(pair: RungPair): Promise<Figures> {
+    try {
+      return await this.#claim(pair);
+    } catch (error) {
+      this.#o.onProblem(error);
+      return { claimed: 0, running: 0, free: 0 };
+    }
+  }
+
+  async #claim(pair: RungPair): Promise<Figures> {
+    const since = monotonic();
+    const due = await this.note(pair);
+    if (!due || this.#o.slots().free === 0) return this.#figures(0);
+    this.#limit = this.#waiting.size === 0 ? pair.n : undefined;
+    this.#lastRing = { pair, at: since };
+    const claimed = await new Promise<number>((resolve) => {
+      const one = {
+        since,
+        end: (n: number) => {
+          clearTimeout(timer);
+          this.#waiting.delete(one);
+          resolve(n);
+        },
+      };
+      const timer = setTimeout(() => one.end(0), PATIENCE_MS);
+      timer.unref();
+      this.#waiting.add(one);
+      this.#o.wake();
+    });
+    return this.#figures(claimed);
+  }
+
+  /** How many tasks the next claim may take because one ring asked for no more; undefined = as many as fit. */
+  takeLimit(): number | undefined {
+    const limit = this.#limit;
+    this.#limit = undefined;
+    return limit;
+  }
+
+  /** A claim has come back. Returns the hops of the ring that caused it, 0 when none did. */
+  onExchange({ began, claimed }: Exchange): number {
+    const last = this.#lastRing;
+    const caused = last !== undefined && last.at <= began;
+    if (caused) this.#lastRing = undefined;
+    // One that was under way when the ring came may have asked before the task was there.
+    for (const one of [...this.#waiting]) if (one.since <= began) one.end(claimed);
+    return caused ? (last.pair.hops ?? 0) : 0;
+  }
+
+  #figures(claimed: number): Figures {
+    return { claimed, ...this.#o.slots() };
+  }
+}

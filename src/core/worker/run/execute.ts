@@ -1,0 +1,44 @@
+import { INLINE_BYTES } from '../../db/claim/candidate.ts';
+import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { Attempt, Handler } from '../../handlers/handler.ts';
+import { missingPayload } from './missing-payload.ts';
+import type { RunnerOptions } from './runner-options.ts';
+import { handlerCall, type RunningAttempt } from './running-attempt.ts';
+
+/**
+ * Calls the handler of one attempt that has a slot. Never rejects: what keeps it from being called is its outcome. Without a
+ * payload to fetch, the handler is called before this returns, and nothing but its own promise is waited for.
+ */
+export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
+  const handler = options.handlers.get(claimed.task_type);
+  if (handler === undefined) {
+    const error_message = `This device has no handler for ${claimed.task_type}.`;
+    return Promise.resolve({ kind: 'permanent', error_class: 'no_handler', error_message });
+  }
+  if (claimed.payload_bytes <= INLINE_BYTES) return call(options, handler, attempt, claimed);
+  return missingPayload(attempt, claimed, options.payloadOf).then(
+    (missing) => missing ?? call(options, handler, attempt, claimed),
+  );
+}
+
+function call(
+  { deviceId, board, logOf }: RunnerOptions,
+  handler: Handler,
+  attempt: RunningAttempt,
+  claimed: Claimed,
+): Promise<Outcome> {
+  let asked: Attempt;
+  try {
+    asked = handlerCall(claimed, attempt, deviceId, logOf);
+  } catch (error) {
+    const error_message = `The payload cannot be read: ${(error as Error).message}`;
+    return Promise.resolve({ kind: 'permanent', error_class: 'payload', error_message });
+  }
+  board.call(attempt.place);
+  try {
+    return handler.execute(asked);
+  } finally {
+    board.call(-1);
+  }
+}

@@ -1,0 +1,228 @@
+// Runs the handlers of claimed tasks, at most `slots` at once, and ends them when it must. A slot is free again when
+// nothing of its attempt runs any more, whatever happened.
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import { failedAttempt } from '../../domain/attempt/handler-result.ts';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { Finish } from '../../domain/attempt/settlement.ts';
+import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
+import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
+import type { AbortReason } from '../../handlers/handler.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import { Deadlines } from './deadlines.ts';
+import { execute } from './execute.ts';
+import type { RunnerOptions } from './runner-options.ts';
+import { type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
+
+/** Reaping a killed process group can take seconds on a machine that is short of CPU. */
+const KILLABLE_MORE_MS = 10_000;
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #limit: LimitFunction;
+  readonly #attempts = new Map<string, RunningAttempt>();
+  /** Attempts that run or wait for a slot. */
+  open = 0;
+  readonly #typeIndex: Map<string, number>;
+  /** Slots that are held by handlers whose attempt has ended without them. */
+  stuck = 0;
+  readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#limit = pLimit(options.slots);
+    this.#typeIndex = new Map([...options.handlers.keys()].map((type, n) => [type, n]));
+  }
+
+  /** Room for so many more tasks when `ahead` of them may wait for a slot. */
+  room(ahead = 0): number {
+    return Math.max(0, this.#options.slots + ahead - this.busy);
+  }
+
+  get busy(): number {
+    return this.#limit.activeCount + this.#limit.pendingCount;
+  }
+
+  /** Slots in use; what waits for one is not counted. */
+  get occupied(): number {
+    return Math.min(this.busy, this.#options.slots);
+  }
+
+  attempts(): RunningAttempt[] {
+    return [...this.#attempts.values()];
+  }
+
+  get(key: string): RunningAttempt | undefined {
+    return this.#attempts.get(key);
+  }
+
+  /** Slots whose attempt has run for no longer than `ms`, or that are free. */
+  slotsYounger(ms: number): number {
+    const now = monotonic();
+    let old = 0;
+    for (const one of this.#attempts.values()) {
+      if ((one.state === 'running' || one.state === 'stuck') && now - one.startedAt > ms) old += 1;
+    }
+    return this.#options.slots - old;
+  }
+
+  /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's; no more than a timer holds. */
+  timeoutOf(task: { task_type: string; execution_timeout: number | null }): number {
+    const { handlers, defaultTimeoutS } = this.#options;
+    // A number beyond 2^53 comes from the driver as text.
+    const wanted = Number(task.execution_timeout ?? handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
+    return Math.min(LONGEST_TIMEOUT_S, wanted);
+  }
+
+  /**
+   * An attempt that runs here already is not started again. `generation`: of the pulse board, when the claim was asked for.
+   */
+  start(claimed: Claimed, token: Buffer, generation: number): void {
+    const { board, giveBackMs } = this.#options;
+    const now = monotonic();
+    // An answer that lay in the socket while nothing moved here is as old as the last beat.
+    const claimedAt = now - board.beatAt > giveBackMs ? board.beatAt : now;
+    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt });
+    if (this.#attempts.has(attempt.key)) return;
+    this.#attempts.set(attempt.key, attempt);
+    this.open += 1;
+    void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
+      this.#attempts.delete(attempt.key);
+      if (attempt.state === 'stuck') this.stuck -= 1;
+      this.#options.onFree();
+    });
+  }
+
+  /** Ends one attempt from outside; its outcome follows through onFinish, at once if it has not begun. */
+  abort(key: string, reason: AbortReason): void {
+    const attempt = this.#attempts.get(key);
+    if (attempt === undefined || (attempt.state !== 'running' && attempt.state !== 'waiting')) return;
+    if (!attempt.stop.abort(reason)) return;
+    if (attempt.state === 'waiting') {
+      this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
+      return;
+    }
+    const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
+    clearTimeout(attempt.timer);
+    attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
+  }
+
+  abortAll(reason: AbortReason): void {
+    for (const key of [...this.#attempts.keys()]) this.abort(key, reason);
+  }
+
+  /** Gives back what has waited for a slot for too long, and what was claimed before the main thread was blocked. */
+  giveBack(): void {
+    const now = monotonic();
+    for (const one of this.#attempts.values()) {
+      const outcome = one.state === 'waiting' ? this.#tooLate(one, now) : undefined;
+      if (outcome !== undefined) this.#end(one, outcome);
+    }
+  }
+
+  /** Why an attempt that waits for a slot must not begin any more: others may have it, or should. */
+  #tooLate({ generation, claimedAt }: RunningAttempt, now: number): Outcome | undefined {
+    if (generation !== this.#options.board.generation) return { kind: 'released', cause: 'blocked' };
+    return now - claimedAt > this.#options.giveBackMs ? { kind: 'released', cause: 'ahead' } : undefined;
+  }
+
+  /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more, not even its reaping. */
+  giveUpAll(): void {
+    for (const one of this.#attempts.values()) {
+      const { reason } = one.stop;
+      if (reason === undefined) continue;
+      if (this.#killable(one)) this.#end(one, abortedOutcome(reason, one.timeout_s, ''));
+      else this.#giveUp(one);
+    }
+  }
+
+  /** Ends a running attempt whose handler failed outside of its promise. Its slot is free when that settles. */
+  fail(attempt: RunningAttempt, error_message: string, error_class: string): void {
+    if (attempt.state !== 'running') return;
+    clearTimeout(attempt.timer);
+    const { reason } = attempt.stop;
+    attempt.stop.abort('uncaught');
+    // What it says after it was told to end comes from that.
+    if (reason === undefined) this.#end(attempt, failedAttempt(error_message, error_class));
+    else this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, `; ${error_message}`));
+    attempt.timer = setTimeout(() => this.#holdSlot(attempt), this.#options.stuckAfterMs);
+  }
+
+  /** Resolves when no attempt is open. A slot may be held longer, by a handler that ignores its abort signal. */
+  async drained(): Promise<void> {
+    while (this.open > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained.push(resolve);
+      });
+    }
+  }
+
+  #drained: Array<() => void> = [];
+
+  async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
+    if (attempt.state !== 'waiting') return;
+    const { board } = this.#options;
+    const now = monotonic();
+    const type = this.#typeIndex.get(attempt.task_type) ?? -1;
+    attempt.place = board.begin(attempt.task_id, attempt.attempt, type, now + attempt.timeout_s * 1000);
+    // After its place is taken: see PulseBoard.
+    const tooLate = this.#tooLate(attempt, now);
+    if (tooLate !== undefined) {
+      board.release(attempt.place);
+      this.#end(attempt, tooLate);
+      return;
+    }
+    attempt.state = 'running';
+    attempt.startedAt = now;
+    this.#deadlines.watch(attempt);
+    try {
+      this.#options.onStarted(attempt);
+      const outcome = await execute(this.#options, attempt, claimed);
+      this.#end(attempt, outcome);
+    } finally {
+      clearTimeout(attempt.timer);
+    }
+  }
+
+  #killable({ task_type }: RunningAttempt): boolean {
+    return this.#options.handlers.get(task_type)?.killable === true;
+  }
+
+  #giveUp(attempt: RunningAttempt): void {
+    if (attempt.state !== 'running') return;
+    this.#end(attempt, attempt.stop.reason === 'timeout' ? timedOut(attempt) : { kind: 'released', cause: 'stuck' });
+    this.#holdSlot(attempt);
+  }
+
+  #holdSlot(attempt: RunningAttempt): void {
+    attempt.state = 'stuck';
+    this.stuck += 1;
+    this.#options.onStuck(attempt);
+  }
+
+  #end(attempt: RunningAttempt, said: Outcome): void {
+    if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
+    const outcome = attempt.stray === undefined ? said : withStray(said, attempt.stray);
+    const unbegun = attempt.state === 'waiting';
+    const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
+    attempt.state = 'ended';
+    this.open -= 1;
+    // It holds no slot; its place in the queue passes by without it.
+    if (unbegun) this.#attempts.delete(attempt.key);
+    const { task_id, task_type, attempt: n, assignment_id, claim_token, key } = attempt;
+    const finish: Finish = { task_id, task_type, attempt: n, assignment_id, claim_token, key, outcome, age_ms };
+    if (!unbegun) {
+      finish.place = attempt.place;
+      this.#options.board.ended(attempt.place);
+    }
+    this.#options.onFinish(finish, attempt);
+    if (this.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
+  }
+}
+
+function timedOut(attempt: RunningAttempt): Outcome {
+  return {
+    kind: 'timeout',
+    error_message: `The attempt ran longer than its ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
+  };
+}

@@ -1,0 +1,112 @@
+import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import { attemptKey } from '../../domain/attempt/attempt-key.ts';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import { effectivePayload } from '../../domain/task/payload.ts';
+import type { HandlerTask } from '../../domain/task/task.ts';
+import { errorText } from '../../domain/text/error-text.ts';
+import { AbortSwitch } from '../../handlers/abort-switch.ts';
+import type { Attempt, HandlerLog } from '../../handlers/handler.ts';
+import { monotonic } from '../../runtime/clock.ts';
+
+export interface RunningAttempt {
+  readonly task_id: number;
+  readonly task_type: string;
+  readonly key: string;
+  /** Null = a light claim without a row. */
+  assignment_id: number | null;
+  readonly attempt: number;
+  readonly claim_token: Buffer;
+  /** Monotonic ms at which this node learned of its claim. */
+  readonly claimedAt: number;
+  /** Monotonic ms at which its row was known to be there. */
+  recordedAt: number;
+  /** Monotonic ms at which its handler began; of one that waits for a slot, its claim. */
+  startedAt: number;
+  readonly timeout_s: number;
+  readonly stop: AbortSwitch;
+  /** `ended`: its end was reported. `stuck`: so it was, but the handler goes on and holds its slot. */
+  state: 'waiting' | 'running' | 'ended' | 'stuck';
+  /** Of the pulse board, in which its claim was asked for: it begins in no other. */
+  readonly generation: number;
+  /** On the pulse board, once it has begun; -1 = none. */
+  place: number;
+  /** Written as started. */
+  flushed: boolean;
+  /** The server refuses its row. */
+  unrecordable: boolean;
+  /** Ends it at its deadline, or gives it up after its abort. */
+  timer: NodeJS.Timeout | undefined;
+  /** What was thrown while it ran and nobody caught, where another attempt may have thrown it as well. */
+  stray: string | undefined;
+}
+
+/** The end of an attempt, with the stray error that may be its cause. */
+export function withStray(outcome: Outcome, stray: string): Outcome {
+  if (!('error_message' in outcome)) return outcome;
+  return { ...outcome, error_message: errorText(`${outcome.error_message}; ${stray}`) };
+}
+
+export function waitingAttempt(
+  claimed: Claimed,
+  claim_token: Buffer,
+  timeout_s: number,
+  { generation, claimedAt }: Pick<RunningAttempt, 'generation' | 'claimedAt'>,
+): RunningAttempt {
+  return {
+    task_id: claimed.id,
+    task_type: claimed.task_type,
+    key: attemptKey({ task_id: claimed.id, claim_token }),
+    assignment_id: claimed.assignment_id,
+    attempt: claimed.attempt + 1,
+    claim_token,
+    claimedAt,
+    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : monotonic(),
+    startedAt: claimedAt,
+    timeout_s,
+    stop: new AbortSwitch(),
+    state: 'waiting',
+    generation,
+    place: -1,
+    flushed: false,
+    unrecordable: false,
+    timer: undefined,
+    stray: undefined,
+  };
+}
+
+/** What a handler gets of an attempt. @throws Error when the payload cannot be read */
+export function handlerCall(
+  claimed: Claimed,
+  attempt: RunningAttempt,
+  device_id: string,
+  logOf: (task: HandlerTask) => HandlerLog,
+): Attempt {
+  const task: HandlerTask = {
+    task_id: claimed.id,
+    task_type: claimed.task_type,
+    task_data: effectivePayload(claimed, claimed.task_data),
+    priority: claimed.priority ?? 5,
+    timeout: attempt.timeout_s,
+    retry_count: claimed.retry ?? 0,
+    attempt: attempt.attempt,
+  };
+  const { task_id, task_type } = task;
+  let log: HandlerLog | undefined;
+  return {
+    task,
+    device_id,
+    get claim_token() {
+      return attempt.claim_token.toString('hex');
+    },
+    get signal() {
+      return attempt.stop.signal;
+    },
+    aborted: () => attempt.stop.reason,
+    onAbort: (tell) => attempt.stop.onAbort(tell),
+    get log() {
+      // The handler may have changed its task by now.
+      log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
+      return log;
+    },
+  };
+}

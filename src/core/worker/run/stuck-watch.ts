@@ -1,0 +1,29 @@
+import { AfdError } from '../../domain/errors.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import type { Runner } from './runner.ts';
+
+/**
+ * Looks again and again whether every slot is held by a handler that ignores its abort signal, and calls `onStuck` with
+ * E_STUCK when that has been so for `limitS` seconds. Returns what ends the watch.
+ */
+export function watchStuck(
+  runner: Pick<Runner, 'attempts'>,
+  slots: number,
+  limitS: number,
+  onStuck: (error: AfdError) => void,
+): () => void {
+  let since: number | undefined;
+  const look = () => {
+    const attempts = runner.attempts();
+    const all = attempts.length >= slots && attempts.every((one) => one.state === 'stuck');
+    since = all ? (since ?? monotonic()) : undefined;
+    if (since === undefined || monotonic() - since < limitS * 1000) return;
+    const message =
+      slots === 1
+        ? `The only slot has been held for ${limitS} s by a handler that ignores its abort signal.`
+        : `All ${slots} slots have been held for ${limitS} s by handlers that ignore their abort signal.`;
+    onStuck(new AfdError('E_STUCK', message, { suggestions: ['afd tasks ls --status running'] }));
+  };
+  const watching = setInterval(look, Math.min(1000, limitS * 250));
+  return () => clearInterval(watching);
+}

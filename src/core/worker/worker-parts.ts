@@ -1,0 +1,170 @@
+// Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps the books.
+
+import type { Context } from '../context/context.ts';
+import type { Gate } from '../db/claim/finish-and-claim.ts';
+import type { Session } from '../db/session.ts';
+import { insertTasks } from '../db/tasks/insert-tasks.ts';
+import { backoff } from '../domain/attempt/retry.ts';
+import { claimRank, laneKey } from '../domain/lane-key.ts';
+import type { Handler } from '../handlers/handler.ts';
+import type { PulseBoard } from '../node/pulse-board.ts';
+import { monotonic } from '../runtime/clock.ts';
+import { Claimer } from './claim/claimer.ts';
+import { LaneBook } from './claim/lane-catalog.ts';
+import { Standing } from './claim/min-score-rule.ts';
+import { Scout } from './claim/poller.ts';
+import { BRISK_MS, GIVE_BACK_MS, Pace } from './claim/task-timings.ts';
+import { AttemptDesk } from './run/held-attempts.ts';
+import { Runner } from './run/runner.ts';
+import type { WorkerRing } from './worker-ring.ts';
+
+export interface Workbench {
+  book: LaneBook;
+  standing: Standing;
+  scout: Scout;
+  desk: AttemptDesk;
+  runner: Runner;
+  claimer: Claimer;
+}
+
+export interface WorkbenchOptions {
+  session: Session;
+  deviceId: string;
+  instanceToken: Buffer;
+  capabilities: Record<string, unknown>;
+  slots: number;
+  handlers: Map<string, Handler>;
+  ring: WorkerRing;
+  board: PulseBoard;
+  mayClaim(): boolean;
+  onClaimed(count: number): void;
+  /** The number of slots in use changed. */
+  onBusy(): void;
+  onGate(gate: Gate): void;
+  onIdle(): void;
+}
+
+export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
+  const { config, names, events, log } = context;
+  const { master, worker } = config;
+  const { session, deviceId, instanceToken, slots, handlers, ring, board } = options;
+  /** Of the board, when a claim was planned last: one at a time is. */
+  let planned = board.generation;
+  const standing = new Standing(deviceId, config.load_balancer, () => runner.occupied);
+  const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
+  // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
+  book.learn(
+    [...handlers.keys()].map((type) => ({
+      lane: laneKey(type, null),
+      claim_rank: claimRank(null),
+      task_type: type,
+      required_capabilities: null,
+    })),
+  );
+  const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
+  const pace = new Pace();
+  const desk = new AttemptDesk({
+    events,
+    book,
+    pace,
+    startFlushAfterMs: worker.start_flush_after * 1000,
+    deadlineSlackS: master.deadline_slack,
+  });
+  const runner: Runner = new Runner({
+    slots,
+    deviceId,
+    handlers,
+    // These two are the fleet's, and it may change them while we run.
+    get defaultTimeoutS() {
+      return master.task_timeout;
+    },
+    board,
+    giveBackMs: GIVE_BACK_MS,
+    stuckAfterMs: worker.kill_grace * 2000 + 1000,
+    logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
+    onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
+    onFinish: (finish, attempt) => {
+      ring.onFinish(finish, attempt.stop.reason === 'lost');
+      desk.onFinish(finish, attempt, claimer);
+      if (attempt.stop.reason === 'lost' && finish.place !== undefined) board.release(finish.place);
+      if (runner.open === 0) pace.rest();
+    },
+    payloadOf: (claim) => claimer.payloads.fetch(claim),
+    onStuck: ({ task_id, task_type, attempt }) => {
+      events.emit('task:stuck', { task_id, task_type, attempt });
+      options.onBusy();
+    },
+    onFree: () => {
+      options.onBusy();
+      ring.changed();
+      claimer.wake();
+    },
+  });
+  const claimer: Claimer = new Claimer({
+    session,
+    names,
+    book,
+    scout,
+    deviceId,
+    instanceToken,
+    policy: {
+      get maxRetryCount() {
+        return master.max_retry_count;
+      },
+      backoff: (retry) => backoff(retry, master.retry_backoff),
+    },
+    leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
+    pace,
+    room: (ahead) => {
+      planned = board.generation;
+      return options.mayClaim() ? runner.room(ahead) : 0;
+    },
+    briskSlots: () => runner.slotsYounger(BRISK_MS),
+    limit: (room) => ring.limit(room),
+    othersRun: (ended) => runner.busy > ended,
+    onClaimed: (claimed, token) => {
+      desk.busyAt = monotonic();
+      options.onClaimed(claimed.length);
+      for (const one of claimed) {
+        events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
+        runner.start(one, token, planned);
+      }
+      if (runner.open > 0) pace.begin();
+      options.onBusy();
+      ring.changed();
+    },
+    onExchange: (exchange) => {
+      pace.claimed(monotonic() - exchange.began);
+      ring.onExchange(exchange);
+    },
+    onVerdict: (verdict) => {
+      const { place } = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+      if (place !== undefined) board.release(place);
+      desk.onVerdict(verdict);
+      ring.onVerdict(verdict);
+    },
+    onGate: (gate) => {
+      ring.onGate(gate);
+      options.onGate(gate);
+    },
+    onWarning: (message) => events.emit('warning', { message }),
+    onTrouble: (cause) => events.emit('work:troubled', { cause }),
+    onAside: (aside) => events.emit('task:set-aside', aside),
+    insertTasks: async (tasks, parentId) => {
+      await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
+      scout.scanNow();
+    },
+    giveBack: () => runner.giveBack(),
+    dueRecords: () => desk.dueRecords(runner),
+    onRecorded: (asked, rows) => desk.onRecorded(asked, rows, runner),
+    dueStarts: () => desk.dueStarts(runner),
+    nextStartMs: () => desk.nextStartMs(runner),
+    onUnrecordable: (one, error) => desk.onUnrecordable(one, error, runner),
+    onStartsLost: (ids) => desk.onStartsLost(ids, runner),
+    onIdle: options.onIdle,
+  });
+  const taskTypes = [...handlers.keys()];
+  const { mayClaim: accepting } = options;
+  ring.attach({ session, deviceId, taskTypes, book, runner, wake: () => claimer.wake(), accepting });
+  return { book, standing, scout, desk, runner, claimer };
+}

@@ -1,0 +1,237 @@
+// All that a worker has to do with rings: its bell, what it does when rung, and whom it rings itself: the next device when
+// it could not take everything, and whoever should run what it enqueued or gave back.
+import { randomBytes } from 'node:crypto';
+import type { Context } from '../context/context.ts';
+import type { Claimed, Gate } from '../db/claim/finish-and-claim.ts';
+import { laneOfPair } from '../db/lanes/lane-of-rank.ts';
+import type { Session } from '../db/session.ts';
+import type { Finish, Verdict } from '../domain/attempt/settlement.ts';
+import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { requirementsOf } from '../domain/task/requirements.ts';
+import { thrownText } from '../domain/text/thrown-text.ts';
+import { Announcer } from '../ring/announcer.ts';
+import { Bell } from '../ring/bell.ts';
+import { openRinger } from '../ring/open-ringer.ts';
+import { RingSocket } from '../ring/ring-socket.ts';
+import type { RingWork } from '../ring/ringer.ts';
+import { monotonic } from '../runtime/clock.ts';
+import type { LaneBook } from './claim/lane-catalog.ts';
+import { LaneReads } from './lane-reads.ts';
+import { RingDesk } from './ring-replies.ts';
+import type { Runner } from './run/runner.ts';
+
+export interface RingParts {
+  session: Session;
+  deviceId: string;
+  taskTypes: string[];
+  book: LaneBook;
+  runner: Runner;
+  wake(): void;
+  /** False: it claims nothing now, whatever rings. */
+  accepting(): boolean;
+}
+
+/** A ring is passed on so often. */
+const MOST_HOPS = 4;
+/** Claims that no ring caused are passed on at most so often: under a backlog everybody claims anyway. */
+const CHAIN_EVERY_MS = 250;
+
+export class WorkerRing {
+  /** What the device row says: where it is rung. Port 0 = nowhere. */
+  readonly published: { address: string | undefined; port: number; token: string | undefined };
+  readonly #context: Context;
+  readonly #socket: RingSocket | undefined;
+  readonly #token: Buffer;
+  /** The lanes of attempts that run here, for the few that are given back. */
+  readonly #running = new Map<number, Lane & { attempt: number }>();
+  #parts: (RingParts & { desk: RingDesk; announcer: Announcer }) | undefined;
+  #bell: Bell | undefined;
+  #gate: Gate = 'open';
+  #chainedAt = Number.NEGATIVE_INFINITY;
+  #problem = false;
+
+  private constructor(context: Context, socket: RingSocket | undefined) {
+    const { host } = context.config.worker.ring;
+    this.#context = context;
+    this.#socket = socket;
+    this.#token = randomBytes(16);
+    const token = this.#token.toString('hex');
+    this.published =
+      socket === undefined
+        ? { address: undefined, port: 0, token: undefined }
+        : { address: host ?? socket.address, port: socket.port, token };
+  }
+
+  /**
+   * Opens the port, if the configuration wants one. `localAddress`: this end of the socket to the database, undefined on a
+   * Unix socket. An address that cannot be bound is told, and this worker polls.
+   */
+  static async open(context: Context, localAddress: string | undefined): Promise<WorkerRing> {
+    const { enabled, host, port } = context.config.worker.ring;
+    if (!enabled) return new WorkerRing(context, undefined);
+    const address = host ?? localAddress ?? '127.0.0.1';
+    try {
+      return new WorkerRing(context, await bind(address, port, host !== undefined));
+    } catch (error) {
+      const why = (error as Error).message;
+      const message = `The ring's port could not be opened (${why}): this worker finds its tasks by polling.`;
+      context.events.emit('warning', { message });
+      return new WorkerRing(context, undefined);
+    }
+  }
+
+  attach(parts: RingParts): void {
+    const { session, book } = parts;
+    const { names, config, events } = this.#context;
+    const reads = new LaneReads(({ lane, claim_rank }) => laneOfPair(session, names, lane, claim_rank));
+    const desk = new RingDesk({
+      taskTypes: parts.taskTypes,
+      mark: (pair) => book.ring(pair),
+      known: (lane) => book.lane(lane),
+      learn: (lane) => book.learn([lane], true),
+      // The connection is lost, and so is a hint.
+      read: (pair) => reads.of(pair).catch(() => undefined),
+      wake: parts.wake,
+      slots: () => this.#slots(),
+      onProblem: (error) => this.#onProblem(error),
+    });
+    const ringer = openRinger(config, session.facts.localAddress, {
+      socket: this.#socket,
+      self: { device_id: parts.deviceId, ring: (work) => desk.claim(work) },
+      onSwitch: (on) => events.emit('ring:switched', { on }),
+      onProblem: (error) => this.#onProblem(error),
+    });
+    this.#parts = { ...parts, desk, announcer: new Announcer(ringer, names) };
+    if (this.#socket === undefined) return;
+    this.#bell = new Bell({
+      socket: this.#socket,
+      token: this.#token,
+      claim: (ring) => desk.claim(ring),
+      note: (ring) => desk.hint(ring),
+      figures: () => this.#slots(),
+    });
+  }
+
+  get ringer() {
+    return this.#parts?.announcer.ringer;
+  }
+
+  /** Slots that the next claim may fill: no more than a ring asked for. */
+  limit(free: number): number {
+    const limit = free > 0 ? this.#parts?.desk.takeLimit() : undefined;
+    return limit === undefined ? free : Math.min(free, Math.max(1, limit));
+  }
+
+  /** Slots were taken or freed. */
+  changed(): void {
+    this.#bell?.changed();
+  }
+
+  onGate(gate: Gate): void {
+    if (gate !== 'not-asked') this.#gate = gate;
+  }
+
+  /** A claim has come back. One as full as it could be, with no slot left here, is passed on. */
+  onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: Claimed[] }): void {
+    if (this.#parts === undefined) return;
+    const { desk, runner } = this.#parts;
+    const hops = desk.onExchange({ began, asked, claimed: claimed.length });
+    for (const one of claimed) this.#running.set(one.id, runningLane(one));
+    const last = claimed.at(-1);
+    if (last === undefined || claimed.length < asked || runner.room() > 0) return;
+    const now = monotonic();
+    if (hops >= MOST_HOPS || (hops === 0 && now - this.#chainedAt < CHAIN_EVERY_MS)) return;
+    this.#chainedAt = now;
+    this.#passOn({ ...laneOf(last), n: 1, hops: hops + 1 });
+  }
+
+  /** An end is written: what it enqueued, or gave back, is somebody's to run. */
+  onVerdict(verdict: Verdict): void {
+    const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+    const claimed = finish.outcome.kind === 'released' ? this.#forget(finish) : undefined;
+    if (verdict.kind !== 'mine' || this.#parts === undefined) return;
+    const { announcer, session } = this.#parts;
+    const { outcome } = finish;
+    const { task_status, due_in_s = 0 } = verdict.settlement;
+    if (outcome.kind === 'done' && outcome.enqueue.length > 0) {
+      // The connection is lost, and so is a hint.
+      announcer.announce(session, outcome.enqueue).catch(() => {});
+    } else if (claimed !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
+      this.#passOn({ ...laneOf(claimed), n: 1 });
+    }
+  }
+
+  /** Rings under way are waited for (30 ms at most), then the port is closed. */
+  async close(): Promise<void> {
+    this.#bell?.close();
+    await this.ringer?.close();
+    this.#socket?.close();
+  }
+
+  /** An attempt is over. Only one that is given back is remembered until its end is written: what was lost has no verdict. */
+  onFinish({ task_id, attempt, outcome }: Finish, lost: boolean): void {
+    if (lost || outcome.kind !== 'released') this.#forget({ task_id, attempt });
+  }
+
+  /** Attempts whose lane is remembered. */
+  get remembered(): number {
+    return this.#running.size;
+  }
+
+  /** A later attempt of the same task may run here by now: its lane stays. */
+  #forget({ task_id, attempt }: Pick<Finish, 'task_id' | 'attempt'>): Lane | undefined {
+    const running = this.#running.get(task_id);
+    if (running?.attempt !== attempt) return undefined;
+    this.#running.delete(task_id);
+    return running;
+  }
+
+  #onProblem(error: unknown): void {
+    if (this.#problem) return;
+    this.#problem = true;
+    const message = `A ring could not be followed (${thrownText(error)}): its task waits for a poll. Further ones like it are not told.`;
+    this.#context.events.emit('warning', { message });
+  }
+
+  #passOn(work: RingWork): void {
+    const { announcer, session } = this.#parts!;
+    announcer.refresh(session).then(
+      () => announcer.ringer.passOn(work),
+      () => {},
+    );
+  }
+
+  #slots() {
+    const { runner, accepting } = this.#parts!;
+    const free = accepting() && this.#gate === 'open' ? runner.room() : 0;
+    return { running: runner.occupied, free };
+  }
+}
+
+/** The address is this machine's, or (where the user names one) that of a host around this container. */
+async function bind(address: string, port: number, named: boolean): Promise<RingSocket> {
+  try {
+    return await RingSocket.bind(address, port);
+  } catch (error) {
+    if (!named || (error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error;
+    return RingSocket.bind(address.includes(':') ? '::' : '0.0.0.0', port);
+  }
+}
+
+/** Of a claimed row, without its payload. */
+type Lane = Pick<Claimed, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
+
+function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: Claimed) {
+  return { task_type, required_capabilities, claim_rank, priority, attempt: attempt + 1 };
+}
+
+function laneOf(row: Lane): Omit<RingWork, 'n'> {
+  const { task_type, required_capabilities: text, claim_rank } = row;
+  const required_capabilities = requirementsOf(text).requires;
+  return {
+    lane: laneKey(task_type, text),
+    claim_rank: claim_rank ?? claimRank(row.priority),
+    task_type,
+    required_capabilities,
+  };
+}

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
+import { tick } from '../../../src/core/db/lanes/tick.ts';
+import type { TickAsk } from '../../../src/core/db/lanes/tick-statement.ts';
+import { readLease } from '../../../src/core/db/leader/read-lease.ts';
+import type { Session } from '../../../src/core/db/session.ts';
+import { claimRank, laneKey } from '../../../src/core/domain/lane-key.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { type DeviceRow, insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
+
+let db: TestDatabase;
+let session: Session;
+let own: DeviceRow;
+beforeEach(async () => {
+  db = await testDatabase();
+  session = await db.session();
+  own = await insertDevice(session, db.names, { device_id: 'w1', lock_taken_s: 1 });
+});
+afterEach(() => db.close());
+
+const pair = (type: string, priority = 5) => ({ lane: laneKey(type, null), claim_rank: claimRank(priority) });
+const look = (ask: Partial<TickAsk> = {}) =>
+  tick(session, db.names, {
+    device_id: 'w1',
+    pairs: [],
+    lanes: { types: ['a', 'b'], known: [] },
+    withOpen: true,
+    trustAfterStartS: 0,
+    ...ask,
+  });
+
+describe('a tick', () => {
+  it('is one statement in one round trip', async () => {
+    const sent: number[] = [];
+    const packet = session.packet.bind(session);
+    session.packet = (statements) => {
+      sent.push(statements.length);
+      return packet(statements);
+    };
+    await look({ pairs: [pair('a'), pair('b')] });
+    expect(sent).toEqual([1]);
+  });
+
+  it('sees its own device, and that it is gone', async () => {
+    expect((await look()).device).toEqual({ operator_state: 'active', status: 'online' });
+    expect((await look({ device_id: 'nobody' })).device).toBeUndefined();
+  });
+
+  it('sees the leader row as an election reads it', async () => {
+    expect((await look()).lease).toEqual(await readLease(session, db.names, 0));
+    await insertLeader(session, db.names, own.device_id, 7);
+    await session.write(`UPDATE ${db.names.leader} SET holder_token = ?`, [own.instance_token]);
+    const { lease } = await look();
+    expect(lease).toEqual(await readLease(session, db.names, 0));
+    expect(lease).toMatchObject({ holder: 'w1', term: 7, valid: 1, lock_free: 1, holder_token: own.instance_token });
+  });
+
+  it('names the pairs in which something is due, and directed tasks', async () => {
+    await insertTask(session, db.names, { task_type: 'b' });
+    await insertTask(session, db.names, { task_type: 'a', next_run_at: '2037-01-01 00:00:00' });
+    const pairs = [pair('a'), pair('b'), pair('b', 9)];
+    expect(await look({ pairs })).toMatchObject({ due: [1], directed: false });
+    await insertTask(session, db.names, { task_type: 'a', status: 'assigned', target_device_id: 'w1' });
+    expect(await look({ pairs })).toMatchObject({ due: [1], directed: true });
+    expect(await look({ pairs: undefined })).toMatchObject({ due: [], directed: false });
+  });
+
+  it('says all but what is due when the server broke its look off', async () => {
+    await insertLeader(session, db.names, own.device_id, 7);
+    await insertTask(session, db.names, { task_type: 'a' });
+    const pairs = Array.from({ length: 3000 }, (_, n) => ({ ...pair('a'), claim_rank: n % 11 }));
+    const seen = await look({ pairs, lookLimitMs: 1 });
+    expect(seen).toMatchObject({ due: undefined, device: { status: 'online' }, lease: { holder: 'w1' }, open: [] });
+    expect((await look({ pairs: pairs.slice(0, 11), lookLimitMs: 10_000 })).due).toHaveLength(1);
+  });
+
+  it('brings published lanes of its types that are new or have changed, and no others', async () => {
+    const head = (task_type: string, able: number, required_capabilities: string | null = null) => ({
+      ...pair(task_type),
+      ...{ task_type, able, required_capabilities, due_at: '2020-01-01 00:00:00.000', id: 1 },
+    });
+    const needs = await session.rows<{ text: string }>(`SELECT '{"note": "a \\\\"b\\\\""}' AS text`);
+    await publishLanes(session, db.names, [head('a', 2), head('b', 3, needs[0]!.text), head('c', 1)]);
+    const told = async (known: TickAsk['lanes']['known']) =>
+      (await look({ lanes: { types: ['a', 'b'], known } })).lanes.sort((x, y) => (x.task_type < y.task_type ? -1 : 1));
+    const all = await told([]);
+    expect(all).toMatchObject([
+      { ...pair('a'), task_type: 'a', able: 2, required_capabilities: null, due: 1 },
+      { ...pair('b'), task_type: 'b', able: 3, due: 1 },
+    ]);
+    expect(JSON.parse(all[1]!.required_capabilities!)).toEqual({ note: 'a "b"' });
+    expect(await told([{ ...pair('a'), able: 2 }])).toMatchObject([{ task_type: 'b' }]);
+    expect(
+      await told([
+        { ...pair('a'), able: 1 },
+        { ...pair('b'), able: 3 },
+      ]),
+    ).toMatchObject([{ task_type: 'a' }]);
+  });
+
+  it('finding F5: of more lanes than are handed out, every due one comes, whoever can run those before it', async () => {
+    const lane = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
+    const head = (n: number, due_at: string) => ({
+      ...{ lane: lane(n), claim_rank: 5, task_type: 'a', required_capabilities: null, due_at, id: n },
+    });
+    const told = async () =>
+      (await look({ lanes: { types: ['a'], known: [] } })).lanes.map((one) => one.lane.readUInt32BE(12));
+    const later = Array.from({ length: 1100 }, (_, n) => head(n, '2099-01-01 00:00:00.000'));
+    const due = [3000, 3001].map((n) => head(n, '2020-01-01 00:00:00.000'));
+    await publishLanes(session, db.names, [...later, ...due]);
+    expect(await told()).toHaveLength(1000);
+    expect(await told()).toEqual(expect.arrayContaining([3000, 3001]));
+    // 1,100 due ones that nobody claims from are older: the others are drawn with them.
+    const older = Array.from({ length: 1100 }, (_, n) => head(n, '2019-01-01 00:00:00.000'));
+    await publishLanes(session, db.names, [...older, ...due]);
+    const seen = new Set<number>();
+    for (let n = 0; n < 60 && seen.size < 1102; n += 1) for (const one of await told()) seen.add(one);
+    expect(seen.size).toBe(1102);
+  });
+
+  it('lists open attempts when asked to, with what an operator wants of them', async () => {
+    const open = await insertAttempt(session, db.names, { device: own });
+    const revoked = await insertAttempt(session, db.names, {
+      device: own,
+      revoked_s: 1,
+      columns: { revoke_outcome: 'cancelled' },
+    });
+    const found = (await look()).open?.sort((a, b) => a.assignment_id - b.assignment_id);
+    expect(found).toEqual([
+      { ...open, revoked: false, revoke_outcome: null },
+      { ...revoked, revoked: true, revoke_outcome: 'cancelled' },
+    ]);
+    expect((await look({ withOpen: false })).open).toBeUndefined();
+  });
+});

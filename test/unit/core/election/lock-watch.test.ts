@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import type { UnlockedDevice } from '../../../../src/core/db/devices/unlocked-devices.ts';
+import { type FoundDead, LockWatch, signsOfLife } from '../../../../src/core/election/lock-watch.ts';
+
+const token = Buffer.alloc(16, 1);
+const device = (id: string, last_heartbeat = '2026-11-24 10:00:00.000'): UnlockedDevice => ({
+  device_id: id,
+  instance_token: token,
+  last_heartbeat,
+  lock_taken_at: '2026-11-24 09:00:00.000',
+});
+const ids = (devices: UnlockedDevice[]) => devices.map((one) => one.device_id);
+
+function watch(lastReconnectAt?: number, found?: FoundDead) {
+  const lockWatch = new LockWatch({ graceMs: 1000, trustAfterReconnectMs: 15_000, lastReconnectAt, found });
+  return (now: number, unlocked: UnlockedDevice[], connectionId = 7) =>
+    ids(lockWatch.look({ unlocked, connectionId, now }));
+}
+
+test('a lock that stays free for the grace is a death, not before', () => {
+  const look = watch();
+  expect(look(0, [device('a')])).toEqual([]);
+  expect(look(999, [device('a')])).toEqual([]);
+  expect(look(1000, [device('a')])).toEqual(['a']);
+});
+
+test('one look is never enough', () => {
+  const look = watch();
+  expect(look(1_000_000, [device('a')])).toEqual([]);
+});
+
+test('a lock that was held in between begins its grace anew', () => {
+  const look = watch();
+  look(0, [device('a')]);
+  look(500, []);
+  expect(look(1000, [device('a')])).toEqual([]);
+  expect(look(2000, [device('a')])).toEqual(['a']);
+});
+
+test('a heartbeat, a new instance or a new lock in between begins the grace anew', () => {
+  for (const moved of [
+    device('a', '2026-11-24 10:00:00.500'),
+    { ...device('a'), instance_token: Buffer.alloc(16, 2) },
+    { ...device('a'), lock_taken_at: '2026-11-24 10:00:00.400' },
+  ]) {
+    const look = watch();
+    look(0, [device('a')]);
+    expect(look(1000, [moved])).toEqual([]);
+  }
+});
+
+test('a reconnect of the watcher forgets what it saw and trusts no lock for 15 s', () => {
+  const look = watch();
+  look(0, [device('a')]);
+  expect(look(1000, [device('a')], 8)).toEqual([]);
+  expect(look(15_999, [device('a')], 8)).toEqual([]);
+  expect(look(16_000, [device('a')], 8)).toEqual([]);
+  expect(look(17_000, [device('a')], 8)).toEqual(['a']);
+});
+
+test('a database restart makes nobody dead: every lock is free at once, on a new connection', () => {
+  const look = watch();
+  const fleet = ['a', 'b', 'c', 'd'].map((id) => device(id));
+  look(0, []);
+  // The server is back after 2 s; the workers have their locks again after 0.9 s.
+  for (let now = 2000; now < 3000; now += 250) expect(look(now, fleet, 8)).toEqual([]);
+  for (let now = 3000; now < 60_000; now += 250) expect(look(now, [], 8)).toEqual([]);
+});
+
+test('a leader whose own liveness connection was cut just before it began trusts no lock either', () => {
+  const look = watch(10_000);
+  look(12_000, [device('a')]);
+  expect(look(24_000, [device('a')])).toEqual([]);
+  look(25_000, [device('a')]);
+  expect(look(26_000, [device('a')])).toEqual(['a']);
+});
+
+describe('the leader before, whose lease was taken because its lock stayed free', () => {
+  const found = { device_id: 'a', signs: signsOfLife(device('a')) };
+
+  test('is not watched once more', () => {
+    expect(watch(undefined, found)(5, [device('a'), device('b')])).toEqual(['a']);
+  });
+
+  test('is watched like all others when it has shown life since', () => {
+    const look = watch(undefined, found);
+    expect(look(5, [device('a', '2026-11-24 10:00:00.500')])).toEqual([]);
+    expect(look(1005, [device('a', '2026-11-24 10:00:00.500')])).toEqual(['a']);
+  });
+
+  test('is not judged while locks say nothing, nor after it held its lock again', () => {
+    expect(watch(0, found)(5, [device('a')])).toEqual([]);
+    const look = watch(undefined, found);
+    look(5, []);
+    expect(look(10, [device('a')])).toEqual([]);
+  });
+});

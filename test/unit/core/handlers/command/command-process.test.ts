@@ -1,0 +1,205 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
+import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { deathSignal, FIXTURES, PATH, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { until } from '../../../../helpers/wait.ts';
+
+/** The letter of /proc: R, S, T (stopped), Z (zombie) …; undefined when there is no such process. */
+function stateOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat[stat.lastIndexOf(')') + 2];
+  } catch {
+    return undefined;
+  }
+}
+
+/** A zombie no longer runs; who reaps it is not the handler's business. */
+const alive = (pid: number) => !['Z', 'X', undefined].includes(stateOf(pid));
+
+const pids = (attempt: ReturnType<typeof testAttempt>) =>
+  attempt.lines.flatMap(({ message }) => (message.startsWith('pid ') ? [Number(message.slice(4))] : []));
+
+describe('R22 nothing of a command outlives its attempt', () => {
+  it.each([
+    ['timeout', { kind: 'timeout' }],
+    ['shutdown', { kind: 'released', cause: 'shutdown' }],
+    ['revoked', { kind: 'released', cause: 'revoked' }],
+  ] as const)('%s ends a tree of three levels, one of which ignores SIGTERM', async (reason, expected) => {
+    const attempt = testAttempt();
+    const running = run(['./tree.sh'], { kill_grace: 0.1 }, attempt);
+    await attempt.logged(/^ready$/);
+    const tree = pids(attempt);
+    expect(tree).toHaveLength(4);
+    expect(tree.map(alive)).toEqual([true, true, true, true]);
+    attempt.abort(reason);
+    expect(await running).toMatchObject(expected);
+    expect(tree.map(alive)).toEqual([false, false, false, false]);
+  });
+
+  it('what is left over after a normal exit is killed', async () => {
+    const attempt = testAttempt();
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
+      (trap '' TERM HUP; sleep 600 & echo pid $!; echo > "$go"; wait) & echo pid $!; read -r _ < "$go"`;
+    const outcome = await sh(script, {}, attempt);
+    expect(outcome).toMatchObject({ kind: 'done' });
+    expect(pids(attempt)).toHaveLength(2);
+    expect(pids(attempt).map(alive)).toEqual([false, false]);
+  });
+
+  it('a stopped command gets its SIGTERM at once, not only the SIGKILL', async () => {
+    const attempt = testAttempt();
+    const running = sh('echo pid $$; kill -STOP $$; sleep 600', { kill_grace: 600 }, attempt);
+    await attempt.logged(/^pid/);
+    await until(() => stateOf(pids(attempt)[0]!) === 'T');
+    attempt.abort('timeout');
+    expect(await running).toMatchObject({ kind: 'timeout' });
+    expect(pids(attempt).map(alive)).toEqual([false]);
+  });
+
+  it('a zombie that nobody reaps does not count as running', async ({ skip }) => {
+    if ('problem' in (await findProgram('perl', '/', PATH))) skip('perl is missing here');
+    const attempt = testAttempt();
+    // The parent leaves the group, its child ends inside it and is never waited for.
+    const program = `$child = fork; exit 0 if !$child; POSIX::setsid(); $| = 1; print "pid $$\npid $child\n";
+      open(STDOUT, ">", "/dev/null"); open(STDERR, ">", "/dev/null"); open($go, ">", $ARGV[0]); close($go); sleep 600`;
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; perl -MPOSIX -e '${program}' "$go" & read -r _ < "$go"; exit 3`;
+    expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
+    const [parent, child] = pids(attempt);
+    expect([stateOf(parent!), stateOf(child!)]).toEqual(['S', 'Z']);
+    process.kill(parent!, 'SIGKILL');
+  });
+
+  it('a descendant that left the group does not hold up the end of the attempt', async () => {
+    const attempt = testAttempt();
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
+      setsid sh -c "echo pid \\$\\$; echo > $go; exec sleep 600" & read -r _ < "$go"; exit 3`;
+    const outcome = await sh(script, {}, attempt);
+    expect(outcome).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
+    expect(pids(attempt).map(alive)).toEqual([true]);
+    process.kill(pids(attempt)[0]!, 'SIGKILL');
+  });
+});
+
+describe('a command that is ended', () => {
+  it('has the grace to finish: a written result counts after a shutdown', async () => {
+    const attempt = testAttempt();
+    const script = `trap 'printf 5 > "$AFD_RESULT_FILE"; exit 0' TERM; echo ready; while :; do sleep 0.01; done`;
+    const running = sh(script, {}, attempt);
+    await attempt.logged(/^ready$/);
+    attempt.abort('shutdown');
+    expect(await running).toEqual({ kind: 'done', result: 5, enqueue: [] });
+  });
+
+  it.each(['exit 0', 'exit 3'])('but "%s" on SIGTERM without a result is no success', async (end) => {
+    const attempt = testAttempt();
+    const running = sh(`trap '${end}' TERM; echo ready; while :; do sleep 0.01; done`, {}, attempt);
+    await attempt.logged(/^ready$/);
+    attempt.abort('shutdown');
+    expect(await running).toEqual({ kind: 'released', cause: 'shutdown' });
+  });
+
+  it('after its deadline is a timeout, also with a result', async () => {
+    const attempt = testAttempt();
+    const script = `trap 'printf 5 > "$AFD_RESULT_FILE"; exit 0' TERM; echo why >&2; while :; do sleep 0.01; done`;
+    const running = sh(script, {}, attempt);
+    await attempt.logged(/^why$/);
+    attempt.abort('timeout');
+    expect(await running).toMatchObject({
+      kind: 'timeout',
+      error_message: expect.stringContaining('Ended at its deadline after 30 s; the end of its stderr: why'),
+    });
+  });
+
+  it('before it began is not started', async () => {
+    const attempt = testAttempt();
+    attempt.abort('database');
+    expect(await sh('echo started', {}, attempt)).toEqual({ kind: 'released', cause: 'database' });
+    expect(attempt.lines).toEqual([]);
+  });
+});
+
+/** How the configuration names a variable of the worker. */
+const named = (name: string) => `\${${name}}`;
+
+describe('what a command is given', () => {
+  const worker_env = {
+    ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LANG: 'C.UTF-8', LC_TIME: 'de_DE', TZ: 'UTC' },
+    ...{ TMPDIR: '/tmp', NOTIFY_SOCKET: '/run/systemd/notify', AFD_DATABASE_URL: 'mysql://u:secret@h/d' },
+    ...{ MYSQL_PASSWORD: 'secret', NODE_OPTIONS: '--inspect', HTTPS_PROXY: 'http://u:p@proxy', API_TOKEN: 't0ken' },
+    ...{ AFD_ATTEMPT: 'a worker inside a worker', LD_PRELOAD: '/x.so', SHELL: '/bin/sh' },
+  };
+
+  it('RB15 its environment is exactly the allow-list, what the configuration names, and the attempt', async () => {
+    const attempt = testAttempt();
+    const env = {
+      TOKEN: named('API_TOKEN'),
+      URL: `https://${named('USER')}@host/$HOME`,
+      LANG: 'C',
+      AFD_TASK_ID: '999',
+    };
+    await run(['env'], { worker_env, env }, attempt);
+    const seen = Object.fromEntries(attempt.lines.map(({ message }) => message.split(/=(.*)/s, 2)));
+    const { AFD_RESULT_FILE, ...rest } = seen;
+    expect(AFD_RESULT_FILE).toMatch(/^\/.*\/afd-\w+\/result\.json$/);
+    expect(rest).toEqual({
+      ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC', TMPDIR: '/tmp' },
+      ...{ LANG: 'C', TOKEN: 't0ken', URL: 'https://afd@host/$HOME' },
+      ...{ AFD_TASK_ID: '7', AFD_ATTEMPT: '2', AFD_DEVICE_ID: 'worker-1', AFD_TASK_TYPE: 'sync_data' },
+      ...{ AFD_CLAIM_TOKEN: attempt.claim_token },
+    });
+  });
+
+  it('its task is JSON on stdin', async () => {
+    const attempt = testAttempt({ task_data: { text: 'ünï\n', date: '2026-11-24' } });
+    const outcome = await sh('cat > "$AFD_RESULT_FILE"', {}, attempt);
+    expect(outcome).toEqual({ kind: 'done', result: attempt.task, enqueue: [] });
+  });
+
+  it('it need not read the task', async () => {
+    const attempt = testAttempt({ task_data: { text: 'x'.repeat(5_000_000) } });
+    expect(await sh('exec 0<&-; exit 0', {}, attempt)).toMatchObject({ kind: 'done' });
+  });
+
+  it('its arguments are never read by a shell', async () => {
+    const attempt = testAttempt();
+    await run(['printf', '%s\n', '$HOME; echo "no" `id` *'], {}, attempt);
+    expect(attempt.lines.map((line) => line.message)).toEqual(['$HOME; echo "no" `id` *']);
+  });
+
+  it('its working directory is the folder of the configuration, or cwd relative to it', async () => {
+    const first = testAttempt();
+    await run(['pwd'], {}, first);
+    const second = testAttempt();
+    await run(['pwd'], { cwd: '..' }, second);
+    expect([first, second].map(({ lines }) => lines[0]!.message)).toEqual([FIXTURES, FIXTURES.replace(/\/[^/]+$/, '')]);
+  });
+});
+
+it('R22 a command dies with a worker that is killed by SIGKILL', async ({ skip }) => {
+  if (deathSignal.length === 0) skip('setpriv --pdeathsig is missing here: a command outlives its killed worker');
+  const jiti = fileURLToPath(new URL('../../../../../node_modules/jiti/lib/jiti-cli.mjs', import.meta.url));
+  // A killed worker cannot remove the folder of its attempt.
+  const TMPDIR = await mkdtemp(join(tmpdir(), 'afd-handlers-'));
+  onTestFinished(() => rm(TMPDIR, { recursive: true }));
+  const env = { PATH, TMPDIR, JITI_FS_CACHE: 'false' };
+  const parent = spawn(process.execPath, [jiti, `${FIXTURES}/parent.ts`], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let child = 0;
+  for await (const line of createInterface({ input: parent.stdout })) {
+    child = Number(/^child (\d+)$/.exec(line)?.[1]);
+    break;
+  }
+  expect(alive(child)).toBe(true);
+  parent.kill('SIGKILL');
+  await until(() => !alive(child), 5000, 'the death of the child');
+});

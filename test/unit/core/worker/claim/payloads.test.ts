@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { DatabaseError } from '../../../../../src/core/db/database-error.ts';
+import type { Session } from '../../../../../src/core/db/session.ts';
+import { tableNames } from '../../../../../src/core/db/table-names.ts';
+import { Payloads } from '../../../../../src/core/worker/claim/payloads.ts';
+
+const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+
+it('finding S12: a payload that is longer than an answer may be fails its attempt, and the next one is fetched', async () => {
+  let opened = 0;
+  // A session whose connection is cut by an answer without end: no server sends one on demand.
+  const session = {
+    async ready() {
+      opened += 1;
+    },
+    async rows(_sql: string, [id]: unknown[]) {
+      if (id === 2) return [{ task_data: '{}' }];
+      const message = 'The database sent more than 64 MiB in one answer; the connection was cut.';
+      throw new DatabaseError('E_DATABASE', message, { retry: 'connection', driverCode: 'AFD_ANSWER_TOO_LONG' });
+    },
+  } as unknown as Session;
+  const payloads = new Payloads(() => {});
+  const want = (task_id: number) => payloads.fetch({ task_id, claim_token: Buffer.alloc(16), payload_bytes: 7 });
+  const [long, short] = [want(1), want(2)];
+  await Promise.all([
+    payloads.serve(session, names),
+    expect(long).rejects.toThrow('The payload of 7 bytes cannot be fetched: The database sent more than 64 MiB'),
+  ]);
+  expect(await short).toBe('{}');
+  expect([opened, payloads.waiting]).toEqual([2, 0]);
+});
