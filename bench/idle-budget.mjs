@@ -63,7 +63,14 @@ try {
     withOpen: n % 2 === 0,
   });
   const beat = (n) => ({
-    ...{ device_id: NAME(n), instance_token: token, status: 'online', active_tasks: 0, served: 0, held: [] },
+    ...{
+      device_id: NAME(n),
+      instance_token: token,
+      status: 'online',
+      active_tasks: 0,
+      recent_claims: 0,
+      over_limits: [],
+    },
   });
   const readings = { cpu_usage: 3, memory_usage: 40, disk_usage: 50, system_info: { platform: 'linux' } };
   const packets = {

@@ -2,9 +2,9 @@
 // lately, and how many devices can run a lane. Each value is overwritten whole by its one writer.
 
 const OF_DEVICE = {
-  held: "JSON NULL COMMENT 'gates that it is over, in words'",
+  over_limits: "JSON NULL COMMENT 'resource limits that it is over, in words'",
   stuck: "JSON NULL COMMENT 'tasks whose handlers go on after their end, a slot each'",
-  served: "INT NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute'",
+  recent_claims: "INT NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute'",
 };
 const OF_LANE = { able: "INT NULL COMMENT 'online devices that can run it'" };
 

@@ -42,9 +42,9 @@ export function viewOf(device) {
     slots: device.slots,
     running: 0,
     unavailable: null,
-    held: [],
+    over_limits: [],
     success_rate: device.success_rate,
     avg_duration_ms: MEAN_RUN / device.speed,
-    served: 0,
+    recent_claims: 0,
   };
 }

@@ -26,7 +26,7 @@ class Device {
     Object.assign(this, facts);
     this.wasFull = false;
   }
-  served(now) {
+  recent_claims(now) {
     while (this.#claims.length > 0 && this.#claims[0] <= now - SERVED_WINDOW_MS) this.#claims.shift();
     return this.#claims.length;
   }
@@ -100,7 +100,8 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
 
   const salt = (turn) => (ties === 'lot' ? `${seed}/${turn}` : '');
   let placed = 0;
-  const exactly = () => devices.map((one) => ({ ...viewOf(one), running: one.running, served: one.served(clock.now) }));
+  const exactly = () =>
+    devices.map((one) => ({ ...viewOf(one), running: one.running, recent_claims: one.recent_claims(clock.now) }));
 
   const ringers = how.kind === 'ring' ? Array.from({ length: how.ringers }, makeRinger) : [];
   function makeRinger() {
@@ -124,7 +125,7 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
         const view = views.get(id);
         const device = byId.get(id);
         view.running += 1;
-        view.served += 1;
+        view.recent_claims += 1;
         view.rung += 1;
         view.flying += 1;
         const heard = listeners.get(device);
@@ -155,7 +156,7 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
     for (const device of devices) {
       const beat = () => {
         const view = views.get(device.device_id);
-        view.served = device.served(clock.now);
+        view.recent_claims = device.recent_claims(clock.now);
         view.rung = 0;
         if (left > 0) clock.after(HEARTBEAT_MS, beat);
       };

@@ -11,8 +11,8 @@ export interface WorkerRun {
   device_id: string;
   /** Attempts by how they ended. */
   finished: Record<string, number>;
-  /** `drained`: nothing more to do · `held`: over a gate · `time`: --max-time was up · `signal`: told to stop. */
-  ended_by: 'drained' | 'held' | 'time' | 'signal';
+  /** `drained`: nothing more to do · `over_limits`: over its resource limits · `time`: --max-time was up · `signal`: told to stop. */
+  ended_by: 'drained' | 'over_limits' | 'time' | 'signal';
 }
 
 /** A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
@@ -84,9 +84,9 @@ export abstract class NodeCommand extends BaseCommand {
       shutdown.dispose();
     });
     const failed = ['retry', 'permanent', 'timeout'].some((kind) => (result.finished[kind] ?? 0) > 0);
-    const byItself = result.held ? 'held' : 'drained';
+    const byItself = result.overLimits ? 'over_limits' : 'drained';
     const ended_by = timeUp ? 'time' : shutdown.drain.aborted ? 'signal' : byItself;
-    if (ended_by === byItself) this.exitWith(failed && mode !== 'forever' ? 6 : result.held ? 75 : 0);
+    if (ended_by === byItself) this.exitWith(failed && mode !== 'forever' ? 6 : result.overLimits ? 75 : 0);
     else this.exitWith(shutdown.exitCode(result) || (timeUp ? 7 : 0));
     return { device_id: result.device_id, finished: result.finished, ended_by };
   }

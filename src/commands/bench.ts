@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../cli/base-command.ts';
 import { withProgress } from '../cli/progress.ts';
-import type { BenchResult } from '../core/bench/bench.ts';
+import type { BenchResult } from '../core/benchmark/benchmark.ts';
 
 export default class Bench extends BaseCommand {
   static override summary = 'Measure what your database can do: adding, executing, latency.';
@@ -33,13 +33,13 @@ The workers are real ones in this one process, their handlers do nothing: more p
     try {
       return await this.withContext(
         async (context) => {
-          const { bench } = await import('../core/bench/bench.ts');
+          const { bench } = await import('../core/benchmark/benchmark.ts');
           const facts = { hostname: hostname(), version: this.config.version };
           const plain = (text: string) => this.logToStderr(text);
           const result = await withProgress('Measuring', { quiet: this.jsonEnabled(), plain, keep: true }, ({ say }) =>
             bench(context, { ...flags, ...facts, stop: shutdown.drain, say }),
           );
-          const { renderBench } = await import('../cli/render/bench.ts');
+          const { renderBench } = await import('../cli/render/benchmark.ts');
           this.log(renderBench(result, (await this.renderOptions()).width));
           return result;
         },

@@ -3,7 +3,7 @@
 import type { Context } from './context/context.ts';
 import { schemaState } from './context/schema-state.ts';
 import { listDevices } from './db/devices/list-devices.ts';
-import { type LaneHead, peekLanes } from './db/lanes/discover-lanes.ts';
+import { discoverLanes, type LaneHead } from './db/lanes/discover-lanes.ts';
 import { getLeader, type LeaderRow } from './db/leader/get-leader.ts';
 import type { Session } from './db/session.ts';
 import { COUNT_LIMIT, countLane, dueAges, type FleetCounts, fleetCounts } from './db/tasks/fleet-status.ts';
@@ -69,7 +69,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
   const rows = await listDevices(session, names);
   const devices = rows.map((row) => judged(row, config.master.heartbeat_timeout));
   const counts = await fleetCounts(session, names);
-  const heads = await peekLanes(session, names);
+  const heads = await discoverLanes(session, names);
   const ages = await dueAges(
     session,
     heads.map((head) => head.due_at),
@@ -144,8 +144,10 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
   }
   const active = workers.filter((d) => d.operator_state === 'active');
   const [held] = active;
-  if (due && held !== undefined && active.every((d) => d.held.length > 0)) {
-    problems.push(`every worker is over a gate, and tasks are waiting (${held.device_id}: ${held.held.join(', ')})`);
+  if (due && held !== undefined && active.every((d) => d.over_limits.length > 0)) {
+    problems.push(
+      `every worker is over a gate, and tasks are waiting (${held.device_id}: ${held.over_limits.join(', ')})`,
+    );
   }
   if (leader.device_id === null && (workers.length > 0 || tasks.running > 0)) {
     problems.push('nobody leads: tasks run, but dead devices and deadlines are not noticed');

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type BenchResult, bench } from '../../src/core/bench/bench.ts';
-import { SCRATCH_PREFIX } from '../../src/core/bench/scratch.ts';
+import { type BenchResult, bench } from '../../src/core/benchmark/benchmark.ts';
+import { SCRATCH_PREFIX } from '../../src/core/benchmark/scratch.ts';
 import type { Context } from '../../src/core/context/context.ts';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';

@@ -124,7 +124,7 @@ async function prepared(): Promise<Record<string, number>> {
     `UPDATE ${db.names.device} SET success_rate = 0.9, avg_duration_ms = 1200, capabilities = '{"supported_tasks":["sync_data"]}'
        WHERE device_id = 'worker-001'`,
   );
-  const held = { status: 'online', held: '["memory"]' };
+  const held = { status: 'online', over_limits: '["memory"]' };
   await insertDevice(session, db.names, { device_id: 'held', columns: held });
   await insertLeader(session, db.names, 'worker-001', 3);
   const whole = {

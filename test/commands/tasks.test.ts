@@ -145,7 +145,7 @@ describe('afd tasks ls', () => {
   it('finding B11: says of an ended task which device ran it last', async () => {
     const { task_id, assignment_id } = await addRunning(session, names, 'worker-001');
     const set = (task: string, attempt: string) =>
-      session.packet([
+      session.batch([
         { sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL WHERE id = ?`, values: [task, task_id] },
         { sql: `UPDATE ${names.assignment} SET status = ? WHERE id = ?`, values: [attempt, assignment_id] },
       ]);

@@ -39,7 +39,10 @@ describe.concurrent('afd worker --drain', { timeout: MINUTES }, () => {
     const id = await s.add();
     for (const mode of ['--drain', '--once']) {
       const run = await s.run('worker', mode, '--json', '--device-id', 'w');
-      expect([run.code, JSON.parse(run.stdout)]).toEqual([75, { device_id: 'w', finished: {}, ended_by: 'held' }]);
+      expect([run.code, JSON.parse(run.stdout)]).toEqual([
+        75,
+        { device_id: 'w', finished: {}, ended_by: 'over_limits' },
+      ]);
       expect(run.stderr).toMatch(/memory is at [\d.]+ %, over its gate of 0.01 %/);
     }
     expect(await readTask(s.session, s.db.names, id)).toMatchObject({ status: 'pending' });

@@ -37,14 +37,17 @@ const claim = (options: ClaimOptions = {}) => claims(session, names, device).cla
 const finish: ReturnType<typeof claims>['finish'] = (...ends) => claims(session, names, device).finish(...ends);
 const done = (result: unknown): Outcome => ({ kind: 'done', result, enqueue: [] });
 const failed: Outcome = { kind: 'retry', error_message: 'boom', error_class: 'E' };
-const BOTH = ['full', 'light'] as const;
+const BOTH = ['record', 'defer'] as const;
 
 describe('a result', () => {
   it.each(BOTH)('of two thousand letters comes back as it was, each with its own task (%s claims)', async (as) => {
     const text = '数据 '.repeat(500).padEnd(2000, 'x');
     const ids = [await add(), await add()];
     const [one, other] = await claim({ as });
-    expect(await finish([one!, done({ text, n: 1 })], [other!, done({ text, n: 2 })])).toEqual(['mine', 'mine']);
+    expect(await finish([one!, done({ text, n: 1 })], [other!, done({ text, n: 2 })])).toEqual([
+      'accepted',
+      'accepted',
+    ]);
     const stored = await Promise.all(ids.map(async (id) => (await showTask(session, names, id)).result));
     expect(stored).toEqual([
       { text, n: 1 },
@@ -61,7 +64,7 @@ describe('a result', () => {
     skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
     const id = await add();
     const [one] = await claim({ as });
-    expect(await finish([one!, outcome])).toEqual(['mine']);
+    expect(await finish([one!, outcome])).toEqual(['accepted']);
     expect((await showTask(session, names, id)).result).toBe(longest);
   });
 });
@@ -129,7 +132,7 @@ describe('what an end writes into the row of its attempt', () => {
 
   it('of many that end together, each has its own: done and failed ones side by side', async () => {
     const ids = [await add(), await add(), await add()];
-    const [a, b, c] = await claim({ as: 'light' });
+    const [a, b, c] = await claim({ as: 'defer' });
     await finish([a!, done(1)], [b!, failed], [c!, done(3)]);
     const rows = await session.rows(
       `SELECT task_id, status, result, error_message FROM ${names.assignment} ORDER BY task_id`,
@@ -153,7 +156,7 @@ describe('the deadline of a claim', () => {
     await add();
     await claim({ as, leaseOf: ({ id }) => (id === first ? 100 : 900) });
     const found =
-      as === 'light' ? await left('claim_deadline', names.task) : await left('deadline_at', names.assignment);
+      as === 'defer' ? await left('claim_deadline', names.task) : await left('deadline_at', names.assignment);
     expect(found).toEqual([100, 900]);
   });
 
@@ -180,7 +183,7 @@ describe('after a lost connection', () => {
       ...(await claim({ limit: 1 })),
       ...(await claim({ limit: 1 })),
       ...(await claim({ limit: 1 })),
-      ...(await claim({ limit: 1, as: 'light' })),
+      ...(await claim({ limit: 1, as: 'defer' })),
     ];
     await session.write(`UPDATE ${names.assignment} SET status = 'running' WHERE id = ?`, [runs!.assignment_id]);
     await finish([over!, failed]);

@@ -2,12 +2,12 @@
 // may be claimed. Each with what it must leave out.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { earlierDeferredClaims } from '../../src/core/db/attempts/deferred-claims.ts';
 import { earlierAttempts } from '../../src/core/db/attempts/earlier-attempts.ts';
-import { earlierLightClaims } from '../../src/core/db/attempts/light-claims.ts';
 import { deleteOldHeartbeats } from '../../src/core/db/devices/prune-heartbeats.ts';
 import { ringTargets, ringTargetsStatement } from '../../src/core/db/devices/ring-targets.ts';
 import { showDevice } from '../../src/core/db/devices/show-device.ts';
-import { lookForDue } from '../../src/core/db/lanes/due-work.ts';
+import { pollDue } from '../../src/core/db/lanes/due-work.ts';
 import { electLeader } from '../../src/core/db/leader/elect-leader.ts';
 import { getLeader } from '../../src/core/db/leader/get-leader.ts';
 import { readLease } from '../../src/core/db/leader/read-lease.ts';
@@ -17,8 +17,8 @@ import type { TableNames } from '../../src/core/db/table-names.ts';
 import { claimableTask, claimableTasksStatement } from '../../src/core/db/tasks/claimable-tasks.ts';
 import { claimRank, laneKey } from '../../src/core/domain/lane-key.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertLightClaim } from '../helpers/deferred-claim.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
-import { insertLightClaim } from '../helpers/light-claim.ts';
 import { until } from '../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -111,7 +111,7 @@ describe('a device', () => {
     for (const device of [mine, other]) await insertLightClaim(session, names, device);
     const rows = await earlierAttempts(session, names, 'w', mine.instance_token);
     expect(rows.map((one) => one.id).sort()).toEqual([left.assignment_id, nobody.assignment_id].sort());
-    expect(await earlierLightClaims(session, names, 'w', mine.instance_token)).toMatchObject([light]);
+    expect(await earlierDeferredClaims(session, names, 'w', mine.instance_token)).toMatchObject([light]);
   });
 });
 
@@ -132,7 +132,7 @@ describe('what may be claimed', () => {
     const directed = async (columns: Record<string, unknown>) => {
       await session.write(`DELETE FROM ${names.task}`);
       await insertTask(session, names, { status: 'assigned', target_device_id: 'w', ...columns });
-      return (await lookForDue(session, names, 'w', [])).directed;
+      return (await pollDue(session, names, 'w', [])).directed;
     };
     expect(await directed({})).toBe(true);
     expect(await directed({ next_run_at: '2099-01-01' })).toBe(false);

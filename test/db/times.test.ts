@@ -3,13 +3,13 @@
 // the same, a time in the wrong one is not seen.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { endLightClaims } from '../../src/core/db/attempts/end-light-claims.ts';
+import { endDeferredClaims } from '../../src/core/db/attempts/end-deferred-claims.ts';
 import { flushStarts } from '../../src/core/db/attempts/flush-starts.ts';
 import { closeLeftClaims } from '../../src/core/db/attempts/left-claims.ts';
 import { lockAttempt } from '../../src/core/db/attempts/lock-attempt.ts';
 import { markBegun } from '../../src/core/db/attempts/mark-begun.ts';
-import { recordOwnClaims } from '../../src/core/db/attempts/record-claims.ts';
-import { releaseLightClaims } from '../../src/core/db/attempts/release-light-claims.ts';
+import { materializeOwnClaims } from '../../src/core/db/attempts/materialize-attempts.ts';
+import { releaseDeferredClaims } from '../../src/core/db/attempts/release-deferred-claims.ts';
 import { rescueAssignment } from '../../src/core/db/attempts/rescue-assignment.ts';
 import { returnAssigned } from '../../src/core/db/attempts/return-assigned.ts';
 import { setAside } from '../../src/core/db/claim/set-aside.ts';
@@ -19,7 +19,7 @@ import { registerByHand } from '../../src/core/db/devices/register-by-hand.ts';
 import { registerDevice, retakeDevice } from '../../src/core/db/devices/register-device.ts';
 import { setOperatorState } from '../../src/core/db/devices/set-operator-state.ts';
 import { signOffDevice } from '../../src/core/db/devices/sign-off-device.ts';
-import { peekLanes } from '../../src/core/db/lanes/discover-lanes.ts';
+import { discoverLanes } from '../../src/core/db/lanes/discover-lanes.ts';
 import { publishLanes } from '../../src/core/db/lanes/publish-lanes.ts';
 import { electLeader } from '../../src/core/db/leader/elect-leader.ts';
 import { renewLeader } from '../../src/core/db/leader/renew-leader.ts';
@@ -101,7 +101,7 @@ async function add(columns: Record<string, unknown> = {}): Promise<number> {
   return (await session.write(sql, [Object.values(row)])).insertId;
 }
 
-async function claimed(as: 'full' | 'light'): Promise<ClaimedTask> {
+async function claimed(as: 'record' | 'defer'): Promise<ClaimedTask> {
   const id = await add();
   const [one] = await claims(session, names, device).claim({ as });
   expect(one?.id).toBe(id);
@@ -116,7 +116,7 @@ const ref = (one: ClaimedTask) => ({
 
 describe('a claim', () => {
   it('with a row, and its start', async () => {
-    const one = await claimed('full');
+    const one = await claimed('record');
     await attempt(one.id);
     const start = { assignment_id: one.assignment_id!, claim_token: one.claim_token, age_ms: 5, lease_s: 60 };
     expect(await flushStarts(session, names, [start])).toEqual([]);
@@ -124,15 +124,17 @@ describe('a claim', () => {
   });
 
   it('whose start the other thread says', async () => {
-    const one = await claimed('full');
+    const one = await claimed('record');
     expect(await markBegun(session, names, ref(one), 5)).toBe(1);
     await attempt(one.id, 'started_at', 'updated_at');
   });
 
   it('without a row, and when it gets one', async () => {
-    const one = await claimed('light');
+    const one = await claimed('defer');
     expect(await off('task', 'id = ?', [one.id])).toMatchObject({ claimed_at: 0, claim_deadline: 0 });
-    expect(await recordOwnClaims(session, names, [{ task_id: one.id, claim_token: one.claim_token }])).toHaveLength(1);
+    expect(
+      await materializeOwnClaims(session, names, [{ task_id: one.id, claim_token: one.claim_token }]),
+    ).toHaveLength(1);
     await attempt(one.id);
   });
 });
@@ -145,17 +147,17 @@ describe('an end', () => {
     ['put off', { kind: 'later', error_message: 'not now', after: 60 }, ['next_run_at']],
     ['released', { kind: 'released', cause: 'shutdown' }, []],
   ];
-  const CASES = ENDS.flatMap((one) => (['full', 'light'] as const).map((as) => [as, ...one] as const));
+  const CASES = ENDS.flatMap((one) => (['record', 'defer'] as const).map((as) => [as, ...one] as const));
 
   it.each(CASES)('of a %s claim: %s', async (as, _name, outcome, written) => {
     const one = await claimed(as);
-    expect(await claims(session, names, device).finish([one, outcome])).toEqual(['mine']);
+    expect(await claims(session, names, device).finish([one, outcome])).toEqual(['accepted']);
     await task(one.id, ...written);
     await attempt(one.id, 'started_at', 'completed_at');
   });
 
   it.each(['done', 'pending'])('of a light claim whose task another program has set to %s', async (status) => {
-    const one = await claimed('light');
+    const one = await claimed('defer');
     await session.write(`UPDATE ${names.task} SET status = ? WHERE id = ?`, [status, one.id]);
     expect(await closeLeftClaims(session, names, [one.id])).toBe(1);
     await attempt(one.id, 'completed_at');
@@ -173,23 +175,23 @@ describe('what the leader does', () => {
     });
 
   it('rescues an attempt: the task is due again', async () => {
-    const one = await claimed('full');
+    const one = await claimed('record');
     await rescued(one, {});
     await task(one.id, 'next_run_at');
     await attempt(one.id, 'completed_at', 'updated_at');
   });
 
   it('rescues an attempt: the task has failed', async () => {
-    const one = await claimed('full');
+    const one = await claimed('record');
     await rescued(one, { status: 'failed', due_in_s: null });
     await task(one.id, 'finished_at');
   });
 
   it('ends a light claim, and gives one back', async () => {
-    const [lost, released] = [await claimed('light'), await claimed('light')];
-    const ended = () => endLightClaims(session, names, [ref(lost)], () => 'device_dead', undefined);
+    const [lost, released] = [await claimed('defer'), await claimed('defer')];
+    const ended = () => endDeferredClaims(session, names, [ref(lost)], () => 'device_dead', undefined);
     expect(await transaction(session, ended)).toBe(1);
-    expect(await transaction(session, () => releaseLightClaims(session, names, [ref(released)], 'blocked'))).toBe(1);
+    expect(await transaction(session, () => releaseDeferredClaims(session, names, [ref(released)], 'blocked'))).toBe(1);
     for (const one of [lost, released]) {
       await task(one.id);
       await attempt(one.id, 'completed_at');
@@ -212,14 +214,14 @@ describe('what the leader does', () => {
     expect(await renewLeader(session, names, { ...device, term: term! }, 60)).toBe(true);
     await inZone('leader', ['acquired_at', 'renewed_at', 'expires_at']);
     await add({ next_run_at: null });
-    await publishLanes(session, names, await peekLanes(session, names));
+    await publishLanes(session, names, await discoverLanes(session, names));
     await inZone('lane', ['head_due_at', 'published_at']);
   });
 });
 
 describe('what an operator does', () => {
   it('cancels a task that waits, and one that runs', async () => {
-    const [runs, forced, waits] = [await claimed('full'), await claimed('full'), await add()];
+    const [runs, forced, waits] = [await claimed('record'), await claimed('record'), await add()];
     await cancelTask(session, names, waits);
     await task(waits, 'finished_at');
     await cancelTask(session, names, runs.id);
@@ -262,7 +264,7 @@ describe('what an operator does', () => {
 describe('what a device says of itself', () => {
   const beat = {
     ...device,
-    ...{ status: 'online' as const, active_tasks: 0, served: 0, held: [], stuck: [] },
+    ...{ status: 'online' as const, active_tasks: 0, recent_claims: 0, over_limits: [], stuck: [] },
   };
   const forget = () =>
     session.write(

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import type { ClaimSource } from '../../src/core/db/claim/claim-source.ts';
 import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/claim/finish-and-claim.ts';
-import type { Weighed } from '../../src/core/db/claim/take-tasks.ts';
+import type { Admission } from '../../src/core/db/claim/take-tasks.ts';
 import { ANY_WIDTHS } from '../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
 import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
-import type { Finish } from '../../src/core/domain/attempt/settlement.ts';
+import type { Finish } from '../../src/core/domain/attempt/reconcile.ts';
 
 export interface ClaimedTask extends Claimed {
   claim_token: Buffer;
@@ -16,7 +16,7 @@ export interface ClaimedTask extends Claimed {
 /** What a test claims: `from` absent = the lane of some pending task. */
 export interface ClaimOptions {
   from?: ClaimSource;
-  as?: Weighed;
+  as?: Admission;
   limit?: number;
   /** Seconds until the leader's backstop. */
   leaseOf?: (task: { id: number }) => number;
@@ -44,16 +44,16 @@ export function claims(
   const someLane = async (): Promise<ClaimSource> => {
     const [row] = await session.rows(`SELECT lane, claim_rank FROM ${names.task} WHERE status = 'pending' LIMIT 1`);
     if (row === undefined) throw new Error('no task is pending');
-    return { kind: 'lane', lane: row.lane, claim_rank: row.claim_rank, mark: undefined };
+    return { kind: 'lane', lane: row.lane, claim_rank: row.claim_rank, cursor: undefined };
   };
   return {
-    async claim({ from, as = 'full', limit = 100, leaseOf = () => 60 } = {}) {
+    async claim({ from, as = 'record', limit = 100, leaseOf = () => 60 } = {}) {
       const claim_token = randomBytes(16);
       const { claimed } = await run({
         claim: {
-          ...{ claim_token, limit, sources: [from ?? (await someLane())], survey: false, ticket: false, leaseOf },
+          ...{ claim_token, limit, sources: [from ?? (await someLane())], countFirst: false, ticket: false, leaseOf },
           mostFrom: () => Number.POSITIVE_INFINITY,
-          weigh: () => as,
+          admit: () => as,
         },
       });
       return claimed.map((one) => ({ ...one, claim_token }));
@@ -65,7 +65,7 @@ export function claims(
           ...{ claim_token: one.claim_token, outcome, age_ms: 5 },
         }),
       );
-      return (await run({ finishes })).verdicts.map((one) => one.kind);
+      return (await run({ finishes })).reconciled.map((one) => one.kind);
     },
   };
 }

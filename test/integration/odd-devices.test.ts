@@ -173,8 +173,8 @@ it('finding S5: what is read of odd rows is a device that is able or not, with f
   expect(views.length).toBeGreaterThan(100);
   for (const one of views) {
     const { supported_tasks: types = [] } = one.capabilities;
-    expect([...types, ...one.held].every((text) => typeof text === 'string')).toBe(true);
-    for (const figure of [one.slots, one.running, one.served, one.success_rate ?? 0, one.avg_duration_ms ?? 0]) {
+    expect([...types, ...one.over_limits].every((text) => typeof text === 'string')).toBe(true);
+    for (const figure of [one.slots, one.running, one.recent_claims, one.success_rate ?? 0, one.avg_duration_ms ?? 0]) {
       expect(figure).toBeGreaterThanOrEqual(0);
     }
     expect(one.success_rate ?? 0).toBeLessThanOrEqual(1);

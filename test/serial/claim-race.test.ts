@@ -58,7 +58,7 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
   // still, is recorded too, and was never run.
   const [attempts] = await session.rows(
     `SELECT SUM(status = 'completed') AS completed, COUNT(DISTINCT IF(status = 'completed', task_id, NULL)) AS tasks,
-       GROUP_CONCAT(DISTINCT IF(status = 'completed' OR (status = 'released' AND cause IN ('ahead', 'blocked') AND started_at IS NULL),
+       GROUP_CONCAT(DISTINCT IF(status = 'completed' OR (status = 'released' AND cause IN ('prefetched', 'blocked') AND started_at IS NULL),
          NULL, CONCAT_WS(' ', status, cause, started_at))) AS others
      FROM ${assignment}`,
   );

@@ -44,7 +44,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Role', role(device)],
     ['Status', paint(statusWord(device), device)],
     ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
-    ['Held', device.held.length === 0 ? '' : `claims nothing: ${device.held.join('; ')}`],
+    ['Held', device.over_limits.length === 0 ? '' : `claims nothing: ${device.over_limits.join('; ')}`],
     ['Tasks', `${device.current_tasks} of ${counted(device.max_concurrent_tasks, 'slot')}`],
     ['Stuck', stuckSlots(device)],
     ['History', history(device)],
@@ -93,7 +93,11 @@ function role(device: Device): string {
 function statusWord(device: Device): string {
   const life = device.silent ? 'offline (silent)' : device.status;
   const said = device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;
-  const parts = [said, device.held.length > 0 && 'held', device.stuck.length > 0 && `${device.stuck.length} stuck`];
+  const parts = [
+    said,
+    device.over_limits.length > 0 && 'over limits',
+    device.stuck.length > 0 && `${device.stuck.length} stuck`,
+  ];
   return parts.filter((one) => one !== false).join(', ');
 }
 
@@ -103,11 +107,11 @@ function stuckSlots(device: Device): string {
   return `${stuck.length} of ${counted(slots, 'slot')}, until it is started again; handlers go on after their end: ${stuckList(device)}`;
 }
 
-function history({ success_rate, avg_duration_ms, served }: Device): string {
+function history({ success_rate, avg_duration_ms, recent_claims }: Device): string {
   const parts = [
     success_rate === null ? '' : `${Math.round(success_rate * 100)} % of its last attempts succeeded`,
     avg_duration_ms === null ? '' : `mean ${(avg_duration_ms / 1000).toFixed(1)} s`,
-    served === 0 ? '' : `${served} claimed in the last minute`,
+    recent_claims === 0 ? '' : `${recent_claims} claimed in the last minute`,
   ];
   return parts.filter((one) => one !== '').join(', ');
 }
@@ -122,7 +126,7 @@ function statusPaint(colour: boolean): (text: string, device: Device) => string 
   return (text, device) => {
     if (device.silent) return paint.red(text);
     if (device.status === 'offline') return paint.dim(text);
-    return device.operator_state === 'active' && device.held.length === 0 && device.stuck.length === 0
+    return device.operator_state === 'active' && device.over_limits.length === 0 && device.stuck.length === 0
       ? paint.green(text)
       : paint.yellow(text);
   };

@@ -8,7 +8,7 @@ import { isLoopback } from './loopback.ts';
 const MANY_SLOTS = 100;
 
 /** Per cent. A gate below it hardly ever opens. */
-const LOW_GATE = 20;
+const LOW_LIMIT = 20;
 
 /** One sentence per danger. All figures are seconds. */
 export function dangers(config: Config, database: DatabaseAddress | undefined): string[] {
@@ -70,7 +70,7 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   const gates = Object.entries(worker.gates).filter(([name]) => name !== 'interval');
   for (const [name, gate] of gates) {
     say(
-      gate !== undefined && gate < LOW_GATE,
+      gate !== undefined && gate < LOW_LIMIT,
       `worker.gates.${name} is ${gate} %: a machine is above that most of the time, and then nothing is claimed here`,
     );
   }

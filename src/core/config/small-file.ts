@@ -9,7 +9,7 @@ const MOST_BYTES = 1024 * 1024;
 /** Between two looks at a pipe from which nothing has come yet. Milliseconds. */
 const LOOK = 20;
 /** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
-const PATIENCE = { nobody: 2000, writer: 30_000 };
+const WAIT_MS = { nobody: 2000, writer: 30_000 };
 
 export interface SmallFile {
   text: string;
@@ -47,7 +47,7 @@ async function readPipe(file: FileHandle): Promise<Buffer> {
       continue;
     }
     if (part !== undefined && length > 0) return Buffer.concat(parts);
-    const patience = part === undefined ? PATIENCE.writer : PATIENCE.nobody;
+    const patience = part === undefined ? WAIT_MS.writer : WAIT_MS.nobody;
     if (waited >= patience) throw new Error(`it is a pipe, and nothing more came within ${patience / 1000} s`);
     await pause(LOOK);
     waited += LOOK;

@@ -22,5 +22,5 @@ export async function enqueueTasks(
   const insert = () => insertTasks(session, names, tasks, options);
   // One row is one statement, which is whole by itself: two round trips less.
   if (tasks.length === 1) return repeated(ENQUEUE_TRIES, insert);
-  return transaction(session, insert, ENQUEUE_TRIES, options.carried);
+  return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
 }

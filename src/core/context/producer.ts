@@ -4,13 +4,13 @@ import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
 import type { NewTask } from '../domain/task/task.ts';
-import { Announcer } from '../ring/announcer.ts';
-import { openRinger } from '../ring/open-ringer.ts';
+import { Notifier } from '../ring/notifier.ts';
+import { openRingSender } from '../ring/open-ring-sender.ts';
 import { enqueueTasks } from './enqueue.ts';
 
 export class Producer {
   readonly names: TableNames;
-  readonly announcer: Announcer;
+  readonly notifier: Notifier;
   readonly #session: Session;
   readonly #config: Config;
 
@@ -19,7 +19,7 @@ export class Producer {
     this.#session = session;
     this.#config = config;
     this.names = names;
-    this.announcer = new Announcer(openRinger(config, session.facts.localAddress), names);
+    this.notifier = new Notifier(openRingSender(config, session.facts.localAddress), names);
   }
 
   /** The session, opened again if it was lost. @throws DatabaseError */
@@ -34,22 +34,22 @@ export class Producer {
   async enqueue(tasks: NewTask[]): Promise<InsertedTask[]> {
     // A pipe that feeds us may be slower than the server's patience with a session.
     const session = await this.session();
-    const { carried, ring } = this.announcer.prepare(session, tasks);
+    const { piggybacked: carried, ring } = this.notifier.prepare(session, tasks);
     const maxRetryCount = this.#config.master.max_retry_count;
-    const answers = await enqueueTasks(session, this.names, tasks, { maxRetryCount, carried });
+    const answers = await enqueueTasks(session, this.names, tasks, { maxRetryCount, piggybacked: carried });
     ring(tasks.filter((_, n) => answers[n]?.created === true));
     return answers;
   }
 
   /** Rings for tasks that were put back. A failure loses a hint, and their change stands: it is not told. */
-  async announceAgain(taskIds: number[]): Promise<void> {
+  async notifyAgain(taskIds: number[]): Promise<void> {
     await this.session()
-      .then((session) => this.announcer.announceAgain(session, taskIds))
+      .then((session) => this.notifier.notifyAgain(session, taskIds))
       .catch(() => {});
   }
 
   /** Rings that are under way are waited for, 30 ms at most; the session is its owner's to close. */
   async close(): Promise<void> {
-    await this.announcer.ringer.close();
+    await this.notifier.ringSender.close();
   }
 }

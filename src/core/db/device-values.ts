@@ -51,7 +51,7 @@ export function rowProblems(row: Row): string[] {
   } else if (!isTexts((capabilities as { supported_tasks?: unknown } | null)?.supported_tasks)) {
     problems.push('supported_tasks is no list of task types');
   }
-  if (!isTexts(fromJson(row.held) ?? undefined)) problems.push('held is no list of sentences');
+  if (!isTexts(fromJson(row.over_limits) ?? undefined)) problems.push('over_limits is no list of sentences');
   if (Number(row.max_concurrent_tasks ?? 0) < 0) problems.push('max_concurrent_tasks is below 0');
   return problems;
 }

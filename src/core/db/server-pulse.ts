@@ -5,27 +5,27 @@ import { DatabaseError } from './database-error.ts';
 import { Session } from './session.ts';
 
 /** The server is asked every so many milliseconds, and so often in vain. */
-export interface ServerPatience {
+export interface ServerWaits {
   everyMs: number;
   misses: number;
 }
 
-export const PATIENCE: ServerPatience = { everyMs: 10_000, misses: 3 };
+export const WAITS: ServerWaits = { everyMs: 10_000, misses: 3 };
 const CONNECT_MS = 3000;
 const ANSWER_MS = 5000;
 
 export class ServerPulse {
   readonly #address: DatabaseAddress;
-  readonly #patience: ServerPatience;
+  readonly #waits: ServerWaits;
 
-  constructor(address: DatabaseAddress, patience: ServerPatience = PATIENCE) {
+  constructor(address: DatabaseAddress, patience: ServerWaits = WAITS) {
     this.#address = address;
-    this.#patience = patience;
+    this.#waits = patience;
   }
 
   /** How long the server is silent before that counts, without the time that each question takes. Milliseconds. */
   get silenceMs(): number {
-    return this.#patience.everyMs * this.#patience.misses;
+    return this.#waits.everyMs * this.#waits.misses;
   }
 
   /** Settles as `call` does. `silent` must end it: called once, when the server has answered nobody for too long. */
@@ -41,7 +41,7 @@ export class ServerPulse {
 
   /** Never rejects. */
   async #watch(over: AbortSignal, silent: () => void): Promise<void> {
-    const { everyMs, misses } = this.#patience;
+    const { everyMs, misses } = this.#waits;
     for (let missed = 0; missed < misses; ) {
       await pause(everyMs, undefined, { ref: false, signal: over }).catch(() => {});
       if (over.aborted) return;

@@ -79,7 +79,7 @@ export class Session {
   }
 
   /** Several statements in one round trip; one result each. Needs `multiStatements`. @throws DatabaseError */
-  async packet(statements: Array<{ sql: string; values?: unknown[] }>): Promise<Result[]> {
+  async batch(statements: Array<{ sql: string; values?: unknown[] }>): Promise<Result[]> {
     // Each by itself: in one text of all, a driver would look for placeholders in what is no template any more.
     const sql = statements.map((one) => this.#text(one.sql, one.values ?? [])).join(';\n');
     const result = (await this.#send(sql, [])) as unknown[];
@@ -175,7 +175,7 @@ export class Session {
     const connection = this.#connection;
     if (connection === undefined) throw this.#gone('the connection was lost');
     const text = this.#text(sql, values);
-    this.#assertPacket(text);
+    this.#assertBatchSize(text);
     try {
       return await this.#call(connection, this.options.deadlineMs, (done) =>
         connection.query(text, (error, result) => done(error, result)),
@@ -218,7 +218,7 @@ export class Session {
   }
 
   /** The server closes the connection on a packet that is too large: refused here, the session lives on. */
-  #assertPacket(text: string): void {
+  #assertBatchSize(text: string): void {
     const limit = (this.#facts?.maxAllowedPacket ?? Number.POSITIVE_INFINITY) - 64;
     // No character takes more than three bytes per UTF-16 unit.
     if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;

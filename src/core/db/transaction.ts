@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError, isOutcomeUnknown, unknownOutcome } from './database-error.ts';
-import type { Carried } from './piggyback.ts';
+import type { Piggybacked } from './piggyback.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function transaction<T>(
   session: Session,
   work: () => Promise<T>,
   tries = 5,
-  carried?: Carried,
+  carried?: Piggybacked,
 ): Promise<T> {
   const attempt = async () => {
     try {

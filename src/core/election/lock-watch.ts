@@ -19,7 +19,7 @@ export interface LockWatchOptions {
 }
 
 /** One look at the locks: who was free, on which connection, when (monotonic milliseconds). */
-export interface Look {
+export interface LockCheck {
   unlocked: UnlockedDevice[];
   connectionId: number;
   now: number;
@@ -43,7 +43,7 @@ export class LockWatch {
   }
 
   /** The devices whose lock has stayed free for the grace. */
-  look({ unlocked, connectionId, now }: Look): UnlockedDevice[] {
+  check({ unlocked, connectionId, now }: LockCheck): UnlockedDevice[] {
     if (this.#connectionId !== connectionId) {
       if (this.#connectionId !== undefined) {
         this.#distrustUntil = now + this.#options.trustAfterReconnectMs;

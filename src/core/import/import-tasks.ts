@@ -130,7 +130,7 @@ class Import {
       if (this.#result.problems.length < TOLD) this.#result.problems.push(problem);
     } else {
       this.#waiting.push(made.task);
-      this.#doubts.look(made.task, row.line);
+      this.#doubts.check(made.task, row.line);
       this.#bytes += row.bytes;
     }
     this.#line = row.last;

@@ -8,7 +8,7 @@ import { writeFailingDuties } from '../db/leader/failing-duties.ts';
 import { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
-import type { Ringer } from '../ring/ringer.ts';
+import type { RingSender } from '../ring/ring-sender.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { monotonic as monotonicClock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
@@ -50,7 +50,7 @@ export interface DutiesOptions {
   /** The leader before, if the lease was taken from it because it is dead. */
   found?: FoundDead | undefined;
   /** Of this process, if it has one: else the duties have their own. */
-  ringer?: (() => Ringer | undefined) | undefined;
+  ringSender?: (() => RingSender | undefined) | undefined;
   /** Milliseconds of a monotonic clock. */
   monotonic?: () => number;
   random?: () => number;
@@ -117,7 +117,7 @@ export class Duties extends Service {
     });
     const settings = new SettingsKeeper(duty, config);
     this.#pruner = pruner;
-    const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringer: options.ringer });
+    const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringSender: options.ringSender });
     this.#watcher = watcher;
     const health = this.#health;
     const each = (name: DutyName, intervalS: number, runOnce: () => Promise<object>): Duty => ({

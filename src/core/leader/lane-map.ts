@@ -1,6 +1,6 @@
-import { type LaneHead, PAIRS_PER_WALK, START } from '../db/lanes/discover-lanes.ts';
-import type { LanePair } from '../db/lanes/due-work.ts';
-import { pairKey } from '../domain/pair-key.ts';
+import { type LaneHead, RANKS_PER_WALK, START } from '../db/lanes/discover-lanes.ts';
+import type { LaneRank } from '../db/lanes/due-work.ts';
+import { laneRankKey } from '../domain/pair-key.ts';
 
 /** Pairs that are kept at most: each tick of each worker reads the published table. */
 const MOST_KEPT = 10_000;
@@ -19,10 +19,10 @@ export class LaneMap {
   readonly #perWalk: number;
   readonly #mostKept: number;
   #known: Known[] = [];
-  #after: LanePair = START;
+  #after: LaneRank = START;
   #walk = 0;
 
-  constructor(perWalk = PAIRS_PER_WALK, mostKept = MOST_KEPT) {
+  constructor(perWalk = RANKS_PER_WALK, mostKept = MOST_KEPT) {
     this.#perWalk = perWalk;
     this.#mostKept = mostKept;
   }
@@ -32,7 +32,7 @@ export class LaneMap {
   }
 
   /** Where the next walk begins, how far it may go, and what it will probably meet. */
-  get next(): { after: LanePair; perWalk: number; guide: LaneHead[] } {
+  get next(): { after: LaneRank; perWalk: number; guide: LaneHead[] } {
     const from = this.#behind(this.#after);
     const guide = this.#known.slice(from, from + this.#perWalk - 1).map((one) => one.head);
     return { after: this.#after, perWalk: this.#perWalk, guide };
@@ -43,21 +43,21 @@ export class LaneMap {
    * elsewhere that there is no room for: first what was not due at `now` (as due_at is spelled), then what was seen longest
    * ago.
    */
-  walked(heads: LaneHead[], now: string): { appeared: number; upTo: LanePair | undefined; dropped: LanePair[] } {
+  walked(heads: LaneHead[], now: string): { appeared: number; upTo: LaneRank | undefined; dropped: LaneRank[] } {
     const cut = heads.length >= this.#perWalk;
     const upTo = cut ? heads.at(-1) : undefined;
     const from = this.#behind(this.#after);
     const to = upTo === undefined ? this.#known.length : this.#behind(upTo);
-    const before = new Set(this.#known.slice(from, to).map((one) => pairKey(one.head)));
+    const before = new Set(this.#known.slice(from, to).map((one) => laneRankKey(one.head)));
     this.#walk += 1;
     const seen = heads.map((head) => ({ head, walk: this.#walk }));
     this.#known = [...this.#known.slice(0, from), ...seen, ...this.#known.slice(to)];
     this.#after = upTo ?? START;
-    const appeared = heads.filter((head) => !before.has(pairKey(head))).length;
+    const appeared = heads.filter((head) => !before.has(laneRankKey(head))).length;
     return { appeared, upTo, dropped: this.#drop(now) };
   }
 
-  #drop(now: string): LanePair[] {
+  #drop(now: string): LaneRank[] {
     const excess = this.#known.length - this.#mostKept;
     if (excess <= 0) return [];
     const due = (one: Known) => (one.head.due_at <= now ? 1 : 0);
@@ -72,11 +72,11 @@ export class LaneMap {
   }
 
   /** Index of the first known pair behind this one. */
-  #behind(pair: LanePair): number {
+  #behind(pair: LaneRank): number {
     let [low, high] = [0, this.#known.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (comparePairs(this.#known[middle]!.head, pair) <= 0) low = middle + 1;
+      if (compareRanks(this.#known[middle]!.head, pair) <= 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -84,6 +84,6 @@ export class LaneMap {
 }
 
 /** As the index sorts them. */
-export function comparePairs(a: LanePair, b: LanePair): number {
+export function compareRanks(a: LaneRank, b: LaneRank): number {
   return Buffer.compare(a.lane, b.lane) || a.claim_rank - b.claim_rank;
 }

@@ -1,17 +1,17 @@
 import { deviceViews } from '../db/devices/device-views.ts';
-import { type LaneHead, peekLanes } from '../db/lanes/discover-lanes.ts';
-import type { LanePair } from '../db/lanes/due-work.ts';
+import { discoverLanes, type LaneHead } from '../db/lanes/discover-lanes.ts';
+import type { LaneRank } from '../db/lanes/due-work.ts';
 import { publishLanes } from '../db/lanes/publish-lanes.ts';
 import { isOverLimit } from '../db/server/statement-limit.ts';
 import type { Session } from '../db/session.ts';
-import { pairKey } from '../domain/pair-key.ts';
+import { laneRankKey } from '../domain/pair-key.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
 import { MOST_READ_BYTES, requirementsOf } from '../domain/task/requirements.ts';
 import { monotonic } from '../runtime/clock.ts';
-import { LookPause } from '../runtime/look-pause.ts';
+import { PollPause } from '../runtime/poll-pause.ts';
 import type { DutySession } from './duty/duty-session.ts';
 import { Failures } from './duty/failures.ts';
-import { comparePairs, LaneMap } from './lane-map.ts';
+import { compareRanks, LaneMap } from './lane-map.ts';
 
 /** What devices there are changes slowly. */
 const DEVICES_EVERY_MS = 2000;
@@ -45,7 +45,7 @@ export class LanePublisher {
   #guided = false;
   #able: ReturnType<typeof ableCounter> = () => 0;
   #countedAt = Number.NEGATIVE_INFINITY;
-  readonly #pause = new LookPause();
+  readonly #pause = new PollPause();
   readonly #refused = new Map<string, { until: number; what: string; error: Error }>();
   /** Lanes that nobody can read, each said once; and that there are more pairs than a round reads. */
   readonly #warned = new Set<string>();
@@ -67,7 +67,7 @@ export class LanePublisher {
     // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
     const known = this.#guided ? guide : [];
     this.#guided = false;
-    const heads = await this.#peek(after, perWalk, known);
+    const heads = await this.#discover(after, perWalk, known);
     const clock = await duty.run((session) => session.rows<{ now: string }>('SELECT CAST(NOW(3) AS CHAR) AS now'));
     const { appeared, upTo, dropped } = this.#map.walked(heads, clock[0]?.now ?? '');
     this.#guided = true;
@@ -83,12 +83,12 @@ export class LanePublisher {
   }
 
   /** In pieces, between which the other duties have the session: of unknown pairs each costs a round trip. */
-  async #peek(after: LanePair, most: number, guide: LaneHead[]): Promise<LaneHead[]> {
+  async #discover(after: LaneRank, most: number, guide: LaneHead[]): Promise<LaneHead[]> {
     const { duty } = this.#o;
     const heads: LaneHead[] = [];
     for (let at = after; heads.length < most; at = heads.at(-1)!) {
       const piece = Math.min(PIECE, most - heads.length);
-      const known = guide.filter((head) => comparePairs(head, at) > 0);
+      const known = guide.filter((head) => compareRanks(head, at) > 0);
       const found = await duty.run((session) => this.#piece(session, known, piece, at));
       heads.push(...found);
       if (found.length < piece) break;
@@ -97,11 +97,11 @@ export class LanePublisher {
   }
 
   /** Rounds pause after hops that were slow: they read over what others have added and not committed. */
-  async #piece(session: Session, known: LaneHead[], most: number, at: LanePair): Promise<LaneHead[]> {
+  async #piece(session: Session, known: LaneHead[], most: number, at: LaneRank): Promise<LaneHead[]> {
     const began = monotonic();
     try {
-      const heads = await peekLanes(session, this.#o.duty.names, known, most, at);
-      this.#pause.looked(monotonic(), (monotonic() - began) / (heads.length + 1));
+      const heads = await discoverLanes(session, this.#o.duty.names, known, most, at);
+      this.#pause.polled(monotonic(), (monotonic() - began) / (heads.length + 1));
       return heads;
     } catch (error) {
       if (isOverLimit(error)) this.#pause.brokenOff(monotonic(), monotonic() - began);
@@ -116,7 +116,7 @@ export class LanePublisher {
       this.#sayUnreadable(head);
       return [];
     }
-    const refused = this.#refused.get(pairKey(head));
+    const refused = this.#refused.get(laneRankKey(head));
     if (refused !== undefined && monotonic() < refused.until) {
       failures.note(refused.what, refused.error);
       return [];
@@ -127,7 +127,7 @@ export class LanePublisher {
   #refuse(head: LaneHead, error: Error, failures: Failures): void {
     const what = `lane ${head.lane.toString('hex')} (task ${head.id})`;
     if (this.#refused.size >= MOST_WARNED) this.#refused.clear();
-    this.#refused.set(pairKey(head), { until: monotonic() + REFUSED_FOR_MS, what, error });
+    this.#refused.set(laneRankKey(head), { until: monotonic() + REFUSED_FOR_MS, what, error });
     failures.note(what, error);
   }
 

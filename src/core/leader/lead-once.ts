@@ -1,6 +1,6 @@
 // `afd leader --once`: takes the lease if nobody leads, does every duty once, gives the lease back. For cron.
 import type { Context } from '../context/context.ts';
-import { StartPatience } from '../context/start-patience.ts';
+import { StartWait } from '../context/start-wait.ts';
 import { signOffDevice } from '../db/devices/sign-off-device.ts';
 import { readLease } from '../db/leader/read-lease.ts';
 import { assumeIdentity } from '../node/device-identity.ts';
@@ -25,7 +25,7 @@ export interface LeadOnceFacts extends NodeFacts {
 export async function leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {
   const { config, names, events } = context;
   // First: it brings the fleet's values.
-  const patience = new StartPatience({ seconds: facts.waitDatabaseS ?? 0, events });
+  const patience = new StartWait({ seconds: facts.waitDatabaseS ?? 0, events });
   const session = await patience.run(() => context.session({ multiStatements: true }));
   const settings = livenessSettings(context, facts, {
     deviceType: 'master',

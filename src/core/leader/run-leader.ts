@@ -1,12 +1,12 @@
 // `afd leader`: contends for the lease and does the leader's duties; executes no task, so it is never assignable.
 import type { Context } from '../context/context.ts';
-import { StartPatience } from '../context/start-patience.ts';
+import { StartWait } from '../context/start-wait.ts';
 import { AfdError } from '../domain/errors.ts';
 import { LivenessClient } from '../node/liveness-client.ts';
 import { nodeReport } from '../node/liveness-events.ts';
 import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
-import { Leadership } from './term-duties.ts';
+import { TermDuties } from './term-duties.ts';
 
 /** Runs until `stop` is aborted. Returns the device id it had. @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED, E_TEMPORARY; DatabaseError */
 export async function runLeader(
@@ -14,7 +14,7 @@ export async function runLeader(
   facts: NodeFacts & { stop: AbortSignal; waitDatabaseS?: number | undefined },
 ): Promise<{ device_id: string }> {
   const { events } = context;
-  const patience = new StartPatience({ seconds: facts.waitDatabaseS ?? 0, events, stop: facts.stop });
+  const patience = new StartWait({ seconds: facts.waitDatabaseS ?? 0, events, stop: facts.stop });
   // First: it brings the fleet's values.
   await patience.run(() => context.session());
   const settings = livenessSettings(context, facts, {
@@ -25,11 +25,11 @@ export async function runLeader(
   });
   settings.waitDatabaseMs = patience.leftMs;
   let deviceId = '';
-  let leadership: Leadership | undefined;
+  let leadership: TermDuties | undefined;
   const onReport = (report: LivenessReport) => {
     if (report.kind === 'registered') {
       deviceId = report.deviceId;
-      leadership = new Leadership(context, deviceId);
+      leadership = new TermDuties(context, deviceId);
     }
     if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
     else if (report.kind === 'leader-gained') leadership?.gained(report.term, report.found);

@@ -4,24 +4,24 @@
 import type { Context } from '../context/context.ts';
 import { Session } from '../db/session.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
-import type { Ringer } from '../ring/ringer.ts';
+import type { RingSender } from '../ring/ring-sender.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { Duties } from './duties.ts';
 
-export class Leadership {
+export class TermDuties {
   readonly #context: Context;
   readonly #deviceId: string;
-  readonly #ringer: (() => Ringer | undefined) | undefined;
+  readonly #ringSender: (() => RingSender | undefined) | undefined;
   #duties: Duties | undefined;
   #term: number | undefined;
   #reconnectedAt: number | undefined;
   #stalled = false;
 
   /** `ringer`: this process's own, if it has one by then. */
-  constructor(context: Context, deviceId: string, ringer?: () => Ringer | undefined) {
+  constructor(context: Context, deviceId: string, ringer?: () => RingSender | undefined) {
     this.#context = context;
     this.#deviceId = deviceId;
-    this.#ringer = ringer;
+    this.#ringSender = ringer;
   }
 
   get term(): number | undefined {
@@ -56,7 +56,7 @@ export class Leadership {
       term,
       lastReconnectAt: this.#reconnectedAt,
       found,
-      ringer: this.#ringer,
+      ringSender: this.#ringSender,
     });
     this.#duties.start();
   }

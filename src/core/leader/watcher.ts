@@ -6,22 +6,22 @@ import type { LaneHead } from '../db/lanes/discover-lanes.ts';
 import { dueStatement, dueWork } from '../db/lanes/due-work.ts';
 import { isOverLimit, limited } from '../db/server/statement-limit.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
-import { pairKey } from '../domain/pair-key.ts';
+import { laneRankKey } from '../domain/pair-key.ts';
 import { eligible } from '../domain/placement/eligible.ts';
 import { requirementsOf } from '../domain/task/requirements.ts';
-import { openRinger } from '../ring/open-ringer.ts';
-import type { Ringer, RingWork } from '../ring/ringer.ts';
+import { openRingSender } from '../ring/open-ring-sender.ts';
+import type { RingSender, RingWork } from '../ring/ring-sender.ts';
 import { monotonic } from '../runtime/clock.ts';
-import { LookPause } from '../runtime/look-pause.ts';
+import { PollPause } from '../runtime/poll-pause.ts';
 import type { DutySession } from './duty/duty-session.ts';
 
 /** One branch of the look each; beyond it the pairs that were longest without a task are left to the polls. */
-const MOST_PAIRS = 64;
+const MOST_RANKS = 64;
 /** A pair for which nobody who was rung claimed anything is left alone for so long, doubling. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1000;
 /** A look takes about a millisecond, unless it reads over what others have not committed. */
-const LOOK_LIMIT_MS = 1000;
+const POLL_LIMIT_MS = 1000;
 
 interface Watched extends Omit<RingWork, 'n'> {
   /** Monotonic ms at which it was last due or published. */
@@ -36,14 +36,14 @@ export interface WatcherOptions {
   /** What was published last: pairs that have tasks. */
   heads: () => LaneHead[];
   /** This process's own, if it has one. */
-  ringer?: (() => Ringer | undefined) | undefined;
+  ringSender?: (() => RingSender | undefined) | undefined;
 }
 
 export class Watcher {
   readonly #o: WatcherOptions;
   readonly #watched = new Map<string, Watched>();
-  #own: Ringer | undefined;
-  readonly #pause = new LookPause();
+  #own: RingSender | undefined;
+  readonly #pause = new PollPause();
 
   constructor(options: WatcherOptions) {
     this.#o = options;
@@ -53,7 +53,7 @@ export class Watcher {
   async runOnce(): Promise<{ rung: number }> {
     const { config } = this.#o;
     if (!config.worker.ring.enabled || monotonic() < this.#pause.until) return { rung: 0 };
-    const ringer = await this.#ringer();
+    const ringer = await this.#ringSender();
     if (ringer.view.stale) await this.#readDevices(ringer);
     const now = monotonic();
     const free = ringer.view.devices().filter((one) => one.running < one.slots);
@@ -61,13 +61,13 @@ export class Watcher {
       (one) => now >= one.restsUntil && free.some((device) => eligible(device, one).ok),
     );
     if (pairs.length === 0) return { rung: 0 };
-    const due = await this.#look(pairs);
+    const due = await this.#poll(pairs);
     for (const n of due) this.#ring(ringer, pairs[n]!);
     return { rung: due.length };
   }
 
   /** Indexes of the pairs that are due. None when the look took too long: other duties wait for the session. */
-  async #look(pairs: Watched[]): Promise<number[]> {
+  async #poll(pairs: Watched[]): Promise<number[]> {
     const { duty } = this.#o;
     const { sql, values } = dueStatement(duty.names, undefined, pairs);
     // From when the session is free: other duties may have had it until then.
@@ -75,9 +75,9 @@ export class Watcher {
     try {
       const rows = await duty.run((session) => {
         asked = monotonic();
-        return session.rows(limited(sql, LOOK_LIMIT_MS), values);
+        return session.rows(limited(sql, POLL_LIMIT_MS), values);
       });
-      this.#pause.looked(monotonic(), monotonic() - asked);
+      this.#pause.polled(monotonic(), monotonic() - asked);
       return dueWork(rows).due;
     } catch (error) {
       if (!isOverLimit(error)) throw error;
@@ -90,7 +90,7 @@ export class Watcher {
     await this.#own?.close();
   }
 
-  #ring(ringer: Ringer, pair: Watched): void {
+  #ring(ringer: RingSender, pair: Watched): void {
     pair.seenAt = monotonic();
     // Until the answer is here: what is due in the next look may be what is being claimed now.
     pair.restsUntil = pair.seenAt + pair.pauseMs;
@@ -100,15 +100,15 @@ export class Watcher {
     });
   }
 
-  async #ringer(): Promise<Ringer> {
-    const shared = this.#o.ringer?.();
+  async #ringSender(): Promise<RingSender> {
+    const shared = this.#o.ringSender?.();
     if (shared !== undefined) return shared;
     const { duty, config } = this.#o;
-    this.#own ??= await duty.run(async (session) => openRinger(config, session.facts.localAddress));
+    this.#own ??= await duty.run(async (session) => openRingSender(config, session.facts.localAddress));
     return this.#own;
   }
 
-  async #readDevices(ringer: Ringer): Promise<void> {
+  async #readDevices(ringer: RingSender): Promise<void> {
     const { duty } = this.#o;
     const readAt = monotonic();
     const { sql, values } = ringTargetsStatement(duty.names);
@@ -128,11 +128,11 @@ export class Watcher {
       if (readable) this.#watch({ lane, claim_rank, task_type, required_capabilities: requires });
     }
     const oldest = [...this.#watched].sort(([, a], [, b]) => a.seenAt - b.seenAt);
-    for (const [key] of oldest.slice(0, Math.max(0, oldest.length - MOST_PAIRS))) this.#watched.delete(key);
+    for (const [key] of oldest.slice(0, Math.max(0, oldest.length - MOST_RANKS))) this.#watched.delete(key);
   }
 
   #watch(pair: Omit<RingWork, 'n'>): void {
-    const key = pairKey(pair);
+    const key = laneRankKey(pair);
     const watched = this.#watched.get(key);
     if (watched !== undefined) watched.seenAt = monotonic();
     else this.#watched.set(key, { ...pair, seenAt: monotonic(), pauseMs: FIRST_PAUSE_MS, restsUntil: 0 });

@@ -119,7 +119,7 @@ const SENTENCES: Describe = {
         ? `an operator set ${d.device_id} to active: claiming tasks`
         : `an operator set ${d.device_id} to ${d.operator_state}: no further tasks are claimed`,
     ),
-  'device:held': (d) =>
+  'device:over-limits': (d) =>
     d.reasons.length === 0
       ? info(`${d.device_id} is below its gates again: claiming tasks`)
       : warn(`${d.device_id} claims no further tasks for now: ${d.reasons.join('; ')}; what runs goes on`),

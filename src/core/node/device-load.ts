@@ -3,43 +3,43 @@ import type { StuckTask } from '../domain/placement/device-view.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { Identity } from './device-identity.ts';
 import { DeviceProbe } from './device-probe.ts';
+import { LimitWatch } from './limit-watch.ts';
 import type { LivenessSettings } from './liveness-messages.ts';
-import { ServedWindow } from './recent-claims.ts';
-import { GateKeeper } from './resource-limits.ts';
+import { RecentClaims } from './recent-claims.ts';
 
 /** How busy this device is: its slots, its turns, its machine. What a heartbeat says beside that it lives. */
 export class DeviceLoad {
   readonly #slots: number;
-  readonly #gatesIntervalMs: number;
+  readonly #limitsIntervalMs: number;
   readonly #probe = new DeviceProbe();
-  readonly #served = new ServedWindow();
-  readonly #gates: GateKeeper;
+  readonly #recentClaims = new RecentClaims();
+  readonly #limits: LimitWatch;
   #running = 0;
   /** Slots that are held by handlers whose attempt has ended. */
   stuck: StuckTask[] = [];
 
   constructor(
-    settings: Pick<LivenessSettings, 'slots' | 'gates' | 'gatesIntervalMs'>,
+    settings: Pick<LivenessSettings, 'slots' | 'limits' | 'limitsIntervalMs'>,
     onHeld: (reasons: string[]) => void,
   ) {
     this.#slots = settings.slots;
-    this.#gatesIntervalMs = settings.gatesIntervalMs;
-    this.#gates = new GateKeeper(this.#probe, settings.gates, onHeld);
+    this.#limitsIntervalMs = settings.limitsIntervalMs;
+    this.#limits = new LimitWatch(this.#probe, settings.limits, onHeld);
   }
 
   start(): void {
     void this.#probe.refresh();
-    this.#gates.start(this.#gatesIntervalMs);
+    this.#limits.start(this.#limitsIntervalMs);
   }
 
   stop(): void {
-    this.#gates.stop();
+    this.#limits.stop();
   }
 
   /** `count`: slots in use. `claimed`: tasks claimed since the start. */
   note({ count, claimed }: { count: number; claimed: number }): void {
     this.#running = count;
-    this.#served.note(claimed, monotonic());
+    this.#recentClaims.note(claimed, monotonic());
   }
 
   beat({ deviceId, instanceToken }: Pick<Identity, 'deviceId' | 'instanceToken'>): Beat {
@@ -48,8 +48,8 @@ export class DeviceLoad {
       instance_token: instanceToken,
       status: this.#slots > 0 && this.#running >= this.#slots ? 'busy' : 'online',
       active_tasks: this.#running,
-      served: this.#served.count(monotonic()),
-      held: this.#gates.held,
+      recent_claims: this.#recentClaims.count(monotonic()),
+      over_limits: this.#limits.overLimits,
       stuck: this.stuck,
     };
   }

@@ -29,7 +29,7 @@ export async function sendHeartbeat(
     settingsStatement(names),
   ];
   try {
-    const [lived, , settings] = await session.packet(statements);
+    const [lived, , settings] = await session.batch(statements);
     if (lived?.affectedRows === 1) report({ kind: 'settings', rows: settings!.map(settingRow) });
     return lived?.affectedRows === 1;
   } catch (error) {

@@ -4,7 +4,7 @@ import { monotonic } from '../runtime/clock.ts';
  * How long a node trusts its leases without a word from the database: heartbeat_timeout − min(10 s, a third of it) after
  * the start of its last good heartbeat. Less than anybody waits before taking its tasks.
  */
-export class Patience {
+export class LeaseTrust {
   #limitMs: number;
   #renewedAt: number | undefined;
   readonly #onOver: () => void;

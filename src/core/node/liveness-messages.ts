@@ -1,11 +1,11 @@
 // What the liveness thread and the rest of the node say to each other. Plain data: it crosses a thread boundary, where
 // Buffers arrive as Uint8Array (see reviveReport).
-import type { LanePair } from '../db/lanes/due-work.ts';
+import type { LaneRank } from '../db/lanes/due-work.ts';
 import type { TickView } from '../db/lanes/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { SettingRow } from '../db/settings/read-settings.ts';
 import type { StuckTask } from '../domain/placement/device-view.ts';
-import type { Gates } from '../domain/placement/gates.ts';
+import type { ResourceLimits } from '../domain/placement/resource-limits.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
 import type { LogLevel } from '../log/log.ts';
 import type { AfdEvents } from '../runtime/events.ts';
@@ -36,8 +36,8 @@ export interface LivenessSettings {
   region: string | undefined;
   labels: Record<string, string> | undefined;
   version: string;
-  gates: Gates;
-  gatesIntervalMs: number;
+  limits: ResourceLimits;
+  limitsIntervalMs: number;
   heartbeatIntervalMs: number;
   heartbeatTimeoutMs: number;
   tickIntervalMs: number;
@@ -61,15 +61,15 @@ export interface WorkSession {
 /** What the rest of the node wants to know. */
 export interface Wanted {
   /** To look at for due tasks. */
-  pairs: LanePair[];
+  ranks: LaneRank[];
   /** Lanes that need not be told again as long as they are published like this. */
-  known: Array<LanePair & { able: number | null }>;
+  known: Array<LaneRank & { able: number | null }>;
   /** The fleet's devices too. */
   devices: boolean;
 }
 
 /** A tick's view, without what the thread keeps for itself. */
-export type NodeView = Omit<TickView, 'lease' | 'due'> & { due: LanePair[]; leader_lives: boolean };
+export type NodeView = Omit<TickView, 'lease' | 'due'> & { due: LaneRank[]; leader_lives: boolean };
 
 export type LivenessReport =
   | { kind: 'registered'; deviceId: string; instanceToken: Buffer; server: string; ipAddress: string }
@@ -79,7 +79,7 @@ export type LivenessReport =
   | { kind: 'turn' }
   | { kind: 'heartbeat'; status: string }
   /** Gates that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
-  | { kind: 'held'; reasons: string[] }
+  | { kind: 'over-limits'; reasons: string[] }
   /** What the fleet's settings are, with every heartbeat. */
   | { kind: 'settings'; rows: SettingRow[] }
   | { kind: 'database-lost'; message: string }
@@ -132,7 +132,7 @@ export function reviveCommand(command: LivenessCommand): LivenessCommand {
   if (command.kind !== 'pairs') return command;
   const revive = <T extends { lane: Buffer }>(list: T[]) =>
     list.map((one) => ({ ...one, lane: Buffer.from(one.lane) }));
-  return { ...command, pairs: revive(command.pairs), known: revive(command.known) };
+  return { ...command, ranks: revive(command.ranks), known: revive(command.known) };
 }
 
 function revive<T extends { lane: Buffer }>(list: T[]): T[] {

@@ -15,7 +15,7 @@ import { monotonic } from '../runtime/clock.ts';
 import { type Identity, startIdentity } from './device-identity.ts';
 import { DeviceLoad } from './device-load.ts';
 import { sendHeartbeat } from './heartbeat.ts';
-import { Patience } from './lease-trust.ts';
+import { LeaseTrust } from './lease-trust.ts';
 import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
 import { electorFor, livenessSession } from './liveness-settings.ts';
 import { MainSilence, type Outside } from './main-silence.ts';
@@ -42,7 +42,7 @@ export class Liveness {
   #device: OwnDevice | undefined;
   #due = { heartbeat: 0, tick: 0 };
   #lostSince: number | undefined;
-  readonly #patience: Patience;
+  readonly #leaseTrust: LeaseTrust;
   readonly #silence: MainSilence;
 
   /** `outside`: undefined = the process has no log and no end of its own, as in a test. */
@@ -52,10 +52,10 @@ export class Liveness {
     this.#names = tableNames(settings.tables);
     this.#plan = new TickPlan(settings);
     this.#load = new DeviceLoad(settings, (reasons) => {
-      report({ kind: 'held', reasons });
+      report({ kind: 'over-limits', reasons });
       this.command({ kind: 'heartbeat' });
     });
-    this.#patience = new Patience(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
+    this.#leaseTrust = new LeaseTrust(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
     this.#session = livenessSession(settings, () => this.#lost('the connection was closed'));
     this.#silence = new MainSilence({
       settings,
@@ -99,7 +99,7 @@ export class Liveness {
       this.#report({ kind: 'ended', error: { code, message, suggestions, data } });
     } finally {
       this.#silence.stop();
-      this.#patience.end();
+      this.#leaseTrust.end();
       this.#load.stop();
       await this.#election?.close();
       await this.#session.close();
@@ -117,7 +117,7 @@ export class Liveness {
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
     });
     this.#election = new ElectionRound(elector, this.#settings.leaseRenewMs);
-    this.#patience.renew(identity.registeredAt);
+    this.#leaseTrust.renew(identity.registeredAt);
     this.#due.heartbeat = identity.registeredAt + this.#settings.heartbeatIntervalMs;
     this.#report({
       kind: 'registered',
@@ -138,7 +138,7 @@ export class Liveness {
       if (this.#silence.silent) await this.#election!.yield(this.#session, now);
       if (now >= this.#due.heartbeat) await this.#heartbeat();
       const seen = now >= this.#due.tick ? await this.#tick() : undefined;
-      if (this.#silence.silent) await this.#silence.look(this.#identity!);
+      if (this.#silence.silent) await this.#silence.check(this.#identity!);
       else await this.#election!.run(this.#session, now, seen);
     } catch (error) {
       if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
@@ -162,7 +162,7 @@ export class Liveness {
     if (device.locked && this.#lostSince === undefined) return;
     const started = monotonic();
     const retaken = await device.retake(this.#beat(), Math.min(1, this.#settings.callTimeoutMs / 2000));
-    this.#patience.renew(started);
+    this.#leaseTrust.renew(started);
     if (!retaken) return;
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
@@ -174,7 +174,7 @@ export class Liveness {
 
   #beat(): Beat {
     const beat = this.#load.beat(this.#identity!);
-    return { ...beat, held: [...beat.held, ...this.#silence.held] };
+    return { ...beat, over_limits: [...beat.over_limits, ...this.#silence.held] };
   }
 
   async #heartbeat(): Promise<void> {
@@ -183,7 +183,7 @@ export class Liveness {
     this.#due.heartbeat = started + Math.min(HEARTBEAT_RETRY_MS, this.#settings.heartbeatIntervalMs);
     const readings = this.#load.readings();
     await this.#device!.confirm(await sendHeartbeat(this.#session, this.#names, beat, readings, this.#report));
-    this.#patience.renew(started);
+    this.#leaseTrust.renew(started);
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#report({ kind: 'heartbeat', status: beat.status });
     // It goes in place of a tick, but of one at a time.
@@ -196,7 +196,7 @@ export class Liveness {
   async #obeyTimeout(): Promise<void> {
     const seconds = this.#settings.heartbeatTimeoutMs / 1000;
     if (this.#session.options.idleTimeoutS === seconds) return;
-    this.#patience.change(seconds * 1000);
+    this.#leaseTrust.change(seconds * 1000);
     await setIdleTimeout(this.#session, seconds);
     this.#session.options.idleTimeoutS = seconds;
   }

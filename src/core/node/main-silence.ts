@@ -5,14 +5,14 @@ import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { AfdEvents } from '../runtime/events.ts';
+import { BlockedClaims, failedCheck } from './blocked-claims.ts';
 import type { Identity } from './device-identity.ts';
-import { failedLook, Hostages } from './hostages.ts';
 import type { LivenessReport, LivenessSettings, WorkSession } from './liveness-messages.ts';
 import { MainWatch } from './main-watch.ts';
 import { type Begun, PulseBoard } from './pulse-board.ts';
 
 /** A look at what is still held, while it lasts. */
-const LOOK_MS = 1000;
+const CHECK_MS = 1000;
 
 /** What a thread can do that core alone cannot. */
 export interface Outside {
@@ -39,8 +39,8 @@ export class MainSilence {
   readonly #o: MainSilenceOptions;
   readonly #board: PulseBoard | undefined;
   readonly #watch: MainWatch | undefined;
-  readonly #hostages: Hostages | undefined;
-  #looking = false;
+  readonly #hostages: BlockedClaims | undefined;
+  #checking = false;
   #released = 0;
   #warned: string | undefined;
 
@@ -50,7 +50,7 @@ export class MainSilence {
     if (settings.board === undefined) return;
     const board = new PulseBoard(settings.board);
     this.#board = board;
-    this.#hostages = new Hostages(session, names, board);
+    this.#hostages = new BlockedClaims(session, names, board);
     this.#watch = new MainWatch({
       board,
       onSilent: () => this.#begin(),
@@ -85,20 +85,20 @@ export class MainSilence {
   }
 
   /** One look at what this process holds; between two others of the liveness loop. @throws DatabaseError */
-  async look(owner: Identity): Promise<void> {
+  async check(owner: Identity): Promise<void> {
     if (this.#hostages === undefined) return;
     const now = monotonic();
-    this.due = now + LOOK_MS;
-    this.#looking = true;
+    this.due = now + CHECK_MS;
+    this.#checking = true;
     try {
       const { released } = await this.#hostages.free(owner, now, () => this.silent);
       this.#released += released;
     } catch (error) {
-      const message = failedLook(error);
+      const message = failedCheck(error);
       if (message !== this.#warned) this.#o.report({ kind: 'warning', message });
       this.#warned = message;
     } finally {
-      this.#looking = false;
+      this.#checking = false;
       this.#reopen();
     }
   }
@@ -126,7 +126,7 @@ export class MainSilence {
 
   /** Not while claims are being given back: one of them could be claimed and begun by then. */
   #reopen(): void {
-    if (this.silent || this.#looking || this.#endedAfter === undefined) return;
+    if (this.silent || this.#checking || this.#endedAfter === undefined) return;
     this.#board?.reopen();
     this.#o.report({ kind: 'main-back', afterMs: this.#endedAfter, released: this.#released });
     this.#endedAfter = undefined;

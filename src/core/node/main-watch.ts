@@ -23,7 +23,7 @@ export class MainWatch {
   readonly #o: MainWatchOptions;
   readonly #now: () => number;
   #beats = -1;
-  #lookedAt: number;
+  #checkedAt: number;
   #silentMs = 0;
   #silent = false;
   #timer: NodeJS.Timeout | undefined;
@@ -31,7 +31,7 @@ export class MainWatch {
   constructor(options: MainWatchOptions) {
     this.#o = options;
     this.#now = options.monotonic ?? monotonic;
-    this.#lookedAt = this.#now();
+    this.#checkedAt = this.#now();
   }
 
   get silent(): boolean {
@@ -44,17 +44,17 @@ export class MainWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.look(), BEAT_MS);
+    this.#timer = setInterval(() => this.check(), BEAT_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  look(): void {
+  check(): void {
     const now = this.#now();
-    const passed = Math.min(now - this.#lookedAt, 2 * BEAT_MS);
-    this.#lookedAt = now;
+    const passed = Math.min(now - this.#checkedAt, 2 * BEAT_MS);
+    this.#checkedAt = now;
     const { beats } = this.#o.board;
     if (beats === this.#beats) {
       this.#silentMs += passed;

@@ -4,7 +4,7 @@ const WINDOW_MS = 60_000;
 const GRAIN_MS = 1000;
 
 /** How many tasks this device claimed within the last minute. Times are monotonic milliseconds. */
-export class ServedWindow {
+export class RecentClaims {
   /** Since `at` the total was so much, oldest first; the last one before the window is kept. */
   readonly #samples: Array<{ at: number; total: number }> = [{ at: Number.NEGATIVE_INFINITY, total: 0 }];
 

@@ -1,16 +1,16 @@
-import type { LanePair } from '../db/lanes/due-work.ts';
+import type { LaneRank } from '../db/lanes/due-work.ts';
 import type { TickAsk } from '../db/lanes/tick-statement.ts';
-import { LookPause } from '../runtime/look-pause.ts';
+import { PollPause } from '../runtime/poll-pause.ts';
 import type { LivenessSettings, Wanted } from './liveness-messages.ts';
 
 /** What each tick asks, and when another connection takes its place. */
 export class TickPlan {
-  wanted: Wanted = { pairs: [], known: [], devices: false };
+  wanted: Wanted = { ranks: [], known: [], devices: false };
   readonly #settings: LivenessSettings;
   #ticks = 0;
-  #peekAt = Number.NEGATIVE_INFINITY;
+  #discoverAt = Number.NEGATIVE_INFINITY;
   #turnAt: number | undefined;
-  readonly #pause = new LookPause();
+  readonly #pause = new PollPause();
 
   constructor(settings: LivenessSettings) {
     this.#settings = settings;
@@ -20,14 +20,14 @@ export class TickPlan {
    * A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. `due` undefined = its look was
    * broken off: the work session looks in place of the next tick, with more time.
    */
-  answered({ pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LanePair[] {
+  answered({ ranks: pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LaneRank[] {
     if (pairs === undefined) return [];
     if (due === undefined) {
       this.#pause.brokenOff(at, at - since);
       this.#turnAt = at;
       return [];
     }
-    this.#pause.looked(at, at - since);
+    this.#pause.polled(at, at - since);
     return due.flatMap((n) => pairs[n] ?? []);
   }
 
@@ -45,13 +45,13 @@ export class TickPlan {
       return undefined;
     }
     this.#ticks += 1;
-    const peek = worker && at >= this.#peekAt && at >= this.#pause.until;
-    if (peek) this.#peekAt = at + taskPollIntervalMs - tickIntervalMs / 2;
-    const { pairs, known, devices } = this.wanted;
+    const peek = worker && at >= this.#discoverAt && at >= this.#pause.until;
+    if (peek) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
+    const { ranks: pairs, known, devices } = this.wanted;
     const types = capabilities.supported_tasks;
     return {
       device_id: deviceId,
-      pairs: peek ? pairs : undefined,
+      ranks: peek ? pairs : undefined,
       lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
       withOpen: worker && this.#ticks % 2 === 1,
       trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,

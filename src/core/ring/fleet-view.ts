@@ -20,7 +20,7 @@ interface Known {
   /** Tasks of rings that have not been answered yet. */
   asked: number;
   /** Tasks of its rings since the heartbeat that wrote its row. */
-  served: number;
+  recent_claims: number;
   rungAt: number[];
   missed: number;
   skipUntil: number;
@@ -54,7 +54,7 @@ export class FleetView {
         this.#known.set(row.device_id, { ...NEW, row, rungAt: [] });
         continue;
       }
-      if (known.row.last_heartbeat !== row.last_heartbeat) known.served = 0;
+      if (known.row.last_heartbeat !== row.last_heartbeat) known.recent_claims = 0;
       if (known.heard !== undefined && known.heard.at < readAt) known.heard = undefined;
       known.row = row;
     }
@@ -74,12 +74,12 @@ export class FleetView {
     const known = this.#known.get(id);
     if (known === undefined) return;
     known.asked += n;
-    known.served += n;
+    known.recent_claims += n;
     known.rungAt.push(monotonic());
   }
 
   /** A ring for `n` is no longer waited for. */
-  settled(id: string, n: number): void {
+  answered(id: string, n: number): void {
     const known = this.#known.get(id);
     if (known !== undefined) known.asked = Math.max(0, known.asked - n);
   }
@@ -110,10 +110,10 @@ export class FleetView {
   }
 }
 
-const NEW = { heard: undefined, cookie: undefined, asked: 0, served: 0, missed: 0, skipUntil: 0 };
+const NEW = { heard: undefined, cookie: undefined, asked: 0, recent_claims: 0, missed: 0, skipUntil: 0 };
 
-function deviceOf({ row, heard, asked, served }: Known): RingTarget {
+function deviceOf({ row, heard, asked, recent_claims }: Known): RingTarget {
   // Free slots count, not used ones: a device that claims nothing now says that it has none.
   const running = heard === undefined ? row.running : Math.max(heard.running, row.slots - heard.free);
-  return { ...row, running: running + asked, served: row.served + served };
+  return { ...row, running: running + asked, recent_claims: row.recent_claims + recent_claims };
 }

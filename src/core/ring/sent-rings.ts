@@ -24,7 +24,7 @@ export interface Sending {
   cookie: Buffer | undefined;
   ring: Pick<Ring, 'directed' | 'lane' | 'claim_rank' | 'n' | 'hops'>;
   /** How long an answer is waited for; after a challenge as long again. */
-  patienceMs: number;
+  waitMs: number;
   write(bytes: Buffer): void;
 }
 
@@ -41,7 +41,7 @@ export class SentRings {
   }
 
   /** The answer, or undefined when none came in time. Never rejects. */
-  send({ device_id, token, cookie, ring, patienceMs, write }: Sending): Promise<Reply | undefined> {
+  send({ device_id, token, cookie, ring, waitMs: patienceMs, write }: Sending): Promise<Reply | undefined> {
     this.#forget();
     const sequence = randomBytes(8);
     const send = (proof: Buffer) => write(encodeRing({ ...ring, cookie: proof, sequence }, token));

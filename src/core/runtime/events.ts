@@ -28,7 +28,7 @@ export interface AfdEvents {
   'device:heartbeat': { device_id: string; status: string };
   'device:operator-state': { device_id: string; operator_state: string };
   /** The gates that the machine is over now; empty = it is below all of them again, and claims. */
-  'device:held': { device_id: string; reasons: string[] };
+  'device:over-limits': { device_id: string; reasons: string[] };
   /** (leader) A device was declared dead. */
   'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
   /** A node that starts waits for its database. */

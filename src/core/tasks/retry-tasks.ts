@@ -7,7 +7,7 @@ import { AfdError } from '../domain/errors.ts';
 /** Tasks of one call; the next call takes the next ones. */
 export const MOST_RETRIES = 100_000;
 /** Tasks that are put back before devices are rung for them. */
-const ANNOUNCE_EVERY = 500;
+const NOTIFY_EVERY = 500;
 
 export interface RetryByFilter {
   status: RetryFilter['status'];
@@ -52,7 +52,7 @@ export async function retryEach(
   const tasks: RetriedTask[] = [];
   let announced = 0;
   const announce = async () => {
-    await producer.announceAgain(result.task_ids.slice(announced));
+    await producer.notifyAgain(result.task_ids.slice(announced));
     return result.retried;
   };
   for (const id of taskIds) {
@@ -66,7 +66,7 @@ export async function retryEach(
       else throw stopped(error, { ...result, tasks });
     }
     onProgress?.(result.retried + result.skipped);
-    if (result.retried - announced >= ANNOUNCE_EVERY) announced = await announce();
+    if (result.retried - announced >= NOTIFY_EVERY) announced = await announce();
   }
   await announce();
   return { ...result, tasks };

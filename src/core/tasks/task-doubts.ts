@@ -29,7 +29,7 @@ export class TaskDoubts {
     this.#handled = handled;
   }
 
-  look({ task_type, start_date: start, end_date: end, run_at }: NewTask, line?: number): void {
+  check({ task_type, start_date: start, end_date: end, run_at }: NewTask, line?: number): void {
     if (this.#handled !== undefined && !this.#handled.has(task_type)) {
       const seen = this.#types.get(task_type) ?? { n: 0, first: line };
       seen.n += 1;

@@ -53,7 +53,7 @@ export async function addTask(context: Context, task: NewTask, runAt?: When): Pr
   const doubts = new TaskDoubts(now, await handledTypes(session, context.names));
   const [answer] = await producer.enqueue([{ ...task, ...due }]);
   if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted without an answer.');
-  if (answer.created) doubts.look({ ...task, ...due });
+  if (answer.created) doubts.check({ ...task, ...due });
   return { ...answer, warnings: doubts.sentences };
 }
 
@@ -114,7 +114,7 @@ export async function retryTasks(
   const producer = await context.producer();
   const session = await producer.session();
   const result = await each(taskIds, 'retried', (id) => retryTask(session, context.names, id, options));
-  await producer.announceAgain(result.tasks.map((one) => one.task_id));
+  await producer.notifyAgain(result.tasks.map((one) => one.task_id));
   return result;
 }
 
@@ -129,11 +129,11 @@ export async function reassignTask(
   const { to: typed, force } = options;
   const command = `afd tasks reassign ${taskId} --to`;
   const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
-  const { carried, ring } = producer.announcer.prepare(session, []);
-  const moved = await moveTask(session, context.names, taskId, { to, force, carried });
+  const { piggybacked: carried, ring } = producer.notifier.prepare(session, []);
+  const moved = await moveTask(session, context.names, taskId, { to, force, piggybacked: carried });
   ring([]);
-  if (moved.status === 'assigned' && to !== undefined) producer.announcer.ringer.ringDevice(to);
-  else if (moved.status === 'pending') await producer.announceAgain([taskId]);
+  if (moved.status === 'assigned' && to !== undefined) producer.notifier.ringSender.ringDevice(to);
+  else if (moved.status === 'pending') await producer.notifyAgain([taskId]);
   return moved;
 }
 

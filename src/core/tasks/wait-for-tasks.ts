@@ -9,7 +9,7 @@ import { sleep } from '../runtime/loop.ts';
 export type { TaskState };
 
 /** A failover or a restart of the database is sat out for so long. */
-const DATABASE_PATIENCE_MS = 30_000;
+const DATABASE_WAIT_MS = 30_000;
 const FIRST_MS = 100;
 const MOST_MS = 5000;
 
@@ -33,7 +33,7 @@ export async function waitForTasks(context: Context, taskIds: number[], timeoutS
       answered = monotonic();
       for (const state of states) if (isOver(state)) ended.set(state.task_id, state);
     } catch (error) {
-      if (!isTransient(error) || monotonic() - answered > DATABASE_PATIENCE_MS) throw error;
+      if (!isTransient(error) || monotonic() - answered > DATABASE_WAIT_MS) throw error;
       states = open.map((task_id) => ({ task_id, status: 'pending', attempt: 0, last_error: null, finished_at: null }));
     }
     if (ended.size === ids.length) return verdict(ids.map((id) => ended.get(id)!));

@@ -1,6 +1,6 @@
+import { earlierDeferredClaims } from '../db/attempts/deferred-claims.ts';
 import { earlierAttempts } from '../db/attempts/earlier-attempts.ts';
-import { endLightClaims } from '../db/attempts/end-light-claims.ts';
-import { earlierLightClaims } from '../db/attempts/light-claims.ts';
+import { endDeferredClaims } from '../db/attempts/end-deferred-claims.ts';
 import { lockAttempt } from '../db/attempts/lock-attempt.ts';
 import { rescueAssignment } from '../db/attempts/rescue-assignment.ts';
 import { readTextWidths } from '../db/claim/text-widths.ts';
@@ -21,14 +21,14 @@ export async function closeEarlierInstances(
   device: { deviceId: string; instanceToken: Buffer },
   policy: EndPolicy,
 ): Promise<number> {
-  const light = await earlierLightClaims(session, names, device.deviceId, device.instanceToken);
+  const light = await earlierDeferredClaims(session, names, device.deviceId, device.instanceToken);
   const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
   if (light.length + open.length === 0) return 0;
   const widths = await readTextWidths(session, names);
   let closed = 0;
   for (let at = 0; at < light.length; at += CHUNK) {
     const refs = light.slice(at, at + CHUNK);
-    closed += await transaction(session, () => endLightClaims(session, names, refs, () => 'superseded', widths));
+    closed += await transaction(session, () => endDeferredClaims(session, names, refs, () => 'superseded', widths));
   }
   for (const ref of open) {
     closed += await transaction(session, async () => {

@@ -1,9 +1,9 @@
 import type { NodeView, Wanted } from '../node/liveness-messages.ts';
-import type { Workbench } from './worker-parts.ts';
+import type { WorkerParts } from './worker-parts.ts';
 
 /** Takes in what a tick saw, and wakes the claimer when there is work. Returns what the next ticks are to look at. */
-export function obeyView(bench: Workbench, at: number, view: NodeView): Wanted {
-  const { book, standing, scout, desk, runner, claimer } = bench;
+export function obeyView(bench: WorkerParts, at: number, view: NodeView): Wanted {
+  const { catalog: book, minScore: standing, poller: scout, attempts: desk, runner, claimer } = bench;
   standing.update(view.devices);
   scout.leaderLives = view.leader_lives;
   // Of lanes that are looked at one by one the look is the better witness; of new ones, and of many, the publisher is.
@@ -13,5 +13,5 @@ export function obeyView(bench: Workbench, at: number, view: NodeView): Wanted {
   book.markDue(view.due, view.directed);
   if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
   if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
-  return { pairs: book.pairs(), known: book.known(), devices: standing.wanted };
+  return { ranks: book.ranks(), known: book.known(), devices: standing.wanted };
 }

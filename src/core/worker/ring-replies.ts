@@ -2,7 +2,7 @@
 // the claim that follows. The claim alone decides; a ring that says nonsense costs one claim that finds nothing.
 
 import { laneKey } from '../domain/lane-key.ts';
-import type { Figures } from '../ring/bell.ts';
+import type { Figures } from '../ring/ring-receiver.ts';
 import { monotonic } from '../runtime/clock.ts';
 
 /** A pair with what its tasks ask for; required_capabilities as the server spells it. */
@@ -14,7 +14,7 @@ export interface RungLane {
 }
 
 /** What a ring names. */
-export interface RungPair {
+export interface RungRank {
   lane: Buffer;
   claim_rank: number;
   directed?: boolean;
@@ -30,16 +30,16 @@ export interface Exchange {
   claimed: number;
 }
 
-export interface RingDeskOptions {
+export interface RingRepliesOptions {
   taskTypes: string[];
   /** The book believes now that this pair, or directed work, is due: a claim will ask for it. False = it has no such pair. */
-  mark(pair: RungPair): boolean;
+  believeDue(pair: RungRank): boolean;
   /** What the book has of this lane, at any rank. */
   known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
   /** Takes a lane into the book, unless this device cannot run it. */
   learn(lane: RungLane): void;
   /** One row of a lane that nobody here knows, from the database; undefined = there is none, or too many were read. */
-  read(pair: RungPair): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
+  read(pair: RungRank): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
   wake(): void;
   slots(): { running: number; free: number };
   /** A hint that could not be followed: it is one less, and a poll finds the task. */
@@ -47,25 +47,25 @@ export interface RingDeskOptions {
 }
 
 /** An answer waits so long for its claim; whoever rang has long gone on by then. */
-const PATIENCE_MS = 100;
+const REPLY_WAIT_MS = 100;
 
-export class RingDesk {
-  readonly #o: RingDeskOptions;
+export class RingReplies {
+  readonly #o: RingRepliesOptions;
   /** Lanes of tasks without requirements: they need not be read. */
   readonly #plain: Map<string, string>;
   readonly #waiting = new Set<{ since: number; end: (claimed: number) => void }>();
-  #lastRing: { pair: RungPair; at: number } | undefined;
+  #lastRing: { pair: RungRank; at: number } | undefined;
   #limit: number | undefined;
 
-  constructor(options: RingDeskOptions) {
+  constructor(options: RingRepliesOptions) {
     this.#o = options;
     this.#plain = new Map(options.taskTypes.map((type) => [laneKey(type, null).toString('hex'), type]));
   }
 
   /** Keeps a hint about what is known here, or can be known without a read. Never throws. */
-  hint(pair: RungPair): void {
+  hint(pair: RungRank): void {
     try {
-      if (!this.#o.mark(pair)) this.#learn(pair, this.#knownHere(pair));
+      if (!this.#o.believeDue(pair)) this.#learn(pair, this.#knownHere(pair));
     } catch (error) {
       this.#o.onProblem(error);
     }
@@ -75,7 +75,7 @@ export class RingDesk {
    * Notes the hint; the next claim follows it. False = this device does not run such tasks, or there are none any more.
    * Never rejects.
    */
-  async note(pair: RungPair): Promise<boolean> {
+  async note(pair: RungRank): Promise<boolean> {
     try {
       return await this.#note(pair);
     } catch (error) {
@@ -84,24 +84,24 @@ export class RingDesk {
     }
   }
 
-  async #note(pair: RungPair): Promise<boolean> {
-    return this.#o.mark(pair) || this.#learn(pair, this.#knownHere(pair) ?? (await this.#o.read(pair)));
+  async #note(pair: RungRank): Promise<boolean> {
+    return this.#o.believeDue(pair) || this.#learn(pair, this.#knownHere(pair) ?? (await this.#o.read(pair)));
   }
 
-  #knownHere({ lane }: RungPair): Omit<RungLane, 'claim_rank'> | undefined {
+  #knownHere({ lane }: RungRank): Omit<RungLane, 'claim_rank'> | undefined {
     const type = this.#plain.get(lane.toString('hex'));
     const plain = type === undefined ? undefined : { lane, task_type: type, required_capabilities: null };
     return this.#o.known(lane) ?? plain;
   }
 
-  #learn(pair: RungPair, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
+  #learn(pair: RungRank, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
     if (found === undefined) return false;
     this.#o.learn({ ...found, claim_rank: pair.claim_rank });
-    return this.#o.mark(pair);
+    return this.#o.believeDue(pair);
   }
 
   /** Causes a claim and waits for it. Never rejects. */
-  async claim(pair: RungPair): Promise<Figures> {
+  async claim(pair: RungRank): Promise<Figures> {
     try {
       return await this.#claim(pair);
     } catch (error) {
@@ -110,7 +110,7 @@ export class RingDesk {
     }
   }
 
-  async #claim(pair: RungPair): Promise<Figures> {
+  async #claim(pair: RungRank): Promise<Figures> {
     const since = monotonic();
     const due = await this.note(pair);
     if (!due || this.#o.slots().free === 0) return this.#figures(0);
@@ -125,7 +125,7 @@ export class RingDesk {
           resolve(n);
         },
       };
-      const timer = setTimeout(() => one.end(0), PATIENCE_MS);
+      const timer = setTimeout(() => one.end(0), REPLY_WAIT_MS);
       timer.unref();
       this.#waiting.add(one);
       this.#o.wake();

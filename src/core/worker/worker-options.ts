@@ -25,6 +25,6 @@ export interface WorkerResult {
   /** Everything was finished or released before the shutdown deadline and without force. */
   inTime: boolean;
   /** `once`, `drain`: it ended because the machine is over a gate. */
-  held: boolean;
+  overLimits: boolean;
   reason: string;
 }

@@ -1,7 +1,7 @@
 // Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps the books.
 
 import type { Context } from '../context/context.ts';
-import type { Gate } from '../db/claim/finish-and-claim.ts';
+import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import type { Session } from '../db/session.ts';
 import { insertTasks } from '../db/tasks/insert-tasks.ts';
 import { backoff } from '../domain/attempt/retry.ts';
@@ -10,24 +10,24 @@ import type { Handler } from '../handlers/handler.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { Claimer } from './claim/claimer.ts';
-import { LaneBook } from './claim/lane-catalog.ts';
-import { Standing } from './claim/min-score-rule.ts';
-import { Scout } from './claim/poller.ts';
-import { BRISK_MS, GIVE_BACK_MS, Pace } from './claim/task-timings.ts';
-import { AttemptDesk } from './run/held-attempts.ts';
+import { LaneCatalog } from './claim/lane-catalog.ts';
+import { MinScoreRule } from './claim/min-score-rule.ts';
+import { Poller } from './claim/poller.ts';
+import { PREFETCH_TTL_MS, SHORT_MS, TaskTimings } from './claim/task-timings.ts';
+import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
 import type { WorkerRing } from './worker-ring.ts';
 
-export interface Workbench {
-  book: LaneBook;
-  standing: Standing;
-  scout: Scout;
-  desk: AttemptDesk;
+export interface WorkerParts {
+  catalog: LaneCatalog;
+  minScore: MinScoreRule;
+  poller: Poller;
+  attempts: HeldAttempts;
   runner: Runner;
   claimer: Claimer;
 }
 
-export interface WorkbenchOptions {
+export interface WorkerPartsOptions {
   session: Session;
   deviceId: string;
   instanceToken: Buffer;
@@ -40,18 +40,18 @@ export interface WorkbenchOptions {
   onClaimed(count: number): void;
   /** The number of slots in use changed. */
   onBusy(): void;
-  onGate(gate: Gate): void;
+  onPermission(gate: ClaimPermission): void;
   onIdle(): void;
 }
 
-export function assembleWorkbench(context: Context, options: WorkbenchOptions): Workbench {
+export function assembleWorker(context: Context, options: WorkerPartsOptions): WorkerParts {
   const { config, names, events, log } = context;
   const { master, worker } = config;
   const { session, deviceId, instanceToken, slots, handlers, ring, board } = options;
   /** Of the board, when a claim was planned last: one at a time is. */
   let planned = board.generation;
-  const standing = new Standing(deviceId, config.load_balancer, () => runner.occupied);
-  const book = new LaneBook(deviceId, options.capabilities, (lane) => standing.yields(lane));
+  const standing = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
+  const book = new LaneCatalog(deviceId, options.capabilities, (lane) => standing.defers(lane));
   // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
   book.learn(
     [...handlers.keys()].map((type) => ({
@@ -61,12 +61,12 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       required_capabilities: null,
     })),
   );
-  const scout = new Scout({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
-  const pace = new Pace();
-  const desk = new AttemptDesk({
+  const scout = new Poller({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
+  const pace = new TaskTimings();
+  const desk = new HeldAttempts({
     events,
-    book,
-    pace,
+    catalog: book,
+    timings: pace,
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
@@ -79,7 +79,7 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       return master.task_timeout;
     },
     board,
-    giveBackMs: GIVE_BACK_MS,
+    prefetchTtlMs: PREFETCH_TTL_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
@@ -103,8 +103,8 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
   const claimer: Claimer = new Claimer({
     session,
     names,
-    book,
-    scout,
+    catalog: book,
+    poller: scout,
     deviceId,
     instanceToken,
     policy: {
@@ -114,12 +114,12 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
     leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
-    pace,
+    timings: pace,
     room: (ahead) => {
       planned = board.generation;
       return options.mayClaim() ? runner.room(ahead) : 0;
     },
-    briskSlots: () => runner.slotsYounger(BRISK_MS),
+    shortSlots: () => runner.slotsYounger(SHORT_MS),
     limit: (room) => ring.limit(room),
     othersRun: (ended) => runner.busy > ended,
     onClaimed: (claimed, token) => {
@@ -137,34 +137,34 @@ export function assembleWorkbench(context: Context, options: WorkbenchOptions): 
       pace.claimed(monotonic() - exchange.began);
       ring.onExchange(exchange);
     },
-    onVerdict: (verdict) => {
-      const { place } = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+    onReconciled: (verdict) => {
+      const { place } = verdict.kind === 'accepted' ? verdict.end.finish : verdict.finish;
       if (place !== undefined) board.release(place);
-      desk.onVerdict(verdict);
-      ring.onVerdict(verdict);
+      desk.onReconciled(verdict);
+      ring.onReconciled(verdict);
     },
-    onGate: (gate) => {
-      ring.onGate(gate);
-      options.onGate(gate);
+    onPermission: (gate) => {
+      ring.onPermission(gate);
+      options.onPermission(gate);
     },
     onWarning: (message) => events.emit('warning', { message }),
     onTrouble: (cause) => events.emit('work:troubled', { cause }),
     onAside: (aside) => events.emit('task:set-aside', aside),
     insertTasks: async (tasks, parentId) => {
       await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
-      scout.scanNow();
+      scout.discoverNow();
     },
-    giveBack: () => runner.giveBack(),
-    dueRecords: () => desk.dueRecords(runner),
-    onRecorded: (asked, rows) => desk.onRecorded(asked, rows, runner),
+    returnPrefetched: () => runner.returnPrefetched(),
+    dueToMaterialize: () => desk.dueToMaterialize(runner),
+    onMaterialized: (asked, rows) => desk.onMaterialized(asked, rows, runner),
     dueStarts: () => desk.dueStarts(runner),
     nextStartMs: () => desk.nextStartMs(runner),
-    onUnrecordable: (one, error) => desk.onUnrecordable(one, error, runner),
+    onUnwritable: (one, error) => desk.onUnwritable(one, error, runner),
     onStartsLost: (ids) => desk.onStartsLost(ids, runner),
     onIdle: options.onIdle,
   });
   const taskTypes = [...handlers.keys()];
   const { mayClaim: accepting } = options;
-  ring.attach({ session, deviceId, taskTypes, book, runner, wake: () => claimer.wake(), accepting });
-  return { book, standing, scout, desk, runner, claimer };
+  ring.attach({ session, deviceId, taskTypes, catalog: book, runner, wake: () => claimer.wake(), accepting });
+  return { catalog: book, minScore: standing, poller: scout, attempts: desk, runner, claimer };
 }

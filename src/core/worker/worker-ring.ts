@@ -2,29 +2,29 @@
 // it could not take everything, and whoever should run what it enqueued or gave back.
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
-import type { Claimed, Gate } from '../db/claim/finish-and-claim.ts';
-import { laneOfPair } from '../db/lanes/lane-of-rank.ts';
+import type { Claimed, ClaimPermission } from '../db/claim/finish-and-claim.ts';
+import { laneOfRank } from '../db/lanes/lane-of-rank.ts';
 import type { Session } from '../db/session.ts';
-import type { Finish, Verdict } from '../domain/attempt/settlement.ts';
+import type { Finish, Reconciled } from '../domain/attempt/reconcile.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
 import { requirementsOf } from '../domain/task/requirements.ts';
 import { thrownText } from '../domain/text/thrown-text.ts';
-import { Announcer } from '../ring/announcer.ts';
-import { Bell } from '../ring/bell.ts';
-import { openRinger } from '../ring/open-ringer.ts';
+import { Notifier } from '../ring/notifier.ts';
+import { openRingSender } from '../ring/open-ring-sender.ts';
+import { RingReceiver } from '../ring/ring-receiver.ts';
+import type { RingWork } from '../ring/ring-sender.ts';
 import { RingSocket } from '../ring/ring-socket.ts';
-import type { RingWork } from '../ring/ringer.ts';
 import { monotonic } from '../runtime/clock.ts';
-import type { LaneBook } from './claim/lane-catalog.ts';
+import type { LaneCatalog } from './claim/lane-catalog.ts';
 import { LaneReads } from './lane-reads.ts';
-import { RingDesk } from './ring-replies.ts';
+import { RingReplies } from './ring-replies.ts';
 import type { Runner } from './run/runner.ts';
 
 export interface RingParts {
   session: Session;
   deviceId: string;
   taskTypes: string[];
-  book: LaneBook;
+  catalog: LaneCatalog;
   runner: Runner;
   wake(): void;
   /** False: it claims nothing now, whatever rings. */
@@ -34,7 +34,7 @@ export interface RingParts {
 /** A ring is passed on so often. */
 const MOST_HOPS = 4;
 /** Claims that no ring caused are passed on at most so often: under a backlog everybody claims anyway. */
-const CHAIN_EVERY_MS = 250;
+const FORWARD_EVERY_MS = 250;
 
 export class WorkerRing {
   /** What the device row says: where it is rung. Port 0 = nowhere. */
@@ -44,10 +44,10 @@ export class WorkerRing {
   readonly #token: Buffer;
   /** The lanes of attempts that run here, for the few that are given back. */
   readonly #running = new Map<number, Lane & { attempt: number }>();
-  #parts: (RingParts & { desk: RingDesk; announcer: Announcer }) | undefined;
-  #bell: Bell | undefined;
-  #gate: Gate = 'open';
-  #chainedAt = Number.NEGATIVE_INFINITY;
+  #parts: (RingParts & { replies: RingReplies; notifier: Notifier }) | undefined;
+  #receiver: RingReceiver | undefined;
+  #permission: ClaimPermission = 'open';
+  #forwardedAt = Number.NEGATIVE_INFINITY;
   #problem = false;
 
   private constructor(context: Context, socket: RingSocket | undefined) {
@@ -81,12 +81,12 @@ export class WorkerRing {
   }
 
   attach(parts: RingParts): void {
-    const { session, book } = parts;
+    const { session, catalog: book } = parts;
     const { names, config, events } = this.#context;
-    const reads = new LaneReads(({ lane, claim_rank }) => laneOfPair(session, names, lane, claim_rank));
-    const desk = new RingDesk({
+    const reads = new LaneReads(({ lane, claim_rank }) => laneOfRank(session, names, lane, claim_rank));
+    const desk = new RingReplies({
       taskTypes: parts.taskTypes,
-      mark: (pair) => book.ring(pair),
+      believeDue: (pair) => book.ring(pair),
       known: (lane) => book.lane(lane),
       learn: (lane) => book.learn([lane], true),
       // The connection is lost, and so is a hint.
@@ -95,15 +95,15 @@ export class WorkerRing {
       slots: () => this.#slots(),
       onProblem: (error) => this.#onProblem(error),
     });
-    const ringer = openRinger(config, session.facts.localAddress, {
+    const ringer = openRingSender(config, session.facts.localAddress, {
       socket: this.#socket,
       self: { device_id: parts.deviceId, ring: (work) => desk.claim(work) },
       onSwitch: (on) => events.emit('ring:switched', { on }),
       onProblem: (error) => this.#onProblem(error),
     });
-    this.#parts = { ...parts, desk, announcer: new Announcer(ringer, names) };
+    this.#parts = { ...parts, replies: desk, notifier: new Notifier(ringer, names) };
     if (this.#socket === undefined) return;
-    this.#bell = new Bell({
+    this.#receiver = new RingReceiver({
       socket: this.#socket,
       token: this.#token,
       claim: (ring) => desk.claim(ring),
@@ -112,50 +112,50 @@ export class WorkerRing {
     });
   }
 
-  get ringer() {
-    return this.#parts?.announcer.ringer;
+  get sender() {
+    return this.#parts?.notifier.ringSender;
   }
 
   /** Slots that the next claim may fill: no more than a ring asked for. */
   limit(free: number): number {
-    const limit = free > 0 ? this.#parts?.desk.takeLimit() : undefined;
+    const limit = free > 0 ? this.#parts?.replies.takeLimit() : undefined;
     return limit === undefined ? free : Math.min(free, Math.max(1, limit));
   }
 
   /** Slots were taken or freed. */
   changed(): void {
-    this.#bell?.changed();
+    this.#receiver?.changed();
   }
 
-  onGate(gate: Gate): void {
-    if (gate !== 'not-asked') this.#gate = gate;
+  onPermission(gate: ClaimPermission): void {
+    if (gate !== 'not-asked') this.#permission = gate;
   }
 
   /** A claim has come back. One as full as it could be, with no slot left here, is passed on. */
   onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: Claimed[] }): void {
     if (this.#parts === undefined) return;
-    const { desk, runner } = this.#parts;
+    const { replies: desk, runner } = this.#parts;
     const hops = desk.onExchange({ began, asked, claimed: claimed.length });
     for (const one of claimed) this.#running.set(one.id, runningLane(one));
     const last = claimed.at(-1);
     if (last === undefined || claimed.length < asked || runner.room() > 0) return;
     const now = monotonic();
-    if (hops >= MOST_HOPS || (hops === 0 && now - this.#chainedAt < CHAIN_EVERY_MS)) return;
-    this.#chainedAt = now;
+    if (hops >= MOST_HOPS || (hops === 0 && now - this.#forwardedAt < FORWARD_EVERY_MS)) return;
+    this.#forwardedAt = now;
     this.#passOn({ ...laneOf(last), n: 1, hops: hops + 1 });
   }
 
   /** An end is written: what it enqueued, or gave back, is somebody's to run. */
-  onVerdict(verdict: Verdict): void {
-    const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+  onReconciled(verdict: Reconciled): void {
+    const finish = verdict.kind === 'accepted' ? verdict.end.finish : verdict.finish;
     const claimed = finish.outcome.kind === 'released' ? this.#forget(finish) : undefined;
-    if (verdict.kind !== 'mine' || this.#parts === undefined) return;
-    const { announcer, session } = this.#parts;
+    if (verdict.kind !== 'accepted' || this.#parts === undefined) return;
+    const { notifier: announcer, session } = this.#parts;
     const { outcome } = finish;
-    const { task_status, due_in_s = 0 } = verdict.settlement;
+    const { task_status, due_in_s = 0 } = verdict.end;
     if (outcome.kind === 'done' && outcome.enqueue.length > 0) {
       // The connection is lost, and so is a hint.
-      announcer.announce(session, outcome.enqueue).catch(() => {});
+      announcer.notify(session, outcome.enqueue).catch(() => {});
     } else if (claimed !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
       this.#passOn({ ...laneOf(claimed), n: 1 });
     }
@@ -163,8 +163,8 @@ export class WorkerRing {
 
   /** Rings under way are waited for (30 ms at most), then the port is closed. */
   async close(): Promise<void> {
-    this.#bell?.close();
-    await this.ringer?.close();
+    this.#receiver?.close();
+    await this.sender?.close();
     this.#socket?.close();
   }
 
@@ -194,16 +194,16 @@ export class WorkerRing {
   }
 
   #passOn(work: RingWork): void {
-    const { announcer, session } = this.#parts!;
+    const { notifier: announcer, session } = this.#parts!;
     announcer.refresh(session).then(
-      () => announcer.ringer.passOn(work),
+      () => announcer.ringSender.passOn(work),
       () => {},
     );
   }
 
   #slots() {
     const { runner, accepting } = this.#parts!;
-    const free = accepting() && this.#gate === 'open' ? runner.room() : 0;
+    const free = accepting() && this.#permission === 'open' ? runner.room() : 0;
     return { running: runner.occupied, free };
   }
 }

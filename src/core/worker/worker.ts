@@ -1,9 +1,9 @@
 // `afd worker`: wires the liveness thread, the claimer and the runner, and decides when to stop.
 import type { Context } from '../context/context.ts';
-import { StartPatience } from '../context/start-patience.ts';
+import { StartWait } from '../context/start-wait.ts';
 import type { Session } from '../db/session.ts';
-import { hasGates } from '../domain/placement/gates.ts';
-import { Leadership } from '../leader/term-duties.ts';
+import { hasLimits } from '../domain/placement/resource-limits.ts';
+import { TermDuties } from '../leader/term-duties.ts';
 import { beginLiveness, endsWithinS } from '../node/begin-liveness.ts';
 import type { LivenessClient } from '../node/liveness-client.ts';
 import { nodeReport } from '../node/liveness-events.ts';
@@ -19,7 +19,7 @@ import { Printed } from './run/printed.ts';
 import { StuckTeller } from './run/stuck-teller.ts';
 import { watchStuck } from './run/stuck-watch.ts';
 import type { WorkerOptions, WorkerResult } from './worker-options.ts';
-import { assembleWorkbench, type Workbench } from './worker-parts.ts';
+import { assembleWorker, type WorkerParts } from './worker-parts.ts';
 import { WorkerRing } from './worker-ring.ts';
 
 export class Worker {
@@ -28,18 +28,18 @@ export class Worker {
   readonly #capabilities: Record<string, unknown>;
   readonly #slots: number;
   #session!: Session;
-  #patience!: StartPatience;
+  #leaseTrust!: StartWait;
   #liveness: LivenessClient | undefined;
   /** The connection over which this thread works. */
   #work: WorkSession | undefined;
   #ring!: WorkerRing;
-  #leadership: Leadership | undefined;
-  #bench: Workbench | undefined;
+  #leadership: TermDuties | undefined;
+  #parts: WorkerParts | undefined;
   #deviceId = '';
   #operatorState = 'active';
   #claimed = 0;
   /** Gates that the machine is over; undefined = it has gates, and they were not compared yet. */
-  #held: string[] | undefined;
+  #overLimits: string[] | undefined;
   #finish!: { done: (reason: string) => void; fail: (error: unknown) => void };
 
   constructor(context: Context, options: WorkerOptions) {
@@ -50,7 +50,7 @@ export class Worker {
     const place = region === undefined ? {} : { region };
     this.#capabilities = { ...capabilities, ...place, supported_tasks: [...options.handlers.keys()] };
     this.#slots = context.config.worker.max_concurrent_tasks;
-    this.#held = hasGates(context.config.worker.gates) ? undefined : [];
+    this.#overLimits = hasLimits(context.config.worker.gates) ? undefined : [];
   }
 
   /**
@@ -65,21 +65,21 @@ export class Worker {
     // Read below; a failure before that is told by `#register`.
     ended.catch(() => {});
     const { drain: stop, waitDatabaseS: seconds = 0 } = this.#options;
-    this.#patience = new StartPatience({ seconds, events, stop });
+    this.#leaseTrust = new StartWait({ seconds, events, stop });
     const onOpen = ({ connectionId, serverName }: WorkSession) => {
       this.#work = { connectionId, serverName };
       this.#liveness?.send({ kind: 'work-session', ...this.#work });
     };
-    this.#session = await this.#patience.run(() => this.#context.session({ multiStatements: true, onOpen }));
+    this.#session = await this.#leaseTrust.run(() => this.#context.session({ multiStatements: true, onOpen }));
     this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
-    const { runner, claimer, desk } = this.#build(instanceToken, this.#liveness!.board);
+    const { runner, claimer, attempts: desk } = this.#build(instanceToken, this.#liveness!.board);
     let claiming: Promise<void> = Promise.resolve();
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
       // Waiting for the device id may have taken longer than the server lets a session be silent.
-      await this.#patience.run(async () => {
+      await this.#leaseTrust.run(async () => {
         await this.#session.ready();
         await closeEarlierInstances(this.#session, names, device, { max_retry_count, retry_backoff, lost_backoff });
       });
@@ -98,8 +98,9 @@ export class Worker {
       const inTime = await drain(this.#context, { runner, claimer, claiming, force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
       if (strays?.fatal !== undefined) throw strays.fatal;
-      const held = this.#options.mode !== 'forever' && this.#held !== undefined && this.#held.length > 0;
-      return { device_id: this.#deviceId, finished: desk.finished, inTime, held, reason };
+      const overLimits =
+        this.#options.mode !== 'forever' && this.#overLimits !== undefined && this.#overLimits.length > 0;
+      return { device_id: this.#deviceId, finished: desk.finished, inTime, overLimits, reason };
     } catch (error) {
       // The node may not go on, so nothing that runs here may. What is left open is taken back by the others.
       runner.abortAll('lost');
@@ -121,7 +122,7 @@ export class Worker {
     const { published: ring } = this.#ring;
     const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend, ring };
     const settings = livenessSettings(this.#context, this.#options, role);
-    settings.waitDatabaseMs = this.#patience.leftMs;
+    settings.waitDatabaseMs = this.#leaseTrust.leftMs;
     const { client, registered } = beginLiveness(settings, {
       onReport: (report) => this.#onReport(report),
       onBeat: () => this.#onBeat(),
@@ -134,9 +135,9 @@ export class Worker {
     return (await registered).instanceToken;
   }
 
-  #build(instanceToken: Buffer, board: PulseBoard): Workbench {
-    this.#leadership = new Leadership(this.#context, this.#deviceId, () => this.#ring.ringer);
-    const bench = assembleWorkbench(this.#context, {
+  #build(instanceToken: Buffer, board: PulseBoard): WorkerParts {
+    this.#leadership = new TermDuties(this.#context, this.#deviceId, () => this.#ring.sender);
+    const bench = assembleWorker(this.#context, {
       session: this.#session,
       deviceId: this.#deviceId,
       instanceToken,
@@ -145,18 +146,19 @@ export class Worker {
       handlers: this.#options.handlers,
       ring: this.#ring,
       board,
-      mayClaim: () => board.open && this.#held?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
+      mayClaim: () =>
+        board.open && this.#overLimits?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
       onClaimed: (count) => {
         this.#claimed += count;
       },
       onBusy: () => this.#tellBusy(),
-      onGate: (gate) => {
+      onPermission: (gate) => {
         if (gate === 'superseded' || gate === 'missing' || gate === 'offline')
           this.#liveness?.send({ kind: 'heartbeat' });
       },
       onIdle: () => this.#onIdle(),
     });
-    this.#bench = bench;
+    this.#parts = bench;
     const { strays, handlers } = this.#options;
     const { events, log } = this.#context;
     const printed = new Printed(bench.runner, handlers, log);
@@ -174,22 +176,22 @@ export class Worker {
     this.#busyTold = false;
     setImmediate(() => {
       this.#busyTold = true;
-      this.#liveness?.send({ kind: 'running', count: this.#bench?.runner.occupied ?? 0, claimed: this.#claimed });
-      if (this.#bench !== undefined && this.#liveness !== undefined)
-        this.#stuck.tell(this.#bench.runner, this.#liveness);
+      this.#liveness?.send({ kind: 'running', count: this.#parts?.runner.occupied ?? 0, claimed: this.#claimed });
+      if (this.#parts !== undefined && this.#liveness !== undefined)
+        this.#stuck.tell(this.#parts.runner, this.#liveness);
     });
   }
 
   /** `once` and `drain` end when a look that began after the last task found nothing. */
   #onIdle(): void {
     const { mode } = this.#options;
-    const bench = this.#bench;
+    const bench = this.#parts;
     if (bench === undefined || mode === 'forever' || bench.runner.open > 0 || bench.claimer.unwritten > 0) return;
-    if (this.#held === undefined || bench.standing.unknown || this.#liveness?.board.open === false) return;
-    const looked = bench.scout.lookedAt > bench.desk.busyAt;
-    if (this.#held.length > 0) this.#finish.done(this.#held.join('; '));
+    if (this.#overLimits === undefined || bench.minScore.unknown || this.#liveness?.board.open === false) return;
+    const looked = bench.poller.polledAt > bench.attempts.busyAt;
+    if (this.#overLimits.length > 0) this.#finish.done(this.#overLimits.join('; '));
     else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
-    else bench.scout.scanNow();
+    else bench.poller.discoverNow();
   }
 
   #onReport(report: LivenessReport): void {
@@ -197,18 +199,18 @@ export class Worker {
     if (report.kind === 'registered') this.#deviceId = report.deviceId;
     if (report.kind === 'view') this.#onView(report.at, report.view);
     else if (report.kind === 'turn') {
-      this.#bench?.scout.turn();
-      this.#bench?.claimer.wake();
-    } else if (report.kind === 'held') this.#onHeld(report.reasons);
+      this.#parts?.poller.turn();
+      this.#parts?.claimer.wake();
+    } else if (report.kind === 'over-limits') this.#onOverLimits(report.reasons);
     else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'patience-over') {
       events.emit('database:patience-over', { policy: config.worker.on_lost_database });
-      if (config.worker.on_lost_database === 'stop') this.#bench?.runner.abortAll('database');
+      if (config.worker.on_lost_database === 'stop') this.#parts?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
-      if (report.kind === 'main-back') this.#bench?.claimer.wake();
+      if (report.kind === 'main-back') this.#parts?.claimer.wake();
       nodeReport(report, events, this.#deviceId);
     }
   }
@@ -216,21 +218,21 @@ export class Worker {
   /** Some times a second: what must happen although no other event brings it. */
   #onBeat(): void {
     // Right after a block, before the answers of the database that have come meanwhile.
-    if (this.#liveness?.board.open === false) this.#bench?.runner.giveBack();
+    if (this.#liveness?.board.open === false) this.#parts?.runner.returnPrefetched();
     if (this.#leadership?.stalled() === true) this.#liveness?.send({ kind: 'resign' });
   }
 
-  #onHeld(reasons: string[]): void {
-    const before = this.#held ?? [];
-    this.#held = reasons;
+  #onOverLimits(reasons: string[]): void {
+    const before = this.#overLimits ?? [];
+    this.#overLimits = reasons;
     if (before.length + reasons.length > 0)
-      this.#context.events.emit('device:held', { device_id: this.#deviceId, reasons });
-    this.#bench?.claimer.wake();
+      this.#context.events.emit('device:over-limits', { device_id: this.#deviceId, reasons });
+    this.#parts?.claimer.wake();
   }
 
   #onView(at: number, view: NodeView): void {
-    if (this.#bench === undefined) return;
-    this.#liveness?.send({ kind: 'pairs', ...obeyView(this.#bench, at, view) });
+    if (this.#parts === undefined) return;
+    this.#liveness?.send({ kind: 'pairs', ...obeyView(this.#parts, at, view) });
     const state = view.device?.operator_state;
     if (state === undefined || state === this.#operatorState) return;
     this.#operatorState = state;

@@ -8,7 +8,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a finish does not compare the token of the task',
     patches: [
       core(
-        'domain/attempt/settlement.ts',
+        'domain/attempt/reconcile.ts',
         'if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {',
         'if (task.claim_token === null) {',
       ),
@@ -94,7 +94,7 @@ export const OF_CLAIMS: Mutant[] = [
     ],
     by: test(
       'db',
-      'test/db/claim/light-claims.test.ts',
+      'test/db/claim/deferred-claims.test.ts',
       'is recorded as lost when it was set back and is claimed again',
     ),
   },
@@ -103,7 +103,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a finish takes any end of its attempt for its own earlier COMMIT',
     patches: [
       core(
-        'domain/attempt/settlement.ts',
+        'domain/attempt/reconcile.ts',
         'return assignment.status === assignmentStatusOf(finish.outcome, assignment)\n',
         'return assignment.status !== undefined\n',
       ),
@@ -122,7 +122,7 @@ export const OF_CLAIMS: Mutant[] = [
   {
     name: 'no-backoff',
     what: 'a failed attempt is due again at once',
-    patches: [core('domain/attempt/settlement.ts', 'due_in_s: after ?? policy.backoff(spent)', 'due_in_s: after ?? 0')],
+    patches: [core('domain/attempt/reconcile.ts', 'due_in_s: after ?? policy.backoff(spent)', 'due_in_s: after ?? 0')],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
   },
   {
@@ -130,7 +130,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a task is tried once more than its budget allows',
     patches: [
       core(
-        'domain/attempt/settlement.ts',
+        'domain/attempt/reconcile.ts',
         'if (spent > (task.max_retry_count ?? policy.maxRetryCount)) {',
         'if (spent > (task.max_retry_count ?? policy.maxRetryCount) + 1) {',
       ),
@@ -210,7 +210,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a finish that is sent again is not compared with what its own COMMIT has written',
     patches: [
       core(
-        'domain/attempt/settlement.ts',
+        'domain/attempt/reconcile.ts',
         'return assignment.status === assignmentStatusOf(finish.outcome, assignment)\n',
         'return assignment.status === undefined\n',
       ),

@@ -54,7 +54,7 @@ export const OF_ENDS: Mutant[] = [
     'result-cut',
     'a long text in a result is cut',
     core(
-      'domain/attempt/settlement.ts',
+      'domain/attempt/reconcile.ts',
       'JSON.stringify(result ?? null)',
       "JSON.stringify(result ?? null, (_, one) => (typeof one === 'string' ? one.slice(0, 1000) : one))",
     ),

@@ -139,7 +139,7 @@ export const OF_NODES: Mutant[] = [
     name: 'costly-looks-together',
     what: 'a look that costs the server much is made by all devices at once',
     patches: [core('worker/claim/poller.ts', 'const alone = this.#costly.costly;', 'const alone = false;')],
-    by: test('db', 'test/db/lanes/look-lock.test.ts', 'is not made while another device looks'),
+    by: test('db', 'test/db/lanes/poll-lock.test.ts', 'is not made while another device looks'),
   },
   {
     name: 'hangup-not-heard',

@@ -37,7 +37,7 @@ export const OF_QUERIES: Mutant[] = [
   caught(
     'gates-outlive-their-process',
     'a device that starts has the gates and the stuck slots of the process before it',
-    query('devices/register-device', '    held: null,\n    stuck: null,\n', ''),
+    query('devices/register-device', '    over_limits: null,\n    stuck: null,\n', ''),
     by('devices/device-life', 'takes the row over'),
   ),
   caught(
@@ -218,12 +218,16 @@ export const OF_QUERIES: Mutant[] = [
         "this.#sent.get(reply.sequence.toString('hex')) ?? [...this.#sent.values()][0];",
       ),
     ],
-    by: test('unit', 'test/unit/core/ring/ringer.test.ts', 'believes no answer that it has not asked for'),
+    by: test('unit', 'test/unit/core/ring/ring-sender.test.ts', 'believes no answer that it has not asked for'),
   },
   {
     name: 'anybody-answers',
     what: 'an answer is believed that was not written by the device that was rung',
     patches: [core('ring/sent-rings.ts', 'sent === undefined || !isSigned(bytes, sent.token)', 'sent === undefined')],
-    by: test('unit', 'test/unit/core/ring/ringer.test.ts', 'an answer that its device did not write changes nothing'),
+    by: test(
+      'unit',
+      'test/unit/core/ring/ring-sender.test.ts',
+      'an answer that its device did not write changes nothing',
+    ),
   },
 ];

@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { markBegun } from '../../../src/core/db/attempts/mark-begun.ts';
-import { ownAttempts, ownLightClaims } from '../../../src/core/db/attempts/own-claims.ts';
-import { releaseLightClaims } from '../../../src/core/db/attempts/release-light-claims.ts';
+import { ownAttempts, ownDeferredClaims } from '../../../src/core/db/attempts/own-claims.ts';
+import { releaseDeferredClaims } from '../../../src/core/db/attempts/release-deferred-claims.ts';
 import { cutIdleSession } from '../../../src/core/db/server/cut-session.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
+import { BlockedClaims } from '../../../src/core/node/blocked-claims.ts';
 import type { Identity } from '../../../src/core/node/device-identity.ts';
-import { Hostages } from '../../../src/core/node/hostages.ts';
 import { PulseBoard } from '../../../src/core/node/pulse-board.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { addDevice, addTask, rowOf } from '../task-fixtures.ts';
@@ -60,13 +60,13 @@ async function full(status: 'assigned' | 'running', columns: Record<string, unkn
 
 const task = (id: number) => rowOf(session, db.names.task, id);
 const attempts = (id: number) => session.rows(`SELECT * FROM ${db.names.assignment} WHERE task_id = ?`, [id]);
-const list = () => ownLightClaims(session, db.names, 'd1', instance);
+const list = () => ownDeferredClaims(session, db.names, 'd1', instance);
 const owner = () => ({ deviceId: 'd1', instanceToken: instance }) as Identity;
 
 function hostages(begun: Array<{ id: number; until?: number }> = []) {
   const board = new PulseBoard(4);
   const places = begun.map(({ id, until = Number.POSITIVE_INFINITY }) => board.begin(id, 1, 0, until));
-  const all = new Hostages(session, db.names, board);
+  const all = new BlockedClaims(session, db.names, board);
   return { board, places, all, free: (now = 0) => all.free(owner(), now, () => true) };
 }
 
@@ -87,7 +87,7 @@ describe('the claims of this process', () => {
     const refs = await list();
     const stale = refs.map((one) => ({ ...one, claim_token: randomBytes(16) }));
     const release = (which: typeof refs) =>
-      transaction(session, () => releaseLightClaims(session, db.names, which, 'blocked'));
+      transaction(session, () => releaseDeferredClaims(session, db.names, which, 'blocked'));
     expect(await release(stale)).toBe(0);
     expect(await release(refs)).toBe(1);
     expect(await release(refs)).toBe(0);
@@ -156,7 +156,9 @@ describe('one look while the main thread is silent', () => {
     const id = await light();
     const board = new PulseBoard(0);
     while (board.begin(1, 1, 0, 0) >= 0);
-    expect(await new Hostages(session, db.names, board).free(owner(), 0, () => true)).toMatchObject({ released: 0 });
+    expect(await new BlockedClaims(session, db.names, board).free(owner(), 0, () => true)).toMatchObject({
+      released: 0,
+    });
     expect(await hostages().all.free(owner(), 0, () => false)).toMatchObject({ released: 0 });
     expect(await task(id)).toMatchObject({ status: 'running' });
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { probeStatement } from '../../../src/core/db/claim/check-cursor.ts';
+import { cursorCheckStatement } from '../../../src/core/db/claim/check-cursor.ts';
 import { frontierStatement } from '../../../src/core/db/claim/claim-frontier.ts';
 import type { ClaimSource } from '../../../src/core/db/claim/claim-source.ts';
 import { candidateStatement } from '../../../src/core/db/claim/select-candidates.ts';
@@ -55,7 +55,7 @@ describe('the claim', () => {
     kind: 'lane',
     lane,
     claim_rank,
-    mark,
+    cursor: mark,
   });
 
   it.each([
@@ -123,7 +123,7 @@ describe('the claim', () => {
     const pairs = [1, 5].map((claim_rank) => ({ lane, claim_rank }));
     const look = dueStatement(db.names, 'd1', pairs);
     expect((await cost(look.sql, look.values)).reads).toBeLessThanOrEqual(12);
-    const probe = probeStatement(db.names, lane, 5, { due_at: '2100-01-01 00:00:00.000', id: 1 });
+    const probe = cursorCheckStatement(db.names, lane, 5, { due_at: '2100-01-01 00:00:00.000', id: 1 });
     expect(await cost(probe.sql, probe.values)).toMatchObject({ rows: 1, sorted: 0 });
     // Equal columns alone: a range would be followed over the dead entries of the lanes behind an empty one.
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { GIVE_BACK_TICKET, giveBackTicket, TICKETS, takeTicket } from '../../../src/core/db/claim/claim-ticket.ts';
+import { RETURN_TICKET, returnTicket, TICKETS, takeTicket } from '../../../src/core/db/claim/claim-ticket.ts';
 import { finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../../src/core/db/session.ts';
@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => db.close());
 
 const PAIR = { lane: laneKey('t', null), claim_rank: 5 };
-const take = (on: Session, pair = PAIR) => on.packet(takeTicket(db.names, pair, 0));
+const take = (on: Session, pair = PAIR) => on.batch(takeTicket(db.names, pair, 0));
 const held = async (on: Session) => (await on.rows('SELECT @afd_ticket AS name'))[0]?.name as string | null;
 const takers = (n: number) => Promise.all(Array.from({ length: n }, () => db.session()));
 
@@ -26,7 +26,7 @@ async function holders(): Promise<Array<number | null>> {
   const [names] = await takers(1);
   await take(names!);
   const name = (await held(names!))!;
-  await names!.packet([GIVE_BACK_TICKET]);
+  await names!.batch([RETURN_TICKET]);
   const one = (n: number) => `IS_USED_LOCK('${name.slice(0, -1)}${n}') AS t${n}`;
   const [row] = await session.rows(`SELECT ${Array.from({ length: TICKETS }, (_, n) => one(n)).join(', ')}`);
   return Object.values(row!) as Array<number | null>;
@@ -48,7 +48,7 @@ test('one more waits until the one that was drawn is given back', async () => {
   const [first] = all;
   const name = await held(first!);
   const waiting = take(session);
-  await first!.packet([GIVE_BACK_TICKET]);
+  await first!.batch([RETURN_TICKET]);
   await waiting;
   expect(await held(session)).toBe(name);
 });
@@ -58,13 +58,13 @@ test('one that waited for a second for nothing goes on without', async () => {
   await take(session);
   expect(await held(session)).toBeNull();
   // There is nothing to give back, and no error.
-  await giveBackTicket(session);
+  await returnTicket(session);
 });
 
 test('what a claim kept that failed is given back with the next ticket, and by giveBackTicket', async () => {
   await take(session);
   await take(session);
-  await giveBackTicket(session);
+  await returnTicket(session);
   expect(await holders()).toEqual(Array.from({ length: TICKETS }, () => null));
 });
 
@@ -77,11 +77,11 @@ test('a claim gives its ticket back, whether it brought something or not', async
       ...{ device_id: 'd1', instance_token, finishes: [], widths: ANY_WIDTHS },
       policy: { maxRetryCount: 3, backoff: () => 0 },
       claim: {
-        ...{ claim_token: randomBytes(16), limit: 50, survey: false, ticket: true },
-        sources: [{ kind: 'lane', ...PAIR, mark: undefined }],
+        ...{ claim_token: randomBytes(16), limit: 50, countFirst: false, ticket: true },
+        sources: [{ kind: 'lane', ...PAIR, cursor: undefined }],
         leaseOf: () => 60,
         mostFrom: () => Number.POSITIVE_INFINITY,
-        weigh: () => 'full',
+        admit: () => 'record',
       },
     });
     expect(claimed.map((one) => one.id)).toEqual(expected);

@@ -57,12 +57,12 @@ async function claim(limit: number, token = randomBytes(16), on: Session = sessi
       claim: {
         claim_token: token,
         limit,
-        sources: at === undefined ? [] : [{ kind: 'lane', ...at, mark: undefined }],
+        sources: at === undefined ? [] : [{ kind: 'lane', ...at, cursor: undefined }],
         leaseOf: () => 60,
-        survey: false,
+        countFirst: false,
         ticket: false,
         mostFrom: () => Number.POSITIVE_INFINITY,
-        weigh: () => 'full' as const,
+        admit: () => 'record' as const,
       },
     },
     on,
@@ -126,7 +126,7 @@ describe('claiming', () => {
     const [column, value] = Object.entries(change)[0]!;
     await session.write(`UPDATE ${db.names.device} SET ${column} = ? WHERE device_id = 'd1'`, [value]);
     const result = await claim(1);
-    expect(result.gate).toBe(gate);
+    expect(result.permission).toBe(gate);
     expect(result.claimed).toEqual([]);
   });
 
@@ -160,15 +160,15 @@ describe('finishing', () => {
       claim: {
         claim_token: randomBytes(16),
         limit: 2,
-        sources: [{ kind: 'lane', ...at, mark: undefined }],
+        sources: [{ kind: 'lane', ...at, cursor: undefined }],
         leaseOf: () => 60,
-        survey: false,
+        countFirst: false,
         ticket: false,
         mostFrom: () => Number.POSITIVE_INFINITY,
-        weigh: () => 'full' as const,
+        admit: () => 'record' as const,
       },
     });
-    expect(next.verdicts.map((one) => one.kind)).toEqual(['mine', 'mine']);
+    expect(next.reconciled.map((one) => one.kind)).toEqual(['accepted', 'accepted']);
     expect(next.claimed).toHaveLength(1);
     const row = await task(claimed[0]!.id);
     expect(row).toMatchObject({ status: 'done', claim_token: null });
@@ -220,17 +220,17 @@ describe('finishing', () => {
     await session.write(`UPDATE ${db.names.task} SET status = 'pending', claim_token = NULL WHERE id = ?`, [id]);
     const fresh = await claim(1);
     const late = await run({ finishes: [finish(old.claimed[0]!, old.token, done)] });
-    expect(late.verdicts[0]!.kind).toBe('lost');
+    expect(late.reconciled[0]!.kind).toBe('lost');
     expect(await task(id)).toMatchObject({ status: 'running', claim_token: fresh.token });
     const right = await run({ finishes: [finish(fresh.claimed[0]!, fresh.token, done)] });
-    expect(right.verdicts[0]!.kind).toBe('mine');
+    expect(right.reconciled[0]!.kind).toBe('accepted');
   });
 
   it('B2 refuses a finish that does not carry the token of the claim', async () => {
     await addTasks(1);
     const { claimed } = await claim(1);
     const wrong = await run({ finishes: [finish(claimed[0]!, randomBytes(16), done)] });
-    expect(wrong.verdicts[0]!.kind).toBe('lost');
+    expect(wrong.reconciled[0]!.kind).toBe('lost');
     expect(await task(claimed[0]!.id)).toMatchObject({ status: 'running' });
   });
 
@@ -256,7 +256,7 @@ describe('finishing', () => {
     const { claimed, token } = await claim(1);
     await run({ finishes: [finish(claimed[0]!, token, done)] });
     const again = await run({ finishes: [finish(claimed[0]!, token, done)] });
-    expect(again.verdicts[0]!.kind).toBe('already');
+    expect(again.reconciled[0]!.kind).toBe('committed');
   });
 
   it('gives a revoked attempt the end that the operator asked for, unless its result came first', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type LaneSource, surveyStatement } from '../../../src/core/db/claim/count-due.ts';
-import { type Claim, firstQuestion, takeCandidates } from '../../../src/core/db/claim/take-tasks.ts';
+import { countDueStatement, type LaneSource } from '../../../src/core/db/claim/count-due.ts';
+import { type ClaimRequest, firstRead, takeTasks } from '../../../src/core/db/claim/take-tasks.ts';
 import type { Taken } from '../../../src/core/db/claim/write-claims.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
@@ -22,28 +22,28 @@ async function lane(task_type: string, count: number, priority = 5): Promise<Lan
     ids.push(await insertTask(session, db.names, { task_type, priority }));
   const [row] = await session.rows(`SELECT lane, claim_rank FROM ${db.names.task} WHERE id = ?`, [ids[0]]);
   if (count === 0) await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id = ?`, [ids[0]]);
-  return { kind: 'lane', lane: row!.lane, claim_rank: Number(row!.claim_rank), mark: undefined };
+  return { kind: 'lane', lane: row!.lane, claim_rank: Number(row!.claim_rank), cursor: undefined };
 }
 
-const claimOf = (sources: LaneSource[], limit: number, over: Partial<Claim> = {}): Claim => ({
+const claimOf = (sources: LaneSource[], limit: number, over: Partial<ClaimRequest> = {}): ClaimRequest => ({
   claim_token: Buffer.alloc(16),
   limit,
   sources,
-  survey: true,
+  countFirst: true,
   ticket: false,
   mostFrom: () => Number.POSITIVE_INFINITY,
   leaseOf: () => 60,
-  weigh: () => 'full',
+  admit: () => 'record',
   ...over,
 });
 
 /** Asks and takes as the hot transaction does, and returns how many locking reads it sent. */
-async function ask(claim: Claim, on: Session = session) {
+async function ask(claim: ClaimRequest, on: Session = session) {
   const taken: Taken[] = [];
   await on.write('START TRANSACTION');
-  const [answer] = await on.packet(firstQuestion(db.names, claim));
-  const sent = vi.spyOn(on, 'packet');
-  const given = await takeCandidates(on, db.names, claim, answer!, taken);
+  const [answer] = await on.batch(firstRead(db.names, claim));
+  const sent = vi.spyOn(on, 'batch');
+  const given = await takeTasks(on, db.names, claim, answer!, taken);
   const reads = sent.mock.calls.flatMap(([statements]) => statements).length;
   sent.mockRestore();
   return { given, reads, types: taken.map((one) => one.task_type) };
@@ -63,7 +63,7 @@ describe('a claim that surveys its lanes', () => {
     const sources = [await lane('a', 0), await lane('b', 0)];
     const { given, reads } = await ask(claimOf(sources, 50));
     expect(reads).toBe(0);
-    expect(given.every((one) => one.short)).toBe(true);
+    expect(given.every((one) => one.exhausted)).toBe(true);
     await session.write('ROLLBACK');
   });
 
@@ -116,7 +116,7 @@ describe('a claim that surveys its lanes', () => {
   it('reads the index in its order, and only as far as it counts', async () => {
     const sources = [await lane('a', 100), await lane('b', 30)];
     await session.rows(`ANALYZE TABLE ${db.names.task}`);
-    const { sql, values } = surveyStatement(db.names, sources, [10, 64]);
+    const { sql, values } = countDueStatement(db.names, sources, [10, 64]);
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     const plan = await session.rows(`EXPLAIN ${form} ${sql}`, values);
     const reads = plan.filter((one) => one.key === 'afd_claim').map((one) => String(one.type));

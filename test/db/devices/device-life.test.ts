@@ -33,7 +33,15 @@ const owned = (columns: Record<string, unknown> = {}) =>
   insertDevice(session, names, { device_id: 'w', silent_s: 90, columns: { instance_token: mine, ...columns } });
 const beat = (over: Partial<Beat> = {}) =>
   heartbeatDevice(session, names, {
-    ...{ device_id: 'w', instance_token: mine, status: 'online', active_tasks: 0, served: 0, held: [], stuck: [] },
+    ...{
+      device_id: 'w',
+      instance_token: mine,
+      status: 'online',
+      active_tasks: 0,
+      recent_claims: 0,
+      over_limits: [],
+      stuck: [],
+    },
     ...over,
   });
 const silence = async () =>
@@ -73,7 +81,11 @@ describe('a heartbeat', () => {
   it('keeps its readings within a percentage, and odd ones out', async () => {
     const readings = { cpu_usage: 250, memory_usage: -3, disk_usage: Number.NaN, system_info: { load: 1 } };
     const told = { device_id: 'w', instance_token: mine, status: 'online' as const, active_tasks: 3 };
-    const { sql, values } = historyStatement(names, { ...told, served: 0, held: [], stuck: [] }, readings);
+    const { sql, values } = historyStatement(
+      names,
+      { ...told, recent_claims: 0, over_limits: [], stuck: [] },
+      readings,
+    );
     await session.write(sql, values);
     const [row] = await session.rows(`SELECT * FROM ${names.heartbeat} WHERE device_id = 'w'`);
     expect(row).toMatchObject({ disk_usage: null, active_tasks: 3 });
@@ -102,13 +114,19 @@ describe('a registration', () => {
 
   it('takes the row over: nothing of what the instance before held is left, but what its operator said', async () => {
     await owned({
-      ...{ instance_token: other, status: 'offline', operator_state: 'quarantined', current_tasks: 4, served: 9 },
-      ...{ held: '["memory"]', stuck: '[{"task_id": 1}]', ring_token: randomBytes(16), labels: '{"rack": "1"}' },
+      ...{
+        instance_token: other,
+        status: 'offline',
+        operator_state: 'quarantined',
+        current_tasks: 4,
+        recent_claims: 9,
+      },
+      ...{ over_limits: '["memory"]', stuck: '[{"task_id": 1}]', ring_token: randomBytes(16), labels: '{"rack": "1"}' },
     });
     await register(mine);
     expect(await device()).toMatchObject({
-      ...{ status: 'online', instance_token: mine, operator_state: 'quarantined', current_tasks: 0, served: 0 },
-      ...{ held: null, stuck: null, ring_token: null, labels: null },
+      ...{ status: 'online', instance_token: mine, operator_state: 'quarantined', current_tasks: 0, recent_claims: 0 },
+      ...{ over_limits: null, stuck: null, ring_token: null, labels: null },
     });
     expect(await session.rows(`SELECT id FROM ${names.device}`)).toHaveLength(1);
   });
@@ -164,9 +182,9 @@ describe('the lock of a device', () => {
 
 describe('signing off', () => {
   it('makes the device offline, idle and over no gate', async () => {
-    await owned({ current_tasks: 2, held: '["memory"]', stuck: '[{"task_id": 1}]' });
+    await owned({ current_tasks: 2, over_limits: '["memory"]', stuck: '[{"task_id": 1}]' });
     expect(await signOffDevice(session, names, 'w', mine)).toBe(true);
-    expect(await device()).toMatchObject({ status: 'offline', current_tasks: 0, held: null, stuck: null });
+    expect(await device()).toMatchObject({ status: 'offline', current_tasks: 0, over_limits: null, stuck: null });
   });
 
   it('of an instance that was superseded changes nothing: its successor lives', async () => {

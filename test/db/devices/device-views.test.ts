@@ -33,7 +33,7 @@ test('a view says what the device is, what it runs now and what its heartbeat sa
   await insertAttempt(session, db.names, { device, columns: { status: 'assigned' } });
   await insertAttempt(session, db.names, { device, columns: { status: 'completed' } });
   const beat = { device_id: 'w1', instance_token: device.instance_token, status: 'online', active_tasks: 2 } as const;
-  await heartbeatDevice(session, db.names, { ...beat, served: 12, held: ['disk is at 99 %'], stuck: [] });
+  await heartbeatDevice(session, db.names, { ...beat, recent_claims: 12, over_limits: ['disk is at 99 %'], stuck: [] });
   expect(await views()).toEqual([
     {
       device_id: 'w1',
@@ -43,16 +43,16 @@ test('a view says what the device is, what it runs now and what its heartbeat sa
       running: 2,
       stuck: 0,
       unavailable: null,
-      held: ['disk is at 99 %'],
+      over_limits: ['disk is at 99 %'],
       success_rate: 0.75,
       avg_duration_ms: 1200,
-      served: 12,
+      recent_claims: 12,
     },
   ]);
   const stuck = [{ task_id: 12, task_type: 'hang', attempt: 1 }];
-  await heartbeatDevice(session, db.names, { ...beat, served: 0, held: [], stuck });
+  await heartbeatDevice(session, db.names, { ...beat, recent_claims: 0, over_limits: [], stuck });
   // A stuck slot is in use like one with an open attempt.
-  expect((await views())[0]).toMatchObject({ served: 0, held: [], running: 3, stuck: 1 });
+  expect((await views())[0]).toMatchObject({ recent_claims: 0, over_limits: [], running: 3, stuck: 1 });
 });
 
 test('a device that takes no work says why: offline, silent, or by its operator', async () => {
@@ -87,8 +87,8 @@ test('a device without capabilities or history, and with nonsense in them, is a 
     slots: 0,
     success_rate: null,
     avg_duration_ms: null,
-    served: 0,
-    held: [],
+    recent_claims: 0,
+    over_limits: [],
   });
 });
 

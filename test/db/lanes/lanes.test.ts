@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type LaneHead, peekLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
+import { discoverLanes, type LaneHead } from '../../../src/core/db/lanes/discover-lanes.ts';
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
-import { hopStatement } from '../../../src/core/db/lanes/skip-lanes.ts';
+import { seekStatement } from '../../../src/core/db/lanes/skip-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { requirementsOf } from '../../../src/core/domain/task/requirements.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => db.close());
 
 const task = (columns: Record<string, unknown>) => insertTask(session, db.names, columns);
-const peek = (maxPairs?: number) => peekLanes(session, db.names, [], maxPairs);
+const peek = (maxPairs?: number) => discoverLanes(session, db.names, [], maxPairs);
 const PAST = '2020-01-01 00:00:00.000';
 
 describe('peek', () => {
@@ -71,7 +71,7 @@ describe('peek', () => {
     const [one, other] = await peek();
     const traditional = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     for (const next of [undefined, other]) {
-      const { sql, values } = hopStatement(db.names, one!, next);
+      const { sql, values } = seekStatement(db.names, one!, next);
       const plan = await session.rows(`EXPLAIN ${traditional} ${sql}`, values);
       expect(plan).toHaveLength(next === undefined ? 1 : 2);
       // The condition is a read by equality, which ends with its pair.
@@ -105,9 +105,9 @@ describe('peek with known pairs gives what a peek without any gives', () => {
   /** Round trips; the heads are compared. */
   const trips = async (from: readonly LaneHead[], maxPairs?: number): Promise<number> => {
     const walked = await peek(maxPairs);
-    const [packet, rows] = [vi.spyOn(session, 'packet'), vi.spyOn(session, 'rows')];
+    const [packet, rows] = [vi.spyOn(session, 'batch'), vi.spyOn(session, 'rows')];
     try {
-      expect(await peekLanes(session, db.names, from, maxPairs)).toEqual(walked);
+      expect(await discoverLanes(session, db.names, from, maxPairs)).toEqual(walked);
       return packet.mock.calls.length + rows.mock.calls.length;
     } finally {
       packet.mockRestore();
@@ -148,7 +148,7 @@ describe('peek with known pairs gives what a peek without any gives', () => {
   test('all vanished: one more, and no head', async () => {
     await empty(...known);
     expect(await trips(known)).toBe(2);
-    expect(await peekLanes(session, db.names, known)).toEqual([]);
+    expect(await discoverLanes(session, db.names, known)).toEqual([]);
   });
 
   test('one vanished where another is new', async () => {
@@ -160,7 +160,7 @@ describe('peek with known pairs gives what a peek without any gives', () => {
     const { task_type, claim_rank } = known[6]!;
     const id = await task({ task_type, priority: 10 - claim_rank, next_run_at: PAST });
     expect(await trips(known)).toBe(1);
-    expect((await peekLanes(session, db.names, known))[6]).toMatchObject({ id, due_at: PAST });
+    expect((await discoverLanes(session, db.names, known))[6]).toMatchObject({ id, due_at: PAST });
   });
 
   test('more are known than may be given', async () => {

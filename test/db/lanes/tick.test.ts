@@ -22,7 +22,7 @@ const pair = (type: string, priority = 5) => ({ lane: laneKey(type, null), claim
 const look = (ask: Partial<TickAsk> = {}) =>
   tick(session, db.names, {
     device_id: 'w1',
-    pairs: [],
+    ranks: [],
     lanes: { types: ['a', 'b'], known: [] },
     withOpen: true,
     trustAfterStartS: 0,
@@ -32,12 +32,12 @@ const look = (ask: Partial<TickAsk> = {}) =>
 describe('a tick', () => {
   it('is one statement in one round trip', async () => {
     const sent: number[] = [];
-    const packet = session.packet.bind(session);
-    session.packet = (statements) => {
+    const packet = session.batch.bind(session);
+    session.batch = (statements) => {
       sent.push(statements.length);
       return packet(statements);
     };
-    await look({ pairs: [pair('a'), pair('b')] });
+    await look({ ranks: [pair('a'), pair('b')] });
     expect(sent).toEqual([1]);
   });
 
@@ -59,19 +59,19 @@ describe('a tick', () => {
     await insertTask(session, db.names, { task_type: 'b' });
     await insertTask(session, db.names, { task_type: 'a', next_run_at: '2037-01-01 00:00:00' });
     const pairs = [pair('a'), pair('b'), pair('b', 9)];
-    expect(await look({ pairs })).toMatchObject({ due: [1], directed: false });
+    expect(await look({ ranks: pairs })).toMatchObject({ due: [1], directed: false });
     await insertTask(session, db.names, { task_type: 'a', status: 'assigned', target_device_id: 'w1' });
-    expect(await look({ pairs })).toMatchObject({ due: [1], directed: true });
-    expect(await look({ pairs: undefined })).toMatchObject({ due: [], directed: false });
+    expect(await look({ ranks: pairs })).toMatchObject({ due: [1], directed: true });
+    expect(await look({ ranks: undefined })).toMatchObject({ due: [], directed: false });
   });
 
   it('says all but what is due when the server broke its look off', async () => {
     await insertLeader(session, db.names, own.device_id, 7);
     await insertTask(session, db.names, { task_type: 'a' });
     const pairs = Array.from({ length: 3000 }, (_, n) => ({ ...pair('a'), claim_rank: n % 11 }));
-    const seen = await look({ pairs, lookLimitMs: 1 });
+    const seen = await look({ ranks: pairs, pollLimitMs: 1 });
     expect(seen).toMatchObject({ due: undefined, device: { status: 'online' }, lease: { holder: 'w1' }, open: [] });
-    expect((await look({ pairs: pairs.slice(0, 11), lookLimitMs: 10_000 })).due).toHaveLength(1);
+    expect((await look({ ranks: pairs.slice(0, 11), pollLimitMs: 10_000 })).due).toHaveLength(1);
   });
 
   it('brings published lanes of its types that are new or have changed, and no others', async () => {

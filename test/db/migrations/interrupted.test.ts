@@ -137,7 +137,7 @@ describe('a migration', () => {
     const holder = await db.session();
     await holder.write('START TRANSACTION');
     await holder.rows('SELECT * FROM af_crawl_tasks LIMIT 1');
-    await expect(db.migrate({ lockPatienceS: 1 })).rejects.toMatchObject({
+    await expect(db.migrate({ lockWaitS: 1 })).rejects.toMatchObject({
       code: 'E_TEMPORARY',
       exitCode: 75,
       message: expect.stringContaining('run it again to go on'),

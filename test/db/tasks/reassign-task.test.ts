@@ -103,7 +103,7 @@ describe('reassigning a task that has not begun', () => {
 });
 
 it('says that a device over a gate lets the task wait', async () => {
-  await addDevice(session, names, 'held', { held: '["memory is at 93 %, over its gate of 90 %"]' });
+  await addDevice(session, names, 'held', { over_limits: '["memory is at 93 %, over its gate of 90 %"]' });
   const id = await addTask(session, names);
   expect((await reassign(id, { to: 'held' })).warnings).toEqual([
     'held claims nothing for now (memory is at 93 %, over its gate of 90 %): the task waits for it.',

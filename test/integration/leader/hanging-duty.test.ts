@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
-import { Leadership } from '../../../src/core/leader/term-duties.ts';
+import { TermDuties } from '../../../src/core/leader/term-duties.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertLeader } from '../../helpers/factories.ts';
 import { testContext } from '../../helpers/node.ts';
@@ -28,7 +28,7 @@ it('finding F1: a leader whose health check hangs asks to resign, once in a term
   );
   const said: string[] = [];
   context.events.on('warning', ({ message }) => said.push(message));
-  const leadership = new Leadership(context, 'm');
+  const leadership = new TermDuties(context, 'm');
   leadership.gained(1);
   await until(() => leadership.stalled());
   expect(leadership.stalled()).toBe(false);

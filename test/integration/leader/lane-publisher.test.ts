@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { peekLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
+import { discoverLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { PartsFailed } from '../../../src/core/leader/duty/failures.ts';
@@ -34,7 +34,7 @@ afterEach(() => db.close());
 
 /** Hops of one round that had a round trip each, and packets of hops. */
 async function round() {
-  const [packet, rows] = [vi.spyOn(own, 'packet'), vi.spyOn(own, 'rows')];
+  const [packet, rows] = [vi.spyOn(own, 'batch'), vi.spyOn(own, 'rows')];
   try {
     const counts = await publisher.runOnce();
     const hops = rows.mock.calls.filter(([sql]) => sql.includes('FORCE INDEX (afd_claim)'));
@@ -53,14 +53,14 @@ test('the pairs of the last round are asked for in one packet', async () => {
   expect(await round()).toEqual({ appeared: 0, vanished: 1, hops: 1, packets: 1 });
   expect(await round()).toEqual({ appeared: 0, vanished: 0, hops: 0, packets: 1 });
   const published = await session.rows(`SELECT lane, claim_rank FROM ${db.names.lane} ORDER BY lane, claim_rank`);
-  const there = await peekLanes(session, db.names);
+  const there = await discoverLanes(session, db.names);
   expect(published).toEqual(there.map(({ lane, claim_rank }) => ({ lane, claim_rank })));
 });
 
 test('after a round that failed the hops are sent one by one: a packet has one deadline for all of them', async () => {
   await round();
   const { heads } = publisher;
-  const late = vi.spyOn(own, 'packet').mockRejectedValue(new Error('too late'));
+  const late = vi.spyOn(own, 'batch').mockRejectedValue(new Error('too late'));
   await expect(publisher.runOnce()).rejects.toThrow('too late');
   late.mockRestore();
   expect(publisher.heads).toBe(heads);
@@ -78,7 +78,7 @@ describe('finding F5: more pairs than a round looks at', () => {
     await small.runOnce();
     expect(await rows()).toHaveLength(10);
     await small.runOnce();
-    const all = await peekLanes(session, db.names);
+    const all = await discoverLanes(session, db.names);
     expect((await rows()).map((row) => row.head_id)).toEqual(all.map((head) => head.id));
     await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id IN (?)`, [[all[2]!.id, all[7]!.id]]);
     expect(await small.runOnce()).toEqual({ appeared: 0, vanished: 1 });
@@ -117,9 +117,11 @@ describe('finding F5: more pairs than a round looks at', () => {
   });
 
   test('beyond the bound: what is not due makes room first, and every due pair has its turn', async () => {
-    const later = (await peekLanes(session, db.names)).filter((_, n) => n % 2 === 0).map((head) => head.id);
+    const later = (await discoverLanes(session, db.names)).filter((_, n) => n % 2 === 0).map((head) => head.id);
     await session.write(`UPDATE ${db.names.task} SET next_run_at = '2099-01-01' WHERE id IN (?)`, [later]);
-    const due = (await peekLanes(session, db.names)).filter((head) => !later.includes(head.id)).map((head) => head.id);
+    const due = (await discoverLanes(session, db.names))
+      .filter((head) => !later.includes(head.id))
+      .map((head) => head.id);
     const small = publish({ perRound: 4, most: 9 });
     for (let n = 0; n < 3; n += 1) await small.runOnce();
     const shown = (await rows()).map((row) => row.head_id);

@@ -1,8 +1,8 @@
 // More (lane, rank) pairs than one walk reads, as tasks have whose requirements name an account.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import { LaneBook } from '../../../src/core/worker/claim/lane-catalog.ts';
-import { Scout } from '../../../src/core/worker/claim/poller.ts';
+import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';
+import { Poller } from '../../../src/core/worker/claim/poller.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';
@@ -42,18 +42,18 @@ test('finding F5: 1,140 lanes, 40 due ones before and 40 behind those that are d
 }, 120_000);
 
 test('finding F5: without a leader the second scan goes on where the first was cut', async () => {
-  const book = new LaneBook('w1', { supported_tasks: ['t'], ...CAPABILITIES });
-  const scout = new Scout({ session, names: db.names, book, deviceId: 'w1', pollIntervalMs: 1000 });
+  const book = new LaneCatalog('w1', { supported_tasks: ['t'], ...CAPABILITIES });
+  const scout = new Poller({ session, names: db.names, book, deviceId: 'w1', pollIntervalMs: 1000 });
   const known = () =>
     new Set(book.sources(LANES * 2, { free: 1 }).map((one) => (one.kind === 'lane' ? one.lane.toString('hex') : '')))
       .size;
-  scout.scanNow();
-  await scout.look();
+  scout.discoverNow();
+  await scout.poll();
   expect(known()).toBe(1000);
-  scout.scanNow();
-  await scout.look();
+  scout.discoverNow();
+  await scout.poll();
   expect(known()).toBe(LANES);
-  scout.scanNow();
-  await scout.look();
+  scout.discoverNow();
+  await scout.poll();
   expect(known()).toBe(LANES);
 });

@@ -13,9 +13,10 @@ import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { SettingsKeeper } from '../../../src/core/leader/settings-keeper.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
 import { FleetView } from '../../../src/core/ring/fleet-view.ts';
-import { Ringer } from '../../../src/core/ring/ringer.ts';
+import { RingSender } from '../../../src/core/ring/ring-sender.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertLightClaim } from '../../helpers/deferred-claim.ts';
 import {
   insertAttempt,
   insertDevice,
@@ -25,7 +26,6 @@ import {
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
-import { insertLightClaim } from '../../helpers/light-claim.ts';
 import { Refusals } from '../../helpers/refusals.ts';
 
 let db: TestDatabase;
@@ -298,8 +298,8 @@ describe('finding F11: the other duties', () => {
     await insertTask(session, db.names, { task_type: 't' });
     const { duty } = await office();
     // Nobody is really rung; what it would ring for is counted.
-    const ringer = new Ringer({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
-    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringer: () => ringer });
+    const ringer = new RingSender({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
+    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringSender: () => ringer });
     expect((await outcome(() => watcher.runOnce())).counts).toEqual({ rung: 1 });
     expect(ringer.view.devices().map((one) => one.device_id)).toContain('good');
     await watcher.close();

@@ -276,7 +276,7 @@ describe('nothing is lost when a ring is', () => {
 describe('a ringer', () => {
   // Every device here answers, however busy the machine is.
   beforeEach(async () => {
-    (await producer.producer()).announcer.ringer.answerMs = 5000;
+    (await producer.producer()).notifier.ringSender.answerMs = 5000;
   });
 
   it('rings one device for one task, and each with its share of many', async () => {

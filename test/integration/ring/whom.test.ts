@@ -56,7 +56,7 @@ async function enqueue(
   producer = producing(db);
   const made = await producer.producer();
   // Every device here answers, however busy the machine is.
-  made.announcer.ringer.answerMs = 5000;
+  made.notifier.ringSender.answerMs = 5000;
   const task = { task_type: 't', ...(required_capabilities === null ? {} : { required_capabilities }) };
   await made.enqueue(Array.from({ length: n }, () => task));
   const heard = (): Array<[string, number[]]> =>
@@ -84,7 +84,7 @@ test('a bulk is planned: the emptier gets more', async () => {
 });
 
 test('a device over its gate is not rung, though it is idle', async () => {
-  await device('held', { held: '["memory is at 97 %, over its gate of 90 %"]' });
+  await device('held', { over_limits: '["memory is at 97 %, over its gate of 90 %"]' });
   await device('busy', {}, 9);
   expect(await rungForOne()).toEqual(['busy']);
 });
@@ -105,8 +105,8 @@ test('weighted: a device with a browser is left for who needs one', async () => 
 
 test('round_robin: whoever was given fewest lately, however busy it is', async () => {
   await settings({ strategy: 'round_robin' });
-  await device('idle', { served: 40 });
-  await device('busy', { served: 3 }, 7);
+  await device('idle', { recent_claims: 40 });
+  await device('busy', { recent_claims: 3 }, 7);
   expect(await rungForOne()).toEqual(['busy']);
 });
 

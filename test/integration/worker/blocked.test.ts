@@ -96,7 +96,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     b.kill('SIGTERM');
     await b.exit;
     await s.ended(await many(s, 20));
-    expect(await readDevice(s.session, s.db.names, 'a')).toMatchObject({ held: null });
+    expect(await readDevice(s.session, s.db.names, 'a')).toMatchObject({ over_limits: null });
   });
 
   it('finding F2: an innocent neighbour is given back at its own timeout, only the blocker is charged', async (test) => {

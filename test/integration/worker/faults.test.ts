@@ -29,8 +29,8 @@ const count = async (what: string) => Number((await session.rows(`SELECT COUNT(*
 function breakCommits(when: 'before' | 'after', every: number, error: () => Error) {
   let n = 0;
   return (of: Session) => {
-    const original = of.packet.bind(of);
-    of.packet = async (statements) => {
+    const original = of.batch.bind(of);
+    of.batch = async (statements) => {
       const commits = statements.at(-1)?.sql === 'COMMIT';
       if (commits) n += 1;
       const now = commits && n % every === 0;
@@ -86,8 +86,8 @@ describe('a worker whose transactions fail', () => {
         },
       },
       onSession(of) {
-        const original = of.packet.bind(of);
-        of.packet = async (statements) => {
+        const original = of.batch.bind(of);
+        of.batch = async (statements) => {
           if (followUps.length < 3 && statements.some((one) => one.sql.includes("status = 'done'"))) {
             followUps.push(await count(`${db.names.task} WHERE task_type = 'next'`));
             of.destroy();
@@ -113,8 +113,8 @@ describe('a worker whose transactions fail', () => {
     // The look behind a claim (scout.probe) is not part of it: its failure says nothing about the claim.
     let broken = 0;
     const breakLooks = (of: Session) => {
-      const original = of.packet.bind(of);
-      of.packet = async (statements) => {
+      const original = of.batch.bind(of);
+      of.batch = async (statements) => {
         if (broken < 3 && statements[0]?.sql.startsWith('SELECT due_at, id FROM') === true) {
           broken += 1;
           of.destroy();
@@ -161,8 +161,8 @@ describe('a worker whose transactions fail', () => {
     const worker = startWorker(db, {
       handlers: { t: () => 1 },
       onSession(of) {
-        const original = of.packet.bind(of);
-        of.packet = (statements) =>
+        const original = of.batch.bind(of);
+        of.batch = (statements) =>
           original(
             statements.map((one) =>
               one.sql.includes("SET status = 'running'") ? { ...one, sql: `${one.sql} AND id < 0` } : one,
@@ -218,8 +218,8 @@ describe('a worker whose transactions fail', () => {
     const worker = startWorker(db, {
       handlers: { t: () => 'fine' },
       onSession(of) {
-        const original = of.packet.bind(of);
-        of.packet = (statements) =>
+        const original = of.batch.bind(of);
+        of.batch = (statements) =>
           statements.some((one) => one.sql.includes("status = 'done'"))
             ? Promise.reject(
                 databaseError(

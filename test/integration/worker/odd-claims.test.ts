@@ -37,8 +37,8 @@ const allow = () => session.write(`ALTER TABLE ${db.names.task} DROP CONSTRAINT 
 function counting() {
   const counts = { transactions: 0 };
   const onSession = (of: Session) => {
-    const original = of.packet.bind(of);
-    of.packet = (statements) => {
+    const original = of.batch.bind(of);
+    of.batch = (statements) => {
       if (statements[0]?.sql === 'START TRANSACTION') counts.transactions += 1;
       return original(statements);
     };
@@ -50,8 +50,8 @@ function counting() {
 function failing(when: (sql: string) => boolean, error: object, times: number, { after = false } = {}) {
   const left = { times };
   const onSession = (of: Session) => {
-    const original = of.packet.bind(of);
-    of.packet = async (statements) => {
+    const original = of.batch.bind(of);
+    of.batch = async (statements) => {
       if (left.times > 0 && statements.some(({ sql }) => when(sql))) {
         left.times -= 1;
         if (after) await original(statements);
@@ -327,8 +327,8 @@ describe('ids of attempts', () => {
   it('finding R1: hold when the step of AUTO_INCREMENT changes between two claims', async () => {
     let step = 1;
     const onSession = (of: Session) => {
-      const original = of.packet.bind(of);
-      of.packet = async (statements) => {
+      const original = of.batch.bind(of);
+      of.batch = async (statements) => {
         if (statements[0]?.sql === 'START TRANSACTION') {
           step = (step % 7) + 1;
           await original([{ sql: `SET SESSION auto_increment_increment = ${step}` }]);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { peekLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
+import { discoverLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
@@ -22,7 +22,7 @@ afterEach(async () => {
 /** A task that the workers hear of at once, as from a leader. */
 const add = async (columns: Record<string, unknown> = {}) => {
   const id = await insertTask(session, db.names, { task_type: 't', ...columns });
-  await publishLanes(session, db.names, await peekLanes(session, db.names));
+  await publishLanes(session, db.names, await discoverLanes(session, db.names));
   return id;
 };
 const directedAt = (deviceId: string) => ({ status: 'assigned', target_device_id: deviceId });
@@ -41,7 +41,7 @@ const WIDE = { gates: { cpu_usage: 100, memory_usage: 100, disk_usage: 100, inte
 describe('a device over one of its gates', () => {
   it('claims nothing, says so once, shows it in its row; another device runs the task', async () => {
     const held = startWorker(db, { deviceId: 'held', handlers: { t: () => 1 }, worker: CLOSED });
-    const { reasons } = await once(held.events, 'device:held');
+    const { reasons } = await once(held.events, 'device:over-limits');
     expect(reasons).toEqual([expect.stringMatching(/^memory is at [\d.]+ %, over its gate of 0.01 %$/)]);
     const id = await add();
     await heartbeats(held, 5);
@@ -49,7 +49,7 @@ describe('a device over one of its gates', () => {
     expect(JSON.parse(String((await readDevice(session, db.names, 'held'))?.held))).toEqual([
       expect.stringContaining('memory'),
     ]);
-    expect(held.seen.filter((one) => one.name === 'device:held')).toHaveLength(1);
+    expect(held.seen.filter((one) => one.name === 'device:over-limits')).toHaveLength(1);
     startWorker(db, { deviceId: 'free', handlers: { t: () => 1 }, worker: WIDE });
     await until(async () => (await status(id)) === 'done', 10_000, 'done by the other');
     expect(await claimsOf('held')).toBe(0);
@@ -60,7 +60,7 @@ describe('a device over one of its gates', () => {
   it('does not take a task that is directed at it either: a gate protects the machine', async () => {
     const id = await add(directedAt('held'));
     const held = startWorker(db, { deviceId: 'held', handlers: { t: () => 1 }, worker: CLOSED });
-    await once(held.events, 'device:held');
+    await once(held.events, 'device:over-limits');
     await heartbeats(held, 5);
     expect(await status(id)).toBe('assigned');
     const free = startWorker(db, { deviceId: 'free', handlers: { t: () => 1 } });
@@ -72,7 +72,10 @@ describe('a device over one of its gates', () => {
   it.each(['once', 'drain'] as const)('ends a run of --%s at once, with the reason', async (mode) => {
     const id = await add();
     const held = startWorker(db, { deviceId: 'held', mode, handlers: { t: () => 1 }, worker: CLOSED });
-    expect(await held.ended).toMatchObject({ held: true, reason: expect.stringMatching(/^memory is at .* over its/) });
+    expect(await held.ended).toMatchObject({
+      over_limits: true,
+      reason: expect.stringMatching(/^memory is at .* over its/),
+    });
     expect(await status(id)).toBe('pending');
   });
 });
@@ -82,8 +85,8 @@ describe('a device below its gates', () => {
     const id = await add();
     const worker = startWorker(db, { mode, handlers: { t: () => 1 }, worker: WIDE });
     await until(async () => (await status(id)) === 'done', 10_000, 'done');
-    if (mode !== 'forever') expect(await worker.ended).toMatchObject({ held: false, finished: { done: 1 } });
-    expect(worker.seen.filter((one) => one.name === 'device:held')).toEqual([]);
+    if (mode !== 'forever') expect(await worker.ended).toMatchObject({ over_limits: false, finished: { done: 1 } });
+    expect(worker.seen.filter((one) => one.name === 'device:over-limits')).toEqual([]);
   });
 
   it('tells how many tasks it claimed lately', async () => {

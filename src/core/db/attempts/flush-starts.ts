@@ -16,7 +16,7 @@ export interface Start {
  */
 export async function flushStarts(session: Session, names: TableNames, starts: Start[]): Promise<number[]> {
   if (starts.length === 0) return [];
-  const results = await session.packet(
+  const results = await session.batch(
     starts.map((one) => ({
       sql: `UPDATE ${names.assignment} SET status = 'running', cause = NULL, updated_at = UTC_TIMESTAMP(3),
               started_at = COALESCE(started_at, UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND),

@@ -1,8 +1,8 @@
 import { LOST_BECAUSE } from '../../domain/attempt/lost.ts';
-import { NO_CLAIM_FACTS } from '../claim/claim-facts.ts';
+import { NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { insertFromFacts } from './record-claims.ts';
+import { insertFromFacts } from './materialize-attempts.ts';
 
 /** Task rows read per look, around each of the two places. */
 const READ = 5000;
@@ -54,6 +54,6 @@ export async function closeLeftClaims(session: Session, names: TableNames, taskI
   const ids = locked.map((one) => one.id);
   const error_message = `its device ${LOST_BECAUSE.foreign}`;
   await insertFromFacts(session, names, ids, { status: 'lost', cause: 'foreign', error_message });
-  await session.write(`UPDATE ${names.task} SET ${NO_CLAIM_FACTS} WHERE id IN (?) AND claimed_by IS NOT NULL`, [ids]);
+  await session.write(`UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id IN (?) AND claimed_by IS NOT NULL`, [ids]);
   return ids.length;
 }

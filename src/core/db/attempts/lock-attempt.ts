@@ -1,8 +1,8 @@
 import type { HeldAttempt, HeldTask } from '../../domain/attempt/lost.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { MATERIALIZED_FOR_WORKER } from './materialize-attempts.ts';
 import type { AttemptRef } from './orphaned-assignments.ts';
-import { RECORDED_FOR_WORKER } from './record-claims.ts';
 
 /** An open attempt with both of its rows locked. */
 export interface LockedAttempt {
@@ -37,7 +37,7 @@ export async function lockAttempt(
   }
   const [attempt] = await session.rows<LockedAttempt['attempt'] & { status: string; overdue: 0 | 1 }>(
     `SELECT id, task_id, device_id, claim_token, instance_token, status, revoked_at, revoke_outcome,
-       status = 'assigned' AND cause <=> '${RECORDED_FOR_WORKER}' AS perhaps_unbegun, deadline_at < UTC_TIMESTAMP(3) AS overdue
+       status = 'assigned' AND cause <=> '${MATERIALIZED_FOR_WORKER}' AS perhaps_unbegun, deadline_at < UTC_TIMESTAMP(3) AS overdue
      FROM ${names.assignment} FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE SKIP LOCKED`,
     [ref.id],
   );

@@ -1,20 +1,20 @@
 import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LightClaimRef } from './light-claims.ts';
+import type { DeferredClaimRef } from './deferred-claims.ts';
 import type { AttemptRef } from './orphaned-assignments.ts';
 
 /**
  * Light claims of this very process. Non-locking; running tasks by afd_claim. Zero rows = it holds none.
  * @throws DatabaseError
  */
-export async function ownLightClaims(
+export async function ownDeferredClaims(
   session: Session,
   names: TableNames,
   deviceId: string,
   instanceToken: Buffer,
-): Promise<LightClaimRef[]> {
-  return session.rows<LightClaimRef>(
+): Promise<DeferredClaimRef[]> {
+  return session.rows<DeferredClaimRef>(
     `SELECT id AS task_id, claim_token, claimed_by AS device_id, 0 AS orphaned FROM ${names.task} FORCE INDEX (afd_claim)
      WHERE ${stateIs('running')} AND claimed_by = ? AND claim_token IS NOT NULL AND claim_instance = ?`,
     [deviceId, instanceToken],

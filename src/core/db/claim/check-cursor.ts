@@ -1,16 +1,16 @@
 import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
-import type { Mark } from './claim-source.ts';
+import type { Cursor } from './claim-source.ts';
 
 /**
  * Non-locking: the first due row of a (lane, rank) at or before the mark. A row that lies before it was put back, or
  * was inserted with an earlier due time: the mark must move back to it. Compared outside as in due-work.ts.
  */
-export function probeStatement(
+export function cursorCheckStatement(
   names: TableNames,
   lane: Buffer,
   claimRank: number,
-  mark: Mark,
+  mark: Cursor,
 ): { sql: string; values: unknown[] } {
   return {
     sql: `SELECT due_at, id FROM (SELECT due_at, id FROM ${names.task} FORCE INDEX (afd_claim)

@@ -11,8 +11,8 @@ export function frontierStatement(
   names: TableNames,
   source: ClaimSource,
 ): { sql: string; values: unknown[] } | undefined {
-  if (source.kind !== 'lane' || source.frontier !== true || source.mark === undefined) return undefined;
-  const { due_at, id } = source.mark;
+  if (source.kind !== 'lane' || source.frontier !== true || source.cursor === undefined) return undefined;
+  const { due_at, id } = source.cursor;
   const further = 'f.due_at > ? OR (f.due_at = ? AND f.id > ?)';
   return {
     sql: `SELECT IF(${further}, f.due_at, ?), IF(${further}, f.id, ?) INTO @afd_due, @afd_id

@@ -1,8 +1,8 @@
 // A claim reads over the rows that others have locked or changed and not committed yet, and each of them costs the server
 // more than a row that it takes: with n claims at one time in a lane every task is paid for n times. So a large claim takes one
 // of a few tickets first. They are only a courtesy: a claim that gets none in time goes on without.
-import { pairKey } from '../../domain/pair-key.ts';
-import type { LanePair } from '../lanes/due-work.ts';
+import { laneRankKey } from '../../domain/pair-key.ts';
+import type { LaneRank } from '../lanes/due-work.ts';
 import { schemaLocks } from '../server/schema-lock.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -10,7 +10,7 @@ import type { TableNames } from '../table-names.ts';
 /** Large claims at one time in one (lane, rank). */
 export const TICKETS = 4;
 /** MySQL knows whole seconds alone. */
-const PATIENCE_S = 1;
+const WAIT_S = 1;
 
 /**
  * Takes a free ticket of this pair, or waits for one that `random` in [0, 1) draws. In front of START TRANSACTION: what waits
@@ -18,30 +18,30 @@ const PATIENCE_S = 1;
  */
 export function takeTicket(
   names: TableNames,
-  pair: LanePair,
+  pair: LaneRank,
   random: number,
 ): Array<{ sql: string; values: unknown[] }> {
-  const ticket = schemaLocks(names, pairKey(pair));
+  const ticket = schemaLocks(names, laneRankKey(pair));
   const all = Array.from({ length: TICKETS }, (_, n) => ticket(`:${n}`));
   const waited = all[Math.floor(random * TICKETS)];
   const free = all.map((one) => `WHEN GET_LOCK(${one}, 0) = 1 THEN ${one}`).join(' ');
   return [
-    GIVE_BACK_TICKET,
+    RETURN_TICKET,
     {
-      sql: `SELECT CASE ${free} WHEN GET_LOCK(${waited}, ${PATIENCE_S}) = 1 THEN ${waited} END INTO @afd_ticket`,
+      sql: `SELECT CASE ${free} WHEN GET_LOCK(${waited}, ${WAIT_S}) = 1 THEN ${waited} END INTO @afd_ticket`,
       values: [],
     },
   ];
 }
 
 /** Behind the end of the transaction; nothing when no ticket is held. */
-export const GIVE_BACK_TICKET = { sql: "DO RELEASE_LOCK(COALESCE(@afd_ticket, '-'))", values: [] };
+export const RETURN_TICKET = { sql: "DO RELEASE_LOCK(COALESCE(@afd_ticket, '-'))", values: [] };
 
 /** After a claim that failed and was rolled back: the connection is destroyed where that fails too, and the ticket goes with it. */
-export async function giveBackTicket(session: Session): Promise<void> {
+export async function returnTicket(session: Session): Promise<void> {
   if (!session.alive) return;
   try {
-    await session.packet([GIVE_BACK_TICKET]);
+    await session.batch([RETURN_TICKET]);
   } catch {
     session.destroy();
   }

@@ -13,14 +13,14 @@ export type LaneSource = ClaimSource & { kind: 'lane' };
  * there is one are the due ones counted, with `attempt`, which needs the row: the engine then asks about the range's end
  * more often. Figures: `npm run bench -- dead-entries`. Rows that another claim holds count too.
  */
-export function surveyStatement(
+export function countDueStatement(
   names: TableNames,
   sources: LaneSource[],
   bounds: number[],
 ): { sql: string; values: unknown[] } {
   const lane = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ?`;
   const branches = sources.map((source, n) => {
-    const due = dueSince(source.mark);
+    const due = dueSince(source.cursor);
     const pair = [source.lane, source.claim_rank];
     const sql = `(SELECT ${n} AS n, (SELECT COUNT(attempt) FROM (SELECT attempt ${lane} AND ${due.sql} LIMIT ${bounds[n]}) some) AS due
       FROM (SELECT id ${lane} ORDER BY due_at DESC, id DESC LIMIT 1) last)`;
@@ -30,7 +30,7 @@ export function surveyStatement(
 }
 
 /** The counts, in the order of the sources. */
-export function surveyOf(rows: Row[], count: number): number[] {
+export function dueCounts(rows: Row[], count: number): number[] {
   const due = new Map(rows.map((row) => [Number(row.n), Number(row.due)]));
   return Array.from({ length: count }, (_, n) => due.get(n) ?? 0);
 }

@@ -2,7 +2,7 @@
 // slots, in two round trips. The locks of packet 1 decide everything, so packet 2 only writes and commits.
 // Lock order: own task rows by id, own assignment rows by id, then candidates by SKIP LOCKED (which never waits).
 
-import type { Finish, Verdict } from '../../domain/attempt/settlement.ts';
+import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task/task.ts';
 import { DatabaseError } from '../database-error.ts';
@@ -10,11 +10,11 @@ import type { Result, Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { rollback } from '../transaction.ts';
 import type { Candidate } from './candidate.ts';
-import { GIVE_BACK_TICKET, takeTicket } from './claim-ticket.ts';
-import { finishLocks, settleAll } from './reconcile-finishes.ts';
+import { RETURN_TICKET, takeTicket } from './claim-ticket.ts';
+import { finishLocks, reconcileFinishes } from './reconcile-finishes.ts';
 import { repairAttempts } from './repair-attempts.ts';
 import type { Statement } from './statement.ts';
-import { type Claim, firstQuestion, type Given, takeCandidates } from './take-tasks.ts';
+import { type ClaimRequest, firstRead, type SourceYield, takeTasks } from './take-tasks.ts';
 import type { TextWidths } from './text-widths.ts';
 import { claimStatements, type Taken } from './write-claims.ts';
 import { finishStatements } from './write-finishes.ts';
@@ -23,7 +23,7 @@ export interface FinishAndClaimInput {
   device_id: string;
   instance_token: Buffer;
   finishes: Finish[];
-  claim: Claim | undefined;
+  claim: ClaimRequest | undefined;
   policy: { maxRetryCount: number; backoff: (retry: number) => number };
   /** What the text columns can hold. */
   widths: TextWidths;
@@ -37,14 +37,14 @@ export interface Claimed extends Candidate {
 }
 
 /** Whether the device row allowed a claim; `superseded` = another instance owns the device id now. */
-export type Gate = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'not-asked';
+export type ClaimPermission = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'not-asked';
 
 export interface FinishAndClaimResult {
-  verdicts: Verdict[];
+  reconciled: Reconciled[];
   claimed: Claimed[];
   /** What each source that was asked gave, in order. */
-  taken: Given[];
-  gate: Gate;
+  yields: SourceYield[];
+  permission: ClaimPermission;
 }
 
 /**
@@ -104,43 +104,43 @@ async function attempt(
   const finishes = [...input.finishes].sort((a, b) => a.task_id - b.task_id);
   const locks = finishLocks(names, finishes);
   const ticket = ticketOf(names, claim);
-  const packet = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimPacket(names, input)];
-  const results = (await session.packet(packet)).slice(ticket.length);
-  const settled = await settleAll(session, names, input, finishes, results.slice(1, 1 + locks.length));
+  const packet = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimBatch(names, input)];
+  const results = (await session.batch(packet)).slice(ticket.length);
+  const settled = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
-  const gate: Gate = claim === undefined ? 'not-asked' : gateOf(answers[0]?.[0], input.instance_token);
+  const gate: ClaimPermission = claim === undefined ? 'not-asked' : permissionOf(answers[0]?.[0], input.instance_token);
   const claims = claim !== undefined && gate === 'open' && claim.sources.length > 0;
-  const given = claims ? await takeCandidates(session, names, claim, answers.at(-1)!, taken) : [];
+  const given = claims ? await takeTasks(session, names, claim, answers.at(-1)!, taken) : [];
   // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
-  for (const one of taken) if (settled.recorded.has(one.id)) one.claimed_by = null;
+  for (const one of taken) if (settled.lostTaskIds.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
-    for (const { finish } of settled.mine) {
+    for (const { finish } of settled.accepted) {
       if (finish.outcome.kind === 'done' && finish.outcome.enqueue.length > 0)
         await input.enqueue(finish.outcome.enqueue, finish);
     }
   }
-  const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.mine), ...settled.records];
-  const claimed = await closingPacket(session, names, input, closing, taken);
-  return { verdicts: settled.verdicts, claimed, taken: given, gate };
+  const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.accepted), ...settled.lostRows];
+  const claimed = await closingBatch(session, names, input, closing, taken);
+  return { reconciled: settled.reconciled, claimed, yields: given, permission: gate };
 }
 
-function claimPacket(names: TableNames, { claim, device_id }: FinishAndClaimInput) {
+function claimBatch(names: TableNames, { claim, device_id }: FinishAndClaimInput) {
   if (claim === undefined) return [];
   return [
     {
       sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
       values: [device_id],
     },
-    ...firstQuestion(names, claim),
+    ...firstRead(names, claim),
   ];
 }
 
-function ticketOf(names: TableNames, claim: Claim | undefined) {
+function ticketOf(names: TableNames, claim: ClaimRequest | undefined) {
   const first = claim?.sources[0];
   return claim?.ticket === true && first?.kind === 'lane' ? takeTicket(names, first, Math.random()) : [];
 }
 
-async function closingPacket(
+async function closingBatch(
   session: Session,
   names: TableNames,
   input: FinishAndClaimInput,
@@ -153,13 +153,13 @@ async function closingPacket(
       ? []
       : claimStatements(names, { device_id, instance_token, claim_token: claim.claim_token }, taken);
   const statements = [...finishing, ...claiming];
-  const ended = [{ sql: 'COMMIT' }, ...(claim?.ticket === true ? [GIVE_BACK_TICKET] : [])];
-  const results = await session.packet([...statements, ...ended]);
+  const ended = [{ sql: 'COMMIT' }, ...(claim?.ticket === true ? [RETURN_TICKET] : [])];
+  const results = await session.batch([...statements, ...ended]);
   assertCounts(statements, results);
-  const full = taken.some((one) => !one.light);
+  const full = taken.some((one) => !one.deferred);
   const ids = new Map((full ? results[statements.length - 1]! : []).map((row) => [row.task_id, row.id as number]));
   // The rows are this call's own: copying hundreds of them would cost as much as running them.
-  return taken.map((one) => Object.assign(one, { assignment_id: one.light ? null : rowOf(ids, one) }));
+  return taken.map((one) => Object.assign(one, { assignment_id: one.deferred ? null : rowOf(ids, one) }));
 }
 
 function rowOf(ids: Map<unknown, number>, { id }: Taken): number {
@@ -169,7 +169,7 @@ function rowOf(ids: Map<unknown, number>, { id }: Taken): number {
   return row;
 }
 
-function gateOf(device: Row | undefined, instanceToken: Buffer): Gate {
+function permissionOf(device: Row | undefined, instanceToken: Buffer): ClaimPermission {
   if (device === undefined) return 'missing';
   if (!instanceToken.equals(device.instance_token ?? Buffer.alloc(0))) return 'superseded';
   if (device.operator_state !== 'active') return 'paused';

@@ -1,32 +1,32 @@
 // The first half of the hot transaction: the locks of the attempts that have ended, and what each of them turns out to be.
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import {
+  type AttemptEnd,
   type Finish,
+  inlineClaim,
   type LockedAssignment,
   type LockedTask,
-  lightClaim,
-  type Settlement,
-  settle,
-  type Verdict,
-} from '../../domain/attempt/settlement.ts';
+  type Reconciled,
+  reconcile,
+} from '../../domain/attempt/reconcile.ts';
 import type { Result, Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { NO_CLAIM_FACTS } from './claim-facts.ts';
+import { NO_INLINE_CLAIM } from './inline-claim.ts';
 import { type AttemptOwner, type Ending, insertEnded } from './insert-ended.ts';
 import type { Statement } from './statement.ts';
 
-export interface Settled {
+export interface ReconciledFinishes {
   /** The database's UTC, as it was read with the locks; '' when nothing was finished. */
   now: string;
-  verdicts: Verdict[];
-  mine: Settlement[];
+  reconciled: Reconciled[];
+  accepted: AttemptEnd[];
   /** Rows for attempts that are no longer mine and that nobody else will record. */
-  records: Statement[];
+  lostRows: Statement[];
   /** Ids of the tasks of those. */
-  recorded: Set<number>;
+  lostTaskIds: Set<number>;
 }
 
-type Policy = Parameters<typeof settle>[3];
+type Policy = Parameters<typeof reconcile>[3];
 
 const ASSIGNMENT_COLUMNS = 'id, task_id, claim_token, status, revoked_at, revoke_outcome';
 
@@ -62,13 +62,13 @@ function lockAssignments(names: TableNames, ids: number[]) {
  * more, has been recorded by somebody (or by an earlier COMMIT of mine): its row is looked up, two round trips more.
  * @throws DatabaseError
  */
-export async function settleAll(
+export async function reconcileFinishes(
   session: Session,
   names: TableNames,
   { policy, ...owner }: AttemptOwner & { policy: Policy },
   finishes: Finish[],
   locked: Result[],
-): Promise<Settled> {
+): Promise<ReconciledFinishes> {
   const now = String(locked[0]?.[0]?.now ?? '');
   const tasks = new Map((locked[1] as unknown as LockedTask[] | undefined)?.map((row) => [row.id, row]));
   const rows = (locked[2] ?? []) as unknown as LockedAssignment[];
@@ -79,12 +79,12 @@ export async function settleAll(
     return row?.task_id === task_id ? row : undefined;
   };
   const unfound = finishes.filter(
-    (one) => rowOf(one) === undefined && lightClaim(one, tasks.get(one.task_id)) === undefined,
+    (one) => rowOf(one) === undefined && inlineClaim(one, tasks.get(one.task_id)) === undefined,
   );
-  const found = unfound.length === 0 ? [] : await recordedMeanwhile(session, names, unfound);
+  const found = unfound.length === 0 ? [] : await materializedMeanwhile(session, names, unfound);
   const byClaim = new Map(found.map((row) => [attemptKey(row), row]));
   const verdicts = finishes.map((one) =>
-    settle(
+    reconcile(
       one,
       tasks.get(one.task_id),
       rowOf(one) ?? (found.length === 0 ? undefined : byClaim.get(attemptKey(one))),
@@ -93,18 +93,22 @@ export async function settleAll(
   );
   return {
     now,
-    verdicts,
-    mine: verdicts.flatMap((one) => (one.kind === 'mine' ? [one.settlement] : [])),
-    recorded: new Set(
-      verdicts.flatMap((one) => (one.kind === 'lost' && one.light !== undefined ? [one.finish.task_id] : [])),
+    reconciled: verdicts,
+    accepted: verdicts.flatMap((one) => (one.kind === 'accepted' ? [one.end] : [])),
+    lostTaskIds: new Set(
+      verdicts.flatMap((one) => (one.kind === 'lost' && one.inline !== undefined ? [one.finish.task_id] : [])),
     ),
-    records: verdicts.flatMap((one) =>
-      one.kind === 'lost' && one.light !== undefined ? lost(names, { ...owner, now }, one) : [],
+    lostRows: verdicts.flatMap((one) =>
+      one.kind === 'lost' && one.inline !== undefined ? lost(names, { ...owner, now }, one) : [],
     ),
   };
 }
 
-async function recordedMeanwhile(session: Session, names: TableNames, finishes: Finish[]): Promise<LockedAssignment[]> {
+async function materializedMeanwhile(
+  session: Session,
+  names: TableNames,
+  finishes: Finish[],
+): Promise<LockedAssignment[]> {
   // The ids without a lock, since locks on these rows are taken by PRIMARY alone: a row never changes its task or token.
   const found = await session.rows<{ id: number }>(
     `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id IN (?) AND claim_token IN (?)`,
@@ -118,7 +122,11 @@ async function recordedMeanwhile(session: Session, names: TableNames, finishes: 
   return (await session.rows<Row>(sql, values)) as unknown as LockedAssignment[];
 }
 
-function lost(names: TableNames, ending: Ending, { finish, light, reason }: Verdict & { kind: 'lost' }): Statement[] {
+function lost(
+  names: TableNames,
+  ending: Ending,
+  { finish, inline: light, reason }: Reconciled & { kind: 'lost' },
+): Statement[] {
   if (light === undefined) return [];
   const { task_id, claim_token, age_ms } = finish;
   const end = {
@@ -130,7 +138,7 @@ function lost(names: TableNames, ending: Ending, { finish, light, reason }: Verd
   };
   return [
     {
-      sql: `UPDATE ${names.task} SET ${NO_CLAIM_FACTS} WHERE id = ?`,
+      sql: `UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id = ?`,
       values: [task_id],
       expect: 1,
     },

@@ -2,7 +2,7 @@ import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
 import { candidateColumns } from './candidate.ts';
 import { DUE_SINCE_FRONTIER } from './claim-frontier.ts';
-import type { ClaimSource, Mark } from './claim-source.ts';
+import type { ClaimSource, Cursor } from './claim-source.ts';
 
 const COLUMNS = candidateColumns('t', 't.attempt');
 
@@ -31,7 +31,7 @@ export function candidateStatement(
       values: [source.ids],
     };
   }
-  const due = source.frontier === true ? DUE_SINCE_FRONTIER : dueSince(source.mark);
+  const due = source.frontier === true ? DUE_SINCE_FRONTIER : dueSince(source.cursor);
   return {
     sql: `SELECT ${COLUMNS} FROM ${names.task} t FORCE INDEX (afd_claim)
           WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? AND ${due.sql}
@@ -41,7 +41,7 @@ export function candidateStatement(
 }
 
 /** What is due, from the mark on. */
-export function dueSince(mark: Mark | undefined): { sql: string; values: unknown[] } {
+export function dueSince(mark: Cursor | undefined): { sql: string; values: unknown[] } {
   return mark === undefined
     ? { sql: 'due_at <= NOW(3)', values: [] }
     : {

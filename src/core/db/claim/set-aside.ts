@@ -3,7 +3,7 @@
 import { fitText, type TextWidth } from '../../domain/text/fit-text.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { NO_CLAIM_FACTS } from './claim-facts.ts';
+import { NO_INLINE_CLAIM } from './inline-claim.ts';
 
 /** `said` undefined = last_error stays as it is. @throws DatabaseError, of fault `data` when not even this can be written */
 export async function setAside(
@@ -14,7 +14,7 @@ export async function setAside(
 ): Promise<number> {
   const text = said === undefined ? null : fitText(said.text, said.width);
   const { affectedRows } = await session.write(
-    `UPDATE ${names.task} SET status = 'failed', claim_token = NULL, ${NO_CLAIM_FACTS}, finished_at = UTC_TIMESTAMP(3),
+    `UPDATE ${names.task} SET status = 'failed', claim_token = NULL, ${NO_INLINE_CLAIM}, finished_at = UTC_TIMESTAMP(3),
        updated_at = NOW(3)${text === null ? '' : ', last_error = ?'}
      WHERE id = ? AND status IN ('pending', 'assigned')`,
     text === null ? [taskId] : [text, taskId],

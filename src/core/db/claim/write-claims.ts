@@ -1,7 +1,7 @@
 import type { TableNames } from '../table-names.ts';
 import type { Candidate } from './candidate.ts';
-import { factsIntoRows, NO_CLAIM_FACTS } from './claim-facts.ts';
 import { claimedRows } from './claimed-rows.ts';
+import { materializeAttempts, NO_INLINE_CLAIM } from './inline-claim.ts';
 import type { Statement } from './statement.ts';
 
 export interface ClaimOwner {
@@ -11,7 +11,7 @@ export interface ClaimOwner {
 }
 
 /** A candidate that is taken. `lease_s`: seconds until the leader's backstop. */
-export type Taken = Candidate & { lease_s: number; light: boolean };
+export type Taken = Candidate & { lease_s: number; deferred: boolean };
 
 /**
  * The writes of a claim: the tasks become running under one token. Each attempt gets its row, and the last statement
@@ -19,20 +19,20 @@ export type Taken = Candidate & { lease_s: number; light: boolean };
  * left on a row that another program has set back is recorded first.
  */
 export function claimStatements(names: TableNames, owner: ClaimOwner, taken: Taken[]): Statement[] {
-  const light = taken.filter((one) => one.light);
-  const full = taken.filter((one) => !one.light);
+  const light = taken.filter((one) => one.deferred);
+  const full = taken.filter((one) => !one.deferred);
   const left = taken.flatMap((one) => (one.claimed_by === null ? [] : [one.id]));
   return [
-    ...(left.length > 0 ? [factsIntoRows(names, left, { status: 'lost', cause: 'foreign' })] : []),
-    ...(light.length > 0 ? [lightClaims(names, owner, light)] : []),
-    ...(full.length > 0 ? fullClaims(names, owner, full) : []),
+    ...(left.length > 0 ? [materializeAttempts(names, left, { status: 'lost', cause: 'foreign' })] : []),
+    ...(light.length > 0 ? [claimTasksDeferred(names, owner, light)] : []),
+    ...(full.length > 0 ? claimTasks(names, owner, full) : []),
   ];
 }
 
 /** Another program may have left it at the end of its range. */
 const NEXT_ATTEMPT = 'attempt = LEAST(attempt, 2147483646) + 1';
 
-function lightClaims(names: TableNames, owner: ClaimOwner, light: Taken[]): Statement {
+function claimTasksDeferred(names: TableNames, owner: ClaimOwner, light: Taken[]): Statement {
   const leases = new Set(light.map((one) => one.lease_s));
   const lease = leases.size === 1 ? '?' : `CASE id ${light.map(() => 'WHEN ? THEN ?').join(' ')} END`;
   return {
@@ -50,11 +50,11 @@ function lightClaims(names: TableNames, owner: ClaimOwner, light: Taken[]): Stat
   };
 }
 
-function fullClaims(names: TableNames, owner: ClaimOwner, full: Taken[]): Statement[] {
+function claimTasks(names: TableNames, owner: ClaimOwner, full: Taken[]): Statement[] {
   const ids = full.map((one) => one.id);
   return [
     {
-      sql: `UPDATE ${names.task} SET status = 'running', ${NEXT_ATTEMPT}, claim_token = ?, ${NO_CLAIM_FACTS},
+      sql: `UPDATE ${names.task} SET status = 'running', ${NEXT_ATTEMPT}, claim_token = ?, ${NO_INLINE_CLAIM},
               target_device_id = NULL, target_until = NULL, updated_at = NOW(3) WHERE id IN (?)`,
       values: [owner.claim_token, ids],
       expect: full.length,

@@ -1,17 +1,17 @@
-import type { Settlement } from '../../domain/attempt/settlement.ts';
+import type { AttemptEnd } from '../../domain/attempt/reconcile.ts';
 import { fitText, type TextWidth } from '../../domain/text/fit-text.ts';
 import type { TableNames } from '../table-names.ts';
-import { microseconds, NO_CLAIM_FACTS } from './claim-facts.ts';
+import { microseconds, NO_INLINE_CLAIM } from './inline-claim.ts';
 import type { Statement } from './statement.ts';
 import type { TextWidths } from './text-widths.ts';
 
 /** The task of an attempt that ended otherwise than complete. Locked by the caller. */
-export function endedTask(names: TableNames, one: Settlement, { last_error: width }: TextWidths): Statement {
+export function endedTask(names: TableNames, one: AttemptEnd, { last_error: width }: TextWidths): Statement {
   const final = one.task_status === 'failed' || one.task_status === 'cancelled';
   // A released attempt says nothing about the task: its count of deaths and its last error stay.
   const keeps = one.assignment_status === 'released' && one.due_in_s === undefined;
   return {
-    sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL, ${NO_CLAIM_FACTS}, retry = ?, updated_at = NOW(3),
+    sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL, ${NO_INLINE_CLAIM}, retry = ?, updated_at = NOW(3),
             ${keeps ? '' : 'lost_count = 0, last_error = ?,'}
             ${one.due_in_s === undefined ? '' : 'next_run_at = NOW(3) + INTERVAL ? MICROSECOND,'}
             finished_at = ${final ? 'UTC_TIMESTAMP(3)' : 'NULL'} WHERE id = ?`,
@@ -29,7 +29,7 @@ export function endedTask(names: TableNames, one: Settlement, { last_error: widt
 /** The row of such an attempt. Locked by the caller. */
 export function endedAttempt(
   names: TableNames,
-  one: Settlement,
+  one: AttemptEnd,
   assignmentId: number,
   { error_message: width }: TextWidths,
 ): Statement {

@@ -1,6 +1,6 @@
-import type { LightClaim, Settlement } from '../../domain/attempt/settlement.ts';
+import type { AttemptEnd, InlineClaim } from '../../domain/attempt/reconcile.ts';
 import type { TableNames } from '../table-names.ts';
-import { microseconds, NO_CLAIM_FACTS } from './claim-facts.ts';
+import { microseconds, NO_INLINE_CLAIM } from './inline-claim.ts';
 import { type EndedAttempt, type Ending, insertEnded } from './insert-ended.ts';
 import type { Statement } from './statement.ts';
 import { endedAttempt, endedTask } from './write-end.ts';
@@ -10,7 +10,7 @@ import { endedAttempt, endedTask } from './write-end.ts';
  * for each other task; one for the rows of completed attempts, one for each other row, and one INSERT for all attempts
  * that have no row yet. next_run_at is in the task table's zone (NOW), everything else in UTC.
  */
-export function finishStatements(names: TableNames, ending: Ending, settlements: Settlement[]): Statement[] {
+export function finishStatements(names: TableNames, ending: Ending, settlements: AttemptEnd[]): Statement[] {
   const done = settlements.filter((one) => one.task_status === 'done');
   const others = settlements.filter((one) => one.task_status !== 'done');
   const completed = done.flatMap((one) => (one.record.assignment_id === null ? [] : [recorded(one)]));
@@ -26,9 +26,9 @@ export function finishStatements(names: TableNames, ending: Ending, settlements:
   ];
 }
 
-function completedTasks(names: TableNames, done: Settlement[]): Statement {
+function completedTasks(names: TableNames, done: AttemptEnd[]): Statement {
   return {
-    sql: `UPDATE ${names.task} SET status = 'done', claim_token = NULL, ${NO_CLAIM_FACTS}, lost_count = 0,
+    sql: `UPDATE ${names.task} SET status = 'done', claim_token = NULL, ${NO_INLINE_CLAIM}, lost_count = 0,
             last_error = NULL, finished_at = UTC_TIMESTAMP(3), updated_at = NOW(3) WHERE id IN (?)`,
     values: [done.map((s) => s.finish.task_id)],
     expect: done.length,
@@ -41,7 +41,7 @@ interface Recorded {
   age_us: number | null;
 }
 
-function recorded({ finish, result, record }: Settlement): Recorded {
+function recorded({ finish, result, record }: AttemptEnd): Recorded {
   return { id: record.assignment_id as number, result, age_us: microseconds(finish.age_ms) };
 }
 
@@ -61,7 +61,7 @@ function completedRows(names: TableNames, rows: Recorded[]): Statement {
   };
 }
 
-function ended(one: Settlement, light: LightClaim): EndedAttempt {
+function ended(one: AttemptEnd, light: InlineClaim): EndedAttempt {
   const { task_id, claim_token, age_ms } = one.finish;
   return {
     task_id,

@@ -4,7 +4,8 @@ import { fromJson, fromJsonObject, utcToIso } from '../rows.ts';
 import type { Row } from '../session.ts';
 import { stuckTasks } from './device-views.ts';
 
-export interface DeviceRow extends Pick<DeviceView, 'held' | 'served' | 'success_rate' | 'avg_duration_ms'> {
+export interface DeviceRow
+  extends Pick<DeviceView, 'over_limits' | 'recent_claims' | 'success_rate' | 'avg_duration_ms'> {
   device_id: string;
   device_name: string;
   device_type: 'master' | 'worker' | 'gateway';
@@ -48,8 +49,8 @@ export function deviceOf(row: Row): DeviceRow {
     stuck: stuckTasks(row.stuck),
     last_heartbeat: utcToIso(row.last_heartbeat),
     heartbeat_age: row.heartbeat_age === null ? null : Number(row.heartbeat_age),
-    held: textsOf(row.held),
-    served: amountOf(row.served) ?? 0,
+    over_limits: textsOf(row.over_limits),
+    recent_claims: amountOf(row.recent_claims) ?? 0,
     success_rate: amountOf(row.success_rate, 1),
     avg_duration_ms: amountOf(row.avg_duration_ms),
     region: row.region,

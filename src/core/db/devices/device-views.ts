@@ -13,7 +13,7 @@ import type { TableNames } from '../table-names.ts';
  */
 export function deviceViewsStatement(names: TableNames, heartbeatTimeoutS: number): { sql: string; values: unknown[] } {
   return {
-    sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.held, d.stuck, d.served,
+    sql: `SELECT d.device_id, d.region, d.capabilities, d.max_concurrent_tasks, d.status, d.operator_state, d.over_limits, d.stuck, d.recent_claims,
             d.success_rate, d.avg_duration_ms,
             d.instance_token IS NULL OR COALESCE(d.last_heartbeat < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, TRUE) AS silent,
             ${openCount(names)} AS running
@@ -43,10 +43,10 @@ export function deviceView(row: Row): DeviceView {
     running: Number(row.running) + stuck,
     stuck,
     unavailable: unavailable(row),
-    held: textsOf(row.held),
+    over_limits: textsOf(row.over_limits),
     success_rate: amountOf(row.success_rate, 1),
     avg_duration_ms: amountOf(row.avg_duration_ms),
-    served: amountOf(row.served) ?? 0,
+    recent_claims: amountOf(row.recent_claims) ?? 0,
   };
 }
 

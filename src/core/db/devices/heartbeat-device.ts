@@ -16,9 +16,9 @@ export interface Beat {
   status: 'online' | 'busy';
   active_tasks: number;
   /** Tasks claimed within the last minute. */
-  served: number;
+  recent_claims: number;
   /** Gates that it is over, in words. */
-  held: string[];
+  over_limits: string[];
   stuck: StuckTask[];
 }
 
@@ -34,10 +34,10 @@ export async function heartbeatDevice(session: Session, names: TableNames, devic
 export function heartbeatStatement(names: TableNames, device: Beat): { sql: string; values: unknown[] } {
   const list = (all: unknown[]) => (all.length === 0 ? null : JSON.stringify(all));
   return {
-    sql: `UPDATE ${names.device} SET status = ?, current_tasks = ?, served = ?, held = ?, stuck = ?, last_heartbeat = UTC_TIMESTAMP(3),
+    sql: `UPDATE ${names.device} SET status = ?, current_tasks = ?, recent_claims = ?, over_limits = ?, stuck = ?, last_heartbeat = UTC_TIMESTAMP(3),
             updated_at = UTC_TIMESTAMP(3) WHERE device_id = ? AND instance_token = ?`,
     values: [
-      ...[device.status, device.active_tasks, device.served, list(device.held), list(device.stuck)],
+      ...[device.status, device.active_tasks, device.recent_claims, list(device.over_limits), list(device.stuck)],
       ...[device.device_id, device.instance_token],
     ],
   };

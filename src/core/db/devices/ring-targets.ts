@@ -18,7 +18,7 @@ export interface RingTarget extends DeviceView {
 export function ringTargetsStatement(names: TableNames): { sql: string; values: unknown[] } {
   return {
     sql: `SELECT d.device_id, d.ip_address, d.port, d.ring_token, d.capabilities, d.max_concurrent_tasks, d.region, d.status,
-            d.operator_state, d.held, d.stuck, d.served, d.success_rate, d.avg_duration_ms, d.last_heartbeat, 0 AS silent,
+            d.operator_state, d.over_limits, d.stuck, d.recent_claims, d.success_rate, d.avg_duration_ms, d.last_heartbeat, 0 AS silent,
             ${openCount(names)} AS running
           FROM ${names.device} d
           WHERE d.device_type = 'worker' AND d.status IN ('online', 'busy') AND d.operator_state = 'active'

@@ -1,7 +1,7 @@
 // Invariant: an operator's word changes operator_state and nothing else: life (status, heartbeat) is the device's own.
 // Each claim reads it in its own transaction, so it holds from the next claim on. Index: device_id. Zero rows: no device.
 
-import { countLightClaims } from '../attempts/light-claims.ts';
+import { countDeferredClaims } from '../attempts/deferred-claims.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
@@ -45,5 +45,5 @@ export async function countOpen(session: Session, names: TableNames, deviceId: s
      WHERE device_id = ? AND status IN ('assigned', 'running')`,
     [deviceId],
   );
-  return Number(row?.n ?? 0) + (await countLightClaims(session, names, deviceId));
+  return Number(row?.n ?? 0) + (await countDeferredClaims(session, names, deviceId));
 }

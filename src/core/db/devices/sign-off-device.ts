@@ -9,7 +9,7 @@ export async function signOffDevice(
   instanceToken: Buffer,
 ): Promise<boolean> {
   const { affectedRows } = await session.write(
-    `UPDATE ${names.device} SET status = 'offline', current_tasks = 0, held = NULL, stuck = NULL, updated_at = UTC_TIMESTAMP(3)
+    `UPDATE ${names.device} SET status = 'offline', current_tasks = 0, over_limits = NULL, stuck = NULL, updated_at = UTC_TIMESTAMP(3)
      WHERE device_id = ? AND instance_token = ?`,
     [deviceId, instanceToken],
   );

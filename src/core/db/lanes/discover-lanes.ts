@@ -1,8 +1,8 @@
-import { pairKey } from '../../domain/pair-key.ts';
+import { laneRankKey } from '../../domain/pair-key.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LanePair } from './due-work.ts';
-import { hopStatement } from './skip-lanes.ts';
+import type { LaneRank } from './due-work.ts';
+import { seekStatement } from './skip-lanes.ts';
 
 /** The best pending row of one (lane, rank). It may be due later: `due_at` says so. */
 export interface LaneHead {
@@ -17,11 +17,11 @@ export interface LaneHead {
 }
 
 /** Hops in one packet. */
-const PER_PACKET = 100;
+const PER_BATCH = 100;
 /** Pairs that one walk reads at most. */
-export const PAIRS_PER_WALK = 1000;
+export const RANKS_PER_WALK = 1000;
 /** Before every pair. */
-export const START: LanePair = { lane: Buffer.alloc(16), claim_rank: -1 };
+export const START: LaneRank = { lane: Buffer.alloc(16), claim_rank: -1 };
 
 /**
  * Which lanes and ranks have pending tasks: a skip scan from the client, one seek of afd_claim per pair, nothing sorted
@@ -35,19 +35,19 @@ export const START: LanePair = { lane: Buffer.alloc(16), claim_rank: -1 };
  * `after`: the pair behind which the walk begins. One that gives `maxPairs` heads was cut: more pairs may follow the last.
  * Whoever wants all of them goes on there, since the order is that of the lanes' hashes, which says nothing of what is due.
  */
-export async function peekLanes(
+export async function discoverLanes(
   session: Session,
   names: TableNames,
-  known: readonly LanePair[] = [],
-  maxPairs = PAIRS_PER_WALK,
-  after: LanePair = START,
+  known: readonly LaneRank[] = [],
+  maxPairs = RANKS_PER_WALK,
+  after: LaneRank = START,
 ): Promise<LaneHead[]> {
-  const answers = await hopsFrom(session, names, after, known.slice(0, maxPairs - 1));
+  const answers = await seeksFrom(session, names, after, known.slice(0, maxPairs - 1));
   const heads: LaneHead[] = [];
   let at = after;
   while (heads.length < maxPairs) {
-    const key = pairKey(at);
-    const head = answers.has(key) ? answers.get(key) : await hop(session, names, at);
+    const key = laneRankKey(at);
+    const head = answers.has(key) ? answers.get(key) : await seek(session, names, at);
     if (head === undefined) break;
     heads.push(head);
     at = head;
@@ -59,21 +59,21 @@ export async function peekLanes(
  * What follows each of these pairs and the beginning; undefined = nothing. Absent = not asked, because the next of these has no
  * task any more.
  */
-async function hopsFrom(session: Session, names: TableNames, begin: LanePair, known: readonly LanePair[]) {
+async function seeksFrom(session: Session, names: TableNames, begin: LaneRank, known: readonly LaneRank[]) {
   const answers = new Map<string, LaneHead | undefined>();
   const hops = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
-  for (let n = 0; n < hops.length; n += PER_PACKET) {
-    const some = hops.slice(n, n + PER_PACKET);
-    const found = await session.packet(some.map(({ after, next }) => hopStatement(names, after, next)));
+  for (let n = 0; n < hops.length; n += PER_BATCH) {
+    const some = hops.slice(n, n + PER_BATCH);
+    const found = await session.batch(some.map(({ after, next }) => seekStatement(names, after, next)));
     for (const [k, { after, next }] of some.entries()) {
       const [head] = found[k] as Row[] as unknown as LaneHead[];
-      if (head !== undefined || next === undefined) answers.set(pairKey(after), head);
+      if (head !== undefined || next === undefined) answers.set(laneRankKey(after), head);
     }
   }
   return answers;
 }
 
-async function hop(session: Session, names: TableNames, after: LanePair): Promise<LaneHead | undefined> {
-  const { sql, values } = hopStatement(names, after);
+async function seek(session: Session, names: TableNames, after: LaneRank): Promise<LaneHead | undefined> {
+  const { sql, values } = seekStatement(names, after);
   return (await session.rows<LaneHead>(sql, values))[0];
 }

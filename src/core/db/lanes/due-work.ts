@@ -3,7 +3,7 @@ import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /** A (lane, rank) that is looked at for due tasks. */
-export interface LanePair {
+export interface LaneRank {
   lane: Buffer;
   claim_rank: number;
 }
@@ -13,11 +13,11 @@ export interface LanePair {
  * and GROUP BY would read every pending row). Returns indexes into `pairs`, and whether tasks directed at
  * the device are due; nothing = nothing is due there now. @throws DatabaseError
  */
-export async function lookForDue(
+export async function pollDue(
   session: Session,
   names: TableNames,
   deviceId: string,
-  pairs: LanePair[],
+  pairs: LaneRank[],
 ): Promise<{ due: number[]; directed: boolean }> {
   const { sql, values } = dueStatement(names, deviceId, pairs);
   return dueWork(await session.rows(sql, values));
@@ -36,7 +36,7 @@ export const dueBranch = (names: TableNames) =>
     ORDER BY due_at, id LIMIT 1) head WHERE due_at <= NOW(3)`;
 
 /** `deviceId` undefined: nothing is asked about directed tasks. Needs one branch at least. */
-export function dueStatement(names: TableNames, deviceId: string | undefined, pairs: LanePair[]) {
+export function dueStatement(names: TableNames, deviceId: string | undefined, pairs: LaneRank[]) {
   const directed = deviceId === undefined ? [] : [`(SELECT -1 AS n ${directedBranch(names)})`];
   const branches = [...directed, ...pairs.map((_, n) => `(SELECT ${n} AS n ${dueBranch(names)})`)];
   return {

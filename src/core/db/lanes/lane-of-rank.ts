@@ -12,7 +12,7 @@ export interface LaneFacts {
   required_capabilities: string | null;
 }
 
-export async function laneOfPair(
+export async function laneOfRank(
   session: Session,
   names: TableNames,
   lane: Buffer,

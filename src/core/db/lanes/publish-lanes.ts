@@ -1,7 +1,7 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { START } from './discover-lanes.ts';
-import type { LanePair } from './due-work.ts';
+import type { LaneRank } from './due-work.ts';
 import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lanes.ts';
 
 export type { PublishedHead } from './insert-lanes.ts';
@@ -9,10 +9,10 @@ export type { PublishedHead } from './insert-lanes.ts';
 /** The part of the pairs' order that was walked, and pairs elsewhere that are given up. */
 export interface Walked {
   /** Behind this pair; absent = from the beginning. */
-  after?: LanePair;
+  after?: LaneRank;
   /** Up to this one; absent = to the end. */
-  upTo?: LanePair | undefined;
-  dropped?: LanePair[];
+  upTo?: LaneRank | undefined;
+  dropped?: LaneRank[];
 }
 
 export interface Publication {

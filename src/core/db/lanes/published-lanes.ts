@@ -1,9 +1,9 @@
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LanePair } from './due-work.ts';
+import type { LaneRank } from './due-work.ts';
 
 /** A lane as the leader published it. */
-export interface PublishedLane extends LanePair {
+export interface PublishedLane extends LaneRank {
   task_type: string;
   /** JSON text. */
   required_capabilities: string | null;
@@ -24,7 +24,7 @@ const DRAWN = 300;
  */
 export function publishedLanesDocument(
   names: TableNames,
-  { types, known }: { types: string[]; known: Array<LanePair & { able: number | null }> },
+  { types, known }: { types: string[]; known: Array<LaneRank & { able: number | null }> },
 ): { sql: string; values: unknown[] } {
   const others = known.length === 0 ? '' : 'AND (lane, claim_rank, COALESCE(able, -1)) NOT IN (?)';
   const drawn = `(SELECT IF(COUNT(*) > ${MOST}, ${DRAWN} / COUNT(*), 0) FROM ${names.lane} WHERE head_due_at <= NOW(3))`;

@@ -1,7 +1,7 @@
 import { stateIs } from '../claim-state.ts';
 import { requirementsColumn } from '../requirements-text.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LanePair } from './due-work.ts';
+import type { LaneRank } from './due-work.ts';
 
 /**
  * The head of the first pair behind `after`; with `provided`, only while that pair has a task. Index: afd_claim, in its
@@ -11,10 +11,10 @@ import type { LanePair } from './due-work.ts';
  * many pairs that were emptied at once would each pass over all that follow. The condition prevents that: a read of one pair
  * by equality is ended by the engine where the pair ends, dead entries or not.
  */
-export function hopStatement(
+export function seekStatement(
   names: TableNames,
-  after: LanePair,
-  provided?: LanePair,
+  after: LaneRank,
+  provided?: LaneRank,
 ): { sql: string; values: unknown[] } {
   const pending = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')}`;
   const condition =

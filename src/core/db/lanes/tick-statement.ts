@@ -7,20 +7,20 @@ import { leaseDocument } from '../leader/read-lease.ts';
 import { limited } from '../server/statement-limit.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { directedBranch, dueBranch, type LanePair } from './due-work.ts';
+import { directedBranch, dueBranch, type LaneRank } from './due-work.ts';
 import { publishedLanesDocument } from './published-lanes.ts';
 
 /** A look for due tasks takes about a millisecond. One that reads over what others have not committed must not hold up the rest. */
-const LOOK_LIMIT_MS = 300;
+const POLL_LIMIT_MS = 300;
 
 export interface TickAsk {
   device_id: string;
   /** Looked at for due tasks; undefined = no look this time, not even for directed ones. */
-  pairs: LanePair[] | undefined;
+  ranks: LaneRank[] | undefined;
   /** The server breaks a tick with a look off after so many milliseconds; 300 unless said. */
-  lookLimitMs?: number;
+  pollLimitMs?: number;
   /** Lanes of these types that were published and are not known as they are now. */
-  lanes: { types: string[]; known: Array<LanePair & { able: number | null }> };
+  lanes: { types: string[]; known: Array<LaneRank & { able: number | null }> };
   withOpen: boolean;
   /** Seconds that must have passed since a start of the server before its locks say anything. */
   trustAfterStartS: number;
@@ -29,7 +29,7 @@ export interface TickAsk {
 }
 
 export function tickStatement(session: Session, names: TableNames, ask: TickAsk): { sql: string; values: unknown[] } {
-  const { device_id, pairs, lanes } = ask;
+  const { device_id, ranks: pairs, lanes } = ask;
   const own = `SELECT 'device' AS kind, 0 AS n, JSON_OBJECT('operator_state', operator_state, 'status', status) AS doc
                FROM ${names.device} WHERE device_id = ?`;
   const due = (n: number, from: string) => `SELECT 'due', ${n}, NULL ${from}`;
@@ -43,7 +43,7 @@ export function tickStatement(session: Session, names: TableNames, ask: TickAsk)
   ];
   const sql = branches.map((one) => `(${one.sql})`).join(' UNION ALL ');
   return {
-    sql: pairs === undefined ? sql : limited(sql, ask.lookLimitMs ?? LOOK_LIMIT_MS),
+    sql: pairs === undefined ? sql : limited(sql, ask.pollLimitMs ?? POLL_LIMIT_MS),
     values: branches.flatMap((one) => one.values),
   };
 }

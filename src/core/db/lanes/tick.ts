@@ -28,15 +28,15 @@ export async function tick(session: Session, names: TableNames, ask: TickAsk): P
   try {
     return await view(session, names, ask);
   } catch (error) {
-    if (ask.pairs === undefined || !isOverLimit(error)) throw error;
-    return { ...(await view(session, names, { ...ask, pairs: undefined })), due: undefined };
+    if (ask.ranks === undefined || !isOverLimit(error)) throw error;
+    return { ...(await view(session, names, { ...ask, ranks: undefined })), due: undefined };
   }
 }
 
 async function view(session: Session, names: TableNames, ask: TickAsk): Promise<TickView & { due: number[] }> {
   const { sql, values } = tickStatement(session, names, ask);
   const others = ask.devicesOf === undefined ? [] : [deviceViewsStatement(names, ask.devicesOf)];
-  const [rows = [], devices] = await session.packet([{ sql, values }, ...others]);
+  const [rows = [], devices] = await session.batch([{ sql, values }, ...others]);
   const of = (kind: string) => rows.filter((row: Row) => row.kind === kind);
   const documents = (kind: string) => of(kind).map((row) => JSON.parse(row.doc) as Row);
   const [device, lease] = [documents('device')[0], documents('lease')[0]];

@@ -5,7 +5,7 @@ import { type DatabaseAddress, describeAddress } from '../address.ts';
 import { databaseError } from '../database-error.ts';
 import type { Row } from '../results.ts';
 import type { Ask } from '../server-facts.ts';
-import { PATIENCE, type ServerPatience } from '../server-pulse.ts';
+import { type ServerWaits, WAITS } from '../server-pulse.ts';
 import { assertSettings, SETTINGS_READ, settingsStatement } from '../session-settings.ts';
 import type { TableNames } from '../table-names.ts';
 import { MigratorDriver } from './migrator-driver.ts';
@@ -38,7 +38,7 @@ export async function withMigrator<T>(
   names: TableNames,
   steps: (ask: Ask) => Step[],
   work: (migrator: { ask: Ask; knex: Knex }) => Promise<T>,
-  patience: ServerPatience = PATIENCE,
+  patience: ServerWaits = WAITS,
 ): Promise<T> {
   let known: Step[] = [];
   let account: string | undefined;

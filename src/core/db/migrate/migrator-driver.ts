@@ -5,7 +5,7 @@ import { connectionOptions } from '../connection-options.ts';
 import { DatabaseError } from '../database-error.ts';
 import { cut, openConnection } from '../driver.ts';
 import { OpenCalls } from '../open-calls.ts';
-import { type ServerPatience, ServerPulse } from '../server-pulse.ts';
+import { ServerPulse, type ServerWaits } from '../server-pulse.ts';
 
 /** For the TCP connection, and for each of the first statements. */
 const CONNECT_MS = 3000;
@@ -23,7 +23,7 @@ export class MigratorDriver {
   /** Makes the error that ended the connection. knex writes the statement into the message of what it is given. */
   failure: (() => DatabaseError) | undefined;
 
-  constructor(address: DatabaseAddress, patience: ServerPatience) {
+  constructor(address: DatabaseAddress, patience: ServerWaits) {
     this.#address = address;
     this.#pulse = new ServerPulse(address, patience);
     this.#where = describeAddress(address);

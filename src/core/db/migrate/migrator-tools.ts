@@ -18,7 +18,7 @@ export interface ToolOptions {
   /** The document's four columns of the task table are shown to `SELECT *`. */
   visible: boolean;
   /** For how long a table that others hold is asked for again. */
-  lockPatienceS: number;
+  lockWaitS: number;
   /** Around each statement; for tests, which kill the process there. */
   onStatement?: ((sql: string, when: 'before' | 'after') => void) | undefined;
   /** A sentence while something is waited for. */
@@ -180,7 +180,7 @@ export class MigrationTools implements Migrating {
 
   /** Gives the table back to those who wait behind us for as long as we have waited, then asks again. */
   async #insist(sql: string): Promise<void> {
-    const { lockPatienceS, onWait } = this.#options;
+    const { lockWaitS: lockPatienceS, onWait } = this.#options;
     for (let waited = 0; ; waited += 2 * LOCK_WAIT_S) {
       try {
         await this.ask(sql);

@@ -23,7 +23,7 @@ interface Migration {
   down(tools: MigrationTools): Promise<void>;
 }
 
-export interface UpOptions extends Partial<Pick<ToolOptions, 'visible' | 'lockPatienceS' | 'onStatement' | 'onWait'>> {
+export interface UpOptions extends Partial<Pick<ToolOptions, 'visible' | 'lockWaitS' | 'onStatement' | 'onWait'>> {
   foreignKeys?: boolean;
   /** The zone of an adopted table's own times, as confirmed: `SYSTEM` or an offset. */
   zone?: string | undefined;
@@ -149,8 +149,8 @@ function stepsOf(migrations: Migration[], tools: MigrationTools): Step[] {
 }
 
 function toolOptions(options: UpOptions, dryRun: boolean): ToolOptions {
-  const { visible = false, lockPatienceS = 600, onStatement, onWait } = options;
-  return { dryRun, visible, lockPatienceS, onStatement, onWait };
+  const { visible = false, lockWaitS: lockPatienceS = 600, onStatement, onWait } = options;
+  return { dryRun, visible, lockWaitS: lockPatienceS, onStatement, onWait };
 }
 
 async function recordedNames(ask: Ask, names: TableNames): Promise<string[]> {

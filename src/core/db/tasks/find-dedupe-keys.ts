@@ -1,6 +1,6 @@
 // Invariant: reads only what is committed (READ COMMITTED) or written by this transaction, and locks nothing.
 // Index: afd_dedupe; byte by byte, since the column is utf8mb4_bin. Zero rows: none of the keys is taken.
-import type { Carried } from '../piggyback.ts';
+import type { Piggybacked } from '../piggyback.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -9,7 +9,7 @@ export async function findDedupeKeys(
   session: Session,
   names: TableNames,
   keys: string[],
-  carried?: Carried | undefined,
+  carried?: Piggybacked | undefined,
 ): Promise<Map<string, number>> {
   if (keys.length === 0) return new Map();
   const sql = `SELECT id, dedupe_key FROM ${names.task} FORCE INDEX (afd_dedupe) WHERE dedupe_key IN (?)`;

@@ -8,7 +8,7 @@ import type { TableNames } from '../table-names.ts';
 /** A device that a task may be directed at. @throws AfdError E_NOT_FOUND; E_CONFLICT for one that executes nothing */
 export async function findTarget(session: Session, names: TableNames, deviceId: string): Promise<TargetDevice> {
   const [row] = await session.rows<Row>(
-    `SELECT device_id, device_type, status, operator_state, capabilities, held FROM ${names.device} WHERE device_id = ?`,
+    `SELECT device_id, device_type, status, operator_state, capabilities, over_limits FROM ${names.device} WHERE device_id = ?`,
     [deviceId],
   );
   if (row === undefined) {
@@ -21,6 +21,6 @@ export async function findTarget(session: Session, names: TableNames, deviceId: 
     });
   }
   const { device_id, device_type, status, operator_state } = row;
-  const [capabilities, held] = [capabilitiesOf(row.capabilities), textsOf(row.held)];
-  return { device_id, device_type, status, operator_state, capabilities, held };
+  const [capabilities, over_limits] = [capabilitiesOf(row.capabilities), textsOf(row.over_limits)];
+  return { device_id, device_type, status, operator_state, capabilities, over_limits };
 }

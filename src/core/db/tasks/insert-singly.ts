@@ -37,7 +37,7 @@ export async function insertSingly(
     let bytes = OVERHEAD;
     do bytes += Buffer.byteLength(statements[to]!.sql) + 2;
     while (++to < statements.length && bytes + Buffer.byteLength(statements[to]!.sql) < session.facts.maxAllowedPacket);
-    const answers = await session.packet(statements.slice(from, to));
+    const answers = await session.batch(statements.slice(from, to));
     for (const { insertId } of answers) ids.push(insertId);
     from = to;
   }

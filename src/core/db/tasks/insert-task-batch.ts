@@ -5,7 +5,7 @@
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task/task.ts';
 import { DatabaseError } from '../database-error.ts';
-import type { Carried } from '../piggyback.ts';
+import type { Piggybacked } from '../piggyback.ts';
 import type { Result, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { insertSingly, isReturnRefused, mayReturnIds } from './insert-singly.ts';
@@ -17,7 +17,7 @@ export interface InsertTasksOptions {
   /** The task whose handler asked for these. */
   parentId?: number;
   /** Goes with the first statement. */
-  carried?: Carried | undefined;
+  piggybacked?: Piggybacked | undefined;
 }
 
 /** Room for the columns, the packet's header and the placeholders of small values. */
@@ -50,7 +50,7 @@ export async function insertTaskRows(
       continue;
     }
     const sql = `INSERT INTO ${names.task} (${columns}) VALUES ${part.join(',')}${returned ? ' RETURNING id' : ''}`;
-    const sent = options.carried === undefined ? session.write(sql) : options.carried.send(session, sql);
+    const sent = options.piggybacked === undefined ? session.write(sql) : options.piggybacked.send(session, sql);
     const answer = await (sent as Promise<Result>).catch((error: unknown) =>
       returned && isReturnRefused(session, error) ? undefined : explain(error),
     );

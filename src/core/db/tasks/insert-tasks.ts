@@ -18,7 +18,7 @@ export interface InsertedTask {
 const CHUNK = 500;
 const DUPLICATE = 1062;
 /** A duplicate is another session's commit; so many in one call come from an index that is not ours. */
-const PATIENCE = 50;
+const RETRIES = 50;
 
 /**
  * Inserts within the caller's transaction (begins and commits nothing); one answer per task, in input order.
@@ -49,7 +49,7 @@ export async function insertTasks(
   }
   for (let missing of chunks([...places.keys()].sort())) {
     while (missing.length > 0) {
-      const found = await findDedupeKeys(session, names, missing, options.carried);
+      const found = await findDedupeKeys(session, names, missing, options.piggybacked);
       for (const [key, task_id] of found) answer(key, task_id, false);
       missing = missing.filter((key) => !found.has(key));
       try {
@@ -58,7 +58,7 @@ export async function insertTasks(
         break;
       } catch (error) {
         // Undone is this one statement: another session was faster, so look again.
-        if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || ++refused > PATIENCE) throw error;
+        if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || ++refused > RETRIES) throw error;
       }
     }
   }

@@ -2,7 +2,7 @@
 // Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim this waits.
 import { AfdError } from '../../domain/errors.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
-import { RECORDED_FOR_WORKER, recordLocked } from '../attempts/record-claims.ts';
+import { MATERIALIZED_FOR_WORKER, materializeLocked } from '../attempts/materialize-attempts.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -55,7 +55,7 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
 
 /** The number of the attempt may have changed: ids of an emptied table repeat. */
 async function recordOne(session: Session, names: TableNames, taskId: number): Promise<number> {
-  await recordLocked(session, names, [taskId], RECORDED_FOR_WORKER);
+  await materializeLocked(session, names, [taskId], MATERIALIZED_FOR_WORKER);
   const [row] = await session.rows<{ attempt: number }>(`SELECT attempt FROM ${names.task} WHERE id = ?`, [taskId]);
   return row!.attempt;
 }

@@ -3,7 +3,7 @@
 // rows under the lock is a bug.
 import { targetWarnings } from '../../domain/task/target-device.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
-import type { Carried } from '../piggyback.ts';
+import type { Piggybacked } from '../piggyback.ts';
 import { fromJsonObject } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -31,7 +31,11 @@ export async function reassignTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { to, force = false, carried }: { to?: string | undefined; force?: boolean; carried?: Carried } = {},
+  {
+    to,
+    force = false,
+    piggybacked: carried,
+  }: { to?: string | undefined; force?: boolean; piggybacked?: Piggybacked } = {},
 ): Promise<ReassignedTask> {
   const move = async (): Promise<ReassignedTask> => {
     const task = await lockTask(session, names, taskId);

@@ -27,6 +27,6 @@ export type ReleaseCause =
   | 'revoked'
   | 'stuck'
   | 'unclaimed'
-  | 'ahead'
+  | 'prefetched'
   | 'blocked'
   | 'handler_thread';

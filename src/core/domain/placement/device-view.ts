@@ -21,11 +21,11 @@ export interface DeviceView {
   /** Why it takes no work at all ("is offline", "is paused"); null = it is online and active. */
   unavailable: string | null;
   /** Gates that it is over, in words, as it says itself: it claims nothing meanwhile. Empty = none. */
-  held: string[];
+  over_limits: string[];
   /** Completed share of its last ended attempts, 0–1; null = it has no history. */
   success_rate: number | null;
   /** Mean of its last completed attempts, milliseconds; null = it has no history. */
   avg_duration_ms: number | null;
   /** Tasks that it claimed within the last minute: a count. A placer adds what it placed there since. */
-  served: number;
+  recent_claims: number;
 }

@@ -9,6 +9,6 @@ export function eligible(device: DeviceView, lane: Lane): Eligibility {
   const reasons = infeasibleReasons(device.capabilities, lane);
   if (device.unavailable !== null) reasons.push(device.unavailable);
   if (device.slots <= 0) reasons.push('has no slots');
-  reasons.push(...device.held);
+  reasons.push(...device.over_limits);
   return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
 }

@@ -48,7 +48,7 @@ export function placeTasks(
     const { device } = chosen;
     plan.set(device.device_id, (plan.get(device.device_id) ?? 0) + 1);
     device.running += 1;
-    device.served += 1;
+    device.recent_claims += 1;
     chosen.total = score(device, lane, fleet, policy).total;
   }
   return plan;
@@ -68,7 +68,9 @@ export function rankDevices(
   return good(candidates, policy)
     .sort((a, b) => {
       const more = order(b) - order(a);
-      return Number(isFree(b)) - Number(isFree(a)) || (Math.abs(more) > SAME ? more : lot(a, 0) - lot(b, 0));
+      return (
+        Number(isFree(b)) - Number(isFree(a)) || (Math.abs(more) > SAME ? more : tieBreaker(a, 0) - tieBreaker(b, 0))
+      );
     })
     .map(({ device }) => device);
 }
@@ -106,13 +108,13 @@ function best(
   for (const one of candidates) {
     if (!fits(one)) continue;
     const more = found === undefined ? 1 : value(one) - value(found);
-    if (more > SAME || (more >= -SAME && lot(one, turn) < lot(found!, turn))) found = one;
+    if (more > SAME || (more >= -SAME && tieBreaker(one, turn) < tieBreaker(found!, turn))) found = one;
   }
   return found;
 }
 
 /** The lot that a device draws: another one each turn, the same for the same salt. */
-function lot({ seed }: Candidate, turn: number): number {
+function tieBreaker({ seed }: Candidate, turn: number): number {
   return mixed(seed + Math.imul(turn, 0x9e3779b1));
 }
 

@@ -10,7 +10,7 @@ export interface Fleet {
   success_rate: number | null;
   avg_duration_ms: number | null;
   best_duration_ms: number | null;
-  served: number;
+  recent_claims: number;
 }
 
 /** Each 0–1, before weighting. */
@@ -40,7 +40,7 @@ export function fleetOf(devices: DeviceView[]): Fleet {
     success_rate: mean(devices.flatMap((one) => one.success_rate ?? [])),
     avg_duration_ms: mean(durations),
     best_duration_ms: durations.length === 0 ? null : Math.min(...durations),
-    served: mean(devices.map((one) => one.served)) ?? 0,
+    recent_claims: mean(devices.map((one) => one.recent_claims)) ?? 0,
   };
 }
 
@@ -52,7 +52,7 @@ export function score(device: DeviceView, lane: Lane, fleet: Fleet, policy: Plac
     capability_match: capabilityMatch(device.capabilities, lane),
     success_rate: device.success_rate ?? fleet.success_rate ?? 1,
     response_time: responseTime(device, lane, fleet),
-    turn: (fleet.served + 1) / (fleet.served + 1 + device.served),
+    turn: (fleet.recent_claims + 1) / (fleet.recent_claims + 1 + device.recent_claims),
     region: device.region !== null && regions.includes(device.region) ? 1 : 0,
   };
   return { total: strategyScore(parts, policy) + policy.region_bonus * parts.region, parts };

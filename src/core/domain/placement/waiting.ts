@@ -88,7 +88,8 @@ function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChanc
   if (able.length === 0) return `no device can run it; the nearest: ${nearest}`;
   const online = able.filter((one) => one.unavailable === null);
   if (online.length === 0) return `no device that can run it is online and active; the nearest: ${nearest}`;
-  if (online.every((one) => one.held.length > 0)) return `every device that can run it is over a gate: ${nearest}`;
+  if (online.every((one) => one.over_limits.length > 0))
+    return `every device that can run it is over a gate: ${nearest}`;
   return `every device that can run it is full, over a gate or below the minimum score; the nearest: ${nearest}`;
 }
 

@@ -8,7 +8,7 @@ export interface TargetDevice {
   operator_state: string;
   capabilities: Capabilities;
   /** Gates that it is over, in words. */
-  held: string[];
+  over_limits: string[];
 }
 
 /** Why a task that is directed at this device will not start there, in words that follow its name; empty = it can. */
@@ -25,7 +25,7 @@ export function targetObstacles(
 
 /** Why a task directed at this device would not start there now, and what happens instead, in sentences; empty = it will. */
 export function targetWarnings(device: TargetDevice, lane: LaneRequirements): string[] {
-  const { device_id, status, operator_state, held } = device;
+  const { device_id, status, operator_state, over_limits: held } = device;
   const away: string[] = [];
   if (status === 'offline') away.push('offline');
   if (operator_state !== 'active') away.push(operator_state);

@@ -7,7 +7,7 @@ import type { Environment } from './command-environment.ts';
 import { groupEnded, signalGroup } from './process-group.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
-const PIPE_PATIENCE = 1000;
+const PIPE_WAIT_MS = 1000;
 
 export interface Command {
   /** Program (an absolute path) and arguments. */
@@ -93,7 +93,7 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
 
 async function closed(child: ChildProcess, pipes: Promise<unknown>): Promise<void> {
   const patience = new AbortController();
-  const over = delay(PIPE_PATIENCE, undefined, { signal: patience.signal }).catch(() => {});
+  const over = delay(PIPE_WAIT_MS, undefined, { signal: patience.signal }).catch(() => {});
   await Promise.race([pipes, over]);
   patience.abort();
   child.stdin?.destroy();

@@ -29,14 +29,14 @@ export interface HealthCheckOptions {
 }
 
 /** That look takes at most a twentieth of the time. */
-const LIGHT_COST_FACTOR = 20;
+const STRAY_COST_FACTOR = 20;
 
 export interface HealthCounts extends RescueCounts {
   dead: number;
 }
 
 /** The steps of a check. A step that ends the connection is the last of its round, so the next round begins behind it. */
-const STEPS = ['silent', 'orphaned', 'revoked', 'overdue', 'foreign', 'light'] as const;
+const STEPS = ['silent', 'orphaned', 'revoked', 'overdue', 'foreign', 'strayClaims'] as const;
 
 export class HealthCheck {
   readonly #o: HealthCheckOptions;
@@ -45,7 +45,7 @@ export class HealthCheck {
   readonly #silence: SilenceJudge;
   readonly #rescuer: Rescuer;
   /** Monotonic time of the next look at all light claims, which reads the index over all running tasks. */
-  #lightAt = 0;
+  #strayClaimsAt = 0;
   #firstStep = 0;
 
   constructor(options: HealthCheckOptions) {
@@ -86,7 +86,7 @@ export class HealthCheck {
     const others = { ...look, unlocked: look.unlocked.filter((device) => !this.#isMe(device)) };
     const failures = new Failures(duty);
     const counts = noCounts();
-    await this.#bury(this.#locks.look(others), 'lock', counts, failures);
+    await this.#bury(this.#locks.check(others), 'lock', counts, failures);
     return failures.end(counts);
   }
 
@@ -115,12 +115,12 @@ export class HealthCheck {
 
   async #step(step: (typeof STEPS)[number], once: boolean, counts: HealthCounts, failures: Failures): Promise<void> {
     if (step === 'silent') return this.#bury(await this.#silentDevices(once), 'heartbeat', counts, failures);
-    if (step !== 'light') return add(counts, await this.#rescuer[step](failures));
+    if (step !== 'strayClaims') return add(counts, await this.#rescuer[step](failures));
     const begun = this.#now();
-    if (begun < this.#lightAt) return;
-    add(counts, await this.#rescuer.light(failures));
+    if (begun < this.#strayClaimsAt) return;
+    add(counts, await this.#rescuer.strayClaims(failures));
     const { scheduler_interval } = this.#o.settings;
-    this.#lightAt = this.#now() + Math.max(scheduler_interval * 1000, LIGHT_COST_FACTOR * (this.#now() - begun));
+    this.#strayClaimsAt = this.#now() + Math.max(scheduler_interval * 1000, STRAY_COST_FACTOR * (this.#now() - begun));
   }
 
   async #silentDevices(once: boolean): Promise<SeenDevice[]> {
@@ -158,7 +158,7 @@ export class HealthCheck {
       }
       if (dead.length === 0) return;
       counts.dead += dead.length;
-      for (const kind of ['light', 'orphaned'] as const) {
+      for (const kind of ['strayClaims', 'orphaned'] as const) {
         await failures.part(kind, async () => add(counts, await this.#rescuer[kind](failures)));
       }
       for (const device_id of dead) add(counts, await this.#rescuer.left(device_id, failures));

@@ -22,7 +22,7 @@ import type { DutySession } from '../duty/duty-session.ts';
 import type { Failures } from '../duty/failures.ts';
 import { Deaths } from './deaths.ts';
 import { countEnd, noRescues, type RescueCounts } from './rescue-counts.ts';
-import { LightRescuer } from './stray-claims.ts';
+import { StrayClaimRescuer } from './stray-claims.ts';
 
 /** Lists of open attempts, each walked by assignment id. */
 export type Kind = 'orphaned' | 'revoked' | 'overdue' | 'foreign';
@@ -44,19 +44,19 @@ export class Rescuer {
   /** Where the next page of each list begins: rows that cannot be ended now must not keep the others waiting. */
   readonly #after: Record<Kind, number> = { orphaned: 0, overdue: 0, revoked: 0, foreign: 0 };
   readonly #deaths = new Deaths();
-  readonly #light: LightRescuer;
+  readonly #strayClaims: StrayClaimRescuer;
   #widths: TextWidths | undefined;
 
   constructor(options: RescuerOptions) {
     this.#o = options;
     const { duty, limit = LIMIT } = options;
-    this.#light = new LightRescuer({ duty, deaths: this.#deaths, widths: () => this.#readWidths(), limit });
+    this.#strayClaims = new StrayClaimRescuer({ duty, deaths: this.#deaths, widths: () => this.#readWidths(), limit });
   }
 
   /** So that its attempts record a death, and not merely that the device is offline. Counted by `takenFrom`. */
   declaredDead(deviceId: string): void {
     this.#deaths.declare(deviceId);
-    this.#light.declaredDead(deviceId);
+    this.#strayClaims.declaredDead(deviceId);
     this.#after.orphaned = 0;
   }
 
@@ -69,16 +69,16 @@ export class Rescuer {
    * Ends the light claims of devices that are offline, removed or superseded, and gives rows to those that a living worker
    * should have recorded long ago, so that the lists below find them. What fails is noted. @throws NotLeader, DatabaseError
    */
-  async light(failures: Failures): Promise<RescueCounts> {
+  async strayClaims(failures: Failures): Promise<RescueCounts> {
     const counts = noRescues();
-    await this.#light.run(counts, failures);
+    await this.#strayClaims.run(counts, failures);
     return counts;
   }
 
   /** What a dead device claimed and another program has changed since. @throws as above */
   async left(deviceId: string, failures: Failures): Promise<RescueCounts> {
     const counts = noRescues();
-    await this.#light.left(deviceId, counts, failures);
+    await this.#strayClaims.left(deviceId, counts, failures);
     return counts;
   }
 

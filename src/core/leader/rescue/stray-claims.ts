@@ -1,7 +1,8 @@
 // Light claims that nobody will end: recorded or ended in groups, one fenced transaction for each group of one device.
-import { endLightClaims, recordForWorker } from '../../db/attempts/end-light-claims.ts';
+
+import { type DeferredClaimRef, type StrayClaimRef, strayClaims } from '../../db/attempts/deferred-claims.ts';
+import { endDeferredClaims, materializeForWorker } from '../../db/attempts/end-deferred-claims.ts';
 import { closeLeftClaims, leftClaims } from '../../db/attempts/left-claims.ts';
-import { type LightClaimRef, type StrayClaimRef, strayLightClaims } from '../../db/attempts/light-claims.ts';
 import type { TextWidths } from '../../db/claim/text-widths.ts';
 import type { Session } from '../../db/session.ts';
 import type { DutySession } from '../duty/duty-session.ts';
@@ -12,7 +13,7 @@ import type { RescueCounts } from './rescue-counts.ts';
 /** A light claim that its worker has not recorded for so long, although it lives: the worker's main thread stands still. */
 const STRAY_AFTER_S = 10;
 
-export interface LightRescuerOptions {
+export interface StrayClaimRescuerOptions {
   duty: DutySession;
   deaths: Deaths;
   widths: () => Promise<TextWidths>;
@@ -20,14 +21,14 @@ export interface LightRescuerOptions {
   limit: number;
 }
 
-export class LightRescuer {
-  readonly #o: LightRescuerOptions;
+export class StrayClaimRescuer {
+  readonly #o: StrayClaimRescuerOptions;
   /** Devices whose death or absence was seen, and whose left claims have been looked for. */
   readonly #searched = new Set<string>();
   /** Tasks of a transaction that ended the connection: tried one by one, and after all others, as long as they are stray. */
   readonly #suspects = new Set<number>();
 
-  constructor(options: LightRescuerOptions) {
+  constructor(options: StrayClaimRescuerOptions) {
     this.#o = options;
   }
 
@@ -46,7 +47,7 @@ export class LightRescuer {
     const suspects: StrayClaimRef[] = [];
     for (let after = 0; !failures.enough; ) {
       const page = { after, limit };
-      const refs = await duty.run((session) => strayLightClaims(session, duty.names, STRAY_AFTER_S, page));
+      const refs = await duty.run((session) => strayClaims(session, duty.names, STRAY_AFTER_S, page));
       suspects.push(...refs.filter((ref) => this.#suspects.has(ref.task_id)));
       for (const group of grouped(refs.filter((ref) => !this.#suspects.has(ref.task_id)))) {
         await this.#watched(group, counts, failures);
@@ -101,13 +102,13 @@ export class LightRescuer {
     const { orphaned, device_id, claim_token } = group[0]!;
     const name = (ref: StrayClaimRef) => `task ${ref.task_id}, claimed by ${device_id}`;
     await this.#halved(group, name, failures, async (some) => {
-      const refs = some as LightClaimRef[];
+      const refs = some as DeferredClaimRef[];
       if (claim_token === null) {
         const ids = refs.map((ref) => ref.task_id);
         counts.closed += await duty.fenced((session) => closeLeftClaims(session, duty.names, ids));
       } else if (orphaned === 1) {
         const ended = await this.#withTexts(some.length === 1, (session, widths) =>
-          endLightClaims(
+          endDeferredClaims(
             session,
             duty.names,
             refs,
@@ -118,7 +119,7 @@ export class LightRescuer {
         counts.rescued += ended;
         deaths.note(device_id, ended);
       } else {
-        await duty.fenced((session) => recordForWorker(session, duty.names, refs));
+        await duty.fenced((session) => materializeForWorker(session, duty.names, refs));
       }
     });
     if (orphaned === 1) await this.left(device_id, counts, failures);

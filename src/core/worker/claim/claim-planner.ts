@@ -1,13 +1,13 @@
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
-import type { Claim, Given } from '../../db/claim/take-tasks.ts';
+import type { ClaimRequest, SourceYield } from '../../db/claim/take-tasks.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import type { Room } from './task-timings.ts';
 
 /** Sources asked in one claim. */
 const USUAL_SOURCES = 4;
 /** So many are surveyed first where more than usual may have tasks, and the claim is worth it. */
-const SURVEYED_SOURCES = 10;
-const SURVEY_FROM = 20;
+const COUNTED_SOURCES = 10;
+const COUNT_FROM = 20;
 
 /** What one claim asks for. */
 export interface ClaimPlan extends Room {
@@ -15,72 +15,76 @@ export interface ClaimPlan extends Room {
   alone?: boolean;
   sources: ClaimSource[];
   limit: number;
-  survey: boolean;
+  countFirst: boolean;
   /** Of the first source, before any row is looked for. */
   ticket: boolean;
 }
 
-export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, survey: false, ticket: false, free: 0, slots: 0 };
+export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, countFirst: false, ticket: false, free: 0, slots: 0 };
 
 /**
  * Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. `lean`: the lanes have little
  * each, so that one alone would not fill the claim, and many are surveyed. `sized`: no more than the connection can carry.
  */
 export function planClaim(
-  { book, pace, room, briskSlots, limit: limited }: ClaimerOptions,
+  { catalog: book, timings: pace, room, shortSlots: briskSlots, limit: limited }: ClaimerOptions,
   lean: boolean,
   sized: (limit: number) => number,
 ): ClaimPlan {
   const free = room(0);
-  const sources = book.sources(SURVEYED_SOURCES, { free });
+  const sources = book.sources(COUNTED_SOURCES, { free });
   if (sources.length === 0) return NO_CLAIM;
   const slots = briskSlots();
-  const ahead = Math.max(0, ...sources.map((one) => pace.ahead(book.typeOf(one) ?? '', slots)));
+  const ahead = Math.max(0, ...sources.map((one) => pace.prefetchLimit(book.typeOf(one) ?? '', slots)));
   const limit = sized(limited(room(ahead)));
   if (limit <= 0) return NO_CLAIM;
   const place = { free, slots };
   const little = lean || pace.mostFrom(book.typeOf(sources[0]!), place) < limit;
-  const survey = little && sources.length > USUAL_SOURCES && limit > SURVEY_FROM && sources[0]!.kind === 'lane';
+  const survey = little && sources.length > USUAL_SOURCES && limit > COUNT_FROM && sources[0]!.kind === 'lane';
   const asked = survey ? sources : sources.slice(0, USUAL_SOURCES);
   // A few rows are found with a few steps more; a survey has counted from the mark on.
-  const large = limit > SURVEY_FROM && !survey;
+  const large = limit > COUNT_FROM && !survey;
   const ticket = large && asked[0]!.kind === 'lane';
-  return { sources: large ? asked : asked.map(fromMark), limit, survey, ticket, ...place };
+  return { sources: large ? asked : asked.map(fromCursor), limit, countFirst: survey, ticket, ...place };
 }
 
-function fromMark(source: ClaimSource): ClaimSource {
+function fromCursor(source: ClaimSource): ClaimSource {
   return source.kind === 'lane' ? { ...source, frontier: false } : source;
 }
 
 /** Whether the lanes have little each, as far as the last claim shows. */
-export function isLean({ sources, survey, limit }: ClaimPlan, taken: Given[], before: boolean): boolean {
+export function isSparse(
+  { sources, countFirst: survey, limit }: ClaimPlan,
+  taken: SourceYield[],
+  before: boolean,
+): boolean {
   const [first] = taken;
   if (first === undefined || sources[0]?.kind !== 'lane') return before;
-  if (survey) return 2 * taken.filter((one) => one.short).length > taken.length;
-  return first.short ? 2 * first.count < limit : before;
+  if (survey) return 2 * taken.filter((one) => one.exhausted).length > taken.length;
+  return first.exhausted ? 2 * first.count < limit : before;
 }
 
 /** `leaves`: tasks that this worker passes over. */
 export function claimOf(
   plan: ClaimPlan,
   token: Buffer,
-  { book, pace, leaseOf }: ClaimerOptions,
+  { catalog: book, timings: pace, leaseOf }: ClaimerOptions,
   leaves: (taskId: number) => boolean,
-): Claim | undefined {
-  const { sources, limit, survey, ticket } = plan;
+): ClaimRequest | undefined {
+  const { sources, limit, countFirst: survey, ticket } = plan;
   if (sources.length === 0) return undefined;
   return {
     claim_token: token,
     limit,
     sources,
-    survey,
+    countFirst: survey,
     ticket,
     leaseOf,
     mostFrom: (source) => pace.mostFrom(book.typeOf(source), plan),
     // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
-    weigh: (candidate, { kind }, index) =>
+    admit: (candidate, { kind }, index) =>
       (kind === 'lane' || book.accepts(candidate)) && !leaves(candidate.id)
-        ? pace.weigh(candidate, kind, plan, index)
-        : 'refuse',
+        ? pace.admit(candidate, kind, plan, index)
+        : 'skip',
   };
 }

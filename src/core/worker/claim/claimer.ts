@@ -3,13 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { recoverClaims } from '../../db/attempts/recover-claims.ts';
-import { giveBackTicket } from '../../db/claim/claim-ticket.ts';
+import { returnTicket } from '../../db/claim/claim-ticket.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../../db/claim/finish-and-claim.ts';
 import { readTextWidths, type TextWidths } from '../../db/claim/text-widths.ts';
 import { DatabaseError, isOutcomeUnknown, isTransient } from '../../db/database-error.ts';
 import { rollback } from '../../db/transaction.ts';
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
-import type { Finish } from '../../domain/attempt/settlement.ts';
+import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
@@ -171,15 +171,15 @@ export class Claimer {
       });
       this.#queue.written(batch);
       if (result.claimed.length > 0) {
-        this.options.scout.hit();
+        this.options.poller.hit();
         this.options.onClaimed(result.claimed, token);
       }
-      for (const verdict of result.verdicts) this.options.onVerdict(verdict);
-      this.options.onGate(result.gate);
+      for (const verdict of result.reconciled) this.options.onReconciled(verdict);
+      this.options.onPermission(result.permission);
       return result;
     } catch (error) {
       await rollback(session);
-      if (plan.ticket) await giveBackTicket(session);
+      if (plan.ticket) await returnTicket(session);
       const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
       // What is no error of the database came from a task to enqueue: that end alone is to blame.
       if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;
@@ -194,7 +194,7 @@ export class Claimer {
     if (refusal === undefined) return;
     this.options.onWarning(refusal.message);
     if (refusal.dropped) {
-      this.options.onVerdict({ kind: 'lost', finish: refusal.culprit, reason: 'its end could not be stored' });
+      this.options.onReconciled({ kind: 'lost', finish: refusal.culprit, reason: 'its end could not be stored' });
     }
   }
 
@@ -221,11 +221,11 @@ export class Claimer {
 
   /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
-    const { session, scout } = this.options;
+    const { session, poller: scout } = this.options;
     const wakeful = this.#claiming && this.options.room(0) > 0;
     // A look comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
-    const look = wakeful ? scout.nextLookMs() : Number.POSITIVE_INFINITY;
+    const look = wakeful ? scout.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;
     const cut = new Promise<void>((resolve) => {
@@ -238,7 +238,7 @@ export class Claimer {
     if (this.#woken || Math.min(start, again) <= Math.min(warm, look)) return;
     if (look <= warm) {
       await session.ready();
-      await scout.look();
+      await scout.poll();
     } else if (session.alive) {
       await session.ping();
     }

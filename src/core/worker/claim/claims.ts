@@ -7,7 +7,7 @@ import type { TextWidths } from '../../db/claim/text-widths.ts';
 import { DatabaseError } from '../../db/database-error.ts';
 import { isOverLimit } from '../../db/server/statement-limit.ts';
 import { monotonic } from '../../runtime/clock.ts';
-import { type ClaimPlan, isLean, NO_CLAIM, planClaim } from './claim-planner.ts';
+import { type ClaimPlan, isSparse, NO_CLAIM, planClaim } from './claim-planner.ts';
 import { ClaimSize } from './claim-size.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import { OddTasks } from './odd-tasks.ts';
@@ -26,7 +26,7 @@ export class Claims {
   readonly #size = new ClaimSize();
   readonly #odd: OddTasks;
   /** Lanes have little each; presumed until a claim shows that they have more. */
-  #lean = true;
+  #sparse = true;
   #pauseMs = 0;
   #pausedUntil = 0;
   #reliefMs = 0;
@@ -76,23 +76,23 @@ export class Claims {
 
   /** A claim has come back. True = the next one may follow at once. @throws DatabaseError */
   async noted(plan: ClaimPlan, result: FinishAndClaimResult): Promise<boolean> {
-    const { book } = this.#o;
+    const { catalog: book } = this.#o;
     this.#apart = 'no';
     this.#size.arrived(plan.limit);
     this.#reliefMs = 0;
     if (this.#oneByOne > 0) this.#oneByOne -= 1;
-    this.#lean = isLean(plan, result.taken, this.#lean);
+    this.#sparse = isSparse(plan, result.yields, this.#sparse);
     const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
     let offset = 0;
     book.claimed();
-    for (const [n, { count, short }] of result.taken.entries()) {
+    for (const [n, { count, exhausted: short }] of result.yields.entries()) {
       const source = plan.sources[n]!;
-      book.taken(source, short, result.claimed.slice(offset, offset + count), plan.free);
-      if (source.kind === 'lane' && book.probeDue(source, short, monotonic())) doubtful.push(source);
+      book.noteYield(source, short, result.claimed.slice(offset, offset + count), plan.free);
+      if (source.kind === 'lane' && book.cursorCheckDue(source, short, monotonic())) doubtful.push(source);
       offset += count;
     }
-    if (doubtful.length > 0) await this.#o.scout.probe(doubtful);
-    if (result.gate !== 'open') for (const source of plan.sources) book.taken(source, true, []);
+    if (doubtful.length > 0) await this.#o.poller.checkCursors(doubtful);
+    if (result.permission !== 'open') for (const source of plan.sources) book.noteYield(source, true, []);
     return this.#progress(plan, result.claimed.length > 0);
   }
 
@@ -116,17 +116,17 @@ export class Claims {
       this.#oneByOne = plan.sources.length;
       return;
     }
-    this.#o.book.rest(plan.sources[0]!, REST_MS);
-    const type = this.#o.book.typeOf(plan.sources[0]!) ?? 'tasks directed at this device';
+    this.#o.catalog.rest(plan.sources[0]!, REST_MS);
+    const type = this.#o.catalog.typeOf(plan.sources[0]!) ?? 'tasks directed at this device';
     this.#o.onWarning(
       `Claims of ${type} are refused by the database and rest for ${REST_MS / 1000} s: ${error.message}`,
     );
   }
 
   #usual(): ClaimPlan {
-    const plan = planClaim(this.#o, this.#lean, (limit) => this.#size.limit(limit));
+    const plan = planClaim(this.#o, this.#sparse, (limit) => this.#size.limit(limit));
     if (this.#oneByOne === 0 || plan.sources.length === 0) return plan;
-    return { ...plan, survey: false, sources: [plan.sources[this.#oneByOne % plan.sources.length]!] };
+    return { ...plan, countFirst: false, sources: [plan.sources[this.#oneByOne % plan.sources.length]!] };
   }
 
   #search(): ClaimPlan {
@@ -137,17 +137,17 @@ export class Claims {
     return {
       sources: [source],
       limit: free,
-      survey: false,
+      countFirst: false,
       ticket: false,
       free,
-      slots: this.#o.briskSlots(),
+      slots: this.#o.shortSlots(),
       alone: true,
     };
   }
 
   #progress(plan: ClaimPlan, claimed: boolean): boolean {
     const first = plan.sources[0];
-    const moved = claimed || this.#odd.searching || plan.sources.some((one) => this.#o.book.cooled(one));
+    const moved = claimed || this.#odd.searching || plan.sources.some((one) => this.#o.catalog.cooled(one));
     if (moved || first === undefined) {
       this.#pauseMs = 0;
       this.#pausedUntil = 0;

@@ -1,7 +1,7 @@
 // Ends of attempts that wait to be written. Nothing leaves the queue before the database has taken or refused it.
 
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
-import type { Finish } from '../../domain/attempt/settlement.ts';
+import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
 /** One transaction finishes at most so many attempts. */

@@ -1,29 +1,29 @@
 // What this node knows about where there is work: the (lane, rank) pairs it may run, which of them are believed to have
 // due tasks ("hot"), and where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
 
-import type { ClaimSource, Mark } from '../../db/claim/claim-source.ts';
-import type { LanePair } from '../../db/lanes/due-work.ts';
+import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
+import type { LaneRank } from '../../db/lanes/due-work.ts';
 import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../../domain/eligibility.ts';
-import { pairKey } from '../../domain/pair-key.ts';
+import { laneRankKey } from '../../domain/pair-key.ts';
 import { scarceFirst } from '../../domain/placement/scarce-first.ts';
 import { requirementsOf } from '../../domain/task/requirements.ts';
 import { monotonic } from '../../runtime/clock.ts';
-import { type KnownLane, newPage, type Page, PROBE_LEAST_MS } from './lane-entry.ts';
+import { CURSOR_CHECK_LEAST_MS, type KnownLane, type LaneEntry, newEntry } from './lane-entry.ts';
 
 /** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
-const MOST_PAIRS = 32;
+const MOST_RANKS = 32;
 /** Pages kept; beyond it the ones without due tasks are forgotten, and learned again when they have some. */
-const MOST_PAGES = 2000;
+const MOST_ENTRIES = 2000;
 /** Of so many claims one goes to the lane whose turn it is, so that one that many can run is not left for ever. */
 const BY_TURN = 8;
 /** A mark is never checked for more than a twentieth of the time. */
-const PROBE_COST_FACTOR = 20;
+const CURSOR_CHECK_COST_FACTOR = 20;
 
-export class LaneBook {
+export class LaneCatalog {
   readonly #capabilities: Capabilities;
   readonly #deviceId: string;
-  readonly #yields: (lane: LaneRequirements) => boolean;
-  readonly #pages = new Map<string, Page>();
+  readonly #defers: (lane: LaneRequirements) => boolean;
+  readonly #entries = new Map<string, LaneEntry>();
   readonly #refused = new Set<string>();
   #directed = false;
   #serving = 0;
@@ -43,12 +43,12 @@ export class LaneBook {
     this.#random = random;
     this.#deviceId = deviceId;
     this.#capabilities = capabilities;
-    this.#yields = yields;
+    this.#defers = yields;
   }
 
   /** More pairs than can be looked at one by one: then what the leader publishes as due is believed. */
   get crowded(): boolean {
-    return this.#pages.size > MOST_PAIRS;
+    return this.#entries.size > MOST_RANKS;
   }
 
   /** Takes in lanes that were published or seen. Returns true when one of them was new and is ours to run. */
@@ -56,10 +56,10 @@ export class LaneBook {
     let fresh = false;
     this.#forget();
     for (const one of lanes) {
-      const key = pairKey(one);
-      const page = this.#pages.get(key);
+      const key = laneRankKey(one);
+      const page = this.#entries.get(key);
       if (page !== undefined) {
-        page.hot ||= hot;
+        page.maybeDue ||= hot;
         page.able = one.able ?? page.able;
         continue;
       }
@@ -68,16 +68,16 @@ export class LaneBook {
         this.#refused.add(key);
         continue;
       }
-      this.#pages.set(key, newPage(one, hot, this.#random()));
+      this.#entries.set(key, newEntry(one, hot, this.#random()));
       fresh = true;
     }
     return fresh;
   }
 
   #forget(): void {
-    if (this.#refused.size > MOST_PAGES) this.#refused.clear();
-    if (this.#pages.size <= MOST_PAGES) return;
-    for (const [key, page] of this.#pages) if (!page.hot) this.#pages.delete(key);
+    if (this.#refused.size > MOST_ENTRIES) this.#refused.clear();
+    if (this.#entries.size <= MOST_ENTRIES) return;
+    for (const [key, page] of this.#entries) if (!page.maybeDue) this.#entries.delete(key);
   }
 
   /** True when the device may run a task with these requirements. */
@@ -90,39 +90,39 @@ export class LaneBook {
   }
 
   /** The pairs to look at, best rank first, the ones served last in front. */
-  pairs(): LanePair[] {
-    return [...this.#pages.values()]
-      .sort((a, b) => a.claim_rank - b.claim_rank || b.served - a.served)
-      .slice(0, MOST_PAIRS)
+  ranks(): LaneRank[] {
+    return [...this.#entries.values()]
+      .sort((a, b) => a.claim_rank - b.claim_rank || b.lastClaim - a.lastClaim)
+      .slice(0, MOST_RANKS)
       .map(({ lane, claim_rank }) => ({ lane, claim_rank }));
   }
 
   /** What need not be told again; nothing when there are too many to look at one by one. */
-  known(): Array<LanePair & { able: number | null }> {
+  known(): Array<LaneRank & { able: number | null }> {
     if (this.crowded) return [];
-    return [...this.#pages.values()].map(({ lane, claim_rank, able }) => ({ lane, claim_rank, able }));
+    return [...this.#entries.values()].map(({ lane, claim_rank, able }) => ({ lane, claim_rank, able }));
   }
 
-  markDue(pairs: LanePair[], directed: boolean): void {
-    for (const pair of pairs) {
-      const page = this.#pages.get(pairKey(pair));
-      if (page !== undefined) page.hot = true;
+  markDue(ranks: LaneRank[], directed: boolean): void {
+    for (const pair of ranks) {
+      const page = this.#entries.get(laneRankKey(pair));
+      if (page !== undefined) page.maybeDue = true;
     }
     if (directed) this.#directed = true;
   }
 
   /** A ring says that this pair, or a directed task, is due. False = there is no such page, or it is left to better ones. */
-  ring(pair: LanePair & { directed?: boolean }): boolean {
+  ring(pair: LaneRank & { directed?: boolean }): boolean {
     this.#directed ||= pair.directed === true;
-    const page = this.#pages.get(pairKey(pair));
+    const page = this.#entries.get(laneRankKey(pair));
     if (page === undefined) return pair.directed === true;
-    page.hot = true;
-    return !this.#yields({ task_type: page.task_type, required_capabilities: page.requires });
+    page.maybeDue = true;
+    return !this.#defers({ task_type: page.task_type, required_capabilities: page.requires });
   }
 
   /** What is known of a lane, at whatever rank. */
   lane(lane: Buffer): Omit<KnownLane, 'claim_rank'> | undefined {
-    return [...this.#pages.values()].find((page) => page.lane.equals(lane));
+    return [...this.#entries.values()].find((page) => page.lane.equals(lane));
   }
 
   /**
@@ -132,17 +132,17 @@ export class LaneBook {
   sources(most: number, { free }: { free: number }): ClaimSource[] {
     const scarcity = this.#claims % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const now = monotonic();
-    const hot = [...this.#pages.values()]
-      .filter((page) => page.hot && (free > 0 || !page.needsSlot) && page.restsUntil <= now)
-      .filter((page) => !this.#yields({ task_type: page.task_type, required_capabilities: page.requires }))
-      .sort((a, b) => scarcity(a, b) || a.served - b.served || a.lot - b.lot)
+    const hot = [...this.#entries.values()]
+      .filter((page) => page.maybeDue && (free > 0 || !page.needsSlot) && page.restsUntil <= now)
+      .filter((page) => !this.#defers({ task_type: page.task_type, required_capabilities: page.requires }))
+      .sort((a, b) => scarcity(a, b) || a.lastClaim - b.lastClaim || a.tieBreaker - b.tieBreaker)
       .slice(0, most)
       .map(
-        ({ lane, claim_rank, mark, behind }): ClaimSource => ({
+        ({ lane, claim_rank, cursor: mark, behind }): ClaimSource => ({
           kind: 'lane',
           lane,
           claim_rank,
-          mark,
+          cursor: mark,
           frontier: mark !== undefined && !behind,
         }),
       );
@@ -155,77 +155,77 @@ export class LaneBook {
   }
 
   /** Notes what a claim got from a source. `short`: nothing more is due there. `free`: slots in which it could have begun. */
-  taken(source: ClaimSource, short: boolean, rows: Array<{ due_at: string; id: number }>, free = 1): void {
+  noteYield(source: ClaimSource, short: boolean, rows: Array<{ due_at: string; id: number }>, free = 1): void {
     if (source.kind !== 'lane') {
       if (source.kind === 'directed' && short) this.#directed = false;
       return;
     }
-    const page = this.#pages.get(pairKey(source));
+    const page = this.#entries.get(laneRankKey(source));
     if (page === undefined) return;
     this.#serving += 1;
-    page.served = this.#serving;
+    page.lastClaim = this.#serving;
     const last = rows.at(-1);
     // From the frontier on nothing more is due. Whether something is between the mark and the frontier the next claim tells.
     const skipped = short && source.frontier === true;
-    page.hot = !short || skipped;
+    page.maybeDue = !short || skipped;
     page.behind = skipped;
     page.needsSlot = !short && last === undefined && free === 0;
     // What was skipped lies behind the old mark, wherever this claim began.
-    if (last !== undefined && !skipped) page.mark = { due_at: last.due_at, id: last.id };
+    if (last !== undefined && !skipped) page.cursor = { due_at: last.due_at, id: last.id };
   }
 
   /** After a claim of this source: nothing is believed to be due there any more, or the next claim asks another way. */
   cooled(source: ClaimSource): boolean {
     if (source.kind === 'directed') return !this.#directed;
-    const page = source.kind === 'lane' ? this.#pages.get(pairKey(source)) : undefined;
-    return page?.hot !== true || (page.behind && source.kind === 'lane' && source.frontier === true);
+    const page = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
+    return page?.maybeDue !== true || (page.behind && source.kind === 'lane' && source.frontier === true);
   }
 
   /** A claim of this source failed although no row of it is to blame: it is left alone for so many milliseconds. */
   rest(source: ClaimSource, milliseconds: number): void {
-    const page = source.kind === 'lane' ? this.#pages.get(pairKey(source)) : undefined;
+    const page = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
     if (page !== undefined) page.restsUntil = monotonic() + milliseconds;
     else this.#directed = false;
   }
 
   /** Type of the tasks of a source; undefined for directed ones. */
   typeOf(source: ClaimSource): string | undefined {
-    return source.kind === 'lane' ? this.#pages.get(pairKey(source))?.task_type : undefined;
+    return source.kind === 'lane' ? this.#entries.get(laneRankKey(source))?.task_type : undefined;
   }
 
   /** True when the mark of this source should be checked: its claim came back short, or its time has come. */
-  probeDue(source: ClaimSource, short: boolean, now: number): boolean {
-    const page = source.kind === 'lane' ? this.#pages.get(pairKey(source)) : undefined;
-    if (page?.mark === undefined) return false;
-    return short || now - page.probedAt >= page.probeEveryMs;
+  cursorCheckDue(source: ClaimSource, short: boolean, now: number): boolean {
+    const page = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
+    if (page?.cursor === undefined) return false;
+    return short || now - page.cursorCheckedAt >= page.cursorCheckEveryMs;
   }
 
-  markOf(source: ClaimSource & { kind: 'lane' }): Mark | undefined {
-    return this.#pages.get(pairKey(source))?.mark;
+  cursorOf(source: ClaimSource & { kind: 'lane' }): Cursor | undefined {
+    return this.#entries.get(laneRankKey(source))?.cursor;
   }
 
   /** Result of a probe: the first due row at or before the mark, if there is one. */
-  probed(source: ClaimSource & { kind: 'lane' }, found: Mark | undefined, now: number, costMs: number): void {
-    const page = this.#pages.get(pairKey(source));
+  cursorChecked(source: ClaimSource & { kind: 'lane' }, found: Cursor | undefined, now: number, costMs: number): void {
+    const page = this.#entries.get(laneRankKey(source));
     if (page === undefined) return;
-    page.probedAt = now;
-    page.probeEveryMs = Math.max(PROBE_LEAST_MS, PROBE_COST_FACTOR * costMs);
-    const { mark } = page;
+    page.cursorCheckedAt = now;
+    page.cursorCheckEveryMs = Math.max(CURSOR_CHECK_LEAST_MS, CURSOR_CHECK_COST_FACTOR * costMs);
+    const { cursor: mark } = page;
     if (found === undefined || mark === undefined) return;
     const before = found.due_at < mark.due_at || (found.due_at === mark.due_at && found.id < mark.id);
-    if (before) page.mark = found;
+    if (before) page.cursor = found;
     page.behind = true;
-    page.hot = true;
+    page.maybeDue = true;
   }
 
   /** Tasks of this type were put back or inserted by this process: they may lie before its marks. */
-  dropMarks(taskType: string): void {
-    for (const page of this.#pages.values()) {
-      if (page.task_type === taskType) page.mark = undefined;
+  dropCursors(taskType: string): void {
+    for (const page of this.#entries.values()) {
+      if (page.task_type === taskType) page.cursor = undefined;
     }
   }
 }
 
-function byRank(a: LanePair, b: LanePair): number {
+function byRank(a: LaneRank, b: LaneRank): number {
   return a.claim_rank - b.claim_rank;
 }

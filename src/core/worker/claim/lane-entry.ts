@@ -1,8 +1,8 @@
-import type { Mark } from '../../db/claim/claim-source.ts';
-import type { LanePair } from '../../db/lanes/due-work.ts';
+import type { Cursor } from '../../db/claim/claim-source.ts';
+import type { LaneRank } from '../../db/lanes/due-work.ts';
 import { requirementsOf } from '../../domain/task/requirements.ts';
 
-export interface KnownLane extends LanePair {
+export interface KnownLane extends LaneRank {
   task_type: string;
   /** JSON text or null. */
   required_capabilities: string | null;
@@ -10,11 +10,11 @@ export interface KnownLane extends LanePair {
   able?: number | null;
 }
 
-export interface Page extends KnownLane {
+export interface LaneEntry extends KnownLane {
   requires: Record<string, unknown> | null;
   able: number | null;
-  hot: boolean;
-  mark: Mark | undefined;
+  maybeDue: boolean;
+  cursor: Cursor | undefined;
   /** Its next claim reads from the mark on, and not from the frontier: there is work between the two, or there may be. */
   behind: boolean;
   /** With all slots taken, its head is nothing to claim ahead: it waits for a free slot. */
@@ -22,30 +22,30 @@ export interface Page extends KnownLane {
   /** A claim of it failed for a reason that no row explains: left alone until then (monotonic ms). */
   restsUntil: number;
   /** Order of the last claim, so that lanes of one rank take turns. */
-  served: number;
+  lastClaim: number;
   /** Order of what was never served: another one in each process, so that they begin in different lanes. */
-  lot: number;
-  probedAt: number;
-  probeEveryMs: number;
+  tieBreaker: number;
+  cursorCheckedAt: number;
+  cursorCheckEveryMs: number;
 }
 
 /** A mark is checked at least every so often. */
-export const PROBE_LEAST_MS = 1000;
+export const CURSOR_CHECK_LEAST_MS = 1000;
 
 /** `lot`: a number drawn for it. */
-export function newPage(lane: KnownLane, hot: boolean, lot: number): Page {
+export function newEntry(lane: KnownLane, hot: boolean, lot: number): LaneEntry {
   return {
     ...lane,
     requires: requirementsOf(lane.required_capabilities).requires,
     able: lane.able ?? null,
-    hot,
-    mark: undefined,
+    maybeDue: hot,
+    cursor: undefined,
     behind: false,
     needsSlot: false,
     restsUntil: 0,
-    served: 0,
-    lot,
-    probedAt: 0,
-    probeEveryMs: PROBE_LEAST_MS,
+    lastClaim: 0,
+    tieBreaker: lot,
+    cursorCheckedAt: 0,
+    cursorCheckEveryMs: CURSOR_CHECK_LEAST_MS,
   };
 }

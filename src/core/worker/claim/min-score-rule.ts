@@ -15,7 +15,7 @@ interface Others {
  * Where this device stands among the others: whether it leaves a lane to better ones (`load_balancer.min_score`). Its own
  * load is that of now, what it knows of the others a tick old.
  */
-export class Standing {
+export class MinScoreRule {
   readonly #deviceId: string;
   readonly #policy: PlacementPolicy;
   readonly #running: () => number;
@@ -48,7 +48,7 @@ export class Standing {
   }
 
   /** True when this device does not claim from the lane now. */
-  yields(lane: Lane): boolean {
+  defers(lane: Lane): boolean {
     if (!this.wanted) return false;
     if (this.#devices === undefined) return true;
     const own = this.#devices.find((one) => one.device_id === this.#deviceId);

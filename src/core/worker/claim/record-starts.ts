@@ -1,8 +1,8 @@
 import { flushStarts, type Start } from '../../db/attempts/flush-starts.ts';
-import { recordOwnClaims } from '../../db/attempts/record-claims.ts';
+import { materializeOwnClaims } from '../../db/attempts/materialize-attempts.ts';
 import { DatabaseError } from '../../db/database-error.ts';
 import { rollback } from '../../db/transaction.ts';
-import type { ClaimerOptions, LightAttempt } from './claimer-options.ts';
+import type { ClaimerOptions, DeferredAttempt } from './claimer-options.ts';
 
 /**
  * What a worker writes about attempts that go on: rows for light claims that last, then started_at of what runs. Gives back
@@ -10,10 +10,10 @@ import type { ClaimerOptions, LightAttempt } from './claimer-options.ts';
  */
 export async function recordStarts(options: ClaimerOptions): Promise<void> {
   const { session, names } = options;
-  options.giveBack();
-  await each(options, options.dueRecords(), async (light: LightAttempt[]) => {
+  options.returnPrefetched();
+  await each(options, options.dueToMaterialize(), async (light: DeferredAttempt[]) => {
     await session.ready();
-    options.onRecorded(light, await recordOwnClaims(session, names, light));
+    options.onMaterialized(light, await materializeOwnClaims(session, names, light));
   });
   await each(options, options.dueStarts(), async (starts: Start[]) => {
     await session.ready();
@@ -34,6 +34,6 @@ async function each<T>(options: ClaimerOptions, list: T[], write: (some: T[]) =>
     if (!(error instanceof DatabaseError) || error.fault !== 'data') throw error;
     await rollback(options.session);
     if (list.length > 1) for (const one of list) await each(options, [one], write);
-    else options.onUnrecordable(list[0] as LightAttempt | Start, error);
+    else options.onUnwritable(list[0] as DeferredAttempt | Start, error);
   }
 }

@@ -4,27 +4,27 @@
 
 import type { Candidate } from '../../db/claim/candidate.ts';
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
-import type { Weighed } from '../../db/claim/take-tasks.ts';
+import type { Admission } from '../../db/claim/take-tasks.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
 /** Ends seen before a type, or all that runs here, may be called brisk. */
 const LEAST_SEEN = 20;
 /** Of a type that is only presumed to be brisk one claim takes so many at most, unless there are more slots. */
-const FEW = 100;
+const COLD_START_CAP = 100;
 /** A type is brisk while its attempts last less than this on average. */
-export const BRISK_MS = 200;
+export const SHORT_MS = 200;
 /** Weight of the newest attempt in the moving average; a slow one counts more, so that a change is felt at once. */
 const NEWEST = 0.05;
 const NEWEST_IF_SLOWER = 0.5;
 /** Milliseconds of work that are claimed ahead where claims are quick: an idle device waits no longer for its share. */
-const LEAST_AHEAD_MS = 100;
+const LEAST_PREFETCH_MS = 100;
 /** The same where claims take long, and what runs meanwhile is claimed ahead too. */
-const MOST_AHEAD_MS = 1000;
+const MOST_PREFETCH_MS = 1000;
 /** What ends just after a claim began is made good by the next one. */
-const CLAIMS_AHEAD = 2;
+const PREFETCH_CLAIMS = 2;
 /** Weight of the newest claim in the moving average of what claims take. */
 const NEWEST_CLAIM = 0.25;
-const MOST_AHEAD = 500;
+const PREFETCH_MOST = 500;
 /**
  * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
  * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
@@ -37,7 +37,7 @@ const WINDOW_MS = 50;
 /** Less work than this is not measured but noise. */
 const LEAST_WORK_MS = 0.1;
 /** What was claimed ahead and has waited for so long is given back: the slots have become slower than they were. */
-export const GIVE_BACK_MS = 2000;
+export const PREFETCH_TTL_MS = 2000;
 
 /** What a worker has to offer a claim. */
 export interface Room {
@@ -52,7 +52,7 @@ interface Seen {
   mean_ms: number;
 }
 
-export class Pace {
+export class TaskTimings {
   readonly #types = new Map<string, Seen>();
   #all: Seen | undefined;
   readonly #now: () => number;
@@ -98,7 +98,7 @@ export class Pace {
 
   /** A claim took so many milliseconds, from its first statement to its COMMIT. */
   claimed(tookMs: number): void {
-    this.#claim_ms += (Math.min(tookMs, MOST_AHEAD_MS) - this.#claim_ms) * NEWEST_CLAIM;
+    this.#claim_ms += (Math.min(tookMs, MOST_PREFETCH_MS) - this.#claim_ms) * NEWEST_CLAIM;
   }
 
   /** There is something to run now. */
@@ -145,12 +145,12 @@ export class Pace {
     this.#worked_ms = 0;
   }
 
-  brisk(taskType: string): boolean {
-    return this.#meanOf(taskType) < BRISK_MS;
+  isShort(taskType: string): boolean {
+    return this.#meanOf(taskType) < SHORT_MS;
   }
 
   /** True while a type is called brisk for what others are. */
-  #presumed(taskType: string): boolean {
+  #isCold(taskType: string): boolean {
     return (this.#types.get(taskType)?.seen ?? 0) < LEAST_SEEN;
   }
 
@@ -167,12 +167,12 @@ export class Pace {
    * How many tasks of a type to hold beyond the slots: as many as end here while two claims are under way, at most as many as
    * `slots`, those that long tasks do not hold, could run in that time, and as many as ended here lately.
    */
-  ahead(taskType: string, slots: number): number {
-    if (!this.brisk(taskType)) return 0;
+  prefetchLimit(taskType: string, slots: number): number {
+    if (!this.isShort(taskType)) return 0;
     const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
     const lately = Math.max(slots, this.#lately());
-    const aheadMs = Math.min(MOST_AHEAD_MS, Math.max(LEAST_AHEAD_MS, CLAIMS_AHEAD * this.#claim_ms));
-    return Math.floor(Math.min(MOST_AHEAD, lately, aheadMs * Math.min(this.#rate, possible)));
+    const aheadMs = Math.min(MOST_PREFETCH_MS, Math.max(LEAST_PREFETCH_MS, PREFETCH_CLAIMS * this.#claim_ms));
+    return Math.floor(Math.min(PREFETCH_MOST, lately, aheadMs * Math.min(this.#rate, possible)));
   }
 
   /**
@@ -180,25 +180,25 @@ export class Pace {
    * a few: were it slow after all, no more would have waited for nothing, for two seconds, until they are given back.
    */
   mostFrom(taskType: string | undefined, { free, slots }: Room): number {
-    const few = taskType !== undefined && this.#presumed(taskType) && this.brisk(taskType);
-    return few ? Math.max(free, slots, FEW) : Number.POSITIVE_INFINITY;
+    const few = taskType !== undefined && this.#isCold(taskType) && this.isShort(taskType);
+    return few ? Math.max(free, slots, COLD_START_CAP) : Number.POSITIVE_INFINITY;
   }
 
   /**
    * What a claim does with a candidate. Only first attempts are claimed lightly or ahead: a task that a worker has died
    * under is recorded from then on, and begins at once, so that its deaths are counted and nobody dies with it unbegun.
    */
-  weigh(candidate: Candidate, source: ClaimSource['kind'], { free, slots }: Room, index: number): Weighed {
+  admit(candidate: Candidate, source: ClaimSource['kind'], { free, slots }: Room, index: number): Admission {
     const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';
-    const light = first && this.brisk(candidate.task_type);
-    if (index < free) return light ? 'light' : 'full';
-    return light && index - free < this.ahead(candidate.task_type, slots) ? 'light' : 'enough';
+    const light = first && this.isShort(candidate.task_type);
+    if (index < free) return light ? 'defer' : 'record';
+    return light && index - free < this.prefetchLimit(candidate.task_type, slots) ? 'defer' : 'stop';
   }
 }
 
 function blend(known: Seen | undefined, ageMs: number, ends: 0 | 1): Seen {
   if (known === undefined) return { seen: ends, mean_ms: ageMs };
   known.seen += ends;
-  known.mean_ms += (ageMs - known.mean_ms) * (ageMs > BRISK_MS ? NEWEST_IF_SLOWER : NEWEST);
+  known.mean_ms += (ageMs - known.mean_ms) * (ageMs > SHORT_MS ? NEWEST_IF_SLOWER : NEWEST);
   return known;
 }

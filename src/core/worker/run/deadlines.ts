@@ -2,14 +2,14 @@ import { monotonic } from '../../runtime/clock.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 
 /** Attempts younger than this have no timer of their own: most end before. */
-const FIRST_LOOK_MS = 25;
+const FIRST_CHECK_MS = 25;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Ends attempts at their deadlines, by this machine's monotonic clock. */
 export class Deadlines {
   readonly #onDeadline: (attempt: RunningAttempt) => void;
   #young: RunningAttempt[] = [];
-  #look: NodeJS.Timeout | undefined;
+  #check: NodeJS.Timeout | undefined;
 
   constructor(onDeadline: (attempt: RunningAttempt) => void) {
     this.#onDeadline = onDeadline;
@@ -17,18 +17,18 @@ export class Deadlines {
 
   /** The attempt has just begun. */
   watch(attempt: RunningAttempt): void {
-    if (attempt.timeout_s * 1000 <= FIRST_LOOK_MS) {
+    if (attempt.timeout_s * 1000 <= FIRST_CHECK_MS) {
       this.#arm(attempt);
     } else {
       this.#young.push(attempt);
-      this.#look ??= setTimeout(() => this.#grownUp(), FIRST_LOOK_MS);
+      this.#check ??= setTimeout(() => this.#grownUp(), FIRST_CHECK_MS);
     }
   }
 
   #grownUp(): void {
     const grown = this.#young;
     this.#young = [];
-    this.#look = undefined;
+    this.#check = undefined;
     for (const one of grown) if (one.state === 'running' && one.stop.reason === undefined) this.#arm(one);
   }
 

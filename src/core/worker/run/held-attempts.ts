@@ -1,37 +1,37 @@
 // Bookkeeping of the attempts of one worker: what ended how, what was lost, what must be written as started.
 
 import type { Start } from '../../db/attempts/flush-starts.ts';
+import type { MaterializedAttempt } from '../../db/attempts/materialize-attempts.ts';
 import type { OpenAssignment } from '../../db/attempts/open-assignments.ts';
-import type { RecordedClaim } from '../../db/attempts/record-claims.ts';
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
-import type { Finish, Verdict } from '../../domain/attempt/settlement.ts';
+import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { Claimer } from '../claim/claimer.ts';
-import type { LightAttempt } from '../claim/claimer-options.ts';
-import type { LaneBook } from '../claim/lane-catalog.ts';
-import { GIVE_BACK_MS, type Pace } from '../claim/task-timings.ts';
+import type { DeferredAttempt } from '../claim/claimer-options.ts';
+import type { LaneCatalog } from '../claim/lane-catalog.ts';
+import { PREFETCH_TTL_MS, type TaskTimings } from '../claim/task-timings.ts';
 import type { Runner } from './runner.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 
-export interface DeskOptions {
+export interface HeldAttemptsOptions {
   events: Events;
-  book: LaneBook;
-  pace: Pace;
+  catalog: LaneCatalog;
+  timings: TaskTimings;
   /** An attempt that runs longer is written as started. */
   startFlushAfterMs: number;
   /** Seconds between an attempt's timeout and the leader's backstop. */
   deadlineSlackS: number;
 }
 
-export class AttemptDesk {
-  readonly #options: DeskOptions;
+export class HeldAttempts {
+  readonly #options: HeldAttemptsOptions;
   /** Attempts by how they ended. */
   readonly finished: Record<string, number> = {};
   /** Monotonic time of the last claim or end. */
   busyAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: DeskOptions) {
+  constructor(options: HeldAttemptsOptions) {
     this.#options = options;
   }
 
@@ -39,49 +39,49 @@ export class AttemptDesk {
   onFinish(finish: Finish, attempt: RunningAttempt, claimer: Claimer): void {
     this.busyAt = monotonic();
     if (attempt.stop.reason === 'lost') return;
-    if (finish.age_ms !== null) this.#options.pace.note(attempt.task_type, finish.age_ms);
-    if (finish.outcome.kind !== 'done') this.#options.book.dropMarks(attempt.task_type);
+    if (finish.age_ms !== null) this.#options.timings.note(attempt.task_type, finish.age_ms);
+    if (finish.outcome.kind !== 'done') this.#options.catalog.dropCursors(attempt.task_type);
     claimer.finish(finish);
   }
 
   /** The database has spoken about an end. */
-  onVerdict(verdict: Verdict): void {
+  onReconciled(verdict: Reconciled): void {
     const { events } = this.#options;
     this.busyAt = monotonic();
-    const finish = verdict.kind === 'mine' ? verdict.settlement.finish : verdict.finish;
+    const finish = verdict.kind === 'accepted' ? verdict.end.finish : verdict.finish;
     const { task_id, task_type, attempt } = finish;
     if (verdict.kind === 'lost') {
       // A release of what somebody has ended already is nothing to report.
       if (finish.outcome.kind !== 'released') events.emit('task:lost', { task_id, attempt, reason: verdict.reason });
       return;
     }
-    const mine = verdict.kind === 'mine' ? verdict.settlement : undefined;
+    const mine = verdict.kind === 'accepted' ? verdict.end : undefined;
     const outcome = mine?.assignment_status === 'cancelled' ? ('cancelled' as const) : finish.outcome.kind;
     this.finished[outcome] = (this.finished[outcome] ?? 0) + 1;
     const message = 'error_message' in finish.outcome ? { error_message: finish.outcome.error_message } : {};
-    const task_status = verdict.kind === 'mine' ? verdict.settlement.task_status : verdict.task_status;
+    const task_status = verdict.kind === 'accepted' ? verdict.end.task_status : verdict.task_status;
     events.emit('task:finished', { task_id, task_type, attempt, outcome, task_status, ...message });
   }
 
   /** Light claims that are due to get their rows: what runs as long as that is worth a look by others. */
-  dueRecords(runner: Runner): LightAttempt[] {
+  dueToMaterialize(runner: Runner): DeferredAttempt[] {
     const before = monotonic() - this.#options.startFlushAfterMs;
     const due = runner
       .attempts()
-      .filter((one) => isOpen(one) && one.assignment_id === null && !one.unrecordable && one.claimedAt <= before);
+      .filter((one) => isOpen(one) && one.assignment_id === null && !one.unwritable && one.claimedAt <= before);
     for (const one of due) if (one.state === 'running') this.#lasts(one);
     return due;
   }
 
   /** An attempt that has no row now, and had none to get, is no longer ours. */
-  onRecorded(asked: LightAttempt[], rows: RecordedClaim[], runner: Runner): void {
+  onMaterialized(asked: DeferredAttempt[], rows: MaterializedAttempt[], runner: Runner): void {
     const byTask = new Map(rows.map((one) => [one.task_id, one.assignment_id]));
     for (const one of asked) {
       const attempt = runner.get(attemptKey(one));
       if (attempt === undefined || !isOpen(attempt)) continue;
       const id = byTask.get(one.task_id);
       if (id === undefined) this.#lose(attempt, runner, 'the task is no longer held by it');
-      else recorded(attempt, id);
+      else materialized(attempt, id);
     }
   }
 
@@ -100,26 +100,26 @@ export class AttemptDesk {
   }
 
   #lasts({ task_type, startedAt }: RunningAttempt): void {
-    this.#options.pace.lasts(task_type, monotonic() - startedAt);
+    this.#options.timings.lasts(task_type, monotonic() - startedAt);
   }
 
   nextStartMs(runner: Runner): number {
     let next = Number.POSITIVE_INFINITY;
     for (const one of runner.attempts()) {
       if (one.state === 'waiting')
-        next = Math.min(next, one.claimedAt + GIVE_BACK_MS - this.#options.startFlushAfterMs);
-      else if (one.assignment_id === null && !one.unrecordable && isOpen(one)) next = Math.min(next, one.claimedAt);
+        next = Math.min(next, one.claimedAt + PREFETCH_TTL_MS - this.#options.startFlushAfterMs);
+      else if (one.assignment_id === null && !one.unwritable && isOpen(one)) next = Math.min(next, one.claimedAt);
       else if (isUnflushed(one)) next = Math.min(next, one.startedAt);
     }
     return Math.max(0, next + this.#options.startFlushAfterMs - monotonic());
   }
 
   /** Its row is refused by the server: it runs on, and is written with its end. */
-  onUnrecordable(one: LightAttempt | Start, error: Error, runner: Runner): void {
+  onUnwritable(one: DeferredAttempt | Start, error: Error, runner: Runner): void {
     const message = `An attempt that goes on cannot be recorded before its end: ${error.message}`;
     this.#options.events.emit('warning', { message });
     const attempt = 'task_id' in one ? runner.get(attemptKey(one)) : undefined;
-    if (attempt !== undefined) attempt.unrecordable = true;
+    if (attempt !== undefined) attempt.unwritable = true;
   }
 
   /** The write of their start touched no row. */
@@ -139,9 +139,9 @@ export class AttemptDesk {
     for (const attempt of runner.attempts()) {
       if (!isOpen(attempt)) continue;
       const row = listed.get(attempt.key);
-      if (row !== undefined && attempt.assignment_id === null) recorded(attempt, row.assignment_id);
+      if (row !== undefined && attempt.assignment_id === null) materialized(attempt, row.assignment_id);
       if (row?.revoked === true) runner.abort(attempt.key, 'revoked');
-      else if (row === undefined && attempt.recordedAt < at)
+      else if (row === undefined && attempt.materializedAt < at)
         this.#lose(attempt, runner, 'its assignment was ended by somebody else');
     }
     for (const one of open) {
@@ -167,7 +167,7 @@ function isUnflushed(one: RunningAttempt): boolean {
   return one.state === 'running' && !one.flushed;
 }
 
-function recorded(attempt: RunningAttempt, assignmentId: number): void {
+function materialized(attempt: RunningAttempt, assignmentId: number): void {
   attempt.assignment_id = assignmentId;
-  attempt.recordedAt = monotonic();
+  attempt.materializedAt = monotonic();
 }

@@ -1,4 +1,4 @@
-import type { Finish } from '../../domain/attempt/settlement.ts';
+import type { Finish } from '../../domain/attempt/reconcile.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import type { Handler, HandlerLog } from '../../handlers/handler.ts';
 import type { PulseBoard } from '../../node/pulse-board.ts';
@@ -15,7 +15,7 @@ export interface RunnerOptions {
   /** The payload of a task that was claimed without it. */
   payloadOf: Payloads['fetch'];
   /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
-  giveBackMs: number;
+  prefetchTtlMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */
   board: PulseBoard;
   logOf(task: HandlerTask): HandlerLog;

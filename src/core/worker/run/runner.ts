@@ -4,7 +4,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Claimed } from '../../db/claim/finish-and-claim.ts';
 import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
-import type { Finish } from '../../domain/attempt/settlement.ts';
+import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
 import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
@@ -78,7 +78,7 @@ export class Runner {
    * An attempt that runs here already is not started again. `generation`: of the pulse board, when the claim was asked for.
    */
   start(claimed: Claimed, token: Buffer, generation: number): void {
-    const { board, giveBackMs } = this.#options;
+    const { board, prefetchTtlMs: giveBackMs } = this.#options;
     const now = monotonic();
     // An answer that lay in the socket while nothing moved here is as old as the last beat.
     const claimedAt = now - board.beatAt > giveBackMs ? board.beatAt : now;
@@ -112,7 +112,7 @@ export class Runner {
   }
 
   /** Gives back what has waited for a slot for too long, and what was claimed before the main thread was blocked. */
-  giveBack(): void {
+  returnPrefetched(): void {
     const now = monotonic();
     for (const one of this.#attempts.values()) {
       const outcome = one.state === 'waiting' ? this.#tooLate(one, now) : undefined;
@@ -123,7 +123,7 @@ export class Runner {
   /** Why an attempt that waits for a slot must not begin any more: others may have it, or should. */
   #tooLate({ generation, claimedAt }: RunningAttempt, now: number): Outcome | undefined {
     if (generation !== this.#options.board.generation) return { kind: 'released', cause: 'blocked' };
-    return now - claimedAt > this.#options.giveBackMs ? { kind: 'released', cause: 'ahead' } : undefined;
+    return now - claimedAt > this.#options.prefetchTtlMs ? { kind: 'released', cause: 'prefetched' } : undefined;
   }
 
   /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more, not even its reaping. */

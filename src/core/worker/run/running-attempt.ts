@@ -19,7 +19,7 @@ export interface RunningAttempt {
   /** Monotonic ms at which this node learned of its claim. */
   readonly claimedAt: number;
   /** Monotonic ms at which its row was known to be there. */
-  recordedAt: number;
+  materializedAt: number;
   /** Monotonic ms at which its handler began; of one that waits for a slot, its claim. */
   startedAt: number;
   readonly timeout_s: number;
@@ -33,7 +33,7 @@ export interface RunningAttempt {
   /** Written as started. */
   flushed: boolean;
   /** The server refuses its row. */
-  unrecordable: boolean;
+  unwritable: boolean;
   /** Ends it at its deadline, or gives it up after its abort. */
   timer: NodeJS.Timeout | undefined;
   /** What was thrown while it ran and nobody caught, where another attempt may have thrown it as well. */
@@ -60,7 +60,7 @@ export function waitingAttempt(
     attempt: claimed.attempt + 1,
     claim_token,
     claimedAt,
-    recordedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : monotonic(),
+    materializedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : monotonic(),
     startedAt: claimedAt,
     timeout_s,
     stop: new AbortSwitch(),
@@ -68,7 +68,7 @@ export function waitingAttempt(
     generation,
     place: -1,
     flushed: false,
-    unrecordable: false,
+    unwritable: false,
     timer: undefined,
     stray: undefined,
   };

@@ -18,8 +18,8 @@ const row = (columns: Partial<DeviceRow>): DeviceRow => ({
   stuck: [],
   last_heartbeat: '2026-01-01T00:00:00.000Z',
   heartbeat_age: 3,
-  held: [],
-  served: 0,
+  over_limits: [],
+  recent_claims: 0,
   success_rate: null,
   avg_duration_ms: null,
   region: null,
@@ -39,10 +39,13 @@ const devices = [
 it('a device over its gates is held, in the list by a word and on its own page with the reason; offline it is not', () => {
   const held = ['memory is at 93 %, over its gate of 90 %'];
   const shown = { colour: false, width: 80 };
-  expect(renderDevices([judged(row({ held }), 60)], shown)).toMatch(/online, held +3\/5/);
+  expect(renderDevices([judged(row({ over_limits: held }), 60)], shown)).toMatch(/online, held +3\/5/);
   const detail = (columns: Partial<DeviceRow>) =>
-    renderDevice({ ...judged(row({ held, ...columns }), 60), last_readings: null, assignments: [] }, shown);
-  expect(detail({ success_rate: 0.95, avg_duration_ms: 1234, served: 7 })).toMatch(
+    renderDevice(
+      { ...judged(row({ over_limits: held, ...columns }), 60), last_readings: null, assignments: [] },
+      shown,
+    );
+  expect(detail({ success_rate: 0.95, avg_duration_ms: 1234, recent_claims: 7 })).toMatch(
     /Held +claims nothing: memory is at 93 %.*\nTasks .*\nHistory +95 % of its last attempts succeeded, mean 1\.2 s, 7 claimed in the last minute\n/,
   );
   expect(detail({ heartbeat_age: 61 })).not.toMatch(/[Hh]eld|History/);

@@ -5,7 +5,7 @@ import { attemptKey } from '../../../../src/core/domain/attempt/attempt-key.ts';
 import { oneMore } from '../../../../src/core/domain/attempt/retry.ts';
 import { durationSeconds, instantMilliseconds, spelledSeconds } from '../../../../src/core/domain/duration.ts';
 import { claimRank, laneKey } from '../../../../src/core/domain/lane-key.ts';
-import { pairKey } from '../../../../src/core/domain/pair-key.ts';
+import { laneRankKey } from '../../../../src/core/domain/pair-key.ts';
 import { slotsOf } from '../../../../src/core/domain/slots.ts';
 import { effectivePayload } from '../../../../src/core/domain/task/payload.ts';
 import { counted } from '../../../../src/core/domain/text/counted.ts';
@@ -19,7 +19,7 @@ describe('the name of', () => {
   });
 
   it('a pair is its lane and its rank', () => {
-    expect(pairKey({ lane: token, claim_rank: 5 })).toBe('0123456789abcdef0123456789abcdef/5');
+    expect(laneRankKey({ lane: token, claim_rank: 5 })).toBe('0123456789abcdef0123456789abcdef/5');
   });
 
   it('a lane is a hash of type and requirements; none and an empty text are one', () => {

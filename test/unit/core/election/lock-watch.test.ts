@@ -14,7 +14,7 @@ const ids = (devices: UnlockedDevice[]) => devices.map((one) => one.device_id);
 function watch(lastReconnectAt?: number, found?: FoundDead) {
   const lockWatch = new LockWatch({ graceMs: 1000, trustAfterReconnectMs: 15_000, lastReconnectAt, found });
   return (now: number, unlocked: UnlockedDevice[], connectionId = 7) =>
-    ids(lockWatch.look({ unlocked, connectionId, now }));
+    ids(lockWatch.check({ unlocked, connectionId, now }));
 }
 
 test('a lock that stays free for the grace is a death, not before', () => {

@@ -100,7 +100,7 @@ describe('events', () => {
     'device:registered': { device_id: 'w', instance_token: 'cafe', server: 's' },
     'device:heartbeat': { device_id: 'w', status: 'online' },
     'device:operator-state': { device_id: 'w', operator_state: 'paused' },
-    'device:held': { device_id: 'w', reasons: ['memory is at 93 %, over its gate of 90 %'] },
+    'device:over-limits': { device_id: 'w', reasons: ['memory is at 93 %, over its gate of 90 %'] },
     'device:dead': { device_id: 'v', by: 'lock', tasks: 3 },
     'settings:changed': { changes: [{ key: 'master.task_timeout', from: 1800, to: 900 }] },
     'database:lost': { message: 'gone' },

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { Patience } from '../../../../src/core/node/lease-trust.ts';
+import { LeaseTrust } from '../../../../src/core/node/lease-trust.ts';
 import { monotonic } from '../../../../src/core/runtime/clock.ts';
 
 /** When patience ran out, in milliseconds after its last renewal. */
-function overAfter(changes: (patience: Patience) => void): Promise<number> {
+function overAfter(changes: (patience: LeaseTrust) => void): Promise<number> {
   return new Promise((resolve) => {
     const started = monotonic();
-    const patience = new Patience(60_000, () => {
+    const patience = new LeaseTrust(60_000, () => {
       patience.end();
       resolve(monotonic() - started);
     });
@@ -21,7 +21,7 @@ it('a shorter heartbeat_timeout of the fleet counts from the last good heartbeat
 
 it('a change before the first heartbeat holds from then on', async () => {
   const over = new Promise<void>((resolve) => {
-    const patience = new Patience(60_000, resolve);
+    const patience = new LeaseTrust(60_000, resolve);
     patience.change(30);
     patience.renew(monotonic());
   });

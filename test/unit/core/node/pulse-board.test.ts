@@ -80,12 +80,12 @@ describe('the watch over the main thread', () => {
       for (const end = now + ms; now < end; ) {
         now += 250;
         if (beating) main.beat();
-        watch.look();
+        watch.check();
       }
     };
     const jump = (ms: number) => {
       now += ms;
-      watch.look();
+      watch.check();
     };
     return { watch, pass, jump, said };
   }

@@ -27,7 +27,7 @@ describe('the plan of the ticks', () => {
 
   it('never does for a node that runs nothing, and looks at no task there', () => {
     const asks = plan({ deviceType: 'master' }).asks(50);
-    expect(asks.every((ask) => ask !== undefined && ask.pairs === undefined && !ask.withOpen)).toBe(true);
+    expect(asks.every((ask) => ask !== undefined && ask.ranks === undefined && !ask.withOpen)).toBe(true);
   });
 
   it('asks for open attempts every other time', () => {
@@ -37,7 +37,7 @@ describe('the plan of the ticks', () => {
 
   it('looks for work as often as task_poll_interval says, and ticks all the same', () => {
     const asks = plan({ taskPollIntervalMs: 3000, keepWarmMs: 1e9 }).asks(9);
-    expect(asks.map((ask) => ask?.pairs !== undefined)).toEqual([
+    expect(asks.map((ask) => ask?.ranks !== undefined)).toEqual([
       true,
       false,
       false,
@@ -55,14 +55,14 @@ describe('the plan of the ticks', () => {
     const ask = one.next(0, 'w1')!;
     expect(one.answered(ask, undefined, 300, 0)).toEqual([]);
     expect(one.next(1000, 'w1')).toBeUndefined();
-    const asks = [2000, 4000, 6000, 7000].map((at) => one.next(at, 'w1')?.pairs);
+    const asks = [2000, 4000, 6000, 7000].map((at) => one.next(at, 'w1')?.ranks);
     expect(asks).toEqual([undefined, undefined, undefined, []]);
   });
 
   it('ticks without looking for work for a while after two looks that took long', () => {
     const { one } = plan({ keepWarmMs: 1e9 });
     const ask = (at: number) => one.next(at, 'w1')!;
-    const looks = (at: number) => ask(at).pairs !== undefined;
+    const looks = (at: number) => ask(at).ranks !== undefined;
     one.answered(ask(0), [], 10, 0);
     one.answered(ask(1000), [], 1200, 1000);
     expect(looks(2000)).toBe(true);

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { LaneReads, READS_PER_SECOND } from '../../../../src/core/worker/lane-reads.ts';
-import type { RungPair } from '../../../../src/core/worker/ring-replies.ts';
+import type { RungRank } from '../../../../src/core/worker/ring-replies.ts';
 
-const pair = (lane: Buffer = randomBytes(16), claim_rank = 5): RungPair => ({ lane, claim_rank, n: 1 });
-const rowOf = ({ lane }: RungPair) => ({ lane, task_type: 't', required_capabilities: '{"a": 1}' });
+const pair = (lane: Buffer = randomBytes(16), claim_rank = 5): RungRank => ({ lane, claim_rank, n: 1 });
+const rowOf = ({ lane }: RungRank) => ({ lane, task_type: 't', required_capabilities: '{"a": 1}' });
 
-function reads(answer: (asked: RungPair) => Promise<ReturnType<typeof rowOf> | undefined>) {
-  const asked: RungPair[] = [];
+function reads(answer: (asked: RungRank) => Promise<ReturnType<typeof rowOf> | undefined>) {
+  const asked: RungRank[] = [];
   let now = 0;
   const made = new LaneReads(
     (one) => {
@@ -16,7 +16,7 @@ function reads(answer: (asked: RungPair) => Promise<ReturnType<typeof rowOf> | u
     },
     () => now,
   );
-  return { of: (one: RungPair) => made.of(one), asked, pass: (ms: number) => (now += ms) };
+  return { of: (one: RungRank) => made.of(one), asked, pass: (ms: number) => (now += ms) };
 }
 
 describe('finding S6: reads of lanes that nobody knows', () => {

@@ -10,10 +10,10 @@ export function device(device_id: string, special: Partial<DeviceView> = {}): De
     running: 0,
     stuck: 0,
     unavailable: null,
-    held: [],
+    over_limits: [],
     success_rate: null,
     avg_duration_ms: null,
-    served: 0,
+    recent_claims: 0,
     ...special,
   };
 }

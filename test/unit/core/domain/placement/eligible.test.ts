@@ -14,7 +14,11 @@ test('an online device with slots that handles the type is eligible, however ful
 });
 
 test('every reason is named, not the first alone', () => {
-  const one = device('a', { unavailable: 'is paused', slots: 0, held: ['memory 97 % is over its gate of 90 %'] });
+  const one = device('a', {
+    unavailable: 'is paused',
+    slots: 0,
+    over_limits: ['memory 97 % is over its gate of 90 %'],
+  });
   expect(why(one, { task_type: 'sync_apps', required_capabilities: { browser: true } })).toEqual([
     'does not handle sync_apps',
     'lacks browser=true',
@@ -72,7 +76,7 @@ test('a wish is for regions alone: another capability that is asked for in that 
 test('the devices that could run a lane: online and active ones, held by a gate or not', () => {
   const devices = [
     device('a'),
-    device('b', { held: ['cpu over'] }),
+    device('b', { over_limits: ['cpu over'] }),
     device('c', { unavailable: 'is offline' }),
     device('d', { slots: 0 }),
     device('e', { capabilities: { supported_tasks: ['sync_apps'] } }),

@@ -11,15 +11,15 @@ const weighted = { ...DEFAULT_POLICY, strategy: 'weighted' as const };
 describe('a fleet', () => {
   it('is what its devices have in common; those without a history count for nothing in it', () => {
     const fleet = fleetOf([
-      device('a', { success_rate: 1, avg_duration_ms: 100, served: 3 }),
-      device('b', { success_rate: 0.5, avg_duration_ms: 300, served: 1 }),
-      device('new', { served: 2 }),
+      device('a', { success_rate: 1, avg_duration_ms: 100, recent_claims: 3 }),
+      device('b', { success_rate: 0.5, avg_duration_ms: 300, recent_claims: 1 }),
+      device('new', { recent_claims: 2 }),
     ]);
-    expect(fleet).toEqual({ success_rate: 0.75, avg_duration_ms: 200, best_duration_ms: 100, served: 2 });
+    expect(fleet).toEqual({ success_rate: 0.75, avg_duration_ms: 200, best_duration_ms: 100, recent_claims: 2 });
   });
 
   it('of nobody, or without any history, has no figures', () => {
-    const nothing = { success_rate: null, avg_duration_ms: null, best_duration_ms: null, served: 0 };
+    const nothing = { success_rate: null, avg_duration_ms: null, best_duration_ms: null, recent_claims: 0 };
     expect(fleetOf([])).toEqual(nothing);
     expect(fleetOf([device('a')])).toEqual(nothing);
   });
@@ -27,8 +27,9 @@ describe('a fleet', () => {
 
 describe('the parts of a score', () => {
   it('has the turn: the fewer tasks than the mean of the fleet, the nearer to 1', () => {
-    const fleet = fleetOf([device('a', { served: 2 }), device('b', { served: 4 })]);
-    const turn = (served: number) => score(device('a', { served }), LANE, fleet, DEFAULT_POLICY).parts.turn;
+    const fleet = fleetOf([device('a', { recent_claims: 2 }), device('b', { recent_claims: 4 })]);
+    const turn = (served: number) =>
+      score(device('a', { recent_claims: served }), LANE, fleet, DEFAULT_POLICY).parts.turn;
     expect([0, 4, 12].map(turn)).toEqual([1, 0.5, 0.25]);
   });
 

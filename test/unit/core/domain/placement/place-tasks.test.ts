@@ -27,8 +27,8 @@ test('of a bulk each device gets so many that no other was less loaded when it g
 test('round_robin gives each of a bulk in turn, and first to those that were given less lately', () => {
   const policy = { ...DEFAULT_POLICY, strategy: 'round_robin' as const };
   const devices = [
-    device('a', { slots: 50, served: 4 }),
-    device('b', { slots: 50, served: 2 }),
+    device('a', { slots: 50, recent_claims: 4 }),
+    device('b', { slots: 50, recent_claims: 2 }),
     device('c', { slots: 50 }),
   ];
   expect(counts(placeTasks(LANE, 6, devices, policy))).toEqual({ b: 2, c: 4 });
@@ -88,8 +88,8 @@ test('whatever the fleet: a plan gives only to eligible devices, within their fr
         slots: Math.floor(random() * 6),
         running: Math.floor(random() * 6),
         unavailable: random() < 0.2 ? 'is paused' : null,
-        held: random() < 0.2 ? ['cpu over'] : [],
-        served: Math.floor(random() * 9),
+        over_limits: random() < 0.2 ? ['cpu over'] : [],
+        recent_claims: Math.floor(random() * 9),
         region: random() < 0.5 ? 'eu' : null,
       }),
     );

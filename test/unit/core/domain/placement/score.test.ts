@@ -106,7 +106,7 @@ test.each(['least_tasks', 'round_robin', 'weighted'] as const)(
 
 test('least_tasks is the load factor alone; round_robin looks at the count of tasks alone', () => {
   const poor = { success_rate: 0.1, avg_duration_ms: 9000 };
-  const all = [device('a', { ...poor, running: 1, served: 9 }), device('b', { running: 2, served: 3 })];
+  const all = [device('a', { ...poor, running: 1, recent_claims: 9 }), device('b', { running: 2, recent_claims: 3 })];
   const scores = (strategy: PlacementPolicy['strategy']) =>
     all.map((one) => score(one, LANE, fleetOf(all), { ...DEFAULT_POLICY, strategy }).total);
   expect(scores('least_tasks')[0]).toBeCloseTo(0.8, 12);
@@ -125,7 +125,7 @@ test('whatever the figures, every part lies in 0–1, and more running tasks nev
         running: Math.floor(random() * 25),
         success_rate: random() < 0.3 ? null : random(),
         avg_duration_ms: random() < 0.3 ? null : Math.floor(random() * 5000),
-        served: Math.floor(random() * 100),
+        recent_claims: Math.floor(random() * 100),
       }),
     );
     const strategy = (['least_tasks', 'round_robin', 'weighted'] as const)[n % 3]!;

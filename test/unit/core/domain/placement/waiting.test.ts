@@ -37,13 +37,16 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
   [
     'gated',
     'every device that can run it is over a gate: a memory is at 93 %',
-    [device('a', { held: ['memory is at 93 %'] }), device('c', { unavailable: 'is paused', held: ['x', 'y'] })],
+    [
+      device('a', { over_limits: ['memory is at 93 %'] }),
+      device('c', { unavailable: 'is paused', over_limits: ['x', 'y'] }),
+    ],
     {},
   ],
   [
     'gated, while a device that cannot run it has fewer reasons (finding C1)',
     'every device that can run it is over a gate: b cpu is at 99 %, memory is at 93 %',
-    [device('a', { capabilities: {} }), device('b', { held: ['cpu is at 99 %', 'memory is at 93 %'] })],
+    [device('a', { capabilities: {} }), device('b', { over_limits: ['cpu is at 99 %', 'memory is at 93 %'] })],
     {},
   ],
   [
@@ -61,7 +64,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
   [
     'directed at a device over its gate',
     'it is directed at A, which memory is at 93 %',
-    [device('A', { held: ['memory is at 93 %'] }), device('b')],
+    [device('A', { over_limits: ['memory is at 93 %'] }), device('b')],
     { target_device_id: 'a' },
   ],
   [
@@ -101,7 +104,7 @@ test('a device without a free slot says how full it is, and how much of that is 
 });
 
 test('of a device that may not take it there is no score; figures are told to three places', () => {
-  const found = explain([device('a', { running: 1, slots: 3, served: 2 }), device('b', { capabilities: {} })]);
+  const found = explain([device('a', { running: 1, slots: 3, recent_claims: 2 }), device('b', { capabilities: {} })]);
   expect(found.devices).toEqual([
     {
       ...{ device_id: 'a', reasons: [], score: 0.667 },
@@ -116,7 +119,7 @@ test('those that can run it come first, of them those that are online, then by h
     device('unable', { capabilities: {} }),
     device('away', { unavailable: 'is offline' }),
     device('away twice', { unavailable: 'is offline', slots: 0 }),
-    device('held', { held: ['cpu', 'disk'] }),
+    device('held', { over_limits: ['cpu', 'disk'] }),
     device('full', { running: 5 }),
     device('half', { running: 3 }),
     device('idle'),
@@ -150,7 +153,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
   [
     'for one that is full and one over a gate',
     'every device that can run it is full, over a gate or below the minimum score; the nearest: b is full (5 of 5 slots)',
-    [device('a', { held: ['cpu', 'disk'] }), device('b', { running: 5 })],
+    [device('a', { over_limits: ['cpu', 'disk'] }), device('b', { running: 5 })],
     {},
   ],
 ])('a task that is %s: %s', (_, sentence, devices, task) => {

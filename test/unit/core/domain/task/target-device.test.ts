@@ -4,7 +4,7 @@ import { targetObstacles, targetWarnings } from '../../../../../src/core/domain/
 describe('why a directed task would not start', () => {
   const device = {
     ...{ device_id: 'w', device_type: 'worker', status: 'online', operator_state: 'active' },
-    ...{ capabilities: { supported_tasks: ['t'] }, held: [] as string[] },
+    ...{ capabilities: { supported_tasks: ['t'] }, over_limits: [] as string[] },
   };
   const lane = { task_type: 't', required_capabilities: null };
 
@@ -14,25 +14,27 @@ describe('why a directed task would not start', () => {
   });
 
   it('offline, not active, unable: each in words that follow its name; a gate is none, for it passes', () => {
-    const away = { ...device, status: 'offline', operator_state: 'paused', held: ['cpu'] };
+    const away = { ...device, status: 'offline', operator_state: 'paused', over_limits: ['cpu'] };
     expect(targetObstacles(away, { task_type: 'u', required_capabilities: { gpu: true } })).toEqual([
       'is offline',
       'is paused',
       'does not handle u',
       'lacks gpu=true',
     ]);
-    expect(targetObstacles({ ...device, held: ['cpu'] }, lane)).toEqual([]);
+    expect(targetObstacles({ ...device, over_limits: ['cpu'] }, lane)).toEqual([]);
   });
 
   it('away, unable, over a gate: each with what happens; one that is away says nothing of gates', () => {
     const held = ['cpu', 'disk'];
-    expect(targetWarnings({ ...device, held }, lane)).toEqual([
+    expect(targetWarnings({ ...device, over_limits: held }, lane)).toEqual([
       'w claims nothing for now (cpu; disk): the task waits for it.',
     ]);
-    expect(targetWarnings({ ...device, held, status: 'offline', operator_state: 'paused' }, lane)).toEqual([
-      'w is offline: the leader gives the task back to every device.',
-      'w is paused: the leader gives the task back to every device.',
-    ]);
+    expect(targetWarnings({ ...device, over_limits: held, status: 'offline', operator_state: 'paused' }, lane)).toEqual(
+      [
+        'w is offline: the leader gives the task back to every device.',
+        'w is paused: the leader gives the task back to every device.',
+      ],
+    );
     expect(targetWarnings(device, { ...lane, task_type: 'u' })).toEqual([
       'w does not handle u: the task does not start there as long as that is so.',
     ]);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type ClaimPlan, isLean, planClaim } from '../../../../../src/core/worker/claim/claim-planner.ts';
+import { type ClaimPlan, isSparse, planClaim } from '../../../../../src/core/worker/claim/claim-planner.ts';
 import type { ClaimerOptions } from '../../../../../src/core/worker/claim/claimer-options.ts';
-import { LaneBook } from '../../../../../src/core/worker/claim/lane-catalog.ts';
-import { Pace } from '../../../../../src/core/worker/claim/task-timings.ts';
+import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
+import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 
 interface Known {
   lanes: number;
@@ -14,7 +14,7 @@ interface Known {
 /** A worker with so many free slots that knows so many lanes with due tasks, and what it would ask for. */
 function plan({ lanes, free, directed = false, lean = true }: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
-  const book = new LaneBook('w1', { supported_tasks: types });
+  const book = new LaneCatalog('w1', { supported_tasks: types });
   book.learn(
     types.map((task_type) => ({
       ...{ lane: Buffer.from(task_type.padEnd(16)), claim_rank: 5, task_type, required_capabilities: null },
@@ -24,7 +24,7 @@ function plan({ lanes, free, directed = false, lean = true }: Known) {
   if (directed) book.markDue([], true);
   const options = {
     book,
-    pace: new Pace(),
+    pace: new TaskTimings(),
     room: (ahead: number) => free + ahead,
     limit: (room: number) => room,
     briskSlots: () => free,
@@ -50,34 +50,37 @@ test('few lanes, little room and directed tasks are asked at once', () => {
     { lanes: 30, free: 20 },
     { lanes: 30, free: 50, directed: true },
   ]) {
-    expect(plan(one).survey, JSON.stringify(one)).toBe(false);
+    expect(plan(one).countFirst, JSON.stringify(one)).toBe(false);
     expect(plan(one).sources.length).toBeLessThanOrEqual(4);
   }
 });
 
 test('lanes that have enough each are asked at once', () => {
-  expect(plan({ lanes: 30, free: 50, lean: false }).survey).toBe(false);
+  expect(plan({ lanes: 30, free: 50, lean: false }).countFirst).toBe(false);
 });
 
 describe('lanes are lean', () => {
-  const asked = (survey: boolean): ClaimPlan => ({ ...plan({ lanes: 30, free: 50, lean: survey }), survey });
-  const given = (...shorts: boolean[]) => shorts.map((short) => ({ count: 20, short }));
+  const asked = (survey: boolean): ClaimPlan => ({
+    ...plan({ lanes: 30, free: 50, lean: survey }),
+    countFirst: survey,
+  });
+  const given = (...ends: boolean[]) => ends.map((exhausted) => ({ count: 20, exhausted }));
 
   test('when one gave less than half of what was asked, and was empty then', () => {
-    expect(isLean(asked(false), [{ count: 20, short: true }], false)).toBe(true);
-    expect(isLean(asked(false), [{ count: 30, short: true }], true)).toBe(false);
+    expect(isSparse(asked(false), [{ count: 20, exhausted: true }], false)).toBe(true);
+    expect(isSparse(asked(false), [{ count: 30, exhausted: true }], true)).toBe(false);
   });
 
   test('no longer when half of the surveyed have more than was asked of them', () => {
-    expect(isLean(asked(true), given(false, false, true), true)).toBe(false);
-    expect(isLean(asked(true), given(true, true, false), false)).toBe(true);
+    expect(isSparse(asked(true), given(false, false, true), true)).toBe(false);
+    expect(isSparse(asked(true), given(true, true, false), false)).toBe(true);
   });
 
   test('as before, when a claim says nothing about it', () => {
     for (const before of [true, false]) {
-      expect(isLean(asked(false), [], before)).toBe(before);
-      expect(isLean(asked(false), given(false), before)).toBe(before);
-      expect(isLean(plan({ lanes: 30, free: 50, directed: true }), given(true), before)).toBe(before);
+      expect(isSparse(asked(false), [], before)).toBe(before);
+      expect(isSparse(asked(false), given(false), before)).toBe(before);
+      expect(isSparse(plan({ lanes: 30, free: 50, directed: true }), given(true), before)).toBe(before);
     }
   });
 });

@@ -1,60 +1,60 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_POLICY } from '../../../../../src/core/domain/placement/policy.ts';
-import { Standing } from '../../../../../src/core/worker/claim/min-score-rule.ts';
+import { MinScoreRule } from '../../../../../src/core/worker/claim/min-score-rule.ts';
 import { device, LANE } from '../../domain/placement/devices.ts';
 
 const policy = (min_score: number) => ({ ...DEFAULT_POLICY, min_score });
 const full = { running: 5 };
 
 test('without a minimum nobody has to know the others, and nobody yields', () => {
-  const standing = new Standing('a', policy(0), () => 5);
-  expect([standing.wanted, standing.unknown, standing.yields(LANE)]).toEqual([false, false, false]);
+  const standing = new MinScoreRule('a', policy(0), () => 5);
+  expect([standing.wanted, standing.unknown, standing.defers(LANE)]).toEqual([false, false, false]);
 });
 
 test('with one, nothing is claimed before the others are known', () => {
-  const standing = new Standing('a', policy(0.5), () => 0);
-  expect([standing.wanted, standing.unknown, standing.yields(LANE)]).toEqual([true, true, true]);
+  const standing = new MinScoreRule('a', policy(0.5), () => 0);
+  expect([standing.wanted, standing.unknown, standing.defers(LANE)]).toEqual([true, true, true]);
   standing.update([device('a')]);
-  expect([standing.unknown, standing.yields(LANE)]).toEqual([false, false]);
+  expect([standing.unknown, standing.defers(LANE)]).toEqual([false, false]);
 });
 
 test('below it a device yields while another one is above, by its load of now', () => {
   let running = 0;
-  const standing = new Standing('a', policy(0.5), () => running);
+  const standing = new MinScoreRule('a', policy(0.5), () => running);
   standing.update([device('a', full), device('b')]);
-  expect(standing.yields(LANE)).toBe(false);
+  expect(standing.defers(LANE)).toBe(false);
   running = 3;
-  expect(standing.yields(LANE)).toBe(true);
+  expect(standing.defers(LANE)).toBe(true);
   standing.update([device('a'), device('b', full)]);
-  expect(standing.yields(LANE)).toBe(false);
+  expect(standing.defers(LANE)).toBe(false);
 });
 
 test.each([
   ['offline', { unavailable: 'is offline' }],
-  ['over its gate', { held: ['memory'] }],
+  ['over its gate', { over_limits: ['memory'] }],
   ['unable to run it', { capabilities: { supported_tasks: ['sync_apps'] } }],
   ['without slots', { slots: 0 }],
 ])('another device that is %s is nobody to leave a lane to', (_, special) => {
-  const standing = new Standing('a', policy(0.5), () => 4);
+  const standing = new MinScoreRule('a', policy(0.5), () => 4);
   standing.update([device('a'), device('b', special)]);
-  expect(standing.yields(LANE)).toBe(false);
+  expect(standing.defers(LANE)).toBe(false);
 });
 
 test('a minimum that the fleet lowers is obeyed at once', () => {
   const own = policy(0.5);
-  const standing = new Standing('a', own, () => 4);
+  const standing = new MinScoreRule('a', own, () => 4);
   standing.update([device('a'), device('b')]);
-  expect(standing.yields(LANE)).toBe(true);
+  expect(standing.defers(LANE)).toBe(true);
   own.min_score = 0;
-  expect(standing.yields(LANE)).toBe(false);
+  expect(standing.defers(LANE)).toBe(false);
 });
 
 test('a tick that did not read the others changes nothing; without a minimum they are forgotten', () => {
   const own = policy(0.5);
-  const standing = new Standing('a', own, () => 4);
+  const standing = new MinScoreRule('a', own, () => 4);
   standing.update([device('a'), device('b')]);
   standing.update(undefined);
-  expect([standing.unknown, standing.yields(LANE)]).toEqual([false, true]);
+  expect([standing.unknown, standing.defers(LANE)]).toEqual([false, true]);
   own.min_score = 0;
   standing.update(undefined);
   own.min_score = 0.5;
@@ -62,7 +62,7 @@ test('a tick that did not read the others changes nothing; without a minimum the
 });
 
 test('a device whose own row is not there yields to nobody', () => {
-  const standing = new Standing('a', policy(0.5), () => 4);
+  const standing = new MinScoreRule('a', policy(0.5), () => 4);
   standing.update([device('b')]);
-  expect(standing.yields(LANE)).toBe(false);
+  expect(standing.defers(LANE)).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Candidate } from '../../../../../src/core/db/claim/candidate.ts';
-import { Pace } from '../../../../../src/core/worker/claim/task-timings.ts';
+import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 
 const candidate = (over: Partial<Candidate> = {}): Candidate => ({
   ...{ id: 1, attempt: 0, task_type: 't', username: null, app_id: null, start_date: null, end_date: null },
@@ -18,9 +18,9 @@ const candidate = (over: Partial<Candidate> = {}): Candidate => ({
 });
 
 /** Attempts that last so long, of which one ends every `every` milliseconds while there is something to run. */
-function paceOf(ms: number, ends = 20, every = 5): Pace {
+function paceOf(ms: number, ends = 20, every = 5): TaskTimings {
   let now = 0;
-  const pace = new Pace(() => now);
+  const pace = new TaskTimings(() => now);
   pace.begin();
   for (let n = 0; n < ends; n += 1) {
     now += every;
@@ -30,42 +30,42 @@ function paceOf(ms: number, ends = 20, every = 5): Pace {
 }
 
 test('a type is brisk after twenty short attempts, and not before', () => {
-  expect(paceOf(1, 19).brisk('t')).toBe(false);
-  expect(paceOf(1, 20).brisk('t')).toBe(true);
-  expect(paceOf(201).brisk('t')).toBe(false);
+  expect(paceOf(1, 19).isShort('t')).toBe(false);
+  expect(paceOf(1, 20).isShort('t')).toBe(true);
+  expect(paceOf(201).isShort('t')).toBe(false);
 });
 
 test('slow attempts are felt at once, also while they run', () => {
   const pace = paceOf(1);
   pace.note('t', 1000);
-  expect(pace.brisk('t')).toBe(false);
+  expect(pace.isShort('t')).toBe(false);
   const other = paceOf(1);
   other.lasts('t', 1000);
-  expect(other.brisk('t')).toBe(false);
+  expect(other.isShort('t')).toBe(false);
 });
 
 test('what goes on does not count as an end', () => {
   const pace = paceOf(1, 19);
   for (let n = 0; n < 10; n += 1) pace.lasts('t', 1);
-  expect(pace.brisk('t')).toBe(false);
+  expect(pace.isShort('t')).toBe(false);
 });
 
 describe('a type that is new here', () => {
   test('is presumed brisk where everything else is', () => {
-    expect(paceOf(1).brisk('new')).toBe(true);
-    expect(paceOf(201).brisk('new')).toBe(false);
-    expect(new Pace().brisk('new')).toBe(false);
+    expect(paceOf(1).isShort('new')).toBe(true);
+    expect(paceOf(201).isShort('new')).toBe(false);
+    expect(new TaskTimings().isShort('new')).toBe(false);
   });
 
   test('is not, once its own first attempts speak against it', () => {
     const pace = paceOf(1, 2000);
     pace.note('new', 300);
-    expect(pace.brisk('new')).toBe(false);
+    expect(pace.isShort('new')).toBe(false);
     // The others are what they were: one slow type is no reason to doubt them.
-    expect(pace.brisk('t')).toBe(true);
+    expect(pace.isShort('t')).toBe(true);
     const waiting = paceOf(1, 2000);
     waiting.lasts('new', 1000);
-    expect(waiting.brisk('new')).toBe(false);
+    expect(waiting.isShort('new')).toBe(false);
   });
 
   test('gives a few tasks to a claim, a hundred or as many as there are slots; a known one all it has', () => {
@@ -81,26 +81,26 @@ describe('a type that is new here', () => {
   test('doubted once, everything new is, until what ends here has been short for a while', () => {
     const pace = paceOf(1, 2000);
     pace.note('slow', 10_000);
-    expect(pace.brisk('new')).toBe(false);
+    expect(pace.isShort('new')).toBe(false);
     for (let n = 0; n < 200; n += 1) pace.note('t', 1);
-    expect(pace.brisk('new')).toBe(true);
-    expect(pace.brisk('slow')).toBe(false);
+    expect(pace.isShort('new')).toBe(true);
+    expect(pace.isShort('slow')).toBe(false);
   });
 });
 
 test('as much is claimed ahead as ends here in 100 ms, as the slots could run in that time, and no more than 500', () => {
-  expect(paceOf(0.1, 2000, 0.5).ahead('t', 50)).toBe(200);
-  expect(paceOf(0.1, 2000, 0.1).ahead('t', 50)).toBe(500);
-  expect(paceOf(100, 2000, 0.1).ahead('t', 10)).toBe(10);
-  expect(paceOf(1, 2000, 0.1).ahead('t', 0)).toBe(0);
-  expect(paceOf(1000, 2000, 0.1).ahead('t', 50)).toBe(0);
+  expect(paceOf(0.1, 2000, 0.5).prefetchLimit('t', 50)).toBe(200);
+  expect(paceOf(0.1, 2000, 0.1).prefetchLimit('t', 50)).toBe(500);
+  expect(paceOf(100, 2000, 0.1).prefetchLimit('t', 10)).toBe(10);
+  expect(paceOf(1, 2000, 0.1).prefetchLimit('t', 0)).toBe(0);
+  expect(paceOf(1000, 2000, 0.1).prefetchLimit('t', 50)).toBe(0);
   // Before the rate is known nothing is.
-  expect(paceOf(0.1, 20, 0.1).ahead('t', 50)).toBe(0);
+  expect(paceOf(0.1, 20, 0.1).prefetchLimit('t', 50)).toBe(0);
 });
 
 test('time in which there is nothing to run says nothing about how fast tasks end', () => {
   let now = 0;
-  const pace = new Pace(() => now);
+  const pace = new TaskTimings(() => now);
   for (let n = 0; n < 200; n += 1) {
     pace.begin();
     now += 0.5;
@@ -108,12 +108,12 @@ test('time in which there is nothing to run says nothing about how fast tasks en
     pace.rest();
     now += 1000;
   }
-  expect(pace.ahead('t', 200)).toBe(200);
+  expect(pace.prefetchLimit('t', 200)).toBe(200);
 });
 
 test('no more is claimed ahead than ends here in a second, or than there are slots: a burst says little about what follows', () => {
   let now = 0;
-  const pace = new Pace(() => now);
+  const pace = new TaskTimings(() => now);
   pace.begin();
   for (let n = 0; n < 100; n += 1) {
     now += 0.1;
@@ -122,16 +122,16 @@ test('no more is claimed ahead than ends here in a second, or than there are slo
   pace.rest();
   now += 400;
   // 100 in 410 ms.
-  expect(pace.ahead('t', 10)).toBe(198);
+  expect(pace.prefetchLimit('t', 10)).toBe(198);
   now += 1600;
-  expect(pace.ahead('t', 10)).toBe(15);
+  expect(pace.prefetchLimit('t', 10)).toBe(15);
   now += 20_000;
-  expect(pace.ahead('t', 10)).toBe(10);
+  expect(pace.prefetchLimit('t', 10)).toBe(10);
 });
 
 test('after a pause the first tasks say how many end in a second, those of less than 100 ms as if they had taken that', () => {
   let now = 0;
-  const pace = new Pace(() => now);
+  const pace = new TaskTimings(() => now);
   const run = (ends: number, every: number) => {
     pace.begin();
     for (let n = 0; n < ends; n += 1) {
@@ -141,36 +141,36 @@ test('after a pause the first tasks say how many end in a second, those of less 
   };
   run(30, 1);
   pace.rest();
-  expect(pace.ahead('t', 2)).toBe(100);
+  expect(pace.prefetchLimit('t', 2)).toBe(100);
   now += 900;
   pace.begin();
   // A pause of less than a second is no pause: 30 in 930 ms.
-  expect(pace.ahead('t', 2)).toBe(19);
+  expect(pace.prefetchLimit('t', 2)).toBe(19);
   pace.rest();
   now += 5000;
   run(2, 5);
-  expect(pace.ahead('t', 2)).toBe(20);
+  expect(pace.prefetchLimit('t', 2)).toBe(20);
 });
 
 test('where claims take long, what runs while two are under way is claimed ahead, but no more than a second of work', () => {
   const pace = paceOf(20, 2000, 2);
-  expect(pace.ahead('t', 10)).toBe(50);
+  expect(pace.prefetchLimit('t', 10)).toBe(50);
   for (let n = 0; n < 50; n += 1) pace.claimed(150);
-  expect(pace.ahead('t', 10)).toBe(149);
+  expect(pace.prefetchLimit('t', 10)).toBe(149);
   for (let n = 0; n < 50; n += 1) pace.claimed(20_000);
-  expect(pace.ahead('t', 10)).toBe(500);
+  expect(pace.prefetchLimit('t', 10)).toBe(500);
   for (let n = 0; n < 50; n += 1) pace.claimed(5);
-  expect(pace.ahead('t', 10)).toBe(50);
+  expect(pace.prefetchLimit('t', 10)).toBe(50);
 });
 
 test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
   const pace = paceOf(20, 2000, 10);
   const room = { free: 2, slots: 2 };
-  const weighed = (one: Candidate, index: number) => pace.weigh(one, 'lane', room, index);
-  expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['light', 'light', 'light', 'light', 'enough']);
-  expect([0, 2].map((n) => weighed(candidate({ attempt: 1 }), n))).toEqual(['full', 'enough']);
-  expect(weighed(candidate({ claimed_by: 'd2' }), 0)).toBe('full');
+  const weighed = (one: Candidate, index: number) => pace.admit(one, 'lane', room, index);
+  expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['defer', 'defer', 'defer', 'defer', 'stop']);
+  expect([0, 2].map((n) => weighed(candidate({ attempt: 1 }), n))).toEqual(['record', 'stop']);
+  expect(weighed(candidate({ claimed_by: 'd2' }), 0)).toBe('record');
   pace.note('slow', 500);
-  expect(weighed(candidate({ task_type: 'slow' }), 0)).toBe('full');
-  expect(pace.weigh(candidate(), 'directed', room, 0)).toBe('full');
+  expect(weighed(candidate({ task_type: 'slow' }), 0)).toBe('record');
+  expect(pace.admit(candidate(), 'directed', room, 0)).toBe('record');
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Claimed } from '../../../../../src/core/db/claim/finish-and-claim.ts';
-import type { Finish } from '../../../../../src/core/domain/attempt/settlement.ts';
+import type { Finish } from '../../../../../src/core/domain/attempt/reconcile.ts';
 import { functionHandler } from '../../../../../src/core/handlers/module-handler.ts';
 import { PulseBoard } from '../../../../../src/core/node/pulse-board.ts';
 import { Runner } from '../../../../../src/core/worker/run/runner.ts';
@@ -44,7 +44,7 @@ function oneSlot() {
     stuckAfterMs: 60_000,
     payloadOf: async () => null,
     board,
-    get giveBackMs() {
+    get prefetchTtlMs() {
       return patience.ms;
     },
     logOf: () => ({ debug: none, info: none, warn: none, error: none }),
@@ -75,10 +75,10 @@ describe('what is claimed ahead of the slots', () => {
     const { runner, finishes, begun, ends, patience } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
     patience.ms = -1;
-    runner.giveBack();
+    runner.returnPrefetched();
     expect(finishes.map((one) => [one.task_id, one.outcome, one.age_ms])).toEqual([
-      [2, { kind: 'released', cause: 'ahead' }, null],
-      [3, { kind: 'released', cause: 'ahead' }, null],
+      [2, { kind: 'released', cause: 'prefetched' }, null],
+      [3, { kind: 'released', cause: 'prefetched' }, null],
     ]);
     expect(runner.attempts().map((one) => one.task_id)).toEqual([1]);
     ends.get(1)!();
@@ -109,8 +109,8 @@ describe('what is claimed ahead of the slots', () => {
     expect(begun).toEqual([1]);
     expect(finishes.map((one) => [one.task_id, one.outcome])).toEqual([
       [1, { kind: 'done', result: null, enqueue: [] }],
-      [2, { kind: 'released', cause: 'ahead' }],
-      [3, { kind: 'released', cause: 'ahead' }],
+      [2, { kind: 'released', cause: 'prefetched' }],
+      [3, { kind: 'released', cause: 'prefetched' }],
     ]);
   });
 
@@ -125,7 +125,11 @@ describe('what is claimed ahead of the slots', () => {
     }
     await runner.drained();
     expect(begun).toEqual([1, 2, 3]);
-    expect(finishes.at(-1)).toMatchObject({ task_id: 4, outcome: { kind: 'released', cause: 'ahead' }, age_ms: null });
+    expect(finishes.at(-1)).toMatchObject({
+      task_id: 4,
+      outcome: { kind: 'released', cause: 'prefetched' },
+      age_ms: null,
+    });
   });
 
   test('finding F2: does not begin once the liveness thread has closed the board, nor after it is open again', async () => {

@@ -2,9 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { endLightClaims, recordForWorker } from '../../../src/core/db/attempts/end-light-claims.ts';
-import { type LightClaimRef, strayLightClaims } from '../../../src/core/db/attempts/light-claims.ts';
-import { recordOwnClaims } from '../../../src/core/db/attempts/record-claims.ts';
+import { type DeferredClaimRef, strayClaims } from '../../../src/core/db/attempts/deferred-claims.ts';
+import { endDeferredClaims, materializeForWorker } from '../../../src/core/db/attempts/end-deferred-claims.ts';
+import { materializeOwnClaims } from '../../../src/core/db/attempts/materialize-attempts.ts';
 import { recoverClaims } from '../../../src/core/db/attempts/recover-claims.ts';
 import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
@@ -72,12 +72,12 @@ async function claim(add: number, finishes: FinishAndClaimInput['finishes'] = []
     claim: {
       claim_token: token,
       limit: 10,
-      sources: [{ kind: 'lane', lane: at!.lane, claim_rank: at!.claim_rank, mark: undefined }],
+      sources: [{ kind: 'lane', lane: at!.lane, claim_rank: at!.claim_rank, cursor: undefined }],
       leaseOf: () => 60,
-      survey: false,
+      countFirst: false,
       ticket: false,
       mostFrom: () => Number.POSITIVE_INFINITY,
-      weigh: () => 'light',
+      admit: () => 'defer',
     },
   });
   return { claimed: result.claimed, token };
@@ -86,7 +86,7 @@ async function claim(add: number, finishes: FinishAndClaimInput['finishes'] = []
 async function claimOne() {
   const { claimed, token } = await claim(1);
   const [one] = claimed;
-  const ref: LightClaimRef = { task_id: one!.id, claim_token: token, device_id: 'd1', orphaned: 1 };
+  const ref: DeferredClaimRef = { task_id: one!.id, claim_token: token, device_id: 'd1', orphaned: 1 };
   return { one: one!, id: one!.id, token, ref };
 }
 
@@ -105,8 +105,8 @@ describe('a light claim', () => {
 
   it('is recorded with its end, and leaves nothing on the task row', async () => {
     const { claimed, token } = await claim(3);
-    const { verdicts } = await run({ finishes: claimed.map((one) => finish(one, token)) });
-    expect(verdicts.map((one) => one.kind)).toEqual(['mine', 'mine', 'mine']);
+    const { reconciled: verdicts } = await run({ finishes: claimed.map((one) => finish(one, token)) });
+    expect(verdicts.map((one) => one.kind)).toEqual(['accepted', 'accepted', 'accepted']);
     for (const { id } of claimed) {
       expect(await task(id)).toMatchObject({
         status: 'done',
@@ -128,7 +128,7 @@ describe('a light claim', () => {
     ['failed', { kind: 'retry', error_message: 'no', error_class: 'x' }, 'pending', 1],
     ['failed', { kind: 'permanent', error_message: 'no', error_class: 'x' }, 'failed', 1],
     ['timeout', { kind: 'timeout', error_message: 'late' }, 'pending', 1],
-    ['released', { kind: 'released', cause: 'ahead' }, 'pending', 0],
+    ['released', { kind: 'released', cause: 'prefetched' }, 'pending', 0],
   ] as const)('that ends as %s by %o is recorded so', async (status, outcome, taskStatus, retry) => {
     const { one, id, token } = await claimOne();
     await run({ finishes: [finish(one, token, outcome)] });
@@ -140,7 +140,7 @@ describe('a light claim', () => {
     const { one, id, token } = await claimOne();
     await run({ finishes: [finish(one, token)] });
     const again = await run({ finishes: [finish(one, token)] });
-    expect(again.verdicts).toMatchObject([{ kind: 'already', task_status: 'done' }]);
+    expect(again.reconciled).toMatchObject([{ kind: 'committed', task_status: 'done' }]);
     expect(await attempts(id)).toHaveLength(1);
   });
 
@@ -152,7 +152,7 @@ describe('a light claim', () => {
 
   it('gets its row from its worker when it lasts, and then ends like any other', async () => {
     const { one, id, token } = await claimOne();
-    const [recorded] = await recordOwnClaims(session, db.names, [{ task_id: id, claim_token: token }]);
+    const [recorded] = await materializeOwnClaims(session, db.names, [{ task_id: id, claim_token: token }]);
     expect(await attempts(id)).toMatchObject([{ id: recorded!.assignment_id, status: 'assigned', cause: null }]);
     expect(await task(id)).toMatchObject({ status: 'running', claimed_by: null, claim_token: token });
     await run({ finishes: [finish({ ...one, assignment_id: recorded!.assignment_id }, token)] });
@@ -162,15 +162,15 @@ describe('a light claim', () => {
   it('that is no longer its worker’s gets no row from it', async () => {
     const { id, token } = await claimOne();
     await session.write(`UPDATE ${db.names.task} SET claim_token = ? WHERE id = ?`, [randomBytes(16), id]);
-    expect(await recordOwnClaims(session, db.names, [{ task_id: id, claim_token: token }])).toEqual([]);
+    expect(await materializeOwnClaims(session, db.names, [{ task_id: id, claim_token: token }])).toEqual([]);
     expect(await attempts(id)).toEqual([]);
   });
 
   it('that somebody has recorded meanwhile is ended by its worker all the same', async () => {
     const { one, id, token, ref } = await claimOne();
-    await transaction(session, () => recordForWorker(session, db.names, [ref]));
-    const { verdicts } = await run({ finishes: [finish(one, token)] });
-    expect(verdicts).toMatchObject([{ kind: 'mine' }]);
+    await transaction(session, () => materializeForWorker(session, db.names, [ref]));
+    const { reconciled: verdicts } = await run({ finishes: [finish(one, token)] });
+    expect(verdicts).toMatchObject([{ kind: 'accepted' }]);
     expect(await attempts(id)).toMatchObject([{ status: 'completed', cause: null }]);
   });
 });
@@ -188,7 +188,7 @@ describe('an operator reaches a light claim', () => {
   it('reassigns it by force: what the worker brings later is refused', async () => {
     const { one, id, token } = await claimOne();
     await reassignTask(session, db.names, id, { force: true });
-    const { verdicts } = await run({ finishes: [finish(one, token)] });
+    const { reconciled: verdicts } = await run({ finishes: [finish(one, token)] });
     expect(verdicts).toMatchObject([{ kind: 'lost' }]);
     expect(await task(id)).toMatchObject({ status: 'pending', claimed_by: null });
     expect(await attempts(id)).toMatchObject([{ status: 'released', cause: 'operator' }]);
@@ -199,9 +199,9 @@ describe('a light claim whose worker is gone', () => {
   it('is lost, and its task open again; no death is counted, since it may not have begun', async () => {
     const { id, ref } = await claimOne();
     await session.write(`UPDATE ${db.names.device} SET status = 'offline'`);
-    expect(await strayLightClaims(session, db.names, 10, { after: 0, limit: 10 })).toEqual([ref]);
+    expect(await strayClaims(session, db.names, 10, { after: 0, limit: 10 })).toEqual([ref]);
     const ended = await transaction(session, () =>
-      endLightClaims(session, db.names, [ref], () => 'device_dead', undefined),
+      endDeferredClaims(session, db.names, [ref], () => 'device_dead', undefined),
     );
     expect(ended).toBe(1);
     expect(await task(id)).toMatchObject({ status: 'pending', lost_count: 0, retry: 0, attempt: 1, claimed_by: null });
@@ -211,9 +211,9 @@ describe('a light claim whose worker is gone', () => {
 
   it('stays while its device is back', async () => {
     const { id, ref } = await claimOne();
-    expect(await transaction(session, () => endLightClaims(session, db.names, [ref], () => undefined, undefined))).toBe(
-      0,
-    );
+    expect(
+      await transaction(session, () => endDeferredClaims(session, db.names, [ref], () => undefined, undefined)),
+    ).toBe(0);
     expect(await task(id)).toMatchObject({ status: 'running', claimed_by: 'd1' });
   });
 
@@ -223,7 +223,7 @@ describe('a light claim whose worker is gone', () => {
     await other.write('START TRANSACTION');
     await other.rows(`SELECT id FROM ${db.names.task} WHERE id = ? FOR UPDATE`, [id]);
     expect(
-      await transaction(session, () => endLightClaims(session, db.names, [ref], () => 'device_dead', undefined)),
+      await transaction(session, () => endDeferredClaims(session, db.names, [ref], () => 'device_dead', undefined)),
     ).toBe(0);
     await other.write('ROLLBACK');
   });
@@ -239,9 +239,9 @@ describe('a light claim whose worker is gone', () => {
 
   it('is not stray while its worker lives and it is young', async () => {
     await claimOne();
-    expect(await strayLightClaims(session, db.names, 10, { after: 0, limit: 10 })).toEqual([]);
+    expect(await strayClaims(session, db.names, 10, { after: 0, limit: 10 })).toEqual([]);
     await session.write(`UPDATE ${db.names.task} SET claimed_at = claimed_at - INTERVAL 11 SECOND`);
-    expect(await strayLightClaims(session, db.names, 10, { after: 0, limit: 10 })).toMatchObject([{ orphaned: 0 }]);
+    expect(await strayClaims(session, db.names, 10, { after: 0, limit: 10 })).toMatchObject([{ orphaned: 0 }]);
   });
 });
 
@@ -249,7 +249,7 @@ describe('a task that another program changes under a light claim', () => {
   it('is recorded as lost when its worker ends it', async () => {
     const { one, id, token } = await claimOne();
     await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id = ?`, [id]);
-    const { verdicts } = await run({ finishes: [finish(one, token)] });
+    const { reconciled: verdicts } = await run({ finishes: [finish(one, token)] });
     expect(verdicts).toMatchObject([{ kind: 'lost', reason: 'the task is done' }]);
     expect(await attempts(id)).toMatchObject([{ status: 'lost', cause: 'foreign' }]);
     expect(await task(id)).toMatchObject({ status: 'done', claimed_by: null });
@@ -262,7 +262,7 @@ describe('a task that another program changes under a light claim', () => {
     expect(again.claimed).toMatchObject([{ id, claimed_by: 'd1' }]);
     expect(await attempts(id)).toMatchObject([{ attempt: 1, status: 'lost', cause: 'foreign', claim_token: token }]);
     expect(await task(id)).toMatchObject({ status: 'running', attempt: 2, claim_token: again.token, claimed_by: 'd1' });
-    expect((await run({ finishes: [finish(one, token)] })).verdicts).toMatchObject([{ kind: 'lost' }]);
+    expect((await run({ finishes: [finish(one, token)] })).reconciled).toMatchObject([{ kind: 'lost' }]);
     await run({ finishes: [finish(again.claimed[0]!, again.token)] });
     expect(await attempts(id)).toMatchObject([{ status: 'lost' }, { attempt: 2, status: 'completed' }]);
   });
@@ -282,8 +282,8 @@ describe('a task that another program changes under a light claim', () => {
     await session.write(`DELETE FROM ${db.names.task}`);
     await session.write(`INSERT INTO ${db.names.task} (id, task_type) VALUES (?, 't')`, [first.id]);
     const { claimed, token } = await claim(0);
-    const { verdicts } = await run({ finishes: [finish(claimed[0]!, token)] });
-    expect(verdicts).toMatchObject([{ kind: 'mine' }]);
+    const { reconciled: verdicts } = await run({ finishes: [finish(claimed[0]!, token)] });
+    expect(verdicts).toMatchObject([{ kind: 'accepted' }]);
     expect(await attempts(first.id)).toMatchObject([
       { attempt: 1, status: 'completed' },
       { attempt: 2, status: 'completed' },

@@ -1,11 +1,11 @@
 import { type DeviceLoss, LOST_BECAUSE } from '../../domain/attempt/lost.ts';
 import { fitText } from '../../domain/text/fit-text.ts';
-import { NO_CLAIM_FACTS } from '../claim/claim-facts.ts';
+import { NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import type { TextWidths } from '../claim/text-widths.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LightClaimRef } from './light-claims.ts';
-import { insertFromFacts, RECORDED_FOR_WORKER, recordLocked } from './record-claims.ts';
+import type { DeferredClaimRef } from './deferred-claims.ts';
+import { insertFromFacts, MATERIALIZED_FOR_WORKER, materializeLocked } from './materialize-attempts.ts';
 
 /**
  * Ends the light claims of a device whose process is gone: each attempt is recorded as lost, its task is open again.
@@ -14,17 +14,17 @@ import { insertFromFacts, RECORDED_FOR_WORKER, recordLocked } from './record-cla
  * order of their ids, SKIP LOCKED. Returns how many. `cause` is asked under the locks; undefined = the device is back.
  * `widths` undefined: without texts, for rows that refuse them.
  */
-export async function endLightClaims(
+export async function endDeferredClaims(
   session: Session,
   names: TableNames,
-  refs: LightClaimRef[],
+  refs: DeferredClaimRef[],
   cause: (
     device: { status: string; instance_token: Buffer | null } | undefined,
     instance: Buffer | null,
   ) => DeviceLoss | undefined,
   widths: TextWidths | undefined,
 ): Promise<number> {
-  const locked = await lockLightClaims(session, names, refs);
+  const locked = await lockDeferredClaims(session, names, refs);
   if (locked.length === 0) return 0;
   const deviceId = refs[0]!.device_id;
   const [device] = await session.rows<{ status: string; instance_token: Buffer | null }>(
@@ -48,7 +48,7 @@ export async function endLightClaims(
     });
     await session.write(
       `UPDATE ${names.task} SET status = IF(target_device_id IS NULL, 'pending', 'assigned'), claim_token = NULL,
-         ${NO_CLAIM_FACTS}, last_error = COALESCE(?, last_error), updated_at = NOW(3) WHERE id IN (?)`,
+         ${NO_INLINE_CLAIM}, last_error = COALESCE(?, last_error), updated_at = NOW(3) WHERE id IN (?)`,
       [last ?? null, ids],
     );
     ended += ids.length;
@@ -57,15 +57,19 @@ export async function endLightClaims(
 }
 
 /** Gives rows to light claims in their worker's place, so that what is done to open attempts reaches them. @throws DatabaseError */
-export async function recordForWorker(session: Session, names: TableNames, refs: LightClaimRef[]): Promise<number> {
-  const locked = await lockLightClaims(session, names, refs);
+export async function materializeForWorker(
+  session: Session,
+  names: TableNames,
+  refs: DeferredClaimRef[],
+): Promise<number> {
+  const locked = await lockDeferredClaims(session, names, refs);
   if (locked.length === 0) return 0;
   const ids = locked.map((one) => one.id);
-  return recordLocked(session, names, ids, RECORDED_FOR_WORKER);
+  return materializeLocked(session, names, ids, MATERIALIZED_FOR_WORKER);
 }
 
 /** Those that are still what they were, locked. Inside a transaction. @throws DatabaseError */
-export async function lockLightClaims(session: Session, names: TableNames, refs: LightClaimRef[]) {
+export async function lockDeferredClaims(session: Session, names: TableNames, refs: DeferredClaimRef[]) {
   return session.rows<{ id: number; claim_instance: Buffer | null }>(
     `SELECT id, claim_instance FROM ${names.task} FORCE INDEX (PRIMARY)
      WHERE id IN (?) AND status = 'running' AND claim_token IN (?) AND claimed_by = ? ORDER BY id FOR UPDATE SKIP LOCKED`,

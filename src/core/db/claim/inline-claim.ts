@@ -4,13 +4,13 @@ import type { TableNames } from '../table-names.ts';
 import type { Statement } from './statement.ts';
 
 /** For the SET of an UPDATE of the task table. */
-export const NO_CLAIM_FACTS = 'claimed_by = NULL, claim_instance = NULL, claimed_at = NULL, claim_deadline = NULL';
+export const NO_INLINE_CLAIM = 'claimed_by = NULL, claim_instance = NULL, claimed_at = NULL, claim_deadline = NULL';
 
 /**
  * Copies the facts of these tasks into rows of the assignment table. Under the locks of the task rows, by PRIMARY. A row
  * whose facts were touched by another program is recorded all the same. `status` lost, released = the attempt is over.
  */
-export function factsIntoRows(
+export function materializeAttempts(
   names: TableNames,
   taskIds: number[],
   {

@@ -9,7 +9,7 @@ import type { RingSocket, Sender } from './ring-socket.ts';
 
 export type Figures = Pick<Reply, 'claimed' | 'running' | 'free'>;
 
-export interface BellOptions {
+export interface RingReceiverOptions {
   socket: RingSocket;
   /** 16 bytes, published in af_device. */
   token: Buffer;
@@ -25,7 +25,7 @@ const REMEMBER_MS = 5000;
 /** States go out at most so often. */
 const STATE_EVERY_MS = 100;
 /** Ringers that are told of changes. */
-const MOST_RINGERS = 1000;
+const MOST_SENDERS = 1000;
 /** To rings of addresses that have not proved themselves; of more no notice is taken. */
 export const CHALLENGES_PER_SECOND = 200;
 /** Rings that wait for their claim, while the database answers late; more are dropped, and the polls carry on. */
@@ -40,9 +40,9 @@ interface Ringing {
   told: string;
 }
 
-export class Bell {
-  readonly #o: BellOptions;
-  readonly #ringers = new Map<string, Ringing>();
+export class RingReceiver {
+  readonly #o: RingReceiverOptions;
+  readonly #senders = new Map<string, Ringing>();
   readonly #cookies = new Cookies();
   readonly #rate = new PerSecond(MOST_PER_SECOND);
   readonly #challenges = new PerSecond(CHALLENGES_PER_SECOND);
@@ -52,14 +52,14 @@ export class Bell {
   #closed = false;
   #inFlight = 0;
 
-  constructor(options: BellOptions) {
+  constructor(options: RingReceiverOptions) {
     this.#o = options;
     options.socket.onDatagram((bytes, from) => void this.#hear(bytes, from));
   }
 
   /** Slots were taken or freed: tells those who rang lately. */
   changed(): void {
-    if (this.#ringers.size === 0 || this.#telling !== undefined || this.#closed) return;
+    if (this.#senders.size === 0 || this.#telling !== undefined || this.#closed) return;
     const wait = this.#toldAt + STATE_EVERY_MS - monotonic();
     this.#telling = setTimeout(() => this.#tell(), Math.max(0, wait));
     this.#telling.unref();
@@ -126,12 +126,12 @@ export class Bell {
 
   #remember({ sequence }: Ring, to: Sender): Ringing {
     const key = `${to.address}|${to.port}`;
-    const ringing = { to, sequence, at: monotonic(), told: this.#ringers.get(key)?.told ?? '' };
-    this.#ringers.delete(key);
-    this.#ringers.set(key, ringing);
-    for (const oldest of this.#ringers.keys()) {
-      if (this.#ringers.size <= MOST_RINGERS) break;
-      this.#ringers.delete(oldest);
+    const ringing = { to, sequence, at: monotonic(), told: this.#senders.get(key)?.told ?? '' };
+    this.#senders.delete(key);
+    this.#senders.set(key, ringing);
+    for (const oldest of this.#senders.keys()) {
+      if (this.#senders.size <= MOST_SENDERS) break;
+      this.#senders.delete(oldest);
     }
     return ringing;
   }
@@ -139,10 +139,10 @@ export class Bell {
   #tell(): void {
     this.#telling = undefined;
     const now = monotonic();
-    for (const [key, { at }] of this.#ringers) if (now - at > REMEMBER_MS) this.#ringers.delete(key);
+    for (const [key, { at }] of this.#senders) if (now - at > REMEMBER_MS) this.#senders.delete(key);
     const figures = this.#o.figures();
     const state = stateOf(figures);
-    for (const ringing of this.#ringers.values()) {
+    for (const ringing of this.#senders.values()) {
       if (ringing.told === state) continue;
       ringing.told = state;
       this.#toldAt = now;

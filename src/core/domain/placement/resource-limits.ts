@@ -1,21 +1,21 @@
 // Gates protect a machine: over one of them it claims nothing. Its own readings decide, on the machine itself.
 
 /** Per cent in use, 0–100; undefined = no gate. */
-export interface Gates {
+export interface ResourceLimits {
   cpu_usage?: number | undefined;
   memory_usage?: number | undefined;
   disk_usage?: number | undefined;
 }
 
-export type Reading = keyof Gates;
+export type Reading = keyof ResourceLimits;
 
 /** Per cent; null = could not be read. */
 export type Readings = Record<Reading, number | null>;
 
-export interface GateState {
+export interface LimitState {
   /** What is compared with the gates. */
   level: Readings;
-  held: Reading[];
+  over_limits: Reading[];
 }
 
 const NAMES: Record<Reading, string> = { cpu_usage: 'cpu', memory_usage: 'memory', disk_usage: 'disk' };
@@ -25,12 +25,12 @@ const CPU_SHARE = 0.3;
 /** A closed gate opens so many points below where it closed, or at a tenth below where the gate itself is low. */
 const POINTS = 5;
 
-export const OPEN: GateState = {
+export const OPEN: LimitState = {
   level: { cpu_usage: null, memory_usage: null, disk_usage: null },
-  held: [],
+  over_limits: [],
 };
 
-export function hasGates(gates: Gates): boolean {
+export function hasLimits(gates: ResourceLimits): boolean {
   return READINGS.some((name) => gates[name] !== undefined);
 }
 
@@ -38,7 +38,7 @@ export function hasGates(gates: Gates): boolean {
  * The state after new readings. A gate closes above its value, and opens only clearly below it, so that a machine
  * near its gate does not come and go. What cannot be read closes nothing, and opens what was closed by it.
  */
-export function nextGates(before: GateState, readings: Readings, gates: Gates): GateState {
+export function nextLimitState(before: LimitState, readings: Readings, gates: ResourceLimits): LimitState {
   const level = { ...readings };
   const { cpu_usage: now } = readings;
   const last = before.level.cpu_usage;
@@ -46,13 +46,13 @@ export function nextGates(before: GateState, readings: Readings, gates: Gates): 
   const held = READINGS.filter((name) => {
     const [gate, value] = [gates[name], level[name]];
     if (gate === undefined || value === null) return false;
-    return value > (before.held.includes(name) ? gate - Math.min(POINTS, gate / 10) : gate);
+    return value > (before.over_limits.includes(name) ? gate - Math.min(POINTS, gate / 10) : gate);
   });
-  return { level, held };
+  return { level, over_limits: held };
 }
 
 /** The closed gates in words: "memory is at 93 %, over its gate of 90 %". */
-export function gateReasons({ level, held }: GateState, gates: Gates): string[] {
+export function limitReasons({ level, over_limits: held }: LimitState, gates: ResourceLimits): string[] {
   return held.map((name) => {
     const value = Math.round((level[name] ?? 0) * 10) / 10;
     const gate = gates[name] ?? 0;

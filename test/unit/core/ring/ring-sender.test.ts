@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RingTarget } from '../../../../src/core/db/devices/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
-import { Bell } from '../../../../src/core/ring/bell.ts';
 import { decode, encodeReply, NO_COOKIE, type Ring } from '../../../../src/core/ring/datagram.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
+import { RingReceiver } from '../../../../src/core/ring/ring-receiver.ts';
+import { RingSender, type RingSenderOptions } from '../../../../src/core/ring/ring-sender.ts';
 import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
-import { Ringer, type RingerOptions } from '../../../../src/core/ring/ringer.ts';
 import { SentRings } from '../../../../src/core/ring/sent-rings.ts';
-import { RingDesk } from '../../../../src/core/worker/ring-replies.ts';
+import { RingReplies } from '../../../../src/core/worker/ring-replies.ts';
 import { EAR_TOKEN, type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
 
@@ -26,10 +26,10 @@ const target = (device_id: string, port: number, more: Partial<RingTarget> = {})
   running: 0,
   stuck: 0,
   unavailable: null,
-  held: [],
+  over_limits: [],
   success_rate: null,
   avg_duration_ms: null,
-  served: 0,
+  recent_claims: 0,
   address: '127.0.0.1',
   port,
   token: EAR_TOKEN,
@@ -40,10 +40,10 @@ const target = (device_id: string, port: number, more: Partial<RingTarget> = {})
 const PATIENCE_MS = 5000;
 const work = { task_type: 't', required_capabilities: null, lane: randomBytes(16), claim_rank: 5, n: 1 };
 
-function ringer(targets: RingTarget[], more: Partial<RingerOptions> = {}, answerMs?: number): Ringer {
+function ringer(targets: RingTarget[], more: Partial<RingSenderOptions> = {}, answerMs?: number): RingSender {
   const view = new FleetView({ loopback: true });
   view.update(targets);
-  const made = new Ringer({ view, enabled: true, policy: () => DEFAULT_POLICY, ...more });
+  const made = new RingSender({ view, enabled: true, policy: () => DEFAULT_POLICY, ...more });
   if (answerMs !== undefined) made.answerMs = answerMs;
   closing.push(made);
   return made;
@@ -79,7 +79,7 @@ describe('a ringer', () => {
     const targets = [target('a', one.port)];
     const made = ringer(targets, {}, PATIENCE_MS);
     await made.ring(work);
-    expect(made.view.devices()[0]).toMatchObject({ running: 5, served: 1 });
+    expect(made.view.devices()[0]).toMatchObject({ running: 5, recent_claims: 1 });
     made.view.update(targets);
     expect(made.view.devices()[0]).toMatchObject({ running: 0 });
   });
@@ -131,7 +131,7 @@ describe('a ringer', () => {
     const onSwitch = (on: boolean) => told.push(on);
     const made = ringer(
       ears.map((one, n) => target(`d${n}`, one.port)),
-      { offAfterMs: 15, probeMs: 3_600_000, onSwitch },
+      { offAfterMs: 15, retryMs: 3_600_000, onSwitch },
     );
     await made.ring(work);
     expect(told).toEqual([false]);
@@ -143,7 +143,7 @@ describe('a ringer', () => {
     expect(good.bytes).toHaveLength(0);
     const probing = ringer([target('d', ears[0]!.port), target('e', ears[1]!.port), target('f', ears[2]!.port)], {
       offAfterMs: 15,
-      probeMs: 0,
+      retryMs: 0,
       onSwitch,
     });
     await probing.ring(work);
@@ -167,7 +167,7 @@ describe('a ringer', () => {
     for (let n = 0; n < MOST_PER_SECOND; n += 1) {
       expect(view.devices()).toHaveLength(1);
       view.rung('a', 1);
-      view.settled('a', 1);
+      view.answered('a', 1);
     }
     expect(view.devices()).toHaveLength(0);
   });
@@ -196,7 +196,7 @@ describe('finding S6: a ringer and its device', () => {
   async function device(token: Buffer) {
     const socket = await RingSocket.bind('127.0.0.1', 0);
     const rings: Ring[] = [];
-    const bell = new Bell({
+    const bell = new RingReceiver({
       socket,
       token,
       claim: async (ring) => {
@@ -263,7 +263,7 @@ describe('finding S6: a ringer and its device', () => {
     const sent = new SentRings(() => {});
     const ring = { directed: false, hops: 0, ...work };
     const write = (bytes: Buffer) => void rings.push(decode(bytes) as Ring);
-    const asked = { device_id: 'a', token: EAR_TOKEN, cookie: undefined, ring, patienceMs: 0, write };
+    const asked = { device_id: 'a', token: EAR_TOKEN, cookie: undefined, ring, waitMs: 0, write };
     await Promise.all([sent.send(asked), sent.send(asked)]);
     let over = false;
     const heard = sent.heard(3_600_000).then(() => {
@@ -341,9 +341,9 @@ describe('finding S5: what nobody foresaw', () => {
   it('a ring desk whose book cannot read a lane answers that nothing is due', async () => {
     const problems: unknown[] = [];
     const broken = new Error('broken');
-    const desk = new RingDesk({
+    const desk = new RingReplies({
       taskTypes: [],
-      mark: () => false,
+      believeDue: () => false,
       known: () => undefined,
       learn: () => {
         throw broken;

@@ -48,10 +48,10 @@ export interface LockedAssignment {
 }
 
 /** What will be written for one attempt. Undefined = leave the column. */
-export interface Settlement {
+export interface AttemptEnd {
   finish: Finish;
   /** The row of the attempt to end, or what a light claim left on the task row, to be recorded together with its end. */
-  record: { assignment_id: number } | LightClaim;
+  record: { assignment_id: number } | InlineClaim;
   assignment_status: AssignmentStatus;
   task_status: TaskStatus;
   /** New value of `retry`. */
@@ -65,7 +65,7 @@ export interface Settlement {
 }
 
 /** What stands on the task row while the attempt has no row of its own. */
-export interface LightClaim {
+export interface InlineClaim {
   assignment_id: null;
   /** Number of the attempt. */
   attempt: number;
@@ -75,15 +75,15 @@ export interface LightClaim {
   deadline_at: string;
 }
 
-export type Verdict =
-  | { kind: 'mine'; settlement: Settlement }
+export type Reconciled =
+  | { kind: 'accepted'; end: AttemptEnd }
   /** Ended under my token with what I was going to write: my own earlier COMMIT, whose answer was lost. */
-  | { kind: 'already'; finish: Finish; task_status: string }
+  | { kind: 'committed'; finish: Finish; task_status: string }
   /** `light`: another program changed the task, and the attempt must still be recorded as lost. */
-  | { kind: 'lost'; finish: Finish; reason: string; light?: LightClaim };
+  | { kind: 'lost'; finish: Finish; reason: string; inline?: InlineClaim };
 
 /** The facts of a light claim under this token, if the task row still bears them. */
-export function lightClaim(finish: Finish, task: LockedTask | undefined): LightClaim | undefined {
+export function inlineClaim(finish: Finish, task: LockedTask | undefined): InlineClaim | undefined {
   if (task?.claimed_by == null || task.claim_token?.equals(finish.claim_token) !== true) return undefined;
   const { attempt, claimed_at, claim_deadline } = task;
   if (claimed_at === null || claim_deadline === null) return undefined;
@@ -95,17 +95,16 @@ export function lightClaim(finish: Finish, task: LockedTask | undefined): LightC
  * An attempt is mine if the task is running, both tokens are its own and the assignment is open; of a light claim, if the
  * task is running under its token and still bears the claim.
  */
-export function settle(
+export function reconcile(
   finish: Finish,
   task: LockedTask | undefined,
   assignment: LockedAssignment | undefined,
   policy: { maxRetryCount: number; backoff: (retry: number) => number },
-): Verdict {
-  const light = lightClaim(finish, task);
+): Reconciled {
+  const light = inlineClaim(finish, task);
   if (light !== undefined && task !== undefined) {
-    if (task.status === 'running')
-      return { kind: 'mine', settlement: settlement(finish, task, undefined, light, policy) };
-    return { kind: 'lost', finish, reason: `the task is ${task.status}`, light };
+    if (task.status === 'running') return { kind: 'accepted', end: endOf(finish, task, undefined, light, policy) };
+    return { kind: 'lost', finish, reason: `the task is ${task.status}`, inline: light };
   }
   if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
   if (assignment.task_id !== finish.task_id)
@@ -114,7 +113,7 @@ export function settle(
     return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
   if (assignment.status !== 'assigned' && assignment.status !== 'running') {
     return assignment.status === assignmentStatusOf(finish.outcome, assignment)
-      ? { kind: 'already', finish, task_status: statusAfter(finish, task) }
+      ? { kind: 'committed', finish, task_status: statusAfter(finish, task) }
       : { kind: 'lost', finish, reason: `its assignment was ended as ${assignment.status}` };
   }
   if (task === undefined) return { kind: 'lost', finish, reason: 'the task is gone' };
@@ -122,7 +121,7 @@ export function settle(
   if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {
     return { kind: 'lost', finish, reason: 'the task belongs to another claim' };
   }
-  return { kind: 'mine', settlement: settlement(finish, task, assignment, { assignment_id: assignment.id }, policy) };
+  return { kind: 'accepted', end: endOf(finish, task, assignment, { assignment_id: assignment.id }, policy) };
 }
 
 /** What the attempt left of its task; a later attempt may have changed that since. */
@@ -139,7 +138,7 @@ function assignmentStatusOf(outcome: Outcome, assignment: LockedAssignment | und
   return outcome.kind === 'retry' || outcome.kind === 'permanent' ? 'failed' : 'released';
 }
 
-function completed(finish: Finish, record: Settlement['record'], retry: number, result: unknown): Settlement {
+function completed(finish: Finish, record: AttemptEnd['record'], retry: number, result: unknown): AttemptEnd {
   return {
     finish,
     record,
@@ -153,13 +152,13 @@ function completed(finish: Finish, record: Settlement['record'], retry: number, 
   };
 }
 
-function settlement(
+function endOf(
   finish: Finish,
   task: LockedTask,
   assignment: LockedAssignment | undefined,
-  record: Settlement['record'],
+  record: AttemptEnd['record'],
   policy: { maxRetryCount: number; backoff: (retry: number) => number },
-): Settlement {
+): AttemptEnd {
   const { outcome } = finish;
   const retry = task.retry ?? 0;
   const open: TaskStatus = task.target_device_id === null ? 'pending' : 'assigned';

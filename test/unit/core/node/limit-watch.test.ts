@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DeviceReadings } from '../../../../src/core/db/devices/heartbeat-device.ts';
-import { ServedWindow } from '../../../../src/core/node/recent-claims.ts';
-import { GateKeeper } from '../../../../src/core/node/resource-limits.ts';
+import { LimitWatch } from '../../../../src/core/node/limit-watch.ts';
+import { RecentClaims } from '../../../../src/core/node/recent-claims.ts';
 
 /** A machine whose memory is as full as the test says. */
 class Machine {
@@ -20,8 +20,8 @@ class Machine {
 async function told(memory: Array<number | null>): Promise<string[][]> {
   const machine = new Machine(memory);
   const said: string[][] = [];
-  const keeper = new GateKeeper(machine, { memory_usage: 90 }, (held) => said.push(held));
-  for (let looks = memory.length; looks > 0; looks -= 1) await keeper.look();
+  const keeper = new LimitWatch(machine, { memory_usage: 90 }, (held) => said.push(held));
+  for (let looks = memory.length; looks > 0; looks -= 1) await keeper.check();
   return said;
 }
 
@@ -32,14 +32,14 @@ test('the first reading is told whatever it is; then each change once, and nothi
 
 test('what is held says the level of now, not of when the gate closed', async () => {
   const machine = new Machine([95, 97]);
-  const keeper = new GateKeeper(machine, { memory_usage: 90 }, () => {});
-  await keeper.look();
-  await keeper.look();
-  expect(keeper.held).toEqual(['memory is at 97 %, over its gate of 90 %']);
+  const keeper = new LimitWatch(machine, { memory_usage: 90 }, () => {});
+  await keeper.check();
+  await keeper.check();
+  expect(keeper.overLimits).toEqual(['memory is at 97 %, over its gate of 90 %']);
 });
 
 test('the served count is what was claimed within the last minute', () => {
-  const window = new ServedWindow();
+  const window = new RecentClaims();
   expect(window.count(0)).toBe(0);
   window.note(5, 400);
   expect(window.count(500)).toBe(5);
@@ -51,7 +51,7 @@ test('the served count is what was claimed within the last minute', () => {
 });
 
 test('the served count of a device that claims all the time is its rate, however often it is asked', () => {
-  const window = new ServedWindow();
+  const window = new RecentClaims();
   let total = 0;
   for (let ms = 0; ms <= 300_000; ms += 100) {
     total += 1;

@@ -1,7 +1,7 @@
 // From new tasks to rings: which lanes they are in, how many of each, and who is there to be rung.
 
 import { ringTargets, ringTargetsStatement } from '../db/devices/ring-targets.ts';
-import { Carried } from '../db/piggyback.ts';
+import { Piggybacked } from '../db/piggyback.ts';
 import { fromJson } from '../db/rows.ts';
 import type { Row, Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -9,65 +9,65 @@ import { claimableTask, claimableTasksStatement } from '../db/tasks/claimable-ta
 import { spellJsonStatement } from '../db/tasks/spell-json.ts';
 import { requirementsText } from '../db/tasks/task-values.ts';
 import { claimRank, laneKey } from '../domain/lane-key.ts';
-import { pairKey } from '../domain/pair-key.ts';
+import { laneRankKey } from '../domain/pair-key.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { monotonic } from '../runtime/clock.ts';
-import type { Ringer, RingWork } from './ringer.ts';
+import type { RingSender, RingWork } from './ring-sender.ts';
 
 /** Texts of requirements whose spelling is remembered. */
 const MOST_SPELLINGS = 1000;
 
 /** The reads of one call that makes work, and the rings after it. */
-export interface Announcement {
+export interface Notice {
   /** To be sent with the first statement of the call. */
-  carried: Carried;
+  piggybacked: Piggybacked;
   /** Rings for those that are in. Call it after COMMIT. */
   ring(tasks: NewTask[]): void;
 }
 
-export class Announcer {
-  readonly ringer: Ringer;
+export class Notifier {
+  readonly ringSender: RingSender;
   readonly #names: TableNames;
   readonly #spelled = new Map<string, string>();
 
-  constructor(ringer: Ringer, names: TableNames) {
-    this.ringer = ringer;
+  constructor(ringSender: RingSender, names: TableNames) {
+    this.ringSender = ringSender;
     this.#names = names;
   }
 
   /** What must be read before tasks like these can be announced; nothing when it is known. */
-  prepare(session: Session, tasks: NewTask[]): Announcement {
-    const stale = this.ringer.view.stale;
+  prepare(session: Session, tasks: NewTask[]): Notice {
+    const stale = this.ringSender.view.stale;
     const readAt = monotonic();
     const unknown = this.#unknown(session, tasks);
-    const carried = new Carried([
+    const carried = new Piggybacked([
       ...(stale ? [ringTargetsStatement(this.#names)] : []),
       ...(unknown.length > 0 ? [spellJsonStatement(unknown)] : []),
     ]);
     return {
-      carried,
+      piggybacked: carried,
       ring: (created) =>
-        this.ringer.quietly(() => {
+        this.ringSender.quietly(() => {
           const results = [...(carried.results ?? [])];
           const rows = stale ? results.shift() : undefined;
-          if (rows !== undefined) this.ringer.view.update(ringTargets(rows), readAt);
+          if (rows !== undefined) this.ringSender.view.update(ringTargets(rows), readAt);
           this.#learn(unknown, results[0]?.[0]);
-          for (const work of this.#works(session, created)) void this.ringer.ring(work);
+          for (const work of this.#works(session, created)) void this.ringSender.ring(work);
         }),
     };
   }
 
   /** Announces tasks that are in already, with a read of its own if one is needed. @throws DatabaseError */
-  async announce(session: Session, tasks: NewTask[]): Promise<void> {
-    const { carried, ring } = this.prepare(session, tasks);
+  async notify(session: Session, tasks: NewTask[]): Promise<void> {
+    const { piggybacked: carried, ring } = this.prepare(session, tasks);
     await carried.flush(session);
     ring(tasks);
   }
 
   /** Rings for tasks that were put back, as they stand now. @throws DatabaseError */
-  async announceAgain(session: Session, taskIds: number[]): Promise<void> {
+  async notifyAgain(session: Session, taskIds: number[]): Promise<void> {
     if (taskIds.length === 0) return;
-    const { carried, ring } = this.prepare(session, []);
+    const { piggybacked: carried, ring } = this.prepare(session, []);
     const { sql, values } = claimableTasksStatement(this.#names, taskIds);
     const rows = (await carried.send(session, sql, values)).map(claimableTask);
     ring([]);
@@ -81,16 +81,16 @@ export class Announcer {
         if (isFields(required_capabilities)) count(works, { ...lane, required_capabilities, n: 1 });
       }
     }
-    for (const [device, n] of directed) this.ringer.ringDevice(device, n);
-    for (const work of works.values()) void this.ringer.ring(work);
+    for (const [device, n] of directed) this.ringSender.ringDevice(device, n);
+    for (const work of works.values()) void this.ringSender.ring(work);
   }
 
   /** Reads the devices when what is known of them is older than a second. @throws DatabaseError */
   async refresh(session: Session): Promise<void> {
-    if (!this.ringer.view.stale) return;
+    if (!this.ringSender.view.stale) return;
     const { sql, values } = ringTargetsStatement(this.#names);
     const readAt = monotonic();
-    this.ringer.view.update(ringTargets(await session.rows(sql, values)), readAt);
+    this.ringSender.view.update(ringTargets(await session.rows(sql, values)), readAt);
   }
 
   #unknown(session: Session, tasks: NewTask[]): string[] {
@@ -122,7 +122,7 @@ export class Announcer {
 }
 
 function count(works: Map<string, RingWork>, one: RingWork): void {
-  const key = pairKey(one);
+  const key = laneRankKey(one);
   const work = works.get(key);
   if (work === undefined) works.set(key, one);
   else work.n += one.n;

@@ -1,72 +1,72 @@
 import { expect, test } from 'vitest';
-import { LookPause } from '../../../../src/core/runtime/look-pause.ts';
+import { PollPause } from '../../../../src/core/runtime/poll-pause.ts';
 
 test('after two looks that took longer than the quickest, nobody looks for twenty times what both took more', () => {
-  const pause = new LookPause();
-  pause.looked(0, 10);
+  const pause = new PollPause();
+  pause.polled(0, 10);
   expect(pause.until).toBe(0);
-  pause.looked(1000, 310);
-  pause.looked(2000, 110);
+  pause.polled(1000, 310);
+  pause.polled(2000, 110);
   expect(pause.until).toBeCloseTo(2000 + 20 * (110 - 11.025));
-  pause.looked(5000, 10);
+  pause.polled(5000, 10);
   expect(pause.until).toBe(5000);
 });
 
 test('one slow look may be a network that stood still: the next one comes after as long as it took more', () => {
-  const pause = new LookPause();
-  pause.looked(0, 10);
-  pause.looked(1000, 1500);
+  const pause = new PollPause();
+  pause.polled(0, 10);
+  pause.polled(1000, 1500);
   expect(pause.until).toBeCloseTo(1000 + 1489.5);
   expect(pause.costly).toBe(true);
-  pause.looked(3000, 10);
+  pause.polled(3000, 10);
   expect(pause.until).toBe(3000);
 });
 
 test('it is thirty seconds at most', () => {
-  const pause = new LookPause();
-  pause.looked(0, 10);
-  pause.looked(1000, 60_000);
-  pause.looked(2000, 60_000);
+  const pause = new PollPause();
+  pause.polled(0, 10);
+  pause.polled(1000, 60_000);
+  pause.polled(2000, 60_000);
   expect(pause.until).toBe(32_000);
 });
 
 test('a database that is further away than it was is looked at as often again after some looks', () => {
-  const pause = new LookPause();
-  pause.looked(0, 1);
-  for (let n = 0; n < 200; n += 1) pause.looked(n * 1000, 200);
+  const pause = new PollPause();
+  pause.polled(0, 1);
+  for (let n = 0; n < 200; n += 1) pause.polled(n * 1000, 200);
   expect(pause.until).toBe(199_000);
 });
 
 test('a look that took much longer than the quickest is costly until one is quick again', () => {
-  const pause = new LookPause();
-  pause.looked(0, 10);
+  const pause = new PollPause();
+  pause.polled(0, 10);
   expect(pause.costly).toBe(false);
-  pause.looked(1000, 60);
+  pause.polled(1000, 60);
   expect(pause.costly).toBe(false);
-  pause.looked(3000, 150);
+  pause.polled(3000, 150);
   expect(pause.costly).toBe(true);
-  pause.looked(6000, 10);
+  pause.polled(6000, 10);
   expect(pause.costly).toBe(false);
 });
 
 test('after a look that the server broke off there is a pause that doubles while that goes on', () => {
-  const pause = new LookPause();
-  pause.looked(0, 10);
+  const pause = new PollPause();
+  pause.polled(0, 10);
   const pauses = [1000, 11_000, 31_000, 71_000].map((at) => {
     pause.brokenOff(at, 300);
     return pause.until - at;
   });
   expect(pauses).toEqual([6000, 12_000, 24_000, 30_000]);
   expect(pause.costly).toBe(true);
-  pause.looked(120_000, 10);
+  pause.polled(120_000, 10);
   pause.brokenOff(121_000, 300);
   expect(pause.until).toBe(127_000);
 });
 
 test('who finds another looking waits as long again', () => {
-  const pause = new LookPause();
-  pause.looked(0, 10);
-  pause.looked(1000, 210);
+  const pause = new PollPause();
+  pause.polled(0, 10);
+  pause.polled(1000, 210);
   const waited = pause.until - 1000;
   pause.again(8000);
   expect(pause.until).toBeCloseTo(8000 + waited);

@@ -1,7 +1,6 @@
 // A bell on a real port of this machine's loopback.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Bell, type BellOptions, CHALLENGES_PER_SECOND, MOST_IN_FLIGHT } from '../../../../src/core/ring/bell.ts';
 import {
   decode,
   encodeRing,
@@ -10,6 +9,12 @@ import {
   RING_BYTES,
   type Ring,
 } from '../../../../src/core/ring/datagram.ts';
+import {
+  CHALLENGES_PER_SECOND,
+  MOST_IN_FLIGHT,
+  RingReceiver,
+  type RingReceiverOptions,
+} from '../../../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
 import { type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
@@ -29,9 +34,11 @@ const ring = () => ({
   hops: 0,
 });
 
-async function bell(options: Partial<BellOptions> = {}): Promise<{ bell: Bell; port: number; mine: Ear }> {
+async function bell(
+  options: Partial<RingReceiverOptions> = {},
+): Promise<{ bell: RingReceiver; port: number; mine: Ear }> {
   const socket = await RingSocket.bind('127.0.0.1', 0);
-  const made = new Bell({
+  const made = new RingReceiver({
     socket,
     token,
     claim: async () => ({ claimed: 1, running: 1, free: 1 }),

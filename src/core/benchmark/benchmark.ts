@@ -9,7 +9,7 @@ import type { NewTask } from '../domain/task/task.ts';
 import { counted } from '../domain/text/counted.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
-import { BENCH_TYPE, scratchContext, startBenchFleet } from './bench-fleet.ts';
+import { BENCH_TYPE, scratchContext, startBenchFleet } from './benchmark-fleet.ts';
 import { makeScratch, type Scratch } from './scratch.ts';
 
 export interface BenchOptions {

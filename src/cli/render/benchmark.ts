@@ -1,4 +1,4 @@
-import type { BenchResult, Rate } from '../../core/bench/bench.ts';
+import type { BenchResult, Rate } from '../../core/benchmark/benchmark.ts';
 import { counted } from '../../core/counted.ts';
 import { renderTable } from './table.ts';
 import { printable } from './text.ts';

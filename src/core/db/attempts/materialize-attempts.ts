@@ -1,4 +1,4 @@
-import { factsIntoRows, NO_CLAIM_FACTS } from '../claim/claim-facts.ts';
+import { materializeAttempts, NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import { repairAttempts } from '../claim/repair-attempts.ts';
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
@@ -6,7 +6,7 @@ import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 
 /** `cause` of an open attempt that was recorded in its worker's place: nobody knows whether its handler had begun. */
-export const RECORDED_FOR_WORKER = 'light';
+export const MATERIALIZED_FOR_WORKER = 'deferred';
 
 /**
  * Copies the claim facts of these tasks into rows, under their locks; where the task table was emptied and its ids repeat,
@@ -16,9 +16,9 @@ export async function insertFromFacts(
   session: Session,
   names: TableNames,
   taskIds: number[],
-  as: Parameters<typeof factsIntoRows>[2],
+  as: Parameters<typeof materializeAttempts>[2],
 ): Promise<number> {
-  const { sql, values } = factsIntoRows(names, taskIds, as);
+  const { sql, values } = materializeAttempts(names, taskIds, as);
   try {
     return (await session.write(sql, values)).affectedRows;
   } catch (error) {
@@ -30,20 +30,20 @@ export async function insertFromFacts(
 }
 
 /** Gives these light claims their rows, status 'assigned'. Inside a transaction that holds the locks of the tasks. */
-export async function recordLocked(
+export async function materializeLocked(
   session: Session,
   names: TableNames,
   taskIds: number[],
   cause: string | null,
 ): Promise<number> {
   const recorded = await insertFromFacts(session, names, taskIds, { status: 'assigned', cause });
-  await session.write(`UPDATE ${names.task} SET ${NO_CLAIM_FACTS} WHERE id IN (?) AND claimed_by IS NOT NULL`, [
+  await session.write(`UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id IN (?) AND claimed_by IS NOT NULL`, [
     taskIds,
   ]);
   return recorded;
 }
 
-export interface RecordedClaim {
+export interface MaterializedAttempt {
   assignment_id: number;
   task_id: number;
 }
@@ -53,11 +53,11 @@ export interface RecordedClaim {
  * recorded are those which are running under one of the tokens. Returns the open rows of these attempts, also those that
  * somebody else has written; one that is missing is no longer ours. @throws DatabaseError
  */
-export async function recordOwnClaims(
+export async function materializeOwnClaims(
   session: Session,
   names: TableNames,
   claims: Array<{ task_id: number; claim_token: Buffer }>,
-): Promise<RecordedClaim[]> {
+): Promise<MaterializedAttempt[]> {
   const ids = claims.map((one) => one.task_id);
   const tokens = claims.map((one) => one.claim_token);
   return transaction(session, async () => {
@@ -67,9 +67,9 @@ export async function recordOwnClaims(
       [ids, tokens],
     );
     const light = mine.filter((one) => one.claimed_by !== null).map((one) => one.id);
-    if (light.length > 0) await recordLocked(session, names, light, null);
+    if (light.length > 0) await materializeLocked(session, names, light, null);
     if (mine.length === 0) return [];
-    return session.rows<RecordedClaim>(
+    return session.rows<MaterializedAttempt>(
       `SELECT id AS assignment_id, task_id FROM ${names.assignment} FORCE INDEX (idx_task_id)
        WHERE task_id IN (?) AND claim_token IN (?) AND status IN ('assigned', 'running')`,
       [mine.map((one) => one.id), tokens],

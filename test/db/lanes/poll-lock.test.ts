@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { releaseLookLock, takeLookLock } from '../../../src/core/db/lanes/look-lock.ts';
+import { releasePollLock, takePollLock } from '../../../src/core/db/lanes/poll-lock.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { LookPause } from '../../../src/core/runtime/look-pause.ts';
-import { LaneBook } from '../../../src/core/worker/claim/lane-catalog.ts';
-import { Scout } from '../../../src/core/worker/claim/poller.ts';
+import { PollPause } from '../../../src/core/runtime/poll-pause.ts';
+import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';
+import { Poller } from '../../../src/core/worker/claim/poller.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 
@@ -17,32 +17,32 @@ afterEach(() => db.close());
 
 /** A scout that has just met a costly look and may look again. */
 function scoutThatPaid() {
-  const costly = new LookPause();
-  costly.looked(0, 1);
-  costly.looked(1, 1001);
+  const costly = new PollPause();
+  costly.polled(0, 1);
+  costly.polled(1, 1001);
   costly.until = 0;
-  const book = new LaneBook('w1', { supported_tasks: ['t'] });
-  const scout = new Scout({
+  const book = new LaneCatalog('w1', { supported_tasks: ['t'] });
+  const scout = new Poller({
     ...{ session: mine!, names: db.names, book, deviceId: 'w1', pollIntervalMs: 1000, costly },
   });
   return { scout, book, costly };
 }
 
 test('one session has the lock, until it gives it back or ends', async () => {
-  expect(await takeLookLock(mine!, db.names)).toBe(true);
-  expect(await takeLookLock(other!, db.names)).toBe(false);
-  await releaseLookLock(mine!, db.names);
-  expect(await takeLookLock(other!, db.names)).toBe(true);
+  expect(await takePollLock(mine!, db.names)).toBe(true);
+  expect(await takePollLock(other!, db.names)).toBe(false);
+  await releasePollLock(mine!, db.names);
+  expect(await takePollLock(other!, db.names)).toBe(true);
   await other!.close();
-  await expect.poll(() => takeLookLock(mine!, db.names)).toBe(true);
+  await expect.poll(() => takePollLock(mine!, db.names)).toBe(true);
 });
 
 test('a costly look is not made while another device looks; it is put off by the same pause', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
-  await takeLookLock(other!, db.names);
+  await takePollLock(other!, db.names);
   const { scout, book, costly } = scoutThatPaid();
-  await scout.look();
-  expect(book.pairs()).toEqual([]);
+  await scout.poll();
+  expect(book.ranks()).toEqual([]);
   expect(costly.costly).toBe(true);
   expect(costly.until).toBeGreaterThan(10_000);
 });
@@ -50,8 +50,8 @@ test('a costly look is not made while another device looks; it is put off by the
 test('it is made alone, and the next device may', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
   const { scout, book, costly } = scoutThatPaid();
-  await scout.look();
-  expect(book.pairs()).toHaveLength(1);
+  await scout.poll();
+  expect(book.ranks()).toHaveLength(1);
   expect(costly.costly).toBe(false);
-  expect(await takeLookLock(other!, db.names)).toBe(true);
+  expect(await takePollLock(other!, db.names)).toBe(true);
 });

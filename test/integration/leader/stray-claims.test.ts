@@ -8,6 +8,7 @@ import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { Rescuer } from '../../../src/core/leader/rescue/rescuer.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import { insertLightClaim } from '../../helpers/deferred-claim.ts';
 import {
   type DeviceRow,
   insertAttempt,
@@ -16,7 +17,6 @@ import {
   insertTask,
   readTask,
 } from '../../helpers/factories.ts';
-import { insertLightClaim } from '../../helpers/light-claim.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -47,7 +47,7 @@ async function office(limit?: number) {
   const rescuer = new Rescuer({ duty, policy: master, revokeTimeoutS: 20, ...(limit === undefined ? {} : { limit }) });
   const light = async () => {
     const failures = new Failures(duty);
-    return failures.end(await rescuer.light(failures));
+    return failures.end(await rescuer.strayClaims(failures));
   };
   return { duty, light, check: new HealthCheck({ duty, settings, events: new Events(), random: () => 0.5 }) };
 }
@@ -123,7 +123,7 @@ describe('rows that another program touched', () => {
       ];
       const { light } = await office();
       expect(await light()).toMatchObject({ rescued: 1 });
-      expect(await attempts(one.task_id)).toMatchObject([{ status: 'assigned', cause: 'light' }]);
+      expect(await attempts(one.task_id)).toMatchObject([{ status: 'assigned', cause: 'deferred' }]);
       expect(await task(one.task_id)).toMatchObject({ status: 'running', claimed_by: null });
       expect(await attempts(lost.task_id)).toMatchObject([{ status: 'lost', cause: 'device_offline' }]);
     }

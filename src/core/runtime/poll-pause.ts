@@ -11,7 +11,7 @@ const COSTLY_MS = 100;
  * program has inserted and not committed yet; of 100,000 such rows it takes so long that the looks of a few workers would
  * leave the server no time for the INSERT itself.
  */
-export class LookPause {
+export class PollPause {
   /** Monotonic ms before which nobody should look. */
   until = Number.NEGATIVE_INFINITY;
   /** The last look took much longer than the quickest, or was broken off: one device at a time should look. */
@@ -25,7 +25,7 @@ export class LookPause {
    * A look came back at this monotonic time, after so many milliseconds. One slow look says little (the network, or the whole
    * server, stood still), so the next one comes soon, and the long pause after two.
    */
-  looked(at: number, tookMs: number): void {
+  polled(at: number, tookMs: number): void {
     this.#quickest = Math.min(tookMs, this.#quickest * FORGET);
     const excess = tookMs - this.#quickest;
     this.costly = excess >= COSTLY_MS;

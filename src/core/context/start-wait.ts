@@ -5,7 +5,7 @@ import { monotonic } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import { sleep } from '../runtime/loop.ts';
 
-export interface StartPatienceOptions {
+export interface StartWaitOptions {
   /** Seconds from now; 0 = none. */
   seconds: number;
   events: Events;
@@ -17,12 +17,12 @@ export interface StartPatienceOptions {
  * A node that starts while its database is not there, refuses writes, or cuts the connection, waits for it. One line when
  * it begins to wait, one when that is over. What waiting does not cure (a wrong password, an old schema) ends it at once.
  */
-export class StartPatience {
-  readonly #o: StartPatienceOptions;
+export class StartWait {
+  readonly #o: StartWaitOptions;
   readonly #until: number;
   #since: number | undefined;
 
-  constructor(options: StartPatienceOptions) {
+  constructor(options: StartWaitOptions) {
     this.#o = options;
     this.#until = monotonic() + options.seconds * 1000;
   }

@@ -4,7 +4,7 @@ import type { TableNames } from '../table-names.ts';
 import type { Page } from './orphaned-assignments.ts';
 
 /** A light claim as it was seen; whoever ends or records it looks again under the lock. */
-export interface LightClaimRef {
+export interface DeferredClaimRef {
   task_id: number;
   claim_token: Buffer;
   device_id: string;
@@ -13,7 +13,7 @@ export interface LightClaimRef {
 }
 
 /** As the leader finds them. */
-export type StrayClaimRef = Omit<LightClaimRef, 'claim_token'> & {
+export type StrayClaimRef = Omit<DeferredClaimRef, 'claim_token'> & {
   /** Null = another program took it away: nobody can end the claim by it. */
   claim_token: Buffer | null;
 };
@@ -24,7 +24,7 @@ export type StrayClaimRef = Omit<LightClaimRef, 'claim_token'> & {
  * without a time of ours, is another program's doing: its worker may hold it all the same, so it counts as not recorded.
  * Non-locking; running tasks by afd_claim, sorted by id (there are as many as the fleet holds). Zero rows = none.
  */
-export async function strayLightClaims(
+export async function strayClaims(
   session: Session,
   names: TableNames,
   afterS: number,
@@ -46,13 +46,13 @@ export async function strayLightClaims(
 }
 
 /** Light claims of one device that another process of it made. Non-locking; running tasks by afd_claim. */
-export async function earlierLightClaims(
+export async function earlierDeferredClaims(
   session: Session,
   names: TableNames,
   deviceId: string,
   instanceToken: Buffer,
-): Promise<LightClaimRef[]> {
-  return session.rows<LightClaimRef>(
+): Promise<DeferredClaimRef[]> {
+  return session.rows<DeferredClaimRef>(
     `SELECT id AS task_id, claim_token, claimed_by AS device_id, 1 AS orphaned FROM ${names.task} FORCE INDEX (afd_claim)
      WHERE ${stateIs('running')} AND claimed_by = ? AND claim_token IS NOT NULL AND NOT (claim_instance <=> ?)`,
     [deviceId, instanceToken],
@@ -60,7 +60,7 @@ export async function earlierLightClaims(
 }
 
 /** Light claims that a device holds, counted now; running tasks by afd_claim. */
-export async function countLightClaims(session: Session, names: TableNames, deviceId: string): Promise<number> {
+export async function countDeferredClaims(session: Session, names: TableNames, deviceId: string): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
     `SELECT COUNT(*) AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('running')} AND claimed_by = ?`,
     [deviceId],

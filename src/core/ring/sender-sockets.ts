@@ -1,7 +1,7 @@
 import { isLoopback, RingSocket } from './ring-socket.ts';
 
 /** The sockets that a ringer sends from: the bell's, so that a worker has one port, and its own where that does not reach. */
-export class RingerSockets {
+export class SenderSockets {
   readonly #shared: RingSocket | undefined;
   readonly #hear: (bytes: Buffer) => void;
   readonly #own = new Map<string, Promise<RingSocket | undefined>>();

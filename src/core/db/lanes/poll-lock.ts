@@ -6,13 +6,13 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /** False = another device has it. Ends with the session at the latest. @throws DatabaseError */
-export async function takeLookLock(session: Session, names: TableNames): Promise<boolean> {
+export async function takePollLock(session: Session, names: TableNames): Promise<boolean> {
   const [row] = await session.rows(`SELECT GET_LOCK(${lock(names)}, 0) AS got`);
   return row?.got === 1;
 }
 
 /** @throws DatabaseError */
-export async function releaseLookLock(session: Session, names: TableNames): Promise<void> {
+export async function releasePollLock(session: Session, names: TableNames): Promise<void> {
   await session.rows(`SELECT RELEASE_LOCK(${lock(names)})`);
 }
 

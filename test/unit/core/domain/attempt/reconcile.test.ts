@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import {
   type Finish,
+  inlineClaim,
   type LockedAssignment,
   type LockedTask,
-  lightClaim,
-  settle,
-  type Verdict,
-} from '../../../../../src/core/domain/attempt/settlement.ts';
+  type Reconciled,
+  reconcile,
+} from '../../../../../src/core/domain/attempt/reconcile.ts';
 
 const MINE = Buffer.alloc(16, 1);
 const OTHER = Buffer.alloc(16, 2);
@@ -37,13 +37,13 @@ const timeout: Outcome = { kind: 'timeout', error_message: 'too long' };
 const released: Outcome = { kind: 'released', cause: 'shutdown' };
 const ALL = { done, retry, permanent, later, timeout, released };
 
-const mine = (verdict: Verdict) => {
-  if (verdict.kind !== 'mine') throw new Error(`it is ${verdict.kind}`);
-  const { finish: _, record: __, ...rest } = verdict.settlement;
+const mine = (verdict: Reconciled) => {
+  if (verdict.kind !== 'accepted') throw new Error(`it is ${verdict.kind}`);
+  const { finish: _, record: __, ...rest } = verdict.end;
   return rest;
 };
 const settled = (outcome: Outcome, of: Partial<LockedTask> = {}, record: Partial<LockedAssignment> = {}) =>
-  mine(settle(finish(outcome), task(of), row(record), policy));
+  mine(reconcile(finish(outcome), task(of), row(record), policy));
 const NOTHING = { error_message: null, error_class: null, cause: null, result: null };
 
 describe('what an end writes', () => {
@@ -125,7 +125,7 @@ describe('an attempt that was revoked', () => {
 
 describe('whose an attempt is', () => {
   const verdict = (of: LockedTask | undefined, record: LockedAssignment | undefined, outcome: Outcome = done) =>
-    settle(finish(outcome), of, record, policy);
+    reconcile(finish(outcome), of, record, policy);
   const lost = (of: LockedTask | undefined, record: LockedAssignment | undefined) => {
     const found = verdict(of, record);
     return found.kind === 'lost' ? found.reason : found.kind;
@@ -134,7 +134,7 @@ describe('whose an attempt is', () => {
   it('mine: the task runs, both tokens are mine, the row is open', () => {
     for (const status of ['assigned', 'running'] as const)
       expect(verdict(task(), row({ status }))).toMatchObject({
-        kind: 'mine',
+        kind: 'accepted',
         settlement: { record: { assignment_id: 70 } },
       });
   });
@@ -161,7 +161,7 @@ describe('whose an attempt is', () => {
     ['released', 'released'],
   ] as const)('already: %s was written as %s by my own COMMIT, and by no other end', (kind, status) => {
     const outcome = ALL[kind];
-    expect(verdict(task({ status: 'done' }), row({ status }), outcome)).toMatchObject({ kind: 'already' });
+    expect(verdict(task({ status: 'done' }), row({ status }), outcome)).toMatchObject({ kind: 'committed' });
     const others = (['completed', 'failed', 'timeout', 'cancelled', 'released', 'lost'] as const).filter(
       (one) => one !== status,
     );
@@ -171,7 +171,7 @@ describe('whose an attempt is', () => {
   it('already: a revoked attempt, as what the operator wanted of it', () => {
     const record = row({ status: 'cancelled', revoked_at: '2026-01-01', revoke_outcome: 'cancelled' });
     expect(verdict(task({ status: 'cancelled' }), record, retry)).toMatchObject({
-      kind: 'already',
+      kind: 'committed',
       task_status: 'cancelled',
     });
     expect(verdict(task(), { ...record, status: 'failed' }, retry).kind).toBe('lost');
@@ -190,15 +190,16 @@ describe('whose an attempt is', () => {
 });
 
 describe('a light claim', () => {
-  const lightly = (of: LockedTask | undefined) => settle(finish(done, { assignment_id: null }), of, undefined, policy);
+  const lightly = (of: LockedTask | undefined) =>
+    reconcile(finish(done, { assignment_id: null }), of, undefined, policy);
   const facts = {
     ...{ assignment_id: null, attempt: 2, retry_at_claim: 1 },
     ...{ claimed_at: '2026-01-01 00:00:00.000', deadline_at: '2026-01-01 00:30:00.000' },
   };
 
   it('is mine while the task runs under its token and bears its facts, which are recorded with the end', () => {
-    expect(lightly(light())).toMatchObject({ kind: 'mine', settlement: { record: facts, task_status: 'done' } });
-    expect(lightClaim(finish(done), light({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
+    expect(lightly(light())).toMatchObject({ kind: 'accepted', settlement: { record: facts, task_status: 'done' } });
+    expect(inlineClaim(finish(done), light({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
   });
 
   it('of a task that another program has changed is lost, with what must be recorded', () => {
@@ -215,7 +216,7 @@ describe('a light claim', () => {
     ['without a time of the claim', light({ claimed_at: null })],
     ['without a deadline', light({ claim_deadline: null })],
   ])('is looked for in its row when the task is %s', (_, of) => {
-    expect(lightClaim(finish(done), of)).toBeUndefined();
+    expect(inlineClaim(finish(done), of)).toBeUndefined();
     expect(lightly(of)).toMatchObject({ kind: 'lost', reason: 'its assignment is gone' });
     expect(lightly(of)).not.toHaveProperty('light');
   });

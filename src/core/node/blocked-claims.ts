@@ -1,10 +1,10 @@
-import { recordForWorker } from '../db/attempts/end-light-claims.ts';
-import type { LightClaimRef } from '../db/attempts/light-claims.ts';
+import type { DeferredClaimRef } from '../db/attempts/deferred-claims.ts';
+import { materializeForWorker } from '../db/attempts/end-deferred-claims.ts';
 import { lockAttempt } from '../db/attempts/lock-attempt.ts';
 import { markBegun } from '../db/attempts/mark-begun.ts';
 import type { AttemptRef } from '../db/attempts/orphaned-assignments.ts';
-import { ownAttempts, ownLightClaims } from '../db/attempts/own-claims.ts';
-import { releaseLightClaims } from '../db/attempts/release-light-claims.ts';
+import { ownAttempts, ownDeferredClaims } from '../db/attempts/own-claims.ts';
+import { releaseDeferredClaims } from '../db/attempts/release-deferred-claims.ts';
 import { rescueAssignment } from '../db/attempts/rescue-assignment.ts';
 import { isConnectionLost } from '../db/database-error.ts';
 import { cutIdleSession } from '../db/server/cut-session.ts';
@@ -21,7 +21,7 @@ export interface Freed {
   /** Attempts given back: they had not begun, or could not end in time. */
   released: number;
   /** Light claims whose handlers have begun: their attempts have rows now, so that others see them. */
-  recorded: number;
+  materialized: number;
 }
 
 const CHUNK = 500;
@@ -31,7 +31,7 @@ const CHUNK = 500;
  * once, what has begun is recorded, and an innocent neighbour of the blocker is given back at its own timeout, since it
  * could not end in time if it wanted to. The board is closed, so nothing begins meanwhile.
  */
-export class Hostages {
+export class BlockedClaims {
   readonly #session: Session;
   readonly #names: TableNames;
   readonly #board: PulseBoard;
@@ -50,20 +50,20 @@ export class Hostages {
    * freed first. @throws DatabaseError
    */
   async free(owner: Identity, now: number, goOn: () => boolean): Promise<Freed> {
-    const freed = { released: 0, recorded: 0 };
+    const freed = { released: 0, materialized: 0 };
     await this.#cutWork();
     const begun = this.#board.begun();
     if (begun === undefined) return freed;
     const byTask = new Map(begun.map((one) => [one.task_id, one]));
     const own = [owner.deviceId, owner.instanceToken] as const;
-    const light = await ownLightClaims(this.#session, this.#names, ...own);
-    for (const refs of chunks(light.filter((one) => !byTask.has(one.task_id)))) {
+    const deferred = await ownDeferredClaims(this.#session, this.#names, ...own);
+    for (const refs of chunks(deferred.filter((one) => !byTask.has(one.task_id)))) {
       if (!goOn()) return freed;
-      freed.released += await this.#releaseLight(refs);
+      freed.released += await this.#releaseDeferred(refs);
     }
-    for (const refs of chunks(light.filter((one) => byTask.has(one.task_id)))) {
+    for (const refs of chunks(deferred.filter((one) => byTask.has(one.task_id)))) {
       if (!goOn()) return freed;
-      freed.recorded += await this.#record(refs);
+      freed.materialized += await this.#materialize(refs);
     }
     const blocker = this.#board.current?.task_id;
     for (const ref of await ownAttempts(this.#session, this.#names, ...own)) {
@@ -93,12 +93,12 @@ export class Hostages {
     if (await cutIdleSession(this.#session, work.connectionId)) this.#cut.add(work.connectionId);
   }
 
-  #releaseLight(refs: LightClaimRef[]): Promise<number> {
-    return transaction(this.#session, () => releaseLightClaims(this.#session, this.#names, refs, 'blocked'));
+  #releaseDeferred(refs: DeferredClaimRef[]): Promise<number> {
+    return transaction(this.#session, () => releaseDeferredClaims(this.#session, this.#names, refs, 'blocked'));
   }
 
-  #record(refs: LightClaimRef[]): Promise<number> {
-    return transaction(this.#session, () => recordForWorker(this.#session, this.#names, refs));
+  #materialize(refs: DeferredClaimRef[]): Promise<number> {
+    return transaction(this.#session, () => materializeForWorker(this.#session, this.#names, refs));
   }
 
   #release(ref: AttemptRef): Promise<number> {
@@ -112,7 +112,7 @@ export class Hostages {
 }
 
 /** One look that fails must not end the thread, unless its connection is gone. Returns what to say about it. */
-export function failedLook(error: unknown): string {
+export function failedCheck(error: unknown): string {
   if (isConnectionLost(error)) throw error;
   return `What the blocked main thread holds was not given back, and is tried again: ${(error as Error).message}`;
 }

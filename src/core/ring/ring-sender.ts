@@ -9,7 +9,7 @@ import { monotonic } from '../runtime/clock.ts';
 import type { Reply } from './datagram.ts';
 import type { FleetView } from './fleet-view.ts';
 import type { RingSocket } from './ring-socket.ts';
-import { RingerSockets } from './ringer-sockets.ts';
+import { SenderSockets } from './sender-sockets.ts';
 import { SentRings } from './sent-rings.ts';
 
 /** Tasks of one (lane, rank) that are due now and that nobody has been told of. */
@@ -23,7 +23,7 @@ export interface RingWork extends LaneRequirements {
   hops?: number;
 }
 
-export interface RingerOptions {
+export interface RingSenderOptions {
   view: FleetView;
   /** False: nobody is ever rung. */
   enabled: boolean;
@@ -34,7 +34,7 @@ export interface RingerOptions {
   socket?: RingSocket | undefined;
   /** Milliseconds; for tests. */
   offAfterMs?: number;
-  probeMs?: number;
+  retryMs?: number;
   /** Nobody has answered for so long that the ring is off; true = it is on again. */
   onSwitch?: (on: boolean) => void;
   /** A ring that could not be made, for a reason that nobody foresaw: it is one less. */
@@ -48,27 +48,27 @@ const MOST = 0xffff;
 const LINGER_MS = 50;
 const OFF_AFTER_MS = 10_000;
 /** A ring that is off is tried again so often. */
-const PROBE_MS = 10_000;
-export class Ringer {
+const RETRY_MS = 10_000;
+export class RingSender {
   readonly view: FleetView;
   /** No answer within this time: the next one is rung. */
   answerMs = 10;
-  readonly #o: RingerOptions;
+  readonly #o: RingSenderOptions;
   readonly #sent = new SentRings((id, reply) => this.#heard(id, reply));
   readonly #underWay = new Set<Promise<unknown>>();
-  readonly #sockets: RingerSockets;
+  readonly #sockets: SenderSockets;
   readonly #salt = randomBytes(4).readUInt32BE();
   #turn = 0;
   #silentSince: number | undefined;
   #off = false;
-  #probedAt = 0;
+  #retriedAt = 0;
   #closed = false;
 
-  constructor(options: RingerOptions) {
+  constructor(options: RingSenderOptions) {
     this.#o = options;
     this.view = options.view;
     this.#closed = !options.enabled;
-    this.#sockets = new RingerSockets(options.socket, (bytes) => this.#sent.hear(bytes));
+    this.#sockets = new SenderSockets(options.socket, (bytes) => this.#sent.hear(bytes));
   }
 
   /**
@@ -166,7 +166,7 @@ export class Ringer {
       if (reply === undefined) this.#missed(id);
       return reply;
     } finally {
-      this.view.settled(id, work.n);
+      this.view.answered(id, work.n);
     }
   }
 
@@ -180,7 +180,7 @@ export class Ringer {
       token,
       cookie: this.view.cookieOf(device_id),
       ring: { directed, lane, claim_rank, n, hops },
-      patienceMs: this.answerMs,
+      waitMs: this.answerMs,
       write: (bytes) => socket.send(bytes, { address, port }),
     });
   }
@@ -201,7 +201,7 @@ export class Ringer {
 
   #switch(on: boolean): void {
     this.#off = !on;
-    this.#probedAt = monotonic();
+    this.#retriedAt = monotonic();
     this.#o.onSwitch?.(on);
   }
 
@@ -209,8 +209,8 @@ export class Ringer {
   #on(): boolean {
     if (!this.#off) return true;
     const now = monotonic();
-    if (now - this.#probedAt < (this.#o.probeMs ?? PROBE_MS)) return false;
-    this.#probedAt = now;
+    if (now - this.#retriedAt < (this.#o.retryMs ?? RETRY_MS)) return false;
+    this.#retriedAt = now;
     return true;
   }
 

@@ -1,0 +1,54 @@
+import {
+  hasLimits,
+  limitReasons,
+  nextLimitState,
+  OPEN,
+  type ResourceLimits,
+} from '../domain/placement/resource-limits.ts';
+import type { DeviceProbe } from './device-probe.ts';
+
+/**
+ * Compares this machine's own readings with its gates, between the heartbeats too. Without gates it reads nothing.
+ * `onChange` is told the reasons once: when a gate closes or opens, and after the first reading.
+ */
+export class LimitWatch {
+  /** Gates that the machine is over, in words. */
+  overLimits: string[] = [];
+  readonly #probe: Pick<DeviceProbe, 'refresh' | 'last'>;
+  readonly #limits: ResourceLimits;
+  readonly #onChange: (overLimits: string[]) => void;
+  #state = OPEN;
+  #known = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    probe: Pick<DeviceProbe, 'refresh' | 'last'>,
+    gates: ResourceLimits,
+    onChange: (overLimits: string[]) => void,
+  ) {
+    this.#probe = probe;
+    this.#limits = gates;
+    this.#onChange = onChange;
+  }
+
+  start(everyMs: number): void {
+    if (!hasLimits(this.#limits)) return;
+    this.#timer = setInterval(() => void this.check(), everyMs);
+    void this.check();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** One reading and its judgement. */
+  async check(): Promise<void> {
+    await this.#probe.refresh();
+    const before = this.#state.over_limits.join();
+    this.#state = nextLimitState(this.#state, this.#probe.last, this.#limits);
+    this.overLimits = limitReasons(this.#state, this.#limits);
+    if (this.#known && this.#state.over_limits.join() === before) return;
+    this.#known = true;
+    this.#onChange(this.overLimits);
+  }
+}
