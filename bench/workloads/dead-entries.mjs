@@ -13,7 +13,7 @@ const CLAIM = 50;
 const TIMES = 15;
 const RANK = 5;
 /** No task has this lane, and every lane comes after it. */
-const EMPTY = { kind: 'lane', lane: Buffer.alloc(16), claim_rank: RANK, mark: undefined };
+const EMPTY = { kind: 'lane', lane: Buffer.alloc(16), claim_rank: RANK, cursor: undefined };
 const BEFORE_ALL = { due_at: '1970-01-01 00:00:00.000', id: 1 };
 
 export async function deadEntries(peer, { workers, slots, n }) {
@@ -48,7 +48,7 @@ async function timed(store, mark) {
   const session = await store.openSession();
   try {
     const [{ lane }] = await session.rows(`SELECT lane FROM ${store.names.task} LIMIT 1`);
-    const questions = await statements(store.names, { kind: 'lane', lane, claim_rank: RANK, mark });
+    const questions = await statements(store.names, { kind: 'lane', lane, claim_rank: RANK, cursor: mark });
     const spent = Object.fromEntries(questions.map(({ what }) => [what, []]));
     for (let turn = 0; turn <= TIMES; turn += 1) {
       for (const { what, statement, found, expected } of questions) {
@@ -72,20 +72,20 @@ async function timed(store, mark) {
 async function statements(names, source) {
   const { candidateStatement } = await dist('core/db/claim/select-candidates.js');
   const { dueStatement } = await dist('core/db/lanes/due-work.js');
-  const { surveyStatement, surveyOf } = await dist('core/db/claim/count-due.js');
+  const { countDueStatement, dueCounts } = await dist('core/db/claim/count-due.js');
   const locking = (from, expected) => ({
     statement: candidateStatement(names, from, CLAIM),
     found: (rows) => rows.length,
     expected,
   });
   return [
-    { what: `claim ${CLAIM} from behind a mark`, ...locking(source, CLAIM) },
-    { what: `claim ${CLAIM} without a mark`, ...locking({ ...source, mark: undefined }, CLAIM) },
+    { what: `claim ${CLAIM} from behind a cursor`, ...locking(source, CLAIM) },
+    { what: `claim ${CLAIM} without a cursor`, ...locking({ ...source, cursor: undefined }, CLAIM) },
     { what: 'an empty lane before them: locking read', ...locking(EMPTY, 0) },
     {
-      what: 'an empty lane before them: survey',
-      statement: surveyStatement(names, [EMPTY], [CLAIM]),
-      found: (rows) => surveyOf(rows, 1)[0],
+      what: 'an empty lane before them: count',
+      statement: countDueStatement(names, [EMPTY], [CLAIM]),
+      found: (rows) => dueCounts(rows, 1)[0],
       expected: 0,
     },
     {

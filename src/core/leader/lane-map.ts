@@ -72,11 +72,11 @@ export class LaneMap {
   }
 
   /** Index of the first known pair behind this one. */
-  #behind(pair: LaneRank): number {
+  #behind(laneRank: LaneRank): number {
     let [low, high] = [0, this.#known.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareRanks(this.#known[middle]!.head, pair) <= 0) low = middle + 1;
+      if (compareRanks(this.#known[middle]!.head, laneRank) <= 0) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -18,10 +18,10 @@ export class TermDuties {
   #stalled = false;
 
   /** `ringer`: this process's own, if it has one by then. */
-  constructor(context: Context, deviceId: string, ringer?: () => RingSender | undefined) {
+  constructor(context: Context, deviceId: string, sender?: () => RingSender | undefined) {
     this.#context = context;
     this.#deviceId = deviceId;
-    this.#ringSender = ringer;
+    this.#ringSender = sender;
   }
 
   get term(): number | undefined {

@@ -53,23 +53,23 @@ export class Watcher {
   async runOnce(): Promise<{ rung: number }> {
     const { config } = this.#o;
     if (!config.worker.ring.enabled || monotonic() < this.#pause.until) return { rung: 0 };
-    const ringer = await this.#ringSender();
-    if (ringer.view.stale) await this.#readDevices(ringer);
+    const sender = await this.#ringSender();
+    if (sender.view.stale) await this.#readDevices(sender);
     const now = monotonic();
-    const free = ringer.view.devices().filter((one) => one.running < one.slots);
-    const pairs = [...this.#watched.values()].filter(
+    const free = sender.view.devices().filter((one) => one.running < one.slots);
+    const ranks = [...this.#watched.values()].filter(
       (one) => now >= one.restsUntil && free.some((device) => eligible(device, one).ok),
     );
-    if (pairs.length === 0) return { rung: 0 };
-    const due = await this.#poll(pairs);
-    for (const n of due) this.#ring(ringer, pairs[n]!);
+    if (ranks.length === 0) return { rung: 0 };
+    const due = await this.#poll(ranks);
+    for (const n of due) this.#ring(sender, ranks[n]!);
     return { rung: due.length };
   }
 
   /** Indexes of the pairs that are due. None when the look took too long: other duties wait for the session. */
-  async #poll(pairs: Watched[]): Promise<number[]> {
+  async #poll(ranks: Watched[]): Promise<number[]> {
     const { duty } = this.#o;
-    const { sql, values } = dueStatement(duty.names, undefined, pairs);
+    const { sql, values } = dueStatement(duty.names, undefined, ranks);
     // From when the session is free: other duties may have had it until then.
     let asked = monotonic();
     try {
@@ -90,13 +90,13 @@ export class Watcher {
     await this.#own?.close();
   }
 
-  #ring(ringer: RingSender, pair: Watched): void {
-    pair.seenAt = monotonic();
+  #ring(sender: RingSender, laneRank: Watched): void {
+    laneRank.seenAt = monotonic();
     // Until the answer is here: what is due in the next look may be what is being claimed now.
-    pair.restsUntil = pair.seenAt + pair.pauseMs;
-    void ringer.ring({ ...pair, n: 1 }).then((claimed) => {
-      pair.pauseMs = claimed > 0 ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pair.pauseMs * 2);
-      pair.restsUntil = claimed > 0 ? 0 : monotonic() + pair.pauseMs;
+    laneRank.restsUntil = laneRank.seenAt + laneRank.pauseMs;
+    void sender.ring({ ...laneRank, n: 1 }).then((claimed) => {
+      laneRank.pauseMs = claimed > 0 ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, laneRank.pauseMs * 2);
+      laneRank.restsUntil = claimed > 0 ? 0 : monotonic() + laneRank.pauseMs;
     });
   }
 
@@ -108,12 +108,12 @@ export class Watcher {
     return this.#own;
   }
 
-  async #readDevices(ringer: RingSender): Promise<void> {
+  async #readDevices(sender: RingSender): Promise<void> {
     const { duty } = this.#o;
     const readAt = monotonic();
     const { sql, values } = ringTargetsStatement(duty.names);
     const targets = ringTargets(await duty.run((session) => session.rows(sql, values)));
-    ringer.view.update(targets, readAt);
+    sender.view.update(targets, readAt);
     // Of each type that somebody runs: where most tasks are, so that also the first one is seen at once.
     for (const task_type of new Set(targets.flatMap((one) => one.capabilities.supported_tasks ?? []))) {
       this.#watch({
@@ -131,10 +131,10 @@ export class Watcher {
     for (const [key] of oldest.slice(0, Math.max(0, oldest.length - MOST_RANKS))) this.#watched.delete(key);
   }
 
-  #watch(pair: Omit<RingWork, 'n'>): void {
-    const key = laneRankKey(pair);
+  #watch(laneRank: Omit<RingWork, 'n'>): void {
+    const key = laneRankKey(laneRank);
     const watched = this.#watched.get(key);
     if (watched !== undefined) watched.seenAt = monotonic();
-    else this.#watched.set(key, { ...pair, seenAt: monotonic(), pauseMs: FIRST_PAUSE_MS, restsUntil: 0 });
+    else this.#watched.set(key, { ...laneRank, seenAt: monotonic(), pauseMs: FIRST_PAUSE_MS, restsUntil: 0 });
   }
 }

@@ -23,11 +23,11 @@ export class LimitWatch {
 
   constructor(
     probe: Pick<DeviceProbe, 'refresh' | 'last'>,
-    gates: ResourceLimits,
+    limits: ResourceLimits,
     onChange: (overLimits: string[]) => void,
   ) {
     this.#probe = probe;
-    this.#limits = gates;
+    this.#limits = limits;
     this.#onChange = onChange;
   }
 

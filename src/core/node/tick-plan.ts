@@ -20,15 +20,15 @@ export class TickPlan {
    * A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. `due` undefined = its look was
    * broken off: the work session looks in place of the next tick, with more time.
    */
-  answered({ ranks: pairs }: TickAsk, due: number[] | undefined, at: number, since: number): LaneRank[] {
-    if (pairs === undefined) return [];
+  answered({ ranks }: TickAsk, due: number[] | undefined, at: number, since: number): LaneRank[] {
+    if (ranks === undefined) return [];
     if (due === undefined) {
       this.#pause.brokenOff(at, at - since);
       this.#turnAt = at;
       return [];
     }
     this.#pause.polled(at, at - since);
-    return due.flatMap((n) => pairs[n] ?? []);
+    return due.flatMap((n) => ranks[n] ?? []);
   }
 
   /**
@@ -47,11 +47,11 @@ export class TickPlan {
     this.#ticks += 1;
     const peek = worker && at >= this.#discoverAt && at >= this.#pause.until;
     if (peek) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
-    const { ranks: pairs, known, devices } = this.wanted;
+    const { ranks, known, devices } = this.wanted;
     const types = capabilities.supported_tasks;
     return {
       device_id: deviceId,
-      ranks: peek ? pairs : undefined,
+      ranks: peek ? ranks : undefined,
       lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
       withOpen: worker && this.#ticks % 2 === 1,
       trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,

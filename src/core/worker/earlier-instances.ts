@@ -21,13 +21,13 @@ export async function closeEarlierInstances(
   device: { deviceId: string; instanceToken: Buffer },
   policy: EndPolicy,
 ): Promise<number> {
-  const light = await earlierDeferredClaims(session, names, device.deviceId, device.instanceToken);
+  const deferred = await earlierDeferredClaims(session, names, device.deviceId, device.instanceToken);
   const open = await earlierAttempts(session, names, device.deviceId, device.instanceToken);
-  if (light.length + open.length === 0) return 0;
+  if (deferred.length + open.length === 0) return 0;
   const widths = await readTextWidths(session, names);
   let closed = 0;
-  for (let at = 0; at < light.length; at += CHUNK) {
-    const refs = light.slice(at, at + CHUNK);
+  for (let at = 0; at < deferred.length; at += CHUNK) {
+    const refs = deferred.slice(at, at + CHUNK);
     closed += await transaction(session, () => endDeferredClaims(session, names, refs, () => 'superseded', widths));
   }
   for (const ref of open) {

@@ -16,7 +16,7 @@ const NOTHING_MS = 1000;
 const MOST_KEPT = 1000;
 
 export class LaneReads {
-  readonly #read: (pair: RungRank) => Promise<LaneRow | undefined>;
+  readonly #read: (laneRank: RungRank) => Promise<LaneRow | undefined>;
   readonly #now: () => number;
   /** By lane, whatever the rank: its hash names the type and the requirements for ever. */
   readonly #rows = new Map<string, LaneRow>();
@@ -26,7 +26,7 @@ export class LaneReads {
   #underWay: { key: string; answer: Promise<LaneRow | undefined> } | undefined;
 
   /** `read`: one row of the pair from the database; undefined = none is pending there. `now`: milliseconds, monotonic. */
-  constructor(read: (pair: RungRank) => Promise<LaneRow | undefined>, now: () => number = monotonic) {
+  constructor(read: (laneRank: RungRank) => Promise<LaneRow | undefined>, now: () => number = monotonic) {
     this.#read = read;
     this.#now = now;
     this.#rate = new PerSecond(READS_PER_SECOND, now);
@@ -36,14 +36,14 @@ export class LaneReads {
    * What the tasks of the pair ask for. Undefined = none is pending, or it may not be read now: that of another pair is under way,
    * or ten began within the last second. @throws whatever the read throws; that is no answer, and not kept
    */
-  async of(pair: RungRank): Promise<LaneRow | undefined> {
-    const lane = pair.lane.toString('hex');
+  async of(laneRank: RungRank): Promise<LaneRow | undefined> {
+    const lane = laneRank.lane.toString('hex');
     const kept = this.#rows.get(lane);
     if (kept !== undefined) return kept;
-    const key = laneRankKey(pair);
+    const key = laneRankKey(laneRank);
     if (this.#underWay?.key === key) return this.#underWay.answer;
     if ((this.#nothing.get(key) ?? Number.NEGATIVE_INFINITY) > this.#now() || !this.#allowed()) return undefined;
-    const answer = this.#read(pair);
+    const answer = this.#read(laneRank);
     this.#underWay = { key, answer };
     try {
       const row = await answer;

@@ -3,15 +3,15 @@ import type { WorkerParts } from './worker-parts.ts';
 
 /** Takes in what a tick saw, and wakes the claimer when there is work. Returns what the next ticks are to look at. */
 export function obeyView(bench: WorkerParts, at: number, view: NodeView): Wanted {
-  const { catalog: book, minScore: standing, poller: scout, attempts: desk, runner, claimer } = bench;
+  const { catalog, minScore: standing, poller, attempts: desk, runner, claimer } = bench;
   standing.update(view.devices);
-  scout.leaderLives = view.leader_lives;
+  poller.leaderLives = view.leader_lives;
   // Of lanes that are looked at one by one the look is the better witness; of new ones, and of many, the publisher is.
-  const fresh = book.learn(view.lanes);
-  const believed = fresh || book.crowded ? view.lanes.filter((one) => one.due === 1) : [];
-  book.markDue(believed, false);
-  book.markDue(view.due, view.directed);
+  const fresh = catalog.learn(view.lanes);
+  const believed = fresh || catalog.crowded ? view.lanes.filter((one) => one.due === 1) : [];
+  catalog.markDue(believed, false);
+  catalog.markDue(view.due, view.directed);
   if (view.open !== undefined) desk.compare(at, view.open, runner, claimer);
   if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
-  return { ranks: book.ranks(), known: book.known(), devices: standing.wanted };
+  return { ranks: catalog.ranks(), known: catalog.known(), devices: standing.wanted };
 }

@@ -33,13 +33,13 @@ export interface Exchange {
 export interface RingRepliesOptions {
   taskTypes: string[];
   /** The book believes now that this pair, or directed work, is due: a claim will ask for it. False = it has no such pair. */
-  believeDue(pair: RungRank): boolean;
+  believeDue(laneRank: RungRank): boolean;
   /** What the book has of this lane, at any rank. */
   known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
   /** Takes a lane into the book, unless this device cannot run it. */
   learn(lane: RungLane): void;
   /** One row of a lane that nobody here knows, from the database; undefined = there is none, or too many were read. */
-  read(pair: RungRank): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
+  read(laneRank: RungRank): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
   wake(): void;
   slots(): { running: number; free: number };
   /** A hint that could not be followed: it is one less, and a poll finds the task. */
@@ -63,9 +63,9 @@ export class RingReplies {
   }
 
   /** Keeps a hint about what is known here, or can be known without a read. Never throws. */
-  hint(pair: RungRank): void {
+  hint(laneRank: RungRank): void {
     try {
-      if (!this.#o.believeDue(pair)) this.#learn(pair, this.#knownHere(pair));
+      if (!this.#o.believeDue(laneRank)) this.#learn(laneRank, this.#knownHere(laneRank));
     } catch (error) {
       this.#o.onProblem(error);
     }
@@ -75,17 +75,19 @@ export class RingReplies {
    * Notes the hint; the next claim follows it. False = this device does not run such tasks, or there are none any more.
    * Never rejects.
    */
-  async note(pair: RungRank): Promise<boolean> {
+  async note(laneRank: RungRank): Promise<boolean> {
     try {
-      return await this.#note(pair);
+      return await this.#note(laneRank);
     } catch (error) {
       this.#o.onProblem(error);
       return false;
     }
   }
 
-  async #note(pair: RungRank): Promise<boolean> {
-    return this.#o.believeDue(pair) || this.#learn(pair, this.#knownHere(pair) ?? (await this.#o.read(pair)));
+  async #note(laneRank: RungRank): Promise<boolean> {
+    return (
+      this.#o.believeDue(laneRank) || this.#learn(laneRank, this.#knownHere(laneRank) ?? (await this.#o.read(laneRank)))
+    );
   }
 
   #knownHere({ lane }: RungRank): Omit<RungLane, 'claim_rank'> | undefined {
@@ -94,28 +96,28 @@ export class RingReplies {
     return this.#o.known(lane) ?? plain;
   }
 
-  #learn(pair: RungRank, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
+  #learn(laneRank: RungRank, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
     if (found === undefined) return false;
-    this.#o.learn({ ...found, claim_rank: pair.claim_rank });
-    return this.#o.believeDue(pair);
+    this.#o.learn({ ...found, claim_rank: laneRank.claim_rank });
+    return this.#o.believeDue(laneRank);
   }
 
   /** Causes a claim and waits for it. Never rejects. */
-  async claim(pair: RungRank): Promise<Figures> {
+  async claim(laneRank: RungRank): Promise<Figures> {
     try {
-      return await this.#claim(pair);
+      return await this.#claim(laneRank);
     } catch (error) {
       this.#o.onProblem(error);
       return { claimed: 0, running: 0, free: 0 };
     }
   }
 
-  async #claim(pair: RungRank): Promise<Figures> {
+  async #claim(laneRank: RungRank): Promise<Figures> {
     const since = monotonic();
-    const due = await this.note(pair);
+    const due = await this.note(laneRank);
     if (!due || this.#o.slots().free === 0) return this.#figures(0);
-    this.#limit = this.#waiting.size === 0 ? pair.n : undefined;
-    this.#lastRing = { pair, at: since };
+    this.#limit = this.#waiting.size === 0 ? laneRank.n : undefined;
+    this.#lastRing = { pair: laneRank, at: since };
     const claimed = await new Promise<number>((resolve) => {
       const one = {
         since,

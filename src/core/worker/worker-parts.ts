@@ -40,7 +40,7 @@ export interface WorkerPartsOptions {
   onClaimed(count: number): void;
   /** The number of slots in use changed. */
   onBusy(): void;
-  onPermission(gate: ClaimPermission): void;
+  onPermission(permission: ClaimPermission): void;
   onIdle(): void;
 }
 
@@ -51,9 +51,9 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   /** Of the board, when a claim was planned last: one at a time is. */
   let planned = board.generation;
   const standing = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
-  const book = new LaneCatalog(deviceId, options.capabilities, (lane) => standing.defers(lane));
+  const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => standing.defers(lane));
   // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
-  book.learn(
+  catalog.learn(
     [...handlers.keys()].map((type) => ({
       lane: laneKey(type, null),
       claim_rank: claimRank(null),
@@ -61,12 +61,18 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
       required_capabilities: null,
     })),
   );
-  const scout = new Poller({ session, names, book, deviceId, pollIntervalMs: worker.task_poll_interval * 1000 });
-  const pace = new TaskTimings();
-  const desk = new HeldAttempts({
+  const poller = new Poller({
+    session,
+    names,
+    catalog,
+    deviceId,
+    pollIntervalMs: worker.task_poll_interval * 1000,
+  });
+  const timings = new TaskTimings();
+  const attempts = new HeldAttempts({
     events,
-    catalog: book,
-    timings: pace,
+    catalog,
+    timings,
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
@@ -85,9 +91,9 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onStarted: ({ task_id, task_type, attempt }) => events.emit('task:started', { task_id, task_type, attempt }),
     onFinish: (finish, attempt) => {
       ring.onFinish(finish, attempt.stop.reason === 'lost');
-      desk.onFinish(finish, attempt, claimer);
+      attempts.onFinish(finish, attempt, claimer);
       if (attempt.stop.reason === 'lost' && finish.place !== undefined) board.release(finish.place);
-      if (runner.open === 0) pace.rest();
+      if (runner.open === 0) timings.rest();
     },
     payloadOf: (claim) => claimer.payloads.fetch(claim),
     onStuck: ({ task_id, task_type, attempt }) => {
@@ -103,8 +109,8 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const claimer: Claimer = new Claimer({
     session,
     names,
-    catalog: book,
-    poller: scout,
+    catalog,
+    poller,
     deviceId,
     instanceToken,
     policy: {
@@ -114,7 +120,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
       backoff: (retry) => backoff(retry, master.retry_backoff),
     },
     leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
-    timings: pace,
+    timings,
     room: (ahead) => {
       planned = board.generation;
       return options.mayClaim() ? runner.room(ahead) : 0;
@@ -123,48 +129,48 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     limit: (room) => ring.limit(room),
     othersRun: (ended) => runner.busy > ended,
     onClaimed: (claimed, token) => {
-      desk.busyAt = monotonic();
+      attempts.busyAt = monotonic();
       options.onClaimed(claimed.length);
       for (const one of claimed) {
         events.emit('task:claimed', { task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1 });
         runner.start(one, token, planned);
       }
-      if (runner.open > 0) pace.begin();
+      if (runner.open > 0) timings.begin();
       options.onBusy();
       ring.changed();
     },
     onExchange: (exchange) => {
-      pace.claimed(monotonic() - exchange.began);
+      timings.claimed(monotonic() - exchange.began);
       ring.onExchange(exchange);
     },
-    onReconciled: (verdict) => {
-      const { place } = verdict.kind === 'accepted' ? verdict.end.finish : verdict.finish;
+    onReconciled: (result) => {
+      const { place } = result.kind === 'accepted' ? result.end.finish : result.finish;
       if (place !== undefined) board.release(place);
-      desk.onReconciled(verdict);
-      ring.onReconciled(verdict);
+      attempts.onReconciled(result);
+      ring.onReconciled(result);
     },
-    onPermission: (gate) => {
-      ring.onPermission(gate);
-      options.onPermission(gate);
+    onPermission: (permission) => {
+      ring.onPermission(permission);
+      options.onPermission(permission);
     },
     onWarning: (message) => events.emit('warning', { message }),
     onTrouble: (cause) => events.emit('work:troubled', { cause }),
     onAside: (aside) => events.emit('task:set-aside', aside),
     insertTasks: async (tasks, parentId) => {
       await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
-      scout.discoverNow();
+      poller.discoverNow();
     },
     returnPrefetched: () => runner.returnPrefetched(),
-    dueToMaterialize: () => desk.dueToMaterialize(runner),
-    onMaterialized: (asked, rows) => desk.onMaterialized(asked, rows, runner),
-    dueStarts: () => desk.dueStarts(runner),
-    nextStartMs: () => desk.nextStartMs(runner),
-    onUnwritable: (one, error) => desk.onUnwritable(one, error, runner),
-    onStartsLost: (ids) => desk.onStartsLost(ids, runner),
+    dueToMaterialize: () => attempts.dueToMaterialize(runner),
+    onMaterialized: (asked, rows) => attempts.onMaterialized(asked, rows, runner),
+    dueStarts: () => attempts.dueStarts(runner),
+    nextStartMs: () => attempts.nextStartMs(runner),
+    onUnwritable: (one, error) => attempts.onUnwritable(one, error, runner),
+    onStartsLost: (ids) => attempts.onStartsLost(ids, runner),
     onIdle: options.onIdle,
   });
   const taskTypes = [...handlers.keys()];
   const { mayClaim: accepting } = options;
-  ring.attach({ session, deviceId, taskTypes, catalog: book, runner, wake: () => claimer.wake(), accepting });
-  return { catalog: book, minScore: standing, poller: scout, attempts: desk, runner, claimer };
+  ring.attach({ session, deviceId, taskTypes, catalog, runner, wake: () => claimer.wake(), accepting });
+  return { catalog, minScore: standing, poller, attempts, runner, claimer };
 }

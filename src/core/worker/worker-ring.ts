@@ -81,33 +81,33 @@ export class WorkerRing {
   }
 
   attach(parts: RingParts): void {
-    const { session, catalog: book } = parts;
+    const { session, catalog } = parts;
     const { names, config, events } = this.#context;
     const reads = new LaneReads(({ lane, claim_rank }) => laneOfRank(session, names, lane, claim_rank));
-    const desk = new RingReplies({
+    const attempts = new RingReplies({
       taskTypes: parts.taskTypes,
-      believeDue: (pair) => book.ring(pair),
-      known: (lane) => book.lane(lane),
-      learn: (lane) => book.learn([lane], true),
+      believeDue: (laneRank) => catalog.ring(laneRank),
+      known: (lane) => catalog.lane(lane),
+      learn: (lane) => catalog.learn([lane], true),
       // The connection is lost, and so is a hint.
-      read: (pair) => reads.of(pair).catch(() => undefined),
+      read: (laneRank) => reads.of(laneRank).catch(() => undefined),
       wake: parts.wake,
       slots: () => this.#slots(),
       onProblem: (error) => this.#onProblem(error),
     });
-    const ringer = openRingSender(config, session.facts.localAddress, {
+    const sender = openRingSender(config, session.facts.localAddress, {
       socket: this.#socket,
-      self: { device_id: parts.deviceId, ring: (work) => desk.claim(work) },
+      self: { device_id: parts.deviceId, ring: (work) => attempts.claim(work) },
       onSwitch: (on) => events.emit('ring:switched', { on }),
       onProblem: (error) => this.#onProblem(error),
     });
-    this.#parts = { ...parts, replies: desk, notifier: new Notifier(ringer, names) };
+    this.#parts = { ...parts, replies: attempts, notifier: new Notifier(sender, names) };
     if (this.#socket === undefined) return;
     this.#receiver = new RingReceiver({
       socket: this.#socket,
       token: this.#token,
-      claim: (ring) => desk.claim(ring),
-      note: (ring) => desk.hint(ring),
+      claim: (ring) => attempts.claim(ring),
+      note: (ring) => attempts.hint(ring),
       figures: () => this.#slots(),
     });
   }
@@ -127,15 +127,15 @@ export class WorkerRing {
     this.#receiver?.changed();
   }
 
-  onPermission(gate: ClaimPermission): void {
-    if (gate !== 'not-asked') this.#permission = gate;
+  onPermission(permission: ClaimPermission): void {
+    if (permission !== 'not-asked') this.#permission = permission;
   }
 
   /** A claim has come back. One as full as it could be, with no slot left here, is passed on. */
   onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: Claimed[] }): void {
     if (this.#parts === undefined) return;
-    const { replies: desk, runner } = this.#parts;
-    const hops = desk.onExchange({ began, asked, claimed: claimed.length });
+    const { replies: attempts, runner } = this.#parts;
+    const hops = attempts.onExchange({ began, asked, claimed: claimed.length });
     for (const one of claimed) this.#running.set(one.id, runningLane(one));
     const last = claimed.at(-1);
     if (last === undefined || claimed.length < asked || runner.room() > 0) return;
@@ -146,16 +146,16 @@ export class WorkerRing {
   }
 
   /** An end is written: what it enqueued, or gave back, is somebody's to run. */
-  onReconciled(verdict: Reconciled): void {
-    const finish = verdict.kind === 'accepted' ? verdict.end.finish : verdict.finish;
+  onReconciled(result: Reconciled): void {
+    const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
     const claimed = finish.outcome.kind === 'released' ? this.#forget(finish) : undefined;
-    if (verdict.kind !== 'accepted' || this.#parts === undefined) return;
-    const { notifier: announcer, session } = this.#parts;
+    if (result.kind !== 'accepted' || this.#parts === undefined) return;
+    const { notifier, session } = this.#parts;
     const { outcome } = finish;
-    const { task_status, due_in_s = 0 } = verdict.end;
+    const { task_status, due_in_s = 0 } = result.end;
     if (outcome.kind === 'done' && outcome.enqueue.length > 0) {
       // The connection is lost, and so is a hint.
-      announcer.notify(session, outcome.enqueue).catch(() => {});
+      notifier.notify(session, outcome.enqueue).catch(() => {});
     } else if (claimed !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
       this.#passOn({ ...laneOf(claimed), n: 1 });
     }
@@ -194,9 +194,9 @@ export class WorkerRing {
   }
 
   #passOn(work: RingWork): void {
-    const { notifier: announcer, session } = this.#parts!;
-    announcer.refresh(session).then(
-      () => announcer.ringSender.passOn(work),
+    const { notifier, session } = this.#parts!;
+    notifier.refresh(session).then(
+      () => notifier.ringSender.passOn(work),
       () => {},
     );
   }

@@ -73,7 +73,7 @@ export class Worker {
     this.#session = await this.#leaseTrust.run(() => this.#context.session({ multiStatements: true, onOpen }));
     this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
-    const { runner, claimer, attempts: desk } = this.#build(instanceToken, this.#liveness!.board);
+    const { runner, claimer, attempts } = this.#build(instanceToken, this.#liveness!.board);
     let claiming: Promise<void> = Promise.resolve();
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
@@ -100,7 +100,7 @@ export class Worker {
       if (strays?.fatal !== undefined) throw strays.fatal;
       const overLimits =
         this.#options.mode !== 'forever' && this.#overLimits !== undefined && this.#overLimits.length > 0;
-      return { device_id: this.#deviceId, finished: desk.finished, inTime, overLimits, reason };
+      return { device_id: this.#deviceId, finished: attempts.finished, inTime, overLimits, reason };
     } catch (error) {
       // The node may not go on, so nothing that runs here may. What is left open is taken back by the others.
       runner.abortAll('lost');
@@ -137,7 +137,7 @@ export class Worker {
 
   #build(instanceToken: Buffer, board: PulseBoard): WorkerParts {
     this.#leadership = new TermDuties(this.#context, this.#deviceId, () => this.#ring.sender);
-    const bench = assembleWorker(this.#context, {
+    const parts = assembleWorker(this.#context, {
       session: this.#session,
       deviceId: this.#deviceId,
       instanceToken,
@@ -152,19 +152,19 @@ export class Worker {
         this.#claimed += count;
       },
       onBusy: () => this.#tellBusy(),
-      onPermission: (gate) => {
-        if (gate === 'superseded' || gate === 'missing' || gate === 'offline')
+      onPermission: (permission) => {
+        if (permission === 'superseded' || permission === 'missing' || permission === 'offline')
           this.#liveness?.send({ kind: 'heartbeat' });
       },
       onIdle: () => this.#onIdle(),
     });
-    this.#parts = bench;
+    this.#parts = parts;
     const { strays, handlers } = this.#options;
     const { events, log } = this.#context;
-    const printed = new Printed(bench.runner, handlers, log);
-    strays?.attach({ runner: bench.runner, handlers, events, printed });
+    const printed = new Printed(parts.runner, handlers, log);
+    strays?.attach({ runner: parts.runner, handlers, events, printed });
     strays?.signal.addEventListener('abort', () => this.#finish.done('an error that nobody caught'), { once: true });
-    return bench;
+    return parts;
   }
 
   #busyTold = true;
@@ -185,13 +185,13 @@ export class Worker {
   /** `once` and `drain` end when a look that began after the last task found nothing. */
   #onIdle(): void {
     const { mode } = this.#options;
-    const bench = this.#parts;
-    if (bench === undefined || mode === 'forever' || bench.runner.open > 0 || bench.claimer.unwritten > 0) return;
-    if (this.#overLimits === undefined || bench.minScore.unknown || this.#liveness?.board.open === false) return;
-    const looked = bench.poller.polledAt > bench.attempts.busyAt;
+    const parts = this.#parts;
+    if (parts === undefined || mode === 'forever' || parts.runner.open > 0 || parts.claimer.unwritten > 0) return;
+    if (this.#overLimits === undefined || parts.minScore.unknown || this.#liveness?.board.open === false) return;
+    const looked = parts.poller.polledAt > parts.attempts.busyAt;
     if (this.#overLimits.length > 0) this.#finish.done(this.#overLimits.join('; '));
     else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
-    else bench.poller.discoverNow();
+    else parts.poller.discoverNow();
   }
 
   #onReport(report: LivenessReport): void {

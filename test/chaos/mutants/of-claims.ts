@@ -88,7 +88,7 @@ export const OF_CLAIMS: Mutant[] = [
     patches: [
       core(
         'db/claim/write-claims.ts',
-        "    ...(left.length > 0 ? [factsIntoRows(names, left, { status: 'lost', cause: 'foreign' })] : []),\n",
+        "    ...(left.length > 0 ? [materializeAttempts(names, left, { status: 'lost', cause: 'foreign' })] : []),\n",
         '',
       ),
     ],

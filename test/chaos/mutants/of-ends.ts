@@ -99,15 +99,15 @@ export const OF_ENDS: Mutant[] = [
     'a task that was directed once is directed there again after a failed attempt',
     core(
       'db/claim/write-claims.ts',
-      'claim_token = ?, ${NO_CLAIM_FACTS},\n              target_device_id = NULL, target_until = NULL,',
-      'claim_token = ?, ${NO_CLAIM_FACTS},',
+      'claim_token = ?, ${NO_INLINE_CLAIM},\n              target_device_id = NULL, target_until = NULL,',
+      'claim_token = ?, ${NO_INLINE_CLAIM},',
     ),
     ends('a claim takes the target off'),
   ),
   caught(
     'deadline-of-the-first',
     'the deadline of the first task that is claimed is that of all',
-    core('db/claim/write-claims.ts', 'new Set(light.map((one) => one.lease_s))', 'new Set([light[0]!.lease_s])'),
+    core('db/claim/write-claims.ts', 'new Set(deferred.map((one) => one.lease_s))', 'new Set([deferred[0]!.lease_s])'),
     ends('is each task’s own'),
   ),
   caught(

@@ -13,8 +13,8 @@ export const OF_NODES: Mutant[] = [
       ),
       core(
         'node/liveness.ts',
-        '      if (this.#silence.silent) await this.#silence.look(this.#identity!);\n      else await',
-        '      if (this.#silence.silent) await this.#silence.look(this.#identity!);\n      await',
+        '      if (this.#silence.silent) await this.#silence.check(this.#identity!);\n      else await',
+        '      if (this.#silence.silent) await this.#silence.check(this.#identity!);\n      await',
       ),
     ],
     by: storm({ 'block-leader': 3, 'kill-worker': 1 }, [14], { kills: 6, pace_ms: 2500 }),
@@ -25,7 +25,7 @@ export const OF_NODES: Mutant[] = [
     patches: [
       core(
         'node/liveness.ts',
-        'if (this.#silence.silent) await this.#silence.look(this.#identity!);\n      else await',
+        'if (this.#silence.silent) await this.#silence.check(this.#identity!);\n      else await',
         'if (!this.#silence.silent) await',
       ),
     ],
@@ -113,7 +113,11 @@ export const OF_NODES: Mutant[] = [
     name: 'never-back-to-the-mark',
     what: 'a claim begins behind what others run, also when nothing more is due there',
     patches: [
-      core('worker/claim/lane-catalog.ts', 'frontier: mark !== undefined && !behind,', 'frontier: mark !== undefined,'),
+      core(
+        'worker/claim/lane-catalog.ts',
+        'frontier: cursor !== undefined && !behind,',
+        'frontier: cursor !== undefined,',
+      ),
     ],
     by: test('unit', 'test/unit/core/worker/claim/lane-catalog.test.ts', 'then it begins at its own mark'),
   },

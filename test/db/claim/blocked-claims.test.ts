@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 
 /** A light claim of d1. */
-async function light(columns: Record<string, unknown> = {}): Promise<number> {
+async function deferred(columns: Record<string, unknown> = {}): Promise<number> {
   const id = await addTask(session, db.names, {
     status: 'running',
     attempt: 1,
@@ -73,8 +73,8 @@ function hostages(begun: Array<{ id: number; until?: number }> = []) {
 describe('the claims of this process', () => {
   it('are its own alone: not those of another instance, and none is an empty list', async () => {
     expect([await list(), await ownAttempts(session, db.names, 'd1', instance)]).toEqual([[], []]);
-    const id = await light();
-    await light({ claim_instance: randomBytes(16) });
+    const id = await deferred();
+    await deferred({ claim_instance: randomBytes(16) });
     const row = await full('assigned');
     await full('assigned', { instance_token: randomBytes(16) });
     expect((await list()).map((one) => one.task_id)).toEqual([id]);
@@ -82,7 +82,7 @@ describe('the claims of this process', () => {
   });
 
   it('are released as they stand: a row, nothing spent, due as before; under another token nothing happens', async () => {
-    const id = await light({ retry: 1, priority: 3 });
+    const id = await deferred({ retry: 1, priority: 3 });
     const due = (await task(id))?.next_run_at;
     const refs = await list();
     const stale = refs.map((one) => ({ ...one, claim_token: randomBytes(16) }));
@@ -105,14 +105,14 @@ describe('the claims of this process', () => {
 describe('one look while the main thread is silent', () => {
   it('gives back what has not begun, records what has, and leaves what has a row and runs', async () => {
     const [waiting, begun, assigned, unsaid, running] = [
-      await light(),
-      await light(),
+      await deferred(),
+      await deferred(),
       await full('assigned'),
       await full('assigned'),
       await full('running'),
     ];
     const { free } = hostages([{ id: begun }, { id: unsaid }, { id: running }]);
-    expect(await free()).toEqual({ released: 2, recorded: 1 });
+    expect(await free()).toEqual({ released: 2, materialized: 1 });
     expect(await attempts(waiting)).toMatchObject([{ status: 'released', cause: 'blocked' }]);
     expect(await attempts(assigned)).toMatchObject([{ status: 'released', cause: 'blocked' }]);
     for (const id of [begun, unsaid]) {
@@ -120,7 +120,7 @@ describe('one look while the main thread is silent', () => {
     }
     expect(await attempts(running)).toMatchObject([{ status: 'running' }]);
     expect([(await task(waiting))?.status, (await task(begun))?.status]).toEqual(['pending', 'running']);
-    expect(await free()).toEqual({ released: 0, recorded: 0 });
+    expect(await free()).toEqual({ released: 0, materialized: 0 });
   });
 
   it('says that an attempt has begun once, under its own token alone', async () => {
@@ -137,10 +137,10 @@ describe('one look while the main thread is silent', () => {
     const [blocker, neighbour, over] = [await full('running'), await full('running'), await full('running')];
     const { board, places, free } = hostages([blocker, neighbour, over].map((id) => ({ id, until: 100 })));
     board.ended(places[2]!);
-    expect(await free(101)).toEqual({ released: 0, recorded: 0 });
+    expect(await free(101)).toEqual({ released: 0, materialized: 0 });
     board.call(places[0]!);
-    expect(await free(99)).toEqual({ released: 0, recorded: 0 });
-    expect(await free(101)).toEqual({ released: 1, recorded: 0 });
+    expect(await free(99)).toEqual({ released: 0, materialized: 0 });
+    expect(await free(101)).toEqual({ released: 1, materialized: 0 });
     expect(await attempts(neighbour)).toMatchObject([{ status: 'released', cause: 'blocked' }]);
     expect(await task(neighbour)).toMatchObject({ status: 'pending', retry: 0, claim_token: null });
   });
@@ -153,7 +153,7 @@ describe('one look while the main thread is silent', () => {
   });
 
   it('gives back nothing when it cannot know what has begun, or when the main thread is back', async () => {
-    const id = await light();
+    const id = await deferred();
     const board = new PulseBoard(0);
     while (board.begin(1, 1, 0, 0) >= 0);
     expect(await new BlockedClaims(session, db.names, board).free(owner(), 0, () => true)).toMatchObject({
@@ -164,7 +164,7 @@ describe('one look while the main thread is silent', () => {
   });
 
   it('frees the row locks of an unfinished transaction first, on this server only', async () => {
-    const id = await light();
+    const id = await deferred();
     const work = await db.session();
     await work.write('START TRANSACTION');
     await work.rows(`SELECT id FROM ${db.names.task} WHERE id = ? FOR UPDATE`, [id]);

@@ -51,11 +51,11 @@ async function cost(sql: string, values: unknown[]) {
 }
 
 describe('the claim', () => {
-  const source = (claim_rank: number, mark?: { due_at: string; id: number }): ClaimSource => ({
+  const source = (claim_rank: number, cursor?: { due_at: string; id: number }): ClaimSource => ({
     kind: 'lane',
     lane,
     claim_rank,
-    cursor: mark,
+    cursor,
   });
 
   it.each([
@@ -65,8 +65,8 @@ describe('the claim', () => {
     const [first] = await session.rows(
       `SELECT due_at, id FROM ${db.names.task} WHERE priority = 5 ORDER BY due_at, id LIMIT 1 OFFSET 100`,
     );
-    const mark = marked ? { due_at: String(first!.due_at), id: Number(first!.id) } : undefined;
-    const { sql, values } = candidateStatement(db.names, source(5, mark), 10);
+    const cursor = marked ? { due_at: String(first!.due_at), id: Number(first!.id) } : undefined;
+    const { sql, values } = candidateStatement(db.names, source(5, cursor), 10);
     // MySQL 9 would answer with a tree otherwise; MariaDB does not know the word.
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     const [plan] = await session.rows(`EXPLAIN ${form} ${sql}`, values);

@@ -105,8 +105,8 @@ describe('a light claim', () => {
 
   it('is recorded with its end, and leaves nothing on the task row', async () => {
     const { claimed, token } = await claim(3);
-    const { reconciled: verdicts } = await run({ finishes: claimed.map((one) => finish(one, token)) });
-    expect(verdicts.map((one) => one.kind)).toEqual(['accepted', 'accepted', 'accepted']);
+    const { reconciled } = await run({ finishes: claimed.map((one) => finish(one, token)) });
+    expect(reconciled.map((one) => one.kind)).toEqual(['accepted', 'accepted', 'accepted']);
     for (const { id } of claimed) {
       expect(await task(id)).toMatchObject({
         status: 'done',
@@ -169,8 +169,8 @@ describe('a light claim', () => {
   it('that somebody has recorded meanwhile is ended by its worker all the same', async () => {
     const { one, id, token, ref } = await claimOne();
     await transaction(session, () => materializeForWorker(session, db.names, [ref]));
-    const { reconciled: verdicts } = await run({ finishes: [finish(one, token)] });
-    expect(verdicts).toMatchObject([{ kind: 'accepted' }]);
+    const { reconciled } = await run({ finishes: [finish(one, token)] });
+    expect(reconciled).toMatchObject([{ kind: 'accepted' }]);
     expect(await attempts(id)).toMatchObject([{ status: 'completed', cause: null }]);
   });
 });
@@ -188,8 +188,8 @@ describe('an operator reaches a light claim', () => {
   it('reassigns it by force: what the worker brings later is refused', async () => {
     const { one, id, token } = await claimOne();
     await reassignTask(session, db.names, id, { force: true });
-    const { reconciled: verdicts } = await run({ finishes: [finish(one, token)] });
-    expect(verdicts).toMatchObject([{ kind: 'lost' }]);
+    const { reconciled } = await run({ finishes: [finish(one, token)] });
+    expect(reconciled).toMatchObject([{ kind: 'lost' }]);
     expect(await task(id)).toMatchObject({ status: 'pending', claimed_by: null });
     expect(await attempts(id)).toMatchObject([{ status: 'released', cause: 'operator' }]);
   });
@@ -249,8 +249,8 @@ describe('a task that another program changes under a light claim', () => {
   it('is recorded as lost when its worker ends it', async () => {
     const { one, id, token } = await claimOne();
     await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id = ?`, [id]);
-    const { reconciled: verdicts } = await run({ finishes: [finish(one, token)] });
-    expect(verdicts).toMatchObject([{ kind: 'lost', reason: 'the task is done' }]);
+    const { reconciled } = await run({ finishes: [finish(one, token)] });
+    expect(reconciled).toMatchObject([{ kind: 'lost', reason: 'the task is done' }]);
     expect(await attempts(id)).toMatchObject([{ status: 'lost', cause: 'foreign' }]);
     expect(await task(id)).toMatchObject({ status: 'done', claimed_by: null });
   });
@@ -282,8 +282,8 @@ describe('a task that another program changes under a light claim', () => {
     await session.write(`DELETE FROM ${db.names.task}`);
     await session.write(`INSERT INTO ${db.names.task} (id, task_type) VALUES (?, 't')`, [first.id]);
     const { claimed, token } = await claim(0);
-    const { reconciled: verdicts } = await run({ finishes: [finish(claimed[0]!, token)] });
-    expect(verdicts).toMatchObject([{ kind: 'accepted' }]);
+    const { reconciled } = await run({ finishes: [finish(claimed[0]!, token)] });
+    expect(reconciled).toMatchObject([{ kind: 'accepted' }]);
     expect(await attempts(first.id)).toMatchObject([
       { attempt: 1, status: 'completed' },
       { attempt: 2, status: 'completed' },

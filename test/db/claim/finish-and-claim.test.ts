@@ -121,12 +121,12 @@ describe('claiming', () => {
     ['paused', { operator_state: 'paused' }],
     ['offline', { status: 'offline' }],
     ['superseded', { instance_token: randomBytes(16) }],
-  ] as const)('claims nothing when the device is %s', async (gate, change) => {
+  ] as const)('claims nothing when the device is %s', async (permission, change) => {
     await addTasks(1);
     const [column, value] = Object.entries(change)[0]!;
     await session.write(`UPDATE ${db.names.device} SET ${column} = ? WHERE device_id = 'd1'`, [value]);
     const result = await claim(1);
-    expect(result.permission).toBe(gate);
+    expect(result.permission).toBe(permission);
     expect(result.claimed).toEqual([]);
   });
 

@@ -43,37 +43,37 @@ async function ask(claim: ClaimRequest, on: Session = session) {
   await on.write('START TRANSACTION');
   const [answer] = await on.batch(firstRead(db.names, claim));
   const sent = vi.spyOn(on, 'batch');
-  const given = await takeTasks(on, db.names, claim, answer!, taken);
+  const yielded = await takeTasks(on, db.names, claim, answer!, taken);
   const reads = sent.mock.calls.flatMap(([statements]) => statements).length;
   sent.mockRestore();
-  return { given, reads, types: taken.map((one) => one.task_type) };
+  return { yielded, reads, types: taken.map((one) => one.task_type) };
 }
 
 describe('a claim that surveys its lanes', () => {
   it('takes what each has, in their order, and locks nothing of those that are empty', async () => {
     const sources = [await lane('a', 0), await lane('b', 2), await lane('c', 0), await lane('d', 1)];
-    const { given, reads, types } = await ask(claimOf(sources, 50));
+    const { yielded, reads, types } = await ask(claimOf(sources, 50));
     expect(types).toEqual(['b', 'b', 'd']);
     expect(reads).toBe(2);
-    expect(given).toEqual([0, 2, 0, 1].map((count) => ({ count, short: true })));
+    expect(yielded).toEqual([0, 2, 0, 1].map((count) => ({ count, exhausted: true })));
     await session.write('ROLLBACK');
   });
 
   it('sends no locking read where all are empty', async () => {
     const sources = [await lane('a', 0), await lane('b', 0)];
-    const { given, reads } = await ask(claimOf(sources, 50));
+    const { yielded, reads } = await ask(claimOf(sources, 50));
     expect(reads).toBe(0);
-    expect(given.every((one) => one.exhausted)).toBe(true);
+    expect(yielded.every((one) => one.exhausted)).toBe(true);
     await session.write('ROLLBACK');
   });
 
   it('stops at its limit: of the lane it ended in more is due', async () => {
     const sources = [await lane('a', 2), await lane('b', 3), await lane('c', 1)];
-    const { given, types } = await ask(claimOf(sources, 4));
+    const { yielded, types } = await ask(claimOf(sources, 4));
     expect(types).toEqual(['a', 'a', 'b', 'b']);
-    expect(given).toEqual([
-      { count: 2, short: true },
-      { count: 2, short: false },
+    expect(yielded).toEqual([
+      { count: 2, exhausted: true },
+      { count: 2, exhausted: false },
     ]);
     await session.write('ROLLBACK');
   });
@@ -84,8 +84,8 @@ describe('a claim that surveys its lanes', () => {
     expect(await ask(few)).toMatchObject({
       types: ['a', 'a', 'b'],
       given: [
-        { count: 2, short: false },
-        { count: 1, short: true },
+        { count: 2, exhausted: false },
+        { count: 1, exhausted: true },
       ],
     });
     await session.write('ROLLBACK');
@@ -97,10 +97,10 @@ describe('a claim that surveys its lanes', () => {
     const sources = [await lane('a', 4), await lane('b', 1)];
     const other = await db.session();
     await ask(claimOf(sources, 2), other);
-    const { types, given } = await ask(claimOf(sources, 50));
+    const { types, given: yielded } = await ask(claimOf(sources, 50));
     expect(types).toEqual(['a', 'a', 'b']);
     // Fewer than were counted: nothing more is to be had there now, and the other will say when it gives them back.
-    expect(given[0]).toEqual({ count: 2, short: true });
+    expect(yielded[0]).toEqual({ count: 2, exhausted: true });
     await session.write('ROLLBACK');
     await other.write('ROLLBACK');
   });
@@ -108,8 +108,8 @@ describe('a claim that surveys its lanes', () => {
   it('starts behind the mark', async () => {
     const source = await lane('a', 3);
     const [, second] = await session.rows(`SELECT id, due_at FROM ${db.names.task} ORDER BY due_at, id`);
-    const marked = { ...source, mark: { due_at: String(second!.due_at), id: Number(second!.id) + 1 } };
-    expect((await ask(claimOf([marked], 50))).given).toEqual([{ count: 1, short: true }]);
+    const marked = { ...source, cursor: { due_at: String(second!.due_at), id: Number(second!.id) + 1 } };
+    expect((await ask(claimOf([marked], 50))).yielded).toEqual([{ count: 1, exhausted: true }]);
     await session.write('ROLLBACK');
   });
 

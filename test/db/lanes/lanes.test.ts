@@ -95,8 +95,8 @@ describe('peek with known pairs gives what a peek without any gives', () => {
     expect(known).toHaveLength(16);
   });
 
-  const empty = async (...pairs: LaneHead[]) => {
-    for (const { lane, claim_rank } of pairs) {
+  const empty = async (...ranks: LaneHead[]) => {
+    for (const { lane, claim_rank } of ranks) {
       const which = `status = 'pending' AND lane = ? AND claim_rank = ?`;
       await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE ${which}`, [lane, claim_rank]);
     }
@@ -105,12 +105,12 @@ describe('peek with known pairs gives what a peek without any gives', () => {
   /** Round trips; the heads are compared. */
   const trips = async (from: readonly LaneHead[], maxPairs?: number): Promise<number> => {
     const walked = await peek(maxPairs);
-    const [packet, rows] = [vi.spyOn(session, 'batch'), vi.spyOn(session, 'rows')];
+    const [batch, rows] = [vi.spyOn(session, 'batch'), vi.spyOn(session, 'rows')];
     try {
       expect(await discoverLanes(session, db.names, from, maxPairs)).toEqual(walked);
-      return packet.mock.calls.length + rows.mock.calls.length;
+      return batch.mock.calls.length + rows.mock.calls.length;
     } finally {
-      packet.mockRestore();
+      batch.mockRestore();
       rows.mockRestore();
     }
   };

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-const pair = (type: string, priority = 5) => ({ lane: laneKey(type, null), claim_rank: claimRank(priority) });
+const laneRank = (type: string, priority = 5) => ({ lane: laneKey(type, null), claim_rank: claimRank(priority) });
 const look = (ask: Partial<TickAsk> = {}) =>
   tick(session, db.names, {
     device_id: 'w1',
@@ -32,12 +32,12 @@ const look = (ask: Partial<TickAsk> = {}) =>
 describe('a tick', () => {
   it('is one statement in one round trip', async () => {
     const sent: number[] = [];
-    const packet = session.batch.bind(session);
+    const batch = session.batch.bind(session);
     session.batch = (statements) => {
       sent.push(statements.length);
-      return packet(statements);
+      return batch(statements);
     };
-    await look({ ranks: [pair('a'), pair('b')] });
+    await look({ ranks: [laneRank('a'), laneRank('b')] });
     expect(sent).toEqual([1]);
   });
 
@@ -58,25 +58,25 @@ describe('a tick', () => {
   it('names the pairs in which something is due, and directed tasks', async () => {
     await insertTask(session, db.names, { task_type: 'b' });
     await insertTask(session, db.names, { task_type: 'a', next_run_at: '2037-01-01 00:00:00' });
-    const pairs = [pair('a'), pair('b'), pair('b', 9)];
-    expect(await look({ ranks: pairs })).toMatchObject({ due: [1], directed: false });
+    const ranks = [laneRank('a'), laneRank('b'), laneRank('b', 9)];
+    expect(await look({ ranks })).toMatchObject({ due: [1], directed: false });
     await insertTask(session, db.names, { task_type: 'a', status: 'assigned', target_device_id: 'w1' });
-    expect(await look({ ranks: pairs })).toMatchObject({ due: [1], directed: true });
+    expect(await look({ ranks })).toMatchObject({ due: [1], directed: true });
     expect(await look({ ranks: undefined })).toMatchObject({ due: [], directed: false });
   });
 
   it('says all but what is due when the server broke its look off', async () => {
     await insertLeader(session, db.names, own.device_id, 7);
     await insertTask(session, db.names, { task_type: 'a' });
-    const pairs = Array.from({ length: 3000 }, (_, n) => ({ ...pair('a'), claim_rank: n % 11 }));
-    const seen = await look({ ranks: pairs, pollLimitMs: 1 });
+    const ranks = Array.from({ length: 3000 }, (_, n) => ({ ...laneRank('a'), claim_rank: n % 11 }));
+    const seen = await look({ ranks, pollLimitMs: 1 });
     expect(seen).toMatchObject({ due: undefined, device: { status: 'online' }, lease: { holder: 'w1' }, open: [] });
-    expect((await look({ ranks: pairs.slice(0, 11), pollLimitMs: 10_000 })).due).toHaveLength(1);
+    expect((await look({ ranks: ranks.slice(0, 11), pollLimitMs: 10_000 })).due).toHaveLength(1);
   });
 
   it('brings published lanes of its types that are new or have changed, and no others', async () => {
     const head = (task_type: string, able: number, required_capabilities: string | null = null) => ({
-      ...pair(task_type),
+      ...laneRank(task_type),
       ...{ task_type, able, required_capabilities, due_at: '2020-01-01 00:00:00.000', id: 1 },
     });
     const needs = await session.rows<{ text: string }>(`SELECT '{"note": "a \\\\"b\\\\""}' AS text`);
@@ -85,15 +85,15 @@ describe('a tick', () => {
       (await look({ lanes: { types: ['a', 'b'], known } })).lanes.sort((x, y) => (x.task_type < y.task_type ? -1 : 1));
     const all = await told([]);
     expect(all).toMatchObject([
-      { ...pair('a'), task_type: 'a', able: 2, required_capabilities: null, due: 1 },
-      { ...pair('b'), task_type: 'b', able: 3, due: 1 },
+      { ...laneRank('a'), task_type: 'a', able: 2, required_capabilities: null, due: 1 },
+      { ...laneRank('b'), task_type: 'b', able: 3, due: 1 },
     ]);
     expect(JSON.parse(all[1]!.required_capabilities!)).toEqual({ note: 'a "b"' });
-    expect(await told([{ ...pair('a'), able: 2 }])).toMatchObject([{ task_type: 'b' }]);
+    expect(await told([{ ...laneRank('a'), able: 2 }])).toMatchObject([{ task_type: 'b' }]);
     expect(
       await told([
-        { ...pair('a'), able: 1 },
-        { ...pair('b'), able: 3 },
+        { ...laneRank('a'), able: 1 },
+        { ...laneRank('b'), able: 3 },
       ]),
     ).toMatchObject([{ task_type: 'a' }]);
   });

@@ -34,13 +34,13 @@ afterEach(() => db.close());
 
 /** Hops of one round that had a round trip each, and packets of hops. */
 async function round() {
-  const [packet, rows] = [vi.spyOn(own, 'batch'), vi.spyOn(own, 'rows')];
+  const [batch, rows] = [vi.spyOn(own, 'batch'), vi.spyOn(own, 'rows')];
   try {
     const counts = await publisher.runOnce();
     const hops = rows.mock.calls.filter(([sql]) => sql.includes('FORCE INDEX (afd_claim)'));
-    return { ...counts, hops: hops.length, packets: packet.mock.calls.length };
+    return { ...counts, hops: hops.length, packets: batch.mock.calls.length };
   } finally {
-    packet.mockRestore();
+    batch.mockRestore();
     rows.mockRestore();
   }
 }

@@ -78,20 +78,20 @@ const status = async (id: number) => (await readTask(session, db.names, id))?.st
 async function everyKind() {
   const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
   const live = await insertDevice(session, db.names, { device_id: 'live' });
-  const pair = async (make: () => Promise<{ task_id: number }>) =>
+  const twice = async (make: () => Promise<{ task_id: number }>) =>
     [(await make()).task_id, (await make()).task_id] as const;
   return {
-    orphaned: await pair(() => insertAttempt(session, db.names, { device: off })),
-    revoked: await pair(() =>
+    orphaned: await twice(() => insertAttempt(session, db.names, { device: off })),
+    revoked: await twice(() =>
       insertAttempt(session, db.names, { device: live, revoked_s: 60, columns: { revoke_outcome: 'released' } }),
     ),
-    overdue: await pair(() => insertAttempt(session, db.names, { device: live, overdue_s: 60 })),
-    light: await pair(() => insertLightClaim(session, db.names, off)),
+    overdue: await twice(() => insertAttempt(session, db.names, { device: live, overdue_s: 60 })),
+    strayClaims: await twice(() => insertLightClaim(session, db.names, off)),
   };
 }
 
 describe('finding F11: a health check', () => {
-  test.each(['orphaned', 'revoked', 'overdue', 'light'] as const)(
+  test.each(['orphaned', 'revoked', 'overdue', 'strayClaims'] as const)(
     'ends all others of every kind when one %s attempt cannot be ended, and names that one',
     async (kind) => {
       const kinds = await everyKind();
@@ -125,7 +125,7 @@ describe('finding F11: a health check', () => {
 
   test('a row whose write takes longer than a call may is passed in the next rounds', async ({ skip }) => {
     const kinds = await everyKind();
-    const stuck = [kinds.orphaned[0], kinds.light[0]];
+    const stuck = [kinds.orphaned[0], kinds.strayClaims[0]];
     if (!(await refuse.slow(`OLD.id IN (${stuck.join()})`))) return skip('no statement can be made slow here');
     const { check, own } = await office({}, 300);
     const done = async () => {
@@ -298,10 +298,10 @@ describe('finding F11: the other duties', () => {
     await insertTask(session, db.names, { task_type: 't' });
     const { duty } = await office();
     // Nobody is really rung; what it would ring for is counted.
-    const ringer = new RingSender({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
-    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringSender: () => ringer });
+    const sender = new RingSender({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
+    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringSender: () => sender });
     expect((await outcome(() => watcher.runOnce())).counts).toEqual({ rung: 1 });
-    expect(ringer.view.devices().map((one) => one.device_id)).toContain('good');
+    expect(sender.view.devices().map((one) => one.device_id)).toContain('good');
     await watcher.close();
   });
 

@@ -263,14 +263,14 @@ describe('a claim that brings nothing', () => {
   it('finding F7: a backlog of tried tasks is claimed as slots come free', async () => {
     const { counts, onSession } = counting();
     // Brisk tasks first: then a worker claims ahead of its slots.
-    const brisk = await Promise.all(Array.from({ length: 60 }, () => add()));
+    const short = await Promise.all(Array.from({ length: 60 }, () => add()));
     const slots = 2;
     startWorker(db, {
       handlers: { t: () => new Promise((resolve) => setTimeout(resolve, 15)) },
       worker: { max_concurrent_tasks: slots },
       onSession,
     });
-    for (const id of brisk) await status(id, 'done');
+    for (const id of short) await status(id, 'done');
     const begun = counts.transactions;
     const tried = await Promise.all(Array.from({ length: 40 }, () => add({ attempt: 1 })));
     for (const id of tried) await status(id, 'done');

@@ -28,7 +28,7 @@ export async function strayClaims(
   session: Session,
   names: TableNames,
   afterS: number,
-  page: Page,
+  entry: Page,
 ): Promise<StrayClaimRef[]> {
   const orphaned = `d.device_id IS NULL OR d.status = 'offline'
     OR (t.claim_instance IS NOT NULL AND NOT (t.claim_instance <=> d.instance_token))`;
@@ -40,8 +40,8 @@ export async function strayClaims(
        AND (${orphaned} OR t.claim_token IS NULL OR t.claimed_at IS NULL
          OR t.claimed_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND
          OR t.claimed_at > UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND)
-     ORDER BY t.id LIMIT ${page.limit}`,
-    [page.after, age, age],
+     ORDER BY t.id LIMIT ${entry.limit}`,
+    [entry.after, age, age],
   );
 }
 

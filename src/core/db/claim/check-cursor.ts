@@ -10,12 +10,12 @@ export function cursorCheckStatement(
   names: TableNames,
   lane: Buffer,
   claimRank: number,
-  mark: Cursor,
+  cursor: Cursor,
 ): { sql: string; values: unknown[] } {
   return {
     sql: `SELECT due_at, id FROM (SELECT due_at, id FROM ${names.task} FORCE INDEX (afd_claim)
           WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ? ORDER BY due_at, id LIMIT 1) head
           WHERE due_at <= ?`,
-    values: [lane, claimRank, mark.due_at],
+    values: [lane, claimRank, cursor.due_at],
   };
 }

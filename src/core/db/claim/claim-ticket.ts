@@ -18,10 +18,10 @@ const WAIT_S = 1;
  */
 export function takeTicket(
   names: TableNames,
-  pair: LaneRank,
+  laneRank: LaneRank,
   random: number,
 ): Array<{ sql: string; values: unknown[] }> {
-  const ticket = schemaLocks(names, laneRankKey(pair));
+  const ticket = schemaLocks(names, laneRankKey(laneRank));
   const all = Array.from({ length: TICKETS }, (_, n) => ticket(`:${n}`));
   const waited = all[Math.floor(random * TICKETS)];
   const free = all.map((one) => `WHEN GET_LOCK(${one}, 0) = 1 THEN ${one}`).join(' ');

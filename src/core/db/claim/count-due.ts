@@ -21,10 +21,10 @@ export function countDueStatement(
   const lane = `FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ?`;
   const branches = sources.map((source, n) => {
     const due = dueSince(source.cursor);
-    const pair = [source.lane, source.claim_rank];
+    const laneRank = [source.lane, source.claim_rank];
     const sql = `(SELECT ${n} AS n, (SELECT COUNT(attempt) FROM (SELECT attempt ${lane} AND ${due.sql} LIMIT ${bounds[n]}) some) AS due
       FROM (SELECT id ${lane} ORDER BY due_at DESC, id DESC LIMIT 1) last)`;
-    return { sql, values: [...pair, ...due.values, ...pair] };
+    return { sql, values: [...laneRank, ...due.values, ...laneRank] };
   });
   return { sql: branches.map((one) => one.sql).join(' UNION ALL '), values: branches.flatMap((one) => one.values) };
 }

@@ -104,13 +104,14 @@ async function attempt(
   const finishes = [...input.finishes].sort((a, b) => a.task_id - b.task_id);
   const locks = finishLocks(names, finishes);
   const ticket = ticketOf(names, claim);
-  const packet = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimBatch(names, input)];
-  const results = (await session.batch(packet)).slice(ticket.length);
+  const batch = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimBatch(names, input)];
+  const results = (await session.batch(batch)).slice(ticket.length);
   const settled = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
-  const gate: ClaimPermission = claim === undefined ? 'not-asked' : permissionOf(answers[0]?.[0], input.instance_token);
-  const claims = claim !== undefined && gate === 'open' && claim.sources.length > 0;
-  const given = claims ? await takeTasks(session, names, claim, answers.at(-1)!, taken) : [];
+  const permission: ClaimPermission =
+    claim === undefined ? 'not-asked' : permissionOf(answers[0]?.[0], input.instance_token);
+  const claims = claim !== undefined && permission === 'open' && claim.sources.length > 0;
+  const yielded = claims ? await takeTasks(session, names, claim, answers.at(-1)!, taken) : [];
   // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
   for (const one of taken) if (settled.lostTaskIds.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
@@ -121,7 +122,7 @@ async function attempt(
   }
   const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.accepted), ...settled.lostRows];
   const claimed = await closingBatch(session, names, input, closing, taken);
-  return { reconciled: settled.reconciled, claimed, yields: given, permission: gate };
+  return { reconciled: settled.reconciled, claimed, yields: yielded, permission };
 }
 
 function claimBatch(names: TableNames, { claim, device_id }: FinishAndClaimInput) {

@@ -83,7 +83,7 @@ export async function reconcileFinishes(
   );
   const found = unfound.length === 0 ? [] : await materializedMeanwhile(session, names, unfound);
   const byClaim = new Map(found.map((row) => [attemptKey(row), row]));
-  const verdicts = finishes.map((one) =>
+  const reconciled = finishes.map((one) =>
     reconcile(
       one,
       tasks.get(one.task_id),
@@ -93,12 +93,12 @@ export async function reconcileFinishes(
   );
   return {
     now,
-    reconciled: verdicts,
-    accepted: verdicts.flatMap((one) => (one.kind === 'accepted' ? [one.end] : [])),
+    reconciled,
+    accepted: reconciled.flatMap((one) => (one.kind === 'accepted' ? [one.end] : [])),
     lostTaskIds: new Set(
-      verdicts.flatMap((one) => (one.kind === 'lost' && one.inline !== undefined ? [one.finish.task_id] : [])),
+      reconciled.flatMap((one) => (one.kind === 'lost' && one.inline !== undefined ? [one.finish.task_id] : [])),
     ),
-    lostRows: verdicts.flatMap((one) =>
+    lostRows: reconciled.flatMap((one) =>
       one.kind === 'lost' && one.inline !== undefined ? lost(names, { ...owner, now }, one) : [],
     ),
   };
@@ -125,9 +125,9 @@ async function materializedMeanwhile(
 function lost(
   names: TableNames,
   ending: Ending,
-  { finish, inline: light, reason }: Reconciled & { kind: 'lost' },
+  { finish, inline: deferred, reason }: Reconciled & { kind: 'lost' },
 ): Statement[] {
-  if (light === undefined) return [];
+  if (deferred === undefined) return [];
   const { task_id, claim_token, age_ms } = finish;
   const end = {
     assignment_status: 'lost' as const,
@@ -142,6 +142,6 @@ function lost(
       values: [task_id],
       expect: 1,
     },
-    insertEnded(names, ending, [{ ...light, ...end, task_id, claim_token, age_ms }]),
+    insertEnded(names, ending, [{ ...deferred, ...end, task_id, claim_token, age_ms }]),
   ];
 }

@@ -41,11 +41,11 @@ export function candidateStatement(
 }
 
 /** What is due, from the mark on. */
-export function dueSince(mark: Cursor | undefined): { sql: string; values: unknown[] } {
-  return mark === undefined
+export function dueSince(cursor: Cursor | undefined): { sql: string; values: unknown[] } {
+  return cursor === undefined
     ? { sql: 'due_at <= NOW(3)', values: [] }
     : {
         sql: '((due_at = ? AND id >= ?) OR (due_at > ? AND due_at <= NOW(3)))',
-        values: [mark.due_at, mark.id, mark.due_at],
+        values: [cursor.due_at, cursor.id, cursor.due_at],
       };
 }

@@ -67,10 +67,10 @@ export async function takeTasks(
 ): Promise<SourceYield[]> {
   if (claim.countFirst) return takeCounted(session, names, claim, dueCounts(answer, claim.sources.length), taken);
   const first = claim.sources[0]!;
-  const given = [take(claim, first, answer, Math.min(claim.limit, claim.mostFrom(first)), taken)];
+  const yielded = [take(claim, first, answer, Math.min(claim.limit, claim.mostFrom(first)), taken)];
   const left = claim.limit - taken.length;
-  const rest = left > 0 ? sourcesAfter(claim, given[0]!.exhausted) : [];
-  if (rest.length === 0) return given;
+  const rest = left > 0 ? sourcesAfter(claim, yielded[0]!.exhausted) : [];
+  if (rest.length === 0) return yielded;
   // All of them at once: a row too many stays locked until the COMMIT, which is cheaper than a round trip each.
   const limits = rest.map((source) => Math.min(left, claim.mostFrom(source)));
   const questions = rest.map((source, n) => question(names, source, limits[n]!));
@@ -80,9 +80,9 @@ export async function takeTasks(
     at += statements.length;
     const rows = more[at]!;
     if (taken.length >= claim.limit) break;
-    given.push(take(claim, rest[n]!, rows, limits[n]!, taken));
+    yielded.push(take(claim, rest[n]!, rows, limits[n]!, taken));
   }
-  return given;
+  return yielded;
 }
 
 function question(names: TableNames, source: ClaimSource, limit: number): Array<{ sql: string; values: unknown[] }> {
@@ -130,10 +130,10 @@ async function takeCounted(
   const answers = wanted.length > 0 ? await session.batch(wanted) : [];
   return asked.map((count, n) => {
     if (count === 0) return { count: 0, exhausted: true };
-    const given = take(claim, lanes[n]!, answers.shift()!, count, taken);
+    const yielded = take(claim, lanes[n]!, answers.shift()!, count, taken);
     // Asked for exactly what was there: the read has not gone beyond, and nothing more was seen.
-    const all = given.count === count && count === due[n] && count < bounds[n]!;
-    return { count: given.count, exhausted: given.exhausted || all };
+    const all = yielded.count === count && count === due[n] && count < bounds[n]!;
+    return { count: yielded.count, exhausted: yielded.exhausted || all };
   });
 }
 

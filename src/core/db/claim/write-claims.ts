@@ -19,12 +19,12 @@ export type Taken = Candidate & { lease_s: number; deferred: boolean };
  * left on a row that another program has set back is recorded first.
  */
 export function claimStatements(names: TableNames, owner: ClaimOwner, taken: Taken[]): Statement[] {
-  const light = taken.filter((one) => one.deferred);
+  const deferred = taken.filter((one) => one.deferred);
   const full = taken.filter((one) => !one.deferred);
   const left = taken.flatMap((one) => (one.claimed_by === null ? [] : [one.id]));
   return [
     ...(left.length > 0 ? [materializeAttempts(names, left, { status: 'lost', cause: 'foreign' })] : []),
-    ...(light.length > 0 ? [claimTasksDeferred(names, owner, light)] : []),
+    ...(deferred.length > 0 ? [claimTasksDeferred(names, owner, deferred)] : []),
     ...(full.length > 0 ? claimTasks(names, owner, full) : []),
   ];
 }
@@ -32,9 +32,9 @@ export function claimStatements(names: TableNames, owner: ClaimOwner, taken: Tak
 /** Another program may have left it at the end of its range. */
 const NEXT_ATTEMPT = 'attempt = LEAST(attempt, 2147483646) + 1';
 
-function claimTasksDeferred(names: TableNames, owner: ClaimOwner, light: Taken[]): Statement {
-  const leases = new Set(light.map((one) => one.lease_s));
-  const lease = leases.size === 1 ? '?' : `CASE id ${light.map(() => 'WHEN ? THEN ?').join(' ')} END`;
+function claimTasksDeferred(names: TableNames, owner: ClaimOwner, deferred: Taken[]): Statement {
+  const leases = new Set(deferred.map((one) => one.lease_s));
+  const lease = leases.size === 1 ? '?' : `CASE id ${deferred.map(() => 'WHEN ? THEN ?').join(' ')} END`;
   return {
     sql: `UPDATE ${names.task} SET status = 'running', ${NEXT_ATTEMPT}, claim_token = ?, claimed_by = ?,
             claim_instance = ?, claimed_at = UTC_TIMESTAMP(3), claim_deadline = UTC_TIMESTAMP(3) + INTERVAL ${lease} SECOND,
@@ -43,10 +43,10 @@ function claimTasksDeferred(names: TableNames, owner: ClaimOwner, light: Taken[]
       owner.claim_token,
       owner.device_id,
       owner.instance_token,
-      ...(leases.size === 1 ? leases : light.flatMap((one) => [one.id, one.lease_s])),
-      light.map((one) => one.id),
+      ...(leases.size === 1 ? leases : deferred.flatMap((one) => [one.id, one.lease_s])),
+      deferred.map((one) => one.id),
     ],
-    expect: light.length,
+    expect: deferred.length,
   };
 }
 

@@ -14,7 +14,7 @@ export function finishStatements(names: TableNames, ending: Ending, settlements:
   const done = settlements.filter((one) => one.task_status === 'done');
   const others = settlements.filter((one) => one.task_status !== 'done');
   const completed = done.flatMap((one) => (one.record.assignment_id === null ? [] : [recorded(one)]));
-  const light = settlements.flatMap((one) => (one.record.assignment_id === null ? [ended(one, one.record)] : []));
+  const deferred = settlements.flatMap((one) => (one.record.assignment_id === null ? [ended(one, one.record)] : []));
   return [
     ...(done.length > 0 ? [completedTasks(names, done)] : []),
     ...(completed.length > 0 ? [completedRows(names, completed)] : []),
@@ -22,7 +22,7 @@ export function finishStatements(names: TableNames, ending: Ending, settlements:
       endedTask(names, one, ending.widths),
       ...(one.record.assignment_id === null ? [] : [endedAttempt(names, one, one.record.assignment_id, ending.widths)]),
     ]),
-    ...(light.length > 0 ? [insertEnded(names, ending, light)] : []),
+    ...(deferred.length > 0 ? [insertEnded(names, ending, deferred)] : []),
   ];
 }
 
@@ -61,16 +61,16 @@ function completedRows(names: TableNames, rows: Recorded[]): Statement {
   };
 }
 
-function ended(one: AttemptEnd, light: InlineClaim): EndedAttempt {
+function ended(one: AttemptEnd, deferred: InlineClaim): EndedAttempt {
   const { task_id, claim_token, age_ms } = one.finish;
   return {
     task_id,
-    attempt: light.attempt,
+    attempt: deferred.attempt,
     claim_token,
     assignment_status: one.assignment_status,
-    retry_at_claim: light.retry_at_claim,
-    claimed_at: light.claimed_at,
-    deadline_at: light.deadline_at,
+    retry_at_claim: deferred.retry_at_claim,
+    claimed_at: deferred.claimed_at,
+    deadline_at: deferred.deadline_at,
     age_ms,
     result: one.result,
     error_message: one.error_message,

@@ -17,9 +17,9 @@ export async function pollDue(
   session: Session,
   names: TableNames,
   deviceId: string,
-  pairs: LaneRank[],
+  ranks: LaneRank[],
 ): Promise<{ due: number[]; directed: boolean }> {
-  const { sql, values } = dueStatement(names, deviceId, pairs);
+  const { sql, values } = dueStatement(names, deviceId, ranks);
   return dueWork(await session.rows(sql, values));
 }
 
@@ -36,12 +36,12 @@ export const dueBranch = (names: TableNames) =>
     ORDER BY due_at, id LIMIT 1) head WHERE due_at <= NOW(3)`;
 
 /** `deviceId` undefined: nothing is asked about directed tasks. Needs one branch at least. */
-export function dueStatement(names: TableNames, deviceId: string | undefined, pairs: LaneRank[]) {
+export function dueStatement(names: TableNames, deviceId: string | undefined, ranks: LaneRank[]) {
   const directed = deviceId === undefined ? [] : [`(SELECT -1 AS n ${directedBranch(names)})`];
-  const branches = [...directed, ...pairs.map((_, n) => `(SELECT ${n} AS n ${dueBranch(names)})`)];
+  const branches = [...directed, ...ranks.map((_, n) => `(SELECT ${n} AS n ${dueBranch(names)})`)];
   return {
     sql: branches.join(' UNION ALL '),
-    values: [...(deviceId === undefined ? [] : [deviceId]), ...pairs.flatMap((one) => [one.lane, one.claim_rank])],
+    values: [...(deviceId === undefined ? [] : [deviceId]), ...ranks.flatMap((one) => [one.lane, one.claim_rank])],
   };
 }
 

@@ -45,7 +45,7 @@ export async function publishLanes(
     [...bounds, ...ends, ...kept],
   );
   if (dropped.length === 0) return { vanished: gone.affectedRows, refused };
-  const pairs = dropped.map((pair) => [pair.lane, pair.claim_rank]);
-  const more = await session.write(`DELETE FROM ${names.lane} WHERE (lane, claim_rank) IN (?)`, [pairs]);
+  const ranks = dropped.map((laneRank) => [laneRank.lane, laneRank.claim_rank]);
+  const more = await session.write(`DELETE FROM ${names.lane} WHERE (lane, claim_rank) IN (?)`, [ranks]);
   return { vanished: gone.affectedRows + more.affectedRows, refused };
 }

@@ -29,7 +29,7 @@ export interface TickAsk {
 }
 
 export function tickStatement(session: Session, names: TableNames, ask: TickAsk): { sql: string; values: unknown[] } {
-  const { device_id, ranks: pairs, lanes } = ask;
+  const { device_id, ranks, lanes } = ask;
   const own = `SELECT 'device' AS kind, 0 AS n, JSON_OBJECT('operator_state', operator_state, 'status', status) AS doc
                FROM ${names.device} WHERE device_id = ?`;
   const due = (n: number, from: string) => `SELECT 'due', ${n}, NULL ${from}`;
@@ -37,13 +37,16 @@ export function tickStatement(session: Session, names: TableNames, ask: TickAsk)
     { sql: own, values: [device_id] },
     leaseDocument(session, names, ask.trustAfterStartS),
     publishedLanesDocument(names, lanes),
-    ...(pairs === undefined ? [] : [{ sql: due(-1, directedBranch(names)), values: [device_id] }]),
-    ...(pairs ?? []).map((pair, n) => ({ sql: due(n, dueBranch(names)), values: [pair.lane, pair.claim_rank] })),
+    ...(ranks === undefined ? [] : [{ sql: due(-1, directedBranch(names)), values: [device_id] }]),
+    ...(ranks ?? []).map((laneRank, n) => ({
+      sql: due(n, dueBranch(names)),
+      values: [laneRank.lane, laneRank.claim_rank],
+    })),
     ...(ask.withOpen ? [openDocument(names, device_id)] : []),
   ];
   const sql = branches.map((one) => `(${one.sql})`).join(' UNION ALL ');
   return {
-    sql: pairs === undefined ? sql : limited(sql, ask.pollLimitMs ?? POLL_LIMIT_MS),
+    sql: ranks === undefined ? sql : limited(sql, ask.pollLimitMs ?? POLL_LIMIT_MS),
     values: branches.flatMap((one) => one.values),
   };
 }

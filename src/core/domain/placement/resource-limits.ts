@@ -30,32 +30,32 @@ export const OPEN: LimitState = {
   over_limits: [],
 };
 
-export function hasLimits(gates: ResourceLimits): boolean {
-  return READINGS.some((name) => gates[name] !== undefined);
+export function hasLimits(limits: ResourceLimits): boolean {
+  return READINGS.some((name) => limits[name] !== undefined);
 }
 
 /**
  * The state after new readings. A gate closes above its value, and opens only clearly below it, so that a machine
  * near its gate does not come and go. What cannot be read closes nothing, and opens what was closed by it.
  */
-export function nextLimitState(before: LimitState, readings: Readings, gates: ResourceLimits): LimitState {
+export function nextLimitState(before: LimitState, readings: Readings, limits: ResourceLimits): LimitState {
   const level = { ...readings };
   const { cpu_usage: now } = readings;
   const last = before.level.cpu_usage;
   if (now !== null && last !== null) level.cpu_usage = last + CPU_SHARE * (now - last);
-  const held = READINGS.filter((name) => {
-    const [gate, value] = [gates[name], level[name]];
+  const over_limits = READINGS.filter((name) => {
+    const [gate, value] = [limits[name], level[name]];
     if (gate === undefined || value === null) return false;
     return value > (before.over_limits.includes(name) ? gate - Math.min(POINTS, gate / 10) : gate);
   });
-  return { level, over_limits: held };
+  return { level, over_limits };
 }
 
 /** The closed gates in words: "memory is at 93 %, over its gate of 90 %". */
-export function limitReasons({ level, over_limits: held }: LimitState, gates: ResourceLimits): string[] {
-  return held.map((name) => {
+export function limitReasons({ level, over_limits }: LimitState, limits: ResourceLimits): string[] {
+  return over_limits.map((name) => {
     const value = Math.round((level[name] ?? 0) * 10) / 10;
-    const gate = gates[name] ?? 0;
+    const gate = limits[name] ?? 0;
     const over = value > gate ? `over its gate of ${gate} %` : `not yet clearly below its gate of ${gate} %`;
     return `${NAMES[name]} is at ${value} %, ${over}`;
   });

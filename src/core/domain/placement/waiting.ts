@@ -68,8 +68,8 @@ function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): 
 }
 
 function full({ running, slots, stuck }: DeviceView): string {
-  const held = stuck === 0 ? '' : `, ${stuck} of them stuck`;
-  return `is full (${running} of ${counted(slots, 'slot')}${held})`;
+  const over_limits = stuck === 0 ? '' : `, ${stuck} of them stuck`;
+  return `is full (${running} of ${counted(slots, 'slot')}${over_limits})`;
 }
 
 function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChance[]): string {

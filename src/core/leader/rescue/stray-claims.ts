@@ -46,8 +46,8 @@ export class StrayClaimRescuer {
     failures.another();
     const suspects: StrayClaimRef[] = [];
     for (let after = 0; !failures.enough; ) {
-      const page = { after, limit };
-      const refs = await duty.run((session) => strayClaims(session, duty.names, STRAY_AFTER_S, page));
+      const entry = { after, limit };
+      const refs = await duty.run((session) => strayClaims(session, duty.names, STRAY_AFTER_S, entry));
       suspects.push(...refs.filter((ref) => this.#suspects.has(ref.task_id)));
       for (const group of grouped(refs.filter((ref) => !this.#suspects.has(ref.task_id)))) {
         await this.#watched(group, counts, failures);

@@ -27,25 +27,25 @@ export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, countFirst: false, t
  * each, so that one alone would not fill the claim, and many are surveyed. `sized`: no more than the connection can carry.
  */
 export function planClaim(
-  { catalog: book, timings: pace, room, shortSlots: briskSlots, limit: limited }: ClaimerOptions,
-  lean: boolean,
+  { catalog, timings, room, shortSlots: briskSlots, limit: limited }: ClaimerOptions,
+  sparse: boolean,
   sized: (limit: number) => number,
 ): ClaimPlan {
   const free = room(0);
-  const sources = book.sources(COUNTED_SOURCES, { free });
+  const sources = catalog.sources(COUNTED_SOURCES, { free });
   if (sources.length === 0) return NO_CLAIM;
   const slots = briskSlots();
-  const ahead = Math.max(0, ...sources.map((one) => pace.prefetchLimit(book.typeOf(one) ?? '', slots)));
+  const ahead = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', slots)));
   const limit = sized(limited(room(ahead)));
   if (limit <= 0) return NO_CLAIM;
   const place = { free, slots };
-  const little = lean || pace.mostFrom(book.typeOf(sources[0]!), place) < limit;
-  const survey = little && sources.length > USUAL_SOURCES && limit > COUNT_FROM && sources[0]!.kind === 'lane';
-  const asked = survey ? sources : sources.slice(0, USUAL_SOURCES);
+  const little = sparse || timings.mostFrom(catalog.typeOf(sources[0]!), place) < limit;
+  const countFirst = little && sources.length > USUAL_SOURCES && limit > COUNT_FROM && sources[0]!.kind === 'lane';
+  const asked = countFirst ? sources : sources.slice(0, USUAL_SOURCES);
   // A few rows are found with a few steps more; a survey has counted from the mark on.
-  const large = limit > COUNT_FROM && !survey;
+  const large = limit > COUNT_FROM && !countFirst;
   const ticket = large && asked[0]!.kind === 'lane';
-  return { sources: large ? asked : asked.map(fromCursor), limit, countFirst: survey, ticket, ...place };
+  return { sources: large ? asked : asked.map(fromCursor), limit, countFirst, ticket, ...place };
 }
 
 function fromCursor(source: ClaimSource): ClaimSource {
@@ -53,14 +53,10 @@ function fromCursor(source: ClaimSource): ClaimSource {
 }
 
 /** Whether the lanes have little each, as far as the last claim shows. */
-export function isSparse(
-  { sources, countFirst: survey, limit }: ClaimPlan,
-  taken: SourceYield[],
-  before: boolean,
-): boolean {
+export function isSparse({ sources, countFirst, limit }: ClaimPlan, taken: SourceYield[], before: boolean): boolean {
   const [first] = taken;
   if (first === undefined || sources[0]?.kind !== 'lane') return before;
-  if (survey) return 2 * taken.filter((one) => one.exhausted).length > taken.length;
+  if (countFirst) return 2 * taken.filter((one) => one.exhausted).length > taken.length;
   return first.exhausted ? 2 * first.count < limit : before;
 }
 
@@ -68,23 +64,23 @@ export function isSparse(
 export function claimOf(
   plan: ClaimPlan,
   token: Buffer,
-  { catalog: book, timings: pace, leaseOf }: ClaimerOptions,
+  { catalog, timings, leaseOf }: ClaimerOptions,
   leaves: (taskId: number) => boolean,
 ): ClaimRequest | undefined {
-  const { sources, limit, countFirst: survey, ticket } = plan;
+  const { sources, limit, countFirst, ticket } = plan;
   if (sources.length === 0) return undefined;
   return {
     claim_token: token,
     limit,
     sources,
-    countFirst: survey,
+    countFirst,
     ticket,
     leaseOf,
-    mostFrom: (source) => pace.mostFrom(book.typeOf(source), plan),
+    mostFrom: (source) => timings.mostFrom(catalog.typeOf(source), plan),
     // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
     admit: (candidate, { kind }, index) =>
-      (kind === 'lane' || book.accepts(candidate)) && !leaves(candidate.id)
-        ? pace.admit(candidate, kind, plan, index)
+      (kind === 'lane' || catalog.accepts(candidate)) && !leaves(candidate.id)
+        ? timings.admit(candidate, kind, plan, index)
         : 'skip',
   };
 }

@@ -39,8 +39,8 @@ export interface ClaimerOptions {
   onClaimed(claimed: Claimed[], token: Buffer): void;
   /** A transaction that asked for tasks has committed. `began`: monotonic ms at which it did. */
   onExchange(exchange: { began: number; asked: number; claimed: Claimed[] }): void;
-  onReconciled(verdict: Reconciled): void;
-  onPermission(gate: ClaimPermission): void;
+  onReconciled(result: Reconciled): void;
+  onPermission(permission: ClaimPermission): void;
   onWarning(message: string): void;
   /** What keeps transactions from going through; undefined = they do again. Once for each cause. */
   onTrouble(cause: string | undefined): void;

@@ -174,7 +174,7 @@ export class Claimer {
         this.options.poller.hit();
         this.options.onClaimed(result.claimed, token);
       }
-      for (const verdict of result.reconciled) this.options.onReconciled(verdict);
+      for (const one of result.reconciled) this.options.onReconciled(one);
       this.options.onPermission(result.permission);
       return result;
     } catch (error) {
@@ -221,11 +221,11 @@ export class Claimer {
 
   /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
-    const { session, poller: scout } = this.options;
+    const { session, poller } = this.options;
     const wakeful = this.#claiming && this.options.room(0) > 0;
     // A look comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
-    const look = wakeful ? scout.nextPollMs() : Number.POSITIVE_INFINITY;
+    const look = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;
     const cut = new Promise<void>((resolve) => {
@@ -238,7 +238,7 @@ export class Claimer {
     if (this.#woken || Math.min(start, again) <= Math.min(warm, look)) return;
     if (look <= warm) {
       await session.ready();
-      await scout.poll();
+      await poller.poll();
     } else if (session.alive) {
       await session.ping();
     }

@@ -76,7 +76,7 @@ export class Claims {
 
   /** A claim has come back. True = the next one may follow at once. @throws DatabaseError */
   async noted(plan: ClaimPlan, result: FinishAndClaimResult): Promise<boolean> {
-    const { catalog: book } = this.#o;
+    const { catalog } = this.#o;
     this.#apart = 'no';
     this.#size.arrived(plan.limit);
     this.#reliefMs = 0;
@@ -84,15 +84,15 @@ export class Claims {
     this.#sparse = isSparse(plan, result.yields, this.#sparse);
     const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
     let offset = 0;
-    book.claimed();
+    catalog.claimed();
     for (const [n, { count, exhausted: short }] of result.yields.entries()) {
       const source = plan.sources[n]!;
-      book.noteYield(source, short, result.claimed.slice(offset, offset + count), plan.free);
-      if (source.kind === 'lane' && book.cursorCheckDue(source, short, monotonic())) doubtful.push(source);
+      catalog.noteYield(source, short, result.claimed.slice(offset, offset + count), plan.free);
+      if (source.kind === 'lane' && catalog.cursorCheckDue(source, short, monotonic())) doubtful.push(source);
       offset += count;
     }
     if (doubtful.length > 0) await this.#o.poller.checkCursors(doubtful);
-    if (result.permission !== 'open') for (const source of plan.sources) book.noteYield(source, true, []);
+    if (result.permission !== 'open') for (const source of plan.sources) catalog.noteYield(source, true, []);
     return this.#progress(plan, result.claimed.length > 0);
   }
 

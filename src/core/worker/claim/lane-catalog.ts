@@ -57,10 +57,10 @@ export class LaneCatalog {
     this.#forget();
     for (const one of lanes) {
       const key = laneRankKey(one);
-      const page = this.#entries.get(key);
-      if (page !== undefined) {
-        page.maybeDue ||= hot;
-        page.able = one.able ?? page.able;
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) {
+        entry.maybeDue ||= hot;
+        entry.able = one.able ?? entry.able;
         continue;
       }
       if (this.#refused.has(key)) continue;
@@ -77,7 +77,7 @@ export class LaneCatalog {
   #forget(): void {
     if (this.#refused.size > MOST_ENTRIES) this.#refused.clear();
     if (this.#entries.size <= MOST_ENTRIES) return;
-    for (const [key, page] of this.#entries) if (!page.maybeDue) this.#entries.delete(key);
+    for (const [key, entry] of this.#entries) if (!entry.maybeDue) this.#entries.delete(key);
   }
 
   /** True when the device may run a task with these requirements. */
@@ -104,25 +104,25 @@ export class LaneCatalog {
   }
 
   markDue(ranks: LaneRank[], directed: boolean): void {
-    for (const pair of ranks) {
-      const page = this.#entries.get(laneRankKey(pair));
-      if (page !== undefined) page.maybeDue = true;
+    for (const laneRank of ranks) {
+      const entry = this.#entries.get(laneRankKey(laneRank));
+      if (entry !== undefined) entry.maybeDue = true;
     }
     if (directed) this.#directed = true;
   }
 
   /** A ring says that this pair, or a directed task, is due. False = there is no such page, or it is left to better ones. */
-  ring(pair: LaneRank & { directed?: boolean }): boolean {
-    this.#directed ||= pair.directed === true;
-    const page = this.#entries.get(laneRankKey(pair));
-    if (page === undefined) return pair.directed === true;
-    page.maybeDue = true;
-    return !this.#defers({ task_type: page.task_type, required_capabilities: page.requires });
+  ring(laneRank: LaneRank & { directed?: boolean }): boolean {
+    this.#directed ||= laneRank.directed === true;
+    const entry = this.#entries.get(laneRankKey(laneRank));
+    if (entry === undefined) return laneRank.directed === true;
+    entry.maybeDue = true;
+    return !this.#defers({ task_type: entry.task_type, required_capabilities: entry.requires });
   }
 
   /** What is known of a lane, at whatever rank. */
   lane(lane: Buffer): Omit<KnownLane, 'claim_rank'> | undefined {
-    return [...this.#entries.values()].find((page) => page.lane.equals(lane));
+    return [...this.#entries.values()].find((entry) => entry.lane.equals(lane));
   }
 
   /**
@@ -133,17 +133,17 @@ export class LaneCatalog {
     const scarcity = this.#claims % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const now = monotonic();
     const hot = [...this.#entries.values()]
-      .filter((page) => page.maybeDue && (free > 0 || !page.needsSlot) && page.restsUntil <= now)
-      .filter((page) => !this.#defers({ task_type: page.task_type, required_capabilities: page.requires }))
+      .filter((entry) => entry.maybeDue && (free > 0 || !entry.needsSlot) && entry.restsUntil <= now)
+      .filter((entry) => !this.#defers({ task_type: entry.task_type, required_capabilities: entry.requires }))
       .sort((a, b) => scarcity(a, b) || a.lastClaim - b.lastClaim || a.tieBreaker - b.tieBreaker)
       .slice(0, most)
       .map(
-        ({ lane, claim_rank, cursor: mark, behind }): ClaimSource => ({
+        ({ lane, claim_rank, cursor, behind }): ClaimSource => ({
           kind: 'lane',
           lane,
           claim_rank,
-          cursor: mark,
-          frontier: mark !== undefined && !behind,
+          cursor,
+          frontier: cursor !== undefined && !behind,
         }),
       );
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;
@@ -160,31 +160,31 @@ export class LaneCatalog {
       if (source.kind === 'directed' && short) this.#directed = false;
       return;
     }
-    const page = this.#entries.get(laneRankKey(source));
-    if (page === undefined) return;
+    const entry = this.#entries.get(laneRankKey(source));
+    if (entry === undefined) return;
     this.#serving += 1;
-    page.lastClaim = this.#serving;
+    entry.lastClaim = this.#serving;
     const last = rows.at(-1);
     // From the frontier on nothing more is due. Whether something is between the mark and the frontier the next claim tells.
     const skipped = short && source.frontier === true;
-    page.maybeDue = !short || skipped;
-    page.behind = skipped;
-    page.needsSlot = !short && last === undefined && free === 0;
+    entry.maybeDue = !short || skipped;
+    entry.behind = skipped;
+    entry.needsSlot = !short && last === undefined && free === 0;
     // What was skipped lies behind the old mark, wherever this claim began.
-    if (last !== undefined && !skipped) page.cursor = { due_at: last.due_at, id: last.id };
+    if (last !== undefined && !skipped) entry.cursor = { due_at: last.due_at, id: last.id };
   }
 
   /** After a claim of this source: nothing is believed to be due there any more, or the next claim asks another way. */
   cooled(source: ClaimSource): boolean {
     if (source.kind === 'directed') return !this.#directed;
-    const page = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
-    return page?.maybeDue !== true || (page.behind && source.kind === 'lane' && source.frontier === true);
+    const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
+    return entry?.maybeDue !== true || (entry.behind && source.kind === 'lane' && source.frontier === true);
   }
 
   /** A claim of this source failed although no row of it is to blame: it is left alone for so many milliseconds. */
   rest(source: ClaimSource, milliseconds: number): void {
-    const page = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
-    if (page !== undefined) page.restsUntil = monotonic() + milliseconds;
+    const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
+    if (entry !== undefined) entry.restsUntil = monotonic() + milliseconds;
     else this.#directed = false;
   }
 
@@ -195,9 +195,9 @@ export class LaneCatalog {
 
   /** True when the mark of this source should be checked: its claim came back short, or its time has come. */
   cursorCheckDue(source: ClaimSource, short: boolean, now: number): boolean {
-    const page = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
-    if (page?.cursor === undefined) return false;
-    return short || now - page.cursorCheckedAt >= page.cursorCheckEveryMs;
+    const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
+    if (entry?.cursor === undefined) return false;
+    return short || now - entry.cursorCheckedAt >= entry.cursorCheckEveryMs;
   }
 
   cursorOf(source: ClaimSource & { kind: 'lane' }): Cursor | undefined {
@@ -206,22 +206,22 @@ export class LaneCatalog {
 
   /** Result of a probe: the first due row at or before the mark, if there is one. */
   cursorChecked(source: ClaimSource & { kind: 'lane' }, found: Cursor | undefined, now: number, costMs: number): void {
-    const page = this.#entries.get(laneRankKey(source));
-    if (page === undefined) return;
-    page.cursorCheckedAt = now;
-    page.cursorCheckEveryMs = Math.max(CURSOR_CHECK_LEAST_MS, CURSOR_CHECK_COST_FACTOR * costMs);
-    const { cursor: mark } = page;
-    if (found === undefined || mark === undefined) return;
-    const before = found.due_at < mark.due_at || (found.due_at === mark.due_at && found.id < mark.id);
-    if (before) page.cursor = found;
-    page.behind = true;
-    page.maybeDue = true;
+    const entry = this.#entries.get(laneRankKey(source));
+    if (entry === undefined) return;
+    entry.cursorCheckedAt = now;
+    entry.cursorCheckEveryMs = Math.max(CURSOR_CHECK_LEAST_MS, CURSOR_CHECK_COST_FACTOR * costMs);
+    const { cursor } = entry;
+    if (found === undefined || cursor === undefined) return;
+    const before = found.due_at < cursor.due_at || (found.due_at === cursor.due_at && found.id < cursor.id);
+    if (before) entry.cursor = found;
+    entry.behind = true;
+    entry.maybeDue = true;
   }
 
   /** Tasks of this type were put back or inserted by this process: they may lie before its marks. */
   dropCursors(taskType: string): void {
-    for (const page of this.#entries.values()) {
-      if (page.task_type === taskType) page.cursor = undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.task_type === taskType) entry.cursor = undefined;
     }
   }
 }

@@ -33,7 +33,7 @@ export interface LaneEntry extends KnownLane {
 export const CURSOR_CHECK_LEAST_MS = 1000;
 
 /** `lot`: a number drawn for it. */
-export function newEntry(lane: KnownLane, hot: boolean, lot: number): LaneEntry {
+export function newEntry(lane: KnownLane, hot: boolean, tieBreaker: number): LaneEntry {
   return {
     ...lane,
     requires: requirementsOf(lane.required_capabilities).requires,
@@ -44,7 +44,7 @@ export function newEntry(lane: KnownLane, hot: boolean, lot: number): LaneEntry 
     needsSlot: false,
     restsUntil: 0,
     lastClaim: 0,
-    tieBreaker: lot,
+    tieBreaker,
     cursorCheckedAt: 0,
     cursorCheckEveryMs: CURSOR_CHECK_LEAST_MS,
   };

@@ -38,14 +38,14 @@ export class Poller {
   constructor(options: {
     session: Session;
     names: TableNames;
-    book: LaneCatalog;
+    catalog: LaneCatalog;
     deviceId: string;
     pollIntervalMs: number;
     costly?: PollPause;
   }) {
     this.#session = options.session;
     this.#names = options.names;
-    this.#catalog = options.book;
+    this.#catalog = options.catalog;
     this.#deviceId = options.deviceId;
     this.#pollIntervalMs = options.pollIntervalMs;
     this.#pause = options.pollIntervalMs;
@@ -113,10 +113,10 @@ export class Poller {
   /** Checks the marks of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
   async checkCursors(sources: Array<ClaimSource & { kind: 'lane' }>): Promise<void> {
     const asked = sources.flatMap((source) => {
-      const mark = this.#catalog.cursorOf(source);
-      return mark === undefined
+      const cursor = this.#catalog.cursorOf(source);
+      return cursor === undefined
         ? []
-        : [{ source, statement: cursorCheckStatement(this.#names, source.lane, source.claim_rank, mark) }];
+        : [{ source, statement: cursorCheckStatement(this.#names, source.lane, source.claim_rank, cursor) }];
     });
     if (asked.length === 0) return;
     const started = monotonic();
@@ -129,14 +129,14 @@ export class Poller {
   }
 
   async #pollRanks(): Promise<void> {
-    const pairs = this.#catalog.ranks();
+    const ranks = this.#catalog.ranks();
     const asked = monotonic();
-    const { due, directed } = await pollDue(this.#session, this.#names, this.#deviceId, pairs);
+    const { due, directed } = await pollDue(this.#session, this.#names, this.#deviceId, ranks);
     const took = monotonic() - asked;
     // What took longer than a call may was answered in time, and lay there while the main thread stood still.
     if (took <= this.#session.options.deadlineMs) this.#costly.polled(monotonic(), took);
     this.#catalog.markDue(
-      due.flatMap((n) => pairs[n] ?? []),
+      due.flatMap((n) => ranks[n] ?? []),
       directed,
     );
   }

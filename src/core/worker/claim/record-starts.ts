@@ -11,9 +11,9 @@ import type { ClaimerOptions, DeferredAttempt } from './claimer-options.ts';
 export async function recordStarts(options: ClaimerOptions): Promise<void> {
   const { session, names } = options;
   options.returnPrefetched();
-  await each(options, options.dueToMaterialize(), async (light: DeferredAttempt[]) => {
+  await each(options, options.dueToMaterialize(), async (deferred: DeferredAttempt[]) => {
     await session.ready();
-    options.onMaterialized(light, await materializeOwnClaims(session, names, light));
+    options.onMaterialized(deferred, await materializeOwnClaims(session, names, deferred));
   });
   await each(options, options.dueStarts(), async (starts: Start[]) => {
     await session.ready();

@@ -190,9 +190,9 @@ export class TaskTimings {
    */
   admit(candidate: Candidate, source: ClaimSource['kind'], { free, slots }: Room, index: number): Admission {
     const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';
-    const light = first && this.isShort(candidate.task_type);
-    if (index < free) return light ? 'defer' : 'record';
-    return light && index - free < this.prefetchLimit(candidate.task_type, slots) ? 'defer' : 'stop';
+    const deferred = first && this.isShort(candidate.task_type);
+    if (index < free) return deferred ? 'defer' : 'record';
+    return deferred && index - free < this.prefetchLimit(candidate.task_type, slots) ? 'defer' : 'stop';
   }
 }
 

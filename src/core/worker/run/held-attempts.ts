@@ -45,21 +45,21 @@ export class HeldAttempts {
   }
 
   /** The database has spoken about an end. */
-  onReconciled(verdict: Reconciled): void {
+  onReconciled(result: Reconciled): void {
     const { events } = this.#options;
     this.busyAt = monotonic();
-    const finish = verdict.kind === 'accepted' ? verdict.end.finish : verdict.finish;
+    const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
     const { task_id, task_type, attempt } = finish;
-    if (verdict.kind === 'lost') {
+    if (result.kind === 'lost') {
       // A release of what somebody has ended already is nothing to report.
-      if (finish.outcome.kind !== 'released') events.emit('task:lost', { task_id, attempt, reason: verdict.reason });
+      if (finish.outcome.kind !== 'released') events.emit('task:lost', { task_id, attempt, reason: result.reason });
       return;
     }
-    const mine = verdict.kind === 'accepted' ? verdict.end : undefined;
+    const mine = result.kind === 'accepted' ? result.end : undefined;
     const outcome = mine?.assignment_status === 'cancelled' ? ('cancelled' as const) : finish.outcome.kind;
     this.finished[outcome] = (this.finished[outcome] ?? 0) + 1;
     const message = 'error_message' in finish.outcome ? { error_message: finish.outcome.error_message } : {};
-    const task_status = verdict.kind === 'accepted' ? verdict.end.task_status : verdict.task_status;
+    const task_status = result.kind === 'accepted' ? result.end.task_status : result.task_status;
     events.emit('task:finished', { task_id, task_type, attempt, outcome, task_status, ...message });
   }
 

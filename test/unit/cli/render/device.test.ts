@@ -39,7 +39,7 @@ const devices = [
 it('a device over its gates is held, in the list by a word and on its own page with the reason; offline it is not', () => {
   const held = ['memory is at 93 %, over its gate of 90 %'];
   const shown = { colour: false, width: 80 };
-  expect(renderDevices([judged(row({ over_limits: held }), 60)], shown)).toMatch(/online, held +3\/5/);
+  expect(renderDevices([judged(row({ over_limits: held }), 60)], shown)).toMatch(/online, over limits +3\/5/);
   const detail = (columns: Partial<DeviceRow>) =>
     renderDevice(
       { ...judged(row({ over_limits: held, ...columns }), 60), last_readings: null, assignments: [] },

@@ -34,9 +34,9 @@ const ring = () => ({
   hops: 0,
 });
 
-async function bell(
+async function receiver(
   options: Partial<RingReceiverOptions> = {},
-): Promise<{ bell: RingReceiver; port: number; mine: Ear }> {
+): Promise<{ receiver: RingReceiver; port: number; mine: Ear }> {
   const socket = await RingSocket.bind('127.0.0.1', 0);
   const made = new RingReceiver({
     socket,
@@ -48,7 +48,7 @@ async function bell(
   });
   const mine = await ear();
   closing.push(socket, made, mine);
-  return { bell: made, port: socket.port, mine };
+  return { receiver: made, port: socket.port, mine };
 }
 
 /** What a bell says of itself, without the cookie for the next ring. */
@@ -58,7 +58,7 @@ const said = (mine: Ear) =>
 describe('a bell', () => {
   it('answers when the claim is over, not before', async () => {
     let claimed = () => {};
-    const { port, mine } = await bell({
+    const { port, mine } = await receiver({
       claim: (one) =>
         one.hops === 1
           ? Promise.resolve({ claimed: 7, running: 0, free: 0 })
@@ -78,7 +78,7 @@ describe('a bell', () => {
   it('claims for 50 rings a second and keeps the hints of the others, for which a claim follows', async () => {
     const claims: Ring[] = [];
     const notes: Ring[] = [];
-    const { port, mine } = await bell({
+    const { port, mine } = await receiver({
       claim: async (one) => {
         claims.push(one);
         return { claimed: 1, running: 1, free: 1 };
@@ -98,7 +98,7 @@ describe('a bell', () => {
   it('finding S6: holds a hundred rings while their claims do not come back, and drops more', async () => {
     let asked = 0;
     const settle: Array<() => void> = [];
-    const { port, mine } = await bell({
+    const { port, mine } = await receiver({
       claim: () => {
         asked += 1;
         return new Promise((resolve) => settle.push(() => resolve({ claimed: 0, running: 0, free: 1 })));
@@ -110,7 +110,7 @@ describe('a bell', () => {
       return asked === MOST_IN_FLIGHT;
     });
     const dropped = await mine.ring(ring(), token, port);
-    const marker = await bell();
+    const marker = await receiver();
     await mine.ring(ring(), token, marker.port);
     await until(() => mine.heard.some((one) => one.kind === 'answer' && one.claimed === 1));
     expect(mine.heard.some((one) => one.sequence.equals(dropped))).toBe(false);
@@ -125,7 +125,7 @@ describe('a bell', () => {
 
   it('finding S6: takes each ring once: who has seen one cannot cause another claim with it', async () => {
     let asked = 0;
-    const { port, mine } = await bell({
+    const { port, mine } = await receiver({
       claim: async () => {
         asked += 1;
         return { claimed: 1, running: 1, free: 1 };
@@ -145,10 +145,10 @@ describe('a bell', () => {
   it('finding S7: sends to an address that has not proved itself one challenge for each ring, which is shorter', async () => {
     let asked = 0;
     const {
-      bell: one,
+      receiver: one,
       port,
       mine,
-    } = await bell({
+    } = await receiver({
       claim: async () => {
         asked += 1;
         return { claimed: 1, running: 1, free: 1 };
@@ -177,7 +177,7 @@ describe('a bell', () => {
   });
 
   it('finding S7: a ring that was seen on the wire, sent from elsewhere, is challenged too', async () => {
-    const { port, mine } = await bell();
+    const { port, mine } = await receiver();
     await mine.ring(ring(), token, port);
     const { cookie } = await mine.next('answer');
     const victim = await ear();
@@ -189,7 +189,7 @@ describe('a bell', () => {
 
   it('tells who rang, once, when the figures are others', async () => {
     let figures = { running: 1, free: 1 };
-    const { bell: one, port, mine } = await bell({ figures: () => figures });
+    const { receiver: one, port, mine } = await receiver({ figures: () => figures });
     const asked = await mine.ring(ring(), token, port);
     await mine.next('answer');
     one.changed();
@@ -203,7 +203,7 @@ describe('a bell', () => {
   });
 
   it('says nothing to a wrong token, to junk, or after its end', async () => {
-    const { bell: one, port, mine } = await bell();
+    const { receiver: one, port, mine } = await receiver();
     void mine.ring(ring(), randomBytes(16), port);
     for (let n = 0; n < 50; n += 1) mine.send(randomBytes(RING_BYTES), port);
     await mine.ring(ring(), token, port);
@@ -211,7 +211,7 @@ describe('a bell', () => {
     expect(mine.heard.map(({ kind }) => kind)).toEqual(['challenge', 'answer']);
     expect(mine.bytes).toHaveLength(2);
     one.close();
-    const other = await bell();
+    const other = await receiver();
     void mine.ring(ring(), token, port);
     await mine.ring(ring(), token, other.port);
     await until(() => said(mine).length === 2);

@@ -40,7 +40,7 @@ const target = (device_id: string, port: number, more: Partial<RingTarget> = {})
 const PATIENCE_MS = 5000;
 const work = { task_type: 't', required_capabilities: null, lane: randomBytes(16), claim_rank: 5, n: 1 };
 
-function ringer(targets: RingTarget[], more: Partial<RingSenderOptions> = {}, answerMs?: number): RingSender {
+function sender(targets: RingTarget[], more: Partial<RingSenderOptions> = {}, answerMs?: number): RingSender {
   const view = new FleetView({ loopback: true });
   view.update(targets);
   const made = new RingSender({ view, enabled: true, policy: () => DEFAULT_POLICY, ...more });
@@ -58,14 +58,14 @@ async function listen(...args: Parameters<typeof ear>): Promise<Ear> {
 describe('a ringer', () => {
   it('says how many tasks were claimed', async () => {
     const one = await listen((ring) => ({ claimed: Math.min(ring.n, 3), running: 3, free: 2 }));
-    expect(await ringer([target('a', one.port)], {}, PATIENCE_MS).ring({ ...work, n: 9 })).toBe(3);
+    expect(await sender([target('a', one.port)], {}, PATIENCE_MS).ring({ ...work, n: 9 })).toBe(3);
   });
 
   it('rings at most two more when nothing is claimed', async () => {
     const ears = await Promise.all(
       Array.from({ length: 4 }, () => listen(() => ({ claimed: 0, running: 0, free: 5 }))),
     );
-    const made = ringer(
+    const made = sender(
       ears.map((one, n) => target(`d${n}`, one.port)),
       {},
       PATIENCE_MS,
@@ -77,7 +77,7 @@ describe('a ringer', () => {
   it('goes by what a device said of itself until its row is newer', async () => {
     const one = await listen(() => ({ claimed: 1, running: 5, free: 0 }));
     const targets = [target('a', one.port)];
-    const made = ringer(targets, {}, PATIENCE_MS);
+    const made = sender(targets, {}, PATIENCE_MS);
     await made.ring(work);
     expect(made.view.devices()[0]).toMatchObject({ running: 5, recent_claims: 1 });
     made.view.update(targets);
@@ -96,7 +96,7 @@ describe('a ringer', () => {
       return { claimed: ring.n, running: 0, free: 5 };
     });
     const others = { capabilities: { supported_tasks: ['u'] } };
-    const made = ringer([target('a', a.port), target('b', b.port, others)], { socket }, PATIENCE_MS);
+    const made = sender([target('a', a.port), target('b', b.port, others)], { socket }, PATIENCE_MS);
     const running = () => made.view.devices().map((one) => one.running);
     await made.ring(work);
     await made.ring({ ...work, task_type: 'u' });
@@ -108,7 +108,7 @@ describe('a ringer', () => {
 
   it('counts what it has asked of a device as running there until it answers', async () => {
     const [a, b] = [await listen(), await listen()];
-    const made = ringer([target('a', a.port), target('b', b.port)]);
+    const made = sender([target('a', a.port), target('b', b.port)]);
     const rung = [made.ring(work), made.ring(work)];
     expect(made.view.devices().map((one) => one.running)).toEqual([1, 1]);
     await Promise.all(rung);
@@ -116,7 +116,7 @@ describe('a ringer', () => {
 
   it('leaves a device alone after two rings without an answer, until it is heard', async () => {
     const deaf = await listen();
-    const made = ringer([target('deaf', deaf.port)]);
+    const made = sender([target('deaf', deaf.port)]);
     await made.ring(work);
     expect(made.view.devices()).toHaveLength(1);
     await made.ring(work);
@@ -129,7 +129,7 @@ describe('a ringer', () => {
     const told: boolean[] = [];
     const ears = await Promise.all([listen(), listen(), listen()]);
     const onSwitch = (on: boolean) => told.push(on);
-    const made = ringer(
+    const made = sender(
       ears.map((one, n) => target(`d${n}`, one.port)),
       { offAfterMs: 15, retryMs: 3_600_000, onSwitch },
     );
@@ -141,7 +141,7 @@ describe('a ringer', () => {
     expect(await made.ring(work)).toBe(0);
     expect(ears.reduce((sum, one) => sum + one.bytes.length, 0)).toBe(before);
     expect(good.bytes).toHaveLength(0);
-    const probing = ringer([target('d', ears[0]!.port), target('e', ears[1]!.port), target('f', ears[2]!.port)], {
+    const probing = sender([target('d', ears[0]!.port), target('e', ears[1]!.port), target('f', ears[2]!.port)], {
       offAfterMs: 15,
       retryMs: 0,
       onSwitch,
@@ -184,7 +184,7 @@ describe('a ringer', () => {
 
   it('that is not enabled rings nobody', async () => {
     const one = await listen();
-    const made = ringer([target('a', one.port)], { enabled: false });
+    const made = sender([target('a', one.port)], { enabled: false });
     expect(await made.ring(work)).toBe(0);
     made.ringDevice('a');
     await made.close();
@@ -196,7 +196,7 @@ describe('finding S6: a ringer and its device', () => {
   async function device(token: Buffer) {
     const socket = await RingSocket.bind('127.0.0.1', 0);
     const rings: Ring[] = [];
-    const bell = new RingReceiver({
+    const receiver = new RingReceiver({
       socket,
       token,
       claim: async (ring) => {
@@ -206,14 +206,14 @@ describe('finding S6: a ringer and its device', () => {
       note: () => {},
       figures: () => ({ running: 1, free: 4 }),
     });
-    closing.push(socket, bell);
+    closing.push(socket, receiver);
     return { socket, rings };
   }
 
   it('are one datagram more the first time, and later none', async () => {
     const token = randomBytes(16);
     const { socket, rings } = await device(token);
-    const made = ringer([target('a', socket.port, { token })], {}, PATIENCE_MS);
+    const made = sender([target('a', socket.port, { token })], {}, PATIENCE_MS);
     const heard: string[] = [];
     socket.onDatagram((bytes) => heard.push(decode(bytes)!.kind));
     expect(await made.ring(work)).toBe(1);
@@ -236,7 +236,7 @@ describe('finding S6: a ringer and its device', () => {
         forger.send(forged.at(-1)!, from);
       }
     });
-    const made = ringer([target('a', forger.port)]);
+    const made = sender([target('a', forger.port)]);
     expect(await made.ring(work)).toBe(0);
     await until(() => forged.length >= 3);
     expect(made.view.devices()[0]).toMatchObject({ running: 0 });
@@ -248,7 +248,7 @@ describe('finding S6: a ringer and its device', () => {
     closing.push(late);
     const rings: Array<{ ring: Ring; from: Sender }> = [];
     late.onDatagram((bytes, from) => void rings.push({ ring: decode(bytes) as Ring, from }));
-    const made = ringer([target('a', late.port)]);
+    const made = sender([target('a', late.port)]);
     expect(await made.ring(work)).toBe(0);
     await until(() => rings.length > 0);
     const { ring, from } = rings[0]!;
@@ -290,7 +290,7 @@ describe('finding S6: a ringer and its device', () => {
       const reply = { kind: 'challenge' as const, sequence: ring.sequence, cookie: randomBytes(8), ...figures };
       never.send(encodeReply(reply, EAR_TOKEN), from);
     });
-    const made = ringer([target('a', never.port)], {}, 100);
+    const made = sender([target('a', never.port)], {}, 100);
     expect(await made.ring(work)).toBe(0);
     expect(rung).toBe(2);
   });
@@ -307,7 +307,7 @@ describe('finding S5: what nobody foresaw', () => {
       target('none', 9, { address: '' }),
       target('all', 9, { address: '255.255.255.255' }),
     ];
-    for (const one of odd) expect(await ringer([one], { onProblem }, 5).ring(work)).toBe(0);
+    for (const one of odd) expect(await sender([one], { onProblem }, 5).ring(work)).toBe(0);
     expect(problems).toEqual([]);
   });
 
@@ -325,9 +325,9 @@ describe('finding S5: what nobody foresaw', () => {
     const onProblem = (error: unknown) => problems.push(error);
     const rejecting = { device_id: 'a', ring: async () => fail() };
     const cases = [
-      ringer([target('a', 9)], { onProblem, policy: fail }),
-      ringer([target('a', 9, { capabilities })], { onProblem }),
-      ringer([target('a', 9)], { onProblem, self: rejecting }),
+      sender([target('a', 9)], { onProblem, policy: fail }),
+      sender([target('a', 9, { capabilities })], { onProblem }),
+      sender([target('a', 9)], { onProblem, self: rejecting }),
     ];
     for (const [n, one] of cases.entries()) {
       expect(await one.ring(work)).toBe(0);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LaneReads, READS_PER_SECOND } from '../../../../src/core/worker/lane-reads.ts';
 import type { RungRank } from '../../../../src/core/worker/ring-replies.ts';
 
-const pair = (lane: Buffer = randomBytes(16), claim_rank = 5): RungRank => ({ lane, claim_rank, n: 1 });
+const laneRank = (lane: Buffer = randomBytes(16), claim_rank = 5): RungRank => ({ lane, claim_rank, n: 1 });
 const rowOf = ({ lane }: RungRank) => ({ lane, task_type: 't', required_capabilities: '{"a": 1}' });
 
 function reads(answer: (asked: RungRank) => Promise<ReturnType<typeof rowOf> | undefined>) {
@@ -22,19 +22,19 @@ function reads(answer: (asked: RungRank) => Promise<ReturnType<typeof rowOf> | u
 describe('finding S6: reads of lanes that nobody knows', () => {
   it('are ten a second, however many lanes are named', async () => {
     const { of, asked, pass } = reads(async () => undefined);
-    for (let n = 0; n < 1000; n += 1) expect(await of(pair())).toBeUndefined();
+    for (let n = 0; n < 1000; n += 1) expect(await of(laneRank())).toBeUndefined();
     expect(asked).toHaveLength(READS_PER_SECOND);
     pass(999);
-    await of(pair());
+    await of(laneRank());
     expect(asked).toHaveLength(READS_PER_SECOND);
     pass(1);
-    for (let n = 0; n < 1000; n += 1) await of(pair());
+    for (let n = 0; n < 1000; n += 1) await of(laneRank());
     expect(asked).toHaveLength(2 * READS_PER_SECOND);
   });
 
   it('go one at a time; who asks for the same pair meanwhile has the same answer', async () => {
     let answer = () => {};
-    const one = pair();
+    const one = laneRank();
     const { of, asked } = reads(
       (got) =>
         new Promise((resolve) => {
@@ -42,7 +42,7 @@ describe('finding S6: reads of lanes that nobody knows', () => {
         }),
     );
     const first = of(one);
-    const [same, other] = [of({ ...one }), of(pair())];
+    const [same, other] = [of({ ...one }), of(laneRank())];
     expect(await other).toBeUndefined();
     answer();
     expect(await Promise.all([first, same])).toEqual([rowOf(one), rowOf(one)]);
@@ -50,10 +50,10 @@ describe('finding S6: reads of lanes that nobody knows', () => {
   });
 
   it('are not repeated: a lane is kept for every rank, "nothing" of a pair for a second', async () => {
-    const [full, empty] = [pair(), pair()];
+    const [full, empty] = [laneRank(), laneRank()];
     const { of, asked, pass } = reads(async (one) => (one.lane === full.lane ? rowOf(one) : undefined));
     expect(await of(full)).toEqual(rowOf(full));
-    expect(await of(pair(full.lane, 1))).toEqual(rowOf(full));
+    expect(await of(laneRank(full.lane, 1))).toEqual(rowOf(full));
     for (let n = 0; n < 3; n += 1) expect(await of(empty)).toBeUndefined();
     expect(asked).toEqual([full, empty]);
     pass(1000);
@@ -62,7 +62,7 @@ describe('finding S6: reads of lanes that nobody knows', () => {
   });
 
   it('that fail are no answer, and are made again', async () => {
-    const one = pair();
+    const one = laneRank();
     let broken = true;
     const { of, asked } = reads(async () => {
       if (broken) throw new Error('gone');

@@ -135,7 +135,7 @@ describe('whose an attempt is', () => {
     for (const status of ['assigned', 'running'] as const)
       expect(verdict(task(), row({ status }))).toMatchObject({
         kind: 'accepted',
-        settlement: { record: { assignment_id: 70 } },
+        end: { record: { assignment_id: 70 } },
       });
   });
 
@@ -198,13 +198,13 @@ describe('a light claim', () => {
   };
 
   it('is mine while the task runs under its token and bears its facts, which are recorded with the end', () => {
-    expect(lightly(light())).toMatchObject({ kind: 'accepted', settlement: { record: facts, task_status: 'done' } });
+    expect(lightly(light())).toMatchObject({ kind: 'accepted', end: { record: facts, task_status: 'done' } });
     expect(inlineClaim(finish(done), light({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
   });
 
   it('of a task that another program has changed is lost, with what must be recorded', () => {
     expect(lightly(light({ status: 'pending' }))).toMatchObject({
-      ...{ kind: 'lost', reason: 'the task is pending', light: facts },
+      ...{ kind: 'lost', reason: 'the task is pending', inline: facts },
     });
   });
 
@@ -218,6 +218,6 @@ describe('a light claim', () => {
   ])('is looked for in its row when the task is %s', (_, of) => {
     expect(inlineClaim(finish(done), of)).toBeUndefined();
     expect(lightly(of)).toMatchObject({ kind: 'lost', reason: 'its assignment is gone' });
-    expect(lightly(of)).not.toHaveProperty('light');
+    expect(lightly(of)).not.toHaveProperty('inline');
   });
 });

@@ -10,24 +10,24 @@ import {
 import { randomFrom } from './devices.ts';
 
 const NONE: Readings = { cpu_usage: null, memory_usage: null, disk_usage: null };
-const after = (readings: Array<Partial<Readings>>, gates: Parameters<typeof nextLimitState>[2]) =>
-  readings.reduce<LimitState>((state, one) => nextLimitState(state, { ...NONE, ...one }, gates), OPEN);
+const after = (readings: Array<Partial<Readings>>, limits: Parameters<typeof nextLimitState>[2]) =>
+  readings.reduce<LimitState>((state, one) => nextLimitState(state, { ...NONE, ...one }, limits), OPEN);
 
 test('a gate closes above its value, not at it, and says so in words', () => {
-  const gates = { memory_usage: 90 };
-  expect(after([{ memory_usage: 90 }], gates).over_limits).toEqual([]);
-  const over = after([{ memory_usage: 93.14 }], gates);
+  const limits = { memory_usage: 90 };
+  expect(after([{ memory_usage: 90 }], limits).over_limits).toEqual([]);
+  const over = after([{ memory_usage: 93.14 }], limits);
   expect(over.over_limits).toEqual(['memory_usage']);
-  expect(limitReasons(over, gates)).toEqual(['memory is at 93.1 %, over its gate of 90 %']);
+  expect(limitReasons(over, limits)).toEqual(['memory is at 93.1 %, over its gate of 90 %']);
 });
 
 test('it stays closed until the reading is clearly below, so that it does not flap', () => {
-  const gates = { disk_usage: 90 };
+  const limits = { disk_usage: 90 };
   const readings = [91, 89.9, 88, 85.1].map((disk_usage) => ({ disk_usage }));
-  const near = after(readings, gates);
+  const near = after(readings, limits);
   expect(near.over_limits).toEqual(['disk_usage']);
-  expect(limitReasons(near, gates)).toEqual(['disk is at 85.1 %, not yet clearly below its gate of 90 %']);
-  expect(after([...readings, { disk_usage: 85 }], gates).over_limits).toEqual([]);
+  expect(limitReasons(near, limits)).toEqual(['disk is at 85.1 %, not yet clearly below its gate of 90 %']);
+  expect(after([...readings, { disk_usage: 85 }], limits).over_limits).toEqual([]);
 });
 
 test('a low gate opens again too', () => {
@@ -35,16 +35,16 @@ test('a low gate opens again too', () => {
 });
 
 test('one moment of a full processor closes nothing; a processor that stays full does', () => {
-  const gates = { cpu_usage: 80 };
-  expect(after([{ cpu_usage: 20 }, { cpu_usage: 100 }, { cpu_usage: 20 }], gates).over_limits).toEqual([]);
+  const limits = { cpu_usage: 80 };
+  expect(after([{ cpu_usage: 20 }, { cpu_usage: 100 }, { cpu_usage: 20 }], limits).over_limits).toEqual([]);
   const busy = Array.from({ length: 6 }, () => ({ cpu_usage: 100 }));
-  expect(after([{ cpu_usage: 20 }, ...busy], gates).over_limits).toEqual(['cpu_usage']);
+  expect(after([{ cpu_usage: 20 }, ...busy], limits).over_limits).toEqual(['cpu_usage']);
 });
 
 test('what cannot be read closes nothing and opens what it had closed', () => {
-  const gates = { memory_usage: 50, disk_usage: 50 };
-  expect(after([NONE], gates).over_limits).toEqual([]);
-  expect(after([{ memory_usage: 60, disk_usage: 60 }, { disk_usage: 60 }], gates).over_limits).toEqual(['disk_usage']);
+  const limits = { memory_usage: 50, disk_usage: 50 };
+  expect(after([NONE], limits).over_limits).toEqual([]);
+  expect(after([{ memory_usage: 60, disk_usage: 60 }, { disk_usage: 60 }], limits).over_limits).toEqual(['disk_usage']);
 });
 
 test('without gates nothing is ever held', () => {
@@ -91,14 +91,14 @@ test('memory and disk are compared as they are read', () => {
 });
 
 test('every gate that is closed is told by its own name; one that its reading has come back to is not yet below it', () => {
-  const gates = { cpu_usage: 10, memory_usage: 90, disk_usage: 90 };
+  const limits = { cpu_usage: 10, memory_usage: 90, disk_usage: 90 };
   const at = (usage: number) => ({ cpu_usage: usage, memory_usage: usage, disk_usage: usage });
-  expect(limitReasons(after([at(95)], gates), gates)).toEqual([
+  expect(limitReasons(after([at(95)], limits), limits)).toEqual([
     'cpu is at 95 %, over its gate of 10 %',
     'memory is at 95 %, over its gate of 90 %',
     'disk is at 95 %, over its gate of 90 %',
   ]);
-  expect(limitReasons(after([at(95), at(90)], gates), gates)[1]).toBe(
+  expect(limitReasons(after([at(95), at(90)], limits), limits)[1]).toBe(
     'memory is at 90 %, not yet clearly below its gate of 90 %',
   );
 });

@@ -12,28 +12,28 @@ interface Known {
 }
 
 /** A worker with so many free slots that knows so many lanes with due tasks, and what it would ask for. */
-function plan({ lanes, free, directed = false, lean = true }: Known) {
+function plan({ lanes, free, directed = false, lean: sparse = true }: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
-  const book = new LaneCatalog('w1', { supported_tasks: types });
-  book.learn(
+  const catalog = new LaneCatalog('w1', { supported_tasks: types });
+  catalog.learn(
     types.map((task_type) => ({
       ...{ lane: Buffer.from(task_type.padEnd(16)), claim_rank: 5, task_type, required_capabilities: null },
     })),
     true,
   );
-  if (directed) book.markDue([], true);
+  if (directed) catalog.markDue([], true);
   const options = {
-    book,
-    pace: new TaskTimings(),
+    catalog,
+    timings: new TaskTimings(),
     room: (ahead: number) => free + ahead,
     limit: (room: number) => room,
-    briskSlots: () => free,
+    shortSlots: () => free,
   };
-  return planClaim(options as unknown as ClaimerOptions, lean, (limit) => limit);
+  return planClaim(options as unknown as ClaimerOptions, sparse, (limit) => limit);
 }
 
 test('many lanes are surveyed where much can be taken', () => {
-  expect(plan({ lanes: 30, free: 50 })).toMatchObject({ survey: true, limit: 50 });
+  expect(plan({ lanes: 30, free: 50 })).toMatchObject({ countFirst: true, limit: 50 });
   expect(plan({ lanes: 30, free: 50 }).sources).toHaveLength(10);
 });
 
@@ -60,11 +60,11 @@ test('lanes that have enough each are asked at once', () => {
 });
 
 describe('lanes are lean', () => {
-  const asked = (survey: boolean): ClaimPlan => ({
-    ...plan({ lanes: 30, free: 50, lean: survey }),
-    countFirst: survey,
+  const asked = (countFirst: boolean): ClaimPlan => ({
+    ...plan({ lanes: 30, free: 50, lean: countFirst }),
+    countFirst,
   });
-  const given = (...ends: boolean[]) => ends.map((exhausted) => ({ count: 20, exhausted }));
+  const yielded = (...ends: boolean[]) => ends.map((exhausted) => ({ count: 20, exhausted }));
 
   test('when one gave less than half of what was asked, and was empty then', () => {
     expect(isSparse(asked(false), [{ count: 20, exhausted: true }], false)).toBe(true);
@@ -72,15 +72,15 @@ describe('lanes are lean', () => {
   });
 
   test('no longer when half of the surveyed have more than was asked of them', () => {
-    expect(isSparse(asked(true), given(false, false, true), true)).toBe(false);
-    expect(isSparse(asked(true), given(true, true, false), false)).toBe(true);
+    expect(isSparse(asked(true), yielded(false, false, true), true)).toBe(false);
+    expect(isSparse(asked(true), yielded(true, true, false), false)).toBe(true);
   });
 
   test('as before, when a claim says nothing about it', () => {
     for (const before of [true, false]) {
       expect(isSparse(asked(false), [], before)).toBe(before);
-      expect(isSparse(asked(false), given(false), before)).toBe(before);
-      expect(isSparse(plan({ lanes: 30, free: 50, directed: true }), given(true), before)).toBe(before);
+      expect(isSparse(asked(false), yielded(false), before)).toBe(before);
+      expect(isSparse(plan({ lanes: 30, free: 50, directed: true }), yielded(true), before)).toBe(before);
     }
   });
 });

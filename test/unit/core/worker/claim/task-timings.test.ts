@@ -20,13 +20,13 @@ const candidate = (over: Partial<Candidate> = {}): Candidate => ({
 /** Attempts that last so long, of which one ends every `every` milliseconds while there is something to run. */
 function paceOf(ms: number, ends = 20, every = 5): TaskTimings {
   let now = 0;
-  const pace = new TaskTimings(() => now);
-  pace.begin();
+  const timings = new TaskTimings(() => now);
+  timings.begin();
   for (let n = 0; n < ends; n += 1) {
     now += every;
-    pace.note('t', ms);
+    timings.note('t', ms);
   }
-  return pace;
+  return timings;
 }
 
 test('a type is brisk after twenty short attempts, and not before', () => {
@@ -36,18 +36,18 @@ test('a type is brisk after twenty short attempts, and not before', () => {
 });
 
 test('slow attempts are felt at once, also while they run', () => {
-  const pace = paceOf(1);
-  pace.note('t', 1000);
-  expect(pace.isShort('t')).toBe(false);
+  const timings = paceOf(1);
+  timings.note('t', 1000);
+  expect(timings.isShort('t')).toBe(false);
   const other = paceOf(1);
   other.lasts('t', 1000);
   expect(other.isShort('t')).toBe(false);
 });
 
 test('what goes on does not count as an end', () => {
-  const pace = paceOf(1, 19);
-  for (let n = 0; n < 10; n += 1) pace.lasts('t', 1);
-  expect(pace.isShort('t')).toBe(false);
+  const timings = paceOf(1, 19);
+  for (let n = 0; n < 10; n += 1) timings.lasts('t', 1);
+  expect(timings.isShort('t')).toBe(false);
 });
 
 describe('a type that is new here', () => {
@@ -58,33 +58,33 @@ describe('a type that is new here', () => {
   });
 
   test('is not, once its own first attempts speak against it', () => {
-    const pace = paceOf(1, 2000);
-    pace.note('new', 300);
-    expect(pace.isShort('new')).toBe(false);
+    const timings = paceOf(1, 2000);
+    timings.note('new', 300);
+    expect(timings.isShort('new')).toBe(false);
     // The others are what they were: one slow type is no reason to doubt them.
-    expect(pace.isShort('t')).toBe(true);
+    expect(timings.isShort('t')).toBe(true);
     const waiting = paceOf(1, 2000);
     waiting.lasts('new', 1000);
     expect(waiting.isShort('new')).toBe(false);
   });
 
   test('gives a few tasks to a claim, a hundred or as many as there are slots; a known one all it has', () => {
-    const pace = paceOf(1, 2000);
-    expect(pace.mostFrom('new', { free: 2, slots: 3 })).toBe(100);
-    expect(pace.mostFrom('new', { free: 150, slots: 140 })).toBe(150);
-    expect(pace.mostFrom('t', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
-    expect(pace.mostFrom(undefined, { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+    const timings = paceOf(1, 2000);
+    expect(timings.mostFrom('new', { free: 2, slots: 3 })).toBe(100);
+    expect(timings.mostFrom('new', { free: 150, slots: 140 })).toBe(150);
+    expect(timings.mostFrom('t', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+    expect(timings.mostFrom(undefined, { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
     // What is not presumed brisk is not claimed beyond the slots at all.
     expect(paceOf(300).mostFrom('new', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('doubted once, everything new is, until what ends here has been short for a while', () => {
-    const pace = paceOf(1, 2000);
-    pace.note('slow', 10_000);
-    expect(pace.isShort('new')).toBe(false);
-    for (let n = 0; n < 200; n += 1) pace.note('t', 1);
-    expect(pace.isShort('new')).toBe(true);
-    expect(pace.isShort('slow')).toBe(false);
+    const timings = paceOf(1, 2000);
+    timings.note('slow', 10_000);
+    expect(timings.isShort('new')).toBe(false);
+    for (let n = 0; n < 200; n += 1) timings.note('t', 1);
+    expect(timings.isShort('new')).toBe(true);
+    expect(timings.isShort('slow')).toBe(false);
   });
 });
 
@@ -100,77 +100,77 @@ test('as much is claimed ahead as ends here in 100 ms, as the slots could run in
 
 test('time in which there is nothing to run says nothing about how fast tasks end', () => {
   let now = 0;
-  const pace = new TaskTimings(() => now);
+  const timings = new TaskTimings(() => now);
   for (let n = 0; n < 200; n += 1) {
-    pace.begin();
+    timings.begin();
     now += 0.5;
-    pace.note('t', 0.1);
-    pace.rest();
+    timings.note('t', 0.1);
+    timings.rest();
     now += 1000;
   }
-  expect(pace.prefetchLimit('t', 200)).toBe(200);
+  expect(timings.prefetchLimit('t', 200)).toBe(200);
 });
 
 test('no more is claimed ahead than ends here in a second, or than there are slots: a burst says little about what follows', () => {
   let now = 0;
-  const pace = new TaskTimings(() => now);
-  pace.begin();
+  const timings = new TaskTimings(() => now);
+  timings.begin();
   for (let n = 0; n < 100; n += 1) {
     now += 0.1;
-    pace.note('t', 0.1);
+    timings.note('t', 0.1);
   }
-  pace.rest();
+  timings.rest();
   now += 400;
   // 100 in 410 ms.
-  expect(pace.prefetchLimit('t', 10)).toBe(198);
+  expect(timings.prefetchLimit('t', 10)).toBe(198);
   now += 1600;
-  expect(pace.prefetchLimit('t', 10)).toBe(15);
+  expect(timings.prefetchLimit('t', 10)).toBe(15);
   now += 20_000;
-  expect(pace.prefetchLimit('t', 10)).toBe(10);
+  expect(timings.prefetchLimit('t', 10)).toBe(10);
 });
 
 test('after a pause the first tasks say how many end in a second, those of less than 100 ms as if they had taken that', () => {
   let now = 0;
-  const pace = new TaskTimings(() => now);
+  const timings = new TaskTimings(() => now);
   const run = (ends: number, every: number) => {
-    pace.begin();
+    timings.begin();
     for (let n = 0; n < ends; n += 1) {
       now += every;
-      pace.note('t', 0.1);
+      timings.note('t', 0.1);
     }
   };
   run(30, 1);
-  pace.rest();
-  expect(pace.prefetchLimit('t', 2)).toBe(100);
+  timings.rest();
+  expect(timings.prefetchLimit('t', 2)).toBe(100);
   now += 900;
-  pace.begin();
+  timings.begin();
   // A pause of less than a second is no pause: 30 in 930 ms.
-  expect(pace.prefetchLimit('t', 2)).toBe(19);
-  pace.rest();
+  expect(timings.prefetchLimit('t', 2)).toBe(19);
+  timings.rest();
   now += 5000;
   run(2, 5);
-  expect(pace.prefetchLimit('t', 2)).toBe(20);
+  expect(timings.prefetchLimit('t', 2)).toBe(20);
 });
 
 test('where claims take long, what runs while two are under way is claimed ahead, but no more than a second of work', () => {
-  const pace = paceOf(20, 2000, 2);
-  expect(pace.prefetchLimit('t', 10)).toBe(50);
-  for (let n = 0; n < 50; n += 1) pace.claimed(150);
-  expect(pace.prefetchLimit('t', 10)).toBe(149);
-  for (let n = 0; n < 50; n += 1) pace.claimed(20_000);
-  expect(pace.prefetchLimit('t', 10)).toBe(500);
-  for (let n = 0; n < 50; n += 1) pace.claimed(5);
-  expect(pace.prefetchLimit('t', 10)).toBe(50);
+  const timings = paceOf(20, 2000, 2);
+  expect(timings.prefetchLimit('t', 10)).toBe(50);
+  for (let n = 0; n < 50; n += 1) timings.claimed(150);
+  expect(timings.prefetchLimit('t', 10)).toBe(149);
+  for (let n = 0; n < 50; n += 1) timings.claimed(20_000);
+  expect(timings.prefetchLimit('t', 10)).toBe(500);
+  for (let n = 0; n < 50; n += 1) timings.claimed(5);
+  expect(timings.prefetchLimit('t', 10)).toBe(50);
 });
 
 test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
-  const pace = paceOf(20, 2000, 10);
+  const timings = paceOf(20, 2000, 10);
   const room = { free: 2, slots: 2 };
-  const weighed = (one: Candidate, index: number) => pace.admit(one, 'lane', room, index);
+  const weighed = (one: Candidate, index: number) => timings.admit(one, 'lane', room, index);
   expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['defer', 'defer', 'defer', 'defer', 'stop']);
   expect([0, 2].map((n) => weighed(candidate({ attempt: 1 }), n))).toEqual(['record', 'stop']);
   expect(weighed(candidate({ claimed_by: 'd2' }), 0)).toBe('record');
-  pace.note('slow', 500);
+  timings.note('slow', 500);
   expect(weighed(candidate({ task_type: 'slow' }), 0)).toBe('record');
-  expect(pace.admit(candidate(), 'directed', room, 0)).toBe('record');
+  expect(timings.admit(candidate(), 'directed', room, 0)).toBe('record');
 });
