@@ -76,7 +76,7 @@ try {
   const packets = {
     tick: (session, n) => tick(session, names, ask(n)),
     heartbeat: (session, n) =>
-      session.packet([
+      session.batch([
         heartbeatStatement(names, beat(n)),
         historyStatement(names, beat(n), readings),
         settingsStatement(names),
