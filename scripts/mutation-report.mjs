@@ -14,25 +14,26 @@ export function scoreOf({ files }) {
 }
 
 /**
- * `unlisted`: survivors without a reason. `stale`: listed ones of these files that were noticed after all, or are gone.
- * One entry stands for all equal expressions of a file.
+ * `unlisted`: survivors without a reason. `stale`: listed ones of these files that were noticed after all, or are gone; one
+ * that ran out of time is neither, since a busy machine can do that. One entry stands for all equal expressions of a file.
  */
 export function judged({ files }, listed) {
-  const survivors = Object.entries(files).flatMap(([file, { source, mutants }]) =>
-    mutants
-      .filter((one) => UNNOTICED.has(one.status))
-      .map((one) => ({
-        file,
-        line: one.location.start.line,
-        was: short(cut(source, one.location)),
-        becomes: short(one.replacement ?? one.mutatorName),
-      })),
+  const all = Object.entries(files).flatMap(([file, { source, mutants }]) =>
+    mutants.map((one) => ({
+      file,
+      line: one.location.start.line,
+      was: short(cut(source, one.location)),
+      becomes: short(one.replacement ?? one.mutatorName),
+      status: one.status,
+    })),
   );
+  const survivors = all.filter((one) => UNNOTICED.has(one.status));
+  const late = all.filter((one) => one.status === 'Timeout');
   const same = (a, b) => a.file === b.file && a.was === b.was && a.becomes === b.becomes;
   return {
     survivors,
     unlisted: survivors.filter((one) => !listed.some((entry) => same(entry, one))),
-    stale: listed.filter((entry) => entry.file in files && !survivors.some((one) => same(entry, one))),
+    stale: listed.filter((entry) => entry.file in files && ![...survivors, ...late].some((one) => same(entry, one))),
   };
 }
 

@@ -10,7 +10,7 @@ import { judged, scoreOf } from './mutation-report.mjs';
 import { readOptions, refuse } from './usage.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const LEAST_SCORE = 85;
+const LEAST_SCORE = 97;
 const REPORT = join(ROOT, '.afd/mutation/report.json');
 const SANDBOX = join(ROOT, '.afd/mutation/sandbox');
 const LIST = join(ROOT, 'test/mutation/survivors.json');

@@ -45,6 +45,8 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
   if (kind !== 'mariadb' && kind !== 'mysql') throw new WrongOption(`--server is mariadb or mysql, not "${kind}"`);
   const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds);
   const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
+  if (!values.mutants && (values.turn ?? values.minutes) !== undefined)
+    throw new WrongOption('--turn and --minutes go with --mutants');
   const runs = join(root, '.afd', 'chaos');
   if (values.check !== undefined) {
     const verdicts = check(await readEvidence(values.check));
@@ -57,7 +59,8 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
   }
   if (values.mutants) {
     const { turn: asked, minutes } = values;
-    const turn = asked === undefined ? undefined : asked === 'auto' ? turnOf(root) : number('turn', asked) % TURNS;
+    const turn = asked === undefined ? undefined : asked === 'auto' ? turnOf(root) : number('turn', asked);
+    if (turn !== undefined && turn >= TURNS) throw new WrongOption(`--turn is auto, or 0 to ${TURNS - 1}`);
     if (turn !== undefined) say(`turn ${turn} of ${TURNS}`);
     const { tried, left } = await runMutants({
       ...{ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say },

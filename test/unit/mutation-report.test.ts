@@ -52,6 +52,9 @@ describe('the report of mutation testing', () => {
   it('names listed ones that do not survive any more, of the files that were mutated', () => {
     const gone = { file: 'a.ts', was: 'b + c', becomes: 'b ^ c' };
     expect(judged(report, [gone, { ...gone, file: 'b.ts' }]).stale).toEqual([gone]);
+    const noticed = { ...gone, becomes: 'b * c' };
+    const late = { ...gone, becomes: 'b / c' };
+    expect(judged(report, [noticed, late]).stale).toEqual([noticed]);
   });
 });
 

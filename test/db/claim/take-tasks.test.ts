@@ -97,7 +97,7 @@ describe('a claim that surveys its lanes', () => {
     const sources = [await lane('a', 4), await lane('b', 1)];
     const other = await db.session();
     await ask(claimOf(sources, 2), other);
-    const { types, given: yielded } = await ask(claimOf(sources, 50));
+    const { types, yielded } = await ask(claimOf(sources, 50));
     expect(types).toEqual(['a', 'a', 'b']);
     // Fewer than were counted: nothing more is to be had there now, and the other will say when it gives them back.
     expect(yielded[0]).toEqual({ count: 2, exhausted: true });

@@ -15,17 +15,17 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-/** A scout that has just met a costly look and may look again. */
+/** A poller that has just met a costly look and may look again. */
 function scoutThatPaid() {
   const costly = new PollPause();
   costly.polled(0, 1);
   costly.polled(1, 1001);
   costly.until = 0;
-  const book = new LaneCatalog('w1', { supported_tasks: ['t'] });
-  const scout = new Poller({
-    ...{ session: mine!, names: db.names, book, deviceId: 'w1', pollIntervalMs: 1000, costly },
+  const catalog = new LaneCatalog('w1', { supported_tasks: ['t'] });
+  const poller = new Poller({
+    ...{ session: mine!, names: db.names, catalog, deviceId: 'w1', pollIntervalMs: 1000, costly },
   });
-  return { scout, book, costly };
+  return { poller, catalog, costly };
 }
 
 test('one session has the lock, until it gives it back or ends', async () => {
@@ -40,18 +40,18 @@ test('one session has the lock, until it gives it back or ends', async () => {
 test('a costly look is not made while another device looks; it is put off by the same pause', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
   await takePollLock(other!, db.names);
-  const { scout, book, costly } = scoutThatPaid();
-  await scout.poll();
-  expect(book.ranks()).toEqual([]);
+  const { poller, catalog, costly } = scoutThatPaid();
+  await poller.poll();
+  expect(catalog.ranks()).toEqual([]);
   expect(costly.costly).toBe(true);
   expect(costly.until).toBeGreaterThan(10_000);
 });
 
 test('it is made alone, and the next device may', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
-  const { scout, book, costly } = scoutThatPaid();
-  await scout.poll();
-  expect(book.ranks()).toHaveLength(1);
+  const { poller, catalog, costly } = scoutThatPaid();
+  await poller.poll();
+  expect(catalog.ranks()).toHaveLength(1);
   expect(costly.costly).toBe(false);
   expect(await takePollLock(other!, db.names)).toBe(true);
 });

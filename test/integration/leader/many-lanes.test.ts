@@ -42,18 +42,18 @@ test('finding F5: 1,140 lanes, 40 due ones before and 40 behind those that are d
 }, 120_000);
 
 test('finding F5: without a leader the second scan goes on where the first was cut', async () => {
-  const book = new LaneCatalog('w1', { supported_tasks: ['t'], ...CAPABILITIES });
-  const scout = new Poller({ session, names: db.names, book, deviceId: 'w1', pollIntervalMs: 1000 });
+  const catalog = new LaneCatalog('w1', { supported_tasks: ['t'], ...CAPABILITIES });
+  const poller = new Poller({ session, names: db.names, catalog, deviceId: 'w1', pollIntervalMs: 1000 });
   const known = () =>
-    new Set(book.sources(LANES * 2, { free: 1 }).map((one) => (one.kind === 'lane' ? one.lane.toString('hex') : '')))
+    new Set(catalog.sources(LANES * 2, { free: 1 }).map((one) => (one.kind === 'lane' ? one.lane.toString('hex') : '')))
       .size;
-  scout.discoverNow();
-  await scout.poll();
+  poller.discoverNow();
+  await poller.poll();
   expect(known()).toBe(1000);
-  scout.discoverNow();
-  await scout.poll();
+  poller.discoverNow();
+  await poller.poll();
   expect(known()).toBe(LANES);
-  scout.discoverNow();
-  await scout.poll();
+  poller.discoverNow();
+  await poller.poll();
   expect(known()).toBe(LANES);
 });

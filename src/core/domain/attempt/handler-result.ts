@@ -59,9 +59,8 @@ function readResult(value: unknown, rules: ResultRules): Outcome {
     case 'retry':
     case 'later':
     case 'permanent': {
-      const kind = status === 'error' || status === 'failed' ? 'retry' : status;
       const message = saidText(value) ?? `The handler answered with status "${status}" and no message.`;
-      return unsuccessful(kind, value, message, value.error_class ?? 'HandlerFailed', rules);
+      return unsuccessful(status, value, message, value.error_class ?? 'HandlerFailed', rules);
     }
   }
   if (typeof status === 'string') {
@@ -72,7 +71,7 @@ function readResult(value: unknown, rules: ResultRules): Outcome {
     );
   }
   // Without a status: what is beside `enqueue` is the result, and nothing of it is lost.
-  return done(isWrapper(value) ? value.result : status === undefined ? rest : { status, ...rest }, enqueue, rules);
+  return done(isWrapper(value) ? value.result : { status, ...rest }, enqueue, rules);
 }
 
 /**
@@ -119,7 +118,7 @@ export function waitSeconds(said: Fields, now: number): number | undefined {
 }
 
 function unsuccessful(
-  kind: 'retry' | 'later' | 'permanent',
+  kind: 'error' | 'failed' | 'retry' | 'later' | 'permanent',
   said: Fields,
   message: string,
   error_class: unknown,

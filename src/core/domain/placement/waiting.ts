@@ -38,7 +38,7 @@ const MOST = 50;
 export function explainWaiting(task: WaitingTask, devices: DeviceView[], policy: PlacementPolicy): TaskWaiting {
   const target = task.target_device_id;
   const asked = target === null ? devices : devices.filter((one) => sameId(one.device_id, target));
-  const chances = chancesOf(task, asked, target === null ? policy : { ...policy, min_score: 0 });
+  const chances = chancesOf(task, asked, policy);
   const able = new Set(asked.filter((one) => isAble(one, task)).map((one) => one.device_id));
   const online = new Set(asked.filter((one) => one.unavailable === null).map((one) => one.device_id));
   // What a device lacks for good counts for more than how many things keep it now.
@@ -49,7 +49,7 @@ export function explainWaiting(task: WaitingTask, devices: DeviceView[], policy:
 
 function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): DeviceChance[] {
   const fleet = fleetOf(devices.filter((one) => eligible(one, lane).ok));
-  const better = policy.min_score > 0 ? aboveMinimum(lane, devices, policy) : [];
+  const [above] = aboveMinimum(lane, devices, policy);
   return devices.map((one) => {
     const { device_id } = one;
     const found = eligible(one, lane);
@@ -57,7 +57,6 @@ function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): 
     const { total, parts } = score(one, lane, fleet, policy);
     const reasons: string[] = [];
     if (one.running >= one.slots) reasons.push(full(one));
-    const [above] = better;
     if (above !== undefined && total < policy.min_score) {
       reasons.push(
         `scores ${round(total)}, below load_balancer.min_score ${policy.min_score}, and ${above.device_id} does not`,

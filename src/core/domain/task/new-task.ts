@@ -105,7 +105,7 @@ export function checkNewTasks(value: unknown): NewTask[] {
   const more = problems.length > TOLD ? `; and ${problems.length - TOLD} more` : '';
   throw new AfdError('E_USAGE', `A task to enqueue is not valid: ${told.join('; ')}${more}.`, {
     suggestions: [EXAMPLE],
-    data: { problems: problems.map((one) => ({ ...one, problem: one.problem.replace(/^[. ]/, '') })) },
+    data: { problems: problems.map((one) => ({ ...one, problem: one.problem.slice(1) })) },
   });
 }
 

@@ -35,14 +35,13 @@ function ownText(error: unknown): string {
 }
 
 function wholeText(error: unknown): string {
-  if (typeof error === 'string') return error;
   if (error === undefined) return 'undefined was thrown';
   for (const key of ['error_message', 'message', 'error', 'reason'] as const) {
     if (hasText(error, key)) return error[key];
   }
   if (error instanceof AggregateError) return error.errors.slice(0, 3).map(ownText).join('; ');
   if (error instanceof Error) return error.name;
-  if (typeof error === 'object' && error !== null) return JSON.stringify(error) ?? String(error);
+  if (typeof error === 'object') return JSON.stringify(error) ?? String(error);
   return String(error);
 }
 

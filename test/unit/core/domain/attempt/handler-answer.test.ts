@@ -36,6 +36,10 @@ describe('a result', () => {
     expect(result({ status: 'done', enqueue: null })).toEqual({ kind: 'done', result: {}, enqueue: [] });
   });
 
+  it('that says itself what it is as JSON is that', () => {
+    expect(result(new Date(0))).toEqual({ kind: 'done', result: '1970-01-01T00:00:00.000Z', enqueue: [] });
+  });
+
   it('that stands alone in "result" is what stands there', () => {
     expect(result({ result: [1] })).toEqual({ kind: 'done', result: [1], enqueue: [] });
     expect(result({ result: 5, rows: 1 })).toEqual({ kind: 'done', result: { result: 5, rows: 1 }, enqueue: [] });

@@ -142,6 +142,8 @@ describe('the texts of an end', () => {
     const fitted = fittedEnd(end, { last_error: narrow, error_message: ANY_WIDTH });
     expect(fitted.task?.last_error).toBe('poison: 3 worker(s)…');
     expect(fitted).toEqual({ ...end, task: { ...end.task, last_error: 'poison: 3 worker(s)…' } });
+    const silent = endRevoked(revoked('cancelled'), task);
+    expect(fittedEnd(silent, { last_error: narrow, error_message: ANY_WIDTH })).toEqual(silent);
     expect(fittedEnd(endForeign(attempt), { last_error: narrow, error_message: narrow }).task).toBeUndefined();
   });
 

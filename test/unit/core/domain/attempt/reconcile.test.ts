@@ -202,6 +202,12 @@ describe('a light claim', () => {
     expect(inlineClaim(finish(done), light({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
   });
 
+  it('that did not succeed is written as any other end', () => {
+    const ended = (outcome: Outcome) => reconcile(finish(outcome, { assignment_id: null }), light(), undefined, policy);
+    expect(mine(ended(retry))).toMatchObject({ assignment_status: 'failed', task_status: 'pending', retry: 2 });
+    expect(mine(ended(released))).toMatchObject({ assignment_status: 'released', cause: 'shutdown', retry: 1 });
+  });
+
   it('of a task that another program has changed is lost, with what must be recorded', () => {
     expect(lightly(light({ status: 'pending' }))).toMatchObject({
       ...{ kind: 'lost', reason: 'the task is pending', inline: facts },

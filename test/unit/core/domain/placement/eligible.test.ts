@@ -43,6 +43,7 @@ test.each([
   [{ region: { prefer: 'eu' } }, ['eu']],
   [{ region: { prefer: ['eu', 'us', 7] } }, ['eu', 'us']],
   [{ region: { prefer: null } }, []],
+  [{ region: null }, []],
 ])('the regions that %j prefers', (required_capabilities, expected) => {
   expect(preferredRegions({ task_type: 't', required_capabilities })).toEqual(expected);
 });

@@ -58,7 +58,7 @@ describe('the parts of a score', () => {
     const match = (special: Record<string, unknown>) =>
       score(device('a', { capabilities: { ...common, ...special } }), LANE, fleetOf([]), weighted).parts
         .capability_match;
-    expect([match({}), match({ gpu: true }), match({ gpu: true, tags: ['x'] })]).toEqual([1, 0, 0]);
+    expect([match({}), match({ gpu: true }), match({ tags: ['x'] }), match({ tags: [] })]).toEqual([1, 0, 0, 1]);
   });
 });
 

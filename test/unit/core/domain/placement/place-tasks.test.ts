@@ -40,6 +40,17 @@ test('when all look full, the least loaded gets one, and the rest wait', () => {
   expect(counts(placeTasks(LANE, 8, devices, DEFAULT_POLICY))).toEqual({ b: 1 });
 });
 
+test('how loaded a full device is goes by its slots, in a plan and in the ranking', () => {
+  const devices = [device('small', { slots: 2, running: 6 }), device('large', { slots: 5, running: 10 })];
+  expect(counts(placeTasks(LANE, 1, devices, DEFAULT_POLICY))).toEqual({ large: 1 });
+  expect(ids(rankDevices(LANE, devices, DEFAULT_POLICY))).toEqual(['large', 'small']);
+});
+
+test('who scores just the minimum is not below it', () => {
+  const devices = [device('at', { slots: 2, running: 1 }), device('above')];
+  expect(ids(rankDevices(LANE, devices, { ...DEFAULT_POLICY, min_score: 0.5 }))).toEqual(['above', 'at']);
+});
+
 test('no more is planned than there are free slots', () => {
   const devices = [device('a', { running: 4 }), device('b', { running: 3 })];
   expect(counts(placeTasks(LANE, 100, devices, DEFAULT_POLICY))).toEqual({ a: 1, b: 2 });

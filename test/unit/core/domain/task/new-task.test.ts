@@ -78,15 +78,42 @@ describe('a new task', () => {
     [{ start_date: '2026-02-30' }, 'date'],
     [{ end_date: '2026-1-1' }, 'date'],
     [{ end_date: new Date('2026-01-01') }, 'date'],
+    [{ end_date: ['2026-01-01'] }, 'date'],
+    [{ end_date: '2026-01' }, 'date'],
+    [{ end_date: '+012026-01-01' }, 'date'],
+    [{ end_date: '2026-01-01T00:00:00.000Z' }, 'date'],
     [{ task_data: [] }, 'must be an object'],
     [{ task_data: '{}' }, 'must be an object'],
     [{ required_capabilities: ['proxy'] }, 'must be an object'],
     [{ run_at: '2026-01-01 08:00:00' }, 'with its zone'],
     [{ run_at: '2026-01-01' }, 'with its zone'],
     [{ run_at: '2040-01-01T00:00:00Z' }, '2038'],
+    [{ run_at: '2038-01-19T03:14:08Z' }, '2038'],
+    [{ run_at: '1969-12-31T23:59:59.999Z' }, '1970'],
     [{ dedup_key: 'a' }, 'is unknown'],
   ])('is refused as %j', (fields, why) => {
     expect(first(fields)).toContain(why);
+  });
+
+  it.each(['1970-01-01T00:00:00.000Z', '2038-01-19T03:14:07.000Z'])('may be due at %s', (run_at) => {
+    expect(checkNewTasks({ task_type: 'a', run_at })).toEqual([{ task_type: 'a', run_at }]);
+  });
+
+  it('is told five problems in the message, with a command that works, and whether there are more', () => {
+    const said = (value: unknown) => {
+      try {
+        checkNewTasks(value);
+      } catch (error) {
+        return error as AfdError;
+      }
+      throw new Error('it was accepted');
+    };
+    const nothing = (n: number) => Array.from({ length: n }, () => ({}));
+    const five = [0, 1, 2, 3, 4].map((n) => `task[${n}].task_type is missing`).join('; ');
+    expect(said({}).message).toBe('A task to enqueue is not valid: task.task_type is missing.');
+    expect(said(nothing(5)).message).toBe(`A task to enqueue is not valid: ${five}.`);
+    expect(said(nothing(6)).message).toBe(`A task to enqueue is not valid: ${five}; and 1 more.`);
+    expect(said({}).suggestions).toEqual([`afd tasks add --type sync_apps --data '{"username":"user@example.com"}'`]);
   });
 
   it('may have 4 KiB of requirements, which are read for a thousand lanes at a time', () => {

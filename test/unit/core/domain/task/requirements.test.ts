@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { infeasibleReasons } from '../../../../../src/core/domain/eligibility.ts';
-import { requirementsOf } from '../../../../../src/core/domain/task/requirements.ts';
+import {
+  MOST_READ_BYTES,
+  REQUIREMENTS_BYTES,
+  requirementsOf,
+} from '../../../../../src/core/domain/task/requirements.ts';
 
 const ANYTHING = { supported_tasks: ['x'], required_capabilities: true, unreadable: true, chrome: true };
 const reasons = (text: string | null) =>
@@ -36,5 +40,11 @@ describe('required_capabilities as a row spells it', () => {
 
   test('a long text is shown in part', () => {
     expect(JSON.stringify(requirementsOf('x'.repeat(5000)).requires).length).toBeLessThan(200);
+  });
+
+  test('as many as a task may have are read, however a server spaces them', () => {
+    const sent = `{"a":[${'1,'.repeat((REQUIREMENTS_BYTES - 8) / 2)}1]}`;
+    expect(sent.length).toBeGreaterThanOrEqual(REQUIREMENTS_BYTES - 1);
+    expect(sent.replace(/[,:]/g, '$& ').length).toBeLessThanOrEqual(MOST_READ_BYTES);
   });
 });

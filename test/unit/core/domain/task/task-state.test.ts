@@ -36,6 +36,17 @@ describe('the transition tables', () => {
     }
   });
 
+  it('are what may move, and from where, in the order of the ENUM', () => {
+    const moves = (table: ReadonlyArray<{ from: string; to: string }>) => table.map(({ from, to }) => `${from} ${to}`);
+    const pairs = <T extends string>(all: readonly T[], can: (from: T, to: T) => boolean) =>
+      all.flatMap((from) => all.filter((to) => can(from, to)).map((to) => `${from} ${to}`));
+    expect(pairs(TASK_STATUSES, canMove).sort()).toEqual(moves(TASK_MOVES).sort());
+    expect(pairs(ASSIGNMENT_STATUSES, canMoveAssignment).sort()).toEqual(moves(ASSIGNMENT_MOVES).sort());
+    expect(sourcesOf('cancelled')).toEqual(['pending', 'running', 'assigned', 'waiting']);
+    expect(assignmentSourcesOf('running')).toEqual(['assigned']);
+    expect(assignmentSourcesOf('lost')).toEqual(['assigned', 'running']);
+  });
+
   it('reach every status, and the page explains every status of a task', () => {
     for (const status of TASK_STATUSES) {
       expect(sourcesOf(status)).not.toEqual([]);
