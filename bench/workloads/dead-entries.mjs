@@ -70,11 +70,10 @@ async function timed(store, mark) {
 
 /** The product's own statements, from the build. */
 async function statements(names, source) {
-  const { candidateStatement } = await dist('core/db/claim/select-candidates.js');
   const { dueStatement } = await dist('core/db/lanes/due-work.js');
-  const { countDueStatement, dueCounts } = await dist('core/db/claim/count-due.js');
+  const { countDue, lockDue } = await dist('core/db/claim/statements.js');
   const locking = (from, expected) => ({
-    statement: candidateStatement(names, from, CLAIM),
+    statement: lockDue(names, from, CLAIM),
     found: (rows) => rows.length,
     expected,
   });
@@ -84,12 +83,12 @@ async function statements(names, source) {
     { what: 'an empty lane before them: locking read', ...locking(EMPTY, 0) },
     {
       what: 'an empty lane before them: count',
-      statement: countDueStatement(names, [EMPTY], [CLAIM]),
-      found: (rows) => dueCounts(rows, 1)[0],
+      statement: countDue(names, [EMPTY], [CLAIM]),
+      found: (rows) => rows.length,
       expected: 0,
     },
     {
-      what: 'an empty lane before them: look',
+      what: 'an empty lane before them: poll',
       statement: dueStatement(names, undefined, [EMPTY]),
       found: (rows) => rows.length,
       expected: 0,

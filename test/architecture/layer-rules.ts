@@ -70,6 +70,8 @@ export function layerOf(path: string): Layer | undefined {
 
 /** Folders of src/core/db in which a file is one operation on the database. */
 const STATEMENTS = /^src\/core\/db\/(attempts|claim|devices|lanes|leader|server|settings|tasks)\//;
+/** Every statement of the hot transaction on one page. */
+const TRANSACTION_SQL = 'src/core/db/claim/statements.ts';
 /** The one transaction that is made of many. */
 const TRANSACTION = new Set(
   ['finish-and-claim', 'reconcile-finishes', 'take-tasks'].map((name) => `src/core/db/claim/${name}.ts`),
@@ -77,6 +79,7 @@ const TRANSACTION = new Set(
 
 export function lineLimit(path: string): number {
   if (path.startsWith('src/commands/')) return 60;
+  if (path === TRANSACTION_SQL) return 400;
   return STATEMENTS.test(path) && !TRANSACTION.has(path) ? 80 : 250;
 }
 

@@ -15,9 +15,9 @@ import { cutIdleSession } from '../../src/core/db/server/cut-session.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
 import { claimableTask, claimableTasksStatement } from '../../src/core/db/tasks/claimable-tasks.ts';
-import { claimRank, laneKey } from '../../src/core/domain/lane-key.ts';
+import { claimRank, laneKey } from '../../src/core/domain/lane.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
-import { insertLightClaim } from '../helpers/deferred-claim.ts';
+import { insertDeferredClaim } from '../helpers/deferred-claim.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
 import { until } from '../helpers/wait.ts';
 
@@ -107,8 +107,8 @@ describe('a device', () => {
     const nobody = await insertAttempt(session, names, { device: { ...mine, instance_token: null as never } });
     await insertAttempt(session, names, { device: before, columns: { status: 'lost' } });
     for (const device of [mine, other]) await insertAttempt(session, names, { device });
-    const light = await insertLightClaim(session, names, before);
-    for (const device of [mine, other]) await insertLightClaim(session, names, device);
+    const light = await insertDeferredClaim(session, names, before);
+    for (const device of [mine, other]) await insertDeferredClaim(session, names, device);
     const rows = await earlierAttempts(session, names, 'w', mine.instance_token);
     expect(rows.map((one) => one.id).sort()).toEqual([left.assignment_id, nobody.assignment_id].sort());
     expect(await earlierDeferredClaims(session, names, 'w', mine.instance_token)).toMatchObject([light]);

@@ -32,7 +32,7 @@ import { retryTask } from '../../src/core/db/tasks/retry-task.ts';
 import { transaction } from '../../src/core/db/transaction.ts';
 import type { AttemptEnd } from '../../src/core/domain/attempt/lost.ts';
 import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
-import { type ClaimedTask, claims } from '../helpers/claims.ts';
+import { claims, type TestClaim } from '../helpers/claims.ts';
 import { insertDevice, readDevice } from '../helpers/factories.ts';
 import { type OldDatabase, oldDatabase, T1 } from './migrations/old-table.ts';
 
@@ -101,7 +101,7 @@ async function add(columns: Record<string, unknown> = {}): Promise<number> {
   return (await session.write(sql, [Object.values(row)])).insertId;
 }
 
-async function claimed(as: 'record' | 'defer'): Promise<ClaimedTask> {
+async function claimed(as: 'record' | 'defer'): Promise<TestClaim> {
   const id = await add();
   const [one] = await claims(session, names, device).claim({ as });
   expect(one?.id).toBe(id);
@@ -109,7 +109,7 @@ async function claimed(as: 'record' | 'defer'): Promise<ClaimedTask> {
   await session.write(`UPDATE ${names.task} SET updated_at = '2020-01-01' WHERE id = ?`, [id]);
   return one!;
 }
-const ref = (one: ClaimedTask) => ({
+const ref = (one: TestClaim) => ({
   ...{ id: one.assignment_id ?? 0, task_id: one.id, claim_token: one.claim_token, device_id: 'd1' },
   orphaned: 1 as const,
 });
@@ -156,7 +156,7 @@ describe('an end', () => {
     await attempt(one.id, 'started_at', 'completed_at');
   });
 
-  it.each(['done', 'pending'])('of a light claim whose task another program has set to %s', async (status) => {
+  it.each(['done', 'pending'])('of a deferred claim whose task another program has set to %s', async (status) => {
     const one = await claimed('defer');
     await session.write(`UPDATE ${names.task} SET status = ? WHERE id = ?`, [status, one.id]);
     expect(await closeLeftClaims(session, names, [one.id])).toBe(1);
@@ -165,7 +165,7 @@ describe('an end', () => {
 });
 
 describe('what the leader does', () => {
-  const rescued = (one: ClaimedTask, over: Partial<NonNullable<AttemptEnd['task']>>) =>
+  const rescued = (one: TestClaim, over: Partial<NonNullable<AttemptEnd['task']>>) =>
     transaction(session, async () => {
       const locked = await lockAttempt(session, names, ref(one));
       await rescueAssignment(session, names, locked!, {
@@ -187,7 +187,7 @@ describe('what the leader does', () => {
     await task(one.id, 'finished_at');
   });
 
-  it('ends a light claim, and gives one back', async () => {
+  it('ends a deferred claim, and gives one back', async () => {
     const [lost, released] = [await claimed('defer'), await claimed('defer')];
     const ended = () => endDeferredClaims(session, names, [ref(lost)], () => 'device_dead', undefined);
     expect(await transaction(session, ended)).toBe(1);

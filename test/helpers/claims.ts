@@ -1,7 +1,8 @@
 // Claims and ends of one device, sent as its worker sends them.
 import { randomBytes } from 'node:crypto';
 import type { ClaimSource } from '../../src/core/db/claim/claim-source.ts';
-import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../src/core/db/claim/claimed-task.ts';
+import { type FinishAndClaimInput, finishAndClaim } from '../../src/core/db/claim/finish-and-claim.ts';
 import type { Admission } from '../../src/core/db/claim/take-tasks.ts';
 import { ANY_WIDTHS } from '../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../src/core/db/session.ts';
@@ -9,7 +10,7 @@ import type { TableNames } from '../../src/core/db/table-names.ts';
 import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
 import type { Finish } from '../../src/core/domain/attempt/reconcile.ts';
 
-export interface ClaimedTask extends Claimed {
+export interface TestClaim extends ClaimedTask {
   claim_token: Buffer;
 }
 
@@ -28,9 +29,9 @@ export function claims(
   names: TableNames,
   device: { device_id: string; instance_token: Buffer },
 ): {
-  claim(options?: ClaimOptions): Promise<ClaimedTask[]>;
+  claim(options?: ClaimOptions): Promise<TestClaim[]>;
   /** Each task with its outcome, in one transaction. Returns the kinds of the verdicts. */
-  finish(...ends: Array<[ClaimedTask, Outcome]>): Promise<string[]>;
+  finish(...ends: Array<[TestClaim, Outcome]>): Promise<string[]>;
 } {
   const run = (over: Partial<FinishAndClaimInput>) =>
     finishAndClaim(session, names, {

@@ -4,7 +4,7 @@ import type { TableNames } from '../../src/core/db/table-names.ts';
 import { type DeviceRow, insertTask } from './factories.ts';
 
 /** A running task whose attempt has no row yet: the facts are on the task. `columns` overrides anything. */
-export async function insertLightClaim(
+export async function insertDeferredClaim(
   session: Session,
   names: TableNames,
   device: DeviceRow,

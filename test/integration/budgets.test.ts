@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
-import { laneKey } from '../../src/core/domain/lane-key.ts';
+import { laneKey } from '../../src/core/domain/lane.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertLeader } from '../helpers/factories.ts';
 import { type Metered, type MeteredProxy, meteredProxy } from '../helpers/metered-proxy.ts';

@@ -1,6 +1,6 @@
 import { type LaneHead, RANKS_PER_WALK, START } from '../db/lanes/discover-lanes.ts';
-import type { LaneRank } from '../db/lanes/due-work.ts';
-import { laneRankKey } from '../domain/pair-key.ts';
+import type { LaneRank } from '../domain/lane.ts';
+import { laneRankKey } from '../domain/lane.ts';
 
 /** Pairs that are kept at most: each tick of each worker reads the published table. */
 const MOST_KEPT = 10_000;

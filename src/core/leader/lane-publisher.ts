@@ -1,10 +1,10 @@
 import { deviceViews } from '../db/devices/device-views.ts';
 import { discoverLanes, type LaneHead } from '../db/lanes/discover-lanes.ts';
-import type { LaneRank } from '../db/lanes/due-work.ts';
 import { publishLanes } from '../db/lanes/publish-lanes.ts';
 import { isOverLimit } from '../db/server/statement-limit.ts';
 import type { Session } from '../db/session.ts';
-import { laneRankKey } from '../domain/pair-key.ts';
+import type { LaneRank } from '../domain/lane.ts';
+import { laneRankKey } from '../domain/lane.ts';
 import { ableCounter } from '../domain/placement/scarce-first.ts';
 import { MOST_READ_BYTES, requirementsOf } from '../domain/task/requirements.ts';
 import { monotonic } from '../runtime/clock.ts';

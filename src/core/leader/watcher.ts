@@ -5,8 +5,7 @@ import { ringTargets, ringTargetsStatement } from '../db/devices/ring-targets.ts
 import type { LaneHead } from '../db/lanes/discover-lanes.ts';
 import { dueStatement, dueWork } from '../db/lanes/due-work.ts';
 import { isOverLimit, limited } from '../db/server/statement-limit.ts';
-import { claimRank, laneKey } from '../domain/lane-key.ts';
-import { laneRankKey } from '../domain/pair-key.ts';
+import { claimRank, laneKey, laneRankKey } from '../domain/lane.ts';
 import { eligible } from '../domain/placement/eligible.ts';
 import { requirementsOf } from '../domain/task/requirements.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';

@@ -20,7 +20,7 @@ import type { Begun, PulseBoard } from './pulse-board.ts';
 export interface Freed {
   /** Attempts given back: they had not begun, or could not end in time. */
   released: number;
-  /** Light claims whose handlers have begun: their attempts have rows now, so that others see them. */
+  /** Deferred claims whose handlers have begun: their attempts have rows now, so that others see them. */
   materialized: number;
 }
 

@@ -1,9 +1,10 @@
 // What the liveness thread and the rest of the node say to each other. Plain data: it crosses a thread boundary, where
 // Buffers arrive as Uint8Array (see reviveReport).
-import type { LaneRank } from '../db/lanes/due-work.ts';
+
 import type { TickView } from '../db/lanes/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { SettingRow } from '../db/settings/read-settings.ts';
+import type { LaneRank } from '../domain/lane.ts';
 import type { StuckTask } from '../domain/placement/device-view.ts';
 import type { ResourceLimits } from '../domain/placement/resource-limits.ts';
 import type { FoundDead } from '../election/lock-watch.ts';

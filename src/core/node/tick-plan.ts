@@ -1,5 +1,5 @@
-import type { LaneRank } from '../db/lanes/due-work.ts';
 import type { TickAsk } from '../db/lanes/tick-statement.ts';
+import type { LaneRank } from '../domain/lane.ts';
 import { PollPause } from '../runtime/poll-pause.ts';
 import type { LivenessSettings, Wanted } from './liveness-messages.ts';
 

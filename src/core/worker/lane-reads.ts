@@ -1,7 +1,7 @@
 // Reads of lanes that a ring names and nobody here knows. A ring costs its sender a datagram and costs the database a
 // statement, so the statements have a bound of their own, and what was read is not read again.
 
-import { laneRankKey } from '../domain/pair-key.ts';
+import { laneRankKey } from '../domain/lane.ts';
 import { PerSecond } from '../ring/per-second.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { RungLane, RungRank } from './ring-replies.ts';

@@ -1,7 +1,7 @@
 // A worker's side of its bell: what a ring says is noted in the lane book, the claimer is woken, and the answer waits for
 // the claim that follows. The claim alone decides; a ring that says nonsense costs one claim that finds nothing.
 
-import { laneKey } from '../domain/lane-key.ts';
+import { laneKey } from '../domain/lane.ts';
 import type { Figures } from '../ring/ring-receiver.ts';
 import { monotonic } from '../runtime/clock.ts';
 

@@ -5,7 +5,7 @@ import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import type { Session } from '../db/session.ts';
 import { insertTasks } from '../db/tasks/insert-tasks.ts';
 import { backoff } from '../domain/attempt/retry.ts';
-import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { claimRank, laneKey } from '../domain/lane.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
 import { monotonic } from '../runtime/clock.ts';

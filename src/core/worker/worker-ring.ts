@@ -2,11 +2,12 @@
 // it could not take everything, and whoever should run what it enqueued or gave back.
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
-import type { Claimed, ClaimPermission } from '../db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../db/claim/claimed-task.ts';
+import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import { laneOfRank } from '../db/lanes/lane-of-rank.ts';
 import type { Session } from '../db/session.ts';
 import type { Finish, Reconciled } from '../domain/attempt/reconcile.ts';
-import { claimRank, laneKey } from '../domain/lane-key.ts';
+import { claimRank, laneKey } from '../domain/lane.ts';
 import { requirementsOf } from '../domain/task/requirements.ts';
 import { thrownText } from '../domain/text/thrown-text.ts';
 import { Notifier } from '../ring/notifier.ts';
@@ -132,7 +133,7 @@ export class WorkerRing {
   }
 
   /** A claim has come back. One as full as it could be, with no slot left here, is passed on. */
-  onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: Claimed[] }): void {
+  onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: ClaimedTask[] }): void {
     if (this.#parts === undefined) return;
     const { replies: attempts, runner } = this.#parts;
     const hops = attempts.onExchange({ began, asked, claimed: claimed.length });
@@ -219,9 +220,9 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
 }
 
 /** Of a claimed row, without its payload. */
-type Lane = Pick<Claimed, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
+type Lane = Pick<ClaimedTask, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
 
-function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: Claimed) {
+function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: ClaimedTask) {
   return { task_type, required_capabilities, claim_rank, priority, attempt: attempt + 1 };
 }
 

@@ -32,7 +32,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a claim reads its candidates without FOR UPDATE SKIP LOCKED',
     patches: [
       core(
-        'db/claim/select-candidates.ts',
+        'db/claim/statements.ts',
         'LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [source.lane',
         'LIMIT ${limit}`,\n    values: [source.lane',
       ),
@@ -42,9 +42,7 @@ export const OF_CLAIMS: Mutant[] = [
   {
     name: 'claim-before-due',
     what: 'a claim does not ask whether a task is due',
-    patches: [
-      core('db/claim/select-candidates.ts', "{ sql: 'due_at <= NOW(3)', values: [] }", "{ sql: 'TRUE', values: [] }"),
-    ],
+    patches: [core('db/claim/statements.ts', "{ sql: 'due_at <= NOW(3)', values: [] }", "{ sql: 'TRUE', values: [] }")],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
   },
   {
@@ -83,11 +81,11 @@ export const OF_CLAIMS: Mutant[] = [
     by: storm({ 'kill-worker': 1 }, [5, 6], { kills: 30, tasks: 600 }),
   },
   {
-    name: 'light-claim-forgotten',
+    name: 'inline-claim-forgotten',
     what: 'a claim overwrites the attempt that stands on a row which a foreign program set back',
     patches: [
       core(
-        'db/claim/write-claims.ts',
+        'db/claim/write-batch.ts',
         "    ...(left.length > 0 ? [materializeAttempts(names, left, { status: 'lost', cause: 'foreign' })] : []),\n",
         '',
       ),

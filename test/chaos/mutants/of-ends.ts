@@ -22,7 +22,7 @@ export const OF_ENDS: Mutant[] = [
     'completed-local-time',
     'completed_at of a completed attempt is in the hours of the session',
     core(
-      'db/claim/write-finishes.ts',
+      'db/claim/statements.ts',
       "SET status = 'completed', completed_at = UTC_TIMESTAMP(3)",
       "SET status = 'completed', completed_at = NOW(3)",
     ),
@@ -32,7 +32,7 @@ export const OF_ENDS: Mutant[] = [
     'ended-local-time',
     'completed_at of any other attempt is in the hours of the session',
     core(
-      'db/claim/write-end.ts',
+      'db/claim/statements.ts',
       'SET status = ?, completed_at = UTC_TIMESTAMP(3)',
       'SET status = ?, completed_at = NOW(3)',
     ),
@@ -69,26 +69,30 @@ export const OF_ENDS: Mutant[] = [
   caught(
     'result-of-a-neighbour',
     'of attempts that complete together each has the result of the first',
-    core('db/claim/write-finishes.ts', '[one.id, one.result]', '[one.id, rows[0]!.result]'),
+    core(
+      'db/claim/statements.ts',
+      '[one.record.assignment_id, one.result]',
+      '[one.record.assignment_id, done[0]!.result]',
+    ),
     ends('comes back as it was, each with its own task'),
   ),
   caught(
     'why-of-all-or-none',
     'the reason of a failed attempt is stored only when all that end with it failed too',
-    core('db/claim/insert-ended.ts', 'const failures = ended.some(', 'const failures = ended.every('),
+    core('db/claim/ended-attempts.ts', 'const failures = ended.some(', 'const failures = ended.every('),
     ends('of many that end together, each has its own'),
   ),
   caught(
     'deaths-remembered',
     'a task that is done keeps its count of deaths and its last error',
-    core('db/claim/write-finishes.ts', ' lost_count = 0,\n            last_error = NULL,', ''),
+    core('db/claim/statements.ts', ' lost_count = 0,\n            last_error = NULL,', ''),
     ends('no error and no death is remembered, the tries'),
   ),
   caught(
     'release-forgets-deaths',
     'a task that is given back unfinished loses its count of deaths and its last error',
     core(
-      'db/claim/write-end.ts',
+      'db/claim/statements.ts',
       "const keeps = one.assignment_status === 'released' && one.due_in_s === undefined;",
       'const keeps = false;',
     ),
@@ -98,8 +102,8 @@ export const OF_ENDS: Mutant[] = [
     'target-kept',
     'a task that was directed once is directed there again after a failed attempt',
     core(
-      'db/claim/write-claims.ts',
-      'claim_token = ?, ${NO_INLINE_CLAIM},\n              target_device_id = NULL, target_until = NULL,',
+      'db/claim/statements.ts',
+      'claim_token = ?, ${NO_INLINE_CLAIM},\n            target_device_id = NULL, target_until = NULL,',
       'claim_token = ?, ${NO_INLINE_CLAIM},',
     ),
     ends('a claim takes the target off'),
@@ -107,7 +111,7 @@ export const OF_ENDS: Mutant[] = [
   caught(
     'deadline-of-the-first',
     'the deadline of the first task that is claimed is that of all',
-    core('db/claim/write-claims.ts', 'new Set(deferred.map((one) => one.lease_s))', 'new Set([deferred[0]!.lease_s])'),
+    core('db/claim/statements.ts', 'new Set(tasks.map((one) => one.lease_s))', 'new Set([tasks[0]!.lease_s])'),
     ends('is each task’s own'),
   ),
   caught(

@@ -110,9 +110,9 @@ export const OF_QUERIES: Mutant[] = [
     'directed-by-id',
     'directed tasks are claimed in the order of their ids, whatever their rank',
     query(
-      'claim/select-candidates',
-      'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n      values: [source.device_id]',
-      'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n      values: [source.device_id]',
+      'claim/statements',
+      'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [deviceId]',
+      'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [deviceId]',
     ),
     test('db', 'test/db/ends.test.ts', 'is claimed best rank first'),
   ),

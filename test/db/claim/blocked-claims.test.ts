@@ -28,7 +28,7 @@ beforeEach(async () => {
   await addDevice(session, db.names, 'd1', { instance_token: instance });
 });
 
-/** A light claim of d1. */
+/** A deferred claim of d1. */
 async function deferred(columns: Record<string, unknown> = {}): Promise<number> {
   const id = await addTask(session, db.names, {
     status: 'running',

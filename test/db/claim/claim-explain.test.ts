@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cursorCheckStatement } from '../../../src/core/db/claim/check-cursor.ts';
-import { frontierStatement } from '../../../src/core/db/claim/claim-frontier.ts';
-import type { ClaimSource } from '../../../src/core/db/claim/claim-source.ts';
-import { candidateStatement } from '../../../src/core/db/claim/select-candidates.ts';
+import type { LaneSource } from '../../../src/core/db/claim/claim-source.ts';
+import { lockDue, readFrontier } from '../../../src/core/db/claim/statements.ts';
 import { dueStatement } from '../../../src/core/db/lanes/due-work.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
@@ -51,7 +50,7 @@ async function cost(sql: string, values: unknown[]) {
 }
 
 describe('the claim', () => {
-  const source = (claim_rank: number, cursor?: { due_at: string; id: number }): ClaimSource => ({
+  const source = (claim_rank: number, cursor?: { due_at: string; id: number }): LaneSource => ({
     kind: 'lane',
     lane,
     claim_rank,
@@ -66,7 +65,7 @@ describe('the claim', () => {
       `SELECT due_at, id FROM ${db.names.task} WHERE priority = 5 ORDER BY due_at, id LIMIT 1 OFFSET 100`,
     );
     const cursor = marked ? { due_at: String(first!.due_at), id: Number(first!.id) } : undefined;
-    const { sql, values } = candidateStatement(db.names, source(5, cursor), 10);
+    const { sql, values } = lockDue(db.names, source(5, cursor), 10);
     // MySQL 9 would answer with a tree otherwise; MariaDB does not know the word.
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     const [plan] = await session.rows(`EXPLAIN ${form} ${sql}`, values);
@@ -94,9 +93,9 @@ describe('the claim', () => {
         )[0]!,
       ]);
     await session.write(`UPDATE ${task} SET status = 'running' WHERE id = ?`, [far!.id]);
-    const from = { ...source(5, near), frontier: true } as ClaimSource;
-    const frontier = frontierStatement(db.names, from)!;
-    const candidates = candidateStatement(db.names, from, 10);
+    const from = { ...source(5, near), frontier: true } as LaneSource;
+    const frontier = readFrontier(db.names, from, from.cursor!);
+    const candidates = lockDue(db.names, from, 10);
     await session.write(frontier.sql, frontier.values);
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     const [plan] = await session.rows(`EXPLAIN ${form} ${candidates.sql}`, candidates.values);
@@ -113,7 +112,7 @@ describe('the claim', () => {
   });
 
   it('reads next to nothing in a rank whose rows are all due later', async () => {
-    const { sql, values } = candidateStatement(db.names, source(1), 10);
+    const { sql, values } = lockDue(db.names, source(1), 10);
     const { rows, sorted, reads } = await cost(sql, values);
     expect([rows, sorted]).toEqual([0, 0]);
     expect(reads).toBeLessThanOrEqual(4);
@@ -140,7 +139,7 @@ describe('the claim', () => {
 
   it('locks only what it takes: a second session gets the next rows at once', async () => {
     const other = await db.session();
-    const { sql, values } = candidateStatement(db.names, source(5), 10);
+    const { sql, values } = lockDue(db.names, source(5), 10);
     await session.write('START TRANSACTION');
     await other.write('START TRANSACTION');
     const first = (await session.rows(sql, values)).map((one) => one.id);

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { RETURN_TICKET, returnTicket, TICKETS, takeTicket } from '../../../src/core/db/claim/claim-ticket.ts';
+import { returnTicket } from '../../../src/core/db/claim/claim-ticket.ts';
 import { finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
+import { RETURN_TICKET, TICKETS, takeTicket } from '../../../src/core/db/claim/statements.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { laneKey } from '../../../src/core/domain/lane-key.ts';
+import { laneKey } from '../../../src/core/domain/lane.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertDevice, insertTask } from '../../helpers/factories.ts';
 
@@ -17,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => db.close());
 
 const PAIR = { lane: laneKey('t', null), claim_rank: 5 };
-const take = (on: Session, pair = PAIR) => on.batch(takeTicket(db.names, pair, 0));
+const take = (on: Session, pair = PAIR) => on.batch([RETURN_TICKET, takeTicket(db.names, pair, 0)]);
 const held = async (on: Session) => (await on.rows('SELECT @afd_ticket AS name'))[0]?.name as string | null;
 const takers = (n: number) => Promise.all(Array.from({ length: n }, () => db.session()));
 

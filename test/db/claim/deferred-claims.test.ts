@@ -1,4 +1,4 @@
-// Light claims: the attempt of a brisk task stands on the task row until it ends, or until somebody must speak to it.
+// Deferred claims: the attempt of a brisk task stands on the task row until it ends, or until somebody must speak to it.
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -6,7 +6,8 @@ import { type DeferredClaimRef, strayClaims } from '../../../src/core/db/attempt
 import { endDeferredClaims, materializeForWorker } from '../../../src/core/db/attempts/end-deferred-claims.ts';
 import { materializeOwnClaims } from '../../../src/core/db/attempts/materialize-attempts.ts';
 import { recoverClaims } from '../../../src/core/db/attempts/recover-claims.ts';
-import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../../src/core/db/claim/claimed-task.ts';
+import { type FinishAndClaimInput, finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
 import { countOpen } from '../../../src/core/db/devices/set-operator-state.ts';
 import type { Session } from '../../../src/core/db/session.ts';
@@ -52,7 +53,7 @@ const run = (over: Partial<FinishAndClaimInput>) =>
     widths: ANY_WIDTHS,
     ...over,
   });
-const finish = (one: Claimed, token: Buffer, outcome: Outcome = done) => ({
+const finish = (one: ClaimedTask, token: Buffer, outcome: Outcome = done) => ({
   task_id: one.id,
   task_type: one.task_type,
   attempt: one.attempt + 1,
@@ -90,7 +91,7 @@ async function claimOne() {
   return { one: one!, id: one!.id, token, ref };
 }
 
-describe('a light claim', () => {
+describe('a deferred claim', () => {
   it('stands on the task row and has no row of its own', async () => {
     const { one, id, token } = await claimOne();
     expect(one.assignment_id).toBeNull();
@@ -175,7 +176,7 @@ describe('a light claim', () => {
   });
 });
 
-describe('an operator reaches a light claim', () => {
+describe('an operator reaches a deferred claim', () => {
   it('cancels it: it gets its row, revoked, and its worker ends it as cancelled', async () => {
     const { one, id, token } = await claimOne();
     expect(await cancelTask(session, db.names, id)).toMatchObject({ revoking: true, device_id: 'd1' });
@@ -195,7 +196,7 @@ describe('an operator reaches a light claim', () => {
   });
 });
 
-describe('a light claim whose worker is gone', () => {
+describe('a deferred claim whose worker is gone', () => {
   it('is lost, and its task open again; no death is counted, since it may not have begun', async () => {
     const { id, ref } = await claimOne();
     await session.write(`UPDATE ${db.names.device} SET status = 'offline'`);
@@ -245,7 +246,7 @@ describe('a light claim whose worker is gone', () => {
   });
 });
 
-describe('a task that another program changes under a light claim', () => {
+describe('a task that another program changes under a deferred claim', () => {
   it('is recorded as lost when its worker ends it', async () => {
     const { one, id, token } = await claimOne();
     await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id = ?`, [id]);

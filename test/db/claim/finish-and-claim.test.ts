@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { flushStarts } from '../../../src/core/db/attempts/flush-starts.ts';
 import { recoverClaims } from '../../../src/core/db/attempts/recover-claims.ts';
-import { type Claimed, type FinishAndClaimInput, finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../../src/core/db/claim/claimed-task.ts';
+import { type FinishAndClaimInput, finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
@@ -70,7 +71,7 @@ async function claim(limit: number, token = randomBytes(16), on: Session = sessi
   return { ...result, token };
 }
 
-const finish = (one: Claimed, token: Buffer, outcome: Outcome) => ({
+const finish = (one: ClaimedTask, token: Buffer, outcome: Outcome) => ({
   task_id: one.id,
   task_type: one.task_type,
   attempt: one.attempt + 1,

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { countDueStatement, type LaneSource } from '../../../src/core/db/claim/count-due.ts';
+import type { LaneSource } from '../../../src/core/db/claim/claim-source.ts';
+import type { ClaimedTask } from '../../../src/core/db/claim/claimed-task.ts';
+import { countDue } from '../../../src/core/db/claim/statements.ts';
 import { type ClaimRequest, firstRead, takeTasks } from '../../../src/core/db/claim/take-tasks.ts';
-import type { Taken } from '../../../src/core/db/claim/write-claims.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
@@ -39,7 +40,7 @@ const claimOf = (sources: LaneSource[], limit: number, over: Partial<ClaimReques
 
 /** Asks and takes as the hot transaction does, and returns how many locking reads it sent. */
 async function ask(claim: ClaimRequest, on: Session = session) {
-  const taken: Taken[] = [];
+  const taken: ClaimedTask[] = [];
   await on.write('START TRANSACTION');
   const [answer] = await on.batch(firstRead(db.names, claim));
   const sent = vi.spyOn(on, 'batch');
@@ -116,7 +117,7 @@ describe('a claim that surveys its lanes', () => {
   it('reads the index in its order, and only as far as it counts', async () => {
     const sources = [await lane('a', 100), await lane('b', 30)];
     await session.rows(`ANALYZE TABLE ${db.names.task}`);
-    const { sql, values } = countDueStatement(db.names, sources, [10, 64]);
+    const { sql, values } = countDue(db.names, sources, [10, 64]);
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     const plan = await session.rows(`EXPLAIN ${form} ${sql}`, values);
     const reads = plan.filter((one) => one.key === 'afd_claim').map((one) => String(one.type));

@@ -4,7 +4,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { spellJsonStatement } from '../../../src/core/db/tasks/spell-json.ts';
 import { requirementsText } from '../../../src/core/db/tasks/task-values.ts';
-import { claimRank, laneKey } from '../../../src/core/domain/lane-key.ts';
+import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 
 let db: TestDatabase;

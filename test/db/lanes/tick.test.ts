@@ -4,7 +4,7 @@ import { tick } from '../../../src/core/db/lanes/tick.ts';
 import type { TickAsk } from '../../../src/core/db/lanes/tick-statement.ts';
 import { readLease } from '../../../src/core/db/leader/read-lease.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { claimRank, laneKey } from '../../../src/core/domain/lane-key.ts';
+import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { type DeviceRow, insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
 

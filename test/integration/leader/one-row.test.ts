@@ -16,7 +16,7 @@ import { FleetView } from '../../../src/core/ring/fleet-view.ts';
 import { RingSender } from '../../../src/core/ring/ring-sender.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { insertLightClaim } from '../../helpers/deferred-claim.ts';
+import { insertDeferredClaim } from '../../helpers/deferred-claim.ts';
 import {
   insertAttempt,
   insertDevice,
@@ -86,7 +86,7 @@ async function everyKind() {
       insertAttempt(session, db.names, { device: live, revoked_s: 60, columns: { revoke_outcome: 'released' } }),
     ),
     overdue: await twice(() => insertAttempt(session, db.names, { device: live, overdue_s: 60 })),
-    strayClaims: await twice(() => insertLightClaim(session, db.names, off)),
+    strayClaims: await twice(() => insertDeferredClaim(session, db.names, off)),
   };
 }
 
@@ -165,7 +165,7 @@ describe('finding F11: a health check', () => {
     const device_id = 'crawler-07.beijing.example.com';
     const off = await insertDevice(session, db.names, { device_id, columns: { status: 'offline' } });
     const third = await insertAttempt(session, db.names, { device: off, task: { lost_count: 2 } });
-    const light = await insertLightClaim(session, db.names, off);
+    const light = await insertDeferredClaim(session, db.names, off);
     const live = await insertDevice(session, db.names, { device_id: `live.${device_id}` });
     const overdue = await insertAttempt(session, db.names, { device: live, overdue_s: 60 });
     const { check } = await office();
@@ -188,7 +188,10 @@ describe('finding F11: a health check', () => {
     );
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
     const full = await insertAttempt(session, db.names, { device: off });
-    const light = [await insertLightClaim(session, db.names, off), await insertLightClaim(session, db.names, off)];
+    const light = [
+      await insertDeferredClaim(session, db.names, off),
+      await insertDeferredClaim(session, db.names, off),
+    ];
     const { check } = await office();
     expect((await outcome(() => check.runOnce())).failed).toEqual([]);
     for (const { task_id } of [full, ...light]) {
@@ -208,9 +211,9 @@ describe('finding F11: a health check', () => {
     expect(await readTask(session, db.names, late.task_id)).toMatchObject({ status: 'failed', retry: most });
   });
 
-  test('a light claim with zero dates, which no column of ours takes, is ended', async () => {
+  test('a deferred claim with zero dates, which no column of ours takes, is ended', async () => {
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
-    const { task_id } = await insertLightClaim(session, db.names, off);
+    const { task_id } = await insertDeferredClaim(session, db.names, off);
     const foreign = await db.session();
     await foreign.write("SET SESSION sql_mode = ''");
     await foreign.write(

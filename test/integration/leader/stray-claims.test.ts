@@ -1,4 +1,4 @@
-// What the leader does with light claims that nobody else will end.
+// What the leader does with deferred claims that nobody else will end.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
@@ -8,7 +8,7 @@ import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { Rescuer } from '../../../src/core/leader/rescue/rescuer.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { insertLightClaim } from '../../helpers/deferred-claim.ts';
+import { insertDeferredClaim } from '../../helpers/deferred-claim.ts';
 import {
   type DeviceRow,
   insertAttempt,
@@ -59,7 +59,7 @@ const count = async (where: string) =>
   (await session.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM ${db.names.task} WHERE ${where}`))[0]!.n;
 
 async function many(device: DeviceRow, n: number): Promise<void> {
-  const { task_id } = await insertLightClaim(session, db.names, device);
+  const { task_id } = await insertDeferredClaim(session, db.names, device);
   const copied = 'task_type, status, attempt, claim_token, claimed_by, claim_instance, claimed_at, claim_deadline';
   for (let made = 1; made < n; ) {
     const more = Math.min(made, n - made);
@@ -72,7 +72,7 @@ async function many(device: DeviceRow, n: number): Promise<void> {
   }
 }
 
-describe('finding F15: light claims of the dead', () => {
+describe('finding F15: deferred claims of the dead', () => {
   test('come back in one round however many there are, each transaction bounded and of one device', async () => {
     const devices = [];
     for (const device_id of ['a', 'b', 'c']) {
@@ -94,8 +94,8 @@ describe('rows that another program touched', () => {
   test('claims that cannot be ended do not keep those behind them waiting', async () => {
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
     const held = [];
-    for (let n = 0; n < 3; n += 1) held.push(await insertLightClaim(session, db.names, off));
-    const last = await insertLightClaim(session, db.names, off);
+    for (let n = 0; n < 3; n += 1) held.push(await insertDeferredClaim(session, db.names, off));
+    const last = await insertDeferredClaim(session, db.names, off);
     const other = await db.session();
     await other.write('START TRANSACTION');
     await other.rows(`SELECT id FROM ${db.names.task} FORCE INDEX (PRIMARY) WHERE id IN (?) FOR UPDATE`, [
@@ -118,8 +118,8 @@ describe('rows that another program touched', () => {
     ];
     for (const columns of bare) {
       const [one, lost] = [
-        await insertLightClaim(session, db.names, live, columns),
-        await insertLightClaim(session, db.names, off, columns),
+        await insertDeferredClaim(session, db.names, live, columns),
+        await insertDeferredClaim(session, db.names, off, columns),
       ];
       const { light } = await office();
       expect(await light()).toMatchObject({ rescued: 1 });
@@ -131,7 +131,7 @@ describe('rows that another program touched', () => {
 
   test('a claim whose token is gone is recorded as lost to that program, and the task is left as it is', async () => {
     const live = await insertDevice(session, db.names);
-    const { task_id } = await insertLightClaim(session, db.names, live, { claim_token: null });
+    const { task_id } = await insertDeferredClaim(session, db.names, live, { claim_token: null });
     const { light } = await office();
     expect(await light()).toMatchObject({ closed: 1 });
     expect(await attempts(task_id)).toMatchObject([{ status: 'lost', cause: 'foreign', device_id: live.device_id }]);
@@ -140,10 +140,10 @@ describe('rows that another program touched', () => {
   });
 });
 
-describe('finding F2: a light claim that its living worker never recorded', () => {
+describe('finding F2: a deferred claim that its living worker never recorded', () => {
   test('ends as lost after its deadline, the retry unspent, and the task is due at once', async () => {
     const live = await insertDevice(session, db.names);
-    const { task_id } = await insertLightClaim(session, db.names, live, {
+    const { task_id } = await insertDeferredClaim(session, db.names, live, {
       claimed_at: '2020-01-01 00:00:00',
       claim_deadline: '2020-01-01 00:30:00',
       max_retry_count: 0,
@@ -172,14 +172,14 @@ describe('finding F2: a light claim that its living worker never recorded', () =
   });
 });
 
-describe('finding F19: a light claim whose task another program ended before its worker died', () => {
+describe('finding F19: a deferred claim whose task another program ended before its worker died', () => {
   test.each(['done', 'failed', 'pending', 'cancelled'])(
     'is recorded when the device is declared dead (%s)',
     async (status) => {
       const dead = await insertDevice(session, db.names, { device_id: 'dead', lock_taken_s: 5 });
       const live = await insertDevice(session, db.names, { device_id: 'live' });
-      const { task_id, claim_token } = await insertLightClaim(session, db.names, dead, { status });
-      const other = await insertLightClaim(session, db.names, live, { status });
+      const { task_id, claim_token } = await insertDeferredClaim(session, db.names, dead, { status });
+      const other = await insertDeferredClaim(session, db.names, live, { status });
       const { check } = await office();
       await check.checkLocks();
       expect(await check.checkLocks()).toMatchObject({ dead: 1, closed: 1, rescued: 0 });
@@ -193,13 +193,13 @@ describe('finding F19: a light claim whose task another program ended before its
 
   test('is recorded when other claims of the same offline device are found, once per death', async () => {
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
-    const done = await insertLightClaim(session, db.names, off, { status: 'done' });
-    await insertLightClaim(session, db.names, off);
+    const done = await insertDeferredClaim(session, db.names, off, { status: 'done' });
+    await insertDeferredClaim(session, db.names, off);
     const { light } = await office();
     expect(await light()).toMatchObject({ closed: 1, rescued: 1 });
     expect(await attempts(done.task_id)).toMatchObject([{ status: 'lost', cause: 'foreign' }]);
-    await insertLightClaim(session, db.names, off, { status: 'done' });
-    await insertLightClaim(session, db.names, off);
+    await insertDeferredClaim(session, db.names, off, { status: 'done' });
+    await insertDeferredClaim(session, db.names, off);
     expect(await light()).toMatchObject({ closed: 0, rescued: 1 });
   });
 
@@ -210,7 +210,7 @@ describe('finding F19: a light claim whose task another program ended before its
       task: { status: 'done' },
       columns: { status: 'completed' },
     });
-    const { task_id } = await insertLightClaim(session, db.names, dead, { status: 'done' });
+    const { task_id } = await insertDeferredClaim(session, db.names, dead, { status: 'done' });
     await insertTask(session, db.names, { id: task_id + 1_000_000 });
     const { check } = await office();
     await check.checkLocks();

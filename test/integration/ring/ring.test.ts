@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../../src/core/context/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { laneKey } from '../../../src/core/domain/lane-key.ts';
+import { laneKey } from '../../../src/core/domain/lane.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';

@@ -2,8 +2,8 @@
 // here, since it cannot be helped: docs/guide/adopting.md tells it.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endTask } from '../../../src/core/db/claim/statements.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
-import { endedTask } from '../../../src/core/db/claim/write-end.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
@@ -29,12 +29,15 @@ async function add(session: Session, db: OldDatabase, run_at?: string): Promise<
   return inserted!.task_id;
 }
 
+const TOKEN = Buffer.alloc(16, 7);
+
 /** The attempt ends now and is to be tried again after so many seconds: the statement of the worker itself. */
 async function retryIn(session: Session, db: OldDatabase, task_id: number, due_in_s: number): Promise<void> {
-  const { sql, values } = endedTask(
+  await session.write(`UPDATE ${db.names.task} SET claim_token = ? WHERE id = ?`, [TOKEN, task_id]);
+  const { sql, values } = endTask(
     db.names,
     {
-      finish: { task_id } as never,
+      finish: { task_id, claim_token: TOKEN } as never,
       record: { assignment_id: 0 },
       assignment_status: 'failed',
       task_status: 'pending',

@@ -58,7 +58,7 @@ export const GOOD: Record<string, () => Story> = {
       .ran(1, 2, 'w2')
       .end(1, 'w2', 'done', 'completed');
   },
-  'a light claim that was set back, recorded by whoever claims next': () => {
+  'a deferred claim that was set back, recorded by whoever claims next': () => {
     const story = new Story().enqueue(1).move(1, 'w1', { status: 'running', attempt: 1, token: 't1' });
     story.foreign.add('foreign');
     return story

@@ -3,7 +3,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { Page } from './orphaned-assignments.ts';
 
-/** A light claim as it was seen; whoever ends or records it looks again under the lock. */
+/** A deferred claim as it was seen; whoever ends or records it looks again under the lock. */
 export interface DeferredClaimRef {
   task_id: number;
   claim_token: Buffer;
@@ -19,7 +19,7 @@ export type StrayClaimRef = Omit<DeferredClaimRef, 'claim_token'> & {
 };
 
 /**
- * Light claims that nobody will end: their device is offline, removed, or runs as another instance; their token is gone;
+ * Deferred claims that nobody will end: their device is offline, removed, or runs as another instance; their token is gone;
  * or their worker has not given them a row for `afterS` seconds, although it should. A claim without an instance, or
  * without a time of ours, is another program's doing: its worker may hold it all the same, so it counts as not recorded.
  * Non-locking; running tasks by afd_claim, sorted by id (there are as many as the fleet holds). Zero rows = none.
@@ -28,7 +28,7 @@ export async function strayClaims(
   session: Session,
   names: TableNames,
   afterS: number,
-  entry: Page,
+  page: Page,
 ): Promise<StrayClaimRef[]> {
   const orphaned = `d.device_id IS NULL OR d.status = 'offline'
     OR (t.claim_instance IS NOT NULL AND NOT (t.claim_instance <=> d.instance_token))`;
@@ -40,12 +40,12 @@ export async function strayClaims(
        AND (${orphaned} OR t.claim_token IS NULL OR t.claimed_at IS NULL
          OR t.claimed_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND
          OR t.claimed_at > UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND)
-     ORDER BY t.id LIMIT ${entry.limit}`,
-    [entry.after, age, age],
+     ORDER BY t.id LIMIT ${page.limit}`,
+    [page.after, age, age],
   );
 }
 
-/** Light claims of one device that another process of it made. Non-locking; running tasks by afd_claim. */
+/** Deferred claims of one device that another process of it made. Non-locking; running tasks by afd_claim. */
 export async function earlierDeferredClaims(
   session: Session,
   names: TableNames,
@@ -59,7 +59,7 @@ export async function earlierDeferredClaims(
   );
 }
 
-/** Light claims that a device holds, counted now; running tasks by afd_claim. */
+/** Deferred claims that a device holds, counted now; running tasks by afd_claim. */
 export async function countDeferredClaims(session: Session, names: TableNames, deviceId: string): Promise<number> {
   const [row] = await session.rows<{ n: number }>(
     `SELECT COUNT(*) AS n FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('running')} AND claimed_by = ?`,

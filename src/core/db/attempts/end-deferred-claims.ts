@@ -5,11 +5,11 @@ import type { TextWidths } from '../claim/text-widths.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { DeferredClaimRef } from './deferred-claims.ts';
-import { insertFromFacts, MATERIALIZED_FOR_WORKER, materializeLocked } from './materialize-attempts.ts';
+import { insertFromInline, MATERIALIZED_FOR_WORKER, materializeLocked } from './materialize-attempts.ts';
 
 /**
- * Ends the light claims of a device whose process is gone: each attempt is recorded as lost, its task is open again.
- * Nobody knows which of them had begun, so no death is counted: from its second attempt on a task is recorded at its
+ * Ends the deferred claims of a device whose process is gone: each attempt gets a row as lost, its task is open again.
+ * Nobody knows which of them had begun, so no death is counted: from its second attempt on a task gets its row at the
  * claim, and one that kills its workers is counted from then on. Inside a transaction; locks the tasks by PRIMARY in the
  * order of their ids, SKIP LOCKED. Returns how many. `cause` is asked under the locks; undefined = the device is back.
  * `widths` undefined: without texts, for rows that refuse them.
@@ -41,22 +41,20 @@ export async function endDeferredClaims(
     const message = `device ${deviceId} ${LOST_BECAUSE[why]}`;
     const [text, last] =
       widths === undefined ? [] : [fitText(message, widths.error_message), fitText(message, widths.last_error)];
-    await insertFromFacts(session, names, ids, {
-      status: 'lost',
-      cause: why,
-      ...(text ? { error_message: text } : {}),
-    });
+    const error_message = text ? { error_message: text } : {};
+    await insertFromInline(session, names, ids, { status: 'lost', cause: why, ...error_message });
     await session.write(
       `UPDATE ${names.task} SET status = IF(target_device_id IS NULL, 'pending', 'assigned'), claim_token = NULL,
-         ${NO_INLINE_CLAIM}, last_error = COALESCE(?, last_error), updated_at = NOW(3) WHERE id IN (?)`,
-      [last ?? null, ids],
+         ${NO_INLINE_CLAIM}, last_error = COALESCE(?, last_error), updated_at = NOW(3)
+       WHERE id IN (?) AND claim_token IN (?)`,
+      [last ?? null, ids, refs.map((one) => one.claim_token)],
     );
     ended += ids.length;
   }
   return ended;
 }
 
-/** Gives rows to light claims in their worker's place, so that what is done to open attempts reaches them. @throws DatabaseError */
+/** Gives rows to deferred claims in their worker's place, so that what is done to open attempts reaches them. @throws DatabaseError */
 export async function materializeForWorker(
   session: Session,
   names: TableNames,
@@ -65,7 +63,10 @@ export async function materializeForWorker(
   const locked = await lockDeferredClaims(session, names, refs);
   if (locked.length === 0) return 0;
   const ids = locked.map((one) => one.id);
-  return materializeLocked(session, names, ids, MATERIALIZED_FOR_WORKER);
+  return materializeLocked(session, names, ids, {
+    cause: MATERIALIZED_FOR_WORKER,
+    tokens: refs.map((one) => one.claim_token),
+  });
 }
 
 /** Those that are still what they were, locked. Inside a transaction. @throws DatabaseError */

@@ -2,7 +2,7 @@ import { LOST_BECAUSE } from '../../domain/attempt/lost.ts';
 import { NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { insertFromFacts } from './materialize-attempts.ts';
+import { insertFromInline } from './materialize-attempts.ts';
 
 /** Task rows read per look, around each of the two places. */
 const READ = 5000;
@@ -11,7 +11,7 @@ const READ = 5000;
 const FOREIGN = "claimed_by IS NOT NULL AND (NOT (status <=> 'running') OR claim_token IS NULL)";
 
 /**
- * Tasks that still bear the facts of a light claim of this device, although another program has ended or reset them. No
+ * Tasks that still bear the facts of a deferred claim of this device, although another program has ended or reset them. No
  * index finds them (one on claimed_by would cost each claim an entry), so two bounded ranges of PRIMARY are read: the
  * newest tasks, and those around what the device ended last. What is not found here is recorded when it is next claimed,
  * retried or cancelled. Non-locking; zero rows = none there.
@@ -53,7 +53,7 @@ export async function closeLeftClaims(session: Session, names: TableNames, taskI
   if (locked.length === 0) return 0;
   const ids = locked.map((one) => one.id);
   const error_message = `its device ${LOST_BECAUSE.foreign}`;
-  await insertFromFacts(session, names, ids, { status: 'lost', cause: 'foreign', error_message });
+  await insertFromInline(session, names, ids, { status: 'lost', cause: 'foreign', error_message });
   await session.write(`UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id IN (?) AND claimed_by IS NOT NULL`, [ids]);
   return ids.length;
 }

@@ -1,18 +1,19 @@
-import { materializeAttempts, NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
+import { NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import { repairAttempts } from '../claim/repair-attempts.ts';
+import { materializeAttempts } from '../claim/statements.ts';
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 
-/** `cause` of an open attempt that was recorded in its worker's place: nobody knows whether its handler had begun. */
+/** `cause` of an open attempt whose row was written in its worker's place: nobody knows whether its handler had begun. */
 export const MATERIALIZED_FOR_WORKER = 'deferred';
 
 /**
- * Copies the claim facts of these tasks into rows, under their locks; where the task table was emptied and its ids repeat,
+ * Writes the rows of these tasks' inline claims, under their locks; where the task table was emptied and its ids repeat,
  * under the next free number. Returns how many: a task that bears no claim is left alone. @throws DatabaseError
  */
-export async function insertFromFacts(
+export async function insertFromInline(
   session: Session,
   names: TableNames,
   taskIds: number[],
@@ -29,18 +30,18 @@ export async function insertFromFacts(
   }
 }
 
-/** Gives these light claims their rows, status 'assigned'. Inside a transaction that holds the locks of the tasks. */
+/** Gives these deferred claims rows, under the locks of their tasks. `tokens`: of the claims; an operator does not know them. */
 export async function materializeLocked(
   session: Session,
   names: TableNames,
   taskIds: number[],
-  cause: string | null,
+  { cause, tokens }: { cause: string | null; tokens?: Buffer[] },
 ): Promise<number> {
-  const recorded = await insertFromFacts(session, names, taskIds, { status: 'assigned', cause });
-  await session.write(`UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id IN (?) AND claimed_by IS NOT NULL`, [
-    taskIds,
-  ]);
-  return recorded;
+  const rows = await insertFromInline(session, names, taskIds, { status: 'assigned', cause });
+  const fence = tokens === undefined ? '' : 'AND claim_token IN (?)';
+  const clear = `UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id IN (?) AND claimed_by IS NOT NULL ${fence}`;
+  await session.write(clear, tokens === undefined ? [taskIds] : [taskIds, tokens]);
+  return rows;
 }
 
 export interface MaterializedAttempt {
@@ -49,8 +50,8 @@ export interface MaterializedAttempt {
 }
 
 /**
- * A worker's own light claims that go on for long get their rows. Locks the tasks by PRIMARY, in the order of their ids;
- * recorded are those which are running under one of the tokens. Returns the open rows of these attempts, also those that
+ * A worker's own deferred claims that go on for long get their rows. Locks the tasks by PRIMARY, in the order of their ids;
+ * only those that run under one of the tokens. Returns the open rows of these attempts, also those that
  * somebody else has written; one that is missing is no longer ours. @throws DatabaseError
  */
 export async function materializeOwnClaims(
@@ -66,8 +67,8 @@ export async function materializeOwnClaims(
        WHERE id IN (?) AND status = 'running' AND claim_token IN (?) ORDER BY id FOR UPDATE`,
       [ids, tokens],
     );
-    const light = mine.filter((one) => one.claimed_by !== null).map((one) => one.id);
-    if (light.length > 0) await materializeLocked(session, names, light, null);
+    const deferred = mine.filter((one) => one.claimed_by !== null).map((one) => one.id);
+    if (deferred.length > 0) await materializeLocked(session, names, deferred, { cause: null, tokens });
     if (mine.length === 0) return [];
     return session.rows<MaterializedAttempt>(
       `SELECT id AS assignment_id, task_id FROM ${names.assignment} FORCE INDEX (idx_task_id)

@@ -5,7 +5,7 @@ import type { DeferredClaimRef } from './deferred-claims.ts';
 import type { AttemptRef } from './orphaned-assignments.ts';
 
 /**
- * Light claims of this very process. Non-locking; running tasks by afd_claim. Zero rows = it holds none.
+ * Deferred claims of this very process. Non-locking; running tasks by afd_claim. Zero rows = it holds none.
  * @throws DatabaseError
  */
 export async function ownDeferredClaims(

@@ -1,12 +1,12 @@
-import { candidateColumns } from '../claim/candidate.ts';
-import type { Claimed } from '../claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../claim/claimed-task.ts';
+import { taskColumns } from '../claim/claimed-task.ts';
 import { stateIs } from '../claim-state.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /**
  * The oracle for "did my claim's COMMIT happen?" after a lost connection: what these tokens hold, unbegun and open.
- * Non-locking; reads idx_device_id, and for light claims the running tasks by afd_claim. No rows = the claim did not
+ * Non-locking; reads idx_device_id, and for deferred claims the running tasks by afd_claim. No rows = the claim did not
  * happen (or has been taken back since).
  */
 export async function recoverClaims(
@@ -14,9 +14,9 @@ export async function recoverClaims(
   names: TableNames,
   deviceId: string,
   tokens: Buffer[],
-): Promise<Array<Claimed & { claim_token: Buffer }>> {
+): Promise<Array<ClaimedTask & { claim_token: Buffer }>> {
   if (tokens.length === 0) return [];
-  const task = candidateColumns('t', 't.attempt - 1');
+  const task = taskColumns('t', 't.attempt - 1');
   return session.rows(
     `(SELECT ${task}, a.id AS assignment_id, a.claim_token
       FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id AND t.claim_token = a.claim_token

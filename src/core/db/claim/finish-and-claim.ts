@@ -1,6 +1,7 @@
 // The one hot transaction: it writes the attempts that have ended since the last one, then claims tasks for the free
-// slots, in two round trips. The locks of packet 1 decide everything, so packet 2 only writes and commits.
-// Lock order: own task rows by id, own assignment rows by id, then candidates by SKIP LOCKED (which never waits).
+// slots, in two round trips. The locks of batch 1 decide everything, so batch 2 only writes and commits. Its statements, in
+// their order: statements.ts. Lock order: own task rows by id, own assignment rows by id, then due tasks by SKIP LOCKED, which
+// never waits.
 
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
@@ -9,15 +10,13 @@ import { DatabaseError } from '../database-error.ts';
 import type { Result, Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { rollback } from '../transaction.ts';
-import type { Candidate } from './candidate.ts';
-import { RETURN_TICKET, takeTicket } from './claim-ticket.ts';
+import type { ClaimedTask } from './claimed-task.ts';
 import { finishLocks, reconcileFinishes } from './reconcile-finishes.ts';
 import { repairAttempts } from './repair-attempts.ts';
-import type { Statement } from './statement.ts';
+import { BEGIN, COMMIT, RETURN_TICKET, readPermission, type Statement, takeTicket } from './statements.ts';
 import { type ClaimRequest, firstRead, type SourceYield, takeTasks } from './take-tasks.ts';
 import type { TextWidths } from './text-widths.ts';
-import { claimStatements, type Taken } from './write-claims.ts';
-import { finishStatements } from './write-finishes.ts';
+import { claimStatements, endStatements } from './write-batch.ts';
 
 export interface FinishAndClaimInput {
   device_id: string;
@@ -31,17 +30,12 @@ export interface FinishAndClaimInput {
   enqueue?: (tasks: NewTask[], finish: Finish) => Promise<void>;
 }
 
-export interface Claimed extends Candidate {
-  /** Null = a light claim: the attempt has no row yet. */
-  assignment_id: number | null;
-}
-
 /** Whether the device row allowed a claim; `superseded` = another instance owns the device id now. */
 export type ClaimPermission = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'not-asked';
 
 export interface FinishAndClaimResult {
   reconciled: Reconciled[];
-  claimed: Claimed[];
+  claimed: ClaimedTask[];
   /** What each source that was asked gave, in order. */
   yields: SourceYield[];
   permission: ClaimPermission;
@@ -58,7 +52,7 @@ export async function finishAndClaim(
   input: FinishAndClaimInput,
 ): Promise<FinishAndClaimResult> {
   for (let repaired = false; ; repaired = true) {
-    const taken: Taken[] = [];
+    const taken: ClaimedTask[] = [];
     try {
       return await attempt(session, names, input, taken);
     } catch (error) {
@@ -83,7 +77,7 @@ export class ClaimRefused extends DatabaseError {
   }
 }
 
-function refused(error: unknown, taken: Taken[]): unknown {
+function refused(error: unknown, taken: ClaimedTask[]): unknown {
   const data = error instanceof DatabaseError && error.fault === 'data';
   return data
     ? new ClaimRefused(
@@ -97,14 +91,14 @@ async function attempt(
   session: Session,
   names: TableNames,
   input: FinishAndClaimInput,
-  taken: Taken[],
+  taken: ClaimedTask[],
 ): Promise<FinishAndClaimResult> {
   const { claim } = input;
   // Input order is arbitrary; locks are taken in the order of ids.
   const finishes = [...input.finishes].sort((a, b) => a.task_id - b.task_id);
   const locks = finishLocks(names, finishes);
   const ticket = ticketOf(names, claim);
-  const batch = [...ticket, { sql: 'START TRANSACTION' }, ...locks, ...claimBatch(names, input)];
+  const batch = [...ticket, BEGIN, ...locks, ...claimBatch(names, input)];
   const results = (await session.batch(batch)).slice(ticket.length);
   const settled = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
@@ -120,25 +114,21 @@ async function attempt(
         await input.enqueue(finish.outcome.enqueue, finish);
     }
   }
-  const closing = [...finishStatements(names, { ...input, now: settled.now }, settled.accepted), ...settled.lostRows];
+  const closing = [...endStatements(names, { ...input, now: settled.now }, settled.accepted), ...settled.lostRows];
   const claimed = await closingBatch(session, names, input, closing, taken);
   return { reconciled: settled.reconciled, claimed, yields: yielded, permission };
 }
 
 function claimBatch(names: TableNames, { claim, device_id }: FinishAndClaimInput) {
   if (claim === undefined) return [];
-  return [
-    {
-      sql: `SELECT operator_state, status, instance_token FROM ${names.device} WHERE device_id = ?`,
-      values: [device_id],
-    },
-    ...firstRead(names, claim),
-  ];
+  return [readPermission(names, device_id), ...firstRead(names, claim)];
 }
 
 function ticketOf(names: TableNames, claim: ClaimRequest | undefined) {
   const first = claim?.sources[0];
-  return claim?.ticket === true && first?.kind === 'lane' ? takeTicket(names, first, Math.random()) : [];
+  return claim?.ticket === true && first?.kind === 'lane'
+    ? [RETURN_TICKET, takeTicket(names, first, Math.random())]
+    : [];
 }
 
 async function closingBatch(
@@ -146,15 +136,15 @@ async function closingBatch(
   names: TableNames,
   input: FinishAndClaimInput,
   finishing: Statement[],
-  taken: Taken[],
-): Promise<Claimed[]> {
+  taken: ClaimedTask[],
+): Promise<ClaimedTask[]> {
   const { claim, device_id, instance_token } = input;
   const claiming =
     claim === undefined || taken.length === 0
       ? []
       : claimStatements(names, { device_id, instance_token, claim_token: claim.claim_token }, taken);
   const statements = [...finishing, ...claiming];
-  const ended = [{ sql: 'COMMIT' }, ...(claim?.ticket === true ? [RETURN_TICKET] : [])];
+  const ended = [COMMIT, ...(claim?.ticket === true ? [RETURN_TICKET] : [])];
   const results = await session.batch([...statements, ...ended]);
   assertCounts(statements, results);
   const full = taken.some((one) => !one.deferred);
@@ -163,7 +153,7 @@ async function closingBatch(
   return taken.map((one) => Object.assign(one, { assignment_id: one.deferred ? null : rowOf(ids, one) }));
 }
 
-function rowOf(ids: Map<unknown, number>, { id }: Taken): number {
+function rowOf(ids: Map<unknown, number>, { id }: ClaimedTask): number {
   const row = ids.get(id);
   if (row === undefined)
     throw new AfdError('E_INTERNAL', `The attempt of task ${id} that was just inserted is not there.`);
@@ -177,7 +167,7 @@ function permissionOf(device: Row | undefined, instanceToken: Buffer): ClaimPerm
   return device.status === 'offline' ? 'offline' : 'open';
 }
 
-/** The locks of packet 1 make other counts impossible: a difference is a bug, and the worker must stop claiming. */
+/** The locks of batch 1 make other counts impossible: a difference is a bug, and the worker must stop claiming. */
 function assertCounts(statements: Statement[], results: Result[]): void {
   statements.forEach((statement, n) => {
     const touched = results[n]?.affectedRows;

@@ -1,4 +1,4 @@
-// The first half of the hot transaction: the locks of the attempts that have ended, and what each of them turns out to be.
+// Batch 1 of the hot transaction, the attempts that have ended: their locks, and what each of them turns out to be.
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import {
   type AttemptEnd,
@@ -11,9 +11,16 @@ import {
 } from '../../domain/attempt/reconcile.ts';
 import type { Result, Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { NO_INLINE_CLAIM } from './inline-claim.ts';
-import { type AttemptOwner, type Ending, insertEnded } from './insert-ended.ts';
-import type { Statement } from './statement.ts';
+import type { AttemptOwner, Ending } from './ended-attempts.ts';
+import {
+  clearInlineClaim,
+  findAttempts,
+  insertEndedAttempts,
+  lockFinishedAttempts,
+  lockFinishedTasks,
+  READ_NOW,
+  type Statement,
+} from './statements.ts';
 
 export interface ReconciledFinishes {
   /** The database's UTC, as it was read with the locks; '' when nothing was finished. */
@@ -28,38 +35,21 @@ export interface ReconciledFinishes {
 
 type Policy = Parameters<typeof reconcile>[3];
 
-const ASSIGNMENT_COLUMNS = 'id, task_id, claim_token, status, revoked_at, revoke_outcome';
-
-/** The locking reads of packet 1, behind the time of the end: tasks by id, then the rows of those attempts that have one, by id. */
-export function finishLocks(names: TableNames, finishes: Finish[]): Array<{ sql: string; values: unknown[] }> {
+/** The locking reads of batch 1, behind the time of the end: tasks by id, then the rows of those attempts that have one, by id. */
+export function finishLocks(names: TableNames, finishes: Finish[]): Statement[] {
+  if (finishes.length === 0) return [];
   const known = finishes.flatMap((one) => one.assignment_id ?? []);
+  const tasks = finishes.map((one) => one.task_id);
   return [
-    ...(finishes.length === 0
-      ? []
-      : [
-          { sql: 'SELECT UTC_TIMESTAMP(3) AS now', values: [] },
-          {
-            sql: `SELECT id, claim_token, status, retry, max_retry_count, target_device_id, attempt, claimed_by,
-                    claimed_at, claim_deadline
-                  FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE`,
-            values: [finishes.map((one) => one.task_id)],
-          },
-        ]),
-    ...(known.length === 0 ? [] : [lockAssignments(names, known)]),
+    READ_NOW,
+    lockFinishedTasks(names, tasks),
+    ...(known.length === 0 ? [] : [lockFinishedAttempts(names, known)]),
   ];
 }
 
-function lockAssignments(names: TableNames, ids: number[]) {
-  return {
-    sql: `SELECT ${ASSIGNMENT_COLUMNS} FROM ${names.assignment}
-          FORCE INDEX (PRIMARY) WHERE id IN (?) ORDER BY id FOR UPDATE`,
-    values: [ids],
-  };
-}
-
 /**
- * Judges every attempt by its locked rows. An attempt that was claimed lightly, and whose task does not bear the claim any
- * more, has been recorded by somebody (or by an earlier COMMIT of mine): its row is looked up, two round trips more.
+ * Judges every attempt by its locked rows. The attempt of a deferred claim whose task does not bear the claim any more has been
+ * materialized by somebody (or by an earlier COMMIT of this worker): its row is read, two round trips more.
  * @throws DatabaseError
  */
 export async function reconcileFinishes(
@@ -109,13 +99,14 @@ async function materializedMeanwhile(
   names: TableNames,
   finishes: Finish[],
 ): Promise<LockedAssignment[]> {
-  // The ids without a lock, since locks on these rows are taken by PRIMARY alone: a row never changes its task or token.
-  const found = await session.rows<{ id: number }>(
-    `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id IN (?) AND claim_token IN (?)`,
-    [finishes.map((one) => one.task_id), finishes.map((one) => one.claim_token)],
+  const find = findAttempts(
+    names,
+    finishes.map((one) => one.task_id),
+    finishes.map((one) => one.claim_token),
   );
+  const found = await session.rows<{ id: number }>(find.sql, find.values);
   if (found.length === 0) return [];
-  const { sql, values } = lockAssignments(
+  const { sql, values } = lockFinishedAttempts(
     names,
     found.map((row) => row.id),
   );
@@ -125,9 +116,9 @@ async function materializedMeanwhile(
 function lost(
   names: TableNames,
   ending: Ending,
-  { finish, inline: deferred, reason }: Reconciled & { kind: 'lost' },
+  { finish, inline, reason }: Reconciled & { kind: 'lost' },
 ): Statement[] {
-  if (deferred === undefined) return [];
+  if (inline === undefined) return [];
   const { task_id, claim_token, age_ms } = finish;
   const end = {
     assignment_status: 'lost' as const,
@@ -137,11 +128,7 @@ function lost(
     cause: 'foreign',
   };
   return [
-    {
-      sql: `UPDATE ${names.task} SET ${NO_INLINE_CLAIM} WHERE id = ?`,
-      values: [task_id],
-      expect: 1,
-    },
-    insertEnded(names, ending, [{ ...deferred, ...end, task_id, claim_token, age_ms }]),
+    clearInlineClaim(names, task_id, claim_token),
+    insertEndedAttempts(names, ending, [{ ...inline, ...end, task_id, claim_token, age_ms }]),
   ];
 }

@@ -1,18 +1,15 @@
-// What a claim asks for and takes. Usually the first source is read and locked in packet 1, and the others in one round
-// trip more if it leaves room. Where many may have a little, a survey without locks tells first which have something.
+// What a claim asks for and takes. Usually the first source is read and locked in batch 1, and the others in one round
+// trip more if it leaves room. Where many may have a little, they are counted first, without locks.
 
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { Candidate } from './candidate.ts';
-import { frontierStatement } from './claim-frontier.ts';
-import type { ClaimSource } from './claim-source.ts';
-import { countDueStatement, dueCounts, type LaneSource } from './count-due.ts';
-import { candidateStatement } from './select-candidates.ts';
-import type { Taken } from './write-claims.ts';
+import type { ClaimSource, LaneSource } from './claim-source.ts';
+import type { ClaimedTask } from './claimed-task.ts';
+import { countDue, lockDirected, lockDue, lockNamed, readFrontier, type Statement } from './statements.ts';
 
 /**
- * What to do with a candidate: `record` = its attempt gets its row now; `defer` = with its end; `skip` = leave it and look
- * at the next; `stop` = leave it and all behind it.
+ * What a claim does with a task that it has locked: `record` = takes it, its attempt gets its row now; `defer` = takes it, the row
+ * follows with the end; `skip` = leaves it and goes on; `stop` = leaves it and all behind it.
  */
 export type Admission = 'record' | 'defer' | 'skip' | 'stop';
 
@@ -22,16 +19,16 @@ export interface ClaimRequest {
   limit: number;
   /** Asked in this order. A source is not passed over for one of a worse rank while it has more. */
   sources: ClaimSource[];
-  /** Ask all sources, which are lanes, how much they have before any is locked. */
+  /** Count what all sources, which are lanes, have before any row is locked. */
   countFirst: boolean;
   /** Wait for a ticket of the first source, which is a lane: many may claim there at one time. */
   ticket: boolean;
   /** Rows to ask of a source, beside `limit`. */
   mostFrom(source: ClaimSource): number;
   /** Seconds for which the attempt's deadline is set: timeout + slack. */
-  leaseOf(candidate: Candidate): number;
+  leaseOf(task: ClaimedTask): number;
   /** `index`: how many this claim has taken before it. */
-  admit(candidate: Candidate, source: ClaimSource, index: number): Admission;
+  admit(task: ClaimedTask, source: ClaimSource, index: number): Admission;
 }
 
 /** What a source gave. `short`: nothing more is due there. */
@@ -43,19 +40,19 @@ export interface SourceYield {
 /** Bytes of payloads that one claim takes along, beside the first. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** Rows that a survey counts of each source at least, if there are so many. */
+/** Due rows that are counted of each source at least, where there are as many. */
 const COUNT_EACH = 100;
 
-/** The question of a claim that goes into packet 1; its last statement has the answer. */
-export function firstRead(names: TableNames, claim: ClaimRequest): Array<{ sql: string; values: unknown[] }> {
+/** The read of a claim that goes into batch 1; its last statement has the answer. */
+export function firstRead(names: TableNames, claim: ClaimRequest): Statement[] {
   const [first] = claim.sources;
   if (first === undefined) return [];
-  if (claim.countFirst) return [countDueStatement(names, claim.sources as LaneSource[], countBounds(claim))];
-  return question(names, first, Math.min(claim.limit, claim.mostFrom(first)));
+  if (claim.countFirst) return [countDue(names, claim.sources as LaneSource[], countBounds(claim))];
+  return readOf(names, first, Math.min(claim.limit, claim.mostFrom(first)));
 }
 
 /**
- * Goes on from the answer to the first question. Adds to `taken`; returns what each source gave that was asked, in order.
+ * Goes on from the answer to the first read. Adds to `taken`; returns what each source gave that was asked, in order.
  * @throws DatabaseError
  */
 export async function takeTasks(
@@ -63,7 +60,7 @@ export async function takeTasks(
   names: TableNames,
   claim: ClaimRequest,
   answer: Row[],
-  taken: Taken[],
+  taken: ClaimedTask[],
 ): Promise<SourceYield[]> {
   if (claim.countFirst) return takeCounted(session, names, claim, dueCounts(answer, claim.sources.length), taken);
   const first = claim.sources[0]!;
@@ -73,10 +70,10 @@ export async function takeTasks(
   if (rest.length === 0) return yielded;
   // All of them at once: a row too many stays locked until the COMMIT, which is cheaper than a round trip each.
   const limits = rest.map((source) => Math.min(left, claim.mostFrom(source)));
-  const questions = rest.map((source, n) => question(names, source, limits[n]!));
-  const more = await session.batch(questions.flat());
+  const reads = rest.map((source, n) => readOf(names, source, limits[n]!));
+  const more = await session.batch(reads.flat());
   let at = -1;
-  for (const [n, statements] of questions.entries()) {
+  for (const [n, statements] of reads.entries()) {
     at += statements.length;
     const rows = more[at]!;
     if (taken.length >= claim.limit) break;
@@ -85,9 +82,18 @@ export async function takeTasks(
   return yielded;
 }
 
-function question(names: TableNames, source: ClaimSource, limit: number): Array<{ sql: string; values: unknown[] }> {
-  const frontier = frontierStatement(names, source);
-  return [...(frontier === undefined ? [] : [frontier]), candidateStatement(names, source, limit)];
+function readOf(names: TableNames, source: ClaimSource, limit: number): Statement[] {
+  if (source.kind === 'directed') return [lockDirected(names, source.device_id, limit)];
+  if (source.kind === 'tasks') return [lockNamed(names, source.ids, limit)];
+  if (source.cursor === undefined || source.frontier !== true)
+    return [lockDue(names, { ...source, frontier: false }, limit)];
+  return [readFrontier(names, source, source.cursor), lockDue(names, source, limit)];
+}
+
+/** The counts, in the order of the sources. */
+function dueCounts(rows: Row[], count: number): number[] {
+  const due = new Map(rows.map((row) => [Number(row.n), Number(row.due)]));
+  return Array.from({ length: count }, (_, n) => due.get(n) ?? 0);
 }
 
 /** Where to ask on for what the first source left. */
@@ -111,7 +117,7 @@ async function takeCounted(
   names: TableNames,
   claim: ClaimRequest,
   due: number[],
-  taken: Taken[],
+  taken: ClaimedTask[],
 ): Promise<SourceYield[]> {
   const bounds = countBounds(claim);
   const lanes = claim.sources as LaneSource[];
@@ -126,7 +132,7 @@ async function takeCounted(
     left -= asked[n]!;
     more ||= asked[n] === bounds[n];
   }
-  const wanted = asked.flatMap((count, n) => (count > 0 ? [candidateStatement(names, lanes[n]!, count)] : []));
+  const wanted = asked.flatMap((count, n) => (count > 0 ? [lockDue(names, lanes[n]!, count)] : []));
   const answers = wanted.length > 0 ? await session.batch(wanted) : [];
   return asked.map((count, n) => {
     if (count === 0) return { count: 0, exhausted: true };
@@ -137,12 +143,12 @@ async function takeCounted(
   });
 }
 
-/** Rows that are left stay locked until the COMMIT: others skip them meanwhile, and find them at their next look. */
-function take(claim: ClaimRequest, source: ClaimSource, rows: Row[], asked: number, taken: Taken[]): SourceYield {
+/** Rows that are left stay locked until the COMMIT: others skip them meanwhile, and find them with their next claim. */
+function take(claim: ClaimRequest, source: ClaimSource, rows: Row[], asked: number, taken: ClaimedTask[]): SourceYield {
   const before = taken.length;
   let refused = false;
   let bytes = taken.reduce((sum, one) => sum + (one.task_data?.length ?? 0), 0);
-  for (const row of rows as unknown as Candidate[]) {
+  for (const row of rows as unknown as ClaimedTask[]) {
     const full = taken.length >= claim.limit || (bytes > MOST_BYTES && taken.length > 0);
     const admission = full ? 'stop' : claim.admit(row, source, taken.length);
     bytes += row.task_data?.length ?? 0;

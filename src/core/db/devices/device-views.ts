@@ -7,7 +7,7 @@ import type { TableNames } from '../table-names.ts';
 
 /**
  * Every worker that is registered, as placing sees it: whether it takes work, and what it runs now, counted over
- * idx_device_id (covering: it reads as many entries as there are open attempts; light claims have none, and end at once). Non-locking. `heartbeatTimeoutS`: a
+ * idx_device_id (covering: it reads as many entries as there are open attempts; deferred claims have none, and end at once). Non-locking. `heartbeatTimeoutS`: a
  * device that has been silent for longer is offline, whatever its row says; so is one that no process of afd ever was,
  * whose times are another program's. Zero rows = no device was ever registered.
  */

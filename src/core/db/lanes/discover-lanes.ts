@@ -1,7 +1,7 @@
-import { laneRankKey } from '../../domain/pair-key.ts';
+import type { LaneRank } from '../../domain/lane.ts';
+import { laneRankKey } from '../../domain/lane.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LaneRank } from './due-work.ts';
 import { seekStatement } from './skip-lanes.ts';
 
 /** The best pending row of one (lane, rank). It may be due later: `due_at` says so. */

@@ -1,12 +1,7 @@
+import type { LaneRank } from '../../domain/lane.ts';
 import { stateIs } from '../claim-state.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-
-/** A (lane, rank) that is looked at for due tasks. */
-export interface LaneRank {
-  lane: Buffer;
-  claim_rank: number;
-}
 
 /**
  * What is due, without a lock: one LIMIT 1 branch per pair with literal values on afd_claim, and one on afd_target (joins

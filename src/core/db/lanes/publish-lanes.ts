@@ -1,7 +1,7 @@
+import type { LaneRank } from '../../domain/lane.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { START } from './discover-lanes.ts';
-import type { LaneRank } from './due-work.ts';
 import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lanes.ts';
 
 export type { PublishedHead } from './insert-lanes.ts';

@@ -1,6 +1,6 @@
+import type { LaneRank } from '../../domain/lane.ts';
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LaneRank } from './due-work.ts';
 
 /** A lane as the leader published it. */
 export interface PublishedLane extends LaneRank {

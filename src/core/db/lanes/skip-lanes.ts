@@ -1,7 +1,7 @@
+import type { LaneRank } from '../../domain/lane.ts';
 import { stateIs } from '../claim-state.ts';
 import { requirementsColumn } from '../requirements-text.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LaneRank } from './due-work.ts';
 
 /**
  * The head of the first pair behind `after`; with `provided`, only while that pair has a task. Index: afd_claim, in its

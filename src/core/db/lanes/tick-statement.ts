@@ -2,12 +2,13 @@
 // no lock. Literal values and LIMIT 1 for what is due (joins and GROUP BY read every pending row); the others by PRIMARY,
 // idx_device_id, and af_lane, which is small. A branch without rows: nothing is due there, nothing is new, nothing is open.
 
+import type { LaneRank } from '../../domain/lane.ts';
 import { openDocument } from '../attempts/open-assignments.ts';
 import { leaseDocument } from '../leader/read-lease.ts';
 import { limited } from '../server/statement-limit.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { directedBranch, dueBranch, type LaneRank } from './due-work.ts';
+import { directedBranch, dueBranch } from './due-work.ts';
 import { publishedLanesDocument } from './published-lanes.ts';
 
 /** A look for due tasks takes about a millisecond. One that reads over what others have not committed must not hold up the rest. */

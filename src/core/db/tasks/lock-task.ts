@@ -55,7 +55,7 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
 
 /** The number of the attempt may have changed: ids of an emptied table repeat. */
 async function recordOne(session: Session, names: TableNames, taskId: number): Promise<number> {
-  await materializeLocked(session, names, [taskId], MATERIALIZED_FOR_WORKER);
+  await materializeLocked(session, names, [taskId], { cause: MATERIALIZED_FOR_WORKER });
   const [row] = await session.rows<{ attempt: number }>(`SELECT attempt FROM ${names.task} WHERE id = ?`, [taskId]);
   return row!.attempt;
 }

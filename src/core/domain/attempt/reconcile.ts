@@ -7,7 +7,7 @@ export interface Finish {
   task_id: number;
   task_type: string;
   attempt: number;
-  /** Null = a light claim, as far as its worker knows: the attempt has no row yet. */
+  /** Null = a deferred claim, as far as its worker knows: the attempt has no row yet. */
   assignment_id: number | null;
   claim_token: Buffer;
   /** Of attemptKey(), where it is known. */
@@ -22,7 +22,7 @@ export interface Finish {
   place?: number;
 }
 
-/** A task row of packet 1, locked. */
+/** A task row of batch 1, locked. */
 export interface LockedTask {
   id: number;
   claim_token: Buffer | null;
@@ -31,13 +31,13 @@ export interface LockedTask {
   max_retry_count: number | null;
   target_device_id: string | null;
   attempt: number;
-  /** Of a light claim, until its attempt is recorded; null otherwise. */
+  /** Of a deferred claim, until its attempt is recorded; null otherwise. */
   claimed_by: string | null;
   claimed_at: string | null;
   claim_deadline: string | null;
 }
 
-/** An assignment row of packet 1, locked. */
+/** An assignment row of batch 1, locked. */
 export interface LockedAssignment {
   id: number;
   task_id: number;
@@ -50,7 +50,7 @@ export interface LockedAssignment {
 /** What will be written for one attempt. Undefined = leave the column. */
 export interface AttemptEnd {
   finish: Finish;
-  /** The row of the attempt to end, or what a light claim left on the task row, to be recorded together with its end. */
+  /** The row of the attempt to end, or what a deferred claim left on the task row, to be recorded together with its end. */
   record: { assignment_id: number } | InlineClaim;
   assignment_status: AssignmentStatus;
   task_status: TaskStatus;
@@ -79,10 +79,10 @@ export type Reconciled =
   | { kind: 'accepted'; end: AttemptEnd }
   /** Ended under my token with what I was going to write: my own earlier COMMIT, whose answer was lost. */
   | { kind: 'committed'; finish: Finish; task_status: string }
-  /** `light`: another program changed the task, and the attempt must still be recorded as lost. */
+  /** `inline`: another program changed the task, and the attempt must still be recorded as lost. */
   | { kind: 'lost'; finish: Finish; reason: string; inline?: InlineClaim };
 
-/** The facts of a light claim under this token, if the task row still bears them. */
+/** The facts of a deferred claim under this token, if the task row still bears them. */
 export function inlineClaim(finish: Finish, task: LockedTask | undefined): InlineClaim | undefined {
   if (task?.claimed_by == null || task.claim_token?.equals(finish.claim_token) !== true) return undefined;
   const { attempt, claimed_at, claim_deadline } = task;
@@ -92,7 +92,7 @@ export function inlineClaim(finish: Finish, task: LockedTask | undefined): Inlin
 
 /**
  * Decides, from the two locked rows, whether an attempt still belongs to this worker and what its end means. Pure.
- * An attempt is mine if the task is running, both tokens are its own and the assignment is open; of a light claim, if the
+ * An attempt is mine if the task is running, both tokens are its own and the assignment is open; of a deferred claim, if the
  * task is running under its token and still bears the claim.
  */
 export function reconcile(
@@ -101,10 +101,10 @@ export function reconcile(
   assignment: LockedAssignment | undefined,
   policy: { maxRetryCount: number; backoff: (retry: number) => number },
 ): Reconciled {
-  const light = inlineClaim(finish, task);
-  if (light !== undefined && task !== undefined) {
-    if (task.status === 'running') return { kind: 'accepted', end: endOf(finish, task, undefined, light, policy) };
-    return { kind: 'lost', finish, reason: `the task is ${task.status}`, inline: light };
+  const inline = inlineClaim(finish, task);
+  if (inline !== undefined && task !== undefined) {
+    if (task.status === 'running') return { kind: 'accepted', end: endOf(finish, task, undefined, inline, policy) };
+    return { kind: 'lost', finish, reason: `the task is ${task.status}`, inline: inline };
   }
   if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
   if (assignment.task_id !== finish.task_id)

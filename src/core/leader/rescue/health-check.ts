@@ -44,7 +44,7 @@ export class HealthCheck {
   readonly #locks: LockWatch;
   readonly #silence: SilenceJudge;
   readonly #rescuer: Rescuer;
-  /** Monotonic time of the next look at all light claims, which reads the index over all running tasks. */
+  /** Monotonic time of the next look at all deferred claims, which reads the index over all running tasks. */
   #strayClaimsAt = 0;
   #firstStep = 0;
 

@@ -66,7 +66,7 @@ export class Rescuer {
   }
 
   /**
-   * Ends the light claims of devices that are offline, removed or superseded, and gives rows to those that a living worker
+   * Ends the deferred claims of devices that are offline, removed or superseded, and gives rows to those that a living worker
    * should have recorded long ago, so that the lists below find them. What fails is noted. @throws NotLeader, DatabaseError
    */
   async strayClaims(failures: Failures): Promise<RescueCounts> {

@@ -1,4 +1,4 @@
-// Light claims that nobody will end: recorded or ended in groups, one fenced transaction for each group of one device.
+// Deferred claims that nobody will end: recorded or ended in groups, one fenced transaction for each group of one device.
 
 import { type DeferredClaimRef, type StrayClaimRef, strayClaims } from '../../db/attempts/deferred-claims.ts';
 import { endDeferredClaims, materializeForWorker } from '../../db/attempts/end-deferred-claims.ts';
@@ -10,7 +10,7 @@ import type { Failures } from '../duty/failures.ts';
 import type { Deaths } from './deaths.ts';
 import type { RescueCounts } from './rescue-counts.ts';
 
-/** A light claim that its worker has not recorded for so long, although it lives: the worker's main thread stands still. */
+/** A deferred claim that its worker has not recorded for so long, although it lives: the worker's main thread stands still. */
 const STRAY_AFTER_S = 10;
 
 export interface StrayClaimRescuerOptions {

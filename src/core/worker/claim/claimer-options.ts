@@ -1,7 +1,7 @@
 import type { Start } from '../../db/attempts/flush-starts.ts';
 import type { MaterializedAttempt } from '../../db/attempts/materialize-attempts.ts';
-import type { Candidate } from '../../db/claim/candidate.ts';
-import type { Claimed, ClaimPermission } from '../../db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
+import type { ClaimPermission } from '../../db/claim/finish-and-claim.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
 import type { Reconciled } from '../../domain/attempt/reconcile.ts';
@@ -26,7 +26,7 @@ export interface ClaimerOptions {
   instanceToken: Buffer;
   policy: { maxRetryCount: number; backoff: (retry: number) => number };
   /** Seconds from claim to the leader's backstop. */
-  leaseOf(candidate: Candidate): number;
+  leaseOf(candidate: ClaimedTask): number;
   timings: TaskTimings;
   /** Room for tasks when `ahead` of them may wait for a slot, and what of it can begin now. */
   room(ahead: number): number;
@@ -36,9 +36,9 @@ export interface ClaimerOptions {
   shortSlots(): number;
   /** More attempts run here than these, which have ended. */
   othersRun(ended: number): boolean;
-  onClaimed(claimed: Claimed[], token: Buffer): void;
+  onClaimed(claimed: ClaimedTask[], token: Buffer): void;
   /** A transaction that asked for tasks has committed. `began`: monotonic ms at which it did. */
-  onExchange(exchange: { began: number; asked: number; claimed: Claimed[] }): void;
+  onExchange(exchange: { began: number; asked: number; claimed: ClaimedTask[] }): void;
   onReconciled(result: Reconciled): void;
   onPermission(permission: ClaimPermission): void;
   onWarning(message: string): void;
@@ -49,7 +49,7 @@ export interface ClaimerOptions {
   insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
   /** Gives back what was claimed ahead and has waited for too long. */
   returnPrefetched(): void;
-  /** Light claims that have gone on for long enough to get their rows. */
+  /** Deferred claims that have gone on for long enough to get their rows. */
   dueToMaterialize(): DeferredAttempt[];
   /** What was asked for, and the rows that there are now: an attempt without one is no longer ours. */
   onMaterialized(asked: DeferredAttempt[], rows: MaterializedAttempt[]): void;

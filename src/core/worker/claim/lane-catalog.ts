@@ -2,9 +2,9 @@
 // due tasks ("hot"), and where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
 
 import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
-import type { LaneRank } from '../../db/lanes/due-work.ts';
 import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../../domain/eligibility.ts';
-import { laneRankKey } from '../../domain/pair-key.ts';
+import type { LaneRank } from '../../domain/lane.ts';
+import { laneRankKey } from '../../domain/lane.ts';
 import { scarceFirst } from '../../domain/placement/scarce-first.ts';
 import { requirementsOf } from '../../domain/task/requirements.ts';
 import { monotonic } from '../../runtime/clock.ts';

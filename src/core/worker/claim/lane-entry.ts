@@ -1,5 +1,5 @@
 import type { Cursor } from '../../db/claim/claim-source.ts';
-import type { LaneRank } from '../../db/lanes/due-work.ts';
+import type { LaneRank } from '../../domain/lane.ts';
 import { requirementsOf } from '../../domain/task/requirements.ts';
 
 export interface KnownLane extends LaneRank {

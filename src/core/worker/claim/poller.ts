@@ -4,11 +4,12 @@
 import { cursorCheckStatement } from '../../db/claim/check-cursor.ts';
 import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
 import { discoverLanes, RANKS_PER_WALK, START } from '../../db/lanes/discover-lanes.ts';
-import { type LaneRank, pollDue } from '../../db/lanes/due-work.ts';
+import { pollDue } from '../../db/lanes/due-work.ts';
 import { releasePollLock, takePollLock } from '../../db/lanes/poll-lock.ts';
 import { isOverLimit } from '../../db/server/statement-limit.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
+import type { LaneRank } from '../../domain/lane.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { PollPause } from '../../runtime/poll-pause.ts';
 import type { LaneCatalog } from './lane-catalog.ts';

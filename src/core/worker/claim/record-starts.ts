@@ -5,7 +5,7 @@ import { rollback } from '../../db/transaction.ts';
 import type { ClaimerOptions, DeferredAttempt } from './claimer-options.ts';
 
 /**
- * What a worker writes about attempts that go on: rows for light claims that last, then started_at of what runs. Gives back
+ * What a worker writes about attempts that go on: rows for deferred claims that last, then started_at of what runs. Gives back
  * what waits for a slot for too long. @throws DatabaseError
  */
 export async function recordStarts(options: ClaimerOptions): Promise<void> {

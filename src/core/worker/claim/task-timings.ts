@@ -1,9 +1,9 @@
 // How fast tasks of a type end here. Of brisk ones a worker claims some ahead of its free slots, so that it does not wait
-// for the database between two of them, and lets their attempts be recorded with their ends (light claims). Of a type that
+// for the database between two of them, and lets their attempts be recorded with their ends (deferred claims). Of a type that
 // it does not know yet it presumes what holds for all that has ended here of late, and takes a few of it to begin with.
 
-import type { Candidate } from '../../db/claim/candidate.ts';
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import type { Admission } from '../../db/claim/take-tasks.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
@@ -185,10 +185,10 @@ export class TaskTimings {
   }
 
   /**
-   * What a claim does with a candidate. Only first attempts are claimed lightly or ahead: a task that a worker has died
+   * What a claim does with a candidate. Only first attempts are claimed as deferred or ahead: a task that a worker has died
    * under is recorded from then on, and begins at once, so that its deaths are counted and nobody dies with it unbegun.
    */
-  admit(candidate: Candidate, source: ClaimSource['kind'], { free, slots }: Room, index: number): Admission {
+  admit(candidate: ClaimedTask, source: ClaimSource['kind'], { free, slots }: Room, index: number): Admission {
     const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';
     const deferred = first && this.isShort(candidate.task_type);
     if (index < free) return deferred ? 'defer' : 'record';

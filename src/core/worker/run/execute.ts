@@ -1,5 +1,5 @@
-import { INLINE_BYTES } from '../../db/claim/candidate.ts';
-import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
+import { INLINE_BYTES } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Attempt, Handler } from '../../handlers/handler.ts';
 import { missingPayload } from './missing-payload.ts';
@@ -10,7 +10,7 @@ import { handlerCall, type RunningAttempt } from './running-attempt.ts';
  * Calls the handler of one attempt that has a slot. Never rejects: what keeps it from being called is its outcome. Without a
  * payload to fetch, the handler is called before this returns, and nothing but its own promise is waited for.
  */
-export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed: Claimed): Promise<Outcome> {
+export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed: ClaimedTask): Promise<Outcome> {
   const handler = options.handlers.get(claimed.task_type);
   if (handler === undefined) {
     const error_message = `This device has no handler for ${claimed.task_type}.`;
@@ -26,7 +26,7 @@ function call(
   { deviceId, board, logOf }: RunnerOptions,
   handler: Handler,
   attempt: RunningAttempt,
-  claimed: Claimed,
+  claimed: ClaimedTask,
 ): Promise<Outcome> {
   let asked: Attempt;
   try {

@@ -1,4 +1,4 @@
-import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
 import type { Payloads } from '../claim/payloads.ts';
@@ -7,7 +7,7 @@ import type { RunningAttempt } from './running-attempt.ts';
 /** Fetches the payload that did not come with the claim. An outcome = the handler need not begin. Never rejects. */
 export async function missingPayload(
   attempt: RunningAttempt,
-  claimed: Claimed,
+  claimed: ClaimedTask,
   fetch: Payloads['fetch'],
 ): Promise<Outcome | undefined> {
   const { task_id, claim_token } = attempt;

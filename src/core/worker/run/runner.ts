@@ -1,7 +1,7 @@
 // Runs the handlers of claimed tasks, at most `slots` at once, and ends them when it must. A slot is free again when
 // nothing of its attempt runs any more, whatever happened.
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
@@ -77,7 +77,7 @@ export class Runner {
   /**
    * An attempt that runs here already is not started again. `generation`: of the pulse board, when the claim was asked for.
    */
-  start(claimed: Claimed, token: Buffer, generation: number): void {
+  start(claimed: ClaimedTask, token: Buffer, generation: number): void {
     const { board, prefetchTtlMs: giveBackMs } = this.#options;
     const now = monotonic();
     // An answer that lay in the socket while nothing moved here is as old as the last beat.
@@ -159,7 +159,7 @@ export class Runner {
 
   #drained: Array<() => void> = [];
 
-  async #run(attempt: RunningAttempt, claimed: Claimed): Promise<void> {
+  async #run(attempt: RunningAttempt, claimed: ClaimedTask): Promise<void> {
     if (attempt.state !== 'waiting') return;
     const { board } = this.#options;
     const now = monotonic();

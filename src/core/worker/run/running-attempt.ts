@@ -1,4 +1,4 @@
-import type { Claimed } from '../../db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
@@ -12,7 +12,7 @@ export interface RunningAttempt {
   readonly task_id: number;
   readonly task_type: string;
   readonly key: string;
-  /** Null = a light claim without a row. */
+  /** Null = a deferred claim without a row. */
   assignment_id: number | null;
   readonly attempt: number;
   readonly claim_token: Buffer;
@@ -47,7 +47,7 @@ export function withStray(outcome: Outcome, stray: string): Outcome {
 }
 
 export function waitingAttempt(
-  claimed: Claimed,
+  claimed: ClaimedTask,
   claim_token: Buffer,
   timeout_s: number,
   { generation, claimedAt }: Pick<RunningAttempt, 'generation' | 'claimedAt'>,
@@ -76,7 +76,7 @@ export function waitingAttempt(
 
 /** What a handler gets of an attempt. @throws Error when the payload cannot be read */
 export function handlerCall(
-  claimed: Claimed,
+  claimed: ClaimedTask,
   attempt: RunningAttempt,
   device_id: string,
   logOf: (task: HandlerTask) => HandlerLog,

@@ -189,7 +189,7 @@ describe('whose an attempt is', () => {
   });
 });
 
-describe('a light claim', () => {
+describe('a deferred claim', () => {
   const lightly = (of: LockedTask | undefined) =>
     reconcile(finish(done, { assignment_id: null }), of, undefined, policy);
   const facts = {

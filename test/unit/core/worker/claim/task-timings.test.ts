@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Candidate } from '../../../../../src/core/db/claim/candidate.ts';
+import type { ClaimedTask } from '../../../../../src/core/db/claim/claimed-task.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 
-const candidate = (over: Partial<Candidate> = {}): Candidate => ({
+const candidate = (over: Partial<ClaimedTask> = {}): ClaimedTask => ({
   ...{ id: 1, attempt: 0, task_type: 't', username: null, app_id: null, start_date: null, end_date: null },
   ...{
     task_data: null,
@@ -13,7 +13,7 @@ const candidate = (over: Partial<Candidate> = {}): Candidate => ({
     required_capabilities: null,
     claim_rank: 5,
   },
-  ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null },
+  ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null, lease_s: 0, deferred: false, assignment_id: null },
   ...over,
 });
 
@@ -163,10 +163,10 @@ test('where claims take long, what runs while two are under way is claimed ahead
   expect(timings.prefetchLimit('t', 10)).toBe(50);
 });
 
-test('first attempts of brisk types are claimed lightly, also ahead of the slots', () => {
+test('first attempts of brisk types are claimed as deferred, also ahead of the slots', () => {
   const timings = paceOf(20, 2000, 10);
   const room = { free: 2, slots: 2 };
-  const weighed = (one: Candidate, index: number) => timings.admit(one, 'lane', room, index);
+  const weighed = (one: ClaimedTask, index: number) => timings.admit(one, 'lane', room, index);
   expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['defer', 'defer', 'defer', 'defer', 'stop']);
   expect([0, 2].map((n) => weighed(candidate({ attempt: 1 }), n))).toEqual(['record', 'stop']);
   expect(weighed(candidate({ claimed_by: 'd2' }), 0)).toBe('record');

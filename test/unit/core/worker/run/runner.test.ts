@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Claimed } from '../../../../../src/core/db/claim/finish-and-claim.ts';
+import type { ClaimedTask } from '../../../../../src/core/db/claim/claimed-task.ts';
 import type { Finish } from '../../../../../src/core/domain/attempt/reconcile.ts';
 import { functionHandler } from '../../../../../src/core/handlers/module-handler.ts';
 import { PulseBoard } from '../../../../../src/core/node/pulse-board.ts';
 import { Runner } from '../../../../../src/core/worker/run/runner.ts';
 
-const claimed = (id: number): Claimed => ({
+const claimed = (id: number): ClaimedTask => ({
   ...{ id, attempt: 0, task_type: 't', username: null, app_id: null, start_date: null, end_date: null },
   ...{
     task_data: null,
@@ -17,7 +17,7 @@ const claimed = (id: number): Claimed => ({
     required_capabilities: null,
     claim_rank: 5,
   },
-  ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null, assignment_id: null },
+  ...{ due_at: '2026-01-01 00:00:00.000', claimed_by: null, assignment_id: null, lease_s: 60, deferred: true },
 });
 
 /** A runner of one slot whose handlers end when they are told to. */

@@ -1,9 +1,9 @@
+// The writes for attempts that have ended: which statements, in which order, and the rows of those that had none.
 import mysql from 'mysql2';
+import type { AttemptEnd, InlineClaim } from '../../domain/attempt/reconcile.ts';
 import type { AssignmentStatus } from '../../domain/task/task.ts';
 import { fitText } from '../../domain/text/fit-text.ts';
 import { utcBefore } from '../rows.ts';
-import type { TableNames } from '../table-names.ts';
-import type { Statement } from './statement.ts';
 import type { TextWidths } from './text-widths.ts';
 
 /** Whose attempts they are. */
@@ -19,15 +19,11 @@ export interface Ending extends AttemptOwner {
   now: string;
 }
 
-/** An attempt of a light claim that has ended. Times as the server spelled them; ages in milliseconds. */
-export interface EndedAttempt {
+/** An attempt of a deferred claim that has ended. Times as the server spelled them; ages in milliseconds. */
+export interface EndedAttempt extends Omit<InlineClaim, 'assignment_id'> {
   task_id: number;
-  attempt: number;
   claim_token: Buffer;
   assignment_status: AssignmentStatus;
-  retry_at_claim: number;
-  claimed_at: string;
-  deadline_at: string;
   /** Since its handler began; null = it never did. */
   age_ms: number | null;
   result: string | null;
@@ -36,12 +32,17 @@ export interface EndedAttempt {
   cause: string | null;
 }
 
+export function endedAttempt(end: AttemptEnd, inline: InlineClaim): EndedAttempt {
+  const { task_id, claim_token, age_ms } = end.finish;
+  const { assignment_status, result, error_message, error_class, cause } = end;
+  return { ...inline, task_id, claim_token, assignment_status, age_ms, result, error_message, error_class, cause };
+}
+
 /**
- * Writes the rows of light claims that end now, whole, in one statement. Under the locks of their tasks, which lose their
- * claim facts in the same transaction. 1062 on idx_task_id = the ids of the task table repeat (repairAttempts).
- * Spelled without placeholders: there are hundreds of rows with ten values each, and what they share is escaped once.
+ * The VALUES of their INSERT. Spelled without placeholders: there are hundreds of rows with ten values each, and what they share
+ * is escaped once. `failures`: error_message, error_class and cause are among them.
  */
-export function insertEnded(names: TableNames, { now, ...owner }: Ending, ended: EndedAttempt[]): Statement {
+export function endedRows({ now, ...owner }: Ending, ended: EndedAttempt[]): { rows: string; failures: boolean } {
   const failures = ended.some((one) => one.assignment_status !== 'completed');
   const device = quoted(owner.device_id);
   const instance = hex(owner.instance_token);
@@ -55,13 +56,7 @@ export function insertEnded(names: TableNames, { now, ...owner }: Ending, ended:
       : '';
     return `(${one.task_id},${device},${quoted(one.claimed_at)},${quoted(started(one.age_ms))},'${now}',${quoted(one.assignment_status)},${one.retry_at_claim},${one.attempt},${token},${instance},${quoted(one.deadline_at)},${quoted(one.result)}${why})`;
   });
-  return {
-    sql: `INSERT INTO ${names.assignment} (task_id, device_id, assigned_at, started_at, completed_at, status, retry_count,
-            attempt, claim_token, instance_token, deadline_at, result${failures ? ', error_message, error_class, cause' : ''})
-          VALUES ${rows.join(',')}`,
-    values: [],
-    expect: ended.length,
-  };
+  return { rows: rows.join(','), failures };
 }
 
 function quoted(text: string | null): string {
