@@ -1,7 +1,7 @@
 // How long a backlog of all types takes when every device claims for itself. Which lane a device claims from is decided
-// by afd's own lane book.
+// by afd's own lane catalog.
 import { ableCounter } from '../../dist/core/domain/placement/scarce-first.js';
-import { LaneBook } from '../../dist/core/worker/claim/lane-catalog.js';
+import { LaneCatalog } from '../../dist/core/worker/claim/lane-catalog.js';
 import { Clockwork, randomFrom } from './clockwork.mjs';
 import { backlog, DEVICES, TYPES, viewOf } from './fleet.mjs';
 
@@ -25,18 +25,18 @@ export function makespan({ tasks, seed, scarce }) {
   let last = 0;
   let ended = 0;
   for (const device of DEVICES) {
-    const book = new LaneBook(device.device_id, { supported_tasks: device.types }, undefined, lots);
-    book.learn(published, true);
+    const catalog = new LaneCatalog(device.device_id, { supported_tasks: device.types }, undefined, lots);
+    catalog.learn(published, true);
     let running = 0;
     let claiming = false;
     const claim = () => {
       claiming = false;
-      for (const source of book.sources(MOST_SOURCES, { free: device.slots - running })) {
+      for (const source of catalog.sources(MOST_SOURCES, { free: device.slots - running })) {
         const asked = device.slots - running;
         if (asked === 0) break;
         const got = lanes.get(source.lane.toString().trim()).splice(0, asked);
         const rows = got.map((_, n) => ({ due_at: '2026-01-01', id: n }));
-        book.taken(source, got.length < asked, rows);
+        catalog.noteYield(source, got.length < asked, rows);
         running += got.length;
         for (const task of got) {
           clock.after(task.work / device.speed, () => {
@@ -47,7 +47,7 @@ export function makespan({ tasks, seed, scarce }) {
           });
         }
       }
-      if (running < device.slots && book.sources(1, { free: device.slots - running }).length > 0) later();
+      if (running < device.slots && catalog.sources(1, { free: device.slots - running }).length > 0) later();
     };
     const later = () => {
       if (claiming) return;

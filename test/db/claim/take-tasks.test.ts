@@ -84,7 +84,7 @@ describe('a claim that surveys its lanes', () => {
     const few = claimOf(sources, 50, { mostFrom: (one) => (one === sources[0] ? 2 : Number.POSITIVE_INFINITY) });
     expect(await ask(few)).toMatchObject({
       types: ['a', 'a', 'b'],
-      given: [
+      yielded: [
         { count: 2, exhausted: false },
         { count: 1, exhausted: true },
       ],

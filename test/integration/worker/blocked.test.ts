@@ -69,7 +69,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     expect(line.message).toContain(`task ${blocker} (mixed, attempt 1)`);
     const held = await until(async () => {
       const row = await readDevice(s.session, s.db.names, 'a');
-      return typeof row?.held === 'string' && row.held;
+      return typeof row?.over_limits === 'string' && row.over_limits;
     });
     expect(held).toContain(`by task ${blocker} (mixed)`);
 

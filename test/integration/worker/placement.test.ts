@@ -46,7 +46,7 @@ describe('a device over one of its gates', () => {
     const id = await add();
     await heartbeats(held, 5);
     expect(await status(id)).toBe('pending');
-    expect(JSON.parse(String((await readDevice(session, db.names, 'held'))?.held))).toEqual([
+    expect(JSON.parse(String((await readDevice(session, db.names, 'held'))?.over_limits))).toEqual([
       expect.stringContaining('memory'),
     ]);
     expect(held.seen.filter((one) => one.name === 'device:over-limits')).toHaveLength(1);
@@ -54,7 +54,7 @@ describe('a device over one of its gates', () => {
     await until(async () => (await status(id)) === 'done', 10_000, 'done by the other');
     expect(await claimsOf('held')).toBe(0);
     await held.stop();
-    expect((await readDevice(session, db.names, 'held'))?.held).toBeNull();
+    expect((await readDevice(session, db.names, 'held'))?.over_limits).toBeNull();
   });
 
   it('does not take a task that is directed at it either: a gate protects the machine', async () => {
@@ -73,7 +73,7 @@ describe('a device over one of its gates', () => {
     const id = await add();
     const held = startWorker(db, { deviceId: 'held', mode, handlers: { t: () => 1 }, worker: CLOSED });
     expect(await held.ended).toMatchObject({
-      over_limits: true,
+      overLimits: true,
       reason: expect.stringMatching(/^memory is at .* over its/),
     });
     expect(await status(id)).toBe('pending');
@@ -85,14 +85,14 @@ describe('a device below its gates', () => {
     const id = await add();
     const worker = startWorker(db, { mode, handlers: { t: () => 1 }, worker: WIDE });
     await until(async () => (await status(id)) === 'done', 10_000, 'done');
-    if (mode !== 'forever') expect(await worker.ended).toMatchObject({ over_limits: false, finished: { done: 1 } });
+    if (mode !== 'forever') expect(await worker.ended).toMatchObject({ overLimits: false, finished: { done: 1 } });
     expect(worker.seen.filter((one) => one.name === 'device:over-limits')).toEqual([]);
   });
 
   it('tells how many tasks it claimed lately', async () => {
     for (let n = 0; n < 3; n += 1) await add();
     startWorker(db, { deviceId: 'w1', handlers: { t: () => 1 } });
-    await until(async () => (await readDevice(session, db.names, 'w1'))?.served === 3, 10_000, 'served');
+    await until(async () => (await readDevice(session, db.names, 'w1'))?.recent_claims === 3, 10_000, 'served');
   });
 });
 

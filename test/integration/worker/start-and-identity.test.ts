@@ -97,7 +97,7 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     const { expect } = test;
     const { s, task, worker } = await atWork(test, 'forgot');
     await s.session.write(
-      `UPDATE ${s.db.names.device} SET instance_token = REPEAT('o', 16), served = 7 WHERE device_id = 'w'`,
+      `UPDATE ${s.db.names.device} SET instance_token = REPEAT('o', 16), recent_claims = 7 WHERE device_id = 'w'`,
     );
     await worker.event('warning', (line) => line.message.includes('w is registered again'));
     await s.open('go');
