@@ -11,6 +11,7 @@ export type Rule =
   | 'console'
   | 'clock'
   | 'circular'
+  | 'folder'
   | 'length'
   | 'name'
   | 'default export'
@@ -56,7 +57,9 @@ const CLOCK_FILE = 'src/core/runtime/clock.ts';
 const THREAD_FILES = new Set(['src/core/node/liveness-thread.ts', 'src/core/handlers/thread/handler-thread-entry.ts']);
 /** May name single functions of node:process in an import; the global object stays out of reach. */
 const NAMED_PROCESS_IMPORT = new Set([CLOCK_FILE, ...THREAD_FILES, 'src/core/handlers/command/process-group.ts']);
-const VAGUE_NAMES = /(^|\/)(utils?|types?|helpers?)(\.ts$|\/)/;
+/** Said by no name what is in it; `bench` is the command that measures, and no workbench. */
+const VAGUE_NAMES =
+  /(^|\/)(utils?|types?|helpers?)(\.ts$|\/)|(^|[/-])(desk|scout|book|workbench)(-|\.ts$|\/)|^src\/core\/.*\bbench\b/;
 
 export function layerOf(path: string): Layer | undefined {
   if (path === 'src/index.ts') return 'index';
@@ -100,7 +103,12 @@ export function checkSources(sources: Source[]): Violation[] {
       facts.imports.filter((i) => i.specifier.startsWith('.')).map((i) => resolve(source.path, i.specifier)),
     ]),
   );
-  return [...parsed.flatMap(({ source, facts }) => checkFile(source, facts)), ...cycles(graph)];
+  return [
+    ...parsed.flatMap(({ source, facts }) => checkFile(source, facts)),
+    ...cycles(graph, 'circular'),
+    ...cycles(byFolder(graph), 'folder'),
+    ...fullFolders(sources),
+  ];
 }
 
 function checkFile(source: Source, facts: Facts): Violation[] {
@@ -279,7 +287,34 @@ function resolve(from: string, specifier: string): string {
 }
 
 /** One violation per circle, told from its first file by name. */
-function cycles(graph: Map<string, string[]>): Violation[] {
+/** Files of one folder, at most: what holds more is a list and no room. */
+const MOST_FILES = 22;
+
+function fullFolders(sources: Source[]): Violation[] {
+  const counts = new Map<string, number>();
+  for (const { path } of sources) counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
+  return [...counts]
+    .filter(([, count]) => count > MOST_FILES)
+    .map(([path, count]) => ({
+      rule: 'folder',
+      path,
+      line: 1,
+      message: `holds ${count} files; at most ${MOST_FILES}`,
+    }));
+}
+
+/** Which folder of src imports from which. */
+function byFolder(graph: Map<string, string[]>): Map<string, string[]> {
+  const folders = new Map<string, Set<string>>();
+  for (const [path, targets] of graph) {
+    const from = posix.dirname(path);
+    const others = targets.map((one) => posix.dirname(one)).filter((one) => one !== from);
+    folders.set(from, new Set([...(folders.get(from) ?? []), ...others]));
+  }
+  return new Map([...folders].map(([folder, targets]) => [folder, [...targets]]));
+}
+
+function cycles(graph: Map<string, string[]>, rule: 'circular' | 'folder'): Violation[] {
   const found = new Map<string, Violation>();
   const done = new Set<string>();
   const walk = (path: string, trail: string[]): void => {
@@ -288,7 +323,7 @@ function cycles(graph: Map<string, string[]>): Violation[] {
       const circle = trail.slice(start);
       const key = [...circle].sort().join();
       const message = `imports itself by way of ${[...circle, path].join(' → ')}`;
-      if (!found.has(key)) found.set(key, { rule: 'circular', path, line: 1, message });
+      if (!found.has(key)) found.set(key, { rule, path, line: 1, message });
       return;
     }
     if (done.has(path)) return;

@@ -27,6 +27,7 @@ describe('the sources in src/', () => {
     console: 'never write to the console',
     clock: 'leave the clock of this machine to core/runtime/clock.ts',
     circular: 'import nothing in a circle',
+    folder: 'lie in folders of at most 22 files that do not import each other in a circle',
     length: 'stay short',
     name: 'are named after what they hold',
     'default export': 'export by name, commands excepted',
@@ -188,6 +189,25 @@ describe('the checker', () => {
     ]);
   });
 
+  it('refuses folders that import each other, though no file does', () => {
+    const found = checkSources([
+      { path: 'src/core/a/one.ts', text: `import { b } from '../b/one.ts';` },
+      { path: 'src/core/b/one.ts', text: '' },
+      { path: 'src/core/b/two.ts', text: `import { c } from '../a/two.ts';` },
+      { path: 'src/core/a/two.ts', text: '' },
+    ]);
+    expect(found.map((v) => `${v.rule}: ${v.message}`)).toEqual([
+      'folder: imports itself by way of src/core/a → src/core/b → src/core/a',
+    ]);
+  });
+
+  it('refuses a folder of 23 files', () => {
+    const files = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ path: `src/core/a/f${n}.ts`, text: '' }));
+    expect(checkSources(files(22))).toEqual([]);
+    expect(checkSources(files(23)).map((v) => v.message)).toEqual(['holds 23 files; at most 22']);
+  });
+
   it.each<[string, number]>([
     ['src/core/a.ts', 250],
     ['src/core/db/tasks/a.ts', 80],
@@ -199,12 +219,17 @@ describe('the checker', () => {
     expect(broken(path, '// why\n'.repeat(limit + 1))).toEqual(['length']);
   });
 
-  it.each(['src/core/utils.ts', 'src/cli/types.ts', 'src/core/worker/helpers.ts', 'src/core/helpers/a.ts'])(
-    'refuses the name %s',
-    (path) => {
-      expect(broken(path, '')).toEqual(['name']);
-    },
-  );
+  it.each([
+    'src/core/utils.ts',
+    'src/cli/types.ts',
+    'src/core/worker/helpers.ts',
+    'src/core/helpers/a.ts',
+    'src/core/worker/lane-book.ts',
+    'src/core/ring/desk/a.ts',
+    'src/core/bench/a.ts',
+  ])('refuses the name %s', (path) => {
+    expect(broken(path, '')).toEqual(['name']);
+  });
 
   it.each(['export default class A {}', 'const a = 1; export default a;', 'const a = 1; export { a as default };'])(
     'refuses outside of src/commands: %s',

@@ -3,7 +3,7 @@
 
 import type { Ask } from '../../server-facts.ts';
 import type { TableNames } from '../../table-names.ts';
-import type { MigrationTools } from '../migrator-tools.ts';
+import type { Migrating } from './migrating.ts';
 
 /** Its name in af_setting. */
 export const ZONE_SETTING = 'task_table.time_zone';
@@ -20,7 +20,7 @@ export async function confirmedZone(ask: Ask, names: TableNames): Promise<string
 }
 
 /** Does nothing when that is the confirmed zone already. */
-export async function rememberZone(tools: MigrationTools, zone: string): Promise<void> {
+export async function rememberZone(tools: Migrating, zone: string): Promise<void> {
   if ((await confirmedZone(tools.ask, tools.names)) === zone) return;
   // A zone is SYSTEM or an offset: checked, so it may stand in the statement that a dry run prints.
   await tools.run(

@@ -1,10 +1,10 @@
 // The three foreign keys that the design document draws. Not by default: a child insert locks its parent row in share mode.
 import { AfdError } from '../../../domain/errors.ts';
-import type { MigrationTools } from '../migrator-tools.ts';
+import type { Migrating } from './migrating.ts';
 import { foreignKeysOf } from './read-foreign-keys.ts';
 
 /** Adds those that are missing. @throws AfdError E_CONFLICT when rows point at nothing */
-export async function addForeignKeys(tools: MigrationTools): Promise<void> {
+export async function addForeignKeys(tools: Migrating): Promise<void> {
   const { names, ask } = tools;
   const keys = [
     { child: 'assignment', column: 'task_id', parent: 'task', key: 'id' },
@@ -36,7 +36,7 @@ export async function addForeignKeys(tools: MigrationTools): Promise<void> {
   }
 }
 
-async function removePartitions(tools: MigrationTools): Promise<void> {
+async function removePartitions(tools: Migrating): Promise<void> {
   const table = tools.names.plain.heartbeat;
   const [row] = await tools.ask(
     `SELECT COUNT(PARTITION_NAME) AS n FROM information_schema.PARTITIONS

@@ -16,6 +16,8 @@ export interface Migrating {
   readonly ask: Ask;
   readonly adopted: AdoptedTable[];
   run(sql: string, algorithms?: string[]): Promise<void>;
+  /** Undefined = there is no such table, or no such column; of `id` unless another is named. */
+  columnType(plainTable: string, column?: string): Promise<string | undefined>;
   createTable(plainName: string, sql: string): Promise<void>;
   collation(): Promise<string>;
   notOurs(table: string, missing: string[]): AfdError;
