@@ -14,7 +14,7 @@ export abstract class BaseCommand extends Command {
       char: 'c',
       helpGroup: 'GLOBAL',
       helpValue: 'FILE',
-      summary: 'Configuration file; otherwise $AFD_CONFIG, ./afd.yaml, ~/.config/afd/afd.yaml, /etc/afd/afd.yaml.',
+      summary: 'Configuration file (default: $AFD_CONFIG, ./afd.yaml, ~/.config/afd/afd.yaml, /etc/afd/afd.yaml).',
     }),
     'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print without colour.' }),
   };

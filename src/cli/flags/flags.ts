@@ -32,7 +32,7 @@ export const durationFlag = Flags.custom<number>({
 });
 
 export const waitDatabaseFlag = durationFlag({
-  summary: 'At the start wait so long for the database: 60 s unless given, 10 s with --once or --drain. Then exit 69.',
+  summary: 'How long to wait for the database at start (default: 60s; with --once or --drain: 10s). Then exit with 69.',
 });
 
 /** @throws Error in a sentence */

@@ -20,7 +20,7 @@ export default class DbShell extends BaseCommand {
   ];
   static override flags = {
     ...dbFlags,
-    execute: Flags.string({ char: 'e', summary: 'Run these statements and end.', helpValue: 'SQL' }),
+    execute: Flags.string({ char: 'e', summary: 'Run these SQL statements and exit.', helpValue: 'SQL' }),
   };
 
   async run(): Promise<DbShellResult> {

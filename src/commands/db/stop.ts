@@ -12,8 +12,9 @@ export interface DbStopResult {
 }
 
 export default class DbStop extends BaseCommand {
-  static override summary = "Stop this project's private server; its data stays.";
-  static override description = 'Returns when the process is gone. Exit 0 also when none was running.';
+  static override summary = "Stop this project's private server and keep its data.";
+  static override description =
+    'The command returns after the server process has ended. The exit code is 0 also if no server was running.';
   static override examples = ['<%= config.bin %> db stop'];
   static override flags = { ...dbFlags };
 
