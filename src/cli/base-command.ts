@@ -111,7 +111,8 @@ export abstract class BaseCommand extends Command {
     const failure = failureOf(error, { command, flags });
     // To type the same again leads nowhere, unless it is a matter of time.
     const typed = [command, ...this.argv.filter((word) => word !== '--json')].join(' ');
-    if (failure.code !== 'E_TEMPORARY') failure.suggestions = failure.suggestions.filter((one) => one !== typed);
+    const others = failure.suggestions.filter((one) => one !== typed);
+    if (failure.code !== 'E_TEMPORARY') failure.suggestions = others.length > 0 ? others : [`${command} --help`];
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
     if (process.env.DEBUG && error.stack !== undefined) {

@@ -20,7 +20,9 @@ async function ask(adoption: Adoption): Promise<boolean> {
   const { renderAdoption } = await import('./render/migration-plan.ts');
   process.stderr.write(`${renderAdoption(adoption)}\n`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`Are the times of ${adoption.table} in ${adoption.time_zone.zone}? [y/N] `);
+  const answer = await terminal.question(
+    `Are the times of ${adoption.table} in time zone ${adoption.time_zone.zone}? [y/N] `,
+  );
   terminal.close();
   return /^y(es)?$/i.test(answer.trim());
 }

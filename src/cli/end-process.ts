@@ -43,7 +43,7 @@ export function endInTime(
   const end = (ms: number) => {
     const code = ending.code();
     ending.tell(
-      `this process did not end within ${ms / 1000} s after it was told to, so it is ended now, with exit code ${code}; what it still holds comes back when the others notice`,
+      `this process did not stop within ${ms / 1000} s of the signal, so it exits now with code ${code}; the leader will take back the tasks that it still holds`,
     );
     (ending.exit ?? endNow)(code);
   };

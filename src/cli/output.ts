@@ -50,7 +50,7 @@ export function logOutput(format: 'text' | 'json', stream: NodeJS.WriteStream = 
     fd: (stream as { fd?: number }).fd,
     notice(lost, why) {
       const time = wallClock();
-      const message = `the log can be written again: ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;
+      const message = `the log is writable again; ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;
       if (format === 'json') return `${JSON.stringify({ level: 'warn', time, message, lost_lines: lost })}\n`;
       return `${time} WARN  - ${message}\n`;
     },
@@ -93,7 +93,7 @@ export function guardOutput(target: NodeJS.Process = process): void {
   target.on('exit', () => {
     if (lost === undefined) return;
     if (!target.exitCode) target.exitCode = 1;
-    const text = `Error: What was printed is lost, stdout cannot be written: ${lost.message}. What the command did is done. [E_FAILED]\n`;
+    const text = `Error: The output is lost, because stdout cannot be written: ${lost.message}. The command itself has completed. [E_FAILED]\n`;
     target.stderr.write(text);
   });
 }

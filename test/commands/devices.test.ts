@@ -92,7 +92,10 @@ it('prints a table with one line per device', async () => {
 });
 
 it('says how to start when there is no device', async () => {
-  expect(await ls()).toMatchObject({ stdout: 'No device is registered. Start one with "afd worker".\n', exitCode: 0 });
+  expect(await ls()).toMatchObject({
+    stdout: 'No device is registered. Start a worker with "afd worker".\n',
+    exitCode: 0,
+  });
   expect((await ls('--json')).json()).toEqual({ devices: [] });
 });
 

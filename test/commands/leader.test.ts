@@ -42,6 +42,6 @@ it('makes the leader resign, so that the lease is anybody’s', async () => {
 
 it('has nothing to do when nobody leads', async () => {
   const ran = await resign();
-  expect(ran.stdout).toBe('Nobody leads: nothing to do.\n');
+  expect(ran.stdout).toBe('There is no leader, so nothing was changed.\n');
   expect((await resign('--json')).json()).toEqual({ resigned: false, device_id: null, term: 0 });
 });

@@ -66,9 +66,9 @@ describe('afd tasks add', () => {
     const run = await tasks(...odd, '--run-at', '2024-01-01');
     expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\n$/) });
     expect(run.stderr).toBe(
-      'Warning: no device handles the type "sync_dta"; did you mean "sync_data"? (the task waits until one does)\n' +
+      'Warning: no device handles the task type "sync_dta"; did you mean "sync_data"? (the task stays pending until a device does)\n' +
         'Warning: end_date 2024-01-01 is before start_date 2024-01-05\n' +
-        'Warning: run_at 2024-01-01T00:00:00.000Z is in the past: it is due at once\n',
+        'Warning: run_at 2024-01-01T00:00:00.000Z is in the past, so the task is due now\n',
     );
     const good = [
       'add',
@@ -208,7 +208,7 @@ describe('afd tasks cancel', () => {
     expect(run).toMatchObject({ code: 0, json: { task_id, status: 'running', revoking: true } });
     const again = await tasks('cancel', task_id);
     expect(again.code).toBe(0);
-    expect(again.stdout).toContain('worker-001 was asked before to end');
+    expect(again.stdout).toContain('worker-001 was already asked to abort');
     expect((await json('cancel', task_id, '--force')).json).toMatchObject({ status: 'cancelled', revoking: false });
     expect((await tasks('cancel', task_id)).stdout).toContain('was cancelled before');
   });
@@ -228,7 +228,7 @@ describe('afd tasks cancel', () => {
       },
     });
     const text = await tasks('cancel', pending, done);
-    expect(text).toMatchObject({ code: 6, stdout: `Task ${pending} was cancelled before.\n` });
+    expect(text).toMatchObject({ code: 6, stdout: `Task ${pending} was already cancelled.\n` });
     expect(text.stderr).toContain(`Task ${done} is done`);
     expect((await json('cancel', pending, await addTask(session, names))).json.tasks).toHaveLength(2);
     expect((await tasks('cancel', done)).code).toBe(5);
@@ -247,7 +247,7 @@ describe('afd tasks reassign', () => {
     });
     const forced = await afd('reassign', task_id, '--to', 'worker-002', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ task_id, status: 'assigned', target_device_id: 'worker-002' });
-    expect((await afd('reassign', task_id)).stdout).toContain('any device may have it');
+    expect((await afd('reassign', task_id)).stdout).toContain('any device may claim it');
     expect((await tasks('reassign', task_id, '--to', 'nobody')).code).toBe(3);
   });
 

@@ -161,7 +161,7 @@ export class Worker {
     const { events, log } = this.#context;
     const printed = new Printed(bench.runner, handlers, log);
     strays?.attach({ runner: bench.runner, handlers, events, printed });
-    strays?.signal.addEventListener('abort', () => this.#finish.done('an error that nobody caught'), { once: true });
+    strays?.signal.addEventListener('abort', () => this.#finish.done('an uncaught error'), { once: true });
     return bench;
   }
 
@@ -188,7 +188,7 @@ export class Worker {
     if (this.#held === undefined || bench.standing.unknown || this.#liveness?.board.open === false) return;
     const looked = bench.scout.lookedAt > bench.desk.busyAt;
     if (this.#held.length > 0) this.#finish.done(this.#held.join('; '));
-    else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
+    else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('no more tasks are due');
     else bench.scout.scanNow();
   }
 

@@ -80,7 +80,7 @@ describe('afd db', () => {
         69,
         {
           code: 'E_DATABASE',
-          message: 'The private server of this folder (.afd) is stopped.',
+          message: 'The private server of this folder (.afd) is not running.',
           suggestions: ['afd db start'],
         },
       ]);

@@ -118,7 +118,7 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     // The row is not seen to be gone by the connection that has seen it.
     await worker.event('database:lost');
     await locker.write('COMMIT');
-    await worker.event('warning', (line) => line.message.includes('had no row of it any more'));
+    await worker.event('warning', (line) => line.message.includes('lost the row of'));
     await s.open('go');
     await s.ended([task]);
     expect(await s.wrongs([task])).toEqual([]);
@@ -142,6 +142,6 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     await worker.event('warning', (line) => line.message.includes('registered again'));
     await rival();
     expect(await worker.exit).toEqual({ code: 5, signal: null });
-    expect(worker.output).toContain('is used by another process too');
+    expect(worker.output).toContain('is also used by another process');
   });
 });

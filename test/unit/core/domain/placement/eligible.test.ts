@@ -14,13 +14,13 @@ test('an online device with slots that handles the type is eligible, however ful
 });
 
 test('every reason is named, not the first alone', () => {
-  const one = device('a', { unavailable: 'is paused', slots: 0, held: ['memory 97 % is over its gate of 90 %'] });
+  const one = device('a', { unavailable: 'is paused', slots: 0, held: ['memory 97 % is over its limit of 90 %'] });
   expect(why(one, { task_type: 'sync_apps', required_capabilities: { browser: true } })).toEqual([
     'does not handle sync_apps',
     'lacks browser=true',
     'is paused',
     'has no slots',
-    'memory 97 % is over its gate of 90 %',
+    'memory 97 % is over its limit of 90 %',
   ]);
 });
 
