@@ -1,8 +1,8 @@
-// Asks a human in which zone an adopted table's times are; elsewhere --yes or a setting must have said it.
+// Asks for the time zone of an adopted table on a terminal; without one, --yes or a setting must confirm it.
 import { createInterface } from 'node:readline/promises';
 import { type Adoption, refuseZone } from '../core/migrate/adopt.ts';
 
-/** The zone to remember; undefined when there is nothing to confirm. @throws AfdError E_CONFIG */
+/** The time zone to store; undefined when there is nothing to confirm. @throws AfdError E_CONFIG */
 export async function confirmZone(
   adoption: Adoption | null,
   flags: { yes: boolean; 'daylight-saving': boolean },

@@ -1,4 +1,4 @@
-// Whatever was thrown, as the one thing that a script and a reader get: code, exit code, sentence, command to try.
+// Turns anything that was thrown into what a script and a reader get: code, exit code, message, command to try.
 import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
@@ -36,7 +36,7 @@ function withoutHint(message: string): string {
   return text.endsWith(HINT) ? text.slice(0, -HINT.length).trimEnd() : message;
 }
 
-/** Whatever the error says, no password of a URL is in it. */
+/** Passwords in URLs are masked, whatever the error contains. */
 export function failureOf(error: unknown, place: FailurePlace): Failure {
   const { message, suggestions: given, data, ...rest } = rawFailure(error, place);
   return {

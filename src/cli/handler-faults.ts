@@ -1,5 +1,5 @@
-// What a handler module may do to the whole process of a worker, beside every other task in it: call process.exit, throw
-// where nobody catches, forget a promise, print. Here Node is asked to hand it over; core/worker/run/strays.ts decides whose it is.
+// What a handler module can do to the process of its worker, and so to every other task in it: call process.exit, throw
+// an uncaught error, leave a rejected promise, print. This file intercepts it; core/worker/run/strays.ts finds the task.
 
 import { redactText } from '../core/log/redact.ts';
 import { Strays } from '../core/worker/run/strays.ts';

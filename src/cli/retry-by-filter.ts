@@ -1,13 +1,13 @@
-// `afd tasks retry --status …`: looks, asks when it is many, then retries.
+// `afd tasks retry --status …`: finds the tasks, asks for confirmation if there are many, then retries them.
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks/retry-tasks.ts';
 import { canAsk, confirm } from './confirm.ts';
 
-/** More than so many are not retried without a yes. */
+/** Retrying more than this many tasks needs a confirmation. */
 const MANY = 100;
 
-/** `again`: the command as it was typed. @throws AfdError E_USAGE when nobody said yes to many; DatabaseError */
+/** `again`: the command as it was typed. @throws AfdError E_USAGE when many were not confirmed; DatabaseError */
 export async function retryByFilter(
   context: Context,
   filter: RetryByFilter,

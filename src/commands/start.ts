@@ -5,7 +5,7 @@ import { AfdError } from '../core/domain/errors.ts';
 
 export type StartResult = LeaderRun | WorkerRun;
 
-/** What only a worker has: given to a master, each is a mistake and not a wish to be passed over. */
+/** Flags of workers only: a master refuses them instead of ignoring them. */
 const OF_WORKERS = ['slots', 'leader', 'drain', 'max-time'] as const;
 
 export default class Start extends NodeCommand {

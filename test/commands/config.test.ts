@@ -81,7 +81,7 @@ handlers: { a: { exec: [a], env: { API_TOKEN: hunter2, PLAIN: hunter2 } } }`;
   it('works without any database, and says so', async () => {
     const ran = await show('worker: { region: eu }', [], { AFD_DATABASE_URL: undefined, AFD_WROKER_REGION: 'x' });
     expect(ran.exitCode).toBe(0);
-    expect(ran.stdout).toContain('fleet  its values are not shown: no database is configured\n');
+    expect(ran.stdout).toContain('fleet  settings not read from the database: no database is configured\n');
     expect(ran.stdout).toMatch(/^worker\.region +file +eu$/m);
     expect(ran.stderr.match(/unknown environment variable AFD_WROKER_REGION/g)).toHaveLength(1);
   });

@@ -117,7 +117,7 @@ it('shows one device, found in any case, with what it holds', async () => {
     assignments: [{ task_id, task_type: 'sync_data', status: 'running', attempt: 1 }],
   });
   const { stdout } = await show('worker-001');
-  expect(stdout).toContain('Load       cpu 45.2 %, memory 68.5 %, disk unknown\n');
+  expect(stdout).toContain('Load         cpu 45.2 %, memory 68.5 %, disk unknown\n');
   expect(stdout).toMatch(new RegExp(`${task_id} +sync_data +running`));
 });
 

@@ -92,8 +92,8 @@ k1,sync_data,"{""n"":1}",user@example.com,com.example.app,2024-01-01,2024-01-02,
       expect(code).toBe(2);
       expect(message).toBe(`Line 1: unknown column "${header}". Did you mean "${meant}"? Nothing was added.`);
     }
-    expect((await imported('twice.csv', 'task_type,task_type\na,b\n')).message).toContain('stands there twice');
-    expect((await imported('none.csv', '')).message).toContain('the input is empty');
+    expect((await imported('twice.csv', 'task_type,task_type\na,b\n')).message).toContain('occurs twice');
+    expect((await imported('none.csv', '')).message).toContain('The input is empty');
     expect(await count()).toBe(0);
   });
 
@@ -154,8 +154,8 @@ describe('afd tasks import of JSON lines', () => {
 
   it('names a bad line: not JSON, no object, an unknown key, a wrong type', async () => {
     for (const [text, why] of [
-      ['{"task_type":"a"}\n{oops\n', /Line 2: not JSON/],
-      ['{"task_type":"a"}\n5\n', /Line 2: not a JSON object/],
+      ['{"task_type":"a"}\n{oops\n', /Line 2: the line is not JSON/],
+      ['{"task_type":"a"}\n5\n', /Line 2: the line is not a JSON object/],
       ['{"task_type":"a","prio":5}\n', /Line 1: unknown column "prio"/],
       ['{"task_type":"a","priority":"x"}\n', /Line 1: priority: "x" is not a number/],
       ['{"task_type":"a","dedupe_key":""}\n', /dedupe_key must not be empty/],
@@ -204,7 +204,7 @@ describe('an import that meets a bad row', () => {
     expect([code, json.added]).toEqual([0, 4]);
     expect(json.warnings).toEqual([
       'no device handles the task type "sync_dta"; did you mean "sync_data"? (2 tasks stay pending until a device does; first on line 3)',
-      'line 3: end_date 2024-01-01 is before start_date 2024-01-05 (and 1 further row like it)',
+      'line 3: end_date 2024-01-01 is before start_date 2024-01-05 (and 1 more row like it)',
       expect.stringMatching(/^line 4: run_at \S+ is in the past, so the task is due now$/),
     ]);
     expect(stderr).toContain('Warning: line 3: end_date');

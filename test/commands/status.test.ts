@@ -28,7 +28,7 @@ const worker = (device_id: string, capabilities: object = { supported_tasks: ['s
 describe('a fleet that is well', () => {
   it('says so with exit 0, before anything has happened', async () => {
     expect(await status()).toMatchObject({ well: true, problems: [], exitCode: 0, oldest_due_age: null });
-    expect((await run()).stdout).toMatch(/^All is well\.\n/);
+    expect((await run()).stdout).toMatch(/^The fleet is healthy\.\n/);
   });
 
   it('says who leads, who is online and how many tasks there are in each status', async () => {
@@ -76,7 +76,7 @@ describe('a fleet that is well', () => {
     const { oldest_due_age } = await status();
     expect(oldest_due_age).toBeGreaterThanOrEqual(100);
     expect(oldest_due_age).toBeLessThan(130);
-    expect((await run()).stdout).toContain('Oldest due since 2 min\n');
+    expect((await run()).stdout).toContain('Oldest due for 2 min\n');
   });
 });
 
@@ -85,7 +85,7 @@ describe('a fleet that is not well', () => {
     await insertDevice(session, db.names, { device_id: 'quiet', silent_s: 100 });
     const found = await status();
     expect(found).toMatchObject({ well: false, exitCode: 1, devices: { online: 0, offline: 1, silent: ['quiet'] } });
-    expect(found.problems).toEqual(['no heartbeat from quiet']);
+    expect(found.problems).toEqual(['no recent heartbeat from quiet']);
     expect((await run()).stdout).toMatch(/^Problems:\n {2}- no recent heartbeat from quiet\n/);
   });
 
@@ -156,7 +156,7 @@ describe('a fleet that is not well', () => {
     const device = await worker('w1');
     await insertLeader(session, db.names, 'w1', 1);
     await insertAttempt(session, db.names, { device, overdue_s: 5 });
-    expect(await status()).toMatchObject({ overdue: 1, problems: ['1 task running past the deadline'] });
+    expect(await status()).toMatchObject({ overdue: 1, problems: ['1 task still running after the deadline'] });
   });
 
   it('says when more than a tenth of the attempts of the last hour failed', async () => {

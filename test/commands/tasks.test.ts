@@ -53,7 +53,7 @@ describe('afd tasks add', () => {
     expect(first.json).toEqual({ task_id: expect.any(Number), created: true, warnings: [] });
     const second = await tasks('add', '--type', 'a', '--dedupe-key', 'k');
     expect(second).toMatchObject({ code: 0, stdout: `${first.json.task_id}\n` });
-    expect(second.stderr).toContain('has this dedupe key already');
+    expect(second.stderr).toContain('already has this dedupe key');
     expect((await json('add', '--type', 'a', '--dedupe-key', 'k')).json).toEqual({ ...first.json, created: false });
     expect(await session.rows(`SELECT COUNT(*) AS n FROM ${names.task}`)).toEqual([{ n: 1 }]);
   });
@@ -137,7 +137,7 @@ describe('afd tasks ls', () => {
       code: 3,
       json: { error: { code: 'E_NOT_FOUND', suggestions: ['afd tasks ls --device worker-001'] } },
     });
-    expect(await tasks('ls', '--device', 'worker-001')).toMatchObject({ code: 0, stdout: 'No task fits.\n' });
+    expect(await tasks('ls', '--device', 'worker-001')).toMatchObject({ code: 0, stdout: 'No matching tasks.\n' });
     await session.write(`DELETE FROM ${names.device} WHERE device_id = 'worker-002'`);
     expect((await json('ls', '--device', 'worker-002')).json.tasks).toMatchObject([{ task_id }]);
   });
@@ -210,7 +210,7 @@ describe('afd tasks cancel', () => {
     expect(again.code).toBe(0);
     expect(again.stdout).toContain('worker-001 was already asked to abort');
     expect((await json('cancel', task_id, '--force')).json).toMatchObject({ status: 'cancelled', revoking: false });
-    expect((await tasks('cancel', task_id)).stdout).toContain('was cancelled before');
+    expect((await tasks('cancel', task_id)).stdout).toContain('was already cancelled');
   });
 
   it('of several tasks does what can be done, names the others, and is exit 6', async () => {
@@ -243,7 +243,7 @@ describe('afd tasks reassign', () => {
     expect(run).toMatchObject({
       code: 0,
       stderr: '',
-      stdout: expect.stringContaining('Asked device worker-001 to let go'),
+      stdout: expect.stringContaining('Asked device worker-001 to release'),
     });
     const forced = await afd('reassign', task_id, '--to', 'worker-002', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ task_id, status: 'assigned', target_device_id: 'worker-002' });

@@ -15,7 +15,7 @@ export const whenFlag = Flags.custom<When>({
   parse: async (input) => parseWhen(input, 'ahead'),
 });
 
-/** A moment in the past: like `whenFlag`, but a duration such as `2h` means so long ago. */
+/** A moment in the past: like `whenFlag`, but a duration such as `2h` is subtracted from now. */
 export const sinceFlag = Flags.custom<When>({
   helpValue: 'WHEN',
   parse: async (input) => parseWhen(input, 'ago'),

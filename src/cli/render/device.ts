@@ -89,7 +89,7 @@ function role(device: Device): string {
   return device.is_leader ? `${device.device_type}, leader` : device.device_type;
 }
 
-/** The status by a word; what an operator said stands beside it, not in its place. */
+/** The status as a word; the operator state is added to it and does not replace it. */
 function statusWord(device: Device): string {
   const life = device.silent ? 'offline (silent)' : device.status;
   const said = device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;

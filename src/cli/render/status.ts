@@ -59,7 +59,7 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
 
 type Devices = FleetStatus['devices'];
 
-/** Busy ones are online too. What an operator said is told by name: it is easily forgotten. */
+/** Busy devices are online too. Devices in an operator state are named, because that state is easily forgotten. */
 function devicesOf({ online, busy, offline, inactive }: Devices): string {
   const alive = `${online + busy} online${busy === 0 ? '' : `, ${busy} of them busy`}`;
   const named = inactive.slice(0, MOST_NAMED).map((one) => `${one.device_id} ${one.operator_state}`);

@@ -19,7 +19,7 @@ export default class ConfigShow extends BaseCommand {
     return view;
   }
 
-  /** `told`: warnings that a command with a context has printed by itself. */
+  /** `told`: warnings that `withContext` has already printed. */
   async #view(): Promise<{ view: ConfigView; told: string[] }> {
     const [{ resolveConfig }, { showConfig, viewConfig }] = await Promise.all([
       import('../../core/config/load-config.ts'),

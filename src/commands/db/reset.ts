@@ -7,7 +7,7 @@ import { resetServer, serverStatus } from '../../core/server/embedded-server.ts'
 import { hostFrom } from '../../core/server/host.ts';
 
 export interface DbResetResult {
-  /** False when there was nothing to delete. */
+  /** False if there was nothing to delete. */
   deleted: boolean;
   data_dir: string;
 }

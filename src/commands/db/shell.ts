@@ -5,9 +5,9 @@ import { openShell } from '../../core/server/client-shell.ts';
 import { hostFrom } from '../../core/server/host.ts';
 
 export interface DbShellResult {
-  /** What the client ended with; also the exit code of this command. */
+  /** Exit code of the client, and of this command. */
   exit_code: number;
-  /** Only with --json, which needs --execute. */
+  /** Output of the client; only with --json, which needs --execute. */
   output?: string;
 }
 

@@ -4,10 +4,10 @@ import { stopServer } from '../../core/server/embedded-server.ts';
 import { hostFrom } from '../../core/server/host.ts';
 
 export interface DbStopResult {
-  /** False when none was running. */
+  /** False if no server was running. */
   stopped: boolean;
   pid: number | null;
-  /** True when it had to be killed after a minute. */
+  /** True if it was killed because it did not stop within a minute. */
   killed: boolean;
 }
 

@@ -2,7 +2,7 @@ import { Args } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { DeviceDetail } from '../../core/devices/devices.ts';
 
-/** As `tasks show` has it, at the top; `device` is the same once more. */
+/** The device at the top level, as in `tasks show`; `device` repeats it. */
 export type DevicesShowResult = DeviceDetail & { device: DeviceDetail };
 
 export default class DevicesShow extends BaseCommand {

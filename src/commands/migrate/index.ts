@@ -5,7 +5,7 @@ import { withProgress } from '../../cli/progress.ts';
 import type { SchemaState } from '../../core/context/schema-state.ts';
 import type { MigrationPlan, MigrationResult } from '../../core/migrate/migrate.ts';
 
-/** What was done; with --dry-run what would be; with --check how it is. */
+/** What was done; with --dry-run the plan; with --check the state of the schema. */
 export type MigrateResult =
   | (MigrationResult & Pick<MigrationPlan, 'adoption' | 'adopted_tables'>)
   | (MigrationPlan & { dry_run: true })

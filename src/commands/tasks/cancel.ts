@@ -3,7 +3,7 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { taskIdArg } from '../../cli/flags/task-args.ts';
 import type { CancelledTask } from '../../core/tasks/tasks.ts';
 
-/** All of them; of one id its keys besides. */
+/** All cancelled tasks; for a single id also its keys at the top level. */
 export type TasksCancelResult = { tasks: CancelledTask[] } & Partial<CancelledTask>;
 
 export default class TasksCancel extends BaseCommand {

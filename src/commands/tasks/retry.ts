@@ -5,7 +5,7 @@ import { taskIdArg } from '../../cli/flags/task-args.ts';
 import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
 import type { RetriedTask } from '../../core/tasks/tasks.ts';
 
-/** All of them; of one id its keys besides, by filter the counts. */
+/** All retried tasks; for a single id also its keys at the top level, by filter also the counts. */
 export type TasksRetryResult = { tasks: RetriedTask[] } & (Partial<RetriedTask> | RetriedTasks);
 
 export default class TasksRetry extends BaseCommand {

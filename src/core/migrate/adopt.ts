@@ -51,7 +51,7 @@ export function refuseZone(adoption: Adoption, accepted: { agreed: boolean; dayl
   const why = zone.contradicted ? ` ${zone.evidence}` : '';
   throw new AfdError(
     'E_CONFIG',
-    `The time zone of ${adoption.table} is not confirmed; the server suggests ${zone.zone}.${why} Set database.time_zone: "${zone.zone}" in afd.yaml, or pass --yes.`,
+    `The time zone of ${adoption.table} is not confirmed; afd assumes ${zone.zone}.${why} Set database.time_zone: "${zone.zone}" in afd.yaml, or pass --yes.`,
     { suggestions: ['afd migrate --dry-run', 'afd migrate --yes'], data: { time_zone: zone } },
   );
 }

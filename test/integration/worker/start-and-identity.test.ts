@@ -99,7 +99,7 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     await s.session.write(
       `UPDATE ${s.db.names.device} SET instance_token = REPEAT('o', 16), served = 7 WHERE device_id = 'w'`,
     );
-    await worker.event('warning', (line) => line.message.includes('w is registered again'));
+    await worker.event('warning', (line) => line.message.includes('so w registers again'));
     await s.open('go');
     const more = await s.add();
     await s.ended([task, more]);
