@@ -219,7 +219,7 @@ describe.concurrent('a handler module that would end its worker', { timeout: MIN
 
   const STRAYS = {
     'throws in a timer': [`setTimeout(() => { throw new RangeError('stray') }, 10); await ${ENDLESS}`, 'stray'],
-    'exits in a timer': [`setTimeout(() => process.exit(5), 10); await ${ENDLESS}`, 'process.exit(5) was called'],
+    'exits in a timer': [`setTimeout(() => process.exit(5), 10); await ${ENDLESS}`, 'a handler called process.exit(5)'],
     'throws at its abort': [`signal.onabort = () => { throw new Error('deaf') }; await ${ENDLESS}`, 'deaf'],
   };
   for (const [n, [what, [body, text]]] of Object.entries(STRAYS).entries()) {
@@ -237,7 +237,7 @@ describe.concurrent('a handler module that would end its worker', { timeout: MIN
       const id = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
       await s.ended([id], 'failed');
       expect((await attemptOf(s, id)).error_message).toContain(text);
-      await worker.event('warning', (line) => line.message.includes(`task ${id} (bad) threw`));
+      await worker.event('warning', (line) => line.message.includes(`callback of task ${id} (bad);`));
       await s.open('go');
       await s.ended([other]);
       worker.kill('SIGTERM');
@@ -265,12 +265,12 @@ export default async ({ task_data: { stray } }) => {
     await worker.event('task:started', (line) => line.task_id === good);
     const stray = await s.add({ stray: true }, { task_type: 'bad', max_retry_count: 0 });
     await worker.event('warning', (line) =>
-      line.message.includes(`one of the tasks ${good} (bad), ${stray} (bad) threw`),
+      line.message.includes(`callback of one of the tasks ${good} (bad), ${stray} (bad);`),
     );
     await s.open('go');
     await s.ended([stray], 'failed');
     await s.ended([good]);
-    expect((await attemptOf(s, stray)).error_message).toMatch(/^and so I fail; while it ran, .*: whose is it$/);
+    expect((await attemptOf(s, stray)).error_message).toMatch(/^and so I fail; while it was running, .*: whose is it$/);
   });
 
   it('finding B4: an error that shows no handler ends the worker in order, with 70, and is in the history', async (test) => {

@@ -86,7 +86,7 @@ describe('afd db', () => {
       ]);
     }
     const shown = await runCommand(['config', 'show', '--json'], { cwd });
-    expect(JSON.parse(shown.stdout).fleet).toEqual({ read: false, reason: expect.stringContaining('is stopped') });
+    expect(JSON.parse(shown.stdout).fleet).toEqual({ read: false, reason: expect.stringContaining('is not running') });
 
     const reset = await db('reset', '--yes', '--json');
     expect([reset.code, JSON.parse(reset.stdout)]).toMatchObject([0, { deleted: true }]);

@@ -104,7 +104,7 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     const more = await s.add();
     await s.ended([task, more]);
     expect(await s.wrongs([task, more])).toEqual([]);
-    expect(worker.lines.filter((line) => line.message.includes('registered again'))).toHaveLength(1);
+    expect(worker.lines.filter((line) => line.message.includes('registers again'))).toHaveLength(1);
   });
 
   it('finding F13: the row is gone after a reconnect, as after a failover: it registers again', async (test) => {
@@ -139,7 +139,7 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     const rival = () =>
       s.session.write(`UPDATE ${s.db.names.device} SET instance_token = REPEAT('o', 16) WHERE device_id = 'w'`);
     await rival();
-    await worker.event('warning', (line) => line.message.includes('registered again'));
+    await worker.event('warning', (line) => line.message.includes('registers again'));
     await rival();
     expect(await worker.exit).toEqual({ code: 5, signal: null });
     expect(worker.output).toContain('is also used by another process');
