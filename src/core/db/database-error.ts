@@ -93,7 +93,7 @@ const TELLING: Record<ErrorKind, Telling> = {
     code: 'E_DATABASE',
     retry: 'slow',
     undone: true,
-    says: (where) => `The database at ${where} has no free space`,
+    says: (where) => `The database at ${where} is out of disk space, memory or another resource`,
   },
   data: { code: 'E_FAILED', retry: 'final', fault: 'data', says: () => 'The database refused a statement' },
   statement: { code: 'E_FAILED', retry: 'final', says: () => 'The database refused a statement' },

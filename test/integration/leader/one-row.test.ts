@@ -136,7 +136,9 @@ describe('finding F11: a health check', () => {
     for (; (await done()) < 6 && rounds < 100; rounds += 1) {
       await check
         .runOnce()
-        .catch((error: Error) => expect(error.message).toMatch(/did not answer|cannot be reached|interrupted a statement/));
+        .catch((error: Error) =>
+          expect(error.message).toMatch(/did not answer|cannot be reached|interrupted a statement/),
+        );
       await own.ready();
     }
     expect(await done()).toBe(6);
