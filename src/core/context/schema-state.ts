@@ -54,7 +54,7 @@ export async function assertSchema(
     throw new AfdError(
       'E_SCHEMA',
       `The schema at ${session.where} is newer than this version of afd: it has the unknown migrations ${state.unknown.join(', ')}. Update afd on this machine.`,
-      { suggestions: ['npm install -g afd@latest', 'afd migrate status'], data: { ...state } },
+      { suggestions: ['afd migrate status'], data: { ...state } },
     );
   }
   if (state.pending.length > 0 || state.missing.length > 0) {
