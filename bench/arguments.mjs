@@ -6,15 +6,15 @@ export const HELP = `Usage: npm run bench -- <workload> [options]
 
 Workloads: ${Object.keys(WORKLOADS).join(', ')}
 
-  --peers LIST     ${Object.keys(PEERS).join(', ')}; one profile alone: afd:mysql   (default: all that fit)
-  --workers LIST   processes, e.g. 1,4
-  --slots LIST     tasks at once per process, e.g. 10,50
-  --n N            tasks; peers that are much faster or slower get a multiple of it
-  --settle S       idle and recovery: seconds that a fleet is left alone first
-  --reps R         repetitions, interleaved     (default: 3)
-  --json           one JSON line per result instead of the table
-  --write          put the table into docs/benchmarks.md
-  --no-install     use only what is installed already
+  --peers LIST     ${Object.keys(PEERS).join(', ')}; a single profile: afd:mysql   (default: all that support the workload)
+  --workers LIST   numbers of processes, such as 1,4
+  --slots LIST     numbers of concurrent tasks per process, such as 10,50
+  --n N            number of tasks; much faster or slower peers get a multiple of it
+  --settle S       idle and recovery: seconds to wait before measuring
+  --reps R         number of interleaved repetitions     (default: 3)
+  --json           print one JSON line per result instead of the table
+  --write          write the table to docs/benchmarks.md
+  --no-install     use only installed peers, install none
 `;
 
 /** For scripts/usage.mjs. */
@@ -33,13 +33,13 @@ export const OPTIONS = {
 /** What was typed, by OPTIONS. @throws Error with a sentence */
 export function readArguments({ values, positionals }) {
   const [workload, ...rest] = positionals;
-  if (WORKLOADS[workload] === undefined || rest.length > 0) throw new Error('Which workload?');
+  if (WORKLOADS[workload] === undefined || rest.length > 0) throw new Error('Give one workload.');
   const peers = values.peers.split(',').flatMap((text) => {
     const [name, profile] = text.split(':');
     const peer = PEERS[name];
     const known = Object.keys(peer?.profiles ?? {});
     if (peer === undefined || (profile !== undefined && !known.includes(profile))) {
-      throw new Error(`There is no peer "${text}".`);
+      throw new Error(`Unknown peer "${text}".`);
     }
     return known.filter((one) => profile === undefined || one === profile).map((one) => ({ peer, profile: one }));
   });

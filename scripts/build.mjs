@@ -115,7 +115,7 @@ async function read(file) {
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   readOptions(`Usage: npm run build
 
-Writes src as JavaScript to dist, and the manifest of the commands. Does nothing when nothing has changed.`);
+Compiles src to dist and writes the manifest of the commands. Does nothing if no source file has changed.`);
   const { problems } = await build();
   if (problems !== '') {
     console.error(problems);

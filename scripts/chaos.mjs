@@ -5,21 +5,21 @@ import { readOptions, refuse } from './usage.mjs';
 
 const USAGE = `Usage: npm run chaos [-- options]
 
-A storm of faults over a fleet of real processes, judged by its history (docs/explain/proof.md).
+Injects faults into a fleet of real processes, and checks the recorded history (docs/explain/proof.md).
 
-  --seed N          what is random in it                   (default: the time)
-  --kills N         processes that are killed              (default: 50)
-  --tasks N         tasks that are added                   (default: 20 for each kill)
-  --workers N       worker processes
+  --seed N          seed of all random choices             (default: the time)
+  --kills N         number of processes to kill            (default: 50)
+  --tasks N         number of tasks to add                 (default: 20 per kill)
+  --workers N       number of worker processes
   --server KIND     mariadb or mysql                       (default: mariadb)
-  --kinds LIST      these faults alone: kind or kind=weight, with commas between
-  --mutants         in place of one storm: each mutant of afd must be caught
-  --control         in place of one storm: the mutants' tests without a mutant must pass
-  --only NAMES      those mutants alone whose name has one of these words, with commas between
-  --turn N          the mutants of one turn of ten alone; auto = the turn of this commit
-  --minutes N       begin no mutant after so many minutes
-  --check FOLDER    judge the history of an earlier storm again
-  --write           put the figures into docs/explain/proof.md`;
+  --kinds LIST      only these faults: kind or kind=weight, comma-separated
+  --mutants         instead of one storm: every mutant of afd must be caught
+  --control         instead of one storm: the tests of the mutants must pass without a mutant
+  --only NAMES      only mutants whose name contains one of these comma-separated words
+  --turn N          only the mutants of turn N of ten; auto = the turn of this commit
+  --minutes N       start no more mutants after N minutes
+  --check FOLDER    check the history of an earlier storm again
+  --write           write the figures to docs/explain/proof.md`;
 
 const text = { type: 'string' };
 const flag = { type: 'boolean', default: false };

@@ -6,7 +6,7 @@ import { readOptions } from './usage.mjs';
 
 readOptions(`Usage: npm run check
 
-Format, lint, types, and the tests that need no database. All of them run, also after a failure.`);
+Checks format, lint and types, and runs the tests that need no database. A failed check does not stop the others.`);
 const begin = performance.now();
 const { problems } = await bootstrap({ allowProblems: true });
 const built = { name: 'build', code: problems === '' ? 0 : 1, output: problems, seconds: since(begin) };

@@ -6,7 +6,7 @@ import { readOptions } from './usage.mjs';
 
 readOptions(`Usage: npm run format
 
-Writes every file in the format that "npm run check" asks for.`);
+Formats every file as "npm run check" requires.`);
 await bootstrap({ allowProblems: true });
 const biome = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
 const { status } = spawnSync(process.execPath, [biome, 'format', '--write', '.'], { cwd: ROOT, stdio: 'inherit' });

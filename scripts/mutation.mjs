@@ -17,11 +17,11 @@ const LIST = join(ROOT, 'test/mutation/survivors.json');
 
 const USAGE = `Usage: npm run mutation [-- FILE… | options]
 
-Stryker changes the code that needs no database, one expression at a time; the unit tests must notice. Without a file all of it
-is tried (stryker.config.json), and the score must reach ${LEAST_SCORE} %.
+Stryker changes the code that needs no database, one expression at a time, and the unit tests must fail. Without a file, all of it
+is tested (stryker.config.json), and the score must reach ${LEAST_SCORE} %.
 
-  --changed         those files alone that differ from where this branch began, or from the commit before
-  --minutes N       give up after so many minutes`;
+  --changed         only files that differ from the start of this branch, or from the previous commit
+  --minutes N       stop after N minutes`;
 
 const patterns = JSON.parse(readFileSync(join(ROOT, 'stryker.config.json'), 'utf8')).mutate;
 const { values, positionals } = readOptions(USAGE, {
@@ -31,21 +31,21 @@ const { values, positionals } = readOptions(USAGE, {
 const { changed } = values;
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 if (minutes !== undefined && !(minutes > 0)) refuse(USAGE, `--minutes must be a number, not "${values.minutes}"`);
-if (changed && positionals.length > 0) refuse(USAGE, 'either --changed or files');
+if (changed && positionals.length > 0) refuse(USAGE, 'give either --changed or files, not both');
 for (const file of positionals) if (!isMutated(file)) refuse(USAGE, `stryker.config.json does not name ${file}`);
 const wanted = changed ? changedFiles().filter(isMutated) : positionals;
 if (changed && wanted.length === 0) {
-  console.log('Nothing that Stryker mutates has changed.');
+  console.log('No file that Stryker mutates has changed.');
   process.exit(0);
 }
 await bootstrap();
 for (const left of [REPORT, SANDBOX]) rmSync(left, { recursive: true, force: true });
 const late = await stryker();
 if (late) {
-  console.log(`Not finished after ${minutes} minutes. The whole of it: npm run mutation -- ${wanted.join(' ')}`);
+  console.log(`Stopped after ${minutes} minutes. For a complete run: npm run mutation -- ${wanted.join(' ')}`);
   process.exit(0);
 }
-if (!existsSync(REPORT)) stop('Stryker left no report.', 2);
+if (!existsSync(REPORT)) stop('Stryker wrote no report.', 2);
 judge(JSON.parse(readFileSync(REPORT, 'utf8')));
 
 /** A pattern is a file, or a folder followed by `/**`. */
@@ -104,7 +104,7 @@ function judge(report) {
   const { score, killed, all } = scoreOf(report);
   for (const one of unlisted) console.log(`SURVIVED  ${one.file}:${one.line}  ${one.was}  →  ${one.becomes}`);
   for (const one of stale)
-    console.log(`NO LONGER SURVIVES  ${one.file}: ${one.was}  →  ${one.becomes}: take it off the list`);
+    console.log(`NO LONGER SURVIVES  ${one.file}: ${one.was}  →  ${one.becomes}: remove it from the list`);
   console.log(
     `${killed} of ${all} mutants noticed: ${score.toFixed(1)} %; ${survivors.length - unlisted.length} survive for a reason`,
   );

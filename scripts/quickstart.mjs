@@ -7,9 +7,9 @@ const since = Date.now();
 const { values } = readOptions(
   `Usage: npm run quickstart [-- --json]
 
-  --json   one object at the end, and nothing else on stdout
+  --json   print one JSON object at the end, and nothing else on stdout
 
-AFD_DATABASE_URL names a server to use in place of a private one.`,
+Set AFD_DATABASE_URL to use an existing server instead of a private one.`,
   { options: { json: { type: 'boolean', default: false } } },
 );
 

@@ -6,7 +6,7 @@ import mysql from 'mysql2/promise';
 
 const [kind, source] = process.argv.slice(2);
 if (!['mariadb', 'mysql'].includes(kind) || source === undefined) {
-  console.error('usage: node scripts/server-errors.mjs mariadb <errmsg-utf8.txt> | mysql <url>');
+  console.error('Usage: node scripts/server-errors.mjs mariadb <errmsg-utf8.txt> | mysql <url>');
   process.exit(2);
 }
 const errors = kind === 'mariadb' ? fromMessages(readFileSync(source, 'utf8')) : await fromServer(source);

@@ -20,12 +20,12 @@ const ALL = ['unit', 'db', 'serial'];
 const HOSTILE = { projects: ['db'], args: ['--exclude', 'test/integration/examples/**'] };
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
-  npm test                              everything, on every server that can be had
-  npm test -- test/db/claim             what lies in a folder
-  npm test -- -t 'the name of a test'
+  npm test                              all tests, on every available server
+  npm test -- test/db/claim             the tests of one folder or file
+  npm test -- -t 'the name of a test'   the tests with this name
 
-AFD_TEST_MYSQL_URL and AFD_TEST_DATABASE_URL name servers to test on as well, with accounts that may create schemas named
-afd_%. The options of vitest: npx vitest --help`;
+AFD_TEST_MYSQL_URL and AFD_TEST_DATABASE_URL add servers to test on; their accounts must be allowed to create schemas named
+afd_%. For the options of vitest: npx vitest --help`;
 const vitestArguments = process.argv.slice(2);
 if (vitestArguments.some((word) => word === '--help' || word === '-h')) {
   console.log(USAGE);

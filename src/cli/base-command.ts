@@ -1,4 +1,4 @@
-// What all commands share: the context that is always closed, the two output modes, and one way to fail.
+// What all commands share: a context that is always closed, two output modes, and one way to report failures.
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
 import type { Context, Purpose } from '../core/context/context.ts';
@@ -14,7 +14,7 @@ export abstract class BaseCommand extends Command {
       char: 'c',
       helpGroup: 'GLOBAL',
       helpValue: 'FILE',
-      summary: 'Configuration file; otherwise $AFD_CONFIG, ./afd.yaml, ~/.config/afd/afd.yaml, /etc/afd/afd.yaml.',
+      summary: 'Configuration file (default: $AFD_CONFIG, ./afd.yaml, ~/.config/afd/afd.yaml, /etc/afd/afd.yaml).',
     }),
     'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Print without colour.' }),
   };
@@ -59,7 +59,7 @@ export abstract class BaseCommand extends Command {
     return this.#resolved;
   }
 
-  /** For commands that can do without a database (`resolveConfig` of core/config/load-config.ts). */
+  /** For commands that work without a database (`resolveConfig` of core/config/load-config.ts). */
   protected loadOptions(): LoadOptions {
     const { configFlags } = this.ctor as typeof BaseCommand;
     const file = this.#flags.config;
@@ -76,12 +76,12 @@ export abstract class BaseCommand extends Command {
     };
   }
 
-  /** A remark for a reader, on stderr in both modes: stdout belongs to the result. */
+  /** A warning on stderr in both output modes; stdout is reserved for the result. */
   protected note(message: string): void {
     process.stderr.write(`Warning: ${printable(message)}\n`);
   }
 
-  /** The command succeeded in doing its work, and its answer is this exit code (a result is still printed). */
+  /** The command did its work, and reports the outcome by this exit code (the result is still printed). */
   protected exitWith(code: number): void {
     process.exitCode = code;
   }
@@ -98,7 +98,7 @@ export abstract class BaseCommand extends Command {
     return { colour: await this.colour(), width: tableWidth(process.stdout) };
   }
 
-  /** False = its exit code says all that there is to say. With --json it is printed all the same. */
+  /** False = the exit code is enough, and no message is printed. With --json the error is printed anyway. */
   protected isTold(_failure: Failure): boolean {
     return true;
   }
@@ -109,9 +109,10 @@ export abstract class BaseCommand extends Command {
     const command = [this.config.bin, ...(this.id ?? '').split(':')].join(' ');
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true, help: true });
     const failure = failureOf(error, { command, flags });
-    // To type the same again leads nowhere, unless it is a matter of time.
+    // Repeating the same command helps only if the error is temporary.
     const typed = [command, ...this.argv.filter((word) => word !== '--json')].join(' ');
-    if (failure.code !== 'E_TEMPORARY') failure.suggestions = failure.suggestions.filter((one) => one !== typed);
+    const others = failure.suggestions.filter((one) => one !== typed);
+    if (failure.code !== 'E_TEMPORARY') failure.suggestions = others.length > 0 ? others : [`${command} --help`];
     const { exitCode, ...shown } = failure;
     process.exitCode = exitCode;
     if (process.env.DEBUG && error.stack !== undefined) {

@@ -1,5 +1,5 @@
-// The hook for a command that does not exist. It never asks: a script must not hang on a question, and what was meant
-// is not run on a guess. Registered in package.json as oclif.hooks.command_not_found.
+// The hook for a command that does not exist. It never asks, so that a script cannot hang on a question, and it never
+// runs a guess. Registered in package.json as oclif.hooks.command_not_found.
 import type { Hook } from '@oclif/core';
 
 export const commandNotFound: Hook.CommandNotFound = async ({ id, argv = [], config }) => {

@@ -1,8 +1,8 @@
-// Asks a human in which zone an adopted table's times are; elsewhere --yes or a setting must have said it.
+// Asks for the time zone of an adopted table on a terminal; without one, --yes or a setting must confirm it.
 import { createInterface } from 'node:readline/promises';
 import { type Adoption, refuseZone } from '../core/migrate/adopt.ts';
 
-/** The zone to remember; undefined when there is nothing to confirm. @throws AfdError E_CONFIG */
+/** The time zone to store; undefined when there is nothing to confirm. @throws AfdError E_CONFIG */
 export async function confirmZone(
   adoption: Adoption | null,
   flags: { yes: boolean; 'daylight-saving': boolean },
@@ -20,7 +20,9 @@ async function ask(adoption: Adoption): Promise<boolean> {
   const { renderAdoption } = await import('./render/migration-plan.ts');
   process.stderr.write(`${renderAdoption(adoption)}\n`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`Are the times of ${adoption.table} in ${adoption.time_zone.zone}? [y/N] `);
+  const answer = await terminal.question(
+    `Are the times of ${adoption.table} in time zone ${adoption.time_zone.zone}? [y/N] `,
+  );
   terminal.close();
   return /^y(es)?$/i.test(answer.trim());
 }

@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises';
 
-/** True when there is somebody to ask: a terminal on both sides. */
+/** True when a question can be asked: stdin and stderr are terminals. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Asks on the terminal; anything but yes is no. stdout belongs to the result. */
+/** Asks on the terminal; any answer but yes counts as no. stdout is reserved for the result. */
 export async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -1,8 +1,8 @@
-// How a process of afd ends, whatever else in it would keep Node alive: a handler's timer, a connection, a thread.
+// Ends a process of afd even if a timer of a handler, a connection or a thread would keep Node alive.
 
 /** Node's own: a worker's is not to be called by handlers (cli/handler-faults.ts). */
 const exit = process.exit.bind(process);
-/** Milliseconds for what was printed to leave. */
+/** Milliseconds to wait until the output is flushed. */
 const FLUSH_MS = 2000;
 
 /** Without a code: with `process.exitCode`, which an undefined one would undo. */
@@ -10,7 +10,7 @@ export function endNow(code?: number): never {
   return code === undefined ? exit() : exit(code);
 }
 
-/** Ends this process with the exit code that it has, once what was printed is out. */
+/** Flushes the output, then ends this process with its current exit code. */
 export async function endProcess(): Promise<never> {
   const flushed = [process.stdout, process.stderr].map(
     (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
@@ -19,14 +19,14 @@ export async function endProcess(): Promise<never> {
   return endNow();
 }
 
-/** When a node that was asked to end must have ended: milliseconds after that, and after a second signal. */
+/** How long a node may take to end, in milliseconds: after the first signal, and after a second one. */
 export interface EndLimits {
   asked: number;
   forced: number;
 }
 
 /**
- * Ends the process when a node has not ended by itself in time. `tell`: a sentence for the log. Returns the way to stop.
+ * Ends the process if a node has not ended by itself in time. `tell` logs a sentence. Returns a function that cancels this.
  */
 export function endInTime(
   signals: { asked: AbortSignal; forced: AbortSignal },
@@ -43,7 +43,7 @@ export function endInTime(
   const end = (ms: number) => {
     const code = ending.code();
     ending.tell(
-      `this process did not end within ${ms / 1000} s after it was told to, so it is ended now, with exit code ${code}; what it still holds comes back when the others notice`,
+      `this process did not stop within ${ms / 1000} s of the signal, so it exits now with code ${code}; the leader will take back the tasks that it still holds`,
     );
     (ending.exit ?? endNow)(code);
   };

@@ -1,4 +1,4 @@
-// Whatever was thrown, as the one thing that a script and a reader get: code, exit code, sentence, command to try.
+// Turns anything that was thrown into what a script and a reader get: code, exit code, message, command to try.
 import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
@@ -36,15 +36,20 @@ function withoutHint(message: string): string {
   return text.endsWith(HINT) ? text.slice(0, -HINT.length).trimEnd() : message;
 }
 
-/** Whatever the error says, no password of a URL is in it. */
+/** Passwords in URLs are masked, whatever the error contains. */
 export function failureOf(error: unknown, place: FailurePlace): Failure {
-  const { message, suggestions, data, ...rest } = rawFailure(error, place);
+  const { message, suggestions: given, data, ...rest } = rawFailure(error, place);
   return {
     ...rest,
     message: redactText(message),
-    suggestions: suggestions.map((one) => redactText(one)),
+    suggestions: (given.length > 0 ? given : [toTry(rest.code, place)]).map((one) => redactText(one)),
     data: redact(data) as Record<string, unknown>,
   };
+}
+
+/** For an error that brings no command: the one of its code. Of a wrong command line it is the help of that command. */
+function toTry(code: ErrorCode, { command }: FailurePlace): string {
+  return code === 'E_USAGE' ? `${command} --help` : ERROR_CODES[code].todo;
 }
 
 function rawFailure(error: unknown, place: FailurePlace): Failure {
@@ -64,8 +69,8 @@ function rawFailure(error: unknown, place: FailurePlace): Failure {
   return {
     code: 'E_INTERNAL',
     exitCode: ERROR_CODES.E_INTERNAL.exit,
-    message: `This is a bug in afd: ${message}`,
-    suggestions: ['run it again with DEBUG=afd and report what it prints'],
+    message: `This is a bug in afd; please report it: ${message}`,
+    suggestions: [`DEBUG=afd ${place.command}`],
     data: {},
   };
 }
@@ -77,7 +82,7 @@ function usage(raw: ParserError, message: string, place: FailurePlace): Failure 
   if (secret !== undefined) {
     const name = secret.startsWith('--') ? secret.split('=')[0] : '-p';
     return make(
-      `${name} is no flag: a secret on the command line can be read by every user of the machine. Set AFD_DATABASE_URL, or database.url or database.password_file in afd.yaml.`,
+      `${name} is not supported, because other users could read the secret from the process list. Set AFD_DATABASE_URL, or database.url or database.password_file in afd.yaml.`,
       [help],
     );
   }

@@ -1,5 +1,5 @@
-// What a handler module may do to the whole process of a worker, beside every other task in it: call process.exit, throw
-// where nobody catches, forget a promise, print. Here Node is asked to hand it over; core/worker/run/strays.ts decides whose it is.
+// What a handler module can do to the process of its worker, and so to every other task in it: call process.exit, throw
+// an uncaught error, leave a rejected promise, print. This file intercepts it; core/worker/run/strays.ts finds the task.
 
 import { redactText } from '../core/log/redact.ts';
 import { Strays } from '../core/worker/run/strays.ts';
@@ -23,7 +23,7 @@ export function catchHandlerFaults(): HandlerFaults {
   const thrown = (error: unknown) => {
     if (strays.thrown(error)) return;
     const text = redactText(textOf(error)).split('\n').map(printable).join('\n');
-    process.stderr.write(`Error: An error was thrown that nobody caught: ${text} [E_UNCAUGHT]\n`);
+    process.stderr.write(`Error: Uncaught error: ${text} [E_UNCAUGHT]\n`);
     endNow(UNCAUGHT);
   };
   const rejected = (reason: unknown) => strays.rejected(reason);
@@ -75,7 +75,7 @@ function catchOutput(strays: Strays): () => void {
 function refuseExit(code?: unknown): never {
   const called = `process.exit(${code === undefined ? '' : String(code)})`;
   const error = new Error(
-    `${called} was called by a handler, which would end this worker with every other task; return from the handler, or throw`,
+    `a handler called ${called}, which would stop this worker and all of its tasks; return from the handler or throw an error instead`,
   );
   error.name = 'ProcessExit';
   // Its caller is at fault, and by the file of the caller it is known whose.

@@ -8,7 +8,7 @@ interface Input extends ImportInput {
   stream: ImportInput['stream'] & { bytesRead?: number };
   /** Bytes; undefined = of a pipe. */
   size: number | undefined;
-  /** Nothing moves on the terminal: it is read by a program, or somebody types there. */
+  /** Show no progress: a program reads the output, or the rows are typed on this terminal. */
   quiet: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What `afd worker`, `afd leader` and `afd start` share: running a node until it is told to stop.
+// What `afd worker`, `afd leader` and `afd start` share: running a node until a signal stops it.
 import { hostname } from 'node:os';
 import type { Context } from '../core/context/context.ts';
 import type { LeaderOnceResult, LeadOnceFacts } from '../core/leader/lead-once.ts';
@@ -11,22 +11,22 @@ export interface WorkerRun {
   device_id: string;
   /** Attempts by how they ended. */
   finished: Record<string, number>;
-  /** `drained`: nothing more to do · `over_limits`: over its resource limits · `time`: --max-time was up · `signal`: told to stop. */
+  /** `drained`: no more tasks due · `over_limits`: over a resource limit · `time`: --max-time reached · `signal`: stopped. */
   ended_by: 'drained' | 'over_limits' | 'time' | 'signal';
 }
 
 /** A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
-/** A service waits for its database; a run of cron comes back by itself. */
+/** A service waits for its database; a round of cron is started again by cron. */
 function defaultWaitS(forever: boolean): number {
   return forever ? 60 : 10;
 }
 
 export interface WorkerLimits {
-  /** Seconds after which nothing more is claimed. */
+  /** Seconds after which the worker stops claiming. */
   maxTimeS: number | undefined;
-  /** Seconds that the start may wait for the database; undefined = as the mode has it. */
+  /** Seconds that the start may wait for the database; undefined = the default of the mode. */
   waitDatabaseS: number | undefined;
 }
 
@@ -39,11 +39,11 @@ export type LeaderRun = LeaderOnceResult | { device_id: string };
 
 /** Exit codes of these are documented in docs/reference/exit-codes.md. */
 export abstract class NodeCommand extends BaseCommand {
-  /** Set for a round of cron whose log has no place for what is as it should be. */
+  /** Set for a round of cron whose log level hides what succeeds. */
   #quietRound = false;
 
   /**
-   * `once` and `drain` end by themselves, with 6 when an attempt failed, 75 at a closed gate; after `maxTimeS` seconds as
+   * `once` and `drain` end by themselves, with 6 when an attempt failed, 75 over a resource limit; after `maxTimeS` s as
    * by a signal, with 7.
    * @throws those of startWorker
    */
@@ -91,10 +91,10 @@ export abstract class NodeCommand extends BaseCommand {
     return { device_id: result.device_id, finished: result.finished, ended_by };
   }
 
-  /** `once`: one round of duties if nobody leads. @throws those of runLeader and leadOnce */
+  /** `once`: one round of duties if there is no leader. @throws those of runLeader and leadOnce */
   protected async runLeader({ once, waitDatabaseS = defaultWaitS(!once) }: LeaderLimits): Promise<LeaderRun> {
     const facts = { ...this.#facts(), waitDatabaseS };
-    // A signal ends this one at once: nobody waits for it.
+    // No drain here: a signal ends this process at once.
     if (once) return this.withContext((context) => this.#leadOnce(context, facts), { purpose: 'leader' });
     const { shutdownSignals } = await import('./shutdown.ts');
     const shutdown = shutdownSignals();
@@ -119,7 +119,7 @@ export abstract class NodeCommand extends BaseCommand {
     return { hostname: hostname(), version: this.config.version, pid: process.pid };
   }
 
-  /** Whatever hangs: nothing keeps the process longer than its drain may take. */
+  /** Ends the process when its drain takes longer than allowed, whatever hangs. */
   async #endInTime(
     { config: { worker }, events }: Context,
     signals: { asked: AbortSignal; forced: AbortSignal },
@@ -138,7 +138,7 @@ export abstract class NodeCommand extends BaseCommand {
     );
   }
 
-  /** Cron mails whatever is printed, and the round before is often still at work when the next is due. */
+  /** Cron mails all output, and the previous round is often still running when the next one is due. */
   protected override isTold(failure: Failure): boolean {
     const { code, data } = failure;
     return !(this.#quietRound && code === 'E_DEVICE_RUNNING' && data.host === hostname());

@@ -1,5 +1,5 @@
-// What is printed may be refused: the disk is full, the terminal is gone, the reader of the pipe has left. That must
-// neither end a worker nor show a stack trace; what is lost is counted and told.
+// Output can fail: the disk is full, the terminal is closed, the reader of the pipe has exited. That must
+// neither end a worker nor print a stack trace; lost lines are counted and reported.
 import { fstatSync, writeSync } from 'node:fs';
 import type { LogStream } from '../core/log/log.ts';
 import { wallClock } from '../core/runtime/clock.ts';
@@ -50,7 +50,7 @@ export function logOutput(format: 'text' | 'json', stream: NodeJS.WriteStream = 
     fd: (stream as { fd?: number }).fd,
     notice(lost, why) {
       const time = wallClock();
-      const message = `the log can be written again: ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;
+      const message = `the log is writable again; ${lost} line${lost === 1 ? ' was' : 's were'} lost (${why})`;
       if (format === 'json') return `${JSON.stringify({ level: 'warn', time, message, lost_lines: lost })}\n`;
       return `${time} WARN  - ${message}\n`;
     },
@@ -79,7 +79,7 @@ function sinkOf(stream: NodeJS.WriteStream): Sink {
 
 /**
  * For the whole process: a refused write is no uncaught error. A reader that left early (`afd tasks ls | head -1`) has
- * what it wanted. Any other loss of stdout is told on stderr at the end, and is exit code 1 where all else went well.
+ * what it wanted. Any other loss of stdout is reported on stderr at the end, with exit code 1 if all else succeeded.
  */
 export function guardOutput(target: NodeJS.Process = process): void {
   let lost: NodeJS.ErrnoException | undefined;
@@ -93,7 +93,7 @@ export function guardOutput(target: NodeJS.Process = process): void {
   target.on('exit', () => {
     if (lost === undefined) return;
     if (!target.exitCode) target.exitCode = 1;
-    const text = `Error: What was printed is lost, stdout cannot be written: ${lost.message}. What the command did is done. [E_FAILED]\n`;
+    const text = `Error: The output is lost, because stdout cannot be written: ${lost.message}. The command itself has completed. [E_FAILED]\n`;
     target.stderr.write(text);
   });
 }

@@ -1,19 +1,19 @@
-// What takes time, for somebody who looks on: a line that moves, on a terminal, taken away at the end. In a pipe, for cron
-// and with --json there is nothing of it. On stderr: stdout belongs to the result.
+// Progress of long operations: a moving line on a terminal, removed at the end. In a pipe, from cron
+// and with --json it is not shown. It goes to stderr, because stdout is reserved for the result.
 
 export interface Progress {
-  /** What somebody must know also where nothing moves: it goes to `plain` there. */
+  /** A sentence that must also be printed where no progress is shown: there it goes to `plain`. */
   say(text: string): void;
-  /** What is being done now: for a terminal alone. */
+  /** The current step, for a terminal only. */
   show(text: string): void;
 }
 
 export interface ProgressOptions {
-  /** Nobody looks on, whatever the terminal says: with --json. */
+  /** Show no progress, even on a terminal: with --json. */
   quiet: boolean;
-  /** Where `say` goes when nothing moves; absent = nowhere. */
+  /** Where `say` goes when no progress is shown; absent = nowhere. */
   plain?: (text: string) => void;
-  /** All that was said stays below the title until the end, not only the last of it. */
+  /** Keep all sentences below the title until the end, not only the last one. */
   keep?: boolean;
 }
 

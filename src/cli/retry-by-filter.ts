@@ -1,13 +1,13 @@
-// `afd tasks retry --status …`: looks, asks when it is many, then retries.
+// `afd tasks retry --status …`: finds the tasks, asks for confirmation if there are many, then retries them.
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks/retry-tasks.ts';
 import { canAsk, confirm } from './confirm.ts';
 
-/** More than so many are not retried without a yes. */
+/** Retrying more than this many tasks needs a confirmation. */
 const MANY = 100;
 
-/** `again`: the command as it was typed. @throws AfdError E_USAGE when nobody said yes to many; DatabaseError */
+/** `again`: the command as it was typed. @throws AfdError E_USAGE when many were not confirmed; DatabaseError */
 export async function retryByFilter(
   context: Context,
   filter: RetryByFilter,
@@ -17,23 +17,24 @@ export async function retryByFilter(
   if (dryRun) return { matched: ids.length, retried: 0, skipped: 0, dry_run: true, task_ids: ids, tasks: [] };
   if (ids.length > MANY && !yes) {
     const refused = (why: string) =>
-      new AfdError('E_USAGE', `${ids.length} ${filter.status} tasks fit${why} Nothing was retried.`, {
+      new AfdError('E_USAGE', `${ids.length} ${filter.status} tasks match${why} Nothing was retried.`, {
         suggestions: [`${again} --yes`, `${again} --dry-run`],
         data: { matched: ids.length },
       });
-    if (json || !canAsk()) throw refused(`: more than ${MANY} need --yes.`);
-    if (!(await confirm(`Run ${ids.length} ${filter.status} tasks again?`))) throw refused('.');
+    if (json || !canAsk()) throw refused(`; retrying more than ${MANY} requires --yes.`);
+    if (!(await confirm(`Retry ${ids.length} ${filter.status} tasks?`)))
+      throw refused(', and the retry was not confirmed.');
   }
   return retryEach(context, ids, filter.status);
 }
 
 export function renderRetriedTasks({ matched, retried, skipped, dry_run, task_ids }: RetriedTasks): string {
-  if (matched === 0) return 'No task fits.';
+  if (matched === 0) return 'No matching tasks.';
   if (dry_run) {
     const shown = task_ids.slice(0, 20).join(', ');
     return `Would retry ${matched} task${matched === 1 ? '' : 's'}: ${shown}${matched > 20 ? ', …' : ''}`;
   }
-  const left = skipped === 0 ? '' : ` ${skipped} had changed meanwhile and were left alone.`;
+  const left = skipped === 0 ? '' : ` Skipped ${skipped} task${skipped === 1 ? '' : 's'} whose status had changed.`;
   return `Retried ${retried} task${retried === 1 ? '' : 's'}.${left}`;
 }
 
@@ -44,8 +45,10 @@ export function idsOrFilter(
 ): number[] | undefined {
   const given = ids ?? [];
   const wrong = (message: string) => new AfdError('E_USAGE', message, { suggestions: ['afd tasks retry --help'] });
-  if (given.length > 0 && status !== undefined) throw wrong('Either ids or --status, not both.');
-  if (given.length === 0 && status === undefined) throw wrong('Which tasks? Give ids, or --status failed.');
-  if (status !== undefined && force) throw wrong('--force is for ids: no filter finds what is done.');
+  if (given.length > 0 && status !== undefined) throw wrong('Give either task ids or --status, not both.');
+  if (given.length === 0 && status === undefined)
+    throw wrong('No tasks are selected: give task ids, or --status failed.');
+  if (status !== undefined && force)
+    throw wrong('--force works only with task ids: filters do not match tasks that are done.');
   return status === undefined ? given : undefined;
 }

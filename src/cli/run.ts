@@ -1,4 +1,4 @@
-// The program. Each command tells its own failures; here is told what no command of afd could: those of its plugins.
+// The program. Each command prints its own failures; this file prints those of oclif and its plugins.
 import { flush, handle, run } from '@oclif/core';
 import { escapeInJson } from '../core/log/terminal-text.ts';
 import { wantsColour } from './render/colour.ts';

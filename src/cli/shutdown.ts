@@ -4,13 +4,13 @@ import { endNow } from './end-process.ts';
 export interface Shutdown {
   /** Aborted by the first SIGTERM, SIGINT or SIGHUP (the terminal is gone): stop claiming, finish what runs. */
   drain: AbortSignal;
-  /** Aborted by the second: give everything back at once. */
+  /** Aborted by the second signal: release all tasks at once. */
   force: AbortSignal;
-  /** The last signal that came, undefined while none has. */
+  /** The last signal received; undefined before the first. */
   readonly signalName: StopSignal | undefined;
-  /** 0 when everything was finished or released in time; else 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP). */
+  /** 0 if all tasks were finished or released in time; else 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP). */
   exitCode(result: { inTime: boolean }): number;
-  /** Takes the handlers away again. */
+  /** Removes the handlers. */
   dispose(): void;
 }
 

@@ -1,4 +1,4 @@
-// A command as it was typed, to be proposed again.
+// Rebuilds the command that was typed, to suggest it again.
 import type { TypedImport } from '../core/import/stopped-import.ts';
 
 /** Safe in a shell without quotes. */
@@ -19,7 +19,7 @@ export function typedCommand(command: string, argv: string[], withoutFlags: stri
   return [command, ...words].join(' ');
 }
 
-/** What `afd tasks import` proposes when it ends early. */
+/** The commands that `afd tasks import` suggests when it ends early. */
 export function typedImport(argv: string[], file: string): TypedImport {
   const command = (words: string[]) => typedCommand('afd tasks import', words, ['--from-line']);
   const piped = command(argv.map((word) => (word === file ? '-' : word)));

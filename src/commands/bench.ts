@@ -5,11 +5,11 @@ import { withProgress } from '../cli/progress.ts';
 import type { BenchResult } from '../core/benchmark/benchmark.ts';
 
 export default class Bench extends BaseCommand {
-  static override summary = 'Measure what your database can do: adding, executing, latency.';
+  static override summary = 'Measure how fast this database adds and executes tasks, and the start latency.';
   static override description =
-    `Works in a schema of its own, afd_scratch_…, or where the account may not create one in tables of that name, and removes it afterwards, also after Ctrl-C. Your tables are not touched, but the server does the work: not beside a busy fleet.
+    `Creates a scratch schema afd_scratch_…, or scratch tables with that prefix if the account may not create a schema, and removes it at the end, also after Ctrl-C. Your tables are not touched, but the measurement loads the server: do not run it against a server that a busy fleet is using.
 
-The workers are real ones in this one process, their handlers do nothing: more processes on more machines do more.`;
+The workers run in this one process with empty handlers; several machines will reach more.`;
   static override examples = [
     '<%= config.bin %> bench',
     '<%= config.bin %> bench --tasks 50000 --workers 4 --slots 50',
@@ -20,10 +20,10 @@ The workers are real ones in this one process, their handlers do nothing: more p
       helpValue: 'N',
       max: 1_000_000,
       min: 10,
-      summary: 'Tasks to be executed.',
+      summary: 'Number of tasks to execute.',
     }),
-    workers: Flags.integer({ default: 2, helpValue: 'N', max: 32, min: 1, summary: 'Workers.' }),
-    slots: Flags.integer({ default: 10, helpValue: 'N', max: 1000, min: 1, summary: 'Tasks at once per worker.' }),
+    workers: Flags.integer({ default: 2, helpValue: 'N', max: 32, min: 1, summary: 'Number of workers.' }),
+    slots: Flags.integer({ default: 10, helpValue: 'N', max: 1000, min: 1, summary: 'Concurrent tasks per worker.' }),
   };
 
   async run(): Promise<BenchResult> {

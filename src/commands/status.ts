@@ -4,15 +4,15 @@ import type { FleetStatus } from '../core/status.ts';
 export type StatusResult = FleetStatus;
 
 export default class Status extends BaseCommand {
-  static override summary = 'Say at one glance whether all is well, and if not, why.';
+  static override summary = 'Show whether the fleet is healthy, and list its problems.';
   static override description =
-    'Exit code 0: all is well. 1: something needs attention, and the problems are listed. 69: the database cannot be reached. Nothing is changed.';
+    'Exit code 0: there are no problems. 1: problems were found, and are listed. 69: the database cannot be reached. The command changes nothing.';
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --json',
     {
       command: '<%= config.bin %> status > /tmp/afd.txt || cat /tmp/afd.txt',
-      description: 'From cron, which mails what is printed: only when something is wrong',
+      description: 'For cron, which mails all output: print only if there is a problem',
     },
   ];
 

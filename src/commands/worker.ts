@@ -5,12 +5,12 @@ import { NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 export type WorkerCommandResult = WorkerRun;
 
 export default class Worker extends NodeCommand {
-  static override summary = 'Execute tasks on this device until it is told to stop.';
+  static override summary = 'Execute tasks on this device until a signal stops it.';
 
   static override description =
-    `Registers the device, claims tasks that it can run, executes them and writes how they ended. SIGTERM, SIGHUP or Ctrl-C drains: no new tasks, what runs may finish (worker.shutdown_timeout); a second one gives everything back at once.
+    `Registers the device, claims tasks that it can run, executes them and stores their results. On SIGTERM, SIGHUP or Ctrl-C the worker drains: it claims no new tasks, and running tasks may finish within worker.shutdown_timeout. A second signal releases them at once.
 
-With --once and --drain the exit code is 0 when nothing more was due, 6 when an attempt failed, 7 when --max-time was up, 0 after SIGTERM, 5 when the device id runs already. They print nothing but log lines: in cron set AFD_LOG_LEVEL=warn, and nothing is printed while all goes well.`;
+Exit codes with --once and --drain: 0 when no more tasks were due, or after SIGTERM; 5 when this device id is already in use by a running process; 6 when an attempt failed; 7 when --max-time was reached. These modes print only log lines: in cron, set AFD_LOG_LEVEL=warn, and a successful run prints nothing.`;
 
   static override examples = [
     '<%= config.bin %> worker',
@@ -20,14 +20,23 @@ With --once and --drain the exit code is 0 when nothing more was due, 6 when an 
   ];
 
   static override flags = {
-    'device-id': Flags.string({ helpValue: 'ID', summary: 'Name of this device; otherwise the host name.' }),
-    slots: Flags.integer({ helpValue: 'N', summary: 'Tasks at the same time (max_concurrent_tasks).', min: 1 }),
-    leader: Flags.boolean({ allowNo: true, summary: 'Take part in the election of the leader; the default.' }),
-    once: Flags.boolean({ exclusive: ['drain'], summary: 'Claim once, execute that, exit 0, or 6 if any failed.' }),
-    drain: Flags.boolean({ summary: 'Execute until nothing that this device may run is due, then exit: 0, or 6.' }),
+    'device-id': Flags.string({ helpValue: 'ID', summary: 'Device id (default: the host name).' }),
+    slots: Flags.integer({
+      helpValue: 'N',
+      summary: 'Maximum number of concurrent tasks (max_concurrent_tasks).',
+      min: 1,
+    }),
+    leader: Flags.boolean({ allowNo: true, summary: 'Take part in the leader election (default).' }),
+    once: Flags.boolean({
+      exclusive: ['drain'],
+      summary: 'Claim once, execute the claimed tasks, then exit with 0, or 6 if any failed.',
+    }),
+    drain: Flags.boolean({
+      summary: 'Execute tasks until none that this device may run is due, then exit with 0 or 6.',
+    }),
     'max-time': durationFlag({
       relationships: [{ type: 'some', flags: ['once', 'drain'] }],
-      summary: 'With --once or --drain: claim nothing more after this time, let what runs finish, exit 7.',
+      summary: 'With --once or --drain: stop claiming after this time, let running tasks finish, and exit with 7.',
     }),
     'wait-database': waitDatabaseFlag,
   };

@@ -132,37 +132,37 @@ function problemsOf(status: Omit<FleetStatus, 'problems' | 'well'>, workers: Dev
   const { devices, leader, tasks, last_hour: ended } = status;
   const problems: string[] = [];
   const due = status.oldest_due_age !== null;
-  if (devices.silent.length > 0) problems.push(`no heartbeat from ${devices.silent.join(', ')}`);
-  if (workers.length === 0 && (due || tasks.running > 0)) problems.push('no worker is online, and tasks are waiting');
+  if (devices.silent.length > 0) problems.push(`no recent heartbeat from ${devices.silent.join(', ')}`);
+  if (workers.length === 0 && (due || tasks.running > 0)) problems.push('no worker is online, but tasks are due');
   else if (due && workers.length > 0 && workers.every((d) => d.operator_state !== 'active')) {
-    problems.push('every online worker is paused, draining or quarantined, and tasks are waiting');
+    problems.push('every online worker is paused, draining or quarantined, but tasks are due');
   }
   for (const device of workers.filter((d) => d.stuck.length > 0)) {
     problems.push(
-      `${stuckSlots(device)} until ${device.device_id} is started again: a handler goes on after its end (${stuckList(device)})`,
+      `${stuckSlots(device)} until ${device.device_id} is restarted: a handler ignores its abort signal (${stuckList(device)})`,
     );
   }
   const active = workers.filter((d) => d.operator_state === 'active');
   const [held] = active;
   if (due && held !== undefined && active.every((d) => d.over_limits.length > 0)) {
     problems.push(
-      `every worker is over a gate, and tasks are waiting (${held.device_id}: ${held.over_limits.join(', ')})`,
+      `every worker is over a resource limit, but tasks are due (${held.device_id}: ${held.over_limits.join(', ')})`,
     );
   }
   if (leader.device_id === null && (workers.length > 0 || tasks.running > 0)) {
-    problems.push('nobody leads: tasks run, but dead devices and deadlines are not noticed');
+    problems.push('no leader: tasks still run, but dead devices and missed deadlines are not detected');
   }
   for (const { duty, message, since } of leader.failing) {
-    problems.push(`leader's ${duty} has been failing since ${since}: ${message}`);
+    problems.push(`the leader's ${duty} has been failing since ${since}: ${message}`);
   }
   for (const lane of status.unmatchable) {
     const needs =
       Object.keys(lane.required_capabilities).length === 0 ? '' : ` ${JSON.stringify(lane.required_capabilities)}`;
     problems.push(
-      `no online device can run ${count(lane.pending)} ${lane.task_type}${needs} (the nearest ${lane.reasons.join(', ')})`,
+      `no online device can run ${count(lane.pending)} ${lane.task_type}${needs} (closest match: ${lane.reasons.join(', ')})`,
     );
   }
-  if (status.overdue > 0) problems.push(`${count(status.overdue)} running past the deadline`);
+  if (status.overdue > 0) problems.push(`${count(status.overdue)} still running after the deadline`);
   const bad = ended.failed + ended.timeout;
   const all = bad + ended.completed;
   if (all >= ENOUGH_ATTEMPTS && bad / all > FAILURE_RATE) {
@@ -178,10 +178,8 @@ function stuckSlots({ device_id, stuck, max_concurrent_tasks: slots }: Device): 
 
 /** A few by name: whoever wrote one odd row may have written many. */
 function oddRows(odd: Device[]): string[] {
-  const more = odd.length > MOST_ODD ? [`${odd.length - MOST_ODD} further device rows cannot be used as they are`] : [];
-  const named = odd
-    .slice(0, MOST_ODD)
-    .map((d) => `the row of ${d.device_id} cannot be used as it is: ${d.problems.join('; ')}`);
+  const more = odd.length > MOST_ODD ? [`${odd.length - MOST_ODD} more device rows are not valid`] : [];
+  const named = odd.slice(0, MOST_ODD).map((d) => `the row of ${d.device_id} is not valid: ${d.problems.join('; ')}`);
   return [...named, ...more];
 }
 

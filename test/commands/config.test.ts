@@ -81,9 +81,9 @@ handlers: { a: { exec: [a], env: { API_TOKEN: hunter2, PLAIN: hunter2 } } }`;
   it('works without any database, and says so', async () => {
     const ran = await show('worker: { region: eu }', [], { AFD_DATABASE_URL: undefined, AFD_WROKER_REGION: 'x' });
     expect(ran.exitCode).toBe(0);
-    expect(ran.stdout).toContain('fleet  its values are not shown: no database is configured\n');
+    expect(ran.stdout).toContain('fleet  settings not read from the database: no database is configured\n');
     expect(ran.stdout).toMatch(/^worker\.region +file +eu$/m);
-    expect(ran.stderr.match(/AFD_WROKER_REGION is not known/g)).toHaveLength(1);
+    expect(ran.stderr.match(/unknown environment variable AFD_WROKER_REGION/g)).toHaveLength(1);
   });
 
   it('warns of what is dangerous with the fleet’s values, not with those that they replace', async () => {
@@ -157,15 +157,15 @@ describe('afd config apply', () => {
   it('as a dry run says the same and writes nothing', async () => {
     const ran = await apply(yaml, ['--dry-run']);
     expect(ran.stdout).toBe(
-      'Would be written for the whole fleet:\n  master.task_timeout = 900 (not set before)\n  master.max_retry_count = 3 (not set before)\n',
+      'Would publish these fleet-wide settings:\n  master.task_timeout = 900 (was not set)\n  master.max_retry_count = 3 (was not set)\n',
     );
     expect(await stored()).toEqual({});
   });
 
   it('a second time has nothing to change', async () => {
     await apply(yaml);
-    expect((await apply(yaml)).stdout).toBe('Nothing to change: 2 already as the fleet has them.\n');
-    expect((await apply('worker: { region: eu }')).stdout).toContain('no value that the fleet shares is given here');
+    expect((await apply(yaml)).stdout).toBe('Nothing to change: 2 settings are already published.\n');
+    expect((await apply('worker: { region: eu }')).stdout).toContain('sets no fleet-wide setting');
   });
 
   it('takes the environment over the file, as everything does', async () => {

@@ -73,7 +73,7 @@ describe('afd devices register', () => {
     const other = await devices('register', '--device-id', 'nine', ...capable, '--slots', '2');
     expect(other.json).toMatchObject({
       created: false,
-      warning: expect.stringContaining('max_concurrent is 9, but --slots is 2, which counts'),
+      warning: expect.stringContaining('max_concurrent is 9, but --slots is 2; the latter is used'),
     });
     expect(await device('nine')).toMatchObject({ max_concurrent_tasks: 2 });
   });

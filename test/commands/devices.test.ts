@@ -92,7 +92,10 @@ it('prints a table with one line per device', async () => {
 });
 
 it('says how to start when there is no device', async () => {
-  expect(await ls()).toMatchObject({ stdout: 'No device is registered. Start one with "afd worker".\n', exitCode: 0 });
+  expect(await ls()).toMatchObject({
+    stdout: 'No device is registered. Start a worker with "afd worker".\n',
+    exitCode: 0,
+  });
   expect((await ls('--json')).json()).toEqual({ devices: [] });
 });
 
@@ -114,7 +117,7 @@ it('shows one device, found in any case, with what it holds', async () => {
     assignments: [{ task_id, task_type: 'sync_data', status: 'running', attempt: 1 }],
   });
   const { stdout } = await show('worker-001');
-  expect(stdout).toContain('Load       cpu 45.2 %, memory 68.5 %, disk unknown\n');
+  expect(stdout).toContain('Load         cpu 45.2 %, memory 68.5 %, disk unknown\n');
   expect(stdout).toMatch(new RegExp(`${task_id} +sync_data +running`));
 });
 

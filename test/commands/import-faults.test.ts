@@ -77,7 +77,7 @@ it.each([
       code: 'E_DATABASE',
       exitCode: 69,
       message: expect.stringMatching(
-        /1000 tasks were added: everything up to line 1001 is in\. Whether lines 1002 to 2001 are in is not known/,
+        /1000 tasks were added; all rows up to line 1001 are complete\. It is unknown whether lines 1002 to 2001 were added/,
       ),
       data: { added: 1000, lines: 1001, unknown_lines: { from: 1002, to: 2001 } },
     });
@@ -92,7 +92,7 @@ it.each([
 it('F8 an import that the server refuses in the middle says that nothing of that chunk is in', async () => {
   await expect(run(failing(3, 'before', REFUSED), csv(2500))).rejects.toMatchObject({
     code: 'E_FAILED',
-    message: expect.stringContaining('2000 tasks were added: everything up to line 2001 is in. Nothing of lines 2002'),
+    message: expect.stringContaining('2000 tasks were added; all rows up to line 2001 are complete. Lines 2002'),
     data: { added: 2000, unknown_lines: null },
   });
   expect(await count()).toBe(2000);
@@ -126,7 +126,7 @@ it('F8 an input that breaks off by an error is an error that says what is in', a
   await context.close();
   expect(error).toMatchObject({
     code: 'E_FAILED',
-    message: expect.stringMatching(/^The input broke off: EIO: .* added/),
+    message: expect.stringMatching(/^The input ended unexpectedly: EIO: .* added/),
   });
   expect(await count()).toBe((error as { data: { added: number } }).data.added);
 });
@@ -137,7 +137,9 @@ it('F8 a retry of many that loses the database says how many are done, and may b
   const context = failing(3, 'before', LOST);
   await expect(retryEach(context, ids, 'failed')).rejects.toMatchObject({
     exitCode: 69,
-    message: expect.stringContaining('2 of 4 tasks were retried before; run it again for the others.'),
+    message: expect.stringContaining(
+      '2 of 4 tasks were retried before this error; run the command again for the others.',
+    ),
     data: { matched: 4, retried: 2, skipped: 0 },
   });
   await context.close();

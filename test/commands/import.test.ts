@@ -90,10 +90,10 @@ k1,sync_data,"{""n"":1}",user@example.com,com.example.app,2024-01-01,2024-01-02,
     ]) {
       const { code, message } = await imported('typo.csv', `username,${header}\nu,a\n`);
       expect(code).toBe(2);
-      expect(message).toBe(`Line 1: there is no column "${header}". Did you mean "${meant}"? Nothing was added.`);
+      expect(message).toBe(`Line 1: unknown column "${header}". Did you mean "${meant}"? Nothing was added.`);
     }
-    expect((await imported('twice.csv', 'task_type,task_type\na,b\n')).message).toContain('stands there twice');
-    expect((await imported('none.csv', '')).message).toContain('the input is empty');
+    expect((await imported('twice.csv', 'task_type,task_type\na,b\n')).message).toContain('occurs twice');
+    expect((await imported('none.csv', '')).message).toContain('The input is empty');
     expect(await count()).toBe(0);
   });
 
@@ -105,10 +105,10 @@ k1,sync_data,"{""n"":1}",user@example.com,com.example.app,2024-01-01,2024-01-02,
       ['task_type,run_at\na,soon\n', /run_at: "soon" is not a time/],
       ['task_type,start_date\na,2024-02-30\n', /start_date must be a date/],
       ['username\nu\n', /task_type is missing/],
-      ['task_type,username\na,b,c\n', /3 fields, and the header has 2/],
-      ['task_type,username\na,b"c\n', /Line 2: a quote stands inside a field/],
+      ['task_type,username\na,b,c\n', /the row has 3 fields, but the header has 2/],
+      ['task_type,username\na,b"c\n', /Line 2: a field contains a quote/],
       ['task_type,username\na,"b"c\n', /Line 2: text follows a closing quote/],
-      ['task_type,username\nx,y\na,"b\nc\n', /Line 3: a quote is opened and never closed/],
+      ['task_type,username\nx,y\na,"b\nc\n', /Line 3: a quote is opened but not closed/],
     ];
     for (const [text, why] of cases) {
       const { code, message } = await imported('wrong.csv', text);
@@ -154,9 +154,9 @@ describe('afd tasks import of JSON lines', () => {
 
   it('names a bad line: not JSON, no object, an unknown key, a wrong type', async () => {
     for (const [text, why] of [
-      ['{"task_type":"a"}\n{oops\n', /Line 2: not JSON/],
-      ['{"task_type":"a"}\n5\n', /Line 2: not a JSON object/],
-      ['{"task_type":"a","prio":5}\n', /Line 1: there is no column "prio"/],
+      ['{"task_type":"a"}\n{oops\n', /Line 2: the line is not JSON/],
+      ['{"task_type":"a"}\n5\n', /Line 2: the line is not a JSON object/],
+      ['{"task_type":"a","prio":5}\n', /Line 1: unknown column "prio"/],
       ['{"task_type":"a","priority":"x"}\n', /Line 1: priority: "x" is not a number/],
       ['{"task_type":"a","dedupe_key":""}\n', /dedupe_key must not be empty/],
       ['[{"task_type":"a"}]', /JSON array/],
@@ -176,7 +176,7 @@ describe('an import that meets a bad row', () => {
     const { code, json, message } = await imported('big.csv', text(2600, 2500));
     expect(code).toBe(2);
     expect(message).toBe(
-      'Line 2502: priority must be a whole number from 1 to 10. 2500 tasks were added: everything up to line 2501 is in.',
+      'Line 2502: priority must be a whole number from 1 to 10. 2500 tasks were added; all rows up to line 2501 are complete.',
     );
     expect(json.error.data).toMatchObject({ added: 2500, existing: 0, bad: 0, lines: 2501, line: 2502 });
     expect(json.error.suggestions).toEqual([
@@ -203,9 +203,9 @@ describe('an import that meets a bad row', () => {
     const { code, json, stderr } = await imported('odd.csv', `${rows.join('\n')}\n`);
     expect([code, json.added]).toEqual([0, 4]);
     expect(json.warnings).toEqual([
-      'no device handles the type "sync_dta"; did you mean "sync_data"? (2 tasks wait until one does; the first on line 3)',
-      'line 3: end_date 2024-01-01 is before start_date 2024-01-05 (and 1 further row like it)',
-      expect.stringMatching(/^line 4: run_at \S+ is in the past: it is due at once$/),
+      'no device handles the task type "sync_dta"; did you mean "sync_data"? (2 tasks stay pending until a device does; first on line 3)',
+      'line 3: end_date 2024-01-01 is before start_date 2024-01-05 (and 1 more row like it)',
+      expect.stringMatching(/^line 4: run_at \S+ is in the past, so the task is due now$/),
     ]);
     expect(stderr).toContain('Warning: line 3: end_date');
   });
@@ -213,7 +213,7 @@ describe('an import that meets a bad row', () => {
   it('finding B6: what it proposes, typed as it stands, adds no row twice, and keeps the other flags', async () => {
     const rows = 'username,priority\na@x,5\nb@x,99\nc@x,98\nd@x,5\n';
     const { json } = await imported("my file's.csv", rows, '--type', 'a');
-    expect(json.error.message).toContain('1 task was added: everything up to line 2 is in.');
+    expect(json.error.message).toContain('1 task was added; all rows up to line 2 are complete.');
     const [fixed, skip] = json.error.suggestions as string[];
     expect(fixed).toBe(`afd tasks import 'my file'\\''s.csv' --type a --from-line 3`);
     expect(skip).toBe(`${fixed} --skip-bad`);
@@ -224,7 +224,7 @@ describe('an import that meets a bad row', () => {
         env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env() },
       });
     const ran = sh(skip!);
-    expect([ran.status, ran.stdout]).toEqual([6, 'Added 1 task. 2 rows were bad.\n']);
+    expect([ran.status, ran.stdout]).toEqual([6, 'Added 1 task. 2 rows were invalid.\n']);
     const users = await session.rows(`SELECT username FROM ${db.names.task} ORDER BY id`);
     expect(users.map((one) => one.username)).toEqual(['a@x', 'd@x']);
   });
@@ -292,7 +292,7 @@ describe('an import that is stopped', () => {
     child.kill(signal);
     expect(await closed).toBe(exit);
     expect(stdout).toBe(
-      'Added 1,000 tasks. Stopped before the end; everything up to line 1,001 is in. To go on: afd tasks import - --from-line 1002\n',
+      'Added 1,000 tasks. Stopped before the end of the input; all rows up to line 1,001 were processed. To continue: afd tasks import - --from-line 1002\n',
     );
     expect(await count()).toBe(1000);
   });
@@ -312,6 +312,6 @@ describe('an import that is stopped', () => {
     expect(run.code).toBe(3);
     expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'E_NOT_FOUND' } });
     const folder = await runCommand(['tasks', 'import', '.', '--json'], { cwd: dir, env: env() });
-    expect([folder.code, JSON.parse(folder.stdout).error.message]).toEqual([2, '"." is a folder.']);
+    expect([folder.code, JSON.parse(folder.stdout).error.message]).toEqual([2, '"." is a directory, not a file.']);
   });
 });

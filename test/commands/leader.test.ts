@@ -23,15 +23,15 @@ const resign = (...argv: string[]) => runCommand(LeaderResign, 'leader:resign', 
 it('says who leads, which term, and until when', async () => {
   await insertLeader(session, db.names, 'worker-001', 3);
   expect((await status('--json')).json()).toMatchObject({ device_id: 'worker-001', term: 3 });
-  expect((await status()).stdout).toMatch(/^worker-001 leads, term 3\n/);
+  expect((await status()).stdout).toMatch(/^worker-001 is leader, term 3\n/);
 });
 
 it('says that nobody leads, and who did last', async () => {
-  expect((await status()).stdout).toBe('Nobody leads (nobody ever has).\n');
+  expect((await status()).stdout).toBe('There is no leader (no node has led yet).\n');
   await insertLeader(session, db.names, 'worker-001', 3);
   await session.write(`UPDATE ${db.names.leader} SET expires_at = '2026-01-01 00:00:00'`);
   expect((await status('--json')).json()).toMatchObject({ device_id: null, last_holder: 'worker-001', term: 3 });
-  expect((await status()).stdout).toContain('worker-001 was the last');
+  expect((await status()).stdout).toContain('The last leader was worker-001');
 });
 
 it('makes the leader resign, so that the lease is anybody’s', async () => {
@@ -42,6 +42,6 @@ it('makes the leader resign, so that the lease is anybody’s', async () => {
 
 it('has nothing to do when nobody leads', async () => {
   const ran = await resign();
-  expect(ran.stdout).toBe('Nobody leads: nothing to do.\n');
+  expect(ran.stdout).toBe('There is no leader, so nothing was changed.\n');
   expect((await resign('--json')).json()).toEqual({ resigned: false, device_id: null, term: 0 });
 });

@@ -45,7 +45,7 @@ describe('migrate', () => {
     const first = await run(Migrate, 'migrate');
     expect(first).toMatchObject({ exitCode: 0, stderr: '' });
     expect(first.stdout).toBe(`Applied ${known.length} migrations:\n${known.map((name) => `  ${name}\n`).join('')}`);
-    expect((await run(MigrateUp, 'migrate:up')).stdout).toBe('The schema is up to date: nothing to do.\n');
+    expect((await run(MigrateUp, 'migrate:up')).stdout).toBe('The schema is up to date. Nothing was changed.\n');
     expect((await run(MigrateUp, 'migrate:up', '--json')).json()).toEqual({
       applied: [],
       statements: [],
@@ -130,11 +130,13 @@ describe('migrate over a table of others', () => {
     const ran = await over({}, Migrate, 'migrate', '--dry-run');
     expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
     const lines = ran.stdout.trimEnd().split('\n');
-    expect(lines[0]).toBe('-- The table cl_task exists and was not made by afd: 2 rows (1 pending, 1 running).');
+    expect(lines[0]).toBe('-- The table cl_task exists and was not created by afd: 2 rows (1 pending, 1 running).');
     expect(lines[1]).toMatch(
-      /^-- Its times are taken to be in SYSTEM = \S+, by the server's time_zone\. The newest write, /,
+      /^-- Its times are assumed to be in time zone SYSTEM = \S+, according to the server's time_zone\. The newest write, /,
     );
-    expect(ran.stdout).toContain('-- * 1 running, and no attempt of afd holds them: they are left alone');
+    expect(ran.stdout).toContain(
+      '-- * 1 running tasks are not held by an attempt of afd: afd and its health check do not change them',
+    );
     for (const line of lines.filter((one) => one.startsWith('ALTER TABLE `cl_task`'))) {
       expect(line).toMatch(/, ALGORITHM=(INSTANT|INPLACE, LOCK=NONE);$/);
     }
@@ -156,12 +158,12 @@ describe('migrate over a table of others', () => {
     expect(await columns()).toBe(7);
     const done = await over({}, Migrate, 'migrate', ...SURE);
     expect(done.exitCode).toBe(0);
-    expect(done.stdout).toContain('Adopted cl_task (2 rows as they were), its times in SYSTEM.');
+    expect(done.stdout).toContain('Adopted cl_task (2 rows unchanged); its times are in time zone SYSTEM.');
     // Who names no zone has the one that was confirmed; who names another is refused, with the line.
     expect((await over({}, Status, 'status', '--json')).exitCode).not.toBe(78);
     const wrong = await over({ AFD_DATABASE_TIME_ZONE: '+00:00' }, Status, 'status', '--json');
     expect(wrong.exitCode).toBe(78);
-    expect(String((wrong.json().error as { message: string }).message)).toContain('Write database.time_zone: "SYSTEM"');
+    expect(String((wrong.json().error as { message: string }).message)).toContain('Set database.time_zone: "SYSTEM"');
     expect((await over({ AFD_DATABASE_TIME_ZONE: 'SYSTEM' }, Status, 'status')).exitCode).not.toBe(78);
   });
 
@@ -169,7 +171,7 @@ describe('migrate over a table of others', () => {
     await admin.write(`UPDATE \`${database}\`.cl_task SET created_at = UTC_TIMESTAMP() + INTERVAL 8 HOUR`);
     const west = await over({ AFD_DATABASE_TIME_ZONE: '+00:00' }, Migrate, 'migrate', '--json');
     expect(west.exitCode).toBe(78);
-    expect(String((west.json().error as { message: string }).message)).toContain('+08:00 would fit');
+    expect(String((west.json().error as { message: string }).message)).toContain('the time zone is probably +08:00');
     const east = await over({ AFD_DATABASE_TIME_ZONE: '+08:00' }, Migrate, 'migrate', '--json');
     expect(east.json()).toMatchObject({ applied: known, adoption: { time_zone: { zone: '+08:00', from: 'setting' } } });
     expect((await over({}, MigrateStatus, 'migrate:status', '--json')).json()).toMatchObject({
@@ -186,7 +188,9 @@ describe('migrate over a table of others', () => {
     expect(planned.stdout).not.toContain('DROP TABLE `cl_task`');
     expect((await over({}, MigrateDown, 'migrate:down')).exitCode).toBe(0);
     expect(await columns()).toBe(7);
-    expect((await over({}, MigrateDown, 'migrate:down')).stdout).toBe('There was nothing of afd in this schema.\n');
+    expect((await over({}, MigrateDown, 'migrate:down')).stdout).toBe(
+      'This schema contains nothing that afd created.\n',
+    );
   });
 });
 

@@ -159,7 +159,7 @@ describe('which mode', () => {
   it('refuses what only a worker has when the mode is master', async () => {
     const ran = await once(master, ['--slots', '3', '--no-leader']);
     expect([ran.exitCode, ran.json()]).toMatchObject([2, { error: { code: 'E_USAGE' } }]);
-    expect((ran.json().error as { message: string }).message).toContain('only a worker has --slots, --leader');
+    expect((ran.json().error as { message: string }).message).toContain('only workers accept --slots, --leader');
   });
 
   it('a worker takes --max-time as afd worker does', async () => {

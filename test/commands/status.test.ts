@@ -28,7 +28,7 @@ const worker = (device_id: string, capabilities: object = { supported_tasks: ['s
 describe('a fleet that is well', () => {
   it('says so with exit 0, before anything has happened', async () => {
     expect(await status()).toMatchObject({ well: true, problems: [], exitCode: 0, oldest_due_age: null });
-    expect((await run()).stdout).toMatch(/^All is well\.\n/);
+    expect((await run()).stdout).toMatch(/^The fleet is healthy\.\n/);
   });
 
   it('says who leads, who is online and how many tasks there are in each status', async () => {
@@ -62,7 +62,7 @@ describe('a fleet that is well', () => {
       inactive: [{ device_id: 'w2', operator_state: 'paused' }],
     });
     expect((await run()).stdout).toContain(
-      'Devices    2 online, w2 paused, 1 offline; 0 of 5 slots in use, 2 on devices that are not active\n',
+      'Devices    2 online, w2 paused, 1 offline; 0 of 5 slots in use, 2 on inactive devices\n',
     );
   });
 
@@ -76,7 +76,7 @@ describe('a fleet that is well', () => {
     const { oldest_due_age } = await status();
     expect(oldest_due_age).toBeGreaterThanOrEqual(100);
     expect(oldest_due_age).toBeLessThan(130);
-    expect((await run()).stdout).toContain('Oldest due since 2 min\n');
+    expect((await run()).stdout).toContain('Oldest due for 2 min\n');
   });
 });
 
@@ -85,13 +85,13 @@ describe('a fleet that is not well', () => {
     await insertDevice(session, db.names, { device_id: 'quiet', silent_s: 100 });
     const found = await status();
     expect(found).toMatchObject({ well: false, exitCode: 1, devices: { online: 0, offline: 1, silent: ['quiet'] } });
-    expect(found.problems).toEqual(['no heartbeat from quiet']);
-    expect((await run()).stdout).toMatch(/^Not well:\n {2}- no heartbeat from quiet\n/);
+    expect(found.problems).toEqual(['no recent heartbeat from quiet']);
+    expect((await run()).stdout).toMatch(/^Problems:\n {2}- no recent heartbeat from quiet\n/);
   });
 
   it('says that nobody works when tasks are due', async () => {
     await insertTask(session, db.names);
-    expect((await status()).problems).toEqual(['no worker is online, and tasks are waiting']);
+    expect((await status()).problems).toEqual(['no worker is online, but tasks are due']);
   });
 
   it('says that nobody leads while workers are there', async () => {
@@ -100,7 +100,9 @@ describe('a fleet that is not well', () => {
     await session.write(`UPDATE ${db.names.leader} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND`);
     const found = await status();
     expect(found.leader).toMatchObject({ device_id: null, last_holder: 'w1' });
-    expect(found.problems).toEqual(['nobody leads: tasks run, but dead devices and deadlines are not noticed']);
+    expect(found.problems).toEqual([
+      'no leader: tasks still run, but dead devices and missed deadlines are not detected',
+    ]);
   });
 
   it('A12 names the lanes that no online device can run', async () => {
@@ -125,17 +127,17 @@ describe('a fleet that is not well', () => {
       reasons: ['lacks browser_support=true'],
     });
     expect(found.problems.join('\n')).toContain(
-      'no online device can run 1 task sync_apps (the nearest does not handle sync_apps)',
+      'no online device can run 1 task sync_apps (closest match: does not handle sync_apps)',
     );
   });
 
   it('names the gate when every worker that could is over one, and not while another is free', async () => {
-    await worker('w1', undefined, { over_limits: '["memory is at 93 %, over its gate of 90 %"]' });
+    await worker('w1', undefined, { over_limits: '["memory is at 93 %, over its limit of 90 %"]' });
     await worker('w2', undefined, { operator_state: 'paused' });
     await insertLeader(session, db.names, 'w1', 1);
     await insertTask(session, db.names);
     expect((await status()).problems).toEqual([
-      'every worker is over a gate, and tasks are waiting (w1: memory is at 93 %, over its gate of 90 %)',
+      'every worker is over a resource limit, but tasks are due (w1: memory is at 93 %, over its limit of 90 %)',
     ]);
     await worker('w3');
     expect((await status()).problems).toEqual([]);
@@ -146,7 +148,7 @@ describe('a fleet that is not well', () => {
     await insertLeader(session, db.names, 'w1', 1);
     await insertTask(session, db.names);
     expect((await status()).problems).toEqual([
-      'every online worker is paused, draining or quarantined, and tasks are waiting',
+      'every online worker is paused, draining or quarantined, but tasks are due',
     ]);
   });
 
@@ -154,7 +156,7 @@ describe('a fleet that is not well', () => {
     const device = await worker('w1');
     await insertLeader(session, db.names, 'w1', 1);
     await insertAttempt(session, db.names, { device, overdue_s: 5 });
-    expect(await status()).toMatchObject({ overdue: 1, problems: ['1 task running past the deadline'] });
+    expect(await status()).toMatchObject({ overdue: 1, problems: ['1 task still running after the deadline'] });
   });
 
   it('says when more than a tenth of the attempts of the last hour failed', async () => {

@@ -53,7 +53,7 @@ describe('afd tasks add', () => {
     expect(first.json).toEqual({ task_id: expect.any(Number), created: true, warnings: [] });
     const second = await tasks('add', '--type', 'a', '--dedupe-key', 'k');
     expect(second).toMatchObject({ code: 0, stdout: `${first.json.task_id}\n` });
-    expect(second.stderr).toContain('has this dedupe key already');
+    expect(second.stderr).toContain('already has this dedupe key');
     expect((await json('add', '--type', 'a', '--dedupe-key', 'k')).json).toEqual({ ...first.json, created: false });
     expect(await session.rows(`SELECT COUNT(*) AS n FROM ${names.task}`)).toEqual([{ n: 1 }]);
   });
@@ -66,9 +66,9 @@ describe('afd tasks add', () => {
     const run = await tasks(...odd, '--run-at', '2024-01-01');
     expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\n$/) });
     expect(run.stderr).toBe(
-      'Warning: no device handles the type "sync_dta"; did you mean "sync_data"? (the task waits until one does)\n' +
+      'Warning: no device handles the task type "sync_dta"; did you mean "sync_data"? (the task stays pending until a device does)\n' +
         'Warning: end_date 2024-01-01 is before start_date 2024-01-05\n' +
-        'Warning: run_at 2024-01-01T00:00:00.000Z is in the past: it is due at once\n',
+        'Warning: run_at 2024-01-01T00:00:00.000Z is in the past, so the task is due now\n',
     );
     const good = [
       'add',
@@ -137,7 +137,7 @@ describe('afd tasks ls', () => {
       code: 3,
       json: { error: { code: 'E_NOT_FOUND', suggestions: ['afd tasks ls --device worker-001'] } },
     });
-    expect(await tasks('ls', '--device', 'worker-001')).toMatchObject({ code: 0, stdout: 'No task fits.\n' });
+    expect(await tasks('ls', '--device', 'worker-001')).toMatchObject({ code: 0, stdout: 'No matching tasks.\n' });
     await session.write(`DELETE FROM ${names.device} WHERE device_id = 'worker-002'`);
     expect((await json('ls', '--device', 'worker-002')).json.tasks).toMatchObject([{ task_id }]);
   });
@@ -208,9 +208,9 @@ describe('afd tasks cancel', () => {
     expect(run).toMatchObject({ code: 0, json: { task_id, status: 'running', revoking: true } });
     const again = await tasks('cancel', task_id);
     expect(again.code).toBe(0);
-    expect(again.stdout).toContain('worker-001 was asked before to end');
+    expect(again.stdout).toContain('worker-001 was already asked to abort');
     expect((await json('cancel', task_id, '--force')).json).toMatchObject({ status: 'cancelled', revoking: false });
-    expect((await tasks('cancel', task_id)).stdout).toContain('was cancelled before');
+    expect((await tasks('cancel', task_id)).stdout).toContain('was already cancelled');
   });
 
   it('of several tasks does what can be done, names the others, and is exit 6', async () => {
@@ -228,7 +228,7 @@ describe('afd tasks cancel', () => {
       },
     });
     const text = await tasks('cancel', pending, done);
-    expect(text).toMatchObject({ code: 6, stdout: `Task ${pending} was cancelled before.\n` });
+    expect(text).toMatchObject({ code: 6, stdout: `Task ${pending} was already cancelled.\n` });
     expect(text.stderr).toContain(`Task ${done} is done`);
     expect((await json('cancel', pending, await addTask(session, names))).json.tasks).toHaveLength(2);
     expect((await tasks('cancel', done)).code).toBe(5);
@@ -243,11 +243,11 @@ describe('afd tasks reassign', () => {
     expect(run).toMatchObject({
       code: 0,
       stderr: '',
-      stdout: expect.stringContaining('Asked device worker-001 to let go'),
+      stdout: expect.stringContaining('Asked device worker-001 to release'),
     });
     const forced = await afd('reassign', task_id, '--to', 'worker-002', '--force', '--json');
     expect(JSON.parse(forced.stdout)).toMatchObject({ task_id, status: 'assigned', target_device_id: 'worker-002' });
-    expect((await afd('reassign', task_id)).stdout).toContain('any device may have it');
+    expect((await afd('reassign', task_id)).stdout).toContain('any device may claim it');
     expect((await tasks('reassign', task_id, '--to', 'nobody')).code).toBe(3);
   });
 

@@ -43,7 +43,7 @@ describe.concurrent('afd worker --drain', { timeout: MINUTES }, () => {
         75,
         { device_id: 'w', finished: {}, ended_by: 'over_limits' },
       ]);
-      expect(run.stderr).toMatch(/memory is at [\d.]+ %, over its gate of 0.01 %/);
+      expect(run.stderr).toMatch(/memory is at [\d.]+ %, over its limit of 0.01 %/);
     }
     expect(await readTask(s.session, s.db.names, id)).toMatchObject({ status: 'pending' });
   });
@@ -114,7 +114,7 @@ describe.concurrent('finding B5: at warn cron gets no mail while all goes well',
     const quiet = s.start('leader', { deviceId: 'second', args: ['--once'], env });
     expect([await quiet.exit, quiet.output]).toEqual([{ code: 0, signal: null }, '']);
     const told = s.start('leader', { deviceId: 'second', args: ['--once'], env: { AFD_LOG_LEVEL: 'info' } });
-    expect((await told.event('leader:other')).message).toMatch(/^first leads, term \d+: nothing to do here$/);
+    expect((await told.event('leader:other')).message).toMatch(/^first is leader, term \d+: nothing to do$/);
     expect(await told.exit).toEqual({ code: 0, signal: null });
   });
 

@@ -1,49 +1,89 @@
+// The registry of errors, its page, and the places that raise them.
+import { readdirSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Command } from '@oclif/core';
 import { describe, expect, it } from 'vitest';
-import { AfdError, ERROR_CODES, type ErrorCode } from '../../src/core/domain/errors.ts';
-import { readProjectFile } from './project-files.ts';
+import { AfdError, ERROR_CODES, type ErrorCode, type ErrorFacts } from '../../src/core/domain/errors.ts';
+import { projectFiles, readProjectFile } from './project-files.ts';
 
-/** Rows `| E_CODE | exit code | meaning | what to do |` of a page, the code in backticks. */
-function documentedErrors(page: string) {
-  return page
-    .split('\n')
-    .filter((line) => /^\|\s*`E_/.test(line))
-    .map((line) => {
-      const [code, exit, means, remedy] = line
-        .split(/(?<!\\)\|/)
-        .slice(1, -1)
-        .map((cell) => cell.trim());
-      return { code: (code ?? '').replaceAll('`', ''), exit: Number(exit), means: means ?? '', remedy: remedy ?? '' };
-    });
+const { errorsPage } = (await import(new URL('../../scripts/errors-page.mjs', import.meta.url).href)) as {
+  errorsPage(codes: Record<string, ErrorFacts>): string;
+};
+
+const REGISTRY = 'src/core/domain/errors.ts';
+const CODES = Object.keys(ERROR_CODES) as ErrorCode[];
+const COMMANDS = fileURLToPath(new URL('../../src/commands/', import.meta.url));
+/** `migrate/index.ts` → `migrate`, `tasks/ls.ts` → `tasks ls`. */
+const ids = new Map(
+  readdirSync(COMMANDS, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => [file.replace(/(\/index)?\.ts$/, '').replaceAll('/', ' '), file]),
+);
+
+/** Codes with which a source text makes an error: by its constructor, by `super`, or in a table that is handed to one. */
+function raised(text: string): string[] {
+  return [...text.matchAll(/(?:new \w*Error\(|super\(|\bcode:)\s*'(E_[A-Z_]+)'/g)].map(([, code]) => code ?? '');
+}
+
+/** What is wrong with a command to try; empty when it can be typed. */
+async function wrongWith(todo: string): Promise<string[]> {
+  const [program, ...words] = todo.split(' ');
+  if (program !== 'afd' || words.length === 0) return [`${todo} is no command of afd`];
+  if (words.length === 1 && ['--help', '--version'].includes(words[0]!)) return [];
+  const flags = words.filter((word) => word.startsWith('--')).map((word) => word.slice(2));
+  const end = words.findIndex((word) => word.startsWith('--'));
+  const id = (end === -1 ? words : words.slice(0, end)).join(' ');
+  const file = ids.get(id);
+  if (file === undefined) return [`there is no command afd ${id}`];
+  const { default: command } = (await import(pathToFileURL(`${COMMANDS}${file}`).href)) as { default: Command.Class };
+  const known = { ...command.baseFlags, ...command.flags, json: true, help: true };
+  return flags.filter((flag) => !(flag in known)).map((flag) => `afd ${id} has no flag --${flag}`);
 }
 
 describe('docs/reference/errors.md', () => {
-  const documented = documentedErrors(readProjectFile('docs/reference/errors.md') ?? '');
-
-  it('lists exactly the codes that afd knows, each once', () => {
-    expect(documented.map((row) => row.code).sort()).toEqual(Object.keys(ERROR_CODES).sort());
+  it('is what scripts/errors-page.mjs writes from the registry', () => {
+    expect(readProjectFile('docs/reference/errors.md')).toBe(errorsPage(ERROR_CODES));
   });
 
-  it('gives each code its exit code', () => {
-    const exits = Object.fromEntries(documented.map((row) => [row.code, row.exit]));
-    expect(exits).toEqual(Object.fromEntries(Object.entries(ERROR_CODES).map(([code, { exit }]) => [code, exit])));
-  });
-
-  it('says for each code what it means and what to do', () => {
-    expect(documented.filter((row) => row.means === '' || row.remedy === '')).toEqual([]);
-  });
-
-  it('is read row by row, so that a missing, doubled or wrong row is seen', () => {
-    const rows = documentedErrors('| code | exit |\n| `E_A` | 5 | why | `a \\| b` |\n| `E_A` | x | | |\ntext `E_B`');
-    expect(rows).toEqual([
-      { code: 'E_A', exit: 5, means: 'why', remedy: '`a \\| b`' },
-      { code: 'E_A', exit: Number.NaN, means: '', remedy: '' },
-    ]);
+  it('has a row for each code, with its exit code, meaning, remedy and command', () => {
+    expect(errorsPage({ E_A: { exit: 5, means: 'It is so.', remedy: 'Do that.', todo: 'afd status' } })).toContain(
+      '\n| `E_A` | 5 | It is so. | Do that. | `afd status` |\n',
+    );
   });
 });
 
 describe('an error of afd', () => {
-  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s carries the exit code of the registry', (code) => {
+  it.each(CODES)('%s carries the exit code of the registry', (code) => {
     expect(new AfdError(code, 'it failed').exitCode).toBe(ERROR_CODES[code].exit);
     expect(ERROR_CODES[code].exit).toBeGreaterThan(0);
+  });
+
+  it.each(CODES)('%s says in whole sentences what it means and what to do', (code) => {
+    expect(ERROR_CODES[code].means).toMatch(/^[A-Z].*\.$/);
+    expect(ERROR_CODES[code].remedy).toMatch(/^[A-Z].*\.$/);
+  });
+
+  it.each(CODES)('%s has a command to try, which afd has', async (code) => {
+    expect(await wrongWith(ERROR_CODES[code].todo)).toEqual([]);
+  });
+
+  it('is refused a command that does not exist', async () => {
+    expect(await wrongWith('afd tasks ls --status failed')).toEqual([]);
+    expect(await wrongWith('afd tasks list')).toEqual(['there is no command afd tasks list']);
+    expect(await wrongWith('afd status --now')).toEqual(['afd status has no flag --now']);
+    expect(await wrongWith('read the manual')).toEqual(['read the manual is no command of afd']);
+  });
+
+  it('is raised somewhere, whatever its code', () => {
+    const files = projectFiles().filter((path) => /^src\/.*\.ts$/.test(path) && path !== REGISTRY);
+    const found = new Set(files.flatMap((path) => raised(readProjectFile(path) ?? '')));
+    expect(CODES.filter((code) => !found.has(code))).toEqual([]);
+    expect([...found].filter((code) => !CODES.includes(code as ErrorCode))).toEqual([]);
+  });
+
+  it('is found where it is made, not where it is compared', () => {
+    const made = "new AfdError(\n  'E_A', x); super('E_B', x); { code: 'E_C' }; new DatabaseError('E_D', x)";
+    expect(raised(made)).toEqual(['E_A', 'E_B', 'E_C', 'E_D']);
+    expect(raised("if (error.code === 'E_A' || known('E_B')) return; // E_C")).toEqual([]);
   });
 });

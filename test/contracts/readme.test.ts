@@ -94,6 +94,8 @@ async function readCommands(): Promise<CommandFile[]> {
 /** Calls whose command or flag does not exist. */
 function unknownCalls(calls: Call[], commands: CommandFile[]): string[] {
   return calls.flatMap(({ words, flags }) => {
+    // Of the program itself: `afd --version`.
+    if (words.length === 0 && flags.length === 1 && ['help', 'version'].includes(flags[0] ?? '')) return [];
     const known = commands
       .filter(({ id }) => `${words.join(' ')} `.startsWith(`${id} `))
       .sort((a, b) => b.id.length - a.id.length)[0];
@@ -171,6 +173,7 @@ describe('the pages that people type from', () => {
           { words: ['c'], flags: [] },
           { words: ['t'], flags: [] },
           { words: ['t'], flags: ['x'] },
+          { words: [], flags: ['version'] },
         ],
         commands,
       ),

@@ -216,8 +216,8 @@ it('finding S5: status and devices show name an odd row and what is odd about it
   });
   const status = await runCommand(Status, 'status', [], env());
   expect(status.stdout).toContain(
-    'the row of evil cannot be used as it is: port 70000 is none; supported_tasks is no list of task types',
+    'the row of evil is not valid: "70000" is not a port; supported_tasks is not a list of task types',
   );
   const shown = await runCommand(DevicesShow, 'devices:show', ['evil'], env());
-  expect(shown.stdout).toMatch(/^Row +port 70000 is none; supported_tasks is no list of task types$/m);
+  expect(shown.stdout).toMatch(/^Problems +"70000" is not a port; supported_tasks is not a list of task types$/m);
 });

@@ -179,7 +179,7 @@ describe('finding S8: settings that are out of their range', () => {
     const warned = (key: string) =>
       one.seen.filter(
         ({ name, data }) =>
-          name === 'warning' && (data as { message: string }).message.includes(`the fleet's ${key} (`),
+          name === 'warning' && (data as { message: string }).message.includes(`the fleet-wide ${key} (`),
       ).length;
     for (const [n, value] of ODD.entries()) {
       const keys = value === 0 ? NOT_ZERO : FLEET_KEYS;

@@ -62,7 +62,7 @@ describe('finding S12: a migration', () => {
     await expect(stuck).rejects.toMatchObject({
       code: 'E_DATABASE',
       driverCode: 'AFD_DEADLINE',
-      message: expect.stringMatching(/^The database at 127\.0\.0\.1:\d+\/\w+ has answered nobody for/),
+      message: expect.stringMatching(/^The database at 127\.0\.0\.1:\d+\/\w+ has not answered for/),
     });
   });
 

@@ -74,7 +74,7 @@ describe.concurrent('output that cannot be written', { timeout: MINUTES }, () =>
     for (const args of [['status'], ['tasks', 'add', '--type', 'work', '--json'], ['--help']]) {
       const run = await shell(s, '"$@" >/dev/full', ...args);
       expect(run.code).toBe(1);
-      expect(run.stderr).toMatch(/^Error: What was printed is lost, stdout cannot be written: ENOSPC[^\n]*\n$/);
+      expect(run.stderr).toMatch(/^Error: The output is lost, because stdout cannot be written: ENOSPC[^\n]*\n$/);
     }
   });
 
@@ -173,7 +173,7 @@ describe.concurrent('a slot that a handler does not give back', { timeout: MINUT
     expect((await json('devices', 'ls')).devices).toMatchObject([{ device_id: 'w', current_tasks: 0, stuck }]);
     expect((await s.run('devices', 'ls')).stdout).toContain('online, 1 stuck');
     expect((await s.run('devices', 'show', 'w')).stdout).toMatch(
-      new RegExp(`Stuck +1 of 2 slots, until it is started again; .*task ${hang} \\(hang\\)`),
+      new RegExp(`Stuck +1 of 2 slots until the worker is restarted; .*task ${hang} \\(hang\\)`),
     );
     const status = await s.run('status');
     expect(status.code).toBe(1);
@@ -210,7 +210,7 @@ describe.concurrent('a handler module that would end its worker', { timeout: MIN
     await s.noted({ what: 'start', task_id: other });
     const id = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
     await s.ended([id], 'failed');
-    expect((await attemptOf(s, id)).error_message).toContain('process.exit(0) was called by a handler');
+    expect((await attemptOf(s, id)).error_message).toContain('a handler called process.exit(0)');
     await s.open('go');
     await s.ended([other]);
     worker.kill('SIGTERM');
@@ -219,7 +219,7 @@ describe.concurrent('a handler module that would end its worker', { timeout: MIN
 
   const STRAYS = {
     'throws in a timer': [`setTimeout(() => { throw new RangeError('stray') }, 10); await ${ENDLESS}`, 'stray'],
-    'exits in a timer': [`setTimeout(() => process.exit(5), 10); await ${ENDLESS}`, 'process.exit(5) was called'],
+    'exits in a timer': [`setTimeout(() => process.exit(5), 10); await ${ENDLESS}`, 'a handler called process.exit(5)'],
     'throws at its abort': [`signal.onabort = () => { throw new Error('deaf') }; await ${ENDLESS}`, 'deaf'],
   };
   for (const [n, [what, [body, text]]] of Object.entries(STRAYS).entries()) {
@@ -237,7 +237,7 @@ describe.concurrent('a handler module that would end its worker', { timeout: MIN
       const id = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
       await s.ended([id], 'failed');
       expect((await attemptOf(s, id)).error_message).toContain(text);
-      await worker.event('warning', (line) => line.message.includes(`task ${id} (bad) threw`));
+      await worker.event('warning', (line) => line.message.includes(`callback of task ${id} (bad);`));
       await s.open('go');
       await s.ended([other]);
       worker.kill('SIGTERM');
@@ -265,12 +265,12 @@ export default async ({ task_data: { stray } }) => {
     await worker.event('task:started', (line) => line.task_id === good);
     const stray = await s.add({ stray: true }, { task_type: 'bad', max_retry_count: 0 });
     await worker.event('warning', (line) =>
-      line.message.includes(`one of the tasks ${good} (bad), ${stray} (bad) threw`),
+      line.message.includes(`callback of one of the tasks ${good} (bad), ${stray} (bad);`),
     );
     await s.open('go');
     await s.ended([stray], 'failed');
     await s.ended([good]);
-    expect((await attemptOf(s, stray)).error_message).toMatch(/^and so I fail; while it ran, .*: whose is it$/);
+    expect((await attemptOf(s, stray)).error_message).toMatch(/^and so I fail; while it was running, .*: whose is it$/);
   });
 
   it('finding B4: an error that shows no handler ends the worker in order, with 70, and is in the history', async (test) => {
@@ -297,7 +297,7 @@ export default async ({ task_data: { stray } }) => {
     const worker = s.start('worker', { deviceId: 'w' });
     const id = await s.add({}, { task_type: 'bad' });
     const line = await worker.event('warning', ({ message }) => message.includes('forgotten'));
-    expect(line.message).toBe(`a promise was rejected by task ${id} (bad) that nobody waits for: forgotten`);
+    expect(line.message).toBe(`unhandled promise rejection by task ${id} (bad): forgotten`);
   });
 });
 

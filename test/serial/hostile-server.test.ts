@@ -187,7 +187,7 @@ describe('what a session cannot have', SKIPPED, () => {
       await expect(sessionOf(address.href).ready()).rejects.toMatchObject({
         code: 'E_CONFIG',
         retry: 'final',
-        message: expect.stringMatching(/autocommit.*is 0 and must be 1/),
+        message: expect.stringMatching(/autocommit.*is 0, but must be 1/),
         suggestions: ['SET GLOBAL autocommit = 1;'],
       });
     } finally {

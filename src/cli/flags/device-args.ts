@@ -2,5 +2,5 @@ import { Args } from '@oclif/core';
 
 /** The id of one device; with `multiple: true`, of several. */
 export const deviceIdArg = Args.custom<string>({
-  description: 'Device id, or so much of its beginning as only one has.',
+  description: 'Device id, or any unique prefix of it.',
 });

@@ -15,7 +15,7 @@ export const whenFlag = Flags.custom<When>({
   parse: async (input) => parseWhen(input, 'ahead'),
 });
 
-/** A moment in the past: like `whenFlag`, but a duration such as `2h` means so long ago. */
+/** A moment in the past: like `whenFlag`, but a duration such as `2h` is subtracted from now. */
 export const sinceFlag = Flags.custom<When>({
   helpValue: 'WHEN',
   parse: async (input) => parseWhen(input, 'ago'),
@@ -32,7 +32,7 @@ export const durationFlag = Flags.custom<number>({
 });
 
 export const waitDatabaseFlag = durationFlag({
-  summary: 'At the start wait so long for the database: 60 s unless given, 10 s with --once or --drain. Then exit 69.',
+  summary: 'How long to wait for the database at start (default: 60s; with --once or --drain: 10s). Then exit with 69.',
 });
 
 /** @throws Error in a sentence */

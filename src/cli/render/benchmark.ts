@@ -18,20 +18,20 @@ export function renderBench(result: BenchResult, width: number): string {
     detail: `${one.tasks.toLocaleString('en')} tasks in ${one.seconds} s`,
   });
   const lines = [
-    per('add, 1,000 a call', result.enqueue_bulk),
-    per('add, one a call, 10 at once', result.enqueue_single),
+    per('add, 1,000 tasks per call', result.enqueue_bulk),
+    per('add, one task per call, 10 calls at once', result.enqueue_single),
     per(`execute, ${counted(workers, 'worker')} × ${counted(slots, 'slot')}`, result.drain),
     {
-      what: 'from add to the first line of the handler',
+      what: 'latency from adding a task to the start of its handler',
       figure: `${latency.p50_ms} ms`,
-      detail: `p50 of ${latency.tasks}; p99 ${latency.p99_ms} ms, worst ${latency.max_ms} ms`,
+      detail: `median of ${latency.tasks}; p99 ${latency.p99_ms} ms, maximum ${latency.max_ms} ms`,
     },
   ];
   const table = renderTable<Line>(
     [
-      { header: 'WHAT', value: (one) => one.what },
-      { header: 'FIGURE', value: (one) => one.figure, align: 'right' },
-      { header: 'OF', value: (one) => one.detail, flexible: true },
+      { header: 'MEASUREMENT', value: (one) => one.what },
+      { header: 'RESULT', value: (one) => one.figure, align: 'right' },
+      { header: 'DETAILS', value: (one) => one.detail, flexible: true },
     ],
     lines,
     width,

@@ -16,24 +16,29 @@ export function renderConfig(view: ConfigView, { width }: { width: number }): st
   const reason = fleet.reason === null ? '' : `: ${fleet.reason}`;
   return [
     printable(`file   ${file ?? 'none'}`),
-    printable(`fleet  ${fleet.read ? 'its values are shown' : `its values are not shown${reason}`}`),
+    printable(
+      `fleet  ${fleet.read ? 'settings read from the database' : `settings not read from the database${reason}`}`,
+    ),
     '',
     renderTable(COLUMNS, values.flatMap(lines), width),
   ].join('\n');
 }
 
 export function renderApplied({ dry_run, changes, unchanged }: AppliedSettings): string {
-  const same = unchanged.length === 0 ? '' : ` ${unchanged.length} already as the fleet has them.`;
+  const same =
+    unchanged.length === 0
+      ? ''
+      : ` ${unchanged.length} setting${unchanged.length === 1 ? ' is' : 's are'} already published.`;
   if (changes.length === 0) {
     return unchanged.length === 0
-      ? 'Nothing to apply: no value that the fleet shares is given here.'
+      ? 'Nothing to publish: this configuration sets no fleet-wide setting.'
       : `Nothing to change:${same}`;
   }
   const lines = changes.map(({ key, from, to, from_by }) => {
-    const before = from === null ? 'not set before' : `was ${shown(from)}${from_by === null ? '' : `, by ${from_by}`}`;
+    const before = from === null ? 'was not set' : `was ${shown(from)}${from_by === null ? '' : `, set by ${from_by}`}`;
     return printable(`  ${key} = ${shown(to)} (${before})`);
   });
-  const head = dry_run ? 'Would be written for the whole fleet:' : 'Written for the whole fleet:';
+  const head = dry_run ? 'Would publish these fleet-wide settings:' : 'Published these fleet-wide settings:';
   return [head, ...lines, ...(same === '' ? [] : [same.trim()])].join('\n');
 }
 
@@ -50,7 +55,7 @@ function isParts(value: unknown): value is Record<string, unknown> {
 }
 
 function originOf({ origin, own }: ConfigValue): string {
-  return own === undefined ? origin : `${origin} (here ${shown(own.value)}, ${own.origin})`;
+  return own === undefined ? origin : `${origin} (local value ${shown(own.value)}, ${own.origin})`;
 }
 
 function shown(value: unknown): string {

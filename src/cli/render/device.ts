@@ -16,7 +16,7 @@ export function renderDevices(
   { colour, width, filtered = false }: RenderOptions & { filtered?: boolean },
 ): string {
   if (devices.length === 0)
-    return filtered ? 'No device fits.' : 'No device is registered. Start one with "afd worker".';
+    return filtered ? 'No matching devices.' : 'No device is registered. Start a worker with "afd worker".';
   const paint = statusPaint(colour);
   return renderTable<Device>(
     [
@@ -44,17 +44,17 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Role', role(device)],
     ['Status', paint(statusWord(device), device)],
     ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
-    ['Held', device.over_limits.length === 0 ? '' : `claims nothing: ${device.over_limits.join('; ')}`],
+    ['Over limits', device.over_limits.length === 0 ? '' : `claims no tasks: ${device.over_limits.join('; ')}`],
     ['Tasks', `${device.current_tasks} of ${counted(device.max_concurrent_tasks, 'slot')}`],
     ['Stuck', stuckSlots(device)],
     ['History', history(device)],
     ['Types', types(device) || 'none'],
-    ['Can', Object.keys(others).length === 0 ? '' : JSON.stringify(others)],
+    ['Capabilities', Object.keys(others).length === 0 ? '' : JSON.stringify(others)],
     ['Region', device.region ?? ''],
     ['Labels', device.labels === null ? '' : JSON.stringify(device.labels)],
     ['Address', `${device.ip_address}${device.port === 0 ? '' : `:${device.port}`}`],
     ['Version', device.version ?? ''],
-    ['Row', device.problems.join('; ')],
+    ['Problems', device.problems.join('; ')],
     [
       'Load',
       readings === null
@@ -64,7 +64,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
   ];
   const lines = facts
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => `${name.padEnd(10)} ${name === 'Status' ? value : printable(value)}`);
+    .map(([name, value]) => `${name.padEnd(12)} ${name === 'Status' ? value : printable(value)}`);
   if (device.assignments.length > 0) {
     lines.push('', renderAssignments(device, options.width));
   }
@@ -86,10 +86,10 @@ function renderAssignments(device: DeviceDetail, width: number): string {
 }
 
 function role(device: Device): string {
-  return device.is_leader ? `${device.device_type}, leads` : device.device_type;
+  return device.is_leader ? `${device.device_type}, leader` : device.device_type;
 }
 
-/** The status by a word; what an operator said stands beside it, not in its place. */
+/** The status as a word; the operator state is added to it and does not replace it. */
 function statusWord(device: Device): string {
   const life = device.silent ? 'offline (silent)' : device.status;
   const said = device.operator_state === 'active' ? life : `${life}, ${device.operator_state}`;
@@ -104,14 +104,14 @@ function statusWord(device: Device): string {
 function stuckSlots(device: Device): string {
   const { stuck, max_concurrent_tasks: slots } = device;
   if (stuck.length === 0) return '';
-  return `${stuck.length} of ${counted(slots, 'slot')}, until it is started again; handlers go on after their end: ${stuckList(device)}`;
+  return `${stuck.length} of ${counted(slots, 'slot')} until the worker is restarted; handlers that ignored their abort signal: ${stuckList(device)}`;
 }
 
 function history({ success_rate, avg_duration_ms, recent_claims }: Device): string {
   const parts = [
     success_rate === null ? '' : `${Math.round(success_rate * 100)} % of its last attempts succeeded`,
     avg_duration_ms === null ? '' : `mean ${(avg_duration_ms / 1000).toFixed(1)} s`,
-    recent_claims === 0 ? '' : `${recent_claims} claimed in the last minute`,
+    recent_claims === 0 ? '' : `${counted(recent_claims, 'task')} claimed in the last minute`,
   ];
   return parts.filter((one) => one !== '').join(', ');
 }

@@ -11,13 +11,13 @@ export function renderImport(
   { dryRun, again }: { dryRun: boolean; again: string },
 ): string {
   const sentences = dryRun
-    ? [`Read ${lines === 1 ? '1 line' : `${number(lines)} lines`} and added nothing.`]
+    ? [`Read ${lines === 1 ? '1 line' : `${number(lines)} lines`} without adding tasks (dry run).`]
     : [`Added ${tasks(added)}.`];
-  if (existing > 0) sentences.push(`${tasks(existing)} ${existing === 1 ? 'was' : 'were'} there already.`);
-  if (bad > 0) sentences.push(bad === 1 ? '1 row was bad.' : `${number(bad)} rows were bad.`);
+  if (existing > 0) sentences.push(`${tasks(existing)} already existed.`);
+  if (bad > 0) sentences.push(bad === 1 ? '1 row was invalid.' : `${number(bad)} rows were invalid.`);
   if (!complete) {
-    const next = added + existing === 0 ? '' : ` To go on: ${again} --from-line ${lines + 1}`;
-    sentences.push(`Stopped before the end; everything up to line ${number(lines)} is in.${next}`);
+    const next = added + existing === 0 ? '' : ` To continue: ${again} --from-line ${lines + 1}`;
+    sentences.push(`Stopped before the end of the input; all rows up to line ${number(lines)} were processed.${next}`);
   }
   return sentences.join(' ');
 }

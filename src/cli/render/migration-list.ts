@@ -13,21 +13,19 @@ interface Done {
 }
 
 export function renderApplied({ applied, statements, adoption, adopted_tables }: Done): string {
-  if (applied.length + statements.length === 0) return 'The schema is up to date: nothing to do.';
+  if (applied.length + statements.length === 0) return 'The schema is up to date. Nothing was changed.';
   const lines: string[] = [];
   if (applied.length > 0) {
     lines.push(`Applied ${applied.length} migration${applied.length === 1 ? '' : 's'}:`);
     lines.push(...applied.map((name) => `  ${name}`));
   } else
     lines.push(
-      `Sent ${statements.length} statement${statements.length === 1 ? '' : 's'}:`,
+      `Ran ${statements.length} statement${statements.length === 1 ? '' : 's'}:`,
       ...statements.map((sql) => `  ${sql}`),
     );
   if (adoption !== null) {
     const { table, rows, time_zone: zone } = adoption;
-    lines.push(
-      `Adopted ${table} (${counted(rows, 'row')} as ${rows === 1 ? 'it was' : 'they were'}), its times in ${zone.zone}.`,
-    );
+    lines.push(`Adopted ${table} (${counted(rows, 'row')} unchanged); its times are in time zone ${zone.zone}.`);
     lines.push(...renderFindings(adoption));
   }
   for (const one of adopted_tables) {
@@ -44,9 +42,9 @@ export function renderMigrations(state: SchemaState, colour: boolean): string {
     ...state.unknown.map((name) => `  ${paint.red('unknown')}  ${name}`),
     ...state.missing.map((part) => `  ${paint.yellow('missing')}  ${part}`),
   ];
-  if (state.unknown.length > 0) lines.push('The schema is newer than this afd: update afd on this machine.');
-  else if (state.pending.length > 0) lines.push('Run "afd migrate up" to apply what is pending.');
-  else if (state.missing.length > 0) lines.push('Run "afd migrate up" to add what is missing.');
+  if (state.unknown.length > 0) lines.push('The schema is newer than this version of afd. Update afd on this machine.');
+  else if (state.pending.length > 0) lines.push('Run "afd migrate up" to apply the pending migrations.');
+  else if (state.missing.length > 0) lines.push('Run "afd migrate up" to add the missing parts.');
   else lines.push('The schema is up to date.');
   return lines.join('\n');
 }

@@ -9,7 +9,7 @@ export function renderPlan({ statements, adoption, adopted_tables }: MigrationPl
   const sentences = [
     ...(adoption === null ? [] : renderAdoption(adoption).split('\n')),
     ...adopted_tables.flatMap((one) => [
-      `The table ${one.table} exists and was not made by afd: ${counted(one.rows, 'row')}.`,
+      `The table ${one.table} exists and was not created by afd: ${counted(one.rows, 'row')}.`,
       ...renderFindings(one),
     ]),
   ];
@@ -18,7 +18,7 @@ export function renderPlan({ statements, adoption, adopted_tables }: MigrationPl
 }
 
 export function renderStatements(statements: string[]): string {
-  if (statements.length === 0) return '-- Nothing to do.';
+  if (statements.length === 0) return '-- Nothing to run.';
   return statements.map((sql) => `${sql};`).join('\n');
 }
 
@@ -29,9 +29,9 @@ export function renderAdoption(adoption: Adoption): string {
   );
   const from = zone.from === 'setting' ? 'database.time_zone' : "the server's time_zone";
   return [
-    `The table ${table} exists and was not made by afd: ${counted(rows, 'row')}${rows === 0 ? '' : ` (${counts.join(', ')})`}.`,
-    `Its times are taken to be in ${zone.zone}${zone.zone === 'SYSTEM' ? ` = ${printable(zone.system)}` : ''}, by ${from}. ${zone.evidence}`,
-    ...(zone.daylight_saving ? ['That zone changes its offset twice a year: --daylight-saving accepts it.'] : []),
+    `The table ${table} exists and was not created by afd: ${counted(rows, 'row')}${rows === 0 ? '' : ` (${counts.join(', ')})`}.`,
+    `Its times are assumed to be in time zone ${zone.zone}${zone.zone === 'SYSTEM' ? ` = ${printable(zone.system)}` : ''}, according to ${from}. ${zone.evidence}`,
+    ...(zone.daylight_saving ? ['This time zone has daylight saving time; pass --daylight-saving to accept it.'] : []),
     ...renderFindings(adoption),
   ].join('\n');
 }
@@ -45,6 +45,6 @@ export function renderFindings({ findings }: Pick<Adoption, 'findings'>): string
 }
 
 export function renderRemoval({ removed, statements }: Removal): string {
-  if (statements.length === 0) return 'There was nothing of afd in this schema.';
-  return `Took back ${counted(removed.length, 'migration')}; ${counted(statements.length, 'statement was', 'statements were')} sent.`;
+  if (statements.length === 0) return 'This schema contains nothing that afd created.';
+  return `Reverted ${counted(removed.length, 'migration')} with ${counted(statements.length, 'statement')}.`;
 }

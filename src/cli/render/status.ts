@@ -17,13 +17,13 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
       .map(([value, word]) => `${n(value)} ${word}`)
       .join(', ');
   const head = status.well
-    ? paint.green.bold('All is well.')
-    : `${paint.red.bold('Not well:')}\n${status.problems.map((problem) => `  - ${printable(problem)}`).join('\n')}`;
+    ? paint.green.bold('The fleet is healthy.')
+    : `${paint.red.bold('Problems:')}\n${status.problems.map((problem) => `  - ${printable(problem)}`).join('\n')}`;
   const facts: Array<[string, string]> = [
     [
       'Leader',
       leader.device_id === null
-        ? `none${leader.last_holder === null ? '' : ` (${leader.last_holder} was the last)`}`
+        ? `none${leader.last_holder === null ? '' : ` (last leader: ${leader.last_holder})`}`
         : `${leader.device_id}, term ${leader.term}`,
     ],
     ['Devices', `${devicesOf(devices)}; ${slotsOf(devices)}`],
@@ -39,7 +39,7 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
         [tasks.cancelled, 'cancelled'],
       ]),
     ],
-    ['Oldest due', status.oldest_due_age === null ? 'nothing is due' : `since ${duration(status.oldest_due_age)}`],
+    ['Oldest due', status.oldest_due_age === null ? 'no task is due' : `for ${duration(status.oldest_due_age)}`],
     [
       'Last hour',
       `${list([
@@ -59,18 +59,18 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
 
 type Devices = FleetStatus['devices'];
 
-/** Busy ones are online too. What an operator said is told by name: it is easily forgotten. */
+/** Busy devices are online too. Devices in an operator state are named, because that state is easily forgotten. */
 function devicesOf({ online, busy, offline, inactive }: Devices): string {
   const alive = `${online + busy} online${busy === 0 ? '' : `, ${busy} of them busy`}`;
   const named = inactive.slice(0, MOST_NAMED).map((one) => `${one.device_id} ${one.operator_state}`);
-  const more = inactive.length > MOST_NAMED ? [`${inactive.length - MOST_NAMED} more not active`] : [];
+  const more = inactive.length > MOST_NAMED ? [`${inactive.length - MOST_NAMED} more inactive`] : [];
   return [alive, ...named, ...more, ...(offline === 0 ? [] : [`${offline} offline`])].join(', ');
 }
 
 function slotsOf({ current_tasks, slots, inactive_slots: held, stuck_slots: stuck }: Devices): string {
   const parts = [
     `${current_tasks} of ${counted(slots, 'slot')} in use`,
-    ...(held === 0 ? [] : [`${held} on devices that are not active`]),
+    ...(held === 0 ? [] : [`${held} on inactive devices`]),
     ...(stuck === 0 ? [] : [`${stuck} stuck`]),
   ];
   return parts.join(', ');

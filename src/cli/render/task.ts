@@ -25,7 +25,7 @@ export function renderTasks(
   tasks: TaskRecord[],
   { colour, width, filtered = false }: RenderOptions & { filtered?: boolean },
 ): string {
-  if (tasks.length === 0) return filtered ? 'No task fits.' : 'There is no task. Add one with "afd tasks add".';
+  if (tasks.length === 0) return filtered ? 'No matching tasks.' : 'There are no tasks. Add one with "afd tasks add".';
   const paint = statusPaint(colour);
   return renderTable<TaskRecord>(
     [
@@ -59,7 +59,7 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
     ['Parent', String(task.parent_id ?? '')],
     ['Created', task.created_at ?? ''],
     [isOver(task) ? 'Ended' : 'Due', (isOver(task) ? task.finished_at : task.next_run_at) ?? ''],
-    ['Waits', task.waiting?.why ?? ''],
+    ['Pending reason', task.waiting?.why ?? ''],
     ['Result', text(task.result)],
     ['Last error', task.last_error ?? ''],
   ];
@@ -68,13 +68,13 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
     .map(([name, value]) => `${name.padEnd(15)} ${name === 'Status' ? value : printable(value)}`);
   const chances =
     task.waiting === null || task.waiting.devices.length === 0 ? [] : ['', renderChances(task.waiting, width)];
-  const attempts = task.assignments.length === 0 ? 'No device has claimed it yet.' : renderAttempts(task, width);
+  const attempts = task.assignments.length === 0 ? 'No device has claimed this task yet.' : renderAttempts(task, width);
   return [...lines, ...chances, '', attempts].join('\n');
 }
 
 /** The attempt that failed last, of a task that has none left, was no retry of a further one. */
 function retriesOf({ retry_count: failed, max_retry_count: most }: TaskRecord): string {
-  return most === null ? `${failed} spent` : `${Math.min(failed, most)} of ${most} spent`;
+  return most === null ? `${failed} used` : `${Math.min(failed, most)} of ${most} used`;
 }
 
 function renderChances({ devices }: TaskWaiting, width: number): string {
@@ -82,7 +82,7 @@ function renderChances({ devices }: TaskWaiting, width: number): string {
     [
       { header: 'DEVICE', value: (d) => d.device_id, id: true },
       { header: 'SCORE', value: (d) => d.score ?? '', align: 'right' },
-      { header: 'WHY NOT', value: (d) => d.reasons.join(', '), wrap: MOST_LINES },
+      { header: 'REASON', value: (d) => d.reasons.join(', '), wrap: MOST_LINES },
     ],
     devices,
     width,
@@ -92,12 +92,12 @@ function renderChances({ devices }: TaskWaiting, width: number): string {
 function renderAttempts(task: ShownTask, width: number): string {
   return renderTable<AssignmentRecord>(
     [
-      { header: 'TRY', value: (a) => a.attempt, align: 'right' },
+      { header: 'ATTEMPT', value: (a) => a.attempt, align: 'right' },
       { header: 'DEVICE', value: (a) => a.device_id, id: true },
       { header: 'STATUS', value: (a) => (isOpen(a) && a.revoked_at !== null ? `${a.status}, revoked` : a.status) },
-      { header: 'BEGAN (UTC)', value: (a) => shortTime(a.started_at ?? a.assigned_at) },
-      { header: 'TOOK', value: took },
-      { header: 'WHY', value: (a) => a.error_message ?? a.cause, wrap: MOST_LINES },
+      { header: 'START (UTC)', value: (a) => shortTime(a.started_at ?? a.assigned_at) },
+      { header: 'DURATION', value: took },
+      { header: 'REASON', value: (a) => a.error_message ?? a.cause, wrap: MOST_LINES },
     ],
     task.assignments,
     width,
@@ -105,15 +105,15 @@ function renderAttempts(task: ShownTask, width: number): string {
 }
 
 export function renderCancelled({ task_id, revoking, already, device_id }: CancelledTask): string {
-  if (!revoking) return already ? `Task ${task_id} was cancelled before.` : `Task ${task_id} is cancelled.`;
-  const asked = already ? `Device ${device_id} was asked before` : `Asked device ${device_id}`;
-  return `${asked} to end task ${task_id}; it is cancelled then. A result that arrives first wins.`;
+  if (!revoking) return already ? `Task ${task_id} was already cancelled.` : `Task ${task_id} was cancelled.`;
+  const asked = already ? `Device ${device_id} was already asked` : `Asked device ${device_id}`;
+  return `${asked} to abort task ${task_id}. The task is cancelled when the device has aborted it; if it finishes first, its result counts.`;
 }
 
 export function renderReassigned({ task_id, target_device_id: to, revoking, device_id }: ReassignedTask): string {
-  const next = to === null ? 'any device may have it' : `${to} will run it`;
-  if (revoking) return `Asked device ${device_id} to let go of task ${task_id}; then ${next}.`;
-  return `Task ${task_id} is free: ${next}.`;
+  const next = to === null ? 'any device may claim it' : `it is directed at ${to}`;
+  if (revoking) return `Asked device ${device_id} to release task ${task_id}; after that, ${next}.`;
+  return `Task ${task_id} was reassigned: ${next}.`;
 }
 
 export function renderRetried({ task_id, attempt }: RetriedTask): string {

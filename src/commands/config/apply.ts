@@ -6,14 +6,14 @@ import type { AppliedSettings } from '../../core/settings/apply-settings.ts';
 export type ConfigApplyResult = AppliedSettings;
 
 export default class ConfigApply extends BaseCommand {
-  static override summary = 'Make the fleet-wide values of this configuration those of the fleet.';
+  static override summary = "Publish this configuration's fleet-wide settings.";
   static override description =
-    'These are master.heartbeat_timeout, task_timeout, max_retry_count and retry_backoff, and load_balancer.strategy and weights. Only what is given here by file or environment is written; a default is not. Nodes that run take it over with their next heartbeat.';
+    'The fleet-wide settings are master.heartbeat_timeout, task_timeout, max_retry_count and retry_backoff, and load_balancer.strategy and weights. Only values set in the configuration file or by environment variables are written; defaults are not. Running nodes apply the new values with their next heartbeat.';
 
   static override examples = ['<%= config.bin %> config apply --dry-run', '<%= config.bin %> config apply'];
 
   static override flags = {
-    'dry-run': Flags.boolean({ default: false, summary: 'Say what would change, and change nothing.' }),
+    'dry-run': Flags.boolean({ default: false, summary: 'Print the changes without writing them.' }),
   };
 
   async run(): Promise<ConfigApplyResult> {

@@ -4,9 +4,9 @@ import type { ConfigView } from '../../core/settings/config-view.ts';
 export type ConfigShowResult = ConfigView;
 
 export default class ConfigShow extends BaseCommand {
-  static override summary = 'Show every key of the configuration, its value, and where that came from.';
+  static override summary = 'Show every configuration key with its value and its origin.';
   static override description =
-    'Values that the fleet shares are shown as the database has them, beside what was given here. Without a database, or when it cannot be reached, what is given here is shown. Secrets are masked.';
+    'Fleet-wide settings are shown as stored in the database, together with the local value. If no database is configured or it cannot be reached, the local values are shown. Secrets are masked.';
 
   static override examples = ['<%= config.bin %> config show', '<%= config.bin %> config show --json'];
 
@@ -19,7 +19,7 @@ export default class ConfigShow extends BaseCommand {
     return view;
   }
 
-  /** `told`: warnings that a command with a context has printed by itself. */
+  /** `told`: warnings that `withContext` has already printed. */
   async #view(): Promise<{ view: ConfigView; told: string[] }> {
     const [{ resolveConfig }, { showConfig, viewConfig }] = await Promise.all([
       import('../../core/config/load-config.ts'),

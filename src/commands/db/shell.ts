@@ -5,9 +5,9 @@ import { openShell } from '../../core/server/client-shell.ts';
 import { hostFrom } from '../../core/server/host.ts';
 
 export interface DbShellResult {
-  /** What the client ended with; also the exit code of this command. */
+  /** Exit code of the client, and of this command. */
   exit_code: number;
-  /** Only with --json, which needs --execute. */
+  /** Output of the client; only with --json, which needs --execute. */
   output?: string;
 }
 
@@ -20,7 +20,7 @@ export default class DbShell extends BaseCommand {
   ];
   static override flags = {
     ...dbFlags,
-    execute: Flags.string({ char: 'e', summary: 'Run these statements and end.', helpValue: 'SQL' }),
+    execute: Flags.string({ char: 'e', summary: 'Run these SQL statements and exit.', helpValue: 'SQL' }),
   };
 
   async run(): Promise<DbShellResult> {

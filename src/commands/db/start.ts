@@ -9,7 +9,7 @@ export type DbStartResult = Omit<StartedServer, 'url'>;
 export default class DbStart extends BaseCommand {
   static override summary = 'Start a private MySQL or MariaDB server for this project.';
   static override description =
-    `For whoever has no MySQL yet. Finds mariadbd or mysqld; on Debian and Ubuntu installs the programs (no service) when there is none and this user may. The server listens on a Unix socket and the loopback interface only, keeps its data in .afd/mysql, writes durably, and goes on running when this terminal closes. Harmless when it runs already.`;
+    `Use it if you have no MySQL server yet. It finds mariadbd or mysqld; on Debian and Ubuntu it installs the programs (without a service) if none is found and this user may install packages. The server listens only on a Unix socket and the loopback interface, stores its data durably in .afd/mysql, and keeps running after this terminal closes. If the server is already running, the command changes nothing.`;
   static override examples = [
     '<%= config.bin %> db start',
     '<%= config.bin %> db start && <%= config.bin %> migrate up',
@@ -26,7 +26,7 @@ export default class DbStart extends BaseCommand {
     );
     const verb = result.started ? 'Started' : 'Already running:';
     this.log(`${verb} ${result.kind} on 127.0.0.1:${result.port}, pid ${result.pid}, data in ${result.data_dir}`);
-    this.log('Its address, with the password: afd db url');
+    this.log('To print its URL with the password: afd db url');
     if (result.created) this.log('Next: afd migrate');
     return result;
   }

@@ -6,8 +6,8 @@ import { hostFrom } from '../../core/server/host.ts';
 export type DbStatusResult = ServerStatus;
 
 export default class DbStatus extends BaseCommand {
-  static override summary = "Show whether this project's private server runs.";
-  static override description = 'Exit 0 when it runs; exit 3 when it is stopped or was never made.';
+  static override summary = "Show whether this project's private server is running.";
+  static override description = 'Exit code 0: the server is running. 3: it is stopped, or was never created.';
   static override examples = ['<%= config.bin %> db status', '<%= config.bin %> db status --json'];
   static override flags = { ...dbFlags };
 

@@ -4,16 +4,17 @@ import { stopServer } from '../../core/server/embedded-server.ts';
 import { hostFrom } from '../../core/server/host.ts';
 
 export interface DbStopResult {
-  /** False when none was running. */
+  /** False if no server was running. */
   stopped: boolean;
   pid: number | null;
-  /** True when it had to be killed after a minute. */
+  /** True if it was killed because it did not stop within a minute. */
   killed: boolean;
 }
 
 export default class DbStop extends BaseCommand {
-  static override summary = "Stop this project's private server; its data stays.";
-  static override description = 'Returns when the process is gone. Exit 0 also when none was running.';
+  static override summary = "Stop this project's private server and keep its data.";
+  static override description =
+    'The command returns after the server process has ended. The exit code is 0 also if no server was running.';
   static override examples = ['<%= config.bin %> db stop'];
   static override flags = { ...dbFlags };
 

@@ -10,7 +10,7 @@ export interface DbUrlResult {
 export default class DbUrl extends BaseCommand {
   static override summary = "Print the mysql:// URL of this project's private server, with its password.";
   static override description =
-    'Made for AFD_DATABASE_URL. In the project folder itself no command needs it: there the server is found.';
+    'Use it to set AFD_DATABASE_URL. Commands that run in the project folder find the server without it.';
   static override examples = ['AFD_DATABASE_URL="$(<%= config.bin %> db url)" <%= config.bin %> worker'];
   static override flags = { ...dbFlags };
 

@@ -9,14 +9,17 @@ export interface DevicesDrainResult {
 }
 
 export default class DevicesDrain extends BaseCommand {
-  static override summary = 'Empty devices: they claim nothing more, and what they run may finish.';
+  static override summary = 'Drain devices: they stop claiming, and their running tasks may finish.';
   static override description =
-    'Their processes stay; "devices resume" lets them work again. With --wait: until nothing runs there any more, or exit 7 after --timeout. Ctrl-C ends the waiting alone.';
+    'Their processes keep running; "devices resume" lets them claim again. With --wait, the command returns when no task runs on these devices any more, or exits with 7 after --timeout. Ctrl-C ends only the waiting, not the draining.';
   static override examples = ['<%= config.bin %> devices drain worker-001 --wait --timeout 10m'];
   static override args = { device_id: deviceIdArg({ required: true, multiple: true }) };
   static override flags = {
-    wait: Flags.boolean({ summary: 'Return when they are empty.' }),
-    timeout: durationFlag({ dependsOn: ['wait'], summary: 'Wait at most so long.' }),
+    wait: Flags.boolean({ summary: 'Wait until no task runs on these devices.' }),
+    timeout: durationFlag({
+      dependsOn: ['wait'],
+      summary: 'Give up waiting after this time (default: wait indefinitely).',
+    }),
   };
 
   async run(): Promise<DevicesDrainResult> {

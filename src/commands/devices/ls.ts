@@ -7,22 +7,25 @@ export interface DevicesLsResult {
 }
 
 export default class DevicesLs extends BaseCommand {
-  static override summary = 'List the devices: who is alive, who leads, and how many tasks each runs.';
+  static override summary = 'List devices with their role, status and number of running tasks.';
   static override description =
-    'A device that says it is online but has been silent for longer than master.heartbeat_timeout is shown as offline (silent).';
+    'A device whose row says online, but whose last heartbeat is older than master.heartbeat_timeout, is shown as offline (silent).';
   static override examples = [
     '<%= config.bin %> devices ls',
     '<%= config.bin %> devices ls --status online --type sync_data',
   ];
 
   static override flags = {
-    status: Flags.option({ options: ['online', 'busy', 'offline'] as const, summary: 'Only devices shown so.' })(),
+    status: Flags.option({
+      options: ['online', 'busy', 'offline'] as const,
+      summary: 'Only devices with this status.',
+    })(),
     state: Flags.option({
       options: ['active', 'paused', 'draining', 'quarantined'] as const,
-      summary: 'Only devices that an operator set to this.',
+      summary: 'Only devices that an operator set to this state.',
     })(),
     type: Flags.string({ helpValue: 'T', summary: 'Only devices that handle this task type.' }),
-    limit: Flags.integer({ helpValue: 'N', min: 1, summary: 'At most so many.' }),
+    limit: Flags.integer({ helpValue: 'N', min: 1, summary: 'Maximum number of devices to list.' }),
   };
 
   async run(): Promise<DevicesLsResult> {

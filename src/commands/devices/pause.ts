@@ -7,9 +7,9 @@ export interface DevicesPauseResult {
 }
 
 export default class DevicesPause extends BaseCommand {
-  static override summary = 'Let devices claim nothing more until they are resumed.';
+  static override summary = 'Stop devices from claiming until they are resumed.';
   static override description =
-    'What they run may finish. Holds over restarts. Tasks that wait for one of them alone go back to all.';
+    'Running tasks may finish. The state survives a restart. Tasks directed at a paused device are released, so that any device may claim them.';
   static override examples = ['<%= config.bin %> devices pause worker-001', '<%= config.bin %> devices pause w1 w2'];
   static override args = { device_id: deviceIdArg({ required: true, multiple: true }) };
 

@@ -7,9 +7,9 @@ export type DevicesRegisterResult = RegisteredDevice;
 
 export default class DevicesRegister extends BaseCommand {
   static override aliases = ['register'];
-  static override summary = 'Write the row of a device by hand, before it runs for the first time.';
+  static override summary = 'Create the row of a device before its first start.';
   static override description =
-    'Not needed: a worker registers itself when it starts, and writes over all of this. The device is offline until then. Of one that is there only what is given changes; one that is running is refused (exit 5).';
+    'This command is optional: a worker registers itself when it starts, and overwrites all of these values. Until then the device is offline. If the row exists, only the given values change. The command refuses to change a running device (exit code 5).';
   static override examples = [
     `<%= config.bin %> devices register --device-id worker-001 --device-name "Worker Node 1" --ip-address 192.168.1.100 --port 8001 --capabilities '{"supported_tasks":["sync_apps"],"proxy_support":true}'`,
     '<%= config.bin %> register --device-id worker-002',
@@ -18,14 +18,21 @@ export default class DevicesRegister extends BaseCommand {
     'device-id': Flags.string({
       required: true,
       helpValue: 'ID',
-      summary: 'Letters, digits, ".", "_", "-"; at most 64.',
+      summary: 'Device id: letters, digits, ".", "_" and "-"; at most 64 characters.',
     }),
-    'device-name': Flags.string({ helpValue: 'NAME', summary: 'For people; the id unless given.' }),
-    'device-type': Flags.option({ options: ['worker', 'master'] as const, summary: 'worker unless given.' })(),
-    'ip-address': Flags.string({ helpValue: 'ADDRESS', summary: 'Where it is.' }),
-    port: Flags.integer({ min: 0, max: 65_535, helpValue: 'PORT', summary: 'Its port; 0 = none.' }),
-    capabilities: jsonFlag({ summary: 'What it can, supported_tasks among it.' }),
-    slots: Flags.integer({ min: 1, helpValue: 'N', summary: 'Tasks at the same time (max_concurrent_tasks).' }),
+    'device-name': Flags.string({ helpValue: 'NAME', summary: 'Display name (default: the device id).' }),
+    'device-type': Flags.option({
+      options: ['worker', 'master'] as const,
+      summary: 'Type of the device (default: worker).',
+    })(),
+    'ip-address': Flags.string({ helpValue: 'ADDRESS', summary: 'IP address of the device.' }),
+    port: Flags.integer({ min: 0, max: 65_535, helpValue: 'PORT', summary: 'Port of the device; 0 means none.' }),
+    capabilities: jsonFlag({ summary: 'Capabilities as a JSON object, including supported_tasks.' }),
+    slots: Flags.integer({
+      min: 1,
+      helpValue: 'N',
+      summary: 'Maximum number of concurrent tasks (max_concurrent_tasks).',
+    }),
   };
 
   async run(): Promise<DevicesRegisterResult> {

@@ -7,7 +7,7 @@ export interface DevicesResumeResult {
 }
 
 export default class DevicesResume extends BaseCommand {
-  static override summary = 'Let devices claim tasks again that were paused, drained or quarantined.';
+  static override summary = 'Let paused, drained or quarantined devices claim tasks again.';
   static override examples = ['<%= config.bin %> devices resume worker-001'];
   static override args = { device_id: deviceIdArg({ required: true, multiple: true }) };
 

@@ -8,15 +8,15 @@ export interface DevicesRmResult {
 }
 
 export default class DevicesRm extends BaseCommand {
-  static override summary = 'Forget devices that will not come back; their history stays.';
+  static override summary = 'Remove devices that will not come back, and keep their history.';
   static override description =
-    'Refused (exit 5) while a device lives or holds open attempts. --force removes it all the same: the leader takes its tasks back (cause device_removed), and a process that still lives stops at its next heartbeat.';
+    'A device that is alive or holds open attempts is refused with exit code 5. With --force it is removed anyway: the leader takes back its tasks (cause device_removed), and its process, if it still runs, stops at its next heartbeat.';
   static override examples = [
     '<%= config.bin %> devices rm worker-001',
     '<%= config.bin %> devices rm worker-001 --force',
   ];
   static override args = { device_id: deviceIdArg({ required: true, multiple: true }) };
-  static override flags = { force: Flags.boolean({ summary: 'Also one that lives, or holds tasks.' }) };
+  static override flags = { force: Flags.boolean({ summary: 'Remove devices even if they are alive or hold tasks.' }) };
 
   async run(): Promise<DevicesRmResult> {
     const { args, flags } = await this.parse(DevicesRm);

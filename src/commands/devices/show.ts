@@ -2,14 +2,14 @@ import { Args } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { DeviceDetail } from '../../core/devices/devices.ts';
 
-/** As `tasks show` has it, at the top; `device` is the same once more. */
+/** The device at the top level, as in `tasks show`; `device` repeats it. */
 export type DevicesShowResult = DeviceDetail & { device: DeviceDetail };
 
 export default class DevicesShow extends BaseCommand {
-  static override summary = 'Show one device: its state, its last readings, and the tasks that it holds.';
+  static override summary = 'Show one device: its state, its latest readings, and its tasks.';
   static override examples = ['<%= config.bin %> devices show worker-001'];
   static override args = {
-    device_id: Args.string({ required: true, description: 'Device id, as "afd devices ls" shows it.' }),
+    device_id: Args.string({ required: true, description: 'Device id, as printed by "afd devices ls".' }),
   };
 
   async run(): Promise<DevicesShowResult> {

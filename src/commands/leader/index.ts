@@ -5,16 +5,16 @@ import { type LeaderRun, NodeCommand } from '../../cli/node-command.ts';
 export type LeaderCommandResult = LeaderRun;
 
 export default class Leader extends NodeCommand {
-  static override summary = "Contend for leadership and do the leader's duties; execute no task.";
+  static override summary = "Take part in the election and run the leader's duties, without executing tasks.";
 
   static override description =
-    'Every worker contends too, so this is for a machine that should lead without working, or (--once) for cron. With --once: exit 0 when the duties were done, also when another node leads (the log says which, at info); 1 when a duty failed.';
+    'Every worker takes part in the election too. Use this command on a machine that should lead without executing tasks, or with --once from cron. Exit codes with --once: 0 when the duties were done, also when another node is leader (the log names it at level info); 1 when a duty failed.';
 
   static override examples = ['<%= config.bin %> leader', '<%= config.bin %> leader --once'];
 
   static override flags = {
-    'device-id': Flags.string({ helpValue: 'ID', summary: 'Name of this node; otherwise <host name>-leader.' }),
-    once: Flags.boolean({ summary: 'Lead for one round of duties if nobody leads, then exit.' }),
+    'device-id': Flags.string({ helpValue: 'ID', summary: 'Id of this node (default: <host name>-leader).' }),
+    once: Flags.boolean({ summary: 'If there is no leader, run one round of duties; then exit.' }),
     'wait-database': waitDatabaseFlag,
   };
 

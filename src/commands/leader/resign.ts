@@ -4,9 +4,9 @@ import type { ResignResult } from '../../core/leader/status-and-resign.ts';
 export type LeaderResignResult = ResignResult;
 
 export default class LeaderResign extends BaseCommand {
-  static override summary = 'Make the present leader resign, so that another node leads.';
+  static override summary = 'Make the current leader step down, so that another node can lead.';
   static override description =
-    'The leader stands back for one lease (master.lease_duration); if no other node contends, it leads again after that.';
+    'The node that steps down does not take part in the election for one lease (master.lease_duration). If no other node takes part, it becomes leader again after that.';
   static override examples = ['<%= config.bin %> leader resign'];
 
   async run(): Promise<LeaderResignResult> {

@@ -4,9 +4,9 @@ import type { LeaderStatus } from '../../core/leader/status-and-resign.ts';
 export type LeaderStatusResult = LeaderStatus;
 
 export default class LeaderStatusCommand extends BaseCommand {
-  static override summary = 'Show who leads, and for how long it may.';
+  static override summary = 'Show the current leader and when its lease expires.';
   static override description =
-    'Without a leader the fleet goes on claiming and finishing; the tasks of dead devices wait until there is one.';
+    'Without a leader, workers continue to claim and finish tasks, but tasks of dead devices are not taken back until a node leads.';
   static override examples = ['<%= config.bin %> leader status', '<%= config.bin %> leader status --json'];
 
   async run(): Promise<LeaderStatusResult> {

@@ -5,13 +5,13 @@ import type { Removal } from '../../core/migrate/migrate.ts';
 export type MigrateDownResult = Removal & { dry_run: boolean };
 
 export default class MigrateDown extends BaseCommand {
-  static override summary = 'Take back everything that afd made in this schema.';
+  static override summary = 'Remove everything that afd created in this schema.';
   static override description =
-    'Refuses while that would destroy rows. A task table that afd did not make stays, with its rows; only what afd added to it goes, except the words of its status.';
+    'The command refuses if rows would be lost. A task table that afd did not create is kept with its rows: only what afd added to it is removed, except the added values of its status column.';
   static override examples = ['<%= config.bin %> migrate down --dry-run', '<%= config.bin %> migrate down --force'];
   static override flags = {
-    'dry-run': Flags.boolean({ summary: 'Print the SQL that would run.' }),
-    force: Flags.boolean({ summary: 'Also when rows are lost.' }),
+    'dry-run': Flags.boolean({ summary: 'Print the SQL statements without running them.' }),
+    force: Flags.boolean({ summary: 'Remove everything even if rows are lost.' }),
   };
 
   async run(): Promise<MigrateDownResult> {

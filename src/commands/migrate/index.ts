@@ -5,16 +5,16 @@ import { withProgress } from '../../cli/progress.ts';
 import type { SchemaState } from '../../core/context/schema-state.ts';
 import type { MigrationPlan, MigrationResult } from '../../core/migrate/migrate.ts';
 
-/** What was done; with --dry-run what would be; with --check how it is. */
+/** What was done; with --dry-run the plan; with --check the state of the schema. */
 export type MigrateResult =
   | (MigrationResult & Pick<MigrationPlan, 'adoption' | 'adopted_tables'>)
   | (MigrationPlan & { dry_run: true })
   | (SchemaState & { up_to_date: boolean });
 
 export default class Migrate extends BaseCommand {
-  static override summary = 'Bring the schema to this version; harmless when several nodes do it at once.';
+  static override summary = 'Bring the schema to this version; safe to run on several nodes at once.';
   static override description =
-    'Adds to a task table that exists what it lacks, without blocking its writers or changing a stored byte, and asks in which time zone its times are.';
+    'If the task table exists, the command adds what is missing without blocking writers or changing stored values, and asks for the time zone of the stored times.';
   static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --dry-run'];
   static override flags = upFlags;
 
@@ -33,7 +33,7 @@ export default class Migrate extends BaseCommand {
         const { migrate, planMigration } = await import('../../core/migrate/migrate.ts');
         const options = { foreignKeys: flags['foreign-keys'], visible: flags.visible };
         const progress = { quiet: this.jsonEnabled() };
-        const plan = await withProgress('Looking at the schema', progress, () => planMigration(context, options));
+        const plan = await withProgress('Reading the schema', progress, () => planMigration(context, options));
         if (flags['dry-run']) {
           const { renderPlan } = await import('../../cli/render/migration-plan.ts');
           this.log(renderPlan(plan));

@@ -4,7 +4,7 @@ import type { SchemaState } from '../../core/context/schema-state.ts';
 export type MigrateStatusResult = SchemaState & { up_to_date: boolean };
 
 export default class MigrateStatus extends BaseCommand {
-  static override summary = 'Say which migrations are applied, pending, or unknown; change nothing.';
+  static override summary = 'Show which migrations are applied, pending or unknown; change nothing.';
   static override examples = ['<%= config.bin %> migrate status', '<%= config.bin %> migrate status --json'];
 
   async run(): Promise<MigrateStatusResult> {

@@ -3,17 +3,17 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { taskIdArg } from '../../cli/flags/task-args.ts';
 import type { CancelledTask } from '../../core/tasks/tasks.ts';
 
-/** All of them; of one id its keys besides. */
+/** All cancelled tasks; for a single id also its keys at the top level. */
 export type TasksCancelResult = { tasks: CancelledTask[] } & Partial<CancelledTask>;
 
 export default class TasksCancel extends BaseCommand {
-  static override summary = 'Cancel tasks; a device that runs one is asked to end it.';
+  static override summary = 'Cancel tasks; a device that runs one is asked to abort it.';
   static override description =
-    'A result that arrives first wins. --force ends the attempt without asking: for a device that does not answer any more. Its process may still run, but whatever it says is refused.';
+    'If the task finishes before it is aborted, its result counts. --force ends the attempt in the database without asking the device: use it for a device that does not respond. Its process may still run the task, but its result will be rejected.';
   static override examples = ['<%= config.bin %> tasks cancel 5 6 7', '<%= config.bin %> tasks cancel 5 --force'];
   static override args = { task_id: taskIdArg({ required: true, multiple: true }) };
   static override flags = {
-    force: Flags.boolean({ summary: 'End a running attempt at once, without its device.' }),
+    force: Flags.boolean({ summary: 'End a running attempt at once, without asking its device.' }),
   };
 
   async run(): Promise<TasksCancelResult> {

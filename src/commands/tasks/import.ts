@@ -6,25 +6,28 @@ import type { ImportFormat, ImportResult } from '../../core/import/import-tasks.
 export type TasksImportResult = ImportResult;
 
 export default class TasksImport extends BaseCommand {
-  static override summary = 'Add many tasks from a CSV or from JSON lines; "-" reads standard input.';
+  static override summary = 'Add many tasks from a CSV or JSON Lines file; "-" reads standard input.';
   static override description =
-    `The header of a CSV, or the keys of each object, are those of a task: task_type, task_data (JSON), username, app_id, start_date, end_date, priority, required_capabilities (JSON), dedupe_key, run_at, max_retry_count, execution_timeout, estimated_duration, concurrency_key. An empty field is left out.
+    `The columns of the CSV header, or the keys of each JSON object, are the fields of a task: task_type, task_data (JSON), username, app_id, start_date, end_date, priority, required_capabilities (JSON), dedupe_key, run_at, max_retry_count, execution_timeout, estimated_duration, concurrency_key. Empty fields are ignored.
 
-Rows go in by transactions of 1000, or of 8 MiB. A bad row stops it, with its line: what is before it is in. With dedupe keys an import may simply be run again. Ctrl-C stops it after the transaction that is under way.`;
+Each transaction inserts up to 1000 rows or 8 MiB. The first invalid row stops the import: its line number is printed, and the rows before it are added. An import whose rows have dedupe keys can be repeated safely. Ctrl-C stops the import after the current transaction.`;
 
   static override examples = [
     '<%= config.bin %> tasks import tasks.csv',
     '<%= config.bin %> tasks import tasks.jsonl --type sync_data --skip-bad',
     'zcat tasks.csv.gz | <%= config.bin %> tasks import - --format csv --json',
   ];
-  static override args = { file: Args.string({ required: true, description: 'The file; "-" is standard input.' }) };
+  static override args = { file: Args.string({ required: true, description: 'File; "-" reads standard input.' }) };
   static override flags = {
-    type: Flags.string({ helpValue: 'TYPE', summary: 'Type of the rows that name none.' }),
-    format: Flags.option({ options: ['csv', 'jsonl'] as const, summary: 'Otherwise by name and content.' })(),
-    'skip-bad': Flags.boolean({ summary: 'Pass over bad rows and exit 6 in the end, if there were any.' }),
-    atomic: Flags.boolean({ summary: 'All rows or none, in one transaction; at most 200000, or 64 MiB.' }),
-    'from-line': Flags.integer({ min: 1, helpValue: 'N', summary: 'Pass over the rows before this line.' }),
-    'dry-run': Flags.boolean({ summary: 'Check every row and add nothing.' }),
+    type: Flags.string({ helpValue: 'TYPE', summary: 'Task type of rows without a task_type.' }),
+    format: Flags.option({
+      options: ['csv', 'jsonl'] as const,
+      summary: 'Input format (default: detected from name and content).',
+    })(),
+    'skip-bad': Flags.boolean({ summary: 'Skip invalid rows, and exit with 6 if there were any.' }),
+    atomic: Flags.boolean({ summary: 'Add all rows or none, in one transaction of at most 200000 rows or 64 MiB.' }),
+    'from-line': Flags.integer({ min: 1, helpValue: 'N', summary: 'Skip the rows before this line.' }),
+    'dry-run': Flags.boolean({ summary: 'Validate every row without adding tasks.' }),
   };
 
   async run(): Promise<TasksImportResult> {

@@ -15,14 +15,20 @@ export default class TasksLs extends BaseCommand {
   static override flags = {
     status: Flags.string({
       helpValue: 'STATUS',
-      summary: 'pending, assigned, running, waiting, done, failed or cancelled.',
+      summary: 'Only this status: pending, assigned, running, waiting, done, failed or cancelled.',
     }),
     type: Flags.string({ helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
     device: Flags.string({
       helpValue: 'DEVICE',
-      summary: 'Tasks that run there, ran there last, or are to run there: its id, or the beginning of it.',
+      summary: 'Only tasks that run on this device, last ran on it, or are directed at it (id or unique prefix).',
     }),
-    limit: Flags.integer({ helpValue: 'N', min: 1, max: 10_000, default: 50, summary: 'At most so many.' }),
+    limit: Flags.integer({
+      helpValue: 'N',
+      min: 1,
+      max: 10_000,
+      default: 50,
+      summary: 'Maximum number of tasks to list.',
+    }),
   };
 
   async run(): Promise<TasksLsResult> {

@@ -7,17 +7,19 @@ export type TasksReassignResult = ReassignedTask;
 
 export default class TasksReassign extends BaseCommand {
   static override aliases = ['reassign'];
-  static override summary = 'Move a task to another device; one that runs it is asked to let go first.';
+  static override summary = 'Reassign a task; if it is running, its device is asked to release it first.';
   static override description =
-    'Without --to any device may have it. No retry is spent. A device that cannot run it (offline, paused, without the handler or a capability) is refused with exit code 5. --force directs it there all the same, and takes it from a device that does not answer any more, without asking.';
+    'Without --to, any device may claim the task. No retry is used. A target device that cannot run the task (offline, paused, or without the handler or a capability) is refused with exit code 5. With --force the task is directed at it anyway, and is taken without asking from a device that does not respond.';
   static override examples = [
     '<%= config.bin %> tasks reassign 5 --to worker-002',
     '<%= config.bin %> reassign 5 --force',
   ];
   static override args = { task_id: taskIdArg({ required: true }) };
   static override flags = {
-    to: Flags.string({ helpValue: 'DEVICE', summary: 'The only device that may run it.' }),
-    force: Flags.boolean({ summary: 'Take it from its device at once; also to one that cannot run it now.' }),
+    to: Flags.string({ helpValue: 'DEVICE', summary: 'Device that is to run the task; no other may.' }),
+    force: Flags.boolean({
+      summary: 'Take the task from its device without asking, and accept a target that cannot run it.',
+    }),
   };
 
   async run(): Promise<TasksReassignResult> {

@@ -5,26 +5,32 @@ import { taskIdArg } from '../../cli/flags/task-args.ts';
 import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
 import type { RetriedTask } from '../../core/tasks/tasks.ts';
 
-/** All of them; of one id its keys besides, by filter the counts. */
+/** All retried tasks; for a single id also its keys at the top level, by filter also the counts. */
 export type TasksRetryResult = { tasks: RetriedTask[] } & (Partial<RetriedTask> | RetriedTasks);
 
 export default class TasksRetry extends BaseCommand {
-  static override summary = 'Run failed or cancelled tasks again, now, with a new budget.';
+  static override summary = 'Retry failed or cancelled tasks now, with all their retries again.';
   static override description =
-    `retry_count begins at 0 again, and the number of the attempt goes on. A task that waits between two tries is due at once. Either ids, or --status with the other filters. More than 100 tasks need a yes, or --yes.`;
+    `Resets retry_count to 0; attempt numbers continue. A task waiting for its next retry becomes due now. Give either task ids, or --status with the other filters. Retrying more than 100 tasks asks for confirmation (or --yes).`;
   static override examples = [
     '<%= config.bin %> tasks retry 5 6 7',
     '<%= config.bin %> tasks retry --status failed --type sync_data --since yesterday --yes',
   ];
   static override args = { task_id: taskIdArg({ multiple: true }) };
   static override flags = {
-    force: Flags.boolean({ summary: 'Also a task that is done; with ids.' }),
-    status: Flags.option({ options: ['failed', 'cancelled'] as const, summary: 'All that ended so.' })(),
-    type: Flags.string({ dependsOn: ['status'], helpValue: 'TYPE', summary: 'Only of this type.' }),
-    since: sinceFlag({ dependsOn: ['status'], summary: 'Only what ended since: 2h, yesterday, 2024-01-31.' }),
-    limit: Flags.integer({ dependsOn: ['status'], helpValue: 'N', min: 1, max: 100_000, summary: 'The oldest N.' }),
-    'dry-run': Flags.boolean({ dependsOn: ['status'], summary: 'Only say which.' }),
-    yes: Flags.boolean({ char: 'y', summary: 'Do not ask.' }),
+    force: Flags.boolean({ summary: 'Also retry tasks that are done (with ids only).' }),
+    status: Flags.option({ options: ['failed', 'cancelled'] as const, summary: 'Retry all tasks with this status.' })(),
+    type: Flags.string({ dependsOn: ['status'], helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
+    since: sinceFlag({ dependsOn: ['status'], summary: 'Only tasks that ended since: 2h, yesterday, 2024-01-31.' }),
+    limit: Flags.integer({
+      dependsOn: ['status'],
+      helpValue: 'N',
+      min: 1,
+      max: 100_000,
+      summary: 'Retry at most N tasks, oldest first.',
+    }),
+    'dry-run': Flags.boolean({ dependsOn: ['status'], summary: 'List the tasks without retrying them.' }),
+    yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
   };
 
   async run(): Promise<TasksRetryResult> {

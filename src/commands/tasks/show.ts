@@ -5,7 +5,7 @@ import type { ShownTask } from '../../core/tasks/tasks.ts';
 export type TasksShowResult = ShownTask;
 
 export default class TasksShow extends BaseCommand {
-  static override summary = 'Show a task, what its handler gets, each of its attempts, and why it waits.';
+  static override summary = 'Show a task: its payload, its attempts, and why it is not running yet.';
   static override examples = ['<%= config.bin %> tasks show 5', '<%= config.bin %> tasks show 5 --json'];
   static override args = { task_id: taskIdArg({ required: true }) };
 

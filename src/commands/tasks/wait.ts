@@ -10,7 +10,7 @@ export interface TasksWaitResult {
 export default class TasksWait extends BaseCommand {
   static override summary = 'Wait until tasks have ended.';
   static override description =
-    'Exit code 0: all are done. 8: one ended as failed or cancelled. 7: one had not ended in time. With --json the states of all are printed in each case, in the last two as error.data.tasks.';
+    'Exit code 0: all tasks are done. 8: a task failed or was cancelled. 7: a task had not ended before the timeout. With --json the status of every task is printed in each case; with exit codes 8 and 7 it is in error.data.tasks.';
   static override examples = [
     '<%= config.bin %> tasks wait 5 6 7 --timeout 10m',
     {
@@ -19,7 +19,9 @@ export default class TasksWait extends BaseCommand {
     },
   ];
   static override args = { task_id: taskIdArg({ required: true, multiple: true }) };
-  static override flags = { timeout: durationFlag({ summary: 'At most so long; without it, as long as it takes.' }) };
+  static override flags = {
+    timeout: durationFlag({ summary: 'Give up after this time (default: wait indefinitely).' }),
+  };
 
   async run(): Promise<TasksWaitResult> {
     const { args, flags } = await this.parse(TasksWait);

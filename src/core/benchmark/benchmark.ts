@@ -65,7 +65,7 @@ export async function bench(context: Context, options: BenchOptions): Promise<Be
   const durability = await readDurability(session);
   const { version, isMariaDb } = session.facts;
   const scratch = await makeScratch(context, (name) =>
-    options.say(`Measuring in ${name}, which is removed afterwards.`),
+    options.say(`Measuring in ${name}, which will be removed at the end.`),
   );
   try {
     const figures = await new Measurement(context, scratch, options).run();
@@ -103,19 +103,19 @@ class Measurement {
     try {
       const producers = await Promise.all(Array.from({ length: AT_ONCE }, () => this.#producer(context)));
       const first = producers[0]!;
-      say(`Adding ${counted(tasks, 'task')}, ${BULK} a call …`);
+      say(`Adding ${counted(tasks, 'task')}, ${BULK} per call …`);
       const enqueue_bulk = await this.#rate(tasks, () => this.#add([first], tasks, BULK));
       const some = Math.max(AT_ONCE, Math.round(tasks / 8));
-      say(`Adding ${some} tasks one by one, ${AT_ONCE} at once …`);
+      say(`Adding ${some} tasks one per call, ${AT_ONCE} calls at once …`);
       const enqueue_single = await this.#rate(some, () => this.#add(producers, some, 1));
       const { workers, slots, hostname, version } = this.#o;
-      say(`${counted(workers, 'worker')} with ${counted(slots, 'slot')} each to execute them …`);
+      say(`Executing them with ${counted(workers, 'worker')} of ${counted(slots, 'slot')} each …`);
       const onBegin = ({ n }: Record<string, unknown>) => this.#begin(Number(n));
       const fleet = await startBenchFleet(this.#context, this.#scratch, { workers, slots, hostname, version, onBegin });
       try {
         const drain = await Promise.race([this.#drain(first), fleet.failed]);
         const single = Math.min(MOST_LATENCY_TASKS, Math.max(10, Math.round(tasks / 100)));
-        say(`${single} single tasks, with nobody busy …`);
+        say(`Adding ${single} single tasks to idle workers …`);
         const latency = await Promise.race([this.#latency(first, single), fleet.failed]);
         return { enqueue_bulk, enqueue_single, drain, latency };
       } finally {
@@ -193,7 +193,9 @@ class Measurement {
       if (ended.unfinished > 0) continue;
       if (ended.done === this.#made && ended.attempts === this.#made && this.#repeated === 0) return at;
       const said = `${ended.done} done in ${ended.attempts} attempts, ${this.#repeated} handlers ran again`;
-      throw new AfdError('E_INTERNAL', `${this.#made} tasks were to run once each: ${said}.`, { data: { ...ended } });
+      throw new AfdError('E_INTERNAL', `Each of the ${this.#made} tasks should have run once, but: ${said}.`, {
+        data: { ...ended },
+      });
     }
   }
 
@@ -205,7 +207,7 @@ class Measurement {
 
   #goOn(): void {
     if (!this.#o.stop.aborted) return;
-    throw new AfdError('E_TEMPORARY', 'The measurement was ended before its time; what it had made is removed.', {
+    throw new AfdError('E_TEMPORARY', 'The benchmark was interrupted; its scratch tables were removed.', {
       suggestions: ['afd bench --tasks 1000'],
     });
   }

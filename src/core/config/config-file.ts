@@ -32,9 +32,12 @@ export function findConfigFile(
     if (existsSync(path)) return { path, name: nameOf(cwd, path), chosen: true };
     const by = named === undefined ? 'AFD_CONFIG' : '--config';
     if (wanted.includes('://')) {
-      throw new AfdError('E_CONFIG', `${by} takes a file; the URL of a database goes into AFD_DATABASE_URL.`);
+      throw new AfdError(
+        'E_CONFIG',
+        `${by} takes the path of a file, not a URL; set AFD_DATABASE_URL to the database URL.`,
+      );
     }
-    throw new AfdError('E_CONFIG', `${by} names ${path}, and there is no such file.`, { data: { file: path } });
+    throw new AfdError('E_CONFIG', `${by} names ${path}, but this file does not exist.`, { data: { file: path } });
   }
   const home = env.XDG_CONFIG_HOME || (env.HOME ? join(env.HOME, '.config') : undefined);
   const here = HERE.map((name) => join(cwd, name)).find((path) => existsSync(path));
@@ -66,7 +69,7 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
   const problems: string[] = [];
   const raw = parsed.value ?? {};
   if (!isSection(raw)) {
-    const message = `${path} must hold keys and values, such as "worker: { max_concurrent_tasks: 5 }".`;
+    const message = `${path} must contain keys and values, such as "worker: { max_concurrent_tasks: 5 }".`;
     throw new AfdError('E_CONFIG', message, { data: { file: path } });
   }
   const root = ROOTS.find((name) => Object.hasOwn(raw, name));
@@ -77,7 +80,7 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
       problems.push(`${root} must be a section with keys`);
     } else {
       values = merge(inside ?? {}, beside, [], (key) =>
-        problems.push(`${key} is given twice: inside ${root} and beside it`),
+        problems.push(`${key} is set twice: under ${root} and as a separate key`),
       );
     }
   }

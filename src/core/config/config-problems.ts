@@ -19,7 +19,7 @@ const GIVEN_TO_HANDLERS = /\.(env|exec)(\.|$)/;
 /** Sections in which an unknown key may be the rest of a secret that needed quotes: `{ password: ab, cd: ef }`. */
 const HOLDS_SECRETS = /^(database|handlers|master)\b/;
 const WORD = /^[\p{L}\p{N}_.-]+$/u;
-const HIDDEN = 'a key that is not known; its name is not shown, since it may be a part of a secret';
+const HIDDEN = 'an unknown key; its name is not shown because it may be part of a secret';
 /** More are counted, and not listed. */
 const MOST = 100;
 
@@ -77,7 +77,7 @@ export class Problems {
     const section = path.join('.');
     const guess = guessOf(path, name);
     if (!WORD.test(name) || (guess === undefined && HOLDS_SECRETS.test(section))) {
-      this.add(section, section === '' ? `There is ${HIDDEN}` : `holds ${HIDDEN}`, [...path, name]);
+      this.add(section, section === '' ? `There is ${HIDDEN}` : `contains ${HIDDEN}`, [...path, name]);
       return;
     }
     this.add(

@@ -62,7 +62,7 @@ export const handlerSchema = z
     /** Path of a JavaScript or TypeScript module, relative to the configuration file. */
     module: z.string().min(1).optional(),
     /** Where a module runs: a thread that all modules share, one of its own, or the worker's main thread. */
-    thread: z.enum(['shared', 'own', 'main'], { error: 'is one of shared, own, main' }).default('main'),
+    thread: z.enum(['shared', 'own', 'main'], { error: 'must be one of shared, own, main' }).default('main'),
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
     timeout: duration(0, LONGEST_RUN).optional(),
@@ -79,10 +79,10 @@ export const handlerSchema = z
     result: flag.default(false),
   })
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
-    message: 'a handler is either "module: ./file.ts" or "exec: [program, argument]"',
+    message: 'a handler needs either "module: ./file.ts" or "exec: [program, argument]", not both',
   })
   .refine((h) => h.exec === undefined || h.thread === 'main', {
-    message: '"thread" is for a module; a command is a process of its own already',
+    message: '"thread" applies to modules only; a command runs in its own process',
   });
 
 export const configSchema = z.strictObject({
@@ -152,7 +152,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       device_id: z
         .string()
-        .regex(DEVICE_ID, 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or digit')
+        .regex(DEVICE_ID, 'must be 1 to 64 letters, digits, ".", "_" or "-", and start with a letter or digit')
         .optional(),
       device_name: z.string().max(128).optional(),
       max_concurrent_tasks: whole(1, 10_000).default(5),
@@ -206,7 +206,10 @@ export const configSchema = z.strictObject({
       tls_ca: z.string().optional(),
       time_zone: z
         .string()
-        .regex(/^([+-]\d{2}:\d{2}|SYSTEM)$/, 'must be an offset such as "+08:00", or SYSTEM (named zones need tables)')
+        .regex(
+          /^([+-]\d{2}:\d{2}|SYSTEM)$/,
+          'must be an offset such as "+08:00", or SYSTEM (named time zones are not supported)',
+        )
         .default('+00:00'),
       session_timeout: seconds(15, 1, DAY),
       call_timeout: seconds(5, 0.1, HOUR),

@@ -20,58 +20,58 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   const least = 2 * worker.heartbeat_interval + 5;
   say(
     master.heartbeat_timeout < least,
-    `master.heartbeat_timeout is ${master.heartbeat_timeout} s, less than 2 × worker.heartbeat_interval + 5 s = ${least} s: one late heartbeat and a live device counts as dead`,
+    `master.heartbeat_timeout is ${master.heartbeat_timeout} s, less than 2 × worker.heartbeat_interval + 5 s = ${least} s: a single late heartbeat can make a live device count as dead`,
   );
   say(
     master.lease_trust >= master.lease_duration,
-    `master.lease_trust (${master.lease_trust} s) is not below master.lease_duration (${master.lease_duration} s): two nodes may believe that they lead`,
+    `master.lease_trust (${master.lease_trust} s) is not below master.lease_duration (${master.lease_duration} s): two nodes may act as leader at the same time`,
   );
   say(
     2 * master.lease_renew_interval > master.lease_trust,
-    `master.lease_renew_interval (${master.lease_renew_interval} s) is more than half of master.lease_trust (${master.lease_trust} s): one late renewal loses the leadership`,
+    `master.lease_renew_interval (${master.lease_renew_interval} s) is more than half of master.lease_trust (${master.lease_trust} s): a single late renewal makes the leader lose its lease`,
   );
   say(
     master.health_check_interval > master.heartbeat_timeout,
-    `master.health_check_interval (${master.health_check_interval} s) is above master.heartbeat_timeout (${master.heartbeat_timeout} s): dead devices are noticed late`,
+    `master.health_check_interval (${master.health_check_interval} s) is above master.heartbeat_timeout (${master.heartbeat_timeout} s): dead devices are detected late`,
   );
   say(
     config.database.call_timeout >= config.database.session_timeout,
-    `database.call_timeout (${config.database.call_timeout} s) is not below database.session_timeout (${config.database.session_timeout} s): the server may end a session that waits for an answer`,
+    `database.call_timeout (${config.database.call_timeout} s) is not below database.session_timeout (${config.database.session_timeout} s): the server may close a session that is waiting for an answer`,
   );
   say(
     master.retry_backoff.initial > master.retry_backoff.max,
-    'master.retry_backoff.initial is above master.retry_backoff.max: every retry waits for max',
+    'master.retry_backoff.initial is above master.retry_backoff.max: every retry waits for the maximum',
   );
   say(
     master.max_retry_count === 0,
-    'master.max_retry_count is 0: the first failure of a task is its last, unless the task says otherwise',
+    'master.max_retry_count is 0: a failed task is not retried, unless the task sets its own max_retry_count',
   );
   say(
     worker.max_concurrent_tasks > MANY_SLOTS,
-    `worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}: handlers that connect to the database themselves can use up its max_connections (151 unless it was raised), and then no node can connect`,
+    `worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}: handlers that connect to the database themselves can exhaust its max_connections (default: 151), and then no node can connect`,
   );
   const document = slotsOf(worker.capabilities);
   say(
     document !== undefined && document !== worker.max_concurrent_tasks,
-    `worker.capabilities.max_concurrent is ${document}, but worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}, which counts: so many tasks run at once`,
+    `worker.capabilities.max_concurrent is ${document}, but worker.max_concurrent_tasks is ${worker.max_concurrent_tasks}: the latter is used as the number of concurrent tasks`,
   );
   say(
     worker.on_lost_database === 'finish',
-    'worker.on_lost_database is finish: while the database is away, a task may run here and on another device at once; only for handlers that may be repeated',
+    'worker.on_lost_database is finish: while the database is unreachable, a task may run on this device and on another at the same time; use it only if handlers are safe to repeat',
   );
-  say(master.lock_grace === 0, 'master.lock_grace is 0: a worker that reconnects may be declared dead');
+  say(master.lock_grace === 0, 'master.lock_grace is 0: a worker may be declared dead while it reconnects');
   const most =
     balancer.region_bonus +
     (balancer.strategy === 'weighted' ? Object.values(balancer.weights).reduce((sum, one) => sum + one, 0) : 1);
   say(
     balancer.min_score > most,
-    `load_balancer.min_score is ${balancer.min_score}, and no device can score more than ${most}: it has no effect`,
+    `load_balancer.min_score is ${balancer.min_score}, but no device can score more than ${most}: the minimum has no effect`,
   );
   const gates = Object.entries(worker.gates).filter(([name]) => name !== 'interval');
   for (const [name, gate] of gates) {
     say(
       gate !== undefined && gate < LOW_LIMIT,
-      `worker.gates.${name} is ${gate} %: a machine is above that most of the time, and then nothing is claimed here`,
+      `worker.gates.${name} is ${gate} %: the usage of a machine is mostly above this limit, and then this device claims no tasks`,
     );
   }
   const loops: Array<[string, number]> = [
@@ -88,16 +88,16 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   for (const [key, value] of loops)
     say(
       value === 0,
-      `${key} is 0: ${key === 'worker.gates.interval' ? 'the machine is read' : 'the database is asked'} without pause`,
+      `${key} is 0: ${key === 'worker.gates.interval' ? 'the machine is measured' : 'the database is queried'} without pause`,
     );
   say(
     balancer.strategy === 'weighted' && Object.values(balancer.weights).every((weight) => weight === 0),
-    'load_balancer.weights are all 0: every device scores the same',
+    'load_balancer.weights are all 0: all devices have the same score',
   );
   const host = database?.socketPath === undefined ? database?.host : undefined;
   say(
     host !== undefined && database?.tls === undefined && !isLoopback(host),
-    `the connection to ${host} is not encrypted (database.tls is disable): whoever sits between gets the password`,
+    `the connection to ${host} is not encrypted (database.tls is disable): anyone on the network path can read the password`,
   );
   return found;
 }
@@ -120,5 +120,5 @@ export function notUsedYet(given: (key: string) => boolean, hasDatabase: boolean
   const gateway = FOR_THE_GATEWAY.filter((key) => given(key) && (hasDatabase || key.startsWith('server.')));
   if (gateway.length === 0) return [];
   const verb = gateway.length === 1 ? 'is' : 'are';
-  return [`${gateway.join(', ')} ${verb} not used: every node works with the database directly`];
+  return [`${gateway.join(', ')} ${verb} not used: every node connects to the database directly`];
 }

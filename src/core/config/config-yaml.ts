@@ -23,17 +23,17 @@ export interface YamlMistake {
   line: number | undefined;
 }
 
-const QUOTES = 'a text with special characters needs quotes';
+const QUOTES = 'text with special characters needs quotes';
 const SENTENCES: Partial<Record<YAMLError['code'], string>> = {
-  BAD_INDENT: 'something is indented too little or too far',
-  TAB_AS_INDENT: 'a tab stands where blanks must indent',
-  MISSING_CHAR: `a quote, bracket, comma, colon or blank is missing, or ${QUOTES}`,
-  BAD_DQ_ESCAPE: 'a "\\" in double quotes begins nothing that YAML knows; write it twice, or use single quotes',
-  BAD_SCALAR_START: `a text begins with "@" or "\`"; ${QUOTES}`,
+  BAD_INDENT: 'a line is not indented enough, or too far',
+  TAB_AS_INDENT: 'a line is indented with a tab; use spaces',
+  MISSING_CHAR: `a quote, bracket, comma, colon or space is missing, or ${QUOTES}`,
+  BAD_DQ_ESCAPE: 'a "\\" in double quotes starts an unknown escape sequence; write it twice, or use single quotes',
+  BAD_SCALAR_START: `a value starts with "@" or "\`"; ${QUOTES}`,
   BAD_ALIAS: `a name is missing after "*" or "&"; ${QUOTES}`,
-  ALIAS_PROPS: `something stands between "*" and its name; ${QUOTES}`,
-  TAG_RESOLVE_FAILED: 'a text begins with "!", which YAML takes for a tag; put it into quotes',
-  MULTIPLE_DOCS: 'a second document begins with "---"; one file holds one',
+  ALIAS_PROPS: `there are characters between "*" and its name; ${QUOTES}`,
+  TAG_RESOLVE_FAILED: 'a value starts with "!", which YAML reads as a tag; put it in quotes',
+  MULTIPLE_DOCS: 'a second document starts with "---"; a file must contain one document',
   RESOURCE_EXHAUSTION: 'sections are nested too deeply',
 };
 
@@ -47,7 +47,7 @@ export function parseYaml(text: string): ParsedYaml | YamlMistake {
     const [broken] = [...document.errors, ...document.warnings];
     if (broken !== undefined) {
       return {
-        problem: SENTENCES[broken.code] ?? `a character is not expected here; ${QUOTES}`,
+        problem: SENTENCES[broken.code] ?? `unexpected character; ${QUOTES}`,
         line: lineAt(broken.pos[0]),
       };
     }
@@ -57,7 +57,7 @@ export function parseYaml(text: string): ParsedYaml | YamlMistake {
   } catch (error) {
     if (error instanceof RangeError) return { problem: SENTENCES.RESOURCE_EXHAUSTION!, line: undefined };
     if (error instanceof ReferenceError) {
-      return { problem: 'its aliases (*name) stand for more than a configuration has', line: undefined };
+      return { problem: 'its aliases (*name) expand to more than a configuration may contain', line: undefined };
     }
     throw error;
   }
@@ -80,10 +80,10 @@ function mistakeIn(document: Document): Mistake | undefined {
     if (isAlias(node)) {
       return anchors.has(node.source)
         ? undefined
-        : stop(`a text begins with "*", which YAML takes for an alias; put it into quotes`, node);
+        : stop(`a value starts with "*", which YAML reads as an alias; put it in quotes`, node);
     }
     if (isScalar(node) && node.anchor !== undefined && node.value === null) {
-      return stop('a text begins with "&", which YAML takes for an anchor; put it into quotes', node);
+      return stop('a value starts with "&", which YAML reads as an anchor; put it in quotes', node);
     }
     if (!isMap(node)) {
       const anchor = (node as { anchor?: string } | null)?.anchor;
@@ -95,7 +95,7 @@ function mistakeIn(document: Document): Mistake | undefined {
     for (const { key } of node.items) {
       const name = nameOf(key);
       if (name === '__proto__') return stop('__proto__ is not a key of any section', key as Node);
-      if (names.has(name)) return stop('a key is given twice in one section: keys are unique', key as Node);
+      if (names.has(name)) return stop('a key occurs twice in one section: keys are unique', key as Node);
       names.add(name);
     }
     return undefined;

@@ -41,13 +41,14 @@ export async function resolveAddress(input: AddressInput): Promise<DatabaseAddre
   }
   const part = (name: keyof Parts) => strongest(ownPart(input, name), urlPart(input, parsed, name));
   for (const key of ['host', 'socket', 'user', 'name'] as const) {
-    if (database[key]?.includes('://') === true) problem(`database.${key}`, 'is a URL: write it into database.url');
+    if (database[key]?.includes('://') === true) problem(`database.${key}`, 'is a URL: set it as database.url');
   }
   const user = part('user');
   const name = part('name');
   const password = await passwordOf(input, urlPart(input, parsed, 'password'));
-  if (user === undefined) problem('database.user', 'no database user is named: set it, or write it into database.url');
-  if (name === undefined) problem('database.name', 'no schema is named: set it, or end database.url with /SCHEMA');
+  if (user === undefined)
+    problem('database.user', 'no database user is set: set this key, or include the user in database.url');
+  if (name === undefined) problem('database.name', 'no schema is set: set this key, or end database.url with /SCHEMA');
   const { place, where } = placeOf(input, parsed);
   const tls = await tlsOptions(input, part('tls')?.value, where);
   if (user === undefined || name === undefined) return undefined;
@@ -106,7 +107,8 @@ async function passwordOf(input: AddressInput, ofUrl: Given | undefined): Promis
   const key = 'database.password_file';
   const named = { key, value: file, origin: origin(key) };
   if (word !== undefined) {
-    if (rankOf(word.origin) === rankOf(named.origin)) problem(key, 'is given beside database.password: keep one');
+    if (rankOf(word.origin) === rankOf(named.origin))
+      problem(key, 'is set together with database.password: keep one of them');
     if (strongest(word, named) === word) return strongest(word, ofUrl);
   }
   // Overruled by a url of a higher source: not read, so that a missing file does not matter.
@@ -134,7 +136,7 @@ async function secretFile(input: AddressInput, named: string): Promise<string | 
 /** A file that cannot be read is named; a URL may hold a password. */
 function isUrl({ problem }: AddressInput, key: string, named: string): boolean {
   if (!named.includes('://')) return false;
-  problem(key, 'is a URL, and must be the path of a file');
+  problem(key, 'is a URL, but must be the path of a file');
   return true;
 }
 
@@ -174,5 +176,5 @@ async function tlsOptions(
 }
 
 function inClear(host: string): string {
-  return `is not set, and ${host} is another machine: without TLS, whoever sits between gets the password. Write "tls: verify-full" under "database" (and "tls_ca: FILE" for an authority of your own), or "tls: disable" on a network that you trust; AFD_DATABASE_TLS and ?tls= of the url say the same`;
+  return `is not set, and ${host} is another machine: without TLS, anyone on the network path can read the password. Set "tls: verify-full" under "database" (and "tls_ca: FILE" for your own certificate authority), or "tls: disable" on a trusted network; AFD_DATABASE_TLS or ?tls= in the URL do the same`;
 }

@@ -32,7 +32,7 @@ export function mixedSources(parts: readonly Given[], file: FoundFile | undefine
   if (sources.size <= 1) return undefined;
   if (TOGETHER.some((allowed) => [...sources].every((one) => allowed.includes(one)))) return undefined;
   const said = [...new Set(parts.map((part) => `${part.key} ${cameFrom(part.origin, file)}`))].join(', ');
-  return `takes host, user and password from several sources (${said}): a password is sent only to a server that the same source names. ${cure(sources, file)}`;
+  return `takes host, user and password from several sources (${said}), but afd sends a password only to a server set by the same source. ${cure(sources, file)}`;
 }
 
 function sourceOf(origin: Origin, file: FoundFile | undefined): Source {
@@ -48,7 +48,8 @@ function cameFrom(origin: Origin, file: FoundFile | undefined): string {
 }
 
 function cure(sources: ReadonlySet<Source>, file: FoundFile | undefined): string {
-  if (sources.has('embedded server')) return 'Unset what names another user or password, or give AFD_DATABASE_URL.';
-  if (sources.has('variable of others')) return 'Write all of them into the file, or give AFD_DATABASE_URL.';
-  return `If ${file?.name ?? 'the file'} is yours, name it: --config ${file?.name ?? 'FILE'} or AFD_CONFIG; or give AFD_DATABASE_URL.`;
+  if (sources.has('embedded server'))
+    return 'Remove the settings of the other user or password, or set AFD_DATABASE_URL.';
+  if (sources.has('variable of others')) return 'Set all of them in the file, or set AFD_DATABASE_URL.';
+  return `If ${file?.name ?? 'the file'} is yours, pass it with --config ${file?.name ?? 'FILE'} or AFD_CONFIG; or set AFD_DATABASE_URL.`;
 }

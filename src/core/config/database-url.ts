@@ -4,7 +4,7 @@
 export type Parts = Partial<Record<'host' | 'port' | 'socket' | 'user' | 'password' | 'name' | 'tls', string>>;
 
 const SHAPE = 'mysql://user:password@host:port/schema';
-const ENCODE = 'special characters of a password are percent-encoded, such as %40 for "@", %3F for "?", %2F for "/"';
+const ENCODE = 'percent-encode special characters of the password, such as %40 for "@", %3F for "?", %2F for "/"';
 
 /** The parts of `mysql://user:password@host:port/schema?socket=…&tls=…`, or a sentence that says what is wrong with it. */
 export function parseDatabaseUrl(text: string): Parts | string {
@@ -14,13 +14,13 @@ export function parseDatabaseUrl(text: string): Parts | string {
   } catch {
     return `is not a URL of the form ${SHAPE} (${ENCODE})`;
   }
-  if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') return `must begin with mysql://: ${SHAPE}`;
+  if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') return `must start with mysql://: ${SHAPE}`;
   for (const name of url.searchParams.keys()) {
     if (name !== 'socket' && name !== 'tls') return `has an unknown parameter (known: socket, tls; ${ENCODE})`;
   }
-  if (url.hash !== '') return `holds a "#" (${ENCODE.replace('%3F for "?"', '%23 for "#"')})`;
+  if (url.hash !== '') return `contains a "#" (${ENCODE.replace('%3F for "?"', '%23 for "#"')})`;
   // "mysql://u:12/rest@host/db": the user is taken for the host, and the rest of the password for a schema.
-  if (url.username === '' && url.pathname.includes('@')) return `names no user before the host: ${SHAPE} (${ENCODE})`;
+  if (url.username === '' && url.pathname.includes('@')) return `has no user before the host: ${SHAPE} (${ENCODE})`;
   const parts: Parts = {};
   try {
     const set = (name: keyof Parts, value: string | null) => {
@@ -34,8 +34,8 @@ export function parseDatabaseUrl(text: string): Parts | string {
     set('socket', url.searchParams.get('socket'));
     set('tls', url.searchParams.get('tls'));
   } catch {
-    return 'holds a "%" that is not percent-encoded (write %25)';
+    return 'contains a "%" that is not percent-encoded (write %25)';
   }
-  if (parts.name?.includes('/')) return `must end with one schema name: ${SHAPE}`;
+  if (parts.name?.includes('/')) return `must end with a schema name: ${SHAPE}`;
   return parts;
 }

@@ -56,7 +56,7 @@ export function readEnvironment(env: Record<string, string | undefined>): {
     if (value === undefined || value === '') continue;
     // Kubernetes sets MYSQL_PORT=tcp://10.0.0.1:3306 for a service named "mysql".
     if (name === 'MYSQL_PORT' && value.startsWith('tcp://')) {
-      warnings.push('MYSQL_PORT was set by Kubernetes for a service named "mysql" and is ignored');
+      warnings.push('MYSQL_PORT is ignored, because Kubernetes set it for a service named "mysql"');
       continue;
     }
     found.set(key, { key, name, value });
@@ -67,9 +67,7 @@ export function readEnvironment(env: Record<string, string | undefined>): {
     if (key !== undefined) found.set(key, { key, name, value });
     else if (!OTHER_VARIABLES.has(name) && !name.startsWith('AFD_TEST_')) {
       const near = didYouMean(name, BY_NAME.keys());
-      warnings.push(
-        `the environment variable ${name} is not known${near === undefined ? '' : `; did you mean ${near}?`}`,
-      );
+      warnings.push(`unknown environment variable ${name}${near === undefined ? '' : `; did you mean ${near}?`}`);
     }
   }
   return { values: [...found.values()], warnings };

@@ -16,11 +16,11 @@ export interface Trust {
 export function trustOfSecret(path: string, facts: Stats, uid: number | undefined): Trust {
   if (!facts.isFile()) return {};
   const mend = `chmod 600 ${path}`;
-  if ((facts.mode & OTHERS_READ) !== 0) return { refusal: `${path} can be read by everybody: ${mend}` };
-  if ((facts.mode & OTHERS_WRITE) !== 0) return { refusal: `${path} can be written by other users: ${mend}` };
+  if ((facts.mode & OTHERS_READ) !== 0) return { refusal: `all users can read ${path}: run ${mend}` };
+  if ((facts.mode & OTHERS_WRITE) !== 0) return { refusal: `other users can write ${path}: run ${mend}` };
   // Of a file of root it is by the group that this user reads it.
   const shared = (facts.mode & GROUP_READS) !== 0 && facts.uid === uid;
-  return shared ? { warning: `${path} holds a password and can be read by its group: ${mend}` } : {};
+  return shared ? { warning: `${path} contains a password, and its group can read it: run ${mend}` } : {};
 }
 
 /** Of the configuration: whoever writes it says which programs run here, and where the database is. */
@@ -28,11 +28,11 @@ export function trustOfConfiguration(path: string, facts: Stats, uid: number | u
   if (!facts.isFile() || uid === undefined) return {};
   if (facts.uid !== uid && facts.uid !== 0) {
     return {
-      warning: `${path} belongs to another user (uid ${facts.uid}), who says with it which database is used and which programs run here`,
+      warning: `${path} belongs to another user (uid ${facts.uid}), who can choose the database and the programs that run on this machine`,
     };
   }
   if ((facts.mode & OTHERS_WRITE) === 0) return {};
   return {
-    warning: `${path} can be written by other users, who could make this user run anything: chmod go-w ${path}`,
+    warning: `other users can write ${path}, and so run any program as this user: run chmod go-w ${path}`,
   };
 }

@@ -44,21 +44,21 @@ export class FleetSettings {
       const fleet = byName.has(key) ? checkedValue(key, byName.get(key)) : undefined;
       if (byName.has(key) && fleet === undefined) {
         this.#warn(
-          `the fleet's ${key} (${shown(byName.get(key))} in the database) is not valid${rangeNote(key)}: ${String(own.value)} of this node is used; write a valid one with "afd config apply"`,
+          `the fleet-wide ${key} (${shown(byName.get(key))} in the database) is not valid${rangeNote(key)}: this node uses its own value ${String(own.value)}; publish a valid value with "afd config apply"`,
         );
       }
       const to = fleet ?? own.value;
       const from = getValue(config, key);
       origins[key] = fleet === undefined ? own.origin : 'fleet';
       if (fleet !== undefined && fleet !== own.value && own.origin !== 'default')
-        overruled.push(`${key} is ${String(own.value)} here (${own.origin}) and ${String(fleet)} in the fleet`);
+        overruled.push(`${key} is ${String(own.value)} on this node (${own.origin}), but ${String(fleet)} fleet-wide`);
       if (from === to) continue;
       setValue(config, key, to);
       changes.push({ key, from, to });
     }
     if (overruled.length > 0)
       this.#warn(
-        `${overruled.join('; ')}: the fleet's value is used; "afd config apply" makes this node's the fleet's`,
+        `${overruled.join('; ')}: the fleet-wide value is used; run "afd config apply" to publish the values of this node`,
       );
     if (changes.length > 0) this.#events?.emit('settings:changed', { changes });
     for (const sentence of this.#dangers()) this.#warn(sentence);
@@ -84,5 +84,5 @@ function shown(value: unknown): string {
 
 function rangeNote(key: string): string {
   const range = RANGES.get(key);
-  return range === undefined ? '' : `, which is ${range}`;
+  return range === undefined ? '' : ` (allowed: ${range})`;
 }

@@ -55,7 +55,7 @@ export async function loadConfig(options: LoadOptions): Promise<ResolvedConfig> 
   if (resolved.database === undefined) {
     throw new AfdError(
       'E_CONFIG',
-      'No database is configured: set AFD_DATABASE_URL=mysql://user:password@host:port/schema or database.url in afd.yaml, or start a private server here.',
+      'No database is configured: set AFD_DATABASE_URL=mysql://user:password@host:port/schema or database.url in afd.yaml, or start a private server in this folder.',
       { suggestions: ['afd db start'] },
     );
   }
@@ -143,7 +143,9 @@ export function nodeWarnings(
 function filledAlready({ key, name, value }: EnvironmentValue, inFile: unknown, passedOver: string[]): boolean {
   if (!FILLING.has(name) || inFile === undefined) return false;
   if (String(inFile) !== value) {
-    passedOver.push(`${name} is not used: ${key} is in the configuration file; ${variableOf(key)} would win over it`);
+    passedOver.push(
+      `${name} is ignored, because the configuration file sets ${key}; use ${variableOf(key)} to override the file`,
+    );
   }
   return true;
 }

@@ -25,9 +25,9 @@ export async function readSmallFile(path: string): Promise<SmallFile> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const facts = await file.stat();
-    if (facts.isDirectory()) throw new Error('it is a folder');
+    if (facts.isDirectory()) throw new Error('it is a directory');
     const bytes = facts.isFIFO() ? await readPipe(file) : await readAtMost(file, MOST_BYTES);
-    if (bytes === undefined) throw new Error(`it has more than ${MOST_BYTES / 1024 / 1024} MiB`);
+    if (bytes === undefined) throw new Error(`it is larger than ${MOST_BYTES / 1024 / 1024} MiB`);
     return { text: bytes.toString('utf8'), facts };
   } finally {
     await file.close();
@@ -43,12 +43,12 @@ async function readPipe(file: FileHandle): Promise<Buffer> {
     if (part !== undefined && part.length > 0) {
       parts.push(part);
       length += part.length;
-      if (length > MOST_BYTES) throw new Error(`more than ${MOST_BYTES / 1024 / 1024} MiB came from this pipe`);
+      if (length > MOST_BYTES) throw new Error(`this pipe delivered more than ${MOST_BYTES / 1024 / 1024} MiB`);
       continue;
     }
     if (part !== undefined && length > 0) return Buffer.concat(parts);
     const patience = part === undefined ? WAIT_MS.writer : WAIT_MS.nobody;
-    if (waited >= patience) throw new Error(`it is a pipe, and nothing more came within ${patience / 1000} s`);
+    if (waited >= patience) throw new Error(`it is a pipe, and no more data arrived within ${patience / 1000} s`);
     await pause(LOOK);
     waited += LOOK;
   }

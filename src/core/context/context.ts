@@ -55,7 +55,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   if (isNode && !config.enabled) {
     throw new AfdError(
       'E_CONFIG',
-      `"enabled: false" (${resolved.origins.enabled ?? 'file'}) forbids this machine to start a ${options.purpose}. Set it to true to start.`,
+      `"enabled: false" (${resolved.origins.enabled ?? 'file'}) does not allow this machine to start a ${options.purpose}. Set it to true.`,
       { data: { key: 'enabled' } },
     );
   }
@@ -147,7 +147,7 @@ function stoppedServer(error: unknown): unknown {
   if (!(error instanceof DatabaseError)) return error;
   const { driverCode } = error;
   if (driverCode !== 'ENOENT' && driverCode !== 'ECONNREFUSED') return error;
-  return new DatabaseError('E_DATABASE', 'The private server of this folder (.afd) is stopped.', {
+  return new DatabaseError('E_DATABASE', 'The private server of this folder (.afd) is not running.', {
     retry: 'connection',
     driverCode,
     suggestions: ['afd db start'],

@@ -53,18 +53,18 @@ export async function assertSchema(
   if (state.unknown.length > 0) {
     throw new AfdError(
       'E_SCHEMA',
-      `The schema at ${session.where} is newer than this afd: it has ${state.unknown.join(', ')}. Update afd on this machine.`,
-      { suggestions: ['npm install -g afd@latest', 'afd migrate status'], data: { ...state } },
+      `The schema at ${session.where} is newer than this version of afd: it has the unknown migrations ${state.unknown.join(', ')}. Update afd on this machine.`,
+      { suggestions: ['afd migrate status'], data: { ...state } },
     );
   }
   if (state.pending.length > 0 || state.missing.length > 0) {
     const where = `The schema at ${session.where}`;
     const what =
       state.applied.length === 0
-        ? `${where} has no tables of afd yet.`
+        ? `${where} does not contain the tables of afd yet.`
         : state.pending.length > 0
-          ? `${where} is older than this afd: ${state.pending.join(', ')} must be applied.`
-          : `The task table ${names.plain.task} at ${session.where} lacks ${state.missing.slice(0, 5).join(', ')}.`;
+          ? `${where} is older than this version of afd: the migrations ${state.pending.join(', ')} are pending.`
+          : `The task table ${names.plain.task} at ${session.where} is incomplete; missing: ${state.missing.slice(0, 5).join(', ')}.`;
     const dryRun = state.adopted === true ? ['afd migrate --dry-run'] : [];
     throw new AfdError('E_SCHEMA', what, { suggestions: [...dryRun, 'afd migrate up'], data: { ...state } });
   }
@@ -73,7 +73,7 @@ export async function assertSchema(
   if (!zoneGiven) return state.time_zone;
   throw new AfdError(
     'E_CONFIG',
-    `The times of ${names.plain.task} are in ${state.time_zone}, but database.time_zone is "${zone}" here: everything would run hours early or late. Write database.time_zone: "${state.time_zone}", or nothing: then it is the fleet's.`,
+    `The times of ${names.plain.task} are in time zone ${state.time_zone}, but database.time_zone is "${zone}" on this node, so tasks would run hours too early or too late. Set database.time_zone: "${state.time_zone}", or remove the setting to use the time zone of the fleet.`,
     { suggestions: ['afd migrate status'], data: { key: 'database.time_zone', here: zone, fleet: state.time_zone } },
   );
 }
@@ -114,7 +114,7 @@ async function taskTable(
   const confirmed = rows.find(({ what }) => what === 'zone')?.name ?? null;
   const keys = rows.filter(({ what }) => what === 'index').map(({ name }) => name);
   const missing = adopted === null ? [`table ${task}`] : missingParts(columns, keys);
-  if (adopted === true && confirmed === null) missing.push('the zone of its times');
+  if (adopted === true && confirmed === null) missing.push('the time zone of its times');
   return { missing, adopted, time_zone: adopted === true ? confirmed : null };
 }
 

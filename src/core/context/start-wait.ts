@@ -62,5 +62,5 @@ function isPassing(error: unknown): boolean {
 }
 
 function stopped(): AfdError {
-  return new AfdError('E_TEMPORARY', 'It was told to stop before it had started.');
+  return new AfdError('E_TEMPORARY', 'A stop signal arrived before the start was complete.');
 }

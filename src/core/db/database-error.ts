@@ -60,17 +60,22 @@ interface Telling extends Pick<Detail, 'retry' | 'fault' | 'undone' | 'rolledBac
 export const LOOK = ['afd config show'];
 
 const TELLING: Record<ErrorKind, Telling> = {
-  lock: { code: 'E_TEMPORARY', retry: 'transaction', rolledBack: true, says: () => 'The database gave up a lock' },
+  lock: {
+    code: 'E_TEMPORARY',
+    retry: 'transaction',
+    rolledBack: true,
+    says: () => 'The database rolled back a transaction because of a lock conflict',
+  },
   'broken-off': {
     code: 'E_TEMPORARY',
     retry: 'transaction',
     undone: true,
-    says: () => 'The database broke off a statement',
+    says: () => 'The database interrupted a statement',
   },
   unknown: {
     code: 'E_TEMPORARY',
     retry: 'transaction',
-    says: (where) => `The database at ${where} did not carry out a statement`,
+    says: (where) => `The database at ${where} did not execute a statement`,
   },
   gone: {
     code: 'E_DATABASE',
@@ -82,37 +87,37 @@ const TELLING: Record<ErrorKind, Telling> = {
     code: 'E_DATABASE',
     retry: 'slow',
     refused: true,
-    says: (where) => `The database at ${where} takes no more connections`,
+    says: (where) => `The database at ${where} accepts no more connections`,
   },
   full: {
     code: 'E_DATABASE',
     retry: 'slow',
     undone: true,
-    says: (where) => `The database at ${where} has no room for it now`,
+    says: (where) => `The database at ${where} is out of disk space, memory or another resource`,
   },
   data: { code: 'E_FAILED', retry: 'final', fault: 'data', says: () => 'The database refused a statement' },
   statement: { code: 'E_FAILED', retry: 'final', says: () => 'The database refused a statement' },
   setting: {
     code: 'E_CONFIG',
     retry: 'final',
-    says: (where) => `A setting of the server at ${where} stands in the way`,
+    says: (where) => `A setting of the server at ${where} does not allow this`,
   },
   schema: {
     code: 'E_SCHEMA',
     retry: 'final',
     suggestions: ['afd migrate up'],
-    says: (where) => `The schema at ${where} is not the one this afd knows`,
+    says: (where) => `The schema at ${where} does not match this version of afd`,
   },
   rights: {
     code: 'E_FORBIDDEN',
     retry: 'final',
     suggestions: LOOK,
-    says: (where) => `The database at ${where} refused`,
+    says: (where) => `The database at ${where} denied access`,
   },
   'no-database': {
     code: 'E_CONFIG',
     retry: 'final',
-    says: (where) => `The database at ${where} has no such schema`,
+    says: (where) => `The database at ${where} does not have this schema`,
   },
 };
 
@@ -179,7 +184,7 @@ export function isOutcomeUnknown(error: unknown): boolean {
 /** A write whose outcome nobody knows is to its caller what a lost connection is. */
 export function unknownOutcome(what: string, error: DatabaseError): DatabaseError {
   if (error.retry === 'connection') return error;
-  return new DatabaseError('E_DATABASE', `Whether ${what} was carried out is unknown: ${error.message}`, {
+  return new DatabaseError('E_DATABASE', `It is unknown whether ${what} was executed: ${error.message}`, {
     ...(error.errno === undefined ? {} : { errno: error.errno }),
     retry: 'connection',
     cause: error,

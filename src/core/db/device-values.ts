@@ -33,9 +33,10 @@ export function amountOf(value: unknown, most = Number.MAX_SAFE_INTEGER): number
 
 /** Why nobody can ring a device at its address and port; undefined = it can be rung. */
 export function ringProblem({ ip_address: address, port, ring_token: token }: Row): string | undefined {
-  if (!Number.isInteger(Number(port)) || Number(port) < 1 || Number(port) > 65_535) return `port ${port} is none`;
+  if (!Number.isInteger(Number(port)) || Number(port) < 1 || Number(port) > 65_535) return `"${port}" is not a port`;
   if (typeof address !== 'string' || isIP(address) === 0) return `"${address}" is not an IP address`;
-  if (token !== undefined && !(Buffer.isBuffer(token) && token.length === TOKEN_BYTES)) return 'its ring token is none';
+  if (token !== undefined && !(Buffer.isBuffer(token) && token.length === TOKEN_BYTES))
+    return 'its ring token is not valid';
   return undefined;
 }
 
@@ -47,12 +48,12 @@ export function rowProblems(row: Row): string[] {
   if (ring !== undefined) problems.push(ring);
   const capabilities = fromJson(row.capabilities);
   if (capabilities !== null && (typeof capabilities !== 'object' || Array.isArray(capabilities))) {
-    problems.push('capabilities is no object');
+    problems.push('capabilities is not an object');
   } else if (!isTexts((capabilities as { supported_tasks?: unknown } | null)?.supported_tasks)) {
-    problems.push('supported_tasks is no list of task types');
+    problems.push('supported_tasks is not a list of task types');
   }
-  if (!isTexts(fromJson(row.over_limits) ?? undefined)) problems.push('over_limits is no list of sentences');
-  if (Number(row.max_concurrent_tasks ?? 0) < 0) problems.push('max_concurrent_tasks is below 0');
+  if (!isTexts(fromJson(row.over_limits) ?? undefined)) problems.push('over_limits is not a list of strings');
+  if (Number(row.max_concurrent_tasks ?? 0) < 0) problems.push('max_concurrent_tasks is negative');
   return problems;
 }
 

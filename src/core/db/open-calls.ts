@@ -74,6 +74,6 @@ function noAnswer(where: string, deadlineMs: number): DatabaseError {
 }
 
 function tooLong(where: string, limit: number): DatabaseError {
-  const message = `The database at ${where} sent more than ${limit / MIB} MiB in one answer; the connection was cut.`;
+  const message = `The database at ${where} sent more than ${limit / MIB} MiB in one answer, so afd closed the connection.`;
   return new DatabaseError('E_DATABASE', message, { retry: 'connection', driverCode: 'AFD_ANSWER_TOO_LONG' });
 }

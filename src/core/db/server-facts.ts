@@ -71,10 +71,12 @@ export function serverFacts(
   const [row] = answers[1] ?? [];
   const [status] = answers[2] ?? [];
   if (row === undefined || status === undefined) {
-    throw new DatabaseError('E_DATABASE', `The server at ${where} did not say who it is.`, { retry: 'connection' });
+    throw new DatabaseError('E_DATABASE', `The server at ${where} did not report its version and settings.`, {
+      retry: 'connection',
+    });
   }
   if (Number(row.read_only) === 1) {
-    const message = `The server at ${where} is read-only: afd needs the primary.`;
+    const message = `The server at ${where} is read-only; afd needs the primary server.`;
     throw new DatabaseError('E_DATABASE', message, { retry: 'connection' });
   }
   assertSettings(row, where, { statementLimitMs: PART_OF_DEADLINE * options.deadlineMs });

@@ -115,12 +115,12 @@ function forServer(only: Setting['only'], sql: string): string {
 }
 
 function refused(name: string, read: unknown, wanted: string | number, where: string): DatabaseError {
-  const message = `The server at ${where} does not let a session set ${name}: it is ${JSON.stringify(read)} and must be ${wanted}.`;
+  const message = `The server at ${where} does not allow a session to set ${name}: it is ${JSON.stringify(read)}, but must be ${wanted}.`;
   return new DatabaseError('E_CONFIG', message, {
     retry: 'final',
     suggestions: [
       name.startsWith('character_set_')
-        ? 'remove "skip-character-set-client-handshake" from the server\'s configuration, or what stands between it and afd'
+        ? 'remove "skip-character-set-client-handshake" from the server configuration, or the proxy between the server and afd'
         : `SET GLOBAL ${name} = ${typeof wanted === 'number' || /^\d+$/.test(wanted) ? wanted : `'${wanted}'`};`,
     ],
   });

@@ -222,7 +222,7 @@ export class Session {
     const limit = (this.#facts?.maxAllowedPacket ?? Number.POSITIVE_INFINITY) - 64;
     // No character takes more than three bytes per UTF-16 unit.
     if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
-    const why = `is over the server's max_allowed_packet of ${limit + 64} bytes`;
+    const why = `exceeds max_allowed_packet of the server, ${limit + 64} bytes`;
     const message = `A statement of ${text.length} characters ${why}.`;
     throw new DatabaseError('E_FAILED', message, { retry: 'final', fault: 'data' });
   }

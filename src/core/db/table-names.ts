@@ -32,7 +32,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
   };
   for (const name of Object.values(plain)) {
     if (!VALID.test(name)) {
-      throw new AfdError('E_CONFIG', `"${name}" cannot be a table name: letters, digits, _ and $ only, at most 64.`, {
+      throw new AfdError('E_CONFIG', `"${name}" is not a valid table name: use up to 64 letters, digits, _ and $.`, {
         suggestions: ['set tables.task and tables.prefix in afd.yaml'],
       });
     }

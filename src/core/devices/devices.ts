@@ -53,7 +53,11 @@ export async function showDevice(context: Context, deviceId: string): Promise<De
   const session = await context.session();
   const id = await resolveDeviceId(session, context.names, deviceId, 'afd devices show');
   const [row] = await queryDevices(session, context.names, id);
-  if (row === undefined) throw new AfdError('E_NOT_FOUND', `There is no device "${id}".`, { data: { device_id: id } });
+  if (row === undefined)
+    throw new AfdError('E_NOT_FOUND', `There is no device "${id}".`, {
+      suggestions: ['afd devices ls'],
+      data: { device_id: id },
+    });
   const { readings, assignments } = await queryDevice(session, context.names, row.device_id);
   return { ...judged(row, context.config.master.heartbeat_timeout), last_readings: readings ?? null, assignments };
 }

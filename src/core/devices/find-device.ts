@@ -28,7 +28,7 @@ export async function resolveDeviceId(
     });
   }
   const more = found.length === TOLD ? ', …' : '';
-  throw new AfdError('E_USAGE', `Several devices begin with "${typed}": ${found.join(', ')}${more}.`, {
+  throw new AfdError('E_USAGE', `The prefix "${typed}" matches several devices: ${found.join(', ')}${more}.`, {
     suggestions: [`${command} ${first}`],
     data: { device_id: typed, matches: found },
   });

@@ -62,15 +62,19 @@ export async function registerDevice(context: Context, device: DeviceByHand): Pr
   if (wrote !== 'alive') {
     const done = { device_id, created: wrote === 'created' };
     if (named === undefined || named === max_concurrent_tasks) return done;
-    const warning = `capabilities.max_concurrent is ${named}, but --slots is ${max_concurrent_tasks}, which counts.`;
+    const warning = `capabilities.max_concurrent is ${named}, but --slots is ${max_concurrent_tasks}; the latter is used.`;
     return { ...done, warning };
   }
   const holder = await lockHolder(session, names, device_id, heartbeatTimeoutS);
   const where = holder === undefined ? '' : ` ${placeOf(holder)}`;
-  throw new AfdError('E_DEVICE_RUNNING', `${device_id} is running${where}, and a running device writes its own row.`, {
-    suggestions: [`afd devices show ${device_id}`],
-    data: { device_id },
-  });
+  throw new AfdError(
+    'E_DEVICE_RUNNING',
+    `${device_id} is running${where}, and a running device maintains its own row.`,
+    {
+      suggestions: [`afd devices show ${device_id}`],
+      data: { device_id },
+    },
+  );
 }
 
 /** All ids are found before anything changes. @throws AfdError E_NOT_FOUND, E_USAGE; DatabaseError */
@@ -112,7 +116,7 @@ export async function waitUntilEmpty(
     const left = end - monotonic();
     if (left <= 0) {
       const what = busy.map((one) => `${one.device_id} (${one.current_tasks})`).join(', ');
-      throw new AfdError('E_TIMED_OUT', `Still running after ${timeoutS} s: ${what}.`, {
+      throw new AfdError('E_TIMED_OUT', `Timed out after ${timeoutS} s; tasks are still running: ${what}.`, {
         suggestions: [`afd devices show ${busy[0]!.device_id}`],
         data: { devices: now },
       });
@@ -158,11 +162,11 @@ async function resolveAll(context: Context, session: Session, typed: string[], c
 
 function stays({ device_id, alive, open_attempts, referenced }: Removal): AfdError {
   const why = referenced
-    ? 'its history refers to it by a foreign key'
+    ? 'its history references it by a foreign key'
     : [alive ? 'is running' : '', open_attempts > 0 ? `holds ${counted(open_attempts, 'open attempt')}` : '']
         .filter((part) => part !== '')
         .join(' and ');
-  const message = referenced ? `Device ${device_id} stays: ${why}.` : `Device ${device_id} ${why}.`;
+  const message = referenced ? `Device ${device_id} was not removed: ${why}.` : `Device ${device_id} ${why}.`;
   return new AfdError('E_CONFLICT', message, {
     suggestions: referenced
       ? [`afd devices pause ${device_id}`]

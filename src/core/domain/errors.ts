@@ -1,37 +1,145 @@
+/** What a code of the registry says. Backticks in `means` and `remedy` mark code, as in Markdown. */
+export interface ErrorFacts {
+  exit: number;
+  /** When it is raised: one sentence. */
+  means: string;
+  /** What its reader can do, in one or two sentences. */
+  remedy: string;
+  /** A command of afd to try, printed when the error brings no suggestion of its own. */
+  todo: string;
+}
+
 /**
- * The registry of everything afd can refuse: one code, one exit code (documented in docs/reference/errors.md and
- * compared with it by a test). Exit codes follow sysexits where there is one.
+ * The registry of everything afd can refuse. docs/reference/errors.md is generated from it (scripts/errors-page.mjs), and a
+ * test compares the two. Exit codes follow sysexits where there is one.
  */
 export const ERROR_CODES = {
-  E_FAILED: { exit: 1, means: 'the operation failed' },
-  E_STUCK: { exit: 1, means: 'every slot is held by a handler that ignores its abort signal' },
-  E_USAGE: { exit: 2, means: 'an argument, a flag or a value is not valid' },
-  E_NOT_FOUND: { exit: 3, means: 'no such task, device or file' },
-  E_FORBIDDEN: { exit: 4, means: 'the database account may not do this' },
-  E_CONFLICT: { exit: 5, means: 'the state of the thing does not allow this' },
-  E_DEVICE_RUNNING: { exit: 5, means: 'another live process already runs under this device id' },
-  E_SUPERSEDED: { exit: 5, means: 'a newer process took over this device id' },
-  E_LEASE_LOST: { exit: 5, means: 'the attempt no longer belongs to this process (fenced)' },
-  E_PARTIAL: { exit: 6, means: 'some items failed' },
-  E_TIMED_OUT: { exit: 7, means: 'waiting took longer than allowed' },
-  E_TASK_FAILED: { exit: 8, means: 'the task waited for ended without success' },
-  E_DATABASE: { exit: 69, means: 'the database cannot be reached or did not answer in time' },
-  E_SERVER_MISSING: { exit: 69, means: 'no MySQL or MariaDB server program is installed' },
+  E_FAILED: {
+    exit: 1,
+    means: 'The operation failed, and no more specific code applies.',
+    remedy: 'The message contains the words of the server or of the operating system.',
+    todo: 'afd status',
+  },
+  E_STUCK: {
+    exit: 1,
+    means: 'All slots of a worker are held by handlers that ignore their abort signal.',
+    remedy:
+      'Make the handler obey `ctx.signal`, or set `thread: shared`, or run it as a command: a thread and a command can be ended. The supervisor starts the worker again.',
+    todo: 'afd tasks ls --status running',
+  },
+  E_INTERNAL: {
+    exit: 1,
+    means: 'A bug in afd: an invariant was violated.',
+    remedy: 'Report it with the message and the version of afd.',
+    todo: 'afd --version',
+  },
+  E_USAGE: {
+    exit: 2,
+    means: 'An argument, a flag or a value is not valid.',
+    remedy: 'The command prints its own help: `afd <command> --help`.',
+    todo: 'afd --help',
+  },
+  E_NOT_FOUND: {
+    exit: 3,
+    means: 'The task, device, file or server does not exist.',
+    remedy: 'List what exists, and check the id or the path.',
+    todo: 'afd tasks ls',
+  },
+  E_FORBIDDEN: {
+    exit: 4,
+    means: 'The database account lacks a right, or the server rejected its user, password or host.',
+    remedy:
+      'If a GRANT statement is printed, have an administrator of the server run it. Otherwise check which user, password and host are configured.',
+    todo: 'afd config show',
+  },
+  E_CONFLICT: {
+    exit: 5,
+    means: 'The current state does not allow the operation, such as retrying a task that is running.',
+    remedy: 'Check the state of the task or device that the message names.',
+    todo: 'afd status',
+  },
+  E_DEVICE_RUNNING: {
+    exit: 5,
+    means: 'Another running process uses this device id.',
+    remedy: 'Stop that process, or start this one with its own `--device-id`.',
+    todo: 'afd devices ls',
+  },
+  E_SUPERSEDED: {
+    exit: 5,
+    means: 'Another process took over this device id, or the device was removed, so this process stopped.',
+    remedy: 'If this was not intended, give each process its own device id.',
+    todo: 'afd devices ls',
+  },
+  E_PARTIAL: {
+    exit: 6,
+    means: 'Some of several items failed.',
+    remedy: 'The message lists the items that failed, and why.',
+    todo: 'afd tasks ls',
+  },
+  E_TIMED_OUT: {
+    exit: 7,
+    means: 'The operation did not finish within the allowed time.',
+    remedy: 'Allow more time, or check why it is slow.',
+    todo: 'afd status',
+  },
+  E_TASK_FAILED: {
+    exit: 8,
+    means: 'A task that the command waited for failed or was cancelled.',
+    remedy: 'Read the last error of the task.',
+    todo: 'afd tasks ls --status failed',
+  },
+  E_DATABASE: {
+    exit: 69,
+    means: 'The database cannot be reached, did not answer in time, or is read-only.',
+    remedy:
+      'Check the address under `database`; for a private server also `afd db status`. A running worker reconnects by itself.',
+    todo: 'afd config show',
+  },
+  E_SERVER_MISSING: {
+    exit: 69,
+    means: 'No MySQL or MariaDB server program is installed.',
+    remedy: 'Install the package that the message names, or set `AFD_DATABASE_URL` to an existing server.',
+    todo: 'afd db start',
+  },
   E_UNCAUGHT: {
     exit: 70,
-    means: 'an error was thrown that no code caught, and the process cannot be trusted any more',
+    means:
+      'An error was thrown outside of any handler call, such as by a connection without an `error` listener, so the worker released its tasks and ended.',
+    remedy: 'The message names the tasks that were running. Correct the handler, and start the worker again.',
+    todo: 'afd tasks ls --status failed',
   },
-  E_TEMPORARY: { exit: 75, means: 'not now: try again' },
-  E_CONFIG: { exit: 78, means: 'the configuration is not valid' },
-  E_HANDLER_MISSING: { exit: 78, means: 'a supported task type has no handler' },
-  E_SCHEMA: { exit: 78, means: 'the schema is unknown to this version of afd' },
-  E_INTERNAL: { exit: 1, means: 'a bug in afd' },
-} as const satisfies Record<string, { exit: number; means: string }>;
+  E_TEMPORARY: {
+    exit: 75,
+    means:
+      'The operation cannot run now: another process is doing it, the server lacks a resource, or the server answered with an error that may pass.',
+    remedy: 'Try again later.',
+    todo: 'afd status',
+  },
+  E_CONFIG: {
+    exit: 78,
+    means:
+      'The configuration is not valid, names a schema that does not exist, or needs another setting of the database server.',
+    remedy: 'Correct the lines that the message lists; it lists all of them at once.',
+    todo: 'afd config show',
+  },
+  E_HANDLER_MISSING: {
+    exit: 78,
+    means: 'A task type in `supported_tasks` has no handler on this device.',
+    remedy: 'Add the lines that the message shows to `handlers` in the configuration file.',
+    todo: 'afd config show',
+  },
+  E_SCHEMA: {
+    exit: 78,
+    means: 'The tables are not those that this version of afd needs.',
+    remedy: 'Migrate the schema with `afd migrate up`. If the schema is newer than this afd, update afd.',
+    todo: 'afd migrate status',
+  },
+} as const satisfies Record<string, ErrorFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface AfdErrorOptions {
-  /** Commands to try, each runnable as it stands. */
+  /** Commands to try, each runnable as it stands; without any, the command line prints the `todo` of the code. */
   suggestions?: string[];
   /** Facts for programs (shown in --json). */
   data?: Record<string, unknown>;

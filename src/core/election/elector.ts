@@ -63,7 +63,7 @@ export class Elector {
       throw new AfdError('E_CONFIG', `master.lease_renew_interval (${renew} s) must be more than 0.`, { suggestions });
     }
     if (!(trust > renew)) {
-      const why = 'the leader would stop trusting its lease before it renews it';
+      const why = 'otherwise the leader stops trusting its lease before it renews it';
       throw new AfdError(
         'E_CONFIG',
         `master.lease_trust (${trust} s) must be longer than master.lease_renew_interval (${renew} s): ${why}.`,
@@ -71,7 +71,7 @@ export class Elector {
       );
     }
     if (!(lease > trust)) {
-      const why = 'a leader would still trust a lease that others may take';
+      const why = 'otherwise a leader still trusts a lease that another node may take';
       throw new AfdError(
         'E_CONFIG',
         `master.lease_duration (${lease} s) must be longer than master.lease_trust (${trust} s): ${why}.`,
@@ -160,7 +160,7 @@ export class Elector {
     if (!contend) return this.#interval;
     const row = seen ?? (await readLease(session, names, lockTrustAfterStartS));
     if (row === undefined) {
-      throw new AfdError('E_SCHEMA', `${names.leader} has no row named "leader".`, {
+      throw new AfdError('E_SCHEMA', `The table ${names.leader} has no row named "leader".`, {
         suggestions: ['afd migrate up'],
       });
     }

@@ -17,7 +17,7 @@ const CAUSES: Record<Exclude<AbortReason, 'timeout'>, ReleaseCause> = {
  */
 export function abortedOutcome(reason: unknown, timeout: number, detail: string): Outcome {
   if (reason === 'timeout') {
-    return { kind: 'timeout', error_message: errorText(`Ended at its deadline after ${timeout} s${detail}`) };
+    return { kind: 'timeout', error_message: errorText(`Timed out after ${timeout} s${detail}`) };
   }
   const known = typeof reason === 'string' && Object.hasOwn(CAUSES, reason);
   return { kind: 'released', cause: known ? CAUSES[reason as keyof typeof CAUSES] : 'shutdown' };
@@ -31,5 +31,5 @@ export function keptOutcome(outcome: Outcome, reason: unknown, timeout: number):
   const { kind } = outcome;
   if (reason === undefined || kind === 'timeout' || kind === 'released') return outcome;
   if (kind === 'done' && reason !== 'timeout') return outcome;
-  return abortedOutcome(reason, timeout, 'error_message' in outcome ? `; it said: ${outcome.error_message}` : '');
+  return abortedOutcome(reason, timeout, 'error_message' in outcome ? `; its error: ${outcome.error_message}` : '');
 }

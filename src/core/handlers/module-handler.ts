@@ -34,7 +34,8 @@ export function functionHandler(call: HandlerFunction, timeout?: number): Handle
 
 async function execute(call: HandlerFunction, attempt: Attempt): Promise<Outcome> {
   const { timeout } = attempt.task;
-  if (attempt.aborted() !== undefined) return abortedOutcome(attempt.aborted(), timeout, ': the handler had not begun');
+  if (attempt.aborted() !== undefined)
+    return abortedOutcome(attempt.aborted(), timeout, '; the handler had not started');
   const buffer = new EnqueueBuffer();
   let outcome: Outcome;
   try {
@@ -101,7 +102,7 @@ class EnqueueBuffer {
 
   add(tasks: NewTask | NewTask[]): void {
     if (!this.#open) {
-      throw new Error('ctx.enqueue came after the handler had ended; await everything before returning');
+      throw new Error('ctx.enqueue was called after the handler had ended; await all calls before returning');
     }
     try {
       this.#tasks.push(...checkNewTasks(tasks));

@@ -45,7 +45,7 @@ export async function loadHandlerFunction(type: string, module: string, baseDir:
   const found = Object.keys(exported as object).filter((name) => name !== 'default');
   throw new AfdError(
     'E_HANDLER_MISSING',
-    `The handler of ${type} has no function: ${file} must have "export default async (task, ctx) => …"; ` +
+    `The handler of ${type} exports no function: ${file} must contain "export default async (task, ctx) => …"; ` +
       `its default export is ${handler === undefined ? 'missing' : `of type ${typeof handler}`}` +
       `${found.length === 0 ? '' : ` (exports: ${found.join(', ')})`}.`,
   );

@@ -47,7 +47,7 @@ export class OutputLog {
     }
     if (this.full) {
       this.end();
-      this.#log.warn(`output beyond ${this.#limit} bytes is not logged`);
+      this.#log.warn(`the output exceeds ${this.#limit} bytes; the rest is not logged`);
     }
   }
 

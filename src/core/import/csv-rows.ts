@@ -60,7 +60,7 @@ export async function* csvRows({ chunks, delimiter, encoding }: InputStart): Asy
   } finally {
     parser.destroy();
   }
-  if (names === undefined) throw new AfdError('E_USAGE', 'There is no header: the input is empty.');
+  if (names === undefined) throw new AfdError('E_USAGE', 'The input is empty: the header line is missing.');
 }
 
 /** Hands the parser one chunk after the other, and gives up on a row that is longer than any may be. Never rejects. */
@@ -93,7 +93,7 @@ function recordOf(cells: string[], info: InfoRecord): CsvRecord {
 }
 
 function tooMany({ fields }: CsvRecord): string {
-  return `${fields} fields, and there may be ${MOST_FIELDS}`;
+  return `the row has ${fields} fields; the maximum is ${MOST_FIELDS}`;
 }
 
 function rowOf(names: string[], record: CsvRecord, suspicious: boolean): RowContent {
@@ -101,7 +101,7 @@ function rowOf(names: string[], record: CsvRecord, suspicious: boolean): RowCont
   if (record.fields > MOST_FIELDS) return { problem: tooMany(record) };
   if (suspicious && cells.some((cell) => cell.includes('\ufffd'))) return { problem: NOT_UTF8 };
   if (cells.length > names.length && cells.slice(names.length).some((cell) => cell !== '')) {
-    return { problem: `${cells.length} fields, and the header has ${names.length}` };
+    return { problem: `the row has ${cells.length} fields, but the header has ${names.length}` };
   }
   const fields: { [name: string]: unknown } = {};
   for (const [n, name] of names.entries()) {
@@ -120,10 +120,10 @@ function breaks(cells: string[]): number {
 }
 
 const SYNTAX: { [code: string]: string } = {
-  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed',
-  CSV_MAX_RECORD_SIZE: `a row is longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB; is a quote never closed?`,
-  INVALID_OPENING_QUOTE: 'a quote stands inside a field that does not begin with one; write the field as "say ""hi"""',
-  CSV_INVALID_CLOSING_QUOTE: 'text follows a closing quote; a quote inside a quoted field is written twice',
+  CSV_QUOTE_NOT_CLOSED: 'a quote is opened but not closed',
+  CSV_MAX_RECORD_SIZE: `a row is longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB; a closing quote may be missing`,
+  INVALID_OPENING_QUOTE: 'a field contains a quote but does not start with one; write the field as "say ""hi"""',
+  CSV_INVALID_CLOSING_QUOTE: 'text follows a closing quote; write a quote inside a quoted field twice',
 };
 
 function broken(error: unknown, line: number): unknown {

@@ -62,7 +62,7 @@ export function unknownColumn(name: string): string {
   const word = name.trim().toLowerCase();
   const near = didYouMean(word, IMPORT_COLUMNS) ?? IMPORT_COLUMNS.find((one) => one.split('_').includes(word));
   const hint = near === undefined ? `The columns are ${IMPORT_COLUMNS.join(', ')}.` : `Did you mean "${near}"?`;
-  return `there is no column "${name.slice(0, 60)}". ${hint}`;
+  return `unknown column "${name.slice(0, 60)}". ${hint}`;
 }
 
 /** The header of a CSV. @throws AfdError E_USAGE for a column that is unknown or stands there twice */
@@ -71,7 +71,7 @@ export function checkHeader(header: string[]): string[] {
   const sentence = (problem: string) => new AfdError('E_USAGE', `Line 1: ${problem}`, { data: { line: 1, problem } });
   for (const [n, name] of names.entries()) {
     if (!KNOWN.has(name)) throw sentence(unknownColumn(name));
-    if (names.indexOf(name) !== n) throw sentence(`the column "${name}" stands there twice.`);
+    if (names.indexOf(name) !== n) throw sentence(`the column "${name}" occurs twice.`);
   }
   return names;
 }

@@ -9,13 +9,17 @@ export async function openImportFile(path: string): Promise<{ stream: ReadStream
     const facts = await file.stat();
     if (facts.isDirectory()) {
       await file.close();
-      throw new AfdError('E_USAGE', `"${path}" is a folder.`);
+      throw new AfdError('E_USAGE', `"${path}" is a directory, not a file.`);
     }
     return { stream: file.createReadStream({ highWaterMark: 256 * 1024 }) as ReadStream, size: facts.size };
   } catch (error) {
     if (error instanceof AfdError) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new AfdError('E_NOT_FOUND', `There is no file "${path}".`, { cause: error });
+    if (code === 'ENOENT')
+      throw new AfdError('E_NOT_FOUND', `There is no file "${path}".`, {
+        suggestions: ['afd tasks import --help'],
+        cause: error,
+      });
     throw new AfdError('E_USAGE', `"${path}" cannot be read: ${(error as Error).message}.`, { cause: error });
   }
 }

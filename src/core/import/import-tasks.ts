@@ -191,7 +191,7 @@ class Import {
 
 function tooMuchAtOnce(): AfdError {
   const most = `${MOST_ATOMIC.rows} rows or ${MOST_ATOMIC.bytes / MIB} MiB`;
-  return new AfdError('E_USAGE', `The input has more than ${most}: too much for one transaction.`, {
+  return new AfdError('E_USAGE', `The input has more than ${most}, the maximum of one transaction.`, {
     suggestions: ['afd tasks import --help'],
   });
 }
@@ -199,5 +199,5 @@ function tooMuchAtOnce(): AfdError {
 /** A disk or a pipe that fails says which call it was. */
 function brokenInput(error: unknown): AfdError | undefined {
   if (error instanceof AfdError || typeof (error as NodeJS.ErrnoException).syscall !== 'string') return undefined;
-  return new AfdError('E_FAILED', `The input broke off: ${(error as Error).message}.`, { cause: error });
+  return new AfdError('E_FAILED', `The input ended unexpectedly: ${(error as Error).message}.`, { cause: error });
 }

@@ -46,7 +46,7 @@ export async function openInput({ stream, name }: ImportInput, wanted?: ImportFo
   const text = start.toString('utf8').replace(/^\ufeff/, '');
   const format = wanted ?? formatOf(name, text);
   if (format === 'jsonl' && text.trimStart().startsWith('[')) {
-    throw new AfdError('E_USAGE', 'The input is a JSON array; JSON lines have one object per line.', {
+    throw new AfdError('E_USAGE', 'The input is a JSON array, but JSON Lines has one object per line.', {
       suggestions: [name === '-' ? "jq -c '.[]' | afd tasks import -" : `jq -c '.[]' ${name} | afd tasks import -`],
     });
   }
@@ -94,13 +94,13 @@ function openBytes(bytes: Buffer): number {
 function refuseBinary(start: Buffer): void {
   const hex = start.subarray(0, 4).toString('hex');
   const what = /^(fffe|feff)/.test(hex)
-    ? 'UTF-16 text; save it as UTF-8'
+    ? 'UTF-16 text. Save it as UTF-8'
     : hex.startsWith('1f8b')
-      ? 'compressed; send it through gunzip'
+      ? 'compressed. Decompress it with gunzip first'
       : hex.startsWith('504b0304')
-        ? 'a ZIP file or a workbook; save it as CSV'
+        ? 'a ZIP archive or a workbook. Save it as CSV'
         : start.includes(0)
-          ? 'no text'
+          ? 'not text'
           : undefined;
   if (what !== undefined) throw new AfdError('E_USAGE', `The input is ${what}.`);
 }

@@ -51,12 +51,12 @@ function rowOf(line: number, bytes: Buffer): ImportRow | undefined {
     if (typeof fields === 'object' && fields !== null && !Array.isArray(fields)) {
       return { ...at, fields: fields as Record<string, unknown> };
     }
-    return { ...at, problem: 'not a JSON object' };
+    return { ...at, problem: 'the line is not a JSON object' };
   } catch (error) {
-    return { ...at, problem: `not JSON (${(error as Error).message.slice(0, 120)})` };
+    return { ...at, problem: `the line is not JSON (${(error as Error).message.slice(0, 120)})` };
   }
 }
 
 function tooLong(line: number): ImportRow {
-  return { line, last: line, bytes: 0, problem: `longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB` };
+  return { line, last: line, bytes: 0, problem: `the line is longer than ${MOST_ROW_BYTES / 1024 / 1024} MiB` };
 }

@@ -55,8 +55,8 @@ export function stoppedByDatabase(
   if (!(error instanceof AfdError)) return error;
   const from = result.lines + 1;
   const last = unknown
-    ? ` Whether lines ${from} to ${upTo} are in is not known: with dedupe keys they may be sent again.`
-    : ` Nothing of lines ${from} to ${upTo} is in.`;
+    ? ` It is unknown whether lines ${from} to ${upTo} were added; if they have dedupe keys, importing them again is safe.`
+    : ` Lines ${from} to ${upTo} were not added.`;
   return new AfdError(error.code, `${error.message} ${whatIsIn(result)}${last}`, {
     suggestions: [goOn(typed.again, from), ...error.suggestions],
     data: { ...error.data, ...counts(result), unknown_lines: unknown ? { from, to: upTo } : null },
@@ -66,8 +66,8 @@ export function stoppedByDatabase(
 
 function whatIsIn({ added, existing, lines }: ImportResult): string {
   if (added + existing === 0) return 'Nothing was added.';
-  const old = existing === 0 ? '' : `, ${existing} ${existing === 1 ? 'was' : 'were'} there already`;
-  return `${added} ${added === 1 ? 'task was' : 'tasks were'} added${old}: everything up to line ${lines} is in.`;
+  const old = existing === 0 ? '' : `, ${existing} already existed`;
+  return `${added} ${added === 1 ? 'task was' : 'tasks were'} added${old}; all rows up to line ${lines} are complete.`;
 }
 
 function goOn(command: string, line: number): string {

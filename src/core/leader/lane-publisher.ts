@@ -134,14 +134,14 @@ export class LanePublisher {
   #sayUnreadable({ lane, id, task_type }: LaneHead): void {
     this.#once(
       lane.toString('hex'),
-      `required_capabilities of task ${id} (${task_type}) is not JSON of at most ${MOST_READ_BYTES} bytes, so nobody runs the tasks of its lane ${lane.toString('hex')}: correct the text, or cancel them (afd tasks cancel ${id})`,
+      `required_capabilities of task ${id} (${task_type}) is not JSON of at most ${MOST_READ_BYTES} bytes, so no device runs the tasks of its lane ${lane.toString('hex')}: correct the value, or cancel the tasks (afd tasks cancel ${id})`,
     );
   }
 
   #sayCut(perRound: number): void {
     this.#once(
       'cut',
-      `tasks wait in ${perRound} or more combinations of type, requirements and priority: each second the next ${perRound} are looked at, so new ones are noticed later; put what differs from task to task into task_data, not into required_capabilities`,
+      `tasks are pending in ${perRound} or more combinations of type, requirements and priority; the leader checks ${perRound} of them per second, so it detects new ones later; put values that differ from task to task in task_data, not in required_capabilities`,
     );
   }
 

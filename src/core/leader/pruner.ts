@@ -88,7 +88,7 @@ export class Pruner {
       if (!(error instanceof DatabaseError) || error.code !== 'E_FORBIDDEN') throw error;
       done.deleted = (done.deleted ?? 0) + (await this.#deleteOld());
       const [grant = 'ALTER, CREATE and DROP on that table'] = error.suggestions;
-      const message = `heartbeats older than ${historyDays} days are deleted row by row, since the account may not change the days of ${duty.names.plain.heartbeat}: ${grant}`;
+      const message = `heartbeats older than ${historyDays} days are deleted row by row, because the account may not change the partitions of ${duty.names.plain.heartbeat}: ${grant}`;
       if (this.#noted !== message) note(message);
       this.#noted = message;
     }

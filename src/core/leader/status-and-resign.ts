@@ -31,10 +31,14 @@ export async function resignLeadership(context: Context): Promise<ResignResult> 
   const { device_id, term } = await getLeader(session, context.names);
   if (device_id === null) return { resigned: false, device_id: null, term };
   if (!(await resignLeader(session, context.names, { device_id, term }))) {
-    throw new AfdError('E_CONFLICT', `${device_id} stopped leading term ${term} before it could be made to resign.`, {
-      suggestions: ['afd leader status'],
-      data: { device_id, term },
-    });
+    throw new AfdError(
+      'E_CONFLICT',
+      `${device_id} stopped leading term ${term} before it could be made to step down.`,
+      {
+        suggestions: ['afd leader status'],
+        data: { device_id, term },
+      },
+    );
   }
   return { resigned: true, device_id, term };
 }

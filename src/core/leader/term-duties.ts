@@ -73,7 +73,7 @@ export class TermDuties {
     if (hanging === undefined) return false;
     this.#stalled = true;
     const { duty, forMs } = hanging;
-    const message = `The leader's ${duty} has not come to its end for ${Math.round(forMs / 1000)} s: leadership is given up, so that another node does the duties.`;
+    const message = `The leader's ${duty} has not finished for ${Math.round(forMs / 1000)} s: this node steps down, so that another node can do the duties.`;
     this.#context.events.emit('warning', { message });
     return true;
   }

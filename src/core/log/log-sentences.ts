@@ -20,15 +20,15 @@ const many = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 
 const OUTCOME: Record<AfdEvents['task:finished']['outcome'], string> = {
   done: 'is done',
   retry: 'failed',
-  later: 'is put off without spending an attempt',
-  permanent: 'failed for good',
-  timeout: 'ran into its timeout',
-  released: 'was given back unfinished',
+  later: 'was deferred; no retry used',
+  permanent: 'failed permanently',
+  timeout: 'timed out',
+  released: 'was released unfinished',
   cancelled: 'was cancelled',
 };
 
 function finished({ task_id, task_type, attempt, outcome, task_status, error_message }: AfdEvents['task:finished']) {
-  const again = task_status === 'pending' && outcome !== 'released' ? ' and will be tried again' : '';
+  const again = task_status === 'pending' && outcome !== 'released' ? ' and will be retried' : '';
   const over = outcome === 'retry' || outcome === 'timeout' ? ' and has no retries left' : '';
   const end = task_status === 'failed' ? over : again;
   const fields = { task_id, attempt, status: task_status, ...(error_message === undefined ? {} : { error_message }) };
@@ -37,16 +37,16 @@ function finished({ task_id, task_type, attempt, outcome, task_status, error_mes
 }
 
 const LOST: Record<string, string> = {
-  replaced: 'another node has taken over',
+  replaced: 'another node took over',
   trust: 'no renewal of its lease was confirmed in time',
-  resigned: 'it gave way, as it was asked to',
-  silent: 'its main thread is blocked, so it cannot do the duties',
-  stopped: 'it stops',
+  resigned: 'it stepped down on request',
+  silent: 'its main thread is blocked, so it cannot run the duties',
+  stopped: 'it is stopping',
 };
 
 function leaderLost({ device_id, term, reason }: AfdEvents['leader:lost']) {
   const meant = reason === 'resigned' || reason === 'stopped';
-  return (meant ? info : warn)(`${device_id} no longer leads, term ${term}: ${LOST[reason] ?? reason}`, {
+  return (meant ? info : warn)(`${device_id} is no longer leader, term ${term}: ${LOST[reason] ?? reason}`, {
     term,
     reason,
   });
@@ -54,10 +54,10 @@ function leaderLost({ device_id, term, reason }: AfdEvents['leader:lost']) {
 
 function blocked({ for_ms, tasks, known }: AfdEvents['main:blocked']) {
   const named = tasks.map((one) => `task ${one.task_id} (${one.task_type}, attempt ${one.attempt})`).join(', ');
-  const by = tasks.length === 0 ? 'no task runs' : known ? `by ${named}` : `by one of: ${named}`;
+  const by = tasks.length === 0 ? 'no task is running' : known ? `by ${named}` : `by one of: ${named}`;
   const fields = { for_ms: Math.round(for_ms), tasks: tasks.map((one) => one.task_id) };
   return error(
-    `the main thread has been blocked for ${seconds(for_ms)} s (${by}): what has not begun is given back, and this node does not lead; make the handler await, or work in a process of its own (exec)`,
+    `the main thread has been blocked for ${seconds(for_ms)} s (${by}): tasks that have not started are released, and this node does not lead; await more often in the handler, or run it as a command (exec)`,
     known && tasks.length === 1 ? { ...fields, ...ids(tasks[0]!) } : fields,
   );
 }
@@ -82,8 +82,8 @@ const SENTENCES: Describe = {
   'worker:draining': (d) =>
     info(
       d.running === 0
-        ? 'stopping: nothing is running'
-        : `stopping: waiting up to ${d.deadline_s} s for ${many(d.running, 'running task')}; a second signal gives them back at once`,
+        ? 'stopping: no task is running'
+        : `stopping: waiting up to ${d.deadline_s} s for ${many(d.running, 'running task')}; a second signal releases them at once`,
       { running: d.running },
     ),
   'worker:stopped': (d) => info(`worker ${d.device_id} stopped: ${d.reason}`),
@@ -91,19 +91,16 @@ const SENTENCES: Describe = {
   'task:started': (d) => info(`task ${d.task_id} (${d.task_type}) started, attempt ${d.attempt}`, ids(d)),
   'task:finished': finished,
   'task:lost': (d) =>
-    warn(
-      `task ${d.task_id} is no longer ours and its handler is stopped: ${d.reason}; nothing it wrote counts`,
-      ids(d),
-    ),
+    warn(`lost task ${d.task_id} (${d.reason}); its handler was stopped and its result will be rejected`, ids(d)),
   'work:troubled': (d) =>
     d.cause === undefined
-      ? info('claims and results go through again')
-      : error(`claims and results do not go through and are tried again; running tasks go on: ${d.cause}`),
+      ? info('claims and results are accepted again')
+      : error(`claims and results fail and will be retried; running tasks continue: ${d.cause}`),
   'task:set-aside': (d) =>
     error(
       d.failed
-        ? `task ${d.task_id} was set to failed, because ${d.message}; correct its row, then: afd tasks retry ${d.task_id}`
-        : `task ${d.task_id} is left alone for 10 min, because ${d.message}; its row cannot be changed either: correct it by hand`,
+        ? `task ${d.task_id} was set to failed, because ${d.message}; correct its row, then run: afd tasks retry ${d.task_id}`
+        : `task ${d.task_id} is ignored for 10 min, because ${d.message}; its row could not be updated: correct it manually`,
       { task_id: d.task_id },
     ),
   'task:stuck': (d) =>
@@ -116,52 +113,56 @@ const SENTENCES: Describe = {
   'device:operator-state': (d) =>
     info(
       d.operator_state === 'active'
-        ? `an operator set ${d.device_id} to active: claiming tasks`
-        : `an operator set ${d.device_id} to ${d.operator_state}: no further tasks are claimed`,
+        ? `an operator set ${d.device_id} to active: it claims tasks`
+        : `an operator set ${d.device_id} to ${d.operator_state}: it claims no more tasks`,
     ),
   'device:over-limits': (d) =>
     d.reasons.length === 0
-      ? info(`${d.device_id} is below its gates again: claiming tasks`)
-      : warn(`${d.device_id} claims no further tasks for now: ${d.reasons.join('; ')}; what runs goes on`),
+      ? info(`${d.device_id} is below its resource limits again: it claims tasks`)
+      : warn(
+          `${d.device_id} is over its resource limits and claims no tasks: ${d.reasons.join('; ')}; running tasks continue`,
+        ),
   'device:dead': (d) =>
     warn(
-      `device ${d.device_id} is dead (${d.by === 'lock' ? 'its session lock is free' : 'its heartbeat is too old'}): ${many(d.tasks, 'task')} given back to the fleet`,
+      `device ${d.device_id} is dead (${d.by === 'lock' ? 'its session lock was released' : 'its heartbeat is too old'}): ${many(d.tasks, 'task')} released to the fleet`,
       { dead_device_id: d.device_id, by: d.by, tasks: d.tasks },
     ),
   'database:awaited': (d) => warn(`waiting up to ${d.for_s} s for the database (--wait-database): ${d.message}`),
   'database:lost': (d) =>
-    error(`the database cannot be reached; running tasks go on, nothing new is claimed, reconnecting: ${d.message}`),
+    error(
+      `the database cannot be reached; reconnecting; running tasks continue, but no new tasks are claimed: ${d.message}`,
+    ),
   'database:back': (d) =>
     info(
-      `the database is back after ${(d.after_ms / 1000).toFixed(1)} s${d.server === undefined ? '' : `, on ${d.server}`}`,
+      `the database is reachable again after ${(d.after_ms / 1000).toFixed(1)} s${d.server === undefined ? '' : `, on ${d.server}`}`,
     ),
   'database:patience-over': (d) =>
     error(
       d.policy === 'stop'
-        ? 'the database has been away so long that others may take our tasks: running tasks are stopped'
-        : 'the database has been away so long that others may take our tasks: they run on and are delivered if they are still ours',
+        ? 'the database has been unreachable for too long, so other devices may take the tasks of this one: running tasks are stopped'
+        : 'the database has been unreachable for too long, so other devices may take the tasks of this one: running tasks continue, and their results are accepted only if the tasks were not taken',
     ),
   'settings:changed': (d) =>
     info(
-      `obeying the fleet's settings: ${d.changes.map(({ key, from, to }) => `${key} is ${to} (it was ${from})`).join(', ')}`,
+      `applied fleet-wide settings: ${d.changes.map(({ key, from, to }) => `${key} is ${to} (was ${from})`).join(', ')}`,
     ),
   'ring:switched': (d) =>
     d.on
-      ? info('a device answered a ring again: rings are on')
+      ? info('a device answered a ring again: rings are enabled')
       : warn(
-          'no device has answered a ring for 10 s: the ring is off and tasks wait for a poll; is UDP blocked between the nodes?',
+          'no device has answered a ring for 10 s: rings are disabled, and tasks start at the next poll; check whether UDP is blocked between the nodes',
         ),
   'leader:other': (d) =>
-    info(`${d.leader ?? 'another node'} leads${d.term === null ? '' : `, term ${d.term}`}: nothing to do here`),
-  'leader:gained': (d) => info(`${d.device_id} leads the fleet now, term ${d.term}`, { term: d.term }),
+    info(`${d.leader ?? 'another node'} is leader${d.term === null ? '' : `, term ${d.term}`}: nothing to do`),
+  'leader:gained': (d) => info(`${d.device_id} is now leader, term ${d.term}`, { term: d.term }),
   'leader:lost': leaderLost,
   'leader:duty': duty,
   'leader:duty-failed': (d) =>
-    error(`leader's ${d.duty} failed and will be tried again, other duties go on: ${d.message}`, { duty: d.duty }),
+    error(`leader's ${d.duty} failed and will be retried; other duties continue: ${d.message}`, { duty: d.duty }),
   'main:blocked': blocked,
   'main:back': (d) =>
     warn(
-      `the main thread works again after ${seconds(d.after_ms)} s; ${many(d.released, 'attempt')} given back to the fleet meanwhile`,
+      `the main thread responds again after ${seconds(d.after_ms)} s; ${many(d.released, 'attempt')} released in the meantime`,
       { after_ms: Math.round(d.after_ms), released: d.released },
     ),
   'leader:duty-works': (d) =>

@@ -43,7 +43,7 @@ export function refuseZone(adoption: Adoption, accepted: { agreed: boolean; dayl
   if (zone.daylight_saving && !accepted.daylightSaving) {
     throw new AfdError(
       'E_CONFIG',
-      `${zone.zone} (${zone.system}) changes its offset twice a year, so the times of ${adoption.table} are ambiguous for an hour in autumn. Accept that with --daylight-saving, or let all programs write an offset.`,
+      `The time zone ${zone.zone} (${zone.system}) has daylight saving time, so the times of ${adoption.table} are ambiguous for one hour in autumn. Pass --daylight-saving to accept this, or make all programs use a session time zone with a fixed offset.`,
       { suggestions: ['afd migrate --dry-run', 'afd migrate --daylight-saving'], data: { time_zone: zone } },
     );
   }
@@ -51,7 +51,7 @@ export function refuseZone(adoption: Adoption, accepted: { agreed: boolean; dayl
   const why = zone.contradicted ? ` ${zone.evidence}` : '';
   throw new AfdError(
     'E_CONFIG',
-    `In which zone are the times of ${adoption.table}? By the server it would be ${zone.zone}.${why} Write database.time_zone: "${zone.zone}" in afd.yaml, or say --yes.`,
+    `The time zone of ${adoption.table} is not confirmed; afd assumes ${zone.zone}.${why} Set database.time_zone: "${zone.zone}" in afd.yaml, or pass --yes.`,
     { suggestions: ['afd migrate --dry-run', 'afd migrate --yes'], data: { time_zone: zone } },
   );
 }

@@ -44,7 +44,7 @@ export function beginLiveness(
   };
   const client = new LivenessClient(settings, listen, onBeat);
   void client.ended.then((error) => {
-    const why = error ?? new AfdError('E_TEMPORARY', 'The worker was told to stop before it had started.');
+    const why = error ?? new AfdError('E_TEMPORARY', 'A stop signal arrived before the worker had started.');
     settle.reject(why);
     onEnded(why);
   });

@@ -114,7 +114,7 @@ export class BlockedClaims {
 /** One look that fails must not end the thread, unless its connection is gone. Returns what to say about it. */
 export function failedCheck(error: unknown): string {
   if (isConnectionLost(error)) throw error;
-  return `What the blocked main thread holds was not given back, and is tried again: ${(error as Error).message}`;
+  return `The tasks held by the blocked main thread were not released; trying again: ${(error as Error).message}`;
 }
 
 function* chunks<T>(list: T[]): Generator<T[]> {

@@ -35,7 +35,7 @@ export function assertDeviceId(id: string): void {
   if (DEVICE_ID.test(id)) return;
   throw new AfdError(
     'E_USAGE',
-    `"${id}" cannot be a device id: it starts with a letter or digit and holds letters, digits, ".", "_" and "-", at most 64.`,
+    `"${id}" is not a valid device id: use up to 64 letters, digits, ".", "_" and "-", and start with a letter or digit.`,
     {
       suggestions: ['afd worker --device-id worker-001'],
     },
@@ -72,7 +72,7 @@ export async function assumeIdentity(
     const name = lockName(schema, names.prefix, id);
     if (await takeSessionLock(session, name, 0)) return register(session, names, settings, id, name);
   }
-  throw new AfdError('E_DEVICE_RUNNING', `${MOST_SUFFIXES} devices named ${deviceId}… already run.`, {
+  throw new AfdError('E_DEVICE_RUNNING', `${MOST_SUFFIXES} devices named ${deviceId}… are already running.`, {
     suggestions: ['afd worker --device-id worker-001'],
   });
 }
@@ -121,7 +121,7 @@ async function claimId(
       });
     }
   }
-  throw new AfdError('E_INTERNAL', 'unreachable');
+  throw new AfdError('E_INTERNAL', 'The device id was neither taken nor refused.');
 }
 
 /** Where the holder of an id is to be found. Its host name is missing in rows of an afd that did not write it. */

@@ -44,11 +44,11 @@ export async function sendHeartbeat(
       report({ kind: 'warning', message: `${failed}: ${(error as Error).message}` });
     }
   };
-  await tried("The heartbeat's history row was not written", async () => {
+  await tried('The history row of the heartbeat was not written', async () => {
     const { sql, values } = historyStatement(names, beat, readings);
     await session.write(sql, values);
   });
-  await tried("The fleet's settings were not read; those of before hold", async () =>
+  await tried('The fleet-wide settings were not read; the previous values stay in effect', async () =>
     report({ kind: 'settings', rows: (await session.rows(settingsStatement(names).sql)).map(settingRow) }),
   );
   return true;

@@ -8,13 +8,13 @@ import { type LivenessCommand, type LivenessSettings, reviveCommand } from './li
 import type { Outside } from './main-silence.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('liveness-thread runs only as a thread');
+if (port === null) throw new Error('liveness-thread must run as a worker thread');
 const settings = workerData as LivenessSettings;
 const { fd, format, level } = settings.log;
 
 const outside: Outside = {
   async say(deviceId, data) {
-    if (fd === undefined) throw new Error('the log is no file');
+    if (fd === undefined) throw new Error('the log is not a file');
     // Only here: a node whose main thread never blocks does without a second logger.
     const { attachLog, createLog } = await import('../log/log.ts');
     const events = new Events();

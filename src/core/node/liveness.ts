@@ -242,7 +242,7 @@ export class Liveness {
       await this.#election?.end(this.#session);
       await signOffDevice(this.#session, this.#names, this.#identity.deviceId, this.#identity.instanceToken);
     } catch (error) {
-      this.#report({ kind: 'warning', message: `The device could not sign off: ${(error as Error).message}` });
+      this.#report({ kind: 'warning', message: `The device could not be set to offline: ${(error as Error).message}` });
     }
   }
 }

@@ -71,19 +71,19 @@ export class OwnDevice {
     if (!locked) throw this.#superseded('was taken over by a newer process');
     if (instance === undefined && this.#confirmedOn === connectionId) throw this.#superseded('was removed');
     const former = instance ?? 'none';
-    if (this.#overwritten.has(former)) throw this.#superseded('is used by another process too');
+    if (this.#overwritten.has(former)) throw this.#superseded('is also used by another process');
     this.#overwritten.add(former);
     await registerDevice(this.#session, this.#names, registration);
     this.#confirmedOn = connectionId;
-    const what = instance === undefined ? 'had no row of it any more' : 'named another instance';
+    const what = instance === undefined ? `lost the row of ${deviceId}` : `names another instance of ${deviceId}`;
     this.#warn(
-      `The database ${what}, although this process holds the session lock of ${deviceId}: it forgot the registration, as after a failover, and ${deviceId} is registered again.`,
+      `The database ${what}, although this process holds its session lock: the registration was lost, for example by a failover, so ${deviceId} registers again.`,
     );
   }
 
   #superseded(how: string): AfdError {
     const { deviceId } = this.#identity;
-    return new AfdError('E_SUPERSEDED', `${deviceId} ${how}: this process stops.`, {
+    return new AfdError('E_SUPERSEDED', `${deviceId} ${how}, so this process stops.`, {
       suggestions: [`afd devices show ${deviceId}`],
     });
   }

@@ -24,7 +24,7 @@ export async function openShell(
   options: ShellOptions,
 ): Promise<{ code: number; output: string }> {
   if (options.capture === true && options.execute === undefined) {
-    throw new AfdError('E_USAGE', 'A client cannot talk to you in JSON: say what it shall run.', {
+    throw new AfdError('E_USAGE', '--json needs --execute: an interactive shell cannot print JSON.', {
       suggestions: ['afd db shell --json --execute "SELECT 1"'],
     });
   }
@@ -33,7 +33,7 @@ export async function openShell(
   if (client === undefined) {
     const plan = installPlan(host.platform, await readFile('/etc/os-release', 'utf8').catch(() => ''));
     const command = plan.apt ? `sudo apt-get install ${plan.packages.at(-1)}` : plan.command;
-    throw new AfdError('E_SERVER_MISSING', 'Neither the mariadb nor the mysql client is installed.', {
+    throw new AfdError('E_SERVER_MISSING', 'No client program (mariadb or mysql) is installed.', {
       suggestions: [command],
     });
   }

@@ -85,8 +85,8 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
     const program = await programFor(known?.kind, options);
     const record = await claimDirectory(files);
     const created = record.kind === undefined;
-    if (uid === 0) options.say?.('The server runs as root, as this command does; any other account is enough for it.');
-    if (created) options.say?.(`Making a private ${program.kind} server in ${files.root} …`);
+    if (uid === 0) options.say?.('The server runs as root, because this command does; it does not need root.');
+    if (created) options.say?.(`Creating a private ${program.kind} server in ${files.root} …`);
     await untilEnded(files);
     await initialiseDatadir(files, program, options.host);
     const next: ServerRecord = {
@@ -106,7 +106,7 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
       argv: options.argv ?? [],
     });
     if (!(await untilReady(files, next, child))) {
-      throw new AfdError('E_FAILED', `The server ended as it started:\n${await logTail(files)}`, {
+      throw new AfdError('E_FAILED', `The server exited during start:\n${await logTail(files)}`, {
         suggestions: [`tail -50 ${files.log}`],
         data: { log_file: files.log },
       });
@@ -127,7 +127,7 @@ export async function serverUrl(dir: string, host: Host): Promise<string> {
   const files = await ownFiles(dir, host);
   const record = await readRecord(files);
   if (record === undefined || (await runningPid(files)) === undefined) {
-    throw new AfdError('E_NOT_FOUND', `No embedded server is running in ${files.root}.`, {
+    throw new AfdError('E_NOT_FOUND', `No private server is running in ${files.root}.`, {
       suggestions: ['afd db start'],
     });
   }
@@ -162,7 +162,7 @@ async function programFor(kind: ServerKind | undefined, options: StartOptions): 
   const found = await findServerProgram(options.host, kind);
   if (found !== undefined) return found;
   if (kind === undefined) return installServer(options.host, options.say ?? (() => {}));
-  throw new AfdError('E_SERVER_MISSING', `This datadir needs a ${kind} server program, and there is none.`, {
+  throw new AfdError('E_SERVER_MISSING', `This data directory needs a ${kind} server program, and none is installed.`, {
     suggestions: [`install ${kind}`, 'afd db reset'],
   });
 }

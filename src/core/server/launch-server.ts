@@ -22,7 +22,7 @@ export async function initialiseDatadir(files: ServerFiles, program: ServerProgr
   if (program.kind === 'mariadb') {
     const installer = await findProgram(host, ['mariadb-install-db', 'mysql_install_db']);
     if (installer === undefined) {
-      throw new AfdError('E_SERVER_MISSING', `${program.server} is there, but mariadb-install-db is not.`, {
+      throw new AfdError('E_SERVER_MISSING', `${program.server} is installed, but mariadb-install-db is not.`, {
         suggestions: ['sudo apt-get install mariadb-server-core mariadb-client-core'],
       });
     }
@@ -32,12 +32,12 @@ export async function initialiseDatadir(files: ServerFiles, program: ServerProgr
   const { code, output } = await runProgram(host, argv, { TMPDIR: files.tmp });
   if (code !== 0) {
     await rm(fresh, { recursive: true, force: true });
-    throw new AfdError('E_FAILED', `The datadir could not be made:\n${essence(output)}`, {
+    throw new AfdError('E_FAILED', `The data directory could not be created:\n${essence(output)}`, {
       data: { program: argv[0] },
     });
   }
   await chmod(fresh, 0o700);
-  await writeFile(join(fresh, 'made-by-afd'), 'afd made this datadir and may delete it.\n', { mode: 0o600 });
+  await writeFile(join(fresh, 'made-by-afd'), 'afd created this data directory and may delete it.\n', { mode: 0o600 });
   await rename(fresh, files.data);
 }
 

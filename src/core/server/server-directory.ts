@@ -152,7 +152,7 @@ export async function socketPath(files: ServerFiles, host: Host): Promise<string
   if (!isOwnFolder(made, host) || (made.mode & 0o077) !== 0) {
     throw new AfdError(
       'E_CONFLICT',
-      `${folder} must be a folder of this user alone: it would hold the server's socket.`,
+      `${folder} must be accessible to this user only, because it will contain the socket of the server.`,
       {
         suggestions: [`rm -r ${folder}`, 'afd db start --dir /a/shorter/path'],
       },
@@ -181,7 +181,7 @@ export async function deleteDirectory(files: ServerFiles, host: Host): Promise<v
 }
 
 function foreign(path: string, cause?: unknown): AfdError {
-  return new AfdError('E_CONFLICT', `${path} was not made by afd, so afd leaves it alone.`, {
+  return new AfdError('E_CONFLICT', `${path} was not created by afd, so afd does not use it.`, {
     suggestions: ['afd db start --dir .afd-server'],
     ...(cause === undefined ? {} : { cause }),
   });

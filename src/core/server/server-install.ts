@@ -53,9 +53,9 @@ export async function installServer(host: Host, say: (text: string) => void): Pr
   const apt = wanted.apt ? await findProgram(host, ['apt-get']) : undefined;
   if (apt === undefined) throw missing(wanted, 'afd cannot install one on this system');
   const prefix = await rights(host);
-  if (prefix === undefined) throw missing(wanted, 'this user is neither root nor has sudo without a password');
+  if (prefix === undefined) throw missing(wanted, 'this user is not root and cannot use sudo without a password');
 
-  say(`Installing ${wanted.packages.join(' and ')} (the programs only, no service) …`);
+  say(`Installing ${wanted.packages.join(' and ')} (the programs only, without a service) …`);
   // --no-remove: rather fail than take away a MySQL client that somebody uses.
   const install = [
     ...prefix,

@@ -52,7 +52,7 @@ export async function stopProcess(
     killed = true;
     send(host, pid, 'SIGKILL');
     if (!(await gone(pid, files, 10_000))) {
-      throw new AfdError('E_TIMED_OUT', `The server (pid ${pid}) does not end, not even by SIGKILL.`);
+      throw new AfdError('E_TIMED_OUT', `The server (pid ${pid}) did not end, even after SIGKILL.`);
     }
   }
   await rm(files.pid, { force: true });

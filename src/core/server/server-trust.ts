@@ -58,7 +58,7 @@ async function assertInside(
   const facts = await orAbsent(lstat(path));
   if (facts === undefined) return undefined;
   if (facts.uid !== uid) throw refused(path, owner(facts));
-  if (kind === 'folder' ? !facts.isDirectory() : !facts.isFile()) throw refused(path, `is no plain ${kind}`);
+  if (kind === 'folder' ? !facts.isDirectory() : !facts.isFile()) throw refused(path, `is not a regular ${kind}`);
   if (!closed && writtenByOthers(facts)) throw refused(path, WRITABLE);
   return facts;
 }
@@ -79,7 +79,7 @@ function writtenByOthers({ mode, uid, gid }: Stats): boolean {
 }
 
 function refused(path: string, why: string): AfdError {
-  const message = `${path} ${why}: a private server there would be in somebody else's hands. Nothing was started, read or deleted.`;
+  const message = `${path} ${why}, so another user could control a private server in it. Nothing was started, read or deleted.`;
   return new AfdError('E_CONFLICT', message, {
     suggestions: [...(why === WRITABLE ? [`chmod go-w ${path}`] : []), 'afd db start --dir ~/afd-server'],
     data: { path },

@@ -27,7 +27,7 @@ export async function withStartLock<T>(file: string, host: Host, work: () => Pro
       if (waited >= WAIT_MS) {
         throw new AfdError(
           'E_TEMPORARY',
-          `Another process (${seen.split(' ')[0]}) has been starting this server for three minutes.`,
+          `Another process (pid ${seen.split(' ')[0]}) has been starting this server for three minutes.`,
           {
             suggestions: ['afd db status'],
           },

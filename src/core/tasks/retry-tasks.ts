@@ -75,7 +75,7 @@ export async function retryEach(
 /** Idempotent to go on: what is pending now does not fit any more. */
 function stopped(error: unknown, { matched, retried, skipped }: RetriedTasks): unknown {
   if (!(error instanceof AfdError)) return error;
-  const message = `${error.message} ${retried} of ${matched} tasks were retried before; run it again for the others.`;
+  const message = `${error.message} ${retried} of ${matched} tasks were retried before this error; run the command again for the others.`;
   return new AfdError(error.code, message, {
     suggestions: error.suggestions,
     data: { ...error.data, matched, retried, skipped },

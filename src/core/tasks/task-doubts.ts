@@ -42,7 +42,7 @@ export class TaskDoubts {
     }
     if (run_at && Date.parse(run_at) < this.#now - SLACK_MS) {
       note(this.#past, line);
-      this.#example.past ??= `run_at ${run_at} is in the past: it is due at once`;
+      this.#example.past ??= `run_at ${run_at} is in the past, so the task is due now`;
     }
   }
 
@@ -52,8 +52,8 @@ export class TaskDoubts {
       ...[...this.#types].map(([type, seen]) => {
         const near = didYouMean(type, this.#handled ?? []);
         const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-        const who = seen.first === undefined ? 'the task waits' : `${counted(seen.n, 'task')} ${waits(seen)}`;
-        return `no device handles the type "${type}"${hint} (${who} until one does${place(seen)})`;
+        const who = seen.first === undefined ? 'the task stays pending' : `${counted(seen.n, 'task')} ${waits(seen)}`;
+        return `no device handles the task type "${type}"${hint} (${who} until a device does${place(seen)})`;
       }),
       ...(dates === undefined ? [] : [inAll(dates, this.#dates)]),
       ...(past === undefined ? [] : [inAll(past, this.#past)]),
@@ -67,15 +67,15 @@ function note(seen: Seen, line: number | undefined): void {
 }
 
 function waits({ n }: Seen): string {
-  return n === 1 ? 'waits' : 'wait';
+  return n === 1 ? 'stays pending' : 'stay pending';
 }
 
 function place({ first }: Seen): string {
-  return first === undefined ? '' : `; the first on line ${first}`;
+  return first === undefined ? '' : `; first on line ${first}`;
 }
 
 /** Of a file: where the example stands, and how many there are. */
 function inAll(example: string, { n, first }: Seen): string {
   if (first === undefined) return example;
-  return `line ${first}: ${example}${n === 1 ? '' : ` (and ${counted(n - 1, 'further row')} like it)`}`;
+  return `line ${first}: ${example}${n === 1 ? '' : ` (and ${counted(n - 1, 'more row')} like it)`}`;
 }

@@ -52,7 +52,7 @@ export async function addTask(context: Context, task: NewTask, runAt?: When): Pr
   const due = runAt === undefined ? {} : { run_at: momentFrom(now, runAt) };
   const doubts = new TaskDoubts(now, await handledTypes(session, context.names));
   const [answer] = await producer.enqueue([{ ...task, ...due }]);
-  if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted without an answer.');
+  if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted, but its result is missing.');
   if (answer.created) doubts.check({ ...task, ...due });
   return { ...answer, warnings: doubts.sentences };
 }
@@ -65,7 +65,7 @@ export async function listTasks(context: Context, filter: TaskFilter): Promise<T
   const { status } = filter;
   if (status !== undefined && !(TASK_STATUSES as readonly string[]).includes(status)) {
     const near = didYouMean(status, TASK_STATUSES);
-    throw new AfdError('E_USAGE', `"${status}" is not a status of a task (${TASK_STATUSES.join(', ')}).`, {
+    throw new AfdError('E_USAGE', `"${status}" is not a task status (use ${TASK_STATUSES.join(', ')}).`, {
       suggestions: [`afd tasks ls --status ${near ?? 'pending'}`],
     });
   }

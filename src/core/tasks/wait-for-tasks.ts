@@ -78,7 +78,7 @@ function timedOut(ids: number[], ended: Map<number, TaskState>, open: TaskState[
   const now = new Map([...open.map((one) => [one.task_id, one] as const), ...ended]);
   const waiting = ids.filter((id) => !ended.has(id));
   const list = waiting.map((id) => `${id} ${now.get(id)?.status ?? ''}`.trim()).join(', ');
-  return new AfdError('E_TIMED_OUT', `Not ended after ${timeoutS} s: ${list}.`, {
+  return new AfdError('E_TIMED_OUT', `Timed out after ${timeoutS} s; not finished: ${list}.`, {
     suggestions: [`afd tasks show ${waiting[0]}`],
     data: { tasks: ids.flatMap((id) => now.get(id) ?? []) },
   });

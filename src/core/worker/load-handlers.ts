@@ -44,8 +44,8 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
     const list = options.supported_tasks !== undefined;
     throw new AfdError(
       'E_CONFIG',
-      `This worker has nothing to do: ${list ? 'worker.capabilities.supported_tasks is empty' : 'no handlers are configured'}. ` +
-        `Name at least one task type and what runs it:\n${linesToAdd(Object.keys(configured).length > 0 ? [] : ['my_task'])}`,
+      `This worker cannot run any task: ${list ? 'worker.capabilities.supported_tasks is empty' : 'no handlers are configured'}. ` +
+        `Configure at least one task type with its handler:\n${linesToAdd(Object.keys(configured).length > 0 ? [] : ['my_task'])}`,
     );
   }
   const missing = types.filter((type) => !Object.hasOwn(configured, type));
@@ -65,7 +65,9 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
   const hidden = commands ? hideInherited() : [];
   if (commands && death_signal.length === 0) {
-    warnings.push('There is no setpriv here: a command outlives this process when that is killed by SIGKILL.');
+    warnings.push(
+      'The program setpriv is not installed, so commands keep running if this process is killed by SIGKILL.',
+    );
   }
   const threads = new HandlerThreads(options);
   try {
@@ -84,7 +86,7 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   for (const type of Object.keys(configured)) {
     if (handlers.has(type)) continue;
     warnings.push(
-      `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it: it is not run.`,
+      `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it, so this worker does not run it.`,
     );
   }
   return { handlers, warnings, close: () => threads.close() };
@@ -138,7 +140,9 @@ async function loadHandler(
 function idleSettings(type: string, { module, env, cwd, result }: HandlerConfig): string[] {
   if (module === undefined) return [];
   const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd', result && 'result'].filter(Boolean);
-  return idle.length === 0 ? [] : [`handlers.${type}: ${idle.join(', ')} only concern commands and do nothing here.`];
+  return idle.length === 0
+    ? []
+    : [`handlers.${type}: ${idle.join(', ')} apply to commands only and have no effect on a module.`];
 }
 
 function linesToAdd(types: string[]): string {

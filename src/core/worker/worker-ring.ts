@@ -75,7 +75,7 @@ export class WorkerRing {
       return new WorkerRing(context, await bind(address, port, host !== undefined));
     } catch (error) {
       const why = (error as Error).message;
-      const message = `The ring's port could not be opened (${why}): this worker finds its tasks by polling.`;
+      const message = `The UDP port for rings could not be opened (${why}): this worker finds tasks by polling only.`;
       context.events.emit('warning', { message });
       return new WorkerRing(context, undefined);
     }
@@ -190,7 +190,7 @@ export class WorkerRing {
   #onProblem(error: unknown): void {
     if (this.#problem) return;
     this.#problem = true;
-    const message = `A ring could not be followed (${thrownText(error)}): its task waits for a poll. Further ones like it are not told.`;
+    const message = `A ring could not be processed (${thrownText(error)}): its task starts at the next poll. Further errors of this kind are not logged.`;
     this.#context.events.emit('warning', { message });
   }
 

@@ -137,7 +137,7 @@ describe("finding C: tables that were made by the design document's own DDL", ()
     );
     await expect(migrateDown(db.address, db.names, { force: false })).rejects.toMatchObject({
       code: 'E_CONFLICT',
-      message: expect.stringMatching(/1 attempts of afd's/),
+      message: expect.stringMatching(/1 attempts of afd/),
     });
     await migrateDown(db.address, db.names, { force: true });
     expect((await db.admin.rows('SELECT COUNT(*) AS n FROM af_task_assignment'))[0]?.n).toBe(7);

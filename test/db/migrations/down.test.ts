@@ -45,7 +45,7 @@ describe('taking the schema back', () => {
     await db.admin.write('UPDATE af_crawl_tasks SET attempt = 1 WHERE id = 1');
     await expect(down()).rejects.toMatchObject({
       code: 'E_CONFLICT',
-      message: expect.stringMatching(/1 tasks that afd has tried .*1 devices/),
+      message: expect.stringMatching(/1 tasks that afd has attempted .*1 devices/),
     });
     expect((await tables()).length).toBeGreaterThan(5);
     await down(true);
@@ -109,7 +109,7 @@ describe('foreign keys', () => {
     await db.admin.write("INSERT INTO af_device_heartbeat (device_id) VALUES ('nobody')");
     await expect(db.migrate({ foreignKeys: true })).rejects.toMatchObject({
       code: 'E_CONFLICT',
-      message: expect.stringContaining('1 rows of af_device_heartbeat point at no row of af_device'),
+      message: expect.stringContaining('1 rows of af_device_heartbeat reference no existing row of af_device'),
     });
   });
 });

@@ -129,7 +129,7 @@ describe('a migration', () => {
     await other.write("INSERT INTO af_crawl_tasks (task_type, username) VALUES ('a', 'through')");
     await holder.write('COMMIT');
     expect((await done).length).toBeGreaterThan(10);
-    expect(said[0]).toMatch(/^A transaction has been holding the table/);
+    expect(said[0]).toMatch(/^Another transaction has held a lock on the table/);
   });
 
   it('gives up in the end, with what is done and what to do, and goes on from there', { timeout: 60_000 }, async () => {
@@ -140,7 +140,7 @@ describe('a migration', () => {
     await expect(db.migrate({ lockWaitS: 1 })).rejects.toMatchObject({
       code: 'E_TEMPORARY',
       exitCode: 75,
-      message: expect.stringContaining('run it again to go on'),
+      message: expect.stringContaining('run the command again to continue'),
     });
     await holder.write('COMMIT');
     expect((await db.migrate()).some((sql) => sql.includes('MODIFY COLUMN'))).toBe(true);

@@ -98,7 +98,7 @@ describe('cancelling a task', () => {
       await expect(cancel(id, { force })).rejects.toMatchObject({
         code: 'E_CONFLICT',
         exitCode: 5,
-        message: `Task ${id} is ${status}: there is nothing left to cancel.`,
+        message: `Task ${id} is ${status}, so it cannot be cancelled.`,
         data: { status },
       });
     }

@@ -75,7 +75,7 @@ describe('reassigning a task that has not begun', () => {
       await expect(reassign(task_id, { to: device })).rejects.toMatchObject({
         code: 'E_CONFLICT',
         exitCode: 5,
-        message: `Device ${device} cannot run task ${task_id}: it ${why}. The task stays as it is.`,
+        message: `Device ${device} cannot run task ${task_id}: it ${why}. The task was not changed.`,
         suggestions: ['afd devices ls', `afd tasks reassign ${task_id} --to ${device} --force`],
       });
       expect(await rowOf(session, names.task, task_id)).toEqual(before);
@@ -94,19 +94,19 @@ describe('reassigning a task that has not begun', () => {
     const id = await addTask(session, names, { required_capabilities: '{"proxy_support": true}' });
     const { warnings } = await reassign(id, { to: 'away', force: true });
     expect(warnings).toEqual([
-      'away is offline: the leader gives the task back to every device.',
-      'away is paused: the leader gives the task back to every device.',
-      'away does not handle sync_apps: the task does not start there as long as that is so.',
-      'away lacks proxy_support=true: the task does not start there as long as that is so.',
+      'away is offline: the leader will release the task to all devices.',
+      'away is paused: the leader will release the task to all devices.',
+      'away does not handle sync_apps: the task cannot start on it until that changes.',
+      'away lacks proxy_support=true: the task cannot start on it until that changes.',
     ]);
   });
 });
 
 it('says that a device over a gate lets the task wait', async () => {
-  await addDevice(session, names, 'held', { over_limits: '["memory is at 93 %, over its gate of 90 %"]' });
+  await addDevice(session, names, 'held', { over_limits: '["memory is at 93 %, over its limit of 90 %"]' });
   const id = await addTask(session, names);
   expect((await reassign(id, { to: 'held' })).warnings).toEqual([
-    'held claims nothing for now (memory is at 93 %, over its gate of 90 %): the task waits for it.',
+    'held claims no tasks at the moment (memory is at 93 %, over its limit of 90 %): the task stays pending until it does.',
   ]);
 });
 

@@ -52,7 +52,7 @@ describe("finding C: a fleet on the design document's own tables", () => {
     };
 
     const dry = await found.run('migrate', '--dry-run');
-    expect(dry.stdout).toContain('The table af_task_assignment exists and was not made by afd: 6 rows.');
+    expect(dry.stdout).toContain('The table af_task_assignment exists and was not created by afd: 6 rows.');
     expect(dry.stdout).toContain('DROP FOREIGN KEY `af_task_assignment_ibfk_1`;');
     expect(dry.stdout).toContain('ALGORITHM=COPY, LOCK=SHARED;');
     const before = await producer();

@@ -32,7 +32,7 @@ it('finding F1: a leader whose health check hangs asks to resign, once in a term
   leadership.gained(1);
   await until(() => leadership.stalled());
   expect(leadership.stalled()).toBe(false);
-  expect(said).toEqual([expect.stringContaining("The leader's health-check has not come to its end for")]);
+  expect(said).toEqual([expect.stringContaining("The leader's health-check has not finished for")]);
   end();
   await leadership.stop();
   await context.close();

@@ -389,8 +389,8 @@ describe('a term that is over', () => {
     await check.checkLocks();
     await insertLeader(session, db.names, 'another', 2);
     now += 1000;
-    await expect(check.checkLocks()).rejects.toThrow(/not the leader of term 1/);
-    await expect(check.runOnce()).rejects.toThrow(/not the leader of term 1/);
+    await expect(check.checkLocks()).rejects.toThrow(/no longer the leader of term 1/);
+    await expect(check.runOnce()).rejects.toThrow(/no longer the leader of term 1/);
     expect((await deviceRow('worker-001'))?.status).toBe('online');
     for (const { task_id, assignment_id } of held) {
       expect(await task(task_id)).toMatchObject({ status: 'running', retry: 0, lost_count: 0 });

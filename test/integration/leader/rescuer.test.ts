@@ -100,5 +100,5 @@ test('an ended duty session stops a list at its next row', async () => {
   const duty = new DutySession(await db.session(), db.names, { holder: 'leader', term: 1 });
   const one = new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20 });
   duty.end();
-  await expect(one.orphaned(new Failures(duty))).rejects.toThrow(/not the leader/);
+  await expect(one.orphaned(new Failures(duty))).rejects.toThrow(/no longer the leader/);
 });

@@ -132,7 +132,7 @@ describe('a worker that never polls', () => {
     });
     expect(await device('w1')).toMatchObject({ port: 0, ring_token: null });
     const warnings = worker.seen.filter((one) => one.name === 'warning').map((one) => JSON.stringify(one.data));
-    expect(warnings.join()).toMatch(/port could not be opened .*EADDRINUSE/);
+    expect(warnings.join()).toMatch(/port for rings could not be opened .*EADDRINUSE/);
     const id = await insertTask(session, db.names, { task_type: 't' });
     expect(await runner(id)).toBe('w1');
   });

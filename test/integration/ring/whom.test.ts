@@ -84,7 +84,7 @@ test('a bulk is planned: the emptier gets more', async () => {
 });
 
 test('a device over its gate is not rung, though it is idle', async () => {
-  await device('held', { over_limits: '["memory is at 97 %, over its gate of 90 %"]' });
+  await device('held', { over_limits: '["memory is at 97 %, over its limit of 90 %"]' });
   await device('busy', {}, 9);
   expect(await rungForOne()).toEqual(['busy']);
 });

@@ -80,13 +80,13 @@ describe('afd db', () => {
         69,
         {
           code: 'E_DATABASE',
-          message: 'The private server of this folder (.afd) is stopped.',
+          message: 'The private server of this folder (.afd) is not running.',
           suggestions: ['afd db start'],
         },
       ]);
     }
     const shown = await runCommand(['config', 'show', '--json'], { cwd });
-    expect(JSON.parse(shown.stdout).fleet).toEqual({ read: false, reason: expect.stringContaining('is stopped') });
+    expect(JSON.parse(shown.stdout).fleet).toEqual({ read: false, reason: expect.stringContaining('is not running') });
 
     const reset = await db('reset', '--yes', '--json');
     expect([reset.code, JSON.parse(reset.stdout)]).toMatchObject([0, { deleted: true }]);

@@ -66,5 +66,5 @@ it('work as they are typed: each ends with 0, and the last says that all is well
   expect(said.get('afd tasks show')).toMatch(/^Result +\{"greeted":"world"\}$/m);
   const [last] = [...said].at(-1) ?? [];
   expect(last).toMatch(/^afd status/);
-  expect(said.get(last ?? '')).toMatch(/^All is well\.\n/);
+  expect(said.get(last ?? '')).toMatch(/^The fleet is healthy\.\n/);
 });

@@ -65,7 +65,7 @@ describe.each(USES)('finding S4: %s', (_, use) => {
     await expect(use(other)).rejects.toMatchObject({
       ...REFUSED,
       message: expect.stringMatching(
-        /belongs to another user \(uid \d+\): a private server there would be in somebody/,
+        /belongs to another user \(uid \d+\), so another user could control a private server/,
       ),
     });
     expect(await readdir(join(dir, 'mysql'))).toEqual(before);
@@ -108,7 +108,7 @@ describe('finding S4: of one’s own server', () => {
     async (name) => {
       await rm(join(dir, 'mysql', name), { recursive: true, force: true });
       await symlink('/', join(dir, 'mysql', name));
-      await expect(check()).rejects.toMatchObject({ ...REFUSED, message: expect.stringContaining('is no plain') });
+      await expect(check()).rejects.toMatchObject({ ...REFUSED, message: expect.stringContaining('is not a regular') });
     },
   );
 

@@ -42,7 +42,7 @@ describe('a device over one of its gates', () => {
   it('claims nothing, says so once, shows it in its row; another device runs the task', async () => {
     const held = startWorker(db, { deviceId: 'held', handlers: { t: () => 1 }, worker: CLOSED });
     const { reasons } = await once(held.events, 'device:over-limits');
-    expect(reasons).toEqual([expect.stringMatching(/^memory is at [\d.]+ %, over its gate of 0.01 %$/)]);
+    expect(reasons).toEqual([expect.stringMatching(/^memory is at [\d.]+ %, over its limit of 0.01 %$/)]);
     const id = await add();
     await heartbeats(held, 5);
     expect(await status(id)).toBe('pending');

@@ -14,6 +14,10 @@ class Sample extends BaseCommand {
     const { flags } = await this.parse(Sample);
     if (flags.throw === 'bug') throw new TypeError('x is not a function');
     if (flags.throw === 'exit') this.exit(9);
+    if (flags.throw?.startsWith('bare ')) throw new AfdError(flags.throw.slice(5) as ErrorCode, 'It failed.');
+    if (flags.throw === 'only') {
+      throw new AfdError('E_CONFLICT', 'It failed.', { suggestions: ['afd sample 1 --throw only'] });
+    }
     if (flags.throw === 'again' || flags.throw === 'later') {
       const suggestions = [`afd sample 1 --throw ${flags.throw}`, 'afd other'];
       throw new AfdError(flags.throw === 'again' ? 'E_CONFLICT' : 'E_TEMPORARY', 'It failed.', { suggestions });
@@ -59,7 +63,7 @@ describe('a command', () => {
   it('warns about a mistyped variable on stderr in both modes', async () => {
     for (const argv of [['1'], ['1', '--json']]) {
       expect((await run(argv, { AFD_LOG_LEVL: 'info' })).stderr).toBe(
-        'Warning: the environment variable AFD_LOG_LEVL is not known; did you mean AFD_LOG_LEVEL?\n',
+        'Warning: unknown environment variable AFD_LOG_LEVL; did you mean AFD_LOG_LEVEL?\n',
       );
     }
   });
@@ -92,6 +96,17 @@ describe('a failed command', () => {
     });
   });
 
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('proposes the command of %s when it brings none', async (code) => {
+    const todo = code === 'E_USAGE' ? 'afd sample --help' : ERROR_CODES[code].todo;
+    expect((await run(['1', '--throw', `bare ${code}`])).stderr).toBe(`Error: It failed. [${code}]\n  Try: ${todo}\n`);
+    const json = (await run(['1', '--throw', `bare ${code}`, '--json'])).json();
+    expect(json).toMatchObject({ error: { code, suggestions: [todo] } });
+  });
+
+  it('proposes its help when all that it could propose was just typed', async () => {
+    expect((await run(['1', '--throw', 'only'])).stderr).toContain('\n  Try: afd sample --help\n');
+  });
+
   it('finding B11: does not propose what was just typed, unless it is a matter of time', async () => {
     const proposed = async (how: string) =>
       ((await run(['1', '--throw', how, '--json'])).json() as { error: { suggestions: string[] } }).error.suggestions;
@@ -102,7 +117,8 @@ describe('a failed command', () => {
   it('calls a bug a bug, without a stack unless DEBUG is set', async () => {
     const ran = await run(['1', '--throw', 'bug']);
     expect(ran.exitCode).toBe(1);
-    expect(ran.stderr).toContain('Error: This is a bug in afd: x is not a function [E_INTERNAL]');
+    expect(ran.stderr).toContain('Error: This is a bug in afd; please report it: x is not a function [E_INTERNAL]');
+    expect(ran.stderr).toContain('\n  Try: DEBUG=afd afd sample\n');
     expect(ran.stderr).not.toContain('base-command.test.ts');
     expect((await run(['1', '--throw', 'bug'], { DEBUG: 'afd' })).stderr).toContain('base-command.test.ts');
   });
@@ -113,7 +129,10 @@ describe('a failed command', () => {
     [['1', '--zzzzzz'], 'There is no flag --zzzzzz.'],
     [['1', '--slots', 'many'], '--slots: Expected an integer but received: many.'],
     [['1', '2'], 'Unexpected argument: 2.'],
-    [['1', '--password', 'x'], '--password is no flag: a secret on the command line can be read by every user'],
+    [
+      ['1', '--password', 'x'],
+      '--password is not supported, because other users could read the secret from the process list',
+    ],
     [[], 'An argument is missing: id. [E_USAGE]'],
   ])('is a usage error, exit 2, for %j', async (argv, sentence) => {
     const text = await run(argv);

@@ -30,7 +30,7 @@ describe('finding B2: a node that does not end by itself', () => {
     expect(exit).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
     expect(exit.mock.calls).toEqual([[143]]);
-    expect(told).toEqual([expect.stringContaining('did not end within 40 s')]);
+    expect(told).toEqual([expect.stringContaining('did not stop within 40 s')]);
   });
 
   it('is ended sooner after a second signal', () => {

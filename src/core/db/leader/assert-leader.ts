@@ -13,7 +13,7 @@ export class NotLeader extends AfdError {
   readonly lease: Lease;
 
   constructor(lease: Lease) {
-    super('E_CONFLICT', `${lease.holder} is not the leader of term ${lease.term} any more: the write was refused.`, {
+    super('E_CONFLICT', `${lease.holder} is no longer the leader of term ${lease.term}, so the write was refused.`, {
       suggestions: ['afd leader status'],
       data: { device_id: lease.holder, term: lease.term },
     });

@@ -71,11 +71,11 @@ export class MigratorDriver {
   /** @throws DatabaseError E_INTERNAL when knex has opened it by another driver: neither certificate nor deadline would hold */
   assertOwn(connection: object): void {
     if (this.#own.has(connection)) return;
-    throw new DatabaseError('E_INTERNAL', 'knex has opened a connection of its own.', { retry: 'final' });
+    throw new DatabaseError('E_INTERNAL', 'knex opened its own connection.', { retry: 'final' });
   }
 
   #silent(ms: number): DatabaseError {
-    const message = `The database at ${this.#where} has answered nobody for ${ms / 1000} s; a statement that was under way may still be carried out.`;
+    const message = `The database at ${this.#where} has not answered for ${ms / 1000} s; the current statement may still be executed.`;
     return new DatabaseError('E_DATABASE', message, {
       retry: 'connection',
       driverCode: 'AFD_DEADLINE',

@@ -100,7 +100,7 @@ export class MigrationTools implements Migrating {
     const { prefix } = this.names;
     return new AfdError(
       'E_CONFLICT',
-      `The table ${table} exists and is not afd's: it has no column ${missing.slice(0, 3).join(', ')}. Rename it, or set tables.prefix to something else than "${prefix}".`,
+      `The table ${table} exists, but it was not created by afd: it has no column ${missing.slice(0, 3).join(', ')}. Rename it, or set tables.prefix to another value than "${prefix}".`,
       { suggestions: ['afd migrate --dry-run'], data: { table, missing } },
     );
   }
@@ -189,7 +189,7 @@ export class MigrationTools implements Migrating {
         if (errnoOf(error) === LOG_FULL) throw logFull(error);
         if (!HELD.has(errnoOf(error))) throw error;
         if (waited + LOCK_WAIT_S >= lockPatienceS) throw held(sql, waited + LOCK_WAIT_S, error);
-        onWait?.(`A transaction has been holding the table for more than ${LOCK_WAIT_S} s; trying again.`);
+        onWait?.(`Another transaction has held a lock on the table for more than ${LOCK_WAIT_S} s; trying again.`);
         await pause(LOCK_WAIT_S * 1000);
       }
     }
@@ -203,7 +203,7 @@ function errnoOf(error: unknown): number {
 }
 
 function held(sql: string, seconds: number, cause: unknown): AfdError {
-  const message = `A transaction has been holding the table for ${seconds} s, so this was not done: ${sql}. What was done before stays; run it again to go on.`;
+  const message = `Another transaction has held a lock on the table for ${seconds} s, so this statement was not run: ${sql}. The statements before it remain in effect; run the command again to continue.`;
   return new AfdError('E_TEMPORARY', message, {
     suggestions: ['afd db shell --execute "SELECT * FROM information_schema.INNODB_TRX"', 'afd migrate'],
     cause,
@@ -212,11 +212,11 @@ function held(sql: string, seconds: number, cause: unknown): AfdError {
 
 function logFull(cause: unknown): AfdError {
   const message =
-    'The table was written faster than an index can be built beside it (innodb_online_alter_log_max_size). Raise that variable, or choose a calmer hour.';
+    'The table is written faster than an index can be built (innodb_online_alter_log_max_size). Raise that variable, or run the command at a quieter time.';
   return new AfdError('E_TEMPORARY', message, { suggestions: ['afd migrate'], cause });
 }
 
 function onlyByCopy(sql: string, cause: unknown): AfdError {
-  const message = `This server can do this only by copying the table, which blocks its writers: ${sql}. Run it yourself at an hour of your choice, then go on.`;
+  const message = `This server can run this statement only by copying the table, which blocks its writers: ${sql}. Run it yourself at a quiet time, then run the command again.`;
   return new AfdError('E_CONFLICT', message, { suggestions: ['afd migrate'], cause, data: { sql } });
 }

@@ -64,7 +64,7 @@ export async function migrateUp(
     // Whoever holds the named lock is the only migrator: a lock row left by a killed one is stale.
     await knex.migrate.forceFreeMigrationsLock();
     const [, applied] = (await knex.migrate.latest()) as [number, string[]];
-    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without its tools.');
+    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without MigrationTools.');
     await finishUp(tools, migrations, applied, options);
     return { migrations: applied, statements: tools.statements };
   });
@@ -99,7 +99,7 @@ export async function migrateDown(
     return stepsOf(migrations, tools);
   };
   return withMigrator(address, names, make, async ({ ask, knex }) => {
-    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without its tools.');
+    if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without MigrationTools.');
     await refuseNewer(ask, names, migrations, describeAddress(address));
     const held = await holdings(ask, names);
     if (held.length > 0 && !options.force) throw refuseRows(held);
@@ -165,7 +165,7 @@ async function recordedNames(ask: Ask, names: TableNames): Promise<string[]> {
 async function refuseNewer(ask: Ask, names: TableNames, migrations: Migration[], where: string): Promise<void> {
   const unknown = (await recordedNames(ask, names)).filter((name) => !migrations.some((one) => one.name === name));
   if (unknown.length === 0) return;
-  const message = `The schema at ${where} is newer than this afd: it has ${unknown.join(', ')}. Update afd on this machine.`;
+  const message = `The schema at ${where} is newer than this version of afd: it has the unknown migrations ${unknown.join(', ')}. Update afd on this machine.`;
   throw new AfdError('E_SCHEMA', message, { suggestions: ['afd migrate status'], data: { unknown } });
 }
 
@@ -176,13 +176,13 @@ async function refuseTable(ask: Ask, names: TableNames, zone: string | undefined
   const refusals = refusalsOf(facts);
   if (refusals.length > 0) throw cannotAdopt(facts.name, refusals);
   if (zone !== undefined || !isAdopted(facts) || (await confirmedZone(ask, names)) !== undefined) return;
-  const message = `The table ${facts.name} exists already. Say in which zone its times are: database.time_zone in afd.yaml, or --yes for what the dry run shows.`;
+  const message = `The table ${facts.name} exists, but the time zone of its times is not confirmed. Set database.time_zone in afd.yaml, or pass --yes to accept the one that the dry run shows.`;
   throw new AfdError('E_CONFIG', message, { suggestions: ['afd migrate --dry-run'] });
 }
 
 function refuseRows(held: Array<{ table: string; rows: number; what: string }>): AfdError {
   const list = held.map(({ rows, what }) => `${rows} ${what}`).join(', ');
-  return new AfdError('E_CONFLICT', `These would be lost: ${list}. Nothing was changed.`, {
+  return new AfdError('E_CONFLICT', `This would delete ${list}. Nothing was changed.`, {
     suggestions: ['afd migrate down --dry-run --force', 'afd migrate down --force'],
     data: { held },
   });

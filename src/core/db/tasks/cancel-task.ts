@@ -53,15 +53,15 @@ export async function cancelTask(
 }
 
 function over({ id, status }: OperatedTask): AfdError {
-  return new AfdError('E_CONFLICT', `Task ${id} is ${status}: there is nothing left to cancel.`, {
+  return new AfdError('E_CONFLICT', `Task ${id} is ${status}, so it cannot be cancelled.`, {
     suggestions: [`afd tasks show ${id}`],
     data: { task_id: id, status },
   });
 }
 
 function foreign({ id, status }: OperatedTask): AfdError {
-  const why = 'no attempt of afd holds it, so there is no device to ask';
-  return new AfdError('E_CONFLICT', `Task ${id} is running, but ${why}. Another program set it to running.`, {
+  const why = 'no attempt of afd holds it, so no device can be asked to abort it';
+  return new AfdError('E_CONFLICT', `Task ${id} is running, but ${why}. Another program set its status to running.`, {
     suggestions: [`afd tasks cancel ${id} --force`],
     data: { task_id: id, status },
   });

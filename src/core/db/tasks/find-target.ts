@@ -15,7 +15,7 @@ export async function findTarget(session: Session, names: TableNames, deviceId: 
     throw new AfdError('E_NOT_FOUND', `There is no device "${deviceId}".`, { suggestions: ['afd devices ls'] });
   }
   if (row.device_type !== 'worker') {
-    throw new AfdError('E_CONFLICT', `Device ${row.device_id} is a ${row.device_type}, which executes nothing.`, {
+    throw new AfdError('E_CONFLICT', `Device ${row.device_id} is a ${row.device_type}, which executes no tasks.`, {
       suggestions: ['afd devices ls'],
       data: { device_id: row.device_id, device_type: row.device_type },
     });

@@ -39,7 +39,7 @@ export async function insertTaskRows(
     do bytes += Buffer.byteLength(rows[to]!) + 1;
     while (++to < rows.length && bytes + Buffer.byteLength(rows[to]!) < maxAllowedPacket);
     if (bytes > maxAllowedPacket) {
-      const problem = `a task of type ${tasks[from]!.task_type} is ${bytes} bytes long; the server takes at most ${maxAllowedPacket}`;
+      const problem = `a task of type ${tasks[from]!.task_type} is ${bytes} bytes long; the server accepts at most ${maxAllowedPacket}`;
       throw new AfdError('E_USAGE', `The task cannot be added: ${problem} (max_allowed_packet).`);
     }
     const part = rows.slice(from, to);
@@ -68,6 +68,6 @@ function explain(error: unknown): never {
   const required = error instanceof DatabaseError && (error.errno === 1364 || error.errno === 1048);
   const column = required ? /'([^']+)'/.exec(error.message)?.[1] : undefined;
   if (column === undefined) throw error;
-  const message = `The task table asks for a value in ${column}: it is NOT NULL there, without a default.`;
+  const message = `The task table requires a value in the column ${column}, which is NOT NULL without a default.`;
   throw new AfdError('E_USAGE', message, { suggestions: ['afd tasks add --help'], data: { column }, cause: error });
 }

@@ -8,8 +8,8 @@ import type { OperatedTask } from './lock-task.ts';
 export function refuseTask(task: OperatedTask, force: boolean): void {
   const { id, status, holder } = task;
   if (status === 'pending' || status === 'assigned') return;
-  if (status === 'waiting') throw conflict(task, 'waits for its turn and belongs to no device');
-  if (status !== 'running') throw conflict(task, `is ${status}: only a retry runs it again`, `afd tasks retry ${id}`);
+  if (status === 'waiting') throw conflict(task, 'is parked (status waiting) and assigned to no device');
+  if (status !== 'running') throw conflict(task, `is ${status}; retry it to run it again`, `afd tasks retry ${id}`);
   if (force) return;
   if (holder === undefined) throw conflict(task, 'is run by another program', `afd tasks reassign ${id} --force`);
   if (holder.revoke_outcome === 'cancelled') throw conflict(task, `is being cancelled on ${holder.device_id}`);
@@ -22,7 +22,7 @@ export function refuseTarget({ id, status }: OperatedTask, device: TargetDevice,
   const { device_id } = device;
   throw new AfdError(
     'E_CONFLICT',
-    `Device ${device_id} cannot run task ${id}: it ${reasons.join(', ')}. The task stays as it is.`,
+    `Device ${device_id} cannot run task ${id}: it ${reasons.join(', ')}. The task was not changed.`,
     {
       suggestions: ['afd devices ls', `afd tasks reassign ${id} --to ${device_id} --force`],
       data: { task_id: id, status, device_id, reasons },

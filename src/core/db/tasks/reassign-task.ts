@@ -43,7 +43,7 @@ export async function reassignTask(
     refuseTask(task, force);
     const device = to === undefined ? undefined : await findTarget(session, names, to);
     if (holder !== undefined && holder.device_id === device?.device_id && !force) {
-      throw conflict(task, `runs on ${holder.device_id} already; --force starts it there again`);
+      throw conflict(task, `already runs on ${holder.device_id}; --force starts it again on that device`);
     }
     const lane = { ...task, required_capabilities: fromJsonObject(task.required_capabilities) };
     if (device !== undefined && !force) refuseTarget(task, device, lane);

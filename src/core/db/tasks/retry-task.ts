@@ -48,6 +48,6 @@ function refuse({ id, status, attempt, holder }: OperatedTask, force: boolean, o
     const where = holder === undefined ? '' : ` on ${holder.device_id}`;
     throw conflict(`is running${where}`, `afd tasks reassign ${id}`, `afd tasks cancel ${id}`);
   }
-  if (status === 'pending') throw conflict('has not been tried yet', `afd tasks show ${id}`);
-  throw conflict(`is ${status}: it will run by itself`, `afd tasks show ${id}`);
+  if (status === 'pending') throw conflict('has had no attempt yet', `afd tasks show ${id}`);
+  throw conflict(`is ${status} and will run without a retry`, `afd tasks show ${id}`);
 }

@@ -39,7 +39,7 @@ export function resultOutcome(value: unknown, rules: ResultRules): Outcome {
   try {
     return readResult(value, rules);
   } catch (error) {
-    return failedAttempt(`The handler's result cannot be used: ${thrownText(error)}`, 'BadResult');
+    return failedAttempt(`The result of the handler cannot be read: ${thrownText(error)}`, 'BadResult');
   }
 }
 
@@ -59,14 +59,14 @@ function readResult(value: unknown, rules: ResultRules): Outcome {
     case 'retry':
     case 'later':
     case 'permanent': {
-      const message = saidText(value) ?? `The handler answered with status "${status}" and no message.`;
+      const message = saidText(value) ?? `The handler returned status "${status}" without a message.`;
       return unsuccessful(status, value, message, value.error_class ?? 'HandlerFailed', rules);
     }
   }
   if (typeof status === 'string') {
     return failedAttempt(
-      `The handler answered with the unknown status "${status.slice(0, 100)}" (known: done, completed, error, failed, ` +
-        'retry, later, permanent). Data with a status of its own belongs inside "result".',
+      `The handler returned the unknown status "${status.slice(0, 100)}" (known: done, completed, error, failed, ` +
+        'retry, later, permanent). Put data that has its own "status" field under "result".',
       'UnknownStatus',
     );
   }
@@ -88,7 +88,7 @@ export function thrownOutcome(error: unknown, rules: ResultRules): Outcome {
     }
     return failedAttempt(message, thrownClass(error));
   } catch {
-    return failedAttempt('The handler threw something that cannot be read.', 'Unreadable');
+    return failedAttempt('The handler threw a value that cannot be read.', 'Unreadable');
   }
 }
 
@@ -147,7 +147,7 @@ function done(value: unknown, enqueue: unknown, rules: ResultRules): Outcome {
     }
   }
   const snapshot = jsonSnapshot(value, rules.max_bytes ?? RESULT_BYTES);
-  if ('problem' in snapshot) return failedAttempt(`The handler's result ${snapshot.problem}.`, 'BadResult');
+  if ('problem' in snapshot) return failedAttempt(`The result of the handler ${snapshot.problem}.`, 'BadResult');
   return { kind: 'done', result: snapshot.value, enqueue: tasks };
 }
 

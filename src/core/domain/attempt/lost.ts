@@ -74,7 +74,7 @@ export function endOverdue(
   if (task === undefined) return endForeign(attempt);
   if (attempt.revoked_at !== null) return endRevoked(attempt, task);
   if (!attempt.begun) return loss(attempt, task, 'not_begun', policy);
-  const error_message = `ran past its deadline on device ${attempt.device_id}, which did not end it`;
+  const error_message = `exceeded its deadline on device ${attempt.device_id}, which did not end it`;
   const retry = oneMore(task.retry ?? 0);
   const again = mayRetry(retry, task.max_retry_count ?? policy.max_retry_count);
   return {
@@ -103,8 +103,8 @@ function loss(
   const lost_count = attempt.perhaps_unbegun ? task.lost_count : oneMore(task.lost_count);
   const same = { retry: task.retry ?? 0, lost_count };
   if (!attempt.perhaps_unbegun && lost_count >= policy.lost_backoff.length) {
-    const befell = cause === 'not_begun' ? 'were lost under it' : 'died while running it';
-    const last_error = `poison: ${lost_count} worker(s) ${befell}; the last: ${error_message}`;
+    const befell = cause === 'not_begun' ? 'were lost before it started' : 'died while running it';
+    const last_error = `poison: ${lost_count} worker(s) ${befell}; last error: ${error_message}`;
     return {
       assignment: { ...assignment, error_class: 'poison' },
       task: { ...same, status: 'failed', due_in_s: null, last_error },
@@ -138,7 +138,7 @@ export function endRevoked(attempt: HeldAttempt, task: HeldTask | undefined): At
 export function endBlocked(attempt: HeldAttempt, task: HeldTask | undefined): AttemptEnd {
   if (task === undefined) return endForeign(attempt);
   if (attempt.revoked_at !== null) return endRevoked(attempt, task);
-  const error_message = `given back, because the main thread of device ${attempt.device_id} was blocked`;
+  const error_message = `released, because the main thread of device ${attempt.device_id} was blocked`;
   return {
     assignment: { status: 'released', cause: 'blocked' satisfies ReleaseCause, error_class: null, error_message },
     task: {
@@ -158,7 +158,7 @@ export function endForeign(attempt: HeldAttempt): AttemptEnd {
       status: 'lost',
       cause: 'foreign',
       error_class: null,
-      error_message: `the task was no longer held by this attempt of device ${attempt.device_id}`,
+      error_message: `this attempt of device ${attempt.device_id} no longer held the task`,
     },
   };
 }
@@ -167,9 +167,9 @@ export const LOST_BECAUSE = {
   device_dead: 'was declared dead',
   device_offline: 'is offline',
   device_removed: 'was removed',
-  superseded: 'was started again as a new instance',
-  foreign: 'held a task that another program has changed',
-  not_begun: 'did not begin it before its deadline, or did not say so',
+  superseded: 'was replaced by a new instance',
+  foreign: 'held a task that another program changed',
+  not_begun: 'did not start it before the deadline, or did not report the start',
 } as const;
 
 /** `reassign --to` of a running task names its next device; it is directed once the holder lets go. */

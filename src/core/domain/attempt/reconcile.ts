@@ -104,19 +104,19 @@ export function reconcile(
   const inline = inlineClaim(finish, task);
   if (inline !== undefined && task !== undefined) {
     if (task.status === 'running') return { kind: 'accepted', end: endOf(finish, task, undefined, inline, policy) };
-    return { kind: 'lost', finish, reason: `the task is ${task.status}`, inline: inline };
+    return { kind: 'lost', finish, reason: `the task is ${task.status}`, inline };
   }
-  if (assignment === undefined) return { kind: 'lost', finish, reason: 'its assignment is gone' };
+  if (assignment === undefined) return { kind: 'lost', finish, reason: 'its attempt row was deleted' };
   if (assignment.task_id !== finish.task_id)
-    return { kind: 'lost', finish, reason: 'its assignment is of another task' };
+    return { kind: 'lost', finish, reason: 'its attempt row belongs to another task' };
   if (!assignment.claim_token.equals(finish.claim_token))
-    return { kind: 'lost', finish, reason: 'another claim holds its assignment' };
+    return { kind: 'lost', finish, reason: 'its attempt row belongs to another claim' };
   if (assignment.status !== 'assigned' && assignment.status !== 'running') {
     return assignment.status === assignmentStatusOf(finish.outcome, assignment)
       ? { kind: 'committed', finish, task_status: statusAfter(finish, task) }
-      : { kind: 'lost', finish, reason: `its assignment was ended as ${assignment.status}` };
+      : { kind: 'lost', finish, reason: `its attempt row already has status ${assignment.status}` };
   }
-  if (task === undefined) return { kind: 'lost', finish, reason: 'the task is gone' };
+  if (task === undefined) return { kind: 'lost', finish, reason: 'the task was deleted' };
   if (task.status !== 'running') return { kind: 'lost', finish, reason: `the task is ${task.status}` };
   if (task.claim_token === null || !task.claim_token.equals(finish.claim_token)) {
     return { kind: 'lost', finish, reason: 'the task belongs to another claim' };

@@ -56,7 +56,7 @@ export function limitReasons({ level, over_limits }: LimitState, limits: Resourc
   return over_limits.map((name) => {
     const value = Math.round((level[name] ?? 0) * 10) / 10;
     const gate = limits[name] ?? 0;
-    const over = value > gate ? `over its gate of ${gate} %` : `not yet clearly below its gate of ${gate} %`;
+    const over = value > gate ? `over its limit of ${gate} %` : `not yet clearly below its limit of ${gate} %`;
     return `${NAMES[name]} is at ${value} %, ${over}`;
   });
 }

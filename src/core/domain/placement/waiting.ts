@@ -59,7 +59,7 @@ function chancesOf(lane: Lane, devices: DeviceView[], policy: PlacementPolicy): 
     if (one.running >= one.slots) reasons.push(full(one));
     if (above !== undefined && total < policy.min_score) {
       reasons.push(
-        `scores ${round(total)}, below load_balancer.min_score ${policy.min_score}, and ${above.device_id} does not`,
+        `scores ${round(total)}, below load_balancer.min_score ${policy.min_score}, while ${above.device_id} reaches it`,
       );
     }
     return { device_id, reasons, score: round(total), parts: rounded(parts) };
@@ -74,7 +74,7 @@ function full({ running, slots, stuck }: DeviceView): string {
 function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChance[]): string {
   const target = task.target_device_id;
   const [best] = chances;
-  if (task.due_in > 0) return `it is not due before ${Math.ceil(task.due_in)} s from now`;
+  if (task.due_in > 0) return `it is due in ${Math.ceil(task.due_in)} s`;
   if (target !== null) {
     if (best === undefined) return `it is directed at ${target}, which is not registered`;
     const state = best.reasons.length === 0 ? 'will claim it' : best.reasons.join(', ');
@@ -84,12 +84,12 @@ function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChanc
   if (best.reasons.length === 0) return `${best.device_id} will claim it`;
   const able = devices.filter((one) => isAble(one, task));
   const nearest = `${best.device_id} ${best.reasons.join(', ')}`;
-  if (able.length === 0) return `no device can run it; the nearest: ${nearest}`;
+  if (able.length === 0) return `no device can run it; closest match: ${nearest}`;
   const online = able.filter((one) => one.unavailable === null);
-  if (online.length === 0) return `no device that can run it is online and active; the nearest: ${nearest}`;
+  if (online.length === 0) return `no device that can run it is online and active; closest match: ${nearest}`;
   if (online.every((one) => one.over_limits.length > 0))
-    return `every device that can run it is over a gate: ${nearest}`;
-  return `every device that can run it is full, over a gate or below the minimum score; the nearest: ${nearest}`;
+    return `every device that can run it is over a resource limit: ${nearest}`;
+  return `every device that can run it is full, over a resource limit or below the minimum score; closest match: ${nearest}`;
 }
 
 /** It has the handler and every capability, whatever keeps it now. */

@@ -63,7 +63,7 @@ function date(value: unknown): Read {
 function instant(value: unknown): Read {
   const at = instantMilliseconds(value);
   if (at === undefined) return { problem: 'must be an ISO 8601 time with its zone, such as "2026-11-24T08:00:00Z"' };
-  if (at < 0 || at > LAST_RUN_AT) return { problem: 'must lie between 1970 and 2038-01-19' };
+  if (at < 0 || at > LAST_RUN_AT) return { problem: 'must be between 1970-01-01 and 2038-01-19' };
   return { value: new Date(at).toISOString() };
 }
 

@@ -29,12 +29,14 @@ export function targetWarnings(device: TargetDevice, lane: LaneRequirements): st
   const away: string[] = [];
   if (status === 'offline') away.push('offline');
   if (operator_state !== 'active') away.push(operator_state);
-  const warnings = away.map((why) => `${device_id} is ${why}: the leader gives the task back to every device.`);
+  const warnings = away.map((why) => `${device_id} is ${why}: the leader will release the task to all devices.`);
   for (const reason of infeasibleReasons(device.capabilities, lane)) {
-    warnings.push(`${device_id} ${reason}: the task does not start there as long as that is so.`);
+    warnings.push(`${device_id} ${reason}: the task cannot start on it until that changes.`);
   }
   if (away.length === 0 && held.length > 0) {
-    warnings.push(`${device_id} claims nothing for now (${held.join('; ')}): the task waits for it.`);
+    warnings.push(
+      `${device_id} claims no tasks at the moment (${held.join('; ')}): the task stays pending until it does.`,
+    );
   }
   return warnings;
 }

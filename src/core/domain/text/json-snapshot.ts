@@ -15,12 +15,12 @@ export function jsonSnapshot(value: unknown, maxBytes: number): JsonSnapshot {
     return { problem: `cannot be written as JSON (${error instanceof Error ? firstLine(error.message) : 'it threw'})` };
   }
   if (text === undefined) {
-    return value === undefined ? { value: null } : { problem: `is a ${typeof value}, which JSON cannot hold` };
+    return value === undefined ? { value: null } : { problem: `is a ${typeof value}, which JSON cannot represent` };
   }
   // A character is at most three bytes, so most values need no second copy to be measured.
   if (text.length * 3 > maxBytes) {
     const bytes = new TextEncoder().encode(text).length;
-    if (bytes > maxBytes) return { problem: `has ${bytes} bytes as JSON, more than ${maxBytes}` };
+    if (bytes > maxBytes) return { problem: `has ${bytes} bytes as JSON; the maximum is ${maxBytes}` };
   }
   const copy: unknown = JSON.parse(text);
   if (deeperThan(copy, JSON_DEPTH)) return { problem: `is nested deeper than ${JSON_DEPTH} levels` };

@@ -18,14 +18,14 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
   }
   for (const [name, value] of Object.entries(own)) {
     if (!/^[^=\0]+$/.test(name) || value.includes('\0')) {
-      throw new AfdError('E_CONFIG', `handlers.${type}.env.${name} cannot be an environment variable.`);
+      throw new AfdError('E_CONFIG', `handlers.${type}.env.${name} is not a valid name of an environment variable.`);
     }
     environment[name] = value.replace(/\$\{([A-Za-z_]\w*)\}/g, (_, wanted: string) => {
       const found = worker[wanted];
       if (found !== undefined) return found;
       throw new AfdError(
         'E_CONFIG',
-        `handlers.${type}.env.${name} names \${${wanted}}, which is not set in the environment of this process.`,
+        `handlers.${type}.env.${name} refers to \${${wanted}}, which is not set in the environment of this process.`,
       );
     });
   }

@@ -57,7 +57,7 @@ export async function checkCommand(options: CommandHandlerOptions): Promise<stri
 async function execute(options: CommandHandlerOptions, env: Environment, attempt: Attempt): Promise<Outcome> {
   const { task } = attempt;
   if (attempt.aborted() !== undefined)
-    return abortedOutcome(attempt.aborted(), task.timeout, ': the command had not been started');
+    return abortedOutcome(attempt.aborted(), task.timeout, '; the command had not started');
   let folder: string | undefined;
   try {
     const program = await findProgram(options.exec[0]!, options.base_dir, env.PATH);
@@ -119,7 +119,7 @@ async function run(
   return abortedOutcome(
     signal.reason,
     task.timeout,
-    exit.stderr === '' ? '' : `; the end of its stderr: ${exit.stderr}`,
+    exit.stderr === '' ? '' : `; last lines of stderr: ${exit.stderr}`,
   );
 }
 

@@ -55,11 +55,14 @@ export function exitOutcome(exit: Exit): Outcome {
 function successOutcome({ file, result_promised, now }: Exit): Outcome {
   if (file.kind === 'value') return resultOutcome(file.value, { now });
   if (file.kind === 'bad') {
-    return failedAttempt(`The command ended with exit code 0, but its result file ${file.problem}`, 'BadResult');
+    return failedAttempt(
+      `The command ended with exit code 0, but its result file is not usable: it ${file.problem}`,
+      'BadResult',
+    );
   }
   if (!result_promised) return { kind: 'done', result: null, enqueue: [] };
   return failedAttempt(
-    'The command ended with exit code 0 without writing AFD_RESULT_FILE, which "result: true" promises.',
+    'The command ended with exit code 0 without writing AFD_RESULT_FILE, although "result: true" is set.',
     'NoResult',
   );
 }

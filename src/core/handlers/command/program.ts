@@ -25,7 +25,7 @@ export async function findProgram(name: string, base_dir: string, path: string |
     const file = join(resolve(base_dir, folder), name);
     if ((await stateOf(file)) === 'program') return { file };
   }
-  return { problem: `there is no program ${name} in PATH (${path || DEFAULT_PATH})` };
+  return { problem: `the program ${name} was not found in PATH (${path || DEFAULT_PATH})` };
 }
 
 async function stateOf(file: string): Promise<'program' | 'missing' | 'plain'> {
@@ -43,7 +43,7 @@ async function stateOf(file: string): Promise<'program' | 'missing' | 'plain'> {
 /** Why a folder cannot be the working directory of a command; undefined when it can. */
 export async function folderProblem(folder: string): Promise<string | undefined> {
   try {
-    return (await stat(folder)).isDirectory() ? undefined : `the working directory ${folder} is not a folder`;
+    return (await stat(folder)).isDirectory() ? undefined : `the working directory ${folder} is not a directory`;
   } catch {
     return `the working directory ${folder} does not exist`;
   }

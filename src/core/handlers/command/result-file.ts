@@ -21,7 +21,7 @@ export async function readResultFile(path: string): Promise<ResultFile> {
     if (!facts.isFile()) return NOT_PLAIN;
     if (facts.size > FILE_BYTES) return tooLarge(`${facts.size} bytes`);
     const bytes = await readAtMost(file, FILE_BYTES);
-    if (bytes === undefined) return tooLarge('more and more bytes');
+    if (bytes === undefined) return tooLarge('a growing number of bytes');
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     return text.trim() === '' ? { kind: 'none' } : { kind: 'value', value: JSON.parse(text) };
   } catch (error) {
@@ -35,8 +35,8 @@ export async function readResultFile(path: string): Promise<ResultFile> {
   }
 }
 
-const NOT_PLAIN: ResultFile = { kind: 'bad', problem: 'is not a plain file' };
+const NOT_PLAIN: ResultFile = { kind: 'bad', problem: 'is not a regular file' };
 
 function tooLarge(size: string): ResultFile {
-  return { kind: 'bad', problem: `has ${size}, more than ${FILE_BYTES}` };
+  return { kind: 'bad', problem: `has ${size}; the maximum is ${FILE_BYTES}` };
 }

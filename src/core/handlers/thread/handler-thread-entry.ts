@@ -31,19 +31,19 @@ function crash(message: string, error_class: string): void {
 
 process.exit = ((code?: number) => {
   const shown = code ?? process.exitCode ?? 0;
-  crash(`the handler called process.exit(${shown}); a handler ends by returning or throwing`, 'ProcessExit');
+  crash(`the handler called process.exit(${shown}); a handler must return or throw instead`, 'ProcessExit');
   return exit(code);
 }) as typeof process.exit;
 
 process.on('uncaughtException', (error) => {
-  crash(`an error was thrown outside of the handler's promise: ${thrownText(error)}`, thrownClass(error));
+  crash(`an error was thrown outside of the promise of the handler: ${thrownText(error)}`, thrownClass(error));
   exit(1);
 });
 
 process.on('unhandledRejection', (reason) => {
   const whose = running.getStore()?.name ?? 'a handler?';
   const text = thrownText(reason);
-  say({ kind: 'warning', message: `a promise was rejected that nobody waits for (${whose}): ${text}` });
+  say({ kind: 'warning', message: `unhandled promise rejection (${whose}): ${text}` });
 });
 
 for (const name of ['stdout', 'stderr'] as const) {

@@ -237,7 +237,7 @@ export class HandlerThread {
     const unseen: Death = { kind: 'vanished', id: this.#marks[MARK.current]!, message: `exit code ${code}` };
     const death = this.#death ?? unseen;
     const why = 'message' in death ? death.message : death.kind;
-    this.#loaded.reject(new AfdError('E_CONFIG', `The thread of the handlers ended while it loaded them: ${why}.`));
+    this.#loaded.reject(new AfdError('E_CONFIG', `The handler thread ended while loading the handlers: ${why}.`));
     const open = [...this.#open.values()];
     const left = open.map(({ id, attempt }) => ({
       id,

@@ -65,7 +65,7 @@ class Group {
 
   async execute(module: number, attempt: Attempt): Promise<Outcome> {
     const aborted = attempt.aborted();
-    if (aborted !== undefined) return abortedOutcome(aborted, attempt.task.timeout, ': the handler had not begun');
+    if (aborted !== undefined) return abortedOutcome(aborted, attempt.task.timeout, '; the handler had not started');
     const thread = this.#threads.find((one) => one.usable) ?? this.#another();
     const outcome = await thread.execute(module, attempt);
     // The first one answers again.

@@ -72,7 +72,7 @@ export class ThreadAttempt implements Attempt {
   #line(level: keyof HandlerLog, message: string, fields: Record<string, unknown> | undefined): void {
     const text = redactText(String(message));
     if (this.ended) {
-      this.#say({ kind: 'warning', message: `${this.name}, said after its end: ${text}` });
+      this.#say({ kind: 'warning', message: `${this.name}, printed after its end: ${text}` });
       return;
     }
     const copy = fields === undefined ? undefined : (redact(fields) as Record<string, unknown>);

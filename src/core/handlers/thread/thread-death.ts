@@ -50,14 +50,14 @@ function outcomeOf(one: Left, death: Death, culprit: Left | undefined, known: bo
     // Its time went by because another one's code let nothing else run.
     if (death.kind === 'blocked' && culprit !== undefined && !mine) return RELEASED;
     const ignored = death.kind === 'asked' || death.kind === 'blocked';
-    const how = ignored ? ', and its handler ignored the abort signal: its thread was ended' : `; ${said(death)}`;
-    return abortedOutcome(one.aborted, one.timeout, one.begun ? how : ': the handler had not begun');
+    const how = ignored ? '; its handler ignored the abort signal, so its thread was terminated' : `; ${said(death)}`;
+    return abortedOutcome(one.aborted, one.timeout, one.begun ? how : '; the handler had not started');
   }
   if (death.kind === 'asked' || !one.begun) return RELEASED;
   if (mine) return failedAttempt(said(death), classOf(death));
   if (known || death.kind === 'blocked') return RELEASED;
   return failedAttempt(
-    `${said(death)}; which of the ${begun} attempts in that thread did it is not known`,
+    `${said(death)}; it is not known which of the ${begun} attempts in that thread caused it`,
     classOf(death),
   );
 }
@@ -67,13 +67,13 @@ function said(death: Exclude<Death, { kind: 'unloaded' }>): string {
     case 'crash':
       return death.message;
     case 'memory':
-      return 'the thread of the handlers ran out of memory (NODE_OPTIONS=--max-old-space-size=<megabytes> gives it more)';
+      return 'the handler thread ran out of memory (raise the limit with NODE_OPTIONS=--max-old-space-size=<megabytes>)';
     case 'blocked':
-      return 'the handler kept its thread busy without a pause, beyond the timeout of others that ran there';
+      return 'the handler blocked its thread for longer than the timeout of other attempts in it';
     case 'vanished':
-      return `the thread of the handlers ended unexpectedly: ${death.message}`;
+      return `the handler thread ended unexpectedly: ${death.message}`;
     case 'asked':
-      return 'the thread of the handlers was ended';
+      return 'the handler thread was terminated';
   }
 }
 

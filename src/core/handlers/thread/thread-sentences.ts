@@ -5,15 +5,15 @@ import { counted } from '../../domain/text/counted.ts';
 export function silentSentence(blocker: string | undefined, open: number, ms: number): string {
   const others = blocker === undefined ? open : open - 1;
   return (
-    `${blocker === undefined ? 'a handler' : `the handler of ${blocker},`} has kept its thread busy for ` +
-    `${Math.round(ms / 1000)} s without a pause: ${counted(others, 'other attempt')} ${others === 1 ? 'waits' : 'wait'} in that thread, new ones begin in ` +
-    'another; give it pauses, or run it as a command (exec)'
+    `${blocker === undefined ? 'a handler' : `the handler of ${blocker},`} has blocked its thread for ` +
+    `${Math.round(ms / 1000)} s: ${counted(others, 'other attempt')} ${others === 1 ? 'is' : 'are'} waiting in that thread, and new attempts start in ` +
+    'another thread; await more often in the handler, or run it as a command (exec)'
   );
 }
 
 export function ignoredSentence(attempt: string, answers: boolean, others: number): string {
   return (
-    `${attempt} ignores its abort signal${answers ? '' : ' and lets its thread read nothing'}: its thread is ended ` +
+    `${attempt} ignores its abort signal${answers ? '' : ' and blocks its thread'}, so its thread will be terminated ` +
     `(${counted(others, 'other attempt')} ${others === 1 ? 'runs' : 'run'} there); make the handler obey ctx.signal`
   );
 }

@@ -21,7 +21,7 @@ export class PartsFailed extends AfdError {
 
   constructor(failures: readonly Failure[], counts: Record<string, number>) {
     const named = failures.slice(0, NAMED).map(({ what, error }) => `${what}: ${error.message}`);
-    const more = failures.length > NAMED ? `; and ${failures.length - NAMED} more` : '';
+    const more = failures.length > NAMED ? `; ${failures.length - NAMED} more failures` : '';
     super('E_FAILED', `${named.join('; ')}${more}`, { cause: failures[0]?.error, suggestions: ['afd status'] });
     this.name = 'PartsFailed';
     this.failures = failures;

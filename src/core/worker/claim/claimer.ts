@@ -194,7 +194,7 @@ export class Claimer {
     if (refusal === undefined) return;
     this.options.onWarning(refusal.message);
     if (refusal.dropped) {
-      this.options.onReconciled({ kind: 'lost', finish: refusal.culprit, reason: 'its end could not be stored' });
+      this.options.onReconciled({ kind: 'lost', finish: refusal.culprit, reason: 'its result could not be stored' });
     }
   }
 

@@ -119,7 +119,7 @@ export class Claims {
     this.#o.catalog.rest(plan.sources[0]!, REST_MS);
     const type = this.#o.catalog.typeOf(plan.sources[0]!) ?? 'tasks directed at this device';
     this.#o.onWarning(
-      `Claims of ${type} are refused by the database and rest for ${REST_MS / 1000} s: ${error.message}`,
+      `The database refused to claim ${type}; this worker tries again in ${REST_MS / 1000} s: ${error.message}`,
     );
   }
 

@@ -87,7 +87,7 @@ export class FinishQueue {
     this.#single -= 1;
     const culprit = this.#queue.shift();
     if (culprit === undefined) return undefined;
-    const message = `The end of task ${culprit.task_id} (${culprit.outcome.kind}) could not be stored: ${error.message}`;
+    const message = `The result of task ${culprit.task_id} (${culprit.outcome.kind}) could not be stored: ${error.message}`;
     const again = culprit.outcome.kind === 'retry' && culprit.outcome.error_class === UNSTORABLE;
     const dropped = again && 'error_message' in culprit.outcome && culprit.outcome.error_message === '';
     if (dropped) this.#drop(culprit);

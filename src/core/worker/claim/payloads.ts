@@ -63,7 +63,7 @@ export class Payloads {
     // It cost the connection, and would cost the next one too.
     const refused = error.fault === 'data' || error.driverCode === 'AFD_ANSWER_TOO_LONG';
     if (!refused && one.tries < MOST_TRIES) return false;
-    const why = refused ? error.message : `${one.tries} times it did not arrive within database.call_timeout`;
+    const why = refused ? error.message : `it did not arrive within database.call_timeout in ${one.tries} tries`;
     one.reject(new Error(`The payload of ${one.payload_bytes} bytes cannot be fetched: ${why}`));
     return true;
   }

@@ -80,7 +80,7 @@ export class HeldAttempts {
       const attempt = runner.get(attemptKey(one));
       if (attempt === undefined || !isOpen(attempt)) continue;
       const id = byTask.get(one.task_id);
-      if (id === undefined) this.#lose(attempt, runner, 'the task is no longer held by it');
+      if (id === undefined) this.#lose(attempt, runner, 'the attempt no longer holds the task');
       else materialized(attempt, id);
     }
   }
@@ -116,7 +116,7 @@ export class HeldAttempts {
 
   /** Its row is refused by the server: it runs on, and is written with its end. */
   onUnwritable(one: DeferredAttempt | Start, error: Error, runner: Runner): void {
-    const message = `An attempt that goes on cannot be recorded before its end: ${error.message}`;
+    const message = `The row of a running attempt could not be written; it will be written when the attempt ends: ${error.message}`;
     this.#options.events.emit('warning', { message });
     const attempt = 'task_id' in one ? runner.get(attemptKey(one)) : undefined;
     if (attempt !== undefined) attempt.unwritable = true;
@@ -126,7 +126,7 @@ export class HeldAttempts {
   onStartsLost(ids: number[], runner: Runner): void {
     for (const one of runner.attempts()) {
       if (one.assignment_id !== null && ids.includes(one.assignment_id) && one.state === 'running')
-        this.#lose(one, runner, 'its assignment is not open any more');
+        this.#lose(one, runner, 'its attempt is no longer open');
     }
   }
 
@@ -142,7 +142,7 @@ export class HeldAttempts {
       if (row !== undefined && attempt.assignment_id === null) materialized(attempt, row.assignment_id);
       if (row?.revoked === true) runner.abort(attempt.key, 'revoked');
       else if (row === undefined && attempt.materializedAt < at)
-        this.#lose(attempt, runner, 'its assignment was ended by somebody else');
+        this.#lose(attempt, runner, 'another process ended its attempt');
     }
     for (const one of open) {
       if (runner.get(attemptKey(one)) !== undefined || claimer.holds(one, at)) continue;

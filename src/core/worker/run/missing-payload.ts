@@ -19,5 +19,5 @@ export async function missingPayload(
     return { kind: 'retry', error_class: 'payload', error_message: (error as Error).message };
   }
   const { reason } = attempt.stop;
-  return reason === undefined ? undefined : abortedOutcome(reason, attempt.timeout_s, ': the handler had not begun');
+  return reason === undefined ? undefined : abortedOutcome(reason, attempt.timeout_s, '; the handler had not started');
 }

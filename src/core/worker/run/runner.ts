@@ -223,6 +223,6 @@ export class Runner {
 function timedOut(attempt: RunningAttempt): Outcome {
   return {
     kind: 'timeout',
-    error_message: `The attempt ran longer than its ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
+    error_message: `The attempt exceeded its timeout of ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
   };
 }

@@ -66,19 +66,20 @@ export class Strays {
     const [only] = suspects;
     const whose = types.join(' or ');
     if (only !== undefined && suspects.length === 1) {
-      const message = `A timer or callback of ${whose} threw (of this task, or of one that ended before), and nobody caught it: ${text}`;
+      const message = `Uncaught error in a timer or callback of ${whose} (of this task, or of one that ended earlier): ${text}`;
       runner.fail(
         only,
         message,
         safely(() => thrownClass(error), 'Error'),
       );
-    } else note(suspects, `while it ran, a timer or callback of ${whose} threw, and nobody caught it: ${text}`);
+    } else
+      note(suspects, `while it was running, there was an uncaught error in a timer or callback of ${whose}: ${text}`);
     const who = suspects.length === 0 ? `a task of ${whose} that has ended` : named(suspects);
-    const cost = suspects.length === 1 ? 'its attempt failed' : 'no attempt was ended for it';
+    const cost = suspects.length === 1 ? 'its attempt failed' : 'no attempt failed because of it';
     this.#tell(
       events,
       `${whose} threw: ${text}`,
-      `a timer or callback of ${who} threw an error that nobody caught; ${cost}, and the worker goes on: ${text}`,
+      `uncaught error in a timer or callback of ${who}; ${cost}, and the worker continues: ${text}`,
     );
     return true;
   }
@@ -89,13 +90,9 @@ export class Strays {
     const { handlers, events } = this.#attached ?? {};
     const types = handlers === undefined ? [] : typesInStack(reason, handlers);
     const suspects = this.#running(types);
-    note(suspects, `while it ran, a promise of ${types.join(' or ')} was rejected that nobody waits for: ${text}`);
+    note(suspects, `while it was running, there was an unhandled promise rejection of ${types.join(' or ')}: ${text}`);
     const who = suspects.length > 0 ? ` by ${named(suspects)}` : types.length > 0 ? ` by ${types.join(' or ')}` : '';
-    this.#tell(
-      events,
-      `${types.join(' or ')} rejected: ${text}`,
-      `a promise was rejected${who} that nobody waits for: ${text}`,
-    );
+    this.#tell(events, `${types.join(' or ')} rejected: ${text}`, `unhandled promise rejection${who}: ${text}`);
   }
 
   /** A handler that does this once does it with every task: told the 1st, 10th, 100th … time. */
@@ -112,14 +109,14 @@ export class Strays {
     const suspects = this.#running([...handlers.keys()]);
     const who = suspects.length === 0 ? 'no handler module was running' : `it came from afd or from ${named(suspects)}`;
     const stack = safely(() => (error instanceof Error ? error.stack : undefined), undefined);
-    this.#fatal = new AfdError('E_UNCAUGHT', `An error was thrown that nobody caught (${who}): ${text}`, {
+    this.#fatal = new AfdError('E_UNCAUGHT', `Uncaught error (${who}): ${text}`, {
       suggestions: suspects.length === 0 ? ['afd status'] : [`afd tasks show ${suspects[0]!.task_id}`],
       cause: error,
     });
     events.emit('warning', {
-      message: `${this.#fatal.message}. What runs is given back, then the worker ends. ${stack ?? ''}`,
+      message: `${this.#fatal.message}. The worker releases its running tasks and exits. ${stack ?? ''}`,
     });
-    const message = `The worker ended because of an error that nobody caught, thrown by this handler or by another that ran then: ${text}`;
+    const message = `The worker exited because of an uncaught error, thrown by this handler or by another one that was running: ${text}`;
     for (const one of suspects) runner.fail(one, message, 'Uncaught');
     this.#ended.abort();
   }

@@ -20,8 +20,8 @@ export function watchStuck(
     if (since === undefined || monotonic() - since < limitS * 1000) return;
     const message =
       slots === 1
-        ? `The only slot has been held for ${limitS} s by a handler that ignores its abort signal.`
-        : `All ${slots} slots have been held for ${limitS} s by handlers that ignore their abort signal.`;
+        ? `A handler that ignores its abort signal has held the only slot for ${limitS} s.`
+        : `Handlers that ignore their abort signal have held all ${slots} slots for ${limitS} s.`;
     onStuck(new AfdError('E_STUCK', message, { suggestions: ['afd tasks ls --status running'] }));
   };
   const watching = setInterval(look, Math.min(1000, limitS * 250));

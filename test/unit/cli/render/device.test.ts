@@ -37,7 +37,7 @@ const devices = [
 ];
 
 it('a device over its gates is held, in the list by a word and on its own page with the reason; offline it is not', () => {
-  const held = ['memory is at 93 %, over its gate of 90 %'];
+  const held = ['memory is at 93 %, over its limit of 90 %'];
   const shown = { colour: false, width: 80 };
   expect(renderDevices([judged(row({ over_limits: held }), 60)], shown)).toMatch(/online, over limits +3\/5/);
   const detail = (columns: Partial<DeviceRow>) =>
@@ -46,7 +46,7 @@ it('a device over its gates is held, in the list by a word and on its own page w
       shown,
     );
   expect(detail({ success_rate: 0.95, avg_duration_ms: 1234, recent_claims: 7 })).toMatch(
-    /Held +claims nothing: memory is at 93 %.*\nTasks .*\nHistory +95 % of its last attempts succeeded, mean 1\.2 s, 7 claimed in the last minute\n/,
+    /Over limits +claims no tasks: memory is at 93 %.*\nTasks .*\nHistory +95 % of its last attempts succeeded, mean 1\.2 s, 7 tasks claimed in the last minute\n/,
   );
   expect(detail({ heartbeat_age: 61 })).not.toMatch(/[Hh]eld|History/);
 });
@@ -54,7 +54,7 @@ it('a device over its gates is held, in the list by a word and on its own page w
 it('fits 80 columns, and says status by words', () => {
   const lines = renderDevices(devices, { colour: false, width: 80 }).split('\n');
   for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(80);
-  expect(lines[1]).toMatch(/^worker-001 .*worker, leads +online +3\/5 +3 s ago/);
+  expect(lines[1]).toMatch(/^worker-001 .*worker, leader +online +3\/5 +3 s ago/);
   expect(lines[2]).toMatch(/^worker-002 .*offline \(silent\)/);
   expect(lines[3]).toMatch(/^worker-003 .*offline, draining/);
 });

@@ -49,7 +49,7 @@ describe('the list of tasks', () => {
 
   it('says what to do when it is empty', () => {
     expect(renderTasks([], terminal)).toContain('afd tasks add');
-    expect(renderTasks([], { ...terminal, filtered: true })).toBe('No task fits.');
+    expect(renderTasks([], { ...terminal, filtered: true })).toBe('No matching tasks.');
   });
 
   it('lets no value move the cursor or forge a line', () => {
@@ -62,18 +62,18 @@ describe('the list of tasks', () => {
 
 describe('a task', () => {
   it('that nobody has claimed says so', () => {
-    expect(renderTask(task, terminal)).toContain('No device has claimed it yet.');
+    expect(renderTask(task, terminal)).toContain('No device has claimed this task yet.');
   });
 
   it('finding B11: says how many of its retries are spent, never more than it has', () => {
     const retries = (retry_count: number, max_retry_count: number | null) =>
       /^Retries +(.*)$/m.exec(renderTask({ ...task, retry_count, max_retry_count }, terminal))?.[1];
     expect([retries(0, 3), retries(2, 3), retries(4, 3), retries(1, 0), retries(2, null)]).toEqual([
-      '0 of 3 spent',
-      '2 of 3 spent',
-      '3 of 3 spent',
-      '0 of 0 spent',
-      '2 spent',
+      '0 of 3 used',
+      '2 of 3 used',
+      '3 of 3 used',
+      '0 of 0 used',
+      '2 used',
     ]);
   });
 
@@ -86,7 +86,7 @@ describe('a task', () => {
       ],
     };
     const shown = renderTask({ ...task, waiting }, terminal);
-    expect(shown).toMatch(/^Waits +every device that can run it is full$/m);
+    expect(shown).toMatch(/^Pending reason +every device that can run it is full$/m);
     expect(shown).toMatch(/^worker-001 +0\.25 +is full \(5 of 5 slots\)$/m);
     expect(shown).toMatch(/^worker-002 +lacks browser=true, is paused$/m);
   });
@@ -130,10 +130,10 @@ describe('what an operator is told', () => {
   it('says that a running task is only asked for', () => {
     const asked = { task_id: 5, status: 'running', revoking: true, already: false, device_id: 'w' } as const;
     expect(renderCancelled(asked)).toBe(
-      'Asked device w to end task 5; it is cancelled then. A result that arrives first wins.',
+      'Asked device w to abort task 5. The task is cancelled when the device has aborted it; if it finishes first, its result counts.',
     );
     expect(renderReassigned({ ...asked, target_device_id: 'x', warnings: [] })).toBe(
-      'Asked device w to let go of task 5; then x will run it.',
+      'Asked device w to release task 5; after that, it is directed at x.',
     );
   });
 });

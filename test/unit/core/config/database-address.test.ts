@@ -47,7 +47,7 @@ describe('where the database is', () => {
   it('refuses a password and a password file from one source', async () => {
     const yaml = 'database: { host: localhost, user: a, name: s, password: x, password_file: secret }';
     const error = await refusal(yaml, { files: { secret: 'y' } });
-    expect(error.message).toContain('database.password_file is given beside database.password');
+    expect(error.message).toContain('database.password_file is set together with database.password');
   });
 
   it('makes TLS verify the host name unless told otherwise', async () => {
@@ -62,15 +62,15 @@ describe('where the database is', () => {
   });
 
   it.each([
-    ['postgres://a@h/s', 'must begin with mysql://'],
+    ['postgres://a@h/s', 'must start with mysql://'],
     ['not a url', 'is not a URL of the form'],
     ['mysql://a@h/s?ssl=1', 'has an unknown parameter (known: socket, tls;'],
-    ['mysql://u:12#x@h/s', 'holds a "#"'],
-    ['mysql://u:12/x@h', 'names no user before the host'],
-    ['mysql://a@h/s/t', 'must end with one schema name'],
-    ['mysql://a:100%@h/s', 'holds a "%"'],
-    ['mysql://a@h', 'no schema is named'],
-    ['mysql://h/s', 'no database user is named'],
+    ['mysql://u:12#x@h/s', 'contains a "#"'],
+    ['mysql://u:12/x@h', 'has no user before the host'],
+    ['mysql://a@h/s/t', 'must end with a schema name'],
+    ['mysql://a:100%@h/s', 'contains a "%"'],
+    ['mysql://a@h', 'no schema is set'],
+    ['mysql://h/s', 'no database user is set'],
   ])('refuses %s', async (url, why) => {
     expect((await refusal(`database: { url: "${url}" }`)).message).toContain(why);
   });

@@ -34,7 +34,7 @@ describe("the design document's examples", () => {
     expect(config.load_balancer).toMatchObject(MASTER.load_balancer);
     expect(origins['master.max_retry_count']).toBe('file');
     expect(warnings).toEqual([
-      'server.host, server.port, server.workers are not used: every node works with the database directly',
+      'server.host, server.port, server.workers are not used: every node connects to the database directly',
     ]);
   });
 
@@ -49,7 +49,7 @@ describe("the design document's examples", () => {
       capabilities: { supported_tasks: ['sync_apps', 'sync_data'], proxy_support: true, browser_support: true },
     });
     expect(warnings.filter((w) => w.includes('not used'))).toEqual([
-      'master.host, master.port, master.api_key are not used: every node works with the database directly',
+      'master.host, master.port, master.api_key are not used: every node connects to the database directly',
     ]);
     expect(warnings.some((w) => w.includes('2 × worker.heartbeat_interval + 5 s = 65 s'))).toBe(true);
   });

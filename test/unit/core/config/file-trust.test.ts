@@ -24,18 +24,18 @@ describe('finding S14: a password file', () => {
   const files = { 'afd.yaml': PASSWORD_FILE, secret: 'hunter2\n' };
 
   it.each([0o644, 0o604, 0o666, 0o606])('that everybody can read is refused: %o', async (mode) => {
-    expect(await refused(files, 'secret', mode)).toMatch(/secret can be read by everybody: chmod 600 \/.*secret$/);
+    expect(await refused(files, 'secret', mode)).toMatch(/all users can read \/.*secret: run chmod 600 \/.*secret$/);
   });
 
   it.each([0o622, 0o602, 0o620, 0o660])('that others can write is refused: %o', async (mode) => {
-    expect(await refused(files, 'secret', mode)).toMatch(/secret can be written by other users: chmod 600 \//);
+    expect(await refused(files, 'secret', mode)).toMatch(/other users can write \/.*secret: run chmod 600 \//);
   });
 
   it('that its group can read is taken with a warning, or without where it is root’s and this user is not', async () => {
     const own = await withMode(files, 'secret', 0o640);
     expect(own.database.password).toBe('hunter2');
     expect(own.remarks).toEqual([
-      expect.stringMatching(/secret holds a password and can be read by its group: chmod 600/),
+      expect.stringMatching(/secret contains a password, and its group can read it: run chmod 600/),
     ]);
     const roots = await withMode(files, 'secret', 0o640, uid + 1);
     expect(roots.remarks.filter((one) => one.includes('group'))).toEqual([]);
@@ -49,7 +49,7 @@ describe('finding S14: a password file', () => {
     const cwd = folder({ 'afd.yaml': PASSWORD_FILE });
     execFileSync('mkfifo', ['-m', '600', join(cwd, 'secret')]);
     await expect(loadConfig({ cwd, env: {} })).rejects.toThrow(
-      /password_file cannot be read: it is a pipe, and nothing more came within 2 s/,
+      /password_file cannot be read: it is a pipe, and no more data arrived within 2 s/,
     );
   });
 
@@ -74,7 +74,7 @@ describe('finding S14: a password file', () => {
       const cwd = folder({ 'afd.yaml': PASSWORD_FILE });
       symlinkSync(target, join(cwd, 'secret'));
       await expect(loadConfig({ cwd, env: {} })).rejects.toThrow(
-        target === '/' ? 'it is a folder' : 'it has more than 1 MiB',
+        target === '/' ? 'it is a directory' : 'it is larger than 1 MiB',
       );
     }
   });
@@ -89,13 +89,13 @@ describe('finding S14: a configuration that holds a password', () => {
     for (const mode of [0o644, 0o604]) {
       const message = await refused(files, 'afd.yaml', mode);
       expect(message).toMatch(
-        new RegExp(`afd.yaml:1: ${key} is a secret, and /.*afd.yaml can be read by everybody: chmod 600`),
+        new RegExp(`afd.yaml:1: ${key} is a secret, and all users can read /.*afd.yaml: run chmod 600`),
       );
       expect(message).not.toContain('hunter2');
     }
-    expect(await refused(files, 'afd.yaml', 0o660)).toContain('afd.yaml can be written by other users: chmod 600');
+    expect(await refused(files, 'afd.yaml', 0o660)).toContain('afd.yaml: run chmod 600');
     expect((await withMode(files, 'afd.yaml', 0o640)).remarks).toEqual([
-      expect.stringContaining('afd.yaml holds a password and can be read by its group: chmod 600'),
+      expect.stringContaining('afd.yaml contains a password, and its group can read it: run chmod 600'),
     ]);
     expect((await withMode(files, 'afd.yaml', 0o600)).remarks).toEqual([]);
   });
@@ -117,7 +117,7 @@ describe('finding S13: whose configuration it is', () => {
 
   it('is said when another user owns it', async () => {
     const { remarks, warnings } = await withMode(files, 'afd.yaml', 0o600, uid + 1);
-    const sentence = `afd.yaml belongs to another user (uid ${uid}), who says with it which database is used and which programs run here`;
+    const sentence = `afd.yaml belongs to another user (uid ${uid}), who can choose the database and the programs that run on this machine`;
     // Root's are everybody's.
     expect(remarks).toEqual(uid === 0 ? [] : [sentence]);
     if (uid === 0) {
@@ -134,7 +134,7 @@ describe('finding S13: whose configuration it is', () => {
   it.each([0o664, 0o646, 0o666])('is said when others can write it: %o', async (mode) => {
     const { remarks } = await withMode(files, 'afd.yaml', mode);
     expect(remarks).toEqual([
-      'afd.yaml can be written by other users, who could make this user run anything: chmod go-w afd.yaml',
+      'other users can write afd.yaml, and so run any program as this user: run chmod go-w afd.yaml',
     ]);
   });
 });

@@ -38,7 +38,7 @@ it('one warning names each key that this node was told otherwise, with both valu
   fleet.obey(said);
   fleet.obey(said);
   expect(warnings).toEqual([
-    "master.task_timeout is 100 here (file) and 7 in the fleet: the fleet's value is used; \"afd config apply\" makes this node's the fleet's",
+    'master.task_timeout is 100 on this node (file), but 7 fleet-wide: the fleet-wide value is used; run "afd config apply" to publish the values of this node',
   ]);
 });
 
@@ -62,7 +62,7 @@ it.each([['soon'], [-1], [null], [{ a: 1 }], [true]])('%j in the database is pas
   expect(config.master.max_retry_count).toBe(4);
   expect(warnings).toEqual([
     expect.stringMatching(
-      /the fleet's master\.max_retry_count .* is not valid, which is from 0 to 10000: 4 of this node/,
+      /the fleet-wide master\.max_retry_count .* is not valid \(allowed: from 0 to 10000\): this node uses its own value 4/,
     ),
   ]);
 });
@@ -100,7 +100,7 @@ it.each(NUMBERS)(
     expect(changes).toEqual([]);
     expect(warnings).toHaveLength(new Set(ODD.map((one) => JSON.stringify(one).slice(0, 60))).size);
     for (const warning of warnings) {
-      expect(warning).toContain(`is not valid, which is ${RANGES.get(key)}: ${own} of this node is used`);
+      expect(warning).toContain(`is not valid (allowed: ${RANGES.get(key)}): this node uses its own value ${own}`);
       expect(warning.length).toBeLessThan(300);
     }
   },

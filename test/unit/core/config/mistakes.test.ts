@@ -78,7 +78,7 @@ describe('a mistake in the configuration', () => {
       '  afd.yaml:3: master.max_retry_count must be a whole number from 0 to 10000 (it is -1)',
       '  afd.yaml:3: master.max_retry_cout is not a known key; did you mean master.max_retry_count?',
       '  afd.yaml:4: load_balancer.strategy must be one of least_tasks, round_robin, weighted (it is "least_task"); did you mean least_tasks?',
-      '  afd.yaml:5: worker.device_id must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or digit (it is "no spaces")',
+      '  afd.yaml:5: worker.device_id must be 1 to 64 letters, digits, ".", "_" or "-", and start with a letter or digit (it is "no spaces")',
       '  afd.yaml:5: worker.max_concurrent_tasks is not a number (it is true)',
     ]);
     expect(error.data.problems).toHaveLength(9);
@@ -119,10 +119,10 @@ describe('a mistake in the configuration', () => {
   it('is a key that is given twice', async () => {
     // Finding B11: the place stands in front, and the sentence ends.
     expect((await refusal('mode: master\nmode: worker\n')).message).toMatch(
-      /afd\.yaml:2 is not valid YAML or JSON: a key is given twice in one section: keys are unique\.$/,
+      /afd\.yaml:2 is not valid YAML or JSON: a key occurs twice in one section: keys are unique\.$/,
     );
     const error = await refusal(`${DATABASE}worker: { region: a }\nDISTRIBUTION: { worker: { region: b } }`);
-    expect(error.message).toContain('worker.region is given twice: inside DISTRIBUTION and beside it');
+    expect(error.message).toContain('worker.region is set twice: under DISTRIBUTION and as a separate key');
   });
 
   it('is a section that holds a word', async () => {
@@ -134,7 +134,7 @@ describe('a mistake in the configuration', () => {
     const error = await refusal(undefined, { env: { AFD_CONFIG: '/nowhere/afd.yaml' } });
     expect([error.code, error.message]).toEqual([
       'E_CONFIG',
-      'AFD_CONFIG names /nowhere/afd.yaml, and there is no such file.',
+      'AFD_CONFIG names /nowhere/afd.yaml, but this file does not exist.',
     ]);
   });
 

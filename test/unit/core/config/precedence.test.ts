@@ -122,7 +122,7 @@ describe('the environment', () => {
   it('warns about an AFD_ variable that is no key, and says what was meant', async () => {
     const { remarks, warnings } = await load(DATABASE, { env: { AFD_MASTER_HEARTBEAT_TIMOUT: '5' } });
     expect(remarks).toEqual([
-      'the environment variable AFD_MASTER_HEARTBEAT_TIMOUT is not known; did you mean AFD_MASTER_HEARTBEAT_TIMEOUT?',
+      'unknown environment variable AFD_MASTER_HEARTBEAT_TIMOUT; did you mean AFD_MASTER_HEARTBEAT_TIMEOUT?',
     ]);
     expect(warnings).toContain(remarks[0]);
   });

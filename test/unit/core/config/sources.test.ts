@@ -9,7 +9,7 @@ describe('finding S13: a password goes only to a server that the same source nam
     const error = await refusal(`${HERE} }`, { env: ENV_LOGIN });
     expect([error.code, error.exitCode]).toEqual(['E_CONFIG', 78]);
     expect(error.message).toBe(
-      'The configuration is not valid: afd.yaml:1: database takes host, user and password from several sources (database.host in afd.yaml, database.user by AFD_DATABASE_USER, database.password by AFD_DATABASE_PASSWORD): a password is sent only to a server that the same source names. If afd.yaml is yours, name it: --config afd.yaml or AFD_CONFIG; or give AFD_DATABASE_URL.',
+      'The configuration is not valid: afd.yaml:1: database takes host, user and password from several sources (database.host in afd.yaml, database.user by AFD_DATABASE_USER, database.password by AFD_DATABASE_PASSWORD), but afd sends a password only to a server set by the same source. If afd.yaml is yours, pass it with --config afd.yaml or AFD_CONFIG; or set AFD_DATABASE_URL.',
     );
   });
 
@@ -39,7 +39,7 @@ describe('finding S13: a password goes only to a server that the same source nam
     const env = { MYSQL_HOST: '127.0.0.9', AFD_CONFIG: 'afd.yaml' };
     const error = await refusal('database: { user: u, password: secret, name: s }', { env });
     expect(error.message).toContain('database.host by MYSQL_HOST, database.user in afd.yaml');
-    expect(error.message).toContain('Write all of them into the file, or give AFD_DATABASE_URL.');
+    expect(error.message).toContain('Set all of them in the file, or set AFD_DATABASE_URL.');
   });
 
   it('not another one to the private server', async () => {
@@ -106,8 +106,8 @@ describe('finding S13: variables that other programs read too', () => {
     const yaml = 'database: { url: "mysql://u@127.0.0.1/s", password: p }\nworker: { device_id: d }';
     const { warnings, remarks } = await load(yaml, { env: { DEVICE_ID: 'other', MYSQL_PASSWORD: 'hidden' } });
     expect(warnings).toEqual([
-      'DEVICE_ID is not used: worker.device_id is in the configuration file; AFD_WORKER_DEVICE_ID would win over it',
-      'MYSQL_PASSWORD is not used: database.password is in the configuration file; AFD_DATABASE_PASSWORD would win over it',
+      'DEVICE_ID is ignored, because the configuration file sets worker.device_id; use AFD_WORKER_DEVICE_ID to override the file',
+      'MYSQL_PASSWORD is ignored, because the configuration file sets database.password; use AFD_DATABASE_PASSWORD to override the file',
     ]);
     expect(remarks).toEqual([]);
     expect((await load(yaml, { env: { DEVICE_ID: 'd' } })).warnings).toEqual([]);
@@ -127,8 +127,8 @@ describe('finding S11: a database beyond this machine', () => {
     const error = await refusal(`database: { host: "${host}", user: u, name: s }`);
     expect([error.code, error.exitCode]).toEqual(['E_CONFIG', 78]);
     expect(error.message).toContain(`database.tls is not set, and ${host} is another machine`);
-    expect(error.message).toContain('Write "tls: verify-full" under "database"');
-    expect(error.message).toContain('or "tls: disable" on a network that you trust; AFD_DATABASE_TLS and ?tls=');
+    expect(error.message).toContain('Set "tls: verify-full" under "database"');
+    expect(error.message).toContain('or "tls: disable" on a trusted network; AFD_DATABASE_TLS or ?tls=');
   });
 
   it.each([
@@ -139,7 +139,7 @@ describe('finding S11: a database beyond this machine', () => {
     const { database, warnings } = await load(yaml, { env });
     expect(database).toEqual({ host: 'db.example', port: 3306, user: 'u', database: 's' });
     expect(warnings).toEqual([
-      'the connection to db.example is not encrypted (database.tls is disable): whoever sits between gets the password',
+      'the connection to db.example is not encrypted (database.tls is disable): anyone on the network path can read the password',
     ]);
   });
 

@@ -35,7 +35,7 @@ it('a node says each danger of its configuration once; a command does not', asyn
 
 it('refuses table names that cannot be', async () => {
   const odd = await resolved({ AFD_TABLES_PREFIX: 'a b' });
-  expect(() => openContext(odd, { purpose: 'command', logTo: stream() })).toThrowError(/cannot be a table name/);
+  expect(() => openContext(odd, { purpose: 'command', logTo: stream() })).toThrowError(/is not a valid table name/);
 });
 
 it('connects to nothing before a session is asked for, and closes twice without harm', async () => {

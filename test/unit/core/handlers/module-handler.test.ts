@@ -44,7 +44,7 @@ describe.each([
   ])('%s, which has no default function, is refused with file and export', async (file, found) => {
     const refused = load(file);
     await expect(refused).rejects.toMatchObject({ code: 'E_HANDLER_MISSING', exitCode: 78 });
-    await expect(refused).rejects.toThrow(new RegExp(`${file} must have "export default .* is ${found}`));
+    await expect(refused).rejects.toThrow(new RegExp(`${file} must contain "export default .* is ${found}`));
   });
 
   it('a module that is not there is refused with its path', async () => {
@@ -92,7 +92,7 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
       await untilAborted(ctx);
     }, attempt);
     attempt.abort('timeout');
-    expect(await running).toEqual({ kind: 'timeout', error_message: 'Ended at its deadline after 30 s' });
+    expect(await running).toEqual({ kind: 'timeout', error_message: 'Timed out after 30 s' });
   });
 
   it('F1 that returns {status: "error"} has failed', async () => {

@@ -17,7 +17,7 @@ it('finding S16: output beyond the limit is not decoded, however much of it come
   const chunk = Buffer.alloc(65_536, 'a\n');
   for (let n = 0; n < 1000; n += 1) log.write(n % 2 === 0 ? 'stdout' : 'stderr', chunk);
   expect(decode).toHaveBeenCalledTimes(2);
-  expect(lines.at(-1)).toBe('output beyond 100000 bytes is not logged');
+  expect(lines.at(-1)).toBe('the output exceeds 100000 bytes; the rest is not logged');
   const told = lines.length;
   log.end();
   expect(lines).toHaveLength(told);

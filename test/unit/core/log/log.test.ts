@@ -100,7 +100,7 @@ describe('events', () => {
     'device:registered': { device_id: 'w', instance_token: 'cafe', server: 's' },
     'device:heartbeat': { device_id: 'w', status: 'online' },
     'device:operator-state': { device_id: 'w', operator_state: 'paused' },
-    'device:over-limits': { device_id: 'w', reasons: ['memory is at 93 %, over its gate of 90 %'] },
+    'device:over-limits': { device_id: 'w', reasons: ['memory is at 93 %, over its limit of 90 %'] },
     'device:dead': { device_id: 'v', by: 'lock', tasks: 3 },
     'settings:changed': { changes: [{ key: 'master.task_timeout', from: 1800, to: 900 }] },
     'database:lost': { message: 'gone' },
@@ -144,8 +144,8 @@ describe('events', () => {
     const base = { task_id: 7, task_type: 'a', attempt: 1, error_message: 'boom' };
     events.emit('task:finished', { ...base, outcome: 'retry', task_status: 'pending' });
     events.emit('task:finished', { ...base, outcome: 'timeout', task_status: 'failed' });
-    expect(lines[0]).toContain('WARN  - task 7 (a) failed and will be tried again');
-    expect(lines[1]).toContain('ERROR - task 7 (a) ran into its timeout and has no retries left');
+    expect(lines[0]).toContain('WARN  - task 7 (a) failed and will be retried');
+    expect(lines[1]).toContain('ERROR - task 7 (a) timed out and has no retries left');
   });
 
   it('that report nothing done are only for debugging', () => {

@@ -27,7 +27,7 @@ async function told(memory: Array<number | null>): Promise<string[][]> {
 
 test('the first reading is told whatever it is; then each change once, and nothing between', async () => {
   expect(await told([50, 60, 70])).toEqual([[]]);
-  expect(await told([50, 95, 96, 91, 88, 80, 70])).toEqual([[], ['memory is at 95 %, over its gate of 90 %'], []]);
+  expect(await told([50, 95, 96, 91, 88, 80, 70])).toEqual([[], ['memory is at 95 %, over its limit of 90 %'], []]);
 });
 
 test('what is held says the level of now, not of when the gate closed', async () => {
@@ -35,7 +35,7 @@ test('what is held says the level of now, not of when the gate closed', async ()
   const keeper = new LimitWatch(machine, { memory_usage: 90 }, () => {});
   await keeper.check();
   await keeper.check();
-  expect(keeper.overLimits).toEqual(['memory is at 97 %, over its gate of 90 %']);
+  expect(keeper.overLimits).toEqual(['memory is at 97 %, over its limit of 90 %']);
 });
 
 test('the served count is what was claimed within the last minute', () => {

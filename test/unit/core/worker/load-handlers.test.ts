@@ -43,7 +43,7 @@ it('a handler that is not listed is not run, and that is said', async () => {
 
 it('settings of commands at a module are pointed out', async () => {
   const { warnings } = await load({ a: { module: 'plain.js', result: true, env: { X: 'x' } } });
-  expect(warnings).toEqual([expect.stringMatching(/handlers\.a: env, result only concern commands/)]);
+  expect(warnings).toEqual([expect.stringMatching(/handlers\.a: env, result apply to commands only/)]);
 });
 
 describe('a module that cannot be used says why', () => {
@@ -102,7 +102,7 @@ it('nothing to do is refused with the lines to add', async () => {
 it('a credential that is not in the environment stops the start', async () => {
   const refused = load({ a: { exec: ['sh'], env: { TOKEN: `\${${'NO_SUCH_TOKEN'}}` } } });
   await expect(refused).rejects.toMatchObject({ code: 'E_CONFIG', exitCode: 78 });
-  await expect(refused).rejects.toThrow(/handlers\.a\.env\.TOKEN names \$\{NO_SUCH_TOKEN\}/);
+  await expect(refused).rejects.toThrow(/handlers\.a\.env\.TOKEN refers to \$\{NO_SUCH_TOKEN\}/);
 });
 
 it('without setpriv commands run, with a warning', async () => {

@@ -19,7 +19,7 @@ const IN_PLACE = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 export async function adoptTable(tools: Migrating, kind: DocumentTable, sql: string): Promise<void> {
   const name = tools.names.plain[kind];
   const facts = await readTaskTable(tools.ask, name);
-  if (facts === undefined) throw new AfdError('E_INTERNAL', `The table ${name} went away while it was read.`);
+  if (facts === undefined) throw new AfdError('E_INTERNAL', `The table ${name} disappeared while it was read.`);
   const lacking = DOCUMENT_COLUMNS[kind].filter((column) => columnOf(facts, column) === undefined);
   if (lacking.length > 0) throw tools.notOurs(name, lacking);
   const keys = await foreignKeysOf(tools.ask, name);
@@ -28,7 +28,7 @@ export async function adoptTable(tools: Migrating, kind: DocumentTable, sql: str
   const rows = plan.sql === undefined ? 0 : await count(tools, name);
   if (plan.sql !== undefined && plan.copy && rows > MOST_COPIED) {
     plan.refusals.push(
-      `${name} has ${rows} rows, and would be copied while its writers wait. Delete what is old, or run this yourself at an hour of your choice: ${plan.sql};`,
+      `${name} has ${rows} rows, and the migration would copy it while its writers wait. Delete old rows, or run this statement yourself at a quiet time: ${plan.sql};`,
     );
   }
   if (plan.refusals.length > 0) throw cannotAdopt(name, plan.refusals);
@@ -87,11 +87,11 @@ async function findIn(
   const { name } = facts;
   const found: Finding[] = [];
   if (copied) {
-    const message = `${name} (${rows} rows) is copied once, and its writers wait meanwhile: its numbers and times become wider.`;
+    const message = `${name} (${rows} rows) is copied once while its writers wait, because its number and time columns become wider.`;
     found.push({ code: 'copied', rows, message });
   }
   if (rows > 0) {
-    const message = `${name}: times of rows that are there stay as they are; afd reads them as UTC, and writes UTC.`;
+    const message = `${name}: the times of existing rows are not changed; afd reads and writes UTC.`;
     found.push({ code: 'times_kept', rows, message });
   }
   for (const key of keys.filter((one) => one.table === name)) {
@@ -99,16 +99,16 @@ async function findIn(
   }
   if (kind === 'assignment') {
     const open = await count(tools, name, "status IN ('assigned', 'running')");
-    const message = `${counted(open, 'open assignment')} of another program: the leader closes them as lost (foreign); their tasks stay as they are.`;
+    const message = `${counted(open, 'open assignment')} of another program: the leader closes them as lost (cause foreign); their tasks are not changed.`;
     if (open > 0) found.push({ code: 'open_elsewhere', rows: open, message });
   }
   if (kind === 'device') {
     const alive = await count(tools, name, "NOT (status <=> 'offline')");
-    const message = `${counted(alive, 'device')} not offline, and none of them is a process of afd: set to offline. A worker that starts is online again.`;
+    const message = `${counted(alive, 'device')} not offline, although no process of afd runs there: the status is set to offline. When a worker starts, its device is online again.`;
     if (alive > 0) found.push({ code: 'set_offline', rows: alive, message });
   }
   if (kind === 'heartbeat') {
-    const message = `${name} has no partitions by day: the leader deletes what is older than master.heartbeat_history_days in chunks.`;
+    const message = `${name} is not partitioned by day: the leader deletes rows older than master.heartbeat_history_days in chunks.`;
     found.push({ code: 'not_partitioned', rows, message });
   }
   return found;
@@ -116,7 +116,7 @@ async function findIn(
 
 /** They stay: what is the user's is not dropped. */
 function costOf({ name, table, column, parent, key }: ForeignKey): string {
-  return `Foreign key ${name} stays: each row that is written to ${table} locks the row of ${parent} (${key}) that its ${column} names, and a row of ${parent} cannot be deleted while one points at it. Without it nothing of afd changes:`;
+  return `Foreign key ${name} is kept: each write to ${table} locks the row of ${parent} (${key}) that its ${column} references, and referenced rows of ${parent} cannot be deleted. afd does not need it; to drop it:`;
 }
 
 function dropOf({ name, table }: ForeignKey): string {

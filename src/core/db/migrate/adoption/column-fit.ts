@@ -35,7 +35,7 @@ export function fitOf(facts: ColumnFacts, wanted: WantedColumn, collation: strin
     copy,
   });
   const whole = () => redefined(withCharset(wanted.definition.replace(' PRIMARY KEY', ' NOT NULL'), collation));
-  if (facts.generated !== 'no') return { kind: 'misfit', needs: 'a column that it writes' };
+  if (facts.generated !== 'no') return { kind: 'misfit', needs: 'a column that is not generated' };
   const insisted = !facts.nullable && facts.default === null && !/ NOT NULL| PRIMARY KEY/.test(wanted.definition);
   switch (family) {
     case 'enum':

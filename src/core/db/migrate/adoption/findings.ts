@@ -89,14 +89,14 @@ function byStatus(table: string, statuses: TableFindings['statuses']): Finding[]
       found.push({
         code: 'running_elsewhere',
         rows,
-        message: `${rows} running, and no attempt of afd holds them: they are left alone, by the health check too. If nobody runs them any more:`,
+        message: `${rows} running tasks are not held by an attempt of afd: afd and its health check do not change them. If no program runs them any more:`,
         sql: `UPDATE ${table} SET status = 'pending' WHERE status = 'running';`,
       });
     } else if (status === 'assigned') {
       found.push({
         code: 'assigned_elsewhere',
         rows,
-        message: `${rows} assigned by another program: afd leaves them alone, since they name no device of its own. To let afd run them:`,
+        message: `${rows} tasks were assigned by another program: afd does not change them, because they name no device of afd. To let afd run them:`,
         sql: `UPDATE ${table} SET status = 'pending' WHERE status = 'assigned' AND target_device_id IS NULL;`,
       });
     } else if (status === null || status === '') {
@@ -104,14 +104,14 @@ function byStatus(table: string, statuses: TableFindings['statuses']): Finding[]
       found.push({
         code: 'no_status',
         rows,
-        message: `${rows} with ${status === null ? 'status NULL' : "status '' (a word that the ENUM did not have)"}: never claimed. To see them:`,
+        message: `${rows} tasks have ${status === null ? 'status NULL' : "status '' (a value that the ENUM did not have)"}: afd never claims them. To list them:`,
         sql: `SELECT * FROM ${table} WHERE ${where};`,
       });
     } else if (!KNOWN.includes(status)) {
       found.push({
         code: 'unknown_status',
         rows,
-        message: `${rows} with status '${status}', a word of others: never claimed.`,
+        message: `${rows} tasks have status '${status}', which afd does not know: afd never claims them.`,
       });
     }
   }
@@ -130,37 +130,41 @@ function byFigure(table: string, facts: TaskTableFacts, n: (name: never) => numb
     'retries_used_up',
     'used_up',
     (rows) =>
-      `${rows} pending whose retries are used up (retry >= ${max}): afd runs each at least once more. To end them:`,
+      `${rows} pending tasks have no retries left (retry >= ${max}): afd runs each at least once more. To prevent that:`,
     `UPDATE ${table} SET status = 'failed' WHERE status = 'pending' AND retry >= ${max};`,
   );
   add(
     'failed_with_future_run',
     'future',
-    (rows) => `${rows} failed with a next_run_at still to come: they stay failed. To run them then:`,
+    (rows) => `${rows} failed tasks have a next_run_at in the future: they stay failed. To run them at that time:`,
     `UPDATE ${table} SET status = 'pending' WHERE status = 'failed' AND next_run_at > NOW();`,
   );
   add(
     'old_pending',
     'old',
     (rows) =>
-      `${rows} pending for more than ${OLD_DAYS} days: the first worker will run them. To prevent it, before a worker starts:`,
+      `${rows} tasks have been pending for more than ${OLD_DAYS} days: the first worker will run them. To prevent that, before a worker starts:`,
     `UPDATE ${table} SET status = 'failed' WHERE status = 'pending' AND created_at < NOW() - INTERVAL ${OLD_DAYS} DAY;`,
   );
   add(
     'odd_priority',
     'priority',
     (rows) =>
-      `${rows} with a priority outside 1 to 10: NULL counts as 5, below 0 as 0, above 10 as 10 (10 comes first).`,
+      `${rows} tasks have a priority outside 1 to 10: NULL counts as 5, below 0 as 0, above 10 as 10 (10 runs first).`,
   );
-  add('no_task_type', 'untyped', (rows) => `${rows} without a task_type: no lane, never claimed.`);
-  add('zero_date', 'zero', (rows) => `${rows} with next_run_at 0000-00-00: due at once.`);
+  add(
+    'no_task_type',
+    'untyped',
+    (rows) => `${rows} tasks have no task_type: they belong to no lane, and afd never claims them.`,
+  );
+  add('zero_date', 'zero', (rows) => `${rows} tasks have next_run_at 0000-00-00: they are due now.`);
   const error = columnOf(facts, 'last_error');
   if (
     error !== undefined &&
     (!/^(text|mediumtext|longtext)$/.test(error.kind) || !/^utf8mb4_/.test(error.collation ?? ''))
   ) {
     const sql = `ALTER TABLE ${table} MODIFY COLUMN ${error.name} TEXT CHARACTER SET utf8mb4 NULL;`;
-    const message = `Column ${error.name} is ${error.type} (${error.collation}), and error texts are longer, or hold letters that it cannot: they are cut to what fits. To keep all of them; it copies the table, so choose the hour:`;
+    const message = `Column ${error.name} is ${error.type} (${error.collation}), which is too small for some error texts, or cannot store some of their characters: they are cut to what fits. To store them in full (this copies the table, so run it at a quiet time):`;
     found.push({ code: 'narrow_text', rows: 0, message, sql });
   }
   for (const column of facts.columns) {
@@ -169,7 +173,7 @@ function byFigure(table: string, facts: TaskTableFacts, n: (name: never) => numb
     found.push({
       code: 'required_without_default',
       rows: 0,
-      message: `Column ${column.name} is NOT NULL without a default: "afd tasks add" must name it${column.name === 'username' ? ' (--username)' : ', and cannot'}.`,
+      message: `Column ${column.name} is NOT NULL without a default: "afd tasks add" must set it${column.name === 'username' ? ' (--username)' : ', but has no flag for it'}.`,
     });
   }
   return found;

@@ -48,8 +48,12 @@ async function removePartitions(tools: Migrating): Promise<void> {
 }
 
 function pointsAtNothing(child: string, parent: string, rows: number): AfdError {
-  return new AfdError('E_CONFLICT', `${rows} rows of ${child} point at no row of ${parent}: delete them first.`, {
-    suggestions: ['afd migrate up'],
-    data: { child, parent, rows },
-  });
+  return new AfdError(
+    'E_CONFLICT',
+    `${rows} rows of ${child} reference no existing row of ${parent}: delete them first.`,
+    {
+      suggestions: ['afd migrate up'],
+      data: { child, parent, rows },
+    },
+  );
 }

@@ -29,7 +29,7 @@ export async function holdings(ask: Ask, names: TableNames): Promise<Holding[]> 
   if (task !== undefined && isAdopted(task) && task.columns.some((column) => column.name === 'attempt')) {
     wanted.unshift({
       table: 'task',
-      what: 'tasks that afd has tried (the tasks stay; results and counts go)',
+      what: 'tasks that afd has attempted (the tasks are kept; their results and counts are removed)',
       where: 'attempt > 0',
     });
   }
@@ -39,7 +39,7 @@ export async function holdings(ask: Ask, names: TableNames): Promise<Holding[]> 
     // Its rows stay. What afd has noted of its own attempts goes.
     wanted = wanted.filter(({ table }) => table !== kind);
     if (kind !== 'assignment' || !facts.columns.some((column) => column.name === 'attempt')) continue;
-    const what = "attempts of afd's (the rows stay; their numbers and results go)";
+    const what = 'attempts of afd (the rows are kept; their numbers and results are removed)';
     wanted.push({ table: kind, what, where: 'attempt IS NOT NULL' });
   }
   const held: Holding[] = [];

@@ -45,13 +45,13 @@ export function planTable(
     if (fit.kind === 'change' && tied.has(there.name)) {
       if (there.kind !== 'varchar' && there.kind !== 'char') continue;
       refusals.push(
-        `${facts.name}.${there.name} is ${there.type} and part of a foreign key; afd needs ${column.definition}: drop the key, widen both columns, and add it again.`,
+        `${facts.name}.${there.name} is ${there.type} and part of a foreign key, but afd needs ${column.definition}: drop the key, widen both columns, and add the key again.`,
       );
       continue;
     }
     if (fit.kind === 'misfit') {
       refusals.push(
-        `${facts.name}.${there.name} is ${there.type}; afd needs ${fit.needs}: rename it, or change its type.`,
+        `${facts.name}.${there.name} is ${there.type}, but afd needs ${fit.needs}: rename it, or change its type.`,
       );
       continue;
     }
@@ -94,21 +94,23 @@ function indexParts(facts: TaskTableFacts, { name, columns, unique }: WantedInde
 }
 
 function refusalsOfTable(facts: TaskTableFacts, wanted: WantedColumn[]): string[] {
-  if (facts.kind !== 'BASE TABLE') return [`${facts.name} is a ${facts.kind.toLowerCase()}: afd needs a table.`];
+  if (facts.kind !== 'BASE TABLE') return [`${facts.name} is a ${facts.kind.toLowerCase()}, but afd needs a table.`];
   const table = `\`${facts.name}\``;
   const found: string[] = [];
   if (facts.engine.toLowerCase() !== 'innodb') {
-    found.push(`${facts.name} is ${facts.engine}, which has no row locks: ALTER TABLE ${table} ENGINE=InnoDB;`);
+    found.push(
+      `${facts.name} uses the engine ${facts.engine}, which has no row locks. Run: ALTER TABLE ${table} ENGINE=InnoDB;`,
+    );
   }
   const id = columnOf(facts, 'id');
   if (!primaryKey(facts).startsWith('id') || id?.autoIncrement !== true) {
-    found.push(`${facts.name}.id is no primary key that counts up by itself (AUTO_INCREMENT).`);
+    found.push(`${facts.name}.id is not a primary key with AUTO_INCREMENT.`);
   }
   const known = new Set(wanted.map(({ name }) => name));
   for (const { name, type, nullable, default: value, generated } of facts.columns) {
     if (known.has(name.toLowerCase()) || nullable || value !== null || generated !== 'no') continue;
     found.push(
-      `${facts.name}.${name} is NOT NULL without a default, and afd does not know it: ALTER TABLE ${table} MODIFY COLUMN \`${name}\` ${type} NULL;`,
+      `${facts.name}.${name} is NOT NULL without a default, and afd does not write it. Run: ALTER TABLE ${table} MODIFY COLUMN \`${name}\` ${type} NULL;`,
     );
   }
   return found;

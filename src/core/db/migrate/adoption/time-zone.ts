@@ -40,7 +40,7 @@ export async function assumeZone(ask: Ask, configured: string | undefined): Prom
     const written = offsetText(offset);
     throw new AfdError(
       'E_CONFIG',
-      `The server's time_zone is ${zone}. A named zone exists only on servers with zone tables, so afd takes an offset: write database.time_zone: "${written}"${changes ? ` (its offset today: ${zone} changes it twice a year, so times on the other side of the change are an hour off)` : ''}.`,
+      `The server's time_zone is ${zone}. Named time zones work only on servers with time zone tables, so afd needs an offset: set database.time_zone: "${written}"${changes ? ` (the offset today; ${zone} has daylight saving time, so times of the other half of the year are wrong by one hour)` : ''}.`,
       { data: { time_zone: zone, offset: written, daylight_saving: changes } },
     );
   }
@@ -70,15 +70,16 @@ export function zoneEvidence(
   newest: { newest_write: string | null; newest_ahead_of_utc_s: number | null },
 ): { contradicts: boolean; text: string } {
   const { newest_write: write, newest_ahead_of_utc_s: ahead } = newest;
-  if (write === null || ahead === null) return { contradicts: false, text: 'No row has a time that could say more.' };
+  if (write === null || ahead === null)
+    return { contradicts: false, text: 'No row has a time that could confirm this.' };
   const age = assumed.offset_s - ahead;
   if (age >= -60) {
-    return { contradicts: false, text: `The newest write, ${write}, would be ${ageText(age)} old then.` };
+    return { contradicts: false, text: `The newest write, ${write}, would then be ${ageText(age)} old.` };
   }
   const likely = offsetText(Math.ceil(ahead / 900) * 900);
   return {
     contradicts: true,
-    text: `The newest write, ${write}, would lie ${ageText(-age)} in the future then. ${likely} would fit, if it was written just now.`,
+    text: `The newest write, ${write}, would then be ${ageText(-age)} in the future. If it is recent, the time zone is probably ${likely}.`,
   };
 }
 

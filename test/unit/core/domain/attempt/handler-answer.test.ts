@@ -49,9 +49,9 @@ describe('a result', () => {
     const bad = { kind: 'retry', error_class: 'BadResult' };
     expect(result(() => 1)).toEqual({
       ...bad,
-      error_message: "The handler's result is a function, which JSON cannot hold.",
+      error_message: 'The result of the handler is a function, which JSON cannot represent.',
     });
-    expect(result(hostile)).toEqual({ ...bad, error_message: "The handler's result cannot be used: trap" });
+    expect(result(hostile)).toEqual({ ...bad, error_message: 'The result of the handler cannot be read: trap' });
   });
 
   it('with tasks that are none is a failed attempt that says why', () => {
@@ -66,7 +66,7 @@ describe('a result', () => {
 
 describe('a status', () => {
   it.each(['error', 'failed', 'retry'])('%s is a failed attempt, with words of ours where it has none', (status) => {
-    const error_message = `The handler answered with status "${status}" and no message.`;
+    const error_message = `The handler returned status "${status}" without a message.`;
     expect(result({ status })).toStrictEqual({ kind: 'retry', error_message, error_class: 'HandlerFailed' });
     expect(result({ status, error_class: 'Mine', message: 'm' })).toStrictEqual({
       ...{ kind: 'retry', error_message: 'm', error_class: 'Mine' },
@@ -77,8 +77,8 @@ describe('a status', () => {
     expect(result({ status: `${'x'.repeat(100)}y` })).toStrictEqual({
       kind: 'retry',
       error_message:
-        `The handler answered with the unknown status "${'x'.repeat(100)}" (known: done, completed, error, failed, ` +
-        'retry, later, permanent). Data with a status of its own belongs inside "result".',
+        `The handler returned the unknown status "${'x'.repeat(100)}" (known: done, completed, error, failed, ` +
+        'retry, later, permanent). Put data that has its own "status" field under "result".',
       error_class: 'UnknownStatus',
     });
   });
@@ -99,7 +99,7 @@ describe('what was thrown', () => {
     expect(thrown(hostile)).toStrictEqual({
       ...{
         kind: 'retry',
-        error_message: 'The handler threw something that cannot be read.',
+        error_message: 'The handler threw a value that cannot be read.',
         error_class: 'Unreadable',
       },
     });

@@ -67,7 +67,7 @@ describe('F1 an answer that is not a success', () => {
     expect(result({ status: 'error', message: 'b' })).toMatchObject({ error_message: 'b' });
     expect(result({ status: 'error', error: new Error('c') })).toMatchObject({ error_message: 'c' });
     expect(result({ status: 'error', error: { code: 17 } })).toMatchObject({ error_message: '{"code":17}' });
-    expect(result({ status: 'error' })).toHaveProperty('error_message', expect.stringContaining('no message'));
+    expect(result({ status: 'error' })).toHaveProperty('error_message', expect.stringContaining('without a message'));
   });
 
   it('may say when to try again', () => {

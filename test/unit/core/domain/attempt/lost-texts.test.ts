@@ -23,7 +23,7 @@ const revoked: HeldAttempt = { ...attempt, revoked_at: '2026-11-24 10:00:00.000'
 const foreign = {
   assignment: {
     ...{ status: 'lost', cause: 'foreign', error_class: null },
-    error_message: 'the task was no longer held by this attempt of device w1',
+    error_message: 'this attempt of device w1 no longer held the task',
   },
 };
 
@@ -32,7 +32,7 @@ describe('a lost attempt', () => {
     ['device_dead', 'device w1 was declared dead'],
     ['device_offline', 'device w1 is offline'],
     ['device_removed', 'device w1 was removed'],
-    ['superseded', 'device w1 was started again as a new instance'],
+    ['superseded', 'device w1 was replaced by a new instance'],
   ])('%s says so, on the task too', (cause, error_message) => {
     const assignment = { status: 'lost', cause, error_class: null, error_message };
     expect(endLost(attempt, task, cause, policy)).toStrictEqual({
@@ -45,8 +45,10 @@ describe('a lost attempt', () => {
 
   it('that did not begin, or is another program’s, has its reason', () => {
     const unbegun = endOverdue({ ...attempt, begun: false }, task, policy, () => 0.5);
-    expect(unbegun.task?.last_error).toBe('device w1 did not begin it before its deadline, or did not say so');
-    expect(LOST_BECAUSE.foreign).toBe('held a task that another program has changed');
+    expect(unbegun.task?.last_error).toBe(
+      'device w1 did not start it before the deadline, or did not report the start',
+    );
+    expect(LOST_BECAUSE.foreign).toBe('held a task that another program changed');
     expect(endForeign(attempt)).toStrictEqual(foreign);
   });
 
@@ -57,7 +59,7 @@ describe('a lost attempt', () => {
       },
       task: {
         ...{ status: 'failed', retry: 1, lost_count: 3, due_in_s: null },
-        last_error: 'poison: 3 worker(s) died while running it; the last: device w1 is offline',
+        last_error: 'poison: 3 worker(s) died while running it; last error: device w1 is offline',
       },
     });
   });
@@ -76,7 +78,7 @@ describe('a lost attempt', () => {
 
 describe('an attempt past its deadline', () => {
   it('says where it ran; the wait is the fleet’s backoff, none where the budget is spent', () => {
-    const error_message = 'ran past its deadline on device w1, which did not end it';
+    const error_message = 'exceeded its deadline on device w1, which did not end it';
     const assignment = { status: 'timeout', cause: 'deadline', error_class: 'timeout', error_message };
     const end = (of: Partial<HeldTask>) => endOverdue(attempt, { ...task, lost_count: 2, ...of }, policy, () => 0.5);
     const written = { lost_count: 2, last_error: error_message };
@@ -111,7 +113,7 @@ describe('an attempt of a blocked process', () => {
     expect(endBlocked(attempt, { ...task, retry: null, lost_count: 2 })).toStrictEqual({
       assignment: {
         ...{ status: 'released', cause: 'blocked', error_class: null },
-        error_message: 'given back, because the main thread of device w1 was blocked',
+        error_message: 'released, because the main thread of device w1 was blocked',
       },
       task: { status: 'pending', retry: 0, lost_count: 2, due_in_s: null, last_error: null },
     });

@@ -123,7 +123,7 @@ describe('finding F2: past its deadline without having begun, as far as anybody 
     expect(last.assignment).toMatchObject({ status: 'lost', error_class: 'poison' });
     expect(last.task).toMatchObject({ status: 'failed', retry: 1, lost_count: 3 });
     expect(last.task?.last_error).toMatch(
-      /^poison: 3 worker\(s\) were lost under it; the last: device worker-001 did not/,
+      /^poison: 3 worker\(s\) were lost before it started; last error: device worker-001 did not/,
     );
   });
 

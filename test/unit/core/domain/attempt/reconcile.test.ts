@@ -140,11 +140,11 @@ describe('whose an attempt is', () => {
   });
 
   it.each([
-    ['its assignment is gone', task(), undefined],
-    ['its assignment is of another task', task(), row({ task_id: 8 })],
-    ['another claim holds its assignment', task(), row({ claim_token: OTHER })],
-    ['its assignment was ended as lost', task(), row({ status: 'lost' })],
-    ['the task is gone', undefined, row()],
+    ['its attempt row was deleted', task(), undefined],
+    ['its attempt row belongs to another task', task(), row({ task_id: 8 })],
+    ['its attempt row belongs to another claim', task(), row({ claim_token: OTHER })],
+    ['its attempt row already has status lost', task(), row({ status: 'lost' })],
+    ['the task was deleted', undefined, row()],
     ['the task is pending', task({ status: 'pending' }), row()],
     ['the task belongs to another claim', task({ claim_token: OTHER }), row()],
     ['the task belongs to another claim', task({ claim_token: null }), row()],
@@ -223,7 +223,7 @@ describe('a deferred claim', () => {
     ['without a deadline', light({ claim_deadline: null })],
   ])('is looked for in its row when the task is %s', (_, of) => {
     expect(inlineClaim(finish(done), of)).toBeUndefined();
-    expect(lightly(of)).toMatchObject({ kind: 'lost', reason: 'its assignment is gone' });
+    expect(lightly(of)).toMatchObject({ kind: 'lost', reason: 'its attempt row was deleted' });
     expect(lightly(of)).not.toHaveProperty('inline');
   });
 });

@@ -17,14 +17,14 @@ test('every reason is named, not the first alone', () => {
   const one = device('a', {
     unavailable: 'is paused',
     slots: 0,
-    over_limits: ['memory 97 % is over its gate of 90 %'],
+    over_limits: ['memory 97 % is over its limit of 90 %'],
   });
   expect(why(one, { task_type: 'sync_apps', required_capabilities: { browser: true } })).toEqual([
     'does not handle sync_apps',
     'lacks browser=true',
     'is paused',
     'has no slots',
-    'memory 97 % is over its gate of 90 %',
+    'memory 97 % is over its limit of 90 %',
   ]);
 });
 

@@ -18,7 +18,7 @@ test('a gate closes above its value, not at it, and says so in words', () => {
   expect(after([{ memory_usage: 90 }], limits).over_limits).toEqual([]);
   const over = after([{ memory_usage: 93.14 }], limits);
   expect(over.over_limits).toEqual(['memory_usage']);
-  expect(limitReasons(over, limits)).toEqual(['memory is at 93.1 %, over its gate of 90 %']);
+  expect(limitReasons(over, limits)).toEqual(['memory is at 93.1 %, over its limit of 90 %']);
 });
 
 test('it stays closed until the reading is clearly below, so that it does not flap', () => {
@@ -26,7 +26,7 @@ test('it stays closed until the reading is clearly below, so that it does not fl
   const readings = [91, 89.9, 88, 85.1].map((disk_usage) => ({ disk_usage }));
   const near = after(readings, limits);
   expect(near.over_limits).toEqual(['disk_usage']);
-  expect(limitReasons(near, limits)).toEqual(['disk is at 85.1 %, not yet clearly below its gate of 90 %']);
+  expect(limitReasons(near, limits)).toEqual(['disk is at 85.1 %, not yet clearly below its limit of 90 %']);
   expect(after([...readings, { disk_usage: 85 }], limits).over_limits).toEqual([]);
 });
 
@@ -94,12 +94,12 @@ test('every gate that is closed is told by its own name; one that its reading ha
   const limits = { cpu_usage: 10, memory_usage: 90, disk_usage: 90 };
   const at = (usage: number) => ({ cpu_usage: usage, memory_usage: usage, disk_usage: usage });
   expect(limitReasons(after([at(95)], limits), limits)).toEqual([
-    'cpu is at 95 %, over its gate of 10 %',
-    'memory is at 95 %, over its gate of 90 %',
-    'disk is at 95 %, over its gate of 90 %',
+    'cpu is at 95 %, over its limit of 10 %',
+    'memory is at 95 %, over its limit of 90 %',
+    'disk is at 95 %, over its limit of 90 %',
   ]);
   expect(limitReasons(after([at(95), at(90)], limits), limits)[1]).toBe(
-    'memory is at 90 %, not yet clearly below its gate of 90 %',
+    'memory is at 90 %, not yet clearly below its limit of 90 %',
   );
 });
 

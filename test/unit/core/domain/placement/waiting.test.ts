@@ -20,23 +20,23 @@ test('a task that is due and can run says who will claim it: the best first, eac
 });
 
 test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
-  ['not due', 'it is not due before 90 s from now', [device('a')], { due_in: 89.5 }],
+  ['not due', 'it is due in 90 s', [device('a')], { due_in: 89.5 }],
   ['no workers', 'no worker is registered', [], {}],
   [
     'able by nobody',
-    'no device can run it; the nearest: a lacks browser=true',
+    'no device can run it; closest match: a lacks browser=true',
     [device('b', { capabilities: {} }), device('a')],
     { required_capabilities: { browser: true } },
   ],
   [
     'offline',
-    'no device that can run it is online and active; the nearest: a is offline',
+    'no device that can run it is online and active; closest match: a is offline',
     [device('a', { unavailable: 'is offline' }), device('b', { capabilities: {}, unavailable: 'is offline' })],
     {},
   ],
   [
     'gated',
-    'every device that can run it is over a gate: a memory is at 93 %',
+    'every device that can run it is over a resource limit: a memory is at 93 %',
     [
       device('a', { over_limits: ['memory is at 93 %'] }),
       device('c', { unavailable: 'is paused', over_limits: ['x', 'y'] }),
@@ -45,19 +45,19 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
   ],
   [
     'gated, while a device that cannot run it has fewer reasons (finding C1)',
-    'every device that can run it is over a gate: b cpu is at 99 %, memory is at 93 %',
+    'every device that can run it is over a resource limit: b cpu is at 99 %, memory is at 93 %',
     [device('a', { capabilities: {} }), device('b', { over_limits: ['cpu is at 99 %', 'memory is at 93 %'] })],
     {},
   ],
   [
     'offline, while a device that cannot run it has fewer reasons (finding C1)',
-    'no device that can run it is online and active; the nearest: b is offline, has no slots',
+    'no device that can run it is online and active; closest match: b is offline, has no slots',
     [device('a', { capabilities: {} }), device('b', { unavailable: 'is offline', slots: 0 })],
     {},
   ],
   [
     'full',
-    'every device that can run it is full, over a gate or below the minimum score; the nearest: a is full (6 of 5 slots)',
+    'every device that can run it is full, over a resource limit or below the minimum score; closest match: a is full (6 of 5 slots)',
     [device('a', { running: 6 })],
     {},
   ],
@@ -84,7 +84,7 @@ test('a device below the minimum is named with its score and who is above; direc
   const found = explain(devices, {}, policy);
   expect(found.why).toBe('b will claim it');
   expect(found.devices.find((one) => one.device_id === 'a')?.reasons).toEqual([
-    'scores 0.4, below load_balancer.min_score 0.5, and b does not',
+    'scores 0.4, below load_balancer.min_score 0.5, while b reaches it',
   ]);
   expect(explain(devices, { target_device_id: 'a' }, policy).devices[0]?.reasons).toEqual([]);
 });
@@ -134,7 +134,7 @@ test('nobody is below a minimum that nobody reaches; who scores just that much i
   const reasons = (min_score: number) =>
     explain(devices, {}, { ...DEFAULT_POLICY, min_score }).devices.map((one) => one.reasons);
   expect(reasons(0.9)).toEqual([[], []]);
-  expect(reasons(0.4)).toEqual([[], ['scores 0.2, below load_balancer.min_score 0.4, and b does not']]);
+  expect(reasons(0.4)).toEqual([[], ['scores 0.2, below load_balancer.min_score 0.4, while b reaches it']]);
   expect(
     explain([device('c'), device('d', { slots: 2, running: 1 })], {}, { ...DEFAULT_POLICY, min_score: 0.5 }).devices[1]
       ?.reasons,
@@ -143,7 +143,7 @@ test('nobody is below a minimum that nobody reaches; who scores just that much i
 
 test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
   ['due just now', 'a will claim it', [device('a')], { due_in: 0 }],
-  ['directed, and not due', 'it is not due before 1 s from now', [], { due_in: 0.1, target_device_id: 'z' }],
+  ['directed, and not due', 'it is due in 1 s', [], { due_in: 0.1, target_device_id: 'z' }],
   [
     'directed at a device that lacks two things',
     'it is directed at a, which is paused, has no slots',
@@ -152,7 +152,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
   ],
   [
     'for one that is full and one over a gate',
-    'every device that can run it is full, over a gate or below the minimum score; the nearest: b is full (5 of 5 slots)',
+    'every device that can run it is full, over a resource limit or below the minimum score; closest match: b is full (5 of 5 slots)',
     [device('a', { over_limits: ['cpu', 'disk'] }), device('b', { running: 5 })],
     {},
   ],

@@ -119,7 +119,9 @@ describe('a new task', () => {
   it('may have 4 KiB of requirements, which are read for a thousand lanes at a time', () => {
     const task = (bytes: number) => ({ task_type: 't', required_capabilities: { a: 'x'.repeat(bytes - 8) } });
     expect(checkNewTasks(task(4096))).toHaveLength(1);
-    expect(() => checkNewTasks(task(4097))).toThrow(/required_capabilities has 4097 bytes as JSON, more than 4096/);
+    expect(() => checkNewTasks(task(4097))).toThrow(
+      /required_capabilities has 4097 bytes as JSON; the maximum is 4096/,
+    );
   });
 
   it('is refused when its data is no JSON, or more than a megabyte of it', () => {

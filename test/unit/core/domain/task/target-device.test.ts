@@ -27,16 +27,16 @@ describe('why a directed task would not start', () => {
   it('away, unable, over a gate: each with what happens; one that is away says nothing of gates', () => {
     const held = ['cpu', 'disk'];
     expect(targetWarnings({ ...device, over_limits: held }, lane)).toEqual([
-      'w claims nothing for now (cpu; disk): the task waits for it.',
+      'w claims no tasks at the moment (cpu; disk): the task stays pending until it does.',
     ]);
     expect(targetWarnings({ ...device, over_limits: held, status: 'offline', operator_state: 'paused' }, lane)).toEqual(
       [
-        'w is offline: the leader gives the task back to every device.',
-        'w is paused: the leader gives the task back to every device.',
+        'w is offline: the leader will release the task to all devices.',
+        'w is paused: the leader will release the task to all devices.',
       ],
     );
     expect(targetWarnings(device, { ...lane, task_type: 'u' })).toEqual([
-      'w does not handle u: the task does not start there as long as that is so.',
+      'w does not handle u: the task cannot start on it until that changes.',
     ]);
   });
 });

@@ -33,8 +33,8 @@ describe('a copy of a value as JSON', () => {
 
 describe('there is none', () => {
   it('of what JSON cannot hold', () => {
-    expect(problem(() => 1)).toBe('is a function, which JSON cannot hold');
-    expect(problem(Symbol('s'))).toBe('is a symbol, which JSON cannot hold');
+    expect(problem(() => 1)).toBe('is a function, which JSON cannot represent');
+    expect(problem(Symbol('s'))).toBe('is a symbol, which JSON cannot represent');
   });
 
   it('of what cannot be written: the first line says why', () => {
@@ -52,9 +52,9 @@ describe('there is none', () => {
 
   it('of what has too many bytes: characters are counted as UTF-8', () => {
     expect(problem('x'.repeat(8), 10)).toBeUndefined();
-    expect(problem('x'.repeat(9), 10)).toBe('has 11 bytes as JSON, more than 10');
+    expect(problem('x'.repeat(9), 10)).toBe('has 11 bytes as JSON; the maximum is 10');
     expect(problem('错'.repeat(3), 11)).toBeUndefined();
-    expect(problem('错'.repeat(3), 10)).toBe('has 11 bytes as JSON, more than 10');
+    expect(problem('错'.repeat(3), 10)).toBe('has 11 bytes as JSON; the maximum is 10');
   });
 
   it('of what is nested deeper than a server takes', () => {

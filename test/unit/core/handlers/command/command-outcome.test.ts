@@ -129,10 +129,10 @@ describe('output', () => {
 
 describe('what cannot be started', () => {
   it.each([
-    [['no-such-program'], 'no program no-such-program in PATH'],
+    [['no-such-program'], 'the program no-such-program was not found in PATH'],
     [['./no-such-file'], `${FIXTURES}/no-such-file does not exist`],
     [['./plain.js'], `${FIXTURES}/plain.js is not executable`],
-    [['.'], 'no program .'],
+    [['.'], 'the program . was not found'],
   ])('%j is a failed attempt that names it', async (exec, problem) => {
     expect(await run(exec)).toMatchObject({ kind: 'retry', error_message: expect.stringContaining(problem) });
   });

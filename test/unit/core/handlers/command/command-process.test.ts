@@ -114,7 +114,7 @@ describe('a command that is ended', () => {
     attempt.abort('timeout');
     expect(await running).toMatchObject({
       kind: 'timeout',
-      error_message: expect.stringContaining('Ended at its deadline after 30 s; the end of its stderr: why'),
+      error_message: expect.stringContaining('Timed out after 30 s; last lines of stderr: why'),
     });
   });
 

@@ -15,7 +15,7 @@ beforeEach(() => {
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
 });
 
-const BAD = { kind: 'bad', problem: 'is not a plain file' };
+const BAD = { kind: 'bad', problem: 'is not a regular file' };
 
 describe('finding S16: a result file', () => {
   it('is a value, or none', async () => {

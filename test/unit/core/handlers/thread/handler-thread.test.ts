@@ -54,7 +54,7 @@ describe('a handler that loops for ever', () => {
     expect(await looping).toEqual({
       kind: 'timeout',
       error_message: expect.stringMatching(
-        /after 30 s, and its handler ignored the abort signal: its thread was ended/,
+        /after 30 s; its handler ignored the abort signal, so its thread was terminated/,
       ),
     });
     expect(scene.warnings).toEqual([expect.stringMatching(/^task 8 .* ignores its abort signal/)]);
@@ -80,8 +80,7 @@ describe('a handler that loops for ever', () => {
       for (;;);
     }, attempt);
     await vi.waitFor(
-      () =>
-        expect(scene.warnings).toEqual([expect.stringMatching(/^the handler of task 8 .* has kept its thread busy/)]),
+      () => expect(scene.warnings).toEqual([expect.stringMatching(/^the handler of task 8 .* has blocked its thread/)]),
       20_000,
     );
     expect(await answers(scene)).toEqual(well);
@@ -162,7 +161,10 @@ describe('what would end a process ends only the thread', () => {
             throw new RangeError('stray');
           }, 1),
         ),
-      { error_class: 'RangeError', error_message: expect.stringContaining("outside of the handler's promise: stray") },
+      {
+        error_class: 'RangeError',
+        error_message: expect.stringContaining('outside of the promise of the handler: stray'),
+      },
     ],
   ];
 
@@ -214,7 +216,7 @@ describe('what would end a process ends only the thread', () => {
     for (const one of [beside, second]) {
       expect(await one.ended).toMatchObject({
         kind: 'retry',
-        error_message: expect.stringMatching(/which of the 2 attempts .* is not known/),
+        error_message: expect.stringMatching(/it is not known which of the 2 attempts/),
       });
     }
   });
@@ -228,9 +230,7 @@ describe('what would end a process ends only the thread', () => {
       }),
     ).toEqual(well);
     await vi.waitFor(() =>
-      expect(scene.warnings).toEqual([
-        expect.stringMatching(/a promise was rejected that nobody waits for .*task 7.*: forgotten/),
-      ]),
+      expect(scene.warnings).toEqual([expect.stringMatching(/unhandled promise rejection .*task 7.*: forgotten/)]),
     );
     expect(await answers(scene)).toEqual(well);
   });

@@ -124,7 +124,7 @@ test('failures of a round: three are named, the rest counted; a lost connection 
   const failures = new Failures(duty);
   for (let n = 0; n < 5; n += 1) failures.note(`task ${n}`, refused('too long'));
   expect(() => failures.end({ rescued: 7 })).toThrow(
-    'task 0: too long; task 1: too long; task 2: too long; and 2 more',
+    'task 0: too long; task 1: too long; task 2: too long; 2 more failures',
   );
   expect(() => failures.note('task 9', lost())).toThrow('did not answer');
   expect(new Failures(duty).end({ rescued: 7 })).toEqual({ rescued: 7 });

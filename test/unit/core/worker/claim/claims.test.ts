@@ -6,7 +6,7 @@ import type { ClaimerOptions } from '../../../../../src/core/worker/claim/claime
 import { Claims } from '../../../../../src/core/worker/claim/claims.ts';
 
 const claims = () => new Claims({} as ClaimerOptions, () => ANY_WIDTHS);
-const brokenOff = new DatabaseError('E_TEMPORARY', 'The database broke off a statement.', {
+const brokenOff = new DatabaseError('E_TEMPORARY', 'The database interrupted a statement.', {
   retry: 'transaction',
   errno: 3024,
 });
