@@ -22,7 +22,7 @@ export interface BenchOptions {
   version: string;
   /** Ends the measurement; what was made is removed all the same. */
   stop: AbortSignal;
-  /** Told in words what begins. */
+  /** Called with a description of the step that begins. */
   say(text: string): void;
 }
 

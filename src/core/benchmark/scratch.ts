@@ -21,7 +21,8 @@ export interface Scratch {
 export const SCRATCH_PREFIX = 'afd_scratch_';
 
 /**
- * Makes the place with afd's tables in it. `onPlace` is told the name as soon as something may be left behind by a kill.
+ * Makes the place with afd's tables in it. `onPlace` is called with its name before anything exists that a kill would
+ * leave behind.
  * @throws DatabaseError, AfdError; nothing is left then
  */
 export async function makeScratch(context: Context, onPlace: (name: string) => void): Promise<Scratch> {

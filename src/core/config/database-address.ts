@@ -1,6 +1,6 @@
 // From url, parts and secrets to one address. The rule, documented in docs/reference/configuration.md: a url may leave
-// parts out; a part that is given beside it wins when it comes from the same source or a higher one, and fills what the
-// url leaves out in any case.
+// parts out; a part that is given next to it wins when it comes from the same source or a higher one, and always fills
+// what the url leaves out.
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
@@ -87,7 +87,7 @@ function placeOf(
   parsed: Parts,
 ): { where: Pick<DatabaseAddress, 'host' | 'port' | 'socketPath'>; place: Given[] } {
   const socket = strongest(ownPart(input, 'socket'), urlPart(input, parsed, 'socket'));
-  // "localhost" beside ?socket= in a url is only there because a url needs a host.
+  // "localhost" next to ?socket= in a url is only there because a url needs a host.
   const ofUrl = parsed.socket === undefined ? urlPart(input, parsed, 'host') : undefined;
   const host = strongest(ownPart(input, 'host'), ofUrl);
   if (socket !== undefined && strongest(socket, host) === socket) {

@@ -1,4 +1,4 @@
-// A password goes only to a server that was named by whoever gave the password. Otherwise a file in the folder where afd is
+// A password goes only to a server that the source of the password named. Otherwise a file in the folder where afd is
 // started gets the password of the environment, and a variable of another program gets the password of the file.
 import { isFilling, type Origin } from './origin.ts';
 

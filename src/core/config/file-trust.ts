@@ -1,4 +1,4 @@
-// Who, beside this user, can read or change a file that afd obeys or that holds a password.
+// Which users, apart from this one, can read or change a file that afd obeys or that holds a password.
 import type { Stats } from 'node:fs';
 
 const GROUP_READS = 0o040;
@@ -23,7 +23,7 @@ export function trustOfSecret(path: string, facts: Stats, uid: number | undefine
   return shared ? { warning: `${path} holds a password and can be read by its group: ${mend}` } : {};
 }
 
-/** Of the configuration: whoever writes it says which programs run here, and where the database is. */
+/** Of the configuration: its author decides which programs run here, and where the database is. */
 export function trustOfConfiguration(path: string, facts: Stats, uid: number | undefined): Trust {
   if (!facts.isFile() || uid === undefined) return {};
   if (facts.uid !== uid && facts.uid !== 0) {

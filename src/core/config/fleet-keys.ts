@@ -10,7 +10,7 @@ export interface OwnValue {
   origin: Origin;
 }
 
-/** What this node itself was told, before the fleet's values are laid over it. */
+/** This node's own values, before the fleet's values are laid over them. */
 export function ownValues(config: Config, origins: Record<string, Origin>): ReadonlyMap<string, OwnValue> {
   return new Map(FLEET_KEYS.map((key) => [key, { value: getValue(config, key), origin: origins[key] ?? 'default' }]));
 }

@@ -6,7 +6,7 @@ import { readAtMost } from '../runtime/read-at-most.ts';
 
 /** Bytes; no configuration, password or bundle of certificates is nearly as large. */
 const MOST_BYTES = 1024 * 1024;
-/** Between two looks at a pipe from which nothing has come yet. Milliseconds. */
+/** Pause between two reads of a pipe from which nothing has come yet. Milliseconds. */
 const LOOK = 20;
 /** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
 const WAIT_MS = { nobody: 2000, writer: 30_000 };
@@ -17,7 +17,8 @@ export interface SmallFile {
 }
 
 /**
- * The text of a file, and the facts of the very file that was read. A pipe (`<(pass show database)`) has its time.
+ * The text of a file, and the stat of the very file that was read. A pipe (`<(pass show database)`) is given time to
+ * deliver.
  * @throws Error in words that follow "cannot be read: "
  */
 export async function readSmallFile(path: string): Promise<SmallFile> {

@@ -10,7 +10,7 @@ import { AfdError } from '../domain/errors.ts';
 export interface SchemaState {
   applied: string[];
   pending: string[];
-  /** Recorded in the database, but not known to this version: a newer afd has been here. */
+  /** Applied in the database, but not known to this version: a newer afd has been here. */
   unknown: string[];
   /** Of the task table, although all is applied: it was changed by hand, or tables.task names another one by now. */
   missing: string[];

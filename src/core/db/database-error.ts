@@ -29,7 +29,7 @@ export class DatabaseError extends AfdError {
   readonly fault: Fault | undefined;
   /** The failed statement did nothing, for certain. False of a lost connection, and of numbers that nobody has listed. */
   readonly undone: boolean;
-  /** The same of a COMMIT, by itself or in a packet: nothing of its transaction is done. A deadlock or its like. */
+  /** The same of a COMMIT, by itself or in a batch: its transaction is rolled back. A deadlock or the like. */
   readonly rolledBack: boolean;
   /** No connection was to be had: nothing was sent. */
   readonly refused: boolean;
@@ -56,7 +56,7 @@ interface Telling extends Pick<Detail, 'retry' | 'fault' | 'undone' | 'rolledBac
   says(where: string): string;
 }
 
-/** For whoever cannot reach a database: which one it is, and where its address comes from. */
+/** For messages about a database that cannot be reached: which one it is, and where its address comes from. */
 export const LOOK = ['afd config show'];
 
 const TELLING: Record<ErrorKind, Telling> = {
@@ -171,7 +171,7 @@ export function isTransient(error: unknown): boolean {
   return error instanceof DatabaseError && error.fault === undefined;
 }
 
-/** True when a packet with a COMMIT in it may have been carried out all the same: find out by key or token. */
+/** True when a batch with a COMMIT in it may have been carried out all the same: find out by key or token. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseError && !error.rolledBack && !error.refused && error.fault === undefined;
 }

@@ -3,7 +3,7 @@ import { DatabaseError } from './database-error.ts';
 import type { Row } from './results.ts';
 import { assertSettings, SETTINGS_READ, settingsStatement } from './session-settings.ts';
 
-/** Facts about the server behind this connection, read once when it is opened. */
+/** What is known of the server behind this connection, read once when it is opened. */
 export interface ServerFacts {
   version: string;
   isMariaDb: boolean;

@@ -4,7 +4,7 @@ import type { DatabaseAddress } from './address.ts';
 import { DatabaseError } from './database-error.ts';
 import { Session } from './session.ts';
 
-/** The server is asked every so many milliseconds, and so often in vain. */
+/** Interval between two questions to the server in milliseconds, and the number of unanswered ones that is too many. */
 export interface ServerWaits {
   everyMs: number;
   misses: number;

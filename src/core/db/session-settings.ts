@@ -56,8 +56,9 @@ const SETTINGS: Setting[] = [
 
 /**
  * A client that gives up a call at its deadline ends the connection, and the server does not notice while it reads: the
- * statement goes on beside the next one. A fleet whose looks have become too slow would fill the server with abandoned looks
- * that slow each other down. So the server's limit is shorter than the deadline, and not that of its globals. MySQL limits reads alone.
+ * statement goes on while the next one runs. A fleet whose polls have become too slow would fill the server with
+ * abandoned polls that slow each other down. So the server's limit is shorter than the deadline, and not that of its
+ * globals. MySQL limits reads alone.
  */
 function limits(ms: number): Setting[] {
   return [

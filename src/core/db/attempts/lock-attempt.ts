@@ -16,9 +16,9 @@ export interface LockedAttempt {
 }
 
 /**
- * Locks task and assignment, in that order, each by PRIMARY, and says what they hold now. SKIP LOCKED: somebody who is
- * about to end the attempt himself is not waited for. Undefined = held by somebody, or over since it was seen: the next
- * round looks again. Needs an open transaction.
+ * Locks task and assignment, in that order, each by PRIMARY, and returns what they hold now. SKIP LOCKED: it does not
+ * wait for a process that is about to end the attempt itself. Undefined = locked by another process, or over since it
+ * was read: the next round reads it again. Needs an open transaction.
  */
 export async function lockAttempt(
   session: Session,

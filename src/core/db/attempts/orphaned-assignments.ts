@@ -1,7 +1,7 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** Names an open attempt as it was seen; the transaction that ends it looks again under locks. */
+/** Names an open attempt as it was read; the transaction that ends it reads it again under locks. */
 export interface AttemptRef {
   id: number;
   task_id: number;

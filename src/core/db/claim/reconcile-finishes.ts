@@ -1,4 +1,4 @@
-// Batch 1 of the hot transaction, the attempts that have ended: their locks, and what each of them turns out to be.
+// Batch 1 of the claim transaction, the attempts that have ended: their locks, and the outcome of each end.
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import {
   type AttemptEnd,
@@ -27,7 +27,7 @@ export interface ReconciledFinishes {
   now: string;
   reconciled: Reconciled[];
   accepted: AttemptEnd[];
-  /** Rows for attempts that are no longer mine and that nobody else will record. */
+  /** Rows for attempts whose lease is lost and that no other process will materialize. */
   lostRows: Statement[];
   /** Ids of the tasks of those. */
   lostTaskIds: Set<number>;

@@ -1,6 +1,7 @@
-// Every statement of the hot transaction (finish-and-claim.ts), in the order in which it is sent. docs/explain/claim.md shows
-// them as a server gets them, and a test compares the two. Each write by an owner names its claim token beside the id: a row
-// that is another claim's by now is not touched, the count is short, and nothing of the transaction stays.
+// Every statement of the claim transaction (finish-and-claim.ts), in the order in which it is sent.
+// docs/explain/claim.md shows them as a server gets them, and a test compares the two. Each write by an owner names its
+// claim token next to the id: a row of another claim is not touched, the count is short, and the transaction is rolled
+// back.
 import type { AttemptEnd } from '../../domain/attempt/reconcile.ts';
 import { laneRankKey } from '../../domain/lane.ts';
 import { fitText, type TextWidth } from '../../domain/text/fit-text.ts';
@@ -31,9 +32,10 @@ const TICKET_WAIT_S = 1;
 export const RETURN_TICKET: Statement = { sql: "DO RELEASE_LOCK(COALESCE(@afd_ticket, '-'))", values: [] };
 
 /**
- * Takes a free ticket of this lane and rank, or waits for one that `random` in [0, 1) draws. In front of START TRANSACTION: what
- * waits holds no row. A claim reads over the rows that others have locked and not committed, and each costs the server more
- * than one that it takes; so few claim at one time. Only a courtesy: a claim that gets no ticket in time goes on without.
+ * Takes a free ticket of this lane and rank, or waits for one that `random` in [0, 1) draws. It runs before START
+ * TRANSACTION, so that a claim that waits holds no row. A claim reads over the rows that others have locked and not
+ * committed, and each costs the server more than a row that it takes; so only a few claim at one time. Only a courtesy:
+ * a claim that gets no ticket in time goes on without.
  */
 export function takeTicket(
   names: TableNames,

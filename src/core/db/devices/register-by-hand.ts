@@ -39,7 +39,7 @@ export async function registerByHand(
       [...values, device_id, timeoutUs],
     );
     if (updated.affectedRows === 1) return 'updated';
-    // A row may have come, or its holder gone, since the update looked: only one that is alive now is a refusal.
+    // A row may have come, or its holder gone, since the update read it: only a device that is alive now is a refusal.
     const [there] = await session.rows<{ alive: number }>(
       `SELECT ${ALIVE} AS alive FROM ${names.device} WHERE device_id = ?`,
       [timeoutUs, device_id],
@@ -55,7 +55,7 @@ export async function registerByHand(
       );
       return 'created';
     } catch (error) {
-      // Somebody registered it in between: look again.
+      // Another process registered it in between: try again.
       if (!(error instanceof DatabaseError && error.errno === 1062)) throw error;
     }
   }

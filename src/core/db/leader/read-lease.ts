@@ -19,8 +19,8 @@ export interface LeaseRow {
 }
 
 /**
- * What a follower looks at before it acquires. Non-locking, one row by PRIMARY and one by device_id.
- * `startedAt` is exact to a second only, hence the allowance of two. Undefined = the leader row is missing.
+ * What a follower reads before it acquires. Non-locking, one row by PRIMARY and one by device_id. `startedAt` is exact
+ * to a second only, hence the allowance of two. Undefined = the leader row is missing.
  */
 export async function readLease(
   session: Session,

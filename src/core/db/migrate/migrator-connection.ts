@@ -64,7 +64,7 @@ export async function withMigrator<T>(
     // knex would print to stdout; whatever fails is thrown as well.
     log: { warn() {}, error() {}, deprecate() {}, debug() {} },
     acquireConnectionTimeout: POOL_MS,
-    // For its own books; the connections are opened by our driver.
+    // For knex's own tables; our driver opens the connections.
     connection: { host: address.host, database: address.database } as never,
     migrations: {
       tableName: names.plain.migration,

@@ -39,7 +39,7 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
   if (task.status !== 'running') return { ...task, holder: undefined };
   // An operator speaks to an attempt, so it gets its row. RECORDED_FOR_WORKER: whether it has begun is its worker's secret.
   if (claimed_by !== null) task.attempt = await recordOne(session, names, task.id);
-  // Whoever writes a task's attempt holds the task's lock, so this id cannot become another.
+  // A transaction that writes a task's attempt holds the task's lock, so this id cannot become another.
   const [current] = await session.rows<{ id: number }>(
     `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id = ? AND attempt = ?`,
     [task.id, task.attempt],

@@ -1,5 +1,5 @@
-// Invariant: a revoke only asks; the holder ends the attempt, so that no second copy starts beside the first. The time
-// of the first request stays, since the leader counts from it. `endAttempt` is for holders that cannot be asked.
+// Invariant: a revoke only asks; the holder ends the attempt, so that no second copy starts while the first runs. The
+// time of the first request stays, since the leader counts from it. `endAttempt` is for holders that cannot be asked.
 // Index: PRIMARY, row locked by lockTask; zero rows is a bug.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
