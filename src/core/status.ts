@@ -1,4 +1,4 @@
-// One glance at the fleet: is all well, and if not, why. Every judgement is made here, so that a page or a gateway says
+// The fleet at one glance: is all well, and if not, why. Every judgement is made here, so that a page or a gateway says
 // the same as the command.
 import type { Context } from './context/context.ts';
 import { schemaState } from './context/schema-state.ts';
@@ -45,7 +45,7 @@ export interface FleetStatus {
   /** Counts stop at `counted_up_to`. */
   tasks: FleetCounts['tasks'] & { unmatchable: number };
   counted_up_to: number;
-  /** Seconds that the oldest due pending task has been waiting; null = nothing is due. */
+  /** Age of the oldest due pending task in seconds; null = nothing is due. */
   oldest_due_age: number | null;
   unmatchable: UnmatchableLane[];
   /** Attempts that ended in the last hour. */
@@ -176,7 +176,7 @@ function stuckSlots({ device_id, stuck, max_concurrent_tasks: slots }: Device): 
   return `${stuck.length} of the ${slots} slots of ${device_id} ${stuck.length === 1 ? 'is' : 'are'} stuck`;
 }
 
-/** A few by name: whoever wrote one odd row may have written many. */
+/** A few by name: a program that wrote one odd row may have written many. */
 function oddRows(odd: Device[]): string[] {
   const more = odd.length > MOST_ODD ? [`${odd.length - MOST_ODD} further device rows cannot be used as they are`] : [];
   const named = odd

@@ -1,10 +1,10 @@
-// For calls that may take as long as they take: while one is under way, somebody else asks the server whether it still answers.
+// For calls without a deadline: while one is under way, a second connection asks the server whether it still answers.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DatabaseAddress } from './address.ts';
 import { DatabaseError } from './database-error.ts';
 import { Session } from './session.ts';
 
-/** Interval between two questions to the server in milliseconds, and the number of unanswered ones that is too many. */
+/** Milliseconds between two questions to the server, and how many unanswered ones count as silence. */
 export interface ServerWaits {
   everyMs: number;
   misses: number;
@@ -28,7 +28,10 @@ export class ServerPulse {
     return this.#waits.everyMs * this.#waits.misses;
   }
 
-  /** Settles as `call` does. `silent` must end it: called once, when the server has answered nobody for too long. */
+  /**
+   * Settles as `call` does. `silent` must end it: called once, when the server has not answered any connection for too
+   * long.
+   */
   async during<T>(call: Promise<T>, silent: () => void): Promise<T> {
     const over = new AbortController();
     void this.#watch(over.signal, silent);

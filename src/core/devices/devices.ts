@@ -71,7 +71,7 @@ export function judged(row: DeviceRow, heartbeatTimeoutS: number): Device {
   const silent = stored_status !== 'offline' && !fresh;
   const status = silent ? 'offline' : stored_status;
   const { device_id, device_name, device_type, ...others } = rest;
-  // The gates of a machine that is not there hold nothing, and no handler of it holds a slot.
+  // An absent machine is not over its resource limits, and no handler of it holds a slot.
   const held = status === 'offline' ? [] : row.over_limits;
   const stuck = status === 'offline' ? [] : row.stuck;
   return { device_id, device_name, device_type, status, silent, ...others, over_limits: held, stuck };

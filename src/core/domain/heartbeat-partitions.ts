@@ -1,5 +1,5 @@
 const DAY_MS = 86_400_000;
-/** Days that are prepared ahead, so that a leader may be away for as long. */
+/** Days that are prepared in advance, so that a leader may be away for that time. */
 const AHEAD = 2;
 
 export interface PartitionPlan {

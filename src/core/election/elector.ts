@@ -187,7 +187,7 @@ export class Elector {
     return this.#interval;
   }
 
-  /** Milliseconds until the holder should be looked at again; 0 = dead. */
+  /** Milliseconds until the holder should be checked again; 0 = dead. */
   #suspect(row: LeaseRow, session: Session): number {
     if (row.device_status === 'offline') return 0;
     const now = this.#now();

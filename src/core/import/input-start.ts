@@ -7,7 +7,7 @@ export type ImportFormat = 'csv' | 'jsonl';
 
 /** task_data may have 1 MiB as JSON; a CSV doubles its quotes. */
 export const MOST_ROW_BYTES = 4 * 1024 * 1024;
-/** So much is looked at before anything is decided. */
+/** Bytes that are read before anything is decided. */
 const START_BYTES = 64 * 1024;
 
 export interface InputStart {

@@ -138,8 +138,9 @@ export class Duties extends Service {
   }
 
   /**
-   * Every duty once, one after the other; one that fails stops no other. `once`: for a process without a past (`afd leader
-   * --once`): nobody is rung, nothing is judged by locks, and by heartbeat only what is twice as old. Not beside `start()`.
+   * Every duty once, one after the other; one that fails stops no other. `once`: for a process that has just started
+   * (`afd leader --once`): it rings no device, ignores locks, and counts a heartbeat as missing only at twice the usual
+   * age. Do not call it while `start()` runs.
    */
   async runOnceAll({ once }: { once: boolean }): Promise<DutiesReport> {
     const report: DutiesReport = { counts: {}, failed: {} };

@@ -22,8 +22,8 @@ export async function leaderStatus(context: Context): Promise<LeaderStatus> {
 }
 
 /**
- * Takes the lease from whoever leads. The holder learns it by its next renewal and stands back for one lease, so that
- * another contender takes it; a lone one leads again after that.
+ * Takes the lease from the current leader. The holder learns it by its next renewal and stands back for one lease, so
+ * that another contender takes it; a lone one leads again after that.
  * @throws AfdError E_CONFLICT when leadership changed in that moment, DatabaseError
  */
 export async function resignLeadership(context: Context): Promise<ResignResult> {

@@ -1,5 +1,5 @@
-// Secrets never reach a log line: neither under a telling name, nor inside a database URL. What is redacted may be the text
-// of a crawled page, so every step here is linear in the text, and a log line has limits besides.
+// Secrets never reach a log line: neither under a telling name, nor inside a database URL. What is redacted may be the
+// text of a crawled page, so every step here is linear in the text, and a log line has limits in addition.
 
 /** Of keys, variables and flags. */
 export const SECRET_NAME =
@@ -37,7 +37,7 @@ const WHOLE: RedactLimits = {
 export function redactText(text: string, goesOn = false): string {
   let shown = '';
   let copied = 0;
-  // Of the run without a space that was looked at last. It is searched once, however many addresses it holds.
+  // Of the run without a space that was searched last. It is searched once, however many addresses it holds.
   let runEnd = 0;
   let lastAt = -1;
   for (let mark = text.indexOf('://'); mark !== -1; mark = text.indexOf('://', Math.max(mark + 3, copied))) {

@@ -15,13 +15,13 @@ export interface MigrateOptions {
 }
 
 export interface MigrationPlan {
-  /** Migrations that would be recorded. */
+  /** Migrations that would be applied. */
   pending: string[];
   /** The SQL that would be sent, in order. */
   statements: string[];
   /** Set when the task table is another program's, and something is to be added to it or its zone is to be confirmed. */
   adoption: Adoption | null;
-  /** Tables beside the task table that are another program's, and what is to be known of them. */
+  /** Tables next to the task table that are another program's, and what is to be known of them. */
   adopted_tables: AdoptedTable[];
 }
 

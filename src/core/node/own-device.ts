@@ -38,9 +38,9 @@ export class OwnDevice {
   }
 
   /**
-   * Takes the lock on a new connection and says that the device lives, waiting at most `waitS` seconds: our own former
-   * connection may still hold it, until the server notices that it is gone. False = it does; the device has said that it
-   * lives all the same. @throws DatabaseError, AfdError E_SUPERSEDED
+   * Takes the lock on a new connection and writes that the device lives, waiting at most `waitS` seconds: our own
+   * former connection may still hold it, until the server notices that it is gone. False = it does; the write was made
+   * all the same. @throws DatabaseError, AfdError E_SUPERSEDED
    */
   async retake(beat: Beat, waitS: number): Promise<boolean> {
     const { deviceId, instanceToken, lockName } = this.#identity;

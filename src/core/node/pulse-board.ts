@@ -26,7 +26,7 @@ const PLACE_WORDS = 4;
 const PLACE_NUMBERS = 3;
 const [STATE, ATTEMPT, TYPE] = [0, 1, 2];
 const [FREE, RUNNING, ENDED] = [0, 1, 2];
-/** Ends that may wait for the database at the same time, beside the slots. */
+/** Ends that may wait for the database at the same time, in addition to the slots. */
 const MORE_PLACES = 2048;
 
 /**

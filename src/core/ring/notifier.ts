@@ -34,7 +34,7 @@ export class Notifier {
     this.#names = names;
   }
 
-  /** What must be read before tasks like these can be announced; nothing when it is known. */
+  /** What must be read before devices can be rung for tasks like these; nothing when it is known. */
   prepare(session: Session, tasks: NewTask[]): Notice {
     const stale = this.ringSender.view.stale;
     const readAt = monotonic();
@@ -56,7 +56,7 @@ export class Notifier {
     };
   }
 
-  /** Announces tasks that are in already, with a read of its own if one is needed. @throws DatabaseError */
+  /** Rings for tasks that are in already, with a read of its own if one is needed. @throws DatabaseError */
   async notify(session: Session, tasks: NewTask[]): Promise<void> {
     const { piggybacked: carried, ring } = this.prepare(session, tasks);
     await carried.flush(session);

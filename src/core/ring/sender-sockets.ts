@@ -1,6 +1,6 @@
 import { isLoopback, RingSocket } from './ring-socket.ts';
 
-/** The sockets that a ringer sends from: the bell's, so that a worker has one port, and its own where that does not reach. */
+/** The sockets that a sender uses: the receiver's, so that a worker has one port, and its own where that does not reach. */
 export class SenderSockets {
   readonly #shared: RingSocket | undefined;
   readonly #hear: (bytes: Buffer) => void;

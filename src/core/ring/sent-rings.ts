@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { monotonic } from '../runtime/clock.ts';
 import { decode, encodeRing, isSigned, NO_COOKIE, type Reply, type Ring } from './datagram.ts';
 
-/** Answers and states of a ring are known as its for so long. */
+/** How long answers and states are matched to their ring. */
 const REMEMBER_MS = 6000;
 
 interface Sent {

@@ -1,4 +1,4 @@
-// The embedded server: a private MySQL or MariaDB below the project, for whoever has none yet (`afd db …`).
+// The embedded server: a private MySQL or MariaDB below the project, for projects without a server (`afd db …`).
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -51,7 +51,7 @@ export interface StartOptions {
   /** Directory that holds `mysql/`; `.afd` of the project. */
   dir: string;
   host: Host;
-  /** Told in words what takes time. */
+  /** Called with a description of each step that takes time. */
   say?: (text: string) => void;
   durability?: Durability;
   /** More statements that the server runs whenever it starts. */
@@ -135,10 +135,10 @@ export async function serverUrl(dir: string, host: Host): Promise<string> {
 }
 
 /** Stops the server and waits until its process is gone. undefined = none was running. */
-export async function stopServer(dir: string, host: Host, patienceMs = 60_000) {
+export async function stopServer(dir: string, host: Host, graceMs = 60_000) {
   const files = await ownFiles(dir, host);
   if ((await readRecord(files)) === undefined) return undefined;
-  return withStartLock(files.lock, host, () => stopProcess(files, host, patienceMs));
+  return withStartLock(files.lock, host, () => stopProcess(files, host, graceMs));
 }
 
 /** Stops the server and deletes its data. False = there was none. @throws AfdError E_CONFLICT when afd did not make it */

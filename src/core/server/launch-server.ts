@@ -12,7 +12,7 @@ import { findProgram, type ServerProgram } from './server-program.ts';
 /** `durable`: what was acknowledged survives a power cut. `fast`: for tests whose data nobody misses. */
 export type Durability = 'durable' | 'fast';
 
-/** Makes the datadir beside its place and moves it there, so that there is never half of one. @throws AfdError E_FAILED */
+/** Makes the datadir next to its place and moves it there, so that there is never half of one. @throws AfdError E_FAILED */
 export async function initialiseDatadir(files: ServerFiles, program: ServerProgram, host: Host): Promise<void> {
   if ((await orAbsent(stat(files.data))) !== undefined) return;
   const fresh = `${files.data}.${randomBytes(4).toString('hex')}`;

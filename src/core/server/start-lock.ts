@@ -9,7 +9,7 @@ const LOOK_MS = 50;
 
 /**
  * One process at a time; the others wait. The lock of a process that died is taken over. Two takers of a dead lock are
- * told apart by what they moved away; were both to pass, the server's own lock on its datadir is the last word.
+ * distinguished by what they moved away; were both to pass, the server's own lock on its datadir decides.
  * @throws AfdError E_TEMPORARY when another process holds it for three minutes
  */
 export async function withStartLock<T>(file: string, host: Host, work: () => Promise<T>): Promise<T> {

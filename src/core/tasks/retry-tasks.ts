@@ -17,7 +17,7 @@ export interface RetryByFilter {
 }
 
 export interface RetriedTasks {
-  /** Tasks that fitted when it was looked. */
+  /** Tasks that matched when they were read. */
   matched: number;
   retried: number;
   /** Tasks that had changed when it was their turn, or were gone: left alone. */

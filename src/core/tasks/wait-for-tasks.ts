@@ -8,7 +8,7 @@ import { sleep } from '../runtime/loop.ts';
 
 export type { TaskState };
 
-/** A failover or a restart of the database is sat out for so long. */
+/** How long a failover or a restart of the database is sat out. */
 const DATABASE_WAIT_MS = 30_000;
 const FIRST_MS = 100;
 const MOST_MS = 5000;

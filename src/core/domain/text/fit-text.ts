@@ -9,7 +9,7 @@ export interface TextWidth {
 /** A column that takes whatever a text of afd's can be. */
 export const ANY_WIDTH: TextWidth = { characters: 65_535, bytes: 65_535, holds: 'all' };
 
-/** Below this the mark of a cut would say more than the text. */
+/** Below this the ellipsis of a cut would take more room than the text. */
 const ROOM_FOR_MARK = 8;
 
 /**

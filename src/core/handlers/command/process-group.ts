@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Milliseconds. */
 const FIRST_LOOK = 2;
 const SLOWEST_LOOK = 100;
-/** Then zombies are looked for, which a parent that does not reap (Node as pid 1 in a container) leaves for ever. */
+/** Then it checks for zombies, which a parent that does not reap (Node as pid 1 in a container) leaves for ever. */
 const FIRST_SCAN = 30;
 
 /** Signals all members of a group; false when there is none any more. 0 only asks. */
@@ -30,7 +30,7 @@ export async function groupEnded(pgid: number): Promise<void> {
   for (let pause = FIRST_LOOK; signalGroup(pgid, 0); pause = Math.min(pause * 2, SLOWEST_LOOK)) {
     if (waited >= nextScan) {
       if (await onlyZombies(pgid)) return;
-      // The scan reads all of /proc: seldom while a command uses its grace.
+      // This reads all of /proc: seldom while a command uses its grace.
       nextScan = waited * 2;
     }
     await delay(pause);

@@ -3,7 +3,7 @@ import { monotonic } from '../../runtime/clock.ts';
 const LOOK_EVERY_MS = 1000;
 
 export interface PulseOptions {
-  /** Without an answer for so long it is silent. */
+  /** Without an answer for this long it is silent. */
   silentMs: number;
   /** Sends a question now. */
   ask(): void;
@@ -11,7 +11,7 @@ export interface PulseOptions {
   readAll(): void;
   /** Whether anything runs there; an idle thread is not asked. */
   busy(): boolean;
-  /** It has said nothing for so many milliseconds. Once until it speaks again. */
+  /** It has said nothing for this many milliseconds. Called once until it speaks again. */
   onSilent(ms: number): void;
 }
 

@@ -7,7 +7,7 @@ import { PartsFailed } from './failures.ts';
 
 /** A duty works again when it has done so for this long: of two pages of a list one may fail and the other not. */
 const QUIET_MS = 10_000;
-/** If nobody else has told that the database is away, the duties do so after this long. */
+/** If no other part has reported that the database is away, the duties do so after this long. */
 const UNTOLD_MS = 10_000;
 const EVERY = 'every duty';
 

@@ -28,7 +28,7 @@ export interface HealthCheckOptions {
   found?: FoundDead | undefined;
 }
 
-/** That look takes at most a twentieth of the time. */
+/** That check takes at most a twentieth of the time. */
 const STRAY_COST_FACTOR = 20;
 
 export interface HealthCounts extends RescueCounts {
@@ -44,7 +44,7 @@ export class HealthCheck {
   readonly #locks: LockWatch;
   readonly #silence: SilenceJudge;
   readonly #rescuer: Rescuer;
-  /** Monotonic time of the next look at all deferred claims, which reads the index over all running tasks. */
+  /** Monotonic time of the next check of all deferred claims, which reads the index over all running tasks. */
   #strayClaimsAt = 0;
   #firstStep = 0;
 

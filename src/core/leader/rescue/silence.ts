@@ -5,9 +5,9 @@ export interface SilenceOptions {
   timeoutMs: number;
 }
 
-/** Milliseconds by which the database's clock may run away from ours between two looks before it counts as a step. */
+/** Milliseconds by which the database's clock may run away from ours between two checks before it counts as a step. */
 const CLOCK_STEP_MS = 1000;
-/** A crowd is at least so many online devices. */
+/** Online devices that make a crowd. */
 const CROWD = 3;
 
 /**
