@@ -45,13 +45,13 @@ export class TickPlan {
       return undefined;
     }
     this.#ticks += 1;
-    const peek = worker && at >= this.#discoverAt && at >= this.#pause.until;
-    if (peek) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
+    const polls = worker && at >= this.#discoverAt && at >= this.#pause.until;
+    if (polls) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
     const { ranks, known, devices } = this.wanted;
     const types = capabilities.supported_tasks;
     return {
       device_id: deviceId,
-      ranks: peek ? ranks : undefined,
+      ranks: polls ? ranks : undefined,
       lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
       withOpen: worker && this.#ticks % 2 === 1,
       trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,

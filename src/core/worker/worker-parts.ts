@@ -1,4 +1,4 @@
-// Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps the books.
+// Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps track of it.
 
 import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
@@ -52,7 +52,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   let planned = board.generation;
   const standing = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
   const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => standing.defers(lane));
-  // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
+  // Where most tasks are: polled from the start, so that the first one of a type is found without being published.
   catalog.learn(
     [...handlers.keys()].map((type) => ({
       lane: laneKey(type, null),

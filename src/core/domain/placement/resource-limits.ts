@@ -46,9 +46,9 @@ export function nextLimitState(before: LimitState, readings: Readings, limits: R
   const last = before.level.cpu_usage;
   if (now !== null && last !== null) level.cpu_usage = last + CPU_SHARE * (now - last);
   const over_limits = READINGS.filter((name) => {
-    const [gate, value] = [limits[name], level[name]];
-    if (gate === undefined || value === null) return false;
-    return value > (before.over_limits.includes(name) ? gate - Math.min(POINTS, gate / 10) : gate);
+    const [limit, value] = [limits[name], level[name]];
+    if (limit === undefined || value === null) return false;
+    return value > (before.over_limits.includes(name) ? limit - Math.min(POINTS, limit / 10) : limit);
   });
   return { level, over_limits };
 }

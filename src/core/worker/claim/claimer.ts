@@ -69,7 +69,7 @@ export class Claimer {
     this.wake();
   }
 
-  /** Something may have changed for the next claim: a slot is free, a ring or a look says that there is work. */
+  /** Something may have changed for the next claim: a slot is free, or a ring or a poll found work. */
   wake(): void {
     this.#claims.news();
     this.#interrupt();
@@ -129,7 +129,7 @@ export class Claimer {
     if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
     const plan = this.#claiming && !this.#queue.isolating ? this.#claims.plan() : NO_CLAIM;
     if (this.#queue.length === 0 && plan.sources.length === 0) return false;
-    // While the row is looked for that the server refuses, ends and claims do not share a transaction.
+    // While it searches for the row that the server refuses, ends and claims do not share a transaction.
     const batch = plan.alone === true ? [] : this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
     const alone = batch.some(enqueues) || this.#queue.isolating;
@@ -147,7 +147,7 @@ export class Claimer {
       if (claims) this.#claims.failed(plan, error);
       throw error;
     }
-    // Answered: whatever fails from here on, this claim is known, and must not be looked for.
+    // Answered: whatever fails from here on, this claim is known, and must not be recovered.
     this.#inFlight.delete(hex);
     if (!claims || result === undefined) return true;
     this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
@@ -219,11 +219,11 @@ export class Claimer {
     }
   }
 
-  /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
+  /** Sleeps until woken or until the next poll is due; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
     const { session, poller } = this.options;
     const wakeful = this.#claiming && this.options.room(0) > 0;
-    // A look comes sooner, as a rule: one in ten ticks is left to this session.
+    // A poll comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
     const look = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();

@@ -4,7 +4,7 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
-/** One transaction finishes at most so many attempts. */
+/** Attempts that one transaction finishes at most. */
 const MOST_FINISHES = 1000;
 /** Dropped ends remembered. */
 const MOST_DROPPED = 10_000;
@@ -17,7 +17,7 @@ export class FinishQueue {
   readonly #written = new Map<string, number>();
   /** Keys of attempts whose end nobody can store: the leader ends them at their deadlines, as tries that were spent. */
   readonly #dropped = new Set<string>();
-  /** So many of the first are sent alone, because one of them was refused. */
+  /** How many of the first are sent alone, because one of them was refused. */
   #single = 0;
 
   get length(): number {

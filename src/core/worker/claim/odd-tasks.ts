@@ -9,7 +9,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import type { TextWidth } from '../../domain/text/fit-text.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
-/** A task that could not even be put aside is left alone for so long. */
+/** How long a task is left alone that could not even be set aside. */
 const LEAVE_MS = 600_000;
 const MOST_LEFT = 10_000;
 

@@ -5,8 +5,8 @@ import { rollback } from '../../db/transaction.ts';
 import type { ClaimerOptions, DeferredAttempt } from './claimer-options.ts';
 
 /**
- * What a worker writes about attempts that go on: rows for deferred claims that last, then started_at of what runs. Gives back
- * what waits for a slot for too long. @throws DatabaseError
+ * What a worker writes about attempts that go on: rows for deferred claims that last, then started_at of what runs.
+ * Returns prefetched tasks that wait for a slot for too long. @throws DatabaseError
  */
 export async function recordStarts(options: ClaimerOptions): Promise<void> {
   const { session, names } = options;

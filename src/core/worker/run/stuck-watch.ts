@@ -3,8 +3,8 @@ import { monotonic } from '../../runtime/clock.ts';
 import type { Runner } from './runner.ts';
 
 /**
- * Looks again and again whether every slot is held by a handler that ignores its abort signal, and calls `onStuck` with
- * E_STUCK when that has been so for `limitS` seconds. Returns what ends the watch.
+ * Checks repeatedly whether every slot is held by a handler that ignores its abort signal, and calls `onStuck` with
+ * E_STUCK when that has lasted for `limitS` seconds. Returns what ends the watch.
  */
 export function watchStuck(
   runner: Pick<Runner, 'attempts'>,
