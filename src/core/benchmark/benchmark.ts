@@ -56,7 +56,7 @@ export interface BenchResult {
 
 const BULK = 1000;
 const AT_ONCE = 10;
-const LOOK_MS = 5;
+const POLL_MS = 5;
 const MOST_LATENCY_TASKS = 60;
 
 /** @throws AfdError E_TEMPORARY when `stop` ended it, E_INTERNAL when a task did not run exactly once; DatabaseError */
@@ -186,7 +186,7 @@ class Measurement {
     const { names } = this.#scratch;
     for (;;) {
       this.#goOn();
-      await sleep(LOOK_MS);
+      await sleep(POLL_MS);
       if (this.#begun.size < this.#made) continue;
       const ended = await countEnded(await producer.session(), names);
       const at = monotonic();

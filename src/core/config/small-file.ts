@@ -7,7 +7,7 @@ import { readAtMost } from '../runtime/read-at-most.ts';
 /** Bytes; no configuration, password or bundle of certificates is nearly as large. */
 const MOST_BYTES = 1024 * 1024;
 /** Pause between two reads of a pipe from which nothing has come yet. Milliseconds. */
-const LOOK = 20;
+const POLL_MS = 20;
 /** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
 const WAIT_MS = { nobody: 2000, writer: 30_000 };
 
@@ -50,8 +50,8 @@ async function readPipe(file: FileHandle): Promise<Buffer> {
     if (part !== undefined && length > 0) return Buffer.concat(parts);
     const patience = part === undefined ? WAIT_MS.writer : WAIT_MS.nobody;
     if (waited >= patience) throw new Error(`it is a pipe, and nothing more came within ${patience / 1000} s`);
-    await pause(LOOK);
-    waited += LOOK;
+    await pause(POLL_MS);
+    waited += POLL_MS;
   }
 }
 

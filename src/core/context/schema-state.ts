@@ -23,13 +23,13 @@ export interface SchemaState {
 /** What is applied, pending and unknown; changes nothing. Works on a schema without any table. @throws DatabaseError */
 export async function schemaState(session: Session, names: TableNames): Promise<SchemaState> {
   const known = await knownNames();
-  const recorded = await recordedNames(session, names);
-  const pending = known.filter((name) => !recorded.includes(name));
+  const applied = await recordedNames(session, names);
+  const pending = known.filter((name) => !applied.includes(name));
   const task = await taskTable(session, names, pending.length === 0);
   return {
-    applied: known.filter((name) => recorded.includes(name)),
+    applied: known.filter((name) => applied.includes(name)),
     pending,
-    unknown: recorded.filter((name) => !known.includes(name)),
+    unknown: applied.filter((name) => !known.includes(name)),
     ...task,
     missing: pending.length > 0 ? [] : task.missing,
   };

@@ -18,9 +18,9 @@ export class ServerPulse {
   readonly #address: DatabaseAddress;
   readonly #waits: ServerWaits;
 
-  constructor(address: DatabaseAddress, patience: ServerWaits = WAITS) {
+  constructor(address: DatabaseAddress, waits: ServerWaits = WAITS) {
     this.#address = address;
-    this.#waits = patience;
+    this.#waits = waits;
   }
 
   /** How long the server is silent before that counts, without the time that each question takes. Milliseconds. */

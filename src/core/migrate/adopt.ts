@@ -26,8 +26,8 @@ export async function adoptionOf(ask: Ask, context: Context): Promise<Adoption |
   const origin = resolved.origins['database.time_zone'];
   const configured = origin === undefined || origin === 'default' ? undefined : config.database.time_zone;
   const confirmed = await confirmedZone(ask, names);
-  const settled = confirmed !== undefined && (configured === undefined || configured === confirmed);
-  if (settled && columnOf(facts, 'lane') !== undefined) return null;
+  const isConfirmed = confirmed !== undefined && (configured === undefined || configured === confirmed);
+  if (isConfirmed && columnOf(facts, 'lane') !== undefined) return null;
   const zone = await assumeZone(ask, configured ?? confirmed);
   const found = await findInTable(ask, facts, zone.zone);
   const { text, contradicts } = zoneEvidence(zone, found);

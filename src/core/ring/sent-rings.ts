@@ -41,7 +41,7 @@ export class SentRings {
   }
 
   /** The answer, or undefined when none came in time. Never rejects. */
-  send({ device_id, token, cookie, ring, waitMs: patienceMs, write }: Sending): Promise<Reply | undefined> {
+  send({ device_id, token, cookie, ring, waitMs, write }: Sending): Promise<Reply | undefined> {
     this.#forget();
     const sequence = randomBytes(8);
     const send = (proof: Buffer) => write(encodeRing({ ...ring, cookie: proof, sequence }, token));
@@ -51,11 +51,11 @@ export class SentRings {
         sent.answer = undefined;
         resolve(reply);
       };
-      let timer = setTimeout(end, patienceMs);
+      let timer = setTimeout(end, waitMs);
       const again = (proof: Buffer) => {
         sent.again = undefined;
         clearTimeout(timer);
-        if (sent.answer !== undefined) timer = setTimeout(end, patienceMs);
+        if (sent.answer !== undefined) timer = setTimeout(end, waitMs);
         send(proof);
       };
       const sent: Sent = { device_id, token, at: monotonic(), answer: end, again };

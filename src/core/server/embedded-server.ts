@@ -61,7 +61,7 @@ export interface StartOptions {
 }
 
 const READY_MS = 120_000;
-const LOOK_MS = 25;
+const POLL_MS = 25;
 
 /**
  * Starts the server unless it runs; installs the program and makes the datadir when they are missing. Returns when it
@@ -198,7 +198,7 @@ async function untilReady(files: ServerFiles, record: ServerRecord, child?: Chil
         ? (await runningPid(files)) === undefined
         : child.exitCode !== null || child.signalCode !== null;
     if (ended) return false;
-    await pause(LOOK_MS);
+    await pause(POLL_MS);
   }
   throw new AfdError('E_TIMED_OUT', `The server did not answer within ${READY_MS / 1000} s.`, {
     suggestions: [`tail -50 ${files.log}`],

@@ -5,7 +5,7 @@ import { orAbsent } from './absent.ts';
 import { commandLine, type Host } from './host.ts';
 import type { ServerFiles } from './server-directory.ts';
 
-const LOOK_MS = 20;
+const POLL_MS = 20;
 
 /**
  * The pid of the server on this datadir. A pid file proves nothing: the number may belong to another program by now, so
@@ -69,11 +69,11 @@ export async function untilEnded(files: ServerFiles, graceMs = 30_000): Promise<
 }
 
 async function gone(pid: number, files: ServerFiles, graceMs: number): Promise<boolean> {
-  for (let waited = 0; waited <= graceMs; waited += LOOK_MS) {
+  for (let waited = 0; waited <= graceMs; waited += POLL_MS) {
     const argv = await commandLine(pid);
     // A process that is ending has no arguments any more: not ours, and not gone either.
     if (argv === undefined || (argv.length > 0 && !serves(argv, files))) return true;
-    await pause(LOOK_MS);
+    await pause(POLL_MS);
   }
   return false;
 }

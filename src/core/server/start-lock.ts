@@ -5,7 +5,7 @@ import { AfdError } from '../domain/errors.ts';
 import { commandLine, type Host } from './host.ts';
 
 const WAIT_MS = 180_000;
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /**
  * One process at a time; the others wait. The lock of a process that died is taken over. Two takers of a dead lock are
@@ -18,7 +18,7 @@ export async function withStartLock<T>(file: string, host: Host, work: () => Pro
   // Linked into place, so that nobody ever reads an empty lock.
   await writeFile(draft, mine, { mode: 0o600, flag: 'wx' });
   try {
-    for (let waited = 0; !(await tryLink(draft, file)); waited += LOOK_MS) {
+    for (let waited = 0; !(await tryLink(draft, file)); waited += POLL_MS) {
       const seen = await readFile(file, 'utf8').catch(() => '');
       if (seen !== '' && (await commandLine(Number.parseInt(seen, 10))) === undefined) {
         await removeDead(file, seen);
@@ -33,7 +33,7 @@ export async function withStartLock<T>(file: string, host: Host, work: () => Pro
           },
         );
       }
-      await pause(LOOK_MS);
+      await pause(POLL_MS);
     }
   } finally {
     await rm(draft, { force: true });

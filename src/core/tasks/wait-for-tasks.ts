@@ -36,7 +36,7 @@ export async function waitForTasks(context: Context, taskIds: number[], timeoutS
       if (!isTransient(error) || monotonic() - answered > DATABASE_WAIT_MS) throw error;
       states = open.map((task_id) => ({ task_id, status: 'pending', attempt: 0, last_error: null, finished_at: null }));
     }
-    if (ended.size === ids.length) return verdict(ids.map((id) => ended.get(id)!));
+    if (ended.size === ids.length) return outcomeOf(ids.map((id) => ended.get(id)!));
     const left = end - monotonic();
     if (left <= 0) throw timedOut(ids, ended, states, timeoutS ?? 0);
     await sleep(Math.min(pause, left));
@@ -59,7 +59,7 @@ function isOver({ status }: TaskState): boolean {
   return status === 'done' || status === 'failed' || status === 'cancelled';
 }
 
-function verdict(tasks: TaskState[]): TaskState[] {
+function outcomeOf(tasks: TaskState[]): TaskState[] {
   const bad = tasks.filter((one) => one.status !== 'done');
   if (bad.length === 0) return tasks;
   const first = bad[0]!;

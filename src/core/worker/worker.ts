@@ -188,9 +188,9 @@ export class Worker {
     const parts = this.#parts;
     if (parts === undefined || mode === 'forever' || parts.runner.open > 0 || parts.claimer.unwritten > 0) return;
     if (this.#overLimits === undefined || parts.minScore.unknown || this.#liveness?.board.open === false) return;
-    const looked = parts.poller.polledAt > parts.attempts.busyAt;
+    const polled = parts.poller.polledAt > parts.attempts.busyAt;
     if (this.#overLimits.length > 0) this.#finish.done(this.#overLimits.join('; '));
-    else if (looked || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
+    else if (polled || (mode === 'once' && this.#claimed > 0)) this.#finish.done('nothing more to do');
     else parts.poller.discoverNow();
   }
 

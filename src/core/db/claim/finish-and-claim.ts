@@ -100,23 +100,23 @@ async function attempt(
   const ticket = ticketOf(names, claim);
   const batch = [...ticket, BEGIN, ...locks, ...claimBatch(names, input)];
   const results = (await session.batch(batch)).slice(ticket.length);
-  const settled = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
+  const outcomes = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
   const permission: ClaimPermission =
     claim === undefined ? 'not-asked' : permissionOf(answers[0]?.[0], input.instance_token);
   const claims = claim !== undefined && permission === 'open' && claim.sources.length > 0;
   const yielded = claims ? await takeTasks(session, names, claim, answers.at(-1)!, taken) : [];
   // Its own attempt, which another program set back: this very transaction materializes it as lost, so not once more.
-  for (const one of taken) if (settled.lostTaskIds.has(one.id)) one.claimed_by = null;
+  for (const one of taken) if (outcomes.lostTaskIds.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
-    for (const { finish } of settled.accepted) {
+    for (const { finish } of outcomes.accepted) {
       if (finish.outcome.kind === 'done' && finish.outcome.enqueue.length > 0)
         await input.enqueue(finish.outcome.enqueue, finish);
     }
   }
-  const closing = [...endStatements(names, { ...input, now: settled.now }, settled.accepted), ...settled.lostRows];
+  const closing = [...endStatements(names, { ...input, now: outcomes.now }, outcomes.accepted), ...outcomes.lostRows];
   const claimed = await closingBatch(session, names, input, closing, taken);
-  return { reconciled: settled.reconciled, claimed, yields: yielded, permission };
+  return { reconciled: outcomes.reconciled, claimed, yields: yielded, permission };
 }
 
 function claimBatch(names: TableNames, { claim, device_id }: FinishAndClaimInput) {

@@ -32,7 +32,7 @@ export const START: LaneRank = { lane: Buffer.alloc(16), claim_rank: -1 };
  * from them go in batches (needs `multiStatements`); only where the index leads elsewhere does a seek have a round trip
  * of its own. They change nothing in the result: each head is a row that a seek has read now.
  *
- * `after`: the lane and rank behind which the skip scan begins. One that returns `maxPairs` heads was cut: more may
+ * `after`: the lane and rank behind which the skip scan begins. One that returns `maxRanks` heads was cut: more may
  * follow the last. A caller that wants all of them goes on there, since the order is that of the lanes' hashes, which
  * says nothing of what is due.
  */
@@ -40,13 +40,13 @@ export async function discoverLanes(
   session: Session,
   names: TableNames,
   known: readonly LaneRank[] = [],
-  maxPairs = RANKS_PER_WALK,
+  maxRanks = RANKS_PER_WALK,
   after: LaneRank = START,
 ): Promise<LaneHead[]> {
-  const answers = await seeksFrom(session, names, after, known.slice(0, maxPairs - 1));
+  const answers = await seeksFrom(session, names, after, known.slice(0, maxRanks - 1));
   const heads: LaneHead[] = [];
   let at = after;
-  while (heads.length < maxPairs) {
+  while (heads.length < maxRanks) {
     const key = laneRankKey(at);
     const head = answers.has(key) ? answers.get(key) : await seek(session, names, at);
     if (head === undefined) break;
@@ -62,9 +62,9 @@ export async function discoverLanes(
  */
 async function seeksFrom(session: Session, names: TableNames, begin: LaneRank, known: readonly LaneRank[]) {
   const answers = new Map<string, LaneHead | undefined>();
-  const hops = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
-  for (let n = 0; n < hops.length; n += PER_BATCH) {
-    const some = hops.slice(n, n + PER_BATCH);
+  const seeks = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
+  for (let n = 0; n < seeks.length; n += PER_BATCH) {
+    const some = seeks.slice(n, n + PER_BATCH);
     const found = await session.batch(some.map(({ after, next }) => seekStatement(names, after, next)));
     for (const [k, { after, next }] of some.entries()) {
       const [head] = found[k] as Row[] as unknown as LaneHead[];

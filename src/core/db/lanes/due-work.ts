@@ -5,7 +5,7 @@ import type { TableNames } from '../table-names.ts';
 
 /**
  * What is due, without a lock: one LIMIT 1 branch per lane and rank with literal values on afd_claim, and one on
- * afd_target (joins and GROUP BY would read every pending row). Returns indexes into `pairs`, and whether tasks
+ * afd_target (joins and GROUP BY would read every pending row). Returns indexes into `ranks`, and whether tasks
  * directed at the device are due; nothing = nothing is due there now. @throws DatabaseError
  */
 export async function pollDue(

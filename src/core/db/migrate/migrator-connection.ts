@@ -38,12 +38,12 @@ export async function withMigrator<T>(
   names: TableNames,
   steps: (ask: Ask) => Step[],
   work: (migrator: { ask: Ask; knex: Knex }) => Promise<T>,
-  patience: ServerWaits = WAITS,
+  waits: ServerWaits = WAITS,
 ): Promise<T> {
   let known: Step[] = [];
   let account: string | undefined;
   const where = describeAddress(address);
-  const driver = new MigratorDriver(address, patience);
+  const driver = new MigratorDriver(address, waits);
   const knex = knexFactory({
     client: 'mysql2',
     pool: {

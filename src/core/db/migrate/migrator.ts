@@ -74,9 +74,9 @@ export async function migrateUp(
 export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorPlan> {
   const migrations = await loadMigrations();
   await refuseNewer(ask, names, migrations, where);
-  const recorded = await recordedNames(ask, names);
+  const appliedBefore = await recordedNames(ask, names);
   const tools = new MigrationTools(ask, names, toolOptions(options, true));
-  const pending = migrations.filter(({ name }) => !recorded.includes(name));
+  const pending = migrations.filter(({ name }) => !appliedBefore.includes(name));
   for (const migration of pending) await migration.up(tools);
   const applied = pending.map(({ name }) => name);
   await finishUp(tools, migrations, applied, options);

@@ -1,6 +1,6 @@
 import { monotonic } from '../../runtime/clock.ts';
 
-const LOOK_EVERY_MS = 1000;
+const CHECK_EVERY_MS = 1000;
 
 export interface PulseOptions {
   /** Without an answer for this long it is silent. */
@@ -30,7 +30,7 @@ export class ThreadPulse {
 
   /** It has work now. */
   watch(): void {
-    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+    this.#timer ??= setTimeout(() => this.#look(), CHECK_EVERY_MS);
   }
 
   ask(): void {

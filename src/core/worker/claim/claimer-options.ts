@@ -29,7 +29,7 @@ export interface ClaimerOptions {
   leaseOf(candidate: ClaimedTask): number;
   timings: TaskTimings;
   /** Room for tasks when `ahead` of them may wait for a slot, and how many can begin now. */
-  room(ahead: number): number;
+  room(prefetch: number): number;
   /** How much of that room the claim may fill: no more than a ring asked for. Called once per claim. */
   limit(room: number): number;
   /** Slots that long tasks do not hold. */

@@ -225,7 +225,7 @@ export class Claimer {
     const wakeful = this.#claiming && this.options.room(0) > 0;
     // A poll comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
-    const look = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
+    const nextPoll = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;
     const cut = new Promise<void>((resolve) => {
@@ -233,10 +233,10 @@ export class Claimer {
     });
     const start = this.options.nextStartMs();
     const again = this.#claiming ? this.#claims.againMs() : Number.POSITIVE_INFINITY;
-    await sleep(Math.min(warm, look, start, again), undefined, cut);
+    await sleep(Math.min(warm, nextPoll, start, again), undefined, cut);
     this.#wake = undefined;
-    if (this.#woken || Math.min(start, again) <= Math.min(warm, look)) return;
-    if (look <= warm) {
+    if (this.#woken || Math.min(start, again) <= Math.min(warm, nextPoll)) return;
+    if (nextPoll <= warm) {
       await session.ready();
       await poller.poll();
     } else if (session.alive) {

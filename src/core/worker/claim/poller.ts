@@ -79,9 +79,9 @@ export class Poller {
   nextPollMs(): number {
     const now = monotonic();
     if (this.#turn) return 0;
-    const scan = this.#published ? Number.POSITIVE_INFINITY : this.#discoverAt - now;
-    const look = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
-    return Math.max(0, Math.min(scan, look), this.#costly.until - now);
+    const discovery = this.#published ? Number.POSITIVE_INFINITY : this.#discoverAt - now;
+    const poll = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
+    return Math.max(0, Math.min(discovery, poll), this.#costly.until - now);
   }
 
   /** Somebody publishes the lanes, and no new one is expected. */

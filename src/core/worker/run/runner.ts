@@ -35,8 +35,8 @@ export class Runner {
   }
 
   /** How many more tasks there is room for when `ahead` of them may wait for a slot. */
-  room(ahead = 0): number {
-    return Math.max(0, this.#options.slots + ahead - this.busy);
+  room(prefetch = 0): number {
+    return Math.max(0, this.#options.slots + prefetch - this.busy);
   }
 
   get busy(): number {

@@ -13,7 +13,7 @@ export function watchStuck(
   onStuck: (error: AfdError) => void,
 ): () => void {
   let since: number | undefined;
-  const look = () => {
+  const check = () => {
     const attempts = runner.attempts();
     const all = attempts.length >= slots && attempts.every((one) => one.state === 'stuck');
     since = all ? (since ?? monotonic()) : undefined;
@@ -24,6 +24,6 @@ export function watchStuck(
         : `All ${slots} slots have been held for ${limitS} s by handlers that ignore their abort signal.`;
     onStuck(new AfdError('E_STUCK', message, { suggestions: ['afd tasks ls --status running'] }));
   };
-  const watching = setInterval(look, Math.min(1000, limitS * 250));
+  const watching = setInterval(check, Math.min(1000, limitS * 250));
   return () => clearInterval(watching);
 }
