@@ -28,7 +28,7 @@ export interface ClaimerOptions {
   /** Seconds from claim to the leader's backstop. */
   leaseOf(candidate: ClaimedTask): number;
   timings: TaskTimings;
-  /** Room for tasks when `ahead` of them may wait for a slot, and how many can begin now. */
+  /** Room for tasks when `prefetch` of them may wait for a slot, and how many can begin now. */
   room(prefetch: number): number;
   /** How much of that room the claim may fill: no more than a ring asked for. Called once per claim. */
   limit(room: number): number;

@@ -34,7 +34,7 @@ export class Runner {
     this.#typeIndex = new Map([...options.handlers.keys()].map((type, n) => [type, n]));
   }
 
-  /** How many more tasks there is room for when `ahead` of them may wait for a slot. */
+  /** How many more tasks there is room for when `prefetch` of them may wait for a slot. */
   room(prefetch = 0): number {
     return Math.max(0, this.#options.slots + prefetch - this.busy);
   }
