@@ -36,7 +36,7 @@ export interface FleetStatus {
     odd: string[];
     /** That live, and claim nothing because an operator said so: paused, draining or quarantined. */
     inactive: Array<{ device_id: string; operator_state: Device['operator_state'] }>;
-    /** Of workers that live, those of inactive ones among them. */
+    /** Slots of live workers, those of inactive ones among them. */
     slots: number;
     inactive_slots: number;
     stuck_slots: number;

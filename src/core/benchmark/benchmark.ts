@@ -13,7 +13,7 @@ import { BENCH_TYPE, scratchContext, startBenchFleet } from './benchmark-fleet.t
 import { makeScratch, type Scratch } from './scratch.ts';
 
 export interface BenchOptions {
-  /** Of the bulk; an eighth as many go in one by one. */
+  /** Tasks of the bulk; an eighth as many are inserted singly. */
   tasks: number;
   workers: number;
   /** Tasks at once per worker. */
@@ -50,7 +50,7 @@ export interface BenchResult {
   /** One task a call, ten calls at once. */
   enqueue_single: Rate;
   drain: Rate;
-  /** From the call that enqueues a task to its handler's first line, nobody busy. */
+  /** From the call that enqueues a task to its handler's first line, with all slots free. */
   latency: Latency;
 }
 

@@ -17,7 +17,7 @@ export interface Scratch {
   remove(): Promise<void>;
 }
 
-/** Names of a killed measurement that nobody removed begin so. */
+/** Prefix of the names that a killed measurement leaves behind. */
 export const SCRATCH_PREFIX = 'afd_scratch_';
 
 /**

@@ -17,7 +17,7 @@ export interface AddressInput {
   baseDir: string;
   /** The configuration file, if there is one. */
   file: FoundFile | undefined;
-  /** Of this process; undefined where there are no user ids. */
+  /** User id of this process; undefined where there are no user ids. */
   uid: number | undefined;
   origin(key: string): Origin;
   problem(key: string, message: string): void;
@@ -138,7 +138,7 @@ function isUrl({ problem }: AddressInput, key: string, named: string): boolean {
   return true;
 }
 
-/** In clear only to this machine, and wherever somebody has written that it may be in clear. */
+/** In clear text only to this machine, and where the configuration says that it may be. */
 async function tlsOptions(
   input: AddressInput,
   mode: string | undefined,

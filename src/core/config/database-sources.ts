@@ -14,7 +14,7 @@ export interface FoundFile {
   path: string;
   /** As a reader knows it: relative to the working directory, where it lies below it. */
   name: string;
-  /** False when it was only found in the working directory, so that the user has not said that it is his. */
+  /** False when it was only found in the working directory, so that it may not be the user's own. */
   chosen: boolean;
 }
 

@@ -18,7 +18,7 @@ export function trustOfSecret(path: string, facts: Stats, uid: number | undefine
   const mend = `chmod 600 ${path}`;
   if ((facts.mode & OTHERS_READ) !== 0) return { refusal: `${path} can be read by everybody: ${mend}` };
   if ((facts.mode & OTHERS_WRITE) !== 0) return { refusal: `${path} can be written by other users: ${mend}` };
-  // Of a file of root it is by the group that this user reads it.
+  // This user can read root's file only through the group.
   const shared = (facts.mode & GROUP_READS) !== 0 && facts.uid === uid;
   return shared ? { warning: `${path} holds a password and can be read by its group: ${mend}` } : {};
 }

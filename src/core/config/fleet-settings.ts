@@ -76,7 +76,7 @@ export class FleetSettings {
   }
 }
 
-/** Of a value that may be anything. */
+/** Prints a value of any type. */
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;

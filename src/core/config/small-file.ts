@@ -8,7 +8,7 @@ import { readAtMost } from '../runtime/read-at-most.ts';
 const MOST_BYTES = 1024 * 1024;
 /** Pause between two reads of a pipe from which nothing has come yet. Milliseconds. */
 const POLL_MS = 20;
-/** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
+/** For a pipe that no process has opened to write, and for a writer that itself asks a user. Milliseconds. */
 const WAIT_MS = { nobody: 2000, writer: 30_000 };
 
 export interface SmallFile {
@@ -22,7 +22,7 @@ export interface SmallFile {
  * @throws Error in words that follow "cannot be read: "
  */
 export async function readSmallFile(path: string): Promise<SmallFile> {
-  // O_NONBLOCK: a pipe that nobody writes to would hold the process here.
+  // O_NONBLOCK: a pipe without a writer would hold the process here.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const facts = await file.stat();

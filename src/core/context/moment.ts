@@ -1,7 +1,7 @@
 import { databaseNowMs } from '../db/rows.ts';
 import type { Session } from '../db/session.ts';
 
-/** A moment as somebody said it. What is relative is relative to the database's clock, never to this machine's. */
+/** A moment as a user wrote it. What is relative is relative to the database's clock, never to this machine's. */
 export type When = { at: string } | { from_now_s: number } | { days_from_today: number };
 
 /** ISO 8601 UTC. A day begins at midnight UTC. @throws DatabaseError */

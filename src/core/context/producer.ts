@@ -14,7 +14,7 @@ export class Producer {
   readonly #session: Session;
   readonly #config: Config;
 
-  /** `session`: open, with `multiStatements`, and of nobody else. */
+  /** `session`: open, with `multiStatements`, and used by nothing else. */
   constructor(session: Session, names: TableNames, config: Config) {
     this.#session = session;
     this.#config = config;

@@ -8,7 +8,7 @@ interface Detail {
   errno?: number;
   driverCode?: string;
   retry: RetryKind;
-  /** Of a `final` error; `statement` when not said. */
+  /** Of a `final` error (default `statement`). */
   fault?: Fault;
   /** The server says that nothing of the statement is done. */
   undone?: boolean;
@@ -27,7 +27,7 @@ export class DatabaseError extends AfdError {
   readonly retry: RetryKind;
   /** Set exactly when `retry` is `final`. */
   readonly fault: Fault | undefined;
-  /** The failed statement did nothing, for certain. False of a lost connection, and of numbers that nobody has listed. */
+  /** The failed statement did nothing, for certain. False of a lost connection, and of numbers that are not listed. */
   readonly undone: boolean;
   /** The same of a COMMIT, by itself or in a batch: its transaction is rolled back. A deadlock or the like. */
   readonly rolledBack: boolean;
@@ -176,7 +176,7 @@ export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseError && !error.rolledBack && !error.refused && error.fault === undefined;
 }
 
-/** A write whose outcome nobody knows is to its caller what a lost connection is. */
+/** A write whose outcome is unknown is to its caller what a lost connection is. */
 export function unknownOutcome(what: string, error: DatabaseError): DatabaseError {
   if (error.retry === 'connection') return error;
   return new DatabaseError('E_DATABASE', `Whether ${what} was carried out is unknown: ${error.message}`, {

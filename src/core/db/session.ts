@@ -26,7 +26,7 @@ export interface SessionOptions {
   onLost?: () => void;
 }
 
-/** Of each of the first statements, however long later ones may take. */
+/** Deadline of each of the first statements, however long later ones may take. */
 const OPENING_MS = 10_000;
 
 export type { DatabaseAddress } from './address.ts';
@@ -96,7 +96,7 @@ export class Session {
     this.#closed = true;
     const connection = this.#connection;
     this.#connection = undefined;
-    // One that is being opened is waited for by nobody any more.
+    // Nothing waits any more for a connection that is being opened.
     if (connection === undefined) return this.#calls.fail(this.#gone('the session was closed'));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {

@@ -9,7 +9,7 @@ import { resolveDeviceId } from './find-device.ts';
 export interface Device extends Omit<DeviceRow, 'stored_status'> {
   /** `offline` also when the device says otherwise but has been silent for longer than master.heartbeat_timeout. */
   status: 'online' | 'offline' | 'busy';
-  /** It is `offline` by silence alone: nobody has declared it dead yet, and it did not sign off. */
+  /** It is `offline` by silence alone: the leader has not declared it dead yet, and it did not sign off. */
   silent: boolean;
 }
 

@@ -18,7 +18,7 @@ interface CsvRecord {
   breaks: number;
   /** Empty lines so far: csv-parse passes them over. */
   empty: number;
-  /** Of the input, up to the end of this row. */
+  /** Bytes of the input up to the end of this row. */
   bytes: number;
 }
 

@@ -86,7 +86,7 @@ class Import {
   #waiting: NewTask[] = [];
   /** The row that ended it, as it is reported. */
   #badRow: AfdError | undefined;
-  /** Of the input, of what waits. */
+  /** Bytes of the input that wait. */
   #bytes = 0;
   /** Last line that was read. */
   #line = 0;

@@ -38,7 +38,7 @@ export type DutyName =
 type Counts = Record<string, number>;
 
 export interface DutiesOptions {
-  /** Of the duties alone; closed by `stop()`. */
+  /** Used by the duties alone; closed by `stop()`. */
   session: Session;
   names: TableNames;
   config: Config;
@@ -49,7 +49,7 @@ export interface DutiesOptions {
   lastReconnectAt?: number | undefined;
   /** The leader before, if the lease was taken from it because it is dead. */
   found?: FoundDead | undefined;
-  /** Of this process, if it has one: else the duties have their own. */
+  /** The ring sender of this process, if it has one: else the duties have their own. */
   ringSender?: (() => RingSender | undefined) | undefined;
   /** Milliseconds of a monotonic clock. */
   monotonic?: () => number;

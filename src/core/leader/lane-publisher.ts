@@ -109,7 +109,7 @@ export class LanePublisher {
     }
   }
 
-  /** None for a lane that nobody may run, or whose row the table has just refused. */
+  /** None for a lane that no device may run, or whose row the table has just refused. */
   #published(head: LaneHead, failures: Failures) {
     const { requires, readable } = requirementsOf(head.required_capabilities);
     if (!readable) {

@@ -1,4 +1,4 @@
-// `afd leader --once`: takes the lease if nobody leads, does every duty once, gives the lease back. For cron.
+// `afd leader --once`: takes the lease if there is no leader, does every duty once, gives up the lease. For cron.
 import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import { signOffDevice } from '../db/devices/sign-off-device.ts';

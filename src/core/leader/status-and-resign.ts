@@ -8,7 +8,7 @@ import { AfdError } from '../domain/errors.ts';
 export type LeaderStatus = LeaderRow;
 
 export interface ResignResult {
-  /** False = nobody led. */
+  /** False = there was no leader. */
   resigned: boolean;
   /** Who led until now. */
   device_id: string | null;

@@ -116,7 +116,7 @@ export class Watcher {
     const { sql, values } = ringTargetsStatement(duty.names);
     const targets = ringTargets(await duty.run((session) => session.rows(sql, values)));
     sender.view.update(targets, readAt);
-    // Of each type that somebody runs: where most tasks are, so that also the first one is seen at once.
+    // For each type that a device runs: where most tasks are, so that also the first one is seen at once.
     for (const task_type of new Set(targets.flatMap((one) => one.capabilities.supported_tasks ?? []))) {
       this.#watch({
         lane: laneKey(task_type, null),

@@ -33,7 +33,7 @@ export interface MigrationResult {
 /** A table that is read whole takes longer than a call may. */
 const READ_MS = 600_000;
 
-/** What `migrate` would do; changes nothing, waits for nobody. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
+/** What `migrate` would do; changes nothing, waits for no lock. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
 export async function planMigration(context: Context, options: MigrateOptions): Promise<MigrationPlan> {
   const session = await context.session({ timeZone: '+00:00', deadlineMs: READ_MS });
   const pulse = new ServerPulse(context.address);

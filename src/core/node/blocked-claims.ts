@@ -36,7 +36,7 @@ export class BlockedClaims {
   readonly #names: TableNames;
   readonly #board: PulseBoard;
   readonly #cut = new Set<number>();
-  /** Of the main thread; undefined = not known. */
+  /** The main thread's work session; undefined = not known. */
   work: WorkSession | undefined;
 
   constructor(session: Session, names: TableNames, board: PulseBoard) {
@@ -87,7 +87,7 @@ export class BlockedClaims {
 
   async #cutWork(): Promise<void> {
     const { work } = this;
-    // Behind a proxy the number may be another's connection to another server.
+    // Behind a proxy the number may belong to a connection to another server.
     if (work === undefined || work.serverName !== this.#session.facts.serverName) return;
     if (this.#cut.has(work.connectionId)) return;
     if (await cutIdleSession(this.#session, work.connectionId)) this.#cut.add(work.connectionId);

@@ -12,7 +12,7 @@ import type { LogLevel } from '../log/log.ts';
 import type { AfdEvents } from '../runtime/events.ts';
 
 export interface LivenessSettings {
-  /** Memory of the pulse board; undefined = nobody watches the main thread. */
+  /** Memory of the pulse board; undefined = the main thread is not watched. */
   board: SharedArrayBuffer | undefined;
   /** Where lines go that the main thread cannot write; without `fd` it writes them later. */
   log: { fd: number | undefined; format: 'text' | 'json'; level: LogLevel };
@@ -89,7 +89,7 @@ export type LivenessReport =
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }
   | { kind: 'warning'; message: string }
-  /** The main thread was silent, and nobody could say so then. */
+  /** The main thread was silent, and this could not be reported then. */
   | { kind: 'main-blocked'; facts: AfdEvents['main:blocked'] }
   /** The main thread comes to its event loop again, and may claim. `released`: attempts released meanwhile. */
   | { kind: 'main-back'; afterMs: number; released: number }

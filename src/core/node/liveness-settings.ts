@@ -10,7 +10,7 @@ import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 export interface NodeFacts {
   hostname: string;
   version: string;
-  /** Of this process; absent = nothing is reported. */
+  /** Process number of this process; absent = nothing is reported. */
   pid?: number | undefined;
 }
 

@@ -155,7 +155,7 @@ export class Liveness {
     this.#wake?.();
   }
 
-  /** After a loss: lock and heartbeat at once, before anybody can think that this device is dead. */
+  /** After a loss: lock and heartbeat at once, before the leader can count this device as dead. */
   async #reconnect(): Promise<void> {
     await this.#session.ready();
     const device = this.#device!;

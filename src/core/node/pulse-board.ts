@@ -21,7 +21,7 @@ export interface Begun {
 
 const HEAD = { beat: 0, generation: 1, current: 2, overflow: 3, ending: 4 } as const;
 const HEAD_WORDS = 8;
-/** Of one place: state, number of the attempt, type; one is spare. */
+/** Words of one place: state, number of the attempt, type; one is spare. */
 const PLACE_WORDS = 4;
 const PLACE_NUMBERS = 3;
 const [STATE, ATTEMPT, TYPE] = [0, 1, 2];

@@ -47,7 +47,7 @@ const MAGIC = 0xafd1;
 const VERSION = 2;
 const KINDS = ['ring', 'answer', 'state', 'challenge'] as const;
 const MOST = 0xffff;
-/** Of the column claim_rank. */
+/** Largest value of the column claim_rank. */
 const LAST_RANK = 10;
 
 /** `token`: that of the device that is rung. */
@@ -85,7 +85,7 @@ export function decode(bytes: Buffer): Ring | Reply | undefined {
     return { kind, sequence: copy(bytes, 4, 8), cookie: copy(bytes, 18, COOKIE_BYTES), claimed, running, free };
   }
   const rank = bytes.readUInt8(36);
-  // No task has such a rank, so nobody of the fleet rings for it.
+  // No task has such a rank, so no device of the fleet rings for it.
   if ((rank & 0x7f) > LAST_RANK) return undefined;
   return {
     kind,

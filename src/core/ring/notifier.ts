@@ -76,7 +76,7 @@ export class Notifier {
       if (target !== null) directed.set(target, (directed.get(target) ?? 0) + 1);
       else {
         const required_capabilities = fromJson(text);
-        // What is no object is found by a poll, if anybody can run it at all.
+        // What is no object is found by a poll, if any device can run it at all.
         if (isFields(required_capabilities)) count(works, { ...lane, required_capabilities, n: 1 });
       }
     }

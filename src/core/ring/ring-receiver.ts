@@ -34,7 +34,7 @@ export const MOST_IN_FLIGHT = 100;
 
 interface Ringing {
   to: Sender;
-  /** Of its last ring. */
+  /** Sequence of its last ring. */
   sequence: Buffer;
   at: number;
   /** What was sent to it last. */

@@ -25,7 +25,7 @@ export interface RingWork extends LaneRequirements {
 
 export interface RingSenderOptions {
   view: FleetView;
-  /** False: nobody is ever rung. */
+  /** False: no device is ever rung. */
   enabled: boolean;
   policy: () => PlacementPolicy;
   /** This process's own device: notified without a datagram. */
@@ -37,14 +37,14 @@ export interface RingSenderOptions {
   retryMs?: number;
   /** No device has answered for long enough that the ring is off; true = it is on again. */
   onSwitch?: (on: boolean) => void;
-  /** A ring that could not be made, for a reason that nobody foresaw: it is one less. */
+  /** A ring that could not be made for an unexpected reason: it is dropped. */
   onProblem?: (error: unknown) => void;
 }
 
 /** Further devices that are rung for the same tasks. */
 const MOST_MORE = 2;
 const MOST = 0xffff;
-/** Of what is closed, for a challenge that comes late. */
+/** How long a closed socket stays open for a late challenge. */
 const LINGER_MS = 50;
 const OFF_AFTER_MS = 10_000;
 /** Time between two tries of a ring that is off. */

@@ -10,15 +10,18 @@ interface Sent {
   device_id: string;
   token: Buffer;
   at: number;
-  /** Undefined = nobody waits for it any more. */
+  /** Undefined = nothing waits for it any more. */
   answer: ((reply: Reply) => void) | undefined;
-  /** Sends it once more, with the cookie of a challenge, also when nobody waits any more: it is a hint all the same. Undefined = done. */
+  /**
+   * Sends it once more, with the cookie of a challenge, also when nothing waits any more: it is a hint all the same.
+   * Undefined = done.
+   */
   again: ((cookie: Buffer) => void) | undefined;
 }
 
 export interface Sending {
   device_id: string;
-  /** Of the device. */
+  /** Instance token of the device. */
   token: Buffer;
   /** What the device sent for this ring; undefined = nothing yet. */
   cookie: Buffer | undefined;
@@ -65,7 +68,10 @@ export class SentRings {
     });
   }
 
-  /** A datagram that came to one of our sockets; what answers no ring of ours, or was not written by its device, is nobody's. */
+  /**
+   * A datagram that came to one of our sockets; one that answers no ring of ours, or was not written by its device, is
+   * ignored.
+   */
   hear(bytes: Buffer): void {
     const reply = decode(bytes);
     if (reply === undefined || reply.kind === 'ring') return;

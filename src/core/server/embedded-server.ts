@@ -43,7 +43,7 @@ export interface StartedServer extends ServerStatus {
   started: boolean;
   /** True when this call made the datadir. */
   created: boolean;
-  /** With the password. */
+  /** Contains the password. */
   url: string;
 }
 

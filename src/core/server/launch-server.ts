@@ -9,7 +9,7 @@ import { childEnvironment, type Host, runProgram } from './host.ts';
 import { SERVER_SCHEMA, SERVER_USER, type ServerFiles, writePrivate } from './server-directory.ts';
 import { findProgram, type ServerProgram } from './server-program.ts';
 
-/** `durable`: what was acknowledged survives a power cut. `fast`: for tests whose data nobody misses. */
+/** `durable`: what was acknowledged survives a power cut. `fast`: for tests whose data may be lost. */
 export type Durability = 'durable' | 'fast';
 
 /** Makes the datadir next to its place and moves it there, so that there is never half of one. @throws AfdError E_FAILED */

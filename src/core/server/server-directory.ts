@@ -23,7 +23,7 @@ export interface ServerFiles {
   dataMarker: string;
   /** Of this server alone: a MariaDB deletes the temporary tables of every other one in its tmpdir as it starts. */
   tmp: string;
-  /** The one folder in which SELECT … INTO OUTFILE may write: empty, and of nobody else. */
+  /** The one folder in which SELECT … INTO OUTFILE may write: empty, and readable by this user alone. */
   outfiles: string;
   log: string;
   pid: string;

@@ -56,7 +56,7 @@ export async function installServer(host: Host, say: (text: string) => void): Pr
   if (prefix === undefined) throw missing(wanted, 'this user is neither root nor has sudo without a password');
 
   say(`Installing ${wanted.packages.join(' and ')} (the programs only, no service) …`);
-  // --no-remove: rather fail than take away a MySQL client that somebody uses.
+  // --no-remove: rather fail than remove a MySQL client that is in use.
   const install = [
     ...prefix,
     apt,

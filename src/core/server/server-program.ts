@@ -13,7 +13,7 @@ export interface ServerProgram {
   version: string;
 }
 
-/** Where server programs are found outside PATH: sbin is not in a normal user's, Homebrew's kegs are in nobody's. */
+/** Where server programs are found outside PATH: sbin is not in a normal user's, Homebrew's kegs are in no PATH. */
 const FOLDERS = [
   '/usr/sbin',
   '/usr/bin',

@@ -15,7 +15,7 @@ const POLL_MS = 50;
 export async function withStartLock<T>(file: string, host: Host, work: () => Promise<T>): Promise<T> {
   const mine = `${host.pid} ${randomBytes(8).toString('hex')}`;
   const draft = `${file}.${randomBytes(4).toString('hex')}`;
-  // Linked into place, so that nobody ever reads an empty lock.
+  // Linked into place, so that no process ever reads an empty lock.
   await writeFile(draft, mine, { mode: 0o600, flag: 'wx' });
   try {
     for (let waited = 0; !(await tryLink(draft, file)); waited += POLL_MS) {

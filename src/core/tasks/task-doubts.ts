@@ -74,7 +74,7 @@ function place({ first }: Seen): string {
   return first === undefined ? '' : `; the first on line ${first}`;
 }
 
-/** Of a file: where the example stands, and how many there are. */
+/** For a file: where the example stands, and how many there are. */
 function inAll(example: string, { n, first }: Seen): string {
   if (first === undefined) return example;
   return `line ${first}: ${example}${n === 1 ? '' : ` (and ${counted(n - 1, 'further row')} like it)`}`;

@@ -42,7 +42,7 @@ export interface RingRepliesOptions {
   known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
   /** Takes a lane into the catalog, unless this device cannot run it. */
   learn(lane: RungLane): void;
-  /** One row of a lane that nobody here knows, from the database; undefined = there is none, or too many were read. */
+  /** One row of an unknown lane, from the database; undefined = there is none, or too many were read. */
   read(laneRank: RungRank): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
   wake(): void;
   slots(): { running: number; free: number };

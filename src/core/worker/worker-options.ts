@@ -14,7 +14,7 @@ export interface WorkerOptions extends NodeFacts {
   force: AbortSignal;
   /** Seconds that the start may wait for the database; absent = none. */
   waitDatabaseS?: number | undefined;
-  /** Where errors arrive that nobody caught; absent = they are somebody else's matter. */
+  /** Where uncaught errors arrive; absent = the worker does not handle them. */
   strays?: Strays;
 }
 

@@ -48,7 +48,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const { config, names, events, log } = context;
   const { master, worker } = config;
   const { session, deviceId, instanceToken, slots, handlers, ring, board } = options;
-  /** Of the board, when a claim was planned last: one at a time is. */
+  /** Generation of the board when a claim was last planned; claims are planned one at a time. */
   let planned = board.generation;
   const minScore = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
   const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => minScore.defers(lane));

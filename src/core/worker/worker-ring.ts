@@ -219,7 +219,7 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
   }
 }
 
-/** Of a claimed row, without its payload. */
+/** The lane columns of a claimed row, without its payload. */
 type Lane = Pick<ClaimedTask, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
 
 function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: ClaimedTask) {

@@ -8,13 +8,13 @@ export interface DeferredClaimRef {
   task_id: number;
   claim_token: Buffer;
   device_id: string;
-  /** 1 = its device is offline, removed, or runs as another instance: nobody will end it. */
+  /** 1 = its device is offline, removed, or runs as another instance: no worker will end it. */
   orphaned: 0 | 1;
 }
 
 /** As the leader finds them. */
 export type StrayClaimRef = Omit<DeferredClaimRef, 'claim_token'> & {
-  /** Null = another program took it away: nobody can end the claim by it. */
+  /** Null = another program took it away: no worker can end the claim by it. */
   claim_token: Buffer | null;
 };
 

@@ -31,7 +31,7 @@ export async function lockAttempt(
     [ref.task_id],
   );
   if (task === undefined) {
-    // Nothing locked: gone, or locked by somebody else?
+    // Nothing locked: gone, or locked by another process?
     const there = await session.rows(`SELECT 1 FROM ${names.task} WHERE id = ?`, [ref.task_id]);
     if (there.length > 0) return undefined;
   }

@@ -6,7 +6,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 
-/** `cause` of an open attempt whose row was written in its worker's place: nobody knows whether its handler had begun. */
+/** `cause` of an open attempt that was materialized in its worker's place: it is not known whether its handler had begun. */
 export const MATERIALIZED_FOR_WORKER = 'deferred';
 
 /**

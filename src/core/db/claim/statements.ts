@@ -184,7 +184,7 @@ export function completeTasks(names: TableNames, done: AttemptEnd[]): Statement 
   };
 }
 
-/** Of completed attempts, those that have a row. */
+/** Ends completed attempts that have a row. */
 export function completeAttempts(names: TableNames, done: Array<RecordedEnd>): Statement {
   const byId = `CASE id ${done.map(() => 'WHEN ? THEN ?').join(' ')} END`;
   return {
@@ -287,7 +287,7 @@ export function materializeAttempts(
   };
 }
 
-/** Of an attempt that has a row. */
+/** The end of an attempt that has a row. */
 export type RecordedEnd = AttemptEnd & { record: { assignment_id: number } };
 
 /** Whose claim it is. */

@@ -18,7 +18,7 @@ export async function pollDue(
   return dueWork(await session.rows(sql, values));
 }
 
-/** Of tasks directed at the device. */
+/** Branch for tasks directed at the device. */
 export const directedBranch = (names: TableNames) =>
   `FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1`;
 

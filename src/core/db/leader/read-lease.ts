@@ -9,7 +9,7 @@ export interface LeaseRow {
   renewed_at: string | null;
   /** 1 = not expired. */
   valid: 0 | 1;
-  /** Of the holder's device row; null = there is none. */
+  /** Status in the holder's device row; null = there is none. */
   device_status: 'online' | 'offline' | 'busy' | null;
   instance_token: Buffer | null;
   last_heartbeat: string | null;

@@ -169,7 +169,7 @@ async function refuseNewer(ask: Ask, names: TableNames, migrations: Migration[],
   throw new AfdError('E_SCHEMA', message, { suggestions: ['afd migrate status'], data: { unknown } });
 }
 
-/** Before anything is made: the table must be one that can be used, in a zone that somebody has confirmed. */
+/** Before anything is made: the table must be one that can be used, in a confirmed zone. */
 async function refuseTable(ask: Ask, names: TableNames, zone: string | undefined): Promise<void> {
   const facts = await readTaskTable(ask, names.plain.task);
   if (facts === undefined) return;

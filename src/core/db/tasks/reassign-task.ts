@@ -15,7 +15,7 @@ import { endAttempt, revokeAttempt } from './revoke-attempt.ts';
 
 export interface ReassignedTask {
   task_id: number;
-  /** `assigned` (directed at the target), `pending` (anybody's), or `running` while the holder has yet to let go. */
+  /** `assigned` (directed at the target), `pending` (open to all), or `running` while the holder has yet to release it. */
   status: TaskStatus;
   target_device_id: string | null;
   /** The device that runs it was asked to let go. */

@@ -10,7 +10,7 @@ export interface Finish {
   /** Null = a deferred claim, as far as its worker knows: the attempt has no row yet. */
   assignment_id: number | null;
   claim_token: Buffer;
-  /** Of attemptKey(), where it is known. */
+  /** Result of attemptKey(), where it is known. */
   key?: string;
   outcome: Outcome;
   /**

@@ -75,7 +75,7 @@ export function rankDevices(
     .map(({ device }) => device);
 }
 
-/** Those that do not score below the minimum; all when every one does: then nobody leaves the task to another. */
+/** Those that do not score below the minimum; all when every one does: then no device defers. */
 function good(candidates: Candidate[], { min_score }: PlacementPolicy): Candidate[] {
   if (min_score <= 0) return candidates;
   const above = candidates.filter(({ total }) => total >= min_score);

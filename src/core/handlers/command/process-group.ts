@@ -12,13 +12,13 @@ const FIRST_ZOMBIE_CHECK = 30;
 
 /** Signals all members of a group; false when there is none any more. 0 only asks. */
 export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
-  // kill(-1) would mean everybody.
+  // kill(-1) would signal every process.
   if (!Number.isInteger(pgid) || pgid < 2) return false;
   try {
     kill(-pgid, signal);
     return true;
   } catch (error) {
-    // EPERM: there are members, and all of them run as somebody else.
+    // EPERM: there are members, and all of them run as another user.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -14,7 +14,7 @@ export type Death =
   | { kind: 'crash'; id: number; message: string; error_class: string }
   | { kind: 'memory'; id: number }
   | { kind: 'unloaded'; message: string }
-  /** It ended by means that nobody saw. */
+  /** It ended for an unknown reason. */
   | { kind: 'vanished'; id: number; message: string };
 
 /** An attempt that had not settled when its thread ended. */

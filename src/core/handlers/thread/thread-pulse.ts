@@ -19,7 +19,7 @@ export interface PulseOptions {
 export class ThreadPulse {
   readonly #options: PulseOptions;
   #heardAt = monotonic();
-  /** Of the first question since it last said something. */
+  /** When the first question was sent since it last said something. */
   #askedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   silent = false;

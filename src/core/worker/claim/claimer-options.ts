@@ -16,7 +16,7 @@ export interface DeferredAttempt {
   claim_token: Buffer;
 }
 
-/** What a claimer works with, and whom it tells. */
+/** What a claimer works with, and what it notifies. */
 export interface ClaimerOptions {
   session: Session;
   names: TableNames;
@@ -44,7 +44,7 @@ export interface ClaimerOptions {
   onWarning(message: string): void;
   /** What keeps transactions from going through; undefined = they do again. Once for each cause. */
   onTrouble(cause: string | undefined): void;
-  /** A task that the server lets nobody claim. */
+  /** A task that the server lets no worker claim. */
   onAside(aside: { task_id: number; failed: boolean; message: string }): void;
   insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
   /** Returns prefetched tasks that have waited for too long. */

@@ -154,7 +154,7 @@ export class Claimer {
     return (await this.#claims.noted(plan, result)) || batch.length > 0;
   }
 
-  /** Undefined = the server refused what some row says; it is found by and by. @throws DatabaseError, AfdError */
+  /** Undefined = the server refused a value of some row; which one is found later. @throws DatabaseError, AfdError */
   async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult | undefined> {
     const { session, names } = this.options;
     await session.ready();

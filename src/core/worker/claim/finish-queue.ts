@@ -15,7 +15,7 @@ export class FinishQueue {
   readonly #queue: Finish[] = [];
   /** Monotonic time at which the end of an attempt was written, by its key. */
   readonly #written = new Map<string, number>();
-  /** Keys of attempts whose end nobody can store: the leader ends them at their deadlines, as tries that were spent. */
+  /** Keys of attempts whose end cannot be stored: the leader ends them at their deadlines, and each uses a retry. */
   readonly #dropped = new Set<string>();
   /** How many of the first are sent alone, because one of them was refused. */
   #single = 0;

@@ -20,7 +20,7 @@ export class MinScoreRule {
   readonly #policy: PlacementPolicy;
   readonly #running: () => number;
   #devices: DeviceView[] | undefined;
-  /** By lane, as the devices were last seen. */
+  /** By lane; the devices as they were last read. */
   readonly #others = new Map<string, Others>();
 
   /** `policy`: the configuration's own object, which the fleet may change. `running`: slots in use here. */

@@ -46,7 +46,7 @@ export class OddTasks {
     return { kind: 'tasks', ids: group.slice(0, most) };
   }
 
-  /** Not claimed here: a claim passes over it. */
+  /** True = not claimed here: a claim passes over it. */
   leaves(taskId: number): boolean {
     const until = this.#left.size === 0 ? undefined : this.#left.get(taskId);
     if (until === undefined) return false;

@@ -22,7 +22,7 @@ export class Payloads {
   readonly #wanted: Wanted[] = [];
   readonly #wake: () => void;
 
-  /** `wake`: somebody waits. */
+  /** `wake`: called when an attempt waits. */
   constructor(wake: () => void) {
     this.#wake = wake;
   }

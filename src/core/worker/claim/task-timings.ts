@@ -18,7 +18,7 @@ const NEWEST = 0.05;
 const NEWEST_IF_SLOWER = 0.5;
 /** Milliseconds of work that are prefetched where claims are quick: an idle device waits no longer for its share. */
 const LEAST_PREFETCH_MS = 100;
-/** The same where claims take long, and what runs meanwhile is prefetched too. */
+/** The same where claims take long: what runs meanwhile is prefetched too. */
 const MOST_PREFETCH_MS = 1000;
 /** What ends just after a claim began is made good by the next one. */
 const PREFETCH_CLAIMS = 2;
@@ -131,7 +131,7 @@ export class TaskTimings {
     this.#fadedAt = now;
   }
 
-  /** What would have ended in RECENT_MS, had it been so all the time. */
+  /** What would have ended in RECENT_MS at the same rate throughout. */
   #lately(): number {
     const now = this.#now();
     this.#fade(now);

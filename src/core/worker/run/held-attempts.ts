@@ -35,7 +35,7 @@ export class HeldAttempts {
     this.#options = options;
   }
 
-  /** An attempt ended here. What was lost is not written: it belongs to somebody else. */
+  /** An attempt ended here. A lost one is not written: another process owns it. */
   onFinish(finish: Finish, attempt: RunningAttempt, claimer: Claimer): void {
     this.busyAt = monotonic();
     if (attempt.stop.reason === 'lost') return;
@@ -51,7 +51,7 @@ export class HeldAttempts {
     const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
     const { task_id, task_type, attempt } = finish;
     if (result.kind === 'lost') {
-      // A release of what somebody has ended already is nothing to report.
+      // A release of an attempt that another process has ended already needs no report.
       if (finish.outcome.kind !== 'released') events.emit('task:lost', { task_id, attempt, reason: result.reason });
       return;
     }

@@ -20,7 +20,7 @@ interface Attached {
 /** Different errors that are remembered as reported. */
 const MOST_TOLD = 1000;
 
-/** Given to a worker by the outermost layer, which alone can hear of such errors. */
+/** Given to a worker by the outermost layer, which alone receives such errors. */
 export class Strays {
   readonly #ended = new AbortController();
   /** How often each was reported or would have been. */

@@ -8,7 +8,7 @@ import type { Migrating } from './migrating.ts';
 /** Its name in af_setting. */
 export const ZONE_SETTING = 'task_table.time_zone';
 
-/** undefined = nobody has; so it is for a task table that afd made. */
+/** undefined = not confirmed; so it is for a task table that afd made. */
 export async function confirmedZone(ask: Ask, names: TableNames): Promise<string | undefined> {
   const there = await ask(
     'SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',

@@ -30,5 +30,5 @@ export const MARK: Record<Exclude<DocumentTable, 'heartbeat'>, string> = {
   assignment: 'claim_token',
 };
 
-/** More rows than this are not copied while others wait: the ALTER is for the operator, at an hour of his choice. */
+/** More rows than this are not copied while others wait: the ALTER is for the operator, at an hour of their choice. */
 export const MOST_COPIED = 1_000_000;

@@ -21,7 +21,7 @@ export interface ZoneAssumption extends ZoneFacts {
   from: 'setting' | 'server';
 }
 
-/** `configured`: database.time_zone when somebody wrote it. @throws AfdError E_CONFIG for a named global zone */
+/** `configured`: database.time_zone when it is set. @throws AfdError E_CONFIG for a named global zone */
 export async function assumeZone(ask: Ask, configured: string | undefined): Promise<ZoneAssumption> {
   const [row] = await ask('SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone');
   const global = String(row?.zone);
