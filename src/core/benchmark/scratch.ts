@@ -1,5 +1,5 @@
-// The place where `afd bench` works: a schema of its own, or, where the account may not create one, tables of its own in
-// the configured schema. Either has a name that nobody else has, and is removed however the measurement ends.
+// The place where `afd bench` works: a schema of its own, or, where the account may not create one, tables of its own
+// in the configured schema. Either has a unique name, and is removed however the measurement ends.
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import type { DatabaseAddress } from '../db/address.ts';

@@ -144,7 +144,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
       /** Added to the score of a device in the region that a task prefers. */
       region_bonus: weight.default(DEFAULT_POLICY.region_bonus),
-      /** A device that scores less leaves a lane to those that do not. */
+      /** A device that scores less defers to those that do not. */
       min_score: weight.default(DEFAULT_POLICY.min_score),
     })
     .prefault({}),

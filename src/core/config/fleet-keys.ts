@@ -15,7 +15,10 @@ export function ownValues(config: Config, origins: Record<string, Origin>): Read
   return new Map(FLEET_KEYS.map((key) => [key, { value: getValue(config, key), origin: origins[key] ?? 'default' }]));
 }
 
-/** The value as the schema reads it, or undefined when it is none for this key, or out of its range: written by hand, or by another version. */
+/**
+ * The value as the schema reads it, or undefined when it is none for this key, or out of its range: written by an
+ * operator, or by another version.
+ */
 export function checkedValue(key: string, value: unknown): unknown {
   const values = {};
   setValue(values, key, value);

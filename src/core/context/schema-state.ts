@@ -40,8 +40,8 @@ export function isUpToDate(state: SchemaState): boolean {
 }
 
 /**
- * Refuses a schema that this version does not know exactly, and a session in another zone than an adopted task table's where
- * somebody has named that zone. Returns the zone that sessions must have.
+ * Refuses a schema that this version does not know exactly, and a session in another zone than the confirmed one of an
+ * adopted task table. Returns the zone that sessions must have.
  * @throws AfdError E_SCHEMA when something is missing or unknown, E_CONFIG for the zone
  */
 export async function assertSchema(

@@ -1,5 +1,5 @@
 // What a device row says, as the rest of afd may rely on it. Rows are written by other processes, other versions and
-// people; one that is odd makes its own device unable, and nobody else's call fail.
+// people; an odd one makes its own device unable, and fails no call of another.
 import { isIP } from 'node:net';
 import type { Capabilities } from '../domain/eligibility.ts';
 import { fromJson, fromJsonObject } from './rows.ts';

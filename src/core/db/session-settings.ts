@@ -30,7 +30,8 @@ const COLLATION = 'utf8mb4_general_ci';
 const CHARACTER_SETS = ['character_set_client', 'character_set_connection', 'character_set_results'];
 
 const SETTINGS: Setting[] = [
-  // What is acknowledged is there: no transaction that nobody opened, none that COMMIT leaves open, no COMMIT that hangs up.
+  // What is acknowledged is there: no transaction that afd did not open, none that COMMIT leaves open, no COMMIT that
+  // ends the connection.
   { name: 'autocommit', value: 1 },
   { name: 'completion_type', value: 'NO_CHAIN' },
   // No row is left out, and no statement refused for its shape.

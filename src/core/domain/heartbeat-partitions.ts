@@ -9,8 +9,9 @@ export interface PartitionPlan {
 }
 
 /**
- * Which day partitions of the heartbeat history are missing and which are too old. `existing` in the table's order, `today` is
- * the database's UTC date, `YYYY-MM-DD`. Partitions that are not named pYYYYMMDD are somebody else's and stay.
+ * Which day partitions of the heartbeat history are missing and which are too old. `existing` in the table's order,
+ * `today` is the database's UTC date, `YYYY-MM-DD`. Partitions that are not named pYYYYMMDD are another program's and
+ * stay.
  */
 export function planPartitions(existing: string[], today: string, historyDays: number): PartitionPlan {
   const start = Date.parse(`${today}T00:00:00Z`);

@@ -164,7 +164,7 @@ export class Elector {
         suggestions: ['afd migrate up'],
       });
     }
-    // Nobody holds the term that was mine: an operator made me resign, and wants somebody else.
+    // The term that was mine has no holder: an operator made me resign, and wants another leader.
     if (lostTerm !== undefined && row.holder === null && row.term === lostTerm) this.#standBack();
     const wait = this.#standBackUntil - this.#now();
     if (wait > 0) return Math.min(wait, this.#interval);

@@ -1,5 +1,5 @@
-// The use cases behind `afd leader status` and `afd leader resign`: the lease as anybody may see it, and an operator's wish
-// that somebody else leads.
+// The use cases behind `afd leader status` and `afd leader resign`: the lease as any user may read it, and an
+// operator's wish for another leader.
 import type { Context } from '../context/context.ts';
 import { getLeader, type LeaderRow } from '../db/leader/get-leader.ts';
 import { resignLeader } from '../db/leader/resign-leader.ts';

@@ -35,8 +35,8 @@ export async function adoptionOf(ask: Ask, context: Context): Promise<Adoption |
 }
 
 /**
- * Takes no zone that nobody has confirmed. `agreed`: by --yes, or by a human.
- * @throws AfdError E_CONFIG; also for a zone with daylight saving that nobody has accepted
+ * Takes only a confirmed zone. `agreed`: by --yes, or by a human.
+ * @throws AfdError E_CONFIG; also for a zone with daylight saving that was not accepted
  */
 export function refuseZone(adoption: Adoption, accepted: { agreed: boolean; daylightSaving: boolean }): void {
   const { time_zone: zone } = adoption;

@@ -53,7 +53,7 @@ export class Cookies {
     const ended = now - since >= KEY_MS;
     if (!ended && taken.size < MOST_TAKEN) return;
     this.#former = now - since < 2 * KEY_MS ? this.#key : undefined;
-    // From the end of the former one on, though nobody came just then: its cookies count for no longer.
+    // Counted from the end of the former one, even if no ring came then: its cookies count for no longer.
     this.#key = newKey(ended && this.#former !== undefined ? since + KEY_MS : now);
   }
 }

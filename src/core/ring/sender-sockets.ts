@@ -6,7 +6,7 @@ export class SenderSockets {
   readonly #hear: (bytes: Buffer) => void;
   readonly #own = new Map<string, Promise<RingSocket | undefined>>();
 
-  /** `shared` is not closed here. `hear`: what comes to any of them. */
+  /** `shared` is not closed here. `hear`: gets what comes to any of them. */
   constructor(shared: RingSocket | undefined, hear: (bytes: Buffer) => void) {
     this.#shared = shared;
     this.#hear = hear;

@@ -50,8 +50,8 @@ export interface AfdEvents {
   /** Once when a duty begins to fail, and for each further cause. */
   'leader:duty-failed': { duty: string; message: string };
   /**
-   * The main thread does not come to its event loop. `tasks`: what it may be that blocks it; `known`: it is that one. Said
-   * by the liveness thread, which hears no other event.
+   * The main thread does not come to its event loop. `tasks`: those that may block it; `known`: it is that one. Sent by
+   * the liveness thread, which gets no other event.
    */
   'main:blocked': {
     for_ms: number;

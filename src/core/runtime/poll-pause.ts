@@ -1,13 +1,13 @@
 /** Polls may take a twentieth of the time. */
 const FACTOR = 20;
 const LONGEST_MS = 30_000;
-/** The quickest poll is forgotten by and by: the way to the database may have become longer. */
+/** The quickest poll is forgotten gradually: the way to the database may have become longer. */
 const FORGET = 1.05;
-/** A poll that takes this much longer than the quickest of late is a burden to the server where many devices make it. */
+/** A poll that takes this much longer than the quickest recent one is a burden to the server where many devices make it. */
 const COSTLY_MS = 100;
 
 /**
- * When to poll for due tasks again, after polls that took longer than the quickest of late. A poll reads over what
+ * When to poll for due tasks again, after polls that took longer than the quickest recent one. A poll reads over what
  * another program has inserted and not committed yet; of 100,000 such rows it takes long enough that the polls of a few
  * workers would leave the server no time for the INSERT itself.
  */

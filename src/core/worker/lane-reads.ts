@@ -1,5 +1,5 @@
-// Reads of lanes that a ring names and nobody here knows. A ring costs its sender a datagram and costs the database a
-// statement, so the statements have a bound of their own, and what was read is not read again.
+// Reads of lanes that a ring names and this worker does not know. A ring costs its sender a datagram and costs the
+// database a statement, so the statements have a bound of their own, and what was read is not read again.
 
 import { laneRankKey } from '../domain/lane.ts';
 import { PerSecond } from '../ring/per-second.ts';

@@ -48,8 +48,8 @@ export function finishLocks(names: TableNames, finishes: Finish[]): Statement[] 
 }
 
 /**
- * Judges every attempt by its locked rows. The attempt of a deferred claim whose task does not bear the claim any more has been
- * materialized by somebody (or by an earlier COMMIT of this worker): its row is read, two round trips more.
+ * Decides the outcome of every attempt by its locked rows. If a task no longer bears its deferred claim, another
+ * process (or an earlier COMMIT of this worker) has materialized the attempt: its row is read, two round trips more.
  * @throws DatabaseError
  */
 export async function reconcileFinishes(

@@ -97,9 +97,9 @@ export function readFrontier(names: TableNames, source: LaneSource, { due_at, id
 }
 
 /**
- * The locking read of a claim. Reads afd_claim in its own order, so it never sorts: a sort would lock every pending row. With a
- * cursor it starts behind the rows taken before, whose dead index entries cost a walk otherwise; the two branches keep that a
- * range ((due_at, id) >= (?, ?) does not). No rows = nothing due that nobody else holds.
+ * The locking read of a claim. Reads afd_claim in its own order, so it never sorts: a sort would lock every pending
+ * row. With a cursor it starts behind the rows taken before, whose dead index entries cost a walk otherwise; the two
+ * branches keep that a range ((due_at, id) >= (?, ?) does not). No rows = nothing due that is not locked by others.
  */
 export function lockDue(names: TableNames, source: LaneSource, limit: number): Statement {
   const due = source.frontier === true ? DUE_SINCE_FRONTIER : dueSince(source.cursor);
@@ -163,7 +163,8 @@ function dueSince(cursor: Cursor | undefined): { sql: string; values: unknown[] 
       };
 }
 
-// ---- Between the two, where an end is not found as expected: the row that somebody else has written for the attempt.
+// ---- Between the two, where an end is not found as expected: the row that another process has written for the
+// attempt.
 
 /** Its id without a lock, since these rows are locked by PRIMARY alone (lockFinishedAttempts): a row keeps its task and token. */
 export function findAttempts(names: TableNames, taskIds: number[], tokens: Buffer[]): Statement {

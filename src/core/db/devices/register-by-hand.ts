@@ -1,6 +1,6 @@
-// Invariant: a row written by hand shows no life: a new one is offline and without heartbeat, and of one that is there
-// only what was given changes. A live process is the only writer of its row: its session lock is held, or it is not
-// offline and its heartbeat is fresh, and then nothing is written ('alive'). Index: device_id.
+// Invariant: a row written by an operator shows no life: a new one is offline and without heartbeat, and of an existing
+// one only the given columns change. A live process is the only writer of its row: its session lock is held, or it is
+// not offline and its heartbeat is fresh, and then nothing is written ('alive'). Index: device_id.
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

@@ -29,9 +29,9 @@ const SQL_MODE = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
 const POOL_MS = 30_000;
 
 /**
- * Runs `work` as the only migrator of this schema: under a named lock, on the one connection of knex. Calls have no deadline
- * here, since an index takes as long as it takes; they end when the server answers nobody. `steps` are given once the
- * connection is there. @throws AfdError
+ * Runs `work` as the only migrator of this schema: under a named lock, on the one connection of knex. Calls have no
+ * deadline here, since an index takes as long as it takes; they end when the server answers no connection. `steps` are
+ * given once the connection is there. @throws AfdError
  */
 export async function withMigrator<T>(
   address: DatabaseAddress,

@@ -76,7 +76,7 @@ export class MigrationTools implements Migrating {
 
   /**
    * Creates the table unless it exists. `sql`: one column or index in each line, and `) TABLE_OPTIONS` behind them.
-   * @throws AfdError E_CONFLICT when a table of that name is somebody else's
+   * @throws AfdError E_CONFLICT when a table of that name is another program's
    */
   async createTable(plainName: string, sql: string): Promise<void> {
     const columns = await this.#columns(plainName);

@@ -1,5 +1,6 @@
-// Invariant: an operator's change sees task and open attempt as they are, and nobody changes them before its COMMIT.
-// Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim this waits.
+// Invariant: an operator's change sees task and open attempt as they are, and no other transaction changes them before
+// its COMMIT. Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim
+// this waits.
 import { AfdError } from '../../domain/errors.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import { MATERIALIZED_FOR_WORKER, materializeLocked } from '../attempts/materialize-attempts.ts';

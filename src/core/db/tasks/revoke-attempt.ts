@@ -5,7 +5,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { assertOne } from './lock-task.ts';
 
-/** Asks the holder to let go. @throws AfdError E_INTERNAL, DatabaseError */
+/** Asks the holder to release it. @throws AfdError E_INTERNAL, DatabaseError */
 export async function revokeAttempt(
   session: Session,
   names: TableNames,

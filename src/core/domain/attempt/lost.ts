@@ -173,7 +173,7 @@ export const LOST_BECAUSE = {
   not_begun: 'did not begin it before its deadline, or did not say so',
 } as const;
 
-/** `reassign --to` of a running task names its next device; it is directed once the holder lets go. */
+/** `reassign --to` of a running task names its next device; it is directed once the holder releases it. */
 function openStatus(task: HeldTask): TaskStatus {
   return task.target_device_id === null ? 'pending' : 'assigned';
 }

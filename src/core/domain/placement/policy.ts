@@ -5,7 +5,7 @@ export interface PlacementPolicy {
   weights: { load_factor: number; capability_match: number; success_rate: number; response_time: number };
   /** Added to the score of a device in the region that the task prefers, whatever the strategy. */
   region_bonus: number;
-  /** A device scoring less leaves the lane to those that do not. 0 = none does. */
+  /** A device that scores less defers to those that do not. 0 = none does. */
   min_score: number;
 }
 

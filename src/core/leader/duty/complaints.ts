@@ -1,5 +1,5 @@
-// What an operator hears of failing duties: one line when a duty begins to fail, one when it works again. An outage of the
-// database is the process's to tell, once; the duties say nothing of it.
+// What an operator reads of failing duties: one line when a duty begins to fail, one when it works again. The process
+// reports an outage of the database, once; the duties say nothing of it.
 import { isConnectionLost } from '../../db/database-error.ts';
 import { NotLeader } from '../../db/leader/assert-leader.ts';
 import type { Events } from '../../runtime/events.ts';

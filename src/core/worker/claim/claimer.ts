@@ -53,7 +53,7 @@ export class Claimer {
   }
 
   /**
-   * True when an open attempt that nobody runs here is known all the same: its claim is under way, its end waits to be
+   * True when an open attempt that does not run here is known all the same: its claim is under way, its end waits to be
    * written, cannot be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
    */
   holds(one: { task_id: number; claim_token: Buffer }, seenAt: number): boolean {

@@ -12,8 +12,8 @@ interface Others {
 }
 
 /**
- * Where this device stands among the others: whether it leaves a lane to better ones (`load_balancer.min_score`). Its own
- * load is that of now, what it knows of the others a tick old.
+ * The min-score rule: whether this device defers in a lane to better ones (`load_balancer.min_score`). Its own load is
+ * current; what it knows of the others is a tick old.
  */
 export class MinScoreRule {
   readonly #deviceId: string;

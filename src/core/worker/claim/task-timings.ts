@@ -1,6 +1,6 @@
 // How fast tasks of a type end here. Of short types a worker prefetches some, so that it does not wait for the database
 // between two tasks, and has their attempts materialized with their ends (deferred claims). For a type that it does not
-// know yet it assumes what holds for all that has ended here of late, and prefetches up to the cold-start cap.
+// know yet it assumes what holds for all that has ended here recently, and prefetches up to the cold-start cap.
 
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
 import type { ClaimedTask } from '../../db/claim/claimed-task.ts';

@@ -1,5 +1,5 @@
-// Errors that nobody caught: thrown by a timer or an emitter that a handler set up, or the reason of a promise that it
-// forgot. The task that did it pays, where it can be named; the others go on. And what handlers print, which is theirs too.
+// Errors that nothing caught: thrown by a timer or an emitter that a handler set up, or the reason of a promise that it
+// forgot. The responsible task fails, where it can be named; the others go on. Also what handlers print.
 import { AfdError } from '../../domain/errors.ts';
 import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
 import type { Handler } from '../../handlers/handler.ts';

@@ -1,5 +1,5 @@
-// The zone of an adopted task table, as somebody confirmed it: one row of af_setting, so that a node whose session has
-// another one is refused instead of running everything hours early or late.
+// The confirmed zone of an adopted task table: one row of af_setting, so that a node whose session has another one is
+// refused instead of running everything hours early or late.
 
 import type { Ask } from '../../server-facts.ts';
 import type { TableNames } from '../../table-names.ts';

@@ -62,8 +62,8 @@ export function offsetText(seconds: number): string {
 }
 
 /**
- * What the newest write says about an assumed offset: a time in the future cannot be, so the zone lies further east. A time
- * in the past proves nothing: nobody may have written since.
+ * What the newest write says about an assumed offset: a time in the future is impossible, so the zone lies further
+ * east. A time in the past proves nothing: there may have been no write since.
  */
 export function zoneEvidence(
   assumed: { zone: string; offset_s: number },
