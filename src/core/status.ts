@@ -1,4 +1,4 @@
-// One glance at the fleet: is all well, and if not, why. Every judgement is made here, so that a page or a gateway says
+// The fleet at one glance: is all well, and if not, why. Every judgement is made here, so that a page or a gateway says
 // the same as the command.
 import type { Context } from './context/context.ts';
 import { schemaState } from './context/schema-state.ts';
@@ -36,7 +36,7 @@ export interface FleetStatus {
     odd: string[];
     /** That live, and claim nothing because an operator said so: paused, draining or quarantined. */
     inactive: Array<{ device_id: string; operator_state: Device['operator_state'] }>;
-    /** Of workers that live, those of inactive ones among them. */
+    /** Slots of live workers, those of inactive ones among them. */
     slots: number;
     inactive_slots: number;
     stuck_slots: number;
@@ -45,7 +45,7 @@ export interface FleetStatus {
   /** Counts stop at `counted_up_to`. */
   tasks: FleetCounts['tasks'] & { unmatchable: number };
   counted_up_to: number;
-  /** Seconds that the oldest due pending task has been waiting; null = nothing is due. */
+  /** Age of the oldest due pending task in seconds; null = nothing is due. */
   oldest_due_age: number | null;
   unmatchable: UnmatchableLane[];
   /** Attempts that ended in the last hour. */
@@ -176,7 +176,7 @@ function stuckSlots({ device_id, stuck, max_concurrent_tasks: slots }: Device): 
   return `${stuck.length} of the ${slots} slots of ${device_id} ${stuck.length === 1 ? 'is' : 'are'} stuck`;
 }
 
-/** A few by name: whoever wrote one odd row may have written many. */
+/** A few by name: a program that wrote one odd row may have written many. */
 function oddRows(odd: Device[]): string[] {
   const more = odd.length > MOST_ODD ? [`${odd.length - MOST_ODD} more device rows are not valid`] : [];
   const named = odd.slice(0, MOST_ODD).map((d) => `the row of ${d.device_id} is not valid: ${d.problems.join('; ')}`);

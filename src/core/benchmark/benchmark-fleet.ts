@@ -8,7 +8,7 @@ import type { Scratch } from './scratch.ts';
 export const BENCH_TYPE = 'bench';
 
 export interface BenchFleet {
-  /** Rejects when a worker ends although nobody told it to. */
+  /** Rejects when a worker ends without being stopped. */
   failed: Promise<never>;
   stop(): Promise<void>;
 }

@@ -13,7 +13,7 @@ import { BENCH_TYPE, scratchContext, startBenchFleet } from './benchmark-fleet.t
 import { makeScratch, type Scratch } from './scratch.ts';
 
 export interface BenchOptions {
-  /** Of the bulk; an eighth as many go in one by one. */
+  /** Tasks of the bulk; an eighth as many are inserted singly. */
   tasks: number;
   workers: number;
   /** Tasks at once per worker. */
@@ -22,7 +22,7 @@ export interface BenchOptions {
   version: string;
   /** Ends the measurement; what was made is removed all the same. */
   stop: AbortSignal;
-  /** Told in words what begins. */
+  /** Called with a description of the step that begins. */
   say(text: string): void;
 }
 
@@ -50,13 +50,13 @@ export interface BenchResult {
   /** One task a call, ten calls at once. */
   enqueue_single: Rate;
   drain: Rate;
-  /** From the call that enqueues a task to its handler's first line, nobody busy. */
+  /** From the call that enqueues a task to its handler's first line, with all slots free. */
   latency: Latency;
 }
 
 const BULK = 1000;
 const AT_ONCE = 10;
-const LOOK_MS = 5;
+const POLL_MS = 5;
 const MOST_LATENCY_TASKS = 60;
 
 /** @throws AfdError E_TEMPORARY when `stop` ended it, E_INTERNAL when a task did not run exactly once; DatabaseError */
@@ -186,7 +186,7 @@ class Measurement {
     const { names } = this.#scratch;
     for (;;) {
       this.#goOn();
-      await sleep(LOOK_MS);
+      await sleep(POLL_MS);
       if (this.#begun.size < this.#made) continue;
       const ended = await countEnded(await producer.session(), names);
       const at = monotonic();

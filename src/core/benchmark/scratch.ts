@@ -1,5 +1,5 @@
-// The place where `afd bench` works: a schema of its own, or, where the account may not create one, tables of its own in
-// the configured schema. Either has a name that nobody else has, and is removed however the measurement ends.
+// The place where `afd bench` works: a schema of its own, or, where the account may not create one, tables of its own
+// in the configured schema. Either has a unique name, and is removed however the measurement ends.
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import type { DatabaseAddress } from '../db/address.ts';
@@ -17,11 +17,12 @@ export interface Scratch {
   remove(): Promise<void>;
 }
 
-/** Names of a killed measurement that nobody removed begin so. */
+/** Prefix of the names that a killed measurement leaves behind. */
 export const SCRATCH_PREFIX = 'afd_scratch_';
 
 /**
- * Makes the place with afd's tables in it. `onPlace` is told the name as soon as something may be left behind by a kill.
+ * Makes the place with afd's tables in it. `onPlace` is called with its name before anything exists that a kill would
+ * leave behind.
  * @throws DatabaseError, AfdError; nothing is left then
  */
 export async function makeScratch(context: Context, onPlace: (name: string) => void): Promise<Scratch> {

@@ -13,7 +13,7 @@ export interface ConfigFile {
   lineOf(path: readonly PropertyKey[]): number | undefined;
   /** Mistakes in how the file is built (not in its values). */
   problems: string[];
-  /** Of the very file that was read. */
+  /** Stat of the very file that was read. */
   facts: Stats;
 }
 

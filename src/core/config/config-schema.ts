@@ -109,17 +109,17 @@ export const configSchema = z.strictObject({
           jitter: between(0, 1).default(0.2),
         })
         .prefault({}),
-      /** How often the leader looks for devices whose session lock is free. */
+      /** How often the leader checks for devices whose session lock is free. */
       lock_check_interval: interval(0.25),
-      /** A lock must stay free for so long before its device counts as dead. */
+      /** How long a lock must stay free before its device counts as dead. */
       lock_grace: seconds(1, 0, HOUR),
-      /** After a server start (or the leader's own reconnect) locks say nothing for so long. */
+      /** How long locks are ignored after a server start (or the leader's own reconnect). */
       lock_trust_after_start: seconds(15, 0, DAY),
-      /** How often the leader looks for tasks of programs that do not know afd. */
+      /** How often the leader polls for tasks of programs that do not know afd. */
       watch_interval: interval(0.1),
       lease_duration: seconds(10, 0.1, HOUR),
       lease_renew_interval: interval(2.5),
-      /** The leader trusts its lease for so long after the start of its last good renewal. */
+      /** How long the leader trusts its lease, counted from the start of its last good renewal. */
       lease_trust: seconds(7, 0.1, HOUR),
       /** The leader ends a revoked attempt itself when its holder has not done so within this time. */
       revoke_timeout: seconds(20, 0, DAY),
@@ -144,7 +144,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
       /** Added to the score of a device in the region that a task prefers. */
       region_bonus: weight.default(DEFAULT_POLICY.region_bonus),
-      /** A device that scores less leaves a lane to those that do not. */
+      /** A device that scores less defers to those that do not. */
       min_score: weight.default(DEFAULT_POLICY.min_score),
     })
     .prefault({}),
@@ -174,11 +174,11 @@ export const configSchema = z.strictObject({
         .prefault({}),
       shutdown_timeout: seconds(30, 0, LONGEST_RUN),
       on_lost_database: z.enum(['stop', 'finish']).default('stop'),
-      /** SIGTERM, then SIGKILL so much later, for a command that is ended. */
+      /** Time between SIGTERM and SIGKILL for a command that is ended. */
       kill_grace: seconds(5, 0, HOUR),
       /** An attempt that runs longer is written as started. */
       start_flush_after: seconds(1, 0, HOUR),
-      /** All slots stuck for so long: release everything and exit 1. */
+      /** When all slots are stuck for this long: release everything and exit 1. */
       stuck_timeout: seconds(60, 0, DAY),
       leader: flag.default(true),
       /** The one port of a worker: what makes work rings it, so that it need not wait for a poll. */

@@ -7,7 +7,7 @@ import { isLoopback } from './loopback.ts';
 /** Above this, one connection of each handler is more than a server takes unless its max_connections was raised. */
 const MANY_SLOTS = 100;
 
-/** Per cent. A gate below it hardly ever opens. */
+/** Per cent. A machine is hardly ever below a limit that is lower than this. */
 const LOW_LIMIT = 20;
 
 /** One sentence per danger. All figures are seconds. */

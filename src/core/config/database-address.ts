@@ -1,6 +1,6 @@
 // From url, parts and secrets to one address. The rule, documented in docs/reference/configuration.md: a url may leave
-// parts out; a part that is given beside it wins when it comes from the same source or a higher one, and fills what the
-// url leaves out in any case.
+// parts out; a part that is given next to it wins when it comes from the same source or a higher one, and always fills
+// what the url leaves out.
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
@@ -17,7 +17,7 @@ export interface AddressInput {
   baseDir: string;
   /** The configuration file, if there is one. */
   file: FoundFile | undefined;
-  /** Of this process; undefined where there are no user ids. */
+  /** User id of this process; undefined where there are no user ids. */
   uid: number | undefined;
   origin(key: string): Origin;
   problem(key: string, message: string): void;
@@ -88,7 +88,7 @@ function placeOf(
   parsed: Parts,
 ): { where: Pick<DatabaseAddress, 'host' | 'port' | 'socketPath'>; place: Given[] } {
   const socket = strongest(ownPart(input, 'socket'), urlPart(input, parsed, 'socket'));
-  // "localhost" beside ?socket= in a url is only there because a url needs a host.
+  // "localhost" next to ?socket= in a url is only there because a url needs a host.
   const ofUrl = parsed.socket === undefined ? urlPart(input, parsed, 'host') : undefined;
   const host = strongest(ownPart(input, 'host'), ofUrl);
   if (socket !== undefined && strongest(socket, host) === socket) {
@@ -140,7 +140,7 @@ function isUrl({ problem }: AddressInput, key: string, named: string): boolean {
   return true;
 }
 
-/** In clear only to this machine, and wherever somebody has written that it may be in clear. */
+/** In clear text only to this machine, and where the configuration says that it may be. */
 async function tlsOptions(
   input: AddressInput,
   mode: string | undefined,

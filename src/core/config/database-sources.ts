@@ -1,4 +1,4 @@
-// A password goes only to a server that was named by whoever gave the password. Otherwise a file in the folder where afd is
+// A password goes only to a server that the source of the password named. Otherwise a file in the folder where afd is
 // started gets the password of the environment, and a variable of another program gets the password of the file.
 import { isFilling, type Origin } from './origin.ts';
 
@@ -14,7 +14,7 @@ export interface FoundFile {
   path: string;
   /** As a reader knows it: relative to the working directory, where it lies below it. */
   name: string;
-  /** False when it was only found in the working directory, so that the user has not said that it is his. */
+  /** False when it was only found in the working directory, so that it may not be the user's own. */
   chosen: boolean;
 }
 

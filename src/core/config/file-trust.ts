@@ -1,4 +1,4 @@
-// Who, beside this user, can read or change a file that afd obeys or that holds a password.
+// Which users, apart from this one, can read or change a file that afd obeys or that holds a password.
 import type { Stats } from 'node:fs';
 
 const GROUP_READS = 0o040;
@@ -18,12 +18,12 @@ export function trustOfSecret(path: string, facts: Stats, uid: number | undefine
   const mend = `chmod 600 ${path}`;
   if ((facts.mode & OTHERS_READ) !== 0) return { refusal: `all users can read ${path}: run ${mend}` };
   if ((facts.mode & OTHERS_WRITE) !== 0) return { refusal: `other users can write ${path}: run ${mend}` };
-  // Of a file of root it is by the group that this user reads it.
+  // This user can read root's file only through the group.
   const shared = (facts.mode & GROUP_READS) !== 0 && facts.uid === uid;
   return shared ? { warning: `${path} contains a password, and its group can read it: run ${mend}` } : {};
 }
 
-/** Of the configuration: whoever writes it says which programs run here, and where the database is. */
+/** Of the configuration: its author decides which programs run here, and where the database is. */
 export function trustOfConfiguration(path: string, facts: Stats, uid: number | undefined): Trust {
   if (!facts.isFile() || uid === undefined) return {};
   if (facts.uid !== uid && facts.uid !== 0) {

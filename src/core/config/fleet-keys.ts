@@ -10,12 +10,15 @@ export interface OwnValue {
   origin: Origin;
 }
 
-/** What this node itself was told, before the fleet's values are laid over it. */
+/** This node's own values, before the fleet's values are laid over them. */
 export function ownValues(config: Config, origins: Record<string, Origin>): ReadonlyMap<string, OwnValue> {
   return new Map(FLEET_KEYS.map((key) => [key, { value: getValue(config, key), origin: origins[key] ?? 'default' }]));
 }
 
-/** The value as the schema reads it, or undefined when it is none for this key, or out of its range: written by hand, or by another version. */
+/**
+ * The value as the schema reads it, or undefined when it is none for this key, or out of its range: written by an
+ * operator, or by another version.
+ */
 export function checkedValue(key: string, value: unknown): unknown {
   const values = {};
   setValue(values, key, value);

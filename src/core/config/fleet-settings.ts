@@ -11,8 +11,8 @@ import type { ResolvedConfig } from './load-config.ts';
 const SHOWN = 60;
 
 /**
- * Lays the fleet's values over this node's configuration, in the one object that all parts of the node read: whoever
- * reads `config.master.task_timeout` when it is needed, and keeps no copy, obeys the fleet of that moment.
+ * Lays the fleet's values over this node's configuration, in the one object that all parts of the node read. Code that
+ * reads `config.master.task_timeout` when it needs it, and keeps no copy, always uses the fleet's current value.
  */
 export class FleetSettings {
   /** By key, what this node would use if the fleet said nothing. */
@@ -76,7 +76,7 @@ export class FleetSettings {
   }
 }
 
-/** Of a value that may be anything. */
+/** Prints a value of any type. */
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;

@@ -43,7 +43,7 @@ export interface LoadOptions {
   /** Values given on the command line, each with the flag's name and its dotted key. */
   flags?: Array<{ flag: string; key: string; value: unknown }>;
   cwd: string;
-  /** Of this process; undefined where there are no user ids. */
+  /** User id of this process; undefined where there are no user ids. */
   uid?: number | undefined;
   /** URL of the embedded server of this folder; asked only when nothing names a database. */
   embeddedUrl?: ((dir: string) => Promise<string | undefined> | string | undefined) | undefined;
@@ -124,7 +124,7 @@ export async function resolveConfig(
   return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database };
 }
 
-/** What a node with this configuration says when it starts. `given`: whether anybody gave this key a value. */
+/** What a node with this configuration says when it starts. `given`: whether any source set this key. */
 export function nodeWarnings(
   {
     config,

@@ -4,7 +4,7 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** True when what is sent to this host never leaves the machine. A name is looked up nowhere: `localhost` alone counts. */
+/** True when what is sent to this host never leaves the machine. No name is resolved: only `localhost` counts. */
 export function isLoopback(host: string): boolean {
   const version = isIP(host);
   if (version === 0) return host.toLowerCase() === 'localhost';

@@ -6,9 +6,9 @@ import { readAtMost } from '../runtime/read-at-most.ts';
 
 /** Bytes; no configuration, password or bundle of certificates is nearly as large. */
 const MOST_BYTES = 1024 * 1024;
-/** Between two looks at a pipe from which nothing has come yet. Milliseconds. */
-const LOOK = 20;
-/** For a pipe that nobody has opened to write, and for a writer that asks somebody himself. Milliseconds. */
+/** Pause between two reads of a pipe from which nothing has come yet. Milliseconds. */
+const POLL_MS = 20;
+/** For a pipe that no process has opened to write, and for a writer that itself asks a user. Milliseconds. */
 const WAIT_MS = { nobody: 2000, writer: 30_000 };
 
 export interface SmallFile {
@@ -17,11 +17,12 @@ export interface SmallFile {
 }
 
 /**
- * The text of a file, and the facts of the very file that was read. A pipe (`<(pass show database)`) has its time.
+ * The text of a file, and the stat of the very file that was read. A pipe (`<(pass show database)`) is given time to
+ * deliver.
  * @throws Error in words that follow "cannot be read: "
  */
 export async function readSmallFile(path: string): Promise<SmallFile> {
-  // O_NONBLOCK: a pipe that nobody writes to would hold the process here.
+  // O_NONBLOCK: a pipe without a writer would hold the process here.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const facts = await file.stat();
@@ -49,8 +50,8 @@ async function readPipe(file: FileHandle): Promise<Buffer> {
     if (part !== undefined && length > 0) return Buffer.concat(parts);
     const patience = part === undefined ? WAIT_MS.writer : WAIT_MS.nobody;
     if (waited >= patience) throw new Error(`it is a pipe, and no more data arrived within ${patience / 1000} s`);
-    await pause(LOOK);
-    waited += LOOK;
+    await pause(POLL_MS);
+    waited += POLL_MS;
   }
 }
 

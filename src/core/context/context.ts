@@ -109,7 +109,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
         const zoneOrigin = resolved.origins['database.time_zone'] ?? 'default';
         const zone = await assertSchema(session, names, { zoneGiven: zoneOrigin !== 'default' });
         if (zone !== config.database.time_zone) {
-          // An adopted table's, as it was confirmed: whoever names none has the fleet's.
+          // The confirmed zone of an adopted table; a node that names none uses the fleet's.
           if (isNode) {
             const changes = [{ key: 'database.time_zone', from: config.database.time_zone, to: zone }];
             events.emit('settings:changed', { changes });

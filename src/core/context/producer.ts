@@ -1,4 +1,4 @@
-// Whoever makes work: one session of its own, and the rings that follow. Commands have one through their context.
+// What inserts tasks: one session of its own, and the rings that follow. Commands have one through their context.
 import type { Config } from '../config/config-schema.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -14,7 +14,7 @@ export class Producer {
   readonly #session: Session;
   readonly #config: Config;
 
-  /** `session`: open, with `multiStatements`, and of nobody else. */
+  /** `session`: open, with `multiStatements`, and used by nothing else. */
   constructor(session: Session, names: TableNames, config: Config) {
     this.#session = session;
     this.#config = config;
@@ -32,7 +32,7 @@ export class Producer {
    * Inserts all tasks or none and rings the devices that should run them. @throws as enqueueTasks
    */
   async enqueue(tasks: NewTask[]): Promise<InsertedTask[]> {
-    // A pipe that feeds us may be slower than the server's patience with a session.
+    // A pipe that feeds us may be silent for longer than the server keeps an idle session.
     const session = await this.session();
     const { piggybacked: carried, ring } = this.notifier.prepare(session, tasks);
     const maxRetryCount = this.#config.master.max_retry_count;
@@ -41,7 +41,7 @@ export class Producer {
     return answers;
   }
 
-  /** Rings for tasks that were put back. A failure loses a hint, and their change stands: it is not told. */
+  /** Rings for tasks that were put back. A failure only loses a hint, and their change stands: it is not reported. */
   async notifyAgain(taskIds: number[]): Promise<void> {
     await this.session()
       .then((session) => this.notifier.notifyAgain(session, taskIds))

@@ -10,7 +10,7 @@ import { AfdError } from '../domain/errors.ts';
 export interface SchemaState {
   applied: string[];
   pending: string[];
-  /** Recorded in the database, but not known to this version: a newer afd has been here. */
+  /** Applied in the database, but not known to this version: a newer afd has been here. */
   unknown: string[];
   /** Of the task table, although all is applied: it was changed by hand, or tables.task names another one by now. */
   missing: string[];
@@ -23,13 +23,13 @@ export interface SchemaState {
 /** What is applied, pending and unknown; changes nothing. Works on a schema without any table. @throws DatabaseError */
 export async function schemaState(session: Session, names: TableNames): Promise<SchemaState> {
   const known = await knownNames();
-  const recorded = await recordedNames(session, names);
-  const pending = known.filter((name) => !recorded.includes(name));
+  const applied = await recordedNames(session, names);
+  const pending = known.filter((name) => !applied.includes(name));
   const task = await taskTable(session, names, pending.length === 0);
   return {
-    applied: known.filter((name) => recorded.includes(name)),
+    applied: known.filter((name) => applied.includes(name)),
     pending,
-    unknown: recorded.filter((name) => !known.includes(name)),
+    unknown: applied.filter((name) => !known.includes(name)),
     ...task,
     missing: pending.length > 0 ? [] : task.missing,
   };
@@ -40,8 +40,8 @@ export function isUpToDate(state: SchemaState): boolean {
 }
 
 /**
- * Refuses a schema that this version does not know exactly, and a session in another zone than an adopted task table's where
- * somebody has named that zone. Returns the zone that sessions must have.
+ * Refuses a schema that this version does not know exactly, and a session in another zone than the confirmed one of an
+ * adopted task table. Returns the zone that sessions must have.
  * @throws AfdError E_SCHEMA when something is missing or unknown, E_CONFIG for the zone
  */
 export async function assertSchema(

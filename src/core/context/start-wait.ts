@@ -9,13 +9,14 @@ export interface StartWaitOptions {
   /** Seconds from now; 0 = none. */
   seconds: number;
   events: Events;
-  /** Ends the waiting at once. */
+  /** Ends the wait at once. */
   stop?: AbortSignal;
 }
 
 /**
- * A node that starts while its database is not there, refuses writes, or cuts the connection, waits for it. One line when
- * it begins to wait, one when that is over. What waiting does not cure (a wrong password, an old schema) ends it at once.
+ * A node waits for a database that is absent, refuses writes, or cuts the connection at start. It logs one line when it
+ * begins to wait and one when that is over. What waiting does not cure (a wrong password, an old schema) ends it at
+ * once.
  */
 export class StartWait {
   readonly #o: StartWaitOptions;
@@ -32,7 +33,7 @@ export class StartWait {
     return Math.max(0, this.#until - monotonic());
   }
 
-  /** Repeats `work`, which may be repeated. @throws AfdError E_TEMPORARY when told to stop, or what `work` threw last */
+  /** Repeats `work`, which must be safe to repeat. @throws AfdError E_TEMPORARY when stopped, or what `work` threw last */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const { events, stop } = this.#o;
     const backoff = new Backoff({ initialMs: 100, maxMs: 2000 });

@@ -1,13 +1,13 @@
-// The first column of afd_claim. It says what `status` says, in an order of its own, because of two things that the engine
-// does at the ends of a range:
-// - A claim locks one entry more than its lane has (MariaDB asks whether a range has ended after it has locked the entry).
-//   Behind the pending entries are those of finished tasks, for which nobody waits. In the order of `status` it was the entry
-//   of a running task, and two workers that locked each other's running tasks in this way ended as a deadlock. Of the finished
-//   ones the newest day comes first: a program that deletes old tasks by the hundred thousand leaves dead and uncommitted
-//   entries behind, and each claim would have to walk over them.
-// - When a page is split, a transaction that has locked the first entry of the new page also gets the gap before it, unless
-//   it runs at READ COMMITTED. So no entry that is written often may lie right before the pending ones: a program that adds
-//   tasks in one long transaction would stop every finish and every claim.
+// The first column of afd_claim. It says what `status` says, in an order of its own, because of two things that the
+// engine does at the ends of a range:
+// - A claim locks one entry more than its lane has (MariaDB asks whether a range has ended after it has locked the
+//   entry). Behind the pending entries are those of finished tasks, which no transaction waits for. In the order of
+//   `status` it was the entry of a running task, and two workers that locked each other's running tasks in this way
+//   ended as a deadlock. Of the finished ones the newest day comes first: a program that deletes old tasks by the
+//   hundred thousand leaves dead and uncommitted entries behind, and each claim would have to walk over them.
+// - When a page is split, a transaction that has locked the first entry of the new page also gets the gap before it,
+//   unless it runs at READ COMMITTED. So no entry that is written often may lie right before the pending ones: a
+//   program that adds tasks in one long transaction would stop every finish and every claim.
 import type { TaskStatus } from '../domain/task/task.ts';
 
 /** In the order of the index. What is none of these (NULL, a word of another program) is 0. */

@@ -8,7 +8,7 @@ interface Detail {
   errno?: number;
   driverCode?: string;
   retry: RetryKind;
-  /** Of a `final` error; `statement` when not said. */
+  /** Of a `final` error (default `statement`). */
   fault?: Fault;
   /** The server says that nothing of the statement is done. */
   undone?: boolean;
@@ -27,9 +27,9 @@ export class DatabaseError extends AfdError {
   readonly retry: RetryKind;
   /** Set exactly when `retry` is `final`. */
   readonly fault: Fault | undefined;
-  /** The failed statement did nothing, for certain. False of a lost connection, and of numbers that nobody has listed. */
+  /** The failed statement did nothing, for certain. False of a lost connection, and of numbers that are not listed. */
   readonly undone: boolean;
-  /** The same of a COMMIT, by itself or in a packet: nothing of its transaction is done. A deadlock or its like. */
+  /** The same of a COMMIT, by itself or in a batch: its transaction is rolled back. A deadlock or the like. */
   readonly rolledBack: boolean;
   /** No connection was to be had: nothing was sent. */
   readonly refused: boolean;
@@ -56,7 +56,7 @@ interface Telling extends Pick<Detail, 'retry' | 'fault' | 'undone' | 'rolledBac
   says(where: string): string;
 }
 
-/** For whoever cannot reach a database: which one it is, and where its address comes from. */
+/** For messages about a database that cannot be reached: which one it is, and where its address comes from. */
 export const LOOK = ['afd config show'];
 
 const TELLING: Record<ErrorKind, Telling> = {
@@ -176,12 +176,12 @@ export function isTransient(error: unknown): boolean {
   return error instanceof DatabaseError && error.fault === undefined;
 }
 
-/** True when a packet with a COMMIT in it may have been carried out all the same: find out by key or token. */
+/** True when a batch with a COMMIT in it may have been carried out all the same: find out by key or token. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseError && !error.rolledBack && !error.refused && error.fault === undefined;
 }
 
-/** A write whose outcome nobody knows is to its caller what a lost connection is. */
+/** A write whose outcome is unknown is to its caller what a lost connection is. */
 export function unknownOutcome(what: string, error: DatabaseError): DatabaseError {
   if (error.retry === 'connection') return error;
   return new DatabaseError('E_DATABASE', `It is unknown whether ${what} was executed: ${error.message}`, {

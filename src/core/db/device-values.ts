@@ -1,11 +1,11 @@
 // What a device row says, as the rest of afd may rely on it. Rows are written by other processes, other versions and
-// people; one that is odd makes its own device unable, and nobody else's call fail.
+// people; an odd one makes its own device unable, and fails no call of another.
 import { isIP } from 'node:net';
 import type { Capabilities } from '../domain/eligibility.ts';
 import { fromJson, fromJsonObject } from './rows.ts';
 import type { Row } from './session.ts';
 
-/** More types than any device has; a row is read by everybody who makes work. */
+/** More types than any device has; every producer reads the row. */
 const MOST_TYPES = 1000;
 const TOKEN_BYTES = 16;
 
@@ -31,7 +31,7 @@ export function amountOf(value: unknown, most = Number.MAX_SAFE_INTEGER): number
   return Number.isNaN(number) ? null : Math.min(most, Math.max(0, number));
 }
 
-/** Why nobody can ring a device at its address and port; undefined = it can be rung. */
+/** Why the device cannot be rung at its address and port; undefined = it can be rung. */
 export function ringProblem({ ip_address: address, port, ring_token: token }: Row): string | undefined {
   if (!Number.isInteger(Number(port)) || Number(port) < 1 || Number(port) > 65_535) return `"${port}" is not a port`;
   if (typeof address !== 'string' || isIP(address) === 0) return `"${address}" is not an IP address`;
@@ -40,7 +40,7 @@ export function ringProblem({ ip_address: address, port, ring_token: token }: Ro
   return undefined;
 }
 
-/** What is odd about the row of a worker, in words, for people; empty = nothing. A port of 0 says that nobody rings it. */
+/** What is odd about the row of a worker, in words, for people; empty = nothing. A port of 0 means that it is not rung. */
 export function rowProblems(row: Row): string[] {
   if (row.device_type !== 'worker') return [];
   const problems: string[] = [];

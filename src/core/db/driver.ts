@@ -53,7 +53,7 @@ function wrongIdentity(stream: TLSSocket, { certifiedHost }: ConnectionWatch): E
 }
 
 /**
- * Fencing reads affected rows as "matched": without the flag a same-value write would look like a lost lease.
+ * Fencing reads affected rows as "matched": without the flag a same-value write would read as a lost lease.
  * @throws DatabaseError E_INTERNAL
  */
 export function assertFoundRows(connection: Connection): void {

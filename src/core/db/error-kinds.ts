@@ -52,17 +52,19 @@ const NUMBERS: Record<Exclude<ErrorKind, 'unknown'>, number[]> = {
   refused: [1040, 1203, 1226, 1129, 1135],
   // Disk 1021 1026 1030 1114, binary log 1197 1534, memory 1037 1038 1041 3985, locks 1206, transactions 1637, ids 1467.
   full: [1021, 1026, 1030, 1114, 1197, 1534, 1037, 1038, 1041, 3985, 1206, 1637, 1467],
-  // The usual ones of the classes 22 and 23: null 1048, key 1062, range 1264 1690, wrong value 1292, division 1365, too long
-  // 1406, foreign keys 1216 1217 1451 1452, JSON 3140 3141. Beside the classes 22, 23, 44 and 45: no default 1364, cut 1261 1262 1265, wrong value 1300 1366 1411 1470, packet or row
-  // too large 1153 1118 1162 1301, more than one row 1242, no partition 1526 1748, a view's check 1369, SIGNAL 1642 1643
-  // 1644, generated column 3105, CHECK 3819 4025, JSON 3142, text that cannot be converted 1977 3854 3988.
+  // The usual ones of the classes 22 and 23: null 1048, key 1062, range 1264 1690, wrong value 1292, division 1365, too
+  // long 1406, foreign keys 1216 1217 1451 1452, JSON 3140 3141. Outside the classes 22, 23, 44 and 45: no default
+  // 1364, cut 1261 1262 1265, wrong value 1300 1366 1411 1470, packet or row too large 1153 1118 1162 1301, more than
+  // one row 1242, no partition 1526 1748, a view's check 1369, SIGNAL 1642 1643 1644, generated column 3105, CHECK 3819
+  // 4025, JSON 3142, text that cannot be converted 1977 3854 3988.
   data: [
     1048, 1062, 1264, 1690, 1292, 1365, 1406, 1216, 1217, 1451, 1452, 3140, 3141, 1364, 1261, 1262, 1265, 1300, 1366,
     1411, 1470, 1153, 1118, 1162, 1301, 1242, 1526, 1748, 1369, 1642, 1643, 1644, 3105, 3819, 4025, 3142, 1977, 3854,
     3988,
   ],
-  // Syntax 1064, 1136. Beside the classes 42, 0A, 21 and their like: arguments and variables 1178 1210 1221 1228 1229 1238 1273, what cannot be
-  // written 1093 1288 1356 1393 1394 1395 1442 1443 1471, definer 1449, partitions, routines 1418 1419, foreign keys 1215.
+  // Syntax 1064, 1136. Outside the classes 42, 0A, 21 and their like: arguments and variables 1178 1210 1221 1228 1229
+  // 1238 1273, what cannot be written 1093 1288 1356 1393 1394 1395 1442 1443 1471, definer 1449, partitions, routines
+  // 1418 1419, foreign keys 1215.
   statement: [
     1064,
     1136,

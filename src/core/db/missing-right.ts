@@ -12,7 +12,7 @@ const COMMAND =
   /^([A-Z][A-Z, ]{0,200}) command denied to user '([^']{0,255})'@'([^']{0,255})' for (?:column '([^']{1,64})' in )?table (?:`[^`]{1,64}`\.)?[`']([^`']{1,64})[`']/;
 /** 1044: nothing in the schema may be touched, or (once connected) a right that is of the whole schema. */
 const SCHEMA = /^Access denied for user '([^']{0,255})'@'([^']{0,255})' to database '([^']{1,64})'/;
-/** Of tables that need not be there yet. */
+/** Statements on tables that need not exist yet. */
 const OF_SCHEMA = /\b(CREATE|REFERENCES)\b/;
 
 /** Undefined where the server's words say nothing of a right. */

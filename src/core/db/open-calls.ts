@@ -28,8 +28,9 @@ export class OpenCalls {
   }
 
   /**
-   * One call of the driver with a deadline of its own: mysql2's `timeout` would leave the query running on the connection.
-   * `late` is called when the deadline has passed, after the caller was told; undefined = there is no deadline.
+   * One call of the driver with a deadline of its own: mysql2's `timeout` would leave the query running on the
+   * connection. `late` is called when the deadline has passed, after the call was rejected; undefined = there is no
+   * deadline.
    * @throws DatabaseError
    */
   run(deadlineMs: number | undefined, start: (done: Done) => void, late: () => void): Promise<unknown> {

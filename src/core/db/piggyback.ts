@@ -1,7 +1,7 @@
 import type { Result, Session } from './session.ts';
 
 /**
- * Reads that travel in the packet of a call's first statement, in front of it, so that they cost no round trip of their
+ * Reads that travel in the batch of a call's first statement, in front of it, so that they cost no round trip of their
  * own. If one of them fails, that statement was not executed.
  */
 export class Piggybacked {

@@ -6,5 +6,5 @@ export interface WriteResult {
 
 // biome-ignore lint/suspicious/noExplicitAny: a row's shape is stated by the query that asks for it
 export type Row = Record<string, any>;
-/** One result of a packet: rows of a SELECT, or the counts of a write. */
+/** One result of a batch: rows of a SELECT, or the counts of a write. */
 export type Result = Row[] & WriteResult;

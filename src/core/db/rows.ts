@@ -21,7 +21,7 @@ export function isoToUtc(iso: string): string {
   return isoToZoned(iso, 0);
 }
 
-/** Moments before one that the server told, as columns that hold UTC spell them; ages in milliseconds, null stays null. */
+/** Moments before one that the server sent, as columns that hold UTC spell them; ages in milliseconds, null stays null. */
 export function utcBefore(utc: string): (ageMs: number | null) => string | null {
   const end = Date.parse(utcToIso(utc) ?? '');
   // Many attempts of a batch began in the same millisecond.

@@ -3,7 +3,7 @@ import { DatabaseError } from './database-error.ts';
 import type { Row } from './results.ts';
 import { assertSettings, SETTINGS_READ, settingsStatement } from './session-settings.ts';
 
-/** Facts about the server behind this connection, read once when it is opened. */
+/** What is known of the server behind this connection, read once when it is opened. */
 export interface ServerFacts {
   version: string;
   isMariaDb: boolean;
@@ -20,7 +20,10 @@ export interface ServerFacts {
   localAddress: string | undefined;
 }
 
-/** Of a call's deadline, after which the server ends a statement: early enough that its sender hears so before it gives up the connection. */
+/**
+ * Share of a call's deadline after which the server ends a statement: early enough that its sender gets the error
+ * before it gives up the connection.
+ */
 const PART_OF_DEADLINE = 0.8;
 
 interface Statement {

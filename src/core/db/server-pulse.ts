@@ -1,10 +1,10 @@
-// For calls that may take as long as they take: while one is under way, somebody else asks the server whether it still answers.
+// For calls without a deadline: while one is under way, a second connection asks the server whether it still answers.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DatabaseAddress } from './address.ts';
 import { DatabaseError } from './database-error.ts';
 import { Session } from './session.ts';
 
-/** The server is asked every so many milliseconds, and so often in vain. */
+/** Milliseconds between two questions to the server, and how many unanswered ones count as silence. */
 export interface ServerWaits {
   everyMs: number;
   misses: number;
@@ -18,9 +18,9 @@ export class ServerPulse {
   readonly #address: DatabaseAddress;
   readonly #waits: ServerWaits;
 
-  constructor(address: DatabaseAddress, patience: ServerWaits = WAITS) {
+  constructor(address: DatabaseAddress, waits: ServerWaits = WAITS) {
     this.#address = address;
-    this.#waits = patience;
+    this.#waits = waits;
   }
 
   /** How long the server is silent before that counts, without the time that each question takes. Milliseconds. */
@@ -28,7 +28,10 @@ export class ServerPulse {
     return this.#waits.everyMs * this.#waits.misses;
   }
 
-  /** Settles as `call` does. `silent` must end it: called once, when the server has answered nobody for too long. */
+  /**
+   * Settles as `call` does. `silent` must end it: called once, when the server has not answered any connection for too
+   * long.
+   */
   async during<T>(call: Promise<T>, silent: () => void): Promise<T> {
     const over = new AbortController();
     void this.#watch(over.signal, silent);

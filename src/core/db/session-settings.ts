@@ -30,7 +30,8 @@ const COLLATION = 'utf8mb4_general_ci';
 const CHARACTER_SETS = ['character_set_client', 'character_set_connection', 'character_set_results'];
 
 const SETTINGS: Setting[] = [
-  // What is acknowledged is there: no transaction that nobody opened, none that COMMIT leaves open, no COMMIT that hangs up.
+  // What is acknowledged is there: no transaction that afd did not open, none that COMMIT leaves open, no COMMIT that
+  // ends the connection.
   { name: 'autocommit', value: 1 },
   { name: 'completion_type', value: 'NO_CHAIN' },
   // No row is left out, and no statement refused for its shape.
@@ -56,8 +57,9 @@ const SETTINGS: Setting[] = [
 
 /**
  * A client that gives up a call at its deadline ends the connection, and the server does not notice while it reads: the
- * statement goes on beside the next one. A fleet whose looks have become too slow would fill the server with abandoned looks
- * that slow each other down. So the server's limit is shorter than the deadline, and not that of its globals. MySQL limits reads alone.
+ * statement goes on while the next one runs. A fleet whose polls have become too slow would fill the server with
+ * abandoned polls that slow each other down. So the server's limit is shorter than the deadline, and not that of its
+ * globals. MySQL limits reads alone.
  */
 function limits(ms: number): Setting[] {
   return [

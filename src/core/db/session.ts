@@ -13,7 +13,7 @@ export interface SessionOptions {
   address: DatabaseAddress;
   /** Session time_zone, `+00:00` on fresh installs (the adopted task table's zone otherwise). */
   timeZone: string;
-  /** wait_timeout in seconds: the server itself ends a session that is silent for so long, and frees its locks. */
+  /** wait_timeout in seconds: after this time of silence the server itself ends the session and frees its locks. */
   idleTimeoutS: number;
   /** Every call ends within this many milliseconds, or the connection is destroyed; the server ends each statement before. */
   deadlineMs: number;
@@ -26,7 +26,7 @@ export interface SessionOptions {
   onLost?: () => void;
 }
 
-/** Of each of the first statements, however long later ones may take. */
+/** Deadline of each of the first statements, however long later ones may take. */
 const OPENING_MS = 10_000;
 
 export type { DatabaseAddress } from './address.ts';
@@ -80,7 +80,7 @@ export class Session {
 
   /** Several statements in one round trip; one result each. Needs `multiStatements`. @throws DatabaseError */
   async batch(statements: Array<{ sql: string; values?: unknown[] }>): Promise<Result[]> {
-    // Each by itself: in one text of all, a driver would look for placeholders in what is no template any more.
+    // One at a time: in one text of all, a driver would search the finished SQL for placeholders.
     const sql = statements.map((one) => this.#text(one.sql, one.values ?? [])).join(';\n');
     const result = (await this.#send(sql, [])) as unknown[];
     return (statements.length === 1 ? [result] : result) as Result[];
@@ -96,7 +96,7 @@ export class Session {
     this.#closed = true;
     const connection = this.#connection;
     this.#connection = undefined;
-    // One that is being opened is waited for by nobody any more.
+    // Nothing waits any more for a connection that is being opened.
     if (connection === undefined) return this.#calls.fail(this.#gone('the session was closed'));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
@@ -196,7 +196,7 @@ export class Session {
     });
   }
 
-  /** Whoever waits for an answer is told what ended the connection. */
+  /** Every caller that waits for an answer gets the error that ended the connection. */
   #receive(connection: Connection, bytes: number): void {
     const error = this.#calls.receive(bytes);
     if (error === undefined) return;

@@ -4,10 +4,10 @@ import type { Piggybacked } from './piggyback.ts';
 import type { Session } from './session.ts';
 
 /**
- * Runs `work` between START TRANSACTION and COMMIT on this session. What may go through another time (a deadlock, a lock
- * wait, KILL QUERY, a limit of time, an error that nobody knows) rolls back the whole transaction and repeats it, at most
- * `tries` times with full jitter (50 ms doubling): 1205 would otherwise leave half of it open. Any other error rolls back
- * and is thrown; after a lost connection, or a COMMIT that failed without a word about its outcome, that is unknown
+ * Runs `work` between START TRANSACTION and COMMIT on this session. A transient failure (a deadlock, a lock wait, KILL
+ * QUERY, a time limit, an unknown error) rolls back the whole transaction and repeats it, at most `tries` times with
+ * full jitter (50 ms doubling): 1205 would otherwise leave half of it open. Any other error rolls back and is thrown;
+ * after a lost connection, or a COMMIT that failed without a word about its outcome, that is unknown
  * (`isConnectionLost`), so the caller must be able to find out by key. `carried` goes with START TRANSACTION.
  * @throws DatabaseError, or whatever `work` throws
  */
@@ -45,8 +45,8 @@ async function commit(session: Session): Promise<void> {
 }
 
 /**
- * Runs `work` without a transaction around it: for work that writes by one statement alone. Repeats it when the server says
- * that the statement did nothing; an error that nobody knows may have come after its implicit COMMIT (`isConnectionLost`).
+ * Runs `work` without a transaction around it: for work that writes by one statement alone. Repeats it when the server
+ * says that the statement did nothing; an unknown error may have come after its implicit COMMIT (`isConnectionLost`).
  * @throws DatabaseError, or whatever `work` throws
  */
 export async function repeated<T>(tries: number, work: () => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ import { resolveDeviceId } from './find-device.ts';
 export interface Device extends Omit<DeviceRow, 'stored_status'> {
   /** `offline` also when the device says otherwise but has been silent for longer than master.heartbeat_timeout. */
   status: 'online' | 'offline' | 'busy';
-  /** It is `offline` by silence alone: nobody has declared it dead yet, and it did not sign off. */
+  /** It is `offline` by silence alone: the leader has not declared it dead yet, and it did not sign off. */
   silent: boolean;
 }
 
@@ -75,7 +75,7 @@ export function judged(row: DeviceRow, heartbeatTimeoutS: number): Device {
   const silent = stored_status !== 'offline' && !fresh;
   const status = silent ? 'offline' : stored_status;
   const { device_id, device_name, device_type, ...others } = rest;
-  // The gates of a machine that is not there hold nothing, and no handler of it holds a slot.
+  // An absent machine is not over its resource limits, and no handler of it holds a slot.
   const held = status === 'offline' ? [] : row.over_limits;
   const stuck = status === 'offline' ? [] : row.stuck;
   return { device_id, device_name, device_type, status, silent, ...others, over_limits: held, stuck };

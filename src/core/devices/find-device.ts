@@ -1,4 +1,4 @@
-// Device ids as people type them: whole (in any case), or so much of the beginning as only one device has.
+// Device ids as people type them: whole (in any case), or any prefix that only one device has.
 import { didYouMean } from '../config/did-you-mean.ts';
 import { findDeviceIds } from '../db/devices/find-device-ids.ts';
 import type { Session } from '../db/session.ts';

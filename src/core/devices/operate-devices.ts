@@ -41,7 +41,7 @@ export interface RemovedDevice {
   orphaned: number;
 }
 
-/** Writes a device row by hand. @throws AfdError E_USAGE, E_DEVICE_RUNNING; DatabaseError */
+/** Writes a device row for an operator. @throws AfdError E_USAGE, E_DEVICE_RUNNING; DatabaseError */
 export async function registerDevice(context: Context, device: DeviceByHand): Promise<RegisteredDevice> {
   const { names, config } = context;
   const { device_id } = device;

@@ -141,7 +141,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export interface AfdErrorOptions {
   /** Commands to try, each runnable as it stands; without any, the command line prints the `todo` of the code. */
   suggestions?: string[];
-  /** Facts for programs (shown in --json). */
+  /** Data for programs (shown in --json). */
   data?: Record<string, unknown>;
   cause?: unknown;
 }

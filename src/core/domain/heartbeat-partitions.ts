@@ -1,5 +1,5 @@
 const DAY_MS = 86_400_000;
-/** Days that are prepared ahead, so that a leader may be away for as long. */
+/** Days that are prepared in advance, so that a leader may be away for that time. */
 const AHEAD = 2;
 
 export interface PartitionPlan {
@@ -9,8 +9,9 @@ export interface PartitionPlan {
 }
 
 /**
- * Which day partitions of the heartbeat history are missing and which are too old. `existing` in the table's order, `today` is
- * the database's UTC date, `YYYY-MM-DD`. Partitions that are not named pYYYYMMDD are somebody else's and stay.
+ * Which day partitions of the heartbeat history are missing and which are too old. `existing` in the table's order,
+ * `today` is the database's UTC date, `YYYY-MM-DD`. Partitions that are not named pYYYYMMDD are another program's and
+ * stay.
  */
 export function planPartitions(existing: string[], today: string, historyDays: number): PartitionPlan {
   const start = Date.parse(`${today}T00:00:00Z`);

@@ -15,7 +15,7 @@ export class ElectionRound {
     this.#renewMs = renewMs;
   }
 
-  /** With the next round. */
+  /** Resigns with the next round. */
   resign(): void {
     this.#resigning = true;
   }

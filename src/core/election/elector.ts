@@ -164,7 +164,7 @@ export class Elector {
         suggestions: ['afd migrate up'],
       });
     }
-    // Nobody holds the term that was mine: an operator made me resign, and wants somebody else.
+    // The term that was mine has no holder: an operator made me resign, and wants another leader.
     if (lostTerm !== undefined && row.holder === null && row.term === lostTerm) this.#standBack();
     const wait = this.#standBackUntil - this.#now();
     if (wait > 0) return Math.min(wait, this.#interval);
@@ -187,7 +187,7 @@ export class Elector {
     return this.#interval;
   }
 
-  /** Milliseconds until the holder should be looked at again; 0 = dead. */
+  /** Milliseconds until the holder should be checked again; 0 = dead. */
   #suspect(row: LeaseRow, session: Session): number {
     if (row.device_status === 'offline') return 0;
     const now = this.#now();

@@ -18,7 +18,7 @@ export interface LockWatchOptions {
   found?: FoundDead | undefined;
 }
 
-/** One look at the locks: who was free, on which connection, when (monotonic milliseconds). */
+/** One check of the locks: which were free, on which connection, when (monotonic milliseconds). */
 export interface LockCheck {
   unlocked: UnlockedDevice[];
   connectionId: number;

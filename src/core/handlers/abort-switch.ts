@@ -1,6 +1,6 @@
 import type { AbortReason } from './handler.ts';
 
-/** An AbortController that is made when somebody asks for its signal: most attempts end before anybody does. */
+/** An AbortController that is made when its signal is first asked for: most attempts end before that. */
 export class AbortSwitch {
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;

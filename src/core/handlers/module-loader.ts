@@ -57,7 +57,7 @@ const JITI_ERROR = 'exports.__JITI_ERROR__ = ';
 async function lineOf(error: unknown, file: string): Promise<string> {
   if (!(error instanceof SyntaxError)) return '';
   const source = await readFile(file, 'utf8');
-  // Of what it cannot parse it makes a module that says so.
+  // jiti turns a file that it cannot parse into a module that reports so.
   const made = createJiti(pathToFileURL(file).href, { fsCache: false }).transform({
     source,
     filename: file,

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 
-/** Of output that nobody keeps, so many bytes are taken in one go, and then none for so many milliseconds: 50 MiB/s. */
+/** Output that is not kept: bytes read in one go, and milliseconds of pause after them: 50 MiB/s. */
 const BYTES = 1024 * 1024;
 const PAUSE = 20;
 
 /**
- * Hands over what comes. Once `enough` says that none of it is kept any more, it is still read, since its writer must not
- * hang, but slowly: reading an endless output as fast as it comes takes a whole core from the tasks beside it.
+ * Passes on the output. Once `enough` says that none of it is kept any more, it is still read, since its writer must
+ * not hang, but slowly: reading an endless output as fast as it comes takes a whole core from the other tasks.
  */
 export function readPaced(stream: Readable, take: (chunk: Buffer) => void, enough: () => boolean): void {
   let taken = 0;

@@ -18,7 +18,7 @@ interface CsvRecord {
   breaks: number;
   /** Empty lines so far: csv-parse passes them over. */
   empty: number;
-  /** Of the input, up to the end of this row. */
+  /** Bytes of the input up to the end of this row. */
   bytes: number;
 }
 
@@ -37,7 +37,7 @@ export async function* csvRows({ chunks, delimiter, encoding }: InputStart): Asy
       return recordOf(cells, info) as unknown as ReturnType<NonNullable<Options['on_record']>>;
     },
   });
-  // What goes wrong in it is told by the loop below.
+  // The loop below reports what goes wrong in it.
   void feed(parser, chunks, () => ended);
   let names: string[] | undefined;
   let lines = 0;

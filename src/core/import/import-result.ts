@@ -3,7 +3,7 @@ export interface ImportResult {
   /** Tasks that were there already, by their dedupe key. */
   existing: number;
   bad: number;
-  /** Lines of the input that are settled, the header among them. */
+  /** Lines of the input that are dealt with, the header among them. */
   lines: number;
   /** False = it was stopped before the end of the input. */
   complete: boolean;

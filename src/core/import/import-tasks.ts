@@ -40,9 +40,12 @@ export interface ImportOptions {
 }
 
 const MIB = 1024 * 1024;
-/** What one transaction adds: so many rows, or so many bytes of the input. */
+/** What one transaction adds at most: rows, or bytes of the input. */
 const CHUNK = { rows: 1000, bytes: 8 * MIB };
-/** Of one `--atomic` import: its rows are held in memory, where they take up to sixteen times as much, and their locks until the end. */
+/**
+ * Of one `--atomic` import: its rows are held in memory, where they take up to sixteen times as much, and their locks
+ * until the end.
+ */
 export const MOST_ATOMIC = { rows: 200_000, bytes: 64 * MIB };
 const TOLD = 20;
 
@@ -81,9 +84,9 @@ class Import {
     warnings: [],
   };
   #waiting: NewTask[] = [];
-  /** The row that ended it, as it is told. */
+  /** The row that ended it, as it is reported. */
   #badRow: AfdError | undefined;
-  /** Of the input, of what waits. */
+  /** Bytes of the input that wait. */
   #bytes = 0;
   /** Last line that was read. */
   #line = 0;

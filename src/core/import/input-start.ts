@@ -7,7 +7,7 @@ export type ImportFormat = 'csv' | 'jsonl';
 
 /** task_data may have 1 MiB as JSON; a CSV doubles its quotes. */
 export const MOST_ROW_BYTES = 4 * 1024 * 1024;
-/** So much is looked at before anything is decided. */
+/** Bytes that are read before anything is decided. */
 const START_BYTES = 64 * 1024;
 
 export interface InputStart {
@@ -61,20 +61,20 @@ async function* checked(
   encoding: { broken: boolean },
 ): AsyncGenerator<Buffer> {
   let tail = Buffer.alloc(0);
-  const look = (chunk: Buffer) => {
+  const check = (chunk: Buffer) => {
     if (encoding.broken) return;
     const bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk]);
     const cut = bytes.length - openBytes(bytes);
     encoding.broken = !isUtf8(bytes.subarray(0, cut));
     tail = Buffer.from(bytes.subarray(cut));
   };
-  look(start);
+  check(start);
   if (start.length > 0) yield start;
   for (;;) {
     const { value, done } = (await rest?.next()) ?? { value: undefined, done: true };
     if (done === true) break;
     const chunk = Buffer.from(value);
-    look(chunk);
+    check(chunk);
     yield chunk;
   }
   if (tail.length > 0) encoding.broken = true;

@@ -4,7 +4,7 @@ import { Failures } from './duty/failures.ts';
 
 const LIMIT = 500;
 
-/** Gives directed tasks back to everybody when the device they wait for cannot be waited for. */
+/** Makes directed tasks pending for all devices when their device cannot be waited for. */
 export class DirectedTasks {
   readonly #duty: DutySession;
   #after = 0;

@@ -38,7 +38,7 @@ export type DutyName =
 type Counts = Record<string, number>;
 
 export interface DutiesOptions {
-  /** Of the duties alone; closed by `stop()`. */
+  /** Used by the duties alone; closed by `stop()`. */
   session: Session;
   names: TableNames;
   config: Config;
@@ -49,7 +49,7 @@ export interface DutiesOptions {
   lastReconnectAt?: number | undefined;
   /** The leader before, if the lease was taken from it because it is dead. */
   found?: FoundDead | undefined;
-  /** Of this process, if it has one: else the duties have their own. */
+  /** The ring sender of this process, if it has one: else the duties have their own. */
   ringSender?: (() => RingSender | undefined) | undefined;
   /** Milliseconds of a monotonic clock. */
   monotonic?: () => number;
@@ -138,8 +138,9 @@ export class Duties extends Service {
   }
 
   /**
-   * Every duty once, one after the other; one that fails stops no other. `once`: for a process without a past (`afd leader
-   * --once`): nobody is rung, nothing is judged by locks, and by heartbeat only what is twice as old. Not beside `start()`.
+   * Every duty once, one after the other; one that fails stops no other. `once`: for a process that has just started
+   * (`afd leader --once`): it rings no device, ignores locks, and counts a heartbeat as missing only at twice the usual
+   * age. Do not call it while `start()` runs.
    */
   async runOnceAll({ once }: { once: boolean }): Promise<DutiesReport> {
     const report: DutiesReport = { counts: {}, failed: {} };

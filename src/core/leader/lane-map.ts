@@ -2,7 +2,7 @@ import { type LaneHead, RANKS_PER_WALK, START } from '../db/lanes/discover-lanes
 import type { LaneRank } from '../domain/lane.ts';
 import { laneRankKey } from '../domain/lane.ts';
 
-/** Pairs that are kept at most: each tick of each worker reads the published table. */
+/** Lanes and ranks that are kept at most: each tick of each worker reads the published table. */
 const MOST_KEPT = 10_000;
 
 interface Known {
@@ -12,8 +12,8 @@ interface Known {
 }
 
 /**
- * All pairs that the last walks found, in the order of the index. One walk reads a part of them; the next goes on where it
- * was cut, and begins anew behind the end. What a walk does not pass is kept as it was seen.
+ * All lanes and ranks that the last walks found, in the order of the index. One walk reads a part of them; the next
+ * goes on where it was cut, and begins anew behind the end. What a walk does not pass is kept as it was read.
  */
 export class LaneMap {
   readonly #perWalk: number;
@@ -39,9 +39,9 @@ export class LaneMap {
   }
 
   /**
-   * Takes in what a walk from `next` found. `upTo`: where it was cut; undefined = it came to the end. `dropped`: pairs
-   * elsewhere that there is no room for: first what was not due at `now` (as due_at is spelled), then what was seen longest
-   * ago.
+   * Takes in what a walk from `next` found. `upTo`: where it was cut; undefined = it came to the end. `dropped`: lanes
+   * and ranks elsewhere that there is no room for: first what was not due at `now` (as due_at is spelled), then what
+   * was read longest ago.
    */
   walked(heads: LaneHead[], now: string): { appeared: number; upTo: LaneRank | undefined; dropped: LaneRank[] } {
     const cut = heads.length >= this.#perWalk;
@@ -71,7 +71,7 @@ export class LaneMap {
     return [...dropped].map((one) => one.head);
   }
 
-  /** Index of the first known pair behind this one. */
+  /** Index of the first known lane and rank behind this one. */
   #behind(laneRank: LaneRank): number {
     let [low, high] = [0, this.#known.length];
     while (low < high) {

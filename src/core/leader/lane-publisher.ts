@@ -15,10 +15,10 @@ import { compareRanks, LaneMap } from './lane-map.ts';
 
 /** What devices there are changes slowly. */
 const DEVICES_EVERY_MS = 2000;
-/** A row that the table refused is tried again after so long. */
+/** A row that the table refused is tried again after this time. */
 const REFUSED_FOR_MS = 60_000;
 const MOST_WARNED = 1000;
-/** Pairs that are read while no other duty has the session: as many hops as share a packet. */
+/** Lanes and ranks that are read while no other duty has the session: as many seeks as share a batch. */
 const PIECE = 100;
 
 export interface LanePublisherOptions {
@@ -27,15 +27,15 @@ export interface LanePublisherOptions {
   fleet: { readonly heartbeat_timeout: number };
   /** Takes a sentence for an operator. */
   warn: (message: string) => void;
-  /** Pairs per round, and pairs published in all. */
+  /** Lanes and ranks per round, and published in all. */
   perRound?: number;
   most?: number;
 }
 
 /**
- * Tells the fleet which lanes and ranks have pending tasks, so that not every worker has to look for itself, and how many
- * devices can run them, so that those come first which few can. A round looks at a thousand pairs; of more, at the next
- * thousand, and what the others had is published until their turn comes.
+ * Publishes which lanes and ranks have pending tasks, so that not every worker has to discover them itself, and how
+ * many devices can run them, so that those with the fewest devices come first. A round reads a thousand; if there are
+ * more, the next round reads the next thousand, and the others stay published until their turn comes.
  */
 export class LanePublisher {
   readonly #o: LanePublisherOptions;
@@ -47,7 +47,7 @@ export class LanePublisher {
   #countedAt = Number.NEGATIVE_INFINITY;
   readonly #pause = new PollPause();
   readonly #refused = new Map<string, { until: number; what: string; error: Error }>();
-  /** Lanes that nobody can read, each said once; and that there are more pairs than a round reads. */
+  /** Lanes that no device can read, each said once; and that there are more lanes and ranks than a round reads. */
   readonly #warned = new Set<string>();
 
   constructor(options: LanePublisherOptions) {
@@ -56,7 +56,7 @@ export class LanePublisher {
   }
 
   /**
-   * Pairs that appeared since their last round of this process, and rows that vanished.
+   * Lanes and ranks that appeared since their last round of this process, and rows that vanished.
    * @throws PartsFailed when some could not be published, after the others were; NotLeader, DatabaseError
    */
   async runOnce(): Promise<{ appeared: number; vanished: number }> {
@@ -64,7 +64,7 @@ export class LanePublisher {
     if (this.#pause.costly && monotonic() < this.#pause.until) return { appeared: 0, vanished: 0 };
     const failures = new Failures(duty);
     const { after, perWalk, guide } = this.#map.next;
-    // A packet has one deadline for all its hops: after a round that failed, each has one of its own again.
+    // A batch has one deadline for all its seeks: after a round that failed, each has one of its own again.
     const known = this.#guided ? guide : [];
     this.#guided = false;
     const heads = await this.#discover(after, perWalk, known);
@@ -82,7 +82,7 @@ export class LanePublisher {
     return failures.end({ appeared, vanished });
   }
 
-  /** In pieces, between which the other duties have the session: of unknown pairs each costs a round trip. */
+  /** In pieces, between which the other duties have the session: each unknown lane and rank costs a round trip. */
   async #discover(after: LaneRank, most: number, guide: LaneHead[]): Promise<LaneHead[]> {
     const { duty } = this.#o;
     const heads: LaneHead[] = [];
@@ -96,7 +96,7 @@ export class LanePublisher {
     return heads;
   }
 
-  /** Rounds pause after hops that were slow: they read over what others have added and not committed. */
+  /** Rounds pause after seeks that were slow: they read over what others have added and not committed. */
   async #piece(session: Session, known: LaneHead[], most: number, at: LaneRank): Promise<LaneHead[]> {
     const began = monotonic();
     try {
@@ -109,7 +109,7 @@ export class LanePublisher {
     }
   }
 
-  /** None for a lane that nobody may run, or whose row the table has just refused. */
+  /** None for a lane that no device may run, or whose row the table has just refused. */
   #published(head: LaneHead, failures: Failures) {
     const { requires, readable } = requirementsOf(head.required_capabilities);
     if (!readable) {

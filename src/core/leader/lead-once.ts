@@ -1,4 +1,4 @@
-// `afd leader --once`: takes the lease if nobody leads, does every duty once, gives the lease back. For cron.
+// `afd leader --once`: takes the lease if there is no leader, does every duty once, gives up the lease. For cron.
 import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import { signOffDevice } from '../db/devices/sign-off-device.ts';
@@ -25,8 +25,8 @@ export interface LeadOnceFacts extends NodeFacts {
 export async function leadOnce(context: Context, facts: LeadOnceFacts): Promise<LeaderOnceResult> {
   const { config, names, events } = context;
   // First: it brings the fleet's values.
-  const patience = new StartWait({ seconds: facts.waitDatabaseS ?? 0, events });
-  const session = await patience.run(() => context.session({ multiStatements: true }));
+  const startWait = new StartWait({ seconds: facts.waitDatabaseS ?? 0, events });
+  const session = await startWait.run(() => context.session({ multiStatements: true }));
   const settings = livenessSettings(context, facts, {
     deviceType: 'master',
     capabilities: {},

@@ -77,7 +77,10 @@ export class Pruner {
     return failures.end(done);
   }
 
-  /** A missing right is the operator's choice, and nothing is lost by it: rows that nobody may drop by the day are deleted. */
+  /**
+   * A missing right is the operator's choice, and nothing is lost by it: rows that cannot be dropped by the day are
+   * deleted.
+   */
   async #change(session: Session, part: PartitionPlan, done: Pruned): Promise<void> {
     const { duty, historyDays, note } = this.#o;
     try {

@@ -14,16 +14,16 @@ export async function runLeader(
   facts: NodeFacts & { stop: AbortSignal; waitDatabaseS?: number | undefined },
 ): Promise<{ device_id: string }> {
   const { events } = context;
-  const patience = new StartWait({ seconds: facts.waitDatabaseS ?? 0, events, stop: facts.stop });
+  const startWait = new StartWait({ seconds: facts.waitDatabaseS ?? 0, events, stop: facts.stop });
   // First: it brings the fleet's values.
-  await patience.run(() => context.session());
+  await startWait.run(() => context.session());
   const settings = livenessSettings(context, facts, {
     deviceType: 'master',
     capabilities: {},
     slots: 0,
     contend: true,
   });
-  settings.waitDatabaseMs = patience.leftMs;
+  settings.waitDatabaseMs = startWait.leftMs;
   let deviceId = '';
   let leadership: TermDuties | undefined;
   const onReport = (report: LivenessReport) => {

@@ -6,7 +6,7 @@ import { FLEET_KEYS } from '../domain/fleet-keys.ts';
 import type { DutySession } from './duty/duty-session.ts';
 import { Failures } from './duty/failures.ts';
 
-/** Duty of the leader: what the fleet must agree on and nobody has written yet becomes what this leader was told. */
+/** Duty of the leader: a value that the fleet must agree on, and that is not set yet, becomes this leader's own. */
 export class SettingsKeeper {
   readonly #duty: DutySession;
   readonly #config: Config;

@@ -1,5 +1,5 @@
-// The use cases behind `afd leader status` and `afd leader resign`: the lease as anybody may see it, and an operator's wish
-// that somebody else leads.
+// The use cases behind `afd leader status` and `afd leader resign`: the lease as any user may read it, and an
+// operator's wish for another leader.
 import type { Context } from '../context/context.ts';
 import { getLeader, type LeaderRow } from '../db/leader/get-leader.ts';
 import { resignLeader } from '../db/leader/resign-leader.ts';
@@ -8,7 +8,7 @@ import { AfdError } from '../domain/errors.ts';
 export type LeaderStatus = LeaderRow;
 
 export interface ResignResult {
-  /** False = nobody led. */
+  /** False = there was no leader. */
   resigned: boolean;
   /** Who led until now. */
   device_id: string | null;
@@ -22,8 +22,8 @@ export async function leaderStatus(context: Context): Promise<LeaderStatus> {
 }
 
 /**
- * Takes the lease from whoever leads. The holder learns it by its next renewal and stands back for one lease, so that
- * another contender takes it; a lone one leads again after that.
+ * Takes the lease from the current leader. The holder learns it by its next renewal and stands back for one lease, so
+ * that another contender takes it; a lone one leads again after that.
  * @throws AfdError E_CONFLICT when leadership changed in that moment, DatabaseError
  */
 export async function resignLeadership(context: Context): Promise<ResignResult> {

@@ -17,7 +17,7 @@ export class TermDuties {
   #reconnectedAt: number | undefined;
   #stalled = false;
 
-  /** `ringer`: this process's own, if it has one by then. */
+  /** `sender`: this process's own ring sender, if it has one by then. */
   constructor(context: Context, deviceId: string, sender?: () => RingSender | undefined) {
     this.#context = context;
     this.#deviceId = deviceId;

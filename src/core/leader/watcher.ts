@@ -1,4 +1,4 @@
-// For producers that do not know afd: looks several times a second whether something has become due, and rings for it.
+// For producers that do not know afd: polls several times a second whether something has become due, and rings for it.
 
 import type { Config } from '../config/config-schema.ts';
 import { ringTargets, ringTargetsStatement } from '../db/devices/ring-targets.ts';
@@ -14,12 +14,15 @@ import { monotonic } from '../runtime/clock.ts';
 import { PollPause } from '../runtime/poll-pause.ts';
 import type { DutySession } from './duty/duty-session.ts';
 
-/** One branch of the look each; beyond it the pairs that were longest without a task are left to the polls. */
+/**
+ * One branch of the poll each; beyond it the lanes and ranks that were longest without a task are left to the workers'
+ * polls.
+ */
 const MOST_RANKS = 64;
-/** A pair for which nobody who was rung claimed anything is left alone for so long, doubling. */
+/** A lane and rank for which no rung device claimed anything is left alone for this long, doubling. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1000;
-/** A look takes about a millisecond, unless it reads over what others have not committed. */
+/** A poll takes about a millisecond, unless it reads over what others have not committed. */
 const POLL_LIMIT_MS = 1000;
 
 interface Watched extends Omit<RingWork, 'n'> {
@@ -32,7 +35,7 @@ interface Watched extends Omit<RingWork, 'n'> {
 export interface WatcherOptions {
   duty: DutySession;
   config: Config;
-  /** What was published last: pairs that have tasks. */
+  /** What was published last: lanes and ranks that have tasks. */
   heads: () => LaneHead[];
   /** This process's own, if it has one. */
   ringSender?: (() => RingSender | undefined) | undefined;
@@ -65,7 +68,7 @@ export class Watcher {
     return { rung: due.length };
   }
 
-  /** Indexes of the pairs that are due. None when the look took too long: other duties wait for the session. */
+  /** Indexes of the lanes and ranks that are due. None when the poll took too long: other duties wait for the session. */
   async #poll(ranks: Watched[]): Promise<number[]> {
     const { duty } = this.#o;
     const { sql, values } = dueStatement(duty.names, undefined, ranks);
@@ -91,7 +94,7 @@ export class Watcher {
 
   #ring(sender: RingSender, laneRank: Watched): void {
     laneRank.seenAt = monotonic();
-    // Until the answer is here: what is due in the next look may be what is being claimed now.
+    // Until the answer is here: what is due in the next poll may be what is being claimed now.
     laneRank.restsUntil = laneRank.seenAt + laneRank.pauseMs;
     void sender.ring({ ...laneRank, n: 1 }).then((claimed) => {
       laneRank.pauseMs = claimed > 0 ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, laneRank.pauseMs * 2);
@@ -113,7 +116,7 @@ export class Watcher {
     const { sql, values } = ringTargetsStatement(duty.names);
     const targets = ringTargets(await duty.run((session) => session.rows(sql, values)));
     sender.view.update(targets, readAt);
-    // Of each type that somebody runs: where most tasks are, so that also the first one is seen at once.
+    // For each type that a device runs: where most tasks are, so that also the first one is seen at once.
     for (const task_type of new Set(targets.flatMap((one) => one.capabilities.supported_tasks ?? []))) {
       this.#watch({
         lane: laneKey(task_type, null),

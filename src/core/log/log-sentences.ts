@@ -5,7 +5,7 @@ import type { AfdEventName, AfdEvents } from '../runtime/events.ts';
 export interface EventLine {
   level: 'debug' | 'info' | 'warn' | 'error';
   message: string;
-  /** Facts for grep and programs; ids keep the names of the JSON contract. */
+  /** Fields for grep and programs; ids keep the names of the JSON contract. */
   fields: Record<string, unknown>;
 }
 

@@ -7,7 +7,7 @@ import { describeEvent } from './log-sentences.ts';
 import { redact, redactBeginning } from './redact.ts';
 import { escapeInJson, escapeSpecial } from './terminal-text.ts';
 
-/** Characters of a message, and of each text among the fields. A longer one may be a whole page that somebody crawled. */
+/** Characters of a message, and of each text among the fields. A longer one may be a whole crawled page. */
 const TEXT = 8192;
 /** Of the fields of one line: what a line costs is bounded, whatever a handler logs. */
 const FIELDS = { values: 1000, text: TEXT, characters: 65_536 };
@@ -66,7 +66,7 @@ export function attachLog(events: Events, log: Log): () => void {
     if (name === 'device:registered' || name === 'worker:started') {
       log.setDevice((data as AfdEvents['device:registered']).device_id);
     }
-    // A sentence for every task is not made for nobody.
+    // A sentence for every task is made only when it is logged.
     if (isRoutine(name, data) && !log.enabled('info')) return;
     const line = describeEvent(name as AfdEventName, data);
     log[line.level](line.message, { event: name, ...line.fields });

@@ -1,10 +1,10 @@
-// Secrets never reach a log line: neither under a telling name, nor inside a database URL. What is redacted may be the text
-// of a crawled page, so every step here is linear in the text, and a log line has limits besides.
+// Secrets never reach a log line: neither under a telling name, nor inside a database URL. What is redacted may be the
+// text of a crawled page, so every step here is linear in the text, and a log line has limits in addition.
 
-/** Of keys, variables and flags. */
+/** Names of secret keys, variables and flags. */
 export const SECRET_NAME =
   /pass(word|wd|phrase)|pgpass|secret|token|(api|access|private)[-_]?key|authorization|bearer|cookie|credential|dsn/i;
-/** What our own examples have in the place of a password. */
+/** What our own examples use as a password. */
 const PLACEHOLDER = 'password';
 /** Objects within objects; what lies deeper is not shown. */
 const DEPTH = 8;
@@ -37,7 +37,7 @@ const WHOLE: RedactLimits = {
 export function redactText(text: string, goesOn = false): string {
   let shown = '';
   let copied = 0;
-  // Of the run without a space that was looked at last. It is searched once, however many addresses it holds.
+  // Of the run without a space that was searched last. It is searched once, however many addresses it holds.
   let runEnd = 0;
   let lastAt = -1;
   for (let mark = text.indexOf('://'); mark !== -1; mark = text.indexOf('://', Math.max(mark + 3, copied))) {
@@ -63,7 +63,7 @@ export function redactText(text: string, goesOn = false): string {
 /** A text without secrets, and its beginning only when it has more than `most` characters, with a note of how many were cut. */
 export function redactBeginning(text: string, most: number): string {
   if (text.length <= most) return redactText(text);
-  // Not between the two halves of a character.
+  // Do not cut between the two halves of a character.
   const end = isHighSurrogate(text.charCodeAt(most - 1)) ? most - 1 : most;
   return `${redactText(text.slice(0, end), true)}… (${text.length - end} more characters)`;
 }

@@ -1,5 +1,5 @@
-// What is printed may have been crawled. It must not forge a second line, move the cursor of a terminal, or turn round what
-// stands beside it: C0 and C1 controls, line and paragraph separators, marks of direction.
+// What is printed may have been crawled. It must not forge a second line, move the cursor of a terminal, or reverse the
+// text next to it: C0 and C1 controls, line and paragraph separators, direction marks.
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const SPECIAL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

@@ -26,8 +26,8 @@ export async function adoptionOf(ask: Ask, context: Context): Promise<Adoption |
   const origin = resolved.origins['database.time_zone'];
   const configured = origin === undefined || origin === 'default' ? undefined : config.database.time_zone;
   const confirmed = await confirmedZone(ask, names);
-  const settled = confirmed !== undefined && (configured === undefined || configured === confirmed);
-  if (settled && columnOf(facts, 'lane') !== undefined) return null;
+  const isConfirmed = confirmed !== undefined && (configured === undefined || configured === confirmed);
+  if (isConfirmed && columnOf(facts, 'lane') !== undefined) return null;
   const zone = await assumeZone(ask, configured ?? confirmed);
   const found = await findInTable(ask, facts, zone.zone);
   const { text, contradicts } = zoneEvidence(zone, found);
@@ -35,8 +35,8 @@ export async function adoptionOf(ask: Ask, context: Context): Promise<Adoption |
 }
 
 /**
- * Takes no zone that nobody has confirmed. `agreed`: by --yes, or by a human.
- * @throws AfdError E_CONFIG; also for a zone with daylight saving that nobody has accepted
+ * Takes only a confirmed zone. `agreed`: by --yes, or by a human.
+ * @throws AfdError E_CONFIG; also for a zone with daylight saving that was not accepted
  */
 export function refuseZone(adoption: Adoption, accepted: { agreed: boolean; daylightSaving: boolean }): void {
   const { time_zone: zone } = adoption;

@@ -15,13 +15,13 @@ export interface MigrateOptions {
 }
 
 export interface MigrationPlan {
-  /** Migrations that would be recorded. */
+  /** Migrations that would be applied. */
   pending: string[];
   /** The SQL that would be sent, in order. */
   statements: string[];
   /** Set when the task table is another program's, and something is to be added to it or its zone is to be confirmed. */
   adoption: Adoption | null;
-  /** Tables beside the task table that are another program's, and what is to be known of them. */
+  /** Tables next to the task table that are another program's, and what is to be known of them. */
   adopted_tables: AdoptedTable[];
 }
 
@@ -33,7 +33,7 @@ export interface MigrationResult {
 /** A table that is read whole takes longer than a call may. */
 const READ_MS = 600_000;
 
-/** What `migrate` would do; changes nothing, waits for nobody. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
+/** What `migrate` would do; changes nothing, waits for no lock. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
 export async function planMigration(context: Context, options: MigrateOptions): Promise<MigrationPlan> {
   const session = await context.session({ timeZone: '+00:00', deadlineMs: READ_MS });
   const pulse = new ServerPulse(context.address);

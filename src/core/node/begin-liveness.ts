@@ -25,7 +25,7 @@ export function endsWithinS({ worker, database }: Config): number {
 
 /**
  * Starts the liveness thread. `registered` is settled when the device is.
- * @throws (registered) AfdError E_DEVICE_RUNNING, E_TEMPORARY when told to stop; DatabaseError
+ * @throws (registered) AfdError E_DEVICE_RUNNING, E_TEMPORARY when stopped; DatabaseError
  */
 export function beginLiveness(
   settings: LivenessSettings,

@@ -16,9 +16,9 @@ import type { Identity } from './device-identity.ts';
 import type { WorkSession } from './liveness-messages.ts';
 import type { Begun, PulseBoard } from './pulse-board.ts';
 
-/** What was done about one look at the claims of this process. */
+/** What was done by one check of the claims of this process. */
 export interface Freed {
-  /** Attempts given back: they had not begun, or could not end in time. */
+  /** Attempts released: they had not begun, or could not end in time. */
   released: number;
   /** Deferred claims whose handlers have begun: their attempts have rows now, so that others see them. */
   materialized: number;
@@ -27,16 +27,16 @@ export interface Freed {
 const CHUNK = 500;
 
 /**
- * What a process with a blocked main thread holds, dealt with by its liveness thread: what has not begun is given back at
- * once, what has begun is recorded, and an innocent neighbour of the blocker is given back at its own timeout, since it
- * could not end in time if it wanted to. The board is closed, so nothing begins meanwhile.
+ * How the liveness thread deals with the claims of a process whose main thread is blocked: it releases at once what has
+ * not begun, materializes what has begun, and releases an innocent neighbour of the blocker at its own timeout, since
+ * that could not end in time. The board is closed, so nothing begins meanwhile.
  */
 export class BlockedClaims {
   readonly #session: Session;
   readonly #names: TableNames;
   readonly #board: PulseBoard;
   readonly #cut = new Set<number>();
-  /** Of the main thread; undefined = not known. */
+  /** The main thread's work session; undefined = not known. */
   work: WorkSession | undefined;
 
   constructor(session: Session, names: TableNames, board: PulseBoard) {
@@ -46,7 +46,7 @@ export class BlockedClaims {
   }
 
   /**
-   * One look. `goOn` is asked between two transactions. Row locks of an unfinished transaction of the main thread are
+   * One check. `goOn` is asked between two transactions. Row locks of an unfinished transaction of the main thread are
    * freed first. @throws DatabaseError
    */
   async free(owner: Identity, now: number, goOn: () => boolean): Promise<Freed> {
@@ -87,7 +87,7 @@ export class BlockedClaims {
 
   async #cutWork(): Promise<void> {
     const { work } = this;
-    // Behind a proxy the number may be another's connection to another server.
+    // Behind a proxy the number may belong to a connection to another server.
     if (work === undefined || work.serverName !== this.#session.facts.serverName) return;
     if (this.#cut.has(work.connectionId)) return;
     if (await cutIdleSession(this.#session, work.connectionId)) this.#cut.add(work.connectionId);
@@ -111,7 +111,7 @@ export class BlockedClaims {
   }
 }
 
-/** One look that fails must not end the thread, unless its connection is gone. Returns what to say about it. */
+/** One check that fails must not end the thread, unless its connection is gone. Returns what to say about it. */
 export function failedCheck(error: unknown): string {
   if (isConnectionLost(error)) throw error;
   return `The tasks held by the blocked main thread were not released; trying again: ${(error as Error).message}`;

@@ -7,7 +7,7 @@ import { LimitWatch } from './limit-watch.ts';
 import type { LivenessSettings } from './liveness-messages.ts';
 import { RecentClaims } from './recent-claims.ts';
 
-/** How busy this device is: its slots, its turns, its machine. What a heartbeat says beside that it lives. */
+/** How busy this device is: its slots, its turns, its machine. What a heartbeat says in addition to "alive". */
 export class DeviceLoad {
   readonly #slots: number;
   readonly #limitsIntervalMs: number;

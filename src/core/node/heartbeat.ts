@@ -12,9 +12,9 @@ import type { TableNames } from '../db/table-names.ts';
 import type { LivenessReport } from './liveness-messages.ts';
 
 /**
- * The heartbeat, and in the same packet what goes along with it: its row in the history, and a look at the fleet's
- * settings. Only the heartbeat counts: when one of the others fails it is sent again by itself, and they are tried one by
- * one; what fails then is told. False = another instance owns the id, or the row is gone. @throws DatabaseError
+ * The heartbeat, and in the same batch what goes along with it: its row in the history, and a read of the fleet's
+ * settings. Only the heartbeat counts: when one of the others fails it is sent again by itself, and they are tried one
+ * by one; what fails then is reported. False = another instance owns the id, or the row is gone. @throws DatabaseError
  */
 export async function sendHeartbeat(
   session: Session,

@@ -1,8 +1,8 @@
 import { monotonic } from '../runtime/clock.ts';
 
 /**
- * How long a node trusts its leases without a word from the database: heartbeat_timeout − min(10 s, a third of it) after
- * the start of its last good heartbeat. Less than anybody waits before taking its tasks.
+ * The trust window of a node without an answer from the database: heartbeat_timeout − min(10 s, a third of it) after
+ * the start of its last good heartbeat. The leader waits longer than that before it takes the node's tasks.
  */
 export class LeaseTrust {
   #limitMs: number;

@@ -8,11 +8,11 @@ import {
 import type { DeviceProbe } from './device-probe.ts';
 
 /**
- * Compares this machine's own readings with its gates, between the heartbeats too. Without gates it reads nothing.
- * `onChange` is told the reasons once: when a gate closes or opens, and after the first reading.
+ * Compares this machine's own readings with its resource limits, between the heartbeats too. Without limits it reads
+ * nothing. `onChange` gets the reasons when the machine goes over a limit or below it, and after the first reading.
  */
 export class LimitWatch {
-  /** Gates that the machine is over, in words. */
+  /** Resource limits that the machine is over, in words. */
   overLimits: string[] = [];
   readonly #probe: Pick<DeviceProbe, 'refresh' | 'last'>;
   readonly #limits: ResourceLimits;

@@ -12,7 +12,7 @@ import type { LogLevel } from '../log/log.ts';
 import type { AfdEvents } from '../runtime/events.ts';
 
 export interface LivenessSettings {
-  /** Memory of the pulse board; undefined = nobody watches the main thread. */
+  /** Memory of the pulse board; undefined = the main thread is not watched. */
   board: SharedArrayBuffer | undefined;
   /** Where lines go that the main thread cannot write; without `fd` it writes them later. */
   log: { fd: number | undefined; format: 'text' | 'json'; level: LogLevel };
@@ -29,7 +29,7 @@ export interface LivenessSettings {
   deviceType: 'master' | 'worker';
   capabilities: Record<string, unknown>;
   slots: number;
-  /** The machine and the number of the process there, for whoever is refused the id. */
+  /** The machine and its process number, for the message of a process that is refused the id. */
   hostName: string;
   pid: number | undefined;
   /** Where this node is rung; the token is hexadecimal. */
@@ -43,7 +43,7 @@ export interface LivenessSettings {
   heartbeatTimeoutMs: number;
   tickIntervalMs: number;
   taskPollIntervalMs: number;
-  /** The work session is to be used so often at least. */
+  /** Longest time between two uses of the work session. */
   keepWarmMs: number;
   contend: boolean;
   leaseDurationMs: number;
@@ -61,9 +61,9 @@ export interface WorkSession {
 
 /** What the rest of the node wants to know. */
 export interface Wanted {
-  /** To look at for due tasks. */
+  /** To poll for due tasks. */
   ranks: LaneRank[];
-  /** Lanes that need not be told again as long as they are published like this. */
+  /** Lanes that need not be sent again while they are published like this. */
   known: Array<LaneRank & { able: number | null }>;
   /** The fleet's devices too. */
   devices: boolean;
@@ -76,10 +76,10 @@ export type LivenessReport =
   | { kind: 'registered'; deviceId: string; instanceToken: Buffer; server: string; ipAddress: string }
   /** `at`: monotonic ms before the view was asked for. */
   | { kind: 'view'; at: number; view: NodeView }
-  /** The work session's turn to look for due tasks. */
+  /** The work session's turn to poll for due tasks. */
   | { kind: 'turn' }
   | { kind: 'heartbeat'; status: string }
-  /** Gates that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
+  /** Resource limits that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
   | { kind: 'over-limits'; reasons: string[] }
   /** What the fleet's settings are, with every heartbeat. */
   | { kind: 'settings'; rows: SettingRow[] }
@@ -89,9 +89,9 @@ export type LivenessReport =
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }
   | { kind: 'warning'; message: string }
-  /** The main thread was silent, and nobody could say so then. */
+  /** The main thread was silent, and this could not be reported then. */
   | { kind: 'main-blocked'; facts: AfdEvents['main:blocked'] }
-  /** The main thread comes to its event loop again, and may claim. `released`: attempts given back meanwhile. */
+  /** The main thread comes to its event loop again, and may claim. `released`: attempts released meanwhile. */
   | { kind: 'main-back'; afterMs: number; released: number }
   /** The thread has ended: by request, or because it may not go on. */
   | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
@@ -101,7 +101,7 @@ export type LivenessCommand =
   | { kind: 'running'; count: number; claimed: number }
   /** Tasks whose attempt has ended and whose handler goes on, holding a slot each: all of them. */
   | { kind: 'stuck'; tasks: StuckTask[] }
-  /** What to look at in the next ticks. */
+  /** What to poll in the next ticks. */
   | ({ kind: 'pairs' } & Wanted)
   | { kind: 'tick' }
   /** Say at once that this device lives, and find out whether it still owns its id. */

@@ -6,11 +6,11 @@ import { Elector, type ElectorOptions } from '../election/elector.ts';
 import { deviceIdOf, type Identity } from './device-identity.ts';
 import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 
-/** What a node needs to know beside its configuration. */
+/** What a node needs to know in addition to its configuration. */
 export interface NodeFacts {
   hostname: string;
   version: string;
-  /** Of this process; absent = nobody is told. */
+  /** Process number of this process; absent = nothing is reported. */
   pid?: number | undefined;
 }
 

@@ -23,7 +23,7 @@ const outside: Outside = {
     events.emit('main:blocked', data);
   },
   end() {
-    // The main thread hears no signal that could be caught, and an exit of this thread is none of the process.
+    // The main thread gets no signal that could be caught, and an exit of this thread does not end the process.
     kill(pid, 'SIGKILL');
   },
 };

@@ -81,7 +81,7 @@ export class Liveness {
     if (command.kind !== 'running' && command.kind !== 'pairs') this.#wake?.();
   }
 
-  /** Registers, then lives until told to stop. Never rejects: the last report is `ended`. */
+  /** Registers, then lives until stopped. Never rejects: the last report is `ended`. */
   async run(): Promise<void> {
     try {
       await this.#register();
@@ -147,7 +147,7 @@ export class Liveness {
     }
   }
 
-  /** Wakes the loop: whoever looks for a free lock waits no longer than lock_grace. */
+  /** Wakes the loop: the leader declares a device with a free lock dead after lock_grace. */
   #lost(message: string): void {
     if (this.#lostSince !== undefined || this.#identity === undefined || this.#stopping) return;
     this.#lostSince = monotonic();
@@ -155,7 +155,7 @@ export class Liveness {
     this.#wake?.();
   }
 
-  /** After a loss: lock and heartbeat at once, before anybody can think that this device is dead. */
+  /** After a loss: lock and heartbeat at once, before the leader can count this device as dead. */
   async #reconnect(): Promise<void> {
     await this.#session.ready();
     const device = this.#device!;
@@ -192,7 +192,7 @@ export class Liveness {
       this.#due.tick = Math.max(this.#due.tick, started + tickIntervalMs);
   }
 
-  /** When the fleet has another heartbeat_timeout: lock, heartbeat and patience stay one number. */
+  /** When the fleet has another heartbeat_timeout: lock, heartbeat and trust window stay one number. */
   async #obeyTimeout(): Promise<void> {
     const seconds = this.#settings.heartbeatTimeoutMs / 1000;
     if (this.#session.options.idleTimeoutS === seconds) return;
@@ -206,7 +206,7 @@ export class Liveness {
     const at = monotonic();
     this.#due.tick = at + this.#settings.tickIntervalMs;
     this.#tickedAt = at;
-    // A main thread that hears nothing is told nothing.
+    // A main thread that hears nothing is sent nothing.
     if (this.#silence.silent) return undefined;
     const ask = this.#plan.next(at, this.#identity!.deviceId);
     if (ask === undefined) {

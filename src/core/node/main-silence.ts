@@ -1,5 +1,5 @@
 // What the liveness thread does about a main thread that does not come to its event loop: it says so once, closes the
-// board, gives back what has not begun, and lets the others and the operator see it; and takes all of that back afterwards.
+// board, releases what has not begun, and lets the others and the operator see it; and undoes all of that afterwards.
 
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -11,7 +11,7 @@ import type { LivenessReport, LivenessSettings, WorkSession } from './liveness-m
 import { MainWatch } from './main-watch.ts';
 import { type Begun, PulseBoard } from './pulse-board.ts';
 
-/** A look at what is still held, while it lasts. */
+/** Time between two checks of what is still held, while it lasts. */
 const CHECK_MS = 1000;
 
 /** What a thread can do that core alone cannot. */
@@ -34,7 +34,7 @@ export interface MainSilenceOptions {
 }
 
 export class MainSilence {
-  /** Monotonic ms of the next look; infinite while the main thread is heard. */
+  /** Monotonic ms of the next check; infinite while the main thread is heard. */
   due = Number.POSITIVE_INFINITY;
   readonly #o: MainSilenceOptions;
   readonly #board: PulseBoard | undefined;
@@ -84,7 +84,7 @@ export class MainSilence {
     return [`main thread blocked for ${Math.round(for_ms / 1000)} s by ${by}`];
   }
 
-  /** One look at what this process holds; between two others of the liveness loop. @throws DatabaseError */
+  /** One check of what this process holds; between two others of the liveness loop. @throws DatabaseError */
   async check(owner: Identity): Promise<void> {
     if (this.#hostages === undefined) return;
     const now = monotonic();
@@ -124,7 +124,7 @@ export class MainSilence {
     this.#o.onChange();
   }
 
-  /** Not while claims are being given back: one of them could be claimed and begun by then. */
+  /** Not while claims are being released: one of them could be claimed and begun by then. */
   #reopen(): void {
     if (this.silent || this.#checking || this.#endedAfter === undefined) return;
     this.#board?.reopen();

@@ -1,16 +1,16 @@
 import { monotonic } from '../runtime/clock.ts';
 import { BEAT_MS, type PulseBoard } from './pulse-board.ts';
 
-/** The main thread is silent when it has not come to its event loop for so long. */
+/** The main thread is silent when it has not come to its event loop for this long. */
 export const SILENT_AFTER_MS = 1500;
 
 export interface MainWatchOptions {
   board: Pick<PulseBoard, 'beats'>;
   /** It has become silent. */
   onSilent: () => void;
-  /** It is still silent, at each look. */
+  /** It is still silent, at each check. */
   onStill: () => void;
-  /** It came to its event loop again, after so many milliseconds. */
+  /** It came to its event loop again, after this many milliseconds. */
   onBack: (afterMs: number) => void;
   monotonic?: () => number;
 }

@@ -38,9 +38,9 @@ export class OwnDevice {
   }
 
   /**
-   * Takes the lock on a new connection and says that the device lives, waiting at most `waitS` seconds: our own former
-   * connection may still hold it, until the server notices that it is gone. False = it does; the device has said that it
-   * lives all the same. @throws DatabaseError, AfdError E_SUPERSEDED
+   * Takes the lock on a new connection and writes that the device lives, waiting at most `waitS` seconds: our own
+   * former connection may still hold it, until the server notices that it is gone. False = it does; the write was made
+   * all the same. @throws DatabaseError, AfdError E_SUPERSEDED
    */
   async retake(beat: Beat, waitS: number): Promise<boolean> {
     const { deviceId, instanceToken, lockName } = this.#identity;
@@ -54,11 +54,11 @@ export class OwnDevice {
   }
 
   /**
-   * After an owner's write; `ours` false = it found no row of this instance. While this connection holds the session lock
-   * nobody else lives under the id, so the database has forgotten the registration (a failover to a server that had not
-   * heard of it, a crash): it is written again, with the same instance. Somebody else owns the id when the lock is
-   * another's, or when his name comes back after it was written over. A row that is gone although this connection has
-   * seen it was removed by an operator. @throws DatabaseError, AfdError E_SUPERSEDED
+   * After an owner's write; `ours` false = it found no row of this instance. While this connection holds the session
+   * lock no other process lives under the id, so the database has forgotten the registration (a failover to a server
+   * without it, a crash): it is written again, with the same instance. Another process owns the id when it holds the
+   * lock, or when its name comes back after it was written over. A row that is gone although this connection has read
+   * it was removed by an operator. @throws DatabaseError, AfdError E_SUPERSEDED
    */
   async confirm(ours: boolean): Promise<void> {
     const { connectionId } = this.#session.facts;

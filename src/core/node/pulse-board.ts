@@ -21,12 +21,12 @@ export interface Begun {
 
 const HEAD = { beat: 0, generation: 1, current: 2, overflow: 3, ending: 4 } as const;
 const HEAD_WORDS = 8;
-/** Of one place: state, number of the attempt, type; one is spare. */
+/** Words of one place: state, number of the attempt, type; one is spare. */
 const PLACE_WORDS = 4;
 const PLACE_NUMBERS = 3;
 const [STATE, ATTEMPT, TYPE] = [0, 1, 2];
 const [FREE, RUNNING, ENDED] = [0, 1, 2];
-/** Ends that may wait for the database at the same time, beside the slots. */
+/** Ends that may wait for the database at the same time, in addition to the slots. */
 const MORE_PLACES = 2048;
 
 /**

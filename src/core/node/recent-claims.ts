@@ -1,11 +1,11 @@
-/** The window of `served`: long enough to see turns, short enough that a new device is not given everything for long. */
+/** The window of `recent_claims`: long enough to see turns, short enough that a new device is not given everything for long. */
 const WINDOW_MS = 60_000;
-/** Totals of so much time are one sample: the count is exact to this. */
+/** Totals within this time are one sample: the count is exact to this. */
 const GRAIN_MS = 1000;
 
 /** How many tasks this device claimed within the last minute. Times are monotonic milliseconds. */
 export class RecentClaims {
-  /** Since `at` the total was so much, oldest first; the last one before the window is kept. */
+  /** Totals of claims, each with the time `at` which it was reached, oldest first; the last one before the window is kept. */
   readonly #samples: Array<{ at: number; total: number }> = [{ at: Number.NEGATIVE_INFINITY, total: 0 }];
 
   /** `total`: tasks claimed since the start. */

@@ -17,8 +17,8 @@ export class TickPlan {
   }
 
   /**
-   * A tick came back at this monotonic time, asked at `since`. Returns the pairs that are due. `due` undefined = its look was
-   * broken off: the work session looks in place of the next tick, with more time.
+   * A tick came back at this monotonic time, asked at `since`. Returns the lanes and ranks that are due. `due`
+   * undefined = its poll was broken off: the work session polls in place of the next tick, with more time.
    */
   answered({ ranks }: TickAsk, due: number[] | undefined, at: number, since: number): LaneRank[] {
     if (ranks === undefined) return [];
@@ -32,8 +32,8 @@ export class TickPlan {
   }
 
   /**
-   * What to ask at this monotonic time. Undefined = it is the turn of the work session, which looks for due tasks in
-   * place of this tick: that keeps it from its idle timeout, and costs no round trip more.
+   * What to ask at this monotonic time. Undefined = it is the turn of the work session, which polls for due tasks in
+   * place of this tick: that keeps it from its idle timeout, and costs no extra round trip.
    */
   next(at: number, deviceId: string): TickAsk | undefined {
     const { deviceType, tickIntervalMs, taskPollIntervalMs, keepWarmMs, capabilities } = this.#settings;
@@ -45,13 +45,13 @@ export class TickPlan {
       return undefined;
     }
     this.#ticks += 1;
-    const peek = worker && at >= this.#discoverAt && at >= this.#pause.until;
-    if (peek) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
+    const polls = worker && at >= this.#discoverAt && at >= this.#pause.until;
+    if (polls) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
     const { ranks, known, devices } = this.wanted;
     const types = capabilities.supported_tasks;
     return {
       device_id: deviceId,
-      ranks: peek ? ranks : undefined,
+      ranks: polls ? ranks : undefined,
       lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
       withOpen: worker && this.#ticks % 2 === 1,
       trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,

@@ -1,12 +1,13 @@
-// Which rings a device obeys: those that come from where they say, each once. A cookie goes to the address that a ring named as
-// its sender, so whoever sends it back receives there (as in DTLS, RFC 6347, section 4.2.1). The device keeps nothing for it
-// but its own key, and changes the key now and then; under one key it remembers which rings it took.
+// Which rings a device obeys: those that come from where they say, each once. A cookie goes to the address that a ring
+// named as its sender, so only a process that receives there can send it back (as in DTLS, RFC 6347, section 4.2.1).
+// The device keeps nothing for it but its own key, and changes the key now and then; under one key it remembers which
+// rings it took.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { monotonic } from '../runtime/clock.ts';
 import { COOKIE_BYTES, codeOf, type Ring } from './datagram.ts';
 import type { Sender } from './ring-socket.ts';
 
-/** A key is used for so long, and its cookies count for as long again. */
+/** How long a key is used; its cookies count for the same time again. */
 const KEY_MS = 10_000;
 /** Rings taken under one key; the next one makes a new key. */
 const MOST_TAKEN = 4096;
@@ -52,7 +53,7 @@ export class Cookies {
     const ended = now - since >= KEY_MS;
     if (!ended && taken.size < MOST_TAKEN) return;
     this.#former = now - since < 2 * KEY_MS ? this.#key : undefined;
-    // From the end of the former one on, though nobody came just then: its cookies count for no longer.
+    // Counted from the end of the former one, even if no ring came then: its cookies count for no longer.
     this.#key = newKey(ended && this.#former !== undefined ? since + KEY_MS : now);
   }
 }

@@ -1,12 +1,13 @@
-// What goes over the wire: datagrams of two fixed sizes, big-endian. Pure. Each ends with a code (HMAC-SHA256, RFC 2104, cut to
-// 16 bytes) under the token of the device that is rung: whoever writes or answers knows the token, and nobody sends it. An
-// answer is shorter than its question, so a forged sender address gains an attacker nothing; whatever does not decode is nobody's.
+// What goes over the wire: datagrams of two fixed sizes, big-endian. Pure. Each ends with a code (HMAC-SHA256, RFC
+// 2104, cut to 16 bytes) under the token of the device that is rung: a sender or a replier must know the token, which
+// is never sent. An answer is shorter than its question, so a forged sender address gains an attacker nothing; what
+// does not decode is ignored.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** "There is work for you": to one device. */
 export interface Ring {
   kind: 'ring';
-  /** 8 bytes that the device sent to this address lately; zeros = the ringer has none, and will get a challenge. */
+  /** 8 bytes that the device sent to this address lately; zeros = the sender has none, and will get a challenge. */
   cookie: Buffer;
   /** 8 random bytes: what an answer repeats. The device takes each of them once. */
   sequence: Buffer;
@@ -15,7 +16,7 @@ export interface Ring {
   /** 16 bytes; zeros when directed. */
   lane: Buffer;
   claim_rank: number;
-  /** Tasks that the ringer has in mind for this device. A hint. */
+  /** Tasks that the sender has in mind for this device. A hint. */
   n: number;
   /** How often the ring was passed on. */
   hops: number;
@@ -46,7 +47,7 @@ const MAGIC = 0xafd1;
 const VERSION = 2;
 const KINDS = ['ring', 'answer', 'state', 'challenge'] as const;
 const MOST = 0xffff;
-/** Of the column claim_rank. */
+/** Largest value of the column claim_rank. */
 const LAST_RANK = 10;
 
 /** `token`: that of the device that is rung. */
@@ -74,7 +75,7 @@ export function encodeReply(reply: Reply, token: Buffer): Buffer {
   return sign(bytes, token);
 }
 
-/** What a datagram says, whoever wrote it (`isSigned`). Undefined = it is not a datagram of this version. Never throws. */
+/** What a datagram says, whatever wrote it (`isSigned`). Undefined = it is not a datagram of this version. Never throws. */
 export function decode(bytes: Buffer): Ring | Reply | undefined {
   if (bytes.length < 4 || bytes.readUInt16BE(0) !== MAGIC || bytes.readUInt8(2) !== VERSION) return undefined;
   const kind = KINDS[bytes.readUInt8(3)];
@@ -84,7 +85,7 @@ export function decode(bytes: Buffer): Ring | Reply | undefined {
     return { kind, sequence: copy(bytes, 4, 8), cookie: copy(bytes, 18, COOKIE_BYTES), claimed, running, free };
   }
   const rank = bytes.readUInt8(36);
-  // No task has such a rank, so nobody of the fleet rings for it.
+  // No task has such a rank, so no device of the fleet rings for it.
   if ((rank & 0x7f) > LAST_RANK) return undefined;
   return {
     kind,

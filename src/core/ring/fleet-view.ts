@@ -1,11 +1,11 @@
-// What a ringer knows of the devices: their rows, what they answered lately, and what it has asked of them since.
+// What a sender knows of the devices: their rows, what they answered lately, and what it has asked of them since.
 
 import type { RingTarget } from '../db/devices/ring-targets.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { Reply } from './datagram.ts';
 import { isLoopback } from './ring-socket.ts';
 
-/** Rows are read again when they are older, by whoever rings. */
+/** The next ring reads rows again that are older. */
 export const ROWS_MS = 1000;
 const SKIP_MS = 5000;
 const SKIP_AFTER = 2;

@@ -34,7 +34,7 @@ export class Notifier {
     this.#names = names;
   }
 
-  /** What must be read before tasks like these can be announced; nothing when it is known. */
+  /** What must be read before devices can be rung for tasks like these; nothing when it is known. */
   prepare(session: Session, tasks: NewTask[]): Notice {
     const stale = this.ringSender.view.stale;
     const readAt = monotonic();
@@ -56,7 +56,7 @@ export class Notifier {
     };
   }
 
-  /** Announces tasks that are in already, with a read of its own if one is needed. @throws DatabaseError */
+  /** Rings for tasks that are in already, with a read of its own if one is needed. @throws DatabaseError */
   async notify(session: Session, tasks: NewTask[]): Promise<void> {
     const { piggybacked: carried, ring } = this.prepare(session, tasks);
     await carried.flush(session);
@@ -76,7 +76,7 @@ export class Notifier {
       if (target !== null) directed.set(target, (directed.get(target) ?? 0) + 1);
       else {
         const required_capabilities = fromJson(text);
-        // What is no object is found by a poll, if anybody can run it at all.
+        // What is no object is found by a poll, if any device can run it at all.
         if (isFields(required_capabilities)) count(works, { ...lane, required_capabilities, n: 1 });
       }
     }

@@ -1,6 +1,6 @@
 import { monotonic } from '../runtime/clock.ts';
 
-/** At most so many times within any second. */
+/** Allows at most `most` events within any second. */
 export class PerSecond {
   readonly #most: number;
   readonly #now: () => number;

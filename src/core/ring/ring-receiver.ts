@@ -1,5 +1,6 @@
-// The listening end: a worker's one port. Checks, limits, asks the worker, answers. Whoever does not know the token of
-// this very process gets no answer at all, and whoever does not receive where it says to be gets no more than a challenge.
+// The listening end: a worker's one port. Checks, limits, asks the worker, answers. A sender that does not know the
+// token of this very process gets no answer at all, and one that does not receive where it says to be gets no more than
+// a challenge.
 import { monotonic } from '../runtime/clock.ts';
 import { Cookies } from './cookies.ts';
 import { decode, encodeReply, isSigned, type Reply, type Ring } from './datagram.ts';
@@ -20,11 +21,11 @@ export interface RingReceiverOptions {
   figures(): Omit<Figures, 'claimed'>;
 }
 
-/** Who rang is told of changes for so long. */
+/** How long a sender gets state changes after its last ring. */
 const REMEMBER_MS = 5000;
-/** States go out at most so often. */
+/** Shortest time between two states. */
 const STATE_EVERY_MS = 100;
-/** Ringers that are told of changes. */
+/** Senders that get state changes. */
 const MOST_SENDERS = 1000;
 /** To rings of addresses that have not proved themselves; of more no notice is taken. */
 export const CHALLENGES_PER_SECOND = 200;
@@ -33,10 +34,10 @@ export const MOST_IN_FLIGHT = 100;
 
 interface Ringing {
   to: Sender;
-  /** Of its last ring. */
+  /** Sequence of its last ring. */
   sequence: Buffer;
   at: number;
-  /** What it was told last. */
+  /** What was sent to it last. */
   told: string;
 }
 

@@ -1,5 +1,5 @@
-// Rings devices for whoever makes work. Hints only: every call returns at once, nothing here fails, and a task that
-// nobody is rung for is found by a poll.
+// Rings devices for new work. Hints only: every call returns at once, nothing here fails, and a task for which no
+// device is rung is found by a poll.
 import { randomBytes } from 'node:crypto';
 import type { RingTarget } from '../db/devices/ring-targets.ts';
 import type { LaneRequirements } from '../domain/eligibility.ts';
@@ -12,7 +12,7 @@ import type { RingSocket } from './ring-socket.ts';
 import { SenderSockets } from './sender-sockets.ts';
 import { SentRings } from './sent-rings.ts';
 
-/** Tasks of one (lane, rank) that are due now and that nobody has been told of. */
+/** Tasks of one (lane, rank) that are due now and for which no device was rung. */
 export interface RingWork extends LaneRequirements {
   lane: Buffer;
   claim_rank: number;
@@ -25,29 +25,29 @@ export interface RingWork extends LaneRequirements {
 
 export interface RingSenderOptions {
   view: FleetView;
-  /** False: nobody is ever rung. */
+  /** False: no device is ever rung. */
   enabled: boolean;
   policy: () => PlacementPolicy;
-  /** This process's own device: told without a datagram. */
+  /** This process's own device: notified without a datagram. */
   self?: { device_id: string; ring(work: RingWork): Promise<Pick<Reply, 'claimed' | 'running' | 'free'>> };
-  /** The socket of this process's bell, if it has one. */
+  /** The socket of this process's receiver, if it has one. */
   socket?: RingSocket | undefined;
   /** Milliseconds; for tests. */
   offAfterMs?: number;
   retryMs?: number;
-  /** Nobody has answered for so long that the ring is off; true = it is on again. */
+  /** No device has answered for long enough that the ring is off; true = it is on again. */
   onSwitch?: (on: boolean) => void;
-  /** A ring that could not be made, for a reason that nobody foresaw: it is one less. */
+  /** A ring that could not be made for an unexpected reason: it is dropped. */
   onProblem?: (error: unknown) => void;
 }
 
 /** Further devices that are rung for the same tasks. */
 const MOST_MORE = 2;
 const MOST = 0xffff;
-/** Of what is closed, for a challenge that comes late. */
+/** How long a closed socket stays open for a late challenge. */
 const LINGER_MS = 50;
 const OFF_AFTER_MS = 10_000;
-/** A ring that is off is tried again so often. */
+/** Time between two tries of a ring that is off. */
 const RETRY_MS = 10_000;
 export class RingSender {
   readonly view: FleetView;
@@ -73,7 +73,7 @@ export class RingSender {
 
   /**
    * Rings the best devices for this work, each once with its share. Settles with how many tasks they say they claimed.
-   * Never rejects: the work is in the database already, and whoever made it must hear of that alone.
+   * Never rejects: the work is in the database already, and its producer must not see any other failure.
    */
   ring(work: RingWork): Promise<number> {
     return this.#follow(this.#ring(work));

@@ -22,7 +22,7 @@ export class RingSocket {
     socket.on('message', (bytes, from) => {
       for (const listener of this.#listeners) listener(bytes, from);
     });
-    // What could not be sent or received is a ring less: the polls carry on.
+    // A datagram that could not be sent or received is a lost ring: the polls carry on.
     socket.on('error', () => {});
   }
 

@@ -1,12 +1,12 @@
 import { isLoopback, RingSocket } from './ring-socket.ts';
 
-/** The sockets that a ringer sends from: the bell's, so that a worker has one port, and its own where that does not reach. */
+/** The sockets that a sender uses: the receiver's, so that a worker has one port, and its own where that does not reach. */
 export class SenderSockets {
   readonly #shared: RingSocket | undefined;
   readonly #hear: (bytes: Buffer) => void;
   readonly #own = new Map<string, Promise<RingSocket | undefined>>();
 
-  /** `shared` is not closed here. `hear`: what comes to any of them. */
+  /** `shared` is not closed here. `hear`: gets what comes to any of them. */
   constructor(shared: RingSocket | undefined, hear: (bytes: Buffer) => void) {
     this.#shared = shared;
     this.#hear = hear;

@@ -3,22 +3,25 @@ import { randomBytes } from 'node:crypto';
 import { monotonic } from '../runtime/clock.ts';
 import { decode, encodeRing, isSigned, NO_COOKIE, type Reply, type Ring } from './datagram.ts';
 
-/** Answers and states of a ring are known as its for so long. */
+/** How long answers and states are matched to their ring. */
 const REMEMBER_MS = 6000;
 
 interface Sent {
   device_id: string;
   token: Buffer;
   at: number;
-  /** Undefined = nobody waits for it any more. */
+  /** Undefined = nothing waits for it any more. */
   answer: ((reply: Reply) => void) | undefined;
-  /** Sends it once more, with the cookie of a challenge, also when nobody waits any more: it is a hint all the same. Undefined = done. */
+  /**
+   * Sends it once more, with the cookie of a challenge, also when nothing waits any more: it is a hint all the same.
+   * Undefined = done.
+   */
   again: ((cookie: Buffer) => void) | undefined;
 }
 
 export interface Sending {
   device_id: string;
-  /** Of the device. */
+  /** Instance token of the device. */
   token: Buffer;
   /** What the device sent for this ring; undefined = nothing yet. */
   cookie: Buffer | undefined;
@@ -41,7 +44,7 @@ export class SentRings {
   }
 
   /** The answer, or undefined when none came in time. Never rejects. */
-  send({ device_id, token, cookie, ring, waitMs: patienceMs, write }: Sending): Promise<Reply | undefined> {
+  send({ device_id, token, cookie, ring, waitMs, write }: Sending): Promise<Reply | undefined> {
     this.#forget();
     const sequence = randomBytes(8);
     const send = (proof: Buffer) => write(encodeRing({ ...ring, cookie: proof, sequence }, token));
@@ -51,11 +54,11 @@ export class SentRings {
         sent.answer = undefined;
         resolve(reply);
       };
-      let timer = setTimeout(end, patienceMs);
+      let timer = setTimeout(end, waitMs);
       const again = (proof: Buffer) => {
         sent.again = undefined;
         clearTimeout(timer);
-        if (sent.answer !== undefined) timer = setTimeout(end, patienceMs);
+        if (sent.answer !== undefined) timer = setTimeout(end, waitMs);
         send(proof);
       };
       const sent: Sent = { device_id, token, at: monotonic(), answer: end, again };
@@ -65,7 +68,10 @@ export class SentRings {
     });
   }
 
-  /** A datagram that came to one of our sockets; what answers no ring of ours, or was not written by its device, is nobody's. */
+  /**
+   * A datagram that came to one of our sockets; one that answers no ring of ours, or was not written by its device, is
+   * ignored.
+   */
   hear(bytes: Buffer): void {
     const reply = decode(bytes);
     if (reply === undefined || reply.kind === 'ring') return;

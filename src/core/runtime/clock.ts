@@ -16,7 +16,7 @@ export function wallClock(): string {
   return new Date().toISOString();
 }
 
-/** Milliseconds since 1970 by this machine's wall clock. For what handlers are told and say about times of their own. */
+/** Milliseconds since 1970 by this machine's wall clock. For times that handlers get or give. */
 export function wallMilliseconds(): number {
   return Date.now();
 }

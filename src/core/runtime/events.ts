@@ -27,7 +27,7 @@ export interface AfdEvents {
   'device:registered': { device_id: string; instance_token: string; server: string };
   'device:heartbeat': { device_id: string; status: string };
   'device:operator-state': { device_id: string; operator_state: string };
-  /** The gates that the machine is over now; empty = it is below all of them again, and claims. */
+  /** The resource limits that the machine is over now; empty = it is below all of them again, and claims. */
   'device:over-limits': { device_id: string; reasons: string[] };
   /** (leader) A device was declared dead. */
   'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
@@ -36,11 +36,11 @@ export interface AfdEvents {
   'database:lost': { message: string };
   /** `server`: host name and server id of what answers now; absent = not asked yet. */
   'database:back': { after_ms: number; server?: string };
-  /** The database was away for so long that others may take the work soon. */
+  /** The database has been away for long enough that others may take the work soon. */
   'database:patience-over': { policy: 'stop' | 'finish' };
   /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
   'settings:changed': { changes: Array<{ key: string; from: unknown; to: unknown }> };
-  /** No device has answered a ring for so long that none is rung (`on: false`), or one has answered again. */
+  /** No device has answered a ring for long enough that none is rung (`on: false`), or one has answered again. */
   'ring:switched': { on: boolean };
   /** (leader, once) Another node leads; null = one whose name was gone by then. */
   'leader:other': { leader: string | null; term: number | null };
@@ -50,15 +50,15 @@ export interface AfdEvents {
   /** Once when a duty begins to fail, and for each further cause. */
   'leader:duty-failed': { duty: string; message: string };
   /**
-   * The main thread does not come to its event loop. `tasks`: what it may be that blocks it; `known`: it is that one. Said
-   * by the liveness thread, which hears no other event.
+   * The main thread does not come to its event loop. `tasks`: those that may block it; `known`: it is that one. Sent by
+   * the liveness thread, which gets no other event.
    */
   'main:blocked': {
     for_ms: number;
     tasks: Array<{ task_id: number; attempt: number; task_type: string }>;
     known: boolean;
   };
-  /** It does again. `released`: attempts that were given back meanwhile. */
+  /** It does again. `released`: attempts that were released meanwhile. */
   'main:back': { after_ms: number; released: number };
   /** A duty that failed works again. */
   'leader:duty-works': { duty: string; after_ms: number };

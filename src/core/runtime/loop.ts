@@ -45,7 +45,7 @@ export class Loop extends Service {
   }
 }
 
-/** Resolves after so many milliseconds, or at once when the signal is aborted or `cut` resolves. Never rejects. */
+/** Resolves after this many milliseconds, or at once when the signal is aborted or `cut` resolves. Never rejects. */
 export async function sleep(milliseconds: number, signal?: AbortSignal, cut?: Promise<void>): Promise<void> {
   if (signal?.aborted === true) return;
   await new Promise<void>((resolve) => {

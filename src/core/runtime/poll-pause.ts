@@ -1,20 +1,20 @@
-/** Looks may take a twentieth of the time. */
+/** Polls may take a twentieth of the time. */
 const FACTOR = 20;
 const LONGEST_MS = 30_000;
-/** The quickest look is forgotten by and by: the way to the database may have become longer. */
+/** The quickest poll is forgotten gradually: the way to the database may have become longer. */
 const FORGET = 1.05;
-/** A look that takes so much longer than the quickest of late is a burden to the server where many devices make it. */
+/** A poll that takes this much longer than the quickest recent one is a burden to the server where many devices make it. */
 const COSTLY_MS = 100;
 
 /**
- * When to look for due tasks again, after looks that took longer than the quickest of late. A look reads over what another
- * program has inserted and not committed yet; of 100,000 such rows it takes so long that the looks of a few workers would
- * leave the server no time for the INSERT itself.
+ * When to poll for due tasks again, after polls that took longer than the quickest recent one. A poll reads over what
+ * another program has inserted and not committed yet; of 100,000 such rows it takes long enough that the polls of a few
+ * workers would leave the server no time for the INSERT itself.
  */
 export class PollPause {
-  /** Monotonic ms before which nobody should look. */
+  /** Monotonic ms before which this process should not poll. */
   until = Number.NEGATIVE_INFINITY;
-  /** The last look took much longer than the quickest, or was broken off: one device at a time should look. */
+  /** The last poll took much longer than the quickest, or was broken off: one device at a time should poll. */
   costly = false;
   #quickest = Number.POSITIVE_INFINITY;
   #last = 0;
@@ -22,8 +22,8 @@ export class PollPause {
   #brokenOff = false;
 
   /**
-   * A look came back at this monotonic time, after so many milliseconds. One slow look says little (the network, or the whole
-   * server, stood still), so the next one comes soon, and the long pause after two.
+   * A poll came back at this monotonic time, after this many milliseconds. One slow poll says little (the network, or
+   * the whole server, stood still), so the next one comes soon, and the long pause after two.
    */
   polled(at: number, tookMs: number): void {
     this.#quickest = Math.min(tookMs, this.#quickest * FORGET);
@@ -34,14 +34,14 @@ export class PollPause {
     this.#excess = excess;
   }
 
-  /** The server broke a look off, which takes longer than a look may. The pause doubles while that goes on. */
+  /** The server broke a poll off, which takes longer than a poll may. The pause doubles while that goes on. */
   brokenOff(at: number, tookMs: number): void {
     this.costly = true;
     this.#pause(at, Math.max(FACTOR * tookMs, this.#brokenOff ? 2 * this.#last : 0));
     this.#brokenOff = true;
   }
 
-  /** Another device is looking: this one tries after the same pause once more. */
+  /** Another device is polling: this one tries after the same pause once more. */
   again(at: number): void {
     this.#pause(at, this.#last);
   }

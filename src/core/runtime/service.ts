@@ -29,11 +29,11 @@ export abstract class Service {
         this.#controller = undefined;
       });
     this.#running = running;
-    // Whoever wants the failure reads `finished`; nobody reading it must not end the process.
+    // Callers that want the failure read `finished`; if none does, that must not end the process.
     running.catch(() => {});
   }
 
-  /** Never rejects: how a run ended is told by `finished`. */
+  /** Never rejects: `finished` carries how a run ended. */
   async stop(): Promise<void> {
     this.#controller?.abort();
     await this.#running?.catch(() => {});

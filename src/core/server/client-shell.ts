@@ -44,7 +44,7 @@ export async function openShell(
     ...(options.execute === undefined ? [] : [`--execute=${options.execute}`]),
     url.pathname.slice(1),
   ];
-  // Not as an argument: every user of the machine can read those.
+  // Not passed as an argument: every user of the machine can read those.
   const secret = { MYSQL_PWD: url.password };
   if (options.capture === true) return runProgram(host, [client, ...argv], secret);
   const terminal = host.env.TERM === undefined ? {} : { TERM: host.env.TERM };

@@ -1,4 +1,4 @@
-// The embedded server: a private MySQL or MariaDB below the project, for whoever has none yet (`afd db …`).
+// The embedded server: a private MySQL or MariaDB below the project, for projects without a server (`afd db …`).
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -43,7 +43,7 @@ export interface StartedServer extends ServerStatus {
   started: boolean;
   /** True when this call made the datadir. */
   created: boolean;
-  /** With the password. */
+  /** Contains the password. */
   url: string;
 }
 
@@ -51,7 +51,7 @@ export interface StartOptions {
   /** Directory that holds `mysql/`; `.afd` of the project. */
   dir: string;
   host: Host;
-  /** Told in words what takes time. */
+  /** Called with a description of each step that takes time. */
   say?: (text: string) => void;
   durability?: Durability;
   /** More statements that the server runs whenever it starts. */
@@ -61,7 +61,7 @@ export interface StartOptions {
 }
 
 const READY_MS = 120_000;
-const LOOK_MS = 25;
+const POLL_MS = 25;
 
 /**
  * Starts the server unless it runs; installs the program and makes the datadir when they are missing. Returns when it
@@ -135,10 +135,10 @@ export async function serverUrl(dir: string, host: Host): Promise<string> {
 }
 
 /** Stops the server and waits until its process is gone. undefined = none was running. */
-export async function stopServer(dir: string, host: Host, patienceMs = 60_000) {
+export async function stopServer(dir: string, host: Host, graceMs = 60_000) {
   const files = await ownFiles(dir, host);
   if ((await readRecord(files)) === undefined) return undefined;
-  return withStartLock(files.lock, host, () => stopProcess(files, host, patienceMs));
+  return withStartLock(files.lock, host, () => stopProcess(files, host, graceMs));
 }
 
 /** Stops the server and deletes its data. False = there was none. @throws AfdError E_CONFLICT when afd did not make it */
@@ -198,7 +198,7 @@ async function untilReady(files: ServerFiles, record: ServerRecord, child?: Chil
         ? (await runningPid(files)) === undefined
         : child.exitCode !== null || child.signalCode !== null;
     if (ended) return false;
-    await pause(LOOK_MS);
+    await pause(POLL_MS);
   }
   throw new AfdError('E_TIMED_OUT', `The server did not answer within ${READY_MS / 1000} s.`, {
     suggestions: [`tail -50 ${files.log}`],

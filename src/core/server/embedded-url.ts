@@ -3,7 +3,7 @@ import { orAbsent } from './absent.ts';
 import { readRecord, serverFiles, urlOf } from './server-directory.ts';
 import { assertOwn } from './server-trust.ts';
 
-/** Where `afd db start` keeps its server unless told otherwise, below the project. */
+/** Where `afd db start` keeps its server by default, below the project. */
 export const SERVER_DIR = '.afd';
 
 /**

@@ -9,10 +9,10 @@ import { childEnvironment, type Host, runProgram } from './host.ts';
 import { SERVER_SCHEMA, SERVER_USER, type ServerFiles, writePrivate } from './server-directory.ts';
 import { findProgram, type ServerProgram } from './server-program.ts';
 
-/** `durable`: what was acknowledged survives a power cut. `fast`: for tests whose data nobody misses. */
+/** `durable`: what was acknowledged survives a power cut. `fast`: for tests whose data may be lost. */
 export type Durability = 'durable' | 'fast';
 
-/** Makes the datadir beside its place and moves it there, so that there is never half of one. @throws AfdError E_FAILED */
+/** Makes the datadir next to its place and moves it there, so that there is never half of one. @throws AfdError E_FAILED */
 export async function initialiseDatadir(files: ServerFiles, program: ServerProgram, host: Host): Promise<void> {
   if ((await orAbsent(stat(files.data))) !== undefined) return;
   const fresh = `${files.data}.${randomBytes(4).toString('hex')}`;
@@ -55,7 +55,7 @@ export interface LaunchOptions {
 
 /**
  * Starts the server in a session of its own, so that neither the end of this process nor of its terminal ends it.
- * Schema, account and password are the server's first statements (init-file): nobody ever logs in as its root.
+ * Schema, account and password are the server's first statements (init-file): its root never logs in.
  */
 export async function launchServer(files: ServerFiles, host: Host, options: LaunchOptions): Promise<ChildProcess> {
   const { program } = options;
@@ -153,7 +153,7 @@ export async function logTail(files: ServerFiles): Promise<string> {
   return essence(await readFile(files.log, 'utf8').catch(() => ''));
 }
 
-/** The lines that speak of an error, or the last ones. */
+/** The lines that contain an error, or the last ones. */
 function essence(text: string): string {
   const lines = text.trim().split('\n');
   const errors = lines.filter((line) => /\bERROR\b/.test(line));

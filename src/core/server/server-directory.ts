@@ -1,4 +1,4 @@
-// Everything of one embedded server lives in one directory: `<dir>/mysql`, `<dir>` being `.afd` unless told otherwise.
+// Everything of one embedded server lives in one directory: `<dir>/mysql`, `<dir>` being `.afd` by default.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
@@ -23,7 +23,7 @@ export interface ServerFiles {
   dataMarker: string;
   /** Of this server alone: a MariaDB deletes the temporary tables of every other one in its tmpdir as it starts. */
   tmp: string;
-  /** The one folder in which SELECT … INTO OUTFILE may write: empty, and of nobody else. */
+  /** The one folder in which SELECT … INTO OUTFILE may write: empty, and readable by this user alone. */
   outfiles: string;
   log: string;
   pid: string;
@@ -31,7 +31,7 @@ export interface ServerFiles {
   serverPid: string;
   password: string;
   setup: string;
-  /** Beside `root`, so that one process alone makes or deletes the directory. */
+  /** Next to `root`, so that one process alone makes or deletes the directory. */
   lock: string;
 }
 
@@ -86,7 +86,7 @@ export async function readRecord(files: ServerFiles): Promise<ServerRecord | und
     if (error.code === 'ENOENT') return undefined;
     throw foreign(files.root, error);
   });
-  // A record that is being written right now is not a foreign file.
+  // A file that is being written right now is not a foreign file.
   if (inside === undefined || inside.every((name) => name.startsWith('afd-server.json.'))) return undefined;
   const record = await readFile(files.record, 'utf8')
     .then((text) => JSON.parse(text) as ServerRecord)
@@ -94,7 +94,7 @@ export async function readRecord(files: ServerFiles): Promise<ServerRecord | und
       throw foreign(files.root, error);
     });
   if (record.made_by !== 'afd') throw foreign(files.root);
-  // What cannot be looked at is not taken for absent: `reset` deletes what this finds to be ours.
+  // What cannot be read is not taken for absent: `reset` deletes what this finds to be ours.
   const data = await orAbsent(lstat(files.data));
   if (data !== undefined) {
     const marker = await orAbsent(lstat(files.dataMarker));
@@ -127,14 +127,14 @@ export async function serverPassword(files: ServerFiles): Promise<string> {
   return fresh;
 }
 
-/** Complete or absent, and for nobody else: written beside, then renamed. */
+/** Complete or absent, and readable by this user alone: written next to its place, then renamed. */
 export async function writePrivate(file: string, text: string): Promise<void> {
   const fresh = `${file}.${randomBytes(4).toString('hex')}`;
   await writeFile(fresh, text, { mode: 0o600, flag: 'wx' });
   await rename(fresh, file);
 }
 
-/** With the password. Socket and port: afd's driver takes the socket, whoever cannot takes the port. */
+/** With the password. Socket and port: afd's driver takes the socket, clients that cannot take the port. */
 export async function urlOf(files: ServerFiles, record: ServerRecord): Promise<string> {
   const password = await serverPassword(files);
   const socket = encodeURIComponent(record.socket ?? '');
@@ -161,7 +161,7 @@ export async function socketPath(files: ServerFiles, host: Host): Promise<string
   return join(folder, 'server.sock');
 }
 
-/** Of this server alone, by its path: no record says what may be deleted. */
+/** Of this server alone, by its path: no file says what may be deleted. */
 function socketFolders(files: ServerFiles, host: Host): string[] {
   const name = `afd-${host.uid ?? 'user'}-${createHash('sha256').update(files.root).digest('hex').slice(0, 16)}`;
   return [host.env.TMPDIR ?? '/tmp', '/tmp'].map((folder) => join(folder, name));

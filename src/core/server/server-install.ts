@@ -44,7 +44,7 @@ function plan(packages: string[], command: string): InstallPlan {
 
 /**
  * Installs a server program where that is a matter of apt-get: as root, or with sudo that asks for no password. `say`
- * is told what happens, since it takes seconds and changes the machine.
+ * gets a sentence for each step, since it takes seconds and changes the machine.
  * @throws AfdError E_SERVER_MISSING naming the package and the command
  */
 export async function installServer(host: Host, say: (text: string) => void): Promise<ServerProgram> {
@@ -56,7 +56,7 @@ export async function installServer(host: Host, say: (text: string) => void): Pr
   if (prefix === undefined) throw missing(wanted, 'this user is not root and cannot use sudo without a password');
 
   say(`Installing ${wanted.packages.join(' and ')} (the programs only, without a service) …`);
-  // --no-remove: rather fail than take away a MySQL client that somebody uses.
+  // --no-remove: rather fail than remove a MySQL client that is in use.
   const install = [
     ...prefix,
     apt,

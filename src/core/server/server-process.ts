@@ -5,11 +5,11 @@ import { orAbsent } from './absent.ts';
 import { commandLine, type Host } from './host.ts';
 import type { ServerFiles } from './server-directory.ts';
 
-const LOOK_MS = 20;
+const POLL_MS = 20;
 
 /**
- * The pid of the server that serves this datadir. A pid file proves nothing: the number may belong to another program
- * by now, so the process must name our datadir in its command line.
+ * The pid of the server on this datadir. A pid file proves nothing: the number may belong to another program by now, so
+ * the process must name our datadir in its command line.
  */
 export async function runningPid(files: ServerFiles): Promise<number | undefined> {
   for (const file of [files.pid, files.serverPid]) {
@@ -33,14 +33,14 @@ function serves(argv: string[], files: ServerFiles): boolean {
 }
 
 /**
- * SIGTERM, and SIGKILL when the server has not gone within `patienceMs` (what it acknowledged is on disk either way).
+ * SIGTERM, and SIGKILL when the server has not gone within `graceMs` (what it acknowledged is on disk either way).
  * Returns once the process is gone; undefined = nothing was running.
  * @throws AfdError E_FORBIDDEN when the server belongs to another user
  */
 export async function stopProcess(
   files: ServerFiles,
   host: Host,
-  patienceMs: number,
+  graceMs: number,
 ): Promise<{ pid: number; killed: boolean } | undefined> {
   const pid = await runningPid(files);
   if (pid === undefined) return undefined;
@@ -48,7 +48,7 @@ export async function stopProcess(
   // A paused server would never see the SIGTERM.
   send(host, pid, 'SIGCONT');
   let killed = false;
-  if (!(await gone(pid, files, patienceMs))) {
+  if (!(await gone(pid, files, graceMs))) {
     killed = true;
     send(host, pid, 'SIGKILL');
     if (!(await gone(pid, files, 10_000))) {
@@ -61,19 +61,19 @@ export async function stopProcess(
 }
 
 /** Waits for a server that is ending by itself, since it still holds its datadir. */
-export async function untilEnded(files: ServerFiles, patienceMs = 30_000): Promise<void> {
+export async function untilEnded(files: ServerFiles, graceMs = 30_000): Promise<void> {
   for (const file of [files.pid, files.serverPid]) {
     const pid = await readPid(file);
-    if (pid > 0 && (await commandLine(pid))?.length === 0) await gone(pid, files, patienceMs);
+    if (pid > 0 && (await commandLine(pid))?.length === 0) await gone(pid, files, graceMs);
   }
 }
 
-async function gone(pid: number, files: ServerFiles, patienceMs: number): Promise<boolean> {
-  for (let waited = 0; waited <= patienceMs; waited += LOOK_MS) {
+async function gone(pid: number, files: ServerFiles, graceMs: number): Promise<boolean> {
+  for (let waited = 0; waited <= graceMs; waited += POLL_MS) {
     const argv = await commandLine(pid);
     // A process that is ending has no arguments any more: not ours, and not gone either.
     if (argv === undefined || (argv.length > 0 && !serves(argv, files))) return true;
-    await pause(LOOK_MS);
+    await pause(POLL_MS);
   }
   return false;
 }

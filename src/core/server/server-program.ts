@@ -13,7 +13,7 @@ export interface ServerProgram {
   version: string;
 }
 
-/** Where server programs are found beside PATH: sbin is not in a normal user's, Homebrew's kegs are in nobody's. */
+/** Where server programs are found outside PATH: sbin is not in a normal user's, Homebrew's kegs are in no PATH. */
 const FOLDERS = [
   '/usr/sbin',
   '/usr/bin',
@@ -37,7 +37,7 @@ export function programFolders(host: Host): string[] {
   return [...new Set(folders.filter((folder) => folder.startsWith('/')))];
 }
 
-/** First executable of these names; a name is looked for everywhere before the next one is. */
+/** First executable of these names; a name is searched everywhere before the next one is. */
 export async function findProgram(host: Host, names: string[]): Promise<string | undefined> {
   for (const name of names) {
     for (const folder of programFolders(host)) {

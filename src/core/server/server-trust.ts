@@ -1,5 +1,6 @@
-// A private server is started, asked and deleted only where nobody else has a hand in it: whoever may write its folder can
-// put a password, a socket or tables of his own there, and the statements would run as the user who starts it.
+// A private server is started, asked and deleted only where no other user can interfere: a user who may write its
+// folder can put a password, a socket or tables of his own there, and the statements would run as the user who starts
+// it.
 import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -14,8 +15,8 @@ const OTHERS = 0o077;
 const ROOT = 0;
 
 /**
- * Looks at everything of this server that exists, and at the folders above it. What does not exist yet is not missed.
- * `uid`: of this process; undefined (there are no user ids) = nothing is looked at.
+ * Checks everything of this server that exists, and the folders above it. What does not exist yet is not missed. `uid`:
+ * of this process; undefined (there are no user ids) = nothing is checked.
  * @throws AfdError E_CONFLICT when another user owns any of it, or may change or replace it
  */
 export async function assertOwn(files: ServerFiles, uid: number | undefined): Promise<void> {
@@ -42,7 +43,7 @@ function above(path: string): string[] {
   return folder === path ? [] : [folder, ...above(folder)];
 }
 
-/** Whoever may write a folder can replace what is in it, unless it is sticky, as /tmp is; its owner always can. */
+/** A user who may write a folder can replace what is in it, unless it is sticky, as /tmp is; its owner always can. */
 async function assertAbove(path: string, uid: number): Promise<void> {
   const facts = await orAbsent(lstat(path));
   if (facts === undefined) return;

@@ -5,20 +5,20 @@ import { AfdError } from '../domain/errors.ts';
 import { commandLine, type Host } from './host.ts';
 
 const WAIT_MS = 180_000;
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /**
  * One process at a time; the others wait. The lock of a process that died is taken over. Two takers of a dead lock are
- * told apart by what they moved away; were both to pass, the server's own lock on its datadir is the last word.
+ * distinguished by what they moved away; were both to pass, the server's own lock on its datadir decides.
  * @throws AfdError E_TEMPORARY when another process holds it for three minutes
  */
 export async function withStartLock<T>(file: string, host: Host, work: () => Promise<T>): Promise<T> {
   const mine = `${host.pid} ${randomBytes(8).toString('hex')}`;
   const draft = `${file}.${randomBytes(4).toString('hex')}`;
-  // Linked into place, so that nobody ever reads an empty lock.
+  // Linked into place, so that no process ever reads an empty lock.
   await writeFile(draft, mine, { mode: 0o600, flag: 'wx' });
   try {
-    for (let waited = 0; !(await tryLink(draft, file)); waited += LOOK_MS) {
+    for (let waited = 0; !(await tryLink(draft, file)); waited += POLL_MS) {
       const seen = await readFile(file, 'utf8').catch(() => '');
       if (seen !== '' && (await commandLine(Number.parseInt(seen, 10))) === undefined) {
         await removeDead(file, seen);
@@ -33,7 +33,7 @@ export async function withStartLock<T>(file: string, host: Host, work: () => Pro
           },
         );
       }
-      await pause(LOOK_MS);
+      await pause(POLL_MS);
     }
   } finally {
     await rm(draft, { force: true });

@@ -22,7 +22,7 @@ export interface AppliedSettings {
   changes: SettingChange[];
   /** Keys that are given here and are the fleet's already. */
   unchanged: string[];
-  /** What is dangerous about the values given here, beside this machine's others. */
+  /** What is dangerous about the values given here, together with this machine's others. */
   warnings: string[];
 }
 
@@ -50,7 +50,8 @@ export async function applySettings(
   }
   const after = structuredClone(context.config) as Config;
   for (const [key, { value }] of given) setValue(after, key, value);
-  // Of the rest of this machine's configuration nothing changes, so only what the fleet's values are part of is told.
+  // Nothing changes in the rest of this machine's configuration, so only what the fleet's values are part of is
+  // reported.
   const keys = given.map(([key]) => key);
   const warnings = dangers(after, undefined).filter((sentence) => keys.some((key) => sentence.includes(key)));
   return { dry_run: dryRun, changes, unchanged, warnings };

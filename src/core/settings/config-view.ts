@@ -13,7 +13,7 @@ export interface ConfigValue {
   /** Durations in seconds; null = none. */
   value: unknown;
   origin: Origin;
-  /** What this node was told, where the fleet says something else. */
+  /** This node's own value, where the fleet says something else. */
   own?: { value: unknown; origin: Origin };
 }
 
@@ -50,7 +50,7 @@ export async function showConfig(context: Context): Promise<ConfigView> {
   return view;
 }
 
-/** What this node was told, and nothing of the fleet. */
+/** This node's own values, without those of the fleet. */
 export function viewConfig(
   resolved: Pick<ResolvedConfig, 'config' | 'file' | 'origins' | 'warnings'>,
   fleet: ConfigView['fleet'] = { read: false, reason: 'no database is configured' },
@@ -78,7 +78,10 @@ function withoutPassword(url: string): string {
   return colon === -1 || at < colon ? url : `${url.slice(0, colon)}:***${url.slice(at)}`;
 }
 
-/** What a command is given is its operator's: of its variables the names alone, of its arguments what does not look secret. */
+/**
+ * The variables and arguments of a command are its operator's: only the names of its variables are shown, and only the
+ * arguments that do not resemble a secret.
+ */
 function withoutSecrets(handlers: Config['handlers']): Config['handlers'] {
   const masked = Object.entries(handlers).map(([type, handler]) => {
     const env = Object.fromEntries(Object.keys(handler.env).map((name) => [name, '***']));

@@ -5,8 +5,8 @@ const JOINED = /^(mysql|mariadb)/;
 const LOGIN = /^(curl|wget)$/;
 
 /**
- * A command line without what looks like a secret: the value of `--token=…`, `--token …`, `TOKEN=…`, `Authorization: …`, and of
- * the short flags of mysql and curl. Nothing else can be known of a program that afd has never seen.
+ * A command line without what resembles a secret: the value of `--token=…`, `--token …`, `TOKEN=…`, `Authorization: …`,
+ * and of the short flags of mysql and curl. Nothing else can be known of a program that afd has never seen.
  */
 export function maskArguments(argv: readonly string[]): string[] {
   let program = '';

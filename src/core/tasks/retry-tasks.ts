@@ -17,7 +17,7 @@ export interface RetryByFilter {
 }
 
 export interface RetriedTasks {
-  /** Tasks that fitted when it was looked. */
+  /** Tasks that matched when they were read. */
   matched: number;
   retried: number;
   /** Tasks that had changed when it was their turn, or were gone: left alone. */
@@ -50,9 +50,9 @@ export async function retryEach(
   const session = await producer.session();
   const result = { matched: taskIds.length, retried: 0, skipped: 0, dry_run: false, task_ids: [] as number[] };
   const tasks: RetriedTask[] = [];
-  let announced = 0;
-  const announce = async () => {
-    await producer.notifyAgain(result.task_ids.slice(announced));
+  let notified = 0;
+  const notify = async () => {
+    await producer.notifyAgain(result.task_ids.slice(notified));
     return result.retried;
   };
   for (const id of taskIds) {
@@ -66,9 +66,9 @@ export async function retryEach(
       else throw stopped(error, { ...result, tasks });
     }
     onProgress?.(result.retried + result.skipped);
-    if (result.retried - announced >= NOTIFY_EVERY) announced = await announce();
+    if (result.retried - notified >= NOTIFY_EVERY) notified = await notify();
   }
-  await announce();
+  await notify();
   return { ...result, tasks };
 }
 

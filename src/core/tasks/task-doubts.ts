@@ -3,9 +3,9 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { counted } from '../domain/text/counted.ts';
 
-/** Milliseconds by which a time may lie back: the clock of whoever wrote it. */
+/** Milliseconds by which a time may lie back: the clock of the program that wrote it. */
 const SLACK_MS = 60_000;
-/** Types of one input that are told. */
+/** Types of one input that are reported. */
 const MOST_TYPES = 20;
 
 interface Seen {
@@ -13,7 +13,7 @@ interface Seen {
   first: number | undefined;
 }
 
-/** Looks at tasks as they come; `line` = where it stands in a file. */
+/** Checks tasks as they come; `line` = where it stands in a file. */
 export class TaskDoubts {
   readonly #now: number;
   readonly #handled: Set<string> | undefined;
@@ -74,7 +74,7 @@ function place({ first }: Seen): string {
   return first === undefined ? '' : `; first on line ${first}`;
 }
 
-/** Of a file: where the example stands, and how many there are. */
+/** For a file: where the example stands, and how many there are. */
 function inAll(example: string, { n, first }: Seen): string {
   if (first === undefined) return example;
   return `line ${first}: ${example}${n === 1 ? '' : ` (and ${counted(n - 1, 'more row')} like it)`}`;

@@ -44,7 +44,7 @@ export interface AddedTask extends InsertedTask {
 
 /** Adds one task; `runAt` may be relative to the database's now. @throws AfdError E_USAGE; DatabaseError */
 export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<AddedTask> {
-  // What is wrong is told before anything is connected.
+  // What is wrong is reported before anything is connected.
   checkNewTasks(task);
   const producer = await context.producer();
   const session = await producer.session();
@@ -118,7 +118,7 @@ export async function retryTasks(
   return result;
 }
 
-/** Moves a task to another device, or gives it back to all. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
+/** Moves a task to another device, or makes it pending for all. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
 export async function reassignTask(
   context: Context,
   taskId: number,

@@ -8,7 +8,7 @@ import { sleep } from '../runtime/loop.ts';
 
 export type { TaskState };
 
-/** A failover or a restart of the database is sat out for so long. */
+/** How long a failover or a restart of the database is sat out. */
 const DATABASE_WAIT_MS = 30_000;
 const FIRST_MS = 100;
 const MOST_MS = 5000;
@@ -36,7 +36,7 @@ export async function waitForTasks(context: Context, taskIds: number[], timeoutS
       if (!isTransient(error) || monotonic() - answered > DATABASE_WAIT_MS) throw error;
       states = open.map((task_id) => ({ task_id, status: 'pending', attempt: 0, last_error: null, finished_at: null }));
     }
-    if (ended.size === ids.length) return verdict(ids.map((id) => ended.get(id)!));
+    if (ended.size === ids.length) return outcomeOf(ids.map((id) => ended.get(id)!));
     const left = end - monotonic();
     if (left <= 0) throw timedOut(ids, ended, states, timeoutS ?? 0);
     await sleep(Math.min(pause, left));
@@ -59,7 +59,7 @@ function isOver({ status }: TaskState): boolean {
   return status === 'done' || status === 'failed' || status === 'cancelled';
 }
 
-function verdict(tasks: TaskState[]): TaskState[] {
+function outcomeOf(tasks: TaskState[]): TaskState[] {
   const bad = tasks.filter((one) => one.status !== 'done');
   if (bad.length === 0) return tasks;
   const first = bad[0]!;

@@ -5,7 +5,7 @@ import type { Runner } from './run/runner.ts';
 
 /** A process that was killed is reaped within this, as a rule. */
 const REAP_MS = 1000;
-/** What was given back after the deadline has this long to be written; else the others find it out. */
+/** How long the writing of what was released after the deadline may take; else the others find it out. */
 const ANSWER_MS = 2000;
 /**
  * Seconds that ending a worker may take beyond shutdown_timeout and kill_grace: the two above, and as much for leaving the
@@ -14,10 +14,10 @@ const ANSWER_MS = 2000;
 export const END_GRACE_S = 5;
 
 /**
- * Ends a worker's work. First no more claims, and what runs may finish within shutdown_timeout; then, or when `force` is
- * aborted, what still runs is ended and given back without spending an attempt. Only open attempts are waited for: a
- * handler that holds its slot after the end of its attempt is not. Returns true when everything had finished by itself
- * and was written in time.
+ * Ends a worker's work. First no more claims, and what runs may finish within shutdown_timeout; then, or when `force`
+ * is aborted, what still runs is ended and released without using a retry. Only open attempts are waited for: a handler
+ * that holds its slot after the end of its attempt is not. Returns true when everything had finished by itself and was
+ * written in time.
  */
 export async function drain(
   context: Context,

@@ -12,8 +12,8 @@ import { type EndPolicy, endLost, fittedEnd } from '../domain/attempt/lost.ts';
 const CHUNK = 500;
 
 /**
- * Closes what earlier processes of this device id left open: they are gone, since this one holds the session lock.
- * One transaction each; what somebody else holds is left to the leader's health check. Returns how many were closed.
+ * Closes what earlier processes of this device id left open: they are gone, since this one holds the session lock. One
+ * transaction each; what another process locks is left to the leader's health check. Returns how many were closed.
  */
 export async function closeEarlierInstances(
   session: Session,

@@ -1,5 +1,5 @@
-// Reads of lanes that a ring names and nobody here knows. A ring costs its sender a datagram and costs the database a
-// statement, so the statements have a bound of their own, and what was read is not read again.
+// Reads of lanes that a ring names and this worker does not know. A ring costs its sender a datagram and costs the
+// database a statement, so the statements have a bound of their own, and what was read is not read again.
 
 import { laneRankKey } from '../domain/lane.ts';
 import { PerSecond } from '../ring/per-second.ts';
@@ -10,9 +10,9 @@ export type LaneRow = Omit<RungLane, 'claim_rank'>;
 
 /** Reads that begin within any second. */
 export const READS_PER_SECOND = 10;
-/** A pair without a task is not asked again for so long: what comes there meanwhile is found by a look, as without a ring. */
+/** How long a lane and rank without a task is not read again: a poll finds what comes there meanwhile, as without a ring. */
 const NOTHING_MS = 1000;
-/** Lanes and pairs whose answer is kept. */
+/** Lanes and ranks whose answer is kept. */
 const MOST_KEPT = 1000;
 
 export class LaneReads {
@@ -20,12 +20,15 @@ export class LaneReads {
   readonly #now: () => number;
   /** By lane, whatever the rank: its hash names the type and the requirements for ever. */
   readonly #rows = new Map<string, LaneRow>();
-  /** By pair: until when (monotonic ms) its answer is that nothing waits there. */
+  /** By lane and rank: until when (monotonic ms) its answer is that nothing waits there. */
   readonly #nothing = new Map<string, number>();
   readonly #rate: PerSecond;
   #underWay: { key: string; answer: Promise<LaneRow | undefined> } | undefined;
 
-  /** `read`: one row of the pair from the database; undefined = none is pending there. `now`: milliseconds, monotonic. */
+  /**
+   * `read`: one row of the lane and rank from the database; undefined = none is pending there. `now`: milliseconds,
+   * monotonic.
+   */
   constructor(read: (laneRank: RungRank) => Promise<LaneRow | undefined>, now: () => number = monotonic) {
     this.#read = read;
     this.#now = now;
@@ -33,8 +36,9 @@ export class LaneReads {
   }
 
   /**
-   * What the tasks of the pair ask for. Undefined = none is pending, or it may not be read now: that of another pair is under way,
-   * or ten began within the last second. @throws whatever the read throws; that is no answer, and not kept
+   * What the tasks of the lane and rank require. Undefined = none is pending, or it may not be read now: another read
+   * is under way, or ten began within the last second. @throws whatever the read throws; that is no answer, and not
+   * kept
    */
   async of(laneRank: RungRank): Promise<LaneRow | undefined> {
     const lane = laneRank.lane.toString('hex');

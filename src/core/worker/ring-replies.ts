@@ -1,11 +1,12 @@
-// A worker's side of its bell: what a ring says is noted in the lane book, the claimer is woken, and the answer waits for
-// the claim that follows. The claim alone decides; a ring that says nonsense costs one claim that finds nothing.
+// A worker's side of its ring receiver: what a ring says is noted in the lane catalog, the claimer is woken, and the
+// answer waits for the claim that follows. The claim alone decides; a ring that says nonsense costs one claim that
+// finds nothing.
 
 import { laneKey } from '../domain/lane.ts';
 import type { Figures } from '../ring/ring-receiver.ts';
 import { monotonic } from '../runtime/clock.ts';
 
-/** A pair with what its tasks ask for; required_capabilities as the server spells it. */
+/** A lane and rank with what its tasks require; required_capabilities as the server spells it. */
 export interface RungLane {
   lane: Buffer;
   claim_rank: number;
@@ -32,13 +33,16 @@ export interface Exchange {
 
 export interface RingRepliesOptions {
   taskTypes: string[];
-  /** The book believes now that this pair, or directed work, is due: a claim will ask for it. False = it has no such pair. */
+  /**
+   * The catalog believes now that this lane and rank, or directed work, is due: a claim will ask for it. False = it has
+   * no such entry.
+   */
   believeDue(laneRank: RungRank): boolean;
-  /** What the book has of this lane, at any rank. */
+  /** What the catalog has of this lane, at any rank. */
   known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
-  /** Takes a lane into the book, unless this device cannot run it. */
+  /** Takes a lane into the catalog, unless this device cannot run it. */
   learn(lane: RungLane): void;
-  /** One row of a lane that nobody here knows, from the database; undefined = there is none, or too many were read. */
+  /** One row of an unknown lane, from the database; undefined = there is none, or too many were read. */
   read(laneRank: RungRank): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
   wake(): void;
   slots(): { running: number; free: number };
@@ -46,7 +50,7 @@ export interface RingRepliesOptions {
   onProblem(error: unknown): void;
 }
 
-/** An answer waits so long for its claim; whoever rang has long gone on by then. */
+/** How long an answer waits for its claim; the sender has long gone on by then. */
 const REPLY_WAIT_MS = 100;
 
 export class RingReplies {
@@ -142,7 +146,7 @@ export class RingReplies {
     return limit;
   }
 
-  /** A claim has come back. Returns the hops of the ring that caused it, 0 when none did. */
+  /** A claim has come back. Returns the hop count of the ring that caused it, 0 when none did. */
   onExchange({ began, claimed }: Exchange): number {
     const last = this.#lastRing;
     const caused = last !== undefined && last.at <= began;

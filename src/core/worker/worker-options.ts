@@ -2,7 +2,7 @@ import type { Handler } from '../handlers/handler.ts';
 import type { NodeFacts } from '../node/liveness-settings.ts';
 import type { Strays } from './run/strays.ts';
 
-/** `forever` until told to stop · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
+/** `forever` until stopped · `once` one claim for the free slots · `drain` until nothing that it may run is due. */
 export type WorkerMode = 'forever' | 'once' | 'drain';
 
 export interface WorkerOptions extends NodeFacts {
@@ -10,11 +10,11 @@ export interface WorkerOptions extends NodeFacts {
   handlers: Map<string, Handler>;
   /** Stop claiming, finish what runs, at most shutdown_timeout. */
   drain: AbortSignal;
-  /** Give everything back at once. */
+  /** Release everything at once. */
   force: AbortSignal;
   /** Seconds that the start may wait for the database; absent = none. */
   waitDatabaseS?: number | undefined;
-  /** Where errors arrive that nobody caught; absent = they are somebody else's matter. */
+  /** Where uncaught errors arrive; absent = the worker does not handle them. */
   strays?: Strays;
 }
 
@@ -24,7 +24,7 @@ export interface WorkerResult {
   finished: Record<string, number>;
   /** Everything was finished or released before the shutdown deadline and without force. */
   inTime: boolean;
-  /** `once`, `drain`: it ended because the machine is over a gate. */
+  /** `once`, `drain`: it ended because the machine is over a resource limit. */
   overLimits: boolean;
   reason: string;
 }

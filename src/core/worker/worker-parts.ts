@@ -1,4 +1,4 @@
-// Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps the books.
+// Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps track of it.
 
 import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
@@ -48,11 +48,11 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const { config, names, events, log } = context;
   const { master, worker } = config;
   const { session, deviceId, instanceToken, slots, handlers, ring, board } = options;
-  /** Of the board, when a claim was planned last: one at a time is. */
+  /** Generation of the board when a claim was last planned; claims are planned one at a time. */
   let planned = board.generation;
-  const standing = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
-  const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => standing.defers(lane));
-  // Where most tasks are: looked at from the start, so that the first one of a type is found without being published.
+  const minScore = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
+  const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => minScore.defers(lane));
+  // Where most tasks are: polled from the start, so that the first one of a type is found without being published.
   catalog.learn(
     [...handlers.keys()].map((type) => ({
       lane: laneKey(type, null),
@@ -121,9 +121,9 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     },
     leaseOf: (task) => runner.timeoutOf(task) + master.deadline_slack,
     timings,
-    room: (ahead) => {
+    room: (prefetch) => {
       planned = board.generation;
-      return options.mayClaim() ? runner.room(ahead) : 0;
+      return options.mayClaim() ? runner.room(prefetch) : 0;
     },
     shortSlots: () => runner.slotsYounger(SHORT_MS),
     limit: (room) => ring.limit(room),
@@ -172,5 +172,5 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const taskTypes = [...handlers.keys()];
   const { mayClaim: accepting } = options;
   ring.attach({ session, deviceId, taskTypes, catalog, runner, wake: () => claimer.wake(), accepting });
-  return { catalog, minScore: standing, poller, attempts, runner, claimer };
+  return { catalog, minScore, poller, attempts, runner, claimer };
 }

@@ -1,5 +1,5 @@
-// All that a worker has to do with rings: its bell, what it does when rung, and whom it rings itself: the next device when
-// it could not take everything, and whoever should run what it enqueued or gave back.
+// All that a worker has to do with rings: its receiver, what it does when rung, and which devices it rings itself: the
+// next device when it could not take everything, and those that should run what it enqueued or released.
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import type { ClaimedTask } from '../db/claim/claimed-task.ts';
@@ -32,9 +32,9 @@ export interface RingParts {
   accepting(): boolean;
 }
 
-/** A ring is passed on so often. */
+/** Most times that a ring is forwarded. */
 const MOST_HOPS = 4;
-/** Claims that no ring caused are passed on at most so often: under a backlog everybody claims anyway. */
+/** Most forwardings per second of claims that no ring caused: under a backlog all devices claim anyway. */
 const FORWARD_EVERY_MS = 250;
 
 export class WorkerRing {
@@ -43,7 +43,7 @@ export class WorkerRing {
   readonly #context: Context;
   readonly #socket: RingSocket | undefined;
   readonly #token: Buffer;
-  /** The lanes of attempts that run here, for the few that are given back. */
+  /** The lanes of attempts that run here, for the few that are released. */
   readonly #running = new Map<number, Lane & { attempt: number }>();
   #parts: (RingParts & { replies: RingReplies; notifier: Notifier }) | undefined;
   #receiver: RingReceiver | undefined;
@@ -64,8 +64,8 @@ export class WorkerRing {
   }
 
   /**
-   * Opens the port, if the configuration wants one. `localAddress`: this end of the socket to the database, undefined on a
-   * Unix socket. An address that cannot be bound is told, and this worker polls.
+   * Opens the port, if the configuration wants one. `localAddress`: this end of the socket to the database, undefined
+   * on a Unix socket. An address that cannot be bound is reported, and this worker polls.
    */
   static async open(context: Context, localAddress: string | undefined): Promise<WorkerRing> {
     const { enabled, host, port } = context.config.worker.ring;
@@ -146,7 +146,7 @@ export class WorkerRing {
     this.#passOn({ ...laneOf(last), n: 1, hops: hops + 1 });
   }
 
-  /** An end is written: what it enqueued, or gave back, is somebody's to run. */
+  /** An end is written: other devices may run what it enqueued or released. */
   onReconciled(result: Reconciled): void {
     const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
     const claimed = finish.outcome.kind === 'released' ? this.#forget(finish) : undefined;
@@ -169,7 +169,7 @@ export class WorkerRing {
     this.#socket?.close();
   }
 
-  /** An attempt is over. Only one that is given back is remembered until its end is written: what was lost has no verdict. */
+  /** An attempt is over. Only a released one is remembered until its end is written: a lost one has no outcome. */
   onFinish({ task_id, attempt, outcome }: Finish, lost: boolean): void {
     if (lost || outcome.kind !== 'released') this.#forget({ task_id, attempt });
   }
@@ -219,7 +219,7 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
   }
 }
 
-/** Of a claimed row, without its payload. */
+/** The lane columns of a claimed row, without its payload. */
 type Lane = Pick<ClaimedTask, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
 
 function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: ClaimedTask) {

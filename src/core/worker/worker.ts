@@ -38,7 +38,7 @@ export class Worker {
   #deviceId = '';
   #operatorState = 'active';
   #claimed = 0;
-  /** Gates that the machine is over; undefined = it has gates, and they were not compared yet. */
+  /** Resource limits that the machine is over; undefined = it has limits, and they were not compared yet. */
   #overLimits: string[] | undefined;
   #finish!: { done: (reason: string) => void; fail: (error: unknown) => void };
 
@@ -54,7 +54,7 @@ export class Worker {
   }
 
   /**
-   * Lives until it is told to stop, or until there is nothing more to do (`once`, `drain`).
+   * Lives until it is stopped, or until there is nothing more to do (`once`, `drain`).
    * @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED, E_STUCK, E_UNCAUGHT, E_INTERNAL, or a DatabaseError at start
    */
   async run(): Promise<WorkerResult> {
@@ -62,7 +62,7 @@ export class Worker {
     const ended = new Promise<string>((done, fail) => {
       this.#finish = { done, fail };
     });
-    // Read below; a failure before that is told by `#register`.
+    // Read below; `#register` reports a failure before that.
     ended.catch(() => {});
     const { drain: stop, waitDatabaseS: seconds = 0 } = this.#options;
     this.#leaseTrust = new StartWait({ seconds, events, stop });
@@ -182,7 +182,7 @@ export class Worker {
     });
   }
 
-  /** `once` and `drain` end when a look that began after the last task found nothing. */
+  /** `once` and `drain` end when a poll that began after the last task found nothing. */
   #onIdle(): void {
     const { mode } = this.#options;
     const parts = this.#parts;

@@ -1,5 +1,5 @@
-// Invariant: a payload is read only by the attempt that holds its task. Index: PRIMARY. Non-locking. Zero rows (undefined):
-// the task is no longer held under this token.
+// Invariant: a payload is read only by the attempt that holds its task. Index: PRIMARY. Non-locking. Zero rows
+// (undefined): the task is no longer held under this token.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 

@@ -3,26 +3,26 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { Page } from './orphaned-assignments.ts';
 
-/** A deferred claim as it was seen; whoever ends or records it looks again under the lock. */
+/** A deferred claim as it was read; the transaction that ends or materializes it reads it again under the lock. */
 export interface DeferredClaimRef {
   task_id: number;
   claim_token: Buffer;
   device_id: string;
-  /** 1 = its device is offline, removed, or runs as another instance: nobody will end it. */
+  /** 1 = its device is offline, removed, or runs as another instance: no worker will end it. */
   orphaned: 0 | 1;
 }
 
 /** As the leader finds them. */
 export type StrayClaimRef = Omit<DeferredClaimRef, 'claim_token'> & {
-  /** Null = another program took it away: nobody can end the claim by it. */
+  /** Null = another program took it away: no worker can end the claim by it. */
   claim_token: Buffer | null;
 };
 
 /**
- * Deferred claims that nobody will end: their device is offline, removed, or runs as another instance; their token is gone;
- * or their worker has not given them a row for `afterS` seconds, although it should. A claim without an instance, or
- * without a time of ours, is another program's doing: its worker may hold it all the same, so it counts as not recorded.
- * Non-locking; running tasks by afd_claim, sorted by id (there are as many as the fleet holds). Zero rows = none.
+ * Stray claims: their device is offline, removed, or runs as another instance; or their token is gone; or their worker
+ * has not materialized them for `afterS` seconds, although it should. A claim without an instance, or without a time of
+ * ours, was written by another program: its worker may still hold it, so it counts as not materialized. Non-locking;
+ * running tasks by afd_claim, sorted by id (as many as the fleet holds). Zero rows = none.
  */
 export async function strayClaims(
   session: Session,

@@ -11,7 +11,7 @@ export interface Start {
 }
 
 /**
- * Records that attempts which run for a while have begun, and makes their deadline exact. Fenced by token and open
+ * Writes that attempts which run for a while have begun, and makes their deadline exact. Fenced by token and open
  * status; returns the assignments that are no longer ours (zero rows: ended or taken back).
  */
 export async function flushStarts(session: Session, names: TableNames, starts: Start[]): Promise<number[]> {

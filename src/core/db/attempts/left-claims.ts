@@ -4,17 +4,17 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { insertFromInline } from './materialize-attempts.ts';
 
-/** Task rows read per look, around each of the two places. */
+/** Task rows read per check, around each of the two places. */
 const READ = 5000;
 
 /** Another program ended or reset the task, or took the token away. */
 const FOREIGN = "claimed_by IS NOT NULL AND (NOT (status <=> 'running') OR claim_token IS NULL)";
 
 /**
- * Tasks that still bear the facts of a deferred claim of this device, although another program has ended or reset them. No
+ * Tasks that still have the inline claim columns of this device, although another program has ended or reset them. No
  * index finds them (one on claimed_by would cost each claim an entry), so two bounded ranges of PRIMARY are read: the
- * newest tasks, and those around what the device ended last. What is not found here is recorded when it is next claimed,
- * retried or cancelled. Non-locking; zero rows = none there.
+ * newest tasks, and those around what the device ended last. What is not found here is materialized when it is next
+ * claimed, retried or cancelled. Non-locking; zero rows = none there.
  */
 export async function leftClaims(session: Session, names: TableNames, deviceId: string): Promise<number[]> {
   const newest = `(SELECT id, task_id FROM ${names.assignment} FORCE INDEX (idx_device_id)
@@ -40,9 +40,9 @@ export async function leftClaims(session: Session, names: TableNames, deviceId: 
 }
 
 /**
- * Records the attempts of such claims as lost to another program, and takes the facts off; the tasks stay as that program
- * left them. Inside a transaction; locks the tasks by PRIMARY in the order of their ids, SKIP LOCKED. Returns how many: one
- * that was claimed again or recorded meanwhile is left alone. @throws DatabaseError
+ * Materializes the attempts of such claims as lost to another program, and clears the inline claim columns; the tasks
+ * stay as that program left them. Inside a transaction; locks the tasks by PRIMARY in the order of their ids, SKIP
+ * LOCKED. Returns how many; one that was claimed again or materialized meanwhile is left alone. @throws DatabaseError
  */
 export async function closeLeftClaims(session: Session, names: TableNames, taskIds: number[]): Promise<number> {
   const locked = await session.rows<{ id: number }>(

@@ -16,9 +16,9 @@ export interface LockedAttempt {
 }
 
 /**
- * Locks task and assignment, in that order, each by PRIMARY, and says what they hold now. SKIP LOCKED: somebody who is
- * about to end the attempt himself is not waited for. Undefined = held by somebody, or over since it was seen: the next
- * round looks again. Needs an open transaction.
+ * Locks task and assignment, in that order, each by PRIMARY, and returns what they hold now. SKIP LOCKED: it does not
+ * wait for a process that is about to end the attempt itself. Undefined = locked by another process, or over since it
+ * was read: the next round reads it again. Needs an open transaction.
  */
 export async function lockAttempt(
   session: Session,
@@ -31,7 +31,7 @@ export async function lockAttempt(
     [ref.task_id],
   );
   if (task === undefined) {
-    // Nothing locked: gone, or locked by somebody else?
+    // Nothing locked: gone, or locked by another process?
     const there = await session.rows(`SELECT 1 FROM ${names.task} WHERE id = ?`, [ref.task_id]);
     if (there.length > 0) return undefined;
   }

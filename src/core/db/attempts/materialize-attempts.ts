@@ -6,7 +6,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 
-/** `cause` of an open attempt whose row was written in its worker's place: nobody knows whether its handler had begun. */
+/** `cause` of an open attempt that was materialized in its worker's place: it is not known whether its handler had begun. */
 export const MATERIALIZED_FOR_WORKER = 'deferred';
 
 /**
@@ -50,9 +50,9 @@ export interface MaterializedAttempt {
 }
 
 /**
- * A worker's own deferred claims that go on for long get their rows. Locks the tasks by PRIMARY, in the order of their ids;
- * only those that run under one of the tokens. Returns the open rows of these attempts, also those that
- * somebody else has written; one that is missing is no longer ours. @throws DatabaseError
+ * Materializes a worker's own deferred claims that go on for long. Locks the tasks by PRIMARY, in the order of their
+ * ids; only those that run under one of the tokens. Returns the open rows of these attempts, also those that another
+ * process has written; one that is missing is no longer ours. @throws DatabaseError
  */
 export async function materializeOwnClaims(
   session: Session,

@@ -1,7 +1,7 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** Names an open attempt as it was seen; the transaction that ends it looks again under locks. */
+/** Names an open attempt as it was read; the transaction that ends it reads it again under locks. */
 export interface AttemptRef {
   id: number;
   task_id: number;
@@ -16,8 +16,8 @@ export interface Page {
 }
 
 /**
- * Open attempts that nobody works on: their device is offline (declared dead, or stopped with work left), removed, or
- * runs as another instance by now. Non-locking; open rows by idx_status, the device by device_id. Zero rows = none.
+ * Open attempts without a worker: their device is offline (declared dead, or stopped with work left), removed, or runs
+ * as another instance by now. Non-locking; open rows by idx_status, the device by device_id. Zero rows = none.
  */
 export async function orphanedAssignments(session: Session, names: TableNames, page: Page): Promise<AttemptRef[]> {
   return session.rows<AttemptRef>(

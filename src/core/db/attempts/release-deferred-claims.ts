@@ -6,9 +6,10 @@ import { lockDeferredClaims } from './end-deferred-claims.ts';
 import { insertFromInline } from './materialize-attempts.ts';
 
 /**
- * Releases deferred claims of one device that have not begun and will not: each attempt gets a row as released, its task
- * is open again and as due as it was. Inside a transaction; locks the tasks by PRIMARY in the order of their ids, SKIP
- * LOCKED, and looks at the claim tokens again. Returns how many; one that is missing is over, or locked by somebody.
+ * Releases deferred claims of one device that have not begun and will not: each attempt gets a row as released, its
+ * task is pending again with the same due time. Inside a transaction; locks the tasks by PRIMARY in the order of their
+ * ids, SKIP LOCKED, and reads the claim tokens again. Returns how many; one that is missing is over, or locked by
+ * another process.
  */
 export async function releaseDeferredClaims(
   session: Session,

@@ -21,9 +21,9 @@ const STRANDED = `d.device_id IS NULL OR d.status = 'offline' OR d.operator_stat
   OR t.target_until <= UTC_TIMESTAMP(3)`;
 
 /**
- * Gives one directed task to everybody. Locks the task by PRIMARY (SKIP LOCKED: its device may be claiming it), then
- * looks at the device again. False = not directed any more, its device is back, or held by somebody. Inside a fenced
- * transaction.
+ * Makes one directed task pending for all devices. Locks the task by PRIMARY (SKIP LOCKED: its device may be claiming
+ * it), then reads the device again. False = not directed any more, its device is back, or locked by another process.
+ * Inside a fenced transaction.
  */
 export async function returnAssigned(session: Session, names: TableNames, taskId: number): Promise<boolean> {
   const [task] = await session.rows<{ target_device_id: string | null; past: 0 | 1 | null }>(

@@ -3,8 +3,8 @@ import type { TableNames } from '../table-names.ts';
 import type { Cursor } from './claim-source.ts';
 
 /**
- * Non-locking: the first due row of a (lane, rank) at or before the mark. A row that lies before it was put back, or
- * was inserted with an earlier due time: the mark must move back to it. Compared outside as in due-work.ts.
+ * Non-locking: the first due row of a (lane, rank) at or before the cursor. A row that lies before it was put back, or
+ * was inserted with an earlier due time: the cursor must move back to it. Compared outside as in due-work.ts.
  */
 export function cursorCheckStatement(
   names: TableNames,

@@ -1,7 +1,7 @@
-// The one hot transaction: it writes the attempts that have ended since the last one, then claims tasks for the free
-// slots, in two round trips. The locks of batch 1 decide everything, so batch 2 only writes and commits. Its statements, in
-// their order: statements.ts. Lock order: own task rows by id, own assignment rows by id, then due tasks by SKIP LOCKED, which
-// never waits.
+// The most frequent transaction: it writes the attempts that have ended since the last one, then claims tasks for the
+// free slots, in two round trips. The locks of batch 1 decide everything, so batch 2 only writes and commits. Its
+// statements, in their order: statements.ts. Lock order: own task rows by id, own assignment rows by id, then due tasks
+// by SKIP LOCKED, which never waits.
 
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
@@ -42,9 +42,9 @@ export interface FinishAndClaimResult {
 }
 
 /**
- * Runs the transaction once. Deadlocks and lock waits are the caller's to repeat (nothing has happened then).
- * @throws ClaimRefused when the server refuses what some row says; DatabaseError: after a lost connection the outcome is unknown: finishes may be sent again as they are, a
- *   claim is looked up by its token.
+ * Runs the transaction once. The caller repeats it after deadlocks and lock waits (nothing has happened then).
+ * @throws ClaimRefused when the server refuses a value of some row; DatabaseError: after a lost connection the outcome
+ * is unknown: finishes may be sent again as they are, a claim is looked up by its token.
  */
 export async function finishAndClaim(
   session: Session,
@@ -100,23 +100,23 @@ async function attempt(
   const ticket = ticketOf(names, claim);
   const batch = [...ticket, BEGIN, ...locks, ...claimBatch(names, input)];
   const results = (await session.batch(batch)).slice(ticket.length);
-  const settled = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
+  const outcomes = await reconcileFinishes(session, names, input, finishes, results.slice(1, 1 + locks.length));
   const answers = results.slice(1 + locks.length);
   const permission: ClaimPermission =
     claim === undefined ? 'not-asked' : permissionOf(answers[0]?.[0], input.instance_token);
   const claims = claim !== undefined && permission === 'open' && claim.sources.length > 0;
   const yielded = claims ? await takeTasks(session, names, claim, answers.at(-1)!, taken) : [];
-  // Its own attempt, which another program set back: recorded as lost by this very transaction, so not once more.
-  for (const one of taken) if (settled.lostTaskIds.has(one.id)) one.claimed_by = null;
+  // Its own attempt, which another program set back: this very transaction materializes it as lost, so not once more.
+  for (const one of taken) if (outcomes.lostTaskIds.has(one.id)) one.claimed_by = null;
   if (input.enqueue !== undefined) {
-    for (const { finish } of settled.accepted) {
+    for (const { finish } of outcomes.accepted) {
       if (finish.outcome.kind === 'done' && finish.outcome.enqueue.length > 0)
         await input.enqueue(finish.outcome.enqueue, finish);
     }
   }
-  const closing = [...endStatements(names, { ...input, now: settled.now }, settled.accepted), ...settled.lostRows];
+  const closing = [...endStatements(names, { ...input, now: outcomes.now }, outcomes.accepted), ...outcomes.lostRows];
   const claimed = await closingBatch(session, names, input, closing, taken);
-  return { reconciled: settled.reconciled, claimed, yields: yielded, permission };
+  return { reconciled: outcomes.reconciled, claimed, yields: yielded, permission };
 }
 
 function claimBatch(names: TableNames, { claim, device_id }: FinishAndClaimInput) {

@@ -1,4 +1,4 @@
-// Batch 1 of the hot transaction, the attempts that have ended: their locks, and what each of them turns out to be.
+// Batch 1 of the claim transaction, the attempts that have ended: their locks, and the outcome of each end.
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import {
   type AttemptEnd,
@@ -27,7 +27,7 @@ export interface ReconciledFinishes {
   now: string;
   reconciled: Reconciled[];
   accepted: AttemptEnd[];
-  /** Rows for attempts that are no longer mine and that nobody else will record. */
+  /** Rows for attempts whose lease is lost and that no other process will materialize. */
   lostRows: Statement[];
   /** Ids of the tasks of those. */
   lostTaskIds: Set<number>;
@@ -48,8 +48,8 @@ export function finishLocks(names: TableNames, finishes: Finish[]): Statement[] 
 }
 
 /**
- * Judges every attempt by its locked rows. The attempt of a deferred claim whose task does not bear the claim any more has been
- * materialized by somebody (or by an earlier COMMIT of this worker): its row is read, two round trips more.
+ * Decides the outcome of every attempt by its locked rows. If a task no longer bears its deferred claim, another
+ * process (or an earlier COMMIT of this worker) has materialized the attempt: its row is read, two round trips more.
  * @throws DatabaseError
  */
 export async function reconcileFinishes(

@@ -2,8 +2,9 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /**
- * Lifts `attempt` of tasks above the attempts recorded under the same ids. Needed when the task table was emptied and
- * its ids repeat: the next claim, or the end of a light one, would violate UNIQUE(task_id, attempt). Reads idx_task_id; zero rows = nothing to lift.
+ * Raises `attempt` of tasks above the attempts that exist under the same ids. Needed when the task table was emptied
+ * and its ids repeat: the next claim, or the end of a deferred one, would violate UNIQUE(task_id, attempt). Reads
+ * idx_task_id; zero rows = nothing to raise.
  */
 export async function repairAttempts(session: Session, names: TableNames, taskIds: number[]): Promise<number> {
   if (taskIds.length === 0) return 0;

@@ -1,5 +1,5 @@
-// Invariant: a task that the server lets nobody claim is failed by itself, so that it stops nobody; only while nobody holds
-// it. Index: PRIMARY. Zero rows: somebody else has changed it meanwhile, which is as good.
+// Invariant: a task that the server lets no worker claim is failed by itself, so that it stops no other task; only
+// while no device holds it. Index: PRIMARY. Zero rows: another process has changed it meanwhile, which is as good.
 import { fitText, type TextWidth } from '../../domain/text/fit-text.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

@@ -1,6 +1,7 @@
-// Every statement of the hot transaction (finish-and-claim.ts), in the order in which it is sent. docs/explain/claim.md shows
-// them as a server gets them, and a test compares the two. Each write by an owner names its claim token beside the id: a row
-// that is another claim's by now is not touched, the count is short, and nothing of the transaction stays.
+// Every statement of the claim transaction (finish-and-claim.ts), in the order in which it is sent.
+// docs/explain/claim.md shows them as a server gets them, and a test compares the two. Each write by an owner names its
+// claim token next to the id: a row of another claim is not touched, the count is short, and the transaction is rolled
+// back.
 import type { AttemptEnd } from '../../domain/attempt/reconcile.ts';
 import { laneRankKey } from '../../domain/lane.ts';
 import { fitText, type TextWidth } from '../../domain/text/fit-text.ts';
@@ -31,9 +32,10 @@ const TICKET_WAIT_S = 1;
 export const RETURN_TICKET: Statement = { sql: "DO RELEASE_LOCK(COALESCE(@afd_ticket, '-'))", values: [] };
 
 /**
- * Takes a free ticket of this lane and rank, or waits for one that `random` in [0, 1) draws. In front of START TRANSACTION: what
- * waits holds no row. A claim reads over the rows that others have locked and not committed, and each costs the server more
- * than one that it takes; so few claim at one time. Only a courtesy: a claim that gets no ticket in time goes on without.
+ * Takes a free ticket of this lane and rank, or waits for one that `random` in [0, 1) draws. It runs before START
+ * TRANSACTION, so that a claim that waits holds no row. A claim reads over the rows that others have locked and not
+ * committed, and each costs the server more than a row that it takes; so only a few claim at one time. Only a courtesy:
+ * a claim that gets no ticket in time goes on without.
  */
 export function takeTicket(
   names: TableNames,
@@ -95,9 +97,9 @@ export function readFrontier(names: TableNames, source: LaneSource, { due_at, id
 }
 
 /**
- * The locking read of a claim. Reads afd_claim in its own order, so it never sorts: a sort would lock every pending row. With a
- * cursor it starts behind the rows taken before, whose dead index entries cost a walk otherwise; the two branches keep that a
- * range ((due_at, id) >= (?, ?) does not). No rows = nothing due that nobody else holds.
+ * The locking read of a claim. Reads afd_claim in its own order, so it never sorts: a sort would lock every pending
+ * row. With a cursor it starts behind the rows taken before, whose dead index entries cost a walk otherwise; the two
+ * branches keep that a range ((due_at, id) >= (?, ?) does not). No rows = nothing due that is not locked by others.
  */
 export function lockDue(names: TableNames, source: LaneSource, limit: number): Statement {
   const due = source.frontier === true ? DUE_SINCE_FRONTIER : dueSince(source.cursor);
@@ -161,7 +163,8 @@ function dueSince(cursor: Cursor | undefined): { sql: string; values: unknown[] 
       };
 }
 
-// ---- Between the two, where an end is not found as expected: the row that somebody else has written for the attempt.
+// ---- Between the two, where an end is not found as expected: the row that another process has written for the
+// attempt.
 
 /** Its id without a lock, since these rows are locked by PRIMARY alone (lockFinishedAttempts): a row keeps its task and token. */
 export function findAttempts(names: TableNames, taskIds: number[], tokens: Buffer[]): Statement {
@@ -182,7 +185,7 @@ export function completeTasks(names: TableNames, done: AttemptEnd[]): Statement 
   };
 }
 
-/** Of completed attempts, those that have a row. */
+/** Ends completed attempts that have a row. */
 export function completeAttempts(names: TableNames, done: Array<RecordedEnd>): Statement {
   const byId = `CASE id ${done.map(() => 'WHEN ? THEN ?').join(' ')} END`;
   return {
@@ -285,7 +288,7 @@ export function materializeAttempts(
   };
 }
 
-/** Of an attempt that has a row. */
+/** The end of an attempt that has a row. */
 export type RecordedEnd = AttemptEnd & { record: { assignment_id: number } };
 
 /** Whose claim it is. */

@@ -8,8 +8,8 @@ import type { ClaimedTask } from './claimed-task.ts';
 import { countDue, lockDirected, lockDue, lockNamed, readFrontier, type Statement } from './statements.ts';
 
 /**
- * What a claim does with a task that it has locked: `record` = takes it, its attempt gets its row now; `defer` = takes it, the row
- * follows with the end; `skip` = leaves it and goes on; `stop` = leaves it and all behind it.
+ * What a claim does with a task that it has locked: `record` = takes it, its attempt gets its row now; `defer` = takes
+ * it, the row follows with the end; `skip` = leaves it and goes on; `stop` = leaves it and all behind it.
  */
 export type Admission = 'record' | 'defer' | 'skip' | 'stop';
 
@@ -23,7 +23,7 @@ export interface ClaimRequest {
   countFirst: boolean;
   /** Wait for a ticket of the first source, which is a lane: many may claim there at one time. */
   ticket: boolean;
-  /** Rows to ask of a source, beside `limit`. */
+  /** Rows to ask of a source, in addition to `limit`. */
   mostFrom(source: ClaimSource): number;
   /** Seconds for which the attempt's deadline is set: timeout + slack. */
   leaseOf(task: ClaimedTask): number;
@@ -37,7 +37,7 @@ export interface SourceYield {
   exhausted: boolean;
 }
 
-/** Bytes of payloads that one claim takes along, beside the first. */
+/** Bytes of payloads that one claim takes along, not counting the first. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /** Due rows that are counted of each source at least, where there are as many. */

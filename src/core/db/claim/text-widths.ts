@@ -4,9 +4,9 @@ import type { TableNames } from '../table-names.ts';
 
 /** What the text columns that ends are written into can hold. */
 export interface TextWidths {
-  /** Of the task table, which may be an adopted one with any width. */
+  /** Column of the task table, which may be an adopted one with any width. */
   last_error: TextWidth;
-  /** Of af_task_assignment. */
+  /** Column of af_task_assignment. */
   error_message: TextWidth;
 }
 

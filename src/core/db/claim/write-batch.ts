@@ -50,16 +50,16 @@ function hasRow(end: AttemptEnd): end is RecordedEnd {
  */
 export function claimStatements(names: TableNames, owner: ClaimOwner, taken: ClaimedTask[]): Statement[] {
   const deferred = taken.filter((one) => one.deferred);
-  const recorded = taken.filter((one) => !one.deferred);
+  const immediate = taken.filter((one) => !one.deferred);
   const left = taken.flatMap((one) => (one.claimed_by === null ? [] : [one.id]));
-  const ids = recorded.map((one) => one.id);
+  const ids = immediate.map((one) => one.id);
   return [
     ...(left.length > 0 ? [materializeAttempts(names, left, { status: 'lost', cause: 'foreign' })] : []),
     ...(deferred.length > 0 ? [claimLockedTasksDeferred(names, owner, deferred)] : []),
-    ...(recorded.length > 0
+    ...(immediate.length > 0
       ? [
-          claimLockedTasks(names, owner, recorded),
-          insertAttempts(names, owner, recorded),
+          claimLockedTasks(names, owner, immediate),
+          insertAttempts(names, owner, immediate),
           readAttemptIds(names, ids, owner.claim_token),
         ]
       : []),

@@ -3,8 +3,8 @@ import type { TableNames } from '../table-names.ts';
 
 /**
  * True when some device sent a heartbeat in each third of the last `windowS` seconds: the database could be reached
- * throughout, so whoever was silent all that time has nobody else to blame. Non-locking; range of idx_heartbeat_time.
- * Zero rows = no heartbeat of anybody: false.
+ * throughout, so a device that was silent all that time is itself the cause. Non-locking; range of idx_heartbeat_time.
+ * Zero rows = no heartbeat of any device: false.
  */
 export async function heartbeatCoverage(session: Session, names: TableNames, windowS: number): Promise<boolean> {
   const window = Math.round(windowS * 1e6);

@@ -17,7 +17,7 @@ export interface Beat {
   active_tasks: number;
   /** Tasks claimed within the last minute. */
   recent_claims: number;
-  /** Gates that it is over, in words. */
+  /** Resource limits that it is over, in words. */
   over_limits: string[];
   stuck: StuckTask[];
 }

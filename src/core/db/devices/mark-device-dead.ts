@@ -11,7 +11,7 @@ export interface SeenDevice {
 /**
  * Declares a device dead: the first write of every rescue, and the only one that needs the judgement. By lock, the lock
  * must still be free in this very statement. One row by device_id. Zero rows (false) = it has shown life since it was
- * seen, or somebody else declared it dead: nothing follows from what was seen. Inside a fenced transaction.
+ * read, or another process declared it dead: nothing follows from what was read. Inside a fenced transaction.
  */
 export async function markDeviceDead(
   session: Session,

@@ -16,10 +16,10 @@ export async function heartbeatPartitions(
 }
 
 /**
- * Cuts the new days off p_future and drops the old ones. DDL: it commits by itself, so it cannot be fenced, and repeating it
- * is refused by the server without harm. Waits at most one second for the table's metadata lock, because every later
+ * Splits the new days off p_future and drops the old ones. DDL: it commits by itself, so it cannot be fenced, and the
+ * server refuses a repetition without harm. Waits at most one second for the table's metadata lock, because every later
  * statement on the table, heartbeats too, waits behind a waiting ALTER. `session` is used for nothing else.
- * @throws DatabaseError with `retry: 'transaction'` (1205) when the lock was not to be had
+ * @throws DatabaseError with `retry: 'transaction'` (1205) when the lock was not granted
  */
 export async function repartitionHeartbeats(session: Session, names: TableNames, plan: PartitionPlan): Promise<void> {
   await session.write('SET SESSION lock_wait_timeout = 1');
@@ -36,7 +36,7 @@ export async function repartitionHeartbeats(session: Session, names: TableNames,
   }
 }
 
-/** Rows of one DELETE: a transaction of milliseconds, so that the heartbeats beside it hardly wait. */
+/** Rows of one DELETE: a transaction of milliseconds, so that concurrent heartbeats hardly wait. */
 export const PRUNE_ROWS = 1000;
 
 /**

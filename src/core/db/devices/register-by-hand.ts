@@ -1,6 +1,6 @@
-// Invariant: a row written by hand shows no life: a new one is offline and without heartbeat, and of one that is there
-// only what was given changes. A live process is the only writer of its row: its session lock is held, or it is not
-// offline and its heartbeat is fresh, and then nothing is written ('alive'). Index: device_id.
+// Invariant: a row written by an operator shows no life: a new one is offline and without heartbeat, and of an existing
+// one only the given columns change. A live process is the only writer of its row: its session lock is held, or it is
+// not offline and its heartbeat is fresh, and then nothing is written ('alive'). Index: device_id.
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -39,7 +39,7 @@ export async function registerByHand(
       [...values, device_id, timeoutUs],
     );
     if (updated.affectedRows === 1) return 'updated';
-    // A row may have come, or its holder gone, since the update looked: only one that is alive now is a refusal.
+    // A row may have come, or its holder gone, since the update read it: only a device that is alive now is a refusal.
     const [there] = await session.rows<{ alive: number }>(
       `SELECT ${ALIVE} AS alive FROM ${names.device} WHERE device_id = ?`,
       [timeoutUs, device_id],
@@ -55,7 +55,7 @@ export async function registerByHand(
       );
       return 'created';
     } catch (error) {
-      // Somebody registered it in between: look again.
+      // Another process registered it in between: try again.
       if (!(error instanceof DatabaseError && error.errno === 1062)) throw error;
     }
   }

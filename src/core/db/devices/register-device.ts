@@ -60,8 +60,8 @@ export async function registerDevice(session: Session, names: TableNames, device
 }
 
 /**
- * Records that the session lock was taken again (new connection, perhaps new server) and that the device lives.
- * False = another instance owns the device id, or the row is gone.
+ * Writes that the session lock was taken again (new connection, perhaps new server) and that the device lives. False =
+ * another instance owns the device id, or the row is gone.
  */
 export async function retakeDevice(
   session: Session,

@@ -1,5 +1,5 @@
 // Devices that may be rung: online, active, with a port; what each runs is counted over idx_device_id (covering).
-// Non-locking; reads the whole table, which has one row per device. Zero rows = nobody can be rung, and everybody polls.
+// Non-locking; reads the whole table, which has one row per device. Zero rows = none can be rung, and all devices poll.
 import type { DeviceView } from '../../domain/placement/device-view.ts';
 import { openCount } from '../attempts/open-count.ts';
 import { ringProblem } from '../device-values.ts';

@@ -25,7 +25,7 @@ export async function takeSessionLock(session: Session, name: string, waitS: num
 }
 
 export interface Holder {
-  /** Of the process that registered under the id last, and when it did. */
+  /** The process that registered under the id last: its address, and `since` when. */
   ip_address: string;
   host_name: string | null;
   pid: number | null;
@@ -33,7 +33,7 @@ export interface Holder {
   fresh: boolean;
 }
 
-/** Who is registered under a device id, and whether that one's heartbeat is younger than `timeoutS`. No row = nobody. */
+/** Which process is registered under a device id, and whether its heartbeat is younger than `timeoutS`. No row = none. */
 export async function lockHolder(
   session: Session,
   names: TableNames,

@@ -25,7 +25,7 @@ export interface DeviceAssignment {
 
 /**
  * The last readings of one device and what it holds now. Non-locking, over idx_device_id of both tables; a task that
- * another program deleted shows without its type. Undefined readings = no heartbeat is on record.
+ * another program deleted shows without its type. Undefined readings = no heartbeat is stored.
  */
 export async function showDevice(
   session: Session,

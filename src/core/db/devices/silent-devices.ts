@@ -21,7 +21,7 @@ export interface Silence {
 
 /**
  * Devices that are not offline (busy ones too) and sent no heartbeat for `timeoutS`, with what is needed to judge
- * whether that is their fault. Non-locking; reads the whole device table. No silent rows = everybody is well.
+ * whether that is their fault. Non-locking; reads the whole device table. No silent rows = all are well.
  */
 export async function silentDevices(session: Session, names: TableNames, timeoutS: number): Promise<Silence> {
   const rows = await session.rows<SilentDevice & { online: number; database_us: number; uptime_us: number }>(

@@ -11,8 +11,8 @@ export interface UnlockedDevice {
 
 /**
  * Devices that are not offline and whose session lock is free, though it was taken on this very server since its start
- * and the server is old enough for locks to say anything. Non-locking; reads the whole device table (1,000 devices:
- * 0.5 ms). `startedAt` is exact to a second only, hence the allowance of two. Zero rows = nobody to watch.
+ * and the server is old enough for locks to be trusted. Non-locking; reads the whole device table (1,000 devices: 0.5
+ * ms). `startedAt` is exact to a second only, hence the allowance of two. Zero rows = none to watch.
  */
 export async function unlockedDevices(
   session: Session,

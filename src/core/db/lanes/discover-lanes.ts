@@ -16,36 +16,37 @@ export interface LaneHead {
   required_capabilities: string | null;
 }
 
-/** Hops in one packet. */
+/** Seeks in one batch. */
 const PER_BATCH = 100;
-/** Pairs that one walk reads at most. */
+/** Lanes and ranks that one skip scan reads at most. */
 export const RANKS_PER_WALK = 1000;
-/** Before every pair. */
+/** Before every lane and rank. */
 export const START: LaneRank = { lane: Buffer.alloc(16), claim_rank: -1 };
 
 /**
- * Which lanes and ranks have pending tasks: a skip scan from the client, one seek of afd_claim per pair, nothing sorted
- * (GROUP BY costs MariaDB 575 ms at 5 million rows; this 5 ms for 20 pairs). Non-locking. The pairs are not read in one
- * moment, so one that fills meanwhile may be missed until the next peek. No heads = nothing pending.
+ * Which lanes and ranks have pending tasks: a skip scan from the client, one seek of afd_claim per lane and rank,
+ * nothing sorted (GROUP BY costs MariaDB 575 ms at 5 million rows; this 5 ms for 20 of them). Non-locking. They are not
+ * read in one moment, so one that fills meanwhile may be missed until the next skip scan. No heads = nothing pending.
  *
- * `known`: pairs that are likely to have tasks, such as those of the last peek, in its order. The hops from them go in
- * packets (needs `multiStatements`); only where the walk comes by another way does a hop have a round trip of its own.
- * They change nothing in the result: each head is a row that a hop has read now.
+ * `known`: lanes and ranks that are likely to have tasks, such as those of the last skip scan, in its order. The seeks
+ * from them go in batches (needs `multiStatements`); only where the index leads elsewhere does a seek have a round trip
+ * of its own. They change nothing in the result: each head is a row that a seek has read now.
  *
- * `after`: the pair behind which the walk begins. One that gives `maxPairs` heads was cut: more pairs may follow the last.
- * Whoever wants all of them goes on there, since the order is that of the lanes' hashes, which says nothing of what is due.
+ * `after`: the lane and rank behind which the skip scan begins. One that returns `maxRanks` heads was cut: more may
+ * follow the last. A caller that wants all of them goes on there, since the order is that of the lanes' hashes, which
+ * says nothing of what is due.
  */
 export async function discoverLanes(
   session: Session,
   names: TableNames,
   known: readonly LaneRank[] = [],
-  maxPairs = RANKS_PER_WALK,
+  maxRanks = RANKS_PER_WALK,
   after: LaneRank = START,
 ): Promise<LaneHead[]> {
-  const answers = await seeksFrom(session, names, after, known.slice(0, maxPairs - 1));
+  const answers = await seeksFrom(session, names, after, known.slice(0, maxRanks - 1));
   const heads: LaneHead[] = [];
   let at = after;
-  while (heads.length < maxPairs) {
+  while (heads.length < maxRanks) {
     const key = laneRankKey(at);
     const head = answers.has(key) ? answers.get(key) : await seek(session, names, at);
     if (head === undefined) break;
@@ -56,14 +57,14 @@ export async function discoverLanes(
 }
 
 /**
- * What follows each of these pairs and the beginning; undefined = nothing. Absent = not asked, because the next of these has no
- * task any more.
+ * What follows each of these lanes and ranks and the beginning; undefined = nothing. Absent = not asked, because the
+ * next of them has no task any more.
  */
 async function seeksFrom(session: Session, names: TableNames, begin: LaneRank, known: readonly LaneRank[]) {
   const answers = new Map<string, LaneHead | undefined>();
-  const hops = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
-  for (let n = 0; n < hops.length; n += PER_BATCH) {
-    const some = hops.slice(n, n + PER_BATCH);
+  const seeks = known.length === 0 ? [] : [begin, ...known].map((after, n) => ({ after, next: known[n] }));
+  for (let n = 0; n < seeks.length; n += PER_BATCH) {
+    const some = seeks.slice(n, n + PER_BATCH);
     const found = await session.batch(some.map(({ after, next }) => seekStatement(names, after, next)));
     for (const [k, { after, next }] of some.entries()) {
       const [head] = found[k] as Row[] as unknown as LaneHead[];

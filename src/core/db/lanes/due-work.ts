@@ -4,9 +4,9 @@ import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /**
- * What is due, without a lock: one LIMIT 1 branch per pair with literal values on afd_claim, and one on afd_target (joins
- * and GROUP BY would read every pending row). Returns indexes into `pairs`, and whether tasks directed at
- * the device are due; nothing = nothing is due there now. @throws DatabaseError
+ * What is due, without a lock: one LIMIT 1 branch per lane and rank with literal values on afd_claim, and one on
+ * afd_target (joins and GROUP BY would read every pending row). Returns indexes into `ranks`, and whether tasks
+ * directed at the device are due; nothing = nothing is due there now. @throws DatabaseError
  */
 export async function pollDue(
   session: Session,
@@ -18,13 +18,13 @@ export async function pollDue(
   return dueWork(await session.rows(sql, values));
 }
 
-/** Of tasks directed at the device. */
+/** Branch for tasks directed at the device. */
 export const directedBranch = (names: TableNames) =>
   `FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3) LIMIT 1`;
 
 /**
- * Of one pair: its first row, compared outside. So the read has nothing but equal columns, and the engine ends it where
- * they end; a range it would follow over the dead entries of the lanes behind an empty one.
+ * The first row of one lane and rank, compared outside. So the read has only equality conditions, and the engine ends
+ * it where they end; a range condition would read on over the dead entries of the lanes behind an empty one.
  */
 export const dueBranch = (names: TableNames) =>
   `FROM (SELECT due_at FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('pending')} AND lane = ? AND claim_rank = ?

@@ -17,8 +17,9 @@ export interface RefusedHead {
 }
 
 /**
- * Puts these pairs into af_lane, or overwrites them there: in one statement, and what is refused in halves, down to the row
- * that it is. Inside a transaction: a refused statement undoes itself alone. By PRIMARY. Returns what was refused.
+ * Puts these lanes and ranks into af_lane, or overwrites them there, in one statement; what is refused is tried again
+ * in halves, down to the refused row. Inside a transaction: a refused statement undoes itself alone. By PRIMARY.
+ * Returns what was refused.
  * @throws DatabaseError when the transaction or the connection is over
  */
 export async function insertLanes(

@@ -1,5 +1,5 @@
-// Looks that have become costly are made by one device at a time. A look reads over every row that others have added and not
-// committed; by forty devices at once it took longer than a call may, and was begun again.
+// Costly polls are made by one device at a time. A poll reads over every row that others have added and not committed;
+// with forty devices at once it took longer than a call may, and was begun again.
 
 import { schemaLocks } from '../server/schema-lock.ts';
 import type { Session } from '../session.ts';

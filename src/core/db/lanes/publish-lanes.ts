@@ -6,9 +6,9 @@ import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lane
 
 export type { PublishedHead } from './insert-lanes.ts';
 
-/** The part of the pairs' order that was walked, and pairs elsewhere that are given up. */
+/** The part of the order that was walked, and lanes and ranks elsewhere that are dropped. */
 export interface Walked {
-  /** Behind this pair; absent = from the beginning. */
+  /** Behind this lane and rank; absent = from the beginning. */
   after?: LaneRank;
   /** Up to this one; absent = to the end. */
   upTo?: LaneRank | undefined;
@@ -23,9 +23,9 @@ export interface Publication {
 }
 
 /**
- * Overwrites the walked part of af_lane with what was peeked: every pair in, every other row of that part out. A row that is
- * refused keeps no other from being published. Inside a fenced transaction, so that two leaders cannot mix. By PRIMARY.
- * No heads = that part of the table becomes empty. @throws DatabaseError
+ * Overwrites the walked part of af_lane with what was read: every lane and rank in, every other row of that part out. A
+ * row that is refused keeps no other from being published. Inside a fenced transaction, so that two leaders cannot mix.
+ * By PRIMARY. No heads = that part of the table becomes empty. @throws DatabaseError
  */
 export async function publishLanes(
   session: Session,

@@ -18,9 +18,10 @@ const MOST = 1000;
 const DRAWN = 300;
 
 /**
- * A branch of the tick: the published lanes of these types that are not known as they are now: what is due first, then the
- * best. Reads af_lane whole, which has a row per (lane, rank) with pending tasks. Of more rows than are handed out a part is
- * drawn: lanes that this device cannot run would else keep those behind them from it for ever. No rows = nothing is new.
+ * A branch of the tick: the published lanes of these types that are not known as they are now: what is due first, then
+ * the best. Reads af_lane whole, which has a row per (lane, rank) with pending tasks. If there are more rows than it
+ * returns, it draws some of them: else lanes that this device cannot run would keep those behind them from it for ever.
+ * No rows = nothing is new.
  */
 export function publishedLanesDocument(
   names: TableNames,

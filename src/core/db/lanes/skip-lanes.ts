@@ -4,12 +4,12 @@ import { requirementsColumn } from '../requirements-text.ts';
 import type { TableNames } from '../table-names.ts';
 
 /**
- * The head of the first pair behind `after`; with `provided`, only while that pair has a task. Index: afd_claim, in its
- * order. Non-locking. Zero rows: no pair follows, or `provided` has no task.
+ * The head of the first lane and rank behind `after`; with `provided`, only while that one has a task. Index:
+ * afd_claim, in its order. Non-locking. Zero rows: none follows, or `provided` has no task.
  *
- * A hop passes over the dead entries before the head that it finds, and no bound of its range ends it there. So hops from
- * many pairs that were emptied at once would each pass over all that follow. The condition prevents that: a read of one pair
- * by equality is ended by the engine where the pair ends, dead entries or not.
+ * A seek passes over the dead entries before the head that it finds, and no bound of its range ends it there. So seeks
+ * from many lanes that were emptied at once would each pass over all that follow. The condition prevents that: the
+ * engine ends a read by equality where the lane and rank ends, dead entries or not.
  */
 export function seekStatement(
   names: TableNames,

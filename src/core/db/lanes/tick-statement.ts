@@ -11,14 +11,17 @@ import type { TableNames } from '../table-names.ts';
 import { directedBranch, dueBranch } from './due-work.ts';
 import { publishedLanesDocument } from './published-lanes.ts';
 
-/** A look for due tasks takes about a millisecond. One that reads over what others have not committed must not hold up the rest. */
+/**
+ * A poll for due tasks takes about a millisecond. One that reads over what others have not committed must not hold up
+ * the rest.
+ */
 const POLL_LIMIT_MS = 300;
 
 export interface TickAsk {
   device_id: string;
-  /** Looked at for due tasks; undefined = no look this time, not even for directed ones. */
+  /** Polled for due tasks; undefined = no poll this time, not even for directed ones. */
   ranks: LaneRank[] | undefined;
-  /** The server breaks a tick with a look off after so many milliseconds; 300 unless said. */
+  /** The server breaks off a tick with a poll after this many milliseconds (default 300). */
   pollLimitMs?: number;
   /** Lanes of these types that were published and are not known as they are now. */
   lanes: { types: string[]; known: Array<LaneRank & { able: number | null }> };

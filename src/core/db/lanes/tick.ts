@@ -14,7 +14,7 @@ export interface TickView {
   device: { operator_state: string; status: string } | undefined;
   /** Undefined = the leader row is missing. */
   lease: LeaseRow | undefined;
-  /** Indexes into the pairs that were asked; undefined = the look took too long, and nothing is known of them. */
+  /** Indexes into the lanes and ranks that were asked; undefined = the poll took too long, and nothing is known of them. */
   due: number[] | undefined;
   /** Tasks directed at this device are due. */
   directed: boolean;

@@ -2,7 +2,7 @@ import { AfdError } from '../../domain/errors.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** A leadership: who, and which one of his. */
+/** A leadership: the holder and the term. */
 export interface Lease {
   holder: string;
   term: number;

@@ -14,11 +14,11 @@ export interface Candidacy {
 /**
  * Takes the lease if it is expired, resigned, held by an instance of this device (there is one at a time, and an answer
  * may have been lost), or by the dead holder that was seen. Invariant: each term is given to one instance. One row by
- * PRIMARY. Zero rows = somebody else holds it: undefined. The term is read back by the instance's token: LAST_INSERT_ID
+ * PRIMARY. Zero rows = another node holds it: undefined. The term is read back by the instance's token: LAST_INSERT_ID
  * would save that round trip, but an audit trigger on the table takes it away.
  *
- * A transaction of the leader before that was frozen keeps its share lock on the row until the server hangs up on it. It is
- * not waited for: this session also sends heartbeats, and nobody can be elected before. Undefined then too.
+ * A frozen transaction of the leader before keeps its share lock on the row until the server ends its connection. This
+ * does not wait for it: this session also sends heartbeats, and no node can be elected before. Undefined then too.
  */
 export async function electLeader(
   session: Session,

@@ -4,7 +4,7 @@ import type { TableNames } from '../table-names.ts';
 import { type FailingDuty, failingDuties } from './failing-duties.ts';
 
 export interface LeaderRow {
-  /** Who holds the lease now; null = nobody (never elected, resigned, or expired). */
+  /** Who holds the lease now; null = there is no leader (never elected, resigned, or expired). */
   device_id: string | null;
   /** Who held it last, also when the lease has expired. */
   last_holder: string | null;

@@ -9,7 +9,7 @@ export interface LeaseRow {
   renewed_at: string | null;
   /** 1 = not expired. */
   valid: 0 | 1;
-  /** Of the holder's device row; null = there is none. */
+  /** Status in the holder's device row; null = there is none. */
   device_status: 'online' | 'offline' | 'busy' | null;
   instance_token: Buffer | null;
   last_heartbeat: string | null;
@@ -19,8 +19,8 @@ export interface LeaseRow {
 }
 
 /**
- * What a follower looks at before it acquires. Non-locking, one row by PRIMARY and one by device_id.
- * `startedAt` is exact to a second only, hence the allowance of two. Undefined = the leader row is missing.
+ * What a follower reads before it acquires. Non-locking, one row by PRIMARY and one by device_id. `startedAt` is exact
+ * to a second only, hence the allowance of two. Undefined = the leader row is missing.
  */
 export async function readLease(
   session: Session,

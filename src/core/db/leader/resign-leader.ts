@@ -2,8 +2,9 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /**
- * Gives the lease back, so that the next step of any contender takes it. Scoped by term: a lease that was lost and won
- * again, or is somebody else's by now, stays. One row by PRIMARY. Zero rows (false) = it was not held under that term.
+ * Gives up the lease, so that the next step of any contender takes it. Scoped by term: a lease that was lost and won
+ * again, or belongs to another node now, stays. One row by PRIMARY. Zero rows (false) = it was not held under that
+ * term.
  */
 export async function resignLeader(
   session: Session,

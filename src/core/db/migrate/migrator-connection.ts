@@ -29,21 +29,21 @@ const SQL_MODE = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
 const POOL_MS = 30_000;
 
 /**
- * Runs `work` as the only migrator of this schema: under a named lock, on the one connection of knex. Calls have no deadline
- * here, since an index takes as long as it takes; they end when the server answers nobody. `steps` are given once the
- * connection is there. @throws AfdError
+ * Runs `work` as the only migrator of this schema: under a named lock, on the one connection of knex. Calls have no
+ * deadline here, since an index takes as long as it takes; they end when the server answers no connection. `steps` are
+ * given once the connection is there. @throws AfdError
  */
 export async function withMigrator<T>(
   address: DatabaseAddress,
   names: TableNames,
   steps: (ask: Ask) => Step[],
   work: (migrator: { ask: Ask; knex: Knex }) => Promise<T>,
-  patience: ServerWaits = WAITS,
+  waits: ServerWaits = WAITS,
 ): Promise<T> {
   let known: Step[] = [];
   let account: string | undefined;
   const where = describeAddress(address);
-  const driver = new MigratorDriver(address, patience);
+  const driver = new MigratorDriver(address, waits);
   const knex = knexFactory({
     client: 'mysql2',
     pool: {
@@ -64,7 +64,7 @@ export async function withMigrator<T>(
     // knex would print to stdout; whatever fails is thrown as well.
     log: { warn() {}, error() {}, deprecate() {}, debug() {} },
     acquireConnectionTimeout: POOL_MS,
-    // For its own books; the connections are opened by our driver.
+    // For knex's own tables; our driver opens the connections.
     connection: { host: address.host, database: address.database } as never,
     migrations: {
       tableName: names.plain.migration,

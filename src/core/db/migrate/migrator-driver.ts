@@ -23,9 +23,9 @@ export class MigratorDriver {
   /** Makes the error that ended the connection. knex writes the statement into the message of what it is given. */
   failure: (() => DatabaseError) | undefined;
 
-  constructor(address: DatabaseAddress, patience: ServerWaits) {
+  constructor(address: DatabaseAddress, waits: ServerWaits) {
     this.#address = address;
-    this.#pulse = new ServerPulse(address, patience);
+    this.#pulse = new ServerPulse(address, waits);
     this.#where = describeAddress(address);
   }
 

@@ -1,5 +1,6 @@
-// What migrations are written with. Every step reads INFORMATION_SCHEMA first, since DDL commits before anybody records it:
-// a migration that was killed between two statements is simply run again. The same tools serve `--dry-run`.
+// What migrations are written with. Every step reads INFORMATION_SCHEMA first, since DDL commits before knex stores
+// that it ran: a migration that was killed between two statements is simply run again. The same tools serve
+// `--dry-run`.
 import { setTimeout as pause } from 'node:timers/promises';
 import { AfdError } from '../../domain/errors.ts';
 import type { Ask } from '../server-facts.ts';
@@ -25,7 +26,7 @@ export interface ToolOptions {
   onWait?: ((message: string) => void) | undefined;
 }
 
-/** 1205 lock wait timeout, 1213 deadlock: the table is held by a transaction of others. */
+/** 1205 lock wait timeout, 1213 deadlock: a transaction of others holds the table. */
 const HELD = new Set([1205, 1213]);
 /** The server cannot do it by that algorithm: 1845, 1846, 4092 (MySQL: 64 instant changes have been made). */
 const OTHER_ALGORITHM = new Set([1845, 1846, 4092]);
@@ -75,7 +76,7 @@ export class MigrationTools implements Migrating {
 
   /**
    * Creates the table unless it exists. `sql`: one column or index in each line, and `) TABLE_OPTIONS` behind them.
-   * @throws AfdError E_CONFLICT when a table of that name is somebody else's
+   * @throws AfdError E_CONFLICT when a table of that name is another program's
    */
   async createTable(plainName: string, sql: string): Promise<void> {
     const columns = await this.#columns(plainName);

@@ -1,5 +1,5 @@
-// Bringing the schema to this version, and taking it away again. knex keeps the record of what was applied; what is done is
-// decided by INFORMATION_SCHEMA at each step.
+// Brings the schema to this version, and removes it again. knex stores which migrations were applied;
+// INFORMATION_SCHEMA decides what is done at each step.
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { AfdError } from '../../domain/errors.ts';
@@ -17,7 +17,7 @@ import { MigrationTools, type ToolOptions } from './migrator-tools.ts';
 
 interface Migration {
   name: string;
-  /** Run by every `up`, also when it is recorded: the task table may have been changed, or be another one by now. */
+  /** Run by every `up`, even when knex has it as applied: the task table may have been changed or replaced since. */
   always?: boolean;
   up(tools: MigrationTools): Promise<void>;
   down(tools: MigrationTools): Promise<void>;
@@ -30,7 +30,7 @@ export interface UpOptions extends Partial<Pick<ToolOptions, 'visible' | 'lockWa
 }
 
 export interface MigratorRun {
-  /** Migrations that this call recorded or took back, in order. */
+  /** Migrations that this call applied or took back, in order. */
   migrations: string[];
   /** What was sent, in order. */
   statements: string[];
@@ -38,7 +38,7 @@ export interface MigratorRun {
 
 /** What a run would do. */
 export interface MigratorPlan extends MigratorRun {
-  /** Tables beside the task table that another program has made, and that become afd's as well. */
+  /** Tables next to the task table that another program has made, and that become afd's as well. */
   adopted: AdoptedTable[];
 }
 
@@ -61,7 +61,7 @@ export async function migrateUp(
     await refuseTable(ask, names, options.zone);
     // Whatever cannot be used is found before anything is changed.
     await planUp(ask, names, options, describeAddress(address));
-    // Whoever holds the named lock is the only migrator: a lock row left by a killed one is stale.
+    // The holder of the named lock is the only migrator: a lock row left by a killed one is stale.
     await knex.migrate.forceFreeMigrationsLock();
     const [, applied] = (await knex.migrate.latest()) as [number, string[]];
     if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without MigrationTools.');
@@ -74,9 +74,9 @@ export async function migrateUp(
 export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorPlan> {
   const migrations = await loadMigrations();
   await refuseNewer(ask, names, migrations, where);
-  const recorded = await recordedNames(ask, names);
+  const appliedBefore = await recordedNames(ask, names);
   const tools = new MigrationTools(ask, names, toolOptions(options, true));
-  const pending = migrations.filter(({ name }) => !recorded.includes(name));
+  const pending = migrations.filter(({ name }) => !appliedBefore.includes(name));
   for (const migration of pending) await migration.up(tools);
   const applied = pending.map(({ name }) => name);
   await finishUp(tools, migrations, applied, options);
@@ -112,7 +112,7 @@ export async function migrateDown(
       await knex.migrate.forceFreeMigrationsLock();
       [, taken] = (await knex.migrate.rollback(undefined, true)) as [number, string[]];
     }
-    // What a killed run left is not recorded: each step looks for itself.
+    // What a killed run left is not stored as applied: each step checks for itself.
     for (const migration of migrations.toReversed()) await migration.down(tools);
     await tools.dropTable(names.plain.migration);
     await tools.dropTable(`${names.plain.migration}_lock`);
@@ -169,7 +169,7 @@ async function refuseNewer(ask: Ask, names: TableNames, migrations: Migration[],
   throw new AfdError('E_SCHEMA', message, { suggestions: ['afd migrate status'], data: { unknown } });
 }
 
-/** Before anything is made: the table must be one that can be used, in a zone that somebody has confirmed. */
+/** Before anything is made: the table must be one that can be used, in a confirmed zone. */
 async function refuseTable(ask: Ask, names: TableNames, zone: string | undefined): Promise<void> {
   const facts = await readTaskTable(ask, names.plain.task);
   if (facts === undefined) return;

@@ -1,7 +1,7 @@
 import type { Session } from '../session.ts';
 
 /**
- * The server ends this open session, and frees its locks, when it has been silent for so many seconds; reads no table. The
+ * The server ends this open session, and frees its locks, after this many seconds of silence; reads no table. The
  * session's next connection takes the number from its options.
  */
 export async function setIdleTimeout(session: Session, seconds: number): Promise<void> {

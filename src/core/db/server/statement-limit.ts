@@ -5,7 +5,7 @@ import { DatabaseError } from '../database-error.ts';
 /** 1969 MariaDB, 3024 MySQL. */
 const OVER_LIMIT = [1969, 3024];
 
-/** `sql`, which begins with SELECT or with a SELECT in brackets, limited to so many milliseconds on either server. */
+/** `sql`, which begins with SELECT or with a SELECT in brackets, limited to this many milliseconds on either server. */
 export function limited(sql: string, ms: number): string {
   const hinted = sql.replace('SELECT', `SELECT /*+ MAX_EXECUTION_TIME(${Math.ceil(ms)}) */`);
   return `/*M!100600 SET STATEMENT max_statement_time = ${ms / 1000} FOR */ ${hinted}`;

@@ -15,9 +15,9 @@ export interface SettingRow {
 const LONGEST_VALUE = 256;
 
 /**
- * Every value that the fleet shares, by name; a dozen rows, by PRIMARY, without a lock: each heartbeat reads them, so rows
- * that this version has no name for, and the rest of a long value, stay where they are. Zero rows = nobody has written any
- * yet: each node's own values hold.
+ * Every value that the fleet shares, by name; a dozen rows, by PRIMARY, without a lock: each heartbeat reads them, so
+ * rows that this version has no name for, and the rest of a long value, are not fetched. Zero rows = none is set yet:
+ * each node's own values hold.
  */
 export async function readSettings(session: Session, names: TableNames): Promise<SettingRow[]> {
   return (await session.rows(settingsStatement(names).sql)).map(settingRow);

@@ -2,9 +2,9 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 /**
- * Writes values that the fleet shares, all in one statement, so that no node ever reads half of them. `keep`: rows that are
- * there already stay untouched, whoever wrote them in the meantime; `replace`: the last writer's hold. By PRIMARY, in the
- * order of the names, so that two writers cannot wait for each other. An empty set writes nothing.
+ * Writes values that the fleet shares, all in one statement, so that no node ever reads half of them. `keep`: rows that
+ * exist stay untouched, whatever wrote them in the meantime; `replace`: the last writer's values stay. By PRIMARY, in
+ * the order of the names, so that two writers cannot wait for each other. An empty set writes nothing.
  */
 export async function writeSettings(
   session: Session,

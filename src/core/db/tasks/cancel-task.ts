@@ -1,5 +1,5 @@
-// Invariant: what nobody runs is cancelled at once; what runs is revoked, and its holder ends it (a result that arrives
-// first wins). Index: PRIMARY. Zero rows under the lock is a bug.
+// Invariant: a task that no device runs is cancelled at once; a running one is revoked, and its holder ends it (a
+// result that arrives first wins). Index: PRIMARY. Zero rows under the lock is a bug.
 import { AfdError } from '../../domain/errors.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import type { Session } from '../session.ts';

@@ -1,5 +1,5 @@
-// Which of these tasks may be claimed now, by whom, and in which lane. Index: PRIMARY. Non-locking; zero rows: none, they
-// run already or are due later.
+// Which of these tasks may be claimed now, by which devices, and in which lane. Index: PRIMARY. Non-locking; zero rows:
+// none, they run already or are due later.
 
 import { requirementsColumn } from '../requirements-text.ts';
 import type { Row } from '../session.ts';

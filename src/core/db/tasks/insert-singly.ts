@@ -1,5 +1,6 @@
-// Invariant: that of insert-task-rows, for an account that may write the columns of a task and not `id`: MariaDB wants the right
-// to INSERT a column that is to be RETURNED. One statement for each row, many in a packet, each with its own id. No index is read.
+// Invariant: that of insert-task-rows, for an account that may write the columns of a task and not `id`: MariaDB wants
+// the right to INSERT a column that is to be RETURNED. One statement for each row, many in a batch, each with its own
+// id. No index is read.
 import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

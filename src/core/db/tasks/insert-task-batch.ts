@@ -1,7 +1,7 @@
-// Invariant: every row goes in, or this statement throws. No index is read. Another count than was sent is a bug.
-// Ids come from the INSERT's own answer (LAST_INSERT_ID on another connection would be 0). MariaDB returns all of them, which
-// it must: Galera changes auto_increment_increment within an open session. MySQL tells the first, and the others follow by
-// steps of that variable, which nobody but this session changes there.
+// Invariant: every row goes in, or this statement throws. No index is read. Another count than was sent is a bug. Ids
+// come from the INSERT's own answer (LAST_INSERT_ID on another connection would be 0). MariaDB returns all of them,
+// which it must: Galera changes auto_increment_increment within an open session. MySQL returns the first, and the
+// others follow by steps of that variable, which only this session changes there.
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task/task.ts';
 import { DatabaseError } from '../database-error.ts';

@@ -17,7 +17,7 @@ export interface InsertedTask {
 
 const CHUNK = 500;
 const DUPLICATE = 1062;
-/** A duplicate is another session's commit; so many in one call come from an index that is not ours. */
+/** A duplicate is another session's commit; this many in one call come from an index that is not ours. */
 const RETRIES = 50;
 
 /**
@@ -57,7 +57,7 @@ export async function insertTasks(
         for (const [n, key] of missing.entries()) answer(key, ids[n]!, true);
         break;
       } catch (error) {
-        // Undone is this one statement: another session was faster, so look again.
+        // Only this one statement is undone: another session was faster, so try again.
         if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || ++refused > RETRIES) throw error;
       }
     }

@@ -12,7 +12,7 @@ export interface TaskFilter {
   task_type?: string | undefined;
   /** Runs there, ran there last, or is directed there. */
   device_id?: string | undefined;
-  /** At most so many. */
+  /** Maximum number of tasks. */
   limit: number;
 }
 

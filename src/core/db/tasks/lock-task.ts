@@ -1,5 +1,6 @@
-// Invariant: an operator's change sees task and open attempt as they are, and nobody changes them before its COMMIT.
-// Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim this waits.
+// Invariant: an operator's change sees task and open attempt as they are, and no other transaction changes them before
+// its COMMIT. Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim
+// this waits.
 import { AfdError } from '../../domain/errors.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import { MATERIALIZED_FOR_WORKER, materializeLocked } from '../attempts/materialize-attempts.ts';
@@ -37,9 +38,9 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
   }
   const { claimed_by, ...task } = found;
   if (task.status !== 'running') return { ...task, holder: undefined };
-  // An operator speaks to an attempt, so it gets its row. RECORDED_FOR_WORKER: whether it has begun is its worker's secret.
-  if (claimed_by !== null) task.attempt = await recordOne(session, names, task.id);
-  // Whoever writes a task's attempt holds the task's lock, so this id cannot become another.
+  // An operator acts on an attempt, so it gets its row. MATERIALIZED_FOR_WORKER: only its worker knows whether it has begun.
+  if (claimed_by !== null) task.attempt = await materializeOne(session, names, task.id);
+  // A transaction that writes a task's attempt holds the task's lock, so this id cannot become another.
   const [current] = await session.rows<{ id: number }>(
     `SELECT id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id = ? AND attempt = ?`,
     [task.id, task.attempt],
@@ -54,7 +55,7 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
 }
 
 /** The number of the attempt may have changed: ids of an emptied table repeat. */
-async function recordOne(session: Session, names: TableNames, taskId: number): Promise<number> {
+async function materializeOne(session: Session, names: TableNames, taskId: number): Promise<number> {
   await materializeLocked(session, names, [taskId], { cause: MATERIALIZED_FOR_WORKER });
   const [row] = await session.rows<{ attempt: number }>(`SELECT attempt FROM ${names.task} WHERE id = ?`, [taskId]);
   return row!.attempt;

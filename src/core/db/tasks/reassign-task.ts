@@ -1,6 +1,6 @@
-// Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the attempt
-// ends as `released`, no retry is spent), and the target is set now, for when it lets go. Index: PRIMARY of both tables. Zero
-// rows under the lock is a bug.
+// Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the
+// attempt ends as `released`, no retry is used), and the target is set now, for when it is released. Index: PRIMARY of
+// both tables. Zero rows under the lock is a bug.
 import { targetWarnings } from '../../domain/task/target-device.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import type { Piggybacked } from '../piggyback.ts';
@@ -15,10 +15,10 @@ import { endAttempt, revokeAttempt } from './revoke-attempt.ts';
 
 export interface ReassignedTask {
   task_id: number;
-  /** `assigned` (directed at the target), `pending` (anybody's), or `running` while the holder has yet to let go. */
+  /** `assigned` (directed at the target), `pending` (open to all), or `running` while the holder has yet to release it. */
   status: TaskStatus;
   target_device_id: string | null;
-  /** The device that runs it was asked to let go. */
+  /** The device that runs it was asked to release it. */
   revoking: boolean;
   /** The device that runs it, or ran it until now. */
   device_id: string | null;

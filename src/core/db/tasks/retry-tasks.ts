@@ -1,6 +1,6 @@
-// Reads without a lock, so each id is looked at again under its own lock (retryTask). Index: afd_claim for the
-// status, then a sort of ids. Zero rows: nothing fits. Rows that another program ended have no finished_at: their
-// updated_at counts, which is in the session's zone.
+// Reads without a lock, so each id is read again under its own lock (retryTask). Index: afd_claim for the status, then
+// a sort of ids. Zero rows: nothing fits. Rows that another program ended have no finished_at: their updated_at counts,
+// which is in the session's zone.
 import { stateIs } from '../claim-state.ts';
 import { isoToUtc } from '../rows.ts';
 import type { Session } from '../session.ts';

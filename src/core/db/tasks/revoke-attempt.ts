@@ -1,11 +1,11 @@
-// Invariant: a revoke only asks; the holder ends the attempt, so that no second copy starts beside the first. The time
-// of the first request stays, since the leader counts from it. `endAttempt` is for holders that cannot be asked.
+// Invariant: a revoke only asks; the holder ends the attempt, so that no second copy starts while the first runs. The
+// time of the first request stays, since the leader counts from it. `endAttempt` is for holders that cannot be asked.
 // Index: PRIMARY, row locked by lockTask; zero rows is a bug.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { assertOne } from './lock-task.ts';
 
-/** Asks the holder to let go. @throws AfdError E_INTERNAL, DatabaseError */
+/** Asks the holder to release it. @throws AfdError E_INTERNAL, DatabaseError */
 export async function revokeAttempt(
   session: Session,
   names: TableNames,

@@ -8,7 +8,7 @@ import { jsonSnapshot } from '../text/json-snapshot.ts';
 import { thrownClass, thrownText } from '../text/thrown-text.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Bytes of a result as JSON, unless told otherwise. */
+/** Default limit of a result, in bytes of JSON. */
 export const RESULT_BYTES = 4 * 1024 * 1024;
 /** Seconds until a task is tried again when `later` came without a time. */
 export const LATER_SECONDS = 60;
@@ -70,7 +70,7 @@ function readResult(value: unknown, rules: ResultRules): Outcome {
       'UnknownStatus',
     );
   }
-  // Without a status: what is beside `enqueue` is the result, and nothing of it is lost.
+  // Without a status: what stands next to `enqueue` is the result, and nothing of it is lost.
   return done(isWrapper(value) ? value.result : { status, ...rest }, enqueue, rules);
 }
 

@@ -1,12 +1,12 @@
 // How the leader ends an attempt in its holder's place. Pure: from the locked rows to what is written. A worker's own
-// ends are in settlement.ts.
+// ends are in reconcile.ts.
 
 import type { AssignmentStatus, TaskStatus } from '../task/task.ts';
 import { fitText, type TextWidth } from '../text/fit-text.ts';
 import type { ReleaseCause } from './outcome.ts';
 import { backoff, mayRetry, oneMore, type RetryPolicy } from './retry.ts';
 
-/** Why an attempt is `lost`: recorded in af_task_assignment.cause. */
+/** Why an attempt is `lost`: stored in af_task_assignment.cause. */
 export type LostCause = 'device_dead' | 'device_offline' | 'device_removed' | 'superseded' | 'foreign' | 'not_begun';
 /** The device is gone: not another program's doing, and not a deadline. */
 export type DeviceLoss = Exclude<LostCause, 'foreign' | 'not_begun'>;
@@ -21,9 +21,9 @@ export interface HeldTask {
 
 export interface HeldAttempt {
   device_id: string;
-  /** It was recorded in its worker's place, so that nobody knows whether its handler had begun. */
+  /** The leader materialized it, so it is not known whether its handler had begun. */
   perhaps_unbegun: boolean;
-  /** It is recorded as running. False: its handler may never have begun. */
+  /** Its row says running. False: its handler may never have begun. */
   begun: boolean;
   revoked_at: string | null;
   revoke_outcome: 'cancelled' | 'released' | null;
@@ -62,8 +62,8 @@ export function endLost(
 }
 
 /**
- * Past its deadline. Begun: `timeout`, spends one of the budget; `random` in [0, 1) moves the backoff. Not recorded as
- * begun: `lost`, the budget unspent, since nobody may say that a task ran out of time, or failed, that never ran.
+ * Past its deadline. Begun: `timeout`, uses one retry of the budget; `random` in [0, 1) varies the backoff. Not stored
+ * as begun: `lost`, the budget unused, since a task that never ran must not count as timed out or failed.
  */
 export function endOverdue(
   attempt: HeldAttempt,
@@ -98,8 +98,9 @@ function loss(
   const error_message = `device ${attempt.device_id} ${LOST_BECAUSE[cause]}`;
   const assignment = { status: 'lost' as const, cause, error_class: null, error_message };
   if (task === undefined) return { assignment };
-  // Only who died under a begun attempt may have died of it. From its second attempt on a task is always recorded by its
-  // worker, so one that kills its workers, or stops them from saying that it has begun, is counted from then on.
+  // Only a worker that died under a begun attempt may have died of it. From its second attempt on a task is always
+  // claimed with an immediate claim, so a task that kills its workers, or stops them from writing that it has begun, is
+  // counted from then on.
   const lost_count = attempt.perhaps_unbegun ? task.lost_count : oneMore(task.lost_count);
   const same = { retry: task.retry ?? 0, lost_count };
   if (!attempt.perhaps_unbegun && lost_count >= policy.lost_backoff.length) {
@@ -134,7 +135,7 @@ export function endRevoked(attempt: HeldAttempt, task: HeldTask | undefined): At
   };
 }
 
-/** Given back by its own worker's liveness thread, because the main thread is blocked: it has not begun, or cannot end. */
+/** Released by its own worker's liveness thread, because the main thread is blocked: it has not begun, or cannot end. */
 export function endBlocked(attempt: HeldAttempt, task: HeldTask | undefined): AttemptEnd {
   if (task === undefined) return endForeign(attempt);
   if (attempt.revoked_at !== null) return endRevoked(attempt, task);
@@ -151,7 +152,7 @@ export function endBlocked(attempt: HeldAttempt, task: HeldTask | undefined): At
   };
 }
 
-/** Another program deleted or reset the task, or another attempt has it: only the record is closed. */
+/** Another program deleted or reset the task, or another attempt has it: only the attempt's row is closed. */
 export function endForeign(attempt: HeldAttempt): AttemptEnd {
   return {
     assignment: {
@@ -172,7 +173,7 @@ export const LOST_BECAUSE = {
   not_begun: 'did not start it before the deadline, or did not report the start',
 } as const;
 
-/** `reassign --to` of a running task names its next device; it is directed once the holder lets go. */
+/** `reassign --to` of a running task names its next device; it is directed once the holder releases it. */
 function openStatus(task: HeldTask): TaskStatus {
   return task.target_device_id === null ? 'pending' : 'assigned';
 }

@@ -3,11 +3,11 @@ import type { NewTask } from '../task/task.ts';
 /**
  * How an attempt ended, as the handler said it or as the worker saw it. Nothing else exists.
  * - `done`: complete; `enqueue` is inserted in the same transaction.
- * - `retry`: a failed attempt; spends one of the budget. `after` (seconds from now) replaces the backoff.
- * - `later`: not now (quota, not ready): back to pending without spending an attempt.
+ * - `retry`: a failed attempt; uses one retry of the budget. `after` (seconds from now) replaces the backoff.
+ * - `later`: not now (quota, not ready): back to pending, no retry used.
  * - `permanent`: failed for good, whatever the budget.
- * - `timeout`: the worker ended it at its deadline; spends an attempt.
- * - `released`: given back unfinished (drain, lost database, revoke); spends nothing.
+ * - `timeout`: the worker ended it at its deadline; uses a retry.
+ * - `released`: returned unfinished (drain, lost database, revoke); uses nothing.
  */
 export type Outcome =
   | { kind: 'done'; result: unknown; enqueue: NewTask[] }
@@ -18,7 +18,7 @@ export type Outcome =
   | { kind: 'released'; cause: ReleaseCause };
 
 /**
- * Why an attempt was given back: recorded in af_task_assignment.cause. `handler_thread`: the thread of handlers that it
+ * Why an attempt was released: stored in af_task_assignment.cause. `handler_thread`: the thread of handlers that it
  * shared ended because of another attempt.
  */
 export type ReleaseCause =

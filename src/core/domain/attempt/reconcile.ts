@@ -10,7 +10,7 @@ export interface Finish {
   /** Null = a deferred claim, as far as its worker knows: the attempt has no row yet. */
   assignment_id: number | null;
   claim_token: Buffer;
-  /** Of attemptKey(), where it is known. */
+  /** Result of attemptKey(), where it is known. */
   key?: string;
   outcome: Outcome;
   /**
@@ -31,7 +31,7 @@ export interface LockedTask {
   max_retry_count: number | null;
   target_device_id: string | null;
   attempt: number;
-  /** Of a deferred claim, until its attempt is recorded; null otherwise. */
+  /** Set by a deferred claim until its attempt is materialized; null otherwise. */
   claimed_by: string | null;
   claimed_at: string | null;
   claim_deadline: string | null;
@@ -50,7 +50,7 @@ export interface LockedAssignment {
 /** What will be written for one attempt. Undefined = leave the column. */
 export interface AttemptEnd {
   finish: Finish;
-  /** The row of the attempt to end, or what a deferred claim left on the task row, to be recorded together with its end. */
+  /** The row of the attempt to end, or the inline claim columns, to be materialized together with its end. */
   record: { assignment_id: number } | InlineClaim;
   assignment_status: AssignmentStatus;
   task_status: TaskStatus;
@@ -79,10 +79,10 @@ export type Reconciled =
   | { kind: 'accepted'; end: AttemptEnd }
   /** Ended under my token with what I was going to write: my own earlier COMMIT, whose answer was lost. */
   | { kind: 'committed'; finish: Finish; task_status: string }
-  /** `inline`: another program changed the task, and the attempt must still be recorded as lost. */
+  /** `inline`: another program changed the task, and the attempt must still be materialized as lost. */
   | { kind: 'lost'; finish: Finish; reason: string; inline?: InlineClaim };
 
-/** The facts of a deferred claim under this token, if the task row still bears them. */
+/** The inline claim columns under this token, if the task row still has them. */
 export function inlineClaim(finish: Finish, task: LockedTask | undefined): InlineClaim | undefined {
   if (task?.claimed_by == null || task.claim_token?.equals(finish.claim_token) !== true) return undefined;
   const { attempt, claimed_at, claim_deadline } = task;

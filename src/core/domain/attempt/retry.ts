@@ -8,8 +8,8 @@ export interface RetryPolicy {
 }
 
 /**
- * Seconds to wait before the next try of a task with so many spent attempts: initial · 2^(retry−1), at most max,
- * ± jitter. `random` gives a number in [0, 1).
+ * Seconds to wait before the next try of a task after this many spent attempts: initial · 2^(retry−1), at most max, ±
+ * jitter. `random` is a number in [0, 1).
  */
 export function backoff(retry: number, policy: RetryPolicy, random: () => number = Math.random): number {
   const doublings = Math.min(Math.max(Math.trunc(retry) - 1, 0), 60);
@@ -17,7 +17,7 @@ export function backoff(retry: number, policy: RetryPolicy, random: () => number
   return plain * (1 + policy.jitter * (2 * random() - 1));
 }
 
-/** True when a task with so many spent attempts may be tried again: N retries are N + 1 attempts. */
+/** True when a task may be tried again after this many spent attempts: N retries are N + 1 attempts. */
 export function mayRetry(retry: number, maxRetryCount: number): boolean {
   return retry <= maxRetryCount;
 }

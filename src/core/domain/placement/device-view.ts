@@ -20,7 +20,7 @@ export interface DeviceView {
   stuck: number;
   /** Why it takes no work at all ("is offline", "is paused"); null = it is online and active. */
   unavailable: string | null;
-  /** Gates that it is over, in words, as it says itself: it claims nothing meanwhile. Empty = none. */
+  /** Resource limits that it is over, in words, as it says itself: it claims nothing meanwhile. Empty = none. */
   over_limits: string[];
   /** Completed share of its last ended attempts, 0–1; null = it has no history. */
   success_rate: number | null;

@@ -11,13 +11,13 @@ const SAME = 1e-9;
 interface Candidate {
   device: DeviceView;
   total: number;
-  /** What it draws lots with. */
+  /** What seeds its tie-breaker. */
   seed: number;
 }
 
 /**
  * How many of `n` tasks of a lane to give to which device: one after another to the best with a free slot, counting
- * what was given. When all look full from the start, one task goes to the least loaded; what finds no slot is in no
+ * what was given. When all are full from the start, one task goes to the least loaded; what finds no slot is in no
  * count, and waits for a claim. Empty = no device is eligible. `salt` breaks ties: placers that use different ones do
  * not all choose the same of several equal devices.
  */
@@ -75,7 +75,7 @@ export function rankDevices(
     .map(({ device }) => device);
 }
 
-/** Those that do not score below the minimum; all when every one does: then nobody leaves the task to another. */
+/** Those that do not score below the minimum; all when every one does: then no device defers. */
 function good(candidates: Candidate[], { min_score }: PlacementPolicy): Candidate[] {
   if (min_score <= 0) return candidates;
   const above = candidates.filter(({ total }) => total >= min_score);
@@ -97,7 +97,7 @@ function candidateOf(
   return { device, total: score(device, lane, fleet, policy).total, seed };
 }
 
-/** The fitting one with the highest value; of equal ones whose lot is the lowest this turn. */
+/** The fitting one with the highest value; of equal ones the one with the lowest tie-breaker this turn. */
 function best(
   candidates: Candidate[],
   turn: number,
@@ -113,7 +113,7 @@ function best(
   return found;
 }
 
-/** The lot that a device draws: another one each turn, the same for the same salt. */
+/** The tie-breaker of a device: another one each turn, the same for the same salt. */
 function tieBreaker({ seed }: Candidate, turn: number): number {
   return mixed(seed + Math.imul(turn, 0x9e3779b1));
 }

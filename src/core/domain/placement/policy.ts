@@ -1,11 +1,11 @@
 /** How the fleet prefers one device to another: `load_balancer` of the configuration. */
 export interface PlacementPolicy {
   strategy: 'least_tasks' | 'round_robin' | 'weighted';
-  /** Of the strategy `weighted`. Used as they are: they need not add up to 1. */
+  /** Weights of the strategy `weighted`. Used as they are: they need not add up to 1. */
   weights: { load_factor: number; capability_match: number; success_rate: number; response_time: number };
   /** Added to the score of a device in the region that the task prefers, whatever the strategy. */
   region_bonus: number;
-  /** A device scoring less leaves the lane to those that do not. 0 = none does. */
+  /** A device that scores less defers to those that do not. 0 = none does. */
   min_score: number;
 }
 

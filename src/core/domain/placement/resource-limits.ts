@@ -1,6 +1,7 @@
-// Gates protect a machine: over one of them it claims nothing. Its own readings decide, on the machine itself.
+// Resource limits protect a machine: over one of them it claims nothing. Its own readings decide, on the machine
+// itself.
 
-/** Per cent in use, 0–100; undefined = no gate. */
+/** Per cent in use, 0–100; undefined = no limit. */
 export interface ResourceLimits {
   cpu_usage?: number | undefined;
   memory_usage?: number | undefined;
@@ -13,7 +14,7 @@ export type Reading = keyof ResourceLimits;
 export type Readings = Record<Reading, number | null>;
 
 export interface LimitState {
-  /** What is compared with the gates. */
+  /** What is compared with the limits. */
   level: Readings;
   over_limits: Reading[];
 }
@@ -22,7 +23,7 @@ const NAMES: Record<Reading, string> = { cpu_usage: 'cpu', memory_usage: 'memory
 const READINGS = Object.keys(NAMES) as Reading[];
 /** A processor is at its limit for a moment all the time: each reading counts by this share, those before by the rest. */
 const CPU_SHARE = 0.3;
-/** A closed gate opens so many points below where it closed, or at a tenth below where the gate itself is low. */
+/** Points below a limit at which a machine that was over it may claim again; a tenth of the limit where that is less. */
 const POINTS = 5;
 
 export const OPEN: LimitState = {
@@ -35,8 +36,9 @@ export function hasLimits(limits: ResourceLimits): boolean {
 }
 
 /**
- * The state after new readings. A gate closes above its value, and opens only clearly below it, so that a machine
- * near its gate does not come and go. What cannot be read closes nothing, and opens what was closed by it.
+ * The state after new readings. A machine is over a limit above its value, and no longer over it only clearly below, so
+ * that a machine near its limit does not switch back and forth. A reading that cannot be made counts as below its
+ * limit.
  */
 export function nextLimitState(before: LimitState, readings: Readings, limits: ResourceLimits): LimitState {
   const level = { ...readings };
@@ -44,14 +46,14 @@ export function nextLimitState(before: LimitState, readings: Readings, limits: R
   const last = before.level.cpu_usage;
   if (now !== null && last !== null) level.cpu_usage = last + CPU_SHARE * (now - last);
   const over_limits = READINGS.filter((name) => {
-    const [gate, value] = [limits[name], level[name]];
-    if (gate === undefined || value === null) return false;
-    return value > (before.over_limits.includes(name) ? gate - Math.min(POINTS, gate / 10) : gate);
+    const [limit, value] = [limits[name], level[name]];
+    if (limit === undefined || value === null) return false;
+    return value > (before.over_limits.includes(name) ? limit - Math.min(POINTS, limit / 10) : limit);
   });
   return { level, over_limits };
 }
 
-/** The closed gates in words: "memory is at 93 %, over its gate of 90 %". */
+/** The exceeded limits in words, each with its reading. */
 export function limitReasons({ level, over_limits }: LimitState, limits: ResourceLimits): string[] {
   return over_limits.map((name) => {
     const value = Math.round((level[name] ?? 0) * 10) / 10;

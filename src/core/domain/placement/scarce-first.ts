@@ -2,12 +2,12 @@ import { infeasibleReasons } from '../eligibility.ts';
 import type { DeviceView } from './device-view.ts';
 import type { Lane } from './lane.ts';
 
-/** How many of the devices could run the lane's tasks. One over its gates counts: it will be below them again. */
+/** How many of the devices could run the lane's tasks. One over its resource limits counts: it will be below them again. */
 export function ableDevices(lane: Lane, devices: DeviceView[]): number {
   return devices.filter((one) => takesWork(one) && infeasibleReasons(one.capabilities, lane).length === 0).length;
 }
 
-/** `ableDevices` for many lanes of one fleet: devices that can do the same are looked at once. */
+/** `ableDevices` for many lanes of one fleet: devices with the same capabilities are checked once. */
 export function ableCounter(devices: DeviceView[]): (lane: Lane) => number {
   const kinds = new Map<string, { one: DeviceView; count: number }>();
   for (const one of devices.filter(takesWork)) {

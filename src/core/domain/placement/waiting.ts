@@ -1,4 +1,4 @@
-// Why a task that nobody runs is not running, and where it would go: for people, from what is known right now.
+// Why a task that no device runs is not running, and where it would go: for people, from what is known right now.
 
 import { infeasibleReasons } from '../eligibility.ts';
 import { counted } from '../text/counted.ts';

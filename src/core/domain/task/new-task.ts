@@ -1,5 +1,5 @@
-// What a task must look like before it may be inserted. The database would refuse most of this too, but one row at a
-// time, in its own words, and half-way through a bulk.
+// What a task must have before it may be inserted. The database would refuse most of this too, but one row at a time,
+// in its own words, and half-way through a bulk.
 import { instantMilliseconds } from '../duration.ts';
 import { AfdError } from '../errors.ts';
 import { jsonSnapshot } from '../text/json-snapshot.ts';

@@ -15,9 +15,9 @@ export interface Requirements {
 const MOST_SHOWN = 80;
 
 /**
- * Reads required_capabilities; never throws. An empty text asks for nothing, as NULL does: both are one lane
+ * Reads required_capabilities; never throws. An empty text requires nothing, as NULL does: both are one lane
  * (lane-key.ts), so they cannot mean two things. A text that is not JSON gives requirements that no device meets, since
- * nobody knows what its writer wanted; as a reason it reads `lacks required_capabilities={"unreadable":"…"}`.
+ * its meaning is unknown; as a reason it reads `lacks required_capabilities={"unreadable":"…"}`.
  */
 export function requirementsOf(text: string | null | undefined): Requirements {
   if (text === null || text === undefined || text === '') return { requires: null, readable: true };

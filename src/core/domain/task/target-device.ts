@@ -7,7 +7,7 @@ export interface TargetDevice {
   status: string;
   operator_state: string;
   capabilities: Capabilities;
-  /** Gates that it is over, in words. */
+  /** Resource limits that it is over, in words. */
   over_limits: string[];
 }
 

@@ -1,4 +1,4 @@
-/** Bytes of an error text as it is stored. TEXT holds 65,535; a longer one would be refused and the record lost. */
+/** Bytes of an error text as it is stored. TEXT holds 65,535; a longer one would be refused and the row not written. */
 export const ERROR_TEXT_BYTES = 8192;
 /** Characters of an error class. */
 const CLASS = 64;

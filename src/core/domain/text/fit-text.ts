@@ -9,8 +9,8 @@ export interface TextWidth {
 /** A column that takes whatever a text of afd's can be. */
 export const ANY_WIDTH: TextWidth = { characters: 65_535, bytes: 65_535, holds: 'all' };
 
-/** Below this the mark of a cut would say more than the text. */
-const ROOM_FOR_MARK = 8;
+/** Below this the ellipsis of a cut would take more room than the text. */
+const ROOM_FOR_ELLIPSIS = 8;
 
 /**
  * The beginning of a text as a column of this width can hold it; `…` (`...` in ASCII) shows the cut. What the column's
@@ -21,9 +21,9 @@ export function fitText(text: string, { characters, bytes, holds }: TextWidth): 
   const known = spelled(text, holds);
   const whole = beginning(known, characters, bytes);
   if (whole.length === known.length) return known;
-  if (Math.min(characters, bytes) < ROOM_FOR_MARK) return whole;
-  const mark = holds === 'ascii' ? '...' : '…';
-  return beginning(known, characters - mark.length, bytes - 3) + mark;
+  if (Math.min(characters, bytes) < ROOM_FOR_ELLIPSIS) return whole;
+  const ellipsis = holds === 'ascii' ? '...' : '…';
+  return beginning(known, characters - ellipsis.length, bytes - 3) + ellipsis;
 }
 
 function beginning(text: string, characters: number, bytes: number): string {

@@ -1,4 +1,4 @@
-/** MariaDB's JSON_VALID refuses what is nested deeper (MySQL: 100); the refused write would lose the record. */
+/** MariaDB's JSON_VALID refuses what is nested deeper (MySQL: 100); the refused write would lose the row. */
 export const JSON_DEPTH = 31;
 
 export type JsonSnapshot = { value: unknown } | { problem: string };

@@ -1,6 +1,6 @@
 import { ERROR_TEXT_BYTES } from './error-text.ts';
 
-/** Characters by which a cause is known again in the text above it: to search for a page within a page can take hours. */
+/** Characters by which a cause is found again in the text above it: to search for a page within a page can take hours. */
 const KNOWN_BY = 256;
 
 /** The text of anything that was thrown, with up to three causes: `fetch failed (cause: connect ECONNREFUSED …)`. */
@@ -29,7 +29,7 @@ export function thrownClass(error: unknown): string {
   return name === 'Error' && typeof made?.name === 'string' && made.name !== '' ? made.name : name;
 }
 
-/** At most as much as `errorText` looks at. */
+/** At most what `errorText` reads. */
 function ownText(error: unknown): string {
   return wholeText(error).slice(0, ERROR_TEXT_BYTES * 4);
 }

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 
 /**
  * How many processes of this control group the kernel has killed for memory; of the whole machine where there is no
- * control group of version 2; undefined where neither is told. Compared before and after a command that ended by
- * SIGKILL: nothing else tells the kernel's SIGKILL from a person's.
+ * control group of version 2; undefined where neither can be read. Compared before and after a command that ended by
+ * SIGKILL: nothing else distinguishes the kernel's SIGKILL from a person's.
  */
 export async function oomKills(): Promise<number | undefined> {
   const own = /^0::(\/.*)$/m.exec(await text('/proc/self/cgroup'))?.[1];

@@ -5,20 +5,20 @@ import { kill } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Milliseconds. */
-const FIRST_LOOK = 2;
-const SLOWEST_LOOK = 100;
-/** Then zombies are looked for, which a parent that does not reap (Node as pid 1 in a container) leaves for ever. */
-const FIRST_SCAN = 30;
+const FIRST_CHECK = 2;
+const SLOWEST_CHECK = 100;
+/** Then it checks for zombies, which a parent that does not reap (Node as pid 1 in a container) leaves for ever. */
+const FIRST_ZOMBIE_CHECK = 30;
 
 /** Signals all members of a group; false when there is none any more. 0 only asks. */
 export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
-  // kill(-1) would mean everybody.
+  // kill(-1) would signal every process.
   if (!Number.isInteger(pgid) || pgid < 2) return false;
   try {
     kill(-pgid, signal);
     return true;
   } catch (error) {
-    // EPERM: there are members, and all of them run as somebody else.
+    // EPERM: there are members, and all of them run as another user.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
@@ -26,12 +26,12 @@ export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
 /** Resolves when no member of the group runs any more, however long that takes. Sends nothing. */
 export async function groupEnded(pgid: number): Promise<void> {
   let waited = 0;
-  let nextScan = FIRST_SCAN;
-  for (let pause = FIRST_LOOK; signalGroup(pgid, 0); pause = Math.min(pause * 2, SLOWEST_LOOK)) {
-    if (waited >= nextScan) {
+  let nextZombieCheck = FIRST_ZOMBIE_CHECK;
+  for (let pause = FIRST_CHECK; signalGroup(pgid, 0); pause = Math.min(pause * 2, SLOWEST_CHECK)) {
+    if (waited >= nextZombieCheck) {
       if (await onlyZombies(pgid)) return;
-      // The scan reads all of /proc: seldom while a command uses its grace.
-      nextScan = waited * 2;
+      // This reads all of /proc: seldom while a command uses its grace.
+      nextZombieCheck = waited * 2;
     }
     await delay(pause);
     waited += pause;

@@ -9,7 +9,7 @@ export type ResultFile = { kind: 'none' } | { kind: 'value'; value: unknown } | 
 
 /** Room for the JSON around a result of the largest size. */
 const FILE_BYTES = RESULT_BYTES * 2;
-/** No link is followed, and a pipe or a device keeps nobody waiting; what is checked is what was opened. */
+/** No link is followed, and a pipe or a device cannot block the reader; what is checked is what was opened. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Reads the result file. Never throws: what cannot be read is `bad`, which is never done. */

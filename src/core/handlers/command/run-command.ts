@@ -92,10 +92,10 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
 }
 
 async function closed(child: ChildProcess, pipes: Promise<unknown>): Promise<void> {
-  const patience = new AbortController();
-  const over = delay(PIPE_WAIT_MS, undefined, { signal: patience.signal }).catch(() => {});
+  const timer = new AbortController();
+  const over = delay(PIPE_WAIT_MS, undefined, { signal: timer.signal }).catch(() => {});
   await Promise.race([pipes, over]);
-  patience.abort();
+  timer.abort();
   child.stdin?.destroy();
   child.stdout?.destroy();
   child.stderr?.destroy();

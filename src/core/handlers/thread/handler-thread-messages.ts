@@ -19,7 +19,7 @@ export interface ThreadSettings {
   marks: SharedArrayBuffer;
 }
 
-/** Places of the marks. */
+/** Indexes in that memory. */
 export const MARK = {
   /** The last attempt whose handler was called. */
   begun: 0,

@@ -17,11 +17,11 @@ import { ignoredSentence, silentSentence } from './thread-sentences.ts';
 const POLITE_MS = 1000;
 
 export interface HandlerThreadOptions extends SpawnOptions {
-  /** A handler that goes on for so long after its abort ends its thread. */
+  /** A handler that goes on for this long after its abort ends its thread. */
   graceMs: number;
-  /** What else runs in that thread may end by itself for so long. */
+  /** How long what else runs in that thread may take to end by itself. */
   othersMs: number;
-  /** Without an answer for so long, a thread is given nothing new. */
+  /** A thread that has not answered for this long is given nothing new. */
   silentMs: number;
   onWarning(message: string): void;
 }
@@ -198,7 +198,7 @@ export class HandlerThread {
     one.overdue = true;
     const answers = this.#pulse.heardSince(one.abortedAt!);
     if (!this.#open.has(one.id) || this.#state === 'ending' || this.#state === 'gone') return;
-    // It has read nothing since: waiting would help nobody.
+    // It has read nothing since: waiting would not help.
     if (!answers) {
       this.#tellEnd(one, answers);
       this.#death = { kind: 'blocked', id: this.#marks[MARK.current]! };

@@ -5,7 +5,7 @@ import type { Attempt, Handler } from '../handler.ts';
 import { HandlerThread, type HandlerThreadOptions } from './handler-thread.ts';
 import type { ThreadModule } from './handler-thread-messages.ts';
 
-/** What else runs in a thread that is to be ended may end by itself for so long. */
+/** How long what else runs in a thread that is to be ended may take to end by itself. */
 const OTHERS_MS = 10_000;
 /** Shorter pauses in answering are not worth another thread. */
 const SILENT_MS = 5000;

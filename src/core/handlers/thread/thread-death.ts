@@ -8,13 +8,13 @@ import { abortedOutcome } from '../aborted-outcome.ts';
 export type Death =
   /** We asked it to, or forced it: a handler ignored its abort signal, or the worker stops. */
   | { kind: 'asked' }
-  /** A handler's code went on for so long without a pause that an abort was not read. */
+  /** A handler's code went on without a pause, so that the thread did not read an abort in time. */
   | { kind: 'blocked'; id: number }
   /** `process.exit`, or an error outside of every promise. */
   | { kind: 'crash'; id: number; message: string; error_class: string }
   | { kind: 'memory'; id: number }
   | { kind: 'unloaded'; message: string }
-  /** It ended by means that nobody saw. */
+  /** It ended for an unknown reason. */
   | { kind: 'vanished'; id: number; message: string };
 
 /** An attempt that had not settled when its thread ended. */

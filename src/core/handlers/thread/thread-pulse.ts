@@ -1,9 +1,9 @@
 import { monotonic } from '../../runtime/clock.ts';
 
-const LOOK_EVERY_MS = 1000;
+const CHECK_EVERY_MS = 1000;
 
 export interface PulseOptions {
-  /** Without an answer for so long it is silent. */
+  /** Without an answer for this long it is silent. */
   silentMs: number;
   /** Sends a question now. */
   ask(): void;
@@ -11,7 +11,7 @@ export interface PulseOptions {
   readAll(): void;
   /** Whether anything runs there; an idle thread is not asked. */
   busy(): boolean;
-  /** It has said nothing for so many milliseconds. Once until it speaks again. */
+  /** It has said nothing for this many milliseconds. Called once until it speaks again. */
   onSilent(ms: number): void;
 }
 
@@ -19,7 +19,7 @@ export interface PulseOptions {
 export class ThreadPulse {
   readonly #options: PulseOptions;
   #heardAt = monotonic();
-  /** Of the first question since it last said something. */
+  /** When the first question was sent since it last said something. */
   #askedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   silent = false;
@@ -30,7 +30,7 @@ export class ThreadPulse {
 
   /** It has work now. */
   watch(): void {
-    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+    this.#timer ??= setTimeout(() => this.#look(), CHECK_EVERY_MS);
   }
 
   ask(): void {

@@ -1,4 +1,4 @@
-// What an operator is told about a thread of handlers.
+// Sentences for an operator about a thread of handlers.
 import { counted } from '../../domain/text/counted.ts';
 
 /** `blocker`: the attempt whose code runs there, when that is known. `open`: attempts in that thread. */

@@ -1,5 +1,5 @@
-// What an operator hears of failing duties: one line when a duty begins to fail, one when it works again. An outage of the
-// database is the process's to tell, once; the duties say nothing of it.
+// What an operator reads of failing duties: one line when a duty begins to fail, one when it works again. The process
+// reports an outage of the database, once; the duties say nothing of it.
 import { isConnectionLost } from '../../db/database-error.ts';
 import { NotLeader } from '../../db/leader/assert-leader.ts';
 import type { Events } from '../../runtime/events.ts';
@@ -7,7 +7,7 @@ import { PartsFailed } from './failures.ts';
 
 /** A duty works again when it has done so for this long: of two pages of a list one may fail and the other not. */
 const QUIET_MS = 10_000;
-/** If nobody else has told that the database is away, the duties do so after this long. */
+/** If no other part has reported that the database is away, the duties do so after this long. */
 const UNTOLD_MS = 10_000;
 const EVERY = 'every duty';
 

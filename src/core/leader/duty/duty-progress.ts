@@ -1,6 +1,6 @@
 /** Those by which the fleet's dead are found; a round of theirs may be long, but not without end. */
 const VITAL = new Set(['lock-check', 'health-check']);
-/** A vital round is given up after so many limits, though statements still come to their ends. */
+/** A vital round is given up after this many limits, though statements still come to their ends. */
 const ROUND_LIMITS = 10;
 
 /**

@@ -5,7 +5,7 @@ import { dutyTransaction } from './duty-transaction.ts';
 
 /**
  * The connection that all duties of one term share. Each query or transaction has it to itself, in the order of asking;
- * a lost connection is opened again by whoever comes next, and a hung one ends by the session's deadline.
+ * the next one opens a lost connection again, and a hung one ends by the session's deadline.
  */
 export class DutySession {
   readonly names: TableNames;

@@ -10,7 +10,7 @@ export interface Failure {
 }
 
 const NAMED = 3;
-/** A round that has failed so often in a row stops: its next one goes on behind. Bounds what a full disk costs. */
+/** A round with this many failures in a row stops; its next one goes on behind. Bounds what a full disk costs. */
 const MOST_IN_A_ROW = 25;
 
 /** Some parts of a round failed; the others were done. */
@@ -66,7 +66,7 @@ export class Failures {
     this.#found.push({ what, error: error instanceof Error ? error : new Error(String(error)) });
   }
 
-  /** So much has failed in a row that the rest of this list waits for the next round. */
+  /** This many have failed in a row: the rest of this list waits for the next round. */
   get enough(): boolean {
     return this.#inARow >= MOST_IN_A_ROW;
   }

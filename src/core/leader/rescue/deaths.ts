@@ -3,11 +3,11 @@ import type { DeviceLoss } from '../../domain/attempt/lost.ts';
 /** A device as its row says it is now; undefined = removed. */
 export type DeviceNow = { status: string; instance_token: Buffer | null } | undefined;
 
-/** The devices that this term has declared dead, and what was taken from each: for the cause in records, and for the log. */
+/** The devices that this term has declared dead, and what was taken from each: for the cause in the rows, and for the log. */
 export class Deaths {
   readonly #taken = new Map<string, number>();
 
-  /** So that its attempts record a death, and not merely that the device is offline. Counted by `takenFrom`. */
+  /** So that its attempts get a death as their cause, and not merely that the device is offline. Counted by `takenFrom`. */
   declare(deviceId: string): void {
     this.#taken.set(deviceId.toLowerCase(), 0);
   }

@@ -28,7 +28,7 @@ export interface HealthCheckOptions {
   found?: FoundDead | undefined;
 }
 
-/** That look takes at most a twentieth of the time. */
+/** That check takes at most a twentieth of the time. */
 const STRAY_COST_FACTOR = 20;
 
 export interface HealthCounts extends RescueCounts {
@@ -44,7 +44,7 @@ export class HealthCheck {
   readonly #locks: LockWatch;
   readonly #silence: SilenceJudge;
   readonly #rescuer: Rescuer;
-  /** Monotonic time of the next look at all deferred claims, which reads the index over all running tasks. */
+  /** Monotonic time of the next check of all deferred claims, which reads the index over all running tasks. */
   #strayClaimsAt = 0;
   #firstStep = 0;
 
@@ -78,12 +78,12 @@ export class HealthCheck {
    */
   async checkLocks(): Promise<HealthCounts> {
     const { duty, settings } = this.#o;
-    const look = await duty.run(async (session) => ({
+    const check = await duty.run(async (session) => ({
       unlocked: await unlockedDevices(session, duty.names, settings.lock_trust_after_start),
       connectionId: session.facts.connectionId,
       now: this.#now(),
     }));
-    const others = { ...look, unlocked: look.unlocked.filter((device) => !this.#isMe(device)) };
+    const others = { ...check, unlocked: check.unlocked.filter((device) => !this.#isMe(device)) };
     const failures = new Failures(duty);
     const counts = noCounts();
     await this.#bury(this.#locks.check(others), 'lock', counts, failures);
@@ -126,14 +126,14 @@ export class HealthCheck {
   async #silentDevices(once: boolean): Promise<SeenDevice[]> {
     const { duty, settings } = this.#o;
     const timeoutS = settings.heartbeat_timeout;
-    const look = await duty.run(async (session) => ({
+    const check = await duty.run(async (session) => ({
       ...(await silentDevices(session, duty.names, timeoutS)),
       connectionId: session.facts.connectionId,
       now: this.#now(),
     }));
     const dead = once
-      ? silentForTwice(look, timeoutS * 1000)
-      : await this.#silence.judge(look, () => duty.run((session) => heartbeatCoverage(session, duty.names, timeoutS)));
+      ? silentForTwice(check, timeoutS * 1000)
+      : await this.#silence.judge(check, () => duty.run((session) => heartbeatCoverage(session, duty.names, timeoutS)));
     return dead.filter((device) => !this.#isMe(device));
   }
 

@@ -10,7 +10,7 @@ export interface RescueCounts {
   /** Of those, tasks failed because the budget is spent. */
   failed: number;
   revoked: number;
-  /** Records closed whose task was no longer theirs; the task is untouched. */
+  /** Attempts closed whose task was no longer theirs; the task is untouched. */
   closed: number;
 }
 

@@ -1,5 +1,5 @@
-// Ends open attempts in their holder's place. Every attempt by a fenced transaction of its own that looks again under
-// locks, so each of these may be repeated, interrupted or done by two leaders at once.
+// Ends open attempts in their holder's place. Every attempt by a fenced transaction of its own that reads it again
+// under locks, so each of these may be repeated, interrupted or done by two leaders at once.
 import { foreignAssignments } from '../../db/attempts/foreign-assignments.ts';
 import { type LockedAttempt, lockAttempt } from '../../db/attempts/lock-attempt.ts';
 import { type AttemptRef, orphanedAssignments, type Page } from '../../db/attempts/orphaned-assignments.ts';
@@ -53,7 +53,7 @@ export class Rescuer {
     this.#strayClaims = new StrayClaimRescuer({ duty, deaths: this.#deaths, widths: () => this.#readWidths(), limit });
   }
 
-  /** So that its attempts record a death, and not merely that the device is offline. Counted by `takenFrom`. */
+  /** So that its attempts get a death as their cause, and not merely that the device is offline. Counted by `takenFrom`. */
   declaredDead(deviceId: string): void {
     this.#deaths.declare(deviceId);
     this.#strayClaims.declaredDead(deviceId);
@@ -66,8 +66,9 @@ export class Rescuer {
   }
 
   /**
-   * Ends the deferred claims of devices that are offline, removed or superseded, and gives rows to those that a living worker
-   * should have recorded long ago, so that the lists below find them. What fails is noted. @throws NotLeader, DatabaseError
+   * Ends the deferred claims of devices that are offline, removed or superseded, and materializes those that a living
+   * worker should have materialized long ago, so that the lists below find them. What fails is noted. @throws
+   * NotLeader, DatabaseError
    */
   async strayClaims(failures: Failures): Promise<RescueCounts> {
     const counts = noRescues();

@@ -5,9 +5,9 @@ export interface SilenceOptions {
   timeoutMs: number;
 }
 
-/** Milliseconds by which the database's clock may run away from ours between two looks before it counts as a step. */
+/** Milliseconds by which the database's clock may run away from ours between two checks before it counts as a step. */
 const CLOCK_STEP_MS = 1000;
-/** A crowd is at least so many online devices. */
+/** Online devices that make a crowd. */
 const CROWD = 3;
 
 /**
@@ -30,15 +30,15 @@ export class SilenceJudge {
    * reached all the time; only called when this connection is too young to show it.
    */
   async judge(
-    look: Silence & { connectionId: number; now: number },
+    reading: Silence & { connectionId: number; now: number },
     covered: () => Promise<boolean>,
   ): Promise<SilentDevice[]> {
     const { timeoutMs } = this.#options;
-    const { silent, online, now } = look;
-    this.#watchConnection(look);
+    const { silent, online, now } = reading;
+    this.#watchConnection(reading);
     const crowd = online >= CROWD && silent.length * 2 >= online;
     if (!crowd) this.#crowdSince = undefined;
-    if (silent.length === 0 || look.uptime_s * 1000 < timeoutMs) return [];
+    if (silent.length === 0 || reading.uptime_s * 1000 < timeoutMs) return [];
     if (crowd) {
       this.#crowdSince ??= now;
       if (now - this.#crowdSince < timeoutMs) return [];
@@ -47,20 +47,20 @@ export class SilenceJudge {
     return silent;
   }
 
-  #watchConnection(look: { connectionId: number; now: number; database_ms: number }): void {
+  #watchConnection(reading: { connectionId: number; now: number; database_ms: number }): void {
     const before = this.#clocks;
-    const step = before === undefined ? 0 : look.database_ms - before.database - (look.now - before.now);
-    if (this.#connectionId !== look.connectionId || Math.abs(step) > CLOCK_STEP_MS) {
-      this.#reachableSince = look.now;
-      this.#connectionId = look.connectionId;
+    const step = before === undefined ? 0 : reading.database_ms - before.database - (reading.now - before.now);
+    if (this.#connectionId !== reading.connectionId || Math.abs(step) > CLOCK_STEP_MS) {
+      this.#reachableSince = reading.now;
+      this.#connectionId = reading.connectionId;
       this.#crowdSince = undefined;
     }
-    this.#clocks = { now: look.now, database: look.database_ms };
+    this.#clocks = { now: reading.now, database: reading.database_ms };
   }
 }
 
 /** `afd leader --once` has no past of its own: only what is twice as old, on a server that has been up for as long. */
-export function silentForTwice(look: Silence, timeoutMs: number): SilentDevice[] {
-  if (look.uptime_s * 1000 < 2 * timeoutMs) return [];
-  return look.silent.filter((device) => device.silent_s * 1000 >= 2 * timeoutMs);
+export function silentForTwice(reading: Silence, timeoutMs: number): SilentDevice[] {
+  if (reading.uptime_s * 1000 < 2 * timeoutMs) return [];
+  return reading.silent.filter((device) => device.silent_s * 1000 >= 2 * timeoutMs);
 }

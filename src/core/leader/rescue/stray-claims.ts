@@ -1,4 +1,4 @@
-// Deferred claims that nobody will end: recorded or ended in groups, one fenced transaction for each group of one device.
+// Stray claims: materialized or ended in groups, one fenced transaction for each group of one device.
 
 import { type DeferredClaimRef, type StrayClaimRef, strayClaims } from '../../db/attempts/deferred-claims.ts';
 import { endDeferredClaims, materializeForWorker } from '../../db/attempts/end-deferred-claims.ts';
@@ -10,7 +10,7 @@ import type { Failures } from '../duty/failures.ts';
 import type { Deaths } from './deaths.ts';
 import type { RescueCounts } from './rescue-counts.ts';
 
-/** A deferred claim that its worker has not recorded for so long, although it lives: the worker's main thread stands still. */
+/** A deferred claim that its live worker has not materialized for this long: the worker's main thread stands still. */
 const STRAY_AFTER_S = 10;
 
 export interface StrayClaimRescuerOptions {
@@ -23,7 +23,7 @@ export interface StrayClaimRescuerOptions {
 
 export class StrayClaimRescuer {
   readonly #o: StrayClaimRescuerOptions;
-  /** Devices whose death or absence was seen, and whose left claims have been looked for. */
+  /** Devices whose death or absence was seen, and whose left claims have been checked. */
   readonly #searched = new Set<string>();
   /** Tasks of a transaction that ended the connection: tried one by one, and after all others, as long as they are stray. */
   readonly #suspects = new Set<number>();
@@ -32,7 +32,7 @@ export class StrayClaimRescuer {
     this.#o = options;
   }
 
-  /** The claims of this device are looked for once more: it has died again. */
+  /** The claims of this device are checked once more: it has died again. */
   declaredDead(deviceId: string): void {
     this.#searched.delete(deviceId.toLowerCase());
   }
@@ -75,7 +75,7 @@ export class StrayClaimRescuer {
     }
   }
 
-  /** Claims of a dead device whose tasks another program has changed: their attempts are recorded, once per death. */
+  /** Claims of a dead device whose tasks another program has changed: their attempts are materialized, once per death. */
   async left(deviceId: string, counts: RescueCounts, failures: Failures): Promise<void> {
     const { duty } = this.#o;
     if (this.#searched.has(deviceId.toLowerCase())) return;

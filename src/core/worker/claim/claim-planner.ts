@@ -5,7 +5,7 @@ import type { Room } from './task-timings.ts';
 
 /** Sources asked in one claim. */
 const USUAL_SOURCES = 4;
-/** So many are surveyed first where more than usual may have tasks, and the claim is worth it. */
+/** This many are counted first where more than usual may have tasks, and the claim is worth it. */
 const COUNTED_SOURCES = 10;
 const COUNT_FROM = 20;
 
@@ -16,33 +16,34 @@ export interface ClaimPlan extends Room {
   sources: ClaimSource[];
   limit: number;
   countFirst: boolean;
-  /** Of the first source, before any row is looked for. */
+  /** For the first source, before any row is read. */
   ticket: boolean;
 }
 
 export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, countFirst: false, ticket: false, free: 0, slots: 0 };
 
 /**
- * Where to claim and how much: for the free slots, and of brisk tasks some ahead of them. `lean`: the lanes have little
- * each, so that one alone would not fill the claim, and many are surveyed. `sized`: no more than the connection can carry.
+ * Where to claim and how much: for the free slots, and of short tasks up to the prefetch limit beyond them. `sparse`:
+ * one lane alone would not fill the claim, so the tasks of several are counted. `sized`: no more than the connection
+ * can carry.
  */
 export function planClaim(
-  { catalog, timings, room, shortSlots: briskSlots, limit: limited }: ClaimerOptions,
+  { catalog, timings, room, shortSlots, limit: limited }: ClaimerOptions,
   sparse: boolean,
   sized: (limit: number) => number,
 ): ClaimPlan {
   const free = room(0);
   const sources = catalog.sources(COUNTED_SOURCES, { free });
   if (sources.length === 0) return NO_CLAIM;
-  const slots = briskSlots();
-  const ahead = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', slots)));
-  const limit = sized(limited(room(ahead)));
+  const slots = shortSlots();
+  const prefetch = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', slots)));
+  const limit = sized(limited(room(prefetch)));
   if (limit <= 0) return NO_CLAIM;
   const place = { free, slots };
   const little = sparse || timings.mostFrom(catalog.typeOf(sources[0]!), place) < limit;
   const countFirst = little && sources.length > USUAL_SOURCES && limit > COUNT_FROM && sources[0]!.kind === 'lane';
   const asked = countFirst ? sources : sources.slice(0, USUAL_SOURCES);
-  // A few rows are found with a few steps more; a survey has counted from the mark on.
+  // A few rows are found with a few steps more; a bounded count has counted from the cursor on.
   const large = limit > COUNT_FROM && !countFirst;
   const ticket = large && asked[0]!.kind === 'lane';
   return { sources: large ? asked : asked.map(fromCursor), limit, countFirst, ticket, ...place };

@@ -16,7 +16,7 @@ export interface DeferredAttempt {
   claim_token: Buffer;
 }
 
-/** What a claimer works with, and whom it tells. */
+/** What a claimer works with, and what it notifies. */
 export interface ClaimerOptions {
   session: Session;
   names: TableNames;
@@ -28,8 +28,8 @@ export interface ClaimerOptions {
   /** Seconds from claim to the leader's backstop. */
   leaseOf(candidate: ClaimedTask): number;
   timings: TaskTimings;
-  /** Room for tasks when `ahead` of them may wait for a slot, and what of it can begin now. */
-  room(ahead: number): number;
+  /** Room for tasks when `prefetch` of them may wait for a slot, and how many can begin now. */
+  room(prefetch: number): number;
   /** How much of that room the claim may fill: no more than a ring asked for. Called once per claim. */
   limit(room: number): number;
   /** Slots that long tasks do not hold. */
@@ -44,10 +44,10 @@ export interface ClaimerOptions {
   onWarning(message: string): void;
   /** What keeps transactions from going through; undefined = they do again. Once for each cause. */
   onTrouble(cause: string | undefined): void;
-  /** A task that the server lets nobody claim. */
+  /** A task that the server lets no worker claim. */
   onAside(aside: { task_id: number; failed: boolean; message: string }): void;
   insertTasks(tasks: NewTask[], parentId: number): Promise<void>;
-  /** Gives back what was claimed ahead and has waited for too long. */
+  /** Returns prefetched tasks that have waited for too long. */
   returnPrefetched(): void;
   /** Deferred claims that have gone on for long enough to get their rows. */
   dueToMaterialize(): DeferredAttempt[];
@@ -55,7 +55,7 @@ export interface ClaimerOptions {
   onMaterialized(asked: DeferredAttempt[], rows: MaterializedAttempt[]): void;
   /** Attempts that have run long enough to be written as started; each is returned once. */
   dueStarts(): Start[];
-  /** Milliseconds until the next attempt is due to be recorded or written as started; infinite when none is. */
+  /** Milliseconds until the next attempt is due to be materialized or written as started; infinite when none is. */
   nextStartMs(): number;
   /** The server refuses to write that this attempt goes on, for the sake of its row: it is not asked again. */
   onUnwritable(one: DeferredAttempt | Start, error: Error): void;

@@ -53,7 +53,7 @@ export class Claimer {
   }
 
   /**
-   * True when an open attempt that nobody runs here is known all the same: its claim is under way, its end waits to be
+   * True when an open attempt that does not run here is known all the same: its claim is under way, its end waits to be
    * written, cannot be written, or was written after `seenAt` (monotonic), when the list it stands in was read.
    */
   holds(one: { task_id: number; claim_token: Buffer }, seenAt: number): boolean {
@@ -69,7 +69,7 @@ export class Claimer {
     this.wake();
   }
 
-  /** Something may have changed for the next claim: a slot is free, a ring or a look says that there is work. */
+  /** Something may have changed for the next claim: a slot is free, or a ring or a poll found work. */
   wake(): void {
     this.#claims.news();
     this.#interrupt();
@@ -129,7 +129,7 @@ export class Claimer {
     if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
     const plan = this.#claiming && !this.#queue.isolating ? this.#claims.plan() : NO_CLAIM;
     if (this.#queue.length === 0 && plan.sources.length === 0) return false;
-    // While the row is looked for that the server refuses, ends and claims do not share a transaction.
+    // While it searches for the row that the server refuses, ends and claims do not share a transaction.
     const batch = plan.alone === true ? [] : this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
     const alone = batch.some(enqueues) || this.#queue.isolating;
@@ -147,14 +147,14 @@ export class Claimer {
       if (claims) this.#claims.failed(plan, error);
       throw error;
     }
-    // Answered: whatever fails from here on, this claim is known, and must not be looked for.
+    // Answered: whatever fails from here on, this claim is known, and must not be recovered.
     this.#inFlight.delete(hex);
     if (!claims || result === undefined) return true;
     this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
     return (await this.#claims.noted(plan, result)) || batch.length > 0;
   }
 
-  /** Undefined = the server refused what some row says; it is found by and by. @throws DatabaseError, AfdError */
+  /** Undefined = the server refused a value of some row; which one is found later. @throws DatabaseError, AfdError */
   async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult | undefined> {
     const { session, names } = this.options;
     await session.ready();
@@ -219,13 +219,13 @@ export class Claimer {
     }
   }
 
-  /** Sleeps until woken or until it is time to look; meanwhile keeps the session from its idle timeout. */
+  /** Sleeps until woken or until the next poll is due; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
     const { session, poller } = this.options;
     const wakeful = this.#claiming && this.options.room(0) > 0;
-    // A look comes sooner, as a rule: one in ten ticks is left to this session.
+    // A poll comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
-    const look = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
+    const nextPoll = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;
     const cut = new Promise<void>((resolve) => {
@@ -233,10 +233,10 @@ export class Claimer {
     });
     const start = this.options.nextStartMs();
     const again = this.#claiming ? this.#claims.againMs() : Number.POSITIVE_INFINITY;
-    await sleep(Math.min(warm, look, start, again), undefined, cut);
+    await sleep(Math.min(warm, nextPoll, start, again), undefined, cut);
     this.#wake = undefined;
-    if (this.#woken || Math.min(start, again) <= Math.min(warm, look)) return;
-    if (look <= warm) {
+    if (this.#woken || Math.min(start, again) <= Math.min(warm, nextPoll)) return;
+    if (nextPoll <= warm) {
       await session.ready();
       await poller.poll();
     } else if (session.alive) {

@@ -18,14 +18,14 @@ const LONGEST_PAUSE_MS = 1000;
 /** Pause after a claim that the server broke off for its length; doubles. Many devices at once would have no other end. */
 const FIRST_RELIEF_MS = 1000;
 const LONGEST_RELIEF_MS = 30_000;
-/** A lane whose claims fail for no row's sake is left alone for so long. */
+/** How long a lane is left alone whose claims fail although no row is the cause. */
 const REST_MS = 60_000;
 
 export class Claims {
   readonly #o: ClaimerOptions;
   readonly #size = new ClaimSize();
   readonly #odd: OddTasks;
-  /** Lanes have little each; presumed until a claim shows that they have more. */
+  /** Lanes are sparse; assumed until a claim shows that they have more. */
   #sparse = true;
   #pauseMs = 0;
   #pausedUntil = 0;

@@ -4,7 +4,7 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
-/** One transaction finishes at most so many attempts. */
+/** Attempts that one transaction finishes at most. */
 const MOST_FINISHES = 1000;
 /** Dropped ends remembered. */
 const MOST_DROPPED = 10_000;
@@ -15,9 +15,9 @@ export class FinishQueue {
   readonly #queue: Finish[] = [];
   /** Monotonic time at which the end of an attempt was written, by its key. */
   readonly #written = new Map<string, number>();
-  /** Keys of attempts whose end nobody can store: the leader ends them at their deadlines, as tries that were spent. */
+  /** Keys of attempts whose end cannot be stored: the leader ends them at their deadlines, and each uses a retry. */
   readonly #dropped = new Set<string>();
-  /** So many of the first are sent alone, because one of them was refused. */
+  /** How many of the first are sent alone, because one of them was refused. */
   #single = 0;
 
   get length(): number {

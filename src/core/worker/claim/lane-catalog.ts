@@ -1,5 +1,5 @@
-// What this node knows about where there is work: the (lane, rank) pairs it may run, which of them are believed to have
-// due tasks ("hot"), and where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
+// What this node knows about where there is work: the lanes and ranks it may run, which of them are maybe due, and
+// where its last claim in each of them ended. Knowledge only: the claim itself is the truth.
 
 import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
 import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../../domain/eligibility.ts';
@@ -12,11 +12,11 @@ import { CURSOR_CHECK_LEAST_MS, type KnownLane, type LaneEntry, newEntry } from 
 
 /** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
 const MOST_RANKS = 32;
-/** Pages kept; beyond it the ones without due tasks are forgotten, and learned again when they have some. */
+/** Entries kept; beyond it the ones without due tasks are forgotten, and learned again when they have some. */
 const MOST_ENTRIES = 2000;
-/** Of so many claims one goes to the lane whose turn it is, so that one that many can run is not left for ever. */
+/** One claim in this many serves lanes in turn, so that a lane that many devices can run is not left for ever. */
 const BY_TURN = 8;
-/** A mark is never checked for more than a twentieth of the time. */
+/** Cursor checks take at most a twentieth of the time. */
 const CURSOR_CHECK_COST_FACTOR = 20;
 
 export class LaneCatalog {
@@ -26,40 +26,40 @@ export class LaneCatalog {
   readonly #entries = new Map<string, LaneEntry>();
   readonly #refused = new Set<string>();
   #directed = false;
-  #serving = 0;
+  #lastClaim = 0;
   #claims = 0;
   readonly #random: () => number;
 
   /**
-   * `yields`: whether this device leaves a lane to others now; directed tasks it takes all the same. `random` in [0, 1)
-   * draws the order of lanes that were never served.
+   * `defers`: whether this device defers to others in a lane now; it takes directed tasks all the same. `random` in [0,
+   * 1) draws the order of lanes that were never claimed from.
    */
   constructor(
     deviceId: string,
     capabilities: Capabilities,
-    yields: (lane: LaneRequirements) => boolean = () => false,
+    defers: (lane: LaneRequirements) => boolean = () => false,
     random: () => number = Math.random,
   ) {
     this.#random = random;
     this.#deviceId = deviceId;
     this.#capabilities = capabilities;
-    this.#defers = yields;
+    this.#defers = defers;
   }
 
-  /** More pairs than can be looked at one by one: then what the leader publishes as due is believed. */
+  /** More lanes and ranks than can be polled one by one: then what the leader publishes as due is believed. */
   get crowded(): boolean {
     return this.#entries.size > MOST_RANKS;
   }
 
   /** Takes in lanes that were published or seen. Returns true when one of them was new and is ours to run. */
-  learn(lanes: KnownLane[], hot = false): boolean {
+  learn(lanes: KnownLane[], due = false): boolean {
     let fresh = false;
     this.#forget();
     for (const one of lanes) {
       const key = laneRankKey(one);
       const entry = this.#entries.get(key);
       if (entry !== undefined) {
-        entry.maybeDue ||= hot;
+        entry.maybeDue ||= due;
         entry.able = one.able ?? entry.able;
         continue;
       }
@@ -68,7 +68,7 @@ export class LaneCatalog {
         this.#refused.add(key);
         continue;
       }
-      this.#entries.set(key, newEntry(one, hot, this.#random()));
+      this.#entries.set(key, newEntry(one, due, this.#random()));
       fresh = true;
     }
     return fresh;
@@ -89,7 +89,7 @@ export class LaneCatalog {
     return infeasibleReasons(this.#capabilities, lane).length === 0;
   }
 
-  /** The pairs to look at, best rank first, the ones served last in front. */
+  /** The lanes and ranks to poll, best rank first, of one rank those that were claimed from last. */
   ranks(): LaneRank[] {
     return [...this.#entries.values()]
       .sort((a, b) => a.claim_rank - b.claim_rank || b.lastClaim - a.lastClaim)
@@ -97,7 +97,7 @@ export class LaneCatalog {
       .map(({ lane, claim_rank }) => ({ lane, claim_rank }));
   }
 
-  /** What need not be told again; nothing when there are too many to look at one by one. */
+  /** What need not be sent again; nothing when there are too many to poll one by one. */
   known(): Array<LaneRank & { able: number | null }> {
     if (this.crowded) return [];
     return [...this.#entries.values()].map(({ lane, claim_rank, able }) => ({ lane, claim_rank, able }));
@@ -111,7 +111,10 @@ export class LaneCatalog {
     if (directed) this.#directed = true;
   }
 
-  /** A ring says that this pair, or a directed task, is due. False = there is no such page, or it is left to better ones. */
+  /**
+   * A ring says that this lane and rank, or a directed task, is due. False = there is no such entry, or this device
+   * defers to better ones.
+   */
   ring(laneRank: LaneRank & { directed?: boolean }): boolean {
     this.#directed ||= laneRank.directed === true;
     const entry = this.#entries.get(laneRankKey(laneRank));
@@ -132,7 +135,7 @@ export class LaneCatalog {
   sources(most: number, { free }: { free: number }): ClaimSource[] {
     const scarcity = this.#claims % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const now = monotonic();
-    const hot = [...this.#entries.values()]
+    const due = [...this.#entries.values()]
       .filter((entry) => entry.maybeDue && (free > 0 || !entry.needsSlot) && entry.restsUntil <= now)
       .filter((entry) => !this.#defers({ task_type: entry.task_type, required_capabilities: entry.requires }))
       .sort((a, b) => scarcity(a, b) || a.lastClaim - b.lastClaim || a.tieBreaker - b.tieBreaker)
@@ -146,7 +149,7 @@ export class LaneCatalog {
           frontier: cursor !== undefined && !behind,
         }),
       );
-    return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...hot] : hot;
+    return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...due] : due;
   }
 
   /** A claim has come back, whatever it brought: so the turn of each lane comes, in whatever order lanes are asked. */
@@ -162,15 +165,16 @@ export class LaneCatalog {
     }
     const entry = this.#entries.get(laneRankKey(source));
     if (entry === undefined) return;
-    this.#serving += 1;
-    entry.lastClaim = this.#serving;
+    this.#lastClaim += 1;
+    entry.lastClaim = this.#lastClaim;
     const last = rows.at(-1);
-    // From the frontier on nothing more is due. Whether something is between the mark and the frontier the next claim tells.
+    // From the frontier on nothing more is due. The next claim shows whether something is between the cursor and the
+    // frontier.
     const skipped = short && source.frontier === true;
     entry.maybeDue = !short || skipped;
     entry.behind = skipped;
     entry.needsSlot = !short && last === undefined && free === 0;
-    // What was skipped lies behind the old mark, wherever this claim began.
+    // What was skipped lies behind the old cursor, wherever this claim began.
     if (last !== undefined && !skipped) entry.cursor = { due_at: last.due_at, id: last.id };
   }
 
@@ -181,7 +185,7 @@ export class LaneCatalog {
     return entry?.maybeDue !== true || (entry.behind && source.kind === 'lane' && source.frontier === true);
   }
 
-  /** A claim of this source failed although no row of it is to blame: it is left alone for so many milliseconds. */
+  /** A claim of this source failed although no row of it is the cause: it is left alone for this many milliseconds. */
   rest(source: ClaimSource, milliseconds: number): void {
     const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
     if (entry !== undefined) entry.restsUntil = monotonic() + milliseconds;
@@ -193,7 +197,7 @@ export class LaneCatalog {
     return source.kind === 'lane' ? this.#entries.get(laneRankKey(source))?.task_type : undefined;
   }
 
-  /** True when the mark of this source should be checked: its claim came back short, or its time has come. */
+  /** True when the cursor of this source should be checked: its claim came back short, or its time has come. */
   cursorCheckDue(source: ClaimSource, short: boolean, now: number): boolean {
     const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
     if (entry?.cursor === undefined) return false;
@@ -204,7 +208,7 @@ export class LaneCatalog {
     return this.#entries.get(laneRankKey(source))?.cursor;
   }
 
-  /** Result of a probe: the first due row at or before the mark, if there is one. */
+  /** Result of a cursor check: the first due row at or before the cursor, if there is one. */
   cursorChecked(source: ClaimSource & { kind: 'lane' }, found: Cursor | undefined, now: number, costMs: number): void {
     const entry = this.#entries.get(laneRankKey(source));
     if (entry === undefined) return;
@@ -218,7 +222,7 @@ export class LaneCatalog {
     entry.maybeDue = true;
   }
 
-  /** Tasks of this type were put back or inserted by this process: they may lie before its marks. */
+  /** Tasks of this type were put back or inserted by this process: they may lie before its cursors. */
   dropCursors(taskType: string): void {
     for (const entry of this.#entries.values()) {
       if (entry.task_type === taskType) entry.cursor = undefined;

@@ -15,30 +15,30 @@ export interface LaneEntry extends KnownLane {
   able: number | null;
   maybeDue: boolean;
   cursor: Cursor | undefined;
-  /** Its next claim reads from the mark on, and not from the frontier: there is work between the two, or there may be. */
+  /** Its next claim reads from the cursor on, and not from the frontier: there is work between the two, or there may be. */
   behind: boolean;
-  /** With all slots taken, its head is nothing to claim ahead: it waits for a free slot. */
+  /** With all slots taken, its head cannot be prefetched: it waits for a free slot. */
   needsSlot: boolean;
   /** A claim of it failed for a reason that no row explains: left alone until then (monotonic ms). */
   restsUntil: number;
-  /** Order of the last claim, so that lanes of one rank take turns. */
+  /** Sequence number of the last claim, so that lanes of one rank take turns. */
   lastClaim: number;
-  /** Order of what was never served: another one in each process, so that they begin in different lanes. */
+  /** Order of lanes never claimed from: different in each process, so that they begin in different lanes. */
   tieBreaker: number;
   cursorCheckedAt: number;
   cursorCheckEveryMs: number;
 }
 
-/** A mark is checked at least every so often. */
+/** A cursor is checked at least this often. */
 export const CURSOR_CHECK_LEAST_MS = 1000;
 
-/** `lot`: a number drawn for it. */
-export function newEntry(lane: KnownLane, hot: boolean, tieBreaker: number): LaneEntry {
+/** `tieBreaker`: a random number. */
+export function newEntry(lane: KnownLane, maybeDue: boolean, tieBreaker: number): LaneEntry {
   return {
     ...lane,
     requires: requirementsOf(lane.required_capabilities).requires,
     able: lane.able ?? null,
-    maybeDue: hot,
+    maybeDue,
     cursor: undefined,
     behind: false,
     needsSlot: false,

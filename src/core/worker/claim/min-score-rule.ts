@@ -12,15 +12,15 @@ interface Others {
 }
 
 /**
- * Where this device stands among the others: whether it leaves a lane to better ones (`load_balancer.min_score`). Its own
- * load is that of now, what it knows of the others a tick old.
+ * The min-score rule: whether this device defers in a lane to better ones (`load_balancer.min_score`). Its own load is
+ * current; what it knows of the others is a tick old.
  */
 export class MinScoreRule {
   readonly #deviceId: string;
   readonly #policy: PlacementPolicy;
   readonly #running: () => number;
   #devices: DeviceView[] | undefined;
-  /** By lane, as the devices were last seen. */
+  /** By lane; the devices as they were last read. */
   readonly #others = new Map<string, Others>();
 
   /** `policy`: the configuration's own object, which the fleet may change. `running`: slots in use here. */

@@ -9,7 +9,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import type { TextWidth } from '../../domain/text/fit-text.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
-/** A task that could not even be put aside is left alone for so long. */
+/** How long a task is left alone that could not even be set aside. */
 const LEAVE_MS = 600_000;
 const MOST_LEFT = 10_000;
 
@@ -46,7 +46,7 @@ export class OddTasks {
     return { kind: 'tasks', ids: group.slice(0, most) };
   }
 
-  /** Not claimed here: a claim passes over it. */
+  /** True = not claimed here: a claim passes over it. */
   leaves(taskId: number): boolean {
     const until = this.#left.size === 0 ? undefined : this.#left.get(taskId);
     if (until === undefined) return false;

@@ -6,7 +6,7 @@ import { DatabaseError } from '../../db/database-error.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
 
-/** A payload that has not arrived within the call's deadline so often is given up. */
+/** A payload that has missed the call's deadline this many times is given up. */
 const MOST_TRIES = 3;
 
 interface Wanted {
@@ -22,7 +22,7 @@ export class Payloads {
   readonly #wanted: Wanted[] = [];
   readonly #wake: () => void;
 
-  /** `wake`: somebody waits. */
+  /** `wake`: called when an attempt waits. */
   constructor(wake: () => void) {
     this.#wake = wake;
   }

@@ -1,5 +1,5 @@
-// Looks for work between the ticks of the liveness thread: soon after work was found (adaptive polling), and over the
-// whole index when nobody publishes the lanes.
+// Polls for work between the ticks of the liveness thread: soon after work was found (adaptive polling), and over the
+// whole index when no leader publishes the lanes.
 
 import { cursorCheckStatement } from '../../db/claim/check-cursor.ts';
 import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
@@ -14,9 +14,9 @@ import { monotonic } from '../../runtime/clock.ts';
 import { PollPause } from '../../runtime/poll-pause.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 
-/** First look after the last claim that got something; doubles until the tick is as frequent. */
+/** First poll after the last claim that got something; doubles until the tick is as frequent. */
 const FIRST_POLL_MS = 25;
-/** Without a leader, each process scans for unknown lanes so often, ± 20 %. */
+/** Without a leader, each process discovers lanes this often, ± 20 %. */
 const DISCOVER_EVERY_MS = 10_000;
 
 export class Poller {
@@ -26,11 +26,11 @@ export class Poller {
   readonly #deviceId: string;
   readonly #pollIntervalMs: number;
   #pause: number;
-  /** Monotonic time at which the last look began. */
+  /** Monotonic time at which the last poll began. */
   polledAt = Number.NEGATIVE_INFINITY;
   #since = monotonic();
   #discoverAt = 0;
-  /** Where the last scan was cut: the next one goes on there. */
+  /** Where the last skip scan was cut: the next one goes on there. */
   #discovered: LaneRank = START;
   #leaderLives = false;
   #turn = false;
@@ -53,35 +53,35 @@ export class Poller {
     this.#costly = options.costly ?? new PollPause();
   }
 
-  /** A claim got something: look again soon. */
+  /** A claim got something: poll again soon. */
   hit(): void {
     this.#pause = FIRST_POLL_MS;
     this.#since = monotonic();
   }
 
-  /** New lanes may exist (tasks were inserted here): scan at the next look. */
+  /** New lanes may exist (tasks were inserted here): discover lanes at the next poll. */
   discoverNow(): void {
     this.#discoverAt = 0;
     this.hit();
   }
 
-  /** The next look is now, in place of a tick. */
+  /** The next poll is now, in place of a tick. */
   turn(): void {
     this.#turn = true;
   }
 
-  /** While a leader publishes the lanes, nobody else scans. */
+  /** While a leader publishes the lanes, no other process discovers them. */
   set leaderLives(value: boolean) {
     this.#leaderLives = value;
   }
 
-  /** Milliseconds until the next look; infinite when the tick does it. */
+  /** Milliseconds until the next poll; infinite when the tick does it. */
   nextPollMs(): number {
     const now = monotonic();
     if (this.#turn) return 0;
-    const scan = this.#published ? Number.POSITIVE_INFINITY : this.#discoverAt - now;
-    const look = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
-    return Math.max(0, Math.min(scan, look), this.#costly.until - now);
+    const discovery = this.#published ? Number.POSITIVE_INFINITY : this.#discoverAt - now;
+    const poll = this.#pause >= this.#pollIntervalMs ? Number.POSITIVE_INFINITY : this.#since + this.#pause - now;
+    return Math.max(0, Math.min(discovery, poll), this.#costly.until - now);
   }
 
   /** Somebody publishes the lanes, and no new one is expected. */
@@ -89,7 +89,7 @@ export class Poller {
     return this.#leaderLives && this.#discoverAt > 0;
   }
 
-  /** One look, wide or narrow. Marks what is due in the book. @throws DatabaseError */
+  /** One poll, wide or narrow. Marks what is due in the lane catalog. @throws DatabaseError */
   async poll(): Promise<void> {
     const now = monotonic();
     this.polledAt = now;
@@ -111,7 +111,7 @@ export class Poller {
     }
   }
 
-  /** Checks the marks of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
+  /** Checks the cursors of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
   async checkCursors(sources: Array<ClaimSource & { kind: 'lane' }>): Promise<void> {
     const asked = sources.flatMap((source) => {
       const cursor = this.#catalog.cursorOf(source);
@@ -147,7 +147,7 @@ export class Poller {
     const heads = await discoverLanes(this.#session, this.#names, [], RANKS_PER_WALK, this.#discovered);
     this.#discovered = heads.length < RANKS_PER_WALK ? START : heads.at(-1)!;
     this.#catalog.learn(heads);
-    // A head may be due later: the claim that finds out costs less than a look per pair.
+    // A head may be due later: the claim that finds out costs less than a poll of each lane and rank.
     if (this.#catalog.crowded) this.#catalog.markDue(heads, false);
   }
 }

@@ -5,8 +5,8 @@ import { rollback } from '../../db/transaction.ts';
 import type { ClaimerOptions, DeferredAttempt } from './claimer-options.ts';
 
 /**
- * What a worker writes about attempts that go on: rows for deferred claims that last, then started_at of what runs. Gives back
- * what waits for a slot for too long. @throws DatabaseError
+ * What a worker writes about attempts that go on: rows for deferred claims that last, then started_at of what runs.
+ * Returns prefetched tasks that wait for a slot for too long. @throws DatabaseError
  */
 export async function recordStarts(options: ClaimerOptions): Promise<void> {
   const { session, names } = options;
@@ -23,8 +23,8 @@ export async function recordStarts(options: ClaimerOptions): Promise<void> {
 }
 
 /**
- * All at once; where the server refuses one for its data's sake, one after the other, and the culprit is passed over: it is
- * written with its end. @throws DatabaseError that is nobody's fault here
+ * All at once; where the server refuses the data of one, one after the other, and that one is passed over: it is
+ * written with its end. @throws DatabaseError with another cause
  */
 async function each<T>(options: ClaimerOptions, list: T[], write: (some: T[]) => Promise<void>): Promise<void> {
   if (list.length === 0) return;

@@ -1,24 +1,24 @@
-// How fast tasks of a type end here. Of brisk ones a worker claims some ahead of its free slots, so that it does not wait
-// for the database between two of them, and lets their attempts be recorded with their ends (deferred claims). Of a type that
-// it does not know yet it presumes what holds for all that has ended here of late, and takes a few of it to begin with.
+// How fast tasks of a type end here. Of short types a worker prefetches some, so that it does not wait for the database
+// between two tasks, and has their attempts materialized with their ends (deferred claims). For a type that it does not
+// know yet it assumes what holds for all that has ended here recently, and prefetches up to the cold-start cap.
 
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
 import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import type { Admission } from '../../db/claim/take-tasks.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
-/** Ends seen before a type, or all that runs here, may be called brisk. */
+/** Ends seen before a type, or all that runs here, may be called short. */
 const LEAST_SEEN = 20;
-/** Of a type that is only presumed to be brisk one claim takes so many at most, unless there are more slots. */
+/** Most tasks that one claim takes of a type that is only assumed to be short, unless there are more slots. */
 const COLD_START_CAP = 100;
-/** A type is brisk while its attempts last less than this on average. */
+/** A type is short while its attempts last less than this on average. */
 export const SHORT_MS = 200;
 /** Weight of the newest attempt in the moving average; a slow one counts more, so that a change is felt at once. */
 const NEWEST = 0.05;
 const NEWEST_IF_SLOWER = 0.5;
-/** Milliseconds of work that are claimed ahead where claims are quick: an idle device waits no longer for its share. */
+/** Milliseconds of work that are prefetched where claims are quick: an idle device waits no longer for its share. */
 const LEAST_PREFETCH_MS = 100;
-/** The same where claims take long, and what runs meanwhile is claimed ahead too. */
+/** The same where claims take long: what runs meanwhile is prefetched too. */
 const MOST_PREFETCH_MS = 1000;
 /** What ends just after a claim began is made good by the next one. */
 const PREFETCH_CLAIMS = 2;
@@ -26,8 +26,9 @@ const PREFETCH_CLAIMS = 2;
 const NEWEST_CLAIM = 0.25;
 const PREFETCH_MOST = 500;
 /**
- * Nor is more claimed ahead than has ended here in about this time. Of many processes on few cores each runs what it has in a
- * burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work for seconds.
+ * Nor are more tasks prefetched than have ended here in about this time. Of many processes on few cores each runs its
+ * tasks in a burst, as fast as if it were alone, and then waits for its turn: by the bursts alone it would hold work
+ * for seconds.
  */
 const RECENT_MS = 1000;
 /** After a pause of RECENT_MS the ends of a shorter time count for as long; those of less than this count as those of this. */
@@ -36,7 +37,7 @@ const LEAST_RECENT_MS = 100;
 const WINDOW_MS = 50;
 /** Less work than this is not measured but noise. */
 const LEAST_WORK_MS = 0.1;
-/** What was claimed ahead and has waited for so long is given back: the slots have become slower than they were. */
+/** A prefetched task that has waited this long is returned: the slots have become slower than they were. */
 export const PREFETCH_TTL_MS = 2000;
 
 /** What a worker has to offer a claim. */
@@ -75,7 +76,7 @@ export class TaskTimings {
     this.#now = now;
   }
 
-  /** An attempt ended by itself after so many milliseconds. */
+  /** An attempt ended by itself after this many milliseconds. */
   note(taskType: string, ageMs: number): void {
     this.#ends += 1;
     const now = this.#now();
@@ -86,7 +87,7 @@ export class TaskTimings {
     this.#blend(taskType, ageMs, 1);
   }
 
-  /** An attempt has run for so long, and goes on: felt before it ends. */
+  /** An attempt has run for this long, and goes on: counted before it ends. */
   lasts(taskType: string, ageMs: number): void {
     this.#blend(taskType, ageMs, 0);
   }
@@ -96,7 +97,7 @@ export class TaskTimings {
     this.#all = blend(this.#all, ageMs, ends);
   }
 
-  /** A claim took so many milliseconds, from its first statement to its COMMIT. */
+  /** A claim took this many milliseconds, from its first statement to its COMMIT. */
   claimed(tookMs: number): void {
     this.#claim_ms += (Math.min(tookMs, MOST_PREFETCH_MS) - this.#claim_ms) * NEWEST_CLAIM;
   }
@@ -130,7 +131,7 @@ export class TaskTimings {
     this.#fadedAt = now;
   }
 
-  /** What would have ended in RECENT_MS, had it been so all the time. */
+  /** What would have ended in RECENT_MS at the same rate throughout. */
   #lately(): number {
     const now = this.#now();
     this.#fade(now);
@@ -149,7 +150,7 @@ export class TaskTimings {
     return this.#meanOf(taskType) < SHORT_MS;
   }
 
-  /** True while a type is called brisk for what others are. */
+  /** True while a type is called short because the others are. */
   #isCold(taskType: string): boolean {
     return (this.#types.get(taskType)?.seen ?? 0) < LEAST_SEEN;
   }
@@ -158,7 +159,7 @@ export class TaskTimings {
   #meanOf(taskType: string): number {
     const known = this.#types.get(taskType);
     if (known !== undefined && known.seen >= LEAST_SEEN) return known.mean_ms;
-    // Presumed of a new type only while none of its own speaks against it.
+    // Assumed of a new type only while none of its own attempts contradicts it.
     if (this.#all === undefined || this.#all.seen < LEAST_SEEN) return Number.POSITIVE_INFINITY;
     return Math.max(this.#all.mean_ms, known?.mean_ms ?? 0);
   }
@@ -171,22 +172,24 @@ export class TaskTimings {
     if (!this.isShort(taskType)) return 0;
     const possible = slots / Math.max(this.#meanOf(taskType), 0.01);
     const lately = Math.max(slots, this.#lately());
-    const aheadMs = Math.min(MOST_PREFETCH_MS, Math.max(LEAST_PREFETCH_MS, PREFETCH_CLAIMS * this.#claim_ms));
-    return Math.floor(Math.min(PREFETCH_MOST, lately, aheadMs * Math.min(this.#rate, possible)));
+    const prefetchMs = Math.min(MOST_PREFETCH_MS, Math.max(LEAST_PREFETCH_MS, PREFETCH_CLAIMS * this.#claim_ms));
+    return Math.floor(Math.min(PREFETCH_MOST, lately, prefetchMs * Math.min(this.#rate, possible)));
   }
 
   /**
-   * How many tasks of a type one claim may take; undefined = the type is not known before the rows are. Of a presumed one
-   * a few: were it slow after all, no more would have waited for nothing, for two seconds, until they are given back.
+   * How many tasks of a type one claim may take; undefined = the type is not known before the rows are. A cold type
+   * gets at most the cap: were it slow after all, more tasks would wait two seconds for nothing until they are
+   * returned.
    */
   mostFrom(taskType: string | undefined, { free, slots }: Room): number {
-    const few = taskType !== undefined && this.#isCold(taskType) && this.isShort(taskType);
-    return few ? Math.max(free, slots, COLD_START_CAP) : Number.POSITIVE_INFINITY;
+    const cold = taskType !== undefined && this.#isCold(taskType) && this.isShort(taskType);
+    return cold ? Math.max(free, slots, COLD_START_CAP) : Number.POSITIVE_INFINITY;
   }
 
   /**
-   * What a claim does with a candidate. Only first attempts are claimed as deferred or ahead: a task that a worker has died
-   * under is recorded from then on, and begins at once, so that its deaths are counted and nobody dies with it unbegun.
+   * What a claim does with a candidate. Only first attempts are deferred or prefetched: a task that a worker has died
+   * under gets its attempt row with the claim from then on, and begins at once, so that its deaths are counted and no
+   * worker dies with it unbegun.
    */
   admit(candidate: ClaimedTask, source: ClaimSource['kind'], { free, slots }: Room, index: number): Admission {
     const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';

@@ -1,8 +1,8 @@
 import { type DatabaseError, isConnectionLost } from '../../db/database-error.ts';
 
 /**
- * Says once what keeps transactions from going through, for each cause, and once that they do again. A connection that is
- * lost is told by the liveness thread; one that was cut because an answer came too late is this session's own trouble.
+ * Says once what keeps transactions from going through, for each cause, and once that they do again. The liveness
+ * thread reports a lost connection; one that was cut because an answer came too late is this session's own trouble.
  */
 export class Trouble {
   readonly #onTrouble: (cause: string | undefined) => void;

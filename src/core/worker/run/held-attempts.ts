@@ -35,7 +35,7 @@ export class HeldAttempts {
     this.#options = options;
   }
 
-  /** An attempt ended here. What was lost is not written: it belongs to somebody else. */
+  /** An attempt ended here. A lost one is not written: another process owns it. */
   onFinish(finish: Finish, attempt: RunningAttempt, claimer: Claimer): void {
     this.busyAt = monotonic();
     if (attempt.stop.reason === 'lost') return;
@@ -51,7 +51,7 @@ export class HeldAttempts {
     const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
     const { task_id, task_type, attempt } = finish;
     if (result.kind === 'lost') {
-      // A release of what somebody has ended already is nothing to report.
+      // A release of an attempt that another process has ended already needs no report.
       if (finish.outcome.kind !== 'released') events.emit('task:lost', { task_id, attempt, reason: result.reason });
       return;
     }
@@ -63,7 +63,7 @@ export class HeldAttempts {
     events.emit('task:finished', { task_id, task_type, attempt, outcome, task_status, ...message });
   }
 
-  /** Deferred claims that are due to get their rows: what runs as long as that is worth a look by others. */
+  /** Deferred claims that are due to get their rows: other processes should see what runs for this long. */
   dueToMaterialize(runner: Runner): DeferredAttempt[] {
     const before = monotonic() - this.#options.startFlushAfterMs;
     const due = runner
@@ -131,8 +131,9 @@ export class HeldAttempts {
   }
 
   /**
-   * The database's list of our open attempts against what runs here. `at`: monotonic time before it was read, so that
-   * what was claimed or ended since is not taken for foreign. A deferred claim is in it only if somebody recorded it for us.
+   * Compares the database's list of our open attempts with what runs here. `at`: monotonic time before it was read, so
+   * that what was claimed or ended since is not taken for foreign. A deferred claim is in it only if another process
+   * materialized it.
    */
   compare(at: number, open: OpenAssignment[], runner: Runner, claimer: Claimer): void {
     const listed = new Map(open.map((one) => [attemptKey(one), one]));

@@ -6,7 +6,7 @@ import type { Log } from '../../log/log.ts';
 import type { Runner } from './runner.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 
-/** Each attempt, and what nobody can be named for, has its own bound of characters. */
+/** Each attempt, and output that cannot be traced to one, has its own bound of characters. */
 export class Printed {
   readonly #runner: Pick<Runner, 'attempts'>;
   readonly #handlers: ReadonlyMap<string, Handler>;

@@ -10,7 +10,7 @@ export interface RunnerOptions {
   deviceId: string;
   handlers: Map<string, Handler>;
   defaultTimeoutS: number;
-  /** A handler that has not settled so long after its abort is reported as ended without it. */
+  /** A handler that has not settled this long after its abort is reported as ended without it. */
   stuckAfterMs: number;
   /** The payload of a task that was claimed without it. */
   payloadOf: Payloads['fetch'];

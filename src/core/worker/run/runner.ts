@@ -34,9 +34,9 @@ export class Runner {
     this.#typeIndex = new Map([...options.handlers.keys()].map((type, n) => [type, n]));
   }
 
-  /** Room for so many more tasks when `ahead` of them may wait for a slot. */
-  room(ahead = 0): number {
-    return Math.max(0, this.#options.slots + ahead - this.busy);
+  /** How many more tasks there is room for when `prefetch` of them may wait for a slot. */
+  room(prefetch = 0): number {
+    return Math.max(0, this.#options.slots + prefetch - this.busy);
   }
 
   get busy(): number {
@@ -111,7 +111,7 @@ export class Runner {
     for (const key of [...this.#attempts.keys()]) this.abort(key, reason);
   }
 
-  /** Gives back what has waited for a slot for too long, and what was claimed before the main thread was blocked. */
+  /** Returns what has waited for a slot for too long, and what was claimed before the main thread was blocked. */
   returnPrefetched(): void {
     const now = monotonic();
     for (const one of this.#attempts.values()) {
@@ -126,7 +126,7 @@ export class Runner {
     return now - claimedAt > this.#options.prefetchTtlMs ? { kind: 'released', cause: 'prefetched' } : undefined;
   }
 
-  /** Ends at once every attempt that was told to end and goes on: nothing is waited for any more, not even its reaping. */
+  /** Ends at once every attempt that was aborted and goes on: nothing is waited for any more, not even its reaping. */
   giveUpAll(): void {
     for (const one of this.#attempts.values()) {
       const { reason } = one.stop;
@@ -142,7 +142,7 @@ export class Runner {
     clearTimeout(attempt.timer);
     const { reason } = attempt.stop;
     attempt.stop.abort('uncaught');
-    // What it says after it was told to end comes from that.
+    // What it says after its abort comes from that.
     if (reason === undefined) this.#end(attempt, failedAttempt(error_message, error_class));
     else this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, `; ${error_message}`));
     attempt.timer = setTimeout(() => this.#holdSlot(attempt), this.#options.stuckAfterMs);

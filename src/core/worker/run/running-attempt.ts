@@ -36,7 +36,7 @@ export interface RunningAttempt {
   unwritable: boolean;
   /** Ends it at its deadline, or gives it up after its abort. */
   timer: NodeJS.Timeout | undefined;
-  /** What was thrown while it ran and nobody caught, where another attempt may have thrown it as well. */
+  /** Uncaught errors thrown while it ran, where another attempt may have thrown them as well. */
   stray: string | undefined;
 }
 

@@ -1,5 +1,5 @@
-// Errors that nobody caught: thrown by a timer or an emitter that a handler set up, or the reason of a promise that it
-// forgot. The task that did it pays, where it can be named; the others go on. And what handlers print, which is theirs too.
+// Errors that nothing caught: thrown by a timer or an emitter that a handler set up, or the reason of a promise that it
+// forgot. The responsible task fails, where it can be named; the others go on. Also what handlers print.
 import { AfdError } from '../../domain/errors.ts';
 import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
 import type { Handler } from '../../handlers/handler.ts';
@@ -17,13 +17,13 @@ interface Attached {
   printed: Printed;
 }
 
-/** Different errors that are remembered as told. */
+/** Different errors that are remembered as reported. */
 const MOST_TOLD = 1000;
 
-/** Given to a worker by the outermost layer, which alone can hear of such errors. */
+/** Given to a worker by the outermost layer, which alone receives such errors. */
 export class Strays {
   readonly #ended = new AbortController();
-  /** How often each was told or would have been. */
+  /** How often each was reported or would have been. */
   readonly #times = new Map<string, number>();
   #attached: Attached | undefined;
   #fatal: AfdError | undefined;
@@ -38,7 +38,7 @@ export class Strays {
     return this.#attached !== undefined;
   }
 
-  /** Aborted when an error came that nobody can be named for: the worker gives back what it runs and ends. */
+  /** Aborted when an error came that cannot be traced to a handler: the worker releases what it runs and ends. */
   get signal(): AbortSignal {
     return this.#ended.signal;
   }
@@ -84,7 +84,7 @@ export class Strays {
     return true;
   }
 
-  /** A promise was rejected that nobody waits for. Nothing is broken by that: it is told, and kept for who fails. */
+  /** A promise was rejected that nothing waits for. That breaks nothing: it is reported, and kept for an attempt that fails. */
   rejected(reason: unknown): void {
     const text = safely(() => thrownText(reason), 'a value that cannot be read');
     const { handlers, events } = this.#attached ?? {};
@@ -95,7 +95,7 @@ export class Strays {
     this.#tell(events, `${types.join(' or ')} rejected: ${text}`, `unhandled promise rejection${who}: ${text}`);
   }
 
-  /** A handler that does this once does it with every task: told the 1st, 10th, 100th … time. */
+  /** A handler that does this once does it with every task: reported the 1st, 10th, 100th … time. */
   #tell(events: Events | undefined, what: string, message: string): void {
     const times = (this.#times.get(what) ?? 0) + 1;
     if (this.#times.size >= MOST_TOLD) this.#times.clear();

@@ -3,8 +3,8 @@ import { monotonic } from '../../runtime/clock.ts';
 import type { Runner } from './runner.ts';
 
 /**
- * Looks again and again whether every slot is held by a handler that ignores its abort signal, and calls `onStuck` with
- * E_STUCK when that has been so for `limitS` seconds. Returns what ends the watch.
+ * Checks repeatedly whether every slot is held by a handler that ignores its abort signal, and calls `onStuck` with
+ * E_STUCK when that has lasted for `limitS` seconds. Returns what ends the watch.
  */
 export function watchStuck(
   runner: Pick<Runner, 'attempts'>,
@@ -13,7 +13,7 @@ export function watchStuck(
   onStuck: (error: AfdError) => void,
 ): () => void {
   let since: number | undefined;
-  const look = () => {
+  const check = () => {
     const attempts = runner.attempts();
     const all = attempts.length >= slots && attempts.every((one) => one.state === 'stuck');
     since = all ? (since ?? monotonic()) : undefined;
@@ -24,6 +24,6 @@ export function watchStuck(
         : `Handlers that ignore their abort signal have held all ${slots} slots for ${limitS} s.`;
     onStuck(new AfdError('E_STUCK', message, { suggestions: ['afd tasks ls --status running'] }));
   };
-  const watching = setInterval(look, Math.min(1000, limitS * 250));
+  const watching = setInterval(check, Math.min(1000, limitS * 250));
   return () => clearInterval(watching);
 }

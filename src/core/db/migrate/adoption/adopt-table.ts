@@ -1,5 +1,5 @@
-// Adopts the tables beside the task table where somebody has made them by the design document, and takes back what was
-// added. The statements are printed by `migrate --dry-run` first; what they cost is said with them.
+// Adopts existing tables next to the task table that follow the design document, and takes back what was added.
+// `migrate --dry-run` prints the statements first, with what they cost.
 
 import { AfdError } from '../../../domain/errors.ts';
 import { counted } from '../../../domain/text/counted.ts';

@@ -25,7 +25,10 @@ export interface AdoptionPlan {
   refusals: string[];
 }
 
-/** INPLACE only where the server cannot do it INSTANT (64 instant changes, compressed rows): it rebuilds, but blocks nobody. */
+/**
+ * INPLACE only where the server cannot do it INSTANT (64 instant changes, compressed rows): it rebuilds, but blocks no
+ * statement.
+ */
 const METADATA = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 const INDEX = ['ALGORITHM=INPLACE, LOCK=NONE'];
 

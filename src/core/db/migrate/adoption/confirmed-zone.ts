@@ -1,5 +1,5 @@
-// The zone of an adopted task table, as somebody confirmed it: one row of af_setting, so that a node whose session has
-// another one is refused instead of running everything hours early or late.
+// The confirmed zone of an adopted task table: one row of af_setting, so that a node whose session has another one is
+// refused instead of running everything hours early or late.
 
 import type { Ask } from '../../server-facts.ts';
 import type { TableNames } from '../../table-names.ts';
@@ -8,7 +8,7 @@ import type { Migrating } from './migrating.ts';
 /** Its name in af_setting. */
 export const ZONE_SETTING = 'task_table.time_zone';
 
-/** undefined = nobody has; so it is for a task table that afd made. */
+/** undefined = not confirmed; so it is for a task table that afd made. */
 export async function confirmedZone(ask: Ask, names: TableNames): Promise<string | undefined> {
   const there = await ask(
     'SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',

@@ -1,5 +1,5 @@
-// The three tables beside the task table as the design document creates them: by these columns afd knows that a table of
-// that name is the document's, and not somebody else's.
+// The three tables next to the task table as the design document creates them: by these columns afd knows that a table
+// of that name is the document's, and not another program's.
 export type DocumentTable = 'device' | 'assignment' | 'heartbeat';
 
 export const DOCUMENT_COLUMNS: Record<DocumentTable, readonly string[]> = {
@@ -30,5 +30,5 @@ export const MARK: Record<Exclude<DocumentTable, 'heartbeat'>, string> = {
   assignment: 'claim_token',
 };
 
-/** More rows than this are not copied while others wait: the ALTER is for the operator, at an hour of his choice. */
+/** More rows than this are not copied while others wait: the ALTER is for the operator, at an hour of their choice. */
 export const MOST_COPIED = 1_000_000;

@@ -25,7 +25,7 @@ export interface Finding {
     | 'not_partitioned';
   rows: number;
   message: string;
-  /** A statement that changes it, for whoever wants that. Never run by afd. */
+  /** A statement that an operator may run to change it. Never run by afd. */
   sql?: string;
 }
 

@@ -26,7 +26,7 @@ export async function addForeignKeys(tools: Migrating): Promise<void> {
     }
     // Partitions forbid foreign keys. The table is ours, and it is copied.
     if (child === 'heartbeat') await removePartitions(tools);
-    // INPLACE needs the check of existing rows off; they were looked at above.
+    // INPLACE needs the check of existing rows off; they were checked above.
     await tools.run('SET SESSION foreign_key_checks = 0');
     await tools.run(
       `ALTER TABLE ${names[child]} ADD CONSTRAINT \`${name}\` FOREIGN KEY (${column}) REFERENCES ${names[parent]} (${key})`,

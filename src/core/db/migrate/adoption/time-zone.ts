@@ -21,7 +21,7 @@ export interface ZoneAssumption extends ZoneFacts {
   from: 'setting' | 'server';
 }
 
-/** `configured`: database.time_zone when somebody wrote it. @throws AfdError E_CONFIG for a named global zone */
+/** `configured`: database.time_zone when it is set. @throws AfdError E_CONFIG for a named global zone */
 export async function assumeZone(ask: Ask, configured: string | undefined): Promise<ZoneAssumption> {
   const [row] = await ask('SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone');
   const global = String(row?.zone);
@@ -62,8 +62,8 @@ export function offsetText(seconds: number): string {
 }
 
 /**
- * What the newest write says about an assumed offset: a time in the future cannot be, so the zone lies further east. A time
- * in the past proves nothing: nobody may have written since.
+ * What the newest write says about an assumed offset: a time in the future is impossible, so the zone lies further
+ * east. A time in the past proves nothing: there may have been no write since.
  */
 export function zoneEvidence(
   assumed: { zone: string; offset_s: number },
