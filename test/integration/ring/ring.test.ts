@@ -144,10 +144,13 @@ describe('a worker that never polls', () => {
     const mine = await listen();
     // An answer waits for its claim 100 ms, which a busy server may outlast: then it says 0, and the next ring is asked.
     for (;;) {
+      // Both at once: after a claim that found work the worker polls for a while, and may take one that comes alone.
+      await session.write('START TRANSACTION');
       const two = [
         await insertTask(session, db.names, { task_type: 't' }),
         await insertTask(session, db.names, { task_type: 't' }),
       ];
+      await session.write('COMMIT');
       const sequence = await mine.ring({ lane: laneKey('t', null), n: 9 }, token, port);
       const answer = await mine.next('answer');
       const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE task_id IN (?) ORDER BY id`, [
