@@ -7,6 +7,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
+import type { Reply } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
@@ -36,6 +37,10 @@ afterEach(async () => {
 const HOUR = 3600;
 /** Finds nothing by itself after its start. */
 const NEVER_POLLS = { tick_interval: HOUR, task_poll_interval: HOUR };
+
+/** What the device says to this very ring; to another it may have answered before. */
+const answerTo = (mine: Ear, sequence: Buffer) =>
+  until(() => mine.heard.find((one): one is Reply => one.kind === 'answer' && one.sequence.equals(sequence)));
 
 /** A worker that has had its first look at the work, and takes no other by itself. */
 async function rungWorker(deviceId: string, options: TestWorkerOptions = {}): Promise<TestWorker> {
@@ -152,11 +157,10 @@ describe('a worker that never polls', () => {
       ];
       await session.write('COMMIT');
       const sequence = await mine.ring({ lane: laneKey('t', null), n: 9 }, token, port);
-      const answer = await mine.next('answer');
+      const answer = await answerTo(mine, sequence);
       const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE task_id IN (?) ORDER BY id`, [
         two,
       ]);
-      expect(answer.sequence).toEqual(sequence);
       expect(answer.running + answer.free).toBe(3);
       if (answer.claimed > 0) {
         expect(answer.claimed).toBe(2);
