@@ -50,7 +50,7 @@ const shape = async () => ({
 });
 
 describe('a migration', () => {
-  it('that is killed at any statement is completed by the next run', { timeout: 120_000 }, async () => {
+  it('that is killed at any statement is completed by the next run', { timeout: 300_000 }, async () => {
     db = await oldDatabase([T1, T1_ROWS]);
     const before = await db.digest();
     const planned = (await db.migrate()).length;

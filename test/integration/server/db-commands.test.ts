@@ -9,7 +9,7 @@ import { BIN, runCommand } from '../../helpers/command.ts';
 import { ownDirectory } from '../../helpers/server.ts';
 import { skipBecause } from '../../helpers/skip.ts';
 
-describe('afd db', () => {
+describe('afd db', { timeout: 180_000 }, () => {
   let cwd: string;
   beforeAll(async () => {
     cwd = await ownDirectory(tmpdir());

@@ -20,7 +20,7 @@ import { until } from '../../helpers/wait.ts';
 
 const host = hostFrom(process);
 
-describe('the embedded server', () => {
+describe('the embedded server', { timeout: 180_000 }, () => {
   let top: string;
   let dir: string;
   beforeEach(async () => {
@@ -153,7 +153,8 @@ describe('the embedded server', () => {
   it('survives SIGKILL of the process that starts it, and of its whole group', async () => {
     const child = spawnCommand(['db', 'start'], { cwd: top });
     const pidFile = join(dir, 'mysql/server.pid');
-    const pid = await until(async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined);
+    const started = async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined;
+    const pid = await until(started, 60_000, 'the pid of the server');
     process.kill(-child.pid!, 'SIGKILL');
     await once(child, 'close');
     const found = await start();

@@ -73,7 +73,7 @@ describe.each(USES)('finding S4: %s', (_, use) => {
   });
 });
 
-describe('finding S4: of one’s own server', () => {
+describe('finding S4: of one’s own server', { timeout: 180_000 }, () => {
   beforeEach(made);
   const check = async () => assertOwn(await serverFiles(dir), uid);
 
