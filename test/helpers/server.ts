@@ -10,9 +10,10 @@ import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { until } from './wait.ts';
 
 /**
- * A durable server of one test alone, to be killed, stopped and restarted: of the kind of the run's own server (the global
- * set-up says in AFD_SERVER_FOLDERS where its programs are). Its account may do everything. Port and socket stay the same
- * over restarts.
+ * A server of one test alone, to be killed, stopped and restarted: of the kind of the run's own server (the global set-up
+ * says in AFD_SERVER_FOLDERS where its programs are). What it acknowledged survives SIGKILL of it, though not of the
+ * machine: it writes its log at each commit and leaves the flush to the system. Its account may do everything. Port and
+ * socket stay the same over restarts.
  */
 export interface PrivateServer {
   kind: ServerKind;
@@ -51,7 +52,8 @@ export async function privateServer(more: PrivateServerOptions = {}): Promise<Pr
   const files = await serverFiles(dir);
   const { argv = [], setup = [], folders } = more;
   const itsHost = folders === undefined ? host : { ...host, env: { ...host.env, AFD_SERVER_FOLDERS: folders } };
-  const options = { dir, host: itsHost, durability: 'durable' as const, argv, setup: [...EVERYTHING, ...setup] };
+  const written = ['--innodb-flush-log-at-trx-commit=2', ...argv];
+  const options = { dir, host: itsHost, durability: 'durable' as const, argv: written, setup: [...EVERYTHING, ...setup] };
   const launch = () => startServer(options);
   const pid = async () => {
     const found = await runningPid(files);

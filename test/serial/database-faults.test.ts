@@ -1,5 +1,6 @@
 // The database itself is killed, restarted, stopped, or away for a while, in the middle of the work. One private durable
 // server; each test has a schema of its own on it.
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
@@ -250,7 +251,10 @@ async function everythingEnded(s: Scene): Promise<void> {
   );
 }
 
-/** Enqueues without a pause, and remembers what was acknowledged, until it is told to stop or loses the database. */
+/**
+ * Enqueues at most 250 tasks a second, fewer than the workers of a busy machine run, and remembers what was acknowledged,
+ * until it is told to stop or loses the database.
+ */
 function produce(s: Scene): { broken: Promise<number[]>; stop(): Promise<number[]> } {
   const acknowledged: number[] = [];
   let going = true;
@@ -261,6 +265,7 @@ function produce(s: Scene): { broken: Promise<number[]>; stop(): Promise<number[
       const tasks = Array.from({ length: 5 }, () => ({ task_type: 'work', task_data: { ms: 5 } }));
       const answers = await enqueueTasks(session, s.db.names, tasks, { maxRetryCount: 3 });
       acknowledged.push(...answers.map((one) => one.task_id));
+      await pause(20);
     }
   };
   const broken = run()

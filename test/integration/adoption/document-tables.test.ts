@@ -1,5 +1,6 @@
 // A schema that was made by the design document's own DDL, with rows in every table, foreign keys, times in +08:00 and a
 // producer that goes on writing plain SQL: after `afd migrate` everything that works on a fresh schema works on it.
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DOCUMENT_ROWS, DOCUMENT_TABLES } from '../../db/migrations/document-tables.ts';
 import { type OldDatabase, oldDatabase } from '../../db/migrations/old-table.ts';
@@ -10,7 +11,10 @@ import { until } from '../../helpers/wait.ts';
 let db: OldDatabase;
 afterEach(() => db.drop());
 
-/** Inserts as the old programs do, in a session that knows nothing of afd, until it is told to stop. */
+/**
+ * Inserts as the old programs do, in a session that knows nothing of afd, until it is told to stop. At most 50 times a
+ * second: however long the migration takes on a busy machine, the leader soon closes what was written meanwhile.
+ */
 async function producer() {
   const session = await db.session({ deadlineMs: 60_000 });
   let stopped = false;
@@ -21,6 +25,7 @@ async function producer() {
       await session.write("INSERT INTO af_device_heartbeat (device_id, cpu_usage) VALUES ('worker-002', 12.5)");
       await session.write("INSERT INTO af_task_assignment (task_id, device_id) VALUES (8, 'worker-002')");
       written += 1;
+      await pause(20);
     }
   })();
   loop.catch(() => {});
