@@ -24,7 +24,8 @@ const end = {
 } as AttemptEnd;
 const recorded = end as statements.RecordedEnd;
 const inline = { task_id: 1, attempt: 1, claim_token: token, assignment_status: 'completed', age_ms: 12 };
-const ended = { ...inline, retry_at_claim: 0, claimed_at: cursor.due_at, deadline_at: cursor.due_at, result: '{}' };
+const record = { ...inline, retry_at_claim: 0, claimed_at: cursor.due_at, deadline_at: cursor.due_at };
+const ended = { finish: inline, record, assignment_status: 'completed', result: '{}' };
 const ending = { ...owner, widths: ANY_WIDTHS, now: cursor.due_at };
 
 /** Each statement with values as they may be. */

@@ -1,7 +1,6 @@
 // The writes for attempts that have ended: which statements, in which order, and the rows of those that had none.
 import mysql from 'mysql2';
-import type { AttemptEnd, InlineClaim } from '../../domain/attempt/reconcile.ts';
-import type { AssignmentStatus } from '../../domain/task/task.ts';
+import type { AttemptEnd, Finish, InlineClaim } from '../../domain/attempt/reconcile.ts';
 import { fitText } from '../../domain/text/fit-text.ts';
 import { utcBefore } from '../rows.ts';
 import type { TextWidths } from './text-widths.ts';
@@ -20,22 +19,11 @@ export interface Ending extends AttemptOwner {
 }
 
 /** An attempt of a deferred claim that has ended. Times as the server spelled them; ages in milliseconds. */
-export interface EndedAttempt extends Omit<InlineClaim, 'assignment_id'> {
-  task_id: number;
-  claim_token: Buffer;
-  assignment_status: AssignmentStatus;
-  /** Since its handler began; null = it never did. */
-  age_ms: number | null;
-  result: string | null;
-  error_message: string | null;
-  error_class: string | null;
-  cause: string | null;
-}
-
-export function endedAttempt(end: AttemptEnd, inline: InlineClaim): EndedAttempt {
-  const { task_id, claim_token, age_ms } = end.finish;
-  const { assignment_status, result, error_message, error_class, cause } = end;
-  return { ...inline, task_id, claim_token, assignment_status, age_ms, result, error_message, error_class, cause };
+export interface EndedAttempt
+  extends Pick<AttemptEnd, 'assignment_status' | 'result' | 'error_message' | 'error_class' | 'cause'> {
+  /** `age_ms`: since its handler began; null = it never did. */
+  finish: Pick<Finish, 'task_id' | 'claim_token' | 'age_ms'>;
+  record: InlineClaim;
 }
 
 /**
@@ -48,13 +36,15 @@ export function endedRows({ now, ...owner }: Ending, ended: EndedAttempt[]): { r
   const instance = hex(owner.instance_token);
   const started = utcBefore(now);
   const tokens = new Map<Buffer, string>();
+  // No copies of their fields: one for each attempt would cost more than the statement's text.
   const rows = ended.map((one) => {
-    const token = tokens.get(one.claim_token) ?? hex(one.claim_token);
-    tokens.set(one.claim_token, token);
+    const { finish, record } = one;
+    const token = tokens.get(finish.claim_token) ?? hex(finish.claim_token);
+    tokens.set(finish.claim_token, token);
     const why = failures
       ? `,${quoted(one.error_message && fitText(one.error_message, owner.widths.error_message))},${quoted(one.error_class)},${quoted(one.cause)}`
       : '';
-    return `(${one.task_id},${device},${quoted(one.claimed_at)},${quoted(started(one.age_ms))},'${now}',${quoted(one.assignment_status)},${one.retry_at_claim},${one.attempt},${token},${instance},${quoted(one.deadline_at)},${quoted(one.result)}${why})`;
+    return `(${finish.task_id},${device},${quoted(record.claimed_at)},${quoted(started(finish.age_ms))},'${now}',${quoted(one.assignment_status)},${record.retry_at_claim},${record.attempt},${token},${instance},${quoted(record.deadline_at)},${quoted(one.result)}${why})`;
   });
   return { rows: rows.join(','), failures };
 }

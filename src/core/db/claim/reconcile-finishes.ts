@@ -119,7 +119,6 @@ function lost(
   { finish, inline, reason }: Reconciled & { kind: 'lost' },
 ): Statement[] {
   if (inline === undefined) return [];
-  const { task_id, claim_token, age_ms } = finish;
   const end = {
     assignment_status: 'lost' as const,
     result: null,
@@ -128,7 +127,7 @@ function lost(
     cause: 'foreign',
   };
   return [
-    clearInlineClaim(names, task_id, claim_token),
-    insertEndedAttempts(names, ending, [{ ...inline, ...end, task_id, claim_token, age_ms }]),
+    clearInlineClaim(names, finish.task_id, finish.claim_token),
+    insertEndedAttempts(names, ending, [{ ...end, finish, record: inline }]),
   ];
 }

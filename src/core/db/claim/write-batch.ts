@@ -2,7 +2,7 @@
 import type { AttemptEnd } from '../../domain/attempt/reconcile.ts';
 import type { TableNames } from '../table-names.ts';
 import type { ClaimedTask } from './claimed-task.ts';
-import { type Ending, endedAttempt } from './ended-attempts.ts';
+import type { EndedAttempt, Ending } from './ended-attempts.ts';
 import {
   type ClaimOwner,
   claimLockedTasks,
@@ -27,7 +27,7 @@ export function endStatements(names: TableNames, ending: Ending, ends: AttemptEn
   const done = ends.filter((one) => one.task_status === 'done');
   const others = ends.filter((one) => one.task_status !== 'done');
   const completed = done.filter(hasRow);
-  const deferred = ends.flatMap((one) => (one.record.assignment_id === null ? [endedAttempt(one, one.record)] : []));
+  const deferred = ends.filter(isDeferred);
   return [
     ...(done.length > 0 ? [completeTasks(names, done)] : []),
     ...(completed.length > 0 ? [completeAttempts(names, completed)] : []),
@@ -41,6 +41,10 @@ export function endStatements(names: TableNames, ending: Ending, ends: AttemptEn
 
 function hasRow(end: AttemptEnd): end is RecordedEnd {
   return end.record.assignment_id !== null;
+}
+
+function isDeferred(end: AttemptEnd): end is AttemptEnd & EndedAttempt {
+  return end.record.assignment_id === null;
 }
 
 /**
