@@ -53,6 +53,7 @@ export function claims(
       const { claimed } = await run({
         claim: {
           ...{ claim_token, limit, sources: [from ?? (await someLane())], countFirst: false, ticket: false, leaseOf },
+          ...{ free: limit, short: limit, alone: false },
           mostFrom: () => Number.POSITIVE_INFINITY,
           admit: () => as,
         },

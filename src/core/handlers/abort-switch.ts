@@ -5,6 +5,12 @@ export class AbortSwitch {
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;
   #tell: ((reason: AbortReason) => void) | undefined;
+  readonly #onAborted: ((reason: AbortReason) => void) | undefined;
+
+  /** `onAborted`: called after the handler's own listener. */
+  constructor(onAborted?: (reason: AbortReason) => void) {
+    this.#onAborted = onAborted;
+  }
 
   get reason(): AbortReason | undefined {
     return this.#reason;
@@ -29,6 +35,7 @@ export class AbortSwitch {
     this.#reason = reason;
     this.#controller?.abort(reason);
     this.#tell?.(reason);
+    this.#onAborted?.(reason);
     return true;
   }
 }

@@ -1,12 +1,9 @@
 // Reads of lanes that a ring names and this worker does not know. A ring costs its sender a datagram and costs the
 // database a statement, so the statements have a bound of their own, and what was read is not read again.
 
-import { laneRankKey } from '../domain/lane.ts';
+import { type KnownLane, type LaneRank, laneRankKey } from '../domain/lane.ts';
 import { PerSecond } from '../ring/per-second.ts';
 import { monotonic } from '../runtime/clock.ts';
-import type { RungLane, RungRank } from './ring-replies.ts';
-
-export type LaneRow = Omit<RungLane, 'claim_rank'>;
 
 /** Reads that begin within any second. */
 export const READS_PER_SECOND = 10;
@@ -16,31 +13,31 @@ const NOTHING_MS = 1000;
 const MOST_KEPT = 1000;
 
 export class LaneReads {
-  readonly #read: (laneRank: RungRank) => Promise<LaneRow | undefined>;
+  readonly #read: (laneRank: LaneRank) => Promise<KnownLane | undefined>;
   readonly #now: () => number;
   /** By lane, whatever the rank: its hash names the type and the requirements for ever. */
-  readonly #rows = new Map<string, LaneRow>();
+  readonly #rows = new Map<string, KnownLane>();
   /** By lane and rank: until when (monotonic ms) its answer is that nothing waits there. */
   readonly #nothing = new Map<string, number>();
   readonly #rate: PerSecond;
-  #underWay: { key: string; answer: Promise<LaneRow | undefined> } | undefined;
+  #underWay: { key: string; answer: Promise<KnownLane | undefined> } | undefined;
 
   /**
    * `read`: one row of the lane and rank from the database; undefined = none is pending there. `now`: milliseconds,
    * monotonic.
    */
-  constructor(read: (laneRank: RungRank) => Promise<LaneRow | undefined>, now: () => number = monotonic) {
+  constructor(read: (laneRank: LaneRank) => Promise<KnownLane | undefined>, now: () => number = monotonic) {
     this.#read = read;
     this.#now = now;
     this.#rate = new PerSecond(READS_PER_SECOND, now);
   }
 
   /**
-   * What the tasks of the lane and rank require. Undefined = none is pending, or it may not be read now: another read
+   * What the tasks of the lane require, perhaps with another rank that was read before. Undefined = none is pending, or it may not be read now: another read
    * is under way, or ten began within the last second. @throws whatever the read throws; that is no answer, and not
    * kept
    */
-  async of(laneRank: RungRank): Promise<LaneRow | undefined> {
+  async of(laneRank: LaneRank): Promise<KnownLane | undefined> {
     const lane = laneRank.lane.toString('hex');
     const kept = this.#rows.get(lane);
     if (kept !== undefined) return kept;

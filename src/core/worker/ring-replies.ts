@@ -2,26 +2,14 @@
 // answer waits for the claim that follows. The claim alone decides; a ring that says nonsense costs one claim that
 // finds nothing.
 
-import { laneKey } from '../domain/lane.ts';
+import { type KnownLane, type LaneRank, laneKey } from '../domain/lane.ts';
+import type { Ring } from '../ring/datagram.ts';
 import type { Figures } from '../ring/ring-receiver.ts';
 import { monotonic } from '../runtime/clock.ts';
-
-/** A lane and rank with what its tasks require; required_capabilities as the server spells it. */
-export interface RungLane {
-  lane: Buffer;
-  claim_rank: number;
-  task_type: string;
-  required_capabilities: string | null;
-}
+import type { LaneCatalog } from './claim/lane-catalog.ts';
 
 /** What a ring names. */
-export interface RungRank {
-  lane: Buffer;
-  claim_rank: number;
-  directed?: boolean;
-  n: number;
-  hops?: number;
-}
+export type RungRank = LaneRank & Pick<Ring, 'n'> & Partial<Pick<Ring, 'directed' | 'hops'>>;
 
 /** One transaction that asked for tasks. */
 export interface Exchange {
@@ -33,17 +21,9 @@ export interface Exchange {
 
 export interface RingRepliesOptions {
   taskTypes: string[];
-  /**
-   * The catalog believes now that this lane and rank, or directed work, is due: a claim will ask for it. False = it has
-   * no such entry.
-   */
-  believeDue(laneRank: RungRank): boolean;
-  /** What the catalog has of this lane, at any rank. */
-  known(lane: Buffer): Omit<RungLane, 'claim_rank'> | undefined;
-  /** Takes a lane into the catalog, unless this device cannot run it. */
-  learn(lane: RungLane): void;
+  catalog: Pick<LaneCatalog, 'ring' | 'lane' | 'learn'>;
   /** One row of an unknown lane, from the database; undefined = there is none, or too many were read. */
-  read(laneRank: RungRank): Promise<Omit<RungLane, 'claim_rank'> | undefined>;
+  read(laneRank: LaneRank): Promise<KnownLane | undefined>;
   wake(): void;
   slots(): { running: number; free: number };
   /** A hint that could not be followed: it is one less, and a poll finds the task. */
@@ -69,7 +49,7 @@ export class RingReplies {
   /** Keeps a hint about what is known here, or can be known without a read. Never throws. */
   hint(laneRank: RungRank): void {
     try {
-      if (!this.#o.believeDue(laneRank)) this.#learn(laneRank, this.#knownHere(laneRank));
+      if (!this.#o.catalog.ring(laneRank)) this.#learn(laneRank, this.#knownHere(laneRank));
     } catch (error) {
       this.#o.onProblem(error);
     }
@@ -90,20 +70,21 @@ export class RingReplies {
 
   async #note(laneRank: RungRank): Promise<boolean> {
     return (
-      this.#o.believeDue(laneRank) || this.#learn(laneRank, this.#knownHere(laneRank) ?? (await this.#o.read(laneRank)))
+      this.#o.catalog.ring(laneRank) ||
+      this.#learn(laneRank, this.#knownHere(laneRank) ?? (await this.#o.read(laneRank)))
     );
   }
 
-  #knownHere({ lane }: RungRank): Omit<RungLane, 'claim_rank'> | undefined {
+  #knownHere({ lane, claim_rank }: RungRank): KnownLane | undefined {
     const type = this.#plain.get(lane.toString('hex'));
-    const plain = type === undefined ? undefined : { lane, task_type: type, required_capabilities: null };
-    return this.#o.known(lane) ?? plain;
+    const plain = type === undefined ? undefined : { lane, claim_rank, task_type: type, required_capabilities: null };
+    return this.#o.catalog.lane(lane) ?? plain;
   }
 
-  #learn(laneRank: RungRank, found: Omit<RungLane, 'claim_rank'> | undefined): boolean {
+  #learn(laneRank: RungRank, found: KnownLane | undefined): boolean {
     if (found === undefined) return false;
-    this.#o.learn({ ...found, claim_rank: laneRank.claim_rank });
-    return this.#o.believeDue(laneRank);
+    this.#o.catalog.learn([{ ...found, claim_rank: laneRank.claim_rank }], true);
+    return this.#o.catalog.ring(laneRank);
   }
 
   /** Causes a claim and waits for it. Never rejects. */

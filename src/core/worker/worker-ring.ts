@@ -6,16 +6,16 @@ import type { ClaimedTask } from '../db/claim/claimed-task.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import { laneOfRank } from '../db/lanes/lane-of-rank.ts';
 import type { Session } from '../db/session.ts';
-import type { Finish, Reconciled } from '../domain/attempt/reconcile.ts';
-import { claimRank, laneKey } from '../domain/lane.ts';
+import type { Reconciled } from '../domain/attempt/reconcile.ts';
+import { type KnownLane, laneKey } from '../domain/lane.ts';
 import { requirementsOf } from '../domain/task/requirements.ts';
 import { thrownText } from '../domain/text/thrown-text.ts';
 import { Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';
 import { RingReceiver } from '../ring/ring-receiver.ts';
-import type { RingWork } from '../ring/ring-sender.ts';
 import { RingSocket } from '../ring/ring-socket.ts';
 import { monotonic } from '../runtime/clock.ts';
+import type { Claimer } from './claim/claimer.ts';
 import type { LaneCatalog } from './claim/lane-catalog.ts';
 import { LaneReads } from './lane-reads.ts';
 import { RingReplies } from './ring-replies.ts';
@@ -27,9 +27,9 @@ export interface RingParts {
   taskTypes: string[];
   catalog: LaneCatalog;
   runner: Runner;
-  wake(): void;
+  claimer: Claimer;
   /** False: it claims nothing now, whatever rings. */
-  accepting(): boolean;
+  mayClaim(): boolean;
 }
 
 /** Most times that a ring is forwarded. */
@@ -43,8 +43,6 @@ export class WorkerRing {
   readonly #context: Context;
   readonly #socket: RingSocket | undefined;
   readonly #token: Buffer;
-  /** The lanes of attempts that run here, for the few that are released. */
-  readonly #running = new Map<number, Lane & { attempt: number }>();
   #parts: (RingParts & { replies: RingReplies; notifier: Notifier }) | undefined;
   #receiver: RingReceiver | undefined;
   #permission: ClaimPermission = 'open';
@@ -84,31 +82,29 @@ export class WorkerRing {
   attach(parts: RingParts): void {
     const { session, catalog } = parts;
     const { names, config, events } = this.#context;
-    const reads = new LaneReads(({ lane, claim_rank }) => laneOfRank(session, names, lane, claim_rank));
-    const attempts = new RingReplies({
+    const reads = new LaneReads((laneRank) => laneOfRank(session, names, laneRank));
+    const replies = new RingReplies({
       taskTypes: parts.taskTypes,
-      believeDue: (laneRank) => catalog.ring(laneRank),
-      known: (lane) => catalog.lane(lane),
-      learn: (lane) => catalog.learn([lane], true),
+      catalog,
       // The connection is lost, and so is a hint.
       read: (laneRank) => reads.of(laneRank).catch(() => undefined),
-      wake: parts.wake,
+      wake: () => parts.claimer.wake(),
       slots: () => this.#slots(),
       onProblem: (error) => this.#onProblem(error),
     });
     const sender = openRingSender(config, session.facts.localAddress, {
       socket: this.#socket,
-      self: { device_id: parts.deviceId, ring: (work) => attempts.claim(work) },
+      self: { device_id: parts.deviceId, ring: (work) => replies.claim(work) },
       onSwitch: (on) => events.emit('ring:switched', { on }),
       onProblem: (error) => this.#onProblem(error),
     });
-    this.#parts = { ...parts, replies: attempts, notifier: new Notifier(sender, names) };
+    this.#parts = { ...parts, replies, notifier: new Notifier(sender, names) };
     if (this.#socket === undefined) return;
     this.#receiver = new RingReceiver({
       socket: this.#socket,
       token: this.#token,
-      claim: (ring) => attempts.claim(ring),
-      note: (ring) => attempts.hint(ring),
+      claim: (ring) => replies.claim(ring),
+      note: (ring) => replies.hint(ring),
       figures: () => this.#slots(),
     });
   }
@@ -135,31 +131,28 @@ export class WorkerRing {
   /** A claim has come back. One as full as it could be, with no slot left here, is passed on. */
   onExchange({ began, asked, claimed }: { began: number; asked: number; claimed: ClaimedTask[] }): void {
     if (this.#parts === undefined) return;
-    const { replies: attempts, runner } = this.#parts;
-    const hops = attempts.onExchange({ began, asked, claimed: claimed.length });
-    for (const one of claimed) this.#running.set(one.id, runningLane(one));
+    const { replies, runner } = this.#parts;
+    const hops = replies.onExchange({ began, asked, claimed: claimed.length });
     const last = claimed.at(-1);
     if (last === undefined || claimed.length < asked || runner.room() > 0) return;
     const now = monotonic();
     if (hops >= MOST_HOPS || (hops === 0 && now - this.#forwardedAt < FORWARD_EVERY_MS)) return;
     this.#forwardedAt = now;
-    this.#passOn({ ...laneOf(last), n: 1, hops: hops + 1 });
+    const { task_type, required_capabilities, claim_rank } = last;
+    const lane = laneKey(task_type, required_capabilities);
+    this.#passOn({ lane, claim_rank, task_type, required_capabilities }, hops + 1);
   }
 
   /** An end is written: other devices may run what it enqueued or released. */
   onReconciled(result: Reconciled): void {
-    const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
-    const claimed = finish.outcome.kind === 'released' ? this.#forget(finish) : undefined;
     if (result.kind !== 'accepted' || this.#parts === undefined) return;
     const { notifier, session } = this.#parts;
-    const { outcome } = finish;
-    const { task_status, due_in_s = 0 } = result.end;
+    const { finish, task_status, due_in_s = 0 } = result.end;
+    const { outcome, lane } = finish;
     if (outcome.kind === 'done' && outcome.enqueue.length > 0) {
       // The connection is lost, and so is a hint.
       notifier.notify(session, outcome.enqueue).catch(() => {});
-    } else if (claimed !== undefined && outcome.kind === 'released' && task_status === 'pending' && due_in_s === 0) {
-      this.#passOn({ ...laneOf(claimed), n: 1 });
-    }
+    } else if (lane !== undefined && task_status === 'pending' && due_in_s === 0) this.#passOn(lane);
   }
 
   /** Rings under way are waited for (30 ms at most), then the port is closed. */
@@ -169,24 +162,6 @@ export class WorkerRing {
     this.#socket?.close();
   }
 
-  /** An attempt is over. Only a released one is remembered until its end is written: a lost one has no outcome. */
-  onFinish({ task_id, attempt, outcome }: Finish, lost: boolean): void {
-    if (lost || outcome.kind !== 'released') this.#forget({ task_id, attempt });
-  }
-
-  /** Attempts whose lane is remembered. */
-  get remembered(): number {
-    return this.#running.size;
-  }
-
-  /** A later attempt of the same task may run here by now: its lane stays. */
-  #forget({ task_id, attempt }: Pick<Finish, 'task_id' | 'attempt'>): Lane | undefined {
-    const running = this.#running.get(task_id);
-    if (running?.attempt !== attempt) return undefined;
-    this.#running.delete(task_id);
-    return running;
-  }
-
   #onProblem(error: unknown): void {
     if (this.#problem) return;
     this.#problem = true;
@@ -194,8 +169,9 @@ export class WorkerRing {
     this.#context.events.emit('warning', { message });
   }
 
-  #passOn(work: RingWork): void {
+  #passOn({ lane, claim_rank, task_type, required_capabilities: text }: KnownLane, hops = 0): void {
     const { notifier, session } = this.#parts!;
+    const work = { lane, claim_rank, task_type, required_capabilities: requirementsOf(text).requires, n: 1, hops };
     notifier.refresh(session).then(
       () => notifier.ringSender.passOn(work),
       () => {},
@@ -203,8 +179,8 @@ export class WorkerRing {
   }
 
   #slots() {
-    const { runner, accepting } = this.#parts!;
-    const free = accepting() && this.#permission === 'open' ? runner.room() : 0;
+    const { runner, mayClaim } = this.#parts!;
+    const free = mayClaim() && this.#permission === 'open' ? runner.room() : 0;
     return { running: runner.occupied, free };
   }
 }
@@ -217,22 +193,4 @@ async function bind(address: string, port: number, named: boolean): Promise<Ring
     if (!named || (error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error;
     return RingSocket.bind(address.includes(':') ? '::' : '0.0.0.0', port);
   }
-}
-
-/** The lane columns of a claimed row, without its payload. */
-type Lane = Pick<ClaimedTask, 'task_type' | 'required_capabilities' | 'claim_rank' | 'priority'>;
-
-function runningLane({ task_type, required_capabilities, claim_rank, priority, attempt }: ClaimedTask) {
-  return { task_type, required_capabilities, claim_rank, priority, attempt: attempt + 1 };
-}
-
-function laneOf(row: Lane): Omit<RingWork, 'n'> {
-  const { task_type, required_capabilities: text, claim_rank } = row;
-  const required_capabilities = requirementsOf(text).requires;
-  return {
-    lane: laneKey(task_type, text),
-    claim_rank: claim_rank ?? claimRank(row.priority),
-    task_type,
-    required_capabilities,
-  };
 }

@@ -37,7 +37,6 @@ export class Worker {
   #parts: WorkerParts | undefined;
   #deviceId = '';
   #operatorState = 'active';
-  #claimed = 0;
   /** Resource limits that the machine is over; undefined = it has limits, and they were not compared yet. */
   #overLimits: string[] | undefined;
   #finish!: { done: (reason: string) => void; fail: (error: unknown) => void };
@@ -135,6 +134,11 @@ export class Worker {
     return (await registered).instanceToken;
   }
 
+  /** Attempts claimed so far. */
+  get #claimed(): number {
+    return this.#parts?.attempts.claimed ?? 0;
+  }
+
   #build(instanceToken: Buffer, board: PulseBoard): WorkerParts {
     this.#leadership = new TermDuties(this.#context, this.#deviceId, () => this.#ring.sender);
     const parts = assembleWorker(this.#context, {
@@ -148,9 +152,6 @@ export class Worker {
       board,
       mayClaim: () =>
         board.open && this.#overLimits?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
-      onClaimed: (count) => {
-        this.#claimed += count;
-      },
       onBusy: () => this.#tellBusy(),
       onPermission: (permission) => {
         if (permission === 'superseded' || permission === 'missing' || permission === 'offline')

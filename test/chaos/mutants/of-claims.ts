@@ -111,7 +111,7 @@ export const OF_CLAIMS: Mutant[] = [
   {
     name: 'token-not-remembered',
     what: 'the token of a claim is remembered only after its answer',
-    patches: [core('worker/claim/claimer.ts', '    if (claims) this.#inFlight.add(hex);\n', '')],
+    patches: [core('worker/claim/claimer.ts', '    if (claim !== undefined) this.#inFlight.add(token);\n', '')],
     by: storm({ 'cut-commit-sent': 10, 'cut-commit-answered': 10, latency: 8, 'kill-worker': 2 }, [0, 3, 5, 10], {
       tasks: 600,
       pace_ms: 200,

@@ -163,9 +163,9 @@ export const OF_ENDS: Mutant[] = [
     what: 'follow-up tasks are committed before the end that asks for them',
     patches: [
       core(
-        'worker/worker-parts.ts',
-        'await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });',
-        `await insertTasks(session, names, tasks, { maxRetryCount: master.max_retry_count, parentId });
+        'worker/claim/claimer.ts',
+        'await insertTasks(session, names, tasks, { maxRetryCount: policy.maxRetryCount, parentId });',
+        `await insertTasks(session, names, tasks, { maxRetryCount: policy.maxRetryCount, parentId });
       await session.write('COMMIT');
       await session.write('START TRANSACTION');`,
       ),

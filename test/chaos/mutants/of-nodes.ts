@@ -64,8 +64,8 @@ export const OF_NODES: Mutant[] = [
     patches: [
       core(
         'worker/claim/claimer.ts',
-        'if (plan.sources.length > 0) await this.#claims.refused(plan, batch.length > 0, error as Error);\n      else this',
-        "if (plan.sources.length > 0) throw new AfdError('E_INTERNAL', String(error));\n      else this",
+        'else await planner.refused(claim, error as Error, { withEnds: batch.length > 0, widths });',
+        "else throw new AfdError('E_INTERNAL', String(error));",
       ),
     ],
     by: storm({ 'odd-row': 10, 'kill-worker': 2 }, [0], { kills: 5 }),
@@ -114,9 +114,9 @@ export const OF_NODES: Mutant[] = [
     what: 'a claim begins behind what others run, also when nothing more is due there',
     patches: [
       core(
-        'worker/claim/lane-catalog.ts',
-        'frontier: cursor !== undefined && !behind,',
-        'frontier: cursor !== undefined,',
+        'worker/claim/lane-cursor.ts',
+        'return this.at !== undefined && !this.behind;',
+        'return this.at !== undefined;',
       ),
     ],
     by: test('unit', 'test/unit/core/worker/claim/lane-catalog.test.ts', 'then it begins at its own mark'),
@@ -125,11 +125,7 @@ export const OF_NODES: Mutant[] = [
     name: 'no-pause-after-nothing',
     what: 'a claim that got nothing is followed by the next at once',
     patches: [
-      core(
-        'worker/claim/claims.ts',
-        '    this.#pausedUntil = monotonic() + this.#pauseMs;\n    return false;',
-        '    return true;',
-      ),
+      core('worker/claim/claim-planner.ts', '    else this.#pause.pause();\n    return moved;', '    return true;'),
     ],
     by: test('db', 'test/integration/worker/odd-claims.test.ts', 'is asked for a few times, not without end'),
   },

@@ -185,7 +185,7 @@ export const OF_QUERIES: Mutant[] = [
   {
     name: 'directed-at-the-unable',
     what: 'a device claims a directed task that it cannot run',
-    patches: [core('worker/claim/claim-planner.ts', "(kind === 'lane' || catalog.accepts(candidate)) && ", '')],
+    patches: [core('worker/claim/claim-planner.ts', "(kind === 'lane' || catalog.accepts(task)) && ", '')],
     by: test(
       'db',
       'test/integration/worker/placement.test.ts',

@@ -78,7 +78,8 @@ test('a claim gives its ticket back, whether it brought something or not', async
       ...{ device_id: 'd1', instance_token, finishes: [], widths: ANY_WIDTHS },
       policy: { maxRetryCount: 3, backoff: () => 0 },
       claim: {
-        ...{ claim_token: randomBytes(16), limit: 50, countFirst: false, ticket: true },
+        ...{ claim_token: randomBytes(16), limit: 50, free: 50, short: 50, countFirst: false, ticket: true },
+        alone: false,
         sources: [{ kind: 'lane', ...PAIR, cursor: undefined }],
         leaseOf: () => 60,
         mostFrom: () => Number.POSITIVE_INFINITY,

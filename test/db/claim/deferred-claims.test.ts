@@ -72,7 +72,7 @@ async function claim(add: number, finishes: FinishAndClaimInput['finishes'] = []
     finishes,
     claim: {
       claim_token: token,
-      limit: 10,
+      ...{ limit: 10, free: 10, short: 10, alone: false },
       sources: [{ kind: 'lane', lane: at!.lane, claim_rank: at!.claim_rank, cursor: undefined }],
       leaseOf: () => 60,
       countFirst: false,

@@ -57,7 +57,7 @@ async function claim(limit: number, token = randomBytes(16), on: Session = sessi
     {
       claim: {
         claim_token: token,
-        limit,
+        ...{ limit, free: limit, short: limit, alone: false },
         sources: at === undefined ? [] : [{ kind: 'lane', ...at, cursor: undefined }],
         leaseOf: () => 60,
         countFirst: false,
@@ -160,7 +160,7 @@ describe('finishing', () => {
       finishes: claimed.map((one) => finish(one, token, done)),
       claim: {
         claim_token: randomBytes(16),
-        limit: 2,
+        ...{ limit: 2, free: 2, short: 2, alone: false },
         sources: [{ kind: 'lane', ...at, cursor: undefined }],
         leaseOf: () => 60,
         countFirst: false,

@@ -29,6 +29,7 @@ async function lane(task_type: string, count: number, priority = 5): Promise<Lan
 const claimOf = (sources: LaneSource[], limit: number, over: Partial<ClaimRequest> = {}): ClaimRequest => ({
   claim_token: Buffer.alloc(16),
   limit,
+  ...{ free: limit, short: limit, alone: false },
   sources,
   countFirst: true,
   ticket: false,

@@ -17,6 +17,12 @@ export interface ClaimRequest {
   /** Random, 16 bytes; the caller remembers it before the claim is sent. */
   claim_token: Buffer;
   limit: number;
+  /** Of these many can begin now; what is taken beyond them is prefetched. */
+  free: number;
+  /** Slots that attempts of long tasks do not hold. */
+  short: number;
+  /** In a transaction without ends. */
+  alone: boolean;
   /** Asked in this order. A source is not passed over for one of a worse rank while it has more. */
   sources: ClaimSource[];
   /** Count what all sources, which are lanes, have before any row is locked. */

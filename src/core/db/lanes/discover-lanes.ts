@@ -1,19 +1,13 @@
-import type { LaneRank } from '../../domain/lane.ts';
-import { laneRankKey } from '../../domain/lane.ts';
+import { type KnownLane, type LaneRank, laneRankKey } from '../../domain/lane.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { seekStatement } from './skip-lanes.ts';
 
 /** The best pending row of one (lane, rank). It may be due later: `due_at` says so. */
-export interface LaneHead {
-  lane: Buffer;
-  claim_rank: number;
+export interface LaneHead extends KnownLane {
   /** As the server spelled it, in the task table's zone. */
   due_at: string;
   id: number;
-  task_type: string;
-  /** JSON text. */
-  required_capabilities: string | null;
 }
 
 /** Seeks in one batch. */

@@ -5,14 +5,9 @@ import type { LaneHead } from './discover-lanes.ts';
 
 const COLUMNS = 'lane, claim_rank, task_type, required_capabilities, head_due_at, head_id, able, published_at';
 
-export interface PublishedHead extends LaneHead {
-  /** Online devices that can run the lane; absent = not counted. */
-  able?: number;
-}
-
 /** A head that the table refuses, such as one whose type is longer than its column. */
 export interface RefusedHead {
-  head: PublishedHead;
+  head: LaneHead;
   error: Error;
 }
 
@@ -25,7 +20,7 @@ export interface RefusedHead {
 export async function insertLanes(
   session: Session,
   names: TableNames,
-  heads: PublishedHead[],
+  heads: LaneHead[],
   publishedAt: string | undefined,
 ): Promise<RefusedHead[]> {
   if (heads.length === 0) return [];

@@ -1,10 +1,8 @@
 import type { LaneRank } from '../../domain/lane.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { START } from './discover-lanes.ts';
-import { insertLanes, type PublishedHead, type RefusedHead } from './insert-lanes.ts';
-
-export type { PublishedHead } from './insert-lanes.ts';
+import { type LaneHead, START } from './discover-lanes.ts';
+import { insertLanes, type RefusedHead } from './insert-lanes.ts';
 
 /** The part of the order that was walked, and lanes and ranks elsewhere that are dropped. */
 export interface Walked {
@@ -30,7 +28,7 @@ export interface Publication {
 export async function publishLanes(
   session: Session,
   names: TableNames,
-  heads: PublishedHead[],
+  heads: LaneHead[],
   { after = START, upTo, dropped = [] }: Walked = {},
 ): Promise<Publication> {
   const [clock] = await session.rows<{ now: string }>('SELECT UTC_TIMESTAMP(3) AS now');

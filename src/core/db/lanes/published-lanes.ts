@@ -1,17 +1,9 @@
-import type { LaneRank } from '../../domain/lane.ts';
+import type { KnownLane, LaneRank } from '../../domain/lane.ts';
 import type { Row } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** A lane as the leader published it. */
-export interface PublishedLane extends LaneRank {
-  task_type: string;
-  /** JSON text. */
-  required_capabilities: string | null;
-  /** Online devices that can run it; null = not known. */
-  able: number | null;
-  /** Its head was due when it was published. */
-  due: 0 | 1;
-}
+/** A lane as the leader published it. `due`: its head was due then. */
+export type PublishedLane = KnownLane & { able: number | null; due: 0 | 1 };
 
 const MOST = 1000;
 /** Of these, places that are drawn among all due lanes when there are more of them. */

@@ -1,3 +1,4 @@
+import type { KnownLane } from '../lane.ts';
 import type { AssignmentStatus, TaskStatus } from '../task/task.ts';
 import type { Outcome } from './outcome.ts';
 import { oneMore } from './retry.ts';
@@ -20,6 +21,8 @@ export interface Finish {
   age_ms: number | null;
   /** Where the pulse board of this process holds it until its end is written; absent = nowhere. */
   place?: number;
+  /** Of a released attempt: where its task waits again, for other devices. */
+  lane?: KnownLane;
 }
 
 /** A task row of batch 1, locked. */

@@ -1,87 +1,232 @@
+// What a worker asks for next: where there seems to be work, and as much as it can begin now or prefetch, in view of how its
+// last claims went: fewer rows on a slow connection, a pause after claims that brought nothing, one group of tasks after
+// another where the server refuses a row.
+import { randomBytes } from 'node:crypto';
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
+import { ClaimRefused, type FinishAndClaimResult } from '../../db/claim/finish-and-claim.ts';
 import type { ClaimRequest, SourceYield } from '../../db/claim/take-tasks.ts';
-import type { ClaimerOptions } from './claimer-options.ts';
-import type { Room } from './task-timings.ts';
+import type { TextWidths } from '../../db/claim/text-widths.ts';
+import { DatabaseError } from '../../db/database-error.ts';
+import { isOverLimit } from '../../db/server/statement-limit.ts';
+import type { Session } from '../../db/session.ts';
+import type { TableNames } from '../../db/table-names.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import type { Events } from '../../runtime/events.ts';
+import { ClaimPause } from './claim-pause.ts';
+import { ClaimSize } from './claim-size.ts';
+import type { LaneCatalog } from './lane-catalog.ts';
+import { OddTasks } from './odd-tasks.ts';
+import type { Poller } from './poller.ts';
+import { SHORT_MS, type TaskTimings } from './task-timings.ts';
 
 /** Sources asked in one claim. */
 const USUAL_SOURCES = 4;
 /** This many are counted first where more than usual may have tasks, and the claim is worth it. */
 const COUNTED_SOURCES = 10;
 const COUNT_FROM = 20;
+/** How long a lane is left alone whose claims fail although no row is the cause. */
+const REST_MS = 60_000;
 
-/** What one claim asks for. */
-export interface ClaimPlan extends Room {
-  /** In a transaction without ends. */
-  alone?: boolean;
-  sources: ClaimSource[];
-  limit: number;
-  countFirst: boolean;
-  /** For the first source, before any row is read. */
-  ticket: boolean;
+/** The slots of this worker, as a claim needs to know them. */
+export interface Slots {
+  /** Room for tasks when `prefetch` of them may wait for a slot. */
+  room(prefetch: number): number;
+  /** Slots that no attempt has held for longer than `ms`. */
+  slotsYounger(ms: number): number;
+  /** Seconds that an attempt of this task may run. */
+  timeoutOf(task: ClaimedTask): number;
 }
 
-export const NO_CLAIM: ClaimPlan = { sources: [], limit: 0, countFirst: false, ticket: false, free: 0, slots: 0 };
+export interface ClaimPlannerOptions {
+  session: Session;
+  names: TableNames;
+  events: Events;
+  catalog: LaneCatalog;
+  poller: Poller;
+  timings: TaskTimings;
+  slots: Slots;
+  /** Whether anything may begin, and since when: its generation changes when the main thread was blocked. */
+  board: { readonly generation: number };
+  /** Seconds from an attempt's timeout to the leader's backstop. The configuration's own object: the fleet may change it. */
+  master: { readonly deadline_slack: number };
+  /** False = nothing is claimed now. */
+  mayClaim(): boolean;
+  /** How much of that room the claim may fill: no more than a ring asked for. Called once per claim. */
+  limit(room: number): number;
+}
 
-/**
- * Where to claim and how much: for the free slots, and of short tasks up to the prefetch limit beyond them. `sparse`:
- * one lane alone would not fill the claim, so the tasks of several are counted. `sized`: no more than the connection
- * can carry.
- */
-export function planClaim(
-  { catalog, timings, room, shortSlots, limit: limited }: ClaimerOptions,
-  sparse: boolean,
-  sized: (limit: number) => number,
-): ClaimPlan {
-  const free = room(0);
-  const sources = catalog.sources(COUNTED_SOURCES, { free });
-  if (sources.length === 0) return NO_CLAIM;
-  const slots = shortSlots();
-  const prefetch = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', slots)));
-  const limit = sized(limited(room(prefetch)));
-  if (limit <= 0) return NO_CLAIM;
-  const place = { free, slots };
-  const little = sparse || timings.mostFrom(catalog.typeOf(sources[0]!), place) < limit;
-  const countFirst = little && sources.length > USUAL_SOURCES && limit > COUNT_FROM && sources[0]!.kind === 'lane';
-  const asked = countFirst ? sources : sources.slice(0, USUAL_SOURCES);
-  // A few rows are found with a few steps more; a bounded count has counted from the cursor on.
-  const large = limit > COUNT_FROM && !countFirst;
-  const ticket = large && asked[0]!.kind === 'lane';
-  return { sources: large ? asked : asked.map(fromCursor), limit, countFirst, ticket, ...place };
+export class ClaimPlanner {
+  readonly #o: ClaimPlannerOptions;
+  readonly #size = new ClaimSize();
+  readonly #pause = new ClaimPause();
+  readonly #odd: OddTasks;
+  /** One lane alone would not fill a claim, so the tasks of several are counted; assumed until a claim shows otherwise. */
+  #sparse = true;
+  /** A transaction with ends and a claim was refused: ends go alone, then the claim, to tell whose row it is. */
+  #apart: 'no' | 'ends' | 'claim' = 'no';
+  /** A claim was refused before any row was seen: one source at a time tells which. */
+  #oneByOne = 0;
+  /** Of the board, when a claim was last planned; claims are planned one at a time. */
+  generation: number;
+
+  constructor(options: ClaimPlannerOptions) {
+    this.#o = options;
+    this.generation = options.board.generation;
+    this.#odd = new OddTasks(options);
+  }
+
+  /** Slots in which a task can begin now, if this worker may claim. */
+  get free(): number {
+    return this.#room(0);
+  }
+
+  /** Milliseconds until a claim is worth another try; infinite when there is nothing to claim, or no room. */
+  get againMs(): number {
+    const left = this.#pause.leftMs;
+    return left > 0 ? left : Number.POSITIVE_INFINITY;
+  }
+
+  /** Something may have changed: a pause is over. */
+  news(): void {
+    this.#pause.news();
+  }
+
+  /** The next claim, if one is due. */
+  next(): ClaimRequest | undefined {
+    if (this.#apart === 'ends') {
+      this.#apart = 'claim';
+      return undefined;
+    }
+    if (this.#pause.leftMs > 0) return undefined;
+    return this.#odd.searching ? this.#search() : this.#usual();
+  }
+
+  /** A claim has come back. True = the next one may follow at once. @throws DatabaseError */
+  async learn(request: ClaimRequest, { yields, claimed, permission }: FinishAndClaimResult): Promise<boolean> {
+    const { catalog, poller } = this.#o;
+    this.#apart = 'no';
+    this.#size.arrived(request.limit);
+    this.#pause.relieved();
+    if (this.#oneByOne > 0) this.#oneByOne -= 1;
+    this.#sparse = isSparse(request, yields, this.#sparse);
+    const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
+    let offset = 0;
+    catalog.claimed();
+    for (const [n, { count, exhausted }] of yields.entries()) {
+      const source = request.sources[n]!;
+      catalog.noteYield(source, exhausted, claimed.slice(offset, offset + count), request.free);
+      if (source.kind === 'lane' && catalog.cursorOf(source)?.checkDue(exhausted, monotonic()) === true)
+        doubtful.push(source);
+      offset += count;
+    }
+    if (doubtful.length > 0) await poller.checkCursors(doubtful);
+    if (permission !== 'open') for (const source of request.sources) catalog.noteYield(source, true, []);
+    const moved = claimed.length > 0 || this.#odd.searching || request.sources.some((one) => catalog.cooled(one));
+    if (moved) this.#pause.end();
+    else this.#pause.pause();
+    return moved;
+  }
+
+  /** A claim failed on its way. */
+  failed(request: ClaimRequest, error: unknown): void {
+    if (error instanceof DatabaseError && error.driverCode === 'AFD_DEADLINE') this.#size.tooSlow(request.limit);
+    if (isOverLimit(error)) this.#pause.relieve();
+  }
+
+  /**
+   * The server refused a transaction with this claim for the sake of some row. `widths`: what the text columns can hold.
+   * @throws DatabaseError
+   */
+  async refused(
+    { sources }: ClaimRequest,
+    error: Error,
+    { withEnds, widths }: { withEnds: boolean; widths: TextWidths },
+  ): Promise<void> {
+    if (withEnds) {
+      this.#apart = 'ends';
+      return;
+    }
+    this.#apart = 'no';
+    if (error instanceof ClaimRefused && error.taskIds.length > 0)
+      return this.#odd.refused(error.taskIds, error, widths.last_error);
+    if (sources.length > 1) {
+      this.#oneByOne = sources.length;
+      return;
+    }
+    const { catalog, events } = this.#o;
+    catalog.rest(sources[0]!, REST_MS);
+    const type = catalog.typeOf(sources[0]!) ?? 'tasks directed at this device';
+    const message = `The database refused to claim ${type}; this worker tries again in ${REST_MS / 1000} s: ${error.message}`;
+    events.emit('warning', { message });
+  }
+
+  #room(prefetch: number): number {
+    this.generation = this.#o.board.generation;
+    return this.#o.mayClaim() ? this.#o.slots.room(prefetch) : 0;
+  }
+
+  /** For the free slots, and of short tasks up to the prefetch limit beyond them. */
+  #usual(): ClaimRequest | undefined {
+    const { catalog, timings, slots } = this.#o;
+    const free = this.#room(0);
+    const sources = catalog.sources(COUNTED_SOURCES, { free });
+    const first = sources[0];
+    if (first === undefined) return undefined;
+    const short = slots.slotsYounger(SHORT_MS);
+    const prefetch = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', short)));
+    const limit = this.#size.limit(this.#o.limit(this.#room(prefetch)));
+    if (limit <= 0) return undefined;
+    const few = this.#sparse || timings.mostFrom(catalog.typeOf(first), { free, short }) < limit;
+    const countFirst = few && sources.length > USUAL_SOURCES && limit > COUNT_FROM && first.kind === 'lane';
+    const asked = countFirst ? sources : sources.slice(0, USUAL_SOURCES);
+    // A few rows are found with a few steps more; a bounded count has counted from the cursor on.
+    const large = limit > COUNT_FROM && !countFirst;
+    const ticket = large && first.kind === 'lane';
+    const placed = large ? asked : asked.map(fromCursor);
+    const one = this.#oneByOne === 0 ? undefined : placed[this.#oneByOne % placed.length]!;
+    const alone = this.#apart === 'claim';
+    if (one !== undefined) return this.#request([one], { limit, free, short, ticket, alone, countFirst: false });
+    return this.#request(placed, { limit, free, short, ticket, alone, countFirst });
+  }
+
+  /** Some of the tasks of which one is refused. */
+  #search(): ClaimRequest | undefined {
+    const free = this.#room(0);
+    const source = free === 0 ? undefined : this.#odd.next(free);
+    if (source === undefined) return undefined;
+    const short = this.#o.slots.slotsYounger(SHORT_MS);
+    return this.#request([source], { limit: free, free, short, ticket: false, alone: true, countFirst: false });
+  }
+
+  #request(
+    sources: ClaimSource[],
+    how: Pick<ClaimRequest, 'limit' | 'free' | 'short' | 'ticket' | 'alone' | 'countFirst'>,
+  ): ClaimRequest {
+    const { catalog, timings, slots, master } = this.#o;
+    return {
+      ...how,
+      claim_token: randomBytes(16),
+      sources,
+      leaseOf: (task) => slots.timeoutOf(task) + master.deadline_slack,
+      mostFrom: (source) => timings.mostFrom(catalog.typeOf(source), how),
+      // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
+      admit: (task, { kind }, index) =>
+        (kind === 'lane' || catalog.accepts(task)) && !this.#odd.leaves(task.id)
+          ? timings.admit(task, kind, how, index)
+          : 'skip',
+    };
+  }
 }
 
 function fromCursor(source: ClaimSource): ClaimSource {
   return source.kind === 'lane' ? { ...source, frontier: false } : source;
 }
 
-/** Whether the lanes have little each, as far as the last claim shows. */
-export function isSparse({ sources, countFirst, limit }: ClaimPlan, taken: SourceYield[], before: boolean): boolean {
-  const [first] = taken;
+/** Whether the lanes have little each, as far as this claim shows. */
+function isSparse({ sources, countFirst, limit }: ClaimRequest, yields: SourceYield[], before: boolean): boolean {
+  const [first] = yields;
   if (first === undefined || sources[0]?.kind !== 'lane') return before;
-  if (countFirst) return 2 * taken.filter((one) => one.exhausted).length > taken.length;
+  if (countFirst) return 2 * yields.filter((one) => one.exhausted).length > yields.length;
   return first.exhausted ? 2 * first.count < limit : before;
-}
-
-/** `leaves`: tasks that this worker passes over. */
-export function claimOf(
-  plan: ClaimPlan,
-  token: Buffer,
-  { catalog, timings, leaseOf }: ClaimerOptions,
-  leaves: (taskId: number) => boolean,
-): ClaimRequest | undefined {
-  const { sources, limit, countFirst, ticket } = plan;
-  if (sources.length === 0) return undefined;
-  return {
-    claim_token: token,
-    limit,
-    sources,
-    countFirst,
-    ticket,
-    leaseOf,
-    mostFrom: (source) => timings.mostFrom(catalog.typeOf(source), plan),
-    // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
-    admit: (candidate, { kind }, index) =>
-      (kind === 'lane' || catalog.accepts(candidate)) && !leaves(candidate.id)
-        ? timings.admit(candidate, kind, plan, index)
-        : 'skip',
-  };
 }

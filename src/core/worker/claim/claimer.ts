@@ -1,24 +1,23 @@
 // Asks the database for work and hands it the results, over one session, one transaction at a time. Whatever fails here
 // leaves the finishes in the queue: they are sent again until each is taken or refused.
-import { randomBytes } from 'node:crypto';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { recoverClaims } from '../../db/attempts/recover-claims.ts';
 import { returnTicket } from '../../db/claim/claim-ticket.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../../db/claim/finish-and-claim.ts';
+import type { ClaimRequest } from '../../db/claim/take-tasks.ts';
 import { readTextWidths, type TextWidths } from '../../db/claim/text-widths.ts';
 import { DatabaseError, isOutcomeUnknown, isTransient } from '../../db/database-error.ts';
+import { insertTasks } from '../../db/tasks/insert-tasks.ts';
 import { rollback } from '../../db/transaction.ts';
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
+import type { NewTask } from '../../domain/task/task.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
-import { type ClaimPlan, claimOf, NO_CLAIM } from './claim-planner.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
-import { Claims } from './claims.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
-import { Payloads } from './payloads.ts';
 import { recordStarts } from './record-starts.ts';
 import { Trouble } from './trouble.ts';
 
@@ -28,8 +27,6 @@ const COALESCE_MS = 2;
 export class Claimer {
   private readonly options: ClaimerOptions;
   readonly #queue = new FinishQueue();
-  readonly #claims: Claims;
-  readonly payloads = new Payloads(() => this.#interrupt());
   /** Tokens of claims whose COMMIT may or may not have happened. */
   readonly #unknown: Buffer[] = [];
   readonly #inFlight = new Set<string>();
@@ -42,8 +39,8 @@ export class Claimer {
 
   constructor(options: ClaimerOptions) {
     this.options = options;
-    this.#claims = new Claims(options, () => this.#widths!);
-    this.#trouble = new Trouble(options.onTrouble);
+    this.#trouble = new Trouble(options.events);
+    options.payloads.onWanted = () => this.#interrupt();
   }
 
   /** Writes how an attempt ended, with the next transaction. */
@@ -71,7 +68,7 @@ export class Claimer {
 
   /** Something may have changed for the next claim: a slot is free, or a ring or a poll found work. */
   wake(): void {
-    this.#claims.news();
+    this.options.planner.news();
     this.#interrupt();
   }
 
@@ -84,7 +81,7 @@ export class Claimer {
   stop(): void {
     this.#stopped = true;
     this.#claiming = false;
-    this.payloads.close();
+    this.options.payloads.close();
     this.wake();
   }
 
@@ -105,7 +102,7 @@ export class Claimer {
       this.#woken = false;
       try {
         const busy = await this.#exchange();
-        await this.payloads.serve(this.options.session, this.options.names);
+        await this.options.payloads.serve(this.options.session, this.options.names);
         await recordStarts(this.options);
         backoff.reset();
         this.#trouble.over();
@@ -126,87 +123,94 @@ export class Claimer {
   async #exchange(): Promise<boolean> {
     // When nothing else runs here, no other end can come. A pause all the same: an end is queued before its slot is free.
     const ended = this.#queue.length;
-    if (ended > 0) await (this.options.othersRun(ended) ? sleep(COALESCE_MS) : immediate());
-    const plan = this.#claiming && !this.#queue.isolating ? this.#claims.plan() : NO_CLAIM;
-    if (this.#queue.length === 0 && plan.sources.length === 0) return false;
+    const { planner, runner } = this.options;
+    if (ended > 0) await (runner.busy > ended ? sleep(COALESCE_MS) : immediate());
+    const request = this.#claiming && !this.#queue.isolating ? planner.next() : undefined;
+    if (this.#queue.length === 0 && request === undefined) return false;
     // While it searches for the row that the server refuses, ends and claims do not share a transaction.
-    const batch = plan.alone === true ? [] : this.#queue.nextBatch();
+    const batch = request?.alone === true ? [] : this.#queue.nextBatch();
     // Follow-up tasks are inserted in a transaction without a claim: it may wait for another inserter's key.
-    const alone = batch.some(enqueues) || this.#queue.isolating;
-    const token = randomBytes(16);
-    const hex = token.toString('hex');
-    const claims = plan.sources.length > 0 && !alone;
-    if (claims) this.#inFlight.add(hex);
+    const apart = batch.some(enqueues) || this.#queue.isolating;
+    const claim = apart ? undefined : request;
+    const token = claim?.claim_token.toString('hex') ?? '';
+    if (claim !== undefined) this.#inFlight.add(token);
     const began = monotonic();
     let result: FinishAndClaimResult | undefined;
     try {
-      result = await this.#transact(batch, claims ? plan : NO_CLAIM, token);
+      result = await this.#transact(batch, claim);
     } catch (error) {
-      if (claims && isOutcomeUnknown(error)) this.#unknown.push(token);
-      else this.#inFlight.delete(hex);
-      if (claims) this.#claims.failed(plan, error);
+      if (claim !== undefined && isOutcomeUnknown(error)) this.#unknown.push(claim.claim_token);
+      else this.#inFlight.delete(token);
+      if (claim !== undefined) planner.failed(claim, error);
       throw error;
     }
     // Answered: whatever fails from here on, this claim is known, and must not be recovered.
-    this.#inFlight.delete(hex);
-    if (!claims || result === undefined) return true;
-    this.options.onExchange({ began, asked: plan.limit, claimed: result.claimed });
-    return (await this.#claims.noted(plan, result)) || batch.length > 0;
+    this.#inFlight.delete(token);
+    if (claim === undefined || result === undefined) return true;
+    this.options.onExchange({ began, asked: claim.limit, claimed: result.claimed });
+    return (await planner.learn(claim, result)) || batch.length > 0;
   }
 
   /** Undefined = the server refused a value of some row; which one is found later. @throws DatabaseError, AfdError */
-  async #transact(batch: Finish[], plan: ClaimPlan, token: Buffer): Promise<FinishAndClaimResult | undefined> {
-    const { session, names } = this.options;
+  async #transact(batch: Finish[], claim: ClaimRequest | undefined): Promise<FinishAndClaimResult | undefined> {
+    const { session, names, deviceId, instanceToken, policy, planner, poller, runner } = this.options;
     await session.ready();
     this.#widths ??= await readTextWidths(session, names);
+    const widths = this.#widths;
     try {
       const result = await finishAndClaim(session, names, {
-        device_id: this.options.deviceId,
-        instance_token: this.options.instanceToken,
+        device_id: deviceId,
+        instance_token: instanceToken,
         finishes: batch,
-        policy: this.options.policy,
-        widths: this.#widths,
-        enqueue: (tasks, finish) => this.options.insertTasks(tasks, finish.task_id),
-        claim: claimOf(plan, token, this.options, (id) => this.#claims.leaves(id)),
+        policy,
+        widths,
+        enqueue: (tasks, finish) => this.#insert(tasks, finish.task_id),
+        claim,
       });
       this.#queue.written(batch);
-      if (result.claimed.length > 0) {
-        this.options.poller.hit();
-        this.options.onClaimed(result.claimed, token);
+      if (claim !== undefined && result.claimed.length > 0) {
+        poller.hit();
+        runner.begin(result.claimed, claim.claim_token, planner.generation);
       }
       for (const one of result.reconciled) this.options.onReconciled(one);
       this.options.onPermission(result.permission);
       return result;
     } catch (error) {
       await rollback(session);
-      if (plan.ticket) await returnTicket(session);
+      if (claim?.ticket === true) await returnTicket(session);
       const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
       // What is no error of the database came from a task to enqueue: that end alone is to blame.
       if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;
-      if (plan.sources.length > 0) await this.#claims.refused(plan, batch.length > 0, error as Error);
-      else this.#refused(batch, error as Error);
+      if (claim === undefined) this.#refused(batch, error as Error);
+      else await planner.refused(claim, error as Error, { withEnds: batch.length > 0, widths });
       return undefined;
     }
+  }
+
+  async #insert(tasks: NewTask[], parentId: number): Promise<void> {
+    const { session, names, policy, poller } = this.options;
+    await insertTasks(session, names, tasks, { maxRetryCount: policy.maxRetryCount, parentId });
+    poller.discoverNow();
   }
 
   #refused(batch: Finish[], error: Error): void {
     const refusal = this.#queue.refused(batch, error);
     if (refusal === undefined) return;
-    this.options.onWarning(refusal.message);
+    this.options.events.emit('warning', { message: refusal.message });
     if (refusal.dropped) {
       this.options.onReconciled({ kind: 'lost', finish: refusal.culprit, reason: 'its result could not be stored' });
     }
   }
 
   async #reconnect(backoff: Backoff): Promise<void> {
-    const { session, names, deviceId } = this.options;
+    const { session, names, deviceId, runner, planner } = this.options;
     while (!this.#over) {
       try {
         await session.ready();
         const tokens = [...this.#unknown];
         for (const one of await recoverClaims(session, names, deviceId, tokens)) {
           const attempt = { task_id: one.id, claim_token: one.claim_token };
-          if (!this.#queue.has(attemptKey(attempt))) this.options.onClaimed([one], one.claim_token);
+          if (!this.#queue.has(attemptKey(attempt))) runner.begin([one], one.claim_token, planner.generation);
         }
         for (const token of tokens) this.#inFlight.delete(token.toString('hex'));
         this.#unknown.splice(0, tokens.length);
@@ -221,8 +225,8 @@ export class Claimer {
 
   /** Sleeps until woken or until the next poll is due; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
-    const { session, poller } = this.options;
-    const wakeful = this.#claiming && this.options.room(0) > 0;
+    const { session, poller, planner, attempts } = this.options;
+    const wakeful = this.#claiming && planner.free > 0;
     // A poll comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
     const nextPoll = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
@@ -231,8 +235,8 @@ export class Claimer {
     const cut = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    const start = this.options.nextStartMs();
-    const again = this.#claiming ? this.#claims.againMs() : Number.POSITIVE_INFINITY;
+    const start = attempts.nextStartMs();
+    const again = this.#claiming ? planner.againMs : Number.POSITIVE_INFINITY;
     await sleep(Math.min(warm, nextPoll, start, again), undefined, cut);
     this.#wake = undefined;
     if (this.#woken || Math.min(start, again) <= Math.min(warm, nextPoll)) return;

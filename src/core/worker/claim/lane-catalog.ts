@@ -3,12 +3,12 @@
 
 import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
 import { type Capabilities, infeasibleReasons, type LaneRequirements } from '../../domain/eligibility.ts';
-import type { LaneRank } from '../../domain/lane.ts';
-import { laneRankKey } from '../../domain/lane.ts';
+import { type KnownLane, type LaneRank, laneRankKey } from '../../domain/lane.ts';
 import { scarceFirst } from '../../domain/placement/scarce-first.ts';
 import { requirementsOf } from '../../domain/task/requirements.ts';
 import { monotonic } from '../../runtime/clock.ts';
-import { CURSOR_CHECK_LEAST_MS, type KnownLane, type LaneEntry, newEntry } from './lane-entry.ts';
+import type { LaneCursor } from './lane-cursor.ts';
+import { type LaneEntry, newEntry } from './lane-entry.ts';
 
 /** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
 const MOST_RANKS = 32;
@@ -16,8 +16,6 @@ const MOST_RANKS = 32;
 const MOST_ENTRIES = 2000;
 /** One claim in this many serves lanes in turn, so that a lane that many devices can run is not left for ever. */
 const BY_TURN = 8;
-/** Cursor checks take at most a twentieth of the time. */
-const CURSOR_CHECK_COST_FACTOR = 20;
 
 export class LaneCatalog {
   readonly #capabilities: Capabilities;
@@ -124,7 +122,7 @@ export class LaneCatalog {
   }
 
   /** What is known of a lane, at whatever rank. */
-  lane(lane: Buffer): Omit<KnownLane, 'claim_rank'> | undefined {
+  lane(lane: Buffer): KnownLane | undefined {
     return [...this.#entries.values()].find((entry) => entry.lane.equals(lane));
   }
 
@@ -141,12 +139,12 @@ export class LaneCatalog {
       .sort((a, b) => scarcity(a, b) || a.lastClaim - b.lastClaim || a.tieBreaker - b.tieBreaker)
       .slice(0, most)
       .map(
-        ({ lane, claim_rank, cursor, behind }): ClaimSource => ({
+        ({ lane, claim_rank, cursor }): ClaimSource => ({
           kind: 'lane',
           lane,
           claim_rank,
-          cursor,
-          frontier: cursor !== undefined && !behind,
+          cursor: cursor.at,
+          frontier: cursor.frontier,
         }),
       );
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...due] : due;
@@ -157,10 +155,10 @@ export class LaneCatalog {
     this.#claims += 1;
   }
 
-  /** Notes what a claim got from a source. `short`: nothing more is due there. `free`: slots in which it could have begun. */
-  noteYield(source: ClaimSource, short: boolean, rows: Array<{ due_at: string; id: number }>, free = 1): void {
+  /** Notes what a claim got from a source. `exhausted`: nothing more is due there. `free`: slots in which it could have begun. */
+  noteYield(source: ClaimSource, exhausted: boolean, rows: Array<{ due_at: string; id: number }>, free = 1): void {
     if (source.kind !== 'lane') {
-      if (source.kind === 'directed' && short) this.#directed = false;
+      if (source.kind === 'directed' && exhausted) this.#directed = false;
       return;
     }
     const entry = this.#entries.get(laneRankKey(source));
@@ -168,64 +166,50 @@ export class LaneCatalog {
     this.#lastClaim += 1;
     entry.lastClaim = this.#lastClaim;
     const last = rows.at(-1);
-    // From the frontier on nothing more is due. The next claim shows whether something is between the cursor and the
-    // frontier.
-    const skipped = short && source.frontier === true;
-    entry.maybeDue = !short || skipped;
-    entry.behind = skipped;
-    entry.needsSlot = !short && last === undefined && free === 0;
-    // What was skipped lies behind the old cursor, wherever this claim began.
-    if (last !== undefined && !skipped) entry.cursor = { due_at: last.due_at, id: last.id };
+    // From the frontier on nothing more is due.
+    const skipped = entry.cursor.claimed(last, { exhausted, frontier: source.frontier === true });
+    entry.maybeDue = !exhausted || skipped;
+    entry.needsSlot = !exhausted && last === undefined && free === 0;
   }
 
   /** After a claim of this source: nothing is believed to be due there any more, or the next claim asks another way. */
   cooled(source: ClaimSource): boolean {
     if (source.kind === 'directed') return !this.#directed;
-    const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
-    return entry?.maybeDue !== true || (entry.behind && source.kind === 'lane' && source.frontier === true);
+    const entry = this.#entryOf(source);
+    return entry?.maybeDue !== true || (entry.cursor.behind && source.kind === 'lane' && source.frontier === true);
   }
 
   /** A claim of this source failed although no row of it is the cause: it is left alone for this many milliseconds. */
   rest(source: ClaimSource, milliseconds: number): void {
-    const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
+    const entry = this.#entryOf(source);
     if (entry !== undefined) entry.restsUntil = monotonic() + milliseconds;
     else this.#directed = false;
   }
 
   /** Type of the tasks of a source; undefined for directed ones. */
   typeOf(source: ClaimSource): string | undefined {
-    return source.kind === 'lane' ? this.#entries.get(laneRankKey(source))?.task_type : undefined;
+    return this.#entryOf(source)?.task_type;
   }
 
-  /** True when the cursor of this source should be checked: its claim came back short, or its time has come. */
-  cursorCheckDue(source: ClaimSource, short: boolean, now: number): boolean {
-    const entry = source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
-    if (entry?.cursor === undefined) return false;
-    return short || now - entry.cursorCheckedAt >= entry.cursorCheckEveryMs;
-  }
-
-  cursorOf(source: ClaimSource & { kind: 'lane' }): Cursor | undefined {
+  /** Where claims of this source begin to read. */
+  cursorOf(source: LaneRank): LaneCursor | undefined {
     return this.#entries.get(laneRankKey(source))?.cursor;
   }
 
-  /** Result of a cursor check: the first due row at or before the cursor, if there is one. */
-  cursorChecked(source: ClaimSource & { kind: 'lane' }, found: Cursor | undefined, now: number, costMs: number): void {
+  /** A check of the cursor there, which took `costMs`, has found this due row at or before it, or none. */
+  cursorChecked(source: LaneRank, found: Cursor | undefined, now: number, costMs: number): void {
     const entry = this.#entries.get(laneRankKey(source));
-    if (entry === undefined) return;
-    entry.cursorCheckedAt = now;
-    entry.cursorCheckEveryMs = Math.max(CURSOR_CHECK_LEAST_MS, CURSOR_CHECK_COST_FACTOR * costMs);
-    const { cursor } = entry;
-    if (found === undefined || cursor === undefined) return;
-    const before = found.due_at < cursor.due_at || (found.due_at === cursor.due_at && found.id < cursor.id);
-    if (before) entry.cursor = found;
-    entry.behind = true;
-    entry.maybeDue = true;
+    if (entry?.cursor.checked(found, now, costMs) === true) entry.maybeDue = true;
+  }
+
+  #entryOf(source: ClaimSource): LaneEntry | undefined {
+    return source.kind === 'lane' ? this.#entries.get(laneRankKey(source)) : undefined;
   }
 
   /** Tasks of this type were put back or inserted by this process: they may lie before its cursors. */
   dropCursors(taskType: string): void {
     for (const entry of this.#entries.values()) {
-      if (entry.task_type === taskType) entry.cursor = undefined;
+      if (entry.task_type === taskType) entry.cursor.drop();
     }
   }
 }

@@ -8,6 +8,7 @@ import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
 import type { TextWidth } from '../../domain/text/fit-text.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { Events } from '../../runtime/events.ts';
 
 /** How long a task is left alone that could not even be set aside. */
 const LEAVE_MS = 600_000;
@@ -16,10 +17,8 @@ const MOST_LEFT = 10_000;
 export interface OddTasksOptions {
   session: Session;
   names: TableNames;
-  /** What last_error can hold. */
-  width(): TextWidth;
-  /** A task is not claimed any more. `failed` false: its row could not be written either, so it is only left alone. */
-  onAside(aside: { task_id: number; failed: boolean; message: string }): void;
+  /** `task:set-aside`: a task is not claimed any more. */
+  events: Events;
 }
 
 export class OddTasks {
@@ -55,8 +54,11 @@ export class OddTasks {
     return false;
   }
 
-  /** The server refused to claim these tasks. A group is split; a single one is put aside. @throws DatabaseError */
-  async refused(taskIds: number[], error: Error): Promise<void> {
+  /**
+   * The server refused to claim these tasks. A group is split; a single one is put aside. `width`: what last_error can
+   * hold. @throws DatabaseError
+   */
+  async refused(taskIds: number[], error: Error, width: TextWidth): Promise<void> {
     if (taskIds.length > 1) {
       const half = taskIds.length >> 1;
       this.#groups.push(taskIds.slice(half), taskIds.slice(0, half));
@@ -65,17 +67,17 @@ export class OddTasks {
     const [task_id] = taskIds;
     if (task_id === undefined) return;
     const message = `it cannot be claimed: ${error.message}`;
-    const put = await this.#putAside(task_id, message);
+    const put = await this.#putAside(task_id, message, width);
     // Another worker, whose claim met it too, has said so.
     if (put === 0) return;
     if (put === undefined) this.#leave(task_id);
-    this.#o.onAside({ task_id, failed: put !== undefined, message });
+    this.#o.events.emit('task:set-aside', { task_id, failed: put !== undefined, message });
   }
 
   /** How many rows were written; undefined = the server refuses that too. */
-  async #putAside(taskId: number, message: string): Promise<number | undefined> {
-    const { session, names, width } = this.#o;
-    for (const said of [{ text: message, width: width() }, undefined]) {
+  async #putAside(taskId: number, message: string, width: TextWidth): Promise<number | undefined> {
+    const { session, names } = this.#o;
+    for (const said of [{ text: message, width }, undefined]) {
       try {
         return await setAside(session, names, taskId, said);
       } catch (error) {

@@ -20,12 +20,8 @@ interface Wanted {
 
 export class Payloads {
   readonly #wanted: Wanted[] = [];
-  readonly #wake: () => void;
-
-  /** `wake`: called when an attempt waits. */
-  constructor(wake: () => void) {
-    this.#wake = wake;
-  }
+  /** Called when an attempt waits: `serve` is wanted. */
+  onWanted: () => void = () => {};
 
   get waiting(): number {
     return this.#wanted.length;
@@ -35,7 +31,7 @@ export class Payloads {
   fetch(claim: { task_id: number; claim_token: Buffer; payload_bytes: number }): Promise<string | null | undefined> {
     return new Promise((resolve, reject) => {
       this.#wanted.push({ ...claim, tries: 0, resolve, reject });
-      this.#wake();
+      this.onWanted();
     });
   }
 

@@ -114,7 +114,7 @@ export class Poller {
   /** Checks the cursors of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
   async checkCursors(sources: Array<ClaimSource & { kind: 'lane' }>): Promise<void> {
     const asked = sources.flatMap((source) => {
-      const cursor = this.#catalog.cursorOf(source);
+      const cursor = this.#catalog.cursorOf(source)?.at;
       return cursor === undefined
         ? []
         : [{ source, statement: cursorCheckStatement(this.#names, source.lane, source.claim_rank, cursor) }];

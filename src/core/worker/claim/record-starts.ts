@@ -9,16 +9,16 @@ import type { ClaimerOptions, DeferredAttempt } from './claimer-options.ts';
  * Returns prefetched tasks that wait for a slot for too long. @throws DatabaseError
  */
 export async function recordStarts(options: ClaimerOptions): Promise<void> {
-  const { session, names } = options;
-  options.returnPrefetched();
-  await each(options, options.dueToMaterialize(), async (deferred: DeferredAttempt[]) => {
+  const { session, names, runner, attempts } = options;
+  runner.returnPrefetched();
+  await each(options, attempts.dueToMaterialize(), async (deferred: DeferredAttempt[]) => {
     await session.ready();
-    options.onMaterialized(deferred, await materializeOwnClaims(session, names, deferred));
+    attempts.materialized(deferred, await materializeOwnClaims(session, names, deferred));
   });
-  await each(options, options.dueStarts(), async (starts: Start[]) => {
+  await each(options, attempts.dueStarts(), async (starts: Start[]) => {
     await session.ready();
     const lost = await flushStarts(session, names, starts);
-    if (lost.length > 0) options.onStartsLost(lost);
+    if (lost.length > 0) attempts.startsLost(lost);
   });
 }
 
@@ -34,6 +34,6 @@ async function each<T>(options: ClaimerOptions, list: T[], write: (some: T[]) =>
     if (!(error instanceof DatabaseError) || error.fault !== 'data') throw error;
     await rollback(options.session);
     if (list.length > 1) for (const one of list) await each(options, [one], write);
-    else options.onUnwritable(list[0] as DeferredAttempt | Start, error);
+    else options.attempts.unwritable(list[0] as DeferredAttempt | Start, error);
   }
 }

@@ -4,7 +4,7 @@
 
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
 import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
-import type { Admission } from '../../db/claim/take-tasks.ts';
+import type { Admission, ClaimRequest } from '../../db/claim/take-tasks.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
 /** Ends seen before a type, or all that runs here, may be called short. */
@@ -39,14 +39,6 @@ const WINDOW_MS = 50;
 const LEAST_WORK_MS = 0.1;
 /** A prefetched task that has waited this long is returned: the slots have become slower than they were. */
 export const PREFETCH_TTL_MS = 2000;
-
-/** What a worker has to offer a claim. */
-export interface Room {
-  /** Slots in which a task can begin now. */
-  free: number;
-  /** Slots that long tasks do not hold. */
-  slots: number;
-}
 
 interface Seen {
   seen: number;
@@ -181,9 +173,9 @@ export class TaskTimings {
    * gets at most the cap: were it slow after all, more tasks would wait two seconds for nothing until they are
    * returned.
    */
-  mostFrom(taskType: string | undefined, { free, slots }: Room): number {
+  mostFrom(taskType: string | undefined, { free, short }: Pick<ClaimRequest, 'free' | 'short'>): number {
     const cold = taskType !== undefined && this.#isCold(taskType) && this.isShort(taskType);
-    return cold ? Math.max(free, slots, COLD_START_CAP) : Number.POSITIVE_INFINITY;
+    return cold ? Math.max(free, short, COLD_START_CAP) : Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -191,11 +183,16 @@ export class TaskTimings {
    * under gets its attempt row with the claim from then on, and begins at once, so that its deaths are counted and no
    * worker dies with it unbegun.
    */
-  admit(candidate: ClaimedTask, source: ClaimSource['kind'], { free, slots }: Room, index: number): Admission {
+  admit(
+    candidate: ClaimedTask,
+    source: ClaimSource['kind'],
+    { free, short }: Pick<ClaimRequest, 'free' | 'short'>,
+    index: number,
+  ): Admission {
     const first = candidate.attempt === 0 && candidate.claimed_by === null && source === 'lane';
     const deferred = first && this.isShort(candidate.task_type);
     if (index < free) return deferred ? 'defer' : 'record';
-    return deferred && index - free < this.prefetchLimit(candidate.task_type, slots) ? 'defer' : 'stop';
+    return deferred && index - free < this.prefetchLimit(candidate.task_type, short) ? 'defer' : 'stop';
   }
 }
 

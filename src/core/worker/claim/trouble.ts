@@ -1,15 +1,16 @@
 import { type DatabaseError, isConnectionLost } from '../../db/database-error.ts';
+import type { Events } from '../../runtime/events.ts';
 
 /**
  * Says once what keeps transactions from going through, for each cause, and once that they do again. The liveness
  * thread reports a lost connection; one that was cut because an answer came too late is this session's own trouble.
  */
 export class Trouble {
-  readonly #onTrouble: (cause: string | undefined) => void;
+  readonly #events: Events;
   #cause: string | undefined;
 
-  constructor(onTrouble: (cause: string | undefined) => void) {
-    this.#onTrouble = onTrouble;
+  constructor(events: Events) {
+    this.#events = events;
   }
 
   met(error: DatabaseError): void {
@@ -26,6 +27,6 @@ export class Trouble {
   #tell(cause: string | undefined): void {
     if (cause === this.#cause) return;
     this.#cause = cause;
-    this.#onTrouble(cause);
+    this.#events.emit('work:troubled', { cause });
   }
 }

@@ -17,7 +17,7 @@ export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed
     return Promise.resolve({ kind: 'permanent', error_class: 'no_handler', error_message });
   }
   if (claimed.payload_bytes <= INLINE_BYTES) return call(options, handler, attempt, claimed);
-  return missingPayload(attempt, claimed, options.payloadOf).then(
+  return missingPayload(attempt, claimed, options.payloads).then(
     (missing) => missing ?? call(options, handler, attempt, claimed),
   );
 }

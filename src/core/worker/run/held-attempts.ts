@@ -1,4 +1,5 @@
-// Bookkeeping of the attempts of one worker: what ended how, what was lost, what must be written as started.
+// The attempts that this worker holds: those that wait for a slot, run, or hold a slot although they have ended; and what the
+// database must be told of them, or has said of them.
 
 import type { Start } from '../../db/attempts/flush-starts.ts';
 import type { MaterializedAttempt } from '../../db/attempts/materialize-attempts.ts';
@@ -7,12 +8,10 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
-import type { Claimer } from '../claim/claimer.ts';
 import type { DeferredAttempt } from '../claim/claimer-options.ts';
 import type { LaneCatalog } from '../claim/lane-catalog.ts';
 import { PREFETCH_TTL_MS, type TaskTimings } from '../claim/task-timings.ts';
-import type { Runner } from './runner.ts';
-import type { RunningAttempt } from './running-attempt.ts';
+import { isOpen, type RunningAttempt } from './running-attempt.ts';
 
 export interface HeldAttemptsOptions {
   events: Events;
@@ -26,6 +25,11 @@ export interface HeldAttemptsOptions {
 
 export class HeldAttempts {
   readonly #options: HeldAttemptsOptions;
+  readonly #held = new Map<string, RunningAttempt>();
+  /** Attempts that run or wait for a slot. */
+  open = 0;
+  /** Attempts claimed so far. */
+  claimed = 0;
   /** Attempts by how they ended. */
   readonly finished: Record<string, number> = {};
   /** Monotonic time of the last claim or end. */
@@ -35,17 +39,46 @@ export class HeldAttempts {
     this.#options = options;
   }
 
-  /** An attempt ended here. A lost one is not written: another process owns it. */
-  onFinish(finish: Finish, attempt: RunningAttempt, claimer: Claimer): void {
+  all(): RunningAttempt[] {
+    return [...this.#held.values()];
+  }
+
+  get(key: string): RunningAttempt | undefined {
+    return this.#held.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#held.has(key);
+  }
+
+  /** It is claimed, and waits for a slot. */
+  add(attempt: RunningAttempt): void {
+    this.#held.set(attempt.key, attempt);
+    this.open += 1;
+    this.claimed += 1;
     this.busyAt = monotonic();
-    if (attempt.stop.reason === 'lost') return;
-    if (finish.age_ms !== null) this.#options.timings.note(attempt.task_type, finish.age_ms);
-    if (finish.outcome.kind !== 'done') this.#options.catalog.dropCursors(attempt.task_type);
-    claimer.finish(finish);
+    this.#options.timings.begin();
+    const { task_id, task_type, attempt: n } = attempt;
+    this.#options.events.emit('task:claimed', { task_id, task_type, attempt: n });
+  }
+
+  /** It holds no slot any more. */
+  delete(attempt: RunningAttempt): void {
+    this.#held.delete(attempt.key);
+  }
+
+  /** An attempt ended here; it may hold its slot for longer. */
+  ended({ finish, lost }: { finish: Finish; lost: boolean }): void {
+    const { timings, catalog } = this.#options;
+    this.open -= 1;
+    this.busyAt = monotonic();
+    if (!lost && finish.age_ms !== null) timings.note(finish.task_type, finish.age_ms);
+    if (!lost && finish.outcome.kind !== 'done') catalog.dropCursors(finish.task_type);
+    if (this.open === 0) timings.rest();
   }
 
   /** The database has spoken about an end. */
-  onReconciled(result: Reconciled): void {
+  reconciled(result: Reconciled): void {
     const { events } = this.#options;
     this.busyAt = monotonic();
     const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
@@ -64,31 +97,31 @@ export class HeldAttempts {
   }
 
   /** Deferred claims that are due to get their rows: other processes should see what runs for this long. */
-  dueToMaterialize(runner: Runner): DeferredAttempt[] {
+  dueToMaterialize(): DeferredAttempt[] {
     const before = monotonic() - this.#options.startFlushAfterMs;
-    const due = runner
-      .attempts()
-      .filter((one) => isOpen(one) && one.assignment_id === null && !one.unwritable && one.claimedAt <= before);
+    const due = this.all().filter(
+      (one) => isOpen(one) && one.assignment_id === null && !one.unwritable && one.claimedAt <= before,
+    );
     for (const one of due) if (one.state === 'running') this.#lasts(one);
     return due;
   }
 
   /** An attempt that has no row now, and had none to get, is no longer ours. */
-  onMaterialized(asked: DeferredAttempt[], rows: MaterializedAttempt[], runner: Runner): void {
+  materialized(asked: DeferredAttempt[], rows: MaterializedAttempt[]): void {
     const byTask = new Map(rows.map((one) => [one.task_id, one.assignment_id]));
     for (const one of asked) {
-      const attempt = runner.get(attemptKey(one));
+      const attempt = this.#held.get(attemptKey(one));
       if (attempt === undefined || !isOpen(attempt)) continue;
       const id = byTask.get(one.task_id);
-      if (id === undefined) this.#lose(attempt, runner, 'the attempt no longer holds the task');
-      else materialized(attempt, id);
+      if (id === undefined) this.#lose(attempt, 'the attempt no longer holds the task');
+      else hasRow(attempt, id);
     }
   }
 
   /** Attempts that are due to be written as started; each once. */
-  dueStarts(runner: Runner): Start[] {
+  dueStarts(): Start[] {
     const now = monotonic();
-    return runner.attempts().flatMap((one) => {
+    return this.all().flatMap((one) => {
       const { assignment_id } = one;
       if (!isUnflushed(one) || assignment_id === null || now - one.startedAt < this.#options.startFlushAfterMs)
         return [];
@@ -103,9 +136,10 @@ export class HeldAttempts {
     this.#options.timings.lasts(task_type, monotonic() - startedAt);
   }
 
-  nextStartMs(runner: Runner): number {
+  /** Milliseconds until the next attempt is due to be materialized or written as started; infinite when none is. */
+  nextStartMs(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const one of runner.attempts()) {
+    for (const one of this.#held.values()) {
       if (one.state === 'waiting')
         next = Math.min(next, one.claimedAt + PREFETCH_TTL_MS - this.#options.startFlushAfterMs);
       else if (one.assignment_id === null && !one.unwritable && isOpen(one)) next = Math.min(next, one.claimedAt);
@@ -115,60 +149,51 @@ export class HeldAttempts {
   }
 
   /** Its row is refused by the server: it runs on, and is written with its end. */
-  onUnwritable(one: DeferredAttempt | Start, error: Error, runner: Runner): void {
+  unwritable(one: DeferredAttempt | Start, error: Error): void {
     const message = `The row of a running attempt could not be written; it will be written when the attempt ends: ${error.message}`;
     this.#options.events.emit('warning', { message });
-    const attempt = 'task_id' in one ? runner.get(attemptKey(one)) : undefined;
+    const attempt = 'task_id' in one ? this.#held.get(attemptKey(one)) : undefined;
     if (attempt !== undefined) attempt.unwritable = true;
   }
 
   /** The write of their start touched no row. */
-  onStartsLost(ids: number[], runner: Runner): void {
-    for (const one of runner.attempts()) {
+  startsLost(ids: number[]): void {
+    for (const one of this.all()) {
       if (one.assignment_id !== null && ids.includes(one.assignment_id) && one.state === 'running')
-        this.#lose(one, runner, 'its attempt is no longer open');
+        this.#lose(one, 'its attempt is no longer open');
     }
   }
 
   /**
    * Compares the database's list of our open attempts with what runs here. `at`: monotonic time before it was read, so
    * that what was claimed or ended since is not taken for foreign. A deferred claim is in it only if another process
-   * materialized it.
+   * materialized it. Returns those of the list that do not run here.
    */
-  compare(at: number, open: OpenAssignment[], runner: Runner, claimer: Claimer): void {
+  compare(at: number, open: OpenAssignment[]): OpenAssignment[] {
     const listed = new Map(open.map((one) => [attemptKey(one), one]));
-    for (const attempt of runner.attempts()) {
+    for (const attempt of this.all()) {
       if (!isOpen(attempt)) continue;
       const row = listed.get(attempt.key);
-      if (row !== undefined && attempt.assignment_id === null) materialized(attempt, row.assignment_id);
-      if (row?.revoked === true) runner.abort(attempt.key, 'revoked');
+      if (row !== undefined && attempt.assignment_id === null) hasRow(attempt, row.assignment_id);
+      if (row?.revoked === true) attempt.stop.abort('revoked');
       else if (row === undefined && attempt.materializedAt < at)
-        this.#lose(attempt, runner, 'another process ended its attempt');
+        this.#lose(attempt, 'another process ended its attempt');
     }
-    for (const one of open) {
-      if (runner.get(attemptKey(one)) !== undefined || claimer.holds(one, at)) continue;
-      const { task_id, assignment_id, claim_token } = one;
-      const outcome = { kind: 'released', cause: 'unclaimed' } as const;
-      claimer.finish({ task_id, task_type: '', attempt: 0, assignment_id, claim_token, outcome, age_ms: 0 });
-    }
+    return open.filter((one) => !this.#held.has(attemptKey(one)));
   }
 
-  #lose(attempt: RunningAttempt, runner: Runner, reason: string): void {
-    if (attempt.stop.reason !== undefined) return;
-    this.#options.events.emit('task:lost', { task_id: attempt.task_id, attempt: attempt.attempt, reason });
-    runner.abort(attempt.key, 'lost');
+  #lose({ stop, task_id, attempt }: RunningAttempt, reason: string): void {
+    if (stop.reason !== undefined) return;
+    this.#options.events.emit('task:lost', { task_id, attempt, reason });
+    stop.abort('lost');
   }
-}
-
-function isOpen(one: RunningAttempt): boolean {
-  return one.state === 'running' || one.state === 'waiting';
 }
 
 function isUnflushed(one: RunningAttempt): boolean {
   return one.state === 'running' && !one.flushed;
 }
 
-function materialized(attempt: RunningAttempt, assignmentId: number): void {
+function hasRow(attempt: RunningAttempt, assignmentId: number): void {
   attempt.assignment_id = assignmentId;
   attempt.materializedAt = monotonic();
 }

@@ -8,11 +8,11 @@ import type { RunningAttempt } from './running-attempt.ts';
 export async function missingPayload(
   attempt: RunningAttempt,
   claimed: ClaimedTask,
-  fetch: Payloads['fetch'],
+  payloads: Payloads,
 ): Promise<Outcome | undefined> {
   const { task_id, claim_token } = attempt;
   try {
-    const payload = await fetch({ task_id, claim_token, payload_bytes: claimed.payload_bytes });
+    const payload = await payloads.fetch({ task_id, claim_token, payload_bytes: claimed.payload_bytes });
     if (payload === undefined) attempt.stop.abort('lost');
     claimed.task_data = payload ?? null;
   } catch (error) {

@@ -2,8 +2,9 @@ import type { Finish } from '../../domain/attempt/reconcile.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import type { Handler, HandlerLog } from '../../handlers/handler.ts';
 import type { PulseBoard } from '../../node/pulse-board.ts';
+import type { Events } from '../../runtime/events.ts';
 import type { Payloads } from '../claim/payloads.ts';
-import type { RunningAttempt } from './running-attempt.ts';
+import type { HeldAttempts } from './held-attempts.ts';
 
 export interface RunnerOptions {
   slots: number;
@@ -12,16 +13,19 @@ export interface RunnerOptions {
   defaultTimeoutS: number;
   /** A handler that has not settled this long after its abort is reported as ended without it. */
   stuckAfterMs: number;
-  /** The payload of a task that was claimed without it. */
-  payloadOf: Payloads['fetch'];
+  /** `task:started`, `task:stuck`. */
+  events: Events;
+  /** The attempts that run here or wait for a slot. */
+  attempts: HeldAttempts;
+  /** Fetches the payloads of tasks that were claimed without them. */
+  payloads: Payloads;
   /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
   prefetchTtlMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */
   board: PulseBoard;
   logOf(task: HandlerTask): HandlerLog;
-  onStarted(attempt: RunningAttempt): void;
-  onFinish(finish: Finish, attempt: RunningAttempt): void;
-  onStuck(attempt: RunningAttempt): void;
-  /** A slot became free. */
-  onFree(): void;
+  /** An attempt ended, and its end must be written. Not called for a lost one: another process owns it. */
+  onFinish(finish: Finish): void;
+  /** A slot was taken or freed, or is held by a handler whose attempt has ended without it. */
+  onSlots(): void;
 }

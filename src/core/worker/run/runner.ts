@@ -12,7 +12,7 @@ import { monotonic } from '../../runtime/clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { execute } from './execute.ts';
 import type { RunnerOptions } from './runner-options.ts';
-import { type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
+import { finishOf, isOpen, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
@@ -20,13 +20,10 @@ const KILLABLE_MORE_MS = 10_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #limit: LimitFunction;
-  readonly #attempts = new Map<string, RunningAttempt>();
-  /** Attempts that run or wait for a slot. */
-  open = 0;
   readonly #typeIndex: Map<string, number>;
   /** Slots that are held by handlers whose attempt has ended without them. */
   stuck = 0;
-  readonly #deadlines = new Deadlines((attempt) => this.abort(attempt.key, 'timeout'));
+  readonly #deadlines = new Deadlines((attempt) => attempt.stop.abort('timeout'));
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -48,19 +45,21 @@ export class Runner {
     return Math.min(this.busy, this.#options.slots);
   }
 
-  attempts(): RunningAttempt[] {
-    return [...this.#attempts.values()];
+  /** Attempts that run or wait for a slot. */
+  get open(): number {
+    return this.#options.attempts.open;
   }
 
-  get(key: string): RunningAttempt | undefined {
-    return this.#attempts.get(key);
+  /** Attempts that run, wait for a slot, or hold one although they have ended. */
+  attempts(): RunningAttempt[] {
+    return this.#options.attempts.all();
   }
 
   /** Slots whose attempt has run for no longer than `ms`, or that are free. */
   slotsYounger(ms: number): number {
     const now = monotonic();
     let old = 0;
-    for (const one of this.#attempts.values()) {
+    for (const one of this.attempts()) {
       if ((one.state === 'running' || one.state === 'stuck') && now - one.startedAt > ms) old += 1;
     }
     return this.#options.slots - old;
@@ -75,46 +74,46 @@ export class Runner {
   }
 
   /**
-   * An attempt that runs here already is not started again. `generation`: of the pulse board, when the claim was asked for.
+   * Begins claimed tasks, as soon as there are slots for them. `generation`: of the pulse board, when the claim was asked for.
    */
-  start(claimed: ClaimedTask, token: Buffer, generation: number): void {
-    const { board, prefetchTtlMs: giveBackMs } = this.#options;
+  begin(claimed: ClaimedTask[], token: Buffer, generation: number): void {
+    for (const one of claimed) this.#start(one, token, generation);
+    this.#options.onSlots();
+  }
+
+  /** An attempt that runs here already is not started again. */
+  #start(claimed: ClaimedTask, token: Buffer, generation: number): void {
+    const { attempts, board, prefetchTtlMs } = this.#options;
     const now = monotonic();
     // An answer that lay in the socket while nothing moved here is as old as the last beat.
-    const claimedAt = now - board.beatAt > giveBackMs ? board.beatAt : now;
-    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt });
-    if (this.#attempts.has(attempt.key)) return;
-    this.#attempts.set(attempt.key, attempt);
-    this.open += 1;
+    const claimedAt = now - board.beatAt > prefetchTtlMs ? board.beatAt : now;
+    const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt }, this.#onAbort);
+    if (attempts.has(attempt.key)) return;
+    attempts.add(attempt);
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
-      this.#attempts.delete(attempt.key);
+      attempts.delete(attempt);
       if (attempt.state === 'stuck') this.stuck -= 1;
-      this.#options.onFree();
+      this.#options.onSlots();
     });
   }
 
-  /** Ends one attempt from outside; its outcome follows through onFinish, at once if it has not begun. */
-  abort(key: string, reason: AbortReason): void {
-    const attempt = this.#attempts.get(key);
-    if (attempt === undefined || (attempt.state !== 'running' && attempt.state !== 'waiting')) return;
-    if (!attempt.stop.abort(reason)) return;
-    if (attempt.state === 'waiting') {
-      this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
-      return;
-    }
+  /** Its outcome follows through onFinish: at once if it has not begun, else when its handler settles or is given up. */
+  readonly #onAbort = (attempt: RunningAttempt, reason: AbortReason): void => {
+    if (attempt.state === 'waiting') this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
+    if (attempt.state !== 'running') return;
     const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
-  }
+  };
 
   abortAll(reason: AbortReason): void {
-    for (const key of [...this.#attempts.keys()]) this.abort(key, reason);
+    for (const one of this.attempts()) if (isOpen(one)) one.stop.abort(reason);
   }
 
   /** Returns what has waited for a slot for too long, and what was claimed before the main thread was blocked. */
   returnPrefetched(): void {
     const now = monotonic();
-    for (const one of this.#attempts.values()) {
+    for (const one of this.attempts()) {
       const outcome = one.state === 'waiting' ? this.#tooLate(one, now) : undefined;
       if (outcome !== undefined) this.#end(one, outcome);
     }
@@ -128,7 +127,7 @@ export class Runner {
 
   /** Ends at once every attempt that was aborted and goes on: nothing is waited for any more, not even its reaping. */
   giveUpAll(): void {
-    for (const one of this.#attempts.values()) {
+    for (const one of this.attempts()) {
       const { reason } = one.stop;
       if (reason === undefined) continue;
       if (this.#killable(one)) this.#end(one, abortedOutcome(reason, one.timeout_s, ''));
@@ -139,9 +138,9 @@ export class Runner {
   /** Ends a running attempt whose handler failed outside of its promise. Its slot is free when that settles. */
   fail(attempt: RunningAttempt, error_message: string, error_class: string): void {
     if (attempt.state !== 'running') return;
-    clearTimeout(attempt.timer);
     const { reason } = attempt.stop;
     attempt.stop.abort('uncaught');
+    clearTimeout(attempt.timer);
     // What it says after its abort comes from that.
     if (reason === undefined) this.#end(attempt, failedAttempt(error_message, error_class));
     else this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, `; ${error_message}`));
@@ -176,7 +175,8 @@ export class Runner {
     attempt.startedAt = now;
     this.#deadlines.watch(attempt);
     try {
-      this.#options.onStarted(attempt);
+      const { task_id, task_type, attempt: n } = attempt;
+      this.#options.events.emit('task:started', { task_id, task_type, attempt: n });
       const outcome = await execute(this.#options, attempt, claimed);
       this.#end(attempt, outcome);
     } finally {
@@ -197,7 +197,9 @@ export class Runner {
   #holdSlot(attempt: RunningAttempt): void {
     attempt.state = 'stuck';
     this.stuck += 1;
-    this.#options.onStuck(attempt);
+    const { task_id, task_type, attempt: n } = attempt;
+    this.#options.events.emit('task:stuck', { task_id, task_type, attempt: n });
+    this.#options.onSlots();
   }
 
   #end(attempt: RunningAttempt, said: Outcome): void {
@@ -206,17 +208,19 @@ export class Runner {
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
-    this.open -= 1;
+    const { attempts, board, onFinish } = this.#options;
     // It holds no slot; its place in the queue passes by without it.
-    if (unbegun) this.#attempts.delete(attempt.key);
-    const { task_id, task_type, attempt: n, assignment_id, claim_token, key } = attempt;
-    const finish: Finish = { task_id, task_type, attempt: n, assignment_id, claim_token, key, outcome, age_ms };
+    if (unbegun) attempts.delete(attempt);
+    const finish: Finish = finishOf(attempt, outcome, age_ms);
     if (!unbegun) {
       finish.place = attempt.place;
-      this.#options.board.ended(attempt.place);
+      board.ended(attempt.place);
     }
-    this.#options.onFinish(finish, attempt);
-    if (this.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
+    const lost = attempt.stop.reason === 'lost';
+    attempts.ended({ finish, lost });
+    if (!lost) onFinish(finish);
+    else if (!unbegun) board.release(attempt.place);
+    if (attempts.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
 }
 

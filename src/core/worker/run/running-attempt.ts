@@ -1,11 +1,13 @@
 import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { Finish } from '../../domain/attempt/reconcile.ts';
+import { laneKey } from '../../domain/lane.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
-import type { Attempt, HandlerLog } from '../../handlers/handler.ts';
+import type { AbortReason, Attempt, HandlerLog } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
 
 export interface RunningAttempt {
@@ -16,6 +18,9 @@ export interface RunningAttempt {
   assignment_id: number | null;
   readonly attempt: number;
   readonly claim_token: Buffer;
+  /** With its type, the lane and rank in which its task waits again if it is released. JSON text or null. */
+  readonly required_capabilities: string | null;
+  readonly claim_rank: number;
   /** Monotonic ms at which this node learned of its claim. */
   readonly claimedAt: number;
   /** Monotonic ms at which its row was known to be there. */
@@ -40,6 +45,16 @@ export interface RunningAttempt {
   stray: string | undefined;
 }
 
+/** What is written of its end. `age_ms`: since its handler began; null = it never did. */
+export function finishOf(one: RunningAttempt, outcome: Outcome, age_ms: number | null): Finish {
+  const { task_id, task_type, attempt, assignment_id, claim_token, key } = one;
+  const finish: Finish = { task_id, task_type, attempt, assignment_id, claim_token, key, outcome, age_ms };
+  if (outcome.kind !== 'released') return finish;
+  const { required_capabilities, claim_rank } = one;
+  finish.lane = { lane: laneKey(task_type, required_capabilities), claim_rank, task_type, required_capabilities };
+  return finish;
+}
+
 /** The end of an attempt, with the stray error that may be its cause. */
 export function withStray(outcome: Outcome, stray: string): Outcome {
   if (!('error_message' in outcome)) return outcome;
@@ -51,19 +66,22 @@ export function waitingAttempt(
   claim_token: Buffer,
   timeout_s: number,
   { generation, claimedAt }: Pick<RunningAttempt, 'generation' | 'claimedAt'>,
+  onAbort: (attempt: RunningAttempt, reason: AbortReason) => void,
 ): RunningAttempt {
-  return {
+  const attempt: RunningAttempt = {
     task_id: claimed.id,
     task_type: claimed.task_type,
     key: attemptKey({ task_id: claimed.id, claim_token }),
     assignment_id: claimed.assignment_id,
     attempt: claimed.attempt + 1,
     claim_token,
+    required_capabilities: claimed.required_capabilities,
+    claim_rank: claimed.claim_rank,
     claimedAt,
     materializedAt: claimed.assignment_id === null ? Number.POSITIVE_INFINITY : monotonic(),
     startedAt: claimedAt,
     timeout_s,
-    stop: new AbortSwitch(),
+    stop: new AbortSwitch((reason) => onAbort(attempt, reason)),
     state: 'waiting',
     generation,
     place: -1,
@@ -72,6 +90,12 @@ export function waitingAttempt(
     timer: undefined,
     stray: undefined,
   };
+  return attempt;
+}
+
+/** Its claim is still its own: it waits for a slot, or runs. */
+export function isOpen(one: RunningAttempt): boolean {
+  return one.state === 'running' || one.state === 'waiting';
 }
 
 /** What a handler gets of an attempt. @throws Error when the payload cannot be read */

@@ -338,23 +338,25 @@ describe('finding S5: what nobody foresaw', () => {
     expect(problems).toEqual([broken, broken, broken, broken, broken]);
   });
 
-  it('a ring desk whose book cannot read a lane answers that nothing is due', async () => {
+  it('a worker whose catalog cannot take in a lane answers that nothing is due', async () => {
     const problems: unknown[] = [];
     const broken = new Error('broken');
-    const desk = new RingReplies({
+    const replies = new RingReplies({
       taskTypes: [],
-      believeDue: () => false,
-      known: () => undefined,
-      learn: () => {
-        throw broken;
+      catalog: {
+        ring: () => false,
+        lane: () => undefined,
+        learn: () => {
+          throw broken;
+        },
       },
-      read: async () => ({ lane: work.lane, task_type: 't', required_capabilities: 'chrome' }),
+      read: async () => ({ lane: work.lane, claim_rank: 5, task_type: 't', required_capabilities: 'chrome' }),
       wake: () => {},
       slots: () => ({ running: 0, free: 5 }),
       onProblem: (error) => problems.push(error),
     });
-    expect(await desk.note(work)).toBe(false);
-    expect(await desk.claim(work)).toEqual({ claimed: 0, running: 0, free: 5 });
+    expect(await replies.note(work)).toBe(false);
+    expect(await replies.claim(work)).toEqual({ claimed: 0, running: 0, free: 5 });
     expect(problems).toEqual([broken, broken]);
   });
 

@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { LaneRank } from '../../../../src/core/domain/lane.ts';
 import { LaneReads, READS_PER_SECOND } from '../../../../src/core/worker/lane-reads.ts';
-import type { RungRank } from '../../../../src/core/worker/ring-replies.ts';
 
-const laneRank = (lane: Buffer = randomBytes(16), claim_rank = 5): RungRank => ({ lane, claim_rank, n: 1 });
-const rowOf = ({ lane }: RungRank) => ({ lane, task_type: 't', required_capabilities: '{"a": 1}' });
+const laneRank = (lane: Buffer = randomBytes(16), claim_rank = 5): LaneRank => ({ lane, claim_rank });
+const rowOf = ({ lane, claim_rank }: LaneRank) => ({
+  lane,
+  claim_rank,
+  task_type: 't',
+  required_capabilities: '{"a": 1}',
+});
 
-function reads(answer: (asked: RungRank) => Promise<ReturnType<typeof rowOf> | undefined>) {
-  const asked: RungRank[] = [];
+function reads(answer: (asked: LaneRank) => Promise<ReturnType<typeof rowOf> | undefined>) {
+  const asked: LaneRank[] = [];
   let now = 0;
   const made = new LaneReads(
     (one) => {
@@ -16,7 +21,7 @@ function reads(answer: (asked: RungRank) => Promise<ReturnType<typeof rowOf> | u
     },
     () => now,
   );
-  return { of: (one: RungRank) => made.of(one), asked, pass: (ms: number) => (now += ms) };
+  return { of: (one: LaneRank) => made.of(one), asked, pass: (ms: number) => (now += ms) };
 }
 
 describe('finding S6: reads of lanes that nobody knows', () => {

@@ -1,18 +1,25 @@
 import { describe, expect, test } from 'vitest';
-import { type ClaimPlan, isSparse, planClaim } from '../../../../../src/core/worker/claim/claim-planner.ts';
-import type { ClaimerOptions } from '../../../../../src/core/worker/claim/claimer-options.ts';
+import type { FinishAndClaimResult } from '../../../../../src/core/db/claim/finish-and-claim.ts';
+import { ClaimRefused } from '../../../../../src/core/db/claim/finish-and-claim.ts';
+import type { SourceYield } from '../../../../../src/core/db/claim/take-tasks.ts';
+import { ANY_WIDTHS } from '../../../../../src/core/db/claim/text-widths.ts';
+import { DatabaseError } from '../../../../../src/core/db/database-error.ts';
+import { Session } from '../../../../../src/core/db/session.ts';
+import { tableNames } from '../../../../../src/core/db/table-names.ts';
+import { Events } from '../../../../../src/core/runtime/events.ts';
+import { ClaimPlanner } from '../../../../../src/core/worker/claim/claim-planner.ts';
 import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
+import { Poller } from '../../../../../src/core/worker/claim/poller.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 
 interface Known {
   lanes: number;
   free: number;
   directed?: boolean;
-  lean?: boolean;
 }
 
-/** A worker with so many free slots that knows so many lanes with due tasks, and what it would ask for. */
-function plan({ lanes, free, directed = false, lean: sparse = true }: Known) {
+/** The planner of a worker with `free` slots that knows `lanes` lanes with due tasks. It is never connected. */
+function planner({ lanes, free, directed = false }: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const catalog = new LaneCatalog('w1', { supported_tasks: types });
   catalog.learn(
@@ -22,26 +29,46 @@ function plan({ lanes, free, directed = false, lean: sparse = true }: Known) {
     true,
   );
   if (directed) catalog.markDue([], true);
-  const options = {
-    catalog,
-    timings: new TaskTimings(),
-    room: (ahead: number) => free + ahead,
-    limit: (room: number) => room,
-    shortSlots: () => free,
-  };
-  return planClaim(options as unknown as ClaimerOptions, sparse, (limit) => limit);
+  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  const address = { host: '127.0.0.1', port: 9, user: 'afd', database: 'afd' };
+  const session = new Session({
+    address,
+    timeZone: '+00:00',
+    idleTimeoutS: 60,
+    deadlineMs: 1000,
+    multiStatements: true,
+  });
+  const events = new Events();
+  const warnings: string[] = [];
+  events.on('warning', ({ message }) => warnings.push(message));
+  const made = new ClaimPlanner({
+    ...{ session, names, events, catalog, timings: new TaskTimings() },
+    poller: new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 }),
+    slots: { room: (prefetch) => free + prefetch, slotsYounger: () => free, timeoutOf: () => 300 },
+    board: { generation: 7 },
+    master: { deadline_slack: 30 },
+    mayClaim: () => true,
+    limit: (room) => room,
+  });
+  return Object.assign(made, { warnings });
 }
 
-test('many lanes are surveyed where much can be taken', () => {
-  expect(plan({ lanes: 30, free: 50 })).toMatchObject({ countFirst: true, limit: 50 });
-  expect(plan({ lanes: 30, free: 50 }).sources).toHaveLength(10);
+const plan = (known: Known) => planner(known).next();
+const result = (...yields: SourceYield[]): FinishAndClaimResult => ({
+  ...{ reconciled: [], claimed: [], yields, permission: 'open' },
+});
+const yielded = (...ends: boolean[]) => result(...ends.map((exhausted) => ({ count: 20, exhausted })));
+
+test('many lanes are counted first where much can be taken', () => {
+  expect(plan({ lanes: 30, free: 50 })).toMatchObject({ countFirst: true, limit: 50, free: 50, alone: false });
+  expect(plan({ lanes: 30, free: 50 })!.sources).toHaveLength(10);
 });
 
-test('a large claim of a lane waits for a ticket; a small one, a survey and directed tasks do not', () => {
-  expect(plan({ lanes: 1, free: 50 }).ticket).toBe(true);
-  expect(plan({ lanes: 1, free: 20 }).ticket).toBe(false);
-  expect(plan({ lanes: 30, free: 50 }).ticket).toBe(false);
-  expect(plan({ lanes: 1, free: 50, directed: true }).ticket).toBe(false);
+test('a large claim of a lane waits for a ticket; a small one, a counted one and directed tasks do not', () => {
+  expect(plan({ lanes: 1, free: 50 })!.ticket).toBe(true);
+  expect(plan({ lanes: 1, free: 20 })!.ticket).toBe(false);
+  expect(plan({ lanes: 30, free: 50 })!.ticket).toBe(false);
+  expect(plan({ lanes: 1, free: 50, directed: true })!.ticket).toBe(false);
 });
 
 test('few lanes, little room and directed tasks are asked at once', () => {
@@ -50,42 +77,119 @@ test('few lanes, little room and directed tasks are asked at once', () => {
     { lanes: 30, free: 20 },
     { lanes: 30, free: 50, directed: true },
   ]) {
-    expect(plan(one).countFirst, JSON.stringify(one)).toBe(false);
-    expect(plan(one).sources.length).toBeLessThanOrEqual(4);
+    expect(plan(one)!.countFirst, JSON.stringify(one)).toBe(false);
+    expect(plan(one)!.sources.length).toBeLessThanOrEqual(4);
   }
 });
 
-test('lanes that have enough each are asked at once', () => {
-  expect(plan({ lanes: 30, free: 50, lean: false }).countFirst).toBe(false);
-});
-
-describe('lanes are lean', () => {
-  const asked = (countFirst: boolean): ClaimPlan => ({
-    ...plan({ lanes: 30, free: 50, lean: countFirst }),
-    countFirst,
-  });
-  const yielded = (...ends: boolean[]) => ends.map((exhausted) => ({ count: 20, exhausted }));
-
-  test('when one gave less than half of what was asked, and was empty then', () => {
-    expect(isSparse(asked(false), [{ count: 20, exhausted: true }], false)).toBe(true);
-    expect(isSparse(asked(false), [{ count: 30, exhausted: true }], true)).toBe(false);
-  });
-
-  test('no longer when half of the surveyed have more than was asked of them', () => {
-    expect(isSparse(asked(true), yielded(false, false, true), true)).toBe(false);
-    expect(isSparse(asked(true), yielded(true, true, false), false)).toBe(true);
-  });
-
-  test('as before, when a claim says nothing about it', () => {
-    for (const before of [true, false]) {
-      expect(isSparse(asked(false), [], before)).toBe(before);
-      expect(isSparse(asked(false), yielded(false), before)).toBe(before);
-      expect(isSparse(plan({ lanes: 30, free: 50, directed: true }), yielded(true), before)).toBe(before);
-    }
-  });
+test('each claim has a token of its own; the deadline of its attempts is their timeout and the slack', () => {
+  const one = planner({ lanes: 1, free: 5 });
+  const [first, second] = [one.next()!, one.next()!];
+  expect(first.claim_token.equals(second.claim_token)).toBe(false);
+  expect(first.leaseOf({} as never)).toBe(330);
+  expect(one.generation).toBe(7);
 });
 
 test('nothing known and no room is no claim', () => {
-  expect(plan({ lanes: 0, free: 50 }).sources).toEqual([]);
-  expect(plan({ lanes: 3, free: 0 }).sources).toEqual([]);
+  expect(plan({ lanes: 0, free: 50 })).toBeUndefined();
+  expect(plan({ lanes: 3, free: 0 })).toBeUndefined();
+});
+
+describe('lanes are taken for sparse, and counted first', () => {
+  /** What the planner counts first after these results, one after the other. */
+  const countsAfter = async (...results: FinishAndClaimResult[]) => {
+    const one = planner({ lanes: 30, free: 50 });
+    for (const each of results) {
+      one.news();
+      await one.learn(one.next()!, each);
+    }
+    one.news();
+    return one.next()!.countFirst;
+  };
+  const enough = yielded(false, false, true);
+
+  test('no longer when half of the counted ones have more than was asked of them', async () => {
+    expect(await countsAfter()).toBe(true);
+    expect(await countsAfter(enough)).toBe(false);
+    expect(await countsAfter(yielded(true, true, false))).toBe(true);
+  });
+
+  test('again when one gave less than half of what was asked, and was empty then', async () => {
+    expect(await countsAfter(enough, result({ count: 20, exhausted: true }))).toBe(true);
+    expect(await countsAfter(enough, result({ count: 30, exhausted: true }))).toBe(false);
+  });
+
+  test('as before, when a claim says nothing about it', async () => {
+    expect(await countsAfter(result())).toBe(true);
+    expect(await countsAfter(enough, result())).toBe(false);
+    expect(await countsAfter(enough, yielded(false))).toBe(false);
+  });
+});
+
+describe('a pause', () => {
+  const brokenOff = new DatabaseError('E_TEMPORARY', 'The database interrupted a statement.', {
+    retry: 'transaction',
+    errno: 3024,
+  });
+
+  test('follows a claim that the server broke off for its length; no news ends it, and it doubles', () => {
+    const one = planner({ lanes: 1, free: 5 });
+    const request = one.next()!;
+    for (const most of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {
+      one.failed(request, brokenOff);
+      one.news();
+      expect(one.next()).toBeUndefined();
+      expect(one.againMs).toBeGreaterThan(most / 2 - 100);
+      expect(one.againMs).toBeLessThanOrEqual(most);
+    }
+  });
+
+  test('follows a claim that brought nothing although its lane seems to have tasks, until there is news', async () => {
+    const one = planner({ lanes: 1, free: 5 });
+    expect(await one.learn(one.next()!, result({ count: 0, exhausted: false }))).toBe(false);
+    expect(one.next()).toBeUndefined();
+    expect(one.againMs).toBeLessThanOrEqual(25);
+    one.news();
+    expect(one.next()).toBeDefined();
+  });
+
+  test('does not follow another error, but the next claim after one that came too late asks for half', () => {
+    const one = planner({ lanes: 1, free: 8 });
+    const late = new DatabaseError('E_DATABASE', 'gone', { retry: 'connection', driverCode: 'AFD_DEADLINE' });
+    one.failed(one.next()!, late);
+    expect(one.againMs).toBe(Number.POSITIVE_INFINITY);
+    expect(one.next()!.limit).toBe(4);
+  });
+});
+
+describe('a transaction that the server refused', () => {
+  const data = new DatabaseError('E_DATABASE', 'Out of range', { retry: 'final', fault: 'data', errno: 1264 });
+
+  test('with ends: they go alone, then the claim', async () => {
+    const one = planner({ lanes: 1, free: 5 });
+    await one.refused(one.next()!, data, { withEnds: true, widths: ANY_WIDTHS });
+    expect(one.next()).toBeUndefined();
+    expect(one.next()).toMatchObject({ alone: true });
+  });
+
+  test('before any row was seen: one source at a time tells which, and that one rests', async () => {
+    const one = planner({ lanes: 3, free: 5 });
+    await one.refused(one.next()!, data, { withEnds: false, widths: ANY_WIDTHS });
+    const single = one.next()!;
+    expect(single.sources).toHaveLength(1);
+    await one.refused(single, data, { withEnds: false, widths: ANY_WIDTHS });
+    expect(one.warnings).toEqual([expect.stringContaining('The database refused to claim t')]);
+    await one.learn(one.next()!, yielded(true));
+    await one.learn(one.next()!, yielded(true));
+    expect(one.next()?.sources ?? []).not.toContainEqual(single.sources[0]);
+  });
+
+  test('with rows: they are claimed in halves until the culprit is found', async () => {
+    const one = planner({ lanes: 1, free: 5 });
+    await one.refused(one.next()!, new ClaimRefused(data, [1, 2, 3, 4]), { withEnds: false, widths: ANY_WIDTHS });
+    const half = one.next()!;
+    expect(half).toMatchObject({ alone: true, ticket: false, sources: [{ kind: 'tasks', ids: [1, 2] }] });
+    await one.refused(half, new ClaimRefused(data, [1, 2]), { withEnds: false, widths: ANY_WIDTHS });
+    expect(one.next()).toMatchObject({ sources: [{ kind: 'tasks', ids: [1] }] });
+  });
 });

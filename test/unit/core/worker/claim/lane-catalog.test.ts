@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { KnownLane } from '../../../../../src/core/domain/lane.ts';
 import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
-import type { KnownLane } from '../../../../../src/core/worker/claim/lane-entry.ts';
 
 const CAPABILITIES = { supported_tasks: ['plain', 'deep', 'other'] };
 

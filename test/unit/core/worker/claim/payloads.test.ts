@@ -19,7 +19,7 @@ it('finding S12: a payload that is longer than an answer may be fails its attemp
       throw new DatabaseError('E_DATABASE', message, { retry: 'connection', driverCode: 'AFD_ANSWER_TOO_LONG' });
     },
   } as unknown as Session;
-  const payloads = new Payloads(() => {});
+  const payloads = new Payloads();
   const want = (task_id: number) => payloads.fetch({ task_id, claim_token: Buffer.alloc(16), payload_bytes: 7 });
   const [long, short] = [want(1), want(2)];
   await Promise.all([

@@ -70,12 +70,12 @@ describe('a type that is new here', () => {
 
   test('gives a few tasks to a claim, a hundred or as many as there are slots; a known one all it has', () => {
     const timings = paceOf(1, 2000);
-    expect(timings.mostFrom('new', { free: 2, slots: 3 })).toBe(100);
-    expect(timings.mostFrom('new', { free: 150, slots: 140 })).toBe(150);
-    expect(timings.mostFrom('t', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
-    expect(timings.mostFrom(undefined, { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+    expect(timings.mostFrom('new', { free: 2, short: 3 })).toBe(100);
+    expect(timings.mostFrom('new', { free: 150, short: 140 })).toBe(150);
+    expect(timings.mostFrom('t', { free: 2, short: 3 })).toBe(Number.POSITIVE_INFINITY);
+    expect(timings.mostFrom(undefined, { free: 2, short: 3 })).toBe(Number.POSITIVE_INFINITY);
     // What is not presumed brisk is not claimed beyond the slots at all.
-    expect(paceOf(300).mostFrom('new', { free: 2, slots: 3 })).toBe(Number.POSITIVE_INFINITY);
+    expect(paceOf(300).mostFrom('new', { free: 2, short: 3 })).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('doubted once, everything new is, until what ends here has been short for a while', () => {
@@ -165,7 +165,7 @@ test('where claims take long, what runs while two are under way is claimed ahead
 
 test('first attempts of brisk types are claimed as deferred, also ahead of the slots', () => {
   const timings = paceOf(20, 2000, 10);
-  const room = { free: 2, slots: 2 };
+  const room = { free: 2, short: 2 };
   const weighed = (one: ClaimedTask, index: number) => timings.admit(one, 'lane', room, index);
   expect([0, 1, 2, 11, 12].map((n) => weighed(candidate(), n))).toEqual(['defer', 'defer', 'defer', 'defer', 'stop']);
   expect([0, 2].map((n) => weighed(candidate({ attempt: 1 }), n))).toEqual(['record', 'stop']);

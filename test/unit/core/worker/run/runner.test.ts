@@ -4,6 +4,11 @@ import type { ClaimedTask } from '../../../../../src/core/db/claim/claimed-task.
 import type { Finish } from '../../../../../src/core/domain/attempt/reconcile.ts';
 import { functionHandler } from '../../../../../src/core/handlers/module-handler.ts';
 import { PulseBoard } from '../../../../../src/core/node/pulse-board.ts';
+import { Events } from '../../../../../src/core/runtime/events.ts';
+import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
+import { Payloads } from '../../../../../src/core/worker/claim/payloads.ts';
+import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
+import { HeldAttempts } from '../../../../../src/core/worker/run/held-attempts.ts';
 import { Runner } from '../../../../../src/core/worker/run/runner.ts';
 
 const claimed = (id: number): ClaimedTask => ({
@@ -27,6 +32,10 @@ function oneSlot() {
   const begun: number[] = [];
   const none = () => {};
   const board = new PulseBoard(1);
+  const events = new Events();
+  const timings = new TaskTimings();
+  const catalog = new LaneCatalog('d1', { supported_tasks: ['t'] });
+  const attempts = new HeldAttempts({ events, catalog, timings, startFlushAfterMs: 60_000, deadlineSlackS: 30 });
   const patience = { ms: 60_000 };
   const runner = new Runner({
     slots: 1,
@@ -42,19 +51,19 @@ function oneSlot() {
     ]),
     defaultTimeoutS: 60,
     stuckAfterMs: 60_000,
-    payloadOf: async () => null,
+    payloads: new Payloads(),
+    events,
+    attempts,
     board,
     get prefetchTtlMs() {
       return patience.ms;
     },
     logOf: () => ({ debug: none, info: none, warn: none, error: none }),
-    onStarted: none,
     onFinish: (finish) => finishes.push(finish),
-    onStuck: none,
-    onFree: none,
+    onSlots: none,
   });
   const token = randomBytes(16);
-  for (const id of [1, 2, 3]) runner.start(claimed(id), token, board.generation);
+  runner.begin([1, 2, 3].map(claimed), token, board.generation);
   return { runner, finishes, ends, begun, token, board, patience };
 }
 
@@ -118,7 +127,7 @@ describe('what is claimed ahead of the slots', () => {
     const { runner, finishes, begun, ends, board, patience } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
     board.beatAt -= 2 * patience.ms;
-    runner.start(claimed(4), randomBytes(16), board.generation);
+    runner.begin([claimed(4)], randomBytes(16), board.generation);
     for (const id of [1, 2, 3]) {
       await expect.poll(() => begun.includes(id)).toBe(true);
       ends.get(id)!();
@@ -148,7 +157,7 @@ describe('what is claimed ahead of the slots', () => {
 
   test('an attempt that runs here already is not started again', async () => {
     const { runner, begun, token, ends, board } = oneSlot();
-    runner.start(claimed(1), token, board.generation);
+    runner.begin([claimed(1)], token, board.generation);
     for (const id of [1, 2, 3]) {
       await expect.poll(() => begun.includes(id)).toBe(true);
       ends.get(id)!();
@@ -198,7 +207,7 @@ describe('finding B4: a handler that fails outside of its promise', () => {
     const { runner, finishes, begun } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
     const [first] = runner.attempts();
-    runner.abort(first!.key, 'revoked');
+    first!.stop.abort('revoked');
     runner.fail(first!, 'stray', 'RangeError');
     expect(finishes.map((one) => one.outcome)).toEqual([{ kind: 'released', cause: 'revoked' }]);
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import { WorkerRing } from '../../../src/core/worker/worker-ring.ts';
+import { HeldAttempts } from '../../../src/core/worker/run/held-attempts.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 it('finding F17: a worker forgets the attempts that it lost, as those that it finished', async () => {
-  const open = vi.spyOn(WorkerRing, 'open');
+  const add = vi.spyOn(HeldAttempts.prototype, 'add');
   const { task, assignment } = db.names;
   const ids: number[] = [];
   for (let n = 0; n < 5; n += 1) {
@@ -34,22 +34,22 @@ it('finding F17: a worker forgets the attempts that it lost, as those that it fi
   });
   const events = (name: string) => worker.seen.filter((one) => one.name === name).length;
   await until(() => events('task:finished') === 2);
-  const ring = (await open.mock.results[0]!.value) as WorkerRing;
+  const held = add.mock.contexts[0] as HeldAttempts;
   const running = async () =>
     (await session.rows(`SELECT id FROM ${assignment} WHERE status IN ('assigned', 'running')`)).length === 3;
   await until(running, 10_000, 'rows of the three that run');
-  expect(ring.remembered).toBe(3);
+  expect(held.all()).toHaveLength(3);
   // As a leader does that took this worker for dead.
   await session.write(
     `UPDATE ${task} SET status = 'cancelled', claim_token = NULL, claimed_by = NULL WHERE task_type = 'lost'`,
   );
   await session.write(`UPDATE ${assignment} SET status = 'lost' WHERE status IN ('assigned', 'running')`);
   await until(() => events('task:lost') === 3);
-  await until(() => ring.remembered === 0, 10_000, 'nothing remembered');
+  await until(() => held.all().length === 0, 10_000, 'nothing held');
 });
 
-it('an attempt that is given back is remembered until its end is written, and no longer', async () => {
-  const open = vi.spyOn(WorkerRing, 'open');
+it('a worker forgets the attempts that it released', async () => {
+  const add = vi.spyOn(HeldAttempts.prototype, 'add');
   await insertTask(session, db.names, { task_type: 't' });
   const worker = startWorker(db, {
     handlers: {
@@ -58,6 +58,6 @@ it('an attempt that is given back is remembered until its end is written, and no
   });
   await until(() => worker.seen.some((one) => one.name === 'task:started'));
   await worker.force();
-  const ring = (await open.mock.results[0]!.value) as WorkerRing;
-  expect(ring.remembered).toBe(0);
+  const held = add.mock.contexts[0] as HeldAttempts;
+  expect(held.all()).toEqual([]);
 });
