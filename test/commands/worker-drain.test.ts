@@ -35,7 +35,7 @@ describe.concurrent('afd worker --drain', { timeout: MINUTES }, () => {
 
   it('RC13 is exit 75 at a closed gate: nothing is executed, and why is said', async (test) => {
     const { expect } = test;
-    const s = await scene(test, 'held', { worker: { gates: { memory_usage: 0.01, interval: 0.1 } } });
+    const s = await scene(test, 'held', { worker: { resource_limits: { memory_usage: 0.01, interval: 0.1 } } });
     const id = await s.add();
     for (const mode of ['--drain', '--once']) {
       const run = await s.run('worker', mode, '--json', '--device-id', 'w');

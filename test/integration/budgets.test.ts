@@ -157,7 +157,7 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
 
   it('that is over a gate, with a backlog: no claim', async () => {
     await backlog(200);
-    await settled({ worker: { gates: { memory_usage: 0.001 } } });
+    await settled({ worker: { resource_limits: { memory_usage: 0.001 } } });
     const all = await spent(TICKS);
     expect(all.claims, all.message).toBe(0);
     expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all));

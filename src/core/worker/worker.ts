@@ -50,7 +50,7 @@ export class Worker {
     const place = region === undefined ? {} : { region };
     this.#capabilities = { ...capabilities, ...place, supported_tasks: [...options.handlers.keys()] };
     this.#slots = context.config.worker.max_concurrent_tasks;
-    this.#overLimits = hasLimits(context.config.worker.gates) ? undefined : [];
+    this.#overLimits = hasLimits(context.config.worker.resource_limits) ? undefined : [];
   }
 
   /**

@@ -35,8 +35,8 @@ export const OF_QUERIES: Mutant[] = [
     by('devices/device-life', 'only the owner may say so'),
   ),
   caught(
-    'gates-outlive-their-process',
-    'a device that starts has the gates and the stuck slots of the process before it',
+    'limits-outlive-their-process',
+    'a device that starts keeps the exceeded limits and the stuck slots of the process before it',
     query('devices/register-device', '    over_limits: null,\n    stuck: null,\n', ''),
     by('devices/device-life', 'takes the row over'),
   ),

@@ -35,8 +35,8 @@ const heartbeats = async (worker: TestWorker, n: number) => {
   for (let at = 0; at < n; at += 1) await once(worker.events, 'device:heartbeat');
 };
 /** Every machine uses more than this. */
-const CLOSED = { gates: { memory_usage: 0.01, interval: 0.05 } };
-const WIDE = { gates: { cpu_usage: 100, memory_usage: 100, disk_usage: 100, interval: 0.05 } };
+const CLOSED = { resource_limits: { memory_usage: 0.01, interval: 0.05 } };
+const WIDE = { resource_limits: { cpu_usage: 100, memory_usage: 100, disk_usage: 100, interval: 0.05 } };
 
 describe('a device over one of its gates', () => {
   it('claims nothing, says so once, shows it in its row; another device runs the task', async () => {
