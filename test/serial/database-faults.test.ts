@@ -161,7 +161,7 @@ describe('a database that', { timeout: MINUTES, ...skipBecause(NO_PRIVATE_SERVER
     await Promise.all([stopping, finishing, other].map((one) => one.event('device:heartbeat')));
 
     await server.kill();
-    await Promise.all([stopping, finishing, other].map((one) => one.event('database:patience-over')));
+    await Promise.all([stopping, finishing, other].map((one) => one.event('database:trust-over')));
     await stop.noted({ what: 'abort', task_id: released });
     await finish.open('go');
     await finish.noted({ what: 'end', task_id: delivered });

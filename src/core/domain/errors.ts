@@ -1,4 +1,4 @@
-/** What a code of the registry says. Backticks in `means` and `remedy` mark code, as in Markdown. */
+/** What a code of the registry says. Backticks in `means` and `remedy` enclose code, as in Markdown. */
 export interface ErrorFacts {
   exit: number;
   /** When it is raised: one sentence. */

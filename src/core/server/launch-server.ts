@@ -137,11 +137,11 @@ function asRoot(host: Host): string[] {
 export async function freePort(wanted: number | undefined): Promise<number> {
   const tryPort = (port: number) =>
     new Promise<number | undefined>((resolve) => {
-      const probe = createServer();
-      probe.once('error', () => resolve(undefined));
-      probe.listen({ host: '127.0.0.1', port }, () => {
-        const address = probe.address();
-        probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
+      const server = createServer();
+      server.once('error', () => resolve(undefined));
+      server.listen({ host: '127.0.0.1', port }, () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
       });
     });
   const port = (wanted === undefined ? undefined : await tryPort(wanted)) ?? (await tryPort(0));

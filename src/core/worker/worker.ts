@@ -205,8 +205,8 @@ export class Worker {
     else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
-    else if (report.kind === 'patience-over') {
-      events.emit('database:patience-over', { policy: config.worker.on_lost_database });
+    else if (report.kind === 'trust-over') {
+      events.emit('database:trust-over', { policy: config.worker.on_lost_database });
       if (config.worker.on_lost_database === 'stop') this.#parts?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
@@ -232,7 +232,7 @@ export class Worker {
 
   #onView(at: number, view: NodeView): void {
     if (this.#parts === undefined) return;
-    this.#liveness?.send({ kind: 'pairs', ...obeyView(this.#parts, at, view) });
+    this.#liveness?.send({ kind: 'lane-ranks', ...obeyView(this.#parts, at, view) });
     const state = view.device?.operator_state;
     if (state === undefined || state === this.#operatorState) return;
     this.#operatorState = state;

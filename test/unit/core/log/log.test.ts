@@ -108,7 +108,7 @@ describe('events', () => {
     'main:blocked': { for_ms: 1750, tasks: [{ task_id: 1, attempt: 1, task_type: 'a' }], known: true },
     'main:back': { after_ms: 5000, released: 2 },
     'database:back': { after_ms: 1500, server: 'db:1' },
-    'database:patience-over': { policy: 'stop' },
+    'database:trust-over': { policy: 'stop' },
     'leader:gained': { device_id: 'w', term: 4 },
     'leader:other': { leader: 'v', term: 4 },
     note: { message: 'rows are deleted one by one' },
