@@ -48,7 +48,7 @@ it('finding F17: a worker forgets the attempts that it lost, as those that it fi
   await until(() => ring.remembered === 0, 10_000, 'nothing remembered');
 });
 
-it('an attempt that is given back is remembered until its end is written, and no longer', async () => {
+it('an attempt that is released is remembered until its end is written, and no longer', async () => {
   const open = vi.spyOn(WorkerRing, 'open');
   await insertTask(session, db.names, { task_type: 't' });
   const worker = startWorker(db, {

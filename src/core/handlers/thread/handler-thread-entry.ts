@@ -8,7 +8,7 @@ import type { Handler } from '../handler.ts';
 import { functionHandler } from '../module-handler.ts';
 import { loadHandlerFunction } from '../module-loader.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
-import { type FromThread, CELL, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
+import { CELL, type FromThread, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
 import { sendable } from './sendable.ts';
 import { ThreadAttempt } from './thread-attempt.ts';
 

@@ -7,7 +7,7 @@ import { monotonic } from '../../runtime/clock.ts';
 import { keptOutcome } from '../aborted-outcome.ts';
 import type { AbortReason, Attempt } from '../handler.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
-import { type FromThread, CELL, type ToThread } from './handler-thread-messages.ts';
+import { CELL, type FromThread, type ToThread } from './handler-thread-messages.ts';
 import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
 import { type Death, outcomesAfterDeath } from './thread-death.ts';
 import { ThreadPulse } from './thread-pulse.ts';

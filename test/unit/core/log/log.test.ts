@@ -94,7 +94,7 @@ describe('events', () => {
     },
     'task:lost': { task_id: 1, attempt: 1, reason: 'another device holds it' },
     'task:stuck': { task_id: 1, attempt: 1, task_type: 'a' },
-    'work:troubled': { cause: 'a packet did not arrive' },
+    'work:troubled': { cause: 'a datagram did not arrive' },
     'task:set-aside': { task_id: 1, failed: true, message: 'it cannot be claimed: out of range' },
     'ring:switched': { on: false },
     'device:registered': { device_id: 'w', instance_token: 'cafe', server: 's' },
@@ -116,7 +116,7 @@ describe('events', () => {
     'leader:duty': { duty: 'rescue', counts: { rescued: 1 } },
     'leader:duty-failed': { duty: 'rescue', message: 'x' },
     'leader:duty-works': { duty: 'rescue', after_ms: 1500 },
-    warning: { message: 'look' },
+    warning: { message: 'check' },
   };
 
   it.each(Object.keys(EXAMPLES) as AfdEventName[])('%s has a sentence', (name) => {
@@ -133,8 +133,8 @@ describe('events', () => {
     const events = new Events();
     attachLog(events, log);
     events.emit('worker:started', EXAMPLES['worker:started']);
-    events.emit('warning', { message: 'look' });
-    expect(lines[1]).toContain('WARN  w look');
+    events.emit('warning', { message: 'check' });
+    expect(lines[1]).toContain('WARN  w check');
   });
 
   it('say whether a failed task will be tried again', () => {

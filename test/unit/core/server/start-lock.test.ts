@@ -33,7 +33,7 @@ describe('the lock of afd db start', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('is given back when the work throws', async () => {
+  it('is released when the work throws', async () => {
     await expect(withStartLock(file, host, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await expect(access(file)).rejects.toThrow();
   });
