@@ -46,6 +46,7 @@ const STILL_THERE: ReadonlyArray<readonly [word: string, where: RegExp]> = [
 
 /** "Avoid" words that occur, each with what it means then. Any other does not occur at all. */
 const ELSEWHERE: Record<string, string> = {
+  agent: '`userAgent` of oclif',
   host: 'the machine of a server, in addresses; the files and processes of this machine (`Host`)',
   runner: 'the part of a worker that runs handlers',
   item: 'one element of a YAML or JSON list',
@@ -94,9 +95,10 @@ function sourceOf(path: string, text: string): Source {
 function placesOf(phrase: string, { path, lines, words, at }: Source): string[] {
   const wanted = wordsOf(phrase);
   const last = wanted.pop()!;
+  const plural = `${last}s`;
   const found: string[] = [];
   for (let n = wanted.length; n < words.length; n += 1) {
-    if (words[n] !== last && words[n] !== `${last}s`) continue;
+    if (words[n] !== last && words[n] !== plural) continue;
     const begin = n - wanted.length;
     if (wanted.every((one, k) => words[begin + k] === one)) found.push(`${path}: ${lines[at[begin]!]!.trim()}`);
   }
