@@ -149,6 +149,7 @@ export async function freePort(wanted: number | undefined): Promise<number> {
   return port;
 }
 
+/** Empty when there is no log: it only adds to the error that is reported. */
 export async function logTail(files: ServerFiles): Promise<string> {
   return essence(await readFile(files.log, 'utf8').catch(() => ''));
 }

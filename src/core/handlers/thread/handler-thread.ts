@@ -54,7 +54,7 @@ export class HandlerThread {
   #isReady = false;
   readonly #pulse: ThreadPulse;
   #leaving: NodeJS.Timeout | undefined;
-  /** Resolves when all modules are loaded. Rejects with E_HANDLER_MISSING or E_CONFIG. */
+  /** Resolves when all modules are loaded. Rejects with E_HANDLER_MISSING or E_CONFIG; nobody needs to read it. */
   readonly ready: Promise<void>;
   /** Resolves when the thread is gone and all of its attempts have settled. */
   readonly gone: Promise<void>;
@@ -81,7 +81,7 @@ export class HandlerThread {
     this.ready = new Promise((resolve, reject) => {
       this.#loaded = { resolve, reject };
     });
-    this.ready.catch(() => {});
+    this.ready.catch(() => {}); // Read at the start of a worker; later each attempt ends with the reason.
     port.on('message', (message) => this.#hear(readBatch(message)));
     thread.on('error', (error: NodeJS.ErrnoException) => {
       const id = this.#cells[CELL.current]!;
