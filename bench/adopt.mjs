@@ -44,7 +44,7 @@ async function fill(to) {
   }
 }
 
-/** One statement after the other until told to stop; the time that each took. */
+/** One statement after the other until stopped; the time that each took. */
 function loop(statement) {
   const took = [];
   let going = true;

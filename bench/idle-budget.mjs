@@ -1,5 +1,5 @@
 // What 1,000 idle devices ask of the database each second, by sending just that from a few connections: 900 ticks and 100
-// heartbeats; and what the leader's watcher and a ringer add. Processor time of the server, and of single reads.
+// heartbeats; and what the leader's watcher and a sender of rings add. Processor time of the server, and of single reads.
 //   node bench/idle-budget.mjs [devices]     a private, durable MariaDB; or the server of AFD_DATABASE_URL (migrated, no fleet on it)
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -56,10 +56,10 @@ try {
        max_concurrent_tasks, instance_token, ring_token, lock_name) VALUES ?`,
     [Array.from({ length: devices }, (_, n) => row(n))],
   );
-  const pairs = ['a', 'b', 'c'].map((type) => ({ lane: laneKey(type, null), claim_rank: 5 }));
-  const known = pairs.map((one) => ({ ...one, able: null }));
+  const ranks = ['a', 'b', 'c'].map((type) => ({ lane: laneKey(type, null), claim_rank: 5 }));
+  const known = ranks.map((one) => ({ ...one, able: null }));
   const ask = (n) => ({
-    ...{ device_id: NAME(n), pairs, lanes: { types: ['a', 'b', 'c'], known }, trustAfterStartS: 15 },
+    ...{ device_id: NAME(n), ranks, lanes: { types: ['a', 'b', 'c'], known }, trustAfterStartS: 15 },
     withOpen: n % 2 === 0,
   });
   const beat = (n) => ({
@@ -73,7 +73,7 @@ try {
     },
   });
   const readings = { cpu_usage: 3, memory_usage: 40, disk_usage: 50, system_info: { platform: 'linux' } };
-  const packets = {
+  const batches = {
     tick: (session, n) => tick(session, names, ask(n)),
     heartbeat: (session, n) =>
       session.batch([
@@ -83,7 +83,7 @@ try {
       ]),
   };
   const pid = pidOfServer(address);
-  /** So many per second, evenly over the connections; milliseconds of server time per second. */
+  /** Sends `perSecond` statements per second, evenly over the connections. Returns milliseconds of server time per second. */
   const spent = async (what, perSecond) => {
     const gap = (1000 * CONNECTIONS) / perSecond;
     const end = performance.now() + SECONDS * 1000;
@@ -94,7 +94,7 @@ try {
         await pause((gap * k) / CONNECTIONS);
         for (let next = performance.now(); next < end; next += gap) {
           await pause(Math.max(0, next - performance.now()));
-          await packets[what](session, (sent * 7919) % devices);
+          await batches[what](session, (sent * 7919) % devices);
           sent += 1;
         }
       }),
@@ -125,11 +125,11 @@ try {
     console.log(`${name.padEnd(44)} p50 ${times.sort((a, b) => a - b)[25].toFixed(2)} ms`);
   };
   const targets = ringTargetsStatement(names);
-  await median('read of the devices by a ringer', async () =>
+  await median('read of the devices by a sender', async () =>
     (await first.rows(targets.sql, targets.values)).map(ringTarget),
   );
-  const look = dueStatement(names, undefined, pairs);
-  await median('look of the watcher at three lanes', () => first.rows(look.sql, look.values));
+  const poll = dueStatement(names, undefined, ranks);
+  await median('poll of the watcher for three lanes', () => first.rows(poll.sql, poll.values));
   await first.write(`DELETE FROM ${names.device} WHERE device_id LIKE 'budget-%'`);
   await first.write(`DELETE FROM ${names.heartbeat} WHERE device_id LIKE 'budget-%'`);
 } finally {

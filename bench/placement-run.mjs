@@ -1,5 +1,5 @@
 // Who runs what, for real: four worker processes with unequal slots and speeds on a real server, tasks that arrive one by
-// one; beside the shares of a dispatcher that knows everything (simulated, bench/placement-sim.mjs).
+// one; next to the shares of a dispatcher that knows everything (simulated, bench/placement-sim.mjs).
 //   npm run build && node bench/placement-run.mjs [--strategy weighted] [--load 0.2 --load 0.5] [--seconds 25]
 //     [--producers 1] [--no-ring]        a private, durable MariaDB; or the server of AFD_DATABASE_URL (migrated)
 import { spawn, spawnSync } from 'node:child_process';

@@ -16,13 +16,13 @@ const { values } = parseArgs({
 const tasks = Number(values.tasks);
 const seeds = Array.from({ length: Number(values.seeds) }, (_, n) => n + 1);
 const LOADS = [0.05, 0.2, 0.5, 0.8];
-/** Rows older than so much are read with the INSERT of the task. */
+/** Milliseconds. Older rows are read with the INSERT of the task. */
 const FRESH_MS = 1000;
 const WAYS = [
-  { name: 'directed, 1 ringer', how: { kind: 'ring', ringers: 1, states: true, fresh: FRESH_MS } },
-  { name: 'directed, 8 ringers', how: { kind: 'ring', ringers: 8, states: true, fresh: FRESH_MS } },
-  { name: 'the same, rows each second', how: { kind: 'ring', ringers: 8, states: true } },
-  { name: 'the same, and acknowledgements alone', how: { kind: 'ring', ringers: 8, states: false } },
+  { name: 'directed, 1 sender', how: { kind: 'ring', senders: 1, states: true, fresh: FRESH_MS } },
+  { name: 'directed, 8 senders', how: { kind: 'ring', senders: 8, states: true, fresh: FRESH_MS } },
+  { name: 'the same, rows each second', how: { kind: 'ring', senders: 8, states: true } },
+  { name: 'the same, and acknowledgements alone', how: { kind: 'ring', senders: 8, states: false } },
   { name: 'polling alone (1 s)', how: { kind: 'poll' } },
 ];
 
@@ -55,7 +55,7 @@ for (const strategy of values.strategy) {
     });
     console.log(row([name, ...cells]));
   }
-  // Why equal devices draw lots: what it would be if every ringer took the first by name.
+  // Why equal devices have tie-breakers: what it would be if every sender took the first by name.
   const named = LOADS.map((load) =>
     median(
       seeds.map((seed) => {
@@ -66,7 +66,7 @@ for (const strategy of values.strategy) {
       }),
     ),
   );
-  console.log(row(['directed, 8 ringers, equal devices by name', ...named.map((apart) => `**${percent(apart)}**`)]));
+  console.log(row(['directed, 8 senders, equal devices by name', ...named.map((apart) => `**${percent(apart)}**`)]));
 }
 
 console.log('\n### makespan of a mixed backlog\n');

@@ -112,7 +112,7 @@ async function check(workload) {
   ];
 }
 
-/** This tree beside itself. */
+/** This tree compared with itself. */
 async function compareTrees() {
   const args = ['--servers', 'mariadb', '--reps', '1', '--pause', '0', 'drain:2x5:200'];
   const { out, problem } = await run([TREES, ROOT, ...args]);

@@ -33,7 +33,7 @@ function only(result, wanted) {
   return Object.fromEntries(Object.entries(result).filter(([name]) => wanted(name)));
 }
 
-/** `least`: a column says how each row does beside the one with the fewest of these. */
+/** `least`: a column compares each row with the one that has the fewest of these. */
 function table(results, figure, least) {
   const groups = new Map();
   for (const one of results) {
@@ -58,10 +58,10 @@ function table(results, figure, least) {
     };
     const alike = rows.filter((one) => KEYS.every((name) => name === least || one[name] === row[name]));
     const first = alike.reduce((a, b) => (b[least] < a[least] ? b : a), row);
-    const beside = fewest.map(() => (first[figure] > 0 ? (row[figure] / first[figure]).toFixed(2) : ''));
+    const compared = fewest.map(() => (first[figure] > 0 ? (row[figure] / first[figure]).toFixed(2) : ''));
     return [
       ...[...keys, ...figures].map((name) => show(row[name])),
-      ...beside,
+      ...compared,
       ...(withRatios ? ratios.map(ratio) : []),
     ];
   };

@@ -35,8 +35,8 @@ export class TallyServer {
     return [...this.#counts.values()].reduce((sum, one) => sum + one, this.#toldNow.length);
   }
 
-  /** Resolves when so many handlers have begun. Rejects when nothing at all happens for `patienceMs`. */
-  until(total, patienceMs = 60_000) {
+  /** Resolves when `total` handlers have begun. Rejects when nothing happens for `silenceMs`. */
+  until(total, silenceMs = 60_000) {
     return new Promise((resolve, reject) => {
       const end = (settle) => {
         clearTimeout(timer);
@@ -44,10 +44,10 @@ export class TallyServer {
         settle();
       };
       const late = () => end(() => reject(new Error(`${this.count} of ${total} tasks have begun, and no more come`)));
-      let timer = setTimeout(late, patienceMs);
+      let timer = setTimeout(late, silenceMs);
       this.#onChange = () => {
         clearTimeout(timer);
-        timer = setTimeout(late, patienceMs);
+        timer = setTimeout(late, silenceMs);
         if (this.count >= total) end(resolve);
       };
       this.#onChange();

@@ -10,7 +10,7 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Ends the process with a sentence when something is missing that it cannot get, or when the build fails; a caller that
- * shows the build's problems itself says `allowProblems`. `say` is told what takes time.
+ * shows the build's problems itself says `allowProblems`. `say` gets a line for each step that takes time.
  */
 export async function bootstrap({ say = (text) => console.error(text), allowProblems = false } = {}) {
   checkNode();

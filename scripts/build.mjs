@@ -15,7 +15,7 @@ const LOCK = join(ROOT, 'node_modules', '.afd-build-lock');
 
 /**
  * Returns `{ built, problems }`. JavaScript is written also when types do not fit: `problems` then holds the compiler's
- * words, and no stamp is kept, so that the next build looks again.
+ * words, and no stamp is kept, so that the next build checks again.
  */
 export async function build() {
   const release = await lock();

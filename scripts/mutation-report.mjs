@@ -5,7 +5,7 @@
 const NOTICED = new Set(['Killed', 'Timeout']);
 const UNNOTICED = new Set(['Survived', 'NoCoverage']);
 
-/** Per cent; what Stryker could not compile, or was told to leave, is not counted. */
+/** Per cent. Mutants that do not compile, and those that Stryker was configured to leave out, are not counted. */
 export function scoreOf({ files }) {
   const mutants = Object.values(files).flatMap((one) => one.mutants);
   const killed = mutants.filter((one) => NOTICED.has(one.status)).length;

@@ -71,7 +71,7 @@ export async function afdFleet(
   }
 }
 
-/** `endless`: runs until it is told to stop. */
+/** `endless`: runs until its parent stops it. */
 function handler({ endless, waitMs }) {
   const waits = [
     endless && "await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));",

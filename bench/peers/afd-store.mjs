@@ -1,7 +1,7 @@
 // afd's database as the bench sees it: a schema of its own, filled through core, read back by plain SQL.
 import mysql from 'mysql2/promise';
 
-/** One schema per run: several may measure on one server. Whoever has the lock of its name lives. */
+/** One schema per run: several may measure on one server. The process that holds the lock of its name is alive. */
 const SCHEMA = `afd_bench_${process.pid}`;
 
 export class AfdStore {

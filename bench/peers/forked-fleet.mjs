@@ -1,5 +1,5 @@
 // Worker processes of a peer that is a library: each runs `<peer>-worker.mjs`, connects, says "ready", and begins to take
-// tasks when it is told "go".
+// tasks when its parent sends "go".
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { end, ended, start } from '../servers/children.mjs';
@@ -36,7 +36,7 @@ export async function forkedFleet(script, { workers, socket, inTurn = false, ...
       if (dead !== undefined) throw new Error(`${script} ended: ${dead.said()}`);
     },
     async stop() {
-      await Promise.all(children.map((child) => end(child, { patienceMs: 5000 })));
+      await Promise.all(children.map((child) => end(child, { graceMs: 5000 })));
     },
   };
   try {

@@ -1,5 +1,5 @@
-// pg-boss on PostgreSQL. `defaults`: `slots` calls of work(), each of which fetches one job and looks again two seconds
-// later. `batches`: the same calls, 1,000 jobs a fetch, looking as often as it allows. Keeps finished jobs; the output is
+// pg-boss on PostgreSQL. `defaults`: `slots` calls of work(), each of which fetches one job and polls again two seconds
+// later. `batches`: the same calls, 1,000 jobs a fetch, polling as often as it allows. Keeps finished jobs; the output is
 // stored when a fetch brought one job.
 
 import { forkedFleet } from './forked-fleet.mjs';

@@ -12,7 +12,7 @@ const MOST_SOURCES = 4;
 export function makespan({ tasks, seed, scarce }) {
   const clock = new Clockwork();
   const work = backlog(randomFrom(seed * 104_729), tasks);
-  const lots = randomFrom(seed * 7919);
+  const tieBreaker = randomFrom(seed * 7919);
   const lanes = new Map(TYPES.map((type) => [type, work.filter((task) => task.type === type)]));
   const able = ableCounter(DEVICES.map(viewOf));
   const published = TYPES.map((type) => ({
@@ -25,7 +25,7 @@ export function makespan({ tasks, seed, scarce }) {
   let last = 0;
   let ended = 0;
   for (const device of DEVICES) {
-    const catalog = new LaneCatalog(device.device_id, { supported_tasks: device.types }, undefined, lots);
+    const catalog = new LaneCatalog(device.device_id, { supported_tasks: device.types }, undefined, tieBreaker);
     catalog.learn(published, true);
     let running = 0;
     let claiming = false;

@@ -38,12 +38,12 @@ class Device {
 }
 
 /**
- * `how`: {kind: 'omniscient'} | {kind: 'poll'} | {kind: 'ring', ringers, states, fresh}. `states`: whether devices tell
+ * `how`: {kind: 'omniscient'} | {kind: 'poll'} | {kind: 'ring', senders, states, fresh}. `states`: whether devices tell
  * their state to those who rang them lately. `fresh`: rows older than so much are read with the insert of the task;
  * without it they are read once a second.
- * `ties`: 'lot' as afd does it, 'name' = every placer takes the same of equal devices.
+ * `ties`: 'random' as afd does it, 'name' = every placer takes the same of equal devices.
  */
-export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
+export function simulate({ policy, load, tasks, seed, how, ties = 'random' }) {
   const random = randomFrom(seed);
   const clock = new Clockwork();
   const work = arrivals(randomFrom(seed * 7919), load, tasks);
@@ -86,27 +86,27 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
   const listeners = new Map(devices.map((one) => [one, new Map()]));
   const tell = (device) => {
     if (how.kind !== 'ring' || !how.states) return;
-    for (const [ringer, heard] of listeners.get(device)) {
+    for (const [sender, heard] of listeners.get(device)) {
       if (clock.now - heard.rang > STATE_FOR_MS || heard.planned) continue;
       heard.planned = true;
       clock.at(Math.max(clock.now, heard.told + STATE_EVERY_MS), () => {
         heard.planned = false;
         heard.told = clock.now;
         const { running } = device;
-        clock.after(ACK_MS, () => ringer.hears(device.device_id, running));
+        clock.after(ACK_MS, () => sender.hears(device.device_id, running));
       });
     }
   };
 
-  const salt = (turn) => (ties === 'lot' ? `${seed}/${turn}` : '');
+  const salt = (turn) => (ties === 'random' ? `${seed}/${turn}` : '');
   let placed = 0;
   const exactly = () =>
     devices.map((one) => ({ ...viewOf(one), running: one.running, recent_claims: one.recent_claims(clock.now) }));
 
-  const ringers = how.kind === 'ring' ? Array.from({ length: how.ringers }, makeRinger) : [];
-  function makeRinger() {
+  const senders = how.kind === 'ring' ? Array.from({ length: how.senders }, makeSender) : [];
+  function makeSender() {
     const views = new Map(devices.map((one) => [one.device_id, { ...viewOf(one), flying: 0, rung: 0 }]));
-    const ringer = {
+    const sender = {
       hears(id, running) {
         const view = views.get(id);
         view.running = running + view.flying;
@@ -129,15 +129,15 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
         view.rung += 1;
         view.flying += 1;
         const heard = listeners.get(device);
-        if (!heard.has(ringer)) heard.set(ringer, { told: 0, planned: false });
+        if (!heard.has(sender)) heard.set(sender, { told: 0, planned: false });
         clock.after(CLAIM_MS + exponential(random, CLAIM_SPREAD_MS), () => {
-          heard.get(ringer).rang = clock.now;
+          heard.get(sender).rang = clock.now;
           const got = device.running < device.slots ? claim(device) : 0;
           const { running } = device;
           clock.after(ACK_MS, () => {
             view.flying -= 1;
-            ringer.hears(id, running);
-            if (got === 0 && tried.size <= MORE_RINGS && queue.includes(task)) ringer.offer(task, tried);
+            sender.hears(id, running);
+            if (got === 0 && tried.size <= MORE_RINGS && queue.includes(task)) sender.offer(task, tried);
           });
         });
       },
@@ -146,7 +146,7 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
     let readAt = Number.NEGATIVE_INFINITY;
     const read = () => {
       readAt = clock.now;
-      for (const device of devices) ringer.hears(device.device_id, device.running);
+      for (const device of devices) sender.hears(device.device_id, device.running);
     };
     const rows = () => {
       read();
@@ -162,7 +162,7 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
       };
       clock.at(random() * HEARTBEAT_MS, beat);
     }
-    return ringer;
+    return sender;
   }
 
   let left = tasks;
@@ -170,7 +170,7 @@ export function simulate({ policy, load, tasks, seed, how, ties = 'lot' }) {
     clock.at(task.at, () => {
       left -= 1;
       queue.push(task);
-      if (how.kind === 'ring') ringers[Math.floor(random() * ringers.length)].offer(task, new Set());
+      if (how.kind === 'ring') senders[Math.floor(random() * senders.length)].offer(task, new Set());
       else if (how.kind === 'omniscient') {
         placed += 1;
         const [id] = placeTasks(laneOf(task), 1, exactly(), policy, salt(placed)).keys();

@@ -30,12 +30,12 @@ export function start(argv, { user, ipc = false, ...options } = {}) {
   return child;
 }
 
-/** Ends a process; SIGKILL after `patienceMs`. */
-export async function end(child, { signal = 'SIGTERM', patienceMs = 15_000 } = {}) {
+/** Ends a process; SIGKILL after `graceMs`. */
+export async function end(child, { signal = 'SIGTERM', graceMs = 15_000 } = {}) {
   if (!living.has(child)) return;
   const closed = once(child, 'close');
   child.kill(signal);
-  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
   await closed;
   clearTimeout(timer);
 }

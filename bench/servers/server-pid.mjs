@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const TICK_MS = 10;
 
-/** Pid of whoever listens at this address of this machine; undefined when it is elsewhere, or not ours to look at. */
+/** Pid of the process that listens at this address of this machine; undefined if it is elsewhere or may not be read. */
 export function pidOfServer({ host, port, socketPath }) {
   if (socketPath !== undefined) return listener(unixInode(socketPath));
   return ['localhost', '127.0.0.1', '::1'].includes(host) ? listener(tcpInode(port)) : undefined;
@@ -59,7 +59,7 @@ function listener(inode) {
   return undefined;
 }
 
-// Processes come and go, and some are not ours to look at.
+// Processes come and go, and some may not be read.
 function read(file) {
   try {
     return readFileSync(file, 'latin1');

@@ -1,12 +1,12 @@
 // What a fleet that has nothing to do costs a program that adds many tasks in one transaction. Nobody may see the tasks
-// before its COMMIT, but every look for due work reads over them.
+// before its COMMIT, but every poll for due work reads over them.
 import { setTimeout as pause } from 'node:timers/promises';
 import { holdInsert } from '../peers/afd-fill.mjs';
 import { typeOf } from '../peers/afd-types.mjs';
 import { TallyServer } from '../tally-server.mjs';
 
 const LOOK_MS = 500;
-/** How long the transaction stays open between its last INSERT and its end, per task: the looks read over the most then. */
+/** How long the transaction stays open between its last INSERT and its end, per task: the polls read over the most rows then. */
 const OPEN_MS_EACH = 0.2;
 
 export async function bulkInsert(peer, { workers, slots, n }) {
@@ -18,10 +18,10 @@ export async function bulkInsert(peer, { workers, slots, n }) {
   const sessions = new AbortController();
   const most = mostSessions(peer, sessions.signal);
   try {
-    const beside = await timed(peer, n);
+    const meanwhile = await timed(peer, n);
     fleet.check();
     sessions.abort();
-    return { n, seconds: beside, seconds_without: without, ...(await most) };
+    return { n, seconds: meanwhile, seconds_without: without, ...(await most) };
   } finally {
     sessions.abort();
     await fleet.stop();

@@ -1,5 +1,5 @@
 // Processor time of the database server and of the worker processes while a queue is emptied. What else the machine
-// does changes it less than it changes tasks per second. Where there is no /proc, nothing is told.
+// does changes it less than it changes tasks per second. Where there is no /proc, nothing is reported.
 import { cpuMs } from '../servers/server-pid.mjs';
 
 export class CpuMeter {

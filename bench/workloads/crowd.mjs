@@ -5,7 +5,7 @@ import { drain, emptyQueue } from './drain.mjs';
 
 /** Milliseconds of a task that waits. */
 const WAITING_MS = 20;
-/** Seconds that the waiting tasks take ideally: long enough that start and end are little beside it. */
+/** Seconds that the pending tasks take ideally: long enough that start and end hardly count. */
 const IDEAL_S = 4;
 /** Forty processes on two cores compile the same code forty times: only then does a run show what claiming costs. */
 const WARM_UP = 0.5;

@@ -44,11 +44,11 @@ export async function deadEntries(peer, { workers, slots, n }) {
 }
 
 /** Median milliseconds of each statement. They take turns: whatever else the machine does meets all alike. */
-async function timed(store, mark) {
+async function timed(store, cursor) {
   const session = await store.openSession();
   try {
     const [{ lane }] = await session.rows(`SELECT lane FROM ${store.names.task} LIMIT 1`);
-    const questions = await statements(store.names, { kind: 'lane', lane, claim_rank: RANK, cursor: mark });
+    const questions = await statements(store.names, { kind: 'lane', lane, claim_rank: RANK, cursor });
     const spent = Object.fromEntries(questions.map(({ what }) => [what, []]));
     for (let turn = 0; turn <= TIMES; turn += 1) {
       for (const { what, statement, found, expected } of questions) {

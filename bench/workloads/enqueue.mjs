@@ -4,7 +4,7 @@ import { range } from '../peers/payload.mjs';
 import { now } from '../tally-server.mjs';
 
 const AT_ONCE = 20;
-/** One by one is so much slower than in bulk. */
+/** Fewer tasks one by one, which is much slower than in bulk. */
 const ONE_BY_ONE = 0.125;
 
 export async function enqueue(peer, { n }) {

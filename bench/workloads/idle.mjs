@@ -1,5 +1,5 @@
 // What a fleet costs that has nothing to do: processor time of the database, and for afd what each device sends. The one
-// that leads is told apart from those that do not. `n` = seconds that are looked at.
+// that leads is counted apart from those that do not. `n` = seconds that are measured.
 import { setTimeout as pause } from 'node:timers/promises';
 import { cpuMs } from '../servers/server-pid.mjs';
 import { TallyServer } from '../tally-server.mjs';
@@ -29,16 +29,16 @@ export async function idle(peer, { workers, slots, n, settle = SETTLE_S }) {
 }
 
 async function devices(peer, startWorkers, counts, { workers, slots, n, settle }) {
-  const marks = [];
+  const readings = [];
   let leader;
-  const mark = async () => {
-    marks.push(counts.map(({ roundTrips, separators }) => [roundTrips, roundTrips + separators]));
+  const read = async () => {
+    readings.push(counts.map(({ roundTrips, separators }) => [roundTrips, roundTrips + separators]));
     leader = await peer.leader();
   };
-  const fleet = await watched({ ...peer, startWorkers }, { workers, slots, n, settle }, mark);
+  const fleet = await watched({ ...peer, startWorkers }, { workers, slots, n, settle }, read);
   const leading = Number(/\d+$/.exec(leader)?.[0]) - 1;
   if (counts[leading] === undefined) throw new Error(`the leader is "${leader}", which is none of the devices`);
-  const [before, after] = marks;
+  const [before, after] = readings;
   const perSecond = (which) => {
     const chosen = counts.map((_, one) => one).filter(which);
     if (chosen.length === 0) return {};
@@ -52,8 +52,8 @@ async function devices(peer, startWorkers, counts, { workers, slots, n, settle }
   ];
 }
 
-/** Processor time of the database under a fleet that does nothing. `mark` is called at both ends. */
-async function watched(peer, { workers, slots, n, settle }, mark = async () => {}) {
+/** Processor time of the database under a fleet that does nothing. `read` is called at both ends. */
+async function watched(peer, { workers, slots, n, settle }, read = async () => {}) {
   const tally = await new TallyServer().listen();
   let fleet;
   try {
@@ -61,11 +61,11 @@ async function watched(peer, { workers, slots, n, settle }, mark = async () => {
     await fleet.go();
     await pause(settle * 1000);
     const pid = await peer.serverPid();
-    await mark();
+    await read();
     const before = pid === undefined ? undefined : cpuMs(pid);
     await pause(n * 1000);
     fleet.check();
-    await mark();
+    await read();
     return {
       what: `fleet of ${workers}`,
       ...(before === undefined ? {} : { database_cpu_ms_per_s: round((cpuMs(pid) - before) / n) }),

@@ -10,12 +10,12 @@ export async function openInsert(peer, { workers, slots, n }) {
   await peer.reset();
   const undo = await holdInsert(peer.store, typeOf(0), n);
   try {
-    const beside = await emptyQueue(peer, { workers, slots, n, fresh: false });
+    const meanwhile = await emptyQueue(peer, { workers, slots, n, fresh: false });
     return {
       n,
-      tasks_per_s: Math.round(n / beside.seconds),
+      tasks_per_s: Math.round(n / meanwhile.seconds),
       tasks_per_s_without: Math.round(n / alone.seconds),
-      longest_gap_ms: longestGap(beside.runs),
+      longest_gap_ms: longestGap(meanwhile.runs),
     };
   } finally {
     await undo();

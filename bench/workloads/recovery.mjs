@@ -1,5 +1,5 @@
 // What a death costs at the default settings: a full worker killed with SIGKILL until each of its tasks has begun
-// elsewhere; the leader killed, and told to stop, until another leads. `n` = tasks that the dead worker held.
+// elsewhere; the leader killed, and asked to stop, until another leads. `n` = tasks that the dead worker held.
 import { setTimeout as pause } from 'node:timers/promises';
 import { now, TallyServer } from '../tally-server.mjs';
 import { percentiles } from './latency.mjs';
@@ -48,7 +48,7 @@ async function resigned(peer, { workers }) {
     const at = now();
     fleet.processes[indexOf(leader)].kill('SIGTERM');
     const ms = await untilAnotherLeads(peer, leader, at);
-    return { what: 'the leader told to stop: another leads', p50_ms: ms, max_ms: ms };
+    return { what: 'the leader asked to stop: another leads', p50_ms: ms, max_ms: ms };
   });
 }
 

@@ -49,7 +49,7 @@ export function failureOf(error: unknown, place: FailurePlace): Failure {
 
 /** For an error that brings no command: the one of its code. Of a wrong command line it is the help of that command. */
 function toTry(code: ErrorCode, { command }: FailurePlace): string {
-  return code === 'E_USAGE' ? `${command} --help` : ERROR_CODES[code].todo;
+  return code === 'E_USAGE' ? `${command} --help` : ERROR_CODES[code].command;
 }
 
 function rawFailure(error: unknown, place: FailurePlace): Failure {

@@ -11,7 +11,7 @@ const UNCAUGHT = 70;
 
 export interface HandlerFaults {
   strays: Strays;
-  /** From now on what is printed goes into the log. Where the log itself goes must have been settled before. */
+  /** From now on what is printed goes into the log. The destination of the log must be decided before. */
   catchOutput(): void;
   /** Gives Node back as it was. */
   dispose(): void;

@@ -66,7 +66,7 @@ export abstract class NodeCommand extends BaseCommand {
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
-        const patience = { waitDatabaseS: waitDatabaseS ?? defaultWaitS(mode === 'forever') };
+        const wait = { waitDatabaseS: waitDatabaseS ?? defaultWaitS(mode === 'forever') };
         const { eitherSignal } = await import('../core/runtime/either-signal.ts');
         const { strays } = faults;
         faults.catchOutput();
@@ -74,7 +74,7 @@ export abstract class NodeCommand extends BaseCommand {
         const forced = eitherSignal(force, strays.signal);
         const code = () => strays.fatal?.exitCode ?? (shutdown.exitCode({ inTime: false }) || 7);
         inTime = await this.#endInTime(context, { asked: stop.signal, forced }, code);
-        return startWorker(context, { mode, drain: stop.signal, force, strays, ...patience, ...facts });
+        return startWorker(context, { mode, drain: stop.signal, force, strays, ...wait, ...facts });
       },
       { purpose: 'worker' },
     ).finally(() => {

@@ -40,7 +40,7 @@ describe('the sources in src/', () => {
     });
   }
 
-  it('are all looked at', () => {
+  it('are all checked', () => {
     expect(sources.length).toBeGreaterThan(10);
     expect(sources.map((s) => s.path)).toContain('src/core/runtime/clock.ts');
   });
@@ -153,7 +153,7 @@ describe('the checker', () => {
     ['src/core/a.ts', `const sql = 'console.log(Date.now())'; const at = new Date(0);`],
     ['src/commands/a.ts', `import type { Task } from '../core/domain/task.ts'; export default class A {}`],
     ['src/cli/a.ts', `import { AfdError } from '../core/domain/errors.ts';`],
-  ])('accepts the exceptions and what only looks alike: %s: %s', (path, text) => {
+  ])('accepts the exceptions and what is only similar: %s: %s', (path, text) => {
     expect(broken(path, text)).toEqual([]);
   });
 

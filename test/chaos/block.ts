@@ -32,7 +32,7 @@ export async function block(
   }
 }
 
-/** A device that runs no tasks is made to resign first; then whoever follows is waited for a little. */
+/** A device that runs no tasks is made to resign first; then its successor gets a little time. */
 async function leadingWorker(workers: NodeProcess[], { leader, resign }: Office): Promise<NodeProcess> {
   for (let tries = 0; tries < 20; tries += 1) {
     const now = await leader();

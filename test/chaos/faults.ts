@@ -109,13 +109,13 @@ export class Faults {
     this.#keep(lasting);
   }
 
-  /** Resolves after so many milliseconds, or when the storm is to be over. */
+  /** Resolves after `ms` milliseconds, or when the storm is to be over. */
   async #time(ms: number): Promise<void> {
     const end = performance.now() + ms;
     while (performance.now() < end && !this.#healing) await pause(Math.min(20, Math.max(1, end - performance.now())));
   }
 
-  /** What fails in the background is told by the heal. */
+  /** The heal reports what fails in the background. */
   #keep(lasting: Promise<void>): void {
     const kept = lasting
       .catch((error: unknown) => {

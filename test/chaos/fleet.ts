@@ -86,7 +86,7 @@ export interface FleetOptions {
   plan: Plan;
   server: ChaosServer;
   bin: string;
-  /** Proxies beside those of the devices. */
+  /** Proxies in addition to those of the devices. */
   others: string[];
 }
 

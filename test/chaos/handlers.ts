@@ -1,4 +1,4 @@
-// What the storm's tasks do, and the ledger that they write beside the database.
+// What the storm's tasks do, and the ledger that they write outside of the database.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Execution } from './check/evidence.ts';
@@ -59,7 +59,7 @@ export default async (task, { signal, task_id, attempt, device_id, enqueue }) =>
   return { device_id, attempt };
 };
 
-/** Whoever renames the file has it, and holds up the event loop of its process for so many milliseconds. */
+/** The process that renames the file has it, and blocks its own event loop for that many milliseconds. */
 function takeBlock(device) {
   const file = ${JSON.stringify(join(dir, 'block.'))} + device;
   try {

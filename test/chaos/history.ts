@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import type { HistoryLine } from './check/evidence.ts';
 
-/** What a process says of a step, without what the book adds. */
+/** What a process says of a step, without what the history adds. */
 export type Entry = Pick<HistoryLine, 'proc' | 'type' | 'f'> & Record<string, unknown>;
 
 export class History {

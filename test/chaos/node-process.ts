@@ -98,7 +98,7 @@ export class NodeProcess {
     });
   }
 
-  /** SIGKILL; it is back after so many milliseconds. */
+  /** SIGKILL; it is back after `ms` milliseconds. */
   kill(backAfterMs: number): void {
     this.#again = backAfterMs;
     this.signal('SIGKILL');
@@ -135,7 +135,7 @@ export class NodeProcess {
     const line = JSON.parse(text) as Record<string, unknown>;
     const { history } = this.#o;
     const { task_id: task, attempt, term, reason } = line;
-    // What the worker believes. `status` is the task's by then: of an attempt that was given back, perhaps another's doing.
+    // What the worker believes. `status` is the task's by then: of an attempt that was released, perhaps another's doing.
     const outcome = String(line.message).endsWith(' is done') ? 'done' : 'ended';
     const note = (type: 'ok' | 'info', f: string, more: Record<string, unknown>) =>
       history.note({ proc: this.id, type, f, ...more });

@@ -78,7 +78,7 @@ export const EVERYTHING: Weights = {
   'odd-globals': 1,
   'odd-row': 5,
 };
-/** A handler does not come back to its event loop for so long: three leases (fleet.ts). */
+/** Milliseconds for which a handler does not come back to its event loop: three leases (fleet.ts). */
 const BLOCKED_MS = 12_000;
 
 export interface Step {
@@ -153,7 +153,7 @@ const FATES: Partial<Record<Fate, number>> = {
   shell: 3,
 };
 const BRISK_MS = 80;
-/** One in so many kills its worker, whenever it is tried. */
+/** One task in this number kills its worker, in each attempt. */
 const POISON_EVERY = 700;
 
 export function planOf(options: PlanOptions): Plan {

@@ -1,5 +1,5 @@
 // A TCP proxy between one process and the database, on a port of the loopback interface that stays the same. It knows
-// which connection of the server belongs to its process, and does to the traffic what it is told.
+// which connection of the server belongs to its process, and does to the traffic what the storm asks for.
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { commits, greetedId, Packets } from './packets.ts';
 
@@ -15,13 +15,13 @@ export interface ProxyOptions {
   onCut(cut: CommitCut): void;
 }
 
-/** So long a cut COMMIT keeps its connection to the server, so that it is carried out. */
+/** Milliseconds for which a cut COMMIT keeps its connection to the server, so that it is carried out. */
 const CARRIED_OUT_MS = 700;
 
 class Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** Nothing passes any more, and nobody is told. */
+  /** Nothing passes any more, and neither side notices. */
   dumb = false;
   /** The answers of the server go nowhere. */
   deaf = false;

@@ -100,7 +100,7 @@ async function asRoot(server: ChaosServer, work: (root: Connection) => Promise<v
   }
 }
 
-/** So often a server is asked that was away, 100 ms apart. */
+/** Number of questions to a server that was away, 100 ms apart. */
 const TRIES = 300;
 
 async function again(work: () => Promise<void>): Promise<void> {

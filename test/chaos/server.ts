@@ -10,7 +10,7 @@ export interface ChaosServer {
   address: DatabaseAddress & { host: string; port: number };
   /** As the fleet's processes come: by TCP, in schemas named afd_% alone, and bound by read_only and offline_mode. */
   fleet: DatabaseAddress & { host: string; port: number };
-  /** Whoever may set globals and is bound by none of them. */
+  /** The account that may set globals and is bound by none of them. */
   root: DatabaseAddress;
   /** SIGKILL; returns when the process is gone. */
   kill(): Promise<void>;

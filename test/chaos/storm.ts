@@ -24,7 +24,7 @@ export interface StormOptions extends PlanOptions {
   /** bin/run.js of the afd under test; default: this project's. */
   bin?: string;
   say?: (text: string) => void;
-  /** Nothing has moved for so long after everything was healed: it never will. */
+  /** Milliseconds without any change after everything was healed: nothing will ever move again. */
   stillMs?: number;
 }
 

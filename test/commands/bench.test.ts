@@ -71,7 +71,7 @@ it('prints the figures of this database, measured in a schema of its own that is
   expect(await left(result.scratch.name)).toEqual([]);
 });
 
-it('an account that may not create schemas gets tables beside its own, which are gone afterwards', async () => {
+it('an account that may not create schemas gets tables next to its own, which are removed afterwards', async () => {
   const { stop, say } = { stop: new AbortController().signal, say: (text: string) => said.push(text) };
   const result = await bench(withoutTheRight(testContext(db)), { ...SMALL, stop, say });
   expect(result.scratch).toEqual({ kind: 'tables', name: scratchName(said.join()) });

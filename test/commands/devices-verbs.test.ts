@@ -179,7 +179,7 @@ describe('a device id', () => {
     }
   });
 
-  it('may be so much of the beginning as only one has; the exact one goes first; any case', async () => {
+  it('may be any unique prefix; an exact match goes first; upper and lower case are equal', async () => {
     const found = async (typed: string) => (await devices('show', typed)).json.device.device_id;
     expect(await found('worker-002')).toBe('worker-002');
     expect(await found('WORKER')).toBe('worker');

@@ -51,7 +51,7 @@ it('lists the devices in the words of the design document, running tasks counted
   expect(devices[0]!.last_heartbeat).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-it('lists by what is shown, by what an operator said, by task type, and at most so many', async () => {
+it('lists by status, by operator state, by task type, and up to --limit', async () => {
   const types = (...supported_tasks: string[]) => ({ capabilities: JSON.stringify({ supported_tasks }) });
   await insertDevice(session, db.names, { device_id: 'a', columns: types('x', 'y') });
   await insertDevice(session, db.names, { device_id: 'b', columns: { ...types('y'), operator_state: 'paused' } });

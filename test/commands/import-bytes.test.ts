@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterAll(() => db.close());
 
-/** Imports what the generator yields, counts what was taken of it, and the lines that each transaction settled. */
+/** Imports what the generator yields, counts what was taken of it, and the lines that each transaction committed. */
 async function run(name: string, parts: Iterable<Buffer | string>, options: Partial<ImportOptions> = {}) {
   const context = testContext(db);
   let taken = 0;

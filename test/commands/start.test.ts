@@ -11,7 +11,7 @@ import { runCommand } from '../unit/cli/run-command.ts';
 import { folder } from '../unit/core/config/config-folder.ts';
 import { FORMS, MASTER, WORKER } from '../unit/core/config/document.ts';
 
-const PATIENCE_MS = 20_000;
+const WAIT_MS = 20_000;
 let db: TestDatabase;
 beforeAll(async () => {
   db = await testDatabase();
@@ -60,13 +60,13 @@ function startNode(cwd: string, args: string[], env: Record<string, string>) {
           if (found === undefined && code !== undefined) throw new Error(`ended with ${code}:\n${output}`);
           return found;
         },
-        PATIENCE_MS,
+        WAIT_MS,
         `${event} of afd start ${args.join(' ')}`,
       );
     },
     async stop(): Promise<number> {
       child.kill('SIGTERM');
-      return until(() => (code === null ? -1 : code === 0 ? 'zero' : code), PATIENCE_MS, 'the end').then((exit) =>
+      return until(() => (code === null ? -1 : code === 0 ? 'zero' : code), WAIT_MS, 'the end').then((exit) =>
         exit === 'zero' ? 0 : exit,
       );
     },

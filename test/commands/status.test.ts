@@ -131,7 +131,7 @@ describe('a fleet that is not well', () => {
     );
   });
 
-  it('names the gate when every worker that could is over one, and not while another is free', async () => {
+  it('names the resource limit when every worker that could is over one, and not while another is free', async () => {
     await worker('w1', undefined, { over_limits: '["memory is at 93 %, over its limit of 90 %"]' });
     await worker('w2', undefined, { operator_state: 'paused' });
     await insertLeader(session, db.names, 'w1', 1);

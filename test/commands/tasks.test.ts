@@ -84,7 +84,7 @@ describe('afd tasks add', () => {
     expect(await tasks(...good)).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('E2 --run-at is told by the clock of the database', async () => {
+  it('E2 --run-at counts by the clock of the database', async () => {
     const { json: later } = await json('add', '--type', 'a', '--run-at', '2h');
     const { json: fixed } = await json('add', '--type', 'a', '--run-at', '2037-01-01T08:00:00+08:00');
     const [row] = await session.rows(

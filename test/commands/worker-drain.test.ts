@@ -33,9 +33,9 @@ describe.concurrent('afd worker --drain', { timeout: MINUTES }, () => {
     expect((await s.run('worker', '--once', '--device-id', 'w')).code).toBe(6);
   });
 
-  it('RC13 is exit 75 at a closed gate: nothing is executed, and why is said', async (test) => {
+  it('RC13 is exit 75 over a resource limit: nothing is executed, and the reason is printed', async (test) => {
     const { expect } = test;
-    const s = await scene(test, 'held', { worker: { gates: { memory_usage: 0.01, interval: 0.1 } } });
+    const s = await scene(test, 'held', { worker: { resource_limits: { memory_usage: 0.01, interval: 0.1 } } });
     const id = await s.add();
     for (const mode of ['--drain', '--once']) {
       const run = await s.run('worker', mode, '--json', '--device-id', 'w');
@@ -131,7 +131,7 @@ describe.concurrent('finding B5: at warn cron gets no mail while all goes well',
     expect(told.output).toContain('w is already running on');
   });
 
-  it('but another machine under the same id is told of, and so is a node that is to stay', async (test) => {
+  it('but another machine under the same id is reported, and so is a node that is to stay', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'loud_round', { master: { heartbeat_timeout: 600 } });
     await s.start('worker', { deviceId: 'w' }).event('worker:started');

@@ -26,9 +26,9 @@ function raised(text: string): string[] {
 }
 
 /** What is wrong with a command to try; empty when it can be typed. */
-async function wrongWith(todo: string): Promise<string[]> {
-  const [program, ...words] = todo.split(' ');
-  if (program !== 'afd' || words.length === 0) return [`${todo} is no command of afd`];
+async function wrongWith(line: string): Promise<string[]> {
+  const [program, ...words] = line.split(' ');
+  if (program !== 'afd' || words.length === 0) return [`${line} is no command of afd`];
   if (words.length === 1 && ['--help', '--version'].includes(words[0]!)) return [];
   const flags = words.filter((word) => word.startsWith('--')).map((word) => word.slice(2));
   const end = words.findIndex((word) => word.startsWith('--'));
@@ -46,7 +46,7 @@ describe('docs/reference/errors.md', () => {
   });
 
   it('has a row for each code, with its exit code, meaning, remedy and command', () => {
-    expect(errorsPage({ E_A: { exit: 5, means: 'It is so.', remedy: 'Do that.', todo: 'afd status' } })).toContain(
+    expect(errorsPage({ E_A: { exit: 5, means: 'It is so.', remedy: 'Do that.', command: 'afd status' } })).toContain(
       '\n| `E_A` | 5 | It is so. | Do that. | `afd status` |\n',
     );
   });
@@ -64,7 +64,7 @@ describe('an error of afd', () => {
   });
 
   it.each(CODES)('%s has a command to try, which afd has', async (code) => {
-    expect(await wrongWith(ERROR_CODES[code].todo)).toEqual([]);
+    expect(await wrongWith(ERROR_CODES[code].command)).toEqual([]);
   });
 
   it('is refused a command that does not exist', async () => {

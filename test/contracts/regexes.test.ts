@@ -26,22 +26,22 @@ function growth({ source, flags }: Expression, from: number, to: number): Array<
 
 type Expression = Pick<SourceRegex, 'source' | 'flags'>;
 
-/** The same expression is looked at once. */
+/** The same expression is examined once. */
 const different = [...new Map(literals.map((one) => [`/${one.source}/${one.flags}`, one])).values()];
 /** Counting steps takes seconds of a processor, which other test files want too: a test ends by what it counts. */
-const PATIENCE = 120_000;
+const TIMEOUT_MS = 120_000;
 /** Without a repetition a start costs a few steps, whatever follows it. */
 const repeating = different.filter(({ source, flags }) => !isShort(compile(source, flags)));
 
 it.each(repeating)(
   'finding S1: $where is linear in a megabyte of the worst: /$source/$flags',
-  { timeout: PATIENCE },
+  { timeout: TIMEOUT_MS },
   (expression) => {
     for (const { attack, times } of growth(expression, 16 * KB, 1024 * KB)) expect(times, attack).toBeLessThan(1.2);
   },
 );
 
-it('finding S1: no regular expression of src is made at run time, where nothing could look at it', () => {
+it('finding S1: no regular expression of src is made at run time, where nothing could examine it', () => {
   expect(made).toEqual([]);
 });
 
@@ -55,7 +55,7 @@ it.each([
   expect(Math.max(...growth({ source, flags }, 64, KB).map(({ times }) => times))).toBeGreaterThan(2);
 });
 
-it('steps are counted of the matches that the real engine finds', { timeout: PATIENCE }, () => {
+it('steps are counted of the matches that the real engine finds', { timeout: TIMEOUT_MS }, () => {
   const random = new Random(7);
   const words = [
     '30s',

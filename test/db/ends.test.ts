@@ -179,7 +179,7 @@ describe('the deadline of a claim', () => {
 describe('after a lost connection', () => {
   it('a claim is found by its token: what has begun or ended, and what another device holds, is not', async () => {
     for (let n = 0; n < 4; n += 1) await add();
-    const [waits, runs, over, light] = [
+    const [waits, runs, over, deferred] = [
       ...(await claim({ limit: 1 })),
       ...(await claim({ limit: 1 })),
       ...(await claim({ limit: 1 })),
@@ -187,11 +187,11 @@ describe('after a lost connection', () => {
     ];
     await session.write(`UPDATE ${names.assignment} SET status = 'running' WHERE id = ?`, [runs!.assignment_id]);
     await finish([over!, failed]);
-    const tokens = [waits, runs, over, light].map((one) => one!.claim_token);
+    const tokens = [waits, runs, over, deferred].map((one) => one!.claim_token);
     const found = await recoverClaims(session, names, 'd1', tokens);
     expect(found.map((one) => [one.id, one.attempt, one.assignment_id])).toEqual([
       [waits!.id, 0, waits!.assignment_id],
-      [light!.id, 0, null],
+      [deferred!.id, 0, null],
     ]);
     expect(await recoverClaims(session, names, 'd2', tokens)).toEqual([]);
     expect(await recoverClaims(session, names, 'd1', [])).toEqual([]);

@@ -66,7 +66,7 @@ describe('the lock of who leads', () => {
 });
 
 describe('who leads', () => {
-  it('is nobody once the lease has run out: the last holder is told apart', async () => {
+  it('is nobody once the lease has run out: the last holder is shown apart', async () => {
     expect(await getLeader(session, names)).toMatchObject({ device_id: null, last_holder: null, term: 0 });
     await insertLeader(session, names, 'a', 3);
     expect(await getLeader(session, names)).toMatchObject({ device_id: 'a', last_holder: 'a', term: 3 });
@@ -107,11 +107,11 @@ describe('a device', () => {
     const nobody = await insertAttempt(session, names, { device: { ...mine, instance_token: null as never } });
     await insertAttempt(session, names, { device: before, columns: { status: 'lost' } });
     for (const device of [mine, other]) await insertAttempt(session, names, { device });
-    const light = await insertDeferredClaim(session, names, before);
+    const deferred = await insertDeferredClaim(session, names, before);
     for (const device of [mine, other]) await insertDeferredClaim(session, names, device);
     const rows = await earlierAttempts(session, names, 'w', mine.instance_token);
     expect(rows.map((one) => one.id).sort()).toEqual([left.assignment_id, nobody.assignment_id].sort());
-    expect(await earlierDeferredClaims(session, names, 'w', mine.instance_token)).toMatchObject([light]);
+    expect(await earlierDeferredClaims(session, names, 'w', mine.instance_token)).toMatchObject([deferred]);
   });
 });
 

@@ -30,7 +30,7 @@ export function claims(
   device: { device_id: string; instance_token: Buffer },
 ): {
   claim(options?: ClaimOptions): Promise<TestClaim[]>;
-  /** Each task with its outcome, in one transaction. Returns the kinds of the verdicts. */
+  /** Each task with its outcome, in one transaction. Returns how each was reconciled. */
   finish(...ends: Array<[TestClaim, Outcome]>): Promise<string[]>;
 } {
   const run = (over: Partial<FinishAndClaimInput>) =>

@@ -118,7 +118,7 @@ export class Process implements FleetProcess {
     let next = from;
     return until(
       () => {
-        // Asked before the look: what it said before its end is not missed.
+        // Asked before the poll: what it said before its end is not missed.
         const ended = this.#ended;
         for (; next < this.lines.length; next += 1) {
           const line = this.lines[next]!;

@@ -49,7 +49,7 @@ const OF: Record<ServerKind, { argv: string[]; globals: Record<string, string | 
       '--query-cache-size=1M',
       '--innodb-rollback-on-timeout=ON',
     ],
-    // Last: whoever may set a global is bound by it too.
+    // Last: the account that may set a global is bound by it too.
     globals: { check_constraint_checks: 0, max_statement_time: 0.5, tx_read_only: 1 },
   },
   mysql: {

@@ -1,4 +1,4 @@
-// The shape of a JSON value: what a script may rely on. Keys sorted; a value is told by its type alone.
+// The shape of a JSON value: what a script may rely on. Keys sorted; a value is shown as its type alone.
 
 /** `string`, `number`, `boolean`, `null`, `time` (ISO 8601 UTC), a list with the shape of its members, an object by key. */
 export type Shape = string | { [key: string]: Shape } | Shape[];

@@ -1,4 +1,4 @@
-// The handlers of a fleet and what they write beside the database: one line per execution, counted by those who executed.
+// The handlers of a fleet and what they write outside of the database: one line per execution, counted by those who executed.
 
 /** What a handler wrote: `start`, then `end`, or `abort` when its signal ended it; `command` with the pid of a command. */
 export interface LedgerLine {

@@ -13,7 +13,7 @@ export interface Metered {
   /** Transactions that ask for tasks. */
   claims: number;
   /** Steps from one (lane, rank) with tasks to the next. */
-  hops: number;
+  seeks: number;
   /** Reads of a lane that a ring named. */
   laneReads: number;
   ticks: number;
@@ -39,7 +39,7 @@ export interface MeteredProxy {
 
 const COM_QUERY = 3;
 
-/** Afd's own sessions put this between statements of one packet (Session.packet). */
+/** afd's own sessions put this between the statements of one batch (Session.batch). */
 const SEPARATOR = ';\n';
 
 export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
@@ -50,7 +50,7 @@ export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
       statements: 0,
       connections: 0,
       claims: 0,
-      hops: 0,
+      seeks: 0,
       laneReads: 0,
       ticks: 0,
       heartbeats: 0,
@@ -68,7 +68,7 @@ export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
     const claims = text.includes('SELECT operator_state, status, instance_token');
     if (claims) count.claims += 1;
     if (text.slice(0, 120).includes("'device' AS kind")) count.ticks += 1;
-    if (text.startsWith('SELECT lane, claim_rank, due_at')) count.hops += 1;
+    if (text.startsWith('SELECT lane, claim_rank, due_at')) count.seeks += 1;
     if (text.startsWith('SELECT lane, task_type')) count.laneReads += 1;
     if (/last_heartbeat = (UTC_|CURRENT_|NOW)/.test(text)) count.heartbeats += 1;
     const kind = `${claims ? 'claim ' : ''}${text.replace(/\s+/g, ' ').slice(0, 50)}`;

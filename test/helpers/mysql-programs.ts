@@ -55,7 +55,7 @@ async function otherSystem(): Promise<string | undefined> {
   return /^MYSQL_SOCKET=(.+)\/run\/[^/]+\/mysqld\.sock$/m.exec(stdout)?.[1];
 }
 
-/** What a server is told of the place of its own files; one that was built for /usr looks for them there. */
+/** Options that name the place of a server's own files; one that was built for /usr looks for them there. */
 const FOLDERS = [
   ['basedir', 'usr'],
   ['lc-messages-dir', 'usr/share/mysql'],

@@ -109,7 +109,7 @@ function chain(parts: Instruction[][]): Instruction[] {
   return parts.flat();
 }
 
-/** No repetition without a small end: then a start costs at most so many steps, whatever follows it. */
+/** No repetition without a small end: then a start costs at most this number of steps, whatever follows it. */
 export function isShort({ pattern }: Compiled): boolean {
   let short = true;
   visitRegExpAST(pattern, {

@@ -1,4 +1,4 @@
-// What tests about rings need: a ringer as a command has one, and a port that says what it hears.
+// What tests about rings need: a sender as a command has one, and a port that says what it hears.
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../../src/core/context/context.ts';
 import { decode, encodeReply, encodeRing, NO_COOKIE, type Reply, type Ring } from '../../src/core/ring/datagram.ts';
@@ -24,7 +24,7 @@ export interface Ear {
   /** Every datagram, also what is none of ours. */
   bytes: Buffer[];
   send(bytes: Buffer, port: number): void;
-  /** As a ringer does: without a cookie if it has none, and again after a challenge. Settles with its sequence when both are sent. */
+  /** As a sender does: without a cookie if it has none, and again after a challenge. Settles with its sequence when both are sent. */
   ring(asked: Asked, token: Buffer, port: number): Promise<Buffer>;
   /** The first that fits, past or future. */
   next(kind: 'ring'): Promise<Ring>;

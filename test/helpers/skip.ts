@@ -1,7 +1,7 @@
 // A skipped test says why, in words that the summary of `npm test` repeats (scripts/skips.mjs). One that is skipped without a
 // reason fails the run, and `.ci/run` fails where what it `needs` should be there.
 
-/** What a machine that runs everything has. `.ci/run` is told by these names what may be missing (AFD_CI_WITHOUT). */
+/** What a machine that runs everything has. AFD_CI_WITHOUT names for `.ci/run` what may be missing. */
 export type Need = 'libfaketime' | 'pymysql' | 'mysqld';
 
 declare module 'vitest' {

@@ -1,5 +1,5 @@
 // What one worker sends in every situation, counted in front of its server: the table of docs/explain/budgets.md, a test per
-// line. A bound is so much per tick, heartbeat or end that was counted, and per second only where a pause of fixed length is
+// line. A bound is a number per tick, heartbeat or end that was counted, and per second only where a pause of fixed length is
 // what keeps it: a machine that is busy makes all of them fewer.
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ import { once, until } from '../helpers/wait.ts';
 const TENTH = { heartbeat_interval: 1, tick_interval: 0.1, task_poll_interval: 0.1 };
 const TICKS = 30;
 const PATIENCE_MS = 60_000;
-/** Statements of a transaction that claims and brings nothing: START, device, candidates with two bounds, a probe, COMMIT. */
+/** Statements of a transaction that claims and brings nothing: START, device, candidates with two bounds, a cursor check, COMMIT. */
 const EMPTY_CLAIM = 6;
 
 let db: TestDatabase;
@@ -37,7 +37,7 @@ afterEach(async () => {
 
 type Spent = Metered & { seconds: number; message: string };
 
-/** What is sent until there were so many ticks more, or until that holds. */
+/** What is sent until `ticks` more ticks have passed, or until the condition holds. */
 async function spent(enough: number | ((so: Metered) => boolean)): Promise<Spent> {
   const [before, began] = [proxy.now(), performance.now()];
   const since = () => {
@@ -74,7 +74,7 @@ async function backlog(count: number, columns: { task_type?: string; attempt?: n
 /** Tasks that the worker cannot run; AFD_TEST_MANY=100000 for as many as the page speaks of. */
 const MANY = Number(process.env.AFD_TEST_MANY ?? 20_000);
 
-/** So many tasks in 3,000 lanes of the type that is run here, none of which this device can run. */
+/** `n` tasks in 3,000 lanes of the type that is run here, none of which this device can run. */
 async function others(): Promise<void> {
   for (let done = 0; done < MANY; done += 5000) {
     const rows = Array.from({ length: 5000 }, (_, n) => ['t', JSON.stringify({ k: (done + n) % 3000 })]);
@@ -82,7 +82,7 @@ async function others(): Promise<void> {
   }
 }
 
-/** Ticks and heartbeats, and one look of the work session where a tick is its turn. */
+/** Ticks and heartbeats, and one poll of the work session where a tick is its turn. */
 const clockwork = ({ ticks, heartbeats }: Spent) => 1.1 * (ticks + 1) + 3 * (heartbeats + 1);
 
 describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
@@ -110,22 +110,22 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + EMPTY_CLAIM * all.claims);
   });
 
-  it('with a backlog of tasks that were tried before, which are not claimed ahead: one claim an end', async () => {
+  it('with a backlog of tasks that were tried before, which are not prefetched: one claim an end', async () => {
     let ends = 0;
-    const brisk = () =>
+    const short = () =>
       new Promise<void>((resolve) =>
         setTimeout(() => {
           ends += 1;
           resolve();
         }, 20),
       );
-    await settled({ handlers: { t: brisk } });
+    await settled({ handlers: { t: short } });
     await backlog(60);
     await until(() => ends === 60);
     const before = ends;
     await backlog(1000, { attempt: 1 });
     const all = await spent(() => ends - before >= 300);
-    // An end that frees a slot wakes the claimer; what is claimed ahead is nothing here, and asks for nothing.
+    // An end that frees a slot wakes the claimer; nothing is prefetched here, so nothing more is asked for.
     expect(all.claims, all.message).toBeLessThanOrEqual(ends - before + all.ticks + 10);
   });
 
@@ -155,9 +155,9 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + EMPTY_CLAIM * all.claims);
   });
 
-  it('that is over a gate, with a backlog: no claim', async () => {
+  it('that is over a resource limit, with a backlog: no claim', async () => {
     await backlog(200);
-    await settled({ worker: { gates: { memory_usage: 0.001 } } });
+    await settled({ worker: { resource_limits: { memory_usage: 0.001 } } });
     const all = await spent(TICKS);
     expect(all.claims, all.message).toBe(0);
     expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all));
@@ -175,11 +175,13 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     await settled();
     const all = await spent(TICKS);
     expect(all.claims, all.message).toBe(0);
-    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + all.hops);
-    expect(all.hops, all.message).toBeLessThanOrEqual(1000);
+    expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + all.seeks);
+    expect(all.seeks, all.message).toBeLessThanOrEqual(1000);
     const lane = 200 + 120;
     expect(all.bytes, all.message).toBeGreaterThan(100 * lane);
-    expect(all.bytes, all.message).toBeLessThan(1000 * lane * (all.ticks + 1) + 1000 * all.heartbeats + 300 * all.hops);
+    expect(all.bytes, all.message).toBeLessThan(
+      1000 * lane * (all.ticks + 1) + 1000 * all.heartbeats + 300 * all.seeks,
+    );
   });
 
   it('on a database that answers late: one statement at a time on each of two connections', async () => {
@@ -236,21 +238,21 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     expect(all.claims, all.message).toBeGreaterThan(0);
     expect(all.claims, all.message).toBeLessThanOrEqual(50 * (all.seconds + 1) + all.ticks);
     expect(all.laneReads, all.message).toBeLessThanOrEqual(10 * (all.seconds + 1));
-    // Up to 22 pairs are named that are this device's own: each claim asks four of them.
+    // Up to 22 lanes and ranks are named that are this device's own: each claim asks four of them.
     expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + 12 * all.claims + all.laneReads);
   });
 });
 
 describe('the budget of a worker without a leader', { timeout: 2 * PATIENCE_MS }, () => {
-  it('that can run none of many thousand tasks: a thousand hops in eight seconds or more', async () => {
+  it('that can run none of many thousand tasks: a thousand seeks of the skip scan in eight seconds or more', async () => {
     await others();
     const began = performance.now();
     await settled();
     await spent(TICKS);
     const seconds = (performance.now() - began) / 1000;
-    const { hops, claims } = proxy.now();
-    expect(hops, proxy.kinds()).toBeGreaterThan(0);
-    expect(hops, proxy.kinds()).toBeLessThanOrEqual(1000 * (1 + Math.floor(seconds / 8)));
+    const { seeks, claims } = proxy.now();
+    expect(seeks, proxy.kinds()).toBeGreaterThan(0);
+    expect(seeks, proxy.kinds()).toBeLessThanOrEqual(1000 * (1 + Math.floor(seconds / 8)));
     expect(claims, proxy.kinds()).toBe(0);
   });
 });
@@ -288,7 +290,7 @@ describe('requirements of megabytes in a row', { timeout: 2 * PATIENCE_MS }, () 
 });
 
 describe('the budget of a leader', { timeout: 2 * PATIENCE_MS }, () => {
-  it('at the default settings, beside its work: 35 statements a second', async () => {
+  it('at the default settings, in addition to its work: 35 statements a second', async () => {
     const master = {
       lock_check_interval: 0.25,
       health_check_interval: 1,

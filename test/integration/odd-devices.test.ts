@@ -62,7 +62,7 @@ const TYPES = [
   '["noop"]',
 ];
 
-/** Columns of a device, each odd by a chance, beside what is right. */
+/** Columns of a device, each odd by a chance; the others are right. */
 function oddColumns(random: Random): Record<string, unknown> {
   const odd = <T>(right: T, wrong: readonly T[]): T => (random.chance(0.5) ? right : random.pick(wrong));
   const capabilities = random.chance(0.5)
@@ -107,7 +107,7 @@ async function oddFleet(n: number): Promise<string[]> {
 
 const env = () => ({ AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' });
 
-it('finding S5: beside 200 odd device rows tasks are added, imported, shown and done', {
+it('finding S5: next to 200 odd device rows tasks are added, imported, shown and done', {
   timeout: 120_000,
 }, async (test) => {
   const ids = await oddFleet(200);
@@ -160,7 +160,7 @@ it('finding S5: beside 200 odd device rows tasks are added, imported, shown and 
     20_000,
     'all noop done',
   );
-  // Two more rounds of everything that looks at devices, the leader's duties too.
+  // Two more rounds of everything that reads devices, the leader's duties too.
   await once(worker.events, 'leader:duty');
   await once(worker.events, 'device:heartbeat');
   expect(worker.seen.filter(({ name }) => name === 'leader:duty-failed')).toEqual([]);
@@ -190,7 +190,7 @@ it('finding S5: what is read of odd rows is a device that is able or not, with f
   }
 });
 
-it('finding S5: a device with a right row is rung beside an odd one that comes before it', async () => {
+it('finding S5: a device with a right row is rung, although an odd one comes before it', async () => {
   const good = await ear(({ n }) => ({ claimed: n, running: 0, free: 5 }));
   const right = { ring_token: EAR_TOKEN, max_concurrent_tasks: 5, capabilities: '{"supported_tasks":["noop"]}' };
   await insertDevice(session, db.names, {

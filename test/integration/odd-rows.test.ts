@@ -166,7 +166,7 @@ describe('finding F8, S2: odd rows among good ones', () => {
       `SELECT t.id, t.last_error, (SELECT COUNT(*) FROM ${db.names.assignment} a WHERE a.task_id = t.id AND a.attempt IS NOT NULL) AS attempts
        FROM ${task} t WHERE t.status = 'failed' AND t.last_error LIKE 'it cannot be claimed%' ORDER BY t.id`,
     );
-    // Beside those that a constraint refuses the generator makes a few that the server refuses; never one of the good.
+    // In addition to those that a constraint refuses, the generator makes a few that the server refuses; never one of the good.
     const asideIds = aside.map(({ id }) => Number(id));
     expect(asideIds).toEqual(expect.arrayContaining(refused));
     expect(asideIds.length - refused.length, 'odd rows put aside').toBeLessThan(rows.good.length / 20);
@@ -204,7 +204,7 @@ describe('finding F8, S2: odd rows among good ones', () => {
     expect(often).toEqual([]);
     nobodyEnded();
 
-    // An operator can look at all of it: each command ends by itself, with an answer and without a stack trace.
+    // An operator can read all of it: each command ends by itself, with an answer and without a stack trace.
     const some = [
       refused[0]!,
       rows.good.at(-1)!,
@@ -221,7 +221,7 @@ describe('finding F8, S2: odd rows among good ones', () => {
     ]) {
       const { code, stdout, stderr } = await found.run(...words);
       const told = `afd ${words.join(' ')}\n${stderr}`;
-      // 1 of `status` is its verdict: something needs an operator, and here a lot does.
+      // Exit 1 of `status` means that something needs an operator, and here much does.
       expect(code, told).toBe(words[0] === 'status' ? 1 : 0);
       expect(stdout.length, told).toBeGreaterThan(0);
       expect(`${stdout}${stderr}`, told).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);

@@ -37,7 +37,7 @@ const stored = async () =>
   Object.fromEntries((await readSettings(session, db.names)).map((row) => [row.name, [row.value, row.updated_by]]));
 
 describe('the first leader', () => {
-  test('writes what it was told, all keys of it, and signs it', async () => {
+  test('writes what its file says, all keys of it, and signs it', async () => {
     const context = testContext(db, { master: { task_timeout: 77 }, worker: { device_id: 'm' } });
     const { duties } = await leadOnce(context, facts);
     await context.close();
@@ -47,7 +47,7 @@ describe('the first leader', () => {
     expect(rows).toMatchObject({ 'master.task_timeout': [77, 'm'], 'load_balancer.strategy': ['least_tasks', 'm'] });
   });
 
-  test('changes nothing that is there; the next one that was told otherwise obeys', async () => {
+  test('changes nothing that is there; the next one with other values obeys', async () => {
     await write({ 'master.task_timeout': 55 });
     const context = testContext(db, { master: { task_timeout: 77 }, worker: { device_id: 'm' } });
     const { duties } = await leadOnce(context, facts);
@@ -116,7 +116,7 @@ describe('a worker', () => {
     expect(await until(() => ended(slow))).toMatchObject({ attempt: 1, last_error: expect.stringContaining('0.2 s') });
   });
 
-  test('keeps one number for lock, heartbeat and patience: its open session is told the fleet’s heartbeat_timeout', async () => {
+  test('keeps one number for lock, heartbeat and trust window: its open session gets the fleet’s heartbeat_timeout', async () => {
     const context = testContext(db, { worker: { device_id: 'w' }, master: { heartbeat_timeout: 60 } });
     const role = { deviceType: 'worker' as const, capabilities: {}, slots: 1, contend: false };
     const settings = livenessSettings(context, facts, role);

@@ -86,7 +86,7 @@ describe.concurrent('output that cannot be written', { timeout: MINUTES }, () =>
   });
 });
 
-describe.concurrent('a worker that is told to stop', { timeout: MINUTES }, () => {
+describe.concurrent('a worker that is asked to stop', { timeout: MINUTES }, () => {
   it('finding B2: does not wait for a handler whose attempt has ended long ago, and exits', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'stuck_stop', { ...HANG, worker: { kill_grace: 0.1, shutdown_timeout: 600 } });
@@ -99,7 +99,7 @@ describe.concurrent('a worker that is told to stop', { timeout: MINUTES }, () =>
     expect(worker.output).not.toContain('running task');
   });
 
-  it('finding B2: gives back what ignores its signal at the end of its time, and exits with 143', async (test) => {
+  it('finding B2: releases what ignores its signal at the end of its time, and exits with 143', async (test) => {
     const { expect } = test;
     const handlers = { hang: { module: './hang.mjs' }, deaf: { exec: ['./deaf.sh'] } };
     const files = { ...HANG.files, 'deaf.sh': '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 0.1; done\n' };
@@ -117,7 +117,7 @@ describe.concurrent('a worker that is told to stop', { timeout: MINUTES }, () =>
     }
   });
 
-  it('finding B2: gives back a deaf module at the second signal, and exits with 143', async (test) => {
+  it('finding B2: releases the task of a deaf module at the second signal, and exits with 143', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'deaf_second', {
       handlers: { hang: { module: './hang.mjs' } },
@@ -159,7 +159,7 @@ describe.concurrent('a worker that is told to stop', { timeout: MINUTES }, () =>
   });
 });
 
-describe.concurrent('a slot that a handler does not give back', { timeout: MINUTES }, () => {
+describe.concurrent('a slot that a handler does not free', { timeout: MINUTES }, () => {
   it('finding B3: is seen wherever free slots are counted, until the worker is started again', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'stuck_seen', { ...HANG, worker: { kill_grace: 0.1 } });
@@ -291,7 +291,7 @@ export default async ({ task_data: { stray } }) => {
     expect(await readTask(s.session, s.db.names, command)).toMatchObject({ status: 'pending', retry: 0 });
   });
 
-  it('finding B4: a promise that a handler forgot is told with its task', async (test) => {
+  it('finding B4: a promise that a handler forgot is reported with its task', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'forgotten', bad(`Promise.reject(new Error('forgotten')); await ${ENDLESS}`));
     const worker = s.start('worker', { deviceId: 'w' });

@@ -12,7 +12,7 @@ import { MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
 import { scene } from '../helpers/scene.ts';
 import { until } from '../helpers/wait.ts';
 
-describe.concurrent('a worker process that is told to stop', { timeout: MINUTES }, () => {
+describe.concurrent('a worker process that is asked to stop', { timeout: MINUTES }, () => {
   it('A4 SIGTERM: what runs may finish, nothing more is begun, the device is offline, exit 0', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'drain');
@@ -35,7 +35,7 @@ describe.concurrent('a worker process that is told to stop', { timeout: MINUTES 
     ['the shutdown deadline', 143, undefined, 0.2],
     ['a second SIGINT', 130, 'SIGINT', 20],
   ] as const)(
-    'A4 %s gives back what runs, and nothing is spent: exit %s',
+    'A4 %s releases what runs, and nothing is spent: exit %s',
     async ([, code, second, shutdown_timeout], test) => {
       const { expect } = test;
       const s = await scene(test, `stop_${second ?? 'deadline'}`, { worker: { shutdown_timeout } });

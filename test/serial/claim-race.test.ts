@@ -17,7 +17,7 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
   test.onTestFinished(() => db.close());
   const session = await db.session({ deadlineMs: 60_000 });
   const { assignment, task } = db.names;
-  // What is looked at is the race, so nobody may be taken for dead on a machine that is too busy.
+  // The test is about the race, so nobody may be taken for dead on a machine that is too busy.
   const { start, ledger, complaints } = await fleet(test, db, {
     master: { heartbeat_timeout: 120, lock_grace: 5, lease_duration: 60, lease_trust: 40, lease_renew_interval: 1 },
     worker: { heartbeat_interval: 5, tick_interval: 0.5, max_concurrent_tasks: SLOTS },
@@ -54,7 +54,7 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
     `SELECT COUNT(*) AS n, SUM(status = 'done') AS done, SUM(retry = 0) AS unspent FROM ${task}`,
   );
   expect(tasks).toEqual({ n: TASKS, done: TASKS, unspent: TASKS });
-  // What a starved machine claimed ahead and gave back unbegun, by its worker or by the liveness thread of one that stood
+  // What a starved machine prefetched and returned unbegun, by its worker or by the liveness thread of one that stood
   // still, is recorded too, and was never run.
   const [attempts] = await session.rows(
     `SELECT SUM(status = 'completed') AS completed, COUNT(DISTINCT IF(status = 'completed', task_id, NULL)) AS tasks,
@@ -63,13 +63,13 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
      FROM ${assignment}`,
   );
   expect(attempts).toEqual({ completed: TASKS, tasks: TASKS, others: null });
-  const book = await ledger();
-  const runs = executions(book);
+  const lines = await ledger();
+  const runs = executions(lines);
   expect(runs.size).toBe(TASKS);
   expect([...runs].filter(([, times]) => times !== 1)).toEqual([]);
   expect(complaints('error')).toEqual([]);
 
-  const shares = workers.map((_, n) => book.filter((line) => line.what === 'end' && line.device_id === `racer-${n}`));
+  const shares = workers.map((_, n) => lines.filter((line) => line.what === 'end' && line.device_id === `racer-${n}`));
   process.stderr.write(
     `B3: ${Math.round((TASKS / took) * 1000)} tasks/s after the first end; ${Math.round(performance.now() - begun)} ms with starts; shares ${shares.map((one) => one.length).join(' ')}\n`,
   );

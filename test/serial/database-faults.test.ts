@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Nobody's silence counts: what is looked at is that a fault of the database makes nobody dead. */
+/** Nobody's silence counts: the test is that a fault of the database makes nobody dead. */
 const PATIENT = { heartbeat_timeout: 60, lock_grace: 1, lock_trust_after_start: 15 };
 
 describe('a database that', { timeout: MINUTES, ...skipBecause(NO_PRIVATE_SERVER, 'mysqld') }, () => {
@@ -141,7 +141,7 @@ describe('a database that', { timeout: MINUTES, ...skipBecause(NO_PRIVATE_SERVER
     expect(exits.map((one) => one.signal)).toEqual([null, null, null]);
   });
 
-  it('is away for longer than the patience of its workers: "stop" gives the task back, "finish" delivers it', async (test) => {
+  it('is away for longer than the trust window of its workers: "stop" releases the task, "finish" delivers it', async (test) => {
     const stop = await scene(test, await schemaOf(server, 'stop'), {
       master: { heartbeat_timeout: 4 },
       worker: { on_lost_database: 'stop' },
@@ -161,7 +161,7 @@ describe('a database that', { timeout: MINUTES, ...skipBecause(NO_PRIVATE_SERVER
     await Promise.all([stopping, finishing, other].map((one) => one.event('device:heartbeat')));
 
     await server.kill();
-    await Promise.all([stopping, finishing, other].map((one) => one.event('database:patience-over')));
+    await Promise.all([stopping, finishing, other].map((one) => one.event('database:trust-over')));
     await stop.noted({ what: 'abort', task_id: released });
     await finish.open('go');
     await finish.noted({ what: 'end', task_id: delivered });
@@ -253,7 +253,7 @@ async function everythingEnded(s: Scene): Promise<void> {
 
 /**
  * Enqueues at most 250 tasks a second, fewer than the workers of a busy machine run, and remembers what was acknowledged,
- * until it is told to stop or loses the database.
+ * until the test stops it or it loses the database.
  */
 function produce(s: Scene): { broken: Promise<number[]>; stop(): Promise<number[]> } {
   const acknowledged: number[] = [];

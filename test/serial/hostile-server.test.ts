@@ -1,5 +1,5 @@
 // One server whose globals are set against afd one by one; an ordinary account meets them. Every variable that a session
-// sets is tried; what happens without is told by FINDINGS F3 and F4: lost tasks, and SQL from a crawled page.
+// sets is tried; without that, tasks were lost (finding F3) and a crawled page became SQL (finding F4).
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, connect as dial, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -195,7 +195,7 @@ describe('what a session cannot have', SKIPPED, () => {
     }
   });
 
-  it('since the binary log could not carry its writes (STATEMENT) is told as a setting of the server', async () => {
+  it('since the binary log could not carry its writes (STATEMENT) is reported as a setting of the server', async () => {
     expect((await afd('migrate', 'up')).code).toBe(0);
     await hostile('binlog_format', 'STATEMENT');
     const added = await afd('tasks', 'add', '--type', 't1');

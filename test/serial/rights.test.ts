@@ -141,7 +141,7 @@ describe.sequential('finding B7: with the rights that SECURITY.md prints', () =>
     );
   });
 
-  it('an operator looks, cancels, retries, moves, pauses and removes', async () => {
+  it('an operator lists, cancels, retries, reassigns, pauses and removes', async () => {
     const { json } = await asJson('afd_worker', 'tasks', 'add', '--type', 'hello');
     const id = String(json.task_id);
     for (const args of [
@@ -218,7 +218,7 @@ describe.sequential('finding B7: with a right less', () => {
     });
   });
 
-  it('a wrong password, or no right at all, is told apart', async () => {
+  it('a wrong password and a missing right have different errors', async () => {
     const url = urlOf('afd_worker').replace('password', 'wrong');
     const run = await runCommand(['status', '--json'], { cwd: dir, env: { AFD_DATABASE_URL: url } });
     expect(run.code).toBe(4);

@@ -1,4 +1,4 @@
-// SIGSTOP: a process that stands still for so long that others take its place, and then goes on as if nothing had been.
+// SIGSTOP: a process that stands still until others take its place, and then goes on as if nothing had been.
 import { describe, it } from 'vitest';
 import { insertDevice, readDevice } from '../helpers/factories.ts';
 import { MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
@@ -54,7 +54,7 @@ describe.concurrent('SIGSTOP and SIGCONT', { timeout: MINUTES }, () => {
 
   it('of the leader in the middle of a duty: its write is refused, another has done it, and it follows', async (test) => {
     const { expect } = test;
-    // Its calls and its session must outlive the stop: the fence is what is looked at.
+    // Its calls and its session must outlive the stop: the fence is what is tested.
     const s = await scene(test, 'frozen', {
       master: { heartbeat_timeout: 5, lease_duration: 4, lease_trust: 3 },
       database: { call_timeout: 25, session_timeout: 40 },

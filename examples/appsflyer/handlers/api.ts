@@ -70,18 +70,18 @@ function reportUrl(api: ApiSettings, family: string, query: ReportQuery): URL {
 }
 
 async function get(api: ApiSettings, url: URL, signal: AbortSignal): Promise<string> {
-  const patience = AbortSignal.timeout(api.timeout * 1000);
+  const timeout = AbortSignal.timeout(api.timeout * 1000);
   let response: Response;
   let body: string;
   try {
     response = await fetch(url, {
       headers: { authorization: `Bearer ${api.token}`, accept: 'text/csv, application/json' },
-      signal: AbortSignal.any([signal, patience]),
+      signal: AbortSignal.any([signal, timeout]),
     });
     body = await response.text();
   } catch (error) {
     signal.throwIfAborted();
-    if (patience.aborted) throw new HandlerOutcome('retry', `${url.pathname} took longer than ${api.timeout} s.`);
+    if (timeout.aborted) throw new HandlerOutcome('retry', `${url.pathname} took longer than ${api.timeout} s.`);
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new HandlerOutcome('retry', `${url.pathname} broke off: ${cause}`);
   }

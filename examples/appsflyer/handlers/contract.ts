@@ -1,5 +1,5 @@
 // What afd gives a module handler and how a handler says "not now". Written out here so that the example stands alone:
-// afd looks at the shape (`outcome`, `after`), not at the class.
+// afd checks the shape (`outcome`, `after`), not at the class.
 
 export interface Task {
   task_id: number;

@@ -6,7 +6,7 @@ import type { DemoDatabase } from './database.ts';
 import type { Fleet } from './fleet.ts';
 import { databaseTime, failures, type Rescue, rescueOf, type Snapshot, snapshot } from './observe.ts';
 
-/** Who is told: `event` once per happening, `status` again and again. */
+/** Who gets the reports: `event` once per happening, `status` again and again. */
 export interface Report {
   event(text: string): void;
   status(text: string): void;
@@ -31,7 +31,7 @@ const LOOK_MS = 150;
 /** Waits until all devices of the fleet are online and one of them leads. */
 export async function untilReady({ database, fleet, report, signal }: Stage): Promise<void> {
   for (;;) {
-    const now = await look(database, fleet, signal);
+    const now = await nextSnapshot(database, fleet, signal);
     const online = now.devices.filter(({ status }) => status !== 'offline').map(({ device_id }) => device_id);
     if (online.length === fleet.plans.length && now.leader !== null) {
       report.event(`${online.join(', ')} are online; ${now.leader.device_id} was elected leader`);
@@ -48,7 +48,7 @@ export async function crawl(stage: Stage, victim: string, total: number): Promis
   let rescue: Rescue | undefined;
   let leader = '';
   for (;;) {
-    const now = await look(database, fleet, signal);
+    const now = await nextSnapshot(database, fleet, signal);
     if (now.leader !== null && now.leader.device_id !== leader) {
       if (leader !== '') report.event(`${now.leader.device_id} is the leader now, term ${now.leader.term}`);
       leader = now.leader.device_id;
@@ -77,7 +77,7 @@ export async function crawl(stage: Stage, victim: string, total: number): Promis
   return { device_id: victim, held, was_leader, ...(await rescueOf(database, victim, at)) };
 }
 
-async function look(database: DemoDatabase, fleet: Fleet, signal: AbortSignal): Promise<Snapshot> {
+async function nextSnapshot(database: DemoDatabase, fleet: Fleet, signal: AbortSignal): Promise<Snapshot> {
   await pause(LOOK_MS, undefined, { signal }).catch(() => {
     throw signal.reason;
   });

@@ -146,7 +146,7 @@ export function writeSecret(file: string, text: string): void {
   writeFileSync(file, text, { mode: 0o600 });
 }
 
-/** For commands beside the workers: `afd status --config …`. */
+/** For commands next to the workers: `afd status --config …`. */
 export function baseConfiguration({ url, tables }: DemoDatabase) {
   return { database: { url }, tables: { task: tables.task, prefix: tables.prefix } };
 }

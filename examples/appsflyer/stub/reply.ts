@@ -5,7 +5,7 @@ export interface Reply {
   body: string;
   /** Break the connection in the middle of the body. */
   cut?: boolean;
-  /** Wait so long first, milliseconds. */
+  /** Milliseconds to wait first. */
   delay_ms?: number;
   /** Called when the whole reply has been handed over. */
   sent?: () => void;

@@ -11,7 +11,7 @@ export function wantsColour(
   return stream.isTTY === true && env.TERM !== 'dumb';
 }
 
-/** chalk for one stream: chalk itself looks at stdout alone and does not know NO_COLOR. */
+/** chalk for one stream: chalk itself checks stdout alone and does not know NO_COLOR. */
 export function colours(enabled: boolean): ChalkInstance {
   return new Chalk({ level: enabled ? 1 : 0 });
 }

@@ -52,6 +52,7 @@ export async function startBenchFleet(context: Context, scratch: Scratch, option
     runs.push(worker.run().finally(() => own.close()));
   }
   const failed = Promise.race(runs).then(() => new Promise<never>(() => {}));
+  // Raced by the start, and by each measurement; between them a failure must not end the process.
   failed.catch(() => {});
   const fleet = {
     failed,

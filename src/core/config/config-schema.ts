@@ -169,7 +169,7 @@ export const configSchema = z.strictObject({
       region: z.string().max(64).optional(),
       labels: z.record(z.string(), z.string()).optional(),
       /** Per cent of the machine that are in use; above them nothing is claimed. */
-      gates: z
+      resource_limits: z
         .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: interval(2) })
         .prefault({}),
       shutdown_timeout: seconds(30, 0, LONGEST_RUN),

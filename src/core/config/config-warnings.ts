@@ -67,17 +67,17 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
     balancer.min_score > most,
     `load_balancer.min_score is ${balancer.min_score}, but no device can score more than ${most}: the minimum has no effect`,
   );
-  const gates = Object.entries(worker.gates).filter(([name]) => name !== 'interval');
-  for (const [name, gate] of gates) {
+  const limits = Object.entries(worker.resource_limits).filter(([name]) => name !== 'interval');
+  for (const [name, limit] of limits) {
     say(
-      gate !== undefined && gate < LOW_LIMIT,
-      `worker.gates.${name} is ${gate} %: the usage of a machine is mostly above this limit, and then this device claims no tasks`,
+      limit !== undefined && limit < LOW_LIMIT,
+      `worker.resource_limits.${name} is ${limit} %: the usage of a machine is mostly above this limit, and then this device claims no tasks`,
     );
   }
   const loops: Array<[string, number]> = [
     ['worker.heartbeat_interval', worker.heartbeat_interval],
     ['worker.tick_interval', worker.tick_interval],
-    ['worker.gates.interval', worker.gates.interval],
+    ['worker.resource_limits.interval', worker.resource_limits.interval],
     ['worker.task_poll_interval', worker.task_poll_interval],
     ['master.scheduler_interval', master.scheduler_interval],
     ['master.health_check_interval', master.health_check_interval],
@@ -88,7 +88,7 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   for (const [key, value] of loops)
     say(
       value === 0,
-      `${key} is 0: ${key === 'worker.gates.interval' ? 'the machine is measured' : 'the database is queried'} without pause`,
+      `${key} is 0: ${key === 'worker.resource_limits.interval' ? 'the machine is measured' : 'the database is queried'} without pause`,
     );
   say(
     balancer.strategy === 'weighted' && Object.values(balancer.weights).every((weight) => weight === 0),

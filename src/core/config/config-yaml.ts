@@ -110,6 +110,6 @@ function nameOf(key: unknown): string {
 function offsetOf(document: Document, keys: readonly PropertyKey[]): number | undefined {
   const parent = document.getIn(keys.slice(0, -1) as unknown[], true) ?? document.contents;
   if (!isMap(parent)) return undefined;
-  const pair = parent.items.find((item) => nameOf(item.key) === String(keys.at(-1)));
-  return (pair?.key as Node | undefined)?.range?.[0];
+  const entry = parent.items.find((item) => nameOf(item.key) === String(keys.at(-1)));
+  return (entry?.key as Node | undefined)?.range?.[0];
 }

@@ -48,8 +48,8 @@ async function readPipe(file: FileHandle): Promise<Buffer> {
       continue;
     }
     if (part !== undefined && length > 0) return Buffer.concat(parts);
-    const patience = part === undefined ? WAIT_MS.writer : WAIT_MS.nobody;
-    if (waited >= patience) throw new Error(`it is a pipe, and no more data arrived within ${patience / 1000} s`);
+    const limitMs = part === undefined ? WAIT_MS.writer : WAIT_MS.nobody;
+    if (waited >= limitMs) throw new Error(`it is a pipe, and no more data arrived within ${limitMs / 1000} s`);
     await pause(POLL_MS);
     waited += POLL_MS;
   }

@@ -57,7 +57,7 @@ interface Telling extends Pick<Detail, 'retry' | 'fault' | 'undone' | 'rolledBac
 }
 
 /** For messages about a database that cannot be reached: which one it is, and where its address comes from. */
-export const LOOK = ['afd config show'];
+export const SHOW_CONFIG = ['afd config show'];
 
 const TELLING: Record<ErrorKind, Telling> = {
   lock: {
@@ -80,7 +80,7 @@ const TELLING: Record<ErrorKind, Telling> = {
   gone: {
     code: 'E_DATABASE',
     retry: 'connection',
-    suggestions: LOOK,
+    suggestions: SHOW_CONFIG,
     says: (where) => `The database at ${where} cannot be reached`,
   },
   refused: {
@@ -111,7 +111,7 @@ const TELLING: Record<ErrorKind, Telling> = {
   rights: {
     code: 'E_FORBIDDEN',
     retry: 'final',
-    suggestions: LOOK,
+    suggestions: SHOW_CONFIG,
     says: (where) => `The database at ${where} denied access`,
   },
   'no-database': {

@@ -1,6 +1,6 @@
 // The calls that are under way on one connection. Each ends: by its answer, by its deadline, or with the connection. And
 // none is answered without end: a server that goes on sending would fill the memory of its client before the deadline.
-import { DatabaseError, LOOK } from './database-error.ts';
+import { DatabaseError, SHOW_CONFIG } from './database-error.ts';
 
 const MIB = 1024 * 1024;
 /** Bytes of an answer before the server has said who it is. */
@@ -70,7 +70,7 @@ function noAnswer(where: string, deadlineMs: number): DatabaseError {
   return new DatabaseError('E_DATABASE', `The database at ${where} did not answer within ${deadlineMs} ms.`, {
     retry: 'connection',
     driverCode: 'AFD_DEADLINE',
-    suggestions: LOOK,
+    suggestions: SHOW_CONFIG,
   });
 }
 

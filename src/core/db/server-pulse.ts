@@ -46,6 +46,7 @@ export class ServerPulse {
   async #watch(over: AbortSignal, silent: () => void): Promise<void> {
     const { everyMs, misses } = this.#waits;
     for (let missed = 0; missed < misses; ) {
+      // It only rejects when it is aborted.
       await pause(everyMs, undefined, { ref: false, signal: over }).catch(() => {});
       if (over.aborted) return;
       missed = (await this.#answers()) ? 0 : missed + 1;

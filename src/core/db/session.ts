@@ -3,7 +3,7 @@
 import type { Connection, ConnectionOptions } from 'mysql2';
 import { type DatabaseAddress, describeAddress } from './address.ts';
 import { connectionOptions } from './connection-options.ts';
-import { DatabaseError, databaseError, LOOK, unopened } from './database-error.ts';
+import { DatabaseError, databaseError, SHOW_CONFIG, unopened } from './database-error.ts';
 import { assertFoundRows, cut, openConnection, streamOf } from './driver.ts';
 import { type Done, OpenCalls } from './open-calls.ts';
 import type { Result, Row, WriteResult } from './results.ts';
@@ -230,7 +230,7 @@ export class Session {
   #gone(why: string): DatabaseError {
     return new DatabaseError('E_DATABASE', `The database at ${this.where} cannot be reached: ${why}.`, {
       retry: 'connection',
-      suggestions: LOOK,
+      suggestions: SHOW_CONFIG,
     });
   }
 }

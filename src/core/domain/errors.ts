@@ -1,4 +1,4 @@
-/** What a code of the registry says. Backticks in `means` and `remedy` mark code, as in Markdown. */
+/** What a code of the registry says. Backticks in `means` and `remedy` enclose code, as in Markdown. */
 export interface ErrorFacts {
   exit: number;
   /** When it is raised: one sentence. */
@@ -6,7 +6,7 @@ export interface ErrorFacts {
   /** What its reader can do, in one or two sentences. */
   remedy: string;
   /** A command of afd to try, printed when the error brings no suggestion of its own. */
-  todo: string;
+  command: string;
 }
 
 /**
@@ -18,128 +18,128 @@ export const ERROR_CODES = {
     exit: 1,
     means: 'The operation failed, and no more specific code applies.',
     remedy: 'The message contains the words of the server or of the operating system.',
-    todo: 'afd status',
+    command: 'afd status',
   },
   E_STUCK: {
     exit: 1,
     means: 'All slots of a worker are held by handlers that ignore their abort signal.',
     remedy:
       'Make the handler obey `ctx.signal`, or set `thread: shared`, or run it as a command: a thread and a command can be ended. The supervisor starts the worker again.',
-    todo: 'afd tasks ls --status running',
+    command: 'afd tasks ls --status running',
   },
   E_INTERNAL: {
     exit: 1,
     means: 'A bug in afd: an invariant was violated.',
     remedy: 'Report it with the message and the version of afd.',
-    todo: 'afd --version',
+    command: 'afd --version',
   },
   E_USAGE: {
     exit: 2,
     means: 'An argument, a flag or a value is not valid.',
     remedy: 'The command prints its own help: `afd <command> --help`.',
-    todo: 'afd --help',
+    command: 'afd --help',
   },
   E_NOT_FOUND: {
     exit: 3,
     means: 'The task, device, file or server does not exist.',
     remedy: 'List what exists, and check the id or the path.',
-    todo: 'afd tasks ls',
+    command: 'afd tasks ls',
   },
   E_FORBIDDEN: {
     exit: 4,
     means: 'The database account lacks a right, or the server rejected its user, password or host.',
     remedy:
       'If a GRANT statement is printed, have an administrator of the server run it. Otherwise check which user, password and host are configured.',
-    todo: 'afd config show',
+    command: 'afd config show',
   },
   E_CONFLICT: {
     exit: 5,
     means: 'The current state does not allow the operation, such as retrying a task that is running.',
     remedy: 'Check the state of the task or device that the message names.',
-    todo: 'afd status',
+    command: 'afd status',
   },
   E_DEVICE_RUNNING: {
     exit: 5,
     means: 'Another running process uses this device id.',
     remedy: 'Stop that process, or start this one with its own `--device-id`.',
-    todo: 'afd devices ls',
+    command: 'afd devices ls',
   },
   E_SUPERSEDED: {
     exit: 5,
     means: 'Another process took over this device id, or the device was removed, so this process stopped.',
     remedy: 'If this was not intended, give each process its own device id.',
-    todo: 'afd devices ls',
+    command: 'afd devices ls',
   },
   E_PARTIAL: {
     exit: 6,
     means: 'Some of several items failed.',
     remedy: 'The message lists the items that failed, and why.',
-    todo: 'afd tasks ls',
+    command: 'afd tasks ls',
   },
   E_TIMED_OUT: {
     exit: 7,
     means: 'The operation did not finish within the allowed time.',
     remedy: 'Allow more time, or check why it is slow.',
-    todo: 'afd status',
+    command: 'afd status',
   },
   E_TASK_FAILED: {
     exit: 8,
     means: 'A task that the command waited for failed or was cancelled.',
     remedy: 'Read the last error of the task.',
-    todo: 'afd tasks ls --status failed',
+    command: 'afd tasks ls --status failed',
   },
   E_DATABASE: {
     exit: 69,
     means: 'The database cannot be reached, did not answer in time, or is read-only.',
     remedy:
       'Check the address under `database`; for a private server also `afd db status`. A running worker reconnects by itself.',
-    todo: 'afd config show',
+    command: 'afd config show',
   },
   E_SERVER_MISSING: {
     exit: 69,
     means: 'No MySQL or MariaDB server program is installed.',
     remedy: 'Install the package that the message names, or set `AFD_DATABASE_URL` to an existing server.',
-    todo: 'afd db start',
+    command: 'afd db start',
   },
   E_UNCAUGHT: {
     exit: 70,
     means:
       'An error was thrown outside of any handler call, such as by a connection without an `error` listener, so the worker released its tasks and ended.',
     remedy: 'The message names the tasks that were running. Correct the handler, and start the worker again.',
-    todo: 'afd tasks ls --status failed',
+    command: 'afd tasks ls --status failed',
   },
   E_TEMPORARY: {
     exit: 75,
     means:
       'The operation cannot run now: another process is doing it, the server lacks a resource, or the server answered with an error that may pass.',
     remedy: 'Try again later.',
-    todo: 'afd status',
+    command: 'afd status',
   },
   E_CONFIG: {
     exit: 78,
     means:
       'The configuration is not valid, names a schema that does not exist, or needs another setting of the database server.',
     remedy: 'Correct the lines that the message lists; it lists all of them at once.',
-    todo: 'afd config show',
+    command: 'afd config show',
   },
   E_HANDLER_MISSING: {
     exit: 78,
     means: 'A task type in `supported_tasks` has no handler on this device.',
     remedy: 'Add the lines that the message shows to `handlers` in the configuration file.',
-    todo: 'afd config show',
+    command: 'afd config show',
   },
   E_SCHEMA: {
     exit: 78,
     means: 'The tables are not those that this version of afd needs.',
     remedy: 'Migrate the schema with `afd migrate up`. If the schema is newer than this afd, update afd.',
-    todo: 'afd migrate status',
+    command: 'afd migrate status',
   },
 } as const satisfies Record<string, ErrorFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface AfdErrorOptions {
-  /** Commands to try, each runnable as it stands; without any, the command line prints the `todo` of the code. */
+  /** Commands to try, each runnable as it stands; without any, the command line prints the `command` of the code. */
   suggestions?: string[];
   /** Data for programs (shown in --json). */
   data?: Record<string, unknown>;

@@ -124,6 +124,7 @@ export class Elector {
   /** Ends the timer; a leadership that was not resigned ends here too. */
   async close(): Promise<void> {
     this.#lose('stopped');
+    // The caller of `step` gets its error.
     await this.#stepping?.catch(() => {});
     this.#lose('stopped');
   }

@@ -149,6 +149,7 @@ class Import {
     const upTo = this.#line;
     await this.#sending;
     this.#sending = this.#insert(tasks, upTo);
+    // Read by the next chunk or by the end of the import, which report it.
     this.#sending.catch(() => {});
   }
 
@@ -174,6 +175,7 @@ class Import {
     const error = brokenInput(cause) ?? cause;
     const told = !(error instanceof AfdError) || error.data.added !== undefined;
     if (told || !(error.code === 'E_USAGE' || error.code === 'E_FAILED')) {
+      // The first error is the one that is reported; `added` and `lines` say how far the chunk that was under way came.
       await this.#sending.catch(() => {});
       return error;
     }

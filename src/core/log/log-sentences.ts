@@ -136,7 +136,7 @@ const SENTENCES: Describe = {
     info(
       `the database is reachable again after ${(d.after_ms / 1000).toFixed(1)} s${d.server === undefined ? '' : `, on ${d.server}`}`,
     ),
-  'database:patience-over': (d) =>
+  'database:trust-over': (d) =>
     error(
       d.policy === 'stop'
         ? 'the database has been unreachable for too long, so other devices may take the tasks of this one: running tasks are stopped'

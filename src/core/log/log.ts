@@ -103,11 +103,11 @@ function writeJson(options: LogOptions, json: string): void {
 
 function writeText(options: LogOptions, json: string): void {
   const { time, level, device_id, message, event, ...fields } = JSON.parse(json) as Record<string, unknown>;
-  const pairs = Object.entries(fields).map(([key, value]) => `${escapeSpecial(key)}=${quoted(value)}`);
+  const shown = Object.entries(fields).map(([key, value]) => `${escapeSpecial(key)}=${quoted(value)}`);
   const head = [time, String(level).toUpperCase().padEnd(5), device_id ?? '-'].map((part) =>
     escapeSpecial(String(part)),
   );
-  options.stream.write(`${[...head, escapeSpecial(String(message)), ...pairs].join(' ')}\n`);
+  options.stream.write(`${[...head, escapeSpecial(String(message)), ...shown].join(' ')}\n`);
 }
 
 function quoted(value: unknown): string {

@@ -40,8 +40,8 @@ export function redactText(text: string, goesOn = false): string {
   // Of the run without a space that was searched last. It is searched once, however many addresses it holds.
   let runEnd = 0;
   let lastAt = -1;
-  for (let mark = text.indexOf('://'); mark !== -1; mark = text.indexOf('://', Math.max(mark + 3, copied))) {
-    let colon = mark + 3;
+  for (let scheme = text.indexOf('://'); scheme !== -1; scheme = text.indexOf('://', Math.max(scheme + 3, copied))) {
+    let colon = scheme + 3;
     while (colon < text.length && !endsUser(text.charCodeAt(colon))) colon += 1;
     if (text.charCodeAt(colon) !== COLON) continue;
     if (runEnd <= colon) {

@@ -85,7 +85,7 @@ export type LivenessReport =
   | { kind: 'settings'; rows: SettingRow[] }
   | { kind: 'database-lost'; message: string }
   | { kind: 'database-back'; afterMs: number; server: string }
-  | { kind: 'patience-over' }
+  | { kind: 'trust-over' }
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }
   | { kind: 'warning'; message: string }
@@ -102,7 +102,7 @@ export type LivenessCommand =
   /** Tasks whose attempt has ended and whose handler goes on, holding a slot each: all of them. */
   | { kind: 'stuck'; tasks: StuckTask[] }
   /** What to poll in the next ticks. */
-  | ({ kind: 'pairs' } & Wanted)
+  | ({ kind: 'lane-ranks' } & Wanted)
   | { kind: 'tick' }
   /** Say at once that this device lives, and find out whether it still owns its id. */
   | { kind: 'heartbeat' }
@@ -130,7 +130,7 @@ export function reviveReport(report: LivenessReport): LivenessReport {
 }
 
 export function reviveCommand(command: LivenessCommand): LivenessCommand {
-  if (command.kind !== 'pairs') return command;
+  if (command.kind !== 'lane-ranks') return command;
   const revive = <T extends { lane: Buffer }>(list: T[]) =>
     list.map((one) => ({ ...one, lane: Buffer.from(one.lane) }));
   return { ...command, ranks: revive(command.ranks), known: revive(command.known) };

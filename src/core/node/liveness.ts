@@ -55,7 +55,7 @@ export class Liveness {
       report({ kind: 'over-limits', reasons });
       this.command({ kind: 'heartbeat' });
     });
-    this.#leaseTrust = new LeaseTrust(settings.heartbeatTimeoutMs, () => report({ kind: 'patience-over' }));
+    this.#leaseTrust = new LeaseTrust(settings.heartbeatTimeoutMs, () => report({ kind: 'trust-over' }));
     this.#session = livenessSession(settings, () => this.#lost('the connection was closed'));
     this.#silence = new MainSilence({
       settings,
@@ -71,14 +71,14 @@ export class Liveness {
   command(command: LivenessCommand): void {
     if (command.kind === 'running') this.#load.note(command);
     else if (command.kind === 'stuck') this.#load.stuck = command.tasks;
-    else if (command.kind === 'pairs') this.#plan.wanted = command;
+    else if (command.kind === 'lane-ranks') this.#plan.wanted = command;
     else if (command.kind === 'tick') this.#due.tick = 0;
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
     else if (command.kind === 'resign') this.#election?.resign();
     else if (command.kind === 'work-session') this.#silence.work = command;
     else this.#stopping = true;
-    if (command.kind !== 'running' && command.kind !== 'pairs') this.#wake?.();
+    if (command.kind !== 'running' && command.kind !== 'lane-ranks') this.#wake?.();
   }
 
   /** Registers, then lives until stopped. Never rejects: the last report is `ended`. */

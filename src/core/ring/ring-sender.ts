@@ -1,4 +1,4 @@
-// Rings devices for new work. Hints only: every call returns at once, nothing here fails, and a task for which no
+// Sends the rings of wake-ups. They are hints only: every call returns at once, nothing here fails, and a task for which no
 // device is rung is found by a poll.
 import { randomBytes } from 'node:crypto';
 import type { RingTarget } from '../db/devices/ring-targets.ts';

@@ -37,7 +37,7 @@ export interface AfdEvents {
   /** `server`: host name and server id of what answers now; absent = not asked yet. */
   'database:back': { after_ms: number; server?: string };
   /** The database has been away for long enough that others may take the work soon. */
-  'database:patience-over': { policy: 'stop' | 'finish' };
+  'database:trust-over': { policy: 'stop' | 'finish' };
   /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
   'settings:changed': { changes: Array<{ key: string; from: unknown; to: unknown }> };
   /** No device has answered a ring for long enough that none is rung (`on: false`), or one has answered again. */

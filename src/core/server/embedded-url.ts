@@ -16,6 +16,7 @@ export async function embeddedServerUrl(dir: string, uid: number | undefined): P
   const files = await serverFiles(dir);
   if ((await orAbsent(lstat(files.root))) === undefined) return undefined;
   await assertOwn(files, uid);
+  // It is this user's, but not made by afd: no server of ours.
   const record = await readRecord(files).catch(() => undefined);
   return record?.kind === undefined ? undefined : urlOf(files, record);
 }

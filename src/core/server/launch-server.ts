@@ -137,11 +137,11 @@ function asRoot(host: Host): string[] {
 export async function freePort(wanted: number | undefined): Promise<number> {
   const tryPort = (port: number) =>
     new Promise<number | undefined>((resolve) => {
-      const probe = createServer();
-      probe.once('error', () => resolve(undefined));
-      probe.listen({ host: '127.0.0.1', port }, () => {
-        const address = probe.address();
-        probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
+      const server = createServer();
+      server.once('error', () => resolve(undefined));
+      server.listen({ host: '127.0.0.1', port }, () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
       });
     });
   const port = (wanted === undefined ? undefined : await tryPort(wanted)) ?? (await tryPort(0));
@@ -149,6 +149,7 @@ export async function freePort(wanted: number | undefined): Promise<number> {
   return port;
 }
 
+/** Empty when there is no log: it only adds to the error that is reported. */
 export async function logTail(files: ServerFiles): Promise<string> {
   return essence(await readFile(files.log, 'utf8').catch(() => ''));
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AfdError } from '../domain/errors.ts';
+import { orAbsent } from './absent.ts';
 import { commandLine, type Host } from './host.ts';
 
 const WAIT_MS = 180_000;
@@ -10,7 +11,8 @@ const POLL_MS = 50;
 /**
  * One process at a time; the others wait. The lock of a process that died is taken over. Two takers of a dead lock are
  * distinguished by what they moved away; were both to pass, the server's own lock on its datadir decides.
- * @throws AfdError E_TEMPORARY when another process holds it for three minutes
+ * @throws AfdError E_TEMPORARY when another process holds it for three minutes; the error of the system when `file` cannot
+ * be read or moved
  */
 export async function withStartLock<T>(file: string, host: Host, work: () => Promise<T>): Promise<T> {
   const mine = `${host.pid} ${randomBytes(8).toString('hex')}`;
@@ -19,7 +21,7 @@ export async function withStartLock<T>(file: string, host: Host, work: () => Pro
   await writeFile(draft, mine, { mode: 0o600, flag: 'wx' });
   try {
     for (let waited = 0; !(await tryLink(draft, file)); waited += POLL_MS) {
-      const seen = await readFile(file, 'utf8').catch(() => '');
+      const seen = (await orAbsent(readFile(file, 'utf8'))) ?? '';
       if (seen !== '' && (await commandLine(Number.parseInt(seen, 10))) === undefined) {
         await removeDead(file, seen);
         continue;
@@ -41,6 +43,7 @@ export async function withStartLock<T>(file: string, host: Host, work: () => Pro
   try {
     return await work();
   } finally {
+    // One that cannot be read is left there: the next start takes it over when this process has ended.
     if ((await readFile(file, 'utf8').catch(() => '')) === mine) await rm(file, { force: true });
   }
 }
@@ -57,11 +60,8 @@ async function tryLink(from: string, to: string): Promise<boolean> {
 
 async function removeDead(file: string, seen: string): Promise<void> {
   const aside = `${file}.${randomBytes(4).toString('hex')}`;
-  try {
-    await rename(file, aside);
-  } catch {
-    return;
-  }
+  // Absent: another process has moved it away.
+  if ((await orAbsent(rename(file, aside).then(() => true))) === undefined) return;
   if ((await readFile(aside, 'utf8')) !== seen) await tryLink(aside, file);
   await rm(aside, { force: true });
 }

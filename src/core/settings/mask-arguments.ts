@@ -23,8 +23,8 @@ export function maskArguments(argv: readonly string[]): string[] {
     const found = SECRET_NAME.exec(argument);
     if (found === null) return argument;
     const end = found.index + found[0].length;
-    const mark = argument.slice(end).search(/[=:]/);
-    if (mark !== -1) return `${argument.slice(0, end + mark + 1)}***`;
+    const separator = argument.slice(end).search(/[=:]/);
+    if (separator !== -1) return `${argument.slice(0, end + separator + 1)}***`;
     if (argument.startsWith('-')) hide = true;
     return argument;
   });

@@ -105,7 +105,7 @@ export async function cancelTasks(
   return each(taskIds, 'cancelled', (id) => cancelTask(session, context.names, id, options));
 }
 
-/** Runs tasks again, now, with a new budget; `force` also what is done. @throws DatabaseError */
+/** Runs tasks again, now, with a new retry budget; `force` also what is done. @throws DatabaseError */
 export async function retryTasks(
   context: Context,
   taskIds: number[],

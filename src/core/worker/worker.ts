@@ -49,7 +49,7 @@ export class Worker {
     const place = region === undefined ? {} : { region };
     this.#capabilities = { ...capabilities, ...place, supported_tasks: [...options.handlers.keys()] };
     this.#slots = context.config.worker.max_concurrent_tasks;
-    this.#overLimits = hasLimits(context.config.worker.gates) ? undefined : [];
+    this.#overLimits = hasLimits(context.config.worker.resource_limits) ? undefined : [];
   }
 
   /**
@@ -206,8 +206,8 @@ export class Worker {
     else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
-    else if (report.kind === 'patience-over') {
-      events.emit('database:patience-over', { policy: config.worker.on_lost_database });
+    else if (report.kind === 'trust-over') {
+      events.emit('database:trust-over', { policy: config.worker.on_lost_database });
       if (config.worker.on_lost_database === 'stop') this.#parts?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
@@ -233,7 +233,7 @@ export class Worker {
 
   #onView(at: number, view: NodeView): void {
     if (this.#parts === undefined) return;
-    this.#liveness?.send({ kind: 'pairs', ...obeyView(this.#parts, at, view) });
+    this.#liveness?.send({ kind: 'lane-ranks', ...obeyView(this.#parts, at, view) });
     const state = view.device?.operator_state;
     if (state === undefined || state === this.#operatorState) return;
     this.#operatorState = state;

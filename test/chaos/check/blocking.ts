@@ -7,7 +7,7 @@ import { type Evidence, type Execution, type Finding, isClaim, type LeaderEvent,
  * under way then; the rest is for what the proxies hold up: 4 s at most, and some latency.
  */
 const RENEWS_MS = 8000;
-/** Another leads after so long: what the lease has left then, the grace, and what the storm does to the others. */
+/** Milliseconds until another node leads: what the lease has left then, the grace, and what the storm does to the others. */
 const FOLLOWED_MS = 11_000;
 /** With a task due throughout, somebody claims something within this time, in which the database was there. */
 const STANDSTILL_MS = 20_000;
@@ -18,10 +18,10 @@ const STANDSTILL_MS = 20_000;
 const OVERTAKEN_MS = 30_000;
 /** Tasks whose due times are no further apart have no order: claims of many come in one transaction. */
 const SAME_MS = 1000;
-/** What was done to the database, or ended it, is felt for so long after its end: sessions time out and come again. */
+/** Milliseconds for which a fault of the database has effects after its end: sessions time out and reconnect. */
 const AFTER_MS = 10_000;
 
-/** From its start on a worker may need so long to hear where there is work. */
+/** Milliseconds from its start that a worker may need to learn where there is work. */
 const SETTLED_MS = 2000;
 
 interface Span {
@@ -60,7 +60,7 @@ function databaseAway({ history }: Evidence): Span[] {
   return spans;
 }
 
-/** When no worker had started for so long that it can claim: a machine that is busy may need many seconds to start one. */
+/** When no worker had been up long enough to claim: a busy machine may need many seconds to start one. */
 function nobodyThere({ history }: Evidence): Span[] {
   const from = new Map<string, number>();
   const there: Span[] = [];

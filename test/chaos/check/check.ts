@@ -1,5 +1,5 @@
 // All rules over one history. Pure. The numbers are those of the list in docs/explain/proof.md; 8 (schedules) and 11
-// (audit) have nothing to look at yet.
+// (audit) have nothing to judge yet.
 import { triedBeforeBlamed } from './begun.ts';
 import { nobodyBlocked } from './blocking.ts';
 import { budgetsKept } from './budgets.ts';
@@ -32,7 +32,7 @@ const WHOLE = new Set([0, 1, 2, 15]);
 
 export function check(evidence: Evidence): Verdict[] {
   const plain = withoutOddRows(evidence);
-  return RULES.map(({ rule, title, check: look }) => ({ rule, title, ...look(WHOLE.has(rule) ? evidence : plain) }));
+  return RULES.map(({ rule, title, check: judge }) => ({ rule, title, ...judge(WHOLE.has(rule) ? evidence : plain) }));
 }
 
 function everythingEnded(evidence: Evidence): Finding {

@@ -1,4 +1,4 @@
-// Rule 3: at most one accepted completion per task and per attempt, and each that a worker was told of is there.
+// Rule 3: at most one accepted completion per task and per attempt, and each that a worker got confirmed is there.
 import { type Evidence, type Finding, taskEvents } from './evidence.ts';
 
 export function oneCompletion(evidence: Evidence): Finding {
@@ -27,7 +27,9 @@ export function oneCompletion(evidence: Evidence): Finding {
     if (line.f !== 'complete' || line.type !== 'ok' || line.outcome !== 'done') continue;
     told += 1;
     if (!perAttempt.has(`${line.task}/${line.attempt}`))
-      violations.push(`${line.proc} was told that attempt ${line.attempt} of task ${line.task} is complete; it is not`);
+      violations.push(
+        `${line.proc} got the confirmation that attempt ${line.attempt} of task ${line.task} is complete; it is not`,
+      );
   }
   return { violations, counts: { completions, told } };
 }

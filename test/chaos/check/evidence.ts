@@ -90,7 +90,7 @@ export interface HistoryLine {
   [more: string]: unknown;
 }
 
-/** A line of the ledger that handlers append to beside the database. */
+/** A line of the ledger that handlers append to, outside of the database. */
 export interface Execution {
   /** `block` … `unblock`: the handler holds up the event loop of its whole process. */
   what: 'begin' | 'end' | 'abort' | 'block' | 'unblock';
@@ -99,7 +99,7 @@ export interface Execution {
   task: number;
   attempt: number;
   device: string;
-  /** Hex; only commands are told. */
+  /** Hex; only commands get it. */
   token?: string | undefined;
   pid: number;
   mono_ns: string;
@@ -122,7 +122,7 @@ export interface Evidence {
   events: DatabaseEvent[];
   history: HistoryLine[];
   ledger: Execution[];
-  /** What the storm itself did beside afd: connections whose writes are a foreign program's. */
+  /** What the storm itself did in addition to afd: connections whose writes are a foreign program's. */
   foreign: ReadonlySet<string>;
   /** False: the storm was cut off before everything had ended. */
   drained: boolean;

@@ -52,7 +52,7 @@ function dutyOf(one: DatabaseEvent): string | undefined {
     return declared ? `declared ${one.device} dead` : undefined;
   }
   if (one.table !== 'assignment' || !isEnd(one) || one.proc === one.device) return undefined;
-  // Whoever claims a row that a foreign program set back records the attempt that stood on it, whole.
+  // The claim of a row that a foreign program set back materializes the whole attempt that stood on it.
   if (one.was === undefined && one.cause === 'foreign') return undefined;
   return `ended attempt ${one.attempt} of task ${one.task} (${one.now}, ${one.cause})`;
 }

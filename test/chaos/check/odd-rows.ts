@@ -30,7 +30,7 @@ export function oddRowsEnd(evidence: Evidence): Finding {
   return { violations, counts };
 }
 
-/** Their numbers mean nothing: the rules about numbers, records and moves look at the others, which must not notice them. */
+/** Their numbers mean nothing: the rules about numbers, records and moves judge the others, which must not notice them. */
 export function withoutOddRows(evidence: Evidence): Evidence {
   const odd = oddTasks(evidence);
   if (odd.size === 0) return evidence;

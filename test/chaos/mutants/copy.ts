@@ -15,7 +15,7 @@ export function applyPatch(text: string, { file, find, replace }: Patch): string
   return text.replace(find, () => replace);
 }
 
-/** Makes the copy; whoever makes it removes it. @throws Error when a patch does not fit */
+/** Makes the copy; the caller removes it. @throws Error when a patch does not fit */
 export async function mutatedCopy(root: string, to: string, patches: Patch[]): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true });

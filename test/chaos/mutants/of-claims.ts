@@ -65,7 +65,7 @@ export const OF_CLAIMS: Mutant[] = [
   },
   {
     name: 'unfenced-rescue',
-    what: 'a rescue ends an attempt without looking whether it is still open',
+    what: 'a rescue ends an attempt without checking whether it is still open',
     patches: [
       core(
         'db/attempts/lock-attempt.ts',

@@ -90,7 +90,7 @@ export const OF_ENDS: Mutant[] = [
   ),
   caught(
     'release-forgets-deaths',
-    'a task that is given back unfinished loses its count of deaths and its last error',
+    'a task that is released loses its count of deaths and its last error',
     core(
       'db/claim/statements.ts',
       "const keeps = one.assignment_status === 'released' && one.due_in_s === undefined;",
@@ -148,7 +148,7 @@ export const OF_ENDS: Mutant[] = [
   ),
   caught(
     'aside-although-running',
-    'a task that the server lets nobody claim is failed although somebody runs it by now',
+    'a task that the server lets nobody claim is set to failed although a device runs it by now',
     core('db/claim/set-aside.ts', " AND status IN ('pending', 'assigned')", ''),
     ends('leaves what somebody runs or has ended'),
   ),

@@ -21,7 +21,7 @@ export const OF_NODES: Mutant[] = [
   },
   {
     name: 'hostages-kept',
-    what: 'what a blocked process has claimed and not begun is not given back by its other thread',
+    what: 'what a blocked process has claimed and not begun is not released by its other thread',
     patches: [
       core(
         'node/liveness.ts',
@@ -29,11 +29,11 @@ export const OF_NODES: Mutant[] = [
         'if (!this.#silence.silent) await',
       ),
     ],
-    by: test('db', 'test/integration/worker/blocked.test.ts', 'gives back what had not begun within seconds'),
+    by: test('db', 'test/integration/worker/blocked.test.ts', 'releases what had not begun within seconds'),
   },
   {
     name: 'board-not-read',
-    what: 'a task begins although its claim may have been given back while the main thread was blocked',
+    what: 'a task begins although its claim may have been released while the main thread was blocked',
     patches: [
       core(
         'worker/run/runner.ts',
@@ -51,7 +51,7 @@ export const OF_NODES: Mutant[] = [
   },
   {
     name: 'settings-not-read-back',
-    what: 'nobody looks whether the server did as it was told about a session, its characters among them',
+    what: 'nobody checks whether the server has set a session as asked, its character sets included',
     patches: [
       core('db/session-settings.ts', "!== 'utf8mb4') throw refused", "=== '') throw refused"),
       core('db/session-settings.ts', '    throw refused(name, read, value, where);\n', ''),
@@ -110,7 +110,7 @@ export const OF_NODES: Mutant[] = [
     by: test('db', 'test/integration/leader/one-row.test.ts', 'attempt cannot be ended, and names that one'),
   },
   {
-    name: 'never-back-to-the-mark',
+    name: 'never-back-to-the-cursor',
     what: 'a claim begins behind what others run, also when nothing more is due there',
     patches: [
       core(
@@ -136,10 +136,10 @@ export const OF_NODES: Mutant[] = [
     by: test('db', 'test/db/session.test.ts', 'has the server end a read before that, and lives on'),
   },
   {
-    name: 'costly-looks-together',
-    what: 'a look that costs the server much is made by all devices at once',
+    name: 'costly-polls-together',
+    what: 'a poll that costs the server much is made by all devices at once',
     patches: [core('worker/claim/poller.ts', 'const alone = this.#costly.costly;', 'const alone = false;')],
-    by: test('db', 'test/db/lanes/poll-lock.test.ts', 'is not made while another device looks'),
+    by: test('db', 'test/db/lanes/poll-lock.test.ts', 'is not made while another device polls'),
   },
   {
     name: 'hangup-not-heard',

@@ -35,8 +35,8 @@ export const OF_QUERIES: Mutant[] = [
     by('devices/device-life', 'only the owner may say so'),
   ),
   caught(
-    'gates-outlive-their-process',
-    'a device that starts has the gates and the stuck slots of the process before it',
+    'limits-outlive-their-process',
+    'a device that starts keeps the exceeded limits and the stuck slots of the process before it',
     query('devices/register-device', '    over_limits: null,\n    stuck: null,\n', ''),
     by('devices/device-life', 'takes the row over'),
   ),
@@ -72,7 +72,7 @@ export const OF_QUERIES: Mutant[] = [
   ),
   caught(
     'resigned-for-another-term',
-    'who resigns gives up the lease of a later term too',
+    'a leader that resigns gives up the lease of a later term too',
     query('leader/resign-leader', 'AND holder = ? AND term = ?', 'AND holder = ? AND ? IS NOT NULL'),
     by('leader/leader-row', 'resigning is bound to the term'),
   ),
@@ -90,7 +90,7 @@ export const OF_QUERIES: Mutant[] = [
   ),
   caught(
     'oldest-reading',
-    'devices show tells the first reading of a device',
+    'devices show prints the first reading of a device',
     query('devices/show-device', 'ORDER BY id DESC LIMIT 1', 'ORDER BY id LIMIT 1'),
     by('fleet-views', 'shows its newest reading'),
   ),
@@ -102,7 +102,7 @@ export const OF_QUERIES: Mutant[] = [
   ),
   caught(
     'directed-before-due',
-    'a directed task that is due later keeps its device looking',
+    'a directed task that is due later keeps its device polling',
     query('lanes/due-work', "status = 'assigned' AND due_at <= NOW(3)", "status = 'assigned'"),
     by('fleet-views', 'what is directed at it and due now'),
   ),
@@ -142,7 +142,7 @@ export const OF_QUERIES: Mutant[] = [
   ),
   caught(
     'paused-device-is-waited-for',
-    'a directed task is not given back by a device that was paused',
+    'a directed task is not returned by a device that was paused',
     query(
       'attempts/return-assigned',
       "device.status !== 'offline' && device.operator_state === 'active'",
@@ -164,7 +164,7 @@ export const OF_QUERIES: Mutant[] = [
       'SET revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), revoke',
       'SET revoked_at = UTC_TIMESTAMP(3), revoke',
     ),
-    by('tasks/cancel-task', 'wins over a reassignment that its holder has not served yet'),
+    by('tasks/cancel-task', 'wins over a reassignment that its holder has not obeyed yet'),
   ),
   caught(
     'vanished-lanes-stay',

@@ -28,7 +28,7 @@ export interface MutantsOptions {
   only: string | undefined;
   /** Only those of this turn (turn.ts). */
   turn?: number | undefined;
-  /** None is begun after so many minutes. */
+  /** Minutes after which no mutant is begun. */
   minutes?: number | undefined;
   say(text: string): void;
 }
@@ -69,7 +69,7 @@ export async function runMutants(options: MutantsOptions): Promise<{ tried: Caug
   return { tried, left: all.slice(tried.length) };
 }
 
-/** Whether a fault meets the right moment is chance, and less likely the faster the machine is: so many seeds are tried. */
+/** Whether a fault meets the right moment is chance, and less likely the faster the machine is: up to this number of seeds are tried. */
 const SEEDS = 4;
 
 async function byStorm(by: ShortStorm, server: ChaosServer, copy: string, dir: string) {

@@ -69,18 +69,18 @@ describe('silent devices', () => {
     await device('silent', { silent_s: 21 });
     await device('never', { columns: { last_heartbeat: null } });
     await device('offline', { silent_s: 21, columns: { status: 'offline' } });
-    const look = await silentDevices(session, db.names, 20);
-    expect(look.silent.map((one) => one.device_id).sort()).toEqual(['never', 'silent']);
-    expect(look.silent.find((one) => one.device_id === 'silent')?.silent_s).toBeGreaterThanOrEqual(21);
-    expect(look.online).toBe(3);
-    expect(look.uptime_s).toBeGreaterThan(0);
+    const check = await silentDevices(session, db.names, 20);
+    expect(check.silent.map((one) => one.device_id).sort()).toEqual(['never', 'silent']);
+    expect(check.silent.find((one) => one.device_id === 'silent')?.silent_s).toBeGreaterThanOrEqual(21);
+    expect(check.online).toBe(3);
+    expect(check.uptime_s).toBeGreaterThan(0);
   });
 
   test('nobody silent still says what the clock and the server say', async () => {
-    const look = await silentDevices(session, db.names, 20);
-    expect(look).toMatchObject({ silent: [], online: 0 });
+    const check = await silentDevices(session, db.names, 20);
+    expect(check).toMatchObject({ silent: [], online: 0 });
     const [row] = await session.rows<{ s: number }>('SELECT UNIX_TIMESTAMP(NOW(3)) AS s');
-    expect(Math.abs(look.database_ms / 1000 - Number(row?.s))).toBeLessThan(5);
+    expect(Math.abs(check.database_ms / 1000 - Number(row?.s))).toBeLessThan(5);
   });
 });
 

@@ -47,7 +47,7 @@ test('D4 the success rate leaves out what was moved, released or is running', as
   expect(await recentRates(session, db.names, 'a')).toEqual({ success_rate: 0.5, avg_duration_ms: 2000 });
 });
 
-test('the rates look at the newest attempts only', async () => {
+test('the rates count the newest attempts only', async () => {
   for (let n = 0; n < 4; n += 1) await ended('failed');
   for (let n = 0; n < 4; n += 1) await ended('completed', 2);
   expect((await recentRates(session, db.names, 'a', 4)).success_rate).toBe(1);

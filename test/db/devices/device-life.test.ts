@@ -181,7 +181,7 @@ describe('the lock of a device', () => {
 });
 
 describe('signing off', () => {
-  it('makes the device offline, idle and over no gate', async () => {
+  it('makes the device offline, idle and over no limit', async () => {
     await owned({ current_tasks: 2, over_limits: '["memory"]', stuck: '[{"task_id": 1}]' });
     expect(await signOffDevice(session, names, 'w', mine)).toBe(true);
     expect(await device()).toMatchObject({ status: 'offline', current_tasks: 0, over_limits: null, stuck: null });

@@ -138,7 +138,7 @@ describe('removing a device', () => {
     expect(await countOpen(session, names, 'w')).toBe(1);
   });
 
-  it('that a foreign key holds is told, and stays', async () => {
+  it('that a foreign key holds is reported, and stays', async () => {
     await insertDevice(session, names, { device_id: 'w', columns: { status: 'offline' } });
     await session.write(
       `CREATE TABLE afd_test_child (device_id VARCHAR(64) NOT NULL, FOREIGN KEY (device_id) REFERENCES ${names.device} (device_id)) ENGINE=InnoDB`,

@@ -1,4 +1,4 @@
-// The lane that the ringer names must be the one that the database computed, or a ring finds nothing.
+// The lane that the sender of a ring names must be the one that the database computed, or a ring finds nothing.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';

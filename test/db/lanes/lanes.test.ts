@@ -17,14 +17,14 @@ beforeEach(async () => {
 afterEach(() => db.close());
 
 const task = (columns: Record<string, unknown>) => insertTask(session, db.names, columns);
-const peek = (maxPairs?: number) => discoverLanes(session, db.names, [], maxPairs);
+const discover = (most?: number) => discoverLanes(session, db.names, [], most);
 const PAST = '2020-01-01 00:00:00.000';
 
-describe('peek', () => {
+describe('discoverLanes', () => {
   test('nothing pending is no heads', async () => {
     await task({ status: 'running' });
     await task({ status: 'done' });
-    expect(await peek()).toEqual([]);
+    expect(await discover()).toEqual([]);
   });
 
   test('gives few bytes of requirements that are too long, as a text that is no JSON', async ({ skip }) => {
@@ -33,7 +33,7 @@ describe('peek', () => {
     const id = await task({ task_type: 'x', required_capabilities: long });
     const exact = JSON.stringify({ a: 'x'.repeat(8192 - 20) });
     const other = await task({ task_type: 'y', required_capabilities: exact });
-    const heads = await peek();
+    const heads = await discover();
     const [odd, good] = [id, other].map((wanted) => heads.find((head) => head.id === wanted)?.required_capabilities);
     expect(odd?.length).toBeLessThan(100);
     expect(requirementsOf(odd).readable).toBe(false);
@@ -47,7 +47,7 @@ describe('peek', () => {
     const urgent = await task({ task_type: 'x', priority: 10 });
     const needy = await task({ task_type: 'x', required_capabilities: '{"browser":true}' });
     const other = await task({ task_type: 'y' });
-    const heads = await peek();
+    const heads = await discover();
     expect(heads.map((h) => h.id).sort()).toEqual([head, urgent, needy, other].sort());
     expect(new Set(heads.map((h) => h.lane.toString('hex'))).size).toBe(3);
     const found = heads.find((h) => h.id === head);
@@ -58,23 +58,23 @@ describe('peek', () => {
 
   test('keeps a head that is due later', async () => {
     const id = await task({ next_run_at: '2099-01-01 00:00:00' });
-    expect(await peek()).toMatchObject([{ id, due_at: '2099-01-01 00:00:00.000' }]);
+    expect(await discover()).toMatchObject([{ id, due_at: '2099-01-01 00:00:00.000' }]);
   });
 
-  test('stops at the number of pairs it was given', async () => {
+  test('stops at the number of lanes and ranks it was given', async () => {
     for (let n = 0; n < 5; n += 1) await task({ task_type: `t${n}` });
-    expect(await peek(3)).toHaveLength(3);
+    expect(await discover(3)).toHaveLength(3);
   });
 
   test('reads the index in its order: no sort', async () => {
     for (let n = 0; n < 50; n += 1) await task({ task_type: `t${n % 5}`, priority: n % 10 });
-    const [one, other] = await peek();
+    const [one, other] = await discover();
     const traditional = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
     for (const next of [undefined, other]) {
       const { sql, values } = seekStatement(db.names, one!, next);
       const plan = await session.rows(`EXPLAIN ${traditional} ${sql}`, values);
       expect(plan).toHaveLength(next === undefined ? 1 : 2);
-      // The condition is a read by equality, which ends with its pair.
+      // The condition is a read by equality, which ends with its lane and rank.
       if (next !== undefined) expect(plan[1]).toMatchObject({ type: 'ref', ref: 'const,const,const' });
       for (const step of plan) {
         expect(step).toMatchObject({ key: 'afd_claim' });
@@ -84,14 +84,14 @@ describe('peek', () => {
   });
 });
 
-describe('peek with known pairs gives what a peek without any gives', () => {
-  /** In the order of a peek; some lanes have two ranks. */
+describe('discoverLanes with known lanes and ranks finds what it finds without any', () => {
+  /** In the order of discoverLanes; some lanes have two ranks. */
   let known: LaneHead[];
 
   beforeEach(async () => {
     for (let n = 0; n < 12; n += 1) await task({ task_type: `t${n}`, priority: n % 3 === 0 ? 9 : 5 });
     for (let n = 0; n < 4; n += 1) await task({ task_type: `t${n}`, priority: 2 });
-    known = await peek();
+    known = await discover();
     expect(known).toHaveLength(16);
   });
 
@@ -103,11 +103,11 @@ describe('peek with known pairs gives what a peek without any gives', () => {
   };
 
   /** Round trips; the heads are compared. */
-  const trips = async (from: readonly LaneHead[], maxPairs?: number): Promise<number> => {
-    const walked = await peek(maxPairs);
+  const trips = async (from: readonly LaneHead[], most?: number): Promise<number> => {
+    const walked = await discover(most);
     const [batch, rows] = [vi.spyOn(session, 'batch'), vi.spyOn(session, 'rows')];
     try {
-      expect(await discoverLanes(session, db.names, from, maxPairs)).toEqual(walked);
+      expect(await discoverLanes(session, db.names, from, most)).toEqual(walked);
       return batch.mock.calls.length + rows.mock.calls.length;
     } finally {
       batch.mockRestore();
@@ -123,7 +123,7 @@ describe('peek with known pairs gives what a peek without any gives', () => {
     expect(await trips(known)).toBe(1);
   });
 
-  test('one pair is new, anywhere: one more, for what follows it', async () => {
+  test('one lane and rank is new, anywhere: one more, for what follows it', async () => {
     for (const fresh of known) expect(await trips(known.filter((one) => one !== fresh))).toBe(2);
   });
 
@@ -169,17 +169,17 @@ describe('peek with known pairs gives what a peek without any gives', () => {
     for (const most of [1, 2, 5, 14, 15]) await trips(known, most);
   });
 
-  test('pairs that never were, and in no order, cost round trips alone', async () => {
+  test('lanes and ranks that never were, and in no order, cost round trips alone', async () => {
     const never = { ...known[0]!, lane: Buffer.alloc(16, 0x77), claim_rank: 3 };
     expect(await trips([never])).toBeGreaterThan(16);
     await trips([...known].reverse());
     await trips([never, ...known, never]);
   });
 
-  test('a hundred hops share a packet', async () => {
+  test('a hundred seeks share a batch', async () => {
     const types = Array.from({ length: 190 }, (_, n) => [`many-${n}`]);
     await session.write(`INSERT INTO ${db.names.task} (task_type) VALUES ?`, [types]);
-    const all = await peek();
+    const all = await discover();
     expect(all).toHaveLength(206);
     expect(await trips(all)).toBe(3);
     expect(await trips(all.slice(0, 99))).toBe(1 + 107);
@@ -191,14 +191,14 @@ describe('peek with known pairs gives what a peek without any gives', () => {
 describe('publish', () => {
   const published = () => session.rows(`SELECT * FROM ${db.names.lane} ORDER BY task_type, claim_rank`);
 
-  test('overwrites the table whole: new pairs in, changed heads changed, vanished pairs out', async () => {
+  test('overwrites the table whole: new lanes in, changed heads changed, vanished lanes out', async () => {
     await task({ task_type: 'x' });
     const gone = await task({ task_type: 'y' });
-    expect(await publishLanes(session, db.names, await peek())).toEqual({ vanished: 0, refused: [] });
+    expect(await publishLanes(session, db.names, await discover())).toEqual({ vanished: 0, refused: [] });
     const head = await task({ task_type: 'x', next_run_at: PAST });
     await session.write(`DELETE FROM ${db.names.task} WHERE id = ?`, [gone]);
     await task({ task_type: 'z', required_capabilities: '{"cpu":4}' });
-    expect(await publishLanes(session, db.names, await peek())).toEqual({ vanished: 1, refused: [] });
+    expect(await publishLanes(session, db.names, await discover())).toEqual({ vanished: 1, refused: [] });
     const rows = await published();
     expect(rows.map((row) => row.task_type)).toEqual(['x', 'z']);
     expect(rows[0]).toMatchObject({ head_id: head, head_due_at: PAST });
@@ -207,7 +207,7 @@ describe('publish', () => {
 
   test('nothing pending empties the table', async () => {
     await task({});
-    await publishLanes(session, db.names, await peek());
+    await publishLanes(session, db.names, await discover());
     expect(await publishLanes(session, db.names, [])).toEqual({ vanished: 1, refused: [] });
     expect(await published()).toEqual([]);
   });

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-/** A poller that has just met a costly look and may look again. */
+/** A poller that has just made a costly poll and may poll again. */
 function scoutThatPaid() {
   const costly = new PollPause();
   costly.polled(0, 1);
@@ -37,7 +37,7 @@ test('one session has the lock, until it gives it back or ends', async () => {
   await expect.poll(() => takePollLock(mine!, db.names)).toBe(true);
 });
 
-test('a costly look is not made while another device looks; it is put off by the same pause', async () => {
+test('a costly poll is not made while another device polls; it is put off by the same pause', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
   await takePollLock(other!, db.names);
   const { poller, catalog, costly } = scoutThatPaid();

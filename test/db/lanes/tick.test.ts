@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => db.close());
 
 const laneRank = (type: string, priority = 5) => ({ lane: laneKey(type, null), claim_rank: claimRank(priority) });
-const look = (ask: Partial<TickAsk> = {}) =>
+const tickNow = (ask: Partial<TickAsk> = {}) =>
   tick(session, db.names, {
     device_id: 'w1',
     ranks: [],
@@ -37,41 +37,41 @@ describe('a tick', () => {
       sent.push(statements.length);
       return batch(statements);
     };
-    await look({ ranks: [laneRank('a'), laneRank('b')] });
+    await tickNow({ ranks: [laneRank('a'), laneRank('b')] });
     expect(sent).toEqual([1]);
   });
 
   it('sees its own device, and that it is gone', async () => {
-    expect((await look()).device).toEqual({ operator_state: 'active', status: 'online' });
-    expect((await look({ device_id: 'nobody' })).device).toBeUndefined();
+    expect((await tickNow()).device).toEqual({ operator_state: 'active', status: 'online' });
+    expect((await tickNow({ device_id: 'nobody' })).device).toBeUndefined();
   });
 
   it('sees the leader row as an election reads it', async () => {
-    expect((await look()).lease).toEqual(await readLease(session, db.names, 0));
+    expect((await tickNow()).lease).toEqual(await readLease(session, db.names, 0));
     await insertLeader(session, db.names, own.device_id, 7);
     await session.write(`UPDATE ${db.names.leader} SET holder_token = ?`, [own.instance_token]);
-    const { lease } = await look();
+    const { lease } = await tickNow();
     expect(lease).toEqual(await readLease(session, db.names, 0));
     expect(lease).toMatchObject({ holder: 'w1', term: 7, valid: 1, lock_free: 1, holder_token: own.instance_token });
   });
 
-  it('names the pairs in which something is due, and directed tasks', async () => {
+  it('names the lanes and ranks in which something is due, and directed tasks', async () => {
     await insertTask(session, db.names, { task_type: 'b' });
     await insertTask(session, db.names, { task_type: 'a', next_run_at: '2037-01-01 00:00:00' });
     const ranks = [laneRank('a'), laneRank('b'), laneRank('b', 9)];
-    expect(await look({ ranks })).toMatchObject({ due: [1], directed: false });
+    expect(await tickNow({ ranks })).toMatchObject({ due: [1], directed: false });
     await insertTask(session, db.names, { task_type: 'a', status: 'assigned', target_device_id: 'w1' });
-    expect(await look({ ranks })).toMatchObject({ due: [1], directed: true });
-    expect(await look({ ranks: undefined })).toMatchObject({ due: [], directed: false });
+    expect(await tickNow({ ranks })).toMatchObject({ due: [1], directed: true });
+    expect(await tickNow({ ranks: undefined })).toMatchObject({ due: [], directed: false });
   });
 
-  it('says all but what is due when the server broke its look off', async () => {
+  it('says all but what is due when the server broke its poll off', async () => {
     await insertLeader(session, db.names, own.device_id, 7);
     await insertTask(session, db.names, { task_type: 'a' });
     const ranks = Array.from({ length: 3000 }, (_, n) => ({ ...laneRank('a'), claim_rank: n % 11 }));
-    const seen = await look({ ranks, pollLimitMs: 1 });
+    const seen = await tickNow({ ranks, pollLimitMs: 1 });
     expect(seen).toMatchObject({ due: undefined, device: { status: 'online' }, lease: { holder: 'w1' }, open: [] });
-    expect((await look({ ranks: ranks.slice(0, 11), pollLimitMs: 10_000 })).due).toHaveLength(1);
+    expect((await tickNow({ ranks: ranks.slice(0, 11), pollLimitMs: 10_000 })).due).toHaveLength(1);
   });
 
   it('brings published lanes of its types that are new or have changed, and no others', async () => {
@@ -82,7 +82,9 @@ describe('a tick', () => {
     const needs = await session.rows<{ text: string }>(`SELECT '{"note": "a \\\\"b\\\\""}' AS text`);
     await publishLanes(session, db.names, [head('a', 2), head('b', 3, needs[0]!.text), head('c', 1)]);
     const told = async (known: TickAsk['lanes']['known']) =>
-      (await look({ lanes: { types: ['a', 'b'], known } })).lanes.sort((x, y) => (x.task_type < y.task_type ? -1 : 1));
+      (await tickNow({ lanes: { types: ['a', 'b'], known } })).lanes.sort((x, y) =>
+        x.task_type < y.task_type ? -1 : 1,
+      );
     const all = await told([]);
     expect(all).toMatchObject([
       { ...laneRank('a'), task_type: 'a', able: 2, required_capabilities: null, due: 1 },
@@ -98,13 +100,13 @@ describe('a tick', () => {
     ).toMatchObject([{ task_type: 'a' }]);
   });
 
-  it('finding F5: of more lanes than are handed out, every due one comes, whoever can run those before it', async () => {
+  it('finding F5: of more lanes than are handed out, every due one comes, also when others can run those before it', async () => {
     const lane = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
     const head = (n: number, due_at: string) => ({
       ...{ lane: lane(n), claim_rank: 5, task_type: 'a', required_capabilities: null, due_at, id: n },
     });
     const told = async () =>
-      (await look({ lanes: { types: ['a'], known: [] } })).lanes.map((one) => one.lane.readUInt32BE(12));
+      (await tickNow({ lanes: { types: ['a'], known: [] } })).lanes.map((one) => one.lane.readUInt32BE(12));
     const later = Array.from({ length: 1100 }, (_, n) => head(n, '2099-01-01 00:00:00.000'));
     const due = [3000, 3001].map((n) => head(n, '2020-01-01 00:00:00.000'));
     await publishLanes(session, db.names, [...later, ...due]);
@@ -125,11 +127,11 @@ describe('a tick', () => {
       revoked_s: 1,
       columns: { revoke_outcome: 'cancelled' },
     });
-    const found = (await look()).open?.sort((a, b) => a.assignment_id - b.assignment_id);
+    const found = (await tickNow()).open?.sort((a, b) => a.assignment_id - b.assignment_id);
     expect(found).toEqual([
       { ...open, revoked: false, revoke_outcome: null },
       { ...revoked, revoked: true, revoke_outcome: 'cancelled' },
     ]);
-    expect((await look({ withOpen: false })).open).toBeUndefined();
+    expect((await tickNow({ withOpen: false })).open).toBeUndefined();
   });
 });

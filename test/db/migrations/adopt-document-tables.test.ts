@@ -106,7 +106,7 @@ describe("finding C: tables that were made by the design document's own DDL", ()
     expect((await definition('af_device_heartbeat')).match(/FOREIGN KEY/g)).toHaveLength(1);
   });
 
-  it('are given back by "migrate down": the rows stay, and what was added goes', async () => {
+  it('are returned by "migrate down": the rows stay, and what was added goes', async () => {
     db = await documented();
     const columns = async (table: string) =>
       (await db.admin.rows(`SHOW COLUMNS FROM ${table}`)).map((row) => row.Field);
@@ -129,7 +129,7 @@ describe("finding C: tables that were made by the design document's own DDL", ()
     expect(await definition('af_task_assignment')).toContain('UNIQUE KEY `idx_task_id` (`task_id`,`attempt`)');
   });
 
-  it('are not given back while afd has attempts in them, unless by force; the rows stay then too', async () => {
+  it('are not returned while afd has attempts in them, unless by force; the rows stay then too', async () => {
     db = await documented();
     await db.migrate();
     await db.admin.write(

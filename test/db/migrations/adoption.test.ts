@@ -147,7 +147,7 @@ describe('a T1 table', () => {
     expect(await db.migrate()).toEqual([]);
   });
 
-  it('shows them at once when it is told so from the beginning', async () => {
+  it('shows them at once with --visible from the beginning', async () => {
     db = await oldDatabase([T1, T1_ROWS]);
     await db.migrate({ visible: true });
     const [row] = await db.admin.rows('SELECT * FROM af_crawl_tasks LIMIT 1');
@@ -295,7 +295,7 @@ describe('tables of later versions, and tables changed by hand', () => {
     expect(tables).toHaveLength(1);
   });
 
-  it('beside an af_device that is not ours are refused, with its name', async () => {
+  it('next to an af_device that is not ours are refused, with its name', async () => {
     db = await oldDatabase([T1, 'CREATE TABLE af_device (id INT PRIMARY KEY, device_id VARCHAR(64))']);
     await expect(db.migrate()).rejects.toMatchObject({
       code: 'E_CONFLICT',

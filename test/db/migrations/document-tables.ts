@@ -62,7 +62,7 @@ const EXTENDED = [
   `ALTER TABLE af_crawl_task ADD COLUMN max_retry_count INT DEFAULT 3 COMMENT '最大重试次数'`,
 ];
 
-/** A T1 table under the document's name, with its four columns, and the three beside it. */
+/** A T1 table under the document's name, with its four columns, and the three other tables. */
 export const DOCUMENT_TABLES = [
   ...[T1, T1_ROWS].map((sql) => sql.replaceAll('af_crawl_tasks', 'af_crawl_task')),
   ...EXTENDED,

@@ -65,7 +65,7 @@ describe('cancelling a task', () => {
     expect(await rowOf(session, names.task, id)).toEqual(row);
   });
 
-  it('wins over a reassignment that its holder has not served yet', async () => {
+  it('wins over a reassignment that its holder has not obeyed yet', async () => {
     const { task_id, assignment_id } = await addRunning(session, names, 'worker-1', { target_device_id: 'worker-2' });
     await session.write(
       `UPDATE ${names.assignment} SET revoked_at = '2024-01-01', revoke_outcome = 'released' WHERE id = ?`,

@@ -221,11 +221,11 @@ describe('dedupe keys', () => {
     expect(answers.flat().filter((one) => one.created)).toHaveLength(1200);
   });
 
-  it('see a key that another session commits between the look and the insert', async () => {
+  it('see a key that another session commits between the read and the insert', async () => {
     const other = await database.session();
     await other.write('START TRANSACTION');
     const [first] = await insertTasks(other, names, [keyed('m')], fleet);
-    // The look finds nothing, the insert waits for the other session's row, and then gets 1062.
+    // The read finds nothing, the insert waits for the other session's row, and then gets 1062.
     const waiting = insert([keyed('a'), keyed('m'), keyed('z')]);
     const watcher = await database.session();
     for (let blocked = false; !blocked; ) {
@@ -244,7 +244,7 @@ describe('errors are errors', () => {
     await expect(insertTasks(lost, names, [keyed('a')], fleet)).rejects.toMatchObject({ code: 'E_DATABASE' });
   });
 
-  it('G2 rows that were not written are told', async () => {
+  it('G2 rows that were not written are reported', async () => {
     const silent = Object.assign(Object.create(session) as Session, {
       write: async () => ({ affectedRows: 0, insertId: 0 }),
     });
@@ -252,7 +252,7 @@ describe('errors are errors', () => {
     await expect(insertTasks(silent, names, [{ task_type: 'a' }], fleet)).rejects.toMatchObject({ code: 'E_INTERNAL' });
   });
 
-  it('a unique index that is not ours is told, not waited for', async () => {
+  it('a unique index that is not ours is reported, not waited for', async () => {
     await session.write(`CREATE UNIQUE INDEX users_own ON ${names.task} (username)`);
     try {
       const twice = ['a', 'b'].map((key) => ({ ...keyed(key), username: 'same' }));

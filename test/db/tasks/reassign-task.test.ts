@@ -102,7 +102,7 @@ describe('reassigning a task that has not begun', () => {
   });
 });
 
-it('says that a device over a gate lets the task wait', async () => {
+it('says that the task waits while the device is over its limits', async () => {
   await addDevice(session, names, 'held', { over_limits: '["memory is at 93 %, over its limit of 90 %"]' });
   const id = await addTask(session, names);
   expect((await reassign(id, { to: 'held' })).warnings).toEqual([

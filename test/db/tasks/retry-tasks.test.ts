@@ -20,7 +20,7 @@ const add = (status: string, columns = {}) => addTask(session, db.names, { statu
 const find = (filter: Partial<RetryFilter> = {}, of = session) =>
   retryableTasks(of, db.names, { status: 'failed', limit: 100, ...filter });
 
-it('finds by status and type, oldest first, so many at most; nothing fits is an empty list', async () => {
+it('finds by status and type, oldest first, up to a limit; without a match the list is empty', async () => {
   const [a, , c] = [await add('failed'), await add('cancelled'), await add('failed', { task_type: 't' })];
   expect(await find()).toEqual([a, c]);
   expect(await find({ task_type: 't' })).toEqual([c]);

@@ -50,7 +50,7 @@ describe('showing a task', () => {
     expect(JSON.stringify(task)).not.toContain('claim_token');
   });
 
-  it('gives the payload of its handler beside the columns; JSON wins', async () => {
+  it('shows the payload of its handler together with the columns; JSON wins', async () => {
     const id = await addTask(session, names, {
       username: 'user@example.com',
       app_id: '',

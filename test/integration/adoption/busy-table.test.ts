@@ -22,7 +22,7 @@ async function fill(): Promise<void> {
   }
 }
 
-/** One statement after the other until told to stop. */
+/** One statement after the other until stopped. */
 async function loop(statement: (session: Awaited<ReturnType<OldDatabase['session']>>, n: number) => Promise<unknown>) {
   const session = await db.session({ deadlineMs: 30_000 });
   const took: number[] = [];

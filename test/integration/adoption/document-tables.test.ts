@@ -12,7 +12,7 @@ let db: OldDatabase;
 afterEach(() => db.drop());
 
 /**
- * Inserts as the old programs do, in a session that knows nothing of afd, until it is told to stop. At most 50 times a
+ * Inserts as the old programs do, in a session that knows nothing of afd, until the test stops it. At most 50 times a
  * second: however long the migration takes on a busy machine, the leader soon closes what was written meanwhile.
  */
 async function producer() {
@@ -41,7 +41,7 @@ async function producer() {
 }
 
 describe("finding C: a fleet on the design document's own tables", () => {
-  it('migrates beside a producer, runs, shows, rescues, prunes, and gives the tables back', {
+  it('migrates next to a producer, runs, shows, rescues, prunes, and returns the tables', {
     timeout: 2 * MINUTES,
   }, async (test) => {
     db = await oldDatabase([...DOCUMENT_TABLES, ...DOCUMENT_ROWS], { task: 'af_crawl_task', zone: '+08:00' });

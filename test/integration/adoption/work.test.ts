@@ -36,7 +36,7 @@ describe('an adopted T1 table', () => {
     const worker = startWorker(db, { handlers: { app_data: handler, user_apps: handler }, worker: { leader: true } });
     await until(async () => ran.length === 3, 10_000, 'three tasks');
     await until(() => worker.seen.some(({ name }) => name === 'leader:gained'), 10_000, 'a leader');
-    // A round of its health check, seen by what it does to a row of afd's own; a row of others beside it stays.
+    // A round of its health check, seen by what it does to a row of afd's own; a row of others next to it stays.
     await db.admin.write(`INSERT INTO af_crawl_task (task_type, username, status, target_device_id) VALUES
       ('app_data', 'theirs', 'assigned', NULL), ('app_data', 'directed', 'assigned', 'gone')`);
     await until(async () => (await statusOf('directed'))?.status === 'done', 10_000, 'the return of a directed task');

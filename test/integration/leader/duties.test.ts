@@ -120,7 +120,7 @@ describe('started', () => {
     await until(async () => (await lanes()).some((row) => row.head_id === id));
   });
 
-  test('a duty that hangs on a lock stops no other for longer than a call may take, and is told', async () => {
+  test('a duty that hangs on a lock stops no other for longer than a call may take, and is reported', async () => {
     const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
     const { duties: one } = await duties();
     const other = await db.session();

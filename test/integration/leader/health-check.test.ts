@@ -92,7 +92,7 @@ describe('dead by lock', () => {
     expect(await check.checkLocks()).toEqual(QUIET);
   });
 
-  test('the leader before, found dead by its follower, is dead at the first look; not if it has shown life since', async () => {
+  test('the leader before, found dead by its follower, is dead at the first check; not if it has shown life since', async () => {
     const dead = await device('leader-before');
     const { task_id } = await attempt(dead);
     session.facts.startedAt = YEARS_AGO;
@@ -179,7 +179,7 @@ describe('dead by lock', () => {
     await Promise.all(checks.map(({ check }) => check.checkLocks()));
     now += 1000;
     const counts = await Promise.all(checks.map(({ check }) => check.checkLocks()));
-    // Whoever declared it dead may have met a row that another was just ending.
+    // The leader that declared it dead may have met a row that another was just ending.
     const rest = await Promise.all(checks.map(({ check }) => check.runOnce()));
     const sum = (key: 'dead' | 'rescued') => [...counts, ...rest].reduce((total, one) => total + one[key], 0);
     expect([sum('dead'), sum('rescued')]).toEqual([1, 20]);

@@ -32,45 +32,45 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-/** Hops of one round that had a round trip each, and packets of hops. */
+/** Seeks of one round that had a round trip each, and batches of seeks. */
 async function round() {
   const [batch, rows] = [vi.spyOn(own, 'batch'), vi.spyOn(own, 'rows')];
   try {
     const counts = await publisher.runOnce();
-    const hops = rows.mock.calls.filter(([sql]) => sql.includes('FORCE INDEX (afd_claim)'));
-    return { ...counts, hops: hops.length, packets: batch.mock.calls.length };
+    const seeks = rows.mock.calls.filter(([sql]) => sql.includes('FORCE INDEX (afd_claim)'));
+    return { ...counts, seeks: seeks.length, batches: batch.mock.calls.length };
   } finally {
     batch.mockRestore();
     rows.mockRestore();
   }
 }
 
-test('the pairs of the last round are asked for in one packet', async () => {
-  expect(await round()).toEqual({ appeared: LANES, vanished: 0, hops: LANES + 1, packets: 0 });
-  expect(await round()).toEqual({ appeared: 0, vanished: 0, hops: 0, packets: 1 });
+test('the lanes and ranks of the last round are asked for in one batch', async () => {
+  expect(await round()).toEqual({ appeared: LANES, vanished: 0, seeks: LANES + 1, batches: 0 });
+  expect(await round()).toEqual({ appeared: 0, vanished: 0, seeks: 0, batches: 1 });
   const [gone] = publisher.heads;
   await session.write(`UPDATE ${db.names.task} SET status = 'done' WHERE id = ?`, [gone!.id]);
-  expect(await round()).toEqual({ appeared: 0, vanished: 1, hops: 1, packets: 1 });
-  expect(await round()).toEqual({ appeared: 0, vanished: 0, hops: 0, packets: 1 });
+  expect(await round()).toEqual({ appeared: 0, vanished: 1, seeks: 1, batches: 1 });
+  expect(await round()).toEqual({ appeared: 0, vanished: 0, seeks: 0, batches: 1 });
   const published = await session.rows(`SELECT lane, claim_rank FROM ${db.names.lane} ORDER BY lane, claim_rank`);
   const there = await discoverLanes(session, db.names);
   expect(published).toEqual(there.map(({ lane, claim_rank }) => ({ lane, claim_rank })));
 });
 
-test('after a round that failed the hops are sent one by one: a packet has one deadline for all of them', async () => {
+test('after a round that failed the seeks are sent one by one: a batch has one deadline for all of them', async () => {
   await round();
   const { heads } = publisher;
   const late = vi.spyOn(own, 'batch').mockRejectedValue(new Error('too late'));
   await expect(publisher.runOnce()).rejects.toThrow('too late');
   late.mockRestore();
   expect(publisher.heads).toBe(heads);
-  expect(await round()).toEqual({ appeared: 0, vanished: 0, hops: LANES + 1, packets: 0 });
-  expect(await round()).toMatchObject({ hops: 0, packets: 1 });
+  expect(await round()).toEqual({ appeared: 0, vanished: 0, seeks: LANES + 1, batches: 0 });
+  expect(await round()).toMatchObject({ seeks: 0, batches: 1 });
 });
 
 const rows = () => session.rows(`SELECT * FROM ${db.names.lane} ORDER BY lane, claim_rank`);
 
-describe('finding F5: more pairs than a round looks at', () => {
+describe('finding F5: more lanes and ranks than a round reads', () => {
   test('are looked at in turn: after some rounds all are published, and what vanished goes with its turn', async () => {
     const small = publish({ perRound: 5 });
     await small.runOnce();
@@ -99,12 +99,12 @@ describe('finding F5: more pairs than a round looks at', () => {
     expect(await rows()).toHaveLength(LANES);
   });
 
-  test('cost a round no more than so many pairs do, and one packet when they are known', async () => {
+  test('cost a round no more than as many lanes and ranks do, and one batch when they are known', async () => {
     publisher = publish({ perRound: 5 });
-    expect(await round()).toMatchObject({ hops: 5, packets: 0 });
-    expect(await round()).toMatchObject({ hops: 5, packets: 0 });
-    expect(await round()).toMatchObject({ hops: 3, packets: 0 });
-    for (let n = 0; n < 3; n += 1) expect(await round()).toMatchObject({ appeared: 0, hops: 0, packets: 1 });
+    expect(await round()).toMatchObject({ seeks: 5, batches: 0 });
+    expect(await round()).toMatchObject({ seeks: 5, batches: 0 });
+    expect(await round()).toMatchObject({ seeks: 3, batches: 0 });
+    for (let n = 0; n < 3; n += 1) expect(await round()).toMatchObject({ appeared: 0, seeks: 0, batches: 1 });
   });
 
   test('are said once', async () => {
@@ -116,7 +116,7 @@ describe('finding F5: more pairs than a round looks at', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test('beyond the bound: what is not due makes room first, and every due pair has its turn', async () => {
+  test('beyond the bound: what is not due makes room first, and every due lane and rank has its turn', async () => {
     const later = (await discoverLanes(session, db.names)).filter((_, n) => n % 2 === 0).map((head) => head.id);
     await session.write(`UPDATE ${db.names.task} SET next_run_at = '2099-01-01' WHERE id IN (?)`, [later]);
     const due = (await discoverLanes(session, db.names))

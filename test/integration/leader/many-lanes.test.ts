@@ -1,4 +1,4 @@
-// More (lane, rank) pairs than one walk reads, as tasks have whose requirements name an account.
+// More lanes and ranks than one skip scan reads, as tasks have whose requirements name an account.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';

@@ -48,7 +48,7 @@ async function office(master: Partial<Config['master']> = {}, deadlineMs = 10_00
   const own = await db.session({ deadlineMs });
   const duty = new DutySession(own, db.names, { holder: 'leader', term: 1 });
   const settings = { ...configSchema.parse({}).master, lock_trust_after_start: 0, lock_grace: 0, ...master };
-  // Each look at it is ten seconds after the one before, so that no step of a round is left out.
+  // Each check of it is ten seconds after the one before, so that no step of a round is left out.
   let now = 0;
   const monotonic = () => {
     now += 10_000;
@@ -74,7 +74,7 @@ function never(): never {
 
 const status = async (id: number) => (await readTask(session, db.names, id))?.status;
 
-/** One pair of attempts of each kind that a health check ends; the first of each is the one that is refused. */
+/** Two attempts of each kind that a health check ends; the first of each is the one that is refused. */
 async function everyKind() {
   const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
   const live = await insertDevice(session, db.names, { device_id: 'live' });
@@ -108,7 +108,7 @@ describe('finding F11: a health check', () => {
     },
   );
 
-  test('closes a foreign attempt beside one that cannot be closed, and the other kinds too', async () => {
+  test('closes a foreign attempt next to one that cannot be closed, and the other kinds too', async () => {
     const kinds = await everyKind();
     const live = await insertDevice(session, db.names, { device_id: 'other' });
     const [stuck, fine] = [
@@ -145,7 +145,7 @@ describe('finding F11: a health check', () => {
     for (const id of stuck) expect(await status(id)).toBe('running');
   });
 
-  test('declares dead and empties a device beside one whose row cannot be written', async () => {
+  test('declares dead and empties a device next to one whose row cannot be written', async () => {
     const [stuck, dead] = [
       await insertDevice(session, db.names, { device_id: 'a-stuck', lock_taken_s: 5 }),
       await insertDevice(session, db.names, { device_id: 'b-dead', lock_taken_s: 5 }),
@@ -167,7 +167,7 @@ describe('finding F11: a health check', () => {
     const device_id = 'crawler-07.beijing.example.com';
     const off = await insertDevice(session, db.names, { device_id, columns: { status: 'offline' } });
     const third = await insertAttempt(session, db.names, { device: off, task: { lost_count: 2 } });
-    const light = await insertDeferredClaim(session, db.names, off);
+    const deferred = await insertDeferredClaim(session, db.names, off);
     const live = await insertDevice(session, db.names, { device_id: `live.${device_id}` });
     const overdue = await insertAttempt(session, db.names, { device: live, overdue_s: 60 });
     const { check } = await office();
@@ -176,9 +176,9 @@ describe('finding F11: a health check', () => {
       status: 'failed',
       last_error: 'poison: 3 worker(s) died while running it; last error: device craw…'.slice(0, 63).concat('…'),
     });
-    expect(await status(light.task_id)).toBe('pending');
+    expect(await status(deferred.task_id)).toBe('pending');
     expect((await readTask(session, db.names, overdue.task_id))?.last_error).toMatch(/^exceeded its deadline .*…$/);
-    // The record has room for all of it.
+    // The row of the attempt has room for all of it.
     expect((await readAttempt(session, db.names, third.assignment_id))?.error_message).toBe(
       `device ${device_id} is offline`,
     );
@@ -190,13 +190,13 @@ describe('finding F11: a health check', () => {
     );
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
     const full = await insertAttempt(session, db.names, { device: off });
-    const light = [
+    const deferred = [
       await insertDeferredClaim(session, db.names, off),
       await insertDeferredClaim(session, db.names, off),
     ];
     const { check } = await office();
     expect((await outcome(() => check.runOnce())).failed).toEqual([]);
-    for (const { task_id } of [full, ...light]) {
+    for (const { task_id } of [full, ...deferred]) {
       expect(await readTask(session, db.names, task_id)).toMatchObject({ status: 'pending', last_error: null });
     }
   });
@@ -229,7 +229,7 @@ describe('finding F11: a health check', () => {
 });
 
 describe('finding F11: the other duties', () => {
-  test('directed tasks are returned beside one that cannot be', async () => {
+  test('directed tasks are returned next to one that cannot be', async () => {
     const ids = [];
     for (let n = 0; n < 3; n += 1) {
       ids.push(await insertTask(session, db.names, { status: 'assigned', target_device_id: 'gone' }));
@@ -241,7 +241,7 @@ describe('finding F11: the other duties', () => {
     expect(await Promise.all(ids.map(status))).toEqual(['assigned', 'pending', 'pending']);
   });
 
-  test('figures of all devices are written beside one that cannot be', async () => {
+  test('figures of all devices are written next to one that cannot be', async () => {
     for (const device_id of ['a', 'b', 'c']) {
       await insertDevice(session, db.names, { device_id, columns: { current_tasks: 9 } });
     }
@@ -253,7 +253,7 @@ describe('finding F11: the other duties', () => {
     expect(await Promise.all(['a', 'b', 'c'].map(shown))).toEqual([0, 9, 0]);
   });
 
-  test('settings are written beside one that is refused', async () => {
+  test('settings are written next to one that is refused', async () => {
     await refuse.of(db.names.setting, `name = '${FLEET_KEYS[1]}'`);
     const { duty } = await office();
     const keeper = new SettingsKeeper(duty, configSchema.parse({}));
@@ -289,7 +289,7 @@ describe('finding F11: the other duties', () => {
     );
   });
 
-  test('devices are rung beside one whose row makes no sense', async () => {
+  test('devices are rung next to one whose row makes no sense', async () => {
     for (const [device_id, supported_tasks] of [
       ['evil', 5],
       ['good', ['t']],

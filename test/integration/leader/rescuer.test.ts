@@ -1,4 +1,4 @@
-// What changes between seeing an attempt in a list and locking it: the look under locks decides.
+// What changes between seeing an attempt in a list and locking it: the read under locks decides.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';

@@ -45,11 +45,11 @@ async function office(limit?: number) {
   const master = configSchema.parse({}).master;
   const settings = { ...master, lock_trust_after_start: 0, lock_grace: 0 };
   const rescuer = new Rescuer({ duty, policy: master, revokeTimeoutS: 20, ...(limit === undefined ? {} : { limit }) });
-  const light = async () => {
+  const round = async () => {
     const failures = new Failures(duty);
     return failures.end(await rescuer.strayClaims(failures));
   };
-  return { duty, light, check: new HealthCheck({ duty, settings, events: new Events(), random: () => 0.5 }) };
+  return { duty, round, check: new HealthCheck({ duty, settings, events: new Events(), random: () => 0.5 }) };
 }
 
 const task = (id: number) => readTask(session, db.names, id);
@@ -81,8 +81,8 @@ describe('finding F15: deferred claims of the dead', () => {
       devices.push(device);
     }
     expect(await count("status = 'running'")).toBe(1200);
-    const { duty, light } = await office(100);
-    expect(await light()).toMatchObject({ rescued: 1200 });
+    const { duty, round } = await office(100);
+    expect(await round()).toMatchObject({ rescued: 1200 });
     expect(await count("status = 'pending' AND claimed_by IS NULL")).toBe(1200);
     // Pages of 100 by id; two of them hold claims of two devices.
     expect(duty.transactions).toBeGreaterThanOrEqual(12);
@@ -101,11 +101,11 @@ describe('rows that another program touched', () => {
     await other.rows(`SELECT id FROM ${db.names.task} FORCE INDEX (PRIMARY) WHERE id IN (?) FOR UPDATE`, [
       held.map((one) => one.task_id),
     ]);
-    const { light } = await office(2);
-    expect(await light()).toMatchObject({ rescued: 1 });
+    const { round } = await office(2);
+    expect(await round()).toMatchObject({ rescued: 1 });
     expect((await task(last.task_id))?.status).toBe('pending');
     await other.write('ROLLBACK');
-    expect(await light()).toMatchObject({ rescued: 3 });
+    expect(await round()).toMatchObject({ rescued: 3 });
   });
 
   test('a claim without an instance, or without a time, gets a row on a living device, and is lost on a dead one', async () => {
@@ -121,26 +121,26 @@ describe('rows that another program touched', () => {
         await insertDeferredClaim(session, db.names, live, columns),
         await insertDeferredClaim(session, db.names, off, columns),
       ];
-      const { light } = await office();
-      expect(await light()).toMatchObject({ rescued: 1 });
+      const { round } = await office();
+      expect(await round()).toMatchObject({ rescued: 1 });
       expect(await attempts(one.task_id)).toMatchObject([{ status: 'assigned', cause: 'deferred' }]);
       expect(await task(one.task_id)).toMatchObject({ status: 'running', claimed_by: null });
       expect(await attempts(lost.task_id)).toMatchObject([{ status: 'lost', cause: 'device_offline' }]);
     }
   });
 
-  test('a claim whose token is gone is recorded as lost to that program, and the task is left as it is', async () => {
+  test('a claim whose token is gone is materialized as lost to that program, and the task is left as it is', async () => {
     const live = await insertDevice(session, db.names);
     const { task_id } = await insertDeferredClaim(session, db.names, live, { claim_token: null });
-    const { light } = await office();
-    expect(await light()).toMatchObject({ closed: 1 });
+    const { round } = await office();
+    expect(await round()).toMatchObject({ closed: 1 });
     expect(await attempts(task_id)).toMatchObject([{ status: 'lost', cause: 'foreign', device_id: live.device_id }]);
     expect(await task(task_id)).toMatchObject({ status: 'running', claimed_by: null });
-    expect(await light()).toMatchObject({ closed: 0 });
+    expect(await round()).toMatchObject({ closed: 0 });
   });
 });
 
-describe('finding F2: a deferred claim that its living worker never recorded', () => {
+describe('finding F2: a deferred claim that its living worker never materialized', () => {
   test('ends as lost after its deadline, the retry unspent, and the task is due at once', async () => {
     const live = await insertDevice(session, db.names);
     const { task_id } = await insertDeferredClaim(session, db.names, live, {
@@ -174,7 +174,7 @@ describe('finding F2: a deferred claim that its living worker never recorded', (
 
 describe('finding F19: a deferred claim whose task another program ended before its worker died', () => {
   test.each(['done', 'failed', 'pending', 'cancelled'])(
-    'is recorded when the device is declared dead (%s)',
+    'is materialized when the device is declared dead (%s)',
     async (status) => {
       const dead = await insertDevice(session, db.names, { device_id: 'dead', lock_taken_s: 5 });
       const live = await insertDevice(session, db.names, { device_id: 'live' });
@@ -191,16 +191,16 @@ describe('finding F19: a deferred claim whose task another program ended before 
     },
   );
 
-  test('is recorded when other claims of the same offline device are found, once per death', async () => {
+  test('is materialized when other claims of the same offline device are found, once per death', async () => {
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
     const done = await insertDeferredClaim(session, db.names, off, { status: 'done' });
     await insertDeferredClaim(session, db.names, off);
-    const { light } = await office();
-    expect(await light()).toMatchObject({ closed: 1, rescued: 1 });
+    const { round } = await office();
+    expect(await round()).toMatchObject({ closed: 1, rescued: 1 });
     expect(await attempts(done.task_id)).toMatchObject([{ status: 'lost', cause: 'foreign' }]);
     await insertDeferredClaim(session, db.names, off, { status: 'done' });
     await insertDeferredClaim(session, db.names, off);
-    expect(await light()).toMatchObject({ closed: 0, rescued: 1 });
+    expect(await round()).toMatchObject({ closed: 0, rescued: 1 });
   });
 
   test('is found near what the device ended last, also far behind the newest task', async () => {

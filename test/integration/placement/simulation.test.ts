@@ -37,7 +37,7 @@ test.each(['least_tasks', 'round_robin', 'weighted'] as const)(
   },
 );
 
-test('without rings, at light load, slow devices get what fast ones should: the simulation can tell', () => {
+test('without rings, at low load, slow devices get what fast ones should: the simulation can tell', () => {
   const policy = { ...DEFAULT_POLICY, strategy: 'weighted' as const };
   const run = (how: How) => simulate({ policy, load: 0.05, tasks: 2000, seed: 5, how });
   expect(distance(run({ kind: 'poll' }).shares, run({ kind: 'omniscient' }).shares)).toBeGreaterThan(0.4);

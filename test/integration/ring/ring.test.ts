@@ -42,9 +42,9 @@ const NEVER_POLLS = { tick_interval: HOUR, task_poll_interval: HOUR };
 const answerTo = (mine: Ear, sequence: Buffer) =>
   until(() => mine.heard.find((one): one is Reply => one.kind === 'answer' && one.sequence.equals(sequence)));
 
-/** A worker that has had its first look at the work, and takes no other by itself. */
+/** A worker that has made its first poll, and makes no other by itself. */
 async function rungWorker(deviceId: string, options: TestWorkerOptions = {}): Promise<TestWorker> {
-  let looks = 0;
+  let polls = 0;
   const worker = startWorker(db, {
     deviceId,
     handlers: { t: () => {} },
@@ -54,12 +54,12 @@ async function rungWorker(deviceId: string, options: TestWorkerOptions = {}): Pr
       const rows = opened.rows.bind(opened);
       opened.rows = async (sql, values) => {
         const found = await rows(sql, values);
-        if (sql.includes('afd_target')) looks += 1;
+        if (sql.includes('afd_target')) polls += 1;
         return found as never;
       };
     },
   });
-  await until(() => looks > 0, 20_000, `the first look of ${deviceId}`);
+  await until(() => polls > 0, 20_000, `the first poll of ${deviceId}`);
   return worker;
 }
 
@@ -121,7 +121,7 @@ describe('a worker that never polls', () => {
     expect(row.ring_token).toHaveLength(16);
   });
 
-  it('publishes the address that it is told, also where that is not of this machine: it is a host around a container', async () => {
+  it('publishes the configured address, also if this machine does not have it: that of the host of a container', async () => {
     await rungWorker('w1', { worker: { ...NEVER_POLLS, ring: { host: '192.0.2.1' } } });
     const { ip_address, port, ring_token: token } = await device('w1');
     expect(ip_address).toBe('192.0.2.1');
@@ -280,7 +280,7 @@ describe('nothing is lost when a ring is', () => {
   });
 });
 
-describe('a ringer', () => {
+describe('a sender', () => {
   // Every device here answers, however busy the machine is.
   beforeEach(async () => {
     (await producer.producer()).notifier.ringSender.answerMs = 5000;
@@ -328,10 +328,10 @@ describe('a ringer', () => {
   });
 });
 
-describe('a chain', () => {
+describe('forwarding', () => {
   it('spreads what one ring was for over all devices', async () => {
-    const gates: Array<() => void> = [];
-    const handlers = { t: () => new Promise<void>((resolve) => gates.push(resolve)) };
+    const finish: Array<() => void> = [];
+    const handlers = { t: () => new Promise<void>((resolve) => finish.push(resolve)) };
     const ids = ['w1', 'w2', 'w3'];
     for (const id of ids) await rungWorker(id, { handlers, worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
     for (let n = 0; n < 6; n += 1) await insertTask(session, db.names, { task_type: 't' });
@@ -345,10 +345,10 @@ describe('a chain', () => {
       return rows.length === 3 && rows.every((one) => Number(one.n) === 2) && rows;
     });
     expect(held.map((one) => one.device_id)).toEqual(ids);
-    for (const open of gates) open();
+    for (const open of finish) open();
   });
 
-  it('is not longer than four hops', async () => {
+  it('ends after four hops', async () => {
     const next = await listen((ring) => ({ claimed: ring.n, running: 0, free: 5 }));
     let begun = 0;
     const handler = () => {

@@ -83,7 +83,7 @@ test('a bulk is planned: the emptier gets more', async () => {
   expect(Object.fromEntries(await enqueue(8, null))).toEqual({ busy: [2], idle: [6] });
 });
 
-test('a device over its gate is not rung, though it is idle', async () => {
+test('a device over its resource limits is not rung, though it is idle', async () => {
   await device('held', { over_limits: '["memory is at 97 %, over its limit of 90 %"]' });
   await device('busy', {}, 9);
   expect(await rungForOne()).toEqual(['busy']);
@@ -103,7 +103,7 @@ test('weighted: a device with a browser is left for who needs one', async () => 
   expect(await rungForOne()).toEqual(['plain']);
 });
 
-test('round_robin: whoever was given fewest lately, however busy it is', async () => {
+test('round_robin: the device with the fewest recent claims, however busy it is', async () => {
   await settings({ strategy: 'round_robin' });
   await device('idle', { recent_claims: 40 });
   await device('busy', { recent_claims: 3 }, 7);

@@ -19,7 +19,7 @@ const SKIPPED =
     ? skipBecause('libfaketime is not installed (apt-get install libfaketime): no clock was moved', 'libfaketime')
     : skipBecause(NO_PRIVATE_SERVER, 'mysqld');
 
-/** Environment of a node whose wall clock is so many seconds off; its monotonic clock runs as it should. */
+/** Environment of a node whose wall clock is `seconds` off; its monotonic clock runs as it should. */
 const node = (skew: number, TZ: string) => ({
   LD_PRELOAD: LIBRARY!,
   FAKETIME: `${skew < 0 ? '' : '+'}${skew}s`,

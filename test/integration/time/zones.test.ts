@@ -31,7 +31,7 @@ async function add(session: Session, db: OldDatabase, run_at?: string): Promise<
 
 const TOKEN = Buffer.alloc(16, 7);
 
-/** The attempt ends now and is to be tried again after so many seconds: the statement of the worker itself. */
+/** Ends the attempt now, with the next one after `seconds`: the statement of the worker itself. */
 async function retryIn(session: Session, db: OldDatabase, task_id: number, due_in_s: number): Promise<void> {
   await session.write(`UPDATE ${db.names.task} SET claim_token = ? WHERE id = ?`, [TOKEN, task_id]);
   const { sql, values } = endTask(
@@ -244,7 +244,7 @@ describe('D5 half an hour at a change of the clocks', skipBecause(NO_PRIVATE_SER
     expect(await dueAt('2026-10-25T01:30:00Z')).toBe(true);
   });
 
-  it('D5 is told by migrate, which takes such a zone only when that is accepted', async () => {
+  it('D5 is reported by migrate, which takes such a zone only when that is accepted', async () => {
     const { assumeZone } = await import('../../../src/core/db/migrate/adoption/time-zone.ts');
     expect(await assumeZone(db.ask, undefined)).toMatchObject({
       zone: 'SYSTEM',

@@ -1,5 +1,5 @@
 // A handler that never comes back to the event loop: what its worker holds, leads and is asked to do meanwhile. The
-// handler looks for a file, so that a test ends it by an event and not by a time, and sleeps between two looks, which blocks
+// handler looks for a file, so that a test ends it by an event and not by a time, and sleeps between two checks, which blocks
 // as well as a busy loop and leaves the processor to the others.
 import { describe, it, type TestContext } from 'vitest';
 import { insertTask, readDevice, readTask } from '../../helpers/factories.ts';
@@ -56,7 +56,7 @@ const ends = (s: Scene) =>
   );
 
 describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, () => {
-  it('finding F2: gives back what had not begun within seconds, unspent; others do it; the blocker goes on', async (test) => {
+  it('finding F2: releases what had not begun within seconds, unspent; others do it; the blocker goes on', async (test) => {
     const { expect } = test;
     const s = await blocked(test, 'hostages');
     await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
@@ -74,7 +74,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     expect(held).toContain(`by task ${blocker} (mixed)`);
 
     const b = s.start('worker', { deviceId: 'b', args: ['--slots', '5', '--no-leader'] });
-    // What had begun beside the blocker can end only with it.
+    // What had begun next to the blocker can end only with it.
     const begunOnA = new Set((await s.ledger()).filter((one) => one.device_id === 'a').map((one) => one.task_id));
     const others = ids.filter((id) => !begunOnA.has(id));
     expect(others.length).toBeGreaterThan(100);
@@ -99,7 +99,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     expect(await readDevice(s.session, s.db.names, 'a')).toMatchObject({ over_limits: null });
   });
 
-  it('finding F2: an innocent neighbour is given back at its own timeout, only the blocker is charged', async (test) => {
+  it('finding F2: an innocent neighbour is released at its own timeout, only the blocker is charged', async (test) => {
     const { expect } = test;
     const s = await blocked(test, 'neighbour', { master: { task_timeout: 3, deadline_slack: 1 } });
     await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
@@ -164,7 +164,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     await s.ended(await many(s, 60));
     const ids = await many(s, 200, 30);
     await saidBlocked(a);
-    // It is said before the lease is given back.
+    // It is said before the lease is released.
     await until(
       async () => (await s.session.rows(`SELECT 1 FROM ${s.db.names.leader} WHERE holder IS NOT NULL`)).length === 0,
       MINUTES,
@@ -199,7 +199,7 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
 });
 
 describe('a process that stood still', { timeout: MINUTES }, () => {
-  it('finding F16: begins nothing of what it had claimed ahead', async (test) => {
+  it('finding F16: begins nothing of what it had prefetched', async (test) => {
     const { expect } = test;
     const s = await blocked(test, 'thawed', { master: { heartbeat_timeout: 6 }, database: { session_timeout: 1 } });
     await s.start('leader', { deviceId: 'boss' }).event('leader:gained');

@@ -109,8 +109,8 @@ describe('a worker whose transactions fail', () => {
     ]);
   });
 
-  it('runs a task once whose claim was answered, when the look after it loses the connection', async () => {
-    // The look behind a claim (scout.probe) is not part of it: its failure says nothing about the claim.
+  it('runs a task once whose claim was answered, when the cursor check after it loses the connection', async () => {
+    // The cursor check behind a claim is not part of it: its failure says nothing about the claim.
     let broken = 0;
     const breakLooks = (of: Session) => {
       const original = of.batch.bind(of);
@@ -140,7 +140,7 @@ describe('a worker whose transactions fail', () => {
     expect([...runs.values()].filter((n) => n !== 1)).toEqual([]);
   });
 
-  it('G1 an outage is not an empty queue: it is told, and the work goes on when the database answers again', async () => {
+  it('G1 an outage is not an empty queue: it is logged, and the work goes on when the database answers again', async () => {
     const worker = startWorker(db, { handlers: { t: () => 1 }, worker: { leader: true } });
     await once(worker.events, 'worker:started');
     const back = once(worker.events, 'database:back');

@@ -51,8 +51,8 @@ describe('a worker whose handlers run in threads', () => {
     const worker = start({ max_concurrent_tasks: 2 });
     const looping = await add('shared', 'loop', { execution_timeout: 2 });
     await until(() => worker.seen.some((one) => one.name === 'task:started'), 20_000, 'the loop started');
-    const beside = [await add('main', 'well'), await add('own', 'well')];
-    for (const id of beside) await ended(id, 'done');
+    const neighbour = [await add('main', 'well'), await add('own', 'well')];
+    for (const id of neighbour) await ended(id, 'done');
     expect((await task(looping)).status).not.toBe('failed');
     await ended(looping, 'failed');
     expect(await causes(looping)).toMatchObject([{ status: 'timeout' }]);
@@ -73,17 +73,17 @@ describe('a worker whose handlers run in threads', () => {
     ['exit', /the handler called process\.exit\(0\)/],
     ['throw', /in a timer/],
   ])(
-    'survives a handler that would end it (%s); what ran beside it is given back, its retries unspent',
+    'survives a handler that would end it (%s); what ran next to it is released, its retries unspent',
     async (what, said) => {
       start();
-      const beside = await add('shared', 'wait');
-      await until(async () => (await causes(beside)).length === 1, 20_000, 'the other one runs');
+      const neighbour = await add('shared', 'wait');
+      await until(async () => (await causes(neighbour)).length === 1, 20_000, 'the other one runs');
       const fatal = await add('shared', what);
       await ended(fatal, 'failed');
       expect(String((await causes(fatal))[0]!.error_message)).toMatch(said);
-      await until(async () => (await causes(beside)).length === 2, 20_000, 'the other one runs again');
-      expect((await causes(beside))[0]).toMatchObject({ status: 'released', cause: 'handler_thread' });
-      expect((await task(beside)).retry).toBe(0);
+      await until(async () => (await causes(neighbour)).length === 2, 20_000, 'the other one runs again');
+      expect((await causes(neighbour))[0]).toMatchObject({ status: 'released', cause: 'handler_thread' });
+      expect((await task(neighbour)).retry).toBe(0);
     },
   );
 });

@@ -243,7 +243,7 @@ describe('an error that passes', () => {
 describe('a claim that brings nothing', () => {
   it('finding F6: a pending row that somebody else has locked is asked for a few times, not without end', async () => {
     const { counts, onSession } = counting();
-    // One task after it, so that the worker's mark lies behind the row: then each probe finds it.
+    // One task after it, so that the worker's cursor is behind the row: then each cursor check finds it.
     const locked = await add();
     const first = await add();
     const other = await db.session();
@@ -254,7 +254,7 @@ describe('a claim that brings nothing', () => {
     const [begun, ticks] = [counts.transactions, () => events(worker, 'device:heartbeat').length];
     const from = ticks();
     await until(() => ticks() >= from + 6, 20_000, 'six heartbeats');
-    // A look each 100 ms for 1.8 s, and as many claims.
+    // A poll each 100 ms for 1.8 s, and as many claims.
     expect(counts.transactions - begun).toBeLessThan(60);
     await other.write('ROLLBACK');
     await status(locked, 'done');
@@ -262,7 +262,7 @@ describe('a claim that brings nothing', () => {
 
   it('finding F7: a backlog of tried tasks is claimed as slots come free', async () => {
     const { counts, onSession } = counting();
-    // Brisk tasks first: then a worker claims ahead of its slots.
+    // Short tasks first: then a worker prefetches.
     const short = await Promise.all(Array.from({ length: 60 }, () => add()));
     const slots = 2;
     startWorker(db, {
@@ -274,7 +274,7 @@ describe('a claim that brings nothing', () => {
     const begun = counts.transactions;
     const tried = await Promise.all(Array.from({ length: 40 }, () => add({ attempt: 1 })));
     for (const id of tried) await status(id, 'done');
-    // One for each end or two, and a few looks; it was hundreds for each.
+    // One for each end or two, and a few polls; it was hundreds for each.
     expect(counts.transactions - begun).toBeLessThan(40 * 4);
   });
 });

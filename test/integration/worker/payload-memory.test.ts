@@ -43,7 +43,7 @@ describe('a worker with long payloads', { timeout: 3 * MINUTES }, () => {
       const worker = made.start('worker', { deviceId: 'w1', args: ['--slots', String(SLOTS)] });
       await worker.event('worker:started');
       const { names } = db;
-      // Brisk by the time the long ones come: claimed ahead as far as the worker allows.
+      // Short by the time the long ones come: prefetched as far as the worker allows.
       for (let n = 0; n < 40; n += 1)
         await insertTask(session, names, { task_type: 'measure', task_data: '{"text": "short"}' });
       const left = async () =>
@@ -62,7 +62,7 @@ describe('a worker with long payloads', { timeout: 3 * MINUTES }, () => {
     },
   );
 
-  it('finding F12: on a link of 2 MB a second, 50 slots do 60 tasks of 400 kB, and no more than one trouble is told', async (test) => {
+  it('finding F12: on a link of 2 MB a second, 50 slots do 60 tasks of 400 kB, and no more than one trouble is logged', async (test) => {
     const db = await testDatabase('link');
     const session = await db.session();
     const link = await meteredProxy(db);

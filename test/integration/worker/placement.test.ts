@@ -30,15 +30,15 @@ const status = async (id: number) =>
   (await session.rows(`SELECT status FROM ${db.names.task} WHERE id = ?`, [id]))[0]?.status;
 const claimsOf = async (deviceId: string) =>
   (await session.rows(`SELECT id FROM ${db.names.assignment} WHERE device_id = ?`, [deviceId])).length;
-/** So many ticks later, in which the worker saw what is due. */
+/** `ticks` ticks later, in which the worker saw what is due. */
 const heartbeats = async (worker: TestWorker, n: number) => {
   for (let at = 0; at < n; at += 1) await once(worker.events, 'device:heartbeat');
 };
 /** Every machine uses more than this. */
-const CLOSED = { gates: { memory_usage: 0.01, interval: 0.05 } };
-const WIDE = { gates: { cpu_usage: 100, memory_usage: 100, disk_usage: 100, interval: 0.05 } };
+const CLOSED = { resource_limits: { memory_usage: 0.01, interval: 0.05 } };
+const WIDE = { resource_limits: { cpu_usage: 100, memory_usage: 100, disk_usage: 100, interval: 0.05 } };
 
-describe('a device over one of its gates', () => {
+describe('a device over one of its resource limits', () => {
   it('claims nothing, says so once, shows it in its row; another device runs the task', async () => {
     const held = startWorker(db, { deviceId: 'held', handlers: { t: () => 1 }, worker: CLOSED });
     const { reasons } = await once(held.events, 'device:over-limits');
@@ -57,7 +57,7 @@ describe('a device over one of its gates', () => {
     expect((await readDevice(session, db.names, 'held'))?.over_limits).toBeNull();
   });
 
-  it('does not take a task that is directed at it either: a gate protects the machine', async () => {
+  it('does not take a task that is directed at it either: a resource limit protects the machine', async () => {
     const id = await add(directedAt('held'));
     const held = startWorker(db, { deviceId: 'held', handlers: { t: () => 1 }, worker: CLOSED });
     await once(held.events, 'device:over-limits');
@@ -80,7 +80,7 @@ describe('a device over one of its gates', () => {
   });
 });
 
-describe('a device below its gates', () => {
+describe('a device below its resource limits', () => {
   it.each(['forever', 'once', 'drain'] as const)('claims as if it had none (%s), and says nothing', async (mode) => {
     const id = await add();
     const worker = startWorker(db, { mode, handlers: { t: () => 1 }, worker: WIDE });
@@ -92,7 +92,11 @@ describe('a device below its gates', () => {
   it('tells how many tasks it claimed lately', async () => {
     for (let n = 0; n < 3; n += 1) await add();
     startWorker(db, { deviceId: 'w1', handlers: { t: () => 1 } });
-    await until(async () => (await readDevice(session, db.names, 'w1'))?.recent_claims === 3, 10_000, 'served');
+    await until(
+      async () => (await readDevice(session, db.names, 'w1'))?.recent_claims === 3,
+      10_000,
+      'three recent claims',
+    );
   });
 });
 

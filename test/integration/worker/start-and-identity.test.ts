@@ -8,7 +8,7 @@ import { fleet } from '../../helpers/fleet.ts';
 import { MINUTES } from '../../helpers/fleet-process.ts';
 import { type Scene, scene } from '../../helpers/scene.ts';
 
-/** A door to the test server. `cuts`: so many of the first connections are cut in the middle of their first answer. */
+/** A door to the test server. `cuts`: number of first connections that are cut in the middle of their first answer. */
 async function door(test: TestContext, port: number, cuts = 0): Promise<Server> {
   const at = serverAddress();
   const target = at.socketPath === undefined ? { host: at.host!, port: at.port! } : { path: at.socketPath };
@@ -59,7 +59,7 @@ describe('a node that starts before its database', { timeout: MINUTES }, () => {
     },
   );
 
-  it('finding F18: gives up with exit 69 when the time is up, and ends at once when it is told to stop', async (test) => {
+  it('finding F18: gives up with exit 69 when the time is up, and ends at once when it is asked to stop', async (test) => {
     const { expect } = test;
     const port = await freePort(undefined);
     const { start } = await fleet(test, { url: `mysql://afd@127.0.0.1:${port}/afd` });

@@ -179,7 +179,7 @@ describe('a worker', () => {
     expect((await task(other)).status).toBe('pending');
   });
 
-  it('runs at most so many tasks at once as it has slots', async () => {
+  it('runs at most as many tasks at once as it has slots', async () => {
     const ids = await Promise.all(Array.from({ length: 9 }, () => add()));
     let [now, most] = [0, 0];
     startWorker(db, {

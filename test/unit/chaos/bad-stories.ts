@@ -20,7 +20,7 @@ export const BAD: Array<[name: string, rule: number, story: () => Story]> = [
   ["a handler's task whose parent never was done", 2, () => done(new Story().enqueue(1).insert(2, 'child-9'), 1, 2)],
   ['a task that is completed twice', 3, () => GOOD['a task that is done at once']!().move(1, 'w2', { retry: 0 })],
   [
-    'a completion that a worker was told of and that is not there',
+    'a completion that a worker got confirmed and that is not there',
     3,
     () => done(new Story().enqueue(1)).line({ f: 'complete', proc: 'w9', task: 1, attempt: 7, outcome: 'done' }),
   ],

@@ -58,7 +58,7 @@ export const GOOD: Record<string, () => Story> = {
       .ran(1, 2, 'w2')
       .end(1, 'w2', 'done', 'completed');
   },
-  'a deferred claim that was set back, recorded by whoever claims next': () => {
+  'a deferred claim that was set back, materialized by the next claim': () => {
     const story = new Story().enqueue(1).move(1, 'w1', { status: 'running', attempt: 1, token: 't1' });
     story.foreign.add('foreign');
     return story
@@ -91,7 +91,7 @@ export const GOOD: Record<string, () => Story> = {
       .lead('w1', { term: 1 })
       .lead('w1', { term: 1, holder: null, lease_s: null })
       .lead('w2'),
-  'a leader that writes beside its lease': () =>
+  'a leader that writes outside of its lease': () =>
     // The story's clock goes on by a millisecond with each event.
     new Story().lead('w1').wait(2).lead('w1', { term: 1, lease_s: 2 }),
   'a leader whose handler blocks, and who is followed': () =>
@@ -141,7 +141,7 @@ export const GOOD: Record<string, () => Story> = {
       story.wait(5).enqueue(n, `quick-${n}`).claim(n, 'w1').end(n, 'w1', 'done', 'completed');
     return story.claim(1, 'w1').end(1, 'w1', 'done', 'completed');
   },
-  'an attempt that never began and is given back': () =>
+  'an attempt that never began and is released': () =>
     new Story()
       .enqueue(1)
       .claim(1, 'w1')

@@ -142,7 +142,7 @@ export class Story {
     return this;
   }
 
-  /** A handler that does not come back to its event loop for so many seconds; what happens meanwhile is told by `during`. */
+  /** A handler that does not come back to its event loop for `seconds`; `during` says what happens meanwhile. */
   blocks(task: number, attempt: number, device: string, seconds: number, during: (story: Story) => void): this {
     this.#noted(task, attempt, device, 'begin');
     this.#noted(task, attempt, device, 'block', seconds * 1000);

@@ -97,10 +97,12 @@ describe('a failed command', () => {
   });
 
   it.each(Object.keys(ERROR_CODES) as ErrorCode[])('proposes the command of %s when it brings none', async (code) => {
-    const todo = code === 'E_USAGE' ? 'afd sample --help' : ERROR_CODES[code].todo;
-    expect((await run(['1', '--throw', `bare ${code}`])).stderr).toBe(`Error: It failed. [${code}]\n  Try: ${todo}\n`);
+    const command = code === 'E_USAGE' ? 'afd sample --help' : ERROR_CODES[code].command;
+    expect((await run(['1', '--throw', `bare ${code}`])).stderr).toBe(
+      `Error: It failed. [${code}]\n  Try: ${command}\n`,
+    );
     const json = (await run(['1', '--throw', `bare ${code}`, '--json'])).json();
-    expect(json).toMatchObject({ error: { code, suggestions: [todo] } });
+    expect(json).toMatchObject({ error: { code, suggestions: [command] } });
   });
 
   it('proposes its help when all that it could propose was just typed', async () => {

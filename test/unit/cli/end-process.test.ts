@@ -21,7 +21,7 @@ function node() {
 }
 
 describe('finding B2: a node that does not end by itself', () => {
-  it('is ended when its time is up, and that is told', () => {
+  it('is ended when its time is up, and says so', () => {
     const { asked, exit, told } = node();
     vi.advanceTimersByTime(100_000);
     expect(exit).not.toHaveBeenCalled();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LineOutput } from '../../../src/cli/output.ts';
 
-/** Fails while `full` is set, after having written so much of the text. */
+/** Fails while `full` is set, after having written part of the text. */
 function disk() {
   const state = { full: false, room: 0, text: '' };
   const output = new LineOutput({

@@ -8,7 +8,7 @@ it.each([[['worker']], [['leader']], [['start', '--mode', 'worker']]])(
   'finding S17: SIGUSR1 opens no debugger in afd %j',
   async (argv) => {
     let knocks = 0;
-    // In the place of a database: who asks is told nothing, so that the node goes on asking.
+    // In the place of a database: it never answers, so that the node goes on asking.
     const door = createServer((socket) => {
       knocks += 1;
       door.emit('knock');

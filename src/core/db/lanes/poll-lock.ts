@@ -16,4 +16,4 @@ export async function releasePollLock(session: Session, names: TableNames): Prom
   await session.rows(`SELECT RELEASE_LOCK(${lock(names)})`);
 }
 
-const lock = (names: TableNames) => schemaLocks(names, 'look')();
+const lock = (names: TableNames) => schemaLocks(names, 'poll')();

@@ -3,9 +3,9 @@ import type { NewTask } from '../task/task.ts';
 /**
  * How an attempt ended, as the handler said it or as the worker saw it. Nothing else exists.
  * - `done`: complete; `enqueue` is inserted in the same transaction.
- * - `retry`: a failed attempt; uses one retry of the budget. `after` (seconds from now) replaces the backoff.
+ * - `retry`: a failed attempt; uses one retry of the retry budget. `after` (seconds from now) replaces the backoff.
  * - `later`: not now (quota, not ready): back to pending, no retry used.
- * - `permanent`: failed for good, whatever the budget.
+ * - `permanent`: failed for good, whatever is left of the retry budget.
  * - `timeout`: the worker ended it at its deadline; uses a retry.
  * - `released`: returned unfinished (drain, lost database, revoke); uses nothing.
  */

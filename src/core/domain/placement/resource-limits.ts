@@ -57,8 +57,8 @@ export function nextLimitState(before: LimitState, readings: Readings, limits: R
 export function limitReasons({ level, over_limits }: LimitState, limits: ResourceLimits): string[] {
   return over_limits.map((name) => {
     const value = Math.round((level[name] ?? 0) * 10) / 10;
-    const gate = limits[name] ?? 0;
-    const over = value > gate ? `over its limit of ${gate} %` : `not yet clearly below its limit of ${gate} %`;
+    const limit = limits[name] ?? 0;
+    const over = value > limit ? `over its limit of ${limit} %` : `not yet clearly below its limit of ${limit} %`;
     return `${NAMES[name]} is at ${value} %, ${over}`;
   });
 }

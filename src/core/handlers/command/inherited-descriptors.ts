@@ -1,6 +1,6 @@
 // Descriptors that this process did not open. A shell, a service manager or a terminal may have left some open, and
-// every command would have them too: a lock, a socket, another program's file. Node marks those that it opens as its
-// own.
+// every command would have them too: a lock, a socket, another program's file. Node opens its own with
+// close-on-exec.
 import { openSync, readdirSync, readFileSync } from 'node:fs';
 
 const CLOSE_ON_EXEC = 0o2000000;

@@ -93,6 +93,7 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
 
 async function closed(child: ChildProcess, pipes: Promise<unknown>): Promise<void> {
   const timer = new AbortController();
+  // It only rejects when it is aborted below.
   const over = delay(PIPE_WAIT_MS, undefined, { signal: timer.signal }).catch(() => {});
   await Promise.race([pipes, over]);
   timer.abort();

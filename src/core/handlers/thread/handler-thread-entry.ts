@@ -8,13 +8,13 @@ import type { Handler } from '../handler.ts';
 import { functionHandler } from '../module-handler.ts';
 import { loadHandlerFunction } from '../module-loader.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
-import { type FromThread, MARK, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
+import { CELL, type FromThread, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
 import { sendable } from './sendable.ts';
 import { ThreadAttempt } from './thread-attempt.ts';
 
 const settings = workerData as ThreadSettings;
 const { port } = settings;
-const marks = new Int32Array(settings.marks);
+const cells = new Int32Array(settings.cells);
 const out = new BatchedPort<FromThread>(port, sendable);
 const say = (message: FromThread) => out.push(message);
 const running = new AsyncLocalStorage<ThreadAttempt>();
@@ -24,7 +24,7 @@ const exit = process.exit.bind(process);
 
 /** The last word of this thread. */
 function crash(message: string, error_class: string): void {
-  const id = running.getStore()?.id ?? marks[MARK.current]!;
+  const id = running.getStore()?.id ?? cells[CELL.current]!;
   say({ kind: 'crash', id, message, error_class });
   out.flush();
 }
@@ -60,32 +60,32 @@ for (const name of ['stdout', 'stderr'] as const) {
   }) as typeof stream.write;
 }
 
-function mark(id: number): void {
-  marks[MARK.current] = id;
-  if (id !== 0) marks[MARK.last] = id;
+function setCurrent(id: number): void {
+  cells[CELL.current] = id;
+  if (id !== 0) cells[CELL.last] = id;
 }
 
 createHook({
   before() {
-    mark(running.getStore()?.id ?? 0);
+    setCurrent(running.getStore()?.id ?? 0);
   },
   after() {
-    marks[MARK.current] = 0;
+    cells[CELL.current] = 0;
   },
 }).enable();
 
 function begin({ id, module, task, device_id }: ToThread & { kind: 'run' }): void {
   const attempt = new ThreadAttempt(id, task, device_id, say);
   attempts.set(id, attempt);
-  marks[MARK.begun] = id;
-  mark(id);
+  cells[CELL.begun] = id;
+  setCurrent(id);
   void running.run(attempt, async () => {
     const outcome = await handlers[module]!.execute(attempt);
     attempt.end();
     attempts.delete(id);
     say({ kind: 'ended', id, outcome });
   });
-  marks[MARK.current] = 0;
+  cells[CELL.current] = 0;
 }
 
 function obey(command: ToThread): void {

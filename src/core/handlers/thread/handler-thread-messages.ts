@@ -15,12 +15,12 @@ export interface ThreadSettings {
   port: MessagePort;
   base_dir: string;
   modules: ThreadModule[];
-  /** Int32, by `MARK`: readable from outside when the thread does not answer, and after its death. */
-  marks: SharedArrayBuffer;
+  /** Int32, by `CELL`: readable from outside when the thread does not answer, and after its death. */
+  cells: SharedArrayBuffer;
 }
 
-/** Indexes in that memory. */
-export const MARK = {
+/** Indexes of the cells in that memory. */
+export const CELL = {
   /** The last attempt whose handler was called. */
   begun: 0,
   /** The attempt whose code runs at this moment; 0 = none, or not known. */

@@ -7,7 +7,7 @@ import { monotonic } from '../../runtime/clock.ts';
 import { keptOutcome } from '../aborted-outcome.ts';
 import type { AbortReason, Attempt } from '../handler.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
-import { type FromThread, MARK, type ToThread } from './handler-thread-messages.ts';
+import { CELL, type FromThread, type ToThread } from './handler-thread-messages.ts';
 import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
 import { type Death, outcomesAfterDeath } from './thread-death.ts';
 import { ThreadPulse } from './thread-pulse.ts';
@@ -45,7 +45,7 @@ export class HandlerThread {
   readonly #thread: Thread;
   readonly #port: MessagePort;
   readonly #out: BatchedPort<ToThread>;
-  readonly #marks: Int32Array;
+  readonly #cells: Int32Array;
   readonly #open = new Map<number, Open>();
   #state: State = 'open';
   #death: Death | undefined;
@@ -54,7 +54,7 @@ export class HandlerThread {
   #isReady = false;
   readonly #pulse: ThreadPulse;
   #leaving: NodeJS.Timeout | undefined;
-  /** Resolves when all modules are loaded. Rejects with E_HANDLER_MISSING or E_CONFIG. */
+  /** Resolves when all modules are loaded. Rejects with E_HANDLER_MISSING or E_CONFIG; nobody needs to read it. */
   readonly ready: Promise<void>;
   /** Resolves when the thread is gone and all of its attempts have settled. */
   readonly gone: Promise<void>;
@@ -62,10 +62,10 @@ export class HandlerThread {
 
   constructor(options: HandlerThreadOptions) {
     this.#options = options;
-    const { thread, port, marks } = spawnHandlerThread(options);
+    const { thread, port, cells } = spawnHandlerThread(options);
     this.#thread = thread;
     this.#port = port;
-    this.#marks = marks;
+    this.#cells = cells;
     this.#out = new BatchedPort<ToThread>(port);
     this.#pulse = new ThreadPulse({
       silentMs: options.silentMs,
@@ -81,12 +81,12 @@ export class HandlerThread {
     this.ready = new Promise((resolve, reject) => {
       this.#loaded = { resolve, reject };
     });
-    this.ready.catch(() => {});
+    this.ready.catch(() => {}); // Read at the start of a worker; later each attempt ends with the reason.
     port.on('message', (message) => this.#hear(readBatch(message)));
     thread.on('error', (error: NodeJS.ErrnoException) => {
-      const id = this.#marks[MARK.current]!;
+      const id = this.#cells[CELL.current]!;
       if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
-        this.#death ??= { kind: 'memory', id: id || this.#marks[MARK.last]! };
+        this.#death ??= { kind: 'memory', id: id || this.#cells[CELL.last]! };
       else this.#death ??= { kind: 'vanished', id, message: String(error.message) };
     });
     this.gone = new Promise((resolve) => {
@@ -137,7 +137,7 @@ export class HandlerThread {
   }
 
   #tellSilent(ms: number): void {
-    const blocker = this.#open.get(this.#marks[MARK.current]!);
+    const blocker = this.#open.get(this.#cells[CELL.current]!);
     this.#options.onWarning(silentSentence(blocker?.name, this.#open.size, ms));
   }
 
@@ -201,7 +201,7 @@ export class HandlerThread {
     // It has read nothing since: waiting would not help.
     if (!answers) {
       this.#tellEnd(one, answers);
-      this.#death = { kind: 'blocked', id: this.#marks[MARK.current]! };
+      this.#death = { kind: 'blocked', id: this.#cells[CELL.current]! };
       this.#endWithin(0);
       return;
     }
@@ -234,14 +234,14 @@ export class HandlerThread {
     this.#state = 'gone';
     this.#pulse.end();
     clearTimeout(this.#leaving);
-    const unseen: Death = { kind: 'vanished', id: this.#marks[MARK.current]!, message: `exit code ${code}` };
+    const unseen: Death = { kind: 'vanished', id: this.#cells[CELL.current]!, message: `exit code ${code}` };
     const death = this.#death ?? unseen;
     const why = 'message' in death ? death.message : death.kind;
     this.#loaded.reject(new AfdError('E_CONFIG', `The handler thread ended while loading the handlers: ${why}.`));
     const open = [...this.#open.values()];
     const left = open.map(({ id, attempt }) => ({
       id,
-      begun: ((this.#marks[MARK.begun]! - id) | 0) >= 0,
+      begun: ((this.#cells[CELL.begun]! - id) | 0) >= 0,
       aborted: attempt.aborted(),
       timeout: attempt.task.timeout,
     }));

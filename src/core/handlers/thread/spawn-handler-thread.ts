@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker as Thread } from 'node:worker_threads';
-import { MARK, type ThreadModule, type ThreadSettings } from './handler-thread-messages.ts';
+import { CELL, type ThreadModule, type ThreadSettings } from './handler-thread-messages.ts';
 
 /** Node 20 starts no .ts file in a thread: code that runs from src uses the built entry. */
 const ENTRY = import.meta.url.endsWith('.ts')
@@ -18,14 +18,14 @@ export interface SpawnedThread {
   thread: Thread;
   /** Not the thread's parentPort: that one belongs to the modules. */
   port: MessagePort;
-  marks: Int32Array;
+  cells: Int32Array;
 }
 
 /** Starts a thread that loads these modules. It shares the environment with this process, as modules always have. */
 export function spawnHandlerThread({ modules, base_dir, heapMb }: SpawnOptions): SpawnedThread {
   const { port1, port2 } = new MessageChannel();
-  const marks = new SharedArrayBuffer(Object.keys(MARK).length * Int32Array.BYTES_PER_ELEMENT);
-  const settings: ThreadSettings = { port: port2, base_dir, modules, marks };
+  const cells = new SharedArrayBuffer(Object.keys(CELL).length * Int32Array.BYTES_PER_ELEMENT);
+  const settings: ThreadSettings = { port: port2, base_dir, modules, cells };
   const thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), {
     workerData: settings,
     transferList: [port2],
@@ -33,5 +33,5 @@ export function spawnHandlerThread({ modules, base_dir, heapMb }: SpawnOptions):
     name: 'afd handlers',
     ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
   });
-  return { thread, port: port1, marks: new Int32Array(marks) };
+  return { thread, port: port1, cells: new Int32Array(cells) };
 }

@@ -30,7 +30,7 @@ export class ThreadPulse {
 
   /** It has work now. */
   watch(): void {
-    this.#timer ??= setTimeout(() => this.#look(), CHECK_EVERY_MS);
+    this.#timer ??= setTimeout(() => this.#check(), CHECK_EVERY_MS);
   }
 
   ask(): void {
@@ -54,7 +54,7 @@ export class ThreadPulse {
     clearTimeout(this.#timer);
   }
 
-  #look(): void {
+  #check(): void {
     this.#timer = undefined;
     this.#options.readAll();
     if (!this.#options.busy()) return;

@@ -40,6 +40,7 @@ export class DutySession {
       await this.#session.ready();
       return work(this.#session);
     });
+    // The caller gets the error; the next one only waits its turn.
     this.#last = mine.catch(() => {}).then(this.#onDone);
     return mine;
   }

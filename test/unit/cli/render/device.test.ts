@@ -36,13 +36,13 @@ const devices = [
   judged(row({ device_id: 'worker-003', stored_status: 'offline', operator_state: 'draining' }), 60),
 ];
 
-it('a device over its gates is held, in the list by a word and on its own page with the reason; offline it is not', () => {
-  const held = ['memory is at 93 %, over its limit of 90 %'];
+it('a device over its resource limits says so in the list, and on its own page with the reason; an offline one does not', () => {
+  const reasons = ['memory is at 93 %, over its limit of 90 %'];
   const shown = { colour: false, width: 80 };
-  expect(renderDevices([judged(row({ over_limits: held }), 60)], shown)).toMatch(/online, over limits +3\/5/);
+  expect(renderDevices([judged(row({ over_limits: reasons }), 60)], shown)).toMatch(/online, over limits +3\/5/);
   const detail = (columns: Partial<DeviceRow>) =>
     renderDevice(
-      { ...judged(row({ over_limits: held, ...columns }), 60), last_readings: null, assignments: [] },
+      { ...judged(row({ over_limits: reasons, ...columns }), 60), last_readings: null, assignments: [] },
       shown,
     );
   expect(detail({ success_rate: 0.95, avg_duration_ms: 1234, recent_claims: 7 })).toMatch(

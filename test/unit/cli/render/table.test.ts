@@ -78,9 +78,9 @@ describe('a table', () => {
       { header: 'ID', value: (t) => t.id },
       { header: 'WHY', value: (t) => t.name, wrap: 3 },
     ];
-    const name = 'the machine is over its gate, and lacks browser_support';
+    const name = 'the machine is over its limit, and lacks browser_support';
     const [, ...shown] = renderTable(wrapping, [{ id: 'a', name, n: 0 }], 34).split('\n');
-    expect(shown).toEqual(['a   the machine is over its gate,', '    and lacks browser_support']);
+    expect(shown).toEqual(['a   the machine is over its limit,', '    and lacks browser_support']);
     const [, ...cut] = renderTable(wrapping, [{ id: 'a', name: `${name}, `.repeat(3), n: 0 }], 34).split('\n');
     expect(cut).toHaveLength(3);
     expect(cut[2]).toMatch(/…$/);

@@ -126,7 +126,7 @@ describe('a task', () => {
   });
 });
 
-describe('what an operator is told', () => {
+describe('what an operator reads', () => {
   it('says that a running task is only asked for', () => {
     const asked = { task_id: 5, status: 'running', revoking: true, already: false, device_id: 'w' } as const;
     expect(renderCancelled(asked)).toBe(

@@ -48,7 +48,7 @@ const WAYS: Array<[string, (secret: string) => Promise<string>]> = [
   ['a url', (one) => said(`database: { url: 'mysql://u:${one.replaceAll("'", "''")}@127.0.0.1/s' }`)],
   ['a plain url', (one) => said(`database:\n  url: mysql://u:${one}@127.0.0.1/s\n`)],
   [
-    'a url beside a user',
+    'a url in addition to a user',
     (one) => said(undefined, { env: { AFD_DATABASE_URL: `mysql://u:${one}@h/s`, MYSQL_USER: 'x' } }),
   ],
   ['a url of another scheme', (one) => said(undefined, { env: { AFD_DATABASE_URL: `postgres://u:${one}@h/s` } })],

@@ -54,9 +54,9 @@ describe("the design document's examples", () => {
     expect(warnings.some((w) => w.includes('2 × worker.heartbeat_interval + 5 s = 65 s'))).toBe(true);
   });
 
-  it('take our keys inside DISTRIBUTION or beside it, in either case', async () => {
-    const beside = await load(`${WORKER_YAML}handlers: { sync_apps: { module: ./a.ts } }`, { env });
-    expect(Object.keys(beside.config.handlers)).toEqual(['sync_apps']);
+  it('take our keys inside DISTRIBUTION or next to it, in either case', async () => {
+    const next = await load(`${WORKER_YAML}handlers: { sync_apps: { module: ./a.ts } }`, { env });
+    expect(Object.keys(next.config.handlers)).toEqual(['sync_apps']);
     const inside = await load(
       'distribution: { tables: { prefix: cl_ }, worker: { region: eu } }\nlog: { level: warn }',
       {

@@ -68,7 +68,7 @@ describe('H1 flag over environment over file over default, also where a value eq
     let tried = 0;
     for (const file of [NONE, ...words]) {
       const config = join(cwd, `${key}-${words.indexOf(file ?? '')}.json`);
-      // Beside a whole database, so that one part of it alone is no mistake.
+      // Together with a whole database, so that one part of it alone is no mistake.
       const values: Record<string, unknown> = { database: { url: 'mysql://afd:pw@db/fleet?tls=disable' } };
       if (file !== NONE) setValue(values, key, file);
       writeFileSync(config, JSON.stringify(values), { mode: 0o600 });

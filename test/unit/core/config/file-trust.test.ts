@@ -151,7 +151,7 @@ it('finding S14: a configuration that comes by a pipe is read once by each comma
     });
   const shown = afd('config', 'show', '--json');
   expect([shown.status, JSON.parse(shown.stdout).file]).toEqual([0, expect.stringContaining('/dev/fd/')]);
-  // Not "no database", nor "no mode": the second look has what the first had.
+  // Not "no database", nor "no mode": the second check has what the first had.
   const started = afd('start', '--json');
   expect([started.status, JSON.parse(started.stdout).error.code]).toEqual([78, 'E_HANDLER_MISSING']);
 });

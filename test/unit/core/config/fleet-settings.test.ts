@@ -32,7 +32,7 @@ it('the fleet wins over default, file and environment, in the object that everyb
   expect(fleet.own.get('master.max_retry_count')).toEqual({ value: 1, origin: 'env AFD_MASTER_MAX_RETRY_COUNT' });
 });
 
-it('one warning names each key that this node was told otherwise, with both values; a default is no opinion', async () => {
+it('one warning names each key for which this node has another value, with both values; a default does not count', async () => {
   const { fleet, warnings } = await node('master: { task_timeout: 100, max_retry_count: 3 }');
   const said = rows({ 'master.task_timeout': 7, 'master.max_retry_count': 3, 'master.heartbeat_timeout': 90 });
   fleet.obey(said);

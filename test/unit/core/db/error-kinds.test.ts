@@ -152,7 +152,7 @@ describe('what may be done about it', () => {
     expect(error(errno, state)).toMatchObject({ retry: 'transaction', fault: undefined, code: 'E_TEMPORARY' });
     expect(isTransient(error(errno, state))).toBe(true);
     expect(isConnectionLost(error(errno, state))).toBe(false);
-    // A COMMIT in the same packet may have been carried out before it.
+    // A COMMIT in the same batch may have been carried out before it.
     expect(isOutcomeUnknown(error(errno, state))).toBe(true);
   });
 

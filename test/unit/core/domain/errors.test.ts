@@ -53,7 +53,7 @@ describe('an error text', () => {
     expect(errorText('  said  ')).toBe('said');
     expect(errorText('x'.repeat(8192))).toBe('x'.repeat(8192));
     expect(errorText('x'.repeat(8193))).toBe(`${'x'.repeat(8189)}…`);
-    // Control characters are looked away from as far as four times the bound.
+    // Control characters are skipped as far as four times the bound.
     expect(errorText(`${'\u0000'.repeat(4 * 8192 - 3)}abcdef`)).toBe('abc');
   });
 

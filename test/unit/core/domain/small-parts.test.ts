@@ -17,7 +17,7 @@ describe('the name of', () => {
     expect(attemptKey({ task_id: 7, claim_token: token, key: 'made' })).toBe('made');
   });
 
-  it('a pair is its lane and its rank', () => {
+  it('the key of a lane and rank has both', () => {
     expect(laneRankKey({ lane: token, claim_rank: 5 })).toBe('0123456789abcdef0123456789abcdef/5');
   });
 

@@ -18,23 +18,23 @@ function watch(lastReconnectAt?: number, found?: FoundDead) {
 }
 
 test('a lock that stays free for the grace is a death, not before', () => {
-  const look = watch();
-  expect(look(0, [device('a')])).toEqual([]);
-  expect(look(999, [device('a')])).toEqual([]);
-  expect(look(1000, [device('a')])).toEqual(['a']);
+  const sample = watch();
+  expect(sample(0, [device('a')])).toEqual([]);
+  expect(sample(999, [device('a')])).toEqual([]);
+  expect(sample(1000, [device('a')])).toEqual(['a']);
 });
 
-test('one look is never enough', () => {
-  const look = watch();
-  expect(look(1_000_000, [device('a')])).toEqual([]);
+test('one sample is never enough', () => {
+  const sample = watch();
+  expect(sample(1_000_000, [device('a')])).toEqual([]);
 });
 
 test('a lock that was held in between begins its grace anew', () => {
-  const look = watch();
-  look(0, [device('a')]);
-  look(500, []);
-  expect(look(1000, [device('a')])).toEqual([]);
-  expect(look(2000, [device('a')])).toEqual(['a']);
+  const sample = watch();
+  sample(0, [device('a')]);
+  sample(500, []);
+  expect(sample(1000, [device('a')])).toEqual([]);
+  expect(sample(2000, [device('a')])).toEqual(['a']);
 });
 
 test('a heartbeat, a new instance or a new lock in between begins the grace anew', () => {
@@ -43,36 +43,36 @@ test('a heartbeat, a new instance or a new lock in between begins the grace anew
     { ...device('a'), instance_token: Buffer.alloc(16, 2) },
     { ...device('a'), lock_taken_at: '2026-11-24 10:00:00.400' },
   ]) {
-    const look = watch();
-    look(0, [device('a')]);
-    expect(look(1000, [moved])).toEqual([]);
+    const sample = watch();
+    sample(0, [device('a')]);
+    expect(sample(1000, [moved])).toEqual([]);
   }
 });
 
 test('a reconnect of the watcher forgets what it saw and trusts no lock for 15 s', () => {
-  const look = watch();
-  look(0, [device('a')]);
-  expect(look(1000, [device('a')], 8)).toEqual([]);
-  expect(look(15_999, [device('a')], 8)).toEqual([]);
-  expect(look(16_000, [device('a')], 8)).toEqual([]);
-  expect(look(17_000, [device('a')], 8)).toEqual(['a']);
+  const sample = watch();
+  sample(0, [device('a')]);
+  expect(sample(1000, [device('a')], 8)).toEqual([]);
+  expect(sample(15_999, [device('a')], 8)).toEqual([]);
+  expect(sample(16_000, [device('a')], 8)).toEqual([]);
+  expect(sample(17_000, [device('a')], 8)).toEqual(['a']);
 });
 
 test('a database restart makes nobody dead: every lock is free at once, on a new connection', () => {
-  const look = watch();
+  const sample = watch();
   const fleet = ['a', 'b', 'c', 'd'].map((id) => device(id));
-  look(0, []);
+  sample(0, []);
   // The server is back after 2 s; the workers have their locks again after 0.9 s.
-  for (let now = 2000; now < 3000; now += 250) expect(look(now, fleet, 8)).toEqual([]);
-  for (let now = 3000; now < 60_000; now += 250) expect(look(now, [], 8)).toEqual([]);
+  for (let now = 2000; now < 3000; now += 250) expect(sample(now, fleet, 8)).toEqual([]);
+  for (let now = 3000; now < 60_000; now += 250) expect(sample(now, [], 8)).toEqual([]);
 });
 
 test('a leader whose own liveness connection was cut just before it began trusts no lock either', () => {
-  const look = watch(10_000);
-  look(12_000, [device('a')]);
-  expect(look(24_000, [device('a')])).toEqual([]);
-  look(25_000, [device('a')]);
-  expect(look(26_000, [device('a')])).toEqual(['a']);
+  const sample = watch(10_000);
+  sample(12_000, [device('a')]);
+  expect(sample(24_000, [device('a')])).toEqual([]);
+  sample(25_000, [device('a')]);
+  expect(sample(26_000, [device('a')])).toEqual(['a']);
 });
 
 describe('the leader before, whose lease was taken because its lock stayed free', () => {
@@ -83,15 +83,15 @@ describe('the leader before, whose lease was taken because its lock stayed free'
   });
 
   test('is watched like all others when it has shown life since', () => {
-    const look = watch(undefined, found);
-    expect(look(5, [device('a', '2026-11-24 10:00:00.500')])).toEqual([]);
-    expect(look(1005, [device('a', '2026-11-24 10:00:00.500')])).toEqual(['a']);
+    const sample = watch(undefined, found);
+    expect(sample(5, [device('a', '2026-11-24 10:00:00.500')])).toEqual([]);
+    expect(sample(1005, [device('a', '2026-11-24 10:00:00.500')])).toEqual(['a']);
   });
 
   test('is not judged while locks say nothing, nor after it held its lock again', () => {
     expect(watch(0, found)(5, [device('a')])).toEqual([]);
-    const look = watch(undefined, found);
-    look(5, []);
-    expect(look(10, [device('a')])).toEqual([]);
+    const sample = watch(undefined, found);
+    sample(5, []);
+    expect(sample(10, [device('a')])).toEqual([]);
   });
 });

@@ -23,7 +23,7 @@ describe('whose an error is that nobody caught', () => {
     expect(typesInStack(thrown('/etc/afd/handlers/store.mjs:3:9'), HANDLERS)).toEqual(['store']);
   });
 
-  it('may be that of any module beside the file in its stack', () => {
+  it('may be that of any module next to the file in its stack', () => {
     const stray = thrown('emit (node:events:518:28)', 'parse (/etc/afd/handlers/lib/parse.js:1:2)');
     expect(typesInStack(stray, HANDLERS)).toEqual(['fetch', 'store']);
   });

@@ -94,7 +94,7 @@ describe('events', () => {
     },
     'task:lost': { task_id: 1, attempt: 1, reason: 'another device holds it' },
     'task:stuck': { task_id: 1, attempt: 1, task_type: 'a' },
-    'work:troubled': { cause: 'a packet did not arrive' },
+    'work:troubled': { cause: 'a datagram did not arrive' },
     'task:set-aside': { task_id: 1, failed: true, message: 'it cannot be claimed: out of range' },
     'ring:switched': { on: false },
     'device:registered': { device_id: 'w', instance_token: 'cafe', server: 's' },
@@ -108,7 +108,7 @@ describe('events', () => {
     'main:blocked': { for_ms: 1750, tasks: [{ task_id: 1, attempt: 1, task_type: 'a' }], known: true },
     'main:back': { after_ms: 5000, released: 2 },
     'database:back': { after_ms: 1500, server: 'db:1' },
-    'database:patience-over': { policy: 'stop' },
+    'database:trust-over': { policy: 'stop' },
     'leader:gained': { device_id: 'w', term: 4 },
     'leader:other': { leader: 'v', term: 4 },
     note: { message: 'rows are deleted one by one' },
@@ -116,7 +116,7 @@ describe('events', () => {
     'leader:duty': { duty: 'rescue', counts: { rescued: 1 } },
     'leader:duty-failed': { duty: 'rescue', message: 'x' },
     'leader:duty-works': { duty: 'rescue', after_ms: 1500 },
-    warning: { message: 'look' },
+    warning: { message: 'check' },
   };
 
   it.each(Object.keys(EXAMPLES) as AfdEventName[])('%s has a sentence', (name) => {
@@ -133,8 +133,8 @@ describe('events', () => {
     const events = new Events();
     attachLog(events, log);
     events.emit('worker:started', EXAMPLES['worker:started']);
-    events.emit('warning', { message: 'look' });
-    expect(lines[1]).toContain('WARN  w look');
+    events.emit('warning', { message: 'check' });
+    expect(lines[1]).toContain('WARN  w check');
   });
 
   it('say whether a failed task will be tried again', () => {

@@ -3,7 +3,7 @@ import { createLog } from '../../../../src/core/log/log.ts';
 import { redact, redactBeginning, redactText } from '../../../../src/core/log/redact.ts';
 
 const MB = 1024 * 1024;
-/** What is hard on one who looks for addresses with a password. */
+/** Texts in which addresses with a password are hard to find. */
 const WORST = [
   'a.',
   'a-',
@@ -20,8 +20,8 @@ const WORST = [
   '€',
 ];
 
-/** Characters that were looked at one by one. */
-function looks(work: () => void): number {
+/** Characters that were read one by one. */
+function reads(work: () => void): number {
   const real = String.prototype.charCodeAt;
   let count = 0;
   String.prototype.charCodeAt = function (at) {
@@ -46,7 +46,7 @@ function logged(message: string, fields: Record<string, unknown> = {}): string {
 describe('finding S1: secrets are looked for in one pass', () => {
   it.each(WORST)('over a megabyte of %j', (worst) => {
     const text = worst.repeat(MB / worst.length);
-    expect(looks(() => redactText(text))).toBeLessThan(3 * text.length);
+    expect(reads(() => redactText(text))).toBeLessThan(3 * text.length);
   });
 
   it('and found wherever they are', () => {
@@ -77,7 +77,7 @@ describe('finding S1: a log line has a bounded cost', () => {
     const text = worst.repeat(MB / worst.length);
     const fields = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`f${n}`, text]));
     let line = '';
-    expect(looks(() => (line = logged(text, fields)))).toBeLessThan(1_500_000);
+    expect(reads(() => (line = logged(text, fields)))).toBeLessThan(1_500_000);
     expect(line.length).toBeLessThan(600_000);
     expect(line).toMatch(/… \([\d]+ more characters\)/);
   });
@@ -95,7 +95,7 @@ describe('finding S1: a log line has a bounded cost', () => {
     expect(line).toContain('attempt=2');
     expect(line).not.toContain('hunter2');
     expect(line.length).toBeLessThan(100_000);
-    // Beside a limit of a line, what is shown of the configuration ends too.
+    // In addition to the limit of a line, what is shown of the configuration ends too.
     expect(JSON.stringify(redact(linked[0])).length).toBeLessThan(10 * MB);
   });
 

@@ -20,17 +20,17 @@ class Machine {
 async function told(memory: Array<number | null>): Promise<string[][]> {
   const machine = new Machine(memory);
   const said: string[][] = [];
-  const keeper = new LimitWatch(machine, { memory_usage: 90 }, (held) => said.push(held));
-  for (let looks = memory.length; looks > 0; looks -= 1) await keeper.check();
+  const keeper = new LimitWatch(machine, { memory_usage: 90 }, (reasons) => said.push(reasons));
+  for (let checks = memory.length; checks > 0; checks -= 1) await keeper.check();
   return said;
 }
 
-test('the first reading is told whatever it is; then each change once, and nothing between', async () => {
+test('the first reading is reported whatever it is; then each change once, and nothing between', async () => {
   expect(await told([50, 60, 70])).toEqual([[]]);
   expect(await told([50, 95, 96, 91, 88, 80, 70])).toEqual([[], ['memory is at 95 %, over its limit of 90 %'], []]);
 });
 
-test('what is held says the level of now, not of when the gate closed', async () => {
+test('the reason has the level of now, not of when the limit was exceeded', async () => {
   const machine = new Machine([95, 97]);
   const keeper = new LimitWatch(machine, { memory_usage: 90 }, () => {});
   await keeper.check();
@@ -38,7 +38,7 @@ test('what is held says the level of now, not of when the gate closed', async ()
   expect(keeper.overLimits).toEqual(['memory is at 97 %, over its limit of 90 %']);
 });
 
-test('the served count is what was claimed within the last minute', () => {
+test('the recent claims are what was claimed within the last minute', () => {
   const window = new RecentClaims();
   expect(window.count(0)).toBe(0);
   window.note(5, 400);
@@ -50,7 +50,7 @@ test('the served count is what was claimed within the last minute', () => {
   expect(window.count(95_000)).toBe(0);
 });
 
-test('the served count of a device that claims all the time is its rate, however often it is asked', () => {
+test('the recent claims of a device that claims all the time are its rate, however often it is asked', () => {
   const window = new RecentClaims();
   let total = 0;
   for (let ms = 0; ms <= 300_000; ms += 100) {

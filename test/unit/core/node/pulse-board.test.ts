@@ -75,7 +75,7 @@ describe('the watch over the main thread', () => {
       onBack: (afterMs) => said.push(`back after ${afterMs}`),
       monotonic: () => now,
     });
-    /** Looks every 250 ms, `beating` or not. */
+    /** Checks every 250 ms, `beating` or not. */
     const pass = (ms: number, beating: boolean) => {
       for (const end = now + ms; now < end; ) {
         now += 250;

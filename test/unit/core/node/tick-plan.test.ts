@@ -25,7 +25,7 @@ describe('the plan of the ticks', () => {
     expect(asks.filter((ask) => ask === undefined)).toHaveLength(10);
   });
 
-  it('never does for a node that runs nothing, and looks at no task there', () => {
+  it('never does for a node that runs nothing, and reads no task there', () => {
     const asks = plan({ deviceType: 'master' }).asks(50);
     expect(asks.every((ask) => ask !== undefined && ask.ranks === undefined && !ask.withOpen)).toBe(true);
   });
@@ -35,7 +35,7 @@ describe('the plan of the ticks', () => {
     expect(asks.map((ask) => ask?.withOpen)).toEqual([true, false, true, false]);
   });
 
-  it('looks for work as often as task_poll_interval says, and ticks all the same', () => {
+  it('polls as often as task_poll_interval says, and ticks all the same', () => {
     const asks = plan({ taskPollIntervalMs: 3000, keepWarmMs: 1e9 }).asks(9);
     expect(asks.map((ask) => ask?.ranks !== undefined)).toEqual([
       true,
@@ -50,7 +50,7 @@ describe('the plan of the ticks', () => {
     ]);
   });
 
-  it('leaves the next look to the work session when the server broke its own off, and makes none for a while', () => {
+  it('leaves the next poll to the work session when the server broke its own off, and makes none for a while', () => {
     const { one } = plan({ keepWarmMs: 1e9 });
     const ask = one.next(0, 'w1')!;
     expect(one.answered(ask, undefined, 300, 0)).toEqual([]);
@@ -59,14 +59,14 @@ describe('the plan of the ticks', () => {
     expect(asks).toEqual([undefined, undefined, undefined, []]);
   });
 
-  it('ticks without looking for work for a while after two looks that took long', () => {
+  it('ticks without polling for a while after two polls that took long', () => {
     const { one } = plan({ keepWarmMs: 1e9 });
     const ask = (at: number) => one.next(at, 'w1')!;
-    const looks = (at: number) => ask(at).ranks !== undefined;
+    const polls = (at: number) => ask(at).ranks !== undefined;
     one.answered(ask(0), [], 10, 0);
     one.answered(ask(1000), [], 1200, 1000);
-    expect(looks(2000)).toBe(true);
+    expect(polls(2000)).toBe(true);
     one.answered(ask(3000), [], 3200, 3000);
-    expect([4000, 5000, 6000, 8000].map(looks)).toEqual([false, false, false, true]);
+    expect([4000, 5000, 6000, 8000].map(polls)).toEqual([false, false, false, true]);
   });
 });

@@ -1,4 +1,4 @@
-// A bell on a real port of this machine's loopback.
+// A receiver on a real port of this machine's loopback.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -51,11 +51,11 @@ async function receiver(
   return { receiver: made, port: socket.port, mine };
 }
 
-/** What a bell says of itself, without the cookie for the next ring. */
+/** What a receiver says of itself, without the cookie for the next ring. */
 const said = (mine: Ear) =>
   mine.heard.filter((one) => one.kind !== 'ring' && one.kind !== 'challenge').map(({ cookie: _, ...one }) => one);
 
-describe('a bell', () => {
+describe('a receiver', () => {
   it('answers when the claim is over, not before', async () => {
     let claimed = () => {};
     const { port, mine } = await receiver({

@@ -55,7 +55,7 @@ async function listen(...args: Parameters<typeof ear>): Promise<Ear> {
   return one;
 }
 
-describe('a ringer', () => {
+describe('a sender', () => {
   it('says how many tasks were claimed', async () => {
     const one = await listen((ring) => ({ claimed: Math.min(ring.n, 3), running: 3, free: 2 }));
     expect(await sender([target('a', one.port)], {}, PATIENCE_MS).ring({ ...work, n: 9 })).toBe(3);
@@ -192,7 +192,7 @@ describe('a ringer', () => {
   });
 });
 
-describe('finding S6: a ringer and its device', () => {
+describe('finding S6: a sender and its device', () => {
   async function device(token: Buffer) {
     const socket = await RingSocket.bind('127.0.0.1', 0);
     const rings: Ring[] = [];
@@ -297,7 +297,7 @@ describe('finding S6: a ringer and its device', () => {
 });
 
 describe('finding S5: what nobody foresaw', () => {
-  it('a port, an address or a device that is none costs its ring, and nobody is told an error', async () => {
+  it('a port, an address or a device that is none costs its ring, and raises no error', async () => {
     const problems: unknown[] = [];
     const onProblem = (error: unknown) => problems.push(error);
     const odd = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PollPause } from '../../../../src/core/runtime/poll-pause.ts';
 
-test('after two looks that took longer than the quickest, nobody looks for twenty times what both took more', () => {
+test('after two polls that took longer than the quickest, none follows for twenty times what both took more', () => {
   const pause = new PollPause();
   pause.polled(0, 10);
   expect(pause.until).toBe(0);
@@ -12,7 +12,7 @@ test('after two looks that took longer than the quickest, nobody looks for twent
   expect(pause.until).toBe(5000);
 });
 
-test('one slow look may be a network that stood still: the next one comes after as long as it took more', () => {
+test('one slow poll may be a network that stood still: the next one comes after as long as it took more', () => {
   const pause = new PollPause();
   pause.polled(0, 10);
   pause.polled(1000, 1500);
@@ -37,7 +37,7 @@ test('a database that is further away than it was is looked at as often again af
   expect(pause.until).toBe(199_000);
 });
 
-test('a look that took much longer than the quickest is costly until one is quick again', () => {
+test('a poll that took much longer than the quickest is costly until one is quick again', () => {
   const pause = new PollPause();
   pause.polled(0, 10);
   expect(pause.costly).toBe(false);
@@ -49,7 +49,7 @@ test('a look that took much longer than the quickest is costly until one is quic
   expect(pause.costly).toBe(false);
 });
 
-test('after a look that the server broke off there is a pause that doubles while that goes on', () => {
+test('after a poll that the server broke off there is a pause that doubles while that goes on', () => {
   const pause = new PollPause();
   pause.polled(0, 10);
   const pauses = [1000, 11_000, 31_000, 71_000].map((at) => {
@@ -63,7 +63,7 @@ test('after a look that the server broke off there is a pause that doubles while
   expect(pause.until).toBe(127_000);
 });
 
-test('who finds another looking waits as long again', () => {
+test('a device that finds another polling waits as long again', () => {
   const pause = new PollPause();
   pause.polled(0, 10);
   pause.polled(1000, 210);

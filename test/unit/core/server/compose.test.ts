@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8');
 
 describe('compose.yaml', () => {
-  it('offers the server that the page beside it names, on the loopback interface', () => {
+  it('offers the server that its page names, on the loopback interface', () => {
     const { mysql } = parse(read('compose.yaml')).services;
     const { MYSQL_USER, MYSQL_PASSWORD, MYSQL_DATABASE } = mysql.environment;
     const port = /^127\.0\.0\.1:(\d+):3306$/.exec(mysql.ports[0])?.[1];

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,7 +33,7 @@ describe('the lock of afd db start', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('is given back when the work throws', async () => {
+  it('is released when the work throws', async () => {
     await expect(withStartLock(file, host, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await expect(access(file)).rejects.toThrow();
   });
@@ -43,5 +43,11 @@ describe('the lock of afd db start', () => {
     await writeFile(file, `${pid} left`);
     expect(await withStartLock(file, host, async () => 'in')).toBe('in');
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('that cannot be read is an error at once, not a lock that another process holds', async () => {
+    await mkdir(file);
+    await expect(withStartLock(file, host, async () => 'in')).rejects.toMatchObject({ code: 'EISDIR' });
+    expect(await readdir(folder)).toEqual(['lock']);
   });
 });

@@ -22,7 +22,7 @@ const hostile = new Proxy(
 );
 
 describe('a result', () => {
-  it('keeps what is beside enqueue, a number as status too', () => {
+  it('keeps the keys next to enqueue, a number as status too', () => {
     const enqueue = [{ task_type: 'next' }];
     expect(result({ rows: 1, enqueue })).toEqual({ kind: 'done', result: { rows: 1 }, enqueue });
     expect(result({ status: 404, rows: 1, enqueue })).toEqual({
@@ -125,7 +125,7 @@ describe('the words of an answer', () => {
 });
 
 describe('when an answer is tried again', () => {
-  it('after so long, or at a time; never before now, and never out of the range of a column', () => {
+  it('after a duration, or at a time; never before now, and never out of the range of a column', () => {
     expect(waitSeconds({}, now)).toBeUndefined();
     expect(waitSeconds({ after: null, until: null }, now)).toBeUndefined();
     expect(waitSeconds({ after: '5m', until: '2026-11-24T08:00:01Z' }, now)).toBe(300);

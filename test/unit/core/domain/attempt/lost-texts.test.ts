@@ -109,7 +109,7 @@ describe('a revoked attempt', () => {
 });
 
 describe('an attempt of a blocked process', () => {
-  it('is given back by its other thread, nothing spent', () => {
+  it('is released by its other thread, nothing spent', () => {
     expect(endBlocked(attempt, { ...task, retry: null, lost_count: 2 })).toStrictEqual({
       assignment: {
         ...{ status: 'released', cause: 'blocked', error_class: null },
@@ -122,7 +122,7 @@ describe('an attempt of a blocked process', () => {
     });
   });
 
-  it('is left to whoever has it now, or to the operator who revoked it', () => {
+  it('is left to the device that has it now, or to the operator who revoked it', () => {
     expect(endBlocked(attempt, undefined)).toStrictEqual(foreign);
     expect(endBlocked(revoked, task)).toStrictEqual(endRevoked(revoked, task));
   });

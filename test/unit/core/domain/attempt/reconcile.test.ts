@@ -22,7 +22,7 @@ const task = (over: Partial<LockedTask> = {}): LockedTask => ({
   ...{ attempt: 2, claimed_by: null, claimed_at: null, claim_deadline: null },
   ...over,
 });
-const light = (over: Partial<LockedTask> = {}) =>
+const deferred = (over: Partial<LockedTask> = {}) =>
   task({ claimed_by: 'w1', claimed_at: '2026-01-01 00:00:00.000', claim_deadline: '2026-01-01 00:30:00.000', ...over });
 const row = (over: Partial<LockedAssignment> = {}): LockedAssignment => ({
   ...{ id: 70, task_id: 7, claim_token: MINE, status: 'running', revoked_at: null, revoke_outcome: null },
@@ -37,13 +37,13 @@ const timeout: Outcome = { kind: 'timeout', error_message: 'too long' };
 const released: Outcome = { kind: 'released', cause: 'shutdown' };
 const ALL = { done, retry, permanent, later, timeout, released };
 
-const mine = (verdict: Reconciled) => {
-  if (verdict.kind !== 'accepted') throw new Error(`it is ${verdict.kind}`);
-  const { finish: _, record: __, ...rest } = verdict.end;
+const accepted = (reconciled: Reconciled) => {
+  if (reconciled.kind !== 'accepted') throw new Error(`it is ${reconciled.kind}`);
+  const { finish: _, record: __, ...rest } = reconciled.end;
   return rest;
 };
 const settled = (outcome: Outcome, of: Partial<LockedTask> = {}, record: Partial<LockedAssignment> = {}) =>
-  mine(reconcile(finish(outcome), task(of), row(record), policy));
+  accepted(reconcile(finish(outcome), task(of), row(record), policy));
 const NOTHING = { error_message: null, error_class: null, cause: null, result: null };
 
 describe('what an end writes', () => {
@@ -124,16 +124,16 @@ describe('an attempt that was revoked', () => {
 });
 
 describe('whose an attempt is', () => {
-  const verdict = (of: LockedTask | undefined, record: LockedAssignment | undefined, outcome: Outcome = done) =>
+  const reconciled = (of: LockedTask | undefined, record: LockedAssignment | undefined, outcome: Outcome = done) =>
     reconcile(finish(outcome), of, record, policy);
   const lost = (of: LockedTask | undefined, record: LockedAssignment | undefined) => {
-    const found = verdict(of, record);
+    const found = reconciled(of, record);
     return found.kind === 'lost' ? found.reason : found.kind;
   };
 
   it('mine: the task runs, both tokens are mine, the row is open', () => {
     for (const status of ['assigned', 'running'] as const)
-      expect(verdict(task(), row({ status }))).toMatchObject({
+      expect(reconciled(task(), row({ status }))).toMatchObject({
         kind: 'accepted',
         end: { record: { assignment_id: 70 } },
       });
@@ -161,25 +161,25 @@ describe('whose an attempt is', () => {
     ['released', 'released'],
   ] as const)('already: %s was written as %s by my own COMMIT, and by no other end', (kind, status) => {
     const outcome = ALL[kind];
-    expect(verdict(task({ status: 'done' }), row({ status }), outcome)).toMatchObject({ kind: 'committed' });
+    expect(reconciled(task({ status: 'done' }), row({ status }), outcome)).toMatchObject({ kind: 'committed' });
     const others = (['completed', 'failed', 'timeout', 'cancelled', 'released', 'lost'] as const).filter(
       (one) => one !== status,
     );
-    for (const other of others) expect(verdict(task(), row({ status: other }), outcome).kind, other).toBe('lost');
+    for (const other of others) expect(reconciled(task(), row({ status: other }), outcome).kind, other).toBe('lost');
   });
 
   it('already: a revoked attempt, as what the operator wanted of it', () => {
     const record = row({ status: 'cancelled', revoked_at: '2026-01-01', revoke_outcome: 'cancelled' });
-    expect(verdict(task({ status: 'cancelled' }), record, retry)).toMatchObject({
+    expect(reconciled(task({ status: 'cancelled' }), record, retry)).toMatchObject({
       kind: 'committed',
       task_status: 'cancelled',
     });
-    expect(verdict(task(), { ...record, status: 'failed' }, retry).kind).toBe('lost');
+    expect(reconciled(task(), { ...record, status: 'failed' }, retry).kind).toBe('lost');
   });
 
   it('already: says what became of the task, as far as this attempt goes', () => {
     const already = (of: LockedTask | undefined, outcome: Outcome, status: LockedAssignment['status']) =>
-      verdict(of, row({ status }), outcome);
+      reconciled(of, row({ status }), outcome);
     expect(already(undefined, done, 'completed')).toMatchObject({ task_status: 'gone' });
     expect(already(task({ status: 'done' }), done, 'completed')).toMatchObject({ task_status: 'done' });
     expect(already(task({ status: 'failed' }), retry, 'failed')).toMatchObject({ task_status: 'failed' });
@@ -198,29 +198,30 @@ describe('a deferred claim', () => {
   };
 
   it('is mine while the task runs under its token and bears its facts, which are recorded with the end', () => {
-    expect(lightly(light())).toMatchObject({ kind: 'accepted', end: { record: facts, task_status: 'done' } });
-    expect(inlineClaim(finish(done), light({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
+    expect(lightly(deferred())).toMatchObject({ kind: 'accepted', end: { record: facts, task_status: 'done' } });
+    expect(inlineClaim(finish(done), deferred({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
   });
 
   it('that did not succeed is written as any other end', () => {
-    const ended = (outcome: Outcome) => reconcile(finish(outcome, { assignment_id: null }), light(), undefined, policy);
-    expect(mine(ended(retry))).toMatchObject({ assignment_status: 'failed', task_status: 'pending', retry: 2 });
-    expect(mine(ended(released))).toMatchObject({ assignment_status: 'released', cause: 'shutdown', retry: 1 });
+    const ended = (outcome: Outcome) =>
+      reconcile(finish(outcome, { assignment_id: null }), deferred(), undefined, policy);
+    expect(accepted(ended(retry))).toMatchObject({ assignment_status: 'failed', task_status: 'pending', retry: 2 });
+    expect(accepted(ended(released))).toMatchObject({ assignment_status: 'released', cause: 'shutdown', retry: 1 });
   });
 
   it('of a task that another program has changed is lost, with what must be recorded', () => {
-    expect(lightly(light({ status: 'pending' }))).toMatchObject({
+    expect(lightly(deferred({ status: 'pending' }))).toMatchObject({
       ...{ kind: 'lost', reason: 'the task is pending', inline: facts },
     });
   });
 
   it.each([
     ['gone', undefined],
-    ['without its facts', light({ claimed_by: null })],
-    ['under another token', light({ claim_token: OTHER })],
-    ['without a token', light({ claim_token: null })],
-    ['without a time of the claim', light({ claimed_at: null })],
-    ['without a deadline', light({ claim_deadline: null })],
+    ['without its inline claim columns', deferred({ claimed_by: null })],
+    ['under another token', deferred({ claim_token: OTHER })],
+    ['without a token', deferred({ claim_token: null })],
+    ['without a time of the claim', deferred({ claimed_at: null })],
+    ['without a deadline', deferred({ claim_deadline: null })],
   ])('is looked for in its row when the task is %s', (_, of) => {
     expect(inlineClaim(finish(done), of)).toBeUndefined();
     expect(lightly(of)).toMatchObject({ kind: 'lost', reason: 'its attempt row was deleted' });

@@ -74,7 +74,7 @@ test('a wish is for regions alone: another capability that is asked for in that 
   ]);
 });
 
-test('the devices that could run a lane: online and active ones, held by a gate or not', () => {
+test('the devices that could run a lane: online and active ones, over their limits or not', () => {
   const devices = [
     device('a'),
     device('b', { over_limits: ['cpu over'] }),

@@ -28,8 +28,8 @@ describe('a fleet', () => {
 describe('the parts of a score', () => {
   it('has the turn: the fewer tasks than the mean of the fleet, the nearer to 1', () => {
     const fleet = fleetOf([device('a', { recent_claims: 2 }), device('b', { recent_claims: 4 })]);
-    const turn = (served: number) =>
-      score(device('a', { recent_claims: served }), LANE, fleet, DEFAULT_POLICY).parts.turn;
+    const turn = (recent: number) =>
+      score(device('a', { recent_claims: recent }), LANE, fleet, DEFAULT_POLICY).parts.turn;
     expect([0, 4, 12].map(turn)).toEqual([1, 0.5, 0.25]);
   });
 

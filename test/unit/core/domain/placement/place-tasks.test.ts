@@ -13,7 +13,7 @@ test('one task goes to the device with the largest share of free slots', () => {
   expect(counts(placeTasks(LANE, 1, devices, DEFAULT_POLICY))).toEqual({ b: 1 });
 });
 
-test('of a bulk each device gets so many that no other was less loaded when it got its last', () => {
+test('of a bulk no device gets a task while another is less loaded', () => {
   const devices = [device('a', { slots: 20 }), device('b', { slots: 10 }), device('c'), device('d')];
   for (let n = 1; n <= 40; n += 1) {
     const plan = placeTasks(LANE, n, devices, DEFAULT_POLICY, n);
@@ -150,7 +150,7 @@ test('the ranking of equal devices is another with another salt; each comes firs
   for (const times of first.values()) expect(Math.abs(times - 500)).toBeLessThan(100);
 });
 
-test('a bulk that ends before all equal devices have the same draws another lot for each', () => {
+test('a bulk that ends before all equal devices have the same draws another tie-breaker for each', () => {
   const names = Array.from({ length: 8 }, (_, n) => `worker-00${n}`);
   const devices = names.map((id) => device(id, { slots: 1000 }));
   const pairs = new Map<string, number>();
@@ -164,7 +164,7 @@ test('a bulk that ends before all equal devices have the same draws another lot 
   for (const times of pairs.values()) expect(Math.abs(times - 100)).toBeLessThan(50);
 });
 
-test('scores that differ by a rounding error are equal: the lot decides, and more than that is no tie', () => {
+test('scores that differ by a rounding error are equal: the tie-breaker decides, and more than that is no tie', () => {
   const lane = { task_type: 'sync_data', required_capabilities: { region: { prefer: 'eu' } } };
   const devices = [device('a', { region: 'eu' }), device('b')];
   const winners = (region_bonus: number) => {

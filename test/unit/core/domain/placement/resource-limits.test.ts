@@ -13,7 +13,7 @@ const NONE: Readings = { cpu_usage: null, memory_usage: null, disk_usage: null }
 const after = (readings: Array<Partial<Readings>>, limits: Parameters<typeof nextLimitState>[2]) =>
   readings.reduce<LimitState>((state, one) => nextLimitState(state, { ...NONE, ...one }, limits), OPEN);
 
-test('a gate closes above its value, not at it, and says so in words', () => {
+test('a limit is exceeded above its value, not at it, and says so in words', () => {
   const limits = { memory_usage: 90 };
   expect(after([{ memory_usage: 90 }], limits).over_limits).toEqual([]);
   const over = after([{ memory_usage: 93.14 }], limits);
@@ -21,7 +21,7 @@ test('a gate closes above its value, not at it, and says so in words', () => {
   expect(limitReasons(over, limits)).toEqual(['memory is at 93.1 %, over its limit of 90 %']);
 });
 
-test('it stays closed until the reading is clearly below, so that it does not flap', () => {
+test('it stays exceeded until the reading is clearly below, so that it does not flap', () => {
   const limits = { disk_usage: 90 };
   const readings = [91, 89.9, 88, 85.1].map((disk_usage) => ({ disk_usage }));
   const near = after(readings, limits);
@@ -30,36 +30,36 @@ test('it stays closed until the reading is clearly below, so that it does not fl
   expect(after([...readings, { disk_usage: 85 }], limits).over_limits).toEqual([]);
 });
 
-test('a low gate opens again too', () => {
+test('a low limit opens again too', () => {
   expect(after([{ disk_usage: 3 }, { disk_usage: 1.7 }], { disk_usage: 2 }).over_limits).toEqual([]);
 });
 
-test('one moment of a full processor closes nothing; a processor that stays full does', () => {
+test('one moment of a full processor exceeds nothing; a processor that stays full does', () => {
   const limits = { cpu_usage: 80 };
   expect(after([{ cpu_usage: 20 }, { cpu_usage: 100 }, { cpu_usage: 20 }], limits).over_limits).toEqual([]);
   const busy = Array.from({ length: 6 }, () => ({ cpu_usage: 100 }));
   expect(after([{ cpu_usage: 20 }, ...busy], limits).over_limits).toEqual(['cpu_usage']);
 });
 
-test('what cannot be read closes nothing and opens what it had closed', () => {
+test('what cannot be read exceeds no limit, and ends what it had exceeded', () => {
   const limits = { memory_usage: 50, disk_usage: 50 };
   expect(after([NONE], limits).over_limits).toEqual([]);
   expect(after([{ memory_usage: 60, disk_usage: 60 }, { disk_usage: 60 }], limits).over_limits).toEqual(['disk_usage']);
 });
 
-test('without gates nothing is ever held', () => {
+test('without limits a device is never over them', () => {
   expect(hasLimits({})).toBe(false);
   expect(hasLimits({ cpu_usage: 0 })).toBe(true);
   expect(after([{ cpu_usage: 100, memory_usage: 100, disk_usage: 100 }], {}).over_limits).toEqual([]);
 });
 
-test('whatever is read, a gate never changes twice while the reading stays within its dead band', () => {
+test('whatever is read, a limit never changes twice while the reading stays within its dead band', () => {
   const random = randomFrom(7);
   for (let n = 0; n < 300; n += 1) {
-    const gate = 30 + random() * 60;
+    const limit = 30 + random() * 60;
     let [state, changes] = [OPEN, 0];
     for (let at = 0; at < 50; at += 1) {
-      const next = nextLimitState(state, { ...NONE, memory_usage: gate - 2 + random() * 4 }, { memory_usage: gate });
+      const next = nextLimitState(state, { ...NONE, memory_usage: limit - 2 + random() * 4 }, { memory_usage: limit });
       if (next.over_limits.length !== state.over_limits.length) changes += 1;
       state = next;
     }
@@ -90,7 +90,7 @@ test('memory and disk are compared as they are read', () => {
   });
 });
 
-test('every gate that is closed is told by its own name; one that its reading has come back to is not yet below it', () => {
+test('every exceeded limit is reported by its own name; a reading at the limit is not yet below it', () => {
   const limits = { cpu_usage: 10, memory_usage: 90, disk_usage: 90 };
   const at = (usage: number) => ({ cpu_usage: usage, memory_usage: usage, disk_usage: usage });
   expect(limitReasons(after([at(95)], limits), limits)).toEqual([
@@ -103,7 +103,7 @@ test('every gate that is closed is told by its own name; one that its reading ha
   );
 });
 
-test('before anything is read nothing is known and nothing is held', () => {
+test('before anything is read nothing is known and no limit is exceeded', () => {
   expect(OPEN).toEqual({ level: NONE, over_limits: [] });
   expect(after([], { cpu_usage: 1 })).toEqual(OPEN);
 });

@@ -104,7 +104,7 @@ test.each(['least_tasks', 'round_robin', 'weighted'] as const)(
   },
 );
 
-test('least_tasks is the load factor alone; round_robin looks at the count of tasks alone', () => {
+test('least_tasks is the load factor alone; round_robin compares the recent claims alone', () => {
   const poor = { success_rate: 0.1, avg_duration_ms: 9000 };
   const all = [device('a', { ...poor, running: 1, recent_claims: 9 }), device('b', { running: 2, recent_claims: 3 })];
   const scores = (strategy: PlacementPolicy['strategy']) =>

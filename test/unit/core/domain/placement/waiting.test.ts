@@ -35,7 +35,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     {},
   ],
   [
-    'gated',
+    'over its limits',
     'every device that can run it is over a resource limit: a memory is at 93 %',
     [
       device('a', { over_limits: ['memory is at 93 %'] }),
@@ -44,7 +44,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     {},
   ],
   [
-    'gated, while a device that cannot run it has fewer reasons (finding C1)',
+    'over its limits, while a device that cannot run it has fewer reasons (finding C1)',
     'every device that can run it is over a resource limit: b cpu is at 99 %, memory is at 93 %',
     [device('a', { capabilities: {} }), device('b', { over_limits: ['cpu is at 99 %', 'memory is at 93 %'] })],
     {},
@@ -62,7 +62,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     {},
   ],
   [
-    'directed at a device over its gate',
+    'directed at a device over its limits',
     'it is directed at A, which memory is at 93 %',
     [device('A', { over_limits: ['memory is at 93 %'] }), device('b')],
     { target_device_id: 'a' },
@@ -103,7 +103,7 @@ test('a device without a free slot says how full it is, and how much of that is 
   expect(reasons({ running: 1, slots: 1, stuck: 1 })).toEqual(['is full (1 of 1 slot, 1 of them stuck)']);
 });
 
-test('of a device that may not take it there is no score; figures are told to three places', () => {
+test('of a device that may not take it there is no score; figures have three places', () => {
   const found = explain([device('a', { running: 1, slots: 3, recent_claims: 2 }), device('b', { capabilities: {} })]);
   expect(found.devices).toEqual([
     {
@@ -119,12 +119,12 @@ test('those that can run it come first, of them those that are online, then by h
     device('unable', { capabilities: {} }),
     device('away', { unavailable: 'is offline' }),
     device('away twice', { unavailable: 'is offline', slots: 0 }),
-    device('held', { over_limits: ['cpu', 'disk'] }),
+    device('over limits', { over_limits: ['cpu', 'disk'] }),
     device('full', { running: 5 }),
     device('half', { running: 3 }),
     device('idle'),
   ];
-  const order = ['idle', 'half', 'full', 'held', 'away', 'away twice', 'unable'];
+  const order = ['idle', 'half', 'full', 'over limits', 'away', 'away twice', 'unable'];
   expect(explain(devices).devices.map((one) => one.device_id)).toEqual(order);
   expect(explain(devices.toReversed()).devices.map((one) => one.device_id)).toEqual(order);
 });
@@ -151,7 +151,7 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     { target_device_id: 'a' },
   ],
   [
-    'for one that is full and one over a gate',
+    'for one that is full and one over its limits',
     'every device that can run it is full, over a resource limit or below the minimum score; closest match: b is full (5 of 5 slots)',
     [device('a', { over_limits: ['cpu', 'disk'] }), device('b', { running: 5 })],
     {},

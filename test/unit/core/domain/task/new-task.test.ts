@@ -39,7 +39,7 @@ describe('a new task', () => {
     expect(checkNewTasks([])).toEqual([]);
   });
 
-  it('is told everything that is wrong with it, and with every other task of the call, at once', () => {
+  it('names everything that is wrong with it, and with every other task of the call, at once', () => {
     const bad = [{ task_type: 'a' }, { type: 'b', priority: 0 }, 7, { task_type: 'a', start_date: '1 May' }];
     expect(problems(bad)).toEqual([
       { index: 1, problem: expect.stringMatching(/^type is unknown \(known: task_type, /) },
@@ -99,7 +99,7 @@ describe('a new task', () => {
     expect(checkNewTasks({ task_type: 'a', run_at })).toEqual([{ task_type: 'a', run_at }]);
   });
 
-  it('is told five problems in the message, with a command that works, and whether there are more', () => {
+  it('names five problems in the message, with a command that works, and whether there are more', () => {
     const said = (value: unknown) => {
       try {
         checkNewTasks(value);

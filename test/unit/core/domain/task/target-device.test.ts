@@ -13,7 +13,7 @@ describe('why a directed task would not start', () => {
     expect(targetObstacles(device, lane)).toEqual([]);
   });
 
-  it('offline, not active, unable: each in words that follow its name; a gate is none, for it passes', () => {
+  it('offline, not active, unable: each in words that follow its name; a resource limit is none, because it passes', () => {
     const away = { ...device, status: 'offline', operator_state: 'paused', over_limits: ['cpu'] };
     expect(targetObstacles(away, { task_type: 'u', required_capabilities: { gpu: true } })).toEqual([
       'is offline',
@@ -24,7 +24,7 @@ describe('why a directed task would not start', () => {
     expect(targetObstacles({ ...device, over_limits: ['cpu'] }, lane)).toEqual([]);
   });
 
-  it('away, unable, over a gate: each with what happens; one that is away says nothing of gates', () => {
+  it('away, unable, over a limit: each with what happens; one that is away says nothing of limits', () => {
     const held = ['cpu', 'disk'];
     expect(targetWarnings({ ...device, over_limits: held }, lane)).toEqual([
       'w claims no tasks at the moment (cpu; disk): the task stays pending until it does.',

@@ -10,7 +10,7 @@ const copy = (value: unknown) => {
   const found = jsonSnapshot(value, MANY);
   return 'value' in found ? found.value : found.problem;
 };
-/** So many lists in each other. */
+/** `depth` lists in each other. */
 const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
 
 describe('a copy of a value as JSON', () => {
@@ -23,7 +23,7 @@ describe('a copy of a value as JSON', () => {
     expect(copy(0)).toBe(0);
   });
 
-  it('has U+FFFD for half a character, in names too, and everything else beside it', () => {
+  it('has U+FFFD for half a character, in names too, and everything else as it was', () => {
     const given = { 'k\ud800': 'v\udc00', n: 1, none: null, yes: true, list: ['\ud800', 2, {}], pair: '😀' };
     const whole = { 'k\ufffd': 'v\ufffd', n: 1, none: null, yes: true, list: ['\ufffd', 2, {}], pair: '😀' };
     expect(copy(given)).toStrictEqual(whole);

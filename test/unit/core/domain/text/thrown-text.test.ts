@@ -61,7 +61,7 @@ describe('the text of what was thrown', () => {
     expect(thrownText(thrown)).toBe(text);
   });
 
-  it('is as much as an error text looks at', () => {
+  it('is as much as an error text reads', () => {
     expect(thrownText('x'.repeat(100_000))).toBe('x'.repeat(32_768));
   });
 });

@@ -61,15 +61,15 @@ describe('a handler that loops for ever', () => {
     expect(await answers(scene)).toEqual(well);
   });
 
-  it('spends an attempt of its own; what ran beside it spends none', async () => {
+  it('spends an attempt of its own; what ran next to it spends none', async () => {
     const scene = await open();
-    const beside = await bystander(scene);
+    const neighbour = await bystander(scene);
     const attempt = testAttempt({ task_id: 8 });
     const looping = scene.execute(() => {
       for (;;);
     }, attempt);
-    beside.attempt.abort('timeout');
-    expect(await beside.ended).toEqual(released);
+    neighbour.attempt.abort('timeout');
+    expect(await neighbour.ended).toEqual(released);
     expect(await looping).toMatchObject({ kind: 'retry', error_class: 'BlockedThread' });
   });
 
@@ -110,14 +110,14 @@ describe('a handler that ignores its abort', () => {
     expect(await ignoring).toMatchObject({ kind: 'timeout' });
   });
 
-  it('takes the others with it when they do not end in time: they are given back', async () => {
+  it('takes the others with it when they do not end in time: they are released', async () => {
     const scene = await open();
-    const beside = await bystander(scene);
+    const neighbour = await bystander(scene);
     const deaf = testAttempt({ task_id: 8 });
     const ignoring = scene.execute(() => new Promise(() => {}), deaf);
     deaf.abort('timeout');
     expect(await ignoring).toMatchObject({ kind: 'timeout' });
-    expect(await beside.ended).toEqual(released);
+    expect(await neighbour.ended).toEqual(released);
   });
 
   it('lets its modules clean up when its thread is ended', async () => {
@@ -168,17 +168,17 @@ describe('what would end a process ends only the thread', () => {
     ],
   ];
 
-  it.each(cases)('%s: that attempt has failed and says so, others are given back', async (_name, call, said) => {
+  it.each(cases)('%s: that attempt has failed and says so, others are released', async (_name, call, said) => {
     const scene = await open();
-    const beside = await bystander(scene);
+    const neighbour = await bystander(scene);
     expect(await scene.execute(call, testAttempt({ task_id: 8 }))).toMatchObject({ kind: 'retry', ...said });
-    expect(await beside.ended).toEqual(released);
+    expect(await neighbour.ended).toEqual(released);
     expect(await answers(scene)).toEqual(well);
   });
 
-  it('running out of memory: the attempt whose code did it has failed, others are given back', async () => {
+  it('running out of memory: the attempt whose code did it has failed, others are released', async () => {
     const scene = await open({ heapMb: 32 });
-    const beside = await bystander(scene);
+    const neighbour = await bystander(scene);
     const hog = scene.execute(
       async () => {
         const kept: unknown[] = [];
@@ -190,30 +190,30 @@ describe('what would end a process ends only the thread', () => {
       testAttempt({ task_id: 8 }),
     );
     expect(await hog).toMatchObject({ kind: 'retry', error_class: 'OutOfMemory' });
-    expect(await beside.ended).toEqual(released);
+    expect(await neighbour.ended).toEqual(released);
     expect(await answers(scene)).toEqual(well);
   }, 60_000);
 
   it('an error of a timer that an ended attempt left behind costs the others nothing', async () => {
     const scene = await open();
-    const beside = await bystander(scene);
+    const neighbour = await bystander(scene);
     await scene.execute(() => {
       setTimeout(() => {
         throw new Error('left behind');
       }, 1);
       return 'gone by then';
     });
-    expect(await beside.ended).toEqual(released);
+    expect(await neighbour.ended).toEqual(released);
   });
 
   it('an error that nobody can be blamed for costs each that ran an attempt: none of them can do it for ever', async () => {
     const scene = await open();
-    const beside = await bystander(scene);
+    const neighbour = await bystander(scene);
     const second = await bystander(scene);
     await scene.execute(() => {
       (globalThis as { strayError?: Error }).strayError = new Error('of the module');
     });
-    for (const one of [beside, second]) {
+    for (const one of [neighbour, second]) {
       expect(await one.ended).toMatchObject({
         kind: 'retry',
         error_message: expect.stringMatching(/it is not known which of the 2 attempts/),

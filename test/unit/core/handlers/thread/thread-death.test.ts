@@ -11,7 +11,7 @@ it.each<[string, Death, Left[], string[]]>([
   ['the culprit pays, its neighbours do not', { kind: 'memory', id: 2 }, [left(1), left(2)], ['released', 'retry']],
   ['alone it was it', { kind: 'memory', id: 0 }, [left(1)], ['retry']],
   [
-    'alone beside what has not begun, it was it',
+    'alone with what has not begun, it was it',
     { kind: 'memory', id: 0 },
     [left(1), left(2, { begun: false })],
     ['retry', 'released'],

@@ -64,7 +64,7 @@ describe('a duty that fails for a reason of its own', () => {
     expect(said).toHaveLength(5);
   });
 
-  test('is told to the store when it changes, with how long it has lasted', () => {
+  test('is stored when it changes, with how long it has lasted', () => {
     expect(complaints.takeChanged()).toBeUndefined();
     complaints.failed('figures', refused('no room'));
     now = 700;
@@ -83,7 +83,7 @@ describe('finding R4: an outage', () => {
     for (const duty of ['publish-lanes', 'watch', 'figures']) complaints.failed(duty, lost());
   };
 
-  test('that the process has told is told by no duty', () => {
+  test('that the process has reported is reported by no duty', () => {
     events.emit('database:lost', { message: 'gone' });
     for (; now < 60_000; now += 500) away();
     events.emit('database:back', { after_ms: now, server: 'db:1' });
@@ -92,7 +92,7 @@ describe('finding R4: an outage', () => {
     expect(complaints.takeChanged()).toBeUndefined();
   });
 
-  test('that nobody has told is told once after ten seconds, for all duties, and once when it is over', () => {
+  test('that nobody has reported is logged once after ten seconds, for all duties, and once when it is over', () => {
     for (; now < 9500; now += 500) away();
     expect(said).toEqual([]);
     for (; now < 60_000; now += 500) away();

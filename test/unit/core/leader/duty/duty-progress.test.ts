@@ -17,7 +17,7 @@ test('finding F1: a duty whose round never ends, while nothing else ends either,
   expect(one.hanging).toEqual({ duty: 'figures', forMs: 1001 });
 });
 
-test('finding F1: a health check that hangs beside duties that come on is named too, later', () => {
+test('finding F1: a health check that hangs while other duties continue is named too, later', () => {
   const { clock, progress: one } = progress();
   void one.round('health-check', never);
   void one.round('prune', never);

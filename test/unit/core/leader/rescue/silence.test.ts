@@ -5,21 +5,21 @@ const HEARTBEAT = '2026-11-24 10:00:00.000';
 const silent = (ids: string[], silent_s = 61) =>
   ids.map((device_id) => ({ device_id, instance_token: null, last_heartbeat: HEARTBEAT, silent_s }));
 
-/** Looks each second by both clocks unless told otherwise. */
+/** Checks each second by both clocks unless a step says otherwise. */
 function judge(covered = false) {
   const one = new SilenceJudge({ timeoutMs: 60_000 });
   return async (
     s: number,
-    look: { silent: string[]; online: number; uptime_s?: number; connectionId?: number; stepped_s?: number },
+    check: { silent: string[]; online: number; uptime_s?: number; connectionId?: number; stepped_s?: number },
   ) => {
     const dead = await one.judge(
       {
-        silent: silent(look.silent),
-        online: look.online,
-        uptime_s: look.uptime_s ?? 100_000,
-        connectionId: look.connectionId ?? 7,
+        silent: silent(check.silent),
+        online: check.online,
+        uptime_s: check.uptime_s ?? 100_000,
+        connectionId: check.connectionId ?? 7,
         now: s * 1000,
-        database_ms: (1_000_000 + s + (look.stepped_s ?? 0)) * 1000,
+        database_ms: (1_000_000 + s + (check.stepped_s ?? 0)) * 1000,
       },
       async () => covered,
     );
@@ -28,10 +28,10 @@ function judge(covered = false) {
 }
 
 test('a silent device is dead once this connection has been open for the timeout', async () => {
-  const look = judge();
-  expect(await look(0, { silent: ['a'], online: 9 })).toEqual([]);
-  expect(await look(59, { silent: ['a'], online: 9 })).toEqual([]);
-  expect(await look(60, { silent: ['a'], online: 9 })).toEqual(['a']);
+  const check = judge();
+  expect(await check(0, { silent: ['a'], online: 9 })).toEqual([]);
+  expect(await check(59, { silent: ['a'], online: 9 })).toEqual([]);
+  expect(await check(60, { silent: ['a'], online: 9 })).toEqual(['a']);
 });
 
 test('other devices’ heartbeats show at once that the database could be reached', async () => {
@@ -39,40 +39,40 @@ test('other devices’ heartbeats show at once that the database could be reache
 });
 
 test('a reconnect begins the count again', async () => {
-  const look = judge();
-  await look(0, { silent: [], online: 9 });
-  expect(await look(90, { silent: ['a'], online: 9, connectionId: 8 })).toEqual([]);
-  expect(await look(150, { silent: ['a'], online: 9, connectionId: 8 })).toEqual(['a']);
+  const check = judge();
+  await check(0, { silent: [], online: 9 });
+  expect(await check(90, { silent: ['a'], online: 9, connectionId: 8 })).toEqual([]);
+  expect(await check(150, { silent: ['a'], online: 9, connectionId: 8 })).toEqual(['a']);
 });
 
 test('a database restart makes nobody dead: a server younger than the timeout proves nothing', async () => {
-  const look = judge(true);
-  expect(await look(0, { silent: ['a'], online: 9, uptime_s: 59 })).toEqual([]);
-  expect(await look(1, { silent: ['a'], online: 9, uptime_s: 60 })).toEqual(['a']);
+  const check = judge(true);
+  expect(await check(0, { silent: ['a'], online: 9, uptime_s: 59 })).toEqual([]);
+  expect(await check(1, { silent: ['a'], online: 9, uptime_s: 60 })).toEqual(['a']);
 });
 
 test('a step of the database’s clock makes nobody dead, not even in a fleet of one', async () => {
-  const look = judge();
-  await look(0, { silent: [], online: 1 });
-  await look(100, { silent: [], online: 1 });
-  expect(await look(101, { silent: ['a'], online: 1, stepped_s: 600 })).toEqual([]);
-  expect(await look(102, { silent: ['a'], online: 1, stepped_s: 600 })).toEqual([]);
-  expect(await look(161, { silent: ['a'], online: 1, stepped_s: 600 })).toEqual(['a']);
+  const check = judge();
+  await check(0, { silent: [], online: 1 });
+  await check(100, { silent: [], online: 1 });
+  expect(await check(101, { silent: ['a'], online: 1, stepped_s: 600 })).toEqual([]);
+  expect(await check(102, { silent: ['a'], online: 1, stepped_s: 600 })).toEqual([]);
+  expect(await check(161, { silent: ['a'], online: 1, stepped_s: 600 })).toEqual(['a']);
 });
 
 describe('half of the fleet silent at once', () => {
   test('waits one more timeout', async () => {
-    const look = judge(true);
-    expect(await look(0, { silent: ['a', 'b'], online: 4 })).toEqual([]);
-    expect(await look(59, { silent: ['a', 'b'], online: 4 })).toEqual([]);
-    expect(await look(60, { silent: ['a', 'b'], online: 4 })).toEqual(['a', 'b']);
+    const check = judge(true);
+    expect(await check(0, { silent: ['a', 'b'], online: 4 })).toEqual([]);
+    expect(await check(59, { silent: ['a', 'b'], online: 4 })).toEqual([]);
+    expect(await check(60, { silent: ['a', 'b'], online: 4 })).toEqual(['a', 'b']);
   });
 
   test('is forgiven when they come back', async () => {
-    const look = judge(true);
-    await look(0, { silent: ['a', 'b'], online: 4 });
-    await look(30, { silent: [], online: 4 });
-    expect(await look(61, { silent: ['a', 'b'], online: 4 })).toEqual([]);
+    const check = judge(true);
+    await check(0, { silent: ['a', 'b'], online: 4 });
+    await check(30, { silent: [], online: 4 });
+    expect(await check(61, { silent: ['a', 'b'], online: 4 })).toEqual([]);
   });
 
   test('needs three online devices, and half of them', async () => {
@@ -83,7 +83,7 @@ describe('half of the fleet silent at once', () => {
 });
 
 test('without a past, only what is silent for twice the timeout is dead, on a server as old', () => {
-  const look = { silent: [...silent(['a'], 119), ...silent(['b'], 120)], online: 2, database_ms: 0, uptime_s: 120 };
-  expect(silentForTwice(look, 60_000).map((device) => device.device_id)).toEqual(['b']);
-  expect(silentForTwice({ ...look, uptime_s: 119 }, 60_000)).toEqual([]);
+  const check = { silent: [...silent(['a'], 119), ...silent(['b'], 120)], online: 2, database_ms: 0, uptime_s: 120 };
+  expect(silentForTwice(check, 60_000).map((device) => device.device_id)).toEqual(['b']);
+  expect(silentForTwice({ ...check, uptime_s: 119 }, 60_000)).toEqual([]);
 });
