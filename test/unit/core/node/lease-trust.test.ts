@@ -7,7 +7,7 @@ function overAfter(changes: (patience: LeaseTrust) => void): Promise<number> {
   return new Promise((resolve) => {
     const started = monotonic();
     const patience = new LeaseTrust(60_000, () => {
-      patience.end();
+      patience.close();
       resolve(monotonic() - started);
     });
     patience.renew(started);
