@@ -130,7 +130,9 @@ function fresh(): string {
 }
 
 function nodeOf(db: TestDatabase) {
-  const context = testContext(db, { worker: { device_id: fresh(), heartbeat_interval: 0.02 } });
+  // A session that is left open must not be closed by its idle timeout, which is the heartbeat timeout.
+  const master = { heartbeat_timeout: 60 };
+  const context = testContext(db, { master, worker: { device_id: fresh(), heartbeat_interval: 0.02 } });
   const facts = { hostname: 'test-host', version: '0.0.0-test' };
   const role = { deviceType: 'worker', capabilities: {}, slots: 1, contend: true } as const;
   return { context, settings: livenessSettings(context, facts, role) };
