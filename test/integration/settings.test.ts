@@ -123,7 +123,7 @@ describe('a worker', () => {
     const said: LivenessReport[] = [];
     const sent = vi.spyOn(Session.prototype, 'write');
     const liveness = new Liveness(settings, (report) => said.push(report));
-    const ended = liveness.run();
+    await liveness.start();
     await until(() => said.find((report) => report.kind === 'settings'));
     const told = () => sent.mock.calls.filter(([sql]) => sql.includes('wait_timeout')).map(([, values]) => values);
     liveness.command({ kind: 'heartbeat-timeout', milliseconds: 60_000 });
@@ -133,8 +133,8 @@ describe('a worker', () => {
     // Another heartbeat, so that a second statement would have been sent.
     const so = said.length;
     await until(() => said.slice(so).find((report) => report.kind === 'settings'));
-    liveness.command({ kind: 'stop' });
-    await ended;
+    await liveness.stop();
+    await liveness.finished;
     await context.close();
     expect(told()).toEqual([[3]]);
   });

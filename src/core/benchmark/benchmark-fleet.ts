@@ -2,16 +2,11 @@
 import { configSchema } from '../config/config-schema.ts';
 import { type Context, openContext } from '../context/context.ts';
 import { functionHandler } from '../handlers/module-handler.ts';
+import { Service } from '../runtime/service.ts';
 import { Worker } from '../worker/worker.ts';
 import type { Scratch } from './scratch.ts';
 
 export const BENCH_TYPE = 'bench';
-
-export interface BenchFleet {
-  /** Rejects when a worker ends without being stopped. */
-  failed: Promise<never>;
-  stop(): Promise<void>;
-}
 
 export interface FleetOptions {
   workers: number;
@@ -31,41 +26,57 @@ export function scratchContext(context: Context, scratch: Scratch, worker: Recor
   return openContext({ ...resolved, database: scratch.address }, { purpose: 'worker', logTo: silent });
 }
 
-/** Starts the workers; returns when all are ready to claim. @throws what ends a worker */
-export async function startBenchFleet(context: Context, scratch: Scratch, options: FleetOptions): Promise<BenchFleet> {
-  const stop = new AbortController();
-  const call = (task: { task_data: Record<string, unknown> }) => {
-    options.onBegin(task.task_data);
-    return { ok: true, note: 'a result of about one hundred bytes, as a crawler would return for a page or two' };
-  };
-  const handlers = new Map([[BENCH_TYPE, functionHandler(call)]]);
-  const runs: Array<Promise<unknown>> = [];
-  const ready: Array<Promise<void>> = [];
-  for (let n = 1; n <= options.workers; n += 1) {
-    const device_id = `${scratch.name}-${n}`;
-    const own = scratchContext(context, scratch, { device_id, max_concurrent_tasks: options.slots });
-    ready.push(new Promise((resolve) => own.events.on('worker:started', () => resolve())));
-    const { hostname, version } = options;
-    const worker = new Worker(own, {
-      ...{ mode: 'forever', handlers, drain: stop.signal, force: stop.signal, hostname, version },
-    });
-    runs.push(worker.run().finally(() => own.close()));
+/** The workers of a measurement; they run when all are ready to claim. `finished` rejects with what ended one of them. */
+export class BenchFleet extends Service {
+  readonly #context: Context;
+  readonly #scratch: Scratch;
+  readonly #options: FleetOptions;
+
+  constructor(context: Context, scratch: Scratch, options: FleetOptions) {
+    super();
+    this.#context = context;
+    this.#scratch = scratch;
+    this.#options = options;
   }
-  const failed = Promise.race(runs).then(() => new Promise<never>(() => {}));
-  // Raced by the start, and by each measurement; between them a failure must not end the process.
-  failed.catch(() => {});
-  const fleet = {
-    failed,
-    async stop() {
+
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const stop = new AbortController();
+    signal.addEventListener('abort', () => stop.abort(), { once: true });
+    const ready: Array<Promise<void>> = [];
+    const runs: Array<Promise<unknown>> = [];
+    for (let n = 1; n <= this.#options.workers; n += 1) {
+      const own = this.#contextOf(n);
+      ready.push(new Promise((resolve) => own.events.on('worker:started', () => resolve())));
+      runs.push(this.#work(own, stop.signal));
+    }
+    void Promise.all(ready).then(running);
+    try {
+      await Promise.all(runs);
+    } catch (error) {
+      // A worker that is stopped before it has started says so.
+      if (!signal.aborted) throw error;
+    } finally {
       stop.abort();
       await Promise.allSettled(runs);
-    },
-  };
-  try {
-    await Promise.race([Promise.all(ready), failed]);
-    return fleet;
-  } catch (error) {
-    await fleet.stop();
-    throw error;
+    }
+  }
+
+  #contextOf(n: number): Context {
+    const device_id = `${this.#scratch.name}-${n}`;
+    return scratchContext(this.#context, this.#scratch, { device_id, max_concurrent_tasks: this.#options.slots });
+  }
+
+  async #work(context: Context, stop: AbortSignal): Promise<void> {
+    const { hostname, version, onBegin } = this.#options;
+    const call = (task: { task_data: Record<string, unknown> }) => {
+      onBegin(task.task_data);
+      return { ok: true, note: 'a result of about one hundred bytes, as a crawler would return for a page or two' };
+    };
+    const handlers = new Map([[BENCH_TYPE, functionHandler(call)]]);
+    try {
+      await new Worker(context, { mode: 'forever', handlers, drain: stop, force: stop, hostname, version }).run();
+    } finally {
+      await context.close();
+    }
   }
 }

@@ -9,7 +9,7 @@ import type { NewTask } from '../domain/task/task.ts';
 import { counted } from '../domain/text/counted.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
-import { BENCH_TYPE, scratchContext, startBenchFleet } from './benchmark-fleet.ts';
+import { BENCH_TYPE, BenchFleet, scratchContext } from './benchmark-fleet.ts';
 import { makeScratch, type Scratch } from './scratch.ts';
 
 export interface BenchOptions {
@@ -111,12 +111,15 @@ class Measurement {
       const { workers, slots, hostname, version } = this.#o;
       say(`Executing them with ${counted(workers, 'worker')} of ${counted(slots, 'slot')} each …`);
       const onBegin = ({ n }: Record<string, unknown>) => this.#begin(Number(n));
-      const fleet = await startBenchFleet(this.#context, this.#scratch, { workers, slots, hostname, version, onBegin });
+      const fleet = new BenchFleet(this.#context, this.#scratch, { workers, slots, hostname, version, onBegin });
+      // It settles only by a failure as long as it is not stopped.
+      const failed = fleet.finished.then(() => new Promise<never>(() => {}));
       try {
-        const drain = await Promise.race([this.#drain(first), fleet.failed]);
+        await fleet.start();
+        const drain = await Promise.race([this.#drain(first), failed]);
         const single = Math.min(MOST_LATENCY_TASKS, Math.max(10, Math.round(tasks / 100)));
         say(`Adding ${single} single tasks to idle workers …`);
-        const latency = await Promise.race([this.#latency(first, single), fleet.failed]);
+        const latency = await Promise.race([this.#latency(first, single), failed]);
         return { enqueue_bulk, enqueue_single, drain, latency };
       } finally {
         await fleet.stop();

@@ -20,8 +20,8 @@ export class ElectionRound {
     this.#resigning = true;
   }
 
-  /** @throws DatabaseError */
-  async run(session: Session, now: number, seen: LeaseRow | undefined): Promise<void> {
+  /** One move, if it is due. @throws DatabaseError */
+  async move(session: Session, now: number, seen: LeaseRow | undefined): Promise<void> {
     if (this.#resigning) {
       this.#resigning = false;
       await this.#elector.resign(session);
@@ -39,8 +39,8 @@ export class ElectionRound {
     if (this.#elector.term !== undefined) await this.#elector.resign(session, 'silent');
   }
 
-  /** Best effort, at the end. @throws DatabaseError */
-  async end(session: Session): Promise<void> {
+  /** Best effort, before `close`. @throws DatabaseError */
+  async resignNow(session: Session): Promise<void> {
     await this.#elector.resign(session);
   }
 

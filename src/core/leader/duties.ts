@@ -13,7 +13,7 @@ import { Backoff } from '../runtime/backoff.ts';
 import { monotonic as monotonicClock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import { Loop } from '../runtime/loop.ts';
-import { Service } from '../runtime/service.ts';
+import { Service, untilAborted } from '../runtime/service.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
 import { Complaints } from './duty/complaints.ts';
@@ -38,7 +38,7 @@ export type DutyName =
 type Counts = Record<string, number>;
 
 export interface DutiesOptions {
-  /** Used by the duties alone; closed by `stop()`. */
+  /** Used by the duties alone; they close it at the end of their run. */
   session: Session;
   names: TableNames;
   config: Config;
@@ -69,23 +69,25 @@ const SETTINGS_MS = 60_000;
 const RETRY_AT_MOST_MS = 60_000;
 const DDL_DEADLINE_MS = 120_000;
 
+type Round = (signal?: AbortSignal) => Promise<object>;
+
 interface Duty {
   name: DutyName;
   intervalMs: number;
-  runOnce: () => Promise<Counts>;
+  runOnce: (signal?: AbortSignal) => Promise<Counts>;
 }
 
-/** The duties of one term. Started once; afterwards the term, and so the object, is of no more use. */
+/** The duties of one term. They end by themselves when a fenced write finds that the term is over. */
 export class Duties extends Service {
   readonly #o: DutiesOptions;
   readonly #duty: DutySession;
   readonly #progress: DutyProgress;
   readonly #health: HealthCheck;
-  readonly #pruner: Pruner;
   readonly #watcher: Watcher;
   readonly #duties: Duty[];
-  readonly #complaints: Complaints;
+  #complaints!: Complaints;
   #over = false;
+  #fenced: (() => void) | undefined;
 
   constructor(options: DutiesOptions) {
     super();
@@ -94,7 +96,6 @@ export class Duties extends Service {
     this.#o = options;
     const limitMs = (master.lease_trust + config.database.call_timeout) * 1000;
     this.#progress = new DutyProgress(limitMs, monotonic ?? monotonicClock);
-    this.#complaints = new Complaints(events, monotonic ?? monotonicClock);
     const duty = new DutySession(session, names, { holder: deviceId, term }, () => this.#progress.done());
     this.#duty = duty;
     this.#health = new HealthCheck({
@@ -116,14 +117,13 @@ export class Duties extends Service {
       note: (message) => events.emit('note', { message }),
     });
     const settings = new SettingsKeeper(duty, config);
-    this.#pruner = pruner;
     const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringSender: options.ringSender });
     this.#watcher = watcher;
     const health = this.#health;
-    const each = (name: DutyName, intervalS: number, runOnce: () => Promise<object>): Duty => ({
+    const each = (name: DutyName, intervalS: number, runOnce: Round): Duty => ({
       name,
       intervalMs: intervalS * 1000,
-      runOnce: async () => ({ ...(await runOnce()) }) as Counts,
+      runOnce: async (signal) => ({ ...(await runOnce(signal)) }) as Counts,
     });
     this.#duties = [
       each('publish-lanes', Math.min(PUBLISH_MS / 1000, master.health_check_interval), () => lanes.runOnce()),
@@ -132,7 +132,7 @@ export class Duties extends Service {
       each('health-check', master.health_check_interval, () => health.runOnce()),
       each('return-assigned', master.scheduler_interval, () => directed.runOnce()),
       each('figures', master.scheduler_interval, () => figures.runOnce()),
-      each('prune', PRUNE_MS / 1000, () => pruner.runOnce()),
+      each('prune', PRUNE_MS / 1000, (signal) => pruner.runOnce(signal)),
       each('settings', SETTINGS_MS / 1000, () => settings.runOnce()),
     ];
   }
@@ -165,38 +165,40 @@ export class Duties extends Service {
     return this.#progress.hanging;
   }
 
-  /** Also closes the session when the duties were never started. */
-  override async stop(): Promise<void> {
-    this.#duty.end();
-    this.#pruner.end();
-    await super.stop();
-    this.#complaints.close();
-    await this.#watcher.close();
-    await this.#duty.close();
-  }
-
-  protected async run(signal: AbortSignal): Promise<void> {
-    let loops: Loop[] = [];
-    await new Promise<void>((resolve) => {
-      const over = () => {
-        this.#over = true;
-        this.#duty.end();
-        resolve();
-      };
-      signal.addEventListener('abort', over, { once: true });
-      loops = this.#duties.map((duty) => this.#loop(duty, over));
-      for (const loop of loops) loop.start();
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const { events, monotonic } = this.#o;
+    this.#complaints = new Complaints(events, monotonic ?? monotonicClock);
+    const loops = this.#duties.map((duty) => this.#loop(duty));
+    const fenced = new Promise<void>((resolve) => {
+      this.#fenced = resolve;
     });
-    await Promise.all(loops.map((loop) => loop.stop()));
+    signal.addEventListener('abort', () => this.#end(), { once: true });
+    for (const loop of loops) void loop.start();
+    running();
+    try {
+      await Promise.race([fenced, untilAborted(signal, loops)]);
+    } finally {
+      this.#end();
+      await Promise.all(loops.map((loop) => loop.stop()));
+      this.#complaints.close();
+      await this.#watcher.close();
+      await this.#duty.close();
+    }
   }
 
-  #loop(duty: Duty, over: () => void): Loop {
+  /** No duty begins anything more. */
+  #end(): void {
+    this.#over = true;
+    void this.#duty.close();
+  }
+
+  #loop(duty: Duty): Loop {
     const backoff = new Backoff({ initialMs: 20, maxMs: 1000, ...(this.#o.random ? { random: this.#o.random } : {}) });
     return new Loop({
       intervalMs: duty.intervalMs,
-      work: async () => {
+      work: async (signal) => {
         await this.#progress.round(duty.name, async () => {
-          const counts = await duty.runOnce();
+          const counts = await duty.runOnce(signal);
           backoff.reset();
           this.#tell(duty.name, counts);
           this.#complaints.worked(duty.name, duty.intervalMs);
@@ -207,7 +209,8 @@ export class Duties extends Service {
         if (this.#over) return undefined;
         // Once fenced, a term is over for good, and no duty is at fault: the elector will say why soon.
         if (error instanceof NotLeader) {
-          over();
+          this.#end();
+          this.#fenced?.();
           return undefined;
         }
         if (error instanceof PartsFailed) this.#tell(duty.name, error.counts);

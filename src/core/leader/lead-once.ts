@@ -48,7 +48,6 @@ export async function leadOnce(context: Context, facts: LeadOnceFacts): Promise<
     const work = await context.session({ multiStatements: true });
     const duties = new Duties({ session: work, names, config, events, deviceId, term });
     const report = await duties.runOnceAll({ once: true });
-    await duties.stop();
     await elector.resign(session);
     return { device_id: deviceId, led: true, leader: deviceId, term, duties: report };
   } finally {

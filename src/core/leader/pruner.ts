@@ -36,7 +36,6 @@ const MOST_DELETES = 500;
  */
 export class Pruner {
   readonly #o: PrunerOptions;
-  #session: Session | undefined;
   #noted: string | undefined;
 
   constructor(options: PrunerOptions) {
@@ -44,11 +43,12 @@ export class Pruner {
   }
 
   /**
-   * Days added and dropped, rows deleted of a table that is not partitioned.
+   * Days added and dropped, rows deleted of a table that is not partitioned. The signal gives up a partition change that is
+   * under way: its deadline is long, and the server undoes it or has done it.
    * @throws PartsFailed when days could not be added or dropped (such as when the table's lock was not to be had within a
    * second), after the other was tried; NotLeader, DatabaseError
    */
-  async runOnce(): Promise<Pruned> {
+  async runOnce(signal?: AbortSignal): Promise<Pruned> {
     const { duty, openSession, historyDays } = this.#o;
     const { partitions, today } = await duty.run((session) => heartbeatPartitions(session, duty.names));
     if (partitions.length === 0) return { added: 0, dropped: 0, deleted: await this.#deleteOld() };
@@ -57,8 +57,10 @@ export class Pruner {
     await duty.run((session) => assertLeader(session, duty.names, duty.lease));
     const failures = new Failures(duty);
     const done: Pruned = { added: 0, dropped: 0 };
+    signal?.throwIfAborted();
     const session = openSession();
-    this.#session = session;
+    const giveUp = () => session.destroy();
+    signal?.addEventListener('abort', giveUp, { once: true });
     try {
       await session.ready();
       // Old days go also where no new one can be added: a full disk is the reason for both.
@@ -71,7 +73,7 @@ export class Pruner {
         await failures.part(what, () => this.#change(session, part, done));
       }
     } finally {
-      this.#session = undefined;
+      signal?.removeEventListener('abort', giveUp);
       await session.close();
     }
     return failures.end(done);
@@ -106,10 +108,5 @@ export class Pruner {
       if (rows < PRUNE_ROWS) break;
     }
     return deleted;
-  }
-
-  /** Gives up a partition change that is under way: its deadline is long, and the server undoes it or has done it. */
-  end(): void {
-    this.#session?.destroy();
   }
 }

@@ -26,10 +26,16 @@ export async function runLeader(
   settings.waitDatabaseMs = startWait.leftMs;
   let deviceId = '';
   let leadership: TermDuties | undefined;
+  let failure: unknown;
   const onReport = (report: LivenessReport) => {
     if (report.kind === 'registered') {
       deviceId = report.deviceId;
       leadership = new TermDuties(context, deviceId);
+      void leadership.start();
+      leadership.finished.catch((error: unknown) => {
+        failure = error;
+        void liveness.stop();
+      });
     }
     if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
     else if (report.kind === 'leader-gained') leadership?.gained(report.term, report.found);
@@ -41,12 +47,12 @@ export async function runLeader(
     if (leadership?.stalled() === true) liveness.send({ kind: 'resign' });
   };
   const liveness: LivenessClient = new LivenessClient(settings, onReport, onBeat);
-  const stop = () => liveness.send({ kind: 'stop' });
+  const stop = () => void liveness.stop();
+  facts.stop.addEventListener('abort', stop, { once: true });
+  void liveness.start();
   if (facts.stop.aborted) stop();
-  else facts.stop.addEventListener('abort', stop, { once: true });
-  const error = await liveness.ended;
-  await leadership?.stop();
-  if (error !== undefined) throw error;
+  await liveness.finished.finally(() => leadership?.stop());
+  if (failure !== undefined) throw failure;
   if (!facts.stop.aborted) throw new AfdError('E_INTERNAL', 'The liveness thread ended without a reason.');
   return { device_id: deviceId };
 }

@@ -6,9 +6,11 @@ import { Session } from '../db/session.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
 import type { RingSender } from '../ring/ring-sender.ts';
 import { monotonic } from '../runtime/clock.ts';
+import { Service } from '../runtime/service.ts';
 import { Duties } from './duties.ts';
 
-export class TermDuties {
+/** While it runs, the duties follow the terms. `finished` rejects when a duty's loop fails, which only a bug can cause. */
+export class TermDuties extends Service {
   readonly #context: Context;
   readonly #deviceId: string;
   readonly #ringSender: (() => RingSender | undefined) | undefined;
@@ -16,9 +18,14 @@ export class TermDuties {
   #term: number | undefined;
   #reconnectedAt: number | undefined;
   #stalled = false;
+  /** The duties of former terms, as long as they end. */
+  #ending: Promise<unknown> = Promise.resolve();
+  /** Undefined while it does not run. */
+  #fail: ((error: unknown) => void) | undefined;
 
   /** `sender`: this process's own ring sender, if it has one by then. */
   constructor(context: Context, deviceId: string, sender?: () => RingSender | undefined) {
+    super();
     this.#context = context;
     this.#deviceId = deviceId;
     this.#ringSender = sender;
@@ -33,10 +40,11 @@ export class TermDuties {
     this.#reconnectedAt = monotonic();
   }
 
-  /** `found`: whom the lease was taken from because it is dead. */
+  /** Nothing unless it runs. `found`: whom the lease was taken from because it is dead. */
   gained(term: number, found?: FoundDead): void {
     const { address, config, names, events } = this.#context;
-    void this.stop();
+    void this.#leave();
+    if (this.#fail === undefined) return;
     this.#term = term;
     this.#stalled = false;
     events.emit('leader:gained', { device_id: this.#deviceId, term });
@@ -58,13 +66,15 @@ export class TermDuties {
       found,
       ringSender: this.#ringSender,
     });
-    this.#duties.start();
+    void this.#duties.start();
+    this.#duties.finished.catch(this.#fail);
   }
 
+  /** Resolves when no duty of that term runs any more. */
   async lost(term: number, reason: string): Promise<void> {
     if (this.#term !== term) return;
     this.#context.events.emit('leader:lost', { device_id: this.#deviceId, term, reason });
-    await this.stop();
+    await this.#leave();
   }
 
   /** A duty hangs, so the lease should be another's: true once in a term, and said in a warning. */
@@ -78,11 +88,25 @@ export class TermDuties {
     return true;
   }
 
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#fail = reject;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+        running();
+      });
+    } finally {
+      this.#fail = undefined;
+      await this.#leave();
+    }
+  }
+
   /** Resolves when no duty runs any more. */
-  async stop(): Promise<void> {
-    const duties = this.#duties;
+  async #leave(): Promise<void> {
+    const stopping = this.#duties?.stop();
     this.#duties = undefined;
     this.#term = undefined;
-    await duties?.stop();
+    this.#ending = Promise.all([this.#ending, stopping]);
+    await this.#ending;
   }
 }

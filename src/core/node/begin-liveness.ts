@@ -31,26 +31,29 @@ export function beginLiveness(
   settings: LivenessSettings,
   { onReport, onBeat, onEnded, stop, endsWithinS }: LivenessListener,
 ): { client: LivenessClient; registered: Promise<Registered> } {
-  let waiting = true;
-  let settle: { resolve: (report: Registered) => void; reject: (why: AfdError) => void };
-  const registered = new Promise<Registered>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  const listen = (report: LivenessReport) => {
-    onReport(report);
-    if (report.kind !== 'registered') return;
-    waiting = false;
-    settle.resolve(report);
-  };
-  const client = new LivenessClient(settings, listen, onBeat);
-  void client.ended.then((error) => {
-    const why = error ?? new AfdError('E_TEMPORARY', 'A stop signal arrived before the worker had started.');
-    settle.reject(why);
-    onEnded(why);
-  });
+  let report: Registered | undefined;
+  const client = new LivenessClient(
+    settings,
+    (one) => {
+      onReport(one);
+      if (one.kind === 'registered') report = one;
+    },
+    onBeat,
+  );
+  const ended = client.finished.then(
+    () => new AfdError('E_TEMPORARY', 'A stop signal arrived before the worker had started.'),
+    (error: AfdError) => error,
+  );
+  const registered = client.start().then(
+    () => report!,
+    async () => {
+      throw await ended;
+    },
+  );
+  void ended.then(onEnded);
   const onStop = () => {
     client.board.endBy(monotonic() + endsWithinS * 1000);
-    if (waiting) client.send({ kind: 'stop' });
+    if (report === undefined) void client.stop();
   };
   stop.addEventListener('abort', onStop, { once: true });
   return { client, registered };

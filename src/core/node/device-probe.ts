@@ -29,6 +29,11 @@ export class DeviceProbe {
     return this.#refreshing;
   }
 
+  /** Resolves when no reading is being taken. */
+  async idle(): Promise<void> {
+    await this.#refreshing;
+  }
+
   async #take(): Promise<void> {
     const before = this.#readings;
     const [load, memory, disk_usage, system] = await Promise.all([

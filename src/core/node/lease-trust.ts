@@ -28,7 +28,7 @@ export class LeaseTrust {
     if (this.#renewedAt !== undefined) this.renew(this.#renewedAt);
   }
 
-  end(): void {
+  close(): void {
     clearTimeout(this.#timer);
   }
 }

@@ -1,15 +1,9 @@
-import {
-  hasLimits,
-  limitReasons,
-  nextLimitState,
-  OPEN,
-  type ResourceLimits,
-} from '../domain/placement/resource-limits.ts';
+import { limitReasons, nextLimitState, OPEN, type ResourceLimits } from '../domain/placement/resource-limits.ts';
 import type { DeviceProbe } from './device-probe.ts';
 
 /**
- * Compares this machine's own readings with its resource limits, between the heartbeats too. Without limits it reads
- * nothing. `onChange` gets the reasons when the machine goes over a limit or below it, and after the first reading.
+ * Compares this machine's own readings with its resource limits. `onChange` gets the reasons when the machine goes over
+ * a limit or below it, and after the first reading.
  */
 export class LimitWatch {
   /** Resource limits that the machine is over, in words. */
@@ -19,7 +13,6 @@ export class LimitWatch {
   readonly #onChange: (overLimits: string[]) => void;
   #state = OPEN;
   #known = false;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     probe: Pick<DeviceProbe, 'refresh' | 'last'>,
@@ -29,16 +22,6 @@ export class LimitWatch {
     this.#probe = probe;
     this.#limits = limits;
     this.#onChange = onChange;
-  }
-
-  start(everyMs: number): void {
-    if (!hasLimits(this.#limits)) return;
-    this.#timer = setInterval(() => void this.check(), everyMs);
-    void this.check();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 
   /** One reading and its judgement. */

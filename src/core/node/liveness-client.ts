@@ -1,58 +1,75 @@
 import { fileURLToPath } from 'node:url';
 import { Worker as Thread } from 'node:worker_threads';
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
-import { type LivenessCommand, type LivenessReport, type LivenessSettings, reviveReport } from './liveness-messages.ts';
+import { Service } from '../runtime/service.ts';
+import {
+  type LivenessCommand,
+  type LivenessReport,
+  type LivenessSettings,
+  reviveReport,
+  STOP,
+} from './liveness-messages.ts';
 import { BEAT_MS, PulseBoard } from './pulse-board.ts';
 
 /** Node 20 starts no .ts file in a thread: code that runs from src uses the built entry. */
 const ENTRY = import.meta.url.endsWith('.ts') ? '../../../dist/core/node/liveness-thread.js' : './liveness-thread.js';
 
-/** The other end of the liveness thread. */
-export class LivenessClient {
-  readonly #thread: Thread;
+/**
+ * The other end of the liveness thread. It runs when the device is registered; `finished` rejects with the AfdError for
+ * which the thread ended.
+ */
+export class LivenessClient extends Service {
+  readonly #settings: LivenessSettings;
+  readonly #onReport: (report: LivenessReport) => void;
+  readonly #onBeat: () => void;
   /** What both threads know of each other. */
   readonly board: PulseBoard;
-  readonly #ended: Promise<AfdError | undefined>;
+  #thread: Thread | undefined;
 
   /**
-   * Starts the thread; it registers the device and says so by a `registered` report. `onBeat` is called some times a
-   * second while this thread comes to its event loop.
+   * `onReport`: gets `registered` before `start()` resolves. `onBeat` is called some times a second while this thread
+   * comes to its event loop.
    */
   constructor(settings: LivenessSettings, onReport: (report: LivenessReport) => void, onBeat: () => void = () => {}) {
+    super();
+    this.#settings = settings;
+    this.#onReport = onReport;
+    this.#onBeat = onBeat;
     this.board = new PulseBoard(settings.slots);
-    const workerData: LivenessSettings = { ...settings, board: this.board.memory };
-    this.#thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), { workerData });
+  }
+
+  /** Nothing before the start and after the end. */
+  send(command: LivenessCommand): void {
+    this.#thread?.postMessage(command);
+  }
+
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const workerData: LivenessSettings = { ...this.#settings, board: this.board.memory };
+    const thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), { workerData });
+    this.#thread = thread;
+    signal.addEventListener('abort', () => thread.postMessage(STOP), { once: true });
     const beating = setInterval(() => {
       this.board.beat();
-      onBeat();
+      this.#onBeat();
     }, BEAT_MS);
     beating.unref();
-    this.#ended = new Promise((resolve) => {
-      let outcome: AfdError | undefined;
-      this.#thread.on('message', (raw: LivenessReport) => {
-        const report = reviveReport(raw);
-        if (report.kind === 'ended' && report.error !== undefined) {
-          const { code, message, suggestions, data } = report.error;
-          outcome = new AfdError(code as ErrorCode, message, { suggestions, data });
-        }
-        onReport(report);
-      });
-      this.#thread.on('error', (error) => {
-        outcome = new AfdError('E_INTERNAL', `The liveness thread failed: ${String(error)}`, { cause: error });
-      });
-      this.#thread.on('exit', () => {
-        clearInterval(beating);
-        resolve(outcome);
-      });
+    let failure: AfdError | undefined;
+    thread.on('message', (raw: LivenessReport) => {
+      const report = reviveReport(raw);
+      if (report.kind === 'failed') {
+        const { code, message, suggestions, data } = report.error;
+        failure = new AfdError(code as ErrorCode, message, { suggestions, data });
+      }
+      this.#onReport(report);
+      if (report.kind === 'registered') running();
     });
-  }
-
-  send(command: LivenessCommand): void {
-    this.#thread.postMessage(command);
-  }
-
-  /** Resolves when the thread is gone: undefined after a requested stop, else why it ended. */
-  get ended(): Promise<AfdError | undefined> {
-    return this.#ended;
+    thread.on('error', (error) => {
+      failure = new AfdError('E_INTERNAL', `The liveness thread failed: ${String(error)}`, { cause: error });
+    });
+    await new Promise<void>((resolve) => {
+      thread.on('exit', () => resolve());
+    });
+    clearInterval(beating);
+    if (failure !== undefined) throw failure;
   }
 }

@@ -4,6 +4,7 @@
 import type { TickView } from '../db/lanes/tick.ts';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { SettingRow } from '../db/settings/read-settings.ts';
+import { AfdError } from '../domain/errors.ts';
 import type { LaneRank } from '../domain/lane.ts';
 import type { StuckTask } from '../domain/placement/device-view.ts';
 import type { ResourceLimits } from '../domain/placement/resource-limits.ts';
@@ -93,8 +94,8 @@ export type LivenessReport =
   | { kind: 'main-blocked'; facts: AfdEvents['main:blocked'] }
   /** The main thread comes to its event loop again, and may claim. `released`: attempts released meanwhile. */
   | { kind: 'main-back'; afterMs: number; released: number }
-  /** The thread has ended: by request, or because it may not go on. */
-  | { kind: 'ended'; error?: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
+  /** The thread ends because it may not go on. */
+  | { kind: 'failed'; error: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
 
 export type LivenessCommand =
   /** Slots in use, and tasks claimed since the start. */
@@ -110,8 +111,19 @@ export type LivenessCommand =
   | { kind: 'heartbeat-timeout'; milliseconds: number }
   | { kind: 'resign' }
   /** The connection over which the main thread works was opened. */
-  | ({ kind: 'work-session' } & WorkSession)
-  | { kind: 'stop' };
+  | ({ kind: 'work-session' } & WorkSession);
+
+/** Ends the thread. */
+export const STOP = { kind: 'stop' } as const;
+
+/** An error as a thread can send it. */
+export function failedReport(raw: unknown): LivenessReport {
+  const { code, message, suggestions, data } =
+    raw instanceof AfdError
+      ? raw
+      : new AfdError('E_INTERNAL', `The liveness loop failed: ${String(raw)}`, { cause: raw });
+  return { kind: 'failed', error: { code, message, suggestions, data } };
+}
 
 /** Structured cloning turns Buffers into Uint8Array: makes them Buffers again. */
 export function reviveReport(report: LivenessReport): LivenessReport {

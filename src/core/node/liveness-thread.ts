@@ -4,7 +4,13 @@ import { kill, pid } from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Events } from '../runtime/events.ts';
 import { Liveness } from './liveness.ts';
-import { type LivenessCommand, type LivenessSettings, reviveCommand } from './liveness-messages.ts';
+import {
+  failedReport,
+  type LivenessCommand,
+  type LivenessSettings,
+  reviveCommand,
+  type STOP,
+} from './liveness-messages.ts';
 import type { Outside } from './main-silence.ts';
 
 const port = parentPort;
@@ -29,6 +35,10 @@ const outside: Outside = {
 };
 
 const liveness = new Liveness(settings, (report) => port.postMessage(report), outside);
-port.on('message', (command: LivenessCommand) => liveness.command(reviveCommand(command)));
-await liveness.run();
+port.on('message', (command: LivenessCommand | typeof STOP) => {
+  if (command.kind === 'stop') void liveness.stop();
+  else liveness.command(reviveCommand(command));
+});
+void liveness.start();
+await liveness.finished.catch((error: unknown) => port.postMessage(failedReport(error)));
 port.close();

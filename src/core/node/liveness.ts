@@ -9,9 +9,10 @@ import type { LeaseRow } from '../db/leader/read-lease.ts';
 import { setIdleTimeout } from '../db/server/set-idle-timeout.ts';
 import type { Session } from '../db/session.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
-import { AfdError } from '../domain/errors.ts';
 import { ElectionRound } from '../election/election-round.ts';
 import { monotonic } from '../runtime/clock.ts';
+import { sleep } from '../runtime/loop.ts';
+import { Service, untilAborted } from '../runtime/service.ts';
 import { type Identity, startIdentity } from './device-identity.ts';
 import { DeviceLoad } from './device-load.ts';
 import { sendHeartbeat } from './heartbeat.ts';
@@ -27,7 +28,8 @@ const HEARTBEAT_RETRY_MS = 2000;
 /** Reconnects wait 20 ms, doubling, at most this. */
 const RECONNECT_MOST_MS = 1000;
 
-export class Liveness {
+/** Registers the device as its start, then keeps it alive until stopped. `finished` rejects with AfdError, DatabaseError. */
+export class Liveness extends Service {
   readonly #settings: LivenessSettings;
   readonly #report: (report: LivenessReport) => void;
   readonly #names: TableNames;
@@ -47,6 +49,7 @@ export class Liveness {
 
   /** `outside`: undefined = the process has no log and no end of its own, as in a test. */
   constructor(settings: LivenessSettings, report: (report: LivenessReport) => void, outside?: Outside) {
+    super();
     this.#settings = settings;
     this.#report = report;
     this.#names = tableNames(settings.tables);
@@ -76,33 +79,37 @@ export class Liveness {
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
     else if (command.kind === 'resign') this.#election?.resign();
-    else if (command.kind === 'work-session') this.#silence.work = command;
-    else this.#stopping = true;
+    else this.#silence.work = command;
     if (command.kind !== 'running' && command.kind !== 'lane-ranks') this.#wake?.();
   }
 
-  /** Registers, then lives until stopped. Never rejects: the last report is `ended`. */
-  async run(): Promise<void> {
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const parts = this.#silence.watch === undefined ? [this.#load] : [this.#load, this.#silence.watch];
+    const over = () => {
+      this.#stopping = true;
+      this.#wake?.();
+    };
+    signal.addEventListener('abort', over, { once: true });
     try {
       await this.#register();
+      for (const one of parts) void one.start();
+      running();
+      // A part that fails ends all of it.
+      const ended = untilAborted(signal, parts);
+      ended.catch(over);
       while (!this.#stopping) {
         await this.#round();
         await this.#sleep();
       }
+      await ended;
       await this.#signOff();
-      this.#report({ kind: 'ended' });
-    } catch (raw) {
-      const { code, message, suggestions, data } =
-        raw instanceof AfdError
-          ? raw
-          : new AfdError('E_INTERNAL', `The liveness loop failed: ${String(raw)}`, { cause: raw });
-      this.#report({ kind: 'ended', error: { code, message, suggestions, data } });
     } finally {
-      this.#silence.stop();
-      this.#leaseTrust.end();
-      this.#load.stop();
+      this.#leaseTrust.close();
+      const stopped = parts.map((one) => one.stop());
+      // First, because it frees the lock for the next process of this device.
       await this.#election?.close();
       await this.#session.close();
+      await Promise.all(stopped);
     }
   }
 
@@ -126,8 +133,6 @@ export class Liveness {
       server: this.#session.facts.serverName,
       ipAddress: identity.ipAddress,
     });
-    this.#load.start();
-    this.#silence.start();
   }
 
   async #round(): Promise<void> {
@@ -139,7 +144,7 @@ export class Liveness {
       if (now >= this.#due.heartbeat) await this.#heartbeat();
       const seen = now >= this.#due.tick ? await this.#tick() : undefined;
       if (this.#silence.silent) await this.#silence.check(this.#identity!);
-      else await this.#election!.run(this.#session, now, seen);
+      else await this.#election!.move(this.#session, now, seen);
     } catch (error) {
       if (!isConnectionLost(error) && !(error instanceof DatabaseError && error.retry !== 'final')) throw error;
       this.#lost((error as Error).message);
@@ -225,13 +230,10 @@ export class Liveness {
     const next = Math.min(...Object.values(this.#due), this.#silence.due, this.#election?.due ?? 0) - now;
     const lostFor = this.#lostSince === undefined ? undefined : now - this.#lostSince;
     const pause = lostFor === undefined ? Math.max(0, next) : Math.min(RECONNECT_MOST_MS, Math.max(20, lostFor));
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, pause);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+    const cut = new Promise<void>((resolve) => {
+      this.#wake = resolve;
     });
+    await sleep(pause, undefined, cut);
     this.#wake = undefined;
   }
 
@@ -239,7 +241,7 @@ export class Liveness {
   async #signOff(): Promise<void> {
     if (this.#identity === undefined || !this.#session.alive) return;
     try {
-      await this.#election?.end(this.#session);
+      await this.#election?.resignNow(this.#session);
       await signOffDevice(this.#session, this.#names, this.#identity.deviceId, this.#identity.instanceToken);
     } catch (error) {
       this.#report({ kind: 'warning', message: `The device could not be set to offline: ${(error as Error).message}` });

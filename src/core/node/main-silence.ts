@@ -36,9 +36,10 @@ export interface MainSilenceOptions {
 export class MainSilence {
   /** Monotonic ms of the next check; infinite while the main thread is heard. */
   due = Number.POSITIVE_INFINITY;
+  /** Its owner starts and stops it; undefined = no main thread is watched. */
+  readonly watch: MainWatch | undefined;
   readonly #o: MainSilenceOptions;
   readonly #board: PulseBoard | undefined;
-  readonly #watch: MainWatch | undefined;
   readonly #hostages: BlockedClaims | undefined;
   #checking = false;
   #released = 0;
@@ -51,7 +52,7 @@ export class MainSilence {
     const board = new PulseBoard(settings.board);
     this.#board = board;
     this.#hostages = new BlockedClaims(session, names, board);
-    this.#watch = new MainWatch({
+    this.watch = new MainWatch({
       board,
       onSilent: () => this.#begin(),
       onStill: () => this.#endInTime(),
@@ -59,16 +60,8 @@ export class MainSilence {
     });
   }
 
-  start(): void {
-    this.#watch?.start();
-  }
-
-  stop(): void {
-    this.#watch?.stop();
-  }
-
   get silent(): boolean {
-    return this.#watch?.silent ?? false;
+    return this.watch?.silent ?? false;
   }
 
   set work(session: WorkSession) {
@@ -146,7 +139,7 @@ export class MainSilence {
       attempt: one.attempt,
       task_type: this.#typeOf(one),
     }));
-    return { for_ms: this.#watch?.silentMs ?? 0, tasks, known: current !== undefined };
+    return { for_ms: this.watch?.silentMs ?? 0, tasks, known: current !== undefined };
   }
 
   #typeOf({ type }: Begun): string {

@@ -1,4 +1,6 @@
 import { monotonic } from '../runtime/clock.ts';
+import { sleep } from '../runtime/loop.ts';
+import { Service } from '../runtime/service.ts';
 import { BEAT_MS, type PulseBoard } from './pulse-board.ts';
 
 /** The main thread is silent when it has not come to its event loop for this long. */
@@ -19,16 +21,16 @@ export interface MainWatchOptions {
  * Whether the main thread comes to its event loop, as seen from the liveness thread. Only time in which this thread was
  * awake counts: a process that was stopped as a whole (SIGSTOP, a suspended machine) is not a blocked one.
  */
-export class MainWatch {
+export class MainWatch extends Service {
   readonly #o: MainWatchOptions;
   readonly #now: () => number;
   #beats = -1;
   #checkedAt: number;
   #silentMs = 0;
   #silent = false;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: MainWatchOptions) {
+    super();
     this.#o = options;
     this.#now = options.monotonic ?? monotonic;
     this.#checkedAt = this.#now();
@@ -43,14 +45,7 @@ export class MainWatch {
     return this.#silentMs;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => this.check(), BEAT_MS);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
+  /** One comparison with the last one. */
   check(): void {
     const now = this.#now();
     const passed = Math.min(now - this.#checkedAt, 2 * BEAT_MS);
@@ -71,5 +66,14 @@ export class MainWatch {
     if (!this.#silent) return;
     this.#silent = false;
     this.#o.onBack(after);
+  }
+
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    running();
+    for (;;) {
+      await sleep(BEAT_MS, signal);
+      if (signal.aborted) return;
+      this.check();
+    }
   }
 }

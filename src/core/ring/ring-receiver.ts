@@ -2,6 +2,7 @@
 // token of this very process gets no answer at all, and one that does not receive where it says to be gets no more than
 // a challenge.
 import { monotonic } from '../runtime/clock.ts';
+import { Service, untilAborted } from '../runtime/service.ts';
 import { Cookies } from './cookies.ts';
 import { decode, encodeReply, isSigned, type Reply, type Ring } from './datagram.ts';
 import { MOST_PER_SECOND } from './fleet-view.ts';
@@ -11,6 +12,7 @@ import type { RingSocket, Sender } from './ring-socket.ts';
 export type Figures = Pick<Reply, 'claimed' | 'running' | 'free'>;
 
 export interface RingReceiverOptions {
+  /** The caller closes it, when the receiver has stopped. */
   socket: RingSocket;
   /** 16 bytes, published in af_device. */
   token: Buffer;
@@ -41,7 +43,8 @@ interface Ringing {
   told: string;
 }
 
-export class RingReceiver {
+/** Listens while it runs. Its stop waits for the claims under way. */
+export class RingReceiver extends Service {
   readonly #o: RingReceiverOptions;
   readonly #senders = new Map<string, Ringing>();
   readonly #cookies = new Cookies();
@@ -50,33 +53,38 @@ export class RingReceiver {
   #toldAt = Number.NEGATIVE_INFINITY;
   #telling: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
-  #closed = false;
-  #inFlight = 0;
+  #listening = false;
+  readonly #inFlight = new Set<Promise<unknown>>();
 
   constructor(options: RingReceiverOptions) {
+    super();
     this.#o = options;
-    options.socket.onDatagram((bytes, from) => void this.#hear(bytes, from));
   }
 
   /** Slots were taken or freed: tells those who rang lately. */
   changed(): void {
-    if (this.#senders.size === 0 || this.#telling !== undefined || this.#closed) return;
+    if (this.#senders.size === 0 || this.#telling !== undefined || !this.#listening) return;
     const wait = this.#toldAt + STATE_EVERY_MS - monotonic();
     this.#telling = setTimeout(() => this.#tell(), Math.max(0, wait));
     this.#telling.unref();
   }
 
-  /** No more answers; the socket is the caller's. */
-  close(): void {
-    this.#closed = true;
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const leave = this.#o.socket.onDatagram((bytes, from) => void this.#hear(bytes, from));
+    this.#listening = true;
+    running();
+    await untilAborted(signal);
+    leave();
+    this.#listening = false;
     clearTimeout(this.#telling);
     clearTimeout(this.#later);
+    await Promise.all(this.#inFlight);
   }
 
   async #hear(bytes: Buffer, from: Sender): Promise<void> {
     const ring = decode(bytes);
-    if (ring?.kind !== 'ring' || this.#closed) return;
-    if (!isSigned(bytes, this.#o.token) || this.#inFlight >= MOST_IN_FLIGHT) return;
+    if (ring?.kind !== 'ring' || !this.#listening) return;
+    if (!isSigned(bytes, this.#o.token) || this.#inFlight.size >= MOST_IN_FLIGHT) return;
     const taken = this.#cookies.take(ring, from);
     if (taken === 'again') return;
     if (taken === 'unproved') {
@@ -86,7 +94,7 @@ export class RingReceiver {
     }
     const ringing = this.#remember(ring, from);
     const figures = this.#rate.take() ? await this.#claim(ring) : this.#noted(ring);
-    if (this.#closed) return;
+    if (!this.#listening) return;
     ringing.told = stateOf(figures);
     this.#send('answer', ring.sequence, figures, from);
   }
@@ -97,11 +105,12 @@ export class RingReceiver {
   }
 
   async #claim(ring: Ring): Promise<Figures> {
-    this.#inFlight += 1;
+    const claim = this.#o.claim(ring);
+    this.#inFlight.add(claim);
     try {
-      return await this.#o.claim(ring);
+      return await claim;
     } finally {
-      this.#inFlight -= 1;
+      this.#inFlight.delete(claim);
     }
   }
 
@@ -116,8 +125,8 @@ export class RingReceiver {
     this.#later = setTimeout(
       () => {
         this.#later = undefined;
-        if (this.#closed) return;
-        if (this.#inFlight < MOST_IN_FLIGHT && this.#rate.take()) void this.#claim(ring);
+        if (!this.#listening) return;
+        if (this.#inFlight.size < MOST_IN_FLIGHT && this.#rate.take()) void this.#claim(ring);
         else this.#claimLater(ring);
       },
       Math.max(1, Math.ceil(this.#rate.waitMs)),

@@ -11,7 +11,7 @@ export class RingSocket {
   readonly address: string;
   readonly port: number;
   readonly #socket: Socket;
-  readonly #listeners: Array<(bytes: Buffer, from: Sender) => void> = [];
+  readonly #listeners = new Set<(bytes: Buffer, from: Sender) => void>();
   #open = true;
 
   private constructor(socket: Socket) {
@@ -44,8 +44,10 @@ export class RingSocket {
     return new RingSocket(socket);
   }
 
-  onDatagram(listener: (bytes: Buffer, from: Sender) => void): void {
-    this.#listeners.push(listener);
+  /** Returns what removes the listener. */
+  onDatagram(listener: (bytes: Buffer, from: Sender) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Never throws. To what is no address or port nothing is sent: a datagram may claim to come from port 0. */

@@ -3,6 +3,7 @@ import { isLoopback, RingSocket } from './ring-socket.ts';
 /** The sockets that a sender uses: the receiver's, so that a worker has one port, and its own where that does not reach. */
 export class SenderSockets {
   readonly #shared: RingSocket | undefined;
+  readonly #leave: (() => void) | undefined;
   readonly #hear: (bytes: Buffer) => void;
   readonly #own = new Map<string, Promise<RingSocket | undefined>>();
 
@@ -10,7 +11,7 @@ export class SenderSockets {
   constructor(shared: RingSocket | undefined, hear: (bytes: Buffer) => void) {
     this.#shared = shared;
     this.#hear = hear;
-    shared?.onDatagram((bytes) => hear(bytes));
+    this.#leave = shared?.onDatagram((bytes) => hear(bytes));
   }
 
   /** Undefined = this machine has no socket of that family: devices there count as silent. */
@@ -38,6 +39,7 @@ export class SenderSockets {
   }
 
   async close(): Promise<void> {
+    this.#leave?.();
     for (const socket of this.#own.values()) (await socket)?.close();
   }
 }

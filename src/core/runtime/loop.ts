@@ -25,7 +25,8 @@ export class Loop extends Service {
     this.#wake?.();
   }
 
-  protected async run(signal: AbortSignal): Promise<void> {
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    running();
     const { intervalMs, work, onError } = this.#options;
     while (!signal.aborted) {
       let pause: number | undefined;

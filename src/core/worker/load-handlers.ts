@@ -32,6 +32,12 @@ export interface LoadedHandlers {
   close(): Promise<void>;
 }
 
+interface Threaded {
+  /** The types of its handlers, in their order. */
+  types: string[];
+  threads: HandlerThreads;
+}
+
 /**
  * Loads the handler of every supported task type, or refuses: a type never runs with another type's handler, and no
  * worker starts that would only fail its tasks.
@@ -69,18 +75,21 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
       'The program setpriv is not installed, so commands keep running if this process is killed by SIGKILL.',
     );
   }
-  const threads = new HandlerThreads(options);
+  const threaded = inThreads(types, options);
+  const close = async () => {
+    await Promise.all(threaded.map(({ threads }) => threads.stop()));
+  };
   try {
-    const threaded = await loadInThreads(threads, types, configured);
+    await Promise.all(threaded.map(({ threads }) => threads.start()));
     for (const type of types) {
       handlers.set(
         type,
-        threaded.get(type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
+        handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
       );
       warnings.push(...idleSettings(type, configured[type]!));
     }
   } catch (error) {
-    await threads.close();
+    await close();
     throw error;
   }
   for (const type of Object.keys(configured)) {
@@ -89,17 +98,13 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
       `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it, so this worker does not run it.`,
     );
   }
-  return { handlers, warnings, close: () => threads.close() };
+  return { handlers, warnings, close };
 }
 
-/** The modules that run in a thread: one for all that share it, one for each that has its own. */
-async function loadInThreads(
-  threads: HandlerThreads,
-  types: string[],
-  configured: Record<string, HandlerConfig>,
-): Promise<Map<string, Handler>> {
+/** The modules that run in threads, not started: those that share one, and each that has its own. */
+function inThreads(types: string[], options: LoadHandlersOptions): Threaded[] {
   const modules = types.flatMap((task_type) => {
-    const { module, thread, timeout } = configured[task_type]!;
+    const { module, thread, timeout } = options.handlers[task_type]!;
     return module === undefined || thread === 'main'
       ? []
       : [{ task_type, module, thread, timeout: timeout || undefined }];
@@ -109,8 +114,15 @@ async function loadInThreads(
     ...(shared.length > 0 ? [shared] : []),
     ...modules.filter((one) => one.thread === 'own').map((one) => [one]),
   ];
-  const loaded = await Promise.all(groups.map((group) => threads.load(group)));
-  return new Map(groups.flatMap((group, g) => group.map(({ task_type }, n) => [task_type, loaded[g]![n]!] as const)));
+  return groups.map((group) => ({
+    types: group.map((one) => one.task_type),
+    threads: new HandlerThreads({ ...options, modules: group }),
+  }));
+}
+
+function handlerIn(threaded: Threaded[], type: string): Handler | undefined {
+  for (const { types, threads } of threaded) if (types.includes(type)) return threads.handlers[types.indexOf(type)];
+  return undefined;
 }
 
 async function loadHandler(

@@ -107,6 +107,7 @@ export class WorkerRing {
       note: (ring) => replies.hint(ring),
       figures: () => this.#slots(),
     });
+    void this.#receiver.start();
   }
 
   get sender() {
@@ -157,7 +158,7 @@ export class WorkerRing {
 
   /** Rings under way are waited for (30 ms at most), then the port is closed. */
   async close(): Promise<void> {
-    this.#receiver?.close();
+    await this.#receiver?.stop();
     await this.sender?.close();
     this.#socket?.close();
   }

@@ -109,8 +109,7 @@ export class Worker {
       claimer.abandon();
       await this.#ring.close();
       await this.#leadership?.stop();
-      this.#liveness?.send({ kind: 'stop' });
-      await this.#liveness?.ended;
+      await this.#liveness?.stop();
     }
   }
 
@@ -141,6 +140,8 @@ export class Worker {
 
   #build(instanceToken: Buffer, board: PulseBoard): WorkerParts {
     this.#leadership = new TermDuties(this.#context, this.#deviceId, () => this.#ring.sender);
+    void this.#leadership.start();
+    this.#leadership.finished.catch(this.#finish.fail);
     const parts = assembleWorker(this.#context, {
       session: this.#session,
       deviceId: this.#deviceId,

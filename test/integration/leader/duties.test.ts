@@ -92,8 +92,7 @@ describe('started', () => {
         )[0]?.n === 4,
     );
     await one.stop();
-    await one.stop();
-    expect(one.running).toBe(false);
+    await one.finished;
   });
 
   test('A1 a task directed at a device that fell silent goes to everybody, and the next check has nothing to do', async () => {
@@ -148,7 +147,7 @@ describe('started', () => {
     const said: string[] = [];
     events.on('leader:duty-failed', ({ message }) => said.push(message));
     await insertLeader(session, db.names, 'another', 2);
-    await until(() => !one.running);
+    await one.finished;
     expect(said).toEqual([]);
   });
 
@@ -186,12 +185,6 @@ describe('started', () => {
     expect((await getLeader(session, db.names)).failing).toEqual([]);
     const old = { holder: 'leader', term: 1 };
     expect(await writeFailingDuties(session, db.names, old, [])).toBe(false);
-  });
-
-  test('stop before start is fine', async () => {
-    const { duties: one } = await duties();
-    await one.stop();
-    expect(one.running).toBe(false);
   });
 });
 

@@ -29,6 +29,7 @@ it('finding F1: a leader whose health check hangs asks to resign, once in a term
   const said: string[] = [];
   context.events.on('warning', ({ message }) => said.push(message));
   const leadership = new TermDuties(context, 'm');
+  await leadership.start();
   leadership.gained(1);
   await until(() => leadership.stalled());
   expect(leadership.stalled()).toBe(false);

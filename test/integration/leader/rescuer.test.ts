@@ -94,11 +94,11 @@ test('a page of attempts that cannot be ended does not starve those behind it', 
   expect(await one.orphaned()).toEqual({ ...noRescues(), rescued: 2 });
 });
 
-test('an ended duty session stops a list at its next row', async () => {
+test('a closed duty session stops a list at its next row', async () => {
   const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
   await insertAttempt(session, db.names, { device });
   const duty = new DutySession(await db.session(), db.names, { holder: 'leader', term: 1 });
   const one = new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20 });
-  duty.end();
+  await duty.close();
   await expect(one.orphaned(new Failures(duty))).rejects.toThrow(/no longer the leader/);
 });

@@ -1,9 +1,8 @@
-// The main thread's end of one thread in which module handlers run. It can be ended from outside whatever its handlers
-// do, and every attempt in it settles then.
 import { type MessagePort, receiveMessageOnPort, type Worker as Thread } from 'node:worker_threads';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { AfdError, type ErrorCode } from '../../domain/errors.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import { Service } from '../../runtime/service.ts';
 import { keptOutcome } from '../aborted-outcome.ts';
 import type { AbortReason, Attempt } from '../handler.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
@@ -37,15 +36,20 @@ interface Open {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** `open` takes attempts · `leaving` ends when what runs in it has ended · `ending` was asked to end · `gone` has. */
+/** `open` takes attempts once it has started · `leaving` ends when what runs in it has ended · `ending` was asked to end · `gone` has. */
 type State = 'open' | 'leaving' | 'ending' | 'gone';
 
-export class HandlerThread {
+/**
+ * The main thread's end of one thread in which module handlers run; it runs when all modules are loaded. It can be ended
+ * from outside whatever its handlers do: every attempt in it has settled when `finished` does.
+ * @throws (start, finished) AfdError E_HANDLER_MISSING, E_CONFIG when it could not load; E_INTERNAL when it ended later
+ */
+export class HandlerThread extends Service {
   readonly #options: HandlerThreadOptions;
-  readonly #thread: Thread;
-  readonly #port: MessagePort;
-  readonly #out: BatchedPort<ToThread>;
-  readonly #cells: Int32Array;
+  #thread!: Thread;
+  #port!: MessagePort;
+  #out!: BatchedPort<ToThread>;
+  #cells!: Int32Array;
   readonly #open = new Map<number, Open>();
   #state: State = 'open';
   #death: Death | undefined;
@@ -54,19 +58,11 @@ export class HandlerThread {
   #isReady = false;
   readonly #pulse: ThreadPulse;
   #leaving: NodeJS.Timeout | undefined;
-  /** Resolves when all modules are loaded. Rejects with E_HANDLER_MISSING or E_CONFIG; nobody needs to read it. */
-  readonly ready: Promise<void>;
-  /** Resolves when the thread is gone and all of its attempts have settled. */
-  readonly gone: Promise<void>;
-  #loaded!: { resolve: () => void; reject: (error: unknown) => void };
+  #loaded!: () => void;
 
   constructor(options: HandlerThreadOptions) {
+    super();
     this.#options = options;
-    const { thread, port, cells } = spawnHandlerThread(options);
-    this.#thread = thread;
-    this.#port = port;
-    this.#cells = cells;
-    this.#out = new BatchedPort<ToThread>(port);
     this.#pulse = new ThreadPulse({
       silentMs: options.silentMs,
       ask: () => {
@@ -77,23 +73,6 @@ export class HandlerThread {
       readAll: () => this.#readAll(),
       busy: () => this.busy && this.#state !== 'gone',
       onSilent: (ms) => this.#tellSilent(ms),
-    });
-    this.ready = new Promise((resolve, reject) => {
-      this.#loaded = { resolve, reject };
-    });
-    this.ready.catch(() => {}); // Read at the start of a worker; later each attempt ends with the reason.
-    port.on('message', (message) => this.#hear(readBatch(message)));
-    thread.on('error', (error: NodeJS.ErrnoException) => {
-      const id = this.#cells[CELL.current]!;
-      if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
-        this.#death ??= { kind: 'memory', id: id || this.#cells[CELL.last]! };
-      else this.#death ??= { kind: 'vanished', id, message: String(error.message) };
-    });
-    this.gone = new Promise((resolve) => {
-      thread.on('exit', (code) => {
-        this.#onExit(code);
-        resolve();
-      });
     });
   }
 
@@ -106,7 +85,7 @@ export class HandlerThread {
     return this.#open.size > 0;
   }
 
-  /** Runs one attempt by the n-th module. */
+  /** Runs one attempt by the n-th module; only after `start()` was called. */
   execute(module: number, attempt: Attempt): Promise<Outcome> {
     const { task, device_id } = attempt;
     return new Promise((resolve) => {
@@ -121,13 +100,36 @@ export class HandlerThread {
     });
   }
 
-  /** Ends the thread, by force if it has to be. What still runs in it settles. */
-  end(): Promise<void> {
-    if (this.#state === 'ending' || this.#state === 'gone') return this.gone;
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const { thread, port, cells } = spawnHandlerThread(this.#options);
+    this.#thread = thread;
+    this.#port = port;
+    this.#cells = cells;
+    this.#out = new BatchedPort<ToThread>(port);
+    this.#loaded = running;
+    port.on('message', (message) => this.#hear(readBatch(message)));
+    thread.on('error', (error: NodeJS.ErrnoException) => {
+      const id = cells[CELL.current]!;
+      if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') this.#death ??= { kind: 'memory', id: id || cells[CELL.last]! };
+      else this.#death ??= { kind: 'vanished', id, message: String(error.message) };
+    });
+    signal.addEventListener('abort', () => this.#end(), { once: true });
+    const death = await new Promise<Death>((resolve) => {
+      thread.on('exit', (code) => resolve(this.#onExit(code)));
+    });
+    if (death.kind === 'asked') return;
+    if (death.kind === 'unloaded') throw new AfdError(death.code, death.message);
+    const why = 'message' in death ? death.message : death.kind;
+    if (this.#isReady) throw new AfdError('E_INTERNAL', `The handler thread ended: ${why}.`);
+    throw new AfdError('E_CONFIG', `The handler thread ended while loading the handlers: ${why}.`);
+  }
+
+  /** By force if it has to be. What still runs in it settles. */
+  #end(): void {
+    if (this.#state === 'ending' || this.#state === 'gone') return;
     this.#death ??= { kind: 'asked' };
     if (!this.#pulse.silent) this.#out.push({ kind: 'end' });
     this.#endWithin(this.#pulse.silent ? 0 : POLITE_MS);
-    return this.gone;
   }
 
   #endWithin(ms: number): void {
@@ -169,12 +171,11 @@ export class HandlerThread {
         return;
       case 'ready':
         this.#isReady = true;
-        this.#loaded.resolve();
+        this.#loaded();
         if (this.busy) this.#pulse.watch();
         return;
       case 'unloaded':
-        this.#death = { kind: 'unloaded', message: message.message };
-        this.#loaded.reject(new AfdError(message.code as ErrorCode, message.message));
+        this.#death = { kind: 'unloaded', message: message.message, code: message.code as ErrorCode };
         this.#endWithin(POLITE_MS);
         return;
       case 'crash':
@@ -208,7 +209,7 @@ export class HandlerThread {
     if (this.#state === 'open') {
       this.#state = 'leaving';
       this.#tellEnd(one, answers);
-      this.#leaving = setTimeout(() => void this.end(), this.#options.othersMs);
+      this.#leaving = setTimeout(() => this.#end(), this.#options.othersMs);
     }
     this.#endIfAllOverdue();
   }
@@ -219,7 +220,7 @@ export class HandlerThread {
 
   #endIfAllOverdue(): void {
     for (const one of this.#open.values()) if (!one.overdue) return;
-    void this.end();
+    this.#end();
   }
 
   #settle(one: Open, outcome: Outcome): void {
@@ -228,16 +229,14 @@ export class HandlerThread {
     one.settle(outcome);
   }
 
-  #onExit(code: number): void {
+  #onExit(code: number): Death {
     this.#readAll();
     this.#port.close();
     this.#state = 'gone';
-    this.#pulse.end();
+    this.#pulse.close();
     clearTimeout(this.#leaving);
     const unseen: Death = { kind: 'vanished', id: this.#cells[CELL.current]!, message: `exit code ${code}` };
     const death = this.#death ?? unseen;
-    const why = 'message' in death ? death.message : death.kind;
-    this.#loaded.reject(new AfdError('E_CONFIG', `The handler thread ended while loading the handlers: ${why}.`));
     const open = [...this.#open.values()];
     const left = open.map(({ id, attempt }) => ({
       id,
@@ -246,5 +245,6 @@ export class HandlerThread {
       timeout: attempt.task.timeout,
     }));
     for (const [n, outcome] of outcomesAfterDeath(death, left).entries()) this.#settle(open[n]!, outcome);
+    return death;
   }
 }

@@ -2,6 +2,7 @@
 // ends threads would run for ever and release the others each time.
 import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 
 /** Why a thread ended. `id` = the attempt whose code did it; 0 = not known. */
@@ -13,7 +14,7 @@ export type Death =
   /** `process.exit`, or an error outside of every promise. */
   | { kind: 'crash'; id: number; message: string; error_class: string }
   | { kind: 'memory'; id: number }
-  | { kind: 'unloaded'; message: string }
+  | { kind: 'unloaded'; message: string; code: ErrorCode }
   /** It ended for an unknown reason. */
   | { kind: 'vanished'; id: number; message: string };
 

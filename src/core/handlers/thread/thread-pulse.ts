@@ -50,7 +50,7 @@ export class ThreadPulse {
     return this.#heardAt >= at;
   }
 
-  end(): void {
+  close(): void {
     clearTimeout(this.#timer);
   }
 

@@ -13,7 +13,7 @@ export class DutySession {
   readonly #session: Session;
   #last: Promise<unknown> = Promise.resolve();
   readonly #onDone: () => void;
-  #ended = false;
+  #closing: Promise<void> | undefined;
 
   /** `onDone`: something that was asked came to its end, well or not. */
   constructor(session: Session, names: TableNames, lease: Lease, onDone: () => void = () => {}) {
@@ -33,10 +33,10 @@ export class DutySession {
     return !(error instanceof NotLeader) && this.alive;
   }
 
-  /** Reads, and single writes that need no fence. @throws DatabaseError, NotLeader after `end()` */
+  /** Reads, and single writes that need no fence. @throws DatabaseError, NotLeader after `close()` */
   run<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {
-      if (this.#ended) throw new NotLeader(this.lease);
+      if (this.#closing !== undefined) throw new NotLeader(this.lease);
       await this.#session.ready();
       return work(this.#session);
     });
@@ -50,15 +50,12 @@ export class DutySession {
     return this.run((session) => dutyTransaction(session, this.names, this.lease, work));
   }
 
-  /** Nothing more is begun: a duty in the middle of a long list stops at its next row. */
-  end(): void {
-    this.#ended = true;
-  }
-
-  /** Ends, waits for what is running, and closes the connection. */
-  async close(): Promise<void> {
-    this.end();
-    await this.#last;
-    await this.#session.close();
+  /**
+   * Nothing more is begun: a duty in the middle of a long list stops at its next row. Waits for what is running, and closes
+   * the connection. Safe to call twice.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#last.then(() => this.#session.close());
+    return this.#closing;
   }
 }

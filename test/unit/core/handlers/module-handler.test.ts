@@ -2,17 +2,23 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AbortReason, HandlerContext } from '../../../../src/core/handlers/handler.ts';
 import { functionHandler, moduleHandler } from '../../../../src/core/handlers/module-handler.ts';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
+import type { HandlerThreads } from '../../../../src/core/handlers/thread/handler-threads.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../../../fixtures/handlers/command.ts';
-import { buildThreads, type ThreadScene, threadScene } from '../../../fixtures/handlers/thread.ts';
+import { buildThreads, type ThreadScene, testThreads, threadScene } from '../../../fixtures/handlers/thread.ts';
 
 const inMain = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
 let scene: ThreadScene;
+const loaded: HandlerThreads[] = [];
 const inThread = (call: HandlerFunction, attempt = testAttempt()) => scene.execute(call, attempt);
 const loadInMain = (module: string) =>
   moduleHandler({ task_type: 'sync_data', module, base_dir: FIXTURES, timeout: undefined });
-const loadInThread = async (module: string) =>
-  (await scene.threads.load([{ task_type: 'sync_data', module, timeout: undefined }]))[0]!;
+const loadInThread = async (module: string) => {
+  const threads = testThreads(module);
+  loaded.push(threads);
+  await threads.start();
+  return threads.handlers[0]!;
+};
 const untilAborted = ({ signal }: HandlerContext) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 
@@ -20,7 +26,7 @@ beforeAll(async () => {
   await buildThreads();
   scene = await threadScene();
 }, 120_000);
-afterAll(() => scene.threads.close());
+afterAll(() => Promise.all([scene.threads, ...loaded].map((one) => one.stop())));
 
 describe.each([
   ['main', loadInMain],

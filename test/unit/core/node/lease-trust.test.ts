@@ -7,7 +7,7 @@ function overAfter(changes: (trust: LeaseTrust) => void): Promise<number> {
   return new Promise((resolve) => {
     const started = monotonic();
     const trust = new LeaseTrust(60_000, () => {
-      trust.end();
+      trust.close();
       resolve(monotonic() - started);
     });
     trust.renew(started);

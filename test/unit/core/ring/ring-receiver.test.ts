@@ -19,9 +19,9 @@ import { RingSocket } from '../../../../src/core/ring/ring-socket.ts';
 import { type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
 
-const closing: Array<{ close(): void }> = [];
-afterEach(() => {
-  for (const one of closing.splice(0)) one.close();
+const closing: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one.close();
 });
 
 const token = randomBytes(16);
@@ -46,8 +46,9 @@ async function receiver(
     figures: () => ({ running: 2, free: 0 }),
     ...options,
   });
+  await made.start();
   const mine = await ear();
-  closing.push(socket, made, mine);
+  closing.push({ close: () => made.stop() }, socket, mine);
   return { receiver: made, port: socket.port, mine };
 }
 
@@ -210,7 +211,7 @@ describe('a receiver', () => {
     await mine.next('answer');
     expect(mine.heard.map(({ kind }) => kind)).toEqual(['challenge', 'answer']);
     expect(mine.bytes).toHaveLength(2);
-    one.close();
+    await one.stop();
     const other = await receiver();
     void mine.ring(ring(), token, port);
     await mine.ring(ring(), token, other.port);

@@ -206,7 +206,8 @@ describe('finding S6: a sender and its device', () => {
       note: () => {},
       figures: () => ({ running: 1, free: 4 }),
     });
-    closing.push(socket, receiver);
+    await receiver.start();
+    closing.push({ close: () => receiver.stop() }, socket);
     return { socket, rings };
   }
 

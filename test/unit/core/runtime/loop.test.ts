@@ -49,18 +49,6 @@ test('start twice is one start', async () => {
   expect(state.rounds).toBe(1);
 });
 
-test('stop before start and stop twice are fine, and a stopped loop starts again', async () => {
-  const { loop, reach } = counted({ intervalMs: HOUR });
-  await loop.stop();
-  loop.start();
-  await reach(1);
-  await Promise.all([loop.stop(), loop.stop()]);
-  expect(loop.running).toBe(false);
-  loop.start();
-  await reach(2);
-  await loop.stop();
-});
-
 test('stop resolves only when the round that runs has ended', async () => {
   const { open, promise } = gate();
   const { loop, state, reach } = counted({ intervalMs: HOUR, allow: promise });

@@ -9,7 +9,7 @@ const scenes: ThreadScene[] = [];
 
 beforeAll(buildThreads, 300_000);
 afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((one) => one.threads.close()));
+  await Promise.all(scenes.splice(0).map((one) => one.threads.stop()));
 });
 
 async function open(more: HandlerThreadsOptions['more'] = {}): Promise<ThreadScene> {

@@ -52,7 +52,12 @@ it.each<[string, Death, Left[], string[]]>([
     [left(1, { aborted: 'timeout' }), left(2)],
     ['timeout', 'released'],
   ],
-  ['not loaded again: all have failed', { kind: 'unloaded', message: 'm' }, [left(1, { begun: false })], ['retry']],
+  [
+    'not loaded again: all have failed',
+    { kind: 'unloaded', message: 'm', code: 'E_CONFIG' },
+    [left(1, { begun: false })],
+    ['retry'],
+  ],
 ])('%s', (_name, death, all, expected) => {
   expect(kinds(death, all)).toEqual(expected);
 });

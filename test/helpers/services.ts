@@ -1,0 +1,162 @@
+// Every service of src/core, for test/integration/services.test.ts. test/architecture/services.test.ts fails without one.
+import { randomBytes } from 'node:crypto';
+import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
+import { Session } from '../../src/core/db/session.ts';
+import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
+import { Duties } from '../../src/core/leader/duties.ts';
+import { TermDuties } from '../../src/core/leader/term-duties.ts';
+import { DeviceLoad } from '../../src/core/node/device-load.ts';
+import { Liveness } from '../../src/core/node/liveness.ts';
+import { LivenessClient } from '../../src/core/node/liveness-client.ts';
+import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
+import { MainWatch } from '../../src/core/node/main-watch.ts';
+import { PulseBoard } from '../../src/core/node/pulse-board.ts';
+import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
+import { RingSocket } from '../../src/core/ring/ring-socket.ts';
+import { Events } from '../../src/core/runtime/events.ts';
+import { Loop } from '../../src/core/runtime/loop.ts';
+import { FIXTURES } from '../fixtures/handlers/command.ts';
+import { testThreads } from '../fixtures/handlers/thread.ts';
+import type { TestDatabase } from './database.ts';
+import { testContext } from './node.ts';
+import { ear } from './ring.ts';
+import type { Made } from './stress.ts';
+
+/** By the name of its class: makes one, not started. */
+export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>> = {
+  BenchFleet(db) {
+    const context = testContext(db);
+    const { address, names } = db;
+    const tables = { task: 'af_crawl_task', prefix: 'af_' };
+    const scratch = { name: fresh(), kind: 'tables', address, tables, names, remove: async () => {} } as const;
+    const options = { workers: 1, slots: 1, hostname: 'test-host', version: '0.0.0-test', onBegin: () => {} };
+    return { service: new BenchFleet(context, scratch, options), close: () => context.close() };
+  },
+
+  DeviceLoad() {
+    const settings = { slots: 1, limits: { memory_usage: 100 }, limitsIntervalMs: 1 };
+    const { promise, resolve } = gate();
+    return { service: new DeviceLoad(settings, resolve), use: () => promise };
+  },
+
+  Duties(db) {
+    const { events, listeners } = countedEvents();
+    const context = testContext(db);
+    const { config, names } = context;
+    const session = new Session({ ...SESSION, address: db.address });
+    const service = new Duties({ session, names, config, events, deviceId: 'leader', term: 1 });
+    return { service, listeners, close: () => context.close() };
+  },
+
+  HandlerThread() {
+    const modules = [{ task_type: 'sync_data', module: 'evaluated.mjs' }];
+    const times = { graceMs: 100, othersMs: 100, silentMs: 60_000 };
+    return { service: new HandlerThread({ modules, base_dir: FIXTURES, onWarning: () => {}, ...times }) };
+  },
+
+  HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),
+
+  Liveness(db) {
+    const { settings, context } = nodeOf(db);
+    const { promise, resolve } = gate();
+    const board = new PulseBoard(1).memory;
+    const service = new Liveness({ ...settings, board }, ({ kind }) => kind === 'heartbeat' && resolve());
+    return { service, use: () => promise, close: () => context.close() };
+  },
+
+  LivenessClient(db) {
+    const { settings, context } = nodeOf(db);
+    const { promise, resolve } = gate();
+    const service = new LivenessClient(settings, ({ kind }) => kind === 'heartbeat' && resolve());
+    return { service, use: () => promise, close: () => context.close() };
+  },
+
+  Loop() {
+    const { promise, resolve } = gate();
+    const work = async () => resolve();
+    return { service: new Loop({ intervalMs: 1, work, onError: () => undefined }), use: () => promise };
+  },
+
+  MainWatch() {
+    const { promise, resolve } = gate();
+    const board = {
+      get beats() {
+        resolve();
+        return 1;
+      },
+    };
+    return {
+      service: new MainWatch({ board, onSilent: () => {}, onStill: () => {}, onBack: () => {} }),
+      use: () => promise,
+    };
+  },
+
+  async RingReceiver() {
+    const [socket, mine, token] = [await RingSocket.bind('127.0.0.1', 0), await ear(), randomBytes(16)];
+    const figures = { running: 0, free: 1 };
+    const claim = async () => ({ claimed: 1, ...figures });
+    const ring = { sequence: randomBytes(8), lane: randomBytes(16) };
+    return {
+      service: new RingReceiver({ socket, token, claim, note: () => {}, figures: () => figures }),
+      async use() {
+        await mine.ring(ring, token, socket.port);
+        await mine.next('answer');
+      },
+      close() {
+        socket.close();
+        mine.close();
+      },
+    };
+  },
+
+  TermDuties(db) {
+    const context = testContext(db);
+    const { events, listeners } = countedEvents();
+    const service = new TermDuties({ ...context, events }, 'leader');
+    const use = () => {
+      service.gained(1);
+      // The duties of the first end while those of the second begin.
+      service.gained(2);
+    };
+    return { service, use, listeners, close: () => context.close() };
+  },
+};
+
+const SESSION = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 10_000, multiStatements: true };
+
+/** An id that no life before had: the server may still know the session lock of that one. */
+function fresh(): string {
+  return `s${randomBytes(4).toString('hex')}`;
+}
+
+function nodeOf(db: TestDatabase) {
+  // A session that is left open must not be closed by its idle timeout, which is the heartbeat timeout.
+  const master = { heartbeat_timeout: 60 };
+  const context = testContext(db, { master, worker: { device_id: fresh(), heartbeat_interval: 0.02 } });
+  const facts = { hostname: 'test-host', version: '0.0.0-test' };
+  const role = { deviceType: 'worker', capabilities: {}, slots: 1, contend: true } as const;
+  return { context, settings: livenessSettings(context, facts, role) };
+}
+
+function gate(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+function countedEvents(): { events: Events; listeners: () => number } {
+  let open = 0;
+  const events = new Events();
+  const on = events.on.bind(events);
+  events.on = (name, listener) => {
+    const off = on(name, listener);
+    open += 1;
+    return () => {
+      open -= 1;
+      off();
+    };
+  };
+  return { events, listeners: () => open };
+}

@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { Service, untilAborted } from '../../../../src/core/runtime/service.ts';
+import { stress } from '../../../helpers/stress.ts';
+
+type Run = (signal: AbortSignal, running: () => void) => Promise<void>;
+
+/** A service that does what the test says. */
+class Does extends Service {
+  protected readonly run: Run;
+
+  constructor(run: Run) {
+    super();
+    this.run = run;
+  }
+}
+
+const obedient: Run = async (signal, running) => {
+  running();
+  await untilAborted(signal);
+};
+
+describe('a service', () => {
+  test('runs when it says so, and not before', async () => {
+    let run = () => {};
+    const one = new Does(async (signal, running) => {
+      run = running;
+      await untilAborted(signal);
+    });
+    let runs = false;
+    const start = one.start().then(() => {
+      runs = true;
+    });
+    await Promise.resolve();
+    expect(runs).toBe(false);
+    run();
+    await start;
+    await one.stop();
+    await one.finished;
+  });
+
+  test('that fails before it runs says why to who started it and to who waits for its end', async () => {
+    const one = new Does(() => {
+      throw new Error('no port');
+    });
+    await expect(one.start()).rejects.toThrow('no port');
+    await expect(one.finished).rejects.toThrow('no port');
+    await one.stop();
+  });
+
+  test('that fails later has started, and says why to who waits for its end; stop never rejects', async () => {
+    const one = new Does(async (_signal, running) => {
+      running();
+      throw new Error('cut');
+    });
+    await one.start();
+    await expect(one.finished).rejects.toThrow('cut');
+    await one.stop();
+  });
+
+  test('that has nothing more to do ends by itself', async () => {
+    const one = new Does(async (_signal, running) => running());
+    await one.start();
+    await one.finished;
+  });
+
+  test('lives once: after a stop before its start it is not started', async () => {
+    let runs = 0;
+    const one = new Does(async () => {
+      runs += 1;
+    });
+    await one.stop();
+    await one.finished;
+    await expect(one.start()).rejects.toMatchObject({ code: 'E_TEMPORARY' });
+    expect(runs).toBe(0);
+  });
+
+  test('is not started when it is stopped before it ran', async () => {
+    const one = new Does((signal) => untilAborted(signal));
+    const start = one.start();
+    await one.stop();
+    await expect(start).rejects.toMatchObject({ code: 'E_TEMPORARY' });
+  });
+
+  test('that waits for others ends when one of them fails, and when it is asked to', async () => {
+    const good = new Does(obedient);
+    let fail = (_error: Error) => {};
+    const bad = new Does(async (_signal, running) => {
+      running();
+      await new Promise((_, reject) => {
+        fail = reject;
+      });
+    });
+    await Promise.all([good.start(), bad.start()]);
+    const asked = new AbortController();
+    const first = untilAborted(asked.signal, [good, bad]);
+    asked.abort();
+    await first;
+    const second = untilAborted(new AbortController().signal, [good, bad]);
+    fail(new Error('cut'));
+    await expect(second).rejects.toThrow('cut');
+    await good.stop();
+  });
+});
+
+describe('the stress of services', () => {
+  const wrong = (run: Run) => stress(() => ({ service: new Does(run) }));
+
+  test('accepts one that obeys', () => wrong(obedient));
+
+  test('refuses one that rejects its finished when it is stopped', async () => {
+    const run: Run = async (signal, running) => {
+      await obedient(signal, running);
+      throw new Error('stopped');
+    };
+    await expect(wrong(run)).rejects.toThrow('stopped');
+  });
+
+  test('refuses one that leaves a timer, also one that keeps no process alive', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const run: Run = async (signal, running) => {
+      timers.push(setInterval(() => {}, 60_000).unref());
+      await obedient(signal, running);
+    };
+    try {
+      await expect(stress(() => ({ service: new Does(run) }), 100)).rejects.toThrow(
+        /^start and stop: left over\nTimeout/,
+      );
+    } finally {
+      for (const one of timers) clearInterval(one);
+    }
+  });
+
+  test('refuses one that leaves a listener', async () => {
+    const target = new EventTarget();
+    let open = 0;
+    const run: Run = async (signal, running) => {
+      target.addEventListener('x', () => {});
+      open += 1;
+      await obedient(signal, running);
+    };
+    await expect(stress(() => ({ service: new Does(run), listeners: () => open }))).rejects.toThrow('listeners');
+  });
+
+  test('refuses one whose stop does not wait for its end', async () => {
+    let end = () => {};
+    const run: Run = async (_signal, running) => {
+      running();
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+    };
+    class Hasty extends Does {
+      override async stop(): Promise<void> {
+        void super.stop();
+      }
+    }
+    await expect(stress(() => ({ service: new Hasty(run) }))).rejects.toThrow(/^start and stop: finished/);
+    end();
+  });
+});
