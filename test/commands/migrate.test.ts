@@ -4,7 +4,7 @@ import Migrate from '../../src/commands/migrate/index.ts';
 import MigrateStatus from '../../src/commands/migrate/status.ts';
 import MigrateUp from '../../src/commands/migrate/up.ts';
 import Status from '../../src/commands/status.ts';
-import { knownMigrations } from '../../src/core/db/migrate/migrator.ts';
+import { knownMigrations } from '../../src/core/db/migrate/known-migrations.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { serverAddress } from '../helpers/database.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
@@ -44,7 +44,7 @@ describe('migrate', () => {
   it('applies what is missing, says what that was, and has nothing to do the second time', async () => {
     const first = await run(Migrate, 'migrate');
     expect(first).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(first.stdout).toBe(`Applied ${known.length} migrations:\n${known.map((name) => `  ${name}\n`).join('')}`);
+    expect(first.stdout).toBe('Applied 1 migration:\n  0001_schema.js\n');
     expect((await run(MigrateUp, 'migrate:up')).stdout).toBe('The schema is up to date. Nothing was changed.\n');
     expect((await run(MigrateUp, 'migrate:up', '--json')).json()).toEqual({
       applied: [],
@@ -98,6 +98,55 @@ describe('migrate status', () => {
     const ran = await run(Status, 'status', '--json');
     expect(ran.exitCode).toBe(78);
     expect(ran.json()).toMatchObject({ error: { code: 'E_SCHEMA', data: { unknown: ['9999_later.js'] } } });
+  });
+});
+
+describe('a schema of a development version', () => {
+  /** Its migrations have other names, and columns that came later are missing. */
+  const made = async () => {
+    await run(Migrate, 'migrate');
+    await admin.write(`UPDATE \`${database}\`.af_migration SET name = '0001_devices.js'`);
+    await admin.write(`INSERT INTO \`${database}\`.af_migration (name, batch) VALUES ('0002_tasks.js', 1)`);
+    await admin.write(`ALTER TABLE \`${database}\`.af_device DROP COLUMN pid`);
+    await admin.write(`INSERT INTO \`${database}\`.af_crawl_task (task_type) VALUES ('a')`);
+  };
+
+  it.each<[string, unknown, string, string[]]>([
+    ['migrate', Migrate, 'migrate', []],
+    ['migrate --dry-run', Migrate, 'migrate', ['--dry-run']],
+    ['status', Status, 'status', []],
+  ])('is refused by %s, which says what it is and how to remove it', async (_, command, id, argv) => {
+    await made();
+    const ran = await run(command, id, ...argv, '--json');
+    expect(ran.exitCode).toBe(78);
+    const { error } = ran.json() as { error: { code: string; message: string; suggestions: string[] } };
+    expect(error.code).toBe('E_SCHEMA');
+    expect(error.message).toMatch(
+      /^A development version of afd created the schema at .* \(migrations 0001_devices.js, 0002_tasks.js\), and this version cannot upgrade it\./,
+    );
+    expect(error.message).not.toContain('newer');
+    expect(error.suggestions).toContain('afd migrate down --force');
+  });
+
+  it('is shown by migrate status with the command that shows how to remove it', async () => {
+    await made();
+    const { stdout, exitCode } = await run(MigrateStatus, 'migrate:status');
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(
+      '  pending  0001_schema.js\n  unknown  0001_devices.js\n  unknown  0002_tasks.js\n' +
+        'A development version of afd created this schema, and this version cannot upgrade it. Run "afd migrate down --force --dry-run" to see how to remove it.\n',
+    );
+    expect((await run(Migrate, 'migrate', '--check')).exitCode).toBe(78);
+  });
+
+  it('is removed by migrate down, which needs force for its rows, and made again by migrate', async () => {
+    await made();
+    expect((await run(MigrateDown, 'migrate:down', '--json')).json()).toMatchObject({ error: { code: 'E_CONFLICT' } });
+    const removed = await run(MigrateDown, 'migrate:down', '--force', '--json');
+    expect(removed.json()).toMatchObject({ removed: ['0001_devices.js', '0002_tasks.js'] });
+    expect(await admin.rows('SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [database])).toEqual([]);
+    expect((await run(Migrate, 'migrate')).exitCode).toBe(0);
+    expect((await run(Status, 'status', '--json')).json()).not.toHaveProperty('error');
   });
 });
 
@@ -184,7 +233,7 @@ describe('migrate over a table of others', () => {
   it('is taken back by down, which leaves the table and its rows', async () => {
     await over({}, Migrate, 'migrate', ...SURE);
     const planned = await over({}, MigrateDown, 'migrate:down', '--dry-run');
-    expect(planned.stdout).toContain('ALTER TABLE `cl_task` DROP COLUMN lane');
+    expect(planned.stdout).toContain('ALTER TABLE `cl_task` DROP COLUMN claim_state');
     expect(planned.stdout).not.toContain('DROP TABLE `cl_task`');
     expect((await over({}, MigrateDown, 'migrate:down')).exitCode).toBe(0);
     expect(await columns()).toBe(7);

@@ -1,4 +1,4 @@
-import type { SchemaState } from '../../core/context/schema-state.ts';
+import { type SchemaState, sentenceOfUnknown } from '../../core/context/schema-state.ts';
 import { counted } from '../../core/counted.ts';
 import type { Adoption } from '../../core/migrate/adopt.ts';
 import type { MigrationPlan } from '../../core/migrate/migrate.ts';
@@ -42,7 +42,8 @@ export function renderMigrations(state: SchemaState, colour: boolean): string {
     ...state.unknown.map((name) => `  ${paint.red('unknown')}  ${name}`),
     ...state.missing.map((part) => `  ${paint.yellow('missing')}  ${part}`),
   ];
-  if (state.unknown.length > 0) lines.push('The schema is newer than this version of afd. Update afd on this machine.');
+  const unknown = sentenceOfUnknown(state);
+  if (unknown !== undefined) lines.push(unknown);
   else if (state.pending.length > 0) lines.push('Run "afd migrate up" to apply the pending migrations.');
   else if (state.missing.length > 0) lines.push('Run "afd migrate up" to add the missing parts.');
   else lines.push('The schema is up to date.');

@@ -1,17 +1,18 @@
-import { readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { DatabaseError } from '../db/database-error.ts';
 import { missingParts } from '../db/migrate/adoption/adoption-plan.ts';
 import { ZONE_SETTING } from '../db/migrate/adoption/confirmed-zone.ts';
+import {
+  compareRecords,
+  isFromDevelopment,
+  knownMigrations,
+  type RecordedMigrations,
+  refuseUnknown,
+} from '../db/migrate/known-migrations.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
 
-export interface SchemaState {
-  applied: string[];
-  pending: string[];
-  /** Applied in the database, but not known to this version: a newer afd has been here. */
-  unknown: string[];
+export interface SchemaState extends RecordedMigrations {
   /** Of the task table, although all is applied: it was changed by hand, or tables.task names another one by now. */
   missing: string[];
   /** Whether another program made the task table; null = there is none. */
@@ -22,17 +23,18 @@ export interface SchemaState {
 
 /** What is applied, pending and unknown; changes nothing. Works on a schema without any table. @throws DatabaseError */
 export async function schemaState(session: Session, names: TableNames): Promise<SchemaState> {
-  const known = await knownNames();
-  const applied = await recordedNames(session, names);
-  const pending = known.filter((name) => !applied.includes(name));
-  const task = await taskTable(session, names, pending.length === 0);
-  return {
-    applied: known.filter((name) => applied.includes(name)),
-    pending,
-    unknown: applied.filter((name) => !known.includes(name)),
-    ...task,
-    missing: pending.length > 0 ? [] : task.missing,
-  };
+  const records = compareRecords(await knownMigrations(), await recordedNames(session, names));
+  const complete = records.pending.length === 0;
+  const task = await taskTable(session, names, complete);
+  return { ...records, ...task, missing: complete ? task.missing : [] };
+}
+
+/** What `afd migrate status` says of unknown migrations; undefined = there are none. */
+export function sentenceOfUnknown(state: SchemaState): string | undefined {
+  if (state.unknown.length === 0) return undefined;
+  return isFromDevelopment(state)
+    ? 'A development version of afd created this schema, and this version cannot upgrade it. Run "afd migrate down --force --dry-run" to see how to remove it.'
+    : 'The schema is newer than this version of afd. Update afd on this machine.';
 }
 
 export function isUpToDate(state: SchemaState): boolean {
@@ -50,13 +52,7 @@ export async function assertSchema(
   { zoneGiven = true }: { zoneGiven?: boolean } = {},
 ): Promise<string> {
   const state = await schemaState(session, names);
-  if (state.unknown.length > 0) {
-    throw new AfdError(
-      'E_SCHEMA',
-      `The schema at ${session.where} is newer than this version of afd: it has the unknown migrations ${state.unknown.join(', ')}. Update afd on this machine.`,
-      { suggestions: ['afd migrate status'], data: { ...state } },
-    );
-  }
+  refuseUnknown(state, session.where);
   if (state.pending.length > 0 || state.missing.length > 0) {
     const where = `The schema at ${session.where}`;
     const what =
@@ -116,10 +112,4 @@ async function taskTable(
   const missing = adopted === null ? [`table ${task}`] : missingParts(columns, keys);
   if (adopted === true && confirmed === null) missing.push('the time zone of its times');
   return { missing, adopted, time_zone: adopted === true ? confirmed : null };
-}
-
-/** The same list as the migrator's, read without loading knex. */
-async function knownNames(): Promise<string[]> {
-  const files = await readdir(fileURLToPath(new URL('../../../migrations/', import.meta.url)));
-  return files.filter((file) => /^\d{4}_.*\.js$/.test(file)).sort();
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GENERATED_COLUMNS, PLAIN_COLUMNS } from '../../../src/core/db/migrate/adoption/task-columns.ts';
 import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
-import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
+import { type OldDatabase, oldDatabase, T1, T1_COLUMNS } from './old-table.ts';
 
 const golden = (name: string) => fileURLToPath(new URL(`../../golden/${name}`, import.meta.url));
 
@@ -29,7 +29,10 @@ function spelled(sql: string, usual: string): string {
       /longtext COLLATE utf8mb4_bin( INVISIBLE)? DEFAULT NULL( COMMENT '[^']*')? CHECK \(json_valid\(`\w+`\)\)/g,
       'json$1 DEFAULT NULL$2',
     )
-    .replace(/longtext COLLATE utf8mb4_bin NOT NULL CHECK \(json_valid\(`\w+`\)\)/g, 'json NOT NULL')
+    .replace(
+      /longtext COLLATE utf8mb4_bin NOT NULL( COMMENT '[^']*')? CHECK \(json_valid\(`\w+`\)\)/g,
+      'json NOT NULL$1',
+    )
     .replace(/\b(tinyint|smallint|mediumint|int|bigint)\(\d+\)/g, '$1')
     .replace(/DEFAULT '(\d+)'/g, 'DEFAULT $1')
     .replace(/current_timestamp\(\)/gi, 'CURRENT_TIMESTAMP')
@@ -85,19 +88,45 @@ describe('the schema', () => {
     );
   });
 
-  it('has the same columns in a task table that afd makes and in one that it adopts', async () => {
+  it('has the same columns, in the same order and with the same comments, in a task table that afd adopts', async () => {
+    const columns = async (table: string): Promise<Array<{ name: string; comment: string }>> =>
+      (
+        await db.admin.rows(
+          `SELECT COLUMN_NAME AS name, COLUMN_COMMENT AS comment FROM information_schema.COLUMNS
+           WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
+          [table],
+        )
+      ).map(({ name, comment }) => ({ name: String(name), comment: String(comment) }));
     db = await oldDatabase([], { task: 'af_crawl_task' });
     await migrateUp(db.address, db.names);
-    const columns = await db.admin.rows(
-      `SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'af_crawl_task'`,
+    const fresh = await columns('af_crawl_task');
+    const known = [...PLAIN_COLUMNS, ...GENERATED_COLUMNS].map(({ name }) => name);
+    expect(fresh.map(({ name }) => name).filter((name) => name !== 'id' && name !== 'status')).toEqual(known);
+    await db.drop();
+    db = await oldDatabase([T1]);
+    await db.migrate();
+    const adopted = (await columns('af_crawl_tasks')).slice(T1_COLUMNS.length);
+    expect(adopted).toEqual(fresh.slice(-adopted.length));
+    expect(adopted.length).toBeGreaterThan(20);
+  });
+
+  it('says of each column what it is, where the server shows the table', async () => {
+    db = await oldDatabase([], { task: 'af_crawl_task' });
+    await migrateUp(db.address, db.names);
+    const silent = await db.admin.rows(
+      `SELECT TABLE_NAME AS t, COLUMN_NAME AS c FROM information_schema.COLUMNS
+       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE 'af_migration%' AND COLUMN_COMMENT = ''`,
     );
-    const known = [
-      'id',
-      'status',
-      ...PLAIN_COLUMNS.map(({ name }) => name),
-      ...GENERATED_COLUMNS.map(({ name }) => name),
-    ];
-    expect(columns.map(({ name }) => name).sort()).toEqual(known.sort());
+    expect(silent).toEqual([]);
+  });
+
+  it('is made by CREATE TABLE alone', async () => {
+    db = await oldDatabase([], { task: 'af_crawl_task' });
+    const { statements } = await migrateUp(db.address, db.names);
+    expect(statements.map((sql) => /^[A-Z]+( TABLE| INTO)/.exec(sql)?.[0])).toEqual([
+      ...new Array(7).fill('CREATE TABLE'),
+      'INSERT INTO',
+    ]);
   });
 });
 

@@ -72,8 +72,9 @@ it('is adopted while a writer and a reader go on: none fails, none waits for the
   });
   const stalls = [await writer.stop(), await reader.stop()];
   // The index is built over all rows: if this took no time, nothing was shown.
-  expect(times).toHaveLength(4);
-  expect(times[3]!.ms).toBeGreaterThan(Math.max(...stalls) / 2);
+  const index = times.at(-1)!;
+  expect(index.sql).toContain('ADD KEY afd_claim');
+  expect(index.ms).toBeGreaterThan(Math.max(...stalls) / 2);
   expect(Math.max(...stalls)).toBeLessThan(LONGEST_STALL_MS);
   expect(writer.took.length).toBeGreaterThan(20);
   expect(await db.digest(T1_COLUMNS, `id <= ${last}`)).toBe(before);

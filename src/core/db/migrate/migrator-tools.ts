@@ -10,7 +10,6 @@ import { ensureTaskTable, removeTaskTable } from './adoption/adopt-task-table.ts
 import { wantedOf } from './adoption/create-table.ts';
 import type { DocumentTable } from './adoption/document-tables.ts';
 import type { AdoptedTable, Migrating } from './adoption/migrating.ts';
-import { hidden } from './adoption/table-plan.ts';
 import { readTaskTable } from './adoption/task-table.ts';
 
 export interface ToolOptions {
@@ -53,25 +52,32 @@ export class MigrationTools implements Migrating {
 
   /** Sends a statement that changes something. `algorithms`: tried in order, appended to the ALTER. */
   async run(sql: string, algorithms: string[] = ['']): Promise<void> {
+    const refused = await this.tryRun(sql, algorithms);
+    if (refused !== undefined) throw onlyByCopy(sql, refused);
+  }
+
+  /** As `run`. Returns the server's last error when it can run the statement by none of the algorithms. */
+  async tryRun(sql: string, algorithms: string[]): Promise<unknown> {
     const { dryRun, onStatement } = this.#options;
     const text = (algorithm: string) => (algorithm === '' ? sql : `${sql}, ${algorithm}`);
-    const [first] = algorithms;
     if (dryRun) {
-      this.statements.push(text(first!));
-      return;
+      this.statements.push(text(algorithms[0]!));
+      return undefined;
     }
+    let refused: unknown;
     onStatement?.(sql, 'before');
-    for (const [n, algorithm] of algorithms.entries()) {
+    for (const algorithm of algorithms) {
       try {
         await this.#insist(text(algorithm));
         this.statements.push(text(algorithm));
-        break;
+        onStatement?.(sql, 'after');
+        return undefined;
       } catch (error) {
         if (!OTHER_ALGORITHM.has(errnoOf(error))) throw error;
-        if (n + 1 === algorithms.length) throw onlyByCopy(sql, error);
+        refused = error;
       }
     }
-    onStatement?.(sql, 'after');
+    return refused;
   }
 
   /**
@@ -106,24 +112,6 @@ export class MigrationTools implements Migrating {
     );
   }
 
-  /** Adds the columns that a table lacks, one by one; definitions by name. To an adopted table as its others: INVISIBLE. */
-  async addColumns(plainTable: string, columns: Record<string, string>): Promise<void> {
-    const there = await this.#columns(plainTable);
-    const invisible = there.some((column) => column.invisible) || this.adopted.some((one) => one.table === plainTable);
-    for (const [name, definition] of Object.entries(columns)) {
-      if (there.some((column) => column.name === name)) continue;
-      await this.run(`ALTER TABLE \`${plainTable}\` ADD COLUMN ${name} ${hidden(definition, invisible)}`, IN_PLACE);
-    }
-  }
-
-  async dropColumns(plainTable: string, columns: string[]): Promise<void> {
-    const there = await this.#columns(plainTable);
-    for (const name of columns) {
-      if (there.some((column) => column.name === name))
-        await this.run(`ALTER TABLE \`${plainTable}\` DROP COLUMN ${name}`, IN_PLACE);
-    }
-  }
-
   /** Drops the table; from an adopted one takes what `sql`, the CREATE TABLE of the migration, has added. */
   async dropTable(plainName: string, sql?: string): Promise<void> {
     if ((await this.columnType(plainName)) === undefined) return;
@@ -139,17 +127,13 @@ export class MigrationTools implements Migrating {
     return (columns.find(({ name }) => name === column) ?? (column === 'id' ? columns[0] : undefined))?.type;
   }
 
-  async #columns(plainTable: string): Promise<Array<{ name: string; type: string; invisible: boolean }>> {
+  async #columns(plainTable: string): Promise<Array<{ name: string; type: string }>> {
     const rows = await this.ask(
-      `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, EXTRA AS extra FROM information_schema.COLUMNS
+      `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type FROM information_schema.COLUMNS
        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
       [plainTable],
     );
-    return rows.map((row) => ({
-      name: String(row.name).toLowerCase(),
-      type: String(row.type),
-      invisible: /INVISIBLE/i.test(String(row.extra)),
-    }));
+    return rows.map((row) => ({ name: String(row.name).toLowerCase(), type: String(row.type) }));
   }
 
   /** @throws AfdError E_CONFLICT when the table cannot be used as it is */
@@ -196,8 +180,6 @@ export class MigrationTools implements Migrating {
     }
   }
 }
-
-const IN_PLACE = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 
 function errnoOf(error: unknown): number {
   return Number((error as { errno?: unknown }).errno ?? 0);

@@ -1,7 +1,6 @@
 // Brings the schema to this version, and removes it again. knex stores which migrations were applied;
 // INFORMATION_SCHEMA decides what is done at each step.
-import { readdir } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { AfdError } from '../../domain/errors.ts';
 import { type DatabaseAddress, describeAddress } from '../address.ts';
 import type { Ask } from '../server-facts.ts';
@@ -12,13 +11,21 @@ import { holdings } from './adoption/holdings.ts';
 import type { AdoptedTable } from './adoption/migrating.ts';
 import { cannotAdopt, refusalsOf } from './adoption/refusals.ts';
 import { isAdopted, readTaskTable } from './adoption/task-table.ts';
+import {
+  compareRecords,
+  isFromDevelopment,
+  knownMigrations,
+  MIGRATIONS_FOLDER,
+  type RecordedMigrations,
+  refuseUnknown,
+} from './known-migrations.ts';
 import { type Step, withMigrator } from './migrator-connection.ts';
 import { MigrationTools, type ToolOptions } from './migrator-tools.ts';
 
 interface Migration {
   name: string;
-  /** Run by every `up`, even when knex has it as applied: the task table may have been changed or replaced since. */
-  always?: boolean;
+  /** The part that each `up` runs, even when knex has the migration as applied. */
+  always?(tools: MigrationTools): Promise<void>;
   up(tools: MigrationTools): Promise<void>;
   down(tools: MigrationTools): Promise<void>;
 }
@@ -42,8 +49,6 @@ export interface MigratorPlan extends MigratorRun {
   adopted: AdoptedTable[];
 }
 
-const FOLDER = fileURLToPath(new URL('../../../../migrations/', import.meta.url));
-
 /** Applies what is missing; harmless when several nodes call it at once. @throws AfdError */
 export async function migrateUp(
   address: DatabaseAddress,
@@ -57,7 +62,7 @@ export async function migrateUp(
     return stepsOf(migrations, tools);
   };
   return withMigrator(address, names, make, async ({ ask, knex }) => {
-    await refuseNewer(ask, names, migrations, describeAddress(address));
+    refuseUnknown(await readRecords(ask, names, migrations), describeAddress(address));
     await refuseTable(ask, names, options.zone);
     // Whatever cannot be used is found before anything is changed.
     await planUp(ask, names, options, describeAddress(address));
@@ -73,14 +78,14 @@ export async function migrateUp(
 /** What `migrateUp` would do now; changes nothing and takes no lock. @throws AfdError E_SCHEMA, E_CONFLICT */
 export async function planUp(ask: Ask, names: TableNames, options: UpOptions, where: string): Promise<MigratorPlan> {
   const migrations = await loadMigrations();
-  await refuseNewer(ask, names, migrations, where);
-  const appliedBefore = await recordedNames(ask, names);
+  const records = await readRecords(ask, names, migrations);
+  refuseUnknown(records, where);
   const tools = new MigrationTools(ask, names, toolOptions(options, true));
-  const pending = migrations.filter(({ name }) => !appliedBefore.includes(name));
-  for (const migration of pending) await migration.up(tools);
-  const applied = pending.map(({ name }) => name);
-  await finishUp(tools, migrations, applied, options);
-  return { migrations: applied, statements: tools.statements, adopted: tools.adopted };
+  for (const migration of migrations) {
+    if (records.pending.includes(migration.name)) await migration.up(tools);
+  }
+  await finishUp(tools, migrations, records.pending, options);
+  return { migrations: records.pending, statements: tools.statements, adopted: tools.adopted };
 }
 
 /**
@@ -100,15 +105,17 @@ export async function migrateDown(
   };
   return withMigrator(address, names, make, async ({ ask, knex }) => {
     if (tools === undefined) throw new AfdError('E_INTERNAL', 'A migration ran without MigrationTools.');
-    await refuseNewer(ask, names, migrations, describeAddress(address));
+    const records = await readRecords(ask, names, migrations);
+    // The tables of a development version are removed like those of this one; knex does not know its migrations.
+    if (!isFromDevelopment(records)) refuseUnknown(records, describeAddress(address));
     const held = await holdings(ask, names);
     if (held.length > 0 && !options.force) throw refuseRows(held);
     if (options.dryRun === true) {
       for (const migration of migrations.toReversed()) await migration.down(tools);
       return { migrations: [], statements: tools.statements };
     }
-    let taken: string[] = [];
-    if ((await recordedNames(ask, names)).length > 0) {
+    let taken = records.unknown;
+    if (records.applied.length > 0) {
       await knex.migrate.forceFreeMigrationsLock();
       [, taken] = (await knex.migrate.rollback(undefined, true)) as [number, string[]];
     }
@@ -120,15 +127,9 @@ export async function migrateDown(
   });
 }
 
-/** The names of all migrations of this version, in order. */
-export async function knownMigrations(): Promise<string[]> {
-  const files = await readdir(FOLDER);
-  return files.filter((file) => /^\d{4}_.*\.js$/.test(file)).sort();
-}
-
 async function finishUp(tools: MigrationTools, migrations: Migration[], applied: string[], options: UpOptions) {
   for (const migration of migrations) {
-    if (migration.always === true && !applied.includes(migration.name)) await migration.up(tools);
+    if (!applied.includes(migration.name)) await migration.always?.(tools);
   }
   if (options.foreignKeys === true) await addForeignKeys(tools);
   if (options.zone !== undefined) await rememberZone(tools, options.zone);
@@ -138,7 +139,7 @@ async function loadMigrations(): Promise<Migration[]> {
   const files = await knownMigrations();
   return Promise.all(
     files.map(async (file) => ({
-      ...((await import(pathToFileURL(FOLDER + file).href)) as Omit<Migration, 'name'>),
+      ...((await import(pathToFileURL(MIGRATIONS_FOLDER + file).href)) as Omit<Migration, 'name'>),
       name: file,
     })),
   );
@@ -153,20 +154,16 @@ function toolOptions(options: UpOptions, dryRun: boolean): ToolOptions {
   return { dryRun, visible, lockWaitS: lockPatienceS, onStatement, onWait };
 }
 
-async function recordedNames(ask: Ask, names: TableNames): Promise<string[]> {
+async function readRecords(ask: Ask, names: TableNames, migrations: Migration[]): Promise<RecordedMigrations> {
   const there = await ask(
     'SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
     [names.plain.migration],
   );
-  if (there.length === 0) return [];
-  return (await ask(`SELECT name FROM ${names.migration} ORDER BY id`)).map((row) => String(row.name));
-}
-
-async function refuseNewer(ask: Ask, names: TableNames, migrations: Migration[], where: string): Promise<void> {
-  const unknown = (await recordedNames(ask, names)).filter((name) => !migrations.some((one) => one.name === name));
-  if (unknown.length === 0) return;
-  const message = `The schema at ${where} is newer than this version of afd: it has the unknown migrations ${unknown.join(', ')}. Update afd on this machine.`;
-  throw new AfdError('E_SCHEMA', message, { suggestions: ['afd migrate status'], data: { unknown } });
+  const rows = there.length === 0 ? [] : await ask(`SELECT name FROM ${names.migration} ORDER BY id`);
+  return compareRecords(
+    migrations.map(({ name }) => name),
+    rows.map((row) => String(row.name)),
+  );
 }
 
 /** Before anything is made: the table must be one that can be used, in a confirmed zone. */

@@ -1,5 +1,6 @@
 // The task table: made, or adopted where another program has made it, and taken back.
 import { type Change, planAdoption } from './adoption-plan.ts';
+import { commentsOf } from './create-table.ts';
 import type { Migrating } from './migrating.ts';
 import { cannotAdopt } from './refusals.ts';
 import { GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS } from './task-columns.ts';
@@ -20,9 +21,16 @@ export async function ensureTaskTable(
   const { task } = tools.names.plain;
   const facts = await readTaskTable(tools.ask, task);
   if (facts === undefined) return tools.createTable(task, createSql);
-  const { changes, refusals } = planAdoption(facts, { collation: await tools.collation(), visible });
+  const options = { collation: await tools.collation(), comments: commentsOf(createSql), visible };
+  const { changes, refusals } = planAdoption(facts, options);
   if (refusals.length > 0) throw cannotAdopt(facts.name, refusals);
-  for (const { sql, algorithms } of changes) await tools.run(sql, algorithms);
+  for (const one of changes) await runChange(tools, one);
+}
+
+async function runChange(tools: Migrating, { sql, algorithms, apart }: Change): Promise<void> {
+  if (apart === undefined) return tools.run(sql, algorithms);
+  if ((await tools.tryRun(sql, algorithms)) === undefined) return;
+  for (const one of apart) await runChange(tools, one);
 }
 
 /** Drops a task table of afd's own. From an adopted one: what afd added, except the words of its ENUM. */

@@ -4,6 +4,7 @@
 import { refusalsOf } from './refusals.ts';
 import {
   GENERATED_COLUMNS,
+  generatedColumn,
   generatedColumns,
   KEYS,
   PLAIN_COLUMNS,
@@ -17,6 +18,8 @@ import { type ColumnFacts, columnOf, enumLabels, type TaskTableFacts } from './t
 export interface Change {
   sql: string;
   algorithms: string[];
+  /** The same in several ALTERs, for a server that can run each of them by its algorithms, but not all in one. */
+  apart?: Change[];
 }
 
 export interface AdoptionPlan {
@@ -25,54 +28,54 @@ export interface AdoptionPlan {
   refusals: string[];
 }
 
-/**
- * INPLACE only where the server cannot do it INSTANT (64 instant changes, compressed rows): it rebuilds, but blocks no
- * statement.
- */
+const INSTANT = ['ALGORITHM=INSTANT'];
+/** INPLACE only where the server cannot do it INSTANT (64 instant changes, compressed rows): it rebuilds, but blocks no statement. */
 const METADATA = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 const INDEX = ['ALGORITHM=INPLACE, LOCK=NONE'];
 
-/** `collation`: of our text columns; that of af_device.device_id, with which they are compared. */
-export function planAdoption(facts: TaskTableFacts, options: { collation: string; visible: boolean }): AdoptionPlan {
+/**
+ * One ALTER for the columns (on MariaDB another for the generated ones, which it adds by themselves or not at all), and one
+ * for the indexes: with an index in it, an ALTER is not INSTANT.
+ * `collation`: of our text columns; that of af_device.device_id, with which they are compared. `comments`: by column, quoted.
+ */
+export function planAdoption(
+  facts: TaskTableFacts,
+  options: { collation: string; comments: ReadonlyMap<string, string>; visible: boolean },
+): AdoptionPlan {
   const refusals = refusalsOf(facts);
   if (refusals.length > 0) return { changes: [], refusals };
-  const table = `ALTER TABLE \`${facts.name}\``;
-  const changes: Change[] = [];
-  const change = (parts: string[], algorithms: string[]) => {
-    if (parts.length > 0) changes.push({ sql: `${table} ${parts.join(', ')}`, algorithms });
-  };
-  change(statusWords(facts, columnOf(facts, 'status')!), METADATA);
   const has = (name: string) => columnOf(facts, name) !== undefined;
   const shown = (column: PlainColumn) => options.visible && column.documented === true;
-  const missing = PLAIN_COLUMNS.filter((column) => !has(column.name));
-  change(
-    missing.map((column) => `ADD COLUMN ${plainColumn(column, options.collation, shown(column))}`),
-    METADATA,
-  );
-  const hidden = PLAIN_COLUMNS.filter((column) => shown(column) && columnOf(facts, column.name)?.invisible === true);
-  change(
-    hidden.map((column) =>
-      facts.isMariaDb
-        ? `MODIFY COLUMN ${plainColumn(column, options.collation, true)}`
-        : `ALTER COLUMN ${column.name} SET VISIBLE`,
+  const defined = (column: PlainColumn) =>
+    plainColumn(column, { ...options, comment: options.comments.get(column.name), visible: shown(column) });
+  const plain = [
+    statusWords(facts, columnOf(facts, 'status')!),
+    PLAIN_COLUMNS.filter(({ name }) => !has(name)).map((column) => `ADD COLUMN ${defined(column)}`),
+    PLAIN_COLUMNS.filter((column) => shown(column) && columnOf(facts, column.name)?.invisible === true).map((column) =>
+      facts.isMariaDb ? `MODIFY COLUMN ${defined(column)}` : `ALTER COLUMN ${column.name} SET VISIBLE`,
     ),
-    METADATA,
+  ];
+  const generated = generatedColumns(facts)
+    .filter(({ name }) => !has(name))
+    .map((column) => `ADD COLUMN ${generatedColumn(column, options.comments.get(column.name))}`);
+  const keys = KEYS.filter(({ name }) => !facts.keys.some((key) => key.name === name)).map(
+    ({ name, columns: parts, unique }) => `ADD ${unique ? 'UNIQUE ' : ''}KEY ${name} (${parts.join(', ')})`,
   );
-  change(
-    generatedColumns(facts)
-      .filter(({ name }) => !has(name))
-      .map(
-        ({ name, type, expression }) =>
-          `ADD COLUMN ${name} ${type} GENERATED ALWAYS AS (${expression}) VIRTUAL INVISIBLE`,
-      ),
-    METADATA,
-  );
-  const keys = KEYS.filter(({ name }) => !facts.keys.some((key) => key.name === name));
-  change(
-    keys.map(({ name, columns, unique }) => `ADD ${unique ? 'UNIQUE ' : ''}KEY ${name} (${columns.join(', ')})`),
-    INDEX,
-  );
-  return { changes, refusals };
+  const columns = facts.isMariaDb
+    ? [...together(facts, plain), ...change(facts, generated, METADATA)]
+    : together(facts, [...plain, generated]);
+  return { changes: [...columns, ...change(facts, keys, INDEX)], refusals };
+}
+
+/** One ALTER if the server can do all of it INSTANT, else one for each group. */
+function together(facts: TaskTableFacts, groups: string[][]): Change[] {
+  const apart = groups.flatMap((parts) => change(facts, parts, METADATA));
+  if (apart.length < 2) return apart;
+  return change(facts, groups.flat(), INSTANT).map((one) => ({ ...one, apart }));
+}
+
+function change(facts: TaskTableFacts, parts: string[], algorithms: string[]): Change[] {
+  return parts.length === 0 ? [] : [{ sql: `ALTER TABLE \`${facts.name}\` ${parts.join(', ')}`, algorithms }];
 }
 
 /** What is missing of a table that commands are about to use; empty = nothing. Cheap enough for each of them. */

@@ -28,3 +28,15 @@ export function wantedOf(sql: string): { columns: WantedColumn[]; indexes: Wante
     }),
   };
 }
+
+/** The COMMENT of each column, quoted as written; also of a generated column, whose expression takes several lines. */
+export function commentsOf(sql: string): Map<string, string> {
+  const found = new Map<string, string>();
+  let column = '';
+  for (const line of sql.split('\n')) {
+    column = /^\s*([a-z_]+) /.exec(line)?.[1] ?? column;
+    const comment = / COMMENT ('[^']*'),?$/.exec(line)?.[1];
+    if (comment !== undefined) found.set(column, comment);
+  }
+  return found;
+}

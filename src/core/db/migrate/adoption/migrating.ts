@@ -16,6 +16,8 @@ export interface Migrating {
   readonly ask: Ask;
   readonly adopted: AdoptedTable[];
   run(sql: string, algorithms?: string[]): Promise<void>;
+  /** As `run`. Returns the server's error when it can run the statement by none of the algorithms, else undefined. */
+  tryRun(sql: string, algorithms: string[]): Promise<unknown>;
   /** Undefined = there is no such table, or no such column; of `id` unless another is named. */
   columnType(plainTable: string, column?: string): Promise<string | undefined>;
   createTable(plainName: string, sql: string): Promise<void>;

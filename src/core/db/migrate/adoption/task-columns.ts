@@ -11,7 +11,7 @@ export type Family = 'number' | 'text' | 'json' | 'date' | 'datetime' | 'token';
 
 export interface PlainColumn {
   name: string;
-  /** Type, NULL or NOT NULL, default, comment; without INVISIBLE. `{text}` stands for character set and collation. */
+  /** Type, NULL or NOT NULL, default; without INVISIBLE and COMMENT. `{text}` stands for character set and collation. */
   definition: string;
   family: Family;
   /** afd does arithmetic with it: NULL would stay NULL for ever. */
@@ -34,26 +34,26 @@ export const PLAIN_COLUMNS: readonly PlainColumn[] = [
   { name: 'next_run_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
   { name: 'created_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
   { name: 'updated_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
-  { name: 'priority', definition: "INT DEFAULT 5 COMMENT '任务优先级(1-10)'", family: 'number', documented: true },
-  { name: 'estimated_duration', definition: "INT NULL COMMENT '预估执行时间(秒)'", family: 'number', documented: true },
-  { name: 'required_capabilities', definition: "JSON NULL COMMENT '所需设备能力'", family: 'json', documented: true },
-  { name: 'max_retry_count', definition: "INT DEFAULT 3 COMMENT '最大重试次数'", family: 'number', documented: true },
+  { name: 'priority', definition: 'INT DEFAULT 5', family: 'number', documented: true },
+  { name: 'estimated_duration', definition: 'INT NULL', family: 'number', documented: true },
+  { name: 'required_capabilities', definition: 'JSON NULL', family: 'json', documented: true },
+  { name: 'max_retry_count', definition: 'INT DEFAULT 3', family: 'number', documented: true },
   { name: 'task_data', definition: 'JSON NULL', family: 'json' },
-  { name: 'execution_timeout', definition: "INT NULL COMMENT 'seconds'", family: 'number' },
+  { name: 'execution_timeout', definition: 'INT NULL', family: 'number' },
   { name: 'not_after', definition: 'DATETIME(3) NULL', family: 'datetime' },
   { name: 'dedupe_key', definition: KEY_TEXT, family: 'text' },
   { name: 'concurrency_key', definition: KEY_TEXT, family: 'text' },
+  { name: 'batch_id', definition: 'BIGINT NULL', family: 'number' },
+  { name: 'parent_id', definition: 'BIGINT NULL', family: 'number' },
   { name: 'target_device_id', definition: 'VARCHAR(64) {text} NULL', family: 'text', at_least: 64 },
   { name: 'target_until', definition: 'DATETIME(3) NULL', family: 'datetime' },
+  { name: 'attempt', definition: 'INT NOT NULL DEFAULT 0', family: 'number', never_null: true, at_least: 4 },
+  { name: 'lost_count', definition: 'INT NOT NULL DEFAULT 0', family: 'number', never_null: true, at_least: 4 },
   { name: 'claim_token', definition: 'BINARY(16) NULL', family: 'token' },
   { name: 'claimed_by', definition: 'VARCHAR(64) {text} NULL', family: 'text', at_least: 64 },
   { name: 'claim_instance', definition: 'BINARY(16) NULL', family: 'token' },
   { name: 'claimed_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
   { name: 'claim_deadline', definition: 'DATETIME(3) NULL', family: 'datetime' },
-  { name: 'attempt', definition: 'INT NOT NULL DEFAULT 0', family: 'number', never_null: true, at_least: 4 },
-  { name: 'lost_count', definition: 'INT NOT NULL DEFAULT 0', family: 'number', never_null: true, at_least: 4 },
-  { name: 'batch_id', definition: 'BIGINT NULL', family: 'number' },
-  { name: 'parent_id', definition: 'BIGINT NULL', family: 'number' },
   { name: 'last_error', definition: 'TEXT {text} NULL', family: 'text' },
   { name: 'finished_at', definition: 'DATETIME(3) NULL', family: 'datetime' },
 ];
@@ -92,8 +92,8 @@ export function generatedColumns(facts?: TaskTableFacts): GeneratedColumn[] {
   const cut = ['next_run_at', 'created_at'].some((name) => /\([4-6]\)/.test(type(name)));
   const due = dueAt({ cut });
   return [
-    { name: 'lane', type: 'BINARY(16)', expression: lane({ trim: /^char/i.test(type('task_type')) }) },
     { name: 'claim_state', type: 'MEDIUMINT', expression: claimStateColumn(due) },
+    { name: 'lane', type: 'BINARY(16)', expression: lane({ trim: /^char/i.test(type('task_type')) }) },
     { name: 'claim_rank', type: 'TINYINT', expression: '10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)' },
     { name: 'due_at', type: 'DATETIME(3)', expression: due },
   ];
@@ -116,8 +116,19 @@ export const KEYS: readonly WantedKey[] = [
 /** Words of `status`, in the order in which a fresh table has them: the user's four, then afd's. */
 export const STATUS_WORDS = ['pending', 'running', 'failed', 'done', 'assigned', 'waiting', 'cancelled'];
 
-/** MODIFY needs the column's whole definition; INSTANT keeps it where it is. */
-export function plainColumn(column: PlainColumn, collation: string, visible: boolean): string {
+/** How a column is added, or defined anew: MODIFY needs the whole definition. `comment`: quoted. */
+export function plainColumn(
+  column: PlainColumn,
+  { collation, comment, visible }: { collation: string; comment: string | undefined; visible: boolean },
+): string {
   const definition = column.definition.replace('{text}', `CHARACTER SET utf8mb4 COLLATE ${collation}`);
-  return `${column.name} ${hidden(definition, !visible)}`;
+  return `${column.name} ${hidden(`${definition}${commented(comment)}`, !visible)}`;
+}
+
+export function generatedColumn({ name, type, expression }: GeneratedColumn, comment: string | undefined): string {
+  return `${name} ${type} GENERATED ALWAYS AS (${expression}) VIRTUAL INVISIBLE${commented(comment)}`;
+}
+
+function commented(comment: string | undefined): string {
+  return comment === undefined ? '' : ` COMMENT ${comment}`;
 }

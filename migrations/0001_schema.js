@@ -1,0 +1,250 @@
+// The whole schema. Columns and indexes of the design document keep their names, their order and their comments; afd's own
+// columns follow them, grouped by purpose. All times are UTC, DATETIME(3), without ON UPDATE; only next_run_at, created_at,
+// updated_at and due_at of the task table are in the zone of database.time_zone, because other programs write them.
+//
+// A table that another program created by the design document is adopted: one ALTER adds what it lacks, INVISIBLE
+// (src/core/db/migrate/adoption). It reads this text, so each column and each index stands on a line of its own, its COMMENT
+// at the end of the line and without a quote in it.
+//
+// There are no foreign keys: a child insert locks its parent row in share mode, so claims and heartbeats would block each
+// other.
+
+/** @typedef {import('../src/core/db/table-names.ts').TableNames} Names */
+/** @typedef {import('../src/core/db/migrate/migrator-tools.ts').MigrationTools} Tools */
+/** @typedef {(names: Names) => string} TableText the CREATE TABLE; MigrationTools replace TABLE_OPTIONS */
+
+/** One row per device. @type {TableText} */
+const devices = (names) => `CREATE TABLE ${names.device} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the devices were registered',
+      device_id VARCHAR(64) NOT NULL COMMENT '设备唯一标识',
+      device_name VARCHAR(128) NOT NULL COMMENT '设备名称',
+      device_type ENUM('master', 'worker', 'gateway') NOT NULL COMMENT '设备类型',
+      ip_address VARCHAR(45) NOT NULL COMMENT 'IP地址',
+      port INT NOT NULL COMMENT '端口号',
+      status ENUM('online', 'offline', 'busy') DEFAULT 'offline' COMMENT '设备状态',
+      capabilities JSON COMMENT '设备能力配置',
+      max_concurrent_tasks INT DEFAULT 5 COMMENT '最大并发任务数',
+      current_tasks INT DEFAULT 0 COMMENT '当前任务数',
+      last_heartbeat DATETIME(3) NULL COMMENT '最后心跳时间',
+      created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+      updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+
+      region VARCHAR(64) NULL COMMENT 'compared with the region in required_capabilities',
+      labels JSON NULL COMMENT 'names and values of the operator',
+      operator_state ENUM('active', 'paused', 'draining', 'quarantined') NOT NULL DEFAULT 'active' COMMENT 'what the operator wants of the device',
+
+      instance_token BINARY(16) NULL COMMENT 'random; tells the process that registered last from earlier ones',
+      host_name VARCHAR(255) NULL COMMENT 'machine of that process',
+      pid INT NULL COMMENT 'number of that process on its machine',
+      version VARCHAR(32) NULL COMMENT 'version of afd in that process',
+      heartbeat_interval INT NULL COMMENT 'milliseconds',
+      ring_token BINARY(16) NULL COMMENT 'secret that the sender of a ring (wake-up datagram) must know',
+
+      lock_name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'session lock of that process (GET_LOCK); free = the process is gone',
+      lock_server VARCHAR(255) NULL COMMENT 'database server that has the lock',
+      lock_taken_at DATETIME(3) NULL COMMENT 'UTC',
+
+      over_limits JSON NULL COMMENT 'resource limits that it is over, in words',
+      stuck JSON NULL COMMENT 'tasks whose handlers run on after their end, a slot each',
+      recent_claims INT NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute',
+      success_rate DECIMAL(5,4) NULL COMMENT '0 to 1, of the last 100 ended attempts',
+      avg_duration_ms BIGINT NULL COMMENT 'milliseconds, of the completed ones among them',
+
+      UNIQUE KEY device_id (device_id),
+      KEY idx_device_type (device_type),
+      KEY idx_status (status),
+      KEY idx_last_heartbeat (last_heartbeat)
+    ) TABLE_OPTIONS`;
+
+/** One row per heartbeat. The leader adds a partition for each day and drops old ones. @type {TableText} */
+const heartbeats = (names) => `CREATE TABLE ${names.heartbeat} (
+      id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'order in which the rows were written',
+      device_id VARCHAR(64) NOT NULL COMMENT 'device that reports',
+      heartbeat_time DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+      cpu_usage DECIMAL(5,2) NULL COMMENT 'CPU使用率',
+      memory_usage DECIMAL(5,2) NULL COMMENT '内存使用率',
+      disk_usage DECIMAL(5,2) NULL COMMENT '磁盘使用率',
+      active_tasks INT DEFAULT 0 COMMENT '活跃任务数',
+      system_info JSON NULL COMMENT '系统信息',
+
+      PRIMARY KEY (id, heartbeat_time),
+      KEY idx_device_id (device_id),
+      KEY idx_heartbeat_time (heartbeat_time)
+    ) TABLE_OPTIONS PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`;
+
+/**
+ * One row per task. The claim reads generated columns, so that a plain INSERT by any program makes a claimable row. due_at
+ * has a value for every date that a row can hold, else the row could not be changed (see adoption/task-columns.ts, which
+ * spells these columns for an adopted table). MD5 and SHA1 are gone from MySQL >= 9.6, hence SHA2.
+ * @type {TableText}
+ */
+const tasks = (names) => `CREATE TABLE ${names.task} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order of tasks that are otherwise equal',
+      task_type VARCHAR(32) NOT NULL COMMENT 'selects the handler',
+      username VARCHAR(255) NULL COMMENT 'payload',
+      app_id VARCHAR(128) NULL COMMENT 'payload',
+      start_date DATE NULL COMMENT 'payload',
+      end_date DATE NULL COMMENT 'payload',
+      retry INT DEFAULT 0 COMMENT 'attempts that failed or timed out',
+      status ENUM('pending','running','failed','done','assigned','waiting','cancelled') DEFAULT 'pending' COMMENT 'assigned = directed at one device; waiting = parked until next_run_at',
+      next_run_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'earliest start, in the zone of database.time_zone',
+      created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'in the zone of database.time_zone',
+      updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'in the zone of database.time_zone',
+      priority INT DEFAULT 5 COMMENT '任务优先级(1-10)',
+      estimated_duration INT NULL COMMENT '预估执行时间(秒)',
+      required_capabilities JSON NULL COMMENT '所需设备能力',
+      max_retry_count INT DEFAULT 3 COMMENT '最大重试次数',
+
+      task_data JSON NULL COMMENT 'payload; its keys override the columns',
+      execution_timeout INT NULL COMMENT 'seconds; NULL = that of the handler, else master.task_timeout',
+      not_after DATETIME(3) NULL COMMENT 'latest start, UTC',
+      dedupe_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'unique while its row exists; compared exactly',
+      concurrency_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'stored with the task; has no effect yet',
+      batch_id BIGINT NULL COMMENT 'has no effect yet',
+      parent_id BIGINT NULL COMMENT 'id of the task whose handler added this one',
+
+      target_device_id VARCHAR(64) NULL COMMENT 'device that the task is directed at',
+      target_until DATETIME(3) NULL COMMENT 'until when, UTC',
+
+      attempt INT NOT NULL DEFAULT 0 COMMENT 'number of the current or last attempt; 0 = none yet',
+      lost_count INT NOT NULL DEFAULT 0 COMMENT 'workers that died under it',
+      claim_token BINARY(16) NULL COMMENT 'random; each write of the holder must match it',
+      claimed_by VARCHAR(64) NULL COMMENT 'deferred claim: device_id, until the attempt has a row of its own',
+      claim_instance BINARY(16) NULL COMMENT 'deferred claim: instance_token of the process',
+      claimed_at DATETIME(3) NULL COMMENT 'deferred claim: when, UTC',
+      claim_deadline DATETIME(3) NULL COMMENT 'deferred claim: deadline_at of the attempt, UTC',
+      last_error TEXT NULL COMMENT 'of the last attempt that did not complete',
+      finished_at DATETIME(3) NULL COMMENT 'UTC',
+
+      claim_state MEDIUMINT GENERATED ALWAYS AS
+        (FIELD(status, 'pending', 'done', 'failed', 'cancelled', 'waiting', 'assigned', 'running') * 100000
+          - IF(status IN ('done', 'failed', 'cancelled'),
+            LEAST(DATEDIFF(IF(MONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'))
+              * DAYOFMONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) = 0,
+              TIMESTAMP'1970-01-01 00:00:00',
+              LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
+                TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59')), TIMESTAMP'1970-01-01 00:00:00'), 32767),
+            0)) STORED COMMENT 'place of the status x 100000; of an ended task, less the days from 1970 to due_at',
+      lane BINARY(16) GENERATED ALWAYS AS
+        (UNHEX(LEFT(SHA2(CONCAT(task_type, '|', COALESCE(required_capabilities, '')), 256), 32))) STORED COMMENT 'hash of task_type and required_capabilities',
+      claim_rank TINYINT GENERATED ALWAYS AS
+        (10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)) STORED COMMENT '10 - priority; 0 = best',
+      due_at DATETIME(3) GENERATED ALWAYS AS
+        (IF(MONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'))
+          * DAYOFMONTH(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00')) = 0,
+          TIMESTAMP'1970-01-01 00:00:00',
+          LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
+            TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59'))) STORED COMMENT 'next_run_at, else created_at, in the zone of database.time_zone',
+
+      KEY afd_claim (claim_state, lane, claim_rank, due_at, id),
+      UNIQUE KEY afd_dedupe (dedupe_key),
+      KEY afd_target (target_device_id, claim_rank, due_at, id)
+    ) TABLE_OPTIONS`;
+
+/**
+ * One row per attempt. Another program may insert rows of its own, as the document's table lets it: such a row has no
+ * attempt, no deadline, and a token that no claim has, so that it is nobody's attempt, and the leader closes it.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const assignments = (names, taskId) => `CREATE TABLE ${names.assignment} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the rows were written',
+      task_id ${taskId} NOT NULL COMMENT '任务ID',
+      device_id VARCHAR(64) NOT NULL COMMENT '分配的设备ID',
+      assigned_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT '分配时间',
+      started_at DATETIME(3) NULL COMMENT '开始执行时间',
+      completed_at DATETIME(3) NULL COMMENT '完成时间',
+      status ENUM('assigned','running','completed','failed','timeout','cancelled','released','lost') DEFAULT 'assigned' COMMENT 'assigned = claimed, the handler has not begun',
+      retry_count INT DEFAULT 0 COMMENT '重试次数',
+      error_message TEXT NULL COMMENT '错误信息',
+      created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+      updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+
+      attempt INT NULL COMMENT 'number of the attempt, from 1; NULL = row of another program',
+      claim_token BINARY(16) NOT NULL DEFAULT '' COMMENT 'random, as in the task; zeros = row of another program',
+      instance_token BINARY(16) NULL COMMENT 'process of the device that claimed it',
+      deadline_at DATETIME(3) NULL COMMENT 'UTC; then the leader rescues the attempt',
+
+      revoked_at DATETIME(3) NULL COMMENT 'when an operator asked for its end, UTC',
+      revoke_outcome ENUM('cancelled','released') NULL COMMENT 'the end that the operator asked for',
+
+      result JSON NULL COMMENT 'what the handler returned',
+      error_class VARCHAR(64) NULL COMMENT 'short name that groups equal failures',
+      cause VARCHAR(64) NULL COMMENT 'why it was lost, released, cancelled or timed out',
+      fingerprint VARCHAR(64) NULL COMMENT 'has no effect yet',
+
+      UNIQUE KEY idx_task_id (task_id, attempt),
+      KEY idx_device_id (device_id, status),
+      KEY idx_status (status, deadline_at),
+      KEY idx_assigned_at (assigned_at)
+    ) TABLE_OPTIONS`;
+
+/** One row: the leader's lease. @type {TableText} */
+const leader = (names) => `CREATE TABLE ${names.leader} (
+      name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'leader, in the only row',
+      holder VARCHAR(64) NULL COMMENT 'device_id of the leader; NULL = nobody',
+      holder_token BINARY(16) NULL COMMENT 'its instance_token',
+      term BIGINT NOT NULL DEFAULT 0 COMMENT 'number of the leadership; each new one is higher',
+      acquired_at DATETIME(3) NULL COMMENT 'UTC',
+      renewed_at DATETIME(3) NULL COMMENT 'UTC',
+      expires_at DATETIME(3) NULL COMMENT 'UTC; then another node may take the lease',
+      failing JSON NULL COMMENT 'duties that fail now: term, and of each its name, message and since'
+    ) TABLE_OPTIONS`;
+
+/** One row per lane and rank with work, for the nodes to read. @type {TableText} */
+const lanes = (names) => `CREATE TABLE ${names.lane} (
+      lane BINARY(16) NOT NULL COMMENT 'as in the task table',
+      claim_rank TINYINT NOT NULL COMMENT '10 - priority; 0 = best',
+      task_type VARCHAR(255) NOT NULL COMMENT 'as long as that of an adopted table may be',
+      required_capabilities JSON NULL COMMENT 'of each task of the lane',
+      head_due_at DATETIME(3) NOT NULL COMMENT 'due_at of its first task, in the zone of database.time_zone',
+      head_id BIGINT NOT NULL COMMENT 'id of that task',
+      able INT NULL COMMENT 'online devices that can run it',
+      published_at DATETIME(3) NOT NULL COMMENT 'UTC',
+
+      PRIMARY KEY (lane, claim_rank)
+    ) TABLE_OPTIONS`;
+
+/** One row per setting that all nodes share. @type {TableText} */
+const settings = (names) => `CREATE TABLE ${names.setting} (
+      name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'key, as in the configuration file',
+      value JSON NOT NULL COMMENT 'the value that all nodes use',
+      updated_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+      updated_by VARCHAR(128) NULL COMMENT 'who wrote it'
+    ) TABLE_OPTIONS`;
+
+/** @param {Tools} tools */
+export async function up(tools) {
+  const { names } = tools;
+  const { plain } = names;
+  await tools.createTable(plain.device, devices(names));
+  await tools.createTable(plain.heartbeat, heartbeats(names));
+  await always(tools);
+  const taskId = (await tools.columnType(plain.task)) ?? 'bigint';
+  await tools.createTable(plain.assignment, assignments(names, taskId));
+  await tools.createTable(plain.leader, leader(names));
+  await tools.createTable(plain.lane, lanes(names));
+  await tools.createTable(plain.setting, settings(names));
+  await tools.run(
+    `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
+  );
+}
+
+/**
+ * The task table may have been changed by hand, or tables.task may name another one by now.
+ * @param {Tools} tools
+ */
+export async function always(tools) {
+  await tools.ensureTaskTable(tasks(tools.names));
+}
+
+/** @param {Tools} tools */
+export async function down(tools) {
+  const { names } = tools;
+  const { plain } = names;
+  for (const table of [plain.setting, plain.lane, plain.leader]) await tools.dropTable(table);
+  await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
+  await tools.removeTaskTable();
+  await tools.dropTable(plain.heartbeat, heartbeats(names));
+  await tools.dropTable(plain.device, devices(names));
+}
