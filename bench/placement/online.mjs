@@ -11,8 +11,8 @@ const ACK_MS = 1;
 const ROWS_EVERY_MS = 1000;
 const POLL_MS = 1000;
 const HEARTBEAT_MS = 10_000;
-const SERVED_WINDOW_MS = 60_000;
-/** A device tells those who rang lately how full it is, so often at most. */
+const RECENT_WINDOW_MS = 60_000;
+/** Least milliseconds between two reports of a device to the senders that rang it lately. */
 const STATE_EVERY_MS = 100;
 const STATE_FOR_MS = 5000;
 const MORE_RINGS = 2;
@@ -27,7 +27,7 @@ class Device {
     this.wasFull = false;
   }
   recent_claims(now) {
-    while (this.#claims.length > 0 && this.#claims[0] <= now - SERVED_WINDOW_MS) this.#claims.shift();
+    while (this.#claims.length > 0 && this.#claims[0] <= now - RECENT_WINDOW_MS) this.#claims.shift();
     return this.#claims.length;
   }
   claimed(now) {
@@ -39,7 +39,7 @@ class Device {
 
 /**
  * `how`: {kind: 'omniscient'} | {kind: 'poll'} | {kind: 'ring', senders, states, fresh}. `states`: whether devices tell
- * their state to those who rang them lately. `fresh`: rows older than so much are read with the insert of the task;
+ * their state to those who rang them lately. `fresh`: milliseconds; older rows are read with the insert of the task;
  * without it they are read once a second.
  * `ties`: 'random' as afd does it, 'name' = every placer takes the same of equal devices.
  */

@@ -184,7 +184,7 @@ function configuration(): Record<string, unknown> {
     database: DATABASE,
     handlers: {
       work: { module: './work.mjs', timeout: 60 },
-      brisk: { module: './work.mjs', timeout: 60 },
+      short: { module: './work.mjs', timeout: 60 },
       shell: { exec: ['./shell.sh'], timeout: 60 },
     },
     log: { level: 'debug', format: 'json' },

@@ -55,7 +55,7 @@ export default async (task, { signal, task_id, attempt, device_id, enqueue }) =>
   if (fate === 'hopeless' || (fate === 'fails' && task.retry_count < fails)) throw new Error('fails, as planned');
   if (fate === 'later' && attempt === 1) return { status: 'later', after: 0.3, message: 'not now, as planned' };
   if (fate === 'permanent') return { status: 'permanent', message: 'never, as planned' };
-  if (fate === 'parent') enqueue([{ task_type: 'brisk', task_data: { ms: 5, fate: 'ok' }, dedupe_key: 'child-' + task_id }]);
+  if (fate === 'parent') enqueue([{ task_type: 'short', task_data: { ms: 5, fate: 'ok' }, dedupe_key: 'child-' + task_id }]);
   return { device_id, attempt };
 };
 

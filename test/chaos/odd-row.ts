@@ -35,7 +35,7 @@ export async function insertOddRow(fleet: ChaosFleet, session: Session, proc: st
   await session.ready();
   await session.write("SET SESSION sql_mode = ''");
   const row = {
-    task_type: "'brisk'",
+    task_type: "'short'",
     username: "'odd'",
     dedupe_key: `'${key}'`,
     task_data: `'{"ms": 5, "fate": "ok"}'`,

@@ -109,8 +109,8 @@ export type Fate =
 export interface PlannedTask {
   /** Begins with the type, so that the checker knows the lane. */
   key: string;
-  /** `brisk`: only tasks that take less than a tenth of a second, as most queues have them. */
-  task_type: 'work' | 'brisk' | 'shell';
+  /** `short`: only tasks that take less than a tenth of a second, as most queues have them. */
+  task_type: 'work' | 'short' | 'shell';
   task_data: { ms: number; fate: Fate; fails: number };
   execution_timeout?: number;
   /** Both producers send it. */
@@ -152,7 +152,7 @@ const FATES: Partial<Record<Fate, number>> = {
   parent: 4,
   shell: 3,
 };
-const BRISK_MS = 80;
+const SHORT_MS = 80;
 /** One task in this number kills its worker, in each attempt. */
 const POISON_EVERY = 700;
 
@@ -198,9 +198,9 @@ function lasting(kind: FaultKind, random: Random): number {
 function taskOf(n: number, seed: number, random: Random): PlannedTask {
   const poison = n % POISON_EVERY === POISON_EVERY / 2;
   const fate = poison ? 'poison' : random.weighted<Fate>(FATES);
-  const short = random.chance(0.7) ? random.int(2, BRISK_MS) : random.int(200, 1500);
+  const short = random.chance(0.7) ? random.int(2, SHORT_MS) : random.int(200, 1500);
   const ms = fate === 'slow' ? random.int(2000, 6000) : fate === 'timeout' ? 30_000 : short;
-  const task_type = fate === 'shell' ? 'shell' : ms <= BRISK_MS && fate !== 'poison' ? 'brisk' : 'work';
+  const task_type = fate === 'shell' ? 'shell' : ms <= SHORT_MS && fate !== 'poison' ? 'short' : 'work';
   return {
     key: `${task_type}-${seed}-${n}`,
     task_type,

@@ -37,9 +37,9 @@ function habitsIn(path: string, text: string): string[] {
   );
 }
 
-describe('the texts of src', () => {
+describe('the texts of src, of the scripts, benchmarks and examples', () => {
   it('have none of the habits that a manual would not have', () => {
-    const files = projectFiles().filter((path) => /^src\/.*\.ts$/.test(path));
+    const files = projectFiles().filter((path) => /^(src|scripts|bench|examples)\/.*\.(ts|mjs)$/.test(path));
     expect(files.length).toBeGreaterThan(100);
     expect(files.flatMap((path) => habitsIn(path, readProjectFile(path) ?? ''))).toEqual([]);
   });

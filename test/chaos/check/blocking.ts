@@ -185,7 +185,7 @@ function waits(evidence: Evidence, away: Span[]): Finding {
 /** Tasks of one type: the storm's keys begin with it. */
 function laneOf(key: string | null): string {
   const word = key?.split('-')[0] ?? '';
-  return word === 'child' ? 'brisk' : word;
+  return word === 'child' ? 'short' : word;
 }
 
 /** When a claim from `from` on took what was due after `due`. */

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => db.close());
 
 /** A poller that has just made a costly poll and may poll again. */
-function scoutThatPaid() {
+function pollerThatPaid() {
   const costly = new PollPause();
   costly.polled(0, 1);
   costly.polled(1, 1001);
@@ -40,7 +40,7 @@ test('one session has the lock, until it gives it back or ends', async () => {
 test('a costly poll is not made while another device polls; it is put off by the same pause', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
   await takePollLock(other!, db.names);
-  const { poller, catalog, costly } = scoutThatPaid();
+  const { poller, catalog, costly } = pollerThatPaid();
   await poller.poll();
   expect(catalog.ranks()).toEqual([]);
   expect(costly.costly).toBe(true);
@@ -49,7 +49,7 @@ test('a costly poll is not made while another device polls; it is put off by the
 
 test('it is made alone, and the next device may', async () => {
   await insertTask(mine!, db.names, { task_type: 't' });
-  const { poller, catalog, costly } = scoutThatPaid();
+  const { poller, catalog, costly } = pollerThatPaid();
   await poller.poll();
   expect(catalog.ranks()).toHaveLength(1);
   expect(costly.costly).toBe(false);

@@ -10,7 +10,7 @@ interface Simulated {
 type How =
   | { kind: 'omniscient' }
   | { kind: 'poll' }
-  | { kind: 'ring'; ringers: number; states: boolean; fresh?: number };
+  | { kind: 'ring'; senders: number; states: boolean; fresh?: number };
 const load = (name: string): Promise<unknown> =>
   import(/* @vite-ignore */ new URL(`../../../bench/placement/${name}.mjs`, import.meta.url).href);
 const { simulate, distance } = (await load('online')) as {
@@ -21,10 +21,10 @@ const { makespan } = (await load('makespan')) as {
   makespan(options: { tasks: number; seed: number; scarce: boolean }): { ms: number; bound: number };
 };
 
-const EIGHT: How = { kind: 'ring', ringers: 8, states: true, fresh: 1000 };
+const EIGHT: How = { kind: 'ring', senders: 8, states: true, fresh: 1000 };
 
 test.each(['least_tasks', 'round_robin', 'weighted'] as const)(
-  '%s: eight independent ringers place as a dispatcher that knows everything, and no task waits for a poll',
+  '%s: eight independent senders place as a dispatcher that knows everything, and no task waits for a poll',
   (strategy) => {
     const policy = { ...DEFAULT_POLICY, strategy };
     for (const at of [0.05, 0.2, 0.5]) {

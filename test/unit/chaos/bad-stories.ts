@@ -212,8 +212,8 @@ export const BAD: Array<[name: string, rule: number, story: () => Story]> = [
     'a task that is passed over',
     14,
     () => {
-      const story = new Story().enqueue(1, 'brisk-1').wait(2);
-      for (let n = 2; n < 12; n += 1) done(story.wait(5).enqueue(n, `brisk-${n}`), n);
+      const story = new Story().enqueue(1, 'short-1').wait(2);
+      for (let n = 2; n < 12; n += 1) done(story.wait(5).enqueue(n, `short-${n}`), n);
       return done(story);
     },
   ],
