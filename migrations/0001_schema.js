@@ -199,7 +199,7 @@ const lanes = (names) => `CREATE TABLE ${names.lane} (
       required_capabilities JSON NULL COMMENT 'of each task of the lane',
       head_due_at DATETIME(3) NOT NULL COMMENT 'due_at of its first task, in the zone of database.time_zone',
       head_id BIGINT NOT NULL COMMENT 'id of that task',
-      able INT NULL COMMENT 'online devices that can run it',
+      able INT NULL COMMENT 'number of online devices that can run it',
       published_at DATETIME(3) NOT NULL COMMENT 'UTC',
 
       PRIMARY KEY (lane, claim_rank)

@@ -144,7 +144,7 @@ CREATE TABLE `af_lane` (
   `required_capabilities` json DEFAULT NULL COMMENT 'of each task of the lane',
   `head_due_at` datetime(3) NOT NULL COMMENT 'due_at of its first task, in the zone of database.time_zone',
   `head_id` bigint NOT NULL COMMENT 'id of that task',
-  `able` int DEFAULT NULL COMMENT 'online devices that can run it',
+  `able` int DEFAULT NULL COMMENT 'number of online devices that can run it',
   `published_at` datetime(3) NOT NULL COMMENT 'UTC',
   PRIMARY KEY (`lane`,`claim_rank`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
