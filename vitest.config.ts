@@ -1,11 +1,13 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // unit: no database. db: one server for the run, files in parallel, one schema per worker.
 // serial: one file at a time, for tests that kill, stop or restart a private server or need the machine to themselves.
 const server = {
   globalSetup: ['test/helpers/global-setup.ts'],
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // Longer than the patience of each wait (test/helpers/wait.ts), which says what did not come.
+  testTimeout: 90_000,
+  hookTimeout: 90_000,
 };
 
 export default defineConfig({
@@ -13,6 +15,8 @@ export default defineConfig({
     pool: 'forks',
     // @oclif/test captures nothing otherwise.
     disableConsoleIntercept: true,
+    // The built program is run as Node loads it (test/helpers/command-here.ts).
+    server: { deps: { external: [new RegExp(`^${fileURLToPath(new URL('dist/', import.meta.url))}`)] } },
     teardownTimeout: 30_000,
     // A golden file that is missing is a failure, not one that is reviewed by being written: -u writes it.
     update: 'none',
@@ -47,7 +51,7 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           ...server,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
         },
       },
     ],

@@ -53,7 +53,13 @@ export async function privateServer(more: PrivateServerOptions = {}): Promise<Pr
   const { argv = [], setup = [], folders } = more;
   const itsHost = folders === undefined ? host : { ...host, env: { ...host.env, AFD_SERVER_FOLDERS: folders } };
   const written = ['--innodb-flush-log-at-trx-commit=2', ...argv];
-  const options = { dir, host: itsHost, durability: 'durable' as const, argv: written, setup: [...EVERYTHING, ...setup] };
+  const options = {
+    dir,
+    host: itsHost,
+    durability: 'durable' as const,
+    argv: written,
+    setup: [...EVERYTHING, ...setup],
+  };
   const launch = () => startServer(options);
   const pid = async () => {
     const found = await runningPid(files);

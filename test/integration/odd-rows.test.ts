@@ -6,6 +6,7 @@ import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { requirementsOf } from '../../src/core/domain/task/requirements.ts';
 import { Random } from '../chaos/random.ts';
 import { type OldDatabase, oldDatabase, T1 } from '../db/migrations/old-table.ts';
+import { runCommand } from '../helpers/command.ts';
 import { type CountingProxy, countingProxy } from '../helpers/counting-proxy.ts';
 import { fleet } from '../helpers/fleet.ts';
 import type { FleetProcess } from '../helpers/fleet-process.ts';
@@ -219,7 +220,7 @@ describe('finding F8, S2: odd rows among good ones', () => {
       ['status', '--json'],
       ['tasks', 'retry', '--status', 'failed', '--yes', '--json'],
     ]) {
-      const { code, stdout, stderr } = await found.run(...words);
+      const { code, stdout, stderr } = await runCommand(words, { cwd: found.dir });
       const told = `afd ${words.join(' ')}\n${stderr}`;
       // 1 of `status` is its verdict: something needs an operator, and here a lot does.
       expect(code, told).toBe(words[0] === 'status' ? 1 : 0);
