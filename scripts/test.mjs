@@ -1,7 +1,7 @@
 // `npm test`: everything, on every server that can be had. One leg = one server. Arguments go to vitest:
 //   npm test -- test/db/claim
 // Legs: a private MariaDB (or MySQL) that this run starts and removes; another one on which every global is unusual (test/helpers/
-// hostile.ts), for all tests of the project db; then whatever these variables name, with an
+// hostile.ts), for the tests through which every statement and every kind of session goes; then whatever these variables name, with an
 // account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
 // AFD_DATABASE_URL stands in for the private server; only schemas named afd_test_… are touched on it.
 // On each leg what starts a server of its own starts one of the leg's kind (test/helpers/mysql-programs.ts).
@@ -16,8 +16,27 @@ import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
-/** All that afd says to a database; the sessions of an example are the example's own, which believes its server. */
-const HOSTILE = { projects: ['db'], args: ['--exclude', 'test/integration/examples/**'] };
+/**
+ * On the hostile server: every file of `db` but those that say nothing to it that another file does not. New files are in.
+ * The statements are those of test/db, one file for each; every kind of session (worker, its liveness thread, leader, command,
+ * migration, benchmark) is opened by what is left of commands and integration.
+ */
+const NOT_HOSTILE = [
+  // Their servers are others: of their own, or none.
+  ...['integration/server/**', 'integration/tls-server.test.ts', 'integration/silent-server.test.ts'],
+  // Its sessions are its own, which believe their server.
+  'integration/examples/**',
+  // About processes, threads, signals, sockets and time: what they send is what worker, leader and command send elsewhere.
+  ...['worker-ends', 'worker-process', 'budgets', 'odd-rows'].map((name) => `integration/${name}.test.ts`),
+  ...['blocked', 'handler-thread', 'placement', 'scenarios', 'start-and-identity', 'ring-memory'].map(
+    (name) => `integration/worker/${name}.test.ts`,
+  ),
+  ...['integration/ring/ring.test.ts', 'integration/time/clocks.test.ts', 'integration/placement/**'],
+  ...['start', 'canaries', 'json-shapes', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
+  // Kills itself at each statement of migrations that db/migrations runs whole.
+  'db/migrations/interrupted.test.ts',
+];
+const HOSTILE = { projects: ['db'], args: NOT_HOSTILE.flatMap((file) => ['--exclude', `test/${file}`]) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
   npm test                              all tests, on every available server
