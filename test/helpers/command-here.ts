@@ -25,6 +25,7 @@ async function run(argv: string[], cwd: string, env: Record<string, string>): Pr
   const before = { cwd: process.cwd(), env: { ...process.env }, argv: process.argv, exit: process.exit };
   const writes = { stdout: process.stdout.write, stderr: process.stderr.write };
   const code = process.exitCode;
+  const draining = process.stdout.listeners('drain');
   let exited: number | undefined;
   try {
     process.chdir(cwd);
@@ -39,6 +40,9 @@ async function run(argv: string[], cwd: string, env: Record<string, string>): Pr
     await runProgram(pathToFileURL(BIN).href, argv);
     return { code: exited ?? Number(process.exitCode ?? 0), ...output };
   } finally {
+    // oclif's flush waits for a drain, which the streams of a process that ends need not.
+    for (const one of process.stdout.listeners('drain'))
+      if (!draining.includes(one)) process.stdout.off('drain', one as () => void);
     Object.assign(process.stdout, { write: writes.stdout });
     Object.assign(process.stderr, { write: writes.stderr });
     Object.assign(process, { argv: before.argv, exit: before.exit, exitCode: code });
