@@ -17,26 +17,33 @@ import { refuse } from './usage.mjs';
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
 /**
- * On the hostile server: every file of `db` but those that say nothing to it that another file does not. New files are in.
- * The statements are those of test/db, one file for each; every kind of session (worker, its liveness thread, leader, command,
- * migration, benchmark) is opened by what is left of commands and integration.
+ * Files of `db` that prove nothing more on a second server: their server is none at all, or they are about a process, its
+ * output, its signals and its threads, and what they send is what other files send. New files run everywhere.
+ */
+const ONCE = [
+  ...['silent-server', 'worker-ends', 'worker-process'].map((name) => `integration/${name}.test.ts`),
+  ...['integration/worker/handler-thread.test.ts', 'integration/placement/**'],
+  ...['start', 'canaries', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
+];
+/**
+ * Nor do these on the hostile server. Its statements are tried by test/db, which has one file for each; every kind of session
+ * (worker, its liveness thread, leader, command, migration, benchmark) is opened by what is left of commands and integration.
  */
 const NOT_HOSTILE = [
-  // Their servers are others: of their own, or none.
-  ...['integration/server/**', 'integration/tls-server.test.ts', 'integration/silent-server.test.ts'],
+  // Their servers are their own.
+  ...['integration/server/**', 'integration/tls-server.test.ts'],
   // Its sessions are its own, which believe their server.
   'integration/examples/**',
-  // About processes, threads, signals, sockets and time: what they send is what worker, leader and command send elsewhere.
-  ...['worker-ends', 'worker-process', 'budgets', 'odd-rows'].map((name) => `integration/${name}.test.ts`),
-  ...['blocked', 'handler-thread', 'placement', 'scenarios', 'start-and-identity', 'ring-memory'].map(
+  // About figures, blocked threads, frozen processes and what they cause; about killing at each statement what is run whole elsewhere.
+  ...['budgets', 'odd-rows'].map((name) => `integration/${name}.test.ts`),
+  ...['blocked', 'placement', 'scenarios', 'start-and-identity', 'ring-memory'].map(
     (name) => `integration/worker/${name}.test.ts`,
   ),
-  ...['integration/ring/ring.test.ts', 'integration/time/clocks.test.ts', 'integration/placement/**'],
-  ...['start', 'canaries', 'json-shapes', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
-  // Kills itself at each statement of migrations that db/migrations runs whole.
-  'db/migrations/interrupted.test.ts',
+  ...['integration/ring/ring.test.ts', 'integration/time/clocks.test.ts'],
+  ...['commands/json-shapes.test.ts', 'db/migrations/interrupted.test.ts'],
 ];
-const HOSTILE = { projects: ['db'], args: NOT_HOSTILE.flatMap((file) => ['--exclude', `test/${file}`]) };
+const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
+const HOSTILE = { projects: ['db'], args: without([...ONCE, ...NOT_HOSTILE]) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
   npm test                              all tests, on every available server
@@ -75,8 +82,9 @@ for (const leg of legs) {
   }
   console.error(`\n=== ${leg.name} ===`);
   // What needs no database needs it on the second server just as little.
-  const projects = leg.projects ?? (results.some((one) => one.skip === undefined) ? ['db', 'serial'] : ALL);
-  results.push({ ...leg, ...(await runLeg(leg, projects)) });
+  const first = results.every((one) => one.skip !== undefined);
+  const { projects = first ? ALL : ['db', 'serial'], args = first ? [] : without(ONCE) } = leg;
+  results.push({ ...leg, partly: args.length > 0, ...(await runLeg(leg, projects, args)) });
 }
 finish(results);
 
@@ -189,7 +197,7 @@ async function urlLeg(variable, url) {
 }
 
 /** Runs vitest to its end. A file that cannot be loaded, and an error outside any test, count as one failure each. */
-async function runLeg(leg, projects) {
+async function runLeg(leg, projects, args) {
   if (leg.broken !== undefined) return { passed: 0, failed: 1, skipped: 0, seconds: 0, note: leg.broken };
   const report = join(scratch, `leg-${results.length}.json`);
   const skips = join(scratch, `skips-${results.length}.json`);
@@ -203,7 +211,7 @@ async function runLeg(leg, projects) {
         ...projects.flatMap((name) => ['--project', name]),
         ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
         `--reporter=${join(ROOT, 'scripts/skips.mjs')}`,
-        ...(leg.args ?? []),
+        ...args,
         ...vitestArguments,
       ],
       {
@@ -264,7 +272,7 @@ function finish(legsRun) {
     leg.skip !== undefined
       ? [`  DID NOT RUN  [${leg.needs ?? '-'}] ${leg.name}: ${leg.skip}`]
       : [
-          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.note === undefined ? '' : ` (${leg.note})`}`,
+          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files that prove nothing more there' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
           ...(leg.skips ?? []).map(
             ({ file, name, reason, needs }) =>
               `    skipped    [${needs ?? '-'}] ${file} > ${name}: ${reason ?? 'NO REASON IS GIVEN'}`,
