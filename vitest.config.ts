@@ -1,18 +1,25 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // unit: no database. db: one server for the run, files in parallel, one schema per worker.
 // serial: one file at a time, for tests that kill, stop or restart a private server or need the machine to themselves.
 const server = {
   globalSetup: ['test/helpers/global-setup.ts'],
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // Longer than the patience of each wait (test/helpers/wait.ts), which says what did not come.
+  testTimeout: 90_000,
+  hookTimeout: 90_000,
 };
 
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Modules are loaded once for each process and not for each file, which is half of what a short file costs. So a file leaves
+    // nothing behind in its process: no listener, no variable of the environment, no session.
+    isolate: false,
     // @oclif/test captures nothing otherwise.
     disableConsoleIntercept: true,
+    // The built program is run as Node loads it (test/helpers/command-here.ts).
+    server: { deps: { external: [new RegExp(`^${fileURLToPath(new URL('dist/', import.meta.url))}`)] } },
     teardownTimeout: 30_000,
     // A golden file that is missing is a failure, not one that is reviewed by being written: -u writes it.
     update: 'none',
@@ -44,10 +51,11 @@ export default defineConfig({
           name: 'serial',
           include: ['test/serial/**/*.test.ts'],
           maxWorkers: 1,
+          isolate: true,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           ...server,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
         },
       },
     ],

@@ -11,6 +11,7 @@ import { readOptions } from './usage.mjs';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.build-stamp');
+const MANIFEST = join(ROOT, 'oclif.manifest.json');
 const LOCK = join(ROOT, 'node_modules', '.afd-build-lock');
 
 /**
@@ -22,7 +23,8 @@ export async function build() {
   try {
     const inputs = await sources();
     const print = await fingerprint(inputs);
-    if ((await read(STAMP)) === print && (await complete(inputs))) return { built: false, problems: '' };
+    if ((await read(STAMP)) === print && (await complete(inputs)) && (await read(MANIFEST)) !== '')
+      return { built: false, problems: '' };
     await rm(STAMP, { force: true });
     await removeOrphans(inputs);
     // tsc trusts its build info, not the folder: without this a deleted file of dist would never come back.

@@ -4,9 +4,14 @@ import { join } from 'node:path';
 import { bootstrap, ROOT } from './bootstrap.mjs';
 import { readOptions } from './usage.mjs';
 
-readOptions(`Usage: npm run check
+const { values } = readOptions(
+  `Usage: npm run check [-- options]
 
-Checks format, lint and types, and runs the tests that need no database. A failed check does not stop the others.`);
+Checks format, lint and types, and runs the tests that need no database. A failed check does not stop the others.
+
+  --without-tests   only format, lint and types`,
+  { options: { 'without-tests': { type: 'boolean', default: false } } },
+);
 const begin = performance.now();
 const { problems } = await bootstrap({ allowProblems: true });
 const built = { name: 'build', code: problems === '' ? 0 : 1, output: problems, seconds: since(begin) };
@@ -19,8 +24,9 @@ const steps = [
     ['--noEmit', '--incremental', '--tsBuildInfoFile', join(modules, '.afd-check.tsbuildinfo'), '--pretty', 'false'],
     join(modules, 'typescript/bin/tsc'),
   ],
-  ['tests without a database', ['run', '--project', 'unit', '--passWithNoTests'], join(modules, 'vitest/vitest.mjs')],
 ];
+const tests = ['run', '--project', 'unit', '--passWithNoTests'];
+if (!values['without-tests']) steps.push(['tests without a database', tests, join(modules, 'vitest/vitest.mjs')]);
 
 // At once, since each has one core's worth of work; their words come one after the other.
 const outcomes = [built, ...(await Promise.all(steps.map(run)))];

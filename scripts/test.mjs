@@ -1,7 +1,7 @@
 // `npm test`: everything, on every server that can be had. One leg = one server. Arguments go to vitest:
 //   npm test -- test/db/claim
 // Legs: a private MariaDB (or MySQL) that this run starts and removes; another one on which every global is unusual (test/helpers/
-// hostile.ts), for all tests of the project db; then whatever these variables name, with an
+// hostile.ts), for the tests through which every statement and every kind of session goes; then whatever these variables name, with an
 // account that may create and drop schemas named afd_%: AFD_TEST_MYSQL_URL, AFD_TEST_DATABASE_URL. Where no server program can be had,
 // AFD_DATABASE_URL stands in for the private server; only schemas named afd_test_… are touched on it.
 // On each leg what starts a server of its own starts one of the leg's kind (test/helpers/mysql-programs.ts).
@@ -16,8 +16,34 @@ import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
-/** All that afd says to a database; the sessions of an example are the example's own, which believes its server. */
-const HOSTILE = { projects: ['db'], args: ['--exclude', 'test/integration/examples/**'] };
+/**
+ * Files of `db` that prove nothing more on a second server: their server is none at all, or they are about a process, its
+ * output, its signals and its threads, and what they send is what other files send. New files run everywhere.
+ */
+const ONCE = [
+  ...['silent-server', 'worker-ends', 'worker-process'].map((name) => `integration/${name}.test.ts`),
+  ...['integration/worker/handler-thread.test.ts', 'integration/placement/**'],
+  ...['start', 'canaries', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
+];
+/**
+ * Nor do these on the hostile server. Its statements are tried by test/db, which has one file for each; every kind of session
+ * (worker, its liveness thread, leader, command, migration, benchmark) is opened by what is left of commands and integration.
+ */
+const NOT_HOSTILE = [
+  // Their servers are their own.
+  ...['integration/server/**', 'integration/tls-server.test.ts'],
+  // Its sessions are its own, which believe their server.
+  'integration/examples/**',
+  // About figures, blocked threads, frozen processes and what they cause; about killing at each statement what is run whole elsewhere.
+  ...['budgets', 'odd-rows'].map((name) => `integration/${name}.test.ts`),
+  ...['blocked', 'placement', 'scenarios', 'start-and-identity', 'ring-memory'].map(
+    (name) => `integration/worker/${name}.test.ts`,
+  ),
+  ...['integration/ring/ring.test.ts', 'integration/time/clocks.test.ts'],
+  ...['commands/json-shapes.test.ts', 'db/migrations/interrupted.test.ts'],
+];
+const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
+const HOSTILE = { projects: ['db'], args: without([...ONCE, ...NOT_HOSTILE]) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
   npm test                              all tests, on every available server
@@ -56,8 +82,9 @@ for (const leg of legs) {
   }
   console.error(`\n=== ${leg.name} ===`);
   // What needs no database needs it on the second server just as little.
-  const projects = leg.projects ?? (results.some((one) => one.skip === undefined) ? ['db', 'serial'] : ALL);
-  results.push({ ...leg, ...(await runLeg(leg, projects)) });
+  const first = results.every((one) => one.skip !== undefined);
+  const { projects = first ? ALL : ['db', 'serial'], args = first ? [] : without(ONCE) } = leg;
+  results.push({ ...leg, partly: args.length > 0, ...(await runLeg(leg, projects, args)) });
 }
 finish(results);
 
@@ -170,7 +197,7 @@ async function urlLeg(variable, url) {
 }
 
 /** Runs vitest to its end. A file that cannot be loaded, and an error outside any test, count as one failure each. */
-async function runLeg(leg, projects) {
+async function runLeg(leg, projects, args) {
   if (leg.broken !== undefined) return { passed: 0, failed: 1, skipped: 0, seconds: 0, note: leg.broken };
   const report = join(scratch, `leg-${results.length}.json`);
   const skips = join(scratch, `skips-${results.length}.json`);
@@ -184,7 +211,7 @@ async function runLeg(leg, projects) {
         ...projects.flatMap((name) => ['--project', name]),
         ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
         `--reporter=${join(ROOT, 'scripts/skips.mjs')}`,
-        ...(leg.args ?? []),
+        ...args,
         ...vitestArguments,
       ],
       {
@@ -245,7 +272,7 @@ function finish(legsRun) {
     leg.skip !== undefined
       ? [`  DID NOT RUN  [${leg.needs ?? '-'}] ${leg.name}: ${leg.skip}`]
       : [
-          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.note === undefined ? '' : ` (${leg.note})`}`,
+          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files that prove nothing more there' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
           ...(leg.skips ?? []).map(
             ({ file, name, reason, needs }) =>
               `    skipped    [${needs ?? '-'}] ${file} > ${name}: ${reason ?? 'NO REASON IS GIVEN'}`,

@@ -5,7 +5,7 @@ import { cancelTask } from '../../src/core/db/tasks/cancel-task.ts';
 import { reassignTask } from '../../src/core/db/tasks/reassign-task.ts';
 import { retryTask } from '../../src/core/db/tasks/retry-task.ts';
 import { AfdError } from '../../src/core/domain/errors.ts';
-import { runCommand } from '../helpers/command.ts';
+import { runProcess } from '../helpers/command.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { Step } from './plan.ts';
 
@@ -74,5 +74,5 @@ async function byCommand(fleet: ChaosFleet, step: Step, task: number): Promise<u
 
 /** `afd …` through the operator's proxy. */
 export function command(fleet: ChaosFleet, ...args: string[]) {
-  return runCommand(args, { cwd: fleet.dir, env: { AFD_DATABASE_URL: fleet.url(OPERATOR) } });
+  return runProcess(args, { cwd: fleet.dir, env: { AFD_DATABASE_URL: fleet.url(OPERATOR) } });
 }

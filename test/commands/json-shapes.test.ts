@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
-import { runCommand } from '../helpers/command.ts';
+import { runCommand, runProcess } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
 import { either, type Shape, shapeOf } from '../helpers/json-shape.ts';
@@ -38,15 +38,18 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-const run = (line: string) => {
+const run = (line: string, by = runCommand) => {
   const words = line.replace(/[A-Z]{4,}/g, (name) => String(ids[name])).split(' ');
-  return runCommand([...words, '--json'], { cwd: dir, env: { AFD_DATABASE_URL: db.url } });
+  return by([...words, '--json'], { cwd: dir, env: { AFD_DATABASE_URL: db.url } });
 };
 
-/** The shape that holds for all of these command lines; each must print one JSON value. */
+/** The shape that holds for all of these command lines; each must print one JSON value. The first is run as a process. */
 async function shapeOfRuns(...lines: string[]): Promise<Shape> {
   const shapes: Shape[] = [];
-  for (const line of lines) shapes.push(shapeOf(JSON.parse((await run(line)).stdout)));
+  for (const [n, line] of lines.entries()) {
+    const { stdout } = await run(line, n === 0 ? runProcess : runCommand);
+    shapes.push(shapeOf(JSON.parse(stdout)));
+  }
   return shapes.reduce(either);
 }
 

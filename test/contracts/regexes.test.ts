@@ -3,7 +3,8 @@
 import { expect, it } from 'vitest';
 import { Random } from '../chaos/random.ts';
 import { attackText, worstAttacks } from '../helpers/regex-attack.ts';
-import { compile, isShort, search } from '../helpers/regex-steps.ts';
+import { search } from '../helpers/regex-search.ts';
+import { compile, isShort } from '../helpers/regex-steps.ts';
 import { type SourceRegex, sourceRegexes } from '../helpers/source-regexes.ts';
 
 const { literals, made } = sourceRegexes('src');

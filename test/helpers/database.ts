@@ -97,8 +97,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     const one = new Session({
       address,
       timeZone: '+00:00',
-      idleTimeoutS: 60,
-      deadlineMs: 10_000,
+      // A test may be silent for longer than it thinks, on a busy machine.
+      idleTimeoutS: 3600,
+      deadlineMs: 30_000,
       multiStatements: true,
       ...options,
     });

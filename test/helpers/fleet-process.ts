@@ -7,9 +7,9 @@ import { BIN } from './command.ts';
 import { until } from './wait.ts';
 
 /** How long a test waits for what must come, on a machine that others use too. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 /** How long a test may take that waits for several such things. */
-export const MINUTES = 120_000;
+export const MINUTES = 240_000;
 const LAST_LINES = 40;
 
 /** One line of the log. */

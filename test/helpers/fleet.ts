@@ -4,36 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
-import { type CommandRun, runCommand } from './command.ts';
+import { type CommandRun, runProcess } from './command.ts';
+import { OF_PROCESSES } from './fast.ts';
 import { type FleetProcess, Process } from './fleet-process.ts';
 import { commandScript, type LedgerLine, workModule } from './ledger.ts';
-
-/**
- * Every interval short, so that a dead process is found by its lock in about half a second. Every patience long, so that
- * no live one is taken for dead on a busy machine: a test about silence shortens what it is about. Seconds.
- */
-const FAST = {
-  master: {
-    heartbeat_timeout: 20,
-    health_check_interval: 0.2,
-    scheduler_interval: 0.5,
-    lock_check_interval: 0.1,
-    lock_grace: 0.3,
-    lock_trust_after_start: 0,
-    lease_duration: 20,
-    lease_trust: 15,
-    lease_renew_interval: 0.3,
-    retry_backoff: { initial: 0.05, max: 0.2, jitter: 0 },
-  },
-  worker: {
-    heartbeat_interval: 0.3,
-    tick_interval: 0.1,
-    task_poll_interval: 0.1,
-    kill_grace: 3,
-    start_flush_after: 0.2,
-    shutdown_timeout: 20,
-  },
-};
 
 type Section = Record<string, unknown>;
 
@@ -89,8 +63,8 @@ export async function fleet(
   });
   const config = {
     database: { url: database.url, ...options.database },
-    master: { ...FAST.master, ...options.master },
-    worker: { ...FAST.worker, ...options.worker },
+    master: { ...OF_PROCESSES.master, ...options.master },
+    worker: { ...OF_PROCESSES.worker, ...options.worker },
     handlers: { work: { module: './work.mjs' }, command: { exec: ['./command.sh'] }, ...options.handlers },
     log: { level: 'debug', format: 'json', ...options.log },
     ...(options.tables === undefined ? {} : { tables: options.tables }),
@@ -113,7 +87,7 @@ export async function fleet(
       processes.push(started);
       return started;
     },
-    run: (...args) => runCommand(args, { cwd: dir }),
+    run: (...args) => runProcess(args, { cwd: dir }),
     open: (gate) => writeFile(join(dir, gate), ''),
     async ledger() {
       const text = await readFile(ledger, 'utf8');

@@ -8,30 +8,7 @@ import type { AfdEventName, AfdEvents, Events } from '../../src/core/runtime/eve
 import { Worker } from '../../src/core/worker/worker.ts';
 import type { WorkerMode, WorkerResult } from '../../src/core/worker/worker-options.ts';
 import type { TestDatabase } from './database.ts';
-
-/** Every interval short; what a test is about it says itself. Seconds. */
-const FAST = {
-  master: {
-    heartbeat_timeout: 3,
-    health_check_interval: 0.2,
-    scheduler_interval: 0.3,
-    lock_check_interval: 0.1,
-    lock_grace: 0.3,
-    lock_trust_after_start: 0,
-    lease_duration: 2,
-    lease_trust: 1.4,
-    lease_renew_interval: 0.2,
-    retry_backoff: { initial: 0.02, max: 0.1, jitter: 0 },
-  },
-  worker: {
-    heartbeat_interval: 0.3,
-    tick_interval: 0.1,
-    task_poll_interval: 0.1,
-    kill_grace: 0.3,
-    start_flush_after: 0.2,
-    shutdown_timeout: 5,
-  },
-};
+import { OF_THIS_PROCESS } from './fast.ts';
 
 type Section = Record<string, unknown>;
 
@@ -40,8 +17,8 @@ export function testContext(
   overrides: { master?: Section; worker?: Section } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
-    master: { ...FAST.master, ...overrides.master },
-    worker: { ...FAST.worker, ...overrides.worker },
+    master: { ...OF_THIS_PROCESS.master, ...overrides.master },
+    worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];

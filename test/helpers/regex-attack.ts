@@ -1,7 +1,8 @@
 // Looks for the text on which a regular expression needs the most steps, from the expression alone: something that leads up
 // to a repetition, a word that is repeated, something that makes the match fail.
 import type { AST } from '@eslint-community/regexpp';
-import { type Compiled, SMALL_COUNT, search } from './regex-steps.ts';
+import { search } from './regex-search.ts';
+import { type Compiled, SMALL_COUNT } from './regex-steps.ts';
 
 /** `head` + `pump` as often as it fits + `tail`. */
 export interface Attack {

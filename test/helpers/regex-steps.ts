@@ -1,13 +1,12 @@
-// How many steps a backtracking engine (V8's is one) needs for a text, counted and not timed. The expression is compiled to
-// a few instructions and run with an explicit stack; without the shortcuts of a real engine, so never too few.
+// A regular expression as instructions of a backtracking engine (V8's is one), which regex-search.ts runs and counts.
 import { type AST, RegExpParser, visitRegExpAST } from '@eslint-community/regexpp';
 
 /** Repetitions up to here are not looked at; the worst of /a{0,8}/ is eight steps more. */
 export const SMALL_COUNT = 8;
 
-type Test = (code: number) => boolean;
-type Instruction =
-  | { op: 'one'; test: Test }
+export type Test = (code: number) => boolean;
+export type Instruction =
+  | { op: 'one'; test: Test; known: Uint8Array }
   | { op: 'split'; first: number; second: number }
   | { op: 'jump'; to: number }
   | { op: 'edge'; kind: 'start' | 'end' | 'word' | 'no-word' }
@@ -77,7 +76,7 @@ class Assembler {
       return known[code] === 1;
     };
     this.#tests.push(test);
-    return { op: 'one', test };
+    return { op: 'one', test, known };
   }
 
   #repeated({ element, min, max, greedy }: AST.Quantifier): Instruction[] {
@@ -129,80 +128,4 @@ export function leastLength(node: AST.Element): number {
     return Math.min(...lengths);
   }
   return node.type === 'Assertion' ? 0 : 1;
-}
-
-export interface Search {
-  steps: number;
-  /** Begin and end of each match, as a search for all of them finds them. */
-  matches: Array<[number, number]>;
-}
-
-/** A search for all matches. Gives up after `most` steps. */
-export function search(compiled: Compiled, text: string, most = Number.POSITIVE_INFINITY): Search {
-  const unicode = compiled.flags.includes('u');
-  const codes = unicode ? Uint32Array.from(text, (one) => one.codePointAt(0)!) : new Uint16Array(text.length);
-  if (!unicode) for (let n = 0; n < text.length; n += 1) codes[n] = text.charCodeAt(n);
-  const counter = { steps: 0, most, multiline: compiled.flags.includes('m') };
-  const matches: Array<[number, number]> = [];
-  for (let start = 0; start <= codes.length && counter.steps < most; ) {
-    const end = run(compiled.program, codes, start, counter);
-    if (end !== undefined) matches.push([start, end]);
-    start = end === undefined || end === start ? start + 1 : end;
-  }
-  return { steps: counter.steps, matches };
-}
-
-interface Counter {
-  steps: number;
-  readonly most: number;
-  readonly multiline: boolean;
-}
-
-function run(program: Instruction[], codes: ArrayLike<number>, start: number, counter: Counter): number | undefined {
-  const stack: number[] = [0, start];
-  while (stack.length > 0 && counter.steps < counter.most) {
-    let at = stack.pop()!;
-    let pc = stack.pop()!;
-    for (;;) {
-      counter.steps += 1;
-      const instruction = program[pc]!;
-      if (instruction.op === 'match') return at;
-      if (instruction.op === 'split') {
-        stack.push(pc + instruction.second, at);
-        pc += instruction.first;
-      } else if (instruction.op === 'jump') pc += instruction.to;
-      else if (instruction.op === 'one') {
-        if (at >= codes.length || !instruction.test(codes[at]!)) break;
-        at += 1;
-        pc += 1;
-      } else if (instruction.op === 'edge') {
-        if (!isEdge(instruction.kind, codes, at, counter.multiline)) break;
-        pc += 1;
-      } else {
-        if ((run(instruction.program, codes, at, counter) === undefined) !== instruction.negate) break;
-        pc += 1;
-      }
-    }
-  }
-  return undefined;
-}
-
-function isEdge(
-  kind: 'start' | 'end' | 'word' | 'no-word',
-  codes: ArrayLike<number>,
-  at: number,
-  multiline: boolean,
-): boolean {
-  if (kind === 'start') return at === 0 || (multiline && isLineEnd(codes[at - 1]!));
-  if (kind === 'end') return at === codes.length || (multiline && isLineEnd(codes[at]!));
-  const edge = isWord(codes[at - 1]) !== isWord(codes[at]);
-  return edge === (kind === 'word');
-}
-
-function isLineEnd(code: number): boolean {
-  return code === 10 || code === 13 || code === 0x2028 || code === 0x2029;
-}
-
-function isWord(code: number | undefined): boolean {
-  return code !== undefined && /\w/.test(String.fromCodePoint(code));
 }
