@@ -36,14 +36,6 @@ const ALLOWED: ReadonlyArray<readonly [word: string, where: RegExp, why: string]
   ['chain', /NO_CHAIN/, 'a value of the server variable completion_type'],
 ];
 
-/** "Not" words of code that is still to be renamed. */
-const STILL_THERE: ReadonlyArray<readonly [word: string, where: RegExp]> = [
-  ['pair', /^src\/core\/worker\/ring-replies\.ts/],
-  ['yields', /^src\/core\/(worker|db)\/claim\//],
-  ['patience', /^src\/core\/db\/migrate\//],
-  ['give back', /^src\/core\/worker\/run\/runner\.ts/],
-];
-
 /** "Avoid" words that occur, each with what it means then. Any other does not occur at all. */
 const ELSEWHERE: Record<string, string> = {
   agent: '`userAgent` of oclif',
@@ -121,10 +113,9 @@ describe('the glossary', () => {
   it('has replaced its "Not" words', () => {
     const words = entries.flatMap((one) => one.not);
     expect(words.length).toBeGreaterThan(30);
-    const kept = [...ALLOWED, ...STILL_THERE];
     const found = words.flatMap((word) =>
       inSrc(word)
-        .filter((place) => !kept.some(([one, where]) => one === word && where.test(place)))
+        .filter((place) => !ALLOWED.some(([one, where]) => one === word && where.test(place)))
         .map((place) => `${word}: ${place}`),
     );
     expect(found).toEqual([]);

@@ -16,7 +16,7 @@ export interface DeviceOptions {
   device_id?: string;
   /** Seconds since its last heartbeat. */
   silent_s?: number;
-  /** Says that its lock was taken on this server, so many seconds ago. Nobody holds it unless the test does. */
+  /** Says that its lock was taken on this server, this many seconds ago. Nobody holds it unless the test does. */
   lock_taken_s?: number;
   columns?: Columns;
 }
@@ -135,7 +135,7 @@ export async function insertLeader(session: Session, names: TableNames, holder: 
   );
 }
 
-/** `ages`: columns that lie so many seconds before now, in UTC. */
+/** `ages`: columns that lie this many seconds before now, in UTC. */
 async function insert(session: Session, table: string, columns: Columns, ages: Record<string, number> = {}) {
   const aged = Object.entries(ages).filter(([name]) => !(name in columns));
   const names = [...Object.keys(columns), ...aged.map(([name]) => name)];

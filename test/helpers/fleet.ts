@@ -1,5 +1,5 @@
 // A fleet of real `afd` processes for one test: a folder with its configuration and handlers, the processes, and a
-// ledger that the handlers write beside the database. Everything ends with the test.
+// ledger that the handlers write outside the database. Everything ends with the test.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ export interface Fleet {
 
 /**
  * `test`: the context of the running test, at whose end everything is killed; when it fails, it shows the last log lines.
- * Handlers: `work` obeys `task_data`: {ms} takes so long, {gate} waits until that gate is open (`<gate>-<device id>`: on
+ * Handlers: `work` obeys `task_data`: {ms} takes that many milliseconds, {gate} waits until that gate is open (`<gate>-<device id>`: on
  * that device), {deaf: true} ignores its signal; `command` is a shell that waits for the gate "command".
  */
 export async function fleet(

@@ -38,7 +38,7 @@ export class RingReplies {
   /** Lanes of tasks without requirements: they need not be read. */
   readonly #plain: Map<string, string>;
   readonly #waiting = new Set<{ since: number; end: (claimed: number) => void }>();
-  #lastRing: { pair: RungRank; at: number } | undefined;
+  #lastRing: { laneRank: RungRank; at: number } | undefined;
   #limit: number | undefined;
 
   constructor(options: RingRepliesOptions) {
@@ -102,7 +102,7 @@ export class RingReplies {
     const due = await this.note(laneRank);
     if (!due || this.#o.slots().free === 0) return this.#figures(0);
     this.#limit = this.#waiting.size === 0 ? laneRank.n : undefined;
-    this.#lastRing = { pair: laneRank, at: since };
+    this.#lastRing = { laneRank, at: since };
     const claimed = await new Promise<number>((resolve) => {
       const one = {
         since,
@@ -134,7 +134,7 @@ export class RingReplies {
     if (caused) this.#lastRing = undefined;
     // One that was under way when the ring came may have asked before the task was there.
     for (const one of [...this.#waiting]) if (one.since <= began) one.end(claimed);
-    return caused ? (last.pair.hops ?? 0) : 0;
+    return caused ? (last.laneRank.hops ?? 0) : 0;
   }
 
   #figures(claimed: number): Figures {

@@ -119,7 +119,7 @@ export const OF_NODES: Mutant[] = [
         'return this.at !== undefined;',
       ),
     ],
-    by: test('unit', 'test/unit/core/worker/claim/lane-catalog.test.ts', 'then it begins at its own mark'),
+    by: test('unit', 'test/unit/core/worker/claim/lane-catalog.test.ts', 'then it begins at its own cursor'),
   },
   {
     name: 'no-pause-after-nothing',

@@ -103,7 +103,7 @@ describe('the claims of this process', () => {
 });
 
 describe('one look while the main thread is silent', () => {
-  it('gives back what has not begun, records what has, and leaves what has a row and runs', async () => {
+  it('returns what has not begun, records what has, and leaves what has a row and runs', async () => {
     const [waiting, begun, assigned, unsaid, running] = [
       await deferred(),
       await deferred(),
@@ -133,7 +133,7 @@ describe('one look while the main thread is silent', () => {
     expect(await attempts(id)).toMatchObject([{ status: 'running', started_at: expect.anything() }]);
   });
 
-  it('gives back a neighbour at its own timeout if the blocker is known, and never what has ended or blocks', async () => {
+  it('releases a neighbour at its own timeout if the blocker is known, and never what has ended or blocks', async () => {
     const [blocker, neighbour, over] = [await full('running'), await full('running'), await full('running')];
     const { board, places, free } = hostages([blocker, neighbour, over].map((id) => ({ id, until: 100 })));
     board.ended(places[2]!);
@@ -152,7 +152,7 @@ describe('one look while the main thread is silent', () => {
     expect(await task(id)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('gives back nothing when it cannot know what has begun, or when the main thread is back', async () => {
+  it('returns nothing when it cannot know what has begun, or when the main thread is back', async () => {
     const id = await deferred();
     const board = new PulseBoard(0);
     while (board.begin(1, 1, 0, 0) >= 0);

@@ -58,8 +58,8 @@ describe('the claim', () => {
   });
 
   it.each([
-    ['without a mark', false],
-    ['with a mark', true],
+    ['without a cursor', false],
+    ['with a cursor', true],
   ])('reads its index in order, without a sort, %s', async (_, marked) => {
     const [first] = await session.rows(
       `SELECT due_at, id FROM ${db.names.task} WHERE priority = 5 ORDER BY due_at, id LIMIT 1 OFFSET 100`,
@@ -105,7 +105,7 @@ describe('the claim', () => {
     expect([first.due_at, first.id] >= [far!.due_at, far!.id]).toBe(true);
     const { reads } = await cost(candidates.sql, candidates.values);
     expect(reads).toBeLessThanOrEqual(14);
-    // Nothing runs beyond the mark: it begins at the mark.
+    // Nothing runs beyond the cursor: it begins at the cursor.
     await session.write(`UPDATE ${task} SET status = 'pending' WHERE id = ?`, [far!.id]);
     await session.write(frontier.sql, frontier.values);
     expect((await session.rows(candidates.sql, candidates.values))[0]!.id).toBe(near!.id);
@@ -118,15 +118,15 @@ describe('the claim', () => {
     expect(reads).toBeLessThanOrEqual(4);
   });
 
-  it('looks for due work and probes a mark with one seek each', async () => {
+  it('polls for due work and checks a cursor with one seek each', async () => {
     const pairs = [1, 5].map((claim_rank) => ({ lane, claim_rank }));
     const look = dueStatement(db.names, 'd1', pairs);
     expect((await cost(look.sql, look.values)).reads).toBeLessThanOrEqual(12);
-    const probe = cursorCheckStatement(db.names, lane, 5, { due_at: '2100-01-01 00:00:00.000', id: 1 });
-    expect(await cost(probe.sql, probe.values)).toMatchObject({ rows: 1, sorted: 0 });
+    const check = cursorCheckStatement(db.names, lane, 5, { due_at: '2100-01-01 00:00:00.000', id: 1 });
+    expect(await cost(check.sql, check.values)).toMatchObject({ rows: 1, sorted: 0 });
     // Equal columns alone: a range would be followed over the dead entries of the lanes behind an empty one.
     const form = session.facts.isMariaDb ? '' : 'FORMAT=TRADITIONAL';
-    for (const one of [look, probe]) {
+    for (const one of [look, check]) {
       const plan = await session.rows(`EXPLAIN ${form} ${one.sql}`, one.values);
       const reads = plan.filter(({ key }) => key === 'afd_claim');
       expect(reads.length).toBeGreaterThan(0);

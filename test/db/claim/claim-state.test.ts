@@ -1,4 +1,4 @@
-// What lies beside the pending entries of afd_claim, and so what a claim or another program's transaction can hold up:
+// What lies next to the pending entries of afd_claim, and so what a claim or another program's transaction can hold up:
 // src/core/db/claim-state.ts has the reasons.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stateIs } from '../../../src/core/db/claim-state.ts';

@@ -43,7 +43,7 @@ test('each that claims at one time has a ticket of its own, and one of another p
   expect(names).not.toContain(await held(session));
 });
 
-test('one more waits until the one that was drawn is given back', async () => {
+test('one more waits until the one that was taken is returned', async () => {
   const all = await takers(TICKETS);
   for (const one of all) await take(one);
   const [first] = all;
@@ -58,11 +58,11 @@ test('one that waited for a second for nothing goes on without', async () => {
   for (const one of await takers(TICKETS)) await take(one);
   await take(session);
   expect(await held(session)).toBeNull();
-  // There is nothing to give back, and no error.
+  // There is nothing to return, and no error.
   await returnTicket(session);
 });
 
-test('what a claim kept that failed is given back with the next ticket, and by giveBackTicket', async () => {
+test('what a claim kept that failed is returned with the next ticket, and by returnTicket', async () => {
   await take(session);
   await take(session);
   await returnTicket(session);

@@ -1,4 +1,4 @@
-// Deferred claims: the attempt of a brisk task stands on the task row until it ends, or until somebody must speak to it.
+// Deferred claims: the attempt of a short task stands on the task row until it ends, or until somebody must speak to it.
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => db.close());
 
-/** Adds so many due tasks of a type, and returns them as a source. */
+/** Adds `count` due tasks of a type, and returns them as a source. */
 async function lane(task_type: string, count: number, priority = 5): Promise<LaneSource> {
   const ids: number[] = [];
   for (let n = 0; n < Math.max(1, count); n += 1)
@@ -51,7 +51,7 @@ async function ask(claim: ClaimRequest, on: Session = session) {
   return { yielded, reads, types: taken.map((one) => one.task_type) };
 }
 
-describe('a claim that surveys its lanes', () => {
+describe('a claim that counts its lanes first', () => {
   it('takes what each has, in their order, and locks nothing of those that are empty', async () => {
     const sources = [await lane('a', 0), await lane('b', 2), await lane('c', 0), await lane('d', 1)];
     const { yielded, reads, types } = await ask(claimOf(sources, 50));
@@ -107,7 +107,7 @@ describe('a claim that surveys its lanes', () => {
     await other.write('ROLLBACK');
   });
 
-  it('starts behind the mark', async () => {
+  it('starts behind the cursor', async () => {
     const source = await lane('a', 3);
     const [, second] = await session.rows(`SELECT id, due_at FROM ${db.names.task} ORDER BY due_at, id`);
     const marked = { ...source, cursor: { due_at: String(second!.due_at), id: Number(second!.id) + 1 } };

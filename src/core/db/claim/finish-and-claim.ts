@@ -37,7 +37,7 @@ export interface FinishAndClaimResult {
   reconciled: Reconciled[];
   claimed: ClaimedTask[];
   /** What each source that was asked gave, in order. */
-  yields: SourceYield[];
+  perSource: SourceYield[];
   permission: ClaimPermission;
 }
 
@@ -116,7 +116,7 @@ async function attempt(
   }
   const closing = [...endStatements(names, { ...input, now: outcomes.now }, outcomes.accepted), ...outcomes.lostRows];
   const claimed = await closingBatch(session, names, input, closing, taken);
-  return { reconciled: outcomes.reconciled, claimed, yields: yielded, permission };
+  return { reconciled: outcomes.reconciled, claimed, perSource: yielded, permission };
 }
 
 function claimBatch(names: TableNames, { claim, device_id }: FinishAndClaimInput) {

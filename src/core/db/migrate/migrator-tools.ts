@@ -165,7 +165,7 @@ export class MigrationTools implements Migrating {
 
   /** Gives the table back to those who wait behind us for as long as we have waited, then asks again. */
   async #insist(sql: string): Promise<void> {
-    const { lockWaitS: lockPatienceS, onWait } = this.#options;
+    const { lockWaitS, onWait } = this.#options;
     for (let waited = 0; ; waited += 2 * LOCK_WAIT_S) {
       try {
         await this.ask(sql);
@@ -173,7 +173,7 @@ export class MigrationTools implements Migrating {
       } catch (error) {
         if (errnoOf(error) === LOG_FULL) throw logFull(error);
         if (!HELD.has(errnoOf(error))) throw error;
-        if (waited + LOCK_WAIT_S >= lockPatienceS) throw held(sql, waited + LOCK_WAIT_S, error);
+        if (waited + LOCK_WAIT_S >= lockWaitS) throw held(sql, waited + LOCK_WAIT_S, error);
         onWait?.(`Another transaction has held a lock on the table for more than ${LOCK_WAIT_S} s; trying again.`);
         await pause(LOCK_WAIT_S * 1000);
       }

@@ -150,8 +150,8 @@ function stepsOf(migrations: Migration[], tools: MigrationTools): Step[] {
 }
 
 function toolOptions(options: UpOptions, dryRun: boolean): ToolOptions {
-  const { visible = false, lockWaitS: lockPatienceS = 600, onStatement, onWait } = options;
-  return { dryRun, visible, lockWaitS: lockPatienceS, onStatement, onWait };
+  const { visible = false, lockWaitS = 600, onStatement, onWait } = options;
+  return { dryRun, visible, lockWaitS, onStatement, onWait };
 }
 
 async function readRecords(ask: Ask, names: TableNames, migrations: Migration[]): Promise<RecordedMigrations> {

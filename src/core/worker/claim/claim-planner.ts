@@ -103,17 +103,17 @@ export class ClaimPlanner {
   }
 
   /** A claim has come back. True = the next one may follow at once. @throws DatabaseError */
-  async learn(request: ClaimRequest, { yields, claimed, permission }: FinishAndClaimResult): Promise<boolean> {
+  async learn(request: ClaimRequest, { perSource, claimed, permission }: FinishAndClaimResult): Promise<boolean> {
     const { catalog, poller } = this.#o;
     this.#apart = 'no';
     this.#size.arrived(request.limit);
     this.#pause.relieved();
     if (this.#oneByOne > 0) this.#oneByOne -= 1;
-    this.#sparse = isSparse(request, yields, this.#sparse);
+    this.#sparse = isSparse(request, perSource, this.#sparse);
     const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
     let offset = 0;
     catalog.claimed();
-    for (const [n, { count, exhausted }] of yields.entries()) {
+    for (const [n, { count, exhausted }] of perSource.entries()) {
       const source = request.sources[n]!;
       catalog.noteYield(source, exhausted, claimed.slice(offset, offset + count), request.free);
       if (source.kind === 'lane' && catalog.cursorOf(source)?.checkDue(exhausted, monotonic()) === true)
@@ -224,9 +224,9 @@ function fromCursor(source: ClaimSource): ClaimSource {
 }
 
 /** Whether the lanes have little each, as far as this claim shows. */
-function isSparse({ sources, countFirst, limit }: ClaimRequest, yields: SourceYield[], before: boolean): boolean {
-  const [first] = yields;
+function isSparse({ sources, countFirst, limit }: ClaimRequest, perSource: SourceYield[], before: boolean): boolean {
+  const [first] = perSource;
   if (first === undefined || sources[0]?.kind !== 'lane') return before;
-  if (countFirst) return 2 * yields.filter((one) => one.exhausted).length > yields.length;
+  if (countFirst) return 2 * perSource.filter((one) => one.exhausted).length > perSource.length;
   return first.exhausted ? 2 * first.count < limit : before;
 }

@@ -54,8 +54,8 @@ function planner({ lanes, free, directed = false }: Known) {
 }
 
 const plan = (known: Known) => planner(known).next();
-const result = (...yields: SourceYield[]): FinishAndClaimResult => ({
-  ...{ reconciled: [], claimed: [], yields, permission: 'open' },
+const result = (...perSource: SourceYield[]): FinishAndClaimResult => ({
+  ...{ reconciled: [], claimed: [], perSource, permission: 'open' },
 });
 const yielded = (...ends: boolean[]) => result(...ends.map((exhausted) => ({ count: 20, exhausted })));
 

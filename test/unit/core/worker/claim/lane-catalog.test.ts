@@ -8,7 +8,7 @@ function lane(task_type: string, able: number | null, claim_rank = 5): KnownLane
   return { lane: Buffer.from(task_type.padEnd(16)), claim_rank, task_type, required_capabilities: null, able };
 }
 
-/** A book in which all of these have due tasks. */
+/** A catalog in which all of these have due tasks. */
 function bookOf(...lanes: KnownLane[]): LaneCatalog {
   const catalog = new LaneCatalog('w1', CAPABILITIES);
   catalog.learn(lanes, true);
@@ -99,14 +99,14 @@ test('finding F8: requirements that are not JSON are nobody’s to run, and no t
   expect(catalog.learn([{ ...lane('deep', 1), required_capabilities: '' }], true)).toBe(true);
 });
 
-/** A book of one lane whose last claim ended at this row. */
+/** A catalog of one lane whose last claim ended at this row. */
 function marked(): LaneCatalog {
   const catalog = bookOf(lane('plain', 1));
   catalog.noteYield(catalog.sources(1, { free: 1 })[0]!, false, [{ due_at: '2026-01-01', id: 7 }]);
   return catalog;
 }
 
-test('a claim begins behind what others run, until nothing more is due there: then it begins at its own mark', () => {
+test('a claim begins behind what others run, until nothing more is due there: then it begins at its own cursor', () => {
   const catalog = marked();
   const [ahead] = catalog.sources(1, { free: 1 });
   expect(ahead).toMatchObject({ frontier: true, cursor: { id: 7 } });
@@ -117,7 +117,7 @@ test('a claim begins behind what others run, until nothing more is due there: th
   expect(catalog.sources(1, { free: 1 })).toEqual([]);
 });
 
-test('finding F6: a probe that finds the row at which the claim began leaves the mark where it is', () => {
+test('finding F6: a check that finds the row at which the claim began leaves the cursor where it is', () => {
   const catalog = marked();
   const [source] = catalog.sources(1, { free: 1 });
   catalog.cursorChecked(source as never, { due_at: '2026-01-01', id: 7 }, 0, 1);

@@ -17,7 +17,7 @@ const candidate = (over: Partial<ClaimedTask> = {}): ClaimedTask => ({
   ...over,
 });
 
-/** Attempts that last so long, of which one ends every `every` milliseconds while there is something to run. */
+/** Attempts that last this many milliseconds, of which one ends every `every` milliseconds while there is something to run. */
 function paceOf(ms: number, ends = 20, every = 5): TaskTimings {
   let now = 0;
   const timings = new TaskTimings(() => now);
@@ -29,7 +29,7 @@ function paceOf(ms: number, ends = 20, every = 5): TaskTimings {
   return timings;
 }
 
-test('a type is brisk after twenty short attempts, and not before', () => {
+test('a type is short after twenty short attempts, and not before', () => {
   expect(paceOf(1, 19).isShort('t')).toBe(false);
   expect(paceOf(1, 20).isShort('t')).toBe(true);
   expect(paceOf(201).isShort('t')).toBe(false);
@@ -51,7 +51,7 @@ test('what goes on does not count as an end', () => {
 });
 
 describe('a type that is new here', () => {
-  test('is presumed brisk where everything else is', () => {
+  test('is assumed to be short where everything else is', () => {
     expect(paceOf(1).isShort('new')).toBe(true);
     expect(paceOf(201).isShort('new')).toBe(false);
     expect(new TaskTimings().isShort('new')).toBe(false);
@@ -74,7 +74,7 @@ describe('a type that is new here', () => {
     expect(timings.mostFrom('new', { free: 150, short: 140 })).toBe(150);
     expect(timings.mostFrom('t', { free: 2, short: 3 })).toBe(Number.POSITIVE_INFINITY);
     expect(timings.mostFrom(undefined, { free: 2, short: 3 })).toBe(Number.POSITIVE_INFINITY);
-    // What is not presumed brisk is not claimed beyond the slots at all.
+    // What is not assumed to be short is not claimed beyond the slots at all.
     expect(paceOf(300).mostFrom('new', { free: 2, short: 3 })).toBe(Number.POSITIVE_INFINITY);
   });
 
@@ -88,7 +88,7 @@ describe('a type that is new here', () => {
   });
 });
 
-test('as much is claimed ahead as ends here in 100 ms, as the slots could run in that time, and no more than 500', () => {
+test('as much is prefetched as ends here in 100 ms, as the slots could run in that time, and no more than 500', () => {
   expect(paceOf(0.1, 2000, 0.5).prefetchLimit('t', 50)).toBe(200);
   expect(paceOf(0.1, 2000, 0.1).prefetchLimit('t', 50)).toBe(500);
   expect(paceOf(100, 2000, 0.1).prefetchLimit('t', 10)).toBe(10);
@@ -111,7 +111,7 @@ test('time in which there is nothing to run says nothing about how fast tasks en
   expect(timings.prefetchLimit('t', 200)).toBe(200);
 });
 
-test('no more is claimed ahead than ends here in a second, or than there are slots: a burst says little about what follows', () => {
+test('no more is prefetched than ends here in a second, or than there are slots: a burst says little about what follows', () => {
   let now = 0;
   const timings = new TaskTimings(() => now);
   timings.begin();
@@ -152,7 +152,7 @@ test('after a pause the first tasks say how many end in a second, those of less 
   expect(timings.prefetchLimit('t', 2)).toBe(20);
 });
 
-test('where claims take long, what runs while two are under way is claimed ahead, but no more than a second of work', () => {
+test('where claims take long, what runs while two are under way is prefetched, but no more than a second of work', () => {
   const timings = paceOf(20, 2000, 2);
   expect(timings.prefetchLimit('t', 10)).toBe(50);
   for (let n = 0; n < 50; n += 1) timings.claimed(150);
@@ -163,7 +163,7 @@ test('where claims take long, what runs while two are under way is claimed ahead
   expect(timings.prefetchLimit('t', 10)).toBe(50);
 });
 
-test('first attempts of brisk types are claimed as deferred, also ahead of the slots', () => {
+test('first attempts of short types are claimed as deferred, also those that are prefetched', () => {
   const timings = paceOf(20, 2000, 10);
   const room = { free: 2, short: 2 };
   const weighed = (one: ClaimedTask, index: number) => timings.admit(one, 'lane', room, index);

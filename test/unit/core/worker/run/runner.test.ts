@@ -67,7 +67,7 @@ function oneSlot() {
   return { runner, finishes, ends, begun, token, board, patience };
 }
 
-describe('what is claimed ahead of the slots', () => {
+describe('what is prefetched', () => {
   test('waits for one, and is not counted as running', async () => {
     const { runner, begun, ends } = oneSlot();
     await Promise.resolve();
@@ -80,7 +80,7 @@ describe('what is claimed ahead of the slots', () => {
     await runner.drained();
   });
 
-  test('is given back when it has waited for too long, and never begins', async () => {
+  test('is returned when it has waited for too long, and never begins', async () => {
     const { runner, finishes, begun, ends, patience } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
     patience.ms = -1;
@@ -203,7 +203,7 @@ describe('finding B4: a handler that fails outside of its promise', () => {
     ]);
   });
 
-  test('is given back all the same when it was told to end before', async () => {
+  test('is released all the same when it was told to end before', async () => {
     const { runner, finishes, begun } = oneSlot();
     await expect.poll(() => begun).toEqual([1]);
     const [first] = runner.attempts();
