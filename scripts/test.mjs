@@ -17,11 +17,11 @@ import { refuse } from './usage.mjs';
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
 /**
- * Files of `db` that prove nothing more on a second server: their server is none at all, or they are about a process, its
- * output, its signals and its threads, and what they send is what other files send. New files run everywhere.
+ * Files of `db` that prove nothing more on a second server: their server is none at all, or they are about the output,
+ * options and threads of a process, and what they send is what other files send. New files run everywhere.
  */
 const ONCE = [
-  ...['silent-server', 'worker-ends', 'worker-process'].map((name) => `integration/${name}.test.ts`),
+  'integration/silent-server.test.ts',
   ...['integration/worker/handler-thread.test.ts', 'integration/placement/**'],
   ...['start', 'canaries', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
 ];
@@ -35,8 +35,8 @@ const NOT_HOSTILE = [
   // Its sessions are its own, which believe their server.
   'integration/examples/**',
   // About figures, blocked threads, frozen processes and what they cause; about killing at each statement what is run whole elsewhere.
-  ...['budgets', 'odd-rows'].map((name) => `integration/${name}.test.ts`),
-  ...['blocked', 'placement', 'scenarios', 'start-and-identity', 'ring-memory'].map(
+  ...['budgets', 'odd-rows', 'worker-ends', 'worker-process'].map((name) => `integration/${name}.test.ts`),
+  ...['blocked', 'placement', 'scenarios', 'start-and-identity', 'attempt-memory'].map(
     (name) => `integration/worker/${name}.test.ts`,
   ),
   ...['integration/ring/ring.test.ts', 'integration/time/clocks.test.ts'],
