@@ -17,23 +17,18 @@ import { refuse } from './usage.mjs';
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
 /**
- * Files of `db` that prove nothing more on a second server: their server is none at all, or they are about the output,
- * options and threads of a process, and what they send is what other files send. New files run everywhere.
- */
-const ONCE = [
-  'integration/silent-server.test.ts',
-  ...['integration/worker/handler-thread.test.ts', 'integration/placement/**'],
-  ...['start', 'canaries', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
-];
-/**
- * Nor do these on the hostile server. Its statements are tried by test/db, which has one file for each; every kind of session
- * (worker, its liveness thread, leader, command, migration, benchmark) is opened by what is left of commands and integration.
+ * Files of `db` that prove nothing more on a hostile server, which is the private one again. Its statements are tried by test/db,
+ * which has one file for each; every kind of session (worker, its liveness thread, leader, command, migration, benchmark) is opened
+ * by what is left of commands and integration.
  */
 const NOT_HOSTILE = [
   // Their servers are their own.
   ...['integration/server/**', 'integration/tls-server.test.ts'],
   // Its sessions are its own, which believe their server.
-  'integration/examples/**',
+  ...['integration/examples/**', 'integration/silent-server.test.ts'],
+  // About output, options and threads of a process; what they send is what other files send.
+  ...['integration/worker/handler-thread.test.ts', 'integration/placement/**'],
+  ...['start', 'canaries', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
   // About figures, blocked threads, frozen processes and what they cause; about killing at each statement what is run whole elsewhere.
   ...['budgets', 'odd-rows', 'worker-ends', 'worker-process'].map((name) => `integration/${name}.test.ts`),
   ...['blocked', 'placement', 'scenarios', 'start-and-identity', 'attempt-memory'].map(
@@ -43,7 +38,7 @@ const NOT_HOSTILE = [
   ...['commands/json-shapes.test.ts', 'db/migrations/interrupted.test.ts'],
 ];
 const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
-const HOSTILE = { projects: ['db'], args: without([...ONCE, ...NOT_HOSTILE]) };
+const HOSTILE = { projects: ['db'], args: without(NOT_HOSTILE) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
   npm test                              all tests, on every available server
@@ -81,9 +76,9 @@ for (const leg of legs) {
     continue;
   }
   console.error(`\n=== ${leg.name} ===`);
-  // What needs no database needs it on the second server just as little.
+  // What needs no database is run once.
   const first = results.every((one) => one.skip !== undefined);
-  const { projects = first ? ALL : ['db', 'serial'], args = first ? [] : without(ONCE) } = leg;
+  const { projects = first ? ALL : ['db', 'serial'], args = [] } = leg;
   results.push({ ...leg, partly: args.length > 0, ...(await runLeg(leg, projects, args)) });
 }
 finish(results);
