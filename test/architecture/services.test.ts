@@ -8,8 +8,6 @@ const OTHERS = [
   'Runner.start',
   // Attempts that ended, by how.
   'HeldAttempts.finished',
-  // To become a service (docs/checklist.md).
-  'Claimer.stop',
 ];
 
 interface Class {

@@ -15,6 +15,8 @@ import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
 import { Loop } from '../../src/core/runtime/loop.ts';
+import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
+import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
 import { FIXTURES } from '../fixtures/handlers/command.ts';
 import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
@@ -31,6 +33,28 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const scratch = { name: fresh(), kind: 'tables', address, tables, names, remove: async () => {} } as const;
     const options = { workers: 1, slots: 1, hostname: 'test-host', version: '0.0.0-test', onBegin: () => {} };
     return { service: new BenchFleet(context, scratch, options), close: () => context.close() };
+  },
+
+  async Claimer(db) {
+    const context = testContext(db, { worker: { ring: { enabled: false } } });
+    const session = new Session({ ...SESSION, address: db.address });
+    await session.ready();
+    const ring = await WorkerRing.open(context, undefined);
+    const { promise, resolve } = gate();
+    const { claimer } = assembleWorker(context, {
+      ...{ session, deviceId: fresh(), instanceToken: randomBytes(16), capabilities: {}, slots: 1, ring },
+      ...{ handlers: new Map(), board: new PulseBoard(1), mayClaim: () => true },
+      ...{ onBusy: () => {}, onPermission: () => {}, onIdle: resolve },
+    });
+    return {
+      service: claimer,
+      use: () => promise,
+      async close() {
+        await ring.close();
+        await session.close();
+        await context.close();
+      },
+    };
   },
 
   DeviceLoad() {

@@ -21,10 +21,10 @@ export const END_GRACE_S = 5;
  */
 export async function drain(
   context: Context,
-  work: { runner: Runner; claimer: Claimer; claiming: Promise<void>; force: AbortSignal },
+  work: { runner: Runner; claimer: Claimer; force: AbortSignal },
 ): Promise<boolean> {
   const { config, events } = context;
-  const { runner, claimer, claiming, force } = work;
+  const { runner, claimer, force } = work;
   const { shutdown_timeout, kill_grace } = config.worker;
   claimer.claiming = false;
   if (runner.open > 0) events.emit('worker:draining', { running: runner.open, deadline_s: shutdown_timeout });
@@ -50,10 +50,8 @@ export async function drain(
   runner.giveUpAll();
   const written = runner
     .drained()
-    .then(() => {
-      claimer.stop();
-      return claiming;
-    })
+    .then(() => claimer.stop())
+    .then(() => claimer.finished)
     .then(() => 'written' as const);
   const answer = () => sleep(ANSWER_MS, over.signal).then(() => 'late' as const);
   const end = await Promise.race([written, first === 'finished' ? deadline : answer(), forced.then(answer)]);

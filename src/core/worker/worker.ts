@@ -73,7 +73,6 @@ export class Worker {
     this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
     const { runner, claimer, attempts } = this.#build(instanceToken, this.#liveness!.board);
-    let claiming: Promise<void> = Promise.resolve();
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
@@ -88,13 +87,13 @@ export class Worker {
       const asked = this.#options.drain;
       if (asked.aborted) this.#finish.done('asked to stop');
       asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
-      claiming = claimer.run();
-      claiming.catch(this.#finish.fail);
+      void claimer.start();
+      claimer.finished.catch(this.#finish.fail);
       const unwatch = watchStuck(runner, this.#slots, config.worker.stuck_timeout, this.#finish.fail);
       const reason = await ended.finally(unwatch);
       const { strays, force: forced } = this.#options;
       const force = strays === undefined ? forced : eitherSignal(forced, strays.signal);
-      const inTime = await drain(this.#context, { runner, claimer, claiming, force });
+      const inTime = await drain(this.#context, { runner, claimer, force });
       events.emit('worker:stopped', { device_id: this.#deviceId, reason });
       if (strays?.fatal !== undefined) throw strays.fatal;
       const overLimits =

@@ -16,6 +16,7 @@ import type { NewTask } from '../../domain/task/task.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
+import { Service } from '../../runtime/service.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
 import { recordStarts } from './record-starts.ts';
@@ -24,7 +25,8 @@ import { Trouble } from './trouble.ts';
 /** Finishes that come within this time share a transaction. */
 const COALESCE_MS = 2;
 
-export class Claimer {
+/** Stopped, it writes what has ended, and claims nothing. @throws (finished) what no repetition and no row can cure */
+export class Claimer extends Service {
   private readonly options: ClaimerOptions;
   readonly #queue = new FinishQueue();
   /** Tokens of claims whose COMMIT may or may not have happened. */
@@ -38,6 +40,7 @@ export class Claimer {
   readonly #trouble: Trouble;
 
   constructor(options: ClaimerOptions) {
+    super();
     this.options = options;
     this.#trouble = new Trouble(options.events);
     options.payloads.onWanted = () => this.#interrupt();
@@ -77,26 +80,25 @@ export class Claimer {
     this.#wake?.();
   }
 
-  /** No more claims; returns from `run` once every finish is taken or refused. */
-  stop(): void {
-    this.#stopped = true;
-    this.#claiming = false;
-    this.options.payloads.close();
-    this.wake();
-  }
-
   /** Leaves at once, with what is unwritten: the others take it back. */
   abandon(): void {
     this.#queue.clear();
-    this.stop();
+    void this.stop();
   }
 
   get #over(): boolean {
     return this.#stopped && this.#queue.length === 0;
   }
 
-  /** @throws AfdError E_INTERNAL after a count under lock was wrong, or an error that no repetition and no row can cure */
-  async run(): Promise<void> {
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const over = () => {
+      this.#stopped = true;
+      this.#claiming = false;
+      this.options.payloads.close();
+      this.wake();
+    };
+    signal.addEventListener('abort', over, { once: true });
+    running();
     const backoff = new Backoff({ initialMs: 20, maxMs: 1000 });
     while (!this.#over) {
       this.#woken = false;
@@ -197,9 +199,8 @@ export class Claimer {
     const refusal = this.#queue.refused(batch, error);
     if (refusal === undefined) return;
     this.options.events.emit('warning', { message: refusal.message });
-    if (refusal.dropped) {
+    if (refusal.dropped)
       this.options.onReconciled({ kind: 'lost', finish: refusal.culprit, reason: 'its result could not be stored' });
-    }
   }
 
   async #reconnect(backoff: Backoff): Promise<void> {
@@ -226,10 +227,9 @@ export class Claimer {
   /** Sleeps until woken or until the next poll is due; meanwhile keeps the session from its idle timeout. */
   async #rest(): Promise<void> {
     const { session, poller, planner, attempts } = this.options;
-    const wakeful = this.#claiming && planner.free > 0;
     // A poll comes sooner, as a rule: one in ten ticks is left to this session.
     const warm = session.options.idleTimeoutS * 800;
-    const nextPoll = wakeful ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
+    const nextPoll = this.#claiming && planner.free > 0 ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;
     const cut = new Promise<void>((resolve) => {
@@ -243,8 +243,6 @@ export class Claimer {
     if (nextPoll <= warm) {
       await session.ready();
       await poller.poll();
-    } else if (session.alive) {
-      await session.ping();
-    }
+    } else if (session.alive) await session.ping();
   }
 }
