@@ -51,8 +51,8 @@ export interface ClaimerOptions {
   policy: { readonly maxRetryCount: number; backoff: (retry: number) => number };
   /** `warning`, `work:troubled`. */
   events: Events;
-  planner: ClaimPlanner;
-  poller: Poller;
+  planner: Pick<ClaimPlanner, 'next' | 'learn' | 'failed' | 'refused' | 'news' | 'free' | 'againMs' | 'generation'>;
+  poller: Pick<Poller, 'nextPollMs' | 'poll' | 'hit' | 'discoverNow'>;
   payloads: Payloads;
   runner: ClaimedTaskRunner;
   attempts: ReportedAttempts;
