@@ -16,27 +16,8 @@ import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
-/**
- * Files of `db` that prove nothing more on a hostile server, which is the private one again. Its statements are tried by test/db,
- * which has one file for each; every kind of session (worker, its liveness thread, leader, command, migration, benchmark) is opened
- * by what is left of commands and integration.
- */
-const NOT_HOSTILE = [
-  // Their servers are their own.
-  ...['integration/server/**', 'integration/tls-server.test.ts'],
-  // Its sessions are its own, which believe their server.
-  ...['integration/examples/**', 'integration/silent-server.test.ts'],
-  // About output, options and threads of a process; what they send is what other files send.
-  ...['integration/worker/handler-thread.test.ts', 'integration/placement/**'],
-  ...['start', 'canaries', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
-  // About figures, blocked threads, frozen processes and what they cause; about killing at each statement what is run whole elsewhere.
-  ...['budgets', 'odd-rows', 'worker-ends', 'worker-process'].map((name) => `integration/${name}.test.ts`),
-  ...['blocked', 'placement', 'scenarios', 'start-and-identity', 'attempt-memory'].map(
-    (name) => `integration/worker/${name}.test.ts`,
-  ),
-  ...['integration/ring/ring.test.ts', 'integration/time/clocks.test.ts'],
-  ...['commands/json-shapes.test.ts', 'db/migrations/interrupted.test.ts'],
-];
+/** Files of `db` that never meet the hostile server, which is the private one again: their servers are their own. */
+const NOT_HOSTILE = ['integration/server/**', 'integration/tls-server.test.ts'];
 const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
 const HOSTILE = { projects: ['db'], args: without(NOT_HOSTILE) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
@@ -267,7 +248,7 @@ function finish(legsRun) {
     leg.skip !== undefined
       ? [`  DID NOT RUN  [${leg.needs ?? '-'}] ${leg.name}: ${leg.skip}`]
       : [
-          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files that prove nothing more there' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
+          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files whose servers are their own' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
           ...(leg.skips ?? []).map(
             ({ file, name, reason, needs }) =>
               `    skipped    [${needs ?? '-'}] ${file} > ${name}: ${reason ?? 'NO REASON IS GIVEN'}`,
