@@ -1,7 +1,7 @@
 // Measures two trees of afd side by side: what a change costs. Runs alternate (before after, after before, …) on one server,
 // and each begins with a fresh schema after a pause in which the server finishes what the last run left it.
 //   node bench/trees.mjs FOLDER [--servers mariadb,mysql] [--reps 8] [--pause 3] [--json] [WORKLOAD:PROCESSESxSLOTS:N …]
-// FOLDER: another checkout of afd, with its packages installed and built. Workloads: drain, latency, idle. N: tasks, of idle seconds.
+// FOLDER: another checkout of afd, with its packages installed and built. Workloads: drain, latency, idle, scale, crowd. N: tasks, of idle seconds.
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -129,7 +129,7 @@ function whole(flag, text, least) {
 }
 
 function spec(text) {
-  const [, workload, workers, slots, n] = /^(drain|latency|idle):(\d+)x(\d+):(\d+)$/.exec(text) ?? [];
+  const [, workload, workers, slots, n] = /^(drain|latency|idle|scale|crowd):(\d+)x(\d+):(\d+)$/.exec(text) ?? [];
   if (workload === undefined) stop(`"${text}" is not WORKLOAD:PROCESSESxSLOTS:N, e.g. drain:4x10:40000.`);
   return { workload, workers: Number(workers), slots: Number(slots), n: Number(n) };
 }

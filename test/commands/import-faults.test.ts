@@ -8,8 +8,8 @@ import { databaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
-import { addTask } from '../db/task-fixtures.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertTask } from '../helpers/factories.ts';
 import { testContext } from '../helpers/node.ts';
 
 let db: TestDatabase;
@@ -133,7 +133,7 @@ it('F8 an input that breaks off by an error is an error that says what is in', a
 
 it('F8 a retry of many that loses the database says how many are done, and may be run again', async () => {
   const ids: number[] = [];
-  for (let n = 0; n < 4; n += 1) ids.push(await addTask(session, db.names, { status: 'failed', attempt: 1 }));
+  for (let n = 0; n < 4; n += 1) ids.push(await insertTask(session, db.names, { status: 'failed', attempt: 1 }));
   const context = failing(3, 'before', LOST);
   await expect(retryEach(context, ids, 'failed')).rejects.toMatchObject({
     exitCode: 69,

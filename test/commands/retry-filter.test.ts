@@ -2,8 +2,8 @@ import { afterAll, beforeEach, expect, it } from 'vitest';
 import TasksRetry from '../../src/commands/tasks/retry.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
-import { addRunning, addTask, rowOf } from '../db/task-fixtures.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertRunning, insertTask, readRow } from '../helpers/factories.ts';
 import { testContext } from '../helpers/node.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
@@ -22,8 +22,8 @@ const retry = async (...argv: string[]) => {
   const ran = await runCommand(TasksRetry, 'tasks:retry', [...argv, '--json'], env);
   return { ...ran, json: ran.json() as Record<string, unknown> & { error?: Record<string, unknown> } };
 };
-const add = (status: string, columns = {}) => addTask(session, db.names, { status, attempt: 1, ...columns });
-const status = async (id: number) => (await rowOf(session, db.names.task, id))?.status;
+const add = (status: string, columns = {}) => insertTask(session, db.names, { status, attempt: 1, ...columns });
+const status = async (id: number) => (await readRow(session, db.names.task, id))?.status;
 
 it('C1 retries by status and type, each with a new budget, and leaves everything else alone', async () => {
   const ids = [await add('failed', { retry: 4 }), await add('failed', { retry: 4 })];
@@ -31,18 +31,18 @@ it('C1 retries by status and type, each with a new budget, and leaves everything
     await add('failed', { task_type: 'other' }),
     await add('cancelled'),
     await add('done'),
-    (await addRunning(session, db.names, 'w')).task_id,
+    (await insertRunning(session, db.names, 'w')).task_id,
   ];
   const before = await Promise.all(others.map(status));
-  const { json, exitCode } = await retry('--status', 'failed', '--type', 'sync_apps');
+  const { json, exitCode } = await retry('--status', 'failed', '--type', 'sync_data');
   expect(exitCode).toBe(0);
   expect(json).toEqual({ matched: 2, retried: 2, skipped: 0, dry_run: false, task_ids: ids, tasks: expect.any(Array) });
   expect(json.tasks).toEqual(ids.map((task_id: number) => expect.objectContaining({ task_id, status: 'pending' })));
   for (const id of ids) {
-    expect(await rowOf(session, db.names.task, id)).toMatchObject({ status: 'pending', retry: 0, attempt: 1 });
+    expect(await readRow(session, db.names.task, id)).toMatchObject({ status: 'pending', retry: 0, attempt: 1 });
   }
   expect(await Promise.all(others.map(status))).toEqual(before);
-  expect((await retry('--status', 'failed', '--type', 'sync_apps')).json).toMatchObject({ matched: 0, retried: 0 });
+  expect((await retry('--status', 'failed', '--type', 'sync_data')).json).toMatchObject({ matched: 0, retried: 0 });
 });
 
 it('--since is by the end of the task, by the database; a row of another program by its last change', async () => {
@@ -58,7 +58,7 @@ it('--since is by the end of the task, by the database; a row of another program
 });
 
 it('more than a hundred need --yes where nobody can be asked, and nothing was changed', async () => {
-  const rows = Array.from({ length: 101 }, () => ['sync_apps', 'cancelled', 1]);
+  const rows = Array.from({ length: 101 }, () => ['sync_data', 'cancelled', 1]);
   await session.write(`INSERT INTO ${db.names.task} (task_type, status, attempt) VALUES ?`, [rows]);
   const refused = await retry('--status', 'cancelled');
   expect(refused.exitCode).toBe(2);
@@ -75,7 +75,7 @@ it('a task that changed after it was found is left alone and counted', async () 
   const context = testContext(db);
   expect(await retryEach(context, [a, b, gone], 'failed')).toMatchObject({ matched: 3, retried: 1, skipped: 2 });
   await context.close();
-  expect(await rowOf(session, db.names.task, b)).toMatchObject({ status: 'pending', attempt: 1 });
+  expect(await readRow(session, db.names.task, b)).toMatchObject({ status: 'pending', attempt: 1 });
 });
 
 it('ids and filter exclude each other, and one of them must be there', async () => {

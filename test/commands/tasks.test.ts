@@ -2,9 +2,9 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
-import { addDevice, addRunning, addTask, rowOf } from '../db/task-fixtures.ts';
 import { runCommand } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertRunning, insertTask, insertWorker, readRow } from '../helpers/factories.ts';
 
 let database: TestDatabase;
 let names: TableNames;
@@ -30,13 +30,13 @@ const json = async (...args: (string | number)[]) => {
 describe('afd tasks add', () => {
   it('prints the id and nothing else', async () => {
     const run = await tasks(
-      ...['add', '--type', 'sync_data', '--data', '{"n":1}', '--username', 'user@example.com'],
+      ...['add', '--type', 'sync_apps', '--data', '{"n":1}', '--username', 'user@example.com'],
       ...['--app-id', 'com.example.app', '--start-date', '2024-01-01', '--end-date', '2024-01-02'],
       ...['--priority', '10', '--requires', '{"proxy_support":true}', '--dedupe-key', 'k'],
     );
     expect(run).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\n$/), stderr: '' });
-    expect(await rowOf(session, names.task, Number(run.stdout))).toMatchObject({
-      task_type: 'sync_data',
+    expect(await readRow(session, names.task, Number(run.stdout))).toMatchObject({
+      task_type: 'sync_apps',
       username: 'user@example.com',
       app_id: 'com.example.app',
       start_date: '2024-01-01',
@@ -59,21 +59,24 @@ describe('afd tasks add', () => {
   });
 
   it('finding B11: warns of a type that no device handles, of dates the wrong way round, of a time in the past', async () => {
-    const odd = ['add', '--type', 'sync_dta', '--start-date', '2024-01-05', '--end-date', '2024-01-01'];
+    const odd = ['add', '--type', 'sync_aps', '--start-date', '2024-01-05', '--end-date', '2024-01-01'];
     // Before the first worker nobody can say which types there are.
     expect((await json(...odd)).json.warnings).toEqual(['end_date 2024-01-01 is before start_date 2024-01-05']);
-    await addDevice(session, names, 'away', { status: 'offline', capabilities: '{"supported_tasks":["sync_data"]}' });
+    await insertWorker(session, names, 'away', {
+      status: 'offline',
+      capabilities: '{"supported_tasks":["sync_apps"]}',
+    });
     const run = await tasks(...odd, '--run-at', '2024-01-01');
     expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\n$/) });
     expect(run.stderr).toBe(
-      'Warning: no device handles the task type "sync_dta"; did you mean "sync_data"? (the task stays pending until a device does)\n' +
+      'Warning: no device handles the task type "sync_aps"; did you mean "sync_apps"? (the task stays pending until a device does)\n' +
         'Warning: end_date 2024-01-01 is before start_date 2024-01-05\n' +
         'Warning: run_at 2024-01-01T00:00:00.000Z is in the past, so the task is due now\n',
     );
     const good = [
       'add',
       '--type',
-      'sync_data',
+      'sync_apps',
       '--start-date',
       '2024-01-01',
       '--end-date',
@@ -93,7 +96,7 @@ describe('afd tasks add', () => {
     );
     expect(row?.due_in_s).toBeGreaterThan(7100);
     expect(row?.due_in_s).toBeLessThanOrEqual(7200);
-    expect(await rowOf(session, names.task, fixed.task_id)).toMatchObject({ next_run_at: '2037-01-01 00:00:00.000' });
+    expect(await readRow(session, names.task, fixed.task_id)).toMatchObject({ next_run_at: '2037-01-01 00:00:00.000' });
   });
 
   it.each([
@@ -112,24 +115,24 @@ describe('afd tasks add', () => {
 
 describe('afd tasks ls', () => {
   it('fits 80 columns and filters', async () => {
-    await addTask(session, names, { task_type: 'a_rather_long_type_of_task', target_device_id: 'w'.repeat(60) });
-    const { task_id } = await addRunning(session, names, 'worker-001');
+    await insertTask(session, names, { task_type: 'a_rather_long_type_of_task', target_device_id: 'w'.repeat(60) });
+    const { task_id } = await insertRunning(session, names, 'worker-001');
     const all = await json('ls');
     expect(all.json.tasks).toHaveLength(2);
-    const running = await json('ls', '--status', 'running', '--device', 'worker-001', '--type', 'sync_apps');
+    const running = await json('ls', '--status', 'running', '--device', 'worker-001', '--type', 'sync_data');
     expect(running.json.tasks).toMatchObject([{ task_id, status: 'running', device_id: 'worker-001' }]);
     expect((await json('ls', '--limit', 1)).json.tasks).toHaveLength(1);
     const { stdout, code } = await tasks('ls', '--status', 'running');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      new RegExp(`^ *TASK +TYPE +STATUS .*\n *${task_id} +sync_apps +running +5 +1 +worker-001 +since 20`),
+      new RegExp(`^ *TASK +TYPE +STATUS .*\n *${task_id} +sync_data +running +5 +1 +worker-001 +since 20`),
     );
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it('finding B11: a device is named by the beginning of its id; one that is not there is exit 3', async () => {
-    for (const id of ['worker-001', 'worker-002']) await addDevice(session, names, id);
-    const { task_id } = await addRunning(session, names, 'worker-002');
+    for (const id of ['worker-001', 'worker-002']) await insertWorker(session, names, id);
+    const { task_id } = await insertRunning(session, names, 'worker-002');
     expect((await json('ls', '--device', 'worker-002')).json.tasks).toMatchObject([{ task_id }]);
     expect((await json('ls', '--device', 'WORKER-002')).json.tasks).toMatchObject([{ task_id }]);
     expect(await json('ls', '--device', 'worker')).toMatchObject({ code: 2, json: { error: { code: 'E_USAGE' } } });
@@ -143,7 +146,7 @@ describe('afd tasks ls', () => {
   });
 
   it('finding B11: says of an ended task which device ran it last', async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'worker-001');
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-001');
     const set = (task: string, attempt: string) =>
       session.batch([
         { sql: `UPDATE ${names.task} SET status = ?, claim_token = NULL WHERE id = ?`, values: [task, task_id] },
@@ -180,11 +183,11 @@ describe('afd tasks ls', () => {
 
 describe('afd tasks show', () => {
   it('shows the task, its payload and every attempt', async () => {
-    const { task_id } = await addRunning(session, names, 'worker-001', { username: 'user@example.com' });
+    const { task_id } = await insertRunning(session, names, 'worker-001', { username: 'user@example.com' });
     const shown = await json('show', task_id);
     expect(shown.json).toMatchObject({
       task_id,
-      task_type: 'sync_apps',
+      task_type: 'sync_data',
       status: 'running',
       device_id: 'worker-001',
       payload: { username: 'user@example.com' },
@@ -203,7 +206,7 @@ describe('afd tasks show', () => {
 
 describe('afd tasks cancel', () => {
   it('says of a running task that its end was asked for', async () => {
-    const { task_id } = await addRunning(session, names, 'worker-001');
+    const { task_id } = await insertRunning(session, names, 'worker-001');
     const run = await json('cancel', task_id);
     expect(run).toMatchObject({ code: 0, json: { task_id, status: 'running', revoking: true } });
     const again = await tasks('cancel', task_id);
@@ -214,7 +217,7 @@ describe('afd tasks cancel', () => {
   });
 
   it('of several tasks does what can be done, names the others, and is exit 6', async () => {
-    const [pending, done] = [await addTask(session, names), await addTask(session, names, { status: 'done' })];
+    const [pending, done] = [await insertTask(session, names), await insertTask(session, names, { status: 'done' })];
     const run = await json('cancel', pending, done, 999_999);
     expect(run.code).toBe(6);
     expect(run.json.error).toMatchObject({
@@ -230,15 +233,15 @@ describe('afd tasks cancel', () => {
     const text = await tasks('cancel', pending, done);
     expect(text).toMatchObject({ code: 6, stdout: `Task ${pending} was already cancelled.\n` });
     expect(text.stderr).toContain(`Task ${done} is done`);
-    expect((await json('cancel', pending, await addTask(session, names))).json.tasks).toHaveLength(2);
+    expect((await json('cancel', pending, await insertTask(session, names))).json.tasks).toHaveLength(2);
     expect((await tasks('cancel', done)).code).toBe(5);
   });
 });
 
 describe('afd tasks reassign', () => {
   it('A15 moves a task, also as afd reassign', async () => {
-    await addDevice(session, names, 'worker-002');
-    const { task_id } = await addRunning(session, names, 'worker-001');
+    await insertWorker(session, names, 'worker-002');
+    const { task_id } = await insertRunning(session, names, 'worker-001');
     const run = await tasks('reassign', task_id, '--to', 'worker-002');
     expect(run).toMatchObject({
       code: 0,
@@ -252,8 +255,8 @@ describe('afd tasks reassign', () => {
   });
 
   it('finding B9: refuses a device that cannot run it, exit 5; with --force warns of it', async () => {
-    await addDevice(session, names, 'worker-002', { status: 'offline' });
-    const { task_id } = await addRunning(session, names, 'worker-001');
+    await insertWorker(session, names, 'worker-002', { status: 'offline' });
+    const { task_id } = await insertRunning(session, names, 'worker-001');
     const refused = await tasks('reassign', task_id, '--to', 'worker-002');
     expect(refused.code).toBe(5);
     expect(refused.stderr).toContain(`Device worker-002 cannot run task ${task_id}: it is offline.`);
@@ -265,8 +268,8 @@ describe('afd tasks reassign', () => {
 
 describe('afd tasks retry', () => {
   it('runs what failed again; what is done needs --force', async () => {
-    const failed = await addTask(session, names, { status: 'failed', retry: 4, attempt: 4 });
-    const done = await addTask(session, names, { status: 'done', attempt: 1 });
+    const failed = await insertTask(session, names, { status: 'failed', retry: 4, attempt: 4 });
+    const done = await insertTask(session, names, { status: 'done', attempt: 1 });
     const retried = { task_id: failed, status: 'pending', attempt: 4 };
     expect((await json('retry', failed)).json).toEqual({ ...retried, tasks: [retried] });
     const refused = await tasks('retry', done);

@@ -2,9 +2,9 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { waitForTasks } from '../../src/core/tasks/wait-for-tasks.ts';
-import { addTask } from '../db/task-fixtures.ts';
 import { runCommand } from '../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import { insertTask } from '../helpers/factories.ts';
 import { testContext } from '../helpers/node.ts';
 
 let db: TestDatabase;
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterAll(() => db.close());
 
-const add = (status = 'pending', columns = {}) => addTask(session, db.names, { status, ...columns });
+const add = (status = 'pending', columns = {}) => insertTask(session, db.names, { status, ...columns });
 const wait = async (...args: (string | number)[]) => {
   const run = await runCommand(['tasks', 'wait', ...args.map(String), '--json'], {
     cwd: tmpdir(),

@@ -1,7 +1,7 @@
 // Rows for tests. Each takes only what the test is about; the rest is a healthy, ordinary row. Ages are in seconds before
 // the database's now, so that no test knows a clock.
 import { createHash, randomBytes } from 'node:crypto';
-import type { Session } from '../../src/core/db/session.ts';
+import type { Row, Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
 
 type Columns = Record<string, unknown>;
@@ -58,6 +58,12 @@ export async function insertTask(session: Session, names: TableNames, columns: C
   return insert(session, names.task, { task_type: 'sync_data', ...columns });
 }
 
+/** An online device that handles sync_data; `columns` overrides anything. */
+export function insertWorker(session: Session, names: TableNames, device_id: string, columns: Columns = {}) {
+  const capabilities = JSON.stringify({ supported_tasks: ['sync_data'] });
+  return insertDevice(session, names, { device_id, columns: { capabilities, ...columns } });
+}
+
 export interface AttemptRow {
   assignment_id: number;
   task_id: number;
@@ -106,6 +112,23 @@ export async function insertAttempt(session: Session, names: TableNames, options
     },
   );
   return { assignment_id, task_id, claim_token };
+}
+
+/** A task that a device is running, and its open attempt; `columns` are those of the task. The device needs no row. */
+export async function insertRunning(
+  session: Session,
+  names: TableNames,
+  device_id: string,
+  columns: Columns = {},
+): Promise<AttemptRow> {
+  const attempt = Number(columns.attempt ?? 1);
+  const device = { device_id, instance_token: randomBytes(16), lock_name: '' };
+  return insertAttempt(session, names, { device, task: { ...columns, attempt }, columns: { attempt } });
+}
+
+/** One row by id; undefined when there is none. */
+export async function readRow(session: Session, table: string, id: number): Promise<Row | undefined> {
+  return (await session.rows(`SELECT * FROM ${table} WHERE id = ?`, [id]))[0];
 }
 
 export async function readTask(session: Session, names: TableNames, id: number): Promise<Columns | undefined> {

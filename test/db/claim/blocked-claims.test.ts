@@ -11,7 +11,7 @@ import { BlockedClaims } from '../../../src/core/node/blocked-claims.ts';
 import type { Identity } from '../../../src/core/node/device-identity.ts';
 import { PulseBoard } from '../../../src/core/node/pulse-board.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { addDevice, addTask, rowOf } from '../task-fixtures.ts';
+import { insertTask, insertWorker, readRow } from '../../helpers/factories.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -25,12 +25,12 @@ beforeEach(async () => {
   await db.close();
   db = await testDatabase();
   session = await db.session();
-  await addDevice(session, db.names, 'd1', { instance_token: instance });
+  await insertWorker(session, db.names, 'd1', { instance_token: instance });
 });
 
 /** A deferred claim of d1. */
 async function deferred(columns: Record<string, unknown> = {}): Promise<number> {
-  const id = await addTask(session, db.names, {
+  const id = await insertTask(session, db.names, {
     status: 'running',
     attempt: 1,
     claim_token: randomBytes(16),
@@ -48,7 +48,7 @@ async function deferred(columns: Record<string, unknown> = {}): Promise<number> 
 /** A claim of d1 that has a row. */
 async function full(status: 'assigned' | 'running', columns: Record<string, unknown> = {}): Promise<number> {
   const claim_token = randomBytes(16);
-  const id = await addTask(session, db.names, { status: 'running', attempt: 1, claim_token });
+  const id = await insertTask(session, db.names, { status: 'running', attempt: 1, claim_token });
   const row = { task_id: id, device_id: 'd1', attempt: 1, claim_token, status, instance_token: instance, ...columns };
   await session.write(
     `INSERT INTO ${db.names.assignment} (${Object.keys(row).join(', ')}, deadline_at)
@@ -58,7 +58,7 @@ async function full(status: 'assigned' | 'running', columns: Record<string, unkn
   return id;
 }
 
-const task = (id: number) => rowOf(session, db.names.task, id);
+const task = (id: number) => readRow(session, db.names.task, id);
 const attempts = (id: number) => session.rows(`SELECT * FROM ${db.names.assignment} WHERE task_id = ?`, [id]);
 const list = () => ownDeferredClaims(session, db.names, 'd1', instance);
 const owner = () => ({ deviceId: 'd1', instanceToken: instance }) as Identity;

@@ -5,7 +5,7 @@ import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../../src/core/domain/task/task.ts';
 import { canMove } from '../../../src/core/domain/task/task-state.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { addRunning, addTask, rowOf } from '../task-fixtures.ts';
+import { insertRunning, insertTask, readRow } from '../../helpers/factories.ts';
 
 let database: TestDatabase;
 let names: TableNames;
@@ -23,7 +23,7 @@ const cancel = (id: number, options = {}) => cancelTask(session, names, id, opti
 
 describe('cancelling a task', () => {
   it.each(['pending', 'assigned', 'waiting'])('that is %s ends it at once', async (status) => {
-    const id = await addTask(session, names, { status, target_device_id: 'worker-1', retry: 2, last_error: 'old' });
+    const id = await insertTask(session, names, { status, target_device_id: 'worker-1', retry: 2, last_error: 'old' });
     expect(await cancel(id)).toEqual({
       task_id: id,
       status: 'cancelled',
@@ -31,14 +31,14 @@ describe('cancelling a task', () => {
       already: false,
       device_id: null,
     });
-    const row = await rowOf(session, names.task, id);
+    const row = await readRow(session, names.task, id);
     expect(row).toMatchObject({ status: 'cancelled', target_device_id: null, retry: 2, last_error: 'old' });
     expect(row?.finished_at).not.toBeNull();
   });
 
   it('that is running asks its holder to end it, and leaves the task to the holder', async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'worker-1');
-    const before = await rowOf(session, names.task, task_id);
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1');
+    const before = await readRow(session, names.task, task_id);
     expect(await cancel(task_id)).toEqual({
       task_id,
       status: 'running',
@@ -46,54 +46,56 @@ describe('cancelling a task', () => {
       already: false,
       device_id: 'worker-1',
     });
-    expect(await rowOf(session, names.task, task_id)).toEqual(before);
-    const attempt = await rowOf(session, names.assignment, assignment_id);
+    expect(await readRow(session, names.task, task_id)).toEqual(before);
+    const attempt = await readRow(session, names.assignment, assignment_id);
     expect(attempt).toMatchObject({ status: 'running', revoke_outcome: 'cancelled', completed_at: null });
     expect(attempt?.revoked_at).not.toBeNull();
   });
 
   it('twice is harmless: the first request and its time stay', async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'worker-1');
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1');
     await cancel(task_id);
-    const first = await rowOf(session, names.assignment, assignment_id);
+    const first = await readRow(session, names.assignment, assignment_id);
     expect(await cancel(task_id)).toMatchObject({ revoking: true, already: true });
-    expect(await rowOf(session, names.assignment, assignment_id)).toEqual(first);
-    const id = await addTask(session, names);
+    expect(await readRow(session, names.assignment, assignment_id)).toEqual(first);
+    const id = await insertTask(session, names);
     await cancel(id);
-    const row = await rowOf(session, names.task, id);
+    const row = await readRow(session, names.task, id);
     expect(await cancel(id)).toMatchObject({ status: 'cancelled', already: true });
-    expect(await rowOf(session, names.task, id)).toEqual(row);
+    expect(await readRow(session, names.task, id)).toEqual(row);
   });
 
   it('wins over a reassignment that its holder has not obeyed yet', async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'worker-1', { target_device_id: 'worker-2' });
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1', {
+      target_device_id: 'worker-2',
+    });
     await session.write(
       `UPDATE ${names.assignment} SET revoked_at = '2024-01-01', revoke_outcome = 'released' WHERE id = ?`,
       [assignment_id],
     );
     expect(await cancel(task_id)).toMatchObject({ revoking: true, already: false });
-    expect(await rowOf(session, names.assignment, assignment_id)).toMatchObject({
+    expect(await readRow(session, names.assignment, assignment_id)).toMatchObject({
       revoke_outcome: 'cancelled',
       revoked_at: '2024-01-01 00:00:00.000',
     });
   });
 
   it("with force ends the attempt in its holder's place, so that what the holder still says is fenced", async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'dead', { retry: 1 });
+    const { task_id, assignment_id } = await insertRunning(session, names, 'dead', { retry: 1 });
     expect(await cancel(task_id, { force: true })).toMatchObject({ status: 'cancelled', revoking: false });
-    expect(await rowOf(session, names.task, task_id)).toMatchObject({
+    expect(await readRow(session, names.task, task_id)).toMatchObject({
       status: 'cancelled',
       claim_token: null,
       retry: 1,
     });
-    const attempt = await rowOf(session, names.assignment, assignment_id);
+    const attempt = await readRow(session, names.assignment, assignment_id);
     expect(attempt).toMatchObject({ status: 'cancelled', cause: 'operator', revoke_outcome: 'cancelled' });
     expect(attempt?.completed_at).not.toBeNull();
   });
 
   it.each(['done', 'failed'])('that is %s is a conflict and changes nothing', async (status) => {
-    const id = await addTask(session, names, { status });
-    const before = await rowOf(session, names.task, id);
+    const id = await insertTask(session, names, { status });
+    const before = await readRow(session, names.task, id);
     for (const force of [false, true]) {
       await expect(cancel(id, { force })).rejects.toMatchObject({
         code: 'E_CONFLICT',
@@ -102,11 +104,11 @@ describe('cancelling a task', () => {
         data: { status },
       });
     }
-    expect(await rowOf(session, names.task, id)).toEqual(before);
+    expect(await readRow(session, names.task, id)).toEqual(before);
   });
 
   it('that another program set to running is a conflict; with force it is cancelled', async () => {
-    const id = await addTask(session, names, { status: 'running', attempt: 0 });
+    const id = await insertTask(session, names, { status: 'running', attempt: 0 });
     await expect(cancel(id)).rejects.toMatchObject({
       code: 'E_CONFLICT',
       suggestions: [`afd tasks cancel ${id} --force`],
@@ -119,26 +121,26 @@ describe('cancelling a task', () => {
   });
 
   it('G1 is never a success when the database is gone', async () => {
-    const id = await addTask(session, names);
+    const id = await insertTask(session, names);
     const lost = await database.session();
     lost.destroy();
     await expect(cancelTask(lost, names, id)).rejects.toMatchObject({ code: 'E_DATABASE' });
-    expect(await rowOf(session, names.task, id)).toMatchObject({ status: 'pending' });
+    expect(await readRow(session, names.task, id)).toMatchObject({ status: 'pending' });
   });
 
   it.each(TASK_STATUSES)('that is %s moves as the transition table says', async (status: TaskStatus) => {
     const id =
       status === 'running'
-        ? (await addRunning(session, names, 'w')).task_id
-        : await addTask(session, names, { status });
+        ? (await insertRunning(session, names, 'w')).task_id
+        : await insertTask(session, names, { status });
     await cancel(id, { force: true }).catch((error) => expect(error).toMatchObject({ code: 'E_CONFLICT' }));
-    const after = (await rowOf(session, names.task, id))?.status;
+    const after = (await readRow(session, names.task, id))?.status;
     expect(after).toBe(canMove(status, 'cancelled') || status === 'cancelled' ? 'cancelled' : status);
   });
 });
 
 it('a claim that comes first is met as running, not overwritten', async () => {
-  const id = await addTask(session, names);
+  const id = await insertTask(session, names);
   const worker = await database.session();
   await worker.write('START TRANSACTION');
   await worker.write(`UPDATE ${names.task} SET status = 'running', attempt = 1, claim_token = ? WHERE id = ?`, [

@@ -3,7 +3,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { listTasks } from '../../../src/core/db/tasks/list-tasks.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { addRunning, addTask } from '../task-fixtures.ts';
+import { insertRunning, insertTask } from '../../helpers/factories.ts';
 
 let database: TestDatabase;
 let names: TableNames;
@@ -23,37 +23,37 @@ const ids = async (filter = {}) => (await list(filter)).map((task) => task.task_
 describe('listing tasks', () => {
   it('gives the newest first, at most as many as asked for', async () => {
     const all = [];
-    for (let n = 0; n < 4; n += 1) all.push(await addTask(session, names));
+    for (let n = 0; n < 4; n += 1) all.push(await insertTask(session, names));
     expect(await ids()).toEqual([...all].reverse());
     expect(await ids({ limit: 2 })).toEqual([all[3], all[2]]);
   });
 
   it('filters by status, type and device, together', async () => {
-    const pending = await addTask(session, names);
-    const data = await addTask(session, names, { task_type: 'sync_data' });
-    const directed = await addTask(session, names, { status: 'assigned', target_device_id: 'worker-1' });
-    const { task_id: running } = await addRunning(session, names, 'worker-1', { attempt: 2 });
+    const pending = await insertTask(session, names);
+    const data = await insertTask(session, names, { task_type: 'sync_apps' });
+    const directed = await insertTask(session, names, { status: 'assigned', target_device_id: 'worker-1' });
+    const { task_id: running } = await insertRunning(session, names, 'worker-1', { attempt: 2 });
     await session.write(
       `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status, deadline_at)
        VALUES (?, 'worker-2', 1, '', 'lost', UTC_TIMESTAMP(3))`,
       [running],
     );
-    const { task_id: ended, assignment_id } = await addRunning(session, names, 'worker-2');
+    const { task_id: ended, assignment_id } = await insertRunning(session, names, 'worker-2');
     await session.write(`UPDATE ${names.task} SET status = 'done' WHERE id = ?`, [ended]);
     await session.write(`UPDATE ${names.assignment} SET status = 'completed' WHERE id = ?`, [assignment_id]);
     expect(await ids({ status: 'pending' })).toEqual([data, pending]);
-    expect(await ids({ task_type: 'sync_data' })).toEqual([data]);
+    expect(await ids({ task_type: 'sync_apps' })).toEqual([data]);
     expect(await ids({ device_id: 'worker-1' })).toEqual([running, directed]);
     expect(await ids({ device_id: 'worker-2' })).toEqual([ended]);
-    expect(await ids({ device_id: 'worker-1', status: 'running', task_type: 'sync_apps' })).toEqual([running]);
+    expect(await ids({ device_id: 'worker-1', status: 'running', task_type: 'sync_data' })).toEqual([running]);
     expect(await ids({ device_id: 'worker-1', status: 'done' })).toEqual([]);
     const byId = new Map((await list()).map((task) => [task.task_id, task.device_id]));
     expect([pending, running, ended].map((id) => byId.get(id))).toEqual([null, 'worker-1', 'worker-2']);
   });
 
   it('speaks the words of the document', async () => {
-    await addTask(session, names, {
-      task_type: 'sync_data',
+    await insertTask(session, names, {
+      task_type: 'sync_apps',
       username: 'user@example.com',
       app_id: 'com.example.app',
       start_date: '2024-01-01',
@@ -67,7 +67,7 @@ describe('listing tasks', () => {
     });
     const [task] = await list();
     expect(task).toMatchObject({
-      task_type: 'sync_data',
+      task_type: 'sync_apps',
       status: 'pending',
       task_data: { a: [1, 'x'] },
       username: 'user@example.com',
@@ -91,7 +91,7 @@ describe('listing tasks', () => {
   });
 
   it('E1 tells the same instants in every zone of the session', async () => {
-    await addTask(session, names, { next_run_at: '2024-05-01 16:00:00', finished_at: '2024-05-02' });
+    await insertTask(session, names, { next_run_at: '2024-05-01 16:00:00', finished_at: '2024-05-02' });
     for (const [timeZone, next_run_at] of [
       ['+08:00', '2024-05-01T08:00:00.000Z'],
       ['-03:30', '2024-05-01T19:30:00.000Z'],
@@ -103,7 +103,7 @@ describe('listing tasks', () => {
   });
 
   it('takes rows of other programs as they are: NULL everywhere, JSON in JSON', async () => {
-    await addTask(session, names, {
+    await insertTask(session, names, {
       status: null,
       priority: null,
       retry: null,

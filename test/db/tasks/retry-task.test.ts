@@ -5,7 +5,7 @@ import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../../src/core/domain/task/task.ts';
 import { canMove } from '../../../src/core/domain/task/task-state.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { addRunning, addTask, rowOf } from '../task-fixtures.ts';
+import { insertRunning, insertTask, readRow } from '../../helpers/factories.ts';
 
 let database: TestDatabase;
 let names: TableNames;
@@ -25,7 +25,7 @@ describe('retrying a task', () => {
   it.each(['failed', 'cancelled'])(
     'that is %s makes it due now with a new budget; the attempt goes on',
     async (status) => {
-      const id = await addTask(session, names, {
+      const id = await insertTask(session, names, {
         status,
         retry: 4,
         attempt: 5,
@@ -36,7 +36,7 @@ describe('retrying a task', () => {
         last_error: 'boom',
       });
       expect(await retry(id)).toEqual({ task_id: id, status: 'pending', attempt: 5 });
-      const row = await rowOf(session, names.task, id);
+      const row = await readRow(session, names.task, id);
       expect(row).toMatchObject({
         status: 'pending',
         retry: 0,
@@ -52,41 +52,41 @@ describe('retrying a task', () => {
   );
 
   it('B6 keeps the rows of its earlier attempts', async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'worker-1');
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1');
     await session.write(`UPDATE ${names.assignment} SET status = 'failed', error_message = 'boom' WHERE id = ?`, [
       assignment_id,
     ]);
     await session.write(`UPDATE ${names.task} SET status = 'failed' WHERE id = ?`, [task_id]);
-    const before = await rowOf(session, names.assignment, assignment_id);
+    const before = await readRow(session, names.assignment, assignment_id);
     await retry(task_id);
-    expect(await rowOf(session, names.assignment, assignment_id)).toEqual(before);
+    expect(await readRow(session, names.assignment, assignment_id)).toEqual(before);
   });
 
   it('C1 that waits between two tries ends its wait', async () => {
-    const id = await addTask(session, names, { attempt: 2, retry: 2, next_run_at: '2037-01-01' });
+    const id = await insertTask(session, names, { attempt: 2, retry: 2, next_run_at: '2037-01-01' });
     await retry(id);
     expect(await session.rows(`SELECT retry FROM ${names.task} WHERE due_at <= NOW(3)`)).toEqual([{ retry: 0 }]);
   });
 
   it('that was never tried is a conflict: a time it was planned for stays', async () => {
-    const id = await addTask(session, names, { next_run_at: '2037-01-01' });
-    const before = await rowOf(session, names.task, id);
+    const id = await insertTask(session, names, { next_run_at: '2037-01-01' });
+    const before = await readRow(session, names.task, id);
     await expect(retry(id)).rejects.toMatchObject({ code: 'E_CONFLICT' });
-    expect(await rowOf(session, names.task, id)).toEqual(before);
+    expect(await readRow(session, names.task, id)).toEqual(before);
   });
 
   it('that is done needs force', async () => {
-    const id = await addTask(session, names, { status: 'done', attempt: 1, finished_at: '2026-01-01 00:00:00' });
+    const id = await insertTask(session, names, { status: 'done', attempt: 1, finished_at: '2026-01-01 00:00:00' });
     await expect(retry(id)).rejects.toMatchObject({
       code: 'E_CONFLICT',
       suggestions: [`afd tasks retry ${id} --force`],
     });
     expect(await retry(id, { force: true })).toMatchObject({ status: 'pending' });
-    expect(await rowOf(session, names.task, id)).toMatchObject({ status: 'pending', finished_at: null });
+    expect(await readRow(session, names.task, id)).toMatchObject({ status: 'pending', finished_at: null });
   });
 
   it('that is running is a conflict that names its device, with force too', async () => {
-    const { task_id } = await addRunning(session, names, 'worker-1');
+    const { task_id } = await insertRunning(session, names, 'worker-1');
     for (const force of [false, true]) {
       await expect(retry(task_id, { force })).rejects.toMatchObject({
         code: 'E_CONFLICT',
@@ -102,13 +102,13 @@ describe('retrying a task', () => {
   it.each(TASK_STATUSES)('that is %s moves as the transition table says', async (status: TaskStatus) => {
     const id =
       status === 'running'
-        ? (await addRunning(session, names, 'w')).task_id
-        : await addTask(session, names, { status });
+        ? (await insertRunning(session, names, 'w')).task_id
+        : await insertTask(session, names, { status });
     const moved = await retry(id, { force: true }).then(
       () => true,
       () => false,
     );
-    expect((await rowOf(session, names.task, id))?.status).toBe(moved ? 'pending' : status);
+    expect((await readRow(session, names.task, id))?.status).toBe(moved ? 'pending' : status);
     expect(moved).toBe(['failed', 'cancelled', 'done'].includes(status) && canMove(status, 'pending'));
   });
 });

@@ -4,7 +4,7 @@ import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
 import { type RetryFilter, retryableTasks } from '../../../src/core/db/tasks/retry-tasks.ts';
 import { taskStates } from '../../../src/core/db/tasks/task-states.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { addTask, rowOf } from '../task-fixtures.ts';
+import { insertTask, readRow } from '../../helpers/factories.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterAll(() => db.close());
 
-const add = (status: string, columns = {}) => addTask(session, db.names, { status, attempt: 1, ...columns });
+const add = (status: string, columns = {}) => insertTask(session, db.names, { status, attempt: 1, ...columns });
 const find = (filter: Partial<RetryFilter> = {}, of = session) =>
   retryableTasks(of, db.names, { status: 'failed', limit: 100, ...filter });
 
@@ -39,12 +39,12 @@ it('E1 --since is the same instant in every zone of the session', async () => {
 
 it('a task that is no longer in that status is a conflict, and unchanged', async () => {
   const id = await add('pending', { retry: 2, next_run_at: '2037-01-01' });
-  const before = await rowOf(session, db.names.task, id);
+  const before = await readRow(session, db.names.task, id);
   await expect(retryTask(session, db.names, id, { only: 'failed' })).rejects.toMatchObject({
     code: 'E_CONFLICT',
     message: `Task ${id} is pending, no longer failed.`,
   });
-  expect(await rowOf(session, db.names.task, id)).toEqual(before);
+  expect(await readRow(session, db.names.task, id)).toEqual(before);
 });
 
 it('the states of tasks come by id; what does not exist is missing, and no ids are no question', async () => {

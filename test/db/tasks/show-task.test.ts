@@ -3,7 +3,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { showTask } from '../../../src/core/db/tasks/show-task.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { addRunning, addTask } from '../task-fixtures.ts';
+import { insertRunning, insertTask } from '../../helpers/factories.ts';
 
 let database: TestDatabase;
 let names: TableNames;
@@ -21,7 +21,7 @@ const show = (id: number) => showTask(session, names, id);
 
 describe('showing a task', () => {
   it('B6 gives every attempt, in order, each with its own device and end', async () => {
-    const { task_id, assignment_id } = await addRunning(session, names, 'worker-2', { attempt: 2, retry: 1 });
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-2', { attempt: 2, retry: 1 });
     await session.write(
       `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status, deadline_at, assigned_at,
          started_at, completed_at, error_message, error_class, retry_count)
@@ -51,7 +51,7 @@ describe('showing a task', () => {
   });
 
   it('shows the payload of its handler together with the columns; JSON wins', async () => {
-    const id = await addTask(session, names, {
+    const id = await insertTask(session, names, {
       username: 'user@example.com',
       app_id: '',
       start_date: '2024-01-01',
@@ -78,7 +78,7 @@ describe('showing a task', () => {
   });
 
   it('gives no payload when task_data is no object, and shows it', async () => {
-    const id = await addTask(session, names, { task_data: '[1]' });
+    const id = await insertTask(session, names, { task_data: '[1]' });
     expect(await show(id)).toMatchObject({ payload: null, task_data: [1] });
   });
 
