@@ -16,8 +16,11 @@ import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
 const ALL = ['unit', 'db', 'serial'];
-/** Files of `db` that never meet the hostile server, which is the private one again: their servers are their own. */
-const NOT_HOSTILE = ['integration/server/**', 'integration/tls-server.test.ts'];
+/**
+ * Files of `db` that the hostile server, which is the private one again, has no part in: their servers are their own, or (the
+ * examples) their sessions, which believe their server.
+ */
+const NOT_HOSTILE = ['integration/server/**', 'integration/tls-server.test.ts', 'integration/examples/**'];
 const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
 const HOSTILE = { projects: ['db'], args: without(NOT_HOSTILE) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
@@ -248,7 +251,7 @@ function finish(legsRun) {
     leg.skip !== undefined
       ? [`  DID NOT RUN  [${leg.needs ?? '-'}] ${leg.name}: ${leg.skip}`]
       : [
-          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files whose servers are their own' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
+          `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files that have no part in it' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
           ...(leg.skips ?? []).map(
             ({ file, name, reason, needs }) =>
               `    skipped    [${needs ?? '-'}] ${file} > ${name}: ${reason ?? 'NO REASON IS GIVEN'}`,
