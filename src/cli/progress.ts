@@ -15,16 +15,19 @@ export interface ProgressOptions {
   plain?: (text: string) => void;
   /** Keep all sentences below the title until the end, not only the last one. */
   keep?: boolean;
+  /** Default: stderr, since stdout is reserved for the result. */
+  terminal?: NodeJS.WriteStream;
+  /** `TERM` of the terminal; default: that of the environment. */
+  term?: string | undefined;
 }
 
 /** Does the work and returns what it returned; its errors come through as they are. */
 export async function withProgress<T>(
   title: string,
-  { quiet, plain = () => {}, keep = false }: ProgressOptions,
+  { quiet, plain = () => {}, keep = false, terminal = process.stderr, term = process.env.TERM }: ProgressOptions,
   work: (progress: Progress) => Promise<T>,
 ): Promise<T> {
-  const terminal = process.stderr;
-  if (quiet || terminal.isTTY !== true || process.env.TERM === 'dumb') return work({ say: plain, show: () => {} });
+  if (quiet || terminal.isTTY !== true || term === 'dumb') return work({ say: plain, show: () => {} });
   const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
   const processOutput = new ProcessOutput(terminal, terminal, { leaveEmptyLine: false });
   const logger = new ListrLogger({ useIcons: true, toStderr: [], processOutput });

@@ -1,3 +1,4 @@
+import { onTestFailed } from 'vitest';
 import { configSchema } from '../../src/core/config/config-schema.ts';
 import { type Context, openContext } from '../../src/core/context/context.ts';
 import type { Session } from '../../src/core/db/session.ts';
@@ -63,7 +64,13 @@ export interface TestWorkerOptions {
 
 const running: TestWorker[] = [];
 
-/** A worker inside this process: real thread, real connections, handlers that are functions of the test. */
+/** Of the log, shown when a test fails. */
+const LAST_LINES = 60;
+
+/**
+ * A worker inside this process: real thread, real connections, handlers that are functions of the test. Called in a test, not in a
+ * hook: when the test fails, it shows the worker's last log lines.
+ */
 export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): TestWorker {
   const { deviceId = 'w1', handlers = {}, mode = 'forever', master, worker } = options;
   const context = testContext(db, {
@@ -113,6 +120,7 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
     },
   };
   running.push(one);
+  onTestFailed(() => process.stderr.write(`${deviceId}:\n${context.lines.slice(-LAST_LINES).join('')}`));
   return one;
 }
 

@@ -1,33 +1,21 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Writable } from 'node:stream';
+import { expect, it } from 'vitest';
 import { type Progress, withProgress } from '../../../src/cli/progress.ts';
 
-const real = {
-  out: process.stdout.write,
-  err: process.stderr.write,
-  tty: process.stderr.isTTY,
-  term: process.env.TERM,
-};
-let written: { out: string; err: string };
-
-beforeEach(() => {
-  written = { out: '', err: '' };
-  const keep = (name: 'out' | 'err') =>
-    ((chunk: string | Uint8Array, ...rest: unknown[]) => {
-      written[name] += String(chunk);
-      const done = rest.at(-1);
-      if (typeof done === 'function') done();
-      return true;
-    }) as typeof process.stdout.write;
-  process.stdout.write = keep('out');
-  process.stderr.write = keep('err');
-  process.env.TERM = 'xterm';
-});
-afterEach(() => {
-  process.stdout.write = real.out;
-  process.stderr.write = real.err;
-  process.stderr.isTTY = real.tty;
-  process.env.TERM = real.term;
-});
+/** Not the process's own stream: a file that is loaded while that one calls itself a terminal would ask it for its size. */
+function stream(isTTY: boolean) {
+  const chunks: string[] = [];
+  const terminal = Object.assign(
+    new Writable({
+      write(chunk, _, done) {
+        chunks.push(String(chunk));
+        done();
+      },
+    }),
+    { isTTY, columns: 80 },
+  ) as unknown as NodeJS.WriteStream;
+  return { terminal, written: () => chunks.join('') };
+}
 
 const work = async ({ say, show }: Progress) => {
   say('the first half');
@@ -36,23 +24,22 @@ const work = async ({ say, show }: Progress) => {
   return 42;
 };
 
-it('on a terminal shows what is done, on stderr, and takes it away at the end', async () => {
-  process.stderr.isTTY = true;
-  expect(await withProgress('Reading', { quiet: false }, work)).toBe(42);
-  expect(written.out).toBe('');
-  expect(written.err).toContain('Reading');
+it('on a terminal shows what is done, and takes it away at the end', async () => {
+  const { terminal, written } = stream(true);
+  expect(await withProgress('Reading', { quiet: false, terminal, term: 'xterm' }, work)).toBe(42);
+  expect(written()).toContain('Reading');
   // The line is erased, and the cursor is where it was.
-  expect(written.err.slice(written.err.lastIndexOf('Reading'))).toContain('\u001b[2K');
+  expect(written().slice(written().lastIndexOf('Reading'))).toContain('\u001b[2K');
 });
 
-it('writes nothing in a pipe, with --json, and on a terminal that cannot move', async () => {
-  process.stderr.isTTY = false;
-  await withProgress('Reading', { quiet: false }, work);
-  process.stderr.isTTY = true;
-  await withProgress('Reading', { quiet: true }, work);
-  process.env.TERM = 'dumb';
-  await withProgress('Reading', { quiet: false }, work);
-  expect(written).toEqual({ out: '', err: '' });
+it.each([
+  ['in a pipe', false, { quiet: false, term: 'xterm' }],
+  ['with --json', true, { quiet: true, term: 'xterm' }],
+  ['on a terminal that cannot move', true, { quiet: false, term: 'dumb' }],
+])('writes nothing %s', async (_, isTTY, options) => {
+  const { terminal, written } = stream(isTTY);
+  expect(await withProgress('Reading', { ...options, terminal }, work)).toBe(42);
+  expect(written()).toBe('');
 });
 
 it('tells plainly there what is worth a line of its own', async () => {
@@ -61,10 +48,10 @@ it('tells plainly there what is worth a line of its own', async () => {
   expect(said).toEqual(['the first half', 'the second half']);
 });
 
-it.each([true, false])('lets an error of the work through as it is (on a terminal: %s)', async (tty) => {
-  process.stderr.isTTY = tty;
+it.each([true, false])('lets an error of the work through as it is (on a terminal: %s)', async (isTTY) => {
+  const { terminal, written } = stream(isTTY);
   const error = new Error('no');
-  const failing = withProgress('Reading', { quiet: false }, () => Promise.reject(error));
+  const failing = withProgress('Reading', { quiet: false, terminal, term: 'xterm' }, () => Promise.reject(error));
   await expect(failing).rejects.toBe(error);
-  expect(written.err).not.toContain('no\n');
+  expect(written()).not.toContain('no\n');
 });
