@@ -120,7 +120,9 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
     },
   };
   running.push(one);
-  onTestFailed(() => process.stderr.write(`${deviceId}:\n${context.lines.slice(-LAST_LINES).join('')}`));
+  onTestFailed(() => {
+    process.stderr.write(`${deviceId}:\n${context.lines.slice(-LAST_LINES).join('')}`);
+  });
   return one;
 }
 

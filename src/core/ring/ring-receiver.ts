@@ -92,10 +92,11 @@ export class RingReceiver extends Service {
       if (this.#challenges.take()) this.#send('challenge', ring.sequence, nothing, from);
       return;
     }
-    const ringing = this.#remember(ring, from);
+    // A device that passed a ring on knows the others by their rows: told of every change by each other, a fleet would send nothing else.
+    const ringing = ring.hops > 0 ? undefined : this.#remember(ring, from);
     const figures = this.#rate.take() ? await this.#claim(ring) : this.#noted(ring);
     if (!this.#listening) return;
-    ringing.told = stateOf(figures);
+    if (ringing !== undefined) ringing.told = stateOf(figures);
     this.#send('answer', ring.sequence, figures, from);
   }
 

@@ -203,6 +203,27 @@ describe('a worker that never polls', () => {
     expect(await mine.next('state')).toMatchObject({ sequence, running: 0, free: 1 });
   });
 
+  it('answers a ring that was forwarded, and sends no states for it', async () => {
+    let free = () => {};
+    const worker = await rungWorker('w1', {
+      handlers: { t: () => new Promise<void>((resolve) => (free = resolve)) },
+      worker: { ...NEVER_POLLS, max_concurrent_tasks: 1 },
+    });
+    const started = once(worker.events, 'task:started');
+    await addTask(producer, { task_type: 't' });
+    await started;
+    const { port, ring_token: token } = await device('w1');
+    const [forwarder, other] = [await listen(), await listen()];
+    await forwarder.ring({ lane: laneKey('t', null), hops: 1 }, token, port);
+    expect(await forwarder.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
+    await other.ring({ lane: laneKey('t', null) }, token, port);
+    await other.next('answer');
+    free();
+    // The older sender would have been informed first.
+    await other.next('state');
+    expect(forwarder.heard.map((one) => one.kind)).toEqual(['challenge', 'answer']);
+  });
+
   it('starts what is retried', async () => {
     await rungWorker('w1');
     const failed = await insertTask(session, db.names, { task_type: 't', status: 'failed' });

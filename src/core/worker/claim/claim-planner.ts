@@ -25,6 +25,8 @@ const USUAL_SOURCES = 4;
 /** This many are counted first where more than usual may have tasks, and the claim is worth it. */
 const COUNTED_SOURCES = 10;
 const COUNT_FROM = 20;
+/** Of less than this, one claim more takes away what keeps the slots busy. */
+const LEAST_PREFETCH = 2;
 /** How long a lane is left alone whose claims fail although no row is the cause. */
 const REST_MS = 60_000;
 
@@ -65,6 +67,8 @@ export class ClaimPlanner {
   #sparse = true;
   /** A transaction with ends and a claim was refused: ends go alone, then the claim, to tell whose row it is. */
   #apart: 'no' | 'ends' | 'claim' = 'no';
+  /** Prefetch limit of the last claim that was planned. */
+  #prefetch = 0;
   /** A claim was refused before any row was seen: one source at a time tells which. */
   #oneByOne = 0;
   /** Of the board, when a claim was last planned; claims are planned one at a time. */
@@ -85,6 +89,11 @@ export class ClaimPlanner {
   get againMs(): number {
     const left = this.#pause.leftMs;
     return left > 0 ? left : Number.POSITIVE_INFINITY;
+  }
+
+  /** At least half of what may be prefetched is: no slot waits for the next claim. */
+  get hasPrefetched(): boolean {
+    return this.#prefetch >= LEAST_PREFETCH && 2 * this.#o.slots.room(this.#prefetch) <= this.#prefetch;
   }
 
   /** Something may have changed: a pause is over. */
@@ -175,6 +184,7 @@ export class ClaimPlanner {
     if (first === undefined) return undefined;
     const short = slots.slotsYounger(SHORT_MS);
     const prefetch = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', short)));
+    this.#prefetch = prefetch;
     const limit = this.#size.limit(this.#o.limit(this.#room(prefetch)));
     if (limit <= 0) return undefined;
     const few = this.#sparse || timings.mostFrom(catalog.typeOf(first), { free, short }) < limit;

@@ -51,7 +51,10 @@ export interface ClaimerOptions {
   policy: { readonly maxRetryCount: number; backoff: (retry: number) => number };
   /** `warning`, `work:troubled`. */
   events: Events;
-  planner: Pick<ClaimPlanner, 'next' | 'learn' | 'failed' | 'refused' | 'news' | 'free' | 'againMs' | 'generation'>;
+  planner: Pick<
+    ClaimPlanner,
+    'next' | 'learn' | 'failed' | 'refused' | 'news' | 'free' | 'againMs' | 'hasPrefetched' | 'generation'
+  >;
   poller: Pick<Poller, 'nextPollMs' | 'poll' | 'hit' | 'discoverNow'>;
   payloads: Payloads;
   runner: ClaimedTaskRunner;

@@ -1,6 +1,5 @@
 // Asks the database for work and hands it the results, over one session, one transaction at a time. Whatever fails here
 // leaves the finishes in the queue: they are sent again until each is taken or refused.
-import { setImmediate as immediate } from 'node:timers/promises';
 import { recoverClaims } from '../../db/attempts/recover-claims.ts';
 import { returnTicket } from '../../db/claim/claim-ticket.ts';
 import { type FinishAndClaimResult, finishAndClaim } from '../../db/claim/finish-and-claim.ts';
@@ -18,17 +17,16 @@ import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
+import { EndCoalescer } from './end-coalescer.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
 import { recordStarts } from './record-starts.ts';
 import { Trouble } from './trouble.ts';
-
-/** Finishes that come within this time share a transaction. */
-const COALESCE_MS = 2;
 
 /** Stopped, it writes what has ended, and claims nothing. @throws (finished) what no repetition and no row can cure */
 export class Claimer extends Service {
   private readonly options: ClaimerOptions;
   readonly #queue = new FinishQueue();
+  readonly #coalescer: EndCoalescer;
   /** Tokens of claims whose COMMIT may or may not have happened. */
   readonly #unknown: Buffer[] = [];
   readonly #inFlight = new Set<string>();
@@ -43,12 +41,17 @@ export class Claimer extends Service {
     super();
     this.options = options;
     this.#trouble = new Trouble(options.events);
-    options.payloads.onWanted = () => this.#interrupt();
+    this.#coalescer = new EndCoalescer({ ...options, queue: this.#queue });
+    options.payloads.onWanted = () => {
+      this.#coalescer.hurry();
+      this.#interrupt();
+    };
   }
 
   /** Writes how an attempt ended, with the next transaction. */
   finish(finish: Finish): void {
     this.#queue.push(finish);
+    this.#coalescer.queued();
     this.#interrupt();
   }
 
@@ -95,6 +98,7 @@ export class Claimer extends Service {
       this.#stopped = true;
       this.#claiming = false;
       this.options.payloads.close();
+      this.#coalescer.gatherNoMore();
       this.wake();
     };
     signal.addEventListener('abort', over, { once: true });
@@ -123,10 +127,8 @@ export class Claimer extends Service {
 
   /** One transaction, if there is anything to say or to ask. False = there was not, or it came to nothing. */
   async #exchange(): Promise<boolean> {
-    // When nothing else runs here, no other end can come. A pause all the same: an end is queued before its slot is free.
-    const ended = this.#queue.length;
-    const { planner, runner } = this.options;
-    if (ended > 0) await (runner.busy > ended ? sleep(COALESCE_MS) : immediate());
+    await this.#coalescer.wait();
+    const { planner } = this.options;
     const request = this.#claiming && !this.#queue.isolating ? planner.next() : undefined;
     if (this.#queue.length === 0 && request === undefined) return false;
     // While it searches for the row that the server refuses, ends and claims do not share a transaction.

@@ -20,8 +20,11 @@ const NEWEST_IF_SLOWER = 0.5;
 const LEAST_PREFETCH_MS = 100;
 /** The same where claims take long: what runs meanwhile is prefetched too. */
 const MOST_PREFETCH_MS = 1000;
-/** What ends just after a claim began is made good by the next one. */
-const PREFETCH_CLAIMS = 2;
+/**
+ * A claim takes a tenth of the time at most: it costs some milliseconds of CPU time, whatever it carries, which many processes on
+ * few cores do not have. Where claims are quick, this is less than LEAST_PREFETCH_MS.
+ */
+const PREFETCH_CLAIMS = 10;
 /** Weight of the newest claim in the moving average of what claims take. */
 const NEWEST_CLAIM = 0.25;
 const PREFETCH_MOST = 500;
@@ -157,7 +160,7 @@ export class TaskTimings {
   }
 
   /**
-   * How many tasks of a type to hold beyond the slots: as many as end here while two claims are under way, at most as many as
+   * How many tasks of a type to hold beyond the slots: as many as end here while PREFETCH_CLAIMS claims are under way, at most as many as
    * `slots`, those that long tasks do not hold, could run in that time, and as many as ended here lately.
    */
   prefetchLimit(taskType: string, slots: number): number {

@@ -16,10 +16,13 @@ interface Known {
   lanes: number;
   free: number;
   directed?: boolean;
+  timings?: TaskTimings;
+  /** Attempts that run or wait for a slot. */
+  held?: { n: number };
 }
 
 /** The planner of a worker with `free` slots that knows `lanes` lanes with due tasks. It is never connected. */
-function planner({ lanes, free, directed = false }: Known) {
+function planner({ lanes, free, directed = false, timings = new TaskTimings(), held = { n: 0 } }: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const catalog = new LaneCatalog('w1', { supported_tasks: types });
   catalog.learn(
@@ -42,9 +45,13 @@ function planner({ lanes, free, directed = false }: Known) {
   const warnings: string[] = [];
   events.on('warning', ({ message }) => warnings.push(message));
   const made = new ClaimPlanner({
-    ...{ session, names, events, catalog, timings: new TaskTimings() },
+    ...{ session, names, events, catalog, timings },
     poller: new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 }),
-    slots: { room: (prefetch) => free + prefetch, slotsYounger: () => free, timeoutOf: () => 300 },
+    slots: {
+      room: (prefetch) => Math.max(0, free + prefetch - held.n),
+      slotsYounger: () => free,
+      timeoutOf: () => 300,
+    },
     board: { generation: 7 },
     master: { deadline_slack: 30 },
     mayClaim: () => true,
@@ -58,6 +65,27 @@ const result = (...perSource: SourceYield[]): FinishAndClaimResult => ({
   ...{ reconciled: [], claimed: [], perSource, permission: 'open' },
 });
 const yielded = (...ends: boolean[]) => result(...ends.map((exhausted) => ({ count: 20, exhausted })));
+
+test('has prefetched when half of what it may prefetch waits for a slot', () => {
+  let now = 0;
+  const timings = new TaskTimings(() => now);
+  for (let n = 0; n < 200; n += 1) {
+    timings.begin();
+    now += 2;
+    timings.note('t0', 20);
+    timings.rest();
+  }
+  const held = { n: 0 };
+  const one = planner({ lanes: 1, free: 10, timings, held });
+  expect(one.hasPrefetched).toBe(false);
+  // Ten slots, and fifty that end in 100 ms.
+  expect(one.next()).toMatchObject({ limit: 60 });
+  const has = [10, 34, 35, 60].map((n) => {
+    held.n = n;
+    return one.hasPrefetched;
+  });
+  expect(has).toEqual([false, false, true, true]);
+});
 
 test('many lanes are counted first where much can be taken', () => {
   expect(plan({ lanes: 30, free: 50 })).toMatchObject({ countFirst: true, limit: 50, free: 50, alone: false });

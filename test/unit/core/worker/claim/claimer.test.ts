@@ -40,7 +40,7 @@ function claimer() {
         return undefined;
       },
       ...{ learn: async () => true, failed: () => {}, refused: async () => {}, news: () => {} },
-      ...{ free: 1, againMs: never, generation: 0 },
+      ...{ free: 1, againMs: never, generation: 0, hasPrefetched: false },
     },
     poller: { nextPollMs: () => never, poll: async () => {}, hit: () => {}, discoverNow: () => {} },
     payloads: new Payloads(),

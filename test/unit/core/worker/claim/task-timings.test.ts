@@ -152,10 +152,10 @@ test('after a pause the first tasks say how many end in a second, those of less 
   expect(timings.prefetchLimit('t', 2)).toBe(20);
 });
 
-test('where claims take long, what runs while two are under way is prefetched, but no more than a second of work', () => {
+test('where claims take long, what runs while ten are under way is prefetched, but no more than a second of work', () => {
   const timings = paceOf(20, 2000, 2);
   expect(timings.prefetchLimit('t', 10)).toBe(50);
-  for (let n = 0; n < 50; n += 1) timings.claimed(150);
+  for (let n = 0; n < 50; n += 1) timings.claimed(30);
   expect(timings.prefetchLimit('t', 10)).toBe(149);
   for (let n = 0; n < 50; n += 1) timings.claimed(20_000);
   expect(timings.prefetchLimit('t', 10)).toBe(500);
