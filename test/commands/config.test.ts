@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import ConfigApply from '../../src/commands/config/apply.ts';
 import ConfigShow from '../../src/commands/config/show.ts';
 import { CONFIG_KEYS } from '../../src/core/config/config-keys.ts';
@@ -9,18 +9,16 @@ import { readSettings } from '../../src/core/db/settings/read-settings.ts';
 import { writeSettings } from '../../src/core/db/settings/write-settings.ts';
 import type { ConfigValue } from '../../src/core/settings/config-view.ts';
 import { runCommand as runProgram } from '../helpers/command.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
+import { it } from '../helpers/fixture.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 import { folder } from '../unit/core/config/config-folder.ts';
 
 let db: TestDatabase;
 let session: Session;
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const file = (yaml: string) => join(folder({ 'afd.yaml': yaml }), 'afd.yaml');
 const show = (yaml: string, argv: string[] = [], env: Record<string, string | undefined> = {}) =>

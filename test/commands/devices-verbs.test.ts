@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import DevicesDrain from '../../src/commands/devices/drain.ts';
 import DevicesPause from '../../src/commands/devices/pause.ts';
 import DevicesRegister from '../../src/commands/devices/register.ts';
@@ -8,8 +8,9 @@ import DevicesShow from '../../src/commands/devices/show.ts';
 import { lockName } from '../../src/core/db/devices/session-lock.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { leadOnce } from '../../src/core/leader/lead-once.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertTask, readAttempt, readDevice, readTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { startWorker, stopWorkers, testContext } from '../helpers/node.ts';
 import { once, until } from '../helpers/wait.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
@@ -17,16 +18,10 @@ import { runCommand } from '../unit/cli/run-command.ts';
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await stopWorkers();
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 const COMMANDS = {
   register: DevicesRegister,

@@ -1,23 +1,21 @@
 // Finding S10: what an import holds is bounded by bytes, whatever its rows look like. Counted in what it takes from its input,
 // and in what it sends at once.
 import { Readable } from 'node:stream';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { parseWhen } from '../../src/cli/flags/flags.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
+import { it } from '../helpers/fixture.ts';
 import { testContext } from '../helpers/node.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 let db: TestDatabase;
 let session: Session;
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 /** Imports what the generator yields, counts what was taken of it, and the lines that each transaction committed. */
 async function run(name: string, parts: Iterable<Buffer | string>, options: Partial<ImportOptions> = {}) {

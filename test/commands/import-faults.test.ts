@@ -1,6 +1,6 @@
 // F8: what an import, a wait and a retry of many say when the database fails in the middle of them.
 import { Readable } from 'node:stream';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { parseWhen } from '../../src/cli/flags/flags.ts';
 import { typedImport } from '../../src/cli/typed.ts';
 import type { Context } from '../../src/core/context/context.ts';
@@ -8,19 +8,17 @@ import { databaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { testContext } from '../helpers/node.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const TYPED = typedImport(['tasks.csv'], 'tasks.csv');
 const LOST = { message: 'Connection lost: injected', code: 'PROTOCOL_CONNECTION_LOST', fatal: true };

@@ -2,11 +2,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { BIN, runCommand } from '../helpers/command.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { until } from '../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -16,13 +17,10 @@ let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'afd-import-'));
 });
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
 afterAll(async () => {
-  await db.close();
   await rm(dir, { recursive: true });
 });
 

@@ -5,11 +5,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { runCommand, runProcess } from '../helpers/command.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { either, type Shape, shapeOf } from '../helpers/json-shape.ts';
 
 const GOLDEN = fileURLToPath(new URL('../golden/json/', import.meta.url));
@@ -31,12 +32,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 // Each command meets the same small fleet: what one of them changes is no other's.
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   ids = await prepared();
 });
-afterEach(() => db.close());
 
 const run = (line: string, by = runCommand) => {
   const words = line.replace(/[A-Z]{4,}/g, (name) => String(ids[name])).split(' ');

@@ -1,20 +1,18 @@
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import LeaderResign from '../../src/commands/leader/resign.ts';
 import LeaderStatus from '../../src/commands/leader/status.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertLeader } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const env = () => ({ AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' });
 const status = (...argv: string[]) => runCommand(LeaderStatus, 'leader:status', argv, env());

@@ -1,21 +1,19 @@
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import TasksRetry from '../../src/commands/tasks/retry.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertRunning, insertTask, readRow } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { testContext } from '../helpers/node.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const retry = async (...argv: string[]) => {
   const env = { AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' };

@@ -1,20 +1,18 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import Status from '../../src/commands/status.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { FleetStatus } from '../../src/core/status.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const run = (...argv: string[]) =>
   runCommand(Status, 'status', argv, { AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' });

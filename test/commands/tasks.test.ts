@@ -1,22 +1,20 @@
 import { tmpdir } from 'node:os';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
 import { runCommand } from '../helpers/command.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertRunning, insertTask, insertWorker, readRow } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 
 let database: TestDatabase;
 let names: TableNames;
 let session: Session;
 
-beforeEach(async () => {
-  await database?.close();
-  database = await testDatabase();
+it.beforeEach(async ({ given }) => {
+  ({ db: database, session } = given);
   names = database.names;
-  session = await database.session();
 });
-afterAll(async () => database.close());
 
 /** `afd tasks …` on the test's database, in a folder without a configuration. */
 const tasks = (...args: (string | number)[]) => afd('tasks', ...args);

@@ -1,21 +1,19 @@
 import { tmpdir } from 'node:os';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { waitForTasks } from '../../src/core/tasks/wait-for-tasks.ts';
 import { runCommand } from '../helpers/command.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { testContext } from '../helpers/node.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const add = (status = 'pending', columns = {}) => insertTask(session, db.names, { status, ...columns });
 const wait = async (...args: (string | number)[]) => {

@@ -1,6 +1,6 @@
 // What the end of an attempt leaves on its task and in its row, whether the attempt had a row or not.
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { claimedPayload } from '../../src/core/db/attempts/claimed-payload.ts';
 import { flushStarts } from '../../src/core/db/attempts/flush-starts.ts';
 import { recoverClaims } from '../../src/core/db/attempts/recover-claims.ts';
@@ -12,22 +12,17 @@ import { showTask } from '../../src/core/db/tasks/show-task.ts';
 import { RESULT_BYTES, resultOutcome } from '../../src/core/domain/attempt/handler-result.ts';
 import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
 import { type ClaimOptions, claims } from '../helpers/claims.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertTask, readAttempt, readTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 let names: TableNames;
 const device = { device_id: 'd1', instance_token: randomBytes(16) };
 
-beforeAll(async () => {
-  db = await testDatabase();
-});
-afterAll(() => db.close());
-beforeEach(async () => {
-  await db.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   names = db.names;
   await insertDevice(session, names, { device_id: 'd1', columns: { instance_token: device.instance_token } });
 });

@@ -1,7 +1,7 @@
 // What is read of the fleet: who may be rung, who leads and whether its lock says anything, what a device holds, which tasks
 // may be claimed. Each with what it must leave out.
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { earlierDeferredClaims } from '../../src/core/db/attempts/deferred-claims.ts';
 import { earlierAttempts } from '../../src/core/db/attempts/earlier-attempts.ts';
 import { deleteOldHeartbeats } from '../../src/core/db/devices/prune-heartbeats.ts';
@@ -16,21 +16,20 @@ import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
 import { claimableTask, claimableTasksStatement } from '../../src/core/db/tasks/claimable-tasks.ts';
 import { claimRank, laneKey } from '../../src/core/domain/lane.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertDeferredClaim } from '../helpers/deferred-claim.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { until } from '../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 let names: TableNames;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   names = db.names;
 });
-afterEach(() => db.close());
 
 it('rung are workers that are there, active, and have said where', async () => {
   const rings = (device_id: string, columns: Record<string, unknown> = {}) =>

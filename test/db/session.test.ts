@@ -1,17 +1,17 @@
 import mysql from 'mysql2/promise';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { isOverLimit } from '../../src/core/db/server/statement-limit.ts';
 import { Session } from '../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
+import { it } from '../helpers/fixture.ts';
 import { MET } from '../helpers/hostile.ts';
 import { skipBecause } from '../helpers/skip.ts';
 
 let db: TestDatabase;
 
-beforeEach(async () => {
-  db = await testDatabase();
+it.beforeEach(({ given }) => {
+  db = given.db;
 });
-afterEach(() => db.close());
 
 describe('a session', () => {
   it('is READ COMMITTED, strict, in the zone that was asked for, and counts matched rows', async () => {

@@ -1,10 +1,11 @@
 // What a lock that is not given does to a transaction: all of it is undone and repeated, never half of it kept.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { repeated, transaction } from '../../src/core/db/transaction.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { until } from '../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -12,13 +13,12 @@ let session: Session;
 let other: Session;
 let ids: [number, number];
 
-beforeEach(async () => {
-  db = await testDatabase();
-  [session, other] = await Promise.all([db.session(), db.session()]);
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
+  other = await db.session();
   await session.write('SET SESSION innodb_lock_wait_timeout = 1');
   ids = [await insertTask(session, db.names), await insertTask(session, db.names)];
 });
-afterEach(() => db.close());
 
 const add = (who: Session, id: number) => who.write(`UPDATE ${db.names.task} SET retry = retry + 1 WHERE id = ?`, [id]);
 const retries = async () =>

@@ -2,11 +2,12 @@
 // line. A bound is a number per tick, heartbeat or end that was counted, and per second only where a pause of fixed length is
 // what keeps it: a machine that is busy makes all of them fewer.
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { Session } from '../../src/core/db/session.ts';
 import { laneKey } from '../../src/core/domain/lane.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertLeader } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { type Metered, type MeteredProxy, meteredProxy } from '../helpers/metered-proxy.ts';
 import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../helpers/node.ts';
 import { ear } from '../helpers/ring.ts';
@@ -23,16 +24,14 @@ let db: TestDatabase;
 let session: Session;
 let proxy: MeteredProxy;
 const closing: Array<{ close(): unknown }> = [];
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   proxy = await meteredProxy(db);
 });
 afterEach(async () => {
   await stopWorkers();
   proxy.close();
   for (const one of closing.splice(0)) await one.close();
-  await db.close();
 });
 
 type Spent = Metered & { seconds: number; message: string };

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import DevicesLs from '../../src/commands/devices/ls.ts';
 import DevicesShow from '../../src/commands/devices/show.ts';
 import Status from '../../src/commands/status.ts';
@@ -16,8 +16,9 @@ import type { Session } from '../../src/core/db/session.ts';
 import { findTarget } from '../../src/core/db/tasks/find-target.ts';
 import { targetWarnings } from '../../src/core/domain/task/target-device.ts';
 import { Random } from '../chaos/random.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertTask } from '../helpers/factories.ts';
+import { it } from '../helpers/fixture.ts';
 import { startWorker, stopWorkers } from '../helpers/node.ts';
 import { EAR_TOKEN, ear } from '../helpers/ring.ts';
 import { once, until } from '../helpers/wait.ts';
@@ -26,16 +27,12 @@ import { runCommand } from '../unit/cli/run-command.ts';
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   // As another program's session may be: a word that an ENUM does not know becomes ''.
   await session.write("SET SESSION sql_mode = ''");
 });
-afterEach(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 const ODD_JSON = [
   '5',

@@ -1,5 +1,5 @@
 // The fleet's values: who writes them, and that every node obeys them, while it runs too.
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import { Session } from '../../src/core/db/session.ts';
 import { readSettings } from '../../src/core/db/settings/read-settings.ts';
 import { writeSettings } from '../../src/core/db/settings/write-settings.ts';
@@ -11,8 +11,9 @@ import { Liveness } from '../../src/core/node/liveness.ts';
 import type { LivenessReport } from '../../src/core/node/liveness-messages.ts';
 import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
 import { addTask, showTask } from '../../src/core/tasks/tasks.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
+import { test } from '../helpers/fixture.ts';
 import { startWorker, stopWorkers, testContext } from '../helpers/node.ts';
 import { once, until } from '../helpers/wait.ts';
 
@@ -20,16 +21,13 @@ let db: TestDatabase;
 let session: Session;
 const facts = { hostname: 'test-host', version: '0.0.0-test' };
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
   await stopWorkers();
 });
-afterAll(() => db.close());
 
 const write = (values: Record<string, unknown>) =>
   writeSettings(session, db.names, new Map(Object.entries(values)), { by: 'test', existing: 'replace' });

@@ -1,17 +1,17 @@
 // What a server sends without end, or never: memory and time of its client are bounded.
 import { connect, createServer, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import type { DatabaseAddress } from '../../src/core/db/address.ts';
 import { withMigrator } from '../../src/core/db/migrate/migrator-connection.ts';
 import { runCommand } from '../helpers/command.ts';
-import { type TestDatabase, testDatabase } from '../helpers/database.ts';
+import type { TestDatabase } from '../helpers/database.ts';
 import { fakeServer } from '../helpers/fake-server.ts';
+import { it } from '../helpers/fixture.ts';
 
 let db: TestDatabase;
-beforeEach(async () => {
-  db = await testDatabase();
+it.beforeEach(({ given }) => {
+  db = given.db;
 });
-afterEach(() => db.close());
 
 /** A TCP proxy before the test server that can stop answering everybody, as a server does whose machine hangs. */
 async function freezable(): Promise<{ address: DatabaseAddress; freeze(): void }> {

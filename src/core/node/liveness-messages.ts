@@ -97,6 +97,8 @@ export type LivenessReport =
   /** The thread ends because it may not go on. */
   | { kind: 'failed'; error: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
 
+export type Reporter = (report: LivenessReport) => void;
+
 export type LivenessCommand =
   /** Slots in use, and tasks claimed since the start. */
   | { kind: 'running'; count: number; claimed: number }

@@ -17,7 +17,7 @@ import { type Identity, startIdentity } from './device-identity.ts';
 import { DeviceLoad } from './device-load.ts';
 import { sendHeartbeat } from './heartbeat.ts';
 import { LeaseTrust } from './lease-trust.ts';
-import type { LivenessCommand, LivenessReport, LivenessSettings } from './liveness-messages.ts';
+import type { LivenessCommand, LivenessSettings, Reporter } from './liveness-messages.ts';
 import { electorFor, livenessSession } from './liveness-settings.ts';
 import { MainSilence, type Outside } from './main-silence.ts';
 import { OwnDevice } from './own-device.ts';
@@ -31,7 +31,7 @@ const RECONNECT_MOST_MS = 1000;
 /** Registers the device as its start, then keeps it alive until stopped. `finished` rejects with AfdError, DatabaseError. */
 export class Liveness extends Service {
   readonly #settings: LivenessSettings;
-  readonly #report: (report: LivenessReport) => void;
+  readonly #report: Reporter;
   readonly #names: TableNames;
   readonly #session: Session;
   readonly #load: DeviceLoad;
@@ -47,8 +47,8 @@ export class Liveness extends Service {
   readonly #leaseTrust: LeaseTrust;
   readonly #silence: MainSilence;
 
-  /** `outside`: undefined = the process has no log and no end of its own, as in a test. */
-  constructor(settings: LivenessSettings, report: (report: LivenessReport) => void, outside?: Outside) {
+  /** `outside`: undefined = the process has no log and no end of its own, as in a test. `open` makes its session. */
+  constructor(settings: LivenessSettings, report: Reporter, outside?: Outside, open = livenessSession) {
     super();
     this.#settings = settings;
     this.#report = report;
@@ -59,7 +59,7 @@ export class Liveness extends Service {
       this.command({ kind: 'heartbeat' });
     });
     this.#leaseTrust = new LeaseTrust(settings.heartbeatTimeoutMs, () => report({ kind: 'trust-over' }));
-    this.#session = livenessSession(settings, () => this.#lost('the connection was closed'));
+    this.#session = open(settings, () => this.#lost('the connection was closed'));
     this.#silence = new MainSilence({
       settings,
       session: this.#session,

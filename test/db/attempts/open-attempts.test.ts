@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect } from 'vitest';
 import { foreignAssignments } from '../../../src/core/db/attempts/foreign-assignments.ts';
 import { lockAttempt } from '../../../src/core/db/attempts/lock-attempt.ts';
 import { type AttemptRef, orphanedAssignments } from '../../../src/core/db/attempts/orphaned-assignments.ts';
@@ -8,7 +8,7 @@ import { rescueAssignment } from '../../../src/core/db/attempts/rescue-assignmen
 import { revokedAssignments } from '../../../src/core/db/attempts/revoked-assignments.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { AttemptEnd } from '../../../src/core/domain/attempt/lost.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import {
   type AttemptOptions,
   type AttemptRow,
@@ -18,17 +18,16 @@ import {
   readAttempt,
   readTask,
 } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 let device: DeviceRow;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   device = await insertDevice(session, db.names, { device_id: 'worker-001' });
 });
-afterEach(() => db.close());
 
 const attempt = (options: Partial<AttemptOptions> = {}) => insertAttempt(session, db.names, { device, ...options });
 const all = { after: 0, limit: 100 };

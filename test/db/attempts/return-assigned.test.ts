@@ -1,20 +1,19 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { returnAssigned, strandedTasks } from '../../../src/core/db/attempts/return-assigned.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDevice, insertTask, readTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await insertDevice(session, db.names, { device_id: 'fine' });
   await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
   await insertDevice(session, db.names, { device_id: 'paused', columns: { operator_state: 'paused' } });
 });
-afterEach(() => db.close());
 
 const directed = (target: string, columns: Record<string, unknown> = {}) =>
   insertTask(session, db.names, { status: 'assigned', target_device_id: target, ...columns });

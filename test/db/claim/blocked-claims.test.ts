@@ -1,6 +1,6 @@
 // What a liveness thread does with the claims of its own process while the main thread is silent.
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { markBegun } from '../../../src/core/db/attempts/mark-begun.ts';
 import { ownAttempts, ownDeferredClaims } from '../../../src/core/db/attempts/own-claims.ts';
 import { releaseDeferredClaims } from '../../../src/core/db/attempts/release-deferred-claims.ts';
@@ -10,21 +10,16 @@ import { transaction } from '../../../src/core/db/transaction.ts';
 import { BlockedClaims } from '../../../src/core/node/blocked-claims.ts';
 import type { Identity } from '../../../src/core/node/device-identity.ts';
 import { PulseBoard } from '../../../src/core/node/pulse-board.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask, insertWorker, readRow } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 const instance = randomBytes(16);
 
-beforeAll(async () => {
-  db = await testDatabase();
-});
-afterAll(() => db.close());
-beforeEach(async () => {
-  await db.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await insertWorker(session, db.names, 'd1', { instance_token: instance });
 });
 

@@ -1,18 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { cursorCheckStatement } from '../../../src/core/db/claim/check-cursor.ts';
 import type { LaneSource } from '../../../src/core/db/claim/claim-source.ts';
 import { lockDue, readFrontier } from '../../../src/core/db/claim/statements.ts';
 import { dueStatement } from '../../../src/core/db/lanes/due-work.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 let lane: Buffer;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   const { task } = db.names;
   // 2,000 due rows of rank 5 behind 2,000 future rows of the better rank 1, and 500 finished ones.
   const digits =
@@ -29,7 +29,6 @@ beforeEach(async () => {
   await session.rows(`ANALYZE TABLE ${task}`);
   lane = (await session.rows(`SELECT lane FROM ${task} LIMIT 1`))[0]!.lane;
 });
-afterEach(() => db.close());
 
 const counters = async () => {
   const rows = await session.rows(

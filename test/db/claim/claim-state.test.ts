@@ -1,21 +1,20 @@
 // What lies next to the pending entries of afd_claim, and so what a claim or another program's transaction can hold up:
 // src/core/db/claim-state.ts has the reasons.
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { stateIs } from '../../../src/core/db/claim-state.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../../src/core/domain/task/task.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await session.write(`INSERT INTO ${db.names.task} (task_type, status) VALUES ?`, [
     TASK_STATUSES.map((status) => ['t', status]),
   ]);
 });
-afterEach(() => db.close());
 
 it('no entry of a task lies before the pending ones, and only those of finished tasks right behind them', async () => {
   const rows = await session.rows<{ status: TaskStatus }>(

@@ -1,21 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { returnTicket } from '../../../src/core/db/claim/claim-ticket.ts';
 import { finishAndClaim } from '../../../src/core/db/claim/finish-and-claim.ts';
 import { RETURN_TICKET, TICKETS, takeTicket } from '../../../src/core/db/claim/statements.ts';
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDevice, insertTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 const PAIR = { lane: laneKey('t', null), claim_rank: 5 };
 const take = (on: Session, pair = PAIR) => on.batch([RETURN_TICKET, takeTicket(db.names, pair, 0)]);

@@ -1,7 +1,7 @@
 // Deferred claims: the attempt of a short task stands on the task row until it ends, or until somebody must speak to it.
 
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { type DeferredClaimRef, strayClaims } from '../../../src/core/db/attempts/deferred-claims.ts';
 import { endDeferredClaims, materializeForWorker } from '../../../src/core/db/attempts/end-deferred-claims.ts';
 import { materializeOwnClaims } from '../../../src/core/db/attempts/materialize-attempts.ts';
@@ -17,7 +17,8 @@ import { showTask } from '../../../src/core/db/tasks/show-task.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
 import { closeEarlierInstances } from '../../../src/core/worker/earlier-instances.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -25,14 +26,8 @@ const instance = randomBytes(16);
 const policy = { maxRetryCount: 3, backoff: (retry: number) => 30 * retry };
 const done: Outcome = { kind: 'done', result: { rows: 1 }, enqueue: [] };
 
-beforeAll(async () => {
-  db = await testDatabase();
-});
-afterAll(() => db.close());
-beforeEach(async () => {
-  await db.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await session.write(
     `INSERT INTO ${db.names.device} (device_id, device_name, device_type, ip_address, port, status, instance_token, last_heartbeat)
      VALUES ('d1', 'd1', 'worker', '127.0.0.1', 0, 'online', ?, UTC_TIMESTAMP(3))`,

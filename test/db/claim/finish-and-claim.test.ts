@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { flushStarts } from '../../../src/core/db/attempts/flush-starts.ts';
 import { recoverClaims } from '../../../src/core/db/attempts/recover-claims.ts';
 import type { ClaimedTask } from '../../../src/core/db/claim/claimed-task.ts';
@@ -7,21 +7,16 @@ import { type FinishAndClaimInput, finishAndClaim } from '../../../src/core/db/c
 import { ANY_WIDTHS } from '../../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 const instance = randomBytes(16);
 const policy = { maxRetryCount: 3, backoff: (retry: number) => 30 * retry };
 
-beforeAll(async () => {
-  db = await testDatabase();
-});
-afterAll(() => db.close());
-beforeEach(async () => {
-  await db.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await session.write(
     `INSERT INTO ${db.names.device} (device_id, device_name, device_type, ip_address, port, status, instance_token, last_heartbeat)
      VALUES ('d1', 'd1', 'worker', '127.0.0.1', 0, 'online', ?, UTC_TIMESTAMP(3))`,

@@ -1,20 +1,19 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import type { LaneSource } from '../../../src/core/db/claim/claim-source.ts';
 import type { ClaimedTask } from '../../../src/core/db/claim/claimed-task.ts';
 import { countDue } from '../../../src/core/db/claim/statements.ts';
 import { type ClaimRequest, firstRead, takeTasks } from '../../../src/core/db/claim/take-tasks.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 /** Adds `count` due tasks of a type, and returns them as a source. */
 async function lane(task_type: string, count: number, priority = 5): Promise<LaneSource> {

@@ -1,21 +1,18 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { readTextWidths } from '../../../src/core/db/claim/text-widths.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { fitText, type TextWidth } from '../../../src/core/domain/text/fit-text.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask, readTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(async () => {
-  await session.write(`ALTER TABLE ${db.names.task} MODIFY last_error TEXT NULL`);
-  await db.close();
-});
+afterEach(() => session.write(`ALTER TABLE ${db.names.task} MODIFY last_error TEXT NULL`));
 
 test('a fresh schema: both columns are TEXT', async () => {
   const text: TextWidth = { characters: 65_535, bytes: 65_535, holds: 'all' };

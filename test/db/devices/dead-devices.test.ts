@@ -1,21 +1,20 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { heartbeatCoverage } from '../../../src/core/db/devices/heartbeat-coverage.ts';
 import { markDeviceDead } from '../../../src/core/db/devices/mark-device-dead.ts';
 import { silentDevices } from '../../../src/core/db/devices/silent-devices.ts';
 import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { type DeviceOptions, type DeviceRow, insertDevice, readDevice } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 const device = (device_id: string, options: DeviceOptions = {}) =>
   insertDevice(session, db.names, { device_id, lock_taken_s: 1, ...options });

@@ -1,19 +1,18 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { readFigures, recentRates, writeFigures } from '../../../src/core/db/devices/device-figures.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { type DeviceRow, insertAttempt, insertDevice, readDevice } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 let device: DeviceRow;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   device = await insertDevice(session, db.names, { device_id: 'a' });
 });
-afterEach(() => db.close());
 
 const ended = (status: string, seconds?: number) =>
   insertAttempt(session, db.names, {

@@ -1,6 +1,6 @@
 // What a device says of itself: that it is there, that it lives, that it goes. Each is bound to the instance that says it.
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { deviceOwner } from '../../../src/core/db/devices/device-owner.ts';
 import { type Beat, heartbeatDevice, historyStatement } from '../../../src/core/db/devices/heartbeat-device.ts';
 import { registerDevice, retakeDevice } from '../../../src/core/db/devices/register-device.ts';
@@ -8,8 +8,9 @@ import { lockHolder, lockName } from '../../../src/core/db/devices/session-lock.
 import { signOffDevice } from '../../../src/core/db/devices/sign-off-device.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDevice, readDevice } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -17,14 +18,8 @@ let names: TableNames;
 const mine = randomBytes(16);
 const other = randomBytes(16);
 
-beforeAll(async () => {
-  db = await testDatabase();
-});
-afterAll(() => db.close());
-beforeEach(async () => {
-  await db.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   names = db.names;
 });
 

@@ -1,19 +1,18 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { deviceViews, deviceViewsStatement } from '../../../src/core/db/devices/device-views.ts';
 import { heartbeatDevice } from '../../../src/core/db/devices/heartbeat-device.ts';
 import { ringTargetsStatement } from '../../../src/core/db/devices/ring-targets.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 const views = (heartbeatTimeoutS = 60) => deviceViews(session, db.names, heartbeatTimeoutS);
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { findDeviceIds } from '../../../src/core/db/devices/find-device-ids.ts';
 import { registerByHand } from '../../../src/core/db/devices/register-by-hand.ts';
 import { removeDevice } from '../../../src/core/db/devices/remove-device.ts';
@@ -6,20 +6,18 @@ import { lockName } from '../../../src/core/db/devices/session-lock.ts';
 import { countOpen, setOperatorState } from '../../../src/core/db/devices/set-operator-state.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, readDevice } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 let names: TableNames;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   names = db.names;
 });
-afterAll(() => db.close());
 
 const device = (id: string) => readDevice(session, names, id);
 const lock = (id: string) => lockName(db.address.database, names.prefix, id);

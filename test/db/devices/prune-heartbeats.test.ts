@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { heartbeatPartitions, repartitionHeartbeats } from '../../../src/core/db/devices/prune-heartbeats.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { planPartitions } from '../../../src/core/domain/heartbeat-partitions.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -12,16 +13,12 @@ const onePartition = () =>
     `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
   );
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   // A leader that ran in this schema before has cut days off.
   await onePartition();
 });
-afterEach(async () => {
-  await onePartition();
-  await db.close();
-});
+afterEach(onePartition);
 
 const list = async () => (await heartbeatPartitions(session, db.names)).partitions;
 

@@ -1,20 +1,19 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, vi } from 'vitest';
 import { discoverLanes, type LaneHead } from '../../../src/core/db/lanes/discover-lanes.ts';
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import { seekStatement } from '../../../src/core/db/lanes/skip-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { requirementsOf } from '../../../src/core/domain/task/requirements.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 const task = (columns: Record<string, unknown>) => insertTask(session, db.names, columns);
 const discover = (most?: number) => discoverLanes(session, db.names, [], most);

@@ -1,19 +1,19 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { releasePollLock, takePollLock } from '../../../src/core/db/lanes/poll-lock.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { PollPause } from '../../../src/core/runtime/poll-pause.ts';
 import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';
 import { Poller } from '../../../src/core/worker/claim/poller.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let [mine, other]: Session[] = [];
-beforeEach(async () => {
-  db = await testDatabase();
-  [mine, other] = [await db.session(), await db.session()];
+test.beforeEach(async ({ given }) => {
+  ({ db, session: mine } = given);
+  other = await db.session();
 });
-afterEach(() => db.close());
 
 /** A poller that has just made a costly poll and may poll again. */
 function pollerThatPaid() {

@@ -1,22 +1,21 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import { tick } from '../../../src/core/db/lanes/tick.ts';
 import type { TickAsk } from '../../../src/core/db/lanes/tick-statement.ts';
 import { readLease } from '../../../src/core/db/leader/read-lease.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { type DeviceRow, insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 let own: DeviceRow;
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   own = await insertDevice(session, db.names, { device_id: 'w1', lock_taken_s: 1 });
 });
-afterEach(() => db.close());
 
 const laneRank = (type: string, priority = 5) => ({ lane: laneKey(type, null), claim_rank: claimRank(priority) });
 const tickNow = (ask: Partial<TickAsk> = {}) =>

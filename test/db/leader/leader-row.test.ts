@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { assertLeader, NotLeader } from '../../../src/core/db/leader/assert-leader.ts';
 import { electLeader } from '../../../src/core/db/leader/elect-leader.ts';
 import { readLease } from '../../../src/core/db/leader/read-lease.ts';
@@ -7,8 +7,9 @@ import { renewLeader } from '../../../src/core/db/leader/renew-leader.ts';
 import { resignLeader } from '../../../src/core/db/leader/resign-leader.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { dutyTransaction } from '../../../src/core/leader/duty/duty-transaction.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDevice } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
@@ -16,11 +17,9 @@ const token = randomBytes(16);
 const a = { device_id: 'a', instance_token: token, lease_s: 10 };
 const b = { device_id: 'b', instance_token: randomBytes(16), lease_s: 10 };
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 const elect = (who: Parameters<typeof electLeader>[2]) => electLeader(session, db.names, who);
 const expire = () =>

@@ -1,18 +1,17 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { setIdleTimeout } from '../../../src/core/db/server/set-idle-timeout.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { readSettings } from '../../../src/core/db/settings/read-settings.ts';
 import { writeSettings } from '../../../src/core/db/settings/write-settings.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(() => db.close());
 
 const write = (values: Record<string, unknown>, existing: 'keep' | 'replace', by = 'anna@host') =>
   writeSettings(session, db.names, new Map(Object.entries(values)), { by, existing });

@@ -1,23 +1,21 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
 import type { NewTask } from '../../../src/core/domain/task/task.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { it } from '../../helpers/fixture.ts';
 
 const fleet = { maxRetryCount: 3 };
 let database: TestDatabase;
 let names: TableNames;
 let session: Session;
 
-beforeEach(async () => {
-  await database?.close();
-  database = await testDatabase();
+it.beforeEach(async ({ given }) => {
+  ({ db: database, session } = given);
   names = database.names;
-  session = await database.session();
 });
-afterAll(async () => database.close());
 
 const insert = (tasks: NewTask[], options = fleet) => insertTasks(session, names, tasks, options);
 const keyed = (dedupe_key: string): NewTask => ({ task_type: 'sync_data', dedupe_key });

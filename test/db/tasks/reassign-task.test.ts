@@ -1,26 +1,24 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { reassignTask } from '../../../src/core/db/tasks/reassign-task.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../../src/core/domain/task/task.ts';
 import { canMove } from '../../../src/core/domain/task/task-state.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertRunning, insertTask, insertWorker, readRow } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let database: TestDatabase;
 let names: TableNames;
 let session: Session;
 
-beforeEach(async () => {
-  await database?.close();
-  database = await testDatabase();
+it.beforeEach(async ({ given }) => {
+  ({ db: database, session } = given);
   names = database.names;
-  session = await database.session();
   await insertWorker(session, names, 'worker-1');
   await insertWorker(session, names, 'worker-2');
 });
-afterAll(async () => database.close());
 
 const reassign = (id: number, options = {}) => reassignTask(session, names, id, options);
 

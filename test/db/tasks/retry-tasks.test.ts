@@ -1,20 +1,18 @@
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
 import { type RetryFilter, retryableTasks } from '../../../src/core/db/tasks/retry-tasks.ts';
 import { taskStates } from '../../../src/core/db/tasks/task-states.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask, readRow } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  await db?.close();
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterAll(() => db.close());
 
 const add = (status: string, columns = {}) => insertTask(session, db.names, { status, attempt: 1, ...columns });
 const find = (filter: Partial<RetryFilter> = {}, of = session) =>

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
 import { writeFailingDuties } from '../../../src/core/db/leader/failing-duties.ts';
 import { getLeader } from '../../../src/core/db/leader/get-leader.ts';
@@ -6,7 +6,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { Duties } from '../../../src/core/leader/duties.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,
   insertDevice,
@@ -16,6 +16,7 @@ import {
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 import { Refusals } from '../../helpers/refusals.ts';
 import { once, until } from '../../helpers/wait.ts';
 
@@ -24,9 +25,8 @@ let session: Session;
 let events: Events;
 let all: Duties[];
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   events = new Events();
   all = [];
   await insertLeader(session, db.names, 'leader', 1);
@@ -37,7 +37,6 @@ afterEach(async () => {
   await session.write(
     `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
   );
-  await db.close();
 });
 
 async function duties(term = 1, master: Partial<Config['master']> = {}) {

@@ -1,13 +1,14 @@
 // Electors on a real server with a monotonic clock that only the test moves. The database's own clock runs; leases are
 // made old by writing expires_at.
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { Elector, type ElectorOptions } from '../../../src/core/election/elector.ts';
 import { type FoundDead, signsOfLife } from '../../../src/core/election/lock-watch.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDevice } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
@@ -15,17 +16,13 @@ let session: Session;
 let now: number;
 let electors: Elector[];
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   now = 1_000_000;
   electors = [];
 });
 
-afterEach(async () => {
-  await Promise.all(electors.map((one) => one.close()));
-  await db.close();
-});
+afterEach(() => Promise.all(electors.map((one) => one.close())));
 
 interface Contender {
   elector: Elector;

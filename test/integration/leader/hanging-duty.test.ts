@@ -1,18 +1,18 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { TermDuties } from '../../../src/core/leader/term-duties.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertLeader } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
-beforeEach(async () => {
-  db = await testDatabase();
+it.beforeEach(({ given }) => {
+  db = given.db;
 });
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await db.close();
 });
 
 it('finding F1: a leader whose health check hangs asks to resign, once in a term, and says which duty it is', async () => {

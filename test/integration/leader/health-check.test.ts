@@ -1,6 +1,6 @@
 // The leader's side of liveness, with devices that are rows and locks that the tests hold. Time: the database's clock runs,
 // the leader's monotonic clock is moved by the test.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
 import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
@@ -8,7 +8,7 @@ import { type FoundDead, signsOfLife } from '../../../src/core/election/lock-wat
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { type AfdEvents, Events } from '../../../src/core/runtime/events.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import {
   type DeviceOptions,
   type DeviceRow,
@@ -19,6 +19,7 @@ import {
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 import { Refusals } from '../../helpers/refusals.ts';
 
 const QUIET = { rescued: 0, poisoned: 0, timed_out: 0, failed: 0, revoked: 0, closed: 0, dead: 0 };
@@ -31,15 +32,12 @@ let session: Session;
 let now: number;
 let deaths: Array<AfdEvents['device:dead']>;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   now = 1_000_000;
   deaths = [];
   await insertLeader(session, db.names, 'leader', 1);
 });
-
-afterEach(() => db.close());
 
 interface Office {
   term?: number;

@@ -1,11 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest';
 import { discoverLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { PartsFailed } from '../../../src/core/leader/duty/failures.ts';
 import { LanePublisher } from '../../../src/core/leader/lane-publisher.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertLeader, insertTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 const LANES = 12;
 let db: TestDatabase;
@@ -21,16 +22,14 @@ function publish(options: { perRound?: number; most?: number } = {}) {
   return new LanePublisher({ duty, fleet: { heartbeat_timeout: 30 }, warn, ...options });
 }
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   own = await db.session();
   await insertLeader(session, db.names, 'leader', 1);
   warnings = [];
   publisher = publish();
   for (let n = 0; n < LANES; n += 1) await insertTask(session, db.names, { task_type: `t${n}` });
 });
-afterEach(() => db.close());
 
 /** Seeks of one round that had a round trip each, and batches of seeks. */
 async function round() {

@@ -1,9 +1,10 @@
 // More lanes and ranks than one skip scan reads, as tasks have whose requirements name an account.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';
 import { Poller } from '../../../src/core/worker/claim/poller.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { test } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';
 
@@ -12,9 +13,8 @@ const CAPABILITIES = { n: LANES };
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   const rows = Array.from({ length: LANES }, (_, n) => ['t', JSON.stringify({ n: n + 1 }), '2099-01-01 00:00:00']);
   await session.write(`INSERT INTO ${db.names.task} (task_type, required_capabilities, next_run_at) VALUES ?`, [rows]);
   for (const order of ['ASC', 'DESC']) {
@@ -26,10 +26,7 @@ beforeEach(async () => {
     ]);
   }
 });
-afterEach(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 const count = async (where: string) =>
   (await session.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM ${db.names.task} WHERE ${where}`))[0]!.n;

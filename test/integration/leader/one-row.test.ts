@@ -1,5 +1,5 @@
 // One row that cannot be written keeps no other row, no other kind and no other duty from being done.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
 import { heartbeatPartitions } from '../../../src/core/db/devices/prune-heartbeats.ts';
 import { Session } from '../../../src/core/db/session.ts';
@@ -15,7 +15,7 @@ import { Watcher } from '../../../src/core/leader/watcher.ts';
 import { FleetView } from '../../../src/core/ring/fleet-view.ts';
 import { RingSender } from '../../../src/core/ring/ring-sender.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDeferredClaim } from '../../helpers/deferred-claim.ts';
 import {
   insertAttempt,
@@ -26,22 +26,21 @@ import {
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 import { Refusals } from '../../helpers/refusals.ts';
 
 let db: TestDatabase;
 let session: Session;
 let refuse: Refusals;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   refuse = new Refusals(session, db.names);
   await insertLeader(session, db.names, 'leader', 1);
 });
 afterEach(async () => {
   await refuse.none();
   await session.write(`ALTER TABLE ${db.names.task} MODIFY last_error TEXT NULL`);
-  await db.close();
 });
 
 async function office(master: Partial<Config['master']> = {}, deadlineMs = 10_000) {

@@ -1,23 +1,22 @@
 // What changes between seeing an attempt in a list and locking it: the read under locks decides.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Failures } from '../../../src/core/leader/duty/failures.ts';
 import { noRescues } from '../../../src/core/leader/rescue/rescue-counts.ts';
 import { Rescuer } from '../../../src/core/leader/rescue/rescuer.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, readAttempt, readTask } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await insertLeader(session, db.names, 'leader', 1);
 });
-afterEach(() => db.close());
 
 /** `between` happens after the list was read and before each transaction. */
 async function rescuer(between: () => Promise<unknown>, limit = 500) {

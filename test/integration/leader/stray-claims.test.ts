@@ -1,5 +1,5 @@
 // What the leader does with deferred claims that nobody else will end.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
@@ -7,7 +7,7 @@ import { Failures } from '../../../src/core/leader/duty/failures.ts';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { Rescuer } from '../../../src/core/leader/rescue/rescuer.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDeferredClaim } from '../../helpers/deferred-claim.ts';
 import {
   type DeviceRow,
@@ -17,16 +17,15 @@ import {
   insertTask,
   readTask,
 } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   await insertLeader(session, db.names, 'leader', 1);
 });
-afterEach(() => db.close());
 
 /** Counts the fenced transactions of its duty. */
 class Counting extends DutySession {

@@ -1,7 +1,7 @@
 // Rings between a producer and workers of this process, on a real server. Polling is slowed down to an hour wherever a test
 // is about rings, so that what starts was rung for; and the reverse where it is about polling.
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { Context } from '../../../src/core/context/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
@@ -9,8 +9,9 @@ import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
 import type { Reply } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers, type TestWorker, type TestWorkerOptions } from '../../helpers/node.ts';
 import { EAR_TOKEN, type Ear, ear, producing } from '../../helpers/ring.ts';
 import { once, until } from '../../helpers/wait.ts';
@@ -21,9 +22,8 @@ let producer: Context;
 const ears: Ear[] = [];
 const watchers: Watcher[] = [];
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   producer = producing(db);
 });
 afterEach(async () => {
@@ -31,7 +31,6 @@ afterEach(async () => {
   await stopWorkers();
   await Promise.all(watchers.splice(0).map((one) => one.close()));
   for (const one of ears.splice(0)) one.close();
-  await db.close();
 });
 
 const HOUR = 3600;

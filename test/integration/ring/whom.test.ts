@@ -1,9 +1,10 @@
 // Whom a producer rings, by what the device rows say: ports that listen stand for the devices.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { Context } from '../../../src/core/context/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
 import { EAR_TOKEN, type Ear, ear, producing } from '../../helpers/ring.ts';
 import { until } from '../../helpers/wait.ts';
 
@@ -12,15 +13,13 @@ let session: Session;
 let producer: Context;
 const ears = new Map<string, Ear>();
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
 afterEach(async () => {
   await producer.close();
   for (const one of ears.values()) one.close();
   ears.clear();
-  await db.close();
 });
 
 /** An online device that answers every ring with a claim of all that it was rung for. */

@@ -1,22 +1,21 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import { HeldAttempts } from '../../../src/core/worker/run/held-attempts.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
 afterEach(async () => {
   await stopWorkers();
   vi.restoreAllMocks();
-  await db.close();
 });
 
 it('finding F17: a worker forgets the attempts that it lost, as those that it finished', async () => {

@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { handlerSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
 import { FIXTURES, PATH } from '../../fixtures/handlers/command.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';
 
@@ -15,9 +16,8 @@ let loaded: LoadedHandlers;
 const KILL_GRACE = 0.2;
 const config = (settings: object) => handlerSchema.parse({ module: 'misbehaves.mjs', ...settings });
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
   loaded = await loadHandlers({
     handlers: { shared: config({ thread: 'shared' }), own: config({ thread: 'own' }), main: config({}) },
     ...{ supported_tasks: undefined, base_dir: FIXTURES, env: { PATH }, kill_grace: KILL_GRACE, onWarning: () => {} },
@@ -26,7 +26,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await stopWorkers();
   await loaded.close();
-  await db.close();
 });
 
 const start = (worker: object = {}) =>

@@ -1,21 +1,18 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { once } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 it('G5 a device writes one row of history per heartbeat, also while it works and leads, and a small one', async () => {
   const interval = 0.4;

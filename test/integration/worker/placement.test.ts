@@ -1,23 +1,20 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { discoverLanes } from '../../../src/core/db/lanes/discover-lanes.ts';
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask, readDevice } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers, type TestWorker } from '../../helpers/node.ts';
 import { once, until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 /** A task that the workers hear of at once, as from a leader. */
 const add = async (columns: Record<string, unknown> = {}) => {

@@ -1,23 +1,20 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { listDevices } from '../../../src/core/db/devices/list-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { runLeader } from '../../../src/core/leader/run-leader.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers, testContext } from '../../helpers/node.ts';
 import { once, until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 const task = async (id: number) => (await session.rows(`SELECT * FROM ${db.names.task} WHERE id = ?`, [id]))[0]!;
 const device = async (id: string) =>

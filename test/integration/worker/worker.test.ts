@@ -1,22 +1,19 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { HandlerTask } from '../../../src/core/domain/task/task.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { once, until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let session: Session;
 
-beforeEach(async () => {
-  db = await testDatabase();
-  session = await db.session();
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
 });
-afterEach(async () => {
-  await stopWorkers();
-  await db.close();
-});
+afterEach(stopWorkers);
 
 const task = async (id: number) => (await session.rows(`SELECT * FROM ${db.names.task} WHERE id = ?`, [id]))[0]!;
 const attempts = (id: number) =>
