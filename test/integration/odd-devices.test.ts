@@ -106,7 +106,7 @@ const env = () => ({ AFD_DATABASE_URL: db.url, AFD_CONFIG: '/dev/null' });
 
 it('finding S5: next to 200 odd device rows tasks are added, imported, shown and done', {
   timeout: 120_000,
-}, async (test) => {
+}, async ({ onTestFinished }) => {
   const ids = await oddFleet(200);
   for (const [name, value] of Object.entries({ min_score: '0.5', strategy: '"weighted"' }))
     await session.write(`INSERT INTO ${db.names.setting} (name, value) VALUES (?, ?)`, [
@@ -119,7 +119,7 @@ it('finding S5: next to 200 odd device rows tasks are added, imported, shown and
     expect(added.exitCode, added.stderr).toBe(0);
   }
   const dir = await mkdtemp(join(tmpdir(), 'afd-odd-'));
-  test.onTestFinished(() => rm(dir, { recursive: true }));
+  onTestFinished(() => rm(dir, { recursive: true }));
   const file = join(dir, 'tasks.jsonl');
   await writeFile(file, '{"task_type":"noop"}\n{"task_type":"other"}\n');
   const imported = await runCommand(TasksImport, 'tasks:import', [file], env());
