@@ -28,9 +28,13 @@ export async function withProgress<T>(
   work: (progress: Progress) => Promise<T>,
 ): Promise<T> {
   if (quiet || terminal.isTTY !== true || term === 'dumb') return work({ say: plain, show: () => {} });
-  const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
+  const { DefaultRenderer, Listr, ListrLogger, ProcessOutput } = await import('listr2');
   const processOutput = new ProcessOutput(terminal, terminal, { leaveEmptyLine: false });
   const logger = new ListrLogger({ useIcons: true, toStderr: [], processOutput });
+  // listr2 asks whether stdout is a terminal; its forceTTY would make the whole process take a pipe for one.
+  class OnTerminal extends DefaultRenderer {
+    static override nonTTY = true;
+  }
   const results: T[] = [];
   const step = {
     title,
@@ -44,9 +48,8 @@ export async function withProgress<T>(
   };
   const rendererOptions = { logger, clearOutput: true, showErrorMessage: false };
   await new Listr([step], {
-    renderer: 'default',
+    renderer: OnTerminal,
     registerSignalListeners: false,
-    forceTTY: true,
     rendererOptions,
   }).run();
   return results[0] as T;

@@ -1,8 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { arch, cpus, platform, release } from 'node:os';
-import type { Systeminformation } from 'systeminformation';
 // A part of it: the whole takes a tenth of the CPU time until a worker begins.
-import memoryOf from 'systeminformation/lib/memory.js';
+import { mem } from 'systeminformation/lib/memory.js';
 import type { DeviceReadings } from '../db/devices/heartbeat-device.ts';
 import { sleep } from '../runtime/loop.ts';
 
@@ -43,11 +42,7 @@ export class DeviceProbe {
   }
 
   async #take(): Promise<void> {
-    const [cpu_usage, memory, disk_usage] = await Promise.all([
-      this.#cpuUsage(),
-      orNull<Systeminformation.MemData>(memoryOf.mem()),
-      orNull(diskUsage()),
-    ]);
+    const [cpu_usage, memory, disk_usage] = await Promise.all([this.#cpuUsage(), orNull(mem()), orNull(diskUsage())]);
     this.#readings = {
       cpu_usage,
       memory_usage: memory === null ? null : ((memory.total - memory.available) / memory.total) * 100,

@@ -2,6 +2,5 @@
 declare module 'systeminformation/lib/memory.js' {
   import type { Systeminformation } from 'systeminformation';
 
-  const memory: { mem(): Promise<Systeminformation.MemData> };
-  export default memory;
+  export function mem(): Promise<Systeminformation.MemData>;
 }

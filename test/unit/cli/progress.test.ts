@@ -17,6 +17,9 @@ function stream(isTTY: boolean) {
   return { terminal, written: () => chunks.join('') };
 }
 
+/** Read before anything shows progress. */
+const OWN = [process.stdout.isTTY, process.stderr.isTTY];
+
 const work = async ({ say, show }: Progress) => {
   say('the first half');
   show('a tenth');
@@ -30,6 +33,11 @@ it('on a terminal shows what is done, and takes it away at the end', async () =>
   expect(written()).toContain('Reading');
   // The line is erased, and the cursor is where it was.
   expect(written().slice(written().lastIndexOf('Reading'))).toContain('\u001b[2K');
+});
+
+it('does not make the process take its own streams for terminals', async () => {
+  await withProgress('Reading', { quiet: false, terminal: stream(true).terminal, term: 'xterm' }, work);
+  expect([process.stdout.isTTY, process.stderr.isTTY]).toEqual(OWN);
 });
 
 it.each([
