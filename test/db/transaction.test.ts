@@ -17,7 +17,7 @@ it.beforeEach(async ({ given }) => {
   ({ db, session } = given);
   other = await db.session();
   await session.write('SET SESSION innodb_lock_wait_timeout = 1');
-  ids = [await insertTask(session, db.names), await insertTask(session, db.names)];
+  ids = [await given.rows.task(), await given.rows.task()];
 });
 
 const add = (who: Session, id: number) => who.write(`UPDATE ${db.names.task} SET retry = retry + 1 WHERE id = ?`, [id]);

@@ -11,7 +11,7 @@ import { BlockedClaims } from '../../../src/core/node/blocked-claims.ts';
 import type { Identity } from '../../../src/core/node/device-identity.ts';
 import { PulseBoard } from '../../../src/core/node/pulse-board.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
-import { insertTask, insertWorker, readRow } from '../../helpers/factories.ts';
+import { insertTask, readRow } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
 
 let db: TestDatabase;
@@ -20,7 +20,7 @@ const instance = randomBytes(16);
 
 it.beforeEach(async ({ given }) => {
   ({ db, session } = given);
-  await insertWorker(session, db.names, 'd1', { instance_token: instance });
+  await given.rows.worker('d1', { instance_token: instance });
 });
 
 /** A deferred claim of d1. */

@@ -99,6 +99,20 @@ const runner = (id: number) =>
     `an attempt of task ${id}`,
   );
 
+/** A worker whose only slot is taken until `free` is called. */
+async function fullWorker() {
+  let end = () => {};
+  const worker = await rungWorker('w1', {
+    handlers: { t: () => new Promise<void>((resolve) => (end = resolve)) },
+    worker: { ...NEVER_POLLS, max_concurrent_tasks: 1 },
+  });
+  const started = once(worker.events, 'task:started');
+  await addTask(producer, { task_type: 't' });
+  await started;
+  const { port, ring_token: token } = await device('w1');
+  return { free: () => end(), port, token };
+}
+
 describe('a worker that never polls', () => {
   it('starts a task that is added, by its ring', async () => {
     await rungWorker('w1');
@@ -186,15 +200,7 @@ describe('a worker that never polls', () => {
   });
 
   it('that is full says so at once, and tells who rang when a slot is free again', async () => {
-    let free = () => {};
-    const worker = await rungWorker('w1', {
-      handlers: { t: () => new Promise<void>((resolve) => (free = resolve)) },
-      worker: { ...NEVER_POLLS, max_concurrent_tasks: 1 },
-    });
-    const started = once(worker.events, 'task:started');
-    await addTask(producer, { task_type: 't' });
-    await started;
-    const { port, ring_token: token } = await device('w1');
+    const { free, port, token } = await fullWorker();
     const mine = await listen();
     const sequence = await mine.ring({ lane: laneKey('t', null) }, token, port);
     expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
@@ -203,15 +209,7 @@ describe('a worker that never polls', () => {
   });
 
   it('answers a ring that was forwarded, and sends no states for it', async () => {
-    let free = () => {};
-    const worker = await rungWorker('w1', {
-      handlers: { t: () => new Promise<void>((resolve) => (free = resolve)) },
-      worker: { ...NEVER_POLLS, max_concurrent_tasks: 1 },
-    });
-    const started = once(worker.events, 'task:started');
-    await addTask(producer, { task_type: 't' });
-    await started;
-    const { port, ring_token: token } = await device('w1');
+    const { free, port, token } = await fullWorker();
     const [forwarder, other] = [await listen(), await listen()];
     await forwarder.ring({ lane: laneKey('t', null), hops: 1 }, token, port);
     expect(await forwarder.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });

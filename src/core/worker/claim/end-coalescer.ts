@@ -7,7 +7,7 @@ import { sleep } from '../../runtime/loop.ts';
 const COALESCE_MS = 2;
 /** And this long while enough tasks are prefetched: no slot waits for the claim that goes with them. */
 const LONGEST_MS = 50;
-/** So many ends wait for no more: each costs more than its share of the exchange. */
+/** This number of ends is written without waiting for others: by then the rows cost more than the exchange. */
 const ENOUGH = 20;
 
 export interface EndCoalescerOptions {
