@@ -213,6 +213,27 @@ const settings = (names) => `CREATE TABLE ${names.setting} (
       updated_by VARCHAR(128) NULL COMMENT 'who wrote it'
     ) TABLE_OPTIONS`;
 
+/**
+ * What attempts print, in pieces. The leader adds a partition for each day and drops old ones.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const logs = (names, taskId) => `CREATE TABLE ${names.log} (
+      id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'order in which the rows of a device were written',
+      task_id ${taskId} NOT NULL COMMENT 'task whose attempt printed it',
+      attempt INT NOT NULL COMMENT 'number of the attempt, from 1',
+      device_id VARCHAR(64) NOT NULL COMMENT 'device that ran the attempt',
+      from_byte BIGINT NOT NULL COMMENT 'bytes that the attempt had printed before this piece',
+      to_byte BIGINT NOT NULL COMMENT 'and with it; the next piece begins here, or output was dropped between them',
+      line_count INT NOT NULL COMMENT 'lines in body',
+      body MEDIUMBLOB NOT NULL COMMENT 'the lines with their times and streams, compressed (raw deflate)',
+      written_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+
+      PRIMARY KEY (id, written_at),
+      KEY idx_attempt (task_id, attempt, from_byte),
+      KEY idx_device_id (device_id, id)
+    ) TABLE_OPTIONS PARTITION BY RANGE COLUMNS (written_at) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -225,6 +246,7 @@ export async function up(tools) {
   await tools.createTable(plain.leader, leader(names));
   await tools.createTable(plain.lane, lanes(names));
   await tools.createTable(plain.setting, settings(names));
+  await tools.createTable(plain.log, logs(names, taskId));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -242,7 +264,7 @@ export async function always(tools) {
 export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
-  for (const table of [plain.setting, plain.lane, plain.leader]) await tools.dropTable(table);
+  for (const table of [plain.log, plain.setting, plain.lane, plain.leader]) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();
   await tools.dropTable(plain.heartbeat, heartbeats(names));

@@ -108,7 +108,15 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     return one;
   };
   const cleaner = await session();
-  for (const name of [names.assignment, names.task, names.heartbeat, names.device, names.lane, names.setting]) {
+  for (const name of [
+    names.assignment,
+    names.task,
+    names.heartbeat,
+    names.device,
+    names.lane,
+    names.setting,
+    names.log,
+  ]) {
     await cleaner.write(`DELETE FROM ${name}`);
   }
   await cleaner.write(

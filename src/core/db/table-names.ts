@@ -9,9 +9,14 @@ export interface TableNames {
   leader: string;
   lane: string;
   setting: string;
+  /** Run logs. */
+  log: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
-  plain: Record<'task' | 'device' | 'assignment' | 'heartbeat' | 'leader' | 'lane' | 'setting' | 'migration', string>;
+  plain: Record<
+    'task' | 'device' | 'assignment' | 'heartbeat' | 'leader' | 'lane' | 'setting' | 'log' | 'migration',
+    string
+  >;
   prefix: string;
 }
 
@@ -28,6 +33,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     leader: `${prefix}leader`,
     lane: `${prefix}lane`,
     setting: `${prefix}setting`,
+    log: `${prefix}task_log`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

@@ -22,6 +22,9 @@ export interface HandlerLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** One of the two streams on which a handler prints. */
+export type OutputStream = 'stdout' | 'stderr';
+
 /** One attempt to be executed. `claim_token` is hexadecimal. */
 export interface Attempt {
   task: HandlerTask;
@@ -35,6 +38,10 @@ export interface Attempt {
   onAbort(tell: (reason: AbortReason) => void): void;
   /** Made when it is first asked for. */
   readonly log: HandlerLog;
+  /** What it put out, as bytes, in order: for the log of the device and for its run log. */
+  print(stream: OutputStream, chunk: Buffer): void;
+  /** Output that was dropped before it came here, in bytes. */
+  skipOutput(bytes: number): void;
 }
 
 /**

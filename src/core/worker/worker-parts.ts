@@ -15,8 +15,13 @@ import { MinScoreRule } from './claim/min-score-rule.ts';
 import { Payloads } from './claim/payloads.ts';
 import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
+import type { AttemptOutput } from './log/attempt-output.ts';
+import { attemptOutput } from './log/run-log-policy.ts';
+import { RunLogs } from './log/run-logs.ts';
+import { workerSecrets } from './log/secrets.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
+import type { RunningAttempt } from './run/running-attempt.ts';
 import type { WorkerRing } from './worker-ring.ts';
 
 export interface WorkerParts {
@@ -26,6 +31,9 @@ export interface WorkerParts {
   attempts: HeldAttempts;
   runner: Runner;
   claimer: Claimer;
+  /** Not started. */
+  logs: RunLogs;
+  outputOf(attempt: RunningAttempt): AttemptOutput;
 }
 
 export interface WorkerPartsOptions {
@@ -35,6 +43,8 @@ export interface WorkerPartsOptions {
   capabilities: Record<string, unknown>;
   slots: number;
   handlers: Map<string, Handler>;
+  /** Of the worker: what stands in it under a telling name is masked in run logs. */
+  env: Record<string, string | undefined>;
   ring: WorkerRing;
   board: PulseBoard;
   /** False = nothing is claimed now. */
@@ -71,6 +81,9 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
+  const logs = new RunLogs({ names, events, openSession: () => context.session() });
+  const secrets = workerSecrets(config.handlers, options.env, context.address.password);
+  const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({
     slots,
     deviceId,
@@ -85,7 +98,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     events,
     prefetchTtlMs: PREFETCH_TTL_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
-    logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
+    outputOf,
     onFinish: (finish) => claimer.finish(finish),
     onSlots: () => {
       options.onBusy();
@@ -140,5 +153,5 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onIdle: options.onIdle,
   });
   ring.attach({ session, deviceId, taskTypes: [...handlers.keys()], catalog, runner, claimer, mayClaim });
-  return { catalog, minScore, poller, attempts, runner, claimer };
+  return { catalog, minScore, poller, attempts, runner, claimer, logs, outputOf };
 }

@@ -109,6 +109,7 @@ export class Worker {
       await this.#ring.close();
       await this.#leadership?.stop();
       await this.#liveness?.stop();
+      await this.#parts?.logs.stop();
     }
   }
 
@@ -148,6 +149,7 @@ export class Worker {
       capabilities: this.#capabilities,
       slots: this.#slots,
       handlers: this.#options.handlers,
+      env: this.#options.env,
       ring: this.#ring,
       board,
       mayClaim: () =>
@@ -162,7 +164,8 @@ export class Worker {
     this.#parts = parts;
     const { strays, handlers } = this.#options;
     const { events, log } = this.#context;
-    const printed = new Printed(parts.runner, handlers, log);
+    void parts.logs.start();
+    const printed = new Printed(parts.runner, handlers, log, parts.outputOf);
     strays?.attach({ runner: parts.runner, handlers, events, printed });
     strays?.signal.addEventListener('abort', () => this.#finish.done('an uncaught error'), { once: true });
     return parts;

@@ -125,8 +125,20 @@ export const OF_QUERIES: Mutant[] = [
   caught(
     'young-history-goes',
     'the history of heartbeats is kept for as many hours as it should be days',
-    query('devices/prune-heartbeats', 'INTERVAL ? DAY', 'INTERVAL ? HOUR'),
+    query('history/delete-old', 'INTERVAL ? DAY', 'INTERVAL ? HOUR'),
     by('fleet-views', 'old rows of the history go'),
+  ),
+  caught(
+    'log-beginning-trimmed',
+    'the beginning of a run log is deleted with its middle',
+    query('logs/trim-log', 'from_byte >= ? AND', 'from_byte >= 0 * ? AND'),
+    by('logs', 'the middle of a run log goes, its beginning and its newest part stay'),
+  ),
+  caught(
+    'log-tail-trimmed',
+    'the newest part of a run log is deleted where the middle ends',
+    query('logs/trim-log', 'to_byte <= ?', 'to_byte <= 1000 + ?'),
+    by('logs', 'the middle of a run log goes, its beginning and its newest part stay'),
   ),
   caught(
     'busy-session-cut',

@@ -244,6 +244,7 @@ describe('once', () => {
       'return-assigned',
       'figures',
       'prune',
+      'prune-logs',
       'settings',
     ]);
     expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');

@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
-import type { AbortReason, HandlerLog } from '../handler.ts';
+import type { AbortReason, HandlerLog, OutputStream } from '../handler.ts';
 
 /** One module that a thread loads. */
 export interface ThreadModule {
@@ -41,6 +41,8 @@ export type FromThread =
   | { kind: 'unloaded'; code: string; message: string }
   | { kind: 'ended'; id: number; outcome: Outcome }
   | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Record<string, unknown> | undefined }
+  /** What the handler printed: bytes as Latin-1, in order. `dropped`: bytes before them that were not kept. */
+  | { kind: 'output'; id: number; dropped: number; chunks: Array<[OutputStream, string]> }
   | { kind: 'pong' }
   /** Something that concerns no running attempt. */
   | { kind: 'warning'; message: string }

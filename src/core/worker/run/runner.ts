@@ -6,7 +6,7 @@ import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
-import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
+import { abortedOutcome, abortSentence } from '../../handlers/aborted-outcome.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { Deadlines } from './deadlines.ts';
@@ -101,6 +101,8 @@ export class Runner {
   readonly #onAbort = (attempt: RunningAttempt, reason: AbortReason): void => {
     if (attempt.state === 'waiting') this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
     if (attempt.state !== 'running') return;
+    attempt.output ??= this.#options.outputOf(attempt);
+    attempt.output.note(abortSentence(reason, attempt.timeout_s));
     const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
@@ -178,6 +180,7 @@ export class Runner {
       const { task_id, task_type, attempt: n } = attempt;
       this.#options.events.emit('task:started', { task_id, task_type, attempt: n });
       const outcome = await execute(this.#options, attempt, claimed);
+      attempt.output?.end(outcome.kind !== 'done');
       this.#end(attempt, outcome);
     } finally {
       clearTimeout(attempt.timer);

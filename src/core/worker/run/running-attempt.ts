@@ -7,8 +7,9 @@ import { effectivePayload } from '../../domain/task/payload.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
-import type { AbortReason, Attempt, HandlerLog } from '../../handlers/handler.ts';
+import type { AbortReason, Attempt } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { AttemptOutput } from '../log/attempt-output.ts';
 
 export interface RunningAttempt {
   readonly task_id: number;
@@ -43,6 +44,10 @@ export interface RunningAttempt {
   timer: NodeJS.Timeout | undefined;
   /** Uncaught errors thrown while it ran, where another attempt may have thrown them as well. */
   stray: string | undefined;
+  /** What it says, once it has said something. */
+  output: AttemptOutput | undefined;
+  /** Its payload as it was claimed, once its handler was called. */
+  payload: (() => unknown) | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
@@ -89,6 +94,8 @@ export function waitingAttempt(
     unwritable: false,
     timer: undefined,
     stray: undefined,
+    output: undefined,
+    payload: undefined,
   };
   return attempt;
 }
@@ -103,7 +110,7 @@ export function handlerCall(
   claimed: ClaimedTask,
   attempt: RunningAttempt,
   device_id: string,
-  logOf: (task: HandlerTask) => HandlerLog,
+  outputOf: (attempt: RunningAttempt) => AttemptOutput,
 ): Attempt {
   const task: HandlerTask = {
     task_id: claimed.id,
@@ -114,8 +121,11 @@ export function handlerCall(
     retry_count: claimed.retry ?? 0,
     attempt: attempt.attempt,
   };
-  const { task_id, task_type } = task;
-  let log: HandlerLog | undefined;
+  attempt.payload = () => effectivePayload(claimed, claimed.task_data);
+  const output = () => {
+    attempt.output ??= outputOf(attempt);
+    return attempt.output;
+  };
   return {
     task,
     device_id,
@@ -128,9 +138,9 @@ export function handlerCall(
     aborted: () => attempt.stop.reason,
     onAbort: (tell) => attempt.stop.onAbort(tell),
     get log() {
-      // The handler may have changed its task by now.
-      log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
-      return log;
+      return output().log;
     },
+    print: (stream, chunk) => output().print(stream, chunk),
+    skipOutput: (bytes) => output().skip(bytes),
   };
 }
