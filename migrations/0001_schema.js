@@ -167,6 +167,7 @@ const assignments = (names, taskId) => `CREATE TABLE ${names.assignment} (
 
       revoked_at DATETIME(3) NULL COMMENT 'when an operator asked for its end, UTC',
       revoke_outcome ENUM('cancelled','released') NULL COMMENT 'the end that the operator asked for',
+      revoked_by VARCHAR(500) NULL COMMENT 'the operator and the reason, in words',
 
       result JSON NULL COMMENT 'what the handler returned',
       error_class VARCHAR(64) NULL COMMENT 'short name that groups equal failures',

@@ -35,12 +35,12 @@ export function keptOutcome(outcome: Outcome, reason: unknown, timeout: number):
 }
 
 /** What a run log says when the worker ends the attempt from outside. */
-export function abortSentence(reason: AbortReason, timeout: number): string {
+export function abortSentence(reason: AbortReason, timeout: number, revokedBy: string | null): string {
   switch (reason) {
     case 'timeout':
       return `The attempt has reached its timeout of ${timeout} s; the worker ends it.`;
     case 'revoked':
-      return 'An operator took the task from this device; the worker ends the attempt.';
+      return `The attempt was revoked by ${revokedBy ?? 'an operator'}; the worker ends it.`;
     case 'lost':
       return 'Another process ended this attempt; the worker stops its handler, and nothing it says counts.';
     case 'shutdown':

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect } from 'vitest';
 import { configSchema } from '../../../src/core/config/config-schema.ts';
+import { taskAttempts } from '../../../src/core/db/logs/logged-attempts.ts';
 import { attemptLog } from '../../../src/core/db/logs/read-log.ts';
 import type { Session } from '../../../src/core/db/session.ts';
+import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { decodeLines } from '../../../src/core/domain/run-log/log-line.ts';
 import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
 import { PATH } from '../../fixtures/handlers/command.ts';
@@ -41,6 +43,7 @@ const CONFIGURED = {
   thread: { module: 'says.mjs', thread: 'shared' },
   command: exec('well'),
   flood: exec('flood'),
+  endless: { exec: ['sleep', '1000'] },
   off: { ...exec('well'), run_log: 'off' },
   failing: { ...exec('fail'), run_log: 'on-failure' },
   quiet: { ...exec('well'), run_log: 'on-failure' },
@@ -71,7 +74,7 @@ const over = (id: number) =>
   until(
     async () => {
       const [row] = await session.rows(`SELECT status FROM ${db.names.task} WHERE id = ?`, [id]);
-      return row!.status === 'done' || row!.status === 'failed';
+      return row!.status === 'done' || row!.status === 'failed' || row!.status === 'cancelled';
     },
     20_000,
     `task ${id} is over`,
@@ -162,6 +165,21 @@ describe('the run log of an attempt', () => {
     expect(await pieces(off)).toEqual([]);
     expect(await pieces(quiet)).toEqual([]);
     expect(await texts(failing)).toContain('stderr: to stderr');
+  });
+
+  it('says who took the task from its device, and why', async () => {
+    const worker = start();
+    const id = await add('endless');
+    await until(() => worker.seen.some((one) => one.name === 'task:started'), 20_000, 'it runs');
+    await until(
+      async () => (await taskAttempts(session, db.names, id, 1)).attempts[0]?.status === 'running',
+      20_000,
+      'its row',
+    );
+    await cancelTask(session, db.names, id, { by: 'alice@ops: wrong day' });
+    await over(id);
+    await stopWorkers();
+    expect(await texts(id)).toContain('afd: The attempt was revoked by alice@ops: wrong day; the worker ends it.');
   });
 
   it('loses no line and has none twice when its connection is cut while it is written', async () => {

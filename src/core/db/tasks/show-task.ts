@@ -17,7 +17,7 @@ export async function showTask(session: Session, names: TableNames, taskId: numb
   }
   const attempts = await session.rows(
     `SELECT id, attempt, device_id, status, assigned_at, started_at, completed_at, deadline_at, retry_count,
-       error_message, error_class, cause, revoked_at, revoke_outcome, result
+       error_message, error_class, cause, revoked_at, revoke_outcome, revoked_by, result
      FROM ${names.assignment} WHERE task_id = ? ORDER BY attempt, id`,
     [taskId],
   );

@@ -102,7 +102,7 @@ export class Runner {
     if (attempt.state === 'waiting') this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
     if (attempt.state !== 'running') return;
     attempt.output ??= this.#options.outputOf(attempt);
-    attempt.output.note(abortSentence(reason, attempt.timeout_s));
+    attempt.output.note(abortSentence(reason, attempt.timeout_s, attempt.revokedBy));
     const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);

@@ -44,6 +44,8 @@ export interface RunningAttempt {
   timer: NodeJS.Timeout | undefined;
   /** Uncaught errors thrown while it ran, where another attempt may have thrown them as well. */
   stray: string | undefined;
+  /** The operator who revoked it, and the reason. */
+  revokedBy: string | null;
   /** What it says, once it has said something. */
   output: AttemptOutput | undefined;
   /** Its payload as it was claimed, once its handler was called. */
@@ -94,6 +96,7 @@ export function waitingAttempt(
     unwritable: false,
     timer: undefined,
     stray: undefined,
+    revokedBy: null,
     output: undefined,
     payload: undefined,
   };

@@ -112,6 +112,7 @@ describe('a task', () => {
             cause: null,
             revoked_at: null,
             revoke_outcome: null,
+            revoked_by: null,
             result: null,
           },
         ],
