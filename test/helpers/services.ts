@@ -45,7 +45,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const { promise, resolve } = gate();
     const { claimer } = assembleWorker(context, {
       ...{ session, deviceId: fresh(), instanceToken: randomBytes(16), capabilities: {}, slots: 1, ring },
-      ...{ handlers: new Map(), env: {}, board: new PulseBoard(1), mayClaim: () => true },
+      ...{ handlers: new Map(), maxima: new Map(), env: {}, board: new PulseBoard(1), mayClaim: () => true },
       ...{ onBusy: () => {}, onPermission: () => {}, onIdle: resolve },
     });
     return {

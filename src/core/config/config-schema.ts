@@ -66,6 +66,8 @@ export const handlerSchema = z
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
     timeout: duration(0, LONGEST_RUN).optional(),
+    /** Most tasks of the type that one worker runs at once; absent = as many as it has slots. */
+    max: whole(1, 10_000).optional(),
     /** Added to the allow-listed environment of a command. */
     env: z
       .record(

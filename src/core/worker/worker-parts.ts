@@ -4,6 +4,7 @@ import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import type { Session } from '../db/session.ts';
 import { backoff } from '../domain/attempt/retry.ts';
+import type { LaneRequirements } from '../domain/eligibility.ts';
 import { claimRank, laneKey } from '../domain/lane.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
@@ -15,6 +16,7 @@ import { MinScoreRule } from './claim/min-score-rule.ts';
 import { Payloads } from './claim/payloads.ts';
 import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
+import { TypeRooms } from './claim/type-rooms.ts';
 import type { AttemptOutput } from './log/attempt-output.ts';
 import { attemptOutput } from './log/run-log-policy.ts';
 import { RunLogs } from './log/run-logs.ts';
@@ -45,6 +47,8 @@ export interface WorkerPartsOptions {
   handlers: Map<string, Handler>;
   /** Of the worker: what stands in it under a telling name is masked in run logs. */
   env: Record<string, string | undefined>;
+  /** By task type (`handlers.*.max`). */
+  maxima: ReadonlyMap<string, number>;
   ring: WorkerRing;
   board: PulseBoard;
   /** False = nothing is claimed now. */
@@ -58,9 +62,10 @@ export interface WorkerPartsOptions {
 export function assembleWorker(context: Context, options: WorkerPartsOptions): WorkerParts {
   const { config, names, events, log } = context;
   const { master, worker } = config;
-  const { session, deviceId, instanceToken, slots, handlers, ring, board, mayClaim } = options;
+  const { session, deviceId, instanceToken, slots, handlers, maxima, ring, board, mayClaim } = options;
   const minScore = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
-  const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => minScore.defers(lane));
+  const leavesOut = (lane: LaneRequirements) => rooms.closed(lane.task_type) || minScore.defers(lane);
+  const catalog = new LaneCatalog(deviceId, options.capabilities, leavesOut);
   // Where most tasks are: polled from the start, so that the first one of a type is found without being published.
   catalog.learn(
     [...handlers.keys()].map((type) => ({
@@ -88,6 +93,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     slots,
     deviceId,
     handlers,
+    maxima,
     // These two are the fleet's, and it may change them while we run.
     get defaultTimeoutS() {
       return master.task_timeout;
@@ -100,20 +106,21 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     outputOf,
     onFinish: (finish) => claimer.finish(finish),
-    onSlots: () => {
+    onSlots: (placeFree) => {
       options.onBusy();
       ring.changed();
-      claimer.wake();
+      claimer.wake(placeFree);
     },
   });
+  const rooms: TypeRooms = new TypeRooms(runner, timings);
   const planner = new ClaimPlanner({
     session,
     names,
     events,
     catalog,
     poller,
-    timings,
     slots: runner,
+    rooms,
     board,
     master,
     mayClaim,

@@ -3,6 +3,7 @@ import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import type { Session } from '../db/session.ts';
 import { hasLimits } from '../domain/placement/resource-limits.ts';
+import { maximaPublished, typeMaxima } from '../domain/type-max.ts';
 import { TermDuties } from '../leader/term-duties.ts';
 import { beginLiveness, endsWithinS } from '../node/begin-liveness.ts';
 import type { LivenessClient } from '../node/liveness-client.ts';
@@ -27,6 +28,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #capabilities: Record<string, unknown>;
   readonly #slots: number;
+  readonly #maxima: ReadonlyMap<string, number>;
   #session!: Session;
   #leaseTrust!: StartWait;
   #liveness: LivenessClient | undefined;
@@ -47,7 +49,9 @@ export class Worker {
     const { capabilities, region } = context.config.worker;
     // Where a device is can be required like anything else that it has.
     const place = region === undefined ? {} : { region };
-    this.#capabilities = { ...capabilities, ...place, supported_tasks: [...options.handlers.keys()] };
+    const types = [...options.handlers.keys()];
+    this.#maxima = typeMaxima(types, context.config.handlers);
+    this.#capabilities = { ...capabilities, ...place, ...maximaPublished(this.#maxima), supported_tasks: types };
     this.#slots = context.config.worker.max_concurrent_tasks;
     this.#overLimits = hasLimits(context.config.worker.resource_limits) ? undefined : [];
   }
@@ -150,6 +154,7 @@ export class Worker {
       slots: this.#slots,
       handlers: this.#options.handlers,
       env: this.#options.env,
+      maxima: this.#maxima,
       ring: this.#ring,
       board,
       mayClaim: () =>

@@ -111,10 +111,20 @@ export const OF_QUERIES: Mutant[] = [
     'directed tasks are claimed in the order of their ids, whatever their rank',
     query(
       'claim/statements',
-      'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [deviceId]',
-      'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [deviceId]',
+      'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: without',
+      'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: without',
     ),
     test('db', 'test/db/ends.test.ts', 'is claimed best rank first'),
+  ),
+  caught(
+    'directed-behind-full',
+    'directed tasks of a type that is at its maximum keep those behind them waiting',
+    query('claim/statements', "' AND task_type NOT IN (?)'", "' AND ? IS NOT NULL'"),
+    test(
+      'db',
+      'test/integration/worker/type-maximum.test.ts',
+      'keeps no directed task of another type waiting behind its own',
+    ),
   ),
   caught(
     'claimable-before-due',

@@ -13,6 +13,7 @@ import { Deadlines } from './deadlines.ts';
 import { execute } from './execute.ts';
 import type { RunnerOptions } from './runner-options.ts';
 import { finishOf, isOpen, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
+import { TypePlaces } from './type-places.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
@@ -21,6 +22,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #limit: LimitFunction;
   readonly #typeIndex: Map<string, number>;
+  /** Of the types that may run fewer attempts than there are slots. */
+  readonly places = new Map<string, TypePlaces>();
   /** Slots that are held by handlers whose attempt has ended without them. */
   stuck = 0;
   readonly #deadlines = new Deadlines((attempt) => attempt.stop.abort('timeout'));
@@ -29,6 +32,7 @@ export class Runner {
     this.#options = options;
     this.#limit = pLimit(options.slots);
     this.#typeIndex = new Map([...options.handlers.keys()].map((type, n) => [type, n]));
+    for (const [type, max] of options.maxima ?? []) if (max < options.slots) this.places.set(type, new TypePlaces(max));
   }
 
   /** How many more tasks there is room for when `prefetch` of them may wait for a slot. */
@@ -36,6 +40,7 @@ export class Runner {
     return Math.max(0, this.#options.slots + prefetch - this.busy);
   }
 
+  /** Attempts that hold a slot or wait for one; what waits for a place of its type does not. */
   get busy(): number {
     return this.#limit.activeCount + this.#limit.pendingCount;
   }
@@ -45,7 +50,7 @@ export class Runner {
     return Math.min(this.busy, this.#options.slots);
   }
 
-  /** Attempts that run or wait for a slot. */
+  /** Attempts that run, or wait for a slot or a place. */
   get open(): number {
     return this.#options.attempts.open;
   }
@@ -55,14 +60,15 @@ export class Runner {
     return this.#options.attempts.all();
   }
 
-  /** Slots whose attempt has run for no longer than `ms`, or that are free. */
-  slotsYounger(ms: number): number {
+  /** Slots whose attempt has run for no longer than `ms`, or that are free; of a type with a maximum: places. */
+  slotsYounger(ms: number, taskType?: string): number {
     const now = monotonic();
     let old = 0;
     for (const one of this.attempts()) {
+      if (taskType !== undefined && one.task_type !== taskType) continue;
       if ((one.state === 'running' || one.state === 'stuck') && now - one.startedAt > ms) old += 1;
     }
-    return this.#options.slots - old;
+    return (this.places.get(taskType ?? '')?.max ?? this.#options.slots) - old;
   }
 
   /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's; no more than a timer holds. */
@@ -90,10 +96,17 @@ export class Runner {
     const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt }, this.#onAbort);
     if (attempts.has(attempt.key)) return;
     attempts.add(attempt);
+    const places = this.places.get(attempt.task_type);
+    if (places === undefined) this.#queue(attempt, claimed);
+    else places.enter(attempt, () => this.#queue(attempt, claimed, places));
+  }
+
+  /** It waits for a slot, then runs. */
+  #queue(attempt: RunningAttempt, claimed: ClaimedTask, places?: TypePlaces): void {
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
-      attempts.delete(attempt);
+      this.#options.attempts.delete(attempt);
       if (attempt.state === 'stuck') this.stuck -= 1;
-      this.#options.onSlots();
+      this.#options.onSlots(places?.leave());
     });
   }
 
@@ -212,8 +225,9 @@ export class Runner {
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
     const { attempts, board, onFinish } = this.#options;
-    // It holds no slot; its place in the queue passes by without it.
+    // It holds no slot; its turn in the queue passes by without it.
     if (unbegun) attempts.delete(attempt);
+    if (unbegun) this.places.get(attempt.task_type)?.forget(attempt);
     const finish: Finish = finishOf(attempt, outcome, age_ms);
     if (!unbegun) {
       finish.place = attempt.place;
