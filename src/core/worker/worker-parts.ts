@@ -86,7 +86,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
-  const logs = new RunLogs({ names, events, openSession: () => context.session() });
+  const logs = new RunLogs({ names, events, openSession: () => context.session({ multiStatements: true }) });
   const secrets = workerSecrets(config.handlers, options.env, context.address.password);
   const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({

@@ -186,13 +186,13 @@ describe('the run log of an attempt', () => {
     let cuts = 0;
     start({
       onSession(one: Session) {
-        const write = one.write.bind(one);
-        one.write = async (sql, values) => {
-          if (!sql.includes(db.names.log) || !sql.startsWith('INSERT')) return write(sql, values);
+        const batch = one.batch.bind(one);
+        one.batch = async (statements) => {
+          if (!statements.some(({ sql }) => sql.startsWith(`INSERT INTO ${db.names.log}`))) return batch(statements);
           cuts += 1;
           // First before the statement, then after it, when nobody knows whether it was done.
-          if (cuts > 2) return write(sql, values);
-          if (cuts === 2) await write(sql, values);
+          if (cuts > 2) return batch(statements);
+          if (cuts === 2) await batch(statements);
           one.destroy();
           throw new Error('the connection was cut');
         };
