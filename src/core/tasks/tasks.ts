@@ -22,6 +22,7 @@ export { enqueueTasks } from '../context/enqueue.ts';
 export type {
   CancelledTask,
   InsertedTask,
+  NewTask,
   ReassignedTask,
   RetriedTask,
   TaskDetails,
