@@ -41,7 +41,8 @@ export async function runHandler(request: RunRequest): Promise<{ run: HandlerRun
   const tell = {
     ended: (run: HandlerRun) => stdout(`${request.render(run)}\n`),
     failed: (error: AfdError) => stderr(renderFailure(failureOf(error, { command: 'afd run', flags: [] }), colour)),
-    waiting: (file: string) => say(`Waiting for a change of ${printable(file)} or a file beside it. Ctrl-C ends this.`),
+    waiting: (file: string) =>
+      say(`Waiting for a change of ${printable(file)} or another file in its folder. Ctrl-C ends this.`),
     changed: (name: string) => say(`\n${printable(name)} changed: running ${printable(task.task_type)} again.`),
   };
   try {

@@ -26,7 +26,9 @@ Exit codes: 0 done; 8 the attempt failed; 75 the handler asked for later; 7 time
       default: 1,
       summary: 'Number of the attempt that the handler sees.',
     }),
-    watch: Flags.boolean({ summary: 'Run again when the file of the handler, or a file beside it, changes.' }),
+    watch: Flags.boolean({
+      summary: 'Run again when the file of the handler, or another file in its folder, changes.',
+    }),
   };
 
   async run(): Promise<RunCommandResult> {

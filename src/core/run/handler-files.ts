@@ -6,8 +6,8 @@ import type { HandlerConfig } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import { sleep } from '../runtime/loop.ts';
 
-/** Milliseconds between two looks; a change counts when two looks agree. */
-const LOOK_MS = 200;
+/** Milliseconds between two checks; a change counts when two checks agree. */
+const CHECK_MS = 200;
 /** What editors and interpreters leave beside a file. */
 const NOISE = /^\.|~$|\.(pyc|swp|tmp)$/;
 
@@ -50,12 +50,12 @@ export async function statesOf(files: string[]): Promise<FileStates> {
 
 /** Waits for a change since `before`, until nothing changes any more, and returns the name of the file; undefined = aborted. */
 export async function nextChange(
-  look: () => Promise<FileStates>,
+  check: () => Promise<FileStates>,
   before: FileStates,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  for (let last = before; !signal.aborted; await sleep(LOOK_MS, signal)) {
-    const now = await look();
+  for (let last = before; !signal.aborted; await sleep(CHECK_MS, signal)) {
+    const now = await check();
     const changed = differenceOf(before, now);
     if (changed !== undefined && differenceOf(last, now) === undefined) return basename(changed);
     last = now;
