@@ -41,7 +41,15 @@ async function fill() {
     );
     const text = '数据 and text, "quoted"; '.repeat(10);
     const attempts = tasks.map((_, i) => [
-      ...[insertId + i, 'bench-device', 'completed', 1, '2024-01-01 00:00:00', '2024-01-01 00:00:01', '2024-01-01 00:00:02'],
+      ...[
+        insertId + i,
+        'bench-device',
+        'completed',
+        1,
+        '2024-01-01 00:00:00',
+        '2024-01-01 00:00:01',
+        '2024-01-01 00:00:02',
+      ],
       JSON.stringify({ rows: i, text }),
     ]);
     await connection.query(
@@ -74,7 +82,9 @@ async function run(format) {
   if (code !== 0 || JSON.parse(said).tasks !== rows) throw new Error(`exit code ${code}: ${said}`);
   const mib = (bytes) => `${Math.round(bytes / 1024 / 1024)} MiB`;
   const rate = `${Math.round(rows / seconds)} rows/s`;
-  console.log(`${format.padEnd(6)} ${seconds.toFixed(1)} s, ${rate}, file ${mib(statSync(file).size)}, memory ${mib(most * 1024)}`);
+  console.log(
+    `${format.padEnd(6)} ${seconds.toFixed(1)} s, ${rate}, file ${mib(statSync(file).size)}, memory ${mib(most * 1024)}`,
+  );
   rmSync(file);
 }
 
