@@ -83,6 +83,7 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k'],
   ['tasks import', 'tasks import tasks.csv --skip-bad', 'tasks import tasks.csv --dry-run --skip-bad'],
   ['tasks ls', 'tasks ls'],
+  ['tasks export', 'tasks export --output tasks.jsonl'],
   ['tasks show', 'tasks show RUNNING', 'tasks show PLAIN', 'tasks show DONE'],
   ['tasks wait', 'tasks wait DONE'],
   ['logs', 'logs RUNNING', 'logs DONE', 'logs --device worker-001', 'logs --failed --since 9000d'],
