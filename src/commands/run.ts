@@ -35,7 +35,7 @@ Exit codes: 0 done; 8 the attempt failed; 75 the handler asked for later; 7 time
     const { args, flags } = await this.parse(Run);
     const { attempt, watch } = flags;
     const json = this.jsonEnabled();
-    const { refuseWatchJson, runData } = await import('../cli/run-data.ts');
+    const { refuseWatchJson, runData } = await import('../cli/handler/run-data.ts');
     if (watch && json) throw refuseWatchJson();
     const task = { task_type: args.type, task_data: await runData(flags.data), ...taskOf(flags) };
     const { resolveForRun } = await import('../core/run/handler-to-run.ts');
@@ -43,7 +43,7 @@ Exit codes: 0 done; 8 the attempt failed; 75 the handler asked for later; 7 time
       throw inFlags(error, 'afd run');
     });
     for (const remark of resolved.remarks) this.note(remark);
-    const { runHandler } = await import('../cli/handler-run.ts');
+    const { runHandler } = await import('../cli/handler/handler-run.ts');
     const { renderRun } = await import('../cli/render/run.ts');
     const colour = { stdout: await this.colour(), stderr: await this.colour(process.stderr) };
     const render = (run: HandlerRun) => renderRun(run, { colour: colour.stdout });

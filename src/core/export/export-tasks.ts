@@ -2,7 +2,7 @@
 // meanwhile is seen in either state, and one that is added meanwhile is not seen.
 import type { Context } from '../context/context.ts';
 import { isTransient } from '../db/database-error.ts';
-import { type ExportRow, exportedTask, exportPage } from '../db/export/export-page.ts';
+import { type ExportRow, exportedTask, exportPart } from '../db/export/export-part.ts';
 import { firstOfStretch, type Stretch, wholeStretch } from '../db/export/export-stretch.ts';
 import type { Session } from '../db/session.ts';
 import type { TaskConditions } from '../db/tasks/task-filter.ts';
@@ -12,11 +12,11 @@ import { type ExportFormat, rowWriter } from './export-rows.ts';
 
 /** Tasks that one statement reads at most, whether they fit the filter or not. */
 const STRETCH = 5000;
-/** Tasks of one page. */
-const PAGE = { first: 200, most: 2000 };
+/** Tasks of one part. */
+const PART = { first: 200, most: 2000 };
 /** Characters that are written at once. */
 const CHUNK = 256 * 1024;
-/** How often a page is asked for again, each time a smaller one. */
+/** How often a part is asked for again, each time a smaller one. */
 const MOST_TRIES = 4;
 
 export interface ExportOptions {
@@ -61,7 +61,7 @@ class Export {
   #text = '';
   #waiting = 0;
   readonly #end: ExportEnd = { tasks: 0, bytes: 0, complete: false };
-  #page = PAGE.first;
+  #size = PART.first;
 
   constructor(context: Context, session: Session, options: ExportOptions) {
     this.#context = context;
@@ -115,13 +115,13 @@ class Export {
   async *#stretch({ from, to }: Stretch): AsyncGenerator<ExportRow> {
     const { names } = this.#context;
     for (let after = from; after < to; ) {
-      const read = () => ({ from: after, to, limit: this.#page });
-      const page = await this.#try(() => exportPage(this.#session, names, this.#o.filter, read()));
-      yield* page;
-      after = page.length < this.#page ? to : page.at(-1)!.id;
-      // The server reads long texts twice, and the first time those of a page at once.
-      const long = page.filter((one) => one.is_long).length;
-      this.#page = long > page.length / 10 ? PAGE.first : Math.min(PAGE.most, this.#page * 2);
+      const read = () => ({ from: after, to, limit: this.#size });
+      const part = await this.#try(() => exportPart(this.#session, names, this.#o.filter, read()));
+      yield* part;
+      after = part.length < this.#size ? to : part.at(-1)!.id;
+      // The server reads long texts twice, and the first time those of a part at once.
+      const long = part.filter((one) => one.is_long).length;
+      this.#size = long > part.length / 10 ? PART.first : Math.min(PART.most, this.#size * 2);
     }
   }
 
@@ -134,7 +134,7 @@ class Export {
       } catch (error) {
         if (n === MOST_TRIES || !isTransient(error) || this.#o.stop.aborted) throw this.#stoppedBy(error);
         // It may have taken too long.
-        this.#page = Math.max(1, Math.floor(this.#page / 10));
+        this.#size = Math.max(1, Math.floor(this.#size / 10));
       }
     }
   }

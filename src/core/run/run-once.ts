@@ -15,6 +15,7 @@ import { LaneCatalog } from '../worker/claim/lane-catalog.ts';
 import { Payloads } from '../worker/claim/payloads.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from '../worker/claim/task-timings.ts';
 import { loadHandlers } from '../worker/load-handlers.ts';
+import { AttemptOutput } from '../worker/log/attempt-output.ts';
 import { HeldAttempts } from '../worker/run/held-attempts.ts';
 import { Printed } from '../worker/run/printed.ts';
 import { Runner } from '../worker/run/runner.ts';
@@ -80,6 +81,8 @@ async function oneAttempt(
     deadlineSlackS: config.master.deadline_slack,
   });
   const board = new PulseBoard(1);
+  // No run log: that is in the database.
+  const outputOf = () => new AttemptOutput(log, () => undefined);
   const listening = new AbortController();
   return new Promise<Finish>((resolve) => {
     const runner = new Runner({
@@ -87,11 +90,11 @@ async function oneAttempt(
       defaultTimeoutS: config.master.task_timeout,
       stuckAfterMs: config.worker.kill_grace * 2000 + 1000,
       prefetchTtlMs: PREFETCH_TTL_MS,
-      logOf: () => log,
+      outputOf,
       onFinish: resolve,
       onSlots: () => {},
     });
-    strays.attach({ runner, handlers, events, printed: new Printed(runner, handlers, log) });
+    strays.attach({ runner, handlers, events, printed: new Printed(runner, handlers, log, outputOf) });
     const forced = () => {
       runner.abortAll('shutdown');
       if (handlers.get(task.task_type)?.killable === true) void close();

@@ -1,11 +1,11 @@
 // What a handler prints and logs, shown as it comes: its stdout and stderr as they are, its log lines with their level.
-import type { Log, LogFields, LogLevel } from '../core/log/log.ts';
-import { redact, redactText } from '../core/log/redact.ts';
-import { escapeSpecial } from '../core/log/terminal-text.ts';
-import { colours } from './render/colour.ts';
+import type { Log, LogFields, LogLevel } from '../../core/log/log.ts';
+import { redact, redactText } from '../../core/log/redact.ts';
+import { escapeSpecial } from '../../core/log/terminal-text.ts';
+import { colours } from '../render/colour.ts';
 
 /** The folder of afd's code, as a stack names it. */
-const OWN = new URL('../core/', import.meta.url).href;
+const OWN = new URL('../../core/', import.meta.url).href;
 
 export interface LiveOutput {
   /** Takes a line with its end. */

@@ -9,7 +9,7 @@ import { DEVICE_OF_TASK, type TaskConditions, taskConditions } from '../tasks/ta
 import { TASK_COLUMNS, taskRecord } from '../tasks/task-mapping.ts';
 import type { Stretch } from './export-stretch.ts';
 
-/** Bytes of a text that comes with its page. */
+/** Bytes of a text that comes with its part. */
 const INLINE_BYTES = 8192;
 const RESULT = `IF(t.status = 'done' AND a.status = 'completed', a.result, NULL)`;
 const inline = (text: string, name: string) => `IF(LENGTH(${text}) > ${INLINE_BYTES}, NULL, ${text}) AS ${name}`;
@@ -26,7 +26,7 @@ export interface ExportRow {
 }
 
 /** At most `limit` tasks of a stretch that fit. @throws DatabaseError */
-export async function exportPage(
+export async function exportPart(
   session: Session,
   names: TableNames,
   filter: TaskConditions,

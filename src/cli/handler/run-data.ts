@@ -1,6 +1,6 @@
-import { readSmallFile } from '../core/config/small-file.ts';
-import { AfdError } from '../core/domain/errors.ts';
-import { parseJsonObject } from './flags/flags.ts';
+import { readSmallFile } from '../../core/config/small-file.ts';
+import { AfdError } from '../../core/domain/errors.ts';
+import { parseJsonObject } from '../flags/flags.ts';
 
 /** Bytes of task_data. */
 const MOST_BYTES = 1024 * 1024;

@@ -1,15 +1,15 @@
 // What `afd run` does around the handler: signals, what a module does to this process, live output, and the exit code.
 import { hostname } from 'node:os';
-import type { ResolvedConfig } from '../core/config/load-config.ts';
-import type { AfdError } from '../core/domain/errors.ts';
-import type { HandlerRun } from '../core/run/handler-run.ts';
-import type { NewTask } from '../core/tasks/tasks.ts';
-import { failureOf } from './failure.ts';
-import { catchHandlerFaults } from './handler-faults.ts';
+import type { ResolvedConfig } from '../../core/config/load-config.ts';
+import type { AfdError } from '../../core/domain/errors.ts';
+import type { HandlerRun } from '../../core/run/handler-run.ts';
+import type { NewTask } from '../../core/tasks/tasks.ts';
+import { failureOf } from '../failure.ts';
+import { catchHandlerFaults } from '../handler-faults.ts';
+import { renderFailure } from '../print-failure.ts';
+import { printable } from '../render/text.ts';
+import { shutdownSignals } from '../shutdown.ts';
 import { liveLog } from './live-log.ts';
-import { renderFailure } from './print-failure.ts';
-import { printable } from './render/text.ts';
-import { shutdownSignals } from './shutdown.ts';
 
 export interface RunRequest {
   resolved: Pick<ResolvedConfig, 'config' | 'baseDir'>;
@@ -46,13 +46,13 @@ export async function runHandler(request: RunRequest): Promise<{ run: HandlerRun
     changed: (name: string) => say(`\n${printable(name)} changed: running ${printable(task.task_type)} again.`),
   };
   try {
-    const { exitCodeOf } = await import('../core/run/handler-run.ts');
+    const { exitCodeOf } = await import('../../core/run/handler-run.ts');
     if (request.watch) {
-      const { watchHandler } = await import('../core/run/watch-handler.ts');
+      const { watchHandler } = await import('../../core/run/watch-handler.ts');
       const run = await watchHandler(options, tell);
       return { run, exit: shutdown.exitCode({ inTime: run?.outcome !== 'released' }) };
     }
-    const { runOnce } = await import('../core/run/run-once.ts');
+    const { runOnce } = await import('../../core/run/run-once.ts');
     const run = await runOnce({ ...options, anew: false });
     return { run, exit: exitCodeOf(run) ?? (shutdown.exitCode({ inTime: false }) || 1) };
   } finally {
