@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
+import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
+import { ownMark } from '../../src/core/handlers/processes/worker-mark.ts';
 import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
 import { Duties } from '../../src/core/leader/duties.ts';
 import { TermDuties } from '../../src/core/leader/term-duties.ts';
@@ -81,6 +84,11 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   },
 
   HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),
+
+  LeftoverReaper() {
+    const processes = new CommandProcesses(ownMark() ?? '');
+    return { service: new LeftoverReaper({ processes, hidden: [], onWarning: () => {}, intervalMs: 1 }) };
+  },
 
   Liveness(db) {
     const { settings, context } = nodeOf(db);

@@ -2,8 +2,7 @@ import type { HandlerConfig } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Environment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
-import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
-import { findDeathSignal } from '../handlers/command/program.ts';
+import { type CommandHost, openCommandHost } from '../handlers/command/command-host.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { moduleHandler } from '../handlers/module-handler.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
@@ -28,7 +27,7 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
-  /** Ends the threads in which modules run. */
+  /** Ends the threads in which modules run, and what watches over commands. */
   close(): Promise<void>;
 }
 
@@ -68,24 +67,16 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   const handlers = new Map<string, Handler>();
   const warnings: string[] = [];
   const commands = types.some((type) => configured[type]!.exec !== undefined);
-  const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
-  const hidden = commands ? hideInherited() : [];
-  if (commands && death_signal.length === 0) {
-    warnings.push(
-      'The program setpriv is not installed, so commands keep running if this process is killed by SIGKILL.',
-    );
-  }
+  const host = commands ? await openCommandHost(options.env.PATH, options.onWarning) : undefined;
+  warnings.push(...(host?.warnings ?? []));
   const threaded = inThreads(types, options);
   const close = async () => {
-    await Promise.all(threaded.map(({ threads }) => threads.stop()));
+    await Promise.all([...threaded.map(({ threads }) => threads.stop()), host?.close()]);
   };
   try {
     await Promise.all(threaded.map(({ threads }) => threads.start()));
     for (const type of types) {
-      handlers.set(
-        type,
-        handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
-      );
+      handlers.set(type, handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, host)));
       warnings.push(...idleSettings(type, configured[type]!));
     }
   } catch (error) {
@@ -129,18 +120,18 @@ async function loadHandler(
   type: string,
   config: HandlerConfig,
   { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
-  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden'>,
+  host: CommandHost | undefined,
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.
   const timeout = config.timeout || undefined;
   if (module !== undefined) return moduleHandler({ task_type: type, module, base_dir, timeout });
-  if (exec === undefined || exec.length === 0) {
+  if (exec === undefined || exec.length === 0 || host === undefined) {
     throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
   }
   const { env, cwd, result } = config;
   const command: CommandHandlerOptions = {
-    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, ...start },
+    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, host },
   };
   const problem = await checkCommand(command);
   if (problem !== undefined) {

@@ -1,5 +1,6 @@
 import { AfdError } from '../../domain/errors.ts';
 import type { Attempt } from '../handler.ts';
+import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-mark.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -32,14 +33,15 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
   return environment;
 }
 
-/** What every attempt adds; a command's own settings cannot replace it. */
-export function attemptEnvironment(attempt: Attempt, resultFile: string): Environment {
+/** What every attempt adds; a command's own settings cannot replace it. `mark`: of this worker (`ownMark`). */
+export function attemptEnvironment(attempt: Attempt, resultFile: string, mark: string | undefined): Environment {
   return {
     AFD_TASK_ID: String(attempt.task.task_id),
     AFD_ATTEMPT: String(attempt.task.attempt),
     AFD_DEVICE_ID: attempt.device_id,
     AFD_TASK_TYPE: attempt.task.task_type,
-    AFD_CLAIM_TOKEN: attempt.claim_token,
+    [TOKEN_VARIABLE]: attempt.claim_token,
     AFD_RESULT_FILE: resultFile,
+    [WORKER_VARIABLE]: mark,
   };
 }

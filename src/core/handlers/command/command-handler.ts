@@ -7,7 +7,9 @@ import { thrownText } from '../../domain/text/thrown-text.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Attempt, Handler } from '../handler.ts';
+import { namesOf } from '../processes/leftovers.ts';
 import { attemptEnvironment, commandEnvironment, type Environment } from './command-environment.ts';
+import type { CommandHost } from './command-host.ts';
 import { CommandOutput } from './command-output.ts';
 import { exitOutcome } from './exit-outcome.ts';
 import { oomKills, saysOutOfMemory } from './oom-evidence.ts';
@@ -32,10 +34,7 @@ export interface CommandHandlerOptions {
   kill_grace: number;
   /** A result file is promised; without one the attempt has failed. */
   result: boolean;
-  /** argv that ties the command's life to this process (`findDeathSignal`); empty = not. */
-  death_signal: string[];
-  /** In the place of descriptors that a command would inherit (`hideInherited`). */
-  hidden?: ReadonlyArray<'ignore' | number> | undefined;
+  host: CommandHost;
 }
 
 /** A handler that starts a program per attempt. @throws AfdError E_CONFIG: env names a variable that is not set */
@@ -58,6 +57,7 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
   const { task } = attempt;
   if (attempt.aborted() !== undefined)
     return abortedOutcome(attempt.aborted(), task.timeout, '; the command had not started');
+  const { processes } = options.host;
   let folder: string | undefined;
   try {
     const program = await findProgram(options.exec[0]!, options.base_dir, env.PATH);
@@ -67,10 +67,12 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
     }
     // 0700, as mkdtemp makes it: the result may hold what others must not read.
     folder = await mkdtemp(join(tmpdir(), 'afd-'));
+    processes?.began(attempt.claim_token);
     return await run(options, env, attempt, program.file, join(folder, 'result.json'));
   } catch (error) {
     return failedAttempt(`The command of ${options.task_type} cannot be run: ${thrownText(error)}`, errorCode(error));
   } finally {
+    processes?.over(attempt.claim_token);
     if (folder !== undefined) {
       await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
         attempt.log.warn(`cannot remove ${folder}: ${thrownText(error)}`);
@@ -86,16 +88,18 @@ async function run(
   program: string,
   resultFile: string,
 ): Promise<Outcome> {
+  const { host } = options;
   const { signal, task } = attempt;
   const killsBefore = await oomKills();
   const output = new CommandOutput(attempt);
   const end = await runCommand({
-    argv: [...options.death_signal, program, ...options.exec.slice(1)],
+    argv: [...host.death_signal, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
-    env: { ...env, ...attemptEnvironment(attempt, resultFile) },
+    env: { ...env, ...attemptEnvironment(attempt, resultFile, host.processes?.mark) },
     stdin: `${JSON.stringify(task)}\n`,
     output,
-    hidden: options.hidden ?? [],
+    hidden: host.hidden,
+    onGroupEnded: () => endLeftovers(host, attempt),
     signal,
     kill_grace: options.kill_grace,
   });
@@ -121,6 +125,13 @@ async function run(
     task.timeout,
     exit.stderr === '' ? '' : `; last lines of stderr: ${exit.stderr}`,
   );
+}
+
+/** What has left the process group of the command ends with its attempt too. */
+async function endLeftovers({ processes }: CommandHost, { claim_token, log }: Attempt): Promise<void> {
+  const ended = (await processes?.end(claim_token)) ?? [];
+  if (ended.length > 0)
+    log.warn(`ended what the command had left running outside its process group: ${namesOf(ended)}`);
 }
 
 async function outOfMemory(

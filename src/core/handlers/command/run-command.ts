@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readPaced } from '../paced-output.ts';
+import { groupEnded, signalGroup } from '../processes/process-group.ts';
 import type { Environment } from './command-environment.ts';
 import type { CommandOutput } from './command-output.ts';
-import { groupEnded, signalGroup } from './process-group.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
 const PIPE_WAIT_MS = 1000;
@@ -21,6 +21,8 @@ export interface Command {
   /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
   signal: AbortSignal;
   kill_grace: number;
+  /** Called when its process group has gone; its outputs are waited for afterwards. */
+  onGroupEnded(): Promise<void>;
 }
 
 export type CommandEnd =
@@ -28,7 +30,7 @@ export type CommandEnd =
   /** `interrupted`: the signal had been aborted before the leader was seen to exit. */
   | { kind: 'exited'; code: number | null; signal: NodeJS.Signals | null; interrupted: boolean };
 
-/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Never rejects. */
+/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Rejects only if `onGroupEnded` does. */
 export async function runCommand(command: Command): Promise<CommandEnd> {
   let child: ChildProcess;
   try {
@@ -67,6 +69,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   if (end.kind === 'exited' && !end.interrupted) signalGroup(pgid, 'SIGKILL');
   await groupEnded(pgid);
   clearTimeout(timer);
+  await command.onGroupEnded();
   await closed(child, pipes);
   return end;
 }

@@ -1,17 +1,23 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { handlerSchema } from '../../../../src/core/config/config-schema.ts';
 import { type LoadHandlersOptions, loadHandlers } from '../../../../src/core/worker/load-handlers.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
 import { runCommand } from '../../../helpers/command.ts';
 
-function load(handlers: Record<string, unknown>, supported_tasks?: string[], more: Partial<LoadHandlersOptions> = {}) {
+async function load(
+  handlers: Record<string, unknown>,
+  supported_tasks?: string[],
+  more: Partial<LoadHandlersOptions> = {},
+) {
   const parsed = Object.entries(handlers).map(([type, config]) => [type, handlerSchema.parse(config)]);
   const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, onWarning: () => {}, ...more };
-  return loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
+  const loaded = await loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
+  onTestFinished(() => loaded.close());
+  return loaded;
 }
 
 it('loads modules and commands, each with its timeout', async () => {
