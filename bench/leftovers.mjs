@@ -101,7 +101,8 @@ try {
   let next = 0;
   const series = async () => {
     while (next < KILLS) {
-      results.push(await kill((next += 1)));
+      next += 1;
+      results.push(await kill(next));
       if (results.length % 20 === 0) process.stderr.write(`${results.length} kills\n`);
     }
   };

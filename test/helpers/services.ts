@@ -5,6 +5,7 @@ import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
+import { TreeSampler } from '../../src/core/handlers/processes/tree-sampler.ts';
 import { ownMark } from '../../src/core/handlers/processes/worker-mark.ts';
 import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
 import { Duties } from '../../src/core/leader/duties.ts';
@@ -172,6 +173,11 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       service.gained(2);
     };
     return { service, use, listeners, close: () => context.close() };
+  },
+
+  TreeSampler() {
+    const service = new TreeSampler(new CommandProcesses(ownMark() ?? ''));
+    return { service, use: () => void service.watch('aa', () => {}) };
   },
 };
 

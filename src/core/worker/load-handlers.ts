@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import type { HandlerConfig } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Environment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
 import { type CommandHost, openCommandHost } from '../handlers/command/command-host.ts';
+import { limitPrefix } from '../handlers/command/limit-programs.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { moduleHandler } from '../handlers/module-handler.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
@@ -18,6 +20,8 @@ export interface LoadHandlersOptions {
   env: Environment;
   /** Seconds between SIGTERM and SIGKILL of a command, and between the abort of a module and the end of its thread. */
   kill_grace: number;
+  /** `worker.artifacts`. */
+  artifacts?: string | undefined;
   /** What the threads of the handlers have to say. */
   onWarning(message: string): void;
 }
@@ -77,7 +81,7 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
     await Promise.all(threaded.map(({ threads }) => threads.start()));
     for (const type of types) {
       handlers.set(type, handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, host)));
-      warnings.push(...idleSettings(type, configured[type]!));
+      warnings.push(...idleSettings(type, configured[type]!, options.artifacts));
     }
   } catch (error) {
     await close();
@@ -119,7 +123,7 @@ function handlerIn(threaded: Threaded[], type: string): Handler | undefined {
 async function loadHandler(
   type: string,
   config: HandlerConfig,
-  { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
+  { base_dir, env: worker_env, kill_grace, artifacts }: LoadHandlersOptions,
   host: CommandHost | undefined,
 ): Promise<Handler> {
   const { module, exec } = config;
@@ -129,9 +133,16 @@ async function loadHandler(
   if (exec === undefined || exec.length === 0 || host === undefined) {
     throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
   }
-  const { env, cwd, result } = config;
+  const { env, cwd, result, limits, keep_folder, files } = config;
+  if (limits.memory !== undefined && host.sampler === undefined) {
+    const why = 'there is no /proc that shows the memory of processes';
+    throw new AfdError('E_CONFIG', `handlers.${type}.limits.memory cannot be applied on this machine: ${why}.`);
+  }
   const command: CommandHandlerOptions = {
     ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, host },
+    ...{ limits, keep_folder, keep_files: files.keep },
+    prefix: await limitPrefix(type, config, worker_env.PATH),
+    artifacts: artifacts === undefined ? undefined : resolve(base_dir, artifacts),
   };
   const problem = await checkCommand(command);
   if (problem !== undefined) {
@@ -140,9 +151,18 @@ async function loadHandler(
   return commandHandler(command);
 }
 
-function idleSettings(type: string, { module, env, cwd, result }: HandlerConfig): string[] {
-  if (module === undefined) return [];
-  const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd', result && 'result'].filter(Boolean);
+function idleSettings(type: string, config: HandlerConfig, artifacts: string | undefined): string[] {
+  const { module, env, cwd, result, limits, keep_folder, umask, files } = config;
+  const keep = files.keep.length > 0;
+  if (module === undefined) {
+    if (!keep || artifacts !== undefined) return [];
+    return [`handlers.${type}.files.keep has no effect: worker.artifacts, the folder for them, is not set.`];
+  }
+  const given = {
+    ...{ env: Object.keys(env).length > 0, cwd: cwd !== undefined, result, limits: Object.keys(limits).length > 0 },
+    ...{ keep_folder: keep_folder !== 'never', umask: umask !== undefined, files: keep },
+  };
+  const idle = Object.entries(given).flatMap(([name, is]) => (is ? [name] : []));
   return idle.length === 0
     ? []
     : [`handlers.${type}: ${idle.join(', ')} apply to commands only and have no effect on a module.`];

@@ -1,6 +1,7 @@
 import { AfdError } from '../../domain/errors.ts';
 import type { Attempt } from '../handler.ts';
 import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-mark.ts';
+import type { WorkFolder } from './work-folder.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -33,15 +34,24 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
   return environment;
 }
 
-/** What every attempt adds; a command's own settings cannot replace it. `mark`: of this worker (`ownMark`). */
-export function attemptEnvironment(attempt: Attempt, resultFile: string, mark: string | undefined): Environment {
+/**
+ * What every attempt adds; a command's own settings cannot replace it, except TMPDIR (`own`: they set one). `mark`: of this
+ * worker (`ownMark`).
+ */
+export function attemptEnvironment(
+  attempt: Attempt,
+  folder: Pick<WorkFolder, 'path' | 'resultFile' | 'temporary'>,
+  { mark, own }: { mark: string | undefined; own: Record<string, string> },
+): Environment {
   return {
     AFD_TASK_ID: String(attempt.task.task_id),
     AFD_ATTEMPT: String(attempt.task.attempt),
     AFD_DEVICE_ID: attempt.device_id,
     AFD_TASK_TYPE: attempt.task.task_type,
     [TOKEN_VARIABLE]: attempt.claim_token,
-    AFD_RESULT_FILE: resultFile,
+    AFD_RESULT_FILE: folder.resultFile,
+    AFD_WORK_DIR: folder.path,
+    ...(Object.hasOwn(own, 'TMPDIR') ? {} : { TMPDIR: folder.temporary }),
     [WORKER_VARIABLE]: mark,
   };
 }

@@ -1,9 +1,14 @@
 // What the commands of one worker share.
+import { thrownText } from '../../domain/text/thrown-text.ts';
+import type { Service } from '../../runtime/service.ts';
 import { CommandProcesses } from '../processes/command-processes.ts';
 import { LeftoverReaper } from '../processes/leftover-reaper.ts';
+import { ReapedCpu } from '../processes/reaped-cpu.ts';
+import { TreeSampler } from '../processes/tree-sampler.ts';
 import { ownMark } from '../processes/worker-mark.ts';
 import { hideInherited } from './inherited-descriptors.ts';
 import { findDeathSignal } from './program.ts';
+import { removeAbandonedFolders } from './work-folder.ts';
 
 export interface CommandHost {
   /** argv that ties the life of a command to this process (`findDeathSignal`); empty = not. */
@@ -12,6 +17,9 @@ export interface CommandHost {
   hidden: ReadonlyArray<'ignore' | number>;
   /** Undefined where there is no /proc: then only process groups are ended. */
   processes: CommandProcesses | undefined;
+  /** Undefined where there is no /proc. */
+  sampler: TreeSampler | undefined;
+  reapedCpu: ReapedCpu | undefined;
 }
 
 export interface OpenCommandHost extends CommandHost {
@@ -28,17 +36,28 @@ export async function openCommandHost(
   const death_signal = await findDeathSignal(path);
   const hidden = hideInherited();
   const mark = ownMark();
+  const warnings: string[] = mark === undefined ? [] : await removeAbandonedFolders(mark);
   const processes = mark === undefined ? undefined : new CommandProcesses(mark);
-  const reaper = processes === undefined ? undefined : new LeftoverReaper({ processes, hidden, onWarning });
-  await reaper?.start();
-  // A round that fails is a fault of afd; commands run on without it.
-  reaper?.finished.catch((error: unknown) => onWarning(`Leftover processes are not looked for any more: ${error}.`));
-  const warnings: string[] = [];
+  const services: Service[] = [];
+  let sampler: TreeSampler | undefined;
+  if (processes !== undefined) {
+    sampler = new TreeSampler(processes);
+    services.push(sampler, new LeftoverReaper({ processes, hidden, onWarning }));
+  }
+  await Promise.all(services.map((one) => one.start()));
+  for (const one of services) {
+    // They read /proc and fail by a fault of afd alone. Commands run on without them.
+    one.finished.catch((error: unknown) => onWarning(`${one.constructor.name} has ended: ${thrownText(error)}.`));
+  }
   if (death_signal.length === 0) {
     const until = processes === undefined ? '' : ' for some seconds';
     warnings.push(
       `The program setpriv is not installed, so commands keep running${until} if this process is killed by SIGKILL.`,
     );
   }
-  return { death_signal, hidden, processes, warnings, close: async () => reaper?.stop() };
+  const reapedCpu = mark === undefined ? undefined : new ReapedCpu();
+  const close = async () => {
+    await Promise.all(services.map((one) => one.stop()));
+  };
+  return { death_signal, hidden, processes, sampler, reapedCpu, warnings, close };
 }

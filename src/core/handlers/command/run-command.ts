@@ -21,8 +21,18 @@ export interface Command {
   /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
   signal: AbortSignal;
   kill_grace: number;
-  /** Called when its process group has gone; its outputs are waited for afterwards. */
-  onGroupEnded(): Promise<void>;
+  watch: CommandWatch;
+}
+
+/** Is told what happens to a command while it runs. */
+export interface CommandWatch {
+  started(pgid: number): void;
+  /** Bytes of either output. */
+  output(bytes: number): void;
+  /** The leader has exited. */
+  exited(): void;
+  /** Its process group has gone; its outputs are waited for afterwards. */
+  groupEnded(): Promise<void>;
 }
 
 export type CommandEnd =
@@ -30,7 +40,7 @@ export type CommandEnd =
   /** `interrupted`: the signal had been aborted before the leader was seen to exit. */
   | { kind: 'exited'; code: number | null; signal: NodeJS.Signals | null; interrupted: boolean };
 
-/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Rejects only if `onGroupEnded` does. */
+/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Rejects only if `watch` does. */
 export async function runCommand(command: Command): Promise<CommandEnd> {
   let child: ChildProcess;
   try {
@@ -47,6 +57,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   const ended = new Promise<CommandEnd>((resolve) => {
     child.on('error', (error) => child.pid === undefined && resolve({ kind: 'not-started', error }));
     child.once('exit', (code, signal) => {
+      command.watch.exited();
       resolve({ kind: 'exited', code, signal, interrupted: command.signal.aborted });
     });
   });
@@ -54,6 +65,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   if (child.pid === undefined) return ended;
 
   const pgid = child.pid;
+  command.watch.started(pgid);
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     signalGroup(pgid, 'SIGTERM');
@@ -69,7 +81,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   if (end.kind === 'exited' && !end.interrupted) signalGroup(pgid, 'SIGKILL');
   await groupEnded(pgid);
   clearTimeout(timer);
-  await command.onGroupEnded();
+  await command.watch.groupEnded();
   await closed(child, pipes);
   return end;
 }
@@ -82,10 +94,13 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
   const ends = (['stdout', 'stderr'] as const).map((name) => {
     const stream = child[name];
     if (stream === null) return undefined;
-    const { output } = command;
+    const { output, watch } = command;
     readPaced(
       stream,
-      (chunk) => output.write(name, chunk),
+      (chunk) => {
+        watch.output(chunk.length);
+        output.write(name, chunk);
+      },
       () => output.plenty,
     );
     return once(stream, 'close').catch(() => stream.destroy());

@@ -54,11 +54,9 @@ export class CommandProcesses {
     return endLeftovers((marks) => marks.worker === this.mark && !this.#running.has(marks.token));
   }
 
-  /** What belongs to this attempt as of the last look, ended or not. */
-  of(token: string): CommandProcess[] {
-    const found: CommandProcess[] = [];
-    for (const one of this.#seen.values()) if (one?.token === token) found.push(one);
-    return found;
+  /** Every process of every attempt as of the last look, ended or not. */
+  *all(): Generator<CommandProcess> {
+    for (const one of this.#seen.values()) if (one !== undefined) yield one;
   }
 
   /** Learns of the processes that are new. */
@@ -75,9 +73,10 @@ export class CommandProcesses {
   }
 
   #alive(token: string): CommandProcess[] {
-    return this.of(token).filter(({ pid, started }) => {
-      const stat = processStat(pid);
-      return runs(stat) && stat.started === started && marksOf(pid)?.worker !== '';
+    return [...this.all()].filter((one) => {
+      if (one.token !== token) return false;
+      const stat = processStat(one.pid);
+      return runs(stat) && stat.started === one.started && marksOf(one.pid)?.worker !== '';
     });
   }
 

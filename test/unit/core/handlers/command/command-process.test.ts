@@ -173,10 +173,11 @@ describe('what a command is given', () => {
     };
     await run(['env'], { worker_env, env }, attempt);
     const seen = Object.fromEntries(attempt.lines.map(({ message }) => message.split(/=(.*)/s, 2)));
-    const { AFD_RESULT_FILE, ...rest } = seen;
-    expect(AFD_RESULT_FILE).toMatch(/^\/.*\/afd-\w+\/result\.json$/);
+    const { AFD_RESULT_FILE, AFD_WORK_DIR, TMPDIR, ...rest } = seen;
+    expect(AFD_WORK_DIR).toMatch(/^\/.*\/afd-([a-z\d]+\.[a-z\d]+\.[a-z\d]+-)?\w{6}$/);
+    expect([AFD_RESULT_FILE, TMPDIR]).toEqual([`${AFD_WORK_DIR}/result.json`, `${AFD_WORK_DIR}/tmp`]);
     expect(rest).toEqual({
-      ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC', TMPDIR: '/tmp' },
+      ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC' },
       ...{ LANG: 'C', TOKEN: 't0ken', URL: 'https://afd@host/$HOME' },
       ...{ AFD_TASK_ID: '7', AFD_ATTEMPT: '2', AFD_DEVICE_ID: 'worker-1', AFD_TASK_TYPE: 'sync_data' },
       ...{ AFD_CLAIM_TOKEN: attempt.claim_token, ...(mark === undefined ? {} : { AFD_WORKER: mark }) },
