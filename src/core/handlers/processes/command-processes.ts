@@ -1,7 +1,7 @@
 // The processes of the commands that this worker runs, by the claim token of their attempt, in whatever group or session.
 import { endLeftovers, type Leftover } from './leftovers.ts';
 import { pidNamespace, processIds, processStat, runs } from './process-table.ts';
-import { marksOf } from './worker-mark.ts';
+import { type Marks, marksOf } from './worker-mark.ts';
 
 export interface CommandProcess {
   pid: number;
@@ -48,10 +48,9 @@ export class CommandProcesses {
     return endLeftovers((marks) => marks.worker === this.mark && marks.token === token);
   }
 
-  /** Ends what has escaped the end of its attempt. */
-  async endEscaped(): Promise<Leftover[]> {
-    this.forget();
-    return endLeftovers((marks) => marks.worker === this.mark && !this.#running.has(marks.token));
+  /** True for what has escaped the end of its attempt. */
+  escaped({ worker, token }: Marks): boolean {
+    return worker === this.mark && !this.#running.has(token);
   }
 
   /** Every process of every attempt as of the last look, ended or not. */

@@ -3,7 +3,7 @@ import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
 import type { CommandProcesses } from './command-processes.ts';
 import { LeftoverGuard } from './leftover-guard.ts';
-import { endLeftovers, type Fits, type Leftover, namesOf, ofDeadWorkers } from './leftovers.ts';
+import { endLeftovers, type Fits, namesOf, ofDeadWorkers } from './leftovers.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -55,11 +55,13 @@ export class LeftoverReaper extends Service {
   async #round(): Promise<void> {
     const { processes, onWarning, ofOthers = ofDeadWorkers } = this.#options;
     await this.#keepGuard();
-    const ofDead = await endLeftovers(ofOthers());
-    if (ofDead.length > 0) onWarning(`Ended what a worker that died had left running: ${namesOf(ofDead)}.`);
-    const escaped: Leftover[] = await processes.endEscaped();
-    if (escaped.length > 0)
-      onWarning(`Ended what commands had left running after their attempts: ${namesOf(escaped)}.`);
+    const isLeft = ofOthers();
+    const ended = await endLeftovers((marks) => processes.escaped(marks) || isLeft(marks));
+    processes.forget();
+    const own = ended.filter(({ worker }) => worker === processes.mark);
+    const others = ended.filter(({ worker }) => worker !== processes.mark);
+    if (others.length > 0) onWarning(`Ended what a worker that died had left running: ${namesOf(others)}.`);
+    if (own.length > 0) onWarning(`Ended what commands had left running after their attempts: ${namesOf(own)}.`);
   }
 
   async #keepGuard(): Promise<void> {

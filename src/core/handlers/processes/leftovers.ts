@@ -12,6 +12,8 @@ export interface Leftover {
   started: string;
   name: string;
   task: string | undefined;
+  /** The mark of the worker to which it belonged. */
+  worker: string;
 }
 
 export type Fits = (marks: Marks) => boolean;
@@ -69,7 +71,7 @@ export function findLeftovers(fits: Fits): Leftover[] {
     const mark = fitting.get(pid) ?? (marks.get(pid) === undefined ? inherited(pid) : undefined);
     if (mark === undefined || !runs(stat)) continue;
     if (pidNamespace(pid) !== namespace || userOf(pid) !== user) continue;
-    found.push({ pid, started: stat.started, name: stat.name, task: mark.task });
+    found.push({ pid, started: stat.started, name: stat.name, task: mark.task, worker: mark.worker });
   }
   return found;
 

@@ -194,7 +194,7 @@ describe('a mark', () => {
 });
 
 it('the names of many leftovers are bounded and harmless', () => {
-  const one: Leftover = { pid: 5, started: '1', name: 'x\u001b[31m\ny', task: '7; rm' };
+  const one: Leftover = { pid: 5, started: '1', name: 'x\u001b[31m\ny', task: '7; rm', worker: '' };
   expect(namesOf([one])).toBe('1 process: x y (pid 5)');
   expect(namesOf(Array.from({ length: 12 }, () => one))).toMatch(/^12 processes: .*, and 2 more$/);
 });
