@@ -6,7 +6,7 @@ import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
 import { TreeSampler } from '../../src/core/handlers/processes/tree-sampler.ts';
-import { ownMark } from '../../src/core/handlers/processes/worker-mark.ts';
+import { ownStamp } from '../../src/core/handlers/processes/worker-stamp.ts';
 import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
 import { Duties } from '../../src/core/leader/duties.ts';
 import { TermDuties } from '../../src/core/leader/term-duties.ts';
@@ -87,7 +87,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),
 
   LeftoverReaper() {
-    const processes = new CommandProcesses(ownMark() ?? '');
+    const processes = new CommandProcesses(ownStamp() ?? '');
     return { service: new LeftoverReaper({ processes, hidden: [], onWarning: () => {}, intervalMs: 1 }) };
   },
 
@@ -176,7 +176,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   },
 
   TreeSampler() {
-    const service = new TreeSampler(new CommandProcesses(ownMark() ?? ''));
+    const service = new TreeSampler(new CommandProcesses(ownStamp() ?? ''));
     return { service, use: () => void service.watch('aa', () => {}) };
   },
 };

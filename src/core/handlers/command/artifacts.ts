@@ -83,11 +83,11 @@ async function expand(from: string, folder: string, [part, ...rest]: string[]): 
 function nameTest(pattern: string): (name: string) => boolean {
   return (name) => {
     if (name.startsWith('.') !== pattern.startsWith('.')) return false;
-    let [at, next, star, mark] = [0, 0, -1, 0];
+    let [at, next, star, stamp] = [0, 0, -1, 0];
     while (at < name.length) {
-      if (pattern[next] === '*') [star, mark, next] = [next, at, next + 1];
+      if (pattern[next] === '*') [star, stamp, next] = [next, at, next + 1];
       else if (pattern[next] === '?' || pattern[next] === name[at]) [at, next] = [at + 1, next + 1];
-      else if (star >= 0) [next, mark, at] = [star + 1, mark + 1, mark + 1];
+      else if (star >= 0) [next, stamp, at] = [star + 1, stamp + 1, stamp + 1];
       else return false;
     }
     while (pattern[next] === '*') next += 1;

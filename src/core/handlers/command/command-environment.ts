@@ -1,6 +1,6 @@
 import { AfdError } from '../../domain/errors.ts';
 import type { Attempt } from '../handler.ts';
-import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-mark.ts';
+import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-stamp.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 export type Environment = Record<string, string | undefined>;
@@ -35,13 +35,13 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
 }
 
 /**
- * What every attempt adds; a command's own settings cannot replace it, except TMPDIR (`own`: they set one). `mark`: of this
- * worker (`ownMark`).
+ * What every attempt adds; a command's own settings cannot replace it, except TMPDIR (`own`: they set one). `stamp`: of this
+ * worker (`ownStamp`).
  */
 export function attemptEnvironment(
   attempt: Attempt,
   folder: Pick<WorkFolder, 'path' | 'resultFile' | 'temporary'>,
-  { mark, own }: { mark: string | undefined; own: Record<string, string> },
+  { stamp, own }: { stamp: string | undefined; own: Record<string, string> },
 ): Environment {
   return {
     AFD_TASK_ID: String(attempt.task.task_id),
@@ -52,6 +52,6 @@ export function attemptEnvironment(
     AFD_RESULT_FILE: folder.resultFile,
     AFD_WORK_DIR: folder.path,
     ...(Object.hasOwn(own, 'TMPDIR') ? {} : { TMPDIR: folder.temporary }),
-    [WORKER_VARIABLE]: mark,
+    [WORKER_VARIABLE]: stamp,
   };
 }

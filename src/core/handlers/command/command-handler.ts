@@ -77,7 +77,7 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
     if (problem !== undefined || 'problem' in program) {
       return failedAttempt(`The command of ${options.task_type} cannot be started: ${problem}.`, 'ENOENT');
     }
-    folder = await WorkFolder.make(processes?.mark);
+    folder = await WorkFolder.make(processes?.stamp);
     processes?.began(attempt.claim_token);
     outcome = await run(options, env, attempt, program.file, folder);
   } catch (error) {
@@ -125,7 +125,7 @@ async function run(
   const end = await runCommand({
     argv: [...host.death_signal, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
-    env: { ...env, ...attemptEnvironment(attempt, folder, { mark: host.processes?.mark, own: options.env }) },
+    env: { ...env, ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }) },
     stdin: `${JSON.stringify(task)}\n`,
     output,
     hidden: host.hidden,

@@ -5,7 +5,7 @@ import { CommandProcesses } from '../processes/command-processes.ts';
 import { LeftoverReaper } from '../processes/leftover-reaper.ts';
 import { ReapedCpu } from '../processes/reaped-cpu.ts';
 import { TreeSampler } from '../processes/tree-sampler.ts';
-import { ownMark } from '../processes/worker-mark.ts';
+import { ownStamp } from '../processes/worker-stamp.ts';
 import { hideInherited } from './inherited-descriptors.ts';
 import { findDeathSignal } from './program.ts';
 import { removeAbandonedFolders } from './work-folder.ts';
@@ -35,9 +35,9 @@ export async function openCommandHost(
 ): Promise<OpenCommandHost> {
   const death_signal = await findDeathSignal(path);
   const hidden = hideInherited();
-  const mark = ownMark();
-  const warnings: string[] = mark === undefined ? [] : await removeAbandonedFolders(mark);
-  const processes = mark === undefined ? undefined : new CommandProcesses(mark);
+  const stamp = ownStamp();
+  const warnings: string[] = stamp === undefined ? [] : await removeAbandonedFolders(stamp);
+  const processes = stamp === undefined ? undefined : new CommandProcesses(stamp);
   const services: Service[] = [];
   let sampler: TreeSampler | undefined;
   if (processes !== undefined) {
@@ -55,7 +55,7 @@ export async function openCommandHost(
       `The program setpriv is not installed, so commands keep running${until} if this process is killed by SIGKILL.`,
     );
   }
-  const reapedCpu = mark === undefined ? undefined : new ReapedCpu();
+  const reapedCpu = stamp === undefined ? undefined : new ReapedCpu();
   const close = async () => {
     await Promise.all(services.map((one) => one.stop()));
   };

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import type { HandlerLog } from '../handler.ts';
-import { markLives, readMark } from '../processes/worker-mark.ts';
+import { readStamp, stampLives } from '../processes/worker-stamp.ts';
 
 /**
- * The mark of the worker is in the name: what a dead one could not remove is told by it. In base 36, because programs make
+ * The stamp of the worker is in the name: what a dead one could not remove is told by it. In base 36, because programs make
  * sockets in their TMPDIR, and the path of a socket has at most 107 bytes.
  */
 const OF_WORKER = /^afd-([a-z\d]+)\.([a-z\d]+)\.([a-z\d]+)-[A-Za-z\d]{6}$/;
@@ -20,9 +20,9 @@ export class WorkFolder {
     this.path = path;
   }
 
-  /** 0700, as mkdtemp makes it: its files may hold what others must not read. `mark`: `ownMark()`. */
-  static async make(mark: string | undefined): Promise<WorkFolder> {
-    const owner = mark === undefined ? '' : `${mark.split(':').map(shorter).join('.')}-`;
+  /** 0700, as mkdtemp makes it: its files may hold what others must not read. `stamp`: `ownStamp()`. */
+  static async make(stamp: string | undefined): Promise<WorkFolder> {
+    const owner = stamp === undefined ? '' : `${stamp.split(':').map(shorter).join('.')}-`;
     const folder = new WorkFolder(await mkdtemp(join(tmpdir(), `afd-${owner}`)));
     await mkdir(folder.temporary, { mode: 0o700 });
     return folder;
@@ -57,13 +57,13 @@ export class WorkFolder {
 }
 
 /** Removes the folders of attempts whose worker has died on this machine. Returns what went wrong. */
-export async function removeAbandonedFolders(mark: string): Promise<string[]> {
-  const own = readMark(mark);
+export async function removeAbandonedFolders(stamp: string): Promise<string[]> {
+  const own = readStamp(stamp);
   const problems: string[] = [];
   const names = await readdir(tmpdir()).catch(() => []);
   for (const name of names) {
-    const worker = readMark((OF_WORKER.exec(name) ?? []).slice(1).map(longer).join(':'));
-    if (worker === undefined || worker.namespace !== own?.namespace || markLives(worker)) continue;
+    const worker = readStamp((OF_WORKER.exec(name) ?? []).slice(1).map(longer).join(':'));
+    if (worker === undefined || worker.namespace !== own?.namespace || stampLives(worker)) continue;
     const path = join(tmpdir(), name);
     // Anyone can make a folder of that name: in another user's, nothing is removed.
     const [theirs, ours] = await Promise.all([lstat(path), lstat('/proc/self/stat')]).catch(() => []);

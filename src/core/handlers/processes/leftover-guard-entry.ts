@@ -3,16 +3,16 @@ import { argv } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endLeftovers } from './leftovers.ts';
 import { pidNamespace } from './process-table.ts';
-import { markLives, readMark } from './worker-mark.ts';
+import { readStamp, stampLives } from './worker-stamp.ts';
 
 /** Milliseconds. The pipe of a worker closes while the kernel still takes it apart. */
 const PAUSE_MS = 20;
-const PATIENCE_MS = 60_000;
+const GIVE_UP_MS = 60_000;
 
 const text = argv[2] ?? '';
-const mark = readMark(text);
-if (mark !== undefined && mark.namespace === pidNamespace('self')) {
-  for (let waited = 0; markLives(mark) && waited < PATIENCE_MS; waited += PAUSE_MS) await delay(PAUSE_MS);
+const stamp = readStamp(text);
+if (stamp !== undefined && stamp.namespace === pidNamespace('self')) {
+  for (let waited = 0; stampLives(stamp) && waited < GIVE_UP_MS; waited += PAUSE_MS) await delay(PAUSE_MS);
   // Of a worker that lives nothing is ended.
-  if (!markLives(mark)) await endLeftovers(({ worker }) => worker === text, { looks: 2, patienceMs: PATIENCE_MS });
+  if (!stampLives(stamp)) await endLeftovers(({ worker }) => worker === text, { scans: 2, giveUpMs: GIVE_UP_MS });
 }

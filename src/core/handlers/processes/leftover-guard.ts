@@ -18,7 +18,7 @@ const ENTRY = import.meta.url.endsWith('.ts')
  */
 const SCRIPT = `trap '' TERM INT HUP; read -r line || exec "$@"`;
 /** Milliseconds until a guard that does not end is killed. */
-const PATIENCE_MS = 1000;
+const GIVE_UP_MS = 1000;
 
 export class LeftoverGuard {
   readonly #child: ChildProcess;
@@ -28,9 +28,9 @@ export class LeftoverGuard {
   }
 
   /** `hidden`: in the place of descriptors that it would inherit (`hideInherited`). @throws Error: no shell */
-  static async open(mark: string, hidden: ReadonlyArray<'ignore' | number>): Promise<LeftoverGuard> {
+  static async open(stamp: string, hidden: ReadonlyArray<'ignore' | number>): Promise<LeftoverGuard> {
     const entry = fileURLToPath(new URL(ENTRY, import.meta.url));
-    const child = spawn('/bin/sh', ['-c', SCRIPT, 'afd-guard', ownProgram, entry, mark], {
+    const child = spawn('/bin/sh', ['-c', SCRIPT, 'afd-guard', ownProgram, entry, stamp], {
       // A session of its own: what is sent to the group or the terminal of the worker does not reach it.
       detached: true,
       cwd: '/',
@@ -58,7 +58,7 @@ export class LeftoverGuard {
     const timer = new AbortController();
     const ended = once(this.#child, 'exit').finally(() => timer.abort());
     this.#child.stdin?.end('\n');
-    await Promise.race([ended, sleep(PATIENCE_MS, timer.signal)]);
+    await Promise.race([ended, sleep(GIVE_UP_MS, timer.signal)]);
     if (!this.alive) return;
     this.#child.kill('SIGKILL');
     await ended;

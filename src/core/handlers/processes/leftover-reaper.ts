@@ -15,7 +15,7 @@ export interface LeftoverReaperOptions {
   onWarning(message: string): void;
   /** Milliseconds between two rounds; a minute. */
   intervalMs?: number;
-  /** What counts as left by another worker; made for each round. A test looks only for what is its own. */
+  /** What counts as left by another worker; made for each round. A test takes only what is its own. */
   ofOthers?: () => Fits;
 }
 
@@ -56,10 +56,10 @@ export class LeftoverReaper extends Service {
     const { processes, onWarning, ofOthers = ofDeadWorkers } = this.#options;
     await this.#keepGuard();
     const isLeft = ofOthers();
-    const ended = await endLeftovers((marks) => processes.escaped(marks) || isLeft(marks));
+    const ended = await endLeftovers((stamps) => processes.escaped(stamps) || isLeft(stamps));
     processes.forget();
-    const own = ended.filter(({ worker }) => worker === processes.mark);
-    const others = ended.filter(({ worker }) => worker !== processes.mark);
+    const own = ended.filter(({ worker }) => worker === processes.stamp);
+    const others = ended.filter(({ worker }) => worker !== processes.stamp);
     if (others.length > 0) onWarning(`Ended what a worker that died had left running: ${namesOf(others)}.`);
     if (own.length > 0) onWarning(`Ended what commands had left running after their attempts: ${namesOf(own)}.`);
   }
@@ -69,7 +69,7 @@ export class LeftoverReaper extends Service {
     if (this.#guard?.alive === true) return;
     if (this.#guard !== undefined) onWarning('The guard of this worker has ended; it is started again.');
     try {
-      this.#guard = await LeftoverGuard.open(processes.mark, hidden);
+      this.#guard = await LeftoverGuard.open(processes.stamp, hidden);
     } catch (error) {
       onWarning(
         `The guard cannot be started, so what commands start may keep running if this process is killed by SIGKILL: ${thrownText(error)}`,

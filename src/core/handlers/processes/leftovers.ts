@@ -1,27 +1,27 @@
-// Processes that nobody answers for any more: their worker has died, or their attempt has ended. They are told by the marks
+// Processes that nobody answers for any more: their worker has died, or their attempt has ended. They are told by the stamps
 // in the environment with which they began, and what they started by its descent from them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { cleanText } from '../../domain/text/error-text.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { killProcess } from './process-group.ts';
 import { pidNamespace, processIds, processStat, runs, userOf } from './process-table.ts';
-import { type Marks, markLives, marksOf, readMark } from './worker-mark.ts';
+import { readStamp, type Stamps, stampLives, stampsOf } from './worker-stamp.ts';
 
 export interface Leftover {
   pid: number;
   started: string;
   name: string;
   task: string | undefined;
-  /** The mark of the worker to which it belonged. */
+  /** The stamp of the worker to which it belonged. */
   worker: string;
 }
 
-export type Fits = (marks: Marks) => boolean;
+export type Fits = (stamps: Stamps) => boolean;
 
 /** Milliseconds between two rounds, in which what was killed ends. */
 const PAUSE_MS = 20;
 /** Milliseconds after which what was killed and still runs is left: it hangs in the kernel, or is another user's. */
-const PATIENCE_MS = 2000;
+const GIVE_UP_MS = 2000;
 /** More are counted only. */
 const MOST_NAMED = 10;
 
@@ -33,8 +33,8 @@ export function ofDeadWorkers(): Fits {
   return ({ worker }) => {
     let dead = known.get(worker);
     if (dead === undefined) {
-      const mark = readMark(worker);
-      dead = mark !== undefined && mark.namespace === own && !markLives(mark);
+      const stamp = readStamp(worker);
+      dead = stamp !== undefined && stamp.namespace === own && !stampLives(stamp);
       known.set(worker, dead);
     }
     return dead;
@@ -42,45 +42,45 @@ export function ofDeadWorkers(): Fits {
 }
 
 /**
- * Kills every process of this user and pid namespace whose marks fit, with what descends from it, until a look at all processes
- * finds none (`looks` times in a row: one that forks while it is looked for may be missed once).
+ * Kills every process of this user and pid namespace whose stamps fit, with what descends from it, until a scan of all processes
+ * finds none (`scans` times in a row: one that forks while it is searched for may be missed once).
  */
-export async function endLeftovers(fits: Fits, { looks = 1, patienceMs = PATIENCE_MS } = {}): Promise<Leftover[]> {
+export async function endLeftovers(fits: Fits, { scans = 1, giveUpMs = GIVE_UP_MS } = {}): Promise<Leftover[]> {
   const ended = new Map<string, Leftover>();
-  const until = monotonic() + patienceMs;
+  const until = monotonic() + giveUpMs;
   for (let empty = 0; ; ) {
     const found = findLeftovers(fits);
     for (const one of found) if (killProcess(one.pid, one.started)) ended.set(`${one.pid}:${one.started}`, one);
     empty = found.length === 0 ? empty + 1 : 0;
-    if (empty >= looks || monotonic() >= until) return [...ended.values()];
+    if (empty >= scans || monotonic() >= until) return [...ended.values()];
     await delay(PAUSE_MS);
   }
 }
 
 export function findLeftovers(fits: Fits): Leftover[] {
   const pids = processIds();
-  const marks = new Map(pids.map((pid) => [pid, marksOf(pid)]));
-  const fitting = new Map<number, Marks>();
-  for (const [pid, one] of marks) if (one !== undefined && fits(one)) fitting.set(pid, one);
+  const stamps = new Map(pids.map((pid) => [pid, stampsOf(pid)]));
+  const fitting = new Map<number, Stamps>();
+  for (const [pid, one] of stamps) if (one !== undefined && fits(one)) fitting.set(pid, one);
   if (fitting.size === 0) return [];
   const namespace = pidNamespace('self');
   const user = userOf('self');
   const found: Leftover[] = [];
   const stats = new Map(pids.map((pid) => [pid, processStat(pid)]));
   for (const [pid, stat] of stats) {
-    const mark = fitting.get(pid) ?? (marks.get(pid) === undefined ? inherited(pid) : undefined);
-    if (mark === undefined || !runs(stat)) continue;
+    const stamp = fitting.get(pid) ?? (stamps.get(pid) === undefined ? inherited(pid) : undefined);
+    if (stamp === undefined || !runs(stat)) continue;
     if (pidNamespace(pid) !== namespace || userOf(pid) !== user) continue;
-    found.push({ pid, started: stat.started, name: stat.name, task: mark.task, worker: mark.worker });
+    found.push({ pid, started: stat.started, name: stat.name, task: stamp.task, worker: stamp.worker });
   }
   return found;
 
-  /** The marks of the nearest ancestor that has some, if those fit. */
-  function inherited(pid: number): Marks | undefined {
+  /** The stamps of the nearest ancestor that has some, if those fit. */
+  function inherited(pid: number): Stamps | undefined {
     let at = stats.get(pid)?.parent ?? 0;
     // A circle is possible: the parents were not read at one instant.
     for (let steps = 0; at > 1 && steps < pids.length; steps += 1) {
-      if (marks.get(at) !== undefined) return fitting.get(at);
+      if (stamps.get(at) !== undefined) return fitting.get(at);
       at = stats.get(at)?.parent ?? 0;
     }
     return undefined;

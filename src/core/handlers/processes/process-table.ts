@@ -1,5 +1,5 @@
 // What /proc tells of processes. All of it is read at once and not by the pool of threads: an entry takes 4 µs this way, and
-// between a look and a signal nothing else may happen.
+// between a scan and a signal nothing else may happen.
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { arch, endianness } from 'node:os';
 
@@ -16,7 +16,8 @@ export interface ProcessStat {
   cpuTicks: number;
   /** Of the children that it has waited for, and of those that they have. */
   childTicks: number;
-  rssPages: number;
+  /** Physical memory, in `residentBytes`. */
+  residentUnits: number;
 }
 
 /** One line of numbers; the name in it has at most 15 bytes. */
@@ -64,7 +65,7 @@ export function processStat(pid: number | 'self'): ProcessStat | undefined {
     started: fields[22 - 3]!,
     cpuTicks: at(14) + at(15),
     childTicks: at(16) + at(17),
-    rssPages: at(24),
+    residentUnits: at(24),
   };
 }
 
@@ -110,7 +111,8 @@ export function userOf(pid: number | 'self'): number | undefined {
 }
 
 export interface Units {
-  pageBytes: number;
+  /** Of one unit of memory. */
+  residentBytes: number;
   ticksPerSecond: number;
 }
 
@@ -131,5 +133,5 @@ export function processUnits(): Units {
   };
   for (let at = 0; at + 2 * word <= vector.length; at += 2 * word) found.set(number(at), number(at + word));
   // AT_PAGESZ, AT_CLKTCK.
-  return { pageBytes: found.get(6) ?? 4096, ticksPerSecond: found.get(17) ?? 100 };
+  return { residentBytes: found.get(6) ?? 4096, ticksPerSecond: found.get(17) ?? 100 };
 }

@@ -24,13 +24,13 @@ interface Watched extends TreeWatch {
 }
 
 /**
- * Measures the commands that run about twice a second, all in one look, and nothing while none runs. A sample costs one look at
+ * Measures the commands that run about twice a second, all in one scan, and nothing while none runs. A sample costs one scan of
  * the pids of the machine and 4 µs for each process of a command.
  */
 export class TreeSampler extends Service {
   readonly #processes: CommandProcesses;
   readonly #watched = new Map<string, Watched>();
-  readonly #units = processUnits();
+  readonly #scale = processUnits();
   #sampledAt = 0;
   #changed: (() => void) | undefined;
 
@@ -73,25 +73,25 @@ export class TreeSampler extends Service {
   }
 
   #sample(): void {
-    this.#processes.look();
-    const sums = new Map<string, { pages: number; ticks: number }>();
+    this.#processes.scan();
+    const sums = new Map<string, { units: number; ticks: number }>();
     for (const { pid, started, token } of this.#processes.all()) {
       if (!this.#watched.has(token)) continue;
       const stat = processStat(pid);
       if (!runs(stat) || stat.started !== started) continue;
-      const sum = sums.get(token) ?? { pages: 0, ticks: 0 };
-      sum.pages += stat.rssPages;
+      const sum = sums.get(token) ?? { units: 0, ticks: 0 };
+      sum.units += stat.residentUnits;
       // What a process has waited for counts there: the sum goes on when a child ends.
       sum.ticks += stat.cpuTicks + stat.childTicks;
       sums.set(token, sum);
     }
-    const { pageBytes, ticksPerSecond } = this.#units;
-    for (const [token, { pages, ticks }] of sums) {
+    const { residentBytes, ticksPerSecond } = this.#scale;
+    for (const [token, { units, ticks }] of sums) {
       const watched = this.#watched.get(token);
       if (watched === undefined) continue;
-      watched.peak = Math.max(watched.peak ?? 0, pages * pageBytes);
+      watched.peak = Math.max(watched.peak ?? 0, units * residentBytes);
       watched.cpuMs = Math.max(watched.cpuMs, (ticks / ticksPerSecond) * 1000);
-      watched.onMemory(pages * pageBytes);
+      watched.onMemory(units * residentBytes);
     }
     this.#sampledAt = monotonic();
   }

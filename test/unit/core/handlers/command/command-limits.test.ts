@@ -6,13 +6,15 @@ import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/h
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
 import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
 import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
-import { marksOf } from '../../../../../src/core/handlers/processes/worker-mark.ts';
+import { stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { mark, PATH, sh } from '../../../../fixtures/handlers/command.ts';
+import { PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 
 const MB = 1024 ** 2;
-const options = skipBecause(mark === undefined ? 'there is no /proc: memory and CPU time are not measured' : undefined);
+const options = skipBecause(
+  stamp === undefined ? 'there is no /proc: memory and CPU time are not measured' : undefined,
+);
 
 let host: OpenCommandHost;
 beforeAll(async () => {
@@ -21,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => host.close());
 
 const left = (token: string) =>
-  processIds().filter((pid) => marksOf(pid)?.worker === mark && marksOf(pid)?.token === token);
+  processIds().filter((pid) => stampsOf(pid)?.worker === stamp && stampsOf(pid)?.token === token);
 
 describe('limits.memory', options, () => {
   it.each([

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { deathSignal, FIXTURES, mark, PATH, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { deathSignal, FIXTURES, PATH, run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { until } from '../../../../helpers/wait.ts';
 
 /** The letter of /proc: R, S, T (stopped), Z (zombie) …; undefined when there is no such process. */
@@ -82,7 +82,7 @@ describe('R22 nothing of a command outlives its attempt', () => {
     `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; ${more} setsid sh -c "echo pid \\$\\$; echo > $go; exec sleep 600" & read -r _ < "$go"; exit 3`;
 
   it('what left the process group is killed, and the log names it', async ({ skip }) => {
-    skip(mark === undefined, 'no /proc here: what leaves the group is not found');
+    skip(stamp === undefined, 'no /proc here: what leaves the group is not found');
     const attempt = testAttempt();
     expect(await sh(daemon(), {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
     expect(pids(attempt).map(alive)).toEqual([false]);
@@ -101,7 +101,7 @@ describe('R22 nothing of a command outlives its attempt', () => {
   });
 
   it('a process of another attempt that runs is not touched', async ({ skip }) => {
-    skip(mark === undefined, 'no /proc here');
+    skip(stamp === undefined, 'no /proc here');
     const other = testAttempt();
     other.claim_token = 'ffeeddccbbaa99887766554433221100';
     const running = sh('setsid sh -c "echo pid \\$\\$; exec sleep 600" & wait', {}, other);
@@ -180,7 +180,7 @@ describe('what a command is given', () => {
       ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC' },
       ...{ LANG: 'C', TOKEN: 't0ken', URL: 'https://afd@host/$HOME' },
       ...{ AFD_TASK_ID: '7', AFD_ATTEMPT: '2', AFD_DEVICE_ID: 'worker-1', AFD_TASK_TYPE: 'sync_data' },
-      ...{ AFD_CLAIM_TOKEN: attempt.claim_token, ...(mark === undefined ? {} : { AFD_WORKER: mark }) },
+      ...{ AFD_CLAIM_TOKEN: attempt.claim_token, ...(stamp === undefined ? {} : { AFD_WORKER: stamp }) },
     });
   });
 

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { removeAbandonedFolders, WorkFolder } from '../../../../../src/core/handlers/command/work-folder.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { mark, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 
 const lines = (attempt: ReturnType<typeof testAttempt>, level = 'info') =>
@@ -93,10 +93,10 @@ describe('the working folder', () => {
 
   it(
     'of a worker that died is removed by the next; one of a live worker, of others, or kept is not',
-    skipBecause(mark === undefined ? 'there is no /proc: folders do not name their worker' : undefined),
+    skipBecause(stamp === undefined ? 'there is no /proc: folders do not name their worker' : undefined),
     async () => {
-      const live = await WorkFolder.make(mark);
-      const [pid, started, namespace] = mark!.split(':');
+      const live = await WorkFolder.make(stamp);
+      const [pid, started, namespace] = stamp!.split(':');
       const dead = await WorkFolder.make(`${pid}:${Number(started) - 1}:${namespace}`);
       const foreign = await WorkFolder.make(`${pid}:1:1`);
       const kept = await WorkFolder.make(`${pid}:1:${namespace}`);
@@ -107,7 +107,7 @@ describe('the working folder', () => {
         for (const { path } of [dead, ...others]) rmSync(path, { recursive: true, force: true });
       });
       writeFileSync(join(dead.temporary, 'x'), '');
-      expect(await removeAbandonedFolders(mark!)).toEqual([]);
+      expect(await removeAbandonedFolders(stamp!)).toEqual([]);
       expect(existsSync(dead.path)).toBe(false);
       expect(others.map(({ path }) => existsSync(path))).toEqual([true, true, true, true]);
     },

@@ -18,12 +18,12 @@ import {
 } from '../../../../../src/core/handlers/processes/leftovers.ts';
 import { killProcess } from '../../../../../src/core/handlers/processes/process-group.ts';
 import { pidNamespace, processStat } from '../../../../../src/core/handlers/processes/process-table.ts';
-import { markLives, ownMark, readMark } from '../../../../../src/core/handlers/processes/worker-mark.ts';
+import { ownStamp, readStamp, stampLives } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
 import { gone } from '../../../../helpers/fleet-process.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 import { until } from '../../../../helpers/wait.ts';
 
-const own = ownMark();
+const own = ownStamp();
 const options = skipBecause(own === undefined ? 'there is no /proc: only process groups are ended' : undefined);
 const namespace = pidNamespace('self') ?? '';
 
@@ -44,38 +44,38 @@ async function sleeper(
   return child as ChildProcess & { pid: number };
 }
 
-const marked = (worker: string, token = 'aa') => ({ AFD_WORKER: worker, AFD_CLAIM_TOKEN: token, AFD_TASK_ID: '7' });
+const stamped = (worker: string, token = 'aa') => ({ AFD_WORKER: worker, AFD_CLAIM_TOKEN: token, AFD_TASK_ID: '7' });
 
-/** The mark of a process in the place of a worker. While that one lives, no reaper of this machine ends what it left. */
+/** The stamp of a process in the place of a worker. While that one lives, no reaper of this machine ends what it left. */
 async function worker(): Promise<string> {
   const { pid } = await sleeper({});
   return `${pid}:${processStat(pid)!.started}:${namespace}`;
 }
 
-const markedWith =
-  (mark: string): Fits =>
-  (marks) =>
-    marks.worker === mark;
+const stampedWith =
+  (stamp: string): Fits =>
+  (stamps) =>
+    stamps.worker === stamp;
 
 describe('R22 what a dead worker left', options, () => {
-  it('is killed, with what descends from it and has lost its marks', async () => {
-    const mark = await worker();
-    const left = await sleeper(marked(mark), 'env -i /bin/sleep 600 & exec sleep 600');
+  it('is killed, with what descends from it and has lost its stamps', async () => {
+    const stamp = await worker();
+    const left = await sleeper(stamped(stamp), 'env -i /bin/sleep 600 & exec sleep 600');
     const pids = await until(() => {
-      const found = findLeftovers(markedWith(mark)).map(({ pid }) => pid);
+      const found = findLeftovers(stampedWith(stamp)).map(({ pid }) => pid);
       return found.length === 2 && found;
     });
     expect(pids).toContain(left.pid);
-    expect((await endLeftovers(markedWith(mark))).map(({ pid }) => pid).sort()).toEqual(pids.sort());
+    expect((await endLeftovers(stampedWith(stamp))).map(({ pid }) => pid).sort()).toEqual(pids.sort());
     expect(pids.map(gone)).toEqual([true, true]);
   });
 
   it('does not include what another worker runs, though that one descends from it', async () => {
-    const [mark, inner] = [await worker(), await worker()];
+    const [stamp, inner] = [await worker(), await worker()];
     // A worker inside a command of a worker: its own commands are its own business.
-    const left = await sleeper(marked(mark), `AFD_WORKER=${inner} sleep 600 & exec sleep 600`);
-    const kept = await until(() => findLeftovers(markedWith(inner))[0]);
-    expect((await endLeftovers(markedWith(mark))).map(({ pid }) => pid)).toEqual([left.pid]);
+    const left = await sleeper(stamped(stamp), `AFD_WORKER=${inner} sleep 600 & exec sleep 600`);
+    const kept = await until(() => findLeftovers(stampedWith(inner))[0]);
+    expect((await endLeftovers(stampedWith(stamp))).map(({ pid }) => pid)).toEqual([left.pid]);
     expect(gone(kept.pid)).toBe(false);
     expect(killProcess(kept.pid, kept.started)).toBe(true);
   });
@@ -83,21 +83,21 @@ describe('R22 what a dead worker left', options, () => {
   it('is told by pid and start time: a later process with the pid of the worker protects nothing', async () => {
     const lives = await worker();
     const [pid, started] = lives.split(':');
-    const dead = (mark: string) => ofDeadWorkers()({ worker: mark, token: 'aa', task: undefined });
+    const dead = (stamp: string) => ofDeadWorkers()({ worker: stamp, token: 'aa', task: undefined });
     expect(dead(lives)).toBe(false);
     expect(dead(`${pid}:${Number(started) - 1}:${namespace}`)).toBe(true);
     // Of another pid namespace, of nobody, and none.
-    for (const mark of [`${pid}:1:1`, '', `${pid}:x:${namespace}`]) expect(dead(mark)).toBe(false);
+    for (const stamp of [`${pid}:1:1`, '', `${pid}:x:${namespace}`]) expect(dead(stamp)).toBe(false);
     process.kill(Number(pid), 'SIGKILL');
     await until(() => dead(lives));
   });
 
   it.each([
-    ['of a worker that lives', (mark) => marked(mark)],
-    ['of a worker of another pid namespace', () => marked('4194303:1:1')],
-    ['that began with an empty AFD_WORKER', () => marked('')],
-    ['with a mark that is none', () => marked('12:x:4026531836')],
-    ['without marks', () => ({})],
+    ['of a worker that lives', (stamp) => stamped(stamp)],
+    ['of a worker of another pid namespace', () => stamped('4194303:1:1')],
+    ['that began with an empty AFD_WORKER', () => stamped('')],
+    ['with a stamp that is none', () => stamped('12:x:4026531836')],
+    ['without stamps', () => ({})],
   ] as Array<[string, (live: string) => Record<string, string>]>)('does not include a process %s', async (_, env) => {
     const kept = await sleeper(env(await worker()));
     expect((await endLeftovers(ofDeadWorkers())).map(({ pid }) => pid)).not.toContain(kept.pid);
@@ -130,10 +130,10 @@ describe('the reaper', options, () => {
   };
 
   it('ends at its start what it finds, and says so in one warning', async () => {
-    const mark = await worker();
-    const left = [await sleeper(marked(mark)), await sleeper(marked(mark, 'bb'))];
+    const stamp = await worker();
+    const left = [await sleeper(stamped(stamp)), await sleeper(stamped(stamp, 'bb'))];
     const warnings: string[] = [];
-    await reaper((message) => warnings.push(message), { ofOthers: () => markedWith(mark) }).start();
+    await reaper((message) => warnings.push(message), { ofOthers: () => stampedWith(stamp) }).start();
     expect(left.map(({ pid }) => gone(pid))).toEqual([true, true]);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/^Ended what a worker that died had left running: 2 processes: .*\.$/);
@@ -145,8 +145,8 @@ describe('the reaper', options, () => {
     processes.began('running');
     const warnings: string[] = [];
     await reaper((message) => warnings.push(message), { processes }).start();
-    const kept = await sleeper(marked(own!, 'running'));
-    const left = await sleeper(marked(own!, 'over'));
+    const kept = await sleeper(stamped(own!, 'running'));
+    const left = await sleeper(stamped(own!, 'over'));
     await until(() => gone(left.pid));
     await until(() => warnings.length > 0);
     expect(warnings[0]).toMatch(/^Ended what commands had left running after their attempts: 1 process: /);
@@ -182,14 +182,14 @@ describe('the reaper', options, () => {
   });
 });
 
-describe('a mark', () => {
+describe('a stamp', () => {
   it('of this process lives', options, () => {
-    expect(readMark(own!)).toEqual({ pid: process.pid, started: processStat('self')!.started, namespace });
-    expect(markLives(readMark(own!)!)).toBe(true);
+    expect(readStamp(own!)).toEqual({ pid: process.pid, started: processStat('self')!.started, namespace });
+    expect(stampLives(readStamp(own!)!)).toBe(true);
   });
 
   it.each(['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])('is not "%s"', (text) => {
-    expect(readMark(text)).toBeUndefined();
+    expect(readStamp(text)).toBeUndefined();
   });
 });
 
