@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
 import { Duties } from '../../src/core/leader/duties.ts';
 import { TermDuties } from '../../src/core/leader/term-duties.ts';
@@ -19,7 +20,9 @@ import { Loop } from '../../src/core/runtime/loop.ts';
 import { RunLogs } from '../../src/core/worker/log/run-logs.ts';
 import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
 import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
+import { silentLog } from '../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../fixtures/handlers/command.ts';
+import { processOptions, testProcesses } from '../fixtures/handlers/process.ts';
 import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
 import { testContext } from './node.ts';
@@ -74,10 +77,22 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     return { service, listeners, close: () => context.close() };
   },
 
+  HandlerProcess: () => ({ service: new HandlerProcess(processOptions('evaluated.mjs')) }),
+
+  HandlerProcesses: () => ({ service: testProcesses('evaluated.mjs') }),
+
   HandlerThread() {
     const modules = [{ task_type: 'sync_data', module: 'evaluated.mjs' }];
     const times = { graceMs: 100, othersMs: 100, silentMs: 60_000 };
-    return { service: new HandlerThread({ modules, base_dir: FIXTURES, onWarning: () => {}, ...times }) };
+    return {
+      service: new HandlerThread({
+        modules,
+        base_dir: FIXTURES,
+        onWarning: () => {},
+        logOf: () => silentLog,
+        ...times,
+      }),
+    };
   },
 
   HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),

@@ -1,12 +1,17 @@
-import type { HandlerConfig } from '../config/config-schema.ts';
+import { resolve } from 'node:path';
+import { DEFAULT_ISOLATION, type HandlerConfig, type ISOLATIONS, RECYCLE } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { Environment } from '../handlers/command/command-environment.ts';
+import { commandEnvironment, type Environment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
 import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
 import { findDeathSignal } from '../handlers/command/program.ts';
-import type { Handler } from '../handlers/handler.ts';
-import { moduleHandler } from '../handlers/module-handler.ts';
+import type { Handler, HandlerLog } from '../handlers/handler.ts';
+import { ModulePlace } from '../handlers/module-place.ts';
+import { HandlerProcesses, type ProcessModule } from '../handlers/process/handler-processes.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
+import type { Service } from '../runtime/service.ts';
+
+type Isolation = (typeof ISOLATIONS)[number];
 
 export interface LoadHandlersOptions {
   /** `handlers` of the configuration. */
@@ -15,12 +20,19 @@ export interface LoadHandlersOptions {
   supported_tasks: string[] | undefined;
   /** Folder of the configuration file. */
   base_dir: string;
-  /** The worker's environment: what commands inherit from, and what `${NAME}` in their env names. */
+  /** The worker's environment: what processes inherit from, and what `${NAME}` in their env names. */
   env: Environment;
-  /** Seconds between SIGTERM and SIGKILL of a command, and between the abort of a module and the end of its thread. */
+  /**
+   * Seconds between SIGTERM and SIGKILL of a command, between the abort of a module and the end of its thread or process,
+   * and that the clean-up of a module may take.
+   */
   kill_grace: number;
-  /** What the threads of the handlers have to say. */
+  /** Attempts that run at the same time, at most. */
+  slots: number;
+  /** What the threads and processes of the handlers have to say. */
   onWarning(message: string): void;
+  /** Where the hooks of this type's module log to. */
+  logOf(task_type: string): HandlerLog;
 }
 
 export interface LoadedHandlers {
@@ -28,14 +40,8 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
-  /** Ends the threads in which modules run. */
+  /** Lets the modules clean up, and ends the threads and processes in which they run. */
   close(): Promise<void>;
-}
-
-interface Threaded {
-  /** The types of its handlers, in their order. */
-  types: string[];
-  threads: HandlerThreads;
 }
 
 /**
@@ -68,24 +74,26 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   const handlers = new Map<string, Handler>();
   const warnings: string[] = [];
   const commands = types.some((type) => configured[type]!.exec !== undefined);
-  const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
-  const hidden = commands ? hideInherited() : [];
-  if (commands && death_signal.length === 0) {
+  const spawns = commands || types.some((type) => isolationOf(configured[type]!) === 'process');
+  const start: Start = {
+    death_signal: spawns ? await findDeathSignal(options.env.PATH) : [],
+    hidden: spawns ? hideInherited() : [],
+  };
+  if (commands && start.death_signal.length === 0) {
     warnings.push(
       'The program setpriv is not installed, so commands keep running if this process is killed by SIGKILL.',
     );
   }
-  const threaded = inThreads(types, options);
+  const places = placesOf(types, options, start);
+  const here = new ModulePlace(options);
   const close = async () => {
-    await Promise.all(threaded.map(({ threads }) => threads.stop()));
+    await Promise.all([here.cleanUp(options.kill_grace * 1000), ...places.map(({ service }) => service.stop())]);
   };
   try {
-    await Promise.all(threaded.map(({ threads }) => threads.start()));
+    await Promise.all(places.map(({ service }) => service.start()));
     for (const type of types) {
-      handlers.set(
-        type,
-        handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
-      );
+      const placed = places.map((one) => one.handlerOf(type)).find((one) => one !== undefined);
+      handlers.set(type, placed ?? (await loadHandler(type, configured[type]!, options, { here, start })));
       warnings.push(...idleSettings(type, configured[type]!));
     }
   } catch (error) {
@@ -101,40 +109,59 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   return { handlers, warnings, close };
 }
 
-/** The modules that run in threads, not started: those that share one, and each that has its own. */
-function inThreads(types: string[], options: LoadHandlersOptions): Threaded[] {
-  const modules = types.flatMap((task_type) => {
-    const { module, thread, timeout } = options.handlers[task_type]!;
-    return module === undefined || thread === 'main'
-      ? []
-      : [{ task_type, module, thread, timeout: timeout || undefined }];
-  });
-  const shared = modules.filter((one) => one.thread !== 'own');
-  const groups = [
-    ...(shared.length > 0 ? [shared] : []),
-    ...modules.filter((one) => one.thread === 'own').map((one) => [one]),
-  ];
-  return groups.map((group) => ({
-    types: group.map((one) => one.task_type),
-    threads: new HandlerThreads({ ...options, modules: group }),
-  }));
+type Start = Pick<CommandHandlerOptions, 'death_signal'> & { hidden: ReadonlyArray<'ignore' | number> };
+
+interface Place {
+  service: Service;
+  handlerOf(type: string): Handler | undefined;
 }
 
-function handlerIn(threaded: Threaded[], type: string): Handler | undefined {
-  for (const { types, threads } of threaded) if (types.includes(type)) return threads.handlers[types.indexOf(type)];
-  return undefined;
+function isolationOf({ module, isolation }: HandlerConfig): Isolation | undefined {
+  return module === undefined ? undefined : (isolation ?? DEFAULT_ISOLATION);
+}
+
+/** The modules that run in a thread and those that run in processes, not started. */
+function placesOf(types: string[], options: LoadHandlersOptions, start: Start): Place[] {
+  const { handlers, base_dir, env: worker_env, slots: most } = options;
+  const modulesIn = (isolation: Isolation) =>
+    types
+      .filter((type) => isolationOf(handlers[type]!) === isolation)
+      .map((task_type) => {
+        const config = handlers[task_type]!;
+        return { task_type, module: config.module!, timeout: config.timeout || undefined, config };
+      });
+  const places: Place[] = [];
+  const threaded = modulesIn('thread');
+  if (threaded.length > 0) {
+    const service = new HandlerThreads({ ...options, modules: threaded });
+    const names = threaded.map((one) => one.task_type);
+    places.push({ service, handlerOf: (type) => service.handlers[names.indexOf(type)] });
+  }
+  const modules: ProcessModule[] = modulesIn('process').map(
+    ({ config: { env, cwd = '.', recycle = RECYCLE }, ...one }) => ({
+      ...one,
+      env: commandEnvironment(one.task_type, env, worker_env),
+      cwd: resolve(base_dir, cwd),
+      recycle,
+    }),
+  );
+  if (modules.length > 0) {
+    const service = new HandlerProcesses({ ...options, ...start, modules, most });
+    places.push({ service, handlerOf: (type) => service.handlers.get(type) });
+  }
+  return places;
 }
 
 async function loadHandler(
   type: string,
   config: HandlerConfig,
   { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
-  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden'>,
+  { here, start }: { here: ModulePlace; start: Start },
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.
   const timeout = config.timeout || undefined;
-  if (module !== undefined) return moduleHandler({ task_type: type, module, base_dir, timeout });
+  if (module !== undefined) return here.load(type, module, timeout);
   if (exec === undefined || exec.length === 0) {
     throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
   }
@@ -149,12 +176,16 @@ async function loadHandler(
   return commandHandler(command);
 }
 
-function idleSettings(type: string, { module, env, cwd, result }: HandlerConfig): string[] {
+function idleSettings(type: string, config: HandlerConfig): string[] {
+  const { module, env, cwd, result } = config;
   if (module === undefined) return [];
-  const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd', result && 'result'].filter(Boolean);
-  return idle.length === 0
-    ? []
-    : [`handlers.${type}: ${idle.join(', ')} apply to commands only and have no effect on a module.`];
+  const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd'].filter(Boolean).join(', ');
+  const found: string[] = [];
+  if (idle !== '' && isolationOf(config) !== 'process') {
+    found.push(`handlers.${type}: ${idle} has no effect on a module without "isolation: process".`);
+  }
+  if (result) found.push(`handlers.${type}: result applies to commands only and has no effect on a module.`);
+  return found;
 }
 
 function linesToAdd(types: string[]): string {
@@ -162,7 +193,7 @@ function linesToAdd(types: string[]): string {
   const lines = types.map((type) => {
     const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
     const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
-    return `  ${key}: { module: ./handlers/${file}.ts, thread: shared }   # or: { exec: [python3, main.py, ${key}] }`;
+    return `  ${key}: { module: ./handlers/${file}.ts, isolation: thread }   # or: { exec: [python3, main.py, ${key}] }`;
   });
   return `handlers:\n${lines.join('\n')}`;
 }
