@@ -21,7 +21,7 @@ import {
 const MB = 1024 ** 2;
 export const ISOLATIONS = ['none', 'thread', 'process'] as const;
 /** Of a module that does not say. Measured: docs/adr/0024-isolation.md. */
-export const DEFAULT_ISOLATION: (typeof ISOLATIONS)[number] = 'none';
+export const DEFAULT_ISOLATION: (typeof ISOLATIONS)[number] = 'thread';
 export const RECYCLE = { tasks: 1000, memory: 512 * MB };
 
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createJiti } from 'jiti';
+import type { createJiti } from 'jiti';
 import { AfdError } from '../domain/errors.ts';
 import type { HandlerTask } from '../domain/task/task.ts';
 import { thrownText } from '../domain/text/thrown-text.ts';
@@ -71,7 +71,7 @@ async function lineOf(error: unknown, file: string): Promise<string> {
   if (!(error instanceof SyntaxError)) return '';
   const source = await readFile(file, 'utf8');
   // jiti turns a file that it cannot parse into a module that reports so.
-  const made = createJiti(pathToFileURL(file).href, { fsCache: false }).transform({
+  const made = (await jitiFor(file, {})).transform({
     source,
     filename: file,
     async: true,
@@ -81,7 +81,15 @@ async function lineOf(error: unknown, file: string): Promise<string> {
   return line === undefined ? '' : `:${line}`;
 }
 
-/** No cache in a shared temporary folder: what lies there would be run. */
-function importTypeScript(file: string): Promise<unknown> {
-  return createJiti(pathToFileURL(file).href, { fsCache: false, interopDefault: false }).import(file);
+async function importTypeScript(file: string): Promise<unknown> {
+  return (await jitiFor(file, { interopDefault: false })).import(file);
+}
+
+/**
+ * Loaded when it is needed: a process that runs JavaScript starts in half the time without it. No cache in a shared
+ * temporary folder: what lies there would be run.
+ */
+async function jitiFor(file: string, more: { interopDefault?: false }): Promise<ReturnType<typeof createJiti>> {
+  const { createJiti } = await import('jiti');
+  return createJiti(pathToFileURL(file).href, { fsCache: false, ...more });
 }

@@ -193,7 +193,7 @@ function linesToAdd(types: string[]): string {
   const lines = types.map((type) => {
     const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
     const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
-    return `  ${key}: { module: ./handlers/${file}.ts, isolation: thread }   # or: { exec: [python3, main.py, ${key}] }`;
+    return `  ${key}: { module: ./handlers/${file}.ts }   # or: { exec: [python3, main.py, ${key}] }`;
   });
   return `handlers:\n${lines.join('\n')}`;
 }

@@ -29,7 +29,6 @@ export function spawnHandlerProcess(options: SpawnProcessOptions): ChildProcess 
     env: env as NodeJS.ProcessEnv,
     cwd,
     detached: true,
-    serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...hidden.slice(1)],
   });
 }

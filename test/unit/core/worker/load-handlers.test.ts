@@ -110,10 +110,8 @@ describe('F2 an unbound type', () => {
     await expect(refused).rejects.toMatchObject({
       ...{ code: 'E_HANDLER_MISSING', exitCode: 78, data: { task_types: ['sync_data', 'app data'] } },
     });
-    await expect(refused).rejects.toThrow(
-      'handlers:\n  sync_data: { module: ./handlers/sync-data.ts, isolation: thread }',
-    );
-    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts, isolation: thread }');
+    await expect(refused).rejects.toThrow('handlers:\n  sync_data: { module: ./handlers/sync-data.ts }');
+    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts }');
   });
 
   it('F2 a name that every object has is no handler', async () => {
