@@ -15,6 +15,7 @@ import { MinScoreRule } from './claim/min-score-rule.ts';
 import { Payloads } from './claim/payloads.ts';
 import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
+import { RunningReport } from './report/running-report.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
 import type { WorkerRing } from './worker-ring.ts';
@@ -86,6 +87,11 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     prefetchTtlMs: PREFETCH_TTL_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
+    reportOf: (attempt, complain) => {
+      const report = new RunningReport({ of: attempt, complain, onChange: () => {} });
+      report.checkpoints.close(new Error('Checkpoints are not stored yet.'));
+      return report;
+    },
     onFinish: (finish) => claimer.finish(finish),
     onSlots: () => {
       options.onBusy();

@@ -1,6 +1,7 @@
 // What the main thread and a thread of handlers say to each other. Every message is an array of these, in order.
 import type { MessagePort } from 'node:worker_threads';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { AttemptUsage, Progress } from '../../domain/attempt/report.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import type { AbortReason, HandlerLog } from '../handler.ts';
 
@@ -33,14 +34,25 @@ export const CELL = {
 export type ToThread =
   | { kind: 'run'; id: number; module: number; task: HandlerTask; device_id: string }
   | { kind: 'abort'; id: number; reason: AbortReason }
+  /** The answer to its checkpoint of this version; without `refused` it is stored. */
+  | { kind: 'checkpointed'; id: number; version: number; refused?: string }
   | { kind: 'ping' }
   | { kind: 'end' };
+
+/** What has changed of what an attempt reports. */
+export interface Report {
+  progress?: Progress | undefined;
+  metrics?: Record<string, number> | undefined;
+  usage?: AttemptUsage | undefined;
+}
 
 export type FromThread =
   | { kind: 'ready' }
   | { kind: 'unloaded'; code: string; message: string }
   | { kind: 'ended'; id: number; outcome: Outcome }
   | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Record<string, unknown> | undefined }
+  | ({ kind: 'report'; id: number } & Report)
+  | { kind: 'checkpoint'; id: number; version: number; value: unknown }
   | { kind: 'pong' }
   /** Something that concerns no running attempt. */
   | { kind: 'warning'; message: string }

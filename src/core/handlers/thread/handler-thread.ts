@@ -6,9 +6,10 @@ import { Service } from '../../runtime/service.ts';
 import { keptOutcome } from '../aborted-outcome.ts';
 import type { AbortReason, Attempt } from '../handler.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
+import { forwardSaid } from './forward-said.ts';
 import { CELL, type FromThread, type ToThread } from './handler-thread-messages.ts';
 import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
-import { type Death, outcomesAfterDeath } from './thread-death.ts';
+import { type Death, leftOf, outcomesAfterDeath } from './thread-death.ts';
 import { ThreadPulse } from './thread-pulse.ts';
 import { ignoredSentence, silentSentence } from './thread-sentences.ts';
 
@@ -164,7 +165,9 @@ export class HandlerThread extends Service {
         return;
       }
       case 'log':
-        this.#open.get(message.id)?.attempt.log[message.level](message.message, message.fields);
+      case 'report':
+      case 'checkpoint':
+        forwardSaid(this.#open.get(message.id)?.attempt, message, (answer) => this.#out.push(answer));
         return;
       case 'warning':
         this.#options.onWarning(message.message);
@@ -238,12 +241,7 @@ export class HandlerThread extends Service {
     const unseen: Death = { kind: 'vanished', id: this.#cells[CELL.current]!, message: `exit code ${code}` };
     const death = this.#death ?? unseen;
     const open = [...this.#open.values()];
-    const left = open.map(({ id, attempt }) => ({
-      id,
-      begun: ((this.#cells[CELL.begun]! - id) | 0) >= 0,
-      aborted: attempt.aborted(),
-      timeout: attempt.task.timeout,
-    }));
+    const left = open.map((one) => leftOf(one, this.#cells[CELL.begun]!));
     for (const [n, outcome] of outcomesAfterDeath(death, left).entries()) this.#settle(open[n]!, outcome);
     return death;
   }

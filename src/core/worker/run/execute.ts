@@ -23,14 +23,15 @@ export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed
 }
 
 function call(
-  { deviceId, board, logOf }: RunnerOptions,
+  options: RunnerOptions,
   handler: Handler,
   attempt: RunningAttempt,
   claimed: ClaimedTask,
 ): Promise<Outcome> {
+  const { deviceId, board } = options;
   let asked: Attempt;
   try {
-    asked = handlerCall(claimed, attempt, deviceId, logOf);
+    asked = handlerCall(claimed, attempt, deviceId, options);
   } catch (error) {
     const error_message = `The payload cannot be read: ${(error as Error).message}`;
     return Promise.resolve({ kind: 'permanent', error_class: 'payload', error_message });

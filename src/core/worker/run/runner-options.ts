@@ -1,12 +1,12 @@
 import type { Finish } from '../../domain/attempt/reconcile.ts';
-import type { HandlerTask } from '../../domain/task/task.ts';
-import type { Handler, HandlerLog } from '../../handlers/handler.ts';
+import type { Handler } from '../../handlers/handler.ts';
 import type { PulseBoard } from '../../node/pulse-board.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { Payloads } from '../claim/payloads.ts';
 import type { HeldAttempts } from './held-attempts.ts';
+import type { MadeOnDemand } from './running-attempt.ts';
 
-export interface RunnerOptions {
+export interface RunnerOptions extends MadeOnDemand {
   slots: number;
   deviceId: string;
   handlers: Map<string, Handler>;
@@ -23,7 +23,6 @@ export interface RunnerOptions {
   prefetchTtlMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */
   board: PulseBoard;
-  logOf(task: HandlerTask): HandlerLog;
   /** An attempt ended, and its end must be written. Not called for a lost one: another process owns it. */
   onFinish(finish: Finish): void;
   /** A slot was taken or freed, or is held by a handler whose attempt has ended without it. */

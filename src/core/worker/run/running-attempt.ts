@@ -9,6 +9,7 @@ import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
 import type { AbortReason, Attempt, HandlerLog } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { RunningReport } from '../report/running-report.ts';
 
 export interface RunningAttempt {
   readonly task_id: number;
@@ -43,6 +44,8 @@ export interface RunningAttempt {
   timer: NodeJS.Timeout | undefined;
   /** Uncaught errors thrown while it ran, where another attempt may have thrown them as well. */
   stray: string | undefined;
+  /** Made when its handler first reports something. */
+  report: RunningReport | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
@@ -89,6 +92,7 @@ export function waitingAttempt(
     unwritable: false,
     timer: undefined,
     stray: undefined,
+    report: undefined,
   };
   return attempt;
 }
@@ -98,12 +102,18 @@ export function isOpen(one: RunningAttempt): boolean {
   return one.state === 'running' || one.state === 'waiting';
 }
 
+/** What of an attempt is made when its handler asks for it. */
+export interface MadeOnDemand {
+  logOf(task: HandlerTask): HandlerLog;
+  reportOf(attempt: RunningAttempt, complain: (problem: string) => void): RunningReport;
+}
+
 /** What a handler gets of an attempt. @throws Error when the payload cannot be read */
 export function handlerCall(
   claimed: ClaimedTask,
   attempt: RunningAttempt,
   device_id: string,
-  logOf: (task: HandlerTask) => HandlerLog,
+  { logOf, reportOf }: MadeOnDemand,
 ): Attempt {
   const task: HandlerTask = {
     task_id: claimed.id,
@@ -113,9 +123,15 @@ export function handlerCall(
     timeout: attempt.timeout_s,
     retry_count: claimed.retry ?? 0,
     attempt: attempt.attempt,
+    checkpoint: null,
   };
   const { task_id, task_type } = task;
   let log: HandlerLog | undefined;
+  const handlerLog = () => {
+    // The handler may have changed its task by now.
+    log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
+    return log;
+  };
   return {
     task,
     device_id,
@@ -128,9 +144,11 @@ export function handlerCall(
     aborted: () => attempt.stop.reason,
     onAbort: (tell) => attempt.stop.onAbort(tell),
     get log() {
-      // The handler may have changed its task by now.
-      log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
-      return log;
+      return handlerLog();
+    },
+    get report() {
+      attempt.report ??= reportOf(attempt, (problem) => handlerLog().warn(problem));
+      return attempt.report;
     },
   };
 }
