@@ -15,6 +15,7 @@ import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
 import { Loop } from '../../src/core/runtime/loop.ts';
+import { Reporter } from '../../src/core/worker/report/reporter.ts';
 import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
 import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
 import { FIXTURES } from '../fixtures/handlers/command.ts';
@@ -113,6 +114,13 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       service: new MainWatch({ board, onSilent: () => {}, onStill: () => {}, onBack: () => {} }),
       use: () => promise,
     };
+  },
+
+  Reporter(db) {
+    const openSession = () => new Session({ ...SESSION, address: db.address });
+    const none = () => {};
+    const service = new Reporter({ openSession, names: db.names, deviceId: fresh(), onLost: none, warn: none });
+    return { service, use: () => service.read(1) };
   },
 
   async RingReceiver() {

@@ -9,11 +9,25 @@ export interface TableNames {
   leader: string;
   lane: string;
   setting: string;
+  progress: string;
+  checkpoint: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
-  plain: Record<'task' | 'device' | 'assignment' | 'heartbeat' | 'leader' | 'lane' | 'setting' | 'migration', string>;
+  plain: Record<Table, string>;
   prefix: string;
 }
+
+type Table =
+  | 'task'
+  | 'device'
+  | 'assignment'
+  | 'heartbeat'
+  | 'leader'
+  | 'lane'
+  | 'setting'
+  | 'progress'
+  | 'checkpoint'
+  | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
 
@@ -28,6 +42,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     leader: `${prefix}leader`,
     lane: `${prefix}lane`,
     setting: `${prefix}setting`,
+    progress: `${prefix}task_progress`,
+    checkpoint: `${prefix}task_checkpoint`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

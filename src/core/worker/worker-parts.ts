@@ -2,7 +2,7 @@
 
 import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
-import type { Session } from '../db/session.ts';
+import { Session } from '../db/session.ts';
 import { backoff } from '../domain/attempt/retry.ts';
 import { claimRank, laneKey } from '../domain/lane.ts';
 import type { Handler } from '../handlers/handler.ts';
@@ -15,7 +15,7 @@ import { MinScoreRule } from './claim/min-score-rule.ts';
 import { Payloads } from './claim/payloads.ts';
 import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
-import { RunningReport } from './report/running-report.ts';
+import { Reporter } from './report/reporter.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
 import type { WorkerRing } from './worker-ring.ts';
@@ -27,6 +27,7 @@ export interface WorkerParts {
   attempts: HeldAttempts;
   runner: Runner;
   claimer: Claimer;
+  reporter: Reporter;
 }
 
 export interface WorkerPartsOptions {
@@ -72,6 +73,14 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
+  const { address, timeZone, idleTimeoutS, deadlineMs } = session.options;
+  const reporter = new Reporter({
+    openSession: () => new Session({ address, timeZone, idleTimeoutS, deadlineMs, multiStatements: false }),
+    names,
+    deviceId,
+    onLost: ({ key }) => attempts.lost(key),
+    warn: (message) => events.emit('warning', { message }),
+  });
   const runner: Runner = new Runner({
     slots,
     deviceId,
@@ -87,11 +96,8 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     prefetchTtlMs: PREFETCH_TTL_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
-    reportOf: (attempt, complain) => {
-      const report = new RunningReport({ of: attempt, complain, onChange: () => {} });
-      report.checkpoints.close(new Error('Checkpoints are not stored yet.'));
-      return report;
-    },
+    reports: reporter,
+    reportOf: (attempt, complain) => reporter.report(attempt, complain),
     onFinish: (finish) => claimer.finish(finish),
     onSlots: () => {
       options.onBusy();
@@ -134,8 +140,10 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
       ring.onExchange(exchange);
     },
     onReconciled: (result) => {
-      const { place } = result.kind === 'accepted' ? result.end.finish : result.finish;
+      const { place, checkpoint, outcome, task_id, attempt } =
+        result.kind === 'accepted' ? result.end.finish : result.finish;
       if (place !== undefined) board.release(place);
+      if (checkpoint === true && outcome.kind === 'done' && result.kind !== 'lost') reporter.done({ task_id, attempt });
       attempts.reconciled(result);
       ring.onReconciled(result);
     },
@@ -146,5 +154,5 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onIdle: options.onIdle,
   });
   ring.attach({ session, deviceId, taskTypes: [...handlers.keys()], catalog, runner, claimer, mayClaim });
-  return { catalog, minScore, poller, attempts, runner, claimer };
+  return { catalog, minScore, poller, attempts, runner, claimer, reporter };
 }

@@ -72,7 +72,7 @@ export class Worker {
     this.#session = await this.#leaseTrust.run(() => this.#context.session({ multiStatements: true, onOpen }));
     this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
-    const { runner, claimer, attempts } = this.#build(instanceToken, this.#liveness!.board);
+    const { runner, claimer, attempts, reporter } = this.#build(instanceToken, this.#liveness!.board);
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
@@ -89,6 +89,8 @@ export class Worker {
       asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
       void claimer.start();
       claimer.finished.catch(this.#finish.fail);
+      void reporter.start();
+      reporter.finished.catch(this.#finish.fail);
       const unwatch = watchStuck(runner, this.#slots, config.worker.stuck_timeout, this.#finish.fail);
       const reason = await ended.finally(unwatch);
       const { strays, force: forced } = this.#options;
@@ -106,6 +108,7 @@ export class Worker {
       throw error;
     } finally {
       claimer.abandon();
+      await reporter.stop();
       await this.#ring.close();
       await this.#leadership?.stop();
       await this.#liveness?.stop();

@@ -3,6 +3,7 @@ import type { Handler } from '../../handlers/handler.ts';
 import type { PulseBoard } from '../../node/pulse-board.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { Payloads } from '../claim/payloads.ts';
+import type { Reporter } from '../report/reporter.ts';
 import type { HeldAttempts } from './held-attempts.ts';
 import type { MadeOnDemand } from './running-attempt.ts';
 
@@ -19,6 +20,8 @@ export interface RunnerOptions extends MadeOnDemand {
   attempts: HeldAttempts;
   /** Fetches the payloads of tasks that were claimed without them. */
   payloads: Payloads;
+  /** What earlier attempts stored, and writing what these report. */
+  reports: Pick<Reporter, 'read' | 'flush'>;
   /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
   prefetchTtlMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */

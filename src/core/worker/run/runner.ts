@@ -9,6 +9,7 @@ import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
 import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import { LOST, OVER } from '../report/running-report.ts';
 import { Deadlines } from './deadlines.ts';
 import { execute } from './execute.ts';
 import type { RunnerOptions } from './runner-options.ts';
@@ -99,6 +100,7 @@ export class Runner {
 
   /** Its outcome follows through onFinish: at once if it has not begun, else when its handler settles or is given up. */
   readonly #onAbort = (attempt: RunningAttempt, reason: AbortReason): void => {
+    if (reason === 'lost') attempt.report?.close(LOST);
     if (attempt.state === 'waiting') this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
     if (attempt.state !== 'running') return;
     const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
@@ -178,6 +180,10 @@ export class Runner {
       const { task_id, task_type, attempt: n } = attempt;
       this.#options.events.emit('task:started', { task_id, task_type, attempt: n });
       const outcome = await execute(this.#options, attempt, claimed);
+      if (attempt.report?.pending === true) {
+        attempt.said = outcome;
+        await this.#options.reports.flush(attempt.report);
+      }
       this.#end(attempt, outcome);
     } finally {
       clearTimeout(attempt.timer);
@@ -202,9 +208,11 @@ export class Runner {
     this.#options.onSlots();
   }
 
-  #end(attempt: RunningAttempt, said: Outcome): void {
+  #end(attempt: RunningAttempt, asked: Outcome): void {
     if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
+    const said = attempt.said ?? asked;
     const outcome = attempt.stray === undefined ? said : withStray(said, attempt.stray);
+    attempt.report?.close(OVER);
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';

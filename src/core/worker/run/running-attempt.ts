@@ -9,9 +9,9 @@ import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
 import type { AbortReason, Attempt, HandlerLog } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
-import type { RunningReport } from '../report/running-report.ts';
+import { LOST, OVER, type Reporting, type RunningReport } from '../report/running-report.ts';
 
-export interface RunningAttempt {
+export interface RunningAttempt extends Reporting {
   readonly task_id: number;
   readonly task_type: string;
   readonly key: string;
@@ -44,14 +44,19 @@ export interface RunningAttempt {
   timer: NodeJS.Timeout | undefined;
   /** Uncaught errors thrown while it ran, where another attempt may have thrown them as well. */
   stray: string | undefined;
+  /** What an earlier attempt stored; null = nothing. */
+  checkpoint: unknown;
   /** Made when its handler first reports something. */
   report: RunningReport | undefined;
+  /** What its handler has settled with, while its last values are being written. */
+  said: Outcome | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
 export function finishOf(one: RunningAttempt, outcome: Outcome, age_ms: number | null): Finish {
   const { task_id, task_type, attempt, assignment_id, claim_token, key } = one;
   const finish: Finish = { task_id, task_type, attempt, assignment_id, claim_token, key, outcome, age_ms };
+  if (one.checkpoint !== null || one.report?.hasStored === true) finish.checkpoint = true;
   if (outcome.kind !== 'released') return finish;
   const { required_capabilities, claim_rank } = one;
   finish.lane = { lane: laneKey(task_type, required_capabilities), claim_rank, task_type, required_capabilities };
@@ -92,7 +97,9 @@ export function waitingAttempt(
     unwritable: false,
     timer: undefined,
     stray: undefined,
+    checkpoint: null,
     report: undefined,
+    said: undefined,
   };
   return attempt;
 }
@@ -123,7 +130,7 @@ export function handlerCall(
     timeout: attempt.timeout_s,
     retry_count: claimed.retry ?? 0,
     attempt: attempt.attempt,
-    checkpoint: null,
+    checkpoint: attempt.checkpoint,
   };
   const { task_id, task_type } = task;
   let log: HandlerLog | undefined;
@@ -131,6 +138,12 @@ export function handlerCall(
     // The handler may have changed its task by now.
     log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
     return log;
+  };
+  const newReport = () => {
+    const report = reportOf(attempt, (problem) => handlerLog().warn(problem));
+    if (attempt.stop.reason === 'lost') report.close(LOST);
+    else if (!isOpen(attempt)) report.close(OVER);
+    return report;
   };
   return {
     task,
@@ -147,7 +160,7 @@ export function handlerCall(
       return handlerLog();
     },
     get report() {
-      attempt.report ??= reportOf(attempt, (problem) => handlerLog().warn(problem));
+      attempt.report ??= newReport();
       return attempt.report;
     },
   };

@@ -60,6 +60,7 @@ function oneSlot() {
       return patience.ms;
     },
     logOf: () => ({ debug: none, info: none, warn: none, error: none }),
+    reports: { read: async () => undefined, flush: async () => {} },
     reportOf: (of, complain) => new RunningReport({ of, complain, onChange: none }),
     onFinish: (finish) => finishes.push(finish),
     onSlots: none,
