@@ -1,8 +1,9 @@
 // Reads without a lock, newest first. Indexes: PRIMARY backwards, or afd_claim for a status; idx_task_id for the
-// current attempt of each. Zero rows: no task fits the filter; anything that keeps the list from being read is thrown.
+// current attempt of each, PRIMARY for what it has reported. Zero rows: no task fits the filter; anything that keeps the list from being read is thrown.
 import type { TaskStatus } from '../../domain/task/task.ts';
 import type { TaskRecord } from '../../domain/task/task-record.ts';
 import { stateIs } from '../claim-state.ts';
+import { PROGRESS_COLUMNS } from '../reports/progress-record.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { TASK_COLUMNS, taskRecord } from './task-mapping.ts';
@@ -32,9 +33,10 @@ export async function listTasks(session: Session, names: TableNames, filter: Tas
     add('(a.device_id = ? OR t.target_device_id = ? OR t.claimed_by = ?)', device_id, device_id, device_id);
   const rows = await session.rows(
     `SELECT ${TASK_COLUMNS}, COALESCE(IF(a.status IN ('assigned', 'running') OR t.status IN ('done', 'failed', 'cancelled'), a.device_id, NULL),
-       t.claimed_by) AS device_id
+       t.claimed_by) AS device_id, ${PROGRESS_COLUMNS}
      FROM ${names.task} t
      LEFT JOIN ${names.assignment} a ON a.task_id = t.id AND a.attempt = t.attempt
+     LEFT JOIN ${names.progress} p ON p.task_id = t.id AND p.attempt = t.attempt
      ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
      ORDER BY t.id DESC LIMIT ?`,
     [...values, limit],

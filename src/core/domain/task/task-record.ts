@@ -1,4 +1,5 @@
 // What the commands say about a task: the design document's words, times ISO 8601 UTC, JSON decoded.
+import type { ProgressRecord } from './progress.ts';
 import type { AssignmentStatus, TaskStatus } from './task.ts';
 
 export interface TaskRecord {
@@ -33,6 +34,8 @@ export interface TaskRecord {
   created_at: string | null;
   updated_at: string | null;
   finished_at: string | null;
+  /** What its last attempt has reported; null = nothing. */
+  progress: ProgressRecord | null;
 }
 
 export interface AssignmentRecord {
@@ -52,6 +55,8 @@ export interface AssignmentRecord {
   revoked_at: string | null;
   revoke_outcome: 'cancelled' | 'released' | null;
   result: unknown;
+  /** What it has reported; null = nothing. */
+  progress: ProgressRecord | null;
 }
 
 export interface TaskDetails extends TaskRecord {
