@@ -167,6 +167,7 @@ const assignments = (names, taskId) => `CREATE TABLE ${names.assignment} (
 
       revoked_at DATETIME(3) NULL COMMENT 'when an operator asked for its end, UTC',
       revoke_outcome ENUM('cancelled','released') NULL COMMENT 'the end that the operator asked for',
+      revoked_by VARCHAR(500) NULL COMMENT 'the operator and the reason, in words',
 
       result JSON NULL COMMENT 'what the handler returned',
       error_class VARCHAR(64) NULL COMMENT 'short name that groups equal failures',
@@ -248,6 +249,27 @@ const checkpoints = (names, taskId) => `CREATE TABLE ${names.checkpoint} (
       written_at DATETIME(3) NOT NULL COMMENT 'UTC'
     ) TABLE_OPTIONS`;
 
+/**
+ * What attempts print, in pieces. The leader adds a partition for each day and drops old ones.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const logs = (names, taskId) => `CREATE TABLE ${names.log} (
+      id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'order in which the rows of a device were written',
+      task_id ${taskId} NOT NULL COMMENT 'task whose attempt printed it',
+      attempt INT NOT NULL COMMENT 'number of the attempt, from 1',
+      device_id VARCHAR(64) NOT NULL COMMENT 'device that ran the attempt',
+      from_byte BIGINT NOT NULL COMMENT 'bytes that the attempt had printed before this piece',
+      to_byte BIGINT NOT NULL COMMENT 'and with it; the next piece begins here, or output was dropped between them',
+      line_count INT NOT NULL COMMENT 'lines in body',
+      body MEDIUMBLOB NOT NULL COMMENT 'the lines with their times and streams, compressed (raw deflate)',
+      written_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)) COMMENT 'UTC',
+
+      PRIMARY KEY (id, written_at),
+      KEY idx_attempt (task_id, attempt, from_byte),
+      KEY idx_device_id (device_id, id)
+    ) TABLE_OPTIONS PARTITION BY RANGE COLUMNS (written_at) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -262,6 +284,7 @@ export async function up(tools) {
   await tools.createTable(plain.setting, settings(names));
   await tools.createTable(plain.progress, progress(names, taskId));
   await tools.createTable(plain.checkpoint, checkpoints(names, taskId));
+  await tools.createTable(plain.log, logs(names, taskId));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -279,7 +302,7 @@ export async function always(tools) {
 export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
-  const own = [plain.checkpoint, plain.progress, plain.setting, plain.lane, plain.leader];
+  const own = [plain.log, plain.checkpoint, plain.progress, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

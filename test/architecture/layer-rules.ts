@@ -50,7 +50,7 @@ export const PACKAGES: Record<Layer, string[]> = {
 };
 const PURE_LAYERS = new Set<Layer>(['domain', 'db', 'core', 'index']);
 /** Parts of Node without I/O and without clocks. */
-const DOMAIN_NODE = new Set(['node:crypto', 'node:util']);
+const DOMAIN_NODE = new Set(['node:crypto', 'node:string_decoder', 'node:util']);
 
 const CLOCK_FILE = 'src/core/runtime/clock.ts';
 /** Entries of threads: outermost, like commands. */

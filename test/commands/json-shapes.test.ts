@@ -5,8 +5,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { writeLog } from '../../src/core/db/logs/write-log.ts';
 import type { Session } from '../../src/core/db/session.ts';
+import { encodeLines } from '../../src/core/domain/run-log/log-line.ts';
 import { runCommand, runProcess } from '../helpers/command.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
@@ -69,6 +72,7 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['tasks ls', 'tasks ls'],
   ['tasks show', 'tasks show RUNNING', 'tasks show PLAIN', 'tasks show DONE'],
   ['tasks wait', 'tasks wait DONE'],
+  ['logs', 'logs RUNNING', 'logs DONE', 'logs --device worker-001', 'logs --failed --since 9000d'],
   [
     'tasks reassign',
     ...['first devices register --device-id by-hand', 'tasks reassign PLAIN --to by-hand --force'],
@@ -135,6 +139,15 @@ async function prepared(): Promise<Record<string, number>> {
     ...{ estimated_duration: 5, parent_id: 1, last_error: 'e', finished_at: '2026-01-01' },
   };
   const running = await insertAttempt(session, db.names, { device: worker });
+  const lines = encodeLines([
+    { at: 1_800_000_000_000, source: 'stdout', text: 'out' },
+    { at: 1_800_000_000_000, source: 'warn', text: 'log' },
+  ]);
+  const written = { task_id: running.task_id, attempt: 1, device_id: 'worker-001', line_count: 2 };
+  await writeLog(session, db.names, [
+    { ...written, from_byte: 0, to_byte: 10, body: deflateRawSync(lines) },
+    { ...written, from_byte: 90, to_byte: 99, body: Buffer.from('not compressed') },
+  ]);
   const done = await insertTask(session, db.names, { ...whole, status: 'done', attempt: 1 });
   await insertAttempt(session, db.names, {
     device: worker,

@@ -39,7 +39,7 @@ const SENT: Record<string, statements.Statement> = {
   readPermission: statements.readPermission(names, 'w1'),
   readFrontier: statements.readFrontier(names, source, cursor),
   lockDue: statements.lockDue(names, source, 100),
-  lockDirected: statements.lockDirected(names, 'w1', 5),
+  lockDirected: statements.lockDirected(names, { device_id: 'w1' }, 5),
   lockNamed: statements.lockNamed(names, [1], 5),
   countDue: statements.countDue(names, [source], [100]),
   findAttempts: statements.findAttempts(names, [1], [token]),

@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import { earlierDeferredClaims } from '../../src/core/db/attempts/deferred-claims.ts';
 import { earlierAttempts } from '../../src/core/db/attempts/earlier-attempts.ts';
-import { deleteOldHeartbeats } from '../../src/core/db/devices/prune-heartbeats.ts';
 import { ringTargets, ringTargetsStatement } from '../../src/core/db/devices/ring-targets.ts';
 import { showDevice } from '../../src/core/db/devices/show-device.ts';
+import { HEARTBEATS } from '../../src/core/db/history/day-partitions.ts';
+import { deleteOld } from '../../src/core/db/history/delete-old.ts';
 import { pollDue } from '../../src/core/db/lanes/due-work.ts';
 import { electLeader } from '../../src/core/db/leader/elect-leader.ts';
 import { getLeader } from '../../src/core/db/leader/get-leader.ts';
@@ -147,8 +148,8 @@ it('old rows of the history go, the oldest first, and young ones stay', async ()
       [days * 24],
     );
   for (const days of [0, 1.9, 2.1, 50]) await beat(days);
-  expect(await deleteOldHeartbeats(session, names, 2)).toBe(2);
-  expect(await deleteOldHeartbeats(session, names, 2)).toBe(0);
+  expect(await deleteOld(session, names, HEARTBEATS, 2)).toBe(2);
+  expect(await deleteOld(session, names, HEARTBEATS, 2)).toBe(0);
   const ages = await session.rows(
     `SELECT TIMESTAMPDIFF(DAY, heartbeat_time, UTC_TIMESTAMP(3)) AS days FROM ${names.heartbeat} ORDER BY days`,
   );

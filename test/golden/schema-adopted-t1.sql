@@ -61,6 +61,7 @@ CREATE TABLE `af_task_assignment` (
   `deadline_at` datetime(3) DEFAULT NULL COMMENT 'UTC; then the leader rescues the attempt',
   `revoked_at` datetime(3) DEFAULT NULL COMMENT 'when an operator asked for its end, UTC',
   `revoke_outcome` enum('cancelled','released') DEFAULT NULL COMMENT 'the end that the operator asked for',
+  `revoked_by` varchar(500) DEFAULT NULL COMMENT 'the operator and the reason, in words',
   `result` json DEFAULT NULL COMMENT 'what the handler returned',
   `error_class` varchar(64) DEFAULT NULL COMMENT 'short name that groups equal failures',
   `cause` varchar(64) DEFAULT NULL COMMENT 'why it was lost, released, cancelled or timed out',

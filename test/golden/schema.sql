@@ -98,6 +98,7 @@ CREATE TABLE `af_task_assignment` (
   `deadline_at` datetime(3) DEFAULT NULL COMMENT 'UTC; then the leader rescues the attempt',
   `revoked_at` datetime(3) DEFAULT NULL COMMENT 'when an operator asked for its end, UTC',
   `revoke_outcome` enum('cancelled','released') DEFAULT NULL COMMENT 'the end that the operator asked for',
+  `revoked_by` varchar(500) DEFAULT NULL COMMENT 'the operator and the reason, in words',
   `result` json DEFAULT NULL COMMENT 'what the handler returned',
   `error_class` varchar(64) DEFAULT NULL COMMENT 'short name that groups equal failures',
   `cause` varchar(64) DEFAULT NULL COMMENT 'why it was lost, released, cancelled or timed out',
@@ -181,3 +182,20 @@ CREATE TABLE `af_task_checkpoint` (
   `written_at` datetime(3) NOT NULL COMMENT 'UTC',
   PRIMARY KEY (`task_id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE `af_task_log` (
+  `id` bigint NOT NULL AUTO_INCREMENT COMMENT 'order in which the rows of a device were written',
+  `task_id` bigint NOT NULL COMMENT 'task whose attempt printed it',
+  `attempt` int NOT NULL COMMENT 'number of the attempt, from 1',
+  `device_id` varchar(64) NOT NULL COMMENT 'device that ran the attempt',
+  `from_byte` bigint NOT NULL COMMENT 'bytes that the attempt had printed before this piece',
+  `to_byte` bigint NOT NULL COMMENT 'and with it; the next piece begins here, or output was dropped between them',
+  `line_count` int NOT NULL COMMENT 'lines in body',
+  `body` mediumblob NOT NULL COMMENT 'the lines with their times and streams, compressed (raw deflate)',
+  `written_at` datetime(3) NOT NULL DEFAULT utc_timestamp(3) COMMENT 'UTC',
+  PRIMARY KEY (`id`,`written_at`),
+  KEY `idx_attempt` (`task_id`,`attempt`,`from_byte`),
+  KEY `idx_device_id` (`device_id`,`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
+PARTITION BY RANGE  COLUMNS(`written_at`)
+(PARTITION p_future VALUES LESS THAN (MAXVALUE));

@@ -15,11 +15,12 @@ type Section = Record<string, unknown>;
 
 export function testContext(
   db: TestDatabase,
-  overrides: { master?: Section; worker?: Section } = {},
+  overrides: { master?: Section; worker?: Section; handlers?: Section } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
     master: { ...OF_THIS_PROCESS.master, ...overrides.master },
     worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
+    handlers: overrides.handlers ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];
@@ -58,6 +59,10 @@ export interface TestWorkerOptions {
   mode?: WorkerMode;
   master?: Section;
   worker?: Section;
+  /** `handlers` of the configuration, where it says more than which function runs. */
+  configured?: Section;
+  /** Of the worker, whose secrets its run logs mask. */
+  env?: Record<string, string>;
   /** Called with every session that the worker opens in this thread: for injecting faults. */
   onSession?: (session: Session) => void;
 }
@@ -72,9 +77,10 @@ const LAST_LINES = 60;
  * hook: when the test fails, it shows the worker's last log lines.
  */
 export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): TestWorker {
-  const { deviceId = 'w1', handlers = {}, mode = 'forever', master, worker } = options;
+  const { deviceId = 'w1', handlers = {}, mode = 'forever', master, worker, configured } = options;
   const context = testContext(db, {
     ...(master === undefined ? {} : { master }),
+    ...(configured === undefined ? {} : { handlers: configured }),
     worker: { leader: false, device_id: deviceId, ...worker },
   });
   const { onSession } = options;
@@ -96,6 +102,7 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
   const ended = new Worker(tampered, {
     mode,
     handlers: new Map(table),
+    env: options.env ?? {},
     drain: drain.signal,
     force: force.signal,
     hostname: 'test-host',

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
 import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
 import { Duties } from '../../src/core/leader/duties.ts';
 import { TermDuties } from '../../src/core/leader/term-duties.ts';
@@ -15,6 +16,7 @@ import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
 import { Loop } from '../../src/core/runtime/loop.ts';
+import { RunLogs } from '../../src/core/worker/log/run-logs.ts';
 import { Reporter } from '../../src/core/worker/report/reporter.ts';
 import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
 import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
@@ -44,7 +46,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const { promise, resolve } = gate();
     const { claimer } = assembleWorker(context, {
       ...{ session, deviceId: fresh(), instanceToken: randomBytes(16), capabilities: {}, slots: 1, ring },
-      ...{ handlers: new Map(), board: new PulseBoard(1), mayClaim: () => true },
+      ...{ handlers: new Map(), maxima: new Map(), env: {}, board: new PulseBoard(1), mayClaim: () => true },
       ...{ onBusy: () => {}, onPermission: () => {}, onIdle: resolve },
     });
     return {
@@ -139,6 +141,25 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
         mine.close();
       },
     };
+  },
+
+  async RunLogs(db) {
+    const { promise, resolve } = gate();
+    const openSession = async () => {
+      const session = new Session({ ...SESSION, address: db.address });
+      await session.ready();
+      resolve();
+      return session;
+    };
+    const service = new RunLogs({ names: db.names, events: new Events(), openSession });
+    const use = () => {
+      const ref = { task_id: 1, attempt: 1, device_id: fresh() };
+      const log = service.open({ ...ref, bytes: 65_536, mask: () => new SecretMask([]), onFailure: false });
+      log.add('stdout', Buffer.from('a line\n'), 0);
+      log.end(false);
+      return promise;
+    };
+    return { service, use };
   },
 
   TermDuties(db) {

@@ -175,9 +175,9 @@ it('an idle fleet says at info that it has started and who leads, and nothing mo
     return rows.map((row) => row.n as number);
   };
   await until(async () => (await beats()).filter((n) => n >= 10).length === 3, PATIENCE_MS, 'ten heartbeats of each');
-  // The first leader of a schema adds the heartbeat history's partitions, once a day from then on.
+  // The first leader of a schema adds the partitions of heartbeats and run logs, once a day from then on.
   const said = processes.map((one) =>
-    one.lines.filter((line) => !line.message.endsWith('prune ran')).map((line) => line.event),
+    one.lines.filter((line) => !/prune(-logs)? ran$/.test(line.message)).map((line) => line.event),
   );
   const started = [[], ['worker:started'], ['worker:started']];
   expect(said.map((events) => events.sort())).toEqual(

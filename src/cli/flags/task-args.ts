@@ -1,5 +1,11 @@
-import { Args } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { AfdError } from '../../core/domain/errors.ts';
+
+/** Why an operator takes a task from its device. */
+export const reasonFlag = Flags.custom<string>({
+  helpValue: 'TEXT',
+  summary: 'Reason; stored with the attempt, and shown in its run log.',
+});
 
 /** The id of one task; with `multiple: true`, of several. */
 export const taskIdArg = Args.custom<number>({

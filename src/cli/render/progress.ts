@@ -12,7 +12,7 @@ export function progressShort(progress: ProgressRecord | null): string {
   return part === null ? amount(progress.done) : `${Math.floor(part * 100)} %`;
 }
 
-/** `████████░░░░ 43 %, 430 of 1000, about 5 min left: page 43`. Empty = nothing was said. */
+/** `████████░░░░ 43 %, 430 of 1000, about 5 min left: app 43`. Empty = nothing was said. */
 export function progressLine(progress: ProgressRecord | null): string {
   if (progress === null || progress.done === null) return '';
   const { done, total, remaining, message } = progress;

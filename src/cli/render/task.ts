@@ -117,7 +117,7 @@ function renderAttempts(task: ShownTask, width: number): string {
       { header: 'START (UTC)', value: (a) => shortTime(a.started_at ?? a.assigned_at) },
       { header: 'DURATION', value: took },
       ...reported.filter((column) => task.assignments.some((a) => column.value(a) !== '')),
-      { header: 'REASON', value: (a) => a.error_message ?? a.cause, wrap: MOST_LINES },
+      { header: 'REASON', value: reasonOf, wrap: MOST_LINES },
     ],
     task.assignments,
     width,
@@ -162,6 +162,12 @@ function took({ started_at, assigned_at, completed_at }: AssignmentRecord): stri
   if (began === null || completed_at === null) return '';
   const seconds = (Date.parse(completed_at) - Date.parse(began)) / 1000;
   return seconds < 10 ? `${Math.max(0, seconds).toFixed(1)} s` : duration(seconds);
+}
+
+/** What ended it, or is to end it. */
+function reasonOf({ error_message, cause, revoked_by }: AssignmentRecord): string | null {
+  const by = revoked_by === null ? null : `revoked by ${revoked_by}`;
+  return [error_message ?? cause, by].filter((one) => one !== null).join('; ') || null;
 }
 
 function isOpen({ status }: AssignmentRecord): boolean {

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { taskIdArg } from '../../cli/flags/task-args.ts';
+import { reasonFlag, taskIdArg } from '../../cli/flags/task-args.ts';
+import { operator } from '../../cli/operator.ts';
 import type { CancelledTask } from '../../core/tasks/tasks.ts';
 
 /** All cancelled tasks; for a single id also its keys at the top level. */
@@ -14,13 +15,17 @@ export default class TasksCancel extends BaseCommand {
   static override args = { task_id: taskIdArg({ required: true, multiple: true }) };
   static override flags = {
     force: Flags.boolean({ summary: 'End a running attempt at once, without asking its device.' }),
+    reason: reasonFlag(),
   };
 
   async run(): Promise<TasksCancelResult> {
     const { args, flags } = await this.parse(TasksCancel);
     return this.withContext(async (context) => {
       const { cancelTasks } = await import('../../core/tasks/tasks.ts');
-      const { tasks, error } = await cancelTasks(context, args.task_id, { force: flags.force });
+      const { tasks, error } = await cancelTasks(context, args.task_id, {
+        force: flags.force,
+        by: operator(flags.reason),
+      });
       const { renderCancelled } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderCancelled(task));
       if (error !== undefined) throw error;

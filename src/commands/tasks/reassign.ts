@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { taskIdArg } from '../../cli/flags/task-args.ts';
+import { reasonFlag, taskIdArg } from '../../cli/flags/task-args.ts';
+import { operator } from '../../cli/operator.ts';
 import type { ReassignedTask } from '../../core/tasks/tasks.ts';
 
 export type TasksReassignResult = ReassignedTask;
@@ -17,6 +18,7 @@ export default class TasksReassign extends BaseCommand {
   static override args = { task_id: taskIdArg({ required: true }) };
   static override flags = {
     to: Flags.string({ helpValue: 'DEVICE', summary: 'Device that is to run the task; no other may.' }),
+    reason: reasonFlag(),
     force: Flags.boolean({
       summary: 'Take the task from its device without asking, and accept a target that cannot run it.',
     }),
@@ -26,7 +28,9 @@ export default class TasksReassign extends BaseCommand {
     const { args, flags } = await this.parse(TasksReassign);
     return this.withContext(async (context) => {
       const { reassignTask } = await import('../../core/tasks/tasks.ts');
-      const task = await reassignTask(context, args.task_id, { to: flags.to, force: flags.force });
+      const task = await reassignTask(context, args.task_id, {
+        ...{ to: flags.to, force: flags.force, by: operator(flags.reason) },
+      });
       const { renderReassigned } = await import('../../cli/render/task.ts');
       this.log(renderReassigned(task));
       for (const warning of task.warnings) this.note(warning);

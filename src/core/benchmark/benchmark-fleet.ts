@@ -74,7 +74,15 @@ export class BenchFleet extends Service {
     };
     const handlers = new Map([[BENCH_TYPE, functionHandler(call)]]);
     try {
-      await new Worker(context, { mode: 'forever', handlers, drain: stop, force: stop, hostname, version }).run();
+      await new Worker(context, {
+        mode: 'forever',
+        handlers,
+        env: {},
+        drain: stop,
+        force: stop,
+        hostname,
+        version,
+      }).run();
     } finally {
       await context.close();
     }

@@ -66,6 +66,8 @@ export const handlerSchema = z
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
     timeout: duration(0, LONGEST_RUN).optional(),
+    /** Most tasks of the type that one worker runs at once; absent = as many as it has slots. */
+    max: whole(1, 10_000).optional(),
     /** Added to the allow-listed environment of a command. */
     env: z
       .record(
@@ -77,6 +79,8 @@ export const handlerSchema = z
     cwd: z.string().optional(),
     /** The command promises a result file; without one the attempt has failed. */
     result: flag.default(false),
+    /** Which attempts leave their output in the database. */
+    run_log: z.enum(['on', 'off', 'on-failure'], { error: 'must be one of on, off, on-failure' }).default('on'),
   })
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
     message: 'a handler needs either "module: ./file.ts" or "exec: [program, argument]", not both',
@@ -129,6 +133,8 @@ export const configSchema = z.strictObject({
       lost_backoff: z.array(duration(0, LONGEST_RUN)).max(100).default([0, 60, 300]),
       /** Days of heartbeat history. */
       heartbeat_history_days: whole(1, 3650).default(7),
+      /** Days of run logs. */
+      run_log_history_days: whole(1, 3650).default(7),
     })
     .prefault({}),
   load_balancer: z
@@ -176,6 +182,8 @@ export const configSchema = z.strictObject({
       on_lost_database: z.enum(['stop', 'finish']).default('stop'),
       /** Time between SIGTERM and SIGKILL for a command that is ended. */
       kill_grace: seconds(5, 0, HOUR),
+      /** Output that is kept of each attempt: the first quarter, and the newest. */
+      run_log_bytes: whole(65_536, 67_108_864).default(1_048_576),
       /** An attempt that runs longer is written as started. */
       start_flush_after: seconds(1, 0, HOUR),
       /** When all slots are stuck for this long: release everything and exit 1. */

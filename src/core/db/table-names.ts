@@ -11,6 +11,8 @@ export interface TableNames {
   setting: string;
   progress: string;
   checkpoint: string;
+  /** Run logs. */
+  log: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -27,6 +29,7 @@ type Table =
   | 'setting'
   | 'progress'
   | 'checkpoint'
+  | 'log'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -44,6 +47,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     setting: `${prefix}setting`,
     progress: `${prefix}task_progress`,
     checkpoint: `${prefix}task_checkpoint`,
+    log: `${prefix}task_log`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

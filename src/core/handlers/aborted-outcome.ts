@@ -33,3 +33,21 @@ export function keptOutcome(outcome: Outcome, reason: unknown, timeout: number):
   if (kind === 'done' && reason !== 'timeout') return outcome;
   return abortedOutcome(reason, timeout, 'error_message' in outcome ? `; its error: ${outcome.error_message}` : '');
 }
+
+/** What a run log says when the worker ends the attempt from outside. */
+export function abortSentence(reason: AbortReason, timeout: number, revokedBy: string | null): string {
+  switch (reason) {
+    case 'timeout':
+      return `The attempt has reached its timeout of ${timeout} s; the worker ends it.`;
+    case 'revoked':
+      return `The attempt was revoked by ${revokedBy ?? 'an operator'}; the worker ends it.`;
+    case 'lost':
+      return 'Another process ended this attempt; the worker stops its handler, and nothing it says counts.';
+    case 'shutdown':
+      return 'The worker is stopping; it releases the task.';
+    case 'database':
+      return 'The database has been away for too long; the worker releases the task.';
+    case 'uncaught':
+      return 'An error that no code of the handler caught has ended the attempt.';
+  }
+}

@@ -41,6 +41,9 @@ export interface AttemptReport extends Pick<HandlerContext, 'progress' | 'checkp
   usage(usage: AttemptUsage): void;
 }
 
+/** One of the two streams on which a handler prints. */
+export type OutputStream = 'stdout' | 'stderr';
+
 /** One attempt to be executed. `claim_token` is hexadecimal. */
 export interface Attempt {
   task: HandlerTask;
@@ -56,6 +59,10 @@ export interface Attempt {
   readonly log: HandlerLog;
   /** Made when it is first asked for. */
   readonly report: AttemptReport;
+  /** What it put out, as bytes, in order: for the log of the device and for its run log. */
+  print(stream: OutputStream, chunk: Buffer): void;
+  /** Output that was dropped before it came here, in bytes. */
+  skipOutput(bytes: number): void;
 }
 
 /**

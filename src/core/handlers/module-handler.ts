@@ -99,9 +99,13 @@ const RULES: ResultRules = {
   },
 };
 
+/** As far as the handler's own code goes: what called it is afd. */
 function stackOf(error: unknown): unknown {
   try {
-    return error instanceof Error ? error.stack : undefined;
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (typeof stack !== 'string') return undefined;
+    const ours = stack.indexOf(import.meta.url);
+    return ours === -1 ? stack : stack.slice(0, stack.lastIndexOf('\n', ours));
   } catch {
     return undefined;
   }

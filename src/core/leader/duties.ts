@@ -3,6 +3,7 @@
 
 import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
+import { HEARTBEATS, type History, RUN_LOGS } from '../db/history/day-partitions.ts';
 import { NotLeader } from '../db/leader/assert-leader.ts';
 import { writeFailingDuties } from '../db/leader/failing-duties.ts';
 import { Session } from '../db/session.ts';
@@ -34,6 +35,7 @@ export type DutyName =
   | 'return-assigned'
   | 'figures'
   | 'prune'
+  | 'prune-logs'
   | 'settings';
 type Counts = Record<string, number>;
 
@@ -110,12 +112,14 @@ export class Duties extends Service {
     const lanes = new LanePublisher({ duty, fleet: master, warn: (message) => events.emit('warning', { message }) });
     const directed = new DirectedTasks(duty);
     const figures = new FiguresKeeper(duty);
-    const pruner = new Pruner({
-      duty,
-      openSession: () => new Session({ ...session.options, deadlineMs: DDL_DEADLINE_MS, multiStatements: false }),
-      historyDays: master.heartbeat_history_days,
-      note: (message) => events.emit('note', { message }),
-    });
+    const prunerOf = (history: History, historyDays: number) =>
+      new Pruner({
+        ...{ duty, history, historyDays },
+        openSession: () => new Session({ ...session.options, deadlineMs: DDL_DEADLINE_MS, multiStatements: false }),
+        note: (message) => events.emit('note', { message }),
+      });
+    const heartbeats = prunerOf(HEARTBEATS, master.heartbeat_history_days);
+    const logs = prunerOf(RUN_LOGS, master.run_log_history_days);
     const settings = new SettingsKeeper(duty, config);
     const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringSender: options.ringSender });
     this.#watcher = watcher;
@@ -132,7 +136,8 @@ export class Duties extends Service {
       each('health-check', master.health_check_interval, () => health.runOnce()),
       each('return-assigned', master.scheduler_interval, () => directed.runOnce()),
       each('figures', master.scheduler_interval, () => figures.runOnce()),
-      each('prune', PRUNE_MS / 1000, (signal) => pruner.runOnce(signal)),
+      each('prune', PRUNE_MS / 1000, (signal) => heartbeats.runOnce(signal)),
+      each('prune-logs', PRUNE_MS / 1000, (signal) => logs.runOnce(signal)),
       each('settings', SETTINGS_MS / 1000, () => settings.runOnce()),
     ];
   }

@@ -1,13 +1,9 @@
 import { DatabaseError } from '../db/database-error.ts';
-import {
-  deleteOldHeartbeats,
-  heartbeatPartitions,
-  PRUNE_ROWS,
-  repartitionHeartbeats,
-} from '../db/devices/prune-heartbeats.ts';
+import { dayPartitions, type History, repartition } from '../db/history/day-partitions.ts';
+import { deleteOld, PRUNE_ROWS } from '../db/history/delete-old.ts';
 import { assertLeader } from '../db/leader/assert-leader.ts';
 import type { Session } from '../db/session.ts';
-import { type PartitionPlan, planPartitions } from '../domain/heartbeat-partitions.ts';
+import { type PartitionPlan, planPartitions } from '../domain/day-partitions.ts';
 import type { DutySession } from './duty/duty-session.ts';
 import { Failures } from './duty/failures.ts';
 
@@ -15,6 +11,7 @@ export interface PrunerOptions {
   duty: DutySession;
   /** A connection of its own for DDL, which may take longer than a duty's call may; closed after use. */
   openSession: () => Session;
+  history: History;
   historyDays: number;
   /** What an operator may want to know, in a sentence: once for each cause. */
   note: (message: string) => void;
@@ -31,7 +28,7 @@ export interface Pruned {
 const MOST_DELETES = 500;
 
 /**
- * Keeps the heartbeat history at its number of days: by day partitions, or by DELETE where the table has none, or where the
+ * Keeps a history (heartbeats, run logs) at its number of days: by day partitions, or by DELETE where the table has none, or where the
  * account has no right to change them.
  */
 export class Pruner {
@@ -49,8 +46,8 @@ export class Pruner {
    * second), after the other was tried; NotLeader, DatabaseError
    */
   async runOnce(signal?: AbortSignal): Promise<Pruned> {
-    const { duty, openSession, historyDays } = this.#o;
-    const { partitions, today } = await duty.run((session) => heartbeatPartitions(session, duty.names));
+    const { duty, openSession, history, historyDays } = this.#o;
+    const { partitions, today } = await duty.run((session) => dayPartitions(session, duty.names, history));
     if (partitions.length === 0) return { added: 0, dropped: 0, deleted: await this.#deleteOld() };
     const plan = planPartitions(partitions, today, historyDays);
     if (plan.add.length + plan.drop.length === 0) return { added: 0, dropped: 0 };
@@ -84,26 +81,26 @@ export class Pruner {
    * deleted.
    */
   async #change(session: Session, part: PartitionPlan, done: Pruned): Promise<void> {
-    const { duty, historyDays, note } = this.#o;
+    const { duty, history, historyDays, note } = this.#o;
     try {
-      await repartitionHeartbeats(session, duty.names, part);
+      await repartition(session, duty.names, history, part);
       done.added += part.add.length;
       done.dropped += part.drop.length;
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.code !== 'E_FORBIDDEN') throw error;
       done.deleted = (done.deleted ?? 0) + (await this.#deleteOld());
       const [grant = 'ALTER, CREATE and DROP on that table'] = error.suggestions;
-      const message = `heartbeats older than ${historyDays} days are deleted row by row, because the account may not change the partitions of ${duty.names.plain.heartbeat}: ${grant}`;
+      const message = `${history.rows} older than ${historyDays} days are deleted row by row, because the account may not change the partitions of ${duty.names.plain[history.table]}: ${grant}`;
       if (this.#noted !== message) note(message);
       this.#noted = message;
     }
   }
 
   async #deleteOld(): Promise<number> {
-    const { duty, historyDays } = this.#o;
+    const { duty, history, historyDays } = this.#o;
     let deleted = 0;
     for (let n = 0; n < MOST_DELETES; n += 1) {
-      const rows = await duty.fenced((session) => deleteOldHeartbeats(session, duty.names, historyDays));
+      const rows = await duty.fenced((session) => deleteOld(session, duty.names, history, historyDays));
       deleted += rows;
       if (rows < PRUNE_ROWS) break;
     }

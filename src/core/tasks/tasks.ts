@@ -99,7 +99,7 @@ export async function showTask(context: Context, taskId: number): Promise<ShownT
 export async function cancelTasks(
   context: Context,
   taskIds: number[],
-  options: { force: boolean },
+  options: { force: boolean; by?: string },
 ): Promise<Several<CancelledTask>> {
   const session = await context.session();
   return each(taskIds, 'cancelled', (id) => cancelTask(session, context.names, id, options));
@@ -122,15 +122,15 @@ export async function retryTasks(
 export async function reassignTask(
   context: Context,
   taskId: number,
-  options: { to?: string | undefined; force: boolean },
+  options: { to?: string | undefined; force: boolean; by?: string },
 ): Promise<ReassignedTask> {
   const producer = await context.producer();
   const session = await producer.session();
-  const { to: typed, force } = options;
+  const { to: typed, force, by = null } = options;
   const command = `afd tasks reassign ${taskId} --to`;
   const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
   const { piggybacked: carried, ring } = producer.notifier.prepare(session, []);
-  const moved = await moveTask(session, context.names, taskId, { to, force, piggybacked: carried });
+  const moved = await moveTask(session, context.names, taskId, { to, force, by, piggybacked: carried });
   ring([]);
   if (moved.status === 'assigned' && to !== undefined) producer.notifier.ringSender.ringDevice(to);
   else if (moved.status === 'pending') await producer.notifyAgain([taskId]);

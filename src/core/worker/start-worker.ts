@@ -8,10 +8,7 @@ import type { WorkerOptions, WorkerResult } from './worker-options.ts';
  * `env` is what commands may be given from.
  * @throws AfdError E_HANDLER_MISSING, E_CONFIG, and those of Worker.run
  */
-export async function startWorker(
-  context: Context,
-  options: Omit<WorkerOptions, 'handlers'> & { env: Record<string, string | undefined> },
-): Promise<WorkerResult> {
+export async function startWorker(context: Context, options: Omit<WorkerOptions, 'handlers'>): Promise<WorkerResult> {
   const { config, resolved, events } = context;
   const { handlers, warnings, close } = await loadHandlers({
     handlers: config.handlers,

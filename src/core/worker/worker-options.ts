@@ -8,6 +8,8 @@ export type WorkerMode = 'forever' | 'once' | 'drain';
 export interface WorkerOptions extends NodeFacts {
   mode: WorkerMode;
   handlers: Map<string, Handler>;
+  /** The environment of the worker; its secrets are masked in run logs. */
+  env: Record<string, string | undefined>;
   /** Stop claiming, finish what runs, at most shutdown_timeout. */
   drain: AbortSignal;
   /** Release everything at once. */

@@ -4,6 +4,7 @@ import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import { Session } from '../db/session.ts';
 import { backoff } from '../domain/attempt/retry.ts';
+import type { LaneRequirements } from '../domain/eligibility.ts';
 import { claimRank, laneKey } from '../domain/lane.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
@@ -15,9 +16,15 @@ import { MinScoreRule } from './claim/min-score-rule.ts';
 import { Payloads } from './claim/payloads.ts';
 import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
+import { TypeRooms } from './claim/type-rooms.ts';
+import type { AttemptOutput } from './log/attempt-output.ts';
+import { attemptOutput } from './log/run-log-policy.ts';
+import { RunLogs } from './log/run-logs.ts';
+import { workerSecrets } from './log/secrets.ts';
 import { Reporter } from './report/reporter.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
+import type { RunningAttempt } from './run/running-attempt.ts';
 import type { WorkerRing } from './worker-ring.ts';
 
 export interface WorkerParts {
@@ -28,6 +35,9 @@ export interface WorkerParts {
   runner: Runner;
   claimer: Claimer;
   reporter: Reporter;
+  /** Not started. */
+  logs: RunLogs;
+  outputOf(attempt: RunningAttempt): AttemptOutput;
 }
 
 export interface WorkerPartsOptions {
@@ -37,6 +47,10 @@ export interface WorkerPartsOptions {
   capabilities: Record<string, unknown>;
   slots: number;
   handlers: Map<string, Handler>;
+  /** Of the worker: what stands in it under a telling name is masked in run logs. */
+  env: Record<string, string | undefined>;
+  /** By task type (`handlers.*.max`). */
+  maxima: ReadonlyMap<string, number>;
   ring: WorkerRing;
   board: PulseBoard;
   /** False = nothing is claimed now. */
@@ -50,9 +64,10 @@ export interface WorkerPartsOptions {
 export function assembleWorker(context: Context, options: WorkerPartsOptions): WorkerParts {
   const { config, names, events, log } = context;
   const { master, worker } = config;
-  const { session, deviceId, instanceToken, slots, handlers, ring, board, mayClaim } = options;
+  const { session, deviceId, instanceToken, slots, handlers, maxima, ring, board, mayClaim } = options;
   const minScore = new MinScoreRule(deviceId, config.load_balancer, () => runner.occupied);
-  const catalog = new LaneCatalog(deviceId, options.capabilities, (lane) => minScore.defers(lane));
+  const leavesOut = (lane: LaneRequirements) => rooms.closed(lane.task_type) || minScore.defers(lane);
+  const catalog = new LaneCatalog(deviceId, options.capabilities, leavesOut);
   // Where most tasks are: polled from the start, so that the first one of a type is found without being published.
   catalog.learn(
     [...handlers.keys()].map((type) => ({
@@ -81,10 +96,14 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onLost: ({ key }) => attempts.lost(key),
     warn: (message) => events.emit('warning', { message }),
   });
+  const logs = new RunLogs({ names, events, openSession: () => context.session() });
+  const secrets = workerSecrets(config.handlers, options.env, context.address.password);
+  const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({
     slots,
     deviceId,
     handlers,
+    maxima,
     // These two are the fleet's, and it may change them while we run.
     get defaultTimeoutS() {
       return master.task_timeout;
@@ -95,24 +114,25 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     events,
     prefetchTtlMs: PREFETCH_TTL_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
-    logOf: ({ task_id, task_type, attempt }) => log.child({ task_id, task_type, attempt }),
+    outputOf,
     reports: reporter,
     reportOf: (attempt, complain) => reporter.report(attempt, complain),
     onFinish: (finish) => claimer.finish(finish),
-    onSlots: () => {
+    onSlots: (placeFree) => {
       options.onBusy();
       ring.changed();
-      claimer.wake();
+      claimer.wake(placeFree);
     },
   });
+  const rooms: TypeRooms = new TypeRooms(runner, timings);
   const planner = new ClaimPlanner({
     session,
     names,
     events,
     catalog,
     poller,
-    timings,
     slots: runner,
+    rooms,
     board,
     master,
     mayClaim,
@@ -154,5 +174,5 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onIdle: options.onIdle,
   });
   ring.attach({ session, deviceId, taskTypes: [...handlers.keys()], catalog, runner, claimer, mayClaim });
-  return { catalog, minScore, poller, attempts, runner, claimer, reporter };
+  return { catalog, minScore, poller, attempts, runner, claimer, reporter, logs, outputOf };
 }

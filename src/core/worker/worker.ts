@@ -3,6 +3,7 @@ import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import type { Session } from '../db/session.ts';
 import { hasLimits } from '../domain/placement/resource-limits.ts';
+import { maximaPublished, typeMaxima } from '../domain/type-max.ts';
 import { TermDuties } from '../leader/term-duties.ts';
 import { beginLiveness, endsWithinS } from '../node/begin-liveness.ts';
 import type { LivenessClient } from '../node/liveness-client.ts';
@@ -27,6 +28,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #capabilities: Record<string, unknown>;
   readonly #slots: number;
+  readonly #maxima: ReadonlyMap<string, number>;
   #session!: Session;
   #leaseTrust!: StartWait;
   #liveness: LivenessClient | undefined;
@@ -47,7 +49,9 @@ export class Worker {
     const { capabilities, region } = context.config.worker;
     // Where a device is can be required like anything else that it has.
     const place = region === undefined ? {} : { region };
-    this.#capabilities = { ...capabilities, ...place, supported_tasks: [...options.handlers.keys()] };
+    const types = [...options.handlers.keys()];
+    this.#maxima = typeMaxima(types, context.config.handlers);
+    this.#capabilities = { ...capabilities, ...place, ...maximaPublished(this.#maxima), supported_tasks: types };
     this.#slots = context.config.worker.max_concurrent_tasks;
     this.#overLimits = hasLimits(context.config.worker.resource_limits) ? undefined : [];
   }
@@ -72,7 +76,7 @@ export class Worker {
     this.#session = await this.#leaseTrust.run(() => this.#context.session({ multiStatements: true, onOpen }));
     this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
     const instanceToken = await this.#register();
-    const { runner, claimer, attempts, reporter } = this.#build(instanceToken, this.#liveness!.board);
+    const { runner, claimer, attempts } = this.#build(instanceToken, this.#liveness!.board);
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
@@ -89,8 +93,6 @@ export class Worker {
       asked.addEventListener('abort', () => this.#finish.done('asked to stop'), { once: true });
       void claimer.start();
       claimer.finished.catch(this.#finish.fail);
-      void reporter.start();
-      reporter.finished.catch(this.#finish.fail);
       const unwatch = watchStuck(runner, this.#slots, config.worker.stuck_timeout, this.#finish.fail);
       const reason = await ended.finally(unwatch);
       const { strays, force: forced } = this.#options;
@@ -108,10 +110,10 @@ export class Worker {
       throw error;
     } finally {
       claimer.abandon();
-      await reporter.stop();
       await this.#ring.close();
       await this.#leadership?.stop();
       await this.#liveness?.stop();
+      await Promise.all([this.#parts?.reporter.stop(), this.#parts?.logs.stop()]);
     }
   }
 
@@ -151,21 +153,24 @@ export class Worker {
       capabilities: this.#capabilities,
       slots: this.#slots,
       handlers: this.#options.handlers,
+      env: this.#options.env,
+      maxima: this.#maxima,
       ring: this.#ring,
       board,
       mayClaim: () =>
         board.open && this.#overLimits?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
       onBusy: () => this.#tellBusy(),
       onPermission: (permission) => {
-        if (permission === 'superseded' || permission === 'missing' || permission === 'offline')
-          this.#liveness?.send({ kind: 'heartbeat' });
+        if (['superseded', 'missing', 'offline'].includes(permission)) this.#liveness?.send({ kind: 'heartbeat' });
       },
       onIdle: () => this.#onIdle(),
     });
     this.#parts = parts;
     const { strays, handlers } = this.#options;
     const { events, log } = this.#context;
-    const printed = new Printed(parts.runner, handlers, log);
+    for (const one of [parts.logs, parts.reporter]) void one.start();
+    parts.reporter.finished.catch(this.#finish.fail);
+    const printed = new Printed(parts.runner, handlers, log, parts.outputOf);
     strays?.attach({ runner: parts.runner, handlers, events, printed });
     strays?.signal.addEventListener('abort', () => this.#finish.done('an uncaught error'), { once: true });
     return parts;

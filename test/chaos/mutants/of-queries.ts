@@ -153,10 +153,20 @@ export const OF_QUERIES: Mutant[] = [
     'directed tasks are claimed in the order of their ids, whatever their rank',
     query(
       'claim/statements',
-      'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [deviceId]',
-      'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: [deviceId]',
+      'ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: without',
+      'ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,\n    values: without',
     ),
     test('db', 'test/db/ends.test.ts', 'is claimed best rank first'),
+  ),
+  caught(
+    'directed-behind-full',
+    'directed tasks of a type that is at its maximum keep those behind them waiting',
+    query('claim/statements', "' AND task_type NOT IN (?)'", "' AND ? IS NOT NULL'"),
+    test(
+      'db',
+      'test/integration/worker/type-maximum.test.ts',
+      'keeps no directed task of another type waiting behind its own',
+    ),
   ),
   caught(
     'claimable-before-due',
@@ -167,8 +177,20 @@ export const OF_QUERIES: Mutant[] = [
   caught(
     'young-history-goes',
     'the history of heartbeats is kept for as many hours as it should be days',
-    query('devices/prune-heartbeats', 'INTERVAL ? DAY', 'INTERVAL ? HOUR'),
+    query('history/delete-old', 'INTERVAL ? DAY', 'INTERVAL ? HOUR'),
     by('fleet-views', 'old rows of the history go'),
+  ),
+  caught(
+    'log-beginning-trimmed',
+    'the beginning of a run log is deleted with its middle',
+    query('logs/trim-log', 'from_byte >= ? AND', 'from_byte >= 0 * ? AND'),
+    by('logs', 'the middle of a run log goes, its beginning and its newest part stay'),
+  ),
+  caught(
+    'log-tail-trimmed',
+    'the newest part of a run log is deleted where the middle ends',
+    query('logs/trim-log', 'to_byte <= ?', 'to_byte <= 1000 + ?'),
+    by('logs', 'the middle of a run log goes, its beginning and its newest part stay'),
   ),
   caught(
     'busy-session-cut',

@@ -51,7 +51,10 @@ test('a view says what the device is, what it runs now and what its heartbeat sa
   const stuck = [{ task_id: 12, task_type: 'hang', attempt: 1 }];
   await heartbeatDevice(session, db.names, { ...beat, recent_claims: 0, over_limits: [], stuck });
   // A stuck slot is in use like one with an open attempt.
-  expect((await views())[0]).toMatchObject({ recent_claims: 0, over_limits: [], running: 3, stuck: 1 });
+  expect((await views())[0]).toMatchObject({
+    ...{ recent_claims: 0, over_limits: [], running: 3, stuck: 1 },
+    stuck_types: { hang: 1 },
+  });
 });
 
 test('a device that takes no work says why: offline, silent, or by its operator', async () => {

@@ -128,8 +128,8 @@ describe('a tick', () => {
     });
     const found = (await tickNow()).open?.sort((a, b) => a.assignment_id - b.assignment_id);
     expect(found).toEqual([
-      { ...open, revoked: false, revoke_outcome: null },
-      { ...revoked, revoked: true, revoke_outcome: 'cancelled' },
+      { ...open, revoked: false, revoke_outcome: null, revoked_by: null },
+      { ...revoked, revoked: true, revoke_outcome: 'cancelled', revoked_by: null },
     ]);
     expect((await tickNow({ withOpen: false })).open).toBeUndefined();
   });

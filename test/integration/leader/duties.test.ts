@@ -1,5 +1,6 @@
 import { afterEach, describe, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
+import { HEARTBEATS, RUN_LOGS } from '../../../src/core/db/history/day-partitions.ts';
 import { writeFailingDuties } from '../../../src/core/db/leader/failing-duties.ts';
 import { getLeader } from '../../../src/core/db/leader/get-leader.ts';
 import type { Session } from '../../../src/core/db/session.ts';
@@ -30,14 +31,22 @@ test.beforeEach(async ({ given }) => {
   events = new Events();
   all = [];
   await insertLeader(session, db.names, 'leader', 1);
+  await wholeHistories();
 });
 
 afterEach(async () => {
   await Promise.all(all.map((duties) => duties.stop()));
-  await session.write(
-    `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
-  );
+  await wholeHistories();
 });
+
+/** As in a schema that had no leader yet: one partition each. */
+async function wholeHistories(): Promise<void> {
+  for (const { table, time } of [HEARTBEATS, RUN_LOGS]) {
+    await session.write(
+      `ALTER TABLE ${db.names[table]} PARTITION BY RANGE COLUMNS (${time}) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+    );
+  }
+}
 
 async function duties(term = 1, master: Partial<Config['master']> = {}) {
   const config = configSchema.parse({});
@@ -244,6 +253,7 @@ describe('once', () => {
       'return-assigned',
       'figures',
       'prune',
+      'prune-logs',
       'settings',
     ]);
     expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');

@@ -1,7 +1,7 @@
 // One row that cannot be written keeps no other row, no other kind and no other duty from being done.
 import { afterEach, describe, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
-import { heartbeatPartitions } from '../../../src/core/db/devices/prune-heartbeats.ts';
+import { dayPartitions, HEARTBEATS } from '../../../src/core/db/history/day-partitions.ts';
 import { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { FiguresKeeper } from '../../../src/core/leader/device-figures.ts';
@@ -274,6 +274,7 @@ describe('finding F11: the other duties', () => {
     const pruner = new Pruner({
       duty,
       openSession: () => new Session({ ...own.options }),
+      history: HEARTBEATS,
       historyDays: 1,
       note: () => {},
     });
@@ -281,7 +282,7 @@ describe('finding F11: the other duties', () => {
       counts: { added: 0, dropped: 1 },
       failed: ['adding days'],
     });
-    const { partitions } = await heartbeatPartitions(session, db.names);
+    const { partitions } = await dayPartitions(session, db.names, HEARTBEATS);
     expect(partitions).toEqual(['by_hand', 'p_future']);
     await session.write(
       `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,

@@ -280,6 +280,28 @@ describe('nothing is lost when a ring is', () => {
     expect(idle.heard).toHaveLength(1);
   });
 
+  it('a device whose type is at its maximum says so at once: the next one is rung', async () => {
+    let end = () => {};
+    const first = await rungWorker('w1', {
+      handlers: { t: () => new Promise<void>((resolve) => (end = resolve)) },
+      configured: { t: { module: './of-the-test.ts', max: 1 } },
+      worker: { ...NEVER_POLLS, max_concurrent_tasks: 20 },
+    });
+    const started = once(first.events, 'task:started');
+    await addTask(producer, { task_type: 't' });
+    await started;
+    const { port, ring_token: token } = await device('w1');
+    const mine = await listen();
+    await mine.ring({ lane: laneKey('t', null) }, token, port);
+    // Its slots are free for other types.
+    expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 19 });
+    await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
+    await occupy('w2');
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w2');
+    end();
+  });
+
   it('nobody hears it: a poll takes the task', async () => {
     const worker = startWorker(db, { deviceId: 'w1', handlers: { t: () => {} }, worker: { tick_interval: 0.05 } });
     await once(worker.events, 'worker:started');

@@ -18,6 +18,7 @@ export interface LaneSource extends LaneRank {
 /** What to claim from: one lane and rank, or the tasks directed at this device. */
 export type ClaimSource =
   | LaneSource
-  | { kind: 'directed'; device_id: string }
+  /** `without`: types of which the device can begin no task now. */
+  | { kind: 'directed'; device_id: string; without?: readonly string[] }
   /** Named ones, of which a claim has just failed: one of them may be what the server refuses (odd-tasks.ts). */
   | { kind: 'tasks'; ids: number[] };

@@ -111,13 +111,18 @@ export function lockDue(names: TableNames, source: LaneSource, limit: number): S
   };
 }
 
-/** Tasks that are directed at this device. */
-export function lockDirected(names: TableNames, deviceId: string, limit: number): Statement {
+/** Tasks that are directed at this device, but for types that are full there: behind their tasks wait others that can begin. */
+export function lockDirected(
+  names: TableNames,
+  { device_id, without = [] }: { device_id: string; without?: readonly string[] },
+  limit: number,
+): Statement {
+  const others = without.length === 0 ? '' : ' AND task_type NOT IN (?)';
   return {
     sql: `SELECT ${taskColumns('t', 't.attempt')} FROM ${names.task} t FORCE INDEX (afd_target)
-          WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3)
+          WHERE target_device_id = ? AND status = 'assigned' AND due_at <= NOW(3)${others}
           ORDER BY claim_rank, due_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED`,
-    values: [deviceId],
+    values: without.length === 0 ? [device_id] : [device_id, without],
   };
 }
 

@@ -89,7 +89,7 @@ export async function takeTasks(
 }
 
 function readOf(names: TableNames, source: ClaimSource, limit: number): Statement[] {
-  if (source.kind === 'directed') return [lockDirected(names, source.device_id, limit)];
+  if (source.kind === 'directed') return [lockDirected(names, source, limit)];
   if (source.kind === 'tasks') return [lockNamed(names, source.ids, limit)];
   if (source.cursor === undefined || source.frontier !== true)
     return [lockDue(names, { ...source, frontier: false }, limit)];

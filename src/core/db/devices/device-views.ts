@@ -34,14 +34,15 @@ export async function deviceViews(
 
 /** A row of deviceViewsStatement, whatever is written in it. */
 export function deviceView(row: Row): DeviceView {
-  const stuck = stuckTasks(row.stuck).length;
+  const stuck = stuckTasks(row.stuck);
   return {
     device_id: row.device_id,
     region: row.region,
     capabilities: capabilitiesOf(row.capabilities),
     slots: amountOf(row.max_concurrent_tasks) ?? 0,
-    running: Number(row.running) + stuck,
-    stuck,
+    running: Number(row.running) + stuck.length,
+    stuck: stuck.length,
+    ...(stuck.length > 0 && { stuck_types: byType(stuck) }),
     unavailable: unavailable(row),
     over_limits: textsOf(row.over_limits),
     success_rate: amountOf(row.success_rate, 1),
@@ -54,6 +55,12 @@ export function deviceView(row: Row): DeviceView {
 export function stuckTasks(column: string | null | undefined): StuckTask[] {
   const stuck = fromJson(column);
   return Array.isArray(stuck) ? (stuck as StuckTask[]) : [];
+}
+
+function byType(stuck: StuckTask[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const one of stuck) counts.set(one?.task_type, (counts.get(one?.task_type) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }
 
 function unavailable(row: Row): string | null {

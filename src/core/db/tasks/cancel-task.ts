@@ -6,7 +6,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import { assertOne, lockTask, type OperatedTask } from './lock-task.ts';
-import { endAttempt, revokeAttempt } from './revoke-attempt.ts';
+import { endAttempt, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
 
 export interface CancelledTask {
   task_id: number;
@@ -25,7 +25,7 @@ export async function cancelTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false }: { force?: boolean } = {},
+  { force = false, by = null }: { force?: boolean; by?: RevokedBy } = {},
 ): Promise<CancelledTask> {
   return transaction(session, async () => {
     const task = await lockTask(session, names, taskId);
@@ -35,7 +35,7 @@ export async function cancelTask(
     if (task.status === 'running' && !force) {
       if (holder === undefined) throw foreign(task);
       const already = holder.revoke_outcome === 'cancelled' && holder.revoked_at !== null;
-      if (!already) await revokeAttempt(session, names, holder.id, 'cancelled');
+      if (!already) await revokeAttempt(session, names, holder.id, 'cancelled', by);
       return { ...answer, status: 'running', revoking: true, already };
     }
     if (!['pending', 'assigned', 'waiting', 'running'].includes(task.status)) throw over(task);
@@ -47,7 +47,7 @@ export async function cancelTask(
       [task.id],
     );
     assertOne(cancelled, 'task');
-    if (holder !== undefined) await endAttempt(session, names, holder.id, 'cancelled');
+    if (holder !== undefined) await endAttempt(session, names, holder.id, 'cancelled', by);
     return { ...answer, status: 'cancelled' };
   });
 }

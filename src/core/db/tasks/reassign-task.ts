@@ -11,7 +11,7 @@ import { transaction } from '../transaction.ts';
 import { findTarget } from './find-target.ts';
 import { assertOne, lockTask } from './lock-task.ts';
 import { conflict, refuseTarget, refuseTask } from './reassign-refusals.ts';
-import { endAttempt, revokeAttempt } from './revoke-attempt.ts';
+import { endAttempt, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
 
 export interface ReassignedTask {
   task_id: number;
@@ -34,8 +34,9 @@ export async function reassignTask(
   {
     to,
     force = false,
+    by = null,
     piggybacked: carried,
-  }: { to?: string | undefined; force?: boolean; piggybacked?: Piggybacked } = {},
+  }: { to?: string | undefined; force?: boolean; by?: RevokedBy; piggybacked?: Piggybacked } = {},
 ): Promise<ReassignedTask> {
   const move = async (): Promise<ReassignedTask> => {
     const task = await lockTask(session, names, taskId);
@@ -56,7 +57,7 @@ export async function reassignTask(
       [status, device?.device_id ?? null, task.id],
     );
     assertOne(moved, 'task');
-    if (holder !== undefined) await (force ? endAttempt : revokeAttempt)(session, names, holder.id, 'released');
+    if (holder !== undefined) await (force ? endAttempt : revokeAttempt)(session, names, holder.id, 'released', by);
     return {
       task_id: task.id,
       status,

@@ -5,18 +5,23 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { assertOne } from './lock-task.ts';
 
+/** Who asks for the end of an attempt, and why; null = not said. */
+export type RevokedBy = string | null;
+
 /** Asks the holder to release it. @throws AfdError E_INTERNAL, DatabaseError */
 export async function revokeAttempt(
   session: Session,
   names: TableNames,
   assignmentId: number,
   outcome: 'cancelled' | 'released',
+  by: RevokedBy,
 ): Promise<void> {
   const asked = await session.write(
     `UPDATE ${names.assignment}
-     SET revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), revoke_outcome = ?, updated_at = UTC_TIMESTAMP(3)
+     SET revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), revoke_outcome = ?, revoked_by = ?,
+         updated_at = UTC_TIMESTAMP(3)
      WHERE id = ? AND status IN ('assigned', 'running')`,
-    [outcome, assignmentId],
+    [outcome, by, assignmentId],
   );
   assertOne(asked, 'attempt');
 }
@@ -27,14 +32,15 @@ export async function endAttempt(
   names: TableNames,
   assignmentId: number,
   outcome: 'cancelled' | 'released',
+  by: RevokedBy,
 ): Promise<void> {
   const ended = await session.write(
     `UPDATE ${names.assignment}
-     SET status = ?, revoke_outcome = ?, revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), cause = 'operator',
+     SET status = ?, revoke_outcome = ?, revoked_by = ?, revoked_at = COALESCE(revoked_at, UTC_TIMESTAMP(3)), cause = 'operator',
          error_message = 'ended by an operator with --force', completed_at = UTC_TIMESTAMP(3),
          updated_at = UTC_TIMESTAMP(3)
      WHERE id = ? AND status IN ('assigned', 'running')`,
-    [outcome, outcome, assignmentId],
+    [outcome, outcome, by, assignmentId],
   );
   assertOne(ended, 'attempt');
 }

@@ -22,7 +22,8 @@ export async function showTask(session: Session, names: TableNames, taskId: numb
   }
   const attempts = await session.rows(
     `SELECT a.id, a.attempt, a.device_id, a.status, a.assigned_at, a.started_at, a.completed_at, a.deadline_at,
-       a.retry_count, a.error_message, a.error_class, a.cause, a.revoked_at, a.revoke_outcome, a.result, ${PROGRESS_COLUMNS}
+       a.retry_count, a.error_message, a.error_class, a.cause, a.revoked_at, a.revoke_outcome, a.revoked_by, a.result,
+       ${PROGRESS_COLUMNS}
      FROM ${names.assignment} a LEFT JOIN ${names.progress} p ON p.task_id = a.task_id AND p.attempt = a.attempt
      WHERE a.task_id = ? ORDER BY a.attempt, a.id`,
     [taskId],

@@ -65,6 +65,7 @@ export function assignmentRecord(row: Row): AssignmentRecord {
     cause: row.cause,
     revoked_at: utcToIso(row.revoked_at),
     revoke_outcome: row.revoke_outcome,
+    revoked_by: row.revoked_by,
     result: fromJson(row.result),
     progress: progressRecord(row, row.status === 'assigned' || row.status === 'running'),
   };

@@ -18,6 +18,8 @@ export interface DeviceView {
   running: number;
   /** Of them, those held by a handler whose attempt has ended: they stay in use until the device is started again. */
   stuck: number;
+  /** Of them, those of each task type, where there are any. */
+  stuck_types?: Record<string, number>;
   /** Why it takes no work at all ("is offline", "is paused"); null = it is online and active. */
   unavailable: string | null;
   /** Resource limits that it is over, in words, as it says itself: it claims nothing meanwhile. Empty = none. */

@@ -1,4 +1,6 @@
 // Which devices to give tasks to. Plans only: every device may claim what it is eligible for at any time.
+
+import { maxOfType } from '../type-max.ts';
 import type { DeviceView } from './device-view.ts';
 import { eligible } from './eligible.ts';
 import type { Lane } from './lane.ts';
@@ -11,6 +13,8 @@ const SAME = 1e-9;
 interface Candidate {
   device: DeviceView;
   total: number;
+  /** Most tasks of the lane's type that it runs at once. */
+  max: number;
   /** What seeds its tie-breaker. */
   seed: number;
 }
@@ -32,9 +36,11 @@ export function placeTasks(
   const fleet = fleetOf(able);
   const candidates = able.map((device) => candidateOf({ ...device }, lane, fleet, policy, salt));
   const plan = new Map<string, number>();
+  // How many of the type a device runs already is not known here.
+  const takesMore = (one: Candidate) => isFree(one) && (plan.get(one.device.device_id) ?? 0) < one.max;
   for (let turn = 0; turn < n; turn += 1) {
     const pool = good(candidates, policy);
-    const chosen = best(pool, turn, isFree, ({ total }) => total);
+    const chosen = best(pool, turn, takesMore, ({ total }) => total);
     if (chosen === undefined) {
       const least = best(
         pool,
@@ -94,7 +100,8 @@ function candidateOf(
   salt: number | string,
 ): Candidate {
   const seed = hash(`${salt}|${device.device_id}`);
-  return { device, total: score(device, lane, fleet, policy).total, seed };
+  const max = maxOfType(device.capabilities, lane.task_type) ?? device.slots;
+  return { device, total: score(device, lane, fleet, policy).total, max, seed };
 }
 
 /** The fitting one with the highest value; of equal ones the one with the lowest tie-breaker this turn. */

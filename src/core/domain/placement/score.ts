@@ -31,7 +31,7 @@ export interface Score {
 }
 
 /** Capabilities that say what and how much a device runs, and where; they make it no specialist. */
-const COMMON = new Set(['supported_tasks', 'max_concurrent', 'max_concurrent_tasks', 'region']);
+const COMMON = new Set(['supported_tasks', 'max_concurrent', 'max_concurrent_tasks', 'max_per_type', 'region']);
 
 /** The figures that `score` compares with. `devices`: those that may run the lane. */
 export function fleetOf(devices: DeviceView[]): Fleet {

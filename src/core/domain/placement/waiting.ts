@@ -2,6 +2,7 @@
 
 import { infeasibleReasons } from '../eligibility.ts';
 import { counted } from '../text/counted.ts';
+import { maxOfType } from '../type-max.ts';
 import type { DeviceView } from './device-view.ts';
 import { eligible } from './eligible.ts';
 import type { Lane } from './lane.ts';
@@ -77,11 +78,11 @@ function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChanc
   if (task.due_in > 0) return `it is due in ${Math.ceil(task.due_in)} s`;
   if (target !== null) {
     if (best === undefined) return `it is directed at ${target}, which is not registered`;
-    const state = best.reasons.length === 0 ? 'will claim it' : best.reasons.join(', ');
+    const state = best.reasons.length === 0 ? willClaim(best, task, devices) : best.reasons.join(', ');
     return `it is directed at ${best.device_id}, which ${state}`;
   }
   if (best === undefined) return 'no worker is registered';
-  if (best.reasons.length === 0) return `${best.device_id} will claim it`;
+  if (best.reasons.length === 0) return `${best.device_id} ${willClaim(best, task, devices)}`;
   const able = devices.filter((one) => isAble(one, task));
   const nearest = `${best.device_id} ${best.reasons.join(', ')}`;
   if (able.length === 0) return `no device can run it; closest match: ${nearest}`;
@@ -90,6 +91,13 @@ function sentence(task: WaitingTask, devices: DeviceView[], chances: DeviceChanc
   if (online.every((one) => one.over_limits.length > 0))
     return `every device that can run it is over a resource limit: ${nearest}`;
   return `every device that can run it is full, over a resource limit or below the minimum score; closest match: ${nearest}`;
+}
+
+/** How many of the type the device runs now is not known here. */
+function willClaim({ device_id }: DeviceChance, { task_type }: Lane, devices: DeviceView[]): string {
+  const device = devices.find((one) => one.device_id === device_id);
+  const max = device === undefined ? undefined : maxOfType(device.capabilities, task_type);
+  return max === undefined ? 'will claim it' : `will claim it when it runs fewer than ${max} of type ${task_type}`;
 }
 
 /** It has the handler and every capability, whatever keeps it now. */

@@ -17,7 +17,7 @@ export interface ProgressRecord {
 }
 
 /** As it is stored; ages in seconds, by the database's clock. */
-export interface Pace {
+export interface Speed {
   done: number | null;
   total: number | null;
   /** `done` of the first report: an attempt that resumes did not do it. */
@@ -29,7 +29,7 @@ export interface Pace {
 }
 
 /** Seconds until the end if it goes on as before; null = that cannot be said. */
-export function remaining({ done, total, begun_done, elapsed, age }: Pace): number | null {
+export function remaining({ done, total, begun_done, elapsed, age }: Speed): number | null {
   if (done === null || total === null || begun_done === null || elapsed === null || age === null) return null;
   const made = done - begun_done;
   if (made <= 0 || elapsed <= 0 || total < done) return null;

@@ -54,6 +54,8 @@ export interface AssignmentRecord {
   cause: string | null;
   revoked_at: string | null;
   revoke_outcome: 'cancelled' | 'released' | null;
+  /** The operator, and the reason. */
+  revoked_by: string | null;
   result: unknown;
   /** What it has reported; null = nothing. */
   progress: ProgressRecord | null;

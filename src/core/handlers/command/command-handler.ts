@@ -7,8 +7,8 @@ import { thrownText } from '../../domain/text/thrown-text.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Attempt, Handler } from '../handler.ts';
-import { OutputLog } from '../output-log.ts';
 import { attemptEnvironment, commandEnvironment, type Environment } from './command-environment.ts';
+import { CommandOutput } from './command-output.ts';
 import { exitOutcome } from './exit-outcome.ts';
 import { oomKills, saysOutOfMemory } from './oom-evidence.ts';
 import { findProgram, folderProblem } from './program.ts';
@@ -88,7 +88,7 @@ async function run(
 ): Promise<Outcome> {
   const { signal, task } = attempt;
   const killsBefore = await oomKills();
-  const output = new OutputLog(attempt.log);
+  const output = new CommandOutput(attempt);
   const end = await runCommand({
     argv: [...options.death_signal, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OutputLog } from '../output-log.ts';
 import { readPaced } from '../paced-output.ts';
 import type { Environment } from './command-environment.ts';
+import type { CommandOutput } from './command-output.ts';
 import { groupEnded, signalGroup } from './process-group.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
@@ -15,7 +15,7 @@ export interface Command {
   cwd: string;
   env: Environment;
   stdin: string;
-  output: OutputLog;
+  output: CommandOutput;
   /** In the place of descriptors that it would inherit, from the fourth on (`hideInherited`). */
   hidden: ReadonlyArray<'ignore' | number>;
   /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
@@ -68,7 +68,6 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   await groupEnded(pgid);
   clearTimeout(timer);
   await closed(child, pipes);
-  command.output.end();
   return end;
 }
 
@@ -84,7 +83,7 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
     readPaced(
       stream,
       (chunk) => output.write(name, chunk),
-      () => output.full,
+      () => output.plenty,
     );
     return once(stream, 'close').catch(() => stream.destroy());
   });

@@ -34,13 +34,13 @@ export class LatestCheckpoint {
   stored(version: number): void {
     if (version !== this.#wanted.version) return;
     this.#open?.resolve();
-    this.#settle();
+    this.#clear();
   }
 
   /** What waits is not stored. */
   refuse(error: Error): void {
     this.#open?.reject(error);
-    this.#settle();
+    this.#clear();
   }
 
   /** Nothing can be stored any more, because of this. */
@@ -49,7 +49,7 @@ export class LatestCheckpoint {
     this.refuse(error);
   }
 
-  #settle(): void {
+  #clear(): void {
     this.#open = undefined;
     this.#wanted = { version: this.#wanted.version, value: null };
   }

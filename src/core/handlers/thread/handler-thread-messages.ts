@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { AttemptUsage, Progress } from '../../domain/attempt/report.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
-import type { AbortReason, HandlerLog } from '../handler.ts';
+import type { AbortReason, HandlerLog, OutputStream } from '../handler.ts';
 
 /** One module that a thread loads. */
 export interface ThreadModule {
@@ -53,6 +53,8 @@ export type FromThread =
   | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Record<string, unknown> | undefined }
   | ({ kind: 'report'; id: number } & Report)
   | { kind: 'checkpoint'; id: number; version: number; value: unknown }
+  /** What the handler printed: bytes as Latin-1, in order. `dropped`: bytes before them that were not kept. */
+  | { kind: 'output'; id: number; dropped: number; chunks: Array<[OutputStream, string]> }
   | { kind: 'pong' }
   /** Something that concerns no running attempt. */
   | { kind: 'warning'; message: string }

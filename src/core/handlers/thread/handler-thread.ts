@@ -10,6 +10,7 @@ import { forwardSaid } from './forward-said.ts';
 import { CELL, type FromThread, type ToThread } from './handler-thread-messages.ts';
 import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
 import { type Death, leftOf, outcomesAfterDeath } from './thread-death.ts';
+import { printOutput } from './thread-output.ts';
 import { ThreadPulse } from './thread-pulse.ts';
 import { ignoredSentence, silentSentence } from './thread-sentences.ts';
 
@@ -169,6 +170,9 @@ export class HandlerThread extends Service {
       case 'checkpoint':
         forwardSaid(this.#open.get(message.id)?.attempt, message, (answer) => this.#out.push(answer));
         return;
+      case 'output':
+        printOutput(this.#open.get(message.id)?.attempt, message);
+        return;
       case 'warning':
         this.#options.onWarning(message.message);
         return;
@@ -204,21 +208,17 @@ export class HandlerThread extends Service {
     if (!this.#open.has(one.id) || this.#state === 'ending' || this.#state === 'gone') return;
     // It has read nothing since: waiting would not help.
     if (!answers) {
-      this.#tellEnd(one, answers);
+      this.#options.onWarning(ignoredSentence(one.name, answers, this.#open.size - 1));
       this.#death = { kind: 'blocked', id: this.#cells[CELL.current]! };
       this.#endWithin(0);
       return;
     }
     if (this.#state === 'open') {
       this.#state = 'leaving';
-      this.#tellEnd(one, answers);
+      this.#options.onWarning(ignoredSentence(one.name, answers, this.#open.size - 1));
       this.#leaving = setTimeout(() => this.#end(), this.#options.othersMs);
     }
     this.#endIfAllOverdue();
-  }
-
-  #tellEnd(one: Open, answers: boolean): void {
-    this.#options.onWarning(ignoredSentence(one.name, answers, this.#open.size - 1));
   }
 
   #endIfAllOverdue(): void {

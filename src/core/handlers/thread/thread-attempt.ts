@@ -1,9 +1,9 @@
 import type { HandlerTask } from '../../domain/task/task.ts';
 import { redact, redactText } from '../../log/redact.ts';
 import { AbortSwitch } from '../abort-switch.ts';
-import type { AbortReason, Attempt, HandlerLog } from '../handler.ts';
-import { OutputLog, type OutputStream } from '../output-log.ts';
+import type { AbortReason, Attempt, HandlerLog, OutputStream } from '../handler.ts';
 import type { FromThread } from './handler-thread-messages.ts';
+import { ThreadOutput } from './thread-output.ts';
 import { ThreadReport } from './thread-report.ts';
 
 /** An attempt as the thread sees in which its handler runs. */
@@ -17,7 +17,7 @@ export class ThreadAttempt implements Attempt {
   readonly #stop = new AbortSwitch();
   readonly #say: (message: FromThread) => void;
   #log: HandlerLog | undefined;
-  #output: OutputLog | undefined;
+  #output: ThreadOutput | undefined;
   #report: ThreadReport | undefined;
 
   constructor(id: number, task: HandlerTask, device_id: string, say: (message: FromThread) => void) {
@@ -66,18 +66,22 @@ export class ThreadAttempt implements Attempt {
 
   /** What the handler printed. */
   print(stream: OutputStream, chunk: Buffer): void {
-    this.#output ??= new OutputLog(this.log);
+    this.#output ??= new ThreadOutput(this.id, this.#say);
     this.#output.write(stream, chunk);
   }
 
+  skipOutput(): void {}
+
   end(): void {
-    this.#output?.end();
+    this.#output?.flush();
     this.#report?.end();
     this.ended = true;
   }
 
   /** Fields are copied now: the handler may change them before they are sent. */
   #line(level: keyof HandlerLog, message: string, fields: Record<string, unknown> | undefined): void {
+    // What was printed before it comes before it.
+    this.#output?.flush();
     const text = redactText(String(message));
     if (this.ended) {
       this.#say({ kind: 'warning', message: `${this.name}, printed after its end: ${text}` });

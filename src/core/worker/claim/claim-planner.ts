@@ -3,7 +3,6 @@
 // another where the server refuses a row.
 import { randomBytes } from 'node:crypto';
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
-import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { ClaimRefused, type FinishAndClaimResult } from '../../db/claim/finish-and-claim.ts';
 import type { ClaimRequest, SourceYield } from '../../db/claim/take-tasks.ts';
 import type { TextWidths } from '../../db/claim/text-widths.ts';
@@ -18,7 +17,9 @@ import { ClaimSize } from './claim-size.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 import { OddTasks } from './odd-tasks.ts';
 import type { Poller } from './poller.ts';
-import { SHORT_MS, type TaskTimings } from './task-timings.ts';
+import type { Slots } from './slots.ts';
+import { SHORT_MS } from './task-timings.ts';
+import type { ClaimRooms, FullTypes, TypeRooms } from './type-rooms.ts';
 
 /** Sources asked in one claim. */
 const USUAL_SOURCES = 4;
@@ -30,24 +31,14 @@ const LEAST_PREFETCH = 2;
 /** How long a lane is left alone whose claims fail although no row is the cause. */
 const REST_MS = 60_000;
 
-/** The slots of this worker, as a claim needs to know them. */
-export interface Slots {
-  /** Room for tasks when `prefetch` of them may wait for a slot. */
-  room(prefetch: number): number;
-  /** Slots that no attempt has held for longer than `ms`. */
-  slotsYounger(ms: number): number;
-  /** Seconds that an attempt of this task may run. */
-  timeoutOf(task: ClaimedTask): number;
-}
-
 export interface ClaimPlannerOptions {
   session: Session;
   names: TableNames;
   events: Events;
   catalog: LaneCatalog;
   poller: Poller;
-  timings: TaskTimings;
   slots: Slots;
+  rooms: TypeRooms;
   /** Whether anything may begin, and since when: its generation changes when the main thread was blocked. */
   board: { readonly generation: number };
   /** Seconds from an attempt's timeout to the leader's backstop. The configuration's own object: the fleet may change it. */
@@ -69,6 +60,8 @@ export class ClaimPlanner {
   #apart: 'no' | 'ends' | 'claim' = 'no';
   /** Prefetch limit of the last claim that was planned. */
   #prefetch = 0;
+  /** Types in which nothing could begin when the last claim was planned. */
+  #full: FullTypes = [];
   /** A claim was refused before any row was seen: one source at a time tells which. */
   #oneByOne = 0;
   /** Of the board, when a claim was last planned; claims are planned one at a time. */
@@ -121,10 +114,11 @@ export class ClaimPlanner {
     this.#sparse = isSparse(request, perSource, this.#sparse);
     const doubtful: Array<ClaimSource & { kind: 'lane' }> = [];
     let offset = 0;
+    const { free } = request;
     catalog.claimed();
     for (const [n, { count, exhausted }] of perSource.entries()) {
       const source = request.sources[n]!;
-      catalog.noteYield(source, exhausted, claimed.slice(offset, offset + count), request.free);
+      catalog.noteYield(source, exhausted, claimed.slice(offset, offset + count), { free, full: this.#full });
       if (source.kind === 'lane' && catalog.cursorOf(source)?.checkDue(exhausted, monotonic()) === true)
         doubtful.push(source);
       offset += count;
@@ -177,17 +171,19 @@ export class ClaimPlanner {
 
   /** For the free slots, and of short tasks up to the prefetch limit beyond them. */
   #usual(): ClaimRequest | undefined {
-    const { catalog, timings, slots } = this.#o;
+    const { catalog, slots, rooms } = this.#o;
     const free = this.#room(0);
-    const sources = catalog.sources(COUNTED_SOURCES, { free });
+    this.#full = rooms.full();
+    const sources = catalog.sources(COUNTED_SOURCES, { free, full: this.#full });
     const first = sources[0];
     if (first === undefined) return undefined;
     const short = slots.slotsYounger(SHORT_MS);
-    const prefetch = Math.max(0, ...sources.map((one) => timings.prefetchLimit(catalog.typeOf(one) ?? '', short)));
+    const prefetch = Math.max(0, ...sources.map((one) => rooms.prefetchLimit(catalog.typeOf(one) ?? '', short)));
     this.#prefetch = prefetch;
     const limit = this.#size.limit(this.#o.limit(this.#room(prefetch)));
     if (limit <= 0) return undefined;
-    const few = this.#sparse || timings.mostFrom(catalog.typeOf(first), { free, short }) < limit;
+    const room = rooms.forClaim({ free, short });
+    const few = this.#sparse || room.mostFrom(catalog.typeOf(first)) < limit;
     const countFirst = few && sources.length > USUAL_SOURCES && limit > COUNT_FROM && first.kind === 'lane';
     const asked = countFirst ? sources : sources.slice(0, USUAL_SOURCES);
     // A few rows are found with a few steps more; a bounded count has counted from the cursor on.
@@ -196,8 +192,8 @@ export class ClaimPlanner {
     const placed = large ? asked : asked.map(fromCursor);
     const one = this.#oneByOne === 0 ? undefined : placed[this.#oneByOne % placed.length]!;
     const alone = this.#apart === 'claim';
-    if (one !== undefined) return this.#request([one], { limit, free, short, ticket, alone, countFirst: false });
-    return this.#request(placed, { limit, free, short, ticket, alone, countFirst });
+    if (one !== undefined) return this.#request([one], { limit, free, short, ticket, alone, countFirst: false }, room);
+    return this.#request(placed, { limit, free, short, ticket, alone, countFirst }, room);
   }
 
   /** Some of the tasks of which one is refused. */
@@ -206,24 +202,26 @@ export class ClaimPlanner {
     const source = free === 0 ? undefined : this.#odd.next(free);
     if (source === undefined) return undefined;
     const short = this.#o.slots.slotsYounger(SHORT_MS);
-    return this.#request([source], { limit: free, free, short, ticket: false, alone: true, countFirst: false });
+    const room = this.#o.rooms.forClaim({ free, short });
+    return this.#request([source], { limit: free, free, short, ticket: false, alone: true, countFirst: false }, room);
   }
 
   #request(
     sources: ClaimSource[],
     how: Pick<ClaimRequest, 'limit' | 'free' | 'short' | 'ticket' | 'alone' | 'countFirst'>,
+    room: ClaimRooms,
   ): ClaimRequest {
-    const { catalog, timings, slots, master } = this.#o;
+    const { catalog, slots, master } = this.#o;
     return {
       ...how,
       claim_token: randomBytes(16),
       sources,
       leaseOf: (task) => slots.timeoutOf(task) + master.deadline_slack,
-      mostFrom: (source) => timings.mostFrom(catalog.typeOf(source), how),
+      mostFrom: (source) => room.mostFrom(catalog.typeOf(source)),
       // All tasks of a lane require the same: a device is eligible for a whole lane or not at all.
       admit: (task, { kind }, index) =>
         (kind === 'lane' || catalog.accepts(task)) && !this.#odd.leaves(task.id)
-          ? timings.admit(task, kind, how, index)
+          ? room.admit(task, kind, index)
           : 'skip',
     };
   }

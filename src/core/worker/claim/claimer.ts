@@ -42,10 +42,7 @@ export class Claimer extends Service {
     this.options = options;
     this.#trouble = new Trouble(options.events);
     this.#coalescer = new EndCoalescer({ ...options, queue: this.#queue });
-    options.payloads.onWanted = () => {
-      this.#coalescer.hurry();
-      this.#interrupt();
-    };
+    options.payloads.onWanted = () => this.#interrupt(true);
   }
 
   /** Writes how an attempt ended, with the next transaction. */
@@ -72,13 +69,14 @@ export class Claimer extends Service {
     this.wake();
   }
 
-  /** Something may have changed for the next claim: a slot is free, or a ring or a poll found work. */
-  wake(): void {
+  /** Something may have changed for the next claim: a slot is free, or a ring or a poll found work. `hurry`: ends wait for no others. */
+  wake(hurry = false): void {
     this.options.planner.news();
-    this.#interrupt();
+    this.#interrupt(hurry);
   }
 
-  #interrupt(): void {
+  #interrupt(hurry = false): void {
+    if (hurry) this.#coalescer.hurry();
     this.#woken = true;
     this.#wake?.();
   }

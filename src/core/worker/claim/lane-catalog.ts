@@ -9,6 +9,7 @@ import { requirementsOf } from '../../domain/task/requirements.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { LaneCursor } from './lane-cursor.ts';
 import { type LaneEntry, newEntry } from './lane-entry.ts';
+import type { FullTypes } from './type-rooms.ts';
 
 /** More branches than this make the tick's statement cost more than reading af_lane (400 branches: 8–15 ms). */
 const MOST_RANKS = 32;
@@ -24,6 +25,8 @@ export class LaneCatalog {
   readonly #entries = new Map<string, LaneEntry>();
   readonly #refused = new Set<string>();
   #directed = false;
+  /** Types of which directed tasks may be left: none could begin when the others were claimed. */
+  #leftOut: FullTypes = [];
   #lastClaim = 0;
   #claims = 0;
   readonly #random: () => number;
@@ -130,11 +133,13 @@ export class LaneCatalog {
    * Where to claim now; empty = nothing known to be due. Best rank first; of one rank what fewer devices can run, so that
    * work which only we can do does not wait behind work that others could; of equal ones, in turn.
    */
-  sources(most: number, { free }: { free: number }): ClaimSource[] {
+  sources(most: number, { free, full = [] }: { free: number; full?: FullTypes }): ClaimSource[] {
+    if (this.#leftOut.some((type) => !full.includes(type))) this.#directed = true;
     const scarcity = this.#claims % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
     const now = monotonic();
     const due = [...this.#entries.values()]
-      .filter((entry) => entry.maybeDue && (free > 0 || !entry.needsSlot) && entry.restsUntil <= now)
+      .filter((entry) => entry.maybeDue && entry.restsUntil <= now)
+      .filter((entry) => !entry.needsSlot || (free > 0 && !full.includes(entry.task_type)))
       .filter((entry) => !this.#defers({ task_type: entry.task_type, required_capabilities: entry.requires }))
       .sort((a, b) => scarcity(a, b) || a.lastClaim - b.lastClaim || a.tieBreaker - b.tieBreaker)
       .slice(0, most)
@@ -147,7 +152,7 @@ export class LaneCatalog {
           frontier: cursor.frontier,
         }),
       );
-    return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId }, ...due] : due;
+    return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId, without: full }, ...due] : due;
   }
 
   /** A claim has come back, whatever it brought: so the turn of each lane comes, in whatever order lanes are asked. */
@@ -155,10 +160,21 @@ export class LaneCatalog {
     this.#claims += 1;
   }
 
-  /** Notes what a claim got from a source. `exhausted`: nothing more is due there. `free`: slots in which it could have begun. */
-  noteYield(source: ClaimSource, exhausted: boolean, rows: Array<{ due_at: string; id: number }>, free = 1): void {
+  /**
+   * Notes what a claim got from a source. `exhausted`: nothing more is due there. `free`, `full`: slots in which it could have begun,
+   * and types in which it could not.
+   */
+  noteYield(
+    source: ClaimSource,
+    exhausted: boolean,
+    rows: Array<{ due_at: string; id: number }>,
+    { free, full = [] }: { free: number; full?: FullTypes } = { free: 1 },
+  ): void {
     if (source.kind !== 'lane') {
-      if (source.kind === 'directed' && exhausted) this.#directed = false;
+      if (source.kind === 'directed' && exhausted) {
+        this.#directed = false;
+        this.#leftOut = source.without ?? [];
+      }
       return;
     }
     const entry = this.#entries.get(laneRankKey(source));
@@ -169,7 +185,7 @@ export class LaneCatalog {
     // From the frontier on nothing more is due.
     const skipped = entry.cursor.claimed(last, { exhausted, frontier: source.frontier === true });
     entry.maybeDue = !exhausted || skipped;
-    entry.needsSlot = !exhausted && last === undefined && free === 0;
+    entry.needsSlot = !exhausted && last === undefined && (free === 0 || full.includes(entry.task_type));
   }
 
   /** After a claim of this source: nothing is believed to be due there any more, or the next claim asks another way. */

@@ -146,7 +146,7 @@ export class TaskTimings {
   }
 
   /** True while a type is called short because the others are. */
-  #isCold(taskType: string): boolean {
+  isCold(taskType: string): boolean {
     return (this.#types.get(taskType)?.seen ?? 0) < LEAST_SEEN;
   }
 
@@ -177,7 +177,7 @@ export class TaskTimings {
    * returned.
    */
   mostFrom(taskType: string | undefined, { free, short }: Pick<ClaimRequest, 'free' | 'short'>): number {
-    const cold = taskType !== undefined && this.#isCold(taskType) && this.isShort(taskType);
+    const cold = taskType !== undefined && this.isCold(taskType) && this.isShort(taskType);
     return cold ? Math.max(free, short, COLD_START_CAP) : Number.POSITIVE_INFINITY;
   }
 

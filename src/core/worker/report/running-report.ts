@@ -83,27 +83,27 @@ export class RunningReport implements AttemptReport {
   /** The database has the values of this version, or refuses them. */
   wrote(version: number): void {
     this.#written = version;
-    this.#settle();
+    this.#tellSettled();
   }
 
   /** The database has this checkpoint. */
   stored(version: number): void {
     this.hasStored = true;
     this.checkpoints.stored(version);
-    this.#settle();
+    this.#tellSettled();
   }
 
   /** The checkpoint that waits is not stored. */
   refuse(error: Error): void {
     this.checkpoints.refuse(error);
-    this.#settle();
+    this.#tellSettled();
   }
 
   /** Nothing of it is stored any more, because of this. */
   close(reason: string): void {
     this.#closed = true;
     this.checkpoints.close(new Error(reason));
-    this.#settle();
+    this.#tellSettled();
   }
 
   /** Resolves when nothing of it waits. */
@@ -124,7 +124,7 @@ export class RunningReport implements AttemptReport {
     this.#onChange(this);
   }
 
-  #settle(): void {
+  #tellSettled(): void {
     if (this.pending) return;
     this.#settled?.resolve();
     this.#settled = undefined;

@@ -175,9 +175,11 @@ export class HeldAttempts {
       if (!isOpen(attempt)) continue;
       const row = listed.get(attempt.key);
       if (row !== undefined && attempt.assignment_id === null) hasRow(attempt, row.assignment_id);
-      if (row?.revoked === true) attempt.stop.abort('revoked');
-      else if (row === undefined && attempt.materializedAt < at)
-        this.#lose(attempt, 'another process ended its attempt');
+      if (row?.revoked === true) {
+        attempt.revokedBy = row.revoked_by;
+        attempt.stop.abort('revoked');
+      }
+      if (row === undefined && attempt.materializedAt < at) this.#lose(attempt, 'another process ended its attempt');
     }
     return open.filter((one) => !this.#held.has(attemptKey(one)));
   }

@@ -11,6 +11,8 @@ export interface RunnerOptions extends MadeOnDemand {
   slots: number;
   deviceId: string;
   handlers: Map<string, Handler>;
+  /** By task type, how many of its attempts may run at once; absent = as many as there are slots. */
+  maxima?: ReadonlyMap<string, number>;
   defaultTimeoutS: number;
   /** A handler that has not settled this long after its abort is reported as ended without it. */
   stuckAfterMs: number;
@@ -28,6 +30,9 @@ export interface RunnerOptions extends MadeOnDemand {
   board: PulseBoard;
   /** An attempt ended, and its end must be written. Not called for a lost one: another process owns it. */
   onFinish(finish: Finish): void;
-  /** A slot was taken or freed, or is held by a handler whose attempt has ended without it. */
-  onSlots(): void;
+  /**
+   * A slot was taken or freed, or is held by a handler whose attempt has ended without it. `placeFree`: with it the first place of
+   * a type that was full, and nothing here waits for that.
+   */
+  onSlots(placeFree?: boolean): void;
 }

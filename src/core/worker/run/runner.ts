@@ -6,14 +6,15 @@ import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
-import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
+import { abortedOutcome, abortSentence } from '../../handlers/aborted-outcome.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { LOST, OVER } from '../report/running-report.ts';
 import { Deadlines } from './deadlines.ts';
 import { execute } from './execute.ts';
 import type { RunnerOptions } from './runner-options.ts';
-import { finishOf, isOpen, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
+import { finishOf, isOpen, type RunningAttempt, timedOut, waitingAttempt, withStray } from './running-attempt.ts';
+import { TypePlaces } from './type-places.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
 const KILLABLE_MORE_MS = 10_000;
@@ -22,6 +23,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #limit: LimitFunction;
   readonly #typeIndex: Map<string, number>;
+  /** Of the types that may run fewer attempts than there are slots. */
+  readonly places = new Map<string, TypePlaces>();
   /** Slots that are held by handlers whose attempt has ended without them. */
   stuck = 0;
   readonly #deadlines = new Deadlines((attempt) => attempt.stop.abort('timeout'));
@@ -30,6 +33,7 @@ export class Runner {
     this.#options = options;
     this.#limit = pLimit(options.slots);
     this.#typeIndex = new Map([...options.handlers.keys()].map((type, n) => [type, n]));
+    for (const [type, max] of options.maxima ?? []) if (max < options.slots) this.places.set(type, new TypePlaces(max));
   }
 
   /** How many more tasks there is room for when `prefetch` of them may wait for a slot. */
@@ -37,6 +41,7 @@ export class Runner {
     return Math.max(0, this.#options.slots + prefetch - this.busy);
   }
 
+  /** Attempts that hold a slot or wait for one; what waits for a place of its type does not. */
   get busy(): number {
     return this.#limit.activeCount + this.#limit.pendingCount;
   }
@@ -46,7 +51,7 @@ export class Runner {
     return Math.min(this.busy, this.#options.slots);
   }
 
-  /** Attempts that run or wait for a slot. */
+  /** Attempts that run, or wait for a slot or a place. */
   get open(): number {
     return this.#options.attempts.open;
   }
@@ -56,14 +61,15 @@ export class Runner {
     return this.#options.attempts.all();
   }
 
-  /** Slots whose attempt has run for no longer than `ms`, or that are free. */
-  slotsYounger(ms: number): number {
+  /** Slots whose attempt has run for no longer than `ms`, or that are free; of a type with a maximum: places. */
+  slotsYounger(ms: number, taskType?: string): number {
     const now = monotonic();
     let old = 0;
     for (const one of this.attempts()) {
+      if (taskType !== undefined && one.task_type !== taskType) continue;
       if ((one.state === 'running' || one.state === 'stuck') && now - one.startedAt > ms) old += 1;
     }
-    return this.#options.slots - old;
+    return (this.places.get(taskType ?? '')?.max ?? this.#options.slots) - old;
   }
 
   /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's; no more than a timer holds. */
@@ -91,10 +97,17 @@ export class Runner {
     const attempt = waitingAttempt(claimed, token, this.timeoutOf(claimed), { generation, claimedAt }, this.#onAbort);
     if (attempts.has(attempt.key)) return;
     attempts.add(attempt);
+    const places = this.places.get(attempt.task_type);
+    if (places === undefined) this.#queue(attempt, claimed);
+    else places.enter(attempt, () => this.#queue(attempt, claimed, places));
+  }
+
+  /** It waits for a slot, then runs. */
+  #queue(attempt: RunningAttempt, claimed: ClaimedTask, places?: TypePlaces): void {
     void this.#limit(() => this.#run(attempt, claimed)).finally(() => {
-      attempts.delete(attempt);
+      this.#options.attempts.delete(attempt);
       if (attempt.state === 'stuck') this.stuck -= 1;
-      this.#options.onSlots();
+      this.#options.onSlots(places?.leave());
     });
   }
 
@@ -103,6 +116,8 @@ export class Runner {
     if (reason === 'lost') attempt.report?.close(LOST);
     if (attempt.state === 'waiting') this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
     if (attempt.state !== 'running') return;
+    attempt.output ??= this.#options.outputOf(attempt);
+    attempt.output.note(abortSentence(reason, attempt.timeout_s, attempt.revokedBy));
     const more = this.#killable(attempt) ? KILLABLE_MORE_MS : 0;
     clearTimeout(attempt.timer);
     attempt.timer = setTimeout(() => this.#giveUp(attempt), this.#options.stuckAfterMs + more);
@@ -180,6 +195,7 @@ export class Runner {
       const { task_id, task_type, attempt: n } = attempt;
       this.#options.events.emit('task:started', { task_id, task_type, attempt: n });
       const outcome = await execute(this.#options, attempt, claimed);
+      attempt.output?.end(outcome.kind !== 'done');
       if (attempt.report?.pending === true) {
         attempt.said = outcome;
         await this.#options.reports.flush(attempt.report);
@@ -217,8 +233,9 @@ export class Runner {
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
     const { attempts, board, onFinish } = this.#options;
-    // It holds no slot; its place in the queue passes by without it.
+    // It holds no slot; its turn in the queue passes by without it.
     if (unbegun) attempts.delete(attempt);
+    if (unbegun) this.places.get(attempt.task_type)?.forget(attempt);
     const finish: Finish = finishOf(attempt, outcome, age_ms);
     if (!unbegun) {
       finish.place = attempt.place;
@@ -230,11 +247,4 @@ export class Runner {
     else if (!unbegun) board.release(attempt.place);
     if (attempts.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
-}
-
-function timedOut(attempt: RunningAttempt): Outcome {
-  return {
-    kind: 'timeout',
-    error_message: `The attempt exceeded its timeout of ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
-  };
 }

@@ -7,8 +7,9 @@ import { effectivePayload } from '../../domain/task/payload.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
-import type { AbortReason, Attempt, HandlerLog } from '../../handlers/handler.ts';
+import type { AbortReason, Attempt } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { AttemptOutput } from '../log/attempt-output.ts';
 import { LOST, OVER, type Reporting, type RunningReport } from '../report/running-report.ts';
 
 export interface RunningAttempt extends Reporting {
@@ -50,6 +51,12 @@ export interface RunningAttempt extends Reporting {
   report: RunningReport | undefined;
   /** What its handler has settled with, while its last values are being written. */
   said: Outcome | undefined;
+  /** The operator who revoked it, and the reason. */
+  revokedBy: string | null;
+  /** What it says, once it has said something. */
+  output: AttemptOutput | undefined;
+  /** Its payload as it was claimed, once its handler was called. */
+  payload: (() => unknown) | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
@@ -67,6 +74,12 @@ export function finishOf(one: RunningAttempt, outcome: Outcome, age_ms: number |
 export function withStray(outcome: Outcome, stray: string): Outcome {
   if (!('error_message' in outcome)) return outcome;
   return { ...outcome, error_message: errorText(`${outcome.error_message}; ${stray}`) };
+}
+
+/** The end of an attempt whose handler ignores that its time is over. */
+export function timedOut({ timeout_s }: RunningAttempt): Outcome {
+  const error_message = `The attempt exceeded its timeout of ${timeout_s} s, and its handler ignores the abort signal.`;
+  return { kind: 'timeout', error_message };
 }
 
 export function waitingAttempt(
@@ -100,6 +113,9 @@ export function waitingAttempt(
     checkpoint: null,
     report: undefined,
     said: undefined,
+    revokedBy: null,
+    output: undefined,
+    payload: undefined,
   };
   return attempt;
 }
@@ -111,7 +127,9 @@ export function isOpen(one: RunningAttempt): boolean {
 
 /** What of an attempt is made when its handler asks for it. */
 export interface MadeOnDemand {
-  logOf(task: HandlerTask): HandlerLog;
+  /** Where its output goes; asked for when it first says something. */
+  outputOf(attempt: RunningAttempt): AttemptOutput;
+  /** Where it reports; asked for when it first does. */
   reportOf(attempt: RunningAttempt, complain: (problem: string) => void): RunningReport;
 }
 
@@ -120,7 +138,7 @@ export function handlerCall(
   claimed: ClaimedTask,
   attempt: RunningAttempt,
   device_id: string,
-  { logOf, reportOf }: MadeOnDemand,
+  { outputOf, reportOf }: MadeOnDemand,
 ): Attempt {
   const task: HandlerTask = {
     task_id: claimed.id,
@@ -132,15 +150,13 @@ export function handlerCall(
     attempt: attempt.attempt,
     checkpoint: attempt.checkpoint,
   };
-  const { task_id, task_type } = task;
-  let log: HandlerLog | undefined;
-  const handlerLog = () => {
-    // The handler may have changed its task by now.
-    log ??= logOf({ ...task, task_id, task_type, attempt: attempt.attempt });
-    return log;
+  attempt.payload = () => effectivePayload(claimed, claimed.task_data);
+  const output = () => {
+    attempt.output ??= outputOf(attempt);
+    return attempt.output;
   };
   const newReport = () => {
-    const report = reportOf(attempt, (problem) => handlerLog().warn(problem));
+    const report = reportOf(attempt, (problem) => output().log.warn(problem));
     if (attempt.stop.reason === 'lost') report.close(LOST);
     else if (!isOpen(attempt)) report.close(OVER);
     return report;
@@ -157,11 +173,13 @@ export function handlerCall(
     aborted: () => attempt.stop.reason,
     onAbort: (tell) => attempt.stop.onAbort(tell),
     get log() {
-      return handlerLog();
+      return output().log;
     },
     get report() {
       attempt.report ??= newReport();
       return attempt.report;
     },
+    print: (stream, chunk) => output().print(stream, chunk),
+    skipOutput: (bytes) => output().skip(bytes),
   };
 }

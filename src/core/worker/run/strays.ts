@@ -2,8 +2,7 @@
 // forgot. The responsible task fails, where it can be named; the others go on. Also what handlers print.
 import { AfdError } from '../../domain/errors.ts';
 import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
-import type { Handler } from '../../handlers/handler.ts';
-import type { OutputStream } from '../../handlers/output-log.ts';
+import type { Handler, OutputStream } from '../../handlers/handler.ts';
 import { typesInStack } from '../../handlers/stray-source.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { Printed } from './printed.ts';

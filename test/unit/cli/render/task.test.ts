@@ -113,6 +113,7 @@ describe('a task', () => {
             cause: null,
             revoked_at: null,
             revoke_outcome: null,
+            revoked_by: null,
             result: null,
             progress: null,
           },

@@ -118,3 +118,12 @@ test('lanes come by rank, then by how few devices can run them; what is not know
   ]);
   expect(scarceFirst({ claim_rank: 5, able: 2 }, { claim_rank: 5, able: 2 })).toBe(0);
 });
+
+test('a device whose places of a type are all stuck takes no more of it, and takes other types', () => {
+  const capabilities = { supported_tasks: ['sync_data', 'sync_apps'], max_per_type: { sync_data: 2 } };
+  const one = (sync_data: number) => device('a', { capabilities, stuck: sync_data, stuck_types: { sync_data } });
+  expect(why(one(1))).toEqual([]);
+  expect(why(one(2))).toEqual(['has all places of sync_data stuck']);
+  expect(why(one(2), { task_type: 'sync_apps', required_capabilities: null })).toEqual([]);
+  expect(why(device('a', { stuck: 2, stuck_types: { sync_data: 2 } }))).toEqual([]);
+});

@@ -178,3 +178,13 @@ test('scores that differ by a rounding error are equal: the tie-breaker decides,
   expect(winners(1e-12)).toEqual([2, 2]);
   expect(winners(1e-6)).toEqual([1, 1]);
 });
+
+test('a device gets no more tasks of a type than it runs at once; the others get the rest', () => {
+  const few = { capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 2, other: 1 } } };
+  const devices = [device('a', { ...few, slots: 50 }), device('b')];
+  expect([...placeTasks(LANE, 9, devices, DEFAULT_POLICY)].sort()).toEqual([
+    ['a', 2],
+    ['b', 5],
+  ]);
+  expect(placeTasks(LANE, 9, [device('a', { ...few, slots: 1 })], DEFAULT_POLICY).get('a')).toBe(1);
+});

@@ -73,6 +73,12 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     [device('b')],
     { target_device_id: 'z' },
   ],
+  [
+    'of a type with a maximum',
+    'a will claim it when it runs fewer than 2 of type sync_data',
+    [device('a', { capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 2 } } })],
+    {},
+  ],
   ['directed at a free device', 'it is directed at b, which will claim it', [device('b')], { target_device_id: 'b' }],
 ])('a task that is %s says so', (_, sentence, devices, task) => {
   expect(why(devices, task)).toBe(sentence);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { type Pace, remaining } from '../../../../../src/core/domain/task/progress.ts';
+import { remaining, type Speed } from '../../../../../src/core/domain/task/progress.ts';
 
-const pace = (more: Partial<Pace> = {}): Pace => ({
+const speed = (more: Partial<Speed> = {}): Speed => ({
   ...{ done: 30, total: 100, begun_done: 10, elapsed: 20, age: 0 },
   ...more,
 });
@@ -19,5 +19,5 @@ it.each([
   ['is not known when more is done than there is', { done: 101 }, null],
   ['is not known of an attempt without progress', { done: null, begun_done: null, elapsed: null }, null],
 ])('what remains %s', (_what, more, seconds) => {
-  expect(remaining(pace(more))).toBe(seconds);
+  expect(remaining(speed(more))).toBe(seconds);
 });

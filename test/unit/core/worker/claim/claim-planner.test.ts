@@ -10,7 +10,9 @@ import { Events } from '../../../../../src/core/runtime/events.ts';
 import { ClaimPlanner } from '../../../../../src/core/worker/claim/claim-planner.ts';
 import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
 import { Poller } from '../../../../../src/core/worker/claim/poller.ts';
+import type { Slots } from '../../../../../src/core/worker/claim/slots.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
+import { TypeRooms } from '../../../../../src/core/worker/claim/type-rooms.ts';
 
 interface Known {
   lanes: number;
@@ -19,10 +21,18 @@ interface Known {
   timings?: TaskTimings;
   /** Attempts that run or wait for a slot. */
   held?: { n: number };
+  places?: Slots['places'];
 }
 
 /** The planner of a worker with `free` slots that knows `lanes` lanes with due tasks. It is never connected. */
-function planner({ lanes, free, directed = false, timings = new TaskTimings(), held = { n: 0 } }: Known) {
+function planner({
+  lanes,
+  free,
+  directed = false,
+  timings = new TaskTimings(),
+  held = { n: 0 },
+  places = new Map(),
+}: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const catalog = new LaneCatalog('w1', { supported_tasks: types });
   catalog.learn(
@@ -44,14 +54,15 @@ function planner({ lanes, free, directed = false, timings = new TaskTimings(), h
   const events = new Events();
   const warnings: string[] = [];
   events.on('warning', ({ message }) => warnings.push(message));
+  const slots = {
+    room: (prefetch: number) => Math.max(0, free + prefetch - held.n),
+    slotsYounger: () => free,
+    places,
+    timeoutOf: () => 300,
+  };
   const made = new ClaimPlanner({
-    ...{ session, names, events, catalog, timings },
+    ...{ session, names, events, catalog, slots, rooms: new TypeRooms(slots, timings) },
     poller: new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 }),
-    slots: {
-      room: (prefetch) => Math.max(0, free + prefetch - held.n),
-      slotsYounger: () => free,
-      timeoutOf: () => 300,
-    },
     board: { generation: 7 },
     master: { deadline_slack: 30 },
     mayClaim: () => true,
@@ -116,6 +127,38 @@ test('each claim has a token of its own; the deadline of its attempts is their t
   expect(first.claim_token.equals(second.claim_token)).toBe(false);
   expect(first.leaseOf({} as never)).toBe(330);
   expect(one.generation).toBe(7);
+});
+
+describe('a type with a maximum', () => {
+  const due = { due_at: '2026-01-01 00:00:00.000', required_capabilities: null };
+
+  test('is asked for as many tasks as it has places, and takes no more over all its lanes', () => {
+    const one = planner({ lanes: 2, free: 10, places: new Map([['t0', { max: 2, free: 2, waiting: 0 }]]) });
+    const request = one.next()!;
+    const of = (type: string) =>
+      request.sources.find((source) => 'lane' in source && `${source.lane}`.startsWith(type))!;
+    expect([request.mostFrom(of('t0')), request.mostFrom(of('t1'))]).toEqual([2, Number.POSITIVE_INFINITY]);
+    const task = { ...due, id: 1, task_type: 't0', attempt: 0, claimed_by: null } as never;
+    expect([0, 1, 2].map((n) => request.admit(task, of('t0'), n))).toEqual(['record', 'record', 'stop']);
+  });
+
+  test('is counted first, as lanes with little are, also where lanes have much', async () => {
+    const places = new Map(Array.from({ length: 30 }, (_, n) => [`t${n}`, { max: 1, free: 1, waiting: 0 }]));
+    const one = planner({ lanes: 30, free: 50, places });
+    await one.learn(one.next()!, yielded(false, false, true));
+    one.news();
+    expect(one.next()).toMatchObject({ countFirst: true, limit: 50 });
+  });
+
+  test('is not asked again after a claim that could take nothing of it, until it has a place', async () => {
+    const place = { max: 2, free: 0, waiting: 0 };
+    const one = planner({ lanes: 1, free: 10, places: new Map([['t0', place]]) });
+    await one.learn(one.next()!, result({ count: 0, exhausted: false }));
+    one.news();
+    expect(one.next()).toBeUndefined();
+    place.free = 1;
+    expect(one.next()).toBeDefined();
+  });
 });
 
 test('nothing known and no room is no claim', () => {

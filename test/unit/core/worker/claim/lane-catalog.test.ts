@@ -126,7 +126,32 @@ test('finding F6: a check that finds the row at which the claim began leaves the
 
 test('finding F7: a lane whose head waits for a free slot is not asked while there is none', () => {
   const catalog = marked();
-  catalog.noteYield(catalog.sources(1, { free: 0 })[0]!, false, [], 0);
+  catalog.noteYield(catalog.sources(1, { free: 0 })[0]!, false, [], { free: 0 });
   expect(catalog.sources(1, { free: 0 })).toEqual([]);
   expect(catalog.sources(1, { free: 1 })).toHaveLength(1);
+});
+
+test('a lane whose head cannot wait for a place is not asked again until a place of its type is free', () => {
+  const catalog = bookOf(lane('deep', 1), lane('plain', 1));
+  const full = ['deep'];
+  const asked = catalog.sources(2, { free: 3, full });
+  expect(asked).toHaveLength(2);
+  for (const one of asked) catalog.noteYield(one, false, [], { free: 3, full });
+  expect(catalog.sources(2, { free: 3, full }).map((one) => catalog.typeOf(one))).toEqual(['plain']);
+  expect(catalog.sources(2, { free: 3 })).toHaveLength(2);
+});
+
+test('directed tasks of full types are left out, and asked for when one of these types has a place', () => {
+  const catalog = bookOf();
+  catalog.markDue([], true);
+  const [first] = catalog.sources(1, { free: 3, full: ['deep', 'plain'] });
+  expect(first).toMatchObject({ kind: 'directed', without: ['deep', 'plain'] });
+  catalog.noteYield(first!, true, [], { free: 3, full: ['deep', 'plain'] });
+  expect(catalog.sources(1, { free: 3, full: ['plain', 'deep'] })).toEqual([]);
+  const [again] = catalog.sources(1, { free: 3, full: ['plain'] });
+  expect(again).toMatchObject({ kind: 'directed', without: ['plain'] });
+  catalog.noteYield(again!, true, [], { free: 3, full: ['plain'] });
+  const [last] = catalog.sources(1, { free: 3 });
+  catalog.noteYield(last!, true, [], { free: 3 });
+  expect(catalog.sources(1, { free: 3 })).toEqual([]);
 });

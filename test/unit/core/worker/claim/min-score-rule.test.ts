@@ -34,6 +34,13 @@ test.each([
   ['over its gate', { over_limits: ['memory'] }],
   ['unable to run it', { capabilities: { supported_tasks: ['sync_apps'] } }],
   ['without slots', { slots: 0 }],
+  [
+    'left with stuck places of the type only',
+    {
+      capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 1 } },
+      ...{ slots: 50, running: 1, stuck: 1, stuck_types: { sync_data: 1 } },
+    },
+  ],
 ])('another device that is %s is nobody to leave a lane to', (_, special) => {
   const standing = new MinScoreRule('a', policy(0.5), () => 4);
   standing.update([device('a'), device('b', special)]);

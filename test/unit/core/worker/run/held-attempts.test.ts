@@ -37,7 +37,15 @@ function held({ startFlushAfterMs = 0 } = {}) {
 }
 
 const row = (task_id: number, over: Partial<OpenAssignment> = {}): OpenAssignment => ({
-  ...{ task_id, assignment_id: 70 + task_id, claim_token: token, revoked: false, revoke_outcome: null, ...over },
+  ...{
+    task_id,
+    assignment_id: 70 + task_id,
+    claim_token: token,
+    revoked: false,
+    revoke_outcome: null,
+    revoked_by: null,
+    ...over,
+  },
 });
 
 describe('attempts that a worker holds', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planPartitions } from '../../../../src/core/domain/heartbeat-partitions.ts';
+import { planPartitions } from '../../../../src/core/domain/day-partitions.ts';
 
 test('a new table gets today and the two days after it', () => {
   expect(planPartitions(['p_future'], '2026-11-30', 7)).toEqual({

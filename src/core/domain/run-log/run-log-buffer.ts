@@ -1,0 +1,104 @@
+import type { LogSource } from './log-line.ts';
+
+/** Output as it came, not decoded yet. */
+export interface RawChunk {
+  source: LogSource;
+  /** Milliseconds since 1970, by this machine's wall clock. */
+  at: number;
+  bytes: Buffer;
+  /** Bytes that the attempt had put out before it. */
+  from: number;
+}
+
+/** In bytes of output: the beginning and the end that are kept of one attempt. */
+export interface RunLogQuota {
+  head: number;
+  tail: number;
+}
+
+/** A quarter of the quota is for the beginning, the rest for the newest. */
+export function quotaOf(bytes: number): RunLogQuota {
+  const head = Math.floor(bytes / 4);
+  return { head, tail: bytes - head };
+}
+
+/**
+ * Output of one attempt that waits to be written. Adding costs a copy at most, since an attempt may put out a gigabyte of
+ * which nothing will be kept: decoding, masking and cutting wait until a chunk is taken. Beyond the quota the oldest
+ * chunks that wait are dropped, but never those of the beginning; what was dropped shows in `from` of the next one.
+ */
+export class RunLogBuffer {
+  readonly #quota: RunLogQuota;
+  /** Those of the beginning. */
+  #head: RawChunk[] = [];
+  #tail: RawChunk[] = [];
+  #tailBytes = 0;
+  /** Of `#tail`: those before it were dropped, and are removed together. */
+  #dropped = 0;
+  /** Bytes put out so far. */
+  total = 0;
+
+  constructor(quota: RunLogQuota) {
+    this.#quota = quota;
+  }
+
+  /** Bytes that wait. */
+  get waiting(): number {
+    return this.#head.reduce((sum, one) => sum + one.bytes.length, 0) + this.#tailBytes;
+  }
+
+  add(source: LogSource, bytes: Buffer, at: number): void {
+    const room = this.#quota.head - this.total;
+    if (room > 0) {
+      const first = bytes.subarray(0, room);
+      this.#head.push({ source, at, bytes: owned(first), from: this.total });
+      this.total += first.length;
+      if (first.length < bytes.length) this.add(source, bytes.subarray(room), at);
+      return;
+    }
+    const kept = bytes.subarray(Math.max(0, bytes.length - this.#quota.tail));
+    this.total += bytes.length;
+    this.#tail.push({ source, at, bytes: owned(kept), from: this.total - kept.length });
+    this.#tailBytes += kept.length;
+    this.#shorten(this.#quota.tail);
+  }
+
+  /** Output that never reached this process. */
+  skip(bytes: number): void {
+    this.total += bytes;
+  }
+
+  /** Drops the oldest of what waits, but not of the beginning, until at most this is left. */
+  shorten(bytes: number): void {
+    this.#shorten(Math.min(bytes, this.#quota.tail));
+  }
+
+  /** All that waits, in order. */
+  take(): RawChunk[] {
+    const taken = [...this.#head, ...this.#tail.slice(this.#dropped)];
+    this.#head = [];
+    this.#tail = [];
+    this.#tailBytes = 0;
+    this.#dropped = 0;
+    return taken;
+  }
+
+  #shorten(bytes: number): void {
+    while (this.#tailBytes > bytes && this.#dropped < this.#tail.length) {
+      const oldest = this.#tail[this.#dropped]!;
+      this.#tailBytes -= oldest.bytes.length;
+      oldest.bytes = NOTHING;
+      this.#dropped += 1;
+    }
+    if (this.#dropped * 2 < this.#tail.length) return;
+    this.#tail = this.#tail.slice(this.#dropped);
+    this.#dropped = 0;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** A small part of a large block would keep the whole of it. */
+function owned(bytes: Buffer): Buffer {
+  return bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
+}

@@ -1,0 +1,81 @@
+import type { LogSource } from '../../domain/run-log/log-line.ts';
+import type { HandlerLog, OutputStream } from '../../handlers/handler.ts';
+import { OutputLog } from '../../handlers/output-log.ts';
+import { redact } from '../../log/redact.ts';
+import { wallMilliseconds } from '../../runtime/clock.ts';
+import type { AttemptLog } from './attempt-log.ts';
+
+/** Of the fields of one line of `ctx.log`. */
+const FIELDS = { values: 1000, text: 8192, characters: 65_536 };
+
+/**
+ * Where everything goes that an attempt says: into the log of the device, and into its run log. Made when it first says
+ * something.
+ */
+export class AttemptOutput {
+  /** `ctx.log`. */
+  readonly log: HandlerLog;
+  readonly #device: OutputLog;
+  readonly #open: () => AttemptLog | undefined;
+  #run: AttemptLog | undefined;
+  #opened = false;
+
+  /** `open`: begins the run log of the attempt; undefined = it has none. */
+  constructor(device: HandlerLog, open: () => AttemptLog | undefined) {
+    this.#device = new OutputLog(device);
+    this.#open = open;
+    const both = (level: keyof HandlerLog) => (message: string, fields?: Record<string, unknown>) => {
+      device[level](message, fields);
+      this.#add(level, lineOf(message, fields));
+    };
+    this.log = { debug: both('debug'), info: both('info'), warn: both('warn'), error: both('error') };
+  }
+
+  /** Bytes that the attempt put out. */
+  print(stream: OutputStream, chunk: Buffer): void {
+    this.#device.write(stream, chunk);
+    this.#runLog()?.add(stream, chunk, wallMilliseconds());
+  }
+
+  /** Ends the open lines in the log of the device: they may be the last words of a handler. */
+  flush(): void {
+    this.#device.end();
+  }
+
+  /** Output that was dropped on its way to this process, in bytes. */
+  skip(bytes: number): void {
+    this.#runLog()?.skip(bytes);
+  }
+
+  /** A line of the worker itself, in the run log only. */
+  note(text: string): void {
+    this.#add('afd', text);
+  }
+
+  end(failed: boolean): void {
+    this.#device.end();
+    this.#run?.end(failed);
+  }
+
+  #add(source: LogSource, text: string): void {
+    this.#runLog()?.add(source, Buffer.from(`${text}\n`), wallMilliseconds());
+  }
+
+  #runLog(): AttemptLog | undefined {
+    if (!this.#opened) this.#run = this.#open();
+    this.#opened = true;
+    return this.#run;
+  }
+}
+
+/** A stack trace keeps its lines; the other fields follow as JSON. */
+function lineOf(message: unknown, fields: Record<string, unknown> | undefined): string {
+  if (fields === undefined) return String(message);
+  const { stack, ...others } = redact(fields, FIELDS) as Record<string, unknown>;
+  const rest = Object.keys(others).length === 0 ? '' : ` ${JSON.stringify(others, spelled)}`;
+  return typeof stack === 'string' ? `${message}${rest}\n${stack}` : `${message}${rest}`;
+}
+
+function spelled(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}

@@ -1,0 +1,43 @@
+// Which attempts have a run log, and what is masked in it.
+import type { Config } from '../../config/config-schema.ts';
+import { SecretMask } from '../../domain/run-log/secret-mask.ts';
+import type { Log } from '../../log/log.ts';
+import { AttemptOutput } from './attempt-output.ts';
+import type { RunLogs } from './run-logs.ts';
+import { payloadSecrets } from './secrets.ts';
+
+/** An attempt that has begun to say something. */
+export interface SpeakingAttempt {
+  readonly task_id: number;
+  readonly task_type: string;
+  readonly attempt: number;
+  readonly claim_token: Buffer;
+  /** Its payload as it was claimed; undefined = its handler was not called. */
+  payload: (() => unknown) | undefined;
+}
+
+export interface RunLogPolicy {
+  config: Pick<Config, 'handlers' | 'worker'>;
+  deviceId: string;
+  log: Log;
+  logs: RunLogs;
+  /** Of the worker and its handlers. */
+  secrets: string[];
+}
+
+/** Where this attempt's output goes. The log is opened when the attempt first says something. */
+export function attemptOutput(policy: RunLogPolicy, speaking: SpeakingAttempt): AttemptOutput {
+  const { config, deviceId: device_id, log, logs, secrets } = policy;
+  const { task_id, task_type, attempt, claim_token, payload } = speaking;
+  const mode = config.handlers[task_type]?.run_log ?? 'on';
+  const mask = () => new SecretMask([...secrets, claim_token.toString('hex'), ...payloadSecrets(payload?.())]);
+  return new AttemptOutput(log.child({ task_id, task_type, attempt }), () =>
+    mode === 'off'
+      ? undefined
+      : logs.open({
+          ...{ task_id, attempt, device_id, mask },
+          bytes: config.worker.run_log_bytes,
+          onFailure: mode === 'on-failure',
+        }),
+  );
+}

@@ -1,0 +1,165 @@
+// Writes what attempts print into the database: once a second, in batches, on a session of its own, so that no claim waits for
+// it. Without output there is no session, no statement and no timer that fires.
+
+import { trimLog } from '../../db/logs/trim-log.ts';
+import { type LogPiece, writeLog } from '../../db/logs/write-log.ts';
+import { writtenLog } from '../../db/logs/written-log.ts';
+import type { Session } from '../../db/session.ts';
+import type { TableNames } from '../../db/table-names.ts';
+import type { Events } from '../../runtime/events.ts';
+import { sleep } from '../../runtime/loop.ts';
+import { Service } from '../../runtime/service.ts';
+import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+
+/** Readers see a line after at most this, and the time of their own poll. */
+const WRITE_MS = 1000;
+/** Of one INSERT, in bytes of compressed lines; hexadecimal, they are twice as long. */
+const BATCH = 1_048_576;
+/** Output that waits for the database, of all attempts together. */
+const MOST_WAITING = 64 * 1_048_576;
+/** Fewer bytes beyond the quota are not worth a DELETE. */
+const TRIM_STEP = 131_072;
+/** Rounds in which one attempt alone keeps the writer busy. */
+const MOST_BATCHES = 16;
+
+export interface RunLogsOptions {
+  names: TableNames;
+  openSession(): Promise<Session>;
+  events: Pick<Events, 'emit'>;
+}
+
+/** A service: `stop()` writes what is left, if the database answers. */
+export class RunLogs extends Service {
+  readonly #options: RunLogsOptions;
+  readonly #open = new Set<AttemptLog>();
+  #session: Session | undefined;
+  #wake: (() => void) | undefined;
+  /** Why nothing can be written; told once for each cause. */
+  #trouble: string | undefined;
+  /** The answer to the last INSERT did not come: it may have been done. */
+  #inDoubt = false;
+
+  constructor(options: RunLogsOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /** The log of an attempt that has begun to print. */
+  open(options: AttemptLogOptions): AttemptLog {
+    const log = new AttemptLog(options);
+    this.#open.add(log);
+    this.#wake?.();
+    return log;
+  }
+
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    running();
+    while (!signal.aborted) {
+      if (this.#open.size === 0) await this.#something(signal);
+      await sleep(WRITE_MS, signal);
+      await this.#round();
+    }
+    await this.#round();
+    await this.#session?.close();
+  }
+
+  /** Resolves when an attempt prints for the first time. */
+  async #something(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = () => {
+        this.#wake = undefined;
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#wake = done;
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  async #round(): Promise<void> {
+    if (this.#open.size === 0) return;
+    try {
+      this.#session ??= await this.#options.openSession();
+      await this.#session.ready();
+      if (this.#inDoubt) await this.#resolveDoubt(this.#session);
+      for (let n = 0; n < MOST_BATCHES && (await this.#writeBatch(this.#session)); n += 1);
+      await this.#trim(this.#session);
+      if (this.#trouble !== undefined) this.#options.events.emit('note', { message: 'run logs are written again' });
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#tell((error as Error).message);
+      this.#shorten();
+    }
+  }
+
+  /** False = nothing was left to write. */
+  async #writeBatch(session: Session): Promise<boolean> {
+    const batch: LogPiece[] = [];
+    const most = Math.min(BATCH, (session.facts.maxAllowedPacket ?? BATCH * 4) / 4);
+    let size = 0;
+    let more = false;
+    for (const log of this.#open) {
+      for (const piece of log.pieces()) {
+        more = size > 0 && size + piece.body.length > most;
+        if (more) break;
+        batch.push(piece);
+        size += piece.body.length;
+      }
+      if (more) break;
+    }
+    if (batch.length > 0) {
+      this.#inDoubt = true;
+      await writeLog(session, this.#options.names, batch);
+      this.#inDoubt = false;
+      const ends = new Map(batch.map((one) => [keyOf(one), one.to_byte]));
+      for (const log of this.#open) log.written(ends.get(keyOf(log.options)) ?? 0);
+    }
+    return more;
+  }
+
+  async #resolveDoubt(session: Session): Promise<void> {
+    const doubtful = [...this.#open].filter((log) => log.pieces().length > 0);
+    if (doubtful.length > 0) {
+      const found = await writtenLog(
+        session,
+        this.#options.names,
+        doubtful.map((log) => log.options),
+      );
+      const ends = new Map(found.map((one) => [keyOf(one), one.to_byte]));
+      for (const log of doubtful) log.written(ends.get(keyOf(log.options)) ?? 0);
+    }
+    this.#inDoubt = false;
+  }
+
+  /** Also forgets the logs of which everything is written. */
+  async #trim(session: Session): Promise<void> {
+    for (const log of this.#open) {
+      const { tailFrom, trimmedTo, quota } = log;
+      const step = log.complete ? 0 : TRIM_STEP;
+      if (tailFrom - trimmedTo > step) {
+        await trimLog(session, this.#options.names, log.options, { head: quota.head, tailFrom });
+        log.trimmedTo = tailFrom;
+      }
+      if (log.complete) this.#open.delete(log);
+    }
+  }
+
+  /** What waits is bounded: the largest give their middle. */
+  #shorten(): void {
+    const logs = [...this.#open];
+    if (logs.reduce((sum, one) => sum + one.waiting, 0) <= MOST_WAITING) return;
+    for (const log of logs) log.shorten(MOST_WAITING / logs.length / 2);
+  }
+
+  #tell(why: string): void {
+    if (this.#trouble === why) return;
+    this.#trouble = why;
+    const message = `run logs cannot be written, and their output waits in memory (the newest is kept): ${why}`;
+    this.#options.events.emit('warning', { message });
+  }
+}
+
+function keyOf({ task_id, attempt }: { task_id: number; attempt: number }): string {
+  return `${task_id} ${attempt}`;
+}

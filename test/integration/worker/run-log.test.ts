@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inflateRawSync } from 'node:zlib';
+import { afterEach, describe, expect } from 'vitest';
+import { configSchema } from '../../../src/core/config/config-schema.ts';
+import { taskAttempts } from '../../../src/core/db/logs/logged-attempts.ts';
+import { attemptLog } from '../../../src/core/db/logs/read-log.ts';
+import type { Session } from '../../../src/core/db/session.ts';
+import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
+import { decodeLines } from '../../../src/core/domain/run-log/log-line.ts';
+import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
+import { PATH } from '../../fixtures/handlers/command.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { insertTask } from '../../helpers/factories.ts';
+import { it } from '../../helpers/fixture.ts';
+import { startWorker, stopWorkers } from '../../helpers/node.ts';
+import { until } from '../../helpers/wait.ts';
+
+const MODULE = `
+export default async (task, ctx) => {
+  const { do: what, ...data } = task.task_data;
+  console.log('to stdout of', data.app_id);
+  ctx.log.warn('to ctx.log', { rows: 3, password: 'under-a-telling-name' });
+  console.error('to stderr');
+  if (data.password) console.log('the payload has', data.password);
+  if (what === 'throw') throw new TypeError('broken page');
+  if (what === 'flood') for (let n = 0; n < 200000; n += 1) console.log('line', n, 'x'.repeat(40));
+};`;
+const SCRIPT = `#!/bin/sh
+echo "to stdout of $AFD_TASK_ID"; echo "to stderr" >&2; env | grep -E 'AFD_CLAIM_TOKEN|API_TOKEN'
+printf 'without an end'
+case "$1" in flood) i=0; while [ $i -lt 40000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); done; echo last;; fail) exit 1;; esac`;
+
+let db: TestDatabase;
+let session: Session;
+let loaded: LoadedHandlers;
+let dir: string;
+
+const exec = (...words: string[]) => ({ exec: ['./says.sh', ...words], env: { API_TOKEN: 'canary-of-the-env' } });
+const CONFIGURED = {
+  main: { module: 'says.mjs' },
+  thread: { module: 'says.mjs', thread: 'shared' },
+  command: exec('well'),
+  flood: exec('flood'),
+  endless: { exec: ['sleep', '1000'] },
+  off: { ...exec('well'), run_log: 'off' },
+  failing: { ...exec('fail'), run_log: 'on-failure' },
+  quiet: { ...exec('well'), run_log: 'on-failure' },
+};
+const HANDLERS = configSchema.parse({ handlers: CONFIGURED }).handlers;
+
+it.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
+  dir = mkdtempSync(join(tmpdir(), 'afd-test-'));
+  writeFileSync(join(dir, 'says.mjs'), MODULE);
+  writeFileSync(join(dir, 'says.sh'), SCRIPT, { mode: 0o755 });
+  loaded = await loadHandlers({
+    ...{ handlers: HANDLERS, supported_tasks: undefined, base_dir: dir, env: { PATH }, kill_grace: 1 },
+    onWarning: () => {},
+  });
+});
+afterEach(async () => {
+  await stopWorkers();
+  await loaded.close();
+  rmSync(dir, { recursive: true });
+});
+
+const start = (more: object = {}) =>
+  startWorker(db, { handlers: Object.fromEntries(loaded.handlers), configured: CONFIGURED, ...more });
+const add = (task_type: string, task_data: object = {}) =>
+  insertTask(session, db.names, { task_type, task_data: JSON.stringify(task_data), max_retry_count: 0 });
+const over = (id: number) =>
+  until(
+    async () => {
+      const [row] = await session.rows(`SELECT status FROM ${db.names.task} WHERE id = ?`, [id]);
+      return row!.status === 'done' || row!.status === 'failed' || row!.status === 'cancelled';
+    },
+    20_000,
+    `task ${id} is over`,
+  );
+
+async function pieces(task_id: number, attempt = 1) {
+  const found = [];
+  for (let from = 0; ; ) {
+    const page = await attemptLog(session, db.names, { task_id, attempt }, from);
+    if (page.length === 0) return found;
+    found.push(...page);
+    from = page.at(-1)!.from_byte + 1;
+  }
+}
+const lines = async (id: number, attempt = 1) =>
+  (await pieces(id, attempt)).flatMap((one) => decodeLines(inflateRawSync(one.body).toString()));
+const texts = async (id: number) => (await lines(id)).map((one) => `${one.source}: ${one.text}`);
+
+describe('the run log of an attempt', () => {
+  it('has what a module prints and logs', async () => {
+    start();
+    const id = await add('thread', { app_id: 'a1', password: 'canary-of-the-payload' });
+    await over(id);
+    await stopWorkers();
+    expect(await texts(id)).toEqual([
+      'stdout: to stdout of a1',
+      'warn: to ctx.log {"rows":3,"password":"***"}',
+      'stderr: to stderr',
+      'stdout: the payload has ***',
+    ]);
+  });
+
+  it('has what a command prints, without its claim token and the secrets of its environment', async () => {
+    start();
+    const id = await add('command');
+    await over(id);
+    await stopWorkers();
+    const all = await texts(id);
+    expect(all.filter((one) => one.startsWith('stderr')).join()).toBe('stderr: to stderr');
+    expect(all.filter((one) => one.startsWith('stdout')).sort()).toEqual([
+      'stdout: AFD_CLAIM_TOKEN=***',
+      'stdout: API_TOKEN=***',
+      `stdout: to stdout of ${id}`,
+      'stdout: without an end',
+    ]);
+  });
+
+  it('has the stack of what a module throws', async () => {
+    start();
+    const id = await add('main', { do: 'throw' });
+    await over(id);
+    await stopWorkers();
+    const all = await texts(id);
+    expect(all).toContain('debug: the handler threw');
+    expect(all).toContain('debug: TypeError: broken page');
+    expect(all.some((one) => /^debug: {5}at .*says\.mjs:8/.test(one))).toBe(true);
+  });
+
+  it('keeps the beginning and the newest of what exceeds the quota', async () => {
+    start({ worker: { run_log_bytes: 65_536 } });
+    const id = await add('flood');
+    await over(id);
+    await stopWorkers();
+    const found = await pieces(id);
+    const all = await texts(id);
+    expect(all[0]).toBe(`stdout: to stdout of ${id}`);
+    expect(all.at(-1)).toBe('stdout: last');
+    const kept = found.reduce((sum, one) => sum + one.to_byte - one.from_byte, 0);
+    expect(kept).toBeLessThan(65_536 * 3);
+    expect(found.some((one, n) => n > 0 && one.from_byte > found[n - 1]!.to_byte)).toBe(true);
+  });
+
+  it('is bounded for a module that prints without pause', async () => {
+    start({ worker: { run_log_bytes: 65_536 } });
+    const id = await add('thread', { do: 'flood' });
+    await over(id);
+    await stopWorkers();
+    const all = await texts(id);
+    expect(all.at(-1)).toMatch(/^stdout: line 199999 x+$/);
+    expect(all.length).toBeLessThan(10_000);
+  });
+
+  it('is not written for a type that has none, nor for one that keeps it on failure and completes', async () => {
+    start();
+    const [off, quiet, failing] = [await add('off'), await add('quiet'), await add('failing')];
+    for (const id of [off, quiet, failing]) await over(id);
+    await stopWorkers();
+    expect(await pieces(off)).toEqual([]);
+    expect(await pieces(quiet)).toEqual([]);
+    expect(await texts(failing)).toContain('stderr: to stderr');
+  });
+
+  it('says who took the task from its device, and why', async () => {
+    const worker = start();
+    const id = await add('endless');
+    await until(() => worker.seen.some((one) => one.name === 'task:started'), 20_000, 'it runs');
+    await until(
+      async () => (await taskAttempts(session, db.names, id, 1)).attempts[0]?.status === 'running',
+      20_000,
+      'its row',
+    );
+    await cancelTask(session, db.names, id, { by: 'alice@ops: wrong day' });
+    await over(id);
+    await stopWorkers();
+    expect(await texts(id)).toContain('afd: The attempt was revoked by alice@ops: wrong day; the worker ends it.');
+  });
+
+  it('loses no line and has none twice when its connection is cut while it is written', async () => {
+    let cuts = 0;
+    start({
+      onSession(one: Session) {
+        const write = one.write.bind(one);
+        one.write = async (sql, values) => {
+          if (!sql.includes(db.names.log) || !sql.startsWith('INSERT')) return write(sql, values);
+          cuts += 1;
+          // First before the statement, then after it, when nobody knows whether it was done.
+          if (cuts > 2) return write(sql, values);
+          if (cuts === 2) await write(sql, values);
+          one.destroy();
+          throw new Error('the connection was cut');
+        };
+      },
+    });
+    const id = await add('thread', { app_id: 'a1' });
+    await over(id);
+    await until(() => cuts === 2, 20_000, 'the log was written twice');
+    await until(async () => (await texts(id)).length === 3, 20_000, 'all lines');
+    await stopWorkers();
+    expect(await texts(id)).toHaveLength(3);
+  });
+});
