@@ -46,7 +46,7 @@ export const OF_QUERIES: Mutant[] = [
     'done-and-retried-resumes',
     'a task that was done and runs again is given the checkpoint of the run before',
     query('tasks/retry-task', "if (task.status === 'done') await", 'if (task.id < 0) await'),
-    by('reports/checkpoint', 'begins anew'),
+    by('reports/checkpoint', 'begins anew, if it was done'),
   ),
   caught(
     'last-heartbeat-frozen',
