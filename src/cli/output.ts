@@ -77,6 +77,14 @@ function sinkOf(stream: NodeJS.WriteStream): Sink {
   };
 }
 
+/** Errors of stdout that the command reports itself. */
+const reported = new WeakSet<Error>();
+
+/** The command reports this error of stdout as its own. */
+export function reportsItself(error: Error): void {
+  reported.add(error);
+}
+
 /**
  * For the whole process: a refused write is no uncaught error. A reader that left early (`afd tasks ls | head -1`) has
  * what it wanted. Any other loss of stdout is reported on stderr at the end, with exit code 1 if all else succeeded.
@@ -91,7 +99,7 @@ export function guardOutput(target: NodeJS.Process = process): void {
     });
   }
   target.on('exit', () => {
-    if (lost === undefined) return;
+    if (lost === undefined || reported.has(lost)) return;
     if (!target.exitCode) target.exitCode = 1;
     const text = `Error: The output is lost, because stdout cannot be written: ${lost.message}. The command itself has completed. [E_FAILED]\n`;
     target.stderr.write(text);

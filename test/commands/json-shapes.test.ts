@@ -29,7 +29,19 @@ beforeAll(async () => {
     join(dir, 'work.mjs'),
     'export default async ({ task_data }) => { if (task_data.bad) throw new Error("bad"); };\n',
   );
-  const handlers = { work: { module: './work.mjs' } };
+  const later = 'export default async () => { throw { outcome: "later", after: 60, message: "not now" }; };\n';
+  await writeFile(join(dir, 'later.mjs'), later);
+  const tasks = [{ task_type: 'work', task_data: { a: 1 }, priority: 7 }];
+  await writeFile(
+    join(dir, 'enqueuing.mjs'),
+    `export default async () => ({ result: { n: 1 }, enqueue: ${JSON.stringify(tasks)} });\n`,
+  );
+  const handlers = {
+    work: { module: './work.mjs' },
+    enqueuing: { module: './enqueuing.mjs' },
+    later: { module: './later.mjs' },
+    short: { exec: ['sleep', '60'], timeout: '100ms' },
+  };
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, log: { level: 'silent' } }));
   await writeFile(join(dir, 'tasks.csv'), 'task_type,priority\nimported,5\nimported,99\n');
 });
@@ -58,6 +70,7 @@ async function shapeOfRuns(...lines: string[]): Promise<Shape> {
 /** `TASK` and so on stand for what was prepared; a line after `first` is run before, and its shape does not count. */
 const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['status', 'status'],
+  ['run', 'run work', 'run work --data {"bad":1}', 'run enqueuing', 'run later', 'run short'],
   ['bench', 'bench --tasks 40 --workers 1'],
   ['leader status', 'leader status'],
   ['devices ls', 'devices ls'],
@@ -70,6 +83,7 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k'],
   ['tasks import', 'tasks import tasks.csv --skip-bad', 'tasks import tasks.csv --dry-run --skip-bad'],
   ['tasks ls', 'tasks ls'],
+  ['tasks export', 'tasks export --output tasks.jsonl'],
   ['tasks show', 'tasks show RUNNING', 'tasks show PLAIN', 'tasks show DONE'],
   ['tasks wait', 'tasks wait DONE'],
   ['logs', 'logs RUNNING', 'logs DONE', 'logs --device worker-001', 'logs --failed --since 9000d'],

@@ -4,7 +4,7 @@ import type { Session } from '../../src/core/db/session.ts';
 import type { TableNames } from '../../src/core/db/table-names.ts';
 import { runCommand } from '../helpers/command.ts';
 import type { TestDatabase } from '../helpers/database.ts';
-import { insertRunning, insertTask, insertWorker, readRow } from '../helpers/factories.ts';
+import { insertAttempt, insertDevice, insertRunning, insertTask, insertWorker, readRow } from '../helpers/factories.ts';
 import { it } from '../helpers/fixture.ts';
 
 let database: TestDatabase;
@@ -199,6 +199,41 @@ describe('afd tasks show', () => {
   it('is exit 3 for a task that is not there, 2 for what is no id', async () => {
     expect(await json('show', 999_999)).toMatchObject({ code: 3, json: { error: { code: 'E_NOT_FOUND' } } });
     for (const id of ['abc', '1.5', '99999999999999999999']) expect((await tasks('show', id)).code).toBe(2);
+  });
+});
+
+describe('afd tasks show --result', () => {
+  it('prints only what the last completed attempt returned, or the given one, as it is stored', async () => {
+    const device = await insertDevice(session, names, { device_id: 'w' });
+    const columns = (n: number) => ({
+      status: 'completed',
+      attempt: n,
+      result: `{"big":12345678901234567890,"n":${n}}`,
+    });
+    const { task_id } = await insertAttempt(session, names, { device, columns: columns(1) });
+    await insertAttempt(session, names, { device, task_id, columns: columns(2) });
+    await insertAttempt(session, names, { device, task_id, columns: { status: 'failed', attempt: 3 } });
+    const shown = await tasks('show', task_id, '--result');
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout.replaceAll(' ', '')).toMatch(/^\{"big":1234567890123456789\d?(e19|\d)?.*,"n":2\}\n$/);
+    expect(await tasks('show', task_id, '--result', '--attempt', 1)).toMatchObject({
+      stdout: expect.stringMatching(/1\}\n$/),
+    });
+    expect((await json('show', task_id, '--result')).json).toMatchObject({ n: 2 });
+  });
+
+  it('is exit 3 with the reason when there is none', async () => {
+    const { task_id } = await insertRunning(session, names, 'worker-001');
+    const none = await tasks('show', task_id, '--result');
+    expect(none).toMatchObject({ code: 3, stdout: '' });
+    expect(none.stderr).toContain(
+      `Task ${task_id} has no result: no attempt of it has completed with one; it is running.`,
+    );
+    const open = await tasks('show', task_id, '--result', '--attempt', 1);
+    expect([open.code, open.stderr]).toEqual([3, expect.stringContaining('attempt 1 is running')]);
+    const absent = await tasks('show', task_id, '--result', '--attempt', 9);
+    expect([absent.code, absent.stderr]).toEqual([3, expect.stringContaining('attempt 9 does not exist')]);
+    expect((await tasks('show', 999_999, '--result')).stderr).toContain('There is no task 999999.');
   });
 });
 

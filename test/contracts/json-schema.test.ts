@@ -18,11 +18,12 @@ const commands = readdirSync(COMMANDS, { recursive: true, encoding: 'utf8' })
 
 /** Commands of the private server: they need no database, and have their tests in test/integration/server. */
 const OWN_SERVER = /^db:/;
-/** They do without a database, and then say so in their answer. */
-const WITHOUT = new Set(['config:show']);
+/** They do without a database: config:show says so in its answer, run never asks for one. */
+const WITHOUT = new Set(['config:show', 'run']);
 /** What a command needs besides flags that are required. */
 const ARGUMENTS: Record<string, string[]> = {
   'tasks:import': [fileURLToPath(new URL('../../package.json', import.meta.url)), '--format', 'csv'],
+  'tasks:export': ['--output', '/dev/null', '--format', 'csv'],
   worker: ['--device-id', 'w'],
   start: ['--mode', 'worker'],
 };

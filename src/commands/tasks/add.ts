@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { jsonFlag, whenFlag } from '../../cli/flags/flags.ts';
-import { inFlags } from '../../cli/flags/task-flags.ts';
+import { inFlags, taskFlags, taskOf } from '../../cli/flags/task-flags.ts';
 import type { AddedTask } from '../../core/tasks/tasks.ts';
 
 export type TasksAddResult = AddedTask;
@@ -18,11 +18,7 @@ export default class TasksAdd extends BaseCommand {
   static override flags = {
     type: Flags.string({ required: true, helpValue: 'TYPE', summary: 'Task type; it selects the handler.' }),
     data: jsonFlag({ summary: 'Payload for the handler (task_data), in addition to username, app id and dates.' }),
-    username: Flags.string({ helpValue: 'NAME', summary: 'Account name.' }),
-    'app-id': Flags.string({ helpValue: 'ID', summary: 'App id.' }),
-    'start-date': Flags.string({ helpValue: 'DATE', summary: 'First day, such as 2024-01-31.' }),
-    'end-date': Flags.string({ helpValue: 'DATE', summary: 'Last day, such as 2024-01-31.' }),
-    priority: Flags.integer({ min: 1, max: 10, helpValue: '1..10', summary: 'Higher runs first (default: 5).' }),
+    ...taskFlags,
     requires: jsonFlag({ summary: 'Capabilities that a device must have to run the task.' }),
     'dedupe-key': Flags.string({ helpValue: 'KEY', summary: 'Unique key: only one task may have it.' }),
     'run-at': whenFlag({ summary: 'Earliest start time (default: now).' }),
@@ -33,11 +29,7 @@ export default class TasksAdd extends BaseCommand {
     const task = {
       task_type: flags.type,
       task_data: flags.data ?? null,
-      username: flags.username ?? null,
-      app_id: flags['app-id'] ?? null,
-      start_date: flags['start-date'] ?? null,
-      end_date: flags['end-date'] ?? null,
-      priority: flags.priority ?? null,
+      ...taskOf(flags),
       required_capabilities: flags.requires ?? null,
       dedupe_key: flags['dedupe-key'] ?? null,
     };

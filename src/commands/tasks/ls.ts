@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { filterFlags } from '../../cli/flags/filter-flags.ts';
 import type { TaskRecord } from '../../core/tasks/tasks.ts';
 
 export interface TasksLsResult {
@@ -13,15 +14,7 @@ export default class TasksLs extends BaseCommand {
     '<%= config.bin %> tasks ls --device worker-001 --type sync_data --limit 10 --json',
   ];
   static override flags = {
-    status: Flags.string({
-      helpValue: 'STATUS',
-      summary: 'Only this status: pending, assigned, running, waiting, done, failed or cancelled.',
-    }),
-    type: Flags.string({ helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
-    device: Flags.string({
-      helpValue: 'DEVICE',
-      summary: 'Only tasks that run on this device, last ran on it, or are directed at it (id or unique prefix).',
-    }),
+    ...filterFlags,
     limit: Flags.integer({
       helpValue: 'N',
       min: 1,

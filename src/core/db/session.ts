@@ -223,7 +223,7 @@ export class Session {
     // No character takes more than three bytes per UTF-16 unit.
     if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
     const why = `exceeds max_allowed_packet of the server, ${limit + 64} bytes`;
-    const message = `A statement of ${text.length} characters ${why}.`;
+    const message = `A statement of ${text.length} characters ${why}. Send less data, or set max_allowed_packet higher.`;
     throw new DatabaseError('E_FAILED', message, { retry: 'final', fault: 'data' });
   }
 

@@ -1,4 +1,3 @@
-import { didYouMean } from '../config/did-you-mean.ts';
 import type { Context } from '../context/context.ts';
 import { momentFrom, type When } from '../context/moment.ts';
 import { handledTypes } from '../db/devices/handled-types.ts';
@@ -9,19 +8,22 @@ import { listTasks as queryTasks, type TaskFilter } from '../db/tasks/list-tasks
 import { reassignTask as moveTask, type ReassignedTask } from '../db/tasks/reassign-task.ts';
 import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
 import { showTask as queryTask } from '../db/tasks/show-task.ts';
+import { taskResult } from '../db/tasks/task-result.ts';
 import { resolveDeviceId } from '../devices/find-device.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { TaskWaiting } from '../domain/placement/waiting.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
-import { type NewTask, TASK_STATUSES } from '../domain/task/task.ts';
+import type { NewTask } from '../domain/task/task.ts';
 import type { TaskDetails, TaskRecord } from '../domain/task/task-record.ts';
 import { TaskDoubts } from './task-doubts.ts';
+import { checkedFilter, checkStatus } from './task-filter.ts';
 import { taskWaiting } from './why-pending.ts';
 
 export { enqueueTasks } from '../context/enqueue.ts';
 export type {
   CancelledTask,
   InsertedTask,
+  NewTask,
   ReassignedTask,
   RetriedTask,
   TaskDetails,
@@ -62,25 +64,9 @@ export async function addTask(context: Context, task: NewTask, runAt?: When): Pr
  * are tasks of it. @throws AfdError E_USAGE for a status that does not exist, E_NOT_FOUND for a device; DatabaseError
  */
 export async function listTasks(context: Context, filter: TaskFilter): Promise<TaskRecord[]> {
-  const { status } = filter;
-  if (status !== undefined && !(TASK_STATUSES as readonly string[]).includes(status)) {
-    const near = didYouMean(status, TASK_STATUSES);
-    throw new AfdError('E_USAGE', `"${status}" is not a task status (use ${TASK_STATUSES.join(', ')}).`, {
-      suggestions: [`afd tasks ls --status ${near ?? 'pending'}`],
-    });
-  }
+  checkStatus(filter.status, 'afd tasks ls');
   const session = await context.session();
-  const { device_id: typed } = filter;
-  if (typed === undefined) return queryTasks(session, context.names, filter);
-  try {
-    const device_id = await resolveDeviceId(session, context.names, typed, 'afd tasks ls --device');
-    return await queryTasks(session, context.names, { ...filter, device_id });
-  } catch (error) {
-    if (!(error instanceof AfdError && error.code === 'E_NOT_FOUND')) throw error;
-    const ofRemoved = await queryTasks(session, context.names, filter);
-    if (ofRemoved.length === 0) throw error;
-    return ofRemoved;
-  }
+  return queryTasks(session, context.names, await checkedFilter(session, context.names, filter, 'afd tasks ls'));
 }
 
 /** A task with its attempts, and why it waits. */
@@ -93,6 +79,29 @@ export interface ShownTask extends TaskDetails {
 export async function showTask(context: Context, taskId: number): Promise<ShownTask> {
   const task = await queryTask(await context.session(), context.names, taskId);
   return { ...task, waiting: await taskWaiting(context, task) };
+}
+
+/**
+ * JSON text of what the last completed attempt returned, or this attempt; not decoded, so that no number loses digits.
+ * @throws AfdError E_NOT_FOUND: no such task, or no result; DatabaseError
+ */
+export async function resultOf(context: Context, taskId: number, attempt?: number): Promise<string> {
+  const session = await context.session();
+  const found = await taskResult(session, context.names, taskId, attempt);
+  if (found !== undefined) return found.result;
+  const task = await queryTask(session, context.names, taskId);
+  const number = attempt ?? task.attempt;
+  const last = task.assignments.findLast((one) => one.attempt === number);
+  const state =
+    last === undefined ? 'does not exist' : last.status === 'completed' ? 'returned none' : `is ${last.status}`;
+  const why =
+    attempt !== undefined
+      ? `attempt ${attempt} ${state}`
+      : `no attempt of it has completed with one; it is ${task.status}`;
+  throw new AfdError('E_NOT_FOUND', `Task ${taskId} has no result: ${why}.`, {
+    suggestions: [`afd tasks show ${taskId}`],
+    data: { task_id: taskId, status: task.status },
+  });
 }
 
 /** Ends tasks for good; what runs is ended by its holder, or with `force` at once. @throws DatabaseError */

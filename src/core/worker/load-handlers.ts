@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { HandlerConfig } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Environment } from '../handlers/command/command-environment.ts';
@@ -28,7 +29,7 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
-  /** Ends the threads in which modules run. */
+  /** Ends the threads in which modules run, and kills the commands that still do. */
   close(): Promise<void>;
 }
 
@@ -76,7 +77,11 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
     );
   }
   const threaded = inThreads(types, options);
+  // One listener for each command that runs.
+  const kill = new AbortController();
+  setMaxListeners(0, kill.signal);
   const close = async () => {
+    kill.abort();
     await Promise.all(threaded.map(({ threads }) => threads.stop()));
   };
   try {
@@ -84,7 +89,8 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
     for (const type of types) {
       handlers.set(
         type,
-        handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, { death_signal, hidden })),
+        handlerIn(threaded, type) ??
+          (await loadHandler(type, configured[type]!, options, { death_signal, hidden, kill: kill.signal })),
       );
       warnings.push(...idleSettings(type, configured[type]!));
     }
@@ -129,7 +135,7 @@ async function loadHandler(
   type: string,
   config: HandlerConfig,
   { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
-  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden'>,
+  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden' | 'kill'>,
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.

@@ -96,7 +96,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onLost: ({ key }) => attempts.lost(key),
     warn: (message) => events.emit('warning', { message }),
   });
-  const logs = new RunLogs({ names, events, openSession: () => context.session() });
+  const logs = new RunLogs({ names, events, openSession: () => context.session({ multiStatements: true }) });
   const secrets = workerSecrets(config.handlers, options.env, context.address.password);
   const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({

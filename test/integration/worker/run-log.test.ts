@@ -9,6 +9,7 @@ import { attemptLog } from '../../../src/core/db/logs/read-log.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { decodeLines } from '../../../src/core/domain/run-log/log-line.ts';
+import { taskLog } from '../../../src/core/logs/task-log.ts';
 import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
 import { PATH } from '../../fixtures/handlers/command.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
@@ -92,6 +93,9 @@ async function pieces(task_id: number, attempt = 1) {
 const lines = async (id: number, attempt = 1) =>
   (await pieces(id, attempt)).flatMap((one) => decodeLines(inflateRawSync(one.body).toString()));
 const texts = async (id: number) => (await lines(id)).map((one) => `${one.source}: ${one.text}`);
+
+const isWarning = ({ name, data }: { name: string; data: unknown }, text: string) =>
+  name === 'warning' && (data as { message: string }).message.includes(text);
 
 describe('the run log of an attempt', () => {
   it('has what a module prints and logs', async () => {
@@ -186,13 +190,13 @@ describe('the run log of an attempt', () => {
     let cuts = 0;
     start({
       onSession(one: Session) {
-        const write = one.write.bind(one);
-        one.write = async (sql, values) => {
-          if (!sql.includes(db.names.log) || !sql.startsWith('INSERT')) return write(sql, values);
+        const batch = one.batch.bind(one);
+        one.batch = async (statements) => {
+          if (!statements.some(({ sql }) => sql.startsWith(`INSERT INTO ${db.names.log}`))) return batch(statements);
           cuts += 1;
           // First before the statement, then after it, when nobody knows whether it was done.
-          if (cuts > 2) return write(sql, values);
-          if (cuts === 2) await write(sql, values);
+          if (cuts > 2) return batch(statements);
+          if (cuts === 2) await batch(statements);
           one.destroy();
           throw new Error('the connection was cut');
         };
@@ -204,5 +208,34 @@ describe('the run log of an attempt', () => {
     await until(async () => (await texts(id)).length === 3, 20_000, 'all lines');
     await stopWorkers();
     expect(await texts(id)).toHaveLength(3);
+  });
+
+  it('waits in a bounded buffer while the database is away, and the count of what was dropped is named', async () => {
+    let away = true;
+    const worker = start({
+      worker: { run_log_bytes: 65_536 },
+      onSession(one: Session) {
+        const batch = one.batch.bind(one);
+        one.batch = async (statements) => {
+          if (!away || !statements.some(({ sql }) => sql.startsWith(`INSERT INTO ${db.names.log}`)))
+            return batch(statements);
+          throw new Error('the database is away');
+        };
+      },
+    });
+    const id = await add('flood');
+    await over(id);
+    await until(() => worker.seen.some((one) => isWarning(one, 'the database is away')), 20_000, 'the warning');
+    expect(await pieces(id)).toEqual([]);
+    away = false;
+    await until(async () => (await texts(id)).at(-1) === 'stdout: last', 20_000, 'the last line');
+    const entries = [];
+    const signal = new AbortController().signal;
+    for await (const one of taskLog(worker.context, { task_id: id, follow: false, signal })) entries.push(one);
+    const gaps = entries.flatMap((one) => (one.kind === 'gap' ? [one.dropped_bytes] : []));
+    // 40,000 lines of about 50 bytes, of which 64 KB are kept.
+    expect(gaps).toHaveLength(1);
+    expect(gaps[0]).toBeGreaterThan(1_500_000);
+    expect(worker.seen.filter((one) => isWarning(one, 'run logs'))).toHaveLength(1);
   });
 });

@@ -1,7 +1,8 @@
 // Appends pieces of run logs. No fence: what a device printed for an attempt stays true when the attempt is lost, and no
-// other attempt has its number. Its own rows only, so that no statement of a claim waits for it.
+// other attempt has its number. Its own rows only, so that no statement of a claim waits for it. Zero rows is an error of the server.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import { type LogTrim, trimStatement } from './trim-log.ts';
 
 /** Which attempt a piece of log belongs to. */
 export interface LoggedAttempt {
@@ -19,13 +20,36 @@ export interface LogPiece extends LoggedAttempt {
   body: Buffer;
 }
 
-/** Inserts the pieces in their order, all or none. @throws DatabaseError */
-export async function writeLog(session: Session, names: TableNames, pieces: LogPiece[]): Promise<void> {
+/**
+ * Inserts the pieces in their order and trims what then exceeds its quota: all or none, in one round trip. Needs
+ * `multiStatements`. @throws DatabaseError
+ */
+export async function writeLog(
+  session: Session,
+  names: TableNames,
+  pieces: LogPiece[],
+  trims: LogTrim[] = [],
+): Promise<void> {
+  try {
+    await session.batch([
+      { sql: 'START TRANSACTION' },
+      insertStatement(names, pieces),
+      ...trims.map((one) => trimStatement(names, one)),
+      { sql: 'COMMIT' },
+    ]);
+  } catch (error) {
+    // A connection that is lost rolls back by itself.
+    if (session.alive) await session.write('ROLLBACK');
+    throw error;
+  }
+}
+
+function insertStatement(names: TableNames, pieces: LogPiece[]): { sql: string; values: unknown[] } {
   const row = '(?, ?, ?, ?, ?, ?, ?)';
-  await session.write(
-    `INSERT INTO ${names.log} (task_id, attempt, device_id, from_byte, to_byte, line_count, body)
+  return {
+    sql: `INSERT INTO ${names.log} (task_id, attempt, device_id, from_byte, to_byte, line_count, body)
      VALUES ${pieces.map(() => row).join(', ')}`,
-    pieces.flatMap((one) => [
+    values: pieces.flatMap((one) => [
       one.task_id,
       one.attempt,
       one.device_id,
@@ -34,5 +58,5 @@ export async function writeLog(session: Session, names: TableNames, pieces: LogP
       one.line_count,
       one.body,
     ]),
-  );
+  };
 }

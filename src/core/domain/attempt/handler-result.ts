@@ -10,6 +10,8 @@ import type { Outcome } from './outcome.ts';
 
 /** Default limit of a result, in bytes of JSON. */
 export const RESULT_BYTES = 4 * 1024 * 1024;
+/** What to do with a larger one. */
+export const RESULT_ADVICE = 'Store large data elsewhere (a file, a table), and return where it is';
 /** Seconds until a task is tried again when `later` came without a time. */
 export const LATER_SECONDS = 60;
 /** Longest wait that is stored; more would leave the range of DATETIME. */
@@ -147,7 +149,10 @@ function done(value: unknown, enqueue: unknown, rules: ResultRules): Outcome {
     }
   }
   const snapshot = jsonSnapshot(value, rules.max_bytes ?? RESULT_BYTES);
-  if ('problem' in snapshot) return failedAttempt(`The result of the handler ${snapshot.problem}.`, 'BadResult');
+  if ('problem' in snapshot) {
+    const advice = snapshot.bytes === undefined ? '' : ` ${RESULT_ADVICE}.`;
+    return failedAttempt(`The result of the handler ${snapshot.problem}.${advice}`, 'BadResult');
+  }
   return { kind: 'done', result: snapshot.value, enqueue: tasks };
 }
 

@@ -36,7 +36,20 @@ export class LineSplitter {
   }
 
   /** The lines that these bytes complete. */
-  split({ source, bytes, at }: Pick<RawChunk, 'source' | 'bytes' | 'at'>): LogLine[] {
+  split({ source, content, at }: Pick<RawChunk, 'source' | 'content' | 'at'>): LogLine[] {
+    return typeof content === 'string' ? this.#whole(source, content, at) : this.#bytes(source, content, at);
+  }
+
+  #whole(source: LogSource, text: string, at: number): LogLine[] {
+    const lines: LogLine[] = [];
+    for (const line of text.includes('\n') ? text.split('\n') : [text]) {
+      const rest = this.#cut(line, at, source, lines);
+      this.#add(lines, this.#mask.apply(rest), at, source, false);
+    }
+    return lines;
+  }
+
+  #bytes(source: LogSource, bytes: Buffer, at: number): LogLine[] {
     const open = this.#openLine(source, at);
     if (open.text === '') open.at = at;
     const parts = (open.text + open.decoder.write(bytes)).split(/\r\n|\n|\r(?!$)/);
@@ -50,7 +63,7 @@ export class LineSplitter {
       }
       const rest = this.#cut(part, open.at, source, lines);
       if (whole) {
-        lines.push(...this.#lines(this.#mask.apply(rest), open.at, source, false));
+        this.#add(lines, this.#mask.apply(rest), open.at, source, false);
         open.at = at;
       } else open.text = rest;
     }
@@ -76,7 +89,8 @@ export class LineSplitter {
     const lines: LogLine[] = [];
     const rest = this.#cut(text, open.at, source, lines);
     const masked = torn ? this.#mask.applyTorn(rest) : this.#mask.apply(rest);
-    return [...lines, ...this.#lines(masked, open.at, source, torn)];
+    this.#add(lines, masked, open.at, source, torn);
+    return lines;
   }
 
   /** Adds what is longer than a line allows, and returns the rest. */
@@ -89,17 +103,19 @@ export class LineSplitter {
       // An address with a password is not cut in two, if it is shorter than half a line.
       if (blank > LINE_LENGTH / 2) end = blank + 1;
       else if ((rest.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
-      lines.push(...this.#lines(this.#mask.apply(rest.slice(0, end)), at, source, true));
+      this.#add(lines, this.#mask.apply(rest.slice(0, end)), at, source, true);
       rest = rest.slice(end);
     }
     return rest;
   }
 
-  #lines(masked: string, at: number, source: LogSource, goesOn: boolean): LogLine[] {
+  #add(lines: LogLine[], masked: string, at: number, source: LogSource, goesOn: boolean): void {
     const shown = this.#redact(masked, goesOn);
     const text = (PLAIN.test(shown) ? shown : cleanText(shown)).trimEnd();
+    if (text === '') return;
     const more = goesOn ? CUT : '';
-    return text === '' ? [] : text.split('\n').map((line) => ({ at, source, text: line + more }));
+    if (!text.includes('\n')) lines.push({ at, source, text: text + more });
+    else for (const line of text.split('\n')) lines.push({ at, source, text: line + more });
   }
 
   #openLine(source: LogSource, at: number): OpenLine {

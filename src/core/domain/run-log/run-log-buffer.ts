@@ -1,13 +1,14 @@
 import type { LogSource } from './log-line.ts';
 
-/** Output as it came, not decoded yet. */
+/** Output as it came: bytes that are not decoded yet, or the text of whole lines. */
 export interface RawChunk {
   source: LogSource;
   /** Milliseconds since 1970, by this machine's wall clock. */
   at: number;
-  bytes: Buffer;
-  /** Bytes that the attempt had put out before it. */
+  content: Buffer | string;
+  /** Bytes that the attempt had put out before it, and with it; of a text its characters, and one for the end of its line. */
   from: number;
+  to: number;
 }
 
 /** In bytes of output: the beginning and the end that are kept of one attempt. */
@@ -44,23 +45,31 @@ export class RunLogBuffer {
 
   /** Bytes that wait. */
   get waiting(): number {
-    return this.#head.reduce((sum, one) => sum + one.bytes.length, 0) + this.#tailBytes;
+    return this.#head.reduce((sum, one) => sum + one.to - one.from, 0) + this.#tailBytes;
   }
 
   add(source: LogSource, bytes: Buffer, at: number): void {
     const room = this.#quota.head - this.total;
     if (room > 0) {
       const first = bytes.subarray(0, room);
-      this.#head.push({ source, at, bytes: owned(first), from: this.total });
+      this.#head.push({ source, at, content: owned(first), from: this.total, to: this.total + first.length });
       this.total += first.length;
       if (first.length < bytes.length) this.add(source, bytes.subarray(room), at);
       return;
     }
     const kept = bytes.subarray(Math.max(0, bytes.length - this.#quota.tail));
     this.total += bytes.length;
-    this.#tail.push({ source, at, bytes: owned(kept), from: this.total - kept.length });
-    this.#tailBytes += kept.length;
-    this.#shorten(this.#quota.tail);
+    this.#append({ source, at, content: owned(kept), from: this.total - kept.length, to: this.total });
+  }
+
+  /** Whole lines. Longer than the quota, they are cut. */
+  addText(source: LogSource, text: string, at: number): void {
+    const kept = text.length > this.#quota.tail ? text.slice(0, this.#quota.tail) : text;
+    const from = this.total;
+    this.total += kept.length + 1;
+    const chunk = { source, at, content: kept, from, to: this.total };
+    if (from < this.#quota.head) this.#head.push(chunk);
+    else this.#append(chunk);
   }
 
   /** Output that never reached this process. */
@@ -83,11 +92,17 @@ export class RunLogBuffer {
     return taken;
   }
 
+  #append(chunk: RawChunk): void {
+    this.#tail.push(chunk);
+    this.#tailBytes += chunk.to - chunk.from;
+    this.#shorten(this.#quota.tail);
+  }
+
   #shorten(bytes: number): void {
     while (this.#tailBytes > bytes && this.#dropped < this.#tail.length) {
       const oldest = this.#tail[this.#dropped]!;
-      this.#tailBytes -= oldest.bytes.length;
-      oldest.bytes = NOTHING;
+      this.#tailBytes -= oldest.to - oldest.from;
+      oldest.content = '';
       this.#dropped += 1;
     }
     if (this.#dropped * 2 < this.#tail.length) return;
@@ -95,8 +110,6 @@ export class RunLogBuffer {
     this.#dropped = 0;
   }
 }
-
-const NOTHING = Buffer.alloc(0);
 
 /** A small part of a large block would keep the whole of it. */
 function owned(bytes: Buffer): Buffer {

@@ -61,6 +61,19 @@ export interface AssignmentRecord {
   progress: ProgressRecord | null;
 }
 
+/** A task with its current or last attempt, as `afd tasks export` writes it. Null = it has none. */
+export interface ExportedTask extends Omit<TaskRecord, 'progress'> {
+  attempt_status: AssignmentStatus | null;
+  attempt_device_id: string | null;
+  assigned_at: string | null;
+  started_at: string | null;
+  completed_at: string | null;
+  error_message: string | null;
+  error_class: string | null;
+  /** Of a task that is done. */
+  result: unknown;
+}
+
 export interface TaskDetails extends TaskRecord {
   result: unknown;
   /** What a handler sees as task_data: the columns overlaid by task_data. Null = task_data is not a JSON object. */

@@ -1,7 +1,8 @@
 /** MariaDB's JSON_VALID refuses what is nested deeper (MySQL: 100); the refused write would lose the row. */
 export const JSON_DEPTH = 31;
 
-export type JsonSnapshot = { value: unknown } | { problem: string };
+/** `bytes`: it is too large. */
+export type JsonSnapshot = { value: unknown } | { problem: string; bytes?: number };
 
 /**
  * A copy of a value that both servers take as JSON, or why there is none: cyclic, BigInt, too large, too deep.
@@ -20,7 +21,7 @@ export function jsonSnapshot(value: unknown, maxBytes: number): JsonSnapshot {
   // A character is at most three bytes, so most values need no second copy to be measured.
   if (text.length * 3 > maxBytes) {
     const bytes = new TextEncoder().encode(text).length;
-    if (bytes > maxBytes) return { problem: `has ${bytes} bytes as JSON; the maximum is ${maxBytes}` };
+    if (bytes > maxBytes) return { problem: `has ${bytes} bytes as JSON; the maximum is ${maxBytes}`, bytes };
   }
   const copy: unknown = JSON.parse(text);
   if (deeperThan(copy, JSON_DEPTH)) return { problem: `is nested deeper than ${JSON_DEPTH} levels` };

@@ -30,6 +30,8 @@ export interface CommandHandlerOptions {
   timeout: number | undefined;
   /** Seconds between SIGTERM and SIGKILL. */
   kill_grace: number;
+  /** Aborted: whatever runs is killed. */
+  kill?: AbortSignal | undefined;
   /** A result file is promised; without one the attempt has failed. */
   result: boolean;
   /** argv that ties the command's life to this process (`findDeathSignal`); empty = not. */
@@ -98,6 +100,7 @@ async function run(
     hidden: options.hidden ?? [],
     signal,
     kill_grace: options.kill_grace,
+    kill: options.kill,
   });
   if (end.kind === 'not-started') {
     const text = `The command of ${options.task_type} cannot be started: ${program}: ${end.error.message}`;

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { RESULT_BYTES } from '../../domain/attempt/handler-result.ts';
+import { RESULT_ADVICE, RESULT_BYTES } from '../../domain/attempt/handler-result.ts';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import { readAtMost } from '../../runtime/read-at-most.ts';
 
@@ -38,5 +38,5 @@ export async function readResultFile(path: string): Promise<ResultFile> {
 const NOT_PLAIN: ResultFile = { kind: 'bad', problem: 'is not a regular file' };
 
 function tooLarge(size: string): ResultFile {
-  return { kind: 'bad', problem: `has ${size}; the maximum is ${FILE_BYTES}` };
+  return { kind: 'bad', problem: `has ${size}; a result has at most ${RESULT_BYTES} bytes as JSON. ${RESULT_ADVICE}` };
 }

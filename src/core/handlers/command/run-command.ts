@@ -21,6 +21,8 @@ export interface Command {
   /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
   signal: AbortSignal;
   kill_grace: number;
+  /** Aborted: SIGKILL to the group, without any grace. */
+  kill?: AbortSignal | undefined;
 }
 
 export type CommandEnd =
@@ -59,13 +61,17 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
     signalGroup(pgid, 'SIGCONT');
     timer = setTimeout(() => signalGroup(pgid, 'SIGKILL'), command.kill_grace * 1000);
   };
+  const kill = () => signalGroup(pgid, 'SIGKILL');
+  command.kill?.addEventListener('abort', kill, { once: true });
   command.signal.addEventListener('abort', interrupt, { once: true });
+  if (command.kill?.aborted) kill();
   if (command.signal.aborted) interrupt();
   const end = await ended;
   command.signal.removeEventListener('abort', interrupt);
   // After a normal exit nothing may go on; after SIGTERM the others have the rest of the grace.
   if (end.kind === 'exited' && !end.interrupted) signalGroup(pgid, 'SIGKILL');
   await groupEnded(pgid);
+  command.kill?.removeEventListener('abort', kill);
   clearTimeout(timer);
   await closed(child, pipes);
   return end;

@@ -70,6 +70,11 @@ export class AttemptLog {
     if (!this.#ended) this.#buffer.add(source, bytes, at);
   }
 
+  /** Whole lines. */
+  addText(source: LogSource, text: string, at: number): void {
+    if (!this.#ended) this.#buffer.addText(source, text, at);
+  }
+
   /** Output that was dropped before it came here. */
   skip(bytes: number): void {
     this.#buffer.skip(bytes);
@@ -119,15 +124,16 @@ export class AttemptLog {
         close();
         this.#from = chunk.from;
       }
-      const more = this.#splitter.split(chunk);
-      end = chunk.from + chunk.bytes.length;
-      for (const one of more) size += one.text.length;
-      lines = lines.length === 0 ? more : lines.concat(more);
+      end = chunk.to;
+      for (const one of this.#splitter.split(chunk)) {
+        size += one.text.length;
+        lines.push(one);
+      }
       if (size >= PIECE) close();
     }
     this.#end = end;
     if (this.#ended) {
-      lines = lines.concat(this.#splitter.end());
+      lines.push(...this.#splitter.end());
       this.#splitter = undefined;
     }
     close();

@@ -1,11 +1,13 @@
 import type { LogSource } from '../../domain/run-log/log-line.ts';
 import type { HandlerLog, OutputStream } from '../../handlers/handler.ts';
 import { OutputLog } from '../../handlers/output-log.ts';
-import { redact } from '../../log/redact.ts';
+import { redact, SECRET_NAME } from '../../log/redact.ts';
 import { wallMilliseconds } from '../../runtime/clock.ts';
 import type { AttemptLog } from './attempt-log.ts';
 
 /** Of the fields of one line of `ctx.log`. */
+/** Fields, and characters of a key, that are looked at one by one. */
+const MOST_PLAIN = 50;
 const FIELDS = { values: 1000, text: 8192, characters: 65_536 };
 
 /**
@@ -58,7 +60,7 @@ export class AttemptOutput {
   }
 
   #add(source: LogSource, text: string): void {
-    this.#runLog()?.add(source, Buffer.from(`${text}\n`), wallMilliseconds());
+    this.#runLog()?.addText(source, text, wallMilliseconds());
   }
 
   #runLog(): AttemptLog | undefined {
@@ -71,9 +73,22 @@ export class AttemptOutput {
 /** A stack trace keeps its lines; the other fields follow as JSON. */
 function lineOf(message: unknown, fields: Record<string, unknown> | undefined): string {
   if (fields === undefined) return String(message);
+  if (isPlain(fields)) return `${message} ${JSON.stringify(fields)}`;
   const { stack, ...others } = redact(fields, FIELDS) as Record<string, unknown>;
   const rest = Object.keys(others).length === 0 ? '' : ` ${JSON.stringify(others, spelled)}`;
   return typeof stack === 'string' ? `${message}${rest}\n${stack}` : `${message}${rest}`;
+}
+
+/** Numbers and the like under keys that tell of no secret: most lines have no other fields, and there may be thousands a second. */
+function isPlain(fields: Record<string, unknown>): boolean {
+  let count = 0;
+  for (const key in fields) {
+    const value = fields[key];
+    count += 1;
+    if (typeof value !== 'number' && typeof value !== 'boolean' && value !== null) return false;
+    if (count > MOST_PLAIN || key.length > MOST_PLAIN || SECRET_NAME.test(key)) return false;
+  }
+  return count > 0;
 }
 
 function spelled(_key: string, value: unknown): unknown {

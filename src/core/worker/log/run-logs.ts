@@ -1,7 +1,7 @@
 // Writes what attempts print into the database: once a second, in batches, on a session of its own, so that no claim waits for
 // it. Without output there is no session, no statement and no timer that fires.
 
-import { trimLog } from '../../db/logs/trim-log.ts';
+import type { LogTrim } from '../../db/logs/trim-log.ts';
 import { type LogPiece, writeLog } from '../../db/logs/write-log.ts';
 import { writtenLog } from '../../db/logs/written-log.ts';
 import type { Session } from '../../db/session.ts';
@@ -84,7 +84,7 @@ export class RunLogs extends Service {
       await this.#session.ready();
       if (this.#inDoubt) await this.#resolveDoubt(this.#session);
       for (let n = 0; n < MOST_BATCHES && (await this.#writeBatch(this.#session)); n += 1);
-      await this.#trim(this.#session);
+      for (const log of this.#open) if (log.complete) this.#open.delete(log);
       if (this.#trouble !== undefined) this.#options.events.emit('note', { message: 'run logs are written again' });
       this.#trouble = undefined;
     } catch (error) {
@@ -110,10 +110,18 @@ export class RunLogs extends Service {
     }
     if (batch.length > 0) {
       this.#inDoubt = true;
-      await writeLog(session, this.#options.names, batch);
-      this.#inDoubt = false;
       const ends = new Map(batch.map((one) => [keyOf(one), one.to_byte]));
-      for (const log of this.#open) log.written(ends.get(keyOf(log.options)) ?? 0);
+      const written = [...this.#open].filter((log) => ends.has(keyOf(log.options)));
+      const trims = written.flatMap(trimOf);
+      await writeLog(
+        session,
+        this.#options.names,
+        batch,
+        trims.map((one) => one.trim),
+      );
+      this.#inDoubt = false;
+      for (const log of written) log.written(ends.get(keyOf(log.options))!);
+      for (const { log, tailFrom } of trims) log.trimmedTo = tailFrom;
     }
     return more;
   }
@@ -132,19 +140,6 @@ export class RunLogs extends Service {
     this.#inDoubt = false;
   }
 
-  /** Also forgets the logs of which everything is written. */
-  async #trim(session: Session): Promise<void> {
-    for (const log of this.#open) {
-      const { tailFrom, trimmedTo, quota } = log;
-      const step = log.complete ? 0 : TRIM_STEP;
-      if (tailFrom - trimmedTo > step) {
-        await trimLog(session, this.#options.names, log.options, { head: quota.head, tailFrom });
-        log.trimmedTo = tailFrom;
-      }
-      if (log.complete) this.#open.delete(log);
-    }
-  }
-
   /** What waits is bounded: the largest give their middle. */
   #shorten(): void {
     const logs = [...this.#open];
@@ -158,6 +153,14 @@ export class RunLogs extends Service {
     const message = `run logs cannot be written, and their output waits in memory (the newest is kept): ${why}`;
     this.#options.events.emit('warning', { message });
   }
+}
+
+/** What of this log is beyond its quota, if that is worth a DELETE. */
+function trimOf(log: AttemptLog): Array<{ log: AttemptLog; tailFrom: number; trim: LogTrim }> {
+  const { tailFrom, trimmedTo, quota, options, ended } = log;
+  if (tailFrom - trimmedTo <= (ended ? 0 : TRIM_STEP)) return [];
+  const { task_id, attempt } = options;
+  return [{ log, tailFrom, trim: { task_id, attempt, head: quota.head, tailFrom } }];
 }
 
 function keyOf({ task_id, attempt }: { task_id: number; attempt: number }): string {

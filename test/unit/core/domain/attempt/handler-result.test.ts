@@ -183,7 +183,12 @@ describe('F5 what is stored can be stored', () => {
     }
     expect(result(deep(31))).toMatchObject({ kind: 'done' });
     expect(resultOutcome('错'.repeat(10), { now, max_bytes: 32 })).toMatchObject({ kind: 'done' });
-    expect(resultOutcome('错'.repeat(10), { now, max_bytes: 31 })).toMatchObject({ kind: 'retry' });
+    expect(resultOutcome('错'.repeat(10), { now, max_bytes: 31 })).toMatchObject({
+      kind: 'retry',
+      error_message:
+        'The result of the handler has 32 bytes as JSON; the maximum is 31. ' +
+        'Store large data elsewhere (a file, a table), and return where it is.',
+    });
   });
 
   it('F5 half surrogates in a result become U+FFFD, since both servers refuse them', () => {

@@ -6,7 +6,7 @@ import { redactText } from '../../../../../src/core/log/redact.ts';
 function splitter(...secrets: string[]) {
   const lines = new LineSplitter(new SecretMask(secrets), redactText);
   const split = (text: string | Buffer, source: 'stdout' | 'stderr' = 'stdout') =>
-    lines.split({ source, at: 1, bytes: Buffer.from(text as string) }).map((one) => one.text);
+    lines.split({ source, at: 1, content: Buffer.from(text as string) }).map((one) => one.text);
   return { lines, split };
 }
 
@@ -61,4 +61,13 @@ it('keeps nothing of a line whose beginning was dropped, and no beginning of a s
   split('key: topsecret-');
   expect(lines.gap().map((one) => one.text)).toEqual(['key: ***…']);
   expect(split('value is the rest\nnext\n')).toEqual(['next']);
+});
+
+it('takes whole lines as they are, apart at their newlines', () => {
+  const { lines } = splitter('topsecret-value');
+  const content = 'message with topsecret-value\n    at the place';
+  expect(lines.split({ source: 'error', at: 5, content })).toEqual([
+    { at: 5, source: 'error', text: 'message with ***' },
+    { at: 5, source: 'error', text: '    at the place' },
+  ]);
 });

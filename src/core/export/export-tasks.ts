@@ -1,0 +1,154 @@
+// Tasks out of the database into a stream of lines, in the order of their ids. Each task is seen once; one that changes
+// meanwhile is seen in either state, and one that is added meanwhile is not seen.
+import type { Context } from '../context/context.ts';
+import { isTransient } from '../db/database-error.ts';
+import { type ExportRow, exportedTask, exportPart } from '../db/export/export-part.ts';
+import { firstOfStretch, type Stretch, wholeStretch } from '../db/export/export-stretch.ts';
+import type { Session } from '../db/session.ts';
+import type { TaskConditions } from '../db/tasks/task-filter.ts';
+import { AfdError } from '../domain/errors.ts';
+import { checkedFilter, checkStatus } from '../tasks/task-filter.ts';
+import { type ExportFormat, rowWriter } from './export-rows.ts';
+
+/** Tasks that one statement reads at most, whether they fit the filter or not. */
+const STRETCH = 5000;
+/** Tasks of one part. */
+const PART = { first: 200, most: 2000 };
+/** Characters that are written at once. */
+const CHUNK = 256 * 1024;
+/** How often a part is asked for again, each time a smaller one. */
+const MOST_TRIES = 4;
+
+export interface ExportOptions {
+  filter: TaskConditions;
+  format: ExportFormat;
+  /** A terminal reads it. */
+  terminal: boolean;
+  stop: AbortSignal;
+  /**
+   * Takes a part of the text, and resolves when there is room for more; false = nobody reads
+   * any further, or `stop` was aborted. Rejects when it is lost. */
+  write(text: string): Promise<boolean>;
+  onProgress(soFar: ExportProgress): void;
+}
+
+export interface ExportProgress {
+  /** Tasks that were written. */
+  tasks: number;
+  /** Of the table that was read, 0 to 1. */
+  share: number;
+}
+
+export interface ExportEnd {
+  tasks: number;
+  bytes: number;
+  /** False = it was stopped. */
+  complete: boolean;
+}
+
+/** @throws AfdError E_USAGE, E_NOT_FOUND for the filter; what `write` throws; DatabaseError: `data.tasks` were written */
+export async function exportTasks(context: Context, options: ExportOptions): Promise<ExportEnd> {
+  checkStatus(options.filter.status, 'afd tasks export');
+  const session = await context.session();
+  const filter = await checkedFilter(session, context.names, options.filter, 'afd tasks export');
+  return new Export(context, session, { ...options, filter }).run();
+}
+
+class Export {
+  readonly #context: Context;
+  readonly #session: Session;
+  readonly #o: ExportOptions;
+  #text = '';
+  #waiting = 0;
+  readonly #end: ExportEnd = { tasks: 0, bytes: 0, complete: false };
+  #size = PART.first;
+
+  constructor(context: Context, session: Session, options: ExportOptions) {
+    this.#context = context;
+    this.#session = session;
+    this.#o = options;
+  }
+
+  async run(): Promise<ExportEnd> {
+    const { format, terminal, stop } = this.#o;
+    const rows = rowWriter(format, terminal);
+    this.#text = rows.head;
+    for await (const row of this.#rows()) {
+      if (stop.aborted) return this.#end;
+      this.#text += rows.line(await this.#try(() => exportedTask(this.#session, this.#context.names, row)));
+      this.#waiting += 1;
+      if (this.#text.length >= CHUNK && !(await this.#flush())) return this.#end;
+    }
+    if (stop.aborted || !(await this.#flush())) return this.#end;
+    return { ...this.#end, complete: true };
+  }
+
+  /** False = it ends here. */
+  async #flush(): Promise<boolean> {
+    const { write, stop } = this.#o;
+    const [text, waiting] = [this.#text, this.#waiting];
+    this.#text = '';
+    this.#waiting = 0;
+    try {
+      if (stop.aborted || !(await write(text))) return false;
+    } catch (cause) {
+      throw lostOutput(this.#end.tasks, cause);
+    }
+    this.#end.tasks += waiting;
+    this.#end.bytes += Buffer.byteLength(text);
+    return true;
+  }
+
+  async *#rows(): AsyncGenerator<ExportRow> {
+    const { names } = this.#context;
+    const all = await wholeStretch(this.#session, names);
+    if (all === undefined) return;
+    for (let from = all.from; ; ) {
+      const stretch = await this.#try(() => firstOfStretch(this.#session, names, { ...all, from }, STRETCH));
+      if (stretch === undefined) return;
+      yield* this.#stretch(stretch);
+      from = stretch.to;
+      this.#o.onProgress({ tasks: this.#end.tasks, share: (from - all.from) / (all.to - all.from) });
+    }
+  }
+
+  async *#stretch({ from, to }: Stretch): AsyncGenerator<ExportRow> {
+    const { names } = this.#context;
+    for (let after = from; after < to; ) {
+      const read = () => ({ from: after, to, limit: this.#size });
+      const part = await this.#try(() => exportPart(this.#session, names, this.#o.filter, read()));
+      yield* part;
+      after = part.length < this.#size ? to : part.at(-1)!.id;
+      // The server reads long texts twice, and the first time those of a part at once.
+      const long = part.filter((one) => one.is_long).length;
+      this.#size = long > part.length / 10 ? PART.first : Math.min(PART.most, this.#size * 2);
+    }
+  }
+
+  /** Repeats what failed in a way that may pass. */
+  async #try<T>(read: () => Promise<T>): Promise<T> {
+    for (let n = 1; ; n += 1) {
+      try {
+        await this.#session.ready();
+        return await read();
+      } catch (error) {
+        if (n === MOST_TRIES || !isTransient(error) || this.#o.stop.aborted) throw this.#stoppedBy(error);
+        // It may have taken too long.
+        this.#size = Math.max(1, Math.floor(this.#size / 10));
+      }
+    }
+  }
+
+  #stoppedBy(error: unknown): unknown {
+    if (!(error instanceof AfdError)) return error;
+    const { code, message, suggestions, data } = error;
+    const more = { suggestions, data: { ...data, tasks: this.#end.tasks }, cause: error };
+    return new AfdError(code, `The export stopped after ${this.#end.tasks} tasks: ${message}`, more);
+  }
+}
+
+/** The output cannot be written: the disk is full, or the like. */
+export function lostOutput(tasks: number, cause: unknown): AfdError {
+  const message = `The export stopped after ${tasks} tasks, because the output cannot be written: ${(cause as Error).message}.`;
+  return new AfdError('E_FAILED', message, { suggestions: ['afd tasks export --help'], data: { tasks }, cause });
+}
