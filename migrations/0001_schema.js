@@ -215,6 +215,41 @@ const settings = (names) => `CREATE TABLE ${names.setting} (
     ) TABLE_OPTIONS`;
 
 /**
+ * One row per attempt that reported something.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const progress = (names, taskId) => `CREATE TABLE ${names.progress} (
+      task_id ${taskId} NOT NULL COMMENT 'id of the task',
+      attempt INT NOT NULL COMMENT 'number of the attempt',
+      device_id VARCHAR(64) NOT NULL COMMENT 'device that ran it',
+      done DOUBLE NULL COMMENT 'how far it is, in a unit of the handler',
+      total DOUBLE NULL COMMENT 'in the same unit; NULL = not known',
+      message VARCHAR(255) NULL COMMENT 'what it is doing, in words of the handler',
+      metrics JSON NULL COMMENT 'names and numbers of the handler',
+      peak_memory BIGINT NULL COMMENT 'bytes',
+      cpu_ms BIGINT NULL COMMENT 'milliseconds of CPU time',
+      begun_done DOUBLE NULL COMMENT 'done of its first report',
+      begun_at DATETIME(3) NULL COMMENT 'when that was, UTC',
+      updated_at DATETIME(3) NOT NULL COMMENT 'when it was last written, UTC',
+
+      PRIMARY KEY (task_id, attempt)
+    ) TABLE_OPTIONS`;
+
+/**
+ * One row per task whose handler stored something for the next attempt.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const checkpoints = (names, taskId) => `CREATE TABLE ${names.checkpoint} (
+      task_id ${taskId} NOT NULL PRIMARY KEY COMMENT 'id of the task',
+      attempt INT NOT NULL COMMENT 'number of the attempt that stored it',
+      value MEDIUMTEXT NOT NULL COMMENT 'JSON, at most 64 KB',
+      task_created_at DATETIME(3) NULL COMMENT 'created_at of the task: ids of an emptied table repeat',
+      written_at DATETIME(3) NOT NULL COMMENT 'UTC'
+    ) TABLE_OPTIONS`;
+
+/**
  * What attempts print, in pieces. The leader adds a partition for each day and drops old ones.
  * @param {Names} names
  * @param {string} taskId type of the task table's id
@@ -247,6 +282,8 @@ export async function up(tools) {
   await tools.createTable(plain.leader, leader(names));
   await tools.createTable(plain.lane, lanes(names));
   await tools.createTable(plain.setting, settings(names));
+  await tools.createTable(plain.progress, progress(names, taskId));
+  await tools.createTable(plain.checkpoint, checkpoints(names, taskId));
   await tools.createTable(plain.log, logs(names, taskId));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
@@ -265,7 +302,8 @@ export async function always(tools) {
 export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
-  for (const table of [plain.log, plain.setting, plain.lane, plain.leader]) await tools.dropTable(table);
+  const own = [plain.log, plain.checkpoint, plain.progress, plain.setting, plain.lane, plain.leader];
+  for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();
   await tools.dropTable(plain.heartbeat, heartbeats(names));

@@ -5,6 +5,7 @@ import { schemaState } from './context/schema-state.ts';
 import { listDevices } from './db/devices/list-devices.ts';
 import { discoverLanes, type LaneHead } from './db/lanes/discover-lanes.ts';
 import { getLeader, type LeaderRow } from './db/leader/get-leader.ts';
+import { type RunningProgress, runningProgress } from './db/reports/running-progress.ts';
 import type { Session } from './db/session.ts';
 import { COUNT_LIMIT, countLane, dueAges, type FleetCounts, fleetCounts } from './db/tasks/fleet-status.ts';
 import { type Device, judged, stuckList } from './devices/devices.ts';
@@ -52,6 +53,8 @@ export interface FleetStatus {
   last_hour: FleetCounts['last_hour'];
   /** Open attempts past their deadline. */
   overdue: number;
+  /** Running tasks that say how far they are, those that spoke last. */
+  in_progress: RunningProgress[];
 }
 
 /** Of the attempts of the last hour; the design document alerts above 10 % (its 9.2). Fewer than ten say nothing. */
@@ -59,6 +62,8 @@ const FAILURE_RATE = 0.1;
 const ENOUGH_ATTEMPTS = 10;
 /** Devices with odd rows that are named. */
 const MOST_ODD = 3;
+/** Running tasks that are named. */
+const MOST_IN_PROGRESS = 5;
 
 /** @throws AfdError E_SCHEMA, DatabaseError */
 export async function fleetStatus(context: Context): Promise<FleetStatus> {
@@ -102,6 +107,7 @@ export async function fleetStatus(context: Context): Promise<FleetStatus> {
     unmatchable,
     last_hour: counts.last_hour,
     overdue: counts.overdue,
+    in_progress: await runningProgress(session, names, MOST_IN_PROGRESS),
   };
   const problems = [...problemsOf(status, workers), ...oddRows(odd)];
   return { well: problems.length === 0, problems, ...status };

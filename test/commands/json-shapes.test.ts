@@ -171,6 +171,13 @@ async function prepared(): Promise<Record<string, number>> {
       ...{ revoked_at: '2026-01-01', revoke_outcome: 'released', result: '{}' },
     },
   });
+  await session.write(
+    `INSERT INTO ${db.names.progress} (task_id, attempt, device_id, done, total, message, metrics, peak_memory, cpu_ms,
+       begun_done, begun_at, updated_at)
+     VALUES (?, 1, 'worker-001', 5, 10, 'm', '{"rows":1}', 1, 1, 0, UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE, UTC_TIMESTAMP(3)),
+            (?, 1, 'worker-001', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, UTC_TIMESTAMP(3))`,
+    [running.task_id, done],
+  );
   await insertTask(session, db.names, { status: 'failed', attempt: 1 });
   await insertTask(session, db.names, { task_type: 'work' });
   await insertTask(session, db.names, { task_type: 'work', task_data: '{"bad":1}', max_retry_count: 0 });

@@ -158,6 +158,31 @@ CREATE TABLE `af_setting` (
   PRIMARY KEY (`name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+CREATE TABLE `af_task_progress` (
+  `task_id` bigint NOT NULL COMMENT 'id of the task',
+  `attempt` int NOT NULL COMMENT 'number of the attempt',
+  `device_id` varchar(64) NOT NULL COMMENT 'device that ran it',
+  `done` double DEFAULT NULL COMMENT 'how far it is, in a unit of the handler',
+  `total` double DEFAULT NULL COMMENT 'in the same unit; NULL = not known',
+  `message` varchar(255) DEFAULT NULL COMMENT 'what it is doing, in words of the handler',
+  `metrics` json DEFAULT NULL COMMENT 'names and numbers of the handler',
+  `peak_memory` bigint DEFAULT NULL COMMENT 'bytes',
+  `cpu_ms` bigint DEFAULT NULL COMMENT 'milliseconds of CPU time',
+  `begun_done` double DEFAULT NULL COMMENT 'done of its first report',
+  `begun_at` datetime(3) DEFAULT NULL COMMENT 'when that was, UTC',
+  `updated_at` datetime(3) NOT NULL COMMENT 'when it was last written, UTC',
+  PRIMARY KEY (`task_id`,`attempt`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+CREATE TABLE `af_task_checkpoint` (
+  `task_id` bigint NOT NULL COMMENT 'id of the task',
+  `attempt` int NOT NULL COMMENT 'number of the attempt that stored it',
+  `value` mediumtext NOT NULL COMMENT 'JSON, at most 64 KB',
+  `task_created_at` datetime(3) DEFAULT NULL COMMENT 'created_at of the task: ids of an emptied table repeat',
+  `written_at` datetime(3) NOT NULL COMMENT 'UTC',
+  PRIMARY KEY (`task_id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 CREATE TABLE `af_task_log` (
   `id` bigint NOT NULL AUTO_INCREMENT COMMENT 'order in which the rows of a device were written',
   `task_id` bigint NOT NULL COMMENT 'task whose attempt printed it',

@@ -108,15 +108,8 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     return one;
   };
   const cleaner = await session();
-  for (const name of [
-    names.assignment,
-    names.task,
-    names.heartbeat,
-    names.device,
-    names.lane,
-    names.setting,
-    names.log,
-  ]) {
+  const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint } = names;
+  for (const name of [assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint]) {
     await cleaner.write(`DELETE FROM ${name}`);
   }
   await cleaner.write(

@@ -32,6 +32,8 @@ export interface MeteredProxy {
   limit(bytesPerSecond: number): void;
   /** Cuts what is open, and lets nobody in. */
   cut(): void;
+  /** Lets clients in again. */
+  restore(): void;
   /** Milliseconds that each answer is late. */
   delay(milliseconds: number): void;
   close(): void;
@@ -122,6 +124,9 @@ export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
     cut: () => {
       link.away = true;
       for (const one of sockets) one.destroy();
+    },
+    restore: () => {
+      link.away = false;
     },
     close: () => {
       for (const one of sockets) one.destroy();

@@ -22,6 +22,7 @@ import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
 import { Loop } from '../../src/core/runtime/loop.ts';
 import { RunLogs } from '../../src/core/worker/log/run-logs.ts';
+import { Reporter } from '../../src/core/worker/report/reporter.ts';
 import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
 import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
 import { silentLog } from '../fixtures/handlers/attempt.ts';
@@ -139,6 +140,13 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       service: new MainWatch({ board, onSilent: () => {}, onStill: () => {}, onBack: () => {} }),
       use: () => promise,
     };
+  },
+
+  Reporter(db) {
+    const openSession = () => new Session({ ...SESSION, address: db.address });
+    const none = () => {};
+    const service = new Reporter({ openSession, names: db.names, deviceId: fresh(), onLost: none, warn: none });
+    return { service, use: () => service.read(1) };
   },
 
   async RingReceiver() {

@@ -52,7 +52,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'afd-rights-'));
   await writeFile(
     join(dir, 'hello.mjs'),
-    "export default async (task, ctx) => { if (task.attempt === 1 && !task.task_data.last) ctx.enqueue({ task_type: 'hello', task_data: { last: true } }); return { ok: true }; };",
+    "export default async (task, ctx) => { ctx.progress(1, 2); await ctx.checkpoint(1); if (task.attempt === 1 && !task.task_data.last) ctx.enqueue({ task_type: 'hello', task_data: { last: true } }); return { ok: true }; };",
   );
   const config = { handlers: { hello: { module: './hello.mjs' } }, worker: { device_id: 'w' } };
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify(config));
@@ -136,6 +136,8 @@ describe.sequential('finding B7: with the rights that SECURITY.md prints', () =>
     const worker = await asJson('afd_worker', 'worker', '--drain');
     expect(worker).toMatchObject({ code: 0, json: { ended_by: 'drained' } });
     expect(await count("SELECT COUNT(*) AS n FROM af_crawl_task WHERE status <> 'done'")).toBe(0);
+    expect(await count('SELECT COUNT(*) AS n FROM af_task_progress WHERE done = 1 AND total = 2')).toBe(8);
+    expect(await count('SELECT COUNT(*) AS n FROM af_task_checkpoint')).toBe(0);
     expect(await count("SELECT COUNT(*) AS n FROM af_crawl_task WHERE parent_id IS NOT NULL AND status = 'done'")).toBe(
       4,
     );

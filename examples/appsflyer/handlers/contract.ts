@@ -6,6 +6,8 @@ export interface Task {
   task_type: string;
   task_data: Record<string, unknown>;
   attempt: number;
+  /** What an earlier attempt stored with `ctx.checkpoint`; null = nothing. */
+  checkpoint: unknown;
 }
 
 export interface Context {
@@ -17,6 +19,12 @@ export interface Context {
   log: Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Record<string, unknown>) => void>;
   /** Inserted in the transaction that completes this task. */
   enqueue(tasks: NewTask | NewTask[]): void;
+  /** Shown by `afd tasks show`; may be called for every item. */
+  progress(done: number, total?: number | null, message?: string): void;
+  /** Resolves when the next attempt would get this value. */
+  checkpoint(value: unknown): Promise<void>;
+  /** A figure of this attempt; the last value counts. */
+  metric(name: string, value: number): void;
 }
 
 export interface NewTask {

@@ -14,6 +14,7 @@ export default async function syncApps(task: Task, ctx: Context) {
   const apps = await listApps(apiSettings(account), ctx.signal);
   const tasks = apps.flatMap((app) => days.map((day) => syncData(data, account, app.id, day)));
   ctx.enqueue(tasks);
+  ctx.metric('tasks', tasks.length);
   ctx.log.info('apps listed', { account, apps: apps.length, tasks: tasks.length });
   return { records_processed: apps.length, apps: apps.length, tasks: tasks.length };
 }

@@ -6,9 +6,18 @@ import { parseReport, REPORTS } from './report.ts';
 import { apiSettings, dataSettings } from './settings.ts';
 
 export default async function syncData(task: Task, ctx: Context) {
-  const data = task.task_data;
+  const { written, deleted } = await storeReport(task.task_data, requiredText(task.task_data, 'app_id'), ctx);
+  ctx.metric('rows', written);
+  return { records_processed: written, records_deleted: deleted };
+}
+
+/** Makes the stored rows of one app those of its report. */
+export async function storeReport(
+  data: Record<string, unknown>,
+  app_id: string,
+  ctx: Pick<Context, 'signal' | 'task_id' | 'attempt'>,
+): Promise<{ written: number; deleted: number }> {
   const account = requiredText(data, 'username');
-  const app_id = requiredText(data, 'app_id');
   requiredText(data, 'start_date');
   const from = optionalDay(data, 'start_date')!;
   const to = optionalDay(data, 'end_date') ?? from;
@@ -23,8 +32,7 @@ export default async function syncData(task: Task, ctx: Context) {
   const text = await fetchAggregate(apiSettings(account), { app_id, report, from, to, options }, ctx.signal);
   const rows = parseReport(text, from, to);
   const days = { account, app_id, report, from, to };
-  const { written, deleted } = await withConnection(url, ctx.signal, (connection) =>
+  return withConnection(url, ctx.signal, (connection) =>
     replaceDays(connection, table, days, rows, { task_id: ctx.task_id, attempt: ctx.attempt }),
   );
-  return { records_processed: written, records_deleted: deleted };
 }

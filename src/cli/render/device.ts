@@ -1,7 +1,8 @@
 import { counted } from '../../core/counted.ts';
 import { type Device, type DeviceDetail, stuckList } from '../../core/devices/devices.ts';
 import { colours } from './colour.ts';
-import { renderTable } from './table.ts';
+import { progressLine } from './progress.ts';
+import { type Column, renderTable } from './table.ts';
 import { ago, printable } from './text.ts';
 
 export interface RenderOptions {
@@ -71,6 +72,12 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
   return lines.join('\n');
 }
 
+const progress: Column<DeviceDetail['assignments'][number]> = {
+  header: 'PROGRESS',
+  value: (a) => progressLine(a.progress),
+  flexible: true,
+};
+
 function renderAssignments(device: DeviceDetail, width: number): string {
   return renderTable(
     [
@@ -78,6 +85,7 @@ function renderAssignments(device: DeviceDetail, width: number): string {
       { header: 'TYPE', value: (a) => a.task_type ?? '(deleted)', flexible: true },
       { header: 'STATUS', value: (a) => (a.revoked_at === null ? a.status : `${a.status}, revoked`) },
       { header: 'ATTEMPT', value: (a) => a.attempt, align: 'right' },
+      ...(device.assignments.some((a) => progressLine(a.progress) !== '') ? [progress] : []),
       { header: 'SINCE', value: (a) => a.started_at ?? a.assigned_at },
     ],
     device.assignments,

@@ -1,6 +1,7 @@
 import { counted } from '../../core/counted.ts';
 import type { FleetStatus } from '../../core/status.ts';
 import { colours } from './colour.ts';
+import { progressLine } from './progress.ts';
 import { duration, printable } from './text.ts';
 
 /** Devices that an operator holds back. */
@@ -54,7 +55,13 @@ export function renderStatus(status: FleetStatus, colour: boolean): string {
       `${status.database.address} (${status.database.version}), schema ${status.schema.up_to_date ? 'up to date' : 'out of date'}`,
     ],
   ];
-  return [head, ...facts.map(([name, value]) => `${name.padEnd(10)} ${printable(value)}`)].join('\n');
+  const running = status.in_progress.map(
+    ({ task_id, task_type, device_id, progress }) =>
+      `  ${task_id} (${task_type}) on ${device_id}: ${progressLine(progress)}`,
+  );
+  const lines = facts.map(([name, value]) => `${name.padEnd(10)} ${value}`);
+  if (running.length > 0) lines.push('In progress', ...running);
+  return [head, ...lines.map(printable)].join('\n');
 }
 
 type Devices = FleetStatus['devices'];

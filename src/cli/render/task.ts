@@ -1,3 +1,4 @@
+import type { ProgressRecord } from '../../core/domain/task/progress.ts';
 import type { AssignmentRecord } from '../../core/domain/task/task-record.ts';
 import type {
   CancelledTask,
@@ -8,7 +9,8 @@ import type {
   TaskWaiting,
 } from '../../core/tasks/tasks.ts';
 import { colours } from './colour.ts';
-import { renderTable } from './table.ts';
+import { cpu, memory, metricsLine, progressLine, progressShort } from './progress.ts';
+import { type Column, renderTable } from './table.ts';
 import { duration, printable } from './text.ts';
 
 export interface RenderOptions {
@@ -27,6 +29,7 @@ export function renderTasks(
 ): string {
   if (tasks.length === 0) return filtered ? 'No matching tasks.' : 'There are no tasks. Add one with "afd tasks add".';
   const paint = statusPaint(colour);
+  const progress = tasks.some((t) => progressShort(t.progress) !== '');
   return renderTable<TaskRecord>(
     [
       { header: 'TASK', value: (t) => t.task_id, align: 'right' },
@@ -34,6 +37,7 @@ export function renderTasks(
       { header: 'STATUS', value: (t) => t.status, paint: (text, t) => paint(text, t.status) },
       { header: 'PRIO', value: (t) => t.priority, align: 'right' },
       { header: 'TRY', value: (t) => t.attempt, align: 'right' },
+      ...(progress ? [progressColumn] : []),
       { header: 'DEVICE', value: deviceOf, id: true },
       { header: 'TIME (UTC)', value: timeOf },
     ],
@@ -53,6 +57,8 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
     ['Requires', text(task.required_capabilities)],
     ['Retries', retriesOf(task)],
     ['Device', deviceOf(task)],
+    ['Progress', progressLine(task.progress)],
+    ['Metrics', metricsLine(task.progress)],
     ['Dedupe key', task.dedupe_key ?? ''],
     ['Concurrency key', task.concurrency_key ?? ''],
     ['Timeout', task.execution_timeout === null ? '' : duration(task.execution_timeout)],
@@ -89,6 +95,19 @@ function renderChances({ devices }: TaskWaiting, width: number): string {
   );
 }
 
+const progressColumn: Column<{ progress: ProgressRecord | null }> = {
+  header: 'PROGRESS',
+  value: (one) => progressShort(one.progress),
+  align: 'right',
+};
+
+/** Shown where some attempt has reported it. */
+const reported: Array<Column<AssignmentRecord>> = [
+  progressColumn,
+  { header: 'MEMORY', value: (a) => memory(a.progress), align: 'right' },
+  { header: 'CPU', value: (a) => cpu(a.progress), align: 'right' },
+];
+
 function renderAttempts(task: ShownTask, width: number): string {
   return renderTable<AssignmentRecord>(
     [
@@ -97,6 +116,7 @@ function renderAttempts(task: ShownTask, width: number): string {
       { header: 'STATUS', value: (a) => (isOpen(a) && a.revoked_at !== null ? `${a.status}, revoked` : a.status) },
       { header: 'START (UTC)', value: (a) => shortTime(a.started_at ?? a.assigned_at) },
       { header: 'DURATION', value: took },
+      ...reported.filter((column) => task.assignments.some((a) => column.value(a) !== '')),
       { header: 'REASON', value: reasonOf, wrap: MOST_LINES },
     ],
     task.assignments,

@@ -9,16 +9,28 @@ export interface TableNames {
   leader: string;
   lane: string;
   setting: string;
+  progress: string;
+  checkpoint: string;
   /** Run logs. */
   log: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
-  plain: Record<
-    'task' | 'device' | 'assignment' | 'heartbeat' | 'leader' | 'lane' | 'setting' | 'log' | 'migration',
-    string
-  >;
+  plain: Record<Table, string>;
   prefix: string;
 }
+
+type Table =
+  | 'task'
+  | 'device'
+  | 'assignment'
+  | 'heartbeat'
+  | 'leader'
+  | 'lane'
+  | 'setting'
+  | 'progress'
+  | 'checkpoint'
+  | 'log'
+  | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
 
@@ -33,6 +45,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     leader: `${prefix}leader`,
     lane: `${prefix}lane`,
     setting: `${prefix}setting`,
+    progress: `${prefix}task_progress`,
+    checkpoint: `${prefix}task_checkpoint`,
     log: `${prefix}task_log`,
     migration: `${prefix}migration`,
   };

@@ -1,4 +1,5 @@
 import type { Outcome } from '../domain/attempt/outcome.ts';
+import type { AttemptUsage } from '../domain/attempt/report.ts';
 import type { HandlerTask, NewTask } from '../domain/task/task.ts';
 
 /** What a module handler gets as its second argument. `Shared`: what its `warmUp` returns. */
@@ -15,6 +16,18 @@ export interface HandlerContext<Shared = unknown> {
   readonly shared: Shared;
   /** Tasks to insert in the transaction that completes this one: all of them, or none. */
   enqueue(tasks: NewTask | NewTask[]): void;
+  /**
+   * How far the attempt is, in a unit of your choice; `total` only if it is known. Written at most once a second, so it may
+   * be called for every item. Never throws: what is not a number from 0 up is left out, with a warning in the log.
+   */
+  progress(done: number, total?: number | null, message?: string): void;
+  /**
+   * Stores a value for the next attempt, which gets it as `task.checkpoint`. JSON, at most 64 KB; the last value counts.
+   * Resolves when the database has it. Rejects when it is refused: too large, not JSON, or the attempt is lost.
+   */
+  checkpoint(value: unknown): Promise<void>;
+  /** Sets a figure of the attempt; the last value of a name counts. At most 32 names. Never throws, as `progress`. */
+  metric(name: string, value: number): void;
 }
 
 /** What `warmUp` of a handler module gets. */
@@ -33,6 +46,12 @@ export interface HandlerLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** What a running attempt reports of itself. An attempt that reports nothing costs nothing. */
+export interface AttemptReport extends Pick<HandlerContext, 'progress' | 'checkpoint' | 'metric'> {
+  /** What its process has used; the last figures count. */
+  usage(usage: AttemptUsage): void;
+}
+
 /** One of the two streams on which a handler prints. */
 export type OutputStream = 'stdout' | 'stderr';
 
@@ -49,6 +68,8 @@ export interface Attempt {
   onAbort(tell: (reason: AbortReason) => void): void;
   /** Made when it is first asked for. */
   readonly log: HandlerLog;
+  /** Made when it is first asked for. */
+  readonly report: AttemptReport;
   /** What it put out, as bytes, in order: for the log of the device and for its run log. */
   print(stream: OutputStream, chunk: Buffer): void;
   /** Output that was dropped before it came here, in bytes. */

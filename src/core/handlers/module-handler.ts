@@ -59,6 +59,19 @@ class Context implements HandlerContext {
     return this.#attempt.log;
   }
 
+  // Functions of their own, as enqueue is: a handler may take them out of its context.
+  get progress(): HandlerContext['progress'] {
+    return (done, total, message) => this.#attempt.report.progress(done, total, message);
+  }
+
+  get checkpoint(): HandlerContext['checkpoint'] {
+    return (value) => this.#attempt.report.checkpoint(value);
+  }
+
+  get metric(): HandlerContext['metric'] {
+    return (name, value) => this.#attempt.report.metric(name, value);
+  }
+
   get deadline(): string {
     return new Date(this.#begun + this.#attempt.task.timeout * 1000).toISOString();
   }

@@ -16,6 +16,7 @@ import { Payloads } from '../worker/claim/payloads.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from '../worker/claim/task-timings.ts';
 import { loadHandlers } from '../worker/load-handlers.ts';
 import { AttemptOutput } from '../worker/log/attempt-output.ts';
+import { RunningReport } from '../worker/report/running-report.ts';
 import { HeldAttempts } from '../worker/run/held-attempts.ts';
 import { Printed } from '../worker/run/printed.ts';
 import { Runner } from '../worker/run/runner.ts';
@@ -96,6 +97,8 @@ async function oneAttempt(
       stuckAfterMs: config.worker.kill_grace * 2000 + 1000,
       prefetchTtlMs: PREFETCH_TTL_MS,
       outputOf,
+      reports: { read: async () => undefined, flush: async () => {} },
+      reportOf: (of, complain) => new RunningReport({ of, complain, onChange: forget }),
       onFinish: resolve,
       onSlots: () => {},
     });
@@ -109,6 +112,13 @@ async function oneAttempt(
     whenAborted(stop, () => runner.abortAll('shutdown'), listening.signal);
     whenAborted(force, forced, listening.signal);
   }).finally(() => listening.abort());
+}
+
+/** What is reported is taken as if it were stored; there is no next attempt. */
+function forget(report: RunningReport): void {
+  report.wrote(report.version);
+  const { wanted } = report.checkpoints;
+  if (wanted !== undefined) report.stored(wanted.version);
 }
 
 /** Until `listening` is aborted. */

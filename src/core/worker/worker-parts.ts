@@ -2,7 +2,7 @@
 
 import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
-import type { Session } from '../db/session.ts';
+import { Session } from '../db/session.ts';
 import { backoff } from '../domain/attempt/retry.ts';
 import type { LaneRequirements } from '../domain/eligibility.ts';
 import { claimRank, laneKey } from '../domain/lane.ts';
@@ -21,6 +21,7 @@ import type { AttemptOutput } from './log/attempt-output.ts';
 import { attemptOutput } from './log/run-log-policy.ts';
 import { RunLogs } from './log/run-logs.ts';
 import { workerSecrets } from './log/secrets.ts';
+import { Reporter } from './report/reporter.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
 import type { RunningAttempt } from './run/running-attempt.ts';
@@ -33,6 +34,7 @@ export interface WorkerParts {
   attempts: HeldAttempts;
   runner: Runner;
   claimer: Claimer;
+  reporter: Reporter;
   /** Not started. */
   logs: RunLogs;
   outputOf(attempt: RunningAttempt): AttemptOutput;
@@ -86,6 +88,14 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     startFlushAfterMs: worker.start_flush_after * 1000,
     deadlineSlackS: master.deadline_slack,
   });
+  const { address, timeZone, idleTimeoutS, deadlineMs } = session.options;
+  const reporter = new Reporter({
+    openSession: () => new Session({ address, timeZone, idleTimeoutS, deadlineMs, multiStatements: false }),
+    names,
+    deviceId,
+    onLost: ({ key }) => attempts.lost(key),
+    warn: (message) => events.emit('warning', { message }),
+  });
   const logs = new RunLogs({ names, events, openSession: () => context.session({ multiStatements: true }) });
   const secrets = workerSecrets(config.handlers, options.env, context.address.password);
   const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
@@ -105,6 +115,8 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     prefetchTtlMs: PREFETCH_TTL_MS,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     outputOf,
+    reports: reporter,
+    reportOf: (attempt, complain) => reporter.report(attempt, complain),
     onFinish: (finish) => claimer.finish(finish),
     onSlots: (placeFree) => {
       options.onBusy();
@@ -148,8 +160,10 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
       ring.onExchange(exchange);
     },
     onReconciled: (result) => {
-      const { place } = result.kind === 'accepted' ? result.end.finish : result.finish;
+      const { place, checkpoint, outcome, task_id, attempt } =
+        result.kind === 'accepted' ? result.end.finish : result.finish;
       if (place !== undefined) board.release(place);
+      if (checkpoint === true && outcome.kind === 'done' && result.kind !== 'lost') reporter.done({ task_id, attempt });
       attempts.reconciled(result);
       ring.onReconciled(result);
     },
@@ -160,5 +174,5 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     onIdle: options.onIdle,
   });
   ring.attach({ session, deviceId, taskTypes: [...handlers.keys()], catalog, runner, claimer, mayClaim });
-  return { catalog, minScore, poller, attempts, runner, claimer, logs, outputOf };
+  return { catalog, minScore, poller, attempts, runner, claimer, reporter, logs, outputOf };
 }

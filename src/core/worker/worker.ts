@@ -113,7 +113,7 @@ export class Worker {
       await this.#ring.close();
       await this.#leadership?.stop();
       await this.#liveness?.stop();
-      await this.#parts?.logs.stop();
+      await Promise.all([this.#parts?.reporter.stop(), this.#parts?.logs.stop()]);
     }
   }
 
@@ -161,15 +161,15 @@ export class Worker {
         board.open && this.#overLimits?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
       onBusy: () => this.#tellBusy(),
       onPermission: (permission) => {
-        if (permission === 'superseded' || permission === 'missing' || permission === 'offline')
-          this.#liveness?.send({ kind: 'heartbeat' });
+        if (['superseded', 'missing', 'offline'].includes(permission)) this.#liveness?.send({ kind: 'heartbeat' });
       },
       onIdle: () => this.#onIdle(),
     });
     this.#parts = parts;
     const { strays, handlers } = this.#options;
     const { events, log } = this.#context;
-    void parts.logs.start();
+    for (const one of [parts.logs, parts.reporter]) void one.start();
+    parts.reporter.finished.catch(this.#finish.fail);
     const printed = new Printed(parts.runner, handlers, log, parts.outputOf);
     strays?.attach({ runner: parts.runner, handlers, events, printed });
     strays?.signal.addEventListener('abort', () => this.#finish.done('an uncaught error'), { once: true });

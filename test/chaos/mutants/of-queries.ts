@@ -7,6 +7,48 @@ const by = (file: string, name: string) => test('db', `test/db/${file}.test.ts`,
 
 export const OF_QUERIES: Mutant[] = [
   caught(
+    'progress-of-anybody',
+    'an attempt that has lost its task goes on writing its progress',
+    query('reports/write-progress', ' AND t.claim_token = r.claim_token', ''),
+    by('reports/write-progress', 'of an attempt that lost its task is not written'),
+  ),
+  caught(
+    'progress-waits-for-claims',
+    'writing progress locks the tasks, so that claims and ends wait for it',
+    query('reports/write-progress', '     ON DUPLICATE KEY', '     LOCK IN SHARE MODE ON DUPLICATE KEY'),
+    by('reports/write-progress', 'waits for no lock on the task'),
+  ),
+  caught(
+    'checkpoint-of-anybody',
+    'an attempt that has lost its task overwrites the checkpoint of its successor',
+    query('reports/write-checkpoint', 'id = ? AND claim_token = ?', 'id = ? AND ? IS NOT NULL'),
+    by('reports/checkpoint', 'of an attempt whose task another one holds is refused'),
+  ),
+  caught(
+    'checkpoint-beside-a-rescue',
+    'a checkpoint is stored for an attempt that is rescued at the same moment',
+    query('reports/write-checkpoint', ' LOCK IN SHARE MODE', ''),
+    by('reports/checkpoint', 'and a rescue come one after the other'),
+  ),
+  caught(
+    'checkpoint-of-an-earlier-table',
+    'a task is given the checkpoint of an earlier one with its id',
+    query('reports/read-checkpoints', ' AND c.task_created_at <=> t.created_at', ''),
+    by('reports/checkpoint', 'is not that of an earlier task with its id'),
+  ),
+  caught(
+    'checkpoint-of-a-later-attempt-deleted',
+    'the end of an earlier attempt deletes the checkpoint of a later one',
+    query('reports/delete-checkpoint', ' AND attempt <= ?', ' AND ? IS NOT NULL'),
+    by('reports/checkpoint', 'stays if a later attempt has stored it'),
+  ),
+  caught(
+    'done-and-retried-resumes',
+    'a task that was done and runs again is given the checkpoint of the run before',
+    query('tasks/retry-task', "if (task.status === 'done') await", 'if (task.id < 0) await'),
+    by('reports/checkpoint', 'begins anew, if it was done'),
+  ),
+  caught(
     'last-heartbeat-frozen',
     'a heartbeat does not move last_heartbeat',
     query('devices/heartbeat-device', ' last_heartbeat = UTC_TIMESTAMP(3),', ''),

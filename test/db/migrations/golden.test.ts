@@ -75,8 +75,9 @@ describe('the schema', () => {
     db = await oldDatabase([], { task: 'af_crawl_task' });
     await migrateUp(db.address, db.names);
     const { plain } = db.names;
-    const { device, task, assignment, heartbeat, leader, lane, setting, log } = plain;
-    const text = await schema([device, task, assignment, heartbeat, leader, lane, setting, log]);
+    const { device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log } = plain;
+    const tables = [device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log];
+    const text = await schema(tables);
     await expect(text).toMatchFileSnapshot(golden('schema.sql'));
   });
 
@@ -124,7 +125,7 @@ describe('the schema', () => {
     db = await oldDatabase([], { task: 'af_crawl_task' });
     const { statements } = await migrateUp(db.address, db.names);
     expect(statements.map((sql) => /^[A-Z]+( TABLE| INTO)/.exec(sql)?.[0])).toEqual([
-      ...new Array(8).fill('CREATE TABLE'),
+      ...new Array(10).fill('CREATE TABLE'),
       'INSERT INTO',
     ]);
   });

@@ -67,11 +67,14 @@ interface Answer {
 }
 type Run = (data: Payload, task_id?: number) => Promise<Answer>;
 
+const UNUSED = { enqueue() {}, progress() {}, metric() {}, async checkpoint() {} };
+
 const asModule: Run = async (task_data, task_id = 1) => {
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const ctx = { signal: new AbortController().signal, task_id, attempt: 2, device_id: 'd', log, enqueue() {} };
+  const ctx = { signal: new AbortController().signal, task_id, attempt: 2, device_id: 'd', log, ...UNUSED };
+  const task = { task_id, task_type: 'sync_data', task_data, attempt: 2, checkpoint: null };
   try {
-    return { status: 'done', result: await syncData({ task_id, task_type: 'sync_data', task_data, attempt: 2 }, ctx) };
+    return { status: 'done', result: await syncData(task, ctx) };
   } catch (error) {
     const { outcome = 'retry', after } = error as { outcome?: Answer['status']; after?: number };
     return { status: outcome, after };
@@ -208,11 +211,10 @@ describe('sync_data as a module', () => {
       },
     });
     const log = { debug() {}, info() {}, warn() {}, error() {} };
-    const ctx = { signal: abort.signal, task_id: 1, attempt: 1, device_id: 'd', log, enqueue() {} };
+    const ctx = { signal: abort.signal, task_id: 1, attempt: 1, device_id: 'd', log, ...UNUSED };
     const task_data = payload(stub.world.apps[0]!, days[0]!);
-    await expect(syncData({ task_id: 1, task_type: 'sync_data', task_data, attempt: 1 }, ctx)).rejects.toThrow(
-      'revoked',
-    );
+    const task = { task_id: 1, task_type: 'sync_data', task_data, attempt: 1, checkpoint: null };
+    await expect(syncData(task, ctx)).rejects.toThrow('revoked');
     expect(await storedRecords(connection, 'af_data')).toEqual([]);
   });
 });

@@ -53,6 +53,7 @@ describe('a worker', () => {
         timeout: 1800,
         retry_count: 0,
         attempt: 1,
+        checkpoint: null,
       },
     ]);
     const [attempt] = await attempts(id);

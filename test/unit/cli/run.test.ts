@@ -13,6 +13,8 @@ let dir: string;
 const FILES = {
   'good.ts': `export default async (task: { task_data: object }, ctx: any) => {
   console.log('printed');
+  ctx.progress(1, 2);
+  await ctx.checkpoint({ next: 2 });
   ctx.log.warn('logged', { n: 1, password: 'p4ss' });
   ctx.enqueue({ task_type: 'next', task_data: { a: 1 } });
   return { got: task.task_data, attempt: ctx.attempt };

@@ -22,8 +22,15 @@ async function run(data: Record<string, unknown>) {
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const signal = new AbortController().signal;
   const enqueue = (tasks: NewTask | NewTask[]) => void enqueued.push(...[tasks].flat());
-  const ctx: Context = { signal, task_id: 1, attempt: 1, device_id: 'device-1', log, enqueue };
-  const task = { task_id: 1, task_type: 'sync_apps', task_data: { username: account, ...data }, attempt: 1 };
+  const unused = { progress() {}, metric() {}, async checkpoint() {} };
+  const ctx: Context = { signal, task_id: 1, attempt: 1, device_id: 'device-1', log, enqueue, ...unused };
+  const task = {
+    task_id: 1,
+    task_type: 'sync_apps',
+    task_data: { username: account, ...data },
+    attempt: 1,
+    checkpoint: null,
+  };
   return { result: await syncApps(task, ctx), enqueued };
 }
 

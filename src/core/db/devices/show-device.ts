@@ -1,3 +1,5 @@
+import type { ProgressRecord } from '../../domain/task/progress.ts';
+import { PROGRESS_COLUMNS, progressRecord } from '../reports/progress-record.ts';
 import { fromJson, utcToIso } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -21,6 +23,8 @@ export interface DeviceAssignment {
   started_at: string | null;
   deadline_at: string | null;
   revoked_at: string | null;
+  /** What it has reported; null = nothing. */
+  progress: ProgressRecord | null;
 }
 
 /**
@@ -38,8 +42,10 @@ export async function showDevice(
     [deviceId],
   );
   const held = await session.rows(
-    `SELECT a.task_id, t.task_type, a.status, a.attempt, a.assigned_at, a.started_at, a.deadline_at, a.revoked_at
+    `SELECT a.task_id, t.task_type, a.status, a.attempt, a.assigned_at, a.started_at, a.deadline_at, a.revoked_at,
+       ${PROGRESS_COLUMNS}
      FROM ${names.assignment} a FORCE INDEX (idx_device_id) LEFT JOIN ${names.task} t ON t.id = a.task_id
+       LEFT JOIN ${names.progress} p ON p.task_id = a.task_id AND p.attempt = a.attempt
      WHERE a.device_id = ? AND a.status IN ('assigned', 'running') ORDER BY a.id`,
     [deviceId],
   );
@@ -64,6 +70,7 @@ export async function showDevice(
       started_at: utcToIso(row.started_at),
       deadline_at: utcToIso(row.deadline_at),
       revoked_at: utcToIso(row.revoked_at),
+      progress: progressRecord(row, true),
     })),
   };
 }

@@ -56,8 +56,9 @@ export async function exportedTask(session: Session, names: TableNames, one: Exp
     );
     Object.assign(row, texts);
   }
+  const { progress: _, ...task } = taskRecord(row);
   return {
-    ...taskRecord(row),
+    ...task,
     attempt_status: row.attempt_status,
     attempt_device_id: row.attempt_device_id,
     assigned_at: utcToIso(row.assigned_at),

@@ -1,5 +1,6 @@
 // Invariant: the budget starts anew, the number of the attempt goes on, so every try keeps its own row. The last error
-// stays until the next attempt ends. Index: PRIMARY. Zero rows under the lock is a bug.
+// stays until the next attempt ends. So does a checkpoint, but that of a task that was done: it begins anew, and its
+// checkpoint goes in the same transaction. Index: PRIMARY. Zero rows under the lock is a bug; of the checkpoint: none.
 import { AfdError } from '../../domain/errors.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import type { Session } from '../session.ts';
@@ -33,6 +34,7 @@ export async function retryTask(
       [task.id],
     );
     assertOne(again, 'task');
+    if (task.status === 'done') await session.write(`DELETE FROM ${names.checkpoint} WHERE task_id = ?`, [task.id]);
     return { task_id: task.id, status: 'pending', attempt: task.attempt };
   });
 }

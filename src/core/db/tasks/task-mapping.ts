@@ -1,6 +1,6 @@
 // Task and assignment rows as records.
-import { effectivePayload } from '../../domain/task/payload.ts';
 import type { AssignmentRecord, TaskRecord } from '../../domain/task/task-record.ts';
+import { progressRecord } from '../reports/progress-record.ts';
 import { fromJson, utcToIso } from '../rows.ts';
 import type { Row } from '../session.ts';
 
@@ -15,7 +15,7 @@ export const TASK_COLUMNS = `t.id, t.task_type, t.status, t.task_data, t.usernam
   CONVERT_TZ(t.created_at, @@session.time_zone, '+00:00') AS created_at,
   CONVERT_TZ(t.updated_at, @@session.time_zone, '+00:00') AS updated_at, t.finished_at`;
 
-/** `row` has TASK_COLUMNS and the `device_id` that TaskRecord means. */
+/** `row` has TASK_COLUMNS, PROGRESS_COLUMNS of the last attempt, and the `device_id` that TaskRecord means. */
 export function taskRecord(row: Row): TaskRecord {
   return {
     task_id: row.id,
@@ -44,20 +44,11 @@ export function taskRecord(row: Row): TaskRecord {
     created_at: utcToIso(row.created_at),
     updated_at: utcToIso(row.updated_at),
     finished_at: utcToIso(row.finished_at),
+    progress: progressRecord(row, row.status === 'running'),
   };
 }
 
-/** What a handler would get as task_data; null when task_data is not a JSON object. */
-export function payloadOf(row: Row): Record<string, unknown> | null {
-  const { username, app_id, start_date, end_date } = row;
-  try {
-    return effectivePayload({ username, app_id, start_date, end_date }, row.task_data);
-  } catch {
-    return null;
-  }
-}
-
-/** `row` is a whole row of the assignment table. */
+/** `row` is a whole row of the assignment table, with PROGRESS_COLUMNS. */
 export function assignmentRecord(row: Row): AssignmentRecord {
   return {
     assignment_id: row.id,
@@ -76,5 +67,6 @@ export function assignmentRecord(row: Row): AssignmentRecord {
     revoke_outcome: row.revoke_outcome,
     revoked_by: row.revoked_by,
     result: fromJson(row.result),
+    progress: progressRecord(row, row.status === 'assigned' || row.status === 'running'),
   };
 }

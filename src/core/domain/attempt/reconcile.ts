@@ -21,6 +21,8 @@ export interface Finish {
   age_ms: number | null;
   /** Where the pulse board of this process holds it until its end is written; absent = nowhere. */
   place?: number;
+  /** The database has a checkpoint of its task. */
+  checkpoint?: boolean;
   /** Of a released attempt: where its task waits again, for other devices. */
   lane?: KnownLane;
 }

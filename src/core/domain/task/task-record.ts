@@ -1,4 +1,5 @@
 // What the commands say about a task: the design document's words, times ISO 8601 UTC, JSON decoded.
+import type { ProgressRecord } from './progress.ts';
 import type { AssignmentStatus, TaskStatus } from './task.ts';
 
 export interface TaskRecord {
@@ -33,6 +34,8 @@ export interface TaskRecord {
   created_at: string | null;
   updated_at: string | null;
   finished_at: string | null;
+  /** What its last attempt has reported; null = nothing. */
+  progress: ProgressRecord | null;
 }
 
 export interface AssignmentRecord {
@@ -54,10 +57,12 @@ export interface AssignmentRecord {
   /** The operator, and the reason. */
   revoked_by: string | null;
   result: unknown;
+  /** What it has reported; null = nothing. */
+  progress: ProgressRecord | null;
 }
 
 /** A task with its current or last attempt, as `afd tasks export` writes it. Null = it has none. */
-export interface ExportedTask extends TaskRecord {
+export interface ExportedTask extends Omit<TaskRecord, 'progress'> {
   attempt_status: AssignmentStatus | null;
   attempt_device_id: string | null;
   assigned_at: string | null;

@@ -49,4 +49,6 @@ export interface HandlerTask {
   retry_count: number;
   /** 1 for the first try; counts every try, also lost and released ones. */
   attempt: number;
+  /** The last value that an earlier attempt stored with `ctx.checkpoint`; null = none. */
+  checkpoint: unknown;
 }

@@ -83,6 +83,8 @@ function obey(command: ToThread): void {
   else if (command.kind === 'run') void begin(command);
   else if (command.kind === 'abort') {
     if (current?.id === command.id) current.abort(command.reason);
+  } else if (command.kind === 'checkpointed') {
+    if (current?.id === command.id) current.report.checkpointed(command.version, command.refused);
   } else if (command.kind === 'end') void end();
 }
 

@@ -174,7 +174,8 @@ export class HandlerProcess extends Service {
       this.#death ??= message;
       this.#killAfter(TERM_MS);
     } else {
-      passOn(message, (id) => (one?.id === id ? one.attempt : undefined), this.#options);
+      const attempt = 'id' in message && one?.id === message.id ? one.attempt : undefined;
+      passOn(message, attempt, this.#options, (answer) => this.#out.push(answer));
     }
   }
 

@@ -96,7 +96,9 @@ function begin({ id, module, task, device_id }: ToThread & { kind: 'run' }): voi
 function obey(command: ToThread): void {
   if (command.kind === 'run') begin(command);
   else if (command.kind === 'abort') attempts.get(command.id)?.abort(command.reason);
-  else if (command.kind === 'ping') say({ kind: 'pong' });
+  else if (command.kind === 'checkpointed') {
+    attempts.get(command.id)?.report.checkpointed(command.version, command.refused);
+  } else if (command.kind === 'ping') say({ kind: 'pong' });
   else void end();
 }
 

@@ -1,6 +1,7 @@
 // What the main thread and a thread of handlers say to each other, or a worker and a process of one. Every message is an array of these, in order.
 import type { MessagePort } from 'node:worker_threads';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { AttemptUsage, Progress } from '../../domain/attempt/report.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import type { AbortReason, HandlerLog, OutputStream } from '../handler.ts';
 
@@ -37,8 +38,17 @@ type Fields = Record<string, unknown> | undefined;
 export type ToThread =
   | { kind: 'run'; id: number; module: number; task: HandlerTask; device_id: string }
   | { kind: 'abort'; id: number; reason: AbortReason }
+  /** The answer to its checkpoint of this version; without `refused` it is stored. */
+  | { kind: 'checkpointed'; id: number; version: number; refused?: string }
   | { kind: 'ping' }
   | { kind: 'end' };
+
+/** What has changed of what an attempt reports. */
+export interface Report {
+  progress?: Progress | undefined;
+  metrics?: Record<string, number> | undefined;
+  usage?: AttemptUsage | undefined;
+}
 
 export type FromThread =
   | { kind: 'ready' }
@@ -48,6 +58,8 @@ export type FromThread =
   /** `rss`: of a process alone: bytes of memory that it holds now. */
   | { kind: 'ended'; id: number; outcome: Outcome; rss?: number }
   | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Fields }
+  | ({ kind: 'report'; id: number } & Report)
+  | { kind: 'checkpoint'; id: number; version: number; value: unknown }
   /** What the handler printed: bytes as Latin-1, in order. `dropped`: bytes before them that were not kept. */
   | { kind: 'output'; id: number; dropped: number; chunks: Array<[OutputStream, string]> }
   /** A line of a module's hooks, which belongs to no attempt. */

@@ -9,7 +9,7 @@ import { BatchedPort, readBatch } from './batched-port.ts';
 import { CELL, type FromThread, type ToThread } from './handler-thread-messages.ts';
 import { type PlaceListener, passOn } from './pass-on.ts';
 import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
-import { type Death, outcomesAfterDeath } from './thread-death.ts';
+import { type Death, leftOf, outcomesAfterDeath } from './thread-death.ts';
 import { ThreadPulse } from './thread-pulse.ts';
 import { ignoredSentence, silentSentence } from './thread-sentences.ts';
 
@@ -175,7 +175,9 @@ export class HandlerThread extends Service {
         this.#endWithin(POLITE_MS);
         return;
       default:
-        passOn(message, (id) => this.#open.get(id)?.attempt, this.#options);
+        passOn(message, this.#open.get('id' in message ? message.id : 0)?.attempt, this.#options, (answer) =>
+          this.#out.push(answer),
+        );
     }
   }
 
@@ -227,12 +229,7 @@ export class HandlerThread extends Service {
     const unseen: Death = { kind: 'vanished', id: this.#cells[CELL.current]!, message: `exit code ${code}` };
     const death = this.#death ?? unseen;
     const open = [...this.#open.values()];
-    const left = open.map(({ id, attempt }) => ({
-      id,
-      begun: ((this.#cells[CELL.begun]! - id) | 0) >= 0,
-      aborted: attempt.aborted(),
-      timeout: attempt.task.timeout,
-    }));
+    const left = open.map((one) => leftOf(one, this.#cells[CELL.begun]!));
     for (const [n, outcome] of outcomesAfterDeath(death, left).entries()) this.#settle(open[n]!, outcome);
     return death;
   }

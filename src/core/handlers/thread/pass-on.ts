@@ -1,5 +1,6 @@
 import type { Attempt, HandlerLog } from '../handler.ts';
-import type { FromThread } from './handler-thread-messages.ts';
+import { forwardSaid } from './forward-said.ts';
+import type { FromThread, ToThread } from './handler-thread-messages.ts';
 import { printOutput } from './thread-output.ts';
 
 /** Who hears what a thread or process has to say apart from its attempts. */
@@ -12,11 +13,14 @@ export interface PlaceListener {
 /** Gives what the code of a handler said to its attempt, and what belongs to none to the worker. */
 export function passOn(
   message: FromThread,
-  attemptOf: (id: number) => Attempt | undefined,
+  /** Of the message; undefined = of none, or of one that has settled. */
+  attempt: Attempt | undefined,
   { onWarning, logOf }: PlaceListener,
+  answer: (message: ToThread) => void,
 ): void {
-  if (message.kind === 'log') attemptOf(message.id)?.log[message.level](message.message, message.fields);
-  else if (message.kind === 'output') printOutput(attemptOf(message.id), message);
+  if (message.kind === 'log' || message.kind === 'report' || message.kind === 'checkpoint') {
+    forwardSaid(attempt, message, answer);
+  } else if (message.kind === 'output') printOutput(attempt, message);
   else if (message.kind === 'place-log') logOf(message.task_type)[message.level](message.message, message.fields);
   else if (message.kind === 'warning') onWarning(message.message);
 }

@@ -4,6 +4,7 @@ import { AbortSwitch } from '../abort-switch.ts';
 import type { AbortReason, Attempt, HandlerLog, OutputStream } from '../handler.ts';
 import type { FromThread } from './handler-thread-messages.ts';
 import { ThreadOutput } from './thread-output.ts';
+import { ThreadReport } from './thread-report.ts';
 
 /** An attempt as the thread sees in which its handler runs. */
 export class ThreadAttempt implements Attempt {
@@ -17,6 +18,7 @@ export class ThreadAttempt implements Attempt {
   readonly #say: (message: FromThread) => void;
   #log: HandlerLog | undefined;
   #output: ThreadOutput | undefined;
+  #report: ThreadReport | undefined;
 
   constructor(id: number, task: HandlerTask, device_id: string, say: (message: FromThread) => void) {
     this.id = id;
@@ -57,6 +59,11 @@ export class ThreadAttempt implements Attempt {
     return this.#log;
   }
 
+  get report(): ThreadReport {
+    this.#report ??= new ThreadReport(this.id, this.#say, (problem) => this.log.warn(problem));
+    return this.#report;
+  }
+
   /** What the handler printed. */
   print(stream: OutputStream, chunk: Buffer): void {
     this.#output ??= new ThreadOutput(this.id, this.#say);
@@ -67,6 +74,7 @@ export class ThreadAttempt implements Attempt {
 
   end(): void {
     this.#output?.flush();
+    this.#report?.end();
     this.ended = true;
   }
 

@@ -4,6 +4,7 @@ import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
+import type { Attempt } from '../handler.ts';
 
 /** Why a thread ended. `id` = the attempt whose code did it; 0 = not known. */
 export type Death =
@@ -27,6 +28,11 @@ export interface Left {
   aborted: unknown;
   /** Seconds. */
   timeout: number;
+}
+
+/** `lastBegun`: the last attempt whose handler was called; ids wrap around. */
+export function leftOf({ id, attempt }: { id: number; attempt: Attempt }, lastBegun: number): Left {
+  return { id, begun: ((lastBegun - id) | 0) >= 0, aborted: attempt.aborted(), timeout: attempt.task.timeout };
 }
 
 /** The outcome of each, in their order. */

@@ -2,13 +2,14 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { INLINE_BYTES } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Attempt, Handler } from '../../handlers/handler.ts';
+import { earlierCheckpoint } from './earlier-checkpoint.ts';
 import { missingPayload } from './missing-payload.ts';
 import type { RunnerOptions } from './runner-options.ts';
 import { handlerCall, type RunningAttempt } from './running-attempt.ts';
 
 /**
- * Calls the handler of one attempt that has a slot. Never rejects: what keeps it from being called is its outcome. Without a
- * payload to fetch, the handler is called before this returns, and nothing but its own promise is waited for.
+ * Calls the handler of one attempt that has a slot. Never rejects: what keeps it from being called is its outcome. Without
+ * anything to fetch, the handler is called before this returns, and nothing but its own promise is waited for.
  */
 export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed: ClaimedTask): Promise<Outcome> {
   const handler = options.handlers.get(claimed.task_type);
@@ -16,21 +17,35 @@ export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed
     const error_message = `This device has no handler for ${claimed.task_type}.`;
     return Promise.resolve({ kind: 'permanent', error_class: 'no_handler', error_message });
   }
-  if (claimed.payload_bytes <= INLINE_BYTES) return call(options, handler, attempt, claimed);
-  return missingPayload(attempt, claimed, options.payloads).then(
-    (missing) => missing ?? call(options, handler, attempt, claimed),
-  );
+  // An earlier attempt may have stored a checkpoint.
+  const first = attempt.attempt === 1;
+  if (first && claimed.payload_bytes <= INLINE_BYTES) return call(options, handler, attempt, claimed);
+  return prepare(options, attempt, claimed).then((missing) => missing ?? call(options, handler, attempt, claimed));
+}
+
+/** Fetches what did not come with the claim. An outcome = the handler need not begin. Never rejects. */
+async function prepare(
+  { payloads, reports }: RunnerOptions,
+  attempt: RunningAttempt,
+  claimed: ClaimedTask,
+): Promise<Outcome | undefined> {
+  if (claimed.payload_bytes > INLINE_BYTES) {
+    const missing = await missingPayload(attempt, claimed, payloads);
+    if (missing !== undefined) return missing;
+  }
+  return attempt.attempt === 1 ? undefined : earlierCheckpoint(attempt, reports);
 }
 
 function call(
-  { deviceId, board, outputOf }: RunnerOptions,
+  options: RunnerOptions,
   handler: Handler,
   attempt: RunningAttempt,
   claimed: ClaimedTask,
 ): Promise<Outcome> {
+  const { deviceId, board } = options;
   let asked: Attempt;
   try {
-    asked = handlerCall(claimed, attempt, deviceId, outputOf);
+    asked = handlerCall(claimed, attempt, deviceId, options);
   } catch (error) {
     const error_message = `The payload cannot be read: ${(error as Error).message}`;
     return Promise.resolve({ kind: 'permanent', error_class: 'payload', error_message });

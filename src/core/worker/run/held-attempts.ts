@@ -184,6 +184,12 @@ export class HeldAttempts {
     return open.filter((one) => !this.#held.has(attemptKey(one)));
   }
 
+  /** The database says of a write that this attempt no longer holds its task. */
+  lost(key: string): void {
+    const attempt = this.#held.get(key);
+    if (attempt !== undefined && isOpen(attempt)) this.#lose(attempt, 'the attempt no longer holds the task');
+  }
+
   #lose({ stop, task_id, attempt }: RunningAttempt, reason: string): void {
     if (stop.reason !== undefined) return;
     this.#options.events.emit('task:lost', { task_id, attempt, reason });

@@ -3,11 +3,11 @@ import type { Handler } from '../../handlers/handler.ts';
 import type { PulseBoard } from '../../node/pulse-board.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { Payloads } from '../claim/payloads.ts';
-import type { AttemptOutput } from '../log/attempt-output.ts';
+import type { Reporter } from '../report/reporter.ts';
 import type { HeldAttempts } from './held-attempts.ts';
-import type { RunningAttempt } from './running-attempt.ts';
+import type { MadeOnDemand } from './running-attempt.ts';
 
-export interface RunnerOptions {
+export interface RunnerOptions extends MadeOnDemand {
   slots: number;
   deviceId: string;
   handlers: Map<string, Handler>;
@@ -22,12 +22,12 @@ export interface RunnerOptions {
   attempts: HeldAttempts;
   /** Fetches the payloads of tasks that were claimed without them. */
   payloads: Payloads;
+  /** What earlier attempts stored, and writing what these report. */
+  reports: Pick<Reporter, 'read' | 'flush'>;
   /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
   prefetchTtlMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */
   board: PulseBoard;
-  /** Where an attempt's output goes; asked for when it first says something. */
-  outputOf(attempt: RunningAttempt): AttemptOutput;
   /** An attempt ended, and its end must be written. Not called for a lost one: another process owns it. */
   onFinish(finish: Finish): void;
   /**

@@ -9,10 +9,11 @@ import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
 import { abortedOutcome, abortSentence } from '../../handlers/aborted-outcome.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import { LOST, OVER } from '../report/running-report.ts';
 import { Deadlines } from './deadlines.ts';
 import { execute } from './execute.ts';
 import type { RunnerOptions } from './runner-options.ts';
-import { finishOf, isOpen, type RunningAttempt, waitingAttempt, withStray } from './running-attempt.ts';
+import { finishOf, isOpen, type RunningAttempt, timedOut, waitingAttempt, withStray } from './running-attempt.ts';
 import { TypePlaces } from './type-places.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
@@ -112,6 +113,7 @@ export class Runner {
 
   /** Its outcome follows through onFinish: at once if it has not begun, else when its handler settles or is given up. */
   readonly #onAbort = (attempt: RunningAttempt, reason: AbortReason): void => {
+    if (reason === 'lost') attempt.report?.close(LOST);
     if (attempt.state === 'waiting') this.#end(attempt, abortedOutcome(reason, attempt.timeout_s, ''));
     if (attempt.state !== 'running') return;
     attempt.output ??= this.#options.outputOf(attempt);
@@ -194,6 +196,10 @@ export class Runner {
       this.#options.events.emit('task:started', { task_id, task_type, attempt: n });
       const outcome = await execute(this.#options, attempt, claimed);
       attempt.output?.end(outcome.kind !== 'done');
+      if (attempt.report?.pending === true) {
+        attempt.said = outcome;
+        await this.#options.reports.flush(attempt.report);
+      }
       this.#end(attempt, outcome);
     } finally {
       clearTimeout(attempt.timer);
@@ -218,9 +224,11 @@ export class Runner {
     this.#options.onSlots();
   }
 
-  #end(attempt: RunningAttempt, said: Outcome): void {
+  #end(attempt: RunningAttempt, asked: Outcome): void {
     if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
+    const said = attempt.said ?? asked;
     const outcome = attempt.stray === undefined ? said : withStray(said, attempt.stray);
+    attempt.report?.close(OVER);
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;
     attempt.state = 'ended';
@@ -239,11 +247,4 @@ export class Runner {
     else if (!unbegun) board.release(attempt.place);
     if (attempts.open === 0) for (const resolve of this.#drained.splice(0)) setImmediate(resolve);
   }
-}
-
-function timedOut(attempt: RunningAttempt): Outcome {
-  return {
-    kind: 'timeout',
-    error_message: `The attempt exceeded its timeout of ${attempt.timeout_s} s, and its handler ignores the abort signal.`,
-  };
 }

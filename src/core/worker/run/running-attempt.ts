@@ -10,8 +10,9 @@ import { AbortSwitch } from '../../handlers/abort-switch.ts';
 import type { AbortReason, Attempt } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { AttemptOutput } from '../log/attempt-output.ts';
+import { LOST, OVER, type Reporting, type RunningReport } from '../report/running-report.ts';
 
-export interface RunningAttempt {
+export interface RunningAttempt extends Reporting {
   readonly task_id: number;
   readonly task_type: string;
   readonly key: string;
@@ -44,6 +45,12 @@ export interface RunningAttempt {
   timer: NodeJS.Timeout | undefined;
   /** Uncaught errors thrown while it ran, where another attempt may have thrown them as well. */
   stray: string | undefined;
+  /** What an earlier attempt stored; null = nothing. */
+  checkpoint: unknown;
+  /** Made when its handler first reports something. */
+  report: RunningReport | undefined;
+  /** What its handler has settled with, while its last values are being written. */
+  said: Outcome | undefined;
   /** The operator who revoked it, and the reason. */
   revokedBy: string | null;
   /** What it says, once it has said something. */
@@ -56,6 +63,7 @@ export interface RunningAttempt {
 export function finishOf(one: RunningAttempt, outcome: Outcome, age_ms: number | null): Finish {
   const { task_id, task_type, attempt, assignment_id, claim_token, key } = one;
   const finish: Finish = { task_id, task_type, attempt, assignment_id, claim_token, key, outcome, age_ms };
+  if (one.checkpoint !== null || one.report?.hasStored === true) finish.checkpoint = true;
   if (outcome.kind !== 'released') return finish;
   const { required_capabilities, claim_rank } = one;
   finish.lane = { lane: laneKey(task_type, required_capabilities), claim_rank, task_type, required_capabilities };
@@ -66,6 +74,12 @@ export function finishOf(one: RunningAttempt, outcome: Outcome, age_ms: number |
 export function withStray(outcome: Outcome, stray: string): Outcome {
   if (!('error_message' in outcome)) return outcome;
   return { ...outcome, error_message: errorText(`${outcome.error_message}; ${stray}`) };
+}
+
+/** The end of an attempt whose handler ignores that its time is over. */
+export function timedOut({ timeout_s }: RunningAttempt): Outcome {
+  const error_message = `The attempt exceeded its timeout of ${timeout_s} s, and its handler ignores the abort signal.`;
+  return { kind: 'timeout', error_message };
 }
 
 export function waitingAttempt(
@@ -96,6 +110,9 @@ export function waitingAttempt(
     unwritable: false,
     timer: undefined,
     stray: undefined,
+    checkpoint: null,
+    report: undefined,
+    said: undefined,
     revokedBy: null,
     output: undefined,
     payload: undefined,
@@ -108,12 +125,20 @@ export function isOpen(one: RunningAttempt): boolean {
   return one.state === 'running' || one.state === 'waiting';
 }
 
+/** What of an attempt is made when its handler asks for it. */
+export interface MadeOnDemand {
+  /** Where its output goes; asked for when it first says something. */
+  outputOf(attempt: RunningAttempt): AttemptOutput;
+  /** Where it reports; asked for when it first does. */
+  reportOf(attempt: RunningAttempt, complain: (problem: string) => void): RunningReport;
+}
+
 /** What a handler gets of an attempt. @throws Error when the payload cannot be read */
 export function handlerCall(
   claimed: ClaimedTask,
   attempt: RunningAttempt,
   device_id: string,
-  outputOf: (attempt: RunningAttempt) => AttemptOutput,
+  { outputOf, reportOf }: MadeOnDemand,
 ): Attempt {
   const task: HandlerTask = {
     task_id: claimed.id,
@@ -123,11 +148,18 @@ export function handlerCall(
     timeout: attempt.timeout_s,
     retry_count: claimed.retry ?? 0,
     attempt: attempt.attempt,
+    checkpoint: attempt.checkpoint,
   };
   attempt.payload = () => effectivePayload(claimed, claimed.task_data);
   const output = () => {
     attempt.output ??= outputOf(attempt);
     return attempt.output;
+  };
+  const newReport = () => {
+    const report = reportOf(attempt, (problem) => output().log.warn(problem));
+    if (attempt.stop.reason === 'lost') report.close(LOST);
+    else if (!isOpen(attempt)) report.close(OVER);
+    return report;
   };
   return {
     task,
@@ -142,6 +174,10 @@ export function handlerCall(
     onAbort: (tell) => attempt.stop.onAbort(tell),
     get log() {
       return output().log;
+    },
+    get report() {
+      attempt.report ??= newReport();
+      return attempt.report;
     },
     print: (stream, chunk) => output().print(stream, chunk),
     skipOutput: (bytes) => output().skip(bytes),

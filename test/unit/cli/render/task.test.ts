@@ -14,6 +14,7 @@ const record: TaskRecord = {
   priority: 5,
   required_capabilities: null,
   retry_count: 0,
+  progress: null,
   max_retry_count: 3,
   attempt: 0,
   lost_count: 0,
@@ -114,11 +115,13 @@ describe('a task', () => {
             revoke_outcome: null,
             revoked_by: null,
             result: null,
+            progress: null,
           },
         ],
       },
       terminal,
     );
+    expect(shown).not.toMatch(/PROGRESS|MEMORY|CPU/);
     expect(shown).toMatch(/1 +worker-001 +failed +2026-11-24 08:00:00 +1\.5 s +boom/);
   });
 

@@ -86,12 +86,12 @@ const HOMES: Array<[string, typeof inMain]> = [
 
 describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
   it('gives the handler its task and context', async () => {
-    const attempt = testAttempt();
+    const attempt = testAttempt({ checkpoint: { page: 3 } });
     const { task } = attempt;
-    const outcome = await execute(({ task_id, task_type, task_data, priority, timeout, retry_count, attempt }, ctx) => {
+    const outcome = await execute((given, ctx) => {
+      const seen = { ...given };
       const { aborted } = ctx.signal;
       const { deadline, device_id } = ctx;
-      const seen = { task_id, task_type, task_data, priority, timeout, retry_count, attempt };
       return { seen, ctx: { task_id: ctx.task_id, attempt: ctx.attempt, device_id, aborted }, deadline };
     }, attempt);
     expect(outcome).toMatchObject({ kind: 'done', result: { seen: task } });

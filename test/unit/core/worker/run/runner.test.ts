@@ -9,6 +9,7 @@ import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.t
 import { Payloads } from '../../../../../src/core/worker/claim/payloads.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 import { AttemptOutput } from '../../../../../src/core/worker/log/attempt-output.ts';
+import { RunningReport } from '../../../../../src/core/worker/report/running-report.ts';
 import { HeldAttempts } from '../../../../../src/core/worker/run/held-attempts.ts';
 import { Runner } from '../../../../../src/core/worker/run/runner.ts';
 
@@ -60,6 +61,8 @@ function oneSlot() {
       return patience.ms;
     },
     outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, () => undefined),
+    reports: { read: async () => undefined, flush: async () => {} },
+    reportOf: (of, complain) => new RunningReport({ of, complain, onChange: none }),
     onFinish: (finish) => finishes.push(finish),
     onSlots: none,
   });

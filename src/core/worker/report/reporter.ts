@@ -1,0 +1,207 @@
+// Writes what the attempts of this worker report, on a connection of its own that is open only while they do. Progress is
+// written at most once a second, for all attempts together; checkpoints at once. While the database is away the last
+// values wait, one set for each attempt.
+import { DatabaseError, isTransient } from '../../db/database-error.ts';
+import { deleteCheckpoint } from '../../db/reports/delete-checkpoint.ts';
+import type { Session } from '../../db/session.ts';
+import type { TableNames } from '../../db/table-names.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import { sleep } from '../../runtime/loop.ts';
+import { Service } from '../../runtime/service.ts';
+import { CheckpointReads } from './checkpoint-reads.ts';
+import { storeCheckpoints, storeValues } from './report-writes.ts';
+import { LOST, type Reporting, RunningReport } from './running-report.ts';
+
+export interface ReporterOptions {
+  /** A session that is not open yet. */
+  openSession(): Session;
+  names: TableNames;
+  deviceId: string;
+  /** The database says that this attempt no longer holds its task. */
+  onLost(attempt: Reporting): void;
+  warn(message: string): void;
+}
+
+const WRITE_EVERY_MS = 1000;
+/** The end of an attempt waits this long for its last values to be written. */
+export const FLUSH_MS = 1000;
+/** After an error that another try would not change, such as a missing right. */
+const MUTE_MS = 60_000;
+/** A session that is silent for longer than this part of its idle timeout is closed by us, not by the server. */
+const IDLE_PART = 0.6;
+/** What is under way at the stop may take this long. */
+const LEAVE_MS = 1000;
+const LONGEST_MS = 2 ** 31 - 1;
+
+export class Reporter extends Service {
+  readonly #o: ReporterOptions;
+  readonly #reads = new CheckpointReads();
+  readonly #values = new Set<RunningReport>();
+  readonly #checkpoints = new Set<RunningReport>();
+  /** Attempts whose end waits for their last values. */
+  readonly #hurried = new Set<RunningReport>();
+  #done: Array<{ task_id: number; attempt: number }> = [];
+  #session: Session | undefined;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  #usedAt = 0;
+  #mutedUntil = Number.NEGATIVE_INFINITY;
+  #warned = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: ReporterOptions) {
+    super();
+    this.#o = options;
+  }
+
+  /** Where an attempt reports. Costs nothing in the database before it does. */
+  report(of: Reporting, complain: (problem: string) => void): RunningReport {
+    return new RunningReport({ of, complain, onChange: (report) => this.#changed(report) });
+  }
+
+  /** What an earlier attempt of the task stored, JSON text; undefined = nothing. @throws Error when it cannot be read */
+  read(task_id: number): Promise<string | undefined> {
+    const read = this.#reads.read(task_id);
+    this.#interrupt();
+    return read;
+  }
+
+  /** Resolves when all that an attempt reported is written or refused, or after a second. Never rejects. */
+  async flush(report: RunningReport): Promise<void> {
+    if (!report.pending) return;
+    this.#hurried.add(report);
+    this.#interrupt();
+    await sleep(FLUSH_MS, undefined, report.settled());
+    this.#hurried.delete(report);
+  }
+
+  /** The task is done: what this attempt or an earlier one stored for the next one goes. */
+  done(task: { task_id: number; attempt: number }): void {
+    this.#done.push(task);
+    this.#interrupt();
+  }
+
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const leave = () => {
+      this.#interrupt();
+      late = setTimeout(() => void this.#abandonSession(), LEAVE_MS);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    running();
+    const backoff = new Backoff({ initialMs: 100, maxMs: 5000 });
+    while (!signal.aborted) {
+      await this.#rest();
+      // What is left at the end is tried once.
+      try {
+        await this.#round();
+        backoff.reset();
+      } catch (error) {
+        this.#failed(error);
+        await sleep(backoff.next(), signal);
+      }
+    }
+    clearTimeout(late);
+    this.#reads.close();
+    for (const one of this.#checkpoints) one.close('The worker has stopped.');
+    await this.#closeSession();
+  }
+
+  /** Cheap: it is called for each item of a handler's loop. */
+  #changed(report: RunningReport): void {
+    const known =
+      (!report.changed || this.#values.has(report)) &&
+      (report.checkpoints.wanted === undefined || this.#checkpoints.has(report));
+    if (known) return;
+    if (report.changed) this.#values.add(report);
+    if (report.checkpoints.wanted !== undefined) this.#checkpoints.add(report);
+    this.#interrupt();
+  }
+
+  #interrupt(): void {
+    this.#wake?.();
+  }
+
+  /** Milliseconds until there is something to do; infinite = nothing. */
+  #dueMs(): number {
+    const { size: waiting } = this.#checkpoints;
+    if (waiting + this.#hurried.size + this.#reads.waiting + this.#done.length > 0) return 0;
+    if (this.#values.size > 0) return this.#writtenAt + WRITE_EVERY_MS - monotonic();
+    if (this.#session === undefined) return Number.POSITIVE_INFINITY;
+    return this.#usedAt + this.#session.options.idleTimeoutS * 1000 * IDLE_PART - monotonic();
+  }
+
+  async #rest(): Promise<void> {
+    const due = this.#dueMs();
+    if (due <= 0) return;
+    const cut = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await sleep(Math.min(due, LONGEST_MS), undefined, cut);
+    this.#wake = undefined;
+  }
+
+  /** @throws DatabaseError */
+  async #round(): Promise<void> {
+    for (const one of this.#hurried) if (!one.pending) this.#hurried.delete(one);
+    if (this.#dueMs() > 0) return;
+    const wanted = this.#values.size + this.#checkpoints.size + this.#reads.waiting + this.#done.length;
+    if (wanted === 0) return this.#closeSession();
+    const { names, deviceId, onLost } = this.#o;
+    this.#session ??= this.#o.openSession();
+    const session = this.#session;
+    await session.ready();
+    this.#usedAt = monotonic();
+    await this.#reads.serve(session, names);
+    const lose = (report: RunningReport) => {
+      report.close(LOST);
+      onLost(report.of);
+    };
+    await storeCheckpoints(session, names, this.#checkpoints, lose);
+    if (this.#hurried.size > 0 || monotonic() - this.#writtenAt >= WRITE_EVERY_MS) {
+      this.#writtenAt = monotonic();
+      if (this.#writtenAt < this.#mutedUntil) this.#dropValues();
+      else await storeValues(session, names, { deviceId, reports: this.#values, lose, warn: this.#o.warn });
+    }
+    for (let one = this.#done[0]; one !== undefined; one = this.#done[0]) {
+      await deleteCheckpoint(session, names, one);
+      this.#done.shift();
+    }
+    this.#warned = false;
+  }
+
+  /** A call that is under way fails. */
+  #abandonSession(): Promise<void> {
+    this.#session?.destroy();
+    return this.#closeSession();
+  }
+
+  async #closeSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close();
+  }
+
+  /** That the database is away is said by the worker's own connection. @throws what is no error of the database */
+  #failed(error: unknown): void {
+    if (!(error instanceof DatabaseError)) throw error;
+    this.#session?.destroy();
+    // What was aborted need not wait for the database: its handler can end.
+    for (const one of [...this.#checkpoints]) {
+      if (one.of.stop.reason === undefined) continue;
+      one.refuse(new Error(`The checkpoint was not stored: ${error.message}`));
+      this.#checkpoints.delete(one);
+    }
+    if (isTransient(error)) return;
+    if (!this.#warned) this.#o.warn(`What running tasks report cannot be stored: ${error.message}`);
+    this.#warned = true;
+    this.#mutedUntil = monotonic() + MUTE_MS;
+    this.#dropValues();
+    this.#done = [];
+  }
+
+  #dropValues(): void {
+    for (const one of this.#values) one.wrote(one.version);
+    this.#values.clear();
+  }
+}

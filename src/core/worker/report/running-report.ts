@@ -1,0 +1,132 @@
+import type { AttemptUsage } from '../../domain/attempt/report.ts';
+import type { AttemptReport } from '../../handlers/handler.ts';
+import { LatestCheckpoint } from '../../handlers/report/latest-checkpoint.ts';
+import { ReportValues } from '../../handlers/report/report-values.ts';
+import { monotonic } from '../../runtime/clock.ts';
+
+// Why nothing is stored any more.
+export const LOST = 'The attempt no longer holds its task.';
+export const OVER = 'The attempt has ended.';
+
+/** Whose report it is. */
+export interface Reporting {
+  readonly task_id: number;
+  readonly attempt: number;
+  readonly claim_token: Buffer;
+  readonly key: string;
+  /** Its reason is set once it is aborted. */
+  readonly stop: { readonly reason: unknown };
+}
+
+export interface RunningReportOptions {
+  of: Reporting;
+  /** Said once: something cannot be stored. */
+  complain(problem: string): void;
+  /** Values wait to be written, or a checkpoint does. */
+  onChange(report: RunningReport): void;
+}
+
+/** What one attempt of this worker has reported: its last values, and whether they are in the database. */
+export class RunningReport implements AttemptReport {
+  readonly of: Reporting;
+  readonly values: ReportValues;
+  readonly checkpoints = new LatestCheckpoint();
+  used: AttemptUsage | undefined;
+  /** The first progress, from which the speed is reckoned: an attempt that resumes does not begin at 0. `at`: monotonic ms. */
+  first: { done: number; at: number } | undefined;
+  /** A checkpoint of it is in the database. */
+  hasStored = false;
+  /** Counts changes; `written` is the one that the database has. */
+  version = 0;
+  #written = 0;
+  #closed = false;
+  #settled: { promise: Promise<void>; resolve: () => void } | undefined;
+  readonly #onChange: (report: RunningReport) => void;
+
+  constructor({ of, complain, onChange }: RunningReportOptions) {
+    this.of = of;
+    this.values = new ReportValues(complain);
+    this.#onChange = onChange;
+  }
+
+  /** Its last progress, metrics or usage are not in the database. */
+  get changed(): boolean {
+    return !this.#closed && this.version !== this.#written;
+  }
+
+  /** Something is not in the database. */
+  get pending(): boolean {
+    return this.changed || this.checkpoints.wanted !== undefined;
+  }
+
+  progress(done: number, total?: number | null, message?: string): void {
+    if (this.#closed || !this.values.setProgress(done, total, message)) return;
+    this.first ??= { done, at: monotonic() };
+    this.#change();
+  }
+
+  metric(name: string, value: number): void {
+    if (!this.#closed && this.values.setMetric(name, value)) this.#change();
+  }
+
+  usage(usage: AttemptUsage): void {
+    this.used = usage;
+    if (!this.#closed) this.#change();
+  }
+
+  checkpoint(value: unknown): Promise<void> {
+    const stored = this.checkpoints.write(value);
+    if (this.checkpoints.wanted !== undefined) this.#onChange(this);
+    return stored;
+  }
+
+  /** The database has the values of this version, or refuses them. */
+  wrote(version: number): void {
+    this.#written = version;
+    this.#tellSettled();
+  }
+
+  /** The database has this checkpoint. */
+  stored(version: number): void {
+    this.hasStored = true;
+    this.checkpoints.stored(version);
+    this.#tellSettled();
+  }
+
+  /** The checkpoint that waits is not stored. */
+  refuse(error: Error): void {
+    this.checkpoints.refuse(error);
+    this.#tellSettled();
+  }
+
+  /** Nothing of it is stored any more, because of this. */
+  close(reason: string): void {
+    this.#closed = true;
+    this.checkpoints.close(new Error(reason));
+    this.#tellSettled();
+  }
+
+  /** Resolves when nothing of it waits. */
+  settled(): Promise<void> {
+    if (!this.pending) return Promise.resolve();
+    if (this.#settled === undefined) {
+      let resolve!: () => void;
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#settled = { promise, resolve };
+    }
+    return this.#settled.promise;
+  }
+
+  #change(): void {
+    this.version += 1;
+    this.#onChange(this);
+  }
+
+  #tellSettled(): void {
+    if (this.pending) return;
+    this.#settled?.resolve();
+    this.#settled = undefined;
+  }
+}
