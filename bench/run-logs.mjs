@@ -129,7 +129,7 @@ function bare() {
 }
 
 /** Tasks a second of a worker that drains, while another one's handlers print. */
-async function beside(mode) {
+async function rateDuring(mode) {
   await rows('DELETE FROM af_crawl_task');
   await rows('DELETE FROM af_task_log');
   await add('speaks', SPEAKING_SLOTS);
@@ -173,14 +173,14 @@ try {
   let lines = 0;
   for (let n = 0; n < REPS; n += 1) {
     for (const mode of n % 2 === 0 ? ['off', 'on'] : ['on', 'off']) {
-      const told = await beside(mode);
+      const told = await rateDuring(mode);
       rates[mode].push(told.rate);
       if (mode === 'on') lines = told.lines;
     }
   }
   const ratio = median(rates.on.map((one, n) => one / rates.off[n]));
   console.log(
-    `${SPEAKING_SLOTS} slots print ${LINES_PER_S} lines/s each: no-op tasks beside them ${Math.round(median(rates.off))}/s off, ${Math.round(median(rates.on))}/s on, ratio ${ratio.toFixed(2)} (lines stored at the end: ${lines})`,
+    `${SPEAKING_SLOTS} slots print ${LINES_PER_S} lines/s each: no-op tasks at the same time ${Math.round(median(rates.off))}/s off, ${Math.round(median(rates.on))}/s on, ratio ${ratio.toFixed(2)} (lines stored at the end: ${lines})`,
   );
 } finally {
   await connection.end();

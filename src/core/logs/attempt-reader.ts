@@ -1,6 +1,6 @@
+import type { LoggedAttempt } from '../db/logs/logged-attempt.ts';
 import { type AttemptState, taskAttempts } from '../db/logs/logged-attempts.ts';
 import { attemptLog } from '../db/logs/read-log.ts';
-import type { LoggedAttempt } from '../db/logs/write-log.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { entriesOf, gapBefore, type LogEntry, type LogFilter } from './log-entry.ts';

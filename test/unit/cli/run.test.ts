@@ -36,7 +36,7 @@ const HANDLERS = {
   permanent: { module: './permanent.mjs' },
   later: { module: './later.mjs' },
   broken: { module: './broken.mjs' },
-  hang: { module: './hang.mjs' },
+  hang: { module: './hang.mjs', isolation: 'none' },
   short: { exec: ['sleep', '600'], timeout: '100ms' },
   deaf: { exec: ['sh', 'deaf.sh'] },
   work: { exec: ['sh', 'work.sh'], result: true },

@@ -3,7 +3,7 @@ import { AfdError } from '../../domain/errors.ts';
 import { utcToIso } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LoggedAttempt } from './write-log.ts';
+import type { LoggedAttempt } from './logged-attempt.ts';
 
 export interface AttemptState extends LoggedAttempt {
   task_type: string;

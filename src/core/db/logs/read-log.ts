@@ -2,7 +2,8 @@
 // than the history.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LoggedAttempt, LogPiece } from './write-log.ts';
+import type { LoggedAttempt } from './logged-attempt.ts';
+import type { LogPiece } from './write-log.ts';
 
 /** Of one answer. A piece has some tens of kilobytes at most. */
 export const BATCH_PIECES = 32;

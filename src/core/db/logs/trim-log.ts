@@ -1,7 +1,7 @@
 // Deletes the middle of an attempt's log that exceeds its quota: pieces behind the beginning that end before the newest part.
 // By idx_attempt; only the device that runs the attempt writes these rows. Zero rows: nothing exceeds it.
 import type { TableNames } from '../table-names.ts';
-import type { LoggedAttempt } from './write-log.ts';
+import type { LoggedAttempt } from './logged-attempt.ts';
 
 /** What stays: pieces that begin before `head` or end after `tailFrom`, both in bytes of output. */
 export interface LogTrim extends LoggedAttempt {

@@ -2,13 +2,8 @@
 // other attempt has its number. Its own rows only, so that no statement of a claim waits for it. Zero rows is an error of the server.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
+import type { LoggedAttempt } from './logged-attempt.ts';
 import { type LogTrim, trimStatement } from './trim-log.ts';
-
-/** Which attempt a piece of log belongs to. */
-export interface LoggedAttempt {
-  task_id: number;
-  attempt: number;
-}
 
 export interface LogPiece extends LoggedAttempt {
   device_id: string;

@@ -2,7 +2,7 @@
 // nothing of it.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import type { LoggedAttempt } from './write-log.ts';
+import type { LoggedAttempt } from './logged-attempt.ts';
 
 /** `to_byte` of the last piece of each attempt that has one. @throws DatabaseError */
 export async function writtenLog(

@@ -121,7 +121,10 @@ describe('a mistake in the configuration', () => {
     ['isolation: fork', 'handlers.sync.isolation must be one of none, thread, process (it is "fork")'],
     ['recycle: { tasks: 5 }', '"recycle" applies to modules with "isolation: process" only'],
     ['isolation: process, recycle: { memory: 1KB }', 'handlers.sync.recycle.memory must be a size from 1MB to 1TB'],
-    ['isolation: process, recycle: { memory: much }', 'handlers.sync.recycle.memory is not a size ("512MB", "2GB")'],
+    [
+      'isolation: process, recycle: { memory: much }',
+      'handlers.sync.recycle.memory is not a size (1048576, "512MB", "2GB")',
+    ],
     ['isolation: process, recycle: { tasks: 0 }', 'handlers.sync.recycle.tasks must be a whole number from 1'],
   ])('is found in where a module runs: %s', async (settings, said) => {
     const error = await refusal(`${DATABASE}handlers: { sync: { module: ./a.js, ${settings} } }`);
