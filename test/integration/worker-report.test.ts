@@ -38,7 +38,7 @@ const items = async (s: Scene, device_id: string) =>
   });
 
 describe.concurrent('a task that stores checkpoints', { timeout: MINUTES }, () => {
-  it.for([['module', {}] as const, ['module in a thread', { thread: 'shared' }] as const])(
+  it.for([['module', {}] as const, ['module in a thread', { isolation: 'thread' }] as const])(
     'C14 goes on where it stopped, on another device, after kill -9 (%s)',
     async ([name, thread], test) => {
       const { expect } = test;
