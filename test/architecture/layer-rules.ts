@@ -53,10 +53,17 @@ const PURE_LAYERS = new Set<Layer>(['domain', 'db', 'core', 'index']);
 const DOMAIN_NODE = new Set(['node:crypto', 'node:string_decoder', 'node:util']);
 
 const CLOCK_FILE = 'src/core/runtime/clock.ts';
-/** Entries of threads: outermost, like commands. */
-const THREAD_FILES = new Set(['src/core/node/liveness-thread.ts', 'src/core/handlers/thread/handler-thread-entry.ts']);
+/** Entries of threads and processes: outermost, like commands. */
+const THREAD_FILES = new Set([
+  'src/core/node/liveness-thread.ts',
+  'src/core/handlers/thread/handler-thread-entry.ts',
+  'src/core/handlers/processes/leftover-guard-entry.ts',
+]);
 /** May name single functions of node:process in an import; the global object stays out of reach. */
-const NAMED_PROCESS_IMPORT = new Set([CLOCK_FILE, ...THREAD_FILES, 'src/core/handlers/command/process-group.ts']);
+const NAMED_PROCESS_IMPORT = new Set([
+  ...[CLOCK_FILE, ...THREAD_FILES],
+  ...['process-group', 'own-process'].map((name) => `src/core/handlers/processes/${name}.ts`),
+]);
 /** Said by no name what is in it; `bench` is the command that measures, and no workbench. */
 const VAGUE_NAMES =
   /(^|\/)(utils?|types?|helpers?)(\.ts$|\/)|(^|[/-])(desk|scout|book|workbench)(-|\.ts$|\/)|^src\/core\/.*\bbench\b/;

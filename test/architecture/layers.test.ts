@@ -137,8 +137,8 @@ describe('the checker', () => {
     ['src/core/domain/a.ts', 'const it = { process };'],
     ['src/core/a.ts', 'globalThis.process.exit(1);'],
     ['src/core/a.ts', `import { argv } from 'node:process';`],
-    ['src/core/handlers/command/process-group.ts', `import process from 'node:process';`],
-    ['src/core/handlers/command/process-group.ts', 'process.kill(-1);'],
+    ['src/core/handlers/processes/process-group.ts', `import process from 'node:process';`],
+    ['src/core/handlers/processes/process-group.ts', 'process.kill(-1);'],
     ['src/core/runtime/clock.ts', 'process.hrtime();'],
   ])('refuses process in %s: %s', (path, text) => {
     expect(broken(path, text)).toContain('process');
@@ -146,7 +146,7 @@ describe('the checker', () => {
 
   it.each<[string, string]>([
     ['src/core/node/liveness-thread.ts', 'process.exit(1);'],
-    ['src/core/handlers/command/process-group.ts', `import { kill } from 'node:process';`],
+    ['src/core/handlers/processes/process-group.ts', `import { kill } from 'node:process';`],
     ['src/core/runtime/clock.ts', `import { hrtime } from 'node:process'; const at = new Date();`],
     ['src/cli/shutdown.ts', `process.once('SIGTERM', stop);`],
     ['src/core/a.ts', 'const a = task.process; const b = { process: 1 }; // process.env'],

@@ -28,6 +28,8 @@ export interface StartOptions {
   deviceId?: string;
   args?: string[];
   env?: Record<string, string>;
+  /** Words before node, such as `setsid`. */
+  wrapper?: string[];
 }
 
 export interface Fleet {
@@ -81,9 +83,9 @@ export async function fleet(
   const all = () => processes.flatMap((one) => one.lines);
   return {
     dir,
-    start(role, { deviceId, args = [], env = {} } = {}) {
+    start(role, { deviceId, args = [], env = {}, wrapper } = {}) {
       const id = deviceId === undefined ? [] : ['--device-id', deviceId];
-      const started = new Process(dir, [role, ...id, ...args], env);
+      const started = new Process(dir, [role, ...id, ...args], env, wrapper);
       processes.push(started);
       return started;
     },

@@ -3,6 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
+import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
+import { TreeSampler } from '../../src/core/handlers/processes/tree-sampler.ts';
+import { ownStamp } from '../../src/core/handlers/processes/worker-stamp.ts';
 import { HandlerThread } from '../../src/core/handlers/thread/handler-thread.ts';
 import { Duties } from '../../src/core/leader/duties.ts';
 import { TermDuties } from '../../src/core/leader/term-duties.ts';
@@ -82,6 +86,11 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   },
 
   HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),
+
+  LeftoverReaper() {
+    const processes = new CommandProcesses(ownStamp() ?? '');
+    return { service: new LeftoverReaper({ processes, hidden: [], onWarning: () => {}, intervalMs: 1 }) };
+  },
 
   Liveness(db) {
     const { settings, context } = nodeOf(db);
@@ -172,6 +181,11 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       service.gained(2);
     };
     return { service, use, listeners, close: () => context.close() };
+  },
+
+  TreeSampler() {
+    const service = new TreeSampler(new CommandProcesses(ownStamp() ?? ''));
+    return { service, use: () => void service.watch('aa', () => {}) };
   },
 };
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { durationSeconds, spelledSeconds } from '../domain/duration.ts';
 import { DEFAULT_POLICY } from '../domain/placement/policy.ts';
+import { commandKeys } from './command-keys.ts';
 
 const NO_DURATION = 'is not a duration (30, "30s", "250ms", "5m")';
 const MINUTE = 60;
@@ -81,6 +82,7 @@ export const handlerSchema = z
     result: flag.default(false),
     /** Which attempts leave their output in the database. */
     run_log: z.enum(['on', 'off', 'on-failure'], { error: 'must be one of on, off, on-failure' }).default('on'),
+    ...commandKeys,
   })
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
     message: 'a handler needs either "module: ./file.ts" or "exec: [program, argument]", not both',
@@ -178,6 +180,8 @@ export const configSchema = z.strictObject({
       resource_limits: z
         .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: interval(2) })
         .prefault({}),
+      /** Folder of the artefacts that attempts keep, relative to the configuration file. */
+      artifacts: z.string().min(1).optional(),
       shutdown_timeout: seconds(30, 0, LONGEST_RUN),
       on_lost_database: z.enum(['stop', 'finish']).default('stop'),
       /** Time between SIGTERM and SIGKILL for a command that is ended. */

@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
+import { resolve } from 'node:path';
 import type { HandlerConfig } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { Environment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
-import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
-import { findDeathSignal } from '../handlers/command/program.ts';
+import { type CommandHost, openCommandHost } from '../handlers/command/command-host.ts';
+import { limitPrefix } from '../handlers/command/limit-programs.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { moduleHandler } from '../handlers/module-handler.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
@@ -20,6 +21,8 @@ export interface LoadHandlersOptions {
   env: Environment;
   /** Seconds between SIGTERM and SIGKILL of a command, and between the abort of a module and the end of its thread. */
   kill_grace: number;
+  /** `worker.artifacts`. */
+  artifacts?: string | undefined;
   /** What the threads of the handlers have to say. */
   onWarning(message: string): void;
 }
@@ -29,7 +32,7 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
-  /** Ends the threads in which modules run, and kills the commands that still do. */
+  /** Ends the threads in which modules run, what watches over commands, and the commands that still run. */
   close(): Promise<void>;
 }
 
@@ -69,30 +72,24 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   const handlers = new Map<string, Handler>();
   const warnings: string[] = [];
   const commands = types.some((type) => configured[type]!.exec !== undefined);
-  const death_signal = commands ? await findDeathSignal(options.env.PATH) : [];
-  const hidden = commands ? hideInherited() : [];
-  if (commands && death_signal.length === 0) {
-    warnings.push(
-      'The program setpriv is not installed, so commands keep running if this process is killed by SIGKILL.',
-    );
-  }
+  const host = commands ? await openCommandHost(options.env.PATH, options.onWarning) : undefined;
+  warnings.push(...(host?.warnings ?? []));
   const threaded = inThreads(types, options);
   // One listener for each command that runs.
   const kill = new AbortController();
   setMaxListeners(0, kill.signal);
   const close = async () => {
     kill.abort();
-    await Promise.all(threaded.map(({ threads }) => threads.stop()));
+    await Promise.all([...threaded.map(({ threads }) => threads.stop()), host?.close()]);
   };
   try {
     await Promise.all(threaded.map(({ threads }) => threads.start()));
     for (const type of types) {
       handlers.set(
         type,
-        handlerIn(threaded, type) ??
-          (await loadHandler(type, configured[type]!, options, { death_signal, hidden, kill: kill.signal })),
+        handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, { host, kill: kill.signal })),
       );
-      warnings.push(...idleSettings(type, configured[type]!));
+      warnings.push(...idleSettings(type, configured[type]!, options.artifacts));
     }
   } catch (error) {
     await close();
@@ -134,19 +131,26 @@ function handlerIn(threaded: Threaded[], type: string): Handler | undefined {
 async function loadHandler(
   type: string,
   config: HandlerConfig,
-  { base_dir, env: worker_env, kill_grace }: LoadHandlersOptions,
-  start: Pick<CommandHandlerOptions, 'death_signal' | 'hidden' | 'kill'>,
+  { base_dir, env: worker_env, kill_grace, artifacts }: LoadHandlersOptions,
+  { host, kill }: { host: CommandHost | undefined; kill: AbortSignal },
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.
   const timeout = config.timeout || undefined;
   if (module !== undefined) return moduleHandler({ task_type: type, module, base_dir, timeout });
-  if (exec === undefined || exec.length === 0) {
+  if (exec === undefined || exec.length === 0 || host === undefined) {
     throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
   }
-  const { env, cwd, result } = config;
+  const { env, cwd, result, limits, keep_folder, files } = config;
+  if (limits.memory !== undefined && host.sampler === undefined) {
+    const why = 'there is no /proc that shows the memory of processes';
+    throw new AfdError('E_CONFIG', `handlers.${type}.limits.memory cannot be applied on this machine: ${why}.`);
+  }
   const command: CommandHandlerOptions = {
-    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, ...start },
+    ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, host, kill },
+    ...{ limits, keep_folder, keep_files: files.keep },
+    prefix: await limitPrefix(type, config, worker_env.PATH),
+    artifacts: artifacts === undefined ? undefined : resolve(base_dir, artifacts),
   };
   const problem = await checkCommand(command);
   if (problem !== undefined) {
@@ -155,9 +159,18 @@ async function loadHandler(
   return commandHandler(command);
 }
 
-function idleSettings(type: string, { module, env, cwd, result }: HandlerConfig): string[] {
-  if (module === undefined) return [];
-  const idle = [Object.keys(env).length > 0 && 'env', cwd !== undefined && 'cwd', result && 'result'].filter(Boolean);
+function idleSettings(type: string, config: HandlerConfig, artifacts: string | undefined): string[] {
+  const { module, env, cwd, result, limits, keep_folder, umask, files } = config;
+  const keep = files.keep.length > 0;
+  if (module === undefined) {
+    if (!keep || artifacts !== undefined) return [];
+    return [`handlers.${type}.files.keep has no effect: worker.artifacts, the folder for them, is not set.`];
+  }
+  const given = {
+    ...{ env: Object.keys(env).length > 0, cwd: cwd !== undefined, result, limits: Object.keys(limits).length > 0 },
+    ...{ keep_folder: keep_folder !== 'never', umask: umask !== undefined, files: keep },
+  };
+  const idle = Object.entries(given).flatMap(([name, is]) => (is ? [name] : []));
   return idle.length === 0
     ? []
     : [`handlers.${type}: ${idle.join(', ')} apply to commands only and have no effect on a module.`];

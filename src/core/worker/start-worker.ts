@@ -16,6 +16,7 @@ export async function startWorker(context: Context, options: Omit<WorkerOptions,
     base_dir: resolved.baseDir,
     env: options.env,
     kill_grace: config.worker.kill_grace,
+    artifacts: config.worker.artifacts,
     onWarning: (message) => events.emit('warning', { message }),
   });
   for (const message of warnings) events.emit('warning', { message });

@@ -33,6 +33,11 @@ export function errorText(text: string, fallback = 'no message'): string {
   return truncateBytes(cleaned === '' ? fallback : cleaned, ERROR_TEXT_BYTES);
 }
 
+/** A stored error text with something at its end that is not cut off. */
+export function withEnd(text: string, end: string): string {
+  return truncateBytes(text, ERROR_TEXT_BYTES - new TextEncoder().encode(end).length) + end;
+}
+
 /** A short name that groups equal failures, as af_task_assignment.error_class takes it (64 plain characters). */
 export function errorClass(name: unknown, fallback = 'Error'): string {
   const plain =

@@ -1,5 +1,7 @@
 import { AfdError } from '../../domain/errors.ts';
 import type { Attempt } from '../handler.ts';
+import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-stamp.ts';
+import type { WorkFolder } from './work-folder.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -32,14 +34,24 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
   return environment;
 }
 
-/** What every attempt adds; a command's own settings cannot replace it. */
-export function attemptEnvironment(attempt: Attempt, resultFile: string): Environment {
+/**
+ * What every attempt adds; a command's own settings cannot replace it, except TMPDIR (`own`: they set one). `stamp`: of this
+ * worker (`ownStamp`).
+ */
+export function attemptEnvironment(
+  attempt: Attempt,
+  folder: Pick<WorkFolder, 'path' | 'resultFile' | 'temporary'>,
+  { stamp, own }: { stamp: string | undefined; own: Record<string, string> },
+): Environment {
   return {
     AFD_TASK_ID: String(attempt.task.task_id),
     AFD_ATTEMPT: String(attempt.task.attempt),
     AFD_DEVICE_ID: attempt.device_id,
     AFD_TASK_TYPE: attempt.task.task_type,
-    AFD_CLAIM_TOKEN: attempt.claim_token,
-    AFD_RESULT_FILE: resultFile,
+    [TOKEN_VARIABLE]: attempt.claim_token,
+    AFD_RESULT_FILE: folder.resultFile,
+    AFD_WORK_DIR: folder.path,
+    ...(Object.hasOwn(own, 'TMPDIR') ? {} : { TMPDIR: folder.temporary }),
+    [WORKER_VARIABLE]: stamp,
   };
 }

@@ -1,19 +1,23 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import type { HandlerConfig } from '../../config/config-schema.ts';
 import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
+import { withEnd } from '../../domain/text/error-text.ts';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Attempt, Handler } from '../handler.ts';
+import { keepArtifacts } from './artifacts.ts';
+import { AttemptWatch } from './attempt-watch.ts';
 import { attemptEnvironment, commandEnvironment, type Environment } from './command-environment.ts';
+import type { CommandHost } from './command-host.ts';
 import { CommandOutput } from './command-output.ts';
 import { exitOutcome } from './exit-outcome.ts';
 import { oomKills, saysOutOfMemory } from './oom-evidence.ts';
 import { findProgram, folderProblem } from './program.ts';
 import { readResultFile } from './result-file.ts';
 import { type CommandEnd, runCommand } from './run-command.ts';
+import { WorkFolder } from './work-folder.ts';
 
 export interface CommandHandlerOptions {
   task_type: string;
@@ -34,10 +38,16 @@ export interface CommandHandlerOptions {
   kill?: AbortSignal | undefined;
   /** A result file is promised; without one the attempt has failed. */
   result: boolean;
-  /** argv that ties the command's life to this process (`findDeathSignal`); empty = not. */
-  death_signal: string[];
-  /** In the place of descriptors that a command would inherit (`hideInherited`). */
-  hidden?: ReadonlyArray<'ignore' | number> | undefined;
+  host: CommandHost;
+  /** `handlers.<type>.limits`; nice and open_files are applied by `prefix`. */
+  limits: HandlerConfig['limits'];
+  /** argv that sets limits and umask (`limitPrefix`). */
+  prefix: string[];
+  keep_folder: HandlerConfig['keep_folder'];
+  /** `handlers.<type>.files.keep`. */
+  keep_files: string[];
+  /** `worker.artifacts` as an absolute path; undefined = none is kept. */
+  artifacts: string | undefined;
 }
 
 /** A handler that starts a program per attempt. @throws AfdError E_CONFIG: env names a variable that is not set */
@@ -60,25 +70,46 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
   const { task } = attempt;
   if (attempt.aborted() !== undefined)
     return abortedOutcome(attempt.aborted(), task.timeout, '; the command had not started');
-  let folder: string | undefined;
+  const { processes } = options.host;
+  let folder: WorkFolder | undefined;
+  let outcome: Outcome;
   try {
     const program = await findProgram(options.exec[0]!, options.base_dir, env.PATH);
     const problem = 'problem' in program ? program.problem : await folderProblem(workingDirectory(options));
     if (problem !== undefined || 'problem' in program) {
       return failedAttempt(`The command of ${options.task_type} cannot be started: ${problem}.`, 'ENOENT');
     }
-    // 0700, as mkdtemp makes it: the result may hold what others must not read.
-    folder = await mkdtemp(join(tmpdir(), 'afd-'));
-    return await run(options, env, attempt, program.file, join(folder, 'result.json'));
+    folder = await WorkFolder.make(processes?.stamp);
+    processes?.began(attempt.claim_token);
+    outcome = await run(options, env, attempt, program.file, folder);
   } catch (error) {
-    return failedAttempt(`The command of ${options.task_type} cannot be run: ${thrownText(error)}`, errorCode(error));
+    outcome = failedAttempt(
+      `The command of ${options.task_type} cannot be run: ${thrownText(error)}`,
+      errorCode(error),
+    );
   } finally {
-    if (folder !== undefined) {
-      await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
-        attempt.log.warn(`cannot remove ${folder}: ${thrownText(error)}`);
-      });
-    }
+    processes?.over(attempt.claim_token);
   }
+  return folder === undefined ? outcome : leave(folder, outcome, options, attempt);
+}
+
+/** What becomes of the working folder. Never rejects. */
+async function leave(
+  folder: WorkFolder,
+  outcome: Outcome,
+  { artifacts: root, keep_files: patterns, keep_folder }: CommandHandlerOptions,
+  { task: { task_id, attempt }, log }: Attempt,
+): Promise<Outcome> {
+  // Of what is given back the next attempt makes its own.
+  if (root !== undefined && patterns.length > 0 && outcome.kind !== 'released')
+    await keepArtifacts({ from: folder.path, patterns, root, task_id, attempt, log });
+  const failed = outcome.kind === 'retry' || outcome.kind === 'permanent' || outcome.kind === 'timeout';
+  if (!failed || keep_folder === 'never') {
+    await folder.remove(log);
+    return outcome;
+  }
+  await folder.keep(task_id, attempt, log);
+  return { ...outcome, error_message: withEnd(outcome.error_message, `; working folder: ${folder.path}`) };
 }
 
 async function run(
@@ -86,27 +117,37 @@ async function run(
   env: Environment,
   attempt: Attempt,
   program: string,
-  resultFile: string,
+  folder: WorkFolder,
 ): Promise<Outcome> {
+  const { host } = options;
   const { signal, task } = attempt;
   const killsBefore = await oomKills();
   const output = new CommandOutput(attempt);
+  const watch = new AttemptWatch(host, attempt, options.limits);
   const end = await runCommand({
-    argv: [...options.death_signal, program, ...options.exec.slice(1)],
+    argv: [...host.death_signal, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
-    env: { ...env, ...attemptEnvironment(attempt, resultFile) },
+    env: { ...env, ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }) },
     stdin: `${JSON.stringify(task)}\n`,
     output,
-    hidden: options.hidden ?? [],
+    hidden: host.hidden,
     signal,
     kill_grace: options.kill_grace,
     kill: options.kill,
+    watch,
   });
   if (end.kind === 'not-started') {
     const text = `The command of ${options.task_type} cannot be started: ${program}: ${end.error.message}`;
     return failedAttempt(text, errorCode(end.error));
   }
-  const file = await readResultFile(resultFile);
+  const used = await watch.usage();
+  attempt.log.debug('the command has ended', { ...used });
+  attempt.report.usage({ peak_memory: used.peak_memory ?? null, cpu_ms: used.cpu_ms ?? null });
+  if (watch.exceeded !== undefined) {
+    const { text, error_class } = watch.exceeded;
+    return failedAttempt(`${text}${lastLines(output.stderrTail)}`, error_class);
+  }
+  const file = await readResultFile(folder.resultFile);
   const exit = {
     ...end,
     stderr: output.stderrTail,
@@ -119,11 +160,11 @@ async function run(
   // Many programs answer SIGTERM with exit code 0 and half of the work, so after it only a written result is done.
   const outcome = file.kind === 'value' ? exitOutcome(exit) : undefined;
   if (outcome?.kind === 'done' && signal.reason !== 'timeout') return outcome;
-  return abortedOutcome(
-    signal.reason,
-    task.timeout,
-    exit.stderr === '' ? '' : `; last lines of stderr: ${exit.stderr}`,
-  );
+  return abortedOutcome(signal.reason, task.timeout, lastLines(exit.stderr));
+}
+
+function lastLines(stderr: string): string {
+  return stderr === '' ? '' : `; last lines of stderr: ${stderr}`;
 }
 
 async function outOfMemory(

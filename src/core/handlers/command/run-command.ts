@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readPaced } from '../paced-output.ts';
+import { groupEnded, signalGroup } from '../processes/process-group.ts';
 import type { Environment } from './command-environment.ts';
 import type { CommandOutput } from './command-output.ts';
-import { groupEnded, signalGroup } from './process-group.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
 const PIPE_WAIT_MS = 1000;
@@ -23,6 +23,18 @@ export interface Command {
   kill_grace: number;
   /** Aborted: SIGKILL to the group, without any grace. */
   kill?: AbortSignal | undefined;
+  watch: CommandWatch;
+}
+
+/** Is told what happens to a command while it runs. */
+export interface CommandWatch {
+  started(pgid: number): void;
+  /** Bytes of either output. */
+  output(bytes: number): void;
+  /** The leader has exited. */
+  exited(): void;
+  /** Its process group has gone; its outputs are waited for afterwards. */
+  groupEnded(): Promise<void>;
 }
 
 export type CommandEnd =
@@ -30,7 +42,7 @@ export type CommandEnd =
   /** `interrupted`: the signal had been aborted before the leader was seen to exit. */
   | { kind: 'exited'; code: number | null; signal: NodeJS.Signals | null; interrupted: boolean };
 
-/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Never rejects. */
+/** Runs a command in a process group of its own and resolves when nothing of that group runs any more. Rejects only if `watch` does. */
 export async function runCommand(command: Command): Promise<CommandEnd> {
   let child: ChildProcess;
   try {
@@ -47,6 +59,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   const ended = new Promise<CommandEnd>((resolve) => {
     child.on('error', (error) => child.pid === undefined && resolve({ kind: 'not-started', error }));
     child.once('exit', (code, signal) => {
+      command.watch.exited();
       resolve({ kind: 'exited', code, signal, interrupted: command.signal.aborted });
     });
   });
@@ -54,6 +67,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   if (child.pid === undefined) return ended;
 
   const pgid = child.pid;
+  command.watch.started(pgid);
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     signalGroup(pgid, 'SIGTERM');
@@ -73,6 +87,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   await groupEnded(pgid);
   command.kill?.removeEventListener('abort', kill);
   clearTimeout(timer);
+  await command.watch.groupEnded();
   await closed(child, pipes);
   return end;
 }
@@ -85,10 +100,13 @@ function connect(child: ChildProcess, command: Command): Promise<unknown> {
   const ends = (['stdout', 'stderr'] as const).map((name) => {
     const stream = child[name];
     if (stream === null) return undefined;
-    const { output } = command;
+    const { output, watch } = command;
     readPaced(
       stream,
-      (chunk) => output.write(name, chunk),
+      (chunk) => {
+        watch.output(chunk.length);
+        output.write(name, chunk);
+      },
       () => output.plenty,
     );
     return once(stream, 'close').catch(() => stream.destroy());

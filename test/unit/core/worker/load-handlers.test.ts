@@ -1,17 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { handlerSchema } from '../../../../src/core/config/config-schema.ts';
+import { findProgram } from '../../../../src/core/handlers/command/program.ts';
 import { type LoadHandlersOptions, loadHandlers } from '../../../../src/core/worker/load-handlers.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
 import { runCommand } from '../../../helpers/command.ts';
 
-function load(handlers: Record<string, unknown>, supported_tasks?: string[], more: Partial<LoadHandlersOptions> = {}) {
+async function load(
+  handlers: Record<string, unknown>,
+  supported_tasks?: string[],
+  more: Partial<LoadHandlersOptions> = {},
+) {
   const parsed = Object.entries(handlers).map(([type, config]) => [type, handlerSchema.parse(config)]);
   const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, onWarning: () => {}, ...more };
-  return loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
+  const loaded = await loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
+  onTestFinished(() => loaded.close());
+  return loaded;
 }
 
 it('loads modules and commands, each with its timeout', async () => {
@@ -44,6 +51,43 @@ it('a handler that is not listed is not run, and that is said', async () => {
 it('settings of commands at a module are pointed out', async () => {
   const { warnings } = await load({ a: { module: 'plain.js', result: true, env: { X: 'x' } } });
   expect(warnings).toEqual([expect.stringMatching(/handlers\.a: env, result apply to commands only/)]);
+});
+
+it('so are limits, the folder and its files', async () => {
+  const config = { limits: { nice: 1 }, keep_folder: 'on-failure', umask: '077', files: { keep: ['a'] } };
+  const { warnings } = await load({ a: { module: 'plain.js', ...config } });
+  expect(warnings).toEqual([
+    expect.stringMatching(/handlers\.a: limits, keep_folder, umask, files apply to commands only/),
+  ]);
+});
+
+it('artefacts without a folder for them are pointed out', async () => {
+  const a = { exec: ['sh'], files: { keep: ['*.png'] } };
+  const about = (texts: string[]) => texts.filter((text) => text.includes('artifacts'));
+  expect(about((await load({ a })).warnings)).toEqual([
+    'handlers.a.files.keep has no effect: worker.artifacts, the folder for them, is not set.',
+  ]);
+  expect(about((await load({ a }, undefined, { artifacts: 'kept' })).warnings)).toEqual([]);
+});
+
+it('a limit that cannot be applied stops the start', async () => {
+  const a = { exec: ['/bin/sh'], limits: { open_files: 64 } };
+  await expect(load({ a }, undefined, { env: { PATH: '/nowhere' } })).rejects.toMatchObject({
+    ...{ code: 'E_CONFIG', exitCode: 78 },
+    message: expect.stringMatching(/^handlers\.a\.limits\.open_files cannot be applied .*prlimit was not found/),
+  });
+});
+
+it('a command runs with its limits, its umask and its artefacts', async ({ skip }) => {
+  if ('problem' in (await findProgram('prlimit', '/', PATH))) skip('prlimit (util-linux) is missing here');
+  const artifacts = mkdtempSync(join(tmpdir(), 'afd-artifacts-'));
+  onTestFinished(() => rmSync(artifacts, { recursive: true }));
+  const script = 'echo "$(ulimit -n) $(umask)" > "$AFD_WORK_DIR/said"; yes | head -c 1000; sleep 600';
+  const limits = { open_files: 64, nice: 1, output: 999, memory: '1GB' };
+  const a = { exec: ['sh', '-c', script], limits, umask: '027', files: { keep: ['said'] } };
+  const { handlers } = await load({ a }, undefined, { artifacts });
+  expect(await handlers.get('a')!.execute(testAttempt())).toMatchObject({ error_class: 'E_OUTPUT_LIMIT' });
+  expect(readFileSync(join(artifacts, '7/2/said'), 'utf8')).toBe('64 0027\n');
 });
 
 describe('a module that cannot be used says why', () => {

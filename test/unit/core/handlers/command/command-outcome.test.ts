@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { FIXTURES, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { FIXTURES, host, run, sh } from '../../../../fixtures/handlers/command.ts';
 
 const says = (file: string, code: number) => sh(`printf '%s' '${file}' > "$AFD_RESULT_FILE"; exit ${code}`);
 
@@ -144,7 +144,9 @@ describe('what cannot be started', () => {
 
   it('arguments that no program can take are a failed attempt', async () => {
     expect(await run(['sh', 'a\0b'])).toMatchObject({ kind: 'retry' });
-    expect(await run(['sh', '-c', 'exit 0', 'x'.repeat(300_000)], { death_signal: [] })).toMatchObject({
+    expect(
+      await run(['sh', '-c', 'exit 0', 'x'.repeat(300_000)], { host: { ...host, death_signal: [] } }),
+    ).toMatchObject({
       ...{ kind: 'retry', error_class: 'E2BIG' },
     });
   });

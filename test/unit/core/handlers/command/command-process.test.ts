@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { deathSignal, FIXTURES, PATH, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { deathSignal, FIXTURES, PATH, run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { until } from '../../../../helpers/wait.ts';
 
 /** The letter of /proc: R, S, T (stopped), Z (zombie) …; undefined when there is no such process. */
@@ -67,24 +67,50 @@ describe('R22 nothing of a command outlives its attempt', () => {
   it('a zombie that nobody reaps does not count as running', async ({ skip }) => {
     if ('problem' in (await findProgram('perl', '/', PATH))) skip('perl is missing here');
     const attempt = testAttempt();
-    // The parent leaves the group, its child ends inside it and is never waited for.
+    // The parent leaves the group and may outlive the attempt, its child ends inside it and is never waited for.
     const program = `$child = fork; exit 0 if !$child; POSIX::setsid(); $| = 1; print "pid $$\npid $child\n";
       open(STDOUT, ">", "/dev/null"); open(STDERR, ">", "/dev/null"); open($go, ">", $ARGV[0]); close($go); sleep 600`;
-    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; perl -MPOSIX -e '${program}' "$go" & read -r _ < "$go"; exit 3`;
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; AFD_WORKER= perl -MPOSIX -e '${program}' "$go" & read -r _ < "$go"; exit 3`;
     expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
     const [parent, child] = pids(attempt);
     expect([stateOf(parent!), stateOf(child!)]).toEqual(['S', 'Z']);
     process.kill(parent!, 'SIGKILL');
   });
 
-  it('a descendant that left the group does not hold up the end of the attempt', async () => {
+  // Prints its pid in a session of its own, then lets the command go on.
+  const daemon = (more = '') =>
+    `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; ${more} setsid sh -c "echo pid \\$\\$; echo > $go; exec sleep 600" & read -r _ < "$go"; exit 3`;
+
+  it('what left the process group is killed, and the log names it', async ({ skip }) => {
+    skip(stamp === undefined, 'no /proc here: what leaves the group is not found');
     const attempt = testAttempt();
-    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
-      setsid sh -c "echo pid \\$\\$; echo > $go; exec sleep 600" & read -r _ < "$go"; exit 3`;
-    const outcome = await sh(script, {}, attempt);
-    expect(outcome).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
+    expect(await sh(daemon(), {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
+    expect(pids(attempt).map(alive)).toEqual([false]);
+    const [pid] = pids(attempt);
+    expect(attempt.lines.at(-1)).toMatchObject({
+      level: 'warn',
+      message: `ended what the command had left running outside its process group: 1 process: sleep (pid ${pid}, task 7)`,
+    });
+  });
+
+  it('what began with an empty AFD_WORKER may go on, and does not hold up the end of the attempt', async () => {
+    const attempt = testAttempt();
+    expect(await sh(daemon('AFD_WORKER='), {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
     expect(pids(attempt).map(alive)).toEqual([true]);
     process.kill(pids(attempt)[0]!, 'SIGKILL');
+  });
+
+  it('a process of another attempt that runs is not touched', async ({ skip }) => {
+    skip(stamp === undefined, 'no /proc here');
+    const other = testAttempt();
+    other.claim_token = 'ffeeddccbbaa99887766554433221100';
+    const running = sh('setsid sh -c "echo pid \\$\\$; exec sleep 600" & wait', {}, other);
+    await other.logged(/^pid/);
+    expect(await sh(daemon())).toMatchObject({ kind: 'retry' });
+    expect(pids(other).map(alive)).toEqual([true]);
+    other.abort('shutdown');
+    await running;
+    expect(pids(other).map(alive)).toEqual([false]);
   });
 });
 
@@ -147,13 +173,14 @@ describe('what a command is given', () => {
     };
     await run(['env'], { worker_env, env }, attempt);
     const seen = Object.fromEntries(attempt.lines.map(({ message }) => message.split(/=(.*)/s, 2)));
-    const { AFD_RESULT_FILE, ...rest } = seen;
-    expect(AFD_RESULT_FILE).toMatch(/^\/.*\/afd-\w+\/result\.json$/);
+    const { AFD_RESULT_FILE, AFD_WORK_DIR, TMPDIR, ...rest } = seen;
+    expect(AFD_WORK_DIR).toMatch(/^\/.*\/afd-([a-z\d]+\.[a-z\d]+\.[a-z\d]+-)?\w{6}$/);
+    expect([AFD_RESULT_FILE, TMPDIR]).toEqual([`${AFD_WORK_DIR}/result.json`, `${AFD_WORK_DIR}/tmp`]);
     expect(rest).toEqual({
-      ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC', TMPDIR: '/tmp' },
+      ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC' },
       ...{ LANG: 'C', TOKEN: 't0ken', URL: 'https://afd@host/$HOME' },
       ...{ AFD_TASK_ID: '7', AFD_ATTEMPT: '2', AFD_DEVICE_ID: 'worker-1', AFD_TASK_TYPE: 'sync_data' },
-      ...{ AFD_CLAIM_TOKEN: attempt.claim_token },
+      ...{ AFD_CLAIM_TOKEN: attempt.claim_token, ...(stamp === undefined ? {} : { AFD_WORKER: stamp }) },
     });
   });
 

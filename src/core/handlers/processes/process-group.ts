@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { kill } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processStat, runs } from './process-table.ts';
 
 /** Milliseconds. */
 const FIRST_CHECK = 2;
@@ -20,6 +21,20 @@ export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
   } catch (error) {
     // EPERM: there are members, and all of them run as another user.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Kills the process that had this pid and this start time; false when that one no longer runs, or may not be killed. */
+export function killProcess(pid: number, started: string): boolean {
+  // Read here and not earlier: the pid may belong to another process by now.
+  const stat = processStat(pid);
+  if (pid < 2 || !runs(stat) || stat.started !== started) return false;
+  try {
+    kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    // ESRCH: it has just ended. EPERM: it runs as another user. Who calls this sees whether it is still there.
+    return false;
   }
 }
 

@@ -1,0 +1,49 @@
+// The keys of handlers.<type> that apply to commands only, beside the older ones in config-schema.ts.
+import { z } from 'zod';
+import { byteSize, spelledBytes } from '../domain/byte-size.ts';
+
+const NO_SIZE = 'is not a size (1048576, "512MB", "2GB")';
+const MEGABYTE = 1024 ** 2;
+const TERABYTE = 1024 ** 4;
+
+const size = (low: number, high: number) =>
+  z.union([z.number(), z.string()], { error: NO_SIZE }).transform((value, context) => {
+    const bytes = byteSize(value);
+    if (bytes !== undefined && bytes >= low && bytes <= high) return bytes;
+    const range = `from ${spelledBytes(low)} to ${spelledBytes(high)}`;
+    context.addIssue({ code: 'custom', message: bytes === undefined ? NO_SIZE : `must be a size ${range}` });
+    return z.NEVER;
+  });
+
+const whole = (low: number, high: number) => {
+  const error = `must be a whole number from ${low} to ${high}`;
+  return z.number({ error }).refine((n) => Number.isInteger(n) && n >= low && n <= high, { error });
+};
+
+/** Relative, without a way out: `*` and `?` stand for characters of one name. */
+const artifact = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => !text.includes('\0') && text.split('/').every((part) => !['', '.', '..'].includes(part)), {
+    error: 'must be a name or path inside the working folder, such as "report.csv" or "out/*.png"',
+  });
+
+export const commandKeys = {
+  /** Of one attempt: the command and everything that it starts. */
+  limits: z
+    .strictObject({
+      memory: size(MEGABYTE, TERABYTE).optional(),
+      nice: whole(-20, 19).optional(),
+      open_files: whole(16, 1_048_576).optional(),
+      output: size(1, TERABYTE).optional(),
+    })
+    .default({}),
+  /** Whether the working folder of a failed attempt stays. */
+  keep_folder: z.enum(['never', 'on-failure'], { error: 'must be one of never, on-failure' }).default('never'),
+  umask: z
+    .string({ error: 'must be octal digits in quotes, such as "077"' })
+    .regex(/^0?[0-7]{3}$/, 'must be octal digits in quotes, such as "077"')
+    .optional(),
+  files: z.strictObject({ keep: z.array(artifact).max(100).default([]) }).prefault({}),
+};

@@ -1,0 +1,19 @@
+const UNITS: Record<string, number> = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+
+/** Bytes of `1048576`, `"512MB"`, `"1.5 GB"` (1 KB = 1024 bytes); undefined when it is none of these, or negative. */
+export function byteSize(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  if (typeof value !== 'string') return undefined;
+  const match = /^(\d{1,15}(?:\.\d{1,9})?)\s*([KMGT]?B)?$/i.exec(value.trim());
+  if (match === null) return undefined;
+  const bytes = Math.round(Number(match[1]) * UNITS[(match[2] ?? 'B').toUpperCase()]!);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** `2254857830` → `"2.1 GB"`: one digit after the point, none where it is 0. */
+export function spelledBytes(bytes: number): string {
+  const [unit, size] = Object.entries(UNITS)
+    .reverse()
+    .find(([, one]) => bytes >= one) ?? ['B', 1];
+  return `${Number((bytes / size).toFixed(1))} ${unit}`;
+}

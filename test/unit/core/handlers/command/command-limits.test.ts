@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
+import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
+import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
+import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
+import { stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
+import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
+import { skipBecause } from '../../../../helpers/skip.ts';
+
+const MB = 1024 ** 2;
+const options = skipBecause(
+  stamp === undefined ? 'there is no /proc: memory and CPU time are not measured' : undefined,
+);
+
+let host: OpenCommandHost;
+beforeAll(async () => {
+  host = await openCommandHost(PATH, () => {});
+});
+afterAll(() => host.close());
+
+const left = (token: string) =>
+  processIds().filter((pid) => stampsOf(pid)?.worker === stamp && stampsOf(pid)?.token === token);
+
+describe('limits.memory', options, () => {
+  it.each([
+    ['a command', 'exec tail /dev/zero'],
+    ['a child in a session of its own', 'setsid tail /dev/zero & wait'],
+    [
+      'many together, none of which exceeds it',
+      'for n in 1 2 3 4; do (head -c 20000000; sleep 600) </dev/zero | tail & done; wait',
+    ],
+  ])('ends %s that uses more, and says how much', async (_, script) => {
+    const attempt = testAttempt();
+    const outcome = await sh(`echo why >&2; ${script}`, { host, limits: { memory: 50 * MB } }, attempt);
+    expect(outcome).toMatchObject({ kind: 'retry', error_class: 'E_MEMORY_LIMIT' });
+    expect('error_message' in outcome && outcome.error_message).toMatch(
+      /^E_MEMORY_LIMIT: (more than|[\d.]+ [MG]B) (50 MB )?of 50 MB; last lines of stderr: why/,
+    );
+    expect(left(attempt.claim_token)).toEqual([]);
+  });
+
+  it('ends no command that stays below it', async () => {
+    const attempt = testAttempt();
+    const script = '(head -c 20000000; sleep 1) </dev/zero | tail >/dev/null';
+    expect(await sh(script, { host, limits: { memory: 100 * MB } }, attempt)).toMatchObject({ kind: 'done' });
+    // The tail that holds 20 MB, and some programs of 1 MB each.
+    expect(attempt.usage!.peak_memory).toBeGreaterThan(20_000_000);
+    expect(attempt.usage!.peak_memory).toBeLessThan(50_000_000);
+  });
+});
+
+describe('limits.output', () => {
+  it.each(['1', '2'])('ends a command that writes more to descriptor %s, and says how much', async (descriptor) => {
+    const outcome = await sh(`yes >&${descriptor}`, { host, limits: { output: 6 * MB } });
+    expect(outcome).toMatchObject({
+      kind: 'retry',
+      error_class: 'E_OUTPUT_LIMIT',
+      error_message: expect.stringMatching(/^E_OUTPUT_LIMIT: (more than )?6(\.1)? MB of 6 MB/),
+    });
+  });
+
+  it('counts to the last byte', async () => {
+    const limits = { output: 1000 };
+    expect(await sh('head -c 1000 /dev/zero', { host, limits })).toMatchObject({ kind: 'done' });
+    expect(await sh('head -c 1001 /dev/zero; sleep 600', { host, limits })).toMatchObject({
+      error_message: expect.stringContaining('E_OUTPUT_LIMIT: 1001 B of 1000 B'),
+    });
+  });
+});
+
+describe('limits that programs set', () => {
+  const said = async (script: string, config: Partial<Parameters<typeof limitPrefix>[1]>) => {
+    const attempt = testAttempt();
+    const prefix = await limitPrefix('a', { limits: {}, umask: undefined, ...config }, PATH);
+    expect(await sh(script, { host, prefix }, attempt)).toMatchObject({ kind: 'done' });
+    return attempt.lines.filter(({ level }) => level === 'info').map(({ message }) => message);
+  };
+
+  it('open_files, which a command cannot raise again', async ({ skip }) => {
+    if ('problem' in (await findProgram('prlimit', '/', PATH))) skip('prlimit (util-linux) is missing here');
+    expect(await said('ulimit -Sn; ulimit -Hn', { limits: { open_files: 64 } })).toEqual(['64', '64']);
+  });
+
+  it('nice, added to that of the worker', async () => {
+    const [own] = await said('nice', {});
+    expect(await said('nice', { limits: { nice: 3 } })).toEqual([`${Number(own) + 3}`]);
+  });
+
+  it('umask; its arguments are read by no shell', async () => {
+    expect(await said('umask', { umask: '027' })).toEqual(['0027']);
+    expect(await limitPrefix('a', { limits: {}, umask: '077' }, PATH)).toHaveLength(4);
+  });
+
+  it('without them there is no program in front', async () => {
+    expect(await limitPrefix('a', { limits: { memory: 1, output: 1 }, umask: undefined }, '/nowhere')).toEqual([]);
+  });
+
+  it('stop the start where they cannot be applied', async () => {
+    const bin = mkdtempSync(join(tmpdir(), 'afd-bin-'));
+    onTestFinished(() => rmSync(bin, { recursive: true }));
+    const config = { limits: { nice: -5 }, umask: undefined };
+    await expect(limitPrefix('a', config, bin)).rejects.toMatchObject({
+      code: 'E_CONFIG',
+      message: expect.stringMatching(
+        /^handlers\.a\.limits\.nice cannot be applied on this machine: the program nice was not/,
+      ),
+    });
+    // As GNU nice does without the right.
+    const script = '#!/bin/sh\necho "nice: cannot set niceness: Permission denied" >&2\nshift 3\nexec "$@"\n';
+    writeFileSync(join(bin, 'nice'), script, { mode: 0o755 });
+    const { file } = (await findProgram('true', '/', PATH)) as { file: string };
+    symlinkSync(file, join(bin, 'true'));
+    await expect(limitPrefix('a', config, bin)).rejects.toThrow(
+      /limits\.nice .*: nice: cannot set niceness: Permission/,
+    );
+  });
+});
+
+describe('the usage of an attempt', options, () => {
+  const usageOf = async (script: string) => {
+    const attempt = testAttempt();
+    await sh(script, { host }, attempt);
+    return attempt.usage as {
+      peak_memory: number | undefined;
+      cpu_ms: number;
+    };
+  };
+  const BUSY = 'n=0; while [ $n -lt 200000 ]; do n=$((n + 1)); done';
+
+  it('has the CPU time of the command and of what it waited for', async () => {
+    const [own, child] = [await usageOf(BUSY), await usageOf(`sh -c '${BUSY}'`)];
+    for (const { cpu_ms } of [own, child]) {
+      expect(cpu_ms).toBeGreaterThan(20);
+      expect(cpu_ms).toBeLessThan(20_000);
+    }
+    expect((await usageOf('sleep 0.3')).cpu_ms).toBeLessThan(50);
+  });
+
+  it('has the peak of the memory, though little is left at the end', async () => {
+    const { peak_memory } = await usageOf('(head -c 40000000; sleep 0.7) </dev/zero | tail >/dev/null; sleep 0.7');
+    expect(peak_memory).toBeGreaterThan(40_000_000);
+    expect(peak_memory).toBeLessThan(80_000_000);
+  });
+});

@@ -1,0 +1,202 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { removeAbandonedFolders, WorkFolder } from '../../../../../src/core/handlers/command/work-folder.ts';
+import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
+import { skipBecause } from '../../../../helpers/skip.ts';
+
+const lines = (attempt: ReturnType<typeof testAttempt>, level = 'info') =>
+  attempt.lines.filter((line) => line.level === level).map(({ message }) => message);
+
+describe('the working folder', () => {
+  const SHOW = 'echo "$AFD_WORK_DIR"; echo "$TMPDIR"; touch "$TMPDIR/x" "$AFD_WORK_DIR/y"';
+
+  it('is private, holds TMPDIR, and is removed with all that is in it', async () => {
+    const attempt = testAttempt();
+    await sh(`${SHOW}; stat -c %a "$AFD_WORK_DIR" "$TMPDIR"`, {}, attempt);
+    const [folder, temporary, ...modes] = lines(attempt);
+    expect([temporary, ...modes]).toEqual([`${folder}/tmp`, '700', '700']);
+    expect(existsSync(folder!)).toBe(false);
+  });
+
+  it('leaves a TMPDIR that the configuration sets', async () => {
+    const attempt = testAttempt();
+    await run(['printenv', 'TMPDIR'], { env: { TMPDIR: '/var/tmp' } }, attempt);
+    expect(lines(attempt)).toEqual(['/var/tmp']);
+  });
+
+  it('is removed after a failure too', async () => {
+    const attempt = testAttempt();
+    expect(await sh(`${SHOW}; exit 3`, {}, attempt)).toMatchObject({ kind: 'retry' });
+    expect(existsSync(lines(attempt)[0]!)).toBe(false);
+  });
+
+  describe('with keep_folder: on-failure', () => {
+    const keep = { keep_folder: 'on-failure' as const };
+
+    it.each([
+      ['exit 3', 'retry'],
+      ['exit 65', 'permanent'],
+    ])('stays after "%s", under another name that the log and the error tell', async (end, kind) => {
+      const attempt = testAttempt();
+      const outcome = await sh(`${SHOW}; head -c 20000 /dev/zero | tr '\\0' x >&2; ${end}`, keep, attempt);
+      expect(outcome).toMatchObject({ kind });
+      const message = 'error_message' in outcome ? outcome.error_message : '';
+      const [, folder] = /; working folder: (\/.*\/afd-kept-7-2-\w{6})$/.exec(message) ?? [];
+      onTestFinished(() => rmSync(folder!, { recursive: true }));
+      expect(readdirSync(folder!).sort()).toEqual(['tmp', 'y']);
+      expect(statSync(folder!).mode & 0o777).toBe(0o700);
+      expect(lines(attempt, 'warn')).toEqual([`the working folder of this attempt is kept: ${folder}`]);
+      expect(existsSync(lines(attempt)[0]!)).toBe(false);
+    });
+
+    it('stays after a timeout', async () => {
+      const attempt = testAttempt();
+      const running = sh('echo ready; exec sleep 600', keep, attempt);
+      await attempt.logged(/^ready$/);
+      attempt.abort('timeout');
+      const outcome = await running;
+      expect(outcome.kind).toBe('timeout');
+      const [, folder] = /working folder: (.*)$/.exec('error_message' in outcome ? outcome.error_message : '') ?? [];
+      onTestFinished(() => rmSync(folder!, { recursive: true }));
+      expect(existsSync(folder!)).toBe(true);
+    });
+
+    it('is removed after success, after "later", and when the attempt is released', async () => {
+      for (const [end, kind] of [
+        ['exit 0', 'done'],
+        ['exit 75', 'later'],
+      ] as const) {
+        const attempt = testAttempt();
+        expect(await sh(`${SHOW}; ${end}`, keep, attempt)).toMatchObject({ kind });
+        expect(existsSync(lines(attempt)[0]!)).toBe(false);
+      }
+      const attempt = testAttempt();
+      const running = sh(`${SHOW}; exec sleep 600`, keep, attempt);
+      await attempt.logged(/tmp$/);
+      attempt.abort('shutdown');
+      expect(await running).toMatchObject({ kind: 'released' });
+      expect(existsSync(lines(attempt)[0]!)).toBe(false);
+    });
+  });
+
+  it(
+    'of a worker that died is removed by the next; one of a live worker, of others, or kept is not',
+    skipBecause(stamp === undefined ? 'there is no /proc: folders do not name their worker' : undefined),
+    async () => {
+      const live = await WorkFolder.make(stamp);
+      const [pid, started, namespace] = stamp!.split(':');
+      const dead = await WorkFolder.make(`${pid}:${Number(started) - 1}:${namespace}`);
+      const foreign = await WorkFolder.make(`${pid}:1:1`);
+      const kept = await WorkFolder.make(`${pid}:1:${namespace}`);
+      await kept.keep(1, 1, testAttempt().log);
+      const unnamed = await WorkFolder.make(undefined);
+      const others = [live, foreign, kept, unnamed];
+      onTestFinished(() => {
+        for (const { path } of [dead, ...others]) rmSync(path, { recursive: true, force: true });
+      });
+      writeFileSync(join(dead.temporary, 'x'), '');
+      expect(await removeAbandonedFolders(stamp!)).toEqual([]);
+      expect(existsSync(dead.path)).toBe(false);
+      expect(others.map(({ path }) => existsSync(path))).toEqual([true, true, true, true]);
+    },
+  );
+});
+
+describe('files.keep', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'afd-artifacts-'));
+    onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  });
+  const tree = (folder = root) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(folder, name)).isFile())
+      .sort();
+  const keep = (script: string, keep_files: string[], attempt = testAttempt()) =>
+    sh(`cd "$AFD_WORK_DIR"; ${script}`, { keep_files, artifacts: root }, attempt);
+
+  it('copies what matches, after success and failure', async () => {
+    const script =
+      'mkdir -p out/deep; for f in a.png b.png c.txt .d.png out/e.csv out/deep/f.csv; do echo $f > $f; done';
+    expect(await keep(script, ['*.png', 'out/?.csv', 'nothing'])).toMatchObject({ kind: 'done' });
+    expect(tree()).toEqual(['7/2/a.png', '7/2/b.png', '7/2/out/e.csv']);
+    expect(readFileSync(join(root, '7/2/out/e.csv'), 'utf8')).toBe('out/e.csv\n');
+    await keep(`${script}; exit 3`, ['c.*'], testAttempt({ attempt: 3 }));
+    expect(tree(join(root, '7/3'))).toEqual(['c.txt']);
+  });
+
+  it('follows no link, waits for no pipe, and copies no folder', async () => {
+    const attempt = testAttempt();
+    const script = 'ln -s /etc/passwd a.txt; ln -s /etc out; mkfifo b.txt; mkdir c.txt; echo d > d.txt';
+    expect(await keep(script, ['*.txt', 'out/passwd'], attempt)).toMatchObject({ kind: 'done' });
+    expect(tree()).toEqual(['7/2/d.txt']);
+    expect(lines(attempt, 'warn')).toEqual(
+      ['a', 'b'].map((name) => `artefacts: ${name}.txt is not kept: it is not a regular file`),
+    );
+  });
+
+  it('copies at most 10 MB of an attempt, and says what is missing', async () => {
+    const attempt = testAttempt();
+    const script = 'for f in a b c; do head -c 6000000 /dev/zero > $f.bin; done; head -c 4000000 /dev/zero > d.bin';
+    expect(await keep(script, ['*.bin'], attempt)).toMatchObject({ kind: 'done' });
+    expect(tree()).toEqual(['7/2/a.bin', '7/2/d.bin']);
+    expect(lines(attempt, 'warn')).toEqual(
+      ['b', 'c'].map(
+        (name) => `artefacts: ${name}.bin is not kept: it would exceed 10 MB for the artefacts of one attempt`,
+      ),
+    );
+  });
+
+  it('loses no attempt when the folder is missing or cannot be written', async () => {
+    rmSync(root, { recursive: true });
+    const missing = testAttempt();
+    expect(await keep('echo a > a', ['a'], missing)).toMatchObject({ kind: 'done' });
+    expect(lines(missing, 'warn')).toEqual([
+      `artefacts: not kept: the folder ${root} (worker.artifacts) does not exist`,
+    ]);
+    expect(existsSync(root)).toBe(false);
+    mkdirSync(root);
+    writeFileSync(join(root, '7'), 'a file in the place of the folder');
+    const blocked = testAttempt();
+    expect(await keep('echo a > a; exit 3', ['a'], blocked)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
+    expect(lines(blocked, 'warn')).toEqual([expect.stringMatching(/^artefacts: a is not kept: E(NOTDIR|EXIST)/)]);
+  });
+
+  it('copies nothing of an attempt that is released', async () => {
+    const attempt = testAttempt();
+    const running = keep('echo a > a; echo ready; exec sleep 600', ['a'], attempt);
+    await attempt.logged(/^ready$/);
+    attempt.abort('revoked');
+    await running;
+    expect(tree()).toEqual([]);
+  });
+
+  it.each([
+    ['a*b*c', ['abc', 'aXbYc'], ['ab', 'abcd']],
+    ['*', ['a', 'a.b'], ['.a']],
+    ['.*', ['.a'], ['a']],
+    ['a.c', ['a.c'], ['abc']],
+  ])('"%s" fits %j and not %j', async (pattern, fitting, others) => {
+    await keep(`touch ${[...fitting, ...others].map((name) => `'${name}'`).join(' ')}`, [pattern]);
+    // The result file and TMPDIR are not there.
+    expect(tree(join(root, '7/2'))).toEqual([...fitting].sort());
+  });
+
+  it('a pattern of many stars takes no time', async () => {
+    const begun = performance.now();
+    await keep(`touch ${'a'.repeat(200)}`, [`${'*a'.repeat(60)}b`]);
+    expect(performance.now() - begun).toBeLessThan(5000);
+  });
+});
