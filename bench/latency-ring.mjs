@@ -39,7 +39,7 @@ writeFileSync(
   join(dir, 'afd.yaml'),
   `database: { url: "${url}" }
 worker: ${process.env.AFD_BENCH_WORKER ?? '{}'}
-handlers: { work: { module: ./handler.mjs } }
+handlers: { work: { module: ./handler.mjs, isolation: none } }
 log: { level: warn }
 `,
   { mode: 0o600 },

@@ -71,7 +71,7 @@ function configure(name, { strategy, slots = 1, types = [] }) {
     master: { max_retry_count: 0 },
     load_balancer: { strategy },
     worker: { max_concurrent_tasks: slots, ring: { enabled: !options['no-ring'] } },
-    handlers: Object.fromEntries(types.map((type) => [type, { module: '../handler.mjs' }])),
+    handlers: Object.fromEntries(types.map((type) => [type, { module: '../handler.mjs', isolation: 'none' }])),
     log: { level: 'warn' },
   };
   writeFileSync(join(folder, 'afd.yaml'), JSON.stringify(config), { mode: 0o600 });

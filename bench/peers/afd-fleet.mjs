@@ -1,4 +1,5 @@
-// Real `afd worker` processes: a folder with a configuration file and a handler module, nothing but the defaults in it.
+// Real `afd worker` processes: a folder with a configuration file and a handler module. Nothing but the defaults is in it,
+// except that handlers run in the process of the worker, as those of the other queues do.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,16 +15,18 @@ const PATIENCE_MS = 60_000;
 
 /**
  * `urlOf(n)`: where the n-th worker finds the database, when it is not `store.url`. `waitMs`: what each handler waits for,
- * as for a page. `more`: settings of each handler.
+ * as for a page. `blockMs`: how long the task 0 blocks its event loop. `more`: settings of each handler.
  */
 export async function afdFleet(
   store,
-  { workers, slots, socket, lanes = 1, endless = false, urlOf = () => store.url, waitMs = 0, more = {} },
+  { workers, slots, socket, lanes = 1, endless = false, urlOf = () => store.url, waitMs = 0, blockMs = 0, more = {} },
 ) {
   const dir = mkdtempSync(join(tmpdir(), 'afd-bench-fleet-'));
-  writeFileSync(join(dir, 'handler.mjs'), handler({ endless, waitMs }));
+  writeFileSync(join(dir, 'handler.mjs'), handler({ endless, waitMs, blockMs }));
   const types = Array.from({ length: lanes }, (_, n) => typeOf(n));
-  const handlers = Object.fromEntries(types.map((one) => [one, { module: './handler.mjs', ...more }]));
+  const handlers = Object.fromEntries(
+    types.map((one) => [one, { module: './handler.mjs', isolation: 'none', ...more }]),
+  );
   const settings = { handlers, log: { level: 'warn' } };
   writeFileSync(join(dir, 'afd.yaml'), JSON.stringify(settings));
   const processes = [];
@@ -72,8 +75,9 @@ export async function afdFleet(
 }
 
 /** `endless`: runs until its parent stops it. */
-function handler({ endless, waitMs }) {
+function handler({ endless, waitMs, blockMs }) {
   const waits = [
+    blockMs > 0 && `for (const end = performance.now() + ${blockMs}; task_data.id === 0 && performance.now() < end; );`,
     endless && "await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));",
     waitMs > 0 && `await new Promise((resolve) => setTimeout(resolve, ${waitMs}));`,
   ];

@@ -58,11 +58,13 @@ const THREAD_FILES = new Set([
   'src/core/node/liveness-thread.ts',
   'src/core/handlers/thread/handler-thread-entry.ts',
   'src/core/handlers/processes/leftover-guard-entry.ts',
+  'src/core/handlers/process/handler-process-entry.ts',
 ]);
 /** May name single functions of node:process in an import; the global object stays out of reach. */
 const NAMED_PROCESS_IMPORT = new Set([
   ...[CLOCK_FILE, ...THREAD_FILES],
   ...['process-group', 'own-process'].map((name) => `src/core/handlers/processes/${name}.ts`),
+  'src/core/handlers/process/spawn-handler-process.ts',
 ]);
 /** Said by no name what is in it; `bench` is the command that measures, and no workbench. */
 const VAGUE_NAMES =

@@ -183,8 +183,8 @@ function configuration(): Record<string, unknown> {
     worker: WORKER,
     database: DATABASE,
     handlers: {
-      work: { module: './work.mjs', timeout: 60 },
-      short: { module: './work.mjs', timeout: 60 },
+      work: { module: './work.mjs', isolation: 'none', timeout: 60 },
+      short: { module: './work.mjs', isolation: 'none', timeout: 60 },
       shell: { exec: ['./shell.sh'], timeout: 60 },
     },
     log: { level: 'debug', format: 'json' },

@@ -90,8 +90,8 @@ describe.each(FORMS)("the document's example as $file, root DISTRIBUTION: $root"
     const lines = error.message.slice(error.message.indexOf('\n') + 1);
     expect(lines.split('\n').map((line) => line.split('#')[0]?.trimEnd())).toEqual([
       'handlers:',
-      '  sync_apps: { module: ./handlers/sync-apps.ts, thread: shared }',
-      '  sync_data: { module: ./handlers/sync-data.ts, thread: shared }',
+      '  sync_apps: { module: ./handlers/sync-apps.ts }',
+      '  sync_data: { module: ./handlers/sync-data.ts }',
     ]);
 
     const json = file.endsWith('.json');

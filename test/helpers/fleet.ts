@@ -67,7 +67,11 @@ export async function fleet(
     database: { url: database.url, ...options.database },
     master: { ...OF_PROCESSES.master, ...options.master },
     worker: { ...OF_PROCESSES.worker, ...options.worker },
-    handlers: { work: { module: './work.mjs' }, command: { exec: ['./command.sh'] }, ...options.handlers },
+    handlers: {
+      work: { module: './work.mjs', isolation: 'none' },
+      command: { exec: ['./command.sh'] },
+      ...options.handlers,
+    },
     log: { level: 'debug', format: 'json', ...options.log },
     ...(options.tables === undefined ? {} : { tables: options.tables }),
   };

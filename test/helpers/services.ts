@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
 import { TreeSampler } from '../../src/core/handlers/processes/tree-sampler.ts';
@@ -24,7 +25,9 @@ import { RunLogs } from '../../src/core/worker/log/run-logs.ts';
 import { Reporter } from '../../src/core/worker/report/reporter.ts';
 import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
 import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
+import { silentLog } from '../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../fixtures/handlers/command.ts';
+import { processOptions, testProcesses } from '../fixtures/handlers/process.ts';
 import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
 import { testContext } from './node.ts';
@@ -79,10 +82,22 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     return { service, listeners, close: () => context.close() };
   },
 
+  HandlerProcess: () => ({ service: new HandlerProcess(processOptions('evaluated.mjs')) }),
+
+  HandlerProcesses: () => ({ service: testProcesses('evaluated.mjs') }),
+
   HandlerThread() {
     const modules = [{ task_type: 'sync_data', module: 'evaluated.mjs' }];
     const times = { graceMs: 100, othersMs: 100, silentMs: 60_000 };
-    return { service: new HandlerThread({ modules, base_dir: FIXTURES, onWarning: () => {}, ...times }) };
+    return {
+      service: new HandlerThread({
+        modules,
+        base_dir: FIXTURES,
+        onWarning: () => {},
+        logOf: () => silentLog,
+        ...times,
+      }),
+    };
   },
 
   HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),

@@ -11,7 +11,7 @@ import { until } from '../helpers/wait.ts';
 const ENDLESS = 'new Promise(() => setInterval(() => {}, 1000))';
 /** A module that ignores its signal for ever; one slot of its worker is gone. */
 const HANG = {
-  handlers: { hang: { module: './hang.mjs', timeout: 0.1 } },
+  handlers: { hang: { module: './hang.mjs', isolation: 'none', timeout: 0.1 } },
   files: { 'hang.mjs': `export default () => ${ENDLESS};\n` },
 };
 
@@ -101,7 +101,7 @@ describe.concurrent('a worker that is asked to stop', { timeout: MINUTES }, () =
 
   it('finding B2: releases what ignores its signal at the end of its time, and exits with 143', async (test) => {
     const { expect } = test;
-    const handlers = { hang: { module: './hang.mjs' }, deaf: { exec: ['./deaf.sh'] } };
+    const handlers = { hang: { module: './hang.mjs', isolation: 'none' }, deaf: { exec: ['./deaf.sh'] } };
     const files = { ...HANG.files, 'deaf.sh': '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 0.1; done\n' };
     const s = await scene(test, 'deaf_stop', { handlers, files, worker: { kill_grace: 0.2, shutdown_timeout: 0.2 } });
     const [hang, deaf] = [await s.add({}, { task_type: 'hang' }), await s.add({}, { task_type: 'deaf' })];
@@ -120,7 +120,7 @@ describe.concurrent('a worker that is asked to stop', { timeout: MINUTES }, () =
   it('finding B2: releases the task of a deaf module at the second signal, and exits with 143', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'deaf_second', {
-      handlers: { hang: { module: './hang.mjs' } },
+      handlers: { hang: { module: './hang.mjs', isolation: 'none' } },
       files: HANG.files,
       worker: { kill_grace: 0.2, shutdown_timeout: 600 },
     });
@@ -198,7 +198,7 @@ describe.concurrent('a slot that a handler does not free', { timeout: MINUTES },
 
 describe.concurrent('a handler module that would end its worker', { timeout: MINUTES }, () => {
   const bad = (body: string) => ({
-    handlers: { bad: { module: './bad.mjs' } },
+    handlers: { bad: { module: './bad.mjs', isolation: 'none' } },
     files: { 'bad.mjs': `import net from 'node:net';\nexport default async (task, { signal }) => { ${body} };\n` },
   });
 
@@ -249,7 +249,7 @@ describe.concurrent('a handler module that would end its worker', { timeout: MIN
   it('finding B4: of several that may have thrown, none is ended for it, and who fails then says so', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'several', {
-      handlers: { bad: { module: './bad.mjs' } },
+      handlers: { bad: { module: './bad.mjs', isolation: 'none' } },
       files: {
         'bad.mjs': `import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -302,7 +302,11 @@ export default async ({ task_data: { stray } }) => {
 });
 
 describe.concurrent('finding B11: what handlers print', { timeout: MINUTES }, () => {
-  const handlers = { talk: { module: './talk.mjs' }, quiet: { module: './quiet.mjs' }, tool: { exec: ['./tool.sh'] } };
+  const handlers = {
+    talk: { module: './talk.mjs', isolation: 'none' },
+    quiet: { module: './quiet.mjs', isolation: 'none' },
+    tool: { exec: ['./tool.sh'] },
+  };
   const files = {
     'talk.mjs':
       "export default async ({ task_data }) => { await null; console.log('hello', task_data); console.error('a\\nb'); process.stdout.write('no end'); };\n",

@@ -1,19 +1,9 @@
 // The keys of handlers.<type> that apply to commands only, beside the older ones in config-schema.ts.
 import { z } from 'zod';
-import { byteSize, spelledBytes } from '../domain/byte-size.ts';
+import { bytes } from './config-values.ts';
 
-const NO_SIZE = 'is not a size (1048576, "512MB", "2GB")';
 const MEGABYTE = 1024 ** 2;
 const TERABYTE = 1024 ** 4;
-
-const size = (low: number, high: number) =>
-  z.union([z.number(), z.string()], { error: NO_SIZE }).transform((value, context) => {
-    const bytes = byteSize(value);
-    if (bytes !== undefined && bytes >= low && bytes <= high) return bytes;
-    const range = `from ${spelledBytes(low)} to ${spelledBytes(high)}`;
-    context.addIssue({ code: 'custom', message: bytes === undefined ? NO_SIZE : `must be a size ${range}` });
-    return z.NEVER;
-  });
 
 const whole = (low: number, high: number) => {
   const error = `must be a whole number from ${low} to ${high}`;
@@ -33,10 +23,10 @@ export const commandKeys = {
   /** Of one attempt: the command and everything that it starts. */
   limits: z
     .strictObject({
-      memory: size(MEGABYTE, TERABYTE).optional(),
+      memory: bytes(MEGABYTE, TERABYTE).optional(),
       nice: whole(-20, 19).optional(),
       open_files: whole(16, 1_048_576).optional(),
-      output: size(1, TERABYTE).optional(),
+      output: bytes(1, TERABYTE).optional(),
     })
     .default({}),
   /** Whether the working folder of a failed attempt stays. */

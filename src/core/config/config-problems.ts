@@ -61,20 +61,25 @@ export class Problems {
     for (const issue of issues) {
       const key = issue.path.join('.');
       if (issue.code === 'unrecognized_keys') {
-        for (const name of issue.keys) this.#addUnknown(issue.path, name);
+        for (const name of issue.keys) this.#addUnknown(issue.path, name, valueAt(values, [...issue.path, name]));
       } else {
         this.add(key, sentence(issue, key, valueAt(values, issue.path)));
       }
     }
   }
 
-  #addUnknown(path: readonly PropertyKey[], name: string): void {
+  #addUnknown(path: readonly PropertyKey[], name: string, value: unknown): void {
     // The search for what was meant costs something.
     if (this.list.length >= MOST) {
       this.#more += 1;
       return;
     }
     const section = path.join('.');
+    const renamed = renamedKey(path, name, value);
+    if (renamed !== undefined) {
+      this.add(`${section}.${name}`, renamed);
+      return;
+    }
     const guess = guessOf(path, name);
     if (!WORD.test(name) || (guess === undefined && HOLDS_SECRETS.test(section))) {
       this.add(section, section === '' ? `There is ${HIDDEN}` : `contains ${HIDDEN}`, [...path, name]);
@@ -108,6 +113,20 @@ export class Problems {
     if (problem.origin?.startsWith('flag ')) return `${problem.origin.slice(5)}: `;
     return '';
   }
+}
+
+/** What `handlers.<type>.thread` was called before it was `isolation`. */
+const ISOLATION_OF = new Map([
+  ['main', 'none'],
+  ['shared', 'thread'],
+  ['own', 'process'],
+]);
+
+/** What to write in the place of a key that had another name before; undefined when there never was such a key. */
+function renamedKey(path: readonly PropertyKey[], name: string, value: unknown): string | undefined {
+  if (path.length !== 2 || path[0] !== 'handlers' || name !== 'thread') return undefined;
+  const now = ISOLATION_OF.get(String(value));
+  return `is now "isolation"; write "isolation: ${now ?? 'none'}"${now === undefined ? ', "thread" or "process"' : ''}`;
 }
 
 function guessOf(path: readonly PropertyKey[], name: string): string | undefined {

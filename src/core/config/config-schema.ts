@@ -1,60 +1,29 @@
 // The whole of afd.yaml, in the words of the design document. Durations are numbers of seconds (fractions allowed) or
 // strings such as "250ms", "30s", "5m", "2h"; they are resolved to seconds.
 import { z } from 'zod';
-import { durationSeconds, spelledSeconds } from '../domain/duration.ts';
 import { DEFAULT_POLICY } from '../domain/placement/policy.ts';
 import { commandKeys } from './command-keys.ts';
+import {
+  between,
+  bytes,
+  DAY,
+  duration,
+  flag,
+  HOUR,
+  interval,
+  LONGEST_RUN,
+  percent,
+  port,
+  seconds,
+  weight,
+  whole,
+} from './config-values.ts';
 
-const NO_DURATION = 'is not a duration (30, "30s", "250ms", "5m")';
-const MINUTE = 60;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-/** The longest timer of JavaScript is a little longer; one that is set for more ends at once. */
-const LONGEST_RUN = 24 * DAY;
-
-/** Of whatever reaches a timer or the server: a value beyond its range would end a node, not slow it down. */
-const duration = (low: number, high: number) => {
-  const range = `from ${spelledSeconds(low)} to ${spelledSeconds(high)}`;
-  return z
-    .union([z.number(), z.string()], { error: NO_DURATION })
-    .transform((value, context) => {
-      const parsed = durationSeconds(value);
-      if (parsed !== undefined && parsed >= low && parsed <= high) return parsed;
-      context.addIssue({ code: 'custom', message: parsed === undefined ? NO_DURATION : `must be a duration ${range}` });
-      return z.NEVER;
-    })
-    .meta({ range });
-};
-const seconds = (fallback: number, low: number, high: number) => duration(low, high).default(fallback);
-/** How often something is done. 0 = without pause, which a node warns of. */
-const interval = (fallback: number) => seconds(fallback, 0, HOUR);
-
-/** A number, or a string that is one (environment). Not z.coerce: it reads '' and null as 0 and true as 1. */
-const numeric = z.union([z.number(), z.string()], { error: 'is not a number' }).transform((value, context) => {
-  const parsed = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
-  if (Number.isFinite(parsed)) return parsed;
-  context.addIssue({ code: 'custom', message: 'is not a number' });
-  return z.NEVER;
-});
-const number = (low: number, high: number, whole: boolean) => {
-  const range = `from ${low} to ${high}`;
-  const error = `must be a ${whole ? 'whole number' : 'number'} ${range}`;
-  const fits = (n: number) => (!whole || Number.isInteger(n)) && n >= low && n <= high;
-  return numeric.pipe(z.number().refine(fits, { error })).meta({ range });
-};
-const between = (low: number, high: number) => number(low, high, false);
-const whole = (low: number, high: number) => number(low, high, true);
-const port = whole(0, 65_535);
-const percent = between(0, 100).optional();
-const weight = between(0, 1000);
-
-const flag = z.union([z.boolean(), z.string()], { error: 'must be true or false' }).transform((value, context) => {
-  if (typeof value === 'boolean') return value;
-  if (/^(true|yes|on|1)$/i.test(value)) return true;
-  if (/^(false|no|off|0)$/i.test(value)) return false;
-  context.addIssue({ code: 'custom', message: 'must be true or false' });
-  return z.NEVER;
-});
+const MB = 1024 ** 2;
+export const ISOLATIONS = ['none', 'thread', 'process'] as const;
+/** Of a module that does not say. Measured: docs/adr/0024-isolation.md. */
+export const DEFAULT_ISOLATION: (typeof ISOLATIONS)[number] = 'thread';
+export const RECYCLE = { tasks: 1000, memory: 512 * MB };
 
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -62,21 +31,28 @@ export const handlerSchema = z
   .strictObject({
     /** Path of a JavaScript or TypeScript module, relative to the configuration file. */
     module: z.string().min(1).optional(),
-    /** Where a module runs: a thread that all modules share, one of its own, or the worker's main thread. */
-    thread: z.enum(['shared', 'own', 'main'], { error: 'must be one of shared, own, main' }).default('main'),
+    /** Where a module runs: the worker's main thread, a thread that all such modules share, or a process for each attempt at a time. */
+    isolation: z.enum(ISOLATIONS, { error: `must be one of ${ISOLATIONS.join(', ')}` }).optional(),
+    /** When a process in which a module runs is replaced: after so many attempts, or one that left it larger than this. */
+    recycle: z
+      .strictObject({
+        tasks: whole(1, 1_000_000).default(RECYCLE.tasks),
+        memory: bytes(MB, 1024 ** 4).default(RECYCLE.memory),
+      })
+      .optional(),
     /** argv; never a shell line. */
     exec: z.array(z.string()).min(1).optional(),
     timeout: duration(0, LONGEST_RUN).optional(),
     /** Most tasks of the type that one worker runs at once; absent = as many as it has slots. */
     max: whole(1, 10_000).optional(),
-    /** Added to the allow-listed environment of a command. */
+    /** Added to the allow-listed environment of a process. */
     env: z
       .record(
         z.string(),
         z.union([z.string(), z.number(), z.boolean()], { error: 'must be text' }).transform((value) => String(value)),
       )
       .default({}),
-    /** Working directory of a command, relative to the configuration file. */
+    /** Working directory of a process, relative to the configuration file. */
     cwd: z.string().optional(),
     /** The command promises a result file; without one the attempt has failed. */
     result: flag.default(false),
@@ -87,8 +63,11 @@ export const handlerSchema = z
   .refine((h) => (h.module === undefined) !== (h.exec === undefined), {
     message: 'a handler needs either "module: ./file.ts" or "exec: [program, argument]", not both',
   })
-  .refine((h) => h.exec === undefined || h.thread === 'main', {
-    message: '"thread" applies to modules only; a command runs in its own process',
+  .refine((h) => h.exec === undefined || h.isolation === undefined, {
+    message: '"isolation" applies to modules only; a command runs in its own process',
+  })
+  .refine((h) => h.recycle === undefined || h.isolation === 'process', {
+    message: '"recycle" applies to modules with "isolation: process" only',
   });
 
 export const configSchema = z.strictObject({

@@ -24,7 +24,7 @@ export const ERROR_CODES = {
     exit: 1,
     means: 'All slots of a worker are held by handlers that ignore their abort signal.',
     remedy:
-      'Make the handler obey `ctx.signal`, or set `thread: shared`, or run it as a command: a thread and a command can be ended. The supervisor starts the worker again.',
+      'Make the handler obey `ctx.signal`, or leave out `isolation: none`: a thread, a process and a command can be ended. The supervisor starts the worker again.',
     command: 'afd tasks ls --status running',
   },
   E_INTERNAL: {

@@ -2,8 +2,8 @@ import type { Outcome } from '../domain/attempt/outcome.ts';
 import type { AttemptUsage } from '../domain/attempt/report.ts';
 import type { HandlerTask, NewTask } from '../domain/task/task.ts';
 
-/** What a module handler gets as its second argument. */
-export interface HandlerContext {
+/** What a module handler gets as its second argument. `Shared`: what its `warmUp` returns. */
+export interface HandlerContext<Shared = unknown> {
   /** Aborts at the deadline, when the lease is lost, when an operator revokes, and at the end of a drain. */
   signal: AbortSignal;
   task_id: number;
@@ -12,6 +12,8 @@ export interface HandlerContext {
   /** ISO 8601 UTC, by this machine's clock: for the handler's own pacing. */
   deadline: string;
   log: HandlerLog;
+  /** What `warmUp` of the module returned in this place; undefined without one. */
+  readonly shared: Shared;
   /** Tasks to insert in the transaction that completes this one: all of them, or none. */
   enqueue(tasks: NewTask | NewTask[]): void;
   /**
@@ -26,6 +28,15 @@ export interface HandlerContext {
   checkpoint(value: unknown): Promise<void>;
   /** Sets a figure of the attempt; the last value of a name counts. At most 32 names. Never throws, as `progress`. */
   metric(name: string, value: number): void;
+}
+
+/** What `warmUp` of a handler module gets. */
+export interface WarmUpContext {
+  device_id: string;
+  /** Of the module, not of one attempt: what it keeps may go on using it. */
+  log: HandlerLog;
+  /** Aborted when the call is not waited for any more: its attempts were aborted, or the place ends. */
+  signal: AbortSignal;
 }
 
 export interface HandlerLog {

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { failedAttempt, type ResultRules, resultOutcome, thrownOutcome } from '../domain/attempt/handler-result.ts';
 import type { Outcome } from '../domain/attempt/outcome.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
@@ -7,39 +6,22 @@ import { thrownText } from '../domain/text/thrown-text.ts';
 import { wallMilliseconds } from '../runtime/clock.ts';
 import { abortedOutcome, keptOutcome } from './aborted-outcome.ts';
 import type { Attempt, Handler, HandlerContext } from './handler.ts';
-import { type HandlerFunction, loadHandlerFunction } from './module-loader.ts';
-
-export interface ModuleHandlerOptions {
-  task_type: string;
-  /** Path of the module, relative to `base_dir`. */
-  module: string;
-  base_dir: string;
-  /** Seconds; undefined = the fleet's task_timeout. */
-  timeout: number | undefined;
-}
-
-/** Loads a handler module. @throws AfdError E_HANDLER_MISSING, E_CONFIG */
-export async function moduleHandler(options: ModuleHandlerOptions): Promise<Handler> {
-  const { task_type, module, base_dir, timeout } = options;
-  return {
-    ...functionHandler(await loadHandlerFunction(task_type, module, base_dir), timeout),
-    source: resolve(base_dir, module),
-  };
-}
+import type { HandlerFunction } from './module-loader.ts';
 
 /** A handler that calls a function in this process. Nothing can end it from outside but its own attention to `signal`. */
 export function functionHandler(call: HandlerFunction, timeout?: number): Handler {
-  return { timeout, execute: (attempt) => execute(call, attempt) };
+  return { timeout, execute: (attempt) => callFunction(call, attempt, undefined) };
 }
 
-async function execute(call: HandlerFunction, attempt: Attempt): Promise<Outcome> {
+/** One attempt by a function. `shared`: what the warm-up of its module gave. Never rejects. */
+export async function callFunction(call: HandlerFunction, attempt: Attempt, shared: unknown): Promise<Outcome> {
   const { timeout } = attempt.task;
   if (attempt.aborted() !== undefined)
     return abortedOutcome(attempt.aborted(), timeout, '; the handler had not started');
   const buffer = new EnqueueBuffer();
   let outcome: Outcome;
   try {
-    const value = await call(attempt.task, new Context(attempt, buffer));
+    const value = await call(attempt.task, new Context(attempt, buffer, shared));
     outcome = buffer.complete(resultOutcome(value, RULES));
   } catch (error) {
     attempt.log.debug('the handler threw', { stack: stackOf(error) });
@@ -55,15 +37,17 @@ class Context implements HandlerContext {
   readonly task_id: number;
   readonly attempt: number;
   readonly device_id: string;
+  readonly shared: unknown;
   readonly enqueue: HandlerContext['enqueue'];
   readonly #attempt: Attempt;
   readonly #begun = wallMilliseconds();
 
-  constructor(attempt: Attempt, buffer: EnqueueBuffer) {
+  constructor(attempt: Attempt, buffer: EnqueueBuffer, shared: unknown) {
     this.#attempt = attempt;
     this.task_id = attempt.task.task_id;
     this.attempt = attempt.task.attempt;
     this.device_id = attempt.device_id;
+    this.shared = shared;
     this.enqueue = (tasks) => buffer.add(tasks);
   }
 

@@ -1,23 +1,32 @@
 import { access, readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createJiti } from 'jiti';
+import type { createJiti } from 'jiti';
 import { AfdError } from '../domain/errors.ts';
 import type { HandlerTask } from '../domain/task/task.ts';
 import { thrownText } from '../domain/text/thrown-text.ts';
-import type { HandlerContext } from './handler.ts';
+import type { HandlerContext, WarmUpContext } from './handler.ts';
 
 /** What a handler module exports as default. */
 export type HandlerFunction = (task: HandlerTask, context: HandlerContext) => unknown;
 
+/** What is used of the exports of a handler module. */
+export interface HandlerModule {
+  call: HandlerFunction;
+  /** Called once in each place, before the first attempt there; each attempt has what it returns as `ctx.shared`. */
+  warmUp: ((context: WarmUpContext) => unknown) | undefined;
+  /** Called with that value when the place ends. */
+  cleanUp: ((shared: unknown) => unknown) | undefined;
+}
+
 const TYPESCRIPT = new Set(['.ts', '.mts', '.cts', '.tsx']);
 
 /**
- * The default export of a handler module. TypeScript goes through jiti, since Node 20 cannot load it; JavaScript is
+ * The default export of a handler module, and its hooks. TypeScript goes through jiti, since Node 20 cannot load it; JavaScript is
  * Node's own import. `module` is relative to `baseDir`, the folder of the configuration file.
- * @throws AfdError E_HANDLER_MISSING (no such file, no default function), E_CONFIG (the module itself throws)
+ * @throws AfdError E_HANDLER_MISSING (no such file, no default function), E_CONFIG (the module itself throws, a hook is no function)
  */
-export async function loadHandlerFunction(type: string, module: string, baseDir: string): Promise<HandlerFunction> {
+export async function loadHandlerModule(type: string, module: string, baseDir: string): Promise<HandlerModule> {
   const file = resolve(baseDir, module);
   try {
     await access(file);
@@ -40,8 +49,12 @@ export async function loadHandlerFunction(type: string, module: string, baseDir:
       { cause },
     );
   }
-  const handler = (exported as { default?: unknown }).default;
-  if (typeof handler === 'function') return handler as HandlerFunction;
+  const { default: handler, warmUp, cleanUp } = exported as Record<string, unknown>;
+  for (const [name, hook] of Object.entries({ warmUp, cleanUp })) {
+    if (hook === undefined || typeof hook === 'function') continue;
+    throw new AfdError('E_CONFIG', `The handler of ${type} exports "${name}", which is not a function: ${file}.`);
+  }
+  if (typeof handler === 'function') return { call: handler, warmUp, cleanUp } as HandlerModule;
   const found = Object.keys(exported as object).filter((name) => name !== 'default');
   throw new AfdError(
     'E_HANDLER_MISSING',
@@ -58,7 +71,7 @@ async function lineOf(error: unknown, file: string): Promise<string> {
   if (!(error instanceof SyntaxError)) return '';
   const source = await readFile(file, 'utf8');
   // jiti turns a file that it cannot parse into a module that reports so.
-  const made = createJiti(pathToFileURL(file).href, { fsCache: false }).transform({
+  const made = (await jitiFor(file, {})).transform({
     source,
     filename: file,
     async: true,
@@ -68,7 +81,15 @@ async function lineOf(error: unknown, file: string): Promise<string> {
   return line === undefined ? '' : `:${line}`;
 }
 
-/** No cache in a shared temporary folder: what lies there would be run. */
-function importTypeScript(file: string): Promise<unknown> {
-  return createJiti(pathToFileURL(file).href, { fsCache: false, interopDefault: false }).import(file);
+async function importTypeScript(file: string): Promise<unknown> {
+  return (await jitiFor(file, { interopDefault: false })).import(file);
+}
+
+/**
+ * Loaded when it is needed: a process that runs JavaScript starts in half the time without it. No cache in a shared
+ * temporary folder: what lies there would be run.
+ */
+async function jitiFor(file: string, more: { interopDefault?: false }): Promise<ReturnType<typeof createJiti>> {
+  const { createJiti } = await import('jiti');
+  return createJiti(pathToFileURL(file).href, { fsCache: false, ...more });
 }

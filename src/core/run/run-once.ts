@@ -50,13 +50,18 @@ export async function runOnce(options: RunOnceOptions): Promise<HandlerRun> {
   const { resolved, task, env, onWarning } = options;
   const { handlers: configured, worker } = resolved.config;
   const config = configured[task.task_type]!;
+  // A thread or a process that starts now loads everything.
+  const inAnother = options.anew && config.isolation === 'none';
   const { handlers, warnings, close } = await loadHandlers({
-    handlers: { [task.task_type]: options.anew && config.module !== undefined ? { ...config, thread: 'own' } : config },
+    handlers: { [task.task_type]: inAnother ? { ...config, isolation: 'thread' } : config },
     supported_tasks: [task.task_type],
     base_dir: resolved.baseDir,
     env,
     kill_grace: worker.kill_grace,
+    artifacts: worker.artifacts,
+    slots: 1,
     onWarning,
+    logOf: () => options.log,
   });
   try {
     for (const warning of warnings) onWarning(warning);

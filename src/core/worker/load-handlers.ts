@@ -1,14 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import { resolve } from 'node:path';
-import type { HandlerConfig } from '../config/config-schema.ts';
+import { DEFAULT_ISOLATION, type HandlerConfig, type ISOLATIONS, RECYCLE } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { Environment } from '../handlers/command/command-environment.ts';
+import { commandEnvironment, type Environment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
 import { type CommandHost, openCommandHost } from '../handlers/command/command-host.ts';
+import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
 import { limitPrefix } from '../handlers/command/limit-programs.ts';
-import type { Handler } from '../handlers/handler.ts';
-import { moduleHandler } from '../handlers/module-handler.ts';
+import { findDeathSignal } from '../handlers/command/program.ts';
+import type { Handler, HandlerLog } from '../handlers/handler.ts';
+import { ModulePlace } from '../handlers/module-place.ts';
+import { HandlerProcesses, type ProcessModule } from '../handlers/process/handler-processes.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
+import type { Service } from '../runtime/service.ts';
+
+type Isolation = (typeof ISOLATIONS)[number];
 
 export interface LoadHandlersOptions {
   /** `handlers` of the configuration. */
@@ -17,14 +23,21 @@ export interface LoadHandlersOptions {
   supported_tasks: string[] | undefined;
   /** Folder of the configuration file. */
   base_dir: string;
-  /** The worker's environment: what commands inherit from, and what `${NAME}` in their env names. */
+  /** The worker's environment: what processes inherit from, and what `${NAME}` in their env names. */
   env: Environment;
-  /** Seconds between SIGTERM and SIGKILL of a command, and between the abort of a module and the end of its thread. */
+  /**
+   * Seconds between SIGTERM and SIGKILL of a command, between the abort of a module and the end of its thread or process,
+   * and that the clean-up of a module may take.
+   */
   kill_grace: number;
   /** `worker.artifacts`. */
   artifacts?: string | undefined;
-  /** What the threads of the handlers have to say. */
+  /** Attempts that run at the same time, at most. */
+  slots: number;
+  /** What the threads and processes of the handlers have to say. */
   onWarning(message: string): void;
+  /** Where the hooks of this type's module log to. */
+  logOf(task_type: string): HandlerLog;
 }
 
 export interface LoadedHandlers {
@@ -32,14 +45,8 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
-  /** Ends the threads in which modules run, what watches over commands, and the commands that still run. */
+  /** Lets the modules clean up, and ends their threads and processes, what watches over commands, and the commands that run. */
   close(): Promise<void>;
-}
-
-interface Threaded {
-  /** The types of its handlers, in their order. */
-  types: string[];
-  threads: HandlerThreads;
 }
 
 /**
@@ -74,21 +81,29 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   const commands = types.some((type) => configured[type]!.exec !== undefined);
   const host = commands ? await openCommandHost(options.env.PATH, options.onWarning) : undefined;
   warnings.push(...(host?.warnings ?? []));
-  const threaded = inThreads(types, options);
+  const processes = types.some((type) => isolationOf(configured[type]!) === 'process');
+  const start: Start = {
+    death_signal: host?.death_signal ?? (processes ? await findDeathSignal(options.env.PATH) : []),
+    hidden: host?.hidden ?? (processes ? hideInherited() : []),
+  };
+  const places = placesOf(types, options, start);
+  const here = new ModulePlace(options);
   // One listener for each command that runs.
   const kill = new AbortController();
   setMaxListeners(0, kill.signal);
   const close = async () => {
     kill.abort();
-    await Promise.all([...threaded.map(({ threads }) => threads.stop()), host?.close()]);
+    await Promise.all([
+      ...[here.cleanUp(options.kill_grace * 1000), host?.close()],
+      ...places.map(({ service }) => service.stop()),
+    ]);
   };
   try {
-    await Promise.all(threaded.map(({ threads }) => threads.start()));
+    await Promise.all(places.map(({ service }) => service.start()));
     for (const type of types) {
-      handlers.set(
-        type,
-        handlerIn(threaded, type) ?? (await loadHandler(type, configured[type]!, options, { host, kill: kill.signal })),
-      );
+      const placed = places.map((one) => one.handlerOf(type)).find((one) => one !== undefined);
+      const command = { here, host, kill: kill.signal };
+      handlers.set(type, placed ?? (await loadHandler(type, configured[type]!, options, command)));
       warnings.push(...idleSettings(type, configured[type]!, options.artifacts));
     }
   } catch (error) {
@@ -104,40 +119,59 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
   return { handlers, warnings, close };
 }
 
-/** The modules that run in threads, not started: those that share one, and each that has its own. */
-function inThreads(types: string[], options: LoadHandlersOptions): Threaded[] {
-  const modules = types.flatMap((task_type) => {
-    const { module, thread, timeout } = options.handlers[task_type]!;
-    return module === undefined || thread === 'main'
-      ? []
-      : [{ task_type, module, thread, timeout: timeout || undefined }];
-  });
-  const shared = modules.filter((one) => one.thread !== 'own');
-  const groups = [
-    ...(shared.length > 0 ? [shared] : []),
-    ...modules.filter((one) => one.thread === 'own').map((one) => [one]),
-  ];
-  return groups.map((group) => ({
-    types: group.map((one) => one.task_type),
-    threads: new HandlerThreads({ ...options, modules: group }),
-  }));
+type Start = Pick<CommandHost, 'death_signal' | 'hidden'>;
+
+interface Place {
+  service: Service;
+  handlerOf(type: string): Handler | undefined;
 }
 
-function handlerIn(threaded: Threaded[], type: string): Handler | undefined {
-  for (const { types, threads } of threaded) if (types.includes(type)) return threads.handlers[types.indexOf(type)];
-  return undefined;
+function isolationOf({ module, isolation }: HandlerConfig): Isolation | undefined {
+  return module === undefined ? undefined : (isolation ?? DEFAULT_ISOLATION);
+}
+
+/** The modules that run in a thread and those that run in processes, not started. */
+function placesOf(types: string[], options: LoadHandlersOptions, start: Start): Place[] {
+  const { handlers, base_dir, env: worker_env, slots: most } = options;
+  const modulesIn = (isolation: Isolation) =>
+    types
+      .filter((type) => isolationOf(handlers[type]!) === isolation)
+      .map((task_type) => {
+        const config = handlers[task_type]!;
+        return { task_type, module: config.module!, timeout: config.timeout || undefined, config };
+      });
+  const places: Place[] = [];
+  const threaded = modulesIn('thread');
+  if (threaded.length > 0) {
+    const service = new HandlerThreads({ ...options, modules: threaded });
+    const names = threaded.map((one) => one.task_type);
+    places.push({ service, handlerOf: (type) => service.handlers[names.indexOf(type)] });
+  }
+  const modules: ProcessModule[] = modulesIn('process').map(
+    ({ config: { env, cwd = '.', recycle = RECYCLE }, ...one }) => ({
+      ...one,
+      env: commandEnvironment(one.task_type, env, worker_env),
+      cwd: resolve(base_dir, cwd),
+      recycle,
+    }),
+  );
+  if (modules.length > 0) {
+    const service = new HandlerProcesses({ ...options, ...start, modules, most });
+    places.push({ service, handlerOf: (type) => service.handlers.get(type) });
+  }
+  return places;
 }
 
 async function loadHandler(
   type: string,
   config: HandlerConfig,
   { base_dir, env: worker_env, kill_grace, artifacts }: LoadHandlersOptions,
-  { host, kill }: { host: CommandHost | undefined; kill: AbortSignal },
+  { here, host, kill }: { here: ModulePlace; host: CommandHost | undefined; kill: AbortSignal },
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.
   const timeout = config.timeout || undefined;
-  if (module !== undefined) return moduleHandler({ task_type: type, module, base_dir, timeout });
+  if (module !== undefined) return here.load(type, module, timeout);
   if (exec === undefined || exec.length === 0 || host === undefined) {
     throw new AfdError('E_CONFIG', `handlers.${type} has neither "module" nor "exec".`);
   }
@@ -166,14 +200,23 @@ function idleSettings(type: string, config: HandlerConfig, artifacts: string | u
     if (!keep || artifacts !== undefined) return [];
     return [`handlers.${type}.files.keep has no effect: worker.artifacts, the folder for them, is not set.`];
   }
-  const given = {
-    ...{ env: Object.keys(env).length > 0, cwd: cwd !== undefined, result, limits: Object.keys(limits).length > 0 },
-    ...{ keep_folder: keep_folder !== 'never', umask: umask !== undefined, files: keep },
-  };
-  const idle = Object.entries(given).flatMap(([name, is]) => (is ? [name] : []));
-  return idle.length === 0
-    ? []
-    : [`handlers.${type}: ${idle.join(', ')} apply to commands only and have no effect on a module.`];
+  const named = (given: Record<string, boolean>) =>
+    Object.entries(given)
+      .flatMap(([name, is]) => (is ? [name] : []))
+      .join(', ');
+  const found: string[] = [];
+  const ofProcess = named({ env: Object.keys(env).length > 0, cwd: cwd !== undefined });
+  if (ofProcess !== '' && isolationOf(config) !== 'process') {
+    found.push(`handlers.${type}: ${ofProcess} has no effect on a module without "isolation: process".`);
+  }
+  const ofCommand = named({
+    ...{ result, limits: Object.keys(limits).length > 0, keep_folder: keep_folder !== 'never' },
+    ...{ umask: umask !== undefined, files: keep },
+  });
+  if (ofCommand !== '') {
+    found.push(`handlers.${type}: ${ofCommand} applies to commands only and has no effect on a module.`);
+  }
+  return found;
 }
 
 function linesToAdd(types: string[]): string {
@@ -181,7 +224,7 @@ function linesToAdd(types: string[]): string {
   const lines = types.map((type) => {
     const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
     const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
-    return `  ${key}: { module: ./handlers/${file}.ts, thread: shared }   # or: { exec: [python3, main.py, ${key}] }`;
+    return `  ${key}: { module: ./handlers/${file}.ts }   # or: { exec: [python3, main.py, ${key}] }`;
   });
   return `handlers:\n${lines.join('\n')}`;
 }

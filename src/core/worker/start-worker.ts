@@ -9,7 +9,7 @@ import type { WorkerOptions, WorkerResult } from './worker-options.ts';
  * @throws AfdError E_HANDLER_MISSING, E_CONFIG, and those of Worker.run
  */
 export async function startWorker(context: Context, options: Omit<WorkerOptions, 'handlers'>): Promise<WorkerResult> {
-  const { config, resolved, events } = context;
+  const { config, resolved, events, log } = context;
   const { handlers, warnings, close } = await loadHandlers({
     handlers: config.handlers,
     supported_tasks: config.worker.capabilities.supported_tasks,
@@ -17,7 +17,9 @@ export async function startWorker(context: Context, options: Omit<WorkerOptions,
     env: options.env,
     kill_grace: config.worker.kill_grace,
     artifacts: config.worker.artifacts,
+    slots: config.worker.max_concurrent_tasks,
     onWarning: (message) => events.emit('warning', { message }),
+    logOf: (task_type) => log.child({ task_type }),
   });
   for (const message of warnings) events.emit('warning', { message });
   try {

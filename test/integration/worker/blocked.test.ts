@@ -32,7 +32,7 @@ export default async ({ task_data: { spin, gate, spin_on_abort } }, { task_id, a
 function blocked(test: TestContext, purpose: string, options: FleetOptions = {}): Promise<Scene> {
   return scene(test, purpose, {
     ...options,
-    handlers: { mixed: { module: './mixed.mjs' } },
+    handlers: { mixed: { module: './mixed.mjs', isolation: 'none' } },
     files: { 'mixed.mjs': MIXED },
   });
 }

@@ -29,6 +29,8 @@ const ended = (id: number, status: string) =>
 const progress = () => session.rows(`SELECT * FROM ${db.names.progress} ORDER BY task_id, attempt`);
 const checkpoints = () => session.rows(`SELECT task_id, attempt, value FROM ${db.names.checkpoint}`);
 
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
 /** A handler that a test leads. */
 function led() {
   const calls: Array<{ ctx: HandlerContext; checkpoint: unknown; end: (result?: unknown) => void }> = [];
@@ -135,7 +137,15 @@ describe('what an attempt reports', () => {
       handlers: {
         t: handlerSchema.parse({ exec: ['sh', '-c', 'n=0; while [ $n -lt 50000 ]; do n=$((n + 1)); done'] }),
       },
-      ...{ supported_tasks: undefined, base_dir: FIXTURES, env: { PATH }, kill_grace: 1, onWarning: () => {} },
+      ...{
+        supported_tasks: undefined,
+        base_dir: FIXTURES,
+        env: { PATH },
+        kill_grace: 1,
+        onWarning: () => {},
+        slots: 1,
+        logOf: () => SILENT,
+      },
     });
     try {
       startWorker(db, { handlers: Object.fromEntries(handlers) });

@@ -11,6 +11,7 @@ import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { decodeLines } from '../../../src/core/domain/run-log/log-line.ts';
 import { taskLog } from '../../../src/core/logs/task-log.ts';
 import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
+import { silentLog } from '../../fixtures/handlers/attempt.ts';
 import { PATH } from '../../fixtures/handlers/command.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
@@ -40,8 +41,9 @@ let dir: string;
 
 const exec = (...words: string[]) => ({ exec: ['./says.sh', ...words], env: { API_TOKEN: 'canary-of-the-env' } });
 const CONFIGURED = {
-  main: { module: 'says.mjs' },
-  thread: { module: 'says.mjs', thread: 'shared' },
+  main: { module: 'says.mjs', isolation: 'none' },
+  thread: { module: 'says.mjs', isolation: 'thread' },
+  process: { module: 'says.mjs', isolation: 'process' },
   command: exec('well'),
   flood: exec('flood'),
   endless: { exec: ['sleep', '1000'] },
@@ -58,7 +60,7 @@ it.beforeEach(async ({ given }) => {
   writeFileSync(join(dir, 'says.sh'), SCRIPT, { mode: 0o755 });
   loaded = await loadHandlers({
     ...{ handlers: HANDLERS, supported_tasks: undefined, base_dir: dir, env: { PATH }, kill_grace: 1 },
-    onWarning: () => {},
+    ...{ slots: 5, onWarning: () => {}, logOf: () => silentLog },
   });
 });
 afterEach(async () => {
@@ -108,6 +110,20 @@ describe('the run log of an attempt', () => {
       'warn: to ctx.log {"rows":3,"password":"***"}',
       'stderr: to stderr',
       'stdout: the payload has ***',
+    ]);
+  });
+
+  it('has what a module in a process prints and logs', async () => {
+    start();
+    const id = await add('process', { app_id: 'a1', password: 'canary-of-the-payload' });
+    await over(id);
+    await stopWorkers();
+    // Log lines and the two streams come on ways of their own: each is in order.
+    expect((await texts(id)).sort()).toEqual([
+      'stderr: to stderr',
+      'stdout: the payload has ***',
+      'stdout: to stdout of a1',
+      'warn: to ctx.log {"rows":3,"password":"***"}',
     ]);
   });
 

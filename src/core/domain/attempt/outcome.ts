@@ -19,7 +19,7 @@ export type Outcome =
 
 /**
  * Why an attempt was released: stored in af_task_assignment.cause. `handler_thread`: the thread of handlers that it
- * shared ended because of another attempt.
+ * shared ended because of another attempt; `handler_process`: the process that it was given to ended because of an earlier one.
  */
 export type ReleaseCause =
   | 'shutdown'
@@ -29,4 +29,5 @@ export type ReleaseCause =
   | 'unclaimed'
   | 'prefetched'
   | 'blocked'
-  | 'handler_thread';
+  | 'handler_thread'
+  | 'handler_process';

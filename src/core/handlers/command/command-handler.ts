@@ -140,9 +140,10 @@ async function run(
     const text = `The command of ${options.task_type} cannot be started: ${program}: ${end.error.message}`;
     return failedAttempt(text, errorCode(end.error));
   }
-  const used = await watch.usage();
-  attempt.log.debug('the command has ended', { ...used });
-  attempt.report.usage({ peak_memory: used.peak_memory ?? null, cpu_ms: used.cpu_ms ?? null });
+  const { peak_memory, cpu_ms } = await watch.usage();
+  if (peak_memory !== undefined || cpu_ms !== undefined) {
+    attempt.report.usage({ peak_memory: peak_memory ?? null, cpu_ms: cpu_ms ?? null });
+  }
   if (watch.exceeded !== undefined) {
     const { text, error_class } = watch.exceeded;
     return failedAttempt(`${text}${lastLines(output.stderrTail)}`, error_class);

@@ -1,4 +1,7 @@
-import type { MessagePort } from 'node:worker_threads';
+/** What carries messages to a thread (a MessagePort) or to a process (its IPC channel). */
+export interface Channel {
+  postMessage(text: string): void;
+}
 
 /**
  * Sends what is said in one turn of the event loop as one message: waking a thread costs more than most messages do. As
@@ -6,12 +9,12 @@ import type { MessagePort } from 'node:worker_threads';
  * is not (a log line's fields may hold anything).
  */
 export class BatchedPort<T> {
-  readonly #port: MessagePort;
+  readonly #port: Channel;
   readonly #plain: (item: T) => T;
   #waiting: T[] = [];
   #armed = false;
 
-  constructor(port: MessagePort, plain: (item: T) => T = (item) => item) {
+  constructor(port: Channel, plain: (item: T) => T = (item) => item) {
     this.#port = port;
     this.#plain = plain;
   }

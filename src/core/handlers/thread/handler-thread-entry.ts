@@ -5,10 +5,10 @@ import { workerData } from 'node:worker_threads';
 import { AfdError } from '../../domain/errors.ts';
 import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
 import type { Handler } from '../handler.ts';
-import { functionHandler } from '../module-handler.ts';
-import { loadHandlerFunction } from '../module-loader.ts';
+import { ModulePlace } from '../module-place.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
 import { CELL, type FromThread, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
+import { placeLog } from './place-log.ts';
 import { sendable } from './sendable.ts';
 import { ThreadAttempt } from './thread-attempt.ts';
 
@@ -20,6 +20,11 @@ const say = (message: FromThread) => out.push(message);
 const running = new AsyncLocalStorage<ThreadAttempt>();
 const attempts = new Map<number, ThreadAttempt>();
 const handlers: Handler[] = [];
+const place = new ModulePlace({
+  base_dir: settings.base_dir,
+  logOf: (task_type) => placeLog(task_type, say),
+  apart: (call) => running.exit(call),
+});
 const exit = process.exit.bind(process);
 
 /** The last word of this thread. */
@@ -94,13 +99,19 @@ function obey(command: ToThread): void {
   else if (command.kind === 'checkpointed') {
     attempts.get(command.id)?.report.checkpointed(command.version, command.refused);
   } else if (command.kind === 'ping') say({ kind: 'pong' });
+  else void end();
+}
+
+async function end(): Promise<void> {
+  await place.cleanUp(settings.cleanUpMs);
+  out.flush();
   // What the modules do on 'exit' (ending a browser that they started) is done.
-  else exit(0);
+  exit(0);
 }
 
 try {
   for (const { task_type, module } of settings.modules) {
-    handlers.push(functionHandler(await loadHandlerFunction(task_type, module, settings.base_dir)));
+    handlers.push(await place.load(task_type, module));
   }
   say({ kind: 'ready' });
   port.on('message', (message) => readBatch<ToThread>(message).forEach(obey));

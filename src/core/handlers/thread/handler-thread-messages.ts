@@ -1,4 +1,4 @@
-// What the main thread and a thread of handlers say to each other. Every message is an array of these, in order.
+// What the main thread and a thread of handlers say to each other, or a worker and a process of one. Every message is an array of these, in order.
 import type { MessagePort } from 'node:worker_threads';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { AttemptUsage, Progress } from '../../domain/attempt/report.ts';
@@ -16,6 +16,8 @@ export interface ThreadSettings {
   port: MessagePort;
   base_dir: string;
   modules: ThreadModule[];
+  /** How long the modules may take to clean up when it is asked to end. */
+  cleanUpMs: number;
   /** Int32, by `CELL`: readable from outside when the thread does not answer, and after its death. */
   cells: SharedArrayBuffer;
 }
@@ -29,6 +31,8 @@ export const CELL = {
   /** The last attempt whose code ran: at the limit of its heap a thread still ends the turn in which it met it. */
   last: 2,
 } as const;
+
+type Fields = Record<string, unknown> | undefined;
 
 /** `id` counts the attempts of one thread from 1; `module` is a place in `ThreadSettings.modules`. */
 export type ToThread =
@@ -49,12 +53,17 @@ export interface Report {
 export type FromThread =
   | { kind: 'ready' }
   | { kind: 'unloaded'; code: string; message: string }
-  | { kind: 'ended'; id: number; outcome: Outcome }
-  | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Record<string, unknown> | undefined }
+  /** Of a process alone: the handler is called now. */
+  | { kind: 'begun'; id: number }
+  /** `rss`: of a process alone: bytes of memory that it holds now. */
+  | { kind: 'ended'; id: number; outcome: Outcome; rss?: number }
+  | { kind: 'log'; id: number; level: keyof HandlerLog; message: string; fields: Fields }
   | ({ kind: 'report'; id: number } & Report)
   | { kind: 'checkpoint'; id: number; version: number; value: unknown }
   /** What the handler printed: bytes as Latin-1, in order. `dropped`: bytes before them that were not kept. */
   | { kind: 'output'; id: number; dropped: number; chunks: Array<[OutputStream, string]> }
+  /** A line of a module's hooks, which belongs to no attempt. */
+  | { kind: 'place-log'; task_type: string; level: keyof HandlerLog; message: string; fields: Fields }
   | { kind: 'pong' }
   /** Something that concerns no running attempt. */
   | { kind: 'warning'; message: string }

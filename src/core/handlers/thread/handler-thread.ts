@@ -6,25 +6,21 @@ import { Service } from '../../runtime/service.ts';
 import { keptOutcome } from '../aborted-outcome.ts';
 import type { AbortReason, Attempt } from '../handler.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
-import { forwardSaid } from './forward-said.ts';
 import { CELL, type FromThread, type ToThread } from './handler-thread-messages.ts';
+import { type PlaceListener, passOn } from './pass-on.ts';
 import { type SpawnOptions, spawnHandlerThread } from './spawn-handler-thread.ts';
 import { type Death, leftOf, outcomesAfterDeath } from './thread-death.ts';
-import { printOutput } from './thread-output.ts';
 import { ThreadPulse } from './thread-pulse.ts';
 import { ignoredSentence, silentSentence } from './thread-sentences.ts';
 
-/** Between the question to end and the end by force. */
+/** Between the question to end and the end by force, beyond what cleaning up may take. */
 const POLITE_MS = 1000;
 
-export interface HandlerThreadOptions extends SpawnOptions {
-  /** A handler that goes on for this long after its abort ends its thread. */
-  graceMs: number;
+export interface HandlerThreadOptions extends SpawnOptions, PlaceListener {
   /** How long what else runs in that thread may take to end by itself. */
   othersMs: number;
   /** A thread that has not answered for this long is given nothing new. */
   silentMs: number;
-  onWarning(message: string): void;
 }
 
 interface Open {
@@ -131,7 +127,7 @@ export class HandlerThread extends Service {
     if (this.#state === 'ending' || this.#state === 'gone') return;
     this.#death ??= { kind: 'asked' };
     if (!this.#pulse.silent) this.#out.push({ kind: 'end' });
-    this.#endWithin(this.#pulse.silent ? 0 : POLITE_MS);
+    this.#endWithin(this.#pulse.silent ? 0 : this.#options.graceMs + POLITE_MS);
   }
 
   #endWithin(ms: number): void {
@@ -165,17 +161,6 @@ export class HandlerThread extends Service {
         if (this.#state === 'leaving') this.#endIfAllOverdue();
         return;
       }
-      case 'log':
-      case 'report':
-      case 'checkpoint':
-        forwardSaid(this.#open.get(message.id)?.attempt, message, (answer) => this.#out.push(answer));
-        return;
-      case 'output':
-        printOutput(this.#open.get(message.id)?.attempt, message);
-        return;
-      case 'warning':
-        this.#options.onWarning(message.message);
-        return;
       case 'ready':
         this.#isReady = true;
         this.#loaded();
@@ -189,7 +174,10 @@ export class HandlerThread extends Service {
         this.#death = message;
         this.#endWithin(POLITE_MS);
         return;
-      case 'pong':
+      default:
+        passOn(message, this.#open.get('id' in message ? message.id : 0)?.attempt, this.#options, (answer) =>
+          this.#out.push(answer),
+        );
     }
   }
 

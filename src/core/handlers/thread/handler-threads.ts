@@ -17,6 +17,7 @@ export interface HandlerThreadsOptions {
   /** Seconds that a handler may go on after its abort. */
   kill_grace: number;
   onWarning(message: string): void;
+  logOf: HandlerThreadOptions['logOf'];
   /** For tests: other times, and a small heap. */
   more?: Partial<Pick<HandlerThreadOptions, 'graceMs' | 'othersMs' | 'silentMs' | 'heapMb'>>;
 }
@@ -31,11 +32,11 @@ export class HandlerThreads extends Service {
   readonly #options: HandlerThreadOptions;
   #threads: HandlerThread[] = [];
 
-  constructor({ modules, base_dir, kill_grace, onWarning, more }: HandlerThreadsOptions) {
+  constructor({ modules, base_dir, kill_grace, onWarning, logOf, more }: HandlerThreadsOptions) {
     super();
     const plain = modules.map(({ task_type, module }) => ({ task_type, module }));
     const times = { graceMs: kill_grace * 1000, othersMs: OTHERS_MS, silentMs: SILENT_MS };
-    this.#options = { modules: plain, base_dir, onWarning, ...times, ...more };
+    this.#options = { modules: plain, base_dir, onWarning, logOf, ...times, ...more };
     this.handlers = modules.map(({ timeout }, n) => ({
       ...{ timeout, killable: true },
       execute: (attempt) => this.#execute(n, attempt),

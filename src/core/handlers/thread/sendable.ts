@@ -3,7 +3,7 @@ import type { FromThread } from './handler-thread-messages.ts';
 
 /** The same message in a form that JSON takes: of a log line's fields, what it does not take becomes text. */
 export function sendable(message: FromThread): FromThread {
-  if (message.kind !== 'log' || message.fields === undefined) return message;
+  if (!('fields' in message) || message.fields === undefined) return message;
   const fields = Object.entries(message.fields).map(([name, value]) => [name, writable(value)] as const);
   return { ...message, fields: Object.fromEntries(fields) };
 }

@@ -10,6 +10,8 @@ const ENTRY = import.meta.url.endsWith('.ts')
 export interface SpawnOptions {
   modules: ThreadModule[];
   base_dir: string;
+  /** A handler that goes on for this long after its abort ends its thread; cleaning up may take as long. */
+  graceMs: number;
   /** Megabytes of its heap; undefined = Node's usual limit. */
   heapMb?: number | undefined;
 }
@@ -22,10 +24,10 @@ export interface SpawnedThread {
 }
 
 /** Starts a thread that loads these modules. It shares the environment with this process, as modules always have. */
-export function spawnHandlerThread({ modules, base_dir, heapMb }: SpawnOptions): SpawnedThread {
+export function spawnHandlerThread({ modules, base_dir, graceMs, heapMb }: SpawnOptions): SpawnedThread {
   const { port1, port2 } = new MessageChannel();
   const cells = new SharedArrayBuffer(Object.keys(CELL).length * Int32Array.BYTES_PER_ELEMENT);
-  const settings: ThreadSettings = { port: port2, base_dir, modules, cells };
+  const settings: ThreadSettings = { port: port2, base_dir, modules, cleanUpMs: graceMs, cells };
   const thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), {
     workerData: settings,
     transferList: [port2],

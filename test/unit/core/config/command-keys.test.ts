@@ -16,8 +16,8 @@ it('sizes are bytes', () => {
 
 it.each([
   [{ limits: { memory: '2 gigs' } }, 'limits.memory is not a size (1048576, "512MB", "2GB")'],
-  [{ limits: { memory: 2 } }, 'limits.memory must be a size from 1 MB to 1 TB'],
-  [{ limits: { output: 0 } }, 'limits.output must be a size from 1 B to 1 TB'],
+  [{ limits: { memory: 2 } }, 'limits.memory must be a size from 1MB to 1TB'],
+  [{ limits: { output: 0 } }, 'limits.output must be a size from 1B to 1TB'],
   [{ limits: { nice: 20 } }, 'limits.nice must be a whole number from -20 to 19'],
   [{ limits: { open_files: 3 } }, 'limits.open_files must be a whole number from 16 to 1048576'],
   [{ keep_folder: 'always' }, 'keep_folder must be one of never, on-failure'],

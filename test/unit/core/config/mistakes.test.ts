@@ -105,6 +105,29 @@ describe('a mistake in the configuration', () => {
     expect(error.message).toContain('afd.yaml:6: handlers.sync.timeout is not a duration');
   });
 
+  it.each([
+    ['shared', '"isolation: thread"'],
+    ['own', '"isolation: process"'],
+    ['main', '"isolation: none"'],
+    ['borrowed', '"isolation: none", "thread" or "process"'],
+  ])('is told what to write where a handler says thread: %s', async (value, now) => {
+    const error = await refusal(`${DATABASE}handlers:\n  sync:\n    module: ./a.js\n    thread: ${value}`);
+    expect(error.message).toBe(
+      `The configuration is not valid: afd.yaml:5: handlers.sync.thread is now "isolation"; write ${now}`,
+    );
+  });
+
+  it.each([
+    ['isolation: fork', 'handlers.sync.isolation must be one of none, thread, process (it is "fork")'],
+    ['recycle: { tasks: 5 }', '"recycle" applies to modules with "isolation: process" only'],
+    ['isolation: process, recycle: { memory: 1KB }', 'handlers.sync.recycle.memory must be a size from 1MB to 1TB'],
+    ['isolation: process, recycle: { memory: much }', 'handlers.sync.recycle.memory is not a size ("512MB", "2GB")'],
+    ['isolation: process, recycle: { tasks: 0 }', 'handlers.sync.recycle.tasks must be a whole number from 1'],
+  ])('is found in where a module runs: %s', async (settings, said) => {
+    const error = await refusal(`${DATABASE}handlers: { sync: { module: ./a.js, ${settings} } }`);
+    expect(error.message).toContain(said);
+  });
+
   it('does not take an empty value for 0', async () => {
     const error = await refusal(`${DATABASE}server: { port: "" }`);
     expect(error.message).toContain('server.port is not a number');

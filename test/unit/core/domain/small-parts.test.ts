@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { attemptKey } from '../../../../src/core/domain/attempt/attempt-key.ts';
 import { oneMore } from '../../../../src/core/domain/attempt/retry.ts';
+import { byteSize, exactBytes } from '../../../../src/core/domain/byte-size.ts';
 import { durationSeconds, instantMilliseconds, spelledSeconds } from '../../../../src/core/domain/duration.ts';
 import { claimRank, laneKey, laneRankKey } from '../../../../src/core/domain/lane.ts';
 import { slotsOf } from '../../../../src/core/domain/slots.ts';
@@ -195,5 +196,30 @@ describe('slots that capabilities name', () => {
 describe('a count in an INT column', () => {
   it('rises by one, and stays at the end of the column', () => {
     expect([0, 41, 2_147_483_646, 2_147_483_647].map(oneMore)).toEqual([1, 42, 2_147_483_647, 2_147_483_647]);
+  });
+});
+
+describe('a size in bytes', () => {
+  it.each([
+    [512, 512],
+    ['512', 512],
+    ['512B', 512],
+    ['64k', 65_536],
+    ['512MB', 536_870_912],
+    ['512 MiB', 536_870_912],
+    ['1.5GB', 1_610_612_736],
+    ['2tb', 2_199_023_255_552],
+    [-1, undefined],
+    [1.5, undefined],
+    ['much', undefined],
+    ['5 PB', undefined],
+    ['999999999999999TB', undefined],
+    [null, undefined],
+  ])('%s', (value, bytes) => {
+    expect(byteSize(value)).toBe(bytes);
+  });
+
+  it('is spelled in the largest unit in which it is whole', () => {
+    expect([0, 1536, 536_870_912, 1024 ** 4].map(exactBytes)).toEqual(['0B', '1536B', '512MB', '1TB']);
   });
 });

@@ -1,18 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AbortReason, HandlerContext } from '../../../../src/core/handlers/handler.ts';
-import { functionHandler, moduleHandler } from '../../../../src/core/handlers/module-handler.ts';
+import { functionHandler } from '../../../../src/core/handlers/module-handler.ts';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
-import type { HandlerThreads } from '../../../../src/core/handlers/thread/handler-threads.ts';
-import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { ModulePlace } from '../../../../src/core/handlers/module-place.ts';
+import type { Service } from '../../../../src/core/runtime/service.ts';
+import { silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../../../fixtures/handlers/command.ts';
+import { type ProcessScene, processScene, testProcesses } from '../../../fixtures/handlers/process.ts';
 import { buildThreads, type ThreadScene, testThreads, threadScene } from '../../../fixtures/handlers/thread.ts';
 
 const inMain = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
 let scene: ThreadScene;
-const loaded: HandlerThreads[] = [];
+const loaded: Service[] = [];
 const inThread = (call: HandlerFunction, attempt = testAttempt()) => scene.execute(call, attempt);
+let processes: ProcessScene;
+const inProcess = (call: HandlerFunction, attempt = testAttempt()) => processes.execute(call, attempt);
 const loadInMain = (module: string) =>
-  moduleHandler({ task_type: 'sync_data', module, base_dir: FIXTURES, timeout: undefined });
+  new ModulePlace({ base_dir: FIXTURES, logOf: () => silentLog }).load('sync_data', module);
+const loadInProcess = async (module: string) => {
+  const one = testProcesses(module);
+  loaded.push(one);
+  await one.start();
+  return one.handlers.get('sync_data')!;
+};
 const loadInThread = async (module: string) => {
   const threads = testThreads(module);
   loaded.push(threads);
@@ -25,12 +35,14 @@ const untilAborted = ({ signal }: HandlerContext) =>
 beforeAll(async () => {
   await buildThreads();
   scene = await threadScene();
+  processes = await processScene();
 }, 120_000);
-afterAll(() => Promise.all([scene.threads, ...loaded].map((one) => one.stop())));
+afterAll(() => Promise.all([scene.threads, processes.processes, ...loaded].map((one) => one.stop())));
 
 describe.each([
   ['main', loadInMain],
   ['a thread', loadInThread],
+  ['a process', loadInProcess],
 ])('loading in %s', (_home, load) => {
   it('a TypeScript module loads through jiti, with its imports', async () => {
     const handler = await load('./typed.ts');
@@ -69,6 +81,7 @@ describe.each([
 const HOMES: Array<[string, typeof inMain]> = [
   ['main', inMain],
   ['a thread', inThread],
+  ['a process', inProcess],
 ];
 
 describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
@@ -228,7 +241,7 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
       });
     };
     await execute(caught, attempt);
-    const said = () => [...attempt.lines.map((one) => one.message), ...scene.warnings];
+    const said = () => [...attempt.lines.map((one) => one.message), ...scene.warnings, ...processes.warnings];
     await vi.waitFor(() =>
       expect(said().some((text) => /it said: .*after the handler had ended/.test(text))).toBe(true),
     );

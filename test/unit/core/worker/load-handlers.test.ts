@@ -1,13 +1,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { handlerSchema } from '../../../../src/core/config/config-schema.ts';
 import { findProgram } from '../../../../src/core/handlers/command/program.ts';
 import { type LoadHandlersOptions, loadHandlers } from '../../../../src/core/worker/load-handlers.ts';
-import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
 import { runCommand } from '../../../helpers/command.ts';
+
+const logOf = () => silentLog;
 
 async function load(
   handlers: Record<string, unknown>,
@@ -15,7 +17,7 @@ async function load(
   more: Partial<LoadHandlersOptions> = {},
 ) {
   const parsed = Object.entries(handlers).map(([type, config]) => [type, handlerSchema.parse(config)]);
-  const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, onWarning: () => {}, ...more };
+  const options = { base_dir: FIXTURES, env: { PATH }, kill_grace: 5, slots: 2, onWarning: () => {}, logOf, ...more };
   const loaded = await loadHandlers({ handlers: Object.fromEntries(parsed), supported_tasks, ...options });
   onTestFinished(() => loaded.close());
   return loaded;
@@ -48,16 +50,51 @@ it('a handler that is not listed is not run, and that is said', async () => {
   expect(warnings).toEqual([expect.stringContaining('handlers.b is configured')]);
 });
 
-it('settings of commands at a module are pointed out', async () => {
-  const { warnings } = await load({ a: { module: 'plain.js', result: true, env: { X: 'x' } } });
-  expect(warnings).toEqual([expect.stringMatching(/handlers\.a: env, result apply to commands only/)]);
+it('settings of commands and processes at a module are pointed out', async () => {
+  const idle = { result: true, env: { X: 'x' } };
+  const { warnings, close } = await load({
+    a: { module: 'plain.js', isolation: 'none', ...idle },
+    b: { module: 'plain.js', isolation: 'process', ...idle },
+  });
+  await close();
+  expect(warnings).toEqual([
+    expect.stringMatching(/^handlers\.a: env has no effect on a module without "isolation: process"/),
+    expect.stringMatching(/^handlers\.a: result applies to commands only/),
+    expect.stringMatching(/^handlers\.b: result applies to commands only/),
+  ]);
+});
+
+describe('where a module runs', () => {
+  const place = async (config: object, env: Record<string, string> = {}) => {
+    const { handlers, close } = await load({ a: { module: 'where.mjs', ...config } }, undefined, {
+      env: { PATH, ...env },
+    });
+    const outcome = await handlers.get('a')!.execute(testAttempt());
+    await close();
+    return (
+      outcome as { result: { pid: number; main: boolean; cwd: string; secret: string | null; added: string | null } }
+    ).result;
+  };
+
+  it('is what its isolation says', async () => {
+    expect(await place({ isolation: 'none' })).toMatchObject({ pid: process.pid });
+    expect(await place({ isolation: 'thread' })).toMatchObject({ pid: process.pid, main: false });
+    const own = await place({ isolation: 'process' });
+    expect(own).toMatchObject({ main: true, cwd: FIXTURES });
+    expect(own.pid).not.toBe(process.pid);
+  });
+
+  it('in a process: it has the environment and the folder that a command has', async () => {
+    const config = { isolation: 'process', cwd: '..', env: { ADDED: `<\${SECRET}>` } };
+    expect(await place(config, { SECRET: 's' })).toMatchObject({ cwd: dirname(FIXTURES), secret: null, added: '<s>' });
+  });
 });
 
 it('so are limits, the folder and its files', async () => {
   const config = { limits: { nice: 1 }, keep_folder: 'on-failure', umask: '077', files: { keep: ['a'] } };
   const { warnings } = await load({ a: { module: 'plain.js', ...config } });
   expect(warnings).toEqual([
-    expect.stringMatching(/handlers\.a: limits, keep_folder, umask, files apply to commands only/),
+    expect.stringMatching(/handlers\.a: limits, keep_folder, umask, files applies to commands only/),
   ]);
 });
 
@@ -117,10 +154,8 @@ describe('F2 an unbound type', () => {
     await expect(refused).rejects.toMatchObject({
       ...{ code: 'E_HANDLER_MISSING', exitCode: 78, data: { task_types: ['sync_data', 'app data'] } },
     });
-    await expect(refused).rejects.toThrow(
-      'handlers:\n  sync_data: { module: ./handlers/sync-data.ts, thread: shared }',
-    );
-    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts, thread: shared }');
+    await expect(refused).rejects.toThrow('handlers:\n  sync_data: { module: ./handlers/sync-data.ts }');
+    await expect(refused).rejects.toThrow('\n  "app data": { module: ./handlers/app-data.ts }');
   });
 
   it('F2 a name that every object has is no handler', async () => {

@@ -7,7 +7,7 @@ import { limitPrefix } from '../../../../../src/core/handlers/command/limit-prog
 import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
 import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
 import { stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
-import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { testAttempt, usageOf } from '../../../../fixtures/handlers/attempt.ts';
 import { PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 
@@ -48,8 +48,8 @@ describe('limits.memory', options, () => {
     const script = '(head -c 20000000; sleep 1) </dev/zero | tail >/dev/null';
     expect(await sh(script, { host, limits: { memory: 100 * MB } }, attempt)).toMatchObject({ kind: 'done' });
     // The tail that holds 20 MB, and some programs of 1 MB each.
-    expect(attempt.usage!.peak_memory).toBeGreaterThan(20_000_000);
-    expect(attempt.usage!.peak_memory).toBeLessThan(50_000_000);
+    expect(usageOf(attempt)!.peak_memory).toBeGreaterThan(20_000_000);
+    expect(usageOf(attempt)!.peak_memory).toBeLessThan(50_000_000);
   });
 });
 
@@ -121,27 +121,24 @@ describe('limits that programs set', () => {
 });
 
 describe('the usage of an attempt', options, () => {
-  const usageOf = async (script: string) => {
+  const used = async (script: string) => {
     const attempt = testAttempt();
     await sh(script, { host }, attempt);
-    return attempt.usage as {
-      peak_memory: number | undefined;
-      cpu_ms: number;
-    };
+    return usageOf(attempt)!;
   };
   const BUSY = 'n=0; while [ $n -lt 200000 ]; do n=$((n + 1)); done';
 
   it('has the CPU time of the command and of what it waited for', async () => {
-    const [own, child] = [await usageOf(BUSY), await usageOf(`sh -c '${BUSY}'`)];
+    const [own, child] = [await used(BUSY), await used(`sh -c '${BUSY}'`)];
     for (const { cpu_ms } of [own, child]) {
       expect(cpu_ms).toBeGreaterThan(20);
       expect(cpu_ms).toBeLessThan(20_000);
     }
-    expect((await usageOf('sleep 0.3')).cpu_ms).toBeLessThan(50);
+    expect((await used('sleep 0.3')).cpu_ms).toBeLessThan(50);
   });
 
   it('has the peak of the memory, though little is left at the end', async () => {
-    const { peak_memory } = await usageOf('(head -c 40000000; sleep 0.7) </dev/zero | tail >/dev/null; sleep 0.7');
+    const { peak_memory } = await used('(head -c 40000000; sleep 0.7) </dev/zero | tail >/dev/null; sleep 0.7');
     expect(peak_memory).toBeGreaterThan(40_000_000);
     expect(peak_memory).toBeLessThan(80_000_000);
   });

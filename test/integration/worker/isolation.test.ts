@@ -2,6 +2,7 @@ import { afterEach, describe, expect } from 'vitest';
 import { handlerSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
+import { silentLog } from '../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../fixtures/handlers/command.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
@@ -19,8 +20,13 @@ const config = (settings: object) => handlerSchema.parse({ module: 'misbehaves.m
 it.beforeEach(async ({ given }) => {
   ({ db, session } = given);
   loaded = await loadHandlers({
-    handlers: { shared: config({ thread: 'shared' }), own: config({ thread: 'own' }), main: config({}) },
-    ...{ supported_tasks: undefined, base_dir: FIXTURES, env: { PATH }, kill_grace: KILL_GRACE, onWarning: () => {} },
+    handlers: {
+      shared: config({ isolation: 'thread' }),
+      process: config({ isolation: 'process' }),
+      main: config({ isolation: 'none' }),
+    },
+    ...{ supported_tasks: undefined, base_dir: FIXTURES, env: { PATH }, kill_grace: KILL_GRACE, slots: 5 },
+    ...{ onWarning: () => {}, logOf: () => silentLog },
   });
 });
 afterEach(async () => {
@@ -50,7 +56,7 @@ describe('a worker whose handlers run in threads', () => {
     const worker = start({ max_concurrent_tasks: 2 });
     const looping = await add('shared', 'loop', { execution_timeout: 2 });
     await until(() => worker.seen.some((one) => one.name === 'task:started'), 20_000, 'the loop started');
-    const neighbour = [await add('main', 'well'), await add('own', 'well')];
+    const neighbour = [await add('main', 'well'), await add('process', 'well')];
     for (const id of neighbour) await ended(id, 'done');
     expect((await task(looping)).status).not.toBe('failed');
     await ended(looping, 'failed');
@@ -62,9 +68,9 @@ describe('a worker whose handlers run in threads', () => {
 
   it('is never stuck with a handler that ignores its signal', async () => {
     const worker = start({ max_concurrent_tasks: 1 });
-    const deaf = await add('own', 'ignore', { execution_timeout: 1 });
+    const deaf = await add('process', 'ignore', { execution_timeout: 1 });
     await ended(deaf, 'failed');
-    await ended(await add('own', 'well'), 'done');
+    await ended(await add('process', 'well'), 'done');
     expect(worker.seen.filter((one) => one.name === 'task:stuck')).toEqual([]);
   });
 
@@ -85,4 +91,32 @@ describe('a worker whose handlers run in threads', () => {
       expect((await task(neighbour)).retry).toBe(0);
     },
   );
+});
+
+describe('a worker whose handlers run in processes', () => {
+  it.each([
+    ['exit', /the handler called process\.exit\(0\)/],
+    ['throw', /in a timer/],
+  ])('survives a handler that would end it (%s); what runs next to it goes on', async (what, said) => {
+    const worker = start();
+    const neighbour = await add('process', 'wait');
+    await until(async () => (await causes(neighbour)).length === 1, 20_000, 'the other one runs');
+    const fatal = await add('process', what);
+    await ended(fatal, 'failed');
+    expect(String((await causes(fatal))[0]!.error_message)).toMatch(said);
+    await ended(await add('process', 'well'), 'done');
+    await worker.force();
+    expect(await causes(neighbour)).toMatchObject([{ status: 'released', cause: 'shutdown' }]);
+  });
+
+  it('goes on with all else of the same type while a handler loops for ever, and gets the slot back at its deadline', async () => {
+    const worker = start({ max_concurrent_tasks: 2 });
+    const looping = await add('process', 'loop', { execution_timeout: 4 });
+    await until(() => worker.seen.some((one) => one.name === 'task:started'), 20_000, 'the loop started');
+    for (const id of [await add('process', 'well'), await add('process', 'well')]) await ended(id, 'done');
+    expect((await task(looping)).status).not.toBe('failed');
+    await ended(looping, 'failed');
+    expect(await causes(looping)).toMatchObject([{ status: 'timeout' }]);
+    expect(worker.seen.filter((one) => one.name === 'main:blocked' || one.name === 'task:stuck')).toEqual([]);
+  });
 });

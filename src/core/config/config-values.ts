@@ -1,0 +1,71 @@
+// The values of a configuration, each as a person may write it and as afd uses it.
+import { z } from 'zod';
+import { byteSize, exactBytes } from '../domain/byte-size.ts';
+import { durationSeconds, spelledSeconds } from '../domain/duration.ts';
+
+const NO_DURATION = 'is not a duration (30, "30s", "250ms", "5m")';
+export const MINUTE = 60;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+/** The longest timer of JavaScript is a little longer; one that is set for more ends at once. */
+export const LONGEST_RUN = 24 * DAY;
+
+/** Of whatever reaches a timer or the server: a value beyond its range would end a node, not slow it down. */
+export const duration = (low: number, high: number) => {
+  const range = `from ${spelledSeconds(low)} to ${spelledSeconds(high)}`;
+  return z
+    .union([z.number(), z.string()], { error: NO_DURATION })
+    .transform((value, context) => {
+      const parsed = durationSeconds(value);
+      if (parsed !== undefined && parsed >= low && parsed <= high) return parsed;
+      context.addIssue({ code: 'custom', message: parsed === undefined ? NO_DURATION : `must be a duration ${range}` });
+      return z.NEVER;
+    })
+    .meta({ range });
+};
+export const seconds = (fallback: number, low: number, high: number) => duration(low, high).default(fallback);
+/** How often something is done. 0 = without pause, which a node warns of. */
+export const interval = (fallback: number) => seconds(fallback, 0, HOUR);
+
+/** A number, or a string that is one (environment). Not z.coerce: it reads '' and null as 0 and true as 1. */
+const numeric = z.union([z.number(), z.string()], { error: 'is not a number' }).transform((value, context) => {
+  const parsed = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isFinite(parsed)) return parsed;
+  context.addIssue({ code: 'custom', message: 'is not a number' });
+  return z.NEVER;
+});
+const number = (low: number, high: number, whole: boolean) => {
+  const range = `from ${low} to ${high}`;
+  const error = `must be a ${whole ? 'whole number' : 'number'} ${range}`;
+  const fits = (n: number) => (!whole || Number.isInteger(n)) && n >= low && n <= high;
+  return numeric.pipe(z.number().refine(fits, { error })).meta({ range });
+};
+export const between = (low: number, high: number) => number(low, high, false);
+export const whole = (low: number, high: number) => number(low, high, true);
+export const port = whole(0, 65_535);
+export const percent = between(0, 100).optional();
+export const weight = between(0, 1000);
+
+const NO_SIZE = 'is not a size (1048576, "512MB", "2GB")';
+export const bytes = (low: number, high: number) => {
+  const range = `from ${exactBytes(low)} to ${exactBytes(high)}`;
+  return z
+    .union([z.number(), z.string()], { error: NO_SIZE })
+    .transform((value, context) => {
+      const parsed = byteSize(value);
+      if (parsed !== undefined && parsed >= low && parsed <= high) return parsed;
+      context.addIssue({ code: 'custom', message: parsed === undefined ? NO_SIZE : `must be a size ${range}` });
+      return z.NEVER;
+    })
+    .meta({ range });
+};
+
+export const flag = z
+  .union([z.boolean(), z.string()], { error: 'must be true or false' })
+  .transform((value, context) => {
+    if (typeof value === 'boolean') return value;
+    if (/^(true|yes|on|1)$/i.test(value)) return true;
+    if (/^(false|no|off|0)$/i.test(value)) return false;
+    context.addIssue({ code: 'custom', message: 'must be true or false' });
+    return z.NEVER;
+  });
