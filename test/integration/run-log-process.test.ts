@@ -28,7 +28,7 @@ describe.concurrent('afd logs TASK --follow', { timeout: MINUTES }, () => {
     async ([name, counts], test) => {
       const { expect } = test;
       const options = { handlers: { counts }, files: { 'counts.mjs': COUNTS } };
-      const s = await scene(test, `logs_${name}`, { ...options, master: { lost_backoff: [0] } });
+      const s = await scene(test, `logs_${name}`, { ...options, master: { lost_backoff: [0, 0, 0] } });
       const first = s.start('worker', { deviceId: 'first' });
       await first.event('worker:started');
       const id = await s.add({ gate: `${s.dir}/end` }, { task_type: 'counts' });

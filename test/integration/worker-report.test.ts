@@ -38,13 +38,13 @@ const items = async (s: Scene, device_id: string) =>
   });
 
 describe.concurrent('a task that stores checkpoints', { timeout: MINUTES }, () => {
-  it.for([['module', {}] as const, ['module in a thread', { isolation: 'thread' }] as const])(
-    'C14 goes on where it stopped, on another device, after kill -9 (%s)',
-    async ([name, thread], test) => {
+  it.for(['none', 'thread', 'process'])(
+    'C14 goes on where it stopped, on another device, after kill -9 (isolation: %s)',
+    async (isolation, test) => {
       const { expect } = test;
-      const s = await scene(test, `resume_${name.length}`, {
+      const s = await scene(test, `resume_${isolation}`, {
         ...options(),
-        handlers: { resume: { module: './resume.mjs', ...thread } },
+        handlers: { resume: { module: './resume.mjs', isolation } },
       });
       const first = s.start('worker', { deviceId: 'first' });
       const id = await s.add({}, { task_type: 'resume', priority: 5 });

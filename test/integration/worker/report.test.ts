@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect } from 'vitest';
+import { handlerSchema } from '../../../src/core/config/config-schema.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { HandlerContext } from '../../../src/core/handlers/handler.ts';
 import type { HandlerFunction } from '../../../src/core/handlers/module-loader.ts';
+import { loadHandlers } from '../../../src/core/worker/load-handlers.ts';
+import { FIXTURES, PATH } from '../../fixtures/handlers/command.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
@@ -25,6 +28,8 @@ const ended = (id: number, status: string) =>
   until(async () => (await task(id)).status === status, PATIENCE_MS, `task ${id} ${status}`);
 const progress = () => session.rows(`SELECT * FROM ${db.names.progress} ORDER BY task_id, attempt`);
 const checkpoints = () => session.rows(`SELECT task_id, attempt, value FROM ${db.names.checkpoint}`);
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A handler that a test leads. */
 function led() {
@@ -125,6 +130,34 @@ describe('what an attempt reports', () => {
     const id = await add({ max_retry_count: 0 });
     await ended(id, 'failed');
     expect(await progress()).toMatchObject([{ done: 3, total: 4, message: 'the third' }]);
+  });
+
+  it('of a command is what it used', async () => {
+    const { handlers, close } = await loadHandlers({
+      handlers: {
+        t: handlerSchema.parse({ exec: ['sh', '-c', 'n=0; while [ $n -lt 50000 ]; do n=$((n + 1)); done'] }),
+      },
+      ...{
+        supported_tasks: undefined,
+        base_dir: FIXTURES,
+        env: { PATH },
+        kill_grace: 1,
+        onWarning: () => {},
+        slots: 1,
+        logOf: () => SILENT,
+      },
+    });
+    try {
+      startWorker(db, { handlers: Object.fromEntries(handlers) });
+      const id = await add();
+      await ended(id, 'done');
+      const [row] = await progress();
+      expect(row).toMatchObject({ task_id: id, attempt: 1, done: null, total: null, begun_at: null });
+      expect(row!.cpu_ms ?? row!.peak_memory).toBeGreaterThan(0);
+      await stopWorkers();
+    } finally {
+      await close();
+    }
   });
 
   it('that cannot be stored is left out, and said once in the log of the attempt', async () => {

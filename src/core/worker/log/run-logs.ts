@@ -6,6 +6,7 @@ import { type LogPiece, writeLog } from '../../db/logs/write-log.ts';
 import { writtenLog } from '../../db/logs/written-log.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
+import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
@@ -19,6 +20,9 @@ const BATCH = 1_048_576;
 const MOST_WAITING = 64 * 1_048_576;
 /** Fewer bytes beyond the quota are not worth a DELETE. */
 const TRIM_STEP = 131_072;
+/** Milliseconds that writing what is left at the stop may take, and between two tries. */
+const LEAVE_MS = 2000;
+const RETRY_MS = 200;
 /** Rounds in which one attempt alone keeps the writer busy. */
 const MOST_BATCHES = 16;
 
@@ -59,8 +63,17 @@ export class RunLogs extends Service {
       await sleep(WRITE_MS, signal);
       await this.#round();
     }
-    await this.#round();
+    await this.#leave();
     await this.#session?.close();
+  }
+
+  /** Writes what is left, also of handlers that go on: nothing reads them any more. */
+  async #leave(): Promise<void> {
+    for (const log of this.#open) log.end(true);
+    for (const end = monotonic() + LEAVE_MS; this.#open.size > 0; await sleep(RETRY_MS)) {
+      await this.#round();
+      if (monotonic() > end) return;
+    }
   }
 
   /** Resolves when an attempt prints for the first time. */

@@ -70,8 +70,9 @@ export class RunningReport implements AttemptReport {
   }
 
   usage(usage: AttemptUsage): void {
+    if (this.#closed || (usage.peak_memory === null && usage.cpu_ms === null)) return;
     this.used = usage;
-    if (!this.#closed) this.#change();
+    this.#change();
   }
 
   checkpoint(value: unknown): Promise<void> {
