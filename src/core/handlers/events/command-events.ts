@@ -44,10 +44,9 @@ export class CommandEvents {
 
   /** The command has started. */
   read(child: ChildProcess): void {
-    // Node makes a pair of sockets.
     const pipe = (child.stdio as Array<Socket | null>)[EVENTS_FD]!;
     this.#pipe = pipe;
-    // A command that reads there finds the end.
+    // It is a socket: a command that reads there finds the end.
     pipe.end();
     pipe.on('data', (chunk: Buffer) => this.#take(chunk));
     pipe.on('error', (error) => this.said.warn(`the events of the command cannot be read: ${thrownText(error)}`, true));
@@ -83,15 +82,15 @@ export class CommandEvents {
     return new Promise((resolve) => {
       let seen = this.#bytes;
       let timer: NodeJS.Timeout;
-      // A timer may be due before the pipe was looked at.
-      const look = () =>
+      // A timer may be due before the pipe was read.
+      const check = () =>
         setImmediate(() => {
           const quiet = this.#bytes === seen && !pipe.isPaused();
           seen = this.#bytes;
           if (quiet || monotonic() > until) resolve();
-          else timer = setTimeout(look, QUIET_MS);
+          else timer = setTimeout(check, QUIET_MS);
         });
-      timer = setTimeout(look, QUIET_MS);
+      timer = setTimeout(check, QUIET_MS);
       pipe.once('close', () => {
         clearTimeout(timer);
         resolve();

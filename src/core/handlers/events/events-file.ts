@@ -5,9 +5,9 @@ import { EventLines } from './event-lines.ts';
 import type { SaidEvents } from './said-events.ts';
 
 /** Milliseconds. */
-const LOOK_EVERY = 500;
+const READ_EVERY = 500;
 const CHUNK = 256 * 1024;
-/** Bytes that are read of it in one look, and at the end. */
+/** Bytes that are read of it at a time, and at the end. */
 const AT_ONCE = 4 * 1024 * 1024;
 const AT_END = 16 * 1024 * 1024;
 /** No link is followed, and a pipe or a device cannot block the reader. */
@@ -20,7 +20,7 @@ export class EventsFile {
   readonly #lines: EventLines;
   #offset = 0;
   #timer: NodeJS.Timeout | undefined;
-  #look: Promise<void> = Promise.resolve();
+  #reading: Promise<void> = Promise.resolve();
   #over = false;
 
   constructor(path: string, said: SaidEvents) {
@@ -31,16 +31,16 @@ export class EventsFile {
 
   follow(): void {
     this.#timer = setTimeout(() => {
-      this.#look = this.#read(AT_ONCE);
-      void this.#look.then(() => this.#over || this.follow());
-    }, LOOK_EVERY);
+      this.#reading = this.#read(AT_ONCE);
+      void this.#reading.then(() => this.#over || this.follow());
+    }, READ_EVERY);
   }
 
   /** Reads what is left. */
   async end(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);
-    await this.#look;
+    await this.#reading;
     await this.#read(AT_END);
     this.#lines.end();
   }
