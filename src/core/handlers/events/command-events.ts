@@ -17,6 +17,8 @@ const REST = 3;
 /** Milliseconds. What the group has written is there when it is gone; who still holds the pipe is not waited for. */
 const QUIET_MS = 50;
 const LONGEST_END_MS = 1000;
+/** One turn of the event loop reads all that a socket holds, and the first may only have begun to read. */
+const CHECKS = 3;
 
 /** `stdio` of a command: the three streams, the events, and what stands in the place of inherited descriptors. */
 export function stdioWithEvents(hidden: ReadonlyArray<'ignore' | number>): Array<'pipe' | 'ignore' | number> {
@@ -33,6 +35,7 @@ export class CommandEvents {
   #bytes = 0;
   #spentMs = 0;
   #rest: NodeJS.Timeout | undefined;
+  #last = false;
 
   /** `path`: in the private folder of the attempt. */
   constructor(attempt: Attempt, path: string) {
@@ -55,8 +58,11 @@ export class CommandEvents {
 
   /** Its process group is gone: reads what it has left. Never rejects. */
   async ended(): Promise<void> {
-    await this.#quiet();
+    // What is left is little, and it must all be read.
+    this.#last = true;
     clearTimeout(this.#rest);
+    this.#pipe?.resume();
+    await this.#quiet();
     this.#pipe?.destroy();
     this.#lines.end();
     await this.#file.end();
@@ -68,7 +74,7 @@ export class CommandEvents {
     this.#bytes += chunk.length;
     this.#lines.push(chunk);
     this.#spentMs += monotonic() - began;
-    if (this.#spentMs < BUSY_MS) return;
+    if (this.#last || this.#spentMs < BUSY_MS) return;
     this.#pipe?.pause();
     this.#rest = setTimeout(() => this.#pipe?.resume(), this.#spentMs * REST);
     this.#spentMs = 0;
@@ -81,13 +87,15 @@ export class CommandEvents {
     const until = monotonic() + LONGEST_END_MS;
     return new Promise((resolve) => {
       let seen = this.#bytes;
+      let checks = 0;
       let timer: NodeJS.Timeout;
       // A timer may be due before the pipe was read.
       const check = () =>
         setImmediate(() => {
-          const quiet = this.#bytes === seen && !pipe.isPaused();
+          const quiet = this.#bytes === seen;
           seen = this.#bytes;
-          if (quiet || monotonic() > until) resolve();
+          checks += 1;
+          if (quiet || (checks >= CHECKS && monotonic() > until)) resolve();
           else timer = setTimeout(check, QUIET_MS);
         });
       timer = setTimeout(check, QUIET_MS);

@@ -214,6 +214,18 @@ describe('processes around it', () => {
     expect(attempt.lines.map((line) => line.message).filter((fd) => fd !== '10')).toEqual(['4', '7', '8']);
   });
 
+  it('what it says last is heard, although it says much and a program that left the group goes on', async () => {
+    const attempt = testAttempt();
+    const metric = '{"type":"metric","name":"n","value":1}';
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
+      setsid sh -c "echo pid \\$\\$; exec >/dev/null 2>&1; echo > $go; while echo '${metric.replaceAll('"', '\\"')}' >&7; do :; done" &
+      read -r _ < "$go"; yes '${metric}' | head -n 20000 >&7; ${say({ type: 'result', value: 1 })}`;
+    expect(await sh(script, {}, attempt)).toEqual(done(1));
+    const pid = Number(/\d+/.exec(await attempt.logged(/^pid/))![0]);
+    await until(() => !runs(pid));
+    expect(attempt.said.length).toBeGreaterThan(20_000);
+  });
+
   it('a program that left the group with the pipe does not hold up the end, nor is it heard', async () => {
     const attempt = testAttempt();
     const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; echo "$AFD_RESULT_FILE.late"
