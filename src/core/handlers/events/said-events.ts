@@ -7,7 +7,6 @@ import type { NewTask } from '../../domain/task/task.ts';
 import { counted } from '../../domain/text/counted.ts';
 import { cleanText } from '../../domain/text/error-text.ts';
 import { thrownText } from '../../domain/text/thrown-text.ts';
-import type { ResultFile } from '../command/result-file.ts';
 import type { Attempt } from '../handler.ts';
 import { EVENT_BYTES, type LineReader } from './event-lines.ts';
 
@@ -62,7 +61,7 @@ export class SaidEvents implements LineReader {
   }
 
   /** The result file, or what stands for it if there is none. */
-  resultFile(file: ResultFile): ResultFile {
+  resultFile<File extends { kind: string }>(file: File): File | { kind: 'value'; value: unknown } {
     if (this.#ending === undefined) return file;
     if (file.kind === 'none') return { kind: 'value', value: this.#ending };
     this.#attempt.log.warn('the command wrote AFD_RESULT_FILE and a result or later event: the file counts');
