@@ -37,7 +37,10 @@ describe('a page and its Chinese version', () => {
 
   it('exist for the README and for each guide', () => {
     const guides = projectFiles().filter((path) => /^docs\/guide\/[^.]+\.md$/.test(path));
-    expect(pairs.sort()).toEqual(['README.md', ...guides].map((path) => path.replace('.md', '.zh-CN.md')).sort());
+    const others = ['docs/reference/events.zh-CN.md'];
+    expect(pairs.filter((path) => !others.includes(path)).sort()).toEqual(
+      ['README.md', ...guides].map((path) => path.replace('.md', '.zh-CN.md')).sort(),
+    );
   });
 
   it.each(pairs)('show the same code, block by block, and the same headings, level by level: %s', (path) => {

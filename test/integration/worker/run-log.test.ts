@@ -32,7 +32,11 @@ export default async (task, ctx) => {
 const SCRIPT = `#!/bin/sh
 echo "to stdout of $AFD_TASK_ID"; echo "to stderr" >&2; env | grep -E 'AFD_CLAIM_TOKEN|API_TOKEN'
 printf 'without an end'
-case "$1" in flood) i=0; while [ $i -lt 40000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); done; echo last;; fail) exit 1;; esac`;
+case "$1" in flood) i=0; while [ $i -lt 40000 ]; do echo "line $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; i=$((i+1)); done; echo last;; fail) exit 1;;
+events) say() { printf "$@" >&$AFD_EVENTS_FD; }
+  say '{"type":"log","level":"warn","message":"the token is %s","rows":3,"password":"under-a-telling-name"}\\n' "$API_TOKEN"
+  say '{"type":"enqueue","task":{"task_type":"nobody","app_id":"from-an-event"}}\\n'; say '{"type":"result","value":{"rows":3}}\\n';;
+esac`;
 
 let db: TestDatabase;
 let session: Session;
@@ -46,6 +50,7 @@ const CONFIGURED = {
   process: { module: 'says.mjs', isolation: 'process' },
   command: exec('well'),
   flood: exec('flood'),
+  events: exec('events'),
   endless: { exec: ['sleep', '1000'] },
   off: { ...exec('well'), run_log: 'off' },
   failing: { ...exec('fail'), run_log: 'on-failure' },
@@ -140,6 +145,19 @@ describe('the run log of an attempt', () => {
       `stdout: to stdout of ${id}`,
       'stdout: without an end',
     ]);
+  });
+
+  it('has what a command logs in events, masked; its result and tasks are stored with its completion', async () => {
+    start();
+    const id = await add('events');
+    await over(id);
+    await stopWorkers();
+    const all = await texts(id);
+    expect(all.filter((one) => !one.startsWith('std'))).toEqual(['warn: the token is *** {"rows":3,"password":"***"}']);
+    const [row] = await session.rows(`SELECT status, result FROM ${db.names.assignment} WHERE task_id = ?`, [id]);
+    expect([row!.status, JSON.parse(String(row!.result))]).toEqual(['completed', { rows: 3 }]);
+    const [next] = await session.rows(`SELECT app_id FROM ${db.names.task} WHERE task_type = 'nobody'`);
+    expect(next).toEqual({ app_id: 'from-an-event' });
   });
 
   it('has the stack of what a module throws', async () => {

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { HandlerConfig } from '../../config/config-schema.ts';
 import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
@@ -6,6 +6,7 @@ import { withEnd } from '../../domain/text/error-text.ts';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import { wallClock } from '../../runtime/clock.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
+import { CommandEvents } from '../events/command-events.ts';
 import type { Attempt, Handler } from '../handler.ts';
 import { keepArtifacts } from './artifacts.ts';
 import { AttemptWatch } from './attempt-watch.ts';
@@ -123,13 +124,19 @@ async function run(
   const { signal, task } = attempt;
   const killsBefore = await oomKills();
   const output = new CommandOutput(attempt);
+  const events = new CommandEvents(attempt, join(folder.path, 'events.jsonl'));
   const watch = new AttemptWatch(host, attempt, options.limits);
   const end = await runCommand({
     argv: [...host.death_signal, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
-    env: { ...env, ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }) },
+    env: {
+      ...env,
+      ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }),
+      ...events.env,
+    },
     stdin: `${JSON.stringify(task)}\n`,
     output,
+    events,
     hidden: host.hidden,
     signal,
     kill_grace: options.kill_grace,
@@ -148,7 +155,7 @@ async function run(
     const { text, error_class } = watch.exceeded;
     return failedAttempt(`${text}${lastLines(output.stderrTail)}`, error_class);
   }
-  const file = await readResultFile(folder.resultFile);
+  const file = events.said.resultFile(await readResultFile(folder.resultFile));
   const exit = {
     ...end,
     stderr: output.stderrTail,
@@ -157,9 +164,9 @@ async function run(
     out_of_memory: !end.interrupted && (await outOfMemory(end, output.stderrTail, killsBefore)),
     now: Date.parse(wallClock()),
   };
-  if (!end.interrupted) return exitOutcome(exit);
+  if (!end.interrupted) return events.said.complete(exitOutcome(exit));
   // Many programs answer SIGTERM with exit code 0 and half of the work, so after it only a written result is done.
-  const outcome = file.kind === 'value' ? exitOutcome(exit) : undefined;
+  const outcome = file.kind === 'value' ? events.said.complete(exitOutcome(exit)) : undefined;
   if (outcome?.kind === 'done' && signal.reason !== 'timeout') return outcome;
   return abortedOutcome(signal.reason, task.timeout, lastLines(exit.stderr));
 }

@@ -62,7 +62,7 @@ function successOutcome({ file, result_promised, now }: Exit): Outcome {
   }
   if (!result_promised) return { kind: 'done', result: null, enqueue: [] };
   return failedAttempt(
-    'The command ended with exit code 0 without writing AFD_RESULT_FILE, although "result: true" is set.',
+    'The command ended with exit code 0 without writing AFD_RESULT_FILE or a result event, although "result: true" is set.',
     'NoResult',
   );
 }

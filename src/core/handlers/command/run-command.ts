@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type CommandEvents, stdioWithEvents } from '../events/command-events.ts';
 import { readPaced } from '../paced-output.ts';
 import { groupEnded, signalGroup } from '../processes/process-group.ts';
 import type { Environment } from './command-environment.ts';
@@ -16,6 +17,7 @@ export interface Command {
   env: Environment;
   stdin: string;
   output: CommandOutput;
+  events: CommandEvents;
   /** In the place of descriptors that it would inherit, from the fourth on (`hideInherited`). */
   hidden: ReadonlyArray<'ignore' | number>;
   /** Aborted: SIGTERM to the group, SIGKILL `kill_grace` seconds later. */
@@ -51,7 +53,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
       env: command.env as NodeJS.ProcessEnv,
       detached: true,
       shell: false,
-      stdio: ['pipe', 'pipe', 'pipe', ...command.hidden],
+      stdio: stdioWithEvents(command.hidden),
     });
   } catch (error) {
     return { kind: 'not-started', error: error as NodeJS.ErrnoException };
@@ -66,6 +68,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   const pipes = connect(child, command);
   if (child.pid === undefined) return ended;
 
+  command.events.read(child);
   const pgid = child.pid;
   command.watch.started(pgid);
   let timer: NodeJS.Timeout | undefined;
@@ -87,8 +90,11 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   await groupEnded(pgid);
   command.kill?.removeEventListener('abort', kill);
   clearTimeout(timer);
-  await command.watch.groupEnded();
-  await closed(child, pipes);
+  try {
+    await command.watch.groupEnded();
+  } finally {
+    await Promise.all([closed(child, pipes), command.events.ended()]);
+  }
   return end;
 }
 

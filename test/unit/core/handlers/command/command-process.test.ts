@@ -181,6 +181,7 @@ describe('what a command is given', () => {
       ...{ LANG: 'C', TOKEN: 't0ken', URL: 'https://afd@host/$HOME' },
       ...{ AFD_TASK_ID: '7', AFD_ATTEMPT: '2', AFD_DEVICE_ID: 'worker-1', AFD_TASK_TYPE: 'sync_data' },
       ...{ AFD_CLAIM_TOKEN: attempt.claim_token, ...(stamp === undefined ? {} : { AFD_WORKER: stamp }) },
+      ...{ AFD_EVENTS_FD: '7', AFD_EVENTS_FILE: `${AFD_WORK_DIR}/events.jsonl` },
     });
   });
 
