@@ -12,6 +12,8 @@ const PAGES = ['events.md', 'events.zh-CN.md'].map((name) =>
   fileURLToPath(new URL(`../../../docs/reference/${name}`, import.meta.url)),
 );
 const worker_env = { PATH: process.env.PATH };
+/** Python would leave its __pycache__ among the examples. */
+const env = { PYTHONPATH: join(EXAMPLES, 'python'), PYTHONDONTWRITEBYTECODE: '1' };
 
 function folder(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'afd-events-'));
@@ -21,15 +23,11 @@ function folder(files: Record<string, string> = {}): string {
 }
 
 const python = (script: string, attempt = testAttempt(), wrapper: string[] = []) =>
-  run(
-    [...wrapper, 'python3', '-c', script],
-    { base_dir: folder(), env: { PYTHONPATH: join(EXAMPLES, 'python') }, worker_env },
-    attempt,
-  );
+  run([...wrapper, 'python3', '-c', script], { base_dir: folder(), env, worker_env }, attempt);
 
 describe('examples/python/count_rows.py', () => {
   const count = (attempt: ReturnType<typeof testAttempt>) =>
-    run([join(EXAMPLES, 'python/count_rows.py')], { worker_env }, attempt);
+    run([join(EXAMPLES, 'python/count_rows.py')], { env, worker_env }, attempt);
 
   it('counts from its checkpoint on, and enqueues the next task', async () => {
     const path = folder({ 'a.csv': '1\n2\n\n', 'b.csv': '3\n' });
@@ -119,7 +117,7 @@ import afd
 there.close()
 afd.progress(1); afd.result(1); afd.log.error("x")`;
     const { status, stderr } = spawnSync('python3', ['-c', script], {
-      env: { ...worker_env, PYTHONPATH: join(EXAMPLES, 'python') },
+      env: { ...worker_env, ...env },
       encoding: 'utf8',
     });
     expect([status, stderr]).toEqual([0, 'afd: events are no longer sent: [Errno 32] Broken pipe\n']);
@@ -127,7 +125,7 @@ afd.progress(1); afd.result(1); afd.log.error("x")`;
 
   it('prints to stderr without afd', () => {
     const { status, stderr } = spawnSync('python3', ['-c', 'import afd; afd.progress(1); afd.result({"a": 1})'], {
-      env: { ...worker_env, PYTHONPATH: join(EXAMPLES, 'python') },
+      env: { ...worker_env, ...env },
       encoding: 'utf8',
     });
     expect(status).toBe(0);
