@@ -3,8 +3,8 @@ import type { Attempt, OutputStream } from '../handler.ts';
 
 /** Bytes of the end of stderr that become the error message. */
 const TAIL = 2048;
-/** Bytes of output beyond which a command is read with pauses. */
-const PLENTY = 4 * 1024 * 1024;
+/** Bytes of output beyond which a command is read with pauses: one that says a gigabyte is not held up, an endless one is. */
+const PLENTY = 1024 ** 3;
 
 /** Passes on what a command puts out, and keeps the end of stderr. */
 export class CommandOutput {

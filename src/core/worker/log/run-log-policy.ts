@@ -1,6 +1,8 @@
 // Which attempts have a run log, and what is masked in it.
 import type { Config } from '../../config/config-schema.ts';
+import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { SecretMask } from '../../domain/run-log/secret-mask.ts';
+import { effectivePayload } from '../../domain/task/payload.ts';
 import type { Log } from '../../log/log.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { RunLogs } from './run-logs.ts';
@@ -12,8 +14,8 @@ export interface SpeakingAttempt {
   readonly task_type: string;
   readonly attempt: number;
   readonly claim_token: Buffer;
-  /** Its payload as it was claimed; undefined = its handler was not called. */
-  payload: (() => unknown) | undefined;
+  /** As it was claimed; undefined = its handler was not called. */
+  claimed: ClaimedTask | undefined;
 }
 
 export interface RunLogPolicy {
@@ -28,9 +30,14 @@ export interface RunLogPolicy {
 /** Where this attempt's output goes. The log is opened when the attempt first says something. */
 export function attemptOutput(policy: RunLogPolicy, speaking: SpeakingAttempt): AttemptOutput {
   const { config, deviceId: device_id, log, logs, secrets } = policy;
-  const { task_id, task_type, attempt, claim_token, payload } = speaking;
+  const { task_id, task_type, attempt, claim_token, claimed } = speaking;
   const mode = config.handlers[task_type]?.run_log ?? 'on';
-  const mask = () => new SecretMask([...secrets, claim_token.toString('hex'), ...payloadSecrets(payload?.())]);
+  const mask = () =>
+    new SecretMask([
+      ...secrets,
+      claim_token.toString('hex'),
+      ...payloadSecrets(claimed === undefined ? null : effectivePayload(claimed, claimed.task_data)),
+    ]);
   return new AttemptOutput(log.child({ task_id, task_type, attempt }), () =>
     mode === 'off'
       ? undefined

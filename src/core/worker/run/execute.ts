@@ -3,9 +3,10 @@ import { INLINE_BYTES } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Attempt, Handler } from '../../handlers/handler.ts';
 import { earlierCheckpoint } from './earlier-checkpoint.ts';
+import { HandlerCall } from './handler-call.ts';
 import { missingPayload } from './missing-payload.ts';
 import type { RunnerOptions } from './runner-options.ts';
-import { handlerCall, type RunningAttempt } from './running-attempt.ts';
+import type { RunningAttempt } from './running-attempt.ts';
 
 /**
  * Calls the handler of one attempt that has a slot. Never rejects: what keeps it from being called is its outcome. Without
@@ -45,7 +46,7 @@ function call(
   const { deviceId, board } = options;
   let asked: Attempt;
   try {
-    asked = handlerCall(claimed, attempt, deviceId, options);
+    asked = new HandlerCall(claimed, attempt, deviceId, options);
   } catch (error) {
     const error_message = `The payload cannot be read: ${(error as Error).message}`;
     return Promise.resolve({ kind: 'permanent', error_class: 'payload', error_message });

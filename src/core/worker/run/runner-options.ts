@@ -4,8 +4,8 @@ import type { PulseBoard } from '../../node/pulse-board.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { Payloads } from '../claim/payloads.ts';
 import type { Reporter } from '../report/reporter.ts';
+import type { MadeOnDemand } from './handler-call.ts';
 import type { HeldAttempts } from './held-attempts.ts';
-import type { MadeOnDemand } from './running-attempt.ts';
 
 export interface RunnerOptions extends MadeOnDemand {
   slots: number;

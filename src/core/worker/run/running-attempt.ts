@@ -3,14 +3,12 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { laneKey } from '../../domain/lane.ts';
-import { effectivePayload } from '../../domain/task/payload.ts';
-import type { HandlerTask } from '../../domain/task/task.ts';
 import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
-import type { AbortReason, Attempt } from '../../handlers/handler.ts';
+import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { AttemptOutput } from '../log/attempt-output.ts';
-import { LOST, OVER, type Reporting, type RunningReport } from '../report/running-report.ts';
+import type { Reporting, RunningReport } from '../report/running-report.ts';
 
 export interface RunningAttempt extends Reporting {
   readonly task_id: number;
@@ -55,8 +53,8 @@ export interface RunningAttempt extends Reporting {
   revokedBy: string | null;
   /** What it says, once it has said something. */
   output: AttemptOutput | undefined;
-  /** Its payload as it was claimed, once its handler was called. */
-  payload: (() => unknown) | undefined;
+  /** As it was claimed, once its handler was called: what the handler does to its task does not change it. */
+  claimed: ClaimedTask | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
@@ -115,7 +113,7 @@ export function waitingAttempt(
     said: undefined,
     revokedBy: null,
     output: undefined,
-    payload: undefined,
+    claimed: undefined,
   };
   return attempt;
 }
@@ -123,63 +121,4 @@ export function waitingAttempt(
 /** Its claim is still its own: it waits for a slot, or runs. */
 export function isOpen(one: RunningAttempt): boolean {
   return one.state === 'running' || one.state === 'waiting';
-}
-
-/** What of an attempt is made when its handler asks for it. */
-export interface MadeOnDemand {
-  /** Where its output goes; asked for when it first says something. */
-  outputOf(attempt: RunningAttempt): AttemptOutput;
-  /** Where it reports; asked for when it first does. */
-  reportOf(attempt: RunningAttempt, complain: (problem: string) => void): RunningReport;
-}
-
-/** What a handler gets of an attempt. @throws Error when the payload cannot be read */
-export function handlerCall(
-  claimed: ClaimedTask,
-  attempt: RunningAttempt,
-  device_id: string,
-  { outputOf, reportOf }: MadeOnDemand,
-): Attempt {
-  const task: HandlerTask = {
-    task_id: claimed.id,
-    task_type: claimed.task_type,
-    task_data: effectivePayload(claimed, claimed.task_data),
-    priority: claimed.priority ?? 5,
-    timeout: attempt.timeout_s,
-    retry_count: claimed.retry ?? 0,
-    attempt: attempt.attempt,
-    checkpoint: attempt.checkpoint,
-  };
-  attempt.payload = () => effectivePayload(claimed, claimed.task_data);
-  const output = () => {
-    attempt.output ??= outputOf(attempt);
-    return attempt.output;
-  };
-  const newReport = () => {
-    const report = reportOf(attempt, (problem) => output().log.warn(problem));
-    if (attempt.stop.reason === 'lost') report.close(LOST);
-    else if (!isOpen(attempt)) report.close(OVER);
-    return report;
-  };
-  return {
-    task,
-    device_id,
-    get claim_token() {
-      return attempt.claim_token.toString('hex');
-    },
-    get signal() {
-      return attempt.stop.signal;
-    },
-    aborted: () => attempt.stop.reason,
-    onAbort: (tell) => attempt.stop.onAbort(tell),
-    get log() {
-      return output().log;
-    },
-    get report() {
-      attempt.report ??= newReport();
-      return attempt.report;
-    },
-    print: (stream, chunk) => output().print(stream, chunk),
-    skipOutput: (bytes) => output().skip(bytes),
-  };
 }
