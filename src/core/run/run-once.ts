@@ -97,8 +97,9 @@ async function oneAttempt(
       stuckAfterMs: config.worker.kill_grace * 2000 + 1000,
       prefetchTtlMs: PREFETCH_TTL_MS,
       outputOf,
+      masked: (_attempt, text) => text,
       reports: { read: async () => undefined, flush: async () => {} },
-      reportOf: (of, complain) => new RunningReport({ of, complain, onChange: forget }),
+      reportOf: (of, complain) => new RunningReport({ of, complain, masked: (text) => text, onChange: forget }),
       onFinish: resolve,
       onSlots: () => {},
     });

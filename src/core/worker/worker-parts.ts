@@ -18,7 +18,7 @@ import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
 import { TypeRooms } from './claim/type-rooms.ts';
 import type { AttemptOutput } from './log/attempt-output.ts';
-import { attemptOutput } from './log/run-log-policy.ts';
+import { attemptOutput, maskOf } from './log/run-log-policy.ts';
 import { RunLogs } from './log/run-logs.ts';
 import { workerSecrets } from './log/secrets.ts';
 import { Reporter } from './report/reporter.ts';
@@ -98,6 +98,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   });
   const logs = new RunLogs({ names, events, openSession: () => context.session({ multiStatements: true }) });
   const secrets = workerSecrets(config.handlers, options.env, context.address.password);
+  const masked = (attempt: RunningAttempt, text: string) => maskOf(secrets, attempt).apply(text);
   const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({
     slots,
@@ -116,7 +117,8 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     outputOf,
     reports: reporter,
-    reportOf: (attempt, complain) => reporter.report(attempt, complain),
+    masked,
+    reportOf: (attempt, complain) => reporter.report(attempt, { complain, masked: (text) => masked(attempt, text) }),
     onFinish: (finish) => claimer.finish(finish),
     onSlots: (placeFree) => {
       options.onBusy();

@@ -29,6 +29,14 @@ export default async (task, ctx) => {
   if (what === 'throw') throw new TypeError('broken page');
   if (what === 'flood') for (let n = 0; n < 200000; n += 1) console.log('line', n, 'x'.repeat(40));
 };`;
+const LEAKS = `export default async (task, ctx) => {
+  for (const one of task.task_data.also) {
+    console.log('printed', one);
+    ctx.log.info('logged ' + one, { url: 'https://host.example/?key=' + one });
+    ctx.progress(1, 2, 'reading with ' + one);
+  }
+  throw new Error('login failed with ' + task.task_data.also.join());
+};`;
 const SCRIPT = `#!/bin/sh
 echo "to stdout of $AFD_TASK_ID"; echo "to stderr" >&2; env | grep -E 'AFD_CLAIM_TOKEN|API_TOKEN'
 printf 'without an end'
@@ -51,6 +59,11 @@ const CONFIGURED = {
   command: exec('well'),
   flood: exec('flood'),
   events: exec('events'),
+  leaks: { module: 'leaks.mjs', isolation: 'thread' },
+  leaking: {
+    exec: ['sh', '-c', 'echo "$API_TOKEN"; echo "login failed with $API_TOKEN" >&2; exit 1'],
+    env: { API_TOKEN: 'canary-of-the-env' },
+  },
   endless: { exec: ['sleep', '1000'] },
   off: { ...exec('well'), run_log: 'off' },
   failing: { ...exec('fail'), run_log: 'on-failure' },
@@ -62,6 +75,7 @@ it.beforeEach(async ({ given }) => {
   ({ db, session } = given);
   dir = mkdtempSync(join(tmpdir(), 'afd-test-'));
   writeFileSync(join(dir, 'says.mjs'), MODULE);
+  writeFileSync(join(dir, 'leaks.mjs'), LEAKS);
   writeFileSync(join(dir, 'says.sh'), SCRIPT, { mode: 0o755 });
   loaded = await loadHandlers({
     ...{ handlers: HANDLERS, supported_tasks: undefined, base_dir: dir, env: { PATH }, kill_grace: 1 },
@@ -203,6 +217,27 @@ describe('the run log of an attempt', () => {
     expect(await pieces(off)).toEqual([]);
     expect(await pieces(quiet)).toEqual([]);
     expect(await texts(failing)).toContain('stderr: to stderr');
+  });
+
+  it('a secret of the payload, the environment or the worker appears nowhere, whichever way a handler says it', async () => {
+    const worker = start({ env: { OTHER_PASSWORD: 'canary-of-the-worker' } });
+    const canaries = ['canary-of-the-payload', 'canary-of-the-env', 'canary-of-the-worker'];
+    const ids = [await add('leaks', { password: canaries[0], also: canaries }), await add('leaking')];
+    for (const id of ids) await over(id);
+    await stopWorkers();
+    const { task, assignment, progress } = db.names;
+    const stored = [
+      ...(await session.rows(`SELECT last_error FROM ${task}`)),
+      ...(await session.rows(`SELECT error_message FROM ${assignment}`)),
+      ...(await session.rows(`SELECT message FROM ${progress}`)),
+      ...(await texts(ids[0]!)),
+      ...(await texts(ids[1]!)),
+      ...worker.context.lines,
+    ];
+    const all = JSON.stringify(stored);
+    expect(all).toContain('login failed with ***');
+    expect(all).toContain('reading with ***');
+    for (const one of canaries) expect(all).not.toContain(one);
   });
 
   it('says who took the task from its device, and why', async () => {

@@ -5,9 +5,9 @@ import { redact, SECRET_NAME } from '../../log/redact.ts';
 import { wallMilliseconds } from '../../runtime/clock.ts';
 import type { AttemptLog } from './attempt-log.ts';
 
-/** Of the fields of one line of `ctx.log`. */
 /** Fields, and characters of a key, that are looked at one by one. */
 const MOST_PLAIN = 50;
+/** Of one line of `ctx.log`. */
 const FIELDS = { values: 1000, text: 8192, characters: 65_536 };
 
 /**

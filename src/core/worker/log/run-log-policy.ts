@@ -5,6 +5,7 @@ import { SecretMask } from '../../domain/run-log/secret-mask.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import type { Log } from '../../log/log.ts';
 import { AttemptOutput } from './attempt-output.ts';
+import { maskedLog } from './masked-log.ts';
 import type { RunLogs } from './run-logs.ts';
 import { payloadSecrets } from './secrets.ts';
 
@@ -16,6 +17,8 @@ export interface SpeakingAttempt {
   readonly claim_token: Buffer;
   /** As it was claimed; undefined = its handler was not called. */
   claimed: ClaimedTask | undefined;
+  /** What must not be shown of it; made when it first says something. */
+  mask: SecretMask | undefined;
 }
 
 export interface RunLogPolicy {
@@ -27,18 +30,24 @@ export interface RunLogPolicy {
   secrets: string[];
 }
 
+/** What must not be shown of this attempt, wherever it says it; made once. */
+export function maskOf(secrets: string[], speaking: SpeakingAttempt): SecretMask {
+  const { claim_token, claimed } = speaking;
+  speaking.mask ??= new SecretMask([
+    ...secrets,
+    claim_token.toString('hex'),
+    ...payloadSecrets(claimed === undefined ? null : effectivePayload(claimed, claimed.task_data)),
+  ]);
+  return speaking.mask;
+}
+
 /** Where this attempt's output goes. The log is opened when the attempt first says something. */
 export function attemptOutput(policy: RunLogPolicy, speaking: SpeakingAttempt): AttemptOutput {
   const { config, deviceId: device_id, log, logs, secrets } = policy;
-  const { task_id, task_type, attempt, claim_token, claimed } = speaking;
+  const { task_id, task_type, attempt } = speaking;
   const mode = config.handlers[task_type]?.run_log ?? 'on';
-  const mask = () =>
-    new SecretMask([
-      ...secrets,
-      claim_token.toString('hex'),
-      ...payloadSecrets(claimed === undefined ? null : effectivePayload(claimed, claimed.task_data)),
-    ]);
-  return new AttemptOutput(log.child({ task_id, task_type, attempt }), () =>
+  const mask = () => maskOf(secrets, speaking);
+  return new AttemptOutput(maskedLog(log.child({ task_id, task_type, attempt }), mask()), () =>
     mode === 'off'
       ? undefined
       : logs.open({

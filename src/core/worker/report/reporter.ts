@@ -11,7 +11,7 @@ import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
 import { CheckpointReads } from './checkpoint-reads.ts';
 import { storeCheckpoints, storeValues } from './report-writes.ts';
-import { LOST, type Reporting, RunningReport } from './running-report.ts';
+import { LOST, type Reporting, RunningReport, type RunningReportOptions } from './running-report.ts';
 
 export interface ReporterOptions {
   /** A session that is not open yet. */
@@ -55,8 +55,8 @@ export class Reporter extends Service {
   }
 
   /** Where an attempt reports. Costs nothing in the database before it does. */
-  report(of: Reporting, complain: (problem: string) => void): RunningReport {
-    return new RunningReport({ of, complain, onChange: (report) => this.#changed(report) });
+  report(of: Reporting, say: Pick<RunningReportOptions, 'complain' | 'masked'>): RunningReport {
+    return new RunningReport({ of, ...say, onChange: (report) => this.#changed(report) });
   }
 
   /** What an earlier attempt of the task stored, JSON text; undefined = nothing. @throws Error when it cannot be read */

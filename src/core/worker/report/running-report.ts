@@ -22,6 +22,8 @@ export interface RunningReportOptions {
   of: Reporting;
   /** Said once: something cannot be stored. */
   complain(problem: string): void;
+  /** A text without the secrets of the attempt. */
+  masked(text: string): string;
   /** Values wait to be written, or a checkpoint does. */
   onChange(report: RunningReport): void;
 }
@@ -41,11 +43,13 @@ export class RunningReport implements AttemptReport {
   #written = 0;
   #closed = false;
   #settled: { promise: Promise<void>; resolve: () => void } | undefined;
+  readonly #masked: (text: string) => string;
   readonly #onChange: (report: RunningReport) => void;
 
-  constructor({ of, complain, onChange }: RunningReportOptions) {
+  constructor({ of, complain, masked, onChange }: RunningReportOptions) {
     this.of = of;
     this.values = new ReportValues(complain);
+    this.#masked = masked;
     this.#onChange = onChange;
   }
 
@@ -60,7 +64,8 @@ export class RunningReport implements AttemptReport {
   }
 
   progress(done: number, total?: number | null, message?: string): void {
-    if (this.#closed || !this.values.setProgress(done, total, message)) return;
+    const shown = typeof message === 'string' ? this.#masked(message) : message;
+    if (this.#closed || !this.values.setProgress(done, total, shown)) return;
     this.first ??= { done, at: monotonic() };
     this.#change();
   }

@@ -12,6 +12,8 @@ export interface MadeOnDemand {
   outputOf(attempt: RunningAttempt): AttemptOutput;
   /** Where it reports; asked for when it first does. */
   reportOf(attempt: RunningAttempt, complain: (problem: string) => void): RunningReport;
+  /** A text of the attempt without the secrets that it may have. */
+  masked(attempt: RunningAttempt, text: string): string;
 }
 
 /** What a handler gets of an attempt. A class: an object with as many closures cost a tenth of a task that does nothing. */

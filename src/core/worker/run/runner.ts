@@ -13,7 +13,7 @@ import { LOST, OVER } from '../report/running-report.ts';
 import { Deadlines } from './deadlines.ts';
 import { execute } from './execute.ts';
 import type { RunnerOptions } from './runner-options.ts';
-import { finishOf, isOpen, type RunningAttempt, timedOut, waitingAttempt, withStray } from './running-attempt.ts';
+import { finishOf, isOpen, type RunningAttempt, shownOutcome, timedOut, waitingAttempt } from './running-attempt.ts';
 import { TypePlaces } from './type-places.ts';
 
 /** Reaping a killed process group can take seconds on a machine that is short of CPU. */
@@ -226,8 +226,7 @@ export class Runner {
 
   #end(attempt: RunningAttempt, asked: Outcome): void {
     if (attempt.state !== 'running' && attempt.state !== 'waiting') return;
-    const said = attempt.said ?? asked;
-    const outcome = attempt.stray === undefined ? said : withStray(said, attempt.stray);
+    const outcome = shownOutcome(attempt, attempt.said ?? asked, this.#options.masked);
     attempt.report?.close(OVER);
     const unbegun = attempt.state === 'waiting';
     const age_ms = unbegun ? null : monotonic() - attempt.startedAt;

@@ -3,6 +3,7 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { laneKey } from '../../domain/lane.ts';
+import type { SecretMask } from '../../domain/run-log/secret-mask.ts';
 import { errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
@@ -55,6 +56,8 @@ export interface RunningAttempt extends Reporting {
   output: AttemptOutput | undefined;
   /** As it was claimed, once its handler was called: what the handler does to its task does not change it. */
   claimed: ClaimedTask | undefined;
+  /** What must not be shown of it; made when it first says something. */
+  mask: SecretMask | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
@@ -68,10 +71,16 @@ export function finishOf(one: RunningAttempt, outcome: Outcome, age_ms: number |
   return finish;
 }
 
-/** The end of an attempt, with the stray error that may be its cause. */
-export function withStray(outcome: Outcome, stray: string): Outcome {
-  if (!('error_message' in outcome)) return outcome;
-  return { ...outcome, error_message: errorText(`${outcome.error_message}; ${stray}`) };
+/** The end of an attempt as it is stored and printed: with the stray error that may be its cause, without secrets. */
+export function shownOutcome(
+  attempt: RunningAttempt,
+  said: Outcome,
+  masked: (attempt: RunningAttempt, text: string) => string,
+): Outcome {
+  if (!('error_message' in said)) return said;
+  const { stray } = attempt;
+  const text = stray === undefined ? said.error_message : errorText(`${said.error_message}; ${stray}`);
+  return { ...said, error_message: masked(attempt, text) };
 }
 
 /** The end of an attempt whose handler ignores that its time is over. */
@@ -114,6 +123,7 @@ export function waitingAttempt(
     revokedBy: null,
     output: undefined,
     claimed: undefined,
+    mask: undefined,
   };
   return attempt;
 }

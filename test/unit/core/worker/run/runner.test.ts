@@ -60,9 +60,10 @@ function oneSlot() {
     get prefetchTtlMs() {
       return patience.ms;
     },
+    masked: (_attempt, text) => text,
     outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, () => undefined),
     reports: { read: async () => undefined, flush: async () => {} },
-    reportOf: (of, complain) => new RunningReport({ of, complain, onChange: none }),
+    reportOf: (of, complain) => new RunningReport({ of, complain, masked: (text) => text, onChange: none }),
     onFinish: (finish) => finishes.push(finish),
     onSlots: none,
   });
