@@ -51,9 +51,12 @@ async function addDone(result: unknown, task: Record<string, unknown> = {}): Pro
 /** More text than a pipe and a chunk of the export hold. */
 async function addMany(count: number): Promise<void> {
   const data = JSON.stringify({ text: 'x'.repeat(4000) });
-  const rows = Array.from({ length: count }, () => ['sync_data', data]);
-  const places = rows.map(() => '(?, ?)').join(', ');
-  await session.write(`INSERT INTO ${db.names.task} (task_type, task_data) VALUES ${places}`, rows.flat());
+  // In parts that a server with small packets takes.
+  for (let left = count; left > 0; left -= 200) {
+    const rows = Array.from({ length: Math.min(left, 200) }, () => ['sync_data', data]);
+    const places = rows.map(() => '(?, ?)').join(', ');
+    await session.write(`INSERT INTO ${db.names.task} (task_type, task_data) VALUES ${places}`, rows.flat());
+  }
 }
 
 describe('afd tasks export', () => {
