@@ -287,6 +287,9 @@ describe('nothing is lost when a ring is', () => {
       configured: { t: { module: './of-the-test.ts', max: 1 } },
       worker: { ...NEVER_POLLS, max_concurrent_tasks: 20 },
     });
+    // Both are known to the sender from its first ring on.
+    await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
+    await occupy('w2');
     const started = once(first.events, 'task:started');
     await addTask(producer, { task_type: 't' });
     await started;
@@ -295,8 +298,6 @@ describe('nothing is lost when a ring is', () => {
     await mine.ring({ lane: laneKey('t', null) }, token, port);
     // Its slots are free for other types.
     expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 19 });
-    await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
-    await occupy('w2');
     const { task_id } = await addTask(producer, { task_type: 't' });
     expect(await runner(task_id)).toBe('w2');
     end();
