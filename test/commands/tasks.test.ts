@@ -208,16 +208,17 @@ describe('afd tasks show --result', () => {
     const columns = (n: number) => ({
       status: 'completed',
       attempt: n,
-      result: `{"big":12345678901234567890,"n":${n}}`,
+      // In the order in which MySQL stores keys.
+      result: `{"n":${n},"big":12345678901234567890}`,
     });
     const { task_id } = await insertAttempt(session, names, { device, columns: columns(1) });
     await insertAttempt(session, names, { device, task_id, columns: columns(2) });
     await insertAttempt(session, names, { device, task_id, columns: { status: 'failed', attempt: 3 } });
     const shown = await tasks('show', task_id, '--result');
     expect(shown).toMatchObject({ code: 0, stderr: '' });
-    expect(shown.stdout.replaceAll(' ', '')).toMatch(/^\{"big":1234567890123456789\d?(e19|\d)?.*,"n":2\}\n$/);
+    expect(shown.stdout.replaceAll(' ', '')).toMatch(/^\{"n":2,"big":1234567890123456789\d?(e19|\d)?.*\}\n$/);
     expect(await tasks('show', task_id, '--result', '--attempt', 1)).toMatchObject({
-      stdout: expect.stringMatching(/1\}\n$/),
+      stdout: expect.stringMatching(/^\{"n": ?1,/),
     });
     expect((await json('show', task_id, '--result')).json).toMatchObject({ n: 2 });
   });
