@@ -197,5 +197,5 @@ CREATE TABLE `af_task_log` (
   KEY `idx_attempt` (`task_id`,`attempt`,`from_byte`),
   KEY `idx_device_id` (`device_id`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
-PARTITION BY RANGE  COLUMNS(`written_at`)
+PARTITION BY RANGE  COLUMNS(written_at)
 (PARTITION p_future VALUES LESS THAN (MAXVALUE));

@@ -52,7 +52,7 @@ function spelled(sql: string, usual: string): string {
       },
     )
     .replace(/^ {2}`(\w+)` text( COLLATE \w+)?( INVISIBLE)?( COMMENT '[^']*')?,$/gm, '  `$1` text DEFAULT NULL$3$4,')
-    .replace(/`(heartbeat_time|p_future)`(?=\)$| VALUES)/gm, '$1')
+    .replace(/`(heartbeat_time|written_at|p_future)`(?=\)$| VALUES)/gm, '$1')
     .replace(/^ *\(PARTITION/m, '(PARTITION')
     .replace(/ ENGINE = InnoDB\)/, ')')
     .trim()};\n`;
