@@ -56,6 +56,11 @@ export class AttemptLog {
     return this.#buffer.waiting + this.#pieces.reduce((sum, one) => sum + one.body.length, 0);
   }
 
+  /** Pieces were made, and are not known to be written. */
+  get doubtful(): boolean {
+    return this.#pieces.length > 0;
+  }
+
   /** Nothing is left to write. */
   get complete(): boolean {
     return this.#ended && this.#buffer.waiting === 0 && this.#pieces.length === 0 && this.#splitter === undefined;

@@ -18,6 +18,8 @@ const WRITE_MS = 1000;
 const BATCH = 1_048_576;
 /** Output that waits for the database, of all attempts together. */
 const MOST_WAITING = 64 * 1_048_576;
+/** Memory of a log beside its output, about. */
+const OVERHEAD = 2048;
 /** Fewer bytes beyond the quota are not worth a DELETE. */
 const TRIM_STEP = 131_072;
 /** Milliseconds that writing what is left at the stop may take, and between two tries. */
@@ -38,6 +40,8 @@ export class RunLogs extends Service {
   readonly #open = new Set<AttemptLog>();
   #session: Session | undefined;
   #wake: (() => void) | undefined;
+  /** Logs that were dropped while nothing could be written. */
+  #dropped = 0;
   /** Why nothing can be written; told once for each cause. */
   #trouble: string | undefined;
   /** The answer to the last INSERT did not come: it may have been done. */
@@ -98,8 +102,7 @@ export class RunLogs extends Service {
       if (this.#inDoubt) await this.#resolveDoubt(this.#session);
       for (let n = 0; n < MOST_BATCHES && (await this.#writeBatch(this.#session)); n += 1);
       for (const log of this.#open) if (log.complete) this.#open.delete(log);
-      if (this.#trouble !== undefined) this.#options.events.emit('note', { message: 'run logs are written again' });
-      this.#trouble = undefined;
+      this.#tellBack();
     } catch (error) {
       this.#tell((error as Error).message);
       this.#shorten();
@@ -140,7 +143,7 @@ export class RunLogs extends Service {
   }
 
   async #resolveDoubt(session: Session): Promise<void> {
-    const doubtful = [...this.#open].filter((log) => log.pieces().length > 0);
+    const doubtful = [...this.#open].filter((log) => log.doubtful);
     if (doubtful.length > 0) {
       const found = await writtenLog(
         session,
@@ -153,11 +156,33 @@ export class RunLogs extends Service {
     this.#inDoubt = false;
   }
 
-  /** What waits is bounded: the largest give their middle. */
+  /** Bytes that wait to be written. */
+  get waiting(): number {
+    let bytes = 0;
+    for (const log of this.#open) bytes += log.waiting + OVERHEAD;
+    return bytes;
+  }
+
+  /** What waits is bounded: the largest give their middle, and the logs of attempts that ended first are dropped. */
   #shorten(): void {
-    const logs = [...this.#open];
-    if (logs.reduce((sum, one) => sum + one.waiting, 0) <= MOST_WAITING) return;
-    for (const log of logs) log.shorten(MOST_WAITING / logs.length / 2);
+    if (this.waiting <= MOST_WAITING) return;
+    for (const log of this.#open) log.shorten(MOST_WAITING / this.#open.size / 2);
+    let over = this.waiting - MOST_WAITING;
+    for (const log of this.#open) {
+      if (over <= 0) break;
+      if (!log.ended) continue;
+      over -= log.waiting + OVERHEAD;
+      this.#open.delete(log);
+      this.#dropped += 1;
+    }
+  }
+
+  #tellBack(): void {
+    if (this.#trouble === undefined) return;
+    const dropped = this.#dropped === 0 ? '' : `; those of ${this.#dropped} attempts were dropped meanwhile`;
+    this.#options.events.emit('note', { message: `run logs are written again${dropped}` });
+    this.#trouble = undefined;
+    this.#dropped = 0;
   }
 
   #tell(why: string): void {
