@@ -161,6 +161,8 @@ export const configSchema = z.strictObject({
         .prefault({}),
       /** Folder of the artefacts that attempts keep, relative to the configuration file. */
       artifacts: z.string().min(1).optional(),
+      /** Folder for the lines of run logs as files, relative to the configuration file; otherwise the database alone has them. */
+      run_log_folder: z.string().min(1).optional(),
       shutdown_timeout: seconds(30, 0, LONGEST_RUN),
       on_lost_database: z.enum(['stop', 'finish']).default('stop'),
       /** Time between SIGTERM and SIGKILL for a command that is ended. */

@@ -1,5 +1,6 @@
 // Puts the parts of a worker together: what knows where work is, what claims it, what runs it, what keeps track of it.
 
+import { resolve } from 'node:path';
 import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
 import { Session } from '../db/session.ts';
@@ -18,6 +19,7 @@ import { Poller } from './claim/poller.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from './claim/task-timings.ts';
 import { TypeRooms } from './claim/type-rooms.ts';
 import type { AttemptOutput } from './log/attempt-output.ts';
+import { LogFiles } from './log/log-files.ts';
 import { attemptOutput, maskOf } from './log/run-log-policy.ts';
 import { RunLogs } from './log/run-logs.ts';
 import { workerSecrets } from './log/secrets.ts';
@@ -89,17 +91,21 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     deadlineSlackS: master.deadline_slack,
   });
   const { address, timeZone, idleTimeoutS, deadlineMs } = session.options;
+  const warn = (message: string) => events.emit('warning', { message });
   const reporter = new Reporter({
     openSession: () => new Session({ address, timeZone, idleTimeoutS, deadlineMs, multiStatements: false }),
     names,
     deviceId,
     onLost: ({ key }) => attempts.lost(key),
-    warn: (message) => events.emit('warning', { message }),
+    warn,
   });
-  const logs = new RunLogs({ names, events, openSession: () => context.session({ multiStatements: true }) });
+  const { run_log_folder: folder, run_log_bytes: most } = worker;
+  const files =
+    folder === undefined ? undefined : new LogFiles({ folder: resolve(context.resolved.baseDir, folder), most, warn });
+  const logs = new RunLogs({ names, events, files, openSession: () => context.session({ multiStatements: true }) });
   const secrets = workerSecrets(config.handlers, options.env, context.address.password);
   const masked = (attempt: RunningAttempt, text: string) => maskOf(secrets, attempt).apply(text);
-  const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, log, logs, secrets }, attempt);
+  const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, files, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({
     slots,
     deviceId,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
@@ -118,6 +118,7 @@ const lines = async (id: number) =>
   (await pieces(id)).flatMap((one) => decodeLines(inflateRawSync(one.body).toString()));
 const texts = async (id: number) => (await lines(id)).map((one) => `${one.source}: ${one.text}`);
 
+const withoutColon = (line: string) => line.replace(': ', ' ');
 const isWarning = ({ name, data }: { name: string; data: unknown }, text: string) =>
   name === 'warning' && (data as { message: string }).message.includes(text);
 
@@ -248,6 +249,31 @@ describe('the run log of an attempt', () => {
     expect(all).toContain('login failed with ***');
     expect(all).toContain('reading with ***');
     for (const one of canaries) expect(all).not.toContain(one);
+  });
+
+  it('is in a file too, where a folder for it is named, up to its limit and without secrets', async () => {
+    const folder = join(dir, 'logs');
+    start({ worker: { run_log_folder: folder, run_log_bytes: 65_536 } });
+    const [id, flood] = [await add('thread', { app_id: 'a1', password: 'canary-of-the-payload' }), await add('flood')];
+    for (const one of [id, flood]) await over(one);
+    await stopWorkers();
+    const text = readFileSync(join(folder, `${id}-1.log`), 'utf8');
+    expect(text.split('\n').map((line) => line.slice(25))).toEqual([...(await texts(id)).map(withoutColon), '']);
+    const long = readFileSync(join(folder, `${flood}-1.log`), 'utf8');
+    expect(long).toMatch(/This file is full; afd logs shows the rest\.\n$/);
+    expect(long.length).toBeLessThan(200_000);
+  });
+
+  it('is complete in the database although its files cannot be written', async () => {
+    writeFileSync(join(dir, 'no-folder'), '');
+    const worker = start({ worker: { run_log_folder: join(dir, 'no-folder') } });
+    const id = await add('thread', { app_id: 'a1' });
+    await over(id);
+    await stopWorkers();
+    expect(await texts(id)).toHaveLength(3);
+    expect(worker.seen.filter((one) => isWarning(one, 'files of run logs cannot be written')).length).toBeGreaterThan(
+      0,
+    );
   });
 
   it('says who took the task from its device, and why', async () => {

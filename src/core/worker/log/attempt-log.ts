@@ -5,6 +5,7 @@ import { encodeLines, type LogLine, type LogSource } from '../../domain/run-log/
 import { quotaOf, RunLogBuffer, type RunLogQuota } from '../../domain/run-log/run-log-buffer.ts';
 import type { SecretMask } from '../../domain/run-log/secret-mask.ts';
 import { redactText } from '../../log/redact.ts';
+import type { LogFiles } from './log-files.ts';
 
 /** Characters of a piece, about. */
 const PIECE = 65_536;
@@ -19,6 +20,8 @@ export interface AttemptLogOptions {
   bytes: number;
   /** Secrets that must not be shown; made when the first line is decoded. */
   mask: () => SecretMask;
+  /** Files with the same lines. */
+  files?: LogFiles | undefined;
   /** Only an attempt that fails leaves its log. */
   onFailure: boolean;
 }
@@ -144,11 +147,14 @@ export class AttemptLog {
     close();
   }
 
+  /** Bytes of its file. */
+  #inFile = 0;
   /** Bytes of output that were taken apart so far. */
   #end = 0;
 
   #push(lines: LogLine[], end: number): void {
-    const { task_id, attempt, device_id } = this.options;
+    const { task_id, attempt, device_id, files } = this.options;
+    this.#inFile = files?.append(this.options, lines, this.#inFile) ?? 0;
     const body = deflateRawSync(encodeLines(lines), DEFLATE);
     // The last line may end without a further byte.
     const to_byte = Math.max(end, this.#from + 1);

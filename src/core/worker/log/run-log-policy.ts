@@ -5,6 +5,7 @@ import { SecretMask } from '../../domain/run-log/secret-mask.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import type { Log } from '../../log/log.ts';
 import { AttemptOutput } from './attempt-output.ts';
+import type { LogFiles } from './log-files.ts';
 import { maskedLog } from './masked-log.ts';
 import type { RunLogs } from './run-logs.ts';
 import { payloadSecrets } from './secrets.ts';
@@ -26,6 +27,7 @@ export interface RunLogPolicy {
   deviceId: string;
   log: Log;
   logs: RunLogs;
+  files: LogFiles | undefined;
   /** Of the worker and its handlers. */
   secrets: string[];
 }
@@ -43,7 +45,7 @@ export function maskOf(secrets: string[], speaking: SpeakingAttempt): SecretMask
 
 /** Where this attempt's output goes. The log is opened when the attempt first says something. */
 export function attemptOutput(policy: RunLogPolicy, speaking: SpeakingAttempt): AttemptOutput {
-  const { config, deviceId: device_id, log, logs, secrets } = policy;
+  const { config, deviceId: device_id, files, log, logs, secrets } = policy;
   const { task_id, task_type, attempt } = speaking;
   const mode = config.handlers[task_type]?.run_log ?? 'on';
   const mask = () => maskOf(secrets, speaking);
@@ -51,7 +53,7 @@ export function attemptOutput(policy: RunLogPolicy, speaking: SpeakingAttempt): 
     mode === 'off'
       ? undefined
       : logs.open({
-          ...{ task_id, attempt, device_id, mask },
+          ...{ task_id, attempt, device_id, mask, files },
           bytes: config.worker.run_log_bytes,
           onFailure: mode === 'on-failure',
         }),

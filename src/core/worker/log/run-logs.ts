@@ -11,6 +11,7 @@ import type { Events } from '../../runtime/events.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+import type { LogFiles } from './log-files.ts';
 
 /** Readers see a line after at most this, and the time of their own poll. */
 const WRITE_MS = 1000;
@@ -31,6 +32,8 @@ const MOST_BATCHES = 16;
 export interface RunLogsOptions {
   names: TableNames;
   openSession(): Promise<Session>;
+  /** Files that have the same lines; closed at the stop. */
+  files?: LogFiles | undefined;
   events: Pick<Events, 'emit'>;
 }
 
@@ -69,6 +72,7 @@ export class RunLogs extends Service {
     }
     await this.#leave();
     await this.#session?.close();
+    await this.#options.files?.close();
   }
 
   /** Writes what is left, also of handlers that go on: nothing reads them any more. */
