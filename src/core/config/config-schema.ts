@@ -33,7 +33,7 @@ export const handlerSchema = z
     module: z.string().min(1).optional(),
     /** Where a module runs: the worker's main thread, a thread that all such modules share, or a process for each attempt at a time. */
     isolation: z.enum(ISOLATIONS, { error: `must be one of ${ISOLATIONS.join(', ')}` }).optional(),
-    /** When a process in which a module runs is replaced: after so many attempts, or one that left it larger than this. */
+    /** When a process in which a module runs is replaced: after this number of attempts, or when one left it larger than this. */
     recycle: z
       .strictObject({
         tasks: whole(1, 1_000_000).default(RECYCLE.tasks),

@@ -19,7 +19,7 @@ export function maximaPublished(maxima: ReadonlyMap<string, number>): { max_per_
   return maxima.size === 0 ? {} : { max_per_type: Object.fromEntries(maxima) };
 }
 
-/** What capabilities say of a type, whoever wrote them; undefined = nothing. */
+/** What capabilities say of a type, also those that another program wrote; undefined = nothing. */
 export function maxOfType({ max_per_type: all }: Record<string, unknown>, taskType: string): number | undefined {
   if (typeof all !== 'object' || all === null || !Object.hasOwn(all, taskType)) return undefined;
   const max: unknown = (all as Record<string, unknown>)[taskType];

@@ -128,7 +128,7 @@ function whenAborted(signal: AbortSignal, act: () => void, listening: AbortSigna
   else signal.addEventListener('abort', act, { signal: listening });
 }
 
-/** The row of the task, had a worker claimed it after so many failed attempts. Its payload is here, whatever its size. */
+/** The row of the task, had a worker claimed it after this number of failed attempts. Its payload is here, whatever its size. */
 function claimedTask(task: NewTask, failed: number): ClaimedTask {
   const { task_data = null, username = null, app_id = null, start_date = null, end_date = null } = task;
   return {

@@ -28,7 +28,7 @@ export interface Command {
   watch: CommandWatch;
 }
 
-/** Is told what happens to a command while it runs. */
+/** Hears what happens to a command while it runs. */
 export interface CommandWatch {
   started(pgid: number): void;
   /** Bytes of either output. */

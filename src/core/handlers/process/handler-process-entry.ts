@@ -68,7 +68,7 @@ async function begin({ id, task, device_id }: ToThread & { kind: 'run' }): Promi
   say({ kind: 'ended', id, outcome, rss: process.memoryUsage.rss() });
 }
 
-/** What the attempt printed is in the pipes before its end is told. */
+/** Resolves when what the attempt printed is in the pipes: the worker must have it before the end. */
 async function printed(): Promise<void> {
   for (const stream of [stdout, stderr]) {
     if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));

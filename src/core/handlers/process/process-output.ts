@@ -12,11 +12,11 @@ const MOST_TURNS = 10;
 
 export interface OutputOptions {
   take(stream: OutputStream, chunk: Buffer): void;
-  /** It has printed so much that it is read with pauses. */
+  /** It has printed more than is read without pauses. */
   plenty(): boolean;
 }
 
-/** What a process prints, whoever of it does: its code, its native code, or programs that it started. */
+/** What a process prints: its code, its native code, or programs that it started. */
 export class ProcessOutput {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;

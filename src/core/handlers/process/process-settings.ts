@@ -1,4 +1,4 @@
-/** What a process of a handler is told when it starts: in its arguments, where everybody may read it. */
+/** What a process of a handler gets when it starts: in its arguments, where everybody may read it. */
 export interface ProcessSettings {
   task_type: string;
   /** Path, relative to `base_dir`. */

@@ -4,7 +4,7 @@ import { LatestCheckpoint } from '../report/latest-checkpoint.ts';
 import { ReportValues } from '../report/report-values.ts';
 import type { FromThread } from './handler-thread-messages.ts';
 
-/** A handler may report in every turn of a loop; the main thread is told this often. */
+/** A handler may report in every turn of a loop; the main thread hears of it this often. */
 const TELL_EVERY_MS = 250;
 
 /** What an attempt reports, in the thread in which its handler runs: a few messages for many calls. */
