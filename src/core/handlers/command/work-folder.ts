@@ -7,8 +7,8 @@ import type { HandlerLog } from '../handler.ts';
 import { readStamp, stampLives } from '../processes/worker-stamp.ts';
 
 /**
- * The stamp of the worker is in the name: by it the next worker recognizes what a dead one could not remove. In base 36, because programs make
- * sockets in their TMPDIR, and the path of a socket has at most 107 bytes.
+ * The stamp of the worker is in the name: by it the next worker recognizes what a dead one could not remove. In base 36,
+ * because programs make sockets in their TMPDIR, and the path of a socket has at most 107 bytes.
  */
 const OF_WORKER = /^afd-([a-z\d]+)\.([a-z\d]+)\.([a-z\d]+)-[A-Za-z\d]{6}$/;
 const KEPT_AS = /afd-(?:[a-z\d.]+-)?([A-Za-z\d]{6})$/;
