@@ -16,6 +16,7 @@ export interface WorkerStamp {
 
 export interface Stamps {
   worker: string;
+  /** `attemptMark` of its attempt. */
   token: string;
   task: string | undefined;
 }
@@ -27,6 +28,15 @@ export function ownStamp(): string | undefined {
   // The /proc of another pid namespace has other numbers than those which signals take.
   if (stat === undefined || namespace === undefined || stat.pid !== ownPid) return undefined;
   return `${stat.pid}:${stat.started}:${namespace}`;
+}
+
+/** By which the processes of an attempt are known: the attempts of one claim share its token. */
+export function attemptMark({ claim_token, task }: { claim_token: string; task: { task_id: number } }): string {
+  return markOf(claim_token, String(task.task_id));
+}
+
+function markOf(token: string, task: string | undefined): string {
+  return task === undefined ? token : `${token} ${task}`;
 }
 
 export function readStamp(text: string): WorkerStamp | undefined {
@@ -49,5 +59,6 @@ export function stampsOf(pid: number): Stamps | undefined {
   const environment = environmentOf(pid);
   const worker = variableIn(environment, WORKER_VARIABLE);
   if (worker === undefined) return undefined;
-  return { worker, token: variableIn(environment, TOKEN_VARIABLE) ?? '', task: variableIn(environment, 'AFD_TASK_ID') };
+  const task = variableIn(environment, 'AFD_TASK_ID');
+  return { worker, token: markOf(variableIn(environment, TOKEN_VARIABLE) ?? '', task), task };
 }
