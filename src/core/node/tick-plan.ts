@@ -7,7 +7,6 @@ import type { LivenessSettings, Wanted } from './liveness-messages.ts';
 export class TickPlan {
   wanted: Wanted = { ranks: [], known: [], devices: false };
   readonly #settings: LivenessSettings;
-  #ticks = 0;
   #discoverAt = Number.NEGATIVE_INFINITY;
   #turnAt: number | undefined;
   readonly #pause = new PollPause();
@@ -44,7 +43,6 @@ export class TickPlan {
       this.#turnAt = at + keepWarmMs - tickIntervalMs / 2;
       return undefined;
     }
-    this.#ticks += 1;
     const polls = worker && at >= this.#discoverAt && at >= this.#pause.until;
     if (polls) this.#discoverAt = at + taskPollIntervalMs - tickIntervalMs / 2;
     const { ranks, known, devices } = this.wanted;
@@ -53,7 +51,8 @@ export class TickPlan {
       device_id: deviceId,
       ranks: polls ? ranks : undefined,
       lanes: { types: Array.isArray(types) ? types.map(String) : [], known },
-      withOpen: worker && this.#ticks % 2 === 1,
+      // In each: an operator who cancels waits for it.
+      withOpen: worker,
       trustAfterStartS: this.#settings.lockTrustAfterStartMs / 1000,
       devicesOf: devices ? this.#settings.heartbeatTimeoutMs / 1000 : undefined,
     };

@@ -30,9 +30,9 @@ describe('the plan of the ticks', () => {
     expect(asks.every((ask) => ask !== undefined && ask.ranks === undefined && !ask.withOpen)).toBe(true);
   });
 
-  it('asks for open attempts every other time', () => {
+  it('asks for open attempts each time', () => {
     const asks = plan().asks(4);
-    expect(asks.map((ask) => ask?.withOpen)).toEqual([true, false, true, false]);
+    expect(asks.map((ask) => ask?.withOpen)).toEqual([true, true, true, true]);
   });
 
   it('polls as often as task_poll_interval says, and ticks all the same', () => {
