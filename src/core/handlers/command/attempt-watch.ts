@@ -5,7 +5,7 @@ import type { Attempt } from '../handler.ts';
 import { namesOf } from '../processes/leftovers.ts';
 import { signalGroup } from '../processes/process-group.ts';
 import type { TreeWatch } from '../processes/tree-sampler.ts';
-import { attemptMark } from '../processes/worker-stamp.ts';
+import { attemptStamp } from '../processes/worker-stamp.ts';
 import type { CommandHost } from './command-host.ts';
 import type { CommandWatch } from './run-command.ts';
 
@@ -40,7 +40,7 @@ export class AttemptWatch implements CommandWatch {
   started(pgid: number): void {
     this.#pgid = pgid;
     const { memory } = this.#limits;
-    this.#tree = this.#host.sampler?.watch(attemptMark(this.#attempt), (bytes) => {
+    this.#tree = this.#host.sampler?.watch(attemptStamp(this.#attempt), (bytes) => {
       if (memory !== undefined && bytes > memory) this.#end('E_MEMORY_LIMIT', bytes, memory);
     });
   }
@@ -58,7 +58,7 @@ export class AttemptWatch implements CommandWatch {
   async groupEnded(): Promise<void> {
     this.#tree?.close();
     const { log } = this.#attempt;
-    const left = (await this.#host.processes?.end(attemptMark(this.#attempt))) ?? [];
+    const left = (await this.#host.processes?.end(attemptStamp(this.#attempt))) ?? [];
     if (left.length > 0)
       log.warn(`ended what the command had left running outside its process group: ${namesOf(left)}`);
   }

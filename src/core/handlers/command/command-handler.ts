@@ -8,7 +8,7 @@ import { wallClock } from '../../runtime/clock.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import { CommandEvents } from '../events/command-events.ts';
 import type { Attempt, Handler } from '../handler.ts';
-import { attemptMark } from '../processes/worker-stamp.ts';
+import { attemptStamp } from '../processes/worker-stamp.ts';
 import { keepArtifacts } from './artifacts.ts';
 import { AttemptWatch } from './attempt-watch.ts';
 import { attemptEnvironment, commandEnvironment, type Environment } from './command-environment.ts';
@@ -73,7 +73,7 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
   if (attempt.aborted() !== undefined)
     return abortedOutcome(attempt.aborted(), task.timeout, '; the command had not started');
   const { processes } = options.host;
-  const mark = attemptMark(attempt);
+  const ownStamp = attemptStamp(attempt);
   let folder: WorkFolder | undefined;
   let outcome: Outcome;
   try {
@@ -83,7 +83,7 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
       return failedAttempt(`The command of ${options.task_type} cannot be started: ${problem}.`, 'ENOENT');
     }
     folder = await WorkFolder.make(processes?.stamp);
-    processes?.began(mark);
+    processes?.began(ownStamp);
     outcome = await run(options, env, attempt, program.file, folder);
   } catch (error) {
     outcome = failedAttempt(
@@ -91,7 +91,7 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
       errorCode(error),
     );
   } finally {
-    processes?.over(mark);
+    processes?.over(ownStamp);
   }
   return folder === undefined ? outcome : leave(folder, outcome, options, attempt);
 }

@@ -16,7 +16,7 @@ export interface WorkerStamp {
 
 export interface Stamps {
   worker: string;
-  /** `attemptMark` of its attempt. */
+  /** `attemptStamp` of its attempt. */
   token: string;
   task: string | undefined;
 }
@@ -31,11 +31,11 @@ export function ownStamp(): string | undefined {
 }
 
 /** By which the processes of an attempt are known: the attempts of one claim share its token. */
-export function attemptMark({ claim_token, task }: { claim_token: string; task: { task_id: number } }): string {
-  return markOf(claim_token, String(task.task_id));
+export function attemptStamp({ claim_token, task }: { claim_token: string; task: { task_id: number } }): string {
+  return spelledStamp(claim_token, String(task.task_id));
 }
 
-function markOf(token: string, task: string | undefined): string {
+function spelledStamp(token: string, task: string | undefined): string {
   return task === undefined ? token : `${token} ${task}`;
 }
 
@@ -60,5 +60,5 @@ export function stampsOf(pid: number): Stamps | undefined {
   const worker = variableIn(environment, WORKER_VARIABLE);
   if (worker === undefined) return undefined;
   const task = variableIn(environment, 'AFD_TASK_ID');
-  return { worker, token: markOf(variableIn(environment, TOKEN_VARIABLE) ?? '', task), task };
+  return { worker, token: spelledStamp(variableIn(environment, TOKEN_VARIABLE) ?? '', task), task };
 }

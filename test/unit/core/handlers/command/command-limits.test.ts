@@ -6,7 +6,7 @@ import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/h
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
 import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
 import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
-import { attemptMark, stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
+import { attemptStamp, stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
 import { testAttempt, usageOf } from '../../../../fixtures/handlers/attempt.ts';
 import { PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
@@ -40,7 +40,7 @@ describe('limits.memory', options, () => {
     expect('error_message' in outcome && outcome.error_message).toMatch(
       /^E_MEMORY_LIMIT: (more than|[\d.]+ [MG]B) (50 MB )?of 50 MB; last lines of stderr: why/,
     );
-    expect(left(attemptMark(attempt))).toEqual([]);
+    expect(left(attemptStamp(attempt))).toEqual([]);
   });
 
   it('ends no command that stays below it', async () => {
@@ -151,9 +151,9 @@ it('the end of one attempt ends no command of another one that was claimed with 
   const going = sh('echo begun; setsid sleep 600 & sleep 600', { host }, second);
   await second.logged(/begun/);
   expect(await sh('setsid sleep 600 & exit 0', { host }, first)).toMatchObject({ kind: 'done' });
-  expect(left(attemptMark(first))).toEqual([]);
-  expect(left(attemptMark(second)).length).toBeGreaterThanOrEqual(2);
+  expect(left(attemptStamp(first))).toEqual([]);
+  expect(left(attemptStamp(second)).length).toBeGreaterThanOrEqual(2);
   second.abort('timeout');
   expect(await going).toMatchObject({ kind: 'timeout' });
-  expect(left(attemptMark(second))).toEqual([]);
+  expect(left(attemptStamp(second))).toEqual([]);
 });

@@ -19,7 +19,7 @@ import {
 import { killProcess } from '../../../../../src/core/handlers/processes/process-group.ts';
 import { pidNamespace, processStat } from '../../../../../src/core/handlers/processes/process-table.ts';
 import {
-  attemptMark,
+  attemptStamp,
   ownStamp,
   readStamp,
   stampLives,
@@ -147,7 +147,7 @@ describe('the reaper', options, () => {
 
   it('ends in a later round what its own worker left, and nothing of an attempt that runs', async () => {
     const processes = new CommandProcesses(own!);
-    processes.began(attemptMark({ claim_token: 'running', task: { task_id: 7 } }));
+    processes.began(attemptStamp({ claim_token: 'running', task: { task_id: 7 } }));
     const warnings: string[] = [];
     await reaper((message) => warnings.push(message), { processes }).start();
     const kept = await sleeper(stamped(own!, 'running'));
@@ -157,7 +157,7 @@ describe('the reaper', options, () => {
     expect(warnings[0]).toMatch(/^Ended what commands had left running after their attempts: 1 process: /);
     expect(warnings[0]).toContain(`(pid ${left.pid}, task 7)`);
     expect(gone(kept.pid)).toBe(false);
-    processes.over(attemptMark({ claim_token: 'running', task: { task_id: 7 } }));
+    processes.over(attemptStamp({ claim_token: 'running', task: { task_id: 7 } }));
     await until(() => gone(kept.pid));
   });
 
