@@ -158,7 +158,8 @@ describe.concurrent('afd run', { timeout: 60_000 }, () => {
     await until(() => patient.said.text.includes('got TERM'));
     patient.child.kill('SIGINT');
     expect(await patient.exit).toBe(130);
-    expect(pids.map(Number).filter(isAlive)).toEqual([]);
+    // The kernel ends them a moment after the signal, and nobody here waits for them; their grace is an hour.
+    await until(() => pids.map(Number).every((pid) => !isAlive(pid)));
   });
 
   it('ends although a module ignores its abort signal, and says so', async () => {
