@@ -287,12 +287,14 @@ describe('nothing is lost when a ring is', () => {
       configured: { t: { module: './of-the-test.ts', max: 1 } },
       worker: { ...NEVER_POLLS, max_concurrent_tasks: 20 },
     });
-    // Both are known to the sender from its first ring on.
+    const started = once(first.events, 'task:started');
+    // By a sender of its own, while w1 is alone: one that is slow to answer is passed over.
+    const earlier = producing(db);
+    await addTask(earlier, { task_type: 't' });
+    await started;
+    await earlier.close();
     await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
     await occupy('w2');
-    const started = once(first.events, 'task:started');
-    await addTask(producer, { task_type: 't' });
-    await started;
     const { port, ring_token: token } = await device('w1');
     const mine = await listen();
     await mine.ring({ lane: laneKey('t', null) }, token, port);
