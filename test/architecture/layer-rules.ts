@@ -3,7 +3,7 @@
 import { posix } from 'node:path';
 import ts from 'typescript';
 
-export type Layer = 'domain' | 'db' | 'core' | 'cli' | 'commands' | 'index';
+export type Layer = 'domain' | 'db' | 'http' | 'core' | 'gateway' | 'cli' | 'commands' | 'index';
 export type Rule =
   | 'layer'
   | 'package'
@@ -34,9 +34,11 @@ export interface Violation {
 export const OWN_LAYERS: Record<Layer, Partial<Record<Layer, 'values' | 'types'>>> = {
   domain: { domain: 'values' },
   db: { db: 'values', domain: 'values' },
-  core: { core: 'values', db: 'values', domain: 'values' },
-  cli: { cli: 'values', core: 'values', domain: 'types' },
-  commands: { commands: 'values', cli: 'values', core: 'values', domain: 'types' },
+  http: { http: 'values', domain: 'types' },
+  core: { core: 'values', db: 'values', domain: 'values', http: 'values' },
+  gateway: { gateway: 'values', core: 'values', domain: 'types', http: 'values' },
+  cli: { cli: 'values', core: 'values', domain: 'types', gateway: 'values', http: 'values' },
+  commands: { commands: 'values', cli: 'values', core: 'values', domain: 'types', gateway: 'values', http: 'values' },
   index: { core: 'values', domain: 'values' },
 };
 const TERMINAL = ['@oclif/core', 'chalk', 'cli-table3', 'listr2'];
@@ -44,11 +46,22 @@ export const PACKAGES: Record<Layer, string[]> = {
   domain: [],
   db: ['mysql2', 'knex'],
   core: ['p-limit', 'systeminformation', 'zod', 'pino', 'yaml', 'jiti', 'csv-parse'],
+  http: ['zod'],
+  gateway: [
+    'fastify',
+    'light-my-request',
+    '@fastify/compress',
+    '@fastify/rate-limit',
+    '@fastify/swagger',
+    'fastify-type-provider-zod',
+    'openapi-types',
+    'zod',
+  ],
   cli: TERMINAL,
   commands: TERMINAL,
   index: [],
 };
-const PURE_LAYERS = new Set<Layer>(['domain', 'db', 'core', 'index']);
+const PURE_LAYERS = new Set<Layer>(['domain', 'db', 'http', 'core', 'gateway', 'index']);
 /** Parts of Node without I/O and without clocks. */
 const DOMAIN_NODE = new Set(['node:crypto', 'node:string_decoder', 'node:util']);
 
@@ -75,6 +88,8 @@ export function layerOf(path: string): Layer | undefined {
   if (path.startsWith('src/core/domain/')) return 'domain';
   if (path.startsWith('src/core/db/')) return 'db';
   if (path.startsWith('src/core/')) return 'core';
+  if (path.startsWith('src/http/')) return 'http';
+  if (path.startsWith('src/gateway/')) return 'gateway';
   if (path.startsWith('src/cli/')) return 'cli';
   if (path.startsWith('src/commands/')) return 'commands';
   return undefined;
@@ -129,7 +144,7 @@ function checkFile(source: Source, facts: Facts): Violation[] {
     report(
       'layer',
       1,
-      'belongs to no layer; the layers are src/core/domain, src/core/db, src/core, src/cli, src/commands',
+      'belongs to no layer; the layers are src/core/domain, src/core/db, src/http, src/core, src/gateway, src/cli, src/commands',
     );
     return found;
   }

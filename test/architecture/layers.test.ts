@@ -63,23 +63,27 @@ describe('the table of AGENTS.md', () => {
       .sort();
 
   it('names the packages that the test allows', () => {
-    const [domain, db, core, terminal] = cells('packages');
+    const [domain, db, http, core, gateway, terminal] = cells('packages');
     expect(words(domain)).toEqual(PACKAGES.domain);
     expect(words(db)).toEqual([...PACKAGES.db].sort());
+    expect(words(http)).toEqual([...PACKAGES.http].sort());
+    expect(words(gateway)).toEqual([...PACKAGES.gateway].sort());
     expect(words(core)).toEqual([...PACKAGES.core].sort());
     expect(words(terminal)).toEqual(PACKAGES.cli.map((name) => name.replace('@oclif/core', 'oclif')).sort());
   });
 
   it('names the layers that the test allows', () => {
-    const [domain, db, core, terminal] = cells('own layers');
-    const others = (layer: 'db' | 'core' | 'commands') =>
+    const [domain, db, http, core, gateway, terminal] = cells('own layers');
+    const others = (layer: 'db' | 'http' | 'core' | 'gateway' | 'commands') =>
       Object.entries(OWN_LAYERS[layer])
         .filter(([name]) => name !== layer)
         .map(([name, what]) => (what === 'types' ? `${name} (types)` : name))
         .sort();
     expect(words(domain)).toEqual(['domain']);
     expect(words(db)).toEqual(others('db'));
+    expect(words(http)).toEqual(others('http'));
     expect(words(core)).toEqual(others('core'));
+    expect(words(gateway)).toEqual(others('gateway'));
     expect(words(terminal)).toEqual(others('commands'));
   });
 

@@ -12,7 +12,7 @@ import { Producer } from './producer.ts';
 import { assertSchema } from './schema-state.ts';
 
 /** `command` = one short-lived command; `migrate` = one that may meet any schema; the others are nodes of the fleet. */
-export type Purpose = 'command' | 'migrate' | 'worker' | 'leader';
+export type Purpose = 'command' | 'migrate' | 'worker' | 'leader' | 'gateway';
 
 export interface ContextOptions {
   purpose: Purpose;
@@ -51,7 +51,7 @@ export interface Context {
  */
 export function openContext(resolved: ResolvedConfig, options: ContextOptions): Context {
   const { config, database: address } = resolved;
-  const isNode = options.purpose === 'worker' || options.purpose === 'leader';
+  const isNode = options.purpose !== 'command' && options.purpose !== 'migrate';
   if (isNode && !config.enabled) {
     throw new AfdError(
       'E_CONFIG',

@@ -27,7 +27,7 @@ export interface LivenessSettings {
   deviceId: string;
   tryNext: boolean;
   deviceName: string | undefined;
-  deviceType: 'master' | 'worker';
+  deviceType: 'master' | 'worker' | 'gateway';
   capabilities: Record<string, unknown>;
   slots: number;
   /** The machine and its process number, for the message of a process that is refused the id. */

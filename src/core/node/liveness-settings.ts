@@ -25,9 +25,10 @@ export function livenessSettings(
 ): LivenessSettings {
   const { config, address } = context;
   const { master, worker } = config;
-  const own = worker.device_id;
+  // Processes of a gateway are many on a machine, and beside the worker whose id this is.
+  const own = role.deviceType === 'gateway' ? undefined : worker.device_id;
   const { level, format } = config.log;
-  const suffix = role.deviceType === 'master' ? '-leader' : '';
+  const suffix = { master: '-leader', worker: '', gateway: '-gateway' }[role.deviceType];
   return {
     board: undefined,
     log: { fd: context.logFd, format, level },

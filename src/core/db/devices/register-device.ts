@@ -6,7 +6,7 @@ import type { TableNames } from '../table-names.ts';
 export interface DeviceRegistration {
   device_id: string;
   device_name: string;
-  device_type: 'master' | 'worker';
+  device_type: 'master' | 'worker' | 'gateway';
   ip_address: string;
   /** Where it is rung, and with what; 0 and null = nowhere. */
   port: number;

@@ -1,0 +1,63 @@
+// The part of a gateway that knows nothing of HTTP: its device row, and the sessions of its requests. It keeps no state that another
+// gateway would need: what it remembers is a copy of the database's.
+import type { Context } from '../context/context.ts';
+import { StartWait } from '../context/start-wait.ts';
+import { LivenessClient } from '../node/liveness-client.ts';
+import { nodeReport } from '../node/liveness-events.ts';
+import type { LivenessReport } from '../node/liveness-messages.ts';
+import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
+import { Service, untilAborted } from '../runtime/service.ts';
+import { RequestContexts } from './request-contexts.ts';
+
+export interface GatewayFacts extends NodeFacts {
+  /** Seconds that the start may wait for the database. */
+  waitDatabaseS?: number | undefined;
+}
+
+/** Sessions of requests, beside the one of the liveness thread. */
+const SESSIONS = 8;
+
+/** Runs when its device row is written; `finished` rejects with what ended it. */
+export class Gateway extends Service {
+  readonly context: Context;
+  readonly requests: RequestContexts;
+  readonly #facts: GatewayFacts;
+  #deviceId = '';
+
+  constructor(context: Context, facts: GatewayFacts) {
+    super();
+    this.context = context;
+    this.#facts = facts;
+    this.requests = new RequestContexts(context, SESSIONS);
+  }
+
+  /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
+  get deviceId(): string {
+    return this.#deviceId;
+  }
+
+  protected async run(signal: AbortSignal, running: () => void): Promise<void> {
+    const { context } = this;
+    const { events } = context;
+    const wait = new StartWait({ seconds: this.#facts.waitDatabaseS ?? 0, events, stop: signal });
+    // First: it brings the fleet's values.
+    await wait.run(() => this.requests.use(async () => {}));
+    const role = { deviceType: 'gateway' as const, capabilities: {}, slots: 0, contend: false };
+    const settings = livenessSettings(context, this.#facts, role);
+    settings.waitDatabaseMs = wait.leftMs;
+    const onReport = (report: LivenessReport) => {
+      if (report.kind === 'registered') this.#deviceId = report.deviceId;
+      if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
+      nodeReport(report, events, this.#deviceId);
+    };
+    const liveness: LivenessClient = new LivenessClient(settings, onReport);
+    try {
+      await liveness.start();
+      running();
+      await untilAborted(signal, [liveness]);
+    } finally {
+      await this.requests.close();
+      await liveness.stop();
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// Every error becomes a problem document. What is no error of afd is a bug: its text stays in the log.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
+import type { Gateway } from '../core/gateway/gateway.ts';
+import { PROBLEM_TYPE, type Problem } from '../http/problem.ts';
+
+/** HTTP status of each code of the registry. */
+export const HTTP_STATUS: Record<ErrorCode, number> = {
+  E_FAILED: 500,
+  E_STUCK: 500,
+  E_INTERNAL: 500,
+  E_USAGE: 400,
+  E_NOT_FOUND: 404,
+  E_FORBIDDEN: 403,
+  E_CONFLICT: 409,
+  E_DEVICE_RUNNING: 409,
+  E_SUPERSEDED: 409,
+  E_PARTIAL: 207,
+  E_TIMED_OUT: 504,
+  E_TASK_FAILED: 200,
+  E_DATABASE: 503,
+  E_SERVER_MISSING: 503,
+  E_UNCAUGHT: 500,
+  E_TEMPORARY: 503,
+  E_CONFIG: 500,
+  E_HANDLER_MISSING: 500,
+  E_SCHEMA: 503,
+};
+
+/** Seconds after which a client may try again. */
+const RETRY_AFTER_S = 2;
+
+export function problemOf(error: AfdError, request: FastifyRequest, status = HTTP_STATUS[error.code]): Problem {
+  return {
+    type: `/docs/errors#${error.code}`,
+    title: ERROR_CODES[error.code].means,
+    status,
+    detail: error.message,
+    code: error.code,
+    suggestions: error.suggestions,
+    request_id: request.id,
+    ...(Object.keys(error.data).length > 0 ? { data: error.data } : {}),
+  };
+}
+
+export function sendProblem(
+  error: AfdError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status?: number,
+): FastifyReply {
+  const body = problemOf(error, request, status);
+  if (body.status === 503) reply.header('retry-after', RETRY_AFTER_S);
+  return reply.code(body.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(body);
+}
+
+export function answerProblem(gateway: Gateway) {
+  return (error: FastifyError | AfdError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    if (error instanceof AfdError) {
+      if (HTTP_STATUS[error.code] === 500) tellBug(gateway, error, request);
+      return sendProblem(error, request, reply);
+    }
+    if (hasZodFastifySchemaValidationErrors(error)) {
+      const found = error.validation.map((one) => `${one.instancePath || one.schemaPath}: ${one.message}`);
+      return sendProblem(new AfdError('E_USAGE', `The request is not valid: ${found.join('; ')}.`), request, reply);
+    }
+    const { statusCode = 500 } = error;
+    if (statusCode < 500) return sendProblem(new AfdError('E_USAGE', error.message), request, reply, statusCode);
+    tellBug(gateway, error, request);
+    const hidden = new AfdError(
+      'E_INTERNAL',
+      `The request failed; the log of the gateway has the cause under ${request.id}.`,
+    );
+    return sendProblem(hidden, request, reply);
+  };
+}
+
+function tellBug(gateway: Gateway, error: Error, request: FastifyRequest): void {
+  const message = `request ${request.id} (${request.method} ${request.routeOptions.url ?? 'no route'}) failed: ${error.message}`;
+  gateway.context.events.emit('warning', { message });
+}
+
+export function noRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = new AfdError('E_NOT_FOUND', `There is no ${request.method} ${request.url.split('?')[0]}.`);
+  return sendProblem(error, request, reply);
+}

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import type { Gateway } from '../../core/gateway/gateway.ts';
+import type { App } from '../app.ts';
+
+export function healthRoutes(app: App, gateway: Gateway): void {
+  app.route({
+    method: 'GET',
+    url: '/healthz',
+    schema: {
+      operationId: 'health',
+      summary: 'Whether this process answers at all.',
+      tags: ['health'],
+      response: { 200: z.object({ device_id: z.string() }) },
+    },
+    handler: async () => ({ device_id: gateway.deviceId }),
+  });
+}

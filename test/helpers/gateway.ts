@@ -1,0 +1,52 @@
+// A gateway inside the process of a test, on a port of its own.
+import { Gateway } from '../../src/core/gateway/gateway.ts';
+import { type App, buildApp } from '../../src/gateway/app.ts';
+import type { TestDatabase } from './database.ts';
+import { testContext } from './node.ts';
+
+export interface TestGateway {
+  url: string;
+  gateway: Gateway;
+  app: App;
+  /** Path → answer; a body makes it a POST of JSON, unless `method` says otherwise. */
+  // biome-ignore lint/suspicious/noExplicitAny: the test says what it expects of an answer
+  call(path: string, body?: unknown, options?: RequestInit): Promise<{ status: number; headers: Headers; json: any }>;
+  stop(): Promise<void>;
+}
+
+const running: TestGateway[] = [];
+
+export async function startGateway(
+  db: TestDatabase,
+  overrides: Parameters<typeof testContext>[1] = {},
+): Promise<TestGateway> {
+  const context = testContext(db, overrides);
+  const gateway = new Gateway(context, { hostname: 'test-host', version: '0.0.0-test' });
+  await gateway.start();
+  const app = await buildApp(gateway);
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const one: TestGateway = {
+    url,
+    gateway,
+    app,
+    async call(path, body, options = {}) {
+      const json = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers };
+      const response = await fetch(url + path, { ...json, ...options, headers });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) };
+    },
+    async stop() {
+      await app.close();
+      await gateway.stop();
+      await context.close();
+    },
+  };
+  running.push(one);
+  return one;
+}
+
+/** For afterEach: no gateway outlives its test. */
+export async function stopGateways(): Promise<void> {
+  await Promise.all(running.splice(0).map((one) => one.stop()));
+}
