@@ -10,7 +10,8 @@ Injects faults into a fleet of real processes, and checks the recorded history (
   --seed N          seed of all random choices             (default: the time)
   --kills N         number of processes to kill            (default: 50)
   --tasks N         number of tasks to add                 (default: 20 per kill)
-  --workers N       number of worker processes
+  --workers N       number of worker processes             (default: 6)
+  --remote N        how many of them have only the two gateways (default: half)
   --server KIND     mariadb or mysql                       (default: mariadb)
   --kinds LIST      only these faults: kind or kind=weight, comma-separated
   --mutants         instead of one storm: every mutant of afd must be caught
@@ -25,7 +26,17 @@ const text = { type: 'string' };
 const flag = { type: 'boolean', default: false };
 const { values } = readOptions(USAGE, {
   options: {
-    ...{ seed: text, kills: text, tasks: text, workers: text, server: text, kinds: text, only: text, check: text },
+    ...{
+      seed: text,
+      kills: text,
+      tasks: text,
+      workers: text,
+      remote: text,
+      server: text,
+      kinds: text,
+      only: text,
+      check: text,
+    },
     ...{ turn: text, minutes: text },
     ...{ mutants: flag, control: flag, write: flag },
   },

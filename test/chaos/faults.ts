@@ -87,6 +87,10 @@ export class Faults {
     if (kind === 'odd-row' || kind === 'foreign-reset' || kind.startsWith('lock-'))
       return this.#strangers.step(step, (ms, undo) => this.#last(ms, undo));
     if (kind === 'kill-worker' || kind === 'stop-worker') return this.#toNode(this.#aim(step, 'worker'), step, false);
+    if (kind.endsWith('-gateway')) {
+      const some = this.#fleet.nodes.some((one) => one.role === 'gateway');
+      return some ? this.#toNode(this.#aim(step, 'gateway'), step, false) : undefined;
+    }
     if (kind === 'kill-leader' || kind === 'stop-leader') {
       const leader = await this.#leader();
       return this.#toNode(leader ?? this.#aim(step, 'leader'), step, leader !== undefined);
@@ -125,7 +129,7 @@ export class Faults {
     this.#lasting.add(kept);
   }
 
-  #aim({ aim }: Step, role?: 'worker' | 'leader'): NodeProcess {
+  #aim({ aim }: Step, role?: NodeProcess['role']): NodeProcess {
     const all = this.#fleet.nodes.filter((one) => role === undefined || one.role === role);
     const fit = all.filter((one) => one.running && !one.stopped);
     const from = fit.length > 0 ? fit : all;
@@ -178,9 +182,11 @@ export class Faults {
 
   #toNetwork(step: Step): void {
     // Producers too: an enqueue that was committed and not answered is sent again, or given up.
-    const producers = PRODUCERS.map((id) => ({ id, proxy: this.#fleet.proxies.get(id)! }));
+    const producers = PRODUCERS.map((id) => ({ id, proxies: [this.#fleet.proxies.get(id)!] }));
     const all = [...this.#fleet.nodes.filter((one) => one.running && !one.stopped), ...producers];
-    const { id, proxy } = all[Math.floor(step.aim * all.length)]!;
+    const at = step.aim * all.length;
+    const { id, proxies } = all[Math.floor(at)]!;
+    const proxy = proxies[Math.floor((at % 1) * proxies.length)]!;
     const { kind, ms } = step;
     this.#fleet.history.note({ proc: 'storm', type: 'ok', f: kind, victim: id, ms });
     if (kind === 'reset') proxy.reset();

@@ -1,6 +1,7 @@
 // The fleet of a storm: its folder, its schema with triggers, and every process behind a proxy of its own.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session } from '../../src/core/db/session.ts';
@@ -11,7 +12,7 @@ import { writeHandlers } from './handlers.ts';
 import { History } from './history.ts';
 import { NodeProcess } from './node-process.ts';
 import type { Plan } from './plan.ts';
-import { ChaosProxy } from './proxy.ts';
+import { ChaosProxy, type CommitCut } from './proxy.ts';
 import type { ChaosServer } from './server.ts';
 
 /** Short, so that a storm of minutes sees every timeout; in the same order to each other as the defaults. */
@@ -111,7 +112,8 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   const boots = new Map<number, number>();
   const connections: Array<{ proc: string; epoch: number; id: number }> = [];
   const proxies = new Map<string, ChaosProxy>();
-  for (const proc of [...plan.devices.map((one) => one.id), ...others]) {
+  const direct = plan.devices.filter((one) => one.remote !== true).map((one) => one.id);
+  for (const proc of [...direct, ...others]) {
     const { host, port } = server.fleet;
     const proxy = await ChaosProxy.listen({
       name: proc,
@@ -124,23 +126,35 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
     });
     proxies.set(proc, proxy);
   }
+  const ports = new Map<string, number>();
+  for (const { id, role } of plan.devices) if (role === 'gateway') ports.set(id, await freePort());
+  // Between each remote worker and each gateway.
+  const ways = new Map<string, ChaosProxy[]>();
+  for (const { id } of plan.devices.filter((one) => one.remote === true)) {
+    const own: ChaosProxy[] = [];
+    for (const [gateway, port] of ports) {
+      const onCut = (cut: CommitCut) =>
+        history.note({ proc: 'proxy', type: 'info', f: 'commit-cut', victim: id, gateway, cut });
+      const upstream = { host: '127.0.0.1', port };
+      own.push(await ChaosProxy.listen({ name: `${id}>${gateway}`, upstream, protocol: 'http', onCut }));
+      proxies.set(`${id}>${gateway}`, own.at(-1)!);
+    }
+    ways.set(id, own);
+  }
   const through = (proc: string) => ({ ...address, host: '127.0.0.1', port: proxies.get(proc)!.port });
   const url = (proc: string) => {
     const { user, password = '', port } = through(proc);
     return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${schema}`;
   };
-  const nodes = plan.devices.map(
-    (device) =>
-      new NodeProcess({
-        device,
-        dir,
-        bin,
-        url: url(device.id),
-        proxy: proxies.get(device.id)!,
-        history,
-        faketime: FAKETIME,
-      }),
-  );
+  const nodes = plan.devices.map((device) => {
+    const { id, role } = device;
+    const own = ways.get(id) ?? [proxies.get(id)!];
+    const gateways = own.map((one) => `http://127.0.0.1:${one.port}`).join(',');
+    const env: Record<string, string> =
+      device.remote === true ? { AFD_WORKER_GATEWAY: gateways } : { AFD_DATABASE_URL: url(id) };
+    const args = role === 'gateway' ? ['--port', String(ports.get(id))] : ['--device-id', id];
+    return new NodeProcess({ device, dir, bin, env, args, proxies: own, history, faketime: FAKETIME });
+  });
   let known: Map<string, string> | undefined;
   return {
     dir,
@@ -193,4 +207,13 @@ function configuration(): Record<string, unknown> {
 
 export function sessionTo(address: DatabaseAddress, deadlineMs: number): Session {
   return new Session({ address, timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs, multiStatements: true });
+}
+
+/** A port of the loopback interface that nobody uses now, for a process that must have the same one after a restart. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }

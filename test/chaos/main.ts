@@ -17,6 +17,7 @@ export interface ChaosValues {
   kills?: string;
   tasks?: string;
   workers?: string;
+  remote?: string;
   server?: string;
   only?: string;
   kinds?: string;
@@ -44,7 +45,10 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
   const kind = (values.server ?? 'mariadb') as ServerKind;
   if (kind !== 'mariadb' && kind !== 'mysql') throw new WrongOption(`--server is mariadb or mysql, not "${kind}"`);
   const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds);
-  const workers = values.workers === undefined ? {} : { workers: number('workers', values.workers) };
+  const workers = {
+    ...(values.workers === undefined ? {} : { workers: number('workers', values.workers) }),
+    ...(values.remote === undefined ? {} : { remote: number('remote', values.remote) }),
+  };
   if (!values.mutants && (values.turn ?? values.minutes) !== undefined)
     throw new WrongOption('--turn and --minutes go with --mutants');
   const runs = join(root, '.afd', 'chaos');

@@ -13,8 +13,12 @@ export interface NodeOptions {
   dir: string;
   /** bin/run.js of the afd under test. */
   bin: string;
-  url: string;
-  proxy: ChaosProxy;
+  /** Where it finds the database, or the gateways. */
+  env: Record<string, string>;
+  /** What follows the role on its command line. */
+  args: string[];
+  /** Between it and those. */
+  proxies: ChaosProxy[];
   history: History;
   /** libfaketime; undefined = clocks stay as they are. */
   faketime: string | undefined;
@@ -48,8 +52,8 @@ export class NodeProcess {
     return this.#o.device.role;
   }
 
-  get proxy(): ChaosProxy {
-    return this.#o.proxy;
+  get proxies(): ChaosProxy[] {
+    return this.#o.proxies;
   }
 
   get running(): boolean {
@@ -57,7 +61,7 @@ export class NodeProcess {
   }
 
   start(): void {
-    const { device, dir, bin, url, faketime, history } = this.#o;
+    const { device, dir, bin, env, args: more, faketime, history } = this.#o;
     const clock =
       faketime === undefined || device.skew_s === 0
         ? {}
@@ -66,10 +70,10 @@ export class NodeProcess {
             FAKETIME: `${device.skew_s < 0 ? '' : '+'}${device.skew_s}s`,
             FAKETIME_DONT_FAKE_MONOTONIC: '1',
           };
-    const [program, ...args] = [...TETHER, process.execPath, bin, device.role, '--device-id', device.id];
+    const [program, ...args] = [...TETHER, process.execPath, bin, device.role, ...more];
     const child = spawn(program!, args, {
       cwd: dir,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, AFD_DATABASE_URL: url, ...clock },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, ...clock },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;

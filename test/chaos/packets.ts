@@ -1,4 +1,5 @@
-// As much of the MySQL protocol as a proxy needs to aim: where a packet ends, who greets, which one commits.
+// As much of the MySQL protocol as a proxy needs to aim: where a packet ends, who greets, which one commits; and of HTTP, which
+// request ends attempts and claims tasks.
 
 /** Cuts a stream into whole packets, header included. */
 export class Packets {
@@ -30,4 +31,13 @@ const COM_QUERY = 3;
 /** True for a query whose last statement is COMMIT. */
 export function commits(packet: Buffer): boolean {
   return packet[4] === COM_QUERY && packet.subarray(-6).toString('latin1').toUpperCase() === 'COMMIT';
+}
+
+/** HTTP is passed on as it comes. */
+export const CHUNKS: Pick<Packets, 'push'> = { push: (chunk) => [chunk] };
+
+/** True for the beginning of a request that ends attempts and claims tasks. */
+export function exchanges(chunk: Buffer): boolean {
+  const [line = ''] = chunk.subarray(0, 300).toString('latin1').split('\r\n', 1);
+  return line.startsWith('POST ') && line.includes('/exchange ');
 }

@@ -2,9 +2,11 @@
 // affair: a seed replays the plan, not the interleaving.
 import { Random } from './random.ts';
 
-/** SIGKILLs; what `--kills` counts. */
+/** SIGKILLs of what holds tasks, locks or the lease; what `--kills` counts. */
 export const KILLS = ['kill-worker', 'kill-leader', 'kill-database'] as const;
 export const OTHERS = [
+  'kill-gateway',
+  'stop-gateway',
   'stop-worker',
   'stop-leader',
   'stop-database',
@@ -45,6 +47,8 @@ export const EVERYTHING: Weights = {
   'kill-worker': 40,
   'kill-leader': 8,
   'kill-database': 1,
+  'kill-gateway': 5,
+  'stop-gateway': 4,
   'stop-worker': 7,
   'stop-leader': 4,
   'stop-database': 1.5,
@@ -119,7 +123,9 @@ export interface PlannedTask {
 
 export interface PlannedDevice {
   id: string;
-  role: 'worker' | 'leader';
+  role: 'worker' | 'leader' | 'gateway';
+  /** A worker that has no way to the database, only to the gateways. */
+  remote?: true;
   /** Seconds by which its wall clock is wrong. */
   skew_s: number;
 }
@@ -136,6 +142,8 @@ export interface PlanOptions {
   kills: number;
   tasks: number;
   workers?: number;
+  /** How many of them are remote; default: half. */
+  remote?: number;
   weights?: Weights;
   /** Mean milliseconds between two steps. */
   pace_ms?: number;
@@ -156,15 +164,25 @@ const SHORT_MS = 80;
 /** One task in this number kills its worker, in each attempt. */
 const POISON_EVERY = 700;
 
+/** How the ids of remote workers and of gateways begin. */
+export const REMOTE = 'r';
+export const GATEWAY = 'gateway';
+
 export function planOf(options: PlanOptions): Plan {
-  const { seed, kills, tasks, workers = 5, weights = EVERYTHING, pace_ms = 500 } = options;
+  const { seed, kills, tasks, workers = 6, weights = EVERYTHING, pace_ms = 500 } = options;
+  const { remote = Math.floor(workers / 2) } = options;
   const random = new Random(seed);
-  const devices: PlannedDevice[] = Array.from({ length: workers }, (_, n) => ({
-    id: `w${n + 1}`,
-    role: 'worker' as const,
-    skew_s: n % 2 === 1 ? random.pick([-600, -61, 61, 600]) : 0,
-  }));
+  const devices = Array.from({ length: workers }, (_, n): PlannedDevice => {
+    const skew_s = n % 2 === 1 ? random.pick([-600, -61, 61, 600]) : 0;
+    const direct = workers - remote;
+    return n < direct
+      ? { id: `w${n + 1}`, role: 'worker', skew_s }
+      : { id: `${REMOTE}${n + 1 - direct}`, role: 'worker', remote: true, skew_s };
+  });
   devices.push({ id: 'lead', role: 'leader', skew_s: random.pick([-600, 600]) });
+  // Two, so that a remote worker has another way when one is killed or stands still.
+  for (const n of remote > 0 ? [1, 2] : [])
+    devices.push({ id: `${GATEWAY}${n}`, role: 'gateway', skew_s: n === 2 ? 61 : 0 });
   const steps: Step[] = [];
   for (let killed = 0; killed < kills; ) {
     const kind = random.weighted<FaultKind>(weights);

@@ -1,16 +1,18 @@
-// A TCP proxy between one process and the database, on a port of the loopback interface that stays the same. It knows
-// which connection of the server belongs to its process, and does to the traffic what the storm asks for.
+// A TCP proxy between one process and the database, or between a remote worker and a gateway, on a port of the loopback interface that
+// stays the same. It knows which connection of the server belongs to its process, and does to the traffic what the storm asks for.
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { commits, greetedId, Packets } from './packets.ts';
+import { CHUNKS, commits, exchanges, greetedId, Packets } from './packets.ts';
 
-/** What happens to the next COMMIT: it never arrives · it arrives, nobody hears of it · it is answered, unheard. */
+/** What happens to the next COMMIT, or to the next request that makes a gateway commit: it never arrives · it arrives, nobody hears of it · it is answered, unheard. */
 export type CommitCut = 'before' | 'sent' | 'answered';
 export type Direction = 'up' | 'down';
 
 export interface ProxyOptions {
   name: string;
   upstream: { host: string; port: number };
-  onConnect(connectionId: number): void;
+  /** Default: MySQL's. */
+  protocol?: 'http';
+  onConnect?(connectionId: number): void;
   /** The armed cut has met a COMMIT. */
   onCut(cut: CommitCut): void;
 }
@@ -115,16 +117,17 @@ export class ChaosProxy {
     client.setNoDelay(true);
     const link = new Link(client, server);
     this.#links.add(link);
-    const [up, down] = [new Packets(), new Packets()];
+    const { protocol } = this.#o;
+    const [up, down] = protocol === 'http' ? [CHUNKS, CHUNKS] : [new Packets(), new Packets()];
     let greeted = false;
     client.on('data', (chunk) => {
       for (const packet of up.push(chunk)) this.#pass(link, 'up', () => this.#toServer(link, packet));
     });
     server.on('data', (chunk) => {
       for (const packet of down.push(chunk)) {
-        const id = greeted ? undefined : greetedId(packet);
+        const id = greeted || protocol === 'http' ? undefined : greetedId(packet);
         greeted = true;
-        if (id !== undefined) this.#o.onConnect(id);
+        if (id !== undefined) this.#o.onConnect?.(id);
         this.#pass(link, 'down', () => {
           if (!link.deaf) link.client.write(packet);
         });
@@ -157,7 +160,8 @@ export class ChaosProxy {
   }
 
   #toServer(link: Link, packet: Buffer): void {
-    const cut = this.#armed !== undefined && commits(packet) ? this.#armed : undefined;
+    const aimed = this.#o.protocol === 'http' ? exchanges : commits;
+    const cut = this.#armed !== undefined && aimed(packet) ? this.#armed : undefined;
     if (cut === undefined) {
       link.server.write(packet);
       return;

@@ -1,4 +1,5 @@
 // Rule 7: leader terms never overlap in commit order, and what only a leader may write was written in its term.
+import { GATEWAY, REMOTE } from '../plan.ts';
 import type { DatabaseEvent, Evidence, Finding, LeaderRow } from './evidence.ts';
 import { isEnd } from './evidence.ts';
 
@@ -44,9 +45,12 @@ export function termsApart(evidence: Evidence): Finding {
   return { violations, counts: { terms, duties } };
 }
 
-/** What of an event only a leader may do in another device's place, in words; undefined = nothing. */
+/** What of an event only a leader may do in another device's place, in words; undefined = nothing. A gateway writes for remote workers. */
 function dutyOf(one: DatabaseEvent): string | undefined {
   if (one.proc?.startsWith('operator')) return undefined;
+  const forRemote =
+    one.proc?.startsWith(GATEWAY) === true && 'device' in one && one.device?.startsWith(REMOTE) === true;
+  if (forRemote) return undefined;
   if (one.table === 'device') {
     const declared = one.now?.status === 'offline' && one.was?.status !== 'offline' && one.proc !== one.device;
     return declared ? `declared ${one.device} dead` : undefined;

@@ -17,7 +17,7 @@ describe('the plan of a storm', () => {
 
   it('holds every kind of fault and every fate when it is long enough', () => {
     const { steps, tasks } = planOf({ ...options, kills: 600 });
-    expect(new Set(steps.map((one) => one.kind)).size).toBe(35);
+    expect(new Set(steps.map((one) => one.kind)).size).toBe(37);
     expect(new Set(tasks.map((one) => one.task_data.fate)).size).toBe(10);
   });
 });
