@@ -12,6 +12,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import type { LaneRank } from '../../domain/lane.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { PollPause } from '../../runtime/poll-pause.ts';
+import type { Polls } from './claimer-options.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 
 /** First poll after the last claim that got something; doubles until the tick is as frequent. */
@@ -19,7 +20,7 @@ const FIRST_POLL_MS = 25;
 /** Without a leader, each process discovers lanes this often, ± 20 %. */
 const DISCOVER_EVERY_MS = 10_000;
 
-export class Poller {
+export class Poller implements Polls {
   readonly #session: Session;
   readonly #names: TableNames;
   readonly #catalog: LaneCatalog;
