@@ -7,11 +7,13 @@ import { Liveness } from './liveness.ts';
 import {
   failedReport,
   type LivenessCommand,
+  type LivenessReport,
   type LivenessSettings,
   reviveCommand,
   type STOP,
 } from './liveness-messages.ts';
 import type { Outside } from './main-silence.ts';
+import { RemoteLiveness } from './remote/remote-liveness.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('liveness-thread must run as a worker thread');
@@ -34,7 +36,11 @@ const outside: Outside = {
   },
 };
 
-const liveness = new Liveness(settings, (report) => port.postMessage(report), outside);
+const report = (one: LivenessReport) => port.postMessage(one);
+const liveness =
+  settings.gateway === undefined
+    ? new Liveness(settings, report, outside)
+    : new RemoteLiveness(settings, settings.gateway, report, outside);
 port.on('message', (command: LivenessCommand | typeof STOP) => {
   if (command.kind === 'stop') void liveness.stop();
   else liveness.command(reviveCommand(command));

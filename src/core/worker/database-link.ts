@@ -16,7 +16,8 @@ import { obeyView } from './obey-view.ts';
 import { DatabaseLogs } from './port/database-logs.ts';
 import { DatabaseReports } from './port/database-reports.ts';
 import { DatabaseWork } from './port/database-work.ts';
-import type { Finding, FindingOptions, RegisteredDevice, WorkerClaimer, WorkerLink } from './worker-link.ts';
+import type { RegisteredDevice } from './port/work-port.ts';
+import type { Finding, FindingOptions, WorkerClaimer, WorkerLink } from './worker-link.ts';
 import { WorkerRing } from './worker-ring.ts';
 
 const NOWHERE = { address: undefined, port: 0, token: undefined };
@@ -108,6 +109,9 @@ export class DatabaseLink implements WorkerLink {
         claimer.wake();
       },
       due: () => claimer.wake(),
+      heard(report) {
+        if (report === 'main-back') claimer.wake();
+      },
       onExchange: (exchange) => ring.onExchange(exchange),
       onReconciled: (result) => ring.onReconciled(result),
       onPermission: (permission) => ring.onPermission(permission),

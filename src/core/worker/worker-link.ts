@@ -5,27 +5,23 @@ import type { ClaimPermission, FinishAndClaimResult } from '../db/claim/finish-a
 import type { ClaimRequest } from '../db/claim/take-tasks.ts';
 import type { EndPolicy } from '../domain/attempt/lost.ts';
 import type { Finish, Reconciled } from '../domain/attempt/reconcile.ts';
-import type { NodeView, Wanted } from '../node/liveness-messages.ts';
+import type { LivenessReport, NodeView, Wanted } from '../node/liveness-messages.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
 import type { RingSender } from '../ring/ring-sender.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Claimer } from './claim/claimer.ts';
 import type { ClaimerOptions, Polls } from './claim/claimer-options.ts';
+import type { TaskTimings } from './claim/task-timings.ts';
 import type { TypeRooms } from './claim/type-rooms.ts';
 import type { LogPort } from './port/log-port.ts';
 import type { ReportPort } from './port/report-port.ts';
-import type { ExchangeResult, PlannedClaim } from './port/work-port.ts';
+import type { ExchangeResult, PlannedClaim, RegisteredDevice } from './port/work-port.ts';
 import type { HeldAttempts } from './run/held-attempts.ts';
 import type { Runner } from './run/runner.ts';
 
 /** A claimer, whatever its claims look like. */
 export type WorkerClaimer = Service &
   Pick<Claimer<ClaimRequest, FinishAndClaimResult>, 'finish' | 'holds' | 'unwritten' | 'claiming' | 'wake' | 'abandon'>;
-
-export interface RegisteredDevice {
-  deviceId: string;
-  instanceToken: Buffer;
-}
 
 /** What finding work needs of the other parts. */
 export interface FindingOptions extends RegisteredDevice {
@@ -34,6 +30,7 @@ export interface FindingOptions extends RegisteredDevice {
   runner: Runner;
   attempts: HeldAttempts;
   rooms: TypeRooms;
+  timings: TaskTimings;
   board: PulseBoard;
   /** False = nothing is claimed now. */
   mayClaim(): boolean;
@@ -64,6 +61,8 @@ export interface Finding {
   turn(): void;
   /** A gateway says that work is due. */
   due(): void;
+  /** Something else that the liveness thread reports. */
+  heard(report: LivenessReport['kind']): void;
   onExchange(exchange: { began: number; asked: number; claimed: ClaimedTask[] }): void;
   onReconciled(result: Reconciled): void;
   onPermission(permission: ClaimPermission): void;

@@ -14,11 +14,12 @@ import { LogFiles } from './log/log-files.ts';
 import { attemptOutput, maskOf } from './log/run-log-policy.ts';
 import { RunLogs } from './log/run-logs.ts';
 import { workerSecrets } from './log/secrets.ts';
+import type { RegisteredDevice } from './port/work-port.ts';
 import { Reporter } from './report/reporter.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
 import { Runner } from './run/runner.ts';
 import type { RunningAttempt } from './run/running-attempt.ts';
-import type { Finding, RegisteredDevice, WorkerClaimer, WorkerLink } from './worker-link.ts';
+import type { Finding, WorkerClaimer, WorkerLink } from './worker-link.ts';
 
 export interface WorkerParts {
   finding: Finding;
@@ -55,12 +56,16 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const { master, worker } = config;
   const { link, deviceId, instanceToken, slots, handlers, maxima, board, mayClaim } = options;
   const timings = new TaskTimings();
+  // What is taken ahead for an outage waits for as long as that lasts.
+  const ahead = worker.gateway !== undefined && worker.prefetch > 0;
+  const prefetchTtlMs = ahead ? Number.POSITIVE_INFINITY : PREFETCH_TTL_MS;
   const payloads = new Payloads();
   const attempts: HeldAttempts = new HeldAttempts({
     events,
     timings,
     returned: (taskType) => finding.returned(taskType),
     startFlushAfterMs: worker.start_flush_after * 1000,
+    prefetchTtlMs,
     deadlineSlackS: master.deadline_slack,
   });
   const warn = (message: string) => events.emit('warning', { message });
@@ -70,7 +75,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const files =
     folder === undefined ? undefined : new LogFiles({ folder: resolve(context.resolved.baseDir, folder), most, warn });
   const logs = new RunLogs({ port: ports.logs, events, files });
-  const secrets = workerSecrets(config.handlers, options.env, context.address.password);
+  const secrets = workerSecrets(config.handlers, options.env, context.address?.password);
   const masked = (attempt: RunningAttempt, text: string) => maskOf(secrets, attempt).apply(text);
   const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, files, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({
@@ -86,7 +91,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     attempts,
     payloads,
     events,
-    prefetchTtlMs: PREFETCH_TTL_MS,
+    prefetchTtlMs,
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     outputOf,
     reports: reporter,
@@ -104,7 +109,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   });
   const finding: Finding = link.find({
     ...{ deviceId, instanceToken, capabilities: options.capabilities, taskTypes: [...handlers.keys()] },
-    ...{ runner, attempts, board, mayClaim },
+    ...{ runner, attempts, timings, board, mayClaim },
     rooms: new TypeRooms(runner, timings),
     claims: {
       ...{ events, payloads, runner, attempts },

@@ -14,6 +14,7 @@ import { eitherSignal } from '../runtime/either-signal.ts';
 import { sleep } from '../runtime/loop.ts';
 import { DatabaseLink } from './database-link.ts';
 import { drain } from './drain.ts';
+import { GatewayLink } from './gateway-link.ts';
 import { Printed } from './run/printed.ts';
 import { StuckTeller } from './run/stuck-teller.ts';
 import { watchStuck } from './run/stuck-watch.ts';
@@ -43,7 +44,11 @@ export class Worker {
   constructor(context: Context, options: WorkerOptions) {
     this.#context = context;
     this.#options = options;
-    this.#link = new DatabaseLink(context, (session) => this.#onSession(session));
+    const { gateway: urls } = context.config.worker;
+    this.#link =
+      urls === undefined
+        ? new DatabaseLink(context, (session) => this.#onSession(session))
+        : new GatewayLink(context, { ...options, urls, send: (command) => this.#liveness?.send(command) });
     const { capabilities, region } = context.config.worker;
     // Where a device is can be required like anything else that it has.
     const place = region === undefined ? {} : { region };
@@ -110,7 +115,7 @@ export class Worker {
   async #register(): Promise<Buffer> {
     const { config } = this.#context;
     const { drain: asked, mode } = this.#options;
-    const contend = config.worker.leader && mode === 'forever';
+    const contend = config.worker.leader && mode === 'forever' && config.worker.gateway === undefined;
     const { rung: ring } = this.#link;
     const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend, ring };
     const settings = livenessSettings(this.#context, this.#options, role);
@@ -202,16 +207,18 @@ export class Worker {
     if (report.kind === 'registered') this.#deviceId = report.deviceId;
     if (report.kind === 'view') this.#onView(report.at, report.view);
     else if (report.kind === 'turn') this.#parts?.finding.turn();
+    else if (report.kind === 'work') this.#parts?.finding.due();
     else if (report.kind === 'over-limits') this.#onOverLimits(report.reasons);
     else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'trust-over') {
-      events.emit('database:trust-over', { policy: config.worker.on_lost_database });
+      const gateway = report.gateway === true ? { gateway: true } : {};
+      events.emit('database:trust-over', { policy: config.worker.on_lost_database, ...gateway });
       if (config.worker.on_lost_database === 'stop') this.#parts?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
-      if (report.kind === 'main-back') this.#parts?.claimer.wake();
+      this.#parts?.finding.heard(report.kind);
       nodeReport(report, events, this.#deviceId);
     }
   }

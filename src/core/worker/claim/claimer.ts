@@ -161,7 +161,7 @@ export class Claimer<C extends PlannedClaim, R extends ExchangeResult> extends S
       this.options.onPermission(result.permission);
       return result;
     } catch (error) {
-      const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
+      const bug = error instanceof AfdError && ['E_INTERNAL', 'E_SUPERSEDED', 'E_FORBIDDEN'].includes(error.code);
       // What is no error of the database came from a task to enqueue: that end alone is to blame.
       if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;
       if (claim === undefined) this.#refused(batch, error as Error);

@@ -21,6 +21,11 @@ export interface ExchangeResult {
   permission: ClaimPermission;
 }
 
+export interface RegisteredDevice {
+  deviceId: string;
+  instanceToken: Buffer;
+}
+
 /** An attempt that has no row yet, and others of which only the task and the token are needed. */
 export interface HeldClaim {
   task_id: number;

@@ -19,6 +19,8 @@ export interface HeldAttemptsOptions {
   timings: TaskTimings;
   /** An attempt that runs longer is written as started. */
   startFlushAfterMs: number;
+  /** What has waited for a slot for longer is returned. */
+  prefetchTtlMs?: number;
   /** Seconds between an attempt's timeout and the leader's backstop. */
   deadlineSlackS: number;
 }
@@ -26,6 +28,7 @@ export interface HeldAttemptsOptions {
 export class HeldAttempts {
   readonly #options: HeldAttemptsOptions;
   readonly #held = new Map<string, RunningAttempt>();
+  readonly #prefetchTtlMs: number;
   /** Attempts that run or wait for a slot. */
   open = 0;
   /** Attempts claimed so far. */
@@ -37,6 +40,7 @@ export class HeldAttempts {
 
   constructor(options: HeldAttemptsOptions) {
     this.#options = options;
+    this.#prefetchTtlMs = options.prefetchTtlMs ?? PREFETCH_TTL_MS;
   }
 
   all(): RunningAttempt[] {
@@ -141,7 +145,7 @@ export class HeldAttempts {
     let next = Number.POSITIVE_INFINITY;
     for (const one of this.#held.values()) {
       if (one.state === 'waiting')
-        next = Math.min(next, one.claimedAt + PREFETCH_TTL_MS - this.#options.startFlushAfterMs);
+        next = Math.min(next, one.claimedAt + this.#prefetchTtlMs - this.#options.startFlushAfterMs);
       else if (one.assignment_id === null && !one.unwritable && isOpen(one)) next = Math.min(next, one.claimedAt);
       else if (isUnflushed(one)) next = Math.min(next, one.startedAt);
     }
