@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core';
 import { durationFlag, waitDatabaseFlag } from '../cli/flags/flags.ts';
 import { MASTER_KEYS, masterFlags } from '../cli/flags/remote-flags.ts';
+import { noMode, refuseWorkerFlags } from '../cli/flags/start-mode.ts';
 import { type LeaderRun, NodeCommand, type WorkerRun } from '../cli/node-command.ts';
-import { noMode, refuseWorkerFlags } from '../cli/start-refusals.ts';
 
 export type StartResult = LeaderRun | WorkerRun;
 

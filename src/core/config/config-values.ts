@@ -55,13 +55,18 @@ export const urls = z
       .filter((one) => one !== '');
     for (const one of list) {
       const problem = urlProblem(one);
-      if (problem !== undefined) context.addIssue({ code: 'custom', message: `${JSON.stringify(one)} ${problem}` });
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
     }
     if (list.length === 0)
       context.addIssue({ code: 'custom', message: 'must be a URL such as "http://127.0.0.1:8000"' });
-    return list.map((one) => one.replace(/\/+$/, ''));
+    return list.map(withoutSlash);
   });
 
+function withoutSlash(url: string): string {
+  return url.endsWith('/') ? withoutSlash(url.slice(0, -1)) : url;
+}
+
+/** Without the text: it may have a password. */
 function urlProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'is not a URL such as "https://gateway.example:8000"';
   const { protocol, search, hash, username } = new URL(text);

@@ -106,7 +106,7 @@ export async function resolveConfig(options: LoadOptions): Promise<ResolvedConfi
     origins['worker.max_concurrent_tasks'] = origins['worker.capabilities'] ?? 'file';
   }
 
-  const remote = gatewayOfDocument(config);
+  const remote = gatewayOfDocument(config, (message) => problems.add('master.host', message));
   if (remote !== undefined) {
     config.worker.gateway = [remote];
     origins['worker.gateway'] = origins['master.host'] ?? 'file';
@@ -136,10 +136,17 @@ export async function resolveConfig(options: LoadOptions): Promise<ResolvedConfi
 }
 
 /** The document's `master.host`: a node without a database is a remote worker of that gateway. */
-function gatewayOfDocument({ mode, database, master, worker }: Config): string | undefined {
+function gatewayOfDocument(
+  { mode, database, master, worker }: Config,
+  problem: (message: string) => void,
+): string | undefined {
   const { host, port = DEFAULT_PORT } = master;
   if (host === undefined || worker.gateway !== undefined || mode === 'master' || namesDatabase(database))
     return undefined;
+  if (!/^[A-Za-z0-9.:_-]+$/.test(host)) {
+    problem('is not a host name or IP address; for a URL, use worker.gateway');
+    return undefined;
+  }
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 

@@ -19,7 +19,7 @@ import type { ExchangeResult, PlannedClaim, RegisteredDevice } from './port/work
 import type { HeldAttempts } from './run/held-attempts.ts';
 import type { Runner } from './run/runner.ts';
 
-/** A claimer, whatever its claims look like. */
+/** A claimer, whatever it claims from. */
 export type WorkerClaimer = Service &
   Pick<Claimer<ClaimRequest, FinishAndClaimResult>, 'finish' | 'holds' | 'unwritten' | 'claiming' | 'wake' | 'abandon'>;
 

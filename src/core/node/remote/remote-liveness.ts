@@ -136,21 +136,14 @@ export class RemoteLiveness extends Service {
     while (!signal.aborted) {
       const now = monotonic();
       if (now >= this.#beatDue) await this.#heartbeat();
-      if (this.#silence.silent && monotonic() >= this.#silence.due) await this.#freeHostages();
+      if (this.#silence.silent && monotonic() >= this.#silence.due)
+        await this.#silence.check(this.#own).catch((error: unknown) => this.#failed(error));
       const cut = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       const next = Math.min(this.#beatDue, this.#silence.due) - monotonic();
       if (next > 0) await sleep(next, signal, cut);
       this.#wake = undefined;
-    }
-  }
-
-  async #freeHostages(): Promise<void> {
-    try {
-      await this.#silence.check(this.#own);
-    } catch (error) {
-      if (!isConnectionLost(error)) throw error;
     }
   }
 

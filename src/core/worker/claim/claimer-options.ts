@@ -65,7 +65,7 @@ export interface Polls {
   poll(): Promise<void>;
   /** A claim got something: poll again soon. */
   hit(): void;
-  /** Tasks were inserted here: look for them at the next poll. */
+  /** Tasks were inserted here: the next poll discovers them. */
   discoverNow(): void;
 }
 

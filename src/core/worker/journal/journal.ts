@@ -145,15 +145,15 @@ export async function leftJournals({ folder, warn }: JournalOptions, deviceId: s
 
 /** Undefined = everything in it is delivered. */
 function leftOf(path: string, records: Record[]): LeftJournal | undefined {
-  let process: (Record & { kind: 'process' }) | undefined;
+  let owner: (Record & { kind: 'process' }) | undefined;
   const kept = new Map<number, Kept>();
   for (const one of records) {
-    if (one.kind === 'process') process = one;
+    if (one.kind === 'process') owner = one;
     else if (one.kind === 'delivered') for (const n of one.of) kept.delete(n);
     else kept.set(one.n, one);
   }
-  if (process === undefined || kept.size === 0) return undefined;
-  const { device_id, instance_token } = process;
+  if (owner === undefined || kept.size === 0) return undefined;
+  const { device_id, instance_token } = owner;
   return { path, device_id, instance_token, kept: [...kept.values()] };
 }
 

@@ -2,8 +2,8 @@
 import { writeSync } from 'node:fs';
 import { kill, pid } from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Events } from '../runtime/events.ts';
-import { Liveness } from './liveness.ts';
+import { Events } from '../../runtime/events.ts';
+import { Liveness } from '../liveness.ts';
 import {
   failedReport,
   type LivenessCommand,
@@ -11,9 +11,9 @@ import {
   type LivenessSettings,
   reviveCommand,
   type STOP,
-} from './liveness-messages.ts';
-import type { Outside } from './main-silence.ts';
-import { RemoteLiveness } from './remote/remote-liveness.ts';
+} from '../liveness-messages.ts';
+import type { Outside } from '../main-silence.ts';
+import { RemoteLiveness } from '../remote/remote-liveness.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('liveness-thread must run as a worker thread');
@@ -24,7 +24,7 @@ const outside: Outside = {
   async say(deviceId, data) {
     if (fd === undefined) throw new Error('the log is not a file');
     // Only here: a node whose main thread never blocks does without a second logger.
-    const { attachLog, createLog } = await import('../log/log.ts');
+    const { attachLog, createLog } = await import('../../log/log.ts');
     const events = new Events();
     const stream = { write: (line: string) => writeSync(fd, line) };
     attachLog(events, createLog({ level, format, stream, deviceId }));

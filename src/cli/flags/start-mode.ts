@@ -1,5 +1,5 @@
 // Why `afd start` does not know what to start.
-import { AfdError } from '../core/domain/errors.ts';
+import { AfdError } from '../../core/domain/errors.ts';
 
 /** Flags of workers only: a master refuses them instead of ignoring them. */
 const OF_WORKERS = ['slots', 'leader', 'drain', 'max-time', 'master-host', 'master-port'];
