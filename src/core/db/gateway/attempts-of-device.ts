@@ -61,3 +61,18 @@ export async function attemptsHeld(
   );
   return new Set(rows.map((row) => `${row.task_id} ${row.attempt}`));
 }
+
+/** Of these tasks, those that the device holds or held. @throws DatabaseError */
+export async function tasksHeld(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  taskIds: number[],
+): Promise<number[]> {
+  const rows = await session.rows<{ task_id: number }>(
+    `SELECT task_id FROM ${names.assignment} FORCE INDEX (idx_task_id) WHERE task_id IN (?) AND device_id = ?
+     UNION SELECT id FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id IN (?) AND claimed_by = ?`,
+    [taskIds, deviceId, taskIds, deviceId],
+  );
+  return rows.map((row) => row.task_id);
+}

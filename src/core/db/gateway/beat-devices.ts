@@ -48,11 +48,6 @@ export async function beatDevices(
       ],
     },
     {
-      sql: `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, memory_usage, disk_usage, active_tasks, system_info)
-            VALUES ?`,
-      values: [beats.map((one) => historyRow(one, one.readings))],
-    },
-    {
       sql: `SELECT device_id, instance_token, operator_state, status, capabilities, max_concurrent_tasks, version, gateway_id,
               offline_for, 0 AS locked FROM ${names.device} WHERE device_id IN (?)`,
       values: [ids],
@@ -62,11 +57,19 @@ export async function beatDevices(
       sql: `SELECT CAST(CAST(@afd_lease AS DATETIME(3)) AS CHAR) AS lease_until, UTC_TIMESTAMP(3) AS now`,
     },
   ]);
-  const clock = (results[5] as Row[])[0]!;
+  const clock = (results[4] as Row[])[0]!;
   return {
-    states: (results[3] as Row[]).map(stateOf),
-    open: (results[4] as Row[]).map(openOfDevice),
+    states: (results[2] as Row[]).map(stateOf),
+    open: (results[3] as Row[]).map(openOfDevice),
     lease_until: String(clock.lease_until),
     now: String(clock.now),
   };
+}
+
+/** The rows of the history; best effort, after the heartbeats themselves. @throws DatabaseError */
+export async function writeHistory(session: Session, names: TableNames, beats: RemoteBeat[]): Promise<void> {
+  await session.write(
+    `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, memory_usage, disk_usage, active_tasks, system_info) VALUES ?`,
+    [beats.map((one) => historyRow(one, one.readings))],
+  );
 }
