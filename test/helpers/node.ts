@@ -19,12 +19,13 @@ type Section = Record<string, unknown>;
 /** `remote`: it has no address of a database. */
 export function testContext(
   db: TestDatabase,
-  overrides: { master?: Section; worker?: Section; handlers?: Section; remote?: boolean } = {},
+  overrides: { master?: Section; worker?: Section; handlers?: Section; database?: Section; remote?: boolean } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
     master: { ...OF_THIS_PROCESS.master, ...overrides.master },
     worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
     handlers: overrides.handlers ?? {},
+    database: overrides.database ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];
@@ -63,6 +64,7 @@ export interface TestWorkerOptions {
   mode?: WorkerMode;
   master?: Section;
   worker?: Section;
+  database?: Section;
   /** `handlers` of the configuration, where it says more than which function runs. */
   configured?: Section;
   /** Of the worker, whose secrets its run logs mask. */
@@ -102,6 +104,7 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
       ...worker,
     },
     remote: options.gateways !== undefined,
+    ...(options.database === undefined ? {} : { database: options.database }),
   });
   const { onSession } = options;
   const tampered: Context = {

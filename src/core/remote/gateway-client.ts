@@ -28,10 +28,13 @@ export interface Call<S extends z.ZodType> {
 /** Which gateway is asked: shared by the clients of a thread, so that all leave one that fails. */
 export class GatewayChoice {
   readonly urls: readonly string[];
+  readonly #onNext: () => void;
   #at = 0;
 
-  constructor(urls: readonly string[]) {
+  /** `onNext`: another one is asked from now on. */
+  constructor(urls: readonly string[], onNext: () => void = () => {}) {
     this.urls = urls;
+    this.#onNext = onNext;
   }
 
   get current(): string {
@@ -40,7 +43,9 @@ export class GatewayChoice {
 
   /** The next one takes its place, unless that has happened already. */
   failed(url: string): void {
-    if (this.current === url) this.#at = (this.#at + 1) % this.urls.length;
+    if (this.current !== url || this.urls.length === 1) return;
+    this.#at = (this.#at + 1) % this.urls.length;
+    this.#onNext();
   }
 }
 

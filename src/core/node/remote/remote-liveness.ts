@@ -57,7 +57,8 @@ export class RemoteLiveness extends Service {
     this.#settings = settings;
     this.#gateway = gateway;
     this.#report = report;
-    this.#choice = new GatewayChoice(gateway.urls);
+    // A call that waits at one that hangs would do so for long.
+    this.#choice = new GatewayChoice(gateway.urls, () => this.#call?.cut.abort());
     const options = { urls: gateway.urls, apiKey: gateway.apiKey, callTimeoutMs: settings.callTimeoutMs };
     this.#waiter = new GatewayClient(options, this.#choice);
     this.#client = new GatewayClient(options, this.#choice);
@@ -163,7 +164,6 @@ export class RemoteLiveness extends Service {
       this.#view(at, device, open);
     } catch (error) {
       this.#failed(error);
-      // A call that waits at the same gateway would hang for long.
       if (isConnectionLost(error)) this.#call?.cut.abort();
     }
   }

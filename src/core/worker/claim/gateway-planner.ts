@@ -18,6 +18,8 @@ import type { TypeRooms } from './type-rooms.ts';
 /** Of one claim. */
 const MOST_ASKED = 2000;
 const LEAST_PREFETCH = 2;
+/** What a gateway knows of due tasks may be as old as this. */
+const KNOWN_MS = 1000;
 /** A claim was refused, and no end is the cause: how long nothing is asked. */
 const REST_MS = 60_000;
 
@@ -108,7 +110,7 @@ export class GatewayPlanner implements Planner<GatewayClaim, GatewayResult>, Pol
     if (open && more) this.#due = true;
     if (claimed.length > 0) this.#pause.end();
     else if (this.#due) this.#pause.pause();
-    else this.polledAt = this.#askedAt;
+    else this.polledAt = this.#askedAt - KNOWN_MS;
     return claimed.length > 0 && more;
   }
 
@@ -140,9 +142,10 @@ export class GatewayPlanner implements Planner<GatewayClaim, GatewayResult>, Pol
 
   hit(): void {}
 
-  /** Tasks were inserted here: the call that waits tells of them too, a little later. */
+  /** Asks again, a little later: what was inserted must be known to the gateway first. */
   discoverNow(): void {
     this.#due = true;
+    this.#pause.pause();
   }
 
   #room(prefetch: number): number {

@@ -43,8 +43,8 @@ export interface GatewayWorkOptions {
 export class GatewayWork implements WorkPort<GatewayClaim, GatewayResult> {
   readonly #o: GatewayWorkOptions;
   readonly #token: string;
-  /** A gateway answers as long as it likes; the connection is kept without a word. */
-  readonly keepAliveMs = Number.POSITIVE_INFINITY;
+  /** Nothing has to be kept alive. */
+  readonly keepAliveMs = 3_600_000;
 
   constructor(options: GatewayWorkOptions) {
     this.#o = options;

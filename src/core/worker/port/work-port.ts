@@ -49,7 +49,7 @@ export interface WorkPort<C extends PlannedClaim, R extends ExchangeResult> {
   begin(starts: Start[]): Promise<number[]>;
   /** JSON text of a payload; undefined = the task is no longer held under this token. @throws DatabaseError */
   payload(claim: HeldClaim): Promise<string | null | undefined>;
-  /** Milliseconds of silence after which `keepAlive` is due; infinite = never. */
+  /** Milliseconds of silence after which `keepAlive` is due. */
   readonly keepAliveMs: number;
   /** @throws DatabaseError */
   keepAlive(): Promise<void>;
