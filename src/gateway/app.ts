@@ -5,7 +5,12 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDe
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { answerProblem, noRoute } from './problem-answers.ts';
+import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
+import { remoteRoutes } from './routes/remote.ts';
+import { remoteReportRoutes } from './routes/remote-reports.ts';
+import { resultRoutes } from './routes/results.ts';
+import { nextTaskRoutes } from './routes/tasks-next.ts';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -34,6 +39,13 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
+  // Those who wait are answered, and no answer is lost.
+  app.addHook('preClose', async () => gateway.devices.endWaits());
   healthRoutes(app, gateway);
+  deviceRoutes(app, gateway);
+  nextTaskRoutes(app, gateway);
+  resultRoutes(app, gateway);
+  remoteRoutes(app, gateway);
+  remoteReportRoutes(app, gateway);
   return app;
 }
