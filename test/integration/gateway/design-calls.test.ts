@@ -80,11 +80,18 @@ describe('the calls of the design document', () => {
   it('heartbeat: as the document writes it', async () => {
     await gateway.call('/api/v1/devices/register', REGISTER);
     const beat = await gateway.call('/api/v1/devices/worker-001/heartbeat', HEARTBEAT);
-    expect(beat).toMatchObject({ status: 200, json: { device: { operator_state: 'active', status: 'online' }, open: [] } });
+    expect(beat).toMatchObject({
+      status: 200,
+      json: { device: { operator_state: 'active', status: 'online' }, open: [] },
+    });
     const { names } = given.db;
-    const [device] = await given.session.rows(`SELECT status, current_tasks, lock_name FROM ${names.device} WHERE device_id = 'worker-001'`);
+    const [device] = await given.session.rows(
+      `SELECT status, current_tasks, lock_name FROM ${names.device} WHERE device_id = 'worker-001'`,
+    );
     expect(device).toEqual({ status: 'online', current_tasks: 3, lock_name: null });
-    const history = await given.session.rows(`SELECT cpu_usage, memory_usage, disk_usage, active_tasks FROM ${names.heartbeat} WHERE device_id = 'worker-001'`);
+    const history = await given.session.rows(
+      `SELECT cpu_usage, memory_usage, disk_usage, active_tasks FROM ${names.heartbeat} WHERE device_id = 'worker-001'`,
+    );
     expect(history).toEqual([{ cpu_usage: 45.2, memory_usage: 68.5, disk_usage: 32.1, active_tasks: 3 }]);
   });
 });
