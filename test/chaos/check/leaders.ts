@@ -45,11 +45,14 @@ export function termsApart(evidence: Evidence): Finding {
   return { violations, counts: { terms, duties } };
 }
 
-/** What of an event only a leader may do in another device's place, in words; undefined = nothing. A gateway writes for remote workers. */
+/** What of an event only a leader may do in another device's place, in words; undefined = nothing. */
 function dutyOf(one: DatabaseEvent): string | undefined {
   if (one.proc?.startsWith('operator')) return undefined;
+  // It writes for remote workers, and its own row, whose id it takes from the machine.
   const forRemote =
-    one.proc?.startsWith(GATEWAY) === true && 'device' in one && one.device?.startsWith(REMOTE) === true;
+    one.proc?.startsWith(GATEWAY) === true &&
+    'device' in one &&
+    (one.device.startsWith(REMOTE) || one.device.includes(`-${GATEWAY}`));
   if (forRemote) return undefined;
   if (one.table === 'device') {
     const declared = one.now?.status === 'offline' && one.was?.status !== 'offline' && one.proc !== one.device;
