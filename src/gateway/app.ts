@@ -4,7 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
+import { compression } from './hooks/compression.ts';
 import { answerProblem, noRoute } from './problem-answers.ts';
+import { adminRoutes } from './routes/admin.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
 import { remoteRoutes } from './routes/remote.ts';
@@ -41,7 +43,9 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   app.setNotFoundHandler(noRoute);
   // Those who wait are answered, and no answer is lost.
   app.addHook('preClose', async () => gateway.devices.endWaits());
+  await compression(app);
   healthRoutes(app, gateway);
+  adminRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);
   resultRoutes(app, gateway);

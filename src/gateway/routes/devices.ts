@@ -12,7 +12,7 @@ import {
   signOffBody,
 } from '../../http/device-life.ts';
 import type { App } from '../app.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
 
 export function deviceRoutes(app: App, gateway: Gateway): void {
   app.route({
