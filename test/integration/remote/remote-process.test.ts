@@ -34,16 +34,18 @@ async function remoteScene(
   test: TestContext,
   purpose: string,
   worker: Record<string, unknown> = {},
+  heartbeat_timeout = 20,
 ): Promise<RemoteScene> {
   const db = await testDatabase(purpose);
-  const gateway = await startGateway(db, { master: { heartbeat_timeout: 20 } });
+  const gateway = await startGateway(db, { master: { heartbeat_timeout } });
   const proxy = await tcpProxy(gateway.url);
   const s = await scene(test, db, {
+    master: { heartbeat_timeout },
     handlers: { pages: { module: './pages.mjs' } },
     files: {
       'pages.mjs': PAGES,
       'remote.yaml': JSON.stringify({
-        master: OF_PROCESSES.master,
+        master: { ...OF_PROCESSES.master, heartbeat_timeout },
         worker: { ...OF_PROCESSES.worker, gateway: proxy.url, ...worker },
         handlers: { work: { module: './work.mjs', isolation: 'none' }, pages: { module: './pages.mjs' } },
         log: { level: 'debug', format: 'json' },
@@ -96,7 +98,7 @@ describe.concurrent('a remote worker that is killed', { timeout: MINUTES }, () =
 
   it('delivers what it had kept before it was killed when it starts again, each result once', async (test) => {
     const { expect } = test;
-    const s = await remoteScene(test, 'remote_journal', { offline_for: 600, max_concurrent_tasks: 4 });
+    const s = await remoteScene(test, 'remote_journal', { offline_for: 600, max_concurrent_tasks: 4 }, 5);
     s.start('leader', { deviceId: 'boss' });
     const worker = s.remote('one');
     const ids = [await s.add({ gate: 'go' }), await s.add({ gate: 'go' }), await s.add({ gate: 'go' })];
