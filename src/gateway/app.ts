@@ -1,19 +1,15 @@
 // The HTTP server of a gateway: what every route has in common. The routes parse, call core once, and answer.
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
-import { answerProblem, noRoute } from './problem-answers.ts';
+import { describeApi } from './description/describe-api.ts';
+import { descriptionRoutes } from './routes/description.ts';
 import { healthRoutes } from './routes/health.ts';
+import type { App } from './server/app-type.ts';
+import { answerProblem, noRoute } from './server/problem-answers.ts';
 
-export type App = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+export type { App };
 
 /** Longest body of a request, in bytes. */
 const BODY_MOST = 1024 * 1024;
@@ -34,6 +30,9 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
+  // Before the routes, which it describes.
+  await describeApi(app, gateway.version);
   healthRoutes(app, gateway);
+  descriptionRoutes(app);
   return app;
 }

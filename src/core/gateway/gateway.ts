@@ -36,6 +36,11 @@ export class Gateway extends Service {
     return this.#deviceId;
   }
 
+  /** Of afd. */
+  get version(): string {
+    return this.#facts.version;
+  }
+
   protected async run(signal: AbortSignal, running: () => void): Promise<void> {
     const { context } = this;
     const { events } = context;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import type { App } from '../app.ts';
+import type { App } from '../server/app-type.ts';
 
 export function healthRoutes(app: App, gateway: Gateway): void {
   app.route({
