@@ -1,4 +1,5 @@
 // OpenAPI 3.1 from the schemas of the routes. Registered before the first route, or it does not see them.
+import { STATUS_CODES } from 'node:http';
 import swagger, { type SwaggerTransform } from '@fastify/swagger';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
@@ -24,6 +25,8 @@ export async function describeApi(app: App, version: string): Promise<void> {
         description: ABOUT,
         license: { name: 'MIT', identifier: 'MIT' },
       },
+      // Until keys exist, a gateway listens on loopback alone.
+      security: [],
       servers: [{ url: '/', description: 'The gateway that serves this document.' }],
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     },
@@ -65,8 +68,10 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
       const body = requestBody as OpenAPIV3_1.RequestBodyObject | undefined;
       addExamples(body?.content, schemas, false);
       for (const [status, response] of Object.entries(responses)) {
-        const { content } = response as OpenAPIV3_1.ResponseObject;
-        if (status === '204') delete (response as OpenAPIV3_1.ResponseObject).content;
+        const answer = response as OpenAPIV3_1.ResponseObject;
+        if (answer.description === 'Default Response') answer.description = STATUS_CODES[status] ?? 'Answer';
+        const { content } = answer;
+        if (status === '204') delete answer.content;
         else addExamples(content, schemas, true);
       }
     }

@@ -62,10 +62,9 @@ ${problems.length === 0 ? '' : html`<h4>Problems</h4><p>${problems.map(problemOf
 }
 
 function answerOf({ status, description, media }: Answer, schemas: Schemas): Html {
-  const shown = description === 'Default Response' ? '' : description;
-  if (media === undefined) return html`<h4>Answer ${status}</h4><p>${prose(shown)}</p>`;
+  if (media === undefined) return html`<h4>Answer ${status}</h4><p>${prose(description)}</p>`;
   const example = media.type.endsWith('json') ? json(media.example) : html`<pre>${String(media.example)}</pre>`;
-  return html`<h4>Answer ${status}: ${media.type}</h4><p>${prose(shown)}</p>
+  return html`<h4>Answer ${status}: ${media.type}</h4><p>${prose(description)}</p>
 ${example}${fieldsOf(media.schema, schemas)}`;
 }
 

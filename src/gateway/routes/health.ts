@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import { healthAnswer } from '../../http/health-contract.ts';
 import type { App } from '../server/app-type.ts';
 
 export function healthRoutes(app: App, gateway: Gateway): void {
@@ -10,7 +10,7 @@ export function healthRoutes(app: App, gateway: Gateway): void {
       operationId: 'health',
       summary: 'Whether this process answers at all.',
       tags: ['health'],
-      response: { 200: z.object({ device_id: z.string() }) },
+      response: { 200: healthAnswer },
     },
     handler: async () => ({ device_id: gateway.deviceId }),
   });
