@@ -1,5 +1,6 @@
 // The description of the API, for programs and for people.
 import { z } from 'zod';
+import { openapiAnswer } from '../../http/description-contract.ts';
 import { errorCodesPage } from '../description/error-codes-page.ts';
 import { PAGE_HEADERS } from '../description/html.ts';
 import { referencePage } from '../description/reference-page.ts';
@@ -21,9 +22,7 @@ export function descriptionRoutes(app: App): void {
       summary: 'This API as an OpenAPI 3.1 document, made from the schemas that validate its requests and answers.',
       tags: ['description'],
       response: {
-        200: z
-          .looseObject({ openapi: z.string(), info: z.looseObject({ title: z.string(), version: z.string() }) })
-          .meta({ examples: [{ openapi: '3.1.1', info: { title: 'afd', version: '0.1.0' } }] }),
+        200: openapiAnswer,
       },
     },
     handler: async (_request, reply) => {
