@@ -7,6 +7,7 @@ import { nodeReport } from '../node/liveness-events.ts';
 import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
+import { ChangeHub } from './changes/change-hub.ts';
 import { RequestContexts } from './request-contexts.ts';
 
 export interface GatewayFacts extends NodeFacts {
@@ -21,6 +22,7 @@ const SESSIONS = 8;
 export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
+  readonly changes: ChangeHub;
   readonly #facts: GatewayFacts;
   #deviceId = '';
 
@@ -29,6 +31,11 @@ export class Gateway extends Service {
     this.context = context;
     this.#facts = facts;
     this.requests = new RequestContexts(context, SESSIONS);
+    this.changes = new ChangeHub(
+      context,
+      (work) => this.requests.use(work),
+      () => this.#deviceId,
+    );
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
@@ -58,9 +65,11 @@ export class Gateway extends Service {
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
     try {
       await liveness.start();
+      await this.changes.start();
       running();
-      await untilAborted(signal, [liveness]);
+      await untilAborted(signal, [liveness, this.changes]);
     } finally {
+      await this.changes.stop();
       await this.requests.close();
       await liveness.stop();
     }
