@@ -8,6 +8,7 @@ import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
 import { RequestContexts } from './request-contexts.ts';
+import { TaskWatch } from './task-watch.ts';
 
 export interface GatewayFacts extends NodeFacts {
   /** Seconds that the start may wait for the database. */
@@ -21,6 +22,7 @@ const SESSIONS = 8;
 export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
+  readonly taskWatch: TaskWatch;
   readonly #facts: GatewayFacts;
   #deviceId = '';
 
@@ -29,6 +31,7 @@ export class Gateway extends Service {
     this.context = context;
     this.#facts = facts;
     this.requests = new RequestContexts(context, SESSIONS);
+    this.taskWatch = new TaskWatch(this.requests);
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
@@ -53,9 +56,11 @@ export class Gateway extends Service {
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
     try {
       await liveness.start();
+      await this.taskWatch.start();
       running();
-      await untilAborted(signal, [liveness]);
+      await untilAborted(signal, [liveness, this.taskWatch]);
     } finally {
+      await this.taskWatch.stop();
       await this.requests.close();
       await liveness.stop();
     }
