@@ -9,6 +9,7 @@ import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-se
 import { Service, untilAborted } from '../runtime/service.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import { RequestContexts } from './request-contexts.ts';
+import { TaskWatch } from './task-watch.ts';
 
 export interface GatewayFacts extends NodeFacts {
   /** Seconds that the start may wait for the database. */
@@ -23,6 +24,7 @@ export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
   readonly changes: ChangeHub;
+  readonly taskWatch: TaskWatch;
   readonly #facts: GatewayFacts;
   #deviceId = '';
 
@@ -36,6 +38,7 @@ export class Gateway extends Service {
       (work) => this.requests.use(work),
       () => this.#deviceId,
     );
+    this.taskWatch = new TaskWatch(this.requests);
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
@@ -65,11 +68,13 @@ export class Gateway extends Service {
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
     try {
       await liveness.start();
+      await this.taskWatch.start();
       await this.changes.start();
       running();
-      await untilAborted(signal, [liveness, this.changes]);
+      await untilAborted(signal, [liveness, this.taskWatch, this.changes]);
     } finally {
       await this.changes.stop();
+      await this.taskWatch.stop();
       await this.requests.close();
       await liveness.stop();
     }
