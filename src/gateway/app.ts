@@ -5,6 +5,9 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDe
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { answerProblem, noRoute } from './problem-answers.ts';
+import { LIMITS, type Limits } from './protection/limits.ts';
+import { protect } from './protection/protect.ts';
+import { serverOptions } from './protection/server-options.ts';
 import { healthRoutes } from './routes/health.ts';
 
 export type App = FastifyInstance<
@@ -15,17 +18,14 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** Longest body of a request, in bytes. */
-const BODY_MOST = 1024 * 1024;
-
-/** Not listening yet. Its caller closes it before the gateway stops. */
-export async function buildApp(gateway: Gateway): Promise<App> {
+/** Not listening yet. Its caller closes it before the gateway stops. `limits`: in place of those of limits.ts. */
+export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): Promise<App> {
+  const all = { ...LIMITS, ...limits };
   const app = fastify({
     logger: false,
-    bodyLimit: BODY_MOST,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    return503OnClosing: true,
+    ...serverOptions(gateway, all),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -34,6 +34,7 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
+  await protect(app, gateway, all);
   healthRoutes(app, gateway);
   return app;
 }
