@@ -116,7 +116,8 @@ export class GatewayProcesses extends Service {
     child.on('message', (message: FromProcess) => {
       if (message.kind === 'waiting') send(child, this.#o.serve);
       if (message.kind === 'failed') failure = message;
-      if (message.kind !== 'listening') return;
+      // One that was still starting may find the port closed by then.
+      if (message.kind !== 'listening' || signal.aborted) return;
       this.#serving.set(child, message.deviceId);
       if (this.#url !== message.url) this.#o.onListening(message.url);
       this.#url = message.url;

@@ -28,10 +28,16 @@ const ANSWERS: Record<string, Answer> = {
 };
 const MALFORMED: Answer = { status: 400, phrase: 'Bad Request', detail: 'This is not an HTTP request.' };
 
+/** What Node answers on this socket just now; its types do not have it. */
+export interface Answering extends Socket {
+  _httpMessage?: { headersSent: boolean } | null;
+}
+
 /** For `clientError` of the server. `tell` gets a sentence for the log. */
 export function answerMalformed(tell: (sentence: string) => void) {
-  return (error: Error & { code?: string }, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+  return (error: Error & { code?: string }, socket: Answering): void => {
+    // An answer that has begun cannot be followed by another one that belongs to nothing.
+    if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent === true) {
       socket.destroy();
       return;
     }
