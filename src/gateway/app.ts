@@ -4,6 +4,9 @@ import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
+import { LIMITS, type Limits } from './protection/limits.ts';
+import { protect } from './protection/protect.ts';
+import { serverOptions } from './protection/server-options.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { healthRoutes } from './routes/health.ts';
 import type { App } from './server/app-type.ts';
@@ -11,17 +14,14 @@ import { answerProblem, noRoute } from './server/problem-answers.ts';
 
 export type { App };
 
-/** Longest body of a request, in bytes. */
-const BODY_MOST = 1024 * 1024;
-
-/** Not listening yet. Its caller closes it before the gateway stops. */
-export async function buildApp(gateway: Gateway): Promise<App> {
+/** Not listening yet. Its caller closes it before the gateway stops. `limits`: in place of those of limits.ts. */
+export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): Promise<App> {
+  const all = { ...LIMITS, ...limits };
   const app = fastify({
     logger: false,
-    bodyLimit: BODY_MOST,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    return503OnClosing: true,
+    ...serverOptions(gateway, all),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -30,6 +30,7 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
+  await protect(app, gateway, all);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
   healthRoutes(app, gateway);

@@ -2,12 +2,14 @@
 // gateway would need: what it remembers is a copy of the database's.
 import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
+import { Session } from '../db/session.ts';
 import { LivenessClient } from '../node/liveness-client.ts';
 import { nodeReport } from '../node/liveness-events.ts';
 import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
 import { ChangeHub } from './changes/change-hub.ts';
+import { DatabaseWatch } from './database-watch.ts';
 import { RequestContexts } from './request-contexts.ts';
 import { TaskWatch } from './task-watch.ts';
 
@@ -18,6 +20,8 @@ export interface GatewayFacts extends NodeFacts {
 
 /** Sessions of requests, beside the one of the liveness thread. */
 const SESSIONS = 8;
+/** Deadline of the watch's questions, in milliseconds: sooner than those of requests, which end by `database.call_timeout`. */
+const WATCH_MS = 2000;
 
 /** Runs when its device row is written; `finished` rejects with what ended it. */
 export class Gateway extends Service {
@@ -25,6 +29,10 @@ export class Gateway extends Service {
   readonly requests: RequestContexts;
   readonly changes: ChangeHub;
   readonly taskWatch: TaskWatch;
+  readonly watch: DatabaseWatch;
+  /** Aborted when the gateway is asked to stop, before anything is closed: what waits for something answers now. */
+  readonly stopping: AbortSignal;
+  readonly #stopping = new AbortController();
   readonly #facts: GatewayFacts;
   #deviceId = '';
 
@@ -32,13 +40,28 @@ export class Gateway extends Service {
     super();
     this.context = context;
     this.#facts = facts;
-    this.requests = new RequestContexts(context, SESSIONS);
+    this.stopping = this.#stopping.signal;
+    const { events } = context;
+    this.watch = new DatabaseWatch({
+      openSession: () => watchSession(context),
+      onAway: (error) => {
+        this.requests.refuseWaiting(error);
+        events.emit('warning', { message: `requests are refused until the database answers again: ${error.message}` });
+      },
+      onBack: () => events.emit('note', { message: 'the database answers again, and requests are served' }),
+    });
+    this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch });
     this.changes = new ChangeHub(
       context,
       (work) => this.requests.use(work),
       () => this.#deviceId,
     );
     this.taskWatch = new TaskWatch(this.requests);
+  }
+
+  /** From now on nothing that waits goes on waiting, and it is not ready. It serves until `stop()`. */
+  beginStop(): void {
+    this.#stopping.abort();
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
@@ -63,20 +86,35 @@ export class Gateway extends Service {
     const onReport = (report: LivenessReport) => {
       if (report.kind === 'registered') this.#deviceId = report.deviceId;
       if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
+      if (report.kind === 'database-lost') this.watch.doubt();
       nodeReport(report, events, this.#deviceId);
     };
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
     try {
       await liveness.start();
+      await this.watch.start();
       await this.taskWatch.start();
       await this.changes.start();
       running();
-      await untilAborted(signal, [liveness, this.taskWatch, this.changes]);
+      await untilAborted(signal, [liveness, this.watch, this.taskWatch, this.changes]);
     } finally {
+      this.beginStop();
       await this.changes.stop();
       await this.taskWatch.stop();
       await this.requests.close();
+      await this.watch.stop();
       await liveness.stop();
     }
   }
+}
+
+function watchSession({ address, config }: Context): Session {
+  return new Session({
+    address,
+    timeZone: config.database.time_zone,
+    idleTimeoutS: config.database.session_timeout,
+    deadlineMs: WATCH_MS,
+    connectTimeoutMs: WATCH_MS,
+    multiStatements: true,
+  });
 }
