@@ -8,6 +8,7 @@ import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
 import { descriptionRoutes } from './routes/description.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import type { App } from './server/app-type.ts';
 import { answerProblem, noRoute } from './server/problem-answers.ts';
@@ -34,6 +35,7 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
   healthRoutes(app, gateway);
+  eventRoutes(app, gateway);
   descriptionRoutes(app);
   return app;
 }

@@ -32,7 +32,13 @@ async function lint(one: object): Promise<string[]> {
   const config = await createConfig({
     extends: ['recommended-strict'],
     // A probe of health has no wrong use.
-    rules: { 'operation-4xx-response': 'off', 'spec-strict-refs': 'error', 'no-invalid-schema-examples': 'error' },
+    // What nothing refers to is left out already; it does not see x-event-data.
+    rules: {
+      'operation-4xx-response': 'off',
+      'no-unused-components': 'off',
+      'spec-strict-refs': 'error',
+      'no-invalid-schema-examples': 'error',
+    },
   });
   const problems = await lintFromString({ source: JSON.stringify(one), absoluteRef: '/openapi.json', config });
   return problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer ?? ''}`);

@@ -42,6 +42,7 @@ function sectionOf(one: Operation, schemas: Schemas): string {
     body === undefined ? '' : tableOf('member of the body', membersOf(body.schema, schemas)),
     fence('sh', curlOf(one)),
     ...answers.map((answer) => answerOf(answer, schemas)),
+    ...one.events.map(({ type, schema }) => tableOf(`data of \`${type}\``, membersOf(schema, schemas))),
     problemsOf(problems),
   ]
     .filter((part) => part !== '')

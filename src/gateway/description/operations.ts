@@ -1,7 +1,8 @@
 // The operations of an OpenAPI document as its readers see them: the reference page, docs/reference/http.md and the tests.
 import type { OpenAPIV3_1 } from 'openapi-types';
+import { PROBLEM_TYPE } from '../../http/problem.ts';
 import { TAGS } from '../../http/tags.ts';
-import { type JsonSchema, type Schemas, sample } from './sample.ts';
+import { type JsonSchema, resolve, type Schemas, sample } from './sample.ts';
 
 export interface Parameter {
   name: string;
@@ -36,6 +37,8 @@ export interface Operation {
   /** Those that are no problem first. */
   answers: Answer[];
   problems: Array<{ status: string; codes: string[] }>;
+  /** Of a stream: what the `data` of its events holds, one schema for each type. */
+  events: Array<{ type: string; schema: JsonSchema }>;
   example: { path: string; headers: Record<string, string>; body: unknown };
 }
 
@@ -78,17 +81,30 @@ function operationOf(
     parameters,
     body,
     answers: responses
-      .filter(([status]) => Number(status) < 400)
+      .filter(([status, one]) => Number(status) < 400 || codesOf(one).length === 0)
       .map(([status, one]) => ({
         status,
         description: one.description,
         media: mediaOf(one.content, schemas, true),
       })),
     problems: responses
-      .filter(([status]) => Number(status) >= 400)
-      .map(([status, one]) => ({ status, codes: Object.keys(Object.values(one.content ?? {})[0]?.examples ?? {}) })),
+      .filter(([status, one]) => Number(status) >= 400 && codesOf(one).length > 0)
+      .map(([status, one]) => ({ status, codes: codesOf(one) })),
+    events: eventsOf(operation, schemas),
     example: exampleOf(path, operation, parameters, body),
   };
+}
+
+function eventsOf(operation: OpenAPIV3_1.OperationObject, schemas: Schemas): Operation['events'] {
+  const reference = (operation as { 'x-event-data'?: JsonSchema })['x-event-data'];
+  if (reference === undefined) return [];
+  const all = resolve(reference, schemas);
+  return (all.oneOf ?? all.anyOf ?? []).map((schema) => ({ type: String(schema.properties?.type?.const), schema }));
+}
+
+/** Of a problem document. */
+function codesOf({ content }: OpenAPIV3_1.ResponseObject): string[] {
+  return Object.keys(content?.[PROBLEM_TYPE]?.examples ?? {});
 }
 
 function parameterOf(one: OpenAPIV3_1.ParameterObject, schemas: Schemas): Parameter {

@@ -57,6 +57,7 @@ ${body === undefined ? '' : html`<h4>Body</h4>${fieldsOf(body.schema, schemas)}`
 <h4>Example</h4>
 <pre>${curlOf(one)}</pre>
 ${answers.map((answer) => answerOf(answer, schemas))}
+${one.events.map(({ type, schema }) => html`<h4>Data of <code>${type}</code></h4>${fieldsOf(schema, schemas)}`)}
 ${problems.length === 0 ? '' : html`<h4>Problems</h4><p>${problems.map(problemOf)}</p>`}
 </section>`;
 }

@@ -15,5 +15,7 @@ declare module 'fastify' {
     /** Codes with which it may answer, beyond those that every route has (E_USAGE, E_DATABASE, E_TEMPORARY, E_INTERNAL). */
     problems?: ErrorCode[];
     example?: ExampleRequest;
+    /** Of a stream of events: what their `data` holds. */
+    'x-event-data'?: { $ref: string };
   }
 }

@@ -30,14 +30,18 @@ export interface Listening {
 /** Runs work with a session of the gateway. */
 type Use = <T>(work: (context: Context) => Promise<T>) => Promise<T>;
 
-/** Between two reads. */
-const ROUND_MS = 1000;
-const BEAT_MS = 15_000;
-/** Changes that are kept for those who come back. */
-const KEPT = 10_000;
-/** Reading goes on for this long without a listener: one that lost its connection comes back to where it was. */
-const LINGER_MS = 60_000;
-const MOST_LISTENERS = 5000;
+export interface HubLimits {
+  /** Milliseconds between two reads. */
+  roundMs: number;
+  beatMs: number;
+  /** Changes that are kept for those who come back. */
+  kept: number;
+  /** Reading goes on for this long without a listener: one that lost its connection comes back to where it was. */
+  lingerMs: number;
+  listeners: number;
+}
+
+const LIMITS: HubLimits = { roundMs: 1000, beatMs: 15_000, kept: 10_000, lingerMs: 60_000, listeners: 5000 };
 
 interface Entry {
   filter: ChangeFilter;
@@ -51,6 +55,7 @@ export class ChangeHub extends Service {
   /** Of this process: ids of another one mean nothing here. */
   readonly #run = randomBytes(4).toString('hex');
   readonly #name: () => string;
+  readonly #limits: HubLimits;
   readonly #entries = new Set<Entry>();
   #reader: ChangeReader | undefined;
   #kept: NumberedChange[] = [];
@@ -65,15 +70,21 @@ export class ChangeHub extends Service {
   #ended = false;
 
   /** `name`: the device id of the gateway. */
-  constructor(context: Context, use: Use, name: () => string) {
+  constructor(context: Context, use: Use, name: () => string, limits: Partial<HubLimits> = {}) {
     super();
     this.#context = context;
     this.#use = use;
     this.#name = name;
+    this.#limits = { ...LIMITS, ...limits };
   }
 
   get listeners(): number {
     return this.#entries.size;
+  }
+
+  /** False = nobody listens, so the database is not asked. */
+  get reading(): boolean {
+    return this.#reader !== undefined;
   }
 
   /** Id of a place in the stream. */
@@ -86,8 +97,11 @@ export class ChangeHub extends Service {
    * @throws AfdError E_TEMPORARY while the gateway stops, and when too many listen; DatabaseError when nothing can be read
    */
   async listen(filter: ChangeFilter, lastId: string | undefined, listener: Listener): Promise<Listening> {
-    if (this.#entries.size >= MOST_LISTENERS)
-      throw new AfdError('E_TEMPORARY', `${MOST_LISTENERS} streams of changes are open on this gateway already.`);
+    if (this.#entries.size >= this.#limits.listeners)
+      throw new AfdError(
+        'E_TEMPORARY',
+        `${this.#limits.listeners} streams of changes are open on this gateway already.`,
+      );
     if (this.#ended) throw new AfdError('E_TEMPORARY', 'The gateway is stopping.');
     const entry = { filter, listener };
     const close = () => {
@@ -114,9 +128,9 @@ export class ChangeHub extends Service {
         this.#wake = resolve;
       });
       const idle = this.#reader === undefined && this.#entries.size === 0;
-      await (idle ? sleep(BEAT_MS, signal, cut) : sleep(ROUND_MS, signal));
+      await (idle ? sleep(this.#limits.beatMs, signal, cut) : sleep(this.#limits.roundMs, signal));
       if (signal.aborted) break;
-      if (this.#entries.size === 0 && monotonic() - this.#leftAt >= LINGER_MS) this.#forget();
+      if (this.#entries.size === 0 && monotonic() - this.#leftAt >= this.#limits.lingerMs) this.#forget();
       // What the database has not answered is read in the next round; the requests say what is wrong with it.
       if (this.#reader !== undefined) await (this.#round ?? this.#once()).catch(() => {});
       this.#beat();
@@ -162,7 +176,7 @@ export class ChangeHub extends Service {
 
   #keep(some: NumberedChange[]): void {
     this.#kept.push(...some);
-    const gone = this.#kept.splice(0, Math.max(0, this.#kept.length - KEPT)).at(-1);
+    const gone = this.#kept.splice(0, Math.max(0, this.#kept.length - this.#limits.kept)).at(-1);
     if (gone !== undefined) this.#floor = gone.sequence;
   }
 
@@ -177,7 +191,7 @@ export class ChangeHub extends Service {
 
   #beat(): void {
     const now = monotonic();
-    if (now - this.#beatAt < BEAT_MS) return;
+    if (now - this.#beatAt < this.#limits.beatMs) return;
     this.#beatAt = now;
     for (const { listener } of [...this.#entries]) listener.beat();
   }
