@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { answerProblem, noRoute } from './problem-answers.ts';
 import { healthRoutes } from './routes/health.ts';
 
@@ -35,5 +36,6 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
   healthRoutes(app, gateway);
+  operatorRoutes(app, gateway);
   return app;
 }

@@ -4,14 +4,21 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Context } from '../context/context.ts';
 import { Producer } from '../context/producer.ts';
 import { isConnectionLost } from '../db/database-error.ts';
+import { databaseNowMs } from '../db/rows.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 
 /** Requests that wait for a session; more are refused, so that a slow database does not fill the memory. */
 const MOST_WAITING = 1000;
 
+/** The context of a request. */
+export interface RequestContext extends Context {
+  /** ISO 8601: the database's time. @throws DatabaseError */
+  now(): Promise<string>;
+}
+
 interface Leased {
-  context: Context;
+  context: RequestContext;
   session: Session;
 }
 
@@ -37,7 +44,7 @@ export class RequestContexts {
    * Runs `work` with a context whose `session()` is always the same open session, with `multiStatements`.
    * @throws AfdError E_TEMPORARY when too many wait; whatever opening a session and `work` throw
    */
-  async use<T>(work: (context: Context) => Promise<T>): Promise<T> {
+  async use<T>(work: (context: RequestContext) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AfdError('E_TEMPORARY', 'The gateway is stopping.');
     if (this.#limit.pendingCount >= MOST_WAITING)
       throw new AfdError('E_TEMPORARY', `${MOST_WAITING} requests wait for the database already.`);
@@ -65,8 +72,9 @@ export class RequestContexts {
   async #open(): Promise<Leased> {
     const session = await this.#context.session({ multiStatements: true });
     let producer: Producer | undefined;
-    const context: Context = {
+    const context: RequestContext = {
       ...this.#context,
+      now: async () => new Date(await databaseNowMs(session)).toISOString(),
       session: async () => {
         await session.ready();
         return session;
