@@ -8,7 +8,12 @@ import { answerProblem, noRoute } from './problem-answers.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
+import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
+import { remoteRoutes } from './routes/remote.ts';
+import { remoteReportRoutes } from './routes/remote-reports.ts';
+import { resultRoutes } from './routes/results.ts';
+import { nextTaskRoutes } from './routes/tasks-next.ts';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -35,6 +40,13 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
   await protect(app, gateway, all);
+  // Those who wait are answered, and no answer is lost.
+  app.addHook('preClose', async () => gateway.devices.endWaits());
   healthRoutes(app, gateway);
+  deviceRoutes(app, gateway);
+  nextTaskRoutes(app, gateway);
+  resultRoutes(app, gateway);
+  remoteRoutes(app, gateway);
+  remoteReportRoutes(app, gateway);
   return app;
 }
