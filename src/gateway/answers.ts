@@ -26,16 +26,6 @@ export function caller(request: FastifyRequest, reason?: string): string {
   return reason === undefined ? who : `${who}: ${reason}`;
 }
 
-/** Aborted when the client is gone, or has its whole answer. */
-export function untilClosed(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  return gone.signal;
-}
-
-/** For a route whose answers are made field by field: odd rows of other programs are shown, whatever is in them. */
-export const PLAIN = { serializerCompiler: () => (answer: unknown) => JSON.stringify(answer) };
-
 /** A list with its tag; without a body when the client has this very list. The envelope is not part of it. */
 export function tagged<T extends object>(
   request: FastifyRequest,

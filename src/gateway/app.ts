@@ -6,7 +6,15 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { answerProblem, noRoute } from './problem-answers.ts';
+import { LIMITS, type Limits } from './protection/limits.ts';
+import { protect } from './protection/protect.ts';
+import { serverOptions } from './protection/server-options.ts';
+import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
+import { remoteRoutes } from './routes/remote.ts';
+import { remoteReportRoutes } from './routes/remote-reports.ts';
+import { resultRoutes } from './routes/results.ts';
+import { nextTaskRoutes } from './routes/tasks-next.ts';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -16,17 +24,14 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** Longest body of a request, in bytes. */
-const BODY_MOST = 1024 * 1024;
-
-/** Not listening yet. Its caller closes it before the gateway stops. */
-export async function buildApp(gateway: Gateway): Promise<App> {
+/** Not listening yet. Its caller closes it before the gateway stops. `limits`: in place of those of limits.ts. */
+export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): Promise<App> {
+  const all = { ...LIMITS, ...limits };
   const app = fastify({
     logger: false,
-    bodyLimit: BODY_MOST,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    return503OnClosing: true,
+    ...serverOptions(gateway, all),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -35,7 +40,15 @@ export async function buildApp(gateway: Gateway): Promise<App> {
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
+  await protect(app, gateway, all);
+  // Those who wait are answered, and no answer is lost.
+  app.addHook('preClose', async () => gateway.devices.endWaits());
   healthRoutes(app, gateway);
   operatorRoutes(app, gateway);
+  deviceRoutes(app, gateway);
+  nextTaskRoutes(app, gateway);
+  resultRoutes(app, gateway);
+  remoteRoutes(app, gateway);
+  remoteReportRoutes(app, gateway);
   return app;
 }

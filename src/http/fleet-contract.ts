@@ -8,8 +8,6 @@ const status = z.enum(['online', 'offline', 'busy']).meta({ description: 'A sile
 const operatorState = z.enum(['active', 'paused', 'draining', 'quarantined']);
 const deviceType = z.enum(['master', 'worker', 'gateway']);
 
-export const deviceParams = z.strictObject({ device_id: deviceId });
-
 export const devicesQuery = z.strictObject({
   status: status.optional(),
   operator_state: operatorState.optional(),

@@ -15,12 +15,13 @@ type Section = Record<string, unknown>;
 
 export function testContext(
   db: TestDatabase,
-  overrides: { master?: Section; worker?: Section; handlers?: Section } = {},
+  overrides: { master?: Section; worker?: Section; handlers?: Section; server?: Section } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
     master: { ...OF_THIS_PROCESS.master, ...overrides.master },
     worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
     handlers: overrides.handlers ?? {},
+    server: overrides.server ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];

@@ -102,22 +102,15 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
   return found;
 }
 
-/** Accepted, and without effect before there is a gateway. */
-const FOR_THE_GATEWAY = [
-  'server.host',
-  'server.port',
-  'server.workers',
-  'master.host',
-  'master.port',
-  'master.api_key',
-] as const;
+/** Accepted, and without effect on a node that has a database. */
+const FOR_THE_GATEWAY = ['master.host', 'master.port', 'master.api_key'] as const;
 
 /** Every key that is accepted and does nothing yet. A test compares this with what the code reads. */
 export const NOT_USED_YET: readonly string[] = FOR_THE_GATEWAY;
 
 /** One sentence for each reason why keys that were given do nothing yet. */
 export function notUsedYet(given: (key: string) => boolean, hasDatabase: boolean): string[] {
-  const gateway = FOR_THE_GATEWAY.filter((key) => given(key) && (hasDatabase || key.startsWith('server.')));
+  const gateway = FOR_THE_GATEWAY.filter((key) => given(key) && hasDatabase);
   if (gateway.length === 0) return [];
   const verb = gateway.length === 1 ? 'is' : 'are';
   return [`${gateway.join(', ')} ${verb} not used: every node connects to the database directly`];

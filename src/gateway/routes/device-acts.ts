@@ -1,14 +1,16 @@
 // What operators want of devices.
 import { actOnDevice, type DeviceAct, removeOneDevice } from '../../core/devices/act-on-device.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import { deviceActAnswer, deviceActBody, deviceParams, removeAnswer, removeBody } from '../../http/fleet-contract.ts';
-import { caller, envelope, PLAIN } from '../answers.ts';
+import { deviceParams } from '../../http/device-contract.ts';
+import { deviceActAnswer, deviceActBody, removeAnswer, removeBody } from '../../http/fleet-contract.ts';
+import { caller, envelope } from '../answers.ts';
 import type { App } from '../app.ts';
+import { plainJson } from '../plain-json.ts';
 
 const SUMMARIES: Record<DeviceAct, string> = {
-  pause: 'Lets a device claim nothing until it is resumed; what it runs goes on.',
-  resume: 'Lets a device claim again.',
-  drain: 'Lets a device claim nothing more; it is to be taken out of the fleet.',
+  pause: 'Let a device claim nothing until it is resumed; what it runs goes on.',
+  resume: 'Let a device claim again.',
+  drain: 'Let a device claim nothing more, to take it out of the fleet.',
 };
 
 export function deviceActRoutes(app: App, gateway: Gateway): void {
@@ -24,7 +26,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
         body: deviceActBody.prefault({}),
         response: { 200: deviceActAnswer },
       },
-      ...PLAIN,
+      serializerCompiler: plainJson,
       async handler(request) {
         const expect = request.body.expect?.operator_state;
         return gateway.requests.use(async (context) => {
@@ -40,13 +42,13 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/:device_id/remove',
     schema: {
       operationId: 'removeDevice',
-      summary: 'Removes the row of a device that is gone; its history stays.',
+      summary: 'Remove the row of a device that is gone; its history stays.',
       tags: ['devices'],
       params: deviceParams,
       body: removeBody.prefault({}),
       response: { 200: removeAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const { expect, force } = request.body;
       return gateway.requests.use(async (context) => {

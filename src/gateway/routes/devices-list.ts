@@ -3,16 +3,11 @@ import { columnsOf } from '../../core/devices/device-columns.ts';
 import { searchDevices, showDeviceWithHistory } from '../../core/devices/device-page.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { SharedRead } from '../../core/gateway/shared-read.ts';
-import {
-  deviceAnswer,
-  deviceParams,
-  deviceQuery,
-  devicesAnswer,
-  devicesQuery,
-  mapAnswer,
-} from '../../http/fleet-contract.ts';
-import { envelope, PLAIN, sharedEnvelope, tagged } from '../answers.ts';
+import { deviceParams } from '../../http/device-contract.ts';
+import { deviceAnswer, deviceQuery, devicesAnswer, devicesQuery, mapAnswer } from '../../http/fleet-contract.ts';
+import { envelope, sharedEnvelope, tagged } from '../answers.ts';
 import type { App } from '../app.ts';
+import { plainJson } from '../plain-json.ts';
 import { wireDevice } from '../wire.ts';
 
 const MAP_MS = 1000;
@@ -25,12 +20,12 @@ export function deviceListRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices',
     schema: {
       operationId: 'listDevices',
-      summary: 'Lists devices in the order of their ids.',
+      summary: 'List devices in the order of their ids.',
       tags: ['devices'],
       querystring: devicesQuery,
       response: { 200: devicesAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const { limit, cursor, ...search } = request.query;
       const page = await gateway.requests.use((context) => searchDevices(context, search, { limit, cursor }));
@@ -44,11 +39,11 @@ export function deviceListRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/map',
     schema: {
       operationId: 'deviceMap',
-      summary: 'All devices in a few columns, small enough for a page that draws 10,000 of them each second.',
+      summary: 'Read all devices in a few columns, small enough for a page that draws 10,000 of them each second.',
       tags: ['devices'],
       response: { 200: mapAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const shared = await map.get();
       const { now: _, ...data } = shared.value;
@@ -61,13 +56,13 @@ export function deviceListRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/:device_id',
     schema: {
       operationId: 'showDevice',
-      summary: 'Shows a device with what it holds and its newest heartbeats.',
+      summary: 'Show a device with what it holds and its newest heartbeats.',
       tags: ['devices'],
       params: deviceParams,
       querystring: deviceQuery,
       response: { 200: deviceAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const { device_id } = request.params;
       const shown = await gateway.requests.use((context) =>

@@ -18,8 +18,9 @@ import {
   settingsChanged,
   statusAnswer,
 } from '../../http/fleet-contract.ts';
-import { caller, envelope, PLAIN, sharedEnvelope, tagged } from '../answers.ts';
+import { caller, envelope, sharedEnvelope, tagged } from '../answers.ts';
 import type { App } from '../app.ts';
+import { plainJson } from '../plain-json.ts';
 
 /** How long an answer serves everybody who asks. */
 const OVERVIEW_MS = 1000;
@@ -38,11 +39,11 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/overview',
     schema: {
       operationId: 'overview',
-      summary: 'The fleet in a few figures: one read a second for all who ask.',
+      summary: 'Read the fleet in a few figures: one read a second for all who ask.',
       tags: ['fleet'],
       response: { 200: overviewAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const shared = await overview.get();
       const { now: _, ...data } = shared.value;
@@ -55,11 +56,11 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/status',
     schema: {
       operationId: 'fleetStatus',
-      summary: 'Whether all is well, and if not, why; as `afd status`. Read every two seconds at most.',
+      summary: 'Read whether all is well, and if not, why; as `afd status`. Read every two seconds at most.',
       tags: ['fleet'],
       response: { 200: statusAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const shared = await status.get();
       const { now: _, in_progress, ...rest } = shared.value;
@@ -73,11 +74,11 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/lanes',
     schema: {
       operationId: 'listLanes',
-      summary: 'The lanes with pending tasks, by priority, and how many devices can run each.',
+      summary: 'List the lanes with pending tasks, by priority, and how many devices can run each.',
       tags: ['fleet'],
       response: { 200: lanesAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const shared = await lanes.get();
       const { now: _, complete } = shared.value;
@@ -91,11 +92,11 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/leader',
     schema: {
       operationId: 'leader',
-      summary: 'Who leads, and which of its duties fail.',
+      summary: 'Read who leads, and which of its duties fail.',
       tags: ['fleet'],
       response: { 200: leaderAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {
         const leader = await leaderStatus(context);
@@ -109,12 +110,12 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/leader/resign',
     schema: {
       operationId: 'resignLeader',
-      summary: 'Makes the leader step down; another node takes over.',
+      summary: 'Make the leader step down; another node takes over.',
       tags: ['fleet'],
       body: resignBody.prefault({}),
       response: { 200: resignAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {
         const resigned = await resignLeadership(context, request.body.expect);
@@ -128,11 +129,11 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/settings',
     schema: {
       operationId: 'settings',
-      summary: 'The values that all nodes share.',
+      summary: 'Read the values that all nodes share.',
       tags: ['fleet'],
       response: { 200: settingsAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const { settings, now } = await gateway.requests.use(async (context) => ({
         settings: await fleetValues(context),
@@ -147,13 +148,13 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/settings',
     schema: {
       operationId: 'changeSettings',
-      summary: 'Changes values that all nodes share: all that are given, or none.',
+      summary: 'Change values that all nodes share: all that are given, or none.',
       description: 'As `afd config apply`: each node uses them from its next heartbeat on. What is not named stays.',
       tags: ['fleet'],
       body: settingsBody,
       response: { 200: settingsChanged },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const { values, expect = {} } = request.body;
       const by = caller(request);

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import { Readiness, UNREADY } from '../../core/gateway/readiness.ts';
 import type { App } from '../app.ts';
+
+const readiness = z.object({
+  ready: z.boolean(),
+  reasons: z.array(z.object({ reason: z.enum(UNREADY), message: z.string() })).meta({ description: 'Why not.' }),
+});
 
 export function healthRoutes(app: App, gateway: Gateway): void {
   app.route({
@@ -13,5 +19,22 @@ export function healthRoutes(app: App, gateway: Gateway): void {
       response: { 200: z.object({ device_id: z.string() }) },
     },
     handler: async () => ({ device_id: gateway.deviceId }),
+  });
+
+  const state = new Readiness(gateway);
+  app.route({
+    method: 'GET',
+    url: '/readyz',
+    schema: {
+      operationId: 'ready',
+      summary: 'Whether this process can serve: 503 with the reasons while it cannot.',
+      description: 'For load balancers. However often it is asked, it asks the database once per second at most.',
+      tags: ['health'],
+      response: { 200: readiness, 503: readiness },
+    },
+    handler: async (_request, reply) => {
+      const reasons = await state.reasons();
+      return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
+    },
   });
 }

@@ -15,25 +15,26 @@ import {
   retryBody,
 } from '../../http/act-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
-import { caller, envelope, PLAIN } from '../answers.ts';
+import { caller, envelope } from '../answers.ts';
 import type { App } from '../app.ts';
+import { plainJson } from '../plain-json.ts';
 import { wireTask } from '../wire.ts';
 
 const ONE = {
   cancel: {
     operationId: 'cancelTask',
-    summary: 'Ends a task for good.',
+    summary: 'End a task for good.',
     description: 'Of a task that runs, its device is asked to end it: the answer has `revoking`.',
     body: cancelBody.prefault({}),
   },
   retry: {
     operationId: 'retryTask',
-    summary: 'Runs a task again, now, with a new retry budget.',
+    summary: 'Run a task again, now, with a new retry budget.',
     body: retryBody.prefault({}),
   },
   reassign: {
     operationId: 'reassignTask',
-    summary: 'Gives a task to another device, or to any.',
+    summary: 'Give a task to another device, or to any.',
     description: 'Of a task that runs, its device is asked to release it; no retry is used.',
     body: reassignBody.prefault({}),
   },
@@ -45,7 +46,7 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
       method: 'POST',
       url: `/api/v1/tasks/:task_id/${act}`,
       schema: { ...ONE[act], tags: ['tasks'], params: taskParams, response: { 200: actAnswer } },
-      ...PLAIN,
+      serializerCompiler: plainJson,
       async handler(request) {
         const { expect, force, to, reason } = request.body as {
           reason?: string;
@@ -65,14 +66,14 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/preview',
     schema: {
       operationId: 'previewActs',
-      summary: 'Shows what an act on all tasks that fit a filter would concern; changes nothing.',
+      summary: 'Show what an act on all tasks that fit a filter would concern; nothing changes.',
       description:
         'Without a `status`, the filter takes those to which the act applies. Tasks that are added later are not part of it.',
       tags: ['tasks'],
       body: previewBody,
       response: { 200: previewAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const preview = await gateway.requests.use((context) => previewActs(context, request.body));
       const { token, expires_at, total, sample, now } = preview;
@@ -85,14 +86,14 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/acts',
     schema: {
       operationId: 'actOnTasks',
-      summary: 'Acts on the next chunk of the tasks that a preview has shown.',
+      summary: 'Act on the next chunk of the tasks that a preview has shown.',
       description:
         'Each task is changed in a transaction of its own, and only if it still fits. Call it again with `cursor` until that is null; after an error, with the same one.',
       tags: ['tasks'],
       body: actsBody,
       response: { 200: actsAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const { token, cursor, limit, act, filter } = request.body;
       const of = { ...(act && { act }), ...(filter && { filter }) };

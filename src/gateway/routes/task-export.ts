@@ -14,8 +14,6 @@ const UNREAD_MS = 60_000;
 const TYPES = { csv: 'text/csv; charset=utf-8', jsonl: 'application/x-ndjson; charset=utf-8' };
 
 export function taskExportRoutes(app: App, gateway: Gateway): void {
-  const stopping = new AbortController();
-  app.addHook('preClose', async () => stopping.abort());
   let exports = 0;
 
   app.route({
@@ -23,7 +21,7 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/results/export',
     schema: {
       operationId: 'exportTasks',
-      summary: 'Streams tasks with their results, oldest first, as JSON lines or CSV.',
+      summary: 'Stream tasks with their results, oldest first, as JSON lines or CSV.',
       description:
         'As `afd tasks export`. If the connection ends without the end of the chunked body, the file is not complete.',
       tags: ['tasks'],
@@ -38,7 +36,7 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
       const { format, ...filter } = request.query;
       const out = new Output();
       reply.raw.once('close', () => out.stream.destroy());
-      const stop = AbortSignal.any([stopping.signal, out.gone]);
+      const stop = AbortSignal.any([gateway.stopping, out.gone]);
       const run = exportTasks(gateway.context, {
         filter,
         format,

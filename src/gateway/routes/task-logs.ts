@@ -7,9 +7,10 @@ import { type LogPage, type LogPageOptions, type LogPlace, logPage } from '../..
 import { CursorOf } from '../../core/search/cursor.ts';
 import { logsAnswer, logsQuery } from '../../http/log-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
-import { envelope, PLAIN } from '../answers.ts';
+import { envelope } from '../answers.ts';
 import type { App } from '../app.ts';
 import { EventStream } from '../event-stream.ts';
+import { plainJson } from '../plain-json.ts';
 import { problemOf } from '../problem-answers.ts';
 
 /** Logs that are followed at the same time; each asks once a second. */
@@ -19,8 +20,6 @@ const POLL_MS = 1000;
 const QUIET_POLLS = 15;
 
 export function taskLogRoutes(app: App, gateway: Gateway): void {
-  const stopping = new AbortController();
-  app.addHook('preClose', async () => stopping.abort());
   let followed = 0;
 
   app.route({
@@ -28,7 +27,7 @@ export function taskLogRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id/logs',
     schema: {
       operationId: 'taskLogs',
-      summary: 'What the attempts of a task have printed.',
+      summary: 'Read what the attempts of a task have printed.',
       description:
         'With `follow=1`, or if it accepts `text/event-stream`, the client gets events: `entry` for each entry, `end` when the task has ended. Each id is a cursor, so that a client that reconnects with Last-Event-ID misses nothing.',
       tags: ['tasks'],
@@ -36,7 +35,7 @@ export function taskLogRoutes(app: App, gateway: Gateway): void {
       querystring: logsQuery,
       response: { 200: logsAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const { follow = false, cursor, ...query } = request.query;
       const streams = follow || (request.headers.accept ?? '').includes('text/event-stream');
@@ -55,7 +54,7 @@ export function taskLogRoutes(app: App, gateway: Gateway): void {
       followed += 1;
       const stream = new EventStream(request, reply);
       try {
-        await follows(gateway, request, stream, { options, page, places, stopping: stopping.signal });
+        await follows(gateway, request, stream, { options, page, places, stopping: gateway.stopping });
       } finally {
         followed -= 1;
         stream.end();

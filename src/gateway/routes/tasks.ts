@@ -17,24 +17,23 @@ import {
   waitAnswer,
   waitQuery,
 } from '../../http/task-contract.ts';
-import { envelope, PLAIN, tagged, untilClosed } from '../answers.ts';
+import { envelope, tagged } from '../answers.ts';
 import type { App } from '../app.ts';
+import { closedSignal } from '../closed-signal.ts';
+import { plainJson } from '../plain-json.ts';
+import { LARGE_BODY_LIMIT } from '../protection/limits.ts';
 import { wireTask } from '../wire.ts';
 
-/** Bytes of one call that adds tasks. */
-const NEW_TASKS_BYTES = 8 * 1024 * 1024;
 const ERROR_CHARACTERS = 500;
 
 export function taskRoutes(app: App, gateway: Gateway): void {
-  app.addHook('preClose', async () => gateway.taskWatch.release());
-
   app.route({
     method: 'POST',
     url: '/api/v1/tasks',
-    bodyLimit: NEW_TASKS_BYTES,
+    bodyLimit: LARGE_BODY_LIMIT,
     schema: {
       operationId: 'addTasks',
-      summary: 'Adds tasks: all of them, or none.',
+      summary: 'Add tasks: all of them, or none.',
       description:
         'A task whose `dedupe_key` another task has is not added again; the answer names the task that is there.',
       tags: ['tasks'],
@@ -43,7 +42,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     },
     // Core says what is wrong with each task, in words.
     validatorCompiler: () => (value) => ({ value }),
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const given = givenTasks(request.body);
       const { added, now } = await gateway.requests.use(async (context) => ({
@@ -61,14 +60,14 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks',
     schema: {
       operationId: 'listTasks',
-      summary: 'Lists tasks, newest first.',
+      summary: 'List tasks, newest first.',
       description:
         'A page is a bounded read: if few tasks of a big table fit, it ends before it is full, says so in `searched_to`, and `cursor` continues the search.',
       tags: ['tasks'],
       querystring: tasksQuery,
       response: { 200: tasksAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const { limit, cursor, status, ...rest } = request.query;
       const search: TaskSearch = { ...rest, ...(status === undefined ? {} : { status: statusesOf(status) }) };
@@ -85,12 +84,12 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id',
     schema: {
       operationId: 'showTask',
-      summary: 'Shows a task with its attempts, what it has reported, and why it waits.',
+      summary: 'Show a task with its attempts, what it has reported, and why it waits.',
       tags: ['tasks'],
       params: taskParams,
       response: { 200: taskAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request) {
       const { task, now } = await gateway.requests.use((context) => viewedTask(context, request.params.task_id));
       const attempts = task.attempts.map(({ assignment_id, ...one }) => ({
@@ -110,7 +109,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id/result',
     schema: {
       operationId: 'taskResult',
-      summary: 'What the last completed attempt returned.',
+      summary: 'Read what the last completed attempt returned.',
       tags: ['tasks'],
       params: taskParams,
       querystring: resultQuery,
@@ -138,16 +137,16 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id/wait',
     schema: {
       operationId: 'waitForTask',
-      summary: 'Answers when the task has ended, or after some seconds.',
+      summary: 'Wait until a task has ended.',
       tags: ['tasks'],
       params: taskParams,
       querystring: waitQuery,
       response: { 200: waitAnswer },
     },
-    ...PLAIN,
+    serializerCompiler: plainJson,
     async handler(request, reply) {
       const { task_id: taskId } = request.params;
-      const signal = untilClosed(reply);
+      const signal = closedSignal(reply);
       const state = await gateway.taskWatch.wait({ taskId, forMs: request.query.seconds * 1000, signal });
       const { status, attempt, finished_at, last_error: error } = state;
       const long = error !== null && error.length > ERROR_CHARACTERS;
