@@ -44,6 +44,10 @@ const devices = (names) => `CREATE TABLE ${names.device} (
       lock_server VARCHAR(255) NULL COMMENT 'database server that has the lock',
       lock_taken_at DATETIME(3) NULL COMMENT 'UTC',
 
+      gateway_id VARCHAR(64) NULL COMMENT 'gateway that it asked last; NULL = it has a session of its own',
+      lease_until DATETIME(3) NULL COMMENT 'in place of a session lock; then the device counts as gone, UTC',
+      offline_for INT NULL COMMENT 'seconds for which it may be silent and keeps what it holds; NULL = heartbeat_timeout',
+
       over_limits JSON NULL COMMENT 'resource limits that it is over, in words',
       stuck JSON NULL COMMENT 'tasks whose handlers run on after their end, a slot each',
       recent_claims INT NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute',

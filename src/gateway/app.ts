@@ -4,12 +4,18 @@ import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
 import { descriptionRoutes } from './routes/description.ts';
+import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { remoteRoutes } from './routes/remote.ts';
+import { remoteReportRoutes } from './routes/remote-reports.ts';
+import { resultRoutes } from './routes/results.ts';
+import { nextTaskRoutes } from './routes/tasks-next.ts';
 import type { App } from './server/app-type.ts';
 import { answerProblem, noRoute } from './server/problem-answers.ts';
 
@@ -34,7 +40,15 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   await protect(app, gateway, all);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
+  // Those who wait are answered, and no answer is lost.
+  app.addHook('preClose', async () => gateway.devices.endWaits());
   healthRoutes(app, gateway);
+  operatorRoutes(app, gateway);
+  deviceRoutes(app, gateway);
+  nextTaskRoutes(app, gateway);
+  resultRoutes(app, gateway);
+  remoteRoutes(app, gateway);
+  remoteReportRoutes(app, gateway);
   eventRoutes(app, gateway);
   descriptionRoutes(app);
   return app;

@@ -26,7 +26,7 @@ export interface LockCheck {
 }
 
 /**
- * Remembers which devices' locks are free, and since when, on one unbroken connection and without any sign of life. A
+ * Remembers which devices' locks are free (or leases over), and since when, on one unbroken connection and without any sign of life. A
  * worker whose connection was cut retakes lock and heartbeat at once, so it is never here for the whole grace.
  */
 export class LockWatch {
@@ -73,5 +73,9 @@ export class LockWatch {
 
 /** What moves when a device shows life. */
 export function signsOfLife(device: Omit<UnlockedDevice, 'device_id'>): string {
-  return [device.instance_token?.toString('hex'), device.last_heartbeat, device.lock_taken_at].join('|');
+  const { instance_token, last_heartbeat, lock_taken_at, lease_until } = device;
+  // The row of a leader is read without a lease: no leader is behind a gateway.
+  return [instance_token?.toString('hex'), last_heartbeat, lock_taken_at, ...(lease_until ? [lease_until] : [])].join(
+    '|',
+  );
 }

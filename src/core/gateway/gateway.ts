@@ -3,13 +3,17 @@
 import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import { Session } from '../db/session.ts';
+import { readSettings } from '../db/settings/read-settings.ts';
+import { AfdError } from '../domain/errors.ts';
 import { LivenessClient } from '../node/liveness-client.ts';
 import { nodeReport } from '../node/liveness-events.ts';
 import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
+import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import { DatabaseWatch } from './database-watch.ts';
+import { RemoteDevices } from './devices/remote-devices.ts';
 import { RequestContexts } from './request-contexts.ts';
 import { TaskWatch } from './task-watch.ts';
 
@@ -35,6 +39,7 @@ export class Gateway extends Service {
   readonly #stopping = new AbortController();
   readonly #facts: GatewayFacts;
   #deviceId = '';
+  #devices: RemoteDevices | undefined;
 
   constructor(context: Context, facts: GatewayFacts) {
     super();
@@ -62,6 +67,7 @@ export class Gateway extends Service {
   /** From now on nothing that waits goes on waiting, and it is not ready. It serves until `stop()`. */
   beginStop(): void {
     this.#stopping.abort();
+    this.taskWatch.release();
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
@@ -74,37 +80,65 @@ export class Gateway extends Service {
     return this.#facts.version;
   }
 
+  /** Those behind it. @throws AfdError E_TEMPORARY before it runs */
+  get devices(): RemoteDevices {
+    if (this.#devices === undefined) throw new AfdError('E_TEMPORARY', 'The gateway is starting.');
+    return this.#devices;
+  }
+
   protected async run(signal: AbortSignal, running: () => void): Promise<void> {
     const { context } = this;
     const { events } = context;
     const wait = new StartWait({ seconds: this.#facts.waitDatabaseS ?? 0, events, stop: signal });
     // First: it brings the fleet's values.
     await wait.run(() => this.requests.use(async () => {}));
-    const role = { deviceType: 'gateway' as const, capabilities: {}, slots: 0, contend: false };
+    const session = await wait.run(() => context.session({ multiStatements: true }));
+    const port = await this.#openRingPort(session.facts.localAddress);
+    const role = { deviceType: 'gateway' as const, capabilities: {}, slots: 0, contend: false, ring: port.published };
     const settings = livenessSettings(context, this.#facts, role);
     settings.waitDatabaseMs = wait.leftMs;
     const onReport = (report: LivenessReport) => {
       if (report.kind === 'registered') this.#deviceId = report.deviceId;
-      if (report.kind === 'settings') liveness.send(obeyFleet(context, report.rows));
+      if (report.kind === 'settings') {
+        liveness.send(obeyFleet(context, report.rows));
+        this.#devices?.settingsRead(report.rows);
+      }
       if (report.kind === 'database-lost') this.watch.doubt();
       nodeReport(report, events, this.#deviceId);
     };
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
     try {
       await liveness.start();
+      const { requests } = this;
+      const devices = new RemoteDevices({ context, requests, gatewayId: this.#deviceId, port, session });
+      this.#devices = devices;
+      devices.settingsRead(await readSettings(session, context.names));
+      await devices.start();
       await this.watch.start();
       await this.taskWatch.start();
       await this.changes.start();
       running();
-      await untilAborted(signal, [liveness, this.watch, this.taskWatch, this.changes]);
+      await untilAborted(signal, [liveness, devices, this.watch, this.taskWatch, this.changes]);
     } finally {
       this.beginStop();
       await this.changes.stop();
       await this.taskWatch.stop();
+      await this.#devices?.stop();
       await this.requests.close();
       await this.watch.stop();
+      port.socket?.close();
       await liveness.stop();
     }
+  }
+
+  /** Another than that of a worker beside it. */
+  #openRingPort(localAddress: string | undefined): Promise<RingPort> {
+    const { enabled, host } = this.context.config.worker.ring;
+    const onProblem = (why: string) => {
+      const message = `The UDP port for rings could not be opened (${why}): devices behind this gateway find tasks by polling only.`;
+      this.context.events.emit('warning', { message });
+    };
+    return openRingPort({ enabled, host, port: 0, localAddress, onProblem });
   }
 }
 

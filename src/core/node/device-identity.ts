@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { isConnectionLost } from '../db/database-error.ts';
 import { type DeviceRegistration, registerDevice } from '../db/devices/register-device.ts';
-import { type Holder, lockHolder, lockName, schemaName, takeSessionLock } from '../db/devices/session-lock.ts';
+import {
+  type Holder,
+  lockHolder,
+  lockName,
+  releaseSessionLock,
+  schemaName,
+  takeSessionLock,
+} from '../db/devices/session-lock.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -70,7 +77,9 @@ export async function assumeIdentity(
   for (let n = 1; n <= MOST_SUFFIXES; n += 1) {
     const id = n === 1 ? deviceId : `${deviceId}-${n}`;
     const name = lockName(schema, names.prefix, id);
-    if (await takeSessionLock(session, name, 0)) return register(session, names, settings, id, name);
+    if (!(await takeSessionLock(session, name, 0))) continue;
+    if ((await leaseHolder(session, names, settings, id, name)) === undefined)
+      return register(session, names, settings, id, name);
   }
   throw new AfdError('E_DEVICE_RUNNING', `${MOST_SUFFIXES} devices named ${deviceId}… are already running.`, {
     suggestions: ['afd worker --device-id worker-001'],
@@ -110,11 +119,13 @@ async function claimId(
 ): Promise<Identity> {
   const slices = Math.max(1, Math.ceil(settings.heartbeatTimeoutMs / 1000 / LOCK_SLICE_S));
   for (let n = 0; n <= slices; n += 1) {
-    if (await takeSessionLock(session, name, n === 0 ? 0 : LOCK_SLICE_S))
-      return register(session, names, settings, id, name);
-    const holder = await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000);
-    if (holder?.fresh === true || n === slices || cancelled()) {
-      const where = holder === undefined ? 'elsewhere' : `${placeOf(holder)} since ${holder.since} UTC`;
+    const taken = await takeSessionLock(session, name, n === 0 ? 0 : LOCK_SLICE_S);
+    const leased = taken ? await leaseHolder(session, names, settings, id, name) : undefined;
+    if (taken && leased === undefined) return register(session, names, settings, id, name);
+    const holder = leased ?? (await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000));
+    if (holder?.leased === true || holder?.fresh === true || n === slices || cancelled()) {
+      const since = holder?.since ? ` since ${holder.since} UTC` : '';
+      const where = holder === undefined ? 'elsewhere' : `${placeOf(holder)}${since}`;
       throw new AfdError('E_DEVICE_RUNNING', `${id} is already running ${where}.`, {
         suggestions: [`afd devices show ${id}`, 'afd worker --device-id ANOTHER'],
         data: { device_id: id, host: holder?.host_name ?? null, pid: holder?.pid ?? null },
@@ -122,6 +133,20 @@ async function claimId(
     }
   }
   throw new AfdError('E_INTERNAL', 'The device id was neither taken nor refused.');
+}
+
+/** With the lock of this id: the device behind a gateway that has it all the same; then the lock is free again. */
+async function leaseHolder(
+  session: Session,
+  names: TableNames,
+  settings: LivenessSettings,
+  id: string,
+  lock: string,
+): Promise<Holder | undefined> {
+  const holder = await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000);
+  if (holder?.leased !== true) return undefined;
+  await releaseSessionLock(session, lock);
+  return holder;
 }
 
 /** Where the holder of an id is to be found. Its host name is missing in rows of an afd that did not write it. */

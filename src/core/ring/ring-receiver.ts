@@ -21,6 +21,8 @@ export interface RingReceiverOptions {
   /** Takes the hint and claims nothing by itself: too many rings came. */
   note(ring: Ring): void;
   figures(): Omit<Figures, 'claimed'>;
+  /** Rings that cause claims within any second; of more the hint is kept. Default: what one device may get. */
+  perSecond?: number;
 }
 
 /** How long a sender gets state changes after its last ring. */
@@ -48,7 +50,7 @@ export class RingReceiver extends Service {
   readonly #o: RingReceiverOptions;
   readonly #senders = new Map<string, Ringing>();
   readonly #cookies = new Cookies();
-  readonly #rate = new PerSecond(MOST_PER_SECOND);
+  readonly #rate: PerSecond;
   readonly #challenges = new PerSecond(CHALLENGES_PER_SECOND);
   #toldAt = Number.NEGATIVE_INFINITY;
   #telling: NodeJS.Timeout | undefined;
@@ -59,6 +61,7 @@ export class RingReceiver extends Service {
   constructor(options: RingReceiverOptions) {
     super();
     this.#o = options;
+    this.#rate = new PerSecond(options.perSecond ?? MOST_PER_SECOND);
   }
 
   /** Slots were taken or freed: tells those who rang lately. */

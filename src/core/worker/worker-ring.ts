@@ -1,6 +1,5 @@
 // All that a worker has to do with rings: its receiver, what it does when rung, and which devices it rings itself: the
 // next device when it could not take everything, and those that should run what it enqueued or released.
-import { randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import type { ClaimedTask } from '../db/claim/claimed-task.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
@@ -12,8 +11,9 @@ import { requirementsOf } from '../domain/task/requirements.ts';
 import { thrownText } from '../domain/text/thrown-text.ts';
 import { Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';
+import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { RingReceiver } from '../ring/ring-receiver.ts';
-import { RingSocket } from '../ring/ring-socket.ts';
+import type { RingSocket } from '../ring/ring-socket.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { Claimer } from './claim/claimer.ts';
 import type { LaneCatalog } from './claim/lane-catalog.ts';
@@ -49,16 +49,11 @@ export class WorkerRing {
   #forwardedAt = Number.NEGATIVE_INFINITY;
   #problem = false;
 
-  private constructor(context: Context, socket: RingSocket | undefined) {
-    const { host } = context.config.worker.ring;
+  private constructor(context: Context, { socket, token, published }: RingPort) {
     this.#context = context;
     this.#socket = socket;
-    this.#token = randomBytes(16);
-    const token = this.#token.toString('hex');
-    this.published =
-      socket === undefined
-        ? { address: undefined, port: 0, token: undefined }
-        : { address: host ?? socket.address, port: socket.port, token };
+    this.#token = token;
+    this.published = published;
   }
 
   /**
@@ -67,16 +62,11 @@ export class WorkerRing {
    */
   static async open(context: Context, localAddress: string | undefined): Promise<WorkerRing> {
     const { enabled, host, port } = context.config.worker.ring;
-    if (!enabled) return new WorkerRing(context, undefined);
-    const address = host ?? localAddress ?? '127.0.0.1';
-    try {
-      return new WorkerRing(context, await bind(address, port, host !== undefined));
-    } catch (error) {
-      const why = (error as Error).message;
+    const onProblem = (why: string) => {
       const message = `The UDP port for rings could not be opened (${why}): this worker finds tasks by polling only.`;
       context.events.emit('warning', { message });
-      return new WorkerRing(context, undefined);
-    }
+    };
+    return new WorkerRing(context, await openRingPort({ enabled, host, port, localAddress, onProblem }));
   }
 
   attach(parts: RingParts): void {
@@ -183,15 +173,5 @@ export class WorkerRing {
     const { runner, mayClaim } = this.#parts!;
     const free = mayClaim() && this.#permission === 'open' ? runner.room() : 0;
     return { running: runner.occupied, free };
-  }
-}
-
-/** The address is this machine's, or (where the user names one) that of a host around this container. */
-async function bind(address: string, port: number, named: boolean): Promise<RingSocket> {
-  try {
-    return await RingSocket.bind(address, port);
-  } catch (error) {
-    if (!named || (error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error;
-    return RingSocket.bind(address.includes(':') ? '::' : '0.0.0.0', port);
   }
 }

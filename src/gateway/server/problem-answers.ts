@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../../core/domain/errors.ts';
+import { databaseProblem } from '../../core/gateway/database-problem.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { PROBLEM_TYPE, type Problem } from '../../http/problem.ts';
 
@@ -32,6 +33,7 @@ export const HTTP_STATUS: Record<ErrorCode, number> = {
 const RETRY_AFTER_S = 2;
 
 export function problemOf(error: AfdError, request: FastifyRequest, status = HTTP_STATUS[error.code]): Problem {
+  const database = databaseProblem(error);
   return {
     type: `/docs/errors#${error.code}`,
     title: ERROR_CODES[error.code].means,
@@ -41,6 +43,7 @@ export function problemOf(error: AfdError, request: FastifyRequest, status = HTT
     suggestions: error.suggestions,
     request_id: request.id,
     ...(Object.keys(error.data).length > 0 ? { data: error.data } : {}),
+    ...(database === undefined ? {} : { database }),
   };
 }
 

@@ -45,19 +45,25 @@ export function heartbeatStatement(names: TableNames, device: Beat): { sql: stri
 
 /** The row of the history; best effort, after the heartbeat itself. Readings out of range are clamped, odd ones NULL. */
 export function historyStatement(names: TableNames, device: Beat, readings: DeviceReadings) {
-  const { cpu_usage, memory_usage, disk_usage, system_info } = readings;
   return {
     sql: `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, memory_usage, disk_usage, active_tasks, system_info)
           VALUES (?, ?, ?, ?, ?, ?)`,
-    values: [
-      device.device_id,
-      percentage(cpu_usage),
-      percentage(memory_usage),
-      percentage(disk_usage),
-      device.active_tasks,
-      system_info === null ? null : JSON.stringify(system_info),
-    ],
+    values: historyRow(device, readings),
   };
+}
+
+export function historyRow(
+  device: Beat,
+  { cpu_usage, memory_usage, disk_usage, system_info }: DeviceReadings,
+): unknown[] {
+  return [
+    device.device_id,
+    percentage(cpu_usage),
+    percentage(memory_usage),
+    percentage(disk_usage),
+    device.active_tasks,
+    system_info === null ? null : JSON.stringify(system_info),
+  ];
 }
 
 function percentage(value: number | null): number | null {

@@ -16,6 +16,7 @@ export interface DeviceByHand {
 }
 
 export const ALIVE = `(IS_USED_LOCK(COALESCE(lock_name, 'afd:none')) IS NOT NULL
+  OR (status <> 'offline' AND COALESCE(lease_until > UTC_TIMESTAMP(3), 0))
   OR (status <> 'offline' AND COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, 0)))`;
 
 /** @throws DatabaseError */

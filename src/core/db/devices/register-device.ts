@@ -41,6 +41,7 @@ export async function registerDevice(session: Session, names: TableNames, device
     instance_token: device.instance_token,
     lock_name: device.lock_name,
     lock_server: session.facts.serverName,
+    ...{ gateway_id: null, lease_until: null, offline_for: null },
     heartbeat_interval: Math.round(device.heartbeat_interval_ms),
     version: device.version,
     ...device.process,

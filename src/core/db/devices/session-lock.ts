@@ -18,6 +18,11 @@ export function lockName(schema: string, prefix: string, deviceId: string): stri
   return `afd:${digest.slice(0, 40)}`;
 }
 
+/** @throws DatabaseError */
+export async function releaseSessionLock(session: Session, name: string): Promise<void> {
+  await session.rows('SELECT RELEASE_LOCK(?)', [name]);
+}
+
 /** Takes the lock, waiting at most `waitS` seconds (less than the session's call deadline). False = held by another. */
 export async function takeSessionLock(session: Session, name: string, waitS: number): Promise<boolean> {
   const [row] = await session.rows('SELECT GET_LOCK(?, ?) AS got', [name, waitS]);
@@ -29,8 +34,11 @@ export interface Holder {
   ip_address: string;
   host_name: string | null;
   pid: number | null;
-  since: string;
+  /** Null = it is behind a gateway, and has no lock. */
+  since: string | null;
   fresh: boolean;
+  /** It is behind a gateway, under a lease that is valid. */
+  leased: boolean;
 }
 
 /** Which process is registered under a device id, and whether its heartbeat is younger than `timeoutS`. No row = none. */
@@ -42,9 +50,10 @@ export async function lockHolder(
 ): Promise<Holder | undefined> {
   const [row] = await session.rows(
     `SELECT ip_address, host_name, pid, lock_taken_at AS since,
-            COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? SECOND, 0) AS fresh
+            COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? SECOND, 0) AS fresh,
+            status <> 'offline' AND COALESCE(lease_until > UTC_TIMESTAMP(3), 0) AS leased
      FROM ${names.device} WHERE device_id = ?`,
     [timeoutS, deviceId],
   );
-  return row === undefined ? undefined : ({ ...row, fresh: row.fresh === 1 } as Holder);
+  return row === undefined ? undefined : ({ ...row, fresh: row.fresh === 1, leased: row.leased === 1 } as Holder);
 }

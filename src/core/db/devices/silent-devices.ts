@@ -21,7 +21,7 @@ export interface Silence {
 
 /**
  * Devices that are not offline (busy ones too) and sent no heartbeat for `timeoutS`, with what is needed to judge
- * whether that is their fault. Non-locking; reads the whole device table. No silent rows = all are well.
+ * whether that is their fault. A device behind a gateway that may be silent for longer (`offline_for`) has a lease until then. Non-locking; reads the whole device table. No silent rows = all are well.
  */
 export async function silentDevices(session: Session, names: TableNames, timeoutS: number): Promise<Silence> {
   const rows = await session.rows<SilentDevice & { online: number; database_us: number; uptime_us: number }>(
@@ -31,7 +31,8 @@ export async function silentDevices(session: Session, names: TableNames, timeout
                   TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) AS database_us,
                   TIMESTAMPDIFF(MICROSECOND, CAST(? AS DATETIME(3)), UTC_TIMESTAMP(3)) AS uptime_us) f
      LEFT JOIN ${names.device} d ON d.status <> 'offline'
-       AND COALESCE(d.last_heartbeat, '1970-01-02 00:00:00') < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND`,
+       AND COALESCE(d.last_heartbeat, '1970-01-02 00:00:00') < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND
+       AND NOT COALESCE(d.lease_until > UTC_TIMESTAMP(3), 0)`,
     [session.facts.startedAt, Math.round(timeoutS * 1e6)],
   );
   const facts = rows[0];

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ClaimSource } from '../../db/claim/claim-source.ts';
 import { ClaimRefused, type FinishAndClaimResult } from '../../db/claim/finish-and-claim.ts';
-import type { ClaimRequest, SourceYield } from '../../db/claim/take-tasks.ts';
+import type { ClaimRequest } from '../../db/claim/take-tasks.ts';
 import type { TextWidths } from '../../db/claim/text-widths.ts';
 import { DatabaseError } from '../../db/database-error.ts';
 import { isOverLimit } from '../../db/server/statement-limit.ts';
@@ -13,6 +13,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import { ClaimPause } from './claim-pause.ts';
+import { COUNTED_SOURCES, claimShape, isSparse } from './claim-shape.ts';
 import { ClaimSize } from './claim-size.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 import { OddTasks } from './odd-tasks.ts';
@@ -21,11 +22,6 @@ import type { Slots } from './slots.ts';
 import { SHORT_MS } from './task-timings.ts';
 import type { ClaimRooms, FullTypes, TypeRooms } from './type-rooms.ts';
 
-/** Sources asked in one claim. */
-const USUAL_SOURCES = 4;
-/** This many are counted first where more than usual may have tasks, and the claim is worth it. */
-const COUNTED_SOURCES = 10;
-const COUNT_FROM = 20;
 /** Of less than this, one claim more takes away what keeps the slots busy. */
 const LEAST_PREFETCH = 2;
 /** How long a lane is left alone whose claims fail although no row is the cause. */
@@ -183,13 +179,9 @@ export class ClaimPlanner {
     const limit = this.#size.limit(this.#o.limit(this.#room(prefetch)));
     if (limit <= 0) return undefined;
     const room = rooms.forClaim({ free, short });
-    const few = this.#sparse || room.mostFrom(catalog.typeOf(first)) < limit;
-    const countFirst = few && sources.length > USUAL_SOURCES && limit > COUNT_FROM && first.kind === 'lane';
-    const asked = countFirst ? sources : sources.slice(0, USUAL_SOURCES);
-    // A few rows are found with a few steps more; a bounded count has counted from the cursor on.
-    const large = limit > COUNT_FROM && !countFirst;
-    const ticket = large && first.kind === 'lane';
-    const placed = large ? asked : asked.map(fromCursor);
+    const mostFromFirst = room.mostFrom(catalog.typeOf(first));
+    const shape = claimShape(sources, { limit, sparse: this.#sparse, mostFromFirst });
+    const { sources: placed, ticket, countFirst } = shape;
     const one = this.#oneByOne === 0 ? undefined : placed[this.#oneByOne % placed.length]!;
     const alone = this.#apart === 'claim';
     if (one !== undefined) return this.#request([one], { limit, free, short, ticket, alone, countFirst: false }, room);
@@ -225,16 +217,4 @@ export class ClaimPlanner {
           : 'skip',
     };
   }
-}
-
-function fromCursor(source: ClaimSource): ClaimSource {
-  return source.kind === 'lane' ? { ...source, frontier: false } : source;
-}
-
-/** Whether the lanes have little each, as far as this claim shows. */
-function isSparse({ sources, countFirst, limit }: ClaimRequest, perSource: SourceYield[], before: boolean): boolean {
-  const [first] = perSource;
-  if (first === undefined || sources[0]?.kind !== 'lane') return before;
-  if (countFirst) return 2 * perSource.filter((one) => one.exhausted).length > perSource.length;
-  return first.exhausted ? 2 * first.count < limit : before;
 }

@@ -19,7 +19,7 @@ const MOST_ENTRIES = 2000;
 const BY_TURN = 8;
 
 export class LaneCatalog {
-  readonly #capabilities: Capabilities;
+  readonly #able: (lane: LaneRequirements) => boolean;
   readonly #deviceId: string;
   readonly #defers: (lane: LaneRequirements) => boolean;
   readonly #entries = new Map<string, LaneEntry>();
@@ -32,18 +32,19 @@ export class LaneCatalog {
   readonly #random: () => number;
 
   /**
-   * `defers`: whether this device defers to others in a lane now; it takes directed tasks all the same. `random` in [0,
-   * 1) draws the order of lanes that were never claimed from.
+   * `capabilities`: of this device; a gateway says instead whether one of its devices may run a lane. `defers`: whether it
+   * defers to others in a lane now; it takes directed tasks all the same. `random` in [0, 1) orders lanes never claimed from.
    */
   constructor(
     deviceId: string,
-    capabilities: Capabilities,
+    capabilities: Capabilities | ((lane: LaneRequirements) => boolean),
     defers: (lane: LaneRequirements) => boolean = () => false,
     random: () => number = Math.random,
   ) {
     this.#random = random;
     this.#deviceId = deviceId;
-    this.#capabilities = capabilities;
+    this.#able =
+      typeof capabilities === 'function' ? capabilities : (lane) => infeasibleReasons(capabilities, lane).length === 0;
     this.#defers = defers;
   }
 
@@ -75,6 +76,11 @@ export class LaneCatalog {
     return fresh;
   }
 
+  /** Lanes that could not be run may be runnable now: they are learned again. */
+  reconsider(): void {
+    this.#refused.clear();
+  }
+
   #forget(): void {
     if (this.#refused.size > MOST_ENTRIES) this.#refused.clear();
     if (this.#entries.size <= MOST_ENTRIES) return;
@@ -87,7 +93,7 @@ export class LaneCatalog {
       task_type: task.task_type,
       required_capabilities: requirementsOf(task.required_capabilities).requires,
     };
-    return infeasibleReasons(this.#capabilities, lane).length === 0;
+    return this.#able(lane);
   }
 
   /** The lanes and ranks to poll, best rank first, of one rank those that were claimed from last. */
@@ -133,12 +139,12 @@ export class LaneCatalog {
    * Where to claim now; empty = nothing known to be due. Best rank first; of one rank what fewer devices can run, so that
    * work which only we can do does not wait behind work that others could; of equal ones, in turn.
    */
-  sources(most: number, { free, full = [] }: { free: number; full?: FullTypes }): ClaimSource[] {
+  sources(most: number, how: { free: number; full?: FullTypes; fits?: (entry: LaneEntry) => boolean }): ClaimSource[] {
+    const { free, full = [], fits } = how;
     if (this.#leftOut.some((type) => !full.includes(type))) this.#directed = true;
     const scarcity = this.#claims % BY_TURN === BY_TURN - 1 ? byRank : scarceFirst;
-    const now = monotonic();
-    const due = [...this.#entries.values()]
-      .filter((entry) => entry.maybeDue && entry.restsUntil <= now)
+    const due = this.due()
+      .filter((entry) => fits === undefined || fits(entry))
       .filter((entry) => !entry.needsSlot || (free > 0 && !full.includes(entry.task_type)))
       .filter((entry) => !this.#defers({ task_type: entry.task_type, required_capabilities: entry.requires }))
       .sort((a, b) => scarcity(a, b) || a.lastClaim - b.lastClaim || a.tieBreaker - b.tieBreaker)
@@ -153,6 +159,12 @@ export class LaneCatalog {
         }),
       );
     return this.#directed ? [{ kind: 'directed', device_id: this.#deviceId, without: full }, ...due] : due;
+  }
+
+  /** What is maybe due, and not left alone. */
+  due(): LaneEntry[] {
+    const now = monotonic();
+    return [...this.#entries.values()].filter((entry) => entry.maybeDue && entry.restsUntil <= now);
   }
 
   /** A claim has come back, whatever it brought: so the turn of each lane comes, in whatever order lanes are asked. */

@@ -1,8 +1,7 @@
 // Polls for work between the ticks of the liveness thread: soon after work was found (adaptive polling), and over the
 // whole index when no leader publishes the lanes.
 
-import { cursorCheckStatement } from '../../db/claim/check-cursor.ts';
-import type { ClaimSource, Cursor } from '../../db/claim/claim-source.ts';
+import type { ClaimSource } from '../../db/claim/claim-source.ts';
 import { discoverLanes, RANKS_PER_WALK, START } from '../../db/lanes/discover-lanes.ts';
 import { pollDue } from '../../db/lanes/due-work.ts';
 import { releasePollLock, takePollLock } from '../../db/lanes/poll-lock.ts';
@@ -12,6 +11,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import type { LaneRank } from '../../domain/lane.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { PollPause } from '../../runtime/poll-pause.ts';
+import { checkCursors } from './cursor-checks.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 
 /** First poll after the last claim that got something; doubles until the tick is as frequent. */
@@ -113,20 +113,7 @@ export class Poller {
 
   /** Checks the cursors of sources: whether a due row lies before the place where their claims begin. @throws DatabaseError */
   async checkCursors(sources: Array<ClaimSource & { kind: 'lane' }>): Promise<void> {
-    const asked = sources.flatMap((source) => {
-      const cursor = this.#catalog.cursorOf(source)?.at;
-      return cursor === undefined
-        ? []
-        : [{ source, statement: cursorCheckStatement(this.#names, source.lane, source.claim_rank, cursor) }];
-    });
-    if (asked.length === 0) return;
-    const started = monotonic();
-    const answers = await this.#session.batch(asked.map((one) => one.statement));
-    const cost = (monotonic() - started) / asked.length;
-    for (const [n, { source }] of asked.entries()) {
-      const [found] = answers[n] as unknown as Cursor[];
-      this.#catalog.cursorChecked(source, found, monotonic(), cost);
-    }
+    await checkCursors(this.#session, this.#names, this.#catalog, sources);
   }
 
   async #pollRanks(): Promise<void> {

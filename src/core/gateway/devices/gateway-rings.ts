@@ -1,0 +1,143 @@
+// Rings for the devices behind this gateway. A ring names the work, and not the device: those that wait here share a port.
+import type { KnownLane, LaneRank } from '../../domain/lane.ts';
+import { thrownText } from '../../domain/text/thrown-text.ts';
+import type { Ring } from '../../ring/datagram.ts';
+import type { RingPort } from '../../ring/ring-port.ts';
+import { type Figures, RingReceiver } from '../../ring/ring-receiver.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import type { Events } from '../../runtime/events.ts';
+import type { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
+import { LaneReads } from '../../worker/lane-reads.ts';
+import { RingReplies } from '../../worker/ring-replies.ts';
+import type { DeviceKinds } from './device-kind.ts';
+import type { FleetReads } from './fleet-reads.ts';
+import type { ServedDevice } from './served-device.ts';
+import { entryOf, type Waiting } from './waiting.ts';
+
+/** How long an answer waits for the claims; the sender has long gone on by then. */
+const REPLY_WAIT_MS = 100;
+/** What a ring for "as many as you like" wakes at first; each that finds more than it takes wakes others. */
+const UNNAMED = 4;
+const NO_NUMBER = 0xffff;
+/** Rings that cause claims within any second, for all devices here together. */
+const PER_SECOND = 1000;
+
+export interface GatewayRingsOptions {
+  port: RingPort;
+  events: Events;
+  catalog: LaneCatalog;
+  kinds: DeviceKinds;
+  reads: FleetReads;
+  waiting: Waiting;
+  /** One pending row of a lane and rank. */
+  read(laneRank: LaneRank): Promise<KnownLane | undefined>;
+}
+
+interface Woken {
+  since: number;
+  left: Set<ServedDevice>;
+  claimed: number;
+  end(): void;
+}
+
+export class GatewayRings {
+  readonly #o: GatewayRingsOptions;
+  readonly #lanes: LaneReads;
+  readonly #woken = new Set<Woken>();
+  #replies: RingReplies | undefined;
+  #problem = false;
+
+  constructor(options: GatewayRingsOptions) {
+    this.#o = options;
+    this.#lanes = new LaneReads(options.read);
+  }
+
+  /** Listens at the port; undefined = there is none. */
+  receiver(): RingReceiver | undefined {
+    const { socket, token } = this.#o.port;
+    if (socket === undefined) return undefined;
+    return new RingReceiver({
+      ...{ socket, token, perSecond: PER_SECOND },
+      claim: (ring) => this.claim(ring),
+      note: (ring) => this.#known().hint(ring),
+      figures: () => this.#figures(),
+    });
+  }
+
+  /** Other types are handled here now. */
+  typesChanged(): void {
+    this.#replies = undefined;
+  }
+
+  /** Wakes devices that wait, and waits for what they claim. Never rejects. */
+  async claim(ring: Ring): Promise<Figures> {
+    try {
+      return { claimed: await this.#claim(ring), ...this.#figures() };
+    } catch (error) {
+      this.#onProblem(error);
+      return { claimed: 0, ...this.#figures() };
+    }
+  }
+
+  /** A claim for a device has come back. */
+  onClaimed(device: ServedDevice, began: number, claimed: number): void {
+    for (const one of this.#woken) {
+      if (one.since > began || !one.left.delete(device)) continue;
+      one.claimed += claimed;
+      if (one.left.size === 0) one.end();
+    }
+  }
+
+  async #claim(ring: Ring): Promise<number> {
+    const since = monotonic();
+    const devices = ring.directed ? await this.#o.reads.wakeDirected() : await this.#wake(ring);
+    if (devices.length === 0) return 0;
+    return new Promise((resolve) => {
+      const one: Woken = {
+        ...{ since, left: new Set(devices), claimed: 0 },
+        end: () => {
+          clearTimeout(timer);
+          this.#woken.delete(one);
+          resolve(one.claimed);
+        },
+      };
+      const timer = setTimeout(one.end, REPLY_WAIT_MS);
+      timer.unref();
+      this.#woken.add(one);
+    });
+  }
+
+  async #wake(ring: Ring): Promise<ServedDevice[]> {
+    const { catalog, waiting } = this.#o;
+    if (!(await this.#known().note(ring))) return [];
+    const entry = entryOf(catalog.due(), ring);
+    if (entry === undefined) return [];
+    const how = ring.n === NO_NUMBER ? { devices: UNNAMED } : { tasks: ring.n };
+    return waiting.wakeForLane(entry, how, true);
+  }
+
+  #known(): RingReplies {
+    this.#replies ??= new RingReplies({
+      taskTypes: this.#o.kinds.types,
+      catalog: this.#o.catalog,
+      // The connection is lost, and so is a hint.
+      read: (laneRank) => this.#lanes.of(laneRank).catch(() => undefined),
+      wake: () => {},
+      slots: () => this.#figures(),
+      onProblem: (error) => this.#onProblem(error),
+    });
+    return this.#replies;
+  }
+
+  /** Which device was meant is not known: what counts is whether there is room. */
+  #figures(): Omit<Figures, 'claimed'> {
+    return { running: 0, free: Math.min(NO_NUMBER, this.#o.waiting.free) };
+  }
+
+  #onProblem(error: unknown): void {
+    if (this.#problem) return;
+    this.#problem = true;
+    const message = `A ring could not be processed (${thrownText(error)}): its task starts at the next poll. Further errors of this kind are not logged.`;
+    this.#o.events.emit('warning', { message });
+  }
+}

@@ -1,0 +1,139 @@
+// The next tasks of a plain client (design document, 5.1.2): claimed on the spot, with what a handler of afd would be given.
+
+import { randomBytes } from 'node:crypto';
+import { claimedPayload } from '../../db/attempts/claimed-payload.ts';
+import { type ClaimedTask, INLINE_BYTES } from '../../db/claim/claimed-task.ts';
+import type { Session } from '../../db/session.ts';
+import type { Outcome } from '../../domain/attempt/outcome.ts';
+import type { Finish } from '../../domain/attempt/reconcile.ts';
+import { effectivePayload } from '../../domain/task/payload.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import { longestWaitS, waitOnce } from './device-waits.ts';
+import type { RemoteDevices } from './remote-devices.ts';
+import type { ServedDevice } from './served-device.ts';
+import { timeoutOf } from './wire-rooms.ts';
+
+/** The answer of the design document, and what a client may add to its result. */
+export interface NextTask {
+  task_id: number;
+  task_type: string;
+  task_data: Record<string, unknown>;
+  priority: number;
+  timeout: number;
+  retry_count: number;
+  attempt: number;
+  claim_token: string;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * At most `limit` tasks; none when nothing is due for `wait` seconds. `closed`: aborted when the connection is: then nothing
+ * stays claimed. @throws AfdError as ServedDevices.plain; DatabaseError
+ */
+export async function nextTasks(
+  devices: RemoteDevices,
+  deviceId: string,
+  { limit, wait }: { limit: number; wait: number },
+  closed: AbortSignal,
+): Promise<NextTask[]> {
+  const device = await devices.served.plain(deviceId);
+  devices.keeper.touch(device);
+  const until = monotonic() + longestWaitS(devices, wait) * 1000;
+  await devices.reads.fresh();
+  for (;;) {
+    const tasks = devices.reads.hasWork({ device, without: NONE }) ? await claim(devices, device, limit, closed) : [];
+    const left = until - monotonic();
+    if (tasks.length > 0 || closed.aborted || left <= 0) return tasks;
+    if (devices.served.known(deviceId) !== device)
+      return nextTasks(devices, deviceId, { limit, wait: left / 1000 }, closed);
+    if (devices.reads.hasWork({ device, without: NONE })) continue;
+    if (!(await waitOnce(devices, device, { free: limit, without: NONE, held: 0 }, until, closed))) return [];
+  }
+}
+
+/** The client is gone: its tasks are open again. Best effort: else the device or the deadline ends them. */
+export async function returnTasks(devices: RemoteDevices, deviceId: string, tasks: NextTask[]): Promise<void> {
+  const device = devices.served.known(deviceId);
+  if (device === undefined || tasks.length === 0) return;
+  await devices.requests.use(async (context) => {
+    const finishes = tasks.map((one) => unclaimed(one));
+    await devices.claims.finish(await context.session(), device, finishes);
+  });
+}
+
+function unclaimed({ task_id, task_type, attempt, claim_token }: NextTask): Finish {
+  const outcome: Outcome = { kind: 'released', cause: 'unclaimed' };
+  return {
+    task_id,
+    task_type,
+    attempt,
+    assignment_id: null,
+    claim_token: Buffer.from(claim_token, 'hex'),
+    outcome,
+    age_ms: null,
+  };
+}
+
+async function claim(
+  devices: RemoteDevices,
+  device: ServedDevice,
+  limit: number,
+  closed: AbortSignal,
+): Promise<NextTask[]> {
+  return devices.requests.use(async (context) => {
+    // It may have waited for a session.
+    if (closed.aborted) return [];
+    const session = await context.session();
+    const room = { now: limit, later: 0, defer: false };
+    const types = new Map(device.kind.types.map((type) => [type, room]));
+    const claim_token = randomBytes(16);
+    const asked = { finishes: [], claim: { claim_token, limit, free: limit, types } };
+    const { claimed, permission } = await devices.claims.exchange(session, device, asked);
+    if (permission === 'superseded' || permission === 'missing') devices.served.forget(device);
+    const readable: NextTask[] = [];
+    const broken: Finish[] = [];
+    for (const task of claimed) {
+      const read = await readTask(session, devices, task, claim_token);
+      if ('problem' in read) broken.push(unreadable(task, claim_token, read.problem));
+      else readable.push(read);
+    }
+    if (broken.length > 0) await devices.claims.finish(session, device, broken);
+    devices.starts.began(
+      claimed.filter((one) => readable.some(({ task_id }) => task_id === one.id)),
+      claim_token,
+    );
+    return readable;
+  });
+}
+
+async function readTask(
+  session: Session,
+  { context }: RemoteDevices,
+  task: ClaimedTask,
+  claim_token: Buffer,
+): Promise<NextTask | { problem: string }> {
+  const { id: task_id, task_type, payload_bytes, priority, retry } = task;
+  const long = payload_bytes > INLINE_BYTES;
+  const text = long ? await claimedPayload(session, context.names, { task_id, claim_token }) : task.task_data;
+  try {
+    return {
+      task_id,
+      task_type,
+      task_data: effectivePayload(task, text ?? null),
+      priority: priority ?? 5,
+      timeout: timeoutOf(task, context.config.master.task_timeout),
+      retry_count: retry ?? 0,
+      attempt: task.attempt + 1,
+      claim_token: claim_token.toString('hex'),
+    };
+  } catch (error) {
+    return { problem: `The payload cannot be read: ${(error as Error).message}` };
+  }
+}
+
+function unreadable(task: ClaimedTask, claim_token: Buffer, error_message: string): Finish {
+  const outcome: Outcome = { kind: 'permanent', error_class: 'payload', error_message };
+  const { id: task_id, task_type, assignment_id } = task;
+  return { task_id, task_type, attempt: task.attempt + 1, assignment_id, claim_token, outcome, age_ms: null };
+}
