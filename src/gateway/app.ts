@@ -40,8 +40,10 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   await protect(app, gateway, all);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
-  // Those who wait are answered, and no answer is lost.
-  app.addHook('preClose', async () => gateway.devices.endWaits());
+  // Those who wait are answered, and no answer is lost. A gateway that never ran has none.
+  app.addHook('preClose', async () => {
+    if (gateway.deviceId !== '') gateway.devices.endWaits();
+  });
   healthRoutes(app, gateway);
   operatorRoutes(app, gateway);
   deviceRoutes(app, gateway);
