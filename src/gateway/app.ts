@@ -4,10 +4,12 @@ import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
+import { compression } from './hooks/compression.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
+import { adminRoutes } from './routes/admin.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -44,8 +46,10 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   app.addHook('preClose', async () => {
     if (gateway.deviceId !== '') gateway.devices.endWaits();
   });
+  await compression(app);
   healthRoutes(app, gateway);
   operatorRoutes(app, gateway);
+  adminRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);
   resultRoutes(app, gateway);

@@ -11,7 +11,7 @@ import {
   signOffAnswer,
   signOffBody,
 } from '../../http/device-life.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
 import type { App } from '../server/app-type.ts';
 
 export function deviceRoutes(app: App, gateway: Gateway): void {

@@ -18,8 +18,8 @@ import {
   settingsChanged,
   statusAnswer,
 } from '../../http/fleet-contract.ts';
-import { caller, envelope, sharedEnvelope, tagged } from '../answers.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 /** How long an answer serves everybody who asks. */

@@ -15,10 +15,10 @@ import {
   retryBody,
 } from '../../http/act-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
-import { caller, envelope } from '../answers.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { caller, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
-import { wireTask } from '../wire.ts';
+import { wireTask } from '../server/wire.ts';
 
 const ONE = {
   cancel: {
