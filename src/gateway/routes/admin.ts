@@ -2,9 +2,9 @@
 import { adminDevices, listAttempts } from '../../core/gateway/admin-lists.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import * as contract from '../../http/admin.ts';
-import type { App } from '../app.ts';
 import { etag } from '../hooks/etag.ts';
 import { plainJson } from '../hooks/plain-json.ts';
+import type { App } from '../server/app-type.ts';
 
 export function adminRoutes(app: App, gateway: Gateway): void {
   app.route({
