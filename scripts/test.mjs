@@ -87,8 +87,8 @@ function plain(word) {
 }
 
 /**
- * Two Debian packages without which some tests are skipped (and say so): libfaketime moves the clock of a node, PyMySQL
- * runs the example in Python. Only where apt-get may be used without asking anybody.
+ * Debian packages without which some tests are skipped (and say so): libfaketime moves the clock of a node, PyMySQL runs the
+ * example in Python, nginx and HAProxy stand before a gateway. Only where apt-get may be used without asking anybody.
  */
 function installHelpers() {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
@@ -99,12 +99,18 @@ function installHelpers() {
   if (!libraries.some((one) => existsSync(one))) missing.push('libfaketime');
   if (spawnSync('/usr/bin/python3', ['-c', 'import pymysql'], { stdio: 'ignore' }).status !== 0)
     missing.push('python3-pymysql');
+  missing.push(...['nginx', 'haproxy'].filter((one) => !existsSync(`/usr/sbin/${one}`)));
   if (missing.length === 0) return;
+  // The tests start their own: no service begins with the installation.
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   const apt = (...words) =>
     spawnSync('apt-get', words, { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
       .status === 0;
   const install = () => apt('install', '-y', '--no-install-recommends', ...missing);
   const done = install() || (apt('update') && install());
+  if (ours) rmSync(policy, { force: true });
   console.error(
     done
       ? `installed ${missing.join(', ')}`

@@ -19,7 +19,7 @@ export interface WorkerRun {
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 /** A service waits for its database; a round of cron is started again by cron. */
-function defaultWaitS(forever: boolean): number {
+export function defaultWaitS(forever: boolean): number {
   return forever ? 60 : 10;
 }
 
@@ -62,7 +62,7 @@ export abstract class NodeCommand extends BaseCommand {
     };
     const timer = maxTimeS === undefined ? undefined : setTimeout(up, Math.min(maxTimeS * 1000, LONGEST_TIMER_MS));
     let inTime = () => {};
-    const facts = { env: process.env, ...this.#facts() };
+    const facts = { env: process.env, ...this.facts() };
     const result = await this.withContext(
       async (context) => {
         const { startWorker } = await import('../core/worker/start-worker.ts');
@@ -73,7 +73,7 @@ export abstract class NodeCommand extends BaseCommand {
         this.#quietRound = mode !== 'forever' && !context.log.enabled('info');
         const forced = eitherSignal(force, strays.signal);
         const code = () => strays.fatal?.exitCode ?? (shutdown.exitCode({ inTime: false }) || 7);
-        inTime = await this.#endInTime(context, { asked: stop.signal, forced }, code);
+        inTime = await this.endInTime(context, { asked: stop.signal, forced }, code);
         return startWorker(context, { mode, drain: stop.signal, force, strays, ...wait, ...facts });
       },
       { purpose: 'worker' },
@@ -93,7 +93,7 @@ export abstract class NodeCommand extends BaseCommand {
 
   /** `once`: one round of duties if there is no leader. @throws those of runLeader and leadOnce */
   protected async runLeader({ once, waitDatabaseS = defaultWaitS(!once) }: LeaderLimits): Promise<LeaderRun> {
-    const facts = { ...this.#facts(), waitDatabaseS };
+    const facts = { ...this.facts(), waitDatabaseS };
     // No drain here: a signal ends this process at once.
     if (once) return this.withContext((context) => this.#leadOnce(context, facts), { purpose: 'leader' });
     const { shutdownSignals } = await import('./shutdown.ts');
@@ -104,7 +104,7 @@ export abstract class NodeCommand extends BaseCommand {
         async (context) => {
           const { runLeader } = await import('../core/leader/run-leader.ts');
           const signals = { asked: shutdown.drain, forced: shutdown.force };
-          inTime = await this.#endInTime(context, signals, () => shutdown.exitCode({ inTime: false }));
+          inTime = await this.endInTime(context, signals, () => shutdown.exitCode({ inTime: false }));
           return runLeader(context, { ...facts, stop: shutdown.drain });
         },
         { purpose: 'leader' },
@@ -115,12 +115,12 @@ export abstract class NodeCommand extends BaseCommand {
     }
   }
 
-  #facts(): NodeFacts {
+  protected facts(): NodeFacts {
     return { hostname: hostname(), version: this.config.version, pid: process.pid };
   }
 
   /** Ends the process when its drain takes longer than allowed, whatever hangs. */
-  async #endInTime(
+  protected async endInTime(
     { config: { worker }, events }: Context,
     signals: { asked: AbortSignal; forced: AbortSignal },
     code: () => number,

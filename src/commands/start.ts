@@ -1,55 +1,44 @@
-import { Flags } from '@oclif/core';
-import { durationFlag, waitDatabaseFlag } from '../cli/flags/flags.ts';
-import { MASTER_KEYS, masterFlags } from '../cli/flags/remote-flags.ts';
-import { noMode, refuseWorkerFlags } from '../cli/flags/start-mode.ts';
-import { type LeaderRun, NodeCommand, type WorkerRun } from '../cli/node-command.ts';
+import { refuseFlagsOfOthers, startConfigFlags, startFlags } from '../cli/flags/start-flags.ts';
+import { GatewayCommand, type MasterRun } from '../cli/gateway-command.ts';
+import type { LeaderRun, WorkerRun } from '../cli/node-command.ts';
+import { AfdError } from '../core/domain/errors.ts';
 
-export type StartResult = LeaderRun | WorkerRun;
+export type StartResult = LeaderRun | MasterRun | WorkerRun;
 
-export default class Start extends NodeCommand {
+export default class Start extends GatewayCommand {
   static override summary = 'Start this node in its configured mode.';
 
   static override description =
-    'Mode "master" runs the node like "afd leader", mode "worker" like "afd worker". The mode is read from --mode, then from DISTRIBUTION_MODE, then from "mode" in the configuration file. With "enabled: false" the command refuses to start.';
+    'Mode "master" runs the node like "afd leader", and a gateway beside it if any key of "server" is set or --host, --port or --workers is given; the two end together. Mode "worker" runs it like "afd worker". The mode is read from --mode, then from DISTRIBUTION_MODE, then from "mode" in the configuration file. With "enabled: false" the command refuses to start.';
 
   static override examples = [
     '<%= config.bin %> start',
     '<%= config.bin %> start --mode worker --slots 10',
     '<%= config.bin %> start --mode worker --master-host 192.168.1.10',
+    '<%= config.bin %> start --mode master --port 8000',
   ];
 
-  static override flags = {
-    mode: Flags.string({ options: ['master', 'worker'], summary: 'Mode of this node.' }),
-    'device-id': Flags.string({ helpValue: 'ID', summary: 'Id of this node (default: derived from the host name).' }),
-    slots: Flags.integer({ helpValue: 'N', summary: 'Worker: maximum number of concurrent tasks.', min: 1 }),
-    ...masterFlags,
-    leader: Flags.boolean({ allowNo: true, summary: 'Worker: take part in the leader election (default).' }),
-    once: Flags.boolean({ exclusive: ['drain'], summary: 'Claim once, or run one round of duties; then exit.' }),
-    drain: Flags.boolean({ summary: 'Worker: execute tasks until none that it may run is due; then exit.' }),
-    'max-time': durationFlag({
-      relationships: [{ type: 'some', flags: ['once', 'drain'] }],
-      summary: 'Worker with --once or --drain: stop claiming after this time, and exit with 7.',
-    }),
-    'wait-database': waitDatabaseFlag,
-  };
+  static override flags = startFlags;
 
   static override remote = true;
 
-  static override configFlags = {
-    mode: 'mode',
-    'device-id': 'worker.device_id',
-    slots: 'worker.max_concurrent_tasks',
-    ...MASTER_KEYS,
-    leader: 'worker.leader',
-  };
+  static override configFlags = startConfigFlags;
 
   async run(): Promise<StartResult> {
     const { flags } = await this.parse(Start);
-    const { mode } = (await this.loadConfig()).config;
+    const resolved = await this.loadConfig();
+    const { mode } = resolved.config;
+    if (mode === undefined) {
+      throw new AfdError(
+        'E_CONFIG',
+        'No mode is set: pass --mode master or --mode worker, set DISTRIBUTION_MODE, or add "mode: worker" to the configuration file.',
+        { suggestions: ['afd start --mode worker', 'afd start --mode master'], data: { key: 'mode' } },
+      );
+    }
+    refuseFlagsOfOthers(mode, flags);
     const limits = { maxTimeS: flags['max-time'], waitDatabaseS: flags['wait-database'] };
     if (mode === 'worker') return this.runWorker(flags.once ? 'once' : flags.drain ? 'drain' : 'forever', limits);
-    if (mode !== 'master') throw noMode();
-    refuseWorkerFlags(flags);
-    return this.runLeader({ once: flags.once, ...limits });
+    if (flags.once || !this.servesToo(resolved)) return this.runLeader({ once: flags.once, ...limits });
+    return this.runMaster(limits);
   }
 }

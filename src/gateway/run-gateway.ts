@@ -1,55 +1,85 @@
-// `afd gateway`: serves until it is asked to stop.
+// One gateway process: serves until it is asked to stop.
+import { isIP } from 'node:net';
+import { isLoopback } from '../core/config/loopback.ts';
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { Gateway, type GatewayFacts } from '../core/gateway/gateway.ts';
+import { type ListenAddress, listenAddress } from '../core/gateway/listen-address.ts';
 import { untilAborted } from '../core/runtime/service.ts';
 import { type App, buildApp } from './app.ts';
 
 export interface GatewayOptions extends GatewayFacts {
+  /** Accept nothing more, and answer what is under way. */
   stop: AbortSignal;
+  /** Cut what is under way. */
+  force: AbortSignal;
   /** Called once it can be asked, with where. */
-  onListening?(url: string): void;
+  onListening?(url: string, deviceId: string): void;
 }
 
 export interface GatewayResult {
-  device_id: string;
   url: string;
+  /** One for each process that served last. */
+  device_ids: string[];
 }
 
-/** Of the design document. */
-export const DEFAULT_PORT = 8000;
+/** How often connections are looked through for those on which nothing is under way any more, in milliseconds. */
+const SWEEP_MS = 50;
 
 /** @throws AfdError E_CONFIG when the port cannot be bound; those of the liveness thread; DatabaseError */
 export async function runGateway(context: Context, options: GatewayOptions): Promise<GatewayResult> {
   const gateway = new Gateway(context, options);
+  const { stop, force } = options;
   let app: App | undefined;
   try {
-    const stop = () => void gateway.stop();
-    options.stop.addEventListener('abort', stop, { once: true });
+    const early = () => void gateway.stop();
+    stop.addEventListener('abort', early, { once: true });
     await gateway.start();
-    options.stop.removeEventListener('abort', stop);
+    stop.removeEventListener('abort', early);
     app = await buildApp(gateway);
-    const url = await listen(app, context.config.server);
-    options.onListening?.(url);
-    await untilAborted(options.stop, [gateway]);
-    return { device_id: gateway.deviceId, url };
+    const url = await listen(app, listenAddress(context.config.server));
+    options.onListening?.(url, gateway.deviceId);
+    await untilAborted(stop, [gateway]);
+    return { url, device_ids: [gateway.deviceId] };
   } finally {
-    await app?.close();
+    gateway.beginStop();
+    if (app !== undefined) await drain(app, context.config.worker.shutdown_timeout * 1000, force);
     await gateway.stop();
   }
 }
 
-async function listen(
-  app: App,
-  { host = '127.0.0.1', port = DEFAULT_PORT }: Context['config']['server'],
-): Promise<string> {
+/** Answers what is under way, within `mostMs`; what is left then, or when it is forced, is cut. */
+export async function drain(app: App, mostMs: number, force: AbortSignal): Promise<void> {
+  const { connections } = app;
+  const cut = () => connections.closeAll();
+  const sweep = setInterval(() => connections.closeIdle(), SWEEP_MS);
+  const late = setTimeout(cut, mostMs);
+  if (force.aborted) cut();
+  force.addEventListener('abort', cut, { once: true });
   try {
-    return await app.listen({ host, port });
+    const closed = app.close();
+    connections.closeIdle();
+    await closed;
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(late);
+    force.removeEventListener('abort', cut);
+  }
+}
+
+async function listen(app: App, { host, port }: ListenAddress): Promise<string> {
+  let url: string;
+  try {
+    url = await app.listen({ host, port });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new AfdError('E_CONFIG', `The gateway cannot listen on ${host}:${port} (${code}).`, {
       cause: error,
       suggestions: ['afd gateway --port 8001'],
+      data: { key: 'server.port' },
     });
   }
+  const bound = app.addresses().map((one) => (typeof one === 'string' ? one : one.address));
+  if (bound.every((one) => isIP(one) !== 0 && isLoopback(one))) return url;
+  throw new AfdError('E_INTERNAL', `The gateway would listen on ${bound.join(', ')}, which others can reach.`);
 }

@@ -40,7 +40,7 @@ export function spawnCommand(args: string[], { cwd, env = {}, wrapper = [] }: Co
 }
 
 /** Commands that are a node, a server or a measurement: they are about their process. */
-const OF_A_PROCESS = ['worker', 'start', 'run', 'bench', 'db'];
+const OF_A_PROCESS = ['worker', 'gateway', 'start', 'run', 'bench', 'db'];
 
 function needsProcess([first, second]: string[]): boolean {
   if (first === 'leader') return second !== 'status' && second !== 'resign';

@@ -9,6 +9,8 @@ import { OF_PROCESSES } from './fast.ts';
 import { type FleetProcess, Process } from './fleet-process.ts';
 import { commandScript, type LedgerLine, workModule } from './ledger.ts';
 
+const ANSWERS = /the gateway answers at (http:\S+)/;
+
 type Section = Record<string, unknown>;
 
 export interface FleetOptions {
@@ -17,6 +19,7 @@ export interface FleetOptions {
   database?: Section;
   log?: Section;
   tables?: Section;
+  server?: Section;
   /** Besides `work` and `command`. Modules are paths inside the folder of the fleet. */
   handlers?: Record<string, Section>;
   /** Further files of the folder, by name. */
@@ -35,6 +38,8 @@ export interface StartOptions {
 export interface Fleet {
   dir: string;
   start(role: 'worker' | 'leader', options?: StartOptions): FleetProcess;
+  /** A gateway on a free port, unless `args` say otherwise; returns when it answers. */
+  gateway(options?: StartOptions): Promise<{ process: FleetProcess; url: string }>;
   /** One short `afd …` with the configuration of the fleet. */
   run(...args: string[]): Promise<CommandRun>;
   /** Lets every handler go on that waits for this gate (`task_data.gate`). */
@@ -73,6 +78,7 @@ export async function fleet(
       ...options.handlers,
     },
     log: { level: 'debug', format: 'json', ...options.log },
+    ...(options.server === undefined ? {} : { server: options.server }),
     ...(options.tables === undefined ? {} : { tables: options.tables }),
   };
   const ledger = join(dir, 'ledger');
@@ -92,6 +98,12 @@ export async function fleet(
       const started = new Process(dir, [role, ...id, ...args], env, wrapper);
       processes.push(started);
       return started;
+    },
+    async gateway({ args = [], env = {}, wrapper } = {}) {
+      const started = new Process(dir, args.length > 0 ? args : ['gateway', '--port', '0'], env, wrapper);
+      processes.push(started);
+      const { message } = await started.event('note', (line) => ANSWERS.test(line.message));
+      return { process: started, url: ANSWERS.exec(message)![1]! };
     },
     run: (...args) => runProcess(args, { cwd: dir }),
     open: (gate) => writeFile(join(dir, gate), ''),

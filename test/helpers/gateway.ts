@@ -1,6 +1,8 @@
 // A gateway inside the process of a test, on a port of its own.
 import { Gateway } from '../../src/core/gateway/gateway.ts';
 import { type App, buildApp } from '../../src/gateway/app.ts';
+import type { Limits } from '../../src/gateway/protection/limits.ts';
+import { drain } from '../../src/gateway/run-gateway.ts';
 import type { TestDatabase } from './database.ts';
 import { testContext } from './node.ts';
 
@@ -8,6 +10,8 @@ export interface TestGateway {
   url: string;
   gateway: Gateway;
   app: App;
+  /** Of its log, one JSON line each. */
+  lines: string[];
   /** Path → answer; a body makes it a POST of JSON, unless `method` says otherwise. */
   // biome-ignore lint/suspicious/noExplicitAny: the test says what it expects of an answer
   call(path: string, body?: unknown, options?: RequestInit): Promise<{ status: number; headers: Headers; json: any }>;
@@ -18,17 +22,27 @@ const running: TestGateway[] = [];
 
 export async function startGateway(
   db: TestDatabase,
-  overrides: Parameters<typeof testContext>[1] = {},
+  {
+    limits,
+    routes,
+    ...overrides
+  }: Parameters<typeof testContext>[1] & {
+    limits?: Partial<Limits>;
+    /** Adds routes of the test. */
+    routes?(app: App, gateway: Gateway): void;
+  } = {},
 ): Promise<TestGateway> {
   const context = testContext(db, overrides);
   const gateway = new Gateway(context, { hostname: 'test-host', version: '0.0.0-test' });
   await gateway.start();
-  const app = await buildApp(gateway);
+  const app = await buildApp(gateway, limits);
+  routes?.(app, gateway);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const one: TestGateway = {
     url,
     gateway,
     app,
+    lines: context.lines,
     async call(path, body, options = {}) {
       const json = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
       const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers };
@@ -37,7 +51,8 @@ export async function startGateway(
       return { status: response.status, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) };
     },
     async stop() {
-      await app.close();
+      gateway.beginStop();
+      await drain(app, 5000, new AbortController().signal);
       await gateway.stop();
       await context.close();
     },

@@ -19,13 +19,21 @@ type Section = Record<string, unknown>;
 /** `remote`: it has no address of a database. */
 export function testContext(
   db: TestDatabase,
-  overrides: { master?: Section; worker?: Section; handlers?: Section; database?: Section; remote?: boolean } = {},
+  overrides: {
+    master?: Section;
+    worker?: Section;
+    handlers?: Section;
+    database?: Section;
+    server?: Section;
+    remote?: boolean;
+  } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
     master: { ...OF_THIS_PROCESS.master, ...overrides.master },
     worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
     handlers: overrides.handlers ?? {},
     database: overrides.database ?? {},
+    server: overrides.server ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];

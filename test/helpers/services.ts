@@ -17,6 +17,7 @@ import { LivenessClient } from '../../src/core/node/liveness-client.ts';
 import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
 import { MainWatch } from '../../src/core/node/main-watch.ts';
 import { PulseBoard } from '../../src/core/node/pulse-board.ts';
+import { RemoteLiveness } from '../../src/core/node/remote/remote-liveness.ts';
 import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
@@ -32,6 +33,7 @@ import { FIXTURES } from '../fixtures/handlers/command.ts';
 import { processOptions, testProcesses } from '../fixtures/handlers/process.ts';
 import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
+import { startGateway } from './gateway.ts';
 import { testContext } from './node.ts';
 import { ear } from './ring.ts';
 import type { Made } from './stress.ts';
@@ -139,6 +141,24 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     return {
       service: new MainWatch({ board, onSilent: () => {}, onStill: () => {}, onBack: () => {} }),
       use: () => promise,
+    };
+  },
+
+  async RemoteLiveness(db) {
+    const { settings, context } = nodeOf(db);
+    const gateway = await startGateway(db);
+    const { promise, resolve } = gate();
+    const gateways = { urls: [gateway.url], apiKey: undefined, offlineForMs: 0 };
+    const board = new PulseBoard(1).memory;
+    const told = ({ kind }: { kind: string }) => kind === 'heartbeat' && resolve();
+    const service = new RemoteLiveness({ ...settings, board, gateway: gateways }, gateways, told);
+    return {
+      service,
+      use: () => promise,
+      async close() {
+        await gateway.stop();
+        await context.close();
+      },
     };
   },
 

@@ -30,7 +30,7 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     client.on('data', (bytes) => {
       if (state === 'frozen') return;
       asked += bytes.toString('latin1');
-      if (losing !== undefined && losing.words.every((word) => asked.includes(word))) marked = true;
+      if (losing?.words.every((word) => asked.includes(word)) === true) marked = true;
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {

@@ -2,14 +2,12 @@
 // server; each test has a schema of its own on it.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
-import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
-import { tableNames } from '../../src/core/db/table-names.ts';
 import { enqueueTasks } from '../../src/core/tasks/tasks.ts';
-import { addressOf, type TestDatabase } from '../helpers/database.ts';
+import { addressOf } from '../helpers/database.ts';
 import { type FleetProcess, MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
 import { executions } from '../helpers/ledger.ts';
 import { type Scene, scene } from '../helpers/scene.ts';
+import { schemaOf, sessionOf } from '../helpers/schema-of.ts';
 import { NO_PRIVATE_SERVER, type PrivateServer, privateServer } from '../helpers/server.ts';
 import { skipBecause } from '../helpers/skip.ts';
 import { until } from '../helpers/wait.ts';
@@ -280,45 +278,6 @@ function produce(s: Scene): { broken: Promise<number[]>; stop(): Promise<number[
     stop() {
       going = false;
       return broken;
-    },
-  };
-}
-
-function sessionOf(address: DatabaseAddress, options: Partial<SessionOptions>): Session {
-  return new Session({
-    address,
-    timeZone: '+00:00',
-    idleTimeoutS: 60,
-    deadlineMs: 10_000,
-    multiStatements: true,
-    ...options,
-  });
-}
-
-/** A migrated schema on the private server. Its sessions connect again by themselves after a fault. */
-async function schemaOf(one: PrivateServer, name: string): Promise<TestDatabase> {
-  const url = new URL(one.url);
-  const admin = sessionOf(addressOf(one.url), { deadlineMs: 30_000 });
-  await admin.ready();
-  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
-  await admin.close();
-  url.pathname = `/${name}`;
-  const address = addressOf(url.href);
-  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
-  await migrateUp(address, names);
-  const open: Session[] = [];
-  return {
-    address,
-    names,
-    url: url.href,
-    async session(options = {}) {
-      const session = sessionOf(address, options);
-      open.push(session);
-      await session.ready();
-      return session;
-    },
-    async close() {
-      await Promise.all(open.map((session) => session.close()));
     },
   };
 }

@@ -26,6 +26,8 @@ export const ISOLATIONS = ['none', 'thread', 'process'] as const;
 export const DEFAULT_ISOLATION: (typeof ISOLATIONS)[number] = 'thread';
 export const RECYCLE = { tasks: 1000, memory: 512 * MB };
 
+const NO_NETWORK = 'is not an address or a network, such as "127.0.0.1" or "10.0.0.0/8"';
+
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const handlerSchema = z
@@ -75,7 +77,17 @@ export const configSchema = z.strictObject({
   enabled: flag.default(true),
   mode: z.enum(['master', 'worker']).optional(),
   server: z
-    .strictObject({ host: z.string().optional(), port: port.optional(), workers: whole(1, 1000).optional() })
+    .strictObject({
+      host: z.string().optional(),
+      port: port.optional(),
+      /** Processes that share the port. */
+      workers: whole(1, 1000).optional(),
+      /** Whose X-Forwarded-For says where a request comes from. */
+      trusted_proxies: z
+        .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: NO_NETWORK }))
+        .max(1000)
+        .default([]),
+    })
     .prefault({}),
   master: z
     .strictObject({

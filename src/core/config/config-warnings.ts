@@ -114,16 +114,14 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
 }
 
 /** Of remote workers: without effect where a database is configured and no gateway. */
-const OF_REMOTE_WORKERS = ['master.host', 'master.port', 'master.api_key'] as const;
-
-/** Every key that is accepted and does nothing yet. A test compares this with what the code reads. */
-export const NOT_USED_YET: readonly string[] = ['server.workers'];
+export const OF_REMOTE_WORKERS = ['master.host', 'master.port', 'master.api_key'] as const;
 
 /** One sentence for each reason why keys that were given do nothing. `remote`: this node's worker has a gateway. */
 export function notUsedYet(given: (key: string) => boolean, remote: boolean): string[] {
   const idle = remote ? [] : OF_REMOTE_WORKERS.filter(given);
+  if (idle.length === 0) return [];
   const verb = idle.length === 1 ? 'is' : 'are';
-  const sentence = `${idle.join(', ')} ${verb} not used: this node connects to the database directly; a remote worker is one with worker.gateway`;
-  const yet = NOT_USED_YET.filter(given).map((key) => `${key} is not used yet`);
-  return idle.length === 0 ? yet : [sentence, ...yet];
+  return [
+    `${idle.join(', ')} ${verb} not used: this node connects to the database directly; a remote worker is one with worker.gateway`,
+  ];
 }

@@ -2,6 +2,7 @@
 // gateway would need: what it remembers is a copy of the database's.
 import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
+import { Session } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
 import { AfdError } from '../domain/errors.ts';
 import { LivenessClient } from '../node/liveness-client.ts';
@@ -10,8 +11,11 @@ import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
 import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
+import { ChangeHub } from './changes/change-hub.ts';
+import { DatabaseWatch } from './database-watch.ts';
 import { RemoteDevices } from './devices/remote-devices.ts';
 import { RequestContexts } from './request-contexts.ts';
+import { TaskWatch } from './task-watch.ts';
 
 export interface GatewayFacts extends NodeFacts {
   /** Seconds that the start may wait for the database. */
@@ -20,11 +24,19 @@ export interface GatewayFacts extends NodeFacts {
 
 /** Sessions of requests, beside the one of the liveness thread. */
 const SESSIONS = 8;
+/** Deadline of the watch's questions, in milliseconds: sooner than those of requests, which end by `database.call_timeout`. */
+const WATCH_MS = 2000;
 
 /** Runs when its device row is written; `finished` rejects with what ended it. */
 export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
+  readonly changes: ChangeHub;
+  readonly taskWatch: TaskWatch;
+  readonly watch: DatabaseWatch;
+  /** Aborted when the gateway is asked to stop, before anything is closed: what waits for something answers now. */
+  readonly stopping: AbortSignal;
+  readonly #stopping = new AbortController();
   readonly #facts: GatewayFacts;
   #deviceId = '';
   #devices: RemoteDevices | undefined;
@@ -33,12 +45,39 @@ export class Gateway extends Service {
     super();
     this.context = context;
     this.#facts = facts;
-    this.requests = new RequestContexts(context, SESSIONS);
+    this.stopping = this.#stopping.signal;
+    const { events } = context;
+    this.watch = new DatabaseWatch({
+      openSession: () => watchSession(context),
+      onAway: (error) => {
+        this.requests.refuseWaiting(error);
+        events.emit('warning', { message: `requests are refused until the database answers again: ${error.message}` });
+      },
+      onBack: () => events.emit('note', { message: 'the database answers again, and requests are served' }),
+    });
+    this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch });
+    this.changes = new ChangeHub(
+      context,
+      (work) => this.requests.use(work),
+      () => this.#deviceId,
+    );
+    this.taskWatch = new TaskWatch(this.requests);
+  }
+
+  /** From now on nothing that waits goes on waiting, and it is not ready. It serves until `stop()`. */
+  beginStop(): void {
+    this.#stopping.abort();
+    this.taskWatch.release();
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
   get deviceId(): string {
     return this.#deviceId;
+  }
+
+  /** Of afd. */
+  get version(): string {
+    return this.#facts.version;
   }
 
   /** Those behind it. @throws AfdError E_TEMPORARY before it runs */
@@ -64,6 +103,7 @@ export class Gateway extends Service {
         liveness.send(obeyFleet(context, report.rows));
         this.#devices?.settingsRead(report.rows);
       }
+      if (report.kind === 'database-lost') this.watch.doubt();
       nodeReport(report, events, this.#deviceId);
     };
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
@@ -74,11 +114,18 @@ export class Gateway extends Service {
       this.#devices = devices;
       devices.settingsRead(await readSettings(session, context.names));
       await devices.start();
+      await this.watch.start();
+      await this.taskWatch.start();
+      await this.changes.start();
       running();
-      await untilAborted(signal, [liveness, devices]);
+      await untilAborted(signal, [liveness, devices, this.watch, this.taskWatch, this.changes]);
     } finally {
+      this.beginStop();
+      await this.changes.stop();
+      await this.taskWatch.stop();
       await this.#devices?.stop();
       await this.requests.close();
+      await this.watch.stop();
       port.socket?.close();
       await liveness.stop();
     }
@@ -93,4 +140,15 @@ export class Gateway extends Service {
     };
     return openRingPort({ enabled, host, port: 0, localAddress, onProblem });
   }
+}
+
+function watchSession({ address, config }: Context): Session {
+  return new Session({
+    address,
+    timeZone: config.database.time_zone,
+    idleTimeoutS: config.database.session_timeout,
+    deadlineMs: WATCH_MS,
+    connectTimeoutMs: WATCH_MS,
+    multiStatements: true,
+  });
 }

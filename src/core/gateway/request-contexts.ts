@@ -1,72 +1,157 @@
 // Contexts for requests: each has one session and one producer of its own for as long as a request uses it, so that the use
 // cases of core run here as they run in a command.
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Context } from '../context/context.ts';
 import { Producer } from '../context/producer.ts';
 import { isConnectionLost } from '../db/database-error.ts';
+import { databaseNowMs } from '../db/rows.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
+import type { DatabaseWatch } from './database-watch.ts';
 
 /** Requests that wait for a session; more are refused, so that a slow database does not fill the memory. */
-const MOST_WAITING = 1000;
+export const MOST_WAITING = 1000;
+/** A request waits no longer than this, in milliseconds: its client tries again, perhaps at another gateway. */
+const WAIT_MS = 5000;
+
+/** The context of a request. */
+export interface RequestContext extends Context {
+  /** ISO 8601: the database's time. @throws DatabaseError */
+  now(): Promise<string>;
+}
 
 interface Leased {
-  context: Context;
+  context: RequestContext;
   session: Session;
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
+  timer: NodeJS.Timeout;
+}
+
+export interface RequestContextsOptions {
+  /** Sessions, opened when they are needed. */
+  most: number;
+  watch: DatabaseWatch;
+  /** Milliseconds that a request may wait for a session. */
+  waitMs?: number;
 }
 
 export class RequestContexts {
   readonly #context: Context;
-  readonly #limit: LimitFunction;
+  readonly #o: RequestContextsOptions;
   readonly #free: Leased[] = [];
   readonly #producers: Producer[] = [];
+  readonly #waiting = new Set<Waiter>();
+  #active = 0;
   #closed = false;
 
-  /** `most` sessions, opened when they are needed. */
-  constructor(context: Context, most: number) {
+  constructor(context: Context, options: RequestContextsOptions) {
     this.#context = context;
-    this.#limit = pLimit(most);
+    this.#o = options;
   }
 
   /** Requests that use a session or wait for one. */
   get busy(): number {
-    return this.#limit.activeCount + this.#limit.pendingCount;
+    return this.#active + this.#waiting.size;
+  }
+
+  /** Requests that wait for a session. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /**
    * Runs `work` with a context whose `session()` is always the same open session, with `multiStatements`.
-   * @throws AfdError E_TEMPORARY when too many wait; whatever opening a session and `work` throw
+   * @throws AfdError E_TEMPORARY when too many wait, or it waited for too long; DatabaseError E_DATABASE at once while the
+   * database is away; whatever opening a session and `work` throw
    */
-  async use<T>(work: (context: Context) => Promise<T>): Promise<T> {
+  async use<T>(work: (context: RequestContext) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AfdError('E_TEMPORARY', 'The gateway is stopping.');
-    if (this.#limit.pendingCount >= MOST_WAITING)
-      throw new AfdError('E_TEMPORARY', `${MOST_WAITING} requests wait for the database already.`);
-    return this.#limit(async () => {
-      const leased = this.#free.pop() ?? (await this.#open());
+    const { watch } = this.#o;
+    watch.begin();
+    try {
+      await this.#turn();
       try {
-        await leased.session.ready();
-        return await work(leased.context);
-      } catch (error) {
-        // What is unknown of its state is not handed to another request.
-        if (isConnectionLost(error)) leased.session.destroy();
-        throw error;
+        return await this.#work(work);
       } finally {
-        this.#free.push(leased);
+        this.#next();
       }
-    });
+    } catch (error) {
+      if (isConnectionLost(error) && watch.away === undefined) watch.doubt();
+      throw error;
+    } finally {
+      watch.end();
+    }
+  }
+
+  /** All that wait for a session get this error. */
+  refuseWaiting(error: Error): void {
+    for (const one of this.#waiting) {
+      clearTimeout(one.timer);
+      one.reject(error);
+    }
+    this.#waiting.clear();
   }
 
   /** Rings that are under way are waited for; the sessions are closed with the context that they came from. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.refuseWaiting(new AfdError('E_TEMPORARY', 'The gateway is stopping.'));
     await Promise.all(this.#producers.map((one) => one.close()));
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#active < this.#o.most) {
+      this.#active += 1;
+      return;
+    }
+    if (this.#waiting.size >= MOST_WAITING)
+      throw new AfdError('E_TEMPORARY', `${MOST_WAITING} requests wait for the database already.`);
+    const { waitMs = WAIT_MS } = this.#o;
+    await new Promise<void>((resolve, reject) => {
+      const late = () => {
+        this.#waiting.delete(one);
+        reject(new AfdError('E_TEMPORARY', `No session with the database became free within ${waitMs / 1000} s.`));
+      };
+      const one: Waiter = { resolve, reject, timer: setTimeout(late, waitMs) };
+      this.#waiting.add(one);
+    });
+  }
+
+  /** The session of a request is free: the one that waits for longest has it. */
+  #next(): void {
+    const [one] = this.#waiting;
+    if (one === undefined) {
+      this.#active -= 1;
+      return;
+    }
+    this.#waiting.delete(one);
+    clearTimeout(one.timer);
+    one.resolve();
+  }
+
+  async #work<T>(work: (context: RequestContext) => Promise<T>): Promise<T> {
+    const leased = this.#free.pop() ?? (await this.#open());
+    try {
+      await leased.session.ready();
+      return await work(leased.context);
+    } catch (error) {
+      // What is unknown of its state is not handed to another request.
+      if (isConnectionLost(error)) leased.session.destroy();
+      throw error;
+    } finally {
+      this.#free.push(leased);
+    }
   }
 
   async #open(): Promise<Leased> {
     const session = await this.#context.session({ multiStatements: true });
     let producer: Producer | undefined;
-    const context: Context = {
+    const context: RequestContext = {
       ...this.#context,
+      now: async () => new Date(await databaseNowMs(session)).toISOString(),
       session: async () => {
         await session.ready();
         return session;

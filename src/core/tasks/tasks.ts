@@ -8,10 +8,11 @@ import { listTasks as queryTasks, type TaskFilter } from '../db/tasks/list-tasks
 import { reassignTask as moveTask, type ReassignedTask } from '../db/tasks/reassign-task.ts';
 import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
 import { showTask as queryTask } from '../db/tasks/show-task.ts';
-import { taskResult } from '../db/tasks/task-result.ts';
+import { type StoredResult, taskResult } from '../db/tasks/task-result.ts';
 import { resolveDeviceId } from '../devices/find-device.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { TaskWaiting } from '../domain/placement/waiting.ts';
+import type { ExpectedTask } from '../domain/task/expected-task.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import type { TaskDetails, TaskRecord } from '../domain/task/task-record.ts';
@@ -86,9 +87,14 @@ export async function showTask(context: Context, taskId: number): Promise<ShownT
  * @throws AfdError E_NOT_FOUND: no such task, or no result; DatabaseError
  */
 export async function resultOf(context: Context, taskId: number, attempt?: number): Promise<string> {
+  return (await storedResult(context, taskId, attempt)).result;
+}
+
+/** The same, and which attempt returned it. */
+export async function storedResult(context: Context, taskId: number, attempt?: number): Promise<StoredResult> {
   const session = await context.session();
   const found = await taskResult(session, context.names, taskId, attempt);
-  if (found !== undefined) return found.result;
+  if (found !== undefined) return found;
   const task = await queryTask(session, context.names, taskId);
   const number = attempt ?? task.attempt;
   const last = task.assignments.findLast((one) => one.attempt === number);
@@ -131,15 +137,23 @@ export async function retryTasks(
 export async function reassignTask(
   context: Context,
   taskId: number,
-  options: { to?: string | undefined; force: boolean; by?: string },
+  options: {
+    to?: string | undefined;
+    /** `to` is a whole id, never the beginning of one. */
+    exact?: boolean;
+    force: boolean;
+    by?: string;
+    expect?: ExpectedTask | undefined;
+  },
 ): Promise<ReassignedTask> {
   const producer = await context.producer();
   const session = await producer.session();
-  const { to: typed, force, by = null } = options;
+  const { to: typed, exact = false, force, by = null, expect } = options;
   const command = `afd tasks reassign ${taskId} --to`;
-  const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
+  const whole = typed === undefined || exact;
+  const to = whole ? typed : await resolveDeviceId(session, context.names, typed, command);
   const { piggybacked: carried, ring } = producer.notifier.prepare(session, []);
-  const moved = await moveTask(session, context.names, taskId, { to, force, by, piggybacked: carried });
+  const moved = await moveTask(session, context.names, taskId, { to, force, by, expect, piggybacked: carried });
   ring([]);
   if (moved.status === 'assigned' && to !== undefined) producer.notifier.ringSender.ringDevice(to);
   else if (moved.status === 'pending') await producer.notifyAgain([taskId]);

@@ -146,7 +146,8 @@ describe('a remote worker without a gateway', () => {
     expect(await lost).toMatchObject({ task_id: id, reason: 'its attempt row already has status lost' });
     const refused = await until(() => {
       const found = readdirSync(journal(worker)).find((name) => name === 'w1.refused');
-      return found !== undefined && readFileSync(join(journal(worker), found), 'utf8');
+      const text = found === undefined ? '' : readFileSync(join(journal(worker), found), 'utf8');
+      return text.endsWith('\n') && text;
     });
     expect(JSON.parse(refused)).toMatchObject({ task_id: id, outcome: { kind: 'done', result: { worth: 'keeping' } } });
     expect(await task(id)).toMatchObject({ status: 'cancelled' });

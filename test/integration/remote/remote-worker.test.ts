@@ -37,7 +37,10 @@ const ended = (id: number, status: string) =>
 const add = (columns: Record<string, unknown> = {}) => insertTask(session, db.names, { task_type: 't', ...columns });
 const start = (options: TestWorkerOptions) => startWorker(db, { gateways: [gateway.url], ...options });
 const setState = (state: string) =>
-  session.write(`UPDATE ${db.names.device} SET operator_state = ? WHERE device_id = 'w1'`, [state]);
+  session.write(
+    `UPDATE ${db.names.device} SET operator_state = ?, updated_at = UTC_TIMESTAMP(3) WHERE device_id = 'w1'`,
+    [state],
+  );
 /** Until its signal aborts. */
 const hang = (_: unknown, ctx: { signal: AbortSignal }) =>
   new Promise((_resolve, reject) => ctx.signal.addEventListener('abort', () => reject(new Error('aborted'))));

@@ -9,6 +9,8 @@ import { registerCall } from './device-calls.ts';
 
 /** An earlier process of the device may be gone without its gateway having noticed. */
 const TAKEOVER_MS = 10_000;
+/** One that may be offline for long keeps its id for as long as its last heartbeat is fresh; then this much is added. */
+const MORE_MS = 5000;
 /** Candidates where the id was not given: <hostname>, <hostname>-2, … */
 const MOST_SUFFIXES = 99;
 
@@ -30,6 +32,7 @@ export async function registerRemotely(
   const began = monotonic();
   const backoff = new Backoff({ initialMs: 100, maxMs: 1000 });
   const offlineForMs = settings.gateway?.offlineForMs ?? 0;
+  const takeoverMs = offlineForMs > 0 ? settings.heartbeatTimeoutMs + MORE_MS : TAKEOVER_MS;
   for (let suffix = 1; ; ) {
     const deviceId = suffix === 1 ? settings.deviceId : `${settings.deviceId}-${suffix}`;
     const at = monotonic();
@@ -42,7 +45,7 @@ export async function registerRemotely(
         suffix += 1;
         continue;
       }
-      const until = began + (running ? TAKEOVER_MS : settings.waitDatabaseMs);
+      const until = began + (running ? takeoverMs : settings.waitDatabaseMs);
       if (!(running || isTransient(error)) || monotonic() >= until) throw error;
       await sleep(backoff.next(), signal);
       if (signal.aborted) throw error;

@@ -246,6 +246,8 @@ export class RemoteLiveness extends Service {
     const tried = signOffCall(this.#client, this.#deviceId, this.#instanceToken).catch((error: Error) => {
       this.#report({ kind: 'warning', message: `The device could not be set to offline: ${error.message}` });
     });
-    await Promise.race([tried, sleep(LEAVE_MS)]);
+    const said = new AbortController();
+    await Promise.race([tried, sleep(LEAVE_MS, said.signal)]);
+    said.abort();
   }
 }

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 const HEAD = 18;
+const [SPACE, NEWLINE] = [0x20, 0x0a];
 /** Of the owner alone: results and checkpoints are as confidential as the database. */
 const MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -30,7 +31,8 @@ export function decodeRecords(bytes: Buffer): ReadJournal {
     const length = Number.parseInt(bytes.toString('latin1', at, at + 8), 16);
     const text = bytes.subarray(at + HEAD, at + HEAD + length);
     const end = at + HEAD + length;
-    if (!(length >= 0) || text.length < length || bytes[end] !== 0x0a) break;
+    if (!(length >= 0) || text.length < length || bytes[end] !== NEWLINE) break;
+    if (bytes[at + 8] !== SPACE || bytes[at + 17] !== SPACE) break;
     if (bytes.toString('latin1', at + 9, at + 17) !== digits(crc32(text))) break;
     try {
       records.push(JSON.parse(text.toString()));

@@ -1,0 +1,77 @@
+// The connections of a gateway process: how many there may be, and which of them are in the way when it stops.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { networkOf } from './client-address.ts';
+import type { Limits } from './limits.ts';
+
+export interface ConnectionsOptions {
+  limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>;
+  isTrusted(address: string): boolean;
+  /** A connection was refused, and why. */
+  onRefused(sentence: string): void;
+}
+
+/** Not by `server.maxConnections`: processes that share a port would pass a refused connection on to each other for ever. */
+export class Connections {
+  readonly #o: ConnectionsOptions;
+  /** Requests that are under way, by connection. */
+  readonly #open = new Map<Socket, number>();
+  readonly #byNetwork = new Map<string, number>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#o = options;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  attach(server: Server): void {
+    server.on('connection', (socket) => this.#take(socket));
+    server.prependListener('request', (request, response) => this.#begun(request, response));
+  }
+
+  /** Closes those on which no request is under way: also the ones whose request is not complete yet. */
+  closeIdle(): void {
+    for (const [socket, requests] of this.#open) if (requests === 0) socket.destroy();
+  }
+
+  closeAll(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  #take(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const network = networkOf(address);
+    const { limits, isTrusted, onRefused } = this.#o;
+    const before = this.#byNetwork.get(network) ?? 0;
+    if (this.#open.size >= limits.connections) {
+      socket.destroy();
+      onRefused(`refused a connection from ${address}: ${limits.connections} are open`);
+      return;
+    }
+    if (before >= limits.connectionsPerAddress && !isTrusted(address)) {
+      socket.destroy();
+      onRefused(`refused a connection from ${address}, which has ${before} already`);
+      return;
+    }
+    this.#open.set(socket, 0);
+    this.#byNetwork.set(network, before + 1);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      const left = (this.#byNetwork.get(network) ?? 1) - 1;
+      if (left > 0) this.#byNetwork.set(network, left);
+      else this.#byNetwork.delete(network);
+    });
+  }
+
+  #begun({ socket }: IncomingMessage, response: ServerResponse): void {
+    const before = this.#open.get(socket);
+    if (before === undefined) return;
+    this.#open.set(socket, before + 1);
+    response.once('close', () => {
+      const now = this.#open.get(socket);
+      if (now !== undefined) this.#open.set(socket, now - 1);
+    });
+  }
+}

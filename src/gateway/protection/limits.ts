@@ -1,0 +1,51 @@
+// What one client may take of a gateway process. All of it is far above what devices need: a limit is reached by a client
+// that is broken or hostile.
+
+const KB = 1024;
+const MB = 1024 * KB;
+
+/** Longest body of a request, in bytes, where its route says nothing. */
+export const BODY_LIMIT = MB;
+/** The same for routes that take results or run logs. */
+export const LARGE_BODY_LIMIT = 10 * MB;
+/** Levels of objects and lists in a body; the JSON of MySQL ends at 100 too. */
+export const JSON_DEPTH = 100;
+
+export interface Limits {
+  /** Connections that are open at once. */
+  connections: number;
+  /** The same from one address, or from one network of IPv6; a trusted proxy may have all. */
+  connectionsPerAddress: number;
+  /** Requests per second from one address. */
+  requestsPerAddress: number;
+  /** Requests per second with one key, or for one device. */
+  requestsPerKey: number;
+  /** Request line and headers, in bytes. */
+  headerBytes: number;
+  /** Characters of a path with its query. */
+  urlLength: number;
+  /** Milliseconds until all headers of a request are there, counted from its first byte or from the connection. */
+  headersMs: number;
+  /** Milliseconds until all of a request is there. */
+  requestMs: number;
+  /** Milliseconds that a connection stays open between two requests; longer than the 60 s of nginx and HAProxy. */
+  keepAliveMs: number;
+  /** Milliseconds without a byte in either direction; longer than any wait of the API. */
+  silenceMs: number;
+  /** Milliseconds between two searches for connections that have taken too long. */
+  checkMs: number;
+}
+
+export const LIMITS: Limits = {
+  connections: 20_000,
+  connectionsPerAddress: 15_000,
+  requestsPerAddress: 5000,
+  requestsPerKey: 1000,
+  headerBytes: 16 * KB,
+  urlLength: 8 * KB,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 75_000,
+  silenceMs: 120_000,
+  checkMs: 2000,
+};

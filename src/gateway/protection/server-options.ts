@@ -1,0 +1,38 @@
+// The limits that the HTTP server itself keeps.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { AfdError } from '../../core/domain/errors.ts';
+import type { Gateway } from '../../core/gateway/gateway.ts';
+import { sendProblem } from '../server/problem-answers.ts';
+import { BODY_LIMIT, type Limits } from './limits.ts';
+import { answerMalformed } from './malformed.ts';
+import { ToldSeldom } from './told-seldom.ts';
+
+/** Longest path parameter, in characters. */
+const PARAMETER_LENGTH = 200;
+
+export function serverOptions(gateway: Gateway, limits: Limits) {
+  const { events, config } = gateway.context;
+  const malformed = new ToldSeldom((message) => events.emit('warning', { message }));
+  const { trusted_proxies } = config.server;
+  return {
+    bodyLimit: BODY_LIMIT,
+    // Of all others X-Forwarded-For is ignored.
+    trustProxy: trusted_proxies.length === 0 ? false : trusted_proxies,
+    // Whoever has been accepted is answered, also while the gateway stops (protect.ts).
+    return503OnClosing: false,
+    forceCloseConnections: false,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionTimeout: limits.silenceMs,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH },
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.checkMs,
+    },
+    clientErrorHandler: answerMalformed((sentence) => malformed.say(sentence)),
+    frameworkErrors(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+      void sendProblem(new AfdError('E_USAGE', error.message), request, reply, error.statusCode ?? 400);
+    },
+  };
+}

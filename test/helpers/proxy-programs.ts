@@ -1,0 +1,99 @@
+// nginx and HAProxy of Debian before a gateway, each with the configuration of docs/guide/gateway.md, as this user, on a free port.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './wait.ts';
+
+export const PROXIES = ['nginx', 'haproxy'] as const;
+export type ProxyName = (typeof PROXIES)[number];
+
+const program = (name: ProxyName) => [`/usr/sbin/${name}`, `/usr/bin/${name}`].find((one) => existsSync(one));
+
+/** Why there is none; undefined = there is one. For skipBecause(…, 'proxies'). */
+export const noProxy = (name: ProxyName): string | undefined =>
+  program(name) === undefined ? `${name} is not installed (apt-get install ${name})` : undefined;
+
+/** The block of this language in the guide. */
+export function configurationInGuide(name: ProxyName): string {
+  const guide = readFileSync(new URL('../../docs/guide/gateway.md', import.meta.url), 'utf8');
+  const [, block] = guide.split(`\n\`\`\`${name}\n`);
+  if (block === undefined) throw new Error(`docs/guide/gateway.md has no block of ${name}`);
+  return block.slice(0, block.indexOf('\n```'));
+}
+
+export interface RunningProxy {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Returns when it accepts connections. */
+export async function startProxy(name: ProxyName, gateway: string): Promise<RunningProxy> {
+  const dir = await mkdtemp(join(tmpdir(), `afd-${name}-`));
+  const port = await freePort();
+  const block = configurationInGuide(name)
+    .replaceAll('127.0.0.1:8000', new URL(gateway).host)
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`);
+  const file = join(dir, 'proxy.conf');
+  await writeFile(file, name === 'nginx' ? nginxAround(dir, block) : `global\n    maxconn 1000\n${block}\n`);
+  if (name === 'nginx') await mkdir(join(dir, 'logs'));
+  const args = name === 'nginx' ? ['-p', dir, '-c', file, '-e', join(dir, 'error.log')] : ['-db', '-f', file];
+  const child = spawn(program(name)!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  process.once('exit', () => child.kill('SIGKILL'));
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${said}`);
+    return accepts(port);
+  });
+  return { url: `http://127.0.0.1:${port}`, stop: () => end(child, ended, dir) };
+}
+
+async function end(child: ChildProcess, ended: Promise<void>, dir: string): Promise<void> {
+  child.kill('SIGTERM');
+  await ended;
+  await rm(dir, { recursive: true, force: true });
+}
+
+/** What a package sets up around a site, for one process in the foreground that writes into its own folder. */
+function nginxAround(dir: string, site: string): string {
+  const root = process.getuid?.() === 0 ? 'user root;\n' : '';
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (one) => `${one}_temp_path ${dir}/${one};`,
+  );
+  return `${root}daemon off;
+master_process on;
+worker_processes 1;
+pid ${dir}/nginx.pid;
+error_log ${dir}/error.log;
+events { worker_connections 256; }
+http {
+access_log off;
+${temporary.join('\n')}
+${site}
+}
+`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
+
+const accepts = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });

@@ -1,0 +1,44 @@
+// Sockets that speak HTTP badly, for tests of what a gateway does with them.
+import { connect, type Socket } from 'node:net';
+
+export interface RawSocket {
+  socket: Socket;
+  /** Everything that has come. */
+  readonly text: string;
+  /** Settles when the other end has closed the connection, or it broke. */
+  closed: Promise<void>;
+}
+
+/** Resolves when it is connected. */
+export async function rawSocket(url: string): Promise<RawSocket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  // A connection that is cut is what such a test is about.
+  socket.on('error', () => {});
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+  return {
+    socket,
+    get text() {
+      return text;
+    },
+    closed,
+  };
+}
+
+/** Sends this text on a connection of its own, and returns all that came until the other end closed it. */
+export async function exchange(url: string, sent: string | Buffer): Promise<string> {
+  const one = await rawSocket(url);
+  one.socket.write(sent);
+  await one.closed;
+  return one.text;
+}
+
+export const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);

@@ -1,0 +1,45 @@
+// Schemas of a test's own server, and sessions of the test with them.
+import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
+import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
+import { tableNames } from '../../src/core/db/table-names.ts';
+import { addressOf, type TestDatabase } from './database.ts';
+import type { PrivateServer } from './server.ts';
+
+export function sessionOf(address: DatabaseAddress, options: Partial<SessionOptions>): Session {
+  return new Session({
+    address,
+    timeZone: '+00:00',
+    idleTimeoutS: 60,
+    deadlineMs: 10_000,
+    multiStatements: true,
+    ...options,
+  });
+}
+
+/** A migrated schema on the private server. Its sessions connect again by themselves after a fault. */
+export async function schemaOf(one: PrivateServer, name: string): Promise<TestDatabase> {
+  const url = new URL(one.url);
+  const admin = sessionOf(addressOf(one.url), { deadlineMs: 30_000 });
+  await admin.ready();
+  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await admin.close();
+  url.pathname = `/${name}`;
+  const address = addressOf(url.href);
+  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  await migrateUp(address, names);
+  const open: Session[] = [];
+  return {
+    address,
+    names,
+    url: url.href,
+    async session(options = {}) {
+      const session = sessionOf(address, options);
+      open.push(session);
+      await session.ready();
+      return session;
+    },
+    async close() {
+      await Promise.all(open.map((session) => session.close()));
+    },
+  };
+}

@@ -1,0 +1,171 @@
+// `afd gateway` and `afd start --mode master` as processes: where they listen, how many they are, how they end.
+
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { describe, it } from 'vitest';
+import { gone, MINUTES, PATIENCE_MS } from '../../helpers/fleet-process.ts';
+import { exchange, rawSocket, statusOf } from '../../helpers/raw-http.ts';
+import { type Scene, scene } from '../../helpers/scene.ts';
+import { until } from '../../helpers/wait.ts';
+
+const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+/** Of the answers of several connections: which processes served. */
+async function serving(url: string): Promise<Set<string>> {
+  const answers = await Promise.all(Array.from({ length: 16 }, () => exchange(url, HEALTH).catch(() => '')));
+  return new Set(
+    answers.filter((one) => statusOf(one) === 200).map((one) => JSON.parse(one.split('\r\n\r\n')[1]!).device_id),
+  );
+}
+
+const devices = async ({ session, db }: Scene) =>
+  session.rows<{ device_id: string; device_type: string; pid: number; status: string }>(
+    `SELECT device_id, device_type, pid, status FROM ${db.names.device} ORDER BY device_id`,
+  );
+
+const gateways = async (s: Scene, status = 'online') =>
+  (await devices(s)).filter((one) => one.device_type === 'gateway' && one.status === status);
+
+/** Whether anything accepts at this address. */
+const accepts = (host: string, port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, host);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+
+describe.concurrent('a gateway', { timeout: MINUTES }, () => {
+  it('with the configuration of the design document starts, exposes nothing, and says so with the reason', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'exposed', { server: { host: '0.0.0.0', port: 0, workers: 4 } });
+    const { process: gateway, url } = await s.gateway({ args: ['gateway'] });
+    const { hostname, port } = new URL(url);
+    expect(hostname).toBe('127.0.0.1');
+    const others = Object.values(networkInterfaces()).flatMap((list = []) => list.filter((one) => !one.internal));
+    for (const { address, scopeid } of others)
+      expect([address, await accepts(scopeid ? `${address}%${scopeid}` : address, Number(port))]).toEqual([
+        address,
+        false,
+      ]);
+    // Every address of the loopback but the one would be reachable too, had it bound 0.0.0.0.
+    expect(await accepts('127.0.0.2', Number(port))).toBe(false);
+    expect(await accepts('127.0.0.1', Number(port))).toBe(true);
+    const said = gateway.lines.filter((line) => line.message.includes('server.host is "0.0.0.0"'));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatchObject({ level: 'warn', message: expect.stringContaining('neither keys nor TLS') });
+    gateway.kill('SIGTERM');
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  });
+
+  it('that cannot bind its port ends with 78 and names another, with one process and with several', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'taken');
+    const { url } = await s.gateway();
+    const { port } = new URL(url);
+    for (const workers of ['1', '3']) {
+      const { code, stderr } = await s.run('gateway', '--port', port, '--workers', workers);
+      expect([code, stderr]).toEqual([78, expect.stringContaining(`cannot listen on 127.0.0.1:${port} (EADDRINUSE)`)]);
+      expect(stderr).toContain('afd gateway --port 8001');
+    }
+  });
+
+  it('with --workers 3 has three processes on one port, each a device; one that dies is replaced; SIGTERM ends all', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'three');
+    const { process: gateway, url } = await s.gateway({ args: ['gateway', '--port', '0', '--workers', '3'] });
+    await until(async () => (await gateways(s)).length === 3, PATIENCE_MS, 'three gateways');
+    await until(async () => (await serving(url)).size === 3, PATIENCE_MS, 'answers of three processes');
+    const before = await gateways(s);
+    expect(before.every(({ pid }) => pid !== gateway.pid)).toBe(true);
+
+    const victim = before[1]!;
+    process.kill(victim.pid, 'SIGKILL');
+    const { message } = await gateway.event('warning', (line) => line.message.includes('another one starts'));
+    expect(message).toBe(`process ${victim.pid} of the gateway ended (SIGKILL); another one starts`);
+    await until(async () => (await serving(url)).size === 3, PATIENCE_MS, 'three processes again');
+    const after = (await gateways(s)).map(({ pid }) => pid);
+    expect(after).not.toContain(victim.pid);
+
+    // A request that is under way is answered, by whichever process has it.
+    const open = await rawSocket(url);
+    open.socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n');
+    gateway.kill('SIGTERM');
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+    for (const pid of after) expect(gone(pid)).toBe(true);
+    await until(async () => (await gateways(s, 'offline')).length >= 3, PATIENCE_MS, 'the end of their rows');
+    expect(gateway.lines.filter((line) => line.level === 'error')).toEqual([]);
+    expect(gateway.lines.filter((line) => line.message.includes('another one starts'))).toHaveLength(1);
+  });
+
+  it('whose first process is killed leaves no other behind', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'orphans');
+    const { process: gateway } = await s.gateway({ args: ['gateway', '--port', '0', '--workers', '2'] });
+    await until(async () => (await gateways(s)).length === 2, PATIENCE_MS, 'two gateways');
+    const pids = (await gateways(s)).map(({ pid }) => pid);
+    gateway.kill('SIGKILL');
+    await until(() => pids.every((pid) => gone(pid)), PATIENCE_MS, 'the end of its processes');
+    expect(pids).toHaveLength(2);
+  });
+
+  it('prints one URL and its devices as its result', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'result');
+    const { process: gateway, url } = await s.gateway({ args: ['gateway', '--port', '0', '--workers', '2', '--json'] });
+    await until(async () => (await serving(url)).size === 2, PATIENCE_MS, 'answers of two processes');
+    const ids = (await gateways(s)).map(({ device_id }) => device_id);
+    gateway.kill('SIGINT');
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+    const result = gateway.output.slice(gateway.output.lastIndexOf('\n{\n') + 1);
+    expect(JSON.parse(result)).toEqual({ url, device_ids: ids });
+  });
+});
+
+describe.concurrent('afd start --mode master', { timeout: MINUTES }, () => {
+  it('runs the leader and a gateway beside it when server is configured, and both end together', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'master', { server: { port: 0, workers: 2 } });
+    const { process: master, url } = await s.gateway({ args: ['start', '--mode', 'master', '--json'] });
+    await master.event('leader:gained');
+    await until(async () => (await serving(url)).size === 2, PATIENCE_MS, 'answers of two processes');
+    expect((await devices(s)).filter((one) => one.device_type === 'master')).toHaveLength(1);
+    master.kill('SIGTERM');
+    expect(await master.exit).toEqual({ code: 0, signal: null });
+    const { device_id, gateway } = JSON.parse(master.output.slice(master.output.lastIndexOf('\n{\n') + 1));
+    expect([device_id, gateway.url, gateway.device_ids.length]).toEqual([expect.stringMatching(/-leader$/), url, 2]);
+    await until(async () => (await devices(s)).every((one) => one.status === 'offline'), PATIENCE_MS, 'the end of all');
+  });
+
+  it('runs no gateway when no key of server is given', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'alone');
+    const master = s.start('leader', { args: [] });
+    await master.event('leader:gained');
+    expect(await gateways(s)).toEqual([]);
+  });
+
+  it('ends with the code of the gateway when that cannot serve, and with the leader when that fails', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'fails');
+    const { url } = await s.gateway();
+    const { port } = new URL(url);
+    for (const workers of ['1', '2']) {
+      const { code, stderr } = await s.run('start', '--mode', 'master', '--port', port, '--workers', workers);
+      expect([code, stderr]).toEqual([78, expect.stringContaining('(EADDRINUSE)')]);
+    }
+    const first = s.start('leader', { deviceId: 'here' });
+    await first.event('leader:gained');
+    const { code, stderr } = await s.run('start', '--mode', 'master', '--port', '0', '--device-id', 'here');
+    expect([code, stderr]).toEqual([5, expect.stringContaining('here')]);
+  });
+
+  it('refuses flags of the other mode', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'flags');
+    const { code, stderr } = await s.run('start', '--mode', 'worker', '--workers', '2');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('only masters accept --workers')]);
+  });
+});

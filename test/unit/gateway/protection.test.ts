@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { listenAddress } from '../../../src/core/gateway/listen-address.ts';
+import { together } from '../../../src/core/runtime/together.ts';
+import { addressIn, networkOf } from '../../../src/gateway/protection/client-address.ts';
+import { isDeeperThan } from '../../../src/gateway/protection/json-body.ts';
+import { ToldSeldom } from '../../../src/gateway/protection/told-seldom.ts';
+
+describe('where a gateway listens', () => {
+  it.each(['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])('%s as it was asked to', (host) => {
+    expect(listenAddress({ host, port: 8001 })).toEqual({ host, port: 8001 });
+  });
+
+  it('on 127.0.0.1 and port 8000 when nothing is configured', () => {
+    expect(listenAddress({})).toEqual({ host: '127.0.0.1', port: 8000 });
+    expect(listenAddress({ host: undefined, port: undefined })).toEqual({ host: '127.0.0.1', port: 8000 });
+  });
+
+  it('on 127.0.0.1 for localhost, without asking a resolver', () => {
+    expect(listenAddress({ host: 'LocalHost' })).toEqual({ host: '127.0.0.1', port: 8000 });
+  });
+
+  it.each([
+    ...['0.0.0.0', '::', '192.168.1.10', '10.0.0.1', 'fe80::1', '::ffff:0.0.0.0', '::1%lo'],
+    ...['', ' ', '0', '127.1', '127.0.0.1.example.com', 'localhost.', 'gateway.internal', '2130706433'],
+  ])('on this machine alone for "%s", and says so with the reason', (host) => {
+    const { warning, ...address } = listenAddress({ host, port: 1 });
+    expect(address).toEqual({ host: '127.0.0.1', port: 1 });
+    expect(warning).toContain(`server.host is "${host}", but the gateway listens on 127.0.0.1 only, because`);
+  });
+});
+
+describe('the address of a client', () => {
+  it.each([
+    ['127.0.0.1', '127.0.0.1'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['::FFFF:10.1.2.3', '10.1.2.3'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8::9', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', ''],
+    ['<script>', '<script>'],
+  ])('%s counts as %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
+  });
+
+  it('is that of a trusted proxy when it is listed, or in a network that is', () => {
+    const trusted = addressIn(['127.0.0.1', '10.0.0.0/8', '2001:db8::/32', '::1']);
+    for (const one of ['127.0.0.1', '::ffff:127.0.0.1', '10.255.0.1', '2001:db8:ffff::1', '::1'])
+      expect([one, trusted(one)]).toEqual([one, true]);
+    for (const one of ['127.0.0.2', '11.0.0.1', '2001:db9::1', '', 'unknown', '10.0.0.0/8'])
+      expect([one, trusted(one)]).toEqual([one, false]);
+    expect(addressIn([])('127.0.0.1')).toBe(false);
+  });
+});
+
+describe('the depth of JSON', () => {
+  it.each([
+    ['[[]]', 1, true],
+    ['[[]]', 2, false],
+    ['{"a":[{}]}', 2, true],
+    ['{"a":[{}]}', 3, false],
+    ['"[[[[["', 1, false],
+    ['["\\"[[[[["]', 1, false],
+    ['["\\\\",[[]]]', 2, true],
+    ['[],[],[]', 1, false],
+    ['', 0, false],
+  ])('%s is deeper than %i: %s', (text, most, expected) => {
+    expect(isDeeperThan(text, most)).toBe(expected);
+  });
+});
+
+describe('what is told seldom', () => {
+  it('is told at once, and then counted for a second', () => {
+    const told: string[] = [];
+    const seldom = new ToldSeldom((sentence) => told.push(sentence));
+    for (let n = 0; n < 10_000; n += 1) seldom.say('refused');
+    expect(told[0]).toBe('refused');
+    // On a machine that stands still for a second between two calls there may be another.
+    expect(told.length).toBeLessThan(10);
+  });
+});
+
+describe('two that run together', () => {
+  const untilStopped = (stop: AbortSignal) =>
+    new Promise<string>((resolve) => {
+      stop.addEventListener('abort', () => resolve('stopped'), { once: true });
+      if (stop.aborted) resolve('stopped');
+    });
+
+  it('end together when they are told to', async () => {
+    const stop = new AbortController();
+    const running = together(stop.signal, [untilStopped, untilStopped]);
+    stop.abort();
+    expect(await running).toEqual(['stopped', 'stopped']);
+  });
+
+  it('end when one of them fails, with its error', async () => {
+    const failing = async () => {
+      throw new Error('the first');
+    };
+    const alsoFailing = async (stop: AbortSignal) => {
+      await untilStopped(stop);
+      throw new Error('the second');
+    };
+    await expect(together(new AbortController().signal, [alsoFailing, failing])).rejects.toThrow('the first');
+  });
+
+  it('do not begin to wait when they were told before', async () => {
+    expect(await together(AbortSignal.abort(), [untilStopped, untilStopped])).toEqual(['stopped', 'stopped']);
+  });
+});
