@@ -43,8 +43,8 @@ export async function listDevices(context: Context, filter: DeviceFilter = {}): 
     .slice(0, filter.limit);
 }
 
-function handles(device: Device, taskType: string): boolean {
-  const types = (device.capabilities as { supported_tasks?: unknown } | null)?.supported_tasks;
+export function handles({ capabilities }: Device, taskType: string): boolean {
+  const { supported_tasks: types } = capabilities;
   return Array.isArray(types) && types.includes(taskType);
 }
 
@@ -52,6 +52,12 @@ function handles(device: Device, taskType: string): boolean {
 export async function showDevice(context: Context, deviceId: string): Promise<DeviceDetail> {
   const session = await context.session();
   const id = await resolveDeviceId(session, context.names, deviceId, 'afd devices show');
+  return deviceDetail(context, id);
+}
+
+/** The same by its whole id. @throws AfdError E_NOT_FOUND, DatabaseError */
+export async function deviceDetail(context: Context, id: string): Promise<DeviceDetail> {
+  const session = await context.session();
   const [row] = await queryDevices(session, context.names, id);
   if (row === undefined)
     throw new AfdError('E_NOT_FOUND', `There is no device "${id}".`, {

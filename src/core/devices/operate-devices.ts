@@ -160,7 +160,7 @@ async function resolveAll(context: Context, session: Session, typed: string[], c
   return [...ids];
 }
 
-function stays({ device_id, alive, open_attempts, referenced }: Removal): AfdError {
+export function stays({ device_id, alive, open_attempts, referenced }: Removal): AfdError {
   const why = referenced
     ? 'its history references it by a foreign key'
     : [alive ? 'is running' : '', open_attempts > 0 ? `holds ${counted(open_attempts, 'open attempt')}` : '']
@@ -175,7 +175,7 @@ function stays({ device_id, alive, open_attempts, referenced }: Removal): AfdErr
   });
 }
 
-function gone(id: string): AfdError {
+export function gone(id: string): AfdError {
   return new AfdError('E_NOT_FOUND', `There is no device "${id}".`, {
     suggestions: ['afd devices ls'],
     data: { device_id: id },

@@ -2,11 +2,12 @@
 // meanwhile is seen in either state, and one that is added meanwhile is not seen.
 import type { Context } from '../context/context.ts';
 import { isTransient } from '../db/database-error.ts';
-import { type ExportRow, exportedTask, exportPart } from '../db/export/export-part.ts';
+import { completedTask, type ExportRow, exportedTask, exportPart } from '../db/export/export-part.ts';
 import { firstOfStretch, type Stretch, wholeStretch } from '../db/export/export-stretch.ts';
 import type { Session } from '../db/session.ts';
 import type { TaskConditions } from '../db/tasks/task-filter.ts';
 import { AfdError } from '../domain/errors.ts';
+import type { ExportedTask } from '../domain/task/task-record.ts';
 import { checkedFilter, checkStatus } from '../tasks/task-filter.ts';
 import { type ExportFormat, rowWriter } from './export-rows.ts';
 
@@ -25,6 +26,9 @@ export interface ExportOptions {
   /** A terminal reads it. */
   terminal: boolean;
   stop: AbortSignal;
+  /**
+   * Lends a session for one read; absent = one session for all of them. While `write` waits, none is held. */
+  lend?: (<T>(read: (session: Session) => Promise<T>) => Promise<T>) | undefined;
   /**
    * Takes a part of the text, and resolves when there is room for more; false = nobody reads
    * any further, or `stop` was aborted. Rejects when it is lost. */
@@ -49,23 +53,31 @@ export interface ExportEnd {
 /** @throws AfdError E_USAGE, E_NOT_FOUND for the filter; what `write` throws; DatabaseError: `data.tasks` were written */
 export async function exportTasks(context: Context, options: ExportOptions): Promise<ExportEnd> {
   checkStatus(options.filter.status, 'afd tasks export');
+  const lend = options.lend ?? (await ownSession(context));
+  const filter = await lend((session) => checkedFilter(session, context.names, options.filter, 'afd tasks export'));
+  return new Export(context, { ...options, filter, lend }).run();
+}
+
+type LentExport = ExportOptions & { lend: NonNullable<ExportOptions['lend']> };
+
+async function ownSession(context: Context): Promise<LentExport['lend']> {
   const session = await context.session();
-  const filter = await checkedFilter(session, context.names, options.filter, 'afd tasks export');
-  return new Export(context, session, { ...options, filter }).run();
+  return async (read) => {
+    await session.ready();
+    return read(session);
+  };
 }
 
 class Export {
   readonly #context: Context;
-  readonly #session: Session;
-  readonly #o: ExportOptions;
+  readonly #o: LentExport;
   #text = '';
   #waiting = 0;
   readonly #end: ExportEnd = { tasks: 0, bytes: 0, complete: false };
   #size = PART.first;
 
-  constructor(context: Context, session: Session, options: ExportOptions) {
+  constructor(context: Context, options: LentExport) {
     this.#context = context;
-    this.#session = session;
     this.#o = options;
   }
 
@@ -75,7 +87,7 @@ class Export {
     this.#text = rows.head;
     for await (const row of this.#rows()) {
       if (stop.aborted) return this.#end;
-      this.#text += rows.line(await this.#try(() => exportedTask(this.#session, this.#context.names, row)));
+      this.#text += rows.line(await this.#whole(row));
       this.#waiting += 1;
       if (this.#text.length >= CHUNK && !(await this.#flush())) return this.#end;
     }
@@ -101,10 +113,10 @@ class Export {
 
   async *#rows(): AsyncGenerator<ExportRow> {
     const { names } = this.#context;
-    const all = await wholeStretch(this.#session, names);
+    const all = await this.#try((session) => wholeStretch(session, names));
     if (all === undefined) return;
     for (let from = all.from; ; ) {
-      const stretch = await this.#try(() => firstOfStretch(this.#session, names, { ...all, from }, STRETCH));
+      const stretch = await this.#try((session) => firstOfStretch(session, names, { ...all, from }, STRETCH));
       if (stretch === undefined) return;
       yield* this.#stretch(stretch);
       from = stretch.to;
@@ -116,7 +128,7 @@ class Export {
     const { names } = this.#context;
     for (let after = from; after < to; ) {
       const read = () => ({ from: after, to, limit: this.#size });
-      const part = await this.#try(() => exportPart(this.#session, names, this.#o.filter, read()));
+      const part = await this.#try((session) => exportPart(session, names, this.#o.filter, read()));
       yield* part;
       after = part.length < this.#size ? to : part.at(-1)!.id;
       // The server reads long texts twice, and the first time those of a part at once.
@@ -125,12 +137,16 @@ class Export {
     }
   }
 
+  async #whole(row: ExportRow): Promise<ExportedTask> {
+    if (!row.is_long) return completedTask(row);
+    return this.#try((session) => exportedTask(session, this.#context.names, row));
+  }
+
   /** Repeats what failed in a way that may pass. */
-  async #try<T>(read: () => Promise<T>): Promise<T> {
+  async #try<T>(read: (session: Session) => Promise<T>): Promise<T> {
     for (let n = 1; ; n += 1) {
       try {
-        await this.#session.ready();
-        return await read();
+        return await this.#o.lend(read);
       } catch (error) {
         if (n === MOST_TRIES || !isTransient(error) || this.#o.stop.aborted) throw this.#stoppedBy(error);
         // It may have taken too long.

@@ -11,9 +11,11 @@ import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
 import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
+import { ChangeHub } from './changes/change-hub.ts';
 import { DatabaseWatch } from './database-watch.ts';
 import { RemoteDevices } from './devices/remote-devices.ts';
 import { RequestContexts } from './request-contexts.ts';
+import { TaskWatch } from './task-watch.ts';
 
 export interface GatewayFacts extends NodeFacts {
   /** Seconds that the start may wait for the database. */
@@ -29,6 +31,8 @@ const WATCH_MS = 2000;
 export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
+  readonly changes: ChangeHub;
+  readonly taskWatch: TaskWatch;
   readonly watch: DatabaseWatch;
   /** Aborted when the gateway is asked to stop, before anything is closed: what waits for something answers now. */
   readonly stopping: AbortSignal;
@@ -52,6 +56,12 @@ export class Gateway extends Service {
       onBack: () => events.emit('note', { message: 'the database answers again, and requests are served' }),
     });
     this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch });
+    this.changes = new ChangeHub(
+      context,
+      (work) => this.requests.use(work),
+      () => this.#deviceId,
+    );
+    this.taskWatch = new TaskWatch(this.requests);
   }
 
   /** From now on nothing that waits goes on waiting, and it is not ready. It serves until `stop()`. */
@@ -68,6 +78,11 @@ export class Gateway extends Service {
   get devices(): RemoteDevices {
     if (this.#devices === undefined) throw new AfdError('E_TEMPORARY', 'The gateway is starting.');
     return this.#devices;
+  }
+
+  /** Of afd. */
+  get version(): string {
+    return this.#facts.version;
   }
 
   protected async run(signal: AbortSignal, running: () => void): Promise<void> {
@@ -99,10 +114,14 @@ export class Gateway extends Service {
       devices.settingsRead(await readSettings(session, context.names));
       await devices.start();
       await this.watch.start();
+      await this.taskWatch.start();
+      await this.changes.start();
       running();
-      await untilAborted(signal, [liveness, devices, this.watch]);
+      await untilAborted(signal, [liveness, devices, this.watch, this.taskWatch, this.changes]);
     } finally {
       this.beginStop();
+      await this.changes.stop();
+      await this.taskWatch.stop();
       await this.#devices?.stop();
       await this.requests.close();
       await this.watch.stop();

@@ -33,7 +33,7 @@ export type LogEntry =
 /** Which lines are wanted. */
 export interface LogFilter {
   stream?: LogStream | undefined;
-  pattern?: RegExp | undefined;
+  pattern?: Pick<RegExp, 'test'> | undefined;
   /** Milliseconds since 1970. */
   sinceMs?: number | undefined;
 }

@@ -12,6 +12,7 @@ import { taskResult } from '../db/tasks/task-result.ts';
 import { resolveDeviceId } from '../devices/find-device.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { TaskWaiting } from '../domain/placement/waiting.ts';
+import type { ExpectedTask } from '../domain/task/expected-task.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import type { TaskDetails, TaskRecord } from '../domain/task/task-record.ts';
@@ -131,15 +132,23 @@ export async function retryTasks(
 export async function reassignTask(
   context: Context,
   taskId: number,
-  options: { to?: string | undefined; force: boolean; by?: string },
+  options: {
+    to?: string | undefined;
+    /** `to` is a whole id, never the beginning of one. */
+    exact?: boolean;
+    force: boolean;
+    by?: string;
+    expect?: ExpectedTask | undefined;
+  },
 ): Promise<ReassignedTask> {
   const producer = await context.producer();
   const session = await producer.session();
-  const { to: typed, force, by = null } = options;
+  const { to: typed, exact = false, force, by = null, expect } = options;
   const command = `afd tasks reassign ${taskId} --to`;
-  const to = typed === undefined ? undefined : await resolveDeviceId(session, context.names, typed, command);
+  const whole = typed === undefined || exact;
+  const to = whole ? typed : await resolveDeviceId(session, context.names, typed, command);
   const { piggybacked: carried, ring } = producer.notifier.prepare(session, []);
-  const moved = await moveTask(session, context.names, taskId, { to, force, by, piggybacked: carried });
+  const moved = await moveTask(session, context.names, taskId, { to, force, by, expect, piggybacked: carried });
   ring([]);
   if (moved.status === 'assigned' && to !== undefined) producer.notifier.ringSender.ringDevice(to);
   else if (moved.status === 'pending') await producer.notifyAgain([taskId]);

@@ -6,7 +6,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import { ALIVE } from './register-by-hand.ts';
-import { countOpen } from './set-operator-state.ts';
+import { countOpen, type OperatorState, refuseChangedState } from './set-operator-state.ts';
 
 export interface Removal {
   device_id: string;
@@ -18,19 +18,24 @@ export interface Removal {
   referenced: boolean;
 }
 
-/** Undefined = there is no such device. @throws DatabaseError */
+/** `expect`: the operator state that it must have. Undefined = there is no such device. @throws AfdError E_CONFLICT; DatabaseError */
 export async function removeDevice(
   session: Session,
   names: TableNames,
   deviceId: string,
-  { force, heartbeatTimeoutS }: { force: boolean; heartbeatTimeoutS: number },
+  {
+    force,
+    heartbeatTimeoutS,
+    expect,
+  }: { force: boolean; heartbeatTimeoutS: number; expect?: OperatorState | undefined },
 ): Promise<Removal | undefined> {
   return transaction(session, async () => {
-    const [row] = await session.rows<{ device_id: string; alive: 0 | 1 }>(
-      `SELECT device_id, ${ALIVE} AS alive FROM ${names.device} WHERE device_id = ? FOR UPDATE`,
+    const [row] = await session.rows<{ device_id: string; alive: 0 | 1; operator_state: OperatorState }>(
+      `SELECT device_id, operator_state, ${ALIVE} AS alive FROM ${names.device} WHERE device_id = ? FOR UPDATE`,
       [Math.round(heartbeatTimeoutS * 1e6), deviceId],
     );
     if (row === undefined) return undefined;
+    refuseChangedState(row, expect);
     const open_attempts = await countOpen(session, names, row.device_id);
     const seen = { device_id: row.device_id, alive: row.alive === 1, open_attempts, referenced: false };
     if (!force && (seen.alive || open_attempts > 0)) return { ...seen, removed: false };

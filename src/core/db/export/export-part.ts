@@ -56,6 +56,11 @@ export async function exportedTask(session: Session, names: TableNames, one: Exp
     );
     Object.assign(row, texts);
   }
+  return completedTask({ ...one, row });
+}
+
+/** A task whose texts are all read. */
+export function completedTask({ row }: ExportRow): ExportedTask {
   const { progress: _, ...task } = taskRecord(row);
   return {
     ...task,

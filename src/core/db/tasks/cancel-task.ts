@@ -1,7 +1,9 @@
 // Invariant: a task that no device runs is cancelled at once; a running one is revoked, and its holder ends it (a
 // result that arrives first wins). Index: PRIMARY. Zero rows under the lock is a bug.
 import { AfdError } from '../../domain/errors.ts';
+import type { ExpectedTask } from '../../domain/task/expected-task.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
+import { noteTaskEnd } from '../changes/note-task-end.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
@@ -25,10 +27,10 @@ export async function cancelTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false, by = null }: { force?: boolean; by?: RevokedBy } = {},
+  { force = false, by = null, expect }: { force?: boolean; by?: RevokedBy; expect?: ExpectedTask | undefined } = {},
 ): Promise<CancelledTask> {
   return transaction(session, async () => {
-    const task = await lockTask(session, names, taskId);
+    const task = await lockTask(session, names, taskId, expect);
     const { holder } = task;
     const answer = { task_id: task.id, device_id: holder?.device_id ?? null, revoking: false, already: false };
     if (task.status === 'cancelled') return { ...answer, status: 'cancelled', already: true };
@@ -48,6 +50,7 @@ export async function cancelTask(
     );
     assertOne(cancelled, 'task');
     if (holder !== undefined) await endAttempt(session, names, holder.id, 'cancelled', by);
+    else await noteTaskEnd(session, names, { taskId: task.id, status: 'cancelled', cause: 'operator' });
     return { ...answer, status: 'cancelled' };
   });
 }

@@ -2,6 +2,7 @@
 // its COMMIT. Index: PRIMARY of both tables, task first. Zero rows: there is no such task (E_NOT_FOUND). Unlike a claim
 // this waits.
 import { AfdError } from '../../domain/errors.ts';
+import { type ExpectedTask, refuseChanged } from '../../domain/task/expected-task.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import { MATERIALIZED_FOR_WORKER, materializeLocked } from '../attempts/materialize-attempts.ts';
 import type { Session } from '../session.ts';
@@ -26,8 +27,13 @@ export interface OperatedTask {
   holder: Holder | undefined;
 }
 
-/** Needs an open transaction. @throws AfdError E_NOT_FOUND, DatabaseError */
-export async function lockTask(session: Session, names: TableNames, taskId: number): Promise<OperatedTask> {
+/** Needs an open transaction. @throws AfdError E_NOT_FOUND; E_CONFLICT when it is not as `expect` says; DatabaseError */
+export async function lockTask(
+  session: Session,
+  names: TableNames,
+  taskId: number,
+  expect: ExpectedTask = {},
+): Promise<OperatedTask> {
   const [found] = await session.rows<Omit<OperatedTask, 'holder'> & { claimed_by: string | null }>(
     `SELECT id, task_type, status, attempt, required_capabilities, target_device_id, claimed_by
      FROM ${names.task} FORCE INDEX (PRIMARY) WHERE id = ? FOR UPDATE`,
@@ -37,6 +43,7 @@ export async function lockTask(session: Session, names: TableNames, taskId: numb
     throw new AfdError('E_NOT_FOUND', `There is no task ${taskId}.`, { suggestions: ['afd tasks ls'] });
   }
   const { claimed_by, ...task } = found;
+  refuseChanged(task, expect);
   if (task.status !== 'running') return { ...task, holder: undefined };
   // An operator acts on an attempt, so it gets its row. MATERIALIZED_FOR_WORKER: only its worker knows whether it has begun.
   if (claimed_by !== null) task.attempt = await materializeOne(session, names, task.id);

@@ -1,6 +1,8 @@
 // Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the
 // attempt ends as `released`, no retry is used), and the target is set now, for when it is released. Index: PRIMARY of
 // both tables. Zero rows under the lock is a bug.
+
+import type { ExpectedTask } from '../../domain/task/expected-task.ts';
 import { targetWarnings } from '../../domain/task/target-device.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import type { Piggybacked } from '../piggyback.ts';
@@ -35,11 +37,18 @@ export async function reassignTask(
     to,
     force = false,
     by = null,
+    expect,
     piggybacked: carried,
-  }: { to?: string | undefined; force?: boolean; by?: RevokedBy; piggybacked?: Piggybacked } = {},
+  }: {
+    to?: string | undefined;
+    force?: boolean;
+    by?: RevokedBy;
+    expect?: ExpectedTask | undefined;
+    piggybacked?: Piggybacked;
+  } = {},
 ): Promise<ReassignedTask> {
   const move = async (): Promise<ReassignedTask> => {
-    const task = await lockTask(session, names, taskId);
+    const task = await lockTask(session, names, taskId, expect);
     const { holder } = task;
     refuseTask(task, force);
     const device = to === undefined ? undefined : await findTarget(session, names, to);

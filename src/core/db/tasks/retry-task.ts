@@ -2,6 +2,7 @@
 // stays until the next attempt ends. So does a checkpoint, but that of a task that was done: it begins anew, and its
 // checkpoint goes in the same transaction. Index: PRIMARY. Zero rows under the lock is a bug; of the checkpoint: none.
 import { AfdError } from '../../domain/errors.ts';
+import type { ExpectedTask } from '../../domain/task/expected-task.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -20,10 +21,10 @@ export async function retryTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false, only }: { force?: boolean; only?: TaskStatus } = {},
+  { force = false, only, expect }: { force?: boolean; only?: TaskStatus; expect?: ExpectedTask | undefined } = {},
 ): Promise<RetriedTask> {
   return transaction(session, async () => {
-    const task = await lockTask(session, names, taskId);
+    const task = await lockTask(session, names, taskId, expect);
     refuse(task, force, only);
     // A pending task is one between two tries: its wait ends here.
     const again = await session.write(

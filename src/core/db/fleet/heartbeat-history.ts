@@ -1,0 +1,40 @@
+// The newest heartbeats of a device, by idx_device_id backwards, without a lock. Zero rows: none is stored (any more).
+import { utcToIso } from '../rows.ts';
+import type { Session } from '../session.ts';
+import type { TableNames } from '../table-names.ts';
+
+export interface HeartbeatReading {
+  heartbeat_time: string | null;
+  /** Percent. */
+  cpu_usage: number | null;
+  memory_usage: number | null;
+  disk_usage: number | null;
+  active_tasks: number | null;
+}
+
+/** Oldest first. @throws DatabaseError */
+export async function heartbeatHistory(
+  session: Session,
+  names: TableNames,
+  deviceId: string,
+  limit: number,
+): Promise<HeartbeatReading[]> {
+  if (limit === 0) return [];
+  const { sql, values } = historyStatement(names, deviceId, limit);
+  const rows = await session.rows(sql, values);
+  return rows.reverse().map((row) => ({
+    heartbeat_time: utcToIso(row.heartbeat_time),
+    cpu_usage: row.cpu_usage,
+    memory_usage: row.memory_usage,
+    disk_usage: row.disk_usage,
+    active_tasks: row.active_tasks,
+  }));
+}
+
+export function historyStatement(names: TableNames, deviceId: string, limit: number) {
+  return {
+    sql: `SELECT heartbeat_time, cpu_usage, memory_usage, disk_usage, active_tasks
+          FROM ${names.heartbeat} FORCE INDEX (idx_device_id) WHERE device_id = ? ORDER BY device_id DESC, id DESC LIMIT ?`,
+    values: [deviceId, limit],
+  };
+}
