@@ -1,5 +1,5 @@
 import { refuseFlagsOfOthers, startConfigFlags, startFlags } from '../cli/flags/start-flags.ts';
-import { GatewayCommand, type MasterRun } from '../cli/gateway-command.ts';
+import { GatewayCommand, type MasterRun } from '../cli/gateway/gateway-command.ts';
 import type { LeaderRun, WorkerRun } from '../cli/node-command.ts';
 import { AfdError } from '../core/domain/errors.ts';
 

@@ -117,7 +117,7 @@ describe('the checker', () => {
     const text = `import { b } from '../../cli/b.ts';\nimport mysql from 'mysql2';`;
     const messages = checkSources([{ path: 'src/core/worker/a.ts', text }]).map((v) => `${v.line}: ${v.message}`);
     expect(messages).toEqual([
-      '1: core may not import cli; allowed: core, db, domain',
+      '1: core may not import cli; allowed: core, db, domain, http',
       '2: core may not import the package mysql2; allowed packages: p-limit, systeminformation, zod, pino, yaml, jiti, csv-parse',
     ]);
   });
