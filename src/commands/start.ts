@@ -9,7 +9,7 @@ export default class Start extends GatewayCommand {
   static override summary = 'Start this node in its configured mode.';
 
   static override description =
-    'Mode "master" runs the node like "afd leader", and a gateway beside it if any key of "server" is set or --host, --port or --workers is given; the two end together. Mode "worker" runs it like "afd worker". The mode is read from --mode, then from DISTRIBUTION_MODE, then from "mode" in the configuration file. With "enabled: false" the command refuses to start.';
+    'Mode "master" runs the node like "afd leader", together with a gateway if any key of "server" is set or --host, --port or --workers is given; when one ends, the other ends too. Mode "worker" runs it like "afd worker". The mode is read from --mode, then from DISTRIBUTION_MODE, then from "mode" in the configuration file. With "enabled: false" the command refuses to start.';
 
   static override examples = [
     '<%= config.bin %> start',

@@ -2,8 +2,10 @@
 
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import { gone, MINUTES, PATIENCE_MS } from '../../helpers/fleet-process.ts';
+import { shapeOf } from '../../helpers/json-shape.ts';
 import { exchange, rawSocket, statusOf } from '../../helpers/raw-http.ts';
 import { type Scene, scene } from '../../helpers/scene.ts';
 import { until } from '../../helpers/wait.ts';
@@ -121,6 +123,8 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
     const result = gateway.output.slice(gateway.output.lastIndexOf('\n{\n') + 1);
     expect(JSON.parse(result)).toEqual({ url, device_ids: ids });
+    const shape = `${JSON.stringify(shapeOf(JSON.parse(result)), null, 2)}\n`;
+    await expect(shape).toMatchFileSnapshot(fileURLToPath(new URL('../../golden/json/gateway.json', import.meta.url)));
   });
 });
 
