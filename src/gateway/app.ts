@@ -4,9 +4,11 @@ import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
+import { compression } from './hooks/compression.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
+import { adminRoutes } from './routes/admin.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -39,9 +41,11 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   await protect(app, gateway, all);
   // Those who wait are answered, and no answer is lost.
   app.addHook('preClose', async () => gateway.devices.endWaits());
+  await compression(app);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
   healthRoutes(app, gateway);
+  adminRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);
   resultRoutes(app, gateway);
