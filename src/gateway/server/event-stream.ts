@@ -50,8 +50,8 @@ export class EventStream {
     this.write(': nothing new\n\n');
   }
 
-  /** What was written is still delivered. */
+  /** Ends with a comment; what was written is still delivered. */
   end(): void {
-    if (!this.#closed) this.#response.end();
+    if (!this.#closed) this.#response.end(': the gateway stops\n\n');
   }
 }
