@@ -5,6 +5,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
 import { compression } from './hooks/compression.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
@@ -39,12 +40,15 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
   await protect(app, gateway, all);
-  // Those who wait are answered, and no answer is lost.
-  app.addHook('preClose', async () => gateway.devices.endWaits());
-  await compression(app);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
+  // Those who wait are answered, and no answer is lost. A gateway that never ran has none.
+  app.addHook('preClose', async () => {
+    if (gateway.deviceId !== '') gateway.devices.endWaits();
+  });
+  await compression(app);
   healthRoutes(app, gateway);
+  operatorRoutes(app, gateway);
   adminRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);

@@ -5,7 +5,7 @@ export const TAGS = {
   fleet: 'The leader, lanes, settings and the state of the fleet as a whole.',
   events: 'Changes as they happen.',
   webhooks: 'Signed requests to your own servers when tasks end.',
-  worker: 'What remote workers ask: the calls of the design document, and those of `afd worker --gateway`.',
+  'remote workers': 'What `afd worker --gateway` asks. Other workers need only the calls of the design document.',
   admin: 'The lists of the design document.',
   health: 'Whether a gateway answers, and whether it can work.',
   description: 'This description.',

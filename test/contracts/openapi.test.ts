@@ -8,9 +8,9 @@ import { apiDocument } from '../../src/gateway/api-document.ts';
 import { markdownPage } from '../../src/gateway/description/markdown-page.ts';
 import { operationsOf, schemasOf } from '../../src/gateway/description/operations.ts';
 import type { JsonSchema, Schemas } from '../../src/gateway/description/sample.ts';
-import { membersOf } from '../../src/gateway/description/schema-words.ts';
-import { isRepeatable, type OperationContract } from '../../src/http/operation.ts';
-import { OPERATIONS } from '../../src/http/operations.ts';
+import { type Member, membersOf } from '../../src/gateway/description/schema-words.ts';
+import { isRepeatable, type OperationContract } from '../../src/http/operations/operation.ts';
+import { OPERATIONS } from '../../src/http/operations/operations.ts';
 import { TAGS } from '../../src/http/tags.ts';
 import { projectFiles, readProjectFile } from './project-files.ts';
 
@@ -97,13 +97,19 @@ describe('the OpenAPI document', () => {
   });
 });
 
+/** Without the words: a reference in the document has those of what it refers to. */
+const facts = (members: Member[]) => members.map(({ path, type, required }) => ({ path, type, required }));
+
 /** Members as a reader of the description sees them. */
-function words(schema: z.ZodType | undefined, io: 'input' | 'output'): unknown {
+function words(
+  schema: z.ZodType | undefined,
+  io: 'input' | 'output',
+): Array<Pick<Member, 'path' | 'type' | 'required'>> {
   if (schema === undefined) return [];
   const json = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' }) as JsonSchema & {
     $defs?: Schemas;
   };
-  return membersOf(json, json.$defs ?? {});
+  return facts(membersOf(json, json.$defs ?? {}));
 }
 
 describe('the table of operations, from which the client is made', () => {
@@ -116,15 +122,16 @@ describe('the table of operations, from which the client is made', () => {
     const one = operations.find((each) => each.id === id)!;
     const schemas = schemasOf(document);
     const names = (where: string) => one.parameters.filter((each) => each.in === where).map((each) => each.name);
-    const members = (schema: z.ZodType | undefined) =>
-      (words(schema, 'input') as Array<{ path: string }>).map(({ path }) => path.split('.')[0]);
+    const members = (schema: z.ZodType | undefined) => words(schema, 'input').map(({ path }) => path.split('.')[0]);
     expect(names('path')).toEqual([...new Set(members(contract.params))]);
     expect(names('query')).toEqual([...new Set(members(contract.query))]);
-    expect(one.body === undefined ? [] : membersOf(one.body.schema, schemas)).toEqual(words(contract.body, 'input'));
+    expect(one.body === undefined ? [] : facts(membersOf(one.body.schema, schemas))).toEqual(
+      words(contract.body, 'input'),
+    );
     const media = one.answers.find((each) => each.media !== undefined)?.media;
     const isJson = media?.type === 'application/json';
     if (contract.answers === undefined && contract.answer !== undefined && isJson)
-      expect(membersOf(media.schema, schemas)).toEqual(words(contract.answer, 'output'));
+      expect(facts(membersOf(media.schema, schemas))).toEqual(words(contract.answer, 'output'));
     else
       expect(contract.answers ?? contract.answer, 'says what its answer is').toBe(isJson ? 'json' : contract.answers);
   });

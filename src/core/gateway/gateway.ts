@@ -67,6 +67,7 @@ export class Gateway extends Service {
   /** From now on nothing that waits goes on waiting, and it is not ready. It serves until `stop()`. */
   beginStop(): void {
     this.#stopping.abort();
+    this.taskWatch.release();
   }
 
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
@@ -74,15 +75,15 @@ export class Gateway extends Service {
     return this.#deviceId;
   }
 
+  /** Of afd. */
+  get version(): string {
+    return this.#facts.version;
+  }
+
   /** Those behind it. @throws AfdError E_TEMPORARY before it runs */
   get devices(): RemoteDevices {
     if (this.#devices === undefined) throw new AfdError('E_TEMPORARY', 'The gateway is starting.');
     return this.#devices;
-  }
-
-  /** Of afd. */
-  get version(): string {
-    return this.#facts.version;
   }
 
   protected async run(signal: AbortSignal, running: () => void): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Context } from '../context/context.ts';
 import { Producer } from '../context/producer.ts';
 import { isConnectionLost } from '../db/database-error.ts';
+import { databaseNowMs } from '../db/rows.ts';
 import type { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { DatabaseWatch } from './database-watch.ts';
@@ -12,8 +13,14 @@ export const MOST_WAITING = 1000;
 /** A request waits no longer than this, in milliseconds: its client tries again, perhaps at another gateway. */
 const WAIT_MS = 5000;
 
+/** The context of a request. */
+export interface RequestContext extends Context {
+  /** ISO 8601: the database's time. @throws DatabaseError */
+  now(): Promise<string>;
+}
+
 interface Leased {
-  context: Context;
+  context: RequestContext;
   session: Session;
 }
 
@@ -60,7 +67,7 @@ export class RequestContexts {
    * @throws AfdError E_TEMPORARY when too many wait, or it waited for too long; DatabaseError E_DATABASE at once while the
    * database is away; whatever opening a session and `work` throw
    */
-  async use<T>(work: (context: Context) => Promise<T>): Promise<T> {
+  async use<T>(work: (context: RequestContext) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AfdError('E_TEMPORARY', 'The gateway is stopping.');
     const { watch } = this.#o;
     watch.begin();
@@ -125,7 +132,7 @@ export class RequestContexts {
     one.resolve();
   }
 
-  async #work<T>(work: (context: Context) => Promise<T>): Promise<T> {
+  async #work<T>(work: (context: RequestContext) => Promise<T>): Promise<T> {
     const leased = this.#free.pop() ?? (await this.#open());
     try {
       await leased.session.ready();
@@ -142,8 +149,9 @@ export class RequestContexts {
   async #open(): Promise<Leased> {
     const session = await this.#context.session({ multiStatements: true });
     let producer: Producer | undefined;
-    const context: Context = {
+    const context: RequestContext = {
       ...this.#context,
+      now: async () => new Date(await databaseNowMs(session)).toISOString(),
       session: async () => {
         await session.ready();
         return session;

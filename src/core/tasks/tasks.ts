@@ -8,7 +8,7 @@ import { listTasks as queryTasks, type TaskFilter } from '../db/tasks/list-tasks
 import { reassignTask as moveTask, type ReassignedTask } from '../db/tasks/reassign-task.ts';
 import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
 import { showTask as queryTask } from '../db/tasks/show-task.ts';
-import { taskResult } from '../db/tasks/task-result.ts';
+import { type StoredResult, taskResult } from '../db/tasks/task-result.ts';
 import { resolveDeviceId } from '../devices/find-device.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { TaskWaiting } from '../domain/placement/waiting.ts';
@@ -87,9 +87,14 @@ export async function showTask(context: Context, taskId: number): Promise<ShownT
  * @throws AfdError E_NOT_FOUND: no such task, or no result; DatabaseError
  */
 export async function resultOf(context: Context, taskId: number, attempt?: number): Promise<string> {
+  return (await storedResult(context, taskId, attempt)).result;
+}
+
+/** The same, and which attempt returned it. */
+export async function storedResult(context: Context, taskId: number, attempt?: number): Promise<StoredResult> {
   const session = await context.session();
   const found = await taskResult(session, context.names, taskId, attempt);
-  if (found !== undefined) return found.result;
+  if (found !== undefined) return found;
   const task = await queryTask(session, context.names, taskId);
   const number = attempt ?? task.attempt;
   const last = task.assignments.findLast((one) => one.attempt === number);

@@ -64,7 +64,8 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   const schemas = (document.components?.schemas ?? {}) as Schemas;
   for (const item of Object.values(document.paths ?? {})) {
     for (const one of Object.values(item ?? {})) {
-      const { requestBody, responses = {} } = one as OpenAPIV3_1.OperationObject;
+      const { requestBody, responses = {}, parameters = [] } = one as OpenAPIV3_1.OperationObject;
+      for (const parameter of parameters as OpenAPIV3_1.ParameterObject[]) typeExample(parameter);
       const body = requestBody as OpenAPIV3_1.RequestBodyObject | undefined;
       addExamples(body?.content, schemas, false);
       for (const [status, response] of Object.entries(responses)) {
@@ -79,6 +80,13 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   const used = referred(document);
   const kept = Object.entries(schemas).filter(([name]) => used.has(name));
   return { ...document, components: { ...document.components, schemas: Object.fromEntries(kept) as never } };
+}
+
+/** A parameter is a text on its way; its example is what its schema says that it means. */
+function typeExample(parameter: OpenAPIV3_1.ParameterObject): void {
+  const { type } = (parameter.schema ?? {}) as JsonSchema;
+  if (typeof parameter.example === 'string' && (type === 'integer' || type === 'number'))
+    parameter.example = Number(parameter.example);
 }
 
 function addExamples(

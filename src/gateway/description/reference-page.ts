@@ -18,7 +18,7 @@ export function referencePage(document: OpenAPIV3_1.Document): string {
 </header>
 <nav>
 ${tags.map(
-  ([tag]) => html`<h4><a href="#tag-${tag}">${tag}</a></h4>
+  ([tag]) => html`<h4><a href="#tag-${tag.replaceAll(' ', '-')}">${tag}</a></h4>
 <ul>
 ${chapter(tag).map((one) => html`<li class="call"><a href="#${one.id}"><span class="method">${one.method}</span> ${one.path}</a></li>`)}
 </ul>`,
@@ -26,7 +26,7 @@ ${chapter(tag).map((one) => html`<li class="call"><a href="#${one.id}"><span cla
 </nav>
 <main>
 ${tags.map(
-  ([tag, about]) => html`<h2 id="tag-${tag}">${tag}</h2>
+  ([tag, about]) => html`<h2 id="tag-${tag.replaceAll(' ', '-')}">${tag}</h2>
 <p>${prose(about)}</p>
 ${chapter(tag).map((one) => sectionOf(one, schemasOf(document)))}`,
 )}

@@ -4,7 +4,7 @@ import type { NumberedChange } from '../../core/gateway/changes/change.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { type ChangeEvent, eventsHeaders, eventsQuery } from '../../http/events-contract.ts';
 import type { App } from '../server/app-type.ts';
-import { EventStream, eventText } from '../server/event-stream.ts';
+import { BroadcastStream, eventText } from '../server/broadcast-stream.ts';
 
 /** Clients wait for this long before they come back, in milliseconds. */
 const RETRY_MS = 2000;
@@ -54,7 +54,7 @@ export function eventRoutes(app: App, gateway: Gateway): void {
     handler: async (request, reply) => {
       const { types, task_type, device_id, last_event_id } = request.query;
       const filter = { types: setOf(types), task_type: setOf(task_type), device_id: setOf(device_id) };
-      let stream: EventStream | undefined;
+      let stream: BroadcastStream | undefined;
       /** What comes before the stream has begun. */
       let early = '';
       const listening = await changes.listen(filter, request.headers['last-event-id'] ?? last_event_id, {
@@ -68,7 +68,7 @@ export function eventRoutes(app: App, gateway: Gateway): void {
       });
       const { position, as_of, missed, resync, close } = listening;
       const onStop = () => stream?.end();
-      stream = new EventStream(request, reply, () => {
+      stream = new BroadcastStream(request, reply, () => {
         gateway.stopping.removeEventListener('abort', onStop);
         close();
       });

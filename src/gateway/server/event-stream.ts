@@ -1,57 +1,69 @@
-// A stream of events (text/event-stream) as an answer.
+// One answer that is a stream of server-sent events. A client that does not read holds nothing but its socket, and not for long.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Bytes that may wait for a reader; one that is further behind is cut, and comes back with the id of its last event. */
-const BEHIND_BYTES = 1024 * 1024;
-
-export interface SentEvent {
-  id?: string;
+export interface StreamEvent {
   event: string;
+  /** Comes back as Last-Event-ID when the client reconnects. */
+  id?: string | undefined;
   data: unknown;
 }
 
-export function eventText({ id, event, data }: SentEvent): string {
-  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-}
+/** Milliseconds that a client may leave what was sent unread. */
+const UNREAD_MS = 30_000;
 
 export class EventStream {
-  readonly #response: FastifyReply['raw'];
-  #closed = false;
+  readonly #reply: FastifyReply;
+  readonly #gone = new AbortController();
 
-  /** Answers 200 and takes over the response. `onClose`: the reader is gone, or was cut. */
-  constructor(request: FastifyRequest, reply: FastifyReply, onClose: () => void) {
-    const { raw } = reply;
-    this.#response = raw;
+  /** The answer begins here. */
+  constructor(request: FastifyRequest, reply: FastifyReply) {
+    this.#reply = reply;
     reply.hijack();
-    raw.writeHead(200, {
+    reply.raw.once('close', () => this.#gone.abort());
+    reply.raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store, no-transform',
-      // For nginx, which would collect it.
+      'cache-control': 'no-store',
       'x-accel-buffering': 'no',
       'x-request-id': request.id,
     });
-    raw.flushHeaders();
-    request.raw.socket.setNoDelay(true);
-    raw.once('close', () => {
-      this.#closed = true;
-      onClose();
-    });
-    raw.on('error', () => {});
+    reply.raw.flushHeaders();
   }
 
-  /** Cuts a reader that is too far behind. */
-  write(text: string): void {
-    if (this.#closed) return;
-    this.#response.write(text);
-    if (this.#response.writableLength > BEHIND_BYTES) this.#response.destroy();
+  /** Aborted when the client is gone. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
-  beat(): void {
-    this.write(': nothing new\n\n');
+  /** Resolves when there is room for more. False = the client is gone. */
+  send({ event, id, data }: StreamEvent): Promise<boolean> {
+    const name = id === undefined ? '' : `id: ${id}\n`;
+    return this.#write(`event: ${event}\n${name}data: ${JSON.stringify(data)}\n\n`);
   }
 
-  /** Ends with a comment; what was written is still delivered. */
+  /** Shows the client, and what is between, that the stream lives. */
+  keepAlive(): Promise<boolean> {
+    return this.#write(':\n\n');
+  }
+
   end(): void {
-    if (!this.#closed) this.#response.end(': the gateway stops\n\n');
+    this.#reply.raw.end();
+  }
+
+  async #write(text: string): Promise<boolean> {
+    const { raw } = this.#reply;
+    if (this.#gone.signal.aborted) return false;
+    if (raw.write(text)) return true;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        raw.off('drain', done);
+        this.#gone.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(() => raw.destroy(), UNREAD_MS);
+      raw.once('drain', done);
+      this.#gone.signal.addEventListener('abort', done, { once: true });
+    });
+    return !this.#gone.signal.aborted;
   }
 }

@@ -1,7 +1,7 @@
 // The typed client: a method for each operation, made from the table of operations.
 import type { z } from 'zod';
-import type { OperationContract } from '../operation.ts';
-import { OPERATIONS } from '../operations.ts';
+import type { OperationContract } from '../operations/operation.ts';
+import { OPERATIONS } from '../operations/operations.ts';
 import { type StreamEvent, type StreamOptions, streamOf } from './event-stream.ts';
 import { type CallOptions, type ClientOptions, type Input, send } from './send.ts';
 
@@ -9,7 +9,11 @@ type Operations = typeof OPERATIONS;
 export type OperationId = keyof Operations;
 
 type Given<T> = T extends z.ZodType ? z.input<T> : unknown;
-type BodyOf<T> = T extends { body: infer B extends z.ZodType } ? { body: z.input<B> } : unknown;
+type BodyOf<T> = T extends { body: infer B extends z.ZodType }
+  ? undefined extends z.input<B>
+    ? { body?: z.input<B> }
+    : { body: z.input<B> }
+  : unknown;
 type Part<T, K extends string> = T extends { [key in K]: infer V } ? Given<V> : unknown;
 /** Members of the path and of the query side by side, and the body under `body`. */
 export type InputOf<K extends OperationId> = Part<Operations[K], 'params'> &
@@ -62,7 +66,7 @@ class Client {
       const given = cursor === undefined ? input : { ...input, cursor };
       const answer = (await call(this.options, operation, given, options)) as Record<string, unknown>;
       yield* answer[operation.rows] as unknown[];
-      cursor = answer.next_cursor ?? undefined;
+      cursor = answer.cursor ?? undefined;
     } while (cursor !== undefined);
   }
 }

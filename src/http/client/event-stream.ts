@@ -1,6 +1,6 @@
 // Events of a stream (text/event-stream), which resumes by itself where it was broken off.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { OperationContract } from '../operation.ts';
+import type { OperationContract } from '../operations/operation.ts';
 import { AfdHttpError } from './http-error.ts';
 import { type CallOptions, type ClientOptions, type Input, send } from './send.ts';
 

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { isRepeatable, type OperationContract } from '../operation.ts';
+import { isRepeatable, type OperationContract } from '../operations/operation.ts';
 import { type AfdHttpError, errorOf } from './http-error.ts';
 
 export interface ClientOptions {

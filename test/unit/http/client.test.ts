@@ -8,7 +8,7 @@ import { streamOf } from '../../../src/http/client/event-stream.ts';
 import { AfdHttpClient, AfdHttpError, type AnswerOf } from '../../../src/http/client/index.ts';
 import { type ClientOptions, send } from '../../../src/http/client/send.ts';
 import type { ChangeEvent } from '../../../src/http/events-contract.ts';
-import type { OperationContract } from '../../../src/http/operation.ts';
+import type { OperationContract } from '../../../src/http/operations/operation.ts';
 import { until } from '../../helpers/wait.ts';
 
 const servers: Server[] = [];

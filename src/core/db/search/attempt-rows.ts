@@ -22,7 +22,7 @@ export function attemptsStatement(names: TableNames, taskId: number): Statement 
             a.retry_count, LEFT(a.error_message, ${ERROR_CHARACTERS + 1}) AS error_message, a.error_class, a.cause,
             a.revoked_at, a.revoke_outcome, a.revoked_by, ${shortJson('a.result', 'result', RESULT_BYTES)}, ${PROGRESS_COLUMNS}
           FROM ${names.assignment} a FORCE INDEX (idx_task_id)
-          LEFT JOIN ${names.progress} p ON p.task_id = a.task_id AND p.attempt = a.attempt
+          LEFT JOIN ${names.progress} p FORCE INDEX (PRIMARY) ON p.task_id = a.task_id AND p.attempt = a.attempt
           WHERE a.task_id = ? ORDER BY a.task_id DESC, a.attempt DESC LIMIT ${MOST_ATTEMPTS + 1}`,
     values: [taskId],
   };

@@ -59,7 +59,7 @@ export function taskRowsStatement(names: TableNames, ids: number[]): { sql: stri
     sql: `SELECT ${cutTaskColumns(JSON_BYTES, ERROR_CHARACTERS)}, ${DEVICE_OF_TASK}, ${PROGRESS_COLUMNS}
           FROM ${names.task} t FORCE INDEX (PRIMARY)
           LEFT JOIN ${names.assignment} a FORCE INDEX (idx_task_id) ON a.task_id = t.id AND a.attempt = t.attempt
-          LEFT JOIN ${names.progress} p ON p.task_id = t.id AND p.attempt = t.attempt
+          LEFT JOIN ${names.progress} p FORCE INDEX (PRIMARY) ON p.task_id = t.id AND p.attempt = t.attempt
           WHERE t.id IN (?) ORDER BY t.id DESC`,
     values: [ids],
   };

@@ -55,8 +55,9 @@ export function searchConditions(names: TableNames, search: TaskSearch): Conditi
   if (search.device_id !== undefined) {
     const { device_id: id } = search;
     add(
-      `(t.target_device_id = ? OR t.claimed_by = ? OR EXISTS (SELECT 1 FROM ${names.assignment} a
-         WHERE a.task_id = t.id AND a.attempt = t.attempt AND a.device_id = ?))`,
+      // Compared, not EXISTS: MariaDB would read every attempt of the table first.
+      `(t.target_device_id = ? OR t.claimed_by = ? OR (SELECT a.device_id FROM ${names.assignment} a
+         FORCE INDEX (idx_task_id) WHERE a.task_id = t.id AND a.attempt = t.attempt) = ?)`,
       ...[id, id, id],
     );
   }

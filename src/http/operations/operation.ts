@@ -10,9 +10,9 @@ export interface OperationContract {
   body?: z.ZodType;
   /** Of each status below 300 that has one; undefined = no body, or text. */
   answer?: z.ZodType;
-  /** A POST that does the same when it comes twice. GET, PUT and DELETE always do. */
+  /** It does the same when it comes twice. A POST says so if it does; GET, PUT and DELETE do unless they say no. */
   repeatable?: boolean;
-  /** The member of the answer that holds the rows, of a list that goes on after `next_cursor`. */
+  /** The member of the answer that holds the rows, of a list that goes on where its `cursor` says. */
   rows?: string;
   /** `text` = the body as it is; `events` = a stream of events. */
   answers?: 'text' | 'events';
@@ -25,5 +25,5 @@ export function operation<const T extends OperationContract>(contract: T): T {
 
 /** Whether it may be sent again when nobody knows whether it was done. */
 export function isRepeatable({ method, repeatable }: OperationContract): boolean {
-  return repeatable === true || method === 'GET' || method === 'PUT' || method === 'DELETE';
+  return repeatable ?? (method === 'GET' || method === 'PUT' || method === 'DELETE');
 }

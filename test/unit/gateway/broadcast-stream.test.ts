@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import fastify from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { EventStream, eventText } from '../../../src/gateway/server/event-stream.ts';
+import { BroadcastStream, eventText } from '../../../src/gateway/server/broadcast-stream.ts';
 import { until } from '../../helpers/wait.ts';
 
 const apps: Array<{ close(): Promise<unknown> }> = [];
@@ -10,10 +10,10 @@ afterEach(async () => {
 });
 
 /** A server with one stream, which `onStream` gets. */
-async function serve(onStream: (stream: EventStream) => void, onClose: () => void = () => {}): Promise<string> {
+async function serve(onStream: (stream: BroadcastStream) => void, onClose: () => void = () => {}): Promise<string> {
   const app = fastify({ forceCloseConnections: true });
   apps.push(app);
-  app.get('/', async (request, reply) => onStream(new EventStream(request, reply, onClose)));
+  app.get('/', async (request, reply) => onStream(new BroadcastStream(request, reply, onClose)));
   return app.listen({ host: '127.0.0.1', port: 0 });
 }
 
@@ -35,7 +35,7 @@ describe('a stream of events', () => {
   });
 
   it('cuts a reader that does not read, and holds little for it', async () => {
-    let stream: EventStream | undefined;
+    let stream: BroadcastStream | undefined;
     let closed = false;
     const url = await serve(
       (one) => {

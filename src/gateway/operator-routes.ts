@@ -1,0 +1,20 @@
+// The API for operators and programs.
+import type { Gateway } from '../core/gateway/gateway.ts';
+import { deviceActRoutes } from './routes/device-acts.ts';
+import { deviceListRoutes } from './routes/devices-list.ts';
+import { fleetRoutes } from './routes/fleet.ts';
+import { taskActRoutes } from './routes/task-acts.ts';
+import { taskExportRoutes } from './routes/task-export.ts';
+import { taskLogRoutes } from './routes/task-logs.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import type { App } from './server/app-type.ts';
+
+export function operatorRoutes(app: App, gateway: Gateway): void {
+  taskRoutes(app, gateway);
+  taskActRoutes(app, gateway);
+  taskLogRoutes(app, gateway);
+  taskExportRoutes(app, gateway);
+  deviceListRoutes(app, gateway);
+  deviceActRoutes(app, gateway);
+  fleetRoutes(app, gateway);
+}

@@ -1,0 +1,177 @@
+// Adding and reading tasks.
+import { AfdError } from '../../core/domain/errors.ts';
+import type { Gateway } from '../../core/gateway/gateway.ts';
+import { hasEnded } from '../../core/gateway/task-watch.ts';
+import { searchTasks, type TaskSearch } from '../../core/search/search-tasks.ts';
+import { viewedTask } from '../../core/search/viewed-task.ts';
+import { addTasks } from '../../core/tasks/add-tasks.ts';
+import { storedResult } from '../../core/tasks/tasks.ts';
+import { MOST_NEW_TASKS, newTasksAnswer, newTasksBody } from '../../http/new-task-contract.ts';
+import {
+  resultAnswer,
+  resultQuery,
+  taskAnswer,
+  taskParams,
+  tasksAnswer,
+  tasksQuery,
+  waitAnswer,
+  waitQuery,
+} from '../../http/task-contract.ts';
+import { closedSignal } from '../hooks/closed-signal.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { LARGE_BODY_LIMIT } from '../protection/limits.ts';
+import { envelope, tagged } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
+import { wireTask } from '../server/wire.ts';
+
+const ERROR_CHARACTERS = 500;
+
+export function taskRoutes(app: App, gateway: Gateway): void {
+  app.route({
+    method: 'POST',
+    url: '/api/v1/tasks',
+    bodyLimit: LARGE_BODY_LIMIT,
+    schema: {
+      operationId: 'addTasks',
+      summary: 'Add tasks: all of them, or none.',
+      description:
+        'A task whose `dedupe_key` another task has is not added again; the answer names the task that is there.',
+      tags: ['tasks'],
+      body: newTasksBody,
+      response: { 201: newTasksAnswer, 200: newTasksAnswer.meta({ description: 'All of them were there before.' }) },
+    },
+    // Core says what is wrong with each task, in words.
+    validatorCompiler: () => (value) => ({ value }),
+    serializerCompiler: plainJson,
+    async handler(request, reply) {
+      const given = givenTasks(request.body);
+      const { added, now } = await gateway.requests.use(async (context) => ({
+        added: await addTasks(context, given),
+        now: await context.now(),
+      }));
+      reply.code(added.tasks.some((one) => one.created) ? 201 : 200);
+      const tasks = added.tasks.map(({ task_id, created }) => ({ task_id: String(task_id), created }));
+      return { tasks, warnings: added.warnings, ...envelope(request, now) };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/tasks',
+    schema: {
+      operationId: 'listTasks',
+      summary: 'List tasks, newest first.',
+      description:
+        'A page is a bounded read: if few tasks of a big table fit, it ends before it is full, says so in `searched_to`, and `cursor` continues the search.',
+      tags: ['tasks'],
+      querystring: tasksQuery,
+      response: { 200: tasksAnswer },
+    },
+    serializerCompiler: plainJson,
+    async handler(request, reply) {
+      const { limit, cursor, status, ...rest } = request.query;
+      const search: TaskSearch = { ...rest, ...(status === undefined ? {} : { status: statusesOf(status) }) };
+      const page = await gateway.requests.use((context) => searchTasks(context, search, { cursor, limit }));
+      const { tasks, total, searched_to, now } = page;
+      const searched = searched_to === null ? null : String(searched_to);
+      const data = { tasks: tasks.map(wireTask), total, cursor: page.cursor, searched_to: searched };
+      return tagged(request, reply, data, envelope(request, now)) as never;
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/tasks/:task_id',
+    schema: {
+      operationId: 'showTask',
+      summary: 'Show a task with its attempts, what it has reported, and why it waits.',
+      tags: ['tasks'],
+      params: taskParams,
+      response: { 200: taskAnswer },
+    },
+    serializerCompiler: plainJson,
+    async handler(request) {
+      const { task, now } = await gateway.requests.use((context) => viewedTask(context, request.params.task_id));
+      const attempts = task.attempts.map(({ assignment_id, ...one }) => ({
+        assignment_id: String(assignment_id),
+        ...one,
+      }));
+      const waiting = task.waiting && {
+        why: task.waiting.why,
+        devices: task.waiting.devices.map(({ device_id, reasons, score }) => ({ device_id, reasons, score })),
+      };
+      return { task: { ...wireTask(task), attempts, waiting } as never, ...envelope(request, now) };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/tasks/:task_id/result',
+    schema: {
+      operationId: 'taskResult',
+      summary: 'Read what the last completed attempt returned.',
+      tags: ['tasks'],
+      params: taskParams,
+      querystring: resultQuery,
+      response: { 200: resultAnswer },
+    },
+    async handler(request, reply) {
+      const { task_id } = request.params;
+      const { found, now } = await gateway.requests.use(async (context) => ({
+        found: await storedResult(context, task_id, request.query.attempt),
+        now: await context.now(),
+      }));
+      const { attempt, result } = found;
+      const rest = JSON.stringify({ task_id: String(task_id), attempt, ...envelope(request, now) });
+      // Not decoded on the way, so that no number loses digits.
+      const text = `${rest.slice(0, -1)},"result":${result}}`;
+      return reply
+        .type('application/json; charset=utf-8')
+        .serializer(String)
+        .send(text as never);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/tasks/:task_id/wait',
+    schema: {
+      operationId: 'waitForTask',
+      summary: 'Wait until a task has ended.',
+      tags: ['tasks'],
+      params: taskParams,
+      querystring: waitQuery,
+      response: { 200: waitAnswer },
+    },
+    serializerCompiler: plainJson,
+    async handler(request, reply) {
+      const { task_id: taskId } = request.params;
+      const signal = closedSignal(reply);
+      const state = await gateway.taskWatch.wait({ taskId, forMs: request.query.seconds * 1000, signal });
+      const { status, attempt, finished_at, last_error: error } = state;
+      const long = error !== null && error.length > ERROR_CHARACTERS;
+      const now = signal.aborted ? '' : await gateway.requests.use((context) => context.now());
+      return {
+        task_id: String(taskId),
+        status,
+        attempt,
+        ended: hasEnded(state),
+        last_error: long ? error.slice(0, ERROR_CHARACTERS) : error,
+        finished_at,
+        truncated: long ? ['last_error'] : [],
+        ...envelope(request, now),
+      };
+    },
+  });
+}
+
+export function statusesOf(list: string): NonNullable<TaskSearch['status']> {
+  return [...new Set(list.split(','))] as NonNullable<TaskSearch['status']>;
+}
+
+/** @throws AfdError E_USAGE */
+function givenTasks(body: unknown): never[] {
+  const tasks = Array.isArray(body) ? body : [body];
+  if (tasks.length >= 1 && tasks.length <= MOST_NEW_TASKS) return tasks as never[];
+  throw new AfdError('E_USAGE', `The request has ${tasks.length} tasks; one call adds 1 to ${MOST_NEW_TASKS}.`);
+}

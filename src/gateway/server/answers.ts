@@ -1,0 +1,46 @@
+// What answers have in common.
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Shared } from '../../core/gateway/shared-read.ts';
+
+export interface Envelope {
+  now: string;
+  as_of: string;
+  request_id: string;
+}
+
+/** Of data that were read for this answer. `now`: the database's. */
+export function envelope(request: FastifyRequest, now: string): Envelope {
+  return { now, as_of: now, request_id: request.id };
+}
+
+/** Of a shared read. Now is its time and its age, a second or two at most: that is worth no statement. */
+export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Shared<{ now: string }>): Envelope {
+  const now = new Date(Date.parse(value.now) + age_ms).toISOString();
+  return { now, as_of: value.now, request_id: request.id };
+}
+
+/** Who asks, until there are keys. With the reason, if one was given. */
+export function caller(request: FastifyRequest, reason?: string): string {
+  const who = `http ${request.ip}`;
+  return reason === undefined ? who : `${who}: ${reason}`;
+}
+
+/** A list with its tag; without a body when the client has this very list. The envelope is not part of it. */
+export function tagged<T extends object>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  data: T,
+  around: Envelope,
+): (T & Envelope) | undefined {
+  const tag = `W/"${createHash('sha256').update(JSON.stringify(data)).digest('base64url').slice(0, 22)}"`;
+  reply.header('etag', tag).header('cache-control', 'private, no-cache');
+  if (!matches(request.headers['if-none-match'], tag)) return { ...data, ...around };
+  reply.code(304);
+  return undefined;
+}
+
+function matches(given: string | undefined, tag: string): boolean {
+  if (given === undefined) return false;
+  return given.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === tag.slice(2));
+}
