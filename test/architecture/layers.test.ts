@@ -149,7 +149,7 @@ describe('the checker', () => {
   });
 
   it.each<[string, string]>([
-    ['src/core/node/liveness-thread.ts', 'process.exit(1);'],
+    ['src/core/node/thread/liveness-thread.ts', 'process.exit(1);'],
     ['src/core/handlers/processes/process-group.ts', `import { kill } from 'node:process';`],
     ['src/core/runtime/clock.ts', `import { hrtime } from 'node:process'; const at = new Date();`],
     ['src/cli/shutdown.ts', `process.once('SIGTERM', stop);`],
