@@ -23,8 +23,8 @@ export function testContext(
     master?: Section;
     worker?: Section;
     handlers?: Section;
-    database?: Section;
     server?: Section;
+    database?: Section;
     remote?: boolean;
   } = {},
 ): Context & { lines: string[] } {
@@ -32,8 +32,8 @@ export function testContext(
     master: { ...OF_THIS_PROCESS.master, ...overrides.master },
     worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
     handlers: overrides.handlers ?? {},
-    database: overrides.database ?? {},
     server: overrides.server ?? {},
+    database: overrides.database ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { DatabaseWatch } from '../../src/core/gateway/database-watch.ts';
+import { Gateway } from '../../src/core/gateway/gateway.ts';
 import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
@@ -69,6 +71,20 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     };
   },
 
+  DatabaseWatch(db) {
+    const { promise, resolve } = gate();
+    const openSession = () => {
+      resolve();
+      return new Session({ ...SESSION, address: db.address });
+    };
+    const service = new DatabaseWatch({ openSession, onAway: () => {}, onBack: () => {} });
+    const use = () => {
+      service.doubt();
+      return promise;
+    };
+    return { service, use };
+  },
+
   DeviceLoad() {
     const settings = { slots: 1, limits: { memory_usage: 100 }, limitsIntervalMs: 1 };
     const { promise, resolve } = gate();
@@ -82,6 +98,12 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const session = new Session({ ...SESSION, address: db.address });
     const service = new Duties({ session, names, config, events, deviceId: 'leader', term: 1 });
     return { service, listeners, close: () => context.close() };
+  },
+
+  Gateway(db) {
+    const context = testContext(db, { worker: { ring: { enabled: false } } });
+    const service = new Gateway(context, { hostname: fresh(), version: '0.0.0-test' });
+    return { service, use: () => service.requests.use(async () => {}), close: () => context.close() };
   },
 
   HandlerProcess: () => ({ service: new HandlerProcess(processOptions('evaluated.mjs')) }),

@@ -33,7 +33,7 @@ export const startConfigFlags = {
 /** A node refuses the flags of the other mode instead of ignoring them. */
 const NOT_OF = {
   master: {
-    flags: ['slots', 'leader', 'drain', 'max-time', ...Object.keys(masterFlags)],
+    flags: ['slots', 'leader', 'drain', 'max-time', 'master-host', 'master-port'],
     others: 'workers',
     suggestions: ['afd start --mode worker', 'afd leader'],
   },
