@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'vitest';
 import { testDatabase } from '../../helpers/database.ts';
 import { OF_PROCESSES } from '../../helpers/fast.ts';
 import { MINUTES, PATIENCE_MS } from '../../helpers/fleet-process.ts';
-import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
+import { startGateway } from '../../helpers/gateway.ts';
 import { type Scene, scene } from '../../helpers/scene.ts';
 import { type TcpProxy, tcpProxy } from '../../helpers/tcp-proxy.ts';
 import { until } from '../../helpers/wait.ts';
@@ -24,7 +24,6 @@ export default async ({ checkpoint }, ctx) => {
 };`;
 
 interface RemoteScene extends Scene {
-  gateway: TestGateway;
   proxy: TcpProxy;
   remote(deviceId: string, args?: string[]): ReturnType<Scene['start']>;
   journals(): string[];
@@ -59,7 +58,7 @@ async function remoteScene(
   });
   return {
     ...s,
-    ...{ gateway, proxy },
+    proxy,
     remote: (deviceId, args = []) => s.start('worker', { deviceId, args: ['--config', 'remote.yaml', ...args] }),
     journals() {
       const folder = join(s.dir, 'afd-journal');

@@ -17,7 +17,7 @@ import { type RemoteIdentity, registerRemotely } from './registration.ts';
 import { RemoteHostages } from './remote-hostages.ts';
 import { isRoomier, settingsReport, superseded, viewReport } from './remote-reports.ts';
 
-/** A heartbeat that failed is tried again after this. */
+/** A heartbeat that failed is tried again after this, a call that waits after this at most. */
 const HEARTBEAT_RETRY_MS = 2000;
 const RECONNECT_MOST_MS = 1000;
 /** How long a call waits for something to happen. */
@@ -122,10 +122,9 @@ export class RemoteLiveness extends Service {
     const { deviceId, at, answer } = await registerRemotely(this.#client, this.#settings, this.#instanceToken, signal);
     this.#deviceId = deviceId;
     this.#leaseTrust.renew(at);
-    const { server, settings } = answer;
-    const where = server === undefined ? this.#client.where : `${server}, by ${this.#client.where}`;
-    this.#report({ kind: 'registered', ...this.#own, server: where, ipAddress: '' });
-    if (settings !== undefined) this.#report(settingsReport(settings));
+    const server = [answer.server ?? [], this.#client.where].flat().join(', by ');
+    this.#report({ kind: 'registered', ...this.#own, server, ipAddress: '' });
+    if (answer.settings !== undefined) this.#report(settingsReport(answer.settings));
   }
 
   get #own(): RemoteIdentity {
@@ -246,8 +245,6 @@ export class RemoteLiveness extends Service {
     const tried = signOffCall(this.#client, this.#deviceId, this.#instanceToken).catch((error: Error) => {
       this.#report({ kind: 'warning', message: `The device could not be set to offline: ${error.message}` });
     });
-    const said = new AbortController();
-    await Promise.race([tried, sleep(LEAVE_MS, said.signal)]);
-    said.abort();
+    await sleep(LEAVE_MS, undefined, tried);
   }
 }
