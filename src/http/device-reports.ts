@@ -40,7 +40,11 @@ export const progressBody = z.object({
             message: z.string().max(255).nullable(),
           })
           .optional(),
-        metrics: z.string().max(65_535).nullable().meta({ description: 'JSON text.' }),
+        metrics: z
+          .string()
+          .max(65_535)
+          .nullable()
+          .meta({ description: 'JSON text.', examples: ['{"pages":3}'] }),
         usage: z.object({ peak_memory: z.number().nullable(), cpu_ms: z.number().nullable() }).optional(),
         first: z.object({ done: z.number(), age_ms: z.number().min(0) }).optional(),
       }),
@@ -54,7 +58,12 @@ export const progressAnswer = z.object({
 });
 
 /** POST checkpoints: JSON text. */
-export const checkpointBody = claimOf.extend({ value: z.string().max(262_144) });
+export const checkpointBody = claimOf.extend({
+  value: z
+    .string()
+    .max(262_144)
+    .meta({ description: 'JSON text.', examples: ['{"page":3}'] }),
+});
 export const checkpointAnswer = z.object({ held: z.boolean() });
 /** POST checkpoints/read: of tasks that the device holds. */
 export const checkpointsBody = z.object({ task_ids: z.array(id).min(1).max(1000) });

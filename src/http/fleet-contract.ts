@@ -47,6 +47,7 @@ export const device = z
     region: z.string().nullable(),
     labels: z.unknown(),
     version: z.string().nullable(),
+    via: z.string().nullable().meta({ description: 'Gateway that it asked last; null = it has a session of its own.' }),
     is_leader: z.boolean(),
     created_at: instant.nullable(),
     problems: z.array(z.string()).meta({ description: 'What in its row cannot be used.' }),

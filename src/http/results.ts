@@ -15,9 +15,9 @@ export const nextQuery = z.object({
 });
 
 export const nextTask = z.object({
-  task_id: z.int(),
-  task_type: z.string(),
-  task_data: z.record(z.string(), z.unknown()),
+  task_id: z.int().meta({ examples: [12345] }),
+  task_type: z.string().meta({ examples: ['sync_data'] }),
+  task_data: z.record(z.string(), z.unknown()).meta({ examples: [{ app_id: 'com.example.app' }] }),
   priority: z.int(),
   timeout: z.number().meta({ description: 'Seconds that the attempt may run.' }),
   retry_count: z.int(),
@@ -29,7 +29,10 @@ export const nextTasks = z.object({ tasks: z.array(nextTask) });
 
 const outcome = z.object({
   status: z.enum(['completed', 'failed', 'released', 'later', 'permanent', 'timeout']),
-  result: z.unknown().optional(),
+  result: z
+    .unknown()
+    .optional()
+    .meta({ examples: [{ records_processed: 1500 }] }),
   error_message: z.string().max(65_535).nullish(),
   error_class: z.string().max(64).optional(),
   after: z
@@ -44,18 +47,20 @@ const outcome = z.object({
   claim_token: token.optional(),
 });
 
-export const resultParams = z.object({ task_id: givenId });
+const taskId = givenId.meta({ description: 'Id of the task.', examples: [12345] });
+
+export const resultParams = z.object({ task_id: taskId });
 export const resultBody = z.looseObject({ device_id: deviceId, ...outcome.shape });
 export const resultsBody = z.object({
   device_id: deviceId,
   results: z
-    .array(outcome.extend({ task_id: givenId }))
+    .array(outcome.extend({ task_id: taskId }))
     .min(1)
     .max(1000),
 });
 
 export const resultAnswer = z.object({
-  task_id: z.int(),
+  task_id: z.int().meta({ examples: [12345] }),
   status: z
     .enum(['accepted', 'committed', 'refused'])
     .meta({ description: 'committed = it was accepted before; refused = the attempt is not the device’s any more.' }),

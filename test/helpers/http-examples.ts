@@ -6,10 +6,8 @@ export interface HttpExample {
   path: string;
   headers: Record<string, string>;
   body: string | undefined;
-  /** What the page says comes back. */
-  status: number;
-  type: string | undefined;
-  answer: string | undefined;
+  /** What the page says may come back. */
+  answers: Array<{ status: number; type: string | undefined; text: string | undefined }>;
 }
 
 /** One for each operation of the page. */
@@ -20,10 +18,15 @@ export function examplesOf(page: string): HttpExample[] {
     .map((section) => {
       const id = section.slice(0, section.indexOf('\n'));
       const [, command = ''] = /```sh\n([\s\S]*?)\n```/.exec(section) ?? [];
-      const [, status, type] = /\nAnswer (\d+), (?:`([^`]+)`:|without a body\.)/.exec(section) ?? [];
-      const [, answer] = /\nAnswer \d+, `[^`]+`:\n\n```\w+\n([\s\S]*?)\n```/.exec(section) ?? [];
-      return { id, ...requestOf(command), status: Number(status), type, answer };
+      const answers = section.split('\nAnswer ').slice(1);
+      return { id, ...requestOf(command), answers: answers.map(answerOf) };
     });
+}
+
+function answerOf(part: string): HttpExample['answers'][number] {
+  const [, status, type] = /^(\d+), (?:`([^`]+)`:|without a body\.)/.exec(part) ?? [];
+  const [, text] = /^[^\n]+\n\n```\w+\n([\s\S]*?)\n```/.exec(part) ?? [];
+  return { status: Number(status), type, text };
 }
 
 function requestOf(command: string): Pick<HttpExample, 'method' | 'path' | 'headers' | 'body'> {
@@ -94,9 +97,11 @@ export function unlike(answer: unknown, example: unknown, at = ''): string[] {
   if (kind(answer) !== kind(example)) return [`${at} is ${kind(answer)}, not ${kind(example)}`];
   if (Array.isArray(answer)) {
     const [shown] = example as unknown[];
+    // An empty list or object of the example says nothing of what may be in it.
     return shown === undefined ? [] : answer.flatMap((one, n) => unlike(one, shown, `${at}[${n}]`));
   }
   if (typeof answer !== 'object') return [];
+  if (Object.keys(example as object).length === 0) return [];
   return Object.entries(answer as object).flatMap(([name, value]) => {
     if (!Object.hasOwn(example as object, name)) return [`${at}.${name} is not in the example`];
     return FREE.has(name) ? [] : unlike(value, (example as Record<string, unknown>)[name], `${at}.${name}`);

@@ -2,7 +2,7 @@
 import type { OpenAPIV3_1 } from 'openapi-types';
 import { TAGS } from '../../http/tags.ts';
 import { curlOf } from './curl.ts';
-import { type Answer, type Operation, operationsOf, schemasOf } from './operations.ts';
+import { type Answer, isJson, type Operation, operationsOf, schemasOf } from './operations.ts';
 import type { Schemas } from './sample.ts';
 import { type Member, membersOf, typeOf } from './schema-words.ts';
 
@@ -51,11 +51,11 @@ function sectionOf(one: Operation, schemas: Schemas): string {
 
 function answerOf({ status, media }: Answer, schemas: Schemas): string {
   if (media === undefined) return `Answer ${status}, without a body.`;
-  const isJson = media.type.endsWith('json');
-  const example = isJson ? JSON.stringify(media.example, null, 2) : String(media.example).trimEnd();
+  const shownAsJson = isJson(media.type);
+  const example = shownAsJson ? JSON.stringify(media.example, null, 2) : String(media.example).trimEnd();
   return [
     `Answer ${status}, \`${media.type}\`:`,
-    fence(isJson ? 'json' : 'text', example),
+    fence(shownAsJson ? 'json' : 'text', example),
     tableOf('member of the answer', membersOf(media.schema, schemas)),
   ]
     .filter((part) => part !== '')

@@ -56,6 +56,11 @@ export function operationsOf(document: OpenAPIV3_1.Document): Operation[] {
   return found.sort((a, b) => order.indexOf(a.tag) - order.indexOf(b.tag));
 }
 
+/** Not of lines of JSON. */
+export function isJson(type: string): boolean {
+  return type === 'application/json' || type.endsWith('+json');
+}
+
 export function schemasOf(document: OpenAPIV3_1.Document): Schemas {
   return (document.components?.schemas ?? {}) as Schemas;
 }

@@ -3,7 +3,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import { TAGS } from '../../http/tags.ts';
 import { curlOf } from './curl.ts';
 import { documentOf, Html, html, json, prose } from './html.ts';
-import { type Answer, type Operation, operationsOf, schemasOf } from './operations.ts';
+import { type Answer, isJson, type Operation, operationsOf, schemasOf } from './operations.ts';
 import type { JsonSchema, Schemas } from './sample.ts';
 import { membersOf, typeOf } from './schema-words.ts';
 
@@ -64,7 +64,7 @@ ${problems.length === 0 ? '' : html`<h4>Problems</h4><p>${problems.map(problemOf
 
 function answerOf({ status, description, media }: Answer, schemas: Schemas): Html {
   if (media === undefined) return html`<h4>Answer ${status}</h4><p>${prose(description)}</p>`;
-  const example = media.type.endsWith('json') ? json(media.example) : html`<pre>${String(media.example)}</pre>`;
+  const example = isJson(media.type) ? json(media.example) : html`<pre>${String(media.example)}</pre>`;
   return html`<h4>Answer ${status}: ${media.type}</h4><p>${prose(description)}</p>
 ${example}${fieldsOf(media.schema, schemas)}`;
 }

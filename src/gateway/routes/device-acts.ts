@@ -20,6 +20,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
       url: `/api/v1/devices/:device_id/${act}`,
       schema: {
         operationId: `${act}Device`,
+        problems: ['E_NOT_FOUND', 'E_CONFLICT'],
         summary: SUMMARIES[act],
         tags: ['devices'],
         params: deviceParams,
@@ -42,6 +43,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/:device_id/remove',
     schema: {
       operationId: 'removeDevice',
+      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Remove the row of a device that is gone; its history stays.',
       tags: ['devices'],
       params: deviceParams,

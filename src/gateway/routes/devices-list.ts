@@ -56,6 +56,7 @@ export function deviceListRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/:device_id',
     schema: {
       operationId: 'showDevice',
+      problems: ['E_NOT_FOUND'],
       summary: 'Show a device with what it holds and its newest heartbeats.',
       tags: ['devices'],
       params: deviceParams,

@@ -20,6 +20,7 @@ export function deviceRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/register',
     schema: {
       operationId: 'registerDevice',
+      problems: ['E_DEVICE_RUNNING', 'E_CONFLICT'],
       summary: 'Register a device, or say that it is back.',
       tags: ['devices'],
       body: registerBody,
@@ -33,6 +34,7 @@ export function deviceRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/:device_id/heartbeat',
     schema: {
       operationId: 'heartbeat',
+      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Say that a device lives, with its readings.',
       tags: ['devices'],
       params: deviceParams,
@@ -48,6 +50,7 @@ export function deviceRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/devices/:device_id/sign-off',
     schema: {
       operationId: 'signOff',
+      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Set a device to offline, by its own will.',
       tags: ['devices'],
       params: deviceParams,

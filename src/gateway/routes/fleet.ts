@@ -110,6 +110,7 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/leader/resign',
     schema: {
       operationId: 'resignLeader',
+      problems: ['E_CONFLICT'],
       summary: 'Make the leader step down; another node takes over.',
       tags: ['fleet'],
       body: resignBody.prefault({}),
@@ -148,6 +149,7 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/settings',
     schema: {
       operationId: 'changeSettings',
+      problems: ['E_CONFLICT'],
       summary: 'Change values that all nodes share: all that are given, or none.',
       description: 'As `afd config apply`: each node uses them from its next heartbeat on. What is not named stays.',
       tags: ['fleet'],

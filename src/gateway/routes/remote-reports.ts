@@ -19,6 +19,7 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     bodyLimit: LOGS_MOST,
     schema: {
       operationId: 'writeLogs',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Store pieces of run logs, all or none.',
       tags,
       params,
@@ -33,6 +34,7 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     url: `${base}/logs/written`,
     schema: {
       operationId: 'writtenLogs',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Ask how far run logs are stored.',
       tags,
       params,
@@ -49,6 +51,7 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     url: `${base}/progress`,
     schema: {
       operationId: 'writeProgress',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Store how far attempts are.',
       tags,
       params,
@@ -63,6 +66,7 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     url: `${base}/checkpoints`,
     schema: {
       operationId: 'writeCheckpoint',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Store a checkpoint for the next attempt of a task.',
       tags,
       params,
@@ -77,6 +81,7 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     url: `${base}/checkpoints/read`,
     schema: {
       operationId: 'readCheckpoints',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Read what earlier attempts stored.',
       tags,
       params,
@@ -93,6 +98,7 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     url: `${base}/checkpoints/delete`,
     schema: {
       operationId: 'deleteCheckpoint',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Delete the checkpoint of a task that is done.',
       tags,
       params,

@@ -22,6 +22,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
     url: `${base}/wait`,
     schema: {
       operationId: 'wait',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Wait for work, or for news of the device.',
       tags,
       params,
@@ -45,6 +46,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
     bodyLimit: BODY_MOST,
     schema: {
       operationId: 'exchange',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Report ends and claim tasks, in one transaction.',
       tags,
       params,
@@ -60,6 +62,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
     url: `${base}/recover`,
     schema: {
       operationId: 'recover',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Find out what claims hold whose answers were lost.',
       tags,
       params,
@@ -77,6 +80,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
     url: `${base}/starts`,
     schema: {
       operationId: 'starts',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Report that attempts have begun and go on.',
       tags,
       params,
@@ -92,6 +96,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
     url: `${base}/payload`,
     schema: {
       operationId: 'payload',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Fetch a payload that was too long to come with its claim.',
       tags,
       params,
@@ -108,6 +113,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
     bodyLimit: BODY_MOST,
     schema: {
       operationId: 'deliver',
+      problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Report ends of an earlier process of the device.',
       tags,
       params,

@@ -22,6 +22,16 @@ export function resultRoutes(app: App, gateway: Gateway): void {
       params: resultParams,
       body: resultBody,
       response: { 200: resultAnswer },
+      problems: ['E_CONFLICT', 'E_NOT_FOUND'],
+      // That of the design document.
+      example: {
+        body: {
+          device_id: 'worker-001',
+          status: 'completed',
+          result: { records_processed: 1500, execution_time: 120 },
+          error_message: null,
+        },
+      },
     },
     handler: async (request) => {
       const { task_id } = request.params;
@@ -47,6 +57,13 @@ export function resultRoutes(app: App, gateway: Gateway): void {
       tags: ['tasks'],
       body: resultsBody,
       response: { 200: resultsAnswer },
+      problems: ['E_CONFLICT'],
+      example: {
+        body: {
+          device_id: 'worker-001',
+          results: [{ task_id: 12345, status: 'completed', result: { records_processed: 1500 } }],
+        },
+      },
     },
     handler: async ({ body }) => ({ results: await takeResults(gateway.devices, body.device_id, body.results) }),
   });

@@ -23,17 +23,20 @@ import { wireTask } from '../server/wire.ts';
 const ONE = {
   cancel: {
     operationId: 'cancelTask',
+    problems: ['E_NOT_FOUND', 'E_CONFLICT'],
     summary: 'End a task for good.',
     description: 'Of a task that runs, its device is asked to end it: the answer has `revoking`.',
     body: cancelBody.prefault({}),
   },
   retry: {
     operationId: 'retryTask',
+    problems: ['E_NOT_FOUND', 'E_CONFLICT'],
     summary: 'Run a task again, now, with a new retry budget.',
     body: retryBody.prefault({}),
   },
   reassign: {
     operationId: 'reassignTask',
+    problems: ['E_NOT_FOUND', 'E_CONFLICT'],
     summary: 'Give a task to another device, or to any.',
     description: 'Of a task that runs, its device is asked to release it; no retry is used.',
     body: reassignBody.prefault({}),
@@ -86,6 +89,7 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/acts',
     schema: {
       operationId: 'actOnTasks',
+      problems: ['E_CONFLICT'],
       summary: 'Act on the next chunk of the tasks that a preview has shown.',
       description:
         'Each task is changed in a transaction of its own, and only if it still fits. Call it again with `cursor` until that is null; after an error, with the same one.',

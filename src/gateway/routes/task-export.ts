@@ -26,8 +26,17 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
         'As `afd tasks export`. If the connection ends without the end of the chunked body, the file is not complete.',
       tags: ['tasks'],
       querystring: exportQuery,
-      produces: Object.values(TYPES),
-      response: { 200: z.string().meta({ description: 'A line for each task.' }) },
+      response: {
+        200: {
+          description: 'A line for each task.',
+          content: {
+            'application/x-ndjson': {
+              schema: z.string().meta({ examples: ['{"task_id":12345,"task_type":"sync_data"}\n'] }),
+            },
+            'text/csv': { schema: z.string().meta({ examples: ['task_id,task_type\n12345,sync_data\n'] }) },
+          },
+        },
+      },
     },
     async handler(request, reply) {
       if (exports >= MOST_EXPORTS)

@@ -27,6 +27,7 @@ export function taskLogRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id/logs',
     schema: {
       operationId: 'taskLogs',
+      problems: ['E_NOT_FOUND'],
       summary: 'Read what the attempts of a task have printed.',
       description:
         'With `follow=1`, or if it accepts `text/event-stream`, the client gets events: `entry` for each entry, `end` when the task has ended. Each id is a cursor, so that a client that reconnects with Last-Event-ID misses nothing.',

@@ -13,6 +13,7 @@ export function nextTaskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/next',
     schema: {
       operationId: 'nextTask',
+      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Claim the next task for a device.',
       description: '204 when there is none, after `wait` seconds at most. With `limit` several are claimed.',
       tags: ['tasks'],

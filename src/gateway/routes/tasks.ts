@@ -84,6 +84,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id',
     schema: {
       operationId: 'showTask',
+      problems: ['E_NOT_FOUND'],
       summary: 'Show a task with its attempts, what it has reported, and why it waits.',
       tags: ['tasks'],
       params: taskParams,
@@ -109,6 +110,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id/result',
     schema: {
       operationId: 'taskResult',
+      problems: ['E_NOT_FOUND'],
       summary: 'Read what the last completed attempt returned.',
       tags: ['tasks'],
       params: taskParams,
@@ -137,6 +139,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     url: '/api/v1/tasks/:task_id/wait',
     schema: {
       operationId: 'waitForTask',
+      problems: ['E_NOT_FOUND'],
       summary: 'Wait until a task has ended.',
       tags: ['tasks'],
       params: taskParams,

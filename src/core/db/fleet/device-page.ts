@@ -32,7 +32,7 @@ export function devicePageStatement(names: TableNames, { after, start, limit }: 
   return {
     sql: `SELECT d.device_id, d.device_name, d.device_type, d.ip_address, d.port, d.status, d.operator_state, d.capabilities,
             d.max_concurrent_tasks, d.last_heartbeat, d.over_limits, d.stuck, d.recent_claims, d.success_rate,
-            d.avg_duration_ms, d.region, d.labels, d.version, d.created_at,
+            d.avg_duration_ms, d.region, d.labels, d.version, d.created_at, d.gateway_id,
             TIMESTAMPDIFF(MICROSECOND, d.last_heartbeat, UTC_TIMESTAMP(3)) / 1000000 AS heartbeat_age,
             ${openCount(names)} AS current_tasks, l.name IS NOT NULL AS is_leader
           FROM ${names.device} d FORCE INDEX (device_id)
