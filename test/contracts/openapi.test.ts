@@ -36,7 +36,6 @@ async function lint(one: object): Promise<string[]> {
     rules: {
       'operation-4xx-response': 'off',
       'no-unused-components': 'off',
-      'spec-strict-refs': 'off',
       'spec-strict-refs': 'error',
       'no-invalid-schema-examples': 'error',
     },

@@ -42,7 +42,7 @@ describe('a gateway under attack', { timeout: MINUTES }, () => {
   it('serves others during 500 slow connections, 10 MB bodies, 10,000 bad requests, huge headers, garbage and half-open ends', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'attacked');
-    const { process: gateway, url } = await s.gateway();
+    const { process: gateway, url } = await s.serve();
     await until(
       async () => statusOf(await exchange(url, 'GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')) === 200,
     );
