@@ -288,6 +288,17 @@ const logs = (names, taskId) => `CREATE TABLE ${names.log} (
       KEY idx_device_id (device_id, id)
     ) TABLE_OPTIONS PARTITION BY RANGE COLUMNS (written_at) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`;
 
+/** One row per request with an Idempotency-Key. Gateways delete those that are older than a day. @type {TableText} */
+const requests = (names) => `CREATE TABLE ${names.request} (
+      request_key BINARY(32) NOT NULL PRIMARY KEY COMMENT 'SHA-256 of the method, the path and the key of the client',
+      body_hash BINARY(32) NOT NULL COMMENT 'SHA-256 of the body: another one with this key is refused',
+      begun_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      owner BINARY(16) NOT NULL COMMENT 'random; tells the request that is being answered from an earlier one',
+      answer MEDIUMTEXT NULL COMMENT 'JSON; NULL = it is being answered',
+
+      KEY idx_begun_at (begun_at)
+    ) TABLE_OPTIONS`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -304,6 +315,7 @@ export async function up(tools) {
   await tools.createTable(plain.checkpoint, checkpoints(names, taskId));
   await tools.createTable(plain.log, logs(names, taskId));
   await tools.createTable(plain.taskEnd, taskEnds(names, taskId));
+  await tools.createTable(plain.request, requests(names));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -321,7 +333,8 @@ export async function always(tools) {
 export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
-  const own = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress, plain.setting, plain.lane, plain.leader];
+  const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
+  const own = [plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

@@ -15,6 +15,8 @@ export interface TableNames {
   log: string;
   /** Ends of tasks that no attempt ended. */
   taskEnd: string;
+  /** Requests with an Idempotency-Key. */
+  request: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -33,6 +35,7 @@ type Table =
   | 'checkpoint'
   | 'log'
   | 'taskEnd'
+  | 'request'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -52,6 +55,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     checkpoint: `${prefix}task_checkpoint`,
     log: `${prefix}task_log`,
     taskEnd: `${prefix}task_end`,
+    request: `${prefix}request`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

@@ -67,6 +67,7 @@ export class Gateway extends Service {
   /** From now on nothing that waits goes on waiting, and it is not ready. It serves until `stop()`. */
   beginStop(): void {
     this.#stopping.abort();
+    this.#devices?.endWaits();
     this.taskWatch.release();
   }
 

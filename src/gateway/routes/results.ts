@@ -4,6 +4,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import { takeResults } from '../../core/gateway/devices/results.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { resultAnswer, resultBody, resultParams, resultsAnswer, resultsBody } from '../../http/results.ts';
+import { onceByKey } from '../hooks/idempotency-key.ts';
 import type { App } from '../server/app-type.ts';
 
 /** A result may have 4 MB. */
@@ -33,16 +34,19 @@ export function resultRoutes(app: App, gateway: Gateway): void {
         },
       },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { task_id } = request.params;
       const { device_id, ...outcome } = request.body;
-      const [answer] = await takeResults(gateway.devices, device_id, [{ ...outcome, task_id }]);
-      if (answer?.status === 'refused')
-        throw new AfdError('E_CONFLICT', `The result of task ${task_id} is refused: ${answer.reason}.`, {
-          suggestions: [`afd tasks show ${task_id}`],
-          data: { task_id, device_id, reason: answer.reason },
-        });
-      return answer!;
+      const take = async () => {
+        const [answer] = await takeResults(gateway.devices, device_id, [{ ...outcome, task_id }]);
+        if (answer?.status === 'refused')
+          throw new AfdError('E_CONFLICT', `The result of task ${task_id} is refused: ${answer.reason}.`, {
+            suggestions: [`afd tasks show ${task_id}`],
+            data: { task_id, device_id, reason: answer.reason },
+          });
+        return answer!;
+      };
+      return onceByKey(gateway, request, reply, take);
     },
   });
 
@@ -65,6 +69,10 @@ export function resultRoutes(app: App, gateway: Gateway): void {
         },
       },
     },
-    handler: async ({ body }) => ({ results: await takeResults(gateway.devices, body.device_id, body.results) }),
+    handler: async (request, reply) => {
+      const { device_id, results } = request.body;
+      const take = async () => ({ results: await takeResults(gateway.devices, device_id, results) });
+      return onceByKey(gateway, request, reply, take);
+    },
   });
 }

@@ -18,6 +18,7 @@ import {
   waitQuery,
 } from '../../http/task-contract.ts';
 import { closedSignal } from '../hooks/closed-signal.ts';
+import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
 import { LARGE_BODY_LIMIT } from '../protection/limits.ts';
 import { envelope, tagged } from '../server/answers.ts';
@@ -35,7 +36,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
       operationId: 'addTasks',
       summary: 'Add tasks: all of them, or none.',
       description:
-        'A task whose `dedupe_key` another task has is not added again; the answer names the task that is there.',
+        'A task whose `dedupe_key` another task has is not added again; the answer names the task that is there. With an `Idempotency-Key` a repeated request adds nothing.',
       tags: ['tasks'],
       body: newTasksBody,
       response: { 201: newTasksAnswer, 200: newTasksAnswer.meta({ description: 'All of them were there before.' }) },
@@ -45,10 +46,12 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request, reply) {
       const given = givenTasks(request.body);
-      const { added, now } = await gateway.requests.use(async (context) => ({
-        added: await addTasks(context, given),
-        now: await context.now(),
-      }));
+      const add = () =>
+        gateway.requests.use(async (context) => ({
+          added: await addTasks(context, given),
+          now: await context.now(),
+        }));
+      const { added, now } = await onceByKey(gateway, request, reply, add);
       reply.code(added.tasks.some((one) => one.created) ? 201 : 200);
       const tasks = added.tasks.map(({ task_id, created }) => ({ task_id: String(task_id), created }));
       return { tasks, warnings: added.warnings, ...envelope(request, now) };

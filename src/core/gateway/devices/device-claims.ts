@@ -80,7 +80,10 @@ export class DeviceClaims {
     const left = apart ? [] : finishes;
     const began = monotonic();
     if (request === undefined) {
-      if (claim !== undefined) this.#o.onClaimed(device, began, 0);
+      if (claim !== undefined) {
+        device.pause.pause();
+        this.#o.onClaimed(device, began, 0);
+      }
       const reconciled = left.length === 0 ? ended : await this.finish(session, device, left);
       return { ...NOTHING, reconciled };
     }

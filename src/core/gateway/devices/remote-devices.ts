@@ -2,6 +2,7 @@
 // another gateway: a device may ask there next.
 import type { Context } from '../../context/context.ts';
 import { isTransient } from '../../db/database-error.ts';
+import { deleteRequests } from '../../db/gateway/idempotent-requests.ts';
 import { laneOfRank } from '../../db/lanes/lane-of-rank.ts';
 import type { Session } from '../../db/session.ts';
 import type { SettingRow } from '../../db/settings/read-settings.ts';
@@ -23,7 +24,9 @@ import { ServedDevices } from './served-devices.ts';
 import { Waiting } from './waiting.ts';
 
 const LEASES_MS = 250;
-const KINDS_MS = 60_000;
+/** Requests with an Idempotency-Key are remembered for a day, in seconds. */
+const KEEP_REQUESTS_S = 86_400;
+const TIDY_MS = 60_000;
 
 export interface RemoteDevicesOptions {
   context: Context;
@@ -121,7 +124,7 @@ export class RemoteDevices extends Service {
       this.#loop(LEASES_MS, () => this.keeper.round()),
       this.#loop(this.context.config.worker.task_poll_interval * 1000, () => this.reads.round()),
       this.#loop(1000, () => this.starts.round()),
-      this.#loop(KINDS_MS, async () => this.#keepKinds()),
+      this.#loop(TIDY_MS, () => this.#tidy()),
     ];
     this.waiting.onFirst = () => loops[1]!.wake();
     const receiver = this.#rings.receiver();
@@ -167,7 +170,10 @@ export class RemoteDevices extends Service {
     });
   }
 
-  #keepKinds(): void {
+  /** Forgets what nobody needs any more. */
+  async #tidy(): Promise<void> {
+    await this.#session.ready();
+    await deleteRequests(this.#session, this.context.names, KEEP_REQUESTS_S);
     const used = new Set<DeviceKind>();
     for (const one of this.served.all) used.add(one.kind);
     this.#kinds.keep(used);

@@ -1,0 +1,18 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Gateway } from '../../core/gateway/gateway.ts';
+import { idempotent } from '../../core/gateway/idempotency.ts';
+
+/** Does the work of a request once for each Idempotency-Key; without the header, each time. @throws as `idempotent` */
+export async function onceByKey<T>(
+  gateway: Gateway,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: () => Promise<T>,
+): Promise<T> {
+  const key = request.headers['idempotency-key'];
+  if (typeof key !== 'string') return work();
+  const route = `${request.method} ${request.url.split('?')[0]}`;
+  const { answer, repeated } = await idempotent(gateway.requests, { key, route, body: request.body }, work);
+  if (repeated) reply.header('idempotency-replayed', 'true');
+  return answer;
+}
