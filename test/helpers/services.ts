@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { TaskWatch } from '../../src/core/gateway/task-watch.ts';
 import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
@@ -184,6 +185,14 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       return promise;
     };
     return { service, use };
+  },
+
+  TaskWatch(db) {
+    const context = testContext(db);
+    const service = new TaskWatch({ use: (work) => work({ ...context, now: async () => '' }) });
+    // Nobody adds this task: the wait ends with an error, or with the service.
+    const use = () => service.wait({ taskId: 1, forMs: 10, signal: new AbortController().signal }).catch(() => {});
+    return { service, use, close: () => context.close() };
   },
 
   TermDuties(db) {

@@ -3,7 +3,7 @@ import { actOnDevice, type DeviceAct, removeOneDevice } from '../../core/devices
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { deviceParams } from '../../http/device-contract.ts';
 import { deviceActAnswer, deviceActBody, removeAnswer, removeBody } from '../../http/fleet-contract.ts';
-import { caller, envelope } from '../answers.ts';
+import { bodyOrNone, caller, envelope } from '../answers.ts';
 import type { App } from '../app.ts';
 import { plainJson } from '../plain-json.ts';
 
@@ -26,6 +26,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
         body: deviceActBody.prefault({}),
         response: { 200: deviceActAnswer },
       },
+      preValidation: bodyOrNone,
       serializerCompiler: plainJson,
       async handler(request) {
         const expect = request.body.expect?.operator_state;
@@ -48,6 +49,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
       body: removeBody.prefault({}),
       response: { 200: removeAnswer },
     },
+    preValidation: bodyOrNone,
     serializerCompiler: plainJson,
     async handler(request) {
       const { expect, force } = request.body;

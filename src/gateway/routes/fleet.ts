@@ -18,7 +18,7 @@ import {
   settingsChanged,
   statusAnswer,
 } from '../../http/fleet-contract.ts';
-import { caller, envelope, sharedEnvelope, tagged } from '../answers.ts';
+import { bodyOrNone, caller, envelope, sharedEnvelope, tagged } from '../answers.ts';
 import type { App } from '../app.ts';
 import { plainJson } from '../plain-json.ts';
 
@@ -115,6 +115,7 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
       body: resignBody.prefault({}),
       response: { 200: resignAnswer },
     },
+    preValidation: bodyOrNone,
     serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {

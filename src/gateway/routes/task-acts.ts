@@ -15,7 +15,7 @@ import {
   retryBody,
 } from '../../http/act-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
-import { caller, envelope } from '../answers.ts';
+import { bodyOrNone, caller, envelope } from '../answers.ts';
 import type { App } from '../app.ts';
 import { plainJson } from '../plain-json.ts';
 import { wireTask } from '../wire.ts';
@@ -46,6 +46,7 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
       method: 'POST',
       url: `/api/v1/tasks/:task_id/${act}`,
       schema: { ...ONE[act], tags: ['tasks'], params: taskParams, response: { 200: actAnswer } },
+      preValidation: bodyOrNone,
       serializerCompiler: plainJson,
       async handler(request) {
         const { expect, force, to, reason } = request.body as {
