@@ -320,7 +320,7 @@ describe('the fleet', () => {
   });
 
   it('has settings, which change all at once, if they are as they were seen', async () => {
-    const valueOf = async (key: string) => {
+    const shown = async (key: string) => {
       const { json } = await get('/settings');
       expectDescribed(settingsAnswer, json);
       return json.settings.find((one: { key: string }) => one.key === key);
@@ -333,7 +333,7 @@ describe('the fleet', () => {
       { key: 'master.max_retry_count', from: null, to: 5 },
       { key: 'load_balancer.min_score', from: null, to: 0.2 },
     ]);
-    expect(await valueOf('master.max_retry_count')).toMatchObject({ value: 5, updated_by: 'http 127.0.0.1' });
+    expect(await shown('master.max_retry_count')).toMatchObject({ value: 5, updated_by: 'http 127.0.0.1' });
     const refused: Array<[unknown, number, RegExp]> = [
       [
         { values: { 'master.max_retry_count': 9 }, expect: { 'master.max_retry_count': 4 } },
@@ -352,7 +352,7 @@ describe('the fleet', () => {
       const answer = await put('/settings', body);
       expect([answer.status, answer.json.detail]).toEqual([expected, expect.stringMatching(message)]);
     }
-    expect(await valueOf('master.max_retry_count')).toMatchObject({ value: 5 });
+    expect(await shown('master.max_retry_count')).toMatchObject({ value: 5 });
     expect((await put('/settings', { values: { 'master.max_retry_count': 5 } })).json.changes).toEqual([]);
   });
 });
