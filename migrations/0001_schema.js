@@ -254,6 +254,20 @@ const checkpoints = (names, taskId) => `CREATE TABLE ${names.checkpoint} (
     ) TABLE_OPTIONS`;
 
 /**
+ * One row per task that ended without an attempt: an operator cancelled it, or no worker could claim it. Whoever reads ends by the ids of
+ * the attempts finds the others here. The leader deletes old rows.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const taskEnds = (names, taskId) => `CREATE TABLE ${names.taskEnd} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the rows were written',
+      task_id ${taskId} NOT NULL COMMENT 'id of the task',
+      status ENUM('failed','cancelled') NOT NULL COMMENT 'of the task, since then',
+      cause VARCHAR(64) NOT NULL COMMENT 'why: operator, or not claimable',
+      ended_at DATETIME(3) NOT NULL COMMENT 'UTC'
+    ) TABLE_OPTIONS`;
+
+/**
  * What attempts print, in pieces. The leader adds a partition for each day and drops old ones.
  * @param {Names} names
  * @param {string} taskId type of the task table's id
@@ -289,6 +303,7 @@ export async function up(tools) {
   await tools.createTable(plain.progress, progress(names, taskId));
   await tools.createTable(plain.checkpoint, checkpoints(names, taskId));
   await tools.createTable(plain.log, logs(names, taskId));
+  await tools.createTable(plain.taskEnd, taskEnds(names, taskId));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -306,7 +321,7 @@ export async function always(tools) {
 export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
-  const own = [plain.log, plain.checkpoint, plain.progress, plain.setting, plain.lane, plain.leader];
+  const own = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

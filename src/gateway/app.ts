@@ -1,28 +1,27 @@
 // The HTTP server of a gateway: what every route has in common. The routes parse, call core once, and answer.
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
+import { describeApi } from './description/describe-api.ts';
+import { compression } from './hooks/compression.ts';
 import { operatorRoutes } from './operator-routes.ts';
-import { answerProblem, noRoute } from './problem-answers.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
+import { adminRoutes } from './routes/admin.ts';
+import { descriptionRoutes } from './routes/description.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { remoteRoutes } from './routes/remote.ts';
 import { remoteReportRoutes } from './routes/remote-reports.ts';
 import { resultRoutes } from './routes/results.ts';
 import { nextTaskRoutes } from './routes/tasks-next.ts';
+import type { App } from './server/app-type.ts';
+import { answerProblem, noRoute } from './server/problem-answers.ts';
 
-export type App = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+export type { App };
 
 /** Not listening yet. Its caller closes it before the gateway stops. `limits`: in place of those of limits.ts. */
 export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): Promise<App> {
@@ -41,14 +40,22 @@ export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): 
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
   await protect(app, gateway, all);
-  // Those who wait are answered, and no answer is lost.
-  app.addHook('preClose', async () => gateway.devices.endWaits());
+  // Before the routes, which it describes.
+  await describeApi(app, gateway.version);
+  // Those who wait are answered, and no answer is lost. A gateway that never ran has none.
+  app.addHook('preClose', async () => {
+    if (gateway.deviceId !== '') gateway.devices.endWaits();
+  });
+  await compression(app);
   healthRoutes(app, gateway);
   operatorRoutes(app, gateway);
+  adminRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);
   resultRoutes(app, gateway);
   remoteRoutes(app, gateway);
   remoteReportRoutes(app, gateway);
+  eventRoutes(app, gateway);
+  descriptionRoutes(app);
   return app;
 }

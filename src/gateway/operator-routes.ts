@@ -1,6 +1,5 @@
 // The API for operators and programs.
 import type { Gateway } from '../core/gateway/gateway.ts';
-import type { App } from './app.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
 import { fleetRoutes } from './routes/fleet.ts';
@@ -8,6 +7,7 @@ import { taskActRoutes } from './routes/task-acts.ts';
 import { taskExportRoutes } from './routes/task-export.ts';
 import { taskLogRoutes } from './routes/task-logs.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import type { App } from './server/app-type.ts';
 
 export function operatorRoutes(app: App, gateway: Gateway): void {
   taskRoutes(app, gateway);

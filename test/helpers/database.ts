@@ -108,8 +108,8 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     return one;
   };
   const cleaner = await session();
-  const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint } = names;
-  for (const name of [assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint]) {
+  const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd } = names;
+  for (const name of [assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd]) {
     await cleaner.write(`DELETE FROM ${name}`);
   }
   await cleaner.write(

@@ -27,6 +27,7 @@ export function renderDevices(
       { header: 'STATUS', value: statusWord, paint: (text, d) => paint(text, d) },
       { header: 'TASKS', value: (d) => `${d.current_tasks}/${d.max_concurrent_tasks}`, align: 'right' },
       { header: 'HEARTBEAT', value: (d) => ago(d.heartbeat_age) },
+      ...(devices.some((d) => d.via !== null) ? [via] : []),
       { header: 'TYPES', value: (d) => types(d), flexible: true },
     ],
     devices,
@@ -54,6 +55,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Region', device.region ?? ''],
     ['Labels', device.labels === null ? '' : JSON.stringify(device.labels)],
     ['Address', `${device.ip_address}${device.port === 0 ? '' : `:${device.port}`}`],
+    ['Gateway', device.via ?? ''],
     ['Version', device.version ?? ''],
     ['Problems', device.problems.join('; ')],
     [
@@ -71,6 +73,8 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
   }
   return lines.join('\n');
 }
+
+const via: Column<Device> = { header: 'VIA', value: (d) => d.via ?? '', flexible: true };
 
 const progress: Column<DeviceDetail['assignments'][number]> = {
   header: 'PROGRESS',

@@ -13,6 +13,8 @@ export interface TableNames {
   checkpoint: string;
   /** Run logs. */
   log: string;
+  /** Ends of tasks that no attempt ended. */
+  taskEnd: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -30,6 +32,7 @@ type Table =
   | 'progress'
   | 'checkpoint'
   | 'log'
+  | 'taskEnd'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -48,6 +51,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     progress: `${prefix}task_progress`,
     checkpoint: `${prefix}task_checkpoint`,
     log: `${prefix}task_log`,
+    taskEnd: `${prefix}task_end`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

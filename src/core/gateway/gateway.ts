@@ -1,6 +1,6 @@
 // The part of a gateway that knows nothing of HTTP: its device row, and the sessions of its requests. It keeps no state that another
 // gateway would need: what it remembers is a copy of the database's.
-import type { Context } from '../context/context.ts';
+import { addressOf, type Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import { Session } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
@@ -11,6 +11,7 @@ import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
 import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
+import { ChangeHub } from './changes/change-hub.ts';
 import { DatabaseWatch } from './database-watch.ts';
 import { RemoteDevices } from './devices/remote-devices.ts';
 import { RequestContexts } from './request-contexts.ts';
@@ -30,6 +31,7 @@ const WATCH_MS = 2000;
 export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
+  readonly changes: ChangeHub;
   readonly taskWatch: TaskWatch;
   readonly watch: DatabaseWatch;
   /** Aborted when the gateway is asked to stop, before anything is closed: what waits for something answers now. */
@@ -54,6 +56,11 @@ export class Gateway extends Service {
       onBack: () => events.emit('note', { message: 'the database answers again, and requests are served' }),
     });
     this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch });
+    this.changes = new ChangeHub(
+      context,
+      (work) => this.requests.use(work),
+      () => this.#deviceId,
+    );
     this.taskWatch = new TaskWatch(this.requests);
   }
 
@@ -66,6 +73,11 @@ export class Gateway extends Service {
   /** Of this process: `<host name>-gateway`, perhaps with a number. Empty before it runs. */
   get deviceId(): string {
     return this.#deviceId;
+  }
+
+  /** Of afd. */
+  get version(): string {
+    return this.#facts.version;
   }
 
   /** Those behind it. @throws AfdError E_TEMPORARY before it runs */
@@ -104,10 +116,12 @@ export class Gateway extends Service {
       await devices.start();
       await this.watch.start();
       await this.taskWatch.start();
+      await this.changes.start();
       running();
-      await untilAborted(signal, [liveness, devices, this.watch, this.taskWatch]);
+      await untilAborted(signal, [liveness, devices, this.watch, this.taskWatch, this.changes]);
     } finally {
       this.beginStop();
+      await this.changes.stop();
       await this.taskWatch.stop();
       await this.#devices?.stop();
       await this.requests.close();
@@ -128,9 +142,10 @@ export class Gateway extends Service {
   }
 }
 
-function watchSession({ address, config }: Context): Session {
+function watchSession(context: Context): Session {
+  const { config } = context;
   return new Session({
-    address,
+    address: addressOf(context),
     timeZone: config.database.time_zone,
     idleTimeoutS: config.database.session_timeout,
     deadlineMs: WATCH_MS,

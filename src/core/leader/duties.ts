@@ -3,7 +3,7 @@
 
 import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
-import { HEARTBEATS, type History, RUN_LOGS } from '../db/history/day-partitions.ts';
+import { HEARTBEATS, type History, RUN_LOGS, TASK_ENDS } from '../db/history/day-partitions.ts';
 import { NotLeader } from '../db/leader/assert-leader.ts';
 import { writeFailingDuties } from '../db/leader/failing-duties.ts';
 import { Session } from '../db/session.ts';
@@ -36,6 +36,7 @@ export type DutyName =
   | 'figures'
   | 'prune'
   | 'prune-logs'
+  | 'prune-ends'
   | 'settings';
 type Counts = Record<string, number>;
 
@@ -69,6 +70,8 @@ const PRUNE_MS = 3_600_000;
 const SETTINGS_MS = 60_000;
 /** A duty whose lock was not to be had comes back sooner than in an hour. */
 const RETRY_AT_MOST_MS = 60_000;
+/** Streams and webhooks read a row within seconds; after an outage of days they still find it. */
+const TASK_END_DAYS = 7;
 const DDL_DEADLINE_MS = 120_000;
 
 type Round = (signal?: AbortSignal) => Promise<object>;
@@ -120,6 +123,7 @@ export class Duties extends Service {
       });
     const heartbeats = prunerOf(HEARTBEATS, master.heartbeat_history_days);
     const logs = prunerOf(RUN_LOGS, master.run_log_history_days);
+    const ends = prunerOf(TASK_ENDS, TASK_END_DAYS);
     const settings = new SettingsKeeper(duty, config);
     const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringSender: options.ringSender });
     this.#watcher = watcher;
@@ -138,6 +142,7 @@ export class Duties extends Service {
       each('figures', master.scheduler_interval, () => figures.runOnce()),
       each('prune', PRUNE_MS / 1000, (signal) => heartbeats.runOnce(signal)),
       each('prune-logs', PRUNE_MS / 1000, (signal) => logs.runOnce(signal)),
+      each('prune-ends', PRUNE_MS / 1000, (signal) => ends.runOnce(signal)),
       each('settings', SETTINGS_MS / 1000, () => settings.runOnce()),
     ];
   }

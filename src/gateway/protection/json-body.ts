@@ -1,6 +1,6 @@
 // Bodies in JSON: bounded in depth, since validation and storage walk through them by recursion.
 import { AfdError } from '../../core/domain/errors.ts';
-import type { App } from '../app.ts';
+import type { App } from '../server/app-type.ts';
 import { JSON_DEPTH } from './limits.ts';
 
 const QUOTE = 34;

@@ -1,8 +1,8 @@
 // What stands between the network and the routes, in the order in which a request meets it.
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import type { App } from '../app.ts';
-import { sendProblem } from '../problem-answers.ts';
+import type { App } from '../server/app-type.ts';
+import { sendProblem } from '../server/problem-answers.ts';
 import { addressIn } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import { AfdError } from '../../core/domain/errors.ts';
-import type { App } from '../app.ts';
-import { sendProblem } from '../problem-answers.ts';
+import type { App } from '../server/app-type.ts';
+import { sendProblem } from '../server/problem-answers.ts';
 import { networkOf } from './client-address.ts';
 import type { Limits } from './limits.ts';
 

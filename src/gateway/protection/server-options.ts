@@ -2,7 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import { sendProblem } from '../problem-answers.ts';
+import { sendProblem } from '../server/problem-answers.ts';
 import { BODY_LIMIT, type Limits } from './limits.ts';
 import { answerMalformed } from './malformed.ts';
 import { ToldSeldom } from './told-seldom.ts';

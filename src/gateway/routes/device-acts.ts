@@ -3,9 +3,9 @@ import { actOnDevice, type DeviceAct, removeOneDevice } from '../../core/devices
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { deviceParams } from '../../http/device-contract.ts';
 import { deviceActAnswer, deviceActBody, removeAnswer, removeBody } from '../../http/fleet-contract.ts';
-import { bodyOrNone, caller, envelope } from '../answers.ts';
-import type { App } from '../app.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { bodyOrNone, caller, envelope } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
 
 const SUMMARIES: Record<DeviceAct, string> = {
   pause: 'Let a device claim nothing until it is resumed; what it runs goes on.',

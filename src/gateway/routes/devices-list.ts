@@ -5,10 +5,10 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import { SharedRead } from '../../core/gateway/shared-read.ts';
 import { deviceParams } from '../../http/device-contract.ts';
 import { deviceAnswer, deviceQuery, devicesAnswer, devicesQuery, mapAnswer } from '../../http/fleet-contract.ts';
-import { envelope, sharedEnvelope, tagged } from '../answers.ts';
-import type { App } from '../app.ts';
-import { plainJson } from '../plain-json.ts';
-import { wireDevice } from '../wire.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
+import { wireDevice } from '../server/wire.ts';
 
 const MAP_MS = 1000;
 

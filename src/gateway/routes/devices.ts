@@ -11,8 +11,8 @@ import {
   signOffAnswer,
   signOffBody,
 } from '../../http/device-life.ts';
-import type { App } from '../app.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import type { App } from '../server/app-type.ts';
 
 export function deviceRoutes(app: App, gateway: Gateway): void {
   app.route({

@@ -18,9 +18,9 @@ import {
   settingsChanged,
   statusAnswer,
 } from '../../http/fleet-contract.ts';
-import { bodyOrNone, caller, envelope, sharedEnvelope, tagged } from '../answers.ts';
-import type { App } from '../app.ts';
-import { plainJson } from '../plain-json.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { bodyOrNone, caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
 
 /** How long an answer serves everybody who asks. */
 const OVERVIEW_MS = 1000;

@@ -1,12 +1,7 @@
-import { z } from 'zod';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import { Readiness, UNREADY } from '../../core/gateway/readiness.ts';
-import type { App } from '../app.ts';
-
-const readiness = z.object({
-  ready: z.boolean(),
-  reasons: z.array(z.object({ reason: z.enum(UNREADY), message: z.string() })).meta({ description: 'Why not.' }),
-});
+import { Readiness } from '../../core/gateway/readiness.ts';
+import { healthAnswer, readyAnswer } from '../../http/health-contract.ts';
+import type { App } from '../server/app-type.ts';
 
 export function healthRoutes(app: App, gateway: Gateway): void {
   app.route({
@@ -16,7 +11,7 @@ export function healthRoutes(app: App, gateway: Gateway): void {
       operationId: 'health',
       summary: 'Whether this process answers at all.',
       tags: ['health'],
-      response: { 200: z.object({ device_id: z.string() }) },
+      response: { 200: healthAnswer },
     },
     handler: async () => ({ device_id: gateway.deviceId }),
   });
@@ -30,7 +25,7 @@ export function healthRoutes(app: App, gateway: Gateway): void {
       summary: 'Whether this process can serve: 503 with the reasons while it cannot.',
       description: 'For load balancers. However often it is asked, it asks the database once per second at most.',
       tags: ['health'],
-      response: { 200: readiness, 503: readiness },
+      response: { 200: readyAnswer, 503: readyAnswer },
     },
     handler: async (_request, reply) => {
       const reasons = await state.reasons();

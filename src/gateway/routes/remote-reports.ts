@@ -3,7 +3,7 @@ import { DeviceReports } from '../../core/gateway/devices/device-reports.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { deviceParams as params } from '../../http/device-contract.ts';
 import * as contract from '../../http/device-reports.ts';
-import type { App } from '../app.ts';
+import type { App } from '../server/app-type.ts';
 
 /** A batch has 1 MB of compressed lines, and a piece more. */
 const LOGS_MOST = 8 * 1024 * 1024;

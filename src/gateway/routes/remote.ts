@@ -4,9 +4,9 @@ import { waitForNews } from '../../core/gateway/devices/device-waits.ts';
 import { bytes } from '../../core/gateway/devices/wire.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import * as contract from '../../http/device-contract.ts';
-import type { App } from '../app.ts';
-import { closedSignal } from '../closed-signal.ts';
-import { plainJson } from '../plain-json.ts';
+import { closedSignal } from '../hooks/closed-signal.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import type { App } from '../server/app-type.ts';
 
 /** Ends carry results of up to 4 MB. */
 const BODY_MOST = 32 * 1024 * 1024;

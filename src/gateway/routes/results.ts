@@ -4,7 +4,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import { takeResults } from '../../core/gateway/devices/results.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { resultAnswer, resultBody, resultParams, resultsAnswer, resultsBody } from '../../http/results.ts';
-import type { App } from '../app.ts';
+import type { App } from '../server/app-type.ts';
 
 /** A result may have 4 MB. */
 const BODY_MOST = 16 * 1024 * 1024;

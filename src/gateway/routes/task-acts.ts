@@ -15,10 +15,10 @@ import {
   retryBody,
 } from '../../http/act-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
-import { bodyOrNone, caller, envelope } from '../answers.ts';
-import type { App } from '../app.ts';
-import { plainJson } from '../plain-json.ts';
-import { wireTask } from '../wire.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { bodyOrNone, caller, envelope } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
+import { wireTask } from '../server/wire.ts';
 
 const ONE = {
   cancel: {

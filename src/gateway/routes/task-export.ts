@@ -5,7 +5,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import { exportTasks } from '../../core/export/export-tasks.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { exportQuery } from '../../http/task-contract.ts';
-import type { App } from '../app.ts';
+import type { App } from '../server/app-type.ts';
 
 /** Each holds some megabytes while it is written. */
 const MOST_EXPORTS = 4;

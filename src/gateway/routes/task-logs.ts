@@ -7,11 +7,11 @@ import { type LogPage, type LogPageOptions, type LogPlace, logPage } from '../..
 import { CursorOf } from '../../core/search/cursor.ts';
 import { logsAnswer, logsQuery } from '../../http/log-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
-import { envelope } from '../answers.ts';
-import type { App } from '../app.ts';
-import { EventStream } from '../event-stream.ts';
-import { plainJson } from '../plain-json.ts';
-import { problemOf } from '../problem-answers.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import { envelope } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
+import { EventStream } from '../server/event-stream.ts';
+import { problemOf } from '../server/problem-answers.ts';
 
 /** Logs that are followed at the same time; each asks once a second. */
 const MOST_FOLLOWED = 100;

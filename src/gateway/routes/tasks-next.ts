@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { nextTasks, returnTasks } from '../../core/gateway/devices/next-tasks.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { nextQuery, nextTask, nextTasks as severalTasks } from '../../http/results.ts';
-import type { App } from '../app.ts';
-import { closedSignal } from '../closed-signal.ts';
-import { plainJson } from '../plain-json.ts';
+import { closedSignal } from '../hooks/closed-signal.ts';
+import { plainJson } from '../hooks/plain-json.ts';
+import type { App } from '../server/app-type.ts';
 
 export function nextTaskRoutes(app: App, gateway: Gateway): void {
   app.route({

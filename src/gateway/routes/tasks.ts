@@ -17,12 +17,12 @@ import {
   waitAnswer,
   waitQuery,
 } from '../../http/task-contract.ts';
-import { envelope, tagged } from '../answers.ts';
-import type { App } from '../app.ts';
-import { closedSignal } from '../closed-signal.ts';
-import { plainJson } from '../plain-json.ts';
+import { closedSignal } from '../hooks/closed-signal.ts';
+import { plainJson } from '../hooks/plain-json.ts';
 import { LARGE_BODY_LIMIT } from '../protection/limits.ts';
-import { wireTask } from '../wire.ts';
+import { envelope, tagged } from '../server/answers.ts';
+import type { App } from '../server/app-type.ts';
+import { wireTask } from '../server/wire.ts';
 
 const ERROR_CHARACTERS = 500;
 

@@ -75,8 +75,8 @@ describe('the schema', () => {
     db = await oldDatabase([], { task: 'af_crawl_task' });
     await migrateUp(db.address, db.names);
     const { plain } = db.names;
-    const { device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log } = plain;
-    const tables = [device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log];
+    const { device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log, taskEnd } = plain;
+    const tables = [device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log, taskEnd];
     const text = await schema(tables);
     await expect(text).toMatchFileSnapshot(golden('schema.sql'));
   });

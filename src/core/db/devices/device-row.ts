@@ -26,6 +26,8 @@ export interface DeviceRow
   region: string | null;
   labels: unknown;
   version: string | null;
+  /** Gateway that it asked last; null = it has a session of its own. */
+  via: string | null;
   is_leader: boolean;
   created_at: string | null;
   /** What in its row cannot be used, in words. Empty = nothing. */
@@ -56,6 +58,7 @@ export function deviceOf(row: Row): DeviceRow {
     region: row.region,
     labels: fromJson(row.labels),
     version: row.version,
+    via: row.gateway_id,
     is_leader: Number(row.is_leader) === 1,
     created_at: utcToIso(row.created_at),
     problems: rowProblems(row),

@@ -10,7 +10,7 @@ import { type DeviceRow, deviceOf } from './device-row.ts';
 export async function listDevices(session: Session, names: TableNames, deviceId?: string): Promise<DeviceRow[]> {
   const rows = await session.rows(
     `SELECT d.device_id, d.device_name, d.device_type, d.ip_address, d.port, d.status, d.operator_state, d.capabilities,
-            d.max_concurrent_tasks, d.last_heartbeat, d.over_limits, d.stuck, d.recent_claims, d.success_rate, d.avg_duration_ms, d.region, d.labels, d.version, d.created_at,
+            d.max_concurrent_tasks, d.last_heartbeat, d.over_limits, d.stuck, d.recent_claims, d.success_rate, d.avg_duration_ms, d.region, d.labels, d.version, d.created_at, d.gateway_id,
             TIMESTAMPDIFF(MICROSECOND, d.last_heartbeat, UTC_TIMESTAMP(3)) / 1000000 AS heartbeat_age,
             COALESCE(a.open_count, 0) AS current_tasks, l.name IS NOT NULL AS is_leader
      FROM ${names.device} d

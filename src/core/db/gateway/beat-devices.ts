@@ -36,7 +36,7 @@ export async function beatDevices(
     },
     {
       sql: `UPDATE ${names.device} SET status = ${by}, current_tasks = ${by}, recent_claims = ${by}, over_limits = ${by},
-              stuck = ${by}, gateway_id = ?, lease_until = @afd_lease, last_heartbeat = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
+              stuck = ${by}, gateway_id = COALESCE(gateway_id, ?), lease_until = IF(lease_until > @afd_lease, lease_until, @afd_lease), last_heartbeat = UTC_TIMESTAMP(3), updated_at = UTC_TIMESTAMP(3)
             WHERE device_id IN (?) AND instance_token IN (?)`,
       values: [
         ...column((one) => one.status),

@@ -9,14 +9,16 @@ export interface LeasedInstance {
 }
 
 /**
- * Extends the leases of these devices to `leaseS` seconds from now, in one round trip. Tokens are random, so that no token of
+ * Extends the leases of these devices to `leaseS` seconds from now, in one round trip. `here`: they wait at this gateway, or came to
+ * it: they are rung here, and the lease is this gateway's. Else one that is longer stays, because the device has called another
+ * gateway since. Tokens are random, so that no token of
  * the list is that of another device in it. Needs `multiStatements`. @throws DatabaseError
  */
 export async function renewLeases(
   session: Session,
   names: TableNames,
   devices: LeasedInstance[],
-  { gatewayId, leaseS }: { gatewayId: string; leaseS: number },
+  { gatewayId, leaseS, here }: { gatewayId: string; leaseS: number; here: boolean },
 ): Promise<{ renewed: number; lease_until: string }> {
   // `updated_at` stays: it says when something changed that another process should read.
   const [, written, until] = await session.batch([
@@ -25,7 +27,8 @@ export async function renewLeases(
       values: [Math.round(leaseS * 1e6)],
     },
     {
-      sql: `UPDATE ${names.device} SET gateway_id = ?, lease_until = @afd_lease, last_heartbeat = UTC_TIMESTAMP(3),
+      sql: `UPDATE ${names.device} SET gateway_id = ${here ? '?' : 'COALESCE(gateway_id, ?)'},
+              lease_until = ${here ? '@afd_lease' : 'IF(lease_until > @afd_lease, lease_until, @afd_lease)'}, last_heartbeat = UTC_TIMESTAMP(3),
               status = IF(status = 'offline', 'online', status)
             WHERE device_id IN (?) AND instance_token IN (?)`,
       values: [gatewayId, devices.map((one) => one.device_id), devices.map((one) => one.instance_token)],

@@ -6,7 +6,7 @@ import type { TableNames } from '../table-names.ts';
 export interface History {
   /** What its rows are, for messages. */
   rows: string;
-  table: 'heartbeat' | 'log';
+  table: 'heartbeat' | 'log' | 'taskEnd';
   /** When a row was written, UTC. */
   time: string;
   /** The column by whose index the oldest rows are read first. */
@@ -20,6 +20,13 @@ export const HEARTBEATS: History = {
   oldest: 'heartbeat_time',
 };
 export const RUN_LOGS: History = { rows: 'run logs', table: 'log', time: 'written_at', oldest: 'id' };
+
+export const TASK_ENDS: History = {
+  rows: 'ends of tasks without an attempt',
+  table: 'taskEnd',
+  time: 'ended_at',
+  oldest: 'id',
+};
 
 /** Names of the table's partitions in order, and the database's UTC date. Empty = the table is not partitioned. */
 export async function dayPartitions(

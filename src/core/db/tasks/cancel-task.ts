@@ -3,6 +3,7 @@
 import { AfdError } from '../../domain/errors.ts';
 import type { ExpectedTask } from '../../domain/task/expected-task.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
+import { noteTaskEnd } from '../changes/note-task-end.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
@@ -49,6 +50,7 @@ export async function cancelTask(
     );
     assertOne(cancelled, 'task');
     if (holder !== undefined) await endAttempt(session, names, holder.id, 'cancelled', by);
+    else await noteTaskEnd(session, names, { taskId: task.id, status: 'cancelled', cause: 'operator' });
     return { ...answer, status: 'cancelled' };
   });
 }

@@ -13,9 +13,10 @@ import type { ServedDevices } from './served-devices.ts';
 const MOST_ROWS = 500;
 /** How long a device whose connection was closed may take to come back. */
 const BACK_MS = 1500;
-/** A lease is this part of heartbeat_timeout, and is written again after that part of it: so it ends by heartbeat_timeout. */
-const LEASE_PART = 0.85;
+/** A lease is written again after this part of heartbeat_timeout. */
 const AGAIN_PART = 0.1;
+/** Ages of last calls are told apart by this part of it, and a lease is shorter by as much: so it ends by heartbeat_timeout. */
+const AGE_PART = 0.05;
 
 export interface LeaseKeeperOptions {
   session: () => Promise<Session>;
@@ -24,6 +25,13 @@ export interface LeaseKeeperOptions {
   served: ServedDevices;
   /** The configuration's own object: the fleet may change it. */
   master: { readonly heartbeat_timeout: number };
+}
+
+/** Devices whose leases are written by one statement. */
+interface Due {
+  leaseS: number;
+  here: boolean;
+  devices: ServedDevice[];
 }
 
 export class LeaseKeeper {
@@ -35,7 +43,7 @@ export class LeaseKeeper {
 
   /** Seconds for which a call of this device extends its lease. */
   leaseS({ offline_for }: Pick<ServedDevice, 'offline_for'>): number {
-    return Math.max(offline_for, this.#o.master.heartbeat_timeout * LEASE_PART);
+    return Math.max(offline_for, this.#o.master.heartbeat_timeout * (1 - AGE_PART));
   }
 
   /** The device has called. */
@@ -60,29 +68,36 @@ export class LeaseKeeper {
   async round(): Promise<void> {
     const now = monotonic();
     const timeoutMs = this.#o.master.heartbeat_timeout * 1000;
-    const due = new Map<number, ServedDevice[]>();
+    const due = new Map<string, Due>();
     const gone: ServedDevice[] = [];
     for (const one of this.#o.served.all) {
       const silent = now - one.active_at;
       if (one.waits === 0 && silent > 2 * Math.max(timeoutMs, one.offline_for * 1000)) this.#o.served.forget(one);
       else if (one.active_at > one.written_for && now - one.written_at >= timeoutMs * AGAIN_PART) {
-        const leaseS = this.leaseS(one);
-        const same = due.get(leaseS);
-        if (same === undefined) due.set(leaseS, [one]);
-        else same.push(one);
+        const leaseS = this.leaseS(one) - Math.floor(silent / 1000 / this.#ageS) * this.#ageS;
+        const here = one.waits > 0 || one.lease_until === undefined;
+        const key = `${leaseS} ${here}`;
+        const same = due.get(key);
+        if (same === undefined) due.set(key, { leaseS, here, devices: [one] });
+        else same.devices.push(one);
       } else if (one.closed_at !== undefined && now - one.closed_at >= BACK_MS) gone.push(one);
     }
-    for (const [leaseS, devices] of due) {
-      for (let n = 0; n < devices.length; n += MOST_ROWS) await this.#renew(devices.slice(n, n + MOST_ROWS), leaseS);
+    for (const { devices, ...how } of due.values()) {
+      for (let n = 0; n < devices.length; n += MOST_ROWS) await this.#renew(devices.slice(n, n + MOST_ROWS), how);
     }
     for (let n = 0; n < gone.length; n += MOST_ROWS) await this.#end(gone.slice(n, n + MOST_ROWS));
   }
 
-  async #renew(devices: ServedDevice[], leaseS: number): Promise<void> {
+  /** Few statements write many leases. */
+  get #ageS(): number {
+    return this.#o.master.heartbeat_timeout * AGE_PART;
+  }
+
+  async #renew(devices: ServedDevice[], how: Omit<Due, 'devices'>): Promise<void> {
     const { names, gatewayId, served } = this.#o;
     const at = monotonic();
     const rows = devices.map((one) => ({ device_id: one.id, instance_token: one.token }));
-    const { renewed, lease_until } = await renewLeases(await this.#o.session(), names, rows, { gatewayId, leaseS });
+    const { renewed, lease_until } = await renewLeases(await this.#o.session(), names, rows, { gatewayId, ...how });
     for (const one of devices) this.wrote(one, lease_until, at);
     if (renewed < devices.length) await served.check(devices);
   }
@@ -90,6 +105,7 @@ export class LeaseKeeper {
   async #end(devices: ServedDevice[]): Promise<void> {
     // One that called since then is alive.
     const still = devices.filter((one) => one.closed_at !== undefined && one.lease_until !== undefined);
+    const calls = new Map(still.map((one) => [one, one.active_at]));
     for (const one of devices) one.closed_at = undefined;
     if (still.length === 0) return;
     const rows = still.map((one) => ({ device_id: one.id, instance_token: one.token, lease_until: one.lease_until! }));
@@ -100,8 +116,9 @@ export class LeaseKeeper {
       for (const one of still) one.closed_at ??= monotonic() - BACK_MS;
       throw error;
     }
-    // What it writes next is written at once.
+    // Its next call is written at once; those before are over.
     for (const one of still) {
+      one.written_for = calls.get(one)!;
       one.lease_until = undefined;
       one.written_at = Number.NEGATIVE_INFINITY;
     }

@@ -4,7 +4,6 @@ import type { RegisterAnswer, RegisterBody } from '../../../http/device-life.ts'
 import { registerBehindGateway } from '../../db/gateway/register-behind-gateway.ts';
 import { utcToIso } from '../../db/rows.ts';
 import { slotsOf } from '../../domain/slots.ts';
-import { monotonic } from '../../runtime/clock.ts';
 import { closeEarlierInstances } from '../../worker/earlier-instances.ts';
 import type { RemoteDevices } from './remote-devices.ts';
 import { running } from './served-devices.ts';
@@ -25,7 +24,6 @@ export async function registerDevice(
   const { heartbeat_timeout, max_retry_count, retry_backoff, lost_backoff } = config.master;
   const { device_id, remote, capabilities, heartbeat_interval: interval } = body;
   const offline_for = remote && body.offline_for > 0 ? Math.ceil(body.offline_for) : null;
-  const at = monotonic();
   return devices.requests.use(async (context) => {
     const session = await context.session();
     const taken = await registerBehindGateway(session, names, {
@@ -58,7 +56,7 @@ export async function registerDevice(
     if (state !== undefined) {
       const device = devices.served.take(state);
       devices.keeper.touch(device);
-      devices.keeper.wrote(device, taken.lease_until, at);
+      devices.keeper.wrote(device, taken.lease_until, device.active_at);
     }
     return {
       device_id,

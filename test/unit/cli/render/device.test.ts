@@ -25,6 +25,7 @@ const row = (columns: Partial<DeviceRow>): DeviceRow => ({
   region: null,
   labels: null,
   version: null,
+  via: null,
   is_leader: false,
   created_at: null,
   problems: [],

@@ -1,6 +1,6 @@
 // Records of core as answers show them: ids are texts, and nothing is in them that changes by itself.
-import type { Device } from '../core/devices/devices.ts';
-import type { CutTask } from '../core/search/search-tasks.ts';
+import type { Device } from '../../core/devices/devices.ts';
+import type { CutTask } from '../../core/search/search-tasks.ts';
 
 export function idOrNull(id: number | null): string | null {
   return id === null ? null : String(id);

@@ -1,7 +1,7 @@
 // What answers have in common.
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Shared } from '../core/gateway/shared-read.ts';
+import type { Shared } from '../../core/gateway/shared-read.ts';
 
 export interface Envelope {
   now: string;

@@ -1,10 +1,10 @@
 // Every error becomes a problem document. What is no error of afd is a bug: its text stays in the log.
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
-import { databaseProblem } from '../core/gateway/database-problem.ts';
-import type { Gateway } from '../core/gateway/gateway.ts';
-import { PROBLEM_TYPE, type Problem } from '../http/problem.ts';
+import { AfdError, ERROR_CODES, type ErrorCode } from '../../core/domain/errors.ts';
+import { databaseProblem } from '../../core/gateway/database-problem.ts';
+import type { Gateway } from '../../core/gateway/gateway.ts';
+import { PROBLEM_TYPE, type Problem } from '../../http/problem.ts';
 
 /** HTTP status of each code of the registry. */
 export const HTTP_STATUS: Record<ErrorCode, number> = {

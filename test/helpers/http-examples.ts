@@ -1,0 +1,104 @@
+// The examples of docs/reference/http.md as requests: what a reader would paste into a shell.
+export interface HttpExample {
+  id: string;
+  method: string;
+  /** With its query. */
+  path: string;
+  headers: Record<string, string>;
+  body: string | undefined;
+  /** What the page says comes back. */
+  status: number;
+  type: string | undefined;
+  answer: string | undefined;
+}
+
+/** One for each operation of the page. */
+export function examplesOf(page: string): HttpExample[] {
+  return page
+    .split('\n### ')
+    .slice(1)
+    .map((section) => {
+      const id = section.slice(0, section.indexOf('\n'));
+      const [, command = ''] = /```sh\n([\s\S]*?)\n```/.exec(section) ?? [];
+      const [, status, type] = /\nAnswer (\d+), (?:`([^`]+)`:|without a body\.)/.exec(section) ?? [];
+      const [, answer] = /\nAnswer \d+, `[^`]+`:\n\n```\w+\n([\s\S]*?)\n```/.exec(section) ?? [];
+      return { id, ...requestOf(command), status: Number(status), type, answer };
+    });
+}
+
+function requestOf(command: string): Pick<HttpExample, 'method' | 'path' | 'headers' | 'body'> {
+  const [program, ...words] = wordsOf(command);
+  if (program !== 'curl') throw new Error(`no curl command: ${command}`);
+  const request = {
+    method: 'GET',
+    path: '',
+    headers: {} as Record<string, string>,
+    body: undefined as string | undefined,
+  };
+  for (let n = 0; n < words.length; n += 1) {
+    const word = words[n]!;
+    if (word === '-sS' || word === '-N') continue;
+    if (word === '-X') request.method = words[++n]!;
+    else if (word === '-d') request.body = words[++n]!;
+    else if (word === '-H') {
+      const [name = '', value] = words[++n]!.split(': ');
+      request.headers[name] = value ?? '';
+    } else if (word.startsWith('$AFD_GATEWAY/')) request.path = word.slice('$AFD_GATEWAY'.length);
+    else throw new Error(`what is ${word}?`);
+  }
+  return request;
+}
+
+/** As a POSIX shell splits them, as far as the page needs it. */
+function wordsOf(command: string): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  for (let at = 0; at < command.length; at += 1) {
+    const one = command[at]!;
+    if (one === "'" || one === '"') {
+      const end = command.indexOf(one, at + 1);
+      word = (word ?? '') + command.slice(at + 1, end);
+      at = end;
+    } else if (one === '\\') {
+      at += 1;
+      if (command[at] !== '\n') word = (word ?? '') + command[at];
+    } else if (/\s/.test(one)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else word = (word ?? '') + one;
+  }
+  return word === undefined ? words : [...words, word];
+}
+
+/** Members of these are the user's own. */
+const FREE = new Set([
+  'task_data',
+  'payload',
+  'required_capabilities',
+  'result',
+  'capabilities',
+  'labels',
+  'system_info',
+  'value',
+  'data',
+  'metrics',
+  'info',
+  'paths',
+  'components',
+]);
+
+/** Where an answer has what the example does not show, or another type: a line each. */
+export function unlike(answer: unknown, example: unknown, at = ''): string[] {
+  if (answer === null || example === null) return [];
+  const kind = (value: unknown) => (Array.isArray(value) ? 'array' : typeof value);
+  if (kind(answer) !== kind(example)) return [`${at} is ${kind(answer)}, not ${kind(example)}`];
+  if (Array.isArray(answer)) {
+    const [shown] = example as unknown[];
+    return shown === undefined ? [] : answer.flatMap((one, n) => unlike(one, shown, `${at}[${n}]`));
+  }
+  if (typeof answer !== 'object') return [];
+  return Object.entries(answer as object).flatMap(([name, value]) => {
+    if (!Object.hasOwn(example as object, name)) return [`${at}.${name} is not in the example`];
+    return FREE.has(name) ? [] : unlike(value, (example as Record<string, unknown>)[name], `${at}.${name}`);
+  });
+}
