@@ -5,6 +5,7 @@ import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
 import { DatabaseWatch } from '../../src/core/gateway/database-watch.ts';
 import { Gateway } from '../../src/core/gateway/gateway.ts';
+import { TaskWatch } from '../../src/core/gateway/task-watch.ts';
 import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
@@ -231,6 +232,14 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       return promise;
     };
     return { service, use };
+  },
+
+  TaskWatch(db) {
+    const context = testContext(db);
+    const service = new TaskWatch({ use: (work) => work({ ...context, now: async () => '' }) });
+    // Nobody adds this task: the wait ends with an error, or with the service.
+    const use = () => service.wait({ taskId: 1, forMs: 10, signal: new AbortController().signal }).catch(() => {});
+    return { service, use, close: () => context.close() };
   },
 
   TermDuties(db) {

@@ -98,7 +98,9 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
     for (const pid of after) expect(gone(pid)).toBe(true);
     await until(async () => (await gateways(s, 'offline')).length >= 3, PATIENCE_MS, 'the end of their rows');
-    expect(gateway.lines.filter((line) => line.level === 'error')).toEqual([]);
+    // On a busy machine the start of a process may take so long that it says so.
+    const errors = gateway.lines.filter((line) => line.level === 'error' && line.event !== 'main:blocked');
+    expect(errors.map((line) => line.message)).toEqual([]);
     expect(gateway.lines.filter((line) => line.message.includes('another one starts'))).toHaveLength(1);
   });
 
