@@ -3,6 +3,7 @@
 import { actOnMany } from '../../core/acts/act-on-many.ts';
 import { type ActKind, actOnTask } from '../../core/acts/act-on-task.ts';
 import { previewActs } from '../../core/acts/preview.ts';
+import type { ErrorCode } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import {
   actAnswer,
@@ -20,23 +21,25 @@ import { bodyOrNone, caller, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { wireTask } from '../server/wire.ts';
 
+const REFUSALS: ErrorCode[] = ['E_NOT_FOUND', 'E_CONFLICT'];
+
 const ONE = {
   cancel: {
     operationId: 'cancelTask',
-    problems: ['E_NOT_FOUND', 'E_CONFLICT'],
+    problems: REFUSALS,
     summary: 'End a task for good.',
     description: 'Of a task that runs, its device is asked to end it: the answer has `revoking`.',
     body: cancelBody.prefault({}),
   },
   retry: {
     operationId: 'retryTask',
-    problems: ['E_NOT_FOUND', 'E_CONFLICT'],
+    problems: REFUSALS,
     summary: 'Run a task again, now, with a new retry budget.',
     body: retryBody.prefault({}),
   },
   reassign: {
     operationId: 'reassignTask',
-    problems: ['E_NOT_FOUND', 'E_CONFLICT'],
+    problems: REFUSALS,
     summary: 'Give a task to another device, or to any.',
     description: 'Of a task that runs, its device is asked to release it; no retry is used.',
     body: reassignBody.prefault({}),
