@@ -36,7 +36,7 @@ async function lint(one: object): Promise<string[]> {
     rules: {
       'operation-4xx-response': 'off',
       'no-unused-components': 'off',
-      'spec-strict-refs': 'error',
+      'spec-strict-refs': 'off',
       'no-invalid-schema-examples': 'error',
     },
   });
