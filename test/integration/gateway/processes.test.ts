@@ -39,7 +39,7 @@ const accepts = (host: string, port: number) =>
     socket.once('error', () => resolve(false));
   });
 
-describe.concurrent('a gateway', { timeout: MINUTES }, () => {
+describe('a gateway', { timeout: MINUTES }, () => {
   it('with the configuration of the design document starts, exposes nothing, and says so with the reason', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'exposed', { server: { host: '0.0.0.0', port: 0, workers: 4 } });
@@ -130,7 +130,7 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
   });
 });
 
-describe.concurrent('afd start --mode master', { timeout: MINUTES }, () => {
+describe('afd start --mode master', { timeout: MINUTES }, () => {
   it('runs the leader and a gateway beside it when server is configured, and both end together', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'master', { server: { port: 0, workers: 2 } });

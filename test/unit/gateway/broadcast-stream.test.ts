@@ -31,7 +31,7 @@ describe('a stream of events', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     expect(response.headers.get('cache-control')).toContain('no-store');
     expect(response.headers.get('x-request-id')).toBeTruthy();
-    expect(await response.text()).toBe(': nothing new\n\nevent: e\ndata: 1\n\n');
+    expect(await response.text()).toBe(': nothing new\n\nevent: e\ndata: 1\n\n: the gateway stops\n\n');
   });
 
   it('cuts a reader that does not read, and holds little for it', async () => {
