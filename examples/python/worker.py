@@ -9,6 +9,7 @@ network was away. SIGTERM or Ctrl-C: it takes no more tasks and lets those that 
 signal returns them at once. docs/guide/worker-in-any-language.md explains each part.
 """
 import argparse
+import http.client
 import importlib.util
 import inspect
 import json
@@ -22,9 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
 WAIT_S = 25  # of one long poll
 ANSWER_S = 15  # for all other calls, and beyond the wait of a long poll
@@ -52,6 +51,14 @@ class Permanent(Exception):
     """A handler raises it when no further attempt can succeed."""
 
 
+class Done:
+    """A handler returns it where it has follow-up tasks beside its result."""
+
+    def __init__(self, result=None, enqueue=()):
+        self.result = result
+        self.enqueue = list(enqueue)
+
+
 def log(message):
     print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
 
@@ -61,44 +68,62 @@ class Gateway:
     device may be repeated: a result that was stored is answered as `committed`."""
 
     def __init__(self, url):
-        self.url = url.rstrip("/")
-        # A proxy of the environment is meant for the way out of a network, not for the way to a gateway.
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        parts = urllib.parse.urlsplit(url)
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        if parts.scheme not in kinds or not parts.hostname:
+            raise SystemExit(f"{url} is not the URL of a gateway, such as http://127.0.0.1:8000")
+        self.connect = lambda timeout: kinds[parts.scheme](parts.hostname, parts.port, timeout=timeout)
+        self.base = parts.path.rstrip("/")
+        self.poll = None
 
-    def once(self, method, path, body=None, timeout=ANSWER_S):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
-        request.add_header("Content-Type", "application/json")
-        try:
-            with self.opener.open(request, timeout=timeout) as answer:
-                text = answer.read()
-                return json.loads(text) if text else None
-        except urllib.error.HTTPError as error:
+    def interrupt(self):
+        """Ends the long poll that is under way. Its gateway takes back what it had claimed for it."""
+        poll = self.poll
+        if poll is not None and poll.sock is not None:
             try:
-                problem = json.loads(error.read())
-            except ValueError:
-                problem = {}
-            # Busy, too many requests, stopping, without a database: another time.
-            if error.code in (408, 429) or error.code >= 500:
-                seconds = error.headers.get("Retry-After", "0")
-                raise Unreachable(problem.get("detail", str(error)), float(seconds) if seconds.isdigit() else 0)
-            raise Refused(error.code, problem) from None
-        except (OSError, ValueError, EOFError) as error:
-            raise Unreachable(str(error) or type(error).__name__, 0) from None
-        except Exception as error:  # http.client raises its own kinds for an answer that breaks off
-            raise Unreachable(f"{type(error).__name__}: {error}", 0) from None
+                poll.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
-    def call(self, method, path, body=None, timeout=ANSWER_S, stop=None):
+    def once(self, method, path, body=None, timeout=ANSWER_S, poll=False):
+        connection = self.connect(timeout)
+        if poll:
+            self.poll = connection
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, self.base + path, data, {"Content-Type": "application/json", "Connection": "close"})
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(str(error) or type(error).__name__) from None
+        finally:
+            connection.close()
+        try:
+            fields = json.loads(text) if text else None
+        except ValueError:
+            fields = None
+        if answer.status < 300:
+            return fields
+        problem = fields if isinstance(fields, dict) else {}
+        # Busy, too many requests, stopping, without a database: another time.
+        if answer.status in (408, 429) or answer.status >= 500:
+            seconds = answer.headers.get("Retry-After", "0")
+            raise Unreachable(problem.get("detail", f"HTTP {answer.status}"), float(seconds) if seconds.isdigit() else 0)
+        raise Refused(answer.status, problem)
+
+    def call(self, method, path, body=None, timeout=ANSWER_S, stop=None, poll=False):
         """Repeats until it is answered. None when `stop` is set meanwhile."""
         pause = 0.2
         told = False
         while True:
             try:
-                answer = self.once(method, path, body, timeout)
+                answer = self.once(method, path, body, timeout, poll)
                 if told:
                     log("the gateway answers again")
                 return answer
             except Unreachable as error:
+                if stop is not None and stop.is_set():
+                    return None
                 if not told:
                     log(f"the gateway cannot be reached, trying again: {error}")
                 told = True
@@ -110,7 +135,7 @@ class Gateway:
 
 
 class Unreachable(Exception):
-    def __init__(self, message, after):
+    def __init__(self, message, after=0):
         super().__init__(message)
         self.after = after
 
@@ -172,7 +197,11 @@ def command_handler(words):
             if not os.path.exists(result_file):
                 return None
             with open(result_file, encoding="utf-8") as file:
-                return json.load(file)
+                found = json.load(file)
+            # As with `afd worker`: the wrapper may be left out.
+            if isinstance(found, dict) and "result" in found:
+                return Done(found["result"], found.get("enqueue", []))
+            return found
 
     return run
 
@@ -245,6 +274,7 @@ class Worker:
                 log("a thread of this worker has ended; it stops")
                 self.stopping.set()
         log(f"draining: {len(self.running)} running")
+        self.gateway.interrupt()
         end = time.monotonic() + self.drain_timeout
         while self.running and time.monotonic() < end and not self.forced.wait(0.1):
             pass
@@ -323,7 +353,7 @@ class Worker:
             query = urllib.parse.urlencode({"device_id": self.device_id, "wait": WAIT_S, "limit": room})
             try:
                 answer = self.gateway.call(
-                    "GET", f"/api/v1/tasks/next?{query}", timeout=WAIT_S + ANSWER_S, stop=self.stopping
+                    "GET", f"/api/v1/tasks/next?{query}", timeout=WAIT_S + ANSWER_S, stop=self.stopping, poll=True
                 )
             except Refused as error:
                 if error.status in (404, 409):
@@ -372,7 +402,9 @@ class Worker:
             text = f"{type(error).__name__}: {error}"
             outcome = task.outcome("failed", error_message=text[:ERROR_CHARACTERS], error_class=type(error).__name__[:64])
         else:
-            outcome = task.outcome("completed", result=result, error_message=None)
+            done = result if isinstance(result, Done) else Done(result)
+            more = {"enqueue": done.enqueue} if done.enqueue else {}
+            outcome = task.outcome("completed", result=done.result, error_message=None, **more)
         if task.released:
             return task.outcome("released")
         if task.cancelled.is_set() and time.monotonic() >= task.deadline:

@@ -22,6 +22,9 @@ export abstract class BaseCommand extends Command {
   /** Flags of this command that give a value of the configuration: flag → dotted key. Given, they win over all else. */
   static configFlags: Record<string, string> = {};
 
+  /** It works without a database too, where a gateway is configured. */
+  static remote = false;
+
   #flags: Record<string, unknown> = {};
   #resolved: Promise<ResolvedConfig> | undefined;
 
@@ -55,7 +58,10 @@ export abstract class BaseCommand extends Command {
 
   /** The configuration with this command's flags on top, read once: it may come by a pipe. @throws AfdError E_CONFIG */
   protected loadConfig(): Promise<ResolvedConfig> {
-    this.#resolved ??= import('../core/config/load-config.ts').then(({ loadConfig }) => loadConfig(this.loadOptions()));
+    const { remote } = this.ctor as typeof BaseCommand;
+    this.#resolved ??= import('../core/config/load-config.ts').then(({ loadConfig }) =>
+      loadConfig({ ...this.loadOptions(), remote }),
+    );
     return this.#resolved;
   }
 

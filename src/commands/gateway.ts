@@ -1,6 +1,6 @@
 import { waitDatabaseFlag } from '../cli/flags/flags.ts';
 import { serverConfigFlags, serverFlags } from '../cli/flags/server-flags.ts';
-import { GatewayCommand } from '../cli/gateway-command.ts';
+import { GatewayCommand } from '../cli/gateway/gateway-command.ts';
 import type { GatewayResult } from '../gateway/run-gateway.ts';
 
 export type GatewayCommandResult = GatewayResult;

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { durationFlag, waitDatabaseFlag } from '../cli/flags/flags.ts';
+import { gatewayFlags } from '../cli/flags/remote-flags.ts';
 import { NodeCommand, type WorkerRun } from '../cli/node-command.ts';
 
 export type WorkerCommandResult = WorkerRun;
@@ -15,17 +16,15 @@ Exit codes with --once and --drain: 0 when no more tasks were due, or after SIGT
   static override examples = [
     '<%= config.bin %> worker',
     '<%= config.bin %> worker --device-id worker-001 --slots 10',
+    '<%= config.bin %> worker --gateway https://gateway.example:8000',
     '<%= config.bin %> worker --once',
     '<%= config.bin %> worker --drain --max-time 50s',
   ];
 
   static override flags = {
     'device-id': Flags.string({ helpValue: 'ID', summary: 'Device id (default: the host name).' }),
-    slots: Flags.integer({
-      helpValue: 'N',
-      summary: 'Maximum number of concurrent tasks (max_concurrent_tasks).',
-      min: 1,
-    }),
+    slots: Flags.integer({ helpValue: 'N', summary: 'Maximum number of concurrent tasks.', min: 1 }),
+    ...gatewayFlags,
     leader: Flags.boolean({ allowNo: true, summary: 'Take part in the leader election (default).' }),
     once: Flags.boolean({
       exclusive: ['drain'],
@@ -41,9 +40,12 @@ Exit codes with --once and --drain: 0 when no more tasks were due, or after SIGT
     'wait-database': waitDatabaseFlag,
   };
 
+  static override remote = true;
+
   static override configFlags = {
     'device-id': 'worker.device_id',
     slots: 'worker.max_concurrent_tasks',
+    gateway: 'worker.gateway',
     leader: 'worker.leader',
   };
 

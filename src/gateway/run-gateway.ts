@@ -19,7 +19,7 @@ export interface GatewayOptions extends GatewayFacts {
 
 export interface GatewayResult {
   url: string;
-  /** One for each process that served last. */
+  /** One for each process that listened last. */
   device_ids: string[];
 }
 

@@ -92,7 +92,7 @@ export const deviceAnswer = z.object({
         progress: progress.nullable(),
       }),
     ),
-    history: z.array(reading).meta({ description: 'Its newest heartbeats, oldest first.' }),
+    history: z.array(reading).meta({ description: 'Its newest heartbeats of the last 24 hours, oldest first.' }),
   }),
   ...answered,
 });

@@ -5,7 +5,7 @@ import { answered, instant, rowId } from './values.ts';
 
 export const logsQuery = z.strictObject({
   attempt: z.coerce.number().int().min(1).optional().meta({ description: 'Only this attempt.' }),
-  stream: z.enum(['stdout', 'stderr', 'log']).optional(),
+  stream: z.enum(['stdout', 'stderr', 'log', 'afd']).optional(),
   since: moment.optional().meta({ description: 'Only lines from then on, by the clock of the device.' }),
   grep: z.string().min(1).max(200).optional().meta({ description: 'Text that a line contains.' }),
   limit: limitUpTo(5000, 1000),

@@ -68,7 +68,7 @@ const DOMAIN_NODE = new Set(['node:crypto', 'node:string_decoder', 'node:util'])
 const CLOCK_FILE = 'src/core/runtime/clock.ts';
 /** Entries of threads and processes: outermost, like commands. */
 const THREAD_FILES = new Set([
-  'src/core/node/liveness-thread.ts',
+  'src/core/node/thread/liveness-thread.ts',
   'src/core/handlers/thread/handler-thread-entry.ts',
   'src/core/handlers/processes/leftover-guard-entry.ts',
   'src/core/handlers/process/handler-process-entry.ts',

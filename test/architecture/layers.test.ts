@@ -117,7 +117,7 @@ describe('the checker', () => {
     const text = `import { b } from '../../cli/b.ts';\nimport mysql from 'mysql2';`;
     const messages = checkSources([{ path: 'src/core/worker/a.ts', text }]).map((v) => `${v.line}: ${v.message}`);
     expect(messages).toEqual([
-      '1: core may not import cli; allowed: core, db, domain',
+      '1: core may not import cli; allowed: core, db, domain, http',
       '2: core may not import the package mysql2; allowed packages: p-limit, systeminformation, zod, pino, yaml, jiti, csv-parse',
     ]);
   });
@@ -149,7 +149,7 @@ describe('the checker', () => {
   });
 
   it.each<[string, string]>([
-    ['src/core/node/liveness-thread.ts', 'process.exit(1);'],
+    ['src/core/node/thread/liveness-thread.ts', 'process.exit(1);'],
     ['src/core/handlers/processes/process-group.ts', `import { kill } from 'node:process';`],
     ['src/core/runtime/clock.ts', `import { hrtime } from 'node:process'; const at = new Date();`],
     ['src/cli/shutdown.ts', `process.once('SIGTERM', stop);`],

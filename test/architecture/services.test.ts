@@ -18,7 +18,7 @@ interface Class {
 
 function classesIn(text: string): Class[] {
   return text.split(/^(?=(?:export )?(?:abstract )?(?:export abstract )?class )/m).flatMap((part) => {
-    const [, name, parent] = /^(?:export )?(?:abstract )?class (\w+)(?: extends (\w+))?/.exec(part) ?? [];
+    const [, name, parent] = /^(?:export )?(?:abstract )?class (\w+)(?:<[^>]*>)?(?: extends (\w+))?/.exec(part) ?? [];
     return name === undefined ? [] : [{ name, parent, text: part }];
   });
 }

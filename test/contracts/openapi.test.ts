@@ -36,8 +36,8 @@ async function lint(one: object): Promise<string[]> {
     rules: {
       'operation-4xx-response': 'off',
       'no-unused-components': 'off',
+      // It knows no $ref under a name of ours.
       'spec-strict-refs': 'off',
-
       'no-invalid-schema-examples': 'error',
     },
   });

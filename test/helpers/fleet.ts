@@ -39,7 +39,7 @@ export interface Fleet {
   dir: string;
   start(role: 'worker' | 'leader', options?: StartOptions): FleetProcess;
   /** A gateway on a free port, unless `args` say otherwise; returns when it answers. */
-  gateway(options?: StartOptions): Promise<{ process: FleetProcess; url: string }>;
+  serve(options?: StartOptions): Promise<{ process: FleetProcess; url: string }>;
   /** One short `afd …` with the configuration of the fleet. */
   run(...args: string[]): Promise<CommandRun>;
   /** Lets every handler go on that waits for this gate (`task_data.gate`). */
@@ -99,7 +99,7 @@ export async function fleet(
       processes.push(started);
       return started;
     },
-    async gateway({ args = [], env = {}, wrapper } = {}) {
+    async serve({ args = [], env = {}, wrapper } = {}) {
       const started = new Process(dir, args.length > 0 ? args : ['gateway', '--port', '0'], env, wrapper);
       processes.push(started);
       const { message } = await started.event('note', (line) => ANSWERS.test(line.message));

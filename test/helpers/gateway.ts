@@ -24,10 +24,12 @@ export async function startGateway(
   db: TestDatabase,
   {
     limits,
+    port = 0,
     routes,
     ...overrides
   }: Parameters<typeof testContext>[1] & {
     limits?: Partial<Limits>;
+    port?: number;
     /** Adds routes of the test. */
     routes?(app: App, gateway: Gateway): void;
   } = {},
@@ -37,7 +39,7 @@ export async function startGateway(
   await gateway.start();
   const app = await buildApp(gateway, limits);
   routes?.(app, gateway);
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = await app.listen({ host: '127.0.0.1', port });
   const one: TestGateway = {
     url,
     gateway,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onTestFailed } from 'vitest';
 import { configSchema } from '../../src/core/config/config-schema.ts';
 import { type Context, openContext } from '../../src/core/context/context.ts';
@@ -13,15 +16,24 @@ import { OF_THIS_PROCESS } from './fast.ts';
 
 type Section = Record<string, unknown>;
 
+/** `remote`: it has no address of a database. */
 export function testContext(
   db: TestDatabase,
-  overrides: { master?: Section; worker?: Section; handlers?: Section; server?: Section } = {},
+  overrides: {
+    master?: Section;
+    worker?: Section;
+    handlers?: Section;
+    server?: Section;
+    database?: Section;
+    remote?: boolean;
+  } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
     master: { ...OF_THIS_PROCESS.master, ...overrides.master },
     worker: { ...OF_THIS_PROCESS.worker, ...overrides.worker },
     handlers: overrides.handlers ?? {},
     server: overrides.server ?? {},
+    database: overrides.database ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];
@@ -34,7 +46,7 @@ export function testContext(
       warnings: [],
       remarks: [],
       passedOver: [],
-      database: db.address,
+      database: overrides.remote === true ? undefined : db.address,
     },
     { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
   );
@@ -60,15 +72,26 @@ export interface TestWorkerOptions {
   mode?: WorkerMode;
   master?: Section;
   worker?: Section;
+  database?: Section;
   /** `handlers` of the configuration, where it says more than which function runs. */
   configured?: Section;
   /** Of the worker, whose secrets its run logs mask. */
   env?: Record<string, string>;
+  /** Gateways in place of the database, of which it knows nothing. */
+  gateways?: string[];
   /** Called with every session that the worker opens in this thread: for injecting faults. */
   onSession?: (session: Session) => void;
 }
 
 const running: TestWorker[] = [];
+const folders: string[] = [];
+
+/** Of one worker's journal. */
+function folderFor(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'afd-journal-'));
+  folders.push(folder);
+  return folder;
+}
 
 /** Of the log, shown when a test fails. */
 const LAST_LINES = 60;
@@ -82,7 +105,14 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
   const context = testContext(db, {
     ...(master === undefined ? {} : { master }),
     ...(configured === undefined ? {} : { handlers: configured }),
-    worker: { leader: false, device_id: deviceId, ...worker },
+    worker: {
+      leader: false,
+      device_id: deviceId,
+      ...(options.gateways === undefined ? {} : { gateway: options.gateways, journal: folderFor() }),
+      ...worker,
+    },
+    remote: options.gateways !== undefined,
+    ...(options.database === undefined ? {} : { database: options.database }),
   });
   const { onSession } = options;
   const tampered: Context = {
@@ -137,4 +167,5 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
 /** For afterEach: no worker outlives its test. */
 export async function stopWorkers(): Promise<void> {
   await Promise.allSettled(running.splice(0).map((one) => one.force()));
+  for (const one of folders.splice(0)) rmSync(one, { recursive: true, force: true });
 }

@@ -4,6 +4,9 @@ import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
 import { ChangeHub } from '../../src/core/gateway/changes/change-hub.ts';
+import { DatabaseWatch } from '../../src/core/gateway/database-watch.ts';
+import { Gateway } from '../../src/core/gateway/gateway.ts';
+import { TaskWatch } from '../../src/core/gateway/task-watch.ts';
 import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
 import { LeftoverReaper } from '../../src/core/handlers/processes/leftover-reaper.ts';
@@ -22,10 +25,12 @@ import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
 import { Loop } from '../../src/core/runtime/loop.ts';
+import { DatabaseLink } from '../../src/core/worker/database-link.ts';
 import { RunLogs } from '../../src/core/worker/log/run-logs.ts';
+import { DatabaseLogs } from '../../src/core/worker/port/database-logs.ts';
+import { DatabaseReports } from '../../src/core/worker/port/database-reports.ts';
 import { Reporter } from '../../src/core/worker/report/reporter.ts';
 import { assembleWorker } from '../../src/core/worker/worker-parts.ts';
-import { WorkerRing } from '../../src/core/worker/worker-ring.ts';
 import { silentLog } from '../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../fixtures/handlers/command.ts';
 import { processOptions, testProcesses } from '../fixtures/handlers/process.ts';
@@ -67,12 +72,11 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
 
   async Claimer(db) {
     const context = testContext(db, { worker: { ring: { enabled: false } } });
-    const session = new Session({ ...SESSION, address: db.address });
-    await session.ready();
-    const ring = await WorkerRing.open(context, undefined);
+    const link = new DatabaseLink(context);
+    await link.open();
     const { promise, resolve } = gate();
     const { claimer } = assembleWorker(context, {
-      ...{ session, deviceId: fresh(), instanceToken: randomBytes(16), capabilities: {}, slots: 1, ring },
+      ...{ link, deviceId: fresh(), instanceToken: randomBytes(16), capabilities: {}, slots: 1 },
       ...{ handlers: new Map(), maxima: new Map(), env: {}, board: new PulseBoard(1), mayClaim: () => true },
       ...{ onBusy: () => {}, onPermission: () => {}, onIdle: resolve },
     });
@@ -80,11 +84,24 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       service: claimer,
       use: () => promise,
       async close() {
-        await ring.close();
-        await session.close();
+        await link.close();
         await context.close();
       },
     };
+  },
+
+  DatabaseWatch(db) {
+    const { promise, resolve } = gate();
+    const openSession = () => {
+      resolve();
+      return new Session({ ...SESSION, address: db.address });
+    };
+    const service = new DatabaseWatch({ openSession, onAway: () => {}, onBack: () => {} });
+    const use = () => {
+      service.doubt();
+      return promise;
+    };
+    return { service, use };
   },
 
   DeviceLoad() {
@@ -100,6 +117,12 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const session = new Session({ ...SESSION, address: db.address });
     const service = new Duties({ session, names, config, events, deviceId: 'leader', term: 1 });
     return { service, listeners, close: () => context.close() };
+  },
+
+  Gateway(db) {
+    const context = testContext(db, { worker: { ring: { enabled: false } } });
+    const service = new Gateway(context, { hostname: fresh(), version: '0.0.0-test' });
+    return { service, use: () => service.requests.use(async () => {}), close: () => context.close() };
   },
 
   HandlerProcess: () => ({ service: new HandlerProcess(processOptions('evaluated.mjs')) }),
@@ -165,8 +188,13 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   Reporter(db) {
     const openSession = () => new Session({ ...SESSION, address: db.address });
     const none = () => {};
-    const service = new Reporter({ openSession, names: db.names, deviceId: fresh(), onLost: none, warn: none });
-    return { service, use: () => service.read(1) };
+    const service = new Reporter({
+      port: new DatabaseReports(openSession, db.names),
+      deviceId: fresh(),
+      onLost: none,
+      warn: none,
+    });
+    return { service, use: () => service.read({ task_id: 1, claim_token: randomBytes(16) }) };
   },
 
   async RingReceiver() {
@@ -195,7 +223,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       resolve();
       return session;
     };
-    const service = new RunLogs({ names: db.names, events: new Events(), openSession });
+    const service = new RunLogs({ port: new DatabaseLogs(openSession, db.names), events: new Events() });
     const use = () => {
       const ref = { task_id: 1, attempt: 1, device_id: fresh() };
       const log = service.open({ ...ref, bytes: 65_536, mask: () => new SecretMask([]), onFailure: false });
@@ -204,6 +232,14 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       return promise;
     };
     return { service, use };
+  },
+
+  TaskWatch(db) {
+    const context = testContext(db);
+    const service = new TaskWatch({ use: (work) => work({ ...context, now: async () => '' }) });
+    // Nobody adds this task: the wait ends with an error, or with the service.
+    const use = () => service.wait({ taskId: 1, forMs: 10, signal: new AbortController().signal }).catch(() => {});
+    return { service, use, close: () => context.close() };
   },
 
   TermDuties(db) {

@@ -2,12 +2,14 @@
 import { Flags } from '@oclif/core';
 import { AfdError } from '../../core/domain/errors.ts';
 import { durationFlag, waitDatabaseFlag } from './flags.ts';
+import { MASTER_KEYS, masterFlags } from './remote-flags.ts';
 import { serverConfigFlags, serverFlags } from './server-flags.ts';
 
 export const startFlags = {
   mode: Flags.string({ options: ['master', 'worker'], summary: 'Mode of this node.' }),
   'device-id': Flags.string({ helpValue: 'ID', summary: 'Id of this node (default: derived from the host name).' }),
   slots: Flags.integer({ helpValue: 'N', summary: 'Worker: maximum number of concurrent tasks.', min: 1 }),
+  ...masterFlags,
   leader: Flags.boolean({ allowNo: true, summary: 'Worker: take part in the leader election (default).' }),
   once: Flags.boolean({ exclusive: ['drain'], summary: 'Claim once, or run one round of duties; then exit.' }),
   drain: Flags.boolean({ summary: 'Worker: execute tasks until none that it may run is due; then exit.' }),
@@ -23,6 +25,7 @@ export const startConfigFlags = {
   mode: 'mode',
   'device-id': 'worker.device_id',
   slots: 'worker.max_concurrent_tasks',
+  ...MASTER_KEYS,
   leader: 'worker.leader',
   ...serverConfigFlags,
 };
@@ -30,7 +33,7 @@ export const startConfigFlags = {
 /** A node refuses the flags of the other mode instead of ignoring them. */
 const NOT_OF = {
   master: {
-    flags: ['slots', 'leader', 'drain', 'max-time'],
+    flags: ['slots', 'leader', 'drain', 'max-time', 'master-host', 'master-port'],
     others: 'workers',
     suggestions: ['afd start --mode worker', 'afd leader'],
   },

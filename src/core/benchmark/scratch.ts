@@ -1,7 +1,7 @@
 // The place where `afd bench` works: a schema of its own, or, where the account may not create one, tables of its own
 // in the configured schema. Either has a unique name, and is removed however the measurement ends.
 import { randomBytes } from 'node:crypto';
-import type { Context } from '../context/context.ts';
+import { addressOf, type Context } from '../context/context.ts';
 import type { DatabaseAddress } from '../db/address.ts';
 import { createSchema, dropSchema } from '../db/server/scratch-schema.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
@@ -31,7 +31,8 @@ export async function makeScratch(context: Context, onPlace: (name: string) => v
   const ownSchema = await createSchema(session, name);
   const tables = ownSchema ? { task: 'af_crawl_task', prefix: 'af_' } : { task: `${name}_task`, prefix: `${name}_` };
   const names = tableNames(tables);
-  const address = ownSchema ? { ...context.address, database: name } : context.address;
+  const given = addressOf(context);
+  const address = ownSchema ? { ...given, database: name } : given;
   const remove = async () => {
     // Perhaps by another connection than the one that made it: a long measurement outlives a silent session.
     await session.ready();

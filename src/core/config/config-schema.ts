@@ -15,6 +15,7 @@ import {
   percent,
   port,
   seconds,
+  urls,
   weight,
   whole,
 } from './config-values.ts';
@@ -183,6 +184,15 @@ export const configSchema = z.strictObject({
       run_log_bytes: whole(65_536, 67_108_864).default(1_048_576),
       /** An attempt that runs longer is written as started. */
       start_flush_after: seconds(1, 0, HOUR),
+      /** Gateways of a worker without a database: one is asked, the next when it does not answer. */
+      gateway: urls.optional(),
+      /** Remote worker: tasks that are taken ahead beyond the slots, for an announced outage. */
+      prefetch: whole(0, 10_000).default(0),
+      /** Remote worker: for how long it may be silent and keeps what it holds. */
+      offline_for: seconds(0, 0, 30 * DAY),
+      /** Remote worker: folder of what it cannot deliver, relative to the configuration file. */
+      journal: z.string().min(1).optional(),
+      journal_bytes: bytes(MB, 1024 ** 4).default(64 * MB),
       /** When all slots are stuck for this long: release everything and exit 1. */
       stuck_timeout: seconds(60, 0, DAY),
       leader: flag.default(true),

@@ -46,6 +46,35 @@ export const port = whole(0, 65_535);
 export const percent = between(0, 100).optional();
 export const weight = between(0, 1000);
 
+/** Bases of HTTP addresses: a list, or one text with commas between them (environment, flag). */
+export const urls = z
+  .union([z.string(), z.array(z.string())], { error: 'must be a URL or a list of URLs' })
+  .transform((value, context) => {
+    const list = (typeof value === 'string' ? value.split(',') : value)
+      .map((one) => one.trim())
+      .filter((one) => one !== '');
+    for (const one of list) {
+      const problem = urlProblem(one);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    }
+    if (list.length === 0)
+      context.addIssue({ code: 'custom', message: 'must be a URL such as "http://127.0.0.1:8000"' });
+    return list.map(withoutSlash);
+  });
+
+function withoutSlash(url: string): string {
+  return url.endsWith('/') ? withoutSlash(url.slice(0, -1)) : url;
+}
+
+/** Without the text: it may have a password. */
+function urlProblem(text: string): string | undefined {
+  if (!URL.canParse(text)) return 'is not a URL such as "https://gateway.example:8000"';
+  const { protocol, search, hash, username } = new URL(text);
+  if (protocol !== 'http:' && protocol !== 'https:') return 'must begin with http:// or https://';
+  if (username !== '') return 'must not contain a user or password: use master.api_key';
+  return search + hash === '' ? undefined : 'must not have a query';
+}
+
 const NO_SIZE = 'is not a size (1048576, "512MB", "2GB")';
 export const bytes = (low: number, high: number) => {
   const range = `from ${exactBytes(low)} to ${exactBytes(high)}`;

@@ -99,19 +99,32 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
     host !== undefined && database?.tls === undefined && !isLoopback(host),
     `the connection to ${host} is not encrypted (database.tls is disable): anyone on the network path can read the password`,
   );
+  for (const url of worker.gateway ?? []) {
+    const { protocol, hostname } = new URL(url);
+    say(
+      protocol === 'http:' && !isLoopback(hostname.replace(/^\[|\]$/g, '')),
+      `the connection to the gateway ${url} is not encrypted: anyone on the network path can read tasks, results and master.api_key; use https`,
+    );
+  }
+  say(
+    worker.gateway === undefined && (worker.prefetch > 0 || worker.offline_for > 0),
+    'worker.prefetch and worker.offline_for have an effect only with worker.gateway',
+  );
   return found;
 }
 
-/** Accepted, and without effect on a node that has a database. */
-const FOR_THE_GATEWAY = ['master.host', 'master.port', 'master.api_key'] as const;
+/** Of remote workers: without effect where a database is configured and no gateway. */
+const OF_REMOTE_WORKERS = ['master.host', 'master.port', 'master.api_key'] as const;
 
 /** Every key that is accepted and does nothing yet. A test compares this with what the code reads. */
-export const NOT_USED_YET: readonly string[] = FOR_THE_GATEWAY;
+export const NOT_USED_YET: readonly string[] = [];
 
-/** One sentence for each reason why keys that were given do nothing yet. */
-export function notUsedYet(given: (key: string) => boolean, hasDatabase: boolean): string[] {
-  const gateway = FOR_THE_GATEWAY.filter((key) => given(key) && hasDatabase);
-  if (gateway.length === 0) return [];
-  const verb = gateway.length === 1 ? 'is' : 'are';
-  return [`${gateway.join(', ')} ${verb} not used: every node connects to the database directly`];
+/** A sentence for keys that were given and do nothing. `remote`: this node's worker has a gateway. */
+export function notUsedYet(given: (key: string) => boolean, remote: boolean): string[] {
+  const idle = remote ? [] : OF_REMOTE_WORKERS.filter(given);
+  if (idle.length === 0) return [];
+  const verb = idle.length === 1 ? 'is' : 'are';
+  return [
+    `${idle.join(', ')} ${verb} not used: this node connects to the database directly; a remote worker is one with worker.gateway`,
+  ];
 }

@@ -12,6 +12,7 @@ export interface EnvironmentValue {
 const ALIASES: Record<string, string> = {
   DISTRIBUTION_MODE: 'mode',
   MASTER_HOST: 'master.host',
+  MASTER_PORT: 'master.port',
   DEVICE_ID: 'worker.device_id',
   MYSQL_HOST: 'database.host',
   MYSQL_PORT: 'database.port',
@@ -57,8 +58,9 @@ export function readEnvironment(env: Record<string, string | undefined>): {
     const value = env[name];
     if (value === undefined || value === '') continue;
     // Kubernetes sets MYSQL_PORT=tcp://10.0.0.1:3306 for a service named "mysql".
-    if (name === 'MYSQL_PORT' && value.startsWith('tcp://')) {
-      warnings.push('MYSQL_PORT is ignored, because Kubernetes set it for a service named "mysql"');
+    if (name.endsWith('_PORT') && value.startsWith('tcp://')) {
+      const service = name.slice(0, -'_PORT'.length).toLowerCase();
+      warnings.push(`${name} is ignored, because Kubernetes set it for a service named "${service}"`);
       continue;
     }
     found.set(key, { key, name, value });

@@ -33,8 +33,12 @@ export interface ResolvedConfig {
   remarks: string[];
   /** The part of `warnings` about variables that were passed over, since the file says it already. */
   passedOver: string[];
-  database: DatabaseAddress;
+  /** Undefined = none is configured: a remote worker works without one. */
+  database: DatabaseAddress | undefined;
 }
+
+/** Of a gateway, in the design document. */
+const DEFAULT_PORT = 8000;
 
 export interface LoadOptions {
   /** --config. */
@@ -49,23 +53,26 @@ export interface LoadOptions {
   embeddedUrl?: ((dir: string) => Promise<string | undefined> | string | undefined) | undefined;
 }
 
-/** @throws AfdError E_CONFIG with every problem, or when nothing names a database. */
-export async function loadConfig(options: LoadOptions): Promise<ResolvedConfig> {
+/** @throws AfdError E_CONFIG with every problem, or when nothing names a database; for a `remote` worker: nor a gateway */
+export function loadConfig(options: LoadOptions): Promise<ResolvedConfig & { database: DatabaseAddress }>;
+export function loadConfig(options: LoadOptions & { remote: boolean }): Promise<ResolvedConfig>;
+export async function loadConfig(options: LoadOptions & { remote?: boolean }): Promise<ResolvedConfig> {
   const resolved = await resolveConfig(options);
-  if (resolved.database === undefined) {
-    throw new AfdError(
-      'E_CONFIG',
-      'No database is configured: set AFD_DATABASE_URL=mysql://user:password@host:port/schema or database.url in afd.yaml, or start a private server in this folder.',
-      { suggestions: ['afd db start'] },
-    );
-  }
-  return { ...resolved, database: resolved.database };
+  const remote = options.remote === true && resolved.config.worker.gateway !== undefined;
+  if (resolved.database === undefined && !remote) throw noDatabase();
+  return resolved;
+}
+
+export function noDatabase(): AfdError {
+  return new AfdError(
+    'E_CONFIG',
+    'No database is configured: set AFD_DATABASE_URL=mysql://user:password@host:port/schema or database.url in afd.yaml, or start a private server in this folder.',
+    { suggestions: ['afd db start'] },
+  );
 }
 
 /** Like loadConfig, for those who can do without a database. @throws AfdError E_CONFIG with every problem. */
-export async function resolveConfig(
-  options: LoadOptions,
-): Promise<Omit<ResolvedConfig, 'database'> & { database: DatabaseAddress | undefined }> {
+export async function resolveConfig(options: LoadOptions): Promise<ResolvedConfig> {
   const { env, cwd, uid, flags = [] } = options;
   const found = findConfigFile(options.file, env, cwd);
   const file = found === undefined ? undefined : await readConfigFile(found.path);
@@ -99,7 +106,11 @@ export async function resolveConfig(
     origins['worker.max_concurrent_tasks'] = origins['worker.capabilities'] ?? 'file';
   }
 
-  if (!namesDatabase(config.database)) {
+  const remote = gatewayOfDocument(config, (message) => problems.add('master.host', message));
+  if (remote !== undefined) {
+    config.worker.gateway = [remote];
+    origins['worker.gateway'] = origins['master.host'] ?? 'file';
+  } else if (!namesDatabase(config.database)) {
     const url = await options.embeddedUrl?.(cwd);
     if (url !== undefined) {
       config.database.url = url;
@@ -124,19 +135,32 @@ export async function resolveConfig(
   return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database };
 }
 
+/** The document's `master.host`: a node without a database is a remote worker of that gateway. */
+function gatewayOfDocument(
+  { mode, database, master, worker }: Config,
+  problem: (message: string) => void,
+): string | undefined {
+  const { host, port = DEFAULT_PORT } = master;
+  if (host === undefined || worker.gateway !== undefined || mode === 'master' || namesDatabase(database))
+    return undefined;
+  if (!/^[A-Za-z0-9.:_-]+$/.test(host)) {
+    problem('is not a host name or IP address; for a URL, use worker.gateway');
+    return undefined;
+  }
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** What a node with this configuration says when it starts. `given`: whether any source set this key. */
 export function nodeWarnings(
-  {
-    config,
-    remarks,
-    passedOver,
-    database,
-  }: Pick<ResolvedConfig, 'config' | 'remarks' | 'passedOver'> & {
-    database: DatabaseAddress | undefined;
-  },
+  { config, remarks, passedOver, database }: Pick<ResolvedConfig, 'config' | 'remarks' | 'passedOver' | 'database'>,
   given: (key: string) => boolean,
 ): string[] {
-  return [...remarks, ...passedOver, ...dangers(config, database), ...notUsedYet(given, database !== undefined)];
+  return [
+    ...remarks,
+    ...passedOver,
+    ...dangers(config, database),
+    ...notUsedYet(given, config.worker.gateway !== undefined),
+  ];
 }
 
 /** True when this variable only fills, and the file has said it. */

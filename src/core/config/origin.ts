@@ -6,6 +6,7 @@ export type Origin = 'default' | 'file' | `env ${string}` | `flag ${string}` | '
 /** Variables that other programs read too: they fill what is left open, and overrule nothing. */
 export const FILLING: ReadonlySet<string> = new Set([
   'MASTER_HOST',
+  'MASTER_PORT',
   'DEVICE_ID',
   'MYSQL_HOST',
   'MYSQL_PORT',

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config-schema.ts';
 import { FleetSettings } from '../config/fleet-settings.ts';
-import type { ResolvedConfig } from '../config/load-config.ts';
+import { noDatabase, type ResolvedConfig } from '../config/load-config.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
@@ -26,7 +26,8 @@ export interface Context {
   /** The fleet's values are laid over it while it is in use: read what you need when you need it. */
   config: Config;
   fleet: FleetSettings;
-  address: DatabaseAddress;
+  /** Undefined = none is configured: a remote worker works without one. */
+  address: DatabaseAddress | undefined;
   names: TableNames;
   events: Events;
   log: Log;
@@ -36,7 +37,7 @@ export interface Context {
    * An open session that `close` will close. The first one checks the schema and takes over the fleet's values, except
    * for the purpose `migrate`.
    * `multiStatements` is off unless asked for: only for sessions that send nothing but the statements of core/db.
-   * @throws DatabaseError, AfdError E_SCHEMA
+   * @throws DatabaseError, AfdError E_SCHEMA, E_CONFIG without an address
    */
   session(options?: Partial<Omit<SessionOptions, 'address'>>): Promise<Session>;
   /** The one producer of this context, opened when first asked for. @throws as `session` */
@@ -77,6 +78,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   let checked = options.purpose === 'migrate';
   let producer: Promise<Producer> | undefined;
   const opened = async (wanted: Partial<Omit<SessionOptions, 'address'>>) => {
+    if (address === undefined) throw noDatabase();
     const session = new Session({
       address,
       timeZone: config.database.time_zone,
@@ -140,6 +142,12 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
+}
+
+/** @throws AfdError E_CONFIG when none is configured */
+export function addressOf({ address }: Pick<Context, 'address'>): DatabaseAddress {
+  if (address === undefined) throw noDatabase();
+  return address;
 }
 
 /** Of a private server that does not listen: what it is, and how it is started. Any other error stays as it is. */

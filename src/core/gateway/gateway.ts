@@ -1,6 +1,6 @@
 // The part of a gateway that knows nothing of HTTP: its device row, and the sessions of its requests. It keeps no state that another
 // gateway would need: what it remembers is a copy of the database's.
-import type { Context } from '../context/context.ts';
+import { addressOf, type Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
 import { Session } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
@@ -142,9 +142,10 @@ export class Gateway extends Service {
   }
 }
 
-function watchSession({ address, config }: Context): Session {
+function watchSession(context: Context): Session {
+  const { config } = context;
   return new Session({
-    address,
+    address: addressOf(context),
     timeZone: config.database.time_zone,
     idleTimeoutS: config.database.session_timeout,
     deadlineMs: WATCH_MS,

@@ -24,6 +24,6 @@ export function listenAddress({
   if (host.toLowerCase() === 'localhost') return { host: LOOPBACK, port };
   // A scope ("::1%lo") is no part of an address that a list of blocks can check.
   if (isIP(host) !== 0 && !host.includes('%') && isLoopback(host)) return { host, port };
-  const warning = `server.host is "${host}", but the gateway listens on ${LOOPBACK} only, because it has neither keys nor TLS yet: whoever can connect to it can run tasks and read them`;
+  const warning = `server.host is "${host}", but the gateway listens on ${LOOPBACK} only, because it has neither keys nor TLS yet: every program that can connect to it can run tasks and read them`;
   return { host: LOOPBACK, port, warning };
 }

@@ -35,7 +35,7 @@ export function hasEnded({ status }: Pick<TaskState, 'status'>): boolean {
 }
 
 export class TaskWatch extends Service {
-  readonly #requests: RequestContexts;
+  readonly #requests: Pick<RequestContexts, 'use'>;
   readonly #waiters = new Map<number, Set<Waiter>>();
   #count = 0;
   #over = false;
@@ -43,7 +43,7 @@ export class TaskWatch extends Service {
   /** Of the last read, if it failed. */
   #failure: unknown;
 
-  constructor(requests: RequestContexts) {
+  constructor(requests: Pick<RequestContexts, 'use'>) {
     super();
     this.#requests = requests;
   }

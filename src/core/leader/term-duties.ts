@@ -1,7 +1,7 @@
 // Starts the duties of a term when this node gains it, and stops them when it is lost. The election itself runs in the
 // liveness thread.
 
-import type { Context } from '../context/context.ts';
+import { addressOf, type Context } from '../context/context.ts';
 import { Session } from '../db/session.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
 import type { RingSender } from '../ring/ring-sender.ts';
@@ -42,14 +42,14 @@ export class TermDuties extends Service {
 
   /** Nothing unless it runs. `found`: whom the lease was taken from because it is dead. */
   gained(term: number, found?: FoundDead): void {
-    const { address, config, names, events } = this.#context;
+    const { config, names, events } = this.#context;
     void this.#leave();
     if (this.#fail === undefined) return;
     this.#term = term;
     this.#stalled = false;
     events.emit('leader:gained', { device_id: this.#deviceId, term });
     const session = new Session({
-      address,
+      address: addressOf(this.#context),
       timeZone: config.database.time_zone,
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,

@@ -62,6 +62,9 @@ function blocked({ for_ms, tasks, known }: AfdEvents['main:blocked']) {
   );
 }
 
+const who = ({ gateway }: { gateway?: boolean }): string =>
+  gateway === true ? 'all gateways have been' : 'the database has been';
+
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
 /** A rescue is none of them. */
@@ -130,17 +133,19 @@ const SENTENCES: Describe = {
   'database:awaited': (d) => warn(`waiting up to ${d.for_s} s for the database (--wait-database): ${d.message}`),
   'database:lost': (d) =>
     error(
-      `the database cannot be reached; reconnecting; running tasks continue, but no new tasks are claimed: ${d.message}`,
+      d.gateway === true
+        ? `no gateway can be reached; reconnecting; running tasks continue, and their results are kept: ${d.message}`
+        : `the database cannot be reached; reconnecting; running tasks continue, but no new tasks are claimed: ${d.message}`,
     ),
   'database:back': (d) =>
     info(
-      `the database is reachable again after ${(d.after_ms / 1000).toFixed(1)} s${d.server === undefined ? '' : `, on ${d.server}`}`,
+      `${d.gateway === true ? 'a gateway' : 'the database'} is reachable again after ${(d.after_ms / 1000).toFixed(1)} s${d.server === undefined ? '' : `, on ${d.server}`}`,
     ),
   'database:trust-over': (d) =>
     error(
       d.policy === 'stop'
-        ? 'the database has been unreachable for too long, so other devices may take the tasks of this one: running tasks are stopped'
-        : 'the database has been unreachable for too long, so other devices may take the tasks of this one: running tasks continue, and their results are accepted only if the tasks were not taken',
+        ? `${who(d)} unreachable for too long, so other devices may take the tasks of this one: running tasks are stopped`
+        : `${who(d)} unreachable for too long, so other devices may take the tasks of this one: running tasks continue, and their results are accepted only if the tasks were not taken`,
     ),
   'settings:changed': (d) =>
     info(

@@ -1,6 +1,6 @@
 // The use cases of `afd migrate`. What a human is asked is asked by the command, between `planMigration` and `migrate`.
 
-import type { Context } from '../context/context.ts';
+import { addressOf, type Context } from '../context/context.ts';
 import type { AdoptedTable } from '../db/migrate/adoption/migrating.ts';
 import type { Ask } from '../db/server-facts.ts';
 import { ServerPulse } from '../db/server-pulse.ts';
@@ -36,7 +36,7 @@ const READ_MS = 600_000;
 /** What `migrate` would do; changes nothing, waits for no lock. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
 export async function planMigration(context: Context, options: MigrateOptions): Promise<MigrationPlan> {
   const session = await context.session({ timeZone: '+00:00', deadlineMs: READ_MS });
-  const pulse = new ServerPulse(context.address);
+  const pulse = new ServerPulse(addressOf(context));
   const ask: Ask = (sql, values) => pulse.during(session.rows(sql, values), () => session.destroy());
   const adoption = await adoptionOf(ask, context);
   const { planUp } = await import('../db/migrate/migrator.ts');
@@ -56,7 +56,7 @@ export async function migrate(
   await context.session();
   // knex is loaded only here: no other command pays for it.
   const { migrateUp } = await import('../db/migrate/migrator.ts');
-  const { migrations, statements } = await migrateUp(context.address, context.names, options);
+  const { migrations, statements } = await migrateUp(addressOf(context), context.names, options);
   return { applied: migrations, statements };
 }
 
@@ -69,6 +69,6 @@ export interface Removal {
 export async function removeSchema(context: Context, options: { force: boolean; dryRun: boolean }): Promise<Removal> {
   await context.session();
   const { migrateDown } = await import('../db/migrate/migrator.ts');
-  const { migrations, statements } = await migrateDown(context.address, context.names, options);
+  const { migrations, statements } = await migrateDown(addressOf(context), context.names, options);
   return { removed: migrations, statements };
 }

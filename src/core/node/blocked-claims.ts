@@ -24,6 +24,14 @@ export interface Freed {
   materialized: number;
 }
 
+/** What frees the claims of a process whose main thread is blocked. */
+export interface HeldHostage {
+  /** The main thread's work session; undefined = not known, or there is none. */
+  work: WorkSession | undefined;
+  /** One check. `goOn` is asked between two steps. @throws DatabaseError */
+  free(owner: Pick<Identity, 'deviceId' | 'instanceToken'>, now: number, goOn: () => boolean): Promise<Freed>;
+}
+
 const CHUNK = 500;
 
 /**
@@ -31,7 +39,7 @@ const CHUNK = 500;
  * not begun, materializes what has begun, and releases an innocent neighbour of the blocker at its own timeout, since
  * that could not end in time. The board is closed, so nothing begins meanwhile.
  */
-export class BlockedClaims {
+export class BlockedClaims implements HeldHostage {
   readonly #session: Session;
   readonly #names: TableNames;
   readonly #board: PulseBoard;
@@ -49,7 +57,7 @@ export class BlockedClaims {
    * One check. `goOn` is asked between two transactions. Row locks of an unfinished transaction of the main thread are
    * freed first. @throws DatabaseError
    */
-  async free(owner: Identity, now: number, goOn: () => boolean): Promise<Freed> {
+  async free(owner: Pick<Identity, 'deviceId' | 'instanceToken'>, now: number, goOn: () => boolean): Promise<Freed> {
     const freed = { released: 0, materialized: 0 };
     await this.#cutWork();
     const begun = this.#board.begun();

@@ -12,7 +12,9 @@ import {
 import { BEAT_MS, PulseBoard } from './pulse-board.ts';
 
 /** Node 20 starts no .ts file in a thread: code that runs from src uses the built entry. */
-const ENTRY = import.meta.url.endsWith('.ts') ? '../../../dist/core/node/liveness-thread.js' : './liveness-thread.js';
+const ENTRY = import.meta.url.endsWith('.ts')
+  ? '../../../dist/core/node/thread/liveness-thread.js'
+  : './thread/liveness-thread.js';
 
 /**
  * The other end of the liveness thread. It runs when the device is registered; `finished` rejects with the AfdError for

@@ -15,10 +15,10 @@ export function nodeReport(report: LivenessReport, events: Events, deviceId: str
       events.emit('device:heartbeat', { device_id: deviceId, status: report.status });
       break;
     case 'database-lost':
-      events.emit('database:lost', { message: report.message });
+      events.emit('database:lost', { message: report.message, ...of(report) });
       break;
     case 'database-back':
-      events.emit('database:back', { after_ms: report.afterMs, server: report.server });
+      events.emit('database:back', { after_ms: report.afterMs, server: report.server, ...of(report) });
       break;
     case 'warning':
       events.emit('warning', { message: report.message });
@@ -31,4 +31,8 @@ export function nodeReport(report: LivenessReport, events: Events, deviceId: str
       break;
     default:
   }
+}
+
+function of({ gateway }: { gateway?: boolean }): { gateway?: boolean } {
+  return gateway === true ? { gateway } : {};
 }

@@ -19,7 +19,9 @@ export interface LivenessSettings {
   log: { fd: number | undefined; format: 'text' | 'json'; level: LogLevel };
   /** How long the start may wait for a database, from its beginning. */
   waitDatabaseMs: number;
-  address: DatabaseAddress;
+  /** Undefined = it has no way to the database, but these gateways. */
+  address: DatabaseAddress | undefined;
+  gateway: { urls: readonly string[]; apiKey: string | undefined; offlineForMs: number } | undefined;
   timeZone: string;
   tables: { task: string; prefix: string };
   callTimeoutMs: number;
@@ -84,9 +86,12 @@ export type LivenessReport =
   | { kind: 'over-limits'; reasons: string[] }
   /** What the fleet's settings are, with every heartbeat. */
   | { kind: 'settings'; rows: SettingRow[] }
-  | { kind: 'database-lost'; message: string }
-  | { kind: 'database-back'; afterMs: number; server: string }
-  | { kind: 'trust-over' }
+  /** A gateway says that work is due for a device with free slots. */
+  | { kind: 'work' }
+  /** `gateway`: it is no database that is meant, but every gateway. */
+  | { kind: 'database-lost'; message: string; gateway?: boolean }
+  | { kind: 'database-back'; afterMs: number; server: string; gateway?: boolean }
+  | { kind: 'trust-over'; gateway?: boolean }
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }
   | { kind: 'warning'; message: string }
@@ -107,6 +112,8 @@ export type LivenessCommand =
   /** What to poll in the next ticks. */
   | ({ kind: 'lane-ranks' } & Wanted)
   | { kind: 'tick' }
+  /** What a call that waits for work says of this worker. */
+  | { kind: 'waiting'; free: number; without: string[]; held: number }
   /** Say at once that this device lives, and find out whether it still owns its id. */
   | { kind: 'heartbeat' }
   /** The fleet's heartbeat_timeout, which may have changed. */

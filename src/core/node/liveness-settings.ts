@@ -1,3 +1,4 @@
+import type { Config } from '../config/config-schema.ts';
 import type { Context } from '../context/context.ts';
 import { Session } from '../db/session.ts';
 import type { SettingRow } from '../db/settings/read-settings.ts';
@@ -34,6 +35,7 @@ export function livenessSettings(
     log: { fd: context.logFd, format, level },
     waitDatabaseMs: 0,
     address,
+    gateway: role.deviceType === 'worker' ? gatewayOf(config) : undefined,
     timeZone: config.database.time_zone,
     tables: config.tables,
     callTimeoutMs: config.database.call_timeout * 1000,
@@ -63,6 +65,12 @@ export function livenessSettings(
     lockGraceMs: master.lock_grace * 1000,
     lockTrustAfterStartMs: master.lock_trust_after_start * 1000,
   };
+}
+
+/** Where a remote worker asks; undefined = a node with a database. */
+function gatewayOf({ worker, master }: Config): LivenessSettings['gateway'] {
+  if (worker.gateway === undefined) return undefined;
+  return { urls: worker.gateway, apiKey: master.api_key, offlineForMs: worker.offline_for * 1000 };
 }
 
 /** What the liveness thread read of the fleet's settings holds for this node now; returns what the thread must know of it. */
@@ -95,7 +103,8 @@ export function electorFor(
 /** The session whose lock says that the node lives: the server ends it after heartbeat_timeout of silence. */
 export function livenessSession(settings: LivenessSettings, onLost: () => void): Session {
   return new Session({
-    address: settings.address,
+    // A node without one has gateways.
+    address: settings.address!,
     timeZone: settings.timeZone,
     idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
     deadlineMs: settings.callTimeoutMs,

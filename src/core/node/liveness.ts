@@ -13,6 +13,7 @@ import { ElectionRound } from '../election/election-round.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
+import { BlockedClaims } from './blocked-claims.ts';
 import { type Identity, startIdentity } from './device-identity.ts';
 import { DeviceLoad } from './device-load.ts';
 import { sendHeartbeat } from './heartbeat.ts';
@@ -62,8 +63,7 @@ export class Liveness extends Service {
     this.#session = open(settings, () => this.#lost('the connection was closed'));
     this.#silence = new MainSilence({
       settings,
-      session: this.#session,
-      names: this.#names,
+      hostages: (board) => new BlockedClaims(this.#session, this.#names, board),
       report,
       outside,
       deviceId: () => this.#identity?.deviceId,
@@ -79,7 +79,7 @@ export class Liveness extends Service {
     else if (command.kind === 'heartbeat') this.#due.heartbeat = 0;
     else if (command.kind === 'heartbeat-timeout') this.#settings.heartbeatTimeoutMs = command.milliseconds;
     else if (command.kind === 'resign') this.#election?.resign();
-    else this.#silence.work = command;
+    else if (command.kind === 'work-session') this.#silence.work = command;
     if (command.kind !== 'running' && command.kind !== 'lane-ranks') this.#wake?.();
   }
 

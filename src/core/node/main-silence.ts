@@ -1,11 +1,9 @@
 // What the liveness thread does about a main thread that does not come to its event loop: it says so once, closes the
 // board, releases what has not begun, and lets the others and the operator see it; and undoes all of that afterwards.
 
-import type { Session } from '../db/session.ts';
-import type { TableNames } from '../db/table-names.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { AfdEvents } from '../runtime/events.ts';
-import { BlockedClaims, failedCheck } from './blocked-claims.ts';
+import { failedCheck, type HeldHostage } from './blocked-claims.ts';
 import type { Identity } from './device-identity.ts';
 import type { LivenessReport, LivenessSettings, WorkSession } from './liveness-messages.ts';
 import { MainWatch } from './main-watch.ts';
@@ -24,8 +22,8 @@ export interface Outside {
 
 export interface MainSilenceOptions {
   settings: Pick<LivenessSettings, 'board' | 'capabilities'>;
-  session: Session;
-  names: TableNames;
+  /** What frees the claims of this process meanwhile. */
+  hostages: (board: PulseBoard) => HeldHostage;
   report: (report: LivenessReport) => void;
   deviceId: () => string | undefined;
   outside: Outside | undefined;
@@ -40,18 +38,18 @@ export class MainSilence {
   readonly watch: MainWatch | undefined;
   readonly #o: MainSilenceOptions;
   readonly #board: PulseBoard | undefined;
-  readonly #hostages: BlockedClaims | undefined;
+  readonly #hostages: HeldHostage | undefined;
   #checking = false;
   #released = 0;
   #warned: string | undefined;
 
   constructor(options: MainSilenceOptions) {
     this.#o = options;
-    const { settings, session, names } = options;
+    const { settings, hostages } = options;
     if (settings.board === undefined) return;
     const board = new PulseBoard(settings.board);
     this.#board = board;
-    this.#hostages = new BlockedClaims(session, names, board);
+    this.#hostages = hostages(board);
     this.watch = new MainWatch({
       board,
       onSilent: () => this.#begin(),
@@ -78,7 +76,7 @@ export class MainSilence {
   }
 
   /** One check of what this process holds; between two others of the liveness loop. @throws DatabaseError */
-  async check(owner: Identity): Promise<void> {
+  async check(owner: Pick<Identity, 'deviceId' | 'instanceToken'>): Promise<void> {
     if (this.#hostages === undefined) return;
     const now = monotonic();
     this.due = now + CHECK_MS;

@@ -11,7 +11,6 @@ import type { Log } from '../log/log.ts';
 import { deviceIdOf } from '../node/device-identity.ts';
 import { PulseBoard } from '../node/pulse-board.ts';
 import { Events } from '../runtime/events.ts';
-import { LaneCatalog } from '../worker/claim/lane-catalog.ts';
 import { Payloads } from '../worker/claim/payloads.ts';
 import { PREFETCH_TTL_MS, TaskTimings } from '../worker/claim/task-timings.ts';
 import { loadHandlers } from '../worker/load-handlers.ts';
@@ -80,9 +79,8 @@ async function oneAttempt(
   const deviceId = config.worker.device_id ?? deviceIdOf(hostname);
   const events = new Events();
   events.on('warning', ({ message }) => onWarning(message));
-  const catalog = new LaneCatalog(deviceId, {});
   const attempts = new HeldAttempts({
-    ...{ events, catalog, timings: new TaskTimings() },
+    ...{ events, timings: new TaskTimings(), returned: () => {} },
     startFlushAfterMs: Number.POSITIVE_INFINITY,
     deadlineSlackS: config.master.deadline_slack,
   });

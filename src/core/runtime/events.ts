@@ -33,11 +33,12 @@ export interface AfdEvents {
   'device:dead': { device_id: string; by: 'lock' | 'heartbeat'; tasks: number };
   /** A node that starts waits for its database. */
   'database:awaited': { for_s: number; message: string };
-  'database:lost': { message: string };
+  /** `gateway`: of a remote worker, which has no database but gateways. */
+  'database:lost': { message: string; gateway?: boolean };
   /** `server`: host name and server id of what answers now; absent = not asked yet. */
-  'database:back': { after_ms: number; server?: string };
+  'database:back': { after_ms: number; server?: string; gateway?: boolean };
   /** The database has been away for long enough that others may take the work soon. */
-  'database:trust-over': { policy: 'stop' | 'finish' };
+  'database:trust-over': { policy: 'stop' | 'finish'; gateway?: boolean };
   /** The fleet's values, as the database has them, changed what this node does. Durations in seconds. */
   'settings:changed': { changes: Array<{ key: string; from: unknown; to: unknown }> };
   /** No device has answered a ring for long enough that none is rung (`on: false`), or one has answered again. */

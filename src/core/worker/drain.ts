@@ -1,7 +1,7 @@
 import type { Context } from '../context/context.ts';
 import { sleep } from '../runtime/loop.ts';
-import type { Claimer } from './claim/claimer.ts';
 import type { Runner } from './run/runner.ts';
+import type { WorkerClaimer } from './worker-link.ts';
 
 /** A process that was killed is reaped within this, as a rule. */
 const REAP_MS = 1000;
@@ -21,7 +21,7 @@ export const END_GRACE_S = 5;
  */
 export async function drain(
   context: Context,
-  work: { runner: Runner; claimer: Claimer; force: AbortSignal },
+  work: { runner: Runner; claimer: WorkerClaimer; force: AbortSignal },
 ): Promise<boolean> {
   const { config, events } = context;
   const { runner, claimer, force } = work;

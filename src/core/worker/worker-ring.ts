@@ -15,11 +15,11 @@ import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { RingReceiver } from '../ring/ring-receiver.ts';
 import type { RingSocket } from '../ring/ring-socket.ts';
 import { monotonic } from '../runtime/clock.ts';
-import type { Claimer } from './claim/claimer.ts';
 import type { LaneCatalog } from './claim/lane-catalog.ts';
 import { LaneReads } from './lane-reads.ts';
 import { RingReplies } from './ring-replies.ts';
 import type { Runner } from './run/runner.ts';
+import type { WorkerClaimer } from './worker-link.ts';
 
 export interface RingParts {
   session: Session;
@@ -27,7 +27,7 @@ export interface RingParts {
   taskTypes: string[];
   catalog: LaneCatalog;
   runner: Runner;
-  claimer: Claimer;
+  claimer: Pick<WorkerClaimer, 'wake'>;
   /** False: it claims nothing now, whatever rings. */
   mayClaim(): boolean;
 }

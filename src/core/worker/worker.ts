@@ -1,7 +1,6 @@
 // `afd worker`: wires the liveness thread, the claimer and the runner, and decides when to stop.
 import type { Context } from '../context/context.ts';
 import { StartWait } from '../context/start-wait.ts';
-import type { Session } from '../db/session.ts';
 import { hasLimits } from '../domain/placement/resource-limits.ts';
 import { maximaPublished, typeMaxima } from '../domain/type-max.ts';
 import { TermDuties } from '../leader/term-duties.ts';
@@ -13,15 +12,15 @@ import { livenessSettings, obeyFleet } from '../node/liveness-settings.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
 import { eitherSignal } from '../runtime/either-signal.ts';
 import { sleep } from '../runtime/loop.ts';
+import { DatabaseLink } from './database-link.ts';
 import { drain } from './drain.ts';
-import { closeEarlierInstances } from './earlier-instances.ts';
-import { obeyView } from './obey-view.ts';
+import { GatewayLink } from './gateway-link.ts';
 import { Printed } from './run/printed.ts';
 import { StuckTeller } from './run/stuck-teller.ts';
 import { watchStuck } from './run/stuck-watch.ts';
+import type { WorkerLink } from './worker-link.ts';
 import type { WorkerOptions, WorkerResult } from './worker-options.ts';
 import { assembleWorker, type WorkerParts } from './worker-parts.ts';
-import { WorkerRing } from './worker-ring.ts';
 
 export class Worker {
   readonly #context: Context;
@@ -29,12 +28,11 @@ export class Worker {
   readonly #capabilities: Record<string, unknown>;
   readonly #slots: number;
   readonly #maxima: ReadonlyMap<string, number>;
-  #session!: Session;
   #leaseTrust!: StartWait;
   #liveness: LivenessClient | undefined;
+  readonly #link: WorkerLink;
   /** The connection over which this thread works. */
   #work: WorkSession | undefined;
-  #ring!: WorkerRing;
   #leadership: TermDuties | undefined;
   #parts: WorkerParts | undefined;
   #deviceId = '';
@@ -46,6 +44,11 @@ export class Worker {
   constructor(context: Context, options: WorkerOptions) {
     this.#context = context;
     this.#options = options;
+    const { gateway: urls } = context.config.worker;
+    this.#link =
+      urls === undefined
+        ? new DatabaseLink(context, (session) => this.#onSession(session))
+        : new GatewayLink(context, { ...options, urls, send: (command) => this.#liveness?.send(command) });
     const { capabilities, region } = context.config.worker;
     // Where a device is can be required like anything else that it has.
     const place = region === undefined ? {} : { region };
@@ -61,7 +64,7 @@ export class Worker {
    * @throws AfdError E_DEVICE_RUNNING, E_SUPERSEDED, E_STUCK, E_UNCAUGHT, E_INTERNAL, or a DatabaseError at start
    */
   async run(): Promise<WorkerResult> {
-    const { config, events, names } = this.#context;
+    const { config, events } = this.#context;
     const ended = new Promise<string>((done, fail) => {
       this.#finish = { done, fail };
     });
@@ -69,24 +72,16 @@ export class Worker {
     ended.catch(() => {});
     const { drain: stop, waitDatabaseS: seconds = 0 } = this.#options;
     this.#leaseTrust = new StartWait({ seconds, events, stop });
-    const onOpen = ({ connectionId, serverName }: WorkSession) => {
-      this.#work = { connectionId, serverName };
-      this.#liveness?.send({ kind: 'work-session', ...this.#work });
-    };
-    this.#session = await this.#leaseTrust.run(() => this.#context.session({ multiStatements: true, onOpen }));
-    this.#ring = await WorkerRing.open(this.#context, this.#session.facts.localAddress);
+    await this.#leaseTrust.run(() => this.#link.open());
     const instanceToken = await this.#register();
     const { runner, claimer, attempts } = this.#build(instanceToken, this.#liveness!.board);
     try {
       const { max_retry_count, retry_backoff, lost_backoff } = config.master;
       const device = { deviceId: this.#deviceId, instanceToken };
-      // Waiting for the device id may have taken longer than the server lets a session be silent.
-      await this.#leaseTrust.run(async () => {
-        await this.#session.ready();
-        await closeEarlierInstances(this.#session, names, device, { max_retry_count, retry_backoff, lost_backoff });
-      });
+      const policy = { max_retry_count, retry_backoff, lost_backoff };
+      await this.#leaseTrust.run(() => this.#link.registered(device, policy));
       const task_types = [...this.#options.handlers.keys()];
-      const { where: server } = this.#session;
+      const { where: server } = this.#link;
       events.emit('worker:started', { device_id: this.#deviceId, slots: this.#slots, task_types, server });
       const asked = this.#options.drain;
       if (asked.aborted) this.#finish.done('asked to stop');
@@ -110,7 +105,7 @@ export class Worker {
       throw error;
     } finally {
       claimer.abandon();
-      await this.#ring.close();
+      await this.#link.close();
       await this.#leadership?.stop();
       await this.#liveness?.stop();
       await Promise.all([this.#parts?.reporter.stop(), this.#parts?.logs.stop()]);
@@ -120,8 +115,8 @@ export class Worker {
   async #register(): Promise<Buffer> {
     const { config } = this.#context;
     const { drain: asked, mode } = this.#options;
-    const contend = config.worker.leader && mode === 'forever';
-    const { published: ring } = this.#ring;
+    const contend = config.worker.leader && mode === 'forever' && config.worker.gateway === undefined;
+    const { rung: ring } = this.#link;
     const role = { deviceType: 'worker' as const, capabilities: this.#capabilities, slots: this.#slots, contend, ring };
     const settings = livenessSettings(this.#context, this.#options, role);
     settings.waitDatabaseMs = this.#leaseTrust.leftMs;
@@ -137,17 +132,22 @@ export class Worker {
     return (await registered).instanceToken;
   }
 
+  #onSession(session: WorkSession): void {
+    this.#work = session;
+    this.#liveness?.send({ kind: 'work-session', ...session });
+  }
+
   /** Attempts claimed so far. */
   get #claimed(): number {
     return this.#parts?.attempts.claimed ?? 0;
   }
 
   #build(instanceToken: Buffer, board: PulseBoard): WorkerParts {
-    this.#leadership = new TermDuties(this.#context, this.#deviceId, () => this.#ring.sender);
+    this.#leadership = new TermDuties(this.#context, this.#deviceId, () => this.#parts?.finding.sender);
     void this.#leadership.start();
     this.#leadership.finished.catch(this.#finish.fail);
     const parts = assembleWorker(this.#context, {
-      session: this.#session,
+      link: this.#link,
       deviceId: this.#deviceId,
       instanceToken,
       capabilities: this.#capabilities,
@@ -155,7 +155,6 @@ export class Worker {
       handlers: this.#options.handlers,
       env: this.#options.env,
       maxima: this.#maxima,
-      ring: this.#ring,
       board,
       mayClaim: () =>
         board.open && this.#overLimits?.length === 0 && (this.#options.mode !== 'once' || this.#claimed === 0),
@@ -196,30 +195,30 @@ export class Worker {
     const { mode } = this.#options;
     const parts = this.#parts;
     if (parts === undefined || mode === 'forever' || parts.runner.open > 0 || parts.claimer.unwritten > 0) return;
-    if (this.#overLimits === undefined || parts.minScore.unknown || this.#liveness?.board.open === false) return;
-    const polled = parts.poller.polledAt > parts.attempts.busyAt;
+    if (this.#overLimits === undefined || parts.finding.unknown || this.#liveness?.board.open === false) return;
+    const polled = parts.finding.polls.polledAt > parts.attempts.busyAt;
     if (this.#overLimits.length > 0) this.#finish.done(this.#overLimits.join('; '));
     else if (polled || (mode === 'once' && this.#claimed > 0)) this.#finish.done('no more tasks are due');
-    else parts.poller.discoverNow();
+    else parts.finding.polls.discoverNow();
   }
 
   #onReport(report: LivenessReport): void {
     const { config, events } = this.#context;
     if (report.kind === 'registered') this.#deviceId = report.deviceId;
     if (report.kind === 'view') this.#onView(report.at, report.view);
-    else if (report.kind === 'turn') {
-      this.#parts?.poller.turn();
-      this.#parts?.claimer.wake();
-    } else if (report.kind === 'over-limits') this.#onOverLimits(report.reasons);
+    else if (report.kind === 'turn') this.#parts?.finding.turn();
+    else if (report.kind === 'work') this.#parts?.finding.due();
+    else if (report.kind === 'over-limits') this.#onOverLimits(report.reasons);
     else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'trust-over') {
-      events.emit('database:trust-over', { policy: config.worker.on_lost_database });
+      const gateway = report.gateway === true ? { gateway: true } : {};
+      events.emit('database:trust-over', { policy: config.worker.on_lost_database, ...gateway });
       if (config.worker.on_lost_database === 'stop') this.#parts?.runner.abortAll('database');
     } else {
       if (report.kind === 'database-back') this.#leadership?.reconnected();
-      if (report.kind === 'main-back') this.#parts?.claimer.wake();
+      this.#parts?.finding.heard(report.kind);
       nodeReport(report, events, this.#deviceId);
     }
   }
@@ -241,7 +240,8 @@ export class Worker {
 
   #onView(at: number, view: NodeView): void {
     if (this.#parts === undefined) return;
-    this.#liveness?.send({ kind: 'lane-ranks', ...obeyView(this.#parts, at, view) });
+    const wanted = this.#parts.finding.view(at, view);
+    if (wanted !== undefined) this.#liveness?.send({ kind: 'lane-ranks', ...wanted });
     const state = view.device?.operator_state;
     if (state === undefined || state === this.#operatorState) return;
     this.#operatorState = state;

@@ -22,7 +22,7 @@ export interface GatewayProcessesOptions {
 
 type Failed = FromProcess & { kind: 'failed' };
 
-/** A process that served for longer, in milliseconds, is replaced without a pause. */
+/** A process that listened for longer, in milliseconds, is replaced without a pause. */
 const LIVED_MS = 30_000;
 /** Codes that another try does not cure. */
 const FINAL = new Set<ErrorCode>(['E_CONFIG', 'E_SCHEMA', 'E_FORBIDDEN', 'E_USAGE', 'E_INTERNAL']);
@@ -86,17 +86,17 @@ export class GatewayProcesses extends Service {
   async #keep(signal: AbortSignal, begun: () => void): Promise<void> {
     const { events } = this.#o;
     const backoff = new Backoff({ initialMs: 200, maxMs: 10_000 });
-    let served = false;
+    let listened = false;
     while (!signal.aborted) {
       const since = monotonic();
       const { how, failure, pid } = await this.#once(signal, () => {
-        if (!served) begun();
-        served = true;
+        if (!listened) begun();
+        listened = true;
       });
       if (signal.aborted) break;
-      if (failure !== undefined && (!served || FINAL.has(failure.code as ErrorCode))) throw errorOf(failure);
-      if (failure === undefined && !served)
-        throw new AfdError('E_INTERNAL', `Process ${pid} of the gateway ended (${how}) before it served.`);
+      if (failure !== undefined && (!listened || FINAL.has(failure.code as ErrorCode))) throw errorOf(failure);
+      if (failure === undefined && !listened)
+        throw new AfdError('E_INTERNAL', `Process ${pid} of the gateway ended (${how}) before it listened.`);
       if (monotonic() - since > LIVED_MS) backoff.reset();
       await sleep(backoff.next(), signal);
       if (signal.aborted) break;
@@ -108,7 +108,7 @@ export class GatewayProcesses extends Service {
   /** The life of one process. */
   async #once(
     signal: AbortSignal,
-    served: () => void,
+    listening: () => void,
   ): Promise<{ how: string; failure: Failed | undefined; pid: number | undefined }> {
     const child = cluster.fork();
     this.#children.add(child);
@@ -121,7 +121,7 @@ export class GatewayProcesses extends Service {
       this.#serving.set(child, message.deviceId);
       if (this.#url !== message.url) this.#o.onListening(message.url);
       this.#url = message.url;
-      served();
+      listening();
     });
     let timer: NodeJS.Timeout | undefined;
     const stop = () => {
@@ -138,7 +138,7 @@ export class GatewayProcesses extends Service {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
     this.#children.delete(child);
-    // What served last is what the result names.
+    // Those that listened last are what the result names.
     if (!signal.aborted) this.#serving.delete(child);
     return { how, failure, pid: child.process.pid };
   }

@@ -22,8 +22,9 @@ export class Connections {
     this.#o = options;
   }
 
-  get count(): number {
-    return this.#open.size;
+  /** Requests that are not answered yet. */
+  get underWay(): number {
+    return [...this.#open.values()].reduce((sum, one) => sum + one, 0);
   }
 
   attach(server: Server): void {

@@ -4,7 +4,7 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import { deviceParams } from '../../http/device-contract.ts';
 import { deviceActAnswer, deviceActBody, removeAnswer, removeBody } from '../../http/fleet-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { caller, envelope } from '../server/answers.ts';
+import { bodyOrNone, caller, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const SUMMARIES: Record<DeviceAct, string> = {
@@ -27,6 +27,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
         body: deviceActBody.prefault({}),
         response: { 200: deviceActAnswer },
       },
+      preValidation: bodyOrNone,
       serializerCompiler: plainJson,
       async handler(request) {
         const expect = request.body.expect?.operator_state;
@@ -50,6 +51,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
       body: removeBody.prefault({}),
       response: { 200: removeAnswer },
     },
+    preValidation: bodyOrNone,
     serializerCompiler: plainJson,
     async handler(request) {
       const { expect, force } = request.body;

@@ -19,7 +19,7 @@ import {
   statusAnswer,
 } from '../../http/fleet-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import { bodyOrNone, caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 /** How long an answer serves everybody who asks. */
@@ -116,6 +116,7 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
       body: resignBody.prefault({}),
       response: { 200: resignAnswer },
     },
+    preValidation: bodyOrNone,
     serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {

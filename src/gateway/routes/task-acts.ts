@@ -16,7 +16,7 @@ import {
 } from '../../http/act-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { caller, envelope } from '../server/answers.ts';
+import { bodyOrNone, caller, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { wireTask } from '../server/wire.ts';
 
@@ -49,6 +49,7 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
       method: 'POST',
       url: `/api/v1/tasks/:task_id/${act}`,
       schema: { ...ONE[act], tags: ['tasks'], params: taskParams, response: { 200: actAnswer } },
+      preValidation: bodyOrNone,
       serializerCompiler: plainJson,
       async handler(request) {
         const { expect, force, to, reason } = request.body as {

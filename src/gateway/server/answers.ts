@@ -26,6 +26,11 @@ export function caller(request: FastifyRequest, reason?: string): string {
   return reason === undefined ? who : `${who}: ${reason}`;
 }
 
+/** For a route whose body may be left out: nothing is the same as `{}`. */
+export async function bodyOrNone(request: FastifyRequest): Promise<void> {
+  request.body ??= {};
+}
+
 /** A list with its tag; without a body when the client has this very list. The envelope is not part of it. */
 export function tagged<T extends object>(
   request: FastifyRequest,

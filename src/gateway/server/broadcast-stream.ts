@@ -52,6 +52,6 @@ export class BroadcastStream {
 
   /** What was written is still delivered. */
   end(): void {
-    if (!this.#closed) this.#response.end();
+    if (!this.#closed) this.#response.end(': the gateway stops\n\n');
   }
 }

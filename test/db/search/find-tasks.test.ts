@@ -132,6 +132,14 @@ describe('with 5,000 tasks a search', () => {
     expect(reads).toBeLessThanOrEqual(100 + 60);
   });
 
+  it('for a status alone reads no row', async () => {
+    const statement = byStatus(names, { status: ['failed', 'pending'] }, { ...ALL, limit: 51 });
+    const plan = await planOf(session, statement);
+    expect(plan).toMatchObject([{ key: 'afd_claim', type: 'range' }]);
+    expect(String(plan[0]?.Extra)).toMatch(/Using index/);
+    expect(await costOf(session, statement)).toMatchObject({ rows: 51 });
+  });
+
   it('for a key reads one entry', async () => {
     const statement = byDedupeKey(names, { dedupe_key: 'k0123' }, ALL);
     expect((await planOf(session, statement))[0]).toMatchObject({ key: 'afd_dedupe' });

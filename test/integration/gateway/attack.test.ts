@@ -42,7 +42,7 @@ describe('a gateway under attack', { timeout: MINUTES }, () => {
   it('serves others during 500 slow connections, 10 MB bodies, 10,000 bad requests, huge headers, garbage and half-open ends', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'attacked');
-    const { process: gateway, url } = await s.gateway();
+    const { process: gateway, url } = await s.serve();
     await until(
       async () => statusOf(await exchange(url, 'GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')) === 200,
     );
@@ -72,20 +72,13 @@ describe('a gateway under attack', { timeout: MINUTES }, () => {
     }
     await served(20);
 
-    // 10,000 bad requests on 50 connections.
-    const bad = 'GET /api/v1/nothing?a=%00 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer wrong\r\n\r\n';
-    await Promise.all(
-      Array.from({ length: 50 }, async () => {
-        const one = await rawSocket(url);
-        one.socket.write(bad.repeat(200));
-        await until(
-          () => (one.text.match(/HTTP\/1\.1 4/g) ?? []).length === 200,
-          60_000,
-          'the answers to bad requests',
-        );
-        one.socket.destroy();
-      }),
-    );
+    // 10,000 bad requests, on ten connections at a time.
+    const bad = 'GET /api/v1/nothing?a=%00 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer wrong\r\n';
+    const many = `${`${bad}\r\n`.repeat(199)}${bad}Connection: close\r\n\r\n`;
+    for (let round = 0; round < 5; round += 1) {
+      const refused = await Promise.all(Array.from({ length: 10 }, () => exchange(url, many)));
+      expect(refused.map((one) => one.match(/HTTP\/1\.1 4/g)?.length)).toEqual(refused.map(() => 200));
+    }
     await served(20);
 
     // Headers that are too long, garbage after a good request, and clients that close their half at once.

@@ -2,8 +2,10 @@
 
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import { gone, MINUTES, PATIENCE_MS } from '../../helpers/fleet-process.ts';
+import { shapeOf } from '../../helpers/json-shape.ts';
 import { exchange, rawSocket, statusOf } from '../../helpers/raw-http.ts';
 import { type Scene, scene } from '../../helpers/scene.ts';
 import { until } from '../../helpers/wait.ts';
@@ -41,7 +43,7 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
   it('with the configuration of the design document starts, exposes nothing, and says so with the reason', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'exposed', { server: { host: '0.0.0.0', port: 0, workers: 4 } });
-    const { process: gateway, url } = await s.gateway({ args: ['gateway'] });
+    const { process: gateway, url } = await s.serve({ args: ['gateway'] });
     const { hostname, port } = new URL(url);
     expect(hostname).toBe('127.0.0.1');
     const others = Object.values(networkInterfaces()).flatMap((list = []) => list.filter((one) => !one.internal));
@@ -63,7 +65,7 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
   it('that cannot bind its port ends with 78 and names another, with one process and with several', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'taken');
-    const { url } = await s.gateway();
+    const { url } = await s.serve();
     const { port } = new URL(url);
     for (const workers of ['1', '3']) {
       const { code, stderr } = await s.run('gateway', '--port', port, '--workers', workers);
@@ -75,7 +77,7 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
   it('with --workers 3 has three processes on one port, each a device; one that dies is replaced; SIGTERM ends all', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'three');
-    const { process: gateway, url } = await s.gateway({ args: ['gateway', '--port', '0', '--workers', '3'] });
+    const { process: gateway, url } = await s.serve({ args: ['gateway', '--port', '0', '--workers', '3'] });
     await until(async () => (await gateways(s)).length === 3, PATIENCE_MS, 'three gateways');
     await until(async () => (await serving(url)).size === 3, PATIENCE_MS, 'answers of three processes');
     const before = await gateways(s);
@@ -96,14 +98,16 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
     for (const pid of after) expect(gone(pid)).toBe(true);
     await until(async () => (await gateways(s, 'offline')).length >= 3, PATIENCE_MS, 'the end of their rows');
-    expect(gateway.lines.filter((line) => line.level === 'error')).toEqual([]);
+    // On a busy machine the start of a process may take so long that it says so.
+    const errors = gateway.lines.filter((line) => line.level === 'error' && line.event !== 'main:blocked');
+    expect(errors.map((line) => line.message)).toEqual([]);
     expect(gateway.lines.filter((line) => line.message.includes('another one starts'))).toHaveLength(1);
   });
 
   it('whose first process is killed leaves no other behind', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'orphans');
-    const { process: gateway } = await s.gateway({ args: ['gateway', '--port', '0', '--workers', '2'] });
+    const { process: gateway } = await s.serve({ args: ['gateway', '--port', '0', '--workers', '2'] });
     await until(async () => (await gateways(s)).length === 2, PATIENCE_MS, 'two gateways');
     const pids = (await gateways(s)).map(({ pid }) => pid);
     gateway.kill('SIGKILL');
@@ -114,13 +118,15 @@ describe.concurrent('a gateway', { timeout: MINUTES }, () => {
   it('prints one URL and its devices as its result', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'result');
-    const { process: gateway, url } = await s.gateway({ args: ['gateway', '--port', '0', '--workers', '2', '--json'] });
+    const { process: gateway, url } = await s.serve({ args: ['gateway', '--port', '0', '--workers', '2', '--json'] });
     await until(async () => (await serving(url)).size === 2, PATIENCE_MS, 'answers of two processes');
     const ids = (await gateways(s)).map(({ device_id }) => device_id);
     gateway.kill('SIGINT');
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
     const result = gateway.output.slice(gateway.output.lastIndexOf('\n{\n') + 1);
     expect(JSON.parse(result)).toEqual({ url, device_ids: ids });
+    const shape = `${JSON.stringify(shapeOf(JSON.parse(result)), null, 2)}\n`;
+    await expect(shape).toMatchFileSnapshot(fileURLToPath(new URL('../../golden/json/gateway.json', import.meta.url)));
   });
 });
 
@@ -128,7 +134,7 @@ describe.concurrent('afd start --mode master', { timeout: MINUTES }, () => {
   it('runs the leader and a gateway beside it when server is configured, and both end together', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'master', { server: { port: 0, workers: 2 } });
-    const { process: master, url } = await s.gateway({ args: ['start', '--mode', 'master', '--json'] });
+    const { process: master, url } = await s.serve({ args: ['start', '--mode', 'master', '--json'] });
     await master.event('leader:gained');
     await until(async () => (await serving(url)).size === 2, PATIENCE_MS, 'answers of two processes');
     expect((await devices(s)).filter((one) => one.device_type === 'master')).toHaveLength(1);
@@ -150,7 +156,7 @@ describe.concurrent('afd start --mode master', { timeout: MINUTES }, () => {
   it('ends with the code of the gateway when that cannot serve, and with the leader when that fails', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'fails');
-    const { url } = await s.gateway();
+    const { url } = await s.serve();
     const { port } = new URL(url);
     for (const workers of ['1', '2']) {
       const { code, stderr } = await s.run('start', '--mode', 'master', '--port', port, '--workers', workers);

@@ -16,7 +16,7 @@ function slowRoutes() {
   let finish: () => void = () => {};
   const seen = { work: 0, wait: 0, stream: 0 };
   const routes = (app: App, gateway: Gateway) => {
-    app.get('/work', async () => {
+    app.get('/slow', async () => {
       seen.work += 1;
       await new Promise<void>((resolve) => {
         finish = resolve;
@@ -50,7 +50,7 @@ describe('a gateway that stops', () => {
     const { routes, seen, finish } = slowRoutes();
     const gateway = await startGateway(db, { routes });
     const [work, wait, stream, kept, half] = await Promise.all([
-      ask(gateway, '/work'),
+      ask(gateway, '/slow'),
       ask(gateway, '/wait'),
       ask(gateway, '/stream'),
       ask(gateway, '/healthz'),
@@ -83,7 +83,7 @@ describe('a gateway that stops', () => {
     const { routes, seen, finish } = slowRoutes();
     const gateway = await startGateway(db, { routes });
     const { call } = gateway;
-    const work = ask(gateway, '/work');
+    const work = ask(gateway, '/slow');
     await until(() => seen.work === 1);
     expect(await call('/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
     gateway.gateway.beginStop();
@@ -93,7 +93,7 @@ describe('a gateway that stops', () => {
       { ready: false, reasons: [{ reason: 'stopping', message: 'The gateway is stopping.' }] },
     ]);
     expect((await call('/healthz')).status).toBe(200);
-    const refused = await call('/work');
+    const refused = await call('/slow');
     expect([
       refused.status,
       refused.json.code,
@@ -109,7 +109,7 @@ describe('a gateway that stops', () => {
     for (const how of ['late', 'forced'] as const) {
       const gateway = await startGateway(db, { routes });
       const before = seen.work;
-      const work = await ask(gateway, '/work');
+      const work = await ask(gateway, '/slow');
       await until(() => seen.work === before + 1);
       const force = new AbortController();
       gateway.gateway.beginStop();

@@ -156,7 +156,7 @@ describe('GET /tasks', () => {
     ] as const)
       expect((await listed(`limit=1&${query}`)).total, query).toEqual({
         count,
-        exact: query === 'task_type=u' ? false : true,
+        exact: query !== 'task_type=u',
       });
     // The walk found them all.
     expect((await listed('task_type=u')).total).toEqual({ count: 2, exact: true });

@@ -1,4 +1,5 @@
-// The newest heartbeats of a device, by idx_device_id backwards, without a lock. Zero rows: none is stored (any more).
+// The newest heartbeats of a device within a day, by idx_device_id, without a lock. The day is for MariaDB, which reads and sorts
+// all entries of a device in a table of partitions: so it reads those of two partitions. Zero rows: it was silent for a day.
 import { utcToIso } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -34,7 +35,7 @@ export async function heartbeatHistory(
 export function historyStatement(names: TableNames, deviceId: string, limit: number) {
   return {
     sql: `SELECT heartbeat_time, cpu_usage, memory_usage, disk_usage, active_tasks
-          FROM ${names.heartbeat} FORCE INDEX (idx_device_id) WHERE device_id = ? ORDER BY device_id DESC, id DESC LIMIT ?`,
+          FROM ${names.heartbeat} FORCE INDEX (idx_device_id) WHERE device_id = ? AND heartbeat_time >= UTC_TIMESTAMP(3) - INTERVAL 1 DAY ORDER BY id DESC LIMIT ?`,
     values: [deviceId, limit],
   };
 }

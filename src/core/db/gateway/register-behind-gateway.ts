@@ -1,5 +1,6 @@
 // Invariant: a device id has one owner at a time. It is registered here only if no session lock and no valid lease of another
-// instance holds it; the row is locked from that read to the write. A plain client, which knows no instance, keeps the one that
+// instance holds it; the row is locked from that read to the write. The long lease of a device
+// that may be silent keeps its tasks, not its id: it must be able to start again after a power loss. A plain client, which knows no instance, keeps the one that
 // it was given. Index: device_id. Zero rows: the device is new.
 import { DatabaseError } from '../database-error.ts';
 import { isoToUtc, utcToIso } from '../rows.ts';
@@ -32,7 +33,7 @@ async function take(session: Session, names: TableNames, device: RemoteRegistrat
     {
       sql: `SELECT instance_token, version, operator_state, gateway_id,
               IS_USED_LOCK(COALESCE(lock_name, 'afd:none')) IS NOT NULL AS locked,
-              status <> 'offline' AND IF(lease_until IS NULL,
+              status <> 'offline' AND IF(lease_until IS NULL OR offline_for IS NOT NULL,
                 COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND, 0),
                 lease_until > UTC_TIMESTAMP(3)) AS alive
             FROM ${names.device} WHERE device_id = ? FOR UPDATE`,

@@ -46,10 +46,8 @@ export function searchConditions(names: TableNames, search: TaskSearch): Conditi
     parts.push(` AND ${condition}`);
     values.push(...given);
   };
-  if (search.status !== undefined) {
-    // By claim_state too: afd_claim begins with it.
-    add(`t.status IN (?) AND (${search.status.map((one) => stateIs(one, 't')).join(' OR ')})`, search.status);
-  }
+  // Not by `status`: afd_claim begins with claim_state, and has no other column for which a row would be read.
+  if (search.status !== undefined) add(`(${search.status.map((one) => stateIs(one, 't')).join(' OR ')})`);
   for (const name of EQUAL) if (search[name] !== undefined) add(`t.${name} = ?`, search[name]);
   if (search.dedupe_key !== undefined) add('t.dedupe_key = ?', search.dedupe_key);
   if (search.device_id !== undefined) {

@@ -71,7 +71,12 @@ export class DeviceClaims {
   ): Promise<ExchangeResult> {
     const apart = claim !== undefined && finishes.some(enqueues);
     const ended = apart ? await this.finish(session, device, finishes) : [];
-    const request = claim === undefined ? undefined : this.#plan(device, claim);
+    let request = claim === undefined ? undefined : this.#plan(device, claim);
+    // Nothing is known to be due: a worker that asks all the same wants to know.
+    if (claim !== undefined && request === undefined) {
+      await this.#o.reads.fresh();
+      request = this.#plan(device, claim);
+    }
     const left = apart ? [] : finishes;
     const began = monotonic();
     if (request === undefined) {
@@ -164,7 +169,8 @@ export class DeviceClaims {
       short: claim.limit,
       alone: false,
       mostFrom,
-      leaseOf: (task) => rooms.timeoutOf(task, master.task_timeout) + master.deadline_slack,
+      // What it holds may go on without a gateway for as long as its lease lasts.
+      leaseOf: (task) => rooms.timeoutOf(task, master.task_timeout) + master.deadline_slack + device.offline_for,
       admit: (task, { kind }) =>
         (kind === 'lane' || device.kind.accepts(requirementsOfTask(task))) && !this.#odd.leaves(task.id)
           ? rooms.admit(task, kind)

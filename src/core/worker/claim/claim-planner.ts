@@ -15,6 +15,7 @@ import type { Events } from '../../runtime/events.ts';
 import { ClaimPause } from './claim-pause.ts';
 import { COUNTED_SOURCES, claimShape, isSparse } from './claim-shape.ts';
 import { ClaimSize } from './claim-size.ts';
+import type { Planner } from './claimer-options.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 import { OddTasks } from './odd-tasks.ts';
 import type { Poller } from './poller.ts';
@@ -41,11 +42,13 @@ export interface ClaimPlannerOptions {
   master: { readonly deadline_slack: number };
   /** False = nothing is claimed now. */
   mayClaim(): boolean;
+  /** What the text columns can hold. */
+  widths(): TextWidths;
   /** How much of that room the claim may fill: no more than a ring asked for. Called once per claim. */
   limit(room: number): number;
 }
 
-export class ClaimPlanner {
+export class ClaimPlanner implements Planner<ClaimRequest, FinishAndClaimResult> {
   readonly #o: ClaimPlannerOptions;
   readonly #size = new ClaimSize();
   readonly #pause = new ClaimPause();
@@ -134,21 +137,16 @@ export class ClaimPlanner {
   }
 
   /**
-   * The server refused a transaction with this claim for the sake of some row. `widths`: what the text columns can hold.
-   * @throws DatabaseError
+   * The server refused a transaction with this claim for the sake of some row. @throws DatabaseError
    */
-  async refused(
-    { sources }: ClaimRequest,
-    error: Error,
-    { withEnds, widths }: { withEnds: boolean; widths: TextWidths },
-  ): Promise<void> {
+  async refused({ sources }: ClaimRequest, error: Error, withEnds: boolean): Promise<void> {
     if (withEnds) {
       this.#apart = 'ends';
       return;
     }
     this.#apart = 'no';
     if (error instanceof ClaimRefused && error.taskIds.length > 0)
-      return this.#odd.refused(error.taskIds, error, widths.last_error);
+      return this.#odd.refused(error.taskIds, error, this.#o.widths().last_error);
     if (sources.length > 1) {
       this.#oneByOne = sources.length;
       return;

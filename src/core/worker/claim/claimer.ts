@@ -1,21 +1,14 @@
-// Asks the database for work and hands it the results, over one session, one transaction at a time. Whatever fails here
+// Asks for work and hands over the results, through one port, one transaction at a time. Whatever fails here
 // leaves the finishes in the queue: they are sent again until each is taken or refused.
-import { recoverClaims } from '../../db/attempts/recover-claims.ts';
-import { returnTicket } from '../../db/claim/claim-ticket.ts';
-import { type FinishAndClaimResult, finishAndClaim } from '../../db/claim/finish-and-claim.ts';
-import type { ClaimRequest } from '../../db/claim/take-tasks.ts';
-import { readTextWidths, type TextWidths } from '../../db/claim/text-widths.ts';
 import { DatabaseError, isOutcomeUnknown, isTransient } from '../../db/database-error.ts';
-import { insertTasks } from '../../db/tasks/insert-tasks.ts';
-import { rollback } from '../../db/transaction.ts';
 import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
-import type { NewTask } from '../../domain/task/task.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
+import type { ExchangeResult, PlannedClaim } from '../port/work-port.ts';
 import type { ClaimerOptions } from './claimer-options.ts';
 import { EndCoalescer } from './end-coalescer.ts';
 import { enqueues, FinishQueue } from './finish-queue.ts';
@@ -23,21 +16,20 @@ import { recordStarts } from './record-starts.ts';
 import { Trouble } from './trouble.ts';
 
 /** Stopped, it writes what has ended, and claims nothing. @throws (finished) what no repetition and no row can cure */
-export class Claimer extends Service {
-  private readonly options: ClaimerOptions;
+export class Claimer<C extends PlannedClaim, R extends ExchangeResult> extends Service {
+  private readonly options: ClaimerOptions<C, R>;
   readonly #queue = new FinishQueue();
   readonly #coalescer: EndCoalescer;
   /** Tokens of claims whose COMMIT may or may not have happened. */
   readonly #unknown: Buffer[] = [];
   readonly #inFlight = new Set<string>();
-  #widths: TextWidths | undefined;
   #claiming = true;
   #stopped = false;
   #wake: (() => void) | undefined;
   #woken = false;
   readonly #trouble: Trouble;
 
-  constructor(options: ClaimerOptions) {
+  constructor(options: ClaimerOptions<C, R>) {
     super();
     this.options = options;
     this.#trouble = new Trouble(options.events);
@@ -106,7 +98,7 @@ export class Claimer extends Service {
       this.#woken = false;
       try {
         const busy = await this.#exchange();
-        await this.options.payloads.serve(this.options.session, this.options.names);
+        await this.options.payloads.serve(this.options.work);
         await recordStarts(this.options);
         backoff.reset();
         this.#trouble.over();
@@ -116,7 +108,7 @@ export class Claimer extends Service {
         this.#trouble.met(error);
         // What has rolled back, and is known to have, needs no other connection.
         const usable = error.retry === 'transaction' && !isOutcomeUnknown(error);
-        if (!usable) this.options.session.destroy();
+        if (!usable) this.options.work.cut();
         await sleep(backoff.next());
         if (!usable) await this.#reconnect(backoff);
       }
@@ -137,7 +129,7 @@ export class Claimer extends Service {
     const token = claim?.claim_token.toString('hex') ?? '';
     if (claim !== undefined) this.#inFlight.add(token);
     const began = monotonic();
-    let result: FinishAndClaimResult | undefined;
+    let result: R | undefined;
     try {
       result = await this.#transact(batch, claim);
     } catch (error) {
@@ -154,22 +146,13 @@ export class Claimer extends Service {
   }
 
   /** Undefined = the server refused a value of some row; which one is found later. @throws DatabaseError, AfdError */
-  async #transact(batch: Finish[], claim: ClaimRequest | undefined): Promise<FinishAndClaimResult | undefined> {
-    const { session, names, deviceId, instanceToken, policy, planner, poller, runner } = this.options;
-    await session.ready();
-    this.#widths ??= await readTextWidths(session, names);
-    const widths = this.#widths;
+  async #transact(batch: Finish[], claim: C | undefined): Promise<R | undefined> {
+    const { work, planner, poller, runner } = this.options;
+    await work.ready();
     try {
-      const result = await finishAndClaim(session, names, {
-        device_id: deviceId,
-        instance_token: instanceToken,
-        finishes: batch,
-        policy,
-        widths,
-        enqueue: (tasks, finish) => this.#insert(tasks, finish.task_id),
-        claim,
-      });
+      const result = await work.exchange(batch, claim);
       this.#queue.written(batch);
+      if (batch.some(enqueues)) poller.discoverNow();
       if (claim !== undefined && result.claimed.length > 0) {
         poller.hit();
         runner.begin(result.claimed, claim.claim_token, planner.generation);
@@ -178,21 +161,13 @@ export class Claimer extends Service {
       this.options.onPermission(result.permission);
       return result;
     } catch (error) {
-      await rollback(session);
-      if (claim?.ticket === true) await returnTicket(session);
-      const bug = error instanceof AfdError && error.code === 'E_INTERNAL';
+      const bug = error instanceof AfdError && ['E_INTERNAL', 'E_SUPERSEDED', 'E_FORBIDDEN'].includes(error.code);
       // What is no error of the database came from a task to enqueue: that end alone is to blame.
       if (bug || (error instanceof DatabaseError && error.fault !== 'data')) throw error;
       if (claim === undefined) this.#refused(batch, error as Error);
-      else await planner.refused(claim, error as Error, { withEnds: batch.length > 0, widths });
+      else await planner.refused(claim, error as Error, batch.length > 0);
       return undefined;
     }
-  }
-
-  async #insert(tasks: NewTask[], parentId: number): Promise<void> {
-    const { session, names, policy, poller } = this.options;
-    await insertTasks(session, names, tasks, { maxRetryCount: policy.maxRetryCount, parentId });
-    poller.discoverNow();
   }
 
   #refused(batch: Finish[], error: Error): void {
@@ -204,12 +179,12 @@ export class Claimer extends Service {
   }
 
   async #reconnect(backoff: Backoff): Promise<void> {
-    const { session, names, deviceId, runner, planner } = this.options;
+    const { work, runner, planner } = this.options;
     while (!this.#over) {
       try {
-        await session.ready();
+        await work.ready();
         const tokens = [...this.#unknown];
-        for (const one of await recoverClaims(session, names, deviceId, tokens)) {
+        for (const one of tokens.length === 0 ? [] : await work.recover(tokens)) {
           const attempt = { task_id: one.id, claim_token: one.claim_token };
           if (!this.#queue.has(attemptKey(attempt))) runner.begin([one], one.claim_token, planner.generation);
         }
@@ -218,17 +193,17 @@ export class Claimer extends Service {
         return;
       } catch (error) {
         if (!isTransient(error)) throw error;
-        session.destroy();
+        work.cut();
         await sleep(backoff.next());
       }
     }
   }
 
-  /** Sleeps until woken or until the next poll is due; meanwhile keeps the session from its idle timeout. */
+  /** Sleeps until woken or until the next poll is due; meanwhile keeps the connection from its idle timeout. */
   async #rest(): Promise<void> {
-    const { session, poller, planner, attempts } = this.options;
+    const { work, poller, planner, attempts } = this.options;
     // A poll comes sooner, as a rule: one in ten ticks is left to this session.
-    const warm = session.options.idleTimeoutS * 800;
+    const warm = work.keepAliveMs;
     const nextPoll = this.#claiming && planner.free > 0 ? poller.nextPollMs() : Number.POSITIVE_INFINITY;
     this.options.onIdle();
     if (this.#woken) return;
@@ -241,8 +216,8 @@ export class Claimer extends Service {
     this.#wake = undefined;
     if (this.#woken || Math.min(start, again) <= Math.min(warm, nextPoll)) return;
     if (nextPoll <= warm) {
-      await session.ready();
+      await work.ready();
       await poller.poll();
-    } else if (session.alive) await session.ping();
+    } else await work.keepAlive();
   }
 }

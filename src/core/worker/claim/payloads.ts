@@ -1,10 +1,8 @@
 // Payloads that were too long to come with their claims: each is fetched just before its handler begins, one at a time, so
 // that the worker holds no more of them than it has slots.
 
-import { claimedPayload } from '../../db/attempts/claimed-payload.ts';
 import { DatabaseError } from '../../db/database-error.ts';
-import type { Session } from '../../db/session.ts';
-import type { TableNames } from '../../db/table-names.ts';
+import type { ExchangeResult, PlannedClaim, WorkPort } from '../port/work-port.ts';
 
 /** A payload that has missed the call's deadline this many times is given up. */
 const MOST_TRIES = 3;
@@ -36,11 +34,11 @@ export class Payloads {
   }
 
   /** Answers all who wait. After a transient error the rest wait for the next call. @throws DatabaseError */
-  async serve(session: Session, names: TableNames): Promise<void> {
+  async serve(work: Pick<WorkPort<PlannedClaim, ExchangeResult>, 'ready' | 'payload'>): Promise<void> {
     for (let one = this.#wanted[0]; one !== undefined; one = this.#wanted[0]) {
-      await session.ready();
+      await work.ready();
       try {
-        one.resolve(await claimedPayload(session, names, one));
+        one.resolve(await work.payload(one));
       } catch (error) {
         if (!this.#givesUp(one, error)) throw error;
       }

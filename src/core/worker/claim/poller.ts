@@ -11,6 +11,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import type { LaneRank } from '../../domain/lane.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { PollPause } from '../../runtime/poll-pause.ts';
+import type { Polls } from './claimer-options.ts';
 import { checkCursors } from './cursor-checks.ts';
 import type { LaneCatalog } from './lane-catalog.ts';
 
@@ -19,7 +20,7 @@ const FIRST_POLL_MS = 25;
 /** Without a leader, each process discovers lanes this often, ± 20 %. */
 const DISCOVER_EVERY_MS = 10_000;
 
-export class Poller {
+export class Poller implements Polls {
   readonly #session: Session;
   readonly #names: TableNames;
   readonly #catalog: LaneCatalog;

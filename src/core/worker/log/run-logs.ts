@@ -1,22 +1,18 @@
-// Writes what attempts print into the database: once a second, in batches, on a session of its own, so that no claim waits for
-// it. Without output there is no session, no statement and no timer that fires.
+// Writes what attempts print: once a second, in batches, on a connection of its own, so that no claim waits for it. Without
+// output there is no connection, no statement and no timer that fires.
 
 import type { LogTrim } from '../../db/logs/trim-log.ts';
-import { type LogPiece, writeLog } from '../../db/logs/write-log.ts';
-import { writtenLog } from '../../db/logs/written-log.ts';
-import type { Session } from '../../db/session.ts';
-import type { TableNames } from '../../db/table-names.ts';
+import type { LogPiece } from '../../db/logs/write-log.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
+import type { LogPort } from '../port/log-port.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
 import type { LogFiles } from './log-files.ts';
 
 /** Readers see a line after at most this, and the time of their own poll. */
 const WRITE_MS = 1000;
-/** Of one INSERT, in bytes of compressed lines; hexadecimal, they are twice as long. */
-const BATCH = 1_048_576;
 /** Output that waits for the database, of all attempts together. */
 const MOST_WAITING = 64 * 1_048_576;
 /** Memory of a log beside its output, about. */
@@ -30,8 +26,7 @@ const RETRY_MS = 200;
 const MOST_BATCHES = 16;
 
 export interface RunLogsOptions {
-  names: TableNames;
-  openSession(): Promise<Session>;
+  port: LogPort;
   /** Files that have the same lines; closed at the stop. */
   files?: LogFiles | undefined;
   events: Pick<Events, 'emit'>;
@@ -41,7 +36,6 @@ export interface RunLogsOptions {
 export class RunLogs extends Service {
   readonly #options: RunLogsOptions;
   readonly #open = new Set<AttemptLog>();
-  #session: Session | undefined;
   #wake: (() => void) | undefined;
   /** Logs that were dropped while nothing could be written. */
   #dropped = 0;
@@ -71,7 +65,7 @@ export class RunLogs extends Service {
       await this.#round();
     }
     await this.#leave();
-    await this.#session?.close();
+    await this.#options.port.close();
     await this.#options.files?.close();
   }
 
@@ -101,10 +95,9 @@ export class RunLogs extends Service {
   async #round(): Promise<void> {
     if (this.#open.size === 0) return;
     try {
-      this.#session ??= await this.#options.openSession();
-      await this.#session.ready();
-      if (this.#inDoubt) await this.#resolveDoubt(this.#session);
-      for (let n = 0; n < MOST_BATCHES && (await this.#writeBatch(this.#session)); n += 1);
+      await this.#options.port.ready();
+      if (this.#inDoubt) await this.#resolveDoubt();
+      for (let n = 0; n < MOST_BATCHES && (await this.#writeBatch()); n += 1);
       for (const log of this.#open) if (log.complete) this.#open.delete(log);
       this.#tellBack();
     } catch (error) {
@@ -114,9 +107,10 @@ export class RunLogs extends Service {
   }
 
   /** False = nothing was left to write. */
-  async #writeBatch(session: Session): Promise<boolean> {
+  async #writeBatch(): Promise<boolean> {
+    const { port } = this.#options;
     const batch: LogPiece[] = [];
-    const most = Math.min(BATCH, (session.facts.maxAllowedPacket ?? BATCH * 4) / 4);
+    const most = port.mostBytes;
     let size = 0;
     let more = false;
     for (const log of this.#open) {
@@ -133,9 +127,7 @@ export class RunLogs extends Service {
       const ends = new Map(batch.map((one) => [keyOf(one), one.to_byte]));
       const written = [...this.#open].filter((log) => ends.has(keyOf(log.options)));
       const trims = written.flatMap(trimOf);
-      await writeLog(
-        session,
-        this.#options.names,
+      await port.write(
         batch,
         trims.map((one) => one.trim),
       );
@@ -146,14 +138,10 @@ export class RunLogs extends Service {
     return more;
   }
 
-  async #resolveDoubt(session: Session): Promise<void> {
+  async #resolveDoubt(): Promise<void> {
     const doubtful = [...this.#open].filter((log) => log.doubtful);
     if (doubtful.length > 0) {
-      const found = await writtenLog(
-        session,
-        this.#options.names,
-        doubtful.map((log) => log.options),
-      );
+      const found = await this.#options.port.written(doubtful.map((log) => log.options));
       const ends = new Map(found.map((one) => [keyOf(one), one.to_byte]));
       for (const log of doubtful) log.written(ends.get(keyOf(log.options)) ?? 0);
     }

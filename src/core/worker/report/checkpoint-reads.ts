@@ -1,10 +1,8 @@
 import { isTransient } from '../../db/database-error.ts';
-import { readCheckpoints } from '../../db/reports/read-checkpoints.ts';
-import type { Session } from '../../db/session.ts';
-import type { TableNames } from '../../db/table-names.ts';
+import type { ReportPort } from '../port/report-port.ts';
+import type { HeldClaim } from '../port/work-port.ts';
 
-interface Wanted {
-  task_id: number;
+interface Wanted extends HeldClaim {
   resolve(text: string | undefined): void;
   reject(error: Error): void;
 }
@@ -21,17 +19,16 @@ export class CheckpointReads {
   }
 
   /** JSON text; undefined = there is none. @throws Error when it cannot be read */
-  read(task_id: number): Promise<string | undefined> {
-    return new Promise((resolve, reject) => this.#wanted.push({ task_id, resolve, reject }));
+  read({ task_id, claim_token }: HeldClaim): Promise<string | undefined> {
+    return new Promise((resolve, reject) => this.#wanted.push({ task_id, claim_token, resolve, reject }));
   }
 
   /** Answers all who wait. After a transient error they wait for the next call. @throws DatabaseError */
-  async serve(session: Session, names: TableNames): Promise<void> {
+  async serve(port: Pick<ReportPort, 'checkpoints'>): Promise<void> {
     while (this.#wanted.length > 0) {
       const some = this.#wanted.slice(0, MOST_AT_ONCE);
-      const ids = some.map((one) => one.task_id);
       try {
-        const found = await readCheckpoints(session, names, ids);
+        const found = await port.checkpoints(some);
         for (const one of some) one.resolve(found.get(one.task_id));
       } catch (error) {
         if (isTransient(error)) throw error;

@@ -1,9 +1,7 @@
 import { DatabaseError, isTransient } from '../../db/database-error.ts';
-import { writeCheckpoint } from '../../db/reports/write-checkpoint.ts';
-import { type ProgressRow, writeProgress } from '../../db/reports/write-progress.ts';
-import type { Session } from '../../db/session.ts';
-import type { TableNames } from '../../db/table-names.ts';
+import type { ProgressRow } from '../../db/reports/write-progress.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { ReportPort } from '../port/report-port.ts';
 import type { RunningReport } from './running-report.ts';
 
 /** Attempts of one statement: each may have some KB of metrics. */
@@ -12,19 +10,14 @@ const MOST_ROWS = 50;
 type Lose = (report: RunningReport) => void;
 
 /** Stores what waits, and takes it out of the set. After a transient error the rest stays in it. @throws DatabaseError */
-export async function storeCheckpoints(
-  session: Session,
-  names: TableNames,
-  reports: Set<RunningReport>,
-  lose: Lose,
-): Promise<void> {
+export async function storeCheckpoints(port: ReportPort, reports: Set<RunningReport>, lose: Lose): Promise<void> {
   for (const report of [...reports]) {
     const { wanted } = report.checkpoints;
     if (wanted !== undefined) {
       const { task_id, claim_token } = report.of;
       const row = { task_id, claim_token, value: JSON.stringify(wanted.value) };
       try {
-        if (await writeCheckpoint(session, names, row)) report.stored(wanted.version);
+        if (await port.writeCheckpoint(row)) report.stored(wanted.version);
         else lose(report);
       } catch (error) {
         if (isTransient(error)) throw error;
@@ -44,25 +37,25 @@ export interface ValueWrites {
 }
 
 /** Writes the last values of all, and takes them out of the set. @throws DatabaseError; the rest stays in it */
-export async function storeValues(session: Session, names: TableNames, writes: ValueWrites): Promise<void> {
+export async function storeValues(port: ReportPort, writes: ValueWrites): Promise<void> {
   const { reports } = writes;
   const waiting = [...reports].filter((one) => one.changed || !reports.delete(one));
   for (let n = 0; n < waiting.length; n += MOST_ROWS) {
     const some = waiting.slice(n, n + MOST_ROWS);
     try {
-      await store(session, names, some, writes);
+      await store(port, some, writes);
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.fault !== 'data') throw error;
       // The server refuses one of them.
-      for (const one of some) await storeAlone(session, names, one, writes);
+      for (const one of some) await storeAlone(port, one, writes);
     }
   }
 }
 
-async function storeAlone(session: Session, names: TableNames, one: RunningReport, writes: ValueWrites): Promise<void> {
+async function storeAlone(port: ReportPort, one: RunningReport, writes: ValueWrites): Promise<void> {
   const { version } = one;
   try {
-    await store(session, names, [one], writes);
+    await store(port, [one], writes);
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.fault !== 'data') throw error;
     const { task_id, attempt } = one.of;
@@ -71,13 +64,9 @@ async function storeAlone(session: Session, names: TableNames, one: RunningRepor
   }
 }
 
-async function store(session: Session, names: TableNames, some: RunningReport[], writes: ValueWrites): Promise<void> {
+async function store(port: ReportPort, some: RunningReport[], writes: ValueWrites): Promise<void> {
   const versions = some.map((one) => one.version);
-  const count = await writeProgress(
-    session,
-    names,
-    some.map((one) => rowOf(one, writes.deviceId)),
-  );
+  const count = await port.writeProgress(some.map((one) => rowOf(one, writes.deviceId)));
   for (const [n, one] of some.entries()) {
     wrote(one, versions[n]!, writes);
     // Of several, the count does not say which.

@@ -2,21 +2,18 @@
 // written at most once a second, for all attempts together; checkpoints at once. While the database is away the last
 // values wait, one set for each attempt.
 import { DatabaseError, isTransient } from '../../db/database-error.ts';
-import { deleteCheckpoint } from '../../db/reports/delete-checkpoint.ts';
-import type { Session } from '../../db/session.ts';
-import type { TableNames } from '../../db/table-names.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
+import type { ReportPort } from '../port/report-port.ts';
+import type { HeldClaim } from '../port/work-port.ts';
 import { CheckpointReads } from './checkpoint-reads.ts';
 import { storeCheckpoints, storeValues } from './report-writes.ts';
 import { LOST, type Reporting, RunningReport, type RunningReportOptions } from './running-report.ts';
 
 export interface ReporterOptions {
-  /** A session that is not open yet. */
-  openSession(): Session;
-  names: TableNames;
+  port: ReportPort;
   deviceId: string;
   /** The database says that this attempt no longer holds its task. */
   onLost(attempt: Reporting): void;
@@ -42,7 +39,6 @@ export class Reporter extends Service {
   /** Attempts whose end waits for their last values. */
   readonly #hurried = new Set<RunningReport>();
   #done: Array<{ task_id: number; attempt: number }> = [];
-  #session: Session | undefined;
   #writtenAt = Number.NEGATIVE_INFINITY;
   #usedAt = 0;
   #mutedUntil = Number.NEGATIVE_INFINITY;
@@ -60,8 +56,8 @@ export class Reporter extends Service {
   }
 
   /** What an earlier attempt of the task stored, JSON text; undefined = nothing. @throws Error when it cannot be read */
-  read(task_id: number): Promise<string | undefined> {
-    const read = this.#reads.read(task_id);
+  read(claim: HeldClaim): Promise<string | undefined> {
+    const read = this.#reads.read(claim);
     this.#interrupt();
     return read;
   }
@@ -85,7 +81,7 @@ export class Reporter extends Service {
     let late: NodeJS.Timeout | undefined;
     const leave = () => {
       this.#interrupt();
-      late = setTimeout(() => void this.#abandonSession(), LEAVE_MS);
+      late = setTimeout(() => void this.#abandon(), LEAVE_MS);
     };
     signal.addEventListener('abort', leave, { once: true });
     running();
@@ -104,7 +100,7 @@ export class Reporter extends Service {
     clearTimeout(late);
     this.#reads.close();
     for (const one of this.#checkpoints) one.close('The worker has stopped.');
-    await this.#closeSession();
+    await this.#o.port.close();
   }
 
   /** Cheap: it is called for each item of a handler's loop. */
@@ -127,8 +123,9 @@ export class Reporter extends Service {
     const { size: waiting } = this.#checkpoints;
     if (waiting + this.#hurried.size + this.#reads.waiting + this.#done.length > 0) return 0;
     if (this.#values.size > 0) return this.#writtenAt + WRITE_EVERY_MS - monotonic();
-    if (this.#session === undefined) return Number.POSITIVE_INFINITY;
-    return this.#usedAt + this.#session.options.idleTimeoutS * 1000 * IDLE_PART - monotonic();
+    const { idleTimeoutS } = this.#o.port;
+    if (idleTimeoutS === undefined) return Number.POSITIVE_INFINITY;
+    return this.#usedAt + idleTimeoutS * 1000 * IDLE_PART - monotonic();
   }
 
   async #rest(): Promise<void> {
@@ -146,46 +143,38 @@ export class Reporter extends Service {
     for (const one of this.#hurried) if (!one.pending) this.#hurried.delete(one);
     if (this.#dueMs() > 0) return;
     const wanted = this.#values.size + this.#checkpoints.size + this.#reads.waiting + this.#done.length;
-    if (wanted === 0) return this.#closeSession();
-    const { names, deviceId, onLost } = this.#o;
-    this.#session ??= this.#o.openSession();
-    const session = this.#session;
-    await session.ready();
+    const { port, deviceId, onLost } = this.#o;
+    if (wanted === 0) return port.close();
+    await port.ready();
     this.#usedAt = monotonic();
-    await this.#reads.serve(session, names);
+    await this.#reads.serve(port);
     const lose = (report: RunningReport) => {
       report.close(LOST);
       onLost(report.of);
     };
-    await storeCheckpoints(session, names, this.#checkpoints, lose);
+    await storeCheckpoints(port, this.#checkpoints, lose);
     if (this.#hurried.size > 0 || monotonic() - this.#writtenAt >= WRITE_EVERY_MS) {
       this.#writtenAt = monotonic();
       if (this.#writtenAt < this.#mutedUntil) this.#dropValues();
-      else await storeValues(session, names, { deviceId, reports: this.#values, lose, warn: this.#o.warn });
+      else await storeValues(port, { deviceId, reports: this.#values, lose, warn: this.#o.warn });
     }
     for (let one = this.#done[0]; one !== undefined; one = this.#done[0]) {
-      await deleteCheckpoint(session, names, one);
+      await port.deleteCheckpoint(one);
       this.#done.shift();
     }
     this.#warned = false;
   }
 
   /** A call that is under way fails. */
-  #abandonSession(): Promise<void> {
-    this.#session?.destroy();
-    return this.#closeSession();
-  }
-
-  async #closeSession(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
-    await session?.close();
+  #abandon(): Promise<void> {
+    this.#o.port.cut();
+    return this.#o.port.close();
   }
 
   /** That the database is away is said by the worker's own connection. @throws what is no error of the database */
   #failed(error: unknown): void {
     if (!(error instanceof DatabaseError)) throw error;
-    this.#session?.destroy();
+    this.#o.port.cut();
     // What was aborted need not wait for the database: its handler can end.
     for (const one of [...this.#checkpoints]) {
       if (one.of.stop.reason === undefined) continue;

@@ -11,7 +11,7 @@ export async function earlierCheckpoint(
   // The database may be away; its handler, which takes this listener's place, has not begun.
   const aborted = new Promise<undefined>((resolve) => attempt.stop.onAbort(() => resolve(undefined)));
   try {
-    const text = await Promise.race([reports.read(attempt.task_id), aborted]);
+    const text = await Promise.race([reports.read(attempt), aborted]);
     attempt.checkpoint = text === undefined ? null : JSON.parse(text);
   } catch (error) {
     return { kind: 'retry', error_class: 'checkpoint', error_message: (error as Error).message };

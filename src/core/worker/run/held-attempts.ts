@@ -8,17 +8,19 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
-import type { DeferredAttempt } from '../claim/claimer-options.ts';
-import type { LaneCatalog } from '../claim/lane-catalog.ts';
 import { PREFETCH_TTL_MS, type TaskTimings } from '../claim/task-timings.ts';
+import type { HeldClaim } from '../port/work-port.ts';
 import { isOpen, type RunningAttempt } from './running-attempt.ts';
 
 export interface HeldAttemptsOptions {
   events: Events;
-  catalog: LaneCatalog;
+  /** Tasks of this type were put back. */
+  returned(taskType: string): void;
   timings: TaskTimings;
   /** An attempt that runs longer is written as started. */
   startFlushAfterMs: number;
+  /** What has waited for a slot for longer is returned. */
+  prefetchTtlMs?: number;
   /** Seconds between an attempt's timeout and the leader's backstop. */
   deadlineSlackS: number;
 }
@@ -26,6 +28,7 @@ export interface HeldAttemptsOptions {
 export class HeldAttempts {
   readonly #options: HeldAttemptsOptions;
   readonly #held = new Map<string, RunningAttempt>();
+  readonly #prefetchTtlMs: number;
   /** Attempts that run or wait for a slot. */
   open = 0;
   /** Attempts claimed so far. */
@@ -37,6 +40,7 @@ export class HeldAttempts {
 
   constructor(options: HeldAttemptsOptions) {
     this.#options = options;
+    this.#prefetchTtlMs = options.prefetchTtlMs ?? PREFETCH_TTL_MS;
   }
 
   all(): RunningAttempt[] {
@@ -69,11 +73,11 @@ export class HeldAttempts {
 
   /** An attempt ended here; it may hold its slot for longer. */
   ended({ finish, lost }: { finish: Finish; lost: boolean }): void {
-    const { timings, catalog } = this.#options;
+    const { timings, returned } = this.#options;
     this.open -= 1;
     this.busyAt = monotonic();
     if (!lost && finish.age_ms !== null) timings.note(finish.task_type, finish.age_ms);
-    if (!lost && finish.outcome.kind !== 'done') catalog.dropCursors(finish.task_type);
+    if (!lost && finish.outcome.kind !== 'done') returned(finish.task_type);
     if (this.open === 0) timings.rest();
   }
 
@@ -97,7 +101,7 @@ export class HeldAttempts {
   }
 
   /** Deferred claims that are due to get their rows: other processes should see what runs for this long. */
-  dueToMaterialize(): DeferredAttempt[] {
+  dueToMaterialize(): HeldClaim[] {
     const before = monotonic() - this.#options.startFlushAfterMs;
     const due = this.all().filter(
       (one) => isOpen(one) && one.assignment_id === null && !one.unwritable && one.claimedAt <= before,
@@ -107,7 +111,7 @@ export class HeldAttempts {
   }
 
   /** An attempt that has no row now, and had none to get, is no longer ours. */
-  materialized(asked: DeferredAttempt[], rows: MaterializedAttempt[]): void {
+  materialized(asked: HeldClaim[], rows: MaterializedAttempt[]): void {
     const byTask = new Map(rows.map((one) => [one.task_id, one.assignment_id]));
     for (const one of asked) {
       const attempt = this.#held.get(attemptKey(one));
@@ -141,7 +145,7 @@ export class HeldAttempts {
     let next = Number.POSITIVE_INFINITY;
     for (const one of this.#held.values()) {
       if (one.state === 'waiting')
-        next = Math.min(next, one.claimedAt + PREFETCH_TTL_MS - this.#options.startFlushAfterMs);
+        next = Math.min(next, one.claimedAt + this.#prefetchTtlMs - this.#options.startFlushAfterMs);
       else if (one.assignment_id === null && !one.unwritable && isOpen(one)) next = Math.min(next, one.claimedAt);
       else if (isUnflushed(one)) next = Math.min(next, one.startedAt);
     }
@@ -149,7 +153,7 @@ export class HeldAttempts {
   }
 
   /** Its row is refused by the server: it runs on, and is written with its end. */
-  unwritable(one: DeferredAttempt | Start, error: Error): void {
+  unwritable(one: HeldClaim | Start, error: Error): void {
     const message = `The row of a running attempt could not be written; it will be written when the attempt ends: ${error.message}`;
     this.#options.events.emit('warning', { message });
     const attempt = 'task_id' in one ? this.#held.get(attemptKey(one)) : undefined;

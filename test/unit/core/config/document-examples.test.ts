@@ -47,7 +47,7 @@ describe("the design document's examples", () => {
       capabilities: { supported_tasks: ['sync_apps', 'sync_data'], proxy_support: true, browser_support: true },
     });
     expect(warnings.filter((w) => w.includes('not used'))).toEqual([
-      'master.host, master.port, master.api_key are not used: every node connects to the database directly',
+      'master.host, master.port, master.api_key are not used: this node connects to the database directly; a remote worker is one with worker.gateway',
     ]);
     expect(warnings.some((w) => w.includes('2 × worker.heartbeat_interval + 5 s = 65 s'))).toBe(true);
   });

@@ -40,7 +40,7 @@ describe('docs/reference/configuration.md', () => {
 
   it('names the variables of the design document', () => {
     const aliases = [...configuration.matchAll(/^\| `([A-Z_]+)` \| `([a-z_.]+)` \|/gm)];
-    expect(aliases).toHaveLength(8);
+    expect(aliases).toHaveLength(9);
     for (const [, name, key] of aliases) {
       expect(readEnvironment({ [name!]: '1' }).values).toEqual([{ key, name, value: '1' }]);
     }

@@ -9,6 +9,7 @@ import { until } from '../../../helpers/wait.ts';
 const ADDRESS = { host: '127.0.0.1', port: 9, user: 'afd', database: 'afd' };
 const SETTINGS: LivenessSettings = {
   ...{ board: undefined, log: { fd: undefined, format: 'json', level: 'error' }, waitDatabaseMs: 0, address: ADDRESS },
+  gateway: undefined,
   ...{ timeZone: '+00:00', tables: { task: 'af_crawl_task', prefix: 'af_' }, callTimeoutMs: 1000, deviceId: 'w1' },
   ...{ tryNext: false, deviceName: undefined, deviceType: 'worker', capabilities: {}, slots: 2, hostName: 'h', pid: 1 },
   ...{ ring: { address: undefined, port: 0, token: undefined }, region: undefined, labels: undefined, version: '1' },

@@ -61,7 +61,7 @@ function planner({
     timeoutOf: () => 300,
   };
   const made = new ClaimPlanner({
-    ...{ session, names, events, catalog, slots, rooms: new TypeRooms(slots, timings) },
+    ...{ session, names, events, catalog, slots, rooms: new TypeRooms(slots, timings), widths: () => ANY_WIDTHS },
     poller: new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 }),
     board: { generation: 7 },
     master: { deadline_slack: 30 },
@@ -238,17 +238,17 @@ describe('a transaction that the server refused', () => {
 
   test('with ends: they go alone, then the claim', async () => {
     const one = planner({ lanes: 1, free: 5 });
-    await one.refused(one.next()!, data, { withEnds: true, widths: ANY_WIDTHS });
+    await one.refused(one.next()!, data, true);
     expect(one.next()).toBeUndefined();
     expect(one.next()).toMatchObject({ alone: true });
   });
 
   test('before any row was seen: one source at a time tells which, and that one rests', async () => {
     const one = planner({ lanes: 3, free: 5 });
-    await one.refused(one.next()!, data, { withEnds: false, widths: ANY_WIDTHS });
+    await one.refused(one.next()!, data, false);
     const single = one.next()!;
     expect(single.sources).toHaveLength(1);
-    await one.refused(single, data, { withEnds: false, widths: ANY_WIDTHS });
+    await one.refused(single, data, false);
     expect(one.warnings).toEqual([expect.stringContaining('The database refused to claim t')]);
     await one.learn(one.next()!, yielded(true));
     await one.learn(one.next()!, yielded(true));
@@ -257,10 +257,10 @@ describe('a transaction that the server refused', () => {
 
   test('with rows: they are claimed in halves until the culprit is found', async () => {
     const one = planner({ lanes: 1, free: 5 });
-    await one.refused(one.next()!, new ClaimRefused(data, [1, 2, 3, 4]), { withEnds: false, widths: ANY_WIDTHS });
+    await one.refused(one.next()!, new ClaimRefused(data, [1, 2, 3, 4]), false);
     const half = one.next()!;
     expect(half).toMatchObject({ alone: true, ticket: false, sources: [{ kind: 'tasks', ids: [1, 2] }] });
-    await one.refused(half, new ClaimRefused(data, [1, 2]), { withEnds: false, widths: ANY_WIDTHS });
+    await one.refused(half, new ClaimRefused(data, [1, 2]), false);
     expect(one.next()).toMatchObject({ sources: [{ kind: 'tasks', ids: [1] }] });
   });
 });

@@ -7,6 +7,7 @@ import { monotonic } from '../../../../../src/core/runtime/clock.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
 import { Claimer } from '../../../../../src/core/worker/claim/claimer.ts';
 import { Payloads } from '../../../../../src/core/worker/claim/payloads.ts';
+import { DatabaseWork } from '../../../../../src/core/worker/port/database-work.ts';
 
 /** Its server cannot be reached. */
 class Unreachable extends Session {
@@ -32,8 +33,11 @@ function claimer() {
   const seen = { asked: 0, idle: 0, returned: 0 };
   const never = Number.POSITIVE_INFINITY;
   const made = new Claimer({
-    ...{ session, names: tableNames({ task: 'af_crawl_task', prefix: 'af_' }), deviceId: 'w1' },
-    ...{ instanceToken: randomBytes(16), policy: { maxRetryCount: 3, backoff: () => 0 }, events: new Events() },
+    work: new DatabaseWork({
+      ...{ session, names: tableNames({ task: 'af_crawl_task', prefix: 'af_' }), deviceId: 'w1' },
+      ...{ instanceToken: randomBytes(16), policy: { maxRetryCount: 3, backoff: () => 0 } },
+    }),
+    events: new Events(),
     planner: {
       next() {
         seen.asked += 1;

@@ -3,6 +3,7 @@ import { DatabaseError } from '../../../../../src/core/db/database-error.ts';
 import type { Session } from '../../../../../src/core/db/session.ts';
 import { tableNames } from '../../../../../src/core/db/table-names.ts';
 import { Payloads } from '../../../../../src/core/worker/claim/payloads.ts';
+import { DatabaseWork } from '../../../../../src/core/worker/port/database-work.ts';
 
 const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
 
@@ -20,10 +21,12 @@ it('finding S12: a payload that is longer than an answer may be fails its attemp
     },
   } as unknown as Session;
   const payloads = new Payloads();
+  const policy = { maxRetryCount: 3, backoff: () => 0 };
+  const work = new DatabaseWork({ session, names, deviceId: 'w1', instanceToken: Buffer.alloc(16), policy });
   const want = (task_id: number) => payloads.fetch({ task_id, claim_token: Buffer.alloc(16), payload_bytes: 7 });
   const [long, short] = [want(1), want(2)];
   await Promise.all([
-    payloads.serve(session, names),
+    payloads.serve(work),
     expect(long).rejects.toThrow('The payload of 7 bytes cannot be fetched: The database sent more than 64 MiB'),
   ]);
   expect(await short).toBe('{}');

@@ -4,6 +4,7 @@ import { tableNames } from '../../../../../src/core/db/table-names.ts';
 import { SecretMask } from '../../../../../src/core/domain/run-log/secret-mask.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
 import { RunLogs } from '../../../../../src/core/worker/log/run-logs.ts';
+import { DatabaseLogs } from '../../../../../src/core/worker/port/database-logs.ts';
 import { until } from '../../../../helpers/wait.ts';
 
 const MB = 1_048_576;
@@ -18,7 +19,7 @@ it('holds a bounded amount of memory while nothing can be written, and says once
     throw new Error('the table is gone');
   };
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
-  const logs = new RunLogs({ names, events, openSession });
+  const logs = new RunLogs({ port: new DatabaseLogs(openSession, names), events });
   void logs.start();
   const block = Buffer.alloc(MB, 'x\n');
   const open = (task_id: number, bytes: number) => {

@@ -5,7 +5,6 @@ import type { ClaimedTask } from '../../../../../src/core/db/claim/claimed-task.
 import { laneKey } from '../../../../../src/core/domain/lane.ts';
 import { monotonic } from '../../../../../src/core/runtime/clock.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
-import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 import { HeldAttempts } from '../../../../../src/core/worker/run/held-attempts.ts';
 import { finishOf, type RunningAttempt, waitingAttempt } from '../../../../../src/core/worker/run/running-attempt.ts';
@@ -17,9 +16,8 @@ function held({ startFlushAfterMs = 0 } = {}) {
   const seen: string[] = [];
   for (const name of ['task:claimed', 'task:lost', 'warning'] as const)
     events.on(name, (data) => seen.push('task_id' in data ? `${name} ${data.task_id}` : name));
-  const catalog = new LaneCatalog('w1', { supported_tasks: ['t'] });
   const timings = new TaskTimings();
-  const attempts = new HeldAttempts({ events, catalog, timings, startFlushAfterMs, deadlineSlackS: 30 });
+  const attempts = new HeldAttempts({ events, timings, returned: () => {}, startFlushAfterMs, deadlineSlackS: 30 });
   const aborted: Array<[number, string]> = [];
   /** An attempt that was claimed a second ago; `assignment_id` null = its claim is deferred. */
   const add = (id: number, assignment_id: number | null = null): RunningAttempt => {

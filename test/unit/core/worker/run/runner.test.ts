@@ -5,7 +5,6 @@ import type { Finish } from '../../../../../src/core/domain/attempt/reconcile.ts
 import { functionHandler } from '../../../../../src/core/handlers/module-handler.ts';
 import { PulseBoard } from '../../../../../src/core/node/pulse-board.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
-import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
 import { Payloads } from '../../../../../src/core/worker/claim/payloads.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 import { AttemptOutput } from '../../../../../src/core/worker/log/attempt-output.ts';
@@ -36,8 +35,13 @@ function oneSlot() {
   const board = new PulseBoard(1);
   const events = new Events();
   const timings = new TaskTimings();
-  const catalog = new LaneCatalog('d1', { supported_tasks: ['t'] });
-  const attempts = new HeldAttempts({ events, catalog, timings, startFlushAfterMs: 60_000, deadlineSlackS: 30 });
+  const attempts = new HeldAttempts({
+    events,
+    timings,
+    returned: () => {},
+    startFlushAfterMs: 60_000,
+    deadlineSlackS: 30,
+  });
   const patience = { ms: 60_000 };
   const runner = new Runner({
     slots: 1,

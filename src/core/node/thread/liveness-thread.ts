@@ -2,16 +2,18 @@
 import { writeSync } from 'node:fs';
 import { kill, pid } from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Events } from '../runtime/events.ts';
-import { Liveness } from './liveness.ts';
+import { Events } from '../../runtime/events.ts';
+import { Liveness } from '../liveness.ts';
 import {
   failedReport,
   type LivenessCommand,
+  type LivenessReport,
   type LivenessSettings,
   reviveCommand,
   type STOP,
-} from './liveness-messages.ts';
-import type { Outside } from './main-silence.ts';
+} from '../liveness-messages.ts';
+import type { Outside } from '../main-silence.ts';
+import { RemoteLiveness } from '../remote/remote-liveness.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('liveness-thread must run as a worker thread');
@@ -22,7 +24,7 @@ const outside: Outside = {
   async say(deviceId, data) {
     if (fd === undefined) throw new Error('the log is not a file');
     // Only here: a node whose main thread never blocks does without a second logger.
-    const { attachLog, createLog } = await import('../log/log.ts');
+    const { attachLog, createLog } = await import('../../log/log.ts');
     const events = new Events();
     const stream = { write: (line: string) => writeSync(fd, line) };
     attachLog(events, createLog({ level, format, stream, deviceId }));
@@ -34,7 +36,11 @@ const outside: Outside = {
   },
 };
 
-const liveness = new Liveness(settings, (report) => port.postMessage(report), outside);
+const report = (one: LivenessReport) => port.postMessage(one);
+const liveness =
+  settings.gateway === undefined
+    ? new Liveness(settings, report, outside)
+    : new RemoteLiveness(settings, settings.gateway, report, outside);
 port.on('message', (command: LivenessCommand | typeof STOP) => {
   if (command.kind === 'stop') void liveness.stop();
   else liveness.command(reviveCommand(command));

@@ -1,12 +1,12 @@
 // The program of one of several gateway processes (src/gateway/processes). It gets its configuration from the first process, and
 // ends with it: node:cluster ends a process whose channel to the first one is closed.
 import { hostname } from 'node:os';
-import { openContext } from '../core/context/context.ts';
-import type { FromProcess, ToProcess } from '../gateway/processes/messages.ts';
-import { runGateway } from '../gateway/run-gateway.ts';
-import { endProcess } from './end-process.ts';
-import { failureOf } from './failure.ts';
-import { guardOutput, logOutput } from './output.ts';
+import { openContext } from '../../core/context/context.ts';
+import type { FromProcess, ToProcess } from '../../gateway/processes/messages.ts';
+import { runGateway } from '../../gateway/run-gateway.ts';
+import { endProcess } from '../end-process.ts';
+import { failureOf } from '../failure.ts';
+import { guardOutput, logOutput } from '../output.ts';
 
 const stop = new AbortController();
 const force = new AbortController();

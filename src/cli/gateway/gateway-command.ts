@@ -1,8 +1,8 @@
 // What `afd gateway` and `afd start --mode master` share.
-import type { ResolvedConfig } from '../core/config/load-config.ts';
-import type { Context } from '../core/context/context.ts';
-import type { GatewayResult } from '../gateway/run-gateway.ts';
-import { defaultWaitS, NodeCommand } from './node-command.ts';
+import type { ResolvedConfig } from '../../core/config/load-config.ts';
+import type { Context } from '../../core/context/context.ts';
+import type { GatewayResult } from '../../gateway/run-gateway.ts';
+import { defaultWaitS, NodeCommand } from '../node-command.ts';
 
 export interface MasterRun {
   /** Of the leader. */
@@ -18,7 +18,7 @@ interface Wait {
 export abstract class GatewayCommand extends NodeCommand {
   /** Serves until a signal stops it. @throws those of runGateway */
   protected async runGateway({ waitDatabaseS = defaultWaitS(true) }: Wait): Promise<GatewayResult> {
-    const { shutdownSignals } = await import('./shutdown.ts');
+    const { shutdownSignals } = await import('../shutdown.ts');
     const shutdown = shutdownSignals();
     const resolved = await this.loadConfig();
     let inTime = () => {};
@@ -48,15 +48,15 @@ export abstract class GatewayCommand extends NodeCommand {
 
   /** The leader and a gateway beside it: they end together. @throws those of runLeader and runGateway, which came first */
   protected async runMaster({ waitDatabaseS = defaultWaitS(true) }: Wait): Promise<MasterRun> {
-    const { shutdownSignals } = await import('./shutdown.ts');
+    const { shutdownSignals } = await import('../shutdown.ts');
     const shutdown = shutdownSignals();
     // Each lays the values of the fleet over its own.
     const resolved = structuredClone(await this.loadConfig());
     let inTime = () => {};
     const lead = async (context: Context) => {
-      const { runLeader } = await import('../core/leader/run-leader.ts');
+      const { runLeader } = await import('../../core/leader/run-leader.ts');
       const { serveGateway } = await import('./serve-gateway.ts');
-      const { together } = await import('../core/runtime/together.ts');
+      const { together } = await import('../../core/runtime/together.ts');
       const signals = { asked: shutdown.drain, forced: shutdown.force };
       inTime = await this.endInTime(context, signals, () => shutdown.exitCode({ inTime: false }));
       const { force, drain } = shutdown;

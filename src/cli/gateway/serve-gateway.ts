@@ -1,13 +1,13 @@
 // What `afd gateway` and `afd start --mode master` share: a gateway of one or more processes, until a signal stops it.
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { ResolvedConfig } from '../core/config/load-config.ts';
-import { type Context, openContext } from '../core/context/context.ts';
-import { listenAddress } from '../core/gateway/listen-address.ts';
-import { untilAborted } from '../core/runtime/service.ts';
-import { GatewayProcesses } from '../gateway/processes/gateway-processes.ts';
-import { type GatewayResult, runGateway } from '../gateway/run-gateway.ts';
-import { logOutput } from './output.ts';
+import type { ResolvedConfig } from '../../core/config/load-config.ts';
+import { type Context, openContext } from '../../core/context/context.ts';
+import { listenAddress } from '../../core/gateway/listen-address.ts';
+import { untilAborted } from '../../core/runtime/service.ts';
+import { GatewayProcesses } from '../../gateway/processes/gateway-processes.ts';
+import { type GatewayResult, runGateway } from '../../gateway/run-gateway.ts';
+import { logOutput } from '../output.ts';
 
 export interface ServeOptions {
   version: string;

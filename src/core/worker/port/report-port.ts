@@ -1,0 +1,23 @@
+// Where the reports of running attempts are written: the database, or a gateway.
+import type { CheckpointRow } from '../../db/reports/write-checkpoint.ts';
+import type { ProgressRow } from '../../db/reports/write-progress.ts';
+import type { HeldClaim } from './work-port.ts';
+
+export interface ReportPort {
+  /** @throws DatabaseError */
+  ready(): Promise<void>;
+  /** What `ready` has opened is closed after this much silence; undefined = nothing is open. */
+  readonly idleTimeoutS: number | undefined;
+  /** JSON text by task. @throws DatabaseError */
+  checkpoints(claims: HeldClaim[]): Promise<Map<number, string>>;
+  /** False = the attempt no longer holds its task. @throws DatabaseError */
+  writeCheckpoint(row: CheckpointRow): Promise<boolean>;
+  /** 0 = none of them holds its task any more. @throws DatabaseError */
+  writeProgress(rows: ProgressRow[]): Promise<number>;
+  /** @throws DatabaseError */
+  deleteCheckpoint(done: { task_id: number; attempt: number }): Promise<void>;
+  /** A call that is under way fails. */
+  cut(): void;
+  /** `ready` opens it again. */
+  close(): Promise<void>;
+}
