@@ -1,0 +1,319 @@
+// What a gateway costs and carries: one gateway process, the database on the same machine.
+//   mixed    heartbeats, claims and results of plain devices: requests per second, p50 and p99, errors
+//   drain    no-op tasks through remote workers and through direct workers, in turn: tasks per second, and the ratio
+//   pickup   from POST /api/v1/tasks to the first line of a remote worker's handler
+//   idle     devices that wait for work: memory of the gateway, statements of the database, a claim's latency meanwhile
+//   node bench/gateway.mjs [--only mixed,drain,pickup,idle] [--seconds 15] [--tasks 20000] [--reps 3] [--devices 10000]
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import mysql from 'mysql2/promise';
+import { bootstrap } from '../scripts/bootstrap.mjs';
+import { machine } from './machine.mjs';
+import { median } from './median.mjs';
+
+await bootstrap();
+const { Servers } = await import('./servers/servers.mjs');
+const { values: given } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'mixed,drain,pickup,idle' },
+    seconds: { type: 'string', default: '15' },
+    tasks: { type: 'string', default: '20000' },
+    reps: { type: 'string', default: '3' },
+    devices: { type: 'string', default: '10000' },
+    server: { type: 'string', default: 'mariadb' },
+  },
+});
+const [SECONDS, TASKS, REPS, DEVICES] = [given.seconds, given.tasks, given.reps, given.devices].map(Number);
+const BIN = fileURLToPath(new URL('../bin/run.js', import.meta.url));
+const [WORKERS, SLOTS] = [4, 50];
+/** Devices that ask at the same time in `mixed`. */
+const MIXED = 64;
+const PICKUPS = 200;
+const LIMIT_MS = 300_000;
+
+const about = await machine();
+const servers = new Servers({ install: false });
+const dir = mkdtempSync(join(tmpdir(), 'afd-bench-gateway-'));
+const { url } = await servers.get(given.server);
+const database = await mysql.createConnection(url);
+const rows = async (sql, values = []) => (await database.query(sql, values))[0];
+const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+const STARTS = join(dir, 'starts');
+writeFileSync(STARTS, '');
+writeFileSync(join(dir, 'noop.mjs'), 'export default () => ({ ok: true });');
+writeFileSync(
+  join(dir, 'first-line.mjs'),
+  `import { appendFileSync } from 'node:fs';
+export default (task) => {
+  appendFileSync(${JSON.stringify(STARTS)}, \`\${task.task_data.key} \${process.hrtime.bigint()}\\n\`);
+};
+`,
+);
+const handlers = {
+  noop: { module: './noop.mjs', isolation: 'none' },
+  first: { module: './first-line.mjs', isolation: 'none' },
+};
+const configured = (name, more) =>
+  writeFileSync(join(dir, `${name}.yaml`), JSON.stringify({ log: { level: 'info' }, handlers, ...more }), {
+    mode: 0o600,
+  });
+configured('direct', { database: { url } });
+
+const children = new Set();
+function start(...args) {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: dir, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  children.add(child);
+  child.said = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    child.said = (child.said + text).slice(-50_000);
+  });
+  child.ended = new Promise((resolve) => child.once('exit', resolve)).then(() => children.delete(child));
+  return child;
+}
+async function end(child) {
+  child.kill('SIGTERM');
+  await child.ended;
+}
+async function until(what, ask) {
+  const late = performance.now() + LIMIT_MS;
+  while (performance.now() < late) {
+    const found = await ask();
+    if (found) return found;
+    await pause(10);
+  }
+  throw new Error(`${what} did not come`);
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: 'fifo' });
+let gateway;
+/** One call. Returns its status, body and milliseconds; status 0 = no answer. */
+function call(method, path, body) {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const done = (status, text) =>
+      resolve({ status, json: text === '' ? undefined : JSON.parse(text), ms: performance.now() - began });
+    const sent = request(
+      `${gateway.url}${path}`,
+      { method, agent, headers: { 'content-type': 'application/json' } },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk) => {
+          text += chunk;
+        });
+        answer.on('end', () => done(answer.statusCode, text));
+        answer.on('error', () => done(0, ''));
+      },
+    );
+    sent.on('error', () => done(0, ''));
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+const register = (device_id, type) =>
+  call('POST', '/api/v1/devices/register', {
+    device_id,
+    device_type: 'worker',
+    capabilities: { supported_tasks: [type], max_concurrent: 5 },
+  });
+
+async function addRows(type, count) {
+  const some = Array.from({ length: 1000 }, () => [type]);
+  await database.beginTransaction();
+  for (let n = 0; n < count; n += 1000)
+    await database.query('INSERT INTO af_crawl_task (task_type) VALUES ?', [some.slice(0, Math.min(1000, count - n))]);
+  await database.commit();
+}
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+const ms = (value) => `${value.toFixed(1)} ms`;
+const tell = (name, text) => console.log(`${name}: ${text}`);
+
+async function mixed() {
+  await addRows('plain', SECONDS * 1500);
+  const times = [];
+  const statuses = {};
+  const ends = performance.now() + SECONDS * 1000;
+  const ask = async (...args) => {
+    const answer = await call(...args);
+    times.push(answer.ms);
+    statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+    return answer;
+  };
+  const ids = Array.from({ length: MIXED }, (_, n) => `mixed-${n}`);
+  await Promise.all(ids.map((id) => register(id, 'plain')));
+  const began = performance.now();
+  await Promise.all(
+    ids.map(async (id) => {
+      while (performance.now() < ends) {
+        const { status, json } = await ask('GET', `/api/v1/tasks/next?device_id=${id}`);
+        if (status === 200)
+          await ask('POST', `/api/v1/tasks/${json.task_id}/result`, {
+            ...{ device_id: id, status: 'completed', result: { records_processed: 1 } },
+            ...{ attempt: json.attempt, claim_token: json.claim_token },
+          });
+        await ask('POST', `/api/v1/devices/${id}/heartbeat`, { status: 'online', system_info: { active_tasks: 0 } });
+      }
+    }),
+  );
+  const seconds = (performance.now() - began) / 1000;
+  const wrong = Object.entries(statuses).filter(([status]) => !['200', '204'].includes(status));
+  tell(
+    'mixed',
+    `${Math.round(times.length / seconds)} requests/s of ${MIXED} devices, p50 ${ms(quantile(times, 0.5))}, p99 ${ms(quantile(times, 0.99))}; ${
+      wrong.length === 0 ? 'no error' : `errors ${JSON.stringify(Object.fromEntries(wrong))}`
+    }`,
+  );
+}
+
+/** Tasks per second of four workers that are idle when the tasks come. */
+async function drained(how) {
+  await rows("DELETE FROM af_crawl_task WHERE task_type = 'noop'");
+  const workers = Array.from({ length: WORKERS }, (_, n) =>
+    start('worker', '--config', join(dir, `${how}.yaml`), '--device-id', `${how}-${n}`, '--slots', String(SLOTS)),
+  );
+  await until('the workers', async () => {
+    const [{ n }] = await rows("SELECT COUNT(*) AS n FROM af_device WHERE device_id LIKE ? AND status = 'online'", [
+      `${how}-%`,
+    ]);
+    return Number(n) === WORKERS;
+  });
+  await pause(2000);
+  const began = performance.now();
+  await addRows('noop', TASKS);
+  await until('the end of the tasks', async () => {
+    const [{ n }] = await rows("SELECT COUNT(*) AS n FROM af_crawl_task WHERE task_type = 'noop' AND status = 'done'");
+    return Number(n) === TASKS;
+  });
+  const rate = TASKS / ((performance.now() - began) / 1000);
+  await Promise.all(workers.map(end));
+  return rate;
+}
+async function drain() {
+  const rates = { direct: [], remote: [] };
+  for (let n = 0; n < REPS; n += 1)
+    for (const how of n % 2 === 0 ? ['direct', 'remote'] : ['remote', 'direct']) rates[how].push(await drained(how));
+  const ratio = median(rates.remote.map((one, n) => one / rates.direct[n]));
+  tell(
+    'drain',
+    `${WORKERS} × ${SLOTS}, ${TASKS} no-op tasks: direct ${Math.round(median(rates.direct))}/s, remote ${Math.round(median(rates.remote))}/s, ratio ${ratio.toFixed(2)} (${REPS} repetitions)`,
+  );
+}
+
+async function pickup() {
+  const worker = start('worker', '--config', join(dir, 'remote.yaml'), '--device-id', 'pickup', '--slots', '5');
+  await until(
+    'the worker',
+    async () => (await rows("SELECT id FROM af_device WHERE device_id = 'pickup' AND status = 'online'")).length > 0,
+  );
+  await pause(2000);
+  const took = [];
+  for (let n = 0; n < PICKUPS; n += 1) {
+    const began = process.hrtime.bigint();
+    const { status } = await call('POST', '/api/v1/tasks', { task_type: 'first', task_data: { key: `k${n}` } });
+    if (status !== 201) throw new Error(`POST /api/v1/tasks answered ${status}`);
+    const line = await until('the first line', () =>
+      readFileSync(STARTS, 'utf8')
+        .split('\n')
+        .find((one) => one.startsWith(`k${n} `)),
+    );
+    took.push(Number(BigInt(line.split(' ')[1]) - began) / 1e6);
+    await pause(20 + Math.random() * 80);
+  }
+  await end(worker);
+  tell(
+    'pickup',
+    `p50 ${ms(quantile(took, 0.5))}, p99 ${ms(quantile(took, 0.99))} from POST /api/v1/tasks to the handler's first line (${PICKUPS} tasks)`,
+  );
+}
+
+async function idle() {
+  const resident = () =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${gateway.child.pid}/status`, 'utf8'))[1]) / 1024;
+  const asked = async () => Number((await rows("SHOW GLOBAL STATUS LIKE 'Questions'"))[0].Value);
+  const before = resident();
+  const ids = Array.from({ length: DEVICES }, (_, n) => `idle-${n}`);
+  const rest = [...ids];
+  await Promise.all(
+    Array.from({ length: MIXED }, async () => {
+      for (let id = rest.pop(); id !== undefined; id = rest.pop()) {
+        const { status } = await register(id, 'rare');
+        if (status !== 200) throw new Error(`registering ${id}: ${status}`);
+      }
+    }),
+  );
+  let over = false;
+  let waiting = 0;
+  let errors = 0;
+  let got = () => {};
+  const polls = ids.map(async (id) => {
+    while (!over) {
+      waiting += 1;
+      const { status, json } = await call('GET', `/api/v1/tasks/next?device_id=${id}&wait=50`);
+      waiting -= 1;
+      if (status === 200) {
+        got();
+        await call('POST', `/api/v1/tasks/${json.task_id}/result`, { device_id: id, status: 'completed' });
+      } else if (status !== 204 && !over) {
+        errors += 1;
+        await pause(1000);
+      }
+    }
+  });
+  await until('all devices wait', () => waiting >= DEVICES * 0.999);
+  await pause(5000);
+  const [from, began] = [await asked(), performance.now()];
+  await pause(SECONDS * 1000);
+  const statements = ((await asked()) - from - 1) / ((performance.now() - began) / 1000);
+  const took = [];
+  for (let n = 0; n < 50; n += 1) {
+    const claimed = new Promise((resolve) => {
+      got = resolve;
+    });
+    const at = performance.now();
+    await call('POST', '/api/v1/tasks', { task_type: 'rare' });
+    await claimed;
+    took.push(performance.now() - at);
+    await pause(50);
+  }
+  const [memory, held] = [resident(), waiting];
+  over = true;
+  await end(gateway.child);
+  agent.destroy();
+  await Promise.all(polls);
+  tell(
+    'idle',
+    `${held} devices wait at one process: ${Math.round(memory)} MB resident (${Math.round(before)} MB before), ${statements.toFixed(1)} statements/s; a claim meanwhile p50 ${ms(quantile(took, 0.5))}, p99 ${ms(quantile(took, 0.99))}; ${errors} errors`,
+  );
+}
+
+try {
+  const migrated = spawnSync(process.execPath, [BIN, 'migrate', 'up', '--yes', '--config', join(dir, 'direct.yaml')], {
+    env,
+    encoding: 'utf8',
+  });
+  if (migrated.status !== 0) throw new Error(migrated.stderr);
+  const child = start('gateway', '--port', '0', '--config', join(dir, 'direct.yaml'));
+  const [, where] = await until('the gateway', () => {
+    if (child.exitCode !== null) throw new Error(child.said);
+    return /answers at (http:\S+)/.exec(child.said);
+  });
+  gateway = { child, url: where };
+  configured('remote', { worker: { gateway: where, journal: './journal' } });
+  console.log(about);
+  const parts = { mixed, drain, pickup, idle };
+  // The last one ends the gateway.
+  for (const name of Object.keys(parts).filter((one) => given.only.split(',').includes(one))) await parts[name]();
+} finally {
+  await Promise.all([...children].map(end));
+  await database.end();
+  await servers.stop();
+  rmSync(dir, { recursive: true, force: true });
+}
+process.exit();
