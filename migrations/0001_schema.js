@@ -254,7 +254,7 @@ const checkpoints = (names, taskId) => `CREATE TABLE ${names.checkpoint} (
     ) TABLE_OPTIONS`;
 
 /**
- * One row per task that ended without an attempt: an operator cancelled it, or no worker could claim it. Whoever reads ends by the ids of
+ * One row per task that ended without an attempt: an operator cancelled it, or no worker could claim it. A reader of ends by the ids of
  * the attempts finds the others here. The leader deletes old rows.
  * @param {Names} names
  * @param {string} taskId type of the task table's id

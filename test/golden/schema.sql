@@ -24,6 +24,9 @@ CREATE TABLE `af_device` (
   `lock_name` varchar(64) COLLATE ascii_bin DEFAULT NULL COMMENT 'session lock of that process (GET_LOCK); free = the process is gone',
   `lock_server` varchar(255) DEFAULT NULL COMMENT 'database server that has the lock',
   `lock_taken_at` datetime(3) DEFAULT NULL COMMENT 'UTC',
+  `gateway_id` varchar(64) DEFAULT NULL COMMENT 'gateway that it asked last; NULL = it has a session of its own',
+  `lease_until` datetime(3) DEFAULT NULL COMMENT 'in place of a session lock; then the device counts as gone, UTC',
+  `offline_for` int DEFAULT NULL COMMENT 'seconds for which it may be silent and keeps what it holds; NULL = heartbeat_timeout',
   `over_limits` json DEFAULT NULL COMMENT 'resource limits that it is over, in words',
   `stuck` json DEFAULT NULL COMMENT 'tasks whose handlers run on after their end, a slot each',
   `recent_claims` int NOT NULL DEFAULT 0 COMMENT 'tasks claimed within the last minute',
@@ -199,3 +202,12 @@ CREATE TABLE `af_task_log` (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
 PARTITION BY RANGE  COLUMNS(written_at)
 (PARTITION p_future VALUES LESS THAN (MAXVALUE));
+
+CREATE TABLE `af_task_end` (
+  `id` bigint NOT NULL AUTO_INCREMENT COMMENT 'order in which the rows were written',
+  `task_id` bigint NOT NULL COMMENT 'id of the task',
+  `status` enum('failed','cancelled') NOT NULL COMMENT 'of the task, since then',
+  `cause` varchar(64) NOT NULL COMMENT 'why: operator, or not claimable',
+  `ended_at` datetime(3) NOT NULL COMMENT 'UTC',
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { ChangeHub } from '../../src/core/gateway/changes/change-hub.ts';
 import { DatabaseWatch } from '../../src/core/gateway/database-watch.ts';
 import { Gateway } from '../../src/core/gateway/gateway.ts';
 import { TaskWatch } from '../../src/core/gateway/task-watch.ts';
@@ -50,6 +51,25 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const scratch = { name: fresh(), kind: 'tables', address, tables, names, remove: async () => {} } as const;
     const options = { workers: 1, slots: 1, hostname: 'test-host', version: '0.0.0-test', onBegin: () => {} };
     return { service: new BenchFleet(context, scratch, options), close: () => context.close() };
+  },
+
+  ChangeHub(db) {
+    const context = testContext(db);
+    const session = new Session({ ...SESSION, address: db.address });
+    const use: ConstructorParameters<typeof ChangeHub>[1] = async (work) => {
+      await session.ready();
+      return work({ ...context, session: async () => session });
+    };
+    const service = new ChangeHub(context, use, () => 'gateway', { roundMs: 1 });
+    const listener = { changes: () => {}, beat: () => {}, end: () => {} };
+    return {
+      service,
+      use: () => service.listen({}, undefined, listener),
+      async close() {
+        await session.close();
+        await context.close();
+      },
+    };
   },
 
   async Claimer(db) {

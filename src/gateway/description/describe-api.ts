@@ -40,7 +40,7 @@ const ABOUT =
   'Any gateway of the fleet answers any request: none of them keeps a state of its own. Ids of tasks are texts in answers, and texts or numbers in requests. Times are ISO 8601 in UTC, by the clock of the database. An error is a problem document (RFC 9457) with a code of the registry.';
 
 interface Described {
-  problems?: ErrorCode[];
+  problems?: readonly ErrorCode[];
   example?: ExampleRequest;
   tags?: string[];
   response?: Record<string, object>;

@@ -13,7 +13,7 @@ export interface ProblemResponse {
 
 /** `own`: codes of the route. `hasInput`: it may be asked wrongly. `local`: it needs no database. */
 export function problemResponses(
-  own: ErrorCode[],
+  own: readonly ErrorCode[],
   { hasInput, local }: { hasInput: boolean; local: boolean },
 ): Record<string, ProblemResponse> {
   const codes = [...new Set<ErrorCode>([...(hasInput ? ['E_USAGE' as const] : []), ...own, ...(local ? [] : ALWAYS)])];

@@ -13,7 +13,7 @@ export interface ExampleRequest {
 declare module 'fastify' {
   interface FastifySchema {
     /** Codes with which it may answer, beyond those that every route has (E_USAGE, E_DATABASE, E_TEMPORARY, E_INTERNAL). */
-    problems?: ErrorCode[];
+    problems?: readonly ErrorCode[];
     example?: ExampleRequest;
     /** Of a stream of events: what their `data` holds. */
     'x-event-data'?: { $ref: string };

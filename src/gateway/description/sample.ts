@@ -41,10 +41,15 @@ export function sample(schema: JsonSchema, schemas: Schemas, whole: boolean): un
   const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
   if (type === 'object') return objectOf(schema, schemas, whole);
   if (type === 'array') return schema.items === undefined ? [] : [sample(schema.items, schemas, whole)];
-  if (type === 'integer' || type === 'number')
-    return schema.minimum ?? (schema.exclusiveMinimum === undefined ? 1 : schema.exclusiveMinimum + 1);
+  if (type === 'integer' || type === 'number') return numberOf(schema);
   if (type === 'boolean') return false;
   return type === 'string' ? 'text' : null;
+}
+
+/** The least that it may be; an integer without a limit says how many digits a number keeps. */
+function numberOf({ minimum, exclusiveMinimum }: JsonSchema): number {
+  const least = minimum ?? (exclusiveMinimum === undefined ? 1 : exclusiveMinimum + 1);
+  return least <= Number.MIN_SAFE_INTEGER ? 1 : least;
 }
 
 /** What a reference means; anything else is what it is. */

@@ -254,6 +254,7 @@ describe('once', () => {
       'figures',
       'prune',
       'prune-logs',
+      'prune-ends',
       'settings',
     ]);
     expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');
