@@ -113,6 +113,8 @@ export class Gateway extends Service {
       const { requests } = this;
       const devices = new RemoteDevices({ context, requests, gatewayId: this.#deviceId, port, session });
       this.#devices = devices;
+      // The liveness thread may have taken longer than an idle session lasts.
+      await session.ready();
       devices.settingsRead(await readSettings(session, context.names));
       await devices.start();
       await this.watch.start();

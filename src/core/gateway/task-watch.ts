@@ -3,16 +3,26 @@
 import { isTransient } from '../db/database-error.ts';
 import { type TaskState, taskStates } from '../db/tasks/task-states.ts';
 import { AfdError } from '../domain/errors.ts';
+import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
 import type { RequestContexts } from './request-contexts.ts';
 
 export type { TaskState };
 
+/** A task as it was read. `now`: the database's time then, ISO 8601; `at`: the same on the monotonic clock. */
+export interface WatchedTask {
+  state: TaskState;
+  now: string;
+  at: number;
+}
+
 interface Waiter {
   /** Whether this is what it waits for. */
   enough(state: TaskState): boolean;
-  resolve(state: TaskState | undefined): void;
+  /** As it was read last. */
+  last: WatchedTask;
+  resolve(task: WatchedTask): void;
   reject(error: unknown): void;
 }
 
@@ -57,19 +67,19 @@ export class TaskWatch extends Service {
    * What the task is now, or becomes within this time, or when the signal is aborted.
    * @throws AfdError E_NOT_FOUND, E_TEMPORARY when too many wait; DatabaseError when it cannot be said at the end
    */
-  async wait({ taskId, forMs, signal, enough = hasEnded }: Wait): Promise<TaskState> {
-    const now = async () => (await this.#read([taskId]))[0] ?? missing(taskId);
-    const state = await now();
-    if (enough(state) || forMs <= 0 || signal.aborted || this.#over) return state;
+  async wait({ taskId, forMs, signal, enough = hasEnded }: Wait): Promise<WatchedTask> {
+    const first = (await this.#read([taskId])).get(taskId);
+    if (first === undefined) throw missing(taskId);
+    if (enough(first.state) || forMs <= 0 || signal.aborted || this.#over) return first;
     if (this.#count >= MOST_WAITING)
       throw new AfdError('E_TEMPORARY', `${MOST_WAITING} requests wait for tasks already.`);
-    return (await this.#next(taskId, forMs, signal, enough)) ?? now();
+    return this.#next(taskId, first, { forMs, signal, enough });
   }
 
   /** Everybody who waits is answered with what is known now, and nobody waits any more: the gateway stops. */
   release(): void {
     this.#over = true;
-    for (const set of [...this.#waiters.values()]) for (const one of [...set]) one.resolve(undefined);
+    for (const set of [...this.#waiters.values()]) for (const one of [...set]) one.resolve(one.last);
   }
 
   protected async run(signal: AbortSignal, running: () => void): Promise<void> {
@@ -87,11 +97,15 @@ export class TaskWatch extends Service {
     this.release();
   }
 
-  /** Undefined = the time is over. */
-  #next(taskId: number, forMs: number, signal: AbortSignal, enough: Waiter['enough']): Promise<TaskState | undefined> {
+  /** Whoever waits in vain gets what the last poll has read: many whose time is over at once cost nothing. */
+  #next(
+    taskId: number,
+    last: WatchedTask,
+    { forMs, signal, enough }: Omit<Required<Wait>, 'taskId'>,
+  ): Promise<WatchedTask> {
     const set = this.#waiters.get(taskId) ?? new Set<Waiter>();
     this.#waiters.set(taskId, set);
-    return new Promise<TaskState | undefined>((resolve, reject) => {
+    return new Promise<WatchedTask>((resolve, reject) => {
       const leave =
         <A>(settle: (value: A) => void) =>
         (value: A) => {
@@ -102,8 +116,8 @@ export class TaskWatch extends Service {
           if (set.size === 0) this.#waiters.delete(taskId);
           settle(value);
         };
-      const waiter: Waiter = { enough, resolve: leave(resolve), reject: leave(reject) };
-      const over = () => (this.#failure === undefined ? waiter.resolve(undefined) : waiter.reject(this.#failure));
+      const waiter: Waiter = { enough, last, resolve: leave(resolve), reject: leave(reject) };
+      const over = () => (this.#failure === undefined ? waiter.resolve(waiter.last) : waiter.reject(this.#failure));
       const timer = setTimeout(over, forMs);
       signal.addEventListener('abort', over, { once: true });
       set.add(waiter);
@@ -117,9 +131,9 @@ export class TaskWatch extends Service {
     for (let n = 0; n < ids.length; n += PER_READ) {
       const some = ids.slice(n, n + PER_READ);
       try {
-        const states = new Map((await this.#read(some)).map((one) => [one.task_id, one]));
+        const tasks = await this.#read(some);
         this.#failure = undefined;
-        for (const id of some) this.#tell(id, states.get(id));
+        for (const id of some) this.#tell(id, tasks.get(id));
       } catch (error) {
         // What may pass is waited for too, as long as each of them waits.
         this.#failure = error;
@@ -129,22 +143,24 @@ export class TaskWatch extends Service {
     }
   }
 
-  #tell(id: number, state: TaskState | undefined): void {
+  #tell(id: number, task: WatchedTask | undefined): void {
     for (const one of [...(this.#waiters.get(id) ?? [])]) {
-      if (state === undefined) one.reject(missingError(id));
-      else if (one.enough(state)) one.resolve(state);
+      if (task === undefined) one.reject(missing(id));
+      else if (one.enough(task.state)) one.resolve(task);
+      else one.last = task;
     }
   }
 
-  #read(ids: number[]): Promise<TaskState[]> {
-    return this.#requests.use(async (context) => taskStates(await context.session(), context.names, ids));
+  async #read(ids: number[]): Promise<Map<number, WatchedTask>> {
+    return this.#requests.use(async (context) => {
+      const states = await taskStates(await context.session(), context.names, ids);
+      const now = await context.now();
+      const at = monotonic();
+      return new Map(states.map((state) => [state.task_id, { state, now, at }]));
+    });
   }
 }
 
-function missing(id: number): never {
-  throw missingError(id);
-}
-
-function missingError(id: number): AfdError {
+function missing(id: number): AfdError {
   return new AfdError('E_NOT_FOUND', `There is no task ${id}.`, { suggestions: ['afd tasks ls'] });
 }

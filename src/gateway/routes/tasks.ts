@@ -2,6 +2,7 @@
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { hasEnded } from '../../core/gateway/task-watch.ts';
+import { monotonic } from '../../core/runtime/clock.ts';
 import { searchTasks, type TaskSearch } from '../../core/search/search-tasks.ts';
 import { viewedTask } from '../../core/search/viewed-task.ts';
 import { addTasks } from '../../core/tasks/add-tasks.ts';
@@ -21,7 +22,7 @@ import { closedSignal } from '../hooks/closed-signal.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
 import { LARGE_BODY_LIMIT } from '../protection/limits.ts';
-import { envelope, tagged } from '../server/answers.ts';
+import { envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { wireTask } from '../server/wire.ts';
 
@@ -153,10 +154,10 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     async handler(request, reply) {
       const { task_id: taskId } = request.params;
       const signal = closedSignal(reply);
-      const state = await gateway.taskWatch.wait({ taskId, forMs: request.query.seconds * 1000, signal });
+      const task = await gateway.taskWatch.wait({ taskId, forMs: request.query.seconds * 1000, signal });
+      const { state, now, at } = task;
       const { status, attempt, finished_at, last_error: error } = state;
       const long = error !== null && error.length > ERROR_CHARACTERS;
-      const now = signal.aborted ? '' : await gateway.requests.use((context) => context.now());
       return {
         task_id: String(taskId),
         status,
@@ -165,7 +166,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
         last_error: long ? error.slice(0, ERROR_CHARACTERS) : error,
         finished_at,
         truncated: long ? ['last_error'] : [],
-        ...envelope(request, now),
+        ...sharedEnvelope(request, { value: { now }, age_ms: monotonic() - at }),
       };
     },
   });
