@@ -109,7 +109,19 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   };
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
-  for (const name of [assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request]) {
+  for (const name of [
+    assignment,
+    task,
+    heartbeat,
+    device,
+    lane,
+    setting,
+    log,
+    progress,
+    checkpoint,
+    taskEnd,
+    request,
+  ]) {
     await cleaner.write(`DELETE FROM ${name}`);
   }
   await cleaner.write(
