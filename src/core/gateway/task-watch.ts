@@ -5,7 +5,7 @@ import { type TaskState, taskStates } from '../db/tasks/task-states.ts';
 import { AfdError } from '../domain/errors.ts';
 import { sleep } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
-import type { RequestContexts } from './request-contexts.ts';
+import type { RequestContexts } from './requests/request-contexts.ts';
 
 export type { TaskState };
 
