@@ -4,8 +4,12 @@ import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
 import { ChangeHub } from '../../src/core/gateway/changes/change-hub.ts';
-import { DatabaseWatch } from '../../src/core/gateway/database-watch.ts';
+import { nextTasks } from '../../src/core/gateway/devices/next-tasks.ts';
+import { registerDevice } from '../../src/core/gateway/devices/registrations.ts';
+import { RemoteDevices } from '../../src/core/gateway/devices/remote-devices.ts';
 import { Gateway } from '../../src/core/gateway/gateway.ts';
+import { DatabaseWatch } from '../../src/core/gateway/requests/database-watch.ts';
+import { RequestContexts } from '../../src/core/gateway/requests/request-contexts.ts';
 import { TaskWatch } from '../../src/core/gateway/task-watch.ts';
 import { HandlerProcess } from '../../src/core/handlers/process/handler-process.ts';
 import { CommandProcesses } from '../../src/core/handlers/processes/command-processes.ts';
@@ -22,6 +26,7 @@ import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
 import { MainWatch } from '../../src/core/node/main-watch.ts';
 import { PulseBoard } from '../../src/core/node/pulse-board.ts';
 import { RemoteLiveness } from '../../src/core/node/remote/remote-liveness.ts';
+import { openRingPort } from '../../src/core/ring/ring-port.ts';
 import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
@@ -231,6 +236,37 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
       close() {
         socket.close();
         mine.close();
+      },
+    };
+  },
+
+  async RemoteDevices(db) {
+    const context = testContext(db, { worker: { ring: { enabled: false } } });
+    const session = new Session({ ...SESSION, address: db.address, multiStatements: true });
+    await session.ready();
+    const watch = new DatabaseWatch({ openSession: () => session, onAway: () => {}, onBack: () => {} });
+    const requests = new RequestContexts(context, { most: 2, watch });
+    const address = { host: undefined, port: 0, localAddress: undefined };
+    const port = await openRingPort({ ...address, enabled: true, onProblem: () => {} });
+    const service = new RemoteDevices({ context, requests, gatewayId: fresh(), port, session });
+    const body = {
+      device_id: 'stressed',
+      device_type: 'worker',
+      capabilities: {},
+      remote: false,
+      offline_for: 0,
+    } as const;
+    return {
+      service,
+      async use() {
+        await registerDevice(service, body, '127.0.0.1');
+        await nextTasks(service, 'stressed', { limit: 1, wait: 0 }, new AbortController().signal);
+      },
+      async close() {
+        port.socket?.close();
+        await requests.close();
+        await session.close();
+        await context.close();
       },
     };
   },

@@ -1,6 +1,6 @@
 // The lists of the design document (5.2): its keys first.
 import type { Context } from '../context/context.ts';
-import { type AssignmentPage, type ListedAssignment, listAssignments } from '../db/gateway/list-assignments.ts';
+import { type AssignmentRange, type ListedAssignment, listAssignments } from '../db/gateway/list-assignments.ts';
 import { type Device, listDevices } from '../devices/devices.ts';
 import { AfdError } from '../domain/errors.ts';
 
@@ -44,11 +44,11 @@ export interface Attempts {
 }
 
 /** @throws AfdError E_USAGE; DatabaseError */
-export async function listAttempts(context: Context, page: AssignmentPage): Promise<Attempts> {
-  const { status, device_id, limit } = page;
+export async function listAttempts(context: Context, range: AssignmentRange): Promise<Attempts> {
+  const { status, device_id, limit } = range;
   if (status !== undefined && device_id === undefined && status !== 'assigned' && status !== 'running')
     throw new AfdError('E_USAGE', `A list of attempts with the status ${status} needs a device_id.`);
-  const found = await listAssignments(await context.session(), context.names, { ...page, limit: limit + 1 });
+  const found = await listAssignments(await context.session(), context.names, { ...range, limit: limit + 1 });
   const assignments = found.slice(0, limit);
   return { assignments, next: found.length > limit ? (assignments.at(-1)?.assignment_id ?? null) : null };
 }

@@ -12,9 +12,9 @@ import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-se
 import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
 import { ChangeHub } from './changes/change-hub.ts';
-import { DatabaseWatch } from './database-watch.ts';
 import { RemoteDevices } from './devices/remote-devices.ts';
-import { RequestContexts } from './request-contexts.ts';
+import { DatabaseWatch } from './requests/database-watch.ts';
+import { RequestContexts } from './requests/request-contexts.ts';
 import { TaskWatch } from './task-watch.ts';
 
 export interface GatewayFacts extends NodeFacts {

@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { beginRequest, endRequest } from '../db/gateway/idempotent-requests.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { RequestContexts } from './request-contexts.ts';
+import type { RequestContexts } from './requests/request-contexts.ts';
 
 /** Longest key of a client. */
 export const MOST_KEY = 255;

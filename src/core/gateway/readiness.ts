@@ -4,7 +4,7 @@ import { isConnectionLost } from '../db/database-error.ts';
 import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { Gateway } from './gateway.ts';
-import { MOST_WAITING } from './request-contexts.ts';
+import { MOST_WAITING } from './requests/request-contexts.ts';
 
 export const UNREADY = ['stopping', 'database', 'schema', 'overloaded'] as const;
 

@@ -6,7 +6,7 @@ import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { Service } from '../runtime/service.ts';
-import type { RequestContexts } from './request-contexts.ts';
+import type { RequestContexts } from './requests/request-contexts.ts';
 
 export type { TaskState };
 

@@ -51,13 +51,13 @@ export async function attemptsHeld(
   attempts: Array<{ task_id: number; attempt: number }>,
 ): Promise<Set<string>> {
   if (attempts.length === 0) return new Set();
-  const pairs = attempts.map((one) => [one.task_id, one.attempt]);
+  const keys = attempts.map((one) => [one.task_id, one.attempt]);
   const rows = await session.rows<Row>(
     `SELECT task_id, attempt FROM ${names.assignment} FORCE INDEX (idx_task_id)
      WHERE (task_id, attempt) IN (?) AND device_id = ?
      UNION SELECT id, attempt FROM ${names.task} FORCE INDEX (PRIMARY)
      WHERE id IN (?) AND (id, attempt) IN (?) AND claimed_by = ?`,
-    [pairs, deviceId, attempts.map((one) => one.task_id), pairs, deviceId],
+    [keys, deviceId, attempts.map((one) => one.task_id), keys, deviceId],
   );
   return new Set(rows.map((row) => `${row.task_id} ${row.attempt}`));
 }

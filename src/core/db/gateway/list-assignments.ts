@@ -1,4 +1,4 @@
-// A page of attempts, the newest first, by keyset: entries behind the last of the page before. Non-locking. Without a device
+// Attempts, the newest first, by keyset: entries behind the last of those before. Non-locking. Without a device
 // by PRIMARY, with one by idx_device_id, whose entries of one status are in the order of ids. Zero rows: the end.
 import { utcToIso } from '../rows.ts';
 import type { Session } from '../session.ts';
@@ -15,7 +15,7 @@ export interface ListedAssignment {
   attempt: number | null;
 }
 
-export interface AssignmentPage {
+export interface AssignmentRange {
   limit: number;
   /** Only older ones than this id. */
   after?: number | undefined;
@@ -28,7 +28,7 @@ export interface AssignmentPage {
 export async function listAssignments(
   session: Session,
   names: TableNames,
-  { limit, after, device_id, status }: AssignmentPage,
+  { limit, after, device_id, status }: AssignmentRange,
 ): Promise<ListedAssignment[]> {
   const index = device_id !== undefined ? 'idx_device_id' : status !== undefined ? 'idx_status' : 'PRIMARY';
   const where = [

@@ -5,7 +5,7 @@ import { utcToIso } from '../../db/rows.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import { Gatherer } from '../../runtime/gatherer.ts';
-import type { RequestContexts } from '../request-contexts.ts';
+import type { RequestContexts } from '../requests/request-contexts.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { keyOf, type ServedDevice } from './served-device.ts';
 import { type ServedDevices, superseded } from './served-devices.ts';

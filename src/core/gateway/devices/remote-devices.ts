@@ -11,7 +11,7 @@ import { Loop } from '../../runtime/loop.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
 import { checkCursors } from '../../worker/claim/cursor-checks.ts';
 import { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
-import type { RequestContexts } from '../request-contexts.ts';
+import type { RequestContexts } from '../requests/request-contexts.ts';
 import { DeviceClaims } from './device-claims.ts';
 import { type DeviceKind, DeviceKinds } from './device-kind.ts';
 import { FleetReads } from './fleet-reads.ts';

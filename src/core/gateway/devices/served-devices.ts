@@ -5,7 +5,7 @@ import type { TableNames } from '../../db/table-names.ts';
 import { AfdError } from '../../domain/errors.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { Gatherer } from '../../runtime/gatherer.ts';
-import type { RequestContexts } from '../request-contexts.ts';
+import type { RequestContexts } from '../requests/request-contexts.ts';
 import type { DeviceKinds } from './device-kind.ts';
 import { keyOf, type ServedDevice, servedDevice } from './served-device.ts';
 

@@ -131,7 +131,7 @@ describe('the liveness of a device', () => {
   test('is its lock, then its row, then ticks; a heartbeat comes at once when it is asked for', async () => {
     const { liveness: one, session, reports, said } = await liveness();
     await said('view');
-    expect(session.sent.slice(0, 3)).toEqual(['lock', 'row', 'tick']);
+    expect(session.sent.slice(0, 4)).toEqual(['lock', 'owner', 'row', 'tick']);
     expect(reports[0]).toMatchObject({ kind: 'registered', deviceId: 'w1', ipAddress: '127.0.0.1' });
     one.command({ kind: 'running', count: 2, claimed: 2 });
     one.command({ kind: 'heartbeat' });

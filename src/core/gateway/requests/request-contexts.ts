@@ -1,11 +1,11 @@
 // Contexts for requests: each has one session and one producer of its own for as long as a request uses it, so that the use
 // cases of core run here as they run in a command.
-import type { Context } from '../context/context.ts';
-import { Producer } from '../context/producer.ts';
-import { isConnectionLost } from '../db/database-error.ts';
-import { databaseNowMs } from '../db/rows.ts';
-import type { Session } from '../db/session.ts';
-import { AfdError } from '../domain/errors.ts';
+import type { Context } from '../../context/context.ts';
+import { Producer } from '../../context/producer.ts';
+import { isConnectionLost } from '../../db/database-error.ts';
+import { databaseNowMs } from '../../db/rows.ts';
+import type { Session } from '../../db/session.ts';
+import { AfdError } from '../../domain/errors.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 
 /** Requests that wait for a session; more are refused, so that a slow database does not fill the memory. */

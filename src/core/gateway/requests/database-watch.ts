@@ -1,11 +1,11 @@
 // Whether the database answers, as the requests of a gateway find out. While it is known to be away, requests are refused at once
 // and only this watch asks it. While all goes well it sends nothing.
-import { DatabaseError } from '../db/database-error.ts';
-import type { Session } from '../db/session.ts';
-import { Backoff } from '../runtime/backoff.ts';
-import { monotonic } from '../runtime/clock.ts';
-import { Loop } from '../runtime/loop.ts';
-import { Service, untilAborted } from '../runtime/service.ts';
+import { DatabaseError } from '../../db/database-error.ts';
+import type { Session } from '../../db/session.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import { monotonic } from '../../runtime/clock.ts';
+import { Loop } from '../../runtime/loop.ts';
+import { Service, untilAborted } from '../../runtime/service.ts';
 
 export interface DatabaseWatchOptions {
   /** Used by this watch alone; opened when there is a doubt. */
