@@ -255,38 +255,6 @@ describe('gateways that fail', () => {
     expect(await attempts(id)).toHaveLength(1);
   });
 
-  it('gives back what a gateway that hung has claimed for it later than it was asked about', async () => {
-    const other = await startGateway(db);
-    const proxy = await tcpProxy(gateway.url);
-    const runs: number[] = [];
-    const worker = start({
-      ...{ gateways: [proxy.url, other.url], handlers: { t: ({ task_id }) => void runs.push(task_id) } },
-      database: { call_timeout: 1 },
-    });
-    await once(worker.events, 'worker:started');
-    // Short enough that its claims are deferred.
-    for (let n = 0; n < 30; n += 1) await add();
-    await until(() => runs.length === 30);
-    const hold = proxy.holdRequest('/exchange', '"claim":{', '"defer":true');
-    const id = await add();
-    const release = await hold;
-    // The other gateway is asked what became of it, and claims it anew.
-    await ended(id, 'done');
-    await setState('paused');
-    await until(async () => (await device()).operator_state === 'paused');
-    const later = await add();
-    await setState('active');
-    release();
-    await ended(later, 'done');
-    await until(async () => {
-      const [row] = await session.rows(
-        `SELECT COUNT(*) AS n FROM ${db.names.task} WHERE status NOT IN ('done', 'pending')`,
-      );
-      return row!.n === 0;
-    });
-    expect(runs.filter((one) => one === id)).toEqual([id]);
-  });
-
   it('sends an end again whose answer is lost, and counts it once', async () => {
     const proxy = await tcpProxy(gateway.url);
     const go = gate();
