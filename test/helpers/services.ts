@@ -42,10 +42,12 @@ import { FIXTURES } from '../fixtures/handlers/command.ts';
 import { processOptions, testProcesses } from '../fixtures/handlers/process.ts';
 import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
-import { startGateway } from './gateway.ts';
+import { startGateway, type TestGateway } from './gateway.ts';
 import { testContext } from './node.ts';
 import { ear } from './ring.ts';
 import type { Made } from './stress.ts';
+
+let gateway: Promise<TestGateway> | undefined;
 
 /** By the name of its class: makes one, not started. */
 export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>> = {
@@ -194,20 +196,15 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
 
   async RemoteLiveness(db) {
     const { settings, context } = nodeOf(db);
-    const gateway = await startGateway(db);
+    // One for all of them: who runs the test stops it.
+    gateway ??= startGateway(db);
+    const { url } = await gateway;
     const { promise, resolve } = gate();
-    const gateways = { urls: [gateway.url], apiKey: undefined, offlineForMs: 0 };
+    const gateways = { urls: [url], apiKey: undefined, offlineForMs: 0 };
     const board = new PulseBoard(1).memory;
     const told = ({ kind }: { kind: string }) => kind === 'heartbeat' && resolve();
     const service = new RemoteLiveness({ ...settings, board, gateway: gateways }, gateways, told);
-    return {
-      service,
-      use: () => promise,
-      async close() {
-        await gateway.stop();
-        await context.close();
-      },
-    };
+    return { service, use: () => promise, close: () => context.close() };
   },
 
   Reporter(db) {

@@ -9,6 +9,8 @@ export interface TcpProxy {
   restore(url?: string): void;
   /** Bytes go no further, in both directions; connections stay open, and more are accepted. */
   freeze(): void;
+  /** The next request that has all of these words is held back; resolves with what sends it on, whoever has gone meanwhile. */
+  holdRequest(...words: string[]): Promise<() => void>;
   /** Cuts the connection on which the next answer comes to a request that has all of these words. Resolves when it has. */
   loseAnswer(...words: string[]): Promise<void>;
   close(): void;
@@ -20,18 +22,30 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
   let to = new URL(target);
   let state: 'open' | 'cut' | 'frozen' = 'open';
   let losing: { words: string[]; done: () => void } | undefined;
+  let holding: { words: string[]; done: (release: () => void) => void } | undefined;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     if (state === 'cut') return client.destroy();
     const upstream = dial({ host: to.hostname, port: Number(to.port) });
     let asked = '';
     let marked = false;
+    let held: Buffer[] | undefined;
     for (const one of [client, upstream]) sockets.add(one);
     client.on('data', (bytes) => {
       if (state === 'frozen') return;
       asked += bytes.toString('latin1');
       if (losing?.words.every((word) => asked.includes(word)) === true) marked = true;
-      upstream.write(bytes);
+      if (holding?.words.every((word) => asked.includes(word)) === true) {
+        const parts: Buffer[] = [];
+        held = parts;
+        holding.done(() => {
+          held = undefined;
+          upstream.write(Buffer.concat(parts));
+        });
+        holding = undefined;
+      }
+      if (held === undefined) upstream.write(bytes);
+      else held.push(bytes);
     });
     upstream.on('data', (bytes) => {
       if (state === 'frozen') return;
@@ -49,7 +63,7 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
       one.on('error', () => other.destroy());
       one.on('close', () => {
         sockets.delete(one);
-        other.destroy();
+        if (held === undefined) other.destroy();
       });
     }
   });
@@ -71,6 +85,11 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     },
     freeze() {
       state = 'frozen';
+    },
+    holdRequest(...words) {
+      return new Promise((done) => {
+        holding = { words, done };
+      });
     },
     loseAnswer(...words) {
       return new Promise((done) => {

@@ -2,6 +2,7 @@
 // what it has, and keeps what it cannot deliver.
 import { resolve } from 'node:path';
 import type { Context } from '../context/context.ts';
+import { attemptKey } from '../domain/attempt/attempt-key.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { deviceIdOf } from '../node/device-identity.ts';
 import type { LivenessCommand } from '../node/liveness-messages.ts';
@@ -14,7 +15,8 @@ import { KeptEnds } from './journal/kept-ends.ts';
 import { obeyOpen } from './obey-view.ts';
 import { GatewayLogs } from './port/gateway-logs.ts';
 import { GatewayReports } from './port/gateway-reports.ts';
-import { GatewayWork } from './port/gateway-work.ts';
+import { GatewayWork, recoverCall } from './port/gateway-work.ts';
+import { LateClaims } from './port/late-claims.ts';
 import type { RegisteredDevice } from './port/work-port.ts';
 import type { Finding, FindingOptions, WorkerClaimer, WorkerLink } from './worker-link.ts';
 
@@ -83,14 +85,25 @@ export class GatewayLink implements WorkerLink {
     const { logs, reports } = this.#ports!;
     const kept = new KeptEnds(this.#journal!);
     const { offline_for: offlineForS, prefetch } = config.worker;
+    const apart = this.#client();
+    const late = new LateClaims((tokens) => recoverCall(apart, { deviceId, instanceToken }, tokens));
     const work = new GatewayWork({
-      ...{ client: this.#work, deviceId, instanceToken, kept, offlineForS },
+      ...{ client: this.#work, deviceId, instanceToken, kept, late, offlineForS },
       before: () => reports.deliver(),
     });
     const planner = new GatewayPlanner({
       ...{ events, slots: runner, rooms, timings, board, prefetch, mayClaim },
       types: new Map([...this.#o.handlers].map(([type, { timeout }]) => [type, timeout])),
     });
+    /** Nobody else knows of it, and its slots may have gone to others since. */
+    const releaseLate = (found: Awaited<ReturnType<LateClaims['check']>>) => {
+      for (const { id: task_id, task_type, assignment_id, claim_token, attempt } of found) {
+        const one = { task_id, claim_token };
+        if (attempts.has(attemptKey(one)) || claimer.holds(one, Number.NEGATIVE_INFINITY)) continue;
+        const outcome = { kind: 'released', cause: 'unclaimed' } as const;
+        claimer.finish({ ...one, task_type, assignment_id, attempt: attempt + 1, outcome, age_ms: null });
+      }
+    };
     let told = '';
     const tell = () => {
       const waiting = { ...planner.waiting, held: runner.open };
@@ -114,6 +127,8 @@ export class GatewayLink implements WorkerLink {
       changed: () => {},
       view(at, view) {
         obeyOpen({ attempts, claimer }, at, view.open);
+        // What cannot be asked now is asked with the next view.
+        late.check().then(releaseLate, () => {});
         return undefined;
       },
       turn: () => {},

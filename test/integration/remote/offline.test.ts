@@ -15,6 +15,9 @@ import { startWorker, stopWorkers, type TestWorker } from '../../helpers/node.ts
 import { closeProxies, type TcpProxy, tcpProxy } from '../../helpers/tcp-proxy.ts';
 import { once, until } from '../../helpers/wait.ts';
 
+/** A busy machine must not make a lease end. */
+const LONG = { heartbeat_timeout: 60 };
+
 let db: TestDatabase;
 let session: Session;
 let gateway: TestGateway;
@@ -22,7 +25,7 @@ let proxy: TcpProxy;
 
 it.beforeEach(async ({ given }) => {
   ({ db, session } = given);
-  gateway = await startGateway(db);
+  gateway = await startGateway(db, { master: LONG });
   proxy = await tcpProxy(gateway.url);
 });
 afterEach(async () => {
@@ -63,7 +66,7 @@ describe('a remote worker without a gateway', () => {
     const { handler, call } = led();
     const ids = [await add(), await add(), await add()];
     const worker = startWorker(db, {
-      ...{ gateways: [proxy.url], handlers: { t: handler }, worker: { max_concurrent_tasks: 3 } },
+      ...{ gateways: [proxy.url], handlers: { t: handler }, master: LONG, worker: { max_concurrent_tasks: 3 } },
     });
     for (const id of ids) await call(id);
     for (const id of ids) await until(async () => (await attempts(id))[0]?.status === 'running');
@@ -97,7 +100,7 @@ describe('a remote worker without a gateway', () => {
   it('keeps what its attempts print, and their checkpoints', async () => {
     const { handler, call } = led();
     const id = await add();
-    const worker = startWorker(db, { gateways: [proxy.url], handlers: { t: handler } });
+    const worker = startWorker(db, { gateways: [proxy.url], handlers: { t: handler }, master: LONG });
     const { ctx, end } = await call(id);
     ctx.log.info('before');
     await until(async () => (await session.rows(`SELECT 1 FROM ${db.names.log}`)).length > 0);
@@ -128,7 +131,7 @@ describe('a remote worker without a gateway', () => {
   it('is refused what was taken from it meanwhile, reports it lost and keeps it aside', async () => {
     const { handler, call } = led();
     const id = await add();
-    const worker = startWorker(db, { gateways: [proxy.url], handlers: { t: handler } });
+    const worker = startWorker(db, { gateways: [proxy.url], handlers: { t: handler }, master: LONG });
     const { end } = await call(id);
     await until(async () => (await attempts(id))[0]?.status === 'running');
     const gone = once(worker.events, 'database:lost');
@@ -158,7 +161,7 @@ describe('a remote worker without a gateway', () => {
     const ids: number[] = [];
     for (let n = 0; n < 6; n += 1) ids.push(await add());
     const worker = startWorker(db, {
-      ...{ gateways: [proxy.url], handlers: { t: handler } },
+      ...{ gateways: [proxy.url], handlers: { t: handler }, master: LONG },
       worker: { max_concurrent_tasks: 2, prefetch: 3, offline_for: 600 },
     });
     await until(() => worker.seen.filter((one) => one.name === 'task:claimed').length === 5);

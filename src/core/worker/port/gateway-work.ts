@@ -13,7 +13,8 @@ import type { Finish } from '../../domain/attempt/reconcile.ts';
 import type { GatewayClient } from '../../remote/gateway-client.ts';
 import { reconciledOfWire, taskOfWire, wireFinish } from '../../remote/wire.ts';
 import type { KeptEnds } from '../journal/kept-ends.ts';
-import type { ExchangeResult, HeldClaim, PlannedClaim, WorkPort } from './work-port.ts';
+import type { LateClaims } from './late-claims.ts';
+import type { ExchangeResult, HeldClaim, PlannedClaim, RegisteredDevice, WorkPort } from './work-port.ts';
 
 /** What is asked of a gateway: it knows the lanes, the worker knows its slots. */
 export interface GatewayClaim extends PlannedClaim {
@@ -33,6 +34,8 @@ export interface GatewayWorkOptions {
   instanceToken: Buffer;
   /** Ends that are not delivered are kept there. */
   kept: KeptEnds;
+  /** Claims whose answer was lost. */
+  late: LateClaims;
   /** What must be delivered before ends. @throws DatabaseError */
   before(): Promise<void>;
   /** Seconds for which the lease of each attempt is longer than that of a direct worker. */
@@ -68,9 +71,10 @@ export class GatewayWork implements WorkPort<GatewayClaim, GatewayResult> {
   }
 
   async recover(tokens: Buffer[]): Promise<Array<ClaimedTask & { claim_token: Buffer }>> {
-    const body = { instance_token: this.#token, tokens: tokens.map(hex) };
-    const { claimed } = await this.#call('recover', recoverAnswer, body);
-    return claimed.map((one) => ({ ...taskOfWire(one), claim_token: Buffer.from(one.claim_token, 'hex') }));
+    const { client, late } = this.#o;
+    const found = await recoverCall(client, this.#o, tokens);
+    late.note(tokens);
+    return found;
   }
 
   async materialize(claims: HeldClaim[]): Promise<MaterializedAttempt[]> {
@@ -102,6 +106,19 @@ export class GatewayWork implements WorkPort<GatewayClaim, GatewayResult> {
     const { client, deviceId } = this.#o;
     return client.call({ method: 'POST', path: `devices/${deviceId}/${path}`, body, answer, repeatable });
   }
+}
+
+/** What claims with these tokens hold, unbegun and open. @throws DatabaseError */
+export async function recoverCall(
+  client: GatewayClient,
+  { deviceId, instanceToken }: RegisteredDevice,
+  tokens: Buffer[],
+): Promise<Array<ClaimedTask & { claim_token: Buffer }>> {
+  const body = { instance_token: hex(instanceToken), tokens: tokens.map(hex) };
+  const path = `devices/${deviceId}/recover`;
+  const call = { method: 'POST', path, body, answer: recoverAnswer, repeatable: true } as const;
+  const { claimed } = await client.call(call);
+  return claimed.map((one) => ({ ...taskOfWire(one), claim_token: Buffer.from(one.claim_token, 'hex') }));
 }
 
 function wireClaim({ claim_token, limit, free, types }: GatewayClaim) {
