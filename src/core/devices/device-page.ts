@@ -3,7 +3,7 @@ import type { Context } from '../context/context.ts';
 import { devicePage } from '../db/fleet/device-page.ts';
 import { type HeartbeatReading, heartbeatHistory } from '../db/fleet/heartbeat-history.ts';
 import { databaseNowMs } from '../db/rows.ts';
-import { CursorOf } from '../search/cursor.ts';
+import { CursorOf } from '../paging/cursor.ts';
 import { type Device, type DeviceDetail, deviceDetail, handles, judged } from './devices.ts';
 
 export type { HeartbeatReading };

@@ -2,7 +2,7 @@
 import type { Context } from '../context/context.ts';
 import { type CutTask, readTasks } from '../db/search/task-rows.ts';
 import type { TaskSearch } from '../db/search/task-search.ts';
-import { CursorOf, isId } from './cursor.ts';
+import { CursorOf, isId } from '../paging/cursor.ts';
 import { findTaskIds, type Total } from './find-ids.ts';
 
 export type { CutTask, TaskSearch, Total };

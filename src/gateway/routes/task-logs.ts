@@ -4,7 +4,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import type { LogEntry } from '../../core/logs/log-entry.ts';
 import { type LogPage, type LogPageOptions, type LogPlace, logPage } from '../../core/logs/log-page.ts';
-import { CursorOf } from '../../core/search/cursor.ts';
+import { CursorOf } from '../../core/paging/cursor.ts';
 import { logsAnswer, logsQuery } from '../../http/log-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';

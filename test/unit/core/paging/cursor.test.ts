@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CursorOf, isId } from '../../../../src/core/search/cursor.ts';
+import { CursorOf, isId } from '../../../../src/core/paging/cursor.ts';
 
 describe('a cursor', () => {
   const list = (filter: object) => new CursorOf('tasks', filter, isId);
