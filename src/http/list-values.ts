@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const total = z
   .object({
     count: z.int().meta({ examples: [42] }),
-    exact: z.boolean().meta({ description: 'False: there are at least so many.' }),
+    exact: z.boolean().meta({ description: 'False: the real number is this or higher.' }),
   })
   .meta({ id: 'Total', description: 'How many fit. Exact up to 10,000 at most.' });
 

@@ -53,7 +53,7 @@ export class Gateway extends Service {
         this.requests.refuseWaiting(error);
         events.emit('warning', { message: `requests are refused until the database answers again: ${error.message}` });
       },
-      onBack: () => events.emit('note', { message: 'the database answers again, and requests are served' }),
+      onBack: () => events.emit('note', { message: 'the database answers again, and requests are carried out' }),
     });
     this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch });
     this.changes = new ChangeHub(

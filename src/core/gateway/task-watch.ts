@@ -107,14 +107,14 @@ export class TaskWatch extends Service {
     this.#waiters.set(taskId, set);
     return new Promise<WatchedTask>((resolve, reject) => {
       const leave =
-        <A>(settle: (value: A) => void) =>
+        <A>(resolve: (value: A) => void) =>
         (value: A) => {
           clearTimeout(timer);
           signal.removeEventListener('abort', over);
           if (!set.delete(waiter)) return;
           this.#count -= 1;
           if (set.size === 0) this.#waiters.delete(taskId);
-          settle(value);
+          resolve(value);
         };
       const waiter: Waiter = { enough, last, resolve: leave(resolve), reject: leave(reject) };
       const over = () => (this.#failure === undefined ? waiter.resolve(waiter.last) : waiter.reject(this.#failure));

@@ -1,4 +1,4 @@
-// Answers of hot routes: made of rows that core has read, so that checking them once more would only cost time.
+// Answers of frequent calls: made of rows that core has read, so that checking them once more would only cost time.
 export function plainJson() {
   return (data: unknown) => JSON.stringify(data);
 }

@@ -34,7 +34,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
       const { instance_token, seconds, free, without = '', held, after } = request.query;
       const closed = closedSignal(reply);
       const { devices } = gateway;
-      const device = await devices.served.instance(request.params.device_id, bytes(instance_token));
+      const device = await devices.registry.instance(request.params.device_id, bytes(instance_token));
       const types = new Set(without.split(',').filter((one) => one !== ''));
       return waitForNews(devices, device, { seconds, free, without: types, held, after }, closed);
     },

@@ -26,9 +26,9 @@ export function nextTaskRoutes(app: App, gateway: Gateway): void {
       const closed = closedSignal(reply);
       const { devices } = gateway;
       const tasks = await nextTasks(devices, device_id, { limit: limit ?? 1, wait }, closed);
-      const giveBack = () => void returnTasks(devices, device_id, tasks).catch(() => {});
-      if (closed.aborted) giveBack();
-      else closed.addEventListener('abort', giveBack, { once: true });
+      const releaseAll = () => void returnTasks(devices, device_id, tasks).catch(() => {});
+      if (closed.aborted) releaseAll();
+      else closed.addEventListener('abort', releaseAll, { once: true });
       if (tasks.length === 0) return reply.code(204).send(null);
       return limit === undefined ? tasks[0]! : { tasks };
     },

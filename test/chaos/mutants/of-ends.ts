@@ -163,7 +163,7 @@ export const OF_ENDS: Mutant[] = [
     what: 'follow-up tasks are committed before the end that asks for them',
     patches: [
       core(
-        'worker/claim/claimer.ts',
+        'worker/port/database-work.ts',
         'await insertTasks(session, names, tasks, { maxRetryCount: policy.maxRetryCount, parentId });',
         `await insertTasks(session, names, tasks, { maxRetryCount: policy.maxRetryCount, parentId });
       await session.write('COMMIT');

@@ -64,7 +64,7 @@ export const OF_NODES: Mutant[] = [
     patches: [
       core(
         'worker/claim/claimer.ts',
-        'else await planner.refused(claim, error as Error, { withEnds: batch.length > 0, widths });',
+        'else await planner.refused(claim, error as Error, batch.length > 0);',
         "else throw new AfdError('E_INTERNAL', String(error));",
       ),
     ],

@@ -53,7 +53,7 @@ async function waitAt(gateway: TestGateway, token: string): Promise<ClientReques
   return call;
 }
 
-const served = (gateway: TestGateway) => gateway.gateway.devices.served.known('r1');
+const served = (gateway: TestGateway) => gateway.gateway.devices.registry.known('r1');
 
 async function row() {
   const [device] = await given.session.rows(
@@ -127,7 +127,7 @@ describe('the lease of a device behind a gateway', () => {
     await Promise.all(ids.map((device_id) => gateway.call('/api/v1/devices/register', { device_id })));
     const { names } = given.db;
     await given.session.write(`UPDATE ${names.device} SET lease_until = UTC_TIMESTAMP(3) WHERE device_type = 'worker'`);
-    for (const one of gateway.gateway.devices.served.all) one.written_at = Number.NEGATIVE_INFINITY;
+    for (const one of gateway.gateway.devices.registry.all) one.written_at = Number.NEGATIVE_INFINITY;
     const before = await questions();
     const waits = ids.map((id) => gateway.call(`/api/v1/tasks/next?device_id=${id}&wait=5`));
     const over = `SELECT COUNT(*) AS n FROM ${names.device} WHERE device_type = 'worker' AND lease_until < UTC_TIMESTAMP(3)`;

@@ -15,9 +15,9 @@ import { materializeOwnClaims } from '../../db/attempts/materialize-attempts.ts'
 import { recoverClaims } from '../../db/attempts/recover-claims.ts';
 import { signOffBehindGateway } from '../../db/gateway/sign-off.ts';
 import type { Session } from '../../db/session.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
 import { ringForEnds } from './ring-for-ends.ts';
-import type { ServedDevice } from './served-device.ts';
 import { bytes, claimOf, finishesOf, reconciledOf, wireOpen, wireTask } from './wire.ts';
 
 interface Claim {
@@ -34,14 +34,14 @@ export class DeviceCalls {
 
   /** Ends, and a claim, in one transaction. @throws AfdError E_SUPERSEDED, E_USAGE; DatabaseError */
   async exchange(deviceId: string, body: ExchangeBody): Promise<ExchangeAnswer> {
-    const { claims, requests, served } = this.#devices;
+    const { claims, requests, registry } = this.#devices;
     const device = await this.#caller(deviceId, body.instance_token);
     const finishes = finishesOf(body.finishes);
     const claim = body.claim === undefined ? undefined : claimOf(body.claim);
     return requests.use(async (context) => {
       const session = await context.session();
       const { permission, reconciled, claimed, more } = await claims.exchange(session, device, { finishes, claim });
-      if (permission === 'superseded' || permission === 'missing') served.forget(device);
+      if (permission === 'superseded' || permission === 'missing') registry.forget(device);
       if (claim !== undefined) device.running = Math.max(0, device.slots - claim.free + claimed.length);
       void ringForEnds(requests, reconciled);
       return {
@@ -55,9 +55,10 @@ export class DeviceCalls {
 
   /** @throws AfdError E_SUPERSEDED, E_NOT_FOUND; DatabaseError */
   async heartbeat(deviceId: string, body: HeartbeatBody): Promise<HeartbeatAnswer> {
-    const { heartbeats, served, settings, keeper } = this.#devices;
+    const { heartbeats, registry, settings, keeper } = this.#devices;
     const { instance_token: token, system_info } = body;
-    const device = token === undefined ? await served.plain(deviceId) : await served.instance(deviceId, bytes(token));
+    const device =
+      token === undefined ? await registry.plain(deviceId) : await registry.instance(deviceId, bytes(token));
     keeper.touch(device);
     const { cpu_usage = null, memory_usage = null, disk_usage = null, active_tasks = 0, ...others } = system_info;
     const { status, recent_claims, over_limits, stuck } = body;
@@ -117,14 +118,14 @@ export class DeviceCalls {
 
   /** False = another instance owns the id. @throws DatabaseError */
   async signOff(deviceId: string, token: string): Promise<boolean> {
-    const { served, context } = this.#devices;
-    const own = served.known(deviceId);
-    if (own?.token.equals(bytes(token)) === true) served.forget(own);
+    const { registry, context } = this.#devices;
+    const own = registry.known(deviceId);
+    if (own?.token.equals(bytes(token)) === true) registry.forget(own);
     return this.#with((session) => signOffBehindGateway(session, context.names, deviceId, bytes(token)));
   }
 
-  async #caller(deviceId: string, token: string): Promise<ServedDevice> {
-    const device = await this.#devices.served.instance(deviceId, bytes(token));
+  async #caller(deviceId: string, token: string): Promise<GatewayDevice> {
+    const device = await this.#devices.registry.instance(deviceId, bytes(token));
     this.#devices.keeper.touch(device);
     return device;
   }

@@ -21,7 +21,7 @@ import { COUNTED_SOURCES, claimShape, isSparse } from '../../worker/claim/claim-
 import type { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
 import { OddTasks } from '../../worker/claim/odd-tasks.ts';
 import type { FleetReads } from './fleet-reads.ts';
-import type { ServedDevice } from './served-device.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 import { entryOf, type Waiting } from './waiting.ts';
 import { type WireClaim, WireRooms } from './wire-rooms.ts';
 
@@ -41,7 +41,7 @@ export interface DeviceClaimsOptions {
   /** For what is done outside of a request. */
   session: Session;
   /** A claim for a device has come back, which began at this monotonic time. */
-  onClaimed(device: ServedDevice, began: number, claimed: number): void;
+  onClaimed(device: GatewayDevice, began: number, claimed: number): void;
   checkCursors(sources: LaneSource[]): void;
 }
 
@@ -66,7 +66,7 @@ export class DeviceClaims {
   /** `session`: with `multiStatements`. @throws ClaimRefused; DatabaseError; AfdError E_USAGE for follow-up tasks */
   async exchange(
     session: Session,
-    device: ServedDevice,
+    device: GatewayDevice,
     { finishes, claim }: { finishes: Finish[]; claim: WireClaim | undefined },
   ): Promise<ExchangeResult> {
     const apart = claim !== undefined && finishes.some(enqueues);
@@ -97,7 +97,7 @@ export class DeviceClaims {
   /** Writes how attempts ended. `device`: whose they are; of an earlier process its token. @throws as `exchange` */
   async finish(
     session: Session,
-    device: Pick<ServedDevice, 'id' | 'token'>,
+    device: Pick<GatewayDevice, 'id' | 'token'>,
     finishes: Finish[],
   ): Promise<Reconciled[]> {
     const { reconciled } = await this.#transact(session, device, finishes, undefined);
@@ -106,7 +106,7 @@ export class DeviceClaims {
 
   async #transact(
     session: Session,
-    device: Pick<ServedDevice, 'id' | 'token'>,
+    device: Pick<GatewayDevice, 'id' | 'token'>,
     finishes: Finish[],
     claim: ClaimRequest | undefined,
   ): Promise<FinishAndClaimResult> {
@@ -133,7 +133,7 @@ export class DeviceClaims {
   /** Undefined = the server refused the claim for the sake of some row: which one is found out by the next claims. */
   async #claim(
     session: Session,
-    device: ServedDevice,
+    device: GatewayDevice,
     finishes: Finish[],
     request: ClaimRequest,
   ): Promise<FinishAndClaimResult | undefined> {
@@ -150,7 +150,7 @@ export class DeviceClaims {
     }
   }
 
-  #plan(device: ServedDevice, claim: WireClaim): ClaimRequest | undefined {
+  #plan(device: GatewayDevice, claim: WireClaim): ClaimRequest | undefined {
     const { catalog, reads, waiting, master } = this.#o;
     const rooms = new WireRooms(claim);
     const without = NO_TYPES;
@@ -182,7 +182,7 @@ export class DeviceClaims {
   }
 
   /** Returns whether more seems to be due for the device. */
-  #learn(device: ServedDevice, request: ClaimRequest, { perSource, claimed }: FinishAndClaimResult): boolean {
+  #learn(device: GatewayDevice, request: ClaimRequest, { perSource, claimed }: FinishAndClaimResult): boolean {
     const { catalog, reads } = this.#o;
     this.#sparse = isSparse(request, perSource, this.#sparse);
     catalog.claimed();

@@ -3,8 +3,8 @@ import type { WaitAnswer } from '../../../http/device-contract.ts';
 import { openOfDevices } from '../../db/gateway/open-of-devices.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import type { ServedDevice } from './served-device.ts';
 import type { Waiter } from './waiting.ts';
 import { wireOpen } from './wire.ts';
 
@@ -28,7 +28,7 @@ export function longestWaitS({ context }: RemoteDevices, seconds: number): numbe
  */
 export async function waitForNews(
   devices: RemoteDevices,
-  device: ServedDevice,
+  device: GatewayDevice,
   { seconds, after, ...how }: WaitFor,
   closed: AbortSignal,
 ): Promise<WaitAnswer> {
@@ -40,7 +40,7 @@ export async function waitForNews(
     if (!(await waitOnce(devices, device, how, until, closed))) break;
   }
   const cursor = cursorOf(devices, device);
-  const ours = devices.served.known(device.id) === device;
+  const ours = devices.registry.known(device.id) === device;
   const changed = after !== cursor;
   const { operator_state, status } = device;
   return {
@@ -55,7 +55,7 @@ export async function waitForNews(
 /** Until it is woken, or `until` (monotonic ms). False = nobody waits for the answer any more, or the gateway ends. */
 export async function waitOnce(
   devices: RemoteDevices,
-  device: ServedDevice,
+  device: GatewayDevice,
   how: Omit<Waiter, 'wake' | 'device'>,
   until: number,
   closed: AbortSignal,
@@ -80,11 +80,11 @@ export async function waitOnce(
   return !closed.aborted && !over.aborted;
 }
 
-function cursorOf({ gatewayId, settings }: RemoteDevices, { version }: ServedDevice): string {
+function cursorOf({ gatewayId, settings }: RemoteDevices, { version }: GatewayDevice): string {
   return `${gatewayId}:${settings.version}:${version}`;
 }
 
-async function openOf(devices: RemoteDevices, device: ServedDevice) {
+async function openOf(devices: RemoteDevices, device: GatewayDevice) {
   return devices.requests.use(async (context) => {
     const open = await openOfDevices(await context.session(), context.names, [device.id]);
     device.revoked = open

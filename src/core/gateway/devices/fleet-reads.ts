@@ -12,9 +12,9 @@ import { monotonic } from '../../runtime/clock.ts';
 import { PollPause } from '../../runtime/poll-pause.ts';
 import type { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
 import type { DeviceKinds } from './device-kind.ts';
+import type { DeviceRegistry } from './device-registry.ts';
+import { type GatewayDevice, keyOf } from './gateway-device.ts';
 import type { MinScores } from './min-scores.ts';
-import { keyOf, type ServedDevice } from './served-device.ts';
-import type { ServedDevices } from './served-devices.ts';
 import type { Waiting } from './waiting.ts';
 
 /** Devices that a poll wakes for each lane; each that finds more than it takes wakes others. */
@@ -32,7 +32,7 @@ export interface FleetReadsOptions {
   gatewayId: string;
   catalog: LaneCatalog;
   kinds: DeviceKinds;
-  served: ServedDevices;
+  registry: DeviceRegistry;
   waiting: Waiting;
   minScores: MinScores;
   master: { readonly heartbeat_timeout: number };
@@ -55,12 +55,12 @@ export class FleetReads {
   }
 
   /** Tasks are directed at this device, as far as is known. */
-  directed(device: ServedDevice): boolean {
+  directed(device: GatewayDevice): boolean {
     return this.#directed.has(device.key);
   }
 
   /** A claim has found no more of them. */
-  directedDone(device: ServedDevice): void {
+  directedDone(device: GatewayDevice): void {
     if (!this.#directed.has(device.key)) return;
     const left = new Set(this.#directed);
     left.delete(device.key);
@@ -68,7 +68,7 @@ export class FleetReads {
   }
 
   /** Something there is for this device to claim. */
-  hasWork(one: { device: ServedDevice; without: ReadonlySet<string> }): boolean {
+  hasWork(one: { device: GatewayDevice; without: ReadonlySet<string> }): boolean {
     if (one.device.operator_state !== 'active' || one.device.pause.leftMs > 0) return false;
     return (
       this.#directed.has(one.device.key) || this.#o.catalog.due().some((entry) => this.#o.waiting.fits(one, entry))
@@ -94,7 +94,7 @@ export class FleetReads {
   }
 
   /** Devices at which due tasks are directed, read now, are woken; returns whom. @throws DatabaseError */
-  async wakeDirected(): Promise<ServedDevice[]> {
+  async wakeDirected(): Promise<GatewayDevice[]> {
     this.#directed = new Set((await dueDirected(await this.#o.session(), this.#o.names)).map(keyOf));
     return this.#o.waiting.wakeDevices(this.#directed, true);
   }
@@ -156,16 +156,16 @@ export class FleetReads {
     if (this.#o.catalog.learn(heads) || this.#o.catalog.crowded) this.#o.catalog.markDue(heads, false);
   }
 
-  /** What operators and others have changed of the devices that are served here. */
+  /** What operators and others have changed of the devices behind this gateway. */
   async #changes(): Promise<void> {
-    const { names, gatewayId, served, waiting } = this.#o;
+    const { names, gatewayId, registry, waiting } = this.#o;
     const at = monotonic();
     const seconds = Math.min(3600, (at - this.#changesAt) / 1000) + OVERLAP_S;
     const { sql, values } = changedStatesStatement(names, gatewayId, seconds);
     const rows = await (await this.#o.session()).rows(sql, values);
     this.#changesAt = at;
-    const before = new Map([...served.all].map((one) => [one, one.version]));
-    served.seen(rows.map(stateOf));
+    const before = new Map([...registry.all].map((one) => [one, one.version]));
+    registry.seen(rows.map(stateOf));
     for (const [device, version] of before) if (device.version !== version) waiting.news(device);
   }
 
@@ -181,7 +181,7 @@ export class FleetReads {
     }
   }
 
-  #told(device: ServedDevice, open: DeviceOpenAttempt[]): void {
+  #told(device: GatewayDevice, open: DeviceOpenAttempt[]): void {
     const own = open.filter((one) => one.revoked && keyOf(one.device_id) === device.key);
     const revoked = own.map((one) => one.assignment_id).join(' ');
     if (revoked === device.revoked) return;

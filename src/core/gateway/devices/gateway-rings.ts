@@ -11,7 +11,7 @@ import { LaneReads } from '../../worker/lane-reads.ts';
 import { RingReplies } from '../../worker/ring-replies.ts';
 import type { DeviceKinds } from './device-kind.ts';
 import type { FleetReads } from './fleet-reads.ts';
-import type { ServedDevice } from './served-device.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 import { entryOf, type Waiting } from './waiting.ts';
 
 /** How long an answer waits for the claims; the sender has long gone on by then. */
@@ -35,7 +35,7 @@ export interface GatewayRingsOptions {
 
 interface Woken {
   since: number;
-  left: Set<ServedDevice>;
+  left: Set<GatewayDevice>;
   claimed: number;
   end(): void;
 }
@@ -80,7 +80,7 @@ export class GatewayRings {
   }
 
   /** A claim for a device has come back. */
-  onClaimed(device: ServedDevice, began: number, claimed: number): void {
+  onClaimed(device: GatewayDevice, began: number, claimed: number): void {
     for (const one of this.#woken) {
       if (one.since > began || !one.left.delete(device)) continue;
       one.claimed += claimed;
@@ -107,7 +107,7 @@ export class GatewayRings {
     });
   }
 
-  async #wake(ring: Ring): Promise<ServedDevice[]> {
+  async #wake(ring: Ring): Promise<GatewayDevice[]> {
     const { catalog, waiting } = this.#o;
     if (!(await this.#known().note(ring))) return [];
     const entry = entryOf(catalog.due(), ring);

@@ -6,9 +6,9 @@ import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import { Gatherer } from '../../runtime/gatherer.ts';
 import type { RequestContexts } from '../requests/request-contexts.ts';
+import { type DeviceRegistry, superseded } from './device-registry.ts';
+import { type GatewayDevice, keyOf } from './gateway-device.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
-import { keyOf, type ServedDevice } from './served-device.ts';
-import { type ServedDevices, superseded } from './served-devices.ts';
 
 /** Devices of one statement, which compares each with each. */
 const MOST_ROWS = 100;
@@ -19,13 +19,13 @@ export type Said = Omit<RemoteBeat, 'device_id' | 'instance_token'>;
 export interface HeartbeatsOptions {
   requests: RequestContexts;
   keeper: LeaseKeeper;
-  served: ServedDevices;
+  registry: DeviceRegistry;
   gatewayId: string;
   events: Events;
 }
 
 interface Wanted {
-  device: ServedDevice;
+  device: GatewayDevice;
   said: Said;
 }
 
@@ -51,7 +51,7 @@ export class Heartbeats {
   }
 
   /** @throws AfdError E_SUPERSEDED; DatabaseError */
-  async beat(device: ServedDevice, said: Said): Promise<BeatAnswer> {
+  async beat(device: GatewayDevice, said: Said): Promise<BeatAnswer> {
     const answer = await this.#gatherer.add({ device, said });
     if (answer.device === undefined) throw superseded(device.id, undefined);
     return { ...answer, device: answer.device };
@@ -59,8 +59,8 @@ export class Heartbeats {
 
   async #write(wanted: Wanted[]): Promise<Answer[]> {
     const { requests, keeper } = this.#o;
-    const answers = new Map<ServedDevice, Answer>();
-    const byLease = new Map<number, Map<ServedDevice, Said>>();
+    const answers = new Map<GatewayDevice, Answer>();
+    const byLease = new Map<number, Map<GatewayDevice, Said>>();
     for (const { device, said } of wanted) {
       const leaseS = keeper.leaseS(device);
       byLease.set(leaseS, (byLease.get(leaseS) ?? new Map()).set(device, said));
@@ -72,13 +72,13 @@ export class Heartbeats {
         const rows = [...beats].map(([{ id, token }, said]) => ({ ...said, device_id: id, instance_token: token }));
         rows.sort((a, b) => (a.device_id < b.device_id ? -1 : 1));
         const view = await beatDevices(session, context.names, rows, { gatewayId: this.#o.gatewayId, leaseS });
-        this.#o.served.seen(view.states);
+        this.#o.registry.seen(view.states);
         const states = new Map(view.states.map((one) => [keyOf(one.device_id), one]));
         for (const device of beats.keys()) {
           const state = states.get(device.key);
           const ours = state?.instance_token?.equals(device.token) === true && state;
           if (ours) keeper.wrote(device, view.lease_until, at);
-          else this.#o.served.forget(device);
+          else this.#o.registry.forget(device);
           const open = view.open.filter((one) => keyOf(one.device_id) === device.key);
           const now = utcToIso(view.now) ?? '';
           answers.set(device, { device: ours ? ours : undefined, open, now });

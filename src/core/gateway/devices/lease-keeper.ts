@@ -1,4 +1,4 @@
-// Keeps the leases of the devices that are served here, for all of them together: each call of a device is a sign of life, and a
+// Keeps the leases of the devices behind this gateway, for all of them together: each call of a device is a sign of life, and a
 // few statements a second write them down, however many devices call. A device whose waiting connection was closed, and that
 // does not come back, loses its lease at once, unless another gateway has extended it.
 import { endLeases } from '../../db/gateway/end-leases.ts';
@@ -6,8 +6,8 @@ import { renewLeases } from '../../db/gateway/renew-leases.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
 import { monotonic } from '../../runtime/clock.ts';
-import type { ServedDevice } from './served-device.ts';
-import type { ServedDevices } from './served-devices.ts';
+import type { DeviceRegistry } from './device-registry.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 
 /** Rows of one statement. */
 const MOST_ROWS = 500;
@@ -22,7 +22,7 @@ export interface LeaseKeeperOptions {
   session: () => Promise<Session>;
   names: TableNames;
   gatewayId: string;
-  served: ServedDevices;
+  registry: DeviceRegistry;
   /** The configuration's own object: the fleet may change it. */
   master: { readonly heartbeat_timeout: number };
 }
@@ -31,7 +31,7 @@ export interface LeaseKeeperOptions {
 interface Due {
   leaseS: number;
   here: boolean;
-  devices: ServedDevice[];
+  devices: GatewayDevice[];
 }
 
 export class LeaseKeeper {
@@ -42,23 +42,23 @@ export class LeaseKeeper {
   }
 
   /** Seconds for which a call of this device extends its lease. */
-  leaseS({ offline_for }: Pick<ServedDevice, 'offline_for'>): number {
+  leaseS({ offline_for }: Pick<GatewayDevice, 'offline_for'>): number {
     return Math.max(offline_for, this.#o.master.heartbeat_timeout * (1 - AGE_PART));
   }
 
   /** The device has called. */
-  touch(device: ServedDevice): void {
+  touch(device: GatewayDevice): void {
     device.active_at = monotonic();
     device.closed_at = undefined;
   }
 
   /** The connection on which it waited was closed. */
-  closed(device: ServedDevice): void {
+  closed(device: GatewayDevice): void {
     if (device.offline_for === 0 && device.waits === 0) device.closed_at = monotonic();
   }
 
   /** Its lease was written with something else. */
-  wrote(device: ServedDevice, leaseUntil: string, at: number): void {
+  wrote(device: GatewayDevice, leaseUntil: string, at: number): void {
     device.lease_until = leaseUntil;
     device.written_at = at;
     device.written_for = at;
@@ -69,10 +69,10 @@ export class LeaseKeeper {
     const now = monotonic();
     const timeoutMs = this.#o.master.heartbeat_timeout * 1000;
     const due = new Map<string, Due>();
-    const gone: ServedDevice[] = [];
-    for (const one of this.#o.served.all) {
+    const gone: GatewayDevice[] = [];
+    for (const one of this.#o.registry.all) {
       const silent = now - one.active_at;
-      if (one.waits === 0 && silent > 2 * Math.max(timeoutMs, one.offline_for * 1000)) this.#o.served.forget(one);
+      if (one.waits === 0 && silent > 2 * Math.max(timeoutMs, one.offline_for * 1000)) this.#o.registry.forget(one);
       else if (one.active_at > one.written_for && now - one.written_at >= timeoutMs * AGAIN_PART) {
         const leaseS = this.leaseS(one) - Math.floor(silent / 1000 / this.#ageS) * this.#ageS;
         const here = one.waits > 0 || one.lease_until === undefined;
@@ -93,16 +93,16 @@ export class LeaseKeeper {
     return this.#o.master.heartbeat_timeout * AGE_PART;
   }
 
-  async #renew(devices: ServedDevice[], how: Omit<Due, 'devices'>): Promise<void> {
-    const { names, gatewayId, served } = this.#o;
+  async #renew(devices: GatewayDevice[], how: Omit<Due, 'devices'>): Promise<void> {
+    const { names, gatewayId, registry } = this.#o;
     const at = monotonic();
     const rows = devices.map((one) => ({ device_id: one.id, instance_token: one.token }));
     const { renewed, lease_until } = await renewLeases(await this.#o.session(), names, rows, { gatewayId, ...how });
     for (const one of devices) this.wrote(one, lease_until, at);
-    if (renewed < devices.length) await served.check(devices);
+    if (renewed < devices.length) await registry.check(devices);
   }
 
-  async #end(devices: ServedDevice[]): Promise<void> {
+  async #end(devices: GatewayDevice[]): Promise<void> {
     // One that called since then is alive.
     const still = devices.filter((one) => one.closed_at !== undefined && one.lease_until !== undefined);
     const calls = new Map(still.map((one) => [one, one.active_at]));

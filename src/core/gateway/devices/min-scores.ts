@@ -2,13 +2,13 @@ import type { DeviceView } from '../../domain/placement/device-view.ts';
 import type { PlacementPolicy } from '../../domain/placement/policy.ts';
 import type { LaneEntry } from '../../worker/claim/lane-entry.ts';
 import { MinScoreRule } from '../../worker/claim/min-score-rule.ts';
-import type { ServedDevice } from './served-device.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 
-/** The min-score rule for each device that is served here: what is known of the fleet is read once for all. */
+/** The min-score rule for each device behind this gateway: what is known of the fleet is read once for all. */
 export class MinScores {
   readonly #policy: PlacementPolicy;
   #devices: DeviceView[] | undefined;
-  #rules = new WeakMap<ServedDevice, MinScoreRule>();
+  #rules = new WeakMap<GatewayDevice, MinScoreRule>();
 
   /** `policy`: the configuration's own object, which the fleet may change. */
   constructor(policy: PlacementPolicy) {
@@ -26,7 +26,7 @@ export class MinScores {
     this.#rules = new WeakMap();
   }
 
-  defers(device: ServedDevice, entry: LaneEntry): boolean {
+  defers(device: GatewayDevice, entry: LaneEntry): boolean {
     if (!this.wanted) return false;
     let rule = this.#rules.get(device);
     if (rule === undefined) {

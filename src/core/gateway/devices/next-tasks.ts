@@ -9,8 +9,8 @@ import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { longestWaitS, waitOnce } from './device-waits.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import type { ServedDevice } from './served-device.ts';
 import { timeoutOf } from './wire-rooms.ts';
 
 /** The answer of the design document, and what a client may add to its result. */
@@ -29,7 +29,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 /**
  * At most `limit` tasks; none when nothing is due for `wait` seconds. `closed`: aborted when the connection is: then nothing
- * stays claimed. @throws AfdError as ServedDevices.plain; DatabaseError
+ * stays claimed. @throws AfdError as DeviceRegistry.plain; DatabaseError
  */
 export async function nextTasks(
   devices: RemoteDevices,
@@ -37,7 +37,7 @@ export async function nextTasks(
   { limit, wait }: { limit: number; wait: number },
   closed: AbortSignal,
 ): Promise<NextTask[]> {
-  const device = await devices.served.plain(deviceId);
+  const device = await devices.registry.plain(deviceId);
   devices.keeper.touch(device);
   const until = monotonic() + longestWaitS(devices, wait) * 1000;
   await devices.reads.fresh();
@@ -45,7 +45,7 @@ export async function nextTasks(
     const tasks = devices.reads.hasWork({ device, without: NONE }) ? await claim(devices, device, limit, closed) : [];
     const left = until - monotonic();
     if (tasks.length > 0 || closed.aborted || left <= 0) return tasks;
-    if (devices.served.known(deviceId) !== device)
+    if (devices.registry.known(deviceId) !== device)
       return nextTasks(devices, deviceId, { limit, wait: left / 1000 }, closed);
     if (devices.reads.hasWork({ device, without: NONE })) continue;
     if (!(await waitOnce(devices, device, { free: limit, without: NONE, held: 0 }, until, closed))) return [];
@@ -54,7 +54,7 @@ export async function nextTasks(
 
 /** The client is gone: its tasks are open again. Best effort: else the device or the deadline ends them. */
 export async function returnTasks(devices: RemoteDevices, deviceId: string, tasks: NextTask[]): Promise<void> {
-  const device = devices.served.known(deviceId);
+  const device = devices.registry.known(deviceId);
   if (device === undefined || tasks.length === 0) return;
   await devices.requests.use(async (context) => {
     const finishes = tasks.map((one) => unclaimed(one));
@@ -77,7 +77,7 @@ function unclaimed({ task_id, task_type, attempt, claim_token }: NextTask): Fini
 
 async function claim(
   devices: RemoteDevices,
-  device: ServedDevice,
+  device: GatewayDevice,
   limit: number,
   closed: AbortSignal,
 ): Promise<NextTask[]> {
@@ -90,7 +90,7 @@ async function claim(
     const claim_token = randomBytes(16);
     const asked = { finishes: [], claim: { claim_token, limit, free: limit, types } };
     const { claimed, permission } = await devices.claims.exchange(session, device, asked);
-    if (permission === 'superseded' || permission === 'missing') devices.served.forget(device);
+    if (permission === 'superseded' || permission === 'missing') devices.registry.forget(device);
     const readable: NextTask[] = [];
     const broken: Finish[] = [];
     for (const task of claimed) {

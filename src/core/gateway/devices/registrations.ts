@@ -5,8 +5,8 @@ import { registerBehindGateway } from '../../db/gateway/register-behind-gateway.
 import { utcToIso } from '../../db/rows.ts';
 import { slotsOf } from '../../domain/slots.ts';
 import { closeEarlierInstances } from '../../worker/earlier-instances.ts';
+import { running } from './device-registry.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { running } from './served-devices.ts';
 import { bytes } from './wire.ts';
 
 /** Of the table. */
@@ -52,9 +52,9 @@ export async function registerDevice(
       const owner = { deviceId: device_id, instanceToken: token };
       await closeEarlierInstances(session, names, owner, { max_retry_count, retry_backoff, lost_backoff });
     }
-    const [state] = await devices.served.read(session, [device_id]);
+    const [state] = await devices.registry.read(session, [device_id]);
     if (state !== undefined) {
-      const device = devices.served.take(state);
+      const device = devices.registry.take(state);
       devices.keeper.touch(device);
       devices.keeper.wrote(device, taken.lease_until, device.active_at);
     }

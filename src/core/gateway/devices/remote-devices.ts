@@ -14,13 +14,13 @@ import { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
 import type { RequestContexts } from '../requests/request-contexts.ts';
 import { DeviceClaims } from './device-claims.ts';
 import { type DeviceKind, DeviceKinds } from './device-kind.ts';
+import { DeviceRegistry } from './device-registry.ts';
 import { FleetReads } from './fleet-reads.ts';
 import { GatewayRings } from './gateway-rings.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { MinScores } from './min-scores.ts';
 import { PlainStarts } from './plain-starts.ts';
-import { ServedDevices } from './served-devices.ts';
 import { Waiting } from './waiting.ts';
 
 const LEASES_MS = 250;
@@ -42,7 +42,7 @@ export class RemoteDevices extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
   readonly gatewayId: string;
-  readonly served: ServedDevices;
+  readonly registry: DeviceRegistry;
   readonly keeper: LeaseKeeper;
   readonly waiting: Waiting;
   readonly reads: FleetReads;
@@ -76,13 +76,13 @@ export class RemoteDevices extends Service {
     const minScores = new MinScores(config.load_balancer);
     this.waiting = new Waiting((device, entry) => minScores.defers(device, entry));
     const { waiting } = this;
-    this.served = new ServedDevices(requests, names, kinds, (device) => waiting.news(device));
-    const { served } = this;
-    const shared = { session: opened, names, gatewayId, served, master: config.master };
+    this.registry = new DeviceRegistry(requests, names, kinds, (device) => waiting.news(device));
+    const { registry } = this;
+    const shared = { session: opened, names, gatewayId, registry, master: config.master };
     this.keeper = new LeaseKeeper(shared);
     const pollIntervalMs = config.worker.task_poll_interval * 1000;
     this.reads = new FleetReads({ ...shared, catalog, kinds, waiting, minScores, pollIntervalMs });
-    this.heartbeats = new Heartbeats({ requests, keeper: this.keeper, served, gatewayId, events });
+    this.heartbeats = new Heartbeats({ requests, keeper: this.keeper, registry, gatewayId, events });
     this.starts = new PlainStarts(opened, names);
     this.claims = new DeviceClaims({
       ...{ names, events, catalog, reads: this.reads, waiting, master: config.master, session },
@@ -160,7 +160,7 @@ export class RemoteDevices extends Service {
     const { message } = error as Error;
     // The liveness thread says that the database is away.
     if (this.#trouble === undefined && this.requests.busy > 0)
-      this.context.events.emit('warning', { message: `devices behind this gateway cannot be served: ${message}` });
+      this.context.events.emit('warning', { message: `devices behind this gateway cannot be registry: ${message}` });
     this.#trouble = message;
   }
 
@@ -175,7 +175,7 @@ export class RemoteDevices extends Service {
     await this.#session.ready();
     await deleteRequests(this.#session, this.context.names, KEEP_REQUESTS_S);
     const used = new Set<DeviceKind>();
-    for (const one of this.served.all) used.add(one.kind);
+    for (const one of this.registry.all) used.add(one.kind);
     this.#kinds.keep(used);
   }
 }

@@ -19,7 +19,7 @@ const NO_MESSAGE = 'The device reported a failure without a message.';
 
 /**
  * One answer for each, in order; all that is accepted is written in one transaction. A result that was accepted before is
- * `committed`. @throws AfdError as ServedDevices.plain, E_USAGE; DatabaseError
+ * `committed`. @throws AfdError as DeviceRegistry.plain, E_USAGE; DatabaseError
  */
 export async function takeResults(
   devices: RemoteDevices,
@@ -28,7 +28,7 @@ export async function takeResults(
 ): Promise<ResultAnswer[]> {
   assertOnce(given);
   const outcomes = given.map(outcomeOf);
-  const device = await devices.served.plain(deviceId);
+  const device = await devices.registry.plain(deviceId);
   devices.keeper.touch(device);
   return devices.requests.use(async (context) => {
     const session = await context.session();

@@ -2,10 +2,10 @@
 import { type LaneRank, laneRankKey } from '../../domain/lane.ts';
 import type { LaneEntry } from '../../worker/claim/lane-entry.ts';
 import type { DeviceKind } from './device-kind.ts';
-import type { ServedDevice } from './served-device.ts';
+import type { GatewayDevice } from './gateway-device.ts';
 
 export interface Waiter {
-  readonly device: ServedDevice;
+  readonly device: GatewayDevice;
   /** Slots in which a task can begin; 0 = it waits for other news. */
   readonly free: number;
   /** Types for which it has no room. */
@@ -23,11 +23,11 @@ export class Waiting {
   readonly #all = new Map<Waiter, DeviceKind | undefined>();
   /** Those with free slots, in the order in which they came: who was woken comes last. */
   readonly #byKind = new Map<DeviceKind, Set<Waiter>>();
-  readonly #defers: (device: ServedDevice, entry: LaneEntry) => boolean;
+  readonly #defers: (device: GatewayDevice, entry: LaneEntry) => boolean;
   /** Work is known to be due for nobody who waits: it is found by polls. */
   onFirst: () => void = () => {};
 
-  constructor(defers: (device: ServedDevice, entry: LaneEntry) => boolean) {
+  constructor(defers: (device: GatewayDevice, entry: LaneEntry) => boolean) {
     this.#defers = defers;
   }
 
@@ -78,7 +78,7 @@ export class Waiting {
   }
 
   /** Wakes devices for a lane, those that have waited longest; returns whom. `hint`: somebody says that work has come. */
-  wakeForLane(entry: LaneEntry, how: WakeFor, hint = false): ServedDevice[] {
+  wakeForLane(entry: LaneEntry, how: WakeFor, hint = false): GatewayDevice[] {
     const woken: Waiter[] = [];
     let tasks = 'tasks' in how ? how.tasks : Number.POSITIVE_INFINITY;
     const most = 'devices' in how ? how.devices : Number.POSITIVE_INFINITY;
@@ -95,7 +95,7 @@ export class Waiting {
   }
 
   /** Wakes those at which tasks are directed. */
-  wakeDevices(keys: ReadonlySet<string>, hint = false): ServedDevice[] {
+  wakeDevices(keys: ReadonlySet<string>, hint = false): GatewayDevice[] {
     const woken = [...this.#all.keys()].filter(({ device, free }) => free > 0 && keys.has(device.key));
     return this.#wake(
       woken.filter((one) => hint || one.device.pause.leftMs <= 0),
@@ -104,11 +104,11 @@ export class Waiting {
   }
 
   /** Something else has changed for this device; absent = for all. */
-  news(device?: ServedDevice): void {
+  news(device?: GatewayDevice): void {
     for (const one of [...this.#all.keys()]) if (device === undefined || one.device === device) one.wake();
   }
 
-  #wake(woken: Waiter[], hint: boolean): ServedDevice[] {
+  #wake(woken: Waiter[], hint: boolean): GatewayDevice[] {
     for (const one of woken) {
       if (hint) one.device.pause.news();
       this.remove(one);

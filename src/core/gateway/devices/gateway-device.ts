@@ -3,7 +3,7 @@ import { ClaimPause } from '../../worker/claim/claim-pause.ts';
 import type { DeviceKind } from './device-kind.ts';
 
 /** A device that this gateway serves: a copy of its row, and what it did here. */
-export interface ServedDevice {
+export interface GatewayDevice {
   /** As its row spells it; `key` is the same for each spelling. */
   id: string;
   key: string;
@@ -39,7 +39,7 @@ export interface ServedDevice {
   pause: ClaimPause;
 }
 
-export function servedDevice(state: DeviceState, token: Buffer, kind: DeviceKind, now: number): ServedDevice {
+export function gatewayDevice(state: DeviceState, token: Buffer, kind: DeviceKind, now: number): GatewayDevice {
   return {
     id: state.device_id,
     key: keyOf(state.device_id),

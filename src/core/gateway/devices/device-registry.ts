@@ -7,24 +7,24 @@ import { monotonic } from '../../runtime/clock.ts';
 import { Gatherer } from '../../runtime/gatherer.ts';
 import type { RequestContexts } from '../requests/request-contexts.ts';
 import type { DeviceKinds } from './device-kind.ts';
-import { keyOf, type ServedDevice, servedDevice } from './served-device.ts';
+import { type GatewayDevice, gatewayDevice, keyOf } from './gateway-device.ts';
 
 /** Rows that one statement reads. */
 const MOST_ROWS = 500;
 
-export class ServedDevices {
-  readonly #devices = new Map<string, ServedDevice>();
+export class DeviceRegistry {
+  readonly #devices = new Map<string, GatewayDevice>();
   readonly #kinds: DeviceKinds;
   readonly #names: TableNames;
   readonly #reads: Gatherer<string, DeviceState | undefined>;
-  readonly #onGone: (device: ServedDevice) => void;
+  readonly #onGone: (device: GatewayDevice) => void;
 
   /** `onGone`: another instance owns its id, or its row is gone. */
   constructor(
     requests: RequestContexts,
     names: TableNames,
     kinds: DeviceKinds,
-    onGone: (device: ServedDevice) => void,
+    onGone: (device: GatewayDevice) => void,
   ) {
     this.#names = names;
     this.#kinds = kinds;
@@ -38,7 +38,7 @@ export class ServedDevices {
     this.#reads = new Gatherer(read, MOST_ROWS);
   }
 
-  get all(): Iterable<ServedDevice> {
+  get all(): Iterable<GatewayDevice> {
     return this.#devices.values();
   }
 
@@ -46,12 +46,12 @@ export class ServedDevices {
     return this.#devices.size;
   }
 
-  known(deviceId: string): ServedDevice | undefined {
+  known(deviceId: string): GatewayDevice | undefined {
     return this.#devices.get(keyOf(deviceId));
   }
 
   /** The device under this instance token. @throws AfdError E_SUPERSEDED; DatabaseError */
-  async instance(deviceId: string, token: Buffer): Promise<ServedDevice> {
+  async instance(deviceId: string, token: Buffer): Promise<GatewayDevice> {
     const known = this.known(deviceId);
     if (known?.token.equals(token) === true) return known;
     const state = await this.#reads.add(deviceId);
@@ -61,7 +61,7 @@ export class ServedDevices {
   }
 
   /** A client that knows no token. @throws AfdError E_NOT_FOUND, E_CONFLICT, E_DEVICE_RUNNING; DatabaseError */
-  async plain(deviceId: string): Promise<ServedDevice> {
+  async plain(deviceId: string): Promise<GatewayDevice> {
     const known = this.known(deviceId);
     if (known?.plain === true) return known;
     const state = await this.#reads.add(deviceId);
@@ -80,7 +80,7 @@ export class ServedDevices {
   }
 
   /** Its row, as it was read now or written here. */
-  take(state: DeviceState): ServedDevice {
+  take(state: DeviceState): GatewayDevice {
     const key = keyOf(state.device_id);
     const before = this.#devices.get(key);
     const token = state.instance_token!;
@@ -89,7 +89,7 @@ export class ServedDevices {
       return before;
     }
     if (before !== undefined) this.forget(before);
-    const device = servedDevice(state, token, this.#kinds.of(state.kind, state.capabilities), monotonic());
+    const device = gatewayDevice(state, token, this.#kinds.of(state.kind, state.capabilities), monotonic());
     this.#devices.set(key, device);
     return device;
   }
@@ -99,18 +99,18 @@ export class ServedDevices {
     return deviceStates(session, this.#names, ids);
   }
 
-  /** What was read of devices that may be served here. */
+  /** What was read of devices that may be behind this gateway. */
   seen(states: DeviceState[]): void {
     for (const state of states) this.#refresh(state.device_id, state);
   }
 
   /** Reads these again: the database does not know them as they are known here. @throws DatabaseError */
-  async check(devices: ServedDevice[]): Promise<void> {
+  async check(devices: GatewayDevice[]): Promise<void> {
     await Promise.all(devices.map(async (one) => this.#refresh(one.id, await this.#reads.add(one.id))));
   }
 
-  /** It is not served here any more. */
-  forget(device: ServedDevice): void {
+  /** It is not behind this gateway any more. */
+  forget(device: GatewayDevice): void {
     if (this.#devices.get(device.key) === device) this.#devices.delete(device.key);
     device.version += 1;
     this.#onGone(device);
@@ -123,7 +123,7 @@ export class ServedDevices {
     else this.#update(device, state);
   }
 
-  #update(device: ServedDevice, state: DeviceState): void {
+  #update(device: GatewayDevice, state: DeviceState): void {
     if (device.operator_state !== state.operator_state) device.version += 1;
     device.operator_state = state.operator_state;
     device.status = state.status;
