@@ -11,7 +11,7 @@ import { runCommand } from '../unit/cli/run-command.ts';
 import { folder } from '../unit/core/config/config-folder.ts';
 import { FORMS, MASTER, WORKER } from '../unit/core/config/document.ts';
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 let db: TestDatabase;
 beforeAll(async () => {
   db = await testDatabase();

@@ -42,12 +42,12 @@ import { FIXTURES } from '../fixtures/handlers/command.ts';
 import { processOptions, testProcesses } from '../fixtures/handlers/process.ts';
 import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
-import { startGateway, type TestGateway } from './gateway.ts';
 import { testContext } from './node.ts';
 import { ear } from './ring.ts';
 import type { Made } from './stress.ts';
 
-let gateway: Promise<TestGateway> | undefined;
+/** Where remote workers find one: who runs the services says so. */
+export const GATEWAY = { url: '' };
 
 /** By the name of its class: makes one, not started. */
 export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>> = {
@@ -196,11 +196,8 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
 
   async RemoteLiveness(db) {
     const { settings, context } = nodeOf(db);
-    // One for all of them: who runs the test stops it.
-    gateway ??= startGateway(db);
-    const { url } = await gateway;
     const { promise, resolve } = gate();
-    const gateways = { urls: [url], apiKey: undefined, offlineForMs: 0 };
+    const gateways = { urls: [GATEWAY.url], apiKey: undefined, offlineForMs: 0 };
     const board = new PulseBoard(1).memory;
     const told = ({ kind }: { kind: string }) => kind === 'heartbeat' && resolve();
     const service = new RemoteLiveness({ ...settings, board, gateway: gateways }, gateways, told);

@@ -64,7 +64,7 @@ describe('a gateway whose database', { timeout: MINUTES, ...skipBecause(NO_PRIVA
     await until(async () => (await gateway.call('/readyz')).status === 200, PATIENCE_MS, 'readiness');
     expect((await ask(gateway, 50)).filter(({ status }) => status !== 200)).toEqual([]);
     const said = (text: string) => gateway.lines.filter((line) => line.includes(text)).length;
-    expect([said('requests are refused until the database answers again'), said('requests are served')]).toEqual([
+    expect([said('requests are refused until the database answers again'), said('requests are carried out')]).toEqual([
       1, 1,
     ]);
     await db.close();
