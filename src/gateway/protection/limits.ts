@@ -6,8 +6,12 @@ const MB = 1024 * KB;
 
 /** Longest body of a request, in bytes, where its route says nothing. */
 export const BODY_LIMIT = MB;
-/** The same for routes that take results or run logs. */
-export const LARGE_BODY_LIMIT = 10 * MB;
+/** The same where many tasks are added. */
+export const TASKS_BODY_LIMIT = 10 * MB;
+/** Where results are sent: one may have 4 MB. */
+export const RESULTS_BODY_LIMIT = 16 * MB;
+/** What a remote worker sends at once: the ends of many attempts, with their results. */
+export const EXCHANGE_BODY_LIMIT = 32 * MB;
 /** Levels of objects and lists in a body; the JSON of MySQL ends at 100 too. */
 export const JSON_DEPTH = 100;
 

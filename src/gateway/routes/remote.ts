@@ -6,10 +6,9 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import * as contract from '../../http/device-contract.ts';
 import { closedSignal } from '../hooks/closed-signal.ts';
 import { plainJson } from '../hooks/plain-json.ts';
+import { EXCHANGE_BODY_LIMIT } from '../protection/limits.ts';
 import type { App } from '../server/app-type.ts';
 
-/** Ends carry results of up to 4 MB. */
-const BODY_MOST = 32 * 1024 * 1024;
 const tags = ['remote workers'];
 const params = contract.deviceParams;
 
@@ -43,7 +42,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
   app.route({
     method: 'POST',
     url: `${base}/exchange`,
-    bodyLimit: BODY_MOST,
+    bodyLimit: EXCHANGE_BODY_LIMIT,
     schema: {
       operationId: 'exchange',
       problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],
@@ -110,7 +109,7 @@ export function remoteRoutes(app: App, gateway: Gateway): void {
   app.route({
     method: 'POST',
     url: `${base}/deliver`,
-    bodyLimit: BODY_MOST,
+    bodyLimit: EXCHANGE_BODY_LIMIT,
     schema: {
       operationId: 'deliver',
       problems: ['E_SUPERSEDED', 'E_NOT_FOUND', 'E_CONFLICT'],

@@ -5,16 +5,14 @@ import { takeResults } from '../../core/gateway/devices/results.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { resultAnswer, resultBody, resultParams, resultsAnswer, resultsBody } from '../../http/results.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
+import { RESULTS_BODY_LIMIT } from '../protection/limits.ts';
 import type { App } from '../server/app-type.ts';
-
-/** A result may have 4 MB. */
-const BODY_MOST = 16 * 1024 * 1024;
 
 export function resultRoutes(app: App, gateway: Gateway): void {
   app.route({
     method: 'POST',
     url: '/api/v1/tasks/:task_id/result',
-    bodyLimit: BODY_MOST,
+    bodyLimit: RESULTS_BODY_LIMIT,
     schema: {
       operationId: 'putResult',
       summary: 'Report how an attempt ended.',
@@ -53,7 +51,7 @@ export function resultRoutes(app: App, gateway: Gateway): void {
   app.route({
     method: 'POST',
     url: '/api/v1/tasks/results',
-    bodyLimit: BODY_MOST,
+    bodyLimit: RESULTS_BODY_LIMIT,
     schema: {
       operationId: 'putResults',
       summary: 'Report how several attempts ended, in one transaction.',

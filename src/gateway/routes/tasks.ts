@@ -21,7 +21,7 @@ import {
 import { closedSignal } from '../hooks/closed-signal.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { LARGE_BODY_LIMIT } from '../protection/limits.ts';
+import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
 import { envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { wireTask } from '../server/wire.ts';
@@ -32,7 +32,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
   app.route({
     method: 'POST',
     url: '/api/v1/tasks',
-    bodyLimit: LARGE_BODY_LIMIT,
+    bodyLimit: TASKS_BODY_LIMIT,
     schema: {
       operationId: 'addTasks',
       summary: 'Add tasks: all of them, or none.',

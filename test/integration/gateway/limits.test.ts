@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect } from 'vitest';
 import type { App } from '../../../src/gateway/app.ts';
-import { LARGE_BODY_LIMIT } from '../../../src/gateway/protection/limits.ts';
+import { TASKS_BODY_LIMIT } from '../../../src/gateway/protection/limits.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways } from '../../helpers/gateway.ts';
 import { exchange, rawSocket, statusOf } from '../../helpers/raw-http.ts';
@@ -18,7 +18,7 @@ const problemIn = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r
 /** Routes that say what they got. */
 const routes = (app: App) => {
   app.post('/echo', async (request) => ({ got: request.body }));
-  app.post('/large', { bodyLimit: LARGE_BODY_LIMIT }, async (request) => ({
+  app.post('/large', { bodyLimit: TASKS_BODY_LIMIT }, async (request) => ({
     length: (request.body as { text: string }).text.length,
   }));
   app.get('/address', async (request) => ({ ip: request.ip }));

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { afterEach, describe, expect } from 'vitest';
 import type { App } from '../../../src/gateway/app.ts';
-import { LARGE_BODY_LIMIT } from '../../../src/gateway/protection/limits.ts';
+import { TASKS_BODY_LIMIT } from '../../../src/gateway/protection/limits.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways } from '../../helpers/gateway.ts';
 import { noProxy, PROXIES, type RunningProxy, startProxy } from '../../helpers/proxy-programs.ts';
@@ -47,7 +47,7 @@ function routesOf() {
       streams.push(stream);
       return reply.type('text/event-stream').send(stream);
     });
-    app.post('/large', { bodyLimit: LARGE_BODY_LIMIT }, async ({ body }) => ({
+    app.post('/large', { bodyLimit: TASKS_BODY_LIMIT }, async ({ body }) => ({
       length: (body as { text: string }).text.length,
     }));
   };
