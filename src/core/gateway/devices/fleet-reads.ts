@@ -80,6 +80,11 @@ export class FleetReads {
     if (monotonic() - this.#readAt >= this.#o.pollIntervalMs) await this.#work();
   }
 
+  /** Tasks were put back: what was read is old. */
+  stale(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** Once a second. @throws DatabaseError */
   async round(): Promise<void> {
     const { waiting } = this.#o;

@@ -50,7 +50,8 @@ export async function registerDevice(
     const { instance_token: token, operator_state } = taken;
     if (taken.former && !taken.same) {
       const owner = { deviceId: device_id, instanceToken: token };
-      await closeEarlierInstances(session, names, owner, { max_retry_count, retry_backoff, lost_backoff });
+      const policy = { max_retry_count, retry_backoff, lost_backoff };
+      if ((await closeEarlierInstances(session, names, owner, policy)) > 0) devices.reads.stale();
     }
     const [state] = await devices.registry.read(session, [device_id]);
     if (state !== undefined) {
