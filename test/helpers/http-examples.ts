@@ -1,4 +1,5 @@
 // The examples of docs/reference/http.md as requests: what a reader would paste into a shell.
+import { FREE } from './json-shape.ts';
 export interface HttpExample {
   id: string;
   method: string;
@@ -73,22 +74,8 @@ function wordsOf(command: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-/** Members of these are the user's own. */
-const FREE = new Set([
-  'task_data',
-  'payload',
-  'required_capabilities',
-  'result',
-  'capabilities',
-  'labels',
-  'system_info',
-  'value',
-  'data',
-  'metrics',
-  'info',
-  'paths',
-  'components',
-]);
+/** Members of these are the user's own, or depend on the fleet. */
+const OF_NO_SHAPE = new Set([...FREE, 'data', 'metrics', 'info', 'paths', 'components']);
 
 /** Where an answer has what the example does not show, or another type: a line each. */
 export function unlike(answer: unknown, example: unknown, at = ''): string[] {
@@ -104,6 +91,6 @@ export function unlike(answer: unknown, example: unknown, at = ''): string[] {
   if (Object.keys(example as object).length === 0) return [];
   return Object.entries(answer as object).flatMap(([name, value]) => {
     if (!Object.hasOwn(example as object, name)) return [`${at}.${name} is not in the example`];
-    return FREE.has(name) ? [] : unlike(value, (example as Record<string, unknown>)[name], `${at}.${name}`);
+    return OF_NO_SHAPE.has(name) ? [] : unlike(value, (example as Record<string, unknown>)[name], `${at}.${name}`);
   });
 }

@@ -6,7 +6,7 @@ export type Shape = string | { [key: string]: Shape } | Shape[];
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** Keys whose value is the user's own: any JSON. */
-const FREE = new Set([
+export const FREE = new Set([
   'task_data',
   'payload',
   'required_capabilities',

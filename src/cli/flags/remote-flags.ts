@@ -1,4 +1,4 @@
-// How a worker without a database is told where its gateway is.
+// The flags by which a worker without a database finds its gateway.
 import { Flags } from '@oclif/core';
 
 export const gatewayFlags = {

@@ -9,7 +9,7 @@ import { findTaskIds, type Total } from '../search/find-ids.ts';
 import { APPLIES_TO, type TaskAct } from './act-on-task.ts';
 import { Seal } from './seal.ts';
 
-/** An act on all tasks that fit. `by` is said by whoever acts. */
+/** An act on all tasks that fit. The caller that acts gives `by`. */
 export interface ManyActs extends Omit<TaskAct, 'by'> {
   reason?: string | undefined;
   filter: TaskSearch;

@@ -97,7 +97,7 @@ export class TaskWatch extends Service {
     this.release();
   }
 
-  /** Whoever waits in vain gets what the last poll has read: many whose time is over at once cost nothing. */
+  /** A waiter whose time is over gets what the last poll has read: many of them at once cost nothing. */
   #next(
     taskId: number,
     last: WatchedTask,

@@ -9,7 +9,7 @@ import { taskAttempts } from './attempt-reader.ts';
 import { entriesOf, gapBefore, type LogEntry, type LogFilter } from './log-entry.ts';
 import { MOST_ATTEMPTS } from './task-log.ts';
 
-/** Where a page ends: in the log of this attempt, before this byte of output, behind so many entries of the piece there. */
+/** Where a page ends: in the log of this attempt, before this byte of output, behind this number of entries of the piece there. */
 export interface LogPlace {
   attempt: number;
   byte: number;

@@ -133,7 +133,7 @@ export class GatewayLink implements WorkerLink {
       },
       turn: () => {},
       due() {
-        // The thread waits without slots until it is told again.
+        // The thread waits without slots until the next message.
         told = '';
         planner.due();
         claimer.wake();

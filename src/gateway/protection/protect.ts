@@ -30,7 +30,7 @@ export async function protect(app: App, gateway: Gateway, limits: Limits): Promi
   app.decorate('connections', connections);
   parseJsonBodies(app);
   app.addHook('onRequest', async (request, reply) => {
-    // A client that keeps its connection goes elsewhere with its next request. Health is told to the end.
+    // A client that keeps its connection goes elsewhere with its next request. Health is answered to the end.
     if (gateway.stopping.aborted && !request.url.startsWith('/healthz') && !request.url.startsWith('/readyz'))
       return sendProblem(new AfdError('E_TEMPORARY', 'The gateway is stopping.'), request, reply);
     if (request.url.length > limits.urlLength) {

@@ -18,7 +18,7 @@ export function serverOptions(gateway: Gateway, limits: Limits) {
     bodyLimit: BODY_LIMIT,
     // Of all others X-Forwarded-For is ignored.
     trustProxy: trusted_proxies.length === 0 ? false : trusted_proxies,
-    // Whoever has been accepted is answered, also while the gateway stops (protect.ts).
+    // Every accepted connection is answered, also while the gateway stops (protect.ts).
     return503OnClosing: false,
     forceCloseConnections: false,
     requestTimeout: limits.requestMs,

@@ -75,7 +75,7 @@ export function eventRoutes(app: App, gateway: Gateway): void {
       gateway.stopping.addEventListener('abort', onStop, { once: true });
       const first: ChangeEvent =
         resync === undefined ? { type: 'ready', as_of } : { type: 'resync', as_of, reason: resync };
-      // What is told again has its own ids, so `ready` has its place behind it.
+      // What is sent again has its own ids, so `ready` has its place behind it.
       const begin = missed.map(spell).join('') + eventText({ id: position, event: first.type, data: first });
       stream.write(`retry: ${RETRY_MS}\n${begin}${early}`);
     },

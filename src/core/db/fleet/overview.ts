@@ -16,7 +16,7 @@ export interface OverviewRows {
   devices: Array<{ device_type: string; status: string; operator_state: string; n: number; slots: number }>;
 }
 
-/** `silent`: a device that was not heard of for so many seconds counts as offline. @throws DatabaseError */
+/** `silent`: seconds without a heartbeat after which a device counts as offline. @throws DatabaseError */
 export async function overviewRows(session: Session, names: TableNames, silentS: number): Promise<OverviewRows> {
   const [now, counts, devices] = await session.batch([
     { sql: 'SELECT UTC_TIMESTAMP(3) AS now' },

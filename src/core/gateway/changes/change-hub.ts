@@ -108,7 +108,7 @@ export class ChangeHub extends Service {
       if (this.#entries.delete(entry) && this.#entries.size === 0) this.#leftAt = monotonic();
     };
     if (this.#reader === undefined) {
-      // The place from which this listener is told.
+      // The place from which this listener receives changes.
       this.#leftAt = monotonic();
       await (this.#round ?? this.#once());
     }

@@ -1,4 +1,5 @@
 // What a stream of changes says. Ids are texts, times are ISO 8601 in UTC.
+import type { CHANGE_TYPES } from '../../../http/events-contract.ts';
 
 export interface TaskCreated {
   type: 'task.created';
@@ -55,24 +56,16 @@ export interface SettingChanged {
   value: unknown;
 }
 
-/** More changes of a kind than are told one by one. */
+/** More changes of a kind than the stream sends one by one. */
 export interface Overflow {
   type: 'overflow';
   of: string;
-  /** How many were not told; null = not known. */
+  /** How many were not sent; null = not known. */
   count: number | null;
 }
 
 export type Change = TaskCreated | TaskStarted | TaskEnded | DeviceStatus | LeaderChanged | SettingChanged | Overflow;
 
-export const CHANGE_TYPES = [
-  'task.created',
-  'task.started',
-  'task.ended',
-  'device.status',
-  'leader.changed',
-  'setting.changed',
-] as const;
 export type ChangeType = (typeof CHANGE_TYPES)[number];
 
 /** A change at its place in the stream of a gateway. */

@@ -19,7 +19,7 @@ export interface GatewayDevice {
   offline_for: number;
   /** Slots in use, as far as it has said. */
   running: number;
-  /** Changes of what a waiting device is told. */
+  /** Counts what a waiting device should hear of. */
   version: number;
   /** Attempts that an operator has revoked, as they were told last. */
   revoked: string;

@@ -105,7 +105,7 @@ export class GatewayPlanner implements Planner<GatewayClaim, GatewayResult>, Pol
     this.#apart = 'no';
     this.#size.arrived(claim.limit);
     this.#pause.relieved();
-    // Who may not claim is told by the call that waits when that is over.
+    // The call that waits says when this device may claim again.
     const open = permission === 'open';
     if (open && more) this.#due = true;
     if (claimed.length > 0) this.#pause.end();

@@ -5,7 +5,7 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import type { ClaimPermission } from '../../db/claim/finish-and-claim.ts';
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 
-/** What every claim has, whoever carries it out. */
+/** What every claim has, through either implementation. */
 export interface PlannedClaim {
   /** Random, 16 bytes; the outcome of a claim whose answer is lost is found out with it. */
   claim_token: Buffer;
