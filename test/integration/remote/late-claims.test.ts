@@ -2,6 +2,7 @@
 import { afterEach, describe, expect } from 'vitest';
 import { insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
+import { PATIENCE_MS } from '../../helpers/fleet-process.ts';
 import { startGateway, stopGateways } from '../../helpers/gateway.ts';
 import { startWorker, stopWorkers } from '../../helpers/node.ts';
 import { closeProxies, tcpProxy } from '../../helpers/tcp-proxy.ts';
@@ -41,16 +42,16 @@ describe('a claim that a gateway carries out late', () => {
       const first = await add();
       const release = await held;
       // The second gateway says that the claim has brought nothing, and claims the task anew.
-      await until(async () => (await task(first)).status === 'done', 20_000, `task ${first}`);
+      await until(async () => (await task(first)).status === 'done', PATIENCE_MS, `task ${first}`);
       // No other claim of this worker gets through.
       for (const one of [proxyA, proxyB]) one.freeze();
       const late = await add();
       release();
-      await until(async () => (await task(late)).status === 'running', 20_000, `the late claim of task ${late}`);
+      await until(async () => (await task(late)).status === 'running', PATIENCE_MS, `the late claim of task ${late}`);
       expect((await task(late)).claimed_by === null).toBe(kind === 'recorded');
       expect(runs).not.toContain(late);
       proxyB.restore();
-      await until(async () => (await task(late)).status === 'done', 20_000, `task ${late}`);
+      await until(async () => (await task(late)).status === 'done', PATIENCE_MS, `task ${late}`);
       expect(runs.filter((one) => one === first)).toEqual([first]);
       expect(runs.filter((one) => one === late)).toEqual([late]);
       expect(await attempts(first)).toMatchObject([{ status: 'completed' }]);
