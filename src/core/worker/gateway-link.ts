@@ -54,6 +54,7 @@ export class GatewayLink implements WorkerLink {
       folder: resolve(context.resolved.baseDir, folder),
       mostBytes: worker.journal_bytes,
       warn: (message) => context.events.emit('warning', { message }),
+      note: (message) => context.events.emit('note', { message }),
     };
   }
 
@@ -93,6 +94,7 @@ export class GatewayLink implements WorkerLink {
     });
     const planner = new GatewayPlanner({
       ...{ events, slots: runner, rooms, timings, board, prefetch, mayClaim },
+      canKeep: () => this.#journal!.canKeep(),
       types: new Map([...this.#o.handlers].map(([type, { timeout }]) => [type, timeout])),
     });
     /** Nobody else knows of it, and its slots may have gone to others since. */
