@@ -82,7 +82,8 @@ async function outage(db: TestDatabase, folder: string, slots: number) {
     async delivered() {
       for (const id of ids) {
         await until(async () => (await attempts(id))[0]?.status === 'completed', undefined, `the result of task ${id}`);
-        expect((await attempts(id)).map((one) => [one.status, one.result])).toEqual([['completed', `{"of":${id}}`]]);
+        const ends = (await attempts(id)).map((one) => [one.status, JSON.parse(one.result)]);
+        expect(ends).toEqual([['completed', { of: id }]]);
       }
       expect(runs.slice(0, ids.length).sort()).toEqual([...ids].sort());
       expect(worker.seen.filter((one) => one.name === 'task:lost')).toEqual([]);
