@@ -16,6 +16,7 @@ import mysql from 'mysql2/promise';
 import { bootstrap } from '../scripts/bootstrap.mjs';
 import { machine } from './machine.mjs';
 import { median } from './median.mjs';
+import { cpuMs } from './servers/server-pid.mjs';
 
 await bootstrap();
 const { Servers } = await import('./servers/servers.mjs');
@@ -40,7 +41,7 @@ const LIMIT_MS = 300_000;
 const about = await machine();
 const servers = new Servers({ install: false });
 const dir = mkdtempSync(join(tmpdir(), 'afd-bench-gateway-'));
-const { url } = await servers.get(given.server);
+const { url, pid: serverPid } = await servers.get(given.server);
 const database = await mysql.createConnection(url);
 const rows = async (sql, values = []) => (await database.query(sql, values))[0];
 const env = { PATH: process.env.PATH, HOME: process.env.HOME };
@@ -135,6 +136,31 @@ function quantile(values, share) {
 const ms = (value) => `${value.toFixed(1)} ms`;
 const tell = (name, text) => console.log(`${name}: ${text}`);
 
+/** Processor time, statements and commits of what happens between two calls, by request. The clients are this process. */
+async function costs() {
+  const counters = async () =>
+    Object.fromEntries(
+      (
+        await rows(
+          "SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Com_commit', 'Com_select', 'Com_update', 'Com_insert')",
+        )
+      ).map((row) => [row.Variable_name, Number(row.Value)]),
+    );
+  const read = async () => ({
+    gateway: cpuMs(gateway.child.pid),
+    database: cpuMs(serverPid),
+    clients: process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
+    ...(await counters()),
+  });
+  const before = await read();
+  return async (requests) => {
+    const after = await read();
+    const each = (name) => (after[name] - before[name]) / requests;
+    const us = (name) => `${name} ${Math.round(each(name) * 1000)} µs`;
+    return `processor time of a request: ${us('gateway')}, ${us('database')}, ${us('clients')}; ${each('Questions').toFixed(2)} statements of it, ${each('Com_commit').toFixed(2)} commits`;
+  };
+}
+
 async function mixed() {
   await addRows('plain', SECONDS * 1500);
   const times = [];
@@ -148,6 +174,7 @@ async function mixed() {
   };
   const ids = Array.from({ length: MIXED }, (_, n) => `mixed-${n}`);
   await Promise.all(ids.map((id) => register(id, 'plain')));
+  const cost = await costs();
   const began = performance.now();
   await Promise.all(
     ids.map(async (id) => {
@@ -170,6 +197,7 @@ async function mixed() {
       wrong.length === 0 ? 'no error' : `errors ${JSON.stringify(Object.fromEntries(wrong))}`
     }`,
   );
+  tell('mixed', await cost(times.length));
 }
 
 /** Tasks per second of four workers that are idle when the tasks come. */
