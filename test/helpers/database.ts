@@ -109,6 +109,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   };
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
+  const { webhook, webhookDelivery, cursor } = names;
   for (const name of [
     assignment,
     task,
@@ -120,6 +121,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     progress,
     checkpoint,
     taskEnd,
+    webhook,
+    webhookDelivery,
+    cursor,
     request,
   ]) {
     await cleaner.write(`DELETE FROM ${name}`);

@@ -3,7 +3,7 @@
 
 import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
-import { HEARTBEATS, type History, RUN_LOGS, TASK_ENDS } from '../db/history/day-partitions.ts';
+import { HEARTBEATS, type History, RUN_LOGS, TASK_ENDS, WEBHOOK_DELIVERIES } from '../db/history/day-partitions.ts';
 import { NotLeader } from '../db/leader/assert-leader.ts';
 import { writeFailingDuties } from '../db/leader/failing-duties.ts';
 import { Session } from '../db/session.ts';
@@ -15,6 +15,8 @@ import { monotonic as monotonicClock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
+import { EndRecorder } from '../webhooks/ends/end-recorder.ts';
+import { WebhookSender } from '../webhooks/send/webhook-sender.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
 import { Complaints } from './duty/complaints.ts';
@@ -37,6 +39,9 @@ export type DutyName =
   | 'prune'
   | 'prune-logs'
   | 'prune-ends'
+  | 'prune-deliveries'
+  | 'record-ends'
+  | 'send-webhooks'
   | 'settings';
 type Counts = Record<string, number>;
 
@@ -67,6 +72,7 @@ export interface DutiesReport {
 
 const PUBLISH_MS = 1000;
 const PRUNE_MS = 3_600_000;
+const WEBHOOKS_MS = 1000;
 const SETTINGS_MS = 60_000;
 /** A duty whose lock was not to be had comes back sooner than in an hour. */
 const RETRY_AT_MOST_MS = 60_000;
@@ -89,6 +95,7 @@ export class Duties extends Service {
   readonly #progress: DutyProgress;
   readonly #health: HealthCheck;
   readonly #watcher: Watcher;
+  readonly #sender: WebhookSender;
   readonly #duties: Duty[];
   #complaints!: Complaints;
   #over = false;
@@ -124,6 +131,14 @@ export class Duties extends Service {
     const heartbeats = prunerOf(HEARTBEATS, master.heartbeat_history_days);
     const logs = prunerOf(RUN_LOGS, master.run_log_history_days);
     const ends = prunerOf(TASK_ENDS, TASK_END_DAYS);
+    const deliveries = prunerOf(WEBHOOK_DELIVERIES, master.webhook_history_days);
+    const recorder = new EndRecorder(duty);
+    const sender = new WebhookSender({
+      ...{ duty, networks: master.webhook_networks, webhooks: () => recorder.webhooks },
+      warn: (message) => events.emit('warning', { message }),
+      ...(random === undefined ? {} : { random }),
+    });
+    this.#sender = sender;
     const settings = new SettingsKeeper(duty, config);
     const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringSender: options.ringSender });
     this.#watcher = watcher;
@@ -143,6 +158,10 @@ export class Duties extends Service {
       each('prune', PRUNE_MS / 1000, (signal) => heartbeats.runOnce(signal)),
       each('prune-logs', PRUNE_MS / 1000, (signal) => logs.runOnce(signal)),
       each('prune-ends', PRUNE_MS / 1000, (signal) => ends.runOnce(signal)),
+      each('prune-deliveries', PRUNE_MS / 1000, (signal) => deliveries.runOnce(signal)),
+      each('record-ends', WEBHOOKS_MS / 1000, () => recorder.runOnce()),
+      // Without a signal nobody comes back for the answers.
+      each('send-webhooks', WEBHOOKS_MS / 1000, (signal) => (signal ? sender.runOnce() : sender.runToEnd())),
       each('settings', SETTINGS_MS / 1000, () => settings.runOnce()),
     ];
   }
@@ -192,6 +211,7 @@ export class Duties extends Service {
       await Promise.all(loops.map((loop) => loop.stop()));
       this.#complaints.close();
       await this.#watcher.close();
+      await this.#sender.close();
       await this.#duty.close();
     }
   }
