@@ -1,5 +1,6 @@
 // What a gateway costs and carries: one gateway process, the database on the same machine.
-//   mixed    heartbeats, claims and results of plain devices: requests per second, p50 and p99, errors
+//   mixed    heartbeats, claims and results of plain devices: requests per second, p50 and p99, errors; processor time and
+//            statements of a request
 //   drain    no-op tasks through remote workers and through direct workers, in turn: tasks per second, and the ratio
 //   pickup   from POST /api/v1/tasks to the first line of a remote worker's handler
 //   idle     devices that wait for work: memory of the gateway, statements of the database, a claim's latency meanwhile
@@ -271,7 +272,12 @@ async function idle() {
   await Promise.all(
     Array.from({ length: MIXED }, async () => {
       for (let id = rest.pop(); id !== undefined; id = rest.pop()) {
-        const { status } = await register(id, 'rare');
+        let { status } = await register(id, 'rare');
+        // As a device does.
+        while (status === 503 || status === 429) {
+          await pause(1000);
+          status = (await register(id, 'rare')).status;
+        }
         if (status !== 200) throw new Error(`registering ${id}: ${status}`);
       }
     }),

@@ -9,6 +9,7 @@ import type { Finish } from '../../../src/core/domain/attempt/reconcile.ts';
 import { claims } from '../../helpers/claims.ts';
 import type { Given } from '../../helpers/fixture.ts';
 import { it } from '../../helpers/fixture.ts';
+import { Refusals } from '../../helpers/refusals.ts';
 
 let given: Given;
 it.beforeEach(({ given: g }) => {
@@ -101,17 +102,17 @@ describe('a claim for several devices', () => {
   it('writes nothing when the server refuses one of the rows, and keeps no ticket', async () => {
     const [a, b] = await tasks(2);
     const { task } = given.db.names;
-    await given.session.write(
-      `CREATE TRIGGER refuse BEFORE UPDATE ON ${task} FOR EACH ROW BEGIN IF NEW.id = ${b} THEN SIGNAL SQLSTATE '45000'; END IF; END`,
-    );
+    await given.session.write(`UPDATE ${task} SET username = 'refused' WHERE id = ?`, [b]);
+    const refusals = new Refusals(given.session, given.db.names);
+    await refusals.of(task, "username = 'refused' AND status = 'running'");
     try {
       const owners = [await device('d1'), await device('d2')];
       const claim = await shared(2, { ticket: true });
       await expect(claimForDevices(given.session, given.db.names, owners, claim)).rejects.toMatchObject({
-        errno: 1644,
+        fault: 'data',
       });
     } finally {
-      await given.session.write('DROP TRIGGER refuse');
+      await refusals.none();
     }
     expect(await attempts()).toEqual([]);
     for (const id of [a!, b!]) expect((await given.rows.readTask(id))?.status).toBe('pending');

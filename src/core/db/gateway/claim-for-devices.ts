@@ -23,7 +23,7 @@ export interface ClaimsForDevices {
   perSource: SourceYield[];
 }
 
-/** Runs the transaction once. Earlier devices are served first. @throws DatabaseError: rolled back, unless its outcome is unknown */
+/** Runs the transaction once. Tasks go to the first device until it has enough. @throws DatabaseError: rolled back, unless its outcome is unknown */
 export async function claimForDevices(
   session: Session,
   names: TableNames,

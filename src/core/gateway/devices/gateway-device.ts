@@ -36,7 +36,7 @@ export interface GatewayDevice {
   waits: number;
   /** Monotonic ms at which the connection of one of them was closed; undefined = it has called since. */
   closed_at: number | undefined;
-  /** Settles when a task is committed for which it was woken; undefined = none is being written, as far as is known here. */
+  /** Until a task is committed for which it was woken; undefined = none is being written, as far as is known here. */
   expected: Promise<void> | undefined;
   /** After claims that brought nothing. */
   pause: ClaimPause;

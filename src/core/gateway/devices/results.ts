@@ -3,6 +3,7 @@
 
 import type { WireReconciled } from '../../../http/device-contract.ts';
 import type { GivenResult, ResultAnswer } from '../../../http/results.ts';
+import type { Context } from '../../context/context.ts';
 import { attemptsOfDevices, type DeviceAttempt, taskNow } from '../../db/gateway/attempts-of-device.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
@@ -13,10 +14,14 @@ import { AfdError } from '../../domain/errors.ts';
 import { checkNewTasks } from '../../domain/task/new-task.ts';
 import { errorText } from '../../domain/text/error-text.ts';
 import { wallMilliseconds } from '../../runtime/clock.ts';
+import type { RequestContexts } from '../requests/request-contexts.ts';
 import { ringForEnds } from '../requests/ring-for-ends.ts';
 import { Together } from '../requests/together.ts';
+import type { DeviceClaims } from './device-claims.ts';
+import type { DeviceRegistry } from './device-registry.ts';
 import { type GatewayDevice, keyOf } from './gateway-device.ts';
-import type { RemoteDevices } from './remote-devices.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { PlainStarts } from './plain-starts.ts';
 import { bytes, reconciledOf } from './wire.ts';
 
 const NO_MESSAGE = 'The device reported a failure without a message.';
@@ -25,6 +30,17 @@ const NO_MESSAGE = 'The device reported a failure without a message.';
 const MOST_CALLS = 64;
 /** Longer results, in characters, and those with follow-up tasks are written alone: others need not wait for them. */
 const SHORT = 16_384;
+
+/** The part of RemoteDevices that takes results. */
+export interface Reporting {
+  readonly context: Pick<Context, 'names'>;
+  readonly requests: RequestContexts;
+  readonly registry: DeviceRegistry;
+  readonly keeper: LeaseKeeper;
+  readonly claims: DeviceClaims;
+  readonly starts: PlainStarts;
+  readonly resultWrites: ResultWrites;
+}
 
 /** Results of one call, and what they mean. */
 interface Call {
@@ -37,11 +53,7 @@ interface Call {
  * One answer for each, in order; all that is accepted is written in one transaction. A result that was accepted before is
  * `committed`. @throws AfdError as DeviceRegistry.plain, E_USAGE; DatabaseError
  */
-export async function takeResults(
-  devices: RemoteDevices,
-  deviceId: string,
-  given: GivenResult[],
-): Promise<ResultAnswer[]> {
+export async function takeResults(devices: Reporting, deviceId: string, given: GivenResult[]): Promise<ResultAnswer[]> {
   assertOnce(given);
   const outcomes = given.map(outcomeOf);
   const device = await devices.registry.plain(deviceId);
@@ -51,10 +63,10 @@ export async function takeResults(
 
 /** Results of devices that report at about the same time. */
 export class ResultWrites {
-  readonly #devices: RemoteDevices;
+  readonly #devices: Reporting;
   readonly #together: Together<Call, ResultAnswer[]>;
 
-  constructor(devices: RemoteDevices) {
+  constructor(devices: Reporting) {
     this.#devices = devices;
     this.#together = new Together({
       together: (calls) => this.#write(calls, (session, finishes) => devices.claims.finishTogether(session, finishes)),
