@@ -10,10 +10,10 @@ import {
   type WebhookValues,
 } from '../db/webhooks/write-webhook.ts';
 import { AfdError } from '../domain/errors.ts';
+import type { EventType, Webhook } from '../domain/webhook.ts';
 import { networksOf } from './send/allowed-address.ts';
 import { isSecret, newSecret } from './send/signature.ts';
 import { urlProblem } from './send/webhook-url.ts';
-import type { EventType, Webhook } from './webhook.ts';
 
 export const MOST_WEBHOOKS = 100;
 /** After a change of the secret, deliveries are signed with the former one too, for so many hours. */

@@ -3,9 +3,9 @@ import type { Context } from '../context/context.ts';
 import { insertDeliveries, sendAgain } from '../db/webhooks/deliveries.ts';
 import { listDeliveries, readDelivery } from '../db/webhooks/read-deliveries.ts';
 import { AfdError } from '../domain/errors.ts';
+import { type Delivery, type DeliveryStatus, TEST_EVENT } from '../domain/webhook.ts';
 import { CursorOf, isId } from '../paging/cursor.ts';
 import { webhook } from './manage-webhooks.ts';
-import { type Delivery, type DeliveryStatus, TEST_EVENT } from './webhook.ts';
 
 export type ShownDelivery = Delivery & { body: string };
 

@@ -1,6 +1,7 @@
 // What was sent to a webhook, and what became of it.
+
+import type { Delivery } from '../../core/domain/webhook.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import type { Delivery } from '../../core/webhooks/webhook.ts';
 import {
   deliveries,
   delivery,

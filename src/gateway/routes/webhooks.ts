@@ -1,4 +1,6 @@
 // Where the ends of tasks are sent.
+
+import type { Webhook } from '../../core/domain/webhook.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import {
   addWebhook,
@@ -8,7 +10,6 @@ import {
   webhook,
   webhooks,
 } from '../../core/webhooks/manage-webhooks.ts';
-import type { Webhook } from '../../core/webhooks/webhook.ts';
 import {
   changedAnswer,
   newWebhookBody,

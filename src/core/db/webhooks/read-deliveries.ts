@@ -1,5 +1,5 @@
 // Deliveries that are due, by afd_due, and those that a list shows, by idx_webhook_id or afd_due. Without a lock. Zero rows: none.
-import type { Delivery, DeliveryStatus } from '../../webhooks/webhook.ts';
+import type { Delivery, DeliveryStatus } from '../../domain/webhook.ts';
 import { utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

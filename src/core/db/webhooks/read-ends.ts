@@ -35,7 +35,7 @@ export async function readEndIds(
   const results = await session.batch([
     behind(states, 'id', attempts),
     behind(without, 'e.id', ends),
-    ...(open.length === 0 ? [] : [{ sql: `${states} WHERE id IN (${marks(open)})`, values: open }]),
+    ...(open.length === 0 ? [] : [{ sql: `${states} WHERE id IN (${placeholders(open)})`, values: open }]),
   ]);
   const [newer = [], ended = [], watched = []] = results as Row[][];
   return { attempts: newer as AttemptState[], ends: ended, open: watched as AttemptState[] };
@@ -47,7 +47,7 @@ export async function readEnded(session: Session, names: TableNames, ids: number
   return session.rows(
     `SELECT a.id, a.task_id, a.attempt, a.device_id, a.status, a.started_at, a.completed_at, a.cause, a.error_class,
        LEFT(a.error_message, ${ERROR_CHARACTERS}) AS error_message, t.attempt AS task_attempt, t.status AS task_status, ${TASK}
-     FROM ${names.assignment} a LEFT JOIN ${names.task} t ON t.id = a.task_id WHERE a.id IN (${marks(ids)})`,
+     FROM ${names.assignment} a LEFT JOIN ${names.task} t ON t.id = a.task_id WHERE a.id IN (${placeholders(ids)})`,
     ids,
   );
 }
@@ -56,11 +56,11 @@ function behind(select: string, id: string, { after, missing }: EndsAsk['ends'])
   const first = { sql: `(${select} WHERE ${id} > ? ORDER BY ${id} LIMIT ${ENDS_READ})`, values: [after] };
   if (missing.length === 0) return first;
   return {
-    sql: `${first.sql} UNION ALL (${select} WHERE ${id} IN (${marks(missing)}))`,
+    sql: `${first.sql} UNION ALL (${select} WHERE ${id} IN (${placeholders(missing)}))`,
     values: [after, ...missing],
   };
 }
 
-function marks(values: unknown[]): string {
+function placeholders(values: unknown[]): string {
   return values.map(() => '?').join(', ');
 }

@@ -1,5 +1,5 @@
 // The webhooks, by PRIMARY, without a lock: there are at most a hundred. Zero rows: none, or no such.
-import type { EventType, Webhook } from '../../webhooks/webhook.ts';
+import type { EventType, Webhook } from '../../domain/webhook.ts';
 import { fromJson, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

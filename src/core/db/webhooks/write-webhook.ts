@@ -1,6 +1,6 @@
 // Invariant: while at least one webhook is active, the cursors are those of its leader; the first one that becomes active sets them to
 // now. Index: PRIMARY. Zero rows (false): there is no such webhook.
-import type { Webhook } from '../../webhooks/webhook.ts';
+import type { Webhook } from '../../domain/webhook.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { beginCursors, lockCursors } from './end-cursors.ts';

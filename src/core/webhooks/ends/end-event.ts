@@ -3,7 +3,7 @@
 import { utcToIso } from '../../db/rows.ts';
 import type { Row } from '../../db/session.ts';
 import type { ActiveWebhook } from '../../db/webhooks/webhook-rows.ts';
-import type { EventType } from '../webhook.ts';
+import type { EventType } from '../../domain/webhook.ts';
 
 export interface EndEvent {
   source: 'attempt' | 'end';
