@@ -1,5 +1,6 @@
 // What a gateway costs and carries: one gateway process, the database on the same machine.
-//   mixed    heartbeats, claims and results of plain devices: requests per second, p50 and p99, errors
+//   mixed    heartbeats, claims and results of plain devices: requests per second, p50 and p99, errors; processor time and
+//            statements of a request
 //   drain    no-op tasks through remote workers and through direct workers, in turn: tasks per second, and the ratio
 //   pickup   from POST /api/v1/tasks to the first line of a remote worker's handler
 //   idle     devices that wait for work: memory of the gateway, statements of the database, a claim's latency meanwhile
@@ -16,6 +17,7 @@ import mysql from 'mysql2/promise';
 import { bootstrap } from '../scripts/bootstrap.mjs';
 import { machine } from './machine.mjs';
 import { median } from './median.mjs';
+import { cpuMs } from './servers/server-pid.mjs';
 
 await bootstrap();
 const { Servers } = await import('./servers/servers.mjs');
@@ -40,7 +42,7 @@ const LIMIT_MS = 300_000;
 const about = await machine();
 const servers = new Servers({ install: false });
 const dir = mkdtempSync(join(tmpdir(), 'afd-bench-gateway-'));
-const { url } = await servers.get(given.server);
+const { url, pid: serverPid } = await servers.get(given.server);
 const database = await mysql.createConnection(url);
 const rows = async (sql, values = []) => (await database.query(sql, values))[0];
 const env = { PATH: process.env.PATH, HOME: process.env.HOME };
@@ -135,6 +137,31 @@ function quantile(values, share) {
 const ms = (value) => `${value.toFixed(1)} ms`;
 const tell = (name, text) => console.log(`${name}: ${text}`);
 
+/** Processor time, statements and commits of what happens between two calls, by request. The clients are this process. */
+async function costs() {
+  const counters = async () =>
+    Object.fromEntries(
+      (
+        await rows(
+          "SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Com_commit', 'Com_select', 'Com_update', 'Com_insert')",
+        )
+      ).map((row) => [row.Variable_name, Number(row.Value)]),
+    );
+  const read = async () => ({
+    gateway: cpuMs(gateway.child.pid),
+    database: cpuMs(serverPid),
+    clients: process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
+    ...(await counters()),
+  });
+  const before = await read();
+  return async (requests) => {
+    const after = await read();
+    const each = (name) => (after[name] - before[name]) / requests;
+    const us = (name) => `${name} ${Math.round(each(name) * 1000)} µs`;
+    return `processor time of a request: ${us('gateway')}, ${us('database')}, ${us('clients')}; ${each('Questions').toFixed(2)} statements of it, ${each('Com_commit').toFixed(2)} commits`;
+  };
+}
+
 async function mixed() {
   await addRows('plain', SECONDS * 1500);
   const times = [];
@@ -148,6 +175,7 @@ async function mixed() {
   };
   const ids = Array.from({ length: MIXED }, (_, n) => `mixed-${n}`);
   await Promise.all(ids.map((id) => register(id, 'plain')));
+  const cost = await costs();
   const began = performance.now();
   await Promise.all(
     ids.map(async (id) => {
@@ -170,6 +198,7 @@ async function mixed() {
       wrong.length === 0 ? 'no error' : `errors ${JSON.stringify(Object.fromEntries(wrong))}`
     }`,
   );
+  tell('mixed', await cost(times.length));
 }
 
 /** Tasks per second of four workers that are idle when the tasks come. */
@@ -243,7 +272,12 @@ async function idle() {
   await Promise.all(
     Array.from({ length: MIXED }, async () => {
       for (let id = rest.pop(); id !== undefined; id = rest.pop()) {
-        const { status } = await register(id, 'rare');
+        let { status } = await register(id, 'rare');
+        // As a device does.
+        while (status === 503 || status === 429) {
+          await pause(1000);
+          status = (await register(id, 'rare')).status;
+        }
         if (status !== 200) throw new Error(`registering ${id}: ${status}`);
       }
     }),

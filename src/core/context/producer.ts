@@ -4,22 +4,38 @@ import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
 import type { NewTask } from '../domain/task/task.ts';
-import { Notifier } from '../ring/notifier.ts';
+import { type Near, Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';
 import { enqueueTasks } from './enqueue.ts';
+import { HandledTypes } from './handled-types.ts';
+
+/** What producers of one process may have in common. */
+export interface SharedByProducers {
+  notifier: Notifier;
+  handled: HandledTypes;
+}
+
+/** `near`: devices that wait in this process. */
+export function sharedByProducers(session: Session, names: TableNames, config: Config, near?: Near): SharedByProducers {
+  const notifier = new Notifier(openRingSender(config, session.facts.localAddress), names, near);
+  return { notifier, handled: new HandledTypes(names) };
+}
 
 export class Producer {
   readonly names: TableNames;
   readonly notifier: Notifier;
+  readonly handled: HandledTypes;
   readonly #session: Session;
   readonly #config: Config;
 
-  /** `session`: open, with `multiStatements`, and used by nothing else. */
-  constructor(session: Session, names: TableNames, config: Config) {
+  /** `session`: open, with `multiStatements`, and used by nothing else. `shared`: with other producers of this process. */
+  constructor(session: Session, names: TableNames, config: Config, shared?: SharedByProducers) {
     this.#session = session;
     this.#config = config;
     this.names = names;
-    this.notifier = new Notifier(openRingSender(config, session.facts.localAddress), names);
+    const { notifier, handled } = shared ?? sharedByProducers(session, names, config);
+    this.notifier = notifier;
+    this.handled = handled;
   }
 
   /** The session, opened again if it was lost. @throws DatabaseError */
@@ -34,11 +50,17 @@ export class Producer {
   async enqueue(tasks: NewTask[]): Promise<InsertedTask[]> {
     // A pipe that feeds us may be silent for longer than the server keeps an idle session.
     const session = await this.session();
-    const { piggybacked: carried, ring } = this.notifier.prepare(session, tasks);
+    const notice = this.notifier.prepare(session, tasks);
     const maxRetryCount = this.#config.master.max_retry_count;
-    const answers = await enqueueTasks(session, this.names, tasks, { maxRetryCount, piggybacked: carried });
-    ring(tasks.filter((_, n) => answers[n]?.created === true));
-    return answers;
+    try {
+      const written = enqueueTasks(session, this.names, tasks, { maxRetryCount, piggybacked: notice.piggybacked });
+      notice.expect();
+      const answers = await written;
+      notice.ring(tasks.filter((_, n) => answers[n]?.created === true));
+      return answers;
+    } finally {
+      notice.over();
+    }
   }
 
   /** Rings for tasks that were put back. A failure only loses a hint, and their change stands: it is not reported. */

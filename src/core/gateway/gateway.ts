@@ -9,6 +9,7 @@ import { LivenessClient } from '../node/liveness-client.ts';
 import { nodeReport } from '../node/liveness-events.ts';
 import type { LivenessReport } from '../node/liveness-messages.ts';
 import { livenessSettings, type NodeFacts, obeyFleet } from '../node/liveness-settings.ts';
+import type { Near } from '../ring/notifier.ts';
 import { openRingPort, type RingPort } from '../ring/ring-port.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
 import { ChangeHub } from './changes/change-hub.ts';
@@ -55,7 +56,12 @@ export class Gateway extends Service {
       },
       onBack: () => events.emit('note', { message: 'the database answers again, and requests are carried out' }),
     });
-    this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch });
+    const near: Near = {
+      room: (work) => this.#devices?.near.room(work) ?? 0,
+      wake: (work) => this.#devices?.near.wake(work) ?? 0,
+      expect: (work) => this.#devices?.near.expect(work) ?? (() => {}),
+    };
+    this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch, near });
     this.changes = new ChangeHub(
       context,
       (work) => this.requests.use(work),

@@ -20,38 +20,69 @@ const MOST_SPELLINGS = 1000;
 export interface Notice {
   /** To be sent with the first statement of the call. */
   piggybacked: Piggybacked;
+  /** While they are being written: devices of this process that have room for all of them are woken now, and claim then. */
+  expect(): void;
   /** Rings for those that are in. Call it after COMMIT. */
   ring(tasks: NewTask[]): void;
+  /** At the end, whatever came of it. */
+  over(): void;
+}
+
+/** Devices that wait for work in this very process: they need no datagram. */
+export interface Near {
+  /** Tasks of this work that they have room for now, `work.n` at most. */
+  room(work: RingWork): number;
+  /**
+   * Wakes some of them for this work, for all of which there is room, while it is being written. The claim of each waits, for a
+   * while, for the call of the returned function, which says whether it is committed.
+   */
+  expect(work: RingWork): (written: boolean) => void;
+  /** Wakes some of them for this work, which is committed; returns for how many tasks. */
+  wake(work: RingWork): number;
 }
 
 export class Notifier {
   readonly ringSender: RingSender;
   readonly #names: TableNames;
+  readonly #near: Near | undefined;
   readonly #spelled = new Map<string, string>();
 
-  constructor(ringSender: RingSender, names: TableNames) {
+  constructor(ringSender: RingSender, names: TableNames, near?: Near) {
     this.ringSender = ringSender;
     this.#names = names;
+    this.#near = near;
   }
 
   /** What must be read before devices can be rung for tasks like these; nothing when it is known. */
   prepare(session: Session, tasks: NewTask[]): Notice {
-    const stale = this.ringSender.view.stale;
-    const readAt = monotonic();
     const unknown = this.#unknown(session, tasks);
+    const near = unknown.length === 0 ? this.#nearWorks(session, tasks) : [];
+    const stale = this.ringSender.view.stale && near.length === 0;
+    const readAt = monotonic();
+    let expected: Array<(written: boolean) => void> = [];
+    const end = (written: boolean) => {
+      for (const one of expected.splice(0)) one(written);
+    };
     const carried = new Piggybacked([
       ...(stale ? [ringTargetsStatement(this.#names)] : []),
       ...(unknown.length > 0 ? [spellJsonStatement(unknown)] : []),
     ]);
     return {
       piggybacked: carried,
+      expect: () =>
+        this.ringSender.quietly(() => {
+          // Of a task with a key it is not known whether it is new.
+          if (tasks.every((one) => one.dedupe_key == null)) expected = near.map((work) => this.#near!.expect(work));
+        }),
+      over: () => end(false),
       ring: (created) =>
         this.ringSender.quietly(() => {
+          if (expected.length > 0) return end(true);
           const results = [...(carried.results ?? [])];
           const rows = stale ? results.shift() : undefined;
           if (rows !== undefined) this.ringSender.view.update(ringTargets(rows), readAt);
           this.#learn(unknown, results[0]?.[0]);
-          for (const work of this.#works(session, created)) void this.ringSender.ring(work);
+          for (const work of this.#works(session, created)) this.#ring(work);
         }),
     };
   }
@@ -81,7 +112,7 @@ export class Notifier {
       }
     }
     for (const [device, n] of directed) this.ringSender.ringDevice(device, n);
-    for (const work of works.values()) void this.ringSender.ring(work);
+    for (const work of works.values()) this.#ring(work);
   }
 
   /** Reads the devices when what is known of them is older than a second. @throws DatabaseError */
@@ -90,6 +121,19 @@ export class Notifier {
     const { sql, values } = ringTargetsStatement(this.#names);
     const readAt = monotonic();
     this.ringSender.view.update(ringTargets(await session.rows(sql, values)), readAt);
+  }
+
+  /** What devices of this process have room for, if they have for all of it: then nobody else need be known. */
+  #nearWorks(session: Session, tasks: NewTask[]): RingWork[] {
+    const near = this.#near;
+    if (near === undefined) return [];
+    const works = this.#works(session, tasks);
+    return works.every((work) => near.room(work) === work.n) ? works : [];
+  }
+
+  #ring(work: RingWork): void {
+    const n = work.n - (this.#near?.wake(work) ?? 0);
+    if (n > 0) void this.ringSender.ring({ ...work, n });
   }
 
   #unknown(session: Session, tasks: NewTask[]): string[] {

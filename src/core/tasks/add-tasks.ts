@@ -1,5 +1,4 @@
 import type { Context } from '../context/context.ts';
-import { handledTypes } from '../db/devices/handled-types.ts';
 import { databaseNowMs } from '../db/rows.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
@@ -19,7 +18,10 @@ export async function addTasks(context: Context, given: NewTask[]): Promise<Adde
   const tasks = checkNewTasks(given);
   const producer = await context.producer();
   const session = await producer.session();
-  const doubts = new TaskDoubts(await databaseNowMs(session), await handledTypes(session, context.names));
+  const types = tasks.map((one) => one.task_type);
+  // The time is asked for where a task names one.
+  const now = tasks.some((one) => one.run_at) ? await databaseNowMs(session) : 0;
+  const doubts = new TaskDoubts(now, await producer.handled.of(session, types));
   const answers = await producer.enqueue(tasks);
   for (const [n, task] of tasks.entries()) if (answers[n]?.created === true) doubts.check(task);
   return { tasks: answers, warnings: doubts.sentences };

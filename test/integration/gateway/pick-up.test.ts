@@ -7,6 +7,7 @@ import type { Given } from '../../helpers/fixture.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
 import { testContext } from '../../helpers/node.ts';
+import { Refusals } from '../../helpers/refusals.ts';
 import { until } from '../../helpers/wait.ts';
 
 const RARELY = { worker: { task_poll_interval: 600, heartbeat_interval: 10 }, master: { heartbeat_timeout: 120 } };
@@ -51,6 +52,44 @@ describe('a device that waits at a gateway', () => {
     times.sort((a, b) => a - b);
     // Of this machine, with all its other work; `npm run bench` has the figures.
     expect(times[10]).toBeLessThan(100);
+  });
+
+  it('gets a task that its own gateway adds, also where nothing is rung', async () => {
+    await stopGateways();
+    gateway = await startGateway(given.db, { ...RARELY, worker: { ...RARELY.worker, ring: { enabled: false } } });
+    await register('d1');
+    for (const more of [{}, { dedupe_key: 'k' }, { priority: 9 }]) {
+      const { call } = await waiting('d1');
+      const added = await gateway.call('/api/v1/tasks', { task_type: 'noop', ...more });
+      expect(added.status).toBe(201);
+      const { json } = await call;
+      expect(String(json.task_id)).toBe(added.json.tasks[0].task_id);
+      await gateway.call(`/api/v1/tasks/${json.task_id}/result`, { device_id: 'd1', status: 'completed' });
+    }
+  });
+
+  it('waits on when the task that it was woken for is refused, and gets the next one', async () => {
+    await register('d1');
+    const { call } = await waiting('d1');
+    const refusals = new Refusals(given.session, given.db.names);
+    await refusals.of(given.db.names.task, "username = 'nobody'");
+    const refused = await gateway.call('/api/v1/tasks', { task_type: 'noop', username: 'nobody' });
+    await refusals.none();
+    expect(refused.status).toBeGreaterThanOrEqual(400);
+    await until(() => gateway.gateway.devices.waiting.size === 1);
+    const added = await gateway.call('/api/v1/tasks', { task_type: 'noop' });
+    expect(String((await call).json.task_id)).toBe(added.json.tasks[0].task_id);
+  });
+
+  it('leaves to others what there is no room for', async () => {
+    await register('d1');
+    await register('d2');
+    const calls = [await waiting('d1'), await waiting('d2')];
+    const tasks = Array.from({ length: 3 }, () => ({ task_type: 'noop' }));
+    await gateway.call('/api/v1/tasks', tasks);
+    const got = await Promise.all(calls.map(({ call }) => call));
+    expect(got.map((one) => one.status)).toEqual([200, 200]);
+    expect((await gateway.call('/api/v1/tasks/next?device_id=d1')).status).toBe(200);
   });
 
   it('is woken by a ring, which its gateway answers with what was claimed', async () => {

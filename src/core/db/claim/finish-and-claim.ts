@@ -7,9 +7,11 @@ import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task/task.ts';
 import { DatabaseError } from '../database-error.ts';
-import type { Result, Row, Session } from '../session.ts';
+import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { rollback } from '../transaction.ts';
+import { assertCounts } from './assert-counts.ts';
+import { type ClaimPermission, permissionOf } from './claim-permission.ts';
 import type { ClaimedTask } from './claimed-task.ts';
 import { finishLocks, reconcileFinishes } from './reconcile-finishes.ts';
 import { repairAttempts } from './repair-attempts.ts';
@@ -17,6 +19,8 @@ import { BEGIN, COMMIT, RETURN_TICKET, readPermission, type Statement, takeTicke
 import { type ClaimRequest, firstRead, type SourceYield, takeTasks } from './take-tasks.ts';
 import type { TextWidths } from './text-widths.ts';
 import { claimStatements, endStatements } from './write-batch.ts';
+
+export type { ClaimPermission } from './claim-permission.ts';
 
 export interface FinishAndClaimInput {
   device_id: string;
@@ -29,9 +33,6 @@ export interface FinishAndClaimInput {
   /** Inserts tasks of a finished attempt inside this transaction. */
   enqueue?: (tasks: NewTask[], finish: Finish) => Promise<void>;
 }
-
-/** Whether the device row allowed a claim; `superseded` = another instance owns the device id now. */
-export type ClaimPermission = 'open' | 'paused' | 'offline' | 'superseded' | 'missing' | 'not-asked';
 
 export interface FinishAndClaimResult {
   reconciled: Reconciled[];
@@ -158,24 +159,4 @@ function rowOf(ids: Map<unknown, number>, { id }: ClaimedTask): number {
   if (row === undefined)
     throw new AfdError('E_INTERNAL', `The attempt of task ${id} that was just inserted is not there.`);
   return row;
-}
-
-function permissionOf(device: Row | undefined, instanceToken: Buffer): ClaimPermission {
-  if (device === undefined) return 'missing';
-  if (!instanceToken.equals(device.instance_token ?? Buffer.alloc(0))) return 'superseded';
-  if (device.operator_state !== 'active') return 'paused';
-  return device.status === 'offline' ? 'offline' : 'open';
-}
-
-/** The locks of batch 1 make other counts impossible: a difference is a bug, and the worker must stop claiming. */
-function assertCounts(statements: Statement[], results: Result[]): void {
-  statements.forEach((statement, n) => {
-    const touched = results[n]?.affectedRows;
-    if (statement.expect !== undefined && touched !== statement.expect) {
-      throw new AfdError(
-        'E_INTERNAL',
-        `A statement under lock touched ${touched} rows instead of ${statement.expect}: ${statement.sql.slice(0, 120)}`,
-      );
-    }
-  });
 }

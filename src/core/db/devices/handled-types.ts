@@ -7,7 +7,7 @@ import type { TableNames } from '../table-names.ts';
 /** Task types that some worker handles, or handled when it was last there; undefined = there is no worker. */
 export async function handledTypes(session: Session, names: TableNames): Promise<Set<string> | undefined> {
   const rows = await session.rows<{ capabilities: string | null }>(
-    `SELECT capabilities FROM ${names.device} WHERE device_type = 'worker'`,
+    `SELECT DISTINCT capabilities FROM ${names.device} WHERE device_type = 'worker'`,
   );
   if (rows.length === 0) return undefined;
   return new Set(rows.flatMap(({ capabilities }) => capabilitiesOf(capabilities).supported_tasks ?? []));

@@ -4,6 +4,7 @@ import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 export interface DeviceAttempt {
+  device_id: string;
   task_id: number;
   task_type: string | null;
   attempt: number;
@@ -14,19 +15,19 @@ export interface DeviceAttempt {
   age_ms: number;
 }
 
-/** All attempts of these tasks that this device had, the last first. @throws DatabaseError */
-export async function attemptsOfDevice(
+/** All attempts of these tasks that these devices had, the last first. @throws DatabaseError */
+export async function attemptsOfDevices(
   session: Session,
   names: TableNames,
-  deviceId: string,
+  deviceIds: string[],
   taskIds: number[],
 ): Promise<DeviceAttempt[]> {
   return session.rows<DeviceAttempt>(
-    `SELECT a.task_id, t.task_type, a.attempt, a.id AS assignment_id, a.claim_token, a.status,
+    `SELECT a.device_id, a.task_id, t.task_type, a.attempt, a.id AS assignment_id, a.claim_token, a.status,
        TIMESTAMPDIFF(MICROSECOND, COALESCE(a.started_at, a.assigned_at), UTC_TIMESTAMP(3)) / 1000 AS age_ms
      FROM ${names.assignment} a FORCE INDEX (idx_task_id) LEFT JOIN ${names.task} t ON t.id = a.task_id
-     WHERE a.task_id IN (?) AND a.device_id = ? AND a.attempt IS NOT NULL ORDER BY a.task_id, a.attempt DESC`,
-    [taskIds, deviceId],
+     WHERE a.task_id IN (?) AND a.device_id IN (?) AND a.attempt IS NOT NULL ORDER BY a.task_id, a.attempt DESC`,
+    [taskIds, deviceIds],
   );
 }
 

@@ -15,9 +15,9 @@ import { materializeOwnClaims } from '../../db/attempts/materialize-attempts.ts'
 import { recoverClaims } from '../../db/attempts/recover-claims.ts';
 import { signOffBehindGateway } from '../../db/gateway/sign-off.ts';
 import type { Session } from '../../db/session.ts';
-import type { GatewayDevice } from './gateway-device.ts';
+import { ringForEnds } from '../requests/ring-for-ends.ts';
+import { expected, type GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { ringForEnds } from './ring-for-ends.ts';
 import { bytes, claimOf, finishesOf, reconciledOf, wireOpen, wireTask } from './wire.ts';
 
 interface Claim {
@@ -38,6 +38,7 @@ export class DeviceCalls {
     const device = await this.#caller(deviceId, body.instance_token);
     const finishes = finishesOf(body.finishes);
     const claim = body.claim === undefined ? undefined : claimOf(body.claim);
+    if (claim !== undefined) await expected(device);
     return requests.use(async (context) => {
       const session = await context.session();
       const { permission, reconciled, claimed, more } = await claims.exchange(session, device, { finishes, claim });

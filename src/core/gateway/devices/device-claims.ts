@@ -3,33 +3,31 @@
 import type { Config } from '../../config/config-schema.ts';
 import type { ClaimSource, LaneSource } from '../../db/claim/claim-source.ts';
 import { returnTicket } from '../../db/claim/claim-ticket.ts';
-import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { ClaimRefused, type FinishAndClaimResult, finishAndClaim } from '../../db/claim/finish-and-claim.ts';
 import type { ClaimRequest } from '../../db/claim/take-tasks.ts';
 import { readTextWidths, type TextWidths } from '../../db/claim/text-widths.ts';
 import { DatabaseError } from '../../db/database-error.ts';
+import { claimForDevices } from '../../db/gateway/claim-for-devices.ts';
+import { finishForDevices } from '../../db/gateway/finish-for-devices.ts';
 import type { Session } from '../../db/session.ts';
 import type { TableNames } from '../../db/table-names.ts';
 import { insertTasks } from '../../db/tasks/insert-tasks.ts';
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { backoff } from '../../domain/attempt/retry.ts';
-import type { LaneRequirements } from '../../domain/eligibility.ts';
-import { requirementsOf } from '../../domain/task/requirements.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
-import { COUNTED_SOURCES, claimShape, isSparse } from '../../worker/claim/claim-shape.ts';
 import type { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
 import { OddTasks } from '../../worker/claim/odd-tasks.ts';
+import { type Asked, ClaimPlans, type PlainClaim } from './claim-plans.ts';
 import type { FleetReads } from './fleet-reads.ts';
 import type { GatewayDevice } from './gateway-device.ts';
 import { entryOf, type Waiting } from './waiting.ts';
-import { type WireClaim, WireRooms } from './wire-rooms.ts';
+import type { WireClaim } from './wire-rooms.ts';
 
 /** How long a lane is left alone whose claims fail although no row is the cause. */
 const REST_MS = 60_000;
 /** Devices that are woken for a lane when a claim there has left something. */
 const MORE_WAKES = 2;
-const NO_TYPES: ReadonlySet<string> = new Set();
 
 export interface DeviceClaimsOptions {
   names: TableNames;
@@ -55,12 +53,13 @@ const NOTHING: ExchangeResult = { permission: 'not-asked', reconciled: [], claim
 export class DeviceClaims {
   readonly #o: DeviceClaimsOptions;
   readonly #odd: OddTasks;
+  readonly #plans: ClaimPlans;
   #widths: TextWidths | undefined;
-  #sparse = true;
 
   constructor(options: DeviceClaimsOptions) {
     this.#o = options;
     this.#odd = new OddTasks(options);
+    this.#plans = new ClaimPlans(options, this.#odd);
   }
 
   /** `session`: with `multiStatements`. @throws ClaimRefused; DatabaseError; AfdError E_USAGE for follow-up tasks */
@@ -71,12 +70,7 @@ export class DeviceClaims {
   ): Promise<ExchangeResult> {
     const apart = claim !== undefined && finishes.some(enqueues);
     const ended = apart ? await this.finish(session, device, finishes) : [];
-    let request = claim === undefined ? undefined : this.#plan(device, claim);
-    // Nothing is known to be due: a worker that asks all the same wants to know.
-    if (claim !== undefined && request === undefined) {
-      await this.#o.reads.fresh();
-      request = this.#plan(device, claim);
-    }
+    const request = claim === undefined ? undefined : await this.#plan(device, claim);
     const left = apart ? [] : finishes;
     const began = monotonic();
     if (request === undefined) {
@@ -90,7 +84,13 @@ export class DeviceClaims {
     const result = await this.#claim(session, device, left, request);
     this.#o.onClaimed(device, began, result?.claimed.length ?? 0);
     if (result === undefined) return { ...NOTHING, reconciled: ended, more: true };
-    const more = this.#learn(device, request, result);
+    const open = this.#learn(request, result);
+    const directed = request.sources.findIndex((one) => one.kind === 'directed');
+    if (result.perSource[directed]?.exhausted === true) this.#o.reads.directedDone(device);
+    const some = result.claimed.length > 0;
+    if (some || open.length < request.sources.length) device.pause.end();
+    else device.pause.pause();
+    const more = some && (open.length > 0 || this.#o.reads.directed(device) || this.#odd.searching);
     return { ...result, reconciled: apart ? ended : result.reconciled, more };
   }
 
@@ -104,30 +104,96 @@ export class DeviceClaims {
     return reconciled;
   }
 
+  /** The same for several devices in one transaction: attempts that have rows, without follow-up tasks. @throws DatabaseError */
+  async finishTogether(session: Session, finishes: Finish[]): Promise<Reconciled[] | undefined> {
+    const how = { finishes, widths: await this.#textWidths(session), policy: this.#policy() };
+    const reconciled = await finishForDevices(session, this.#o.names, how);
+    this.#putBack(reconciled ?? []);
+    return reconciled;
+  }
+
+  /** A claim for this device is not like those of others of its kind. */
+  apart(device: GatewayDevice): boolean {
+    return this.#odd.searching || this.#o.reads.directed(device) || this.#o.reads.scored;
+  }
+
+  /**
+   * Claims for plain devices of one kind, none of them `apart`, in one transaction. Undefined = that one must claim by itself.
+   * @throws DatabaseError
+   */
+  async claimTogether(session: Session, calls: PlainClaim[]): Promise<Array<ExchangeResult | undefined>> {
+    const { names, onClaimed } = this.#o;
+    const first = calls.find(({ device }) => device.operator_state === 'active')?.device;
+    if (first === undefined || this.#odd.searching) return calls.map(() => undefined);
+    const limit = calls.reduce((sum, one) => sum + one.limit, 0);
+    const room = { now: limit, later: 0, defer: false };
+    const types = new Map(first.kind.types.map((type) => [type, room]));
+    const claim = { claim_token: calls[0]!.claim_token, limit, free: limit, types };
+    const request = await this.#plan(first, claim);
+    if (request === undefined) return calls.map(() => undefined);
+    const began = monotonic();
+    const owners = calls.map(({ device, ...one }) => ({ ...one, device_id: device.id, instance_token: device.token }));
+    const { taken, permissions, claimed, perSource } = await claimForDevices(session, names, owners, request);
+    const open = this.#learn(request, { claimed: taken, perSource });
+    return calls.map(({ device }, n) => {
+      const own = claimed[n]!;
+      const permission = permissions[n]!;
+      // What is left may be for it.
+      if (own.length === 0 && permission === 'open' && open.length > 0) return undefined;
+      onClaimed(device, began, own.length);
+      if (permission === 'open') device.pause.end();
+      else device.pause.pause();
+      return { permission, reconciled: [], claimed: own, more: own.length > 0 && open.length > 0 };
+    });
+  }
+
+  async #plan(device: GatewayDevice, claim: WireClaim): Promise<ClaimRequest | undefined> {
+    const known = this.#plans.of(device, claim);
+    if (known !== undefined) return known;
+    // Nothing is known to be due: who asks all the same wants to know.
+    await this.#o.reads.fresh();
+    return this.#plans.of(device, claim);
+  }
+
   async #transact(
     session: Session,
     device: Pick<GatewayDevice, 'id' | 'token'>,
     finishes: Finish[],
     claim: ClaimRequest | undefined,
   ): Promise<FinishAndClaimResult> {
-    const { names, master, catalog } = this.#o;
-    this.#widths ??= await readTextWidths(session, names);
+    const { names, master } = this.#o;
+    const widths = await this.#textWidths(session);
     const maxRetryCount = master.max_retry_count;
     const result = await finishAndClaim(session, names, {
       device_id: device.id,
       instance_token: device.token,
       finishes,
       claim,
-      policy: { maxRetryCount, backoff: (retry) => backoff(retry, master.retry_backoff) },
-      widths: this.#widths,
+      policy: this.#policy(),
+      widths,
       enqueue: async (tasks, { task_id }) => {
         await insertTasks(session, names, tasks, { maxRetryCount, parentId: task_id });
       },
     });
-    // Tasks that were put back may lie before the cursors.
-    for (const one of result.reconciled)
-      if (one.kind === 'accepted' && one.end.task_status !== 'done') catalog.dropCursors(one.end.finish.task_type);
+    this.#putBack(result.reconciled);
     return result;
+  }
+
+  /** Tasks that were put back may lie before the cursors. */
+  #putBack(reconciled: Reconciled[]): void {
+    for (const one of reconciled)
+      if (one.kind === 'accepted' && one.end.task_status !== 'done')
+        this.#o.catalog.dropCursors(one.end.finish.task_type);
+  }
+
+  #policy() {
+    const { max_retry_count: maxRetryCount, retry_backoff } = this.#o.master;
+    return { maxRetryCount, backoff: (retry: number) => backoff(retry, retry_backoff) };
+  }
+
+  async #textWidths(session: Session): Promise<TextWidths> {
+    this.#widths ??= await readTextWidths(session, this.#o.names);
+    return this.#widths;
   }
 
   /** Undefined = the server refused the claim for the sake of some row: which one is found out by the next claims. */
@@ -150,59 +216,24 @@ export class DeviceClaims {
     }
   }
 
-  #plan(device: GatewayDevice, claim: WireClaim): ClaimRequest | undefined {
-    const { catalog, reads, waiting, master } = this.#o;
-    const rooms = new WireRooms(claim);
-    const without = NO_TYPES;
-    const odd = this.#odd.searching ? this.#odd.next(claim.free) : undefined;
-    const fits = (entry: Parameters<Waiting['fits']>[1]) =>
-      rooms.has(entry.task_type) && waiting.fits({ device, without }, entry);
-    const lanes = odd === undefined ? catalog.sources(COUNTED_SOURCES, { free: claim.free, fits }) : [odd];
-    const full = device.kind.types.filter((type) => !rooms.has(type));
-    const directed: ClaimSource[] =
-      odd === undefined && reads.directed(device) ? [{ kind: 'directed', device_id: device.id, without: full }] : [];
-    const sources = [...directed, ...lanes];
-    if (sources.length === 0) return undefined;
-    const mostFrom = (source: ClaimSource) => rooms.mostFrom(catalog.typeOf(source));
-    return {
-      ...claimShape(sources, { limit: claim.limit, sparse: this.#sparse, mostFromFirst: mostFrom(sources[0]!) }),
-      claim_token: claim.claim_token,
-      limit: claim.limit,
-      free: claim.free,
-      short: claim.limit,
-      alone: false,
-      mostFrom,
-      // What it holds may go on without a gateway for as long as its lease lasts.
-      leaseOf: (task) => rooms.timeoutOf(task, master.task_timeout) + master.deadline_slack + device.offline_for,
-      admit: (task, { kind }) =>
-        (kind === 'lane' || device.kind.accepts(requirementsOfTask(task))) && !this.#odd.leaves(task.id)
-          ? rooms.admit(task, kind)
-          : 'skip',
-    };
-  }
-
-  /** Returns whether more seems to be due for the device. */
-  #learn(device: GatewayDevice, request: ClaimRequest, { perSource, claimed }: FinishAndClaimResult): boolean {
-    const { catalog, reads } = this.#o;
-    this.#sparse = isSparse(request, perSource, this.#sparse);
+  /** Sources of which more seems to be due. */
+  #learn(request: Asked, { perSource, claimed }: Pick<FinishAndClaimResult, 'perSource' | 'claimed'>): ClaimSource[] {
+    const { catalog } = this.#o;
+    this.#plans.learn(request, perSource);
     catalog.claimed();
     const doubtful: LaneSource[] = [];
     let offset = 0;
     for (const [n, { count, exhausted }] of perSource.entries()) {
       const source = request.sources[n]!;
       catalog.noteYield(source, exhausted, claimed.slice(offset, offset + count));
-      if (source.kind === 'directed' && exhausted) reads.directedDone(device);
       if (source.kind === 'lane' && catalog.cursorOf(source)?.checkDue(exhausted, monotonic()) === true)
         doubtful.push(source);
       offset += count;
     }
     if (doubtful.length > 0) this.#o.checkCursors(doubtful);
     const open = request.sources.filter((one) => one.kind === 'lane' && !catalog.cooled(one));
-    const moved = claimed.length > 0 || open.length < request.sources.length;
-    if (moved) device.pause.end();
-    else device.pause.pause();
     if (claimed.length > 0) this.#wakeMore(open);
-    return claimed.length > 0 && (open.length > 0 || reads.directed(device) || this.#odd.searching);
+    return open;
   }
 
   #wakeMore(open: ClaimSource[]): void {
@@ -216,8 +247,4 @@ export class DeviceClaims {
 
 function enqueues({ outcome }: Finish): boolean {
   return outcome.kind === 'done' && outcome.enqueue.length > 0;
-}
-
-function requirementsOfTask({ task_type, required_capabilities }: ClaimedTask): LaneRequirements {
-  return { task_type, required_capabilities: requirementsOf(required_capabilities).requires };
 }

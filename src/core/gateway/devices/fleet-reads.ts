@@ -59,6 +59,11 @@ export class FleetReads {
     return this.#directed.has(device.key);
   }
 
+  /** What a device takes depends on the scores of others. */
+  get scored(): boolean {
+    return this.#o.minScores.wanted;
+  }
+
   /** A claim has found no more of them. */
   directedDone(device: GatewayDevice): void {
     if (!this.#directed.has(device.key)) return;

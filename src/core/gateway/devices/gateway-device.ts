@@ -1,4 +1,5 @@
 import type { DeviceState } from '../../db/gateway/device-states.ts';
+import { sleep } from '../../runtime/loop.ts';
 import { ClaimPause } from '../../worker/claim/claim-pause.ts';
 import type { DeviceKind } from './device-kind.ts';
 
@@ -35,6 +36,8 @@ export interface GatewayDevice {
   waits: number;
   /** Monotonic ms at which the connection of one of them was closed; undefined = it has called since. */
   closed_at: number | undefined;
+  /** Until a task is committed for which it was woken; undefined = none is being written, as far as is known here. */
+  expected: Promise<void> | undefined;
   /** After claims that brought nothing. */
   pause: ClaimPause;
 }
@@ -59,8 +62,20 @@ export function gatewayDevice(state: DeviceState, token: Buffer, kind: DeviceKin
     lease_until: undefined,
     waits: 0,
     closed_at: undefined,
+    expected: undefined,
     pause: new ClaimPause(),
   };
+}
+
+/** A claim waits no longer than this for what is being written, in milliseconds. */
+export const EXPECT_MS = 100;
+
+/** Before a claim: what the device was woken for is committed, or has taken too long. */
+export async function expected(device: GatewayDevice): Promise<void> {
+  const one = device.expected;
+  if (one === undefined) return;
+  await sleep(EXPECT_MS, undefined, one);
+  if (device.expected === one) device.expected = undefined;
 }
 
 /** Device ids are equal without regard to case. */

@@ -2,16 +2,19 @@
 import type { KnownLane, LaneRank } from '../../domain/lane.ts';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import type { Ring } from '../../ring/datagram.ts';
+import type { Near } from '../../ring/notifier.ts';
 import type { RingPort } from '../../ring/ring-port.ts';
 import { type Figures, RingReceiver } from '../../ring/ring-receiver.ts';
+import type { RingWork } from '../../ring/ring-sender.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import type { Events } from '../../runtime/events.ts';
 import type { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
+import { type LaneEntry, newEntry } from '../../worker/claim/lane-entry.ts';
 import { LaneReads } from '../../worker/lane-reads.ts';
 import { RingReplies } from '../../worker/ring-replies.ts';
 import type { DeviceKinds } from './device-kind.ts';
 import type { FleetReads } from './fleet-reads.ts';
-import type { GatewayDevice } from './gateway-device.ts';
+import { EXPECT_MS, type GatewayDevice } from './gateway-device.ts';
 import { entryOf, type Waiting } from './waiting.ts';
 
 /** How long an answer waits for the claims; the sender has long gone on by then. */
@@ -40,7 +43,7 @@ interface Woken {
   end(): void;
 }
 
-export class GatewayRings {
+export class GatewayRings implements Near {
   readonly #o: GatewayRingsOptions;
   readonly #lanes: LaneReads;
   readonly #woken = new Set<Woken>();
@@ -77,6 +80,42 @@ export class GatewayRings {
       this.#onProblem(error);
       return { claimed: 0, ...this.#figures() };
     }
+  }
+
+  /** Before the commit: nothing is known of these tasks yet. */
+  room(work: RingWork): number {
+    return this.#o.waiting.room(newEntry(laneOf(work), false, 0), work.n);
+  }
+
+  wake(work: RingWork): number {
+    const { waiting } = this.#o;
+    const entry = this.#learned(work);
+    if (entry === undefined) return 0;
+    const room = waiting.room(entry, work.n);
+    waiting.wakeForLane(entry, { tasks: work.n }, true);
+    return room;
+  }
+
+  expect(work: RingWork): (written: boolean) => void {
+    const at = monotonic();
+    const entry = this.#learned(work);
+    let over!: () => void;
+    const expected = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    if (entry !== undefined)
+      for (const device of this.#o.waiting.wakeForLane(entry, { tasks: work.n }, true)) device.expected = expected;
+    return (written) => {
+      // Claims that did not wait for it may have found nothing here.
+      if (written) this.#learned(work);
+      if (written && monotonic() - at >= EXPECT_MS) this.wake(work);
+      over();
+    };
+  }
+
+  #learned(work: RingWork): LaneEntry | undefined {
+    this.#o.catalog.learn([laneOf(work)], true);
+    return entryOf(this.#o.catalog.due(), work);
   }
 
   /** A claim for a device has come back. */
@@ -140,4 +179,9 @@ export class GatewayRings {
     const message = `A ring could not be processed (${thrownText(error)}): its task starts at the next poll. Further errors of this kind are not logged.`;
     this.#o.events.emit('warning', { message });
   }
+}
+
+function laneOf({ lane, claim_rank, task_type, required_capabilities: requires }: RingWork): KnownLane {
+  const text = requires === null ? null : JSON.stringify(requires);
+  return { lane, claim_rank, task_type, required_capabilities: text };
 }

@@ -3,13 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { claimedPayload } from '../../db/attempts/claimed-payload.ts';
 import { type ClaimedTask, INLINE_BYTES } from '../../db/claim/claimed-task.ts';
-import type { Session } from '../../db/session.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { longestWaitS, waitOnce } from './device-waits.ts';
-import type { GatewayDevice } from './gateway-device.ts';
+import { expected, type GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
 import { timeoutOf } from './wire-rooms.ts';
 
@@ -81,41 +80,36 @@ async function claim(
   limit: number,
   closed: AbortSignal,
 ): Promise<NextTask[]> {
-  return devices.requests.use(async (context) => {
-    // It may have waited for a session.
-    if (closed.aborted) return [];
-    const session = await context.session();
-    const room = { now: limit, later: 0, defer: false };
-    const types = new Map(device.kind.types.map((type) => [type, room]));
-    const claim_token = randomBytes(16);
-    const asked = { finishes: [], claim: { claim_token, limit, free: limit, types } };
-    const { claimed, permission } = await devices.claims.exchange(session, device, asked);
-    if (permission === 'superseded' || permission === 'missing') devices.registry.forget(device);
-    const readable: NextTask[] = [];
-    const broken: Finish[] = [];
-    for (const task of claimed) {
-      const read = await readTask(session, devices, task, claim_token);
-      if ('problem' in read) broken.push(unreadable(task, claim_token, read.problem));
-      else readable.push(read);
-    }
-    if (broken.length > 0) await devices.claims.finish(session, device, broken);
-    devices.starts.began(
-      claimed.filter((one) => readable.some(({ task_id }) => task_id === one.id)),
-      claim_token,
-    );
-    return readable;
-  });
+  await expected(device);
+  const claim_token = randomBytes(16);
+  const { claimed, permission } = await devices.plainClaims.claim({ device, claim_token, limit, closed });
+  if (permission === 'superseded' || permission === 'missing') devices.registry.forget(device);
+  const readable: NextTask[] = [];
+  const broken: Finish[] = [];
+  for (const task of claimed) {
+    const read = await readTask(devices, task, claim_token);
+    if ('problem' in read) broken.push(unreadable(task, claim_token, read.problem));
+    else readable.push(read);
+  }
+  if (broken.length > 0)
+    await devices.requests.use(async (context) => devices.claims.finish(await context.session(), device, broken));
+  devices.starts.began(
+    claimed.filter((one) => readable.some(({ task_id }) => task_id === one.id)),
+    claim_token,
+  );
+  return readable;
 }
 
 async function readTask(
-  session: Session,
-  { context }: RemoteDevices,
+  { context, requests }: RemoteDevices,
   task: ClaimedTask,
   claim_token: Buffer,
 ): Promise<NextTask | { problem: string }> {
   const { id: task_id, task_type, payload_bytes, priority, retry } = task;
   const long = payload_bytes > INLINE_BYTES;
-  const text = long ? await claimedPayload(session, context.names, { task_id, claim_token }) : task.task_data;
+  const read = () =>
+    requests.use(async (own) => claimedPayload(await own.session(), context.names, { task_id, claim_token }));
+  const text = long ? await read() : task.task_data;
   try {
     return {
       task_id,

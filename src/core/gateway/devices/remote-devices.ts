@@ -6,6 +6,7 @@ import { deleteRequests } from '../../db/gateway/idempotent-requests.ts';
 import { laneOfRank } from '../../db/lanes/lane-of-rank.ts';
 import type { Session } from '../../db/session.ts';
 import type { SettingRow } from '../../db/settings/read-settings.ts';
+import type { Near } from '../../ring/notifier.ts';
 import type { RingPort } from '../../ring/ring-port.ts';
 import { Loop } from '../../runtime/loop.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
@@ -20,7 +21,9 @@ import { GatewayRings } from './gateway-rings.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { MinScores } from './min-scores.ts';
+import { PlainClaims } from './plain-claims.ts';
 import { PlainStarts } from './plain-starts.ts';
+import { ResultWrites } from './results.ts';
 import { Waiting } from './waiting.ts';
 
 const LEASES_MS = 250;
@@ -49,6 +52,8 @@ export class RemoteDevices extends Service {
   readonly claims: DeviceClaims;
   readonly heartbeats: Heartbeats;
   readonly starts: PlainStarts;
+  readonly plainClaims: PlainClaims;
+  readonly resultWrites: ResultWrites;
   readonly #kinds: DeviceKinds;
   readonly #rings: GatewayRings;
   readonly #session: Session;
@@ -91,6 +96,8 @@ export class RemoteDevices extends Service {
         void this.#quietly(async () => checkCursors(await opened(), names, catalog, sources));
       },
     });
+    this.plainClaims = new PlainClaims(requests, this.claims);
+    this.resultWrites = new ResultWrites(this);
     const read = async (laneRank: Parameters<typeof laneOfRank>[2]) => laneOfRank(await opened(), names, laneRank);
     this.#rings = new GatewayRings({ port, events, catalog, kinds, reads: this.reads, waiting, read });
   }
@@ -106,6 +113,11 @@ export class RemoteDevices extends Service {
     if (text === this.#settings.text) return;
     this.#settings = { rows, version: this.#settings.version + 1, text };
     this.waiting.news();
+  }
+
+  /** Those that wait here. */
+  get near(): Near {
+    return this.#rings;
   }
 
   /** Aborted when those who wait are to be answered. */

@@ -23,6 +23,8 @@ export class Waiting {
   readonly #all = new Map<Waiter, DeviceKind | undefined>();
   /** Those with free slots, in the order in which they came: who was woken comes last. */
   readonly #byKind = new Map<DeviceKind, Set<Waiter>>();
+  readonly #byDevice = new Map<GatewayDevice, Set<Waiter>>();
+  #free = 0;
   readonly #defers: (device: GatewayDevice, entry: LaneEntry) => boolean;
   /** Work is known to be due for nobody who waits: it is found by polls. */
   onFirst: () => void = () => {};
@@ -32,17 +34,20 @@ export class Waiting {
   }
 
   add(waiter: Waiter): void {
-    const { kind } = waiter.device;
-    this.#all.set(waiter, waiter.free > 0 ? kind : undefined);
-    if (waiter.free > 0) this.#byKind.set(kind, (this.#byKind.get(kind) ?? new Set()).add(waiter));
+    const { device, free } = waiter;
+    this.#all.set(waiter, free > 0 ? device.kind : undefined);
+    put(this.#byDevice, device, waiter);
+    if (free > 0) put(this.#byKind, device.kind, waiter);
+    this.#free += free;
     if (this.#all.size === 1) this.onFirst();
   }
 
   remove(waiter: Waiter): void {
     const kind = this.#all.get(waiter);
-    this.#all.delete(waiter);
-    const same = kind === undefined ? undefined : this.#byKind.get(kind);
-    if (kind !== undefined && same?.delete(waiter) === true && same.size === 0) this.#byKind.delete(kind);
+    if (!this.#all.delete(waiter)) return;
+    this.#free -= waiter.free;
+    take(this.#byDevice, waiter.device, waiter);
+    if (kind !== undefined) take(this.#byKind, kind, waiter);
   }
 
   get size(): number {
@@ -55,9 +60,7 @@ export class Waiting {
   }
 
   get free(): number {
-    let sum = 0;
-    for (const same of this.#byKind.values()) for (const one of same) sum += one.free;
-    return sum;
+    return this.#free;
   }
 
   get all(): Iterable<Waiter> {
@@ -77,25 +80,43 @@ export class Waiting {
     );
   }
 
+  /** Tasks of this lane for which those that wait have room together, `most` at most. */
+  room(entry: LaneEntry, most: number): number {
+    let sum = 0;
+    for (const one of this.#fitting(entry)) {
+      sum += one.free;
+      if (sum >= most) return most;
+    }
+    return sum;
+  }
+
   /** Wakes devices for a lane, those that have waited longest; returns whom. `hint`: somebody says that work has come. */
   wakeForLane(entry: LaneEntry, how: WakeFor, hint = false): GatewayDevice[] {
     const woken: Waiter[] = [];
     let tasks = 'tasks' in how ? how.tasks : Number.POSITIVE_INFINITY;
     const most = 'devices' in how ? how.devices : Number.POSITIVE_INFINITY;
-    for (const same of this.#byKind.values()) {
-      for (const one of same) {
-        if (tasks <= 0 || woken.length >= most) break;
-        if (!hint && one.device.pause.leftMs > 0) continue;
-        if (!this.fits(one, entry)) continue;
-        woken.push(one);
-        tasks -= one.free;
-      }
+    for (const one of this.#fitting(entry)) {
+      if (tasks <= 0 || woken.length >= most) break;
+      if (!hint && one.device.pause.leftMs > 0) continue;
+      woken.push(one);
+      tasks -= one.free;
     }
     return this.#wake(woken, hint);
   }
 
+  *#fitting(entry: LaneEntry): Iterable<Waiter> {
+    const lane = { task_type: entry.task_type, required_capabilities: entry.requires };
+    const key = entry.lane.toString('hex');
+    for (const [kind, same] of this.#byKind) {
+      // What its kind cannot run, none of thousands need be asked for.
+      if (!kind.accepts(lane, key)) continue;
+      for (const one of same) if (this.fits(one, entry)) yield one;
+    }
+  }
+
   /** Wakes those at which tasks are directed. */
   wakeDevices(keys: ReadonlySet<string>, hint = false): GatewayDevice[] {
+    if (keys.size === 0) return [];
     const woken = [...this.#all.keys()].filter(({ device, free }) => free > 0 && keys.has(device.key));
     return this.#wake(
       woken.filter((one) => hint || one.device.pause.leftMs <= 0),
@@ -105,7 +126,8 @@ export class Waiting {
 
   /** Something else has changed for this device; absent = for all. */
   news(device?: GatewayDevice): void {
-    for (const one of [...this.#all.keys()]) if (device === undefined || one.device === device) one.wake();
+    const heard = device === undefined ? this.#all.keys() : (this.#byDevice.get(device) ?? []);
+    for (const one of [...heard]) one.wake();
   }
 
   #wake(woken: Waiter[], hint: boolean): GatewayDevice[] {
@@ -116,6 +138,17 @@ export class Waiting {
     }
     return woken.map((one) => one.device);
   }
+}
+
+function put<K>(map: Map<K, Set<Waiter>>, key: K, waiter: Waiter): void {
+  const same = map.get(key);
+  if (same === undefined) map.set(key, new Set([waiter]));
+  else same.add(waiter);
+}
+
+function take<K>(map: Map<K, Set<Waiter>>, key: K, waiter: Waiter): void {
+  const same = map.get(key);
+  if (same?.delete(waiter) === true && same.size === 0) map.delete(key);
 }
 
 /** Finds an entry by its lane and rank. */

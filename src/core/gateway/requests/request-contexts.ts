@@ -1,11 +1,12 @@
 // Contexts for requests: each has one session and one producer of its own for as long as a request uses it, so that the use
 // cases of core run here as they run in a command.
 import type { Context } from '../../context/context.ts';
-import { Producer } from '../../context/producer.ts';
+import { Producer, type SharedByProducers, sharedByProducers } from '../../context/producer.ts';
 import { isConnectionLost } from '../../db/database-error.ts';
 import { databaseNowMs } from '../../db/rows.ts';
 import type { Session } from '../../db/session.ts';
 import { AfdError } from '../../domain/errors.ts';
+import type { Near } from '../../ring/notifier.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 
 /** Requests that wait for a session; more are refused, so that a slow database does not fill the memory. */
@@ -34,6 +35,8 @@ export interface RequestContextsOptions {
   /** Sessions, opened when they are needed. */
   most: number;
   watch: DatabaseWatch;
+  /** Devices that wait in this process: they hear first of what a request adds. */
+  near?: Near;
   /** Milliseconds that a request may wait for a session. */
   waitMs?: number;
 }
@@ -42,7 +45,7 @@ export class RequestContexts {
   readonly #context: Context;
   readonly #o: RequestContextsOptions;
   readonly #free: Leased[] = [];
-  readonly #producers: Producer[] = [];
+  #shared: SharedByProducers | undefined;
   readonly #waiting = new Set<Waiter>();
   #active = 0;
   #closed = false;
@@ -99,7 +102,7 @@ export class RequestContexts {
   async close(): Promise<void> {
     this.#closed = true;
     this.refuseWaiting(new AfdError('E_TEMPORARY', 'The gateway is stopping.'));
-    await Promise.all(this.#producers.map((one) => one.close()));
+    await this.#shared?.notifier.ringSender.close();
   }
 
   async #turn(): Promise<void> {
@@ -157,10 +160,9 @@ export class RequestContexts {
         return session;
       },
       producer: async () => {
-        if (producer === undefined) {
-          producer = new Producer(session, this.#context.names, this.#context.config);
-          this.#producers.push(producer);
-        }
+        const { names, config } = this.#context;
+        this.#shared ??= sharedByProducers(session, names, config, this.#o.near);
+        producer ??= new Producer(session, names, config, this.#shared);
         return producer;
       },
       close: async () => {},

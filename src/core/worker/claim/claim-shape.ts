@@ -31,7 +31,7 @@ function fromCursor(source: ClaimSource): ClaimSource {
 
 /** Whether the lanes have little each, as far as this claim shows. */
 export function isSparse(
-  { sources, countFirst, limit }: ClaimRequest,
+  { sources, countFirst, limit }: Pick<ClaimRequest, 'sources' | 'countFirst' | 'limit'>,
   perSource: SourceYield[],
   before: boolean,
 ): boolean {

@@ -1,6 +1,6 @@
 // After ends are written: other devices may run what they enqueued or released.
 import type { Reconciled } from '../../domain/attempt/reconcile.ts';
-import type { RequestContexts } from '../requests/request-contexts.ts';
+import type { RequestContexts } from './request-contexts.ts';
 
 /** In a context of its own: nobody waits for it. Never rejects: where it fails, a poll finds the tasks. */
 export async function ringForEnds(requests: RequestContexts, reconciled: Reconciled[]): Promise<void> {
