@@ -2,6 +2,7 @@ import type { Config } from '../config/config-schema.ts';
 import { FleetSettings } from '../config/fleet-settings.ts';
 import { noDatabase, type ResolvedConfig } from '../config/load-config.ts';
 import { DatabaseError } from '../db/database-error.ts';
+import { leastRole } from '../db/grants/role.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
@@ -85,6 +86,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,
       multiStatements: false,
+      roleFor: roleFor(options.purpose, names),
       ...wanted,
     });
     open.add(session);
@@ -142,6 +144,13 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
+}
+
+/** Of a command it is the least one that has the right; the gateway's is what an operator needs. */
+function roleFor(purpose: Purpose, names: TableNames): SessionOptions['roleFor'] {
+  if (purpose === 'migrate') return undefined;
+  if (purpose !== 'command') return () => purpose;
+  return (missing) => (missing === undefined ? 'gateway' : leastRole(names, missing));
 }
 
 /** @throws AfdError E_CONFIG when none is configured */

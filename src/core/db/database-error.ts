@@ -140,10 +140,10 @@ export function databaseError(raw: unknown, where: string, who?: Who): DatabaseE
   const text = error.message ?? String(raw);
   const kind = kindOfDriverError(error, errno, text);
   const { code, says, ...telling } = TELLING[kind];
-  const grant = kind === 'rights' && who !== undefined ? missingGrant(text, who) : undefined;
+  const grants = kind === 'rights' && who !== undefined ? missingGrant(text, who) : [];
   return new DatabaseError(code, `${says(where)}: ${text}`, {
     ...telling,
-    ...(grant === undefined ? {} : { suggestions: [grant] }),
+    ...(grants.length === 0 ? {} : { suggestions: grants }),
     ...(errno === undefined ? {} : { errno }),
     ...(error.code === undefined ? {} : { driverCode: error.code }),
     cause: raw,

@@ -153,6 +153,7 @@ function watchSession(context: Context): Session {
     idleTimeoutS: config.database.session_timeout,
     deadlineMs: WATCH_MS,
     connectTimeoutMs: WATCH_MS,
+    roleFor: () => 'gateway',
     multiStatements: true,
   });
 }
