@@ -2,10 +2,10 @@ import type { Config } from '../config/config-schema.ts';
 import { FleetSettings } from '../config/fleet-settings.ts';
 import { noDatabase, type ResolvedConfig } from '../config/load-config.ts';
 import { DatabaseError } from '../db/database-error.ts';
-import { leastRole } from '../db/grants/role.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
+import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
@@ -17,6 +17,8 @@ export type Purpose = 'command' | 'migrate' | 'worker' | 'leader' | 'gateway';
 
 export interface ContextOptions {
   purpose: Purpose;
+  /** The role of `afd db grants` that a command needs; a node has its own. */
+  role?: Role | undefined;
   /** Where log lines go. */
   logTo: LogStream;
 }
@@ -86,7 +88,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,
       multiStatements: false,
-      roleFor: roleFor(options.purpose, names),
+      role: isNode ? (options.purpose as Role) : options.role,
       ...wanted,
     });
     open.add(session);
@@ -144,13 +146,6 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
-}
-
-/** Of a command it is the least one that has the right; the gateway's is what an operator needs. */
-function roleFor(purpose: Purpose, names: TableNames): SessionOptions['roleFor'] {
-  if (purpose === 'migrate') return undefined;
-  if (purpose !== 'command') return () => purpose;
-  return (missing) => (missing === undefined ? 'gateway' : leastRole(names, missing));
 }
 
 /** @throws AfdError E_CONFIG when none is configured */

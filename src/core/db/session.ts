@@ -22,7 +22,7 @@ export interface SessionOptions {
   multiStatements: boolean;
   connectTimeoutMs?: number;
   /** Whose account it is, for the error of a right that is missing. */
-  roleFor?: Who['roleFor'];
+  role?: Who['role'];
   /** A connection was opened, the first or another after a loss. */
   onOpen?: (facts: ServerFacts) => void;
   /** The open connection was lost: by the network, by the server, or by a call that did not end in time. */
@@ -230,7 +230,7 @@ export class Session {
   }
 
   #who(account: string | undefined): Who {
-    return { account, schema: this.options.address.database, roleFor: this.options.roleFor };
+    return { account, schema: this.options.address.database, role: this.options.role };
   }
 
   #gone(why: string): DatabaseError {

@@ -153,7 +153,7 @@ function watchSession(context: Context): Session {
     idleTimeoutS: config.database.session_timeout,
     deadlineMs: WATCH_MS,
     connectTimeoutMs: WATCH_MS,
-    roleFor: () => 'gateway',
+    role: 'gateway',
     multiStatements: true,
   });
 }

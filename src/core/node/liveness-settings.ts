@@ -85,7 +85,7 @@ export function electorFor(
   settings: LivenessSettings,
   identity: Identity,
   names: TableNames,
-  { warn, ...told }: Pick<ElectorOptions, 'onGained' | 'onLost'> & { warn(message: string): void },
+  { warn, ...told }: Pick<ElectorOptions, 'onGained' | 'onLost'> & { warn?(message: string): void },
 ): Elector {
   return new Elector({
     deviceId: identity.deviceId,
@@ -99,7 +99,7 @@ export function electorFor(
     contend: settings.contend,
     ...told,
     // A node that only leads has nothing else to do: for it that is an error.
-    onRefused: settings.deviceType === 'worker' ? (error) => warn(cannotLead(error)) : undefined,
+    onRefused: warn && settings.deviceType === 'worker' ? (error) => warn(cannotLead(error)) : undefined,
   });
 }
 
@@ -114,7 +114,7 @@ export function livenessSession(settings: LivenessSettings, onLost: () => void):
     idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
     deadlineMs: settings.callTimeoutMs,
     multiStatements: true,
-    roleFor: () => ROLE[settings.deviceType],
+    role: ROLE[settings.deviceType],
     onLost,
   });
 }
