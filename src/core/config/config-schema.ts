@@ -219,6 +219,9 @@ export const configSchema = z.strictObject({
       name: z.string().optional(),
       tls: z.enum(['disable', 'verify-ca', 'verify-full']).optional(),
       tls_ca: z.string().optional(),
+      tls_cert: z.string().optional(),
+      tls_key: z.string().optional(),
+      server_public_key: z.string().optional(),
       time_zone: z
         .string()
         .regex(

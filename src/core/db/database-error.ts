@@ -1,6 +1,7 @@
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
 import { type ErrorKind, type Fault, kindOf, type RetryKind } from './error-kinds.ts';
 import { missingGrant, type Who } from './missing-right.ts';
+import { type TlsError, tlsProblem } from './tls-problem.ts';
 
 export type { Fault, RetryKind } from './error-kinds.ts';
 
@@ -121,7 +122,7 @@ const TELLING: Record<ErrorKind, Telling> = {
   },
 };
 
-interface DriverError {
+interface DriverError extends TlsError {
   message?: string;
   errno?: number;
   code?: string;
@@ -141,7 +142,7 @@ export function databaseError(raw: unknown, where: string, who?: Who): DatabaseE
   const kind = kindOfDriverError(error, errno, text);
   const { code, says, ...telling } = TELLING[kind];
   const grants = kind === 'rights' && who !== undefined ? missingGrant(text, who) : [];
-  return new DatabaseError(code, `${says(where)}: ${text}`, {
+  return new DatabaseError(code, `${says(where)}: ${tlsProblem(error) ?? text}`, {
     ...telling,
     ...(grants.length === 0 ? {} : { suggestions: grants }),
     ...(errno === undefined ? {} : { errno }),

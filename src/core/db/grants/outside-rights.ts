@@ -1,4 +1,4 @@
-// What those do in the tables who are no node: programs that add tasks, and people who look.
+// What programs that add tasks and people who read may do in the tables; neither is a node.
 import {
   NEW_TASK,
   OPEN_ATTEMPT,
