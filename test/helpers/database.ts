@@ -113,6 +113,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   };
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
+  const { webhook, webhookDelivery, cursor } = names;
   for (const name of [
     assignment,
     task,
@@ -124,6 +125,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     progress,
     checkpoint,
     taskEnd,
+    webhook,
+    webhookDelivery,
+    cursor,
     request,
   ]) {
     await cleaner.write(`DELETE FROM ${name}`);

@@ -17,6 +17,10 @@ export interface TableNames {
   taskEnd: string;
   /** Requests with an Idempotency-Key. */
   request: string;
+  webhook: string;
+  webhookDelivery: string;
+  /** How far readers of a history have come. */
+  cursor: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -36,6 +40,9 @@ type Table =
   | 'log'
   | 'taskEnd'
   | 'request'
+  | 'webhook'
+  | 'webhookDelivery'
+  | 'cursor'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -56,6 +63,9 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     log: `${prefix}task_log`,
     taskEnd: `${prefix}task_end`,
     request: `${prefix}request`,
+    webhook: `${prefix}webhook`,
+    webhookDelivery: `${prefix}webhook_delivery`,
+    cursor: `${prefix}cursor`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {
