@@ -33,6 +33,8 @@ const NOBODYS = [
 ];
 
 const OF_OPERATORS = [
+  "UPDATE af_webhook SET url = 'https://example.org/'",
+  'DELETE FROM af_webhook',
   "UPDATE af_device SET operator_state = 'paused' WHERE device_id = 'w'",
   "DELETE FROM af_device WHERE device_id = 'w'",
   'UPDATE af_task_assignment SET revoked_at = NOW() WHERE id = 1',
@@ -42,6 +44,9 @@ const OF_OPERATORS = [
 ];
 
 const OF_LEADERS = [
+  'SELECT secret FROM af_webhook',
+  'DELETE FROM af_webhook_delivery',
+  'UPDATE af_cursor SET value = 0',
   "UPDATE af_leader SET term = term + 1 WHERE name = 'leader'",
   'DELETE FROM af_lane',
   'DELETE FROM af_device_heartbeat',
@@ -93,6 +98,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
     'DELETE FROM af_device_heartbeat',
     'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
     'DELETE FROM af_setting',
+    'UPDATE af_cursor SET value = 0',
     'DELETE FROM af_task_end',
   ],
   producer: [

@@ -136,6 +136,12 @@ describe.sequential('RB4: TLS to the database', () => {
   });
 
   it('refuses an expired certificate, by either mode', async () => {
+    if (server.kind === 'mysql') {
+      // A running MySQL does not take one; test/unit/core/db/tls-identity.test.ts has a server with one.
+      await expect(show(ca.sign('DNS:localhost', -1))).rejects.toMatchObject({ errno: 3888 });
+      await show(ca.sign('DNS:localhost'));
+      return;
+    }
     await show(ca.sign('DNS:localhost', -1));
     for (const given of [FULL, { ...FULL, tls: 'verify-ca' }]) {
       const { code, message } = await open(given);

@@ -52,7 +52,10 @@ export const LEADER: TableRights[] = [
     partitions: true,
   },
   { table: 'log', why: 'drop old run logs, a day at a time', ...READ, INSERT: true, DELETE: true, partitions: true },
-  { table: 'taskEnd', why: 'delete old ends of tasks', ...READ, DELETE: true },
+  { table: 'taskEnd', why: 'read and delete old ends of tasks', ...READ, DELETE: true },
+  { table: 'webhook', why: 'read the webhooks', ...READ },
+  { table: 'webhookDelivery', why: 'send what is due to webhooks, and delete what is old', ...WRITE, DELETE: true },
+  { table: 'cursor', why: 'note how far the ends of tasks are recorded', ...WRITE },
 ];
 
 export const GATEWAY: TableRights[] = [
@@ -69,4 +72,6 @@ export const GATEWAY: TableRights[] = [
   { table: 'log', why: 'write, show and trim run logs', ...READ, INSERT: true, DELETE: true },
   { table: 'taskEnd', why: 'record and show tasks that ended without an attempt', ...READ, INSERT: true },
   { table: 'request', why: 'answer a repeated request as the first one', ...WRITE, DELETE: true },
+  { table: 'webhook', why: 'create, change and remove webhooks', ...WRITE, DELETE: true },
+  { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
 ];
