@@ -8,6 +8,7 @@ import {
   bytes,
   DAY,
   duration,
+  encryption,
   flag,
   HOUR,
   interval,
@@ -223,11 +224,7 @@ export const configSchema = z.strictObject({
       password_file: z.string().optional(),
       socket: z.string().optional(),
       name: z.string().optional(),
-      tls: z.enum(['disable', 'verify-ca', 'verify-full']).optional(),
-      tls_ca: z.string().optional(),
-      tls_cert: z.string().optional(),
-      tls_key: z.string().optional(),
-      server_public_key: z.string().optional(),
+      ...encryption,
       time_zone: z
         .string()
         .regex(

@@ -18,7 +18,6 @@ const CHECKS: Record<string, string> = {
     'its certificate has expired. Renew it on the server; until then nobody can tell the server from another',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet. Check the clocks of this machine and of the one that made it',
   DEPTH_ZERO_SELF_SIGNED_CERT: AUTHORITY,
-  SELF_SIGNED_CERT_IN_CHAIN: AUTHORITY,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT: AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: AUTHORITY,
@@ -32,6 +31,6 @@ const NO_TLS =
 export function tlsProblem({ code, tlsCode, message = '' }: TlsError): string | undefined {
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') return NO_TLS;
   if (code !== 'HANDSHAKE_SSL_ERROR') return undefined;
-  const check = CHECKS[tlsCode ?? ''];
+  const check = tlsCode?.startsWith('SELF_SIGNED_CERT') === true ? AUTHORITY : CHECKS[tlsCode ?? ''];
   return check === undefined ? `TLS failed: ${message}` : `${check} (${message})`;
 }
