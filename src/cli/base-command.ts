@@ -47,7 +47,9 @@ export abstract class BaseCommand extends Command {
     const resolved = options.resolved ?? (await this.loadConfig());
     const { openContext } = await import('../core/context/context.ts');
     const { logOutput } = await import('./output.ts');
-    const context = openContext(resolved, { purpose, logTo: logOutput(resolved.config.log.format) });
+    const { roleOfCommand } = await import('./role-of-command.ts');
+    const role = purpose === 'command' ? roleOfCommand(this.id ?? '') : undefined;
+    const context = openContext(resolved, { purpose, role, logTo: logOutput(resolved.config.log.format) });
     if (purpose === 'command' || purpose === 'migrate') for (const remark of resolved.remarks) this.note(remark);
     try {
       return await work(context);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,6 +22,70 @@ export function certificateFor(names: string): Certificate {
       { stdio: 'pipe' },
     );
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export interface Authority {
+  cert: string;
+  /** `days`: -1 = it expired yesterday. */
+  sign(names: string, days?: number): Certificate;
+}
+
+/** An authority of its own, which signs certificates for servers and clients. */
+export function authority(): Authority {
+  const root = inFolder((folder) => {
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    openssl('req', '-x509', ...NEW_KEY, '-days', '2', '-subj', '/CN=afd test authority', '-keyout', key, '-out', cert);
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  });
+  return {
+    cert: root.cert,
+    sign: (names, days = 2) =>
+      inFolder((folder) => {
+        const path = (name: string) => join(folder, name);
+        writeFileSync(path('root-key.pem'), root.key);
+        writeFileSync(path('root.pem'), root.cert);
+        writeFileSync(path('names'), `subjectAltName=${names}\n`);
+        openssl(
+          'req',
+          '-new',
+          ...NEW_KEY,
+          '-subj',
+          '/CN=afd test',
+          '-keyout',
+          path('key.pem'),
+          '-out',
+          path('request'),
+        );
+        const by = ['-CA', path('root.pem'), '-CAkey', path('root-key.pem'), '-set_serial', String(Date.now())];
+        const what = [
+          '-in',
+          path('request'),
+          '-extfile',
+          path('names'),
+          '-days',
+          String(days),
+          '-out',
+          path('cert.pem'),
+        ];
+        openssl('x509', '-req', ...by, ...what);
+        return { key: readFileSync(path('key.pem'), 'utf8'), cert: readFileSync(path('cert.pem'), 'utf8') };
+      }),
+  };
+}
+
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+function openssl(...args: string[]): void {
+  execFileSync('openssl', args, { stdio: 'pipe' });
+}
+
+function inFolder<T>(work: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'afd-certificate-'));
+  try {
+    return work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { isLoopback } from '../../src/core/config/loopback.ts';
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
+import { type RoleAccounts, roleAccounts } from './role-accounts.ts';
 
 /** A migrated, empty schema that belongs to this vitest worker alone. */
 export interface TestDatabase {
@@ -9,6 +10,8 @@ export interface TestDatabase {
   names: TableNames;
   /** mysql:// URL of the schema, for spawned processes. */
   url: string;
+  /** With AFD_TEST_ROLES=1: the accounts of the nodes, by the grants that afd prints. */
+  roles?: RoleAccounts | undefined;
   /** An open session; closed by `close()`. */
   session(options?: Partial<SessionOptions>): Promise<Session>;
   close(): Promise<void>;
@@ -65,6 +68,7 @@ export async function isMySql(): Promise<boolean> {
 
 const MOST_SCHEMAS = 64;
 const leased = new Map<string, Promise<string>>();
+const accounts = new Map<string, Promise<RoleAccounts>>();
 
 /**
  * The first schema of this run that no other process has: held by a lock on a connection that lives as long as this
@@ -131,12 +135,16 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   await cleaner.write(
     `UPDATE ${names.leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL, failing = NULL`,
   );
+  if (process.env.AFD_TEST_ROLES !== undefined && !accounts.has(database)) {
+    accounts.set(database, roleAccounts(cleaner, database, names));
+  }
   const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
   const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';
   const inClear = server.socketPath === undefined && !isLoopback(server.host ?? '127.0.0.1') ? '?tls=disable' : '';
   return {
     address,
     names,
+    roles: await accounts.get(database),
     url: `mysql://${auth}@${at}/${database}${server.socketPath === undefined ? inClear : `?socket=${encodeURIComponent(server.socketPath)}`}`,
     session,
     async close() {

@@ -8,6 +8,8 @@ export interface FakeServerOptions {
   tls?: { key: string; cert: string };
   /** Called for each statement; nothing is answered by itself. Without it a login is refused with 1045. */
   onQuery?: (sql: string, connection: FakeConnection) => void;
+  /** Called for a login, and for each packet after it until it says `ok`: the server's part of an authentication. */
+  onLogin?: (payload: Buffer, connection: FakeConnection) => void;
 }
 
 export interface FakeConnection {
@@ -48,7 +50,7 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
     sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
-    serve(socket, { context, onQuery: options.onQuery }, fake);
+    serve(socket, { context, onQuery: options.onQuery, onLogin: options.onLogin }, fake);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   fake.port = (server.address() as { port: number }).port;
@@ -58,9 +60,10 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
 interface Serving {
   context: SecureContext | undefined;
   onQuery: FakeServerOptions['onQuery'];
+  onLogin: FakeServerOptions['onLogin'];
 }
 
-function serve(raw: Socket, { context, onQuery }: Serving, fake: FakeServer): void {
+function serve(raw: Socket, { context, onQuery, onLogin }: Serving, fake: FakeServer): void {
   let sequence = 0;
   const connection: FakeConnection = {
     socket: raw,
@@ -93,6 +96,10 @@ function serve(raw: Socket, { context, onQuery }: Serving, fake: FakeServer): vo
     const { socket } = connection;
     const resumed = socket instanceof TLSSocket && socket.isSessionReused();
     fake.logins.push({ payload: Buffer.from(payload), secure: state === 'secured', resumed });
+    if (onLogin !== undefined) {
+      onLogin(payload, connection);
+      return false;
+    }
     if (onQuery === undefined) {
       const code = Buffer.from([0xff, 1045 & 0xff, 1045 >> 8]);
       connection.send(Buffer.concat([code, Buffer.from('#28000Access denied by the fake server')]));

@@ -8,6 +8,7 @@ import { type CommandRun, runProcess } from './command.ts';
 import { OF_PROCESSES } from './fast.ts';
 import { type FleetProcess, Process } from './fleet-process.ts';
 import { commandScript, type LedgerLine, workModule } from './ledger.ts';
+import { type AccountName, type RoleAccounts, urlAs } from './role-accounts.ts';
 
 const ANSWERS = /the gateway answers at (http:\S+)/;
 
@@ -56,7 +57,7 @@ export interface Fleet {
  */
 export async function fleet(
   test: Pick<TestContext, 'onTestFinished' | 'onTestFailed'>,
-  database: { url: string },
+  database: { url: string; roles?: RoleAccounts | undefined },
   options: FleetOptions = {},
 ): Promise<Fleet> {
   const dir = await mkdtemp(join(tmpdir(), 'afd-fleet-'));
@@ -90,17 +91,30 @@ export async function fleet(
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text, { mode: 0o600 });
   await writeFile(join(dir, 'command.sh'), commandScript(dir, ledger), { mode: 0o755 });
+  /** In place of the account of the configuration; tables of their own have no accounts, and a remote worker needs none. */
+  const as = (account: AccountName): Record<string, string> =>
+    database.roles === undefined || options.tables !== undefined || options.worker?.gateway !== undefined
+      ? {}
+      : { AFD_DATABASE_URL: urlAs(config.database.url, database.roles[account]) };
+  const works: AccountName = options.worker?.leader === false ? 'worker' : 'node';
   const all = () => processes.flatMap((one) => one.lines);
   return {
     dir,
     start(role, { deviceId, args = [], env = {}, wrapper } = {}) {
       const id = deviceId === undefined ? [] : ['--device-id', deviceId];
-      const started = new Process(dir, [role, ...id, ...args], env, wrapper);
+      const started = new Process(
+        dir,
+        [role, ...id, ...args],
+        { ...as(role === 'worker' ? works : role), ...env },
+        wrapper,
+      );
       processes.push(started);
       return started;
     },
     async serve({ args = [], env = {}, wrapper } = {}) {
-      const started = new Process(dir, args.length > 0 ? args : ['gateway', '--port', '0'], env, wrapper);
+      const account = args[0] === 'start' ? 'master' : 'gateway';
+      const words = args.length > 0 ? args : ['gateway', '--port', '0'];
+      const started = new Process(dir, words, { ...as(account), ...env }, wrapper);
       processes.push(started);
       const { message } = await started.event('note', (line) => ANSWERS.test(line.message));
       return { process: started, url: ANSWERS.exec(message)![1]! };

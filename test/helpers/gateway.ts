@@ -34,7 +34,7 @@ export async function startGateway(
     routes?(app: App, gateway: Gateway): void;
   } = {},
 ): Promise<TestGateway> {
-  const context = testContext(db, overrides);
+  const context = testContext(db, { account: 'gateway', ...overrides });
   const gateway = new Gateway(context, { hostname: 'test-host', version: '0.0.0-test' });
   await gateway.start();
   const app = await buildApp(gateway, limits);

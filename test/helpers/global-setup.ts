@@ -11,6 +11,10 @@ import { hostileServer } from './hostile.ts';
 import { mysqlPrograms } from './mysql-programs.ts';
 import { emergencyStop, ownDirectory, removeAbandoned } from './server.ts';
 
+const WITH_GRANTS = ['localhost', '127.0.0.1'].map(
+  (at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`,
+);
+
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   // Each project loads this module for itself; the first one sets up for all, and vitest tears down after the last.
   if (process.env.AFD_TEST_SETUP === String(process.pid)) return undefined;
@@ -42,7 +46,9 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
   const undo = emergencyStop(dir);
   // vitest ends itself by a signal only after teardown has had its chance; a plain SIGTERM gives it none.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(143));
-  const server = await startServer({ dir, host, say, durability: 'fast', ...hostile?.options });
+  // It makes the accounts of the roles.
+  const setup = process.env.AFD_TEST_ROLES === undefined ? [] : WITH_GRANTS;
+  const server = await startServer({ dir, host, say, durability: 'fast', setup, ...hostile?.options });
   process.env.AFD_TEST_DATABASE_URL = server.url;
   say(
     `private ${hostile === undefined ? '' : 'hostile '}${server.kind} server in ${dir} after ${Math.round(performance.now() - started)} ms`,

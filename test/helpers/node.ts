@@ -11,8 +11,9 @@ import type { HandlerFunction } from '../../src/core/handlers/module-loader.ts';
 import type { AfdEventName, AfdEvents, Events } from '../../src/core/runtime/events.ts';
 import { Worker } from '../../src/core/worker/worker.ts';
 import type { WorkerMode, WorkerResult } from '../../src/core/worker/worker-options.ts';
-import type { TestDatabase } from './database.ts';
+import { addressOf, type TestDatabase } from './database.ts';
 import { OF_THIS_PROCESS } from './fast.ts';
+import { type AccountName, urlAs } from './role-accounts.ts';
 
 type Section = Record<string, unknown>;
 
@@ -26,6 +27,8 @@ export function testContext(
     server?: Section;
     database?: Section;
     remote?: boolean;
+    /** Whose rights it has with AFD_TEST_ROLES=1. */
+    account?: AccountName;
   } = {},
 ): Context & { lines: string[] } {
   const config = configSchema.parse({
@@ -46,11 +49,16 @@ export function testContext(
       warnings: [],
       remarks: [],
       passedOver: [],
-      database: overrides.remote === true ? undefined : db.address,
+      database: overrides.remote === true ? undefined : addressAs(db, overrides.account),
     },
     { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
   );
   return { ...context, lines };
+}
+
+function addressAs(db: TestDatabase, account: AccountName | undefined): TestDatabase['address'] {
+  if (account === undefined || db.roles === undefined) return db.address;
+  return addressOf(urlAs(db.url, db.roles[account]));
 }
 
 export interface TestWorker {
@@ -112,6 +120,7 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
       ...worker,
     },
     remote: options.gateways !== undefined,
+    account: worker?.leader === true ? 'node' : 'worker',
     ...(options.database === undefined ? {} : { database: options.database }),
   });
   const { onSession } = options;

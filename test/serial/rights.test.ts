@@ -213,6 +213,7 @@ describe.sequential('finding B7: with a right less', () => {
       const { code, json } = await asJson('afd_producer', 'tasks', 'add', '--type', 'hello');
       expect([code, json.error.code]).toEqual([4, 'E_FORBIDDEN']);
       const [grant] = json.error.suggestions as string[];
+      expect((json.error.suggestions as string[])[1]).toBe('afd db grants --role producer');
       expect(grant).toMatch(/^GRANT INSERT.* ON `afd`\.`af_crawl_task` TO 'afd_producer'@'%';$/);
       await admin.write(grant!);
       expect(await as('afd_producer', 'tasks', 'add', '--type', 'hello')).toMatchObject({ code: 0 });
@@ -229,7 +230,7 @@ describe.sequential('finding B7: with a right less', () => {
     const none = await asJson('nobody', 'status');
     expect(none.json.error).toMatchObject({
       code: 'E_FORBIDDEN',
-      suggestions: ["GRANT SELECT, INSERT, UPDATE, DELETE ON `afd`.* TO 'nobody'@'%';"],
+      suggestions: ['afd db grants --role readonly --user nobody'],
     });
   });
 });

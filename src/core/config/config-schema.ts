@@ -8,6 +8,7 @@ import {
   bytes,
   DAY,
   duration,
+  encryption,
   flag,
   HOUR,
   interval,
@@ -223,8 +224,7 @@ export const configSchema = z.strictObject({
       password_file: z.string().optional(),
       socket: z.string().optional(),
       name: z.string().optional(),
-      tls: z.enum(['disable', 'verify-ca', 'verify-full']).optional(),
-      tls_ca: z.string().optional(),
+      ...encryption,
       time_zone: z
         .string()
         .regex(

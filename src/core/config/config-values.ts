@@ -98,3 +98,12 @@ export const flag = z
     context.addIssue({ code: 'custom', message: 'must be true or false' });
     return z.NEVER;
   });
+
+/** Keys of `database` about its encryption. */
+export const encryption = {
+  tls: z.enum(['disable', 'verify-ca', 'verify-full']).optional(),
+  tls_ca: z.string().optional(),
+  tls_cert: z.string().optional(),
+  tls_key: z.string().optional(),
+  server_public_key: z.string().optional(),
+};

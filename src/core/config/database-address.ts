@@ -113,57 +113,37 @@ async function passwordOf(input: AddressInput, ofUrl: Given | undefined): Promis
   }
   // Overruled by a url of a higher source: not read, so that a missing file does not matter.
   if (strongest(named, ofUrl) !== named) return ofUrl;
-  const value = await secretFile(input, file);
-  return value === undefined ? undefined : { ...named, value };
+  const value = await fileOf(input, 'password_file', file, true);
+  return value === undefined ? undefined : { ...named, value: value.replace(/\r?\n$/, '') };
 }
 
-async function secretFile(input: AddressInput, named: string): Promise<string | undefined> {
-  const { uid, problem, warn } = input;
-  const path = resolve(input.baseDir, named);
-  if (isUrl(input, 'database.password_file', named)) return undefined;
-  try {
-    const { text, facts } = await readSmallFile(path);
-    const { refusal, warning } = trustOfSecret(path, facts, uid);
-    if (warning !== undefined) warn(warning);
-    if (refusal === undefined) return text.replace(/\r?\n$/, '');
-    problem('database.password_file', refusal);
-  } catch (error) {
-    problem('database.password_file', `cannot be read: ${(error as Error).message}`);
-  }
-  return undefined;
-}
-
-/** A file that cannot be read is named; a URL may hold a password. */
-function isUrl({ problem }: AddressInput, key: string, named: string): boolean {
-  if (!named.includes('://')) return false;
-  problem(key, 'is a URL, but must be the path of a file');
-  return true;
-}
-
-/** In clear text only to this machine, and where the configuration says that it may be. */
+/** By TLS beyond this machine, and wherever a key for it is set; in clear by the word `disable` alone. */
 async function tlsOptions(
   input: AddressInput,
-  mode: string | undefined,
+  word: string | undefined,
   { host }: { host?: string },
-): Promise<Pick<DatabaseAddress, 'tls' | 'certifiedHost'>> {
-  const { database, baseDir, problem } = input;
-  if (host === undefined || mode === 'disable') return {};
-  if (mode === undefined) {
-    if (!isLoopback(host) && !host.includes('://')) problem('database.tls', inClear(host));
-    return {};
+): Promise<Pick<DatabaseAddress, 'tls' | 'certifiedHost' | 'publicKey'>> {
+  const { database, problem } = input;
+  // What is no host has been refused.
+  if (host === undefined || host.includes('://')) return {};
+  const wanted = !isLoopback(host) || database.tls_ca !== undefined || database.tls_cert !== undefined;
+  const mode = word ?? (wanted ? 'verify-full' : 'disable');
+  if (mode === 'disable') {
+    const key = await fileOf(input, 'server_public_key', database.server_public_key);
+    return key === undefined && isLoopback(host) ? {} : { publicKey: key ?? null };
   }
   if (mode !== 'verify-ca' && mode !== 'verify-full') {
     problem('database.tls', 'must be one of disable, verify-ca, verify-full');
     return {};
   }
-  let ca: string | undefined;
-  if (database.tls_ca !== undefined && !isUrl(input, 'database.tls_ca', database.tls_ca)) {
-    try {
-      ca = (await readSmallFile(resolve(baseDir, database.tls_ca))).text;
-    } catch (error) {
-      problem('database.tls_ca', `cannot be read: ${(error as Error).message}`);
-    }
+  if ((database.tls_cert === undefined) !== (database.tls_key === undefined)) {
+    problem('database.tls_cert', 'and database.tls_key belong together: set both or none');
   }
+  const [ca, cert, key] = [
+    await fileOf(input, 'tls_ca', database.tls_ca),
+    await fileOf(input, 'tls_cert', database.tls_cert),
+    await fileOf(input, 'tls_key', database.tls_key, true),
+  ];
   const full = mode === 'verify-full';
   const tls = {
     minVersion: 'TLSv1.2' as const,
@@ -171,10 +151,35 @@ async function tlsOptions(
     // The driver's own check knows names alone.
     verifyIdentity: full && isIP(host) === 0,
     ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
   };
   return full ? { tls, certifiedHost: host } : { tls };
 }
 
-function inClear(host: string): string {
-  return `is not set, and ${host} is another machine: without TLS, anyone on the network path can read the password. Set "tls: verify-full" under "database" (and "tls_ca: FILE" for your own certificate authority), or "tls: disable" on a trusted network; AFD_DATABASE_TLS or ?tls= in the URL do the same`;
+/** The text of a file that a key names; undefined when there is none, or after `problem` was called. */
+async function fileOf(
+  input: AddressInput,
+  name: string,
+  named: string | undefined,
+  secret = false,
+): Promise<string | undefined> {
+  const { baseDir, uid, problem, warn } = input;
+  const key = `database.${name}`;
+  if (named === undefined) return undefined;
+  // A file that cannot be read is named; a URL may hold a password.
+  if (named.includes('://')) problem(key, 'is a URL, but must be the path of a file');
+  else {
+    const path = resolve(baseDir, named);
+    try {
+      const { text, facts } = await readSmallFile(path);
+      const { refusal, warning } = secret ? trustOfSecret(path, facts, uid) : {};
+      if (warning !== undefined) warn(warning);
+      if (refusal === undefined) return text;
+      problem(key, refusal);
+    } catch (error) {
+      problem(key, `cannot be read: ${(error as Error).message}`);
+    }
+  }
+  return undefined;
 }

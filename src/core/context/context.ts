@@ -5,6 +5,7 @@ import { DatabaseError } from '../db/database-error.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
+import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
@@ -16,6 +17,8 @@ export type Purpose = 'command' | 'migrate' | 'worker' | 'leader' | 'gateway';
 
 export interface ContextOptions {
   purpose: Purpose;
+  /** The role of `afd db grants` that a command needs; a node has its own. */
+  role?: Role | undefined;
   /** Where log lines go. */
   logTo: LogStream;
 }
@@ -85,6 +88,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,
       multiStatements: false,
+      role: isNode ? (options.purpose as Role) : options.role,
       ...wanted,
     });
     open.add(session);

@@ -12,6 +12,11 @@ export interface DatabaseAddress {
   tls?: ConnectionOptions['ssl'];
   /** Name or IP address that the server's certificate must be for; absent = any (`verify-ca`). */
   certifiedHost?: string;
+  /**
+   * RSA key (PEM) that encrypts the password of a login in clear; null = none is known, and no key that the server sends is
+   * taken; absent = any: by TLS it is not used, and on this machine nobody is in between.
+   */
+  publicKey?: string | null;
 }
 
 /** `host:port/schema` or `socket/schema`: for messages, never with the password. */

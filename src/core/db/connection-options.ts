@@ -1,5 +1,6 @@
 import type { ConnectionOptions, SslOptions } from 'mysql2';
-import type { DatabaseAddress } from './address.ts';
+import { type DatabaseAddress, describeAddress } from './address.ts';
+import { loginPlugins } from './login-key.ts';
 
 /** How every connection of afd is opened, by its own sessions and by the migrator's. */
 export function connectionOptions(address: DatabaseAddress, connectTimeoutMs: number): ConnectionOptions {
@@ -12,6 +13,9 @@ export function connectionOptions(address: DatabaseAddress, connectTimeoutMs: nu
     database: address.database,
     // A copy: the driver resumes TLS sessions of the same object, and one that was resumed shows no certificate to check.
     ...(address.tls === undefined ? {} : { ssl: { ...(address.tls as SslOptions) } }),
+    ...(address.publicKey === undefined
+      ? {}
+      : { authPlugins: loginPlugins(address.publicKey, describeAddress(address)) }),
     charset: 'utf8mb4',
     dateStrings: true,
     connectTimeout: connectTimeoutMs,

@@ -1,6 +1,7 @@
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
 import { type ErrorKind, type Fault, kindOf, type RetryKind } from './error-kinds.ts';
 import { missingGrant, type Who } from './missing-right.ts';
+import { type TlsError, tlsProblem } from './tls-problem.ts';
 
 export type { Fault, RetryKind } from './error-kinds.ts';
 
@@ -121,7 +122,7 @@ const TELLING: Record<ErrorKind, Telling> = {
   },
 };
 
-interface DriverError {
+interface DriverError extends TlsError {
   message?: string;
   errno?: number;
   code?: string;
@@ -140,10 +141,10 @@ export function databaseError(raw: unknown, where: string, who?: Who): DatabaseE
   const text = error.message ?? String(raw);
   const kind = kindOfDriverError(error, errno, text);
   const { code, says, ...telling } = TELLING[kind];
-  const grant = kind === 'rights' && who !== undefined ? missingGrant(text, who) : undefined;
-  return new DatabaseError(code, `${says(where)}: ${text}`, {
+  const grants = kind === 'rights' && who !== undefined ? missingGrant(text, who) : [];
+  return new DatabaseError(code, `${says(where)}: ${tlsProblem(error) ?? text}`, {
     ...telling,
-    ...(grant === undefined ? {} : { suggestions: [grant] }),
+    ...(grants.length === 0 ? {} : { suggestions: grants }),
     ...(errno === undefined ? {} : { errno }),
     ...(error.code === undefined ? {} : { driverCode: error.code }),
     cause: raw,

@@ -38,10 +38,15 @@ export function openConnection(options: ConnectionOptions, watch: ConnectionWatc
   const listen = () => inside.stream.on('data', (chunk: Buffer) => watch.onBytes(chunk.length));
   listen();
   inside.startTLS = (secured) => {
-    startTLS.call(connection, (error) => secured(error ?? wrongIdentity(inside.stream as TLSSocket, watch)));
+    startTLS.call(connection, (error) => secured(withCode(error ?? wrongIdentity(inside.stream as TLSSocket, watch))));
     listen();
   };
   return connection;
+}
+
+/** The driver overwrites the code, which says what failed. */
+function withCode(error: (Error & { code?: string }) | undefined): Error | undefined {
+  return error === undefined ? undefined : Object.assign(error, { tlsCode: error.code });
 }
 
 function wrongIdentity(stream: TLSSocket, { certifiedHost }: ConnectionWatch): Error | undefined {

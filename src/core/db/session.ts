@@ -5,6 +5,7 @@ import { type DatabaseAddress, describeAddress } from './address.ts';
 import { connectionOptions } from './connection-options.ts';
 import { DatabaseError, databaseError, SHOW_CONFIG, unopened } from './database-error.ts';
 import { assertFoundRows, cut, openConnection, streamOf } from './driver.ts';
+import type { Who } from './missing-right.ts';
 import { type Done, OpenCalls } from './open-calls.ts';
 import type { Result, Row, WriteResult } from './results.ts';
 import { openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   /** Only for sessions that send nothing but the literal statements of core/db. */
   multiStatements: boolean;
   connectTimeoutMs?: number;
+  /** Whose account it is, for the error of a right that is missing. */
+  role?: Who['role'];
   /** A connection was opened, the first or another after a loss. */
   onOpen?: (facts: ServerFacts) => void;
   /** The open connection was lost: by the network, by the server, or by a call that did not end in time. */
@@ -150,7 +153,7 @@ export class Session {
       return facts;
     } catch (error) {
       cut(connection);
-      throw unopened(databaseError(error, this.where, { account: undefined, schema: this.options.address.database }));
+      throw unopened(databaseError(error, this.where, this.#who(undefined)));
     }
   }
 
@@ -181,8 +184,7 @@ export class Session {
         connection.query(text, (error, result) => done(error, result)),
       );
     } catch (raw) {
-      const { account } = this.#facts ?? {};
-      const error = databaseError(raw, this.where, { account, schema: this.options.address.database });
+      const error = databaseError(raw, this.where, this.#who(this.#facts?.account));
       // 1153: the packet was too large, and the server has closed the connection on it.
       if (error.retry === 'connection' || error.errno === 1153) this.#drop(connection);
       throw error;
@@ -225,6 +227,10 @@ export class Session {
     const why = `exceeds max_allowed_packet of the server, ${limit + 64} bytes`;
     const message = `A statement of ${text.length} characters ${why}. Send less data, or set max_allowed_packet higher.`;
     throw new DatabaseError('E_FAILED', message, { retry: 'final', fault: 'data' });
+  }
+
+  #who(account: string | undefined): Who {
+    return { account, schema: this.options.address.database, role: this.options.role };
   }
 
   #gone(why: string): DatabaseError {

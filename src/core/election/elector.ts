@@ -1,5 +1,6 @@
 // follower ↔ leader. The written state machine, with the reasons for each rule: docs/explain/leader-election.md.
 
+import type { DatabaseError } from '../db/database-error.ts';
 import { electLeader } from '../db/leader/elect-leader.ts';
 import { type LeaseRow, readLease } from '../db/leader/read-lease.ts';
 import { renewLeader } from '../db/leader/renew-leader.ts';
@@ -8,7 +9,9 @@ import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
+import { assertLeaseTimes } from './lease-times.ts';
 import { type FoundDead, signsOfLife } from './lock-watch.ts';
+import { refusedRight } from './refused-lease.ts';
 
 export interface ElectorOptions {
   deviceId: string;
@@ -30,6 +33,8 @@ export interface ElectorOptions {
   /** `found`: whom the lease was taken from because its lock stayed free. */
   onGained: (term: number, found?: FoundDead) => void;
   onLost: (term: number, reason: LostReason) => void;
+  /** The account may not take the lease, and it follows from now on; absent = that is an error. */
+  onRefused?: ((error: DatabaseError) => void) | undefined;
 }
 
 /**
@@ -53,31 +58,12 @@ export class Elector {
   #timer: NodeJS.Timeout | undefined;
   #suspicion: Suspicion | undefined;
   #standBackUntil = 0;
+  #refused = false;
   #stepping: Promise<number> | undefined;
 
   /** @throws AfdError E_CONFIG when the times are not in order */
   constructor(options: ElectorOptions) {
-    const { leaseDurationS: lease, leaseTrustS: trust, leaseRenewIntervalS: renew } = options;
-    const suggestions = ['set lease_duration > lease_trust > lease_renew_interval under master in afd.yaml'];
-    if (!(renew > 0)) {
-      throw new AfdError('E_CONFIG', `master.lease_renew_interval (${renew} s) must be more than 0.`, { suggestions });
-    }
-    if (!(trust > renew)) {
-      const why = 'otherwise the leader stops trusting its lease before it renews it';
-      throw new AfdError(
-        'E_CONFIG',
-        `master.lease_trust (${trust} s) must be longer than master.lease_renew_interval (${renew} s): ${why}.`,
-        { suggestions },
-      );
-    }
-    if (!(lease > trust)) {
-      const why = 'otherwise a leader still trusts a lease that another node may take';
-      throw new AfdError(
-        'E_CONFIG',
-        `master.lease_duration (${lease} s) must be longer than master.lease_trust (${trust} s): ${why}.`,
-        { suggestions },
-      );
-    }
+    assertLeaseTimes(options);
     this.#o = options;
     this.#now = options.monotonic ?? monotonic;
   }
@@ -158,7 +144,7 @@ export class Elector {
   /** `lostTerm`: the term whose renewal has just found no row. */
   async #follow(session: Session, lostTerm: number | undefined, seen: LeaseRow | undefined): Promise<number> {
     const { names, deviceId, instanceToken, leaseDurationS, contend, lockTrustAfterStartS } = this.#o;
-    if (!contend) return this.#interval;
+    if (!contend || this.#refused) return this.#interval;
     const row = seen ?? (await readLease(session, names, lockTrustAfterStartS));
     if (row === undefined) {
       throw new AfdError('E_SCHEMA', `The table ${names.leader} has no row named "leader".`, {
@@ -178,7 +164,7 @@ export class Elector {
     const dead = free ? undefined : row;
     const candidacy = { device_id: deviceId, instance_token: instanceToken, lease_s: leaseDurationS, dead };
     const found = dead?.holder && this.#suspicion ? { device_id: dead.holder, signs: signsOfLife(dead) } : undefined;
-    const won = await electLeader(session, names, candidacy);
+    const won = await electLeader(session, names, candidacy).catch((error: unknown) => this.#refuse(error));
     this.#suspicion = undefined;
     if (won === undefined) return this.#interval;
     if (this.#now() >= start + this.#o.leaseTrustS * 1000) return 0;
@@ -206,6 +192,12 @@ export class Elector {
     const left = this.#suspicion.since + grace - now;
     if (this.#suspicion.since === now) return Math.min(Math.max(left, 1), this.#interval);
     return left <= 0 ? 0 : Math.min(left, this.#interval);
+  }
+
+  #refuse(error: unknown): undefined {
+    if (this.#o.onRefused === undefined) throw error;
+    this.#o.onRefused(refusedRight(error));
+    this.#refused = true;
   }
 
   #trust(start: number): void {

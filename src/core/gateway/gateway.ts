@@ -159,6 +159,7 @@ function watchSession(context: Context): Session {
     idleTimeoutS: config.database.session_timeout,
     deadlineMs: WATCH_MS,
     connectTimeoutMs: WATCH_MS,
+    role: 'gateway',
     multiStatements: true,
   });
 }

@@ -53,6 +53,7 @@ export class TermDuties extends Service {
       timeZone: config.database.time_zone,
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,
+      role: 'leader',
       multiStatements: true,
     });
     this.#duties = new Duties({

@@ -4,6 +4,7 @@ import { Session } from '../db/session.ts';
 import type { SettingRow } from '../db/settings/read-settings.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { Elector, type ElectorOptions } from '../election/elector.ts';
+import { cannotLead } from '../election/refused-lease.ts';
 import { deviceIdOf, type Identity } from './device-identity.ts';
 import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 
@@ -84,7 +85,7 @@ export function electorFor(
   settings: LivenessSettings,
   identity: Identity,
   names: TableNames,
-  told: Pick<ElectorOptions, 'onGained' | 'onLost'>,
+  { warn, ...told }: Pick<ElectorOptions, 'onGained' | 'onLost'> & { warn?(message: string): void },
 ): Elector {
   return new Elector({
     deviceId: identity.deviceId,
@@ -97,8 +98,12 @@ export function electorFor(
     lockTrustAfterStartS: settings.lockTrustAfterStartMs / 1000,
     contend: settings.contend,
     ...told,
+    // A node that only leads has nothing else to do: for it that is an error.
+    onRefused: warn && settings.deviceType === 'worker' ? (error) => warn(cannotLead(error)) : undefined,
   });
 }
+
+const ROLE = { worker: 'worker', master: 'leader', gateway: 'gateway' } as const;
 
 /** The session whose lock says that the node lives: the server ends it after heartbeat_timeout of silence. */
 export function livenessSession(settings: LivenessSettings, onLost: () => void): Session {
@@ -109,6 +114,7 @@ export function livenessSession(settings: LivenessSettings, onLost: () => void):
     idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
     deadlineMs: settings.callTimeoutMs,
     multiStatements: true,
+    role: ROLE[settings.deviceType],
     onLost,
   });
 }

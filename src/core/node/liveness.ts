@@ -116,12 +116,12 @@ export class Liveness extends Service {
   async #register(): Promise<void> {
     const identity = await startIdentity(this.#session, this.#names, this.#settings, () => this.#stopping);
     this.#identity = identity;
-    this.#device = new OwnDevice(this.#session, this.#names, identity, (message) =>
-      this.#report({ kind: 'warning', message }),
-    );
+    const warn = (message: string) => this.#report({ kind: 'warning', message });
+    this.#device = new OwnDevice(this.#session, this.#names, identity, warn);
     const elector = electorFor(this.#settings, identity, this.#names, {
       onGained: (term, found) => this.#report({ kind: 'leader-gained', term, found }),
       onLost: (term, reason) => this.#report({ kind: 'leader-lost', term, reason }),
+      warn,
     });
     this.#election = new ElectionRound(elector, this.#settings.leaseRenewMs);
     this.#leaseTrust.renew(identity.registeredAt);

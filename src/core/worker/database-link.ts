@@ -57,7 +57,8 @@ export class DatabaseLink implements WorkerLink {
   ports() {
     const { names } = this.#context;
     const { address, timeZone, idleTimeoutS, deadlineMs } = this.#session.options;
-    const openSession = () => new Session({ address, timeZone, idleTimeoutS, deadlineMs, multiStatements: false });
+    const options = { address, timeZone, idleTimeoutS, deadlineMs, role: 'worker' as const };
+    const openSession = () => new Session({ ...options, multiStatements: false });
     return {
       logs: new DatabaseLogs(() => this.#context.session({ multiStatements: true }), names),
       reports: new DatabaseReports(openSession, names),

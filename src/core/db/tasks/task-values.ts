@@ -31,6 +31,9 @@ const COLUMNS: Array<[name: string, give: Give]> = [
   ['next_run_at', ({ run_at }) => (run_at ? `FROM_UNIXTIME(${mysql.escape(Date.parse(run_at) / 1000)})` : undefined)],
 ];
 
+/** Columns of the task table that an INSERT of afd may give; `parent_id` only for the tasks that a handler adds. */
+export const GIVEN_COLUMNS: readonly string[] = COLUMNS.map(([name]) => name);
+
 /**
  * The columns that any of the tasks gives, and one row of values per task: the server parses, and asks for the defaults
  * of, no more than it must.

@@ -1,5 +1,8 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DATABASE, load, refusal } from './config-folder.ts';
+import { loadConfig } from '../../../../src/core/config/load-config.ts';
+import { DATABASE, folder, load, refusal } from './config-folder.ts';
 
 describe('where the database is', () => {
   it('is read from a url, percent-encoding undone', async () => {
@@ -59,6 +62,30 @@ describe('where the database is', () => {
     });
     expect(ca.database.tls).toMatchObject({ verifyIdentity: false, ca: 'PEM' });
     expect(ca.database).not.toHaveProperty('certifiedHost');
+  });
+
+  it('reads the certificate and the key of the client, which belong together', async () => {
+    const files = { 'c.pem': 'CERT', 'k.pem': 'KEY' };
+    const both = 'database: { host: h, user: a, name: s, tls_cert: c.pem, tls_key: k.pem }';
+    expect((await load(both, { files })).database.tls).toMatchObject({ cert: 'CERT', key: 'KEY' });
+    for (const one of ['tls_cert: c.pem', 'tls_key: k.pem']) {
+      const error = await refusal(`database: { host: h, user: a, name: s, ${one} }`, { files });
+      expect(error.message).toContain('database.tls_key belong together');
+    }
+  });
+
+  it('refuses a key of the client that all users can read', async () => {
+    const cwd = folder({ 'c.pem': 'CERT', 'k.pem': 'KEY' });
+    chmodSync(join(cwd, 'k.pem'), 0o644);
+    writeFileSync(join(cwd, 'afd.yaml'), 'database: { host: h, user: a, name: s, tls_cert: c.pem, tls_key: k.pem }');
+    const error = await loadConfig({ cwd, env: {}, uid: 1 }).catch((one: Error) => one);
+    expect((error as Error).message).toContain('run chmod 600');
+  });
+
+  it('takes the key of the server for a login in clear', async () => {
+    const files = { 'p.pem': 'PUBLIC' };
+    const yaml = 'database: { host: h, user: a, name: s, tls: disable, server_public_key: p.pem }';
+    expect((await load(yaml, { files })).database).toMatchObject({ publicKey: 'PUBLIC' });
   });
 
   it.each([

@@ -33,6 +33,7 @@ WORDS.push(
 const SPECIAL: Record<string, string[]> = {
   'database.url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
   'database.password_file': ['one.secret', 'two.secret'],
+  'database.server_public_key': ['one.secret', 'two.secret'],
   'worker.run_log_bytes': ['65536', '2000000'],
   'worker.gateway': ['http://one:8000', 'https://two,http://three:8000/afd'],
   'worker.ring.host': ['192.0.2.1', '2001:db8::1'],

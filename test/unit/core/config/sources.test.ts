@@ -123,12 +123,17 @@ describe('finding S11: a database beyond this machine', () => {
     '2001:db8::1',
     'localhost.example',
     '127.example',
-  ])('in clear is refused: %s', async (host) => {
-    const error = await refusal(`database: { host: "${host}", user: u, name: s }`);
-    expect([error.code, error.exitCode]).toEqual(['E_CONFIG', 78]);
-    expect(error.message).toContain(`database.tls is not set, and ${host} is another machine`);
-    expect(error.message).toContain('Set "tls: verify-full" under "database"');
-    expect(error.message).toContain('or "tls: disable" on a trusted network; AFD_DATABASE_TLS or ?tls=');
+  ])('is reached by verify-full where nothing else is said: %s', async (host) => {
+    const { database, warnings } = await load(`database: { host: "${host}", user: u, name: s }`);
+    expect(database).toMatchObject({ certifiedHost: host, tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2' } });
+    expect(warnings).toEqual([]);
+  });
+
+  it.each(['tls_ca', 'tls_cert'])('or on this machine, where %s is set', async (key) => {
+    const files = { 'a.pem': 'PEM', 'k.pem': 'KEY' };
+    const pair = key === 'tls_cert' ? ', tls_key: k.pem' : '';
+    const { database } = await load(`database: { host: 127.0.0.1, user: u, name: s, ${key}: a.pem${pair} }`, { files });
+    expect(database.certifiedHost).toBe('127.0.0.1');
   });
 
   it.each([
@@ -137,7 +142,8 @@ describe('finding S11: a database beyond this machine', () => {
     ['by a variable', 'database: { host: db.example, user: u, name: s }', { AFD_DATABASE_TLS: 'disable' }],
   ])('in clear is obeyed where that is said %s, and a node warns', async (_, yaml, env) => {
     const { database, warnings } = await load(yaml, { env });
-    expect(database).toEqual({ host: 'db.example', port: 3306, user: 'u', database: 's' });
+    // No key that the server itself sends encrypts the password.
+    expect(database).toEqual({ host: 'db.example', port: 3306, user: 'u', database: 's', publicKey: null });
     expect(warnings).toEqual([
       'the connection to db.example is not encrypted (database.tls is disable): anyone on the network path can read the password',
     ]);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { migrateUp } from '../../../../src/core/db/migrate/migrator.ts';
 import { Session } from '../../../../src/core/db/session.ts';
 import { tableNames } from '../../../../src/core/db/table-names.ts';
-import { type Certificate, certificateFor } from '../../../helpers/certificate.ts';
+import { authority, type Certificate, certificateFor } from '../../../helpers/certificate.ts';
 import { type FakeServer, fakeServer } from '../../../helpers/fake-server.ts';
 import { load } from '../config/config-folder.ts';
 
@@ -81,6 +81,36 @@ describe.each(Object.keys(WAYS) as Array<keyof typeof WAYS>)('finding S3: %s', (
       expect([logins, code]).toEqual([[], 'E_DATABASE']);
     }
   });
+});
+
+it.each([
+  ['has expired', 'its certificate has expired', -1],
+  ['is for another name', 'its certificate is for another name', 2],
+] as const)('RB4: a certificate that %s is refused before the login, by its own sentence', async (_, why, days) => {
+  const ca = authority();
+  const fake = await fakeServer({ tls: ca.sign(days === -1 ? 'DNS:localhost' : 'DNS:db.other.example', days) });
+  onTestFinished(() => fake.close());
+  const { database } = await load(
+    `database: { host: localhost, port: ${fake.port}, user: afd, password: pw, name: afd, tls_ca: ca.pem }`,
+    { files: { 'ca.pem': ca.cert } },
+  );
+  await expect(WAYS['a session'](database)).rejects.toMatchObject({
+    code: 'E_DATABASE',
+    message: expect.stringContaining(why),
+  });
+  expect(fake.logins).toEqual([]);
+});
+
+it('RB4: a server that offers no TLS gets nothing', async () => {
+  const fake = await fakeServer();
+  onTestFinished(() => fake.close());
+  const { database } = await load(
+    `database: { host: localhost, port: ${fake.port}, user: afd, password: pw, name: afd, tls: verify-full }`,
+  );
+  await expect(WAYS['a session'](database)).rejects.toMatchObject({
+    message: expect.stringContaining('the server offers no TLS'),
+  });
+  expect(fake.logins).toEqual([]);
 });
 
 it('finding S3: no connection resumes the TLS session of another, which would show no certificate', async () => {

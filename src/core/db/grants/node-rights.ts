@@ -1,0 +1,77 @@
+// What the nodes of a fleet do in its tables. docs/guide/security.md gives the reasons.
+import {
+  CHILD_TASK,
+  LEASE,
+  LED_DEVICE,
+  NEW_ATTEMPT,
+  NEW_DEVICE,
+  OPERATED_ATTEMPT,
+  OPERATED_DEVICE,
+  OWN_DEVICE,
+  RESCUED_ATTEMPT,
+  RESIGNED,
+  RUN_ATTEMPT,
+  TASK_STATE,
+} from './columns.ts';
+import { SETTINGS, type TableRights, VERSION } from './table-rights.ts';
+
+const READ = { SELECT: true } as const;
+const WRITE = { SELECT: true, INSERT: true, UPDATE: true } as const;
+const CLAIM = { ...READ, INSERT: CHILD_TASK, UPDATE: TASK_STATE };
+const REGISTER = { ...READ, INSERT: NEW_DEVICE, UPDATE: OWN_DEVICE };
+
+export const WORKER: TableRights[] = [
+  VERSION,
+  SETTINGS,
+  { table: 'lane', why: 'find the lanes that have work', ...READ },
+  { table: 'leader', why: 'see whether there is a leader', ...READ },
+  { table: 'task', why: 'claim tasks, write their ends, and add the tasks of handlers', ...CLAIM },
+  { table: 'assignment', why: 'record attempts', ...READ, INSERT: NEW_ATTEMPT, UPDATE: RUN_ATTEMPT },
+  { table: 'device', why: 'register, and report the state of the device', ...REGISTER },
+  { table: 'heartbeat', why: 'write heartbeats', INSERT: true },
+  { table: 'progress', why: 'write the progress of tasks', ...WRITE },
+  { table: 'checkpoint', why: 'keep checkpoints until their task is done', ...WRITE, DELETE: true },
+  { table: 'log', why: 'write run logs and trim long ones', ...READ, INSERT: true, DELETE: true },
+  { table: 'taskEnd', why: 'record tasks that no worker can claim', INSERT: true },
+];
+
+export const LEADER: TableRights[] = [
+  VERSION,
+  { table: 'setting', why: 'publish the settings of the fleet', ...WRITE },
+  { table: 'leader', why: 'take, renew and resign the lease', ...READ, UPDATE: LEASE },
+  { table: 'lane', why: 'publish the lanes that have work', ...WRITE, DELETE: true },
+  { table: 'task', why: 'put back the tasks of devices that are gone', ...READ, UPDATE: TASK_STATE },
+  { table: 'assignment', why: 'end their attempts', ...READ, INSERT: NEW_ATTEMPT, UPDATE: RESCUED_ATTEMPT },
+  { table: 'device', why: 'register, and set the state and figures of devices', ...REGISTER, UPDATE: LED_DEVICE },
+  {
+    table: 'heartbeat',
+    why: 'write heartbeats and drop old ones, a day at a time',
+    ...READ,
+    INSERT: true,
+    DELETE: true,
+    partitions: true,
+  },
+  { table: 'log', why: 'drop old run logs, a day at a time', ...READ, INSERT: true, DELETE: true, partitions: true },
+  { table: 'taskEnd', why: 'read and delete old ends of tasks', ...READ, DELETE: true },
+  { table: 'webhook', why: 'read the webhooks', ...READ },
+  { table: 'webhookDelivery', why: 'send what is due to webhooks, and delete what is old', ...WRITE, DELETE: true },
+  { table: 'cursor', why: 'note how far the ends of tasks are recorded', ...WRITE },
+];
+
+export const GATEWAY: TableRights[] = [
+  VERSION,
+  { table: 'setting', why: 'read and change the settings of the fleet', ...WRITE },
+  { table: 'lane', why: 'find the lanes that have work', ...READ },
+  { table: 'leader', why: 'show the leader, and make it resign', ...READ, UPDATE: RESIGNED },
+  { table: 'task', why: 'add, claim, end, cancel, retry and reassign tasks', ...CLAIM },
+  { table: 'assignment', why: 'record and revoke attempts', ...READ, INSERT: NEW_ATTEMPT, UPDATE: OPERATED_ATTEMPT },
+  { table: 'device', why: 'register, operate and remove devices', ...REGISTER, UPDATE: OPERATED_DEVICE, DELETE: true },
+  { table: 'heartbeat', why: 'write and show heartbeats', ...READ, INSERT: true },
+  { table: 'progress', why: 'write and show the progress of tasks', ...WRITE },
+  { table: 'checkpoint', why: 'keep checkpoints until their task is done', ...WRITE, DELETE: true },
+  { table: 'log', why: 'write, show and trim run logs', ...READ, INSERT: true, DELETE: true },
+  { table: 'taskEnd', why: 'record and show tasks that ended without an attempt', ...READ, INSERT: true },
+  { table: 'request', why: 'answer a repeated request as the first one', ...WRITE, DELETE: true },
+  { table: 'webhook', why: 'create, change and remove webhooks', ...WRITE, DELETE: true },
+  { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
+];
