@@ -109,6 +109,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   };
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
+  const { secret, secretGrant } = names;
   for (const name of [
     assignment,
     task,
@@ -121,6 +122,8 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     checkpoint,
     taskEnd,
     request,
+    secret,
+    secretGrant,
   ]) {
     await cleaner.write(`DELETE FROM ${name}`);
   }

@@ -25,6 +25,7 @@ export function testContext(
     handlers?: Section;
     server?: Section;
     database?: Section;
+    secrets?: Section;
     remote?: boolean;
   } = {},
 ): Context & { lines: string[] } {
@@ -34,6 +35,7 @@ export function testContext(
     handlers: overrides.handlers ?? {},
     server: overrides.server ?? {},
     database: overrides.database ?? {},
+    secrets: overrides.secrets ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];
@@ -73,6 +75,7 @@ export interface TestWorkerOptions {
   master?: Section;
   worker?: Section;
   database?: Section;
+  secrets?: Section;
   /** `handlers` of the configuration, where it says more than which function runs. */
   configured?: Section;
   /** Of the worker, whose secrets its run logs mask. */
@@ -113,6 +116,7 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
     },
     remote: options.gateways !== undefined,
     ...(options.database === undefined ? {} : { database: options.database }),
+    ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
   });
   const { onSession } = options;
   const tampered: Context = {

@@ -19,6 +19,7 @@ import {
   weight,
   whole,
 } from './config-values.ts';
+import { secretKeys } from './secret-keys.ts';
 
 const MB = 1024 ** 2;
 export const ISOLATIONS = ['none', 'thread', 'process'] as const;
@@ -232,6 +233,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),
   handlers: z.record(z.string(), handlerSchema).default({}),
+  secrets: secretKeys,
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

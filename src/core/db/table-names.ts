@@ -17,6 +17,10 @@ export interface TableNames {
   taskEnd: string;
   /** Requests with an Idempotency-Key. */
   request: string;
+  /** Secrets, encrypted. */
+  secret: string;
+  /** Which task types may use them. */
+  secretGrant: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -36,6 +40,8 @@ type Table =
   | 'log'
   | 'taskEnd'
   | 'request'
+  | 'secret'
+  | 'secretGrant'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -56,6 +62,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     log: `${prefix}task_log`,
     taskEnd: `${prefix}task_end`,
     request: `${prefix}request`,
+    secret: `${prefix}secret`,
+    secretGrant: `${prefix}secret_grant`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {
