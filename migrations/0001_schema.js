@@ -304,8 +304,8 @@ const secrets = (names) => `CREATE TABLE ${names.secret} (
       name VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'what tasks refer to, as secret:NAME',
       version INT NOT NULL COMMENT 'counts its values, from 1; part of what is encrypted',
       key_id CHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'of the fleet key that wraps wrapped_key; part of what is encrypted',
-      wrapped_key VARBINARY(255) NOT NULL COMMENT 'nonce, data key and tag of AES-256-GCM under the fleet key',
-      sealed MEDIUMBLOB NOT NULL COMMENT 'nonce, value as JSON and tag of AES-256-GCM under the data key',
+      wrapped_key VARBINARY(255) NOT NULL COMMENT 'initialization vector, data key and tag of AES-256-GCM under the fleet key',
+      sealed MEDIUMBLOB NOT NULL COMMENT 'initialization vector, value as JSON and tag of AES-256-GCM under the data key',
       created_at DATETIME(3) NOT NULL COMMENT 'UTC',
       changed_at DATETIME(3) NOT NULL COMMENT 'when its value was set last, UTC',
       changed_by VARCHAR(500) NOT NULL COMMENT 'the operator who set it'

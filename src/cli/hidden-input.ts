@@ -6,11 +6,23 @@ import { AfdError } from '../core/domain/errors.ts';
 /** Of the input; the value itself may be shorter. */
 const MOST_BYTES = 1024 * 1024;
 
+/** The value of a secret, as `hiddenInput` gets its text. @throws AfdError E_USAGE */
+export async function hiddenValue(question: string, format: 'text' | 'json', help: string): Promise<unknown> {
+  const text = await hiddenInput(question, help);
+  if (format === 'text') return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The words of the parser repeat a part of the text.
+    throw refused('The value is not JSON.', help);
+  }
+}
+
 /**
  * The text of standard input without the line feed at its end; on a terminal, one line that is asked for and not shown.
  * @throws AfdError E_USAGE: it is too long, no UTF-8, or the question was cancelled
  */
-export async function hiddenInput(question: string, help: string): Promise<string> {
+async function hiddenInput(question: string, help: string): Promise<string> {
   const { stdin, stderr } = process;
   if (stdin.isTTY === true && stderr.isTTY === true) return asked(question, help);
   const parts: Buffer[] = [];

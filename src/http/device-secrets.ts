@@ -14,17 +14,20 @@ export const secretsBody = claimOf.extend({
   names: z.array(name).min(1).max(100),
   public_key: base64(256).meta({
     description:
-      'X25519 key that the worker made for this request (SPKI, DER, base64). Values come encrypted to it: AES-256-GCM under HKDF-SHA-256 of the shared secret.',
-    examples: ['MCowBQYDK2VuAyEAr6I0Xn1TTuxnJ4pmV8Hw5W0V1qjNEGw0Zc3vYm0YnUQ='],
+      'P-256 key that the worker made for this request: the uncompressed point, in base64. Values come encrypted to it: AES-256-GCM under HKDF-SHA-256 of the shared secret.',
+    examples: ['BGsX0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT+NC4v4af5uO5+tKfA+eFivOM1drMV7Oy7ZAaDe/UfU='],
   }),
 });
 export const secretsAnswer = z.object({
+  held: z.boolean(),
   secrets: z.array(
     z.union([
       z.object({
         name,
         public_key: base64(256).meta({ description: 'Key of the gateway for this answer.' }),
-        sealed: base64(262_144).meta({ description: 'Nonce (12 bytes), encrypted JSON text, tag (16 bytes).' }),
+        sealed: base64(262_144).meta({
+          description: 'Initialization vector (12 bytes), encrypted JSON text, tag (16 bytes).',
+        }),
       }),
       z.object({
         name,

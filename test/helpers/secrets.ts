@@ -16,7 +16,7 @@ export function keyFile(): { key_id: string; secrets: { key_file: string } } {
 /** Stores secrets, each granted to these task types. */
 export async function storeSecrets(context: Context, values: Record<string, unknown>, task_types: string[] = []) {
   for (const [name, value] of Object.entries(values)) {
-    await setSecret(context, { name, value, by: 'test' });
+    await setSecret(context, { name, value: async () => value, by: 'test' });
     const grant = { name, task_types, device_ids: [], revoke: false, by: 'test' };
     if (task_types.length > 0) await grantSecret(context, grant);
   }

@@ -62,7 +62,7 @@ it('RB8 a rotation of the key is killed twenty times, resumes, and leaves every 
     // What is set meanwhile, by whoever has which key, is not overwritten.
     const name = `account/${SECRETS - kill}`;
     values.set(name, `canary-set-${kill}`);
-    await setSecret(context, { name, value: `canary-set-${kill}`, by: 'test' });
+    await setSecret(context, { name, value: async () => `canary-set-${kill}`, by: 'test' });
   }
   expect(seen.size).toBe(KILLS);
 

@@ -19,7 +19,7 @@ export default class SecretsGrant extends BaseCommand {
     'task-type': Flags.string({
       multiple: true,
       helpValue: 'TYPE',
-      exactlyOne: ['task-type', 'all-task-types'],
+      exclusive: ['all-task-types'],
       summary: 'Tasks of this type may use it.',
     }),
     'all-task-types': Flags.boolean({ summary: 'Tasks of every type may use it.' }),

@@ -29,13 +29,15 @@ export default class SecretsSet extends BaseCommand {
 
   async run(): Promise<SecretsSetResult> {
     const { args, flags, argv } = await this.parse(SecretsSet);
-    if (argv.length > 1) throw refused('The value of a secret is read from standard input, not from the command line.');
-    const { hiddenInput } = await import('../../cli/hidden-input.ts');
-    const text = await hiddenInput(`Value of ${args.name}:`, HELP);
-    const value = flags.format === 'json' ? parsed(text) : text;
+    if (argv.length > 1) {
+      const message = 'The value of a secret is read from standard input, not from the command line.';
+      throw new AfdError('E_USAGE', message, { suggestions: [HELP] });
+    }
     return this.withContext(async (context) => {
       const { setSecret } = await import('../../core/secrets/manage-secrets.ts');
       const { operator } = await import('../../cli/operator.ts');
+      const { hiddenValue } = await import('../../cli/hidden-input.ts');
+      const value = () => hiddenValue(`Value of ${args.name}:`, flags.format, HELP);
       const stored = await setSecret(context, { name: args.name, value, by: operator(undefined) });
       const short = stored.unmasked.join(', ');
       if (short !== '') this.note(`shorter than 6 characters, so not masked in logs: ${short}.`);
@@ -44,17 +46,4 @@ export default class SecretsSet extends BaseCommand {
       return stored;
     });
   }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The words of the parser repeat a part of the text.
-    throw refused('The value is not JSON.');
-  }
-}
-
-function refused(message: string): AfdError {
-  return new AfdError('E_USAGE', message, { suggestions: [HELP] });
 }

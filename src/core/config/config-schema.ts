@@ -19,7 +19,7 @@ import {
   weight,
   whole,
 } from './config-values.ts';
-import { secretKeys } from './secret-keys.ts';
+import { secretKeys } from './sections/secret-keys.ts';
 
 const MB = 1024 ** 2;
 export const ISOLATIONS = ['none', 'thread', 'process'] as const;

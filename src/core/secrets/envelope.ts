@@ -5,7 +5,7 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 import type { FleetKey } from './fleet-key.ts';
 
 const CIPHER = 'aes-256-gcm';
-const NONCE = 12;
+const IV = 12;
 const TAG = 16;
 const DATA_KEY = 32;
 
@@ -16,9 +16,9 @@ export interface SecretIdentity {
 
 export interface SealedValue {
   key_id: string;
-  /** Nonce, encrypted data key, tag. */
+  /** Initialization vector, encrypted data key, tag. */
   wrapped_key: Buffer;
-  /** Nonce, encrypted JSON text, tag. */
+  /** Initialization vector, encrypted JSON text, tag. */
   sealed: Buffer;
 }
 
@@ -46,15 +46,15 @@ function aad(part: 'key' | 'value', { name, version, key_id }: SecretIdentity & 
 }
 
 export function encrypt(key: Buffer | KeyObject, plain: Buffer, bound: Buffer): Buffer {
-  const nonce = randomBytes(NONCE);
-  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG }).setAAD(bound);
-  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  const iv = randomBytes(IV);
+  const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG }).setAAD(bound);
+  return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
 /** @throws Error: it was changed, or is bound to something else */
 export function decrypt(key: Buffer | KeyObject, text: Buffer, bound: Buffer): Buffer {
-  if (text.length < NONCE + TAG) throw new Error('it is too short');
-  const cipher = createDecipheriv(CIPHER, key, text.subarray(0, NONCE), { authTagLength: TAG }).setAAD(bound);
+  if (text.length < IV + TAG) throw new Error('it is too short');
+  const cipher = createDecipheriv(CIPHER, key, text.subarray(0, IV), { authTagLength: TAG }).setAAD(bound);
   cipher.setAuthTag(text.subarray(text.length - TAG));
-  return Buffer.concat([cipher.update(text.subarray(NONCE, text.length - TAG)), cipher.final()]);
+  return Buffer.concat([cipher.update(text.subarray(IV, text.length - TAG)), cipher.final()]);
 }

@@ -29,27 +29,25 @@ export interface StoredSecret {
 }
 
 /**
- * Stores a value as the next version, with a new data key. Of two that write at once, both are stored, one after the other.
- * @throws AfdError E_USAGE, E_CONFIG; DatabaseError
+ * Stores a value as the next version, with a new data key. Of two that write at once, both are stored, one after the other. `value`
+ * is asked for when everything else is there.
+ * @throws AfdError E_USAGE, E_CONFIG; DatabaseError; what `value` throws
  */
 export async function setSecret(
   context: Context,
-  { name, value, by }: { name: string; value: unknown; by: string },
+  { name, value, by }: { name: string; value(): Promise<unknown>; by: string },
 ): Promise<StoredSecret> {
   checkName(name);
-  const snapshot = jsonSnapshot(value, SECRET_BYTES);
-  if ('problem' in snapshot) throw new AfdError('E_USAGE', `The value of ${name} ${snapshot.problem}.`);
-  const unmasked = shortLeaves(snapshot.value);
-  if (unmasked.includes('')) {
-    const why = `has fewer than ${SHORTEST_SECRET} characters, so it could not be masked in logs`;
-    throw new AfdError('E_USAGE', `The value of ${name} ${why}. Use a longer one, or JSON with --format json.`);
-  }
-  const key = await Keyring.of(context.resolved).newest();
   const session = await context.session();
+  const key = await Keyring.of(context.resolved).newest();
+  const checked = checkValue(name, await value());
+  const unmasked = shortLeaves(checked);
+  // Whoever types may take longer than an idle session lasts.
+  await session.ready();
   for (;;) {
     const before = await readSecret(session, context.names, name);
     const version = (before?.version ?? 0) + 1;
-    const row = { name, version, ...seal(key, { name, version }, snapshot.value) };
+    const row = { name, version, ...seal(key, { name, version }, checked) };
     if (await writeSecret(session, context.names, row, by)) return { name, version, key_id: key.id, unmasked };
   }
 }
@@ -82,13 +80,26 @@ export async function grantSecret(
 ): Promise<GrantedSecret> {
   const { name, task_types, device_ids, revoke, by } = asked;
   checkName(name);
-  if (task_types.length === 0) throw new AfdError('E_USAGE', 'A grant names at least one task type, or every one.');
+  const session = await context.session();
+  if (task_types.length === 0)
+    throw new AfdError('E_USAGE', 'Which tasks? Give --task-type TYPE or --all-task-types.', {
+      suggestions: ['afd secrets grant --help'],
+    });
   const devices = device_ids.length === 0 ? [EVERY] : device_ids;
   const grants = task_types.flatMap((task_type) => devices.map((device_id) => ({ task_type, device_id })));
-  const changed = await changeGrants(await context.session(), context.names, name, { grants, revoke, by });
+  const changed = await changeGrants(session, context.names, name, { grants, revoke, by });
   if (changed === undefined) throw missing(name);
   if (changed === 0) throw new AfdError('E_NOT_FOUND', `${name} has no such grant.`, { suggestions: LIST });
   return { name, grants, revoked: revoke };
+}
+
+/** A copy of it. @throws AfdError E_USAGE */
+function checkValue(name: string, value: unknown): unknown {
+  const snapshot = jsonSnapshot(value, SECRET_BYTES);
+  if ('problem' in snapshot) throw new AfdError('E_USAGE', `The value of ${name} ${snapshot.problem}.`);
+  if (!shortLeaves(snapshot.value).includes('')) return snapshot.value;
+  const why = `has fewer than ${SHORTEST_SECRET} characters, so it could not be masked in logs`;
+  throw new AfdError('E_USAGE', `The value of ${name} ${why}. Use a longer one, or JSON with --format json.`);
 }
 
 function checkName(name: string): void {

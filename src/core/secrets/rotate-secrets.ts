@@ -26,9 +26,9 @@ export async function rotateSecrets(
   context: Context,
   onStep: (name: string) => void = () => {},
 ): Promise<RotatedSecrets> {
+  const session = await context.session();
   const keyring = Keyring.of(context.resolved);
   const newest = await keyring.newest();
-  const session = await context.session();
   const { names } = context;
   const done = { rotated: 0, old: new Set<string>() };
   const failed = new Map<string, string>();

@@ -1,4 +1,4 @@
-// The texts by which a secret is found in what is printed. The mask looks for them as they are, as JSON and as a URL spell them.
+// The texts by which a secret is found in what is printed. The mask finds them as they are, and as JSON and a URL spell them.
 import { SHORTEST_SECRET } from '../domain/run-log/secret-mask.ts';
 
 /** Characters of one text of the mask. */
@@ -13,10 +13,10 @@ export function textsOf(value: unknown): string[] {
       for (let at = 0; at < line.length; at += MOST) texts.add(line.slice(at, at + MOST));
     }
     if (leaf.text.length >= SHORTEST_SECRET && leaf.text.length <= MOST) {
-      const bytes = Buffer.from(leaf.text);
-      // Without "=" at the end; both spellings are as long.
-      texts.add(bytes.toString('base64url'));
-      texts.add(bytes.toString('base64').replace(/=+$/, ''));
+      // Both alphabets, without "=" at the end.
+      const spelled = Buffer.from(leaf.text).toString('base64url');
+      texts.add(spelled);
+      texts.add(spelled.replaceAll('-', '+').replaceAll('_', '/'));
     }
   }
   return [...texts].filter((one) => one.length >= SHORTEST_SECRET);

@@ -116,15 +116,13 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     url: `${base}/secrets`,
     schema: {
       operationId: 'readSecrets',
-      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
+      problems: ['E_USAGE'],
       summary: 'Read the secrets that a task refers to, encrypted to a key of the worker.',
       tags,
       params,
       body: secretsBody,
       response: { 200: secretsAnswer },
     },
-    handler: async ({ params: { device_id }, body }) => ({
-      secrets: await gateway.devices.secrets.read(device_id, body),
-    }),
+    handler: async ({ params: { device_id }, body }) => gateway.devices.secrets.read(device_id, body),
   });
 }

@@ -43,7 +43,7 @@ const problem = (one: object | undefined) => (one as { problem?: string }).probl
 describe('a secret', () => {
   it('has versions; ls shows them with key, time and author, and no value', async () => {
     await storeSecrets(context, { a: 'canary-of-a', b: { password: 'canary-of-b' } });
-    expect(await setSecret(context, { name: 'a', value: 'canary-of-a-2', by: 'anna@host' })).toEqual({
+    expect(await setSecret(context, { name: 'a', value: async () => 'canary-of-a-2', by: 'anna@host' })).toEqual({
       ...{ name: 'a', version: 2, key_id: first, unmasked: [] },
     });
     const listed = await allSecrets(context);
@@ -62,7 +62,7 @@ describe('a secret', () => {
     const others = await Promise.all(
       Array.from({ length: 10 }, async (_, n) => {
         const own = testContext(db, { secrets: { key_file: file } });
-        const stored = await setSecret(own, { name: 'a', value: `canary-${n}`, by: 'test' });
+        const stored = await setSecret(own, { name: 'a', value: async () => `canary-${n}`, by: 'test' });
         await own.close();
         return stored.version;
       }),
@@ -75,10 +75,18 @@ describe('a secret', () => {
 
   it('is refused when it is too short to be masked, too large, or has an impossible name', async () => {
     for (const value of ['', 'short', 12345, 'x'.repeat(70_000)])
-      await expect(setSecret(context, { name: 'a', value, by: 'x' })).rejects.toMatchObject({ code: 'E_USAGE' });
+      await expect(setSecret(context, { name: 'a', value: async () => value, by: 'x' })).rejects.toMatchObject({
+        code: 'E_USAGE',
+      });
     for (const name of ['', '/a', 'a b', 'ä', 'a'.repeat(129), 'a#b'])
-      await expect(setSecret(context, { name, value: 'canary', by: 'x' })).rejects.toMatchObject({ code: 'E_USAGE' });
-    const stored = await setSecret(context, { name: 'a', value: { pin: 'abc', password: 'canary' }, by: 'x' });
+      await expect(setSecret(context, { name, value: async () => 'canary', by: 'x' })).rejects.toMatchObject({
+        code: 'E_USAGE',
+      });
+    const stored = await setSecret(context, {
+      name: 'a',
+      value: async () => ({ pin: 'abc', password: 'canary' }),
+      by: 'x',
+    });
     expect(stored.unmasked).toEqual(['pin']);
   });
 });
@@ -175,7 +183,7 @@ describe('a rotation', () => {
     await storeSecrets(context, { a: 'canary-old' }, ['sync']);
     const session = await context.session();
     const read = (await row('a'))!;
-    await setSecret(context, { name: 'a', value: 'canary-new', by: 'test' });
+    await setSecret(context, { name: 'a', value: async () => 'canary-new', by: 'test' });
     expect(await resealSecret(session, db.names, { ...read, key_id: 'f'.repeat(16) }, read.key_id)).toBe(false);
     expect(await find(['a'])).toEqual([{ name: 'a', value: 'canary-new' }]);
     const now = (await row('a'))!;
@@ -190,7 +198,7 @@ describe('a rotation', () => {
     await rotateSecrets(context);
     const both = readFileSync(file, 'utf8');
     writeFileSync(file, old);
-    await setSecret(context, { name: 'a', value: 'canary-late', by: 'test' });
+    await setSecret(context, { name: 'a', value: async () => 'canary-late', by: 'test' });
     writeFileSync(file, both);
     expect(await rotateSecrets(context)).toEqual({ key_id: second, rotated: 1, unused_key_ids: [first] });
     expect(await find(['a'])).toEqual([{ name: 'a', value: 'canary-late' }]);

@@ -87,7 +87,7 @@ export class RemoteDevices extends Service {
     this.reads = new FleetReads({ ...shared, catalog, kinds, waiting, minScores, pollIntervalMs });
     this.heartbeats = new Heartbeats({ requests, keeper: this.keeper, registry, gatewayId, events });
     this.starts = new PlainStarts(opened, names);
-    this.secrets = new DeviceSecrets({ context, requests }, Keyring.of(context.resolved));
+    this.secrets = new DeviceSecrets(requests, names, Keyring.of(context.resolved));
     this.claims = new DeviceClaims({
       ...{ names, events, catalog, reads: this.reads, waiting, master: config.master, session },
       onClaimed: (device, began, claimed) => this.#rings.onClaimed(device, began, claimed),

@@ -3,6 +3,7 @@ import { secretsAnswer } from '../../../http/device-secrets.ts';
 import { isConnectionLost } from '../../db/database-error.ts';
 import type { CheckpointRow } from '../../db/reports/write-checkpoint.ts';
 import type { ProgressRow } from '../../db/reports/write-progress.ts';
+import { AfdError } from '../../domain/errors.ts';
 import type { GatewayClient } from '../../remote/gateway-client.ts';
 import type { FoundSecret } from '../../secrets/find-secrets.ts';
 import { TransferKey } from '../../secrets/transfer.ts';
@@ -45,7 +46,8 @@ export class GatewayReports implements ReportPort {
     const body = { ...wireHeld(claim), names, public_key: key.publicKey };
     const path = `devices/${this.#deviceId}/secrets`;
     const call = { method: 'POST', path, body, answer: secretsAnswer, repeatable: true } as const;
-    const { secrets } = await this.#client.call(call);
+    const { held, secrets } = await this.#client.call(call);
+    if (!held) throw new AfdError('E_CONFLICT', 'The attempt no longer holds its task.');
     return secrets.map((one) => ('problem' in one ? one : { name: one.name, value: key.open(one) }));
   }
 
