@@ -322,6 +322,52 @@ const secretGrants = (names) => `CREATE TABLE ${names.secretGrant} (
       PRIMARY KEY (name, task_type, device_id)
     ) TABLE_OPTIONS`;
 
+/** One row per address to which ends of tasks are sent. @type {TableText} */
+const webhooks = (names) => `CREATE TABLE ${names.webhook} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were added',
+      url VARCHAR(2000) NOT NULL COMMENT 'where deliveries are sent',
+      description VARCHAR(255) NULL COMMENT 'words of the operator',
+      event_types JSON NOT NULL COMMENT 'types of the events that are sent',
+      task_types JSON NULL COMMENT 'only tasks of these types; NULL = of all',
+      active TINYINT NOT NULL DEFAULT 1 COMMENT '0 = nothing is recorded or sent',
+      active_since DATETIME(3) NOT NULL COMMENT 'earlier ends are not sent, UTC',
+      secret VARCHAR(128) NOT NULL COMMENT 'signs the deliveries',
+      former_secret VARCHAR(128) NULL COMMENT 'signs them too, until former_until',
+      former_until DATETIME(3) NULL COMMENT 'UTC',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      created_by VARCHAR(128) NOT NULL COMMENT 'who added it'
+    ) TABLE_OPTIONS`;
+
+/** One row per event and webhook. The leader writes and sends them, and deletes old ones. @type {TableText} */
+const webhookDeliveries = (names) => `CREATE TABLE ${names.webhookDelivery} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the rows were written',
+      webhook_id BIGINT NOT NULL COMMENT 'id of the webhook',
+      source ENUM('attempt','end','test') NOT NULL COMMENT 'what ended the task: an attempt, or nothing but a row of the task ends',
+      source_id BIGINT NULL COMMENT 'id of that row; NULL = a test',
+      event_type VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'as in body',
+      task_id BIGINT NULL COMMENT 'task that ended',
+      body TEXT NOT NULL COMMENT 'JSON, as it is sent',
+      status ENUM('pending','delivered','failed') NOT NULL DEFAULT 'pending' COMMENT 'failed = it is not sent again',
+      tries INT NOT NULL DEFAULT 0 COMMENT 'times that it was sent',
+      next_try_at DATETIME(3) NULL COMMENT 'UTC; NULL unless it is pending',
+      last_try_at DATETIME(3) NULL COMMENT 'UTC',
+      last_code SMALLINT NULL COMMENT 'HTTP status of the last answer',
+      last_error VARCHAR(500) NULL COMMENT 'why the last try failed',
+      last_ms INT NULL COMMENT 'milliseconds that the last try took',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+
+      UNIQUE KEY afd_source (webhook_id, source, source_id),
+      KEY afd_due (webhook_id, status, next_try_at),
+      KEY idx_webhook_id (webhook_id, id)
+    ) TABLE_OPTIONS`;
+
+/** One row per reader of a history that must miss nothing. @type {TableText} */
+const cursors = (names) => `CREATE TABLE ${names.cursor} (
+      name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'what is read, and for what',
+      value BIGINT NOT NULL COMMENT 'id up to which everything has been read',
+      updated_at DATETIME(3) NOT NULL COMMENT 'UTC'
+    ) TABLE_OPTIONS`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -341,6 +387,9 @@ export async function up(tools) {
   await tools.createTable(plain.request, requests(names));
   await tools.createTable(plain.secret, secrets(names));
   await tools.createTable(plain.secretGrant, secretGrants(names));
+  await tools.createTable(plain.webhook, webhooks(names));
+  await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
+  await tools.createTable(plain.cursor, cursors(names));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -359,7 +408,9 @@ export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
-  const own = [plain.secretGrant, plain.secret, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
+  const hooks = [plain.cursor, plain.webhookDelivery, plain.webhook];
+  const keys = [plain.secretGrant, plain.secret];
+  const own = [...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

@@ -10,7 +10,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { bootstrap, ROOT } from './bootstrap.mjs';
 import { refuse } from './usage.mjs';
 
@@ -228,6 +228,7 @@ async function runLeg(leg, projects, args) {
       skipped: numPendingTests + numTodoTests,
       seconds,
       skips: skipped,
+      failures: testResults.flatMap(failuresOf),
       ...note,
     };
   } catch {
@@ -239,6 +240,19 @@ async function runLeg(leg, projects, args) {
       note: interrupted === undefined ? `vitest ended with ${code} and left no report` : `ended by ${interrupted}`,
     };
   }
+}
+
+/** The end of a long run names what failed in it: its beginning may be gone from the terminal. */
+function failuresOf({ name, message, assertionResults }) {
+  const file = relative(ROOT, name);
+  if (assertionResults.length === 0 && message) return [`${file}: ${firstLine(message)}`];
+  return assertionResults
+    .filter((one) => one.status === 'failed')
+    .map(({ fullName, failureMessages }) => `${file} > ${fullName}: ${firstLine(failureMessages[0] ?? '')}`);
+}
+
+function firstLine(text) {
+  return text.split('\n', 1)[0].slice(0, 300);
 }
 
 /** Nothing that configures afd may reach the tests from outside. */
@@ -258,6 +272,7 @@ function finish(legsRun) {
       ? [`  DID NOT RUN  [${leg.needs ?? '-'}] ${leg.name}: ${leg.skip}`]
       : [
           `  ran          ${leg.name}: ${leg.passed} passed, ${leg.failed} failed, ${leg.skipped} skipped in ${leg.seconds} s${leg.partly ? ', without the files that have no part in it' : ''}${leg.note === undefined ? '' : ` (${leg.note})`}`,
+          ...(leg.failures ?? []).map((one) => `    FAILED     ${one}`),
           ...(leg.skips ?? []).map(
             ({ file, name, reason, needs }) =>
               `    skipped    [${needs ?? '-'}] ${file} > ${name}: ${reason ?? 'NO REASON IS GIVEN'}`,

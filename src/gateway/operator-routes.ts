@@ -7,6 +7,8 @@ import { taskActRoutes } from './routes/task-acts.ts';
 import { taskExportRoutes } from './routes/task-export.ts';
 import { taskLogRoutes } from './routes/task-logs.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import type { App } from './server/app-type.ts';
 
 export function operatorRoutes(app: App, gateway: Gateway): void {
@@ -17,4 +19,6 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   deviceListRoutes(app, gateway);
   deviceActRoutes(app, gateway);
   fleetRoutes(app, gateway);
+  webhookRoutes(app, gateway);
+  webhookDeliveryRoutes(app, gateway);
 }

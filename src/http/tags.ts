@@ -4,6 +4,7 @@ export const TAGS = {
   devices: 'The devices of the fleet, and what their operators want of them.',
   fleet: 'The leader, lanes, settings and the state of the fleet as a whole.',
   events: 'Changes as they happen.',
+  webhooks: 'Signed requests that the fleet sends when tasks end.',
   'remote workers': 'What `afd worker --gateway` asks. Other workers need only register, next, result and heartbeat.',
   admin: 'Short lists of devices and assignments.',
   health: 'Whether a gateway answers, and whether it can work.',

@@ -110,6 +110,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
+  const { webhook, webhookDelivery, cursor } = names;
   for (const name of [
     assignment,
     task,
@@ -121,6 +122,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     progress,
     checkpoint,
     taskEnd,
+    webhook,
+    webhookDelivery,
+    cursor,
     request,
     secret,
     secretGrant,

@@ -29,6 +29,11 @@ export const RECYCLE = { tasks: 1000, memory: 512 * MB };
 
 const NO_NETWORK = 'is not an address or a network, such as "127.0.0.1" or "10.0.0.0/8"';
 
+const networks = z
+  .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: NO_NETWORK }))
+  .max(1000)
+  .default([]);
+
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export const handlerSchema = z
@@ -84,10 +89,7 @@ export const configSchema = z.strictObject({
       /** Processes that share the port. */
       workers: whole(1, 1000).optional(),
       /** Whose X-Forwarded-For says where a request comes from. */
-      trusted_proxies: z
-        .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: NO_NETWORK }))
-        .max(1000)
-        .default([]),
+      trusted_proxies: networks,
     })
     .prefault({}),
   master: z
@@ -130,6 +132,10 @@ export const configSchema = z.strictObject({
       heartbeat_history_days: whole(1, 3650).default(7),
       /** Days of run logs. */
       run_log_history_days: whole(1, 3650).default(7),
+      /** Days of the delivery logs of webhooks. */
+      webhook_history_days: whole(2, 3650).default(7),
+      /** Addresses and networks beyond the internet to which webhooks may be sent. */
+      webhook_networks: networks,
     })
     .prefault({}),
   load_balancer: z

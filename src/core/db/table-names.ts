@@ -21,6 +21,10 @@ export interface TableNames {
   secret: string;
   /** Which task types may use them. */
   secretGrant: string;
+  webhook: string;
+  webhookDelivery: string;
+  /** How far readers of a history have come. */
+  cursor: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -42,6 +46,9 @@ type Table =
   | 'request'
   | 'secret'
   | 'secretGrant'
+  | 'webhook'
+  | 'webhookDelivery'
+  | 'cursor'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -64,6 +71,9 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     request: `${prefix}request`,
     secret: `${prefix}secret`,
     secretGrant: `${prefix}secret_grant`,
+    webhook: `${prefix}webhook`,
+    webhookDelivery: `${prefix}webhook_delivery`,
+    cursor: `${prefix}cursor`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

@@ -41,7 +41,7 @@ export const ERROR_CODES = {
   },
   E_NOT_FOUND: {
     exit: 3,
-    means: 'The task, device, file or server does not exist.',
+    means: 'The task, device, webhook, file or server does not exist.',
     remedy: 'List what exists, and check the id or the path.',
     command: 'afd tasks ls',
   },

@@ -1,63 +1,21 @@
 // What a leader does, started when a term is gained and stopped when it is lost. Each duty is a loop of its own: one that
 // throws or hangs stops no other. What must not be written twice is guarded by the fence, not by stopping in time.
 
-import type { Config } from '../config/config-schema.ts';
 import { isConnectionLost } from '../db/database-error.ts';
-import { HEARTBEATS, type History, RUN_LOGS, TASK_ENDS } from '../db/history/day-partitions.ts';
 import { NotLeader } from '../db/leader/assert-leader.ts';
 import { writeFailingDuties } from '../db/leader/failing-duties.ts';
-import { Session } from '../db/session.ts';
-import type { TableNames } from '../db/table-names.ts';
-import type { FoundDead } from '../election/lock-watch.ts';
-import type { RingSender } from '../ring/ring-sender.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { monotonic as monotonicClock } from '../runtime/clock.ts';
-import type { Events } from '../runtime/events.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Service, untilAborted } from '../runtime/service.ts';
-import { FiguresKeeper } from './device-figures.ts';
-import { DirectedTasks } from './directed-tasks.ts';
+import type { WebhookSender } from '../webhooks/send/webhook-sender.ts';
 import { Complaints } from './duty/complaints.ts';
 import { DutyProgress } from './duty/duty-progress.ts';
 import { DutySession } from './duty/duty-session.ts';
 import { PartsFailed } from './duty/failures.ts';
-import { LanePublisher } from './lane-publisher.ts';
-import { Pruner } from './pruner.ts';
+import { type Counts, type DutiesOptions, type Duty, type DutyName, dutyList } from './duty-list.ts';
 import { HealthCheck } from './rescue/health-check.ts';
-import { SettingsKeeper } from './settings-keeper.ts';
-import { Watcher } from './watcher.ts';
-
-export type DutyName =
-  | 'publish-lanes'
-  | 'watch'
-  | 'lock-check'
-  | 'health-check'
-  | 'return-assigned'
-  | 'figures'
-  | 'prune'
-  | 'prune-logs'
-  | 'prune-ends'
-  | 'settings';
-type Counts = Record<string, number>;
-
-export interface DutiesOptions {
-  /** Used by the duties alone; they close it at the end of their run. */
-  session: Session;
-  names: TableNames;
-  config: Config;
-  events: Events;
-  deviceId: string;
-  term: number;
-  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
-  lastReconnectAt?: number | undefined;
-  /** The leader before, if the lease was taken from it because it is dead. */
-  found?: FoundDead | undefined;
-  /** The ring sender of this process, if it has one: else the duties have their own. */
-  ringSender?: (() => RingSender | undefined) | undefined;
-  /** Milliseconds of a monotonic clock. */
-  monotonic?: () => number;
-  random?: () => number;
-}
+import type { Watcher } from './watcher.ts';
 
 export interface DutiesReport {
   counts: Partial<Record<DutyName, Counts>>;
@@ -65,22 +23,8 @@ export interface DutiesReport {
   failed: Partial<Record<DutyName, string>>;
 }
 
-const PUBLISH_MS = 1000;
-const PRUNE_MS = 3_600_000;
-const SETTINGS_MS = 60_000;
 /** A duty whose lock was not to be had comes back sooner than in an hour. */
 const RETRY_AT_MOST_MS = 60_000;
-/** Streams and webhooks read a row within seconds; after an outage of days they still find it. */
-const TASK_END_DAYS = 7;
-const DDL_DEADLINE_MS = 120_000;
-
-type Round = (signal?: AbortSignal) => Promise<object>;
-
-interface Duty {
-  name: DutyName;
-  intervalMs: number;
-  runOnce: (signal?: AbortSignal) => Promise<Counts>;
-}
 
 /** The duties of one term. They end by themselves when a fenced write finds that the term is over. */
 export class Duties extends Service {
@@ -89,6 +33,7 @@ export class Duties extends Service {
   readonly #progress: DutyProgress;
   readonly #health: HealthCheck;
   readonly #watcher: Watcher;
+  readonly #sender: WebhookSender;
   readonly #duties: Duty[];
   #complaints!: Complaints;
   #over = false;
@@ -112,39 +57,10 @@ export class Duties extends Service {
       ...(monotonic === undefined ? {} : { monotonic }),
       ...(random === undefined ? {} : { random }),
     });
-    const lanes = new LanePublisher({ duty, fleet: master, warn: (message) => events.emit('warning', { message }) });
-    const directed = new DirectedTasks(duty);
-    const figures = new FiguresKeeper(duty);
-    const prunerOf = (history: History, historyDays: number) =>
-      new Pruner({
-        ...{ duty, history, historyDays },
-        openSession: () => new Session({ ...session.options, deadlineMs: DDL_DEADLINE_MS, multiStatements: false }),
-        note: (message) => events.emit('note', { message }),
-      });
-    const heartbeats = prunerOf(HEARTBEATS, master.heartbeat_history_days);
-    const logs = prunerOf(RUN_LOGS, master.run_log_history_days);
-    const ends = prunerOf(TASK_ENDS, TASK_END_DAYS);
-    const settings = new SettingsKeeper(duty, config);
-    const watcher = new Watcher({ duty, config, heads: () => lanes.heads, ringSender: options.ringSender });
-    this.#watcher = watcher;
-    const health = this.#health;
-    const each = (name: DutyName, intervalS: number, runOnce: Round): Duty => ({
-      name,
-      intervalMs: intervalS * 1000,
-      runOnce: async (signal) => ({ ...(await runOnce(signal)) }) as Counts,
-    });
-    this.#duties = [
-      each('publish-lanes', Math.min(PUBLISH_MS / 1000, master.health_check_interval), () => lanes.runOnce()),
-      each('watch', master.watch_interval, () => watcher.runOnce()),
-      each('lock-check', master.lock_check_interval, () => health.checkLocks()),
-      each('health-check', master.health_check_interval, () => health.runOnce()),
-      each('return-assigned', master.scheduler_interval, () => directed.runOnce()),
-      each('figures', master.scheduler_interval, () => figures.runOnce()),
-      each('prune', PRUNE_MS / 1000, (signal) => heartbeats.runOnce(signal)),
-      each('prune-logs', PRUNE_MS / 1000, (signal) => logs.runOnce(signal)),
-      each('prune-ends', PRUNE_MS / 1000, (signal) => ends.runOnce(signal)),
-      each('settings', SETTINGS_MS / 1000, () => settings.runOnce()),
-    ];
+    const list = dutyList(options, duty, this.#health);
+    this.#watcher = list.watcher;
+    this.#sender = list.sender;
+    this.#duties = list.duties;
   }
 
   /**
@@ -192,6 +108,7 @@ export class Duties extends Service {
       await Promise.all(loops.map((loop) => loop.stop()));
       this.#complaints.close();
       await this.#watcher.close();
+      await this.#sender.close();
       await this.#duty.close();
     }
   }

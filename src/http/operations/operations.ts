@@ -5,10 +5,12 @@ import { healthAnswer, readyAnswer } from '../health-contract.ts';
 import { FLEET_OPERATIONS } from './fleet-operations.ts';
 import { operation } from './operation.ts';
 import { TASK_OPERATIONS } from './task-operations.ts';
+import { WEBHOOK_OPERATIONS } from './webhook-operations.ts';
 import { WORKER_OPERATIONS } from './worker-operations.ts';
 
 export const OPERATIONS = {
   ...TASK_OPERATIONS,
+  ...WEBHOOK_OPERATIONS,
   ...FLEET_OPERATIONS,
   ...WORKER_OPERATIONS,
   events: operation({

@@ -78,10 +78,22 @@ const NEEDS: Record<string, (example: HttpExample) => Promise<unknown>> = {
   removeDevice: () => session.write(`UPDATE ${db.names.device} SET status = 'offline' WHERE device_id = 'worker-001'`),
 };
 
-/** worker-001, which runs nothing, and task 12345, which waits. */
+/** Webhook 3 with delivery 17, which has been sent. */
+async function hook(): Promise<void> {
+  await session.write(
+    `INSERT INTO ${db.names.webhook} (id, url, event_types, active_since, secret, created_at, created_by)
+     VALUES (3, 'https://hooks.example.com/afd', '["task.failed"]', UTC_TIMESTAMP(3), 'whsec_x', UTC_TIMESTAMP(3), 'test')`,
+  );
+  await session.write(
+    `INSERT INTO ${db.names.webhookDelivery} (id, webhook_id, source, source_id, event_type, task_id, body, status, created_at)
+     VALUES (17, 3, 'attempt', 1, 'task.failed', 12345, '{}', 'delivered', UTC_TIMESTAMP(3))`,
+  );
+}
+
+/** worker-001, which runs nothing, task 12345, which waits, and webhook 3. */
 async function begin(): Promise<void> {
-  const { assignment, task, device, setting, taskEnd, log, progress, checkpoint } = db.names;
-  for (const table of [assignment, task, setting, taskEnd, log, progress, checkpoint])
+  const { assignment, task, device, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery } = db.names;
+  for (const table of [assignment, task, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery])
     await session.write(`DELETE FROM ${table}`);
   await session.write(`DELETE FROM ${device} WHERE device_type <> 'gateway'`);
   const registered = await gateway.call('/api/v1/devices/register', {
@@ -90,6 +102,7 @@ async function begin(): Promise<void> {
   });
   expect(registered).toMatchObject({ status: 200 });
   await insertTask(session, db.names, { id: 12345 });
+  await hook();
 }
 
 async function send({ method, path, headers, body }: HttpExample) {

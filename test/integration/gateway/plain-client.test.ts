@@ -127,7 +127,7 @@ describe('a client without tokens', () => {
     const other = await startGateway(given.db);
     const body = { device_id: 'd1', ...failed };
     expect((await other.call(`/api/v1/tasks/${task_id}/result`, body, { headers })).json).toEqual(first.json);
-    expect(await assignment(task_id)).toMatchObject({ attempt: 2, status: 'assigned' });
+    expect(await assignment(task_id)).toMatchObject({ attempt: 2, completed_at: null });
     expect(await result(task_id, { ...failed, after: 1 }, { headers })).toMatchObject({ status: 409 });
     const refused = { 'idempotency-key': 'refused' };
     expect(await result(999_999, {}, { headers: refused })).toMatchObject({ status: 409 });
@@ -153,7 +153,9 @@ describe('a client without tokens', () => {
   });
 
   it('is refused while a worker with its own connection has the id, and such a worker while it has', async () => {
-    await register('busy');
+    // Its lease outlasts a slow start of the worker.
+    const patient = await startGateway(given.db, { master: { heartbeat_timeout: 600 } });
+    await patient.call('/api/v1/devices/register', { device_id: 'busy', capabilities: {} });
     await expect(startWorker(given.db, { deviceId: 'busy' }).ended).rejects.toMatchObject({ code: 'E_DEVICE_RUNNING' });
     await once(startWorker(given.db, { deviceId: 'w1' }).events, 'worker:started');
     expect(await register('w1')).toMatchObject({ status: 409, json: { code: 'E_DEVICE_RUNNING' } });

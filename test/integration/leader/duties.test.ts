@@ -255,6 +255,7 @@ describe('once', () => {
       'prune',
       'prune-logs',
       'prune-ends',
+      'prune-deliveries',
       'settings',
     ]);
     expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');

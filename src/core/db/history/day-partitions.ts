@@ -6,7 +6,7 @@ import type { TableNames } from '../table-names.ts';
 export interface History {
   /** What its rows are, for messages. */
   rows: string;
-  table: 'heartbeat' | 'log' | 'taskEnd';
+  table: 'heartbeat' | 'log' | 'taskEnd' | 'webhookDelivery';
   /** When a row was written, UTC. */
   time: string;
   /** The column by whose index the oldest rows are read first. */
@@ -25,6 +25,13 @@ export const TASK_ENDS: History = {
   rows: 'ends of tasks without an attempt',
   table: 'taskEnd',
   time: 'ended_at',
+  oldest: 'id',
+};
+
+export const WEBHOOK_DELIVERIES: History = {
+  rows: 'deliveries of webhooks',
+  table: 'webhookDelivery',
+  time: 'created_at',
   oldest: 'id',
 };
 

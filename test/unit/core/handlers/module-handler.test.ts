@@ -242,8 +242,9 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
     };
     await execute(caught, attempt);
     const said = () => [...attempt.lines.map((one) => one.message), ...scene.warnings, ...processes.warnings];
-    await vi.waitFor(() =>
-      expect(said().some((text) => /it said: .*after the handler had ended/.test(text))).toBe(true),
+    await vi.waitFor(
+      () => expect(said().some((text) => /it said: .*after the handler had ended/.test(text))).toBe(true),
+      20_000,
     );
   });
 });

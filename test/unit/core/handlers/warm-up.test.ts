@@ -97,7 +97,7 @@ describe.each(['none', 'thread', 'process'])('isolation: %s', (isolation) => {
     await vi.waitFor(() => expect(seen()).toEqual(['warmUp 1']), 10_000);
     attempt.abort('revoked');
     expect(await waiting).toEqual({ kind: 'released', cause: 'revoked' });
-    await vi.waitFor(() => expect(seen()).toEqual(['warmUp 1', 'aborted 1', 'cleanUp late 1']));
+    await vi.waitFor(() => expect(seen()).toEqual(['warmUp 1', 'aborted 1', 'cleanUp late 1']), 10_000);
   });
 
   it('a clean-up that does not end is not waited for, and that is said', async () => {
@@ -162,7 +162,7 @@ it('each process warms up for itself, and cleans up before it is replaced', asyn
   const [first, second, third] = outcomes.map((one) => (one as unknown as { result: { pid: number } }).result.pid);
   expect(second).toBe(first);
   expect(third).not.toBe(first);
-  await vi.waitFor(() => expect(seen().toSorted()).toEqual(['cleanUp 1', 'warmUp 1', 'warmUp 1']));
+  await vi.waitFor(() => expect(seen().toSorted()).toEqual(['cleanUp 1', 'warmUp 1', 'warmUp 1']), 10_000);
 });
 
 it('a hook that is no function is refused when the handler is loaded', async () => {

@@ -151,10 +151,12 @@ describe('what ends a process ends one attempt', () => {
     await scene.execute(() => {
       setTimeout(() => process.exit(3), 1);
     });
-    await vi.waitFor(() =>
-      expect(scene.warnings).toEqual([
-        expect.stringMatching(/of sync_data ended between attempts: .*process\.exit\(3\)/),
-      ]),
+    await vi.waitFor(
+      () =>
+        expect(scene.warnings).toEqual([
+          expect.stringMatching(/of sync_data ended between attempts: .*process\.exit\(3\)/),
+        ]),
+      20_000,
     );
     expect(await answers(scene)).toEqual(well);
   });

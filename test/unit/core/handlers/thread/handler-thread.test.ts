@@ -229,8 +229,10 @@ describe('what would end a process ends only the thread', () => {
         return 'well';
       }),
     ).toEqual(well);
-    await vi.waitFor(() =>
-      expect(scene.warnings).toEqual([expect.stringMatching(/unhandled promise rejection .*task 7.*: forgotten/)]),
+    await vi.waitFor(
+      () =>
+        expect(scene.warnings).toEqual([expect.stringMatching(/unhandled promise rejection .*task 7.*: forgotten/)]),
+      20_000,
     );
     expect(await answers(scene)).toEqual(well);
   });
