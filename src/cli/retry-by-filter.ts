@@ -3,6 +3,7 @@ import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks/retry-tasks.ts';
 import { canAsk, confirm } from './confirm.ts';
+import { operator } from './operator.ts';
 
 /** Retrying more than this many tasks needs a confirmation. */
 const MANY = 100;
@@ -25,7 +26,7 @@ export async function retryByFilter(
     if (!(await confirm(`Retry ${ids.length} ${filter.status} tasks?`)))
       throw refused(', and the retry was not confirmed.');
   }
-  return retryEach(context, ids, filter.status);
+  return retryEach(context, ids, { only: filter.status, by: operator(undefined) });
 }
 
 export function renderRetriedTasks({ matched, retried, skipped, dry_run, task_ids }: RetriedTasks): string {

@@ -156,7 +156,10 @@ const attempt = z
     cause: z.string().nullable(),
     revoked_at: instant.nullable(),
     revoke_outcome: z.enum(['cancelled', 'released']).nullable(),
-    revoked_by: z.string().nullable(),
+    revoked_by: z.string().nullable().meta({
+      description:
+        'The operator, and the reason; also of what was done to the task after this attempt: `retried by ada@ops`.',
+    }),
     result: z.unknown(),
     progress: progress.nullable(),
     truncated,

@@ -133,7 +133,7 @@ it('F8 a retry of many that loses the database says how many are done, and may b
   const ids: number[] = [];
   for (let n = 0; n < 4; n += 1) ids.push(await insertTask(session, db.names, { status: 'failed', attempt: 1 }));
   const context = failing(3, 'before', LOST);
-  await expect(retryEach(context, ids, 'failed')).rejects.toMatchObject({
+  await expect(retryEach(context, ids, { only: 'failed', by: 'ada@ops' })).rejects.toMatchObject({
     exitCode: 69,
     message: expect.stringContaining(
       '2 of 4 tasks were retried before this error; run the command again for the others.',
@@ -142,6 +142,6 @@ it('F8 a retry of many that loses the database says how many are done, and may b
   });
   await context.close();
   const again = testContext(db);
-  expect(await retryEach(again, ids, 'failed')).toMatchObject({ retried: 2, skipped: 2 });
+  expect(await retryEach(again, ids, { only: 'failed', by: 'ada@ops' })).toMatchObject({ retried: 2, skipped: 2 });
   await again.close();
 });

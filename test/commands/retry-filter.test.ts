@@ -71,7 +71,11 @@ it('more than a hundred need --yes where nobody can be asked, and nothing was ch
 it('a task that changed after it was found is left alone and counted', async () => {
   const [a, b, gone] = [await add('failed'), await add('pending'), 999_999];
   const context = testContext(db);
-  expect(await retryEach(context, [a, b, gone], 'failed')).toMatchObject({ matched: 3, retried: 1, skipped: 2 });
+  expect(await retryEach(context, [a, b, gone], { only: 'failed', by: 'ada@ops' })).toMatchObject({
+    matched: 3,
+    retried: 1,
+    skipped: 2,
+  });
   await context.close();
   expect(await readRow(session, db.names.task, b)).toMatchObject({ status: 'pending', attempt: 1 });
 });

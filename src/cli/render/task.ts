@@ -165,8 +165,9 @@ function took({ started_at, assigned_at, completed_at }: AssignmentRecord): stri
 }
 
 /** What ended it, or is to end it. */
-function reasonOf({ error_message, cause, revoked_by }: AssignmentRecord): string | null {
-  const by = revoked_by === null ? null : `revoked by ${revoked_by}`;
+function reasonOf({ error_message, cause, revoked_at, revoked_by }: AssignmentRecord): string | null {
+  // Of an attempt that was not revoked it says who did what to the task afterwards.
+  const by = revoked_by === null || revoked_at === null ? revoked_by : `revoked by ${revoked_by}`;
   return [error_message ?? cause, by].filter((one) => one !== null).join('; ') || null;
 }
 

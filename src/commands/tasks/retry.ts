@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { sinceFlag } from '../../cli/flags/flags.ts';
 import { taskIdArg } from '../../cli/flags/task-args.ts';
+import { operator } from '../../cli/operator.ts';
 import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
 import type { RetriedTask } from '../../core/tasks/tasks.ts';
 
@@ -49,7 +50,7 @@ export default class TasksRetry extends BaseCommand {
         return result;
       }
       const { retryTasks } = await import('../../core/tasks/tasks.ts');
-      const { tasks, error } = await retryTasks(context, ids, { force: flags.force });
+      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(undefined) });
       const { renderRetried } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderRetried(task));
       if (error !== undefined) throw error;

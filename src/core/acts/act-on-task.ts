@@ -40,7 +40,7 @@ export async function actOnTask(
   if (act === 'reassign') return reassignTask(context, taskId, { to, force, by, expect, exact: true });
   if (act === 'cancel') return cancelTask(await context.session(), names, taskId, { force, by, expect });
   const producer = await context.producer();
-  const retried = await retryTask(await producer.session(), names, taskId, { force, expect });
+  const retried = await retryTask(await producer.session(), names, taskId, { force, by, expect });
   if (rung) await producer.notifyAgain([taskId]);
   return retried;
 }

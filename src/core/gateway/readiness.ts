@@ -5,6 +5,7 @@ import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
 import type { Gateway } from './gateway.ts';
 import { MOST_WAITING } from './requests/request-contexts.ts';
+import { shownError } from './shown-error.ts';
 
 export const UNREADY = ['stopping', 'database', 'schema', 'overloaded'] as const;
 
@@ -20,6 +21,8 @@ const MANY_WAITING = MOST_WAITING / 2;
 
 export class Readiness {
   readonly #gateway: Gateway;
+  /** What the log has of it last: clients are told less. */
+  #logged: string | undefined;
   #asked: { at: number; answer: Promise<Reason | undefined> } | undefined;
 
   constructor(gateway: Gateway) {
@@ -30,7 +33,7 @@ export class Readiness {
   async reasons(): Promise<Reason[]> {
     const { stopping, watch, requests } = this.#gateway;
     if (stopping.aborted) return [{ reason: 'stopping', message: 'The gateway is stopping.' }];
-    if (watch.away !== undefined) return [{ reason: 'database', message: watch.away.message }];
+    if (watch.away !== undefined) return [{ reason: 'database', message: shownError(watch.away).message }];
     if (requests.waiting >= MANY_WAITING)
       return [{ reason: 'overloaded', message: `${requests.waiting} requests wait for the database.` }];
     if (this.#asked === undefined || monotonic() - this.#asked.at >= SHARED_MS)
@@ -45,13 +48,24 @@ export class Readiness {
       await requests.use(async (one) => {
         await assertSchema(await one.session(), context.names);
       });
+      this.#logged = undefined;
       return undefined;
     } catch (error) {
-      const { message } = error as Error;
+      this.#log((error as Error).message);
+      // Anything else is a bug of ours.
+      const { message } = error instanceof AfdError ? shownError(error) : { message: 'The database cannot be asked.' };
       if (error instanceof AfdError && error.code === 'E_SCHEMA') return { reason: 'schema', message };
       if (error instanceof AfdError && error.code === 'E_TEMPORARY' && !isConnectionLost(error))
         return { reason: 'overloaded', message };
       return { reason: 'database', message };
     }
+  }
+
+  /** Once for each cause; of a database that is away the watch tells. */
+  #log(message: string): void {
+    const { watch, context } = this.#gateway;
+    if (message === this.#logged || watch.away !== undefined) return;
+    this.#logged = message;
+    context.events.emit('warning', { message: `this gateway is not ready: ${message}` });
   }
 }

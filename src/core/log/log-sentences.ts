@@ -52,7 +52,12 @@ function leaderLost({ device_id, term, reason }: AfdEvents['leader:lost']) {
   });
 }
 
-function blocked({ for_ms, tasks, known }: AfdEvents['main:blocked']) {
+function blocked({ for_ms, tasks, known, gateway }: AfdEvents['main:blocked']) {
+  if (gateway === true)
+    return error(
+      `the main thread of the gateway has been blocked for ${seconds(for_ms)} s: requests wait for it, and devices behind it turn to another gateway`,
+      { for_ms: Math.round(for_ms) },
+    );
   const named = tasks.map((one) => `task ${one.task_id} (${one.task_type}, attempt ${one.attempt})`).join(', ');
   const by = tasks.length === 0 ? 'no task is running' : known ? `by ${named}` : `by one of: ${named}`;
   const fields = { for_ms: Math.round(for_ms), tasks: tasks.map((one) => one.task_id) };
@@ -60,6 +65,13 @@ function blocked({ for_ms, tasks, known }: AfdEvents['main:blocked']) {
     `the main thread has been blocked for ${seconds(for_ms)} s (${by}): tasks that have not started are released, and this node does not lead; await more often in the handler, or run it as a command (exec)`,
     known && tasks.length === 1 ? { ...fields, ...ids(tasks[0]!) } : fields,
   );
+}
+
+function back({ after_ms, released, gateway }: AfdEvents['main:back']) {
+  const after = { after_ms: Math.round(after_ms) };
+  if (gateway === true) return warn(`the gateway answers requests again after ${seconds(after_ms)} s`, after);
+  const meanwhile = `${many(released, 'attempt')} released in the meantime`;
+  return warn(`the main thread responds again after ${seconds(after_ms)} s; ${meanwhile}`, { ...after, released });
 }
 
 const who = ({ gateway }: { gateway?: boolean }): string =>
@@ -165,11 +177,7 @@ const SENTENCES: Describe = {
   'leader:duty-failed': (d) =>
     error(`leader's ${d.duty} failed and will be retried; other duties continue: ${d.message}`, { duty: d.duty }),
   'main:blocked': blocked,
-  'main:back': (d) =>
-    warn(
-      `the main thread responds again after ${seconds(d.after_ms)} s; ${many(d.released, 'attempt')} released in the meantime`,
-      { after_ms: Math.round(d.after_ms), released: d.released },
-    ),
+  'main:back': back,
   'leader:duty-works': (d) =>
     info(`leader's ${d.duty} works again after ${(d.after_ms / 1000).toFixed(1)} s`, { duty: d.duty }),
   note: (d) => info(d.message),

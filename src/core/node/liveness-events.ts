@@ -27,7 +27,7 @@ export function nodeReport(report: LivenessReport, events: Events, deviceId: str
       events.emit('main:blocked', report.facts);
       break;
     case 'main-back':
-      events.emit('main:back', { after_ms: report.afterMs, released: report.released });
+      events.emit('main:back', { after_ms: report.afterMs, released: report.released, ...of(report) });
       break;
     default:
   }

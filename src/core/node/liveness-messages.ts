@@ -98,7 +98,7 @@ export type LivenessReport =
   /** The main thread was silent, and this could not be reported then. */
   | { kind: 'main-blocked'; facts: AfdEvents['main:blocked'] }
   /** The main thread comes to its event loop again, and may claim. `released`: attempts released meanwhile. */
-  | { kind: 'main-back'; afterMs: number; released: number }
+  | { kind: 'main-back'; afterMs: number; released: number; gateway?: boolean }
   /** The thread ends because it may not go on. */
   | { kind: 'failed'; error: { code: string; message: string; suggestions: string[]; data: Record<string, unknown> } };
 

@@ -21,7 +21,7 @@ export interface Outside {
 }
 
 export interface MainSilenceOptions {
-  settings: Pick<LivenessSettings, 'board' | 'capabilities'>;
+  settings: Pick<LivenessSettings, 'board' | 'capabilities' | 'deviceType'>;
   /** What frees the claims of this process meanwhile. */
   hostages: (board: PulseBoard) => HeldHostage;
   report: (report: LivenessReport) => void;
@@ -72,7 +72,8 @@ export class MainSilence {
     const { for_ms, tasks, known } = this.#facts();
     const names = tasks.map((one) => `task ${one.task_id} (${one.task_type})`);
     const by = names.length === 0 ? 'no task' : `${known ? '' : 'one of '}${names.join(', ')}`;
-    return [`main thread blocked for ${Math.round(for_ms / 1000)} s by ${by}`];
+    const blocked = `main thread blocked for ${Math.round(for_ms / 1000)} s`;
+    return [this.#gateway.gateway === true ? blocked : `${blocked} by ${by}`];
   }
 
   /** One check of what this process holds; between two others of the liveness loop. @throws DatabaseError */
@@ -119,13 +120,17 @@ export class MainSilence {
   #reopen(): void {
     if (this.silent || this.#checking || this.#endedAfter === undefined) return;
     this.#board?.reopen();
-    this.#o.report({ kind: 'main-back', afterMs: this.#endedAfter, released: this.#released });
+    this.#o.report({ kind: 'main-back', afterMs: this.#endedAfter, released: this.#released, ...this.#gateway });
     this.#endedAfter = undefined;
   }
 
   #endInTime(): void {
     const by = this.#board?.endsBy;
     if (by !== undefined && monotonic() > by) this.#o.outside?.end();
+  }
+
+  get #gateway(): { gateway?: boolean } {
+    return this.#o.settings.deviceType === 'gateway' ? { gateway: true } : {};
   }
 
   #facts(): AfdEvents['main:blocked'] {
@@ -137,7 +142,7 @@ export class MainSilence {
       attempt: one.attempt,
       task_type: this.#typeOf(one),
     }));
-    return { for_ms: this.watch?.silentMs ?? 0, tasks, known: current !== undefined };
+    return { for_ms: this.watch?.silentMs ?? 0, tasks, known: current !== undefined, ...this.#gateway };
   }
 
   #typeOf({ type }: Begun): string {

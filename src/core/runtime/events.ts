@@ -51,16 +51,17 @@ export interface AfdEvents {
   /** Once when a duty begins to fail, and for each further cause. */
   'leader:duty-failed': { duty: string; message: string };
   /**
-   * The main thread does not come to its event loop. `tasks`: those that may block it; `known`: it is that one. Sent by
-   * the liveness thread, which gets no other event.
+   * The main thread does not come to its event loop. `tasks`: those that may block it; `known`: it is that one; `gateway`: it
+   * answers requests, and runs no tasks. Sent by the liveness thread, which gets no other event.
    */
   'main:blocked': {
     for_ms: number;
     tasks: Array<{ task_id: number; attempt: number; task_type: string }>;
     known: boolean;
+    gateway?: boolean;
   };
   /** It does again. `released`: attempts that were released meanwhile. */
-  'main:back': { after_ms: number; released: number };
+  'main:back': { after_ms: number; released: number; gateway?: boolean };
   /** A duty that failed works again. */
   'leader:duty-works': { duty: string; after_ms: number };
   /** Something an operator may want to know, in a sentence: all is well. */

@@ -43,7 +43,7 @@ export async function findRetryable(context: Context, filter: RetryByFilter): Pr
 export async function retryEach(
   context: Context,
   taskIds: number[],
-  only: RetryFilter['status'],
+  { only, by }: { only: RetryFilter['status']; by: string },
   onProgress?: (done: number) => void,
 ): Promise<RetriedTasks> {
   const producer = await context.producer();
@@ -57,7 +57,7 @@ export async function retryEach(
   };
   for (const id of taskIds) {
     try {
-      tasks.push(await retryTask(session, context.names, id, { only }));
+      tasks.push(await retryTask(session, context.names, id, { only, by }));
       result.retried += 1;
       result.task_ids.push(id);
     } catch (error) {

@@ -124,7 +124,7 @@ export async function cancelTasks(
 export async function retryTasks(
   context: Context,
   taskIds: number[],
-  options: { force: boolean },
+  options: { force: boolean; by?: string },
 ): Promise<Several<RetriedTask>> {
   const producer = await context.producer();
   const session = await producer.session();

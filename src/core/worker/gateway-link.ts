@@ -54,6 +54,7 @@ export class GatewayLink implements WorkerLink {
       folder: resolve(context.resolved.baseDir, folder),
       mostBytes: worker.journal_bytes,
       warn: (message) => context.events.emit('warning', { message }),
+      note: (message) => context.events.emit('note', { message }),
     };
   }
 
@@ -93,13 +94,14 @@ export class GatewayLink implements WorkerLink {
     });
     const planner = new GatewayPlanner({
       ...{ events, slots: runner, rooms, timings, board, prefetch, mayClaim },
+      canKeep: () => this.#journal!.canKeep(),
       types: new Map([...this.#o.handlers].map(([type, { timeout }]) => [type, timeout])),
     });
     /** Nobody else knows of it, and its slots may have gone to others since. */
-    const releaseLate = (found: Awaited<ReturnType<LateClaims['check']>>) => {
+    const releaseLate = ({ at, found }: Awaited<ReturnType<LateClaims['check']>>) => {
       for (const { id: task_id, task_type, assignment_id, claim_token, attempt } of found) {
         const one = { task_id, claim_token };
-        if (attempts.has(attemptKey(one)) || claimer.holds(one, Number.NEGATIVE_INFINITY)) continue;
+        if (attempts.has(attemptKey(one)) || claimer.holds(one, at)) continue;
         const outcome = { kind: 'released', cause: 'unclaimed' } as const;
         claimer.finish({ ...one, task_type, assignment_id, attempt: attempt + 1, outcome, age_ms: null });
       }

@@ -3,12 +3,12 @@ import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import type { App } from '../server/app-type.ts';
 import { sendProblem } from '../server/problem-answers.ts';
+import { ToldSeldom } from '../server/told-seldom.ts';
 import { addressIn } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';
 import type { Limits } from './limits.ts';
 import { limitRates } from './rates.ts';
-import { ToldSeldom } from './told-seldom.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {

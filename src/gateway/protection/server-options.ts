@@ -3,9 +3,9 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { sendProblem } from '../server/problem-answers.ts';
+import { ToldSeldom } from '../server/told-seldom.ts';
 import { BODY_LIMIT, type Limits } from './limits.ts';
 import { answerMalformed } from './malformed.ts';
-import { ToldSeldom } from './told-seldom.ts';
 
 /** Longest path parameter, in characters. */
 const PARAMETER_LENGTH = 200;

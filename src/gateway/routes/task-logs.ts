@@ -103,8 +103,10 @@ async function follows(
     if (next instanceof Error) {
       if (!(next instanceof AfdError)) throw next;
       // What may pass is sat out; the client sees that it lasts.
-      if (next.code !== 'E_DATABASE' && next.code !== 'E_TEMPORARY')
+      if (next.code !== 'E_DATABASE' && next.code !== 'E_TEMPORARY') {
+        gateway.context.events.emit('warning', { message: `request ${request.id}: ${next.message}` });
         return void (await stream.send({ event: 'problem', data: problemOf(next, request) }));
+      }
       page = { ...page, entries: [], more: false };
     } else page = next as LogPage;
   }

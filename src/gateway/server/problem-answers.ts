@@ -4,7 +4,9 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../../core/domain/errors.ts';
 import { databaseProblem } from '../../core/gateway/database-problem.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import { shownError } from '../../core/gateway/shown-error.ts';
 import { PROBLEM_TYPE, type Problem } from '../../http/problem.ts';
+import { ToldSeldom } from './told-seldom.ts';
 
 /** HTTP status of each code of the registry. */
 export const HTTP_STATUS: Record<ErrorCode, number> = {
@@ -34,15 +36,16 @@ const RETRY_AFTER_S = 2;
 
 export function problemOf(error: AfdError, request: FastifyRequest, status = HTTP_STATUS[error.code]): Problem {
   const database = databaseProblem(error);
+  const { message, suggestions, data } = shownError(error);
   return {
     type: `/docs/errors#${error.code}`,
     title: ERROR_CODES[error.code].means,
     status,
-    detail: error.message,
+    detail: message,
     code: error.code,
-    suggestions: error.suggestions,
+    suggestions,
     request_id: request.id,
-    ...(Object.keys(error.data).length > 0 ? { data: error.data } : {}),
+    ...(Object.keys(data).length > 0 ? { data } : {}),
     ...(database === undefined ? {} : { database }),
   };
 }
@@ -59,9 +62,12 @@ export function sendProblem(
 }
 
 export function answerProblem(gateway: Gateway) {
+  const seldom = new ToldSeldom((message) => gateway.context.events.emit('warning', { message }));
   return (error: FastifyError | AfdError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     if (error instanceof AfdError) {
       if (HTTP_STATUS[error.code] === 500) tellBug(gateway, error, request);
+      // While the database is away, the watch has said why.
+      else if (shownError(error) !== error && gateway.watch.away === undefined) seldom.say(failure(error, request));
       return sendProblem(error, request, reply);
     }
     if (hasZodFastifySchemaValidationErrors(error)) {
@@ -80,8 +86,12 @@ export function answerProblem(gateway: Gateway) {
 }
 
 function tellBug(gateway: Gateway, error: Error, request: FastifyRequest): void {
-  const message = `request ${request.id} (${request.method} ${request.routeOptions.url ?? 'no route'}) failed: ${error.message}`;
-  gateway.context.events.emit('warning', { message });
+  gateway.context.events.emit('warning', { message: failure(error, request) });
+}
+
+/** With the whole text of the error. */
+function failure({ message }: Error, { id, method, routeOptions }: FastifyRequest): string {
+  return `request ${id} (${method} ${routeOptions.url ?? 'no route'}) failed: ${message}`;
 }
 
 export function noRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -3,7 +3,8 @@
 import type { Mutant } from './mutant.ts';
 import { OF_CLAIMS } from './of-claims.ts';
 import { OF_ENDS } from './of-ends.ts';
+import { OF_GATEWAYS } from './of-gateways.ts';
 import { OF_NODES } from './of-nodes.ts';
 import { OF_QUERIES } from './of-queries.ts';
 
-export const MUTANTS: Mutant[] = [...OF_CLAIMS, ...OF_NODES, ...OF_ENDS, ...OF_QUERIES];
+export const MUTANTS: Mutant[] = [...OF_CLAIMS, ...OF_NODES, ...OF_ENDS, ...OF_GATEWAYS, ...OF_QUERIES];

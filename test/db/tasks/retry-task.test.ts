@@ -1,7 +1,10 @@
 import { describe, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
+import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
+import { reassignTask } from '../../../src/core/db/tasks/reassign-task.ts';
 import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
+import { showTask } from '../../../src/core/db/tasks/show-task.ts';
 import { TASK_STATUSES, type TaskStatus } from '../../../src/core/domain/task/task.ts';
 import { canMove } from '../../../src/core/domain/task/task-state.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
@@ -58,6 +61,30 @@ describe('retrying a task', () => {
     const before = await readRow(session, names.assignment, assignment_id);
     await retry(task_id);
     expect(await readRow(session, names.assignment, assignment_id)).toEqual(before);
+  });
+
+  it('says with the last attempt who did it, behind who had asked for its end, and no more than there is room for', async () => {
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1');
+    await cancelTask(session, names, task_id, { force: true, by: 'ada@ops' });
+    await retry(task_id, { by: 'bob@ops: the partner is back' });
+    const attempt = async () => (await showTask(session, names, task_id)).assignments[0]!;
+    expect((await attempt()).revoked_by).toBe('ada@ops; retried by bob@ops: the partner is back');
+    await reassignTask(session, names, task_id, { by: 'cy@ops' });
+    await cancelTask(session, names, task_id, { by: 'di@ops' });
+    expect((await attempt()).revoked_by).toMatch(/; moved by cy@ops; cancelled by di@ops$/);
+    await retry(task_id, { by: 'x'.repeat(495) });
+    expect((await attempt()).revoked_by).toHaveLength(500);
+    expect(await readRow(session, names.assignment, assignment_id)).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('of an attempt that failed by itself does not make it one that was revoked', async () => {
+    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1');
+    await session.write(`UPDATE ${names.assignment} SET status = 'failed' WHERE id = ?`, [assignment_id]);
+    await session.write(`UPDATE ${names.task} SET status = 'failed' WHERE id = ?`, [task_id]);
+    await retry(task_id, { by: 'ada@ops' });
+    expect((await showTask(session, names, task_id)).assignments).toMatchObject([
+      { status: 'failed', revoked_at: null, revoke_outcome: null, revoked_by: 'retried by ada@ops' },
+    ]);
   });
 
   it('C1 that waits between two tries ends its wait', async () => {

@@ -1,8 +1,6 @@
 // Devices, leader, lanes, settings and the state of the fleet over HTTP.
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect } from 'vitest';
-import type { Session } from '../../../src/core/db/session.ts';
-import type { TableNames } from '../../../src/core/db/table-names.ts';
+import { describe, expect } from 'vitest';
 import {
   deviceActAnswer,
   deviceAnswer,
@@ -18,7 +16,6 @@ import {
   statusAnswer,
 } from '../../../src/http/fleet-contract.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,
   insertDevice,
@@ -28,24 +25,12 @@ import {
   insertWorker,
 } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
-import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { eachWithGateway, type GatewayApi } from '../../helpers/gateway-api.ts';
 import { until } from '../../helpers/wait.ts';
 
-let db: TestDatabase;
-let session: Session;
-let names: TableNames;
-let gateway: TestGateway;
+let { db, session, names, gateway, get, post, put } = {} as GatewayApi;
+eachWithGateway((opened) => ({ db, session, names, gateway, get, post, put } = opened));
 
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
-  names = db.names;
-  gateway = await startGateway(db);
-});
-afterEach(stopGateways);
-
-const get = (path: string, options?: RequestInit) => gateway.call(`/api/v1${path}`, undefined, options);
-const post = (path: string, body?: unknown) => gateway.call(`/api/v1${path}`, body, { method: 'POST' });
-const put = (path: string, body: unknown) => gateway.call(`/api/v1${path}`, body, { method: 'PUT' });
 const stateOf = async (id: string) =>
   (await session.rows(`SELECT operator_state FROM ${names.device} WHERE device_id = ?`, [id]))[0]?.operator_state;
 

@@ -12,7 +12,7 @@ import { until } from '../../helpers/wait.ts';
 
 const HEALTH = 'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 
-/** Of the answers of several connections: which processes registry. */
+/** Of the answers of several connections: which processes answered. */
 async function serving(url: string): Promise<Set<string>> {
   const answers = await Promise.all(Array.from({ length: 16 }, () => exchange(url, HEALTH).catch(() => '')));
   return new Set(

@@ -1,27 +1,17 @@
 // What operators do to tasks over HTTP: one by one with what they expect, and many by a preview.
-import { afterEach, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
-import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { actAnswer, actsAnswer, previewAnswer } from '../../../src/http/act-contract.ts';
 import { problem } from '../../../src/http/problem.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
 import { insertRunning, insertTask, insertWorker, readRow, readTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
-import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { startGateway } from '../../helpers/gateway.ts';
+import { eachWithGateway, type GatewayApi } from '../../helpers/gateway-api.ts';
 import { until } from '../../helpers/wait.ts';
 
-let db: TestDatabase;
-let session: Session;
-let names: TableNames;
-let gateway: TestGateway;
-
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
-  names = db.names;
-  gateway = await startGateway(db);
-});
-afterEach(stopGateways);
+let { db, session, names, gateway } = {} as GatewayApi;
+eachWithGateway((opened) => ({ db, session, names, gateway } = opened));
 
 const post = (path: string, body?: unknown, at = gateway) => at.call(`/api/v1/tasks/${path}`, body, { method: 'POST' });
 

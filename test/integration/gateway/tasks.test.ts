@@ -1,12 +1,9 @@
 // Adding, listing, showing and waiting for tasks over HTTP.
-import { afterEach, describe, expect } from 'vitest';
-import type { Session } from '../../../src/core/db/session.ts';
-import type { TableNames } from '../../../src/core/db/table-names.ts';
+import { describe, expect } from 'vitest';
 import { newTasksAnswer } from '../../../src/http/new-task-contract.ts';
 import { problem } from '../../../src/http/problem.ts';
 import { resultAnswer, taskAnswer, tasksAnswer, waitAnswer } from '../../../src/http/task-contract.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,
   insertDevice,
@@ -16,23 +13,13 @@ import {
   readTask,
 } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
-import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { stopGateways } from '../../helpers/gateway.ts';
+import { eachWithGateway, type GatewayApi } from '../../helpers/gateway-api.ts';
 import { until } from '../../helpers/wait.ts';
 
-let db: TestDatabase;
-let session: Session;
-let names: TableNames;
-let gateway: TestGateway;
+let { db, session, names, gateway, get, post } = {} as GatewayApi;
+eachWithGateway((opened) => ({ db, session, names, gateway, get, post } = opened));
 
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
-  names = db.names;
-  gateway = await startGateway(db);
-});
-afterEach(stopGateways);
-
-const get = (path: string, options?: RequestInit) => gateway.call(`/api/v1${path}`, undefined, options);
-const post = (path: string, body: unknown = {}) => gateway.call(`/api/v1${path}`, body);
 const listed = async (query: string) => {
   const { status, json } = await get(`/tasks?${query}`);
   expect(status, JSON.stringify(json)).toBe(200);

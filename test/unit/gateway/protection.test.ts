@@ -3,7 +3,7 @@ import { listenAddress } from '../../../src/core/gateway/listen-address.ts';
 import { together } from '../../../src/core/runtime/together.ts';
 import { addressIn, networkOf } from '../../../src/gateway/protection/client-address.ts';
 import { isDeeperThan } from '../../../src/gateway/protection/json-body.ts';
-import { ToldSeldom } from '../../../src/gateway/protection/told-seldom.ts';
+import { ToldSeldom } from '../../../src/gateway/server/told-seldom.ts';
 
 describe('where a gateway listens', () => {
   it.each(['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])('%s as it was asked to', (host) => {

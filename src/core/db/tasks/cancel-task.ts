@@ -8,7 +8,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import { assertOne, lockTask, type OperatedTask } from './lock-task.ts';
-import { endAttempt, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
+import { endAttempt, noteOperator, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
 
 export interface CancelledTask {
   task_id: number;
@@ -50,7 +50,10 @@ export async function cancelTask(
     );
     assertOne(cancelled, 'task');
     if (holder !== undefined) await endAttempt(session, names, holder.id, 'cancelled', by);
-    else await noteTaskEnd(session, names, { taskId: task.id, status: 'cancelled', cause: 'operator' });
+    else {
+      await noteOperator(session, names, task, 'cancelled', by);
+      await noteTaskEnd(session, names, { taskId: task.id, status: 'cancelled', cause: 'operator' });
+    }
     return { ...answer, status: 'cancelled' };
   });
 }

@@ -1,7 +1,6 @@
 // Invariant: a task moves in one transaction. Not begun: at once. Running: the holder is asked to release it (the
 // attempt ends as `released`, no retry is used), and the target is set now, for when it is released. Index: PRIMARY of
 // both tables. Zero rows under the lock is a bug.
-
 import type { ExpectedTask } from '../../domain/task/expected-task.ts';
 import { targetWarnings } from '../../domain/task/target-device.ts';
 import type { TaskStatus } from '../../domain/task/task.ts';
@@ -13,7 +12,7 @@ import { transaction } from '../transaction.ts';
 import { findTarget } from './find-target.ts';
 import { assertOne, lockTask } from './lock-task.ts';
 import { conflict, refuseTarget, refuseTask } from './reassign-refusals.ts';
-import { endAttempt, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
+import { endAttempt, noteOperator, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
 
 export interface ReassignedTask {
   task_id: number;
@@ -66,7 +65,8 @@ export async function reassignTask(
       [status, device?.device_id ?? null, task.id],
     );
     assertOne(moved, 'task');
-    if (holder !== undefined) await (force ? endAttempt : revokeAttempt)(session, names, holder.id, 'released', by);
+    if (holder === undefined) await noteOperator(session, names, task, 'moved', by);
+    else await (force ? endAttempt : revokeAttempt)(session, names, holder.id, 'released', by);
     return {
       task_id: task.id,
       status,

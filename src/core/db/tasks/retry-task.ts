@@ -8,6 +8,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import { assertOne, lockTask, type OperatedTask } from './lock-task.ts';
+import { noteOperator, type RevokedBy } from './revoke-attempt.ts';
 
 export interface RetriedTask {
   task_id: number;
@@ -16,12 +17,19 @@ export interface RetriedTask {
   attempt: number;
 }
 
+export interface RetryOptions {
+  force?: boolean;
+  only?: TaskStatus;
+  by?: RevokedBy;
+  expect?: ExpectedTask | undefined;
+}
+
 /** Runs a task again, now; `force` also one that is done, `only` none but one in that status. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
 export async function retryTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false, only, expect }: { force?: boolean; only?: TaskStatus; expect?: ExpectedTask | undefined } = {},
+  { force = false, only, by = null, expect }: RetryOptions = {},
 ): Promise<RetriedTask> {
   return transaction(session, async () => {
     const task = await lockTask(session, names, taskId, expect);
@@ -35,6 +43,7 @@ export async function retryTask(
       [task.id],
     );
     assertOne(again, 'task');
+    await noteOperator(session, names, task, 'retried', by);
     if (task.status === 'done') await session.write(`DELETE FROM ${names.checkpoint} WHERE task_id = ?`, [task.id]);
     return { task_id: task.id, status: 'pending', attempt: task.attempt };
   });

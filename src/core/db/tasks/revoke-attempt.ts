@@ -3,7 +3,7 @@
 // Index: PRIMARY, row locked by lockTask; zero rows is a bug.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { assertOne } from './lock-task.ts';
+import { assertOne, type OperatedTask } from './lock-task.ts';
 
 /** Who asks for the end of an attempt, and why; null = not said. */
 export type RevokedBy = string | null;
@@ -43,4 +43,24 @@ export async function endAttempt(
     [outcome, outcome, by, assignmentId],
   );
   assertOne(ended, 'attempt');
+}
+
+/**
+ * What is done to a task that no device runs stands with its last attempt, behind what stands there; `revoked_at` stays NULL, for
+ * nobody asked for its end. Index: idx_task_id. Zero rows: there was no attempt yet, or the row is another program's.
+ */
+export async function noteOperator(
+  session: Session,
+  names: TableNames,
+  { id, attempt }: OperatedTask,
+  done: 'retried' | 'moved' | 'cancelled',
+  by: RevokedBy,
+): Promise<void> {
+  if (by === null || attempt === 0) return;
+  await session.write(
+    `UPDATE ${names.assignment} FORCE INDEX (idx_task_id)
+     SET revoked_by = LEFT(CONCAT_WS('; ', revoked_by, ?), 500), updated_at = UTC_TIMESTAMP(3)
+     WHERE task_id = ? AND attempt = ?`,
+    [`${done} by ${by}`, id, attempt],
+  );
 }

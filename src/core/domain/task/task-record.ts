@@ -54,7 +54,7 @@ export interface AssignmentRecord {
   cause: string | null;
   revoked_at: string | null;
   revoke_outcome: 'cancelled' | 'released' | null;
-  /** The operator, and the reason. */
+  /** The operator, and the reason; also of what was done to the task after this attempt, such as `retried by ada@ops`. */
   revoked_by: string | null;
   result: unknown;
   /** What it has reported; null = nothing. */

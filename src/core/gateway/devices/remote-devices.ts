@@ -164,7 +164,9 @@ export class RemoteDevices extends Service {
     const { message } = error as Error;
     // The liveness thread says that the database is away.
     if (this.#trouble === undefined && this.requests.busy > 0)
-      this.context.events.emit('warning', { message: `devices behind this gateway cannot be registry: ${message}` });
+      this.context.events.emit('warning', {
+        message: `the devices behind this gateway cannot be read or written: ${message}`,
+      });
     this.#trouble = message;
   }
 

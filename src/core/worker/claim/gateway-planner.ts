@@ -33,6 +33,8 @@ export interface GatewayPlannerOptions {
   types: ReadonlyMap<string, number | undefined>;
   /** Tasks of any type that are taken beyond the slots. */
   prefetch: number;
+  /** False = results could not be kept: nothing is taken ahead for a time without a gateway. */
+  canKeep(): boolean;
   /** False = nothing is claimed now. */
   mayClaim(): boolean;
 }
@@ -154,7 +156,8 @@ export class GatewayPlanner implements Planner<GatewayClaim, GatewayResult>, Pol
   }
 
   #types(free: number): Record<string, TypeRoom> {
-    const { slots, rooms, timings, types, prefetch } = this.#o;
+    const { slots, rooms, timings, types, prefetch: most, canKeep } = this.#o;
+    const prefetch = most > 0 && canKeep() ? most : 0;
     const short = slots.slotsYounger(SHORT_MS);
     const room = rooms.forClaim({ free, short });
     const found: Record<string, TypeRoom> = {};

@@ -63,75 +63,106 @@ export async function readJournal(path: string): Promise<ReadJournal> {
   }
 }
 
-/** Appends to a new file. What `append` has resolved survives the end of the process and of the machine. */
+interface Batch {
+  records: Buffer[];
+  written: Promise<void>;
+}
+
+/**
+ * Appends to a new file. What `append` has resolved survives the end of the process and of the machine. One operation at a time, in
+ * the order in which they were called; one that fails leaves the file as it was, and the next is tried all the same.
+ */
 export class JournalFile {
   readonly path: string;
+  readonly #open: typeof open;
   #file: FileHandle | undefined;
   #length = 0;
-  #waiting: Buffer[] = [];
-  #writing: Promise<void> | undefined;
+  #queued = 0;
+  /** Its turn has not come: further records join it. */
+  #batch: Batch | undefined;
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(path: string) {
+  /** `opened`: in place of the file system's, for tests of its faults. */
+  constructor(path: string, opened: typeof open = open) {
     this.path = path;
+    this.#open = opened;
   }
 
   /** Bytes that are written or wait to be. */
   get length(): number {
-    return this.#waiting.reduce((sum, one) => sum + one.length, this.#length);
+    return this.#length + this.#queued;
   }
 
   /** Several calls share one write. @throws Error of the file system: then nothing of it is in the file */
   append(record: Buffer): Promise<void> {
-    this.#waiting.push(record);
-    const before = this.#writing ?? Promise.resolve();
-    // What came while the last write was under way goes with one write.
-    this.#writing ??= before
-      .then(() => this.#write())
-      .finally(() => {
-        this.#writing = undefined;
+    this.#queued += record.length;
+    if (this.#batch === undefined) {
+      const records: Buffer[] = [];
+      const written = this.#inTurn(async () => {
+        this.#batch = undefined;
+        const bytes = Buffer.concat(records);
+        await this.#write(bytes).finally(() => {
+          this.#queued -= bytes.length;
+        });
       });
-    return this.#writing;
+      this.#batch = { records, written };
+    }
+    this.#batch.records.push(record);
+    return this.#batch.written;
   }
 
-  async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const bytes = Buffer.concat(this.#waiting.splice(0));
-      this.#file ??= await this.#create();
-      try {
-        const { bytesWritten } = await this.#file.write(bytes, 0, bytes.length, this.#length);
-        if (bytesWritten < bytes.length) throw new Error(`only ${bytesWritten} of ${bytes.length} bytes were written`);
-        await this.#file.datasync();
-      } catch (error) {
-        await this.#file.truncate(this.#length).catch(() => {});
-        throw error;
-      }
-      this.#length += bytes.length;
+  /** Everything that was appended until now is delivered. @throws Error of the file system */
+  clear(): Promise<void> {
+    // What is appended from now on comes after it.
+    this.#batch = undefined;
+    return this.#inTurn(async () => {
+      await this.#file?.truncate(0);
+      this.#length = 0;
+    });
+  }
+
+  /** Removes it where `remove`. */
+  close(remove: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      const file = this.#file;
+      this.#file = undefined;
+      await file?.close();
+      if (remove && file !== undefined) await rm(this.path, { force: true });
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    this.#file ??= await this.#create();
+    try {
+      const { bytesWritten } = await this.#file.write(bytes, 0, bytes.length, this.#length);
+      if (bytesWritten < bytes.length) throw new Error(`only ${bytesWritten} of ${bytes.length} bytes were written`);
+      await this.#file.datasync();
+    } catch (error) {
+      await this.#file.truncate(this.#length).catch(() => {});
+      throw error;
     }
+    this.#length += bytes.length;
   }
 
   async #create(): Promise<FileHandle> {
     const folder = dirname(this.path);
     await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-    const file = await open(this.path, 'wx', MODE);
-    // The name of the file must survive a power loss as well.
-    const parent = await open(folder, 'r');
-    await parent.sync().finally(() => parent.close());
-    return file;
-  }
-
-  /** Everything in it is delivered. */
-  async clear(): Promise<void> {
-    await this.#writing?.catch(() => {});
-    if (this.#file === undefined || this.#waiting.length > 0) return;
-    await this.#file.truncate(0);
-    this.#length = 0;
-  }
-
-  /** Removes it where `remove`. */
-  async close(remove: boolean): Promise<void> {
-    await this.#writing?.catch(() => {});
-    await this.#file?.close();
-    if (remove && this.#file !== undefined) await rm(this.path, { force: true });
-    this.#file = undefined;
+    const file = await this.#open(this.path, 'wx', MODE);
+    try {
+      // The name of the file must survive a power loss as well.
+      const parent = await this.#open(folder, 'r');
+      await parent.sync().finally(() => parent.close());
+      return file;
+    } catch (error) {
+      await file.close();
+      await rm(this.path, { force: true });
+      throw error;
+    }
   }
 }

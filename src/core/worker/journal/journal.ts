@@ -1,10 +1,11 @@
 // What a remote worker keeps while no gateway answers: ends of attempts, pieces of run logs, checkpoints. One file for each
 // process, made when there is something to keep; what is delivered is noted in it.
-import { appendFile, readdir, rm } from 'node:fs/promises';
+import { appendFile, type open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WireFinish } from '../../../http/device-contract.ts';
 import type { LogsBody } from '../../../http/device-reports.ts';
 import type { Registered } from '../../remote/wire.ts';
+import { monotonic } from '../../runtime/clock.ts';
 import { encodeRecord, JournalFile, readJournal } from './journal-file.ts';
 
 export interface KeptCheckpoint {
@@ -37,11 +38,18 @@ export interface JournalOptions {
   folder: string;
   mostBytes: number;
   warn(message: string): void;
+  /** Something is well again. */
+  note?(message: string): void;
 }
 
 const SUFFIX = '.journal';
+/** A file that could not be written is tried again after this, also when there is nothing to keep. */
+const AGAIN_MS = 5000;
 
-/** Never throws: where the disk is full or the limit is reached, it says so once, and what cannot be kept is in memory alone. */
+/**
+ * Never throws: where the disk is full or the limit is reached, it says so once, and what cannot be kept is in memory alone. It says so
+ * too when it can be written again.
+ */
 export class Journal {
   readonly #o: JournalOptions;
   readonly #deviceId: string;
@@ -50,13 +58,17 @@ export class Journal {
   readonly #open = new Set<number>();
   #n = 0;
   #begun = false;
-  #warned = false;
+  /** The limit was reached, and not all has been delivered since. */
+  #full = false;
+  /** The last write failed; when it is tried again (monotonic ms). */
+  #failing: { again: number } | undefined;
 
-  constructor(options: JournalOptions, { deviceId, instanceToken }: Registered) {
+  /** `opened`: see JournalFile. */
+  constructor(options: JournalOptions, { deviceId, instanceToken }: Registered, opened?: typeof open) {
     const token = instanceToken.toString('hex');
     this.#o = options;
     this.#deviceId = deviceId;
-    this.#file = new JournalFile(join(options.folder, `${deviceId}.${token.slice(0, 8)}${SUFFIX}`));
+    this.#file = new JournalFile(join(options.folder, `${deviceId}.${token.slice(0, 8)}${SUFFIX}`), opened);
     this.#process = { kind: 'process', device_id: deviceId, instance_token: token };
   }
 
@@ -65,7 +77,8 @@ export class Journal {
     const n = ++this.#n;
     const record = encodeRecord({ n, ...what });
     if (this.#file.length + record.length > this.#o.mostBytes) {
-      this.#warn(`it has reached worker.journal_bytes (${this.#o.mostBytes})`);
+      if (!this.#full) this.#warn(`it has reached worker.journal_bytes (${this.#o.mostBytes})`);
+      this.#full = true;
       return undefined;
     }
     this.#open.add(n);
@@ -74,17 +87,29 @@ export class Journal {
     return undefined;
   }
 
-  /** The gateway has taken or refused these. */
+  /**
+   * Whether what is kept now would survive, as far as is known: false after a failed write or at the limit. Now and then it tries a
+   * file that could not be written, for the answer to the next question.
+   */
+  canKeep(): boolean {
+    if (this.#failing !== undefined && monotonic() >= this.#failing.again) {
+      this.#failing.again = monotonic() + AGAIN_MS;
+      void this.#append();
+    }
+    return !this.#full && this.#failing === undefined;
+  }
+
+  /** The gateway has taken or refused these, and what could not be kept. */
   async delivered(numbers: number[]): Promise<void> {
     for (const one of numbers) this.#open.delete(one);
+    if (this.#open.size === 0) this.#full = false;
     if (numbers.length === 0 || !this.#begun) return;
     if (this.#open.size > 0) {
       await this.#append(encodeRecord({ kind: 'delivered', of: numbers }));
       return;
     }
     this.#begun = false;
-    this.#warned = false;
-    await this.#file.clear().catch((error: Error) => this.#warn(error.message));
+    await this.#file.clear().catch((error: Error) => this.#failed(error));
   }
 
   /** A result that a gateway refused because its task was taken from this device: nobody else has it. */
@@ -94,24 +119,30 @@ export class Journal {
 
   /** The file stays if something in it is not delivered. */
   async close(): Promise<void> {
-    await this.#file.close(this.#open.size === 0).catch((error: Error) => this.#warn(error.message));
+    await this.#file.close(this.#open.size === 0).catch((error: Error) => this.#failed(error));
   }
 
-  async #append(record: Buffer): Promise<boolean> {
+  /** Behind the record that says whose they are. Without a record: to try whether the file can be written. */
+  async #append(...records: Buffer[]): Promise<boolean> {
+    const all = this.#begun && records.length > 0 ? records : [encodeRecord(this.#process), ...records];
     try {
-      const first = this.#begun ? [] : [this.#file.append(encodeRecord(this.#process))];
-      this.#begun = true;
-      await Promise.all([...first, this.#file.append(record)]);
-      return true;
+      await Promise.all(all.map((one) => this.#file.append(one)));
     } catch (error) {
-      this.#warn((error as Error).message);
+      this.#failed(error as Error);
       return false;
     }
+    this.#begun = true;
+    if (this.#failing !== undefined) this.#o.note?.(`the journal ${this.#file.path} can be written again`);
+    this.#failing = undefined;
+    return true;
+  }
+
+  #failed({ message }: Error): void {
+    if (this.#failing === undefined) this.#warn(message);
+    this.#failing = { again: monotonic() + AGAIN_MS };
   }
 
   #warn(why: string): void {
-    if (this.#warned) return;
-    this.#warned = true;
     this.#o.warn(
       `the journal ${this.#file.path} cannot be written, so what this worker cannot deliver is in its memory only: ${why}`,
     );

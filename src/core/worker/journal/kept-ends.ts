@@ -11,9 +11,14 @@ interface Unsent {
   finish: Finish;
   /** Its number in the journal, or that it is being written there; undefined = it is in memory alone. */
   kept: Promise<number | undefined> | undefined;
+  /** It ended while no gateway answered, or was not delivered before none did. */
+  waited: boolean;
 }
 
-/** Ends on their way to a gateway. While one answers they are in memory alone: writing each to the disk would cost more than all else. */
+/**
+ * Ends on their way to a gateway. While one answers they are in memory alone: writing each to the disk would cost more than all else.
+ * So are those that the journal cannot take; they go into it as soon as it can be written again.
+ */
 export class KeptEnds {
   readonly #journal: Journal;
   readonly #unsent = new Map<string, Unsent>();
@@ -25,14 +30,14 @@ export class KeptEnds {
 
   /** An attempt has ended. */
   add(finish: Finish): void {
-    const one: Unsent = { finish, kept: undefined };
+    const one: Unsent = { finish, kept: undefined, waited: false };
     this.#unsent.set(attemptKey(finish), one);
     if (this.#away) this.#keep(one);
   }
 
   /** No gateway answers: all that is unsent is kept, and all that follows, until ends are delivered again. */
   away(): void {
-    if (this.#away) return;
+    if (this.#away && !this.#journal.canKeep()) return;
     this.#away = true;
     for (const one of this.#unsent.values()) this.#keep(one);
   }
@@ -64,22 +69,26 @@ export class KeptEnds {
     for (const result of results) {
       const finish = result.kind === 'accepted' ? result.end.finish : result.finish;
       const key = attemptKey(finish);
-      const kept = this.#unsent.get(key)?.kept;
+      const { kept, waited = false } = this.#unsent.get(key) ?? {};
       this.#unsent.delete(key);
-      if (kept !== undefined) void this.#noted(kept, finish, result.kind === 'lost' ? result.reason : undefined);
+      if (waited) void this.#noted(kept, finish, result.kind === 'lost' ? result.reason : undefined);
     }
   }
 
-  async #noted(kept: Promise<number | undefined>, finish: Finish, refused: string | undefined): Promise<void> {
+  async #noted(kept: Unsent['kept'], finish: Finish, refused: string | undefined): Promise<void> {
     const n = await kept;
     if (refused !== undefined && finish.outcome.kind !== 'released') {
       const { task_id, attempt, task_type, outcome } = finish;
       await this.#journal.refused({ task_id, attempt, task_type, reason: refused, outcome });
     }
-    if (n !== undefined) await this.#journal.delivered([n]);
+    await this.#journal.delivered(n === undefined ? [] : [n]);
   }
 
   #keep(one: Unsent): void {
-    one.kept ??= this.#journal.keep({ kind: 'end', end: wireFinish(one.finish) });
+    one.waited = true;
+    one.kept ??= this.#journal.keep({ kind: 'end', end: wireFinish(one.finish) }).then((n) => {
+      if (n === undefined) one.kept = undefined;
+      return n;
+    });
   }
 }

@@ -6,11 +6,11 @@ const DOUBT_MS = 60_000;
 /** Between two questions. */
 const AGAIN_MS = 2000;
 
-type Recovered = ClaimedTask & { claim_token: Buffer };
+export type Recovered = ClaimedTask & { claim_token: Buffer };
 
 /**
  * Claims whose answers were lost. Another gateway said what they have brought, but the one that hung may carry them out later:
- * they are asked for again for a while, since nobody else would find out about a deferred claim before its deadline.
+ * they are asked for again for a while, since the leader finds out about a deferred claim later, and nobody else does.
  */
 export class LateClaims {
   readonly #ask: (tokens: Buffer[]) => Promise<Recovered[]>;
@@ -28,13 +28,17 @@ export class LateClaims {
     this.#doubtful.push(...tokens.map((token) => ({ token, until: now + DOUBT_MS })));
   }
 
-  /** What they hold now; nothing when none is doubtful, or the last question was a moment ago. @throws DatabaseError */
-  async check(): Promise<Recovered[]> {
-    const now = monotonic();
-    if (this.#doubtful.length === 0 || now - this.#askedAt < AGAIN_MS) return [];
-    this.#askedAt = now;
-    this.#doubtful = this.#doubtful.filter((one) => one.until > now);
-    const tokens = this.#doubtful.map((one) => one.token);
-    return tokens.length === 0 ? [] : this.#ask(tokens);
+  /**
+   * What they hold, and the monotonic time before it was read; nothing when none is doubtful, or the last question was a moment
+   * ago. @throws DatabaseError
+   */
+  async check(): Promise<{ at: number; found: Recovered[] }> {
+    const at = monotonic();
+    if (this.#doubtful.length === 0 || at - this.#askedAt < AGAIN_MS) return { at, found: [] };
+    this.#askedAt = at;
+    const found = await this.#ask(this.#doubtful.map((one) => one.token));
+    // Asked once more after the last moment, however long no gateway has answered.
+    this.#doubtful = this.#doubtful.filter((one) => one.until > at);
+    return { at, found };
   }
 }

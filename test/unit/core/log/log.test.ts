@@ -128,6 +128,19 @@ describe('events', () => {
     expect(lines[0]).not.toMatch(/undefined|\[object|cafe/);
   });
 
+  it('of a blocked gateway speak of requests, not of tasks and handlers', () => {
+    const { log, lines } = logged();
+    const events = new Events();
+    attachLog(events, log);
+    events.emit('main:blocked', { for_ms: 1750, tasks: [], known: false, gateway: true });
+    events.emit('main:back', { after_ms: 5000, released: 0, gateway: true });
+    expect(lines.join('')).not.toMatch(/task|handler|attempt|lead/);
+    expect(lines).toEqual([
+      expect.stringContaining('the main thread of the gateway has been blocked for 1.8 s: requests wait'),
+      expect.stringContaining('the gateway answers requests again after 5.0 s'),
+    ]);
+  });
+
   it('put the device id into every later line', () => {
     const { log, lines } = logged();
     const events = new Events();

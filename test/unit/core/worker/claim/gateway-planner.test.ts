@@ -11,7 +11,7 @@ const NONE: GatewayResult = { reconciled: [], claimed: [], permission: 'open', m
 const some = (n: number, more: boolean): GatewayResult => ({ ...NONE, claimed: Array(n).fill({}), more });
 
 function planner({ prefetch = 0, max = undefined as number | undefined } = {}) {
-  const state = { free: 5, mayClaim: true, waiting: 0 };
+  const state = { free: 5, mayClaim: true, waiting: 0, canKeep: true };
   const slots = {
     room: (ahead: number) => Math.max(0, state.free + ahead),
     slotsYounger: () => 5,
@@ -34,6 +34,7 @@ function planner({ prefetch = 0, max = undefined as number | undefined } = {}) {
       ['u', undefined],
     ]),
     mayClaim: () => state.mayClaim,
+    canKeep: () => state.canKeep,
   });
   return { made, state, timings, warnings };
 }
@@ -103,6 +104,17 @@ describe('a remote worker', () => {
     });
     state.free = -20;
     expect(made.next()).toMatchObject({ limit: 10, free: 0, types: { t: { now: 0, later: 30 } } });
+  });
+
+  it('takes nothing ahead while its journal cannot be written, and what it has room for all the same', async () => {
+    const { made, state } = planner({ prefetch: 30 });
+    state.canKeep = false;
+    expect(await ask(made, some(5, true))).toMatchObject({
+      limit: 5,
+      types: { t: { now: 5, later: 0 }, u: { later: 0 } },
+    });
+    state.canKeep = true;
+    expect(made.next()).toMatchObject({ limit: 35, types: { t: { later: 30 } } });
   });
 
   it('defers short types and prefetches them', async () => {

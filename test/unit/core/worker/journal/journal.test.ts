@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DatabaseError } from '../../../../../src/core/db/database-error.ts';
 import type { Finish } from '../../../../../src/core/domain/attempt/reconcile.ts';
 import { wireFinish } from '../../../../../src/core/remote/wire.ts';
 import { Journal, type Kept, leftJournals } from '../../../../../src/core/worker/journal/journal.ts';
@@ -138,6 +140,105 @@ describe('a journal', () => {
     expect(statSync(at).mode & 0o777).toBe(0o700);
     expect(statSync(join(at, readdirSync(at)[0]!)).mode & 0o777).toBe(0o600);
     await journal.close();
+  });
+});
+
+describe('a journal on a disk with faults', () => {
+  /** Files of which the next calls of these names fail. */
+  function faulty(...names: Array<'write' | 'datasync' | 'truncate'>) {
+    const failing = new Set<string>(names);
+    const opened = (async (...args: Parameters<typeof open>) => {
+      const file = await open(...args);
+      return new Proxy(file, {
+        get(target, name: keyof typeof file) {
+          if (failing.has(String(name)))
+            return async () => {
+              throw Object.assign(new Error(`EIO: ${String(name)}`), { code: 'EIO' });
+            };
+          const value = target[name];
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+    }) as typeof open;
+    return { opened, cure: () => failing.clear(), fail: (name: string) => failing.add(name) };
+  }
+
+  it.each(['write', 'datasync'] as const)(
+    'says so once, keeps the others, and says when it is well again (%s)',
+    async (name) => {
+      const { opened, cure, fail } = faulty();
+      const notes: string[] = [];
+      const own = device();
+      const journal = new Journal({ ...options(), note: (one) => void notes.push(one) }, own, opened);
+      await journal.keep(checkpoint(1));
+      expect(journal.canKeep()).toBe(true);
+      fail(name);
+      const lost = [journal.keep(checkpoint(2)), journal.keep(checkpoint(3))];
+      expect(await Promise.all(lost)).toEqual([undefined, undefined]);
+      expect(await journal.keep(checkpoint(4))).toBeUndefined();
+      expect(journal.canKeep()).toBe(false);
+      expect(warnings).toEqual([expect.stringContaining(`in its memory only: EIO: ${name}`)]);
+      cure();
+      await journal.keep(checkpoint(5));
+      expect(journal.canKeep()).toBe(true);
+      expect(notes).toEqual([expect.stringMatching(/^the journal .* can be written again$/)]);
+      await journal.close();
+      expect((await leftJournals(options(), 'w1'))[0]!.kept).toMatchObject([checkpoint(1), checkpoint(5)]);
+      expect(warnings).toHaveLength(1);
+    },
+  );
+
+  it('names its owner although its first write has failed: a next process delivers what it has', async () => {
+    const { opened, cure } = faulty('write');
+    const own = device();
+    const journal = new Journal(options(), own, opened);
+    expect(await journal.keep(checkpoint(1))).toBeUndefined();
+    cure();
+    await journal.keep(checkpoint(2));
+    await journal.close();
+    expect(await leftJournals(options(), 'w1')).toMatchObject([
+      { instance_token: own.instanceToken.toString('hex'), kept: [checkpoint(2)] },
+    ]);
+  });
+
+  it('loses nothing that is kept while everything before is being cleared', async () => {
+    const journal = new Journal(options(), device());
+    for (let n = 1; n <= 50; n += 1) {
+      const kept = await journal.keep(checkpoint(n, `{"n":${n}}`));
+      const [, next] = await Promise.all([journal.delivered([kept!]), journal.keep(checkpoint(1000 + n))]);
+      const path = join(folder, readdirSync(folder)[0]!);
+      const { records, torn } = decodeRecords(readFileSync(path));
+      expect(torn).toBe(0);
+      expect(records.at(-1)).toMatchObject({ n: next });
+      expect(records[0]).toMatchObject({ kind: 'process' });
+      await journal.delivered([next!]);
+    }
+    await journal.close();
+  });
+
+  it('keeps ends in memory, and writes them when it can again', async () => {
+    const { opened, cure } = faulty('write');
+    const journal = new Journal(options(), device(), opened);
+    const ends = new KeptEnds(journal);
+    const exchange = () => {
+      throw new DatabaseError('E_DATABASE', 'no gateway', { retry: 'connection' });
+    };
+    const refusedFor = async () => ends.during([finish(1)], async () => exchange()).catch(() => {});
+    ends.add(finish(1));
+    await refusedFor();
+    ends.add(finish(2));
+    await until(() => warnings.length === 1);
+    cure();
+    // Another end finds out that the file can be written; those before it follow.
+    ends.add(finish(3));
+    await until(() => journal.canKeep());
+    await refusedFor();
+    const left = () => decodeRecords(readFileSync(join(folder, readdirSync(folder)[0]!))).records as Kept[];
+    await until(() => left().filter((one) => one.kind === 'end').length === 3);
+    ends.delivered([1, 2, 3].map((id) => ({ kind: 'committed', finish: finish(id), task_status: 'done' })));
+    await until(() => left().length === 0);
+    await journal.close();
+    expect(warnings).toHaveLength(1);
   });
 });
 
