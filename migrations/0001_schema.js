@@ -299,6 +299,29 @@ const requests = (names) => `CREATE TABLE ${names.request} (
       KEY idx_begun_at (begun_at)
     ) TABLE_OPTIONS`;
 
+/** One row per secret. The key that opens it is in no table. @type {TableText} */
+const secrets = (names) => `CREATE TABLE ${names.secret} (
+      name VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'what tasks refer to, as secret:NAME',
+      version INT NOT NULL COMMENT 'counts its values, from 1; part of what is encrypted',
+      key_id CHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'of the fleet key that wraps wrapped_key; part of what is encrypted',
+      wrapped_key VARBINARY(255) NOT NULL COMMENT 'initialization vector, data key and tag of AES-256-GCM under the fleet key',
+      sealed MEDIUMBLOB NOT NULL COMMENT 'initialization vector, value as JSON and tag of AES-256-GCM under the data key',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      changed_at DATETIME(3) NOT NULL COMMENT 'when its value was set last, UTC',
+      changed_by VARCHAR(500) NOT NULL COMMENT 'the operator who set it'
+    ) TABLE_OPTIONS`;
+
+/** One row per permission to use a secret. Without one nobody may. @type {TableText} */
+const secretGrants = (names) => `CREATE TABLE ${names.secretGrant} (
+      name VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'of the secret',
+      task_type VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'tasks that may use it; * = of every type',
+      device_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'device on which they may; * = on every one',
+      granted_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      granted_by VARCHAR(500) NOT NULL COMMENT 'the operator who granted it',
+
+      PRIMARY KEY (name, task_type, device_id)
+    ) TABLE_OPTIONS`;
+
 /** One row per address to which ends of tasks are sent. @type {TableText} */
 const webhooks = (names) => `CREATE TABLE ${names.webhook} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were added',
@@ -362,6 +385,8 @@ export async function up(tools) {
   await tools.createTable(plain.log, logs(names, taskId));
   await tools.createTable(plain.taskEnd, taskEnds(names, taskId));
   await tools.createTable(plain.request, requests(names));
+  await tools.createTable(plain.secret, secrets(names));
+  await tools.createTable(plain.secretGrant, secretGrants(names));
   await tools.createTable(plain.webhook, webhooks(names));
   await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
   await tools.createTable(plain.cursor, cursors(names));
@@ -384,7 +409,8 @@ export async function down(tools) {
   const { plain } = names;
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
   const hooks = [plain.cursor, plain.webhookDelivery, plain.webhook];
-  const own = [...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
+  const keys = [plain.secretGrant, plain.secret];
+  const own = [...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

@@ -6,6 +6,7 @@ import { AfdError } from '../core/domain/errors.ts';
 import { Gateway, type GatewayFacts } from '../core/gateway/gateway.ts';
 import { type ListenAddress, listenAddress } from '../core/gateway/listen-address.ts';
 import { untilAborted } from '../core/runtime/service.ts';
+import { Keyring } from '../core/secrets/keyring.ts';
 import { type App, buildApp } from './app.ts';
 
 export interface GatewayOptions extends GatewayFacts {
@@ -26,8 +27,9 @@ export interface GatewayResult {
 /** How often connections are looked through for those on which nothing is under way any more, in milliseconds. */
 const SWEEP_MS = 50;
 
-/** @throws AfdError E_CONFIG when the port cannot be bound; those of the liveness thread; DatabaseError */
+/** @throws AfdError E_CONFIG when the port cannot be bound, or the key of secrets cannot be read; those of the liveness thread; DatabaseError */
 export async function runGateway(context: Context, options: GatewayOptions): Promise<GatewayResult> {
+  await Keyring.of(context.resolved).check();
   const gateway = new Gateway(context, options);
   const { stop, force } = options;
   let app: App | undefined;

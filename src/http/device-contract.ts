@@ -7,8 +7,9 @@
 //   POST starts       startsBody → startsAnswer          POST checkpoints        checkpointBody → checkpointAnswer
 //   POST payload      payloadBody → payloadAnswer        POST checkpoints/read   checkpointsBody → checkpointsAnswer
 //   POST deliver      deliverBody → deliverAnswer        POST checkpoints/delete checkpointDeleteBody → …Answer
+//   POST secrets      secretsBody → secretsAnswer
 //   POST heartbeat    heartbeatBody → heartbeatAnswer    POST sign-off           signOffBody → signOffAnswer
-//   and POST /api/v1/devices/register (device-life.ts, device-reports.ts)
+//   and POST /api/v1/devices/register (device-life.ts, device-reports.ts, device-secrets.ts)
 //
 // A call with the token of another instance than the one that owns the device id is refused: 409 E_SUPERSEDED. An error that
 // the database raised has the member `database` in its problem document (databaseProblem).

@@ -8,8 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { writeLog } from '../../src/core/db/logs/write-log.ts';
+import { writeSecret } from '../../src/core/db/secrets/write-secret.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { encodeLines } from '../../src/core/domain/run-log/log-line.ts';
+import { seal } from '../../src/core/secrets/envelope.ts';
+import { newKey, parseKeys } from '../../src/core/secrets/fleet-key.ts';
 import { runCommand, runProcess } from '../helpers/command.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
@@ -22,6 +25,7 @@ let db: TestDatabase;
 let session: Session;
 let dir: string;
 let ids: Record<string, number>;
+const key = newKey();
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'afd-shapes-'));
@@ -42,7 +46,9 @@ beforeAll(async () => {
     later: { module: './later.mjs' },
     short: { exec: ['sleep', '60'], timeout: '100ms' },
   };
-  await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, log: { level: 'silent' } }));
+  const secrets = { key_file: 'fleet.key' };
+  await writeFile(join(dir, 'fleet.key'), `${key.line}\n`, { mode: 0o600 });
+  await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, secrets, log: { level: 'silent' } }));
   await writeFile(join(dir, 'tasks.csv'), 'task_type,priority\nimported,5\nimported,99\n');
 });
 afterAll(() => rm(dir, { recursive: true }));
@@ -105,6 +111,11 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['migrate down', 'migrate down --dry-run --force'],
   ['config show', 'config show'],
   ['config apply', 'config apply --dry-run'],
+  ['secrets key', 'secrets key made.key', 'secrets key made.key --add'],
+  ['secrets ls', 'secrets ls'],
+  ['secrets grant', 'secrets grant shop/42 --task-type work', 'secrets grant shop/42 --task-type work --revoke'],
+  ['secrets rotate', 'secrets rotate', 'first secrets key fleet.key --add', 'secrets rotate'],
+  ['secrets rm', 'secrets rm shop/42'],
 ];
 
 it.each(RUNS)('RC1 afd %s --json has the keys and types that were last reviewed', async (command, ...lines) => {
@@ -178,6 +189,10 @@ async function prepared(): Promise<Record<string, number>> {
             (?, 1, 'worker-001', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, UTC_TIMESTAMP(3))`,
     [running.task_id, done],
   );
+  const identity = { name: 'shop/42', version: 1 };
+  const [own] = parseKeys(key.line);
+  await writeSecret(session, db.names, { ...identity, ...seal(own!, identity, 'a value') }, 'test');
+  await session.write(`INSERT INTO ${db.names.secretGrant} VALUES ('shop/42', 'a', '*', UTC_TIMESTAMP(3), 'test')`);
   await insertTask(session, db.names, { status: 'failed', attempt: 1 });
   await insertTask(session, db.names, { task_type: 'work' });
   await insertTask(session, db.names, { task_type: 'work', task_data: '{"bad":1}', max_retry_count: 0 });

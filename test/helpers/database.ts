@@ -113,6 +113,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   };
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
+  const { secret, secretGrant } = names;
   const { webhook, webhookDelivery, cursor } = names;
   for (const name of [
     assignment,
@@ -129,6 +130,8 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     webhookDelivery,
     cursor,
     request,
+    secret,
+    secretGrant,
   ]) {
     await cleaner.write(`DELETE FROM ${name}`);
   }

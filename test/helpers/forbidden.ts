@@ -30,6 +30,9 @@ const NOBODYS = [
   'UPDATE af_crawl_task SET priority = 10 WHERE id = 1',
   "INSERT INTO af_crawl_task (task_type, claim_token) VALUES ('hello', 'x')",
   'DELETE FROM af_leader',
+  'UPDATE af_secret SET version = 2',
+  'DELETE FROM af_secret',
+  "INSERT INTO af_secret_grant (name, task_type, device_id, granted_at, granted_by) VALUES ('a', 'b', '', NOW(), 'c')",
 ];
 
 const OF_OPERATORS = [
@@ -90,6 +93,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
     "UPDATE af_task_assignment SET result = '{}' WHERE id = 1",
     'ALTER TABLE af_task_assignment ENGINE = InnoDB',
     'DROP TABLE af_device',
+    'SELECT sealed FROM af_secret',
   ],
   gateway: [
     ...NOBODYS,
@@ -98,10 +102,11 @@ export const FORBIDDEN: Record<Role, string[]> = {
     'DELETE FROM af_device_heartbeat',
     'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
     'DELETE FROM af_setting',
-    'UPDATE af_cursor SET value = 0',
+    'DELETE FROM af_cursor',
     'DELETE FROM af_task_end',
   ],
   producer: [
+    'SELECT sealed FROM af_secret',
     ...NOBODYS,
     ...OF_OPERATORS,
     ...OF_LEADERS,
@@ -117,6 +122,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
     "INSERT INTO af_crawl_task (task_type, parent_id) VALUES ('hello', 1)",
   ],
   readonly: [
+    'SELECT sealed FROM af_secret',
     ...NOBODYS,
     ...OF_OPERATORS,
     ...OF_LEADERS,

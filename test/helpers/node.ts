@@ -26,6 +26,7 @@ export function testContext(
     handlers?: Section;
     server?: Section;
     database?: Section;
+    secrets?: Section;
     remote?: boolean;
     /** Whose rights it has with AFD_TEST_ROLES=1. */
     account?: AccountName;
@@ -37,6 +38,7 @@ export function testContext(
     handlers: overrides.handlers ?? {},
     server: overrides.server ?? {},
     database: overrides.database ?? {},
+    secrets: overrides.secrets ?? {},
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];
@@ -81,6 +83,7 @@ export interface TestWorkerOptions {
   master?: Section;
   worker?: Section;
   database?: Section;
+  secrets?: Section;
   /** `handlers` of the configuration, where it says more than which function runs. */
   configured?: Section;
   /** Of the worker, whose secrets its run logs mask. */
@@ -122,6 +125,7 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
     remote: options.gateways !== undefined,
     account: worker?.leader === true ? 'node' : 'worker',
     ...(options.database === undefined ? {} : { database: options.database }),
+    ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
   });
   const { onSession } = options;
   const tampered: Context = {

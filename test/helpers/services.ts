@@ -31,6 +31,7 @@ import { RingReceiver } from '../../src/core/ring/ring-receiver.ts';
 import { RingSocket } from '../../src/core/ring/ring-socket.ts';
 import { Events } from '../../src/core/runtime/events.ts';
 import { Loop } from '../../src/core/runtime/loop.ts';
+import { Keyring } from '../../src/core/secrets/keyring.ts';
 import { DatabaseLink } from '../../src/core/worker/database-link.ts';
 import { RunLogs } from '../../src/core/worker/log/run-logs.ts';
 import { DatabaseLogs } from '../../src/core/worker/port/database-logs.ts';
@@ -208,7 +209,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const openSession = () => new Session({ ...SESSION, address: db.address });
     const none = () => {};
     const service = new Reporter({
-      port: new DatabaseReports(openSession, db.names),
+      port: new DatabaseReports(openSession, db.names, { deviceId: 'd1', keyring: new Keyring(async () => undefined) }),
       deviceId: fresh(),
       onLost: none,
       warn: none,

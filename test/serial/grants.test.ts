@@ -86,6 +86,7 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
       { url: urlOf('nobody') },
       {
         worker: { leader: false },
+        master: { webhook_networks: ['127.0.0.1'] },
         handlers: { hello: { module: './hello.mjs' } },
         files: {
           'hello.mjs':
@@ -97,6 +98,11 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
     one.start('worker', { deviceId: 'direct', env: envOf('worker') });
     const { url } = await one.serve({ env: envOf('gateway') });
     one.start('worker', { deviceId: 'remote', env: { AFD_WORKER_GATEWAY: url } });
+    const hook = await fetch(`${url}/api/v1/webhooks`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: '{"url":"http://127.0.0.1:9/"}',
+    });
+    expect(hook.status, await hook.text()).toBe(201);
     for (let n = 0; n < 30; n += 1) {
       const added = await asJson('producer', 'tasks', 'add', '--type', 'hello', '--dedupe-key', `k${n}`);
       expect(added).toMatchObject({ code: 0, json: { created: true } });
@@ -117,6 +123,8 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
       'an attempt of each worker',
     );
     expect(await count("SELECT COUNT(*) AS n FROM af_leader WHERE holder = 'l'")).toBe(1);
+    const tried = () => count('SELECT COUNT(*) AS n FROM af_webhook_delivery WHERE tries > 0');
+    await until(async () => (await tried()) > 0, 60_000, 'a try of a delivery');
     expect(one.complaints('warn').filter((line) => /denied|right/.test(line))).toEqual([]);
   });
 

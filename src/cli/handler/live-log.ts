@@ -42,6 +42,7 @@ export function liveLog(output: LiveOutput): Log {
     // There is one task: its id and type need not stand in every line.
     child: () => log,
     setDevice: () => {},
+    hide: () => {},
   };
   return log;
 }

@@ -13,6 +13,7 @@ import {
   HOUR,
   interval,
   LONGEST_RUN,
+  networks,
   percent,
   port,
   seconds,
@@ -20,19 +21,13 @@ import {
   weight,
   whole,
 } from './config-values.ts';
+import { secretKeys } from './sections/secret-keys.ts';
 
 const MB = 1024 ** 2;
 export const ISOLATIONS = ['none', 'thread', 'process'] as const;
 /** Of a module that does not say. Measured: docs/adr/0024-isolation.md. */
 export const DEFAULT_ISOLATION: (typeof ISOLATIONS)[number] = 'thread';
 export const RECYCLE = { tasks: 1000, memory: 512 * MB };
-
-const NO_NETWORK = 'is not an address or a network, such as "127.0.0.1" or "10.0.0.0/8"';
-
-const networks = z
-  .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: NO_NETWORK }))
-  .max(1000)
-  .default([]);
 
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -238,6 +233,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),
   handlers: z.record(z.string(), handlerSchema).default({}),
+  secrets: secretKeys,
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

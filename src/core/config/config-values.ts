@@ -107,3 +107,11 @@ export const encryption = {
   tls_key: z.string().optional(),
   server_public_key: z.string().optional(),
 };
+
+const NO_NETWORK = 'is not an address or a network, such as "127.0.0.1" or "10.0.0.0/8"';
+
+/** Addresses and networks. */
+export const networks = z
+  .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: NO_NETWORK }))
+  .max(1000)
+  .default([]);

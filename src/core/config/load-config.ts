@@ -35,6 +35,10 @@ export interface ResolvedConfig {
   passedOver: string[];
   /** Undefined = none is configured: a remote worker works without one. */
   database: DatabaseAddress | undefined;
+  /** Where systemd puts the credentials of this unit. */
+  credentials?: string | undefined;
+  /** User id of this process. */
+  uid?: number | undefined;
 }
 
 /** Of a gateway, in the design document. */
@@ -132,7 +136,8 @@ export async function resolveConfig(options: LoadOptions): Promise<ResolvedConfi
     : undefined;
   problems.throwIfAny();
   const warnings = nodeWarnings({ config, remarks, passedOver, database }, (key) => origins[key] !== 'default');
-  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database };
+  const credentials = env.CREDENTIALS_DIRECTORY;
+  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database, credentials, uid };
 }
 
 /** The document's `master.host`: a node without a database is a remote worker of that gateway. */

@@ -17,6 +17,10 @@ export interface TableNames {
   taskEnd: string;
   /** Requests with an Idempotency-Key. */
   request: string;
+  /** Secrets, encrypted. */
+  secret: string;
+  /** Which task types may use them. */
+  secretGrant: string;
   webhook: string;
   webhookDelivery: string;
   /** How far readers of a history have come. */
@@ -40,6 +44,8 @@ type Table =
   | 'log'
   | 'taskEnd'
   | 'request'
+  | 'secret'
+  | 'secretGrant'
   | 'webhook'
   | 'webhookDelivery'
   | 'cursor'
@@ -63,6 +69,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     log: `${prefix}task_log`,
     taskEnd: `${prefix}task_end`,
     request: `${prefix}request`,
+    secret: `${prefix}secret`,
+    secretGrant: `${prefix}secret_grant`,
     webhook: `${prefix}webhook`,
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,

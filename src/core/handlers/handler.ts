@@ -70,6 +70,8 @@ export interface Attempt {
   readonly log: HandlerLog;
   /** Made when it is first asked for. */
   readonly report: AttemptReport;
+  /** Of a value of `handlers.<type>.env`: the secret that it refers to, else the value. @throws Error: there is no such member */
+  secretText?(text: string): string;
   /** What it put out, as bytes, in order: for the log of the device and for its run log. */
   print(stream: OutputStream, chunk: Buffer): void;
   /** Output that was dropped before it came here, in bytes. */
@@ -88,6 +90,8 @@ export interface Handler {
   readonly timeout: number | undefined;
   /** True = an abort ends it for sure (a process group is killed, a thread ended), so on a busy machine it is only waited for longer. */
   readonly killable?: boolean;
+  /** What its environment refers to (`secret:NAME`); undefined = nothing. */
+  readonly secrets?: readonly string[] | undefined;
   /** The file of the module that runs in this process, by which its part in a stack trace is known. */
   readonly source?: string;
   /**

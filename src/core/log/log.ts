@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { wallClock } from '../runtime/clock.ts';
 import type { AfdEventName, AfdEvents, Events } from '../runtime/events.ts';
+import { HiddenTexts } from './hidden-texts.ts';
 import { describeEvent } from './log-sentences.ts';
 import { redact, redactBeginning } from './redact.ts';
 import { escapeInJson, escapeSpecial } from './terminal-text.ts';
@@ -41,6 +42,8 @@ export interface Log {
   enabled(level: Exclude<LogLevel, 'silent'>): boolean;
   /** The device id that every later line carries. */
   setDevice(deviceId: string): void;
+  /** No later line shows these texts. Of very many, the oldest are forgotten. */
+  hide(texts: string[]): void;
 }
 
 export function createLog(options: LogOptions): Log {
@@ -57,7 +60,7 @@ export function createLog(options: LogOptions): Log {
     },
     { write: (line: string) => write(options, line) },
   );
-  return wrap(logger, {}, device);
+  return wrap(logger, {}, { device, hidden: new HiddenTexts() });
 }
 
 /** Writes a line for every event worth one. Returns the way to stop. */
@@ -79,10 +82,19 @@ function isRoutine(name: AfdEventName, data: AfdEvents[AfdEventName]): boolean {
   return name === 'task:claimed' || name === 'task:started';
 }
 
-function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | undefined }): Log {
+/** What a log and its children share. */
+interface Shared {
+  device: { id: string | undefined };
+  hidden: HiddenTexts;
+}
+
+function wrap(logger: pino.Logger, bound: LogFields, shared: Shared): Log {
+  const { device, hidden } = shared;
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(level)) return;
-    logger[level](redact({ ...bound, ...fields }, FIELDS) as LogFields, redactBeginning(String(message), TEXT));
+    // The fields after they are bounded, and the message before it is cut.
+    const shown = hidden.of(redact({ ...bound, ...fields }, FIELDS)) as LogFields;
+    logger[level](shown, redactBeginning(String(hidden.of(message)), TEXT));
   };
   return {
     debug: write('debug'),
@@ -90,10 +102,11 @@ function wrap(logger: pino.Logger, bound: LogFields, device: { id: string | unde
     warn: write('warn'),
     error: write('error'),
     enabled: (level) => logger.isLevelEnabled(level),
-    child: (fields) => wrap(logger, { ...bound, ...fields }, device),
+    child: (fields) => wrap(logger, { ...bound, ...fields }, shared),
     setDevice(id) {
       device.id = id;
     },
+    hide: (texts) => hidden.add(texts),
   };
 }
 

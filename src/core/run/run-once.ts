@@ -96,6 +96,8 @@ async function oneAttempt(
       prefetchTtlMs: PREFETCH_TTL_MS,
       outputOf,
       masked: (_attempt, text) => text,
+      secrets: unread,
+      hide: () => {},
       reports: { read: async () => undefined, flush: async () => {} },
       reportOf: (of, complain) => new RunningReport({ of, complain, masked: (text) => text, onChange: forget }),
       onFinish: resolve,
@@ -111,6 +113,11 @@ async function oneAttempt(
     whenAborted(stop, () => runner.abortAll('shutdown'), listening.signal);
     whenAborted(force, forced, listening.signal);
   }).finally(() => listening.abort());
+}
+
+/** No database is asked, so a reference has no value. */
+async function unread(): Promise<never> {
+  throw new Error('afd run reads no secrets: give the values in the place of secret:NAME, in --data');
 }
 
 /** What is reported is taken as if it were stored; there is no next attempt. */

@@ -6,6 +6,7 @@ import { backoff } from '../domain/attempt/retry.ts';
 import type { LaneRequirements } from '../domain/eligibility.ts';
 import { claimRank, laneKey } from '../domain/lane.ts';
 import type { WorkSession } from '../node/liveness-messages.ts';
+import { Keyring } from '../secrets/keyring.ts';
 import { ClaimPlanner } from './claim/claim-planner.ts';
 import { Claimer } from './claim/claimer.ts';
 import { LaneCatalog } from './claim/lane-catalog.ts';
@@ -54,14 +55,15 @@ export class DatabaseLink implements WorkerLink {
     await closeEarlierInstances(this.#session, this.#context.names, device, policy);
   }
 
-  ports() {
-    const { names } = this.#context;
+  ports({ deviceId }: RegisteredDevice) {
+    const { names, resolved } = this.#context;
+    const secrets = { deviceId, keyring: Keyring.of(resolved) };
     const { address, timeZone, idleTimeoutS, deadlineMs } = this.#session.options;
     const options = { address, timeZone, idleTimeoutS, deadlineMs, role: 'worker' as const };
     const openSession = () => new Session({ ...options, multiStatements: false });
     return {
       logs: new DatabaseLogs(() => this.#context.session({ multiStatements: true }), names),
-      reports: new DatabaseReports(openSession, names),
+      reports: new DatabaseReports(openSession, names, secrets),
     };
   }
 

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { resolve } from 'node:path';
 import { DEFAULT_ISOLATION, type HandlerConfig, type ISOLATIONS, RECYCLE } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
-import { commandEnvironment, type Environment } from '../handlers/command/command-environment.ts';
+import { type Environment, moduleEnvironment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
 import { type CommandHost, openCommandHost } from '../handlers/command/command-host.ts';
 import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
@@ -150,7 +150,7 @@ function placesOf(types: string[], options: LoadHandlersOptions, start: Start): 
   const modules: ProcessModule[] = modulesIn('process').map(
     ({ config: { env, cwd = '.', recycle = RECYCLE }, ...one }) => ({
       ...one,
-      env: commandEnvironment(one.task_type, env, worker_env),
+      env: moduleEnvironment(one.task_type, env, worker_env),
       cwd: resolve(base_dir, cwd),
       recycle,
     }),

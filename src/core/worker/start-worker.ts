@@ -1,4 +1,5 @@
 import type { Context } from '../context/context.ts';
+import { Keyring } from '../secrets/keyring.ts';
 import { loadHandlers } from './load-handlers.ts';
 import { Worker } from './worker.ts';
 import type { WorkerOptions, WorkerResult } from './worker-options.ts';
@@ -10,6 +11,7 @@ import type { WorkerOptions, WorkerResult } from './worker-options.ts';
  */
 export async function startWorker(context: Context, options: Omit<WorkerOptions, 'handlers'>): Promise<WorkerResult> {
   const { config, resolved, events, log } = context;
+  await Keyring.of(resolved).check();
   const { handlers, warnings, close } = await loadHandlers({
     handlers: config.handlers,
     supported_tasks: config.worker.capabilities.supported_tasks,

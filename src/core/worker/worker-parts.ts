@@ -76,7 +76,7 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     folder === undefined ? undefined : new LogFiles({ folder: resolve(context.resolved.baseDir, folder), most, warn });
   const logs = new RunLogs({ port: ports.logs, events, files });
   const secrets = workerSecrets(config.handlers, options.env, context.address?.password);
-  const masked = (attempt: RunningAttempt, text: string) => maskOf(secrets, attempt).apply(text);
+  const masked = (attempt: RunningAttempt, text: string) => maskOf(secrets, attempt).applyCut(text);
   const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, files, log, logs, secrets }, attempt);
   const runner: Runner = new Runner({
     slots,
@@ -95,6 +95,8 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
     stuckAfterMs: worker.kill_grace * 2000 + 1000,
     outputOf,
     reports: reporter,
+    secrets: (request) => reporter.secrets(request),
+    hide: (texts) => log.hide(texts),
     masked,
     reportOf: (attempt, complain) => reporter.report(attempt, { complain, masked: (text) => masked(attempt, text) }),
     onFinish: (finish) => {

@@ -3,6 +3,7 @@ import { DeviceReports } from '../../core/gateway/devices/device-reports.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { deviceParams as params } from '../../http/device-contract.ts';
 import * as contract from '../../http/device-reports.ts';
+import { secretsAnswer, secretsBody } from '../../http/device-secrets.ts';
 import type { App } from '../server/app-type.ts';
 
 /** A batch has 1 MB of compressed lines, and a piece more. */
@@ -108,5 +109,20 @@ export function remoteReportRoutes(app: App, gateway: Gateway): void {
     handler: async ({ params: { device_id }, body }) => ({
       deleted: await reports().deleteCheckpoint(device_id, body),
     }),
+  });
+
+  app.route({
+    method: 'POST',
+    url: `${base}/secrets`,
+    schema: {
+      operationId: 'readSecrets',
+      problems: ['E_USAGE'],
+      summary: 'Read the secrets that a task refers to, encrypted to a key of the worker.',
+      tags,
+      params,
+      body: secretsBody,
+      response: { 200: secretsAnswer },
+    },
+    handler: async ({ params: { device_id }, body }) => gateway.devices.secrets.read(device_id, body),
   });
 }

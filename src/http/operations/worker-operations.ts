@@ -3,6 +3,7 @@ import { z } from 'zod';
 import * as device from '../device-contract.ts';
 import * as life from '../device-life.ts';
 import * as reports from '../device-reports.ts';
+import * as secrets from '../device-secrets.ts';
 import * as results from '../results.ts';
 import { operation } from './operation.ts';
 
@@ -143,6 +144,14 @@ export const WORKER_OPERATIONS = {
     params,
     body: reports.checkpointDeleteBody,
     answer: reports.checkpointDeleteAnswer,
+    repeatable: true,
+  }),
+  readSecrets: operation({
+    method: 'POST',
+    path: '/api/v1/devices/{device_id}/secrets',
+    params,
+    body: secrets.secretsBody,
+    answer: secrets.secretsAnswer,
     repeatable: true,
   }),
 };

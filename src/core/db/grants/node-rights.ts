@@ -33,6 +33,8 @@ export const WORKER: TableRights[] = [
   { table: 'checkpoint', why: 'keep checkpoints until their task is done', ...WRITE, DELETE: true },
   { table: 'log', why: 'write run logs and trim long ones', ...READ, INSERT: true, DELETE: true },
   { table: 'taskEnd', why: 'record tasks that no worker can claim', INSERT: true },
+  { table: 'secret', why: 'open the secrets of tasks', ...READ },
+  { table: 'secretGrant', why: 'see which tasks may use a secret', ...READ },
 ];
 
 export const LEADER: TableRights[] = [
@@ -74,4 +76,7 @@ export const GATEWAY: TableRights[] = [
   { table: 'request', why: 'answer a repeated request as the first one', ...WRITE, DELETE: true },
   { table: 'webhook', why: 'create, change and remove webhooks', ...WRITE, DELETE: true },
   { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
+  { table: 'cursor', why: 'note from where the ends of tasks are recorded', ...WRITE },
+  { table: 'secret', why: 'open the secrets of tasks for remote workers', ...READ },
+  { table: 'secretGrant', why: 'see which tasks may use a secret', ...READ },
 ];

@@ -30,6 +30,12 @@ export class SecretMask {
     return shown;
   }
 
+  /** Of a text from which parts may be missing, each with `…` in its place: also without what may be a half of a secret before it. */
+  applyCut(text: string): string {
+    const parts = text.split('…');
+    return parts.map((one, n) => (n < parts.length - 1 ? this.applyTorn(one) : this.apply(one))).join('…');
+  }
+
   /**
    * Where a text may be cut: at `at`, or before the secret that the cut would divide; behind it, if the text begins with it.
    * The text must go on for at least `longest` characters after `at`.

@@ -10,12 +10,14 @@ import type { Near } from '../../ring/notifier.ts';
 import type { RingPort } from '../../ring/ring-port.ts';
 import { Loop } from '../../runtime/loop.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
+import { Keyring } from '../../secrets/keyring.ts';
 import { checkCursors } from '../../worker/claim/cursor-checks.ts';
 import { LaneCatalog } from '../../worker/claim/lane-catalog.ts';
 import type { RequestContexts } from '../requests/request-contexts.ts';
 import { DeviceClaims } from './device-claims.ts';
 import { type DeviceKind, DeviceKinds } from './device-kind.ts';
 import { DeviceRegistry } from './device-registry.ts';
+import { DeviceSecrets } from './device-secrets.ts';
 import { FleetReads } from './fleet-reads.ts';
 import { GatewayRings } from './gateway-rings.ts';
 import { Heartbeats } from './heartbeats.ts';
@@ -54,6 +56,7 @@ export class RemoteDevices extends Service {
   readonly starts: PlainStarts;
   readonly plainClaims: PlainClaims;
   readonly resultWrites: ResultWrites;
+  readonly secrets: DeviceSecrets;
   readonly #kinds: DeviceKinds;
   readonly #rings: GatewayRings;
   readonly #session: Session;
@@ -89,6 +92,7 @@ export class RemoteDevices extends Service {
     this.reads = new FleetReads({ ...shared, catalog, kinds, waiting, minScores, pollIntervalMs });
     this.heartbeats = new Heartbeats({ requests, keeper: this.keeper, registry, gatewayId, events });
     this.starts = new PlainStarts(opened, names);
+    this.secrets = new DeviceSecrets(requests, names, Keyring.of(context.resolved));
     this.claims = new DeviceClaims({
       ...{ names, events, catalog, reads: this.reads, waiting, master: config.master, session },
       onClaimed: (device, began, claimed) => this.#rings.onClaimed(device, began, claimed),

@@ -1,4 +1,5 @@
 import { AfdError } from '../../domain/errors.ts';
+import { referenceOf } from '../../secrets/references.ts';
 import type { Attempt } from '../handler.ts';
 import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-stamp.ts';
 import type { WorkFolder } from './work-folder.ts';
@@ -32,6 +33,35 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
     });
   }
   return environment;
+}
+
+/**
+ * The environment of a process in which attempt after attempt runs: it cannot have the secrets of one of them.
+ * @throws AfdError E_CONFIG
+ */
+export function moduleEnvironment(type: string, own: Record<string, string>, worker: Environment): Environment {
+  const env = commandEnvironment(type, own, worker);
+  if (referencesOf(env) === undefined) return env;
+  throw new AfdError(
+    'E_CONFIG',
+    `handlers.${type}.env refers to a secret, but a process of modules outlives an attempt. Refer to it in task_data, or use "exec".`,
+    { suggestions: ['afd config show'], data: { key: 'handlers' } },
+  );
+}
+
+/** The values that refer to secrets, as they are written; undefined = there are none. */
+export function referencesOf(env: Environment): string[] | undefined {
+  const found = Object.values(env).filter((value) => value !== undefined && referenceOf(value) !== undefined);
+  return found.length === 0 ? undefined : (found as string[]);
+}
+
+/** With the secrets of this attempt in the place of references. @throws Error: a member does not exist */
+export function withSecrets(env: Environment, attempt: Pick<Attempt, 'secretText'>): Environment {
+  const filled = Object.entries(env).map(([name, value]) => [
+    name,
+    value === undefined ? value : (attempt.secretText?.(value) ?? value),
+  ]);
+  return Object.fromEntries(filled);
 }
 
 /**

@@ -11,7 +11,13 @@ import type { Attempt, Handler } from '../handler.ts';
 import { attemptStamp } from '../processes/worker-stamp.ts';
 import { keepArtifacts } from './artifacts.ts';
 import { AttemptWatch } from './attempt-watch.ts';
-import { attemptEnvironment, commandEnvironment, type Environment } from './command-environment.ts';
+import {
+  attemptEnvironment,
+  commandEnvironment,
+  type Environment,
+  referencesOf,
+  withSecrets,
+} from './command-environment.ts';
 import type { CommandHost } from './command-host.ts';
 import { CommandOutput } from './command-output.ts';
 import { exitOutcome } from './exit-outcome.ts';
@@ -55,7 +61,8 @@ export interface CommandHandlerOptions {
 /** A handler that starts a program per attempt. @throws AfdError E_CONFIG: env names a variable that is not set */
 export function commandHandler(options: CommandHandlerOptions): Handler {
   const env = commandEnvironment(options.task_type, options.env, options.worker_env);
-  return { timeout: options.timeout, killable: true, execute: (attempt) => execute(options, env, attempt) };
+  const secrets = referencesOf(env);
+  return { timeout: options.timeout, killable: true, secrets, execute: (attempt) => execute(options, env, attempt) };
 }
 
 /**
@@ -132,7 +139,7 @@ async function run(
     argv: [...host.death_signal, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
     env: {
-      ...env,
+      ...withSecrets(env, attempt),
       ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }),
       ...events.env,
     },

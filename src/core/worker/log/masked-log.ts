@@ -10,7 +10,7 @@ const LIMITS = { values: 1000, text: 8192, characters: 65_536 };
 /** The log of the device, for what a handler says: without the secrets that it may have. */
 export function maskedLog(log: HandlerLog, mask: SecretMask): HandlerLog {
   const masked = (level: keyof HandlerLog) => (message: string, fields?: Fields) =>
-    log[level](mask.apply(String(message)), fields === undefined ? undefined : maskedFields(fields, mask));
+    log[level](mask.applyCut(String(message)), fields === undefined ? undefined : maskedFields(fields, mask));
   return { debug: masked('debug'), info: masked('info'), warn: masked('warn'), error: masked('error') };
 }
 
@@ -21,7 +21,7 @@ function maskedFields(fields: Fields, mask: SecretMask): Fields {
 }
 
 function maskedValue(value: unknown, mask: SecretMask): unknown {
-  if (typeof value === 'string') return mask.apply(value);
+  if (typeof value === 'string') return mask.applyCut(value);
   if (typeof value !== 'object' || value === null) return value;
   const text = JSON.stringify(redact(value, LIMITS), (_key, one) => (typeof one === 'bigint' ? String(one) : one));
   const shown = text === undefined ? undefined : mask.apply(text);

@@ -4,6 +4,7 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { SecretMask } from '../../domain/run-log/secret-mask.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import type { Log } from '../../log/log.ts';
+import type { AttemptSecrets } from '../../secrets/attempt-secrets.ts';
 import { AttemptOutput } from './attempt-output.ts';
 import type { LogFiles } from './log-files.ts';
 import { maskedLog } from './masked-log.ts';
@@ -20,6 +21,8 @@ export interface SpeakingAttempt {
   claimed: ClaimedTask | undefined;
   /** What must not be shown of it; made when it first says something. */
   mask: SecretMask | undefined;
+  /** What its handler was given in the place of references. */
+  readonly secrets?: AttemptSecrets | undefined;
 }
 
 export interface RunLogPolicy {
@@ -38,6 +41,7 @@ export function maskOf(secrets: string[], speaking: SpeakingAttempt): SecretMask
   speaking.mask ??= new SecretMask([
     ...secrets,
     claim_token.toString('hex'),
+    ...(speaking.secrets?.texts ?? []),
     ...payloadSecrets(claimed === undefined ? null : effectivePayload(claimed, claimed.task_data)),
   ]);
   return speaking.mask;

@@ -1,12 +1,16 @@
 import { checkpointDeleteAnswer, checkpointsAnswer, progressAnswer } from '../../../http/device-reports.ts';
+import { secretsAnswer } from '../../../http/device-secrets.ts';
 import { isConnectionLost } from '../../db/database-error.ts';
 import type { CheckpointRow } from '../../db/reports/write-checkpoint.ts';
 import type { ProgressRow } from '../../db/reports/write-progress.ts';
+import { AfdError } from '../../domain/errors.ts';
 import type { GatewayClient } from '../../remote/gateway-client.ts';
+import type { FoundSecret } from '../../secrets/find-secrets.ts';
+import { TransferKey } from '../../secrets/transfer.ts';
 import type { Journal, KeptCheckpoint } from '../journal/journal.ts';
 import { sendCheckpoint } from '../journal/kept-calls.ts';
 import { wireHeld } from './gateway-work.ts';
-import type { ReportPort } from './report-port.ts';
+import type { ReportPort, SecretRequest } from './report-port.ts';
 import type { HeldClaim } from './work-port.ts';
 
 /** Reports over HTTP. While no gateway answers, checkpoints are kept in the journal, the last one of each task. */
@@ -34,6 +38,17 @@ export class GatewayReports implements ReportPort {
     const call = { method: 'POST', path, body, answer: checkpointsAnswer, repeatable: true } as const;
     const { checkpoints } = await this.#client.call(call);
     return new Map(checkpoints.map((one) => [one.task_id, one.value]));
+  }
+
+  /** Never kept: the journal has references alone. */
+  async secrets({ wanted: names, ...claim }: SecretRequest): Promise<FoundSecret[]> {
+    const key = new TransferKey();
+    const body = { ...wireHeld(claim), names, public_key: key.publicKey };
+    const path = `devices/${this.#deviceId}/secrets`;
+    const call = { method: 'POST', path, body, answer: secretsAnswer, repeatable: true } as const;
+    const { held, secrets } = await this.#client.call(call);
+    if (!held) throw new AfdError('E_CONFLICT', 'The attempt no longer holds its task.');
+    return secrets.map((one) => ('problem' in one ? one : { name: one.name, value: key.open(one) }));
   }
 
   async writeCheckpoint({ value, ...claim }: CheckpointRow): Promise<boolean> {

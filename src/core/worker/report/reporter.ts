@@ -6,11 +6,13 @@ import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service } from '../../runtime/service.ts';
-import type { ReportPort } from '../port/report-port.ts';
+import type { FoundSecret } from '../../secrets/find-secrets.ts';
+import type { ReportPort, SecretRequest } from '../port/report-port.ts';
 import type { HeldClaim } from '../port/work-port.ts';
 import { CheckpointReads } from './checkpoint-reads.ts';
 import { storeCheckpoints, storeValues } from './report-writes.ts';
 import { LOST, type Reporting, RunningReport, type RunningReportOptions } from './running-report.ts';
+import { SecretReads } from './secret-reads.ts';
 
 export interface ReporterOptions {
   port: ReportPort;
@@ -34,6 +36,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 export class Reporter extends Service {
   readonly #o: ReporterOptions;
   readonly #reads = new CheckpointReads();
+  readonly #secrets = new SecretReads();
   readonly #values = new Set<RunningReport>();
   readonly #checkpoints = new Set<RunningReport>();
   /** Attempts whose end waits for their last values. */
@@ -58,6 +61,13 @@ export class Reporter extends Service {
   /** What an earlier attempt of the task stored, JSON text; undefined = nothing. @throws Error when it cannot be read */
   read(claim: HeldClaim): Promise<string | undefined> {
     const read = this.#reads.read(claim);
+    this.#interrupt();
+    return read;
+  }
+
+  /** The secrets that an attempt refers to. @throws Error when they cannot be read */
+  secrets(request: SecretRequest): Promise<FoundSecret[]> {
+    const read = this.#secrets.read(request);
     this.#interrupt();
     return read;
   }
@@ -99,6 +109,7 @@ export class Reporter extends Service {
     }
     clearTimeout(late);
     this.#reads.close();
+    this.#secrets.close();
     for (const one of this.#checkpoints) one.close('The worker has stopped.');
     await this.#o.port.close();
   }
@@ -114,6 +125,11 @@ export class Reporter extends Service {
     this.#interrupt();
   }
 
+  /** Attempts that wait for what they need before they begin. */
+  get #reading(): number {
+    return this.#reads.waiting + this.#secrets.waiting;
+  }
+
   #interrupt(): void {
     this.#wake?.();
   }
@@ -121,7 +137,7 @@ export class Reporter extends Service {
   /** Milliseconds until there is something to do; infinite = nothing. */
   #dueMs(): number {
     const { size: waiting } = this.#checkpoints;
-    if (waiting + this.#hurried.size + this.#reads.waiting + this.#done.length > 0) return 0;
+    if (waiting + this.#hurried.size + this.#reading + this.#done.length > 0) return 0;
     if (this.#values.size > 0) return this.#writtenAt + WRITE_EVERY_MS - monotonic();
     const { idleTimeoutS } = this.#o.port;
     if (idleTimeoutS === undefined) return Number.POSITIVE_INFINITY;
@@ -142,12 +158,13 @@ export class Reporter extends Service {
   async #round(): Promise<void> {
     for (const one of this.#hurried) if (!one.pending) this.#hurried.delete(one);
     if (this.#dueMs() > 0) return;
-    const wanted = this.#values.size + this.#checkpoints.size + this.#reads.waiting + this.#done.length;
+    const wanted = this.#values.size + this.#checkpoints.size + this.#reading + this.#done.length;
     const { port, deviceId, onLost } = this.#o;
     if (wanted === 0) return port.close();
     await port.ready();
     this.#usedAt = monotonic();
     await this.#reads.serve(port);
+    await this.#secrets.serve(port);
     const lose = (report: RunningReport) => {
       report.close(LOST);
       onLost(report.of);

@@ -3,6 +3,7 @@ import type { AttemptReport } from '../../handlers/handler.ts';
 import { LatestCheckpoint } from '../../handlers/report/latest-checkpoint.ts';
 import { ReportValues } from '../../handlers/report/report-values.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { AttemptSecrets } from '../../secrets/attempt-secrets.ts';
 
 // Why nothing is stored any more.
 export const LOST = 'The attempt no longer holds its task.';
@@ -16,6 +17,8 @@ export interface Reporting {
   readonly key: string;
   /** Its reason is set once it is aborted. */
   readonly stop: { readonly reason: unknown };
+  /** What its handler was given in the place of references; undefined = it has none. */
+  readonly secrets?: AttemptSecrets | undefined;
 }
 
 export interface RunningReportOptions {
@@ -71,7 +74,8 @@ export class RunningReport implements AttemptReport {
   }
 
   metric(name: string, value: number): void {
-    if (!this.#closed && this.values.setMetric(name, value)) this.#change();
+    const shown = this.of.secrets === undefined || typeof name !== 'string' ? name : this.#masked(name);
+    if (!this.#closed && this.values.setMetric(shown, value)) this.#change();
   }
 
   usage(usage: AttemptUsage): void {
@@ -81,7 +85,14 @@ export class RunningReport implements AttemptReport {
   }
 
   checkpoint(value: unknown): Promise<void> {
-    const stored = this.checkpoints.write(value);
+    const { secrets } = this.of;
+    let kept = value;
+    try {
+      if (secrets !== undefined) kept = secrets.referring(toJson(value));
+    } catch (error) {
+      return Promise.reject(new Error(`The checkpoint is not stored: ${(error as Error).message}.`));
+    }
+    const stored = this.checkpoints.write(kept);
     if (this.checkpoints.wanted !== undefined) this.#onChange(this);
     return stored;
   }
@@ -135,4 +146,10 @@ export class RunningReport implements AttemptReport {
     this.#settled?.resolve();
     this.#settled = undefined;
   }
+}
+
+/** As JSON will have it: what has a method toJSON would hide its texts. @throws Error: it is not JSON */
+function toJson(value: unknown): unknown {
+  const text = JSON.stringify(value);
+  return text === undefined ? value : JSON.parse(text);
 }

@@ -2,6 +2,7 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { INLINE_BYTES } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Attempt, Handler } from '../../handlers/handler.ts';
+import { attemptSecrets, secretsOf } from './attempt-references.ts';
 import { earlierCheckpoint } from './earlier-checkpoint.ts';
 import { HandlerCall } from './handler-call.ts';
 import { missingPayload } from './missing-payload.ts';
@@ -20,21 +21,30 @@ export function execute(options: RunnerOptions, attempt: RunningAttempt, claimed
   }
   // An earlier attempt may have stored a checkpoint.
   const first = attempt.attempt === 1;
-  if (first && claimed.payload_bytes <= INLINE_BYTES) return call(options, handler, attempt, claimed);
-  return prepare(options, attempt, claimed).then((missing) => missing ?? call(options, handler, attempt, claimed));
+  const inline = claimed.payload_bytes <= INLINE_BYTES;
+  if (first && inline && secretsOf(claimed, handler).length === 0) return call(options, handler, attempt, claimed);
+  return prepare(options, handler, attempt, claimed).then(
+    (missing) => missing ?? call(options, handler, attempt, claimed),
+  );
 }
 
 /** Fetches what did not come with the claim. An outcome = the handler need not begin. Never rejects. */
 async function prepare(
-  { payloads, reports }: RunnerOptions,
+  options: RunnerOptions,
+  handler: Handler,
   attempt: RunningAttempt,
   claimed: ClaimedTask,
 ): Promise<Outcome | undefined> {
+  const { payloads, reports } = options;
   if (claimed.payload_bytes > INLINE_BYTES) {
     const missing = await missingPayload(attempt, claimed, payloads);
     if (missing !== undefined) return missing;
   }
-  return attempt.attempt === 1 ? undefined : earlierCheckpoint(attempt, reports);
+  const early = attempt.attempt === 1 ? undefined : await earlierCheckpoint(attempt, reports);
+  if (early !== undefined) return early;
+  // Last, so that they are in memory for as short a time as can be.
+  const wanted = secretsOf(claimed, handler);
+  return wanted.length === 0 ? undefined : attemptSecrets(attempt, wanted, options);
 }
 
 function call(

@@ -2,6 +2,7 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import type { AbortReason, Attempt, HandlerLog, OutputStream } from '../../handlers/handler.ts';
+import { referenceOf } from '../../secrets/references.ts';
 import type { AttemptOutput } from '../log/attempt-output.ts';
 import { LOST, OVER, type RunningReport } from '../report/running-report.ts';
 import { isOpen, type RunningAttempt } from './running-attempt.ts';
@@ -25,15 +26,17 @@ export class HandlerCall implements Attempt {
 
   /** @throws Error when the payload cannot be read */
   constructor(claimed: ClaimedTask, attempt: RunningAttempt, device_id: string, made: MadeOnDemand) {
+    const { secrets, checkpoint } = attempt;
+    const payload = effectivePayload(claimed, claimed.task_data);
     this.task = {
       task_id: claimed.id,
       task_type: claimed.task_type,
-      task_data: effectivePayload(claimed, claimed.task_data),
+      task_data: secrets === undefined ? payload : secrets.fill(payload),
       priority: claimed.priority ?? 5,
       timeout: attempt.timeout_s,
       retry_count: claimed.retry ?? 0,
       attempt: attempt.attempt,
-      checkpoint: attempt.checkpoint,
+      checkpoint: secrets === undefined ? checkpoint : secrets.fillKnown(checkpoint),
     };
     this.device_id = device_id;
     this.#attempt = attempt;
@@ -64,6 +67,12 @@ export class HandlerCall implements Attempt {
   get report(): RunningReport {
     this.#attempt.report ??= this.#newReport();
     return this.#attempt.report;
+  }
+
+  secretText(text: string): string {
+    const reference = referenceOf(text);
+    if (reference === undefined || this.#attempt.secrets === undefined) return text;
+    return this.#attempt.secrets.textOf(reference);
   }
 
   print(stream: OutputStream, chunk: Buffer): void {

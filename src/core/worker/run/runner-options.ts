@@ -2,7 +2,9 @@ import type { Finish } from '../../domain/attempt/reconcile.ts';
 import type { Handler } from '../../handlers/handler.ts';
 import type { PulseBoard } from '../../node/pulse-board.ts';
 import type { Events } from '../../runtime/events.ts';
+import type { FoundSecret } from '../../secrets/find-secrets.ts';
 import type { Payloads } from '../claim/payloads.ts';
+import type { SecretRequest } from '../port/report-port.ts';
 import type { Reporter } from '../report/reporter.ts';
 import type { MadeOnDemand } from './handler-call.ts';
 import type { HeldAttempts } from './held-attempts.ts';
@@ -24,6 +26,10 @@ export interface RunnerOptions extends MadeOnDemand {
   payloads: Payloads;
   /** What earlier attempts stored, and writing what these report. */
   reports: Pick<Reporter, 'read' | 'flush'>;
+  /** Reads secrets for an attempt, one answer for each name. @throws Error when they cannot be read */
+  secrets(request: SecretRequest): Promise<FoundSecret[]>;
+  /** These texts must not stand in the log of the device from now on. */
+  hide(texts: string[]): void;
   /** What has waited for a slot for longer does not begin: the slots are slower than they were, or nothing moved here. */
   prefetchTtlMs: number;
   /** Says what has begun to the liveness thread, which says whether anything may. */

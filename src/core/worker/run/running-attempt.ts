@@ -4,10 +4,12 @@ import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { laneKey } from '../../domain/lane.ts';
 import type { SecretMask } from '../../domain/run-log/secret-mask.ts';
-import { errorText } from '../../domain/text/error-text.ts';
+import { errorClass, errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { AttemptSecrets } from '../../secrets/attempt-secrets.ts';
+import { concealedOutcome } from '../../secrets/concealed-outcome.ts';
 import type { AttemptOutput } from '../log/attempt-output.ts';
 import type { Reporting, RunningReport } from '../report/running-report.ts';
 
@@ -58,6 +60,8 @@ export interface RunningAttempt extends Reporting {
   claimed: ClaimedTask | undefined;
   /** What must not be shown of it; made when it first says something. */
   mask: SecretMask | undefined;
+  /** What its handler was given in the place of references; undefined = it has none. */
+  secrets: AttemptSecrets | undefined;
 }
 
 /** What is written of its end. `age_ms`: since its handler began; null = it never did. */
@@ -77,10 +81,14 @@ export function shownOutcome(
   said: Outcome,
   masked: (attempt: RunningAttempt, text: string) => string,
 ): Outcome {
+  if (said.kind === 'done' && attempt.secrets !== undefined) return concealedOutcome(said, attempt.secrets);
   if (!('error_message' in said)) return said;
-  const { stray } = attempt;
+  const { stray, secrets } = attempt;
   const text = stray === undefined ? said.error_message : errorText(`${said.error_message}; ${stray}`);
-  return { ...said, error_message: masked(attempt, text) };
+  const shown = { ...said, error_message: masked(attempt, text) };
+  if (secrets !== undefined && 'error_class' in shown)
+    shown.error_class = errorClass(masked(attempt, shown.error_class));
+  return shown;
 }
 
 /** The end of an attempt whose handler ignores that its time is over. */
@@ -124,6 +132,7 @@ export function waitingAttempt(
     output: undefined,
     claimed: undefined,
     mask: undefined,
+    secrets: undefined,
   };
   return attempt;
 }

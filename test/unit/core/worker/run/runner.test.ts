@@ -67,6 +67,8 @@ function oneSlot() {
     masked: (_attempt, text) => text,
     outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, () => undefined),
     reports: { read: async () => undefined, flush: async () => {} },
+    secrets: async () => [],
+    hide: () => {},
     reportOf: (of, complain) => new RunningReport({ of, complain, masked: (text) => text, onChange: none }),
     onFinish: (finish) => finishes.push(finish),
     onSlots: none,

@@ -58,6 +58,8 @@ function runnerOf(...tasks: Array<[number, 'browser' | 'call']>) {
     masked: (_attempt, text) => text,
     outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, () => undefined),
     reports: { read: async () => undefined, flush: async () => {} },
+    secrets: async () => [],
+    hide: () => {},
     reportOf: (of, complain) => new RunningReport({ of, complain, masked: (text) => text, onChange: none }),
     onFinish: (finish) => finishes.push(finish),
     onSlots: (free = false) => placeFree.push(free),

@@ -1,0 +1,60 @@
+// A value that must stand in no command line: from standard input, or typed without being shown.
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { AfdError } from '../core/domain/errors.ts';
+
+/** Of the input; the value itself may be shorter. */
+const MOST_BYTES = 1024 * 1024;
+
+/** The value of a secret, as `hiddenInput` gets its text. @throws AfdError E_USAGE */
+export async function hiddenValue(question: string, format: 'text' | 'json', help: string): Promise<unknown> {
+  const text = await hiddenInput(question, help);
+  if (format === 'text') return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The words of the parser repeat a part of the text.
+    throw refused('The value is not JSON.', help);
+  }
+}
+
+/**
+ * The text of standard input without the line feed at its end; on a terminal, one line that is asked for and not shown.
+ * @throws AfdError E_USAGE: it is too long, no UTF-8, or the question was cancelled
+ */
+async function hiddenInput(question: string, help: string): Promise<string> {
+  const { stdin, stderr } = process;
+  if (stdin.isTTY === true && stderr.isTTY === true) return asked(question, help);
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of stdin as AsyncIterable<Buffer>) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes > MOST_BYTES) throw refused(`Standard input has more than ${MOST_BYTES} bytes.`, help);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)).replace(/\r?\n$/, '');
+  } catch {
+    throw refused('Standard input is not UTF-8.', help);
+  }
+}
+
+async function asked(question: string, help: string): Promise<string> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
+  process.stderr.write(`${question} `);
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      terminal.once('SIGINT', () => reject(refused('No value was given.', help)));
+      terminal.once('close', () => reject(refused('No value was given.', help)));
+      terminal.question('').then(resolve, reject);
+    });
+  } finally {
+    process.stderr.write('\n');
+    terminal.close();
+  }
+}
+
+function refused(message: string, help: string): AfdError {
+  return new AfdError('E_USAGE', message, { suggestions: [help] });
+}

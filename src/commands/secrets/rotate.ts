@@ -1,0 +1,25 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+import type { RotatedSecrets } from '../../core/secrets/rotate-secrets.ts';
+
+export type SecretsRotateResult = RotatedSecrets;
+
+export default class SecretsRotate extends BaseCommand {
+  static override summary = 'Encrypt every secret again, with the newest key.';
+  static override description =
+    'The newest key is the first one of the key file; the old ones must still be in it. Each secret is changed by one statement, so the command may be stopped at any time and run again. Values and versions stay as they are.';
+  static override examples = [
+    '<%= config.bin %> secrets key afd-secrets.key --add',
+    '<%= config.bin %> secrets rotate',
+  ];
+
+  async run(): Promise<SecretsRotateResult> {
+    await this.parse(SecretsRotate);
+    return this.withContext(async (context) => {
+      const { rotateSecrets } = await import('../../core/secrets/rotate-secrets.ts');
+      const rotated = await rotateSecrets(context);
+      const { renderRotated } = await import('../../cli/render/secret.ts');
+      this.log(renderRotated(rotated));
+      return rotated;
+    });
+  }
+}

@@ -1,0 +1,71 @@
+// Encrypts every secret again with the newest key: each by one fenced statement, so that a rotation that dies leaves every secret
+// with one key or the other, and the next one goes on.
+import type { Context } from '../context/context.ts';
+import { dueSecrets } from '../db/secrets/due-secrets.ts';
+import type { SealedSecret } from '../db/secrets/read-secrets.ts';
+import { resealSecret } from '../db/secrets/reseal-secret.ts';
+import { AfdError } from '../domain/errors.ts';
+import { seal } from './envelope.ts';
+import { openSecret } from './find-secrets.ts';
+import type { FleetKey } from './fleet-key.ts';
+import { Keyring } from './keyring.ts';
+
+export interface RotatedSecrets {
+  /** Of the newest key, which every secret has now. */
+  key_id: string;
+  /** Secrets that had another one. */
+  rotated: number;
+  /** Ids of these keys: no secret needs them any more. */
+  unused_key_ids: string[];
+}
+
+const BATCH = 50;
+
+/** @throws AfdError E_CONFIG; E_PARTIAL: some cannot be opened, and keep their keys; DatabaseError */
+export async function rotateSecrets(
+  context: Context,
+  onStep: (name: string) => void = () => {},
+): Promise<RotatedSecrets> {
+  const session = await context.session();
+  const keyring = Keyring.of(context.resolved);
+  const newest = await keyring.newest();
+  const { names } = context;
+  const done = { rotated: 0, old: new Set<string>() };
+  const failed = new Map<string, string>();
+  for (let left = true; left; ) {
+    left = false;
+    for (let after = ''; ; ) {
+      const due = await dueSecrets(session, names, { newest: newest.id, after, most: BATCH });
+      for (const row of due) {
+        if (failed.has(row.name)) continue;
+        const next = await resealed(row, newest, keyring);
+        if ('message' in next) failed.set(row.name, next.message);
+        else if (await resealSecret(session, names, next, row.key_id)) {
+          done.rotated += 1;
+          done.old.add(row.key_id);
+          onStep(row.name);
+        } else left = true; // It was set meanwhile, perhaps by a process that does not have the newest key yet.
+      }
+      if (due.length < BATCH) break;
+      after = due.at(-1)!.name;
+    }
+  }
+  if (failed.size === 0) return { key_id: newest.id, rotated: done.rotated, unused_key_ids: [...done.old] };
+  const [first] = failed;
+  throw new AfdError(
+    'E_PARTIAL',
+    `${failed.size} of ${failed.size + done.rotated} secrets cannot be encrypted again; the first is ${first![0]}: ${first![1]}`,
+    { suggestions: ['afd secrets ls'], data: { names: [...failed.keys()], rotated: done.rotated } },
+  );
+}
+
+async function resealed(
+  row: SealedSecret,
+  newest: FleetKey,
+  keyring: Keyring,
+): Promise<SealedSecret | { message: string }> {
+  const found = await openSecret(row, keyring);
+  if ('problem' in found) return { message: found.message };
+  const { name, version } = row;
+  return { name, version, ...seal(newest, row, found.value) };
+}
