@@ -2,7 +2,7 @@
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { findRetryable, type RetriedTasks, type RetryByFilter, retryEach } from '../core/tasks/retry-tasks.ts';
-import { canAsk, confirm } from './confirm.ts';
+import { canAsk, confirm } from './ask/confirm.ts';
 import { operator } from './operator.ts';
 
 /** Retrying more than this many tasks needs a confirmation. */

@@ -1,5 +1,5 @@
+import { confirmZone } from '../../cli/ask/confirm-zone.ts';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { confirmZone } from '../../cli/confirm-zone.ts';
 import { upFlags } from '../../cli/flags/migrate-flags.ts';
 import { withProgress } from '../../cli/progress.ts';
 import type { SchemaState } from '../../core/context/schema-state.ts';

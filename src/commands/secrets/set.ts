@@ -36,7 +36,7 @@ export default class SecretsSet extends BaseCommand {
     return this.withContext(async (context) => {
       const { setSecret } = await import('../../core/secrets/manage-secrets.ts');
       const { operator } = await import('../../cli/operator.ts');
-      const { hiddenValue } = await import('../../cli/hidden-input.ts');
+      const { hiddenValue } = await import('../../cli/ask/hidden-input.ts');
       const value = () => hiddenValue(`Value of ${args.name}:`, flags.format, HELP);
       const stored = await setSecret(context, { name: args.name, value, by: operator(undefined) });
       const short = stored.unmasked.join(', ');

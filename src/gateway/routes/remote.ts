@@ -1,7 +1,7 @@
 // The protocol of remote workers, but for registration, heartbeat and sign-off (devices.ts): see http/device-contract.ts.
 import { DeviceCalls } from '../../core/gateway/devices/device-calls.ts';
 import { waitForNews } from '../../core/gateway/devices/device-waits.ts';
-import { bytes } from '../../core/gateway/devices/wire.ts';
+import { bytes } from '../../core/gateway/devices/wire/wire.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import * as contract from '../../http/device-contract.ts';
 import { closedSignal } from '../hooks/closed-signal.ts';

@@ -74,7 +74,7 @@ export const OF_GATEWAYS: Mutant[] = [
   caught(
     'ahead-of-deaths',
     'a task that was tried before is taken ahead through a gateway, and waits for a slot',
-    core('gateway/devices/wire-rooms.ts', 'if (first && room.later > 0) {', 'if (room.later > 0) {'),
+    core('gateway/devices/wire/wire-rooms.ts', 'if (first && room.later > 0) {', 'if (room.later > 0) {'),
     test('unit', 'test/unit/core/gateway/wire-rooms.test.ts', 'is taken ahead only if nobody has tried it'),
   ),
   caught(

@@ -16,18 +16,6 @@ export interface Ran {
 type CommandClass = { id: string; run(argv: string[], config: Interfaces.LoadOptions): Promise<unknown> };
 
 let config: Promise<Config> | undefined;
-let empty: string | undefined;
-
-/** Where the command believes to be: in the clone it would find the private server that the quickstart leaves running. */
-function emptyFolder(): string {
-  if (empty === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'afd-empty-'));
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    empty = made;
-  }
-  return empty;
-}
-
 /** `env` replaces nothing but the named variables; undefined takes one away. Not for two commands at once. */
 export async function runCommand(
   command: unknown,
@@ -52,7 +40,9 @@ export async function runCommand(
     else process.env[name] = value;
   }
   const { cwd } = process;
-  process.cwd = emptyFolder;
+  // In the clone it would find the private server that the quickstart leaves running.
+  const empty = mkdtempSync(join(tmpdir(), 'afd-empty-'));
+  process.cwd = () => empty;
   process.stdout.write = keep('stdout');
   process.stderr.write = keep('stderr');
   process.exitCode = undefined;
@@ -66,6 +56,7 @@ export async function runCommand(
     }
   } finally {
     process.cwd = cwd;
+    rmSync(empty, { recursive: true, force: true });
     process.stdout.write = real.stdout;
     process.stderr.write = real.stderr;
     for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];

@@ -11,7 +11,7 @@ import type { OddTasks } from '../../worker/claim/odd-tasks.ts';
 import type { FleetReads } from './fleet-reads.ts';
 import type { GatewayDevice } from './gateway-device.ts';
 import type { Waiting } from './waiting.ts';
-import { type WireClaim, WireRooms } from './wire-rooms.ts';
+import { type WireClaim, WireRooms } from './wire/wire-rooms.ts';
 
 const NO_TYPES: ReadonlySet<string> = new Set();
 

@@ -18,7 +18,7 @@ import type { Session } from '../../db/session.ts';
 import { ringForEnds } from '../requests/ring-for-ends.ts';
 import { expected, type GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { bytes, claimOf, finishesOf, reconciledOf, wireOpen, wireTask } from './wire.ts';
+import { bytes, claimOf, finishesOf, reconciledOf, wireOpen, wireTask } from './wire/wire.ts';
 
 interface Claim {
   task_id: number;

@@ -22,7 +22,7 @@ import { type Asked, ClaimPlans, type PlainClaim } from './claim-plans.ts';
 import type { FleetReads } from './fleet-reads.ts';
 import type { GatewayDevice } from './gateway-device.ts';
 import { entryOf, type Waiting } from './waiting.ts';
-import type { WireClaim } from './wire-rooms.ts';
+import type { WireClaim } from './wire/wire-rooms.ts';
 
 /** How long a lane is left alone whose claims fail although no row is the cause. */
 const REST_MS = 60_000;

@@ -10,7 +10,7 @@ import { writeProgress } from '../../db/reports/write-progress.ts';
 import type { Session } from '../../db/session.ts';
 import { AfdError } from '../../domain/errors.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { bytes } from './wire.ts';
+import { bytes } from './wire/wire.ts';
 
 interface Attempt {
   task_id: number;

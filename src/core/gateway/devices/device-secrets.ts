@@ -7,7 +7,7 @@ import { findSecrets } from '../../secrets/find-secrets.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
 import { sealFor } from '../../secrets/transfer.ts';
 import type { RequestContexts } from '../requests/request-contexts.ts';
-import { bytes } from './wire.ts';
+import { bytes } from './wire/wire.ts';
 
 export class DeviceSecrets {
   readonly #requests: RequestContexts;

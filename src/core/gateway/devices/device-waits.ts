@@ -6,7 +6,7 @@ import { sleep } from '../../runtime/loop.ts';
 import type { GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
 import type { Waiter } from './waiting.ts';
-import { wireOpen } from './wire.ts';
+import { wireOpen } from './wire/wire.ts';
 
 /** A wait ends well before the lease that its call extended. */
 const WAIT_PART = 0.4;

@@ -10,7 +10,7 @@ import { monotonic } from '../../runtime/clock.ts';
 import { longestWaitS, waitOnce } from './device-waits.ts';
 import { expected, type GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { timeoutOf } from './wire-rooms.ts';
+import { timeoutOf } from './wire/wire-rooms.ts';
 
 /** The answer of the design document, and what a client may add to its result. */
 export interface NextTask {

@@ -7,7 +7,7 @@ import { slotsOf } from '../../domain/slots.ts';
 import { closeEarlierInstances } from '../../worker/earlier-instances.ts';
 import { running } from './device-registry.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { bytes } from './wire.ts';
+import { bytes } from './wire/wire.ts';
 
 /** Of the table. */
 const DEFAULT_SLOTS = 5;

@@ -22,7 +22,7 @@ import type { DeviceRegistry } from './device-registry.ts';
 import { type GatewayDevice, keyOf } from './gateway-device.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { PlainStarts } from './plain-starts.ts';
-import { bytes, reconciledOf } from './wire.ts';
+import { bytes, reconciledOf } from './wire/wire.ts';
 
 const NO_MESSAGE = 'The device reported a failure without a message.';
 

@@ -1,7 +1,7 @@
 // How many tasks a gateway takes for a remote worker, and which of them may wait for a slot.
 import { describe, expect, it } from 'vitest';
 import type { ClaimedTask } from '../../../../src/core/db/claim/claimed-task.ts';
-import { WireRooms } from '../../../../src/core/gateway/devices/wire-rooms.ts';
+import { WireRooms } from '../../../../src/core/gateway/devices/wire/wire-rooms.ts';
 
 const task = (more: Partial<ClaimedTask> = {}) =>
   ({ task_type: 't', attempt: 0, claimed_by: null, ...more }) as ClaimedTask;

@@ -1,6 +1,6 @@
 // Asks for the time zone of an adopted table on a terminal; without one, --yes or a setting must confirm it.
 import { createInterface } from 'node:readline/promises';
-import { type Adoption, refuseZone } from '../core/migrate/adopt.ts';
+import { type Adoption, refuseZone } from '../../core/migrate/adopt.ts';
 
 /** The time zone to store; undefined when there is nothing to confirm. @throws AfdError E_CONFIG */
 export async function confirmZone(
@@ -17,7 +17,7 @@ export async function confirmZone(
 }
 
 async function ask(adoption: Adoption): Promise<boolean> {
-  const { renderAdoption } = await import('./render/migration-plan.ts');
+  const { renderAdoption } = await import('../render/migration-plan.ts');
   process.stderr.write(`${renderAdoption(adoption)}\n`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(

@@ -6,13 +6,13 @@ import type {
   WireOpenAttempt,
   WireReconciled,
   WireTask,
-} from '../../../http/device-contract.ts';
-import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
-import type { DeviceOpenAttempt } from '../../db/gateway/open-of-devices.ts';
-import { attemptKey } from '../../domain/attempt/attempt-key.ts';
-import type { Outcome } from '../../domain/attempt/outcome.ts';
-import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
-import { AfdError } from '../../domain/errors.ts';
+} from '../../../../http/device-contract.ts';
+import type { ClaimedTask } from '../../../db/claim/claimed-task.ts';
+import type { DeviceOpenAttempt } from '../../../db/gateway/open-of-devices.ts';
+import { attemptKey } from '../../../domain/attempt/attempt-key.ts';
+import type { Outcome } from '../../../domain/attempt/outcome.ts';
+import type { Finish, Reconciled } from '../../../domain/attempt/reconcile.ts';
+import { AfdError } from '../../../domain/errors.ts';
 import type { WireClaim } from './wire-rooms.ts';
 
 export function bytes(hex: string): Buffer {

@@ -1,10 +1,10 @@
 // How many tasks of each type a claim for a device may take, as its worker says. What a worker with its own connection works out
 // with TypeRooms, this reads off.
 
-import type { TypeRoom } from '../../../http/device-contract.ts';
-import type { ClaimSource } from '../../db/claim/claim-source.ts';
-import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
-import type { Admission } from '../../db/claim/take-tasks.ts';
+import type { TypeRoom } from '../../../../http/device-contract.ts';
+import type { ClaimSource } from '../../../db/claim/claim-source.ts';
+import type { ClaimedTask } from '../../../db/claim/claimed-task.ts';
+import type { Admission } from '../../../db/claim/take-tasks.ts';
 
 /** No timer holds more. */
 const LONGEST_TIMEOUT_S = 2_147_483;

@@ -1,7 +1,7 @@
 // A value that must stand in no command line: from standard input, or typed without being shown.
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { AfdError } from '../core/domain/errors.ts';
+import { AfdError } from '../../core/domain/errors.ts';
 
 /** Of the input; the value itself may be shorter. */
 const MOST_BYTES = 1024 * 1024;
