@@ -1,5 +1,5 @@
 // A login in clear to another machine. caching_sha2_password and sha256_password encrypt the password with an RSA key of the
-// server, and take any key that whoever answers sends. Here that key is one that the configuration names, or none.
+// server, and take any key that the other side sends. Here that key is one that the configuration names, or none.
 import mysql, { type AuthPlugin } from 'mysql2';
 import { DatabaseError } from './database-error.ts';
 

@@ -5,7 +5,7 @@ const MOST = 5000;
 /** Objects within objects; the log itself shows fewer levels. */
 const DEPTH = 10;
 
-/** Secrets that this process has learned while it runs: kept out of whatever it logs, whoever says it. */
+/** Secrets that this process has learned while it runs: kept out of every line that it logs. */
 export class HiddenTexts {
   readonly #texts = new Set<string>();
   #mask: SecretMask | undefined;

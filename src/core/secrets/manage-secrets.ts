@@ -42,7 +42,7 @@ export async function setSecret(
   const key = await Keyring.of(context.resolved).newest();
   const checked = checkValue(name, await value());
   const unmasked = shortLeaves(checked);
-  // Whoever types may take longer than an idle session lasts.
+  // A user who types may take longer than an idle session lasts.
   await session.ready();
   for (;;) {
     const before = await readSecret(session, context.names, name);

@@ -16,7 +16,7 @@ import { isSecret, newSecret } from './send/signature.ts';
 import { urlProblem } from './send/webhook-url.ts';
 
 export const MOST_WEBHOOKS = 100;
-/** After a change of the secret, deliveries are signed with the former one too, for so many hours. */
+/** After a change of the secret, deliveries are signed with the former one too, for this number of hours. */
 export const FORMER_SECRET_HOURS = 24;
 
 export interface NewWebhook {

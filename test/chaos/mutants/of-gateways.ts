@@ -95,7 +95,7 @@ export const OF_GATEWAYS: Mutant[] = [
   ),
   {
     name: 'database-shown',
-    what: 'HTTP clients are told the whole text of an error of the database',
+    what: 'HTTP clients receive the whole text of an error of the database',
     patches: [
       { file: 'src/gateway/server/problem-answers.ts', find: 'detail: message,', replace: 'detail: error.message,' },
     ],

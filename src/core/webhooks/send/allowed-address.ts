@@ -1,4 +1,4 @@
-// To which addresses a webhook may be sent: those of the internet, and those that the configuration names. Whoever may add a webhook
+// To which addresses a webhook may be sent: those of the internet, and those that the configuration names. An operator who may add a webhook
 // must not reach what only the leader's machine can reach.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
