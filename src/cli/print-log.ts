@@ -16,7 +16,8 @@ export async function printLog(
   stdout: NodeJS.WriteStream,
 ): Promise<LogEntry[]> {
   const kept: LogEntry[] = [];
-  const gone = new Promise<void>((resolve) => stdout.once('close', resolve));
+  const gone = new AbortController();
+  stdout.once('close', () => gone.abort());
   for await (const entry of entries) {
     if (printing.as === 'document') {
       kept.push(entry);
@@ -24,9 +25,9 @@ export async function printLog(
     }
     const json = printing.as === 'json-lines';
     const line = json ? escapeInJson(JSON.stringify(entry)) : renderLogEntry(entry, printing.options);
-    if (stdout.destroyed) break;
-    // Without a listener of its own a refused write would be no end of the wait.
-    if (!stdout.write(`${line}\n`)) await Promise.race([once(stdout, 'drain').catch(() => {}), gone]);
+    if (stdout.destroyed || gone.signal.aborted) break;
+    // A refused write ends the wait as well, and its error is told at the end of the command. No wait leaves a listener behind.
+    if (!stdout.write(`${line}\n`)) await once(stdout, 'drain', { signal: gone.signal }).catch(() => {});
   }
   return kept;
 }

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +8,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { writeLog } from '../../src/core/db/logs/write-log.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { encodeLines, type LogLine } from '../../src/core/domain/run-log/log-line.ts';
-import { runCommand } from '../helpers/command.ts';
+import { BIN, runCommand } from '../helpers/command.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertTask } from '../helpers/factories.ts';
 import { it } from '../helpers/fixture.ts';
@@ -134,4 +136,25 @@ it('afd logs --device prints the attempts of a device with their names, and --fa
   expect(failed.at(0)).toBe(`── Task ${id} (crawl), attempt 1 on worker-1 ──`);
   expect(failed.at(-1)).toBe('── Attempt 1 on worker-1: timeout: Timed out after 5 s ──');
   expect(await lines('--failed')).toEqual([]);
+});
+
+it('on a full disk it says once that its output is lost, and Node says nothing of listeners', async ({ db, rows }) => {
+  const { task_id } = await rows.running('w1');
+  const lines = Array.from({ length: 50 }, (_, n) => ({
+    at: 1_800_000_000_000,
+    source: 'stdout' as const,
+    text: `line ${n}`,
+  }));
+  const body = deflateRawSync(encodeLines(lines));
+  const piece = { task_id, attempt: 1, device_id: 'w1', from_byte: 0, to_byte: 500, line_count: 50, body };
+  await writeLog(await db.session(), db.names, [piece]);
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [BIN, 'logs', String(task_id)], {
+    ...{ cwd: dir, encoding: 'utf8', stdio: ['ignore', full, 'pipe'] },
+    env: { PATH: process.env.PATH, AFD_DATABASE_URL: db.url },
+  });
+  closeSync(full);
+  expect(status).toBe(1);
+  expect(stderr).toContain('ENOSPC');
+  expect(stderr).not.toContain('MaxListeners');
 });
