@@ -68,7 +68,12 @@ describe.concurrent('a task that stores checkpoints', { timeout: MINUTES }, () =
 
   it('C14 a worker that was frozen and whose task another one has is refused: nothing of it is overwritten', async (test) => {
     const { expect } = test;
-    const s = await scene(test, 'frozen_report', { ...options(), master: { heartbeat_timeout: 3, lease_trust: 2 } });
+    // The lost attempt is aborted: its handler needs the time to bring its three refused checkpoints, on a busy machine too.
+    const s = await scene(test, 'frozen_report', {
+      ...options(),
+      master: { heartbeat_timeout: 3, lease_trust: 2 },
+      worker: { kill_grace: 60 },
+    });
     const sleeper = s.start('worker', { deviceId: 'sleeper' });
     const id = await s.add({}, { task_type: 'resume' });
     await noted(s, { what: 'waits', device_id: 'sleeper' });
