@@ -83,6 +83,8 @@ export const configSchema = z.strictObject({
       port: port.optional(),
       /** Processes that share the port. */
       workers: whole(1, 1000).optional(),
+      /** Whether a gateway asks for API keys. */
+      auth: z.enum(['none', 'keys']).default('none'),
       /** Whose X-Forwarded-For says where a request comes from. */
       trusted_proxies: networks,
     })

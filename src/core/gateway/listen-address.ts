@@ -1,4 +1,4 @@
-// Where a gateway listens. Who reaches it may run tasks and read all of them, so without keys and TLS it is this machine alone.
+// Where a gateway listens. Without TLS, keys and tasks would cross the network readable, so it is this machine alone.
 import { isIP } from 'node:net';
 import { isLoopback } from '../config/loopback.ts';
 
@@ -24,6 +24,6 @@ export function listenAddress({
   if (host.toLowerCase() === 'localhost') return { host: LOOPBACK, port };
   // A scope ("::1%lo") is no part of an address that a list of blocks can check.
   if (isIP(host) !== 0 && !host.includes('%') && isLoopback(host)) return { host, port };
-  const warning = `server.host is "${host}", but the gateway listens on ${LOOPBACK} only, because it has neither keys nor TLS yet: every program that can connect to it can run tasks and read them`;
+  const warning = `server.host is "${host}", but the gateway listens on ${LOOPBACK} only, because it has no TLS yet: whoever sees the network could read keys and tasks`;
   return { host: LOOPBACK, port, warning };
 }

@@ -4,6 +4,7 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import type { App } from '../server/app-type.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
+import { authenticate } from './authenticate.ts';
 import { addressIn } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';
@@ -42,4 +43,5 @@ export async function protect(app: App, gateway: Gateway, limits: Limits): Promi
     if (gateway.stopping.aborted) reply.header('connection', 'close');
   });
   await limitRates(app, limits, (sentence) => limited.say(sentence));
+  authenticate(app, gateway);
 }
