@@ -1,5 +1,6 @@
 // One gateway process: serves until it is asked to stop.
 import { isIP } from 'node:net';
+import { hasAdmin } from '../core/access/manage-keys.ts';
 import { isLoopback } from '../core/config/loopback.ts';
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
@@ -39,6 +40,7 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
     await gateway.start();
     stop.removeEventListener('abort', early);
     app = await buildApp(gateway);
+    await tellMissingAdmin(gateway);
     const url = await listen(app, listenAddress(context.config.server));
     options.onListening?.(url, gateway.deviceId);
     await untilAborted(stop, [gateway]);
@@ -48,6 +50,13 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
     if (app !== undefined) await drain(app, context.config.worker.shutdown_timeout * 1000, force);
     await gateway.stop();
   }
+}
+
+/** Once: without an administrator a fleet with keys can be changed by commands alone. @throws DatabaseError */
+async function tellMissingAdmin({ context, requests }: Gateway): Promise<void> {
+  if (context.config.server.auth === 'none' || (await requests.use(hasAdmin))) return;
+  const message = 'server.auth is keys, and no admin key is active: make one with "afd keys create NAME --role admin"';
+  context.events.emit('warning', { message });
 }
 
 /** Answers what is under way, within `mostMs`; what is left then, or when it is forced, is cut. */

@@ -10,6 +10,9 @@ import { parseApiKey } from './api-key.ts';
 const KNOWN_MS = 5000;
 /** Keys that are remembered. */
 const MOST_KNOWN = 10_000;
+/** Seconds before its end from which on a key that is used is told of, once a day. */
+const ENDS_SOON_S = 14 * 86_400;
+const DAY_MS = 86_400_000;
 /** Questions of one second for keys that are not known, so that invented ones cost the database little. */
 const MOST_UNKNOWN = 50;
 const SECOND_MS = 1000;
@@ -26,14 +29,18 @@ const UNKNOWN = 'The API key is not known';
 
 export class KeyCheck {
   readonly #use: Use;
+  readonly #warn: (sentence: string) => void;
   readonly #now: () => number;
+  /** Keys that end soon: when that was said. */
+  readonly #told = new Map<string, number>();
   readonly #known = new Map<string, { at: number; found: Found }>();
   readonly #asked = new Map<string, Promise<Found>>();
   #unknown = { since: Number.NEGATIVE_INFINITY, n: 0 };
 
   /** `now`: milliseconds, monotonic. */
-  constructor(use: Use, now: () => number = monotonic) {
+  constructor(use: Use, warn: (sentence: string) => void, now: () => number = monotonic) {
     this.#use = use;
+    this.#warn = warn;
     this.#now = now;
   }
 
@@ -44,8 +51,11 @@ export class KeyCheck {
       return { refusal: 'The API key is not complete: a key of afd begins with afd_ and has 64 characters' };
     const found = await this.#find(given.id);
     if (found === undefined || !timingSafeEqual(found.hash, given.hash)) return { refusal: UNKNOWN };
-    const { hash: _, unused_s: __, ...key } = found;
-    if (key.active) return { key };
+    const { hash: _, unused_s: __, left_s, ...key } = found;
+    if (key.active) {
+      if (left_s < ENDS_SOON_S) this.#tell(key);
+      return { key };
+    }
     const end = key.revoked_at === null ? `expired at ${key.expires_at}` : `was revoked at ${key.revoked_at}`;
     return { refusal: `The API key ${key.key_id} (${key.name}) ${end}` };
   }
@@ -60,6 +70,13 @@ export class KeyCheck {
       this.#asked.set(id, asked);
     }
     return asked;
+  }
+
+  #tell({ key_id, name, expires_at }: KeyRow): void {
+    const told = this.#told.get(key_id);
+    if (told !== undefined && this.#now() - told < DAY_MS) return;
+    this.#told.set(key_id, this.#now());
+    this.#warn(`the API key ${key_id} (${name}) is in use and ends at ${expires_at}: afd keys rotate ${key_id}`);
   }
 
   #count(): void {

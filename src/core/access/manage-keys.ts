@@ -1,6 +1,14 @@
 // API keys as their administrators make, see and end them.
 import type { Context } from '../context/context.ts';
-import { endKeyWithin, insertKey, type KeyRow, listKeys, readKey, revokeKey } from '../db/access/api-keys.ts';
+import {
+  countActive,
+  endKeyWithin,
+  insertKey,
+  type KeyRow,
+  listKeys,
+  readKey,
+  revokeKey,
+} from '../db/access/api-keys.ts';
 import { transaction } from '../db/transaction.ts';
 import type { Role } from '../domain/access/role.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -49,6 +57,11 @@ export async function makeKey(context: Context, given: NewKey, by: string): Prom
 /** @throws DatabaseError */
 export async function allKeys(context: Context): Promise<KeyRow[]> {
   return listKeys(await context.session(), context.names, MOST_KEYS);
+}
+
+/** Without one nobody can change settings, webhooks and keys over HTTP. @throws DatabaseError */
+export async function hasAdmin(context: Context): Promise<boolean> {
+  return (await countActive(await context.session(), context.names, 'admin')) > 0;
 }
 
 /** It is refused within seconds. @throws AfdError E_NOT_FOUND; DatabaseError */

@@ -23,7 +23,10 @@ export function authenticate(app: App, gateway: Gateway): void {
   const { auth } = gateway.context.config.server;
   app.decorateRequest('key', undefined);
   if (auth === 'none') return;
-  const keys = new KeyCheck((work) => gateway.requests.use(work));
+  const keys = new KeyCheck(
+    (work) => gateway.requests.use(work),
+    (message) => gateway.context.events.emit('warning', { message }),
+  );
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(operationOf(request));
     if (access === 'public' || request.is404) return;

@@ -199,11 +199,13 @@ describe('what a gateway knows of keys', () => {
   it('is asked again after five seconds, so a key that was revoked is refused by then', async () => {
     let now = 0;
     let asked = 0;
+    const warnings: string[] = [];
     const check = new KeyCheck(
       async (work) => {
         asked += 1;
         return work(context);
       },
+      (sentence) => warnings.push(sentence),
       () => now,
     );
     const { text, key } = await made('viewer');
@@ -214,6 +216,8 @@ describe('what a gateway knows of keys', () => {
     now = 5000;
     expect(await check.check(text)).toEqual({ refusal: expect.stringContaining('was revoked') });
     expect(asked).toBe(2);
+    // It had a day left.
+    expect(warnings).toEqual([expect.stringContaining(`(a viewer) is in use and ends at ${key.expires_at}`)]);
   });
 
   it('costs the database little, however many keys are invented', async () => {
@@ -223,6 +227,7 @@ describe('what a gateway knows of keys', () => {
         asked += 1;
         return work(context);
       },
+      () => {},
       () => 0,
     );
     const { text } = await made('viewer');

@@ -56,18 +56,28 @@ export async function readKey(session: Session, names: TableNames, keyId: string
   return (await session.rows(`SELECT ${COLUMNS} FROM ${names.apiKey} WHERE key_id = ?`, [keyId])).map(keyRow)[0];
 }
 
+/** Keys with this role that are active. @throws DatabaseError */
+export async function countActive(session: Session, names: TableNames, role: Role): Promise<number> {
+  const [row] = await session.rows<{ n: number }>(
+    `SELECT COUNT(*) AS n FROM ${names.apiKey} WHERE role = ? AND revoked_at IS NULL AND expires_at > UTC_TIMESTAMP(3)`,
+    [role],
+  );
+  return Number(row?.n);
+}
+
 /** For a request that brings it. @throws DatabaseError */
 export async function findKey(
   session: Session,
   names: TableNames,
   keyId: string,
-): Promise<(KeyRow & { hash: Buffer; unused_s: number | null }) | undefined> {
+): Promise<(KeyRow & { hash: Buffer; unused_s: number | null; left_s: number }) | undefined> {
   const [row] = await session.rows(
-    `SELECT ${COLUMNS}, key_hash, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP(3)) AS unused_s
+    `SELECT ${COLUMNS}, key_hash, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP(3)) AS unused_s,
+       TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(3), expires_at) AS left_s
      FROM ${names.apiKey} WHERE key_id = ?`,
     [keyId],
   );
-  return row && { ...keyRow(row), hash: row.key_hash, unused_s: row.unused_s };
+  return row && { ...keyRow(row), hash: row.key_hash, unused_s: row.unused_s, left_s: Number(row.left_s) };
 }
 
 /** @throws DatabaseError */
