@@ -95,7 +95,7 @@ it.each<[ErrorCode | undefined, string[], () => string, string?]>([
   ['E_NOT_FOUND', ['tasks', 'show', '999999999'], right],
   ['E_NOT_FOUND', ['devices', 'show', 'nobody'], right],
   ['E_CONFIG', ['status'], () => `mysql://u:12?${CANARY}@127.0.0.1/db`],
-  ['E_CONFIG', ['status'], () => `mysql://u:${CANARY}@db.example/db`],
+  ['E_DATABASE', ['status'], () => `mysql://u:${CANARY}@db.example/db`],
   ['E_CONFIG', ['status'], right, 'tables: { task: [] }\n'],
   ['E_HANDLER_MISSING', ['worker', '--once'], right, '  capabilities: { supported_tasks: [ok, none] }\n'],
 ])('finding S9: no secret in %s of afd %j', async (code, args, url, more) => {
