@@ -29,7 +29,7 @@ export interface ListenAddress {
 /** As they are configured. No name is resolved: what is not plainly loopback becomes 127.0.0.1 where others must not connect. */
 export function listenAddress(settings: ListenSettings): ListenAddress {
   const { host = LOOPBACK, port = DEFAULT_PORT } = settings;
-  if (host.toLowerCase() === 'localhost') return { host: LOOPBACK, port, reach: 'loopback' };
+  if (host.toLowerCase() === 'localhost' || host.trim() === '') return { host: LOOPBACK, port, reach: 'loopback' };
   // A scope ("::1%lo") is no part of an address that a list of blocks can check.
   if (isIP(host) !== 0 && !host.includes('%') && isLoopback(host)) return { host, port, reach: 'loopback' };
   const missing = missingFor(settings);
