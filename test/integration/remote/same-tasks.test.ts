@@ -110,10 +110,12 @@ describe('odd tasks', () => {
     given,
   }) => {
     const { db, session, rows } = given;
+    // A row that the server does not take is nobody's task.
+    const tasks = TASKS.filter(([name]) => name !== '4 MB' || session.facts.maxAllowedPacket >= 8e6);
     const found = new Map<Kind, Record<string, unknown>>();
     for (const kind of KINDS) {
       const ids = new Map<string, number>();
-      for (const [name, columns] of TASKS) ids.set(name, await rows.task({ task_type: 't', ...columns }));
+      for (const [name, columns] of tasks) ids.set(name, await rows.task({ task_type: 't', ...columns }));
       const gateway = await startGateway(db);
       await runAll(kind, given, gateway);
       await stopWorkers();
@@ -135,7 +137,7 @@ describe('odd tasks', () => {
         await session.write(`DELETE FROM ${db.names[one]}`);
     }
     const direct = found.get('direct')!;
-    for (const [name, , becomes] of TASKS)
+    for (const [name, , becomes] of tasks)
       expect([name, direct[name]]).toEqual([name, expect.arrayContaining([becomes])]);
     for (const kind of ['remote', 'plain'] as const) expect(found.get(kind), kind).toEqual(direct);
   });
