@@ -123,7 +123,7 @@ export const server = z
     port: port.optional(),
     /** Processes that share the port. */
     workers: whole(1, 1000).optional(),
-    /** Files of a certificate with its chain, and of its key, relative to the configuration file: then it speaks TLS. */
+    /** Files of a certificate (with those between it and its authority) and of its key, relative to the configuration file: then it speaks TLS. */
     tls_cert: z.string().min(1).optional(),
     tls_key: z.string().min(1).optional(),
     /** Whether it asks for API keys. */

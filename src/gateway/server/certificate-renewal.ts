@@ -12,7 +12,7 @@ export interface RenewalOptions {
   current: Certificate;
   note(message: string): void;
   warn(message: string): void;
-  /** Milliseconds between two looks at the files. */
+  /** Milliseconds between two checks of the files. */
   everyMs?: number;
 }
 
@@ -20,7 +20,7 @@ const EVERY_MS = 10_000;
 /** Days before its end from which on a certificate is told of, once a day. */
 const SOON = 7;
 
-/** Not started. A pair of files that does not fit, as in the middle of a renewal, leaves the server as it is. */
+/** Not started. Files that do not fit each other, as in the middle of a renewal, leave the server as it is. */
 export function certificateRenewal(options: RenewalOptions): Loop {
   const { resolved, server, note, warn, everyMs = EVERY_MS } = options;
   let { current } = options;

@@ -7,7 +7,7 @@ import { readSmallFile } from '../../core/config/small-file.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 
 export interface Certificate {
-  /** With its chain. */
+  /** With those between it and its authority. */
   cert: string;
   key: string;
 }
