@@ -43,7 +43,7 @@ export interface Limits {
 export const LIMITS: Limits = {
   connections: 20_000,
   connectionsPerAddress: 15_000,
-  requestsPerAddress: 5000,
+  requestsPerAddress: 20_000,
   requestsPerKey: 1000,
   headerBytes: 16 * KB,
   urlLength: 8 * KB,

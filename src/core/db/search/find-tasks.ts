@@ -29,12 +29,9 @@ export function byDevice(names: TableNames, search: TaskSearch & { device_id: st
   const candidates = `(SELECT task_id AS id FROM ${names.assignment} FORCE INDEX (idx_device_id) WHERE device_id = ?
      UNION SELECT id FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ?
      UNION SELECT id FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('running')} AND claimed_by = ?) c`;
-  const found = from(
-    `${candidates} STRAIGHT_JOIN ${names.task} t FORCE INDEX (PRIMARY) ON t.id = c.id`,
-    names,
-    search,
-    window,
-  );
+  // By the id of the candidates: these are sorted before the join, which then stops when it has enough.
+  const tables = `${candidates} STRAIGHT_JOIN ${names.task} t FORCE INDEX (PRIMARY) ON t.id = c.id`;
+  const found = from(tables, names, search, window, { key: 'c.id' });
   return { sql: found.sql, values: [id, id, id, ...found.values] };
 }
 
@@ -44,7 +41,7 @@ export function inStretch(
   search: TaskSearch,
   { from: least, ...window }: Window & { from: number },
 ): Statement {
-  return from(`${names.task} t FORCE INDEX (PRIMARY)`, names, search, window, least);
+  return from(`${names.task} t FORCE INDEX (PRIMARY)`, names, search, window, { least });
 }
 
 /** The newest id below this one: what is missing between two stretches is not read. */
@@ -52,11 +49,17 @@ export function newestBelow(names: TableNames, id: number): Statement {
   return { sql: `SELECT MAX(id) AS id FROM ${names.task} WHERE id < ?`, values: [id] };
 }
 
-function from(tables: string, names: TableNames, search: TaskSearch, window: Window, least?: number): Statement {
+function from(
+  tables: string,
+  names: TableNames,
+  search: TaskSearch,
+  window: Window,
+  { key = 't.id', least }: { key?: string; least?: number } = {},
+): Statement {
   const { sql, values } = searchConditions(names, search);
-  const floor = least === undefined ? '' : ' AND t.id >= ?';
+  const floor = least === undefined ? '' : ` AND ${key} >= ?`;
   return {
-    sql: `SELECT t.id FROM ${tables} WHERE t.id < ?${floor}${sql} ORDER BY t.id DESC LIMIT ?`,
+    sql: `SELECT t.id FROM ${tables} WHERE ${key} < ?${floor}${sql} ORDER BY ${key} DESC LIMIT ?`,
     values: [window.before, ...(least === undefined ? [] : [least]), ...values, window.limit],
   };
 }
