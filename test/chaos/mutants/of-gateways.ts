@@ -62,7 +62,7 @@ export const OF_GATEWAYS: Mutant[] = [
   caught(
     'cursor-repeats',
     'a page of a list begins with the last task of the page before',
-    core('db/search/find-tasks.ts', 'WHERE t.id < ?${floor}', 'WHERE t.id <= ?${floor}'),
+    core('db/search/find-tasks.ts', 'WHERE ${key} < ?${floor}', 'WHERE ${key} <= ?${floor}'),
     test('db', 'test/db/search/find-tasks.test.ts', 'only ids below the place where the page before ended'),
   ),
   caught(
