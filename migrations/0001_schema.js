@@ -368,6 +368,24 @@ const cursors = (names) => `CREATE TABLE ${names.cursor} (
       updated_at DATETIME(3) NOT NULL COMMENT 'UTC'
     ) TABLE_OPTIONS`;
 
+/** One row per API key of the HTTP API. @type {TableText} */
+const apiKeys = (names) => `CREATE TABLE ${names.apiKey} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were made',
+      key_id CHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'second part of the text of the key; no secret',
+      key_hash BINARY(32) NOT NULL COMMENT 'SHA-256 of the text of the key',
+      name VARCHAR(128) NOT NULL COMMENT 'whose it is, or what for',
+      role ENUM('viewer','operator','submitter','device','admin') NOT NULL COMMENT 'what it may do',
+      device_id VARCHAR(64) NULL COMMENT 'the only device for which it is; NULL = any',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      created_by VARCHAR(128) NOT NULL COMMENT 'who made it',
+      expires_at DATETIME(3) NOT NULL COMMENT 'UTC; then it is refused',
+      last_used_at DATETIME(3) NULL COMMENT 'UTC, to the minute',
+      revoked_at DATETIME(3) NULL COMMENT 'UTC; since then it is refused',
+      revoked_by VARCHAR(128) NULL COMMENT 'who revoked it',
+
+      UNIQUE KEY key_id (key_id)
+    ) TABLE_OPTIONS`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -390,6 +408,7 @@ export async function up(tools) {
   await tools.createTable(plain.webhook, webhooks(names));
   await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
   await tools.createTable(plain.cursor, cursors(names));
+  await tools.createTable(plain.apiKey, apiKeys(names));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -408,7 +427,7 @@ export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
-  const hooks = [plain.cursor, plain.webhookDelivery, plain.webhook];
+  const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook];
   const keys = [plain.secretGrant, plain.secret];
   const own = [...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);

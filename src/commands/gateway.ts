@@ -9,7 +9,7 @@ export default class Gateway extends GatewayCommand {
   static override summary = 'Serve the HTTP API, for remote workers and other programs.';
 
   static override description =
-    'A gateway keeps no state: run as many as you like, on any node. It calls the same core as the commands, and needs access to the database. Until there are keys and TLS, it listens on this machine only. On SIGTERM or Ctrl-C it accepts nothing more, answers what is under way within worker.shutdown_timeout, then exits with 0. A second signal cuts what is left.';
+    'A gateway keeps no state: run as many as you like, on any node. It calls the same core as the commands, and needs access to the database. It listens on this machine only, unless server.auth is keys and it has a certificate or a trusted proxy. On SIGTERM or Ctrl-C it accepts nothing more, answers what is under way within worker.shutdown_timeout, then exits with 0. A second signal cuts what is left.';
 
   static override examples = [
     '<%= config.bin %> gateway',

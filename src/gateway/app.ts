@@ -19,23 +19,29 @@ import { remoteReportRoutes } from './routes/remote-reports.ts';
 import { resultRoutes } from './routes/results.ts';
 import { nextTaskRoutes } from './routes/tasks-next.ts';
 import type { App } from './server/app-type.ts';
+import type { Certificate } from './server/certificate.ts';
 import { answerProblem, noRoute } from './server/problem-answers.ts';
 
 export type { App };
 
 /** Not listening yet. Its caller closes it before the gateway stops. `limits`: in place of those of limits.ts. */
-export async function buildApp(gateway: Gateway, limits: Partial<Limits> = {}): Promise<App> {
+export async function buildApp(
+  gateway: Gateway,
+  limits: Partial<Limits> = {},
+  certificate?: Certificate,
+): Promise<App> {
   const all = { ...LIMITS, ...limits };
   const app = fastify({
     logger: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    ...serverOptions(gateway, all),
-  }).withTypeProvider<ZodTypeProvider>();
+    ...serverOptions(gateway, all, certificate),
+  }).withTypeProvider<ZodTypeProvider>() as App;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
+    if (certificate !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);

@@ -3,6 +3,7 @@ import type { Gateway } from '../core/gateway/gateway.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
 import { fleetRoutes } from './routes/fleet.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { taskActRoutes } from './routes/task-acts.ts';
 import { taskExportRoutes } from './routes/task-export.ts';
 import { taskLogRoutes } from './routes/task-logs.ts';
@@ -20,5 +21,6 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   deviceActRoutes(app, gateway);
   fleetRoutes(app, gateway);
   webhookRoutes(app, gateway);
+  keyRoutes(app, gateway);
   webhookDeliveryRoutes(app, gateway);
 }

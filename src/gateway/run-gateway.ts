@@ -1,13 +1,18 @@
 // One gateway process: serves until it is asked to stop.
+import type { Server as HttpsServer } from 'node:https';
 import { isIP } from 'node:net';
+import { hasAdmin } from '../core/access/manage-keys.ts';
 import { isLoopback } from '../core/config/loopback.ts';
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { Gateway, type GatewayFacts } from '../core/gateway/gateway.ts';
 import { type ListenAddress, listenAddress } from '../core/gateway/listen-address.ts';
+import type { Loop } from '../core/runtime/loop.ts';
 import { untilAborted } from '../core/runtime/service.ts';
 import { Keyring } from '../core/secrets/keyring.ts';
 import { type App, buildApp } from './app.ts';
+import { type Certificate, readCertificate } from './server/certificate.ts';
+import { certificateRenewal } from './server/certificate-renewal.ts';
 
 export interface GatewayOptions extends GatewayFacts {
   /** Accept nothing more, and answer what is under way. */
@@ -30,24 +35,37 @@ const SWEEP_MS = 50;
 /** @throws AfdError E_CONFIG when the port cannot be bound, or the key of secrets cannot be read; those of the liveness thread; DatabaseError */
 export async function runGateway(context: Context, options: GatewayOptions): Promise<GatewayResult> {
   await Keyring.of(context.resolved).check();
+  const certificate = await readCertificate(context.resolved);
   const gateway = new Gateway(context, options);
   const { stop, force } = options;
   let app: App | undefined;
+  let renewal: Loop | undefined;
   try {
     const early = () => void gateway.stop();
     stop.addEventListener('abort', early, { once: true });
     await gateway.start();
     stop.removeEventListener('abort', early);
-    app = await buildApp(gateway);
+    app = await buildApp(gateway, {}, certificate);
+    await tellMissingAdmin(gateway);
     const url = await listen(app, listenAddress(context.config.server));
     options.onListening?.(url, gateway.deviceId);
-    await untilAborted(stop, [gateway]);
+    renewal = certificate && renewalOf(app, context, certificate);
+    void renewal?.start();
+    await untilAborted(stop, [gateway, ...(renewal === undefined ? [] : [renewal])]);
     return { url, device_ids: [gateway.deviceId] };
   } finally {
     gateway.beginStop();
+    await renewal?.stop();
     if (app !== undefined) await drain(app, context.config.worker.shutdown_timeout * 1000, force);
     await gateway.stop();
   }
+}
+
+/** Once: without an administrator a fleet with keys can be changed by commands alone. @throws DatabaseError */
+async function tellMissingAdmin({ context, requests }: Gateway): Promise<void> {
+  if (context.config.server.auth === 'none' || (await requests.use(hasAdmin))) return;
+  const message = 'server.auth is keys, and no admin key is active: make one with "afd keys create NAME --role admin"';
+  context.events.emit('warning', { message });
 }
 
 /** Answers what is under way, within `mostMs`; what is left then, or when it is forced, is cut. */
@@ -69,7 +87,15 @@ export async function drain(app: App, mostMs: number, force: AbortSignal): Promi
   }
 }
 
-async function listen(app: App, { host, port }: ListenAddress): Promise<string> {
+function renewalOf(app: App, { resolved, events }: Context, current: Certificate): Loop {
+  return certificateRenewal({
+    ...{ resolved, current, server: app.server as unknown as HttpsServer },
+    note: (message) => events.emit('note', { message }),
+    warn: (message) => events.emit('warning', { message }),
+  });
+}
+
+async function listen(app: App, { host, port, reach }: ListenAddress): Promise<string> {
   let url: string;
   try {
     url = await app.listen({ host, port });
@@ -81,6 +107,7 @@ async function listen(app: App, { host, port }: ListenAddress): Promise<string> 
       data: { key: 'server.port' },
     });
   }
+  if (reach !== 'loopback') return url;
   const bound = app.addresses().map((one) => (typeof one === 'string' ? one : one.address));
   if (bound.every((one) => isIP(one) !== 0 && isLoopback(one))) return url;
   throw new AfdError('E_INTERNAL', `The gateway would listen on ${bound.join(', ')}, which others can reach.`);

@@ -111,6 +111,10 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['migrate down', 'migrate down --dry-run --force'],
   ['config show', 'config show'],
   ['config apply', 'config apply --dry-run'],
+  ['keys create', 'keys create a --role viewer', 'keys create a --role device --device w'],
+  ['keys ls', 'keys ls'],
+  ['keys rotate', 'keys rotate aaaaaaaa'],
+  ['keys revoke', 'keys revoke aaaaaaaa', 'keys revoke bbbbbbbb'],
   ['secrets key', 'secrets key made.key', 'secrets key made.key --add'],
   ['secrets ls', 'secrets ls'],
   ['secrets grant', 'secrets grant shop/42 --task-type work', 'secrets grant shop/42 --task-type work --revoke'],
@@ -158,6 +162,11 @@ async function prepared(): Promise<Record<string, number>> {
   const held = { status: 'online', over_limits: '["memory"]' };
   await insertDevice(session, db.names, { device_id: 'held', columns: held });
   await insertLeader(session, db.names, 'worker-001', 3);
+  await session.write(
+    `INSERT INTO ${db.names.apiKey} (key_id, key_hash, name, role, device_id, created_at, created_by, expires_at, last_used_at, revoked_at)
+     VALUES ('aaaaaaaa', 'x', 'one', 'device', 'w', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, UTC_TIMESTAMP(3), NULL),
+            ('bbbbbbbb', 'y', 'two', 'admin', NULL, UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, NULL, UTC_TIMESTAMP(3))`,
+  );
   const whole = {
     ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },
     ...{ required_capabilities: '{"gpu":true}', dedupe_key: 'whole', concurrency_key: 'c', execution_timeout: 60 },

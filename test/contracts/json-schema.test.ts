@@ -24,6 +24,7 @@ const WITHOUT = new Set(['config:show', 'run', 'secrets:key']);
 const ARGUMENTS: Record<string, string[]> = {
   'tasks:import': [fileURLToPath(new URL('../../package.json', import.meta.url)), '--format', 'csv'],
   'tasks:export': ['--output', '/dev/null', '--format', 'csv'],
+  'keys:create': ['a', '--role', 'viewer'],
   worker: ['--device-id', 'w'],
   start: ['--mode', 'worker'],
 };

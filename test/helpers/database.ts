@@ -114,7 +114,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
-  const { webhook, webhookDelivery, cursor } = names;
+  const { webhook, webhookDelivery, cursor, apiKey } = names;
   for (const name of [
     assignment,
     task,
@@ -129,6 +129,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     webhook,
     webhookDelivery,
     cursor,
+    apiKey,
     request,
     secret,
     secretGrant,

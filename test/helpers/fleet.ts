@@ -10,7 +10,7 @@ import { type FleetProcess, Process } from './fleet-process.ts';
 import { commandScript, type LedgerLine, workModule } from './ledger.ts';
 import { type AccountName, type RoleAccounts, urlAs } from './role-accounts.ts';
 
-const ANSWERS = /the gateway answers at (http:\S+)/;
+const ANSWERS = /the gateway answers at (https?:\S+)/;
 
 type Section = Record<string, unknown>;
 

@@ -42,6 +42,8 @@ const OF_OPERATORS = [
   "DELETE FROM af_device WHERE device_id = 'w'",
   'UPDATE af_task_assignment SET revoked_at = NOW() WHERE id = 1',
   "UPDATE af_task_assignment SET revoke_outcome = 'cancelled' WHERE id = 1",
+  'SELECT key_hash FROM af_api_key',
+  "UPDATE af_api_key SET role = 'admin'",
   'DELETE FROM af_request',
   'SELECT answer FROM af_request',
 ];

@@ -17,6 +17,7 @@ import {
   percent,
   port,
   seconds,
+  server,
   urls,
   weight,
   whole,
@@ -77,16 +78,7 @@ export const handlerSchema = z
 export const configSchema = z.strictObject({
   enabled: flag.default(true),
   mode: z.enum(['master', 'worker']).optional(),
-  server: z
-    .strictObject({
-      host: z.string().optional(),
-      port: port.optional(),
-      /** Processes that share the port. */
-      workers: whole(1, 1000).optional(),
-      /** Whose X-Forwarded-For says where a request comes from. */
-      trusted_proxies: networks,
-    })
-    .prefault({}),
+  server,
   master: z
     .strictObject({
       host: z.string().optional(),

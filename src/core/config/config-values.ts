@@ -115,3 +115,20 @@ export const networks = z
   .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: NO_NETWORK }))
   .max(1000)
   .default([]);
+
+/** Of a gateway. */
+export const server = z
+  .strictObject({
+    host: z.string().optional(),
+    port: port.optional(),
+    /** Processes that share the port. */
+    workers: whole(1, 1000).optional(),
+    /** Files of a certificate (with those between it and its authority) and of its key, relative to the configuration file: then it speaks TLS. */
+    tls_cert: z.string().min(1).optional(),
+    tls_key: z.string().min(1).optional(),
+    /** Whether it asks for API keys. */
+    auth: z.enum(['none', 'keys']).default('none'),
+    /** Whose X-Forwarded-For says where a request comes from. */
+    trusted_proxies: networks,
+  })
+  .prefault({});

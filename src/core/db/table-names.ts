@@ -25,6 +25,7 @@ export interface TableNames {
   webhookDelivery: string;
   /** How far readers of a history have come. */
   cursor: string;
+  apiKey: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -49,6 +50,7 @@ type Table =
   | 'webhook'
   | 'webhookDelivery'
   | 'cursor'
+  | 'apiKey'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -74,6 +76,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     webhook: `${prefix}webhook`,
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,
+    apiKey: `${prefix}api_key`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

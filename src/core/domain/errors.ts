@@ -52,6 +52,19 @@ export const ERROR_CODES = {
       'If a GRANT statement is printed, have an administrator of the server run it. Otherwise check which user, password and host are configured.',
     command: 'afd config show',
   },
+  E_KEY: {
+    exit: 4,
+    means: 'The request has no valid API key.',
+    remedy:
+      'Send a key as `Authorization: Bearer afd_…`. A key that has expired is replaced by `afd keys rotate`, before it does.',
+    command: 'afd keys ls',
+  },
+  E_ROLE: {
+    exit: 4,
+    means: 'The role of the API key, or its device, does not allow the operation.',
+    remedy: 'Use a key with a role that the message names.',
+    command: 'afd keys ls',
+  },
   E_CONFLICT: {
     exit: 5,
     means: 'The current state does not allow the operation, such as retrying a task that is running.',

@@ -4,6 +4,7 @@ import swagger, { type SwaggerTransform } from '@fastify/swagger';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import type { ErrorCode } from '../../core/domain/errors.ts';
+import { accessOf } from '../../http/operations/access.ts';
 import { TAGS } from '../../http/tags.ts';
 import type { App } from '../server/app-type.ts';
 import { problemResponses } from './problem-responses.ts';
@@ -25,8 +26,9 @@ export async function describeApi(app: App, version: string): Promise<void> {
         description: ABOUT,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      // Until keys exist, a gateway listens on loopback alone.
-      security: [],
+      // A gateway without `server.auth: keys` asks for none, and listens on loopback alone.
+      security: [{ key: [] }, {}],
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: KEYS } } },
       servers: [{ url: '/', description: 'The gateway that serves this document.' }],
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     },
@@ -35,6 +37,8 @@ export async function describeApi(app: App, version: string): Promise<void> {
     transformObject: (document) => finish(jsonSchemaTransformObject(document) as OpenAPIV3_1.Document),
   });
 }
+
+const KEYS = 'An API key, as `afd keys create` makes it.';
 
 const ABOUT =
   'Any gateway of the fleet answers any request: none of them keeps a state of its own. Ids of tasks are texts in answers, and texts or numbers in requests. Times are ISO 8601 in UTC, by the clock of the database. An error is a problem document (RFC 9457) with a code of the registry.';
@@ -54,8 +58,9 @@ const describeRoute: SwaggerTransform = (route) => {
   const { problems = [], example, response = {}, tags = [], ...rest } = described;
   const hasInput = ['params', 'querystring', 'body', 'headers'].some((part) => rest[part] !== undefined);
   const local = tags.some((tag) => LOCAL.has(tag));
-  const all = { ...response, ...problemResponses(problems, { hasInput, local }) };
-  const own = example === undefined ? {} : { 'x-example': example };
+  const access = accessOf(rest.operationId as string | undefined);
+  const all = { ...response, ...problemResponses(problems, { hasInput, local, access }) };
+  const own = { ...(example && { 'x-example': example }), ...(access === 'public' && { security: [{}] }) };
   return { schema: { ...rest, tags, response: all, ...own } as never, url };
 };
 

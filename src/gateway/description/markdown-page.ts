@@ -1,5 +1,7 @@
 // docs/reference/http.md: the document for readers of the repository. Written by scripts/http-page.mjs.
 import type { OpenAPIV3_1 } from 'openapi-types';
+import { rolesWith } from '../../core/access/roles.ts';
+import { accessOf } from '../../http/operations/access.ts';
 import { TAGS } from '../../http/tags.ts';
 import { curlOf } from './curl.ts';
 import { type Answer, isJson, type Operation, operationsOf, schemasOf } from './operations.ts';
@@ -17,8 +19,15 @@ export function markdownPage(document: OpenAPIV3_1.Document, intro: string): str
 }
 
 function contentsOf(operations: Operation[]): string {
-  const rows = operations.map((one) => `| [\`${one.id}\`](#${one.id.toLowerCase()}) | \`${one.method} ${one.path}\` |`);
-  return ['| operation | call |', '| --- | --- |', ...rows].join('\n');
+  const rows = operations.map(
+    (one) => `| [\`${one.id}\`](#${one.id.toLowerCase()}) | \`${one.method} ${one.path}\` | ${rolesOf(one)} |`,
+  );
+  return ['| operation | call | roles of a key |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+function rolesOf({ id }: Operation): string {
+  const access = accessOf(id);
+  return access === 'public' ? 'no key needed' : rolesWith(access).join(', ');
 }
 
 function chapterOf(tag: string, about: string, operations: Operation[], schemas: Schemas): string {

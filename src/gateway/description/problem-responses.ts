@@ -1,10 +1,14 @@
 // The problem documents with which an operation may answer, one for each HTTP status.
+import type { Access } from '../../core/domain/access/role.ts';
 import { ERROR_CODES, type ErrorCode } from '../../core/domain/errors.ts';
 import { PROBLEM_TYPE } from '../../http/problem.ts';
 import { HTTP_STATUS } from '../server/problem-answers.ts';
 
 /** Of every route that asks the database. */
 const ALWAYS: ErrorCode[] = ['E_DATABASE', 'E_TEMPORARY', 'E_FORBIDDEN', 'E_SCHEMA', 'E_INTERNAL'];
+
+/** Of every route for which a key is needed. */
+const KEYS: ErrorCode[] = ['E_KEY', 'E_ROLE'];
 
 export interface ProblemResponse {
   description: string;
@@ -14,9 +18,16 @@ export interface ProblemResponse {
 /** `own`: codes of the route. `hasInput`: it may be asked wrongly. `local`: it needs no database. */
 export function problemResponses(
   own: readonly ErrorCode[],
-  { hasInput, local }: { hasInput: boolean; local: boolean },
+  { hasInput, local, access }: { hasInput: boolean; local: boolean; access: Access },
 ): Record<string, ProblemResponse> {
-  const codes = [...new Set<ErrorCode>([...(hasInput ? ['E_USAGE' as const] : []), ...own, ...(local ? [] : ALWAYS)])];
+  const codes = [
+    ...new Set<ErrorCode>([
+      ...(hasInput ? ['E_USAGE' as const] : []),
+      ...own,
+      ...(local ? [] : ALWAYS),
+      ...(access === 'public' ? [] : KEYS),
+    ]),
+  ];
   const statuses = [...new Set(codes.map((code) => HTTP_STATUS[code]))].filter((status) => status >= 400);
   const answers = statuses
     .sort((a, b) => a - b)

@@ -7,6 +7,8 @@ import type { Limits } from './limits.ts';
 export interface ConnectionsOptions {
   limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>;
   isTrusted(address: string): boolean;
+  /** Others are not let in. */
+  mayConnect(address: string): boolean;
   /** A connection was refused, and why. */
   onRefused(sentence: string): void;
 }
@@ -14,8 +16,8 @@ export interface ConnectionsOptions {
 /** Not by `server.maxConnections`: processes that share a port would pass a refused connection on to each other for ever. */
 export class Connections {
   readonly #o: ConnectionsOptions;
-  /** Requests that are under way, by connection. */
-  readonly #open = new Map<Socket, number>();
+  /** By the client's address and port: with TLS, a request has another socket than its connection. */
+  readonly #open = new Map<string, { socket: Socket; requests: number }>();
   readonly #byNetwork = new Map<string, number>();
 
   constructor(options: ConnectionsOptions) {
@@ -24,7 +26,7 @@ export class Connections {
 
   /** Requests that are not answered yet. */
   get underWay(): number {
-    return [...this.#open.values()].reduce((sum, one) => sum + one, 0);
+    return [...this.#open.values()].reduce((sum, one) => sum + one.requests, 0);
   }
 
   attach(server: Server): void {
@@ -34,17 +36,22 @@ export class Connections {
 
   /** Closes those on which no request is under way: also the ones whose request is not complete yet. */
   closeIdle(): void {
-    for (const [socket, requests] of this.#open) if (requests === 0) socket.destroy();
+    for (const { socket, requests } of this.#open.values()) if (requests === 0) socket.destroy();
   }
 
   closeAll(): void {
-    for (const socket of this.#open.keys()) socket.destroy();
+    for (const { socket } of this.#open.values()) socket.destroy();
   }
 
   #take(socket: Socket): void {
     const address = socket.remoteAddress ?? '';
     const network = networkOf(address);
-    const { limits, isTrusted, onRefused } = this.#o;
+    const { limits, isTrusted, mayConnect, onRefused } = this.#o;
+    if (!mayConnect(address)) {
+      socket.destroy();
+      onRefused(`refused a connection from ${address}, which is no trusted proxy: the gateway has no TLS`);
+      return;
+    }
     const before = this.#byNetwork.get(network) ?? 0;
     if (this.#open.size >= limits.connections) {
       socket.destroy();
@@ -56,10 +63,11 @@ export class Connections {
       onRefused(`refused a connection from ${address}, which has ${before} already`);
       return;
     }
-    this.#open.set(socket, 0);
+    const key = keyOf(socket);
+    this.#open.set(key, { socket, requests: 0 });
     this.#byNetwork.set(network, before + 1);
     socket.once('close', () => {
-      this.#open.delete(socket);
+      if (this.#open.get(key)?.socket === socket) this.#open.delete(key);
       const left = (this.#byNetwork.get(network) ?? 1) - 1;
       if (left > 0) this.#byNetwork.set(network, left);
       else this.#byNetwork.delete(network);
@@ -67,12 +75,15 @@ export class Connections {
   }
 
   #begun({ socket }: IncomingMessage, response: ServerResponse): void {
-    const before = this.#open.get(socket);
-    if (before === undefined) return;
-    this.#open.set(socket, before + 1);
+    const one = this.#open.get(keyOf(socket));
+    if (one === undefined) return;
+    one.requests += 1;
     response.once('close', () => {
-      const now = this.#open.get(socket);
-      if (now !== undefined) this.#open.set(socket, now - 1);
+      one.requests -= 1;
     });
   }
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

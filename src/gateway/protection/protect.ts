@@ -1,10 +1,13 @@
 // What stands between the network and the routes, in the order in which a request meets it.
+import { isLoopback } from '../../core/config/loopback.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import { listenAddress } from '../../core/gateway/listen-address.ts';
 import type { App } from '../server/app-type.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
-import { addressIn } from './client-address.ts';
+import { authenticate } from './authenticate.ts';
+import { addressIn, plainAddress } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';
 import type { Limits } from './limits.ts';
@@ -21,9 +24,12 @@ export async function protect(app: App, gateway: Gateway, limits: Limits): Promi
   const { events, config } = gateway.context;
   const seldom = () => new ToldSeldom((message) => events.emit('warning', { message }));
   const [refused, limited] = [seldom(), seldom()];
+  const isTrusted = addressIn(config.server.trusted_proxies);
+  const { reach } = listenAddress(config.server);
   const connections = new Connections({
     limits,
-    isTrusted: addressIn(config.server.trusted_proxies),
+    isTrusted,
+    mayConnect: reach === 'proxies' ? (address) => isTrusted(address) || isLoopback(plainAddress(address)) : () => true,
     onRefused: (sentence) => refused.say(sentence),
   });
   connections.attach(app.server);
@@ -42,4 +48,5 @@ export async function protect(app: App, gateway: Gateway, limits: Limits): Promi
     if (gateway.stopping.aborted) reply.header('connection', 'close');
   });
   await limitRates(app, limits, (sentence) => limited.say(sentence));
+  authenticate(app, gateway);
 }

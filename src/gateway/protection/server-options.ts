@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import { type Certificate, OLDEST_TLS } from '../server/certificate.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
 import { BODY_LIMIT, type Limits } from './limits.ts';
@@ -10,10 +11,16 @@ import { answerMalformed } from './malformed.ts';
 /** Longest path parameter, in characters. */
 const PARAMETER_LENGTH = 200;
 
-export function serverOptions(gateway: Gateway, limits: Limits) {
+/** `certificate`: with one it speaks TLS. */
+export function serverOptions(gateway: Gateway, limits: Limits, certificate?: Certificate) {
   const { events, config } = gateway.context;
   const malformed = new ToldSeldom((message) => events.emit('warning', { message }));
   const { trusted_proxies } = config.server;
+  const http = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    connectionsCheckingInterval: limits.checkMs,
+  };
   return {
     bodyLimit: BODY_LIMIT,
     // Of all others X-Forwarded-For is ignored.
@@ -25,11 +32,9 @@ export function serverOptions(gateway: Gateway, limits: Limits) {
     keepAliveTimeout: limits.keepAliveMs,
     connectionTimeout: limits.silenceMs,
     routerOptions: { maxParamLength: PARAMETER_LENGTH },
-    http: {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersMs,
-      connectionsCheckingInterval: limits.checkMs,
-    },
+    ...(certificate === undefined
+      ? { http }
+      : { https: { ...http, ...certificate, minVersion: OLDEST_TLS, handshakeTimeout: limits.headersMs } }),
     clientErrorHandler: answerMalformed((sentence) => malformed.say(sentence)),
     frameworkErrors(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
       void sendProblem(new AfdError('E_USAGE', error.message), request, reply, error.statusCode ?? 400);

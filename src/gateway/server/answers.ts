@@ -20,9 +20,10 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
   return { now, as_of: value.now, request_id: request.id };
 }
 
-/** Who asks, until there are keys. With the reason, if one was given. */
+/** Who asks: the key, or the address where none is asked for. With the reason, if one was given. */
 export function caller(request: FastifyRequest, reason?: string): string {
-  const who = `http ${request.ip}`;
+  const { key, ip } = request;
+  const who = key === undefined ? `http ${ip}` : `key ${key.key_id} (${key.name})`;
   return reason === undefined ? who : `${who}: ${reason}`;
 }
 

@@ -3,6 +3,7 @@ import { openapiAnswer } from '../description-contract.ts';
 import { changeEvent, eventsQuery } from '../events-contract.ts';
 import { healthAnswer, readyAnswer } from '../health-contract.ts';
 import { FLEET_OPERATIONS } from './fleet-operations.ts';
+import { KEY_OPERATIONS } from './key-operations.ts';
 import { operation } from './operation.ts';
 import { TASK_OPERATIONS } from './task-operations.ts';
 import { WEBHOOK_OPERATIONS } from './webhook-operations.ts';
@@ -11,6 +12,7 @@ import { WORKER_OPERATIONS } from './worker-operations.ts';
 export const OPERATIONS = {
   ...TASK_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
+  ...KEY_OPERATIONS,
   ...FLEET_OPERATIONS,
   ...WORKER_OPERATIONS,
   events: operation({

@@ -90,7 +90,16 @@ async function hook(): Promise<void> {
   );
 }
 
-/** worker-001, which runs nothing, task 12345, which waits, and webhook 3. */
+/** An API key by the id of the examples. */
+async function key(): Promise<void> {
+  await session.write(`DELETE FROM ${db.names.apiKey}`);
+  await session.write(
+    `INSERT INTO ${db.names.apiKey} (key_id, key_hash, name, role, created_at, created_by, expires_at)
+     VALUES ('k3Jd92Qa', 'x', 'page', 'viewer', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY)`,
+  );
+}
+
+/** worker-001, which runs nothing, task 12345, which waits, webhook 3, and a key. */
 async function begin(): Promise<void> {
   const { assignment, task, device, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery } = db.names;
   for (const table of [assignment, task, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery])
@@ -103,6 +112,7 @@ async function begin(): Promise<void> {
   expect(registered).toMatchObject({ status: 200 });
   await insertTask(session, db.names, { id: 12345 });
   await hook();
+  await key();
 }
 
 async function send({ method, path, headers, body }: HttpExample) {

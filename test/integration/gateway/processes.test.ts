@@ -57,7 +57,7 @@ describe('a gateway', { timeout: MINUTES }, () => {
     expect(await accepts('127.0.0.1', Number(port))).toBe(true);
     const said = gateway.lines.filter((line) => line.message.includes('server.host is "0.0.0.0"'));
     expect(said).toHaveLength(1);
-    expect(said[0]).toMatchObject({ level: 'warn', message: expect.stringContaining('neither keys nor TLS') });
+    expect(said[0]).toMatchObject({ level: 'warn', message: expect.stringContaining('server.auth is none') });
     gateway.kill('SIGTERM');
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   });

@@ -7,24 +7,30 @@ import { ToldSeldom } from '../../../src/gateway/server/told-seldom.ts';
 
 describe('where a gateway listens', () => {
   it.each(['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])('%s as it was asked to', (host) => {
-    expect(listenAddress({ host, port: 8001 })).toEqual({ host, port: 8001 });
+    expect(listenAddress({ host, port: 8001 })).toEqual({ host, port: 8001, reach: 'loopback' });
   });
 
   it('on 127.0.0.1 and port 8000 when nothing is configured', () => {
-    expect(listenAddress({})).toEqual({ host: '127.0.0.1', port: 8000 });
-    expect(listenAddress({ host: undefined, port: undefined })).toEqual({ host: '127.0.0.1', port: 8000 });
+    expect(listenAddress({})).toEqual({ host: '127.0.0.1', port: 8000, reach: 'loopback' });
+    expect(listenAddress({ host: undefined, port: undefined })).toEqual({
+      host: '127.0.0.1',
+      port: 8000,
+      reach: 'loopback',
+    });
   });
 
-  it('on 127.0.0.1 for localhost, without asking a resolver', () => {
-    expect(listenAddress({ host: 'LocalHost' })).toEqual({ host: '127.0.0.1', port: 8000 });
+  it('on 127.0.0.1 for localhost, without asking a resolver, and for no host', () => {
+    for (const host of ['', ' '])
+      expect(listenAddress({ host, auth: 'keys', tls_cert: 'c' })).toMatchObject({ reach: 'loopback' });
+    expect(listenAddress({ host: 'LocalHost' })).toEqual({ host: '127.0.0.1', port: 8000, reach: 'loopback' });
   });
 
   it.each([
     ...['0.0.0.0', '::', '192.168.1.10', '10.0.0.1', 'fe80::1', '::ffff:0.0.0.0', '::1%lo'],
-    ...['', ' ', '0', '127.1', '127.0.0.1.example.com', 'localhost.', 'gateway.internal', '2130706433'],
+    ...['0', '127.1', '127.0.0.1.example.com', 'localhost.', 'gateway.internal', '2130706433'],
   ])('on this machine alone for "%s", and says so with the reason', (host) => {
     const { warning, ...address } = listenAddress({ host, port: 1 });
-    expect(address).toEqual({ host: '127.0.0.1', port: 1 });
+    expect(address).toEqual({ host: '127.0.0.1', port: 1, reach: 'loopback' });
     expect(warning).toContain(`server.host is "${host}", but the gateway listens on 127.0.0.1 only, because`);
   });
 });

@@ -77,6 +77,7 @@ export const GATEWAY: TableRights[] = [
   { table: 'webhook', why: 'create, change and remove webhooks', ...WRITE, DELETE: true },
   { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
   { table: 'cursor', why: 'note from where the ends of tasks are recorded', ...WRITE },
+  { table: 'apiKey', why: 'check, make and revoke API keys', ...WRITE },
   { table: 'secret', why: 'open the secrets of tasks for remote workers', ...READ },
   { table: 'secretGrant', why: 'see which tasks may use a secret', ...READ },
 ];

@@ -31,6 +31,7 @@ WORDS.push(
   'w-2',
 );
 const SPECIAL: Record<string, string[]> = {
+  'server.auth': ['none', 'keys'],
   'database.url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
   'database.password_file': ['one.secret', 'two.secret'],
   'database.server_public_key': ['one.secret', 'two.secret'],

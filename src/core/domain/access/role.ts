@@ -1,0 +1,29 @@
+// Who may do what over HTTP. An operation has one kind of access, a key has one role; what is not in this table is refused.
+
+export const ROLES = ['viewer', 'operator', 'submitter', 'device', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/**
+ * `public`: without a key. `read`: see tasks, devices and the fleet. `submit`: add tasks, and wait for them. `operate`: change tasks and
+ * devices. `device`: claim tasks, and report them. `admin`: settings, webhooks and keys.
+ */
+export const ACCESSES = ['public', 'read', 'submit', 'operate', 'device', 'admin'] as const;
+export type Access = (typeof ACCESSES)[number];
+
+const OF_ROLE: Record<Role, readonly Access[]> = {
+  viewer: ['read'],
+  operator: ['read', 'submit', 'operate'],
+  submitter: ['submit'],
+  device: ['device'],
+  admin: ['read', 'submit', 'operate', 'admin'],
+};
+
+/** Undefined = without a key. */
+export function mayAccess(role: Role | undefined, access: Access): boolean {
+  return access === 'public' || (role !== undefined && OF_ROLE[role].includes(access));
+}
+
+/** In the order of ROLES. */
+export function rolesWith(access: Access): Role[] {
+  return ROLES.filter((role) => mayAccess(role, access));
+}

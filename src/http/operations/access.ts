@@ -1,0 +1,30 @@
+// What a key must be allowed to do for each operation. An operation that is missing here does not compile.
+import type { Access } from '../../core/domain/access/role.ts';
+import type { OPERATIONS } from './operations.ts';
+
+type OperationId = keyof typeof OPERATIONS;
+
+const of = <const Id extends OperationId>(access: Access, ...ids: Id[]) =>
+  Object.fromEntries(ids.map((id) => [id, access])) as Record<Id, Access>;
+
+export const OPERATION_ACCESS: Record<OperationId, Access> = {
+  ...of('public', 'health', 'ready', 'openapi', 'docs', 'errorCodes'),
+  ...of('read', 'listTasks', 'showTask', 'taskResult', 'taskLogs', 'exportTasks', 'events', 'overview', 'fleetStatus'),
+  ...of('read', 'listDevices', 'deviceMap', 'showDevice', 'listLanes', 'leader', 'settings'),
+  ...of('read', 'adminDevices', 'adminAssignments'),
+  ...of('submit', 'addTasks', 'waitForTask'),
+  ...of('operate', 'cancelTask', 'retryTask', 'reassignTask', 'previewActs', 'actOnTasks'),
+  ...of('operate', 'pauseDevice', 'resumeDevice', 'drainDevice', 'removeDevice', 'resignLeader'),
+  ...of('device', 'registerDevice', 'heartbeat', 'signOff', 'nextTask', 'putResult', 'putResults', 'wait', 'exchange'),
+  ...of('device', 'recover', 'starts', 'payload', 'deliver', 'writeLogs', 'writtenLogs', 'writeProgress'),
+  ...of('device', 'writeCheckpoint', 'readCheckpoints', 'deleteCheckpoint', 'readSecrets'),
+  ...of('admin', 'changeSettings', 'addWebhook', 'listWebhooks', 'showWebhook', 'changeWebhook', 'removeWebhook'),
+  ...of('admin', 'changeWebhookSecret', 'testWebhook', 'listDeliveries', 'showDelivery', 'redeliver'),
+  ...of('admin', 'makeKey', 'listKeys', 'rotateKey', 'revokeKey'),
+};
+
+export function accessOf(operationId: string | undefined): Access {
+  const known = operationId !== undefined && Object.hasOwn(OPERATION_ACCESS, operationId);
+  // What nobody has thought of is for those who may do everything.
+  return known ? OPERATION_ACCESS[operationId as OperationId] : 'admin';
+}

@@ -1,0 +1,240 @@
+// Who may do what over HTTP.
+import { afterEach, describe, expect } from 'vitest';
+import { newApiKey } from '../../../src/core/access/api-key.ts';
+import { KeyCheck } from '../../../src/core/access/key-check.ts';
+import { endKey, makeKey } from '../../../src/core/access/manage-keys.ts';
+import { mayAccess, ROLES, type Role } from '../../../src/core/domain/access/role.ts';
+import { AfdHttpClient } from '../../../src/http/client/client.ts';
+import { endedKeyAnswer, keysAnswer, madeKeyAnswer, rotatedKeyAnswer } from '../../../src/http/key-contract.ts';
+import { accessOf } from '../../../src/http/operations/access.ts';
+import { OPERATIONS } from '../../../src/http/operations/operations.ts';
+import { readProjectFile } from '../../contracts/project-files.ts';
+import { expectDescribed } from '../../helpers/answers.ts';
+import { type Given, it } from '../../helpers/fixture.ts';
+import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { examplesOf } from '../../helpers/http-examples.ts';
+import { startWorker, stopWorkers, testContext } from '../../helpers/node.ts';
+
+const DAY = 86_400;
+let given: Given;
+let gateway: TestGateway;
+let context: ReturnType<typeof testContext>;
+
+it.beforeEach(async ({ given: one, onTestFinished }) => {
+  given = one;
+  gateway = await startGateway(given.db, { server: { auth: 'keys' }, limits: { requestsPerAddress: 100_000 } });
+  context = testContext(given.db);
+  onTestFinished(() => context.close());
+});
+afterEach(stopGateways);
+
+const made = (role: Role, device_id: string | null = null, lifetimeS = DAY) =>
+  makeKey(context, { name: `a ${role}`, role, device_id, lifetimeS }, 'test');
+const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
+const get = (path: string, headers: Record<string, string> = {}) =>
+  gateway.call(`/api/v1${path}`, undefined, { headers });
+const post = (path: string, headers: Record<string, string>, body: unknown = {}) =>
+  gateway.call(`/api/v1${path}`, body, { headers });
+
+describe('RB6 each operation with each role', () => {
+  const examples = examplesOf(readProjectFile('docs/reference/http.md') ?? '');
+
+  it('has an example', () => {
+    expect(examples.map((one) => one.id).sort()).toEqual(Object.keys(OPERATIONS).sort());
+  });
+
+  it('is carried out or refused as docs/reference/http.md says', async () => {
+    const keys: Array<[Role | undefined, Record<string, string>]> = [[undefined, {}]];
+    for (const role of ROLES) keys.push([role, bearer((await made(role)).text)]);
+    // The device exists last: until then no call of a device waits for anything.
+    const ordered = [...examples].sort((a, b) => Number(a.id === 'registerDevice') - Number(b.id === 'registerDevice'));
+    for (const { id, method, path, headers, body } of ordered) {
+      for (const [role, key] of keys) {
+        const stop = new AbortController();
+        const init = { method, headers: { ...headers, ...key }, signal: stop.signal };
+        const response = await fetch(gateway.url + path, body === undefined ? init : { ...init, body });
+        const refused = response.status === 401 ? 'E_KEY' : response.status === 403 ? 'E_ROLE' : undefined;
+        const allowed = mayAccess(role, accessOf(id));
+        const expected = allowed ? undefined : role === undefined ? 'E_KEY' : 'E_ROLE';
+        expect([id, role, refused]).toEqual([id, role, expected]);
+        if (refused !== undefined) expect(await response.json()).toMatchObject({ code: expected });
+        stop.abort();
+      }
+    }
+  });
+});
+
+describe('a key', () => {
+  it('is made, listed without its text, replaced with an overlap, and revoked', async () => {
+    const admin = bearer((await made('admin')).text);
+    const first = await post('/keys', admin, { name: 'page', role: 'viewer', lifetime: 3 * DAY });
+    expect(first.status).toBe(201);
+    expectDescribed(madeKeyAnswer, first.json);
+    const { key, text, by } = first.json;
+    expect(by).toMatch(/^key \w{8} \(a admin\)$/);
+    expect(key).toMatchObject({ name: 'page', role: 'viewer', active: true, created_by: by, last_used_at: null });
+    expect((await get('/tasks', bearer(text))).status).toBe(200);
+    expect((await get('/tasks', { 'x-api-key': text })).status).toBe(200);
+    const listed = await get('/keys', admin);
+    expectDescribed(keysAnswer, listed.json);
+    expect(listed.json.keys).toHaveLength(2);
+    expect(JSON.stringify(listed.json)).not.toContain(text.split('_')[2]);
+    expect(listed.json.keys.find((one: { key_id: string }) => one.key_id === key.key_id).last_used_at).not.toBeNull();
+    const rotated = await post(`/keys/${key.key_id}/rotate`, admin, { overlap: 60 });
+    expectDescribed(rotatedKeyAnswer, rotated.json);
+    expect(rotated.json.key).toMatchObject({ name: 'page', role: 'viewer', active: true });
+    expect(Date.parse(rotated.json.old.expires_at)).toBeLessThan(Date.parse(rotated.json.now) + 61_000);
+    expect((await get('/tasks', bearer(rotated.json.text))).status).toBe(200);
+    expect((await get('/tasks', bearer(text))).status).toBe(200);
+    const ended = await post(`/keys/${key.key_id}/revoke`, admin);
+    expectDescribed(endedKeyAnswer, ended.json);
+    expect(ended.json.key).toMatchObject({ active: false, revoked_at: expect.any(String) });
+    expect((await post(`/keys/${key.key_id}/revoke`, admin)).json.key.revoked_at).toBe(ended.json.key.revoked_at);
+    expect(await post(`/keys/${key.key_id}/rotate`, admin)).toMatchObject({ status: 409 });
+    expect(await post('/keys/aaaaaaaa/rotate', admin)).toMatchObject({ status: 404 });
+    expect(await post('/keys', admin, { name: 'x', role: 'viewer', device_id: 'w1' })).toMatchObject({ status: 400 });
+  });
+
+  it('RB5 cannot be made from what the database has', async () => {
+    const { text, key } = await made('admin');
+    const [row] = await given.session.rows(`SELECT * FROM ${given.db.names.apiKey} WHERE key_id = ?`, [key.key_id]);
+    expect(Object.values(row!).map(String).join()).not.toContain(text.split('_')[2]);
+    const hash: Buffer = row!.key_hash;
+    const guesses = [
+      hash.toString('hex'),
+      hash.toString('base64'),
+      `afd_${key.key_id}_${hash.toString('hex')}`,
+      key.key_id,
+    ];
+    for (const guess of guesses) expect(await get('/keys', bearer(guess))).toMatchObject({ status: 401 });
+  });
+
+  it('that is none, or is none any more, is refused with the reason', async () => {
+    const { text, key } = await made('viewer');
+    const other = (await made('viewer')).text;
+    const swapped = `afd_${key.key_id}_${other.split('_')[2]}_${text.split('_')[3]}`;
+    const expired = await made('viewer', null, 1);
+    await given.session.write(
+      `UPDATE ${given.db.names.apiKey} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE key_id = ?`,
+      [expired.key.key_id],
+    );
+    const gone = await made('viewer');
+    await endKey(context, gone.key.key_id, 'test');
+    const cases: Array<[Record<string, string>, RegExp]> = [
+      [{}, /has no API key/],
+      ...['', '0', '[]', '{}', 'true', 'x'.repeat(300)].map((one): [Record<string, string>, RegExp] => [
+        bearer(one),
+        /not complete/,
+      ]),
+      [{ authorization: `Basic ${text}` }, /not complete/],
+      [bearer(swapped), /not complete/],
+      [bearer(newApiKey().text), /not known/],
+      [bearer(expired.text), /expired at/],
+      [bearer(gone.text), /was revoked at/],
+    ];
+    for (const [headers, detail] of cases) {
+      const { status, json, headers: answered } = await get('/tasks', headers);
+      expect([headers, status, json.code]).toEqual([headers, 401, 'E_KEY']);
+      expect(json.detail).toMatch(detail);
+      expect(answered.get('www-authenticate')).toBe('Bearer realm="afd"');
+    }
+    expect((await get('/tasks', bearer(text))).status).toBe(200);
+    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+    expect((await get('/nothing')).status).toBe(404);
+  });
+
+  it('of a device is for that device, whichever part of the request names it', async () => {
+    const key = bearer((await made('device', 'w1')).text);
+    const register = (device_id: string) => post('/devices/register', key, { device_id, capabilities: {} });
+    expect((await register('w1')).status).toBe(200);
+    expect(await register('w2')).toMatchObject({ status: 403, json: { code: 'E_ROLE' } });
+    expect((await get('/tasks/next?device_id=W1', key)).status).toBe(204);
+    expect(await get('/tasks/next?device_id=w2', key)).toMatchObject({ status: 403 });
+    expect(await post('/devices/w2/heartbeat', key)).toMatchObject({ status: 403 });
+    expect((await post('/devices/w1/heartbeat', key)).status).toBe(200);
+    const result = (device_id: string) => post('/tasks/1/result', key, { device_id, status: 'completed' });
+    expect(await result('w2')).toMatchObject({ status: 403 });
+    expect((await result('w1')).status).toBe(409);
+    const any = bearer((await made('device')).text);
+    expect((await post('/devices/register', any, { device_id: 'w3', capabilities: {} })).status).toBe(200);
+  });
+
+  it('is the one who acts', async () => {
+    const { text, key } = await made('operator');
+    const id = await given.rows.task();
+    const { json } = await post(`/tasks/${id}/cancel`, bearer(text));
+    expect(json.by).toBe(`key ${key.key_id} (a operator)`);
+  });
+
+  it('is sent by the client', async () => {
+    const headers = bearer((await made('viewer')).text);
+    const { tasks } = await new AfdHttpClient({ baseUrl: gateway.url, headers }).listTasks();
+    expect(tasks).toEqual([]);
+    await expect(new AfdHttpClient(gateway.url).listTasks()).rejects.toMatchObject({ status: 401, code: 'E_KEY' });
+  });
+});
+
+describe('a remote worker', () => {
+  afterEach(stopWorkers);
+  const worker = (api_key: string) =>
+    startWorker(given.db, {
+      ...{ gateways: [gateway.url], deviceId: 'w1', mode: 'drain', master: { api_key } },
+      handlers: { sync_data: async () => ({ ok: true }) },
+    });
+
+  it('sends the key of its device', async () => {
+    const id = await given.rows.task();
+    await worker((await made('device', 'w1')).text).ended;
+    expect(await given.rows.readTask(id)).toMatchObject({ status: 'done' });
+  });
+
+  it('ends with the reason when its key is not the right one', async () => {
+    await expect(worker((await made('viewer')).text).ended).rejects.toMatchObject({ code: 'E_ROLE', exitCode: 4 });
+    await expect(worker((await made('device', 'w2')).text).ended).rejects.toMatchObject({ code: 'E_ROLE' });
+    await expect(worker('your-api-key').ended).rejects.toMatchObject({ code: 'E_KEY', exitCode: 4 });
+  });
+});
+
+describe('what a gateway knows of keys', () => {
+  it('is asked again after five seconds, so a key that was revoked is refused by then', async () => {
+    let now = 0;
+    let asked = 0;
+    const warnings: string[] = [];
+    const check = new KeyCheck(
+      async (work) => {
+        asked += 1;
+        return work(context);
+      },
+      (sentence) => warnings.push(sentence),
+      () => now,
+    );
+    const { text, key } = await made('viewer');
+    for (let n = 0; n < 10; n += 1) expect(await check.check(text)).toMatchObject({ key: { key_id: key.key_id } });
+    await endKey(context, key.key_id, 'test');
+    now = 4999;
+    expect(await check.check(text)).toHaveProperty('key');
+    now = 5000;
+    expect(await check.check(text)).toEqual({ refusal: expect.stringContaining('was revoked') });
+    expect(asked).toBe(2);
+    // It had a day left.
+    expect(warnings).toEqual([expect.stringContaining(`(a viewer) is in use and ends at ${key.expires_at}`)]);
+  });
+
+  it('costs the database little, however many keys are invented', async () => {
+    let asked = 0;
+    const check = new KeyCheck(
+      async (work) => {
+        asked += 1;
+        return work(context);
+      },
+      () => {},
+      () => 0,
+    );
+    const { text } = await made('viewer');
+    await check.check(text);
+    const ends = await Promise.allSettled(Array.from({ length: 500 }, () => check.check(newApiKey().text)));
+    expect(ends.filter((one) => one.status === 'rejected').length).toBeGreaterThan(400);
+    expect(asked).toBeLessThanOrEqual(51);
+    expect(await check.check(text)).toHaveProperty('key');
+  });
+});
