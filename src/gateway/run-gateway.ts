@@ -90,6 +90,7 @@ export async function drain(app: App, mostMs: number, force: AbortSignal): Promi
 function renewalOf(app: App, { resolved, events }: Context, current: Certificate): Loop {
   return certificateRenewal({
     ...{ resolved, current, server: app.server as unknown as HttpsServer },
+    onChange: (certificate, clients) => app.certificates.change(certificate.clients, clients),
     note: (message) => events.emit('note', { message }),
     warn: (message) => events.emit('warning', { message }),
   });

@@ -5,11 +5,14 @@ import type { DatabaseError } from '../db/database-error.ts';
 import { AfdError } from '../domain/errors.ts';
 import { isOfGateway, jsonOf, notUnderstood, refusal, unanswered } from './gateway-errors.ts';
 import { CallFailed, type HttpAnswer, HttpConnections } from './http-call.ts';
+import { TlsFiles, type TlsPaths } from './tls-files.ts';
 
 export interface GatewayOptions {
   /** Without a path below the root of the gateway. */
   urls: readonly string[];
   apiKey: string | undefined;
+  /** Of the certificate that it shows, and of the authorities that it believes. */
+  tls?: TlsPaths | undefined;
   callTimeoutMs: number;
 }
 
@@ -53,11 +56,13 @@ export class GatewayClient {
   readonly choice: GatewayChoice;
   readonly #o: GatewayOptions;
   readonly #connections = new Map<string, HttpConnections>();
+  readonly #tls: TlsFiles | undefined;
   #compress = true;
 
   constructor(options: GatewayOptions, choice = new GatewayChoice(options.urls)) {
     this.#o = options;
     this.choice = choice;
+    this.#tls = options.tls && new TlsFiles(options.tls);
   }
 
   /** The gateway that is asked now, for people. */
@@ -125,7 +130,7 @@ export class GatewayClient {
   #to(url: string): HttpConnections {
     let found = this.#connections.get(url);
     if (found === undefined) {
-      found = new HttpConnections(url.startsWith('https:'));
+      found = new HttpConnections(url.startsWith('https:'), this.#tls);
       this.#connections.set(url, found);
     }
     return found;

@@ -59,7 +59,7 @@ export class RemoteLiveness extends Service {
     this.#report = report;
     // A call that waits at one that hangs would do so for long.
     this.#choice = new GatewayChoice(gateway.urls, () => this.#call?.cut.abort());
-    const options = { urls: gateway.urls, apiKey: gateway.apiKey, callTimeoutMs: settings.callTimeoutMs };
+    const options = { ...gateway, callTimeoutMs: settings.callTimeoutMs };
     this.#waiter = new GatewayClient(options, this.#choice);
     this.#client = new GatewayClient(options, this.#choice);
     this.#load = new DeviceLoad(settings, (reasons) => {
