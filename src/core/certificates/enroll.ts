@@ -1,8 +1,11 @@
 // A device gets its first certificate. Its key is made here and stays here.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { resolve } from 'node:path';
 import { certificateAnswer } from '../../http/certificate-contract.ts';
+import type { ResolvedConfig } from '../config/load-config.ts';
 import { AfdError } from '../domain/errors.ts';
 import { GatewayClient } from '../remote/gateway-client.ts';
+import type { TlsPaths } from '../remote/tls-files.ts';
 import { wallMilliseconds } from '../runtime/clock.ts';
 import { readIfThere, writeWhole } from './pair-files.ts';
 
@@ -26,6 +29,26 @@ export interface EnrolledDevice {
   tls_key: string;
   fingerprint: string;
   expires_at: string;
+}
+
+/** What is not given is as the configuration says. @throws AfdError E_USAGE: no gateway is known */
+export function enrollOptions(
+  { config, baseDir }: Pick<ResolvedConfig, 'config' | 'baseDir'>,
+  given: { code: string } & TlsPaths,
+): EnrollOptions {
+  const { worker, database } = config;
+  if (worker.gateway === undefined)
+    throw new AfdError('E_USAGE', 'Which gateway? Give --gateway URL, or set worker.gateway.', {
+      suggestions: ['afd devices enroll --help'],
+    });
+  const path = (file: string) => resolve(baseDir, file);
+  return {
+    ...{ urls: worker.gateway, code: given.code, deviceId: worker.device_id },
+    cert: given.cert ?? path(worker.tls_cert ?? 'afd-device.pem'),
+    key: given.key ?? path(worker.tls_key ?? 'afd-device.key'),
+    ca: given.ca ?? (worker.tls_ca === undefined ? undefined : path(worker.tls_ca)),
+    callTimeoutMs: database.call_timeout * 1000,
+  };
 }
 
 /** @throws AfdError E_CONFLICT: there is a certificate already, or the code was used; and others of the gateway; E_FAILED; DatabaseError */

@@ -136,10 +136,26 @@ export async function allCertificates(context: Context, deviceId?: string): Prom
 }
 
 /**
+ * Ends one certificate, or all of a device, with the codes of the device.
+ * @throws AfdError E_USAGE; E_NOT_FOUND: the device has none; DatabaseError
+ */
+export async function revoke(
+  context: Context,
+  { fingerprint, device_id }: { fingerprint: string | undefined; device_id: string | undefined },
+  by: string,
+): Promise<CertificateRow[]> {
+  if (fingerprint !== undefined && device_id === undefined) return revokeOne(context, fingerprint, by);
+  if (device_id !== undefined && fingerprint === undefined) return revokeAllOf(context, device_id, by);
+  throw new AfdError('E_USAGE', 'Which certificate? Give a fingerprint, or --device ID for all of a device.', {
+    suggestions: LIST,
+  });
+}
+
+/**
  * Ends one certificate, of whichever authority, and the codes of its device. @returns what it was, and is now
  * @throws AfdError E_USAGE; DatabaseError
  */
-export async function revokeOne(context: Context, typed: string, by: string): Promise<CertificateRow[]> {
+async function revokeOne(context: Context, typed: string, by: string): Promise<CertificateRow[]> {
   const fingerprint = typed.replaceAll(':', '').toLowerCase();
   if (!FINGERPRINT.test(fingerprint))
     throw new AfdError('E_USAGE', 'A certificate is named by its SHA-256 fingerprint: 64 hexadecimal digits.', {
@@ -156,7 +172,7 @@ export async function revokeOne(context: Context, typed: string, by: string): Pr
 }
 
 /** Ends all certificates and codes of a device. @throws AfdError E_NOT_FOUND: it has none; DatabaseError */
-export async function revokeAllOf(context: Context, deviceId: string, by: string): Promise<CertificateRow[]> {
+async function revokeAllOf(context: Context, deviceId: string, by: string): Promise<CertificateRow[]> {
   const session = await context.session();
   const { names } = context;
   await transaction(session, async () => {
