@@ -205,7 +205,7 @@ async function signer(authority: Authority, csr: string, now: string) {
   const nowMs = Date.parse(now);
   const sign = async (device_id: string) => {
     const issued: Issued = await issue(read, authority, { deviceId: device_id, lifetimeS: authority.lifetimeS, nowMs });
-    const lifetimeS = Math.max(0, Math.floor((issued.endsMs - nowMs) / 1000));
+    const lifetimeS = Math.max(0, Math.ceil((issued.endsMs - nowMs) / 1000));
     const { cert: certificate, fingerprint } = issued;
     const expires_at = new Date(issued.endsMs).toISOString();
     return { issued, lifetimeS, answer: { device_id, certificate, fingerprint, expires_at, lifetime: lifetimeS } };

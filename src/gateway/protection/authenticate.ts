@@ -70,7 +70,8 @@ export function authenticate(app: App, gateway: Gateway): void {
     const others = named.join(', ') || 'none';
     const message = `${nameOf(request)} is for the device ${only}${also}; the request names ${others}.`;
     strangers.say(`${request.ip}: ${message}`);
-    return sendProblem(new AfdError('E_ROLE', message), request, reply);
+    const suggestions = device === undefined ? {} : { suggestions: ['afd devices certificates ls'] };
+    return sendProblem(new AfdError('E_ROLE', message, suggestions), request, reply);
   });
 }
 
