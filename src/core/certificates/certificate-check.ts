@@ -1,4 +1,4 @@
-// Whether the certificate of a device still counts. Its chain was checked by TLS.
+// Whether the certificate of a device still counts. TLS has checked who signed it.
 import type { X509Certificate } from 'node:crypto';
 import { RecentAnswers } from '../access/recent-answers.ts';
 import type { Context } from '../context/context.ts';

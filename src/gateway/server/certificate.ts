@@ -42,7 +42,7 @@ export async function readCertificate({
   return { cert, key, clients };
 }
 
-/** What a TLS server is given. Chains of devices are checked, and judged where their requests are. */
+/** What a TLS server is given. It checks who signed the certificate of a device; protection/ refuses what is not right. */
 export function tlsOptions({ cert, key, clients }: Certificate) {
   const own = { cert, key, minVersion: OLDEST_TLS } as const;
   if (clients === undefined) return own;
