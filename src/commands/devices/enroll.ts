@@ -6,7 +6,7 @@ import type { EnrolledDevice } from '../../core/certificates/enroll.ts';
 export type DevicesEnrollResult = EnrolledDevice;
 
 export default class DevicesEnroll extends BaseCommand {
-  static override summary = 'Get the certificate of this device from a gateway, with a code of "afd devices invite".';
+  static override summary = 'Get the certificate of this device, with a code of "afd devices invite".';
   static override description =
     'Makes a key in a file that only you can read; it stays on this device. The gateway signs a certificate for it. Run the same command again if it was interrupted. A remote worker shows the certificate in place of an API key, and renews it. Needs no database.';
   static override examples = [

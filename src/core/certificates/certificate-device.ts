@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 
 const PREFIX = 'afd://device/';
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** Node.js puts a name in quotes where it has a comma or a quote, so that none can look like two. */
+/** Node.js puts a name in quotes where it has a comma or a quote, so that one is never taken for two. */
 const NAME = /(?:^|, )([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^,"]*)/y;
 
 export function deviceUri(deviceId: string): string {

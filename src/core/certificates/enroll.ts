@@ -7,7 +7,7 @@ import { AfdError } from '../domain/errors.ts';
 import { GatewayClient } from '../remote/gateway-client.ts';
 import type { TlsPaths } from '../remote/tls-files.ts';
 import { wallMilliseconds } from '../runtime/clock.ts';
-import { readIfThere, writeWhole } from './pair-files.ts';
+import { readIfThere, writeWhole } from './whole-files.ts';
 
 export interface EnrollOptions {
   urls: readonly string[];

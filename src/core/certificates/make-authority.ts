@@ -1,7 +1,7 @@
 // The authority of device certificates. The database never has its key.
 import { AfdError } from '../domain/errors.ts';
 import { wallMilliseconds } from '../runtime/clock.ts';
-import { readIfThere, writeWhole } from './pair-files.ts';
+import { readIfThere, writeWhole } from './whole-files.ts';
 import { newAuthority } from './x509.ts';
 
 export interface MadeAuthority {

@@ -20,7 +20,7 @@ import {
 } from '../db/access/device-invitations.ts';
 import { transaction } from '../db/transaction.ts';
 import { AfdError } from '../domain/errors.ts';
-import type { Issued, Pair } from './x509.ts';
+import type { Issued, SigningKey } from './x509.ts';
 
 export type { CertificateRow };
 
@@ -42,7 +42,7 @@ export interface Invitation {
 }
 
 /** What a gateway signs with, and for how long. */
-export interface Authority extends Pair {
+export interface Authority extends SigningKey {
   lifetimeS: number;
 }
 

@@ -21,13 +21,13 @@ export interface OwnRenewalOptions {
 
 const PART = 2 / 3;
 /** The longest pause, in milliseconds: somebody else may have replaced the files. */
-const LOOK_MS = 60_000;
+const LONGEST_PAUSE_MS = 60_000;
 /** Another authority renews it: this gateway is asked again after this. */
 const ELSEWHERE_MS = 3_600_000;
 
 /** Not started. */
 export function ownRenewal({ client, cert: path, key: keyPath, note, warn }: OwnRenewalOptions): Loop {
-  const backoff = new Backoff({ initialMs: 1000, maxMs: LOOK_MS });
+  const backoff = new Backoff({ initialMs: 1000, maxMs: LONGEST_PAUSE_MS });
   let seen: string | undefined;
   let dueAt = 0;
   let told = '';
@@ -37,7 +37,7 @@ export function ownRenewal({ client, cert: path, key: keyPath, note, warn }: Own
     dueAt = monotonic() + restMs;
   };
   return new Loop({
-    intervalMs: () => Math.min(LOOK_MS, Math.max(0, dueAt - monotonic())),
+    intervalMs: () => Math.min(LONGEST_PAUSE_MS, Math.max(0, dueAt - monotonic())),
     async work(signal) {
       const { cert, key } = await readTls({ cert: path, key: keyPath });
       const certificate = new X509Certificate(cert!);

@@ -22,8 +22,8 @@ import {
 } from 'pkijs';
 import { deviceUri, fingerprintOf } from './certificate-device.ts';
 
-/** PEM texts. */
-export interface Pair {
+/** The certificate of an authority, and its key. PEM texts. */
+export interface SigningKey {
   cert: string;
   key: string;
 }
@@ -68,7 +68,7 @@ export function newKey(): string {
 }
 
 /** An authority that signs itself. `nowMs`: since 1970. */
-export async function newAuthority(nowMs: number): Promise<Pair> {
+export async function newAuthority(nowMs: number): Promise<SigningKey> {
   const key = newKey();
   const certificate = begun(nowMs - BEFORE.mostMs, nowMs + AUTHORITY_DAYS * DAY_MS);
   // Two authorities with one name could not be told apart.
@@ -115,7 +115,7 @@ export async function readRequest(text: string): Promise<ReadRequest | undefined
 /** A certificate for a device. It ends with its authority at the latest. `nowMs`: since 1970. */
 export async function issue(
   { request }: ReadRequest,
-  authority: Pair,
+  authority: SigningKey,
   { deviceId, lifetimeS, nowMs }: { deviceId: string; lifetimeS: number; nowMs: number },
 ): Promise<Issued> {
   const lifeMs = lifetimeS * 1000;

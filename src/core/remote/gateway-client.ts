@@ -105,6 +105,9 @@ export class GatewayClient {
       this.#compress = false;
       answer = await this.#send(url, call);
     }
+    // Its certificate has ended while a newer one was there.
+    if (answer.status === 401 && this.#tls !== undefined && (await this.#tls.texts(true)) !== answer.tls)
+      answer = await this.#send(url, call);
     if (answer.status >= 300 || answer.status < 200) throw refusal(where, answer);
     const read = call.answer.safeParse(jsonOf(where, answer.text));
     if (read.success) return read.data;

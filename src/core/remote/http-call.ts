@@ -28,6 +28,8 @@ export interface HttpAnswer {
   status: number;
   retryAfterS: number | undefined;
   text: string;
+  /** What the connection was opened with. */
+  tls: TlsTexts | undefined;
 }
 
 /** A request without an answer. */
@@ -75,7 +77,9 @@ export class HttpConnections {
       headers['content-length'] = String(Buffer.byteLength(sent));
     }
     if (!small) headers['content-encoding'] = 'gzip';
-    return this.#send(call, await this.#agentNow(), headers, sent);
+    const agent = await this.#agentNow();
+    const tls = this.#texts;
+    return { ...(await this.#send(call, agent, headers, sent)), tls };
   }
 
   /** New connections show the newest certificate; those that are open end with what is under way on them. */
@@ -102,7 +106,7 @@ export class HttpConnections {
     agent: HttpAgent,
     headers: Record<string, string>,
     body: string | Buffer | undefined,
-  ): Promise<HttpAnswer> {
+  ): Promise<Omit<HttpAnswer, 'tls'>> {
     const { method, url, timeoutMs, signal } = call;
     return new Promise((resolve, reject) => {
       let connected = false;

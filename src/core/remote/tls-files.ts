@@ -20,7 +20,7 @@ export interface TlsTexts {
 }
 
 /** How often the files are read, in milliseconds. */
-const READ_MS = 5000;
+const READ_MS = 1000;
 const NOT_ITS_OWNER = 0o077;
 
 export class TlsFiles {
@@ -32,10 +32,10 @@ export class TlsFiles {
     this.#paths = paths;
   }
 
-  /** The same object for as long as nothing changes. Files that cannot be used change nothing. @throws AfdError E_CONFIG at first */
-  async texts(): Promise<TlsTexts> {
+  /** The same object for as long as nothing changes. `now`: they are read in any case. Files that cannot be used change nothing. @throws AfdError E_CONFIG at first */
+  async texts(now = false): Promise<TlsTexts> {
     const before = this.#texts;
-    if (before !== undefined && monotonic() - this.#readAt < READ_MS) return before;
+    if (!now && before !== undefined && monotonic() - this.#readAt < READ_MS) return before;
     this.#readAt = monotonic();
     try {
       const found = await readTls(this.#paths);

@@ -4,7 +4,7 @@ import { KeyCheck } from '../../core/access/key-check.ts';
 import type { KeyRow } from '../../core/access/manage-keys.ts';
 import { mayAccess, rolesWith } from '../../core/access/roles.ts';
 import { certificateName } from '../../core/certificates/manage-certificates.ts';
-import { AfdError, type ErrorCode } from '../../core/domain/errors.ts';
+import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { accessOf } from '../../http/operations/access.ts';
 import type { App } from '../server/app-type.ts';
@@ -35,27 +35,28 @@ export function authenticate(app: App, gateway: Gateway): void {
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(operationOf(request));
     if (access === 'public' || request.is404) return;
-    const refuse = (code: ErrorCode, sentence: string) => {
-      if (code === 'E_KEY') reply.header('www-authenticate', 'Bearer realm="afd"');
-      return sendProblem(new AfdError(code, `${sentence}.`), request, reply);
+    const refuse = (error: AfdError) => {
+      if (error.code === 'E_KEY') reply.header('www-authenticate', 'Bearer realm="afd"');
+      return sendProblem(error, request, reply);
     };
     const shown = await certificates.of(request);
-    if (shown !== undefined && 'refusal' in shown) return refuse('E_CERTIFICATE', shown.refusal);
+    if (shown !== undefined && 'refusal' in shown) return refuse(new AfdError('E_CERTIFICATE', `${shown.refusal}.`));
     request.device = shown?.device;
     if (access === 'device' && certificates.required && shown === undefined)
-      return refuse('E_CERTIFICATE', 'The request has no device certificate, and this gateway asks for one');
+      return refuse(
+        new AfdError('E_CERTIFICATE', 'The request has no device certificate, and this gateway asks for one.'),
+      );
     const text = keyOf(request);
     if (text !== undefined || shown === undefined) {
       const checked = text === undefined ? { refusal: 'The request has no API key' } : await keys.check(text);
-      if ('refusal' in checked) return refuse('E_KEY', checked.refusal);
+      if ('refusal' in checked) return refuse(new AfdError('E_KEY', `${checked.refusal}.`));
       request.key = checked.key;
     }
     const role = request.key?.role ?? 'device';
     if (mayAccess(role, access)) return;
-    return refuse(
-      'E_ROLE',
-      `${nameOf(request)} has the role ${role}; this operation needs ${rolesWith(access).join(' or ')}`,
-    );
+    const needed = rolesWith(access).join(' or ');
+    const message = `${nameOf(request)} has the role ${role}; this operation needs ${needed}.`;
+    return refuse(new AfdError('E_ROLE', message));
   });
   // What a device has is for what that device does, whichever part of the request names it.
   app.addHook('preHandler', async (request, reply) => {

@@ -10,14 +10,17 @@ import { inviteDevice, revoke } from '../../../src/core/certificates/manage-cert
 import { newKey, newRequest } from '../../../src/core/certificates/x509.ts';
 import type { Role } from '../../../src/core/domain/access/role.ts';
 import { certificateAnswer } from '../../../src/http/certificate-contract.ts';
+import { readProjectFile } from '../../contracts/project-files.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import { authority, type Certificate, certificateFor } from '../../helpers/certificate.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { examplesOf, unlike } from '../../helpers/http-examples.ts';
 import { askHttps, type HttpsAsk } from '../../helpers/https.ts';
 import { testContext } from '../../helpers/node.ts';
 import { until } from '../../helpers/wait.ts';
 
+const page = examplesOf(readProjectFile('docs/reference/http.md') ?? '');
 const server = certificateFor('DNS:localhost,IP:127.0.0.1');
 const external = authority();
 const DAY = 86_400;
@@ -209,6 +212,11 @@ describe('enrolment', () => {
     const renewed = await ask('/devices/w1/certificate', { ...one, body: { csr } });
     expect(renewed.status).toBe(200);
     expectDescribed(certificateAnswer, renewed.json);
+    for (const [id, answer] of [
+      ['enrollDevice', one.answer],
+      ['renewCertificate', renewed.json],
+    ] as const)
+      expect(unlike(answer, JSON.parse(page.find((each) => each.id === id)!.answers[0]!.text!))).toEqual([]);
     const next = { key: one.key, cert: renewed.json.certificate };
     expect((await ask('/devices/w1/heartbeat', { ...next, body: {} })).status).toBe(200);
     expect((await ask('/devices/w2/certificate', { ...one, body: { csr } })).status).toBe(403);

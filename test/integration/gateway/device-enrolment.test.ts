@@ -1,16 +1,20 @@
 // From the authority to a worker that renews its certificate, with the commands that people type, as processes.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { authority, certificateFor } from '../../helpers/certificate.ts';
 import { spawnCommand } from '../../helpers/command.ts';
 import { it } from '../../helpers/fixture.ts';
 import { type Fleet, fleet } from '../../helpers/fleet.ts';
 import { MINUTES } from '../../helpers/fleet-process.ts';
+import { shapeOf } from '../../helpers/json-shape.ts';
 import { until } from '../../helpers/wait.ts';
 
+/** RC1: as in test/commands/json-shapes.test.ts. */
+const GOLDEN = fileURLToPath(new URL('../../golden/json/devices-enroll.json', import.meta.url));
 const gateway = certificateFor('DNS:localhost,IP:127.0.0.1');
 const files = { 'server.pem': gateway.cert, 'server.key': gateway.key };
 const server = { auth: 'keys', tls_cert: 'server.pem', tls_key: 'server.key' };
@@ -109,6 +113,10 @@ it(
     if (!existsSync(cert)) await ran(afd, ...args);
     fits();
     expect(existsSync(cert)).toBe(true);
+    for (const file of [cert, key]) rmSync(file);
+    const again = [...args.slice(0, -1), await invited(afd, 'far'), '--json'];
+    const shape = shapeOf(JSON.parse(await ran(afd, ...again)));
+    await expect(`${JSON.stringify(shape, null, 2)}\n`).toMatchFileSnapshot(GOLDEN);
   },
   2 * MINUTES,
 );

@@ -7,7 +7,7 @@ export interface DevicesCertificatesLsResult {
 }
 
 export default class DevicesCertificatesLs extends BaseCommand {
-  static override summary = 'List the certificates that gateways issued to devices, and those that were revoked.';
+  static override summary = 'List device certificates: those that gateways issued or that were revoked.';
   static override description =
     'The newest first, at most 1,000. A certificate of another authority is in the list only after it was revoked.';
   static override examples = [

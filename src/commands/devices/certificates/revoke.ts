@@ -7,7 +7,7 @@ export interface DevicesCertificatesRevokeResult {
 }
 
 export default class DevicesCertificatesRevoke extends BaseCommand {
-  static override summary = 'End a certificate, or all of a device: every gateway refuses them within 5 seconds.';
+  static override summary = 'End a certificate, or all certificates of a device, within 5 seconds.';
   static override description =
     'The codes of the device end too. A certificate of another authority is named by its SHA-256 fingerprint, with or without colons. What was revoked stays so.';
   static override examples = [
