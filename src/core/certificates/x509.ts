@@ -8,9 +8,10 @@ import {
   webcrypto,
   X509Certificate,
 } from 'node:crypto';
-import { BitString, Integer, Utf8String } from 'asn1js';
+import { BitString, Integer, OctetString, Utf8String } from 'asn1js';
 import {
   AttributeTypeAndValue,
+  AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
   CertificationRequest,
@@ -50,6 +51,8 @@ const OID = {
   usage: '2.5.29.15',
   purposes: '2.5.29.37',
   names: '2.5.29.17',
+  subjectKey: '2.5.29.14',
+  authorityKey: '2.5.29.35',
 };
 const CLIENT = '1.3.6.1.5.5.7.3.2';
 /** Key usage: the first bit is for signatures, the sixth and seventh for certificates and revocation lists. */
@@ -79,6 +82,7 @@ export async function newAuthority(nowMs: number): Promise<SigningKey> {
   certificate.extensions = [
     extension(OID.constraints, true, new BasicConstraints({ cA: true, pathLenConstraint: 0 }).toSchema().toBER()),
     usage(SIGN_CERTIFICATES),
+    subjectKey(certificate),
   ];
   await certificate.sign(privateKey, 'SHA-256');
   return { cert: pem('CERTIFICATE', certificate.toSchema(true).toBER()), key };
@@ -131,6 +135,8 @@ export async function issue(
     usage(SIGN_DATA),
     extension(OID.purposes, false, new ExtKeyUsage({ keyPurposes: [CLIENT] }).toSchema().toBER()),
     extension(OID.names, false, names.toSchema().toBER()),
+    subjectKey(certificate),
+    ...authorityKey(by),
   ];
   await certificate.sign((await imported(authority.key)).privateKey, 'SHA-256');
   const cert = pem('CERTIFICATE', certificate.toSchema(true).toBER());
@@ -154,6 +160,22 @@ function setName(name: RelativeDistinguishedNames, value: string): void {
 
 function extension(extnID: string, critical: boolean, extnValue: ArrayBuffer): Extension {
   return new Extension({ extnID, critical, extnValue });
+}
+
+/** Names the key of a certificate. */
+function subjectKey({ subjectPublicKeyInfo }: Certificate): Extension {
+  const hash = createHash('sha256').update(Buffer.from(subjectPublicKeyInfo.toSchema().toBER())).digest();
+  const valueHex = Uint8Array.from(hash.subarray(0, 20)).buffer;
+  return extension(OID.subjectKey, false, new OctetString({ valueHex }).toBER());
+}
+
+/** Names the key with which a certificate is signed, as the authority names it. */
+function authorityKey({ extensions = [] }: Certificate): Extension[] {
+  const found = extensions.find((one) => one.extnID === OID.subjectKey)?.parsedValue;
+  if (!(found instanceof OctetString)) return [];
+  const { valueHex } = found.valueBlock;
+  const keyIdentifier = new OctetString({ valueHex: Uint8Array.from(new Uint8Array(valueHex)).buffer });
+  return [extension(OID.authorityKey, false, new AuthorityKeyIdentifier({ keyIdentifier }).toSchema().toBER())];
 }
 
 function usage({ bits, unused }: { bits: number; unused: number }): Extension {

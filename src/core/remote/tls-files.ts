@@ -63,6 +63,7 @@ export async function readTls({ cert, key, ca }: TlsPaths): Promise<TlsTexts> {
   };
   try {
     createSecureContext(texts);
+    if (texts.ca !== undefined) new X509Certificate(texts.ca);
     if (texts.cert !== undefined && !new X509Certificate(texts.cert).checkPrivateKey(createPrivateKey(texts.key!)))
       throw new Error('the key is not that of the certificate');
   } catch (error) {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, describe, expect } from 'vitest';
 import { endKey, makeKey } from '../../../src/core/access/manage-keys.ts';
 import { makeAuthority } from '../../../src/core/certificates/make-authority.ts';
@@ -142,6 +143,26 @@ describe('RB7 the certificate of a device', () => {
     // A key that was revoked is not healed by a certificate.
     await endKey(context, any.key_id, 'test');
     expect((await ask('/tasks', { ...w1, ...(await bearer('viewer')) })).status).toBe(200);
+  });
+
+  it('is known when a session is resumed, of TLS 1.2 and 1.3', async ({ onTestFinished }) => {
+    await serve();
+    const w1 = of('w1');
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const agent = new Agent({ ca: server.cert, ...w1, minVersion: version, maxVersion: version });
+      onTestFinished(() => agent.destroy());
+      const sockets: TLSSocket[] = [];
+      const open = agent.createConnection.bind(agent);
+      agent.createConnection = (...args) => {
+        const socket = open(...args) as TLSSocket;
+        sockets.push(socket);
+        return socket;
+      };
+      expect((await register('w1', { agent })).status).not.toBe(401);
+      expect((await ask('/devices/w1/heartbeat', { agent, body: {} })).status).toBe(200);
+      expect(await ask('/devices/w2/heartbeat', { agent, body: {} })).toMatchObject({ status: 403 });
+      expect(sockets.map((one) => [one.getProtocol(), one.isSessionReused()]).at(-1)).toEqual([version, true]);
+    }
   });
 
   it('can be a must for devices, and stays none for others', async () => {
