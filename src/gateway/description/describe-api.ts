@@ -28,12 +28,7 @@ export async function describeApi(app: App, version: string): Promise<void> {
       },
       // A gateway without `server.auth: keys` asks for none, and listens on loopback alone.
       security: [{ key: [] }, {}],
-      components: {
-        securitySchemes: {
-          key: { type: 'http', scheme: 'bearer', description: KEYS },
-          certificate: { type: 'mutualTLS', description: CERTIFICATES },
-        },
-      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: KEYS } } },
       servers: [{ url: '/', description: 'The gateway that serves this document.' }],
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     },
@@ -43,13 +38,6 @@ export async function describeApi(app: App, version: string): Promise<void> {
   });
 }
 
-const CERTIFICATES = 'A certificate that names the device, shown when the connection is opened.';
-/** Where it is not that of the whole document. */
-const SECURITY = {
-  public: { security: [{}] },
-  device: { security: [{ key: [] }, { certificate: [] }, {}] },
-  key: {},
-};
 const KEYS = 'An API key, as `afd keys create` makes it.';
 
 const ABOUT =
@@ -72,10 +60,7 @@ const describeRoute: SwaggerTransform = (route) => {
   const local = tags.some((tag) => LOCAL.has(tag));
   const access = accessOf(rest.operationId as string | undefined);
   const all = { ...response, ...problemResponses(problems, { hasInput, local, access }) };
-  const own = {
-    ...(example && { 'x-example': example }),
-    ...SECURITY[access === 'device' || access === 'public' ? access : 'key'],
-  };
+  const own = { ...(example && { 'x-example': example }), ...(access === 'public' && { security: [{}] }) };
   return { schema: { ...rest, tags, response: all, ...own } as never, url };
 };
 
