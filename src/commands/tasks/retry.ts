@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { sinceFlag } from '../../cli/flags/flags.ts';
-import { taskIdArg } from '../../cli/flags/task-args.ts';
+import { reasonFlag, taskIdArg } from '../../cli/flags/task-args.ts';
 import { operator } from '../../cli/operator.ts';
 import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
 import type { RetriedTask } from '../../core/tasks/tasks.ts';
@@ -32,6 +32,7 @@ export default class TasksRetry extends BaseCommand {
     }),
     'dry-run': Flags.boolean({ dependsOn: ['status'], summary: 'List the tasks without retrying them.' }),
     yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
+    reason: reasonFlag(),
   };
 
   async run(): Promise<TasksRetryResult> {
@@ -44,13 +45,13 @@ export default class TasksRetry extends BaseCommand {
         const filter = { status: flags.status ?? ('failed' as const), task_type: flags.type, since: flags.since };
         const { typedCommand } = await import('../../cli/typed.ts');
         const again = typedCommand('afd tasks retry', this.argv);
-        const ask = { dryRun: flags['dry-run'], yes: flags.yes, json: this.jsonEnabled(), again };
+        const ask = { dryRun: flags['dry-run'], yes: flags.yes, json: this.jsonEnabled(), again, reason: flags.reason };
         const result = await retryByFilter(context, { ...filter, limit: flags.limit ?? 100_000 }, ask);
         this.log(renderRetriedTasks(result));
         return result;
       }
       const { retryTasks } = await import('../../core/tasks/tasks.ts');
-      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(undefined) });
+      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(flags.reason) });
       const { renderRetried } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderRetried(task));
       if (error !== undefined) throw error;

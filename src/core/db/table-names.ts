@@ -26,6 +26,9 @@ export interface TableNames {
   /** How far readers of a history have come. */
   cursor: string;
   apiKey: string;
+  auditLog: string;
+  /** Number and hash of the newest row of the audit log. */
+  auditHead: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -51,6 +54,8 @@ type Table =
   | 'webhookDelivery'
   | 'cursor'
   | 'apiKey'
+  | 'auditLog'
+  | 'auditHead'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -77,6 +82,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,
     apiKey: `${prefix}api_key`,
+    auditLog: `${prefix}audit_log`,
+    auditHead: `${prefix}audit_head`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

@@ -1,6 +1,7 @@
 // What answers have in common.
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Actor, saidBy } from '../../core/access/actor.ts';
 import type { Shared } from '../../core/gateway/shared-read.ts';
 
 export interface Envelope {
@@ -21,10 +22,15 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
 }
 
 /** Who asks: the key, or the address where none is asked for. With the reason, if one was given. */
+export function callerOf({ key, ip, id }: FastifyRequest, reason?: string): Actor {
+  const [who, label] =
+    key === undefined ? [`http:${ip}`, `http ${ip}`] : [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`];
+  return { who, label, source: ip, request_id: id, reason };
+}
+
+/** The same in words. */
 export function caller(request: FastifyRequest, reason?: string): string {
-  const { key, ip } = request;
-  const who = key === undefined ? `http ${ip}` : `key ${key.key_id} (${key.name})`;
-  return reason === undefined ? who : `${who}: ${reason}`;
+  return saidBy(callerOf(request, reason));
 }
 
 /** For a route whose body may be left out: nothing is the same as `{}`. */
