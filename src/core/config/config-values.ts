@@ -130,5 +130,7 @@ export const server = z
     auth: z.enum(['none', 'keys']).default('none'),
     /** Whose X-Forwarded-For says where a request comes from. */
     trusted_proxies: networks,
+    /** Whether its log has a line for each request; one that was refused for its key always has one. */
+    access_log: flag.default(false),
   })
   .prefault({});

@@ -1,5 +1,6 @@
 // Whose request it is, and whether its key may do what it asks. Without `server.auth: keys` nobody is asked for one.
 import type { FastifyRequest } from 'fastify';
+import { parseApiKey } from '../../core/access/api-key.ts';
 import { KeyCheck } from '../../core/access/key-check.ts';
 import type { KeyRow } from '../../core/access/manage-keys.ts';
 import { mayAccess, rolesWith } from '../../core/access/roles.ts';
@@ -13,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Undefined = it brought none, and none was asked for. */
     key: KeyRow | undefined;
+    /** Id of a key that was refused, as its text has it. */
+    refusedKeyId: string | undefined;
   }
 }
 
@@ -22,6 +25,7 @@ const BEARER = /^Bearer +(\S+) *$/i;
 export function authenticate(app: App, gateway: Gateway): void {
   const { auth } = gateway.context.config.server;
   app.decorateRequest('key', undefined);
+  app.decorateRequest('refusedKeyId', undefined);
   if (auth === 'none') return;
   const keys = new KeyCheck(
     (work) => gateway.requests.use(work),
@@ -33,6 +37,7 @@ export function authenticate(app: App, gateway: Gateway): void {
     const text = keyOf(request);
     const checked = text === undefined ? { refusal: 'The request has no API key' } : await keys.check(text);
     if ('refusal' in checked) {
+      request.refusedKeyId = parseApiKey(text ?? '')?.id;
       reply.header('www-authenticate', 'Bearer realm="afd"');
       return sendProblem(new AfdError('E_KEY', `${checked.refusal}.`), request, reply);
     }

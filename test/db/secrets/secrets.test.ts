@@ -44,15 +44,12 @@ const problem = (one: object | undefined) => (one as { problem?: string }).probl
 describe('a secret', () => {
   it('has versions; ls shows them with key, time and author, and no value', async () => {
     await storeSecrets(context, { a: 'canary-of-a', b: { password: 'canary-of-b' } });
-    expect(await setSecret(context, { name: 'a', value: async () => 'canary-of-a-2', by: actor('anna@host') })).toEqual(
-      {
-        ...{ name: 'a', version: 2, key_id: first, unmasked: [] },
-      },
-    );
+    const stored = await setSecret(context, { name: 'a', value: async () => 'canary-of-a-2', by: actor('anna@host') });
+    expect(stored).toEqual({ name: 'a', version: 2, key_id: first, unmasked: [] });
     const listed = await allSecrets(context);
     expect(listed).toMatchObject([
-      { name: 'a', version: 2, key_id: first, changed_by: actor('anna@host'), grants: [] },
-      { name: 'b', version: 1, key_id: first, changed_by: actor(), grants: [] },
+      { name: 'a', version: 2, key_id: first, changed_by: 'anna@host', grants: [] },
+      { name: 'b', version: 1, key_id: first, changed_by: 'test', grants: [] },
     ]);
     expect(listed[0]!.changed_at).toMatch(/^\d{4}-.*Z$/);
     expect(JSON.stringify(listed)).not.toContain('canary');
