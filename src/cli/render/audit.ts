@@ -1,5 +1,5 @@
 import type { AuditPage, ShownAudit } from '../../core/audit/list-audit.ts';
-import type { AuditVerdict } from '../../core/audit/verify-audit.ts';
+import type { VerifiedAudit } from '../../core/audit/verify-audit.ts';
 import { renderTable } from './table.ts';
 import { printable } from './text.ts';
 
@@ -24,15 +24,15 @@ export function renderAudit({ rows, cursor, searched_to }: AuditPage, width: num
   return `${table}\n${why}; go on with --cursor ${printable(cursor)}`;
 }
 
-export function renderVerdict(verdict: AuditVerdict): string {
-  const { intact, rows, pruned_to, last_id, last_hash, first_bad, checkpoints } = verdict;
+export function renderVerified(verified: VerifiedAudit): string {
+  const { intact, rows, pruned_to, last_id, last_hash, first_bad, checkpoints } = verified;
   if (!intact) return `The audit log is broken at row ${first_bad?.id}. ${first_bad?.message}`;
   if (last_id === null) return 'The audit log is empty.';
   const begin = pruned_to === null ? '' : ` Retention has deleted the rows up to ${pruned_to}.`;
   const all = checkpoints.agreed + checkpoints.pruned;
   const compared =
     all === 0
-      ? ' Without a checkpoint, a log that was written anew as a whole, or cut off together with its head, looks the same.'
+      ? ' Without a checkpoint, a log that was written anew as a whole, or cut off together with its head, is not found.'
       : ` It agrees with ${checkpoints.agreed} of ${all} checkpoints${checkpoints.pruned === 0 ? '.' : `; ${checkpoints.pruned} are of deleted rows.`}`;
   return `The audit log is intact: ${rows} row${rows === 1 ? '' : 's'}, the newest is ${last_id} (${last_hash}).${begin}${compared}`;
 }

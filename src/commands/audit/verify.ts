@@ -1,13 +1,13 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import type { AuditVerdict } from '../../core/audit/verify-audit.ts';
+import type { VerifiedAudit } from '../../core/audit/verify-audit.ts';
 
-export type AuditVerifyResult = AuditVerdict;
+export type AuditVerifyResult = VerifiedAudit;
 
 export default class AuditVerify extends BaseCommand {
-  static override summary = 'Read the whole audit log and find the first row that was changed, removed or moved.';
+  static override summary = 'Find the first row of the audit log that was changed, removed or moved.';
   static override description =
-    'Exits with 1 and names the first bad row. A log that was written anew as a whole, or cut off together with the row that names its newest row, is found only with a checkpoint that was signed before ("afd audit checkpoint").';
+    'Reads the whole log. Exits with 1 and names the first bad row. A log that was written anew as a whole, or cut off together with the row that names its newest row, is found only with a checkpoint that was signed before ("afd audit checkpoint").';
   static override examples = [
     '<%= config.bin %> audit verify',
     '<%= config.bin %> audit verify --from-checkpoint checkpoints.jsonl --public-key audit.pub',
@@ -33,13 +33,13 @@ export default class AuditVerify extends BaseCommand {
     return this.withContext(async (context) => {
       const { verifyAudit } = await import('../../core/audit/verify-audit.ts');
       const { withProgress } = await import('../../cli/progress.ts');
-      const verdict = await withProgress('Reading the audit log', { quiet: this.jsonEnabled() }, ({ show }) =>
+      const verified = await withProgress('Reading the audit log', { quiet: this.jsonEnabled() }, ({ show }) =>
         verifyAudit(context, checkpoints, (rows) => show(`${rows} rows`)),
       );
-      const { renderVerdict } = await import('../../cli/render/audit.ts');
-      this.log(renderVerdict(verdict));
-      if (!verdict.intact) this.exitWith(1);
-      return verdict;
+      const { renderVerified } = await import('../../cli/render/audit.ts');
+      this.log(renderVerified(verified));
+      if (!verified.intact) this.exitWith(1);
+      return verified;
     });
   }
 }

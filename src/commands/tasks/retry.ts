@@ -42,11 +42,11 @@ export default class TasksRetry extends BaseCommand {
     return this.withContext(async (context) => {
       if (ids === undefined) {
         const { renderRetriedTasks, retryByFilter } = await import('../../cli/retry-by-filter.ts');
-        const filter = { status: flags.status ?? ('failed' as const), task_type: flags.type, since: flags.since };
+        const { status = 'failed' as const, type: task_type, since, yes, reason, limit = 100_000 } = flags;
         const { typedCommand } = await import('../../cli/typed.ts');
         const again = typedCommand('afd tasks retry', this.argv);
-        const ask = { dryRun: flags['dry-run'], yes: flags.yes, json: this.jsonEnabled(), again, reason: flags.reason };
-        const result = await retryByFilter(context, { ...filter, limit: flags.limit ?? 100_000 }, ask);
+        const ask = { dryRun: flags['dry-run'], yes, json: this.jsonEnabled(), again, reason };
+        const result = await retryByFilter(context, { status, task_type, since, limit }, ask);
         this.log(renderRetriedTasks(result));
         return result;
       }

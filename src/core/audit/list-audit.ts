@@ -40,7 +40,7 @@ export interface AuditPage {
   searched_to: number | null;
 }
 
-/** Ids that one statement looks through, and one page. */
+/** Ids that one statement searches, and one page. */
 const STRETCH = 20_000;
 const MOST_READ = 200_000;
 

@@ -3,10 +3,10 @@ import type { Context } from '../context/context.ts';
 import { auditEnds, auditRows } from '../db/audit/read-audit.ts';
 import { snapshot } from '../db/transaction.ts';
 import { type AuditRow, FIRST_HASH } from '../domain/audit/audit-row.ts';
-import { type BadRow, ChainCheck } from '../domain/audit/chain-check.ts';
+import { type BadRow, RowCheck } from '../domain/audit/row-check.ts';
 import type { AuditCheckpoint } from './audit-checkpoint.ts';
 
-export interface AuditVerdict {
+export interface VerifiedAudit {
   intact: boolean;
   /** Rows that hold. */
   rows: number;
@@ -31,11 +31,11 @@ export async function verifyAudit(
   context: Context,
   checkpoints: AuditCheckpoint[] = [],
   onProgress: (rows: number) => void = () => {},
-): Promise<AuditVerdict> {
+): Promise<VerifiedAudit> {
   const session = await context.session();
   const { names } = context;
   return snapshot(session, async () => {
-    const chain = new ChainCheck();
+    const check = new RowCheck();
     const compared = new Compared(checkpoints);
     const { head, first } = await auditEnds(session, names);
     compared.add({ id: 0, hash: FIRST_HASH });
@@ -43,26 +43,26 @@ export async function verifyAudit(
     for (let from = first ?? 1; holds; ) {
       const rows = await auditRows(session, names, from, STRETCH);
       for (const row of rows) {
-        holds &&= chain.follow(row);
+        holds &&= check.follow(row);
         if (!holds) break;
         compared.add(row);
       }
-      onProgress(chain.rows);
+      onProgress(check.rows);
       if (rows.length < STRETCH) break;
       from = rows.at(-1)!.id + 1;
     }
-    if (chain.pruned !== undefined) compared.add(chain.pruned);
-    const last = chain.last;
-    const bad = [chain.end(head), compared.bad(last?.id ?? 0)].filter((one) => one !== undefined);
+    if (check.pruned !== undefined) compared.add(check.pruned);
+    const last = check.last;
+    const bad = [check.end(head), compared.bad(last?.id ?? 0)].filter((one) => one !== undefined);
     const worst = bad.sort((a, b) => a.id - b.id)[0] ?? null;
     const is = last === undefined || last.id === 0 ? undefined : last;
     return {
       intact: worst === null,
-      rows: chain.rows,
-      pruned_to: chain.pruned?.id ?? null,
+      rows: check.rows,
+      pruned_to: check.pruned?.id ?? null,
       last_id: is?.id ?? null,
       last_hash: is?.hash.toString('hex') ?? null,
-      checkpoints: compared.counts(chain.pruned?.id ?? 0),
+      checkpoints: compared.counts(check.pruned?.id ?? 0),
       first_bad: worst,
     };
   });
@@ -101,7 +101,7 @@ class Compared {
     return this.#bad ?? missing;
   }
 
-  counts(prunedTo: number): AuditVerdict['checkpoints'] {
+  counts(prunedTo: number): VerifiedAudit['checkpoints'] {
     const pruned = [...this.#left.values()].flat().filter((one) => one.id < prunedTo).length;
     return { agreed: this.#agreed, pruned };
   }

@@ -1,5 +1,5 @@
 // Keeps the audit log at its number of days. What is deleted is its beginning, and a row of the log itself says up to where, with the
-// hash of the last row that went: the chain begins there, and a beginning that is missing without such a row is found.
+// hash of the last row that went: the log begins there, and a beginning that is missing without such a row is found.
 import { audited } from '../audit/audited.ts';
 import { AUDIT_PRUNE_ROWS, deleteOldAudit } from '../db/audit/delete-old-audit.ts';
 import type { Actor } from '../domain/audit/actor.ts';

@@ -26,7 +26,6 @@ export interface CancelOptions {
   force?: boolean;
   by?: RevokedBy;
   expect?: ExpectedTask | undefined;
-  /** Called with the task as it is before. */
   onLocked?: (task: OperatedTask) => void;
 }
 

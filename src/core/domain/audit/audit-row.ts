@@ -1,4 +1,4 @@
-// The audit log as a chain: each row has a hash of itself and of the row before. docs/adr/0037-audit-log.md
+// The rows of the audit log: each has a hash of itself with the hash of the row before. docs/adr/0037-audit-log.md
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../text/canonical-json.ts';
 

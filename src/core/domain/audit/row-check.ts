@@ -1,4 +1,4 @@
-// Follows the chain of the audit log row by row, and says which row is the first that does not hold.
+// Follows the audit log from row to row, and says which one is the first that does not hold.
 import { type AuditRow, FIRST_HASH, rowHash } from './audit-row.ts';
 import { saysPruned } from './pruned.ts';
 
@@ -10,7 +10,7 @@ export interface BadRow {
 
 type End = Pick<AuditRow, 'id' | 'hash'>;
 
-export class ChainCheck {
+export class RowCheck {
   #last: End | undefined;
   /** The row before the first one that is there, if the log does not begin with row 1, and whether a row says why. */
   #pruned: (End & { said: boolean }) | undefined;
