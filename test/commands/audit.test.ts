@@ -1,10 +1,12 @@
 // RB16 by command: what operators do is recorded, listed, verified, signed and exported.
+import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { runCommand, runProcess } from '../helpers/command.ts';
+import { BIN, runCommand } from '../helpers/command.ts';
 import type { Given } from '../helpers/fixture.ts';
 import { it } from '../helpers/fixture.ts';
 import { keyFile } from '../helpers/secrets.ts';
@@ -45,11 +47,13 @@ it('RB16 each command of an operator leaves a row with user and host, and the re
   for (const verb of ['pause', 'resume', 'drain', 'rm']) await ok('devices', verb, 'by-hand');
   await ok('config', 'apply');
   await ok('config', 'apply');
-  writeFileSync(join(dir, 'value'), 'canary-of-the-secret');
-  const stored = await runProcess(['secrets', 'set', 'shop/1'], {
-    ...{ cwd: dir, env: { AFD_DATABASE_URL: given.db.url }, input: 'canary-of-the-secret' },
+  const { PATH = '' } = process.env;
+  const set = spawn(process.execPath, [BIN, 'secrets', 'set', 'shop/1'], {
+    ...{ cwd: dir, env: { PATH, AFD_DATABASE_URL: given.db.url } },
   });
-  expect(stored.code, stored.stderr).toBe(0);
+  const ended = once(set, 'exit');
+  set.stdin.end('canary-of-the-secret');
+  expect(await ended).toEqual([0, null]);
   await ok('secrets', 'grant', 'shop/1', '--task-type', 'sync');
   await ok('secrets', 'grant', 'shop/1', '--task-type', 'sync', '--revoke');
   await ok('secrets', 'rm', 'shop/1');
