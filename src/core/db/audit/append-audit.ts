@@ -29,11 +29,17 @@ export async function appendAudit(
     const { id, hash } = rows.at(-1) ?? head;
     rows.push(rowOf(entry, by, { id: id + 1, at, prev_hash: hash }));
   }
-  await session.write(`INSERT INTO ${names.auditLog} (${AUDIT_COLUMNS.join(', ')}) VALUES ?`, [
-    rows.map((row) => AUDIT_COLUMNS.map((name) => row[name])),
-  ]);
   const { id, hash } = rows.at(-1)!;
-  await session.write(`UPDATE ${names.auditHead} SET id = ?, hash = ?, at = ? WHERE name = 'head'`, [id, hash, at]);
+  const writes = [
+    {
+      sql: `INSERT INTO ${names.auditLog} (${AUDIT_COLUMNS.join(', ')}) VALUES ?`,
+      values: [rows.map((row) => AUDIT_COLUMNS.map((name) => row[name]))],
+    },
+    { sql: `UPDATE ${names.auditHead} SET id = ?, hash = ?, at = ? WHERE name = 'head'`, values: [id, hash, at] },
+  ];
+  // One round trip where it can be: other writers wait for this one.
+  if (session.options.multiStatements) await session.batch(writes);
+  else for (const { sql, values } of writes) await session.write(sql, values);
 }
 
 /** `at`: of a row that is added now. Inside a transaction. @throws AfdError E_SCHEMA without a head; DatabaseError */
