@@ -416,6 +416,32 @@ const deviceInvitations = (names) => `CREATE TABLE ${names.deviceInvitation} (
       KEY idx_device_id (device_id)
     ) TABLE_OPTIONS`;
 
+/** What operators and administrators did, a row for each thing that they changed. @type {TableText} */
+const auditLog = (names) => `CREATE TABLE ${names.auditLog} (
+      id BIGINT NOT NULL PRIMARY KEY COMMENT 'from 1, without gaps',
+      at DATETIME(3) NOT NULL COMMENT 'UTC; never before that of the row before',
+      actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'key:ID, os:USER@HOST, http:ADDRESS or leader:DEVICE',
+      source VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'address of the client; NULL = none',
+      action VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'such as tasks.cancel',
+      object_type VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'what was changed: task, device, key, secret and others',
+      object_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'its id or name',
+      before_hash BINARY(32) NULL COMMENT 'SHA-256 of what was changed of it, before; NULL = there was nothing',
+      after_hash BINARY(32) NULL COMMENT 'the same, afterwards',
+      reason VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'as the actor gave it',
+      request_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'of the HTTP request, or of the command',
+      outcome VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'done, or asked: a device was asked to do it',
+      prev_hash BINARY(32) NOT NULL COMMENT 'hash of the row before; zeros in row 1',
+      hash BINARY(32) NOT NULL COMMENT 'SHA-256 of all other columns'
+    ) TABLE_OPTIONS`;
+
+/** One row: the end of the audit log. Whoever adds to the log locks it. @type {TableText} */
+const auditHead = (names) => `CREATE TABLE ${names.auditHead} (
+      name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'head, in the only row',
+      id BIGINT NOT NULL COMMENT 'of the newest row of the audit log; 0 = there was none',
+      hash BINARY(32) NOT NULL COMMENT 'hash of that row',
+      at DATETIME(3) NOT NULL COMMENT 'its time, UTC'
+    ) TABLE_OPTIONS`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -441,8 +467,14 @@ export async function up(tools) {
   await tools.createTable(plain.apiKey, apiKeys(names));
   await tools.createTable(plain.deviceCertificate, deviceCertificates(names));
   await tools.createTable(plain.deviceInvitation, deviceInvitations(names));
+  await tools.createTable(plain.auditLog, auditLog(names));
+  await tools.createTable(plain.auditHead, auditHead(names));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
+  );
+  await tools.run(
+    `INSERT INTO ${names.auditHead} (name, id, hash, at) SELECT 'head', 0, UNHEX(REPEAT('00', 32)), UTC_TIMESTAMP(3) FROM DUAL
+     WHERE NOT EXISTS (SELECT 1 FROM ${names.auditHead} WHERE name = 'head')`,
   );
 }
 
@@ -459,10 +491,12 @@ export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
+  const audit = [plain.auditHead, plain.auditLog];
   const certificates = [plain.deviceInvitation, plain.deviceCertificate];
   const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook];
   const keys = [plain.secretGrant, plain.secret];
-  const own = [...certificates, ...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
+  const access = [...audit, ...certificates, ...keys, ...hooks];
+  const own = [...access, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

@@ -4,6 +4,7 @@ import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
+import { accessLog } from './hooks/access-log.ts';
 import { compression } from './hooks/compression.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
@@ -40,6 +41,7 @@ export async function buildApp(
   }).withTypeProvider<ZodTypeProvider>() as App;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  accessLog(app, gateway);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (certificate !== undefined) reply.header('strict-transport-security', 'max-age=31536000');

@@ -1,6 +1,7 @@
 // RC1: the --json of every command as a file of test/golden/json: keys, types, what may be null or absent. Scripts rely on
 // it: keys are only added within a major version. A change is a reviewed diff:
 //   npx vitest -u run test/commands/json-shapes.test.ts
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +50,8 @@ beforeAll(async () => {
   const secrets = { key_file: 'fleet.key' };
   await writeFile(join(dir, 'fleet.key'), `${key.line}\n`, { mode: 0o600 });
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, secrets, log: { level: 'silent' } }));
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await writeFile(join(dir, 'audit.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   await writeFile(join(dir, 'tasks.csv'), 'task_type,priority\nimported,5\nimported,99\n');
 });
 afterAll(() => rm(dir, { recursive: true }));
@@ -128,6 +131,10 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['secrets grant', 'secrets grant shop/42 --task-type work', 'secrets grant shop/42 --task-type work --revoke'],
   ['secrets rotate', 'secrets rotate', 'first secrets key fleet.key --add', 'secrets rotate'],
   ['secrets rm', 'secrets rm shop/42'],
+  ['audit ls', 'first keys create a --role viewer', 'audit ls', 'audit ls --limit 1', 'audit ls --object task'],
+  ['audit verify', 'audit verify', 'first keys create a --role viewer', 'audit verify'],
+  ['audit checkpoint', 'first keys create a --role viewer', 'audit checkpoint --key audit.key'],
+  ['audit export', 'audit export --output audit.jsonl'],
 ];
 
 it.each(RUNS)('RC1 afd %s --json has the keys and types that were last reviewed', async (command, ...lines) => {

@@ -32,6 +32,10 @@ const NOBODYS = [
   'DELETE FROM af_leader',
   'UPDATE af_secret SET version = 2',
   'DELETE FROM af_secret',
+  "UPDATE af_audit_log SET actor = 'os:nobody' WHERE id = 1",
+  'UPDATE af_audit_log SET hash = prev_hash',
+  'TRUNCATE TABLE af_audit_log',
+  'DELETE FROM af_audit_head',
   "INSERT INTO af_secret_grant (name, task_type, device_id, granted_at, granted_by) VALUES ('a', 'b', '', NOW(), 'c')",
 ];
 
@@ -66,6 +70,14 @@ const OF_LEADERS = [
   'DROP TABLE af_task_log',
 ];
 
+/** Neither workers, nor producers, nor readers. */
+const OF_AUDITED = [
+  'SELECT actor FROM af_audit_log',
+  'DELETE FROM af_audit_log',
+  'UPDATE af_audit_head SET id = 0',
+  "INSERT INTO af_audit_log (id, at, actor, action, object_type, object_id, request_id, outcome, prev_hash, hash) VALUES (1, NOW(), 'a', 'a', 'a', 'a', 'a', 'a', '', '')",
+];
+
 const OF_SETTINGS = [
   "INSERT INTO af_setting (name, value) VALUES ('x', '1')",
   "UPDATE af_setting SET value = '1' WHERE name = 'x'",
@@ -90,7 +102,14 @@ const OF_NODES = [
 ];
 
 export const FORBIDDEN: Record<Role, string[]> = {
-  worker: [...NOBODYS, ...OF_OPERATORS, ...OF_LEADERS, ...OF_SETTINGS, 'UPDATE af_device SET success_rate = 1'],
+  worker: [
+    ...NOBODYS,
+    ...OF_AUDITED,
+    ...OF_OPERATORS,
+    ...OF_LEADERS,
+    ...OF_SETTINGS,
+    'UPDATE af_device SET success_rate = 1',
+  ],
   leader: [
     ...NOBODYS,
     ...OF_OPERATORS,
@@ -105,6 +124,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
   gateway: [
     ...NOBODYS,
     "UPDATE af_leader SET term = term + 1 WHERE name = 'leader'",
+    'DELETE FROM af_audit_log',
     'DELETE FROM af_lane',
     'DELETE FROM af_device_heartbeat',
     'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
@@ -114,6 +134,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
   ],
   producer: [
     'SELECT sealed FROM af_secret',
+    ...OF_AUDITED,
     ...NOBODYS,
     ...OF_OPERATORS,
     ...OF_LEADERS,
@@ -130,6 +151,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
   ],
   readonly: [
     'SELECT sealed FROM af_secret',
+    ...OF_AUDITED,
     ...NOBODYS,
     ...OF_OPERATORS,
     ...OF_LEADERS,

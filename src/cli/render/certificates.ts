@@ -1,7 +1,8 @@
 import { relative } from 'node:path';
 import type { EnrolledDevice } from '../../core/certificates/enroll.ts';
+import type { Invitation } from '../../core/certificates/issue-certificates.ts';
 import type { MadeAuthority } from '../../core/certificates/make-authority.ts';
-import type { CertificateRow, Invitation } from '../../core/certificates/manage-certificates.ts';
+import type { CertificateRow } from '../../core/certificates/manage-certificates.ts';
 import type { ResolvedConfig } from '../../core/config/load-config.ts';
 import { renderTable } from './table.ts';
 

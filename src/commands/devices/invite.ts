@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { durationFlag } from '../../cli/flags/flags.ts';
-import type { Invitation } from '../../core/certificates/manage-certificates.ts';
+import type { Invitation } from '../../core/certificates/issue-certificates.ts';
 
 export type DevicesInviteResult = Invitation;
 
@@ -21,7 +21,7 @@ export default class DevicesInvite extends BaseCommand {
   async run(): Promise<DevicesInviteResult> {
     const { args, flags } = await this.parse(DevicesInvite);
     return this.withContext(async (context) => {
-      const { DEFAULT_INVITATION_S, inviteDevice } = await import('../../core/certificates/manage-certificates.ts');
+      const { DEFAULT_INVITATION_S, inviteDevice } = await import('../../core/certificates/issue-certificates.ts');
       const { operator } = await import('../../cli/operator.ts');
       const lifetimeS = flags['valid-for'] ?? DEFAULT_INVITATION_S;
       const invited = await inviteDevice(context, { device_id: args.device_id, lifetimeS }, operator(undefined));

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { sinceFlag } from '../../cli/flags/flags.ts';
-import { taskIdArg } from '../../cli/flags/task-args.ts';
+import { reasonFlag, taskIdArg } from '../../cli/flags/task-args.ts';
 import { operator } from '../../cli/operator.ts';
 import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
 import type { RetriedTask } from '../../core/tasks/tasks.ts';
@@ -32,6 +32,7 @@ export default class TasksRetry extends BaseCommand {
     }),
     'dry-run': Flags.boolean({ dependsOn: ['status'], summary: 'List the tasks without retrying them.' }),
     yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
+    reason: reasonFlag(),
   };
 
   async run(): Promise<TasksRetryResult> {
@@ -41,16 +42,16 @@ export default class TasksRetry extends BaseCommand {
     return this.withContext(async (context) => {
       if (ids === undefined) {
         const { renderRetriedTasks, retryByFilter } = await import('../../cli/retry-by-filter.ts');
-        const filter = { status: flags.status ?? ('failed' as const), task_type: flags.type, since: flags.since };
+        const { status = 'failed' as const, type: task_type, since, yes, reason, limit = 100_000 } = flags;
         const { typedCommand } = await import('../../cli/typed.ts');
         const again = typedCommand('afd tasks retry', this.argv);
-        const ask = { dryRun: flags['dry-run'], yes: flags.yes, json: this.jsonEnabled(), again };
-        const result = await retryByFilter(context, { ...filter, limit: flags.limit ?? 100_000 }, ask);
+        const ask = { dryRun: flags['dry-run'], yes, json: this.jsonEnabled(), again, reason };
+        const result = await retryByFilter(context, { status, task_type, since, limit }, ask);
         this.log(renderRetriedTasks(result));
         return result;
       }
       const { retryTasks } = await import('../../core/tasks/tasks.ts');
-      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(undefined) });
+      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(flags.reason) });
       const { renderRetried } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderRetried(task));
       if (error !== undefined) throw error;

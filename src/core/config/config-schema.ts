@@ -121,6 +121,8 @@ export const configSchema = z.strictObject({
       run_log_history_days: whole(1, 3650).default(7),
       /** Days of the delivery logs of webhooks. */
       webhook_history_days: whole(2, 3650).default(7),
+      /** Days of the audit log. */
+      audit_history_days: whole(1, 36_500).default(365),
       /** Addresses and networks beyond the internet to which webhooks may be sent. */
       webhook_networks: networks,
     })

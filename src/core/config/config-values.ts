@@ -140,5 +140,7 @@ export const server = z
     client_lifetime: seconds(7 * DAY, 10, 365 * DAY),
     /** Whose X-Forwarded-For says where a request comes from. */
     trusted_proxies: networks,
+    /** Whether its log has a line for each request; one that was refused for its key always has one. */
+    access_log: flag.default(false),
   })
   .prefault({});

@@ -30,6 +30,9 @@ export interface TableNames {
   deviceCertificate: string;
   /** Codes with which devices get their first certificate. */
   deviceInvitation: string;
+  auditLog: string;
+  /** Number and hash of the newest row of the audit log. */
+  auditHead: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -57,6 +60,8 @@ type Table =
   | 'apiKey'
   | 'deviceCertificate'
   | 'deviceInvitation'
+  | 'auditLog'
+  | 'auditHead'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -85,6 +90,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     apiKey: `${prefix}api_key`,
     deviceCertificate: `${prefix}device_certificate`,
     deviceInvitation: `${prefix}device_invitation`,
+    auditLog: `${prefix}audit_log`,
+    auditHead: `${prefix}audit_head`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

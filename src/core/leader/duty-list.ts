@@ -9,6 +9,7 @@ import type { RingSender } from '../ring/ring-sender.ts';
 import type { Events } from '../runtime/events.ts';
 import { EndRecorder } from '../webhooks/ends/end-recorder.ts';
 import { WebhookSender } from '../webhooks/send/webhook-sender.ts';
+import { pruneAudit } from './audit-pruner.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
 import type { DutySession } from './duty/duty-session.ts';
@@ -48,6 +49,7 @@ export type DutyName =
   | 'prune-logs'
   | 'prune-ends'
   | 'prune-deliveries'
+  | 'prune-audit'
   | 'record-ends'
   | 'send-webhooks'
   | 'settings';
@@ -116,6 +118,7 @@ export function dutyList(options: DutiesOptions, duty: DutySession, health: Heal
     each('prune-logs', PRUNE_MS / 1000, (signal) => logs.runOnce(signal)),
     each('prune-ends', PRUNE_MS / 1000, (signal) => ends.runOnce(signal)),
     each('prune-deliveries', PRUNE_MS / 1000, (signal) => deliveries.runOnce(signal)),
+    each('prune-audit', PRUNE_MS / 1000, () => pruneAudit(duty, master.audit_history_days)),
     each('record-ends', WEBHOOKS_MS / 1000, () => recorder.runOnce()),
     // Without a signal nobody comes back for the answers.
     each('send-webhooks', WEBHOOKS_MS / 1000, (signal) => (signal ? sender.runOnce() : sender.runToEnd())),

@@ -1,5 +1,6 @@
 // Whose request it is, and whether its key or certificate may do what it asks. Without `server.auth: keys` nobody is asked for one.
 import type { FastifyRequest } from 'fastify';
+import { parseApiKey } from '../../core/access/api-key.ts';
 import { KeyCheck } from '../../core/access/key-check.ts';
 import type { KeyRow } from '../../core/access/manage-keys.ts';
 import { mayAccess, rolesWith } from '../../core/access/roles.ts';
@@ -17,6 +18,8 @@ declare module 'fastify' {
     key: KeyRow | undefined;
     /** Whose certificate its connection showed, one that counts. */
     device: { id: string; fingerprint: string } | undefined;
+    /** Id of a key that was refused, as its text has it. */
+    refusedKeyId: string | undefined;
   }
 }
 
@@ -27,6 +30,7 @@ export function authenticate(app: App, gateway: Gateway): void {
   const { auth } = gateway.context.config.server;
   app.decorateRequest('key', undefined);
   app.decorateRequest('device', undefined);
+  app.decorateRequest('refusedKeyId', undefined);
   if (auth === 'none') return;
   const warn = (message: string) => gateway.context.events.emit('warning', { message });
   const strangers = new ToldSeldom(warn);
@@ -49,7 +53,10 @@ export function authenticate(app: App, gateway: Gateway): void {
     const text = keyOf(request);
     if (text !== undefined || shown === undefined) {
       const checked = text === undefined ? { refusal: 'The request has no API key' } : await keys.check(text);
-      if ('refusal' in checked) return refuse(new AfdError('E_KEY', `${checked.refusal}.`));
+      if ('refusal' in checked) {
+        request.refusedKeyId = parseApiKey(text ?? '')?.id;
+        return refuse(new AfdError('E_KEY', `${checked.refusal}.`));
+      }
       request.key = checked.key;
     }
     const role = request.key?.role ?? 'device';

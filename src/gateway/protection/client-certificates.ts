@@ -10,7 +10,8 @@ import {
   shown,
 } from '../../core/certificates/certificate-check.ts';
 import { fingerprintOf } from '../../core/certificates/certificate-device.ts';
-import { type Authority, certificateName } from '../../core/certificates/manage-certificates.ts';
+import type { Authority } from '../../core/certificates/issue-certificates.ts';
+import { certificateName } from '../../core/certificates/manage-certificates.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import type { ClientAuthority } from '../server/client-authority.ts';
 

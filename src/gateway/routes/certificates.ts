@@ -1,11 +1,11 @@
 // Certificates that this gateway signs for devices.
-import { type Authority, enrollDevice, renewCertificate } from '../../core/certificates/manage-certificates.ts';
+import { type Authority, enrollDevice, renewCertificate } from '../../core/certificates/issue-certificates.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { certificateAnswer, enrollBody, renewBody } from '../../http/certificate-contract.ts';
 import { deviceParams } from '../../http/device-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { envelope } from '../server/answers.ts';
+import { callerOf, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const tags = ['devices'] as const;
@@ -29,7 +29,10 @@ export function certificateRoutes(app: App, gateway: Gateway): void {
       const authority = signing(app);
       return gateway.requests.use(async (context) => {
         const now = await context.now();
-        return { ...(await enrollDevice(context, authority, request.body, now)), ...envelope(request, now) };
+        return {
+          ...(await enrollDevice(context, authority, request.body, now, callerOf(request))),
+          ...envelope(request, now),
+        };
       });
     },
   });

@@ -1,6 +1,7 @@
 // What answers have in common.
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Actor, saidBy } from '../../core/access/actor.ts';
 import type { Shared } from '../../core/gateway/shared-read.ts';
 
 export interface Envelope {
@@ -21,15 +22,19 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
 }
 
 /** Who asks: the key, the device of the certificate, or the address where neither is asked for. With the reason, if one was given. */
-export function caller(request: FastifyRequest, reason?: string): string {
-  const { key, device, ip } = request;
-  const who =
+export function callerOf({ key, device, ip, id }: FastifyRequest, reason?: string): Actor {
+  const [who, label] =
     key !== undefined
-      ? `key ${key.key_id} (${key.name})`
+      ? [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`]
       : device !== undefined
-        ? `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`
-        : `http ${ip}`;
-  return reason === undefined ? who : `${who}: ${reason}`;
+        ? [`device:${device.id}`, `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`]
+        : [`http:${ip}`, `http ${ip}`];
+  return { who, label, source: ip, request_id: id, reason };
+}
+
+/** The same in words. */
+export function caller(request: FastifyRequest, reason?: string): string {
+  return saidBy(callerOf(request, reason));
 }
 
 /** For a route whose body may be left out: nothing is the same as `{}`. */

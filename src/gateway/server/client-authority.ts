@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { Authority } from '../../core/certificates/manage-certificates.ts';
+import type { Authority } from '../../core/certificates/issue-certificates.ts';
 import type { ResolvedConfig } from '../../core/config/load-config.ts';
 import { readPem, refused } from './pem-file.ts';
 

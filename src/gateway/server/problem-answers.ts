@@ -60,6 +60,7 @@ export function sendProblem(
   status?: number,
 ): FastifyReply {
   const body = problemOf(error, request, status);
+  reply.problem = error.code;
   if (body.status === 503) reply.header('retry-after', RETRY_AFTER_S);
   return reply.code(body.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(body);
 }

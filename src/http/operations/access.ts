@@ -20,7 +20,7 @@ export const OPERATION_ACCESS: Record<OperationId, Access> = {
   ...of('device', 'writeCheckpoint', 'readCheckpoints', 'deleteCheckpoint', 'readSecrets', 'renewCertificate'),
   ...of('admin', 'changeSettings', 'addWebhook', 'listWebhooks', 'showWebhook', 'changeWebhook', 'removeWebhook'),
   ...of('admin', 'changeWebhookSecret', 'testWebhook', 'listDeliveries', 'showDelivery', 'redeliver'),
-  ...of('admin', 'makeKey', 'listKeys', 'rotateKey', 'revokeKey'),
+  ...of('admin', 'makeKey', 'listKeys', 'rotateKey', 'revokeKey', 'listAudit'),
 };
 
 export function accessOf(operationId: string | undefined): Access {

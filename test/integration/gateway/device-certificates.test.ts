@@ -1,4 +1,5 @@
 // Devices that show a certificate: whom a gateway believes, for what, and until when.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -6,12 +7,14 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, describe, expect } from 'vitest';
 import { endKey, makeKey } from '../../../src/core/access/manage-keys.ts';
+import { inviteDevice } from '../../../src/core/certificates/issue-certificates.ts';
 import { makeAuthority } from '../../../src/core/certificates/make-authority.ts';
-import { inviteDevice, revoke } from '../../../src/core/certificates/manage-certificates.ts';
+import { revoke } from '../../../src/core/certificates/manage-certificates.ts';
 import { newKey, newRequest } from '../../../src/core/certificates/x509.ts';
 import type { Role } from '../../../src/core/domain/access/role.ts';
 import { certificateAnswer } from '../../../src/http/certificate-contract.ts';
 import { readProjectFile } from '../../contracts/project-files.ts';
+import { actor } from '../../helpers/actor.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import { authority, type Certificate, certificateFor } from '../../helpers/certificate.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
@@ -71,13 +74,13 @@ const of = (id: string) => external.sign(`URI:afd://device/${id}`);
 const warnings = () => gateway.lines.filter((line) => line.includes('"level":"warn"') || line.includes('warn'));
 
 async function bearer(role: Role, device_id: string | null = null) {
-  const { text, key } = await makeKey(context, { name: `a ${role}`, role, device_id, lifetimeS: DAY }, 'test');
+  const { text, key } = await makeKey(context, { name: `a ${role}`, role, device_id, lifetimeS: DAY }, actor());
   return { headers: { authorization: `Bearer ${text}` }, key_id: key.key_id };
 }
 
 /** As a device does. */
 async function enrolled(device: string, lifetimeS = 3600): Promise<Certificate & { code: string; answer: unknown }> {
-  const { code } = await inviteDevice(context, { device_id: device, lifetimeS }, 'test');
+  const { code } = await inviteDevice(context, { device_id: device, lifetimeS }, actor());
   const key = newKey();
   const { status, json } = await ask('/devices/enroll', { body: { code, csr: await newRequest(key) } });
   expect([status, json.detail]).toEqual([200, undefined]);
@@ -141,7 +144,7 @@ describe('RB7 the certificate of a device', () => {
     expect(await register('w3', { ...w2, ...any })).toMatchObject({ status: 403 });
     expect((await register('w3', any)).status).toBe(200);
     // A key that was revoked is not healed by a certificate.
-    await endKey(context, any.key_id, 'test');
+    await endKey(context, any.key_id, actor());
     expect((await ask('/tasks', { ...w1, ...(await bearer('viewer')) })).status).toBe(200);
   });
 
@@ -184,14 +187,14 @@ describe('RB7 the certificate of a device', () => {
     expect((await beat()).status).toBe(200);
     const { X509Certificate } = await import('node:crypto');
     const { fingerprint256: fingerprint } = new X509Certificate(w1.cert);
-    const [row] = await revoke(context, { fingerprint, device_id: undefined }, 'test');
+    const [row] = await revoke(context, { fingerprint, device_id: undefined }, actor());
     expect(row).toMatchObject({ device_id: null, active: false, revoked_by: 'test' });
     await until(async () => (await beat()).status === 401);
     expect(await beat()).toMatchObject({
       json: { code: 'E_CERTIFICATE', detail: expect.stringMatching(/was revoked at/) },
     });
     // What was revoked stays so.
-    const [again] = await revoke(context, { fingerprint, device_id: undefined }, 'another');
+    const [again] = await revoke(context, { fingerprint, device_id: undefined }, actor('another'));
     expect(again).toEqual(row);
     expect((await register('w1', of('w1'))).status).not.toBe(401);
   });
@@ -263,7 +266,7 @@ describe('enrolment', () => {
     // Whose answer was lost asks again.
     expect(await enroll(one.code, one.key)).toMatchObject({ status: 200 });
     expect(await enroll('0123456789', newKey())).toMatchObject({ status: 404 });
-    const { code } = await inviteDevice(context, { device_id: 'w2', lifetimeS: 3600 }, 'test');
+    const { code } = await inviteDevice(context, { device_id: 'w2', lifetimeS: 3600 }, actor());
     const other = await enroll(code, newKey(), { device_id: 'w1' });
     expect(other).toMatchObject({ status: 403, json: { code: 'E_ROLE', detail: /for the device w2, not for w1/ } });
     // It was not used by that.
@@ -279,7 +282,7 @@ describe('enrolment', () => {
 
   it('gives a code to one of many who bring it at once', async () => {
     await serveSigning();
-    const { code } = await inviteDevice(context, { device_id: 'w1', lifetimeS: 3600 }, 'test');
+    const { code } = await inviteDevice(context, { device_id: 'w1', lifetimeS: 3600 }, actor());
     const requests = await Promise.all(Array.from({ length: 10 }, () => newRequest(newKey())));
     const answers = await Promise.all(requests.map((csr) => ask('/devices/enroll', { body: { code, csr } })));
     expect(answers.map((one) => one.status).sort()).toEqual([200, ...Array(9).fill(409)]);
@@ -291,7 +294,7 @@ describe('enrolment', () => {
 
   it('signs nothing that is no request of a P-256 key, and nothing without the key of its authority', async () => {
     await serveSigning();
-    const { code } = await inviteDevice(context, { device_id: 'w1', lifetimeS: 3600 }, 'test');
+    const { code } = await inviteDevice(context, { device_id: 'w1', lifetimeS: 3600 }, actor());
     const good = await newRequest(newKey());
     const at = good.length - 60;
     const flipped = good.slice(0, at) + (good[at] === 'A' ? 'B' : 'A') + good.slice(at + 1);
@@ -307,7 +310,7 @@ describe('enrolment', () => {
     await serveSigning();
     const one = await enrolled('w1');
     expect((await register('w1', one)).status).toBe(200);
-    const rows = await revoke(context, { fingerprint: undefined, device_id: 'w1' }, 'test');
+    const rows = await revoke(context, { fingerprint: undefined, device_id: 'w1' }, actor());
     expect(rows).toEqual([expect.objectContaining({ device_id: 'w1', active: false })]);
     const csr = await newRequest(one.key);
     // The database is asked in the same moment, whatever the gateway still remembers.
@@ -316,10 +319,10 @@ describe('enrolment', () => {
     });
     expect(await ask('/devices/enroll', { body: { code: one.code, csr } })).toMatchObject({ status: 409 });
     await until(async () => (await ask('/devices/w1/heartbeat', { ...one, body: {} })).status === 401);
-    await expect(revoke(context, { fingerprint: undefined, device_id: 'w9' }, 'test')).rejects.toMatchObject({
+    await expect(revoke(context, { fingerprint: undefined, device_id: 'w9' }, actor())).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
     });
-    await expect(revoke(context, { fingerprint: 'abc', device_id: undefined }, 'test')).rejects.toMatchObject({
+    await expect(revoke(context, { fingerprint: 'abc', device_id: undefined }, actor())).rejects.toMatchObject({
       code: 'E_USAGE',
     });
   });
