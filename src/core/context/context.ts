@@ -7,6 +7,8 @@ import { readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
+import { KnownSecrets } from '../domain/redaction/known-secrets.ts';
+import { ownSecrets } from '../domain/redaction/own-secrets.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
 import { Producer } from './producer.ts';
@@ -34,6 +36,8 @@ export interface Context {
   names: TableNames;
   events: Events;
   log: Log;
+  /** What nothing shows: the secrets of the configuration, and what this process has learned. `log.hide` adds to it. */
+  known: KnownSecrets;
   /** The file descriptor that log lines go to, if it is one. */
   logFd: number | undefined;
   /**
@@ -67,8 +71,10 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const events = new Events();
   // A short command says what it did itself; only what is wrong is worth a log line.
   const level = isNode || config.log.level === 'silent' || config.log.level === 'error' ? config.log.level : 'warn';
+  const known = new KnownSecrets(secretsOf(resolved));
   const log = createLog({
     level,
+    known,
     format: config.log.format,
     stream: options.logTo,
     deviceId: isNode ? config.worker.device_id : undefined,
@@ -108,6 +114,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     names,
     events,
     log,
+    known,
     logFd: options.logTo.fd,
     async session(wanted = {}) {
       let session = await opened(wanted);
@@ -146,6 +153,11 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
+}
+
+/** Those of the configuration: of this process, and of the handlers that it may start. */
+export function secretsOf({ config, database }: Pick<ResolvedConfig, 'config' | 'database'>): string[] {
+  return ownSecrets({ handlers: config.handlers, others: [database?.password, config.master.api_key] });
 }
 
 /** @throws AfdError E_CONFIG when none is configured */

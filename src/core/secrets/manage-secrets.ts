@@ -7,12 +7,12 @@ import { readSecret } from '../db/secrets/read-secret.ts';
 import { EVERY } from '../db/secrets/read-secrets.ts';
 import { writeSecret } from '../db/secrets/write-secret.ts';
 import { AfdError } from '../domain/errors.ts';
-import { SHORTEST_SECRET } from '../domain/run-log/secret-mask.ts';
+import { SHORTEST_SECRET } from '../domain/redaction/secret-mask.ts';
+import { shortLeaves } from '../domain/redaction/secret-texts.ts';
 import { jsonSnapshot } from '../domain/text/json-snapshot.ts';
 import { seal } from './envelope.ts';
 import { Keyring } from './keyring.ts';
 import { isSecretName } from './references.ts';
-import { shortLeaves } from './secret-texts.ts';
 
 export type { SecretFacts, SecretGrant };
 
