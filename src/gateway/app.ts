@@ -37,6 +37,7 @@ export async function buildApp(
     requestIdHeader: false,
     ...serverOptions(gateway, all, certificate),
   }).withTypeProvider<ZodTypeProvider>() as App;
+  app.decorate('known', gateway.context.known);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('onSend', async (request, reply) => {

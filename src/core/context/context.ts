@@ -7,10 +7,10 @@ import { readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
-import { KnownSecrets } from '../domain/redaction/known-secrets.ts';
-import { ownSecrets } from '../domain/redaction/own-secrets.ts';
+import type { KnownSecrets } from '../domain/redaction/known-secrets.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
+import { knownSecrets } from './known-secrets.ts';
 import { Producer } from './producer.ts';
 import { assertSchema } from './schema-state.ts';
 
@@ -23,6 +23,8 @@ export interface ContextOptions {
   role?: Role | undefined;
   /** Where log lines go. */
   logTo: LogStream;
+  /** Of this configuration, if its caller has them already. */
+  known?: KnownSecrets | undefined;
 }
 
 /** What a use case needs. Opened by the outermost layer, which also closes it. */
@@ -71,7 +73,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const events = new Events();
   // A short command says what it did itself; only what is wrong is worth a log line.
   const level = isNode || config.log.level === 'silent' || config.log.level === 'error' ? config.log.level : 'warn';
-  const known = new KnownSecrets(secretsOf(resolved));
+  const known = options.known ?? knownSecrets(resolved);
   const log = createLog({
     level,
     known,
@@ -153,11 +155,6 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
-}
-
-/** Those of the configuration: of this process, and of the handlers that it may start. */
-export function secretsOf({ config, database }: Pick<ResolvedConfig, 'config' | 'database'>): string[] {
-  return ownSecrets({ handlers: config.handlers, others: [database?.password, config.master.api_key] });
 }
 
 /** @throws AfdError E_CONFIG when none is configured */

@@ -18,18 +18,22 @@ const API_KEY = /(afd_[0-9A-Za-z]{8}_)[0-9A-Za-z]{20,43}(?:_[0-9A-Za-z]{0,6})?/g
 const WEBHOOK_SECRET = /whsec_[0-9A-Za-z+/]{16,128}={0,2}/g;
 /** What `afd secrets key` writes; its id is no secret. */
 const FLEET_KEY = /(afd-fleet-key-1 [0-9a-f]{16} )[0-9A-Za-z_-]{43}/g;
-const CREDENTIALS = /\b(Bearer|Basic) [0-9A-Za-z._~+/-]{20,8192}={0,2}/gi;
-/** Between a name and its value: the rest of the name, the quote at its end (escaped, in JSON within JSON), the separator. */
-const BETWEEN = /[\w.\]-]{0,40}(\\{0,3}["'])?[ \t]{0,3}(=>|[=:])[ \t]{0,8}/y;
-const QUOTE = /\\{0,3}["']/y;
-const TOKEN = /[^\s&;,)}\]"'<>|]{1,8192}/y;
+const CREDENTIALS = /\b(Bearer|Basic) [0-9A-Za-z._~+/-]{20,}={0,2}/gi;
+/** What ends a value without quotes. */
+const STOPS = new Set('&;,)}]"\'<>|');
 /** What refers to a secret, or stands for one. */
 const NO_VALUE =
-  /["'\\]{0,4}(?:\*\*\*|secret:[A-Za-z0-9]|\$\{|(?:null|undefined|true|false|none)(?![^\s&;,)}\]"'<>|]))/y;
+  /^["'\\]{0,4}(?:\*\*\*|secret:[A-Za-z0-9]|\$\{|(?:null|undefined|true|false|none)(?:$|[\s&;,)}\]"'<>|]))/;
+/** Characters that tell it. */
+const NO_VALUE_LENGTH = 16;
 const SLASH = 47;
 const COLON = 58;
 const AT = 64;
+const EQUAL = 61;
 const BACKSLASH = 92;
+/** Between a name and its value: characters of the rest of the name, and blanks. */
+const MOST_REST = 40;
+const MOST_BLANKS = 8;
 
 export function redactText(text: string, { mask, goesOn = false }: TextRedaction = {}): string {
   const known = mask === undefined ? text : mask.applyCut(text, goesOn);
@@ -97,27 +101,67 @@ interface Span {
 
 function valueAfter(lines: Lines, at: number, name: string, goesOn: boolean): Span | undefined {
   const { text } = lines;
-  const between = matchAt(BETWEEN, text, at + name.length);
+  const end = at + name.length;
+  const between = separatorAfter(text, end);
   if (between === undefined) return undefined;
-  const [all, closing, separator] = between;
-  const from = at + name.length + all!.length;
+  const { from, separator, joined } = between;
   // What is told here must not be searched to its end first: it is not left out of the search that goes on behind it.
-  if (matchAt(NO_VALUE, text, from) !== undefined) return undefined;
-  const opening = matchAt(QUOTE, text, from)?.[0];
-  if (opening !== undefined) return quoted(text, from + opening.length, opening);
-  const inSentence = separator === ':' && closing === undefined;
+  if (NO_VALUE.test(text.slice(from, from + NO_VALUE_LENGTH))) return undefined;
+  const opening = quoteAt(text, from);
+  if (opening !== '') return quoted(text, from + opening.length, opening);
+  const inSentence = !between.quoted && separator === COLON;
   if (inSentence) {
     if (lines.isHeader(name, from)) return { from, to: lines.end(from) };
     // `secret:NAME` is a reference.
-    if (name === 'secret' && all === ':') return undefined;
-    if (isAboutSecret(text.slice(at, from - all!.length + all!.indexOf(':')).trimEnd())) return undefined;
+    if (name === 'secret' && joined) return undefined;
+    if (isAboutSecret(text.slice(at, between.nameEnd))) return undefined;
   }
-  const token = matchAt(TOKEN, text, from)?.[0];
   // `a == b` compares.
-  if (token === undefined || (separator === '=' && token.startsWith('='))) return undefined;
+  if (separator === EQUAL && text.charCodeAt(from) === EQUAL) return undefined;
+  const token = tokenAt(text, from);
+  if (token === '') return undefined;
   const to = from + token.length;
-  if (inSentence && all !== ':' && isProse(text, token, to, goesOn)) return undefined;
+  if (inSentence && !joined && isProse(text, token, to, goesOn)) return undefined;
   return { from, to: cookiesUntil(text, name, to) };
+}
+
+interface Separator {
+  /** Where the name ends, and where the value begins. */
+  nameEnd: number;
+  from: number;
+  separator: number;
+  /** The name is within quotes. */
+  quoted: boolean;
+  /** Nothing but the separator is between them. */
+  joined: boolean;
+}
+
+/** `_OF_X = `, `": `, `'] => `; undefined = no value follows the name. */
+function separatorAfter(text: string, end: number): Separator | undefined {
+  let at = end;
+  while (at - end < MOST_REST && isOfName(text.charCodeAt(at))) at += 1;
+  const nameEnd = at;
+  const quote = quoteAt(text, at);
+  at += quote.length;
+  if (quote !== '' && text[at] === ']') at += 1;
+  at = afterBlanks(text, at);
+  const separator = text.charCodeAt(at);
+  if (separator !== EQUAL && separator !== COLON) return undefined;
+  const behind = separator === EQUAL && text[at + 1] === '>' ? at + 2 : at + 1;
+  const from = afterBlanks(text, behind);
+  return { nameEnd, from, separator, quoted: quote !== '', joined: nameEnd === at && from === at + 1 };
+}
+
+function afterBlanks(text: string, from: number): number {
+  let at = from;
+  while (at - from < MOST_BLANKS && (text[at] === ' ' || text[at] === '\t')) at += 1;
+  return at;
+}
+
+/** Letters, digits, `_ - . ]`. */
+function isOfName(code: number): boolean {
+  if (code === 93 || code === 95 || code === 45 || code === 46) return true;
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
 }
 
 /** To the same quote, and to the end of the text where there is none. */
@@ -168,16 +212,24 @@ function cookiesUntil(text: string, name: string, to: number): number {
   if (name.toLowerCase() !== 'cookie') return to;
   let end = to;
   while (text.startsWith('; ', end)) {
-    const next = matchAt(TOKEN, text, end + 2)?.[0];
-    if (next?.includes('=') !== true) break;
+    const next = tokenAt(text, end + 2);
+    if (!next.includes('=')) break;
     end += 2 + next.length;
   }
   return end;
 }
 
-function matchAt(expression: RegExp, text: string, at: number): RegExpExecArray | undefined {
-  expression.lastIndex = at;
-  return expression.exec(text) ?? undefined;
+function tokenAt(text: string, from: number): string {
+  let end = from;
+  while (end < text.length && !STOPS.has(text[end]!) && !isSpace(text.charCodeAt(end))) end += 1;
+  return text.slice(from, end);
+}
+
+/** A quote with the backslashes before it (JSON within JSON); '' = there is none. */
+function quoteAt(text: string, from: number): string {
+  let at = from;
+  while (at - from < MOST_BLANKS && text.charCodeAt(at) === BACKSLASH) at += 1;
+  return text[at] === '"' || text[at] === "'" ? text.slice(from, at + 1) : '';
 }
 
 function endsUser(code: number): boolean {

@@ -9,6 +9,8 @@ export { redactText, SECRET_NAME };
 
 /** Objects within objects; what lies deeper is not shown. */
 const DEPTH = 8;
+/** Of data of a task: no JSON that a server takes is deeper (`JSON_DEPTH`), or 100 levels on MySQL. */
+const DEEPEST = 100;
 /** Characters of a key that are shown; no key of ours is as long. */
 const NAME = 256;
 
@@ -32,6 +34,8 @@ export interface Redaction {
   /** What is known by its value. */
   mask?: SecretMask | undefined;
   limits?: RedactLimits;
+  /** Levels. */
+  depth?: number;
 }
 
 /** A text without secrets, and its beginning only when it has more than `most` characters, with a note of how many were cut. */
@@ -51,16 +55,22 @@ export function redactBeginning(text: string, most: number, mask?: SecretMask): 
  * A copy without secrets. Level by level, so that what a limit leaves out is the deepest; `[deeper]`, `[circular]` and
  * `… (n more)` stand for what is not there.
  */
-export function redact(value: unknown, { mask, limits = WHOLE }: Redaction = {}): unknown {
-  const left: Left = { ...limits, mask };
+export function redact(value: unknown, { mask, limits = WHOLE, depth = DEPTH }: Redaction = {}): unknown {
+  const left: Left = { ...limits, mask, depth };
   const open: Open[] = [];
   const root = copyOf(value, undefined, left, open);
   for (const one of open) fill(one, left, open);
   return root;
 }
 
+/** A payload or a result as it is shown; who works with it, or exports it, has it as it is. */
+export function redactData(value: unknown): unknown {
+  return redact(value, { depth: DEEPEST });
+}
+
 interface Left extends RedactLimits {
   mask: SecretMask | undefined;
+  depth: number;
 }
 
 /** An object or list whose copy is still empty. */
@@ -80,7 +90,7 @@ function copyOf(value: unknown, above: Open | undefined, left: Left, open: Open[
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   for (let one = above; one !== undefined; one = one.above) if (one.source === value) return '[circular]';
   const depth = above === undefined ? 0 : above.depth + 1;
-  if (depth > DEPTH) return '[deeper]';
+  if (depth > left.depth) return '[deeper]';
   const copy = Array.isArray(value) ? [] : {};
   open.push({ source: value, copy, depth, above });
   return copy;
