@@ -114,7 +114,16 @@ describe('finding S1: names are looked for in one pass', () => {
     'token: a ',
     'token_file:',
   ];
-  const MORE = ['token=secret:a', 'password=', 'secret:', 'token=***', 'token==', 'authorization:', 'cookie=a; ', 'afd_aaaaaaaa_'];
+  const MORE = [
+    'token=secret:a',
+    'password=',
+    'secret:',
+    'token=***',
+    'token==',
+    'authorization:',
+    'cookie=a; ',
+    'afd_aaaaaaaa_',
+  ];
   it.each([...WORST, ...MORE])('over %j', (worst) => {
     const steps = (length: number) => {
       const text = worst.repeat(length / worst.length);
