@@ -17,7 +17,7 @@ const SHOWN = '***';
 const API_KEY = /(afd_[0-9A-Za-z]{8}_)[0-9A-Za-z]{20,43}(?:_[0-9A-Za-z]{0,6})?/g;
 const WEBHOOK_SECRET = /whsec_[0-9A-Za-z+/]{16,128}={0,2}/g;
 /** What `afd secrets key` writes; its id is no secret. */
-const FLEET_KEY = /(afd-fleet-key-1 [0-9a-f]{16} )[0-9A-Za-z_-]{43}/g;
+const FLEET_KEY = /(afd-fleet-key-1(?: |%20)[0-9a-f]{16}(?: |%20))[0-9A-Za-z_-]{43}/g;
 const CREDENTIALS = /\b(Bearer|Basic) [0-9A-Za-z._~+/-]{20,}={0,2}/gi;
 /** What ends a value without quotes. */
 const STOPS = new Set('&;,)}]"\'<>|');
