@@ -53,9 +53,10 @@ export class Producer {
     const notice = this.notifier.prepare(session, tasks);
     const maxRetryCount = this.#config.master.max_retry_count;
     try {
-      const written = enqueueTasks(session, this.names, tasks, { maxRetryCount, piggybacked: notice.piggybacked });
+      // First of all: their claims take longer to come than this takes to be written.
       notice.expect();
-      const answers = await written;
+      const { piggybacked } = notice;
+      const answers = await enqueueTasks(session, this.names, tasks, { maxRetryCount, piggybacked });
       notice.ring(tasks.filter((_, n) => answers[n]?.created === true));
       return answers;
     } finally {

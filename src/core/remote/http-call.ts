@@ -121,14 +121,18 @@ export class HttpConnections {
 }
 
 async function readAll(response: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of response) {
-    size += part.length;
-    if (size > MOST_BYTES) throw new Error(`the answer is longer than ${MOST_BYTES} bytes`);
-    parts.push(part);
-  }
-  const bytes = Buffer.concat(parts);
+  const bytes = await new Promise<Buffer>((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let size = 0;
+    response.on('data', (part: Buffer) => {
+      size += part.length;
+      if (size > MOST_BYTES) reject(new Error(`the answer is longer than ${MOST_BYTES} bytes`));
+      else parts.push(part);
+    });
+    response.once('end', () => resolve(Buffer.concat(parts)));
+    response.once('error', reject);
+    response.once('close', () => reject(new Error('the connection was closed before the answer was complete')));
+  });
   if (response.headers['content-encoding'] !== 'gzip') return bytes.toString();
   return (await promisify(gunzip)(bytes, { maxOutputLength: MOST_BYTES })).toString();
 }

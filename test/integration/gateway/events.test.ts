@@ -62,12 +62,11 @@ describe('GET /api/v1/events', () => {
   });
 
   it('ends when the gateway stops, so that the stop waits for no reader', async ({ db }) => {
-    const one = await startGateway(db);
+    // It would wait an hour for one.
+    const one = await startGateway(db, { worker: { shutdown_timeout: 3600 } });
     const stream = listen(new AfdHttpClient(one.url));
     await stream.hears((event) => event.type === 'ready');
-    const at = performance.now();
     await one.stop();
-    expect(performance.now() - at).toBeLessThan(4000);
     stream.stop();
     await stream.ended;
   });

@@ -66,9 +66,10 @@ async function row() {
 }
 
 describe('the lease of a device behind a gateway', () => {
-  it('is over when the connection on which it waits is closed: dead within 5 s, and what it held is open again', async () => {
-    const events = await leader(USUAL);
-    const gateway = await startGateway(given.db, { master: USUAL });
+  it('is over when the connection on which it waits is closed: dead long before heartbeat_timeout, and what it held is open again', async () => {
+    const silent = { ...USUAL, heartbeat_timeout: 3600 };
+    const events = await leader(silent);
+    const gateway = await startGateway(given.db, { master: silent });
     const token = await register(gateway);
     const task_id = await given.rows.task({ task_type: 'noop' });
     await until(async () => (await gateway.call(`/api/v1/devices/r1/wait?instance_token=${token}&free=1`)).json.work);
@@ -77,10 +78,8 @@ describe('the lease of a device behind a gateway', () => {
     expect(json.claimed).toHaveLength(1);
     const call = await waitAt(gateway, token);
     const dead = once(events, 'device:dead');
-    const closedAt = performance.now();
     call.destroy();
     expect(await dead).toEqual({ device_id: 'r1', by: 'lock', tasks: 1 });
-    expect(performance.now() - closedAt).toBeLessThan(5000);
     expect(await given.rows.readTask(task_id)).toMatchObject({ status: 'pending' });
   });
 
@@ -105,11 +104,9 @@ describe('the lease of a device behind a gateway', () => {
     const token = await register(gateway);
     const dead = once(events, 'device:dead');
     const call = await waitAt(gateway, token);
-    const saidAt = performance.now();
     const [answer] = await onEvent(call, 'response');
     answer.pause();
     expect(await dead).toMatchObject({ device_id: 'r1', by: 'lock' });
-    expect(performance.now() - saidAt).toBeLessThan(4500);
     call.destroy();
   });
 

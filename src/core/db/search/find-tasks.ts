@@ -25,14 +25,18 @@ export function byStatus(names: TableNames, search: TaskSearch, window: Window):
 }
 
 export function byDevice(names: TableNames, search: TaskSearch & { device_id: string }, window: Window): Statement {
-  const { device_id: id } = search;
-  const candidates = `(SELECT task_id AS id FROM ${names.assignment} FORCE INDEX (idx_device_id) WHERE device_id = ?
-     UNION SELECT id FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ?
-     UNION SELECT id FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('running')} AND claimed_by = ?) c`;
+  const { device_id: id, ...others } = search;
+  // Each with the last attempt that ran there, so that no attempt is looked up again; -1 = none did.
+  const candidates = `(SELECT id, MAX(attempt) AS attempt FROM (
+     SELECT task_id AS id, attempt FROM ${names.assignment} FORCE INDEX (idx_device_id) WHERE device_id = ?
+     UNION ALL SELECT id, -1 FROM ${names.task} FORCE INDEX (afd_target) WHERE target_device_id = ?
+     UNION ALL SELECT id, -1 FROM ${names.task} FORCE INDEX (afd_claim) WHERE ${stateIs('running')} AND claimed_by = ?
+   ) every GROUP BY id) c`;
   // By the id of the candidates: these are sorted before the join, which then stops when it has enough.
-  const tables = `${candidates} STRAIGHT_JOIN ${names.task} t FORCE INDEX (PRIMARY) ON t.id = c.id`;
-  const found = from(tables, names, search, window, { key: 'c.id' });
-  return { sql: found.sql, values: [id, id, id, ...found.values] };
+  const tables = `${candidates} STRAIGHT_JOIN ${names.task} t FORCE INDEX (PRIMARY) ON t.id = c.id
+    AND (t.attempt = c.attempt OR t.target_device_id = ? OR t.claimed_by = ?)`;
+  const found = from(tables, names, others, window, { key: 'c.id' });
+  return { sql: found.sql, values: [id, id, id, id, id, ...found.values] };
 }
 
 /** The tasks of one stretch: ids from `from` on. */

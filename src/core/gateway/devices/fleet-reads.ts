@@ -48,6 +48,7 @@ export class FleetReads {
   #readAt = Number.NEGATIVE_INFINITY;
   #changesAt = Number.NEGATIVE_INFINITY;
   #discoverAt = 0;
+  #roundAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
   constructor(options: FleetReadsOptions) {
@@ -90,10 +91,16 @@ export class FleetReads {
     this.#readAt = Number.NEGATIVE_INFINITY;
   }
 
+  /** While nobody waited, a round has been left out. */
+  get overdue(): boolean {
+    return monotonic() - this.#roundAt >= this.#o.pollIntervalMs;
+  }
+
   /** Once a second. @throws DatabaseError */
   async round(): Promise<void> {
     const { waiting } = this.#o;
     if (waiting.size === 0) return;
+    this.#roundAt = monotonic();
     if (waiting.wantWork) {
       await this.#work();
       for (const entry of this.#o.catalog.due()) waiting.wakeForLane(entry, { devices: FIRST_WAKES });

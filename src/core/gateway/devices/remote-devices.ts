@@ -1,5 +1,6 @@
 // The devices behind this gateway: what they are told, what they claim, and how long they count as alive. Nothing here is needed by
 // another gateway: a device may ask there next.
+import { setImmediate } from 'node:timers/promises';
 import type { Context } from '../../context/context.ts';
 import { isTransient } from '../../db/database-error.ts';
 import { deleteRequests } from '../../db/gateway/idempotent-requests.ts';
@@ -97,7 +98,11 @@ export class RemoteDevices extends Service {
       ...{ names, events, catalog, reads: this.reads, waiting, master: config.master, session },
       onClaimed: (device, began, claimed) => this.#rings.onClaimed(device, began, claimed),
       checkCursors: (sources) => {
-        void this.#quietly(async () => checkCursors(await opened(), names, catalog, sources));
+        void this.#quietly(async () => {
+          // The answer to the claim goes first.
+          await setImmediate();
+          await checkCursors(await opened(), names, catalog, sources);
+        });
       },
     });
     this.plainClaims = new PlainClaims(requests, this.claims);
@@ -142,7 +147,10 @@ export class RemoteDevices extends Service {
       this.#loop(1000, () => this.starts.round()),
       this.#loop(TIDY_MS, () => this.#tidy()),
     ];
-    this.waiting.onFirst = () => loops[1]!.wake();
+    // A device that comes back at once, as after each claim, changes nothing.
+    this.waiting.onFirst = () => {
+      if (this.reads.overdue) loops[1]!.wake();
+    };
     const receiver = this.#rings.receiver();
     const parts = [...loops, ...(receiver === undefined ? [] : [receiver])];
     for (const one of parts) void one.start();

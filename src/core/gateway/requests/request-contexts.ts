@@ -7,16 +7,19 @@ import { databaseNowMs } from '../../db/rows.ts';
 import type { Session } from '../../db/session.ts';
 import { AfdError } from '../../domain/errors.ts';
 import type { Near } from '../../ring/notifier.ts';
+import { monotonic } from '../../runtime/clock.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 
 /** Requests that wait for a session; more are refused, so that a slow database does not fill the memory. */
 export const MOST_WAITING = 1000;
 /** A request waits no longer than this, in milliseconds: its client tries again, perhaps at another gateway. */
 const WAIT_MS = 5000;
+/** For how long answers count on from the database's time. */
+const CLOCK_MS = 1000;
 
 /** The context of a request. */
 export interface RequestContext extends Context {
-  /** ISO 8601: the database's time. @throws DatabaseError */
+  /** ISO 8601: the database's time, for people; nothing is decided by it. @throws DatabaseError */
   now(): Promise<string>;
 }
 
@@ -47,6 +50,8 @@ export class RequestContexts {
   readonly #free: Leased[] = [];
   #shared: SharedByProducers | undefined;
   readonly #waiting = new Set<Waiter>();
+  /** The database's time, and when it was asked for it. */
+  #clock: { ms: number; at: number } | undefined;
   #active = 0;
   #closed = false;
 
@@ -149,12 +154,22 @@ export class RequestContexts {
     }
   }
 
+  /** Read at most once a second: in between, the monotonic clock adds what has passed. */
+  async #now(session: Session): Promise<string> {
+    if (this.#clock === undefined || monotonic() - this.#clock.at >= CLOCK_MS) {
+      const at = monotonic();
+      this.#clock = { at, ms: await databaseNowMs(session) };
+    }
+    const { at, ms } = this.#clock;
+    return new Date(ms + monotonic() - at).toISOString();
+  }
+
   async #open(): Promise<Leased> {
     const session = await this.#context.session({ multiStatements: true });
     let producer: Producer | undefined;
     const context: RequestContext = {
       ...this.#context,
-      now: async () => new Date(await databaseNowMs(session)).toISOString(),
+      now: () => this.#now(session),
       session: async () => {
         await session.ready();
         return session;

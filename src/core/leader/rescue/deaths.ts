@@ -7,9 +7,12 @@ export type DeviceNow = { status: string; instance_token: Buffer | null } | unde
 export class Deaths {
   readonly #taken = new Map<string, number>();
 
-  /** So that its attempts get a death as their cause, and not merely that the device is offline. Counted by `takenFrom`. */
-  declare(deviceId: string): void {
-    this.#taken.set(deviceId.toLowerCase(), 0);
+  /** So that its attempts get a death as their cause, and not merely that the device is offline. Counted by `takenFrom`. False = it was. */
+  declare(deviceId: string): boolean {
+    const key = deviceId.toLowerCase();
+    if (this.#taken.has(key)) return false;
+    this.#taken.set(key, 0);
+    return true;
   }
 
   note(deviceId: string, tasks: number): void {

@@ -144,15 +144,12 @@ export class HealthCheck {
     counts: HealthCounts,
     failures: Failures,
   ): Promise<void> {
-    const { duty, events } = this.#o;
+    const { events } = this.#o;
     const dead: string[] = [];
     try {
       for (const device of devices) {
         const { device_id } = device;
-        const declared = await failures.part(`device ${device_id}`, () =>
-          duty.fenced((session) => markDeviceDead(session, duty.names, device, by)),
-        );
-        if (declared !== true) continue;
+        if (!(await this.#declare(device, by, failures))) continue;
         dead.push(device_id);
         this.#rescuer.declaredDead(device_id);
       }
@@ -167,6 +164,21 @@ export class HealthCheck {
         events.emit('device:dead', { device_id, by, tasks: this.#rescuer.takenFrom(device_id) });
       }
     }
+  }
+
+  async #declare(device: SeenDevice, by: 'lock' | 'heartbeat', failures: Failures): Promise<boolean> {
+    const { duty } = this.#o;
+    const { device_id } = device;
+    const first = this.#rescuer.declaringDead(device_id);
+    let declared: boolean | undefined;
+    try {
+      declared = await failures.part(`device ${device_id}`, () =>
+        duty.fenced((session) => markDeviceDead(session, duty.names, device, by)),
+      );
+    } finally {
+      if (declared !== true && first) this.#rescuer.takenFrom(device_id);
+    }
+    return declared === true;
   }
 
   /** A node is no judge of itself: it is dead when another leader says so. */

@@ -53,6 +53,11 @@ export class Rescuer {
     this.#strayClaims = new StrayClaimRescuer({ duty, deaths: this.#deaths, widths: () => this.#readWidths(), limit });
   }
 
+  /** Before its row says so: rounds at the same time may come upon its attempts at once. True = `takenFrom` takes it back. */
+  declaringDead(deviceId: string): boolean {
+    return this.#deaths.declare(deviceId);
+  }
+
   /** So that its attempts get a death as their cause, and not merely that the device is offline. Counted by `takenFrom`. */
   declaredDead(deviceId: string): void {
     this.#deaths.declare(deviceId);

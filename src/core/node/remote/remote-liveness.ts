@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import type { WaitAnswer, WireOpenAttempt } from '../../../http/device-contract.ts';
 import { DatabaseError, isConnectionLost } from '../../db/database-error.ts';
 import { GatewayChoice, GatewayClient } from '../../remote/gateway-client.ts';
-import { Backoff } from '../../runtime/backoff.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/loop.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
@@ -12,18 +11,16 @@ import { DeviceLoad } from '../device-load.ts';
 import { LeaseTrust } from '../lease-trust.ts';
 import type { LivenessCommand, LivenessSettings, Reporter } from '../liveness-messages.ts';
 import { MainSilence, type Outside } from '../main-silence.ts';
-import { heartbeatCall, signOffCall, type Waiting, waitCall } from './device-calls.ts';
+import { heartbeatCall, signOffCall, waitCall } from './device-calls.ts';
 import { type RemoteIdentity, registerRemotely } from './registration.ts';
 import { RemoteHostages } from './remote-hostages.ts';
-import { isRoomier, settingsReport, superseded, viewReport } from './remote-reports.ts';
+import { settingsReport, superseded, viewReport } from './remote-reports.ts';
+import { WaitingCall } from './waiting-call.ts';
 
 /** A heartbeat that failed is tried again after this, a call that waits after this at most. */
 const HEARTBEAT_RETRY_MS = 2000;
-const RECONNECT_MOST_MS = 1000;
 /** How long a call waits for something to happen. */
 const WAIT_S = 25;
-/** What runs for longer should hear soon that it was revoked: then the call is made anew. */
-const HELD_MS = 500;
 /** Sign-off is best effort. */
 const LEAVE_MS = 1000;
 
@@ -40,12 +37,9 @@ export class RemoteLiveness extends Service {
   readonly #load: DeviceLoad;
   readonly #leaseTrust: LeaseTrust;
   readonly #silence: MainSilence;
+  readonly #news: WaitingCall;
   readonly #instanceToken = randomBytes(16);
   #deviceId = '';
-  #waiting: Waiting = { free: 0, without: [], held: 0 };
-  /** The call that waits: what it was told, and what ends it. */
-  #call: { told: Waiting; cut: AbortController } | undefined;
-  #heldTimer: NodeJS.Timeout | undefined;
   #cursor: string | undefined;
   #beatDue = 0;
   #wake: (() => void) | undefined;
@@ -58,10 +52,18 @@ export class RemoteLiveness extends Service {
     this.#gateway = gateway;
     this.#report = report;
     // A call that waits at one that hangs would do so for long.
-    this.#choice = new GatewayChoice(gateway.urls, () => this.#call?.cut.abort());
+    this.#choice = new GatewayChoice(gateway.urls, () => this.#news.cut());
     const options = { urls: gateway.urls, apiKey: gateway.apiKey, callTimeoutMs: settings.callTimeoutMs };
     this.#waiter = new GatewayClient(options, this.#choice);
     this.#client = new GatewayClient(options, this.#choice);
+    this.#news = new WaitingCall({
+      ask: (told, signal) => {
+        const timeoutMs = WAIT_S * 1000 + this.#settings.callTimeoutMs;
+        return waitCall(this.#waiter, this.#own, { ...told, seconds: WAIT_S, after: this.#cursor, signal, timeoutMs });
+      },
+      take: (answer, at) => this.#take(answer, at),
+      failed: (error) => this.#failed(error),
+    });
     this.#load = new DeviceLoad(settings, (reasons) => {
       report({ kind: 'over-limits', reasons });
       this.command({ kind: 'heartbeat' });
@@ -78,7 +80,7 @@ export class RemoteLiveness extends Service {
   command(command: LivenessCommand): void {
     if (command.kind === 'running') this.#load.note(command);
     else if (command.kind === 'stuck') this.#load.stuck = command.tasks;
-    else if (command.kind === 'waiting') this.#told(command);
+    else if (command.kind === 'waiting') this.#news.told(command);
     else if (command.kind === 'heartbeat-timeout') {
       this.#settings.heartbeatTimeoutMs = command.milliseconds;
       this.#leaseTrust.change(this.#leaseMs);
@@ -92,7 +94,7 @@ export class RemoteLiveness extends Service {
     const parts = this.#silence.watch === undefined ? [this.#load] : [this.#load, this.#silence.watch];
     const over = () => {
       this.#stopping.abort();
-      this.#call?.cut.abort();
+      this.#news.cut();
       this.#wake?.();
     };
     signal.addEventListener('abort', over, { once: true });
@@ -101,11 +103,11 @@ export class RemoteLiveness extends Service {
       for (const one of parts) void one.start();
       running();
       const ended = untilAborted(signal, parts);
-      const loops = Promise.all([ended, this.#beats(), this.#waits()]);
+      const loops = Promise.all([ended, this.#beats(), this.#news.run(this.#stopping.signal)]);
       await loops.finally(over);
       await this.#signOff();
     } finally {
-      clearTimeout(this.#heldTimer);
+      this.#news.close();
       this.#leaseTrust.close();
       await Promise.all(parts.map((one) => one.stop()));
       for (const one of [this.#client, this.#waiter]) one.cut();
@@ -163,57 +165,17 @@ export class RemoteLiveness extends Service {
       this.#view(at, device, open);
     } catch (error) {
       this.#failed(error);
-      if (isConnectionLost(error)) this.#call?.cut.abort();
+      if (isConnectionLost(error)) this.#news.cut();
     }
   }
 
-  async #waits(): Promise<void> {
-    const { signal } = this.#stopping;
-    const backoff = new Backoff({ initialMs: 20, maxMs: RECONNECT_MOST_MS });
-    while (!signal.aborted) {
-      const at = monotonic();
-      const told = { ...this.#waiting };
-      const cut = new AbortController();
-      this.#call = { told, cut };
-      try {
-        const ask = { ...told, seconds: WAIT_S, after: this.#cursor, signal: cut.signal };
-        const timeoutMs = WAIT_S * 1000 + this.#settings.callTimeoutMs;
-        this.#take(at, await waitCall(this.#waiter, this.#own, { ...ask, timeoutMs }));
-        backoff.reset();
-      } catch (error) {
-        // Cut by ourselves, to be made anew.
-        if (cut.signal.aborted && isConnectionLost(error)) continue;
-        this.#failed(error);
-        await sleep(backoff.next(), signal);
-      } finally {
-        this.#call = undefined;
-      }
-    }
-  }
-
-  #take(at: number, answer: WaitAnswer): void {
+  #take(answer: WaitAnswer, at: number): void {
     this.#answered(at);
     this.#cursor = answer.cursor;
+    // First of all: a task waits.
+    if (answer.work) this.#report({ kind: 'work' });
     if (answer.settings !== undefined) this.#report(settingsReport(answer.settings));
     this.#view(at, answer.device, answer.open);
-    if (!answer.work) return;
-    // Until the main thread has followed this, it is not told again.
-    this.#waiting.free = 0;
-    this.#report({ kind: 'work' });
-  }
-
-  /** The main thread says what the call that waits is to know. It is made anew where it would miss something. */
-  #told({ free, without, held }: Waiting): void {
-    this.#waiting = { free, without, held };
-    const told = this.#call?.told;
-    if (told === undefined) return;
-    if (isRoomier(this.#waiting, told)) this.#call?.cut.abort();
-    else if (held > 0 && told.held === 0) this.#heldTimer ??= setTimeout(() => this.#heldFor(), HELD_MS);
-  }
-
-  #heldFor(): void {
-    this.#heldTimer = undefined;
-    if (this.#waiting.held > 0 && this.#call?.told.held === 0) this.#call.cut.abort();
   }
 
   #view(at: number, device: WaitAnswer['device'], open: WireOpenAttempt[] | undefined): void {
