@@ -1,8 +1,8 @@
 import { AfdError } from '../../domain/errors.ts';
 import { referenceOf } from '../../secrets/references.ts';
 import type { Attempt } from '../handler.ts';
-import { type HandlerUser, userEnvironment } from '../processes/handler-user.ts';
 import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-stamp.ts';
+import { type HandlerUser, userEnvironment } from './handler-user.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 export type Environment = Record<string, string | undefined>;

@@ -8,7 +8,6 @@ import { wallClock } from '../../runtime/clock.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import { CommandEvents } from '../events/command-events.ts';
 import type { Attempt, Handler } from '../handler.ts';
-import { accessProblem, type HandlerUser } from '../processes/handler-user.ts';
 import { attemptStamp } from '../processes/worker-stamp.ts';
 import { keepArtifacts } from './artifacts.ts';
 import { AttemptWatch } from './attempt-watch.ts';
@@ -22,6 +21,7 @@ import {
 import type { CommandHost } from './command-host.ts';
 import { CommandOutput } from './command-output.ts';
 import { exitOutcome } from './exit-outcome.ts';
+import { accessProblem, type HandlerUser } from './handler-user.ts';
 import { oomKills, saysOutOfMemory } from './oom-evidence.ts';
 import { findProgram, folderProblem } from './program.ts';
 import { readResultFile } from './result-file.ts';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import type { HandlerConfig } from '../../config/config-schema.ts';
 import { AfdError } from '../../domain/errors.ts';
 import { cleanText } from '../../domain/text/error-text.ts';
-import type { HandlerUser } from '../processes/handler-user.ts';
+import type { HandlerUser } from './handler-user.ts';
 import { findProgram } from './program.ts';
 
 /** `umask` is no program, so a shell sets it and becomes the command; `$0` is the mask. */

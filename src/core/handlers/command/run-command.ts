@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CommandEvents, stdioWithEvents } from '../events/command-events.ts';
 import { readPaced } from '../paced-output.ts';
-import type { HandlerUser } from '../processes/handler-user.ts';
 import { groupEnded, signalGroup } from '../processes/process-group.ts';
 import type { Environment } from './command-environment.ts';
 import type { CommandOutput } from './command-output.ts';
+import type { HandlerUser } from './handler-user.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
 const PIPE_WAIT_MS = 1000;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import type { HandlerLog } from '../handler.ts';
-import type { HandlerUser } from '../processes/handler-user.ts';
 import { readStamp, stampLives } from '../processes/worker-stamp.ts';
+import type { HandlerUser } from './handler-user.ts';
 
 /**
  * The stamp of the worker is in the name: by it the next worker recognizes what a dead one could not remove. In base 36,

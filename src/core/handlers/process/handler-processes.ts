@@ -2,8 +2,8 @@ import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Environment } from '../command/command-environment.ts';
+import type { HandlerUser } from '../command/handler-user.ts';
 import type { Attempt, Handler } from '../handler.ts';
-import type { HandlerUser } from '../processes/handler-user.ts';
 import type { PlaceListener } from '../thread/pass-on.ts';
 import { HandlerProcess, type HandlerProcessOptions, type Recycle } from './handler-process.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../command/command-environment.ts';
-import type { HandlerUser } from '../processes/handler-user.ts';
+import type { HandlerUser } from '../command/handler-user.ts';
 import type { ProcessSettings } from './process-settings.ts';
 
 /** Node 20 runs no .ts file: code that runs from src uses the built entry. */

@@ -53,7 +53,7 @@ const ODD = [
     '%1b[31m',
     '\\u001b[31m',
     '\\n2026 ERROR',
-    '${jndi:ldap://x}',
+    ['$', '{jndi:ldap://x}'].join(''),
     '%s%n%x',
     '"}\n{"a":"',
     '</script><script>',

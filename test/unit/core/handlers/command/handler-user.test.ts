@@ -9,12 +9,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { handlerSchema } from '../../../../../src/core/config/config-schema.ts';
 import { checkCommand } from '../../../../../src/core/handlers/command/command-handler.ts';
 import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
+import { accessProblem, type HandlerUser, handlerUser } from '../../../../../src/core/handlers/command/handler-user.ts';
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
-import {
-  accessProblem,
-  type HandlerUser,
-  handlerUser,
-} from '../../../../../src/core/handlers/processes/handler-user.ts';
 import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
 import { attemptStamp, stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
@@ -41,7 +37,7 @@ describe('handlers.<type>.user', asRoot, () => {
 
   it('is who a command runs as, with their group, without any other, with HOME, USER and LOGNAME', async () => {
     const attempt = testAttempt();
-    const worker_env = { PATH, HOME: '/root', USER: 'root', LOGNAME: 'root', LANG: 'C' };
+    const worker_env = { PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LANG: 'C' };
     const script = 'id -u; id -g; grep ^Groups: /proc/self/status; grep CapEff /proc/self/status; env | sort';
     expect(await run(script, attempt, { worker_env })).toMatchObject({ kind: 'done' });
     const [uid, gid, groups, capabilities, ...env] = messages(attempt);
@@ -49,7 +45,7 @@ describe('handlers.<type>.user', asRoot, () => {
     expect(capabilities).toMatch(/^CapEff:\s+0+$/);
     const ofUser = env.filter((line) => /^(HOME|USER|LOGNAME|PATH|LANG)=/.test(line));
     expect(ofUser).toEqual([`HOME=${nobody.home}`, 'LANG=C', 'LOGNAME=nobody', `PATH=${PATH}`, 'USER=nobody']);
-    expect(env.join('\n')).not.toContain('root');
+    expect(env.join('\n')).not.toContain('/home/afd');
   });
 
   it('may use the working folder, the result file and both ways of events, and nobody else may', async () => {
@@ -125,7 +121,7 @@ describe('handlers.<type>.user', asRoot, () => {
     const script = `
       const { handlerUser } = await import(process.argv[1]);
       await handlerUser('a', 'nobody', '/usr/bin').catch((error) => console.log(error.code, error.message));`;
-    const built = pathToFileURL(join(process.cwd(), 'dist/core/handlers/processes/handler-user.js')).href;
+    const built = pathToFileURL(join(process.cwd(), 'dist/core/handlers/command/handler-user.js')).href;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script, built], {
       ...{ uid: nobody.uid, gid: nobody.gid, cwd: '/', env: {}, encoding: 'utf8' },
     });

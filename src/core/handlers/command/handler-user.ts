@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { AfdError } from '../../domain/errors.ts';
-import { findProgram } from '../command/program.ts';
-import { ownUser } from './own-process.ts';
+import { ownUser } from '../processes/own-process.ts';
+import { findProgram } from './program.ts';
 
 /** They have no supplementary groups: libuv drops those of the worker and adds none. */
 export interface HandlerUser {
