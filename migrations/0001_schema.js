@@ -386,6 +386,36 @@ const apiKeys = (names) => `CREATE TABLE ${names.apiKey} (
       UNIQUE KEY key_id (key_id)
     ) TABLE_OPTIONS`;
 
+/** One row per certificate that a gateway issued to a device, and per one of another authority that was revoked. @type {TableText} */
+const deviceCertificates = (names) => `CREATE TABLE ${names.deviceCertificate} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the rows were written',
+      fingerprint CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'SHA-256 of the certificate, in lower case',
+      device_id VARCHAR(64) NULL COMMENT 'device for which it is; NULL = of another authority',
+      issued_at DATETIME(3) NULL COMMENT 'UTC; NULL = of another authority',
+      issued_by VARCHAR(128) NULL COMMENT 'who invited the device, or the fingerprint of the certificate that it renewed',
+      expires_at DATETIME(3) NULL COMMENT 'UTC; then it is refused; NULL = of another authority',
+      revoked_at DATETIME(3) NULL COMMENT 'UTC; since then it is refused',
+      revoked_by VARCHAR(128) NULL COMMENT 'who revoked it',
+
+      UNIQUE KEY fingerprint (fingerprint),
+      KEY idx_device_id (device_id)
+    ) TABLE_OPTIONS`;
+
+/** One row per code with which a device gets its first certificate. @type {TableText} */
+const deviceInvitations = (names) => `CREATE TABLE ${names.deviceInvitation} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were made',
+      code_hash BINARY(32) NOT NULL COMMENT 'SHA-256 of the code',
+      device_id VARCHAR(64) NOT NULL COMMENT 'device for which it is',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      created_by VARCHAR(128) NOT NULL COMMENT 'who made it',
+      expires_at DATETIME(3) NOT NULL COMMENT 'UTC; then it is refused',
+      used_at DATETIME(3) NULL COMMENT 'UTC; since then it is for the key in used_for alone',
+      used_for BINARY(32) NULL COMMENT 'SHA-256 of the public key that got the certificate',
+
+      UNIQUE KEY code_hash (code_hash),
+      KEY idx_device_id (device_id)
+    ) TABLE_OPTIONS`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -409,6 +439,8 @@ export async function up(tools) {
   await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
   await tools.createTable(plain.cursor, cursors(names));
   await tools.createTable(plain.apiKey, apiKeys(names));
+  await tools.createTable(plain.deviceCertificate, deviceCertificates(names));
+  await tools.createTable(plain.deviceInvitation, deviceInvitations(names));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
   );
@@ -427,9 +459,10 @@ export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
+  const certificates = [plain.deviceInvitation, plain.deviceCertificate];
   const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook];
   const keys = [plain.secretGrant, plain.secret];
-  const own = [...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
+  const own = [...certificates, ...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

@@ -10,6 +10,7 @@ import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
 import { adminRoutes } from './routes/admin.ts';
+import { certificateRoutes } from './routes/certificates.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -46,7 +47,7 @@ export async function buildApp(
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
-  await protect(app, gateway, all);
+  await protect(app, gateway, all, certificate?.clients);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
   // Those who wait are answered, and no answer is lost. A gateway that never ran has none.
@@ -57,6 +58,7 @@ export async function buildApp(
   healthRoutes(app, gateway);
   operatorRoutes(app, gateway);
   adminRoutes(app, gateway);
+  certificateRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);
   resultRoutes(app, gateway);

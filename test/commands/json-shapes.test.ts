@@ -86,6 +86,14 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['devices resume', 'devices resume bare worker-001'],
   ['devices drain', 'devices drain bare', 'devices drain bare --wait'],
   ['devices rm', 'devices rm bare'],
+  ['devices ca', 'devices ca own'],
+  ['devices invite', 'devices invite worker-001'],
+  ['devices certificates ls', 'devices certificates ls'],
+  [
+    'devices certificates revoke',
+    'devices certificates revoke --device worker-001',
+    `devices certificates revoke ${'c'.repeat(64)}`,
+  ],
   ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k'],
   ['tasks import', 'tasks import tasks.csv --skip-bad', 'tasks import tasks.csv --dry-run --skip-bad'],
   ['tasks ls', 'tasks ls'],
@@ -166,6 +174,11 @@ async function prepared(): Promise<Record<string, number>> {
     `INSERT INTO ${db.names.apiKey} (key_id, key_hash, name, role, device_id, created_at, created_by, expires_at, last_used_at, revoked_at)
      VALUES ('aaaaaaaa', 'x', 'one', 'device', 'w', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, UTC_TIMESTAMP(3), NULL),
             ('bbbbbbbb', 'y', 'two', 'admin', NULL, UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, NULL, UTC_TIMESTAMP(3))`,
+  );
+  await session.write(
+    `INSERT INTO ${db.names.deviceCertificate} (fingerprint, device_id, issued_at, issued_by, expires_at, revoked_at, revoked_by)
+     VALUES ('a', 'worker-001', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, NULL, NULL),
+            ('b', NULL, NULL, NULL, NULL, UTC_TIMESTAMP(3), 'test')`,
   );
   const whole = {
     ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },

@@ -19,11 +19,12 @@ const commands = readdirSync(COMMANDS, { recursive: true, encoding: 'utf8' })
 /** Commands of the private server: they need no database, and have their tests in test/integration/server. */
 const OWN_SERVER = /^db:/;
 /** They do without a database: config:show says so in its answer, the others never ask for one. */
-const WITHOUT = new Set(['config:show', 'run', 'secrets:key']);
+const WITHOUT = new Set(['config:show', 'run', 'secrets:key', 'devices:ca', 'devices:enroll']);
 /** What a command needs besides flags that are required. */
 const ARGUMENTS: Record<string, string[]> = {
   'tasks:import': [fileURLToPath(new URL('../../package.json', import.meta.url)), '--format', 'csv'],
   'tasks:export': ['--output', '/dev/null', '--format', 'csv'],
+  'devices:certificates:revoke': ['--device', 'w'],
   'keys:create': ['a', '--role', 'viewer'],
   worker: ['--device-id', 'w'],
   start: ['--mode', 'worker'],

@@ -114,7 +114,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
-  const { webhook, webhookDelivery, cursor, apiKey } = names;
+  const { webhook, webhookDelivery, cursor, apiKey, deviceCertificate, deviceInvitation } = names;
   for (const name of [
     assignment,
     task,
@@ -130,6 +130,8 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     webhookDelivery,
     cursor,
     apiKey,
+    deviceCertificate,
+    deviceInvitation,
     request,
     secret,
     secretGrant,

@@ -44,6 +44,11 @@ const OF_OPERATORS = [
   "UPDATE af_task_assignment SET revoke_outcome = 'cancelled' WHERE id = 1",
   'SELECT key_hash FROM af_api_key',
   "UPDATE af_api_key SET role = 'admin'",
+  'SELECT fingerprint FROM af_device_certificate',
+  'DELETE FROM af_device_certificate',
+  'UPDATE af_device_certificate SET revoked_at = NULL',
+  'SELECT code_hash FROM af_device_invitation',
+  "INSERT INTO af_device_invitation (code_hash, device_id, created_at, created_by, expires_at) VALUES ('x', 'w', NOW(), 'c', NOW())",
   'DELETE FROM af_request',
   'SELECT answer FROM af_request',
 ];

@@ -184,6 +184,11 @@ export const configSchema = z.strictObject({
       start_flush_after: seconds(1, 0, HOUR),
       /** Gateways of a worker without a database: one is asked, the next when it does not answer. */
       gateway: urls.optional(),
+      /** Remote worker: files of the certificate that it shows to gateways, and of its key, relative to the configuration file. */
+      tls_cert: z.string().min(1).optional(),
+      tls_key: z.string().min(1).optional(),
+      /** Remote worker: file with the authorities of gateways; otherwise those of Node.js. */
+      tls_ca: z.string().min(1).optional(),
       /** Remote worker: tasks that are taken ahead beyond the slots, for an announced outage. */
       prefetch: whole(0, 10_000).default(0),
       /** Remote worker: for how long it may be silent and keeps what it holds. */

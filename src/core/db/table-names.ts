@@ -26,6 +26,10 @@ export interface TableNames {
   /** How far readers of a history have come. */
   cursor: string;
   apiKey: string;
+  /** Certificates of devices: those that gateways issued, and those that were revoked. */
+  deviceCertificate: string;
+  /** Codes with which devices get their first certificate. */
+  deviceInvitation: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -51,6 +55,8 @@ type Table =
   | 'webhookDelivery'
   | 'cursor'
   | 'apiKey'
+  | 'deviceCertificate'
+  | 'deviceInvitation'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -77,6 +83,8 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,
     apiKey: `${prefix}api_key`,
+    deviceCertificate: `${prefix}device_certificate`,
+    deviceInvitation: `${prefix}device_invitation`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

@@ -20,10 +20,15 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
   return { now, as_of: value.now, request_id: request.id };
 }
 
-/** Who asks: the key, or the address where none is asked for. With the reason, if one was given. */
+/** Who asks: the key, the device of the certificate, or the address where neither is asked for. With the reason, if one was given. */
 export function caller(request: FastifyRequest, reason?: string): string {
-  const { key, ip } = request;
-  const who = key === undefined ? `http ${ip}` : `key ${key.key_id} (${key.name})`;
+  const { key, device, ip } = request;
+  const who =
+    key !== undefined
+      ? `key ${key.key_id} (${key.name})`
+      : device !== undefined
+        ? `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`
+        : `http ${ip}`;
   return reason === undefined ? who : `${who}: ${reason}`;
 }
 

@@ -26,6 +26,7 @@ export const HTTP_STATUS: Record<ErrorCode, number> = {
   E_NOT_FOUND: 404,
   E_FORBIDDEN: 403,
   E_KEY: 401,
+  E_CERTIFICATE: 401,
   E_ROLE: 403,
   E_CONFLICT: 409,
   E_DEVICE_RUNNING: 409,

@@ -78,6 +78,8 @@ export const GATEWAY: TableRights[] = [
   { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
   { table: 'cursor', why: 'note from where the ends of tasks are recorded', ...WRITE },
   { table: 'apiKey', why: 'check, make and revoke API keys', ...WRITE },
+  { table: 'deviceCertificate', why: 'issue, check and revoke device certificates', ...WRITE, DELETE: true },
+  { table: 'deviceInvitation', why: 'invite devices, and give them a certificate once', ...WRITE, DELETE: true },
   { table: 'secret', why: 'open the secrets of tasks for remote workers', ...READ },
   { table: 'secretGrant', why: 'see which tasks may use a secret', ...READ },
 ];
