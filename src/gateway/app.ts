@@ -39,6 +39,7 @@ export async function buildApp(
     requestIdHeader: false,
     ...serverOptions(gateway, all, certificate),
   }).withTypeProvider<ZodTypeProvider>() as App;
+  app.decorate('known', gateway.context.known);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   accessLog(app, gateway);

@@ -71,6 +71,10 @@ export const handlerSchema = z
   .refine((h) => h.exec === undefined || h.isolation === undefined, {
     message: '"isolation" applies to modules only; a command runs in its own process',
   })
+  .refine((h) => h.user === undefined || h.exec !== undefined || h.isolation === 'process', {
+    message:
+      '"user" applies to commands and to modules with "isolation: process"; a thread runs as the user of the worker',
+  })
   .refine((h) => h.recycle === undefined || h.isolation === 'process', {
     message: '"recycle" applies to modules with "isolation: process" only',
   });

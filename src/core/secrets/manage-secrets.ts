@@ -10,12 +10,12 @@ import { writeSecret } from '../db/secrets/write-secret.ts';
 import { type Actor, saidBy } from '../domain/audit/actor.ts';
 import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
-import { SHORTEST_SECRET } from '../domain/run-log/secret-mask.ts';
+import { SHORTEST_SECRET } from '../domain/redaction/secret-mask.ts';
+import { shortLeaves } from '../domain/redaction/secret-texts.ts';
 import { jsonSnapshot } from '../domain/text/json-snapshot.ts';
 import { seal } from './envelope.ts';
 import { Keyring } from './keyring.ts';
 import { isSecretName } from './references.ts';
-import { shortLeaves } from './secret-texts.ts';
 
 export type { SecretFacts, SecretGrant };
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { SecretMask } from '../../../../../src/core/domain/run-log/secret-mask.ts';
+import { SecretMask } from '../../../../../src/core/domain/redaction/secret-mask.ts';
 
 it('masks each spelling of a secret, wherever it stands', () => {
   const mask = new SecretMask(['p"ss wört?', 'plain-secret']);

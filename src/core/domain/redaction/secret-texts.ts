@@ -1,22 +1,17 @@
-// The texts by which a secret is found in what is printed. The mask finds them as they are, and as JSON and a URL spell them.
-import { SHORTEST_SECRET } from '../domain/run-log/secret-mask.ts';
+// The texts by which a secret is found in what is printed. The mask finds them as they are, and as JSON, a URL and base64
+// spell them.
+import { SHORTEST_SECRET } from './secret-mask.ts';
 
 /** Characters of one text of the mask. */
 const MOST = 4096;
 
-/** Every text and number of a value, its lines, and their base64. What is shorter than six characters cannot be masked. */
+/** Every text and number of a value, and its lines. What is shorter than six characters cannot be masked. */
 export function textsOf(value: unknown): string[] {
   const texts = new Set<string>();
   for (const leaf of leavesOf(value)) {
     for (const line of [leaf.text, ...leaf.text.split(/\r?\n/)]) {
       if (line.length < SHORTEST_SECRET) continue;
       for (let at = 0; at < line.length; at += MOST) texts.add(line.slice(at, at + MOST));
-    }
-    if (leaf.text.length >= SHORTEST_SECRET && leaf.text.length <= MOST) {
-      // Both alphabets, without "=" at the end.
-      const spelled = Buffer.from(leaf.text).toString('base64url');
-      texts.add(spelled);
-      texts.add(spelled.replaceAll('-', '+').replaceAll('_', '/'));
     }
   }
   return [...texts].filter((one) => one.length >= SHORTEST_SECRET);

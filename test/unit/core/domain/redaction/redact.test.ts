@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createLog } from '../../../../src/core/log/log.ts';
-import { redact, redactBeginning, redactText } from '../../../../src/core/log/redact.ts';
+import { redact, redactBeginning, redactText } from '../../../../../src/core/domain/redaction/redact.ts';
+import { createLog } from '../../../../../src/core/log/log.ts';
 
 const MB = 1024 * 1024;
 /** Texts in which addresses with a password are hard to find. */

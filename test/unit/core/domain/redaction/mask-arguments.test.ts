@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { maskArguments } from '../../../../src/core/settings/mask-arguments.ts';
+import { maskArguments } from '../../../../../src/core/domain/redaction/mask-arguments.ts';
 
 it.each([
   [

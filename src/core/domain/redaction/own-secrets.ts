@@ -1,33 +1,29 @@
-// What must not stand in a run log, although a handler prints it.
-import type { HandlerConfig } from '../../config/config-schema.ts';
-import { SHORTEST_SECRET } from '../../domain/run-log/secret-mask.ts';
-import { SECRET_NAME } from '../../log/redact.ts';
-
-type Environment = Record<string, string | undefined>;
+// Which values are secrets of a process, or of a task, although nobody says so.
+import { SHORTEST_SECRET } from './secret-mask.ts';
+import { SECRET_NAME } from './secret-names.ts';
 
 /** Values of a payload that are looked at. */
 const MOST_VALUES = 1000;
 
-/**
- * Secrets that the handlers of this worker can know: the password of the database, and values whose variable has a telling
- * name, in the worker's environment or in `handlers.<type>.env`.
- */
-export function workerSecrets(
-  handlers: Record<string, HandlerConfig>,
-  env: Environment,
-  password: string | undefined,
-): string[] {
-  const secrets = new Set<string>();
-  if (password !== undefined) secrets.add(password);
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && SECRET_NAME.test(name)) secrets.add(value);
-  }
+export interface OwnSecrets {
+  /** Of the configuration. */
+  handlers: Record<string, { env: Record<string, string> }>;
+  /** Where handlers run, the environment that they may be given. */
+  env?: Record<string, string | undefined>;
+  /** The password of the database, the key of the gateway. */
+  others: Array<string | undefined>;
+}
+
+/** What is given by name, and values whose variable has a telling name, in the environment or in `handlers.<type>.env`. */
+export function ownSecrets({ handlers, env = {}, others }: OwnSecrets): string[] {
+  const secrets = new Set(others);
+  for (const [name, value] of Object.entries(env)) if (SECRET_NAME.test(name)) secrets.add(value);
   for (const { env: own } of Object.values(handlers)) {
     for (const [name, text] of Object.entries(own)) {
       if (SECRET_NAME.test(name)) secrets.add(text.replace(/\$\{(\w+)\}/g, (_, wanted: string) => env[wanted] ?? ''));
     }
   }
-  return [...secrets].filter((one) => one.length >= SHORTEST_SECRET);
+  return [...secrets].filter((one) => one !== undefined && one.length >= SHORTEST_SECRET) as string[];
 }
 
 /** Texts of a payload whose key has a telling name, at any depth. */

@@ -1,4 +1,4 @@
-import { SECRET_NAME } from '../log/redact.ts';
+import { SECRET_NAME } from './secret-names.ts';
 
 /** Programs with short flags that are followed by a password: `mysql -psecret`, `curl -u user:secret`. */
 const JOINED = /^(mysql|mariadb)/;
