@@ -24,10 +24,7 @@ export default class TasksRetry extends BaseCommand {
     type: Flags.string({ dependsOn: ['status'], helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
     since: sinceFlag({ dependsOn: ['status'], summary: 'Only tasks that ended since: 2h, yesterday, 2024-01-31.' }),
     limit: Flags.integer({
-      dependsOn: ['status'],
-      helpValue: 'N',
-      min: 1,
-      max: 100_000,
+      ...{ dependsOn: ['status'], helpValue: 'N', min: 1, max: 100_000 },
       summary: 'Retry at most N tasks, oldest first.',
     }),
     'dry-run': Flags.boolean({ dependsOn: ['status'], summary: 'List the tasks without retrying them.' }),
@@ -42,11 +39,12 @@ export default class TasksRetry extends BaseCommand {
     return this.withContext(async (context) => {
       if (ids === undefined) {
         const { renderRetriedTasks, retryByFilter } = await import('../../cli/retry-by-filter.ts');
-        const { status = 'failed' as const, type: task_type, since, yes, reason, limit = 100_000 } = flags;
+        const { status, type: task_type, since, yes, reason, limit, 'dry-run': dryRun } = flags;
         const { typedCommand } = await import('../../cli/typed.ts');
         const again = typedCommand('afd tasks retry', this.argv);
-        const ask = { dryRun: flags['dry-run'], yes, json: this.jsonEnabled(), again, reason };
-        const result = await retryByFilter(context, { status, task_type, since, limit }, ask);
+        const ask = { dryRun, yes, json: this.jsonEnabled(), again, reason };
+        const filter = { status: status ?? ('failed' as const), task_type, since, limit: limit ?? 100_000 };
+        const result = await retryByFilter(context, filter, ask);
         this.log(renderRetriedTasks(result));
         return result;
       }
