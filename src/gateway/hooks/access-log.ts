@@ -11,8 +11,8 @@ declare module 'fastify' {
   }
 }
 
-/** No key that is valid, or a role that may not: these are logged in any case. */
-const REFUSED = new Set(['E_KEY', 'E_ROLE']);
+/** No key or certificate that is valid, or a role that may not: these are logged in any case. */
+const REFUSED = new Set(['E_KEY', 'E_CERTIFICATE', 'E_ROLE']);
 
 /** Before all other hooks, so that a request that these answer has its line too. */
 export function accessLog(app: App, { context }: Gateway): void {
@@ -29,7 +29,7 @@ export function accessLog(app: App, { context }: Gateway): void {
     reply.raw.once('close', () => {
       const refused = reply.problem !== undefined && REFUSED.has(reply.problem);
       if (!all && !refused) return;
-      const { method, routeOptions, id, key, refusedKeyId } = request;
+      const { method, routeOptions, id, key, device, refusedKeyId } = request;
       const { statusCode: status, writableFinished } = reply.raw;
       const route = routeOptions.url ?? null;
       log.info(`${method} ${route ?? 'no route'} ${status}`, {
@@ -38,6 +38,7 @@ export function accessLog(app: App, { context }: Gateway): void {
         ms: Math.round((monotonic() - began) * 10) / 10,
         bytes: Math.max(0, socket.bytesWritten - before) || bodyLength(reply),
         ...(reply.problem === undefined ? {} : { code: reply.problem }),
+        ...(device === undefined ? {} : { client_device_id: device.id }),
         ...(refusedKeyId === undefined ? {} : { refused_key_id: refusedKeyId }),
         ...(writableFinished ? {} : { cut: true }),
       });
