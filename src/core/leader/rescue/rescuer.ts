@@ -46,6 +46,8 @@ export class Rescuer {
   readonly #deaths = new Deaths();
   readonly #strayClaims: StrayClaimRescuer;
   #widths: TextWidths | undefined;
+  /** The last round of orphaned attempts; never rejects. */
+  #orphaned: Promise<unknown> = Promise.resolve();
 
   constructor(options: RescuerOptions) {
     this.#o = options;
@@ -62,7 +64,6 @@ export class Rescuer {
   declaredDead(deviceId: string): void {
     this.#deaths.declare(deviceId);
     this.#strayClaims.declaredDead(deviceId);
-    this.#after.orphaned = 0;
   }
 
   /** Attempts taken from a device since it was declared dead; forgets them. */
@@ -88,13 +89,23 @@ export class Rescuer {
     return counts;
   }
 
-  /** Attempts of devices that are offline, removed or superseded. @throws as above */
-  orphaned(failures: Failures): Promise<RescueCounts> {
+  /**
+   * Attempts of devices that are offline, removed or superseded. `anew`: from the beginning of the list, since a device was
+   * declared dead. @throws as above
+   */
+  orphaned(failures: Failures, anew = false): Promise<RescueCounts> {
     const { policy } = this.#o;
-    return this.#round('orphaned', failures, orphanedAssignments, (locked) => {
+    const decide = (locked: LockedAttempt) => {
       const cause = this.#deaths.causeOfLoss(locked.device, locked.attempt);
       return cause === undefined ? undefined : endLost(locked.attempt, locked.task, cause, policy);
+    };
+    // Two at the same time would each pass over what the other has begun, and a death be told before its attempts are counted.
+    const mine = this.#orphaned.then(() => {
+      if (anew) this.#after.orphaned = 0;
+      return this.#round('orphaned', failures, orphanedAssignments, decide);
     });
+    this.#orphaned = mine.catch(() => {});
+    return mine;
   }
 
   overdue(failures: Failures): Promise<RescueCounts> {
