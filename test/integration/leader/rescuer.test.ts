@@ -33,14 +33,16 @@ async function rescuer(between: () => Promise<unknown>, limit = 500) {
     const failures = new Failures(duty);
     return failures.end(await one[kind](failures, anew));
   };
-  /** What is told of a death. */
-  const death = async (deviceId: string) => {
+  const declareDead = (deviceId: string) => {
     one.declaringDead(deviceId);
     one.declaredDead(deviceId);
+  };
+  /** What is told of a death. */
+  const told = async (deviceId: string) => {
     await round('orphaned', true);
     return one.takenFrom(deviceId);
   };
-  return { orphaned: () => round('orphaned'), overdue: () => round('overdue'), death };
+  return { orphaned: () => round('orphaned'), overdue: () => round('overdue'), declareDead, told };
 }
 
 async function untouched(attempt: { task_id: number; assignment_id: number }) {
@@ -75,9 +77,10 @@ test('a death counts the attempt that a round at the same time is about to take'
     begun();
     await mayGo;
   });
+  one.declareDead('worker-001');
   const first = one.orphaned();
   await isBegun;
-  const told = one.death('worker-001');
+  const told = one.told('worker-001');
   // Time for a second round to read its list.
   for (let n = 0; n < 20; n += 1) await session.rows('SELECT 1');
   go();

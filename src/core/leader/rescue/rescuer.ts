@@ -46,8 +46,6 @@ export class Rescuer {
   readonly #deaths = new Deaths();
   readonly #strayClaims: StrayClaimRescuer;
   #widths: TextWidths | undefined;
-  /** The last round of orphaned attempts; never rejects. */
-  #orphaned: Promise<unknown> = Promise.resolve();
 
   constructor(options: RescuerOptions) {
     this.#o = options;
@@ -99,13 +97,9 @@ export class Rescuer {
       const cause = this.#deaths.causeOfLoss(locked.device, locked.attempt);
       return cause === undefined ? undefined : endLost(locked.attempt, locked.task, cause, policy);
     };
-    // Two at the same time would each pass over what the other has begun, and a death be told before its attempts are counted.
-    const mine = this.#orphaned.then(() => {
-      if (anew) this.#after.orphaned = 0;
-      return this.#round('orphaned', failures, orphanedAssignments, decide);
-    });
-    this.#orphaned = mine.catch(() => {});
-    return mine;
+    // Also what another round has begun: otherwise the death would be told before that attempt is counted.
+    if (anew) this.#after.orphaned = 0;
+    return this.#round('orphaned', failures, orphanedAssignments, decide);
   }
 
   overdue(failures: Failures): Promise<RescueCounts> {
