@@ -4,7 +4,7 @@
 //   drain    no-op tasks through remote workers and through direct workers, in turn: tasks per second, and the ratio
 //   pickup   from POST /api/v1/tasks to the first line of a remote worker's handler
 //   idle     devices that wait for work: memory of the gateway, statements of the database, a claim's latency meanwhile
-//   secure   mixed, by turns in clear without keys, and over TLS with a key: what both cost
+//   secure   mixed, by turns in clear without keys, and over TLS with a key for each device: what both cost
 //   node bench/gateway.mjs [--only mixed,drain,pickup,secure,idle] [--seconds 15] [--tasks 20000] [--reps 3] [--devices 10000]
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,6 +38,7 @@ const BIN = fileURLToPath(new URL('../bin/run.js', import.meta.url));
 const [WORKERS, SLOTS] = [4, 50];
 /** Devices that ask at the same time in `mixed`. */
 const MIXED = 64;
+const mixedIds = Array.from({ length: MIXED }, (_, n) => `mixed-${n}`);
 const PICKUPS = 200;
 const LIMIT_MS = 300_000;
 
@@ -96,17 +97,21 @@ async function until(what, ask) {
 
 const kept = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: 'fifo' };
 const agent = new Agent(kept);
-/** Where calls go: `ca` and `key` where it speaks TLS and asks for a key. */
+/** Where calls go; one that speaks TLS and asks for keys has an agent of its own, and the headers of each device. */
 let gateway;
-/** One call. Returns its status, body and milliseconds; status 0 = no answer. */
-function call(method, path, body) {
+/** One call, by a device with its key. Returns its status, body and milliseconds; status 0 = no answer. */
+function call(method, path, body, device) {
   const began = performance.now();
   return new Promise((resolve) => {
     const done = (status, text) =>
       resolve({ status, json: text === '' ? undefined : JSON.parse(text), ms: performance.now() - began });
     const sent = (gateway.agent === undefined ? request : secureRequest)(
       `${gateway.url}${path}`,
-      { method, agent: gateway.agent ?? agent, headers: { 'content-type': 'application/json', ...gateway.headers } },
+      {
+        method,
+        agent: gateway.agent ?? agent,
+        headers: { 'content-type': 'application/json', ...gateway.headersOf?.(device) },
+      },
       (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (chunk) => {
@@ -121,11 +126,12 @@ function call(method, path, body) {
   });
 }
 const register = (device_id, type) =>
-  call('POST', '/api/v1/devices/register', {
+  call(
+    'POST',
+    '/api/v1/devices/register',
+    { device_id, device_type: 'worker', capabilities: { supported_tasks: [type], max_concurrent: 5 } },
     device_id,
-    device_type: 'worker',
-    capabilities: { supported_tasks: [type], max_concurrent: 5 },
-  });
+  );
 
 async function addRows(type, count) {
   const some = Array.from({ length: 1000 }, () => [type]);
@@ -184,20 +190,26 @@ async function mixedRun() {
     statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
     return answer;
   };
-  const ids = Array.from({ length: MIXED }, (_, n) => `mixed-${n}`);
+  const ids = mixedIds;
   await Promise.all(ids.map((id) => register(id, 'plain')));
   const cost = await costs();
   const began = performance.now();
   await Promise.all(
     ids.map(async (id) => {
       while (performance.now() < ends) {
-        const { status, json } = await ask('GET', `/api/v1/tasks/next?device_id=${id}`);
+        const { status, json } = await ask('GET', `/api/v1/tasks/next?device_id=${id}`, undefined, id);
         if (status === 200)
-          await ask('POST', `/api/v1/tasks/${json.task_id}/result`, {
-            ...{ device_id: id, status: 'completed', result: { records_processed: 1 } },
-            ...{ attempt: json.attempt, claim_token: json.claim_token },
-          });
-        await ask('POST', `/api/v1/devices/${id}/heartbeat`, { status: 'online', system_info: { active_tasks: 0 } });
+          await ask(
+            'POST',
+            `/api/v1/tasks/${json.task_id}/result`,
+            {
+              ...{ device_id: id, status: 'completed', result: { records_processed: 1 } },
+              ...{ attempt: json.attempt, claim_token: json.claim_token },
+            },
+            id,
+          );
+        const beat = { status: 'online', system_info: { active_tasks: 0 } };
+        await ask('POST', `/api/v1/devices/${id}/heartbeat`, beat, id);
       }
     }),
   );
@@ -224,9 +236,13 @@ async function secure() {
   const server = { host: '127.0.0.1', tls_cert: cert, tls_key: key, auth: 'keys' };
   configured('secure', { database: { url }, server });
   const config = ['--config', join(dir, 'secure.yaml')];
-  const create = ['keys', 'create', 'bench', '--role', 'device', '--json'];
-  const created = spawnSync(process.execPath, [BIN, ...create, ...config], { env, encoding: 'utf8' });
-  if (created.status !== 0) throw new Error(created.stderr);
+  const keys = new Map();
+  for (const id of mixedIds) {
+    const create = ['keys', 'create', id, '--role', 'device', '--device', id, '--json'];
+    const created = spawnSync(process.execPath, [BIN, ...create, ...config], { env, encoding: 'utf8' });
+    if (created.status !== 0) throw new Error(created.stderr);
+    keys.set(id, JSON.parse(created.stdout).text);
+  }
   const child = start('gateway', '--port', '0', ...config);
   const [, where] = await until('the gateway', () => {
     if (child.exitCode !== null) throw new Error(child.said);
@@ -234,7 +250,7 @@ async function secure() {
   });
   const over = {
     ...{ child, url: where, agent: new SecureAgent({ ...kept, ca: readFileSync(cert) }) },
-    headers: { authorization: `Bearer ${JSON.parse(created.stdout).text}` },
+    headersOf: (device) => ({ authorization: `Bearer ${keys.get(device)}` }),
   };
   const runs = { plain: [], secure: [] };
   for (let n = 0; n < REPS; n += 1)
