@@ -26,7 +26,7 @@ export async function printLog(
     const json = printing.as === 'json-lines';
     const line = json ? escapeInJson(JSON.stringify(entry)) : renderLogEntry(entry, printing.options);
     if (stdout.destroyed || gone.signal.aborted) break;
-    // A refused write ends the wait as well, and its error is told at the end of the command. No wait leaves a listener behind.
+    // A refused write also ends the wait; the command reports its error when it ends. No wait leaves a listener behind.
     if (!stdout.write(`${line}\n`)) await once(stdout, 'drain', { signal: gone.signal }).catch(() => {});
   }
   return kept;

@@ -7,7 +7,7 @@ import { monotonic } from '../runtime/clock.ts';
 import { parseApiKey } from './api-key.ts';
 import { RecentAnswers } from './recent-answers.ts';
 
-/** Seconds before its end from which on a key that is used is told of, once a day. */
+/** A used key that ends within this many seconds is a warning, once a day. */
 const ENDS_SOON_S = 14 * 86_400;
 const DAY_MS = 86_400_000;
 /** Questions of one second for keys that are not known, so that invented ones cost the database little. */

@@ -20,7 +20,7 @@ export interface RenewalOptions {
 }
 
 const EVERY_MS = 10_000;
-/** Days before its end from which on a certificate is told of, once a day. */
+/** A certificate that ends within this many days is a warning, once a day. */
 const SOON = 7;
 
 /** Not started. Files that do not fit each other, as in the middle of a renewal, leave the server as it is. */

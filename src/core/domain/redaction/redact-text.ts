@@ -105,7 +105,7 @@ function valueAfter(lines: Lines, at: number, name: string, goesOn: boolean): Sp
   const between = separatorAfter(text, end);
   if (between === undefined) return undefined;
   const { from, separator, joined } = between;
-  // What is told here must not be searched to its end first: it is not left out of the search that goes on behind it.
+  // The start of the text decides: reading it to its end here would read it twice, since the search continues behind it.
   if (NO_VALUE.test(text.slice(from, from + NO_VALUE_LENGTH))) return undefined;
   const opening = quoteAt(text, from);
   if (opening !== '') return quoted(text, from + opening.length, opening);
