@@ -44,7 +44,7 @@ async function attempts() {
   const { names } = given.db;
   return given.session.rows(
     `SELECT a.task_id, a.device_id, a.status, a.attempt, a.claim_token = t.claim_token AS same, t.status AS task_status
-     FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id ORDER BY a.task_id`,
+     FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id ORDER BY a.task_id, a.attempt`,
   );
 }
 
