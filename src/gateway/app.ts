@@ -6,6 +6,7 @@ import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
 import { accessLog } from './hooks/access-log.ts';
 import { compression } from './hooks/compression.ts';
+import { securityHeaders } from './server/security-headers.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
@@ -45,8 +46,8 @@ export async function buildApp(
   accessLog(app, gateway);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    if (certificate !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
   });
+  securityHeaders(app, certificate !== undefined);
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
   await protect(app, gateway, all, certificate?.clients);
