@@ -89,9 +89,10 @@ it('what cannot be is refused, with the exit code for it', async () => {
     [3, ['add', 'bob', '--role', 'viewer', '--password-file', 'none.txt']],
     [2, ['add', 'bob', '--role', 'viewer', '--password', PASSWORD]],
     [2, ['role', 'alice', 'device']],
-    ...(['password', 'disable', 'enable', 'rm'] as const).map((verb): [number, string[]] => [
-      ...([3, [verb, 'nobody', ...(verb === 'password' ? FILE : [])]] as const),
-    ]),
+    [3, ['password', 'nobody', ...FILE]],
+    [3, ['disable', 'nobody']],
+    [3, ['enable', 'nobody']],
+    [3, ['rm', 'nobody']],
   ];
   for (const [code, args] of refused) {
     const { code: actual, stdout, stderr } = await run(...args);
@@ -101,9 +102,9 @@ it('what cannot be is refused, with the exit code for it', async () => {
 });
 
 const noTerminal =
-  spawnSync('script', ['--version']).status === 0 ? false : 'the program script (util-linux) is not installed';
+  spawnSync('script', ['--version']).status === 0 ? undefined : 'the program script (util-linux) is not installed';
 
-it('on a terminal the password is asked for twice, and not shown', skipBecause(noTerminal, 'script'), async () => {
+it('on a terminal the password is asked for twice, and not shown', skipBecause(noTerminal), async () => {
   const ask = async (first: string, second: string) => {
     const command = `${process.execPath} ${BIN} users add alice --role viewer`;
     const child = spawn('script', ['-qec', command, '/dev/null'], {
@@ -113,9 +114,9 @@ it('on a terminal the password is asked for twice, and not shown', skipBecause(n
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said += text;
     });
-    await until(() => said.includes('Password:'), undefined, 'the first question');
+    await until(async () => said.includes('Password:'), undefined, 'the first question');
     child.stdin.write(`${first}\r`);
-    await until(() => said.includes('The same again:'), undefined, 'the second question');
+    await until(async () => said.includes('The same again:'), undefined, 'the second question');
     child.stdin.write(`${second}\r`);
     const [code] = await once(child, 'close');
     expect(said).not.toContain('canary');

@@ -37,6 +37,7 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
       description:
         'The answer sets a cookie, with which a browser sends its further requests. Failed log-ins lock out for 15 minutes: 429 with `data.locked_until`. Needs `server.auth: keys`.',
       tags,
+      example: { body: { user: 'alice', password: 'correct horse battery' } },
       body: signInBody,
       response: { 200: sessionAnswer },
     },
@@ -113,7 +114,7 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
     const foreign = crossSite(request);
     if (foreign !== undefined) throw new AfdError('E_CROSS_SITE', foreign);
     const { user, key } = checked.session;
-    const by = callerOf(Object.assign(Object.create(request), { user, key }) as FastifyRequest);
+    const by = callerOf({ user, key, device: undefined, ip: request.ip, id: request.id });
     const hash = sessionHash(cookie)!;
     await gateway.requests.use((context) => endSession(context, hash, checked.session, by));
     identities.sessions.forget(hash);

@@ -21,8 +21,10 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
   return { now, as_of: value.now, request_id: request.id };
 }
 
+type Asking = Pick<FastifyRequest, 'user' | 'key' | 'device' | 'ip' | 'id'>;
+
 /** Who asks: the user, the key, the device of the certificate, or the address where neither is asked for. With the reason, if one was given. */
-export function callerOf({ user, key, device, ip, id }: FastifyRequest, reason?: string): Actor {
+export function callerOf({ user, key, device, ip, id }: Asking, reason?: string): Actor {
   const [who, label] =
     user !== undefined
       ? [`user:${user.name}`, `user ${user.name}`]
