@@ -24,6 +24,7 @@ export function renderCertificates(certificates: CertificateRow[], width: number
 }
 
 export function renderRevokedCertificates(certificates: CertificateRow[]): string {
+  if (certificates.length === 0) return 'The device has no certificate. Its codes get nothing any more.';
   const revoked = certificates.filter((one) => one.revoked_at !== null);
   const named = revoked.map(({ fingerprint, device_id, revoked_at }) => {
     const whose = device_id === null ? '' : ` of the device ${device_id}`;

@@ -66,26 +66,29 @@ async function revokeOne(context: Context, typed: string, by: Actor): Promise<Ce
   return [after];
 }
 
-/** Ends all certificates and codes of a device. @throws AfdError E_NOT_FOUND: it has none; DatabaseError */
+/** Ends all certificates and codes of a device. @throws AfdError E_NOT_FOUND: it has neither; DatabaseError */
 async function revokeAllOf(context: Context, deviceId: string, by: Actor): Promise<CertificateRow[]> {
   const session = await context.session();
   const { names } = context;
   const read = () => listCertificates(session, names, deviceId, MOST_CERTIFICATES);
   const end = async () => {
     const before = new Map((await read()).map((one) => [one.fingerprint, one]));
-    await endInvitations(session, names, deviceId);
+    const codes = await endInvitations(session, names, deviceId);
     await revokeOfDevice(session, names, deviceId, saidBy(by));
-    return { before, rows: await read() };
+    return { before, codes, rows: await read() };
   };
-  const { rows } = await audited({ session, names }, by, end, (one) =>
-    one.rows.flatMap((after) => {
+  const { rows, codes } = await audited({ session, names }, by, end, (one): AuditEntry[] => {
+    const revoked = one.rows.flatMap((after) => {
       const before = one.before.get(after.fingerprint);
       return before?.revoked_at == null
         ? [certificateEntry('certificates.revoke', after.fingerprint, { before, after })]
         : [];
-    }),
-  );
-  if (rows.length > 0) return rows;
+    });
+    if (revoked.length > 0 || one.codes === 0) return revoked;
+    const codes = { before: { codes: one.codes }, after: { codes: 0 } };
+    return [{ action: 'certificates.revoke', object_type: 'device', object_id: deviceId, ...codes }];
+  });
+  if (rows.length + codes > 0) return rows;
   throw new AfdError('E_NOT_FOUND', `No gateway has issued a certificate to the device ${deviceId}.`, {
     suggestions: LIST,
   });

@@ -11,8 +11,8 @@ declare module 'fastify' {
   }
 }
 
-/** No key that is valid, a role that may not, a log-in that failed, or a page elsewhere: these are logged in any case. */
-const REFUSED = new Set(['E_KEY', 'E_ROLE', 'E_LOGIN', 'E_LOCKED', 'E_CROSS_SITE']);
+/** No key or certificate that is valid, a role that may not, a log-in that failed, a page elsewhere: these are logged in any case. */
+const REFUSED = new Set(['E_KEY', 'E_CERTIFICATE', 'E_ROLE', 'E_LOGIN', 'E_LOCKED', 'E_CROSS_SITE']);
 
 /** Before all other hooks, so that a request that these answer has its line too. */
 export function accessLog(app: App, { context }: Gateway): void {
@@ -29,7 +29,7 @@ export function accessLog(app: App, { context }: Gateway): void {
     reply.raw.once('close', () => {
       const refused = reply.problem !== undefined && REFUSED.has(reply.problem);
       if (!all && !refused) return;
-      const { method, routeOptions, id, user, key, refusedKeyId } = request;
+      const { method, routeOptions, id, user, key, device, refusedKeyId } = request;
       const { statusCode: status, writableFinished } = reply.raw;
       const route = routeOptions.url ?? null;
       log.info(`${method} ${route ?? 'no route'} ${status}`, {
@@ -39,6 +39,7 @@ export function accessLog(app: App, { context }: Gateway): void {
         ms: Math.round((monotonic() - began) * 10) / 10,
         bytes: Math.max(0, socket.bytesWritten - before) || bodyLength(reply),
         ...(reply.problem === undefined ? {} : { code: reply.problem }),
+        ...(device === undefined ? {} : { client_device_id: device.id }),
         ...(refusedKeyId === undefined ? {} : { refused_key_id: refusedKeyId }),
         ...(writableFinished ? {} : { cut: true }),
       });

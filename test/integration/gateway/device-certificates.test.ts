@@ -128,6 +128,9 @@ describe('RB7 the certificate of a device', () => {
       // A key does not make it better.
       expect((await ask('/tasks', { ...one, ...admin })).json.code).toBe('E_CERTIFICATE');
     }
+    const refusals = () => gateway.lines.filter((line) => line.includes('"code":"E_CERTIFICATE"')).length;
+    // Each has its line in the access log, which has no other lines here.
+    await until(async () => refusals() >= 2 * strangers.length, undefined, 'the lines of refused certificates');
     expect((await register('w1', external.sign('DNS:localhost', 2, '/CN=w1'))).status).toBe(200);
     expect((await askHttps(`${gateway.url}/healthz`, { ca: server.cert })).status).toBe(200);
   });

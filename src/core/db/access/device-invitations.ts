@@ -68,11 +68,12 @@ export async function spendInvitation(
   return affectedRows === 1;
 }
 
-/** No code of the device gets anything any more. @throws DatabaseError */
-export async function endInvitations(session: Session, names: TableNames, deviceId: string): Promise<void> {
-  await session.write(
+/** No code of the device gets anything any more. Returns how many that are. @throws DatabaseError */
+export async function endInvitations(session: Session, names: TableNames, deviceId: string): Promise<number> {
+  const { affectedRows } = await session.write(
     `UPDATE ${names.deviceInvitation} SET expires_at = UTC_TIMESTAMP(3)
      WHERE device_id = ? AND expires_at > UTC_TIMESTAMP(3)`,
     [deviceId],
   );
+  return affectedRows;
 }

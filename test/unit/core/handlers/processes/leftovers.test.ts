@@ -45,7 +45,8 @@ async function sleeper(
   onTestFinished(() => {
     child.kill('SIGKILL');
   });
-  await once(child.stdout!, 'data');
+  // A reaper that runs already may be quicker than its first line.
+  await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')]);
   return child as ChildProcess & { pid: number };
 }
 
