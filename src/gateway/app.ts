@@ -6,7 +6,6 @@ import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
 import { accessLog } from './hooks/access-log.ts';
 import { compression } from './hooks/compression.ts';
-import { securityHeaders } from './server/security-headers.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
@@ -24,6 +23,7 @@ import { nextTaskRoutes } from './routes/tasks-next.ts';
 import type { App } from './server/app-type.ts';
 import type { Certificate } from './server/certificate.ts';
 import { answerProblem, noRoute } from './server/problem-answers.ts';
+import { securityHeaders } from './server/security-headers.ts';
 
 export type { App };
 

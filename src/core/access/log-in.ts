@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
 import type { KeyRow } from '../db/access/api-keys.ts';
-import { agesOfFailures, deleteFailure, deleteFailures, insertFailure, type Origin } from '../db/access/login-failures.ts';
+import {
+  agesOfFailures,
+  deleteFailure,
+  deleteFailures,
+  insertFailure,
+  type Origin,
+} from '../db/access/login-failures.ts';
 import {
   deleteEndedSessions,
   deleteSession,
@@ -168,8 +174,12 @@ export async function endSession(context: Context, hash: Buffer, { user, key }: 
   const session = await context.session();
   const { names } = context;
   const of = user === undefined ? { type: 'key', id: key!.key_id } : { type: 'user', id: user.name };
-  return audited({ session, names }, by, () => deleteSession(session, names, hash), (ended) =>
-    ended ? { action: 'sessions.end', object_type: of.type as 'user' | 'key', object_id: of.id } : undefined,
+  return audited(
+    { session, names },
+    by,
+    () => deleteSession(session, names, hash),
+    (ended) =>
+      ended ? { action: 'sessions.end', object_type: of.type as 'user' | 'key', object_id: of.id } : undefined,
   );
 }
 

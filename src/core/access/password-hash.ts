@@ -118,6 +118,7 @@ function parse(stored: string): Parsed {
   const cost = { ln: Number(ln), r: Number(r), p: Number(p) };
   // Whoever writes the table must not make a gateway take all memory.
   const sane = cost.ln >= 1 && cost.r >= 1 && cost.p >= 1 && cost.p <= 16 && 128 * 2 ** cost.ln * cost.r <= MOST_BYTES;
-  if (!sane) throw new AfdError('E_INTERNAL', 'The hash of a password in the database has another form than afd makes.');
+  if (!sane)
+    throw new AfdError('E_INTERNAL', 'The hash of a password in the database has another form than afd makes.');
   return { cost, salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') };
 }

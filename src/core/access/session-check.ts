@@ -62,9 +62,15 @@ export class SessionCheck {
     return session === undefined ? { refusal: 'The session has ended: sign in again' } : { session };
   }
 
+  /** Whether it goes on, which this question does not prolong. @throws what `use` throws */
+  async holds(text: string): Promise<boolean> {
+    const hash = sessionHash(text);
+    return hash !== undefined && (await this.#read(hash, false)) !== undefined;
+  }
+
   /** One that began just now. @throws AfdError E_LOGIN when it has ended already; what `use` throws */
   async begun(text: string): Promise<SignedIn> {
-    const found = await this.#read(sessionHash(text)!);
+    const found = await this.#read(sessionHash(text)!, false);
     if (found === undefined) throw new AfdError('E_LOGIN', 'The session has ended: the user or key was changed.');
     return found;
   }
@@ -76,15 +82,16 @@ export class SessionCheck {
 
   async #ask(hash: Buffer, known: SignedIn | undefined): Promise<SignedIn | undefined> {
     if (known === undefined) this.#unknown.count();
-    return this.#read(hash);
+    return this.#read(hash, true);
   }
 
-  async #read(hash: Buffer): Promise<SignedIn | undefined> {
+  async #read(hash: Buffer, seen: boolean): Promise<SignedIn | undefined> {
     return this.#use(async (context) => {
       const session = await context.session();
       const row = await findSession(session, context.names, hash, IDLE_S);
       const found = row && (await signedIn(context, row));
-      if (found !== undefined && row!.unseen_s >= SEEN_S) await seeSession(session, context.names, hash, IDLE_S);
+      if (seen && found !== undefined && row!.unseen_s >= SEEN_S)
+        await seeSession(session, context.names, hash, IDLE_S);
       return found;
     });
   }
@@ -97,5 +104,5 @@ async function signedIn(context: Context, row: SessionRow): Promise<SignedIn | u
   const found = await findKey(await context.session(), context.names, key_id!);
   if (found?.active !== true) return undefined;
   const { hash: _, unused_s: __, left_s: ___, ...key } = found;
-  return { created_at, expires_at: key.expires_at < expires_at ? key.expires_at : expires_at, key };
+  return { created_at, expires_at: [expires_at, key.expires_at].sort()[0]!, key };
 }

@@ -25,6 +25,7 @@ export class UnknownLimit {
       this.#n = 0;
     }
     this.#n += 1;
-    if (this.#n > MOST) throw new AfdError('E_TEMPORARY', `More than ${MOST} unknown ${this.#what} came within a second.`);
+    if (this.#n > MOST)
+      throw new AfdError('E_TEMPORARY', `More than ${MOST} unknown ${this.#what} came within a second.`);
   }
 }

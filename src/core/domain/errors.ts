@@ -68,7 +68,8 @@ export const ERROR_CODES = {
   E_LOCKED: {
     exit: 75,
     means: 'Too many log-ins with this name or from this address have failed.',
-    remedy: 'Wait until the time in the message. `afd users password` lets log-ins with the name be tried again at once.',
+    remedy:
+      'Wait until the time in the message. `afd users password` lets log-ins with the name be tried again at once.',
     command: 'afd users ls',
   },
   E_CROSS_SITE: {

@@ -6,9 +6,9 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { ErrorCode } from '../../core/domain/errors.ts';
 import { accessOf } from '../../http/operations/access.ts';
 import { TAGS } from '../../http/tags.ts';
+import { SECURE_COOKIE } from '../protection/session-cookie.ts';
 import type { App } from '../server/app-type.ts';
 import { problemResponses } from './problem-responses.ts';
-import { SECURE_COOKIE } from '../protection/session-cookie.ts';
 import type { ExampleRequest } from './route-schema.ts';
 import { type JsonSchema, type Schemas, sample } from './sample.ts';
 

@@ -15,10 +15,17 @@ import { ToldSeldom } from '../server/told-seldom.ts';
 import { crossSite } from './same-origin.ts';
 import { sessionCookieOf } from './session-cookie.ts';
 
+export interface Identities {
+  keys: KeyCheck;
+  sessions: SessionCheck;
+  /** Whether a request that is still being answered would be let in now. @throws DatabaseError */
+  holds(request: FastifyRequest): Promise<boolean>;
+}
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** Undefined = nobody is asked who they are. */
-    identities: { keys: KeyCheck; sessions: SessionCheck } | undefined;
+    identities: Identities | undefined;
   }
   interface FastifyRequest {
     /** Undefined = it brought none, and none was asked for. Also the key for which its session stands. */
@@ -53,7 +60,13 @@ export function authenticate(app: App, gateway: Gateway): void {
   const strangers = new ToldSeldom(warn);
   const keys = new KeyCheck((work) => gateway.requests.use(work), warn);
   const sessions = new SessionCheck((work) => gateway.requests.use(work));
-  app.decorate('identities', { keys, sessions });
+  const holds = async (request: FastifyRequest) => {
+    const text = keyOf(request);
+    if (text !== undefined) return 'key' in (await keys.check(text));
+    const cookie = sessionCookieOf(request);
+    return cookie === undefined || sessions.holds(cookie);
+  };
+  app.decorate('identities', { keys, sessions, holds });
   const { certificates } = app;
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(operationOf(request));

@@ -23,7 +23,8 @@ export function crossSite(request: FastifyRequest): string | undefined {
 /** Also of a log-in, which has no cookie yet: a page elsewhere must not sign somebody in. Programs send neither header. */
 export function strangeOrigin({ headers, host }: FastifyRequest): string | undefined {
   const { origin, 'sec-fetch-site': site } = headers;
-  const foreign = site === undefined ? origin !== undefined && hostOf(origin) !== host.toLowerCase() : site !== 'same-origin';
+  const foreign =
+    site === undefined ? origin !== undefined && hostOf(origin) !== host.toLowerCase() : site !== 'same-origin';
   if (!foreign) return undefined;
   return `A log-in must come from a page of this gateway; ${site === undefined ? `Origin is ${origin}` : `Sec-Fetch-Site is ${site}`}.`;
 }

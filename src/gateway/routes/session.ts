@@ -9,6 +9,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { sessionAnswer, signInBody } from '../../http/access/session-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
+import type { Identities } from '../protection/authenticate.ts';
 import { networkOf } from '../protection/client-address.ts';
 import { crossSite, strangeOrigin } from '../protection/same-origin.ts';
 import { sessionCookie, sessionCookieOf } from '../protection/session-cookie.ts';
@@ -98,6 +99,8 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
       response: { 204: z.null() },
     },
     async handler(request, reply) {
+      const foreign = sessionCookieOf(request) === undefined ? undefined : crossSite(request);
+      if (foreign !== undefined) throw new AfdError('E_CROSS_SITE', foreign);
       await end(request);
       reply.header('set-cookie', sessionCookie(request, '', 0));
       return reply.code(204).send(null);
@@ -111,8 +114,6 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
     if (cookie === undefined || identities === undefined) return;
     const checked = await identities.sessions.check(cookie);
     if ('refusal' in checked) return;
-    const foreign = crossSite(request);
-    if (foreign !== undefined) throw new AfdError('E_CROSS_SITE', foreign);
     const { user, key } = checked.session;
     const by = callerOf({ user, key, device: undefined, ip: request.ip, id: request.id });
     const hash = sessionHash(cookie)!;
@@ -122,17 +123,15 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
 }
 
 /** @throws AfdError E_KEY, E_ROLE */
-async function withKey(
-  gateway: Gateway,
-  { keys }: NonNullable<App['identities']>,
-  text: string,
-  client: Client,
-): Promise<string> {
+async function withKey(gateway: Gateway, { keys }: Identities, text: string, client: Client): Promise<string> {
   const checked = await keys.check(text);
   if ('refusal' in checked) throw new AfdError('E_KEY', `${checked.refusal}.`);
   const { key } = checked;
   if (key.role === 'device')
-    throw new AfdError('E_ROLE', `The API key ${key.key_id} (${key.name}) has the role device; a session is for people.`);
+    throw new AfdError(
+      'E_ROLE',
+      `The API key ${key.key_id} (${key.name}) has the role device; a session is for people.`,
+    );
   return gateway.requests.use((context) => beginKeySession(context, key, client));
 }
 

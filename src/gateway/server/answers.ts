@@ -29,10 +29,10 @@ export function callerOf({ user, key, device, ip, id }: Asking, reason?: string)
     user !== undefined
       ? [`user:${user.name}`, `user ${user.name}`]
       : key !== undefined
-      ? [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`]
-      : device !== undefined
-        ? [`device:${device.id}`, `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`]
-        : [`http:${ip}`, `http ${ip}`];
+        ? [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`]
+        : device !== undefined
+          ? [`device:${device.id}`, `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`]
+          : [`http:${ip}`, `http ${ip}`];
   return { who, label, source: ip, request_id: id, reason };
 }
 

@@ -24,9 +24,13 @@ export const signInBody = z
       .optional()
       .meta({ description: 'In place of both, for a session that stands for an API key.' }),
   })
-  .refine(({ user, password, api_key }) => (user === undefined) === (password === undefined) && (user === undefined) !== (api_key === undefined), {
-    message: 'must have user and password, or api_key',
-  });
+  .refine(
+    ({ user, password, api_key }) =>
+      (user === undefined) === (password === undefined) && (user === undefined) !== (api_key === undefined),
+    {
+      message: 'must have user and password, or api_key',
+    },
+  );
 
 export const session = z
   .object({
@@ -37,7 +41,9 @@ export const session = z
     key_id: z.string().nullable().meta({ description: 'Id of the API key; null: a user.' }),
     name: z.string().meta({ description: 'Of the user or key, to be shown.', examples: ['alice'] }),
     role: z.enum(['viewer', 'operator', 'submitter', 'admin']),
-    created_at: instant.nullable().meta({ description: 'When it began; null: the request had an API key, and no session.' }),
+    created_at: instant
+      .nullable()
+      .meta({ description: 'When it began; null: the request had an API key, and no session.' }),
     expires_at: instant.meta({ description: 'When it ends in any case.' }),
     idle_timeout: z
       .int()

@@ -21,6 +21,7 @@ import { expectDescribed } from '../../helpers/answers.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
 import { testContext } from '../../helpers/node.ts';
+import { until } from '../../helpers/wait.ts';
 
 const PASSWORD = 'correct horse battery';
 const OWN = { 'sec-fetch-site': 'same-origin' };
@@ -202,8 +203,13 @@ describe('a session', () => {
     expect(await check(old)).toHaveProperty('refusal');
     const used = await aged('last_seen_at = UTC_TIMESTAMP(3) - INTERVAL 1700 SECOND');
     const unseen = async () =>
-      (await given.session.rows(`SELECT MAX(TIMESTAMPDIFF(SECOND, last_seen_at, UTC_TIMESTAMP(3))) AS s FROM ${session}
-        WHERE id_hash = UNHEX(?)`, [createHash('sha256').update(used).digest('hex')]))[0]!.s;
+      (
+        await given.session.rows(
+          `SELECT MAX(TIMESTAMPDIFF(SECOND, last_seen_at, UTC_TIMESTAMP(3))) AS s FROM ${session}
+        WHERE id_hash = UNHEX(?)`,
+          [createHash('sha256').update(used).digest('hex')],
+        )
+      )[0]!.s;
     expect(Number(await unseen())).toBeGreaterThan(1600);
     expect(await check(used)).toHaveProperty('session');
     expect(Number(await unseen())).toBeLessThan(60);
@@ -234,6 +240,48 @@ describe('a session', () => {
     const ends = await Promise.allSettled(Array.from({ length: 500 }, invented));
     expect(ends.filter((one) => one.status === 'rejected').length).toBeGreaterThan(400);
     expect(asked).toBeLessThanOrEqual(52);
+  });
+
+  it('takes its streams with it, as a key does that is revoked', async () => {
+    await user('alice', 'viewer');
+    const gateway = await start();
+    const { changes } = gateway.gateway;
+    const listen = changes.listen.bind(changes);
+    const beats: Array<() => void> = [];
+    changes.listen = (filter, id, listener) => {
+      beats.push(() => listener.beat());
+      return listen(filter, id, listener);
+    };
+    const { cookie } = await signIn(gateway, alice);
+    const { text, key } = await keyOf('viewer');
+    const streams = [{ cookie }, { authorization: `Bearer ${text}` }].map(async (headers) => {
+      const response = await fetch(`${gateway.url}/api/v1/events`, { headers });
+      expect(response.status).toBe(200);
+      const reader = response.body!.getReader();
+      await reader.read();
+      return { reader, ended: false };
+    });
+    const open = await Promise.all(streams);
+    for (const one of open) {
+      void (async () => {
+        while (!(await one.reader.read()).done);
+        one.ended = true;
+      })();
+    }
+    const { session: table } = given.db.names;
+    await given.session.write(`UPDATE ${table} SET last_seen_at = UTC_TIMESTAMP(3) - INTERVAL 1700 SECOND`);
+    expect(await gateway.app.identities!.sessions.holds(cookie.split('=')[1]!)).toBe(true);
+    // A page that is left open is no use of it.
+    const [row] = await given.session.rows(
+      `SELECT TIMESTAMPDIFF(SECOND, last_seen_at, UTC_TIMESTAMP(3)) AS s FROM ${table}`,
+    );
+    expect(Number(row!.s)).toBeGreaterThan(1600);
+    await disable(context, 'alice', actor());
+    await endKey(context, key.key_id, actor());
+    await until(async () => {
+      for (const beat of beats) beat();
+      return open.every((one) => one.ended);
+    });
   });
 
   it('RB5 cannot be made from what the database has', async () => {
@@ -372,7 +420,9 @@ describe('failed log-ins', () => {
     expect(await given.session.rows(`SELECT 1 FROM ${loginFailure}`)).toEqual([]);
     for (let n = 0; n < 5; n += 1) await expect(fail()).rejects.toMatchObject({ code: 'E_LOGIN' });
     await given.session.write(`UPDATE ${loginFailure} SET at = at - INTERVAL 899 SECOND`);
-    await expect(logIn().withPassword('alice', PASSWORD, from('192.0.2.1'))).rejects.toMatchObject({ code: 'E_LOCKED' });
+    await expect(logIn().withPassword('alice', PASSWORD, from('192.0.2.1'))).rejects.toMatchObject({
+      code: 'E_LOCKED',
+    });
     await given.session.write(`UPDATE ${loginFailure} SET at = at - INTERVAL 2 SECOND`);
     expect(await logIn().withPassword('alice', PASSWORD, from('192.0.2.1'))).toHaveLength(43);
     await given.session.write(
@@ -400,7 +450,11 @@ describe('failed log-ins', () => {
     await user('alice', 'viewer');
     const { requests } = (await start()).gateway;
     const hasher = new PasswordHasher(CHEAP);
-    const people = new LogIn((work) => requests.use(work), hasher, () => {});
+    const people = new LogIn(
+      (work) => requests.use(work),
+      hasher,
+      () => {},
+    );
     const ends = await Promise.allSettled(
       Array.from({ length: 40 }, () => people.withPassword('alice', bad.password, from('192.0.2.1'))),
     );
@@ -456,7 +510,10 @@ describe('every answer', () => {
     const gateway = await start();
     for (const path of ['/healthz', '/docs', '/openapi.json', '/api/v1/tasks', '/api/v1/session', '/nothing']) {
       const { headers } = await fetch(gateway.url + path);
-      expect([path, headers.get('content-security-policy')]).toEqual([path, expect.stringContaining("default-src 'none'")]);
+      expect([path, headers.get('content-security-policy')]).toEqual([
+        path,
+        expect.stringContaining("default-src 'none'"),
+      ]);
       expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
       expect(headers.get('x-content-type-options')).toBe('nosniff');
       expect(headers.get('referrer-policy')).toBe('no-referrer');

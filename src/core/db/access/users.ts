@@ -70,7 +70,10 @@ export async function findUser(session: Session, names: TableNames, name: string
   );
   if (row === undefined) return undefined;
   const { role, generation, password_hash } = row;
-  return { ...{ id: String(row.id), name: row.name, role, generation, password_hash }, disabled: Number(row.disabled) === 1 };
+  return {
+    ...{ id: String(row.id), name: row.name, role, generation, password_hash },
+    disabled: Number(row.disabled) === 1,
+  };
 }
 
 /** Those who may sign in. @throws DatabaseError */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { COST, PasswordHasher } from '../../../../src/core/access/password-hash.ts';
-import { AfdError } from '../../../../src/core/domain/errors.ts';
+import type { AfdError } from '../../../../src/core/domain/errors.ts';
 
 const CHEAP = { ln: 4, r: 8, p: 1 };
 
@@ -24,7 +24,9 @@ describe('the hash of a password', () => {
 
   it('is the same however an accented letter is typed', async () => {
     const hasher = new PasswordHasher(CHEAP);
-    expect(await hasher.verify('cafe\u0301 cafe\u0301 cafe', await hasher.hash('caf\u00e9 caf\u00e9 cafe'), 'n')).toMatchObject({
+    expect(
+      await hasher.verify('cafe\u0301 cafe\u0301 cafe', await hasher.hash('caf\u00e9 caf\u00e9 cafe'), 'n'),
+    ).toMatchObject({
       ok: true,
     });
   });
@@ -38,7 +40,14 @@ describe('the hash of a password', () => {
   it('of another form, or with parameters that would take all memory, is refused', async () => {
     const hasher = new PasswordHasher(CHEAP);
     const hash = await hasher.hash('correct horse battery');
-    const odd = ['', 'x', hash.slice(1), hash.replace('ln=4', 'ln=30'), hash.replace('r=8', 'r=99'), hash.replace('p=1', 'p=99')];
+    const odd = [
+      '',
+      'x',
+      hash.slice(1),
+      hash.replace('ln=4', 'ln=30'),
+      hash.replace('r=8', 'r=99'),
+      hash.replace('p=1', 'p=99'),
+    ];
     for (const one of odd) await expect(hasher.verify('x', one, 'n')).rejects.toMatchObject({ code: 'E_INTERNAL' });
     expect(hasher.made).toBe(1);
   });
