@@ -132,7 +132,7 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['users add', `users add alice --role admin ${FILE}`],
   ['users ls', `first users add alice --role admin ${FILE}`, 'first users disable alice', 'users ls'],
   ['users password', `first users add alice --role admin ${FILE}`, `users password alice ${FILE}`],
-  ['users role', `first users add alice --role admin ${FILE}`, 'users role alice viewer'],
+  ['users role', `first users add alice --role admin ${FILE}`, 'users role alice --role viewer'],
   ['users disable', `first users add alice --role admin ${FILE}`, 'users disable alice'],
   ['users enable', `first users add alice --role admin ${FILE}`, 'users enable alice'],
   ['users rm', `first users add alice --role admin ${FILE}`, 'users rm alice'],

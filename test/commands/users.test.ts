@@ -45,7 +45,7 @@ it('afd users adds, lists, changes, disables and removes people, and prints no p
   const all = [
     await run('add', 'alice', '--role', 'operator', ...FILE),
     await run('ls'),
-    await run('role', 'Alice', 'admin'),
+    await run('role', 'Alice', '--role', 'admin'),
     await run('password', 'alice', ...FILE),
     await run('disable', 'alice'),
     await run('ls'),
@@ -88,7 +88,7 @@ it('what cannot be is refused, with the exit code for it', async () => {
     [2, ['add', 'bob', '--role', 'viewer', '--password-file', 'short.txt']],
     [3, ['add', 'bob', '--role', 'viewer', '--password-file', 'none.txt']],
     [2, ['add', 'bob', '--role', 'viewer', '--password', PASSWORD]],
-    [2, ['role', 'alice', 'device']],
+    [2, ['role', 'alice', '--role', 'device']],
     [3, ['password', 'nobody', ...FILE]],
     [3, ['disable', 'nobody']],
     [3, ['enable', 'nobody']],

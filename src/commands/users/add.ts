@@ -28,7 +28,7 @@ export default class UsersAdd extends BaseCommand {
       const { addUser } = await import('../../core/access/manage-users.ts');
       const { operator } = await import('../../cli/operator.ts');
       const { newPassword } = await import('../../cli/ask/hidden-input.ts');
-      const password = await newPassword(flags['password-file'], 'afd users add --help');
+      const password = () => newPassword(flags['password-file'], 'afd users add --help');
       const user = await addUser(context, { name: args.name, role: flags.role, password }, operator(undefined));
       const { renderAdded } = await import('../../cli/people/render-users.ts');
       this.log(renderAdded(user));

@@ -23,7 +23,7 @@ export default class UsersPassword extends BaseCommand {
       const { changePassword } = await import('../../core/access/manage-users.ts');
       const { operator } = await import('../../cli/operator.ts');
       const { newPassword } = await import('../../cli/ask/hidden-input.ts');
-      const password = await newPassword(flags['password-file'], 'afd users password --help');
+      const password = () => newPassword(flags['password-file'], 'afd users password --help');
       const user = await changePassword(context, args.name, password, operator(undefined));
       const { renderPassword } = await import('../../cli/people/render-users.ts');
       this.log(renderPassword(user));

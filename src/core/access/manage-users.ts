@@ -30,22 +30,26 @@ export type { UserRow };
 const MOST_USERS = 1000;
 const LIST = ['afd users ls'];
 
-/** @throws AfdError E_USAGE, E_CONFLICT; DatabaseError */
+/** Asked for when nothing else is in the way. */
+type Password = string | (() => Promise<string>);
+
+/** @throws AfdError E_USAGE, E_CONFLICT; DatabaseError; what `password` throws */
 export async function addUser(
   context: Context,
-  { name, role, password }: { name: string; role: UserRole; password: string },
+  { name, role, password }: { name: string; role: UserRole; password: Password },
   by: Actor,
 ): Promise<UserRow> {
   if (!USER_NAME.test(name)) {
     const message = `"${name}" is no name of a user: it has 1 to 64 letters, digits, ".", "_", "@" or "-".`;
     throw new AfdError('E_USAGE', message, { suggestions: ['afd users add --help'] });
   }
-  const passwordHash = await hashOf(name, password);
   const session = await context.session();
   const { names } = context;
+  if ((await readUser(session, names, name)) !== undefined) taken(name);
+  const passwordHash = await hashOf(name, password);
+  await session.ready();
   const add = async () => {
-    if (!(await insertUser(session, names, { name, role, passwordHash, by: saidBy(by) })))
-      throw new AfdError('E_CONFLICT', `There is a user ${name} already.`, { suggestions: LIST });
+    if (!(await insertUser(session, names, { name, role, passwordHash, by: saidBy(by) }))) taken(name);
     return (await readUser(session, names, name))!;
   };
   return audited({ session, names }, by, add, (after) => ({
@@ -63,8 +67,9 @@ export async function hasAdminUser(context: Context): Promise<boolean> {
   return (await countUsers(await context.session(), context.names, 'admin')) > 0;
 }
 
-/** Those who were locked out for this name may try again. @throws AfdError E_USAGE, E_NOT_FOUND; DatabaseError */
-export async function changePassword(context: Context, name: string, password: string, by: Actor): Promise<UserRow> {
+/** Those who were locked out for this name may try again. @throws AfdError E_USAGE, E_NOT_FOUND; DatabaseError; what `password` throws */
+export async function changePassword(context: Context, name: string, password: Password, by: Actor): Promise<UserRow> {
+  if ((await readUser(await context.session(), context.names, name)) === undefined) missing(name);
   const hash = await hashOf(name, password);
   return change(context, name, by, 'users.password', async (session, names) => {
     await deleteFailures(session, names, { name_hash: nameHash(name) });
@@ -125,10 +130,15 @@ async function change(
 }
 
 /** @throws AfdError E_USAGE */
-async function hashOf(name: string, password: string): Promise<string> {
+async function hashOf(name: string, given: Password): Promise<string> {
+  const password = typeof given === 'string' ? given : await given();
   const refused = refusedPassword(name, password);
   if (refused !== undefined) throw new AfdError('E_USAGE', refused, { suggestions: ['afd users password --help'] });
   return new PasswordHasher().hash(password);
+}
+
+function taken(name: string): never {
+  throw new AfdError('E_CONFLICT', `There is a user ${name} already.`, { suggestions: LIST });
 }
 
 function missing(name: string): never {

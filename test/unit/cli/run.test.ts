@@ -190,7 +190,9 @@ describe.concurrent('afd run', { timeout: 60_000 }, () => {
       await until(() => new RegExp(`${what.source}[\\s\\S]*Waiting for a change`).test(said.text.slice(before)));
     };
     await until(() => /"n": 1\n[\s\S]*Waiting for a change/.test(said.text));
-    await says(/\npart\.mjs changed: running w again\.\n[\s\S]*"n": 22\n/, () => write('part.mjs', 'export const n = 22;'));
+    await says(/\npart\.mjs changed: running w again\.\n[\s\S]*"n": 22\n/, () =>
+      write('part.mjs', 'export const n = 22;'),
+    );
     await says(/w\.mjs changed: running w again\.\nError: The handler of w cannot be loaded/, () =>
       write('w.mjs', 'export default ('),
     );

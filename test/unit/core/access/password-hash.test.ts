@@ -45,7 +45,7 @@ describe('the hash of a password', () => {
       'x',
       hash.slice(1),
       hash.replace('ln=4', 'ln=30'),
-      hash.replace('r=8', 'r=99'),
+      hash.replace('ln=4,r=8', 'ln=20,r=99'),
       hash.replace('p=1', 'p=99'),
     ];
     for (const one of odd) await expect(hasher.verify('x', one, 'n')).rejects.toMatchObject({ code: 'E_INTERNAL' });
