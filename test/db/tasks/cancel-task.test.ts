@@ -7,6 +7,7 @@ import { canMove } from '../../../src/core/domain/task/task-state.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertRunning, insertTask, readRow } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
+import { until } from '../../helpers/wait.ts';
 
 let database: TestDatabase;
 let names: TableNames;
@@ -146,6 +147,11 @@ it('a claim that comes first is met as running, not overwritten', async () => {
     id,
   ]);
   const waiting = cancel(id);
+  const waits = async () =>
+    (await worker.rows('SHOW FULL PROCESSLIST')).some(
+      (one) => Number(one.Id) === session.facts.connectionId && String(one.Info).includes('FOR UPDATE'),
+    );
+  await Promise.race([waiting, until(waits)]);
   await worker.write(
     `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, deadline_at)
      VALUES (?, 'worker-1', 1, ?, UTC_TIMESTAMP(3))`,

@@ -29,11 +29,20 @@ async function rescuer(between: () => Promise<unknown>, limit = 500) {
   const duty = new Interrupted(await db.session(), db.names, { holder: 'leader', term: 1 });
   const one = new Rescuer({ duty, policy: configSchema.parse({}).master, revokeTimeoutS: 20, limit });
   /** What fails is thrown. */
-  const round = async (kind: 'orphaned' | 'overdue') => {
+  const round = async (kind: 'orphaned' | 'overdue', anew?: boolean) => {
     const failures = new Failures(duty);
-    return failures.end(await one[kind](failures));
+    return failures.end(await one[kind](failures, anew));
   };
-  return { orphaned: () => round('orphaned'), overdue: () => round('overdue') };
+  const declareDead = (deviceId: string) => {
+    one.declaringDead(deviceId);
+    one.declaredDead(deviceId);
+  };
+  /** What is told of a death. */
+  const told = async (deviceId: string) => {
+    await round('orphaned', true);
+    return one.takenFrom(deviceId);
+  };
+  return { orphaned: () => round('orphaned'), overdue: () => round('overdue'), declareDead, told };
 }
 
 async function untouched(attempt: { task_id: number; assignment_id: number }) {
@@ -51,6 +60,33 @@ test('a device that is online again keeps what has not been taken yet', async ()
   const one = await rescuer(() => session.write(`UPDATE ${db.names.device} SET status = 'online'`));
   expect(await one.orphaned()).toEqual(noRescues());
   await untouched(attempt);
+});
+
+test('a death counts the attempt that a round at the same time is about to take', async () => {
+  const device = await insertDevice(session, db.names, { device_id: 'worker-001', columns: { status: 'offline' } });
+  const { assignment_id } = await insertAttempt(session, db.names, { device });
+  let begun!: () => void;
+  let go!: () => void;
+  const isBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const mayGo = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const one = await rescuer(async () => {
+    begun();
+    await mayGo;
+  });
+  one.declareDead('worker-001');
+  const first = one.orphaned();
+  await isBegun;
+  const told = one.told('worker-001');
+  // Time for a second round to read its list.
+  for (let n = 0; n < 20; n += 1) await session.rows('SELECT 1');
+  go();
+  expect(await told).toBe(1);
+  expect(await first).toEqual({ ...noRescues(), rescued: 1 });
+  expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('lost');
 });
 
 test('a deadline that was moved is not past', async () => {

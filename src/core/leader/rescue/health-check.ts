@@ -155,9 +155,8 @@ export class HealthCheck {
       }
       if (dead.length === 0) return;
       counts.dead += dead.length;
-      for (const kind of ['strayClaims', 'orphaned'] as const) {
-        await failures.part(kind, async () => add(counts, await this.#rescuer[kind](failures)));
-      }
+      await failures.part('strayClaims', async () => add(counts, await this.#rescuer.strayClaims(failures)));
+      await failures.part('orphaned', async () => add(counts, await this.#rescuer.orphaned(failures, true)));
       for (const device_id of dead) add(counts, await this.#rescuer.left(device_id, failures));
     } finally {
       for (const device_id of dead) {

@@ -62,7 +62,6 @@ export class Rescuer {
   declaredDead(deviceId: string): void {
     this.#deaths.declare(deviceId);
     this.#strayClaims.declaredDead(deviceId);
-    this.#after.orphaned = 0;
   }
 
   /** Attempts taken from a device since it was declared dead; forgets them. */
@@ -88,13 +87,19 @@ export class Rescuer {
     return counts;
   }
 
-  /** Attempts of devices that are offline, removed or superseded. @throws as above */
-  orphaned(failures: Failures): Promise<RescueCounts> {
+  /**
+   * Attempts of devices that are offline, removed or superseded. `anew`: from the beginning of the list, since a device was
+   * declared dead. @throws as above
+   */
+  orphaned(failures: Failures, anew = false): Promise<RescueCounts> {
     const { policy } = this.#o;
-    return this.#round('orphaned', failures, orphanedAssignments, (locked) => {
+    const decide = (locked: LockedAttempt) => {
       const cause = this.#deaths.causeOfLoss(locked.device, locked.attempt);
       return cause === undefined ? undefined : endLost(locked.attempt, locked.task, cause, policy);
-    });
+    };
+    // Also what another round has begun: otherwise the death would be told before that attempt is counted.
+    if (anew) this.#after.orphaned = 0;
+    return this.#round('orphaned', failures, orphanedAssignments, decide);
   }
 
   overdue(failures: Failures): Promise<RescueCounts> {
