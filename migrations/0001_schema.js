@@ -416,11 +416,55 @@ const deviceInvitations = (names) => `CREATE TABLE ${names.deviceInvitation} (
       KEY idx_device_id (device_id)
     ) TABLE_OPTIONS`;
 
+/** One row per person who signs in with a password. @type {TableText} */
+const users = (names) => `CREATE TABLE ${names.user} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'of this user alone: a later one with the same name has another',
+      name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_general_ci NOT NULL COMMENT 'compared without case',
+      password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'scrypt with its parameters and salt',
+      role ENUM('viewer','operator','submitter','admin') NOT NULL COMMENT 'what the user may do',
+      generation INT NOT NULL DEFAULT 1 COMMENT 'sessions of an earlier one have ended; changes with password and role, and when the user is disabled',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      created_by VARCHAR(128) NOT NULL COMMENT 'who added the user',
+      password_changed_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      last_login_at DATETIME(3) NULL COMMENT 'UTC',
+      disabled_at DATETIME(3) NULL COMMENT 'UTC; since then nobody signs in with this name',
+      disabled_by VARCHAR(128) NULL COMMENT 'who disabled the user',
+
+      UNIQUE KEY name (name)
+    ) TABLE_OPTIONS`;
+
+/** One row per session of a user or of an API key in a browser. @type {TableText} */
+const sessions = (names) => `CREATE TABLE ${names.session} (
+      id_hash BINARY(32) NOT NULL PRIMARY KEY COMMENT 'SHA-256 of what the cookie holds',
+      user_id BIGINT NULL COMMENT 'whose it is; NULL = of a key',
+      generation INT NULL COMMENT 'that of the user when it began',
+      key_id CHAR(8) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'API key that it stands for; NULL = of a user',
+      source VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'address of the client that signed in',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      last_seen_at DATETIME(3) NOT NULL COMMENT 'UTC, to the minute; it ends some time after that',
+      expires_at DATETIME(3) NOT NULL COMMENT 'UTC; then it ends in any case',
+
+      KEY idx_user_id (user_id),
+      KEY idx_expires_at (expires_at)
+    ) TABLE_OPTIONS`;
+
+/** One row per log-in with a password that failed, or is being checked. Old ones are deleted by later ones. @type {TableText} */
+const loginFailures = (names) => `CREATE TABLE ${names.loginFailure} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they came',
+      name_hash BINARY(32) NOT NULL COMMENT 'SHA-256 of the name in lower case: it may be a password that was typed in the wrong place',
+      network VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'address of the client; of IPv6 its first 64 bits',
+      at DATETIME(3) NOT NULL COMMENT 'UTC',
+
+      KEY idx_name_hash (name_hash, id),
+      KEY idx_network (network, id),
+      KEY idx_at (at)
+    ) TABLE_OPTIONS`;
+
 /** What operators and administrators did, a row for each thing that they changed. @type {TableText} */
 const auditLog = (names) => `CREATE TABLE ${names.auditLog} (
       id BIGINT NOT NULL PRIMARY KEY COMMENT 'from 1, without gaps',
       at DATETIME(3) NOT NULL COMMENT 'UTC; never before that of the row before',
-      actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'key:ID, os:USER@HOST, http:ADDRESS or leader:DEVICE',
+      actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'user:NAME, key:ID, os:USER@HOST, http:ADDRESS or leader:DEVICE',
       source VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'address of the client; NULL = none',
       action VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'such as tasks.cancel',
       object_type VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'what was changed: task, device, key, secret and others',
@@ -467,6 +511,9 @@ export async function up(tools) {
   await tools.createTable(plain.apiKey, apiKeys(names));
   await tools.createTable(plain.deviceCertificate, deviceCertificates(names));
   await tools.createTable(plain.deviceInvitation, deviceInvitations(names));
+  await tools.createTable(plain.user, users(names));
+  await tools.createTable(plain.session, sessions(names));
+  await tools.createTable(plain.loginFailure, loginFailures(names));
   await tools.createTable(plain.auditLog, auditLog(names));
   await tools.createTable(plain.auditHead, auditHead(names));
   await tools.run(
@@ -495,7 +542,8 @@ export async function down(tools) {
   const certificates = [plain.deviceInvitation, plain.deviceCertificate];
   const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook];
   const keys = [plain.secretGrant, plain.secret];
-  const access = [...audit, ...certificates, ...keys, ...hooks];
+  const people = [plain.loginFailure, plain.session, plain.user];
+  const access = [...audit, ...people, ...certificates, ...keys, ...hooks];
   const own = [...access, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));

@@ -23,6 +23,7 @@ import { nextTaskRoutes } from './routes/tasks-next.ts';
 import type { App } from './server/app-type.ts';
 import type { Certificate } from './server/certificate.ts';
 import { answerProblem, noRoute } from './server/problem-answers.ts';
+import { securityHeaders } from './server/security-headers.ts';
 
 export type { App };
 
@@ -45,8 +46,8 @@ export async function buildApp(
   accessLog(app, gateway);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    if (certificate !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
   });
+  securityHeaders(app, certificate !== undefined);
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
   await protect(app, gateway, all, certificate?.clients);

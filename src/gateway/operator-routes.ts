@@ -5,6 +5,7 @@ import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { keyRoutes } from './routes/keys.ts';
+import { sessionRoutes } from './routes/session.ts';
 import { taskActRoutes } from './routes/task-acts.ts';
 import { taskExportRoutes } from './routes/task-export.ts';
 import { taskLogRoutes } from './routes/task-logs.ts';
@@ -23,6 +24,7 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   fleetRoutes(app, gateway);
   webhookRoutes(app, gateway);
   keyRoutes(app, gateway);
+  sessionRoutes(app, gateway);
   auditRoutes(app, gateway);
   webhookDeliveryRoutes(app, gateway);
 }

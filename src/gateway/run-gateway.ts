@@ -2,6 +2,7 @@
 import type { Server as HttpsServer } from 'node:https';
 import { isIP } from 'node:net';
 import { hasAdmin } from '../core/access/manage-keys.ts';
+import { hasAdminUser } from '../core/access/manage-users.ts';
 import { isLoopback } from '../core/config/loopback.ts';
 import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
@@ -63,8 +64,10 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
 
 /** Once: without an administrator a fleet with keys can be changed by commands alone. @throws DatabaseError */
 async function tellMissingAdmin({ context, requests }: Gateway): Promise<void> {
-  if (context.config.server.auth === 'none' || (await requests.use(hasAdmin))) return;
-  const message = 'server.auth is keys, and no admin key is active: make one with "afd keys create NAME --role admin"';
+  if (context.config.server.auth === 'none') return;
+  if (await requests.use(async (one) => (await hasAdmin(one)) || (await hasAdminUser(one)))) return;
+  const message =
+    'server.auth is keys, and there is neither an admin key nor an admin user: "afd keys create NAME --role admin" or "afd users add NAME --role admin"';
   context.events.emit('warning', { message });
 }
 

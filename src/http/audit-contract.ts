@@ -36,7 +36,8 @@ export const auditRow = z
     id: z.string().meta({ description: 'From 1, without gaps.', examples: ['17'] }),
     at: instant,
     actor: z.string().meta({
-      description: '`key:ID`, `os:USER@HOST` for a command, `http:ADDRESS` where no key is asked for, `leader:DEVICE`.',
+      description:
+        '`user:NAME`, `key:ID`, `os:USER@HOST` for a command, `http:ADDRESS` where no key is asked for, `leader:DEVICE`.',
       examples: ['key:k3Jd92Qa'],
     }),
     source: z

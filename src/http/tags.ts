@@ -6,6 +6,7 @@ export const TAGS = {
   events: 'Changes as they happen.',
   webhooks: 'Signed requests that the fleet sends when tasks end.',
   keys: 'API keys, and what they may do.',
+  sessions: 'Sign-in for people with a browser.',
   audit: 'What operators and administrators did.',
   'remote workers': 'What `afd worker --gateway` asks. Other workers need only register, next, result and heartbeat.',
   admin: 'Short lists of devices and assignments.',

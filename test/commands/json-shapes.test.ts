@@ -52,6 +52,7 @@ beforeAll(async () => {
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, secrets, log: { level: 'silent' } }));
   const { privateKey } = generateKeyPairSync('ed25519');
   await writeFile(join(dir, 'audit.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  await writeFile(join(dir, 'password.txt'), 'correct horse battery\n');
   await writeFile(join(dir, 'tasks.csv'), 'task_type,priority\nimported,5\nimported,99\n');
 });
 afterAll(() => rm(dir, { recursive: true }));
@@ -75,6 +76,8 @@ async function shapeOfRuns(...lines: string[]): Promise<Shape> {
   }
   return shapes.reduce(either);
 }
+
+const FILE = '--password-file password.txt';
 
 /** `TASK` and so on stand for what was prepared; a line after `first` is run before, and its shape does not count. */
 const RUNS: Array<[command: string, ...lines: string[]]> = [
@@ -126,6 +129,13 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['keys ls', 'keys ls'],
   ['keys rotate', 'keys rotate aaaaaaaa'],
   ['keys revoke', 'keys revoke aaaaaaaa', 'keys revoke bbbbbbbb'],
+  ['users add', `users add alice --role admin ${FILE}`],
+  ['users ls', `first users add alice --role admin ${FILE}`, 'first users disable alice', 'users ls'],
+  ['users password', `first users add alice --role admin ${FILE}`, `users password alice ${FILE}`],
+  ['users role', `first users add alice --role admin ${FILE}`, 'users role alice --role viewer'],
+  ['users disable', `first users add alice --role admin ${FILE}`, 'users disable alice'],
+  ['users enable', `first users add alice --role admin ${FILE}`, 'users enable alice'],
+  ['users rm', `first users add alice --role admin ${FILE}`, 'users rm alice'],
   ['secrets key', 'secrets key made.key', 'secrets key made.key --add'],
   ['secrets ls', 'secrets ls'],
   ['secrets grant', 'secrets grant shop/42 --task-type work', 'secrets grant shop/42 --task-type work --revoke'],

@@ -33,6 +33,8 @@ const ARGUMENTS: Record<string, string[]> = {
   'audit:export': ['--output', '/dev/null'],
   'audit:checkpoint': ['--key', KEY],
   'keys:create': ['a', '--role', 'viewer'],
+  'users:add': ['a', '--role', 'viewer'],
+  'users:role': ['a', '--role', 'viewer'],
   worker: ['--device-id', 'w'],
   start: ['--mode', 'worker'],
 };

@@ -115,6 +115,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
   const { webhook, webhookDelivery, cursor, apiKey, deviceCertificate, deviceInvitation, auditLog } = names;
+  const { user, session: signedIn, loginFailure } = names;
   for (const name of [
     assignment,
     task,
@@ -132,6 +133,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     apiKey,
     deviceCertificate,
     deviceInvitation,
+    user,
+    signedIn,
+    loginFailure,
     auditLog,
     request,
     secret,

@@ -1,6 +1,7 @@
 // A value that must stand in no command line: from standard input, or typed without being shown.
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { readSmallFile } from '../../core/config/small-file.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 
 /** Of the input; the value itself may be shorter. */
@@ -19,12 +20,33 @@ export async function hiddenValue(question: string, format: 'text' | 'json', hel
 }
 
 /**
+ * A password that is set: from a file, from standard input, or typed twice without being shown.
+ * @throws AfdError E_USAGE, E_NOT_FOUND
+ */
+export async function newPassword(file: string | undefined, help: string): Promise<string> {
+  if (file !== undefined) return fromFile(file, help);
+  const first = await hiddenInput('Password:', help);
+  if (!isTyped() || first === (await hiddenInput('The same again:', help))) return first;
+  throw refused('The two passwords are not the same.', help);
+}
+
+async function fromFile(file: string, help: string): Promise<string> {
+  try {
+    return (await readSmallFile(file)).text.replace(/\r?\n$/, '');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new AfdError('E_NOT_FOUND', `${file} does not exist.`, { suggestions: [help] });
+    throw refused(`${file} cannot be read: ${message}.`, help);
+  }
+}
+
+/**
  * The text of standard input without the line feed at its end; on a terminal, one line that is asked for and not shown.
  * @throws AfdError E_USAGE: it is too long, no UTF-8, or the question was cancelled
  */
 async function hiddenInput(question: string, help: string): Promise<string> {
-  const { stdin, stderr } = process;
-  if (stdin.isTTY === true && stderr.isTTY === true) return asked(question, help);
+  const { stdin } = process;
+  if (isTyped()) return asked(question, help);
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of stdin as AsyncIterable<Buffer>) {
@@ -37,6 +59,10 @@ async function hiddenInput(question: string, help: string): Promise<string> {
   } catch {
     throw refused('Standard input is not UTF-8.', help);
   }
+}
+
+function isTyped(): boolean {
+  return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
 async function asked(question: string, help: string): Promise<string> {

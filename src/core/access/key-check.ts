@@ -2,17 +2,14 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import { findKey, type KeyRow, touchKey } from '../db/access/api-keys.ts';
-import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { parseApiKey } from './api-key.ts';
 import { RecentAnswers } from './recent-answers.ts';
+import { UnknownLimit } from './unknown-limit.ts';
 
 /** A used key that ends within this many seconds is a warning, once a day. */
 const ENDS_SOON_S = 14 * 86_400;
 const DAY_MS = 86_400_000;
-/** Questions of one second for keys that are not known, so that invented ones cost the database little. */
-const MOST_UNKNOWN = 50;
-const SECOND_MS = 1000;
 /** Its last use is written this often, in seconds. */
 const TOUCHED_S = 60;
 
@@ -31,13 +28,14 @@ export class KeyCheck {
   /** Keys that end soon: when that was said. */
   readonly #told = new Map<string, number>();
   readonly #found: RecentAnswers<Found>;
-  #unknown = { since: Number.NEGATIVE_INFINITY, n: 0 };
+  readonly #unknown: UnknownLimit;
 
   /** `now`: milliseconds, monotonic. */
   constructor(use: Use, warn: (sentence: string) => void, now: () => number = monotonic) {
     this.#use = use;
     this.#warn = warn;
     this.#now = now;
+    this.#unknown = new UnknownLimit('API keys', now);
     this.#found = new RecentAnswers((id, known) => this.#ask(id, known), now);
   }
 
@@ -64,16 +62,8 @@ export class KeyCheck {
     this.#warn(`the API key ${key_id} (${name}) is in use and ends at ${expires_at}: afd keys rotate ${key_id}`);
   }
 
-  #count(): void {
-    const now = this.#now();
-    if (now - this.#unknown.since >= SECOND_MS) this.#unknown = { since: now, n: 0 };
-    this.#unknown.n += 1;
-    if (this.#unknown.n > MOST_UNKNOWN)
-      throw new AfdError('E_TEMPORARY', `More than ${MOST_UNKNOWN} unknown API keys came within a second.`);
-  }
-
   async #ask(id: string, known: Found): Promise<Found> {
-    if (known === undefined) this.#count();
+    if (known === undefined) this.#unknown.count();
     return this.#use(async (context) => {
       const session = await context.session();
       const row = await findKey(session, context.names, id);

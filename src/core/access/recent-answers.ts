@@ -31,6 +31,11 @@ export class RecentAnswers<T> {
     return asked;
   }
 
+  /** The next question is asked. */
+  forget(id: string): void {
+    this.#held.delete(id);
+  }
+
   async #fresh(id: string, known: T | undefined): Promise<T> {
     const at = this.#now();
     const answer = await this.#ask(id, known);

@@ -1,2 +1,11 @@
-// The roles of API keys, for those that may not import the domain.
-export { ACCESSES, type Access, mayAccess, ROLES, type Role, rolesWith } from '../domain/access/role.ts';
+// The roles of API keys and users, for those that may not import the domain.
+export {
+  ACCESSES,
+  type Access,
+  mayAccess,
+  ROLES,
+  type Role,
+  rolesWith,
+  USER_ROLES,
+  type UserRole,
+} from '../domain/access/role.ts';

@@ -126,7 +126,7 @@ export const server = z
     /** Files of a certificate (with those between it and its authority) and of its key, relative to the configuration file: then it speaks TLS. */
     tls_cert: z.string().min(1).optional(),
     tls_key: z.string().min(1).optional(),
-    /** Whether it asks for API keys. */
+    /** Whether it asks for API keys, or sessions of users. */
     auth: z.enum(['none', 'keys']).default('none'),
     /** File with the certificates of the authorities that sign those of devices; a device shows its own in place of a key. */
     client_ca: z.string().min(1).optional(),

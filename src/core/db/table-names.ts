@@ -30,6 +30,12 @@ export interface TableNames {
   deviceCertificate: string;
   /** Codes with which devices get their first certificate. */
   deviceInvitation: string;
+  /** People who sign in. */
+  user: string;
+  /** Of users and API keys in browsers. */
+  session: string;
+  /** Log-ins that failed. */
+  loginFailure: string;
   auditLog: string;
   /** Number and hash of the newest row of the audit log. */
   auditHead: string;
@@ -60,6 +66,9 @@ type Table =
   | 'apiKey'
   | 'deviceCertificate'
   | 'deviceInvitation'
+  | 'user'
+  | 'session'
+  | 'loginFailure'
   | 'auditLog'
   | 'auditHead'
   | 'migration';
@@ -90,6 +99,9 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     apiKey: `${prefix}api_key`,
     deviceCertificate: `${prefix}device_certificate`,
     deviceInvitation: `${prefix}device_invitation`,
+    user: `${prefix}user`,
+    session: `${prefix}session`,
+    loginFailure: `${prefix}login_failure`,
     auditLog: `${prefix}audit_log`,
     auditHead: `${prefix}audit_head`,
     migration: `${prefix}migration`,

@@ -54,9 +54,28 @@ export const ERROR_CODES = {
   },
   E_KEY: {
     exit: 4,
-    means: 'The request has no valid API key.',
+    means: 'The request has no valid API key, and no session that goes on.',
     remedy:
-      'Send a key as `Authorization: Bearer afd_…`. A key that has expired is replaced by `afd keys rotate`, before it does.',
+      'Send a key as `Authorization: Bearer afd_…`, or sign in. A key that has expired is replaced by `afd keys rotate`, before it does.',
+    command: 'afd keys ls',
+  },
+  E_LOGIN: {
+    exit: 4,
+    means: 'The name and the password are not those of an active user.',
+    remedy: 'An administrator sees the users with `afd users ls`, and sets a new password with `afd users password`.',
+    command: 'afd users ls',
+  },
+  E_LOCKED: {
+    exit: 75,
+    means: 'Too many log-ins with this name or from this address have failed.',
+    remedy:
+      'Wait until the time in the message. `afd users password` lets log-ins with the name be tried again at once.',
+    command: 'afd users ls',
+  },
+  E_CROSS_SITE: {
+    exit: 4,
+    means: 'A change was sent with a session, but not as JSON, or not by a page of this gateway.',
+    remedy: 'Programs send an API key in place of a cookie. A proxy must pass on `Host` and `Sec-Fetch-Site`.',
     command: 'afd keys ls',
   },
   E_CERTIFICATE: {
@@ -67,7 +86,7 @@ export const ERROR_CODES = {
   },
   E_ROLE: {
     exit: 4,
-    means: 'The role of the API key, or the device of the key or certificate, does not allow the operation.',
+    means: 'The role of the API key or user, or the device of the key or certificate, does not allow the operation.',
     remedy: 'Use a key with a role that the message names, or the certificate of the device.',
     command: 'afd keys ls',
   },

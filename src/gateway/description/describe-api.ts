@@ -6,6 +6,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { ErrorCode } from '../../core/domain/errors.ts';
 import { accessOf } from '../../http/operations/access.ts';
 import { TAGS } from '../../http/tags.ts';
+import { SECURE_COOKIE } from '../protection/session-cookie.ts';
 import type { App } from '../server/app-type.ts';
 import { problemResponses } from './problem-responses.ts';
 import type { ExampleRequest } from './route-schema.ts';
@@ -27,8 +28,13 @@ export async function describeApi(app: App, version: string): Promise<void> {
         license: { name: 'MIT', identifier: 'MIT' },
       },
       // A gateway without `server.auth: keys` asks for none, and listens on loopback alone.
-      security: [{ key: [] }, {}],
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: KEYS } } },
+      security: [{ key: [] }, { session: [] }, {}],
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: KEYS },
+          session: { type: 'apiKey', in: 'cookie', name: SECURE_COOKIE, description: SESSIONS },
+        },
+      },
       servers: [{ url: '/', description: 'The gateway that serves this document.' }],
       tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     },
@@ -39,6 +45,8 @@ export async function describeApi(app: App, version: string): Promise<void> {
 }
 
 const KEYS = 'An API key, as `afd keys create` makes it.';
+const SESSIONS =
+  'What `POST /api/v1/session` sets, for people with a browser: `afd_session` without TLS on this machine. A request with it that changes something must be JSON, and come from a page of this gateway.';
 
 const ABOUT =
   'Any gateway of the fleet answers any request: none of them keeps a state of its own. Ids of tasks are texts in answers, and texts or numbers in requests. Times are ISO 8601 in UTC, by the clock of the database. An error is a problem document (RFC 9457) with a code of the registry.';
@@ -59,7 +67,9 @@ const describeRoute: SwaggerTransform = (route) => {
   const hasInput = ['params', 'querystring', 'body', 'headers'].some((part) => rest[part] !== undefined);
   const local = tags.some((tag) => LOCAL.has(tag));
   const access = accessOf(rest.operationId as string | undefined);
-  const all = { ...response, ...problemResponses(problems, { hasInput, local, access }) };
+  const { method } = route.route ?? {};
+  const changes = method !== 'GET' && method !== 'HEAD';
+  const all = { ...response, ...problemResponses(problems, { hasInput, local, access, changes }) };
   const own = { ...(example && { 'x-example': example }), ...(access === 'public' && { security: [{}] }) };
   return { schema: { ...rest, tags, response: all, ...own } as never, url };
 };

@@ -7,18 +7,20 @@ import { HTTP_STATUS } from '../server/problem-answers.ts';
 /** Of every route that asks the database. */
 const ALWAYS: ErrorCode[] = ['E_DATABASE', 'E_TEMPORARY', 'E_FORBIDDEN', 'E_SCHEMA', 'E_INTERNAL'];
 
-/** Of every route for which a key or a certificate is needed. */
+/** Of every route for which a key, a session or a certificate is needed. */
 const KEYS: ErrorCode[] = ['E_KEY', 'E_CERTIFICATE', 'E_ROLE'];
+/** And of those that change something, where a session may. */
+const CHANGES: ErrorCode[] = ['E_CROSS_SITE'];
 
 export interface ProblemResponse {
   description: string;
   content: Record<string, { schema: object; examples: Record<string, { summary: string; value: object }> }>;
 }
 
-/** `own`: codes of the route. `hasInput`: it may be asked wrongly. `local`: it needs no database. */
+/** `own`: codes of the route. `hasInput`: it may be asked wrongly. `local`: it needs no database. `changes`: it changes something. */
 export function problemResponses(
   own: readonly ErrorCode[],
-  { hasInput, local, access }: { hasInput: boolean; local: boolean; access: Access },
+  { hasInput, local, access, changes }: { hasInput: boolean; local: boolean; access: Access; changes: boolean },
 ): Record<string, ProblemResponse> {
   const codes = [
     ...new Set<ErrorCode>([
@@ -26,6 +28,7 @@ export function problemResponses(
       ...own,
       ...(local ? [] : ALWAYS),
       ...(access === 'public' ? [] : KEYS),
+      ...(changes && access !== 'public' && access !== 'device' ? CHANGES : []),
     ]),
   ];
   const statuses = [...new Set(codes.map((code) => HTTP_STATUS[code]))].filter((status) => status >= 400);

@@ -11,8 +11,8 @@ declare module 'fastify' {
   }
 }
 
-/** No key or certificate that is valid, or a role that may not: these are logged in any case. */
-const REFUSED = new Set(['E_KEY', 'E_CERTIFICATE', 'E_ROLE']);
+/** No key or certificate that is valid, a role that may not, a log-in that failed, a page elsewhere: these are logged in any case. */
+const REFUSED = new Set(['E_KEY', 'E_CERTIFICATE', 'E_ROLE', 'E_LOGIN', 'E_LOCKED', 'E_CROSS_SITE']);
 
 /** Before all other hooks, so that a request that these answer has its line too. */
 export function accessLog(app: App, { context }: Gateway): void {
@@ -29,12 +29,13 @@ export function accessLog(app: App, { context }: Gateway): void {
     reply.raw.once('close', () => {
       const refused = reply.problem !== undefined && REFUSED.has(reply.problem);
       if (!all && !refused) return;
-      const { method, routeOptions, id, key, device, refusedKeyId } = request;
+      const { method, routeOptions, id, user, key, device, refusedKeyId } = request;
       const { statusCode: status, writableFinished } = reply.raw;
       const route = routeOptions.url ?? null;
       log.info(`${method} ${route ?? 'no route'} ${status}`, {
         event: 'http:request',
         ...{ request_id: id, key_id: key?.key_id ?? null, address: ip, method, route, status },
+        ...(user === undefined ? {} : { user: user.name }),
         ms: Math.round((monotonic() - began) * 10) / 10,
         bytes: Math.max(0, socket.bytesWritten - before) || bodyLength(reply),
         ...(reply.problem === undefined ? {} : { code: reply.problem }),

@@ -1,4 +1,4 @@
-// How often a client may ask: by its address, and by what it says it is (its key, else its device).
+// How often a client may ask: by its address, and by what it says it is (its key or session, else its device).
 import { createHash } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
@@ -7,6 +7,7 @@ import type { App } from '../server/app-type.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { networkOf } from './client-address.ts';
 import type { Limits } from './limits.ts';
+import { sessionCookieOf } from './session-cookie.ts';
 
 const WINDOW_MS = 1000;
 /** Clients that are remembered; of more, those that have asked last. */
@@ -52,7 +53,7 @@ export async function limitRates(
 /** What tells clients of one address apart. A secret is only kept as its hash. */
 function keyOf(request: FastifyRequest): string | undefined {
   const { authorization, 'x-api-key': key } = request.headers;
-  const secret = authorization ?? (typeof key === 'string' ? key : undefined);
+  const secret = authorization ?? (typeof key === 'string' ? key : sessionCookieOf(request));
   if (secret !== undefined) return createHash('sha256').update(secret).digest('base64');
   const { device_id: inPath } = (request.params ?? {}) as Record<string, unknown>;
   const { device_id: inQuery } = (request.query ?? {}) as Record<string, unknown>;

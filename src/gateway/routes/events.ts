@@ -63,7 +63,11 @@ export function eventRoutes(app: App, gateway: Gateway): void {
           if (stream === undefined) early += text;
           else stream.write(text);
         },
-        beat: () => stream?.beat(),
+        beat: () => {
+          // While the database is away, nobody can say; the stream has nothing to show either.
+          const holds = app.identities?.holds(request).catch(() => true) ?? Promise.resolve(true);
+          void holds.then((still) => (still ? stream?.beat() : stream?.end()));
+        },
         end: () => stream?.end(),
       });
       const { position, as_of, missed, resync, close } = listening;
@@ -83,7 +87,7 @@ export function eventRoutes(app: App, gateway: Gateway): void {
 }
 
 const ABOUT =
-  'Ids are `gateway:sequence`. A client that comes back with `Last-Event-ID` gets what it missed, if it comes back to the same gateway process within the last 10,000 changes and a minute; otherwise the first event is `resync`, and the client reads what it shows again. The gateway reads the database once a second for all streams together. So a status that lasts for less than a second may be missed; attempts of deferred claims appear with their end; of each type 200 changes a second are sent one by one, and the others as `overflow`; changes that another program makes to rows of tasks and attempts which exist are not sent. A comment comes every 15 seconds. A reader that is 1 MiB behind is cut.';
+  'Ids are `gateway:sequence`. A client that comes back with `Last-Event-ID` gets what it missed, if it comes back to the same gateway process within the last 10,000 changes and a minute; otherwise the first event is `resync`, and the client reads what it shows again. The gateway reads the database once a second for all streams together. So a status that lasts for less than a second may be missed; attempts of deferred claims appear with their end; of each type 200 changes a second are sent one by one, and the others as `overflow`; changes that another program makes to rows of tasks and attempts which exist are not sent. A comment comes every 15 seconds; the stream ends there when its key was revoked or its session has ended. A reader that is 1 MiB behind is cut.';
 
 function setOf(some: string[] | undefined): Set<string> | undefined {
   return some === undefined || some.length === 0 ? undefined : new Set(some);

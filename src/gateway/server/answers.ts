@@ -21,14 +21,18 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
   return { now, as_of: value.now, request_id: request.id };
 }
 
-/** Who asks: the key, the device of the certificate, or the address where neither is asked for. With the reason, if one was given. */
-export function callerOf({ key, device, ip, id }: FastifyRequest, reason?: string): Actor {
+type Asking = Pick<FastifyRequest, 'user' | 'key' | 'device' | 'ip' | 'id'>;
+
+/** Who asks: the user, the key, the device of the certificate, or the address where neither is asked for. With the reason, if one was given. */
+export function callerOf({ user, key, device, ip, id }: Asking, reason?: string): Actor {
   const [who, label] =
-    key !== undefined
-      ? [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`]
-      : device !== undefined
-        ? [`device:${device.id}`, `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`]
-        : [`http:${ip}`, `http ${ip}`];
+    user !== undefined
+      ? [`user:${user.name}`, `user ${user.name}`]
+      : key !== undefined
+        ? [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`]
+        : device !== undefined
+          ? [`device:${device.id}`, `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`]
+          : [`http:${ip}`, `http ${ip}`];
   return { who, label, source: ip, request_id: id, reason };
 }
 

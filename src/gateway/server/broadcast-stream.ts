@@ -1,5 +1,6 @@
 // A stream of events (text/event-stream) as an answer.
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** Bytes that may wait for a reader; one that is further behind is cut, and comes back with the id of its last event. */
 const BEHIND_BYTES = 1024 * 1024;
@@ -24,6 +25,7 @@ export class BroadcastStream {
     this.#response = raw;
     reply.hijack();
     raw.writeHead(200, {
+      ...SECURITY_HEADERS,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store, no-transform',
       // For nginx, which would collect it.

@@ -1,5 +1,6 @@
 // One answer that is a stream of server-sent events. A client that does not read holds nothing but its socket, and not for long.
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 export interface StreamEvent {
   event: string;
@@ -21,6 +22,7 @@ export class EventStream {
     reply.hijack();
     reply.raw.once('close', () => this.#gone.abort());
     reply.raw.writeHead(200, {
+      ...SECURITY_HEADERS,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',

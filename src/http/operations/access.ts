@@ -1,4 +1,4 @@
-// What a key must be allowed to do for each operation. An operation that is missing here does not compile.
+// What a key or user must be allowed to do for each operation. An operation that is missing here does not compile.
 import type { Access } from '../../core/domain/access/role.ts';
 import type { OPERATIONS } from './operations.ts';
 
@@ -9,6 +9,8 @@ const of = <const Id extends OperationId>(access: Access, ...ids: Id[]) =>
 
 export const OPERATION_ACCESS: Record<OperationId, Access> = {
   ...of('public', 'health', 'ready', 'openapi', 'docs', 'errorCodes', 'enrollDevice'),
+  ...of('public', 'signIn', 'signOut'),
+  ...of('self', 'whoAmI'),
   ...of('read', 'listTasks', 'showTask', 'taskResult', 'taskLogs', 'exportTasks', 'events', 'overview', 'fleetStatus'),
   ...of('read', 'listDevices', 'deviceMap', 'showDevice', 'listLanes', 'leader', 'settings'),
   ...of('read', 'adminDevices', 'adminAssignments'),

@@ -6,6 +6,7 @@ import { CERTIFICATE_OPERATIONS } from './certificate-operations.ts';
 import { FLEET_OPERATIONS } from './fleet-operations.ts';
 import { KEY_OPERATIONS } from './key-operations.ts';
 import { operation } from './operation.ts';
+import { SESSION_OPERATIONS } from './session-operations.ts';
 import { TASK_OPERATIONS } from './task-operations.ts';
 import { WEBHOOK_OPERATIONS } from './webhook-operations.ts';
 import { WORKER_OPERATIONS } from './worker-operations.ts';
@@ -14,6 +15,7 @@ export const OPERATIONS = {
   ...TASK_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
+  ...SESSION_OPERATIONS,
   ...FLEET_OPERATIONS,
   ...CERTIFICATE_OPERATIONS,
   ...WORKER_OPERATIONS,

@@ -4,6 +4,7 @@ import { caught, core, type Mutant, test } from './mutant.ts';
 
 const query = (file: string, find: string, replace: string) => core(`db/${file}.ts`, find, replace);
 const by = (file: string, name: string) => test('db', `test/db/${file}.test.ts`, name);
+const people = (name: string) => test('db', 'test/integration/gateway/people.test.ts', name);
 
 export const OF_QUERIES: Mutant[] = [
   caught(
@@ -294,4 +295,28 @@ export const OF_QUERIES: Mutant[] = [
       'an answer that its device did not write changes nothing',
     ),
   },
+  caught(
+    'session-of-before',
+    'a session goes on after the password of its user was changed',
+    query('access/sessions', ' AND u.generation = s.generation', ''),
+    people('ends when password or role changes'),
+  ),
+  caught(
+    'session-begins-late',
+    'a log-in that was under way while its user was changed gets a session',
+    query('access/sessions', 'WHERE id = ? AND generation = ? AND', 'WHERE id = ? AND ? > 0 AND'),
+    people('does not begin when the user is changed'),
+  ),
+  caught(
+    'session-never-idle',
+    'a session goes on after half an hour without a request',
+    query('access/sessions', ' AND s.last_seen_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND', ' AND ? > 0'),
+    people('ends after half an hour without a request'),
+  ),
+  caught(
+    'guesses-at-one-moment',
+    'of log-ins that come at one moment, some do not count the others',
+    query('access/login-failures', 'AND id <> ? AND', 'AND id < ? - 100 AND'),
+    people('count each other when they come at one moment'),
+  ),
 ];

@@ -4,6 +4,7 @@ import { afterEach, describe, expect } from 'vitest';
 import { newApiKey } from '../../../src/core/access/api-key.ts';
 import { KeyCheck } from '../../../src/core/access/key-check.ts';
 import { endKey, makeKey } from '../../../src/core/access/manage-keys.ts';
+import { addUser } from '../../../src/core/access/manage-users.ts';
 import { mayAccess, ROLES, type Role } from '../../../src/core/domain/access/role.ts';
 import { AfdHttpClient } from '../../../src/http/client/client.ts';
 import { endedKeyAnswer, keysAnswer, madeKeyAnswer, rotatedKeyAnswer } from '../../../src/http/key-contract.ts';
@@ -46,6 +47,7 @@ describe('RB6 each operation with each role', () => {
   });
 
   it('is carried out or refused as docs/reference/http.md says', async () => {
+    await addUser(context, { name: 'alice', role: 'viewer', password: 'correct horse battery' }, actor());
     const keys: Array<[Role | undefined, Record<string, string>]> = [[undefined, {}]];
     for (const role of ROLES) keys.push([role, bearer((await made(role)).text)]);
     // The device exists last: until then no call of a device waits for anything.

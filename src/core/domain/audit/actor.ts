@@ -1,7 +1,7 @@
 /** Who acts, as the audit log names them, and as the rows that they change do. */
 export interface Actor {
   /**
-   * `key:<id>`, `device:<id>` by its certificate, `os:<user>@<host>` on the command line, `http:<address>` where neither is asked
+   * `user:<name>`, `key:<id>`, `device:<id>` by its certificate, `os:<user>@<host>` on the command line, `http:<address>` where neither is asked
    * for, `leader:<device id>`.
    */
   who: string;

@@ -7,6 +7,8 @@ export const AUDIT_ACTIONS = [
   ...(['tasks.cancel', 'tasks.retry', 'tasks.reassign'] as const),
   ...(['devices.register', 'devices.pause', 'devices.resume', 'devices.drain', 'devices.remove'] as const),
   ...(['leader.resign', 'settings.set', 'keys.create', 'keys.rotate', 'keys.revoke'] as const),
+  ...(['users.add', 'users.password', 'users.role', 'users.disable', 'users.enable', 'users.remove'] as const),
+  ...(['sessions.begin', 'sessions.end'] as const),
   ...(['certificates.invite', 'certificates.issue', 'certificates.revoke'] as const),
   ...(['secrets.set', 'secrets.remove', 'secrets.grant', 'secrets.ungrant', 'secrets.rotate'] as const),
   ...(['webhooks.add', 'webhooks.change', 'webhooks.remove', 'webhooks.secret'] as const),
@@ -20,6 +22,7 @@ export type ObjectType =
   | 'leader'
   | 'setting'
   | 'key'
+  | 'user'
   | 'certificate'
   | 'secret'
   | 'webhook'

@@ -6,6 +6,7 @@ import { OPERATIONS } from '../../../../src/http/operations/operations.ts';
 it('each kind of access has its roles, and no other', () => {
   expect(Object.fromEntries(ACCESSES.map((access) => [access, rolesWith(access)]))).toEqual({
     public: ROLES,
+    self: ['viewer', 'operator', 'submitter', 'admin'],
     read: ['viewer', 'operator', 'admin'],
     submit: ['operator', 'submitter', 'admin'],
     operate: ['operator', 'admin'],
