@@ -1,11 +1,11 @@
 // Whose key a request brings.
 import { timingSafeEqual } from 'node:crypto';
 import type { Context } from '../context/context.ts';
-import { findKey, type KeyRow, touchKey } from '../db/access/api-keys.ts';
+import { type FoundKey, findKeys, type KeyRow, touchKeys } from '../db/access/api-keys.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { parseApiKey } from './api-key.ts';
+import { PacedReads } from './paced-reads.ts';
 import { RecentAnswers } from './recent-answers.ts';
-import { UnknownLimit } from './unknown-limit.ts';
 
 /** A used key that ends within this many seconds is a warning, once a day. */
 const ENDS_SOON_S = 14 * 86_400;
@@ -13,7 +13,6 @@ const DAY_MS = 86_400_000;
 /** Its last use is written this often, in seconds. */
 const TOUCHED_S = 60;
 
-type Found = Awaited<ReturnType<typeof findKey>>;
 export type CheckedKey = { key: KeyRow } | { refusal: string };
 
 /** Runs work with a session of the gateway. */
@@ -27,19 +26,18 @@ export class KeyCheck {
   readonly #now: () => number;
   /** Keys that end soon: when that was said. */
   readonly #told = new Map<string, number>();
-  readonly #found: RecentAnswers<Found>;
-  readonly #unknown: UnknownLimit;
+  readonly #found: RecentAnswers<FoundKey | undefined>;
 
   /** `now`: milliseconds, monotonic. */
   constructor(use: Use, warn: (sentence: string) => void, now: () => number = monotonic) {
     this.#use = use;
     this.#warn = warn;
     this.#now = now;
-    this.#unknown = new UnknownLimit('API keys', now);
-    this.#found = new RecentAnswers((id, known) => this.#ask(id, known), now);
+    const reads = new PacedReads((ids) => this.#read(ids), now);
+    this.#found = new RecentAnswers((id) => reads.of(id), now);
   }
 
-  /** A refusal is a sentence without its end. @throws AfdError E_TEMPORARY while too many unknown keys come; what `use` throws */
+  /** A refusal is a sentence without its end. @throws what `use` throws */
   async check(text: string): Promise<CheckedKey> {
     const given = parseApiKey(text);
     if (given === undefined)
@@ -62,14 +60,18 @@ export class KeyCheck {
     this.#warn(`the API key ${key_id} (${name}) is in use and ends at ${expires_at}: afd keys rotate ${key_id}`);
   }
 
-  async #ask(id: string, known: Found): Promise<Found> {
-    if (known === undefined) this.#unknown.count();
+  async #read(ids: string[]): Promise<Map<string, FoundKey>> {
     return this.#use(async (context) => {
       const session = await context.session();
-      const row = await findKey(session, context.names, id);
-      if (row?.active === true && (row.unused_s === null || row.unused_s >= TOUCHED_S))
-        await touchKey(session, context.names, id);
-      return row;
+      const found = await findKeys(session, context.names, ids);
+      const used = found.filter((key) => key.active && (key.unused_s === null || key.unused_s >= TOUCHED_S));
+      if (used.length > 0)
+        await touchKeys(
+          session,
+          context.names,
+          used.map((key) => key.key_id),
+        );
+      return new Map(found.map((key) => [key.key_id, key]));
     });
   }
 }

@@ -5,16 +5,16 @@ import { monotonic } from '../runtime/clock.ts';
 /** Milliseconds for which an answer holds. */
 const HELD_MS = 5000;
 /** Answers that are held. */
-const MOST_HELD = 10_000;
+const MOST_HELD = 20_000;
 
 export class RecentAnswers<T> {
-  readonly #ask: (id: string, known: T | undefined) => Promise<T>;
+  readonly #ask: (id: string) => Promise<T>;
   readonly #now: () => number;
   readonly #held = new Map<string, { at: number; answer: T }>();
   readonly #asked = new Map<string, Promise<T>>();
 
-  /** `ask` is given the answer that is too old, if there is one. `now`: milliseconds, monotonic. */
-  constructor(ask: (id: string, known: T | undefined) => Promise<T>, now: () => number = monotonic) {
+  /** `now`: milliseconds, monotonic. */
+  constructor(ask: (id: string) => Promise<T>, now: () => number = monotonic) {
     this.#ask = ask;
     this.#now = now;
   }
@@ -25,7 +25,7 @@ export class RecentAnswers<T> {
     if (held !== undefined && this.#now() - held.at < HELD_MS) return held.answer;
     let asked = this.#asked.get(id);
     if (asked === undefined) {
-      asked = this.#fresh(id, held?.answer).finally(() => this.#asked.delete(id));
+      asked = this.#fresh(id).finally(() => this.#asked.delete(id));
       this.#asked.set(id, asked);
     }
     return asked;
@@ -36,9 +36,9 @@ export class RecentAnswers<T> {
     this.#held.delete(id);
   }
 
-  async #fresh(id: string, known: T | undefined): Promise<T> {
+  async #fresh(id: string): Promise<T> {
     const at = this.#now();
-    const answer = await this.#ask(id, known);
+    const answer = await this.#ask(id);
     this.#held.delete(id);
     this.#held.set(id, { at, answer });
     const [oldest] = this.#held.keys();

@@ -1,13 +1,13 @@
 // Whose session a request brings in its cookie.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
-import { findKey, type KeyRow } from '../db/access/api-keys.ts';
-import { findSession, type SessionRow, seeSession } from '../db/access/sessions.ts';
+import { type FoundKey, findKeys, type KeyRow } from '../db/access/api-keys.ts';
+import { findSessions, type SessionRow, seeSessions } from '../db/access/sessions.ts';
 import type { UserRole } from '../domain/access/role.ts';
 import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
+import { PacedReads } from './paced-reads.ts';
 import { RecentAnswers } from './recent-answers.ts';
-import { UnknownLimit } from './unknown-limit.ts';
 
 const HOUR_S = 3600;
 /** Seconds after which a session ends. */
@@ -45,17 +45,16 @@ export function sessionHash(text: string): Buffer | undefined {
 
 export class SessionCheck {
   readonly #use: Use;
-  readonly #unknown: UnknownLimit;
   readonly #found: RecentAnswers<SignedIn | undefined>;
 
   /** `now`: milliseconds, monotonic. */
   constructor(use: Use, now: () => number = monotonic) {
     this.#use = use;
-    this.#unknown = new UnknownLimit('sessions', now);
-    this.#found = new RecentAnswers((hash, known) => this.#ask(Buffer.from(hash, 'hex'), known), now);
+    const reads = new PacedReads((ids) => this.#read(ids, true), now);
+    this.#found = new RecentAnswers((id) => reads.of(id), now);
   }
 
-  /** A refusal is a sentence without its end. @throws AfdError E_TEMPORARY while too many unknown ones come; what `use` throws */
+  /** A refusal is a sentence without its end. @throws what `use` throws */
   async check(text: string): Promise<CheckedSession> {
     const hash = sessionHash(text);
     const session = hash && (await this.#found.of(hash.toString('hex')));
@@ -65,12 +64,12 @@ export class SessionCheck {
   /** Whether it goes on, which this question does not prolong. @throws what `use` throws */
   async holds(text: string): Promise<boolean> {
     const hash = sessionHash(text);
-    return hash !== undefined && (await this.#read(hash, false)) !== undefined;
+    return hash !== undefined && (await this.#read([hash.toString('hex')], false)).size > 0;
   }
 
   /** One that began just now. @throws AfdError E_LOGIN when it has ended already; what `use` throws */
   async begun(text: string): Promise<SignedIn> {
-    const found = await this.#read(sessionHash(text)!, false);
+    const [found] = (await this.#read([sessionHash(text)!.toString('hex')], false)).values();
     if (found === undefined) throw new AfdError('E_LOGIN', 'The session has ended: the user or key was changed.');
     return found;
   }
@@ -80,28 +79,36 @@ export class SessionCheck {
     this.#found.forget(hash.toString('hex'));
   }
 
-  async #ask(hash: Buffer, known: SignedIn | undefined): Promise<SignedIn | undefined> {
-    if (known === undefined) this.#unknown.count();
-    return this.#read(hash, true);
-  }
-
-  async #read(hash: Buffer, seen: boolean): Promise<SignedIn | undefined> {
+  /** By their hashes in hexadecimal. */
+  async #read(ids: string[], seen: boolean): Promise<Map<string, SignedIn>> {
     return this.#use(async (context) => {
       const session = await context.session();
-      const row = await findSession(session, context.names, hash, IDLE_S);
-      const found = row && (await signedIn(context, row));
-      if (seen && found !== undefined && row!.unseen_s >= SEEN_S)
-        await seeSession(session, context.names, hash, IDLE_S);
+      const rows = await findSessions(
+        session,
+        context.names,
+        ids.map((id) => Buffer.from(id, 'hex')),
+        IDLE_S,
+      );
+      const keyIds = rows.flatMap(({ key_id }) => key_id ?? []);
+      const keys = keyIds.length === 0 ? [] : await findKeys(session, context.names, keyIds);
+      const found = new Map<string, SignedIn>();
+      const unseen: Buffer[] = [];
+      for (const row of rows) {
+        const one = signedIn(row, keys);
+        if (one === undefined) continue;
+        found.set(row.hash.toString('hex'), one);
+        if (row.unseen_s >= SEEN_S) unseen.push(row.hash);
+      }
+      if (seen && unseen.length > 0) await seeSessions(session, context.names, unseen, IDLE_S);
       return found;
     });
   }
 }
 
 /** A session of a key ends with its key. */
-async function signedIn(context: Context, row: SessionRow): Promise<SignedIn | undefined> {
-  const { created_at, expires_at, user, key_id } = row;
+function signedIn({ created_at, expires_at, user, key_id }: SessionRow, keys: FoundKey[]): SignedIn | undefined {
   if (user !== null) return { created_at, expires_at, user };
-  const found = await findKey(await context.session(), context.names, key_id!);
+  const found = keys.find((key) => key.key_id === key_id);
   if (found?.active !== true) return undefined;
   const { hash: _, unused_s: __, left_s: ___, ...key } = found;
   return { created_at, expires_at: [expires_at, key.expires_at].sort()[0]!, key };

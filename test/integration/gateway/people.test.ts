@@ -237,9 +237,9 @@ describe('a session', () => {
     expect(await sessions.check(text)).toHaveProperty('refusal');
     expect(asked).toBe(2);
     const invented = () => sessions.check(`${Math.random()}`.padEnd(43, 'x').replaceAll('.', '_'));
-    const ends = await Promise.allSettled(Array.from({ length: 500 }, invented));
-    expect(ends.filter((one) => one.status === 'rejected').length).toBeGreaterThan(400);
-    expect(asked).toBeLessThanOrEqual(52);
+    const ends = await Promise.all(Array.from({ length: 1000 }, invented));
+    expect(ends.every((one) => 'refusal' in one)).toBe(true);
+    expect(asked).toBe(4);
   });
 
   it('takes its streams with it, as a key does that is revoked', async () => {
@@ -502,7 +502,7 @@ describe('failed log-ins', () => {
     expect(codes.get('E_LOGIN')).toBeLessThanOrEqual(20);
     expect([...codes.values()].reduce((sum, n) => sum + n, 0)).toBe(10_000);
     expect((await given.session.rows(`SELECT 1 FROM ${given.db.names.loginFailure}`)).length).toBeLessThanOrEqual(20);
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('every answer', () => {

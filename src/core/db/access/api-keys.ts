@@ -1,5 +1,6 @@
 // Invariant: a key is a hash and never a text, and one that was revoked stays revoked. Index: key_id, PRIMARY. Zero rows: no such key.
 import type { Role } from '../../domain/access/role.ts';
+import { DatabaseError } from '../database-error.ts';
 import { utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -18,6 +19,15 @@ export interface KeyRow {
   revoked_at: string | null;
   /** It was not revoked, and has not expired. */
   active: boolean;
+}
+
+/** For a request that brings it. */
+export interface FoundKey extends KeyRow {
+  hash: Buffer;
+  /** Seconds; null = never used. */
+  unused_s: number | null;
+  /** Seconds until it expires. */
+  left_s: number;
 }
 
 export interface NewKeyRow {
@@ -65,24 +75,27 @@ export async function countActive(session: Session, names: TableNames, role: Rol
   return Number(row?.n);
 }
 
-/** For a request that brings it. @throws DatabaseError */
-export async function findKey(
-  session: Session,
-  names: TableNames,
-  keyId: string,
-): Promise<(KeyRow & { hash: Buffer; unused_s: number | null; left_s: number }) | undefined> {
-  const [row] = await session.rows(
+/** Those of the ids that there are, for requests that bring them. @throws DatabaseError */
+export async function findKeys(session: Session, names: TableNames, keyIds: readonly string[]): Promise<FoundKey[]> {
+  const rows = await session.rows(
     `SELECT ${COLUMNS}, key_hash, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP(3)) AS unused_s,
        TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(3), expires_at) AS left_s
-     FROM ${names.apiKey} WHERE key_id = ?`,
-    [keyId],
+     FROM ${names.apiKey} WHERE key_id IN (?)`,
+    [keyIds],
   );
-  return row && { ...keyRow(row), hash: row.key_hash, unused_s: row.unused_s, left_s: Number(row.left_s) };
+  return rows.map((row) => ({
+    ...keyRow(row),
+    ...{ hash: row.key_hash, unused_s: row.unused_s, left_s: Number(row.left_s) },
+  }));
 }
 
-/** @throws DatabaseError */
-export async function touchKey(session: Session, names: TableNames, keyId: string): Promise<void> {
-  await session.write(`UPDATE ${names.apiKey} SET last_used_at = UTC_TIMESTAMP(3) WHERE key_id = ?`, [keyId]);
+/** They have been used now. Another gateway that writes the same at this moment is enough. @throws DatabaseError */
+export async function touchKeys(session: Session, names: TableNames, keyIds: readonly string[]): Promise<void> {
+  try {
+    await session.write(`UPDATE ${names.apiKey} SET last_used_at = UTC_TIMESTAMP(3) WHERE key_id IN (?)`, [keyIds]);
+  } catch (error) {
+    if (!(error instanceof DatabaseError && error.rolledBack)) throw error;
+  }
 }
 
 /** From then on it is refused. False = it was not active. @throws DatabaseError */

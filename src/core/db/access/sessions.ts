@@ -2,12 +2,14 @@
 // time after it was last seen, and at a fixed moment in any case. Index: id_hash, PRIMARY; idx_expires_at. Zero rows: no such session,
 // or it has ended.
 import type { UserRole } from '../../domain/access/role.ts';
+import { DatabaseError } from '../database-error.ts';
 import { utcToIso } from '../rows.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { FoundUser } from './users.ts';
 
 export interface SessionRow {
+  hash: Buffer;
   /** Null = of a key. */
   user: { name: string; role: UserRole } | null;
   key_id: string | null;
@@ -61,39 +63,51 @@ export async function insertKeySession(
   );
 }
 
-/** @throws DatabaseError */
-export async function findSession(
+/** Those of the hashes that go on. @throws DatabaseError */
+export async function findSessions(
   session: Session,
   names: TableNames,
-  hash: Buffer,
+  hashes: readonly Buffer[],
   idleS: number,
-): Promise<SessionRow | undefined> {
-  const [row] = await session.rows(
-    `SELECT s.key_id, s.created_at, s.expires_at, u.name, u.role,
+): Promise<SessionRow[]> {
+  const rows = await session.rows(
+    `SELECT s.id_hash, s.key_id, s.created_at, s.expires_at, u.name, u.role,
        TIMESTAMPDIFF(SECOND, s.last_seen_at, UTC_TIMESTAMP(3)) AS unseen_s
      FROM ${names.session} s
      LEFT JOIN ${names.user} u ON u.id = s.user_id AND u.generation = s.generation AND u.disabled_at IS NULL
-     WHERE s.id_hash = ? AND s.expires_at > UTC_TIMESTAMP(3) AND s.last_seen_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND
-       AND (s.key_id IS NOT NULL OR u.id IS NOT NULL)`,
-    [hash, idleS],
+     WHERE s.id_hash IN (?) AND s.expires_at > UTC_TIMESTAMP(3)
+       AND s.last_seen_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND AND (s.key_id IS NOT NULL OR u.id IS NOT NULL)`,
+    [hashes, idleS],
   );
-  if (row === undefined) return undefined;
-  return {
+  return rows.map((row) => ({
+    hash: row.id_hash,
     user: row.name === null ? null : { name: row.name, role: row.role },
     key_id: row.key_id,
     created_at: utcToIso(row.created_at)!,
     expires_at: utcToIso(row.expires_at)!,
     unseen_s: Number(row.unseen_s),
-  };
+  }));
 }
 
-/** One that is idle for too long stays ended. @throws DatabaseError */
-export async function seeSession(session: Session, names: TableNames, hash: Buffer, idleS: number): Promise<void> {
-  await session.write(
-    `UPDATE ${names.session} SET last_seen_at = UTC_TIMESTAMP(3)
-     WHERE id_hash = ? AND last_seen_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND`,
-    [hash, idleS],
-  );
+/**
+ * They were seen now, but those that were idle for too long stay ended. Another gateway that writes the same at this moment is enough.
+ * @throws DatabaseError
+ */
+export async function seeSessions(
+  session: Session,
+  names: TableNames,
+  hashes: readonly Buffer[],
+  idleS: number,
+): Promise<void> {
+  try {
+    await session.write(
+      `UPDATE ${names.session} SET last_seen_at = UTC_TIMESTAMP(3)
+       WHERE id_hash IN (?) AND last_seen_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND`,
+      [hashes, idleS],
+    );
+  } catch (error) {
+    if (!(error instanceof DatabaseError && error.rolledBack)) throw error;
+  }
 }
 
 /** @throws DatabaseError */
