@@ -114,7 +114,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
-  const { webhook, webhookDelivery, cursor, apiKey } = names;
+  const { batch, webhook, webhookDelivery, cursor, apiKey } = names;
   for (const name of [
     assignment,
     task,
@@ -126,6 +126,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     progress,
     checkpoint,
     taskEnd,
+    batch,
     webhook,
     webhookDelivery,
     cursor,

@@ -21,6 +21,7 @@ export interface TableNames {
   secret: string;
   /** Which task types may use them. */
   secretGrant: string;
+  batch: string;
   webhook: string;
   webhookDelivery: string;
   /** How far readers of a history have come. */
@@ -47,6 +48,7 @@ type Table =
   | 'request'
   | 'secret'
   | 'secretGrant'
+  | 'batch'
   | 'webhook'
   | 'webhookDelivery'
   | 'cursor'
@@ -73,6 +75,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     request: `${prefix}request`,
     secret: `${prefix}secret`,
     secretGrant: `${prefix}secret_grant`,
+    batch: `${prefix}batch`,
     webhook: `${prefix}webhook`,
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,

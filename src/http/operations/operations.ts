@@ -2,6 +2,7 @@
 import { openapiAnswer } from '../description-contract.ts';
 import { changeEvent, eventsQuery } from '../events-contract.ts';
 import { healthAnswer, readyAnswer } from '../health-contract.ts';
+import { BATCH_OPERATIONS } from './batch-operations.ts';
 import { FLEET_OPERATIONS } from './fleet-operations.ts';
 import { KEY_OPERATIONS } from './key-operations.ts';
 import { operation } from './operation.ts';
@@ -11,6 +12,7 @@ import { WORKER_OPERATIONS } from './worker-operations.ts';
 
 export const OPERATIONS = {
   ...TASK_OPERATIONS,
+  ...BATCH_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
   ...FLEET_OPERATIONS,

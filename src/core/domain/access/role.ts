@@ -4,7 +4,7 @@ export const ROLES = ['viewer', 'operator', 'submitter', 'device', 'admin'] as c
 export type Role = (typeof ROLES)[number];
 
 /**
- * `public`: without a key. `read`: see tasks, devices and the fleet. `submit`: add tasks, and wait for them. `operate`: change tasks and
+ * `public`: without a key. `read`: see tasks, devices and the fleet. `submit`: add tasks and batches, and wait for them. `operate`: change tasks and
  * devices. `device`: claim tasks, and report them. `admin`: settings, webhooks and keys.
  */
 export const ACCESSES = ['public', 'read', 'submit', 'operate', 'device', 'admin'] as const;
