@@ -4,10 +4,12 @@
 //   drain    no-op tasks through remote workers and through direct workers, in turn: tasks per second, and the ratio
 //   pickup   from POST /api/v1/tasks to the first line of a remote worker's handler
 //   idle     devices that wait for work: memory of the gateway, statements of the database, a claim's latency meanwhile
-//   node bench/gateway.mjs [--only mixed,drain,pickup,idle] [--seconds 15] [--tasks 20000] [--reps 3] [--devices 10000]
+//   secure   mixed, by turns in clear without keys, and over TLS with a key: what both cost
+//   node bench/gateway.mjs [--only mixed,drain,pickup,secure,idle] [--seconds 15] [--tasks 20000] [--reps 3] [--devices 10000]
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,7 +25,7 @@ await bootstrap();
 const { Servers } = await import('./servers/servers.mjs');
 const { values: given } = parseArgs({
   options: {
-    only: { type: 'string', default: 'mixed,drain,pickup,idle' },
+    only: { type: 'string', default: 'mixed,drain,pickup,secure,idle' },
     seconds: { type: 'string', default: '15' },
     tasks: { type: 'string', default: '20000' },
     reps: { type: 'string', default: '3' },
@@ -92,7 +94,9 @@ async function until(what, ask) {
   throw new Error(`${what} did not come`);
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: 'fifo' });
+const kept = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: 'fifo' };
+const agent = new Agent(kept);
+/** Where calls go: `ca` and `key` where it speaks TLS and asks for a key. */
 let gateway;
 /** One call. Returns its status, body and milliseconds; status 0 = no answer. */
 function call(method, path, body) {
@@ -100,9 +104,9 @@ function call(method, path, body) {
   return new Promise((resolve) => {
     const done = (status, text) =>
       resolve({ status, json: text === '' ? undefined : JSON.parse(text), ms: performance.now() - began });
-    const sent = request(
+    const sent = (gateway.agent === undefined ? request : secureRequest)(
       `${gateway.url}${path}`,
-      { method, agent, headers: { 'content-type': 'application/json' } },
+      { method, agent: gateway.agent ?? agent, headers: { 'content-type': 'application/json', ...gateway.headers } },
       (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (chunk) => {
@@ -163,6 +167,13 @@ async function costs() {
 }
 
 async function mixed() {
+  const { rate, p50, p99, errors, cost } = await mixedRun();
+  const wrong = errors === undefined ? 'no error' : `errors ${errors}`;
+  tell('mixed', `${Math.round(rate)} requests/s of ${MIXED} devices, p50 ${ms(p50)}, p99 ${ms(p99)}; ${wrong}`);
+  tell('mixed', cost);
+}
+
+async function mixedRun() {
   await addRows('plain', SECONDS * 1500);
   const times = [];
   const statuses = {};
@@ -192,13 +203,57 @@ async function mixed() {
   );
   const seconds = (performance.now() - began) / 1000;
   const wrong = Object.entries(statuses).filter(([status]) => !['200', '204'].includes(status));
-  tell(
-    'mixed',
-    `${Math.round(times.length / seconds)} requests/s of ${MIXED} devices, p50 ${ms(quantile(times, 0.5))}, p99 ${ms(quantile(times, 0.99))}; ${
-      wrong.length === 0 ? 'no error' : `errors ${JSON.stringify(Object.fromEntries(wrong))}`
-    }`,
-  );
-  tell('mixed', await cost(times.length));
+  return {
+    rate: times.length / seconds,
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+    errors: wrong.length === 0 ? undefined : JSON.stringify(Object.fromEntries(wrong)),
+    cost: await cost(times.length),
+  };
+}
+
+/** By turns, on one database, at two gateways of which one is idle. */
+async function secure() {
+  const plain = gateway;
+  const [key, cert] = ['gateway.key', 'gateway.pem'].map((name) => join(dir, name));
+  const made = spawnSync('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=bench', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+  ]);
+  if (made.status !== 0) throw new Error(String(made.stderr));
+  const server = { host: '127.0.0.1', tls_cert: cert, tls_key: key, auth: 'keys' };
+  configured('secure', { database: { url }, server });
+  const config = ['--config', join(dir, 'secure.yaml')];
+  const create = ['keys', 'create', 'bench', '--role', 'device', '--json'];
+  const created = spawnSync(process.execPath, [BIN, ...create, ...config], { env, encoding: 'utf8' });
+  if (created.status !== 0) throw new Error(created.stderr);
+  const child = start('gateway', '--port', '0', ...config);
+  const [, where] = await until('the gateway', () => {
+    if (child.exitCode !== null) throw new Error(child.said);
+    return /answers at (https:\S+)/.exec(child.said);
+  });
+  const over = {
+    ...{ child, url: where, agent: new SecureAgent({ ...kept, ca: readFileSync(cert) }) },
+    headers: { authorization: `Bearer ${JSON.parse(created.stdout).text}` },
+  };
+  const runs = { plain: [], secure: [] };
+  for (let n = 0; n < REPS; n += 1)
+    for (const how of n % 2 === 0 ? ['plain', 'secure'] : ['secure', 'plain']) {
+      gateway = how === 'plain' ? plain : over;
+      runs[how].push(await mixedRun());
+    }
+  gateway = plain;
+  over.agent.destroy();
+  await end(child);
+  for (const [how, all] of Object.entries(runs)) {
+    const errors = all.map((one) => one.errors).filter((one) => one !== undefined);
+    tell(
+      'secure',
+      `${how}: ${Math.round(median(all.map((one) => one.rate)))} requests/s, p99 ${ms(median(all.map((one) => one.p99)))}; ${errors.length === 0 ? 'no error' : errors.join(' ')}`,
+    );
+  }
+  const ratio = median(runs.secure.map((one, n) => one.rate / runs.plain[n].rate));
+  tell('secure', `TLS and a key: ratio ${ratio.toFixed(2)} (${REPS} repetitions)`);
 }
 
 /** Tasks per second of four workers that are idle when the tasks come. */
@@ -343,7 +398,7 @@ try {
   gateway = { child, url: where };
   configured('remote', { worker: { gateway: where, journal: './journal' } });
   console.log(about);
-  const parts = { mixed, drain, pickup, idle };
+  const parts = { mixed, drain, pickup, secure, idle };
   // The last one ends the gateway.
   for (const name of Object.keys(parts).filter((one) => given.only.split(',').includes(one))) await parts[name]();
 } finally {

@@ -144,6 +144,7 @@ try {
     if (parent !== undefined) call(parent.at);
     return 2;
   });
+  const by = { who: 'os:bench', label: 'bench', source: null, request_id: 'bench' };
   const done = async (key) => {
     const { task_id } = await addTask(context, plain(key));
     await pause(120);
@@ -153,7 +154,7 @@ try {
   await measure('retry', Math.ceil(n / 2), async (key, call) => {
     const id = await done(key);
     call();
-    await retryTasks(context, [id], { force: false });
+    await retryTasks(context, [id], { force: false, by });
     return 2;
   });
   await measure('reassign', Math.ceil(n / 2), async (key, call) => {
@@ -161,7 +162,7 @@ try {
       "INSERT INTO af_crawl_task (task_type, task_data, status, target_device_id) VALUES (?, ?, 'assigned', 'gone')";
     const [{ insertId }] = await db.query(row, ['work', JSON.stringify({ key })]);
     call();
-    await reassignTask(context, insertId, { to: 'bench-3', force: false });
+    await reassignTask(context, insertId, { to: 'bench-3', force: false, by });
   });
   await measure('foreign', n, async (key, call) => {
     call();

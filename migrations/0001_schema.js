@@ -401,6 +401,62 @@ const apiKeys = (names) => `CREATE TABLE ${names.apiKey} (
       UNIQUE KEY key_id (key_id)
     ) TABLE_OPTIONS`;
 
+/** One row per certificate that a gateway issued to a device, and per one of another authority that was revoked. @type {TableText} */
+const deviceCertificates = (names) => `CREATE TABLE ${names.deviceCertificate} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the rows were written',
+      fingerprint CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'SHA-256 of the certificate, in lower case',
+      device_id VARCHAR(64) NULL COMMENT 'device for which it is; NULL = of another authority',
+      issued_at DATETIME(3) NULL COMMENT 'UTC; NULL = of another authority',
+      issued_by VARCHAR(128) NULL COMMENT 'who invited the device, or the fingerprint of the certificate that it renewed',
+      expires_at DATETIME(3) NULL COMMENT 'UTC; then it is refused; NULL = of another authority',
+      revoked_at DATETIME(3) NULL COMMENT 'UTC; since then it is refused',
+      revoked_by VARCHAR(128) NULL COMMENT 'who revoked it',
+
+      UNIQUE KEY fingerprint (fingerprint),
+      KEY idx_device_id (device_id)
+    ) TABLE_OPTIONS`;
+
+/** One row per code with which a device gets its first certificate. @type {TableText} */
+const deviceInvitations = (names) => `CREATE TABLE ${names.deviceInvitation} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were made',
+      code_hash BINARY(32) NOT NULL COMMENT 'SHA-256 of the code',
+      device_id VARCHAR(64) NOT NULL COMMENT 'device for which it is',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      created_by VARCHAR(128) NOT NULL COMMENT 'who made it',
+      expires_at DATETIME(3) NOT NULL COMMENT 'UTC; then it is refused',
+      used_at DATETIME(3) NULL COMMENT 'UTC; since then it is for the key in used_for alone',
+      used_for BINARY(32) NULL COMMENT 'SHA-256 of the public key that got the certificate',
+
+      UNIQUE KEY code_hash (code_hash),
+      KEY idx_device_id (device_id)
+    ) TABLE_OPTIONS`;
+
+/** What operators and administrators did, a row for each thing that they changed. @type {TableText} */
+const auditLog = (names) => `CREATE TABLE ${names.auditLog} (
+      id BIGINT NOT NULL PRIMARY KEY COMMENT 'from 1, without gaps',
+      at DATETIME(3) NOT NULL COMMENT 'UTC; never before that of the row before',
+      actor VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'key:ID, os:USER@HOST, http:ADDRESS or leader:DEVICE',
+      source VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'address of the client; NULL = none',
+      action VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'such as tasks.cancel',
+      object_type VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'what was changed: task, device, key, secret and others',
+      object_id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'its id or name',
+      before_hash BINARY(32) NULL COMMENT 'SHA-256 of what was changed of it, before; NULL = there was nothing',
+      after_hash BINARY(32) NULL COMMENT 'the same, afterwards',
+      reason VARCHAR(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'as the actor gave it',
+      request_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'of the HTTP request, or of the command',
+      outcome VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'done, or asked: a device was asked to do it',
+      prev_hash BINARY(32) NOT NULL COMMENT 'hash of the row before; zeros in row 1',
+      hash BINARY(32) NOT NULL COMMENT 'SHA-256 of all other columns'
+    ) TABLE_OPTIONS`;
+
+/** One row: the end of the audit log. Whoever adds to the log locks it. @type {TableText} */
+const auditHead = (names) => `CREATE TABLE ${names.auditHead} (
+      name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'head, in the only row',
+      id BIGINT NOT NULL COMMENT 'of the newest row of the audit log; 0 = there was none',
+      hash BINARY(32) NOT NULL COMMENT 'hash of that row',
+      at DATETIME(3) NOT NULL COMMENT 'its time, UTC'
+    ) TABLE_OPTIONS`;
+
 /** @param {Tools} tools */
 export async function up(tools) {
   const { names } = tools;
@@ -425,8 +481,16 @@ export async function up(tools) {
   await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
   await tools.createTable(plain.cursor, cursors(names));
   await tools.createTable(plain.apiKey, apiKeys(names));
+  await tools.createTable(plain.deviceCertificate, deviceCertificates(names));
+  await tools.createTable(plain.deviceInvitation, deviceInvitations(names));
+  await tools.createTable(plain.auditLog, auditLog(names));
+  await tools.createTable(plain.auditHead, auditHead(names));
   await tools.run(
     `INSERT INTO ${names.leader} (name) SELECT 'leader' FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM ${names.leader} WHERE name = 'leader')`,
+  );
+  await tools.run(
+    `INSERT INTO ${names.auditHead} (name, id, hash, at) SELECT 'head', 0, UNHEX(REPEAT('00', 32)), UTC_TIMESTAMP(3) FROM DUAL
+     WHERE NOT EXISTS (SELECT 1 FROM ${names.auditHead} WHERE name = 'head')`,
   );
 }
 
@@ -443,9 +507,12 @@ export async function down(tools) {
   const { names } = tools;
   const { plain } = names;
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
+  const audit = [plain.auditHead, plain.auditLog];
+  const certificates = [plain.deviceInvitation, plain.deviceCertificate];
   const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook, plain.batch];
   const keys = [plain.secretGrant, plain.secret];
-  const own = [...keys, ...hooks, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
+  const access = [...audit, ...certificates, ...keys, ...hooks];
+  const own = [...access, plain.request, ...reports, plain.setting, plain.lane, plain.leader];
   for (const table of own) await tools.dropTable(table);
   await tools.dropTable(plain.assignment, assignments(names, 'bigint'));
   await tools.removeTaskTable();

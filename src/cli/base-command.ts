@@ -2,6 +2,7 @@
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import type { LoadOptions, ResolvedConfig } from '../core/config/load-config.ts';
 import type { Context, Purpose } from '../core/context/context.ts';
+import type { KnownSecrets } from '../core/domain/redaction/known-secrets.ts';
 import { escapeInJson } from '../core/log/terminal-text.ts';
 import type { Failure } from './failure.ts';
 import { printable } from './render/text.ts';
@@ -27,6 +28,8 @@ export abstract class BaseCommand extends Command {
 
   #flags: Record<string, unknown> = {};
   #resolved: Promise<ResolvedConfig> | undefined;
+  /** Of the configuration, once it was read: nothing that is printed shows them. */
+  #known: KnownSecrets | undefined;
 
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -49,7 +52,12 @@ export abstract class BaseCommand extends Command {
     const { logOutput } = await import('./output.ts');
     const { roleOfCommand } = await import('./role-of-command.ts');
     const role = purpose === 'command' ? roleOfCommand(this.id ?? '') : undefined;
-    const context = openContext(resolved, { purpose, role, logTo: logOutput(resolved.config.log.format) });
+    const context = openContext(resolved, {
+      purpose,
+      role,
+      known: this.#known,
+      logTo: logOutput(resolved.config.log.format),
+    });
     if (purpose === 'command' || purpose === 'migrate') for (const remark of resolved.remarks) this.note(remark);
     try {
       return await work(context);
@@ -61,9 +69,12 @@ export abstract class BaseCommand extends Command {
   /** The configuration with this command's flags on top, read once: it may come by a pipe. @throws AfdError E_CONFIG */
   protected loadConfig(): Promise<ResolvedConfig> {
     const { remote } = this.ctor as typeof BaseCommand;
-    this.#resolved ??= import('../core/config/load-config.ts').then(({ loadConfig }) =>
-      loadConfig({ ...this.loadOptions(), remote }),
-    );
+    this.#resolved ??= import('../core/config/load-config.ts').then(async ({ loadConfig }) => {
+      const resolved = await loadConfig({ ...this.loadOptions(), remote });
+      const { knownSecrets } = await import('../core/context/known-secrets.ts');
+      this.#known = knownSecrets(resolved);
+      return resolved;
+    });
     return this.#resolved;
   }
 
@@ -86,7 +97,7 @@ export abstract class BaseCommand extends Command {
 
   /** A warning on stderr in both output modes; stdout is reserved for the result. */
   protected note(message: string): void {
-    process.stderr.write(`Warning: ${printable(message)}\n`);
+    process.stderr.write(`Warning: ${printable(this.#shown(message))}\n`);
   }
 
   /** The command did its work, and reports the outcome by this exit code (the result is still printed). */
@@ -116,7 +127,7 @@ export abstract class BaseCommand extends Command {
     const { failureOf } = await import('./failure.ts');
     const command = [this.config.bin, ...(this.id ?? '').split(':')].join(' ');
     const flags = Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags, json: true, help: true });
-    const failure = failureOf(error, { command, flags });
+    const failure = failureOf(error, { command, flags }, this.#known);
     // Repeating the same command helps only if the error is temporary.
     const typed = [command, ...this.argv.filter((word) => word !== '--json')].join(' ');
     const others = failure.suggestions.filter((one) => one !== typed);
@@ -125,7 +136,7 @@ export abstract class BaseCommand extends Command {
     process.exitCode = exitCode;
     if (process.env.DEBUG && error.stack !== undefined) {
       const { redactText } = await import('../core/log/redact.ts');
-      process.stderr.write(`${redactText(error.stack)}\n`);
+      process.stderr.write(`${redactText(error.stack, { mask: this.#known?.mask })}\n`);
     }
     if (this.jsonEnabled()) {
       this.logJson({ error: shown });
@@ -139,7 +150,16 @@ export abstract class BaseCommand extends Command {
     throw Object.assign(error, { oclif: { exit: exitCode }, skipOclifErrorHandling: true });
   }
 
+  override log(message = '', ...rest: unknown[]): void {
+    super.log(this.#shown(message), ...rest);
+  }
+
   override logJson(json: unknown): void {
-    process.stdout.write(`${escapeInJson(JSON.stringify(json, null, 2))}\n`);
+    const shown = (_key: string, value: unknown) => (typeof value === 'string' ? this.#shown(value) : value);
+    process.stdout.write(`${escapeInJson(JSON.stringify(json, shown, 2))}\n`);
+  }
+
+  #shown(text: string): string {
+    return this.#known?.mask?.apply(text) ?? text;
   }
 }

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { didYouMean } from '../core/config/did-you-mean.ts';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../core/domain/errors.ts';
+import type { KnownSecrets } from '../core/domain/redaction/known-secrets.ts';
 import { redact, redactText } from '../core/log/redact.ts';
 
 export interface Failure {
@@ -36,14 +37,15 @@ function withoutHint(message: string): string {
   return text.endsWith(HINT) ? text.slice(0, -HINT.length).trimEnd() : message;
 }
 
-/** Passwords in URLs are masked, whatever the error contains. */
-export function failureOf(error: unknown, place: FailurePlace): Failure {
+/** Without secrets, whatever the error contains; `known`: those of the configuration, once it was read. */
+export function failureOf(error: unknown, place: FailurePlace, known?: KnownSecrets): Failure {
+  const mask = known?.mask;
   const { message, suggestions: given, data, ...rest } = rawFailure(error, place);
   return {
     ...rest,
-    message: redactText(message),
-    suggestions: (given.length > 0 ? given : [toTry(rest.code, place)]).map((one) => redactText(one)),
-    data: redact(data) as Record<string, unknown>,
+    message: redactText(message, { mask }),
+    suggestions: (given.length > 0 ? given : [toTry(rest.code, place)]).map((one) => redactText(one, { mask })),
+    data: redact(data, { mask }) as Record<string, unknown>,
   };
 }
 

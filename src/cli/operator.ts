@@ -1,12 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
+import type { Actor } from '../core/domain/audit/actor.ts';
 
-/** Characters that are stored. */
-const LONGEST = 500;
-
-/** Who runs this command, and the reason that was given: `alice@host: reason`. */
-export function operator(reason: string | undefined): string {
-  const who = `${userName()}@${hostname()}`;
-  return (reason === undefined ? who : `${who}: ${reason}`).slice(0, LONGEST);
+/** Who runs this command, with the reason that was given. */
+export function operator(reason: string | undefined): Actor {
+  const label = `${userName()}@${hostname()}`;
+  return { who: `os:${label}`, label, source: null, request_id: randomUUID(), reason };
 }
 
 /** The name of the account, or its number where it has none (a container). */

@@ -8,11 +8,20 @@ import { operator } from './operator.ts';
 /** Retrying more than this many tasks needs a confirmation. */
 const MANY = 100;
 
-/** `again`: the command as it was typed. @throws AfdError E_USAGE when many were not confirmed; DatabaseError */
+interface RetryAsk {
+  dryRun: boolean;
+  yes: boolean;
+  json: boolean;
+  /** The command as it was typed. */
+  again: string;
+  reason: string | undefined;
+}
+
+/** @throws AfdError E_USAGE when many were not confirmed; DatabaseError */
 export async function retryByFilter(
   context: Context,
   filter: RetryByFilter,
-  { dryRun, yes, json, again }: { dryRun: boolean; yes: boolean; json: boolean; again: string },
+  { dryRun, yes, json, again, reason }: RetryAsk,
 ): Promise<RetriedTasks> {
   const ids = await findRetryable(context, filter);
   if (dryRun) return { matched: ids.length, retried: 0, skipped: 0, dry_run: true, task_ids: ids, tasks: [] };
@@ -26,7 +35,7 @@ export async function retryByFilter(
     if (!(await confirm(`Retry ${ids.length} ${filter.status} tasks?`)))
       throw refused(', and the retry was not confirmed.');
   }
-  return retryEach(context, ids, { only: filter.status, by: operator(undefined) });
+  return retryEach(context, ids, { only: filter.status, by: operator(reason) });
 }
 
 export function renderRetriedTasks({ matched, retried, skipped, dry_run, task_ids }: RetriedTasks): string {

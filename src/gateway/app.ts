@@ -4,12 +4,14 @@ import fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
+import { accessLog } from './hooks/access-log.ts';
 import { compression } from './hooks/compression.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
 import { adminRoutes } from './routes/admin.ts';
+import { certificateRoutes } from './routes/certificates.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -37,15 +39,17 @@ export async function buildApp(
     requestIdHeader: false,
     ...serverOptions(gateway, all, certificate),
   }).withTypeProvider<ZodTypeProvider>() as App;
+  app.decorate('known', gateway.context.known);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  accessLog(app, gateway);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (certificate !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
   });
   app.setErrorHandler(answerProblem(gateway));
   app.setNotFoundHandler(noRoute);
-  await protect(app, gateway, all);
+  await protect(app, gateway, all, certificate?.clients);
   // Before the routes, which it describes.
   await describeApi(app, gateway.version);
   // Those who wait are answered, and no answer is lost. A gateway that never ran has none.
@@ -56,6 +60,7 @@ export async function buildApp(
   healthRoutes(app, gateway);
   operatorRoutes(app, gateway);
   adminRoutes(app, gateway);
+  certificateRoutes(app, gateway);
   deviceRoutes(app, gateway);
   nextTaskRoutes(app, gateway);
   resultRoutes(app, gateway);

@@ -1,5 +1,6 @@
 // The API for operators and programs.
 import type { Gateway } from '../core/gateway/gateway.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
@@ -24,5 +25,6 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   fleetRoutes(app, gateway);
   webhookRoutes(app, gateway);
   keyRoutes(app, gateway);
+  auditRoutes(app, gateway);
   webhookDeliveryRoutes(app, gateway);
 }

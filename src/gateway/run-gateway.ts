@@ -87,9 +87,12 @@ export async function drain(app: App, mostMs: number, force: AbortSignal): Promi
   }
 }
 
-function renewalOf(app: App, { resolved, events }: Context, current: Certificate): Loop {
+/** Not started. */
+export function renewalOf(app: App, { resolved, events }: Context, current: Certificate, everyMs?: number): Loop {
   return certificateRenewal({
+    ...(everyMs === undefined ? {} : { everyMs }),
     ...{ resolved, current, server: app.server as unknown as HttpsServer },
+    onChange: (certificate, clients) => app.certificates.change(certificate.clients, clients),
     note: (message) => events.emit('note', { message }),
     warn: (message) => events.emit('warning', { message }),
   });

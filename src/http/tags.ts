@@ -7,6 +7,7 @@ export const TAGS = {
   events: 'Changes as they happen.',
   webhooks: 'Signed requests that the fleet sends when tasks and batches end.',
   keys: 'API keys, and what they may do.',
+  audit: 'What operators and administrators did.',
   'remote workers': 'What `afd worker --gateway` asks. Other workers need only register, next, result and heartbeat.',
   admin: 'Short lists of devices and assignments.',
   health: 'Whether a gateway answers, and whether it can work.',

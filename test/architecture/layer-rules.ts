@@ -45,7 +45,7 @@ const TERMINAL = ['@oclif/core', 'chalk', 'cli-table3', 'listr2'];
 export const PACKAGES: Record<Layer, string[]> = {
   domain: [],
   db: ['mysql2', 'knex'],
-  core: ['p-limit', 'systeminformation', 'zod', 'pino', 'yaml', 'jiti', 'csv-parse', 'ipaddr.js'],
+  core: ['p-limit', 'systeminformation', 'zod', 'pino', 'yaml', 'jiti', 'csv-parse', 'ipaddr.js', 'pkijs', 'asn1js'],
   http: ['zod'],
   gateway: [
     'fastify',

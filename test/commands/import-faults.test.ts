@@ -1,4 +1,5 @@
 // F8: what an import, a wait and a retry of many say when the database fails in the middle of them.
+
 import { Readable } from 'node:stream';
 import { expect } from 'vitest';
 import { parseWhen } from '../../src/cli/flags/flags.ts';
@@ -8,6 +9,7 @@ import { databaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
+import { actor } from '../helpers/actor.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertTask } from '../helpers/factories.ts';
 import { it } from '../helpers/fixture.ts';
@@ -133,7 +135,7 @@ it('F8 a retry of many that loses the database says how many are done, and may b
   const ids: number[] = [];
   for (let n = 0; n < 4; n += 1) ids.push(await insertTask(session, db.names, { status: 'failed', attempt: 1 }));
   const context = failing(3, 'before', LOST);
-  await expect(retryEach(context, ids, { only: 'failed', by: 'ada@ops' })).rejects.toMatchObject({
+  await expect(retryEach(context, ids, { only: 'failed', by: actor('ada@ops') })).rejects.toMatchObject({
     exitCode: 69,
     message: expect.stringContaining(
       '2 of 4 tasks were retried before this error; run the command again for the others.',
@@ -142,6 +144,9 @@ it('F8 a retry of many that loses the database says how many are done, and may b
   });
   await context.close();
   const again = testContext(db);
-  expect(await retryEach(again, ids, { only: 'failed', by: 'ada@ops' })).toMatchObject({ retried: 2, skipped: 2 });
+  expect(await retryEach(again, ids, { only: 'failed', by: actor('ada@ops') })).toMatchObject({
+    retried: 2,
+    skipped: 2,
+  });
   await again.close();
 });

@@ -1,6 +1,7 @@
 // RC1: the --json of every command as a file of test/golden/json: keys, types, what may be null or absent. Scripts rely on
 // it: keys are only added within a major version. A change is a reviewed diff:
 //   npx vitest -u run test/commands/json-shapes.test.ts
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +50,8 @@ beforeAll(async () => {
   const secrets = { key_file: 'fleet.key' };
   await writeFile(join(dir, 'fleet.key'), `${key.line}\n`, { mode: 0o600 });
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ handlers, secrets, log: { level: 'silent' } }));
+  const { privateKey } = generateKeyPairSync('ed25519');
+  await writeFile(join(dir, 'audit.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   await writeFile(join(dir, 'tasks.csv'), 'task_type,priority\nimported,5\nimported,99\n');
 });
 afterAll(() => rm(dir, { recursive: true }));
@@ -86,6 +89,14 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['devices resume', 'devices resume bare worker-001'],
   ['devices drain', 'devices drain bare', 'devices drain bare --wait'],
   ['devices rm', 'devices rm bare'],
+  ['devices ca', 'devices ca own'],
+  ['devices invite', 'devices invite worker-001'],
+  ['devices certificates ls', 'devices certificates ls'],
+  [
+    'devices certificates revoke',
+    'devices certificates revoke --device worker-001',
+    `devices certificates revoke ${'c'.repeat(64)}`,
+  ],
   ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k --batch b'],
   ['tasks import', 'tasks import tasks.csv --skip-bad --batch b', 'tasks import tasks.csv --dry-run --skip-bad'],
   ['tasks ls', 'tasks ls'],
@@ -124,6 +135,10 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
   ['secrets grant', 'secrets grant shop/42 --task-type work', 'secrets grant shop/42 --task-type work --revoke'],
   ['secrets rotate', 'secrets rotate', 'first secrets key fleet.key --add', 'secrets rotate'],
   ['secrets rm', 'secrets rm shop/42'],
+  ['audit ls', 'first keys create a --role viewer', 'audit ls', 'audit ls --limit 1', 'audit ls --object task'],
+  ['audit verify', 'audit verify', 'first keys create a --role viewer', 'audit verify'],
+  ['audit checkpoint', 'first keys create a --role viewer', 'audit checkpoint --key audit.key'],
+  ['audit export', 'audit export --output audit.jsonl'],
 ];
 
 it.each(RUNS)('RC1 afd %s --json has the keys and types that were last reviewed', async (command, ...lines) => {
@@ -170,6 +185,11 @@ async function prepared(): Promise<Record<string, number>> {
     `INSERT INTO ${db.names.apiKey} (key_id, key_hash, name, role, device_id, created_at, created_by, expires_at, last_used_at, revoked_at)
      VALUES ('aaaaaaaa', 'x', 'one', 'device', 'w', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, UTC_TIMESTAMP(3), NULL),
             ('bbbbbbbb', 'y', 'two', 'admin', NULL, UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, NULL, UTC_TIMESTAMP(3))`,
+  );
+  await session.write(
+    `INSERT INTO ${db.names.deviceCertificate} (fingerprint, device_id, issued_at, issued_by, expires_at, revoked_at, revoked_by)
+     VALUES ('a', 'worker-001', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY, NULL, NULL),
+            ('b', NULL, NULL, NULL, NULL, UTC_TIMESTAMP(3), 'test')`,
   );
   const whole = {
     ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },

@@ -6,6 +6,7 @@ import MigrateUp from '../../src/commands/migrate/up.ts';
 import Status from '../../src/commands/status.ts';
 import { knownMigrations } from '../../src/core/db/migrate/known-migrations.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { actor } from '../helpers/actor.ts';
 import { serverAddress } from '../helpers/database.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
@@ -57,13 +58,18 @@ describe('migrate', () => {
   it('is harmless when several nodes do it at once: each step is applied by one of them', async () => {
     const { migrate } = await import('../../src/core/migrate/migrate.ts');
     const { tableNames } = await import('../../src/core/db/table-names.ts');
-    const target = {
-      address: { ...serverAddress(), database },
-      names: tableNames({ task: 'af_crawl_task', prefix: 'af_' }),
-      session: async () => admin,
-    };
-    const results = await Promise.all([1, 2, 3, 4].map(() => migrate(target)));
+    const address = { ...serverAddress(), database };
+    const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+    const results = await Promise.all(
+      [1, 2, 3, 4].map(async () => {
+        const session = new Session({ ...admin.options, address });
+        await session.ready();
+        return migrate({ address, names, session: async () => session }, actor()).finally(() => session.close());
+      }),
+    );
     expect(results.flatMap((one) => one.applied).sort()).toEqual(known);
+    const rows = await admin.rows(`SELECT action, object_id FROM \`${database}\`.af_audit_log ORDER BY id`);
+    expect(rows).toEqual(known.map((object_id) => ({ action: 'migrate.up', object_id })));
   });
 
   it('refuses a schema that does not exist', async () => {

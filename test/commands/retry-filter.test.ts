@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import TasksRetry from '../../src/commands/tasks/retry.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
+import { actor } from '../helpers/actor.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertRunning, insertTask, readRow } from '../helpers/factories.ts';
 import { it } from '../helpers/fixture.ts';
@@ -71,7 +72,7 @@ it('more than a hundred need --yes where nobody can be asked, and nothing was ch
 it('a task that changed after it was found is left alone and counted', async () => {
   const [a, b, gone] = [await add('failed'), await add('pending'), 999_999];
   const context = testContext(db);
-  expect(await retryEach(context, [a, b, gone], { only: 'failed', by: 'ada@ops' })).toMatchObject({
+  expect(await retryEach(context, [a, b, gone], { only: 'failed', by: actor('ada@ops') })).toMatchObject({
     matched: 3,
     retried: 1,
     skipped: 2,

@@ -33,6 +33,7 @@ const ALLOWED: ReadonlyArray<readonly [word: string, where: RegExp, why: string]
     /^src\/core\/(node|runtime|handlers|ring|benchmark|db\/(migrate|server-pulse|open-calls)|worker\/run)\b/,
     'a promise settles',
   ],
+  ['pair', /generateKeyPair/, 'a word of Node'],
   ['chain', /NO_CHAIN/, 'a value of the server variable completion_type'],
 ];
 

@@ -1,7 +1,9 @@
 // RC1, RC2: with --json stdout holds one JSON value in every outcome, and the exit code is that of its error. Here the
 // outcomes that need no server; those of a success are in test/commands/json-shapes.test.ts.
-import { readdirSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Command } from '@oclif/core';
 import { describe, expect, it } from 'vitest';
@@ -19,11 +21,17 @@ const commands = readdirSync(COMMANDS, { recursive: true, encoding: 'utf8' })
 /** Commands of the private server: they need no database, and have their tests in test/integration/server. */
 const OWN_SERVER = /^db:/;
 /** They do without a database: config:show says so in its answer, the others never ask for one. */
-const WITHOUT = new Set(['config:show', 'run', 'secrets:key']);
+const WITHOUT = new Set(['config:show', 'run', 'secrets:key', 'devices:ca', 'devices:enroll']);
+/** Before it connects, it reads the key. */
+const KEY = join(mkdtempSync(join(tmpdir(), 'afd-key-')), 'audit.key');
+writeFileSync(KEY, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
 /** What a command needs besides flags that are required. */
 const ARGUMENTS: Record<string, string[]> = {
   'tasks:import': [fileURLToPath(new URL('../../package.json', import.meta.url)), '--format', 'csv'],
   'tasks:export': ['--output', '/dev/null', '--format', 'csv'],
+  'devices:certificates:revoke': ['--device', 'w'],
+  'audit:export': ['--output', '/dev/null'],
+  'audit:checkpoint': ['--key', KEY],
   'keys:create': ['a', '--role', 'viewer'],
   worker: ['--device-id', 'w'],
   start: ['--mode', 'worker'],

@@ -29,8 +29,10 @@ export function certificateFor(names: string): Certificate {
 
 export interface Authority {
   cert: string;
-  /** `days`: -1 = it expired yesterday. */
-  sign(names: string, days?: number): Certificate;
+  /** `days`: -1 = it expired yesterday. `subject`: in place of that of the tests. */
+  sign(names: string, days?: number, subject?: string): Certificate;
+  /** A revocation list with these certificates. */
+  revoke(...certs: string[]): string;
 }
 
 /** An authority of its own, which signs certificates for servers and clients. */
@@ -42,23 +44,13 @@ export function authority(): Authority {
   });
   return {
     cert: root.cert,
-    sign: (names, days = 2) =>
+    sign: (names, days = 2, subject = '/CN=afd test') =>
       inFolder((folder) => {
         const path = (name: string) => join(folder, name);
         writeFileSync(path('root-key.pem'), root.key);
         writeFileSync(path('root.pem'), root.cert);
         writeFileSync(path('names'), `subjectAltName=${names}\n`);
-        openssl(
-          'req',
-          '-new',
-          ...NEW_KEY,
-          '-subj',
-          '/CN=afd test',
-          '-keyout',
-          path('key.pem'),
-          '-out',
-          path('request'),
-        );
+        openssl('req', '-new', ...NEW_KEY, '-subj', subject, '-keyout', path('key.pem'), '-out', path('request'));
         const by = ['-CA', path('root.pem'), '-CAkey', path('root-key.pem'), '-set_serial', String(Date.now())];
         const what = [
           '-in',
@@ -72,6 +64,23 @@ export function authority(): Authority {
         ];
         openssl('x509', '-req', ...by, ...what);
         return { key: readFileSync(path('key.pem'), 'utf8'), cert: readFileSync(path('cert.pem'), 'utf8') };
+      }),
+    revoke: (...certs) =>
+      inFolder((folder) => {
+        const path = (name: string) => join(folder, name);
+        writeFileSync(path('root-key.pem'), root.key);
+        writeFileSync(path('root.pem'), root.cert);
+        writeFileSync(path('index'), '');
+        writeFileSync(path('number'), '01');
+        const lines = ['[ca]', 'default_ca=it', '[it]', `database=${path('index')}`, `crlnumber=${path('number')}`];
+        writeFileSync(path('ca.conf'), [...lines, 'default_md=sha256', 'default_crl_days=1'].join('\n'));
+        const by = ['-config', path('ca.conf'), '-cert', path('root.pem'), '-keyfile', path('root-key.pem')];
+        for (const one of certs) {
+          writeFileSync(path('one.pem'), one);
+          openssl('ca', ...by, '-revoke', path('one.pem'));
+        }
+        openssl('ca', ...by, '-gencrl', '-out', path('crl.pem'));
+        return readFileSync(path('crl.pem'), 'utf8');
       }),
   };
 }

@@ -114,7 +114,8 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
-  const { batch, webhook, webhookDelivery, cursor, apiKey } = names;
+  const { batch } = names;
+  const { webhook, webhookDelivery, cursor, apiKey, deviceCertificate, deviceInvitation, auditLog } = names;
   for (const name of [
     assignment,
     task,
@@ -131,6 +132,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     webhookDelivery,
     cursor,
     apiKey,
+    deviceCertificate,
+    deviceInvitation,
+    auditLog,
     request,
     secret,
     secretGrant,
@@ -140,6 +144,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   await cleaner.write(
     `UPDATE ${names.leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL, failing = NULL`,
   );
+  await cleaner.write(`UPDATE ${names.auditHead} SET id = 0, hash = UNHEX(REPEAT('00', 32))`);
   if (process.env.AFD_TEST_ROLES !== undefined && !accounts.has(database)) {
     accounts.set(database, roleAccounts(cleaner, database, names));
   }

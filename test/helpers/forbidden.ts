@@ -34,6 +34,10 @@ const NOBODYS = [
   'DELETE FROM af_batch',
   "UPDATE af_batch SET name = 'other'",
   'DELETE FROM af_secret',
+  "UPDATE af_audit_log SET actor = 'os:nobody' WHERE id = 1",
+  'UPDATE af_audit_log SET hash = prev_hash',
+  'TRUNCATE TABLE af_audit_log',
+  'DELETE FROM af_audit_head',
   "INSERT INTO af_secret_grant (name, task_type, device_id, granted_at, granted_by) VALUES ('a', 'b', '', NOW(), 'c')",
 ];
 
@@ -46,6 +50,11 @@ const OF_OPERATORS = [
   "UPDATE af_task_assignment SET revoke_outcome = 'cancelled' WHERE id = 1",
   'SELECT key_hash FROM af_api_key',
   "UPDATE af_api_key SET role = 'admin'",
+  'SELECT fingerprint FROM af_device_certificate',
+  'DELETE FROM af_device_certificate',
+  'UPDATE af_device_certificate SET revoked_at = NULL',
+  'SELECT code_hash FROM af_device_invitation',
+  "INSERT INTO af_device_invitation (code_hash, device_id, created_at, created_by, expires_at) VALUES ('x', 'w', NOW(), 'c', NOW())",
   'DELETE FROM af_request',
   'SELECT answer FROM af_request',
 ];
@@ -62,6 +71,14 @@ const OF_LEADERS = [
   'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
   'ALTER TABLE af_task_log ENGINE = InnoDB',
   'DROP TABLE af_task_log',
+];
+
+/** Neither workers, nor producers, nor readers. */
+const OF_AUDITED = [
+  'SELECT actor FROM af_audit_log',
+  'DELETE FROM af_audit_log',
+  'UPDATE af_audit_head SET id = 0',
+  "INSERT INTO af_audit_log (id, at, actor, action, object_type, object_id, request_id, outcome, prev_hash, hash) VALUES (1, NOW(), 'a', 'a', 'a', 'a', 'a', 'a', '', '')",
 ];
 
 const OF_SETTINGS = [
@@ -96,6 +113,7 @@ const OF_NODES = [
 export const FORBIDDEN: Record<Role, string[]> = {
   worker: [
     ...NOBODYS,
+    ...OF_AUDITED,
     ...OF_OPERATORS,
     ...OF_LEADERS,
     ...OF_SETTINGS,
@@ -118,6 +136,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
     ...NOBODYS,
     'UPDATE af_batch SET ended_at = NOW()',
     "UPDATE af_leader SET term = term + 1 WHERE name = 'leader'",
+    'DELETE FROM af_audit_log',
     'DELETE FROM af_lane',
     'DELETE FROM af_device_heartbeat',
     'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
@@ -127,6 +146,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
   ],
   producer: [
     'SELECT sealed FROM af_secret',
+    ...OF_AUDITED,
     ...NOBODYS,
     ...OF_OPERATORS,
     ...OF_LEADERS,
@@ -143,6 +163,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
   ],
   readonly: [
     'SELECT sealed FROM af_secret',
+    ...OF_AUDITED,
     ...NOBODYS,
     ...OF_OPERATORS,
     ...OF_LEADERS,

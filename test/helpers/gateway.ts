@@ -2,7 +2,8 @@
 import { Gateway } from '../../src/core/gateway/gateway.ts';
 import { type App, buildApp } from '../../src/gateway/app.ts';
 import type { Limits } from '../../src/gateway/protection/limits.ts';
-import { drain } from '../../src/gateway/run-gateway.ts';
+import { drain, renewalOf } from '../../src/gateway/run-gateway.ts';
+import { readCertificate } from '../../src/gateway/server/certificate.ts';
 import type { TestDatabase } from './database.ts';
 import { testContext } from './node.ts';
 
@@ -19,6 +20,8 @@ export interface TestGateway {
 }
 
 const running: TestGateway[] = [];
+/** How often the files of its certificate are read, in milliseconds. */
+const RENEWED_MS = 50;
 
 export async function startGateway(
   db: TestDatabase,
@@ -37,9 +40,12 @@ export async function startGateway(
   const context = testContext(db, { account: 'gateway', ...overrides });
   const gateway = new Gateway(context, { hostname: 'test-host', version: '0.0.0-test' });
   await gateway.start();
-  const app = await buildApp(gateway, limits);
+  const certificate = await readCertificate(context.resolved);
+  const app = await buildApp(gateway, limits, certificate);
+  const renewal = certificate && renewalOf(app, context, certificate, RENEWED_MS);
   routes?.(app, gateway);
   const url = await app.listen({ host: '127.0.0.1', port });
+  void renewal?.start();
   const one: TestGateway = {
     url,
     gateway,
@@ -54,6 +60,7 @@ export async function startGateway(
     },
     async stop() {
       gateway.beginStop();
+      await renewal?.stop();
       await drain(app, 5000, new AbortController().signal);
       await gateway.stop();
       await context.close();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';
-import { SecretMask } from '../../src/core/domain/run-log/secret-mask.ts';
+import { SecretMask } from '../../src/core/domain/redaction/secret-mask.ts';
 import { ChangeHub } from '../../src/core/gateway/changes/change-hub.ts';
 import { nextTasks } from '../../src/core/gateway/devices/next-tasks.ts';
 import { registerDevice } from '../../src/core/gateway/devices/registrations.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 export interface SourceRegex {
-  /** `src/core/log/redact.ts:7` */
+  /** `src/core/domain/redaction/redact.ts:7` */
   where: string;
   source: string;
   flags: string;

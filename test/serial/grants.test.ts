@@ -3,10 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { appendAudit } from '../../src/core/db/audit/append-audit.ts';
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { tableNames } from '../../src/core/db/table-names.ts';
+import { transaction } from '../../src/core/db/transaction.ts';
 import { ROLES, type Role } from '../../src/core/domain/database-role.ts';
+import { actor } from '../helpers/actor.ts';
 import { type CommandRun, runCommand } from '../helpers/command.ts';
 import { addressOf } from '../helpers/database.ts';
 import { fleet } from '../helpers/fleet.ts';
@@ -18,6 +21,9 @@ import { until } from '../helpers/wait.ts';
 
 const ADMIN = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`);
 const SESSION = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 20_000, multiStatements: true };
+
+const NAMES = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+const ENTRY = { action: 'settings.set', object_type: 'setting', object_id: 'x' } as const;
 
 let server: PrivateServer;
 let admin: Session;
@@ -163,8 +169,14 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
     await admin.write(
       `INSERT INTO af_device_heartbeat (device_id, heartbeat_time) VALUES ('w', UTC_TIMESTAMP(3) - INTERVAL 30 DAY)`,
     );
+    await transaction(admin, () => appendAudit(admin, NAMES, actor(), [ENTRY, ENTRY]));
+    await admin.write('UPDATE af_audit_log SET at = at - INTERVAL 1000 DAY');
     const run = await asJson('leader', 'leader', '--once', '--device-id', 'l');
     expect(run).toMatchObject({ code: 0, json: { led: true, duties: { failed: {} } } });
+    expect(run.json.duties.counts['prune-audit'].deleted).toBeGreaterThan(0);
+    // What was changed above is found by audit verify, which an operator runs below.
+    await admin.write('DELETE FROM af_audit_log');
+    await admin.write("UPDATE af_audit_head SET id = 0, hash = UNHEX(REPEAT('00', 32))");
     expect(run.json.duties.counts.prune.added).toBeGreaterThan(0);
     expect(run.stderr).not.toContain('denied');
   });
@@ -233,6 +245,8 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
       ['devices', 'rm', 'by-hand'],
       ['config', 'apply'],
       ['leader', 'resign'],
+      ['audit', 'ls'],
+      ['audit', 'verify'],
       ['status'],
       ['logs', '1'],
     ]) {

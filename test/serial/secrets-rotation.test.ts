@@ -1,4 +1,5 @@
 // RB8: a rotation that is killed goes on when it is run again, and at no time is a secret unreadable.
+
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
@@ -8,6 +9,7 @@ import { findSecrets } from '../../src/core/secrets/find-secrets.ts';
 import { newKey, parseKeys } from '../../src/core/secrets/fleet-key.ts';
 import { Keyring } from '../../src/core/secrets/keyring.ts';
 import { setSecret } from '../../src/core/secrets/manage-secrets.ts';
+import { actor } from '../helpers/actor.ts';
 import { runProcess, spawnCommand } from '../helpers/command.ts';
 import { it } from '../helpers/fixture.ts';
 import { MINUTES } from '../helpers/fleet-process.ts';
@@ -62,7 +64,7 @@ it('RB8 a rotation of the key is killed twenty times, resumes, and leaves every 
     // What is set meanwhile, by whoever has which key, is not overwritten.
     const name = `account/${SECRETS - kill}`;
     values.set(name, `canary-set-${kill}`);
-    await setSecret(context, { name, value: async () => `canary-set-${kill}`, by: 'test' });
+    await setSecret(context, { name, value: async () => `canary-set-${kill}`, by: actor() });
   }
   expect(seen.size).toBe(KILLS);
 

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import type { BatchAsked } from '../../core/batches/batch-of-input.ts';
+import { saidBy } from '../../core/domain/audit/actor.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 import { operator } from '../operator.ts';
 
@@ -41,7 +42,7 @@ interface Given {
 
 /** Undefined = into no batch. */
 export function intoBatch({ batch, open, 'batch-id': id }: Given, seal?: boolean): BatchAsked | undefined {
-  const by = operator(undefined);
+  const by = saidBy(operator(undefined));
   if (batch !== undefined) return { into: { name: batch, open }, by };
   return id === undefined ? undefined : { into: { batch_id: id }, seal, by };
 }

@@ -44,7 +44,7 @@ export function renderDevice(device: DeviceDetail, options: RenderOptions): stri
     ['Device', device.device_id],
     ['Name', device.device_name],
     ['Role', role(device)],
-    ['Status', paint(statusWord(device), device)],
+    ['Status', paint(printable(statusWord(device)), device)],
     ['Heartbeat', `${ago(device.heartbeat_age)}${device.last_heartbeat === null ? '' : ` (${device.last_heartbeat})`}`],
     ['Over limits', device.over_limits.length === 0 ? '' : `claims no tasks: ${device.over_limits.join('; ')}`],
     ['Tasks', `${device.current_tasks} of ${counted(device.max_concurrent_tasks, 'slot')}`],

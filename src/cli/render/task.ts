@@ -51,7 +51,7 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
   const facts: Array<[string, string]> = [
     ['Task', String(task.task_id)],
     ['Type', task.task_type],
-    ['Status', paint(String(task.status), task.status)],
+    ['Status', paint(printable(task.status), task.status)],
     ['Priority', String(task.priority ?? '')],
     ['Data', task.payload === null ? `not a JSON object: ${text(task.task_data)}` : text(task.payload)],
     ['Requires', text(task.required_capabilities)],

@@ -1,9 +1,9 @@
 // Small pieces of text that all renderers share.
+import { blankSpecial } from '../../core/log/terminal-text.ts';
 
 /** A value out of the database must not move the cursor or forge a line. Line breaks become spaces too. */
 export function printable(value: unknown): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return String(value ?? '').replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, ' ');
+  return blankSpecial(String(value ?? ''));
 }
 
 /** `3 s`, `5 min`, `2 h`, `4 d`: the largest unit that says enough. */

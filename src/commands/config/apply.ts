@@ -1,6 +1,6 @@
-import { hostname, userInfo } from 'node:os';
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { operator } from '../../cli/operator.ts';
 import type { AppliedSettings } from '../../core/settings/apply-settings.ts';
 
 export type ConfigApplyResult = AppliedSettings;
@@ -20,20 +20,11 @@ export default class ConfigApply extends BaseCommand {
     const { flags } = await this.parse(ConfigApply);
     const { applySettings } = await import('../../core/settings/apply-settings.ts');
     const applied = await this.withContext((context) =>
-      applySettings(context, { dryRun: flags['dry-run'], by: `${userName()}@${hostname()}` }),
+      applySettings(context, { dryRun: flags['dry-run'], by: operator(undefined) }),
     );
     for (const warning of applied.warnings) this.note(warning);
     const { renderApplied } = await import('../../cli/render/config.ts');
     this.log(renderApplied(applied));
     return applied;
-  }
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A container may run under a number that has no name.
-    return String(process.getuid?.() ?? 'unknown');
   }
 }

@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { deviceIdArg } from '../../cli/flags/device-args.ts';
 import { durationFlag } from '../../cli/flags/flags.ts';
+import { operator } from '../../cli/operator.ts';
 import type { StatedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesDrainResult {
@@ -26,7 +27,13 @@ export default class DevicesDrain extends BaseCommand {
     const { args, flags } = await this.parse(DevicesDrain);
     return this.withContext(async (context) => {
       const { setOperatorStates, waitUntilEmpty } = await import('../../core/devices/operate-devices.ts');
-      let devices = await setOperatorStates(context, args.device_id, 'draining', 'afd devices drain');
+      let devices = await setOperatorStates(
+        context,
+        args.device_id,
+        'draining',
+        'afd devices drain',
+        operator(undefined),
+      );
       if (flags.wait) devices = await waitUntilEmpty(context, devices, flags.timeout);
       const { renderOperated } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderOperated(device));

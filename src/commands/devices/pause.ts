@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import { operator } from '../../cli/operator.ts';
 import type { StatedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesPauseResult {
@@ -17,7 +18,13 @@ export default class DevicesPause extends BaseCommand {
     const { args } = await this.parse(DevicesPause);
     return this.withContext(async (context) => {
       const { setOperatorStates } = await import('../../core/devices/operate-devices.ts');
-      const devices = await setOperatorStates(context, args.device_id, 'paused', 'afd devices pause');
+      const devices = await setOperatorStates(
+        context,
+        args.device_id,
+        'paused',
+        'afd devices pause',
+        operator(undefined),
+      );
       const { renderOperated } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderOperated(device));
       return { devices };

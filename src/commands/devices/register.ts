@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { jsonFlag } from '../../cli/flags/flags.ts';
+import { operator } from '../../cli/operator.ts';
 import type { RegisteredDevice } from '../../core/devices/operate-devices.ts';
 
 export type DevicesRegisterResult = RegisteredDevice;
@@ -39,11 +40,15 @@ export default class DevicesRegister extends BaseCommand {
     const { flags } = await this.parse(DevicesRegister);
     return this.withContext(async (context) => {
       const { registerDevice } = await import('../../core/devices/operate-devices.ts');
-      const registered = await registerDevice(context, {
-        ...{ device_id: flags['device-id'], device_name: flags['device-name'], device_type: flags['device-type'] },
-        ...{ ip_address: flags['ip-address'], port: flags.port, capabilities: flags.capabilities },
-        max_concurrent_tasks: flags.slots,
-      });
+      const registered = await registerDevice(
+        context,
+        {
+          ...{ device_id: flags['device-id'], device_name: flags['device-name'], device_type: flags['device-type'] },
+          ...{ ip_address: flags['ip-address'], port: flags.port, capabilities: flags.capabilities },
+          max_concurrent_tasks: flags.slots,
+        },
+        operator(undefined),
+      );
       const { renderRegistered } = await import('../../cli/render/operated.ts');
       this.log(renderRegistered(registered));
       return registered;

@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import { operator } from '../../cli/operator.ts';
 import type { StatedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesResumeResult {
@@ -15,7 +16,13 @@ export default class DevicesResume extends BaseCommand {
     const { args } = await this.parse(DevicesResume);
     return this.withContext(async (context) => {
       const { setOperatorStates } = await import('../../core/devices/operate-devices.ts');
-      const devices = await setOperatorStates(context, args.device_id, 'active', 'afd devices resume');
+      const devices = await setOperatorStates(
+        context,
+        args.device_id,
+        'active',
+        'afd devices resume',
+        operator(undefined),
+      );
       const { renderOperated } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderOperated(device));
       return { devices };

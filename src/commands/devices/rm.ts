@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { deviceIdArg } from '../../cli/flags/device-args.ts';
+import { operator } from '../../cli/operator.ts';
 import type { RemovedDevice } from '../../core/devices/operate-devices.ts';
 
 export interface DevicesRmResult {
@@ -22,7 +23,7 @@ export default class DevicesRm extends BaseCommand {
     const { args, flags } = await this.parse(DevicesRm);
     return this.withContext(async (context) => {
       const { removeDevices } = await import('../../core/devices/operate-devices.ts');
-      const devices = await removeDevices(context, args.device_id, { force: flags.force });
+      const devices = await removeDevices(context, args.device_id, { force: flags.force, by: operator(undefined) });
       const { renderRemoved } = await import('../../cli/render/operated.ts');
       for (const device of devices) this.log(renderRemoved(device));
       return { devices };

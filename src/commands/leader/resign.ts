@@ -1,4 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts';
+import { operator } from '../../cli/operator.ts';
 import type { ResignResult } from '../../core/leader/status-and-resign.ts';
 
 export type LeaderResignResult = ResignResult;
@@ -13,7 +14,7 @@ export default class LeaderResign extends BaseCommand {
     await this.parse(LeaderResign);
     return this.withContext(async (context) => {
       const { resignLeadership } = await import('../../core/leader/status-and-resign.ts');
-      const result = await resignLeadership(context);
+      const result = await resignLeadership(context, operator(undefined));
       const { renderResign } = await import('../../cli/render/leader.ts');
       this.log(renderResign(result));
       return result;

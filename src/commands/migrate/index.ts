@@ -1,6 +1,7 @@
 import { confirmZone } from '../../cli/ask/confirm-zone.ts';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { upFlags } from '../../cli/flags/migrate-flags.ts';
+import { operator } from '../../cli/operator.ts';
 import { withProgress } from '../../cli/progress.ts';
 import type { SchemaState } from '../../core/context/schema-state.ts';
 import type { MigrationPlan, MigrationResult } from '../../core/migrate/migrate.ts';
@@ -42,7 +43,12 @@ export default class Migrate extends BaseCommand {
         const zone = await confirmZone(plan.adoption, flags, this.jsonEnabled());
         const telling = { ...progress, plain: (message: string) => this.note(message) };
         const result = await withProgress('Migrating', telling, ({ say, show }) =>
-          migrate(context, { ...options, zone, onWait: say, onStatement: (sql) => show(sql.split('\n', 1)[0]!) }),
+          migrate(context, operator(undefined), {
+            ...options,
+            zone,
+            onWait: say,
+            onStatement: (sql) => show(sql.split('\n', 1)[0]!),
+          }),
         );
         const { adoption, adopted_tables } = plan;
         this.log(render.renderApplied({ ...result, adoption, adopted_tables }));

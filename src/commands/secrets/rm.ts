@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
 import { secretNameArg } from '../../cli/flags/secret-args.ts';
+import { operator } from '../../cli/operator.ts';
 
 export interface SecretsRmResult {
   name: string;
@@ -17,7 +18,7 @@ export default class SecretsRm extends BaseCommand {
     const { args } = await this.parse(SecretsRm);
     return this.withContext(async (context) => {
       const { removeSecret } = await import('../../core/secrets/manage-secrets.ts');
-      await removeSecret(context, args.name);
+      await removeSecret(context, args.name, operator(undefined));
       this.log(`${args.name} was removed.`);
       return { name: args.name, removed: true };
     });

@@ -1,4 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts';
+import { operator } from '../../cli/operator.ts';
 import type { RotatedSecrets } from '../../core/secrets/rotate-secrets.ts';
 
 export type SecretsRotateResult = RotatedSecrets;
@@ -16,7 +17,7 @@ export default class SecretsRotate extends BaseCommand {
     await this.parse(SecretsRotate);
     return this.withContext(async (context) => {
       const { rotateSecrets } = await import('../../core/secrets/rotate-secrets.ts');
-      const rotated = await rotateSecrets(context);
+      const rotated = await rotateSecrets(context, operator(undefined));
       const { renderRotated } = await import('../../cli/render/secret.ts');
       this.log(renderRotated(rotated));
       return rotated;

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { sinceFlag } from '../../cli/flags/flags.ts';
-import { taskIdArg } from '../../cli/flags/task-args.ts';
+import { reasonFlag, taskIdArg } from '../../cli/flags/task-args.ts';
 import { operator } from '../../cli/operator.ts';
 import type { RetriedTasks } from '../../core/tasks/retry-tasks.ts';
 import type { RetriedTask } from '../../core/tasks/tasks.ts';
@@ -24,14 +24,12 @@ export default class TasksRetry extends BaseCommand {
     type: Flags.string({ dependsOn: ['status'], helpValue: 'TYPE', summary: 'Only tasks of this type.' }),
     since: sinceFlag({ dependsOn: ['status'], summary: 'Only tasks that ended since: 2h, yesterday, 2024-01-31.' }),
     limit: Flags.integer({
-      dependsOn: ['status'],
-      helpValue: 'N',
-      min: 1,
-      max: 100_000,
+      ...{ dependsOn: ['status'], helpValue: 'N', min: 1, max: 100_000 },
       summary: 'Retry at most N tasks, oldest first.',
     }),
     'dry-run': Flags.boolean({ dependsOn: ['status'], summary: 'List the tasks without retrying them.' }),
     yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
+    reason: reasonFlag(),
   };
 
   async run(): Promise<TasksRetryResult> {
@@ -41,16 +39,17 @@ export default class TasksRetry extends BaseCommand {
     return this.withContext(async (context) => {
       if (ids === undefined) {
         const { renderRetriedTasks, retryByFilter } = await import('../../cli/retry-by-filter.ts');
-        const filter = { status: flags.status ?? ('failed' as const), task_type: flags.type, since: flags.since };
+        const { status, type: task_type, since, yes, reason, limit, 'dry-run': dryRun } = flags;
         const { typedCommand } = await import('../../cli/typed.ts');
         const again = typedCommand('afd tasks retry', this.argv);
-        const ask = { dryRun: flags['dry-run'], yes: flags.yes, json: this.jsonEnabled(), again };
-        const result = await retryByFilter(context, { ...filter, limit: flags.limit ?? 100_000 }, ask);
+        const ask = { dryRun, yes, json: this.jsonEnabled(), again, reason };
+        const filter = { status: status ?? ('failed' as const), task_type, since, limit: limit ?? 100_000 };
+        const result = await retryByFilter(context, filter, ask);
         this.log(renderRetriedTasks(result));
         return result;
       }
       const { retryTasks } = await import('../../core/tasks/tasks.ts');
-      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(undefined) });
+      const { tasks, error } = await retryTasks(context, ids, { force: flags.force, by: operator(flags.reason) });
       const { renderRetried } = await import('../../cli/render/task.ts');
       for (const task of tasks) this.log(renderRetried(task));
       if (error !== undefined) throw error;

@@ -19,7 +19,7 @@ export interface ApiKey {
 }
 
 export function newApiKey(): ApiKey & { text: string } {
-  const body = `afd_${random(ID)}_${random(SECRET)}`;
+  const body = `afd_${randomText(ID)}_${randomText(SECRET)}`;
   const text = `${body}_${checksum(body)}`;
   return { text, ...parseApiKey(text)! };
 }
@@ -33,7 +33,8 @@ export function parseApiKey(text: string): ApiKey | undefined {
   return { id, hash: createHash('sha256').update(text).digest() };
 }
 
-function random(length: number): string {
+/** Letters and digits; each has almost six bits. */
+export function randomText(length: number): string {
   return Array.from({ length }, () => DIGITS[randomInt(DIGITS.length)]).join('');
 }
 

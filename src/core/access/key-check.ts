@@ -1,15 +1,12 @@
-// Whose key a request brings. What is known of a key is asked again after some seconds, so that one that was revoked is refused soon.
+// Whose key a request brings.
 import { timingSafeEqual } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import { findKey, type KeyRow, touchKey } from '../db/access/api-keys.ts';
 import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { parseApiKey } from './api-key.ts';
+import { RecentAnswers } from './recent-answers.ts';
 
-/** Milliseconds for which what the database said of a key holds. */
-const KNOWN_MS = 5000;
-/** Keys that are remembered. */
-const MOST_KNOWN = 10_000;
 /** Seconds before its end from which on a key that is used is told of, once a day. */
 const ENDS_SOON_S = 14 * 86_400;
 const DAY_MS = 86_400_000;
@@ -33,8 +30,7 @@ export class KeyCheck {
   readonly #now: () => number;
   /** Keys that end soon: when that was said. */
   readonly #told = new Map<string, number>();
-  readonly #known = new Map<string, { at: number; found: Found }>();
-  readonly #asked = new Map<string, Promise<Found>>();
+  readonly #found: RecentAnswers<Found>;
   #unknown = { since: Number.NEGATIVE_INFINITY, n: 0 };
 
   /** `now`: milliseconds, monotonic. */
@@ -42,6 +38,7 @@ export class KeyCheck {
     this.#use = use;
     this.#warn = warn;
     this.#now = now;
+    this.#found = new RecentAnswers((id, known) => this.#ask(id, known), now);
   }
 
   /** A refusal is a sentence without its end. @throws AfdError E_TEMPORARY while too many unknown keys come; what `use` throws */
@@ -49,7 +46,7 @@ export class KeyCheck {
     const given = parseApiKey(text);
     if (given === undefined)
       return { refusal: 'The API key is not complete: a key of afd begins with afd_ and has 64 characters' };
-    const found = await this.#find(given.id);
+    const found = await this.#found.of(given.id);
     if (found === undefined || !timingSafeEqual(found.hash, given.hash)) return { refusal: UNKNOWN };
     const { hash: _, unused_s: __, left_s, ...key } = found;
     if (key.active) {
@@ -58,18 +55,6 @@ export class KeyCheck {
     }
     const end = key.revoked_at === null ? `expired at ${key.expires_at}` : `was revoked at ${key.revoked_at}`;
     return { refusal: `The API key ${key.key_id} (${key.name}) ${end}` };
-  }
-
-  async #find(id: string): Promise<Found> {
-    const known = this.#known.get(id);
-    if (known !== undefined && this.#now() - known.at < KNOWN_MS) return known.found;
-    let asked = this.#asked.get(id);
-    if (asked === undefined) {
-      if (known?.found === undefined) this.#count();
-      asked = this.#ask(id).finally(() => this.#asked.delete(id));
-      this.#asked.set(id, asked);
-    }
-    return asked;
   }
 
   #tell({ key_id, name, expires_at }: KeyRow): void {
@@ -87,19 +72,14 @@ export class KeyCheck {
       throw new AfdError('E_TEMPORARY', `More than ${MOST_UNKNOWN} unknown API keys came within a second.`);
   }
 
-  async #ask(id: string): Promise<Found> {
-    const at = this.#now();
-    const found = await this.#use(async (context) => {
+  async #ask(id: string, known: Found): Promise<Found> {
+    if (known === undefined) this.#count();
+    return this.#use(async (context) => {
       const session = await context.session();
       const row = await findKey(session, context.names, id);
       if (row?.active === true && (row.unused_s === null || row.unused_s >= TOUCHED_S))
         await touchKey(session, context.names, id);
       return row;
     });
-    this.#known.delete(id);
-    this.#known.set(id, { at, found });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MOST_KNOWN) this.#known.delete(oldest!);
-    return found;
   }
 }

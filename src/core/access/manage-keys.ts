@@ -1,4 +1,5 @@
 // API keys as their administrators make, see and end them.
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
 import {
   countActive,
@@ -9,8 +10,11 @@ import {
   readKey,
   revokeKey,
 } from '../db/access/api-keys.ts';
-import { transaction } from '../db/transaction.ts';
+import type { Session } from '../db/session.ts';
+import type { TableNames } from '../db/table-names.ts';
 import type { Role } from '../domain/access/role.ts';
+import { type Actor, saidBy } from '../domain/audit/actor.ts';
+import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
 import { newApiKey } from './api-key.ts';
 
@@ -39,19 +43,27 @@ export interface MadeKey {
 }
 
 /** @throws AfdError E_USAGE; DatabaseError */
-export async function makeKey(context: Context, given: NewKey, by: string): Promise<MadeKey> {
+export async function makeKey(context: Context, given: NewKey, by: Actor): Promise<MadeKey> {
   const { name, role, device_id, lifetimeS } = given;
   if (name.trim() === '' || name.length > 128)
     throw new AfdError('E_USAGE', 'The name of a key has 1 to 128 characters.');
   if (device_id !== null && role !== 'device')
     throw new AfdError('E_USAGE', `A key for one device has the role device, not ${role}.`);
-  if (lifetimeS < 1 || lifetimeS > LONGEST_LIFETIME_S)
-    throw new AfdError('E_USAGE', `A key is valid for 1 second to ${LONGEST_LIFETIME_S / DAY_S} days.`);
+  checkLifetime(lifetimeS);
   const session = await context.session();
+  const made = () => insert(session, context.names, given, by);
+  return audited({ session, names: context.names }, by, made, ({ key }) =>
+    entry('keys.create', key.key_id, { after: key }),
+  );
+}
+
+/** Inside a transaction. */
+async function insert(session: Session, names: TableNames, given: NewKey, by: Actor): Promise<MadeKey> {
+  const { name, role, device_id, lifetimeS } = given;
   const { text, id, hash } = newApiKey();
-  const row = { key_id: id, hash, name, role, device_id, lifetime_s: Math.round(lifetimeS), by };
-  await insertKey(session, context.names, row);
-  return { key: (await readKey(session, context.names, id))!, text };
+  const lifetime_s = Math.round(lifetimeS);
+  await insertKey(session, names, { key_id: id, hash, name, role, device_id, lifetime_s, by: saidBy(by) });
+  return { key: (await readKey(session, names, id))!, text };
 }
 
 /** @throws DatabaseError */
@@ -65,10 +77,18 @@ export async function hasAdmin(context: Context): Promise<boolean> {
 }
 
 /** It is refused within seconds. @throws AfdError E_NOT_FOUND; DatabaseError */
-export async function endKey(context: Context, keyId: string, by: string): Promise<KeyRow> {
+export async function endKey(context: Context, keyId: string, by: Actor): Promise<KeyRow> {
   const session = await context.session();
-  await revokeKey(session, context.names, keyId, by);
-  return (await readKey(session, context.names, keyId)) ?? missing(keyId);
+  const { names } = context;
+  const end = async () => {
+    const before = (await readKey(session, names, keyId)) ?? missing(keyId);
+    const ended = await revokeKey(session, names, keyId, saidBy(by));
+    return { before, ended, after: (await readKey(session, names, keyId))! };
+  };
+  const { after } = await audited({ session, names }, by, end, (one) =>
+    one.ended ? entry('keys.revoke', keyId, { before: one.before, after: one.after }) : undefined,
+  );
+  return after;
 }
 
 /**
@@ -79,19 +99,39 @@ export async function rotateKey(
   context: Context,
   keyId: string,
   { overlapS, lifetimeS }: { overlapS: number; lifetimeS: number },
-  by: string,
+  by: Actor,
 ): Promise<MadeKey & { old: KeyRow }> {
   if (overlapS < 0 || overlapS > LONGEST_OVERLAP_S)
     throw new AfdError('E_USAGE', `Both keys are valid for at most ${LONGEST_OVERLAP_S / DAY_S} days.`);
+  checkLifetime(lifetimeS);
   const session = await context.session();
-  const made = await transaction(session, async () => {
-    const before = (await readKey(session, context.names, keyId)) ?? missing(keyId);
-    if (!(await endKeyWithin(session, context.names, keyId, Math.round(overlapS)))) return undefined;
+  const { names } = context;
+  const rotate = async () => {
+    const before = (await readKey(session, names, keyId)) ?? missing(keyId);
+    if (!(await endKeyWithin(session, names, keyId, Math.round(overlapS))))
+      throw new AfdError('E_CONFLICT', `The key ${keyId} is not active.`, { suggestions: LIST });
     const { name, role, device_id } = before;
-    return makeKey(context, { name, role, device_id, lifetimeS }, by);
-  });
-  if (made === undefined) throw new AfdError('E_CONFLICT', `The key ${keyId} is not active.`, { suggestions: LIST });
-  return { ...made, old: (await readKey(session, context.names, keyId)) ?? missing(keyId) };
+    const made = await insert(session, names, { name, role, device_id, lifetimeS }, by);
+    return { made, before, old: (await readKey(session, names, keyId))! };
+  };
+  const { made, old } = await audited({ session, names }, by, rotate, (one) => [
+    entry('keys.rotate', keyId, { before: one.before, after: one.old }),
+    entry('keys.create', one.made.key.key_id, { after: one.made.key }),
+  ]);
+  return { ...made, old };
+}
+
+function checkLifetime(lifetimeS: number): void {
+  if (lifetimeS < 1 || lifetimeS > LONGEST_LIFETIME_S)
+    throw new AfdError('E_USAGE', `A key is valid for 1 second to ${LONGEST_LIFETIME_S / DAY_S} days.`);
+}
+
+function entry(
+  action: 'keys.create' | 'keys.rotate' | 'keys.revoke',
+  keyId: string,
+  changed: Pick<AuditEntry, 'before' | 'after'>,
+): AuditEntry {
+  return { action, object_type: 'key', object_id: keyId, ...changed };
 }
 
 function missing(keyId: string): never {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import { databaseNowMs } from '../db/rows.ts';
 import { taskStates } from '../db/tasks/task-states.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
 import type { TaskStatus } from '../domain/task/task.ts';
 import { monotonic } from '../runtime/clock.ts';
@@ -50,7 +51,7 @@ export interface ChunkOptions {
   limit: number;
   /** What the caller believes to act on. */
   of: Partial<Pick<ManyActs, 'act' | 'filter'>>;
-  by(reason: string | undefined): string;
+  by(reason: string | undefined): Actor;
 }
 
 /** @throws AfdError E_USAGE, E_CONFLICT for what is not a preview of this, or too old; DatabaseError: ask again with the same cursor */

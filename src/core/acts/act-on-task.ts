@@ -1,10 +1,12 @@
 // What an operator does to a task through a gateway. What was seen of the task when that was decided is checked under its lock.
 import type { Context } from '../context/context.ts';
-import { type CancelledTask, cancelTask } from '../db/tasks/cancel-task.ts';
+import type { CancelledTask } from '../db/tasks/cancel-task.ts';
 import type { ReassignedTask } from '../db/tasks/reassign-task.ts';
-import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
+import type { RetriedTask } from '../db/tasks/retry-task.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import type { ExpectedTask } from '../domain/task/expected-task.ts';
 import type { TaskStatus } from '../domain/task/task.ts';
+import { cancelAudited, retryAudited } from '../tasks/audited-acts.ts';
 import { reassignTask } from '../tasks/tasks.ts';
 
 export type ActKind = 'cancel' | 'retry' | 'reassign';
@@ -14,8 +16,7 @@ export interface TaskAct {
   force: boolean;
   /** The device, for reassign; absent = any device. */
   to?: string | undefined;
-  /** Who, and the reason. */
-  by: string;
+  by: Actor;
 }
 
 /** Of a task that was acted on. */
@@ -38,9 +39,10 @@ export async function actOnTask(
 ): Promise<Acted> {
   const { names } = context;
   if (act === 'reassign') return reassignTask(context, taskId, { to, force, by, expect, exact: true });
-  if (act === 'cancel') return cancelTask(await context.session(), names, taskId, { force, by, expect });
+  if (act === 'cancel')
+    return cancelAudited({ session: await context.session(), names }, taskId, { force, by, expect });
   const producer = await context.producer();
-  const retried = await retryTask(await producer.session(), names, taskId, { force, by, expect });
+  const retried = await retryAudited({ session: await producer.session(), names }, taskId, { force, by, expect });
   if (rung) await producer.notifyAgain([taskId]);
   return retried;
 }

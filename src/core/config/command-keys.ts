@@ -1,4 +1,4 @@
-// The keys of handlers.<type> that apply to commands only, beside the older ones in config-schema.ts.
+// The keys of handlers.<type> that apply to commands only (`user`: to processes), beside the older ones in config-schema.ts.
 import { z } from 'zod';
 import { bytes } from './config-values.ts';
 
@@ -19,7 +19,18 @@ const artifact = z
     error: 'must be a name or path inside the working folder, such as "report.csv" or "out/*.png"',
   });
 
+/** A name as passwd has it, `uid`, or `uid:gid`; YAML makes a number of digits. */
+const user = z
+  .union([z.string(), z.number().int().nonnegative().transform(String)], {
+    error: 'must be a user: a name, uid or uid:gid',
+  })
+  .refine((text) => /^(?:\d{1,10}(?::\d{1,10})?|[A-Za-z_][\w.-]{0,30}\$?)$/.test(text), {
+    error: 'must be a user: a name, uid or uid:gid',
+  });
+
 export const commandKeys = {
+  /** As whom the process runs; the worker must be root. */
+  user: user.optional(),
   /** Of one attempt: the command and everything that it starts. */
   limits: z
     .strictObject({

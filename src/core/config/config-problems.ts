@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { AfdError } from '../domain/errors.ts';
-import { redactText } from '../log/redact.ts';
+import { redactText } from '../domain/redaction/redact.ts';
 import type { ConfigFile } from './config-file.ts';
 import { CONFIG_KEYS, namesUnder } from './config-keys.ts';
 import { didYouMean } from './did-you-mean.ts';

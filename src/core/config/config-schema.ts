@@ -71,6 +71,10 @@ export const handlerSchema = z
   .refine((h) => h.exec === undefined || h.isolation === undefined, {
     message: '"isolation" applies to modules only; a command runs in its own process',
   })
+  .refine((h) => h.user === undefined || h.exec !== undefined || h.isolation === 'process', {
+    message:
+      '"user" applies to commands and to modules with "isolation: process"; a thread runs as the user of the worker',
+  })
   .refine((h) => h.recycle === undefined || h.isolation === 'process', {
     message: '"recycle" applies to modules with "isolation: process" only',
   });
@@ -121,6 +125,8 @@ export const configSchema = z.strictObject({
       run_log_history_days: whole(1, 3650).default(7),
       /** Days of the delivery logs of webhooks. */
       webhook_history_days: whole(2, 3650).default(7),
+      /** Days of the audit log. */
+      audit_history_days: whole(1, 36_500).default(365),
       /** Addresses and networks beyond the internet to which webhooks may be sent. */
       webhook_networks: networks,
     })
@@ -180,6 +186,11 @@ export const configSchema = z.strictObject({
       start_flush_after: seconds(1, 0, HOUR),
       /** Gateways of a worker without a database: one is asked, the next when it does not answer. */
       gateway: urls.optional(),
+      /** Remote worker: files of the certificate that it shows to gateways, and of its key, relative to the configuration file. */
+      tls_cert: z.string().min(1).optional(),
+      tls_key: z.string().min(1).optional(),
+      /** Remote worker: file with the authorities of gateways; otherwise those of Node.js. */
+      tls_ca: z.string().min(1).optional(),
       /** Remote worker: tasks that are taken ahead beyond the slots, for an announced outage. */
       prefetch: whole(0, 10_000).default(0),
       /** Remote worker: for how long it may be silent and keeps what it holds. */

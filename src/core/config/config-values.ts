@@ -128,7 +128,19 @@ export const server = z
     tls_key: z.string().min(1).optional(),
     /** Whether it asks for API keys. */
     auth: z.enum(['none', 'keys']).default('none'),
+    /** File with the certificates of the authorities that sign those of devices; a device shows its own in place of a key. */
+    client_ca: z.string().min(1).optional(),
+    /** Key of the first authority in client_ca: with it the gateway signs certificates of devices itself. */
+    client_ca_key: z.string().min(1).optional(),
+    /** File with revocation lists of those authorities. */
+    client_crl: z.string().min(1).optional(),
+    /** Whether a device may come with a key alone. */
+    client_certificates: z.enum(['optional', 'required']).default('optional'),
+    /** For how long a certificate is valid that the gateway signs. */
+    client_lifetime: seconds(7 * DAY, 10, 365 * DAY),
     /** Whose X-Forwarded-For says where a request comes from. */
     trusted_proxies: networks,
+    /** Whether its log has a line for each request; one that was refused for its key always has one. */
+    access_log: flag.default(false),
   })
   .prefault({});

@@ -7,8 +7,10 @@ import { readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
+import type { KnownSecrets } from '../domain/redaction/known-secrets.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
+import { knownSecrets } from './known-secrets.ts';
 import { Producer } from './producer.ts';
 import { assertSchema } from './schema-state.ts';
 
@@ -21,6 +23,8 @@ export interface ContextOptions {
   role?: Role | undefined;
   /** Where log lines go. */
   logTo: LogStream;
+  /** Of this configuration, if its caller has them already. */
+  known?: KnownSecrets | undefined;
 }
 
 /** What a use case needs. Opened by the outermost layer, which also closes it. */
@@ -34,6 +38,8 @@ export interface Context {
   names: TableNames;
   events: Events;
   log: Log;
+  /** What nothing shows: the secrets of the configuration, and what this process has learned. `log.hide` adds to it. */
+  known: KnownSecrets;
   /** The file descriptor that log lines go to, if it is one. */
   logFd: number | undefined;
   /**
@@ -67,8 +73,10 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const events = new Events();
   // A short command says what it did itself; only what is wrong is worth a log line.
   const level = isNode || config.log.level === 'silent' || config.log.level === 'error' ? config.log.level : 'warn';
+  const known = options.known ?? knownSecrets(resolved);
   const log = createLog({
     level,
+    known,
     format: config.log.format,
     stream: options.logTo,
     deviceId: isNode ? config.worker.device_id : undefined,
@@ -108,6 +116,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     names,
     events,
     log,
+    known,
     logFd: options.logTo.fd,
     async session(wanted = {}) {
       let session = await opened(wanted);

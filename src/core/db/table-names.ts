@@ -27,6 +27,13 @@ export interface TableNames {
   /** How far readers of a history have come. */
   cursor: string;
   apiKey: string;
+  /** Certificates of devices: those that gateways issued, and those that were revoked. */
+  deviceCertificate: string;
+  /** Codes with which devices get their first certificate. */
+  deviceInvitation: string;
+  auditLog: string;
+  /** Number and hash of the newest row of the audit log. */
+  auditHead: string;
   migration: string;
   /** Unquoted, for INFORMATION_SCHEMA. */
   plain: Record<Table, string>;
@@ -53,6 +60,10 @@ type Table =
   | 'webhookDelivery'
   | 'cursor'
   | 'apiKey'
+  | 'deviceCertificate'
+  | 'deviceInvitation'
+  | 'auditLog'
+  | 'auditHead'
   | 'migration';
 
 const VALID = /^[A-Za-z0-9_$]{1,64}$/;
@@ -80,6 +91,10 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,
     apiKey: `${prefix}api_key`,
+    deviceCertificate: `${prefix}device_certificate`,
+    deviceInvitation: `${prefix}device_invitation`,
+    auditLog: `${prefix}audit_log`,
+    auditHead: `${prefix}audit_head`,
     migration: `${prefix}migration`,
   };
   for (const name of Object.values(plain)) {

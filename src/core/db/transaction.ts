@@ -17,6 +17,10 @@ export async function transaction<T>(
   tries = 5,
   carried?: Piggybacked,
 ): Promise<T> {
+  if (whole.has(session)) {
+    await carried?.flush(session);
+    return work();
+  }
   const attempt = async () => {
     try {
       await (carried === undefined ? session.write(BEGIN) : carried.send(session, BEGIN));
@@ -32,6 +36,36 @@ export async function transaction<T>(
 }
 
 const BEGIN = 'START TRANSACTION';
+
+/** Sessions in a transaction of several steps. */
+const whole = new WeakSet<Session>();
+
+/**
+ * The same for several steps that have transactions of their own elsewhere: here they are parts of this one, which is repeated, or
+ * rolled back, as a whole. @throws as `transaction`
+ */
+export async function wholeTransaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  if (whole.has(session)) return work();
+  return transaction(session, async () => {
+    whole.add(session);
+    try {
+      return await work();
+    } finally {
+      whole.delete(session);
+    }
+  });
+}
+
+/** Reads in `work` all see one moment. @throws DatabaseError, or whatever `work` throws */
+export async function snapshot<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  try {
+    await session.write('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await session.write('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    return await work();
+  } finally {
+    await rollback(session);
+  }
+}
 
 /** Only an error that says that the transaction was rolled back allows to repeat it: KILL QUERY, say, may come too late. */
 async function commit(session: Session): Promise<void> {

@@ -1,7 +1,8 @@
 // What an operator does to a device through a gateway: one device, by its whole id, and only if it is as it was seen.
 import type { Context } from '../context/context.ts';
-import { removeDevice } from '../db/devices/remove-device.ts';
-import { countOpen, type OperatorState, setOperatorState } from '../db/devices/set-operator-state.ts';
+import { countOpen, type OperatorState } from '../db/devices/set-operator-state.ts';
+import type { Actor } from '../domain/audit/actor.ts';
+import { removeAudited, stateAudited } from './audited-acts.ts';
 import { gone, type RemovedDevice, type StatedDevice, stays } from './operate-devices.ts';
 
 export type { OperatorState };
@@ -14,10 +15,11 @@ export async function actOnDevice(
   context: Context,
   deviceId: string,
   act: DeviceAct,
-  expect: OperatorState | undefined,
+  { expect, by }: { expect: OperatorState | undefined; by: Actor },
 ): Promise<StatedDevice> {
   const session = await context.session();
-  const stated = await setOperatorState(session, context.names, deviceId, STATE_OF_ACT[act], expect);
+  const change = { state: STATE_OF_ACT[act], expect, by };
+  const stated = await stateAudited({ session, names: context.names }, deviceId, change);
   if (stated === undefined) throw gone(deviceId);
   return { ...stated, current_tasks: await countOpen(session, context.names, stated.device_id) };
 }
@@ -26,11 +28,12 @@ export async function actOnDevice(
 export async function removeOneDevice(
   context: Context,
   deviceId: string,
-  { force, expect }: { force: boolean; expect: OperatorState | undefined },
+  { force, expect, by }: { force: boolean; expect: OperatorState | undefined; by: Actor },
 ): Promise<RemovedDevice> {
   const heartbeatTimeoutS = context.config.master.heartbeat_timeout;
-  const options = { force, heartbeatTimeoutS, expect };
-  const removal = await removeDevice(await context.session(), context.names, deviceId, options);
+  const options = { force, heartbeatTimeoutS, expect, by };
+  const at = { session: await context.session(), names: context.names };
+  const removal = await removeAudited(at, deviceId, options);
   if (removal === undefined) throw gone(deviceId);
   if (!removal.removed) throw stays(removal);
   return { device_id: removal.device_id, removed: true, orphaned: removal.open_attempts };

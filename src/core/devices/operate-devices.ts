@@ -1,22 +1,20 @@
 // What an operator says about devices. None of it fakes life or death: status and heartbeat are the device's own.
 
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
 import { type DeviceByHand, registerByHand } from '../db/devices/register-by-hand.ts';
-import { type Removal, removeDevice } from '../db/devices/remove-device.ts';
+import type { Removal } from '../db/devices/remove-device.ts';
 import { lockHolder, lockName, schemaName } from '../db/devices/session-lock.ts';
-import {
-  countOpen,
-  type OperatedDevice,
-  type OperatorState,
-  setOperatorState,
-} from '../db/devices/set-operator-state.ts';
+import { countOpen, type OperatedDevice } from '../db/devices/set-operator-state.ts';
 import type { Session } from '../db/session.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import { AfdError } from '../domain/errors.ts';
 import { slotsOf } from '../domain/slots.ts';
 import { counted } from '../domain/text/counted.ts';
 import { assertDeviceId, placeOf } from '../node/device-identity.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
+import { deviceEntry, type OperatedState, removeAudited, stateAudited } from './audited-acts.ts';
 import { resolveDeviceId } from './find-device.ts';
 
 export type { DeviceByHand };
@@ -42,7 +40,7 @@ export interface RemovedDevice {
 }
 
 /** Writes a device row for an operator. @throws AfdError E_USAGE, E_DEVICE_RUNNING; DatabaseError */
-export async function registerDevice(context: Context, device: DeviceByHand): Promise<RegisteredDevice> {
+export async function registerDevice(context: Context, device: DeviceByHand, by: Actor): Promise<RegisteredDevice> {
   const { names, config } = context;
   const { device_id } = device;
   assertDeviceId(device_id);
@@ -50,14 +48,11 @@ export async function registerDevice(context: Context, device: DeviceByHand): Pr
   const heartbeatTimeoutS = config.master.heartbeat_timeout;
   const named = slotsOf(device.capabilities);
   const max_concurrent_tasks = device.max_concurrent_tasks ?? named;
-  const wrote = await registerByHand(
-    session,
-    names,
-    { ...device, max_concurrent_tasks },
-    {
-      lockName: lockName(await schemaName(session), names.prefix, device_id),
-      heartbeatTimeoutS,
-    },
+  const row = { ...device, max_concurrent_tasks };
+  const options = { lockName: lockName(await schemaName(session), names.prefix, device_id), heartbeatTimeoutS };
+  const write = () => registerByHand(session, names, row, options);
+  const wrote = await audited({ session, names }, by, write, (done) =>
+    done === 'alive' ? undefined : deviceEntry('register', device_id, { after: row }),
   );
   if (wrote !== 'alive') {
     const done = { device_id, created: wrote === 'created' };
@@ -81,14 +76,15 @@ export async function registerDevice(context: Context, device: DeviceByHand): Pr
 export async function setOperatorStates(
   context: Context,
   typed: string[],
-  state: OperatorState,
+  state: OperatedState,
   command: string,
+  by: Actor,
 ): Promise<StatedDevice[]> {
   const session = await context.session();
   const ids = await resolveAll(context, session, typed, command);
   const devices: StatedDevice[] = [];
   for (const id of ids) {
-    const operated = await setOperatorState(session, context.names, id, state);
+    const operated = await stateAudited({ session, names: context.names }, id, { state, by });
     if (operated === undefined) throw gone(id);
     devices.push({ ...operated, current_tasks: await countOpen(session, context.names, id) });
   }
@@ -129,7 +125,7 @@ export async function waitUntilEmpty(
 export async function removeDevices(
   context: Context,
   typed: string[],
-  { force }: { force: boolean },
+  { force, by }: { force: boolean; by: Actor },
 ): Promise<RemovedDevice[]> {
   const session = await context.session();
   const ids = await resolveAll(context, session, typed, 'afd devices rm');
@@ -137,7 +133,7 @@ export async function removeDevices(
   const devices: RemovedDevice[] = [];
   const refused: AfdError[] = [];
   for (const id of ids) {
-    const removal = await removeDevice(session, context.names, id, { force, heartbeatTimeoutS });
+    const removal = await removeAudited({ session, names: context.names }, id, { force, heartbeatTimeoutS, by });
     if (removal === undefined) refused.push(gone(id));
     else if (removal.removed) devices.push({ device_id: id, removed: true, orphaned: removal.open_attempts });
     else refused.push(stays(removal));

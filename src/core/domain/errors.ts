@@ -59,10 +59,16 @@ export const ERROR_CODES = {
       'Send a key as `Authorization: Bearer afd_…`. A key that has expired is replaced by `afd keys rotate`, before it does.',
     command: 'afd keys ls',
   },
+  E_CERTIFICATE: {
+    exit: 4,
+    means: 'The request has no valid device certificate, where it needs one.',
+    remedy: 'Invite the device again with `afd devices invite`, and run `afd devices enroll` on it.',
+    command: 'afd devices certificates ls',
+  },
   E_ROLE: {
     exit: 4,
-    means: 'The role of the API key, or its device, does not allow the operation.',
-    remedy: 'Use a key with a role that the message names.',
+    means: 'The role of the API key, or the device of the key or certificate, does not allow the operation.',
+    remedy: 'Use a key with a role that the message names, or the certificate of the device.',
     command: 'afd keys ls',
   },
   E_CONFLICT: {

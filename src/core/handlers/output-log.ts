@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import type { SecretMask } from '../domain/redaction/secret-mask.ts';
 import { cleanText } from '../domain/text/error-text.ts';
 import type { HandlerLog, OutputStream } from './handler.ts';
 
@@ -14,13 +15,16 @@ const LINE = 8192;
 export class OutputLog {
   readonly #log: HandlerLog;
   readonly #limit: number;
+  readonly #mask: SecretMask | undefined;
   readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   readonly #open = { stdout: '', stderr: '' };
   #bytes = 0;
 
-  constructor(log: HandlerLog, limit = OUTPUT_BYTES) {
+  /** `mask`: a long line is not cut within what it hides. */
+  constructor(log: HandlerLog, { limit = OUTPUT_BYTES, mask }: { limit?: number; mask?: SecretMask | undefined } = {}) {
     this.#log = log;
     this.#limit = limit;
+    this.#mask = mask;
   }
 
   /** Nothing more goes into the log. */
@@ -34,9 +38,11 @@ export class OutputLog {
     const lines = (this.#open[stream] + this.#decoders[stream].write(chunk)).split(/\r\n|\n|\r/);
     this.#open[stream] = lines.pop()!;
     for (const line of lines) this.#line(stream, line);
-    while (this.#open[stream].length > LINE) {
-      this.#line(stream, this.#open[stream].slice(0, LINE));
-      this.#open[stream] = this.#open[stream].slice(LINE);
+    while (this.#open[stream].length > LINE + (this.#mask?.longest ?? 0)) {
+      const text = this.#open[stream];
+      const end = this.#mask?.cutBefore(text, LINE) ?? LINE;
+      this.#line(stream, text.slice(0, end));
+      this.#open[stream] = text.slice(end);
     }
     if (this.full) {
       this.end();

@@ -10,6 +10,7 @@ import type { RingSender } from '../ring/ring-sender.ts';
 import type { Events } from '../runtime/events.ts';
 import { EndRecorder } from '../webhooks/ends/end-recorder.ts';
 import { WebhookSender } from '../webhooks/send/webhook-sender.ts';
+import { pruneAudit } from './audit-pruner.ts';
 import { FiguresKeeper } from './device-figures.ts';
 import { DirectedTasks } from './directed-tasks.ts';
 import type { DutySession } from './duty/duty-session.ts';
@@ -50,6 +51,7 @@ export type DutyName =
   | 'prune-ends'
   | 'prune-deliveries'
   | 'end-batches'
+  | 'prune-audit'
   | 'record-ends'
   | 'send-webhooks'
   | 'settings';
@@ -121,6 +123,7 @@ export function dutyList(options: DutiesOptions, duty: DutySession, health: Heal
     each('prune-ends', PRUNE_MS / 1000, (signal) => ends.runOnce(signal)),
     each('prune-deliveries', PRUNE_MS / 1000, (signal) => deliveries.runOnce(signal)),
     each('end-batches', BATCHES_MS / 1000, () => batches.runOnce()),
+    each('prune-audit', PRUNE_MS / 1000, () => pruneAudit(duty, master.audit_history_days)),
     each('record-ends', WEBHOOKS_MS / 1000, () => recorder.runOnce()),
     // Without a signal nobody comes back for the answers.
     each('send-webhooks', WEBHOOKS_MS / 1000, (signal) => (signal ? sender.runOnce() : sender.runToEnd())),

@@ -1,8 +1,12 @@
 // The use cases behind `afd leader status` and `afd leader resign`: the lease as any user may read it, and an
 // operator's wish for another leader.
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
+import { lockAuditHead } from '../db/audit/append-audit.ts';
 import { getLeader, type LeaderRow } from '../db/leader/get-leader.ts';
 import { resignLeader } from '../db/leader/resign-leader.ts';
+import type { Actor } from '../domain/audit/actor.ts';
+import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
 
 export type LeaderStatus = LeaderRow;
@@ -28,6 +32,7 @@ export async function leaderStatus(context: Context): Promise<LeaderStatus> {
  */
 export async function resignLeadership(
   context: Context,
+  by: Actor,
   expect: { device_id?: string | undefined; term?: number | undefined } = {},
 ): Promise<ResignResult> {
   const session = await context.session();
@@ -41,7 +46,18 @@ export async function resignLeadership(
     });
   }
   if (device_id === null) return { resigned: false, device_id: null, term };
-  if (!(await resignLeader(session, context.names, { device_id, term }))) {
+  const { names } = context;
+  const resigned = await audited(
+    { session, names },
+    by,
+    async () => {
+      // First: nobody waits for it with the leader's row locked, which would hold off its renewal.
+      await lockAuditHead(session, names);
+      return resignLeader(session, names, { device_id, term });
+    },
+    (done) => (done ? entryOf({ device_id, term }) : undefined),
+  );
+  if (!resigned) {
     throw new AfdError(
       'E_CONFLICT',
       `${device_id} stopped leading term ${term} before it could be made to step down.`,
@@ -52,4 +68,8 @@ export async function resignLeadership(
     );
   }
   return { resigned: true, device_id, term };
+}
+
+function entryOf({ device_id, term }: { device_id: string; term: number }): AuditEntry {
+  return { action: 'leader.resign', object_type: 'leader', object_id: device_id, before: { device_id, term } };
 }

@@ -1,11 +1,12 @@
 // The logger is a subscriber of the node's events and nothing else. One event is one line on the stream that was
 // passed in: text for a terminal, cron and journald, or JSON.
 import { pino } from 'pino';
+import { KnownSecrets } from '../domain/redaction/known-secrets.ts';
+import { redact, redactBeginning } from '../domain/redaction/redact.ts';
+import { SecretMask } from '../domain/redaction/secret-mask.ts';
 import { wallClock } from '../runtime/clock.ts';
 import type { AfdEventName, AfdEvents, Events } from '../runtime/events.ts';
-import { HiddenTexts } from './hidden-texts.ts';
 import { describeEvent } from './log-sentences.ts';
-import { redact, redactBeginning } from './redact.ts';
 import { escapeInJson, escapeSpecial } from './terminal-text.ts';
 
 /** Characters of a message, and of each text among the fields. A longer one may be a whole crawled page. */
@@ -29,6 +30,8 @@ export interface LogOptions {
   stream: LogStream;
   /** In every line once it is known; `device:registered` and `worker:started` set it too. */
   deviceId?: string | undefined;
+  /** What no line shows; `hide` adds to it. */
+  known?: KnownSecrets | undefined;
 }
 
 /** Has the shape of a handler's `ctx.log`; `child` adds fields to every line. Of a long text a line has the beginning. */
@@ -37,7 +40,8 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  child(fields: LogFields): Log;
+  /** `mask`: what its lines do not show either. */
+  child(fields: LogFields, mask?: SecretMask): Log;
   /** False = such a line would not be written. */
   enabled(level: Exclude<LogLevel, 'silent'>): boolean;
   /** The device id that every later line carries. */
@@ -60,7 +64,7 @@ export function createLog(options: LogOptions): Log {
     },
     { write: (line: string) => write(options, line) },
   );
-  return wrap(logger, {}, { device, hidden: new HiddenTexts() });
+  return wrap(logger, {}, { device, known: options.known ?? new KnownSecrets() });
 }
 
 /** Writes a line for every event worth one. Returns the way to stop. */
@@ -85,16 +89,17 @@ function isRoutine(name: AfdEventName, data: AfdEvents[AfdEventName]): boolean {
 /** What a log and its children share. */
 interface Shared {
   device: { id: string | undefined };
-  hidden: HiddenTexts;
+  known: KnownSecrets;
 }
 
-function wrap(logger: pino.Logger, bound: LogFields, shared: Shared): Log {
-  const { device, hidden } = shared;
+function wrap(logger: pino.Logger, bound: LogFields, shared: Shared, own?: SecretMask): Log {
+  const { device, known } = shared;
+  const maskNow = own === undefined ? () => known.mask : together(known, own);
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(level)) return;
-    // The fields after they are bounded, and the message before it is cut.
-    const shown = hidden.of(redact({ ...bound, ...fields }, FIELDS)) as LogFields;
-    logger[level](shown, redactBeginning(String(hidden.of(message)), TEXT));
+    const mask = maskNow();
+    const shown = redact({ ...bound, ...fields }, { limits: FIELDS, mask }) as LogFields;
+    logger[level](shown, redactBeginning(String(message), TEXT, mask));
   };
   return {
     debug: write('debug'),
@@ -102,11 +107,23 @@ function wrap(logger: pino.Logger, bound: LogFields, shared: Shared): Log {
     warn: write('warn'),
     error: write('error'),
     enabled: (level) => logger.isLevelEnabled(level),
-    child: (fields) => wrap(logger, { ...bound, ...fields }, shared),
+    child: (fields, mask = own) => wrap(logger, { ...bound, ...fields }, shared, mask),
     setDevice(id) {
       device.id = id;
     },
-    hide: (texts) => hidden.add(texts),
+    hide: (texts) => known.add(texts),
+  };
+}
+
+/** Made anew only when there are more known secrets than before. */
+function together(known: KnownSecrets, own: SecretMask): () => SecretMask {
+  let of: SecretMask | undefined;
+  let mask = own;
+  return () => {
+    const now = known.mask;
+    if (now !== of) mask = now === undefined ? own : new SecretMask([], now, own);
+    of = now;
+    return mask;
   };
 }
 

@@ -16,6 +16,11 @@ export function escapeSpecial(text: string): string {
   });
 }
 
+/** A blank for each. */
+export function blankSpecial(text: string): string {
+  return text.replace(SPECIAL, ' ');
+}
+
 /** The same JSON: what JSON.stringify leaves stands within a string, where an escape means the same character. */
 export function escapeInJson(json: string): string {
   return json.replace(LEFT_BY_JSON, unicodeEscape);

@@ -1,9 +1,11 @@
 // The use cases of `afd migrate`. What a human is asked is asked by the command, between `planMigration` and `migrate`.
 
+import { audited } from '../audit/audited.ts';
 import { addressOf, type Context } from '../context/context.ts';
 import type { AdoptedTable } from '../db/migrate/adoption/migrating.ts';
 import type { Ask } from '../db/server-facts.ts';
 import { ServerPulse } from '../db/server-pulse.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import { type Adoption, adoptionOf } from './adopt.ts';
 
 export interface MigrateOptions {
@@ -49,14 +51,28 @@ export async function planMigration(context: Context, options: MigrateOptions): 
  * adopted table. @throws AfdError
  */
 export async function migrate(
-  context: Pick<Context, 'address' | 'names'> & { session(): Promise<unknown> },
+  context: Pick<Context, 'address' | 'names' | 'session'>,
+  by: Actor,
   options: MigrateOptions & { zone?: string | undefined } = { foreignKeys: false, visible: false },
 ): Promise<MigrationResult> {
   // First by our own session: knex would wait for its pool, and write to stdout that it could not connect.
-  await context.session();
+  const session = await context.session();
   // knex is loaded only here: no other command pays for it.
   const { migrateUp } = await import('../db/migrate/migrator.ts');
   const { migrations, statements } = await migrateUp(addressOf(context), context.names, options);
+  if (migrations.length === 0) return { applied: [], statements };
+  // DDL commits by itself, so this cannot be in one transaction with it. The migrator may have taken longer than an idle session lasts.
+  await session.ready();
+  const entries = migrations.map((name) => ({
+    ...({ action: 'migrate.up', object_type: 'schema' } as const),
+    object_id: name,
+  }));
+  await audited(
+    { session, names: context.names },
+    by,
+    async () => {},
+    () => entries,
+  );
   return { applied: migrations, statements };
 }
 

@@ -10,6 +10,7 @@ import type { StuckTask } from '../domain/placement/device-view.ts';
 import type { ResourceLimits } from '../domain/placement/resource-limits.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
 import type { LogLevel } from '../log/log.ts';
+import type { TlsPaths } from '../remote/tls-files.ts';
 import type { AfdEvents } from '../runtime/events.ts';
 
 export interface LivenessSettings {
@@ -21,7 +22,9 @@ export interface LivenessSettings {
   waitDatabaseMs: number;
   /** Undefined = it has no way to the database, but these gateways. */
   address: DatabaseAddress | undefined;
-  gateway: { urls: readonly string[]; apiKey: string | undefined; offlineForMs: number } | undefined;
+  gateway:
+    | { urls: readonly string[]; apiKey: string | undefined; tls?: TlsPaths | undefined; offlineForMs: number }
+    | undefined;
   timeZone: string;
   tables: { task: string; prefix: string };
   callTimeoutMs: number;

@@ -1,10 +1,10 @@
-import type { Config } from '../config/config-schema.ts';
 import type { Context } from '../context/context.ts';
 import { Session } from '../db/session.ts';
 import type { SettingRow } from '../db/settings/read-settings.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { Elector, type ElectorOptions } from '../election/elector.ts';
 import { cannotLead } from '../election/refused-lease.ts';
+import { tlsPaths } from '../remote/tls-paths.ts';
 import { deviceIdOf, type Identity } from './device-identity.ts';
 import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 
@@ -36,7 +36,7 @@ export function livenessSettings(
     log: { fd: context.logFd, format, level },
     waitDatabaseMs: 0,
     address,
-    gateway: role.deviceType === 'worker' ? gatewayOf(config) : undefined,
+    gateway: role.deviceType === 'worker' ? gatewayOf(context) : undefined,
     timeZone: config.database.time_zone,
     tables: config.tables,
     callTimeoutMs: config.database.call_timeout * 1000,
@@ -69,9 +69,12 @@ export function livenessSettings(
 }
 
 /** Where a remote worker asks; undefined = a node with a database. */
-function gatewayOf({ worker, master }: Config): LivenessSettings['gateway'] {
+function gatewayOf({ config: { worker, master }, resolved }: Context): LivenessSettings['gateway'] {
   if (worker.gateway === undefined) return undefined;
-  return { urls: worker.gateway, apiKey: master.api_key, offlineForMs: worker.offline_for * 1000 };
+  return {
+    ...{ urls: worker.gateway, apiKey: master.api_key, tls: tlsPaths(resolved) },
+    offlineForMs: worker.offline_for * 1000,
+  };
 }
 
 /** What the liveness thread read of the fleet's settings holds for this node now; returns what the thread must know of it. */

@@ -5,11 +5,14 @@ import type { DatabaseError } from '../db/database-error.ts';
 import { AfdError } from '../domain/errors.ts';
 import { isOfGateway, jsonOf, notUnderstood, refusal, unanswered } from './gateway-errors.ts';
 import { CallFailed, type HttpAnswer, HttpConnections } from './http-call.ts';
+import { TlsFiles, type TlsPaths } from './tls-files.ts';
 
 export interface GatewayOptions {
   /** Without a path below the root of the gateway. */
   urls: readonly string[];
   apiKey: string | undefined;
+  /** Of the certificate that it shows, and of the authorities that it believes. */
+  tls?: TlsPaths | undefined;
   callTimeoutMs: number;
 }
 
@@ -53,11 +56,13 @@ export class GatewayClient {
   readonly choice: GatewayChoice;
   readonly #o: GatewayOptions;
   readonly #connections = new Map<string, HttpConnections>();
+  readonly #tls: TlsFiles | undefined;
   #compress = true;
 
   constructor(options: GatewayOptions, choice = new GatewayChoice(options.urls)) {
     this.#o = options;
     this.choice = choice;
+    this.#tls = options.tls && new TlsFiles(options.tls);
   }
 
   /** The gateway that is asked now, for people. */
@@ -100,6 +105,9 @@ export class GatewayClient {
       this.#compress = false;
       answer = await this.#send(url, call);
     }
+    // Its certificate has ended while a newer one was there.
+    if (answer.status === 401 && this.#tls !== undefined && (await this.#tls.texts(true)) !== answer.tls)
+      answer = await this.#send(url, call);
     if (answer.status >= 300 || answer.status < 200) throw refusal(where, answer);
     const read = call.answer.safeParse(jsonOf(where, answer.text));
     if (read.success) return read.data;
@@ -125,7 +133,7 @@ export class GatewayClient {
   #to(url: string): HttpConnections {
     let found = this.#connections.get(url);
     if (found === undefined) {
-      found = new HttpConnections(url.startsWith('https:'));
+      found = new HttpConnections(url.startsWith('https:'), this.#tls);
       this.#connections.set(url, found);
     }
     return found;

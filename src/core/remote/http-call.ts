@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import type { TlsFiles, TlsTexts } from './tls-files.ts';
 
 /** How long a connection may take to be opened: another gateway is tried after that. */
 export const CONNECT_MS = 2000;
@@ -27,6 +28,8 @@ export interface HttpAnswer {
   status: number;
   retryAfterS: number | undefined;
   text: string;
+  /** What the connection was opened with. */
+  tls: TlsTexts | undefined;
 }
 
 /** A request without an answer. */
@@ -45,21 +48,25 @@ export class CallFailed extends Error {
 
 /** Connections to one gateway, kept open between requests. */
 export class HttpConnections {
-  readonly #agent: HttpAgent | HttpsAgent;
   readonly #secure: boolean;
+  readonly #tls: TlsFiles | undefined;
+  #agent: HttpAgent | HttpsAgent | undefined;
+  #texts: TlsTexts | undefined;
+  /** With connections that were opened with an older certificate, while something is under way on them. */
+  #older = new Set<HttpAgent>();
 
-  constructor(secure: boolean) {
+  constructor(secure: boolean, tls?: TlsFiles) {
     this.#secure = secure;
-    const options = { keepAlive: true, scheduling: 'lifo' } as const;
-    this.#agent = secure ? new HttpsAgent(options) : new HttpAgent(options);
+    this.#tls = tls;
   }
 
   /** Cuts what is under way and what is idle. */
   close(): void {
-    this.#agent.destroy();
+    for (const one of [...this.#older, ...(this.#agent === undefined ? [] : [this.#agent])]) one.destroy();
+    this.#older.clear();
   }
 
-  /** @throws CallFailed */
+  /** @throws CallFailed; AfdError E_CONFIG: the files of the certificate cannot be used */
   async call(call: HttpCall): Promise<HttpAnswer> {
     const { body, compress } = call;
     const small = body === undefined || !compress || body.length < COMPRESS_FROM;
@@ -70,15 +77,41 @@ export class HttpConnections {
       headers['content-length'] = String(Buffer.byteLength(sent));
     }
     if (!small) headers['content-encoding'] = 'gzip';
-    return this.#send(call, headers, sent);
+    const agent = await this.#agentNow();
+    const tls = this.#texts;
+    return { ...(await this.#send(call, agent, headers, sent)), tls };
   }
 
-  #send(call: HttpCall, headers: Record<string, string>, body: string | Buffer | undefined): Promise<HttpAnswer> {
+  /** New connections show the newest certificate; those that are open end with what is under way on them. */
+  async #agentNow(): Promise<HttpAgent | HttpsAgent> {
+    const texts = this.#secure ? await this.#tls?.texts() : undefined;
+    if (this.#agent !== undefined && texts === this.#texts) return this.#agent;
+    const old = this.#agent;
+    if (old !== undefined) this.#retire(old);
+    this.#texts = texts;
+    const options = { keepAlive: true, scheduling: 'lifo' } as const;
+    this.#agent = this.#secure ? new HttpsAgent({ ...options, ...texts }) : new HttpAgent(options);
+    return this.#agent;
+  }
+
+  #retire(agent: HttpAgent): void {
+    agent.maxFreeSockets = 0;
+    for (const idle of Object.values(agent.freeSockets).flat()) idle?.destroy();
+    for (const one of this.#older) if (Object.keys(one.sockets).length === 0) this.#older.delete(one);
+    this.#older.add(agent);
+  }
+
+  #send(
+    call: HttpCall,
+    agent: HttpAgent,
+    headers: Record<string, string>,
+    body: string | Buffer | undefined,
+  ): Promise<Omit<HttpAnswer, 'tls'>> {
     const { method, url, timeoutMs, signal } = call;
     return new Promise((resolve, reject) => {
       let connected = false;
       const open = this.#secure ? httpsRequest : httpRequest;
-      const asked: ClientRequest = open(url, { method, headers, agent: this.#agent });
+      const asked: ClientRequest = open(url, { method, headers, agent });
       const end = () => {
         clearTimeout(whole);
         clearTimeout(connecting);

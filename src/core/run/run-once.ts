@@ -86,7 +86,7 @@ async function oneAttempt(
   });
   const board = new PulseBoard(1);
   // No run log: that is in the database.
-  const outputOf = () => new AttemptOutput(log, () => undefined);
+  const outputOf = () => new AttemptOutput(log, undefined, () => undefined);
   const listening = new AbortController();
   return new Promise<Finish>((resolve) => {
     const runner = new Runner({

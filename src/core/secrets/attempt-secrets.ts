@@ -1,8 +1,8 @@
 // The secrets of one attempt: put into what its handler gets, and taken out of what it says.
-import { SecretMask, SHORTEST_SECRET } from '../domain/run-log/secret-mask.ts';
+import { SecretMask, SHORTEST_SECRET } from '../domain/redaction/secret-mask.ts';
+import { textsOf } from '../domain/redaction/secret-texts.ts';
 import { canonicalJson } from '../domain/text/canonical-json.ts';
 import { define, isMemberName, mapTexts, referenceOf, type SecretReference, spelledReference } from './references.ts';
-import { textsOf } from './secret-texts.ts';
 
 /** A value that the handler wants to store contains a secret somewhere in a text, where no reference can take its place. */
 export class SecretInside extends Error {}

@@ -1,4 +1,5 @@
 // What an operator does with secrets. Nothing here returns a value.
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
 import { changeGrants } from '../db/secrets/change-grants.ts';
 import { deleteSecret } from '../db/secrets/delete-secret.ts';
@@ -6,13 +7,15 @@ import { listSecrets, type SecretFacts, type SecretGrant } from '../db/secrets/l
 import { readSecret } from '../db/secrets/read-secret.ts';
 import { EVERY } from '../db/secrets/read-secrets.ts';
 import { writeSecret } from '../db/secrets/write-secret.ts';
+import { type Actor, saidBy } from '../domain/audit/actor.ts';
+import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
-import { SHORTEST_SECRET } from '../domain/run-log/secret-mask.ts';
+import { SHORTEST_SECRET } from '../domain/redaction/secret-mask.ts';
+import { shortLeaves } from '../domain/redaction/secret-texts.ts';
 import { jsonSnapshot } from '../domain/text/json-snapshot.ts';
 import { seal } from './envelope.ts';
 import { Keyring } from './keyring.ts';
 import { isSecretName } from './references.ts';
-import { shortLeaves } from './secret-texts.ts';
 
 export type { SecretFacts, SecretGrant };
 
@@ -35,7 +38,7 @@ export interface StoredSecret {
  */
 export async function setSecret(
   context: Context,
-  { name, value, by }: { name: string; value(): Promise<unknown>; by: string },
+  { name, value, by }: { name: string; value(): Promise<unknown>; by: Actor },
 ): Promise<StoredSecret> {
   checkName(name);
   const session = await context.session();
@@ -48,7 +51,17 @@ export async function setSecret(
     const before = await readSecret(session, context.names, name);
     const version = (before?.version ?? 0) + 1;
     const row = { name, version, ...seal(key, { name, version }, checked) };
-    if (await writeSecret(session, context.names, row, by)) return { name, version, key_id: key.id, unmasked };
+    const write = () => writeSecret(session, context.names, row, saidBy(by));
+    const versions = {
+      before: before && { version: before.version, key_id: before.key_id },
+      after: { version, key_id: key.id },
+    };
+    if (
+      await audited({ session, names: context.names }, by, write, (done) =>
+        done ? entry('set', name, versions) : undefined,
+      )
+    )
+      return { name, version, key_id: key.id, unmasked };
   }
 }
 
@@ -58,9 +71,16 @@ export async function allSecrets(context: Context): Promise<SecretFacts[]> {
 }
 
 /** @throws AfdError E_NOT_FOUND; DatabaseError */
-export async function removeSecret(context: Context, name: string): Promise<void> {
+export async function removeSecret(context: Context, name: string, by: Actor): Promise<void> {
   checkName(name);
-  if (!(await deleteSecret(await context.session(), context.names, name))) throw missing(name);
+  const session = await context.session();
+  const { names } = context;
+  const remove = async () => {
+    const before = (await readSecret(session, names, name)) ?? missing(name);
+    if (!(await deleteSecret(session, names, name))) missing(name);
+    return { version: before.version, key_id: before.key_id };
+  };
+  await audited({ session, names }, by, remove, (before) => entry('remove', name, { before }));
 }
 
 export interface GrantedSecret {
@@ -76,7 +96,7 @@ export interface GrantedSecret {
  */
 export async function grantSecret(
   context: Context,
-  asked: { name: string; task_types: string[]; device_ids: string[]; revoke: boolean; by: string },
+  asked: { name: string; task_types: string[]; device_ids: string[]; revoke: boolean; by: Actor },
 ): Promise<GrantedSecret> {
   const { name, task_types, device_ids, revoke, by } = asked;
   checkName(name);
@@ -87,8 +107,12 @@ export async function grantSecret(
     });
   const devices = device_ids.length === 0 ? [EVERY] : device_ids;
   const grants = task_types.flatMap((task_type) => devices.map((device_id) => ({ task_type, device_id })));
-  const changed = await changeGrants(session, context.names, name, { grants, revoke, by });
-  if (changed === undefined) throw missing(name);
+  const change = () => changeGrants(session, context.names, name, { grants, revoke, by: saidBy(by) });
+  const changed = await audited({ session, names: context.names }, by, change, (n) => {
+    if (n === undefined || n === 0) return undefined;
+    return revoke ? entry('ungrant', name, { before: { grants } }) : entry('grant', name, { after: { grants } });
+  });
+  if (changed === undefined) missing(name);
   if (changed === 0) throw new AfdError('E_NOT_FOUND', `${name} has no such grant.`, { suggestions: LIST });
   return { name, grants, revoked: revoke };
 }
@@ -110,6 +134,15 @@ function checkName(name: string): void {
   );
 }
 
-function missing(name: string): AfdError {
-  return new AfdError('E_NOT_FOUND', `There is no secret ${name}.`, { suggestions: LIST, data: { name } });
+/** Without their values, whose hashes could be guessed from. */
+function entry(
+  act: 'set' | 'remove' | 'grant' | 'ungrant',
+  name: string,
+  changed: Pick<AuditEntry, 'before' | 'after'>,
+): AuditEntry {
+  return { action: `secrets.${act}`, object_type: 'secret', object_id: name, ...changed };
+}
+
+function missing(name: string): never {
+  throw new AfdError('E_NOT_FOUND', `There is no secret ${name}.`, { suggestions: LIST, data: { name } });
 }

@@ -1,9 +1,12 @@
 // Encrypts every secret again with the newest key: each by one fenced statement, so that a rotation that dies leaves every secret
 // with one key or the other, and the next one goes on.
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
 import { dueSecrets } from '../db/secrets/due-secrets.ts';
 import type { SealedSecret } from '../db/secrets/read-secrets.ts';
 import { resealSecret } from '../db/secrets/reseal-secret.ts';
+import type { Actor } from '../domain/audit/actor.ts';
+import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
 import { seal } from './envelope.ts';
 import { openSecret } from './find-secrets.ts';
@@ -24,6 +27,7 @@ const BATCH = 50;
 /** @throws AfdError E_CONFIG; E_PARTIAL: some cannot be opened, and keep their keys; DatabaseError */
 export async function rotateSecrets(
   context: Context,
+  by: Actor,
   onStep: (name: string) => void = () => {},
 ): Promise<RotatedSecrets> {
   const session = await context.session();
@@ -40,7 +44,14 @@ export async function rotateSecrets(
         if (failed.has(row.name)) continue;
         const next = await resealed(row, newest, keyring);
         if ('message' in next) failed.set(row.name, next.message);
-        else if (await resealSecret(session, names, next, row.key_id)) {
+        else if (
+          await audited(
+            { session, names },
+            by,
+            () => resealSecret(session, names, next, row.key_id),
+            entryOf(row, next),
+          )
+        ) {
           done.rotated += 1;
           done.old.add(row.key_id);
           onStep(row.name);
@@ -57,6 +68,12 @@ export async function rotateSecrets(
     `${failed.size} of ${failed.size + done.rotated} secrets cannot be encrypted again; the first is ${first![0]}: ${first![1]}`,
     { suggestions: ['afd secrets ls'], data: { names: [...failed.keys()], rotated: done.rotated } },
   );
+}
+
+function entryOf(row: SealedSecret, next: SealedSecret): (done: boolean) => AuditEntry | undefined {
+  const change = { before: { key_id: row.key_id }, after: { key_id: next.key_id } };
+  return (done) =>
+    done ? { action: 'secrets.rotate', object_type: 'secret', object_id: row.name, ...change } : undefined;
 }
 
 async function resealed(

@@ -1,6 +1,6 @@
 // The embedded server: a private MySQL or MariaDB below the project, for projects without a server (`afd db …`).
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Session } from '../db/session.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -112,6 +112,8 @@ export async function startServer(options: StartOptions): Promise<StartedServer>
       });
     }
     await rm(files.setup, { force: true });
+    // Its folder is this user's alone; the server makes it for everybody.
+    await chmod(next.socket!, 0o600);
     return { ...(await report(files, next)), started: true, created, url: await urlOf(files, next) };
   });
 }

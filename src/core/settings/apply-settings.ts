@@ -1,11 +1,14 @@
 // `afd config apply`: makes what this configuration says the fleet's.
 
+import { audited } from '../audit/audited.ts';
 import type { Config } from '../config/config-schema.ts';
 import { dangers } from '../config/config-warnings.ts';
 import { setValue } from '../config/dotted.ts';
 import type { Context } from '../context/context.ts';
+import { changeSettings } from '../db/settings/change-settings.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
-import { writeSettings } from '../db/settings/write-settings.ts';
+import { type Actor, saidBy } from '../domain/audit/actor.ts';
+import { settingEntries } from './setting-entries.ts';
 
 export interface SettingChange {
   key: string;
@@ -32,7 +35,7 @@ export interface AppliedSettings {
  */
 export async function applySettings(
   context: Context,
-  { dryRun, by }: { dryRun: boolean; by: string },
+  { dryRun, by }: { dryRun: boolean; by: Actor },
 ): Promise<AppliedSettings> {
   const session = await context.session();
   const before = new Map((await readSettings(session, context.names)).map((row) => [row.name, row]));
@@ -44,9 +47,11 @@ export async function applySettings(
     if (row !== undefined && row.value === value) unchanged.push(key);
     else changes.push({ key, from: row?.value ?? null, to: value, from_by: row?.updated_by ?? null });
   }
-  if (!dryRun) {
+  if (!dryRun && changes.length > 0) {
+    const { names } = context;
     const values = new Map(changes.map(({ key, to }) => [key, to]));
-    await writeSettings(session, context.names, values, { by, existing: 'replace' });
+    const write = () => changeSettings(session, names, [...values.keys()], { values, by: saidBy(by), check() {} });
+    await audited({ session, names }, by, write, (then) => settingEntries(then, values));
   }
   const after = structuredClone(context.config) as Config;
   for (const [key, { value }] of given) setValue(after, key, value);

@@ -5,8 +5,8 @@ import { getValue } from '../config/dotted.ts';
 import { nodeWarnings, type Origin, type ResolvedConfig } from '../config/load-config.ts';
 import type { Context } from '../context/context.ts';
 import { AfdError, type ErrorCode } from '../domain/errors.ts';
-import { redact } from '../log/redact.ts';
-import { maskArguments } from './mask-arguments.ts';
+import { maskArguments } from '../domain/redaction/mask-arguments.ts';
+import { redact } from '../domain/redaction/redact.ts';
 
 export interface ConfigValue {
   key: string;

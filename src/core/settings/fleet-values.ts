@@ -1,4 +1,6 @@
 // The values that all nodes share, as a gateway shows and changes them.
+
+import { audited } from '../audit/audited.ts';
 import { RANGES } from '../config/config-keys.ts';
 import type { Config } from '../config/config-schema.ts';
 import { dangers } from '../config/config-warnings.ts';
@@ -7,9 +9,11 @@ import { checkedValue } from '../config/fleet-keys.ts';
 import type { Context } from '../context/context.ts';
 import { changeSettings } from '../db/settings/change-settings.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
+import { type Actor, saidBy } from '../domain/audit/actor.ts';
 import { AfdError } from '../domain/errors.ts';
 import { FLEET_KEYS } from '../domain/fleet-keys.ts';
 import type { SettingChange } from './apply-settings.ts';
+import { settingEntries } from './setting-entries.ts';
 
 export interface FleetValue {
   key: string;
@@ -38,7 +42,7 @@ export interface ValueChanges {
   values: Record<string, unknown>;
   /** Values of before, as they were seen; null = none. Absent = any. */
   expect: Record<string, unknown>;
-  by: string;
+  by: Actor;
 }
 
 /** All of them, or none. @throws AfdError E_USAGE for a key or value that cannot be, E_CONFLICT; DatabaseError */
@@ -57,7 +61,9 @@ export async function changeFleetValues(
     const data = { values: Object.fromEntries(other.map((key) => [key, before.get(key) ?? null])) };
     throw new AfdError('E_CONFLICT', `The settings have changed: ${now}.`, { suggestions: ['afd config show'], data });
   };
-  const before = await changeSettings(session, context.names, keys, { values: checked, by, check });
+  const { names } = context;
+  const change = () => changeSettings(session, names, keys, { values: checked, by: saidBy(by), check });
+  const before = await audited({ session, names }, by, change, (then) => settingEntries(then, checked));
   const rows = [...checked].filter(([key, to]) => before.get(key) !== to);
   const changes = rows.map(([key, to]) => ({ key, from: before.get(key) ?? null, to, from_by: null }));
   const after = structuredClone(context.config) as Config;

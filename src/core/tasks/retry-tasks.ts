@@ -1,8 +1,10 @@
 import type { Context } from '../context/context.ts';
 import { momentOf, type When } from '../context/moment.ts';
-import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
+import type { RetriedTask } from '../db/tasks/retry-task.ts';
 import { type RetryFilter, retryableTasks } from '../db/tasks/retry-tasks.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import { AfdError } from '../domain/errors.ts';
+import { retryAudited } from './audited-acts.ts';
 
 /** Tasks of one call; the next call takes the next ones. */
 export const MOST_RETRIES = 100_000;
@@ -43,7 +45,7 @@ export async function findRetryable(context: Context, filter: RetryByFilter): Pr
 export async function retryEach(
   context: Context,
   taskIds: number[],
-  { only, by }: { only: RetryFilter['status']; by: string },
+  { only, by }: { only: RetryFilter['status']; by: Actor },
   onProgress?: (done: number) => void,
 ): Promise<RetriedTasks> {
   const producer = await context.producer();
@@ -57,7 +59,7 @@ export async function retryEach(
   };
   for (const id of taskIds) {
     try {
-      tasks.push(await retryTask(session, context.names, id, { only, by }));
+      tasks.push(await retryAudited({ session, names: context.names }, id, { only, by }));
       result.retried += 1;
       result.task_ids.push(id);
     } catch (error) {

@@ -3,14 +3,15 @@ import type { Context } from '../context/context.ts';
 import { momentFrom, type When } from '../context/moment.ts';
 import { handledTypes } from '../db/devices/handled-types.ts';
 import { databaseNowMs } from '../db/rows.ts';
-import { type CancelledTask, cancelTask } from '../db/tasks/cancel-task.ts';
+import type { CancelledTask } from '../db/tasks/cancel-task.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
 import { listTasks as queryTasks, type TaskFilter } from '../db/tasks/list-tasks.ts';
-import { reassignTask as moveTask, type ReassignedTask } from '../db/tasks/reassign-task.ts';
-import { type RetriedTask, retryTask } from '../db/tasks/retry-task.ts';
+import type { ReassignedTask } from '../db/tasks/reassign-task.ts';
+import type { RetriedTask } from '../db/tasks/retry-task.ts';
 import { showTask as queryTask } from '../db/tasks/show-task.ts';
 import { type StoredResult, taskResult } from '../db/tasks/task-result.ts';
 import { resolveDeviceId } from '../devices/find-device.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { TaskWaiting } from '../domain/placement/waiting.ts';
 import type { ExpectedTask } from '../domain/task/expected-task.ts';
@@ -18,6 +19,7 @@ import { checkNewTasks } from '../domain/task/new-task.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import type { TaskDetails, TaskRecord } from '../domain/task/task-record.ts';
 import { intoBatch } from './add-tasks.ts';
+import { cancelAudited, reassignAudited, retryAudited } from './audited-acts.ts';
 import { TaskDoubts } from './task-doubts.ts';
 import { checkedFilter, checkStatus } from './task-filter.ts';
 import { taskWaiting } from './why-pending.ts';
@@ -126,21 +128,23 @@ export async function storedResult(context: Context, taskId: number, attempt?: n
 export async function cancelTasks(
   context: Context,
   taskIds: number[],
-  options: { force: boolean; by?: string },
+  { force, by }: { force: boolean; by: Actor },
 ): Promise<Several<CancelledTask>> {
   const session = await context.session();
-  return each(taskIds, 'cancelled', (id) => cancelTask(session, context.names, id, options));
+  return each(taskIds, 'cancelled', (id) => cancelAudited({ session, names: context.names }, id, { force, by }));
 }
 
 /** Runs tasks again, now, with a new retry budget; `force` also what is done. @throws DatabaseError */
 export async function retryTasks(
   context: Context,
   taskIds: number[],
-  options: { force: boolean; by?: string },
+  { force, by }: { force: boolean; by: Actor },
 ): Promise<Several<RetriedTask>> {
   const producer = await context.producer();
   const session = await producer.session();
-  const result = await each(taskIds, 'retried', (id) => retryTask(session, context.names, id, options));
+  const result = await each(taskIds, 'retried', (id) =>
+    retryAudited({ session, names: context.names }, id, { force, by }),
+  );
   await producer.notifyAgain(result.tasks.map((one) => one.task_id));
   return result;
 }
@@ -154,18 +158,19 @@ export async function reassignTask(
     /** `to` is a whole id, never the beginning of one. */
     exact?: boolean;
     force: boolean;
-    by?: string;
+    by: Actor;
     expect?: ExpectedTask | undefined;
   },
 ): Promise<ReassignedTask> {
   const producer = await context.producer();
   const session = await producer.session();
-  const { to: typed, exact = false, force, by = null, expect } = options;
+  const { to: typed, exact = false, force, by, expect } = options;
   const command = `afd tasks reassign ${taskId} --to`;
   const whole = typed === undefined || exact;
   const to = whole ? typed : await resolveDeviceId(session, context.names, typed, command);
   const { piggybacked: carried, ring } = producer.notifier.prepare(session, []);
-  const moved = await moveTask(session, context.names, taskId, { to, force, by, expect, piggybacked: carried });
+  const change = { to, force, expect, piggybacked: carried };
+  const moved = await reassignAudited({ session, names: context.names }, taskId, { ...change, by });
   ring([]);
   if (moved.status === 'assigned' && to !== undefined) producer.notifier.ringSender.ringDevice(to);
   else if (moved.status === 'pending') await producer.notifyAgain([taskId]);

@@ -1,6 +1,6 @@
 // Webhooks as their operators add, see and change them.
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
-import { transaction } from '../db/transaction.ts';
 import { listWebhooks, readWebhook } from '../db/webhooks/webhook-rows.ts';
 import {
   deleteWebhook,
@@ -9,6 +9,8 @@ import {
   updateWebhook,
   type WebhookValues,
 } from '../db/webhooks/write-webhook.ts';
+import { type Actor, saidBy } from '../domain/audit/actor.ts';
+import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { EventType, Webhook } from '../domain/webhook.ts';
 import { networksOf } from './send/allowed-address.ts';
@@ -42,34 +44,45 @@ export async function webhook(context: Context, id: number): Promise<Webhook> {
 export async function addWebhook(
   context: Context,
   given: NewWebhook,
-  by: string,
+  by: Actor,
 ): Promise<{ webhook: Webhook; secret: string }> {
   checkUrl(context, given.url);
   const secret = given.secret ?? newSecret();
   checkSecret(secret);
   const session = await context.session();
-  const added = await transaction(session, async () => {
-    const id = await insertWebhook(session, context.names, { ...given, secret, by }, MOST_WEBHOOKS);
-    return id === undefined ? undefined : readWebhook(session, context.names, id);
-  });
+  const { names } = context;
+  const add = async () => {
+    const id = await insertWebhook(session, names, { ...given, secret, by: saidBy(by) }, MOST_WEBHOOKS);
+    return id === undefined ? undefined : readWebhook(session, names, id);
+  };
+  const added = await audited({ session, names }, by, add, (after) => after && entry('add', after.id, { after }));
   if (added !== undefined) return { webhook: added, secret };
   throw new AfdError('E_CONFLICT', `There are ${MOST_WEBHOOKS} webhooks already. Remove one of them first.`);
 }
 
 /** What is undefined stays. @throws AfdError E_NOT_FOUND, E_USAGE; DatabaseError */
-export async function changeWebhook(context: Context, id: number, values: WebhookValues): Promise<Webhook> {
+export async function changeWebhook(context: Context, id: number, values: WebhookValues, by: Actor): Promise<Webhook> {
   if (values.url !== undefined) checkUrl(context, values.url);
   const session = await context.session();
-  const changed = await transaction(session, async () => {
-    const there = await updateWebhook(session, context.names, id, values);
-    return there ? readWebhook(session, context.names, id) : undefined;
-  });
-  return changed ?? missing(id);
+  const { names } = context;
+  const change = async () => {
+    const before = (await readWebhook(session, names, id)) ?? missing(id);
+    if (!(await updateWebhook(session, names, id, values))) missing(id);
+    return { before, after: (await readWebhook(session, names, id)) ?? missing(id) };
+  };
+  return (await audited({ session, names }, by, change, (both) => entry('change', id, both))).after;
 }
 
 /** @throws AfdError E_NOT_FOUND; DatabaseError */
-export async function removeWebhook(context: Context, id: number): Promise<void> {
-  if (!(await deleteWebhook(await context.session(), context.names, id))) missing(id);
+export async function removeWebhook(context: Context, id: number, by: Actor): Promise<void> {
+  const session = await context.session();
+  const { names } = context;
+  const remove = async () => {
+    const before = (await readWebhook(session, names, id)) ?? missing(id);
+    if (!(await deleteWebhook(session, names, id))) missing(id);
+    return before;
+  };
+  await audited({ session, names }, by, remove, (before) => entry('remove', id, { before }));
 }
 
 /** @throws AfdError E_NOT_FOUND, E_USAGE; DatabaseError */
@@ -77,12 +90,25 @@ export async function changeSecret(
   context: Context,
   id: number,
   given: string | undefined,
+  by: Actor,
 ): Promise<{ webhook: Webhook; secret: string }> {
   const secret = given ?? newSecret();
   checkSecret(secret);
   const session = await context.session();
-  if (!(await replaceSecret(session, context.names, { id, secret, hours: FORMER_SECRET_HOURS }))) missing(id);
+  const { names } = context;
+  const replace = async () => {
+    if (!(await replaceSecret(session, names, { id, secret, hours: FORMER_SECRET_HOURS }))) missing(id);
+  };
+  await audited({ session, names }, by, replace, () => entry('secret', id, {}));
   return { webhook: await webhook(context, id), secret };
+}
+
+function entry(
+  act: 'add' | 'change' | 'remove' | 'secret',
+  id: number,
+  changed: Pick<AuditEntry, 'before' | 'after'>,
+): AuditEntry {
+  return { action: `webhooks.${act}`, object_type: 'webhook', object_id: String(id), ...changed };
 }
 
 /** @throws AfdError E_NOT_FOUND */

@@ -1,12 +1,15 @@
 // A worker behind a gateway: it has no way to the database. Its gateway knows what is due; while none answers, it goes on with
 // what it has, and keeps what it cannot deliver.
 import { resolve } from 'node:path';
+import { ownRenewal } from '../certificates/own-renewal.ts';
 import type { Context } from '../context/context.ts';
 import { attemptKey } from '../domain/attempt/attempt-key.ts';
 import type { Handler } from '../handlers/handler.ts';
 import { deviceIdOf } from '../node/device-identity.ts';
 import type { LivenessCommand } from '../node/liveness-messages.ts';
 import { GatewayChoice, GatewayClient } from '../remote/gateway-client.ts';
+import { tlsPaths } from '../remote/tls-paths.ts';
+import type { Loop } from '../runtime/loop.ts';
 import { Claimer } from './claim/claimer.ts';
 import { GatewayPlanner } from './claim/gateway-planner.ts';
 import { deliverLeft } from './journal/deliver-left.ts';
@@ -40,6 +43,7 @@ export class GatewayLink implements WorkerLink {
   readonly #clients: GatewayClient[] = [];
   readonly #work: GatewayClient;
   readonly #journaling: JournalOptions;
+  readonly #renewal: Loop | undefined;
   #journal: Journal | undefined;
   #ports: { logs: GatewayLogs; reports: GatewayReports } | undefined;
 
@@ -49,6 +53,7 @@ export class GatewayLink implements WorkerLink {
     this.#o = options;
     this.#choice = new GatewayChoice(options.urls);
     this.#work = this.#client();
+    this.#renewal = this.#renewalOf();
     const folder = worker.journal ?? options.env.STATE_DIRECTORY?.split(':')[0] ?? FOLDER;
     this.#journaling = {
       folder: resolve(context.resolved.baseDir, folder),
@@ -65,6 +70,7 @@ export class GatewayLink implements WorkerLink {
   async open(): Promise<void> {
     const deviceId = this.#context.config.worker.device_id ?? deviceIdOf(this.#o.hostname);
     await deliverLeft({ ...this.#journaling, client: this.#work, events: this.#context.events }, deviceId);
+    void this.#renewal?.start();
   }
 
   /** Its gateway has closed what earlier processes left, when it registered. */
@@ -154,15 +160,29 @@ export class GatewayLink implements WorkerLink {
   }
 
   async close(): Promise<void> {
+    const stopped = this.#renewal?.stop();
     for (const one of this.#clients) one.cut();
+    await stopped;
     await this.#journal?.close();
   }
 
+  #renewalOf(): Loop | undefined {
+    const { resolved, events } = this.#context;
+    const { cert, key } = tlsPaths(resolved) ?? {};
+    if (cert === undefined || key === undefined) return undefined;
+    return ownRenewal({
+      ...{ client: this.#client(), cert, key },
+      note: (message) => events.emit('note', { message }),
+      warn: (message) => events.emit('warning', { message }),
+    });
+  }
+
   #client(): GatewayClient {
-    const { config } = this.#context;
+    const { config, resolved } = this.#context;
     const options = {
       urls: this.#o.urls,
       apiKey: config.master.api_key,
+      tls: tlsPaths(resolved),
       callTimeoutMs: config.database.call_timeout * 1000,
     };
     const client = new GatewayClient(options, this.#choice);

@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { resolve } from 'node:path';
-import { DEFAULT_ISOLATION, type HandlerConfig, type ISOLATIONS, RECYCLE } from '../config/config-schema.ts';
+import { type HandlerConfig, RECYCLE } from '../config/config-schema.ts';
 import { AfdError } from '../domain/errors.ts';
 import { type Environment, moduleEnvironment } from '../handlers/command/command-environment.ts';
 import { type CommandHandlerOptions, checkCommand, commandHandler } from '../handlers/command/command-handler.ts';
 import { type CommandHost, openCommandHost } from '../handlers/command/command-host.ts';
+import { type HandlerUser, handlerUser, userWarning } from '../handlers/command/handler-user.ts';
 import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
 import { limitPrefix } from '../handlers/command/limit-programs.ts';
 import { findDeathSignal } from '../handlers/command/program.ts';
@@ -13,8 +14,7 @@ import { ModulePlace } from '../handlers/module-place.ts';
 import { HandlerProcesses, type ProcessModule } from '../handlers/process/handler-processes.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
 import type { Service } from '../runtime/service.ts';
-
-type Isolation = (typeof ISOLATIONS)[number];
+import { type Isolation, idleSettings, isolationOf, linesToAdd } from './handler-advice.ts';
 
 export interface LoadHandlersOptions {
   /** `handlers` of the configuration. */
@@ -86,7 +86,8 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
     death_signal: host?.death_signal ?? (processes ? await findDeathSignal(options.env.PATH) : []),
     hidden: host?.hidden ?? (processes ? hideInherited() : []),
   };
-  const places = placesOf(types, options, start);
+  const users = await usersOf(types, options, warnings);
+  const places = placesOf(types, options, start, users);
   const here = new ModulePlace(options);
   // One listener for each command that runs.
   const kill = new AbortController();
@@ -102,7 +103,7 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
     await Promise.all(places.map(({ service }) => service.start()));
     for (const type of types) {
       const placed = places.map((one) => one.handlerOf(type)).find((one) => one !== undefined);
-      const command = { here, host, kill: kill.signal };
+      const command = { here, host, kill: kill.signal, user: users.get(type) };
       handlers.set(type, placed ?? (await loadHandler(type, configured[type]!, options, command)));
       warnings.push(...idleSettings(type, configured[type]!, options.artifacts));
     }
@@ -126,12 +127,13 @@ interface Place {
   handlerOf(type: string): Handler | undefined;
 }
 
-function isolationOf({ module, isolation }: HandlerConfig): Isolation | undefined {
-  return module === undefined ? undefined : (isolation ?? DEFAULT_ISOLATION);
-}
-
 /** The modules that run in a thread and those that run in processes, not started. */
-function placesOf(types: string[], options: LoadHandlersOptions, start: Start): Place[] {
+function placesOf(
+  types: string[],
+  options: LoadHandlersOptions,
+  start: Start,
+  users: ReadonlyMap<string, HandlerUser>,
+): Place[] {
   const { handlers, base_dir, env: worker_env, slots: most } = options;
   const modulesIn = (isolation: Isolation) =>
     types
@@ -150,7 +152,8 @@ function placesOf(types: string[], options: LoadHandlersOptions, start: Start): 
   const modules: ProcessModule[] = modulesIn('process').map(
     ({ config: { env, cwd = '.', recycle = RECYCLE }, ...one }) => ({
       ...one,
-      env: moduleEnvironment(one.task_type, env, worker_env),
+      env: moduleEnvironment(one.task_type, env, worker_env, users.get(one.task_type)),
+      user: users.get(one.task_type),
       cwd: resolve(base_dir, cwd),
       recycle,
     }),
@@ -162,11 +165,35 @@ function placesOf(types: string[], options: LoadHandlersOptions, start: Start): 
   return places;
 }
 
+interface Loading {
+  here: ModulePlace;
+  host: CommandHost | undefined;
+  kill: AbortSignal;
+  user: HandlerUser | undefined;
+}
+
+/** As whom handlers run that do not run as the worker. @throws AfdError E_CONFIG */
+async function usersOf(
+  types: string[],
+  { handlers, env }: LoadHandlersOptions,
+  warnings: string[],
+): Promise<Map<string, HandlerUser>> {
+  const users = new Map<string, HandlerUser>();
+  for (const type of types) {
+    const { user } = handlers[type]!;
+    if (user === undefined) continue;
+    users.set(type, await handlerUser(type, user, env.PATH));
+    const warning = await userWarning(type);
+    if (warning !== undefined) warnings.push(warning);
+  }
+  return users;
+}
+
 async function loadHandler(
   type: string,
   config: HandlerConfig,
   { base_dir, env: worker_env, kill_grace, artifacts }: LoadHandlersOptions,
-  { here, host, kill }: { here: ModulePlace; host: CommandHost | undefined; kill: AbortSignal },
+  { here, host, kill, user }: Loading,
 ): Promise<Handler> {
   const { module, exec } = config;
   // No task can run for 0 s: it means the fleet's.
@@ -182,8 +209,8 @@ async function loadHandler(
   }
   const command: CommandHandlerOptions = {
     ...{ task_type: type, exec, base_dir, cwd, env, worker_env, timeout, kill_grace, result, host, kill },
-    ...{ limits, keep_folder, keep_files: files.keep },
-    prefix: await limitPrefix(type, config, worker_env.PATH),
+    ...{ limits, keep_folder, keep_files: files.keep, user },
+    prefix: await limitPrefix(type, config, worker_env.PATH, user),
     artifacts: artifacts === undefined ? undefined : resolve(base_dir, artifacts),
   };
   const problem = await checkCommand(command);
@@ -191,40 +218,4 @@ async function loadHandler(
     throw new AfdError('E_HANDLER_MISSING', `The handler of ${type} cannot be started: ${problem} (handlers.${type}).`);
   }
   return commandHandler(command);
-}
-
-function idleSettings(type: string, config: HandlerConfig, artifacts: string | undefined): string[] {
-  const { module, env, cwd, result, limits, keep_folder, umask, files } = config;
-  const keep = files.keep.length > 0;
-  if (module === undefined) {
-    if (!keep || artifacts !== undefined) return [];
-    return [`handlers.${type}.files.keep has no effect: worker.artifacts, the folder for them, is not set.`];
-  }
-  const named = (given: Record<string, boolean>) =>
-    Object.entries(given)
-      .flatMap(([name, is]) => (is ? [name] : []))
-      .join(', ');
-  const found: string[] = [];
-  const ofProcess = named({ env: Object.keys(env).length > 0, cwd: cwd !== undefined });
-  if (ofProcess !== '' && isolationOf(config) !== 'process') {
-    found.push(`handlers.${type}: ${ofProcess} has no effect on a module without "isolation: process".`);
-  }
-  const ofCommand = named({
-    ...{ result, limits: Object.keys(limits).length > 0, keep_folder: keep_folder !== 'never' },
-    ...{ umask: umask !== undefined, files: keep },
-  });
-  if (ofCommand !== '') {
-    found.push(`handlers.${type}: ${ofCommand} applies to commands only and has no effect on a module.`);
-  }
-  return found;
-}
-
-function linesToAdd(types: string[]): string {
-  if (types.length === 0) return 'worker: { capabilities: { supported_tasks: [my_task] } }';
-  const lines = types.map((type) => {
-    const key = /^[A-Za-z_][\w-]*$/.test(type) ? type : JSON.stringify(type);
-    const file = type.replace(/[^\w-]+/g, '-').replaceAll('_', '-');
-    return `  ${key}: { module: ./handlers/${file}.ts }   # or: { exec: [python3, main.py, ${key}] }`;
-  });
-  return `handlers:\n${lines.join('\n')}`;
 }

@@ -3,6 +3,8 @@
 import { resolve } from 'node:path';
 import type { Context } from '../context/context.ts';
 import type { ClaimPermission } from '../db/claim/finish-and-claim.ts';
+import { ownSecrets } from '../domain/redaction/own-secrets.ts';
+import { redactText } from '../domain/redaction/redact.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { PulseBoard } from '../node/pulse-board.ts';
 import { monotonic } from '../runtime/clock.ts';
@@ -13,7 +15,6 @@ import type { AttemptOutput } from './log/attempt-output.ts';
 import { LogFiles } from './log/log-files.ts';
 import { attemptOutput, maskOf } from './log/run-log-policy.ts';
 import { RunLogs } from './log/run-logs.ts';
-import { workerSecrets } from './log/secrets.ts';
 import type { RegisteredDevice } from './port/work-port.ts';
 import { Reporter } from './report/reporter.ts';
 import { HeldAttempts } from './run/held-attempts.ts';
@@ -38,7 +39,7 @@ export interface WorkerPartsOptions extends RegisteredDevice {
   capabilities: Record<string, unknown>;
   slots: number;
   handlers: Map<string, Handler>;
-  /** Of the worker: what stands in it under a telling name is masked in run logs. */
+  /** Of the worker: what stands in it under a telling name is shown nowhere. */
   env: Record<string, string | undefined>;
   /** By task type (`handlers.*.max`). */
   maxima: ReadonlyMap<string, number>;
@@ -75,9 +76,10 @@ export function assembleWorker(context: Context, options: WorkerPartsOptions): W
   const files =
     folder === undefined ? undefined : new LogFiles({ folder: resolve(context.resolved.baseDir, folder), most, warn });
   const logs = new RunLogs({ port: ports.logs, events, files });
-  const secrets = workerSecrets(config.handlers, options.env, context.address?.password);
-  const masked = (attempt: RunningAttempt, text: string) => maskOf(secrets, attempt).applyCut(text);
-  const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, files, log, logs, secrets }, attempt);
+  log.hide(ownSecrets({ handlers: config.handlers, env: options.env, others: [] }));
+  const { known } = context;
+  const masked = (attempt: RunningAttempt, text: string) => redactText(text, { mask: maskOf(known, attempt) });
+  const outputOf = (attempt: RunningAttempt) => attemptOutput({ config, deviceId, files, log, logs, known }, attempt);
   const runner: Runner = new Runner({
     slots,
     deviceId,

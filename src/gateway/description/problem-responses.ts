@@ -7,8 +7,8 @@ import { HTTP_STATUS } from '../server/problem-answers.ts';
 /** Of every route that asks the database. */
 const ALWAYS: ErrorCode[] = ['E_DATABASE', 'E_TEMPORARY', 'E_FORBIDDEN', 'E_SCHEMA', 'E_INTERNAL'];
 
-/** Of every route for which a key is needed. */
-const KEYS: ErrorCode[] = ['E_KEY', 'E_ROLE'];
+/** Of every route for which a key or a certificate is needed. */
+const KEYS: ErrorCode[] = ['E_KEY', 'E_CERTIFICATE', 'E_ROLE'];
 
 export interface ProblemResponse {
   description: string;

@@ -4,10 +4,12 @@ import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { listenAddress } from '../../core/gateway/listen-address.ts';
 import type { App } from '../server/app-type.ts';
+import type { ClientAuthority } from '../server/client-authority.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
 import { authenticate } from './authenticate.ts';
 import { addressIn, plainAddress } from './client-address.ts';
+import { ClientCertificates } from './client-certificates.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';
 import type { Limits } from './limits.ts';
@@ -16,11 +18,17 @@ import { limitRates } from './rates.ts';
 declare module 'fastify' {
   interface FastifyInstance {
     connections: Connections;
+    certificates: ClientCertificates;
   }
 }
 
 /** Before the routes. */
-export async function protect(app: App, gateway: Gateway, limits: Limits): Promise<void> {
+export async function protect(
+  app: App,
+  gateway: Gateway,
+  limits: Limits,
+  clients: ClientAuthority | undefined,
+): Promise<void> {
   const { events, config } = gateway.context;
   const seldom = () => new ToldSeldom((message) => events.emit('warning', { message }));
   const [refused, limited] = [seldom(), seldom()];
@@ -48,5 +56,8 @@ export async function protect(app: App, gateway: Gateway, limits: Limits): Promi
     if (gateway.stopping.aborted) reply.header('connection', 'close');
   });
   await limitRates(app, limits, (sentence) => limited.say(sentence));
+  const certificates = new ClientCertificates(gateway, clients);
+  certificates.attach(app.server);
+  app.decorate('certificates', certificates);
   authenticate(app, gateway);
 }

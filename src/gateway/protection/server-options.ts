@@ -2,7 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
-import { type Certificate, OLDEST_TLS } from '../server/certificate.ts';
+import { type Certificate, tlsOptions } from '../server/certificate.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
 import { BODY_LIMIT, type Limits } from './limits.ts';
@@ -34,7 +34,7 @@ export function serverOptions(gateway: Gateway, limits: Limits, certificate?: Ce
     routerOptions: { maxParamLength: PARAMETER_LENGTH },
     ...(certificate === undefined
       ? { http }
-      : { https: { ...http, ...certificate, minVersion: OLDEST_TLS, handshakeTimeout: limits.headersMs } }),
+      : { https: { ...http, ...tlsOptions(certificate), handshakeTimeout: limits.headersMs } }),
     clientErrorHandler: answerMalformed((sentence) => malformed.say(sentence)),
     frameworkErrors(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
       void sendProblem(new AfdError('E_USAGE', error.message), request, reply, error.statusCode ?? 400);

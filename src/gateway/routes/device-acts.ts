@@ -4,7 +4,7 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import { deviceParams } from '../../http/device-contract.ts';
 import { deviceActAnswer, deviceActBody, removeAnswer, removeBody } from '../../http/fleet-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { bodyOrNone, caller, envelope } from '../server/answers.ts';
+import { bodyOrNone, caller, callerOf, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const SUMMARIES: Record<DeviceAct, string> = {
@@ -32,7 +32,7 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
       async handler(request) {
         const expect = request.body.expect?.operator_state;
         return gateway.requests.use(async (context) => {
-          const stated = await actOnDevice(context, request.params.device_id, act, expect);
+          const stated = await actOnDevice(context, request.params.device_id, act, { expect, by: callerOf(request) });
           return { ...stated, by: caller(request), ...envelope(request, await context.now()) };
         });
       },
@@ -57,7 +57,9 @@ export function deviceActRoutes(app: App, gateway: Gateway): void {
       const { expect, force } = request.body;
       return gateway.requests.use(async (context) => {
         const { device_id } = request.params;
-        const removed = await removeOneDevice(context, device_id, { force, expect: expect?.operator_state });
+        const removed = await removeOneDevice(context, device_id, {
+          ...{ force, expect: expect?.operator_state, by: callerOf(request) },
+        });
         return { ...removed, by: caller(request), ...envelope(request, await context.now()) };
       });
     },

@@ -19,7 +19,7 @@ import {
   statusAnswer,
 } from '../../http/fleet-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { bodyOrNone, caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import { bodyOrNone, caller, callerOf, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 /** How long an answer serves everybody who asks. */
@@ -120,7 +120,7 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {
-        const resigned = await resignLeadership(context, request.body.expect);
+        const resigned = await resignLeadership(context, callerOf(request), request.body.expect);
         return { ...resigned, by: caller(request), ...envelope(request, await context.now()) };
       });
     },
@@ -160,11 +160,11 @@ export function fleetRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request) {
       const { values, expect = {} } = request.body;
-      const by = caller(request);
+      const by = callerOf(request);
       return gateway.requests.use(async (context) => {
         const { changes, warnings } = await changeFleetValues(context, { values, expect, by });
         const said = changes.map(({ key, from, to }) => ({ key, from, to }));
-        return { changes: said, warnings, by, ...envelope(request, await context.now()) };
+        return { changes: said, warnings, by: by.label, ...envelope(request, await context.now()) };
       });
     },
   });

@@ -11,7 +11,7 @@ import {
   rotatedKeyAnswer,
 } from '../../http/key-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { bodyOrNone, caller, envelope } from '../server/answers.ts';
+import { bodyOrNone, callerOf, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const tags = ['keys'] as const;
@@ -30,12 +30,12 @@ export function keyRoutes(app: App, gateway: Gateway): void {
     },
     serializerCompiler: plainJson,
     async handler(request, reply) {
-      const by = caller(request);
+      const by = callerOf(request);
       const { lifetime: lifetimeS, ...given } = request.body;
       return gateway.requests.use(async (context) => {
         const made = await makeKey(context, { ...given, lifetimeS }, by);
         reply.code(201);
-        return { ...made, by, ...envelope(request, await context.now()) };
+        return { ...made, by: by.label, ...envelope(request, await context.now()) };
       });
     },
   });
@@ -73,11 +73,11 @@ export function keyRoutes(app: App, gateway: Gateway): void {
     preValidation: bodyOrNone,
     serializerCompiler: plainJson,
     async handler(request) {
-      const by = caller(request);
+      const by = callerOf(request);
       const { overlap: overlapS, lifetime: lifetimeS } = request.body;
       return gateway.requests.use(async (context) => {
         const rotated = await rotateKey(context, request.params.key_id, { overlapS, lifetimeS }, by);
-        return { ...rotated, by, ...envelope(request, await context.now()) };
+        return { ...rotated, by: by.label, ...envelope(request, await context.now()) };
       });
     },
   });
@@ -95,10 +95,10 @@ export function keyRoutes(app: App, gateway: Gateway): void {
     },
     serializerCompiler: plainJson,
     async handler(request) {
-      const by = caller(request);
+      const by = callerOf(request);
       return gateway.requests.use(async (context) => {
         const key = await endKey(context, request.params.key_id, by);
-        return { key, by, ...envelope(request, await context.now()) };
+        return { key, by: by.label, ...envelope(request, await context.now()) };
       });
     },
   });

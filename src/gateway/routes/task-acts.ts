@@ -1,5 +1,6 @@
 // What operators do to tasks, one by one or many at once.
 
+import { saidBy } from '../../core/access/actor.ts';
 import { actOnMany } from '../../core/acts/act-on-many.ts';
 import { type ActKind, actOnTask } from '../../core/acts/act-on-task.ts';
 import { previewActs } from '../../core/acts/preview.ts';
@@ -17,7 +18,7 @@ import {
 } from '../../http/act-contract.ts';
 import { taskParams } from '../../http/task-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { bodyOrNone, caller, envelope } from '../server/answers.ts';
+import { bodyOrNone, caller, callerOf, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { wireTask } from '../server/wire.ts';
 
@@ -58,11 +59,11 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
         const { expect, force, to, reason } = request.body as {
           reason?: string;
         } & (typeof ONE.reassign.body)['_output'];
-        const by = caller(request, reason);
+        const by = callerOf(request, reason);
         const { task_id } = request.params;
         return gateway.requests.use(async (context) => {
           const acted = await actOnTask(context, task_id, { act, force, to, by }, expect);
-          return { ...acted, task_id: String(task_id), by, ...envelope(request, await context.now()) };
+          return { ...acted, task_id: String(task_id), by: saidBy(by), ...envelope(request, await context.now()) };
         });
       },
     });
@@ -106,10 +107,10 @@ export function taskActRoutes(app: App, gateway: Gateway): void {
       const { token, cursor, limit, act, filter } = request.body;
       const of = { ...(act && { act }), ...(filter && { filter }) };
       return gateway.requests.use(async (context) => {
-        const by = (reason?: string) => caller(request, reason);
+        const by = (reason?: string) => callerOf(request, reason);
         const chunk = await actOnMany(context, { token, cursor, limit, of, by });
         const results = chunk.results.map((one) => ({ ...one, task_id: String(one.task_id) }));
-        return { ...chunk, results, by: by(), ...envelope(request, await context.now()) };
+        return { ...chunk, results, by: caller(request), ...envelope(request, await context.now()) };
       });
     },
   });

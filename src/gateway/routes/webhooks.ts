@@ -23,7 +23,7 @@ import {
 } from '../../http/webhook-contract.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { bodyOrNone, caller, envelope } from '../server/answers.ts';
+import { bodyOrNone, caller, callerOf, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const ONE = { url: '/api/v1/webhooks/:webhook_id', serializerCompiler: plainJson };
@@ -43,7 +43,7 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     },
     serializerCompiler: plainJson,
     async handler(request, reply) {
-      const by = caller(request);
+      const by = callerOf(request);
       const { secret, ...rest } = request.body;
       const add = () =>
         gateway.requests.use(async (context) => {
@@ -52,7 +52,7 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
         });
       const { now, ...added } = await onceByKey(gateway, request, reply, add);
       reply.code(201);
-      return { ...added, by, ...envelope(request, now) };
+      return { ...added, by: by.label, ...envelope(request, now) };
     },
   });
 
@@ -107,7 +107,7 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     },
     async handler(request) {
       return gateway.requests.use(async (context) => {
-        const changed = await changeWebhook(context, request.params.webhook_id, request.body);
+        const changed = await changeWebhook(context, request.params.webhook_id, request.body, callerOf(request));
         return { webhook: wire(changed), by: caller(request), ...envelope(request, await context.now()) };
       });
     },
@@ -127,7 +127,7 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     async handler(request) {
       const { webhook_id } = request.params;
       return gateway.requests.use(async (context) => {
-        await removeWebhook(context, webhook_id);
+        await removeWebhook(context, webhook_id, callerOf(request));
         const removed = { webhook_id: String(webhook_id), removed: true as const };
         return { ...removed, by: caller(request), ...envelope(request, await context.now()) };
       });
@@ -150,7 +150,7 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {
-        const changed = await changeSecret(context, request.params.webhook_id, request.body.secret);
+        const changed = await changeSecret(context, request.params.webhook_id, request.body.secret, callerOf(request));
         const webhook = wire(changed.webhook);
         return { webhook, secret: changed.secret, by: caller(request), ...envelope(request, await context.now()) };
       });

@@ -1,6 +1,7 @@
 // What answers have in common.
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Actor, saidBy } from '../../core/access/actor.ts';
 import type { Shared } from '../../core/gateway/shared-read.ts';
 
 export interface Envelope {
@@ -20,11 +21,20 @@ export function sharedEnvelope(request: FastifyRequest, { value, age_ms }: Share
   return { now, as_of: value.now, request_id: request.id };
 }
 
-/** Who asks: the key, or the address where none is asked for. With the reason, if one was given. */
+/** Who asks: the key, the device of the certificate, or the address where neither is asked for. With the reason, if one was given. */
+export function callerOf({ key, device, ip, id }: FastifyRequest, reason?: string): Actor {
+  const [who, label] =
+    key !== undefined
+      ? [`key:${key.key_id}`, `key ${key.key_id} (${key.name})`]
+      : device !== undefined
+        ? [`device:${device.id}`, `device ${device.id} (certificate ${device.fingerprint.slice(0, 16)})`]
+        : [`http:${ip}`, `http ${ip}`];
+  return { who, label, source: ip, request_id: id, reason };
+}
+
+/** The same in words. */
 export function caller(request: FastifyRequest, reason?: string): string {
-  const { key, ip } = request;
-  const who = key === undefined ? `http ${ip}` : `key ${key.key_id} (${key.name})`;
-  return reason === undefined ? who : `${who}: ${reason}`;
+  return saidBy(callerOf(request, reason));
 }
 
 /** For a route whose body may be left out: nothing is the same as `{}`. */

@@ -2,11 +2,20 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { AfdError, ERROR_CODES, type ErrorCode } from '../../core/domain/errors.ts';
+import type { KnownSecrets } from '../../core/domain/redaction/known-secrets.ts';
 import { databaseProblem } from '../../core/gateway/database-problem.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { shownError } from '../../core/gateway/shown-error.ts';
+import { redact, redactText } from '../../core/log/redact.ts';
 import { PROBLEM_TYPE, type Problem } from '../../http/problem.ts';
 import { ToldSeldom } from './told-seldom.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What no answer shows. */
+    known: KnownSecrets;
+  }
+}
 
 /** HTTP status of each code of the registry. */
 export const HTTP_STATUS: Record<ErrorCode, number> = {
@@ -17,6 +26,7 @@ export const HTTP_STATUS: Record<ErrorCode, number> = {
   E_NOT_FOUND: 404,
   E_FORBIDDEN: 403,
   E_KEY: 401,
+  E_CERTIFICATE: 401,
   E_ROLE: 403,
   E_CONFLICT: 409,
   E_DEVICE_RUNNING: 409,
@@ -39,15 +49,16 @@ const RETRY_AFTER_S = 2;
 export function problemOf(error: AfdError, request: FastifyRequest, status = HTTP_STATUS[error.code]): Problem {
   const database = databaseProblem(error);
   const { message, suggestions, data } = shownError(error);
+  const { mask } = request.server.known;
   return {
     type: `/docs/errors#${error.code}`,
     title: ERROR_CODES[error.code].means,
     status,
-    detail: message,
+    detail: redactText(message, { mask }),
     code: error.code,
-    suggestions,
+    suggestions: suggestions.map((one) => redactText(one, { mask })),
     request_id: request.id,
-    ...(Object.keys(data).length > 0 ? { data } : {}),
+    ...(Object.keys(data).length > 0 ? { data: redact(data, { mask }) as typeof data } : {}),
     ...(database === undefined ? {} : { database }),
   };
 }
@@ -59,6 +70,7 @@ export function sendProblem(
   status?: number,
 ): FastifyReply {
   const body = problemOf(error, request, status);
+  reply.problem = error.code;
   if (body.status === 503) reply.header('retry-after', RETRY_AFTER_S);
   return reply.code(body.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(body);
 }

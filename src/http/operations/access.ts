@@ -8,7 +8,7 @@ const of = <const Id extends OperationId>(access: Access, ...ids: Id[]) =>
   Object.fromEntries(ids.map((id) => [id, access])) as Record<Id, Access>;
 
 export const OPERATION_ACCESS: Record<OperationId, Access> = {
-  ...of('public', 'health', 'ready', 'openapi', 'docs', 'errorCodes'),
+  ...of('public', 'health', 'ready', 'openapi', 'docs', 'errorCodes', 'enrollDevice'),
   ...of('read', 'listTasks', 'showTask', 'taskResult', 'taskLogs', 'exportTasks', 'events', 'overview', 'fleetStatus'),
   ...of('read', 'listDevices', 'deviceMap', 'showDevice', 'listLanes', 'leader', 'settings'),
   ...of('read', 'adminDevices', 'adminAssignments'),
@@ -18,10 +18,10 @@ export const OPERATION_ACCESS: Record<OperationId, Access> = {
   ...of('operate', 'pauseDevice', 'resumeDevice', 'drainDevice', 'removeDevice', 'resignLeader'),
   ...of('device', 'registerDevice', 'heartbeat', 'signOff', 'nextTask', 'putResult', 'putResults', 'wait', 'exchange'),
   ...of('device', 'recover', 'starts', 'payload', 'deliver', 'writeLogs', 'writtenLogs', 'writeProgress'),
-  ...of('device', 'writeCheckpoint', 'readCheckpoints', 'deleteCheckpoint', 'readSecrets'),
+  ...of('device', 'writeCheckpoint', 'readCheckpoints', 'deleteCheckpoint', 'readSecrets', 'renewCertificate'),
   ...of('admin', 'changeSettings', 'addWebhook', 'listWebhooks', 'showWebhook', 'changeWebhook', 'removeWebhook'),
   ...of('admin', 'changeWebhookSecret', 'testWebhook', 'listDeliveries', 'showDelivery', 'redeliver'),
-  ...of('admin', 'makeKey', 'listKeys', 'rotateKey', 'revokeKey'),
+  ...of('admin', 'makeKey', 'listKeys', 'rotateKey', 'revokeKey', 'listAudit'),
 };
 
 export function accessOf(operationId: string | undefined): Access {

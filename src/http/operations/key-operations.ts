@@ -1,3 +1,4 @@
+import * as audit from '../audit-contract.ts';
 import * as keys from '../key-contract.ts';
 import { operation } from './operation.ts';
 
@@ -18,4 +19,5 @@ export const KEY_OPERATIONS = {
     answer: keys.endedKeyAnswer,
     repeatable: true,
   }),
+  listAudit: operation({ method: 'GET', path: '/api/v1/audit', query: audit.auditQuery, answer: audit.auditAnswer }),
 };

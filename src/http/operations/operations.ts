@@ -3,6 +3,7 @@ import { openapiAnswer } from '../description-contract.ts';
 import { changeEvent, eventsQuery } from '../events-contract.ts';
 import { healthAnswer, readyAnswer } from '../health-contract.ts';
 import { BATCH_OPERATIONS } from './batch-operations.ts';
+import { CERTIFICATE_OPERATIONS } from './certificate-operations.ts';
 import { FLEET_OPERATIONS } from './fleet-operations.ts';
 import { KEY_OPERATIONS } from './key-operations.ts';
 import { operation } from './operation.ts';
@@ -16,6 +17,7 @@ export const OPERATIONS = {
   ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
   ...FLEET_OPERATIONS,
+  ...CERTIFICATE_OPERATIONS,
   ...WORKER_OPERATIONS,
   events: operation({
     method: 'GET',

@@ -97,7 +97,11 @@ export const OF_GATEWAYS: Mutant[] = [
     name: 'database-shown',
     what: 'HTTP clients receive the whole text of an error of the database',
     patches: [
-      { file: 'src/gateway/server/problem-answers.ts', find: 'detail: message,', replace: 'detail: error.message,' },
+      {
+        file: 'src/gateway/server/problem-answers.ts',
+        find: 'detail: redactText(message, { mask }),',
+        replace: 'detail: error.message,',
+      },
     ],
     by: test('db', 'test/integration/gateway/database-errors.test.ts', 'is told no address, account, SQL or schema'),
   },

@@ -162,7 +162,7 @@ export const OF_NODES: Mutant[] = [
   {
     name: 'log-without-bound',
     what: 'a text of any length is redacted and written to the log',
-    patches: [core('log/redact.ts', 'if (text.length <= most) return', 'if (text.length >= 0) return')],
-    by: test('unit', 'test/unit/core/log/redact.test.ts', 'it has the beginning of a long text'),
+    patches: [core('domain/redaction/redact.ts', 'if (text.length <= most) return', 'if (text.length >= 0) return')],
+    by: test('unit', 'test/unit/core/domain/redaction/redact.test.ts', 'it has the beginning of a long text'),
   },
 ];

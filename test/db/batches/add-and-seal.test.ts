@@ -2,8 +2,10 @@
 import { describe, expect } from 'vitest';
 import { batches, seal, showBatch } from '../../../src/core/batches/batches.ts';
 import { countBatch, countStatement } from '../../../src/core/db/batches/batch-counts.ts';
+import { readBatches } from '../../../src/core/db/batches/batch-rows.ts';
 import { unendedBatches, unendedStatement } from '../../../src/core/db/batches/unended-batches.ts';
-import type { IntoBatch } from '../../../src/core/domain/batch.ts';
+import { endBatches, sealBatch } from '../../../src/core/db/batches/write-batch.ts';
+import type { Batch, IntoBatch } from '../../../src/core/domain/batch.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
@@ -119,6 +121,18 @@ describe('tasks are added to a batch', () => {
     ]);
     expect(refused).toBe(20);
     expect((await rows()).map((one) => one.dedupe_key).sort()).toEqual(added.sort());
+  });
+});
+
+describe('the end of a batch', () => {
+  it('is written once, and never before it is sealed, whoever asks for it', async () => {
+    const { names } = given.db;
+    const [id, sealed] = [await open(), (await add([], { name: 'b', open: false })).batch_id!];
+    expect(await endBatches(given.session, names, [id, sealed, 999_999])).toEqual([sealed]);
+    const [{ ended_at }] = (await readBatches(given.session, names, [sealed])) as [Batch];
+    expect(await endBatches(given.session, names, [id, sealed])).toEqual([]);
+    expect(await readBatches(given.session, names, [sealed])).toMatchObject([{ ended_at, state: 'ended' }]);
+    expect(await sealBatch(given.session, names, sealed)).toBe(false);
   });
 });
 

@@ -125,7 +125,8 @@ describe('the schema', () => {
     db = await oldDatabase([], { task: 'af_crawl_task' });
     const { statements } = await migrateUp(db.address, db.names);
     expect(statements.map((sql) => /^[A-Z]+( TABLE| INTO)/.exec(sql)?.[0])).toEqual([
-      ...new Array(19).fill('CREATE TABLE'),
+      ...new Array(23).fill('CREATE TABLE'),
+      'INSERT INTO',
       'INSERT INTO',
     ]);
   });

@@ -8,6 +8,7 @@ import { newKey } from '../../../src/core/secrets/fleet-key.ts';
 import { Keyring } from '../../../src/core/secrets/keyring.ts';
 import { allSecrets, grantSecret, removeSecret, setSecret } from '../../../src/core/secrets/manage-secrets.ts';
 import { rotateSecrets } from '../../../src/core/secrets/rotate-secrets.ts';
+import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
@@ -30,7 +31,7 @@ const use = { task_type: 'sync', device_id: 'w1' };
 const find = async (wanted: string[], by: Partial<typeof use> = {}) =>
   findSecrets(await context.session(), db.names, Keyring.of(context.resolved), { wanted, use: { ...use, ...by } });
 const grant = (name: string, task_types: string[], device_ids: string[] = [], revoke = false) =>
-  grantSecret(context, { name, task_types, device_ids, revoke, by: 'anna@host' });
+  grantSecret(context, { name, task_types, device_ids, revoke, by: actor('anna@host') });
 const row = async (name: string) => readSecret(await context.session(), db.names, name);
 /** In front of the others. */
 const addKey = () => {
@@ -43,9 +44,8 @@ const problem = (one: object | undefined) => (one as { problem?: string }).probl
 describe('a secret', () => {
   it('has versions; ls shows them with key, time and author, and no value', async () => {
     await storeSecrets(context, { a: 'canary-of-a', b: { password: 'canary-of-b' } });
-    expect(await setSecret(context, { name: 'a', value: async () => 'canary-of-a-2', by: 'anna@host' })).toEqual({
-      ...{ name: 'a', version: 2, key_id: first, unmasked: [] },
-    });
+    const stored = await setSecret(context, { name: 'a', value: async () => 'canary-of-a-2', by: actor('anna@host') });
+    expect(stored).toEqual({ name: 'a', version: 2, key_id: first, unmasked: [] });
     const listed = await allSecrets(context);
     expect(listed).toMatchObject([
       { name: 'a', version: 2, key_id: first, changed_by: 'anna@host', grants: [] },
@@ -62,7 +62,7 @@ describe('a secret', () => {
     const others = await Promise.all(
       Array.from({ length: 10 }, async (_, n) => {
         const own = testContext(db, { secrets: { key_file: file } });
-        const stored = await setSecret(own, { name: 'a', value: async () => `canary-${n}`, by: 'test' });
+        const stored = await setSecret(own, { name: 'a', value: async () => `canary-${n}`, by: actor() });
         await own.close();
         return stored.version;
       }),
@@ -75,17 +75,17 @@ describe('a secret', () => {
 
   it('is refused when it is too short to be masked, too large, or has an impossible name', async () => {
     for (const value of ['', 'short', 12345, 'x'.repeat(70_000)])
-      await expect(setSecret(context, { name: 'a', value: async () => value, by: 'x' })).rejects.toMatchObject({
+      await expect(setSecret(context, { name: 'a', value: async () => value, by: actor('x') })).rejects.toMatchObject({
         code: 'E_USAGE',
       });
     for (const name of ['', '/a', 'a b', 'ä', 'a'.repeat(129), 'a#b'])
-      await expect(setSecret(context, { name, value: async () => 'canary', by: 'x' })).rejects.toMatchObject({
+      await expect(setSecret(context, { name, value: async () => 'canary', by: actor('x') })).rejects.toMatchObject({
         code: 'E_USAGE',
       });
     const stored = await setSecret(context, {
       name: 'a',
       value: async () => ({ pin: 'abc', password: 'canary' }),
-      by: 'x',
+      by: actor('x'),
     });
     expect(stored.unmasked).toEqual(['pin']);
   });
@@ -114,8 +114,8 @@ describe('grants', () => {
     await grant('a', ['sync'], [], true);
     expect(problem((await find(['a']))[0])).toBe('secret_not_granted');
     await grant('a', ['sync']);
-    await removeSecret(context, 'a');
-    await expect(removeSecret(context, 'a')).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+    await removeSecret(context, 'a', actor());
+    await expect(removeSecret(context, 'a', actor())).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
     await expect(grant('a', ['sync'])).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
     await storeSecrets(context, { a: 'canary-again' });
     expect(problem((await find(['a']))[0])).toBe('secret_not_granted');
@@ -160,8 +160,8 @@ describe('a rotation', () => {
     await storeSecrets(context, values, ['sync']);
     const before = await row('s7');
     const second = addKey();
-    expect(await rotateSecrets(context)).toEqual({ key_id: second, rotated: 60, unused_key_ids: [first] });
-    expect(await rotateSecrets(context)).toEqual({ key_id: second, rotated: 0, unused_key_ids: [] });
+    expect(await rotateSecrets(context, actor())).toEqual({ key_id: second, rotated: 60, unused_key_ids: [first] });
+    expect(await rotateSecrets(context, actor())).toEqual({ key_id: second, rotated: 0, unused_key_ids: [] });
     writeFileSync(file, `${readFileSync(file, 'utf8').split('\n')[0]}\n`);
     const names = Object.keys(values);
     expect(await find(names)).toEqual(names.map((name) => ({ name, value: values[name] })));
@@ -174,7 +174,7 @@ describe('a rotation', () => {
     await storeSecrets(context, { a: 'canary-of-a', b: 'canary-of-b', c: 'canary-of-c' }, ['sync']);
     await (await context.session()).write(`UPDATE ${db.names.secret} SET version = 9 WHERE name = 'b'`);
     addKey();
-    await expect(rotateSecrets(context)).rejects.toMatchObject({
+    await expect(rotateSecrets(context, actor())).rejects.toMatchObject({
       ...{ code: 'E_PARTIAL', data: { names: ['b'], rotated: 2 } },
     });
   });
@@ -183,7 +183,7 @@ describe('a rotation', () => {
     await storeSecrets(context, { a: 'canary-old' }, ['sync']);
     const session = await context.session();
     const read = (await row('a'))!;
-    await setSecret(context, { name: 'a', value: async () => 'canary-new', by: 'test' });
+    await setSecret(context, { name: 'a', value: async () => 'canary-new', by: actor() });
     expect(await resealSecret(session, db.names, { ...read, key_id: 'f'.repeat(16) }, read.key_id)).toBe(false);
     expect(await find(['a'])).toEqual([{ name: 'a', value: 'canary-new' }]);
     const now = (await row('a'))!;
@@ -195,12 +195,12 @@ describe('a rotation', () => {
     await storeSecrets(context, { a: 'canary-of-a', b: 'canary-of-b' }, ['sync']);
     const old = readFileSync(file, 'utf8');
     const second = addKey();
-    await rotateSecrets(context);
+    await rotateSecrets(context, actor());
     const both = readFileSync(file, 'utf8');
     writeFileSync(file, old);
-    await setSecret(context, { name: 'a', value: async () => 'canary-late', by: 'test' });
+    await setSecret(context, { name: 'a', value: async () => 'canary-late', by: actor() });
     writeFileSync(file, both);
-    expect(await rotateSecrets(context)).toEqual({ key_id: second, rotated: 1, unused_key_ids: [first] });
+    expect(await rotateSecrets(context, actor())).toEqual({ key_id: second, rotated: 1, unused_key_ids: [first] });
     expect(await find(['a'])).toEqual([{ name: 'a', value: 'canary-late' }]);
   });
 });

@@ -8,6 +8,7 @@ import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
 import { cancelTasks, retryTasks } from '../../../src/core/tasks/tasks.ts';
 import { addWebhook, type NewWebhook } from '../../../src/core/webhooks/manage-webhooks.ts';
+import { actor } from '../../helpers/actor.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
 
@@ -32,7 +33,7 @@ beforeEach(() => {
 
 async function hook(more: Partial<NewWebhook> = {}): Promise<number> {
   const all = { url: 'https://hooks.example.com/', description: null, task_types: null, secret: undefined };
-  return (await addWebhook(context, { ...all, event_types: ['batch.ended'], ...more }, 'test')).webhook.id;
+  return (await addWebhook(context, { ...all, event_types: ['batch.ended'], ...more }, actor())).webhook.id;
 }
 
 async function made(n: number, into: IntoBatch = { name: 'nightly', open: false }) {
@@ -99,7 +100,7 @@ describe('a batch', () => {
 
   it('ends when its pending tasks are cancelled, which have no attempt, or deleted by another program', async () => {
     const { batch_id, ids } = await made(3);
-    await cancelTasks(context, ids.slice(0, 2), { force: false });
+    await cancelTasks(context, ids.slice(0, 2), { force: false, by: actor() });
     expect(await ender.runOnce()).toEqual({ ended: 0 });
     await given.session.write(`DELETE FROM ${given.db.names.task} WHERE id = ?`, [ids[2]]);
     expect(await ender.runOnce()).toEqual({ ended: 1 });
@@ -111,11 +112,11 @@ describe('a batch', () => {
     const { batch_id, ids } = await made(2);
     await set('done', ids);
     await set('failed', [ids[0]!]);
-    await retryTasks(context, [ids[0]!], { force: false });
+    await retryTasks(context, [ids[0]!], { force: false, by: actor() });
     expect(await ender.runOnce()).toEqual({ ended: 0 });
     await set('failed', [ids[0]!]);
     expect(await ender.runOnce()).toEqual({ ended: 1 });
-    await retryTasks(context, [ids[0]!], { force: false });
+    await retryTasks(context, [ids[0]!], { force: false, by: actor() });
     expect(await ender.runOnce()).toEqual({ ended: 0 });
     expect(await showBatch(context, batch_id)).toMatchObject({ state: 'ended', counts: { pending: { count: 1 } } });
     await set('done', ids);
@@ -139,7 +140,7 @@ describe('a batch', () => {
     const duty = new DutySession(await given.db.session(), given.db.names, { holder: 'leader', term: 1 });
     const fenced = duty.fenced.bind(duty);
     vi.spyOn(duty, 'fenced').mockImplementationOnce(async (work) => {
-      await retryTasks(context, ids, { force: false });
+      await retryTasks(context, ids, { force: false, by: actor() });
       return fenced(work);
     });
     expect(await new BatchEnder(duty).runOnce()).toEqual({ ended: 0 });

@@ -1,4 +1,5 @@
 // Who may do what over HTTP.
+
 import { afterEach, describe, expect } from 'vitest';
 import { newApiKey } from '../../../src/core/access/api-key.ts';
 import { KeyCheck } from '../../../src/core/access/key-check.ts';
@@ -9,6 +10,7 @@ import { endedKeyAnswer, keysAnswer, madeKeyAnswer, rotatedKeyAnswer } from '../
 import { accessOf } from '../../../src/http/operations/access.ts';
 import { OPERATIONS } from '../../../src/http/operations/operations.ts';
 import { readProjectFile } from '../../contracts/project-files.ts';
+import { actor } from '../../helpers/actor.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
@@ -29,7 +31,7 @@ it.beforeEach(async ({ given: one, onTestFinished }) => {
 afterEach(stopGateways);
 
 const made = (role: Role, device_id: string | null = null, lifetimeS = DAY) =>
-  makeKey(context, { name: `a ${role}`, role, device_id, lifetimeS }, 'test');
+  makeKey(context, { name: `a ${role}`, role, device_id, lifetimeS }, actor());
 const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
 const get = (path: string, headers: Record<string, string> = {}) =>
   gateway.call(`/api/v1${path}`, undefined, { headers });
@@ -119,7 +121,7 @@ describe('a key', () => {
       [expired.key.key_id],
     );
     const gone = await made('viewer');
-    await endKey(context, gone.key.key_id, 'test');
+    await endKey(context, gone.key.key_id, actor());
     const cases: Array<[Record<string, string>, RegExp]> = [
       [{}, /has no API key/],
       ...['', '0', '[]', '{}', 'true', 'x'.repeat(300)].map((one): [Record<string, string>, RegExp] => [
@@ -210,7 +212,7 @@ describe('what a gateway knows of keys', () => {
     );
     const { text, key } = await made('viewer');
     for (let n = 0; n < 10; n += 1) expect(await check.check(text)).toMatchObject({ key: { key_id: key.key_id } });
-    await endKey(context, key.key_id, 'test');
+    await endKey(context, key.key_id, actor());
     now = 4999;
     expect(await check.check(text)).toHaveProperty('key');
     now = 5000;

@@ -256,6 +256,7 @@ describe('once', () => {
       'prune-logs',
       'prune-ends',
       'prune-deliveries',
+      'prune-audit',
       'settings',
     ]);
     expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');

@@ -1,5 +1,6 @@
 // Rings between a producer and workers of this process, on a real server. Polling is slowed down to an hour wherever a test
 // is about rings, so that what starts was rung for; and the reverse where it is about polling.
+
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { Context } from '../../../src/core/context/context.ts';
@@ -9,6 +10,7 @@ import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
 import type { Reply } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';
+import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
@@ -224,7 +226,7 @@ describe('a worker that never polls', () => {
   it('starts what is retried', async () => {
     await rungWorker('w1');
     const failed = await insertTask(session, db.names, { task_type: 't', status: 'failed' });
-    await retryTasks(producer, [failed], { force: false });
+    await retryTasks(producer, [failed], { force: false, by: actor() });
     expect(await runner(failed)).toBe('w1');
   });
 
@@ -233,7 +235,7 @@ describe('a worker that never polls', () => {
     await impostor('w2', 0);
     const columns = { task_type: 't', status: 'assigned', target_device_id: 'w2' };
     const directed = await insertTask(session, db.names, columns);
-    await reassignTask(producer, directed, { to: 'w1', force: false });
+    await reassignTask(producer, directed, { to: 'w1', force: false, by: actor() });
     expect(await runner(directed)).toBe('w1');
   });
 

@@ -1,4 +1,5 @@
 // Secrets of tasks: what a handler gets, and that nothing else ever has it.
+
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { grantSecret, removeSecret } from '../../../src/core/secrets/manage-secr
 import { type LoadedHandlers, loadHandlers } from '../../../src/core/worker/load-handlers.ts';
 import { silentLog } from '../../fixtures/handlers/attempt.ts';
 import { PATH } from '../../fixtures/handlers/command.ts';
+import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
@@ -196,7 +198,7 @@ describe('RB9 a secret', () => {
 
   it('comes with payloads that are fetched apart, and with the columns of the payload', async () => {
     const got: unknown[] = [];
-    await grantSecret(context, { name: 'token', task_types: ['t'], device_ids: ['w1'], revoke: false, by: 'test' });
+    await grantSecret(context, { name: 'token', task_types: ['t'], device_ids: ['w1'], revoke: false, by: actor() });
     start({ handlers: { t: (task: { task_data: object }) => void got.push(task.task_data) } });
     const task_data = JSON.stringify({ deep: { list: ['secret:token'] }, long: 'x'.repeat(40_000) });
     const id = await insertTask(session, db.names, { task_type: 't', username: 'secret:token', task_data });
@@ -209,7 +211,7 @@ describe('a task that refers to a secret', () => {
   const NOTHING: Record<string, Handler | (() => void)> = { t: () => {}, thread: () => {} };
 
   it('fails for good when it does not exist, is not granted, or has no such member', async () => {
-    await grantSecret(context, { name: 'token', task_types: ['t'], device_ids: ['w2'], revoke: false, by: 'test' });
+    await grantSecret(context, { name: 'token', task_types: ['t'], device_ids: ['w2'], revoke: false, by: actor() });
     const worker = start({ handlers: NOTHING });
     const cases: Array<[string, string, string]> = [
       ['thread', 'secret:nothing', 'secret_missing'],
@@ -225,7 +227,7 @@ describe('a task that refers to a secret', () => {
       const attempts = await session.rows(`SELECT id FROM ${db.names.assignment} WHERE task_id = ?`, [id]);
       expect([(await attempt(id)).error_class, attempts.length]).toEqual([error_class, 1]);
     }
-    await removeSecret(context, 'token');
+    await removeSecret(context, 'token', actor());
     const removed = await add('thread', '{"a":"secret:token"}', 3);
     await ended(removed);
     expect((await attempt(removed)).error_class).toBe('secret_missing');
@@ -301,7 +303,7 @@ describe('a remote worker', () => {
     expect((await ask('w2')).json).toEqual({ held: false, secrets: [] });
     expect((await ask('w1', { claim_token: '0'.repeat(32) })).json).toEqual({ held: false, secrets: [] });
     expect((await ask('w1', { public_key: 'AAAA' })).status).toBe(400);
-    await grantSecret(context, { name: 'token', task_types: ['thread'], device_ids: [], revoke: true, by: 'test' });
+    await grantSecret(context, { name: 'token', task_types: ['thread'], device_ids: [], revoke: true, by: actor() });
     expect((await ask('w1')).json.secrets[0]).toMatchObject({ problem: 'secret_not_granted' });
     end();
     await ended(id);

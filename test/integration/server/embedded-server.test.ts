@@ -79,13 +79,14 @@ describe('the embedded server', { timeout: 180_000 }, () => {
   });
 
   it('writes durably, listens on the loopback interface, and hides its password', async () => {
-    const { url } = await start();
+    const { url, socket } = await start();
     const session = await open(url);
     const [row] = await session.rows('SELECT @@innodb_flush_log_at_trx_commit AS flush, @@bind_address AS address');
     expect(row).toEqual({ flush: 1, address: '127.0.0.1' });
     await session.close();
     expect((await stat(join(dir, 'mysql'))).mode & 0o777).toBe(0o700);
     expect((await stat(join(dir, 'mysql/password'))).mode & 0o777).toBe(0o600);
+    expect((await stat(socket!)).mode & 0o777).toBe(0o600);
     // The statements with the password in them are gone once they ran.
     expect(await readdir(join(dir, 'mysql'))).not.toContain('setup.sql');
   });

@@ -9,6 +9,7 @@ import {
   type NewWebhook,
   removeWebhook,
 } from '../../../src/core/webhooks/manage-webhooks.ts';
+import { actor } from '../../helpers/actor.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
 
@@ -34,7 +35,7 @@ beforeEach(() => {
 async function hook(more: Partial<NewWebhook> = {}): Promise<number> {
   const event_types: NewWebhook['event_types'] = ['task.done', 'task.failed', 'task.cancelled'];
   const all = { url: 'https://hooks.example.com/', description: null, task_types: null, secret: undefined };
-  return (await addWebhook(context, { ...all, event_types, ...more }, 'test')).webhook.id;
+  return (await addWebhook(context, { ...all, event_types, ...more }, actor())).webhook.id;
 }
 
 type Running = Awaited<ReturnType<Given['rows']['running']>>;
@@ -221,11 +222,11 @@ describe('a webhook', () => {
     await end(open, 'completed', 'done');
     await recorder.runOnce();
     expect(await told()).toEqual([[id, 'task.done', open.task_id]]);
-    await changeWebhook(context, id, { active: false });
+    await changeWebhook(context, id, { active: false }, actor());
     const meanwhile = await given.rows.running('w1');
     await end(meanwhile, 'completed', 'done');
     await recorder.runOnce();
-    await changeWebhook(context, id, { active: true });
+    await changeWebhook(context, id, { active: true }, actor());
     const later = await given.rows.running('w1');
     await end(later, 'completed', 'done');
     await recorder.runOnce();
@@ -245,7 +246,7 @@ describe('a webhook', () => {
       this: DutySession,
       work,
     ) {
-      await removeWebhook(context, id);
+      await removeWebhook(context, id, actor());
       return this.fenced(work);
     });
     await recorder.runOnce();

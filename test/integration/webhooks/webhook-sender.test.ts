@@ -6,6 +6,7 @@ import { addWebhook, changeSecret, changeWebhook } from '../../../src/core/webho
 import { signedHeaders } from '../../../src/core/webhooks/send/signature.ts';
 import { WebhookSender } from '../../../src/core/webhooks/send/webhook-sender.ts';
 import { deliveries, delivery, redeliver, testWebhook } from '../../../src/core/webhooks/webhook-deliveries.ts';
+import { actor } from '../../helpers/actor.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
 import { closeReceivers, receiver } from '../../helpers/receiver.ts';
@@ -53,7 +54,7 @@ async function hook(url: string) {
   const { webhook, secret } = await addWebhook(
     context,
     { url, description: null, event_types, task_types: null, secret: undefined },
-    'test',
+    actor(),
   );
   return { id: webhook.id, secret };
 }
@@ -88,7 +89,7 @@ describe('a delivery that is due', () => {
   it('is signed by the former secret too, after a change', async () => {
     const there = await receiver();
     const { id, secret } = await hook(there.url);
-    const changed = await changeSecret(context, id, undefined);
+    const changed = await changeSecret(context, id, undefined, actor());
     expect(changed.webhook.former_secret_until).not.toBeNull();
     const sent = await test(id);
     await (await sender()).round();
@@ -216,10 +217,10 @@ it('a webhook that is not active is not sent to, and goes on when it is again', 
   const there = await receiver();
   const { id } = await hook(there.url);
   const sent = await test(id);
-  await changeWebhook(context, id, { active: false });
+  await changeWebhook(context, id, { active: false }, actor());
   const one = await sender();
   expect(await one.round()).toEqual({ delivered: 0, failed: 0 });
-  await changeWebhook(context, id, { active: true });
+  await changeWebhook(context, id, { active: true }, actor());
   expect(await one.round()).toEqual({ delivered: 1, failed: 0 });
   expect(await state(id, sent.id)).toMatchObject({ status: 'delivered' });
 });

@@ -1,6 +1,6 @@
 // `afd run`: a handler without a queue and without a database, judged as a worker would.
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,23 +174,29 @@ describe.concurrent('afd run', { timeout: 60_000 }, () => {
 
   it('--watch runs a module again when it or a file beside it changes, also after an error, until Ctrl-C', async () => {
     const folder = await mkdtemp(join(dir, 'watched-'));
-    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    // In one piece: nobody sees half of a file, and there is one change.
+    const write = (name: string, text: string) => {
+      writeFileSync(join(dir, 'new'), text);
+      renameSync(join(dir, 'new'), join(folder, name));
+    };
     write('afd.yaml', JSON.stringify({ handlers: { w: { module: './w.mjs' } } }));
     write('part.mjs', 'export const n = 1;');
     const module = 'import { n } from "./part.mjs"; export default async () => ({ n });';
     write('w.mjs', module);
     const { child, said, exit } = start('w', '--watch', '--config', join(folder, 'afd.yaml'));
-    const waits = (times: number) => until(() => said.text.split('Waiting for a change').length === times + 1);
-    await waits(1);
-    write('part.mjs', 'export const n = 22;');
-    await waits(2);
-    expect(said.text).toContain('\npart.mjs changed: running w again.\n');
-    expect(said.text).toMatch(/"n": 1\n[\s\S]*"n": 22\n/);
-    write('w.mjs', 'export default (');
-    await waits(3);
-    expect(said.text).toContain('w.mjs changed: running w again.\nError: The handler of w cannot be loaded');
-    write('w.mjs', module);
-    await waits(4);
+    const says = async (what: RegExp, change: () => void) => {
+      const before = said.text.length;
+      change();
+      await until(() => new RegExp(`${what.source}[\\s\\S]*Waiting for a change`).test(said.text.slice(before)));
+    };
+    await until(() => /"n": 1\n[\s\S]*Waiting for a change/.test(said.text));
+    await says(/\npart\.mjs changed: running w again\.\n[\s\S]*"n": 22\n/, () =>
+      write('part.mjs', 'export const n = 22;'),
+    );
+    await says(/w\.mjs changed: running w again\.\nError: The handler of w cannot be loaded/, () =>
+      write('w.mjs', 'export default ('),
+    );
+    await says(/w\.mjs changed: running w again\.\n[\s\S]*"n": 22\n/, () => write('w.mjs', module));
     child.kill('SIGINT');
     expect(await exit).toBe(0);
   });

@@ -46,8 +46,8 @@ describe('the certificate of a gateway', () => {
   });
 
   it('says how long it is valid', () => {
-    expect(daysLeft(one, Date.now())).toBe(1);
-    expect(daysLeft(one, Date.now() + 10 * 86_400_000)).toBeLessThan(0);
+    expect(daysLeft(one.cert, Date.now())).toBe(1);
+    expect(daysLeft(one.cert, Date.now() + 10 * 86_400_000)).toBeLessThan(0);
   });
 });
 

@@ -190,7 +190,8 @@ describe('a call is sent again', () => {
   it('or ends when one try takes too long', async () => {
     const { url, seen } = await serve(() => () => {});
     await expect(ask(url, post, { body: {} }, {}, { timeoutMs: 50 })).rejects.toThrow(/timeout|aborted/i);
-    expect(seen).toHaveLength(1);
+    // None where the machine was too slow to send it.
+    expect(seen.length).toBeLessThanOrEqual(1);
   });
 });
 

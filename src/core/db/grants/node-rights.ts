@@ -22,6 +22,9 @@ import { SETTINGS, type TableRights, VERSION } from './table-rights.ts';
 const READ = { SELECT: true } as const;
 const WRITE = { SELECT: true, INSERT: true, UPDATE: true } as const;
 const CLAIM = { ...READ, INSERT: CHILD_TASK, UPDATE: TASK_STATE };
+/** Rows are added, and never changed. */
+const AUDIT = { why: 'add to the audit log and read it', ...READ, INSERT: true } as const;
+const HEAD = { why: 'order those who add to it', ...READ, UPDATE: ['id', 'hash', 'at'] } as const;
 const REGISTER = { ...READ, INSERT: NEW_DEVICE, UPDATE: OWN_DEVICE };
 
 export const WORKER: TableRights[] = [
@@ -63,6 +66,8 @@ export const LEADER: TableRights[] = [
   { table: 'webhook', why: 'read the webhooks', ...READ },
   { table: 'webhookDelivery', why: 'send what is due to webhooks, and delete what is old', ...WRITE, DELETE: true },
   { table: 'cursor', why: 'note how far the ends of tasks are recorded', ...WRITE },
+  { table: 'auditLog', ...AUDIT, why: 'delete the beginning of the audit log, and say so in it', DELETE: true },
+  { table: 'auditHead', ...HEAD },
 ];
 
 export const GATEWAY: TableRights[] = [
@@ -84,6 +89,10 @@ export const GATEWAY: TableRights[] = [
   { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
   { table: 'cursor', why: 'note from where the ends of tasks are recorded', ...WRITE },
   { table: 'apiKey', why: 'check, make and revoke API keys', ...WRITE },
+  { table: 'deviceCertificate', why: 'issue, check and revoke device certificates', ...WRITE, DELETE: true },
+  { table: 'deviceInvitation', why: 'invite devices, and give them a certificate once', ...WRITE, DELETE: true },
+  { table: 'auditLog', ...AUDIT },
+  { table: 'auditHead', ...HEAD },
   { table: 'secret', why: 'open the secrets of tasks for remote workers', ...READ },
   { table: 'secretGrant', why: 'see which tasks may use a secret', ...READ },
 ];

@@ -1,5 +1,6 @@
 // The newest attempts of a task, by idx_task_id backwards, and what each has reported. Without a lock. Zero rows: never claimed.
 // Long texts stay in the database.
+import { redactData } from '../../domain/redaction/redact.ts';
 import type { AssignmentRecord } from '../../domain/task/task-record.ts';
 import { PROGRESS_COLUMNS } from '../reports/progress-record.ts';
 import type { Row } from '../session.ts';
@@ -37,7 +38,8 @@ export function holderOf(task: Row, attempts: Row[]): string | null {
 }
 
 export function cutAttempt(row: Row): CutAttempt {
-  const attempt = assignmentRecord(row);
+  const record = assignmentRecord(row);
+  const attempt = { ...record, result: redactData(record.result) };
   const truncated = Number(row.result_bytes) > RESULT_BYTES ? ['result'] : [];
   const { error_message: message } = attempt;
   if (message === null || message.length <= ERROR_CHARACTERS) return { ...attempt, truncated };

@@ -1,5 +1,6 @@
 // Tasks as a list shows them, by PRIMARY, with the current attempt of each by idx_task_id and what it has reported. Without a
 // lock. A task that is gone by now has no row. Long texts stay in the database, so that an answer is bounded.
+import { redactData } from '../../domain/redaction/redact.ts';
 import type { TaskRecord } from '../../domain/task/task-record.ts';
 import { PROGRESS_COLUMNS } from '../reports/progress-record.ts';
 import { utcToIso } from '../rows.ts';
@@ -35,7 +36,7 @@ export function cutTask(row: Row, bytes: number, characters: number): CutTask {
     task.last_error = task.last_error.slice(0, characters);
     truncated.push('last_error');
   }
-  return { ...task, batch_id: row.batch_id, truncated };
+  return { ...task, task_data: redactData(task.task_data), batch_id: row.batch_id, truncated };
 }
 
 /** Newest first, and the database's time. @throws DatabaseError */

@@ -22,15 +22,23 @@ export interface CancelledTask {
   device_id: string | null;
 }
 
+export interface CancelOptions {
+  force?: boolean;
+  by?: RevokedBy;
+  expect?: ExpectedTask | undefined;
+  onLocked?: (task: OperatedTask) => void;
+}
+
 /** @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
 export async function cancelTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false, by = null, expect }: { force?: boolean; by?: RevokedBy; expect?: ExpectedTask | undefined } = {},
+  { force = false, by = null, expect, onLocked }: CancelOptions = {},
 ): Promise<CancelledTask> {
   return transaction(session, async () => {
     const task = await lockTask(session, names, taskId, expect);
+    onLocked?.(task);
     const { holder } = task;
     const answer = { task_id: task.id, device_id: holder?.device_id ?? null, revoking: false, already: false };
     if (task.status === 'cancelled') return { ...answer, status: 'cancelled', already: true };
@@ -60,15 +68,13 @@ export async function cancelTask(
 
 function over({ id, status }: OperatedTask): AfdError {
   return new AfdError('E_CONFLICT', `Task ${id} is ${status}, so it cannot be cancelled.`, {
-    suggestions: [`afd tasks show ${id}`],
-    data: { task_id: id, status },
+    ...{ suggestions: [`afd tasks show ${id}`], data: { task_id: id, status } },
   });
 }
 
 function foreign({ id, status }: OperatedTask): AfdError {
   const why = 'no attempt of afd holds it, so no device can be asked to abort it';
   return new AfdError('E_CONFLICT', `Task ${id} is running, but ${why}. Another program set its status to running.`, {
-    suggestions: [`afd tasks cancel ${id} --force`],
-    data: { task_id: id, status },
+    ...{ suggestions: [`afd tasks cancel ${id} --force`], data: { task_id: id, status } },
   });
 }

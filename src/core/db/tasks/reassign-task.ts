@@ -10,7 +10,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import { findTarget } from './find-target.ts';
-import { assertOne, lockTask } from './lock-task.ts';
+import { assertOne, lockTask, type OperatedTask } from './lock-task.ts';
 import { conflict, refuseTarget, refuseTask } from './reassign-refusals.ts';
 import { endAttempt, noteOperator, type RevokedBy, revokeAttempt } from './revoke-attempt.ts';
 
@@ -27,27 +27,26 @@ export interface ReassignedTask {
   warnings: string[];
 }
 
+export interface ReassignOptions {
+  to?: string | undefined;
+  force?: boolean;
+  by?: RevokedBy;
+  expect?: ExpectedTask | undefined;
+  piggybacked?: Piggybacked;
+  /** Called with the task as it is before. */
+  onLocked?: (task: OperatedTask) => void;
+}
+
 /** @throws AfdError E_NOT_FOUND (task or device), E_CONFLICT; DatabaseError */
 export async function reassignTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  {
-    to,
-    force = false,
-    by = null,
-    expect,
-    piggybacked: carried,
-  }: {
-    to?: string | undefined;
-    force?: boolean;
-    by?: RevokedBy;
-    expect?: ExpectedTask | undefined;
-    piggybacked?: Piggybacked;
-  } = {},
+  { to, force = false, by = null, expect, piggybacked: carried, onLocked }: ReassignOptions = {},
 ): Promise<ReassignedTask> {
   const move = async (): Promise<ReassignedTask> => {
     const task = await lockTask(session, names, taskId, expect);
+    onLocked?.(task);
     const { holder } = task;
     refuseTask(task, force);
     const device = to === undefined ? undefined : await findTarget(session, names, to);

@@ -22,6 +22,8 @@ export interface RetryOptions {
   only?: TaskStatus;
   by?: RevokedBy;
   expect?: ExpectedTask | undefined;
+  /** Called with the task as it is before. */
+  onLocked?: (task: OperatedTask) => void;
 }
 
 /** Runs a task again, now; `force` also one that is done, `only` none but one in that status. @throws AfdError E_NOT_FOUND, E_CONFLICT; DatabaseError */
@@ -29,11 +31,12 @@ export async function retryTask(
   session: Session,
   names: TableNames,
   taskId: number,
-  { force = false, only, by = null, expect }: RetryOptions = {},
+  { force = false, only, by = null, expect, onLocked }: RetryOptions = {},
 ): Promise<RetriedTask> {
   return transaction(session, async () => {
     const task = await lockTask(session, names, taskId, expect);
     refuse(task, force, only);
+    onLocked?.(task);
     // A pending task is one between two tries: its wait ends here.
     const again = await session.write(
       `UPDATE ${names.task}

@@ -2,6 +2,7 @@
 // task that is shown; what each has reported by PRIMARY. Zero rows of the task: there is none (E_NOT_FOUND); of attempts:
 // never claimed.
 import { AfdError } from '../../domain/errors.ts';
+import { redactData } from '../../domain/redaction/redact.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import type { TaskDetails } from '../../domain/task/task-record.ts';
 import { PROGRESS_COLUMNS } from '../reports/progress-record.ts';
@@ -33,11 +34,13 @@ export async function showTask(session: Session, names: TableNames, taskId: numb
   const over = row.status === 'done' || row.status === 'failed' || row.status === 'cancelled';
   const last = over ? attempts.findLast((one) => one.attempt === row.attempt) : undefined;
   const completed = attempts.findLast((one) => one.status === 'completed');
+  const record = taskRecord({ ...row, device_id: (open ?? last)?.device_id ?? row.claimed_by });
   return {
-    ...taskRecord({ ...row, device_id: (open ?? last)?.device_id ?? row.claimed_by }),
-    result: fromJson(row.status === 'done' ? (completed?.result ?? null) : null),
-    payload: payloadOf(row),
-    assignments: attempts.map(assignmentRecord),
+    ...record,
+    task_data: redactData(record.task_data),
+    result: redactData(fromJson(row.status === 'done' ? (completed?.result ?? null) : null)),
+    payload: redactData(payloadOf(row)) as Record<string, unknown> | null,
+    assignments: attempts.map(assignmentRecord).map((one) => ({ ...one, result: redactData(one.result) })),
   };
 }
 

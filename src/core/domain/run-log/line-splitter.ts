@@ -1,8 +1,9 @@
 import { StringDecoder } from 'node:string_decoder';
+import { redactText } from '../redaction/redact-text.ts';
+import type { SecretMask } from '../redaction/secret-mask.ts';
 import { cleanText } from '../text/error-text.ts';
 import type { LogLine, LogSource } from './log-line.ts';
 import type { RawChunk } from './run-log-buffer.ts';
-import type { SecretMask } from './secret-mask.ts';
 
 /** Characters of a line; a longer one becomes several. */
 export const LINE_LENGTH = 8192;
@@ -26,13 +27,10 @@ interface OpenLine {
  */
 export class LineSplitter {
   readonly #mask: SecretMask;
-  /** Hides what a name or an address tells to be secret. */
-  readonly #redact: (text: string, goesOn: boolean) => string;
   readonly #open = new Map<LogSource, OpenLine>();
 
-  constructor(mask: SecretMask, redact: (text: string, goesOn: boolean) => string) {
+  constructor(mask: SecretMask) {
     this.#mask = mask;
-    this.#redact = redact;
   }
 
   /** The lines that these bytes complete. */
@@ -44,7 +42,7 @@ export class LineSplitter {
     const lines: LogLine[] = [];
     for (const line of text.includes('\n') ? text.split('\n') : [text]) {
       const rest = this.#cut(line, at, source, lines);
-      this.#add(lines, this.#mask.apply(rest), at, source, false);
+      if (rest !== undefined) this.#add(lines, this.#mask.apply(rest), at, source, false);
     }
     return lines;
   }
@@ -62,7 +60,10 @@ export class LineSplitter {
         continue;
       }
       const rest = this.#cut(part, open.at, source, lines);
-      if (whole) {
+      if (rest === undefined) {
+        open.text = '';
+        open.skipping = !whole;
+      } else if (whole) {
         this.#add(lines, this.#mask.apply(rest), open.at, source, false);
         open.at = at;
       } else open.text = rest;
@@ -88,13 +89,14 @@ export class LineSplitter {
     if (open.skipping || text === '') return [];
     const lines: LogLine[] = [];
     const rest = this.#cut(text, open.at, source, lines);
+    if (rest === undefined) return lines;
     const masked = torn ? this.#mask.applyTorn(rest) : this.#mask.apply(rest);
     this.#add(lines, masked, open.at, source, torn);
     return lines;
   }
 
-  /** Adds what is longer than a line allows, and returns the rest. */
-  #cut(text: string, at: number, source: LogSource, lines: LogLine[]): string {
+  /** Adds what is longer than a line allows, and returns the rest; undefined = a secret goes on there, and nothing of it is kept. */
+  #cut(text: string, at: number, source: LogSource, lines: LogLine[]): string | undefined {
     let rest = text;
     // With more behind the cut than the longest secret has, so that each secret at the cut is seen whole.
     while (rest.length > LINE_LENGTH + this.#mask.longest) {
@@ -103,14 +105,16 @@ export class LineSplitter {
       // An address with a password is not cut in two, if it is shorter than half a line.
       if (blank > LINE_LENGTH / 2) end = blank + 1;
       else if ((rest.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1;
-      this.#add(lines, this.#mask.apply(rest.slice(0, end)), at, source, true);
+      const masked = this.#mask.apply(rest.slice(0, end));
+      this.#add(lines, masked, at, source, true);
+      if (!masked.endsWith('***') && redactText(masked, { goesOn: true }).endsWith('***')) return undefined;
       rest = rest.slice(end);
     }
     return rest;
   }
 
   #add(lines: LogLine[], masked: string, at: number, source: LogSource, goesOn: boolean): void {
-    const shown = this.#redact(masked, goesOn);
+    const shown = redactText(masked, { goesOn });
     const text = (PLAIN.test(shown) ? shown : cleanText(shown)).trimEnd();
     if (text === '') return;
     const more = goesOn ? CUT : '';

@@ -2,6 +2,7 @@ import { AfdError } from '../../domain/errors.ts';
 import { referenceOf } from '../../secrets/references.ts';
 import type { Attempt } from '../handler.ts';
 import { TOKEN_VARIABLE, WORKER_VARIABLE } from '../processes/worker-stamp.ts';
+import { type HandlerUser, userEnvironment } from './handler-user.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 export type Environment = Record<string, string | undefined>;
@@ -13,12 +14,21 @@ export type Environment = Record<string, string | undefined>;
  */
 const INHERITED = new Set(['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR']);
 
-/** The part of a command's environment that is the same for every attempt. @throws AfdError E_CONFIG: not set */
-export function commandEnvironment(type: string, own: Record<string, string>, worker: Environment): Environment {
+/**
+ * The part of a command's environment that is the same for every attempt. `user`: as whom it runs, if not as the worker.
+ * @throws AfdError E_CONFIG: not set
+ */
+export function commandEnvironment(
+  type: string,
+  own: Record<string, string>,
+  worker: Environment,
+  user?: HandlerUser,
+): Environment {
   const environment: Environment = {};
   for (const [name, value] of Object.entries(worker)) {
     if (value !== undefined && (INHERITED.has(name) || name.startsWith('LC_'))) environment[name] = value;
   }
+  if (user !== undefined) Object.assign(environment, userEnvironment(user));
   for (const [name, value] of Object.entries(own)) {
     if (!/^[^=\0]+$/.test(name) || value.includes('\0')) {
       throw new AfdError('E_CONFIG', `handlers.${type}.env.${name} is not a valid name of an environment variable.`);
@@ -39,8 +49,13 @@ export function commandEnvironment(type: string, own: Record<string, string>, wo
  * The environment of a process in which attempt after attempt runs: it cannot have the secrets of one of them.
  * @throws AfdError E_CONFIG
  */
-export function moduleEnvironment(type: string, own: Record<string, string>, worker: Environment): Environment {
-  const env = commandEnvironment(type, own, worker);
+export function moduleEnvironment(
+  type: string,
+  own: Record<string, string>,
+  worker: Environment,
+  user?: HandlerUser,
+): Environment {
+  const env = commandEnvironment(type, own, worker, user);
   if (referencesOf(env) === undefined) return env;
   throw new AfdError(
     'E_CONFIG',

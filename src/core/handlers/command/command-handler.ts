@@ -21,6 +21,7 @@ import {
 import type { CommandHost } from './command-host.ts';
 import { CommandOutput } from './command-output.ts';
 import { exitOutcome } from './exit-outcome.ts';
+import { accessProblem, type HandlerUser } from './handler-user.ts';
 import { oomKills, saysOutOfMemory } from './oom-evidence.ts';
 import { findProgram, folderProblem } from './program.ts';
 import { readResultFile } from './result-file.ts';
@@ -52,6 +53,8 @@ export interface CommandHandlerOptions {
   /** argv that sets limits and umask (`limitPrefix`). */
   prefix: string[];
   keep_folder: HandlerConfig['keep_folder'];
+  /** As whom it runs; undefined = as the worker. */
+  user?: HandlerUser | undefined;
   /** `handlers.<type>.files.keep`. */
   keep_files: string[];
   /** `worker.artifacts` as an absolute path; undefined = none is kept. */
@@ -60,7 +63,7 @@ export interface CommandHandlerOptions {
 
 /** A handler that starts a program per attempt. @throws AfdError E_CONFIG: env names a variable that is not set */
 export function commandHandler(options: CommandHandlerOptions): Handler {
-  const env = commandEnvironment(options.task_type, options.env, options.worker_env);
+  const env = commandEnvironment(options.task_type, options.env, options.worker_env, options.user);
   const secrets = referencesOf(env);
   return { timeout: options.timeout, killable: true, secrets, execute: (attempt) => execute(options, env, attempt) };
 }
@@ -70,9 +73,12 @@ export function commandHandler(options: CommandHandlerOptions): Handler {
  * start, so that a typing error does not spend the attempts of a thousand tasks.
  */
 export async function checkCommand(options: CommandHandlerOptions): Promise<string | undefined> {
-  const env = commandEnvironment(options.task_type, options.env, options.worker_env);
+  const env = commandEnvironment(options.task_type, options.env, options.worker_env, options.user);
   const program = await findProgram(options.exec[0]!, options.base_dir, env.PATH);
-  return 'problem' in program ? program.problem : folderProblem(workingDirectory(options));
+  if ('problem' in program) return program.problem;
+  const { user, worker_env } = options;
+  const refused = user && (await accessProblem(user, '-x', program.file, worker_env.PATH));
+  return refused ?? folderProblem(workingDirectory(options));
 }
 
 async function execute(options: CommandHandlerOptions, env: Environment, attempt: Attempt): Promise<Outcome> {
@@ -89,7 +95,7 @@ async function execute(options: CommandHandlerOptions, env: Environment, attempt
     if (problem !== undefined || 'problem' in program) {
       return failedAttempt(`The command of ${options.task_type} cannot be started: ${problem}.`, 'ENOENT');
     }
-    folder = await WorkFolder.make(processes?.stamp);
+    folder = await WorkFolder.make(processes?.stamp, options.user);
     processes?.began(ownStamp);
     outcome = await run(options, env, attempt, program.file, folder);
   } catch (error) {
@@ -138,6 +144,7 @@ async function run(
   const end = await runCommand({
     argv: [...host.death_signal, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
+    user: options.user,
     env: {
       ...withSecrets(env, attempt),
       ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }),

@@ -6,6 +6,7 @@ import { readPaced } from '../paced-output.ts';
 import { groupEnded, signalGroup } from '../processes/process-group.ts';
 import type { Environment } from './command-environment.ts';
 import type { CommandOutput } from './command-output.ts';
+import type { HandlerUser } from './handler-user.ts';
 
 /** Milliseconds; what still holds a pipe after its group has gone has left the group on purpose. */
 const PIPE_WAIT_MS = 1000;
@@ -15,6 +16,8 @@ export interface Command {
   argv: string[];
   cwd: string;
   env: Environment;
+  /** As whom it runs; undefined = as this process. */
+  user?: Pick<HandlerUser, 'uid' | 'gid'> | undefined;
   stdin: string;
   output: CommandOutput;
   events: CommandEvents;
@@ -53,6 +56,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
       env: command.env as NodeJS.ProcessEnv,
       detached: true,
       shell: false,
+      ...(command.user === undefined ? {} : { uid: command.user.uid, gid: command.user.gid }),
       stdio: stdioWithEvents(command.hidden),
     });
   } catch (error) {

@@ -1,10 +1,11 @@
 // The private folder of an attempt: AFD_WORK_DIR, with the result file and a TMPDIR inside it.
-import { lstat, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { thrownText } from '../../domain/text/thrown-text.ts';
 import type { HandlerLog } from '../handler.ts';
 import { readStamp, stampLives } from '../processes/worker-stamp.ts';
+import type { HandlerUser } from './handler-user.ts';
 
 /**
  * The stamp of the worker is in the name: by it the next worker recognizes what a dead one could not remove. In base 36,
@@ -14,18 +15,35 @@ const OF_WORKER = /^afd-([a-z\d]+)\.([a-z\d]+)\.([a-z\d]+)-[A-Za-z\d]{6}$/;
 const KEPT_AS = /afd-(?:[a-z\d.]+-)?([A-Za-z\d]{6})$/;
 
 export class WorkFolder {
-  path: string;
+  /** What is made and removed. */
+  #outer: string;
+  readonly #inner: string;
 
-  private constructor(path: string) {
-    this.path = path;
+  private constructor(outer: string, inner: string) {
+    this.#outer = outer;
+    this.#inner = inner;
   }
 
-  /** 0700, as mkdtemp makes it: its files may hold what others must not read. `stamp`: `ownStamp()`. */
-  static async make(stamp: string | undefined): Promise<WorkFolder> {
+  /**
+   * 0700, as mkdtemp makes it: its files may hold what others must not read. `stamp`: `ownStamp()`. The folder of another
+   * `user` lies within one of the worker's: in a folder for all, its owner could put a link in its place, and the worker
+   * would read and remove somewhere else.
+   */
+  static async make(stamp: string | undefined, user?: Pick<HandlerUser, 'uid' | 'gid'>): Promise<WorkFolder> {
     const owner = stamp === undefined ? '' : `${stamp.split(':').map(shorter).join('.')}-`;
-    const folder = new WorkFolder(await mkdtemp(join(tmpdir(), `afd-${owner}`)));
+    const outer = await mkdtemp(join(tmpdir(), `afd-${owner}`));
+    const folder = new WorkFolder(outer, user === undefined ? '' : 'work');
+    if (user !== undefined) await mkdir(folder.path, { mode: 0o700 });
     await mkdir(folder.temporary, { mode: 0o700 });
+    if (user !== undefined) {
+      for (const one of [folder.temporary, folder.path]) await chown(one, user.uid, user.gid);
+      await chmod(outer, 0o711);
+    }
     return folder;
+  }
+
+  get path(): string {
+    return join(this.#outer, this.#inner);
   }
 
   get resultFile(): string {
@@ -38,19 +56,19 @@ export class WorkFolder {
 
   /** Never rejects: the attempt has ended by now. */
   async remove(log: HandlerLog): Promise<void> {
-    await rm(this.path, { recursive: true, force: true }).catch((error: unknown) => {
-      log.warn(`cannot remove ${this.path}: ${thrownText(error)}`);
+    await rm(this.#outer, { recursive: true, force: true }).catch((error: unknown) => {
+      log.warn(`cannot remove ${this.#outer}: ${thrownText(error)}`);
     });
   }
 
   /** Lets it stay, under a name that tells the attempt and that no worker removes. Never rejects. */
   async keep(task_id: number, attempt: number, log: HandlerLog): Promise<void> {
-    const kept = this.path.replace(KEPT_AS, `afd-kept-${task_id}-${attempt}-$1`);
-    await rename(this.path, kept).then(
+    const kept = this.#outer.replace(KEPT_AS, `afd-kept-${task_id}-${attempt}-$1`);
+    await rename(this.#outer, kept).then(
       () => {
-        this.path = kept;
+        this.#outer = kept;
       },
-      (error: unknown) => log.warn(`cannot rename ${this.path}: ${thrownText(error)}`),
+      (error: unknown) => log.warn(`cannot rename ${this.#outer}: ${thrownText(error)}`),
     );
     log.warn(`the working folder of this attempt is kept: ${this.path}`);
   }

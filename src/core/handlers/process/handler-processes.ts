@@ -2,6 +2,7 @@ import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Environment } from '../command/command-environment.ts';
+import type { HandlerUser } from '../command/handler-user.ts';
 import type { Attempt, Handler } from '../handler.ts';
 import type { PlaceListener } from '../thread/pass-on.ts';
 import { HandlerProcess, type HandlerProcessOptions, type Recycle } from './handler-process.ts';
@@ -17,6 +18,8 @@ export interface ProcessModule {
   /** Absolute. */
   cwd: string;
   recycle: Recycle;
+  /** As whom its processes run; undefined = as the worker. */
+  user?: HandlerUser | undefined;
 }
 
 export interface HandlerProcessesOptions extends PlaceListener {
@@ -96,13 +99,13 @@ export class HandlerProcesses extends Service {
     return outcome;
   }
 
-  #another({ task_type, module, env, cwd, recycle }: ProcessModule): HandlerProcess {
+  #another({ task_type, module, env, cwd, recycle, user }: ProcessModule): HandlerProcess {
     const { base_dir, kill_grace, most, death_signal, hidden, onWarning, logOf } = this.#options;
     const staying = this.#processes.filter((one) => !one.leaving);
     if (staying.length >= most) staying.find((one) => one.free)?.leave();
     const graceMs = kill_grace * 1000;
     const options: HandlerProcessOptions = {
-      ...{ task_type, module, base_dir, env, cwd, recycle, graceMs, cleanUpMs: graceMs },
+      ...{ task_type, module, base_dir, env, cwd, recycle, user, graceMs, cleanUpMs: graceMs },
       ...{ death_signal, hidden, onWarning, logOf },
     };
     const made = new HandlerProcess(options);

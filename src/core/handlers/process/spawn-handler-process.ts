@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../command/command-environment.ts';
+import type { HandlerUser } from '../command/handler-user.ts';
 import type { ProcessSettings } from './process-settings.ts';
 
 /** Node 20 runs no .ts file: code that runs from src uses the built entry. */
@@ -14,6 +15,8 @@ export interface SpawnProcessOptions extends ProcessSettings {
   env: Environment;
   /** Absolute. */
   cwd: string;
+  /** As whom it runs; undefined = as this process. */
+  user?: HandlerUser | undefined;
   /** argv that ties its life to this process (`findDeathSignal`); empty = only its channel does. */
   death_signal: string[];
   /** In the place of descriptors that it would inherit (`hideInherited`). */
@@ -22,13 +25,14 @@ export interface SpawnProcessOptions extends ProcessSettings {
 
 /** Starts a process, the leader of a group of its own, that loads one module. @throws what `spawn` throws */
 export function spawnHandlerProcess(options: SpawnProcessOptions): ChildProcess {
-  const { task_type, module, base_dir, cleanUpMs, env, cwd, death_signal, hidden } = options;
+  const { task_type, module, base_dir, cleanUpMs, env, cwd, user, death_signal, hidden } = options;
   const settings: ProcessSettings = { task_type, module, base_dir, cleanUpMs };
   const [program, ...args] = [...death_signal, execPath, fileURLToPath(new URL(ENTRY, import.meta.url))];
   return spawn(program!, [...args, JSON.stringify(settings)], {
     env: env as NodeJS.ProcessEnv,
     cwd,
     detached: true,
+    ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...hidden.slice(1)],
   });
 }

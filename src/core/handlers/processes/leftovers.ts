@@ -42,7 +42,7 @@ export function ofDeadWorkers(): Fits {
 }
 
 /**
- * Kills every process of this user and pid namespace whose stamps fit, with what descends from it, until a scan of all processes
+ * Kills every process of this user (of any, if this is root) and pid namespace whose stamps fit, with what descends from it, until a scan of all processes
  * finds none (`scans` times in a row: one that forks while it is searched for may be missed once).
  */
 export async function endLeftovers(fits: Fits, { scans = 1, giveUpMs = GIVE_UP_MS } = {}): Promise<Leftover[]> {
@@ -70,7 +70,8 @@ export function findLeftovers(fits: Fits): Leftover[] {
   for (const [pid, stat] of stats) {
     const stamp = fitting.get(pid) ?? (stamps.get(pid) === undefined ? inherited(pid) : undefined);
     if (stamp === undefined || !runs(stat)) continue;
-    if (pidNamespace(pid) !== namespace || userOf(pid) !== user) continue;
+    // Handlers of a worker of root may run as other users; whose processes else may not be ended.
+    if (pidNamespace(pid) !== namespace || (user !== 0 && userOf(pid) !== user)) continue;
     found.push({ pid, started: stat.started, name: stat.name, task: stamp.task, worker: stamp.worker });
   }
   return found;

@@ -1,4 +1,4 @@
-import { redact, redactText } from '../../log/redact.ts';
+import { redact, redactText } from '../../domain/redaction/redact.ts';
 import type { HandlerLog } from '../handler.ts';
 import type { FromThread } from './handler-thread-messages.ts';
 

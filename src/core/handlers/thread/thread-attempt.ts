@@ -1,5 +1,5 @@
+import { redact, redactText } from '../../domain/redaction/redact.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
-import { redact, redactText } from '../../log/redact.ts';
 import { AbortSwitch } from '../abort-switch.ts';
 import type { AbortReason, Attempt, HandlerLog, OutputStream } from '../handler.ts';
 import type { FromThread } from './handler-thread-messages.ts';

@@ -53,7 +53,7 @@ export class RemoteLiveness extends Service {
     this.#report = report;
     // A call that waits at one that hangs would do so for long.
     this.#choice = new GatewayChoice(gateway.urls, () => this.#news.cut());
-    const options = { urls: gateway.urls, apiKey: gateway.apiKey, callTimeoutMs: settings.callTimeoutMs };
+    const options = { ...gateway, callTimeoutMs: settings.callTimeoutMs };
     this.#waiter = new GatewayClient(options, this.#choice);
     this.#client = new GatewayClient(options, this.#choice);
     this.#news = new WaitingCall({

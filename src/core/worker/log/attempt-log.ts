@@ -1,10 +1,9 @@
 import { deflateRawSync } from 'node:zlib';
 import type { LogPiece } from '../../db/logs/write-log.ts';
+import type { SecretMask } from '../../domain/redaction/secret-mask.ts';
 import { LineSplitter } from '../../domain/run-log/line-splitter.ts';
 import { encodeLines, type LogLine, type LogSource } from '../../domain/run-log/log-line.ts';
 import { quotaOf, RunLogBuffer, type RunLogQuota } from '../../domain/run-log/run-log-buffer.ts';
-import type { SecretMask } from '../../domain/run-log/secret-mask.ts';
-import { redactText } from '../../log/redact.ts';
 import type { LogFiles } from './log-files.ts';
 
 /** Characters of a piece, about. */
@@ -117,7 +116,7 @@ export class AttemptLog {
   #make(): void {
     const chunks = this.#buffer.take();
     if (chunks.length === 0 && !this.#ended) return;
-    this.#splitter ??= new LineSplitter(this.options.mask(), redactText);
+    this.#splitter ??= new LineSplitter(this.options.mask());
     let lines: LogLine[] = [];
     let size = 0;
     let end = this.#end;

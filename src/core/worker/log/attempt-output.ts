@@ -1,7 +1,8 @@
+import { redact, SECRET_NAME } from '../../domain/redaction/redact.ts';
+import type { SecretMask } from '../../domain/redaction/secret-mask.ts';
 import type { LogSource } from '../../domain/run-log/log-line.ts';
 import type { HandlerLog, OutputStream } from '../../handlers/handler.ts';
 import { OutputLog } from '../../handlers/output-log.ts';
-import { redact, SECRET_NAME } from '../../log/redact.ts';
 import { wallMilliseconds } from '../../runtime/clock.ts';
 import type { AttemptLog } from './attempt-log.ts';
 
@@ -22,9 +23,9 @@ export class AttemptOutput {
   #run: AttemptLog | undefined;
   #opened = false;
 
-  /** `open`: begins the run log of the attempt; undefined = it has none. */
-  constructor(device: HandlerLog, open: () => AttemptLog | undefined) {
-    this.#device = new OutputLog(device);
+  /** `mask`: of what the attempt may know. `open`: begins its run log; undefined = it has none. */
+  constructor(device: HandlerLog, mask: SecretMask | undefined, open: () => AttemptLog | undefined) {
+    this.#device = new OutputLog(device, { mask });
     this.#open = open;
     const both = (level: keyof HandlerLog) => (message: string, fields?: Record<string, unknown>) => {
       device[level](message, fields);
@@ -74,7 +75,7 @@ export class AttemptOutput {
 function lineOf(message: unknown, fields: Record<string, unknown> | undefined): string {
   if (fields === undefined) return String(message);
   if (isPlain(fields)) return `${message} ${JSON.stringify(fields)}`;
-  const { stack, ...others } = redact(fields, FIELDS) as Record<string, unknown>;
+  const { stack, ...others } = redact(fields, { limits: FIELDS }) as Record<string, unknown>;
   const rest = Object.keys(others).length === 0 ? '' : ` ${JSON.stringify(others, spelled)}`;
   return typeof stack === 'string' ? `${message}${rest}\n${stack}` : `${message}${rest}`;
 }

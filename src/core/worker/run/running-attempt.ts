@@ -3,7 +3,7 @@ import { attemptKey } from '../../domain/attempt/attempt-key.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { laneKey } from '../../domain/lane.ts';
-import type { SecretMask } from '../../domain/run-log/secret-mask.ts';
+import type { SecretMask } from '../../domain/redaction/secret-mask.ts';
 import { errorClass, errorText } from '../../domain/text/error-text.ts';
 import { AbortSwitch } from '../../handlers/abort-switch.ts';
 import type { AbortReason } from '../../handlers/handler.ts';

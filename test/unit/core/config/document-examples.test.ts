@@ -29,7 +29,9 @@ describe("the design document's examples", () => {
   it('load as they stand: the master, as JSON', async () => {
     const { config, warnings, origins } = await load(JSON.stringify({ DISTRIBUTION: MASTER }, null, 2), { env });
     expect(config.mode).toBe('master');
-    expect(config.server).toEqual({ host: '0.0.0.0', port: 8000, workers: 4, auth: 'none', trusted_proxies: [] });
+    expect(config.server).toMatchObject({
+      ...{ host: '0.0.0.0', port: 8000, workers: 4, auth: 'none', trusted_proxies: [], access_log: false },
+    });
     expect(config.master).toMatchObject(MASTER.master);
     expect(config.load_balancer).toMatchObject(MASTER.load_balancer);
     expect(origins['master.max_retry_count']).toBe('file');

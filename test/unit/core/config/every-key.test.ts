@@ -32,6 +32,7 @@ WORDS.push(
 );
 const SPECIAL: Record<string, string[]> = {
   'server.auth': ['none', 'keys'],
+  'server.client_certificates': ['optional', 'required'],
   'database.url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
   'database.password_file': ['one.secret', 'two.secret'],
   'database.server_public_key': ['one.secret', 'two.secret'],

@@ -8,7 +8,7 @@ function output(limit?: number) {
   const lines: string[] = [];
   const add = (message: string) => lines.push(message);
   const log = { debug: add, info: add, warn: add, error: add };
-  return { lines, output: new OutputLog(log, limit) };
+  return { lines, output: new OutputLog(log, limit === undefined ? {} : { limit }) };
 }
 
 it('finding S16: output beyond the limit is not decoded, however much of it comes', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { redact, redactText } from '../../../../src/core/domain/redaction/redact.ts';
 import { attachLog, createLog, type LogOptions } from '../../../../src/core/log/log.ts';
-import { redact, redactText } from '../../../../src/core/log/redact.ts';
 import { type AfdEventName, type AfdEvents, Events } from '../../../../src/core/runtime/events.ts';
 
 function logged(options: Partial<LogOptions> = {}) {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { SecretMask } from '../../../../src/core/domain/run-log/secret-mask.ts';
-import { HiddenTexts } from '../../../../src/core/log/hidden-texts.ts';
+import { KnownSecrets } from '../../../../src/core/domain/redaction/known-secrets.ts';
+import { redact } from '../../../../src/core/domain/redaction/redact.ts';
+import { SecretMask } from '../../../../src/core/domain/redaction/secret-mask.ts';
+import { shortLeaves, textsOf } from '../../../../src/core/domain/redaction/secret-texts.ts';
 import { AttemptSecrets, SecretInside } from '../../../../src/core/secrets/attempt-secrets.ts';
 import { concealedOutcome } from '../../../../src/core/secrets/concealed-outcome.ts';
 import { mayRefer, referenceOf, referencesIn } from '../../../../src/core/secrets/references.ts';
-import { shortLeaves, textsOf } from '../../../../src/core/secrets/secret-texts.ts';
 
 const ACCOUNT = {
   user: 'anna@example.com',
@@ -149,14 +150,16 @@ describe('the texts of a secret', () => {
   });
 });
 
-describe('hidden texts of a log', () => {
+describe('known secrets', () => {
   it('stand in no message, field, key or number, and the oldest of very many are forgotten', () => {
-    const hidden = new HiddenTexts();
+    const known = new KnownSecrets();
     const line = { a: 'has canary-one', 'k canary-one': [1234567, 12], e: new Error('of canary-one') };
-    expect(hidden.of(line)).toBe(line);
-    hidden.add(['canary-one', '1234567']);
-    expect(hidden.of(line)).toEqual({ a: 'has ***', 'k ***': ['***', 12], e: 'of ***' });
-    hidden.add(Array.from({ length: 5000 }, (_, n) => `another-${n}-`));
-    expect(hidden.of('canary-one another-4999-')).toBe('canary-one ***');
+    expect(known.mask).toBeUndefined();
+    known.add(['canary-one']);
+    known.add(['canary-one', '1234567']);
+    const shown = (value: unknown) => redact(value, { mask: known.mask });
+    expect(shown(line)).toEqual({ a: 'has ***', 'k ***': ['***', 12], e: 'of ***' });
+    known.add(Array.from({ length: 5000 }, (_, n) => `another-${n}-`));
+    expect(shown('canary-one another-4999-')).toBe('canary-one ***');
   });
 });

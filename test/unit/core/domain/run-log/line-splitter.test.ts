@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest';
+import { SecretMask } from '../../../../../src/core/domain/redaction/secret-mask.ts';
 import { LINE_LENGTH, LineSplitter } from '../../../../../src/core/domain/run-log/line-splitter.ts';
-import { SecretMask } from '../../../../../src/core/domain/run-log/secret-mask.ts';
-import { redactText } from '../../../../../src/core/log/redact.ts';
 
 function splitter(...secrets: string[]) {
-  const lines = new LineSplitter(new SecretMask(secrets), redactText);
+  const lines = new LineSplitter(new SecretMask(secrets));
   const split = (text: string | Buffer, source: 'stdout' | 'stderr' = 'stdout') =>
     lines.split({ source, at: 1, content: Buffer.from(text as string) }).map((one) => one.text);
   return { lines, split };

@@ -1,7 +1,9 @@
 // Each function that is executed here goes to the process as text: it uses nothing of this file.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { deathSignal, FIXTURES, PATH } from '../../../../fixtures/handlers/command.ts';
@@ -148,9 +150,16 @@ describe('what ends a process ends one attempt', () => {
 
   it('the end of an idle process is a warning, and the next attempt has another', async () => {
     const scene = await open();
-    await scene.execute(() => {
-      setTimeout(() => process.exit(3), 1);
-    });
+    const gate = join(mkdtempSync(join(tmpdir(), 'afd-gate-')), 'open');
+    onTestFinished(() => rmSync(dirname(gate), { recursive: true }));
+    const attempt = testAttempt({ task_data: { gate } });
+    expect(
+      await scene.execute(({ task_data }) => {
+        const { existsSync } = process.getBuiltinModule('node:fs');
+        setInterval(() => existsSync(task_data.gate as string) && process.exit(3), 5);
+      }, attempt),
+    ).toMatchObject({ kind: 'done' });
+    writeFileSync(gate, '');
     await vi.waitFor(
       () =>
         expect(scene.warnings).toEqual([

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Session } from '../../../../../src/core/db/session.ts';
 import { tableNames } from '../../../../../src/core/db/table-names.ts';
-import { SecretMask } from '../../../../../src/core/domain/run-log/secret-mask.ts';
+import { SecretMask } from '../../../../../src/core/domain/redaction/secret-mask.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
 import { RunLogs } from '../../../../../src/core/worker/log/run-logs.ts';
 import { DatabaseLogs } from '../../../../../src/core/worker/port/database-logs.ts';

@@ -65,7 +65,7 @@ function oneSlot() {
       return patience.ms;
     },
     masked: (_attempt, text) => text,
-    outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, () => undefined),
+    outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, undefined, () => undefined),
     reports: { read: async () => undefined, flush: async () => {} },
     secrets: async () => [],
     hide: () => {},

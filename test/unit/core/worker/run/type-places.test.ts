@@ -56,7 +56,7 @@ function runnerOf(...tasks: Array<[number, 'browser' | 'call']>) {
       return patience.ms;
     },
     masked: (_attempt, text) => text,
-    outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, () => undefined),
+    outputOf: () => new AttemptOutput({ debug: none, info: none, warn: none, error: none }, undefined, () => undefined),
     reports: { read: async () => undefined, flush: async () => {} },
     secrets: async () => [],
     hide: () => {},

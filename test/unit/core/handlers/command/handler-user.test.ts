@@ -1,0 +1,186 @@
+// Issue 13, section 4: a handler that runs as a user of its own.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { getuid } from 'node:process';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { handlerSchema } from '../../../../../src/core/config/config-schema.ts';
+import { checkCommand } from '../../../../../src/core/handlers/command/command-handler.ts';
+import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
+import { accessProblem, type HandlerUser, handlerUser } from '../../../../../src/core/handlers/command/handler-user.ts';
+import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
+import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
+import { attemptStamp, stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
+import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { commandOptions, FIXTURES, PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
+import { processScene } from '../../../../fixtures/handlers/process.ts';
+import { skipBecause } from '../../../../helpers/skip.ts';
+import { until } from '../../../../helpers/wait.ts';
+
+const asRoot = skipBecause(getuid?.() === 0 ? undefined : 'only root may start a process as another user');
+
+describe('handlers.<type>.user', asRoot, () => {
+  let host: OpenCommandHost;
+  let nobody: HandlerUser;
+  beforeAll(async () => {
+    host = await openCommandHost(PATH, () => {});
+    nobody = await handlerUser('a', 'nobody', PATH);
+  });
+  afterAll(() => host.close());
+  const run = (script: string, attempt = testAttempt(), more = {}) =>
+    sh(script, { host, user: nobody, cwd: '/', ...more }, attempt);
+  const messages = (attempt: ReturnType<typeof testAttempt>) => attempt.lines.map(({ message }) => message);
+  const left = (token: string) =>
+    processIds().filter((pid) => stampsOf(pid)?.worker === stamp && stampsOf(pid)?.token === token);
+
+  it('is who a command runs as, with their group, without any other, with HOME, USER and LOGNAME', async () => {
+    const attempt = testAttempt();
+    const worker_env = { PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LANG: 'C' };
+    const script = 'id -u; id -g; grep ^Groups: /proc/self/status; grep CapEff /proc/self/status; env | sort';
+    expect(await run(script, attempt, { worker_env })).toMatchObject({ kind: 'done' });
+    const [uid, gid, groups, capabilities, ...env] = messages(attempt);
+    expect([uid, gid, groups?.trim()]).toEqual([`${nobody.uid}`, `${nobody.gid}`, 'Groups:']);
+    expect(capabilities).toMatch(/^CapEff:\s+0+$/);
+    const ofUser = env.filter((line) => /^(HOME|USER|LOGNAME|PATH|LANG)=/.test(line));
+    expect(ofUser).toEqual([`HOME=${nobody.home}`, 'LANG=C', 'LOGNAME=nobody', `PATH=${PATH}`, 'USER=nobody']);
+    expect(env.join('\n')).not.toContain('/home/afd');
+  });
+
+  it('may use the working folder, the result file and both ways of events, and nobody else may', async () => {
+    const attempt = testAttempt();
+    const artifacts = mkdtempSync(join(tmpdir(), 'afd-user-artifacts-'));
+    onTestFinished(() => rmSync(artifacts, { recursive: true }));
+    const script = `echo a > "$AFD_WORK_DIR/a.csv"; echo b > "$TMPDIR/b"; stat -c '%u %a' "$AFD_WORK_DIR"
+      echo '{"type":"log","level":"info","message":"by descriptor"}' >&7
+      echo '{"type":"log","level":"info","message":"by file"}' >> "$AFD_EVENTS_FILE"
+      mv "$AFD_WORK_DIR" "$AFD_WORK_DIR-gone" 2>/dev/null && echo moved; echo '{"result": 5}' > "$AFD_RESULT_FILE"; echo "$AFD_WORK_DIR"`;
+    const outcome = await run(script, attempt, { artifacts, keep_files: ['*.csv'] });
+    expect(outcome).toEqual({ kind: 'done', result: 5, enqueue: [] });
+    expect(messages(attempt)).toContain(`${nobody.uid} 700`);
+    expect(messages(attempt)).toEqual(expect.arrayContaining(['by file', 'by descriptor']));
+    expect(messages(attempt)).not.toContain('moved');
+    const { task_id, attempt: number } = attempt.task;
+    const kept = join(artifacts, `${task_id}`, `${number}`, 'a.csv');
+    expect([readFileSync(kept, 'utf8'), statSync(kept).uid]).toEqual(['a\n', 0]);
+    const folder = messages(attempt).find((line) => basename(line) === 'work')!;
+    expect(existsSync(join(folder, '..'))).toBe(false);
+  });
+
+  it('cannot read what only the worker may', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'afd-user-')), 'secret');
+    onTestFinished(() => rmSync(join(file, '..'), { recursive: true }));
+    writeFileSync(file, 'canary', { mode: 0o600 });
+    const attempt = testAttempt();
+    await run(`cat ${file} 2>&1; cat /proc/$PPID/environ 2>&1`, attempt);
+    expect(messages(attempt).filter((line) => /denied/.test(line))).toHaveLength(2);
+  });
+
+  it('is no way out of the end: all that they started is ended, also what left the group', async () => {
+    const attempt = testAttempt();
+    const script = `trap '' TERM; (setsid sh -c "trap '' TERM; echo away; exec sleep 600" &) ; sleep 600`;
+    const running = run(script, attempt, { kill_grace: 0.1 });
+    await attempt.logged(/^away$/);
+    attempt.abort('timeout');
+    expect(await running).toMatchObject({ kind: 'timeout' });
+    expect(left(attemptStamp(attempt))).toEqual([]);
+  });
+
+  it('runs under limits that they may set, and is refused others', async () => {
+    const limits = { nice: 5, open_files: 100 };
+    const prefix = await limitPrefix('a', { limits, umask: '027' }, PATH, nobody);
+    const attempt = testAttempt();
+    await run('nice; ulimit -n; umask; id -u', attempt, { prefix });
+    expect(messages(attempt)).toEqual(['5', '100', '0027', `${nobody.uid}`]);
+    await expect(limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, nobody)).rejects.toThrow(
+      'handlers.a.limits.nice cannot be applied',
+    );
+  });
+
+  it('may be a uid with a gid, with or without a name', async () => {
+    const both = await handlerUser('a', '4711:4712', PATH);
+    expect(both).toEqual({ name: '4711', uid: 4711, gid: 4712, home: '/' });
+    expect(await handlerUser('a', `${nobody.uid}`, PATH)).toEqual(nobody);
+    const attempt = testAttempt();
+    await run('id -u; id -g; echo "$HOME $USER"', attempt, { user: both });
+    expect(messages(attempt)).toEqual(['4711', '4712', '/ 4711']);
+  });
+
+  it.each([
+    ['no-such-user', /handlers.a.user is no-such-user, but there is no such user/],
+    ['4711', /there is no such user; write uid:gid/],
+  ])('refuses the start as %s', async (user, message) => {
+    await expect(handlerUser('a', user, PATH)).rejects.toMatchObject({
+      code: 'E_CONFIG',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('refuses the start of a worker that is not root', () => {
+    const script = `
+      const { handlerUser } = await import(process.argv[1]);
+      await handlerUser('a', 'nobody', '/usr/bin').catch((error) => console.log(error.code, error.message));`;
+    const built = pathToFileURL(join(process.cwd(), 'dist/core/handlers/command/handler-user.js')).href;
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script, built], {
+      ...{ uid: nobody.uid, gid: nobody.gid, cwd: '/', env: {}, encoding: 'utf8' },
+    });
+    expect(said).toMatch(
+      /^E_CONFIG handlers.a.user is nobody, but this process runs as uid \d+, and only root may start/,
+    );
+  });
+
+  it('refuses a program that they may not execute', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'afd-user-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'run.sh'), '#!/bin/sh\n', { mode: 0o700 });
+    const options = commandOptions([join(folder, 'run.sh')], { host, user: nobody });
+    expect(await checkCommand(options)).toMatch(/^the user nobody may not execute .*run.sh, or one of its folders$/);
+    expect(await checkCommand(commandOptions(['true'], { host, user: nobody, cwd: '/' }))).toBeUndefined();
+  });
+
+  it('is who the process of a module runs as, and its end is ours', async ({ skip }) => {
+    const problem = await accessProblem(nobody, '-r', join(FIXTURES, 'evaluated.mjs'), PATH);
+    if (problem !== undefined) skip(`the folder of this project is not for all users: ${problem}`);
+    const scene = await processScene({ user: nobody, cwd: '/' });
+    onTestFinished(() => scene.processes.stop());
+    const outcome = await scene.execute(async () => {
+      const { getuid: uid, getgid: gid, getgroups: groups, pid } = process as Required<NodeJS.Process>;
+      return { uid: uid(), gid: gid(), groups: groups(), pid };
+    });
+    expect(outcome).toMatchObject({ kind: 'done', result: { uid: nobody.uid, gid: nobody.gid, groups: [nobody.gid] } });
+    const attempt = testAttempt();
+    const running = scene.execute(async (_task, ctx) => {
+      ctx.log.info('loops');
+      for (;;) await new Promise((resolve) => setTimeout(resolve, 10));
+    }, attempt);
+    await attempt.logged(/^loops$/);
+    attempt.abort('timeout');
+    expect(await running).toMatchObject({ kind: 'timeout' });
+    const { pid } = (outcome as { result: { pid: number } }).result;
+    await until(() => !readdirSync('/proc').includes(`${pid}`), 5000, 'the end of the process');
+  });
+});
+
+describe('the setting', () => {
+  it.each([
+    [{ exec: ['a'], user: 'crawler' }, 'crawler'],
+    [{ exec: ['a'], user: 1000 }, '1000'],
+    [{ exec: ['a'], user: '1000:100' }, '1000:100'],
+    [{ module: './a.ts', isolation: 'process', user: '_svc-1.x' }, '_svc-1.x'],
+  ])('takes %j', (given, user) => {
+    expect(handlerSchema.parse(given).user).toBe(user);
+  });
+
+  it.each([
+    { exec: ['a'], user: '' },
+    { exec: ['a'], user: 'a b' },
+    { exec: ['a'], user: '-x' },
+    { exec: ['a'], user: 'a:b' },
+    { exec: ['a'], user: -1 },
+    { module: './a.ts', user: 'crawler' },
+    { module: './a.ts', isolation: 'none', user: 'crawler' },
+  ])('refuses %j', (given) => {
+    expect(handlerSchema.safeParse(given).success).toBe(false);
+  });
+});
