@@ -4,18 +4,19 @@ export const ROLES = ['viewer', 'operator', 'submitter', 'device', 'admin'] as c
 export type Role = (typeof ROLES)[number];
 
 /**
- * `public`: without a key. `read`: see tasks, devices and the fleet. `submit`: add tasks and batches, and wait for them. `operate`: change tasks and
+ * `public`: without a key. `read`: see tasks, devices and the fleet. `submit`: add tasks and batches, and wait for them. `follow`: see
+ * what becomes of a batch. `operate`: change tasks and
  * devices. `device`: claim tasks, and report them. `admin`: settings, webhooks and keys.
  */
-export const ACCESSES = ['public', 'read', 'submit', 'operate', 'device', 'admin'] as const;
+export const ACCESSES = ['public', 'read', 'submit', 'follow', 'operate', 'device', 'admin'] as const;
 export type Access = (typeof ACCESSES)[number];
 
 const OF_ROLE: Record<Role, readonly Access[]> = {
-  viewer: ['read'],
-  operator: ['read', 'submit', 'operate'],
-  submitter: ['submit'],
+  viewer: ['read', 'follow'],
+  operator: ['read', 'submit', 'follow', 'operate'],
+  submitter: ['submit', 'follow'],
   device: ['device'],
-  admin: ['read', 'submit', 'operate', 'admin'],
+  admin: ['read', 'submit', 'follow', 'operate', 'admin'],
 };
 
 /** Undefined = without a key. */
