@@ -104,7 +104,7 @@ const tasks = (names) => `CREATE TABLE ${names.task} (
       not_after DATETIME(3) NULL COMMENT 'latest start, UTC',
       dedupe_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'unique while its row exists; compared exactly',
       concurrency_key VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'stored with the task; has no effect yet',
-      batch_id BIGINT NULL COMMENT 'has no effect yet',
+      batch_id BIGINT NULL COMMENT 'batch that it was added to',
       parent_id BIGINT NULL COMMENT 'id of the task whose handler added this one',
 
       target_device_id VARCHAR(64) NULL COMMENT 'device that the task is directed at',
@@ -139,10 +139,13 @@ const tasks = (names) => `CREATE TABLE ${names.task} (
           TIMESTAMP'1970-01-01 00:00:00',
           LEAST(GREATEST(COALESCE(next_run_at, created_at, TIMESTAMP'1970-01-01 00:00:00'),
             TIMESTAMP'1970-01-01 00:00:00'), TIMESTAMP'9999-12-31 23:59:59'))) STORED COMMENT 'next_run_at, else created_at, in the zone of database.time_zone',
+      batch_state TINYINT GENERATED ALWAYS AS
+        (IF(batch_id IS NULL, NULL, FIELD(status, 'pending', 'waiting', 'assigned', 'running', 'done', 'failed', 'cancelled'))) STORED COMMENT 'place of the status; up to 4 = open. NULL = in no batch',
 
       KEY afd_claim (claim_state, lane, claim_rank, due_at, id),
       UNIQUE KEY afd_dedupe (dedupe_key),
-      KEY afd_target (target_device_id, claim_rank, due_at, id)
+      KEY afd_target (target_device_id, claim_rank, due_at, id),
+      KEY afd_batch (batch_id, batch_state)
     ) TABLE_OPTIONS`;
 
 /**
@@ -322,7 +325,19 @@ const secretGrants = (names) => `CREATE TABLE ${names.secretGrant} (
       PRIMARY KEY (name, task_type, device_id)
     ) TABLE_OPTIONS`;
 
-/** One row per address to which ends of tasks are sent. @type {TableText} */
+/** One row per batch. What became of its tasks is counted in the task table. @type {TableText} */
+const batches = (names) => `CREATE TABLE ${names.batch} (
+      id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were made',
+      name VARCHAR(191) NOT NULL COMMENT 'words of the operator; several batches may have the same',
+      created_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      created_by VARCHAR(128) NOT NULL COMMENT 'who made it',
+      sealed_at DATETIME(3) NULL COMMENT 'UTC; since then no task may be added to it',
+      ended_at DATETIME(3) NULL COMMENT 'UTC; when it was sealed and none of its tasks was open',
+
+      KEY afd_unended (ended_at, sealed_at)
+    ) TABLE_OPTIONS`;
+
+/** One row per address to which ends of tasks and batches are sent. @type {TableText} */
 const webhooks = (names) => `CREATE TABLE ${names.webhook} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which they were added',
       url VARCHAR(2000) NOT NULL COMMENT 'where deliveries are sent',
@@ -342,10 +357,10 @@ const webhooks = (names) => `CREATE TABLE ${names.webhook} (
 const webhookDeliveries = (names) => `CREATE TABLE ${names.webhookDelivery} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'order in which the rows were written',
       webhook_id BIGINT NOT NULL COMMENT 'id of the webhook',
-      source ENUM('attempt','end','test') NOT NULL COMMENT 'what ended the task: an attempt, or nothing but a row of the task ends',
+      source ENUM('attempt','end','batch','test') NOT NULL COMMENT 'what ended: a task by an attempt, or by nothing but a row of the task ends; or a batch',
       source_id BIGINT NULL COMMENT 'id of that row; NULL = a test',
       event_type VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'as in body',
-      task_id BIGINT NULL COMMENT 'task that ended',
+      task_id BIGINT NULL COMMENT 'task that ended; NULL = a batch, or a test',
       body TEXT NOT NULL COMMENT 'JSON, as it is sent',
       status ENUM('pending','delivered','failed') NOT NULL DEFAULT 'pending' COMMENT 'failed = it is not sent again',
       tries INT NOT NULL DEFAULT 0 COMMENT 'times that it was sent',
@@ -505,6 +520,7 @@ export async function up(tools) {
   await tools.createTable(plain.request, requests(names));
   await tools.createTable(plain.secret, secrets(names));
   await tools.createTable(plain.secretGrant, secretGrants(names));
+  await tools.createTable(plain.batch, batches(names));
   await tools.createTable(plain.webhook, webhooks(names));
   await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
   await tools.createTable(plain.cursor, cursors(names));
@@ -540,7 +556,7 @@ export async function down(tools) {
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
   const audit = [plain.auditHead, plain.auditLog];
   const certificates = [plain.deviceInvitation, plain.deviceCertificate];
-  const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook];
+  const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook, plain.batch];
   const keys = [plain.secretGrant, plain.secret];
   const people = [plain.loginFailure, plain.session, plain.user];
   const access = [...audit, ...people, ...certificates, ...keys, ...hooks];

@@ -1,6 +1,7 @@
 // What `afd tasks import` reads, and what it shows while it reads.
 import type { Context } from '../core/context/context.ts';
 import type { ImportInput, ImportOptions, ImportResult } from '../core/import/import-tasks.ts';
+import { parseWhen } from './flags/flags.ts';
 import { withProgress } from './progress.ts';
 import { importProgress } from './render/import.ts';
 
@@ -25,13 +26,14 @@ export async function importInput(name: string, quiet: boolean): Promise<Input> 
 export async function importWithProgress(
   context: Context,
   input: Input,
-  options: Omit<ImportOptions, 'onProgress'>,
+  options: Omit<ImportOptions, 'onProgress' | 'parseWhen'>,
 ): Promise<ImportResult> {
   const { importTasks } = await import('../core/import/import-tasks.ts');
   const { stream, name, size, quiet } = input;
   return withProgress(`Importing ${name === '-' ? 'standard input' : name}`, { quiet }, ({ show }) =>
     importTasks(context, input, {
       ...options,
+      parseWhen: (text) => parseWhen(text, 'ahead'),
       onProgress: (soFar) => show(importProgress(soFar, stream.bytesRead, size)),
     }),
   );

@@ -1,6 +1,7 @@
 // The API for operators and programs.
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { batchRoutes } from './routes/batches.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
 import { fleetRoutes } from './routes/fleet.ts';
@@ -19,6 +20,7 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   taskActRoutes(app, gateway);
   taskLogRoutes(app, gateway);
   taskExportRoutes(app, gateway);
+  batchRoutes(app, gateway);
   deviceListRoutes(app, gateway);
   deviceActRoutes(app, gateway);
   fleetRoutes(app, gateway);

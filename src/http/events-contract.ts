@@ -12,6 +12,7 @@ export const CHANGE_TYPES = [
   'task.created',
   'task.started',
   'task.ended',
+  'batch.ended',
   'device.status',
   'leader.changed',
   'setting.changed',
@@ -52,6 +53,15 @@ export const changeEvent = z
       attempt: z.int().nullable(),
       device_id: deviceId,
       started_at: instant.nullable(),
+    }),
+    z.object({
+      type: type('batch.ended'),
+      ...asOf,
+      batch_id: rowId,
+      name: z.string(),
+      created_at: instant.nullable(),
+      sealed_at: instant.nullable(),
+      ended_at: instant.nullable(),
     }),
     z.object({
       type: type('device.status'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { answered, rowId } from './values.ts';
+import { answered, givenId, rowId } from './values.ts';
 
 /** Tasks of one call. */
 export const MOST_NEW_TASKS = 1000;
@@ -31,15 +31,41 @@ export const newTask = z
   })
   .meta({ id: 'NewTask', examples: [{ task_type: 'sync_apps', task_data: { username: 'user@example.com' } }] });
 
+const newBatch = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(191)
+    .meta({ description: 'It need not be unique.', examples: ['nightly'] }),
+  open: z.boolean().default(false).meta({
+    description: 'True: more tasks can be added to it, until it is sealed. False: it is sealed with these.',
+  }),
+});
+
+/** Tasks with their batch, as far as it is checked before core looks at the tasks. */
+const around = {
+  batch: newBatch.optional().meta({ description: 'Makes a batch for these tasks.' }),
+  batch_id: givenId.optional().meta({ description: 'Adds them to this batch, which must be open.', examples: ['5'] }),
+};
+export const tasksWithBatch = z.strictObject({ tasks: z.array(z.unknown()), ...around });
+
 export const newTasksBody = z
-  .union([newTask, z.array(newTask).min(1).max(MOST_NEW_TASKS)])
-  .meta({ description: 'One task, or up to 1,000: all of them are added, or none.' });
+  .union([
+    newTask,
+    z.array(newTask).min(1).max(MOST_NEW_TASKS),
+    z.strictObject({ tasks: z.array(newTask).max(MOST_NEW_TASKS), ...around }),
+  ])
+  .meta({
+    description:
+      'One task, or up to 1,000, or these with a batch: all of them are added, or none. A batch may be made without tasks.',
+  });
 
 export const newTasksAnswer = z.object({
   tasks: z.array(z.object({ task_id: rowId, created: z.boolean() })).meta({
     description:
       'In the order of the request. `created` false: a task with this dedupe_key was there before, and is unchanged.',
   }),
+  batch_id: rowId.nullable().meta({ description: 'To which they were added; null: to none.', examples: [null] }),
   warnings: z.array(z.string()).meta({ description: 'What is odd about the new tasks; they are added all the same.' }),
   ...answered,
 });

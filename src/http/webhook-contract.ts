@@ -10,7 +10,7 @@ export const deliveryParams = z.strictObject({
   delivery_id: givenId.meta({ description: 'Id of the delivery.', examples: ['17'] }),
 });
 
-const eventType = z.enum(['task.done', 'task.failed', 'task.cancelled']);
+const eventType = z.enum(['task.done', 'task.failed', 'task.cancelled', 'batch.ended']);
 const url = z
   .string()
   .max(2000)
@@ -23,14 +23,14 @@ const description = z.string().max(255).nullable();
 const eventTypes = z
   .array(eventType)
   .min(1)
-  .max(3)
-  .meta({ description: 'How the tasks ended.', examples: [['task.failed']] });
+  .max(4)
+  .meta({ description: 'How tasks ended, and that batches did.', examples: [['task.failed', 'batch.ended']] });
 const taskTypes = z
   .array(z.string().min(1).max(255))
   .min(1)
   .max(100)
   .nullable()
-  .meta({ description: 'Only tasks of these types; null: of all.', examples: [['sync_data']] });
+  .meta({ description: 'Only tasks of these types; null: of all. Batches have no type.', examples: [['sync_data']] });
 const secret = z
   .string()
   .max(128)
@@ -40,7 +40,7 @@ const secret = z
 export const newWebhookBody = z.strictObject({
   url,
   description: description.default(null),
-  event_types: eventTypes.default(['task.done', 'task.failed', 'task.cancelled']),
+  event_types: eventTypes.default(['task.done', 'task.failed', 'task.cancelled', 'batch.ended']),
   task_types: taskTypes.default(null),
   secret,
 });
@@ -92,7 +92,8 @@ const deliveryStatus = z.enum(['pending', 'delivered', 'failed']).meta({
 const deliveryMembers = {
   delivery_id: rowId,
   event_type: z.string().meta({ examples: ['task.failed'] }),
-  task_id: rowId.nullable().meta({ description: 'Null: of a test.' }),
+  task_id: rowId.nullable().meta({ description: 'Null: of a batch, or of a test.' }),
+  batch_id: rowId.nullable().meta({ description: 'Null: of a task, or of a test.', examples: [null] }),
   status: deliveryStatus,
   tries: z.int().meta({ description: 'Times that it was sent.' }),
   next_try_at: instant.nullable(),

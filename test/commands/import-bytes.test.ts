@@ -37,7 +37,11 @@ async function run(name: string, parts: Iterable<Buffer | string>, options: Part
           skipBad: false,
           atomic: false,
           dryRun: false,
-          typed: { again: `afd tasks import ${name}`, piped: { command: 'afd tasks import -', file: `cat ${name}` } },
+          typed: {
+            again: `afd tasks import ${name}`,
+            intoBatch: { command: `afd tasks import ${name}`, seal: '' },
+            piped: { command: 'afd tasks import -', file: `cat ${name}` },
+          },
           stop: new AbortController().signal,
         },
         ...{ parseWhen: (when: string) => parseWhen(when, 'ahead'), ...options },

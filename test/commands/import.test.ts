@@ -45,7 +45,16 @@ k1,sync_data,"{""n"":1}",user@example.com,com.example.app,2024-01-01,2024-01-02,
 `,
     );
     expect(code).toBe(0);
-    expect(json).toEqual({ added: 2, existing: 0, bad: 0, lines: 3, complete: true, problems: [], warnings: [] });
+    expect(json).toEqual({
+      added: 2,
+      existing: 0,
+      bad: 0,
+      lines: 3,
+      batch_id: null,
+      complete: true,
+      problems: [],
+      warnings: [],
+    });
     // Within a transaction those without a key go in first.
     const [bare, full] = await rows();
     expect(full).toMatchObject({

@@ -100,12 +100,16 @@ const RUNS: Array<[command: string, ...lines: string[]]> = [
     'devices certificates revoke --device worker-001',
     `devices certificates revoke ${'c'.repeat(64)}`,
   ],
-  ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k'],
-  ['tasks import', 'tasks import tasks.csv --skip-bad', 'tasks import tasks.csv --dry-run --skip-bad'],
+  ['tasks add', 'tasks add --type a --dedupe-key k', 'tasks add --type a --dedupe-key k --batch b'],
+  ['tasks import', 'tasks import tasks.csv --skip-bad --batch b', 'tasks import tasks.csv --dry-run --skip-bad'],
   ['tasks ls', 'tasks ls'],
   ['tasks export', 'tasks export --output tasks.jsonl'],
   ['tasks show', 'tasks show RUNNING', 'tasks show PLAIN', 'tasks show DONE'],
   ['tasks wait', 'tasks wait DONE'],
+  ['batches ls', 'batches ls'],
+  ['batches show', 'batches show BATCH', 'batches show OPEN'],
+  ['batches seal', 'batches seal OPEN', 'batches seal BATCH'],
+  ['batches wait', 'batches wait BATCH'],
   ['logs', 'logs RUNNING', 'logs DONE', 'logs --device worker-001', 'logs --failed --since 9000d'],
   [
     'tasks reassign',
@@ -200,7 +204,7 @@ async function prepared(): Promise<Record<string, number>> {
   const whole = {
     ...{ username: 'u', app_id: 'a', start_date: '2024-01-01', end_date: '2024-01-01', task_data: '{"n":1}' },
     ...{ required_capabilities: '{"gpu":true}', dedupe_key: 'whole', concurrency_key: 'c', execution_timeout: 60 },
-    ...{ estimated_duration: 5, parent_id: 1, last_error: 'e', finished_at: '2026-01-01' },
+    ...{ estimated_duration: 5, parent_id: 1, batch_id: 7, last_error: 'e', finished_at: '2026-01-01' },
   };
   const running = await insertAttempt(session, db.names, { device: worker });
   const lines = encodeLines([
@@ -235,5 +239,12 @@ async function prepared(): Promise<Record<string, number>> {
   await insertTask(session, db.names, { status: 'failed', attempt: 1 });
   await insertTask(session, db.names, { task_type: 'work' });
   await insertTask(session, db.names, { task_type: 'work', task_data: '{"bad":1}', max_retry_count: 0 });
-  return { RUNNING: running.task_id, PLAIN: await insertTask(session, db.names), DONE: done };
+  const batch = (ended: string) =>
+    session.write(
+      `INSERT INTO ${db.names.batch} (name, created_at, created_by, sealed_at, ended_at)
+     VALUES ('b', UTC_TIMESTAMP(3), 'test', ${ended}, ${ended})`,
+    );
+  const { insertId: BATCH } = await batch('UTC_TIMESTAMP(3)');
+  const { insertId: OPEN } = await batch('NULL');
+  return { BATCH, OPEN, RUNNING: running.task_id, PLAIN: await insertTask(session, db.names), DONE: done };
 }

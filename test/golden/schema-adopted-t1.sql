@@ -19,7 +19,7 @@ CREATE TABLE `af_crawl_tasks` (
   `not_after` datetime(3) DEFAULT NULL INVISIBLE COMMENT 'latest start, UTC',
   `dedupe_key` varchar(191) COLLATE utf8mb4_bin DEFAULT NULL INVISIBLE COMMENT 'unique while its row exists; compared exactly',
   `concurrency_key` varchar(191) COLLATE utf8mb4_bin DEFAULT NULL INVISIBLE COMMENT 'stored with the task; has no effect yet',
-  `batch_id` bigint DEFAULT NULL INVISIBLE COMMENT 'has no effect yet',
+  `batch_id` bigint DEFAULT NULL INVISIBLE COMMENT 'batch that it was added to',
   `parent_id` bigint DEFAULT NULL INVISIBLE COMMENT 'id of the task whose handler added this one',
   `target_device_id` varchar(64) DEFAULT NULL INVISIBLE COMMENT 'device that the task is directed at',
   `target_until` datetime(3) DEFAULT NULL INVISIBLE COMMENT 'until when, UTC',
@@ -36,11 +36,13 @@ CREATE TABLE `af_crawl_tasks` (
   `lane` binary(16) GENERATED ALWAYS AS (unhex(left(sha2(concat(`task_type`,'|',coalesce(`required_capabilities`,'')),256),32))) VIRTUAL INVISIBLE COMMENT 'hash of task_type and required_capabilities',
   `claim_rank` tinyint GENERATED ALWAYS AS (10 - least(greatest(coalesce(`priority`,5),0),10)) VIRTUAL INVISIBLE COMMENT '10 - priority; 0 = best',
   `due_at` datetime(3) GENERATED ALWAYS AS (if(month(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) * dayofmonth(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00')) = 0,TIMESTAMP'1970-01-01 00:00:00',least(greatest(coalesce(`next_run_at`,`created_at`,TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'1970-01-01 00:00:00'),TIMESTAMP'9999-12-31 23:59:59'))) VIRTUAL INVISIBLE COMMENT 'next_run_at, else created_at, in the zone of database.time_zone',
+  `batch_state` tinyint GENERATED ALWAYS AS (if(`batch_id` is null,NULL,field(`status`,'pending','waiting','assigned','running','done','failed','cancelled'))) VIRTUAL INVISIBLE COMMENT 'place of the status; up to 4 = open. NULL = in no batch',
   PRIMARY KEY (`id`),
   UNIQUE KEY `afd_dedupe` (`dedupe_key`),
   KEY `idx_status_next` (`status`,`next_run_at`),
   KEY `afd_claim` (`claim_state`,`lane`,`claim_rank`,`due_at`,`id`),
-  KEY `afd_target` (`target_device_id`,`claim_rank`,`due_at`,`id`)
+  KEY `afd_target` (`target_device_id`,`claim_rank`,`due_at`,`id`),
+  KEY `afd_batch` (`batch_id`,`batch_state`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 CREATE TABLE `af_task_assignment` (

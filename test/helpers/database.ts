@@ -114,6 +114,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
+  const { batch } = names;
   const { webhook, webhookDelivery, cursor, apiKey, deviceCertificate, deviceInvitation, auditLog } = names;
   const { user, session: signedIn, loginFailure } = names;
   for (const name of [
@@ -127,6 +128,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     progress,
     checkpoint,
     taskEnd,
+    batch,
     webhook,
     webhookDelivery,
     cursor,

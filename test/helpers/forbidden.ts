@@ -31,6 +31,8 @@ const NOBODYS = [
   "INSERT INTO af_crawl_task (task_type, claim_token) VALUES ('hello', 'x')",
   'DELETE FROM af_leader',
   'UPDATE af_secret SET version = 2',
+  'DELETE FROM af_batch',
+  "UPDATE af_batch SET name = 'other'",
   'DELETE FROM af_secret',
   "UPDATE af_audit_log SET actor = 'os:nobody' WHERE id = 1",
   'UPDATE af_audit_log SET hash = prev_hash',
@@ -67,6 +69,7 @@ const OF_OPERATORS = [
 ];
 
 const OF_LEADERS = [
+  'UPDATE af_batch SET ended_at = NOW()',
   'SELECT secret FROM af_webhook',
   'DELETE FROM af_webhook_delivery',
   'UPDATE af_cursor SET value = 0',
@@ -90,6 +93,12 @@ const OF_AUDITED = [
 const OF_SETTINGS = [
   "INSERT INTO af_setting (name, value) VALUES ('x', '1')",
   "UPDATE af_setting SET value = '1' WHERE name = 'x'",
+];
+
+const OF_PRODUCERS = [
+  "INSERT INTO af_batch (name, created_at, created_by) VALUES ('b', NOW(), 'x')",
+  'UPDATE af_batch SET sealed_at = NOW()',
+  "INSERT INTO af_crawl_task (task_type, batch_id) VALUES ('hello', 1)",
 ];
 
 const OF_NODES = [
@@ -117,11 +126,13 @@ export const FORBIDDEN: Record<Role, string[]> = {
     ...OF_OPERATORS,
     ...OF_LEADERS,
     ...OF_SETTINGS,
+    ...OF_PRODUCERS,
     'UPDATE af_device SET success_rate = 1',
   ],
   leader: [
     ...NOBODYS,
     ...OF_OPERATORS,
+    ...OF_PRODUCERS,
     "INSERT INTO af_crawl_task (task_type) VALUES ('hello')",
     'SELECT value FROM af_task_checkpoint',
     "INSERT INTO af_task_progress (task_id, attempt, device_id, updated_at) VALUES (1, 1, 'w', NOW())",
@@ -132,6 +143,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
   ],
   gateway: [
     ...NOBODYS,
+    'UPDATE af_batch SET ended_at = NOW()',
     "UPDATE af_leader SET term = term + 1 WHERE name = 'leader'",
     'DELETE FROM af_audit_log',
     'UPDATE af_login_failure SET at = NOW()',
@@ -167,6 +179,7 @@ export const FORBIDDEN: Record<Role, string[]> = {
     ...OF_LEADERS,
     ...OF_SETTINGS,
     ...OF_NODES,
+    ...OF_PRODUCERS,
     "INSERT INTO af_crawl_task (task_type) VALUES ('hello')",
     'SELECT ring_token FROM af_device',
     'SELECT holder_token FROM af_leader',

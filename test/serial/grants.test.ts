@@ -131,6 +131,19 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
     expect(await count("SELECT COUNT(*) AS n FROM af_leader WHERE holder = 'l'")).toBe(1);
     const tried = () => count('SELECT COUNT(*) AS n FROM af_webhook_delivery WHERE tries > 0');
     await until(async () => (await tried()) > 0, 60_000, 'a try of a delivery');
+    const { json } = await asJson('producer', 'tasks', 'add', '--type', 'hello', '--batch', 'b', '--open');
+    await asJson('producer', 'tasks', 'add', '--type', 'hello', '--batch-id', String(json.batch_id));
+    expect(await as('producer', 'batches', 'seal', String(json.batch_id))).toMatchObject({ code: 0 });
+    const ended = () => count('SELECT COUNT(*) AS n FROM af_webhook_delivery WHERE event_type = "batch.ended"');
+    await until(async () => (await ended()) === 1, 60_000, 'the end of the batch');
+    const added = await fetch(`${url}/api/v1/tasks`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: '{"tasks":[],"batch":{"name":"empty","open":true}}',
+    });
+    const { batch_id } = (await added.json()) as { batch_id: string };
+    const sealed = await fetch(`${url}/api/v1/batches/${batch_id}/seal`, { method: 'POST' });
+    expect(sealed.status, await sealed.text()).toBe(200);
+    await until(async () => (await ended()) === 2, 60_000, 'the end of the empty batch');
     expect(one.complaints('warn').filter((line) => /denied|right/.test(line))).toEqual([]);
   });
 
@@ -175,6 +188,15 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
         'hello,u,a,2024-01-01,2024-01-02,5,{},i1,,2,60,30,c,{}\nhello,u,,,,,,i2,,,,,,\nhello,u,,,,,,i2,,,,,,\n',
     );
     expect(await asJson('producer', 'tasks', 'import', 'tasks.csv')).toMatchObject({ code: 0, json: { added: 2 } });
+    for (const args of [
+      ['tasks', 'import', 'tasks.csv', '--batch', 'b'],
+      ['batches', 'ls'],
+      ['batches', 'show', '1'],
+      ['batches', 'wait', '1'],
+    ]) {
+      const run = await as('producer', ...args);
+      expect([args.join(' '), run.code, faults(run)]).toEqual([args.join(' '), 0, []]);
+    }
     for (const [args, role] of [
       [['tasks', 'ls'], 'readonly'],
       [['tasks', 'cancel', '1'], 'gateway'],
@@ -192,6 +214,9 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
       ['tasks', 'ls', '--status', 'done', '--type', 'hello'],
       ['tasks', 'show', '1'],
       ['tasks', 'wait', '1'],
+      ['batches', 'ls'],
+      ['batches', 'show', '1'],
+      ['batches', 'wait', '1'],
       ['tasks', 'export', '-o', join(dir, 'out.csv')],
       ['devices', 'ls'],
       ['devices', 'show', 'w'],

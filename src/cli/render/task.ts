@@ -63,6 +63,7 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
     ['Concurrency key', task.concurrency_key ?? ''],
     ['Timeout', task.execution_timeout === null ? '' : duration(task.execution_timeout)],
     ['Parent', String(task.parent_id ?? '')],
+    ['Batch', String(task.batch_id ?? '')],
     ['Created', task.created_at ?? ''],
     [isOver(task) ? 'Ended' : 'Due', (isOver(task) ? task.finished_at : task.next_run_at) ?? ''],
     ['Pending reason', task.waiting?.why ?? ''],

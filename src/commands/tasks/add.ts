@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { batchFlags, intoBatch } from '../../cli/flags/batch-flags.ts';
 import { jsonFlag, whenFlag } from '../../cli/flags/flags.ts';
 import { inFlags, taskFlags, taskOf } from '../../cli/flags/task-flags.ts';
 import type { AddedTask } from '../../core/tasks/tasks.ts';
@@ -21,6 +22,7 @@ export default class TasksAdd extends BaseCommand {
     ...taskFlags,
     requires: jsonFlag({ summary: 'Capabilities that a device must have to run the task.' }),
     'dedupe-key': Flags.string({ helpValue: 'KEY', summary: 'Unique key: only one task may have it.' }),
+    ...batchFlags,
     'run-at': whenFlag({ summary: 'Earliest start time (default: now).' }),
   };
 
@@ -35,11 +37,13 @@ export default class TasksAdd extends BaseCommand {
     };
     return this.withContext(async (context) => {
       const { addTask } = await import('../../core/tasks/tasks.ts');
-      const added = await addTask(context, task, flags['run-at']).catch((error: unknown) => {
+      const options = { runAt: flags['run-at'], batch: intoBatch(flags) };
+      const added = await addTask(context, task, options).catch((error: unknown) => {
         throw inFlags(error);
       });
       this.log(String(added.task_id));
       if (!added.created) this.note(`task ${added.task_id} already has this dedupe key; nothing was added.`);
+      if (flags.batch !== undefined) this.note(`this is batch ${added.batch_id}.`);
       for (const warning of added.warnings) this.note(warning);
       return added;
     });

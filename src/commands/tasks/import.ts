@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { parseWhen } from '../../cli/flags/flags.ts';
+import { importBatchFlags, intoBatch } from '../../cli/flags/batch-flags.ts';
 import type { ImportFormat, ImportResult } from '../../core/import/import-tasks.ts';
 
 export type TasksImportResult = ImportResult;
@@ -26,6 +26,7 @@ Each transaction inserts up to 1000 rows or 8 MiB. The first invalid row stops t
     })(),
     'skip-bad': Flags.boolean({ summary: 'Skip invalid rows, and exit with 6 if there were any.' }),
     atomic: Flags.boolean({ summary: 'Add all rows or none, in one transaction of at most 200000 rows or 64 MiB.' }),
+    ...importBatchFlags,
     'from-line': Flags.integer({ min: 1, helpValue: 'N', summary: 'Skip the rows before this line.' }),
     'dry-run': Flags.boolean({ summary: 'Validate every row without adding tasks.' }),
   };
@@ -44,12 +45,12 @@ Each transaction inserts up to 1000 rows or 8 MiB. The first invalid row stops t
         importWithProgress(context, input, {
           ...{ defaultType: flags.type, format: flags.format as ImportFormat | undefined, atomic: flags.atomic },
           ...{ skipBad: flags['skip-bad'], dryRun: flags['dry-run'], fromLine: flags['from-line'] },
-          ...{ typed, stop: shutdown.drain, parseWhen: (text: string) => parseWhen(text, 'ahead') },
+          ...{ typed, stop: shutdown.drain, batch: intoBatch(flags, flags.seal) },
         }),
       );
       for (const { line, problem } of result.problems) this.note(`line ${line}: ${problem}`);
       for (const warning of result.warnings) this.note(warning);
-      this.log(renderImport(result, { dryRun: flags['dry-run'], again: typed.again }));
+      this.log(renderImport(result, { dryRun: flags['dry-run'], typed }));
       this.exitWith(shutdown.exitCode({ inTime: result.complete }) || (result.bad > 0 ? 6 : 0));
       return result;
     } finally {

@@ -1,8 +1,10 @@
+import { insertBatch, lockOpenBatch } from '../db/batches/write-batch.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { InsertTasksOptions } from '../db/tasks/insert-task-batch.ts';
 import { type InsertedTask, insertTasks } from '../db/tasks/insert-tasks.ts';
 import { repeated, transaction } from '../db/transaction.ts';
+import { checkBatchName, type IntoBatch } from '../domain/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 
 /** Sessions that enqueue overlapping keys at once may meet in a deadlock; each round ends one of them for good. */
@@ -22,5 +24,32 @@ export async function enqueueTasks(
   const insert = () => insertTasks(session, names, tasks, options);
   // One row is one statement, which is whole by itself: two round trips less.
   if (tasks.length === 1) return repeated(ENQUEUE_TRIES, insert);
+  return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
+}
+
+export interface BatchAdded {
+  batch_id: number;
+  tasks: InsertedTask[];
+}
+
+/**
+ * The same, with the batch that they are added to: one that this transaction makes, or one that is there and open. A task that was there
+ * before keeps its own batch, or none. After a lost connection it is unknown whether they are in.
+ * @throws AfdError E_USAGE; E_NOT_FOUND, E_CONFLICT of the batch; DatabaseError
+ */
+export async function enqueueInto(
+  session: Session,
+  names: TableNames,
+  tasks: NewTask[],
+  options: InsertTasksOptions & { into: IntoBatch; by: string },
+): Promise<BatchAdded> {
+  const { into, by, ...rest } = options;
+  if ('name' in into) checkBatchName(into.name);
+  const insert = async () => {
+    const made = 'name' in into;
+    const batch_id = made ? await insertBatch(session, names, { ...into, by }) : into.batch_id;
+    if (!made) await lockOpenBatch(session, names, batch_id);
+    return { batch_id, tasks: await insertTasks(session, names, tasks, { ...rest, batchId: batch_id }) };
+  };
   return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
 }

@@ -2,11 +2,13 @@
 import type { Config } from '../config/config-schema.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
+import type { InsertTasksOptions } from '../db/tasks/insert-task-batch.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
+import type { IntoBatch } from '../domain/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { type Near, Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';
-import { enqueueTasks } from './enqueue.ts';
+import { type BatchAdded, enqueueInto, enqueueTasks } from './enqueue.ts';
 import { HandledTypes } from './handled-types.ts';
 
 /** What producers of one process may have in common. */
@@ -48,6 +50,22 @@ export class Producer {
    * Inserts all tasks or none and rings the devices that should run them. @throws as enqueueTasks
    */
   async enqueue(tasks: NewTask[]): Promise<InsertedTask[]> {
+    return this.#ringing(tasks, async (session, options) => ({
+      tasks: await enqueueTasks(session, this.names, tasks, options),
+    })).then((added) => added.tasks);
+  }
+
+  /** The same into a batch. `by`: who makes it. @throws as enqueueInto */
+  async enqueueInto(tasks: NewTask[], into: IntoBatch, by: string): Promise<BatchAdded> {
+    return this.#ringing(tasks, (session, options) =>
+      enqueueInto(session, this.names, tasks, { ...options, into, by }),
+    );
+  }
+
+  async #ringing<T extends { tasks: InsertedTask[] }>(
+    tasks: NewTask[],
+    insert: (session: Session, options: InsertTasksOptions) => Promise<T>,
+  ): Promise<T> {
     // A pipe that feeds us may be silent for longer than the server keeps an idle session.
     const session = await this.session();
     const notice = this.notifier.prepare(session, tasks);
@@ -56,9 +74,9 @@ export class Producer {
       // First of all: their claims take longer to come than this takes to be written.
       notice.expect();
       const { piggybacked } = notice;
-      const answers = await enqueueTasks(session, this.names, tasks, { maxRetryCount, piggybacked });
-      notice.ring(tasks.filter((_, n) => answers[n]?.created === true));
-      return answers;
+      const added = await insert(session, { maxRetryCount, piggybacked });
+      notice.ring(tasks.filter((_, n) => added.tasks[n]?.created === true));
+      return added;
     } finally {
       notice.over();
     }

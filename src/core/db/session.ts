@@ -81,7 +81,7 @@ export class Session {
     return (await this.#send(sql, values)) as WriteResult;
   }
 
-  /** Several statements in one round trip; one result each. Needs `multiStatements`. @throws DatabaseError */
+  /** A statement batch: several statements in one round trip; one result each. Needs `multiStatements`. @throws DatabaseError */
   async batch(statements: Array<{ sql: string; values?: unknown[] }>): Promise<Result[]> {
     // One at a time: in one text of all, a driver would search the finished SQL for placeholders.
     const sql = statements.map((one) => this.#text(one.sql, one.values ?? [])).join(';\n');

@@ -21,6 +21,7 @@ export interface TableNames {
   secret: string;
   /** Which task types may use them. */
   secretGrant: string;
+  batch: string;
   webhook: string;
   webhookDelivery: string;
   /** How far readers of a history have come. */
@@ -60,6 +61,7 @@ type Table =
   | 'request'
   | 'secret'
   | 'secretGrant'
+  | 'batch'
   | 'webhook'
   | 'webhookDelivery'
   | 'cursor'
@@ -93,6 +95,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     request: `${prefix}request`,
     secret: `${prefix}secret`,
     secretGrant: `${prefix}secret_grant`,
+    batch: `${prefix}batch`,
     webhook: `${prefix}webhook`,
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,

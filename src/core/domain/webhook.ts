@@ -1,13 +1,14 @@
 // What a webhook is, in the words of its rows and of the API.
 
-export const EVENT_TYPES = ['task.done', 'task.failed', 'task.cancelled'] as const;
+export const BATCH_ENDED = 'batch.ended';
+export const EVENT_TYPES = ['task.done', 'task.failed', 'task.cancelled', BATCH_ENDED] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 /** Of a delivery that an operator asks for, to see whether one arrives. */
 export const TEST_EVENT = 'webhook.test';
 
 export interface WebhookFilter {
   event_types: EventType[];
-  /** Null = tasks of all types. */
+  /** Null = tasks of all types. Batches have none. */
   task_types: string[] | null;
 }
 
@@ -28,6 +29,7 @@ export interface Delivery {
   id: number;
   event_type: string;
   task_id: number | null;
+  batch_id: number | null;
   status: DeliveryStatus;
   /** Times that it was sent. */
   tries: number;

@@ -5,6 +5,8 @@ export interface ImportResult {
   bad: number;
   /** Lines of the input that are dealt with, the header among them. */
   lines: number;
+  /** To which they were added; null = to none, or it is not made yet. */
+  batch_id: number | null;
   /** False = it was stopped before the end of the input. */
   complete: boolean;
   /** The first bad rows. */

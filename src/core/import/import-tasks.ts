@@ -1,5 +1,6 @@
 // Many tasks from a file or a pipe. Rows are checked as they come; each chunk goes in by a transaction of its own, while
 // the next is being read. Whatever ends it early says how many are in and where to go on.
+import { type BatchAsked, BatchOfInput } from '../batches/batch-of-input.ts';
 import type { Context } from '../context/context.ts';
 import { momentFrom, type When } from '../context/moment.ts';
 import type { Producer } from '../context/producer.ts';
@@ -29,6 +30,8 @@ export interface ImportOptions {
   atomic: boolean;
   /** Check everything, add nothing. */
   dryRun: boolean;
+  /** Into which they are added; undefined = into none. */
+  batch?: BatchAsked | undefined;
   /** Rows that begin before this line are passed over. */
   fromLine?: number | undefined;
   /** Stops between two chunks, and while waiting for input. */
@@ -70,7 +73,7 @@ export async function importTasks(context: Context, input: ImportInput, options:
 }
 
 class Import {
-  readonly #producer: Producer;
+  readonly #batch: BatchOfInput;
   readonly #input: ImportInput;
   readonly #o: ImportOptions;
   readonly #doubts: TaskDoubts;
@@ -79,6 +82,7 @@ class Import {
     existing: 0,
     bad: 0,
     lines: 0,
+    batch_id: null,
     complete: false,
     problems: [],
     warnings: [],
@@ -93,7 +97,7 @@ class Import {
   #sending: Promise<void> = Promise.resolve();
 
   constructor(producer: Producer, input: ImportInput, options: ImportOptions, doubts: TaskDoubts) {
-    this.#producer = producer;
+    this.#batch = new BatchOfInput(producer, options.batch);
     this.#doubts = doubts;
     this.#input = input;
     this.#o = options;
@@ -116,7 +120,13 @@ class Import {
       this.#result.complete = true;
     }
     await this.#sending;
+    if (this.#result.complete && !this.#o.dryRun) await this.#seal();
     return { ...this.#result, warnings: this.#doubts.sentences };
+  }
+
+  async #seal(): Promise<void> {
+    await this.#batch.end();
+    this.#result.batch_id = this.#batch.id;
   }
 
   async #take(row: ImportRow, read: ReadOptions): Promise<void> {
@@ -157,7 +167,8 @@ class Import {
     const result = this.#result;
     if (tasks.length > 0 && !this.#o.dryRun) {
       try {
-        const answers = await this.#producer.enqueue(tasks);
+        const answers = await this.#batch.add(tasks);
+        result.batch_id = this.#batch.id;
         const added = answers.filter((one) => one.created).length;
         result.added += added;
         result.existing += answers.length - added;

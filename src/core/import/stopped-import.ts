@@ -6,6 +6,8 @@ import { NOT_UTF8 } from './import-row.ts';
 /** The command as it was typed, without --from-line: what is proposed begins with it. */
 export interface TypedImport {
   again: string;
+  /** What goes on in the batch that was made: its id is to be added. */
+  intoBatch: { command: string; seal: string };
   /** The same with "-" in place of the file, and what to write in front of it to read that file. */
   piped: { command: string; file: string };
 }
@@ -33,7 +35,8 @@ export function stoppedByRow(
   const begun = line !== undefined && !nothing && (result.lines > 0 || fromLine !== undefined);
   const from = begun ? line : fromLine;
   const on = (command: string) => (from === undefined ? command : goOn(command, from));
-  const { again, piped } = typed;
+  const { piped } = typed;
+  const again = commandFor(typed, result);
   const next = [
     ...(error.data.problem === NOT_UTF8 ? [`iconv -f GB18030 -t UTF-8${piped.file} | ${on(piped.command)}`] : []),
     ...(begun ? [on(again)] : []),
@@ -58,7 +61,7 @@ export function stoppedByDatabase(
     ? ` It is unknown whether lines ${from} to ${upTo} were added; if they have dedupe keys, importing them again is safe.`
     : ` Lines ${from} to ${upTo} were not added.`;
   return new AfdError(error.code, `${error.message} ${whatIsIn(result)}${last}`, {
-    suggestions: [goOn(typed.again, from), ...error.suggestions],
+    suggestions: [goOn(commandFor(typed, result), from), ...error.suggestions],
     data: { ...error.data, ...counts(result), unknown_lines: unknown ? { from, to: upTo } : null },
     cause: error,
   });
@@ -70,10 +73,15 @@ function whatIsIn({ added, existing, lines }: ImportResult): string {
   return `${added} ${added === 1 ? 'task was' : 'tasks were'} added${old}; all rows up to line ${lines} are complete.`;
 }
 
+/** What goes on must add to the batch that was made, which is open still. */
+export function commandFor({ again, intoBatch }: TypedImport, { batch_id }: ImportResult): string {
+  return batch_id === null ? again : `${intoBatch.command} --batch-id ${batch_id}${intoBatch.seal}`;
+}
+
 function goOn(command: string, line: number): string {
   return `${command} --from-line ${line}`;
 }
 
-function counts({ added, existing, bad, lines }: ImportResult) {
-  return { added, existing, bad, lines };
+function counts({ added, existing, bad, lines, batch_id }: ImportResult) {
+  return { added, existing, bad, lines, batch_id };
 }

@@ -1,5 +1,6 @@
 // The duties of a leader, each with its interval.
 
+import { BatchEnder } from '../batches/batch-ender.ts';
 import type { Config } from '../config/config-schema.ts';
 import { HEARTBEATS, type History, RUN_LOGS, TASK_ENDS, WEBHOOK_DELIVERIES } from '../db/history/day-partitions.ts';
 import { Session } from '../db/session.ts';
@@ -49,6 +50,7 @@ export type DutyName =
   | 'prune-logs'
   | 'prune-ends'
   | 'prune-deliveries'
+  | 'end-batches'
   | 'prune-audit'
   | 'record-ends'
   | 'send-webhooks'
@@ -57,6 +59,7 @@ export type Counts = Record<string, number>;
 
 const PUBLISH_MS = 1000;
 const PRUNE_MS = 3_600_000;
+const BATCHES_MS = 1000;
 const WEBHOOKS_MS = 1000;
 const SETTINGS_MS = 60_000;
 /** Streams and webhooks read a row within seconds; after an outage of days they still find it. */
@@ -94,6 +97,7 @@ export function dutyList(options: DutiesOptions, duty: DutySession, health: Heal
   const logs = prunerOf(RUN_LOGS, master.run_log_history_days);
   const ends = prunerOf(TASK_ENDS, TASK_END_DAYS);
   const deliveries = prunerOf(WEBHOOK_DELIVERIES, master.webhook_history_days);
+  const batches = new BatchEnder(duty);
   const recorder = new EndRecorder(duty);
   const sender = new WebhookSender({
     ...{ duty, networks: master.webhook_networks, webhooks: () => recorder.webhooks },
@@ -118,6 +122,7 @@ export function dutyList(options: DutiesOptions, duty: DutySession, health: Heal
     each('prune-logs', PRUNE_MS / 1000, (signal) => logs.runOnce(signal)),
     each('prune-ends', PRUNE_MS / 1000, (signal) => ends.runOnce(signal)),
     each('prune-deliveries', PRUNE_MS / 1000, (signal) => deliveries.runOnce(signal)),
+    each('end-batches', BATCHES_MS / 1000, () => batches.runOnce()),
     each('prune-audit', PRUNE_MS / 1000, () => pruneAudit(duty, master.audit_history_days)),
     each('record-ends', WEBHOOKS_MS / 1000, () => recorder.runOnce()),
     // Without a signal nobody comes back for the answers.

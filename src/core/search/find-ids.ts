@@ -2,8 +2,16 @@
 // an index is read by that index while it is small; everything else walks backwards over the ids, stretch by stretch, and says
 // how far it came.
 import type { Context } from '../context/context.ts';
-import { deviceCounts, statusCounts, taskCount } from '../db/search/bounded-counts.ts';
-import { byDedupeKey, byDevice, byStatus, inStretch, newestBelow, type Statement } from '../db/search/find-tasks.ts';
+import { batchCount, deviceCounts, statusCounts, taskCount } from '../db/search/bounded-counts.ts';
+import {
+  byBatch,
+  byDedupeKey,
+  byDevice,
+  byStatus,
+  inStretch,
+  newestBelow,
+  type Statement,
+} from '../db/search/find-tasks.ts';
 import type { TaskSearch } from '../db/search/task-search.ts';
 import type { Session } from '../db/session.ts';
 import { monotonic } from '../runtime/clock.ts';
@@ -73,10 +81,16 @@ async function planOf(
   search: TaskSearch,
   wantTotal: boolean,
 ): Promise<Plan> {
-  const { status, device_id, dedupe_key } = search;
+  const { status, device_id, dedupe_key, batch_id } = search;
   const given = Object.values(search).filter((value) => value !== undefined).length;
   if (dedupe_key !== undefined)
     return { statement: (before, limit) => byDedupeKey(names, search, { before, limit }), known: undefined };
+  if (batch_id !== undefined) {
+    const few = await countUpTo(session, batchCount(names, batch_id, MOST_COUNTED));
+    const known = given === 1 ? few : undefined;
+    if (few.exact) return { statement: (before, limit) => byBatch(names, search, { before, limit }), known };
+    if (given === 1) return { known };
+  }
   if (device_id !== undefined) {
     const few = await countUpTo(session, deviceCounts(names, device_id, MOST_COUNTED));
     const narrow = { ...search, device_id };

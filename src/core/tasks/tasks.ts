@@ -1,3 +1,4 @@
+import type { BatchAsked } from '../batches/batch-of-input.ts';
 import type { Context } from '../context/context.ts';
 import { momentFrom, type When } from '../context/moment.ts';
 import { handledTypes } from '../db/devices/handled-types.ts';
@@ -17,6 +18,7 @@ import type { ExpectedTask } from '../domain/task/expected-task.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import type { TaskDetails, TaskRecord } from '../domain/task/task-record.ts';
+import { intoBatch } from './add-tasks.ts';
 import { cancelAudited, reassignAudited, retryAudited } from './audited-acts.ts';
 import { TaskDoubts } from './task-doubts.ts';
 import { checkedFilter, checkStatus } from './task-filter.ts';
@@ -43,12 +45,21 @@ export interface Several<T> {
 }
 
 export interface AddedTask extends InsertedTask {
+  /** To which it was added; null = to none. */
+  batch_id: number | null;
   /** What is odd about it, in sentences; it is added all the same. */
   warnings: string[];
 }
 
-/** Adds one task; `runAt` may be relative to the database's now. @throws AfdError E_USAGE; DatabaseError */
-export async function addTask(context: Context, task: NewTask, runAt?: When): Promise<AddedTask> {
+/**
+ * Adds one task; `runAt` may be relative to the database's now. `batch`: to which, and who makes it if it is new.
+ * @throws AfdError E_USAGE; E_NOT_FOUND, E_CONFLICT of the batch; DatabaseError
+ */
+export async function addTask(
+  context: Context,
+  task: NewTask,
+  { runAt, batch }: { runAt?: When | undefined; batch?: BatchAsked | undefined } = {},
+): Promise<AddedTask> {
   // What is wrong is reported before anything is connected.
   checkNewTasks(task);
   const producer = await context.producer();
@@ -56,10 +67,11 @@ export async function addTask(context: Context, task: NewTask, runAt?: When): Pr
   const now = await databaseNowMs(session);
   const due = runAt === undefined ? {} : { run_at: momentFrom(now, runAt) };
   const doubts = new TaskDoubts(now, await handledTypes(session, context.names));
-  const [answer] = await producer.enqueue([{ ...task, ...due }]);
+  const { tasks, batch_id } = await intoBatch(producer, [{ ...task, ...due }], batch);
+  const [answer] = tasks;
   if (answer === undefined) throw new AfdError('E_INTERNAL', 'A task was inserted, but its result is missing.');
   if (answer.created) doubts.check({ ...task, ...due });
-  return { ...answer, warnings: doubts.sentences };
+  return { ...answer, batch_id, warnings: doubts.sentences };
 }
 
 /**

@@ -1,5 +1,4 @@
 // Adding and reading tasks.
-import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { hasEnded } from '../../core/gateway/task-watch.ts';
 import { monotonic } from '../../core/runtime/clock.ts';
@@ -7,7 +6,7 @@ import { searchTasks, type TaskSearch } from '../../core/search/search-tasks.ts'
 import { viewedTask } from '../../core/search/viewed-task.ts';
 import { addTasks } from '../../core/tasks/add-tasks.ts';
 import { storedResult } from '../../core/tasks/tasks.ts';
-import { MOST_NEW_TASKS, newTasksAnswer, newTasksBody } from '../../http/new-task-contract.ts';
+import { newTasksAnswer, newTasksBody } from '../../http/new-task-contract.ts';
 import {
   resultAnswer,
   resultQuery,
@@ -22,8 +21,9 @@ import { closedSignal } from '../hooks/closed-signal.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
 import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
-import { envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import { caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
+import { givenTasks } from '../server/given-tasks.ts';
 import { wireTask } from '../server/wire.ts';
 
 const ERROR_CHARACTERS = 500;
@@ -35,9 +35,10 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     bodyLimit: TASKS_BODY_LIMIT,
     schema: {
       operationId: 'addTasks',
+      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
       summary: 'Add tasks: all of them, or none.',
       description:
-        'A task whose `dedupe_key` another task has is not added again; the answer names the task that is there. With an `Idempotency-Key` a repeated request adds nothing.',
+        'A task whose `dedupe_key` another task has is not added again; the answer names the task that is there. With an `Idempotency-Key` a repeated request adds nothing. Tasks can be added to a batch: a task that was there before stays in its own, or in none.',
       tags: ['tasks'],
       body: newTasksBody,
       response: { 201: newTasksAnswer, 200: newTasksAnswer.meta({ description: 'All of them were there before.' }) },
@@ -46,16 +47,19 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     validatorCompiler: () => (value) => ({ value }),
     serializerCompiler: plainJson,
     async handler(request, reply) {
-      const given = givenTasks(request.body);
+      const { tasks: given, into } = givenTasks(request.body);
+      const batch = into && { into, by: caller(request) };
       const add = () =>
         gateway.requests.use(async (context) => ({
-          added: await addTasks(context, given),
+          added: await addTasks(context, given, batch),
           now: await context.now(),
         }));
       const { added, now } = await onceByKey(gateway, request, reply, add);
-      reply.code(added.tasks.some((one) => one.created) ? 201 : 200);
+      const made = into !== undefined && 'name' in into;
+      reply.code(made || added.tasks.some((one) => one.created) ? 201 : 200);
+      const batch_id = added.batch_id === null ? null : String(added.batch_id);
       const tasks = added.tasks.map(({ task_id, created }) => ({ task_id: String(task_id), created }));
-      return { tasks, warnings: added.warnings, ...envelope(request, now) };
+      return { tasks, batch_id, warnings: added.warnings, ...envelope(request, now) };
     },
   });
 
@@ -174,11 +178,4 @@ export function taskRoutes(app: App, gateway: Gateway): void {
 
 export function statusesOf(list: string): NonNullable<TaskSearch['status']> {
   return [...new Set(list.split(','))] as NonNullable<TaskSearch['status']>;
-}
-
-/** @throws AfdError E_USAGE */
-function givenTasks(body: unknown): never[] {
-  const tasks = Array.isArray(body) ? body : [body];
-  if (tasks.length >= 1 && tasks.length <= MOST_NEW_TASKS) return tasks as never[];
-  throw new AfdError('E_USAGE', `The request has ${tasks.length} tasks; one call adds 1 to ${MOST_NEW_TASKS}.`);
 }

@@ -112,8 +112,9 @@ export function webhookDeliveryRoutes(app: App, gateway: Gateway): void {
   });
 }
 
-function wire({ id, task_id, ...rest }: Delivery) {
-  return { delivery_id: String(id), task_id: task_id === null ? null : String(task_id), ...rest };
+function wire({ id, task_id, batch_id, ...rest }: Delivery) {
+  const text = (given: number | null) => (given === null ? null : String(given));
+  return { delivery_id: String(id), task_id: text(task_id), batch_id: text(batch_id), ...rest };
 }
 
 function whole(one: ShownDelivery) {

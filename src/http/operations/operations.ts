@@ -2,6 +2,7 @@
 import { openapiAnswer } from '../description-contract.ts';
 import { changeEvent, eventsQuery } from '../events-contract.ts';
 import { healthAnswer, readyAnswer } from '../health-contract.ts';
+import { BATCH_OPERATIONS } from './batch-operations.ts';
 import { CERTIFICATE_OPERATIONS } from './certificate-operations.ts';
 import { FLEET_OPERATIONS } from './fleet-operations.ts';
 import { KEY_OPERATIONS } from './key-operations.ts';
@@ -13,6 +14,7 @@ import { WORKER_OPERATIONS } from './worker-operations.ts';
 
 export const OPERATIONS = {
   ...TASK_OPERATIONS,
+  ...BATCH_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
   ...SESSION_OPERATIONS,

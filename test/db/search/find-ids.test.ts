@@ -54,12 +54,14 @@ it('ids that are missing cost nothing, however many', async () => {
 it('each way of reading finds the same tasks in the same order, page by page', async () => {
   const made = [];
   for (let n = 0; n < 23; n += 1) {
-    const columns = { username: 'u', target_device_id: 'w1', status: n % 3 === 0 ? 'failed' : 'assigned' };
+    const columns = { username: 'u', batch_id: 5, target_device_id: 'w1', status: n % 3 === 0 ? 'failed' : 'assigned' };
     made.push(await insertTask(session, names, n % 5 === 4 ? {} : columns));
   }
   const expected = made.filter((_, n) => n % 5 !== 4).reverse();
   for (const search of [
     { username: 'u' },
+    { batch_id: 5 },
+    { batch_id: 5, status: ['failed', 'assigned'] },
     { status: ['failed', 'assigned'] },
     { device_id: 'w1' },
     { device_id: 'w1', status: ['failed', 'assigned'], username: 'u' },
@@ -68,6 +70,13 @@ it('each way of reading finds the same tasks in the same order, page by page', a
 });
 
 it('of an empty table is over at once', async () => {
-  for (const search of [{}, { username: 'u' }, { status: ['done' as const] }, { device_id: 'w1' }, { dedupe_key: 'k' }])
+  for (const search of [
+    {},
+    { username: 'u' },
+    { status: ['done' as const] },
+    { device_id: 'w1' },
+    { batch_id: 5 },
+    { dedupe_key: 'k' },
+  ])
     expect(await page(search)).toEqual({ ids: [], next: null, cut: false, total: { count: 0, exact: true } });
 });

@@ -1,7 +1,8 @@
 // What a search reads: with which index, how much of it, and which tasks it finds.
 import { describe, expect } from 'vitest';
-import { deviceCounts, statusCounts, taskCount } from '../../../src/core/db/search/bounded-counts.ts';
+import { batchCount, deviceCounts, statusCounts, taskCount } from '../../../src/core/db/search/bounded-counts.ts';
 import {
+  byBatch,
   byDedupeKey,
   byDevice,
   byStatus,
@@ -138,6 +139,16 @@ describe('with 5,000 tasks a search', () => {
     expect(plan).toMatchObject([{ key: 'afd_claim', type: 'range' }]);
     expect(String(plan[0]?.Extra)).toMatch(/Using index/);
     expect(await costOf(session, statement)).toMatchObject({ rows: 51 });
+  });
+
+  it('for a batch reads afd_batch, and no task of another', async () => {
+    await session.write(`UPDATE ${names.task} SET batch_id = 5 WHERE id % 100 = 0`);
+    const statement = byBatch(names, { batch_id: 5 }, ALL);
+    expect((await planOf(session, statement))[0]).toMatchObject({ key: 'afd_batch' });
+    const { rows, reads } = await costOf(session, statement);
+    expect(rows).toBeGreaterThan(5);
+    expect(reads).toBeLessThanOrEqual(2 * rows + 3);
+    expect(await session.rows(batchCount(names, 5, 100).sql, [5])).toMatchObject([{ n: rows }]);
   });
 
   it('for a key reads one entry', async () => {

@@ -129,6 +129,29 @@ describe('a stream of changes', () => {
     });
   });
 
+  it('tells of a batch that ended, once, and not of one that ended before', async ({ db, session, rows }) => {
+    const { hub, listen, batches } = await startHub(db);
+    const ended = (name: string, at = 'UTC_TIMESTAMP(3)') =>
+      session.write(
+        `INSERT INTO ${db.names.batch} (name, created_at, created_by, sealed_at, ended_at)
+         VALUES ('${name}', UTC_TIMESTAMP(3), 'ada', UTC_TIMESTAMP(3), ${at})`,
+      );
+    await ended('before');
+    const ear = await listen();
+    await ended('one');
+    await ended('open', 'NULL');
+    // Its transaction took a while.
+    const { insertId: late } = await ended('late', 'UTC_TIMESTAMP(3) - INTERVAL 5 SECOND');
+    expect(await hears(ear, 'batch.ended', (one) => one.name === 'late')).toMatchObject({ batch_id: String(late) });
+    const read = batches();
+    await until(() => batches() > read + 3);
+    await cancelTask(session, db.names, await rows.task());
+    await hears(ear, 'task.ended');
+    const told = ear.heard.flatMap(({ change }) => (change.type === 'batch.ended' ? change.name : []));
+    expect(told.sort()).toEqual(['late', 'one']);
+    expect(hub.listeners).toBe(1);
+  });
+
   it('tells of devices, the leader and the settings when they change, and not what they are at the start', async ({
     db,
     session,

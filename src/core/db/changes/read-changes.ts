@@ -1,5 +1,5 @@
 // What has changed since the last read, for the streams of a gateway: one batch of reads without a lock, each by PRIMARY (or idx_status for
-// all that is open), each with a LIMIT. Zero rows = nothing of that kind.
+// all that is open, and afd_unended for batches), each with a LIMIT. Zero rows = nothing of that kind.
 
 import type { Row, Session } from '../session.ts';
 import { settingsStatement } from '../settings/read-settings.ts';
@@ -9,6 +9,8 @@ import type { TableNames } from '../table-names.ts';
 export const MOST_ROWS = 1000;
 /** Open attempts whose ends are watched. */
 export const MOST_OPEN = 10_000;
+/** Seconds by which the end of a batch may be older than its COMMIT. */
+const COMMIT_S = 30;
 /** Of an error message. */
 const LONGEST_TEXT = 500;
 
@@ -22,6 +24,8 @@ export interface ChangesAsk {
   tasks: Behind;
   attempts: Behind;
   ends: Behind;
+  /** Batches that ended about then or later; undefined = about now. */
+  batchesSince: string | undefined;
   /** Attempts that had not begun, or had not ended, when they were read last. */
   assigned: number[];
   running: number[];
@@ -37,6 +41,8 @@ export interface ChangesRead {
   tasks: Row[];
   attempts: Row[];
   ends: Row[];
+  /** The newest first. */
+  batches: Row[];
   moved: Row[];
   devices: Row[];
   leader: Row | undefined;
@@ -72,6 +78,7 @@ export async function readChanges(session: Session, names: TableNames, ask: Chan
       'e.id',
       ask.ends,
     ),
+    batches: endedBatches(names, ask.batchesSince),
     begun: among(attempts, ask.assigned, `a.status <> 'assigned'`),
     ended: among(attempts, ask.running, `a.status NOT IN ('assigned', 'running')`),
     devices: {
@@ -94,6 +101,7 @@ export async function readChanges(session: Session, names: TableNames, ask: Chan
     tasks: rows.tasks!,
     attempts: rows.attempts!,
     ends: rows.ends!,
+    batches: rows.batches!,
     moved: [...(rows.begun ?? []), ...(rows.ended ?? [])],
     devices: rows.devices!,
     leader: rows.leader![0],
@@ -125,6 +133,14 @@ function behind(select: string, id: string, { after, missing }: Behind): Stateme
 function among(select: string, ids: number[], condition: string): Statement | undefined {
   if (ids.length === 0) return undefined;
   return { sql: `${select} WHERE a.id IN (${ids.map(() => '?').join(', ')}) AND ${condition}`, values: ids };
+}
+
+function endedBatches(names: TableNames, since: string | undefined): Statement {
+  return {
+    sql: `SELECT id, name, created_at, sealed_at, ended_at FROM ${names.batch} FORCE INDEX (afd_unended)
+          WHERE ended_at > COALESCE(?, UTC_TIMESTAMP(3)) - INTERVAL ${COMMIT_S} SECOND ORDER BY ended_at DESC, id DESC LIMIT ?`,
+    values: [since ?? null, MOST_ROWS + 1],
+  };
 }
 
 /** By idx_status, which has the id. */

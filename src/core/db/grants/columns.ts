@@ -11,10 +11,19 @@ const ALL_OF_TASK = ['id', 'status', ...PLAIN_COLUMNS.map(({ name }) => name), .
 /** What a producer fills in. */
 export const NEW_TASK = GIVEN_COLUMNS.filter((name) => name !== 'parent_id');
 /** And a handler, for the tasks that it adds. */
-export const CHILD_TASK = GIVEN_COLUMNS;
+export const CHILD_TASK = GIVEN_COLUMNS.filter((name) => name !== 'batch_id');
+/** And a gateway, for both. */
+export const ANY_TASK = GIVEN_COLUMNS;
 
-/** What a producer reads of tasks: the place of its own, and which dedupe keys are taken. No payload, no token. */
-export const OWN_TASK = ['id', 'status', 'dedupe_key', 'target_device_id', ...GENERATED_COLUMNS.map((c) => c.name)];
+/** What a producer reads of tasks: the place of its own, which dedupe keys are taken, and the states of batches. No payload, no token. */
+export const OWN_TASK = [
+  'id',
+  'status',
+  'dedupe_key',
+  'target_device_id',
+  'batch_id',
+  ...GENERATED_COLUMNS.map((c) => c.name),
+];
 /** For information_schema, which shows a column to nobody who has no right to it: afd checks that the table is complete. */
 export const SEEN_BY_PRODUCER = ALL_OF_TASK.filter((name) => ![...NEW_TASK, ...OWN_TASK].includes(name));
 
@@ -86,3 +95,8 @@ export const READABLE_LEASE = ['name', 'holder', 'term', 'acquired_at', 'renewed
 /** A new term, its renewals, and its end. */
 export const LEASE = ['holder', 'holder_token', 'term', 'acquired_at', 'renewed_at', 'expires_at', 'failing'];
 export const RESIGNED = ['holder', 'holder_token', 'expires_at'];
+/** A producer makes batches, and seals them. */
+export const NEW_BATCH = ['name', 'created_at', 'created_by', 'sealed_at'];
+export const SEALED_BATCH = ['sealed_at'];
+/** The leader says when one has ended. */
+export const ENDED_BATCH = ['ended_at'];

@@ -1,9 +1,12 @@
 // What the nodes of a fleet do in its tables. docs/guide/security.md gives the reasons.
 import {
+  ANY_TASK,
   CHILD_TASK,
+  ENDED_BATCH,
   LEASE,
   LED_DEVICE,
   NEW_ATTEMPT,
+  NEW_BATCH,
   NEW_DEVICE,
   OPERATED_ATTEMPT,
   OPERATED_DEVICE,
@@ -11,6 +14,7 @@ import {
   RESCUED_ATTEMPT,
   RESIGNED,
   RUN_ATTEMPT,
+  SEALED_BATCH,
   TASK_STATE,
 } from './columns.ts';
 import { SETTINGS, type TableRights, VERSION } from './table-rights.ts';
@@ -58,6 +62,7 @@ export const LEADER: TableRights[] = [
   },
   { table: 'log', why: 'drop old run logs, a day at a time', ...READ, INSERT: true, DELETE: true, partitions: true },
   { table: 'taskEnd', why: 'read and delete old ends of tasks', ...READ, DELETE: true },
+  { table: 'batch', why: 'see which batches are sealed, and end them', ...READ, UPDATE: ENDED_BATCH },
   { table: 'webhook', why: 'read the webhooks', ...READ },
   { table: 'webhookDelivery', why: 'send what is due to webhooks, and delete what is old', ...WRITE, DELETE: true },
   { table: 'cursor', why: 'note how far the ends of tasks are recorded', ...WRITE },
@@ -70,7 +75,7 @@ export const GATEWAY: TableRights[] = [
   { table: 'setting', why: 'read and change the settings of the fleet', ...WRITE },
   { table: 'lane', why: 'find the lanes that have work', ...READ },
   { table: 'leader', why: 'show the leader, and make it resign', ...READ, UPDATE: RESIGNED },
-  { table: 'task', why: 'add, claim, end, cancel, retry and reassign tasks', ...CLAIM },
+  { table: 'task', why: 'add, claim, end, cancel, retry and reassign tasks', ...CLAIM, INSERT: ANY_TASK },
   { table: 'assignment', why: 'record and revoke attempts', ...READ, INSERT: NEW_ATTEMPT, UPDATE: OPERATED_ATTEMPT },
   { table: 'device', why: 'register, operate and remove devices', ...REGISTER, UPDATE: OPERATED_DEVICE, DELETE: true },
   { table: 'heartbeat', why: 'write and show heartbeats', ...READ, INSERT: true },
@@ -79,6 +84,7 @@ export const GATEWAY: TableRights[] = [
   { table: 'log', why: 'write, show and trim run logs', ...READ, INSERT: true, DELETE: true },
   { table: 'taskEnd', why: 'record and show tasks that ended without an attempt', ...READ, INSERT: true },
   { table: 'request', why: 'answer a repeated request as the first one', ...WRITE, DELETE: true },
+  { table: 'batch', why: 'make, show and seal batches', ...READ, INSERT: NEW_BATCH, UPDATE: SEALED_BATCH },
   { table: 'webhook', why: 'create, change and remove webhooks', ...WRITE, DELETE: true },
   { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
   { table: 'cursor', why: 'note from where the ends of tasks are recorded', ...WRITE },

@@ -1,5 +1,6 @@
 // What programs that add tasks and people who read may do in the tables; neither is a node.
 import {
+  NEW_BATCH,
   NEW_TASK,
   OPEN_ATTEMPT,
   OWN_TASK,
@@ -8,6 +9,7 @@ import {
   READABLE_LEASE,
   READABLE_TASK,
   RUNG_DEVICE,
+  SEALED_BATCH,
   SEEN_BY_PRODUCER,
   SEEN_BY_READER,
 } from './columns.ts';
@@ -23,6 +25,7 @@ export const PRODUCER: TableRights[] = [
     INSERT: NEW_TASK,
     REFERENCES: SEEN_BY_PRODUCER,
   },
+  { table: 'batch', why: 'make, show and seal batches', SELECT: true, INSERT: NEW_BATCH, UPDATE: SEALED_BATCH },
   { table: 'device', why: 'ring the devices that can run them', SELECT: RUNG_DEVICE },
   { table: 'assignment', why: 'count what each of these runs', SELECT: OPEN_ATTEMPT },
 ];
@@ -43,5 +46,6 @@ export const READONLY: TableRights[] = [
   { table: 'heartbeat', why: 'show heartbeats', SELECT: true },
   { table: 'progress', why: 'show the progress of tasks', SELECT: true },
   { table: 'log', why: 'show run logs', SELECT: true },
+  { table: 'batch', why: 'show batches', SELECT: true },
   { table: 'taskEnd', why: 'show tasks that ended without an attempt', SELECT: true },
 ];

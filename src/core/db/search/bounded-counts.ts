@@ -23,6 +23,11 @@ export function deviceCounts(names: TableNames, id: string, most: number): State
   return counts([ran, directed, running], most);
 }
 
+/** What byBatch would read. */
+export function batchCount(names: TableNames, id: number, most: number): Statement {
+  return counts([[`${names.task} FORCE INDEX (afd_batch)`, 'batch_id = ?', [id]]], most);
+}
+
 export function taskCount(names: TableNames, most: number): Statement {
   return counts([[`${names.task} FORCE INDEX (PRIMARY)`, 'TRUE', []]], most);
 }

@@ -1,6 +1,6 @@
 // Ids of tasks that fit a search, newest first, without a lock. Each statement reads one range of one index: the key of
 // afd_dedupe, the states of afd_claim (only while few tasks are in them: it sorts), what a device has run (idx_device_id, with
-// the same reservation), or a stretch of PRIMARY. Zero rows: none fits there.
+// the same reservation), the tasks of a batch (afd_batch, likewise), or a stretch of PRIMARY. Zero rows: none fits there.
 import { stateIs } from '../claim-state.ts';
 import type { TableNames } from '../table-names.ts';
 import { searchConditions, type TaskSearch } from './task-search.ts';
@@ -18,6 +18,10 @@ export interface Window {
 
 export function byDedupeKey(names: TableNames, search: TaskSearch, window: Window): Statement {
   return from(`${names.task} t FORCE INDEX (afd_dedupe)`, names, search, window);
+}
+
+export function byBatch(names: TableNames, search: TaskSearch, window: Window): Statement {
+  return from(`${names.task} t FORCE INDEX (afd_batch)`, names, search, window);
 }
 
 export function byStatus(names: TableNames, search: TaskSearch, window: Window): Statement {

@@ -16,6 +16,8 @@ export interface InsertTasksOptions {
   maxRetryCount: number;
   /** The task whose handler asked for these. */
   parentId?: number;
+  /** The batch to which they are added; it is open, and locked. */
+  batchId?: number;
   /** Goes with the first statement. */
   piggybacked?: Piggybacked | undefined;
 }

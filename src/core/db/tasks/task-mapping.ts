@@ -10,7 +10,7 @@ import type { Row } from '../session.ts';
  */
 export const TASK_COLUMNS = `t.id, t.task_type, t.status, t.task_data, t.username, t.app_id, t.start_date, t.end_date,
   t.priority, t.required_capabilities, t.retry, t.max_retry_count, t.attempt, t.lost_count, t.dedupe_key,
-  t.concurrency_key, t.target_device_id, t.execution_timeout, t.estimated_duration, t.parent_id, t.last_error,
+  t.concurrency_key, t.target_device_id, t.execution_timeout, t.estimated_duration, t.parent_id, t.batch_id, t.last_error,
   CONVERT_TZ(t.next_run_at, @@session.time_zone, '+00:00') AS next_run_at,
   CONVERT_TZ(t.created_at, @@session.time_zone, '+00:00') AS created_at,
   CONVERT_TZ(t.updated_at, @@session.time_zone, '+00:00') AS updated_at, t.finished_at`;
@@ -39,6 +39,7 @@ export function taskRecord(row: Row): TaskRecord {
     execution_timeout: row.execution_timeout,
     estimated_duration: row.estimated_duration,
     parent_id: row.parent_id,
+    batch_id: row.batch_id,
     last_error: row.last_error,
     next_run_at: utcToIso(row.next_run_at),
     created_at: utcToIso(row.created_at),

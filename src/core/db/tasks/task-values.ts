@@ -9,6 +9,7 @@ type Give = (task: NewTask, options: RowOptions) => string | undefined;
 interface RowOptions {
   maxRetryCount: number;
   parentId?: number;
+  batchId?: number;
 }
 
 const COLUMNS: Array<[name: string, give: Give]> = [
@@ -25,6 +26,7 @@ const COLUMNS: Array<[name: string, give: Give]> = [
   ['execution_timeout', (task) => text(task.execution_timeout)],
   ['dedupe_key', (task) => text(task.dedupe_key)],
   ['concurrency_key', (task) => text(task.concurrency_key)],
+  ['batch_id', (_, { batchId }) => text(batchId)],
   ['parent_id', (_, { parentId }) => text(parentId)],
   // An instant is the same in every zone, and FROM_UNIXTIME writes it in the session's, as next_run_at is compared with
   // NOW(3); right across a change to summer time too. The default is the server's now.

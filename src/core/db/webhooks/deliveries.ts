@@ -1,11 +1,11 @@
-// Invariant: one delivery for each webhook and end, however often the end is read (afd_source). Whose webhook is gone is not written.
+// Invariant: one delivery for each webhook and end of a task or a batch, however often the end is read (afd_source). Whose webhook is gone is not written.
 // `tries` is the fence of a try: it counts only if it is the next one of a delivery that is still pending. Zero rows: it is no longer.
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
 export interface NewDelivery {
   webhook_id: number;
-  source: 'attempt' | 'end' | 'test';
+  source: 'attempt' | 'end' | 'batch' | 'test';
   source_id: number | null;
   event_type: string;
   task_id: number | null;

@@ -60,15 +60,16 @@ export async function readDelivery(
 }
 
 const COLUMNS =
-  'id, event_type, task_id, status, tries, next_try_at, last_try_at, last_code, last_error, last_ms, created_at';
+  "id, event_type, task_id, IF(source = 'batch', source_id, NULL) AS batch_id, status, tries, next_try_at, last_try_at, last_code, last_error, last_ms, created_at";
 
 function delivery(row: Row): Delivery {
-  const { id, event_type, task_id, status, tries, last_code, last_error, last_ms } = row;
+  const { id, event_type, task_id, batch_id, status, tries, last_code, last_error, last_ms } = row;
   const times = { next_try_at: utcToIso(row.next_try_at), last_try_at: utcToIso(row.last_try_at) };
   return {
     id,
     event_type,
     task_id,
+    batch_id,
     status,
     tries,
     ...times,

@@ -8,18 +8,19 @@ export const USER_ROLES = ['viewer', 'operator', 'submitter', 'admin'] as const 
 export type UserRole = (typeof USER_ROLES)[number];
 
 /**
- * `public`: without a key. `self`: see who one is. `read`: see tasks, devices and the fleet. `submit`: add tasks, and wait for them. `operate`: change tasks and
- * devices. `device`: claim tasks, and report them. `admin`: settings, webhooks and keys.
+ * `public`: without a key. `self`: see who one is. `read`: see tasks, devices and the fleet. `submit`: add tasks and batches, and wait for
+ * them. `follow`: see what becomes of a batch. `operate`: change tasks and devices. `device`: claim tasks, and report them. `admin`:
+ * settings, webhooks and keys.
  */
-export const ACCESSES = ['public', 'self', 'read', 'submit', 'operate', 'device', 'admin'] as const;
+export const ACCESSES = ['public', 'self', 'read', 'submit', 'follow', 'operate', 'device', 'admin'] as const;
 export type Access = (typeof ACCESSES)[number];
 
 const OF_ROLE: Record<Role, readonly Access[]> = {
-  viewer: ['self', 'read'],
-  operator: ['self', 'read', 'submit', 'operate'],
-  submitter: ['self', 'submit'],
+  viewer: ['self', 'read', 'follow'],
+  operator: ['self', 'read', 'submit', 'follow', 'operate'],
+  submitter: ['self', 'submit', 'follow'],
   device: ['device'],
-  admin: ['self', 'read', 'submit', 'operate', 'admin'],
+  admin: ['self', 'read', 'submit', 'follow', 'operate', 'admin'],
 };
 
 /** Undefined = without a key. */

@@ -29,6 +29,7 @@ export interface TaskRecord {
   execution_timeout: number | null;
   estimated_duration: number | null;
   parent_id: number | null;
+  batch_id: number | null;
   last_error: string | null;
   next_run_at: string | null;
   created_at: string | null;

@@ -5,6 +5,7 @@ import type { Row, Session } from '../../db/session.ts';
 import { settingRow } from '../../db/settings/read-settings.ts';
 import type { TableNames } from '../../db/table-names.ts';
 import type { Change, ChangeType, DeviceStatus, TaskEnded, TaskStarted } from './change.ts';
+import { EndedBatches } from './ended-batches.ts';
 import { IdCursor } from './id-cursor.ts';
 import { isOpen, OpenAttempts } from './open-attempts.ts';
 
@@ -18,6 +19,7 @@ export class ChangeReader {
   readonly #tasks = new IdCursor();
   readonly #attempts = new IdCursor();
   readonly #ends = new IdCursor();
+  readonly #batches = new EndedBatches();
   readonly #open = new OpenAttempts();
   readonly #devices = new Map<number, DeviceStatus>();
   #devicesAfter = 0;
@@ -40,6 +42,7 @@ export class ChangeReader {
       tasks: first ? NOTHING : this.#tasks,
       attempts: first ? NOTHING : this.#attempts,
       ends: first ? NOTHING : this.#ends,
+      batchesSince: this.#batches.since,
       ...this.#open.next(),
       devicesAfter: this.#devicesAfter,
       allOpen,
@@ -50,6 +53,9 @@ export class ChangeReader {
       this.#attempts.begin(read.top.attempts);
       this.#ends.begin(read.top.ends);
     } else this.#rows(read, told, now);
+    const batches = this.#batches.take(read.batches, read.now);
+    for (const one of batches.fresh) told.add(one);
+    if (batches.overflowed) told.more('batch.ended');
     if (read.open !== undefined) this.#open.replace(read.open, !first);
     if (allOpen) this.#allOpenAt = now;
     this.#readDevices(read.devices, told);

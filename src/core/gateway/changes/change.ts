@@ -34,6 +34,15 @@ export interface TaskEnded {
   ended_at: string | null;
 }
 
+export interface BatchEnded {
+  type: 'batch.ended';
+  batch_id: string;
+  name: string;
+  created_at: string | null;
+  sealed_at: string | null;
+  ended_at: string | null;
+}
+
 export interface DeviceStatus {
   type: 'device.status';
   device_id: string;
@@ -64,7 +73,15 @@ export interface Overflow {
   count: number | null;
 }
 
-export type Change = TaskCreated | TaskStarted | TaskEnded | DeviceStatus | LeaderChanged | SettingChanged | Overflow;
+export type Change =
+  | TaskCreated
+  | TaskStarted
+  | TaskEnded
+  | BatchEnded
+  | DeviceStatus
+  | LeaderChanged
+  | SettingChanged
+  | Overflow;
 
 export type ChangeType = (typeof CHANGE_TYPES)[number];
 

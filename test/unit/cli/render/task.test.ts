@@ -25,6 +25,7 @@ const record: TaskRecord = {
   execution_timeout: null,
   estimated_duration: null,
   parent_id: null,
+  batch_id: null,
   last_error: null,
   next_run_at: '2026-11-24T08:00:00.000Z',
   created_at: '2026-11-24T07:00:00.000Z',

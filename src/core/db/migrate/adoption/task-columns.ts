@@ -1,6 +1,7 @@
 // What the task table must have, as it is added to a table that exists: nothing that an INSERT without a column list would
 // notice (INVISIBLE), nothing that needs the rows to be read (NULL, or a constant default: INSTANT refuses expressions),
 // generated columns VIRTUAL (STORED would copy the table and block its writers).
+import { batchStateColumn } from '../../batch-state.ts';
 import { claimStateColumn } from '../../claim-state.ts';
 
 import { hidden } from './table-plan.ts';
@@ -96,6 +97,7 @@ export function generatedColumns(facts?: TaskTableFacts): GeneratedColumn[] {
     { name: 'lane', type: 'BINARY(16)', expression: lane({ trim: /^char/i.test(type('task_type')) }) },
     { name: 'claim_rank', type: 'TINYINT', expression: '10 - LEAST(GREATEST(COALESCE(priority, 5), 0), 10)' },
     { name: 'due_at', type: 'DATETIME(3)', expression: due },
+    { name: 'batch_state', type: 'TINYINT', expression: batchStateColumn() },
   ];
 }
 
@@ -111,6 +113,7 @@ export const KEYS: readonly WantedKey[] = [
   { name: 'afd_claim', columns: ['claim_state', 'lane', 'claim_rank', 'due_at', 'id'], unique: false },
   { name: 'afd_dedupe', columns: ['dedupe_key'], unique: true },
   { name: 'afd_target', columns: ['target_device_id', 'claim_rank', 'due_at', 'id'], unique: false },
+  { name: 'afd_batch', columns: ['batch_id', 'batch_state'], unique: false },
 ];
 
 /** Words of `status`, in the order in which a fresh table has them: the user's four, then afd's. */
