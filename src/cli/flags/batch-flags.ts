@@ -19,10 +19,16 @@ export const batchIdArg = Args.custom<number>({
 
 /** Flags of the commands that add tasks. */
 export const batchFlags = {
-  batch: Flags.string({ helpValue: 'NAME', summary: 'Make a batch of this name, add to it, and seal it.' }),
-  open: Flags.boolean({ dependsOn: ['batch'], summary: 'With --batch: do not seal it, so that more can be added.' }),
+  batch: Flags.string({
+    exclusive: ['batch-id'],
+    helpValue: 'NAME',
+    summary: 'Make a batch of this name, add to it, and seal it.',
+  }),
+  open: Flags.boolean({
+    relationships: [{ type: 'all', flags: ['batch'] }],
+    summary: 'With --batch: do not seal it, so that more can be added.',
+  }),
   'batch-id': Flags.integer({
-    exclusive: ['batch'],
     helpValue: 'ID',
     min: 1,
     summary: 'Add to this batch, which must be open.',
@@ -31,7 +37,10 @@ export const batchFlags = {
 
 export const importBatchFlags = {
   ...batchFlags,
-  seal: Flags.boolean({ dependsOn: ['batch-id'], summary: 'With --batch-id: seal the batch at the end.' }),
+  seal: Flags.boolean({
+    relationships: [{ type: 'all', flags: ['batch-id'] }],
+    summary: 'With --batch-id: seal the batch at the end.',
+  }),
 };
 
 interface Given {
