@@ -15,7 +15,7 @@ import { bootstrap, ROOT } from './bootstrap.mjs';
 import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
-const ALL = ['unit', 'db', 'serial'];
+const ALL = ['unit', 'db', 'serial', 'cluster'];
 /**
  * Files of `db` that the hostile server, which is the private one again, has no part in: their servers are their own, or (the
  * examples) their sessions, which believe their server.
