@@ -23,7 +23,7 @@ import {
   weight,
   whole,
 } from './config-values.ts';
-import { hosts } from './database-hosts.ts';
+import { hosts } from './sections/database-hosts.ts';
 import { secretKeys } from './sections/secret-keys.ts';
 
 const MB = 1024 ** 2;

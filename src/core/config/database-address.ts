@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Config } from './config-schema.ts';
-import { parseHost, splitHosts } from './database-hosts.ts';
+import { parseHost, splitHosts } from './sections/database-hosts.ts';
 import { type FoundFile, type Given, mixedSources } from './database-sources.ts';
 import { type Parts, parseDatabaseUrl } from './database-url.ts';
 import { trustOfSecret } from './file-trust.ts';
@@ -124,7 +124,10 @@ function placeOf(
     : [{ host: host?.value ?? '127.0.0.1', port: undefined }];
   // What is no host has been refused.
   const known = named.filter((one) => one !== undefined);
-  return { members: known.map((one) => ({ host: one.host, port: one.port ?? common })), place };
+  const members = known.map((one) => ({ host: one.host, port: one.port ?? common }));
+  if (new Set(members.map((one) => `${one.host.toLowerCase()} ${one.port}`)).size < members.length)
+    input.problem(host?.key ?? 'database.hosts', 'names a host twice');
+  return { members, place };
 }
 
 async function passwordOf(input: AddressInput, ofUrl: Given | undefined): Promise<Given | undefined> {

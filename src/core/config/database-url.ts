@@ -1,7 +1,7 @@
 // The parts of a database URL. No sentence here repeats any of it: where a special character of a password is not encoded, a
 // piece of the password stands in the place of a host, a port, a parameter or a schema.
 
-import { hostsProblem, splitHosts } from './database-hosts.ts';
+import { hostsProblem, splitHosts } from './sections/database-hosts.ts';
 
 export type Parts = Partial<
   Record<'host' | 'hosts' | 'port' | 'socket' | 'user' | 'password' | 'name' | 'tls', string>

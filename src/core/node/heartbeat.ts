@@ -34,7 +34,7 @@ export async function sendHeartbeat(
   ];
   try {
     const [lived, , settings, count] = await session.batch(statements);
-    const devices = count === undefined ? undefined : Number(count[0].n);
+    const devices = count === undefined ? undefined : Number(count[0]?.n);
     if (writer !== undefined && devices !== undefined) writer.devices = devices;
     if (lived?.affectedRows === 1) report({ kind: 'settings', rows: settings!.map(settingRow), devices });
     return lived?.affectedRows === 1;

@@ -138,10 +138,10 @@ export class WriterFinder implements WriterSource {
   #askAll(errors: DatabaseError[]): Promise<{ decision: Decision; answers: MemberAnswer[] }> {
     const answers: MemberAnswer[] = this.#members.map((one) => ({ member: describeMember(one), kind: 'asked' }));
     const over = new AbortController();
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       let open = answers.length;
       for (const [n, address] of this.#members.entries()) {
-        void this.#answer(address, over.signal, errors).then((answer) => {
+        const answered = this.#answer(address, over.signal, errors).then((answer) => {
           if (over.signal.aborted) return;
           answers[n] = answer;
           open -= 1;
@@ -150,6 +150,7 @@ export class WriterFinder implements WriterSource {
           over.abort();
           resolve({ decision, answers });
         });
+        answered.catch(reject);
       }
     });
   }
@@ -190,14 +191,17 @@ export class WriterFinder implements WriterSource {
     this.#said.delete('claims');
     this.#deadlineMs = Math.min(Math.max(ASK_MS, 2 * tookMs), ASK_MOST_MS);
     if (topology === 'replicas' && state.group === 'hidden') this.#say('hidden', HIDDEN);
-    if (last !== undefined && !same) this.#leave(last);
+    this.#leaveOthers(state);
     return found;
   }
 
-  /** Reads of a server that has been replaced would go on being answered. */
-  #leave(last: FoundWriter): void {
-    for (const leave of [...(this.#followers.get(last) ?? [])]) leave();
-    this.#followers.delete(last);
+  /** A server that has been replaced may go on answering reads. */
+  #leaveOthers(state: ServerState): void {
+    for (const [writer, followers] of this.#followers) {
+      if (isSameServer((writer as Found).state, state)) continue;
+      this.#followers.delete(writer);
+      for (const leave of [...followers]) leave();
+    }
   }
 
   #warn(decision: Exclude<Decision, { kind: 'writer' }>, answers: readonly MemberAnswer[]): void {

@@ -42,7 +42,10 @@ export async function askMember(
     end();
     calls.fail(new DatabaseError('E_DATABASE', `${where} was not needed any more.`, { retry: 'connection' }));
   };
-  connection.on('error', end);
+  connection.on('error', (error) => {
+    end();
+    calls.fail(databaseError(error, where));
+  });
   over?.addEventListener('abort', enough, { once: true });
   try {
     return (await calls.run(

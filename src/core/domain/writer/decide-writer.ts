@@ -34,7 +34,7 @@ export function decideWriter(answers: readonly MemberAnswer[], before: Before): 
 }
 
 function ofGroup(answers: readonly MemberAnswer[], members: readonly Member[], { claimedMs }: Before): Decision {
-  const views = members.map(viewOf);
+  const views = distinct(members).map(viewOf);
   const claimants = views.filter((view) => view.own?.role === 'PRIMARY' && !view.state.readOnly).map(memberOf);
   const wait = (reason: string): Decision => ({ kind: 'wait', reason, claimants });
   // Who sees no majority knows nothing of what the others do.
@@ -71,6 +71,11 @@ function withoutVotes(answers: readonly MemberAnswer[], views: readonly View[]):
     return view.majority ? `${view.member} names no primary` : `${view.member} sees no majority`;
   });
   return [...states, ...(silent.length === 0 ? [] : [`no answer from ${silent.join(', ')}`])].join('; ');
+}
+
+/** Two names may lead to one member, which has one vote. */
+function distinct(members: readonly Member[]): Member[] {
+  return members.filter((one, n) => n === members.findIndex((other) => isSameServer(other.state, one.state)));
 }
 
 interface View extends Member {

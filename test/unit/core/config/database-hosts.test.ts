@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseHost } from '../../../../src/core/config/database-hosts.ts';
+import { parseHost } from '../../../../src/core/config/sections/database-hosts.ts';
 import { describeAddress } from '../../../../src/core/db/address.ts';
 import { load, refusal } from './config-folder.ts';
 
@@ -75,7 +75,7 @@ describe('several hosts', () => {
   it.each([
     ['database: { hosts: [], user: a, name: s }', 'must name a host'],
     ['database: { hosts: [a, "mysql://u:hunter2@b/s"], user: a, name: s }', 'is not a host such as'],
-    ['database: { hosts: [a, A], user: a, name: s }', 'names a host twice'],
+    ['database: { hosts: [a, "A:3306"], user: a, name: s }', 'database.hosts names a host twice'],
     [
       `database: { hosts: [${Array.from({ length: 17 }, (_, n) => `h${n}`)}], user: a, name: s }`,
       '17 hosts; at most 16',

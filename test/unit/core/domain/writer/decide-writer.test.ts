@@ -128,6 +128,11 @@ describe('a group', () => {
     expect(writer(answers, { claimedMs: 5000 })).toBe('a');
   });
 
+  it('counts a member once to which two names lead', () => {
+    const [a] = healthy;
+    expect(writer([a!, { ...a!, member: 'alias' }, silent('b')])).toBe('wait');
+  });
+
   it('is refused when it has several primaries', () => {
     const answers = [inGroup('a', 'a:P b:P c:P', false), inGroup('b', 'a:P b:P c:P', false), silent('c')];
     expect(reason(answers)).toBe('the group has several primaries, but afd needs single-primary mode');
