@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'mysql2';
+import { AfdError } from '../domain/errors.ts';
 import type { Topology } from '../domain/writer/member-answer.ts';
 
 /** Where the database is. `socketPath` wins over host and port. */
@@ -64,14 +65,12 @@ export class Target {
   #writer: FoundWriter | undefined;
   #unfollow: (() => void) | undefined;
 
+  /** @throws AfdError E_INTERNAL: several members, and nothing that could choose among them */
   constructor(address: DatabaseAddress, source: WriterSource | undefined) {
+    if (address.members !== undefined && source === undefined)
+      throw new AfdError('E_INTERNAL', 'Nothing finds the writer among several members.');
     this.address = address;
     this.#source = source;
-  }
-
-  /** Several members, and nothing that could choose among them. */
-  get isUnclear(): boolean {
-    return this.address.members !== undefined && this.#source === undefined;
   }
 
   /** Undefined = a server that is configured alone, or a primary that only its read_only tells. */

@@ -29,6 +29,9 @@ export interface ServerFacts {
  */
 const PART_OF_DEADLINE = 0.8;
 
+/** Deadline of each of the first statements, however long later ones may take. */
+export const OPENING_MS = 10_000;
+
 interface Statement {
   sql: string;
   values: unknown[];

@@ -1,14 +1,14 @@
 // The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
 // listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
-import type { Connection, ConnectionOptions } from 'mysql2';
+import type { Connection } from 'mysql2';
 import { type DatabaseAddress, describeAddress, Target, type WriterSource } from './address.ts';
-import { connectionOptions } from './connection-options.ts';
-import { DatabaseError, databaseError, unopened } from './database-error.ts';
+import { sessionOptions } from './connection-options.ts';
+import { type DatabaseError, databaseError, unopened } from './database-error.ts';
 import { assertFoundRows, cut, openConnection, streamOf } from './driver.ts';
 import type { Who } from './missing-right.ts';
 import { assertPacketSize, type Done, goneError, isHung, OpenCalls } from './open-calls.ts';
 import type { Result, Row, WriteResult } from './results.ts';
-import { openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
+import { OPENING_MS, openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
 
 export interface SessionOptions {
   address: DatabaseAddress;
@@ -31,9 +31,6 @@ export interface SessionOptions {
   onLost?: () => void;
 }
 
-/** Deadline of each of the first statements, however long later ones may take. */
-const OPENING_MS = 10_000;
-
 export type { DatabaseAddress } from './address.ts';
 export type { Result, Row, WriteResult } from './results.ts';
 
@@ -49,8 +46,6 @@ export class Session {
   constructor(options: SessionOptions) {
     this.options = options;
     this.#target = new Target(options.address, options.writer);
-    if (this.#target.isUnclear)
-      throw new DatabaseError('E_INTERNAL', 'Nothing finds the writer among several members.', { retry: 'final' });
     this.#calls = new OpenCalls(describeAddress(options.address));
   }
 
@@ -134,21 +129,25 @@ export class Session {
   }
 
   async #open(): Promise<ServerFacts> {
-    const { connectTimeoutMs = 3000 } = this.options;
     await this.#target.choose();
-    if (this.#closed) throw this.#gone('the session was closed while it was being opened');
     const { address } = this.#target;
+    try {
+      return await this.#connect();
+    } catch (error) {
+      // The writer may have been found long ago, and another has taken its place since.
+      await this.#target.choose();
+      if (this.#target.address === address) throw error;
+      return this.#connect();
+    }
+  }
+
+  async #connect(): Promise<ServerFacts> {
+    const { connectTimeoutMs = 3000 } = this.options;
+    const { address } = this.#target;
+    if (this.#closed) throw this.#gone('the session was closed while it was being opened');
     this.#calls.where = describeAddress(address);
     this.#calls.allow(undefined);
-    const options: ConnectionOptions = {
-      ...connectionOptions(address, connectTimeoutMs),
-      timezone: 'Z',
-      jsonStrings: true,
-      decimalNumbers: true,
-      supportBigNumbers: true,
-      multipleStatements: this.options.multiStatements,
-      keepAliveInitialDelay: 10_000,
-    };
+    const options = sessionOptions(address, connectTimeoutMs, this.options.multiStatements);
     const connection = openConnection(options, {
       certifiedHost: address.certifiedHost,
       onBytes: (bytes) => this.#receive(connection, bytes),
