@@ -1,12 +1,8 @@
 // Sessions of people with a browser.
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-<<<<<<<< HEAD:src/gateway/routes/sessions/session.ts
 import { beginKeySession, type Client, endSession } from '../../../core/access/begin-session.ts';
 import { LogIn } from '../../../core/access/log-in.ts';
-========
-import { beginKeySession, type Client, endSession, LogIn } from '../../../core/access/log-in.ts';
->>>>>>>> origin/main:src/gateway/routes/access/session.ts
 import { PasswordHasher } from '../../../core/access/password-hash.ts';
 import type { UserRole } from '../../../core/access/roles.ts';
 import { IDLE_S, SESSION_S, type SignedIn, sessionHash } from '../../../core/access/session-check.ts';
