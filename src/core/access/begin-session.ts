@@ -103,7 +103,7 @@ function sourceOf({ address, request_id }: Client): Pick<Actor, 'source' | 'requ
   return { source: address, request_id };
 }
 
-/** The same for one who is missing, disabled, bound to another person, or has a password: it is for an administrator to look. */
+/** The same for one who is missing, disabled, bound to another person, or has a password: an administrator can tell which. */
 function unknownPerson(name: string): AfdError {
   const shown = USER_NAME.test(name) ? `the user ${name}` : 'a user with that name';
   const message = `The OpenID provider signed you in, but ${shown} does not sign in to afd this way: an administrator adds a user without a password.`;
