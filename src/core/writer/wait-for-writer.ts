@@ -4,12 +4,12 @@ import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 
 /** A planned switchover takes up to two seconds. */
-const PATIENCE_MS = 5000;
+const WAIT_MS = 5000;
 const PAUSE_MS = 50;
 
 /** Opens the session of a command, also in the moment in which the members have no writer. @throws DatabaseError */
 export async function waitForWriter(session: Session): Promise<void> {
-  const until = monotonic() + PATIENCE_MS;
+  const until = monotonic() + WAIT_MS;
   for (;;) {
     try {
       await session.ready();

@@ -1,4 +1,4 @@
-// What the members of a replicated database say of themselves and of each other when a process looks for the one that takes writes.
+// What the members of a replicated database say of themselves and of each other when a process asks which of them takes writes.
 
 /** One line of a member's own list of its group (performance_schema.replication_group_members). */
 export interface GroupRow {
