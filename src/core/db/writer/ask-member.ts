@@ -28,7 +28,9 @@ export async function askMember(
   const where = describeAddress(address);
   const calls = new OpenCalls(where);
   calls.allow(undefined);
-  const options = { ...connectionOptions(address, deadlineMs), multipleStatements: true };
+  // Without the schema: a member that has not received it yet knows who the writer is.
+  const { database: _, ...login } = connectionOptions(address, deadlineMs);
+  const options = { ...login, multipleStatements: true };
   const connection = openConnection(options, {
     certifiedHost: address.certifiedHost,
     onBytes(bytes) {
