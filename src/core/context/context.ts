@@ -10,6 +10,7 @@ import { AfdError } from '../domain/errors.ts';
 import type { KnownSecrets } from '../domain/redaction/known-secrets.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
+import { tellPromise } from '../writer/tell-promise.ts';
 import { waitForWriter } from '../writer/wait-for-writer.ts';
 import { type WriterFinder, writerOf } from '../writer/writer-finder.ts';
 import { knownSecrets } from './known-secrets.ts';
@@ -146,6 +147,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
           session = await opened(wanted);
         }
         fleet.obey(await readSettings(session, names));
+        if (isNode) await tellPromise(session, events, config.master.heartbeat_timeout);
         checked = true;
       }
       return session;
