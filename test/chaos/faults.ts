@@ -166,14 +166,25 @@ export class Faults {
         await this.#server.resume();
         return;
       }
-      await this.#server.kill();
-      this.#fleet.nextEpoch();
+      if (kind === 'switch-database') {
+        const begun = performance.now();
+        await this.#server.move?.();
+        const took = Math.round(performance.now() - begun);
+        history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: 'database', ms: 0, took });
+        return;
+      }
+      const killed = await this.#server.kill();
+      this.#fleet.nextEpoch(killed);
       history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: 'database' });
+      if (this.#server.replaced !== undefined) {
+        await this.#server.replaced(killed);
+        history.note({ proc: 'database', type: 'ok', f: 'database-up', restart: true });
+      }
       // Events are numbered by the second of the server's start: no two starts in one.
       await pause(Math.max(ms, this.#bootedAt + 2100 - performance.now()));
       this.#bootedAt = performance.now();
       await this.#server.start();
-      await this.#fleet.noteBoot(true);
+      await this.#fleet.noteBoot(this.#server.replaced === undefined);
     };
     // The other steps go on meanwhile.
     this.#databaseAway = away();

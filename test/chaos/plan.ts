@@ -10,6 +10,7 @@ export const OTHERS = [
   'stop-worker',
   'stop-leader',
   'stop-database',
+  'switch-database',
   'reset',
   'freeze-up',
   'freeze-down',
@@ -81,6 +82,12 @@ export const EVERYTHING: Weights = {
   'offline-mode': 1,
   'odd-globals': 1,
   'odd-row': 5,
+};
+/** Without what is done by the one account of one server, and more of what a replicated database is for. */
+export const REPLICATED: Weights = {
+  ...EVERYTHING,
+  ...{ 'kill-database': 6, 'stop-database': 3, 'switch-database': 6 },
+  ...{ 'read-only': 0, 'offline-mode': 0, 'odd-globals': 0, 'kill-query': 0, 'kill-connection': 0 },
 };
 /** Milliseconds for which a handler does not come back to its event loop: three leases (fleet.ts). */
 const BLOCKED_MS = 12_000;

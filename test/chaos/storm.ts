@@ -2,7 +2,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { inSchema } from '../../src/core/db/address.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { writerOf } from '../../src/core/writer/writer-finder.ts';
 import { BIN } from '../helpers/command.ts';
 import { check } from './check/check.ts';
 import type { Evidence, Verdict } from './check/evidence.ts';
@@ -71,7 +73,7 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   const verdicts = check(evidence);
   const result: StormResult = {
     seed: options.seed,
-    server: server.kind,
+    server: server.topology ?? server.kind,
     verdicts,
     figures: figures(evidence),
     faults: faults.counts as Record<string, number>,
@@ -146,11 +148,11 @@ async function waitFor(limitMs: number, ask: () => Promise<boolean>): Promise<vo
 }
 
 async function gather(fleet: ChaosFleet, server: ChaosServer, drained: boolean): Promise<Evidence> {
-  const address = { ...server.address, database: fleet.schema };
+  const address = inSchema(server.address, fleet.schema);
   const options = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 60_000, multiStatements: false };
-  const session = new Session({ address, ...options });
+  const session = new Session({ address, writer: writerOf(address), ...options });
   await session.ready();
-  const events = await readEvents(session, fleet.procOf);
+  const events = await readEvents(session, fleet.procOf, server.members !== undefined);
   await session.write(`DROP DATABASE ${fleet.schema}`);
   await session.close();
   return keepEvidence(fleet.dir, { settings: SETTINGS, events, history: fleet.history.lines, drained });
