@@ -34,7 +34,7 @@ export const OF_FAILOVER: Mutant[] = [
   caught(
     'galera-hops-back',
     'the writer of a Galera cluster changes back when the first node returns',
-    rule('const order = last === undefined ?', 'const order = last !== undefined ?'),
+    rule('one.member === writer && (', 'one.member === undefined && ('),
     decide('keeps its writer when the first node is back'),
   ),
   caught(

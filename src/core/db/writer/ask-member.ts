@@ -16,6 +16,9 @@ const IS_NODE = "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'";
 /** MariaDB skips the comment; a server without Group Replication has no rows. */
 const GROUP = `SELECT 1 AS one /*!80000 , MEMBER_ID AS id, MEMBER_STATE AS state, MEMBER_ROLE AS role
   FROM performance_schema.replication_group_members */`;
+/** Of the fleet, and of other programs by its account. Who only asks has no schema. */
+const SESSIONS = `SELECT COUNT(*) AS sessions FROM information_schema.PROCESSLIST
+  WHERE USER = SUBSTRING_INDEX(USER(), '@', 1) AND DB IS NOT NULL`;
 /** The account may not read that table. */
 const DENIED = 1142;
 
@@ -72,7 +75,11 @@ async function read(connection: Connection): Promise<ServerState> {
       connection.query(sql, (error: unknown, rows) => (error ? reject(error as Error) : resolve(rows as never)));
     });
   try {
-    return stateOf(await ask([FACTS, STATUS, IS_NODE, GROUP].join(';\n')));
+    const state = stateOf(await ask([FACTS, STATUS, IS_NODE, GROUP].join(';\n')));
+    if (state.galera === undefined) return state;
+    // A statement alone has its rows alone.
+    const [row] = (await ask(SESSIONS)) as unknown as Row[];
+    return { ...state, galera: { ...state.galera, sessions: Number(row?.sessions) } };
   } catch (error) {
     if ((error as { errno?: number }).errno !== DENIED) throw error;
     return { ...stateOf(await ask([FACTS, STATUS, IS_NODE].join(';\n'))), group: 'hidden' };
@@ -88,7 +95,10 @@ function stateOf([facts, status = [], node = [], group = []]: Row[][]): ServerSt
     startedMs: startOf(row, value('Uptime')),
     readOnly: isReadOnly(row),
     group: group.filter((one) => one.id !== undefined).map(groupRow),
-    galera: node[0]?.Value === 'ON' ? { ready, primary: value('wsrep_cluster_status') === 'Primary' } : undefined,
+    galera:
+      node[0]?.Value === 'ON'
+        ? { ready, primary: value('wsrep_cluster_status') === 'Primary', sessions: 0 }
+        : undefined,
   };
 }
 

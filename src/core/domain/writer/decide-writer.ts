@@ -102,13 +102,12 @@ function viewOf({ member, state }: Member): View {
 function ofGalera(answers: readonly MemberAnswer[], { writer }: Before): Decision {
   const usable = (one: MemberAnswer) =>
     one.kind === 'answered' && one.state.galera?.ready === true && one.state.galera.primary && !one.state.readOnly;
-  // Sticky: two processes that write by two nodes would roll each other back.
-  const last = answers.find((one) => one.member === writer);
-  const order = last === undefined ? answers : [last, ...answers.filter((one) => one !== last)];
-  for (const one of order) {
-    if (usable(one)) return { kind: 'writer', member: one.member, topology: 'galera' };
-    if (isAsked(one)) break;
-  }
+  // Sticky, and where the others are: two processes that write by two nodes would roll each other back.
+  const last = answers.find((one) => one.member === writer && (usable(one) || isAsked(one)));
+  const open = last === undefined ? answers.some(isAsked) : isAsked(last);
+  const most = [...answers].filter(usable).sort((one, other) => sessionsOf(other) - sessionsOf(one));
+  const found = last ?? most[0];
+  if (!open && found !== undefined) return { kind: 'writer', member: found.member, topology: 'galera' };
   const states = answers.map((one) => {
     if (one.kind !== 'answered') return `no answer from ${one.member}`;
     if (one.state.galera?.primary !== true) return `${one.member} is not in the Primary component`;
@@ -134,6 +133,10 @@ function ofReplicas(answers: readonly MemberAnswer[], members: readonly Member[]
     one.kind === 'answered' ? `${one.member} is read-only` : `no answer from ${one.member}`,
   );
   return { kind: 'wait', reason: states.join('; '), claimants };
+}
+
+function sessionsOf(one: MemberAnswer): number {
+  return one.kind === 'answered' ? (one.state.galera?.sessions ?? 0) : 0;
 }
 
 function isAsked(one: MemberAnswer): boolean {

@@ -16,8 +16,8 @@ export interface ServerState {
   readOnly: boolean;
   /** Its list; empty = it has no Group Replication; `hidden` = the account may not read the list. */
   group: readonly GroupRow[] | 'hidden';
-  /** Undefined = it is no node of Galera. `primary`: of the Primary component. */
-  galera: { ready: boolean; primary: boolean } | undefined;
+  /** Undefined = it is no node of Galera. `primary`: of the Primary component. `sessions`: of this account, with a schema. */
+  galera: { ready: boolean; primary: boolean; sessions: number } | undefined;
 }
 
 export type MemberAnswer =

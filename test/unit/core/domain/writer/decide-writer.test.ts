@@ -57,7 +57,6 @@ describe('a group', () => {
     expect(writer([healthy[0]!, asked('b'), asked('c')])).toBe('wait');
   });
 
-  // FAILOVER 3a
   it('outvotes a primary that was frozen and replaced, though it still says that it is one', () => {
     const stale = inGroup('a', 'a:P b:S c:S', false);
     const others = [inGroup('b', 'b:P c:S', false), inGroup('c', 'b:P c:S', true)];
@@ -73,7 +72,6 @@ describe('a group', () => {
     expect(writer(answers, { claimedMs: 5000 })).toBe('a');
   });
 
-  // FAILOVER 3b
   it('has no writer in a primary without a majority, however long it says so', () => {
     const alone = inGroup('a', 'a:P b:U c:U', false);
     expect(writer([alone, silent('b'), silent('c')], { claimedMs: 60_000 })).toBe('wait');
@@ -81,7 +79,6 @@ describe('a group', () => {
     expect(writer([alone, inGroup('b', 'b:P c:S', false), inGroup('c', 'b:P c:S', true)])).toBe('b');
   });
 
-  // FAILOVER 3c
   it('has no writer in a member that was started again and has not joined', () => {
     const fresh = inGroup('a', ':O', false);
     expect(writer([fresh, silent('b'), silent('c')], { claimedMs: 60_000 })).toBe('wait');
@@ -90,7 +87,6 @@ describe('a group', () => {
     expect(writer([withoutPlugin, inGroup('b', 'b:P c:S', false), inGroup('c', 'b:P c:S', true)])).toBe('b');
   });
 
-  // FAILOVER 3e
   it('waits while a switchover has made the old primary a secondary, and the new one is not writable yet', () => {
     const old = inGroup('a', 'a:S b:P c:S', false);
     const fresh = (readOnly: boolean) => inGroup('b', 'a:S b:P c:S', readOnly);
@@ -184,13 +180,19 @@ describe('members whose group the account may not ask for', () => {
 });
 
 describe('Galera', () => {
-  const node = (member: string, galera: Partial<{ ready: boolean; primary: boolean }> = {}) =>
-    answered(member, { galera: { ready: true, primary: true, ...galera } });
+  const node = (member: string, galera: Partial<NonNullable<ServerState['galera']>> = {}) =>
+    answered(member, { galera: { ready: true, primary: true, sessions: 0, ...galera } });
 
   it('has the first node that is configured for its writer', () => {
     expect(writer([node('a'), node('b'), node('c')])).toBe('a');
-    expect(writer([node('a'), asked('b'), asked('c')])).toBe('a');
-    expect(writer([asked('a'), node('b'), node('c')])).toBe('wait');
+    expect(writer([node('a'), asked('b'), silent('c')])).toBe('wait');
+    expect(writer([silent('a'), node('b'), node('c')])).toBe('b');
+  });
+
+  it('has the node where the other processes are, for one that has just started', () => {
+    expect(writer([node('a'), node('b', { sessions: 12 }), node('c', { sessions: 3 })])).toBe('b');
+    expect(writer([node('a'), node('b', { sessions: 12, ready: false }), node('c', { sessions: 3 })])).toBe('c');
+    expect(writer([node('a', { sessions: 3 }), node('b', { sessions: 3 })])).toBe('a');
   });
 
   it('keeps its writer when the first node is back, and changes it when it fails', () => {
@@ -200,14 +202,13 @@ describe('Galera', () => {
     expect(writer([node('a'), node('b', { ready: false }), node('c')], { writer: 'b' })).toBe('a');
   });
 
-  // FAILOVER 3d
   it('has no writer in a node outside the Primary component, or on its way down', () => {
     const answers = [node('a', { primary: false, ready: false }), node('b', { ready: false }), silent('c')];
     expect(reason(answers)).toBe('a is not in the Primary component; b is not ready; no answer from c');
   });
 
   it('has no writer in a node that is read-only', () => {
-    const readOnly = answered('a', { galera: { ready: true, primary: true }, readOnly: true });
+    const readOnly = answered('a', { galera: { ready: true, primary: true, sessions: 0 }, readOnly: true });
     expect(reason([readOnly])).toBe('a is read-only');
   });
 });
