@@ -82,11 +82,12 @@ export const NO_TEXT = new Set([
 /** Ids of the devices, one for each text. */
 export function deviceIds(texts: string[]): string[] {
   const seen = new Set<string>();
+  // Compared without case, and by MySQL without what is not printed.
+  const compared = (text: string) => text.toLowerCase().replace(/\p{C}|\p{Z}/gu, '');
   return texts.map((_, n) => {
     const text = fitting(texts, n, 60, false);
-    // Compared without case.
-    const id = seen.has(text.toLowerCase()) ? `${text}${n}` : text;
-    seen.add(text.toLowerCase());
+    const id = seen.has(compared(text)) ? `${text}${n}` : text;
+    seen.add(compared(text));
     return id;
   });
 }
@@ -116,6 +117,8 @@ interface Column {
 /** Fills the tables. Returns the text columns that have the texts now, as `table.column`. */
 export async function insertHostileRows(session: Session, names: TableNames, texts: string[]): Promise<string[]> {
   const filled: string[] = [];
+  // One COMMIT for some 1500 rows.
+  await session.write('START TRANSACTION');
   for (const [table, plain] of Object.entries(names.plain)) {
     if (ONE_ROW.has(table)) continue;
     const columns = (await columnsOf(session, plain)).filter(
@@ -149,6 +152,7 @@ export async function insertHostileRows(session: Session, names: TableNames, tex
     `INSERT INTO ${names.setting} (name, value, updated_by) VALUES ('master.max_retry_count', '3', ?)`,
     [text],
   );
+  await session.write('COMMIT');
   return [...filled.filter((one) => !NO_TEXT.has(one)), 'leader.holder', 'leader.failing', 'setting.updated_by'];
 }
 

@@ -52,7 +52,7 @@ beforeAll(async () => {
     },
   });
   browser = await startChromium();
-});
+}, 120_000);
 afterAll(async () => {
   await browser?.close();
   await stopGateways();
