@@ -172,6 +172,8 @@ export const configSchema = z.strictObject({
       resource_limits: z
         .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: interval(2) })
         .prefault({}),
+      /** Folders in which the modules of handlers lie, relative to the configuration file. */
+      handler_folders: z.array(z.string().min(1)).min(1).max(100).default(['.']),
       /** Folder of the artefacts that attempts keep, relative to the configuration file. */
       artifacts: z.string().min(1).optional(),
       /** Folder for the lines of run logs as files, relative to the configuration file; otherwise the database alone has them. */
