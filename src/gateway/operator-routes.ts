@@ -1,12 +1,12 @@
 // The API for operators and programs.
 import type { Gateway } from '../core/gateway/gateway.ts';
-import { auditRoutes } from './routes/audit.ts';
+import { auditRoutes } from './routes/access/audit.ts';
+import { keyRoutes } from './routes/access/keys.ts';
+import { sessionRoutes } from './routes/access/session.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
 import { fleetRoutes } from './routes/fleet.ts';
-import { keyRoutes } from './routes/keys.ts';
-import { sessionRoutes } from './routes/session.ts';
 import { taskActRoutes } from './routes/task-acts.ts';
 import { taskExportRoutes } from './routes/task-export.ts';
 import { taskLogRoutes } from './routes/task-logs.ts';

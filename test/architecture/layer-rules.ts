@@ -72,6 +72,7 @@ const THREAD_FILES = new Set([
   'src/core/handlers/thread/handler-thread-entry.ts',
   'src/core/handlers/processes/leftover-guard-entry.ts',
   'src/core/handlers/process/handler-process-entry.ts',
+  'src/core/handlers/thread/last-words.ts',
 ]);
 /** May name single functions of node:process in an import; the global object stays out of reach. */
 const NAMED_PROCESS_IMPORT = new Set([

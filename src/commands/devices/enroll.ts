@@ -40,7 +40,7 @@ export default class DevicesEnroll extends BaseCommand {
     const files = { cert: file(flags.cert), key: file(flags.key), ca: file(flags.ca) };
     const resolved = await resolveConfig(this.loadOptions());
     const enrolled = await enroll(enrollOptions(resolved, { ...files, code: flags.code }));
-    const { renderEnrolled } = await import('../../cli/render/certificates.ts');
+    const { renderEnrolled } = await import('../../cli/render/access/certificates.ts');
     this.log(renderEnrolled(enrolled, resolved));
     return enrolled;
   }

@@ -1,7 +1,7 @@
 import type { Context } from '../context/context.ts';
 import { isTransient } from '../db/database-error.ts';
-import { openTasks } from '../domain/batch.ts';
 import { AfdError } from '../domain/errors.ts';
+import { openTasks } from '../domain/task/batch.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { type ShownBatch, showBatch } from './batches.ts';
