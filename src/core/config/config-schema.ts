@@ -22,6 +22,7 @@ import {
   weight,
   whole,
 } from './config-values.ts';
+import { logKeys } from './sections/log-keys.ts';
 import { secretKeys } from './sections/secret-keys.ts';
 
 const MB = 1024 ** 2;
@@ -239,12 +240,7 @@ export const configSchema = z.strictObject({
   tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),
   handlers: z.record(z.string(), handlerSchema).default({}),
   secrets: secretKeys,
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-      format: z.enum(['text', 'json']).default('text'),
-    })
-    .prefault({}),
+  log: logKeys,
 });
 
 export type Config = z.output<typeof configSchema>;
