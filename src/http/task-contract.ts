@@ -174,7 +174,10 @@ const act = z
       description: 'As in the audit log: `user:NAME`, `key:ID`, `os:USER@HOST` for a command, and others.',
       examples: ['os:ada@ops'],
     }),
-    source: z.string().nullable().meta({ description: 'Address of the client; null: a command.', examples: [null] }),
+    source: z
+      .string()
+      .nullable()
+      .meta({ description: 'Address of the client; null: a command.', examples: [null] }),
     action: z.string().meta({ examples: ['tasks.retry'] }),
     reason: z.string().nullable(),
     outcome: z.string().meta({ description: '`done`, or `asked`: its device was asked to do it.', examples: ['done'] }),

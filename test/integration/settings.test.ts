@@ -61,7 +61,15 @@ describe('the first leader', () => {
     const own = await context.session({ multiStatements: true });
     const { Duties } = await import('../../src/core/leader/duties.ts');
     const { names, config, events } = context;
-    const duties = new Duties({ session: own, names, config, keyring: Keyring.of(context.resolved), events, deviceId: 'm', term: 99 });
+    const duties = new Duties({
+      session: own,
+      names,
+      config,
+      keyring: Keyring.of(context.resolved),
+      events,
+      deviceId: 'm',
+      term: 99,
+    });
     const { failed } = await duties.runOnceAll({ once: true });
     await duties.stop();
     await context.close();

@@ -74,7 +74,10 @@ it('RB8 a rotation of the key is killed twenty times, resumes, and leaves every 
   const rest = await left();
   expect(rest).toBeGreaterThan(0);
   const { code, stdout } = await runProcess(['secrets', 'rotate', '--json'], { cwd, env });
-  expect([code, JSON.parse(stdout)]).toEqual([0, { key_id: second.id, rotated: rest, webhooks: 0, unused_key_ids: [old] }]);
+  expect([code, JSON.parse(stdout)]).toEqual([
+    0,
+    { key_id: second.id, rotated: rest, webhooks: 0, unused_key_ids: [old] },
+  ]);
   writeFileSync(secrets.key_file, `${second.line}\n`);
   expect(await unreadable()).toEqual([]);
   await context.close();
@@ -87,7 +90,12 @@ it('RB8 a rotation is killed among the signing secrets of webhooks, resumes, and
   const [context, without] = [testContext(db, { secrets }), testContext(db)];
   const values = new Map<number, string>();
   for (let n = 0; n < MOST_WEBHOOKS; n += 1) {
-    const all = { url: 'https://example.org/', description: null, event_types: ['task.done' as const], task_types: null };
+    const all = {
+      url: 'https://example.org/',
+      description: null,
+      event_types: ['task.done' as const],
+      task_types: null,
+    };
     const by = n % 2 === 0 ? context : without;
     const { webhook, secret } = await addWebhook(by, { ...all, secret: undefined }, actor());
     values.set(webhook.id, secret);
@@ -99,7 +107,10 @@ it('RB8 a rotation is killed among the signing secrets of webhooks, resumes, and
   const unreadable = async () => {
     const keyring = Keyring.of(context.resolved);
     const opened = await Promise.all(
-      (await signingRows(session, db.names)).map(async (row) => ({ row, ...(await openSigning(keyring, row, row.secret)) })),
+      (await signingRows(session, db.names)).map(async (row) => ({
+        row,
+        ...(await openSigning(keyring, row, row.secret)),
+      })),
     );
     return opened.filter((one) => !('secret' in one) || one.secret !== values.get(one.row.id));
   };

@@ -128,5 +128,8 @@ async function entriesOf(file: string): Promise<string[][]> {
 
 /** `what`: the file, and the rest of the sentence. */
 function refused(type: string, what: string): AfdError {
-  return new AfdError('E_CONFIG', `The handler of ${type} is not loaded: its module (handlers.${type}.module), ${what}`);
+  return new AfdError(
+    'E_CONFIG',
+    `The handler of ${type} is not loaded: its module (handlers.${type}.module), ${what}`,
+  );
 }

@@ -7,6 +7,7 @@ import { viewedTask } from '../../core/search/viewed-task.ts';
 import { addTasks } from '../../core/tasks/add-tasks.ts';
 import { storedResult } from '../../core/tasks/tasks.ts';
 import { newTasksAnswer, newTasksBody } from '../../http/new-task-contract.ts';
+import { accessOf } from '../../http/operations/access.ts';
 import {
   resultAnswer,
   resultQuery,
@@ -17,7 +18,6 @@ import {
   waitAnswer,
   waitQuery,
 } from '../../http/task-contract.ts';
-import { accessOf } from '../../http/operations/access.ts';
 import { closedSignal } from '../hooks/closed-signal.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';

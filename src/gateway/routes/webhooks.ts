@@ -45,11 +45,12 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request, reply) {
       const by = callerOf(request);
+      const { secret: given } = request.body;
       let made: string | undefined;
       // What is kept for a repeated request is in the database, and so without the secret.
       const add = () =>
         gateway.requests.use(async (context) => {
-          const { webhook, secret, warnings } = await addWebhook(context, request.body, by);
+          const { webhook, secret, warnings } = await addWebhook(context, { ...request.body, secret: given }, by);
           made = secret;
           return { webhook: wire(webhook), warnings, now: await context.now() };
         });

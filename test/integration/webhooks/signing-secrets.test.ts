@@ -1,6 +1,7 @@
 // Signing secrets of webhooks as the database has them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect } from 'vitest';
+import { resealSigning, signingRow } from '../../../src/core/db/webhooks/signing-rows.ts';
 import { activeWebhooks } from '../../../src/core/db/webhooks/webhook-rows.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { type FleetKey, newKey, parseKeys } from '../../../src/core/secrets/fleet-key.ts';
@@ -50,7 +51,11 @@ function machine(key_file?: string) {
   return context;
 }
 const hook = (context: ReturnType<typeof machine>, secret?: string) =>
-  addWebhook(context, { url: there.url, description: null, event_types: ['task.done'], task_types: null, secret }, actor());
+  addWebhook(
+    context,
+    { url: there.url, description: null, event_types: ['task.done'], task_types: null, secret },
+    actor(),
+  );
 const send = (context: ReturnType<typeof machine>, id: number) =>
   testWebhook(context, id, { now: '2026-01-02T03:04:05.678Z', by: actor() });
 
@@ -111,7 +116,10 @@ describe('RB8 a signing secret', () => {
     ['of another webhook', (id, other) => ['a.secret = b.secret', [id, other]]],
     ['of before', (id) => ['a.secret = a.former_secret', [id, id]]],
     ['with another version', (id) => ['a.secret_version = a.secret_version + 1', [id, id]]],
-    ['with a changed byte', (id) => ["a.secret = CONCAT(LEFT(a.secret, 120), 'AAAA', SUBSTRING(a.secret, 125))", [id, id]]],
+    [
+      'with a changed byte',
+      (id) => ["a.secret = CONCAT(LEFT(a.secret, 120), 'AAAA', SUBSTRING(a.secret, 125))", [id, id]],
+    ],
   ])('%s signs nothing, and the delivery is kept', async (_, change) => {
     const context = machine(file);
     const [one, other] = [await hook(context), await hook(context)];
@@ -182,7 +190,9 @@ describe('without a key', () => {
   it('a webhook is added all the same; the answer warns in one line, and the next rotation encrypts it', async () => {
     const plain = await hook(machine());
     expect(plain.webhook.secret_key_id).toBeNull();
-    expect(plain.warnings).toEqual([expect.stringMatching(/^The signing secret is stored as it is.*key_file: .*rotate"\.$/)]);
+    expect(plain.warnings).toEqual([
+      expect.stringMatching(/^The signing secret is stored as it is.*key_file: .*rotate"\.$/),
+    ]);
     expect((await stored(plain.webhook.id)).secret).toBe(plain.secret);
     const changed = await changeSecret(machine(), plain.webhook.id, undefined, actor());
     expect(changed.warnings).toHaveLength(1);
@@ -230,6 +240,20 @@ describe('a rotation', () => {
     await send(fresh, made.id);
     await (await leader(Keyring.of(machine(file).resolved)))();
     signedBy(secret, given1);
+  });
+
+  it('never writes over a secret that was set meanwhile, although that may be the same text again', async () => {
+    const plain = await hook(machine());
+    const { id } = plain.webhook;
+    const read = (await signingRow(given.session, given.db.names, id, { lock: false }))!;
+    const late = () => resealSigning(given.session, given.db.names, read, { secret: 'sealed:late', former: null });
+    await changeSecret(machine(), id, undefined, actor());
+    expect(await late()).toBe(false);
+    await changeSecret(machine(), id, plain.secret, actor());
+    expect(await late()).toBe(false);
+    expect((await stored(id)).secret).toBe(plain.secret);
+    const now = (await signingRow(given.session, given.db.names, id, { lock: false }))!;
+    expect(await resealSigning(given.session, given.db.names, now, { secret: 'sealed:now', former: null })).toBe(true);
   });
 
   it('forgets a former secret whose time is over, and names a webhook whose secret does not open', async () => {

@@ -30,7 +30,8 @@ export function renderGranted({ name, grants, revoked }: GrantedSecret): string 
 }
 
 export function renderRotated({ key_id, rotated, webhooks, unused_key_ids }: RotatedSecrets): string {
-  const signing = webhooks === 0 ? '' : ` So are the signing secrets of webhooks; ${webhooks} had another key, or none.`;
+  const signing =
+    webhooks === 0 ? '' : ` So are the signing secrets of webhooks; ${webhooks} had another key, or none.`;
   const done = `Every secret is encrypted with key ${key_id}; ${rotated} had another key.${signing}`;
   if (unused_key_ids.length === 0) return done;
   const old = unused_key_ids.join(', ');

@@ -30,7 +30,11 @@ function module(name: string) {
   chmodSync(path(name), 0o644);
 }
 const find = (name: string, folders: string[] = ['.'], more: Partial<HandlerFolders> = {}) =>
-  moduleFile('sync', { module: name, base_dir: path('etc'), folders: { ...handlerFolders(folders, path('etc')), ...more } });
+  moduleFile('sync', {
+    module: name,
+    base_dir: path('etc'),
+    folders: { ...handlerFolders(folders, path('etc')), ...more },
+  });
 const refusal = async (...args: Parameters<typeof find>) => {
   const error = await find(...args).catch((one) => one);
   expect(error).toMatchObject({ code: 'E_CONFIG' });
@@ -108,9 +112,9 @@ describe('whose a module may be', asRoot, () => {
     expect(await find('a.mjs', ['.'], { owners: [OTHER] })).toBe(path('etc/a.mjs'));
     writeFileSync(path('etc/afd.yaml'), 'handlers: { sync: { module: a.mjs, isolation: none } }\n');
     const run = ['run', 'sync', '--config', path('etc/afd.yaml')];
-    expect((await runCommand(run)).code).toBe(78);
+    expect((await runCommand(run, { cwd: dir })).code).toBe(78);
     chownSync(path('etc/afd.yaml'), OTHER, OTHER);
-    expect((await runCommand(run)).code).toBe(0);
+    expect((await runCommand(run, { cwd: dir })).code).toBe(0);
   });
 
   it('its group may write it when nobody else is in that group, as many systems give each user one', async () => {
@@ -126,8 +130,8 @@ describe('whose a module may be', asRoot, () => {
   });
 });
 
-describe.each(['none', 'thread', 'process'] as const)('a worker with isolation: %s', (isolation) => {
-  const load = (more: object = {}) =>
+describe('a worker', () => {
+  const load = (isolation: string, more: object = {}) =>
     loadHandlers({
       handlers: { sync: handlerSchema.parse({ module: 'a.mjs', isolation, ...more }) },
       ...{ supported_tasks: undefined, base_dir: path('etc'), env: { PATH }, kill_grace: 1 },
@@ -135,13 +139,19 @@ describe.each(['none', 'thread', 'process'] as const)('a worker with isolation: 
       folders: handlerFolders(['.'], path('etc')),
     });
 
-  it('does not start with a module that others can change', async () => {
-    chmodSync(path('etc/a.mjs'), 0o666);
-    await expect(load()).rejects.toMatchObject({ code: 'E_CONFIG', message: expect.stringContaining('chmod go-w') });
-  });
+  it.each(['none', 'thread', 'process'])(
+    'does not start with a module that others can change (isolation: %s)',
+    async (isolation) => {
+      chmodSync(path('etc/a.mjs'), 0o666);
+      await expect(load(isolation)).rejects.toMatchObject({
+        code: 'E_CONFIG',
+        message: expect.stringContaining('chmod go-w'),
+      });
+    },
+  );
 
-  it.runIf(isolation === 'process')('looks again for each process', async () => {
-    const { handlers, close } = await load({ recycle: { tasks: 1 } });
+  it('looks again for each process', async () => {
+    const { handlers, close } = await load('process', { recycle: { tasks: 1 } });
     onTestFinished(close);
     expect(await handlers.get('sync')!.execute(testAttempt())).toMatchObject({ kind: 'done' });
     // That of the next attempt has been started.
@@ -152,10 +162,10 @@ describe.each(['none', 'thread', 'process'] as const)('a worker with isolation: 
     expect(refused).toMatchObject({ error_message: expect.stringContaining('could be changed by others') });
   });
 
-  it.runIf(isolation === 'process' && getuid?.() === 0)('as another user, too, whose own it may be', async () => {
+  it('looks as the other user who runs a process, whose own it may be', asRoot, async () => {
     chmodSync(dir, 0o755);
     chownSync(path('etc/a.mjs'), OTHER, OTHER);
-    const { handlers, close } = await load({ user: 'nobody' });
+    const { handlers, close } = await load('process', { user: 'nobody' });
     onTestFinished(close);
     expect(await handlers.get('sync')!.execute(testAttempt())).toMatchObject({ kind: 'done' });
   });
