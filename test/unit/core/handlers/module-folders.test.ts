@@ -89,11 +89,11 @@ describe('a module of OPS B7', () => {
   });
 
   it('is looked for in the innermost folder around it alone: what is above need not be only its owner’s', async () => {
-    chmodSync(path('handlers'), 0o775);
+    chmodSync(path('handlers'), 0o1777);
     expect(await find('../handlers/shop/b.mjs', ['../handlers/shop', '../handlers'])).toBe(path('handlers/shop/b.mjs'));
   });
 
-  it('that is missing is named as before', async () => {
+  it('that is missing is another error', async () => {
     await expect(find('none.mjs')).rejects.toMatchObject({ code: 'E_HANDLER_MISSING' });
   });
 });
