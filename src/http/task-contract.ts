@@ -1,6 +1,7 @@
 // Tasks as operators and programs see them.
 import { z } from 'zod';
 import { cursor, limitUpTo, moment, nextCursor, total, truncated } from './list-values.ts';
+import { taskActs } from './task-acts-contract.ts';
 import { answered, deviceId, givenId, instant, rowId } from './values.ts';
 
 const STATUS = ['pending', 'running', 'failed', 'done', 'assigned', 'waiting', 'cancelled'] as const;
@@ -166,25 +167,6 @@ const attempt = z
   })
   .meta({ id: 'Attempt' });
 
-const act = z
-  .object({
-    id: rowId.meta({ description: 'Of the row of the audit log.', examples: ['17'] }),
-    at: instant,
-    actor: z.string().meta({
-      description: 'As in the audit log: `user:NAME`, `key:ID`, `os:USER@HOST` for a command, and others.',
-      examples: ['os:ada@ops'],
-    }),
-    source: z
-      .string()
-      .nullable()
-      .meta({ description: 'Address of the client; null: a command.', examples: [null] }),
-    action: z.string().meta({ examples: ['tasks.retry'] }),
-    reason: z.string().nullable(),
-    outcome: z.string().meta({ description: '`done`, or `asked`: its device was asked to do it.', examples: ['done'] }),
-    request_id: z.string(),
-  })
-  .meta({ id: 'Act' });
-
 const waiting = z
   .object({
     why: z.string().meta({ examples: ['no worker is registered'] }),
@@ -207,18 +189,7 @@ export const taskAnswer = z.object({
       .nullable()
       .meta({ description: 'What the next attempt begins with; its value is for the handler alone.' }),
     waiting: waiting.nullable().meta({ description: 'Null: it does not wait for a device.' }),
-    acts: z
-      .array(act)
-      .nullable()
-      .meta({ description: 'What operators did to it, the newest 20, newest first. Null: not shown.' }),
-    more_acts: z.boolean().meta({ description: 'There are earlier ones: `GET /api/v1/audit`.' }),
-    acts_note: z
-      .string()
-      .nullable()
-      .meta({
-        description: 'Why `acts` is null: its reader, or the gateway, may not read the audit log.',
-        examples: [null],
-      }),
+    ...taskActs,
   }),
   ...answered,
 });
