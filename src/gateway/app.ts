@@ -59,7 +59,7 @@ export async function buildApp(
   });
   await compression(app);
   healthRoutes(app, gateway);
-  operatorRoutes(app, gateway);
+  await operatorRoutes(app, gateway);
   adminRoutes(app, gateway);
   certificateRoutes(app, gateway);
   deviceRoutes(app, gateway);

@@ -2,6 +2,7 @@
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { auditRoutes } from './routes/access/audit.ts';
 import { keyRoutes } from './routes/access/keys.ts';
+import { openIdRoutes } from './routes/access/openid.ts';
 import { sessionRoutes } from './routes/access/session.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
@@ -15,7 +16,8 @@ import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import type { App } from './server/app-type.ts';
 
-export function operatorRoutes(app: App, gateway: Gateway): void {
+/** @throws AfdError E_CONFIG */
+export async function operatorRoutes(app: App, gateway: Gateway): Promise<void> {
   taskRoutes(app, gateway);
   taskActRoutes(app, gateway);
   taskLogRoutes(app, gateway);
@@ -27,6 +29,7 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   webhookRoutes(app, gateway);
   keyRoutes(app, gateway);
   sessionRoutes(app, gateway);
+  await openIdRoutes(app, gateway);
   auditRoutes(app, gateway);
   webhookDeliveryRoutes(app, gateway);
 }

@@ -45,7 +45,19 @@ const TERMINAL = ['@oclif/core', 'chalk', 'cli-table3', 'listr2'];
 export const PACKAGES: Record<Layer, string[]> = {
   domain: [],
   db: ['mysql2', 'knex'],
-  core: ['p-limit', 'systeminformation', 'zod', 'pino', 'yaml', 'jiti', 'csv-parse', 'ipaddr.js', 'pkijs', 'asn1js'],
+  core: [
+    'p-limit',
+    'systeminformation',
+    'zod',
+    'pino',
+    'yaml',
+    'jiti',
+    'csv-parse',
+    'ipaddr.js',
+    'pkijs',
+    'asn1js',
+    'openid-client',
+  ],
   http: ['zod'],
   gateway: [
     'fastify',

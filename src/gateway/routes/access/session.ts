@@ -1,7 +1,8 @@
 // Sessions of people with a browser.
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { beginKeySession, type Client, endSession, LogIn } from '../../../core/access/log-in.ts';
+import { beginKeySession, type Client, endSession } from '../../../core/access/begin-session.ts';
+import { LogIn } from '../../../core/access/log-in.ts';
 import { PasswordHasher } from '../../../core/access/password-hash.ts';
 import type { UserRole } from '../../../core/access/roles.ts';
 import { IDLE_S, SESSION_S, type SignedIn, sessionHash } from '../../../core/access/session-check.ts';
@@ -135,7 +136,7 @@ async function withKey(gateway: Gateway, { keys }: Identities, text: string, cli
   return gateway.requests.use((context) => beginKeySession(context, key, client));
 }
 
-function clientOf({ ip, id }: FastifyRequest): Client {
+export function clientOf({ ip, id }: FastifyRequest): Client {
   return { address: ip, network: networkOf(ip), request_id: id };
 }
 
