@@ -29,8 +29,10 @@ export function renderGranted({ name, grants, revoked }: GrantedSecret): string 
   return revoked ? `${name} is no longer granted to ${printable(who)}.` : `${name} is granted to ${printable(who)}.`;
 }
 
-export function renderRotated({ key_id, rotated, unused_key_ids }: RotatedSecrets): string {
-  const done = `Every secret is encrypted with key ${key_id}; ${rotated} had another key.`;
+export function renderRotated({ key_id, rotated, webhooks, unused_key_ids }: RotatedSecrets): string {
+  const signing =
+    webhooks === 0 ? '' : ` So are the signing secrets of webhooks; ${webhooks} had another key, or none.`;
+  const done = `Every secret is encrypted with key ${key_id}; ${rotated} had another key.${signing}`;
   if (unused_key_ids.length === 0) return done;
   const old = unused_key_ids.join(', ');
   return `${done}\nNo secret needs ${old} any more: remove its line from the key file of each machine.`;
