@@ -3,9 +3,12 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { exportAuditTo } from '../../src/cli/export-audit.ts';
+import { renderAuditExport } from '../../src/cli/render/audit.ts';
 import { parseKeys } from '../../src/core/secrets/fleet-key.ts';
 import { runCommand, runProcess } from '../helpers/command.ts';
 import { type Given, it } from '../helpers/fixture.ts';
+import { testContext } from '../helpers/node.ts';
 import { folder } from '../unit/core/config/config-folder.ts';
 
 let given: Given;
@@ -69,4 +72,17 @@ it('afd audit export says how many rows were written, and leaves the old file al
   expect(await run('audit', 'export', '--output', 'none/audit.jsonl')).toMatchObject({
     ...{ code: 3, stderr: expect.stringContaining('Try: afd audit export --help') },
   });
+});
+
+it('afd audit export that is stopped writes no file, and says after how many rows', async () => {
+  expect((await run('keys', 'create', 'a', '--role', 'viewer')).code).toBe(0);
+  const context = testContext(given.db);
+  try {
+    const stop = AbortSignal.abort('SIGTERM');
+    const end = await exportAuditTo(context, { since: undefined, file: join(cwd, 'audit.jsonl'), stop });
+    expect([end, readdirSync(cwd)]).toEqual([{ rows: 0, first_id: null, last_id: null, complete: false }, []]);
+    expect(renderAuditExport(end, 'audit.jsonl')).toBe('Stopped after 0 rows; audit.jsonl was not written.');
+  } finally {
+    await context.close();
+  }
 });

@@ -27,7 +27,9 @@ const leaf = ca.sign('IP:127.0.0.1');
 /** Text of a fence of the guide, by words in it, or at its beginning. */
 function block(language: string, word: string, begins = false): string {
   const fences = [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, name]) => name === language);
-  const found = fences.map(([, , text = '']) => text).filter((text) => (begins ? text.startsWith(word) : text.includes(word)));
+  const found = fences
+    .map(([, , text = '']) => text)
+    .filter((text) => (begins ? text.startsWith(word) : text.includes(word)));
   if (found.length === 0) throw new Error(`the guide has no ${language} with "${word}"`);
   return found[0]!;
 }
@@ -137,7 +139,7 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
     port = await freePort();
   });
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') for (const one of processes) console.log(one.lastLines());
+    if (task.result?.state === 'fail') for (const one of processes) process.stderr.write(one.lastLines());
     await Promise.all(proxies.splice(0).map((one) => one.stop()));
     // By a signal, so that the next one may have the same device id at once.
     const others = processes.splice(1);
@@ -174,11 +176,15 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
     await rm(join(device.etc, 'password'));
     await device.configure(block('yaml', 'of a device, beside'), HANDLERS);
     expect(await device.sh(enroll)).toContain('The device worker-001 has a certificate until');
-    await works(gateway, device.start('worker'));
+    const working = device.start('worker');
+    await works(gateway, working);
     const key = (await gateway.sh('afd keys create worker-001 --role device --device worker-001')).trim();
     const refused = await answer(`https://127.0.0.1:${port}`, key, '/api/v1/tasks/next?device_id=worker-001');
     expect(refused).toMatchObject({ status: 401, json: { code: 'E_CERTIFICATE' } });
     expect(await gateway.sh('afd devices certificates ls')).toMatch(/worker-001 +active/);
+    // It signs off before, so that its id is free for the next setting.
+    working.kill('SIGTERM');
+    expect(await working.exit).toMatchObject({ code: 0 });
     await gateway.sh('afd devices certificates revoke --device worker-001');
   });
 

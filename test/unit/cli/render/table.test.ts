@@ -55,11 +55,12 @@ describe('a table', () => {
       { header: 'EXPIRES', optional: true, value: () => '2027-01-01T00:00:00.000Z' },
       { header: 'LAST USED', optional: true, value: () => 'never' },
     ];
-    const row = (width: number) => renderTable(some, [{ id: 'k3Jd92Qa', name: 'report page', n: 0 }], width).split('\n')[1];
+    const row = (width: number) =>
+      renderTable(some, [{ id: 'k3Jd92Qa', name: 'report page', n: 0 }], width).split('\n')[1];
     expect(row(80)).toBe('k3Jd92Qa  report page  2027-01-01T00:00:00.000Z  never');
-    expect(row(46)).toBe('k3Jd92Qa  report…  2027-01-01T00:00:00.000Z'.replace('report…', 'report pa…').slice(0, 46));
+    expect(row(46)).toBe('k3Jd92Qa  report pa…  2027-01-01T00:00:00.000Z');
     expect(row(30)).toBe('k3Jd92Qa  report page');
-    expect(row(17)).toBe('k3Jd92Qa  report…'.slice(0, 17));
+    expect(row(17)).toBe('k3Jd92Qa  report…');
   });
 
   it('shortens nothing when the output is piped', () => {
