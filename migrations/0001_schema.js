@@ -431,16 +431,17 @@ const deviceInvitations = (names) => `CREATE TABLE ${names.deviceInvitation} (
       KEY idx_device_id (device_id)
     ) TABLE_OPTIONS`;
 
-/** One row per person who signs in with a password. @type {TableText} */
+/** One row per person who signs in. @type {TableText} */
 const users = (names) => `CREATE TABLE ${names.user} (
       id BIGINT PRIMARY KEY AUTO_INCREMENT COMMENT 'of this user alone: a later one with the same name has another',
       name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_general_ci NOT NULL COMMENT 'compared without case',
-      password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'scrypt with its parameters and salt',
+      password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'scrypt with its parameters and salt; NULL = the user signs in at an OpenID provider',
+      openid_hash BINARY(32) NULL COMMENT 'SHA-256 of the issuer and subject that signed in first with this name; no other one may',
       role ENUM('viewer','operator','submitter','admin') NOT NULL COMMENT 'what the user may do',
       generation INT NOT NULL DEFAULT 1 COMMENT 'sessions of an earlier one have ended; changes with password and role, and when the user is disabled',
       created_at DATETIME(3) NOT NULL COMMENT 'UTC',
       created_by VARCHAR(128) NOT NULL COMMENT 'who added the user',
-      password_changed_at DATETIME(3) NOT NULL COMMENT 'UTC',
+      password_changed_at DATETIME(3) NULL COMMENT 'UTC; NULL = there is no password',
       last_login_at DATETIME(3) NULL COMMENT 'UTC',
       disabled_at DATETIME(3) NULL COMMENT 'UTC; since then nobody signs in with this name',
       disabled_by VARCHAR(128) NULL COMMENT 'who disabled the user',

@@ -10,8 +10,8 @@ import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
 import { serverOptions } from './protection/server-options.ts';
+import { certificateRoutes } from './routes/access/certificates.ts';
 import { adminRoutes } from './routes/admin.ts';
-import { certificateRoutes } from './routes/certificates.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -59,7 +59,7 @@ export async function buildApp(
   });
   await compression(app);
   healthRoutes(app, gateway);
-  operatorRoutes(app, gateway);
+  await operatorRoutes(app, gateway);
   adminRoutes(app, gateway);
   certificateRoutes(app, gateway);
   deviceRoutes(app, gateway);

@@ -1,12 +1,13 @@
 // The API for operators and programs.
 import type { Gateway } from '../core/gateway/gateway.ts';
-import { auditRoutes } from './routes/audit.ts';
+import { auditRoutes } from './routes/access/audit.ts';
+import { keyRoutes } from './routes/access/keys.ts';
+import { openIdRoutes } from './routes/access/openid.ts';
+import { sessionRoutes } from './routes/access/session.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
 import { fleetRoutes } from './routes/fleet.ts';
-import { keyRoutes } from './routes/keys.ts';
-import { sessionRoutes } from './routes/session.ts';
 import { taskActRoutes } from './routes/task-acts.ts';
 import { taskExportRoutes } from './routes/task-export.ts';
 import { taskLogRoutes } from './routes/task-logs.ts';
@@ -15,7 +16,8 @@ import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import type { App } from './server/app-type.ts';
 
-export function operatorRoutes(app: App, gateway: Gateway): void {
+/** @throws AfdError E_CONFIG */
+export async function operatorRoutes(app: App, gateway: Gateway): Promise<void> {
   taskRoutes(app, gateway);
   taskActRoutes(app, gateway);
   taskLogRoutes(app, gateway);
@@ -27,6 +29,7 @@ export function operatorRoutes(app: App, gateway: Gateway): void {
   webhookRoutes(app, gateway);
   keyRoutes(app, gateway);
   sessionRoutes(app, gateway);
+  await openIdRoutes(app, gateway);
   auditRoutes(app, gateway);
   webhookDeliveryRoutes(app, gateway);
 }

@@ -42,10 +42,10 @@ const newBatch = z.strictObject({
   }),
 });
 
-/** Tasks with their batch, as far as it is checked before core looks at the tasks. */
+/** Tasks with their batch, as far as it is checked before the tasks are. */
 const around = {
   batch: newBatch.optional().meta({ description: 'Makes a batch for these tasks.' }),
-  batch_id: givenId.optional().meta({ description: 'Adds them to this batch, which must be open.', examples: ['5'] }),
+  batch_id: givenId.optional().meta({ description: 'Adds them to this batch, which must be open.', examples: [5] }),
 };
 export const tasksWithBatch = z.strictObject({ tasks: z.array(z.unknown()), ...around });
 

@@ -45,7 +45,19 @@ const TERMINAL = ['@oclif/core', 'chalk', 'cli-table3', 'listr2'];
 export const PACKAGES: Record<Layer, string[]> = {
   domain: [],
   db: ['mysql2', 'knex'],
-  core: ['p-limit', 'systeminformation', 'zod', 'pino', 'yaml', 'jiti', 'csv-parse', 'ipaddr.js', 'pkijs', 'asn1js'],
+  core: [
+    'p-limit',
+    'systeminformation',
+    'zod',
+    'pino',
+    'yaml',
+    'jiti',
+    'csv-parse',
+    'ipaddr.js',
+    'pkijs',
+    'asn1js',
+    'openid-client',
+  ],
   http: ['zod'],
   gateway: [
     'fastify',
@@ -72,6 +84,7 @@ const THREAD_FILES = new Set([
   'src/core/handlers/thread/handler-thread-entry.ts',
   'src/core/handlers/processes/leftover-guard-entry.ts',
   'src/core/handlers/process/handler-process-entry.ts',
+  'src/core/handlers/thread/last-words.ts',
 ]);
 /** May name single functions of node:process in an import; the global object stays out of reach. */
 const NAMED_PROCESS_IMPORT = new Set([

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { exportAuditTo } from '../../src/cli/export-audit.ts';
-import { renderAuditExport } from '../../src/cli/render/audit.ts';
+import { renderAuditExport } from '../../src/cli/render/access/audit.ts';
 import { parseKeys } from '../../src/core/secrets/fleet-key.ts';
 import { runCommand, runProcess } from '../helpers/command.ts';
 import { type Given, it } from '../helpers/fixture.ts';

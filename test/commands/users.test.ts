@@ -79,6 +79,16 @@ it('afd users reads a password from standard input', async () => {
   expect(await isPassword('alice', 'another canary battery')).toBe(true);
 });
 
+it('afd users adds a person without a password, who gets one by afd users password', async () => {
+  const added = await run('add', 'carol', '--role', 'viewer', '--without-password');
+  expect([added.code, added.stdout]).toEqual([0, 'carol is added with the role viewer.\n']);
+  expect((await run('ls')).stdout).toMatch(/carol +viewer +active +never +none \(OpenID Connect\) /);
+  const { users } = JSON.parse((await run('ls', '--json')).stdout);
+  expect(users).toEqual([expect.objectContaining({ name: 'carol', password_changed_at: null })]);
+  expect((await run('password', 'carol', ...FILE)).code).toBe(0);
+  expect(await isPassword('carol', PASSWORD)).toBe(true);
+});
+
 it('what cannot be is refused, with the exit code for it', async () => {
   expect((await run('add', 'alice', '--role', 'viewer', ...FILE)).code).toBe(0);
   const refused: Array<[number, string[]]> = [
@@ -88,6 +98,7 @@ it('what cannot be is refused, with the exit code for it', async () => {
     [2, ['add', 'bob', '--role', 'viewer', '--password-file', 'short.txt']],
     [3, ['add', 'bob', '--role', 'viewer', '--password-file', 'none.txt']],
     [2, ['add', 'bob', '--role', 'viewer', '--password', PASSWORD]],
+    [2, ['add', 'bob', '--role', 'viewer', '--without-password', ...FILE]],
     [2, ['role', 'alice', '--role', 'device']],
     [3, ['password', 'nobody', ...FILE]],
     [3, ['disable', 'nobody']],

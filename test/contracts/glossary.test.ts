@@ -50,6 +50,7 @@ const ELSEWHERE: Record<string, string> = {
   reap: 'to take the exit code of an ended process',
   allowed: 'what a rule or a right permits',
   matched: 'rows or texts that a filter or a pattern fits',
+  nonce: 'in OpenID Connect, what binds an ID token to one sign-in',
   primary: 'the primary key of a table; the primary server of a group',
 };
 

@@ -67,7 +67,8 @@ it(`B3 ${WORKERS} worker processes with ${SLOTS} slots run each of ${TASKS} task
   const runs = executions(lines);
   expect(runs.size).toBe(TASKS);
   expect([...runs].filter(([, times]) => times !== 1)).toEqual([]);
-  expect(complaints('error')).toEqual([]);
+  // One that stood still says so.
+  expect(complaints('error').filter((line) => !line.includes('main thread has been blocked'))).toEqual([]);
 
   const shares = workers.map((_, n) => lines.filter((line) => line.what === 'end' && line.device_id === `racer-${n}`));
   process.stderr.write(

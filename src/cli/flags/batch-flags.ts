@@ -1,8 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import type { BatchAsked } from '../../core/batches/batch-of-input.ts';
-import { saidBy } from '../../core/domain/audit/actor.ts';
 import { AfdError } from '../../core/domain/errors.ts';
-import { operator } from '../operator.ts';
 
 /** The id of a batch. */
 export const batchIdArg = Args.custom<number>({
@@ -49,9 +47,12 @@ interface Given {
   'batch-id': number | undefined;
 }
 
-/** Undefined = into no batch. */
-export function intoBatch({ batch, open, 'batch-id': id }: Given, seal?: boolean): BatchAsked | undefined {
-  const by = saidBy(operator(undefined));
+/** `by`: who makes it. Undefined = into no batch. */
+export function intoBatch(
+  { batch, open, 'batch-id': id }: Given,
+  by: BatchAsked['by'],
+  seal?: boolean,
+): BatchAsked | undefined {
   if (batch !== undefined) return { into: { name: batch, open }, by };
   return id === undefined ? undefined : { into: { batch_id: id }, seal, by };
 }

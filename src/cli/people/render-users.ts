@@ -10,7 +10,7 @@ export function renderUsers(users: UserRow[], width: number): string {
       { header: 'ROLE', value: (one) => one.role },
       { header: 'STATUS', value: (one) => (one.disabled_at === null ? 'active' : 'disabled') },
       { header: 'LAST LOG-IN', optional: true, value: (one) => one.last_login_at ?? 'never' },
-      { header: 'PASSWORD SET', optional: true, value: (one) => one.password_changed_at },
+      { header: 'PASSWORD SET', optional: true, value: (one) => one.password_changed_at ?? 'none (OpenID Connect)' },
       { header: 'BY', flexible: true, value: (one) => one.created_by },
     ],
     users,

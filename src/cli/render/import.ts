@@ -29,3 +29,8 @@ function tasks(count: number): string {
 function number(value: number): string {
   return value.toLocaleString('en-US');
 }
+
+/** What is wrong or odd, a line each. */
+export function importNotes({ problems, warnings }: ImportResult): string[] {
+  return [...problems.map(({ line, problem }) => `line ${line}: ${problem}`), ...warnings];
+}

@@ -29,7 +29,7 @@ export default class AuditExport extends BaseCommand {
       throw new AfdError('E_USAGE', message, { suggestions: ['afd audit export --help'] });
     }
     const { exportAuditTo } = await import('../../cli/export-audit.ts');
-    const { renderAuditExport } = await import('../../cli/render/audit.ts');
+    const { renderAuditExport } = await import('../../cli/render/access/audit.ts');
     const { shutdownSignals } = await import('../../cli/shutdown.ts');
     const shutdown = shutdownSignals();
     try {

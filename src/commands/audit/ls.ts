@@ -26,7 +26,7 @@ export default class AuditLs extends BaseCommand {
     return this.withContext(async (context) => {
       const { listAudit } = await import('../../core/audit/list-audit.ts');
       const page = await listAudit(context, { since, actor, action, ...objectOf(object) }, { limit, cursor });
-      const { renderAudit } = await import('../../cli/render/audit.ts');
+      const { renderAudit } = await import('../../cli/render/access/audit.ts');
       this.log(renderAudit(page, (await this.renderOptions()).width));
       return page;
     });

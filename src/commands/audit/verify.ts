@@ -36,7 +36,7 @@ export default class AuditVerify extends BaseCommand {
       const verified = await withProgress('Reading the audit log', { quiet: this.jsonEnabled() }, ({ show }) =>
         verifyAudit(context, checkpoints, (rows) => show(`${rows} rows`)),
       );
-      const { renderVerified } = await import('../../cli/render/audit.ts');
+      const { renderVerified } = await import('../../cli/render/access/audit.ts');
       this.log(renderVerified(verified));
       if (!verified.intact) this.exitWith(1);
       return verified;

@@ -18,7 +18,7 @@ export default class DevicesCa extends BaseCommand {
     const { args } = await this.parse(DevicesCa);
     const { makeAuthority } = await import('../../core/certificates/make-authority.ts');
     const made = await makeAuthority(resolve(args.name));
-    const { renderAuthority } = await import('../../cli/render/certificates.ts');
+    const { renderAuthority } = await import('../../cli/render/access/certificates.ts');
     this.log(renderAuthority(made));
     return made;
   }

@@ -41,7 +41,7 @@ export default class DevicesEnroll extends BaseCommand {
     const resolved = await resolveConfig(this.loadOptions());
     const options = enrollOptions(resolved, { ...files, code: flags.code });
     const enrolled = await enroll(options);
-    const { renderEnrolled } = await import('../../cli/render/certificates.ts');
+    const { renderEnrolled } = await import('../../cli/render/access/certificates.ts');
     this.log(renderEnrolled(enrolled, options, resolved));
     return enrolled;
   }

@@ -30,7 +30,7 @@ export default class KeysCreate extends BaseCommand {
       const lifetimeS = flags['valid-for'] ?? DEFAULT_LIFETIME_S;
       const given = { name: args.name, role: flags.role, device_id: flags.device ?? null, lifetimeS };
       const made = await makeKey(context, given, operator(undefined));
-      const { renderMade } = await import('../../cli/render/keys.ts');
+      const { renderMade } = await import('../../cli/render/access/keys.ts');
       await this.logOnce(made.text, [`afd keys revoke ${made.key.key_id}`]);
       this.note(renderMade(made));
       return made;

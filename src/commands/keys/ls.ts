@@ -14,7 +14,7 @@ export default class KeysLs extends BaseCommand {
     return this.withContext(async (context) => {
       const { allKeys } = await import('../../core/access/manage-keys.ts');
       const keys = await allKeys(context);
-      const { renderKeys } = await import('../../cli/render/keys.ts');
+      const { renderKeys } = await import('../../cli/render/access/keys.ts');
       this.log(renderKeys(keys, (await this.renderOptions()).width));
       return { keys };
     });

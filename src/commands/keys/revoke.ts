@@ -20,7 +20,7 @@ export default class KeysRevoke extends BaseCommand {
       const { endKey } = await import('../../core/access/manage-keys.ts');
       const { operator } = await import('../../cli/operator.ts');
       const key = await endKey(context, args.key, operator(undefined));
-      const { renderRevoked } = await import('../../cli/render/keys.ts');
+      const { renderRevoked } = await import('../../cli/render/access/keys.ts');
       this.log(renderRevoked(key));
       return { key };
     });

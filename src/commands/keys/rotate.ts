@@ -29,7 +29,7 @@ export default class KeysRotate extends BaseCommand {
       const overlapS = flags.overlap ?? DEFAULT_OVERLAP_S;
       const lifetimeS = flags['valid-for'] ?? DEFAULT_LIFETIME_S;
       const rotated = await rotateKey(context, args.key, { overlapS, lifetimeS }, operator(undefined));
-      const { renderRotatedKey } = await import('../../cli/render/keys.ts');
+      const { renderRotatedKey } = await import('../../cli/render/access/keys.ts');
       await this.logOnce(rotated.text, [`afd keys revoke ${rotated.key.key_id}`, `afd keys rotate ${args.key}`]);
       this.note(renderRotatedKey(rotated));
       return rotated;

@@ -39,7 +39,7 @@ export default class SecretsGrant extends BaseCommand {
         revoke: flags.revoke === true,
         by: operator(undefined),
       });
-      const { renderGranted } = await import('../../cli/render/secret.ts');
+      const { renderGranted } = await import('../../cli/render/access/secret.ts');
       this.log(renderGranted(granted));
       return granted;
     });

@@ -24,7 +24,7 @@ export default class SecretsKey extends BaseCommand {
     const { args, flags } = await this.parse(SecretsKey);
     const { makeKeyFile } = await import('../../core/secrets/key-file.ts');
     const made = await makeKeyFile(resolve(args.file), { add: flags.add === true, uid: process.getuid?.() });
-    const { renderKey } = await import('../../cli/render/secret.ts');
+    const { renderKey } = await import('../../cli/render/access/secret.ts');
     this.log(renderKey(made));
     return made;
   }

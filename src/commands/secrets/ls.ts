@@ -15,7 +15,7 @@ export default class SecretsLs extends BaseCommand {
     return this.withContext(async (context) => {
       const { allSecrets } = await import('../../core/secrets/manage-secrets.ts');
       const secrets = await allSecrets(context);
-      const { renderSecrets } = await import('../../cli/render/secret.ts');
+      const { renderSecrets } = await import('../../cli/render/access/secret.ts');
       this.log(renderSecrets(secrets, (await this.renderOptions()).width));
       return { secrets };
     });

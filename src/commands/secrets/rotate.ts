@@ -18,7 +18,7 @@ export default class SecretsRotate extends BaseCommand {
     return this.withContext(async (context) => {
       const { rotateSecrets } = await import('../../core/secrets/rotate-secrets.ts');
       const rotated = await rotateSecrets(context, operator(undefined));
-      const { renderRotated } = await import('../../cli/render/secret.ts');
+      const { renderRotated } = await import('../../cli/render/access/secret.ts');
       this.log(renderRotated(rotated));
       return rotated;
     });

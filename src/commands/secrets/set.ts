@@ -41,7 +41,7 @@ export default class SecretsSet extends BaseCommand {
       const stored = await setSecret(context, { name: args.name, value, by: operator(undefined) });
       const short = stored.unmasked.join(', ');
       if (short !== '') this.note(`shorter than 6 characters, so not masked in logs: ${short}.`);
-      const { renderStored } = await import('../../cli/render/secret.ts');
+      const { renderStored } = await import('../../cli/render/access/secret.ts');
       this.log(renderStored(stored));
       return stored;
     });

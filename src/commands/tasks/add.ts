@@ -3,6 +3,7 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { batchFlags, intoBatch } from '../../cli/flags/batch-flags.ts';
 import { jsonFlag, whenFlag } from '../../cli/flags/flags.ts';
 import { inFlags, taskFlags, taskOf } from '../../cli/flags/task-flags.ts';
+import { operator } from '../../cli/operator.ts';
 import type { AddedTask } from '../../core/tasks/tasks.ts';
 
 export type TasksAddResult = AddedTask;
@@ -37,7 +38,7 @@ export default class TasksAdd extends BaseCommand {
     };
     return this.withContext(async (context) => {
       const { addTask } = await import('../../core/tasks/tasks.ts');
-      const options = { runAt: flags['run-at'], batch: intoBatch(flags) };
+      const options = { runAt: flags['run-at'], batch: intoBatch(flags, operator(undefined)) };
       const added = await addTask(context, task, options).catch((error: unknown) => {
         throw inFlags(error);
       });

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { importBatchFlags, intoBatch } from '../../cli/flags/batch-flags.ts';
+import { operator } from '../../cli/operator.ts';
 import type { ImportFormat, ImportResult } from '../../core/import/import-tasks.ts';
 
 export type TasksImportResult = ImportResult;
@@ -35,7 +36,7 @@ Each transaction inserts up to 1000 rows or 8 MiB. The first invalid row stops t
     const { args, flags } = await this.parse(TasksImport);
     const { importInput, importWithProgress } = await import('../../cli/import-run.ts');
     const { typedImport } = await import('../../cli/typed.ts');
-    const { renderImport } = await import('../../cli/render/import.ts');
+    const { importNotes, renderImport } = await import('../../cli/render/import.ts');
     const { shutdownSignals } = await import('../../cli/shutdown.ts');
     const input = await importInput(args.file, this.jsonEnabled());
     const typed = typedImport(this.argv, args.file);
@@ -45,11 +46,10 @@ Each transaction inserts up to 1000 rows or 8 MiB. The first invalid row stops t
         importWithProgress(context, input, {
           ...{ defaultType: flags.type, format: flags.format as ImportFormat | undefined, atomic: flags.atomic },
           ...{ skipBad: flags['skip-bad'], dryRun: flags['dry-run'], fromLine: flags['from-line'] },
-          ...{ typed, stop: shutdown.drain, batch: intoBatch(flags, flags.seal) },
+          ...{ typed, stop: shutdown.drain, batch: intoBatch(flags, operator(undefined), flags.seal) },
         }),
       );
-      for (const { line, problem } of result.problems) this.note(`line ${line}: ${problem}`);
-      for (const warning of result.warnings) this.note(warning);
+      for (const one of importNotes(result)) this.note(one);
       this.log(renderImport(result, { dryRun: flags['dry-run'], typed }));
       this.exitWith(shutdown.exitCode({ inTime: result.complete }) || (result.bad > 0 ? 6 : 0));
       return result;

@@ -1,8 +1,6 @@
-// Sign-in with a name and a password, or with an API key. Whether a name is that of a user, nobody learns from the answer or its time.
+// Sign-in with a name and a password. Whether a name is that of a user, nobody learns from the answer or its time.
 import { createHash } from 'node:crypto';
-import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
-import type { KeyRow } from '../db/access/api-keys.ts';
 import {
   agesOfFailures,
   deleteFailure,
@@ -10,21 +8,12 @@ import {
   insertFailure,
   type Origin,
 } from '../db/access/login-failures.ts';
-import {
-  deleteEndedSessions,
-  deleteSession,
-  insertKeySession,
-  insertUserSession,
-  type NewSessionRow,
-  noteLogin,
-} from '../db/access/sessions.ts';
 import { type FoundUser, findUser, rehash } from '../db/access/users.ts';
 import { LOCK_OUT_MS, lockedForMs, MOST_FAILURES } from '../domain/access/lock-out.ts';
-import type { Actor } from '../domain/audit/actor.ts';
 import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
+import { beginUserSession, type Client } from './begin-session.ts';
 import type { PasswordHasher } from './password-hash.ts';
-import { newSessionId, SESSION_S, type SignedIn } from './session-check.ts';
 
 /** Seconds for which failures are looked at: a lock-out begins with the last of those that are this far apart. */
 const LOOKED_S = (2 * LOCK_OUT_MS) / 1000;
@@ -35,13 +24,6 @@ const HELD_MS = 5000;
 const MOST_HELD = 10_000;
 
 type Use = <T>(work: (context: Context & { now(): Promise<string> }) => Promise<T>) => Promise<T>;
-
-export interface Client {
-  address: string;
-  /** By which its failures are counted. */
-  network: string;
-  request_id: string;
-}
 
 export class LogIn {
   readonly #use: Use;
@@ -67,7 +49,15 @@ export class LogIn {
     const { ok, old } = await this.#verify(password, user, client.network, failure);
     if (!ok || user === undefined || user.disabled) throw refused();
     const newer = old ? await this.#hasher.hash(password) : undefined;
-    return this.#use((context) => signIn(context, user, origin, client, newer));
+    return this.#use(async (context) => {
+      const session = await context.session();
+      const also = async () => {
+        if (newer !== undefined) await rehash(session, context.names, user, newer);
+        await deleteFailures(session, context.names, origin);
+        return true;
+      };
+      return beginUserSession(context, user, client, { refusal: refused(), also });
+    });
   }
 
   /** The attempt counts as a failure until it is known to be none. */
@@ -86,7 +76,7 @@ export class LogIn {
 
   async #verify(password: string, user: FoundUser | undefined, network: string, failure: string) {
     try {
-      return await this.#hasher.verify(password, user?.password_hash, network);
+      return await this.#hasher.verify(password, user?.password_hash ?? undefined, network);
     } catch (error) {
       // Nothing was tried.
       await this.#use(async (context) => deleteFailure(await context.session(), context.names, failure));
@@ -128,72 +118,9 @@ async function lockOf(
   return undefined;
 }
 
-/** @throws AfdError E_LOGIN when the user was changed meanwhile; DatabaseError */
-async function signIn(
-  context: Context,
-  user: FoundUser,
-  origin: Required<Origin>,
-  client: Client,
-  newer: string | undefined,
-): Promise<string> {
-  const session = await context.session();
-  const { names } = context;
-  const { text, hash } = newSessionId();
-  const by = { who: `user:${user.name}`, label: `user ${user.name}`, ...sourceOf(client) };
-  const begin = async () => {
-    await deleteEndedSessions(session, names);
-    if (!(await insertUserSession(session, names, user, newRow(hash, client)))) throw refused();
-    await noteLogin(session, names, user);
-    if (newer !== undefined) await rehash(session, names, user, newer);
-    await deleteFailures(session, names, origin);
-  };
-  await audited({ session, names }, by, begin, () => ({
-    ...{ action: 'sessions.begin', object_type: 'user', object_id: user.name },
-  }));
-  return text;
-}
-
-/** A session that stands for a key. @throws DatabaseError */
-export async function beginKeySession(context: Context, key: KeyRow, client: Client): Promise<string> {
-  const session = await context.session();
-  const { names } = context;
-  const { text, hash } = newSessionId();
-  const by = { who: `key:${key.key_id}`, label: `key ${key.key_id} (${key.name})`, ...sourceOf(client) };
-  const begin = async () => {
-    await deleteEndedSessions(session, names);
-    await insertKeySession(session, names, key.key_id, newRow(hash, client));
-  };
-  await audited({ session, names }, by, begin, () => ({
-    ...{ action: 'sessions.begin', object_type: 'key', object_id: key.key_id },
-  }));
-  return text;
-}
-
-/** False = it had ended. @throws DatabaseError */
-export async function endSession(context: Context, hash: Buffer, { user, key }: SignedIn, by: Actor): Promise<boolean> {
-  const session = await context.session();
-  const { names } = context;
-  const of = user === undefined ? { type: 'key', id: key!.key_id } : { type: 'user', id: user.name };
-  return audited(
-    { session, names },
-    by,
-    () => deleteSession(session, names, hash),
-    (ended) =>
-      ended ? { action: 'sessions.end', object_type: of.type as 'user' | 'key', object_id: of.id } : undefined,
-  );
-}
-
 /** By which failures of a name are counted. */
 export function nameHash(name: string): Buffer {
   return createHash('sha256').update(name.toLowerCase()).digest();
-}
-
-function newRow(hash: Buffer, { address }: Client): NewSessionRow {
-  return { hash, source: address.slice(0, 64), lifetime_s: SESSION_S };
-}
-
-function sourceOf({ address, request_id }: Client): Pick<Actor, 'source' | 'request_id'> {
-  return { source: address, request_id };
 }
 
 function refused(): AfdError {

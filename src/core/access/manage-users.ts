@@ -33,10 +33,10 @@ const LIST = ['afd users ls'];
 /** Asked for when nothing else is in the way. */
 type Password = string | (() => Promise<string>);
 
-/** @throws AfdError E_USAGE, E_CONFLICT; DatabaseError; what `password` throws */
+/** `password`: null = the user signs in at an OpenID provider. @throws AfdError E_USAGE, E_CONFLICT; DatabaseError; what `password` throws */
 export async function addUser(
   context: Context,
-  { name, role, password }: { name: string; role: UserRole; password: Password },
+  { name, role, password }: { name: string; role: UserRole; password: Password | null },
   by: Actor,
 ): Promise<UserRow> {
   if (!USER_NAME.test(name)) {
@@ -46,7 +46,7 @@ export async function addUser(
   const session = await context.session();
   const { names } = context;
   if ((await readUser(session, names, name)) !== undefined) taken(name);
-  const passwordHash = await hashOf(name, password);
+  const passwordHash = password === null ? null : await hashOf(name, password);
   await session.ready();
   const add = async () => {
     if (!(await insertUser(session, names, { name, role, passwordHash, by: saidBy(by) }))) taken(name);

@@ -6,7 +6,7 @@ import { Gatherer } from '../runtime/gatherer.ts';
 /** Ids of one statement. */
 const MOST_IDS = 500;
 /** Milliseconds from the start of one read to that of the next. */
-const PACE_MS = 20;
+const INTERVAL_MS = 20;
 
 export class PacedReads<T> {
   readonly #read: (ids: string[]) => Promise<ReadonlyMap<string, T>>;
@@ -27,7 +27,7 @@ export class PacedReads<T> {
   }
 
   async #together(ids: string[]): Promise<Array<T | undefined>> {
-    const early = this.#began + PACE_MS - this.#now();
+    const early = this.#began + INTERVAL_MS - this.#now();
     if (early > 0) await pause(early);
     this.#began = this.#now();
     const found = await this.#read(ids);

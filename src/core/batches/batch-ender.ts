@@ -7,7 +7,7 @@ import { endBatches } from '../db/batches/write-batch.ts';
 import type { Session } from '../db/session.ts';
 import { insertDeliveries } from '../db/webhooks/deliveries.ts';
 import { activeWebhooks } from '../db/webhooks/webhook-rows.ts';
-import { openTasks } from '../domain/batch.ts';
+import { openTasks } from '../domain/task/batch.ts';
 import type { DutySession } from '../leader/duty/duty-session.ts';
 import { deliveriesOf } from './batch-event.ts';
 

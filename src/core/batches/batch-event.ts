@@ -1,7 +1,7 @@
 // The event of a batch that ended.
 import type { NewDelivery } from '../db/webhooks/deliveries.ts';
 import type { ActiveWebhook } from '../db/webhooks/webhook-rows.ts';
-import type { Batch, BatchCounts } from '../domain/batch.ts';
+import type { Batch, BatchCounts } from '../domain/task/batch.ts';
 import { BATCH_ENDED } from '../domain/webhook.ts';
 
 /** For each webhook that wants it. A batch has no task type: the types of a webhook concern its tasks alone. */

@@ -3,14 +3,15 @@
 import type { Producer } from '../context/producer.ts';
 import { sealBatch } from '../db/batches/write-batch.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
-import type { IntoBatch } from '../domain/batch.ts';
+import { type Actor, saidBy } from '../domain/audit/actor.ts';
+import type { IntoBatch } from '../domain/task/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 
 export interface BatchAsked {
   into: IntoBatch;
   /** With the id of a batch: seal it at the end. */
   seal?: boolean | undefined;
-  by: string;
+  by: Pick<Actor, 'label' | 'reason'>;
 }
 
 export class BatchOfInput {
@@ -35,7 +36,7 @@ export class BatchOfInput {
     if (this.#asked === undefined) return this.#producer.enqueue(tasks);
     const { into, by } = this.#asked;
     const next = this.#id === null ? { ...into, open: true } : { batch_id: this.#id };
-    const added = await this.#producer.enqueueInto(tasks, next, by);
+    const added = await this.#producer.enqueueInto(tasks, next, saidBy(by));
     this.#id = added.batch_id;
     return added.tasks;
   }

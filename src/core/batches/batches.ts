@@ -3,7 +3,7 @@ import type { Context } from '../context/context.ts';
 import { countBatch } from '../db/batches/batch-counts.ts';
 import { listBatches, readBatches } from '../db/batches/batch-rows.ts';
 import { noBatch, sealBatch } from '../db/batches/write-batch.ts';
-import type { Batch, BatchCounts } from '../domain/batch.ts';
+import type { Batch, BatchCounts } from '../domain/task/batch.ts';
 import { CursorOf, isId } from '../paging/cursor.ts';
 
 export type { Batch, BatchCounts };

@@ -1,7 +1,7 @@
 import type { Context } from '../context/context.ts';
 import { isTransient } from '../db/database-error.ts';
-import { openTasks } from '../domain/batch.ts';
 import { AfdError } from '../domain/errors.ts';
+import { openTasks } from '../domain/task/batch.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { type ShownBatch, showBatch } from './batches.ts';
@@ -19,10 +19,13 @@ const MOST_MS = 5000;
  */
 export async function waitForBatch(context: Context, id: number, timeoutS?: number): Promise<ShownBatch> {
   const end = timeoutS === undefined ? Number.POSITIVE_INFINITY : monotonic() + timeoutS * 1000;
+  // A database that is not there at the start is an error at once.
+  const session = await context.session();
   let answered = monotonic();
   let batch: ShownBatch | undefined;
   for (let pause = FIRST_MS; ; pause = Math.min(pause * 1.5, MOST_MS)) {
     try {
+      await session.ready();
       batch = await showBatch(context, id);
       answered = monotonic();
       if (batch.state !== 'open' && openTasks(batch.counts) === 0) return outcomeOf(batch);

@@ -1,7 +1,7 @@
 // A device gets its first certificate. Its key is made here and stays here.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
-import { certificateAnswer } from '../../http/certificate-contract.ts';
+import { certificateAnswer } from '../../http/access/certificate-contract.ts';
 import type { ResolvedConfig } from '../config/load-config.ts';
 import { AfdError } from '../domain/errors.ts';
 import { GatewayClient } from '../remote/gateway-client.ts';

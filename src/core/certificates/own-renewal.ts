@@ -1,6 +1,6 @@
 // A remote worker renews its certificate when two thirds of its life are over. The key stays, so the two files always fit each other.
 import { X509Certificate } from 'node:crypto';
-import { certificateAnswer } from '../../http/certificate-contract.ts';
+import { certificateAnswer } from '../../http/access/certificate-contract.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { GatewayClient } from '../remote/gateway-client.ts';
 import { readTls } from '../remote/tls-files.ts';

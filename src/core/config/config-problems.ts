@@ -14,10 +14,10 @@ export interface Problem {
 }
 
 /** Keys whose values are in no message: secrets, and whatever a secret may have slipped into. */
-const SECRET = /^database(\.(url|host|user|password|password_file|socket|name))?$|api_key$/;
+const SECRET = /^database(\.(url|host|user|password|password_file|socket|name))?$|(api_key|client_secret)$/;
 const GIVEN_TO_HANDLERS = /\.(env|exec)(\.|$)/;
 /** Sections in which an unknown key may be the rest of a secret that needed quotes: `{ password: ab, cd: ef }`. */
-const HOLDS_SECRETS = /^(database|handlers|master)\b/;
+const HOLDS_SECRETS = /^(database|handlers|master|server\.oidc)\b/;
 const WORD = /^[\p{L}\p{N}_.-]+$/u;
 const HIDDEN = 'an unknown key; its name is not shown because it may be part of a secret';
 /** More are counted, and not listed. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { byteSize, exactBytes } from '../domain/byte-size.ts';
 import { durationSeconds, spelledSeconds } from '../domain/duration.ts';
+import { isLoopback } from './loopback.ts';
 
 const NO_DURATION = 'is not a duration (30, "30s", "250ms", "5m")';
 export const MINUTE = 60;
@@ -116,6 +117,49 @@ export const networks = z
   .max(1000)
   .default([]);
 
+/** Where the browser comes back from an OpenID provider, below the address of the gateway. */
+export const CALLBACK_PATH = '/api/v1/session/oidc/callback';
+
+/** What a browser or a gateway is sent to; anybody between them must not read it. */
+const secureUrl = z.string().superRefine((text, context) => {
+  const message = secureUrlProblem(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+
+function secureUrlProblem(text: string): string | undefined {
+  if (!URL.canParse(text)) return 'is not a URL such as "https://login.example"';
+  const { protocol, hostname, username, password, search, hash } = new URL(text);
+  const local = protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  if (protocol !== 'https:' && !local) return 'must begin with https://; http:// is for this machine alone';
+  if (username + password !== '') return 'must not contain a user or password';
+  return search + hash === '' ? undefined : 'must not have a query';
+}
+
+/** Of a gateway: the OpenID provider at which people sign in. What belongs together is checked where it is used (openid-settings.ts). */
+const oidc = z
+  .strictObject({
+    /** As the provider spells it in its ID tokens. */
+    issuer: secureUrl.optional(),
+    client_id: z.string().min(1).max(255).optional(),
+    /** Without one the client is public, and PKCE alone binds a code to who asked for it. */
+    client_secret: z.string().min(1).optional(),
+    /** Relative to the configuration file; not everybody may read it. */
+    client_secret_file: z.string().min(1).optional(),
+    /** As it is registered at the provider. */
+    redirect_uri: secureUrl
+      .refine((text) => text.endsWith(CALLBACK_PATH), { message: `must end with ${CALLBACK_PATH}` })
+      .optional(),
+    /** Words with blanks between them. */
+    scopes: z
+      .string()
+      .max(1000)
+      .refine((text) => text.split(' ').includes('openid'), { message: 'must contain openid' })
+      .default('openid profile'),
+    /** The claim that holds the name of the user of afd. */
+    name_claim: z.string().min(1).max(64).default('preferred_username'),
+  })
+  .prefault({});
+
 /** Of a gateway. */
 export const server = z
   .strictObject({
@@ -128,6 +172,7 @@ export const server = z
     tls_key: z.string().min(1).optional(),
     /** Whether it asks for API keys, or sessions of users. */
     auth: z.enum(['none', 'keys']).default('none'),
+    oidc,
     /** File with the certificates of the authorities that sign those of devices; a device shows its own in place of a key. */
     client_ca: z.string().min(1).optional(),
     /** Key of the first authority in client_ca: with it the gateway signs certificates of devices itself. */

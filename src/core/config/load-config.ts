@@ -193,9 +193,10 @@ function trust(
   if (secret.warning !== undefined) remarks.push(secret.warning);
 }
 
-/** The key of a password for the database, if the file has one. */
+/** The key of a password for the database, or of the secret of an OpenID client, if the file has one. */
 function secretIn(values: Record<string, unknown>): string | undefined {
-  if (getValue(values, 'database.password') !== undefined) return 'database.password';
+  for (const key of ['database.password', 'server.oidc.client_secret'])
+    if (getValue(values, key) !== undefined) return key;
   const url = getValue(values, 'database.url');
   const parts = typeof url === 'string' ? parseDatabaseUrl(url) : undefined;
   return typeof parts === 'object' && parts.password !== undefined ? 'database.url' : undefined;

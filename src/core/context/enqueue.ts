@@ -4,7 +4,7 @@ import type { TableNames } from '../db/table-names.ts';
 import type { InsertTasksOptions } from '../db/tasks/insert-task-batch.ts';
 import { type InsertedTask, insertTasks } from '../db/tasks/insert-tasks.ts';
 import { repeated, transaction } from '../db/transaction.ts';
-import { checkBatchName, type IntoBatch } from '../domain/batch.ts';
+import { checkBatchName, type IntoBatch } from '../domain/task/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 
 /** Sessions that enqueue overlapping keys at once may meet in a deadlock; each round ends one of them for good. */

@@ -5,6 +5,9 @@ import { ownSecrets } from '../domain/redaction/own-secrets.ts';
 /** The secrets of a configuration: of this process, and of the handlers that it may start. */
 export function knownSecrets({ config, database }: Pick<ResolvedConfig, 'config' | 'database'>): KnownSecrets {
   return new KnownSecrets(
-    ownSecrets({ handlers: config.handlers, others: [database?.password, config.master.api_key] }),
+    ownSecrets({
+      handlers: config.handlers,
+      others: [database?.password, config.master.api_key, config.server.oidc.client_secret],
+    }),
   );
 }

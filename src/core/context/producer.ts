@@ -4,7 +4,7 @@ import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { InsertTasksOptions } from '../db/tasks/insert-task-batch.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
-import type { IntoBatch } from '../domain/batch.ts';
+import type { IntoBatch } from '../domain/task/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { type Near, Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';

@@ -61,8 +61,9 @@ export const ERROR_CODES = {
   },
   E_LOGIN: {
     exit: 4,
-    means: 'The name and the password are not those of an active user.',
-    remedy: 'An administrator sees the users with `afd users ls`, and sets a new password with `afd users password`.',
+    means: 'The name and the password are not those of an active user, or the OpenID provider names no such user.',
+    remedy:
+      'An administrator sees the users with `afd users ls`, sets a new password with `afd users password`, and adds a user for the provider with `afd users add NAME --without-password`.',
     command: 'afd users ls',
   },
   E_LOCKED: {

@@ -24,6 +24,14 @@ export function abortedOutcome(reason: unknown, timeout: number, detail: string)
 }
 
 /**
+ * The end of an attempt that the worker ended while it fetched what the handler needs: the time was the worker's, so that a `timeout`
+ * gives the task back too.
+ */
+export function unbegunOutcome(reason: unknown): Outcome {
+  return reason === 'timeout' ? { kind: 'released', cause: 'database' } : abortedOutcome(reason, 0, '');
+}
+
+/**
  * What counts of an outcome when the attempt was aborted meanwhile (`reason`; undefined = it was not): a `done` counts,
  * unless it is late; all else came from being interrupted.
  */

@@ -27,7 +27,7 @@ export interface ConfigView {
   warnings: string[];
 }
 
-const SECRET_KEYS = new Set(['database.password', 'master.api_key']);
+const SECRET_KEYS = new Set(['database.password', 'master.api_key', 'server.oidc.client_secret']);
 /** Why the fleet's values cannot be had: worth a sentence, and no reason to show nothing. */
 const WITHOUT_FLEET = new Set<ErrorCode>(['E_DATABASE', 'E_SCHEMA', 'E_FORBIDDEN']);
 

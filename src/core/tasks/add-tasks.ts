@@ -3,6 +3,7 @@ import type { Context } from '../context/context.ts';
 import type { Producer } from '../context/producer.ts';
 import { databaseNowMs } from '../db/rows.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
+import { saidBy } from '../domain/audit/actor.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { TaskDoubts } from './task-doubts.ts';
@@ -41,5 +42,5 @@ export async function intoBatch(
   batch: BatchAsked | undefined,
 ): Promise<{ batch_id: number | null; tasks: InsertedTask[] }> {
   if (batch === undefined) return { batch_id: null, tasks: await producer.enqueue(tasks) };
-  return producer.enqueueInto(tasks, batch.into, batch.by);
+  return producer.enqueueInto(tasks, batch.into, saidBy(batch.by));
 }

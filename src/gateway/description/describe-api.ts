@@ -87,7 +87,7 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
         const answer = response as OpenAPIV3_1.ResponseObject;
         if (answer.description === 'Default Response') answer.description = STATUS_CODES[status] ?? 'Answer';
         const { content } = answer;
-        if (status === '204') delete answer.content;
+        if (status === '204' || status === '302') delete answer.content;
         else addExamples(content, schemas, true);
       }
     }

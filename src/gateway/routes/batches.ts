@@ -1,6 +1,6 @@
 // Batches: they are made with their tasks (tasks.ts), shown and sealed here.
 import { batches, seal, showBatch } from '../../core/batches/batches.ts';
-import type { Batch } from '../../core/domain/batch.ts';
+import type { Batch } from '../../core/domain/task/batch.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { batchAnswer, batchesAnswer, batchesQuery, batchParams, sealedAnswer } from '../../http/batch-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';

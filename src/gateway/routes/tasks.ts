@@ -21,7 +21,7 @@ import { closedSignal } from '../hooks/closed-signal.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
 import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
-import { caller, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import { callerOf, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { givenTasks } from '../server/given-tasks.ts';
 import { wireTask } from '../server/wire.ts';
@@ -48,7 +48,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request, reply) {
       const { tasks: given, into } = givenTasks(request.body);
-      const batch = into && { into, by: caller(request) };
+      const batch = into && { into, by: callerOf(request) };
       const add = () =>
         gateway.requests.use(async (context) => ({
           added: await addTasks(context, given, batch),

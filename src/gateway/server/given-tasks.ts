@@ -1,6 +1,7 @@
 // The body of a request that adds tasks: a task, a list of tasks, or tasks with their batch. What each task has, core checks.
-import type { IntoBatch } from '../../core/domain/batch.ts';
+
 import { AfdError } from '../../core/domain/errors.ts';
+import type { IntoBatch } from '../../core/domain/task/batch.ts';
 import { MOST_NEW_TASKS, tasksWithBatch } from '../../http/new-task-contract.ts';
 
 /** @throws AfdError E_USAGE */

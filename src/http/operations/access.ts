@@ -9,7 +9,7 @@ const of = <const Id extends OperationId>(access: Access, ...ids: Id[]) =>
 
 export const OPERATION_ACCESS: Record<OperationId, Access> = {
   ...of('public', 'health', 'ready', 'openapi', 'docs', 'errorCodes', 'enrollDevice'),
-  ...of('public', 'signIn', 'signOut'),
+  ...of('public', 'signIn', 'signOut', 'signInWithOpenId', 'finishOpenId'),
   ...of('self', 'whoAmI'),
   ...of('read', 'listTasks', 'showTask', 'taskResult', 'taskLogs', 'exportTasks', 'events', 'overview', 'fleetStatus'),
   ...of('read', 'listDevices', 'deviceMap', 'showDevice', 'listLanes', 'leader', 'settings'),

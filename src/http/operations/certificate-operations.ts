@@ -1,5 +1,5 @@
 // How devices get their certificates.
-import * as certificates from '../certificate-contract.ts';
+import * as certificates from '../access/certificate-contract.ts';
 import { deviceParams as params } from '../device-contract.ts';
 import { operation } from './operation.ts';
 

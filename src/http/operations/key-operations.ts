@@ -1,5 +1,5 @@
-import * as audit from '../audit-contract.ts';
-import * as keys from '../key-contract.ts';
+import * as audit from '../access/audit-contract.ts';
+import * as keys from '../access/key-contract.ts';
 import { operation } from './operation.ts';
 
 export const KEY_OPERATIONS = {

@@ -1,4 +1,5 @@
 // How people sign in and out.
+import * as openId from '../access/openid-contract.ts';
 import * as sessions from '../access/session-contract.ts';
 import { operation } from './operation.ts';
 
@@ -11,4 +12,12 @@ export const SESSION_OPERATIONS = {
   }),
   whoAmI: operation({ method: 'GET', path: '/api/v1/session', answer: sessions.sessionAnswer }),
   signOut: operation({ method: 'DELETE', path: '/api/v1/session' }),
+  signInWithOpenId: operation({ method: 'GET', path: '/api/v1/session/oidc', query: openId.openIdQuery }),
+  finishOpenId: operation({
+    method: 'GET',
+    path: '/api/v1/session/oidc/callback',
+    query: openId.openIdCallbackQuery,
+    answers: 'text',
+    repeatable: false,
+  }),
 };

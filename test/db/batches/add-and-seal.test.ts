@@ -5,7 +5,7 @@ import { countBatch, countStatement } from '../../../src/core/db/batches/batch-c
 import { readBatches } from '../../../src/core/db/batches/batch-rows.ts';
 import { unendedBatches, unendedStatement } from '../../../src/core/db/batches/unended-batches.ts';
 import { endBatches, sealBatch } from '../../../src/core/db/batches/write-batch.ts';
-import type { Batch, IntoBatch } from '../../../src/core/domain/batch.ts';
+import type { Batch, IntoBatch } from '../../../src/core/domain/task/batch.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
 import { testContext } from '../../helpers/node.ts';
@@ -24,7 +24,7 @@ const add = (tasks: string[], into: IntoBatch, of = context) =>
   addTasks(
     of,
     tasks.map((dedupe_key) => ({ task_type: 't', dedupe_key })),
-    { into, by: 'ada' },
+    { into, by: { label: 'ada' } },
   );
 const open = async () => (await add([], { name: 'b', open: true })).batch_id!;
 const rows = () =>
@@ -73,7 +73,10 @@ describe('tasks are added to a batch', () => {
   it('all of them and the batch, or nothing', async () => {
     const { names } = given.db;
     await expect(
-      addTasks(context, [{ task_type: 't' }, { task_type: '' }], { into: { name: 'b', open: false }, by: 'ada' }),
+      addTasks(context, [{ task_type: 't' }, { task_type: '' }], {
+        into: { name: 'b', open: false },
+        by: { label: 'ada' },
+      }),
     ).rejects.toMatchObject({ code: 'E_USAGE' });
     for (const name of ['', ' ', 'x'.repeat(192)])
       await expect(add(['a'], { name, open: false })).rejects.toMatchObject({ code: 'E_USAGE' });

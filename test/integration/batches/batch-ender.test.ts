@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, vi } from 'vitest';
 import { BatchEnder } from '../../../src/core/batches/batch-ender.ts';
 import { seal, showBatch } from '../../../src/core/batches/batches.ts';
 import { NotLeader } from '../../../src/core/db/leader/assert-leader.ts';
-import type { IntoBatch } from '../../../src/core/domain/batch.ts';
+import type { IntoBatch } from '../../../src/core/domain/task/batch.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
 import { cancelTasks, retryTasks } from '../../../src/core/tasks/tasks.ts';
@@ -38,7 +38,7 @@ async function hook(more: Partial<NewWebhook> = {}): Promise<number> {
 
 async function made(n: number, into: IntoBatch = { name: 'nightly', open: false }) {
   const tasks = Array.from({ length: n }, () => ({ task_type: 't' }));
-  const added = await addTasks(context, tasks, { into, by: 'ada' });
+  const added = await addTasks(context, tasks, { into, by: { label: 'ada' } });
   return { batch_id: added.batch_id!, ids: added.tasks.map((one) => one.task_id) };
 }
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect } from 'vitest';
 import { makeKey } from '../../../src/core/access/manage-keys.ts';
 import { verifyAudit } from '../../../src/core/audit/verify-audit.ts';
 import type { Role } from '../../../src/core/domain/access/role.ts';
-import { auditAnswer } from '../../../src/http/audit-contract.ts';
+import { auditAnswer } from '../../../src/http/access/audit-contract.ts';
 import { actor } from '../../helpers/actor.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import { type Given, it } from '../../helpers/fixture.ts';

@@ -12,7 +12,7 @@ import { makeAuthority } from '../../../src/core/certificates/make-authority.ts'
 import { revoke } from '../../../src/core/certificates/manage-certificates.ts';
 import { newKey, newRequest } from '../../../src/core/certificates/x509.ts';
 import type { Role } from '../../../src/core/domain/access/role.ts';
-import { certificateAnswer } from '../../../src/http/certificate-contract.ts';
+import { certificateAnswer } from '../../../src/http/access/certificate-contract.ts';
 import { readProjectFile } from '../../contracts/project-files.ts';
 import { actor } from '../../helpers/actor.ts';
 import { expectDescribed } from '../../helpers/answers.ts';

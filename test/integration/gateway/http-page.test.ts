@@ -126,8 +126,8 @@ async function send({ method, path, headers, body }: HttpExample) {
   return { status: response.status, type, text: new TextDecoder().decode(value) };
 }
 
-/** Of a gateway with an authority, over TLS: device-certificates.test.ts. With server.auth: people.test.ts. */
-const ELSEWHERE = new Set(['enrollDevice', 'renewCertificate', 'signIn']);
+/** Of a gateway with an authority, over TLS: device-certificates.test.ts. With server.auth: people.test.ts, openid.test.ts. */
+const ELSEWHERE = new Set(['enrollDevice', 'renewCertificate', 'signIn', 'signInWithOpenId', 'finishOpenId']);
 
 describe('the examples of docs/reference/http.md', () => {
   it('are there, one for each operation', () => {

@@ -21,7 +21,7 @@ export default class DevicesCertificatesLs extends BaseCommand {
     return this.withContext(async (context) => {
       const { allCertificates } = await import('../../../core/certificates/manage-certificates.ts');
       const certificates = await allCertificates(context, args.device_id);
-      const { renderCertificates } = await import('../../../cli/render/certificates.ts');
+      const { renderCertificates } = await import('../../../cli/render/access/certificates.ts');
       this.log(renderCertificates(certificates, (await this.renderOptions()).width));
       return { certificates };
     });

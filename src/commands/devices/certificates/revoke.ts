@@ -30,7 +30,7 @@ export default class DevicesCertificatesRevoke extends BaseCommand {
     return this.withContext(async (context) => {
       const { operator } = await import('../../../cli/operator.ts');
       const certificates = await revoke(context, asked, operator(undefined));
-      const { renderRevokedCertificates } = await import('../../../cli/render/certificates.ts');
+      const { renderRevokedCertificates } = await import('../../../cli/render/access/certificates.ts');
       this.log(renderRevokedCertificates(certificates));
       return { certificates };
     });

@@ -11,7 +11,8 @@ export interface UserRow {
   role: UserRole;
   created_at: string;
   created_by: string;
-  password_changed_at: string;
+  /** Null = there is no password: the user signs in at an OpenID provider. */
+  password_changed_at: string | null;
   last_login_at: string | null;
   /** Null = the user may sign in. */
   disabled_at: string | null;
@@ -24,7 +25,8 @@ export interface FoundUser {
   name: string;
   role: UserRole;
   generation: number;
-  password_hash: string;
+  /** Null = there is none: the user signs in at an OpenID provider. */
+  password_hash: string | null;
   disabled: boolean;
 }
 
@@ -37,13 +39,13 @@ const COLUMNS =
 export async function insertUser(
   session: Session,
   names: TableNames,
-  user: { name: string; role: UserRole; passwordHash: string; by: string },
+  user: { name: string; role: UserRole; passwordHash: string | null; by: string },
 ): Promise<boolean> {
   try {
     await session.write(
       `INSERT INTO ${names.user} (name, password_hash, role, created_at, created_by, password_changed_at)
-       VALUES (?, ?, ?, UTC_TIMESTAMP(3), ?, UTC_TIMESTAMP(3))`,
-      [user.name, user.passwordHash, user.role, user.by.slice(0, 128)],
+       VALUES (?, ?, ?, UTC_TIMESTAMP(3), ?, IF(? IS NULL, NULL, UTC_TIMESTAMP(3)))`,
+      [user.name, user.passwordHash, user.role, user.by.slice(0, 128), user.passwordHash],
     );
     return true;
   } catch (error) {
@@ -65,7 +67,8 @@ export async function readUser(session: Session, names: TableNames, name: string
 /** @throws DatabaseError */
 export async function findUser(session: Session, names: TableNames, name: string): Promise<FoundUser | undefined> {
   const [row] = await session.rows(
-    `SELECT id, name, role, generation, password_hash, disabled_at IS NOT NULL AS disabled FROM ${names.user} WHERE name = ?`,
+    `SELECT id, name, role, generation, password_hash, disabled_at IS NOT NULL AS disabled
+     FROM ${names.user} WHERE name = ?`,
     [name],
   );
   if (row === undefined) return undefined;
@@ -84,11 +87,11 @@ export async function countUsers(session: Session, names: TableNames, role: User
   return Number(row?.n);
 }
 
-/** @throws DatabaseError */
+/** From now on the user signs in with it alone. @throws DatabaseError */
 export async function setPassword(session: Session, names: TableNames, name: string, hash: string): Promise<boolean> {
   const { affectedRows } = await session.write(
-    `UPDATE ${names.user} SET password_hash = ?, password_changed_at = UTC_TIMESTAMP(3), generation = generation + 1
-     WHERE name = ?`,
+    `UPDATE ${names.user} SET password_hash = ?, password_changed_at = UTC_TIMESTAMP(3), openid_hash = NULL,
+       generation = generation + 1 WHERE name = ?`,
     [hash, name],
   );
   return affectedRows === 1;
@@ -104,6 +107,21 @@ export async function rehash(
   const { affectedRows } = await session.write(
     `UPDATE ${names.user} SET password_hash = ? WHERE id = ? AND generation = ?`,
     [hash, id, generation],
+  );
+  return affectedRows === 1;
+}
+
+/** Of the person who signs in first. False = it was another one, or the user was changed meanwhile. @throws DatabaseError */
+export async function bindOpenId(
+  session: Session,
+  names: TableNames,
+  { id, generation }: FoundUser,
+  hash: Buffer,
+): Promise<boolean> {
+  const { affectedRows } = await session.write(
+    `UPDATE ${names.user} SET openid_hash = ?
+     WHERE id = ? AND generation = ? AND password_hash IS NULL AND (openid_hash IS NULL OR openid_hash = ?)`,
+    [hash, id, generation, hash],
   );
   return affectedRows === 1;
 }
@@ -146,7 +164,7 @@ function userRow(row: Row): UserRow {
   return {
     ...{ name, role, created_by, disabled_by },
     created_at: utcToIso(row.created_at)!,
-    password_changed_at: utcToIso(row.password_changed_at)!,
+    password_changed_at: utcToIso(row.password_changed_at),
     last_login_at: utcToIso(row.last_login_at),
     disabled_at: utcToIso(row.disabled_at),
   };

@@ -1,5 +1,5 @@
 // How many tasks of a batch have each status: counts that stop, each of one range of afd_batch, without a lock. Zero: none has it.
-import type { BatchCounts } from '../../domain/batch.ts';
+import type { BatchCounts } from '../../domain/task/batch.ts';
 import { BATCH_ORDER, batchStateIs } from '../batch-state.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

@@ -1,5 +1,5 @@
 // The batches, by PRIMARY, without a lock. Zero rows: there is no such batch.
-import type { Batch } from '../../domain/batch.ts';
+import type { Batch } from '../../domain/task/batch.ts';
 import { utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';

@@ -13,9 +13,9 @@ export interface TextRedaction {
 /** What our own examples use as a password. */
 const PLACEHOLDER = 'password';
 const SHOWN = '***';
-/** Keys of afd (the id in them is no secret) and secrets of its webhooks, in whatever text. */
+/** Keys of afd (the id in them is no secret) and secrets of its webhooks, in whatever text, also as a part of a URL. */
 const API_KEY = /(afd_[0-9A-Za-z]{8}_)[0-9A-Za-z]{20,43}(?:_[0-9A-Za-z]{0,6})?/g;
-const WEBHOOK_SECRET = /whsec_[0-9A-Za-z+/]{16,128}={0,2}/g;
+const WEBHOOK_SECRET = /whsec_(?:[0-9A-Za-z+/]|%2[BF]){16,128}(?:=|%3D){0,2}/gi;
 /** What `afd secrets key` writes; its id is no secret. */
 const FLEET_KEY = /(afd-fleet-key-1(?: |%20)[0-9a-f]{16}(?: |%20))[0-9A-Za-z_-]{43}/g;
 const CREDENTIALS = /\b(Bearer|Basic) [0-9A-Za-z._~+/-]{20,}={0,2}/gi;

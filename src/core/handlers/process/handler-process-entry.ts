@@ -2,11 +2,12 @@
 // what it prints is read by the worker from its pipes, also when native code or another program writes there.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { AfdError } from '../../domain/errors.ts';
-import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
+import { thrownText } from '../../domain/text/thrown-text.ts';
 import type { Handler } from '../handler.ts';
 import { ModulePlace } from '../module-place.ts';
 import { BatchedPort, readBatch } from '../thread/batched-port.ts';
 import type { FromThread, ToThread } from '../thread/handler-thread-messages.ts';
+import { announceCrashes } from '../thread/last-words.ts';
 import { placeLog } from '../thread/place-log.ts';
 import { sendable } from '../thread/sendable.ts';
 import { ThreadAttempt } from '../thread/thread-attempt.ts';
@@ -18,7 +19,6 @@ const { task_type, module, base_dir, cleanUpMs } = settings;
 const send = process.send!.bind(process);
 Reflect.deleteProperty(process, 'send');
 const { stdout, stderr } = process;
-const exit = process.exit.bind(process);
 const out = new BatchedPort<FromThread>({ postMessage: (text) => void send(text) }, sendable);
 const say = (message: FromThread) => out.push(message);
 const running = new AsyncLocalStorage<ThreadAttempt>();
@@ -30,26 +30,11 @@ const place = new ModulePlace({
 let handler: Handler | undefined;
 let current: ThreadAttempt | undefined;
 
-/** The last word of this process. `id` 0: the code of no attempt. */
-function crash(message: string, error_class: string): void {
-  say({ kind: 'crash', id: running.getStore()?.id ?? 0, message, error_class });
-  out.flush();
-}
-
-process.exit = ((code?: number) => {
-  const shown = code ?? process.exitCode ?? 0;
-  crash(`the handler called process.exit(${shown}); a handler must return or throw instead`, 'ProcessExit');
-  return exit(code);
-}) as typeof process.exit;
-
-process.on('uncaughtException', (error) => {
-  crash(`an error was thrown outside of the promise of the handler: ${thrownText(error)}`, thrownClass(error));
-  exit(1);
-});
-
-process.on('unhandledRejection', (reason) => {
-  const whose = running.getStore()?.name ?? task_type;
-  say({ kind: 'warning', message: `unhandled promise rejection (${whose}): ${thrownText(reason)}` });
+const exit = announceCrashes({
+  idNow: () => running.getStore()?.id ?? 0,
+  nameNow: () => running.getStore()?.name ?? task_type,
+  say,
+  flush: () => out.flush(),
 });
 
 // The worker is gone, however it ended: with this process goes its group, which is all that it started.

@@ -3,11 +3,12 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { workerData } from 'node:worker_threads';
 import { AfdError } from '../../domain/errors.ts';
-import { thrownClass, thrownText } from '../../domain/text/thrown-text.ts';
+import { thrownText } from '../../domain/text/thrown-text.ts';
 import type { Handler } from '../handler.ts';
 import { ModulePlace } from '../module-place.ts';
 import { BatchedPort, readBatch } from './batched-port.ts';
 import { CELL, type FromThread, type ThreadSettings, type ToThread } from './handler-thread-messages.ts';
+import { announceCrashes } from './last-words.ts';
 import { placeLog } from './place-log.ts';
 import { sendable } from './sendable.ts';
 import { ThreadAttempt } from './thread-attempt.ts';
@@ -25,30 +26,12 @@ const place = new ModulePlace({
   logOf: (task_type) => placeLog(task_type, say),
   apart: (call) => running.exit(call),
 });
-const exit = process.exit.bind(process);
 
-/** The last word of this thread. */
-function crash(message: string, error_class: string): void {
-  const id = running.getStore()?.id ?? cells[CELL.current]!;
-  say({ kind: 'crash', id, message, error_class });
-  out.flush();
-}
-
-process.exit = ((code?: number) => {
-  const shown = code ?? process.exitCode ?? 0;
-  crash(`the handler called process.exit(${shown}); a handler must return or throw instead`, 'ProcessExit');
-  return exit(code);
-}) as typeof process.exit;
-
-process.on('uncaughtException', (error) => {
-  crash(`an error was thrown outside of the promise of the handler: ${thrownText(error)}`, thrownClass(error));
-  exit(1);
-});
-
-process.on('unhandledRejection', (reason) => {
-  const whose = running.getStore()?.name ?? 'a handler?';
-  const text = thrownText(reason);
-  say({ kind: 'warning', message: `unhandled promise rejection (${whose}): ${text}` });
+const exit = announceCrashes({
+  idNow: () => running.getStore()?.id ?? cells[CELL.current]!,
+  nameNow: () => running.getStore()?.name ?? 'a handler?',
+  say,
+  flush: () => out.flush(),
 });
 
 for (const name of ['stdout', 'stderr'] as const) {

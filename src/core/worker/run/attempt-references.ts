@@ -2,7 +2,7 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
 import { errorText } from '../../domain/text/error-text.ts';
-import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
+import { unbegunOutcome } from '../../handlers/aborted-outcome.ts';
 import type { Handler } from '../../handlers/handler.ts';
 import { AttemptSecrets } from '../../secrets/attempt-secrets.ts';
 import type { FoundSecret, SecretProblem } from '../../secrets/find-secrets.ts';
@@ -40,8 +40,7 @@ export async function attemptSecrets(
     return { kind: 'retry', error_class: 'secret', error_message: errorText((error as Error).message) };
   }
   const { reason } = attempt.stop;
-  if (found === undefined || reason !== undefined)
-    return abortedOutcome(reason, attempt.timeout_s, '; the handler had not started');
+  if (found === undefined || reason !== undefined) return unbegunOutcome(reason);
   const values = new Map<string, unknown>();
   for (const one of found) {
     if ('problem' in one) return refused(one);

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../domain/attempt/outcome.ts';
-import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
+import { unbegunOutcome } from '../../handlers/aborted-outcome.ts';
 import type { Reporter } from '../report/reporter.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 
@@ -17,5 +17,5 @@ export async function earlierCheckpoint(
     return { kind: 'retry', error_class: 'checkpoint', error_message: (error as Error).message };
   }
   const { reason } = attempt.stop;
-  return reason === undefined ? undefined : abortedOutcome(reason, attempt.timeout_s, '; the handler had not started');
+  return reason === undefined ? undefined : unbegunOutcome(reason);
 }

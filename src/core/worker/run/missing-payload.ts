@@ -1,6 +1,6 @@
 import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
-import { abortedOutcome } from '../../handlers/aborted-outcome.ts';
+import { unbegunOutcome } from '../../handlers/aborted-outcome.ts';
 import type { Payloads } from '../claim/payloads.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 
@@ -19,5 +19,5 @@ export async function missingPayload(
     return { kind: 'retry', error_class: 'payload', error_message: (error as Error).message };
   }
   const { reason } = attempt.stop;
-  return reason === undefined ? undefined : abortedOutcome(reason, attempt.timeout_s, '; the handler had not started');
+  return reason === undefined ? undefined : unbegunOutcome(reason);
 }

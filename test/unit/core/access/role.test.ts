@@ -7,6 +7,7 @@ it('each kind of access has its roles, and no other', () => {
   expect(Object.fromEntries(ACCESSES.map((access) => [access, rolesWith(access)]))).toEqual({
     public: ROLES,
     self: ['viewer', 'operator', 'submitter', 'admin'],
+    follow: ['viewer', 'operator', 'submitter', 'admin'],
     read: ['viewer', 'operator', 'admin'],
     submit: ['operator', 'submitter', 'admin'],
     operate: ['operator', 'admin'],

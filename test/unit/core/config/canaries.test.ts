@@ -58,6 +58,7 @@ const WAYS: Array<[string, (secret: string) => Promise<string>]> = [
   ['a url that is a key', (one) => said(`"mysql://u:${one.replaceAll(/["\\]/g, '')}@h/s": 1`)],
   ['a password of the environment', (one) => said('database: { host: h }', { env: { MYSQL_PASSWORD: one } })],
   ['an api_key', (one) => said(`master: { api_key: ${one} }\n`)],
+  ['a client_secret', (one) => said(`server: { oidc: { client_secret: ${one} } }\n`)],
   ['a variable of a handler', (one) => said(`handlers:\n  a:\n    exec: [a]\n    env:\n      TOKEN: ${one}\n`)],
   ['an argument of a handler', (one) => said(`handlers:\n  a:\n    exec:\n      - a\n      - --password=${one}\n`)],
   [
@@ -77,7 +78,7 @@ describe.each(WAYS)('finding S9: %s', { timeout: 60_000 }, (_, tell) => {
   });
 });
 
-const SECRET_KEYS = ['database.url', 'database.password', 'master.api_key', 'handlers'];
+const SECRET_KEYS = ['database.url', 'database.password', 'master.api_key', 'server.oidc.client_secret', 'handlers'];
 /** What no key takes, around a secret. */
 const WRONG: unknown[] = [
   [CANARY],

@@ -32,6 +32,9 @@ WORDS.push(
 );
 const SPECIAL: Record<string, string[]> = {
   'server.auth': ['none', 'keys'],
+  'server.oidc.issuer': ['https://one.example', 'http://127.0.0.1:8080'],
+  'server.oidc.redirect_uri': ['one', 'two'].map((one) => `https://${one}.example/api/v1/session/oidc/callback`),
+  'server.oidc.scopes': ['openid', 'openid email'],
   'server.client_certificates': ['optional', 'required'],
   'database.url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
   'database.password_file': ['one.secret', 'two.secret'],

@@ -56,6 +56,8 @@ describe('a known shape', () => {
     expect(redactText(`key ${text}.`)).toBe(`key afd_${id}_***.`);
     expect(redactText(`x${text}${text}`)).toBe(`xafd_${id}_***afd_${id}_***`);
     expect(redactText(`${newSecret()}!`)).toBe('whsec_***!');
+    const encoded = encodeURIComponent(`whsec_${'a/b+'.repeat(8)}=`);
+    expect(redactText(`?key=${encoded}&x=1`)).toBe('?key=whsec_***&x=1');
     const fleet = newKey();
     expect(redactText(fleet.line)).toBe(`afd-fleet-key-1 ${fleet.id} ***`);
     for (const plain of ['AFD_DATABASE_URL', 'afd_database_connections', 'af_crawl_task', 'afd_w1_x'])

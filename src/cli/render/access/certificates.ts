@@ -1,10 +1,10 @@
 import { relative } from 'node:path';
-import type { EnrolledDevice, EnrollOptions } from '../../core/certificates/enroll.ts';
-import type { Invitation } from '../../core/certificates/issue-certificates.ts';
-import type { MadeAuthority } from '../../core/certificates/make-authority.ts';
-import type { CertificateRow } from '../../core/certificates/manage-certificates.ts';
-import type { ResolvedConfig } from '../../core/config/load-config.ts';
-import { renderTable } from './table.ts';
+import type { EnrolledDevice, EnrollOptions } from '../../../core/certificates/enroll.ts';
+import type { Invitation } from '../../../core/certificates/issue-certificates.ts';
+import type { MadeAuthority } from '../../../core/certificates/make-authority.ts';
+import type { CertificateRow } from '../../../core/certificates/manage-certificates.ts';
+import type { ResolvedConfig } from '../../../core/config/load-config.ts';
+import { renderTable } from '../table.ts';
 
 export function renderCertificates(certificates: CertificateRow[], width: number): string {
   if (certificates.length === 0)

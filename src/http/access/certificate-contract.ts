@@ -1,6 +1,6 @@
 // Certificates of devices.
 import { z } from 'zod';
-import { answered, deviceId, instant } from './values.ts';
+import { answered, deviceId, instant } from '../values.ts';
 
 const csr = z
   .string()

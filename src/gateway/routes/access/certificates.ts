@@ -1,12 +1,12 @@
 // Certificates that this gateway signs for devices.
-import { type Authority, enrollDevice, renewCertificate } from '../../core/certificates/issue-certificates.ts';
-import { AfdError } from '../../core/domain/errors.ts';
-import type { Gateway } from '../../core/gateway/gateway.ts';
-import { certificateAnswer, enrollBody, renewBody } from '../../http/certificate-contract.ts';
-import { deviceParams } from '../../http/device-contract.ts';
-import { plainJson } from '../hooks/plain-json.ts';
-import { callerOf, envelope } from '../server/answers.ts';
-import type { App } from '../server/app-type.ts';
+import { type Authority, enrollDevice, renewCertificate } from '../../../core/certificates/issue-certificates.ts';
+import { AfdError } from '../../../core/domain/errors.ts';
+import type { Gateway } from '../../../core/gateway/gateway.ts';
+import { certificateAnswer, enrollBody, renewBody } from '../../../http/access/certificate-contract.ts';
+import { deviceParams } from '../../../http/device-contract.ts';
+import { plainJson } from '../../hooks/plain-json.ts';
+import { callerOf, envelope } from '../../server/answers.ts';
+import type { App } from '../../server/app-type.ts';
 
 const tags = ['devices'] as const;
 

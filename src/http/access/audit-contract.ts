@@ -1,7 +1,7 @@
 // The audit log.
 import { z } from 'zod';
-import { cursor, limitUpTo, moment, nextCursor } from './list-values.ts';
-import { answered, instant } from './values.ts';
+import { cursor, limitUpTo, moment, nextCursor } from '../list-values.ts';
+import { answered, instant } from '../values.ts';
 
 export const auditQuery = z.strictObject({
   since: moment.optional().meta({ description: 'Only rows of then or later.' }),

@@ -1,10 +1,10 @@
 // What operators and administrators did.
-import { listAudit } from '../../core/audit/list-audit.ts';
-import type { Gateway } from '../../core/gateway/gateway.ts';
-import { auditAnswer, auditQuery } from '../../http/audit-contract.ts';
-import { plainJson } from '../hooks/plain-json.ts';
-import { envelope } from '../server/answers.ts';
-import type { App } from '../server/app-type.ts';
+import { listAudit } from '../../../core/audit/list-audit.ts';
+import type { Gateway } from '../../../core/gateway/gateway.ts';
+import { auditAnswer, auditQuery } from '../../../http/access/audit-contract.ts';
+import { plainJson } from '../../hooks/plain-json.ts';
+import { envelope } from '../../server/answers.ts';
+import type { App } from '../../server/app-type.ts';
 
 export function auditRoutes(app: App, gateway: Gateway): void {
   app.route({

@@ -1,6 +1,6 @@
-import type { KeyRow, MadeKey } from '../../core/access/manage-keys.ts';
-import { renderTable } from './table.ts';
-import { printable } from './text.ts';
+import type { KeyRow, MadeKey } from '../../../core/access/manage-keys.ts';
+import { renderTable } from '../table.ts';
+import { printable } from '../text.ts';
 
 export function renderKeys(keys: KeyRow[], width: number): string {
   if (keys.length === 0) return 'There are no API keys. Make one with "afd keys create NAME --role ROLE".';

@@ -1,6 +1,6 @@
 // API keys.
 import { z } from 'zod';
-import { answered, deviceId, instant } from './values.ts';
+import { answered, deviceId, instant } from '../values.ts';
 
 export const keyParams = z.strictObject({
   key_id: z

@@ -1,8 +1,8 @@
-import type { MadeKey } from '../../core/secrets/key-file.ts';
-import type { GrantedSecret, SecretFacts, SecretGrant, StoredSecret } from '../../core/secrets/manage-secrets.ts';
-import type { RotatedSecrets } from '../../core/secrets/rotate-secrets.ts';
-import { renderTable } from './table.ts';
-import { printable } from './text.ts';
+import type { MadeKey } from '../../../core/secrets/key-file.ts';
+import type { GrantedSecret, SecretFacts, SecretGrant, StoredSecret } from '../../../core/secrets/manage-secrets.ts';
+import type { RotatedSecrets } from '../../../core/secrets/rotate-secrets.ts';
+import { renderTable } from '../table.ts';
+import { printable } from '../text.ts';
 
 export function renderSecrets(secrets: SecretFacts[], width: number): string {
   if (secrets.length === 0) return 'There are no secrets. Add one with "afd secrets set NAME".';

@@ -1,6 +1,6 @@
 // What a batch is, in the words of its rows and of the API: tasks that were added for one purpose, and whose end is an event.
-import { AfdError } from './errors.ts';
-import type { TaskStatus } from './task/task.ts';
+import { AfdError } from '../errors.ts';
+import type { TaskStatus } from './task.ts';
 
 /** Sealed = no more tasks are added to it. Ended = and none of its tasks is open. */
 export type BatchState = 'open' | 'sealed' | 'ended';

@@ -1,8 +1,8 @@
-import type { ExportedAudit } from '../../core/audit/export-audit.ts';
-import type { AuditPage, ShownAudit } from '../../core/audit/list-audit.ts';
-import type { VerifiedAudit } from '../../core/audit/verify-audit.ts';
-import { renderTable } from './table.ts';
-import { printable } from './text.ts';
+import type { ExportedAudit } from '../../../core/audit/export-audit.ts';
+import type { AuditPage, ShownAudit } from '../../../core/audit/list-audit.ts';
+import type { VerifiedAudit } from '../../../core/audit/verify-audit.ts';
+import { renderTable } from '../table.ts';
+import { printable } from '../text.ts';
 
 export function renderAudit({ rows, cursor, searched_to }: AuditPage, width: number): string {
   if (rows.length === 0 && cursor === null) return 'No matching rows.';

@@ -1,6 +1,6 @@
 // API keys.
-import { allKeys, endKey, makeKey, rotateKey } from '../../core/access/manage-keys.ts';
-import type { Gateway } from '../../core/gateway/gateway.ts';
+import { allKeys, endKey, makeKey, rotateKey } from '../../../core/access/manage-keys.ts';
+import type { Gateway } from '../../../core/gateway/gateway.ts';
 import {
   endedKeyAnswer,
   keyParams,
@@ -9,10 +9,10 @@ import {
   newKeyBody,
   rotateBody,
   rotatedKeyAnswer,
-} from '../../http/key-contract.ts';
-import { plainJson } from '../hooks/plain-json.ts';
-import { bodyOrNone, callerOf, envelope } from '../server/answers.ts';
-import type { App } from '../server/app-type.ts';
+} from '../../../http/access/key-contract.ts';
+import { plainJson } from '../../hooks/plain-json.ts';
+import { bodyOrNone, callerOf, envelope } from '../../server/answers.ts';
+import type { App } from '../../server/app-type.ts';
 
 const tags = ['keys'] as const;
 

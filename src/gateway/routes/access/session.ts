@@ -1,21 +1,22 @@
 // Sessions of people with a browser.
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { beginKeySession, type Client, endSession, LogIn } from '../../core/access/log-in.ts';
-import { PasswordHasher } from '../../core/access/password-hash.ts';
-import type { UserRole } from '../../core/access/roles.ts';
-import { IDLE_S, SESSION_S, type SignedIn, sessionHash } from '../../core/access/session-check.ts';
-import { AfdError } from '../../core/domain/errors.ts';
-import type { Gateway } from '../../core/gateway/gateway.ts';
-import { sessionAnswer, signInBody } from '../../http/access/session-contract.ts';
-import { plainJson } from '../hooks/plain-json.ts';
-import type { Identities } from '../protection/authenticate.ts';
-import { networkOf } from '../protection/client-address.ts';
-import { crossSite, strangeOrigin } from '../protection/same-origin.ts';
-import { sessionCookie, sessionCookieOf } from '../protection/session-cookie.ts';
-import { callerOf, envelope } from '../server/answers.ts';
-import type { App } from '../server/app-type.ts';
-import { ToldSeldom } from '../server/told-seldom.ts';
+import { beginKeySession, type Client, endSession } from '../../../core/access/begin-session.ts';
+import { LogIn } from '../../../core/access/log-in.ts';
+import { PasswordHasher } from '../../../core/access/password-hash.ts';
+import type { UserRole } from '../../../core/access/roles.ts';
+import { IDLE_S, SESSION_S, type SignedIn, sessionHash } from '../../../core/access/session-check.ts';
+import { AfdError } from '../../../core/domain/errors.ts';
+import type { Gateway } from '../../../core/gateway/gateway.ts';
+import { sessionAnswer, signInBody } from '../../../http/access/session-contract.ts';
+import { plainJson } from '../../hooks/plain-json.ts';
+import type { Identities } from '../../protection/authenticate.ts';
+import { networkOf } from '../../protection/client-address.ts';
+import { crossSite, strangeOrigin } from '../../protection/same-origin.ts';
+import { sessionCookie, sessionCookieOf } from '../../protection/session-cookie.ts';
+import { callerOf, envelope } from '../../server/answers.ts';
+import type { App } from '../../server/app-type.ts';
+import { ToldSeldom } from '../../server/told-seldom.ts';
 
 /** Also of a request with a key alone. */
 type Shown = Omit<SignedIn, 'created_at'> & { created_at: string | null };
@@ -135,7 +136,7 @@ async function withKey(gateway: Gateway, { keys }: Identities, text: string, cli
   return gateway.requests.use((context) => beginKeySession(context, key, client));
 }
 
-function clientOf({ ip, id }: FastifyRequest): Client {
+export function clientOf({ ip, id }: FastifyRequest): Client {
   return { address: ip, network: networkOf(ip), request_id: id };
 }
 
