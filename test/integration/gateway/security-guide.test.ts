@@ -223,7 +223,7 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
       await works(gateway, device.start('worker'));
       const asked = await answer(proxy.url.replace('http:', 'https:'), key, '/api/v1/tasks/next?device_id=other');
       expect(asked).toMatchObject({ status: 403, json: { code: 'E_ROLE' } });
-      await until(() => serving.lines.some((line) => line.event === 'http:request' && line.status === 403));
+      await until(() => serving.lines.some((line) => line.message.includes('/tasks/next 403')));
     },
   );
 });
