@@ -10,8 +10,8 @@ export function renderSecrets(secrets: SecretFacts[], width: number): string {
     [
       { header: 'NAME', id: true, value: (one: SecretFacts) => one.name },
       { header: 'VERSION', align: 'right', value: (one) => one.version },
-      { header: 'KEY', value: (one) => one.key_id },
-      { header: 'CHANGED', value: (one) => one.changed_at },
+      { header: 'KEY', optional: true, value: (one) => one.key_id },
+      { header: 'CHANGED', optional: true, value: (one) => one.changed_at },
       { header: 'BY', flexible: true, value: (one) => one.changed_by },
       { header: 'GRANTS', wrap: 4, value: (one) => one.grants.map(grantText).join(', ') || 'none' },
     ],
