@@ -1,8 +1,6 @@
 import type { Context } from '../context/context.ts';
 import { momentOf, type When } from '../context/moment.ts';
 import { auditEnds, auditRows } from '../db/audit/read-audit.ts';
-import type { AfdError } from '../domain/errors.ts';
-import { lostOutput } from '../export/export-file.ts';
 import { firstSince, type ShownAudit, shownAudit } from './list-audit.ts';
 
 export interface ExportedAudit {
@@ -17,7 +15,7 @@ const STRETCH = 1000;
 
 /**
  * Oldest first, those that there were when it began. `write` false = its reader has left, or it was stopped, and the export ends.
- * @throws AfdError E_FAILED: what `write` throws; DatabaseError
+ * @throws DatabaseError, what `write` throws
  */
 export async function exportAudit(
   context: Context,
@@ -33,18 +31,11 @@ export async function exportAudit(
     await session.ready();
     const rows = (await auditRows(session, names, from, STRETCH)).filter((row) => row.id <= last);
     if (rows.length === 0) break;
-    const taken = await write(rows.map(shownAudit)).catch((error: unknown) => {
-      throw lostRows(done.rows, error);
-    });
-    if (!taken) return done;
+    if (!(await write(rows.map(shownAudit)))) return done;
     done.first_id ??= rows[0]!.id;
     done.last_id = rows.at(-1)!.id;
     done.rows += rows.length;
     from = done.last_id + 1;
   }
   return { ...done, complete: true };
-}
-
-export function lostRows(rows: number, cause: unknown): AfdError {
-  return lostOutput('afd audit export', `${rows} rows`, { rows }, cause);
 }
