@@ -91,6 +91,7 @@ const ADDRESSES: Record<string, () => string[]> = {
   listDeliveries: () => ['/api/v1/webhooks/1/deliveries'],
   showDelivery: () => ['/api/v1/webhooks/1/deliveries/1'],
   listAudit: () => [`/api/v1/audit?${ALL}`, `/api/v1/audit?action=${spelled(texts[0]!)}`],
+  finishOpenId: () => [`/api/v1/session/oidc/callback?error=${spelled(texts[0]!)}&state=${spelled(texts[2]!)}`],
   docs: () => ['/docs', `/docs?${spelled(texts[0]!)}#${spelled(texts[0]!)}`],
   errorCodes: () => ['/docs/errors', `/docs/errors?${spelled(texts[0]!)}`],
 };
