@@ -171,7 +171,16 @@ function taskOf(text: string) {
       assignments: [attempt],
       waiting: { why: text, devices: [{ device_id: text, score: 1, reasons: [text] }] },
       acts: [
-        { id: 1, at: text, actor: text, source: text, action: text, reason: text, outcome: text, request_id: text },
+        {
+          id: 1,
+          at: text,
+          actor: text,
+          source: text,
+          action: 'tasks.cancel',
+          reason: text,
+          outcome: 'done',
+          request_id: text,
+        },
       ],
       ...{ more_acts: true, acts_note: null },
     },
