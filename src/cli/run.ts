@@ -20,6 +20,8 @@ export async function runProgram(dir: string, argv = process.argv.slice(2)): Pro
     const thrown = error as Thrown;
     const told = thrown.skipOclifErrorHandling === true || thrown.code === 'EEXIT' || thrown.message === 'SIGINT';
     if (!told) await tell(thrown, argv);
+    // A write that stdout has refused is known one turn later.
+    await new Promise((resolve) => setImmediate(resolve));
     await handle(error as Error);
   }
 }

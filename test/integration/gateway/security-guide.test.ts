@@ -220,7 +220,11 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
           .replace('\nmaster', '\n  tls_ca: ca.pem\nmaster'),
         HANDLERS,
       );
-      await works(gateway, device.start('worker'));
+      const worker = device.start('worker');
+      await works(gateway, worker);
+      // The other proxy is tried with the same device.
+      worker.kill('SIGTERM');
+      await worker.exit;
       const asked = await answer(proxy.url.replace('http:', 'https:'), key, '/api/v1/tasks/next?device_id=other');
       expect(asked).toMatchObject({ status: 403, json: { code: 'E_ROLE' } });
       await until(() => serving.lines.some((line) => line.message.includes('/tasks/next 403')));
