@@ -121,10 +121,10 @@ export async function insertHostileRows(session: Session, names: TableNames, tex
   await session.write('START TRANSACTION');
   for (const [table, plain] of Object.entries(names.plain)) {
     if (ONE_ROW.has(table)) continue;
-    const columns = (await columnsOf(session, plain)).filter(
+    // Ids too: the addresses name them, and a table that was used before counts on.
+    const written = (await columnsOf(session, plain)).filter(
       (one) => !/GENERATED/.test(one.extra.replace('DEFAULT_GENERATED', '')),
     );
-    const written = columns.filter((one) => !/auto_increment/.test(one.extra));
     const rows = texts.map((_, n) => written.map((one) => filling(table, one, texts, n)));
     for (const row of rows) {
       const given = written.flatMap((one, at) => (row[at] === undefined ? [] : [{ name: one.name, value: row[at] }]));
