@@ -346,8 +346,9 @@ const webhooks = (names) => `CREATE TABLE ${names.webhook} (
       task_types JSON NULL COMMENT 'only tasks of these types; NULL = of all',
       active TINYINT NOT NULL DEFAULT 1 COMMENT '0 = nothing is recorded or sent',
       active_since DATETIME(3) NOT NULL COMMENT 'earlier ends are not sent, UTC',
-      secret VARCHAR(128) NOT NULL COMMENT 'signs the deliveries',
-      former_secret VARCHAR(128) NULL COMMENT 'signs them too, until former_until',
+      secret VARCHAR(300) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'signs the deliveries: encrypted with a fleet key, or as it is',
+      secret_version INT NOT NULL DEFAULT 1 COMMENT 'counts its secrets, from 1; part of what is encrypted',
+      former_secret VARCHAR(300) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'the one before it, which signs them too, until former_until',
       former_until DATETIME(3) NULL COMMENT 'UTC',
       created_at DATETIME(3) NOT NULL COMMENT 'UTC',
       created_by VARCHAR(128) NOT NULL COMMENT 'who added it'
@@ -491,7 +492,9 @@ const auditLog = (names) => `CREATE TABLE ${names.auditLog} (
       request_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'of the HTTP request, or of the command',
       outcome VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'done, or asked: a device was asked to do it',
       prev_hash BINARY(32) NOT NULL COMMENT 'hash of the row before; zeros in row 1',
-      hash BINARY(32) NOT NULL COMMENT 'SHA-256 of all other columns'
+      hash BINARY(32) NOT NULL COMMENT 'SHA-256 of all other columns',
+
+      KEY afd_object (object_type, object_id, id)
     ) TABLE_OPTIONS`;
 
 /** One row: the end of the audit log. Whoever adds to the log locks it. @type {TableText} */

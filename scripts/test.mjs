@@ -88,7 +88,8 @@ function plain(word) {
 
 /**
  * Debian packages without which some tests are skipped (and say so): libfaketime moves the clock of a node, PyMySQL runs the
- * example in Python, nginx and HAProxy stand before a gateway. Only where apt-get may be used without asking anybody.
+ * example in Python, nginx and HAProxy stand before a gateway, Chromium opens what a gateway answers. Only where apt-get may be
+ * used without asking anybody.
  */
 function installHelpers() {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
@@ -100,6 +101,7 @@ function installHelpers() {
   if (spawnSync('/usr/bin/python3', ['-c', 'import pymysql'], { stdio: 'ignore' }).status !== 0)
     missing.push('python3-pymysql');
   missing.push(...['nginx', 'haproxy'].filter((one) => !existsSync(`/usr/sbin/${one}`)));
+  if (!existsSync('/usr/bin/chromium')) missing.push('chromium');
   if (missing.length === 0) return;
   // The tests start their own: no service begins with the installation.
   const policy = '/usr/sbin/policy-rc.d';

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { abandonedFolders, dataFolder, removeFolder } from './data-folder.mjs';
 
 const MEMORY = ['SET GLOBAL innodb_buffer_pool_size = 1073741824;', 'SET GLOBAL innodb_log_file_size = 1073741824;'];
-const RIGHTS = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}';`);
+const RIGHTS = ['localhost', '127.0.0.1'].map(
+  (at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`,
+);
 
 /** Installs the program where afd itself would. @throws AfdError E_SERVER_MISSING */
 export async function startMariaDb() {

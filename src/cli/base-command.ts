@@ -100,6 +100,13 @@ export abstract class BaseCommand extends Command {
     process.stderr.write(`Warning: ${printable(this.#shown(message))}\n`);
   }
 
+  /** stdout gets a text that is shown once; `commands`: to try if it was lost there. */
+  protected async logOnce(text: string, commands: string[]): Promise<void> {
+    const { ifOutputIsLost } = await import('./output.ts');
+    ifOutputIsLost({ commands });
+    this.log(text);
+  }
+
   /** The command did its work, and reports the outcome by this exit code (the result is still printed). */
   protected exitWith(code: number): void {
     process.exitCode = code;
@@ -138,12 +145,14 @@ export abstract class BaseCommand extends Command {
       const { redactText } = await import('../core/log/redact.ts');
       process.stderr.write(`${redactText(error.stack, { mask: this.#known?.mask })}\n`);
     }
+    const { renderFailure } = await import('./print-failure.ts');
     if (this.jsonEnabled()) {
+      const { ifOutputIsLost } = await import('./output.ts');
+      ifOutputIsLost({ failure: renderFailure(failure, false) });
       this.logJson({ error: shown });
       return;
     }
     if (this.isTold(failure)) {
-      const { renderFailure } = await import('./print-failure.ts');
       process.stderr.write(renderFailure(failure, await this.colour(process.stderr)));
     }
     // Text mode ends in oclif's own handler: it must print nothing more, and exit with our code.

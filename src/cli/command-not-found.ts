@@ -32,6 +32,8 @@ export const commandNotFound: Hook.CommandNotFound = async ({ id, argv = [], con
   );
   const { code, message, suggestions, data, exitCode } = error;
   if (argv.includes('--json')) {
+    const { ifOutputIsLost } = await import('./output.ts');
+    ifOutputIsLost({ failure: renderFailure({ code, message, suggestions, data, exitCode }, false) });
     process.stdout.write(`${escapeInJson(JSON.stringify({ error: { code, message, suggestions, data } }, null, 2))}\n`);
   } else {
     const colour = wantsColour(process.stderr, process.env, argv.includes('--no-color'));

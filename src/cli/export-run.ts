@@ -4,7 +4,7 @@ import type { Context } from '../core/context/context.ts';
 import { AfdError } from '../core/domain/errors.ts';
 import { openExportFile } from '../core/export/export-file.ts';
 import type { ExportFormat } from '../core/export/export-rows.ts';
-import { type ExportEnd, type ExportOptions, exportTasks, lostOutput } from '../core/export/export-tasks.ts';
+import { type ExportEnd, type ExportOptions, exportTasks, lostTasks } from '../core/export/export-tasks.ts';
 import { reportsItself } from './output.ts';
 import { withProgress } from './progress.ts';
 import { exportProgress } from './render/export.ts';
@@ -49,7 +49,7 @@ export async function exportWithProgress(context: Context, request: ExportReques
 }
 
 async function toFile(context: Context, options: Omit<ExportOptions, 'write'>, name: string): Promise<ExportEnd> {
-  const file = await openExportFile(name);
+  const file = await openExportFile(name, 'afd tasks export');
   try {
     const end = await exportTasks(context, { ...options, write: (text) => file.write(text).then(() => true) });
     if (!end.complete) {
@@ -57,7 +57,7 @@ async function toFile(context: Context, options: Omit<ExportOptions, 'write'>, n
       return end;
     }
     await file.finish().catch((error: unknown) => {
-      throw lostOutput(end.tasks, error);
+      throw lostTasks(end.tasks, error);
     });
     return end;
   } catch (error) {
@@ -67,7 +67,7 @@ async function toFile(context: Context, options: Omit<ExportOptions, 'write'>, n
 }
 
 /** Waits until the text is out. A reader that left (`| head`) has what it wanted; one that stands still keeps no stop. */
-function toStdout(stop: AbortSignal): ExportOptions['write'] {
+export function toStdout(stop: AbortSignal): ExportOptions['write'] {
   return (text) =>
     new Promise((resolve, reject) => {
       const stopped = () => resolve(false);

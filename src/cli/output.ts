@@ -85,6 +85,14 @@ export function reportsItself(error: Error): void {
   reported.add(error);
 }
 
+/** For the case that stdout is lost: the failure that stands there with --json, or what to do about a text that is shown once. */
+let onLoss: { failure?: string; commands?: string[] } = {};
+
+/** `failure`: with its line feed, in place of the sentence that all went well. `commands`: to try. */
+export function ifOutputIsLost(what: { failure: string } | { commands: string[] }): void {
+  onLoss = what;
+}
+
 /**
  * For the whole process: a refused write is no uncaught error. A reader that left early (`afd tasks ls | head -1`) has
  * what it wanted. Any other loss of stdout is reported on stderr at the end, with exit code 1 if all else succeeded.
@@ -101,7 +109,10 @@ export function guardOutput(target: NodeJS.Process = process): void {
   target.on('exit', () => {
     if (lost === undefined || reported.has(lost)) return;
     if (!target.exitCode) target.exitCode = 1;
-    const text = `Error: The output is lost, because stdout cannot be written: ${lost.message}. The command itself has completed. [E_FAILED]\n`;
-    target.stderr.write(text);
+    const { failure, commands = [] } = onLoss;
+    const why = `output is lost, because stdout cannot be written: ${lost.message}.`;
+    const done = `Error: The ${why} The command itself has completed. [E_FAILED]\n`;
+    const text = failure === undefined ? done : `${failure}Warning: the ${why}\n`;
+    target.stderr.write(`${text}${commands.map((one) => `  Try: ${one}\n`).join('')}`);
   });
 }

@@ -1,6 +1,7 @@
 // Tasks as operators and programs see them.
 import { z } from 'zod';
 import { cursor, limitUpTo, moment, nextCursor, total, truncated } from './list-values.ts';
+import { taskActs } from './task-acts-contract.ts';
 import { answered, deviceId, givenId, instant, rowId } from './values.ts';
 
 const STATUS = ['pending', 'running', 'failed', 'done', 'assigned', 'waiting', 'cancelled'] as const;
@@ -188,6 +189,7 @@ export const taskAnswer = z.object({
       .nullable()
       .meta({ description: 'What the next attempt begins with; its value is for the handler alone.' }),
     waiting: waiting.nullable().meta({ description: 'Null: it does not wait for a device.' }),
+    ...taskActs,
   }),
   ...answered,
 });

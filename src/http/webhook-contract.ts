@@ -64,6 +64,13 @@ export const webhook = z
     event_types: z.array(eventType),
     task_types: z.array(z.string()).nullable(),
     active: z.boolean(),
+    secret_key_id: z
+      .string()
+      .nullable()
+      .meta({
+        description: 'Key of the fleet with which its signing secret is encrypted; null: it is stored as it is.',
+        examples: ['9f2c4b7a1d3e5f60'],
+      }),
     former_secret_until: instant
       .nullable()
       .meta({ description: 'Until then deliveries are signed with the former secret too.' }),
@@ -80,6 +87,7 @@ export const webhooksAnswer = z.object({
 export const secretAnswer = z.object({
   webhook,
   secret: z.string().meta({ description: 'It is not shown again.' }),
+  warnings: z.array(z.string()).meta({ description: 'That the secret is stored as it is, if it is.', examples: [[]] }),
   by: z.string(),
   ...answered,
 });

@@ -116,7 +116,7 @@ it('RB16 afd audit export writes each row as a line, to a file or to standard ou
   const lines = text.trim().split('\n');
   expect(lines.map((line) => JSON.parse(line))).toEqual(await rows());
   const made = JSON.parse(await ok('audit', 'export', '--output', 'audit.jsonl', '--json'));
-  expect(made).toEqual({ file: 'audit.jsonl', rows: 3, first_id: 1, last_id: 3 });
+  expect(made).toEqual({ file: 'audit.jsonl', rows: 3, first_id: 1, last_id: 3, complete: true });
   expect(readFileSync(join(dir, 'audit.jsonl'), 'utf8')).toBe(text);
   expect(await ok('audit', 'export', '--since', '1h')).toBe(text);
   expect(await run('audit', 'export', '--json')).toMatchObject({ code: 2 });

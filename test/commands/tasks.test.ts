@@ -48,7 +48,7 @@ describe('afd tasks add', () => {
 
   it("B8 with a key that is there prints that task's id, says so, and adds nothing", async () => {
     const first = await json('add', '--type', 'a', '--dedupe-key', 'k');
-    expect(first.json).toEqual({ task_id: expect.any(Number), created: true, warnings: [] });
+    expect(first.json).toEqual({ task_id: expect.any(Number), created: true, batch_id: null, warnings: [] });
     const second = await tasks('add', '--type', 'a', '--dedupe-key', 'k');
     expect(second).toMatchObject({ code: 0, stdout: `${first.json.task_id}\n` });
     expect(second.stderr).toContain('already has this dedupe key');

@@ -29,15 +29,19 @@ export interface RunningProxy {
   stop(): Promise<void>;
 }
 
-/** Returns when it accepts connections. */
+/** With the configuration of docs/guide/gateway.md. Returns when it accepts connections. */
 export async function startProxy(name: ProxyName, gateway: string): Promise<RunningProxy> {
+  const block = configurationInGuide(name).replaceAll('127.0.0.1:8000', new URL(gateway).host);
+  const head = name === 'nginx' ? '' : 'global\n    maxconn 1000\n';
+  return startProxyWith(name, (port) => `${head}${block.replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)}\n`);
+}
+
+/** `configuration`: that of a site of nginx, or all of HAProxy, for a port of 127.0.0.1. */
+export async function startProxyWith(name: ProxyName, configuration: (port: number) => string): Promise<RunningProxy> {
   const dir = await mkdtemp(join(tmpdir(), `afd-${name}-`));
   const port = await freePort();
-  const block = configurationInGuide(name)
-    .replaceAll('127.0.0.1:8000', new URL(gateway).host)
-    .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`);
   const file = join(dir, 'proxy.conf');
-  await writeFile(file, name === 'nginx' ? nginxAround(dir, block) : `global\n    maxconn 1000\n${block}\n`);
+  await writeFile(file, name === 'nginx' ? nginxAround(dir, configuration(port)) : configuration(port));
   if (name === 'nginx') await mkdir(join(dir, 'logs'));
   const args = name === 'nginx' ? ['-p', dir, '-c', file, '-e', join(dir, 'error.log')] : ['-db', '-f', file];
   const child = spawn(program(name)!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -80,7 +84,7 @@ ${site}
 `;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

@@ -124,8 +124,9 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const { events, listeners } = countedEvents();
     const context = testContext(db);
     const { config, names } = context;
+    const keyring = Keyring.of(context.resolved);
     const session = new Session({ ...SESSION, address: db.address });
-    const service = new Duties({ session, names, config, events, deviceId: 'leader', term: 1 });
+    const service = new Duties({ session, names, config, keyring, events, deviceId: 'leader', term: 1 });
     return { service, listeners, close: () => context.close() };
   },
 

@@ -2,7 +2,7 @@
 // reason fails the run, and `.ci/run` fails where what it `needs` should be there.
 
 /** What a machine that runs everything has. AFD_CI_WITHOUT names for `.ci/run` what may be missing. */
-export type Need = 'libfaketime' | 'pymysql' | 'mysqld' | 'proxies';
+export type Need = 'libfaketime' | 'pymysql' | 'mysqld' | 'proxies' | 'chromium';
 
 declare module 'vitest' {
   interface TaskMeta {

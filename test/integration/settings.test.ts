@@ -10,6 +10,7 @@ import { HealthCheck } from '../../src/core/leader/rescue/health-check.ts';
 import { Liveness } from '../../src/core/node/liveness.ts';
 import type { LivenessReport } from '../../src/core/node/liveness-messages.ts';
 import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
+import { Keyring } from '../../src/core/secrets/keyring.ts';
 import { addTask, showTask } from '../../src/core/tasks/tasks.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
@@ -60,7 +61,15 @@ describe('the first leader', () => {
     const own = await context.session({ multiStatements: true });
     const { Duties } = await import('../../src/core/leader/duties.ts');
     const { names, config, events } = context;
-    const duties = new Duties({ session: own, names, config, events, deviceId: 'm', term: 99 });
+    const duties = new Duties({
+      session: own,
+      names,
+      config,
+      keyring: Keyring.of(context.resolved),
+      events,
+      deviceId: 'm',
+      term: 99,
+    });
     const { failed } = await duties.runOnceAll({ once: true });
     await duties.stop();
     await context.close();

@@ -78,6 +78,32 @@ describe.concurrent('output that cannot be written', { timeout: MINUTES }, () =>
     }
   });
 
+  it('finding B1: a failure that cannot be written as JSON stands on stderr, with its exit code', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'full_failure');
+    for (const [code, args] of [
+      [3, ['tasks', 'show', '999999', '--json']],
+      [2, ['keys', 'create', '--json']],
+      [2, ['no-such-command', '--json']],
+    ] as const) {
+      const run = await shell(s, '"$@" >/dev/full', ...args);
+      expect([args, run.code]).toEqual([args, code]);
+      expect(run.stderr).toMatch(
+        /^Error: [^\n]+ \[E_\w+\]\n( {2}Try: .+\n)+Warning: the output is lost, because stdout cannot be written: ENOSPC.*\n$/,
+      );
+    }
+  });
+
+  it('finding B1: a key that nobody has seen is named with the command that ends it', async (test) => {
+    const { expect } = test;
+    const s = await scene(test, 'full_key');
+    for (const more of [[], ['--json']]) {
+      const run = await shell(s, '"$@" >/dev/full', 'keys', 'create', 'page', '--role', 'viewer', ...more);
+      expect(run.code).toBe(1);
+      expect(run.stderr).toMatch(/^Error: The output is lost[^\n]+\n {2}Try: afd keys revoke [A-Za-z0-9_-]{8}\n$/m);
+    }
+  });
+
   it('finding B1: a reader that has left changes neither what a command prints on stderr nor its exit code', async (test) => {
     const { expect } = test;
     const s = await scene(test, 'closed_pipe');

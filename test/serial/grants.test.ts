@@ -231,6 +231,14 @@ describe.sequential('RB2: with the rights that afd db grants prints', () => {
     }
   });
 
+  it('a reader is told that the acts of operators are not shown, and the account of a gateway sees them', async () => {
+    const shown = await asJson('readonly', 'tasks', 'show', '1');
+    expect(shown).toMatchObject({
+      ...{ code: 0, json: { acts: null, acts_note: 'not shown: this account may not read the audit log' } },
+    });
+    expect(await asJson('gateway', 'tasks', 'show', '1')).toMatchObject({ code: 0, json: { acts: [] } });
+  });
+
   it("an operator does everything by the gateway's account", async () => {
     const { json } = await asJson('producer', 'tasks', 'add', '--type', 'hello');
     const id = String(json.task_id);

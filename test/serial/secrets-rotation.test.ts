@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { writeSecret } from '../../src/core/db/secrets/write-secret.ts';
+import { signingRows } from '../../src/core/db/webhooks/signing-rows.ts';
 import { seal } from '../../src/core/secrets/envelope.ts';
 import { findSecrets } from '../../src/core/secrets/find-secrets.ts';
 import { newKey, parseKeys } from '../../src/core/secrets/fleet-key.ts';
 import { Keyring } from '../../src/core/secrets/keyring.ts';
 import { setSecret } from '../../src/core/secrets/manage-secrets.ts';
+import { openSigning, signingKeyId } from '../../src/core/secrets/signing-secret.ts';
+import { addWebhook, MOST_WEBHOOKS } from '../../src/core/webhooks/manage-webhooks.ts';
 import { actor } from '../helpers/actor.ts';
 import { runProcess, spawnCommand } from '../helpers/command.ts';
 import { it } from '../helpers/fixture.ts';
@@ -71,8 +74,66 @@ it('RB8 a rotation of the key is killed twenty times, resumes, and leaves every 
   const rest = await left();
   expect(rest).toBeGreaterThan(0);
   const { code, stdout } = await runProcess(['secrets', 'rotate', '--json'], { cwd, env });
-  expect([code, JSON.parse(stdout)]).toEqual([0, { key_id: second.id, rotated: rest, unused_key_ids: [old] }]);
+  expect([code, JSON.parse(stdout)]).toEqual([
+    0,
+    { key_id: second.id, rotated: rest, webhooks: 0, unused_key_ids: [old] },
+  ]);
   writeFileSync(secrets.key_file, `${second.line}\n`);
   expect(await unreadable()).toEqual([]);
   await context.close();
+});
+
+it('RB8 a rotation is killed among the signing secrets of webhooks, resumes, and each signs at all times', {
+  timeout: MINUTES,
+}, async ({ db, session }) => {
+  const { secrets } = keyFile();
+  const [context, without] = [testContext(db, { secrets }), testContext(db)];
+  const values = new Map<number, string>();
+  for (let n = 0; n < MOST_WEBHOOKS; n += 1) {
+    const all = {
+      url: 'https://example.org/',
+      description: null,
+      event_types: ['task.done' as const],
+      task_types: null,
+    };
+    const by = n % 2 === 0 ? context : without;
+    const { webhook, secret } = await addWebhook(by, { ...all, secret: undefined }, actor());
+    values.set(webhook.id, secret);
+  }
+  const second = newKey();
+  writeFileSync(secrets.key_file, `${second.line}\n${readFileSync(secrets.key_file, 'utf8')}`);
+  const cwd = folder({ 'afd.yaml': JSON.stringify({ secrets }) });
+  const env = { AFD_DATABASE_URL: db.url };
+  const unreadable = async () => {
+    const keyring = Keyring.of(context.resolved);
+    const opened = await Promise.all(
+      (await signingRows(session, db.names)).map(async (row) => ({
+        row,
+        ...(await openSigning(keyring, row, row.secret)),
+      })),
+    );
+    return opened.filter((one) => !('secret' in one) || one.secret !== values.get(one.row.id));
+  };
+  const left = async () =>
+    (await signingRows(session, db.names)).filter(({ secret }) => signingKeyId(secret) !== second.id).length;
+
+  let kills = 0;
+  for (; kills < 5; kills += 1) {
+    const before = await left();
+    const rotation = spawnCommand(['secrets', 'rotate'], { cwd, env });
+    const ended = once(rotation, 'exit');
+    await until(async () => before - (await left()) >= 3, undefined, `3 webhooks of rotation ${kills}`);
+    rotation.kill('SIGKILL');
+    await ended;
+    expect(await unreadable()).toEqual([]);
+    if ((await left()) < 20) break;
+  }
+  expect(kills).toBeGreaterThan(0);
+  const rest = await left();
+  const { code, stdout } = await runProcess(['secrets', 'rotate', '--json'], { cwd, env });
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { key_id: second.id, rotated: 0, webhooks: rest }]);
+  writeFileSync(secrets.key_file, `${second.line}\n`);
+  expect(await unreadable()).toEqual([]);
+  await context.close();
+  await without.close();
 });

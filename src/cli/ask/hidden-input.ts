@@ -61,14 +61,17 @@ async function hiddenInput(question: string, help: string): Promise<string> {
   }
 }
 
+/** What is typed is not shown, wherever the question can be shown. */
 function isTyped(): boolean {
-  return process.stdin.isTTY === true && process.stderr.isTTY === true;
+  return process.stdin.isTTY === true;
 }
 
 async function asked(question: string, help: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
-  process.stderr.write(`${question} `);
+  const { stderr, stdout } = process;
+  const screen = stderr.isTTY !== true && stdout.isTTY === true ? stdout : stderr;
+  screen.write(`${question} `);
   try {
     return await new Promise<string>((resolve, reject) => {
       terminal.once('SIGINT', () => reject(refused('No value was given.', help)));
@@ -76,7 +79,7 @@ async function asked(question: string, help: string): Promise<string> {
       terminal.question('').then(resolve, reject);
     });
   } finally {
-    process.stderr.write('\n');
+    screen.write('\n');
     terminal.close();
   }
 }

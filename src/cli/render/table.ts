@@ -11,6 +11,8 @@ export interface Column<T> {
   flexible?: boolean;
   /** Flexible, but broken into at most this many lines in place of being shortened. For the last column. */
   wrap?: number;
+  /** Left out as a whole, from the right, when what is flexible is short and it is still too wide: part of a time says nothing. */
+  optional?: boolean;
   /** Shortened only when all that is flexible is short already, and at its beginning: names of a fleet differ at their ends. */
   id?: boolean;
 }
@@ -46,8 +48,8 @@ export function tableWidth(stream: { isTTY?: boolean; columns?: number }): numbe
 }
 
 /**
- * A table without borders that fits `width`: flexible columns are shortened first, then long ids; then flexible ones are left
- * out from the right (they are in --json); at last ids and everything else are shortened. No rows: the header alone.
+ * A table without borders that fits `width`: flexible columns are shortened first, then long ids; then optional ones, and then
+ * flexible ones, are left out from the right (they are in --json); at last ids and everything else are shortened. No rows: the header alone.
  */
 export function renderTable<T>(columns: Column<T>[], rows: T[], width: number): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
@@ -56,7 +58,8 @@ export function renderTable<T>(columns: Column<T>[], rows: T[], width: number): 
   );
   shrink(widths, width, (i) => (isFlexible(columns[i]!) ? leastOf(columns[i]!) : undefined));
   shrink(widths, width, (i) => (columns[i]!.id === true ? COMFORT_ID : undefined));
-  const last = columns.findLastIndex(isFlexible);
+  const spare = columns.findLastIndex((one) => one.optional === true);
+  const last = spare >= 0 ? spare : columns.findLastIndex(isFlexible);
   if (total(widths) > width && last >= 0) return renderTable(columns.toSpliced(last, 1), rows, width);
   shrink(widths, width, (i) => (columns[i]!.id === true ? leastOf(columns[i]!) : undefined));
   shrink(widths, width, () => LEAST);

@@ -76,7 +76,24 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
   const chances =
     task.waiting === null || task.waiting.devices.length === 0 ? [] : ['', renderChances(task.waiting, width)];
   const attempts = task.assignments.length === 0 ? 'No device has claimed this task yet.' : renderAttempts(task, width);
-  return [...lines, ...chances, '', attempts].join('\n');
+  return [...lines, ...chances, '', attempts, ...renderActs(task, width)].join('\n');
+}
+
+/** Oldest first, as the attempts. */
+function renderActs({ acts, more_acts, acts_note }: ShownTask, width: number): string[] {
+  if (acts === null) return ['', `Acts of operators: ${printable(acts_note ?? '')}.`];
+  if (acts.length === 0) return [];
+  const table = renderTable(
+    [
+      { header: 'ACT', value: (a) => (a.outcome === 'done' ? a.action : `${a.action}, ${a.outcome}`) },
+      { header: 'TIME (UTC)', value: (a) => shortTime(a.at) },
+      { header: 'BY', value: (a) => a.actor, flexible: true },
+      { header: 'REASON', value: (a) => a.reason ?? '', wrap: MOST_LINES },
+    ],
+    [...acts].reverse(),
+    width,
+  );
+  return ['', table, ...(more_acts ? ['Earlier ones are in the audit log: afd audit ls.'] : [])];
 }
 
 /** The attempt that failed last, of a task that has none left, was no retry of a further one. */

@@ -29,8 +29,17 @@ export default class AuditExport extends BaseCommand {
       throw new AfdError('E_USAGE', message, { suggestions: ['afd audit export --help'] });
     }
     const { exportAuditTo } = await import('../../cli/export-audit.ts');
-    const done = await this.withContext((context) => exportAuditTo(context, since, file));
-    if (file !== undefined) this.log(`Wrote ${done.rows} row${done.rows === 1 ? '' : 's'} to ${file}.`);
-    return { file: file ?? null, ...done };
+    const { renderAuditExport } = await import('../../cli/render/access/audit.ts');
+    const { shutdownSignals } = await import('../../cli/shutdown.ts');
+    const shutdown = shutdownSignals();
+    try {
+      const end = await this.withContext((context) => exportAuditTo(context, { since, file, stop: shutdown.drain }));
+      if (shutdown.drain.aborted && !end.complete) this.note(renderAuditExport(end, file));
+      else if (file !== undefined) this.log(renderAuditExport(end, file));
+      this.exitWith(shutdown.exitCode({ inTime: end.complete }));
+      return { file: file ?? null, ...end };
+    } finally {
+      shutdown.dispose();
+    }
   }
 }

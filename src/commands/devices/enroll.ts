@@ -39,9 +39,10 @@ export default class DevicesEnroll extends BaseCommand {
     const file = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
     const files = { cert: file(flags.cert), key: file(flags.key), ca: file(flags.ca) };
     const resolved = await resolveConfig(this.loadOptions());
-    const enrolled = await enroll(enrollOptions(resolved, { ...files, code: flags.code }));
+    const options = enrollOptions(resolved, { ...files, code: flags.code });
+    const enrolled = await enroll(options);
     const { renderEnrolled } = await import('../../cli/render/access/certificates.ts');
-    this.log(renderEnrolled(enrolled, resolved));
+    this.log(renderEnrolled(enrolled, options, resolved));
     return enrolled;
   }
 }

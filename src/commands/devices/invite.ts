@@ -26,7 +26,7 @@ export default class DevicesInvite extends BaseCommand {
       const lifetimeS = flags['valid-for'] ?? DEFAULT_INVITATION_S;
       const invited = await inviteDevice(context, { device_id: args.device_id, lifetimeS }, operator(undefined));
       const { renderInvited } = await import('../../cli/render/access/certificates.ts');
-      this.log(invited.code);
+      await this.logOnce(invited.code, [`afd devices invite ${invited.device_id}`]);
       this.note(renderInvited(invited));
       return invited;
     });

@@ -31,7 +31,7 @@ export default class KeysCreate extends BaseCommand {
       const given = { name: args.name, role: flags.role, device_id: flags.device ?? null, lifetimeS };
       const made = await makeKey(context, given, operator(undefined));
       const { renderMade } = await import('../../cli/render/access/keys.ts');
-      this.log(made.text);
+      await this.logOnce(made.text, [`afd keys revoke ${made.key.key_id}`]);
       this.note(renderMade(made));
       return made;
     });

@@ -30,7 +30,7 @@ export default class KeysRotate extends BaseCommand {
       const lifetimeS = flags['valid-for'] ?? DEFAULT_LIFETIME_S;
       const rotated = await rotateKey(context, args.key, { overlapS, lifetimeS }, operator(undefined));
       const { renderRotatedKey } = await import('../../cli/render/access/keys.ts');
-      this.log(rotated.text);
+      await this.logOnce(rotated.text, [`afd keys revoke ${rotated.key.key_id}`, `afd keys rotate ${args.key}`]);
       this.note(renderRotatedKey(rotated));
       return rotated;
     });

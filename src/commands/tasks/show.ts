@@ -7,7 +7,7 @@ import type { ShownTask } from '../../core/tasks/tasks.ts';
 export type TasksShowResult = ShownTask | unknown;
 
 export default class TasksShow extends BaseCommand {
-  static override summary = 'Show a task: its payload, its attempts, and why it is not running yet.';
+  static override summary = 'Show a task: payload, attempts, who acted on it, why it is not running yet.';
   static override examples = [
     '<%= config.bin %> tasks show 5',
     '<%= config.bin %> tasks show 5 --json',

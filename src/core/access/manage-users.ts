@@ -133,7 +133,7 @@ async function change(
 async function hashOf(name: string, given: Password): Promise<string> {
   const password = typeof given === 'string' ? given : await given();
   const refused = refusedPassword(name, password);
-  if (refused !== undefined) throw new AfdError('E_USAGE', refused, { suggestions: ['afd users password --help'] });
+  if (refused !== undefined) throw new AfdError('E_USAGE', refused);
   return new PasswordHasher().hash(password);
 }
 

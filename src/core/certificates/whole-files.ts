@@ -1,7 +1,7 @@
 // The key and the certificate of this device, and those of an authority, as files. The key is on the disk before what needs it, and
 // what replaces a file is complete before it has its name: whenever this process is killed, the files fit each other.
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readSmallFile } from '../config/small-file.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -18,8 +18,22 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
+type Kind = keyof typeof MODES;
+
 /** It is on the disk, whole, when this resolves; before, the older one is. @throws AfdError E_FAILED */
-export async function writeWhole(path: string, text: string, kind: keyof typeof MODES): Promise<void> {
+export async function writeWhole(path: string, text: string, kind: Kind): Promise<void> {
+  await write(path, text, kind, (fresh) => rename(fresh, path));
+}
+
+/** The same for a file that replaces none. @throws AfdError E_CONFLICT: there is one, which stays as it is; E_FAILED */
+export async function writeNew(path: string, text: string, kind: Kind): Promise<void> {
+  await write(path, text, kind, async (fresh) => {
+    await link(fresh, path);
+    await rm(fresh);
+  });
+}
+
+async function write(path: string, text: string, kind: Kind, named: (fresh: string) => Promise<void>): Promise<void> {
   const fresh = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     const file = await open(fresh, 'wx', MODES[kind]);
@@ -29,11 +43,19 @@ export async function writeWhole(path: string, text: string, kind: keyof typeof 
     } finally {
       await file.close();
     }
-    await rename(fresh, path);
+    await named(fresh);
     const folder = await open(dirname(path), 'r');
     await folder.sync().finally(() => folder.close());
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => {});
-    throw new AfdError('E_FAILED', `${path} cannot be written: ${(error as Error).message}.`, { cause: error });
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw new AfdError('E_CONFLICT', `${path} exists and is not replaced.`, { cause: error });
+    const suggestions = [toTry(code, dirname(path))];
+    throw new AfdError('E_FAILED', `${path} cannot be written: ${message}.`, { suggestions, cause: error });
   }
+}
+
+function toTry(code: string | undefined, folder: string): string {
+  if (code === 'ENOENT') return `mkdir -p ${folder}`;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? `df -h ${folder}` : `ls -ld ${folder}`;
 }

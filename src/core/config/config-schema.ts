@@ -24,6 +24,7 @@ import {
   whole,
 } from './config-values.ts';
 import { hosts } from './sections/database-hosts.ts';
+import { logKeys } from './sections/log-keys.ts';
 import { secretKeys } from './sections/secret-keys.ts';
 
 const MB = 1024 ** 2;
@@ -174,6 +175,8 @@ export const configSchema = z.strictObject({
       resource_limits: z
         .strictObject({ cpu_usage: percent, memory_usage: percent, disk_usage: percent, interval: interval(2) })
         .prefault({}),
+      /** Folders in which the modules of handlers lie, relative to the configuration file. */
+      handler_folders: z.array(z.string().min(1)).min(1).max(100).default(['.']),
       /** Folder of the artefacts that attempts keep, relative to the configuration file. */
       artifacts: z.string().min(1).optional(),
       /** Folder for the lines of run logs as files, relative to the configuration file; otherwise the database alone has them. */
@@ -234,12 +237,7 @@ export const configSchema = z.strictObject({
   tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),
   handlers: z.record(z.string(), handlerSchema).default({}),
   secrets: secretKeys,
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-      format: z.enum(['text', 'json']).default('text'),
-    })
-    .prefault({}),
+  log: logKeys,
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -39,6 +39,8 @@ export interface ResolvedConfig {
   credentials?: string | undefined;
   /** User id of this process. */
   uid?: number | undefined;
+  /** User to whom the configuration file belongs; undefined = there is no such file, or no such user. */
+  author?: number | undefined;
 }
 
 /** Of a gateway, in the design document. */
@@ -137,7 +139,9 @@ export async function resolveConfig(options: LoadOptions): Promise<ResolvedConfi
   problems.throwIfAny();
   const warnings = nodeWarnings({ config, remarks, passedOver, database }, (key) => origins[key] !== 'default');
   const credentials = env.CREDENTIALS_DIRECTORY;
-  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database, credentials, uid };
+  const author = uid !== undefined && file?.facts.isFile() ? file.facts.uid : undefined;
+  const whose = { credentials, uid, author };
+  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database, ...whose };
 }
 
 /** The document's `master.host`: a node without a database is a remote worker of that gateway. */

@@ -17,6 +17,8 @@ export interface Webhook extends WebhookFilter {
   url: string;
   description: string | null;
   active: boolean;
+  /** Of the fleet key with which its signing secret is encrypted; null = it is stored as it is. */
+  secret_key_id: string | null;
   /** ISO 8601 UTC. Until then deliveries are signed with the former secret as well; null = there is none. */
   former_secret_until: string | null;
   created_at: string;

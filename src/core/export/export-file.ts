@@ -15,13 +15,14 @@ export interface ExportFile {
   discard(): Promise<void>;
 }
 
-/** @throws AfdError E_NOT_FOUND: no such folder; E_USAGE: it cannot be written */
-export async function openExportFile(path: string): Promise<ExportFile> {
+/** `command`: that writes it, for its help. @throws AfdError E_NOT_FOUND: no such folder; E_USAGE: it cannot be written */
+export async function openExportFile(path: string, command: string): Promise<ExportFile> {
   try {
     // A link stays a link.
     const target = await realpath(path).catch(() => path);
     const facts = await stat(target).catch(() => undefined);
-    if (facts?.isDirectory() === true) throw new AfdError('E_USAGE', `"${path}" is a directory, not a file.`);
+    if (facts?.isDirectory() === true)
+      throw new AfdError('E_USAGE', `"${path}" is a directory, not a file.`, { suggestions: [`${command} --help`] });
     if (facts !== undefined && !facts.isFile()) return new Direct(await open(target, constants.O_WRONLY));
     const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.tmp`);
     const file = await open(temporary, 'wx');
@@ -33,9 +34,15 @@ export async function openExportFile(path: string): Promise<ExportFile> {
     throw new AfdError(
       missing ? 'E_NOT_FOUND' : 'E_USAGE',
       missing ? `There is no folder "${dirname(path)}".` : `"${path}" cannot be written: ${(error as Error).message}.`,
-      { suggestions: ['afd tasks export --help'], cause: error },
+      { suggestions: [`${command} --help`], cause: error },
     );
   }
+}
+
+/** The output cannot be written: the disk is full, or the like. `done`: what was written, such as "5 tasks". */
+export function lostOutput(command: string, done: string, data: Record<string, unknown>, cause: unknown): AfdError {
+  const message = `The export stopped after ${done}, because the output cannot be written: ${(cause as Error).message}.`;
+  return new AfdError('E_FAILED', message, { suggestions: [`${command} --help`], data, cause });
 }
 
 class Direct implements ExportFile {

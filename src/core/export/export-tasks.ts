@@ -9,6 +9,7 @@ import type { TaskConditions } from '../db/tasks/task-filter.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { ExportedTask } from '../domain/task/task-record.ts';
 import { checkedFilter, checkStatus } from '../tasks/task-filter.ts';
+import { lostOutput } from './export-file.ts';
 import { type ExportFormat, rowWriter } from './export-rows.ts';
 
 /** Tasks that one statement reads at most, whether they fit the filter or not. */
@@ -104,7 +105,7 @@ class Export {
     try {
       if (stop.aborted || !(await write(text))) return false;
     } catch (cause) {
-      throw lostOutput(this.#end.tasks, cause);
+      throw lostTasks(this.#end.tasks, cause);
     }
     this.#end.tasks += waiting;
     this.#end.bytes += Buffer.byteLength(text);
@@ -163,8 +164,6 @@ class Export {
   }
 }
 
-/** The output cannot be written: the disk is full, or the like. */
-export function lostOutput(tasks: number, cause: unknown): AfdError {
-  const message = `The export stopped after ${tasks} tasks, because the output cannot be written: ${(cause as Error).message}.`;
-  return new AfdError('E_FAILED', message, { suggestions: ['afd tasks export --help'], data: { tasks }, cause });
+export function lostTasks(tasks: number, cause: unknown): AfdError {
+  return lostOutput('afd tasks export', `${tasks} tasks`, { tasks }, cause);
 }

@@ -1,5 +1,5 @@
-import { access, readFile } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { createJiti } from 'jiti';
 import { AfdError } from '../domain/errors.ts';
@@ -23,22 +23,10 @@ const TYPESCRIPT = new Set(['.ts', '.mts', '.cts', '.tsx']);
 
 /**
  * The default export of a handler module, and its hooks. TypeScript goes through jiti, since Node 20 cannot load it; JavaScript is
- * Node's own import. `module` is relative to `baseDir`, the folder of the configuration file.
- * @throws AfdError E_HANDLER_MISSING (no such file, no default function), E_CONFIG (the module itself throws, a hook is no function)
+ * Node's own import. `file`: as `moduleFile` gives it.
+ * @throws AfdError E_HANDLER_MISSING (no default function), E_CONFIG (the module itself throws, a hook is no function)
  */
-export async function loadHandlerModule(type: string, module: string, baseDir: string): Promise<HandlerModule> {
-  const file = resolve(baseDir, module);
-  try {
-    await access(file);
-  } catch (cause) {
-    throw new AfdError(
-      'E_HANDLER_MISSING',
-      `The handler of ${type} ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `cannot be read (${thrownText(cause)})`}: ${file} (handlers.${type}.module).`,
-      {
-        cause,
-      },
-    );
-  }
+export async function loadHandlerModule(type: string, file: string): Promise<HandlerModule> {
   let exported: unknown;
   try {
     exported = TYPESCRIPT.has(extname(file)) ? await importTypeScript(file) : await import(pathToFileURL(file).href);

@@ -1,11 +1,13 @@
-import { resolve } from 'node:path';
 import type { Handler, HandlerLog } from './handler.ts';
+import { type HandlerFolders, handlerFolders, moduleFile } from './module-folders.ts';
 import { functionHandler } from './module-handler.ts';
 import { loadHandlerModule } from './module-loader.ts';
 import { WarmModule } from './warm-module.ts';
 
 export interface ModulePlaceOptions {
   base_dir: string;
+  /** Absent: `base_dir` alone. */
+  folders?: HandlerFolders | undefined;
   /** Of the hooks of this type's module. */
   logOf(task_type: string): HandlerLog;
   /** See `WarmModule`; as it is where nothing follows attempts. */
@@ -27,9 +29,9 @@ export class ModulePlace {
 
   /** `module`: path, relative to the place's `base_dir`. @throws AfdError E_HANDLER_MISSING, E_CONFIG */
   async load(task_type: string, module: string, timeout?: number): Promise<Handler> {
-    const { base_dir, logOf, apart = (call) => call() } = this.#options;
-    const source = resolve(base_dir, module);
-    const loaded = await loadHandlerModule(task_type, module, base_dir);
+    const { base_dir, folders = handlerFolders(['.'], base_dir), logOf, apart = (call) => call() } = this.#options;
+    const source = await moduleFile(task_type, { module, base_dir, folders });
+    const loaded = await loadHandlerModule(task_type, source);
     if (loaded.warmUp === undefined && loaded.cleanUp === undefined) {
       return { ...functionHandler(loaded.call, timeout), source };
     }

@@ -8,6 +8,7 @@ import type { TableNames } from '../db/table-names.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
 import type { RingSender } from '../ring/ring-sender.ts';
 import type { Events } from '../runtime/events.ts';
+import type { Keyring } from '../secrets/keyring.ts';
 import { EndRecorder } from '../webhooks/ends/end-recorder.ts';
 import { WebhookSender } from '../webhooks/send/webhook-sender.ts';
 import { pruneAudit } from './audit-pruner.ts';
@@ -25,6 +26,8 @@ export interface DutiesOptions {
   session: Session;
   names: TableNames;
   config: Config;
+  /** Opens the signing secrets of webhooks. */
+  keyring: Keyring;
   events: Events;
   deviceId: string;
   term: number;
@@ -100,7 +103,7 @@ export function dutyList(options: DutiesOptions, duty: DutySession, health: Heal
   const batches = new BatchEnder(duty);
   const recorder = new EndRecorder(duty);
   const sender = new WebhookSender({
-    ...{ duty, networks: master.webhook_networks, webhooks: () => recorder.webhooks },
+    ...{ duty, networks: master.webhook_networks, keyring: options.keyring, webhooks: () => recorder.webhooks },
     warn: (message) => events.emit('warning', { message }),
     ...(random === undefined ? {} : { random }),
   });

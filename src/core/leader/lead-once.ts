@@ -5,6 +5,7 @@ import { signOffDevice } from '../db/devices/sign-off-device.ts';
 import { readLease } from '../db/leader/read-lease.ts';
 import { assumeIdentity } from '../node/device-identity.ts';
 import { electorFor, livenessSettings, type NodeFacts } from '../node/liveness-settings.ts';
+import { Keyring } from '../secrets/keyring.ts';
 import { Duties, type DutiesReport } from './duties.ts';
 
 export interface LeaderOnceResult {
@@ -46,7 +47,8 @@ export async function leadOnce(context: Context, facts: LeadOnceFacts): Promise<
       return { device_id: deviceId, led: false, ...other, duties: null };
     }
     const work = await context.session({ multiStatements: true });
-    const duties = new Duties({ session: work, names, config, events, deviceId, term });
+    const keyring = Keyring.of(context.resolved);
+    const duties = new Duties({ session: work, names, config, keyring, events, deviceId, term });
     const report = await duties.runOnceAll({ once: true });
     await elector.resign(session);
     return { device_id: deviceId, led: true, leader: deviceId, term, duties: report };

@@ -7,6 +7,7 @@ import type { FoundDead } from '../election/lock-watch.ts';
 import type { RingSender } from '../ring/ring-sender.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { Service } from '../runtime/service.ts';
+import { Keyring } from '../secrets/keyring.ts';
 import { Duties } from './duties.ts';
 
 /** While it runs, the duties follow the terms. `finished` rejects when a duty's loop fails, which only a bug can cause. */
@@ -45,7 +46,7 @@ export class TermDuties extends Service {
 
   /** Nothing unless it runs. `found`: whom the lease was taken from because it is dead. */
   gained(term: number, found?: FoundDead): void {
-    const { config, names, events } = this.#context;
+    const { config, names, events, resolved } = this.#context;
     void this.#leave();
     if (this.#fail === undefined) return;
     this.#term = term;
@@ -64,6 +65,7 @@ export class TermDuties extends Service {
       session,
       names,
       config,
+      keyring: Keyring.of(resolved),
       events,
       deviceId: this.#deviceId,
       term,

@@ -7,6 +7,7 @@ import type { Finish } from '../domain/attempt/reconcile.ts';
 import { claimRank } from '../domain/lane.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import type { Handler } from '../handlers/handler.ts';
+import { handlerFolders } from '../handlers/module-folders.ts';
 import type { Log } from '../log/log.ts';
 import { deviceIdOf } from '../node/device-identity.ts';
 import { PulseBoard } from '../node/pulse-board.ts';
@@ -23,7 +24,7 @@ import type { Strays } from '../worker/run/strays.ts';
 import { type HandlerRun, handlerRun } from './handler-run.ts';
 
 export interface RunOnceOptions {
-  resolved: Pick<ResolvedConfig, 'config' | 'baseDir'>;
+  resolved: Pick<ResolvedConfig, 'config' | 'baseDir' | 'author'>;
   /** A type with a handler, and what it is given (`checkNewTasks`). */
   task: NewTask;
   /** The number of the try. */
@@ -55,6 +56,7 @@ export async function runOnce(options: RunOnceOptions): Promise<HandlerRun> {
     handlers: { [task.task_type]: inAnother ? { ...config, isolation: 'thread' } : config },
     supported_tasks: [task.task_type],
     base_dir: resolved.baseDir,
+    folders: handlerFolders(worker.handler_folders, resolved.baseDir, resolved.author),
     env,
     kill_grace: worker.kill_grace,
     artifacts: worker.artifacts,

@@ -1,6 +1,5 @@
 // Makes keys of the fleet in a file that this user alone can read. The key itself is printed nowhere.
-import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { writeNew, writeWhole } from '../certificates/whole-files.ts';
 import { readSmallFile } from '../config/small-file.ts';
 import { AfdError } from '../domain/errors.ts';
 import { newKey, parseKeys } from './fleet-key.ts';
@@ -26,8 +25,8 @@ export async function makeKeyFile(
 ): Promise<MadeKey> {
   const { id: key_id, line } = newKey();
   if (!add) {
-    await write(file, `${HEAD}\n${line}\n`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw failed(file, error);
+    await writeNew(file, `${HEAD}\n${line}\n`, 'secret').catch((error: AfdError) => {
+      if (error.code !== 'E_CONFLICT') throw error;
       throw new AfdError('E_CONFLICT', `${file} exists and is not replaced: what its keys encrypt would be lost.`, {
         suggestions: [`afd secrets key ${file} --add`],
       });
@@ -36,14 +35,7 @@ export async function makeKeyFile(
   }
   const before = await existing(file, uid);
   const others = before.split('\n').filter((one) => one.trim() !== '' && one !== HEAD);
-  const fresh = `${file}.${randomBytes(6).toString('hex')}`;
-  try {
-    await write(fresh, `${[HEAD, line, ...others].join('\n')}\n`);
-    await rename(fresh, file);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    throw failed(file, error as Error);
-  }
+  await writeWhole(file, `${[HEAD, line, ...others].join('\n')}\n`, 'secret');
   return { file, key_id, old_key_ids: parseKeys(before).map((one) => one.id) };
 }
 
@@ -64,19 +56,8 @@ async function existing(file: string, uid: number | undefined): Promise<string> 
   return text;
 }
 
-/** It is on the disk when this resolves. @throws EEXIST */
-async function write(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 function failed(file: string, error: Error): AfdError {
-  return new AfdError('E_FAILED', `The key file ${file} cannot be written: ${error.message}.`, {
+  return new AfdError('E_FAILED', `The key file ${file} cannot be read: ${error.message}.`, {
     suggestions: ['afd secrets key --help'],
     cause: error,
   });

@@ -24,9 +24,14 @@ export class Keyring {
     return new Keyring(() => readKeys(settings));
   }
 
-  /** For new values. @throws AfdError E_CONFIG: there is none, or it cannot be read */
+  /** For new values; undefined = this machine has none. @throws AfdError E_CONFIG: it cannot be read */
+  async newestIfAny(): Promise<FleetKey | undefined> {
+    return (this.#keys ?? (await this.#readAgain()))[0];
+  }
+
+  /** The same. @throws AfdError E_CONFIG: there is none, or it cannot be read */
   async newest(): Promise<FleetKey> {
-    const [newest] = this.#keys ?? (await this.#readAgain());
+    const newest = await this.newestIfAny();
     if (newest !== undefined) return newest;
     throw new AfdError('E_CONFIG', 'This machine has no key for secrets: set secrets.key_file in afd.yaml.', {
       suggestions: ['afd secrets key afd-secrets.key'],

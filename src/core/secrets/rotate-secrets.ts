@@ -1,4 +1,4 @@
-// Encrypts every secret again with the newest key: each by one fenced statement, so that a rotation that dies leaves every secret
+// Encrypts every secret again with the newest key, those of tasks and the signing secrets of webhooks: each by one fenced statement, so that a rotation that dies leaves every secret
 // with one key or the other, and the next one goes on.
 import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
@@ -12,12 +12,15 @@ import { seal } from './envelope.ts';
 import { openSecret } from './find-secrets.ts';
 import type { FleetKey } from './fleet-key.ts';
 import { Keyring } from './keyring.ts';
+import { rotateSigning } from './rotate-signing.ts';
 
 export interface RotatedSecrets {
   /** Of the newest key, which every secret has now. */
   key_id: string;
   /** Secrets that had another one. */
   rotated: number;
+  /** Webhooks whose signing secrets had another one, or none. */
+  webhooks: number;
   /** Ids of these keys: no secret needs them any more. */
   unused_key_ids: string[];
 }
@@ -61,12 +64,17 @@ export async function rotateSecrets(
       after = due.at(-1)!.name;
     }
   }
-  if (failed.size === 0) return { key_id: newest.id, rotated: done.rotated, unused_key_ids: [...done.old] };
+  const signing = await rotateSigning({ session, names, keyring, newest, by }, onStep);
+  const { rotated: webhooks } = signing;
+  for (const id of signing.old) done.old.add(id);
+  for (const one of signing.failed) failed.set(...one);
+  const { rotated } = done;
+  if (failed.size === 0) return { key_id: newest.id, rotated, webhooks, unused_key_ids: [...done.old] };
   const [first] = failed;
   throw new AfdError(
     'E_PARTIAL',
-    `${failed.size} of ${failed.size + done.rotated} secrets cannot be encrypted again; the first is ${first![0]}: ${first![1]}`,
-    { suggestions: ['afd secrets ls'], data: { names: [...failed.keys()], rotated: done.rotated } },
+    `${failed.size} of ${failed.size + rotated + webhooks} secrets cannot be encrypted again; the first is ${first![0]}: ${first![1]}`,
+    { suggestions: ['afd secrets ls'], data: { names: [...failed.keys()], rotated, webhooks } },
   );
 }
 

@@ -1,3 +1,4 @@
+import { type TaskActs, taskActs } from '../audit/task-acts.ts';
 import type { BatchAsked } from '../batches/batch-of-input.ts';
 import type { Context } from '../context/context.ts';
 import { momentFrom, type When } from '../context/moment.ts';
@@ -84,8 +85,8 @@ export async function listTasks(context: Context, filter: TaskFilter): Promise<T
   return queryTasks(session, context.names, await checkedFilter(session, context.names, filter, 'afd tasks ls'));
 }
 
-/** A task with its attempts, and why it waits. */
-export interface ShownTask extends TaskDetails {
+/** A task with its attempts, who acted on it, and why it waits. */
+export interface ShownTask extends TaskDetails, TaskActs {
   /** Null = it does not wait for a device. */
   waiting: TaskWaiting | null;
 }
@@ -93,7 +94,7 @@ export interface ShownTask extends TaskDetails {
 /** @throws AfdError E_NOT_FOUND; DatabaseError */
 export async function showTask(context: Context, taskId: number): Promise<ShownTask> {
   const task = await queryTask(await context.session(), context.names, taskId);
-  return { ...task, waiting: await taskWaiting(context, task) };
+  return { ...task, waiting: await taskWaiting(context, task), ...(await taskActs(context, taskId)) };
 }
 
 /**

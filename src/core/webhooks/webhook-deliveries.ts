@@ -1,7 +1,10 @@
 // The delivery log of a webhook.
+import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
 import { insertDeliveries, sendAgain } from '../db/webhooks/deliveries.ts';
 import { listDeliveries, readDelivery } from '../db/webhooks/read-deliveries.ts';
+import type { Actor } from '../domain/audit/actor.ts';
+import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
 import { type Delivery, type DeliveryStatus, TEST_EVENT } from '../domain/webhook.ts';
 import { CursorOf, isId } from '../paging/cursor.ts';
@@ -33,19 +36,34 @@ export async function delivery(context: Context, id: number, deliveryId: number)
 }
 
 /** With its whole budget of tries. One that is pending is left as it is. @throws AfdError E_NOT_FOUND; DatabaseError */
-export async function redeliver(context: Context, id: number, deliveryId: number): Promise<ShownDelivery> {
-  await sendAgain(await context.session(), context.names, id, deliveryId);
+export async function redeliver(context: Context, id: number, deliveryId: number, by: Actor): Promise<ShownDelivery> {
+  const session = await context.session();
+  const { names } = context;
+  const again = () => sendAgain(session, names, id, deliveryId);
+  await audited({ session, names }, by, again, (sent) => (sent ? entry('redeliver', id, deliveryId) : undefined));
   return delivery(context, id, deliveryId);
 }
 
 /** Sends an event of no task. @throws AfdError E_NOT_FOUND; E_CONFLICT when the webhook is not active; DatabaseError */
-export async function testWebhook(context: Context, id: number, now: string): Promise<ShownDelivery> {
+export async function testWebhook(
+  context: Context,
+  id: number,
+  { now, by }: { now: string; by: Actor },
+): Promise<ShownDelivery> {
   const { active } = await webhook(context, id);
   if (!active) throw new AfdError('E_CONFLICT', `Webhook ${id} is not active, so nothing is sent to it.`);
   const body = JSON.stringify({ type: TEST_EVENT, timestamp: now, data: { webhook_id: String(id) } });
   const none = { source_id: null, task_id: null };
-  const { id: added } = await insertDeliveries(await context.session(), context.names, [
-    { webhook_id: id, source: 'test', event_type: TEST_EVENT, body, ...none },
-  ]);
-  return delivery(context, id, added);
+  const test = { webhook_id: id, source: 'test', event_type: TEST_EVENT, body, ...none } as const;
+  const session = await context.session();
+  const { names } = context;
+  const add = () => insertDeliveries(session, names, [test]);
+  const added = await audited({ session, names }, by, add, (one) =>
+    one.written === 0 ? undefined : entry('test', id, one.id),
+  );
+  return delivery(context, id, added.id);
+}
+
+function entry(act: 'test' | 'redeliver', id: number, delivery_id: number): AuditEntry {
+  return { action: `webhooks.${act}`, object_type: 'webhook', object_id: String(id), after: { delivery_id } };
 }

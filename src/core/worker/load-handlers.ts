@@ -10,6 +10,7 @@ import { hideInherited } from '../handlers/command/inherited-descriptors.ts';
 import { limitPrefix } from '../handlers/command/limit-programs.ts';
 import { findDeathSignal } from '../handlers/command/program.ts';
 import type { Handler, HandlerLog } from '../handlers/handler.ts';
+import type { HandlerFolders } from '../handlers/module-folders.ts';
 import { ModulePlace } from '../handlers/module-place.ts';
 import { HandlerProcesses, type ProcessModule } from '../handlers/process/handler-processes.ts';
 import { HandlerThreads } from '../handlers/thread/handler-threads.ts';
@@ -23,6 +24,8 @@ export interface LoadHandlersOptions {
   supported_tasks: string[] | undefined;
   /** Folder of the configuration file. */
   base_dir: string;
+  /** In which modules must lie (`worker.handler_folders`); absent: `base_dir` alone. */
+  folders?: HandlerFolders | undefined;
   /** The worker's environment: what processes inherit from, and what `${NAME}` in their env names. */
   env: Environment;
   /**

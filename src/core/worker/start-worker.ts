@@ -1,4 +1,5 @@
 import type { Context } from '../context/context.ts';
+import { handlerFolders } from '../handlers/module-folders.ts';
 import { Keyring } from '../secrets/keyring.ts';
 import { loadHandlers } from './load-handlers.ts';
 import { Worker } from './worker.ts';
@@ -16,6 +17,7 @@ export async function startWorker(context: Context, options: Omit<WorkerOptions,
     handlers: config.handlers,
     supported_tasks: config.worker.capabilities.supported_tasks,
     base_dir: resolved.baseDir,
+    folders: handlerFolders(config.worker.handler_folders, resolved.baseDir, resolved.author),
     env: options.env,
     kill_grace: config.worker.kill_grace,
     artifacts: config.worker.artifacts,

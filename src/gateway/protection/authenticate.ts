@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { parseApiKey } from '../../core/access/api-key.ts';
 import { KeyCheck } from '../../core/access/key-check.ts';
 import type { KeyRow } from '../../core/access/manage-keys.ts';
-import { mayAccess, type Role, rolesWith, type UserRole } from '../../core/access/roles.ts';
+import { type Access, mayAccess, type Role, rolesWith, type UserRole } from '../../core/access/roles.ts';
 import { SessionCheck, type SignedIn } from '../../core/access/session-check.ts';
 import { certificateName } from '../../core/certificates/manage-certificates.ts';
 import { AfdError } from '../../core/domain/errors.ts';
@@ -125,6 +125,13 @@ export function authenticate(app: App, gateway: Gateway): void {
     const suggestions = device === undefined ? {} : { suggestions: ['afd devices certificates ls'] };
     return sendProblem(new AfdError('E_ROLE', message, suggestions), request, reply);
   });
+}
+
+/** Why this caller may not do that; undefined = they may, or nobody is asked who they are. */
+export function cannot(request: FastifyRequest, access: Access): string | undefined {
+  if (request.server.identities === undefined) return undefined;
+  const role = roleOf(request);
+  return mayAccess(role, access) ? undefined : `the role ${role} may not`;
 }
 
 /** A certificate alone is a device's. */

@@ -1,5 +1,6 @@
 // Addresses of clients, as limits count them.
 import { BlockList, isIP } from 'node:net';
+import { isLoopback } from '../../core/config/loopback.ts';
 
 const MAPPED = '::ffff:';
 
@@ -36,4 +37,10 @@ export function addressIn(list: readonly string[]): (address: string) => boolean
     const version = isIP(plain);
     return version !== 0 && blocks.check(plain, version === 6 ? 'ipv6' : 'ipv4');
   };
+}
+
+/** Of a connection, by its two addresses: it comes from a proxy that is trusted, or from this machine by whichever of its addresses. */
+export function fromProxyOrHere(isTrusted: (address: string) => boolean): (address: string, local: string) => boolean {
+  // No packet with an address of this machine as its source comes from outside.
+  return (address, local) => isTrusted(address) || address === local || isLoopback(plainAddress(address));
 }

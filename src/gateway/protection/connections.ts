@@ -7,8 +7,8 @@ import type { Limits } from './limits.ts';
 export interface ConnectionsOptions {
   limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>;
   isTrusted(address: string): boolean;
-  /** Others are not let in. */
-  mayConnect(address: string): boolean;
+  /** Others are not let in. `local`: the address of this machine to which the client has connected. */
+  mayConnect(address: string, local: string): boolean;
   /** A connection was refused, and why. */
   onRefused(sentence: string): void;
 }
@@ -47,7 +47,7 @@ export class Connections {
     const address = socket.remoteAddress ?? '';
     const network = networkOf(address);
     const { limits, isTrusted, mayConnect, onRefused } = this.#o;
-    if (!mayConnect(address)) {
+    if (!mayConnect(address, socket.localAddress ?? '')) {
       socket.destroy();
       onRefused(`refused a connection from ${address}, which is no trusted proxy: the gateway has no TLS`);
       return;

@@ -1,5 +1,4 @@
 // What stands between the network and the routes, in the order in which a request meets it.
-import { isLoopback } from '../../core/config/loopback.ts';
 import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { listenAddress } from '../../core/gateway/listen-address.ts';
@@ -8,7 +7,7 @@ import type { ClientAuthority } from '../server/client-authority.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
 import { authenticate } from './authenticate.ts';
-import { addressIn, plainAddress } from './client-address.ts';
+import { addressIn, fromProxyOrHere } from './client-address.ts';
 import { ClientCertificates } from './client-certificates.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';
@@ -33,11 +32,10 @@ export async function protect(
   const seldom = () => new ToldSeldom((message) => events.emit('warning', { message }));
   const [refused, limited] = [seldom(), seldom()];
   const isTrusted = addressIn(config.server.trusted_proxies);
-  const { reach } = listenAddress(config.server);
   const connections = new Connections({
     limits,
     isTrusted,
-    mayConnect: reach === 'proxies' ? (address) => isTrusted(address) || isLoopback(plainAddress(address)) : () => true,
+    mayConnect: listenAddress(config.server).reach === 'proxies' ? fromProxyOrHere(isTrusted) : () => true,
     onRefused: (sentence) => refused.say(sentence),
   });
   connections.attach(app.server);

@@ -7,6 +7,7 @@ import { viewedTask } from '../../core/search/viewed-task.ts';
 import { addTasks } from '../../core/tasks/add-tasks.ts';
 import { storedResult } from '../../core/tasks/tasks.ts';
 import { newTasksAnswer, newTasksBody } from '../../http/new-task-contract.ts';
+import { accessOf } from '../../http/operations/access.ts';
 import {
   resultAnswer,
   resultQuery,
@@ -20,6 +21,7 @@ import {
 import { closedSignal } from '../hooks/closed-signal.ts';
 import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
+import { cannot } from '../protection/authenticate.ts';
 import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
 import { callerOf, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
@@ -100,7 +102,10 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     },
     serializerCompiler: plainJson,
     async handler(request) {
-      const { task, now } = await gateway.requests.use((context) => viewedTask(context, request.params.task_id));
+      const refused = cannot(request, accessOf('listAudit'));
+      const hidden = refused === undefined ? undefined : `${refused} read the audit log`;
+      const { task_id } = request.params;
+      const { task, now } = await gateway.requests.use((context) => viewedTask(context, task_id, hidden));
       const attempts = task.attempts.map(({ assignment_id, ...one }) => ({
         assignment_id: String(assignment_id),
         ...one,
@@ -109,7 +114,8 @@ export function taskRoutes(app: App, gateway: Gateway): void {
         why: task.waiting.why,
         devices: task.waiting.devices.map(({ device_id, reasons, score }) => ({ device_id, reasons, score })),
       };
-      return { task: { ...wireTask(task), attempts, waiting } as never, ...envelope(request, now) };
+      const acts = task.acts?.map(({ id, ...one }) => ({ id: String(id), ...one })) ?? null;
+      return { task: { ...wireTask(task), attempts, waiting, acts } as never, ...envelope(request, now) };
     },
   });
 

@@ -17,7 +17,7 @@ import {
   webhookParams,
 } from '../../http/webhook-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
-import { envelope } from '../server/answers.ts';
+import { callerOf, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const tags = ['webhooks'] as const;
@@ -39,7 +39,7 @@ export function webhookDeliveryRoutes(app: App, gateway: Gateway): void {
     async handler(request) {
       return gateway.requests.use(async (context) => {
         const now = await context.now();
-        const sent = await testWebhook(context, request.params.webhook_id, now);
+        const sent = await testWebhook(context, request.params.webhook_id, { now, by: callerOf(request) });
         return { delivery: whole(sent), ...envelope(request, now) };
       });
     },
@@ -105,7 +105,7 @@ export function webhookDeliveryRoutes(app: App, gateway: Gateway): void {
     async handler(request) {
       const { webhook_id, delivery_id } = request.params;
       return gateway.requests.use(async (context) => {
-        const again = await redeliver(context, webhook_id, delivery_id);
+        const again = await redeliver(context, webhook_id, delivery_id, callerOf(request));
         return { delivery: whole(again), ...envelope(request, await context.now()) };
       });
     },

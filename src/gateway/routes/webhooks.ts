@@ -6,6 +6,7 @@ import {
   addWebhook,
   changeSecret,
   changeWebhook,
+  firstSecret,
   removeWebhook,
   webhook,
   webhooks,
@@ -44,15 +45,20 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request, reply) {
       const by = callerOf(request);
-      const { secret, ...rest } = request.body;
+      const { secret: given } = request.body;
+      let made: string | undefined;
+      // What is kept for a repeated request is in the database, and so without the secret.
       const add = () =>
         gateway.requests.use(async (context) => {
-          const added = await addWebhook(context, { ...rest, secret }, by);
-          return { webhook: wire(added.webhook), secret: added.secret, now: await context.now() };
+          const { webhook, secret, warnings } = await addWebhook(context, { ...request.body, secret: given }, by);
+          made = secret;
+          return { webhook: wire(webhook), warnings, now: await context.now() };
         });
       const { now, ...added } = await onceByKey(gateway, request, reply, add);
+      const id = Number(added.webhook.webhook_id);
+      const secret = made ?? (await gateway.requests.use((context) => firstSecret(context, id)));
       reply.code(201);
-      return { ...added, by: by.label, ...envelope(request, now) };
+      return { ...added, secret, by: by.label, ...envelope(request, now) };
     },
   });
 
@@ -151,8 +157,8 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
     async handler(request) {
       return gateway.requests.use(async (context) => {
         const changed = await changeSecret(context, request.params.webhook_id, request.body.secret, callerOf(request));
-        const webhook = wire(changed.webhook);
-        return { webhook, secret: changed.secret, by: caller(request), ...envelope(request, await context.now()) };
+        const answer = { ...changed, webhook: wire(changed.webhook), by: caller(request) };
+        return { ...answer, ...envelope(request, await context.now()) };
       });
     },
   });

@@ -4,6 +4,7 @@ import { caught, core, type Mutant, test } from './mutant.ts';
 
 const query = (file: string, find: string, replace: string) => core(`db/${file}.ts`, find, replace);
 const by = (file: string, name: string) => test('db', `test/db/${file}.test.ts`, name);
+const signing = (name: string) => test('db', 'test/integration/webhooks/signing-secrets.test.ts', name);
 const people = (name: string) => test('db', 'test/integration/gateway/people.test.ts', name);
 
 export const OF_QUERIES: Mutant[] = [
@@ -318,5 +319,17 @@ export const OF_QUERIES: Mutant[] = [
     'of log-ins that come at one moment, some do not count the others',
     query('access/login-failures', 'AND id <> ? AND', 'AND id < ? - 100 AND'),
     people('count each other when they come at one moment'),
+  ),
+  caught(
+    'signing-secret-put-back',
+    'a rotation that comes late puts the signing secret of before back',
+    query('webhooks/signing-rows', ' AND secret_version = ? AND secret = ?', ' AND ? IS NOT NULL AND ? IS NOT NULL'),
+    signing('never writes over a secret that was set meanwhile'),
+  ),
+  caught(
+    'unsigned-is-a-try',
+    'a delivery that a leader without the key cannot sign loses its tries',
+    query('webhooks/deliveries', 'sent ? 1 : 0', 'sent ? 1 : 1'),
+    signing('keeps what is due with all its tries'),
   ),
 ];

@@ -160,8 +160,18 @@ describe('a rotation', () => {
     await storeSecrets(context, values, ['sync']);
     const before = await row('s7');
     const second = addKey();
-    expect(await rotateSecrets(context, actor())).toEqual({ key_id: second, rotated: 60, unused_key_ids: [first] });
-    expect(await rotateSecrets(context, actor())).toEqual({ key_id: second, rotated: 0, unused_key_ids: [] });
+    expect(await rotateSecrets(context, actor())).toEqual({
+      key_id: second,
+      rotated: 60,
+      webhooks: 0,
+      unused_key_ids: [first],
+    });
+    expect(await rotateSecrets(context, actor())).toEqual({
+      key_id: second,
+      rotated: 0,
+      webhooks: 0,
+      unused_key_ids: [],
+    });
     writeFileSync(file, `${readFileSync(file, 'utf8').split('\n')[0]}\n`);
     const names = Object.keys(values);
     expect(await find(names)).toEqual(names.map((name) => ({ name, value: values[name] })));
@@ -175,7 +185,7 @@ describe('a rotation', () => {
     await (await context.session()).write(`UPDATE ${db.names.secret} SET version = 9 WHERE name = 'b'`);
     addKey();
     await expect(rotateSecrets(context, actor())).rejects.toMatchObject({
-      ...{ code: 'E_PARTIAL', data: { names: ['b'], rotated: 2 } },
+      ...{ code: 'E_PARTIAL', data: { names: ['b'], rotated: 2, webhooks: 0 } },
     });
   });
 
@@ -200,7 +210,12 @@ describe('a rotation', () => {
     writeFileSync(file, old);
     await setSecret(context, { name: 'a', value: async () => 'canary-late', by: actor() });
     writeFileSync(file, both);
-    expect(await rotateSecrets(context, actor())).toEqual({ key_id: second, rotated: 1, unused_key_ids: [first] });
+    expect(await rotateSecrets(context, actor())).toEqual({
+      key_id: second,
+      rotated: 1,
+      webhooks: 0,
+      unused_key_ids: [first],
+    });
     expect(await find(['a'])).toEqual([{ name: 'a', value: 'canary-late' }]);
   });
 });

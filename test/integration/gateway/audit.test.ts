@@ -4,6 +4,7 @@ import { makeKey } from '../../../src/core/access/manage-keys.ts';
 import { verifyAudit } from '../../../src/core/audit/verify-audit.ts';
 import type { Role } from '../../../src/core/domain/access/role.ts';
 import { auditAnswer } from '../../../src/http/access/audit-contract.ts';
+import { taskAnswer } from '../../../src/http/task-contract.ts';
 import { actor } from '../../helpers/actor.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
@@ -75,10 +76,18 @@ describe('RB16 over HTTP', () => {
       secret: `whsec_${Buffer.alloc(32, 'a').toString('base64')}`,
     });
     const hook = webhook.webhook_id;
+    const sent = (await act('POST', `/webhooks/${hook}/test`)).delivery.delivery_id;
+    const redeliver = () => act('POST', `/webhooks/${hook}/deliveries/${sent}/redeliver`);
+    // It is pending: nothing is changed.
+    await redeliver();
+    const { names } = given.db;
+    await given.session.write(`UPDATE ${names.webhookDelivery} SET status = 'failed', next_try_at = NULL`);
+    await redeliver();
     await act('PATCH', `/webhooks/${hook}`, { active: false });
     await act('POST', `/webhooks/${hook}/secret`, {});
     await act('DELETE', `/webhooks/${hook}`);
-    for (const one of ['add', 'change', 'secret', 'remove']) expected.push(`webhooks.${one} webhook:${hook} done`);
+    for (const one of ['add', 'test', 'redeliver', 'change', 'secret', 'remove'])
+      expected.push(`webhooks.${one} webhook:${hook} done`);
     const made = await act('POST', '/keys', { name: 'x', role: 'viewer' });
     const rotated = await act('POST', `/keys/${made.key.key_id}/rotate`, {});
     const revoked = await act('POST', `/keys/${made.key.key_id}/revoke`, {});
@@ -126,6 +135,27 @@ describe('RB16 over HTTP', () => {
     const refused = await gateway.call('/api/v1/audit', undefined, { headers: operator.headers });
     expect(refused).toMatchObject({ status: 403, json: { code: 'E_ROLE' } });
     expect((await call(gateway, 'GET', '/audit', admin.headers)).rows).toHaveLength(14);
+  });
+
+  it('a task names who acted on it to those who may read the log, and says to others that it does not', async () => {
+    const gateway = await start();
+    const [admin, viewer] = [await keyOf('admin'), await keyOf('viewer')];
+    const id = await given.rows.task({});
+    await call(gateway, 'POST', `/tasks/${id}/cancel`, admin.headers, { reason: 'not needed' });
+    const { task } = await call(gateway, 'GET', `/tasks/${id}`, admin.headers);
+    expect(task).toMatchObject({ attempts: [], more_acts: false, acts_note: null });
+    expect(task.acts).toEqual([
+      {
+        ...{ id: expect.any(String), at: expect.stringMatching(/Z$/), actor: `key:${admin.id}`, source: '203.0.113.9' },
+        ...{ action: 'tasks.cancel', reason: 'not needed', outcome: 'done', request_id: expect.any(String) },
+      },
+    ]);
+    const seen = await call(gateway, 'GET', `/tasks/${id}`, viewer.headers);
+    expectDescribed(taskAnswer, seen);
+    expect(seen.task).toMatchObject({
+      ...{ acts: null, acts_note: 'not shown: the role viewer may not read the audit log' },
+    });
+    expect(JSON.stringify(seen.task)).not.toContain('203.0.113.9');
   });
 
   it('no secret, and no key, is in the log or can be recognised by a hash of it', async () => {

@@ -45,7 +45,9 @@ it(
     // Without its authority the gateway is believed by nobody.
     expect(await afd.run(...enroll)).toMatchObject({ code: 69 });
     expect(await afd.run(...enroll, '--ca', 'server.pem', '--device-id', 'near')).toMatchObject({ code: 4 });
-    expect(await ran(afd, ...enroll, '--ca', 'server.pem')).toContain('  device_id: far\n  tls_cert: afd-device.pem');
+    expect(await ran(afd, ...enroll, '--ca', 'server.pem')).toContain(
+      `  device_id: far\n  gateway: ${url}\n  tls_cert: afd-device.pem\n  tls_key: afd-device.key\n  tls_ca: server.pem\n`,
+    );
     expect(await afd.run(...enroll, '--ca', 'server.pem')).toMatchObject({ code: 5 });
     expect(statSync(join(afd.dir, 'afd-device.key')).mode & 0o777).toBe(0o600);
     const env = {

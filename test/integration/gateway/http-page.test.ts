@@ -99,7 +99,7 @@ async function key(): Promise<void> {
   );
 }
 
-/** worker-001, which runs nothing, task 12345, which waits, webhook 3, and a key. */
+/** worker-001, which runs nothing, task 12345, which waits, batch 5, which is open, webhook 3, and a key. */
 async function begin(): Promise<void> {
   const { assignment, task, device, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery } = db.names;
   for (const table of [assignment, task, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery])
@@ -111,6 +111,10 @@ async function begin(): Promise<void> {
   });
   expect(registered).toMatchObject({ status: 200 });
   await insertTask(session, db.names, { id: 12345 });
+  await session.write(`DELETE FROM ${db.names.batch}`);
+  await session.write(
+    `INSERT INTO ${db.names.batch} (id, name, created_at, created_by) VALUES (5, 'nightly', UTC_TIMESTAMP(3), 'test')`,
+  );
   await hook();
   await key();
 }

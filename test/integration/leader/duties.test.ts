@@ -7,6 +7,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { Duties } from '../../../src/core/leader/duties.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
+import { Keyring } from '../../../src/core/secrets/keyring.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import {
   insertAttempt,
@@ -59,8 +60,9 @@ async function duties(term = 1, master: Partial<Config['master']> = {}) {
     scheduler_interval: 0.05,
     ...master,
   };
+  const keyring = new Keyring(async () => undefined);
   const own = await db.session({ deadlineMs: 1000 });
-  const one = new Duties({ session: own, names: db.names, config, events, deviceId: 'leader', term });
+  const one = new Duties({ session: own, names: db.names, config, keyring, events, deviceId: 'leader', term });
   all.push(one);
   return { duties: one, session: own };
 }

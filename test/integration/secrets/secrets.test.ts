@@ -16,6 +16,7 @@ import { silentLog } from '../../fixtures/handlers/attempt.ts';
 import { PATH } from '../../fixtures/handlers/command.ts';
 import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
+import { wholeDatabase } from '../../helpers/dump.ts';
 import { insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways } from '../../helpers/gateway.ts';
@@ -116,22 +117,10 @@ const attempt = async (id: number) => {
 };
 
 /** Whatever is in any column of any table, binary ones as text too, and the run logs as they are printed. */
-async function dump(): Promise<string> {
-  const tables = await session.rows<{ name: string }>(
-    `SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()`,
+const dump = () =>
+  wholeDatabase(session, (table, value) =>
+    `\`${table}\`` === db.names.log ? inflateRawSync(value).toString() : undefined,
   );
-  expect(tables.length).toBeGreaterThan(13);
-  const found: string[] = [];
-  for (const { name } of tables) {
-    for (const row of await session.rows(`SELECT * FROM \`${name}\``)) {
-      for (const value of Object.values(row)) {
-        found.push(Buffer.isBuffer(value) ? value.toString('latin1') : String(value));
-        if (Buffer.isBuffer(value) && `\`${name}\`` === db.names.log) found.push(inflateRawSync(value).toString());
-      }
-    }
-  }
-  return found.join('\n');
-}
 
 /** Parts of the values, also as JSON, a URL and base64 spell them. */
 const PARTS = ['canary', 'pass\\"word', 'pass%22word', Buffer.from(TOKEN).toString('base64').slice(0, 12)];

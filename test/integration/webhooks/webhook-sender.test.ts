@@ -2,6 +2,7 @@ import { afterEach, describe, expect } from 'vitest';
 import type { Session } from '../../../src/core/db/session.ts';
 import { activeWebhooks } from '../../../src/core/db/webhooks/webhook-rows.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { Keyring } from '../../../src/core/secrets/keyring.ts';
 import { addWebhook, changeSecret, changeWebhook } from '../../../src/core/webhooks/manage-webhooks.ts';
 import { signedHeaders } from '../../../src/core/webhooks/send/signature.ts';
 import { WebhookSender } from '../../../src/core/webhooks/send/webhook-sender.ts';
@@ -37,7 +38,7 @@ async function sender(): Promise<WebhookSender & { round(): Promise<{ delivered:
   let webhooks = await activeWebhooks(given.session, given.db.names);
   const duty = new DutySession(session, given.db.names, { holder: 'leader', term: 1 });
   const one = new WebhookSender({
-    ...{ duty, networks, webhooks: () => webhooks, random: () => 0.5 },
+    ...{ duty, networks, keyring: Keyring.of(context.resolved), webhooks: () => webhooks, random: () => 0.5 },
     warn: (message) => warnings.push(message),
   });
   senders.push(one);
@@ -58,7 +59,7 @@ async function hook(url: string) {
   );
   return { id: webhook.id, secret };
 }
-const test = (id: number) => testWebhook(context, id, '2026-01-02T03:04:05.678Z');
+const test = (id: number) => testWebhook(context, id, { now: '2026-01-02T03:04:05.678Z', by: actor() });
 const state = async (id: number, of: number) => delivery(context, id, of);
 const due = (id: number) =>
   given.session.write(`UPDATE ${given.db.names.webhookDelivery} SET next_try_at = UTC_TIMESTAMP(3) WHERE id = ?`, [id]);
@@ -122,7 +123,7 @@ describe('a delivery that is due', () => {
     expect(warnings).toEqual([expect.stringContaining(`deliveries/${sent.id}/redeliver`)]);
     const ids = new Set(there.received.map((received) => received.headers['webhook-id']));
     expect([there.received.length, [...ids]]).toEqual([11, [`msg_${sent.id}`]]);
-    await redeliver(context, id, sent.id);
+    await redeliver(context, id, sent.id, actor());
     expect(await state(id, sent.id)).toMatchObject({ status: 'pending', tries: 0 });
     await one.round();
     expect(there.received).toHaveLength(12);

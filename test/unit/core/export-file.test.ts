@@ -13,7 +13,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 describe('a file that is exported', () => {
   it('has its name only when it is complete', async () => {
-    const file = await openExportFile(join(dir, 'a.csv'));
+    const file = await openExportFile(join(dir, 'a.csv'), 'afd tasks export');
     await file.write('one\n');
     await file.write('two\n');
     expect(await readdir(dir)).toEqual([expect.stringMatching(/^\.a\.csv\.[0-9a-f]{8}\.tmp$/)]);
@@ -23,7 +23,7 @@ describe('a file that is exported', () => {
 
   it('leaves the old one alone when it is discarded', async () => {
     await writeFile(join(dir, 'a.csv'), 'old');
-    const file = await openExportFile(join(dir, 'a.csv'));
+    const file = await openExportFile(join(dir, 'a.csv'), 'afd tasks export');
     await file.write('new');
     await file.discard();
     expect([await readdir(dir), await readFile(join(dir, 'a.csv'), 'utf8')]).toEqual([['a.csv'], 'old']);
@@ -32,7 +32,7 @@ describe('a file that is exported', () => {
   it('keeps the rights of the old one, and a link to it', async () => {
     await writeFile(join(dir, 'real.csv'), 'old', { mode: 0o640 });
     await symlink('real.csv', join(dir, 'link.csv'));
-    const file = await openExportFile(join(dir, 'link.csv'));
+    const file = await openExportFile(join(dir, 'link.csv'), 'afd tasks export');
     await file.write('new');
     await file.finish();
     expect((await lstat(join(dir, 'link.csv'))).isSymbolicLink()).toBe(true);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listenAddress } from '../../../src/core/gateway/listen-address.ts';
 import { together } from '../../../src/core/runtime/together.ts';
-import { addressIn, networkOf } from '../../../src/gateway/protection/client-address.ts';
+import { addressIn, fromProxyOrHere, networkOf } from '../../../src/gateway/protection/client-address.ts';
 import { isDeeperThan } from '../../../src/gateway/protection/json-body.ts';
 import { ToldSeldom } from '../../../src/gateway/server/told-seldom.ts';
 
@@ -58,6 +58,23 @@ describe('the address of a client', () => {
     for (const one of ['127.0.0.2', '11.0.0.1', '2001:db9::1', '', 'unknown', '10.0.0.0/8'])
       expect([one, trusted(one)]).toEqual([one, false]);
     expect(addressIn([])('127.0.0.1')).toBe(false);
+  });
+});
+
+describe('a connection to a gateway without TLS', () => {
+  const lets = fromProxyOrHere(addressIn(['10.0.0.1', '192.0.2.0/24']));
+  it.each([
+    ['10.0.0.1', '10.0.0.5', true],
+    ['192.0.2.9', '10.0.0.5', true],
+    ['127.0.0.1', '127.0.0.1', true],
+    ['::ffff:127.0.0.1', '::ffff:127.0.0.1', true],
+    ['10.0.0.5', '10.0.0.5', true],
+    ['2001:db8::5', '2001:db8::5', true],
+    ['10.0.0.7', '10.0.0.5', false],
+    ['2001:db8::7', '2001:db8::5', false],
+    ['', '10.0.0.5', false],
+  ])('from %s to %s: let in = %s, as from the proxy and this machine alone', (address, local, expected) => {
+    expect(lets(address, local)).toBe(expected);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ExportedAudit } from '../../../core/audit/export-audit.ts';
 import type { AuditPage, ShownAudit } from '../../../core/audit/list-audit.ts';
 import type { VerifiedAudit } from '../../../core/audit/verify-audit.ts';
 import { renderTable } from '../table.ts';
@@ -10,10 +11,10 @@ export function renderAudit({ rows, cursor, searched_to }: AuditPage, width: num
       { header: 'ID', id: true, value: (one: ShownAudit) => String(one.id) },
       { header: 'AT', value: (one) => one.at },
       { header: 'ACTOR', flexible: true, value: (one) => one.actor },
-      { header: 'FROM', value: (one) => one.source ?? '' },
+      { header: 'FROM', optional: true, value: (one) => one.source ?? '' },
       { header: 'ACTION', value: (one) => one.action },
       { header: 'OBJECT', flexible: true, value: (one) => `${one.object_type}:${one.object_id}` },
-      { header: 'OUTCOME', value: (one) => one.outcome },
+      { header: 'OUTCOME', optional: true, value: (one) => one.outcome },
       { header: 'REASON', flexible: true, value: (one) => one.reason ?? '' },
     ],
     rows,
@@ -35,4 +36,11 @@ export function renderVerified(verified: VerifiedAudit): string {
       ? ' Without a checkpoint, a log that was written anew as a whole, or cut off together with its head, is not found.'
       : ` It agrees with ${checkpoints.agreed} of ${all} checkpoints${checkpoints.pruned === 0 ? '.' : `; ${checkpoints.pruned} are of deleted rows.`}`;
   return `The audit log is intact: ${rows} row${rows === 1 ? '' : 's'}, the newest is ${last_id} (${last_hash}).${begin}${compared}`;
+}
+
+export function renderAuditExport({ rows, complete }: ExportedAudit, file: string | undefined): string {
+  const all = `${rows} row${rows === 1 ? '' : 's'}`;
+  const name = printable(file ?? 'standard output');
+  if (complete) return `Wrote ${all} to ${name}.`;
+  return `Stopped after ${all}; ${file === undefined ? 'the output is not complete' : `${name} was not written`}.`;
 }

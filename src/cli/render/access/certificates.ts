@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import type { EnrolledDevice } from '../../../core/certificates/enroll.ts';
+import type { EnrolledDevice, EnrollOptions } from '../../../core/certificates/enroll.ts';
 import type { Invitation } from '../../../core/certificates/issue-certificates.ts';
 import type { MadeAuthority } from '../../../core/certificates/make-authority.ts';
 import type { CertificateRow } from '../../../core/certificates/manage-certificates.ts';
@@ -14,8 +14,8 @@ export function renderCertificates(certificates: CertificateRow[], width: number
       { header: 'FINGERPRINT', id: true, value: (one: CertificateRow) => one.fingerprint },
       { header: 'DEVICE', value: (one) => one.device_id ?? '' },
       { header: 'STATUS', value: statusOf },
-      { header: 'ISSUED', value: (one) => one.issued_at ?? '' },
-      { header: 'EXPIRES', value: (one) => one.expires_at ?? '' },
+      { header: 'ISSUED', optional: true, value: (one) => one.issued_at ?? '' },
+      { header: 'EXPIRES', optional: true, value: (one) => one.expires_at ?? '' },
       { header: 'BY', flexible: true, value: (one) => one.revoked_by ?? one.issued_by ?? '' },
     ],
     certificates,
@@ -47,16 +47,24 @@ export function renderInvited({ device_id, expires_at }: Invitation): string {
   return `this is a code for the device ${device_id}, valid until ${expires_at}, once. It is not shown again. On the device: afd devices enroll --gateway URL --code CODE`;
 }
 
-export function renderEnrolled(enrolled: EnrolledDevice, { baseDir }: Pick<ResolvedConfig, 'baseDir'>): string {
+/** `by`: of which gateway, and with which authority of it. */
+export function renderEnrolled(
+  enrolled: EnrolledDevice,
+  by: Pick<EnrollOptions, 'urls' | 'ca'>,
+  { baseDir }: Pick<ResolvedConfig, 'baseDir'>,
+): string {
   const { device_id, tls_cert, tls_key, expires_at } = enrolled;
   const shown = (path: string) => {
     const short = relative(baseDir, path);
     return short.startsWith('..') ? path : short;
   };
+  const gateway = by.urls.length === 1 ? by.urls[0] : `[${by.urls.join(', ')}]`;
   return [
     `The device ${device_id} has a certificate until ${expires_at}. Its worker renews it. It needs these lines:`,
     '',
-    ...['worker:', `  device_id: ${device_id}`, `  tls_cert: ${shown(tls_cert)}`, `  tls_key: ${shown(tls_key)}`],
+    ...['worker:', `  device_id: ${device_id}`, `  gateway: ${gateway}`],
+    ...[`  tls_cert: ${shown(tls_cert)}`, `  tls_key: ${shown(tls_key)}`],
+    ...(by.ca === undefined ? [] : [`  tls_ca: ${shown(by.ca)}`]),
   ].join('\n');
 }
 

@@ -10,8 +10,8 @@ export function renderSecrets(secrets: SecretFacts[], width: number): string {
     [
       { header: 'NAME', id: true, value: (one: SecretFacts) => one.name },
       { header: 'VERSION', align: 'right', value: (one) => one.version },
-      { header: 'KEY', value: (one) => one.key_id },
-      { header: 'CHANGED', value: (one) => one.changed_at },
+      { header: 'KEY', optional: true, value: (one) => one.key_id },
+      { header: 'CHANGED', optional: true, value: (one) => one.changed_at },
       { header: 'BY', flexible: true, value: (one) => one.changed_by },
       { header: 'GRANTS', wrap: 4, value: (one) => one.grants.map(grantText).join(', ') || 'none' },
     ],
@@ -29,8 +29,10 @@ export function renderGranted({ name, grants, revoked }: GrantedSecret): string 
   return revoked ? `${name} is no longer granted to ${printable(who)}.` : `${name} is granted to ${printable(who)}.`;
 }
 
-export function renderRotated({ key_id, rotated, unused_key_ids }: RotatedSecrets): string {
-  const done = `Every secret is encrypted with key ${key_id}; ${rotated} had another key.`;
+export function renderRotated({ key_id, rotated, webhooks, unused_key_ids }: RotatedSecrets): string {
+  const signing =
+    webhooks === 0 ? '' : ` So are the signing secrets of webhooks; ${webhooks} had another key, or none.`;
+  const done = `Every secret is encrypted with key ${key_id}; ${rotated} had another key.${signing}`;
   if (unused_key_ids.length === 0) return done;
   const old = unused_key_ids.join(', ');
   return `${done}\nNo secret needs ${old} any more: remove its line from the key file of each machine.`;

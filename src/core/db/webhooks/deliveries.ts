@@ -16,6 +16,8 @@ export interface Tried {
   id: number;
   /** As read before it was sent. */
   tries: number;
+  /** False = it could not even be signed, which is no try. */
+  sent: boolean;
   status: 'pending' | 'delivered' | 'failed';
   /** Milliseconds until it is sent again; null unless it is pending. */
   again_in_ms: number | null;
@@ -49,11 +51,11 @@ export async function insertDeliveries(
 export async function writeTried(session: Session, names: TableNames, tried: Tried[]): Promise<number> {
   if (tried.length === 0) return 0;
   const results = await session.batch(
-    tried.map(({ id, tries, status, again_in_ms, code, error, ms }) => ({
-      sql: `UPDATE ${names.webhookDelivery} SET status = ?, tries = tries + 1, last_try_at = UTC_TIMESTAMP(3),
+    tried.map(({ id, tries, sent, status, again_in_ms, code, error, ms }) => ({
+      sql: `UPDATE ${names.webhookDelivery} SET status = ?, tries = tries + ?, last_try_at = UTC_TIMESTAMP(3),
               next_try_at = UTC_TIMESTAMP(3) + INTERVAL ? * 1000 MICROSECOND, last_code = ?, last_error = ?, last_ms = ?
             WHERE id = ? AND status = 'pending' AND tries = ?`,
-      values: [status, again_in_ms, code, error, ms, id, tries],
+      values: [status, sent ? 1 : 0, again_in_ms, code, error, ms, id, tries],
     })),
   );
   return results.reduce((sum, one) => sum + Number((one as { affectedRows?: number }).affectedRows ?? 0), 0);

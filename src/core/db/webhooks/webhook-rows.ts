@@ -4,9 +4,10 @@ import { fromJson, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** What the leader needs of an active one. `secrets`: the newest first. */
+/** What the leader needs of an active one. */
 export interface ActiveWebhook extends Pick<Webhook, 'id' | 'url' | 'event_types' | 'task_types'> {
-  secrets: string[];
+  /** What signs its deliveries, the newest first, as it is stored. */
+  secrets: Array<{ version: number; stored: string }>;
   /** As the server spells it, UTC. */
   active_since: string;
 }
@@ -24,19 +25,21 @@ export async function readWebhook(session: Session, names: TableNames, id: numbe
 /** @throws DatabaseError */
 export async function activeWebhooks(session: Session, names: TableNames): Promise<ActiveWebhook[]> {
   const rows = await session.rows(
-    `SELECT id, url, event_types, task_types, active_since, secret,
+    `SELECT id, url, event_types, task_types, active_since, secret, secret_version,
        IF(former_until > UTC_TIMESTAMP(3), former_secret, NULL) AS former_secret
      FROM ${names.webhook} WHERE active = 1 ORDER BY id`,
   );
   return rows.map((row) => ({
     ...{ id: Number(row.id), url: row.url, active_since: row.active_since },
     ...filterOf(row),
-    secrets: [row.secret, ...(row.former_secret === null ? [] : [row.former_secret])],
+    secrets: [row.secret, row.former_secret].flatMap((stored: string | null, n) =>
+      stored === null ? [] : [{ version: Number(row.secret_version) - n, stored }],
+    ),
   }));
 }
 
 function columns(names: TableNames): string {
-  return `SELECT id, url, description, event_types, task_types, active, created_at, created_by,
+  return `SELECT id, url, description, event_types, task_types, active, created_at, created_by, IF(secret LIKE 'sealed:%', SUBSTRING(secret, 8, 16), NULL) AS secret_key_id,
             IF(former_until > UTC_TIMESTAMP(3), former_until, NULL) AS former_until FROM ${names.webhook}`;
 }
 
@@ -47,6 +50,7 @@ function webhook(row: Row): Webhook {
     description: row.description,
     ...filterOf(row),
     active: Number(row.active) === 1,
+    secret_key_id: row.secret_key_id,
     former_secret_until: utcToIso(row.former_until),
     created_at: utcToIso(row.created_at)!,
     created_by: row.created_by,

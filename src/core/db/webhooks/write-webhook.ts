@@ -7,22 +7,27 @@ import { beginCursors, lockCursors } from './end-cursors.ts';
 
 type Changeable = 'url' | 'description' | 'event_types' | 'task_types' | 'active';
 export type WebhookValues = { [K in Changeable]?: Webhook[K] | undefined };
-export type NewWebhook = Omit<Pick<Webhook, Changeable>, 'active'> & { secret: string; by: string };
+export type NewWebhook = Omit<Pick<Webhook, Changeable>, 'active'> & {
+  /** The text for its row, by its id. */
+  secretOf(id: number): string;
+  by: string;
+};
 
 /** Undefined = there are `most` already. Inside a transaction. @throws DatabaseError */
 export async function insertWebhook(
   session: Session,
   names: TableNames,
-  { url, description, event_types, task_types, secret, by }: NewWebhook,
+  { url, description, event_types, task_types, secretOf, by }: NewWebhook,
   most: number,
 ): Promise<number | undefined> {
   const { all } = await begin(session, names);
   if (all >= most) return undefined;
   const { insertId } = await session.write(
     `INSERT INTO ${names.webhook} (url, description, event_types, task_types, secret, active_since, created_at, created_by)
-     VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), ?)`,
-    [url, description, JSON.stringify(event_types), jsonOrNull(task_types), secret, by.slice(0, 128)],
+     VALUES (?, ?, ?, ?, '', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), ?)`,
+    [url, description, JSON.stringify(event_types), jsonOrNull(task_types), by.slice(0, 128)],
   );
+  await session.write(`UPDATE ${names.webhook} SET secret = ? WHERE id = ?`, [secretOf(insertId), insertId]);
   return insertId;
 }
 
@@ -51,19 +56,6 @@ export async function updateWebhook(
 /** Its deliveries stay, and are not sent, until their history ends. @throws DatabaseError */
 export async function deleteWebhook(session: Session, names: TableNames, id: number): Promise<boolean> {
   const { affectedRows } = await session.write(`DELETE FROM ${names.webhook} WHERE id = ?`, [id]);
-  return affectedRows === 1;
-}
-
-/** The secret of before signs too, for `hours`. @throws DatabaseError */
-export async function replaceSecret(
-  session: Session,
-  names: TableNames,
-  { id, secret, hours }: { id: number; secret: string; hours: number },
-): Promise<boolean> {
-  const { affectedRows } = await session.write(
-    `UPDATE ${names.webhook} SET former_secret = secret, former_until = UTC_TIMESTAMP(3) + INTERVAL ? HOUR, secret = ? WHERE id = ?`,
-    [hours, secret, id],
-  );
   return affectedRows === 1;
 }
 

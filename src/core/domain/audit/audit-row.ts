@@ -12,6 +12,7 @@ export const AUDIT_ACTIONS = [
   ...(['certificates.invite', 'certificates.issue', 'certificates.revoke'] as const),
   ...(['secrets.set', 'secrets.remove', 'secrets.grant', 'secrets.ungrant', 'secrets.rotate'] as const),
   ...(['webhooks.add', 'webhooks.change', 'webhooks.remove', 'webhooks.secret'] as const),
+  ...(['webhooks.test', 'webhooks.redeliver'] as const),
   ...(['migrate.up', 'audit.prune'] as const),
 ];
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

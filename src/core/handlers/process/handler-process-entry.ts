@@ -14,7 +14,7 @@ import { ThreadAttempt } from '../thread/thread-attempt.ts';
 import type { ProcessSettings } from './process-settings.ts';
 
 const settings = JSON.parse(process.argv[2]!) as ProcessSettings;
-const { task_type, module, base_dir, cleanUpMs } = settings;
+const { task_type, module, base_dir, folders, cleanUpMs } = settings;
 // The channel belongs to the worker: a module that sends on it would only confuse both.
 const send = process.send!.bind(process);
 Reflect.deleteProperty(process, 'send');
@@ -24,6 +24,7 @@ const say = (message: FromThread) => out.push(message);
 const running = new AsyncLocalStorage<ThreadAttempt>();
 const place = new ModulePlace({
   base_dir,
+  folders,
   logOf: (type) => placeLog(type, say),
   apart: (call) => running.exit(call),
 });

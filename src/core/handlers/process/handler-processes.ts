@@ -4,6 +4,7 @@ import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Environment } from '../command/command-environment.ts';
 import type { HandlerUser } from '../command/handler-user.ts';
 import type { Attempt, Handler } from '../handler.ts';
+import type { HandlerFolders } from '../module-folders.ts';
 import type { PlaceListener } from '../thread/pass-on.ts';
 import { HandlerProcess, type HandlerProcessOptions, type Recycle } from './handler-process.ts';
 
@@ -25,6 +26,7 @@ export interface ProcessModule {
 export interface HandlerProcessesOptions extends PlaceListener {
   modules: ProcessModule[];
   base_dir: string;
+  folders?: HandlerFolders | undefined;
   /** Seconds that a handler may go on after its abort, and that cleaning up may take. */
   kill_grace: number;
   /** Processes that stay, at most: the slots of the worker. */
@@ -100,12 +102,12 @@ export class HandlerProcesses extends Service {
   }
 
   #another({ task_type, module, env, cwd, recycle, user }: ProcessModule): HandlerProcess {
-    const { base_dir, kill_grace, most, death_signal, hidden, onWarning, logOf } = this.#options;
+    const { base_dir, folders, kill_grace, most, death_signal, hidden, onWarning, logOf } = this.#options;
     const staying = this.#processes.filter((one) => !one.leaving);
     if (staying.length >= most) staying.find((one) => one.free)?.leave();
     const graceMs = kill_grace * 1000;
     const options: HandlerProcessOptions = {
-      ...{ task_type, module, base_dir, env, cwd, recycle, user, graceMs, cleanUpMs: graceMs },
+      ...{ task_type, module, base_dir, folders, env, cwd, recycle, user, graceMs, cleanUpMs: graceMs },
       ...{ death_signal, hidden, onWarning, logOf },
     };
     const made = new HandlerProcess(options);

@@ -25,8 +25,8 @@ export interface SpawnProcessOptions extends ProcessSettings {
 
 /** Starts a process, the leader of a group of its own, that loads one module. @throws what `spawn` throws */
 export function spawnHandlerProcess(options: SpawnProcessOptions): ChildProcess {
-  const { task_type, module, base_dir, cleanUpMs, env, cwd, user, death_signal, hidden } = options;
-  const settings: ProcessSettings = { task_type, module, base_dir, cleanUpMs };
+  const { task_type, module, base_dir, folders, cleanUpMs, env, cwd, user, death_signal, hidden } = options;
+  const settings: ProcessSettings = { task_type, module, base_dir, folders, cleanUpMs };
   const [program, ...args] = [...death_signal, execPath, fileURLToPath(new URL(ENTRY, import.meta.url))];
   return spawn(program!, [...args, JSON.stringify(settings)], {
     env: env as NodeJS.ProcessEnv,

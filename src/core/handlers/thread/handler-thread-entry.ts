@@ -23,6 +23,7 @@ const attempts = new Map<number, ThreadAttempt>();
 const handlers: Handler[] = [];
 const place = new ModulePlace({
   base_dir: settings.base_dir,
+  folders: settings.folders,
   logOf: (task_type) => placeLog(task_type, say),
   apart: (call) => running.exit(call),
 });

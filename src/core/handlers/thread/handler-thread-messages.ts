@@ -4,6 +4,7 @@ import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { AttemptUsage, Progress } from '../../domain/attempt/report.ts';
 import type { HandlerTask } from '../../domain/task/task.ts';
 import type { AbortReason, HandlerLog, OutputStream } from '../handler.ts';
+import type { HandlerFolders } from '../module-folders.ts';
 
 /** One module that a thread loads. */
 export interface ThreadModule {
@@ -15,6 +16,8 @@ export interface ThreadModule {
 export interface ThreadSettings {
   port: MessagePort;
   base_dir: string;
+  /** In which the modules must lie; absent: `base_dir` alone. */
+  folders?: HandlerFolders | undefined;
   modules: ThreadModule[];
   /** How long the modules may take to clean up when it is asked to end. */
   cleanUpMs: number;

@@ -2,6 +2,7 @@ import type { Outcome } from '../../domain/attempt/outcome.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
 import { abortedOutcome } from '../aborted-outcome.ts';
 import type { Attempt, Handler } from '../handler.ts';
+import type { HandlerFolders } from '../module-folders.ts';
 import { HandlerThread, type HandlerThreadOptions } from './handler-thread.ts';
 import type { ThreadModule } from './handler-thread-messages.ts';
 
@@ -14,6 +15,7 @@ export interface HandlerThreadsOptions {
   /** `timeout`: seconds; undefined = the fleet's. */
   modules: Array<ThreadModule & { timeout: number | undefined }>;
   base_dir: string;
+  folders?: HandlerFolders | undefined;
   /** Seconds that a handler may go on after its abort. */
   kill_grace: number;
   onWarning(message: string): void;
@@ -32,11 +34,11 @@ export class HandlerThreads extends Service {
   readonly #options: HandlerThreadOptions;
   #threads: HandlerThread[] = [];
 
-  constructor({ modules, base_dir, kill_grace, onWarning, logOf, more }: HandlerThreadsOptions) {
+  constructor({ modules, base_dir, folders, kill_grace, onWarning, logOf, more }: HandlerThreadsOptions) {
     super();
     const plain = modules.map(({ task_type, module }) => ({ task_type, module }));
     const times = { graceMs: kill_grace * 1000, othersMs: OTHERS_MS, silentMs: SILENT_MS };
-    this.#options = { modules: plain, base_dir, onWarning, logOf, ...times, ...more };
+    this.#options = { modules: plain, base_dir, folders, onWarning, logOf, ...times, ...more };
     this.handlers = modules.map(({ timeout }, n) => ({
       ...{ timeout, killable: true },
       execute: (attempt) => this.#execute(n, attempt),

@@ -5,6 +5,8 @@ import { type DueDelivery, dueDeliveries } from '../../db/webhooks/read-deliveri
 import type { ActiveWebhook } from '../../db/webhooks/webhook-rows.ts';
 import type { DutySession } from '../../leader/duty/duty-session.ts';
 import { monotonic } from '../../runtime/clock.ts';
+import type { Keyring } from '../../secrets/keyring.ts';
+import { openSigning } from '../../secrets/signing-secret.ts';
 import { type Network, networksOf } from './allowed-address.ts';
 import { postWebhook } from './post-webhook.ts';
 import { nextTryMs } from './retry-schedule.ts';
@@ -13,11 +15,15 @@ import { signedHeaders } from './signature.ts';
 /** Deliveries of one webhook that are read at a time, and those of them that are under way. */
 const MOST_READ = 100;
 const MOST_AT_ONCE = 4;
+/** A delivery that cannot be signed is looked at again after this time. */
+const UNSIGNED_MS = 60_000;
 
 export interface SenderOptions {
   duty: DutySession;
   /** `master.webhook_networks` */
   networks: string[];
+  /** Opens the secrets that sign. */
+  keyring: Keyring;
   /** Those that are active, as they were read last. */
   webhooks: () => ActiveWebhook[];
   warn(message: string): void;
@@ -33,6 +39,8 @@ class Lane {
   busy = 0;
   /** The last try failed: one at a time until one goes well. */
   failing = false;
+  /** Why nothing can be signed, as it was said last. */
+  problem: string | undefined;
 
   constructor(webhook: ActiveWebhook) {
     this.webhook = webhook;
@@ -132,14 +140,17 @@ export class WebhookSender {
     }
   }
 
-  async #send(lane: Lane, { id, tries, body }: DueDelivery): Promise<void> {
+  async #send(lane: Lane, delivery: DueDelivery): Promise<void> {
     const { random = Math.random } = this.#o;
     const { webhook, read } = lane;
+    const { id, tries, body } = delivery;
+    const secrets = await this.#secrets(lane);
+    if (secrets === undefined) return this.#unsigned(lane, delivery);
     const timestamp = read.at + Math.floor((monotonic() - read.monotonic) / 1000);
     const posted = await postWebhook({
       ...{ url: webhook.url, body, networks: this.#networks, signal: this.#closed.signal },
       headers: {
-        ...signedHeaders(webhook.secrets, { id: `msg_${id}`, timestamp, body }),
+        ...signedHeaders(secrets, { id: `msg_${id}`, timestamp, body }),
         'user-agent': 'afd',
       },
     });
@@ -150,7 +161,34 @@ export class WebhookSender {
     if (lane.failing) this.#drop(lane);
     const again_in_ms = error === null ? null : nextTryMs(tries + 1, posted.retryAfterS, random);
     const status = error === null ? 'delivered' : again_in_ms === null ? 'failed' : 'pending';
-    this.#tried.push({ webhook, id, tries, status, again_in_ms, code, error, ms });
+    this.#tried.push({ webhook, id, tries, sent: true, status, again_in_ms, code, error, ms });
+  }
+
+  /** Undefined = one of them does not open here, which is a warning once. */
+  async #secrets(lane: Lane): Promise<string[] | undefined> {
+    const { id, url, secrets } = lane.webhook;
+    const opened: string[] = [];
+    for (const { version, stored } of secrets) {
+      const one = await openSigning(this.#o.keyring, { id, version }, stored);
+      if ('secret' in one) {
+        opened.push(one.secret);
+        continue;
+      }
+      if (lane.problem !== one.problem)
+        this.#o.warn(`Webhook ${id} (${url}): nothing is sent, and what is due is kept. ${one.problem}`);
+      lane.problem = one.problem;
+      return undefined;
+    }
+    lane.problem = undefined;
+    return opened;
+  }
+
+  /** It keeps all its tries: another leader may have the key, or this one may get it. */
+  #unsigned(lane: Lane, { id, tries }: DueDelivery): void {
+    lane.failing = true;
+    this.#drop(lane);
+    const later = { sent: false, status: 'pending', again_in_ms: UNSIGNED_MS, code: null, ms: 0 } as const;
+    this.#tried.push({ webhook: lane.webhook, id, tries, ...later, error: lane.problem! });
   }
 
   async #write(): Promise<{ delivered: number; failed: number }> {

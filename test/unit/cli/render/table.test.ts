@@ -48,6 +48,21 @@ describe('a table', () => {
     expect(lines([row], 80)).toEqual([`ID${' '.repeat(76)}N`, `${row.id}  1`]);
   });
 
+  it('leaves a time out as a whole before a name, and before the id that a command needs is cut', () => {
+    const some: Column<Thing>[] = [
+      { header: 'KEY', id: true, value: (t) => t.id },
+      { header: 'NAME', value: (t) => t.name, flexible: true },
+      { header: 'EXPIRES', optional: true, value: () => '2027-01-01T00:00:00.000Z' },
+      { header: 'LAST USED', optional: true, value: () => 'never' },
+    ];
+    const row = (width: number) =>
+      renderTable(some, [{ id: 'k3Jd92Qa', name: 'report page', n: 0 }], width).split('\n')[1];
+    expect(row(80)).toBe('k3Jd92Qa  report page  2027-01-01T00:00:00.000Z  never');
+    expect(row(46)).toBe('k3Jd92Qa  report pa…  2027-01-01T00:00:00.000Z');
+    expect(row(30)).toBe('k3Jd92Qa  report page');
+    expect(row(17)).toBe('k3Jd92Qa  report…');
+  });
+
   it('shortens nothing when the output is piped', () => {
     const row = { id: 'a', name: 'x'.repeat(300), n: 1 };
     expect(tableWidth({})).toBe(Number.POSITIVE_INFINITY);

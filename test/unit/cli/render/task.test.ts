@@ -32,7 +32,8 @@ const record: TaskRecord = {
   updated_at: '2026-11-24T07:30:00.000Z',
   finished_at: null,
 };
-const task: ShownTask = { ...record, result: null, payload: {}, assignments: [], waiting: null };
+const noActs = { acts: [], more_acts: false, acts_note: null };
+const task: ShownTask = { ...record, result: null, payload: {}, assignments: [], waiting: null, ...noActs };
 const terminal = { colour: false, width: 80 };
 
 describe('the list of tasks', () => {
@@ -124,6 +125,27 @@ describe('a task', () => {
     );
     expect(shown).not.toMatch(/PROGRESS|MEMORY|CPU/);
     expect(shown).toMatch(/1 +worker-001 +failed +2026-11-24 08:00:00 +1\.5 s +boom/);
+  });
+
+  it('names who acted on it, oldest first, and says when that is not shown', () => {
+    const act = { id: 1, at: '2026-11-24T07:00:00.123Z', actor: 'os:ada@ops', source: null, request_id: 'r' };
+    const acts = [
+      { ...act, id: 2, action: 'tasks.cancel', reason: 'not\u001b needed', outcome: 'asked' },
+      { ...act, action: 'tasks.retry', reason: null, outcome: 'done' },
+    ];
+    const shown = renderTask({ ...task, acts }, terminal);
+    expect(shown.split('\n').slice(-3)).toEqual([
+      expect.stringMatching(/^ACT +TIME \(UTC\) +BY +REASON$/),
+      expect.stringMatching(/^tasks\.retry +2026-11-24 07:00:00 +os:ada@ops$/),
+      expect.stringMatching(/^tasks\.cancel, asked +2026-11-24 07:00:00 +os:ada@ops +not.* needed$/),
+    ]);
+    expect(shown).not.toContain('\u001b');
+    expect(renderTask({ ...task, acts, more_acts: true }, terminal)).toMatch(/afd audit ls\.$/);
+    const hidden = { acts: null, acts_note: 'not shown: this account may not read the audit log' };
+    expect(renderTask({ ...task, ...hidden }, terminal)).toMatch(
+      /\nActs of operators: not shown: this account may not read the audit log\.$/,
+    );
+    expect(renderTask(task, terminal)).not.toContain('ACT ');
   });
 
   it('whose data cannot be read shows it as it is', () => {

@@ -170,6 +170,19 @@ function taskOf(text: string) {
       payload: { [text]: text },
       assignments: [attempt],
       waiting: { why: text, devices: [{ device_id: text, score: 1, reasons: [text] }] },
+      acts: [
+        {
+          id: 1,
+          at: text,
+          actor: text,
+          source: text,
+          action: 'tasks.cancel',
+          reason: text,
+          outcome: 'done',
+          request_id: text,
+        },
+      ],
+      ...{ more_acts: true, acts_note: null },
     },
   };
 }
