@@ -5,12 +5,12 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { DatabaseAddress } from '../db/session.ts';
 import type { Config } from './config-schema.ts';
-import { parseHost, splitHosts } from './sections/database-hosts.ts';
 import { type FoundFile, type Given, mixedSources } from './database-sources.ts';
 import { type Parts, parseDatabaseUrl } from './database-url.ts';
 import { trustOfSecret } from './file-trust.ts';
 import { isLoopback } from './loopback.ts';
 import { type Origin, rankOf } from './origin.ts';
+import { parseHost, splitHosts } from './sections/database-hosts.ts';
 import { readSmallFile } from './small-file.ts';
 
 export interface AddressInput {
