@@ -20,7 +20,10 @@ const ALL = ['unit', 'db', 'serial'];
  * Files of `db` that the hostile server, which is the private one again, has no part in: their servers are their own, or (the
  * examples) their sessions, which believe their server.
  */
-const NOT_HOSTILE = ['integration/server/**', 'integration/tls-server.test.ts', 'integration/examples/**'];
+const NOT_HOSTILE = [
+  ...['integration/server/**', 'integration/tls-server.test.ts', 'integration/examples/**'],
+  'integration/gateway/security-guide.test.ts',
+];
 const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
 const HOSTILE = { projects: ['db'], args: without(NOT_HOSTILE) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
