@@ -27,7 +27,7 @@ export const OF_BATCHES: Mutant[] = [
     'batch-sealed-beside-an-addition',
     'a batch is sealed while a transaction adds to it',
     core('db/batches/write-batch.ts', ' LOCK IN SHARE MODE', ''),
-    rows('by twenty programs while it is sealed'),
+    rows('while who seals it waits for the end of the transaction'),
   ),
   caught(
     'batch-ends-twice',
