@@ -35,10 +35,4 @@ export const OF_BATCHES: Mutant[] = [
     core('db/batches/write-batch.ts', ' AND ended_at IS NULL', ''),
     rows('is written once, and never before it is sealed'),
   ),
-  caught(
-    'running-is-no-longer-open',
-    'a batch ends while a task of it runs',
-    core('db/batch-state.ts', 'const OPEN = 4;', 'const OPEN = 3;'),
-    ender('ends when it is sealed and none of its tasks is open'),
-  ),
 ];
