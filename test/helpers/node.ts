@@ -58,6 +58,12 @@ export function testContext(
   return { ...context, lines };
 }
 
+/** The same with one session for all calls: a context opens one for each, and keeps it until it is closed. */
+export async function withOneSession<T extends Context>(context: T): Promise<T> {
+  const session = await context.session();
+  return { ...context, session: async () => session };
+}
+
 function addressAs(db: TestDatabase, account: AccountName | undefined): TestDatabase['address'] {
   if (account === undefined || db.roles === undefined) return db.address;
   return addressOf(urlAs(db.url, db.roles[account]));

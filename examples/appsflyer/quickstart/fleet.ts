@@ -180,6 +180,7 @@ function configuration(plan: WorkerPlan, database: DemoDatabase) {
       heartbeat_interval: '1s',
       task_poll_interval: '250ms',
       shutdown_timeout: '10s',
+      handler_folders: [handlers],
     },
     // Everything that decides how soon a dead device is noticed, in seconds instead of minutes.
     master: {

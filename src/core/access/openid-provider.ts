@@ -164,7 +164,7 @@ export class OpenIdProvider {
     });
   }
 
-  /** What the person is told of it. */
+  /** The error that the person gets. */
   #failed(error: unknown): AfdError {
     const { code, status } = error as { code?: string; status?: number };
     if (error instanceof AuthorizationResponseError) return this.#refused(`it answered ${word(error.error)}`);

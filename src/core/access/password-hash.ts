@@ -116,7 +116,7 @@ function unpadded(bytes: Buffer): string {
 function parse(stored: string): Parsed {
   const [, ln, r, p, salt = '', hash = ''] = SHAPE.exec(stored) ?? [];
   const cost = { ln: Number(ln), r: Number(r), p: Number(p) };
-  // Whoever writes the table must not make a gateway take all memory.
+  // A hash that somebody wrote into the table must not make a gateway take all memory.
   const sane = cost.ln >= 1 && cost.r >= 1 && cost.p >= 1 && cost.p <= 16 && 128 * 2 ** cost.ln * cost.r <= MOST_BYTES;
   if (!sane)
     throw new AfdError('E_INTERNAL', 'The hash of a password in the database has another form than afd makes.');

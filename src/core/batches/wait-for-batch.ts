@@ -21,12 +21,13 @@ export async function waitForBatch(context: Context, id: number, timeoutS?: numb
   const end = timeoutS === undefined ? Number.POSITIVE_INFINITY : monotonic() + timeoutS * 1000;
   // A database that is not there at the start is an error at once.
   const session = await context.session();
+  const same = { ...context, session: async () => session };
   let answered = monotonic();
   let batch: ShownBatch | undefined;
   for (let pause = FIRST_MS; ; pause = Math.min(pause * 1.5, MOST_MS)) {
     try {
       await session.ready();
-      batch = await showBatch(context, id);
+      batch = await showBatch(same, id);
       answered = monotonic();
       if (batch.state !== 'open' && openTasks(batch.counts) === 0) return outcomeOf(batch);
     } catch (error) {

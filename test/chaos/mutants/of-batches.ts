@@ -27,18 +27,12 @@ export const OF_BATCHES: Mutant[] = [
     'batch-sealed-beside-an-addition',
     'a batch is sealed while a transaction adds to it',
     core('db/batches/write-batch.ts', ' LOCK IN SHARE MODE', ''),
-    rows('by twenty programs while it is sealed'),
+    rows('while who seals it waits for the end of the transaction'),
   ),
   caught(
     'batch-ends-twice',
     'a batch that has ended ends once more',
     core('db/batches/write-batch.ts', ' AND ended_at IS NULL', ''),
     rows('is written once, and never before it is sealed'),
-  ),
-  caught(
-    'running-is-no-longer-open',
-    'a batch ends while a task of it runs',
-    core('db/batch-state.ts', 'const OPEN = 4;', 'const OPEN = 3;'),
-    ender('ends when it is sealed and none of its tasks is open'),
   ),
 ];

@@ -19,7 +19,7 @@ import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { it } from '../../helpers/fixture.ts';
-import { testContext } from '../../helpers/node.ts';
+import { testContext, withOneSession } from '../../helpers/node.ts';
 import { folder } from '../../unit/core/config/config-folder.ts';
 
 let db: TestDatabase;
@@ -246,7 +246,8 @@ describe('RB16 an act and its row', () => {
     await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {
         const own = testContext(db);
-        for (let one = 0; one < 10; one += 1) await makeKey(own, key, actor(`writer-${n}`));
+        const same = await withOneSession(own);
+        for (let one = 0; one < 10; one += 1) await makeKey(same, key, actor(`writer-${n}`));
         await own.close();
       }),
     );
@@ -258,11 +259,13 @@ describe('RB16 an act and its row', () => {
   it('a verification sees one moment, while rows are added', async () => {
     await add(1, 100);
     const stop = new AbortController();
+    const same = await withOneSession(context);
     const writer = (async () => {
-      while (!stop.signal.aborted) await makeKey(context, key, actor());
+      while (!stop.signal.aborted) await makeKey(same, key, actor());
     })();
     const other = testContext(db);
-    for (let n = 0; n < 10; n += 1) expect(await verifyAudit(other)).toMatchObject({ intact: true });
+    const reader = await withOneSession(other);
+    for (let n = 0; n < 10; n += 1) expect(await verifyAudit(reader)).toMatchObject({ intact: true });
     stop.abort();
     await writer;
     await other.close();

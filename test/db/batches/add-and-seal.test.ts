@@ -4,7 +4,7 @@ import { batches, seal, showBatch } from '../../../src/core/batches/batches.ts';
 import { countBatch, countStatement } from '../../../src/core/db/batches/batch-counts.ts';
 import { readBatches } from '../../../src/core/db/batches/batch-rows.ts';
 import { unendedBatches, unendedStatement } from '../../../src/core/db/batches/unended-batches.ts';
-import { endBatches, sealBatch } from '../../../src/core/db/batches/write-batch.ts';
+import { endBatches, lockOpenBatch, sealBatch } from '../../../src/core/db/batches/write-batch.ts';
 import type { Batch, IntoBatch } from '../../../src/core/domain/task/batch.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
@@ -87,6 +87,18 @@ describe('tasks are added to a batch', () => {
       await given.session.write(`ALTER TABLE ${names.task} DROP CONSTRAINT afd_refuse`);
     }
     expect(await given.session.rows(`SELECT 1 FROM ${names.batch}`)).toEqual([]);
+  });
+
+  it('while who seals it waits for the end of the transaction', async () => {
+    const { names } = given.db;
+    const id = await open();
+    const [adding, sealing] = [await given.db.session(), await given.db.session()];
+    await adding.write('START TRANSACTION');
+    await lockOpenBatch(adding, names, id);
+    await sealing.write('SET SESSION innodb_lock_wait_timeout = 1');
+    await expect(sealBatch(sealing, names, id)).rejects.toMatchObject({ errno: 1205 });
+    await adding.write('COMMIT');
+    expect(await sealBatch(sealing, names, id)).toBe(true);
   });
 
   it('by twenty programs while it is sealed: none of theirs is lost, none goes in afterwards', async ({

@@ -44,6 +44,7 @@ function spelled(sql: string, usual: string): string {
       '($1 - if($2,least($3,32767),0))',
     )
     .replace(/\(\((10 - least\(greatest\(coalesce\(`priority`,5\),0\),10\))\)\)/, '($1)')
+    .replace(/if\(\((`batch_id` is null)\),/, 'if($1,')
     .replace(
       /(`\w+` [\w()']+( COLLATE \w+)?)((?: NOT NULL| DEFAULT (?:\([^)]*\)\)|[^ ,\n]+)| INVISIBLE)+)/g,
       (_, head, __, rest) => {

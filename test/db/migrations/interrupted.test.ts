@@ -79,7 +79,7 @@ describe('a migration', () => {
   });
 
   it('that is taken back and killed at any statement is taken back whole by the next run', {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     db = await oldDatabase([T1, T1_ROWS]);
     for (let nth = 1; ; nth += 1) {

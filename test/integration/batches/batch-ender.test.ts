@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, vi } from 'vitest';
 import { BatchEnder } from '../../../src/core/batches/batch-ender.ts';
 import { seal, showBatch } from '../../../src/core/batches/batches.ts';
+import { waitForBatch } from '../../../src/core/batches/wait-for-batch.ts';
 import { NotLeader } from '../../../src/core/db/leader/assert-leader.ts';
 import type { IntoBatch } from '../../../src/core/domain/task/batch.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
@@ -163,5 +164,13 @@ describe('a batch', () => {
     while (rounds.length < 3) rounds.push((await ender.runOnce()).ended);
     expect(rounds).toEqual([0, 1, 0]);
     expect(await state(batch_id)).toBe('ended');
+  });
+
+  it('is waited for by one connection, however often it is asked', async () => {
+    const { batch_id } = await made(1);
+    let opened = 0;
+    const counted = { ...context, session: async () => context.session().finally(() => (opened += 1)) };
+    await expect(waitForBatch(counted, batch_id, 0.6)).rejects.toMatchObject({ code: 'E_TIMED_OUT' });
+    expect(opened).toBe(1);
   });
 });
