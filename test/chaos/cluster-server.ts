@@ -4,12 +4,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import mysql, { type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
 import type { DatabaseAddress } from '../../src/core/db/address.ts';
 import { type Cluster, cluster } from '../helpers/cluster.ts';
+import type { MemberFault } from './plan.ts';
 import type { ChaosServer, Topology } from './server.ts';
 
 /** Of the helper: semi-sync is a pair. */
 const KINDS = { group: 'group', semisync: 'pair', galera: 'galera' } as const;
 /** Milliseconds after which the replica of a killed primary is promoted, as a tool beside it would do. */
 const PROMOTE_MS = 1000;
+
+const TRUST = 'SET PERSIST log_bin_trust_function_creators = 1';
 
 export async function clusterServer(topology: Topology): Promise<ChaosServer> {
   const one = await cluster(KINDS[topology]);
@@ -18,6 +21,8 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
   const kind = topology === 'group' ? 'mysql' : 'mariadb';
   // The account of a fleet may do everything in schemas of its own; of MariaDB it has one schema alone.
   if (kind === 'mariadb') await one.tell('sql', String(await one.primary()), '-e', "GRANT ALL ON *.* TO 'afd'@'%'");
+  // The triggers that record what happens are made by that account, which is not root.
+  else for (const n of [1, 2, 3]) await one.tell('sql', String(n), '-e', TRUST);
   const first = { ...members[0]!, members };
   let paused: number | undefined;
   return {
@@ -47,6 +52,7 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
     async move() {
       await switchover(one, topology);
     },
+    hurt: (fault, ms) => hurt(one, topology, fault, ms),
     boots: () => Promise.all(members.map(bootOfMember)),
     stop: () => one.stop(),
   };
@@ -54,8 +60,32 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
 
 /** The writer of Galera leaves in order, and comes back; which one is the writer is what afd decides. */
 async function switchover(one: Cluster, topology: Topology): Promise<void> {
+  // Only a whole one can be moved: what was done before may not be over.
+  await one.tell('start');
   if (topology !== 'galera') await one.tell('switchover');
   else await one.tell('switchover', String(await one.primary()));
+}
+
+/** The pair has one secondary, without which its primary stops; a member can be cut off where each has a network of its own. */
+async function hurt(one: Cluster, topology: Topology, fault: MemberFault, ms: number): Promise<boolean> {
+  const count = topology === 'semisync' ? 2 : 3;
+  const primary = await one.primary();
+  if (primary === undefined || (fault === 'stop-majority' && count < 3)) return false;
+  if (fault === 'cut-primary') {
+    if (topology !== 'group' || process.env.MYSQL_GROUP_NET !== '1') return false;
+    await one.tell('cut-group', String(primary));
+    await pause(ms);
+    await one.tell('mend', String(primary));
+    await one.tell('start');
+    return true;
+  }
+  const others = Array.from({ length: count }, (_, n) => n + 1).filter((n) => n !== primary);
+  const hit = fault === 'stop-majority' ? others : others.slice(0, 1);
+  for (const n of hit) await one.signalMember(n, fault === 'kill-secondary' ? 'SIGKILL' : 'SIGSTOP');
+  await pause(ms);
+  if (fault !== 'kill-secondary') for (const n of hit) await one.signalMember(n, 'SIGCONT');
+  await one.tell('start');
+  return true;
 }
 
 /** Which run of which server this is, as it stands in the events; undefined = it does not answer. No session of afd's: most are read-only. */

@@ -9,7 +9,8 @@ import { block } from './block.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { NodeProcess } from './node-process.ts';
 import { OPERATOR, operate } from './operators.ts';
-import type { FaultKind, Step } from './plan.ts';
+import { patiently } from './patiently.ts';
+import { type FaultKind, type MemberFault, type Step, TO_MEMBERS } from './plan.ts';
 import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
 import { hasGlobal, isGlobal, killQueries, withGlobals } from './server-faults.ts';
@@ -71,13 +72,16 @@ export class Faults {
     await this.#operator.close();
     await this.#strangers.close();
     const { admin, names } = this.#fleet;
-    await admin.ready();
-    await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
+    await patiently(async () => {
+      await admin.ready();
+      await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
+    });
   }
 
   async #do(step: Step): Promise<void> {
     const { kind } = step;
     if (kind.endsWith('-database')) return this.#toDatabase(step);
+    if (isToMembers(kind)) return this.#toMembers(kind, step.ms);
     if (isGlobal(kind)) return this.#setGlobals(step);
     if (kind === 'kill-query') return this.#killQueries(step);
     if (kind.startsWith('block-')) {
@@ -191,6 +195,20 @@ export class Faults {
     this.#keep(this.#databaseAway);
   }
 
+  async #toMembers(kind: MemberFault, ms: number): Promise<void> {
+    await this.#databaseAway.catch(() => {});
+    const { history } = this.#fleet;
+    const away = async () => {
+      const victim = kind === 'stop-majority' ? 'database' : 'member';
+      history.note({ proc: 'storm', type: 'ok', f: 'stop', victim, kind, ms });
+      if ((await this.#server.hurt?.(kind, ms)) !== true) return;
+      history.note({ proc: 'storm', type: 'info', f: 'mended', victim, kind });
+      await this.#fleet.noteBoot(false);
+    };
+    this.#databaseAway = away();
+    this.#keep(this.#databaseAway);
+  }
+
   #toNetwork(step: Step): void {
     // Producers too: an enqueue that was committed and not answered is sent again, or given up.
     const producers = PRODUCERS.map((id) => ({ id, proxies: [this.#fleet.proxies.get(id)!] }));
@@ -277,4 +295,8 @@ export class Faults {
     const { device_id, term } = await getLeader(this.#operator, this.#fleet.names);
     if (device_id !== null) await resignLeader(this.#operator, this.#fleet.names, { device_id, term });
   }
+}
+
+function isToMembers(kind: FaultKind): kind is MemberFault {
+  return (TO_MEMBERS as readonly string[]).includes(kind);
 }

@@ -102,9 +102,8 @@ function only(text: string, every: Weights): Weights {
     const [kind = '', weight] = one.split('=');
     return [kind, weight === undefined ? every[kind as FaultKind] : Number(weight)] as const;
   });
-  const wrong = kinds.filter(([kind, weight]) => !(kind in EVERYTHING) || !(Number(weight) > 0)).map(([kind]) => kind);
-  if (wrong.length > 0)
-    throw new WrongOption(`--kinds: not ${wrong.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
+  const wrong = kinds.filter(([kind, weight]) => !(kind in every) || !(Number(weight) > 0)).map(([kind]) => kind);
+  if (wrong.length > 0) throw new WrongOption(`--kinds: not ${wrong.join(', ')}; ${Object.keys(every).join(', ')}`);
   if (!kinds.some(([kind]) => (KILLS as readonly string[]).includes(kind)))
     throw new WrongOption(`--kinds needs one of ${KILLS.join(', ')}`);
   return Object.fromEntries(kinds);

@@ -3,6 +3,7 @@ import type { DatabaseAddress } from '../../src/core/db/session.ts';
 import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { mysqlPrograms } from '../helpers/mysql-programs.ts';
 import { privateServer } from '../helpers/server.ts';
+import type { MemberFault } from './plan.ts';
 
 /** Replicated databases that a storm can be about. */
 export const TOPOLOGIES = ['group', 'semisync', 'galera'] as const;
@@ -31,6 +32,8 @@ export interface ChaosServer {
   replaced?(member: number): Promise<void>;
   /** Of several: another becomes the writer, as planned. */
   move?(): Promise<void>;
+  /** Of several: does this to them, for `ms` milliseconds and until it is mended. False = not possible here. */
+  hurt?(kind: MemberFault, ms: number): Promise<boolean>;
   /** Of several: which run each is, as it stands in the events; undefined = it does not answer. */
   boots?(): Promise<Array<number | undefined>>;
   /** Ends it and deletes its data. */

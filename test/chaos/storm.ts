@@ -14,6 +14,7 @@ import { Faults } from './faults.ts';
 import { type ChaosFleet, chaosFleet, SETTINGS } from './fleet.ts';
 import { keepEvidence } from './kept.ts';
 import { OPERATOR } from './operators.ts';
+import { patiently } from './patiently.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 import { PRODUCERS, startProducers } from './producers.ts';
 import type { ChaosServer } from './server.ts';
@@ -128,12 +129,14 @@ async function drain(fleet: ChaosFleet, stillMs: number): Promise<boolean> {
   const { admin, names } = fleet;
   let [before, movedAt] = ['', performance.now()];
   for (;;) {
-    await admin.ready();
-    const [row] = await admin.rows(
-      `SELECT (SELECT COUNT(*) FROM ${names.task} WHERE status IN ('pending', 'running', 'assigned', 'waiting')) AS tasks,
-              (SELECT COUNT(*) FROM ${names.assignment} WHERE status IN ('assigned', 'running')) AS attempts,
-              (SELECT COUNT(*) FROM chaos_event WHERE tbl IN ('task', 'assignment')) AS moves`,
-    );
+    const [row] = await patiently(async () => {
+      await admin.ready();
+      return admin.rows(
+        `SELECT (SELECT COUNT(*) FROM ${names.task} WHERE status IN ('pending', 'running', 'assigned', 'waiting')) AS tasks,
+                (SELECT COUNT(*) FROM ${names.assignment} WHERE status IN ('assigned', 'running')) AS attempts,
+                (SELECT COUNT(*) FROM chaos_event WHERE tbl IN ('task', 'assignment')) AS moves`,
+      );
+    });
     if (Number(row?.tasks) === 0 && Number(row?.attempts) === 0) return true;
     const now = JSON.stringify(row);
     if (now !== before) [before, movedAt] = [now, performance.now()];
@@ -151,7 +154,7 @@ async function gather(fleet: ChaosFleet, server: ChaosServer, drained: boolean):
   const address = inSchema(server.address, fleet.schema);
   const options = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 60_000, multiStatements: false };
   const session = new Session({ address, writer: writerOf(address), ...options });
-  await session.ready();
+  await patiently(() => session.ready());
   const events = await readEvents(session, fleet.procOf, server.members !== undefined);
   await session.write(`DROP DATABASE ${fleet.schema}`);
   await session.close();
