@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFailed } from 'vitest';
 import { configSchema } from '../../src/core/config/config-schema.ts';
 import { type Context, openContext } from '../../src/core/context/context.ts';
+import type { DatabaseAddress } from '../../src/core/db/address.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import type { Handler } from '../../src/core/handlers/handler.ts';
 import { functionHandler } from '../../src/core/handlers/module-handler.ts';
@@ -28,6 +29,8 @@ export function testContext(
     database?: Section;
     secrets?: Section;
     remote?: boolean;
+    /** Other members of the database than that of the test, where nothing need answer. */
+    members?: Array<{ host: string; port: number }>;
     /** Whose rights it has with AFD_TEST_ROLES=1. */
     account?: AccountName;
   } = {},
@@ -51,11 +54,22 @@ export function testContext(
       warnings: [],
       remarks: [],
       passedOver: [],
-      database: overrides.remote === true ? undefined : addressAs(db, overrides.account),
+      database:
+        overrides.remote === true ? undefined : withMembers(addressAs(db, overrides.account), overrides.members),
     },
     { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
   );
   return { ...context, lines };
+}
+
+function withMembers(
+  address: DatabaseAddress,
+  others: ReadonlyArray<{ host: string; port: number }> = [],
+): DatabaseAddress {
+  const { socketPath: _, ...login } = address;
+  return others.length === 0
+    ? address
+    : { ...address, members: [address, ...others.map((at) => ({ ...login, ...at }))] };
 }
 
 /** The same with one session for all calls: a context opens one for each, and keeps it until it is closed. */

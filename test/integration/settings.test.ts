@@ -1,5 +1,6 @@
 // The fleet's values: who writes them, and that every node obeys them, while it runs too.
 import { afterEach, describe, expect, vi } from 'vitest';
+import { describeMember } from '../../src/core/db/address.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { readSettings } from '../../src/core/db/settings/read-settings.ts';
 import { writeSettings } from '../../src/core/db/settings/write-settings.ts';
@@ -9,9 +10,11 @@ import { leadOnce } from '../../src/core/leader/lead-once.ts';
 import { HealthCheck } from '../../src/core/leader/rescue/health-check.ts';
 import { Liveness } from '../../src/core/node/liveness.ts';
 import type { LivenessReport } from '../../src/core/node/liveness-messages.ts';
-import { livenessSettings } from '../../src/core/node/liveness-settings.ts';
+import { livenessSettings, obeyFleet } from '../../src/core/node/liveness-settings.ts';
 import { Keyring } from '../../src/core/secrets/keyring.ts';
+import { applySettings } from '../../src/core/settings/apply-settings.ts';
 import { addTask, showTask } from '../../src/core/tasks/tasks.ts';
+import { actor } from '../helpers/actor.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
 import { test } from '../helpers/fixture.ts';
@@ -34,6 +37,30 @@ const write = (values: Record<string, unknown>) =>
   writeSettings(session, db.names, new Map(Object.entries(values)), { by: 'test', existing: 'replace' });
 const stored = async () =>
   Object.fromEntries((await readSettings(session, db.names)).map((row) => [row.name, [row.value, row.updated_by]]));
+
+/** Nothing listens there. */
+const NOBODY = { host: '127.0.0.1', port: 1 };
+
+describe('the members of the database', () => {
+  test('are published by `config apply` where several are configured, and told to every node that has several', async () => {
+    const context = testContext(db, { worker: { device_id: 'm' }, members: [NOBODY] });
+    const { changes } = await applySettings(context, { dryRun: false, by: actor() });
+    await context.close();
+    const hosts = [describeMember(db.address), '127.0.0.1:1'].join(',');
+    expect(changes).toEqual([{ key: 'database.hosts', from: null, to: hosts, from_by: null }]);
+    expect((await stored())['database.hosts']?.[0]).toBe(hosts);
+
+    await write({ 'database.hosts': '127.0.0.1:1,127.0.0.1:2' });
+    const node = testContext(db, { worker: { device_id: 'n' }, members: [NOBODY] });
+    await node.session();
+    expect(node.writer?.learn(['127.0.0.1:2'])).toEqual([]);
+    // With a heartbeat.
+    await write({ 'database.hosts': '127.0.0.1:3' });
+    obeyFleet(node, { rows: await readSettings(session, db.names) });
+    await node.close();
+    expect(node.lines.join('')).toContain('the fleet names more members of its database: 127.0.0.1:3');
+  });
+});
 
 describe('the first leader', () => {
   test('writes what its file says, all keys of it, and signs it', async () => {

@@ -8,7 +8,7 @@ export type ConfigApplyResult = AppliedSettings;
 export default class ConfigApply extends BaseCommand {
   static override summary = "Publish this configuration's fleet-wide settings.";
   static override description =
-    'The fleet-wide settings are master.heartbeat_timeout, task_timeout, max_retry_count and retry_backoff, and load_balancer.strategy and weights. Only values set in the configuration file or by environment variables are written; defaults are not. Running nodes apply the new values with their next heartbeat.';
+    'The fleet-wide settings are master.heartbeat_timeout, task_timeout, max_retry_count and retry_backoff, load_balancer.strategy and weights, and the members of a replicated database (database.hosts). Only values set in the configuration file or by environment variables are written; defaults are not. Running nodes apply the new values with their next heartbeat.';
 
   static override examples = ['<%= config.bin %> config apply --dry-run', '<%= config.bin %> config apply'];
 

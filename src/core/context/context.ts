@@ -3,7 +3,7 @@ import { FleetSettings } from '../config/fleet-settings.ts';
 import { noDatabase, type ResolvedConfig } from '../config/load-config.ts';
 import { DatabaseError } from '../db/database-error.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
-import { readSettings } from '../db/settings/read-settings.ts';
+import { namedHosts, readSettings } from '../db/settings/read-settings.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
 import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -146,7 +146,9 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
           await session.close();
           session = await opened(wanted);
         }
-        fleet.obey(await readSettings(session, names));
+        const rows = await readSettings(session, names);
+        fleet.obey(rows);
+        writer?.learn(namedHosts(rows));
         if (isNode) await tellPromise(session, events, config.master.heartbeat_timeout);
         checked = true;
       }

@@ -43,6 +43,8 @@ export interface WriterSource {
   find(): Promise<FoundWriter>;
   /** A session with it broke, or it refused a write. `hung`: it did not answer in time. The next `find` asks the members again. */
   doubt(writer: FoundWriter, hung: boolean): void;
+  /** Members that the fleet names are asked too; returns those that are new. */
+  learn(hosts: readonly string[]): string[];
   /** Calls `leave` when another server has become the writer; returns what ends that. */
   follow(writer: FoundWriter, leave: () => void): () => void;
 }

@@ -17,3 +17,6 @@ export const FLEET_KEYS = [
   'load_balancer.region_bonus',
   'load_balancer.min_score',
 ] as const;
+
+/** What the fleet names of its database, `host:port` with commas between: each node adds it to what it has configured. */
+export const HOSTS_KEY = 'database.hosts';

@@ -8,7 +8,7 @@ import {
 } from '../db/devices/heartbeat-device.ts';
 import { onlineCountStatement } from '../db/devices/online-count.ts';
 import type { Session } from '../db/session.ts';
-import { settingRow, settingsStatement } from '../db/settings/read-settings.ts';
+import { namedHosts, settingRow, settingsStatement } from '../db/settings/read-settings.ts';
 import type { TableNames } from '../db/table-names.ts';
 import type { LivenessReport } from './liveness-messages.ts';
 
@@ -36,7 +36,9 @@ export async function sendHeartbeat(
     const [lived, , settings, count] = await session.batch(statements);
     const devices = count === undefined ? undefined : Number(count[0]?.n);
     if (writer !== undefined && devices !== undefined) writer.devices = devices;
-    if (lived?.affectedRows === 1) report({ kind: 'settings', rows: settings!.map(settingRow), devices });
+    const rows = settings!.map(settingRow);
+    writer?.learn(namedHosts(rows));
+    if (lived?.affectedRows === 1) report({ kind: 'settings', rows, devices });
     return lived?.affectedRows === 1;
   } catch (error) {
     if (isConnectionLost(error)) throw error;

@@ -1,6 +1,6 @@
 import type { Context } from '../context/context.ts';
 import { Session } from '../db/session.ts';
-import type { SettingRow } from '../db/settings/read-settings.ts';
+import { namedHosts, type SettingRow } from '../db/settings/read-settings.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { Elector, type ElectorOptions } from '../election/elector.ts';
 import { cannotLead } from '../election/refused-lease.ts';
@@ -85,6 +85,9 @@ export function obeyFleet(
 ): LivenessCommand {
   context.fleet.obey(rows);
   if (context.writer !== undefined && devices !== undefined) context.writer.devices = devices;
+  const members = context.writer?.learn(namedHosts(rows)) ?? [];
+  if (members.length > 0)
+    context.events.emit('note', { message: `the fleet names more members of its database: ${members.join(', ')}` });
   return { kind: 'heartbeat-timeout', milliseconds: context.config.master.heartbeat_timeout * 1000 };
 }
 

@@ -5,9 +5,11 @@ import type { Config } from '../config/config-schema.ts';
 import { dangers } from '../config/config-warnings.ts';
 import { setValue } from '../config/dotted.ts';
 import type { Context } from '../context/context.ts';
+import { describeMember } from '../db/address.ts';
 import { changeSettings } from '../db/settings/change-settings.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
 import { type Actor, saidBy } from '../domain/audit/actor.ts';
+import { HOSTS_KEY } from '../domain/fleet-keys.ts';
 import { settingEntries } from './setting-entries.ts';
 
 export interface SettingChange {
@@ -39,10 +41,15 @@ export async function applySettings(
 ): Promise<AppliedSettings> {
   const session = await context.session();
   const before = new Map((await readSettings(session, context.names)).map((row) => [row.name, row]));
-  const given = [...context.fleet.own].filter(([, own]) => own.origin !== 'default');
+  const own = [...context.fleet.own].filter(([, { origin }]) => origin !== 'default');
+  const hosts = context.address?.members?.map(describeMember).join(',');
+  const given = [
+    ...own.map(([key, { value }]) => [key, value] as const),
+    ...(hosts === undefined ? [] : [[HOSTS_KEY, hosts] as const]),
+  ];
   const changes: SettingChange[] = [];
   const unchanged: string[] = [];
-  for (const [key, { value }] of given) {
+  for (const [key, value] of given) {
     const row = before.get(key);
     if (row !== undefined && row.value === value) unchanged.push(key);
     else changes.push({ key, from: row?.value ?? null, to: value, from_by: row?.updated_by ?? null });
@@ -54,10 +61,10 @@ export async function applySettings(
     await audited({ session, names }, by, write, (then) => settingEntries(then, values));
   }
   const after = structuredClone(context.config) as Config;
-  for (const [key, { value }] of given) setValue(after, key, value);
+  for (const [key, { value }] of own) setValue(after, key, value);
   // Nothing changes in the rest of this machine's configuration, so only what the fleet's values are part of is
   // reported.
-  const keys = given.map(([key]) => key);
+  const keys = own.map(([key]) => key);
   const warnings = dangers(after, undefined).filter((sentence) => keys.some((key) => sentence.includes(key)));
   return { dry_run: dryRun, changes, unchanged, warnings };
 }

@@ -1,18 +1,13 @@
 // Finds the member that takes writes, for all sessions of a thread: whoever opens one while the members are being asked waits for
 // the same answer. It holds no connection, and asks nothing while nobody opens a session.
-import {
-  type DatabaseAddress,
-  describeAddress,
-  describeMember,
-  type FoundWriter,
-  type WriterSource,
-} from '../db/address.ts';
+import { type DatabaseAddress, describeMember, type FoundWriter, type WriterSource } from '../db/address.ts';
 import { DatabaseError, SHOW_CONFIG } from '../db/database-error.ts';
 import { askMember } from '../db/writer/ask-member.ts';
 import { type Before, CLAIM_ALARM_MS, type Decision, decideWriter } from '../domain/writer/decide-writer.ts';
 import { isSameServer, type MemberAnswer, type ServerState } from '../domain/writer/member-answer.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
+import { Members } from './members.ts';
 
 export interface WriterFinderOptions {
   ask?: typeof askMember;
@@ -40,8 +35,7 @@ interface Found extends FoundWriter {
 export class WriterFinder implements WriterSource {
   /** Devices of the fleet, as far as is known. */
   devices = 1;
-  readonly #members: readonly DatabaseAddress[];
-  readonly #where: string;
+  readonly #members: Members;
   readonly #o: Required<WriterFinderOptions>;
   /** Undefined = it is doubtful. */
   #writer: Found | undefined;
@@ -56,8 +50,7 @@ export class WriterFinder implements WriterSource {
   #said = new Set<'claims' | 'hidden'>();
 
   constructor(address: DatabaseAddress, options: WriterFinderOptions = {}) {
-    this.#members = address.members ?? [address];
-    this.#where = describeAddress(address);
+    this.#members = new Members(address);
     this.#o = { ask: askMember, monotonic, random: Math.random, ...options };
   }
 
@@ -79,6 +72,10 @@ export class WriterFinder implements WriterSource {
       this.#round = undefined;
     });
     return this.#round;
+  }
+
+  learn(hosts: readonly string[]): string[] {
+    return this.#members.learn(hosts);
   }
 
   doubt(writer: FoundWriter, hung: boolean): void {
@@ -120,7 +117,7 @@ export class WriterFinder implements WriterSource {
       : undefined;
     const error =
       final ??
-      new DatabaseError('E_DATABASE', `None of ${this.#where} is the writer now: ${decision.reason}.`, {
+      new DatabaseError('E_DATABASE', `None of ${this.#members.where} is the writer now: ${decision.reason}.`, {
         ...{ retry: 'connection', driverCode: 'AFD_NO_WRITER', suggestions: SHOW_CONFIG },
         ...(errors[0] === undefined ? {} : { cause: errors[0] }),
       });
@@ -136,11 +133,11 @@ export class WriterFinder implements WriterSource {
   }
 
   #askAll(errors: DatabaseError[]): Promise<{ decision: Decision; answers: MemberAnswer[] }> {
-    const answers: MemberAnswer[] = this.#members.map((one) => ({ member: describeMember(one), kind: 'asked' }));
+    const answers: MemberAnswer[] = this.#members.list.map((one) => ({ member: describeMember(one), kind: 'asked' }));
     const over = new AbortController();
     return new Promise((resolve, reject) => {
       let open = answers.length;
-      for (const [n, address] of this.#members.entries()) {
+      for (const [n, address] of this.#members.list.entries()) {
         const answered = this.#answer(address, over.signal, errors).then((answer) => {
           if (over.signal.aborted) return;
           answers[n] = answer;
@@ -179,7 +176,7 @@ export class WriterFinder implements WriterSource {
     if (answer?.kind !== 'answered')
       throw new DatabaseError('E_INTERNAL', `${member} did not answer.`, { retry: 'final' });
     const { state } = answer;
-    const address = this.#members.find((one) => describeMember(one) === member)!;
+    const address = this.#members.list.find((one) => describeMember(one) === member)!;
     const last = this.#last;
     const same = last !== undefined && isSameServer(last.state, state);
     const found = same && last.address === address && last.topology === topology ? last : { address, topology, state };
@@ -210,7 +207,7 @@ export class WriterFinder implements WriterSource {
     const forMs = this.#o.monotonic() - this.#claims.since;
     const several = decision.kind === 'wait' && decision.claimants.length > 1 && forMs >= CLAIM_ALARM_MS;
     if (several || decision.kind === 'refuse')
-      this.#say('claims', `afd writes to none of ${this.#where} until this is mended: ${decision.reason}`);
+      this.#say('claims', `afd writes to none of ${this.#members.where} until this is mended: ${decision.reason}`);
     if (answers.some((one) => one.kind === 'answered' && one.state.group === 'hidden')) this.#say('hidden', HIDDEN);
   }
 

@@ -25,6 +25,7 @@ function source(...addresses: DatabaseAddress[]) {
       const address = addresses.length > 1 ? addresses.shift()! : addresses[0]!;
       return { address, topology: 'replicas' } satisfies FoundWriter;
     },
+    learn: (hosts) => [...hosts],
     doubt: (_, hung) => doubts.push(hung),
     follow(_, leave) {
       follows.add(leave);

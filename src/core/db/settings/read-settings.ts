@@ -1,4 +1,4 @@
-import { FLEET_KEYS } from '../../domain/fleet-keys.ts';
+import { FLEET_KEYS, HOSTS_KEY } from '../../domain/fleet-keys.ts';
 import { fromJson, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -11,8 +11,8 @@ export interface SettingRow {
   updated_by: string | null;
 }
 
-/** No value of ours has as many characters. What is cut is JSON no longer, and so is not valid. */
-const LONGEST_VALUE = 256;
+/** No value of ours has as many characters (sixteen hosts are the longest). What is cut is JSON no longer, and so is not valid. */
+const LONGEST_VALUE = 2000;
 
 /**
  * Every value that the fleet shares, by name; a dozen rows, by PRIMARY, without a lock: each heartbeat reads them, so
@@ -24,11 +24,17 @@ export async function readSettings(session: Session, names: TableNames): Promise
 }
 
 export function settingsStatement(names: TableNames): { sql: string } {
-  const known = FLEET_KEYS.map((key) => `'${key}'`).join(', ');
+  const known = [...FLEET_KEYS, HOSTS_KEY].map((key) => `'${key}'`).join(', ');
   return {
     sql: `SELECT name, LEFT(value, ${LONGEST_VALUE}) AS value, updated_at, updated_by FROM ${names.setting}
           WHERE name IN (${known}) ORDER BY name`,
   };
+}
+
+/** The members of the database that the fleet names; none = it names none. */
+export function namedHosts(rows: readonly SettingRow[]): string[] {
+  const value = rows.find((row) => row.name === HOSTS_KEY)?.value;
+  return typeof value === 'string' ? value.split(',') : [];
 }
 
 export function settingRow(row: Row): SettingRow {

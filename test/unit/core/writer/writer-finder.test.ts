@@ -189,3 +189,13 @@ it('is one for each address, and none for a single server', () => {
   expect(writerOf({ host: 'a', user: 'u', database: 'afd' })).toBeUndefined();
   expect(writerOf(undefined)).toBeUndefined();
 });
+
+it('finds the writer among the members that the fleet names, when none of those that are configured is it any more', async () => {
+  const { finder, servers, found } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  expect(await found()).toBe('a');
+  expect(finder.learn(['c'])).toEqual(['c:3306']);
+  expect(await found()).toBe('a');
+  Object.assign(servers, { a: undefined, b: undefined, c: {} });
+  finder.doubt(await finder.find(), false);
+  expect(await found()).toBe('c');
+});
