@@ -10,7 +10,7 @@ const of = <const Id extends OperationId>(access: Access, ...ids: Id[]) =>
 export const OPERATION_ACCESS: Record<OperationId, Access> = {
   ...of('public', 'health', 'ready', 'openapi', 'docs', 'errorCodes', 'enrollDevice'),
   ...of('public', 'signIn', 'signOut', 'signInWithOpenId', 'finishOpenId'),
-  ...of('self', 'whoAmI'),
+  ...of('self', 'whoAmI', 'changeOwnPassword', 'listSessions', 'endSession'),
   ...of(
     'read',
     'events',
@@ -33,6 +33,7 @@ export const OPERATION_ACCESS: Record<OperationId, Access> = {
   ...of('device', 'writeCheckpoint', 'readCheckpoints', 'deleteCheckpoint', 'readSecrets', 'renewCertificate'),
   ...of('admin', 'changeSettings', 'addWebhook', 'listWebhooks', 'showWebhook', 'changeWebhook', 'removeWebhook'),
   ...of('admin', 'changeWebhookSecret', 'testWebhook', 'listDeliveries', 'showDelivery', 'redeliver'),
+  ...of('admin', 'listUsers', 'addUser', 'changeUser', 'removeUser', 'setUserPassword'),
   ...of('admin', 'makeKey', 'listKeys', 'rotateKey', 'revokeKey', 'listAudit'),
 };
 

@@ -28,6 +28,16 @@ export const OF_QUERIES: Mutant[] = [
     by('reports/checkpoint', 'of an attempt whose task another one holds is refused'),
   ),
   caught(
+    'last-administrators-at-once',
+    'two administrators take their right from each other at one moment, and none is left',
+    query('access/users', '     ORDER BY id FOR UPDATE', '     ORDER BY id'),
+    test(
+      'db',
+      'test/integration/gateway/users.test.ts',
+      'is one of two who take that right from each other at the same moment',
+    ),
+  ),
+  caught(
     'own-task-of-an-earlier-table',
     'a submitter sees a task because it once added another one with its id',
     query('access/task-owners', ' AND t.created_at <=> o.task_created_at', ''),

@@ -8,9 +8,9 @@ export const USER_ROLES = ['viewer', 'operator', 'submitter', 'admin'] as const 
 export type UserRole = (typeof USER_ROLES)[number];
 
 /**
- * `public`: without a key. `self`: see who one is. `read`: see devices and the fleet. `submit`: add tasks and batches, wait for them and
+ * `public`: without a key. `self`: see who one is; change one's own password, end one's own sessions. `read`: see devices and the fleet. `submit`: add tasks and batches, wait for them and
  * cancel them. `follow`: see tasks and batches. `operate`: change tasks and devices. `device`: claim tasks, and report them. `admin`:
- * settings, webhooks and keys.
+ * settings, webhooks, keys and users.
  */
 export const ACCESSES = ['public', 'self', 'read', 'submit', 'follow', 'operate', 'device', 'admin'] as const;
 export type Access = (typeof ACCESSES)[number];
