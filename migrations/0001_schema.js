@@ -333,8 +333,23 @@ const batches = (names) => `CREATE TABLE ${names.batch} (
       created_by VARCHAR(128) NOT NULL COMMENT 'who made it',
       sealed_at DATETIME(3) NULL COMMENT 'UTC; since then no task may be added to it',
       ended_at DATETIME(3) NULL COMMENT 'UTC; when it was sealed and none of its tasks was open',
+      owner VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'submitter who made it, and sees it: key:ID or user:ID; NULL = somebody who sees all',
 
-      KEY afd_unended (ended_at, sealed_at)
+      KEY afd_unended (ended_at, sealed_at),
+      KEY afd_owner (owner, id)
+    ) TABLE_OPTIONS`;
+
+/**
+ * One row per task that a submitter added: nobody else writes here, so that the tasks of others cost nothing.
+ * @param {Names} names
+ * @param {string} taskId type of the task table's id
+ */
+const taskOwners = (names, taskId) => `CREATE TABLE ${names.taskOwner} (
+      owner VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'submitter who added it, and sees it: key:ID or user:ID',
+      task_id ${taskId} NOT NULL COMMENT 'id of the task',
+      task_created_at DATETIME(3) NULL COMMENT 'created_at of the task: ids of an emptied table repeat',
+
+      PRIMARY KEY (owner, task_id)
     ) TABLE_OPTIONS`;
 
 /** One row per address to which ends of tasks and batches are sent. @type {TableText} */
@@ -392,6 +407,7 @@ const apiKeys = (names) => `CREATE TABLE ${names.apiKey} (
       name VARCHAR(128) NOT NULL COMMENT 'whose it is, or what for',
       role ENUM('viewer','operator','submitter','device','admin') NOT NULL COMMENT 'what it may do',
       device_id VARCHAR(64) NULL COMMENT 'the only device for which it is; NULL = any',
+      first_key_id CHAR(8) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'key_id of the first of the keys that replaced each other; NULL = it replaced none',
       created_at DATETIME(3) NOT NULL COMMENT 'UTC',
       created_by VARCHAR(128) NOT NULL COMMENT 'who made it',
       expires_at DATETIME(3) NOT NULL COMMENT 'UTC; then it is refused',
@@ -525,6 +541,7 @@ export async function up(tools) {
   await tools.createTable(plain.secret, secrets(names));
   await tools.createTable(plain.secretGrant, secretGrants(names));
   await tools.createTable(plain.batch, batches(names));
+  await tools.createTable(plain.taskOwner, taskOwners(names, taskId));
   await tools.createTable(plain.webhook, webhooks(names));
   await tools.createTable(plain.webhookDelivery, webhookDeliveries(names));
   await tools.createTable(plain.cursor, cursors(names));
@@ -560,7 +577,7 @@ export async function down(tools) {
   const reports = [plain.taskEnd, plain.log, plain.checkpoint, plain.progress];
   const audit = [plain.auditHead, plain.auditLog];
   const certificates = [plain.deviceInvitation, plain.deviceCertificate];
-  const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook, plain.batch];
+  const hooks = [plain.apiKey, plain.cursor, plain.webhookDelivery, plain.webhook, plain.taskOwner, plain.batch];
   const keys = [plain.secretGrant, plain.secret];
   const people = [plain.loginFailure, plain.session, plain.user];
   const access = [...audit, ...people, ...certificates, ...keys, ...hooks];

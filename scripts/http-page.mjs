@@ -15,7 +15,8 @@ people, \`/docs/errors\` for the codes of problems. For programs in TypeScript a
 - Times are ISO 8601 in UTC, by the clock of the database.
 - An error is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457), \`application/problem+json\`): \`code\` is one of the
   [registry](errors.md), \`detail\` says what failed and why, \`suggestions\` are commands to try, \`request_id\` finds it in the log.
-- With \`server.auth: keys\` a request needs an [API key](../guide/security.md#api-keys): \`Authorization: Bearer afd_…\`. The table says whose.
+- With \`server.auth: keys\` a request needs an [API key](../guide/security.md#api-keys): \`Authorization: Bearer afd_…\`. The table says whose. "own": a submitter sees
+  and changes the tasks and batches that it has added; for others it gets 404.
 - A request may be sent again after 503, as soon as \`Retry-After\` says, if it is a GET, PUT or DELETE or has an \`Idempotency-Key\`.
 
 In the examples \`AFD_GATEWAY\` is the address of a gateway, such as \`http://127.0.0.1:8000\`. The tests run each of them. This page

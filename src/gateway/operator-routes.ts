@@ -2,8 +2,7 @@
 import type { Gateway } from '../core/gateway/gateway.ts';
 import { auditRoutes } from './routes/access/audit.ts';
 import { keyRoutes } from './routes/access/keys.ts';
-import { openIdRoutes } from './routes/access/openid.ts';
-import { sessionRoutes } from './routes/access/session.ts';
+import { peopleRoutes } from './routes/access/people.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { deviceActRoutes } from './routes/device-acts.ts';
 import { deviceListRoutes } from './routes/devices-list.ts';
@@ -28,8 +27,7 @@ export async function operatorRoutes(app: App, gateway: Gateway): Promise<void> 
   fleetRoutes(app, gateway);
   webhookRoutes(app, gateway);
   keyRoutes(app, gateway);
-  sessionRoutes(app, gateway);
-  await openIdRoutes(app, gateway);
+  await peopleRoutes(app, gateway);
   auditRoutes(app, gateway);
   webhookDeliveryRoutes(app, gateway);
 }

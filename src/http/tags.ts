@@ -8,6 +8,7 @@ export const TAGS = {
   webhooks: 'Signed requests that the fleet sends when tasks and batches end.',
   keys: 'API keys, and what they may do.',
   sessions: 'Sign-in for people with a browser.',
+  users: 'People who sign in, and what they may do.',
   audit: 'What operators and administrators did.',
   'remote workers': 'What `afd worker --gateway` asks. Other workers need only register, next, result and heartbeat.',
   admin: 'Short lists of devices and assignments.',

@@ -114,7 +114,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const cleaner = await session();
   const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
   const { secret, secretGrant } = names;
-  const { batch } = names;
+  const { batch, taskOwner } = names;
   const { webhook, webhookDelivery, cursor, apiKey, deviceCertificate, deviceInvitation, auditLog } = names;
   const { user, session: signedIn, loginFailure } = names;
   for (const name of [
@@ -129,6 +129,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     checkpoint,
     taskEnd,
     batch,
+    taskOwner,
     webhook,
     webhookDelivery,
     cursor,

@@ -64,6 +64,8 @@ const OF_OPERATORS = [
   'UPDATE af_device_certificate SET revoked_at = NULL',
   'SELECT code_hash FROM af_device_invitation',
   "INSERT INTO af_device_invitation (code_hash, device_id, created_at, created_by, expires_at) VALUES ('x', 'w', NOW(), 'c', NOW())",
+  'SELECT owner FROM af_task_owner',
+  "INSERT INTO af_task_owner (owner, task_id) VALUES ('user:1', 1)",
   'DELETE FROM af_request',
   'SELECT answer FROM af_request',
 ];

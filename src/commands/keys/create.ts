@@ -9,7 +9,7 @@ export type KeysCreateResult = MadeKey;
 export default class KeysCreate extends BaseCommand {
   static override summary = 'Make an API key for the HTTP API.';
   static override description =
-    'Prints the key, this once: the database has only a hash of it. viewer sees tasks and devices; operator also adds and changes tasks and operates devices; submitter adds tasks and waits for them; device claims and reports tasks; admin changes settings, webhooks and keys, and does what an operator does. Gateways ask for keys with server.auth: keys.';
+    'Prints the key, this once: the database has only a hash of it. viewer sees tasks and devices; operator also adds and changes tasks and operates devices; submitter adds tasks, and sees and cancels those that it has added; device claims and reports tasks; admin changes settings, webhooks, keys and users, and does what an operator does. Gateways ask for keys with server.auth: keys.';
   static override examples = [
     '<%= config.bin %> keys create "report page" --role viewer',
     '<%= config.bin %> keys create worker-001 --role device --device worker-001 --valid-for 365d',

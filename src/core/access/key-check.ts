@@ -1,7 +1,7 @@
 // Whose key a request brings.
 import { timingSafeEqual } from 'node:crypto';
 import type { Context } from '../context/context.ts';
-import { type FoundKey, findKeys, type KeyRow, touchKeys } from '../db/access/api-keys.ts';
+import { type FoundKey, findKeys, type KeyRow, type KnownKey, touchKeys } from '../db/access/api-keys.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { parseApiKey } from './api-key.ts';
 import { PacedReads } from './paced-reads.ts';
@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 /** Its last use is written this often, in seconds. */
 const TOUCHED_S = 60;
 
-export type CheckedKey = { key: KeyRow } | { refusal: string };
+export type CheckedKey = { key: KnownKey } | { refusal: string };
 
 /** Runs work with a session of the gateway. */
 type Use = <T>(work: (context: Context) => Promise<T>) => Promise<T>;

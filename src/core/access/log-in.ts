@@ -1,5 +1,4 @@
 // Sign-in with a name and a password. Whether a name is that of a user, nobody learns from the answer or its time.
-import { createHash } from 'node:crypto';
 import type { Context } from '../context/context.ts';
 import {
   agesOfFailures,
@@ -10,10 +9,13 @@ import {
 } from '../db/access/login-failures.ts';
 import { type FoundUser, findUser, rehash } from '../db/access/users.ts';
 import { LOCK_OUT_MS, lockedForMs, MOST_FAILURES } from '../domain/access/lock-out.ts';
+import type { Actor } from '../domain/audit/actor.ts';
 import { AfdError } from '../domain/errors.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { beginUserSession, type Client } from './begin-session.ts';
-import type { PasswordHasher } from './password-hash.ts';
+import { nameHash } from './login-name.ts';
+import { changePassword } from './manage-users.ts';
+import { checkPassword, type PasswordHasher } from './password-hash.ts';
 
 /** Seconds for which failures are looked at: a lock-out begins with the last of those that are this far apart. */
 const LOOKED_S = (2 * LOCK_OUT_MS) / 1000;
@@ -40,14 +42,7 @@ export class LogIn {
 
   /** What the cookie of the new session holds. @throws AfdError E_LOGIN, E_LOCKED, E_TEMPORARY; DatabaseError */
   async withPassword(name: string, password: string, client: Client): Promise<string> {
-    const origin = { name_hash: nameHash(name), network: client.network };
-    for (const { key } of countsOf(origin)) {
-      const held = this.#held.get(key);
-      if (held !== undefined && monotonic() - held.at < HELD_MS) throw held.error;
-    }
-    const { failure, user } = await this.#begin(name, origin);
-    const { ok, old } = await this.#verify(password, user, client.network, failure);
-    if (!ok || user === undefined || user.disabled) throw refused();
+    const { user, old, origin } = await this.#check(name, password, client);
     const newer = old ? await this.#hasher.hash(password) : undefined;
     return this.#use(async (context) => {
       const session = await context.session();
@@ -58,6 +53,42 @@ export class LogIn {
       };
       return beginUserSession(context, user, client, { refusal: refused(), also });
     });
+  }
+
+  /**
+   * Sets the password of somebody who knows the old one, which counts as a log-in where it is wrong. All sessions of the user end; the answer is
+   * what the cookie of a new one holds. @throws AfdError E_LOGIN, E_LOCKED, E_TEMPORARY; E_USAGE for the new password; DatabaseError
+   */
+  async changePassword(
+    name: string,
+    { password, next }: { password: string; next: string },
+    client: Client,
+    by: Actor,
+  ): Promise<string> {
+    checkPassword(name, next);
+    const { user } = await this.#check(name, password, client);
+    const hash = await this.#hasher.hash(next, client.network);
+    return this.#use(async (context) => {
+      const session = await context.session();
+      // Whoever changed the user meanwhile has changed what the old password was good for.
+      await changePassword(context, user.name, { hash }, by, { user, refusal: refused() });
+      const changed = await findUser(session, context.names, user.name);
+      if (changed === undefined) throw refused();
+      return beginUserSession(context, changed, client, { refusal: refused(), also: async () => true });
+    });
+  }
+
+  /** @throws AfdError E_LOGIN, E_LOCKED, E_TEMPORARY; DatabaseError */
+  async #check(name: string, password: string, client: Client) {
+    const origin = { name_hash: nameHash(name), network: client.network };
+    for (const { key } of countsOf(origin)) {
+      const held = this.#held.get(key);
+      if (held !== undefined && monotonic() - held.at < HELD_MS) throw held.error;
+    }
+    const { failure, user } = await this.#begin(name, origin);
+    const { ok, old } = await this.#verify(password, user, client.network, failure);
+    if (!ok || user === undefined || user.disabled) throw refused();
+    return { user, old, origin };
   }
 
   /** The attempt counts as a failure until it is known to be none. */
@@ -116,11 +147,6 @@ async function lockOf(
     if (ms > 0) return { key, ms };
   }
   return undefined;
-}
-
-/** By which failures of a name are counted. */
-export function nameHash(name: string): Buffer {
-  return createHash('sha256').update(name.toLowerCase()).digest();
 }
 
 function refused(): AfdError {

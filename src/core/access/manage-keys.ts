@@ -4,8 +4,10 @@ import type { Context } from '../context/context.ts';
 import {
   countActive,
   endKeyWithin,
+  firstKeyId,
   insertKey,
   type KeyRow,
+  type KnownKey,
   listKeys,
   readKey,
   revokeKey,
@@ -18,7 +20,7 @@ import type { AuditEntry } from '../domain/audit/audit-row.ts';
 import { AfdError } from '../domain/errors.ts';
 import { newApiKey } from './api-key.ts';
 
-export type { KeyRow };
+export type { KeyRow, KnownKey };
 
 const DAY_S = 86_400;
 export const DEFAULT_LIFETIME_S = 90 * DAY_S;
@@ -57,12 +59,27 @@ export async function makeKey(context: Context, given: NewKey, by: Actor): Promi
   );
 }
 
-/** Inside a transaction. */
-async function insert(session: Session, names: TableNames, given: NewKey, by: Actor): Promise<MadeKey> {
+/** Inside a transaction. `firstKeyId`: of the keys that it replaces. */
+async function insert(
+  session: Session,
+  names: TableNames,
+  given: NewKey & { firstKeyId?: string | undefined },
+  by: Actor,
+): Promise<MadeKey> {
   const { name, role, device_id, lifetimeS } = given;
   const { text, id, hash } = newApiKey();
   const lifetime_s = Math.round(lifetimeS);
-  await insertKey(session, names, { key_id: id, hash, name, role, device_id, lifetime_s, by: saidBy(by) });
+  const first_key_id = given.firstKeyId ?? null;
+  await insertKey(session, names, {
+    key_id: id,
+    hash,
+    name,
+    role,
+    device_id,
+    first_key_id,
+    lifetime_s,
+    by: saidBy(by),
+  });
   return { key: (await readKey(session, names, id))!, text };
 }
 
@@ -92,7 +109,8 @@ export async function endKey(context: Context, keyId: string, by: Actor): Promis
 }
 
 /**
- * Another key with the same name, role and device, and the length of the old one's life; the old one stays valid for `overlapS`.
+ * Another key with the same name, role and device, and the length of the old one's life; the old one stays valid for `overlapS`. What a
+ * submitter added with the old one is the new one's too.
  * @throws AfdError E_NOT_FOUND; E_CONFLICT when it is not active; E_USAGE; DatabaseError
  */
 export async function rotateKey(
@@ -111,7 +129,8 @@ export async function rotateKey(
     if (!(await endKeyWithin(session, names, keyId, Math.round(overlapS))))
       throw new AfdError('E_CONFLICT', `The key ${keyId} is not active.`, { suggestions: LIST });
     const { name, role, device_id } = before;
-    const made = await insert(session, names, { name, role, device_id, lifetimeS }, by);
+    const first = await firstKeyId(session, names, keyId);
+    const made = await insert(session, names, { name, role, device_id, lifetimeS, firstKeyId: first }, by);
     return { made, before, old: (await readKey(session, names, keyId))! };
   };
   const { made, old } = await audited({ session, names }, by, rotate, (one) => [

@@ -2,6 +2,7 @@
 // made at a time and few may wait.
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import pLimit from 'p-limit';
+import { refusedPassword } from '../domain/access/user-name.ts';
 import { AfdError } from '../domain/errors.ts';
 
 export interface ScryptCost {
@@ -25,6 +26,12 @@ const MOST_RUNNING = 2;
 const MOST_WAITING = 32;
 /** Of these, from one network: who guesses leaves room for others. */
 const MOST_OF_ONE = 4;
+
+/** A new one. @throws AfdError E_USAGE */
+export function checkPassword(name: string, password: string): void {
+  const refused = refusedPassword(name, password);
+  if (refused !== undefined) throw new AfdError('E_USAGE', refused);
+}
 
 interface Parsed {
   cost: ScryptCost;

@@ -6,6 +6,7 @@ export {
   ROLES,
   type Role,
   rolesWith,
+  seesOwnOnly,
   USER_ROLES,
   type UserRole,
 } from '../domain/access/role.ts';

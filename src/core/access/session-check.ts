@@ -1,7 +1,7 @@
 // Whose session a request brings in its cookie.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Context } from '../context/context.ts';
-import { type FoundKey, findKeys, type KeyRow } from '../db/access/api-keys.ts';
+import { type FoundKey, findKeys, type KnownKey } from '../db/access/api-keys.ts';
 import { findSessions, type SessionRow, seeSessions } from '../db/access/sessions.ts';
 import type { UserRole } from '../domain/access/role.ts';
 import { AfdError } from '../domain/errors.ts';
@@ -23,8 +23,8 @@ export interface SignedIn {
   created_at: string;
   expires_at: string;
   /** Exactly one of both. */
-  user?: { name: string; role: UserRole };
-  key?: KeyRow;
+  user?: { id: string; name: string; role: UserRole };
+  key?: KnownKey;
 }
 
 export type CheckedSession = { session: SignedIn } | { refusal: string };

@@ -5,7 +5,8 @@ import { type CutTask, readTasks } from '../db/search/task-rows.ts';
 import type { TaskSearch } from '../db/search/task-search.ts';
 import { AfdError } from '../domain/errors.ts';
 import { canonicalJson } from '../domain/text/canonical-json.ts';
-import { findTaskIds, type Total } from '../search/find-ids.ts';
+import { findTaskIds } from '../search/find-ids.ts';
+import type { Total } from '../search/search-bounds.ts';
 import { APPLIES_TO, type TaskAct } from './act-on-task.ts';
 import { Seal } from './seal.ts';
 

@@ -18,14 +18,14 @@ export interface SealedBatch extends Batch {
   already: boolean;
 }
 
-/** Newest first. @throws AfdError E_USAGE for a cursor of another list; DatabaseError */
+/** Newest first; `owner`: those of one submitter. @throws AfdError E_USAGE for a cursor of another list; DatabaseError */
 export async function batches(
   context: Context,
-  { cursor, limit }: { cursor?: string | undefined; limit: number },
+  { cursor, limit, owner }: { cursor?: string | undefined; limit: number; owner?: string | undefined },
 ): Promise<{ batches: Batch[]; cursor: string | null }> {
-  const places = new CursorOf<number>('batches', {}, isId);
+  const places = new CursorOf<number>('batches', owner === undefined ? {} : { owner }, isId);
   const before = places.decode(cursor) ?? Number.MAX_SAFE_INTEGER;
-  const rows = await listBatches(await context.session(), context.names, { before, limit: limit + 1 });
+  const rows = await listBatches(await context.session(), context.names, { before, limit: limit + 1, owner });
   const shown = rows.slice(0, limit);
   return { batches: shown, cursor: rows.length > limit ? places.encode(shown.at(-1)!.batch_id) : null };
 }

@@ -1,3 +1,4 @@
+import { insertOwner } from '../db/access/task-owners.ts';
 import { insertBatch, lockOpenBatch } from '../db/batches/write-batch.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -10,6 +11,9 @@ import type { NewTask } from '../domain/task/task.ts';
 /** Sessions that enqueue overlapping keys at once may meet in a deadlock; each round ends one of them for good. */
 const ENQUEUE_TRIES = 10;
 
+/** `owner`: the submitter who adds them, and will see them. */
+export type EnqueueOptions = InsertTasksOptions & { owner?: string | undefined };
+
 /**
  * Inserts all tasks or none, in a transaction of its own; one answer per task, in input order. After a lost connection
  * it is unknown whether they are in: with dedupe keys the call may simply be repeated.
@@ -19,11 +23,11 @@ export async function enqueueTasks(
   session: Session,
   names: TableNames,
   tasks: NewTask[],
-  options: InsertTasksOptions,
+  options: EnqueueOptions,
 ): Promise<InsertedTask[]> {
-  const insert = () => insertTasks(session, names, tasks, options);
+  const insert = () => insertOwned(session, names, tasks, options);
   // One row is one statement, which is whole by itself: two round trips less.
-  if (tasks.length === 1) return repeated(ENQUEUE_TRIES, insert);
+  if (tasks.length === 1 && options.owner === undefined) return repeated(ENQUEUE_TRIES, insert);
   return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
 }
 
@@ -41,15 +45,28 @@ export async function enqueueInto(
   session: Session,
   names: TableNames,
   tasks: NewTask[],
-  options: InsertTasksOptions & { into: IntoBatch; by: string },
+  options: EnqueueOptions & { into: IntoBatch; by: string },
 ): Promise<BatchAdded> {
   const { into, by, ...rest } = options;
   if ('name' in into) checkBatchName(into.name);
   const insert = async () => {
     const made = 'name' in into;
-    const batch_id = made ? await insertBatch(session, names, { ...into, by }) : into.batch_id;
-    if (!made) await lockOpenBatch(session, names, batch_id);
-    return { batch_id, tasks: await insertTasks(session, names, tasks, { ...rest, batchId: batch_id }) };
+    const batch_id = made ? await insertBatch(session, names, { ...into, by, owner: rest.owner }) : into.batch_id;
+    if (!made) await lockOpenBatch(session, names, batch_id, rest.owner);
+    return { batch_id, tasks: await insertOwned(session, names, tasks, { ...rest, batchId: batch_id }) };
   };
   return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
+}
+
+/** What was there before stays somebody else's. */
+async function insertOwned(
+  session: Session,
+  names: TableNames,
+  tasks: NewTask[],
+  { owner, ...options }: EnqueueOptions,
+): Promise<InsertedTask[]> {
+  const added = await insertTasks(session, names, tasks, options);
+  const created = added.filter((one) => one.created).map((one) => one.task_id);
+  if (owner !== undefined) await insertOwner(session, names, owner, created);
+  return added;
 }

@@ -2,13 +2,12 @@
 import type { Config } from '../config/config-schema.ts';
 import type { Session } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
-import type { InsertTasksOptions } from '../db/tasks/insert-task-batch.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
 import type { IntoBatch } from '../domain/task/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { type Near, Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';
-import { type BatchAdded, enqueueInto, enqueueTasks } from './enqueue.ts';
+import { type BatchAdded, type EnqueueOptions, enqueueInto, enqueueTasks } from './enqueue.ts';
 import { HandledTypes } from './handled-types.ts';
 
 /** What producers of one process may have in common. */
@@ -47,24 +46,25 @@ export class Producer {
   }
 
   /**
-   * Inserts all tasks or none and rings the devices that should run them. @throws as enqueueTasks
+   * Inserts all tasks or none and rings the devices that should run them. `owner`: the submitter who adds them.
+   * @throws as enqueueTasks
    */
-  async enqueue(tasks: NewTask[]): Promise<InsertedTask[]> {
+  async enqueue(tasks: NewTask[], owner?: string): Promise<InsertedTask[]> {
     return this.#ringing(tasks, async (session, options) => ({
-      tasks: await enqueueTasks(session, this.names, tasks, options),
+      tasks: await enqueueTasks(session, this.names, tasks, { ...options, owner }),
     })).then((added) => added.tasks);
   }
 
   /** The same into a batch. `by`: who makes it. @throws as enqueueInto */
-  async enqueueInto(tasks: NewTask[], into: IntoBatch, by: string): Promise<BatchAdded> {
+  async enqueueInto(tasks: NewTask[], into: IntoBatch, by: string, owner?: string): Promise<BatchAdded> {
     return this.#ringing(tasks, (session, options) =>
-      enqueueInto(session, this.names, tasks, { ...options, into, by }),
+      enqueueInto(session, this.names, tasks, { ...options, into, by, owner }),
     );
   }
 
   async #ringing<T extends { tasks: InsertedTask[] }>(
     tasks: NewTask[],
-    insert: (session: Session, options: InsertTasksOptions) => Promise<T>,
+    insert: (session: Session, options: EnqueueOptions) => Promise<T>,
   ): Promise<T> {
     // A pipe that feeds us may be silent for longer than the server keeps an idle session.
     const session = await this.session();

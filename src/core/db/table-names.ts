@@ -22,6 +22,8 @@ export interface TableNames {
   /** Which task types may use them. */
   secretGrant: string;
   batch: string;
+  /** Who added the tasks of submitters. */
+  taskOwner: string;
   webhook: string;
   webhookDelivery: string;
   /** How far readers of a history have come. */
@@ -62,6 +64,7 @@ type Table =
   | 'secret'
   | 'secretGrant'
   | 'batch'
+  | 'taskOwner'
   | 'webhook'
   | 'webhookDelivery'
   | 'cursor'
@@ -96,6 +99,7 @@ export function tableNames(settings: { task: string; prefix: string }): TableNam
     secret: `${prefix}secret`,
     secretGrant: `${prefix}secret_grant`,
     batch: `${prefix}batch`,
+    taskOwner: `${prefix}task_owner`,
     webhook: `${prefix}webhook`,
     webhookDelivery: `${prefix}webhook_delivery`,
     cursor: `${prefix}cursor`,

@@ -5,7 +5,7 @@ import { discoverLanes, type LaneHead } from '../db/lanes/discover-lanes.ts';
 import { dueAges } from '../db/tasks/fleet-status.ts';
 import { laneRankKey } from '../domain/lane.ts';
 import { requirementsOf } from '../domain/task/requirements.ts';
-import type { Total } from '../search/find-ids.ts';
+import type { Total } from '../search/search-bounds.ts';
 
 export interface ShownLane {
   task_type: string;

@@ -5,7 +5,7 @@ import { discoverLanes } from '../db/lanes/discover-lanes.ts';
 import { getLeader } from '../db/leader/get-leader.ts';
 import { dueAges } from '../db/tasks/fleet-status.ts';
 import { TASK_STATUSES, type TaskStatus } from '../domain/task/task.ts';
-import type { Total } from '../search/find-ids.ts';
+import type { Total } from '../search/search-bounds.ts';
 
 type End = 'completed' | 'failed' | 'timeout' | 'lost';
 

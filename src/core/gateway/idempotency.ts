@@ -13,7 +13,7 @@ const STALE_S = 120;
 export interface KeyedRequest {
   /** Of the client. */
   key: string;
-  /** Method and path: the same key may be used elsewhere. */
+  /** Method and path, and the submitter: the same key may be used elsewhere. */
   route: string;
   body: unknown;
 }

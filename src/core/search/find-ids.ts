@@ -1,6 +1,6 @@
 // Which tasks fit a search, newest first: a bounded read, whatever the filter and however big the table. What is selective by
 // an index is read by that index while it is small; everything else walks backwards over the ids, stretch by stretch, and says
-// how far it came.
+// how far it came. What a submitter may see is read by what they have added.
 import type { Context } from '../context/context.ts';
 import { batchCount, deviceCounts, statusCounts, taskCount } from '../db/search/bounded-counts.ts';
 import {
@@ -15,32 +15,11 @@ import {
 import type { TaskSearch } from '../db/search/task-search.ts';
 import type { Session } from '../db/session.ts';
 import { monotonic } from '../runtime/clock.ts';
+import { type FoundIds, MOST_COUNTED, MOST_ENTRIES, SEARCH_MS, STRETCH, type Total } from './search-bounds.ts';
+import { countOwn, walkOwn } from './walk-own.ts';
 
-/** A count is exact up to here. */
-export const MOST_COUNTED = 10_000;
-/** Index entries that one answer reads at most; a stretch of ids, first and at most. */
-const MOST_ENTRIES = 200_000;
-const STRETCH = { first: 2000, most: 25_000, growth: 4 };
-/** Milliseconds after which no further stretch is begun. */
-const SEARCH_MS = 50;
 /** Entries read for a row: with a device, the attempt is looked up too. */
 const ENTRIES_OF_DEVICE = 3;
-
-export interface Total {
-  count: number;
-  /** False: at least that many. */
-  exact: boolean;
-}
-
-export interface FoundIds {
-  ids: number[];
-  /** Where to go on: ids below this one. Null = all that fit were found. */
-  next: number | null;
-  /** The bound ended the search before the page was full. */
-  cut: boolean;
-  /** Null where it was not asked for. */
-  total: Total | null;
-}
 
 export interface Page {
   /** Only ids below this one; absent = from the newest on. */
@@ -61,7 +40,11 @@ export async function findTaskIds(
   const plan = await planOf(session, names, search, wantTotal);
   const { statement } = plan;
   if (statement === undefined) {
-    const found = await walk(session, names, search, { before, limit });
+    const { owner } = search;
+    const found =
+      owner === undefined
+        ? await walk(session, names, search, { before, limit })
+        : await walkOwn(session, names, { ...search, owner }, { before, limit });
     const least = found.ids.length + (found.next === null ? 0 : 1);
     const total = plan.known ?? { count: Math.min(least, MOST_COUNTED), exact: found.next === null };
     return { ...found, total: wantTotal ? total : null };
@@ -81,7 +64,7 @@ async function planOf(
   search: TaskSearch,
   wantTotal: boolean,
 ): Promise<Plan> {
-  const { status, device_id, dedupe_key, batch_id } = search;
+  const { status, device_id, dedupe_key, batch_id, owner } = search;
   const given = Object.values(search).filter((value) => value !== undefined).length;
   if (dedupe_key !== undefined)
     return { statement: (before, limit) => byDedupeKey(names, search, { before, limit }), known: undefined };
@@ -103,6 +86,7 @@ async function planOf(
     if (!total.exact) return { known };
     return { statement: (before, limit) => byStatus(names, search, { before, limit }), known };
   }
+  if (owner !== undefined && given === 1 && wantTotal) return { known: await countOwn(session, names, owner) };
   if (given > 0 || !wantTotal) return { known: undefined };
   return { known: await countUpTo(session, taskCount(names, MOST_COUNTED)) };
 }

@@ -3,7 +3,8 @@ import type { Context } from '../context/context.ts';
 import { type CutTask, readTasks } from '../db/search/task-rows.ts';
 import type { TaskSearch } from '../db/search/task-search.ts';
 import { CursorOf, isId } from '../paging/cursor.ts';
-import { findTaskIds, type Total } from './find-ids.ts';
+import { findTaskIds } from './find-ids.ts';
+import type { Total } from './search-bounds.ts';
 
 export type { CutTask, TaskSearch, Total };
 

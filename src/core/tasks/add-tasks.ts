@@ -18,10 +18,15 @@ export interface AddedTasks {
 }
 
 /**
- * Adds all tasks or none, in one transaction. `batch`: to which, and who makes it if it is new.
+ * Adds all tasks or none, in one transaction. `batch`: to which, and who makes it if it is new. `owner`: the submitter who adds
+ * them; without one, they are nobody's.
  * @throws AfdError E_USAGE; E_NOT_FOUND, E_CONFLICT of the batch; DatabaseError
  */
-export async function addTasks(context: Context, given: NewTask[], batch?: BatchAsked): Promise<AddedTasks> {
+export async function addTasks(
+  context: Context,
+  given: NewTask[],
+  { batch, owner }: { batch?: BatchAsked | undefined; owner?: string | undefined } = {},
+): Promise<AddedTasks> {
   // What is wrong is reported before anything is connected.
   const tasks = checkNewTasks(given);
   const producer = await context.producer();
@@ -30,7 +35,7 @@ export async function addTasks(context: Context, given: NewTask[], batch?: Batch
   // The time is asked for where a task names one.
   const now = tasks.some((one) => one.run_at) ? await databaseNowMs(session) : 0;
   const doubts = new TaskDoubts(now, await producer.handled.of(session, types));
-  const { batch_id, tasks: answers } = await intoBatch(producer, tasks, batch);
+  const { batch_id, tasks: answers } = await intoBatch(producer, tasks, batch, owner);
   for (const [n, task] of tasks.entries()) if (answers[n]?.created === true) doubts.check(task);
   return { tasks: answers, batch_id, warnings: doubts.sentences };
 }
@@ -40,7 +45,8 @@ export async function intoBatch(
   producer: Producer,
   tasks: NewTask[],
   batch: BatchAsked | undefined,
+  owner?: string,
 ): Promise<{ batch_id: number | null; tasks: InsertedTask[] }> {
-  if (batch === undefined) return { batch_id: null, tasks: await producer.enqueue(tasks) };
-  return producer.enqueueInto(tasks, batch.into, saidBy(batch.by));
+  if (batch === undefined) return { batch_id: null, tasks: await producer.enqueue(tasks, owner) };
+  return producer.enqueueInto(tasks, batch.into, saidBy(batch.by), owner);
 }

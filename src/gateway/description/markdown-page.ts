@@ -1,6 +1,6 @@
 // docs/reference/http.md: the document for readers of the repository. Written by scripts/http-page.mjs.
 import type { OpenAPIV3_1 } from 'openapi-types';
-import { rolesWith } from '../../core/access/roles.ts';
+import { rolesWith, seesOwnOnly } from '../../core/access/roles.ts';
 import { accessOf } from '../../http/operations/access.ts';
 import { TAGS } from '../../http/tags.ts';
 import { curlOf } from './curl.ts';
@@ -27,7 +27,11 @@ function contentsOf(operations: Operation[]): string {
 
 function rolesOf({ id }: Operation): string {
   const access = accessOf(id);
-  return access === 'public' ? 'no key needed' : rolesWith(access).join(', ');
+  if (access === 'public') return 'no key needed';
+  const own = access === 'follow' || access === 'submit';
+  return rolesWith(access)
+    .map((role) => (own && seesOwnOnly(role) ? `${role} (own)` : role))
+    .join(', ');
 }
 
 function chapterOf(tag: string, about: string, operations: Operation[], schemas: Schemas): string {

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { parseApiKey } from '../../core/access/api-key.ts';
 import { KeyCheck } from '../../core/access/key-check.ts';
-import type { KeyRow } from '../../core/access/manage-keys.ts';
+import type { KnownKey } from '../../core/access/manage-keys.ts';
 import { type Access, mayAccess, type Role, rolesWith, type UserRole } from '../../core/access/roles.ts';
 import { SessionCheck, type SignedIn } from '../../core/access/session-check.ts';
 import { certificateName } from '../../core/certificates/manage-certificates.ts';
@@ -29,9 +29,9 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Undefined = it brought none, and none was asked for. Also the key for which its session stands. */
-    key: KeyRow | undefined;
+    key: KnownKey | undefined;
     /** Who signed in. */
-    user: { name: string; role: UserRole } | undefined;
+    user: { id: string; name: string; role: UserRole } | undefined;
     /** By its cookie; a key that comes too is what counts. */
     session: SignedIn | undefined;
     /** Whose certificate its connection showed, one that counts. */
@@ -135,7 +135,7 @@ export function cannot(request: FastifyRequest, access: Access): string | undefi
 }
 
 /** A certificate alone is a device's. */
-function roleOf({ user, key }: FastifyRequest): Role {
+export function roleOf({ user, key }: FastifyRequest): Role {
   return user?.role ?? key?.role ?? 'device';
 }
 
@@ -147,7 +147,7 @@ function nameOf(request: FastifyRequest): string {
   return `The API key ${keyName(key!)}`;
 }
 
-function keyName({ key_id, name }: KeyRow): string {
+function keyName({ key_id, name }: KnownKey): string {
   return `${key_id} (${name})`;
 }
 

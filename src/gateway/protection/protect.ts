@@ -12,6 +12,7 @@ import { ClientCertificates } from './client-certificates.ts';
 import { Connections } from './connections.ts';
 import { parseJsonBodies } from './json-body.ts';
 import type { Limits } from './limits.ts';
+import { ownOnly } from './own-only.ts';
 import { limitRates } from './rates.ts';
 
 declare module 'fastify' {
@@ -58,4 +59,5 @@ export async function protect(
   certificates.attach(app.server);
   app.decorate('certificates', certificates);
   authenticate(app, gateway);
+  ownOnly(app, gateway);
 }

@@ -4,6 +4,7 @@ import type { Batch } from '../../core/domain/task/batch.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { batchAnswer, batchesAnswer, batchesQuery, batchParams, sealedAnswer } from '../../http/batch-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
+import { ownerOnly } from '../protection/own-only.ts';
 import { caller, envelope } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
@@ -23,7 +24,7 @@ export function batchRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request) {
       return gateway.requests.use(async (context) => {
-        const page = await batches(context, request.query);
+        const page = await batches(context, { ...request.query, owner: ownerOnly(request) });
         const now = await context.now();
         return { batches: page.batches.map(wire), cursor: page.cursor, ...envelope(request, now) };
       });

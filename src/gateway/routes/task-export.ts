@@ -5,6 +5,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import { exportTasks } from '../../core/export/export-tasks.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { exportQuery } from '../../http/task-contract.ts';
+import { ownerOnly } from '../protection/own-only.ts';
 import type { App } from '../server/app-type.ts';
 
 /** Each holds some megabytes while it is written. */
@@ -48,6 +49,7 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
       const stop = AbortSignal.any([gateway.stopping, out.gone]);
       const run = exportTasks(gateway.context, {
         filter,
+        owner: ownerOnly(request),
         format,
         terminal: false,
         stop,

@@ -23,6 +23,7 @@ import { onceByKey } from '../hooks/idempotency-key.ts';
 import { plainJson } from '../hooks/plain-json.ts';
 import { cannot } from '../protection/authenticate.ts';
 import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
+import { ownerOnly } from '../protection/own-only.ts';
 import { callerOf, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { givenTasks } from '../server/given-tasks.ts';
@@ -53,7 +54,7 @@ export function taskRoutes(app: App, gateway: Gateway): void {
       const batch = into && { into, by: callerOf(request) };
       const add = () =>
         gateway.requests.use(async (context) => ({
-          added: await addTasks(context, given, batch),
+          added: await addTasks(context, given, { batch, owner: ownerOnly(request) }),
           now: await context.now(),
         }));
       const { added, now } = await onceByKey(gateway, request, reply, add);
@@ -80,7 +81,9 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     serializerCompiler: plainJson,
     async handler(request, reply) {
       const { limit, cursor, status, ...rest } = request.query;
-      const search: TaskSearch = { ...rest, ...(status === undefined ? {} : { status: statusesOf(status) }) };
+      const owner = ownerOnly(request);
+      const some = status === undefined ? {} : { status: statusesOf(status) };
+      const search: TaskSearch = { ...rest, ...some, ...(owner && { owner }) };
       const page = await gateway.requests.use((context) => searchTasks(context, search, { cursor, limit }));
       const { tasks, total, searched_to, now } = page;
       const searched = searched_to === null ? null : String(searched_to);

@@ -9,6 +9,7 @@ import { KEY_OPERATIONS } from './key-operations.ts';
 import { operation } from './operation.ts';
 import { SESSION_OPERATIONS } from './session-operations.ts';
 import { TASK_OPERATIONS } from './task-operations.ts';
+import { USER_OPERATIONS } from './user-operations.ts';
 import { WEBHOOK_OPERATIONS } from './webhook-operations.ts';
 import { WORKER_OPERATIONS } from './worker-operations.ts';
 
@@ -18,6 +19,7 @@ export const OPERATIONS = {
   ...WEBHOOK_OPERATIONS,
   ...KEY_OPERATIONS,
   ...SESSION_OPERATIONS,
+  ...USER_OPERATIONS,
   ...FLEET_OPERATIONS,
   ...CERTIFICATE_OPERATIONS,
   ...WORKER_OPERATIONS,

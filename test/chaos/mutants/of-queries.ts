@@ -6,6 +6,7 @@ const query = (file: string, find: string, replace: string) => core(`db/${file}.
 const by = (file: string, name: string) => test('db', `test/db/${file}.test.ts`, name);
 const signing = (name: string) => test('db', 'test/integration/webhooks/signing-secrets.test.ts', name);
 const people = (name: string) => test('db', 'test/integration/gateway/people.test.ts', name);
+const own = (name: string) => test('db', 'test/integration/gateway/own-tasks.test.ts', name);
 
 export const OF_QUERIES: Mutant[] = [
   caught(
@@ -25,6 +26,34 @@ export const OF_QUERIES: Mutant[] = [
     'an attempt that has lost its task overwrites the checkpoint of its successor',
     query('reports/write-checkpoint', 'id = ? AND claim_token = ?', 'id = ? AND ? IS NOT NULL'),
     by('reports/checkpoint', 'of an attempt whose task another one holds is refused'),
+  ),
+  caught(
+    'last-administrators-at-once',
+    'two administrators take their right from each other at one moment, and none is left',
+    query('access/users', '     ORDER BY id FOR UPDATE', '     ORDER BY id'),
+    test(
+      'db',
+      'test/integration/gateway/users.test.ts',
+      'is one of two who take that right from each other at the same moment',
+    ),
+  ),
+  caught(
+    'own-task-of-an-earlier-table',
+    'a submitter sees a task because it once added another one with its id',
+    query('access/task-owners', ' AND t.created_at <=> o.task_created_at', ''),
+    by('search/own-tasks', 'is theirs alone, and one that has its id later is not'),
+  ),
+  caught(
+    'own-task-of-any-submitter',
+    'a submitter lists, by a status, what other submitters have added',
+    query('search/task-search', 'WHERE o.owner = ? AND', 'WHERE ? IS NOT NULL AND'),
+    by('search/own-tasks', 'is found with each other condition, page by page'),
+  ),
+  caught(
+    'batch-of-another-submitter',
+    'a submitter adds tasks to a batch that it does not see',
+    query('batches/write-batch', 'row.owner !== owner', 'row.owner === undefined'),
+    own('adds to their own batches, lists and seals them'),
   ),
   caught(
     'checkpoint-beside-a-rescue',

@@ -24,7 +24,7 @@ const add = (tasks: string[], into: IntoBatch, of = context) =>
   addTasks(
     of,
     tasks.map((dedupe_key) => ({ task_type: 't', dedupe_key })),
-    { into, by: { label: 'ada' } },
+    { batch: { into, by: { label: 'ada' } } },
   );
 const open = async () => (await add([], { name: 'b', open: true })).batch_id!;
 const rows = () =>
@@ -74,8 +74,7 @@ describe('tasks are added to a batch', () => {
     const { names } = given.db;
     await expect(
       addTasks(context, [{ task_type: 't' }, { task_type: '' }], {
-        into: { name: 'b', open: false },
-        by: { label: 'ada' },
+        batch: { into: { name: 'b', open: false }, by: { label: 'ada' } },
       }),
     ).rejects.toMatchObject({ code: 'E_USAGE' });
     for (const name of ['', ' ', 'x'.repeat(192)])

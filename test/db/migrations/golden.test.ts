@@ -126,7 +126,7 @@ describe('the schema', () => {
     db = await oldDatabase([], { task: 'af_crawl_task' });
     const { statements } = await migrateUp(db.address, db.names);
     expect(statements.map((sql) => /^[A-Z]+( TABLE| INTO)/.exec(sql)?.[0])).toEqual([
-      ...new Array(26).fill('CREATE TABLE'),
+      ...new Array(27).fill('CREATE TABLE'),
       'INSERT INTO',
       'INSERT INTO',
     ]);

@@ -39,7 +39,7 @@ async function hook(more: Partial<NewWebhook> = {}): Promise<number> {
 
 async function made(n: number, into: IntoBatch = { name: 'nightly', open: false }) {
   const tasks = Array.from({ length: n }, () => ({ task_type: 't' }));
-  const added = await addTasks(context, tasks, { into, by: { label: 'ada' } });
+  const added = await addTasks(context, tasks, { batch: { into, by: { label: 'ada' } } });
   return { batch_id: added.batch_id!, ids: added.tasks.map((one) => one.task_id) };
 }
 

@@ -74,6 +74,7 @@ const NEEDS: Record<string, (example: HttpExample) => Promise<unknown>> = {
     const { json } = await gateway.call('/api/v1/tasks/preview', { act: 'cancel', filter: { status: ['pending'] } });
     return JSON.stringify({ ...JSON.parse(body ?? ''), token: json.token, act: 'cancel', filter: undefined });
   },
+  addUser: () => session.write(`DELETE FROM ${db.names.user}`),
   registerDevice: () => session.write(`DELETE FROM ${db.names.device} WHERE device_id = 'worker-001'`),
   removeDevice: () => session.write(`UPDATE ${db.names.device} SET status = 'offline' WHERE device_id = 'worker-001'`),
 };
@@ -99,7 +100,7 @@ async function key(): Promise<void> {
   );
 }
 
-/** worker-001, which runs nothing, task 12345, which waits, batch 5, which is open, webhook 3, and a key. */
+/** worker-001, which runs nothing, task 12345, which waits, batch 5, which is open, webhook 3, a key, and a user. */
 async function begin(): Promise<void> {
   const { assignment, task, device, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery } = db.names;
   for (const table of [assignment, task, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery])
@@ -117,6 +118,10 @@ async function begin(): Promise<void> {
   );
   await hook();
   await key();
+  await session.write(`DELETE FROM ${db.names.user}`);
+  await session.write(
+    `INSERT INTO ${db.names.user} (name, role, created_at, created_by) VALUES ('alice', 'operator', UTC_TIMESTAMP(3), 'test')`,
+  );
 }
 
 async function send({ method, path, headers, body }: HttpExample) {
@@ -130,8 +135,11 @@ async function send({ method, path, headers, body }: HttpExample) {
   return { status: response.status, type, text: new TextDecoder().decode(value) };
 }
 
-/** Of a gateway with an authority, over TLS: device-certificates.test.ts. With server.auth: people.test.ts, openid.test.ts. */
-const ELSEWHERE = new Set(['enrollDevice', 'renewCertificate', 'signIn', 'signInWithOpenId', 'finishOpenId']);
+/** Of a gateway with an authority, over TLS: device-certificates.test.ts. With server.auth: people.test.ts, openid.test.ts, users.test.ts. */
+const ELSEWHERE = new Set([
+  ...['enrollDevice', 'renewCertificate', 'signIn', 'signInWithOpenId', 'finishOpenId'],
+  ...['changeOwnPassword', 'listSessions', 'endSession'],
+]);
 
 describe('the examples of docs/reference/http.md', () => {
   it('are there, one for each operation', () => {

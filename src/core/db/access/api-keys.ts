@@ -21,8 +21,13 @@ export interface KeyRow {
   active: boolean;
 }
 
+export interface KnownKey extends KeyRow {
+  /** Of the first of the keys that replaced each other. */
+  first_key_id: string;
+}
+
 /** For a request that brings it. */
-export interface FoundKey extends KeyRow {
+export interface FoundKey extends KnownKey {
   hash: Buffer;
   /** Seconds; null = never used. */
   unused_s: number | null;
@@ -36,6 +41,8 @@ export interface NewKeyRow {
   name: string;
   role: Role;
   device_id: string | null;
+  /** Of the first of the keys that replaced each other; null = it replaces none. */
+  first_key_id: string | null;
   /** From now. */
   lifetime_s: number;
   by: string;
@@ -44,12 +51,14 @@ export interface NewKeyRow {
 const COLUMNS = `key_id, name, role, device_id, created_at, created_by, expires_at, last_used_at, revoked_at,
   revoked_at IS NULL AND expires_at > UTC_TIMESTAMP(3) AS active`;
 
+const FIRST = 'COALESCE(first_key_id, key_id) AS first_key_id';
+
 /** @throws DatabaseError */
 export async function insertKey(session: Session, names: TableNames, key: NewKeyRow): Promise<void> {
   await session.write(
-    `INSERT INTO ${names.apiKey} (key_id, key_hash, name, role, device_id, created_at, created_by, expires_at)
-     VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(3), ?, UTC_TIMESTAMP(3) + INTERVAL ? SECOND)`,
-    [key.key_id, key.hash, key.name, key.role, key.device_id, key.by.slice(0, 128), key.lifetime_s],
+    `INSERT INTO ${names.apiKey} (key_id, key_hash, name, role, device_id, first_key_id, created_at, created_by, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3), ?, UTC_TIMESTAMP(3) + INTERVAL ? SECOND)`,
+    [key.key_id, key.hash, key.name, key.role, key.device_id, key.first_key_id, key.by.slice(0, 128), key.lifetime_s],
   );
 }
 
@@ -78,15 +87,21 @@ export async function countActive(session: Session, names: TableNames, role: Rol
 /** Those of the ids that there are, for requests that bring them. @throws DatabaseError */
 export async function findKeys(session: Session, names: TableNames, keyIds: readonly string[]): Promise<FoundKey[]> {
   const rows = await session.rows(
-    `SELECT ${COLUMNS}, key_hash, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP(3)) AS unused_s,
+    `SELECT ${COLUMNS}, key_hash, ${FIRST}, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP(3)) AS unused_s,
        TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(3), expires_at) AS left_s
      FROM ${names.apiKey} WHERE key_id IN (?)`,
     [keyIds],
   );
   return rows.map((row) => ({
     ...keyRow(row),
-    ...{ hash: row.key_hash, unused_s: row.unused_s, left_s: Number(row.left_s) },
+    ...{ hash: row.key_hash, first_key_id: row.first_key_id, unused_s: row.unused_s, left_s: Number(row.left_s) },
   }));
+}
+
+/** Of the first of the keys that it and those before it replaced. Undefined: there is no such key. @throws DatabaseError */
+export async function firstKeyId(session: Session, names: TableNames, keyId: string): Promise<string | undefined> {
+  const rows = await session.rows(`SELECT ${FIRST} FROM ${names.apiKey} WHERE key_id = ?`, [keyId]);
+  return rows[0]?.first_key_id;
 }
 
 /** They have been used now. Another gateway that writes the same at this moment is enough. @throws DatabaseError */

@@ -58,15 +58,16 @@ export async function deleteFailure(session: Session, names: TableNames, id: str
   await session.write(`DELETE FROM ${names.loginFailure} WHERE id = ?`, [id]);
 }
 
-/** @throws DatabaseError */
+/** False = there was none. @throws DatabaseError */
 export async function deleteFailures(
   session: Session,
   names: TableNames,
   { name_hash, network }: { name_hash: Buffer; network?: string },
-): Promise<void> {
+): Promise<boolean> {
   const at = network === undefined ? '' : ' AND network = ?';
-  await session.write(
+  const { affectedRows } = await session.write(
     `DELETE FROM ${names.loginFailure} WHERE name_hash = ?${at}`,
     network === undefined ? [name_hash] : [name_hash, network],
   );
+  return affectedRows > 0;
 }

@@ -11,7 +11,7 @@ import type { FoundUser } from './users.ts';
 export interface SessionRow {
   hash: Buffer;
   /** Null = of a key. */
-  user: { name: string; role: UserRole } | null;
+  user: { id: string; name: string; role: UserRole } | null;
   key_id: string | null;
   created_at: string;
   expires_at: string;
@@ -71,7 +71,7 @@ export async function findSessions(
   idleS: number,
 ): Promise<SessionRow[]> {
   const rows = await session.rows(
-    `SELECT s.id_hash, s.key_id, s.created_at, s.expires_at, u.name, u.role,
+    `SELECT s.id_hash, s.key_id, s.created_at, s.expires_at, u.id AS user_id, u.name, u.role,
        TIMESTAMPDIFF(SECOND, s.last_seen_at, UTC_TIMESTAMP(3)) AS unseen_s
      FROM ${names.session} s
      LEFT JOIN ${names.user} u ON u.id = s.user_id AND u.generation = s.generation AND u.disabled_at IS NULL
@@ -81,7 +81,7 @@ export async function findSessions(
   );
   return rows.map((row) => ({
     hash: row.id_hash,
-    user: row.name === null ? null : { name: row.name, role: row.role },
+    user: row.name === null ? null : { id: String(row.user_id), name: row.name, role: row.role },
     key_id: row.key_id,
     created_at: utcToIso(row.created_at)!,
     expires_at: utcToIso(row.expires_at)!,

@@ -87,12 +87,31 @@ export async function countUsers(session: Session, names: TableNames, role: User
   return Number(row?.n);
 }
 
-/** From now on the user signs in with it alone. @throws DatabaseError */
-export async function setPassword(session: Session, names: TableNames, name: string, hash: string): Promise<boolean> {
+/**
+ * Names of administrators who may sign in. Inside a transaction that takes this right from one of them: another one that does waits.
+ * Index: PRIMARY, in its order. @throws DatabaseError
+ */
+export async function lockAdmins(session: Session, names: TableNames): Promise<string[]> {
+  const rows = await session.rows<{ name: string }>(
+    `SELECT name FROM ${names.user} FORCE INDEX (PRIMARY) WHERE role = 'admin' AND disabled_at IS NULL
+     ORDER BY id FOR UPDATE`,
+  );
+  return rows.map((row) => row.name);
+}
+
+/** From now on the user signs in with it alone. With an id: only that user, in that generation. @throws DatabaseError */
+export async function setPassword(
+  session: Session,
+  names: TableNames,
+  user: { name: string } | Pick<FoundUser, 'id' | 'generation'>,
+  hash: string,
+): Promise<boolean> {
+  const [which, values] =
+    'id' in user ? ['id = ? AND generation = ?', [user.id, user.generation]] : ['name = ?', [user.name]];
   const { affectedRows } = await session.write(
     `UPDATE ${names.user} SET password_hash = ?, password_changed_at = UTC_TIMESTAMP(3), openid_hash = NULL,
-       generation = generation + 1 WHERE name = ?`,
-    [hash, name],
+       generation = generation + 1 WHERE ${which}`,
+    [hash, ...values],
   );
   return affectedRows === 1;
 }

@@ -4,19 +4,27 @@ import { utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
+interface BatchPage {
+  before: number;
+  limit: number;
+  /** The submitter who made them; absent = everybody. */
+  owner?: string | undefined;
+}
+
 const COLUMNS = 'id, name, created_at, created_by, sealed_at, ended_at';
 
-/** Newest first: ids below `before`. @throws DatabaseError */
-export async function listBatches(
-  session: Session,
-  names: TableNames,
-  { before, limit }: { before: number; limit: number },
-): Promise<Batch[]> {
-  const rows = await session.rows(`SELECT ${COLUMNS} FROM ${names.batch} WHERE id < ? ORDER BY id DESC LIMIT ?`, [
-    before,
-    limit,
-  ]);
-  return rows.map(batch);
+/** Newest first: ids below `before`; of one submitter by afd_owner. @throws DatabaseError */
+export async function listBatches(session: Session, names: TableNames, page: BatchPage): Promise<Batch[]> {
+  const { sql, values } = listStatement(names, page);
+  return (await session.rows(sql, values)).map(batch);
+}
+
+export function listStatement(names: TableNames, { before, limit, owner }: BatchPage) {
+  const [index, own] = owner === undefined ? ['PRIMARY', ''] : ['afd_owner', 'owner = ? AND '];
+  return {
+    sql: `SELECT ${COLUMNS} FROM ${names.batch} FORCE INDEX (${index}) WHERE ${own}id < ? ORDER BY id DESC LIMIT ?`,
+    values: [...(owner === undefined ? [] : [owner]), before, limit],
+  };
 }
 
 /** In no order. @throws DatabaseError */

@@ -9,20 +9,20 @@ import type { TableNames } from '../table-names.ts';
 export async function insertBatch(
   session: Session,
   names: TableNames,
-  { name, open, by }: { name: string; open: boolean; by: string },
+  { name, open, by, owner }: { name: string; open: boolean; by: string; owner?: string | undefined },
 ): Promise<number> {
   const { insertId } = await session.write(
-    `INSERT INTO ${names.batch} (name, created_at, created_by, sealed_at)
-     VALUES (?, UTC_TIMESTAMP(3), ?, ${open ? 'NULL' : 'UTC_TIMESTAMP(3)'})`,
-    [name, by.slice(0, 128)],
+    `INSERT INTO ${names.batch} (name, created_at, created_by, sealed_at, owner)
+     VALUES (?, UTC_TIMESTAMP(3), ?, ${open ? 'NULL' : 'UTC_TIMESTAMP(3)'}, ?)`,
+    [name, by.slice(0, 128), owner ?? null],
   );
   return insertId;
 }
 
-/** Before the tasks are added, inside their transaction. @throws AfdError E_NOT_FOUND; E_CONFLICT when it is sealed; DatabaseError */
-export async function lockOpenBatch(session: Session, names: TableNames, id: number): Promise<void> {
-  const [row] = await session.rows(`SELECT sealed_at FROM ${names.batch} WHERE id = ? LOCK IN SHARE MODE`, [id]);
-  if (row === undefined) throw noBatch(id);
+/** Before the tasks are added, inside their transaction. `owner`: it must be that submitter's. @throws AfdError E_NOT_FOUND; E_CONFLICT when it is sealed; DatabaseError */
+export async function lockOpenBatch(session: Session, names: TableNames, id: number, owner?: string): Promise<void> {
+  const [row] = await session.rows(`SELECT sealed_at, owner FROM ${names.batch} WHERE id = ? LOCK IN SHARE MODE`, [id]);
+  if (row === undefined || (owner !== undefined && row.owner !== owner)) throw noBatch(id);
   if (row.sealed_at === null) return;
   throw new AfdError('E_CONFLICT', `Batch ${id} is sealed, so no task can be added to it.`, {
     suggestions: [`afd batches show ${id}`],

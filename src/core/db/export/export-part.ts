@@ -1,7 +1,9 @@
 // Reads tasks in the order of their ids without a lock, from a stretch of ids: whatever the filter, a statement reads no more
-// rows than that has. Indexes: PRIMARY, and idx_task_id for the current attempt of each. Zero rows: none fits. Long texts are
+// rows than that has. Of one submitter, it reads no more than that has of what they have added. Indexes: PRIMARY, of the tasks or of their
+// owners first, and idx_task_id for the current attempt of each. Zero rows: none fits. Long texts are
 // read one by one, so that the size of an answer is bounded.
 import type { ExportedTask } from '../../domain/task/task-record.ts';
+import { ownTasks } from '../access/task-owners.ts';
 import { fromJson, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -25,23 +27,35 @@ export interface ExportRow {
   is_long: boolean;
 }
 
-/** At most `limit` tasks of a stretch that fit. @throws DatabaseError */
+/** At most `limit` tasks of a stretch that fit; `owner`: of one submitter. @throws DatabaseError */
 export async function exportPart(
   session: Session,
   names: TableNames,
   filter: TaskConditions,
-  { from, to, limit }: Stretch & { limit: number },
+  page: Stretch & { limit: number; owner?: string | undefined },
 ): Promise<ExportRow[]> {
-  const { where, values } = taskConditions(filter);
-  const rows = await session.rows(
-    `SELECT ${COLUMNS}
-     FROM ${names.task} t FORCE INDEX (PRIMARY)
-     LEFT JOIN ${names.assignment} a FORCE INDEX (idx_task_id) ON a.task_id = t.id AND a.attempt = t.attempt
-     WHERE t.id > ? AND t.id <= ?${where.map((one) => ` AND ${one}`).join('')}
-     ORDER BY t.id LIMIT ?`,
-    [from, to, ...values, limit],
-  );
+  const { sql, values } = partStatement(names, filter, page);
+  const rows = await session.rows(sql, values);
   return rows.map((row) => ({ id: row.id, row, is_long: row.longest > INLINE_BYTES }));
+}
+
+export function partStatement(
+  names: TableNames,
+  filter: TaskConditions,
+  { from, to, limit, owner }: Stretch & { limit: number; owner?: string | undefined },
+): { sql: string; values: unknown[] } {
+  const { where, values } = taskConditions(filter);
+  const [tables, id] =
+    owner === undefined ? [`${names.task} t FORCE INDEX (PRIMARY)`, 't.id'] : [ownTasks(names), 'o.task_id'];
+  const all = [...(owner === undefined ? [] : ['o.owner = ?']), `${id} > ?`, `${id} <= ?`, ...where];
+  return {
+    sql: `SELECT ${COLUMNS}
+     FROM ${tables}
+     LEFT JOIN ${names.assignment} a FORCE INDEX (idx_task_id) ON a.task_id = t.id AND a.attempt = t.attempt
+     WHERE ${all.join(' AND ')}
+     ORDER BY ${id} LIMIT ?`,
+    values: [...(owner === undefined ? [] : [owner]), from, to, ...values, limit],
+  };
 }
 
 /** The whole of it. A task that is gone by now is exported without its long texts. @throws DatabaseError */

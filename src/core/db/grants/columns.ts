@@ -96,7 +96,7 @@ export const READABLE_LEASE = ['name', 'holder', 'term', 'acquired_at', 'renewed
 export const LEASE = ['holder', 'holder_token', 'term', 'acquired_at', 'renewed_at', 'expires_at', 'failing'];
 export const RESIGNED = ['holder', 'holder_token', 'expires_at'];
 /** A producer makes batches, and seals them. */
-export const NEW_BATCH = ['name', 'created_at', 'created_by', 'sealed_at'];
+export const NEW_BATCH = ['name', 'created_at', 'created_by', 'sealed_at', 'owner'];
 export const SEALED_BATCH = ['sealed_at'];
 /** The leader says when one has ended. */
 export const ENDED_BATCH = ['ended_at'];

@@ -17,6 +17,8 @@ export interface TaskSearch {
   parent_id?: number | undefined;
   batch_id?: number | undefined;
   dedupe_key?: string | undefined;
+  /** The submitter who added it. */
+  owner?: string | undefined;
   concurrency_key?: string | undefined;
   /** Text that the last error contains. */
   error?: string | undefined;
@@ -59,6 +61,12 @@ export function searchConditions(names: TableNames, search: TaskSearch): Conditi
       ...[id, id, id],
     );
   }
+  if (search.owner !== undefined)
+    add(
+      `(SELECT o.task_created_at <=> t.created_at FROM ${names.taskOwner} o FORCE INDEX (PRIMARY)
+         WHERE o.owner = ? AND o.task_id = t.id) = 1`,
+      search.owner,
+    );
   if (search.error !== undefined) add('LOCATE(?, t.last_error) > 0', search.error);
   const seconds = (iso: string) => Math.min(LAST_S, Math.max(0, Date.parse(iso) / 1000));
   if (search.created_from !== undefined) add('t.created_at >= FROM_UNIXTIME(?)', seconds(search.created_from));

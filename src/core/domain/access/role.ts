@@ -8,9 +8,9 @@ export const USER_ROLES = ['viewer', 'operator', 'submitter', 'admin'] as const 
 export type UserRole = (typeof USER_ROLES)[number];
 
 /**
- * `public`: without a key. `self`: see who one is. `read`: see tasks, devices and the fleet. `submit`: add tasks and batches, and wait for
- * them. `follow`: see what becomes of a batch. `operate`: change tasks and devices. `device`: claim tasks, and report them. `admin`:
- * settings, webhooks and keys.
+ * `public`: without a key. `self`: see who one is; change one's own password, end one's own sessions. `read`: see devices and the fleet. `submit`: add tasks and batches, wait for them and
+ * cancel them. `follow`: see tasks and batches. `operate`: change tasks and devices. `device`: claim tasks, and report them. `admin`:
+ * settings, webhooks, keys and users.
  */
 export const ACCESSES = ['public', 'self', 'read', 'submit', 'follow', 'operate', 'device', 'admin'] as const;
 export type Access = (typeof ACCESSES)[number];
@@ -26,6 +26,11 @@ const OF_ROLE: Record<Role, readonly Access[]> = {
 /** Undefined = without a key. */
 export function mayAccess(role: Role | undefined, access: Access): boolean {
   return access === 'public' || (role !== undefined && OF_ROLE[role].includes(access));
+}
+
+/** Of tasks and batches, this role sees and changes those that it has added itself. */
+export function seesOwnOnly(role: Role): boolean {
+  return role === 'submitter';
 }
 
 /** In the order of ROLES. */

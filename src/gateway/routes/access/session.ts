@@ -2,8 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { beginKeySession, type Client, endSession } from '../../../core/access/begin-session.ts';
-import { LogIn } from '../../../core/access/log-in.ts';
-import { PasswordHasher } from '../../../core/access/password-hash.ts';
+import type { LogIn } from '../../../core/access/log-in.ts';
 import type { UserRole } from '../../../core/access/roles.ts';
 import { IDLE_S, SESSION_S, type SignedIn, sessionHash } from '../../../core/access/session-check.ts';
 import { AfdError } from '../../../core/domain/errors.ts';
@@ -16,7 +15,6 @@ import { crossSite, strangeOrigin } from '../../protection/same-origin.ts';
 import { sessionCookie, sessionCookieOf } from '../../protection/session-cookie.ts';
 import { callerOf, envelope } from '../../server/answers.ts';
 import type { App } from '../../server/app-type.ts';
-import { ToldSeldom } from '../../server/told-seldom.ts';
 
 /** Also of a request with a key alone. */
 type Shown = Omit<SignedIn, 'created_at'> & { created_at: string | null };
@@ -24,11 +22,7 @@ type Shown = Omit<SignedIn, 'created_at'> & { created_at: string | null };
 const SHOW = ['afd config show'];
 const tags = ['sessions'] as const;
 
-export function sessionRoutes(app: App, gateway: Gateway): void {
-  const refusals = new ToldSeldom((message) => gateway.context.events.emit('warning', { message }));
-  const use: ConstructorParameters<typeof LogIn>[0] = (work) => gateway.requests.use(work);
-  const logIn = new LogIn(use, new PasswordHasher(), (sentence) => refusals.say(sentence));
-
+export function sessionRoutes(app: App, gateway: Gateway, logIn: LogIn): void {
   app.route({
     method: 'POST',
     url: '/api/v1/session',
@@ -63,7 +57,7 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
       const session = await identities.sessions.begun(text);
       reply.header('set-cookie', sessionCookie(request, text, SESSION_S));
       return gateway.requests.use(async (context) => ({
-        session: shown(session),
+        session: shownSession(session),
         ...envelope(request, await context.now()),
       }));
     },
@@ -83,7 +77,7 @@ export function sessionRoutes(app: App, gateway: Gateway): void {
       const { session, key } = request;
       const own = session ?? (key && { created_at: null, expires_at: key.expires_at, key });
       return gateway.requests.use(async (context) => ({
-        session: own === undefined ? null : shown(own),
+        session: own === undefined ? null : shownSession(own),
         ...envelope(request, await context.now()),
       }));
     },
@@ -140,7 +134,7 @@ export function clientOf({ ip, id }: FastifyRequest): Client {
   return { address: ip, network: networkOf(ip), request_id: id };
 }
 
-function shown({ created_at, expires_at, user, key }: Shown) {
+export function shownSession({ created_at, expires_at, user, key }: Shown) {
   return {
     user: user?.name ?? null,
     key_id: key?.key_id ?? null,
