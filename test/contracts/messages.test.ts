@@ -38,7 +38,7 @@ function habitsIn(path: string, text: string): string[] {
 }
 
 describe('the texts of src, of the scripts, benchmarks and examples', () => {
-  it('have none of the habits that a manual would not have', () => {
+  it('have none of the habits that a manual would not have', { timeout: 120_000 }, () => {
     const files = projectFiles().filter((path) => /^(src|scripts|bench|examples)\/.*\.(ts|mjs)$/.test(path));
     expect(files.length).toBeGreaterThan(100);
     expect(files.flatMap((path) => habitsIn(path, readProjectFile(path) ?? ''))).toEqual([]);

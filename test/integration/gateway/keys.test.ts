@@ -46,7 +46,8 @@ describe('RB6 each operation with each role', () => {
     expect(examples.map((one) => one.id).sort()).toEqual(Object.keys(OPERATIONS).sort());
   });
 
-  it('is carried out or refused as docs/reference/http.md says', async () => {
+  // Some operations hash passwords, on purpose slowly.
+  it('is carried out or refused as docs/reference/http.md says', { timeout: 300_000 }, async () => {
     await addUser(context, { name: 'alice', role: 'viewer', password: 'correct horse battery' }, actor());
     const keys: Array<[Role | undefined, Record<string, string>]> = [[undefined, {}]];
     for (const role of ROLES) keys.push([role, bearer((await made(role)).text)]);
