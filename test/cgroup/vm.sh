@@ -22,14 +22,14 @@ trap 'rm -rf "$scratch"' EXIT
 
 # Each after those that it needs. What is not there is built in.
 wanted='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci netfs fscache 9pnet 9pnet_virtio 9p overlay'
-mkdir -p "$scratch"/root/{bin,modules,host,upper,all}
-cp "$(command -v busybox)" "$scratch/root/bin/busybox"
+mkdir -p "$scratch"/files/{bin,modules,host,upper,all}
+cp "$(command -v busybox)" "$scratch/files/bin/busybox"
 for name in $wanted; do
-  find "$modules" -name "$name.ko" -exec cp {} "$scratch/root/modules/" \;
+  find "$modules" -name "$name.ko" -exec cp {} "$scratch/files/modules/" \;
 done
-printf '%q ' "$@" >"$scratch/root/command"
-pwd >"$scratch/root/folder"
-cat >"$scratch/root/init" <<INIT
+printf '%q ' "$@" >"$scratch/files/command"
+pwd >"$scratch/files/folder"
+cat >"$scratch/files/init" <<INIT
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 for name in $wanted; do [ ! -e /modules/\$name.ko ] || insmod /modules/\$name.ko; done
@@ -59,8 +59,8 @@ chroot /all /bin/bash /tmp/.vm-run </all/dev/null
 echo "vm-exit-code \$?"
 poweroff -f
 INIT
-chmod +x "$scratch/root/init"
-(cd "$scratch/root" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >"$scratch/initramfs"
+chmod +x "$scratch/files/init"
+(cd "$scratch/files" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >"$scratch/initramfs"
 
 machine=(-accel tcg,thread=multi -cpu max)
 if [ -w /dev/kvm ] && grep -qE 'vmx|svm' /proc/cpuinfo; then machine=(-accel kvm -cpu host); fi

@@ -54,7 +54,7 @@ export class AttemptWatch implements CommandWatch {
     const { memory } = this.#limits;
     if (groups === undefined || memory === undefined) return [];
     this.#group = await groups.make(`task-${task_id}-${attempt}`, memory);
-    return this.#group === undefined ? [] : groups.gate;
+    return this.#group === undefined ? [] : groups.hold;
   }
 
   started(pgid: number): Promise<void> {
@@ -83,7 +83,7 @@ export class AttemptWatch implements CommandWatch {
   }
 
   async groupEnded(): Promise<void> {
-    // It may have ended at the gate.
+    // It may have ended before it began.
     await this.#begun;
     this.#tree?.close();
     const { log } = this.#attempt;

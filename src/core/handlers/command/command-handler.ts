@@ -141,9 +141,9 @@ async function run(
   const output = new CommandOutput(attempt);
   const events = new CommandEvents(attempt, join(folder.path, 'events.jsonl'));
   const watch = new AttemptWatch(host, attempt, options.limits);
-  const gate = await watch.prepare();
+  const hold = await watch.prepare();
   const end = await runCommand({
-    argv: [...host.death_signal, ...gate, ...options.prefix, program, ...options.exec.slice(1)],
+    argv: [...host.death_signal, ...hold, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
     user: options.user,
     env: {
@@ -151,7 +151,7 @@ async function run(
       ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }),
       ...events.env,
     },
-    stdin: `${gate.length > 0 ? '\n' : ''}${JSON.stringify(task)}\n`,
+    stdin: `${hold.length > 0 ? '\n' : ''}${JSON.stringify(task)}\n`,
     output,
     events,
     hidden: host.hidden,

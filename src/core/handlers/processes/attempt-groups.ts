@@ -24,13 +24,13 @@ export const SAMPLED = 'the memory of commands is sampled';
 export const LEFT = 'a cgroup stays until a worker starts here again';
 
 /** Holds a command until its process is in its group: it goes on when it has read a line, and ends when its worker has. */
-const GATE_SCRIPT = 'read -r AFD_GATE && exec "$@"';
+const HOLD_SCRIPT = 'read -r AFD_HOLD && exec "$@"';
 
 export class AttemptGroups {
   /** The group that was delegated. */
   readonly root: string;
   /** argv in front of a command. It waits for a line on stdin. */
-  readonly gate: string[];
+  readonly hold: string[];
   readonly #options: AttemptGroupsOptions;
   /** False before Linux 5.19: the peak is sampled then. */
   countsPeak = true;
@@ -39,7 +39,7 @@ export class AttemptGroups {
 
   private constructor(root: string, shell: string, options: AttemptGroupsOptions) {
     this.root = root;
-    this.gate = [shell, '-c', GATE_SCRIPT, 'afd-gate'];
+    this.hold = [shell, '-c', HOLD_SCRIPT, 'afd-hold'];
     this.#options = options;
   }
 

@@ -6,7 +6,7 @@ import { readValue } from './cgroup-files.ts';
 import { LEAF } from './end-group.ts';
 import { ownUser } from './own-process.ts';
 
-/** Looks up a program. */
+/** Finds a program by its name. */
 export type Find = (name: string) => Promise<{ file: string } | { problem: string }>;
 
 /** `why`: half a sentence, about a group that nobody gave to this process. */

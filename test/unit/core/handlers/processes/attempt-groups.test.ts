@@ -133,7 +133,9 @@ describe('attempts with a cgroup of their own', options, () => {
       expect(outcome).toMatchObject({ kind: 'retry', error_class: 'E_MEMORY_LIMIT' });
     }
     expect(warnings.slice(told)).toEqual([
-      expect.stringMatching(/^The cgroup .* cannot be used for an attempt, so the memory of commands is sampled: EAGAIN/),
+      expect.stringMatching(
+        /^The cgroup .* cannot be used for an attempt, so the memory of commands is sampled: EAGAIN/,
+      ),
     ]);
   });
 

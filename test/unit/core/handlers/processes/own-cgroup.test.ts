@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { getuid } from 'node:process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cgroupFolder, type Find, findDelegation } from '../../../../../src/core/handlers/processes/own-cgroup.ts';
@@ -52,7 +52,7 @@ describe('a cgroup is used if', () => {
     write('self/cgroup', `0::${path}\n`);
     write('self/mountinfo', mountLine('/', join(dir, 'groups')));
     const given = { 'cgroup.type': 'domain\n', 'cgroup.controllers': 'cpu memory pids\n', ...files };
-    const group = join(dir, 'groups', path.replace(/\/afd-worker$/, ''));
+    const group = resolve(dir, 'groups', path.slice(1).replace(/\/?afd-worker$/, ''));
     for (const [name, text] of Object.entries({ 'cgroup.procs': '', 'cgroup.subtree_control': '', ...given }))
       write(join('groups', path.replace(/\/afd-worker$/, ''), name), text);
     return { dir, group, proc: join(dir, 'self') };
