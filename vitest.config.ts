@@ -58,6 +58,19 @@ export default defineConfig({
           testTimeout: 120_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          // Real clusters, which scripts outside the project start: without them each test says why it is skipped.
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+          hookTimeout: 240_000,
+          testTimeout: 240_000,
+        },
+      },
     ],
   },
 });

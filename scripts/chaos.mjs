@@ -13,6 +13,8 @@ Injects faults into a fleet of real processes, and checks the recorded history (
   --workers N       number of worker processes             (default: 6)
   --remote N        how many of them have only the two gateways (default: half)
   --server KIND     mariadb or mysql                       (default: mariadb)
+  --topology NAME   group, semisync or galera in place of one server; AFD_TEST_MYSQL_GROUP, AFD_TEST_MARIADB_PAIR or
+                    AFD_TEST_MARIADB_GALERA names the script that starts it
   --kinds LIST      only these faults: kind or kind=weight, comma-separated
   --mutants         instead of one storm: every mutant of afd must be caught
   --control         instead of one storm: the tests of the mutants must pass without a mutant
@@ -33,6 +35,7 @@ const { values } = readOptions(USAGE, {
       workers: text,
       remote: text,
       server: text,
+      topology: text,
       kinds: text,
       only: text,
       check: text,

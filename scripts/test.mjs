@@ -15,17 +15,29 @@ import { bootstrap, ROOT } from './bootstrap.mjs';
 import { refuse } from './usage.mjs';
 
 const LEG_LIMIT_MS = 25 * 60_000;
-const ALL = ['unit', 'db', 'serial'];
+const ALL = ['unit', 'db', 'serial', 'cluster'];
 /**
- * Files of `db` that the hostile server, which is the private one again, has no part in: their servers are their own, or (the
- * examples) their sessions, which believe their server.
+ * Files of `db` whose subject is a process, a listener or a key, and whose statements other files send on each server as well: the
+ * first server alone runs them.
+ */
+const ONCE = [
+  ...['attack', 'device-certificates', 'https', 'limits', 'openid', 'processes', 'security-guide'].map(
+    (name) => `integration/gateway/${name}.test.ts`,
+  ),
+  ...['blocked', 'isolation', 'payload-memory'].map((name) => `integration/worker/${name}.test.ts`),
+];
+/**
+ * Files that the hostile server, which is the private one again, has no part in either: their servers are their own, their sessions
+ * (the examples') believe their server, or they start programs whose statements other files send.
  */
 const NOT_HOSTILE = [
   ...['integration/server/**', 'integration/tls-server.test.ts', 'integration/examples/**'],
-  'integration/gateway/security-guide.test.ts',
+  ...['start', 'json-shapes', 'worker-drain'].map((name) => `commands/${name}.test.ts`),
+  ...['people', 'device-enrolment'].map((name) => `integration/gateway/${name}.test.ts`),
+  'db/migrations/interrupted.test.ts',
 ];
 const without = (files) => files.flatMap((file) => ['--exclude', `test/${file}`]);
-const HOSTILE = { projects: ['db'], args: without(NOT_HOSTILE) };
+const HOSTILE = { projects: ['db'], args: without([...ONCE, ...NOT_HOSTILE]) };
 const USAGE = `Usage: npm test [-- files and options of vitest]
 
   npm test                              all tests, on every available server
@@ -65,7 +77,7 @@ for (const leg of legs) {
   console.error(`\n=== ${leg.name} ===`);
   // What needs no database is run once.
   const first = results.every((one) => one.skip !== undefined);
-  const { projects = first ? ALL : ['db', 'serial'], args = [] } = leg;
+  const { projects = first ? ALL : ['db', 'serial'], args = first ? [] : without(ONCE) } = leg;
   results.push({ ...leg, partly: args.length > 0, ...(await runLeg(leg, projects, args)) });
 }
 finish(results);

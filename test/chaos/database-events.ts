@@ -34,15 +34,20 @@ const assignmentOf = (row: 'OLD' | 'NEW') =>
 const leader = `tbl = 'leader', term_is = NEW.term, holder_is = NEW.holder,
   due_is_us = ${us('UTC_TIMESTAMP(6)', 'NEW.expires_at')}`;
 
-/** Needs the right to create triggers; the four tables must be there. */
-export async function installTriggers(session: Session, names: TableNames): Promise<void> {
+/**
+ * Needs the right to create triggers; the four tables must be there. `replicated`: UUID_SHORT begins with the number of its
+ * server, so the order over several servers is that of AUTO_INCREMENT, and UUID_SHORT says whose run it was.
+ */
+export async function installTriggers(session: Session, names: TableNames, replicated = false): Promise<void> {
+  const common = replicated ? COMMON.replace('seq = UUID_SHORT()', 'boot = UUID_SHORT() >> 24') : COMMON;
   const on = (when: string, table: string, set: string) => {
     const name = `chaos_${when.toLowerCase()}_${table.replaceAll('`', '')}`;
     return session.write(
-      `CREATE TRIGGER ${name} AFTER ${when} ON ${table} FOR EACH ROW INSERT INTO chaos_event SET ${COMMON}, ${set}`,
+      `CREATE TRIGGER ${name} AFTER ${when} ON ${table} FOR EACH ROW INSERT INTO chaos_event SET ${common}, ${set}`,
     );
   };
-  await session.write(TABLE);
+  const own = 'seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, boot BIGINT UNSIGNED NOT NULL';
+  await session.write(replicated ? TABLE.replace('seq BIGINT UNSIGNED NOT NULL PRIMARY KEY', own) : TABLE);
   await session.write(
     `CREATE TRIGGER chaos_refuse BEFORE UPDATE ON ${names.task} FOR EACH ROW
      IF NEW.username = '${REFUSED}' AND NEW.status = 'running' THEN
@@ -63,8 +68,8 @@ export async function installTriggers(session: Session, names: TableNames): Prom
   const device = names.device;
   await session.write(
     `CREATE TRIGGER chaos_update_device AFTER UPDATE ON ${device} FOR EACH ROW
-     INSERT INTO chaos_event (seq, at, conn, tbl, device, was, now_is, token_was, token_is)
-     SELECT UUID_SHORT(), UTC_TIMESTAMP(6), CONNECTION_ID(), 'device', NEW.device_id, OLD.status, NEW.status,
+     INSERT INTO chaos_event (${replicated ? 'boot' : 'seq'}, at, conn, tbl, device, was, now_is, token_was, token_is)
+     SELECT UUID_SHORT()${replicated ? ' >> 24' : ''}, UTC_TIMESTAMP(6), CONNECTION_ID(), 'device', NEW.device_id, OLD.status, NEW.status,
             LOWER(HEX(OLD.instance_token)), LOWER(HEX(NEW.instance_token)) FROM DUAL
      WHERE NOT (OLD.status <=> NEW.status AND OLD.instance_token <=> NEW.instance_token)`,
   );
@@ -76,11 +81,13 @@ const PAGE = 20_000;
 export async function readEvents(
   session: Session,
   procOf: (conn: string) => string | undefined,
+  replicated = false,
 ): Promise<DatabaseEvent[]> {
+  const boot = replicated ? '' : '(seq >> 24) & 4294967295 AS boot, ';
   const events: DatabaseEvent[] = [];
   for (let after = '0'; ; ) {
     const rows = await session.rows(
-      `SELECT CAST(seq AS CHAR) AS place, (seq >> 24) & 4294967295 AS boot, e.* FROM chaos_event e
+      `SELECT CAST(seq AS CHAR) AS place, ${boot}e.* FROM chaos_event e
        WHERE seq > CAST(? AS UNSIGNED) ORDER BY seq LIMIT ${PAGE}`,
       [after],
     );

@@ -9,7 +9,8 @@ import { block } from './block.ts';
 import type { ChaosFleet } from './fleet.ts';
 import type { NodeProcess } from './node-process.ts';
 import { OPERATOR, operate } from './operators.ts';
-import type { FaultKind, Step } from './plan.ts';
+import { patiently } from './patiently.ts';
+import { type FaultKind, type MemberFault, type Step, TO_MEMBERS } from './plan.ts';
 import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
 import { hasGlobal, isGlobal, killQueries, withGlobals } from './server-faults.ts';
@@ -71,13 +72,16 @@ export class Faults {
     await this.#operator.close();
     await this.#strangers.close();
     const { admin, names } = this.#fleet;
-    await admin.ready();
-    await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
+    await patiently(async () => {
+      await admin.ready();
+      await admin.write(`UPDATE ${names.device} SET operator_state = 'active'`);
+    });
   }
 
   async #do(step: Step): Promise<void> {
     const { kind } = step;
     if (kind.endsWith('-database')) return this.#toDatabase(step);
+    if (isToMembers(kind)) return this.#toMembers(kind, step.ms);
     if (isGlobal(kind)) return this.#setGlobals(step);
     if (kind === 'kill-query') return this.#killQueries(step);
     if (kind.startsWith('block-')) {
@@ -166,16 +170,41 @@ export class Faults {
         await this.#server.resume();
         return;
       }
-      await this.#server.kill();
-      this.#fleet.nextEpoch();
+      if (kind === 'switch-database') {
+        const begun = performance.now();
+        await this.#server.move?.();
+        const took = Math.round(performance.now() - begun);
+        history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: 'database', ms: 0, took });
+        return;
+      }
+      const killed = await this.#server.kill();
+      this.#fleet.nextEpoch(killed);
       history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: 'database' });
+      if (this.#server.replaced !== undefined) {
+        await this.#server.replaced(killed);
+        history.note({ proc: 'database', type: 'ok', f: 'database-up', restart: true });
+      }
       // Events are numbered by the second of the server's start: no two starts in one.
       await pause(Math.max(ms, this.#bootedAt + 2100 - performance.now()));
       this.#bootedAt = performance.now();
       await this.#server.start();
-      await this.#fleet.noteBoot(true);
+      await this.#fleet.noteBoot(this.#server.replaced === undefined);
     };
     // The other steps go on meanwhile.
+    this.#databaseAway = away();
+    this.#keep(this.#databaseAway);
+  }
+
+  async #toMembers(kind: MemberFault, ms: number): Promise<void> {
+    await this.#databaseAway.catch(() => {});
+    const { history } = this.#fleet;
+    const away = async () => {
+      const victim = kind === 'stop-majority' ? 'database' : 'member';
+      history.note({ proc: 'storm', type: 'ok', f: 'stop', victim, kind, ms });
+      if ((await this.#server.hurt?.(kind, ms)) !== true) return;
+      history.note({ proc: 'storm', type: 'info', f: 'mended', victim, kind });
+      await this.#fleet.noteBoot(false);
+    };
     this.#databaseAway = away();
     this.#keep(this.#databaseAway);
   }
@@ -266,4 +295,8 @@ export class Faults {
     const { device_id, term } = await getLeader(this.#operator, this.#fleet.names);
     if (device_id !== null) await resignLeader(this.#operator, this.#fleet.names, { device_id, term });
   }
+}
+
+function isToMembers(kind: FaultKind): kind is MemberFault {
+  return (TO_MEMBERS as readonly string[]).includes(kind);
 }

@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { inSchema } from '../../src/core/db/address.ts';
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session } from '../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../src/core/db/table-names.ts';
+import { writerAddress, writerOf } from '../../src/core/writer/writer-finder.ts';
 import type { StormSettings } from './check/evidence.ts';
 import { bootOf, installTriggers } from './database-events.ts';
 import { writeHandlers } from './handlers.ts';
@@ -73,10 +75,10 @@ export interface ChaosFleet {
   session(proc: string): Session;
   /** mysql:// through that proxy. */
   url(proc: string): string;
-  /** Says which run of the server this is: after each start of it. */
+  /** Says which run of the server, or of each member, this is: after each start of it. */
   noteBoot(restart: boolean): Promise<void>;
   /** The server is gone: connections from now on belong to its next run. */
-  nextEpoch(): void;
+  nextEpoch(member: number): void;
   /** Process behind `boot:connection`. */
   procOf(conn: string): string | undefined;
   end(): Promise<void>;
@@ -95,36 +97,46 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   await mkdir(dir, { recursive: true });
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
   const schema = `afd_chaos_${process.pid}_${Date.now().toString(36)}`;
-  const address = { ...server.fleet, database: schema };
+  const address = inSchema(server.fleet, schema);
+  const replicated = server.members !== undefined;
   const admin = sessionTo(server.address, 30_000);
   await admin.ready();
   await admin.write(`CREATE DATABASE ${schema} CHARACTER SET utf8mb4`);
   await admin.close();
-  await migrateUp(address, names);
+  await migrateUp(await writerAddress(address), names);
   const own = sessionTo(address, 30_000);
   const { version } = await own.ready();
-  await installTriggers(own, names);
+  await installTriggers(own, names, replicated);
   await writeHandlers(dir);
-  await writeFile(join(dir, 'afd.yaml'), JSON.stringify(configuration()));
+  await writeFile(join(dir, 'afd.yaml'), JSON.stringify(configuration(replicated)));
   const history = new History(join(dir, 'history.jsonl'));
 
-  let epoch = 0;
-  const boots = new Map<number, number>();
-  const connections: Array<{ proc: string; epoch: number; id: number }> = [];
+  const upstreams = server.members ?? [server.fleet];
+  const epochs = upstreams.map(() => 0);
+  /** By member and epoch. */
+  const boots = new Map<string, number>();
+  const connections: Array<{ proc: string; run: string; id: number }> = [];
   const proxies = new Map<string, ChaosProxy>();
   const direct = plan.devices.filter((one) => one.remote !== true).map((one) => one.id);
+  /** Of a process, one before each member. */
+  const before = new Map<string, ChaosProxy[]>();
   for (const proc of [...direct, ...others]) {
-    const { host, port } = server.fleet;
-    const proxy = await ChaosProxy.listen({
-      name: proc,
-      upstream: { host, port },
-      onConnect(id) {
-        connections.push({ proc, epoch, id });
-        history.note({ proc: 'proxy', type: 'ok', f: 'connect', victim: proc, epoch, connection: id });
-      },
-      onCut: (cut) => history.note({ proc: 'proxy', type: 'info', f: 'commit-cut', victim: proc, cut }),
-    });
-    proxies.set(proc, proxy);
+    const all: ChaosProxy[] = [];
+    for (const [n, { host, port }] of upstreams.entries()) {
+      const proxy = await ChaosProxy.listen({
+        name: proc,
+        upstream: { host, port },
+        onConnect(id) {
+          const epoch = epochs[n]!;
+          connections.push({ proc, run: `${n} ${epoch}`, id });
+          history.note({ proc: 'proxy', type: 'ok', f: 'connect', victim: proc, member: n, epoch, connection: id });
+        },
+        onCut: (cut) => history.note({ proc: 'proxy', type: 'info', f: 'commit-cut', victim: proc, cut }),
+      });
+      proxies.set(n === 0 ? proc : `${proc}@${n + 1}`, proxy);
+      all.push(proxy);
+    }
+    before.set(proc, all);
   }
   const ports = new Map<string, number>();
   for (const { id, role } of plan.devices) if (role === 'gateway') ports.set(id, await freePort());
@@ -141,14 +153,21 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
     }
     ways.set(id, own);
   }
-  const through = (proc: string) => ({ ...address, host: '127.0.0.1', port: proxies.get(proc)!.port });
+  const through = (proc: string): DatabaseAddress => {
+    const { user, password = '' } = address;
+    const members = before
+      .get(proc)!
+      .map(({ port }) => ({ user, password, database: schema, host: '127.0.0.1', port }));
+    return members.length === 1 ? members[0]! : { ...members[0]!, members };
+  };
   const url = (proc: string) => {
-    const { user, password = '', port } = through(proc);
-    return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${schema}`;
+    const { user, password = '' } = address;
+    const hosts = before.get(proc)!.map(({ port }) => `127.0.0.1:${port}`);
+    return `mysql://${user}:${encodeURIComponent(password)}@${hosts.join(',')}/${schema}`;
   };
   const nodes = plan.devices.map((device) => {
     const { id, role } = device;
-    const own = ways.get(id) ?? [proxies.get(id)!];
+    const own = ways.get(id) ?? before.get(id)!;
     const gateways = own.map((one) => `http://127.0.0.1:${one.port}`).join(',');
     const env: Record<string, string> =
       device.remote === true ? { AFD_WORKER_GATEWAY: gateways } : { AFD_DATABASE_URL: url(id) };
@@ -170,16 +189,19 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
     url,
     async noteBoot(restart) {
       // The loss of the old connection may be noticed only by the first call.
-      const ask = () => own.ready().then(() => bootOf(own));
-      const boot = await ask().catch(ask);
-      boots.set(epoch, boot);
-      history.note({ proc: 'database', type: 'ok', f: 'database-up', epoch, boot, restart });
+      const ask = async () => (await server.boots?.()) ?? [await own.ready().then(() => bootOf(own))];
+      const found = await ask().catch(ask);
+      for (const [n, boot] of found.entries()) {
+        const epoch = epochs[n]!;
+        if (boot !== undefined) boots.set(`${n} ${epoch}`, boot);
+        history.note({ proc: 'database', type: 'ok', f: 'database-up', member: n, epoch, boot, restart });
+      }
     },
-    nextEpoch() {
-      epoch += 1;
+    nextEpoch(member) {
+      epochs[member]! += 1;
     },
     procOf(conn) {
-      known ??= new Map(connections.map((one) => [`${boots.get(one.epoch)}:${one.id}`, one.proc]));
+      known ??= new Map(connections.map((one) => [`${boots.get(one.run)}:${one.id}`, one.proc]));
       return known.get(conn);
     },
     async end() {
@@ -191,9 +213,12 @@ export async function chaosFleet({ dir, plan, server, bin, others }: FleetOption
   };
 }
 
-function configuration(): Record<string, unknown> {
+/** A replicated database is away for as long as it takes its members to notice: nobody may be dead by then. */
+const REPLICATED = { heartbeat_timeout: 45, lock_trust_after_start: 6 };
+
+function configuration(replicated: boolean): Record<string, unknown> {
   return {
-    master: MASTER,
+    master: { ...MASTER, ...(replicated ? REPLICATED : {}) },
     worker: WORKER,
     database: DATABASE,
     handlers: {
@@ -206,7 +231,8 @@ function configuration(): Record<string, unknown> {
 }
 
 export function sessionTo(address: DatabaseAddress, deadlineMs: number): Session {
-  return new Session({ address, timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs, multiStatements: true });
+  const writer = writerOf(address);
+  return new Session({ address, writer, timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs, multiStatements: true });
 }
 
 /** A port of the loopback interface that nobody uses now, for a process that must have the same one after a restart. */

@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { check } from './check/check.ts';
+import { clusterServer } from './cluster-server.ts';
 import { readEvidence } from './kept.ts';
 import { runControl, runMutants } from './mutants/run.ts';
 import { TURNS, turnOf } from './mutants/turn.ts';
-import { EVERYTHING, type FaultKind, KILLS, type Weights } from './plan.ts';
+import { EVERYTHING, type FaultKind, KILLS, REPLICATED, type Weights } from './plan.ts';
 import { mutantsBlock, stormBlock, writeProof } from './proof-page.ts';
 import { broken, summary, verdictLines } from './report.ts';
-import { chaosServer } from './server.ts';
+import { chaosServer, TOPOLOGIES } from './server.ts';
 import { storm } from './storm.ts';
 
 /** The options of scripts/chaos.mjs, as they were typed. */
@@ -19,6 +20,7 @@ export interface ChaosValues {
   workers?: string;
   remote?: string;
   server?: string;
+  topology?: string;
   only?: string;
   kinds?: string;
   check?: string;
@@ -44,7 +46,11 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
   const tasks = number('tasks', values.tasks ?? String(kills * 20));
   const kind = (values.server ?? 'mariadb') as ServerKind;
   if (kind !== 'mariadb' && kind !== 'mysql') throw new WrongOption(`--server is mariadb or mysql, not "${kind}"`);
-  const weights = values.kinds === undefined ? EVERYTHING : only(values.kinds);
+  const topology = TOPOLOGIES.find((one) => one === values.topology);
+  if (values.topology !== undefined && topology === undefined)
+    throw new WrongOption(`--topology is ${TOPOLOGIES.join(', ')}, not "${values.topology}"`);
+  const every = topology === undefined ? EVERYTHING : REPLICATED;
+  const weights = values.kinds === undefined ? every : only(values.kinds, every);
   const workers = {
     ...(values.workers === undefined ? {} : { workers: number('workers', values.workers) }),
     ...(values.remote === undefined ? {} : { remote: number('remote', values.remote) }),
@@ -77,13 +83,13 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
     if (values.write) writeProof(root, 'mutants', mutantsBlock(tried));
     return escaped.length === 0 && tried.length > 0 ? 0 : 1;
   }
-  const dir = join(runs, `${kind}-${seed}-${Date.now().toString(36)}`);
+  const dir = join(runs, `${topology ?? kind}-${seed}-${Date.now().toString(36)}`);
   say(`seed ${seed}; everything is kept in ${dir}`);
-  const server = await chaosServer(kind);
+  const server = topology === undefined ? await chaosServer(kind) : await clusterServer(topology);
   try {
     const result = await storm({ seed, kills, tasks, weights, ...workers, server, dir, say });
     process.stdout.write(`${summary(result)}\n`);
-    if (values.write) writeProof(root, kind, stormBlock(result));
+    if (values.write) writeProof(root, topology ?? kind, stormBlock(result));
     return broken(result).length === 0 ? 0 : 1;
   } finally {
     await server.stop();
@@ -91,14 +97,13 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
 }
 
 /** `kind,kind=weight,…`: those faults alone, by the usual weight or another; a kill must be among them. */
-function only(text: string): Weights {
+function only(text: string, every: Weights): Weights {
   const kinds = text.split(',').map((one) => {
     const [kind = '', weight] = one.split('=');
-    return [kind, weight === undefined ? EVERYTHING[kind as FaultKind] : Number(weight)] as const;
+    return [kind, weight === undefined ? every[kind as FaultKind] : Number(weight)] as const;
   });
-  const wrong = kinds.filter(([kind, weight]) => !(kind in EVERYTHING) || !(Number(weight) > 0)).map(([kind]) => kind);
-  if (wrong.length > 0)
-    throw new WrongOption(`--kinds: not ${wrong.join(', ')}; ${Object.keys(EVERYTHING).join(', ')}`);
+  const wrong = kinds.filter(([kind, weight]) => !(kind in every) || !(Number(weight) > 0)).map(([kind]) => kind);
+  if (wrong.length > 0) throw new WrongOption(`--kinds: not ${wrong.join(', ')}; ${Object.keys(every).join(', ')}`);
   if (!kinds.some(([kind]) => (KILLS as readonly string[]).includes(kind)))
     throw new WrongOption(`--kinds needs one of ${KILLS.join(', ')}`);
   return Object.fromEntries(kinds);

@@ -10,6 +10,11 @@ export const OTHERS = [
   'stop-worker',
   'stop-leader',
   'stop-database',
+  'switch-database',
+  'kill-secondary',
+  'stop-secondary',
+  'stop-majority',
+  'cut-primary',
   'reset',
   'freeze-up',
   'freeze-down',
@@ -81,6 +86,17 @@ export const EVERYTHING: Weights = {
   'offline-mode': 1,
   'odd-globals': 1,
   'odd-row': 5,
+};
+/** Done to members of a replicated database that do not take the writes, or to what connects them. */
+export const TO_MEMBERS = ['kill-secondary', 'stop-secondary', 'stop-majority', 'cut-primary'] as const;
+export type MemberFault = (typeof TO_MEMBERS)[number];
+
+/** Without what is done by the one account of one server, and more of what a replicated database is for. */
+export const REPLICATED: Weights = {
+  ...EVERYTHING,
+  ...{ 'kill-database': 6, 'stop-database': 3, 'switch-database': 6 },
+  ...{ 'kill-secondary': 2, 'stop-secondary': 2, 'stop-majority': 2, 'cut-primary': 2 },
+  ...{ 'read-only': 0, 'offline-mode': 0, 'odd-globals': 0, 'kill-query': 0, 'kill-connection': 0 },
 };
 /** Milliseconds for which a handler does not come back to its event loop: three leases (fleet.ts). */
 const BLOCKED_MS = 12_000;
@@ -205,6 +221,8 @@ function lasting(kind: FaultKind, random: Random): number {
     return random.chance(0.5) ? random.int(0, 50) : random.int(500, 2500);
   if (kind === 'kill-database') return random.int(0, 1500);
   if (kind === 'stop-database') return random.int(200, 4000);
+  // Some are long enough that the others replace who is gone.
+  if ((TO_MEMBERS as readonly string[]).includes(kind)) return random.int(500, 15_000);
   // Some outlast heartbeat_timeout and lease.
   if (kind === 'stop-worker' || kind === 'stop-leader')
     return random.chance(0.5) ? random.int(100, 2000) : random.int(3000, 9000);

@@ -3,22 +3,39 @@ import type { DatabaseAddress } from '../../src/core/db/session.ts';
 import type { ServerKind } from '../../src/core/server/server-program.ts';
 import { mysqlPrograms } from '../helpers/mysql-programs.ts';
 import { privateServer } from '../helpers/server.ts';
+import type { MemberFault } from './plan.ts';
+
+/** Replicated databases that a storm can be about. */
+export const TOPOLOGIES = ['group', 'semisync', 'galera'] as const;
+export type Topology = (typeof TOPOLOGIES)[number];
 
 export interface ChaosServer {
   kind: ServerKind;
+  /** Undefined = one server. */
+  topology?: Topology;
+  /** Of a replicated database: each process has a proxy before each of them. */
+  members?: Array<DatabaseAddress & { host: string; port: number }>;
   /** By TCP. The account may do everything. */
   address: DatabaseAddress & { host: string; port: number };
   /** As the fleet's processes come: by TCP, in schemas named afd_% alone, and bound by read_only and offline_mode. */
   fleet: DatabaseAddress & { host: string; port: number };
   /** The account that may set globals and is bound by none of them. */
   root: DatabaseAddress;
-  /** SIGKILL; returns when the process is gone. */
-  kill(): Promise<void>;
-  /** Returns when it answers. */
+  /** SIGKILL of the writer; returns when the process is gone: which member it was, from 0. */
+  kill(): Promise<number>;
+  /** Returns when it answers, of several when all do. */
   start(): Promise<void>;
   /** SIGSTOP and SIGCONT. */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** Of several: returns when another member than this one is the writer. */
+  replaced?(member: number): Promise<void>;
+  /** Of several: another becomes the writer, as planned. */
+  move?(): Promise<void>;
+  /** Of several: does this to them, for `ms` milliseconds and until it is mended. False = not possible here. */
+  hurt?(kind: MemberFault, ms: number): Promise<boolean>;
+  /** Of several: which run each is, as it stands in the events; undefined = it does not answer. */
+  boots?(): Promise<Array<number | undefined>>;
   /** Ends it and deletes its data. */
   stop(): Promise<void>;
 }
@@ -46,13 +63,17 @@ export async function chaosServer(kind?: ServerKind): Promise<ChaosServer> {
     password: decodeURIComponent(url.password),
     database: 'afd',
   };
-  const { kill, start, pause, resume } = server;
+  const { start, pause, resume } = server;
   return {
     kind: server.kind,
     address,
     fleet: { ...address, ...FLEET },
     root: address,
-    ...{ kill, start, pause, resume },
+    ...{ start, pause, resume },
+    async kill() {
+      await server.kill();
+      return 0;
+    },
     async stop() {
       await server.stop();
       await programs?.remove();

@@ -2,7 +2,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { inSchema } from '../../src/core/db/address.ts';
 import { Session } from '../../src/core/db/session.ts';
+import { writerOf } from '../../src/core/writer/writer-finder.ts';
 import { BIN } from '../helpers/command.ts';
 import { check } from './check/check.ts';
 import type { Evidence, Verdict } from './check/evidence.ts';
@@ -12,6 +14,7 @@ import { Faults } from './faults.ts';
 import { type ChaosFleet, chaosFleet, SETTINGS } from './fleet.ts';
 import { keepEvidence } from './kept.ts';
 import { OPERATOR } from './operators.ts';
+import { patiently } from './patiently.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
 import { PRODUCERS, startProducers } from './producers.ts';
 import type { ChaosServer } from './server.ts';
@@ -71,7 +74,7 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   const verdicts = check(evidence);
   const result: StormResult = {
     seed: options.seed,
-    server: server.kind,
+    server: server.topology ?? server.kind,
     verdicts,
     figures: figures(evidence),
     faults: faults.counts as Record<string, number>,
@@ -126,12 +129,14 @@ async function drain(fleet: ChaosFleet, stillMs: number): Promise<boolean> {
   const { admin, names } = fleet;
   let [before, movedAt] = ['', performance.now()];
   for (;;) {
-    await admin.ready();
-    const [row] = await admin.rows(
-      `SELECT (SELECT COUNT(*) FROM ${names.task} WHERE status IN ('pending', 'running', 'assigned', 'waiting')) AS tasks,
-              (SELECT COUNT(*) FROM ${names.assignment} WHERE status IN ('assigned', 'running')) AS attempts,
-              (SELECT COUNT(*) FROM chaos_event WHERE tbl IN ('task', 'assignment')) AS moves`,
-    );
+    const [row] = await patiently(async () => {
+      await admin.ready();
+      return admin.rows(
+        `SELECT (SELECT COUNT(*) FROM ${names.task} WHERE status IN ('pending', 'running', 'assigned', 'waiting')) AS tasks,
+                (SELECT COUNT(*) FROM ${names.assignment} WHERE status IN ('assigned', 'running')) AS attempts,
+                (SELECT COUNT(*) FROM chaos_event WHERE tbl IN ('task', 'assignment')) AS moves`,
+      );
+    });
     if (Number(row?.tasks) === 0 && Number(row?.attempts) === 0) return true;
     const now = JSON.stringify(row);
     if (now !== before) [before, movedAt] = [now, performance.now()];
@@ -146,11 +151,11 @@ async function waitFor(limitMs: number, ask: () => Promise<boolean>): Promise<vo
 }
 
 async function gather(fleet: ChaosFleet, server: ChaosServer, drained: boolean): Promise<Evidence> {
-  const address = { ...server.address, database: fleet.schema };
+  const address = inSchema(server.address, fleet.schema);
   const options = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 60_000, multiStatements: false };
-  const session = new Session({ address, ...options });
-  await session.ready();
-  const events = await readEvents(session, fleet.procOf);
+  const session = new Session({ address, writer: writerOf(address), ...options });
+  await patiently(() => session.ready());
+  const events = await readEvents(session, fleet.procOf, server.members !== undefined);
   await session.write(`DROP DATABASE ${fleet.schema}`);
   await session.close();
   return keepEvidence(fleet.dir, { settings: SETTINGS, events, history: fleet.history.lines, drained });

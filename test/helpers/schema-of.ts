@@ -2,12 +2,14 @@
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
 import { tableNames } from '../../src/core/db/table-names.ts';
+import { writerOf } from '../../src/core/writer/writer-finder.ts';
 import { addressOf, type TestDatabase } from './database.ts';
 import type { PrivateServer } from './server.ts';
 
 export function sessionOf(address: DatabaseAddress, options: Partial<SessionOptions>): Session {
   return new Session({
     address,
+    writer: writerOf(address),
     timeZone: '+00:00',
     idleTimeoutS: 60,
     deadlineMs: 10_000,

@@ -1,54 +1,20 @@
 // What a server sends without end, or never: memory and time of its client are bounded.
-import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished } from 'vitest';
-import type { DatabaseAddress } from '../../src/core/db/address.ts';
 import { withMigrator } from '../../src/core/db/migrate/migrator-connection.ts';
 import { runCommand } from '../helpers/command.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { fakeServer } from '../helpers/fake-server.ts';
 import { it } from '../helpers/fixture.ts';
+import { freezable } from '../helpers/freezable.ts';
 
 let db: TestDatabase;
 it.beforeEach(({ given }) => {
   db = given.db;
 });
 
-/** A TCP proxy before the test server that can stop answering everybody, as a server does whose machine hangs. */
-async function freezable(): Promise<{ address: DatabaseAddress; freeze(): void }> {
-  const { socketPath, host = '127.0.0.1', port = 3306, ...login } = db.address;
-  const sockets = new Set<Socket>();
-  let frozen = false;
-  const server = createServer((client) => {
-    const upstream = socketPath === undefined ? connect(port, host) : connect(socketPath);
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
-      one.on('data', (chunk) => {
-        if (!frozen) other.write(chunk);
-      });
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  const at = { host: '127.0.0.1', port: (server.address() as { port: number }).port };
-  return {
-    address: { ...login, ...at },
-    freeze() {
-      frozen = true;
-    },
-  };
-}
-
 describe('finding S12: a migration', () => {
   it('ends when the server answers nobody any more', async () => {
-    const { address, freeze } = await freezable();
+    const { address, freeze } = await freezable(db.address);
     const stuck = withMigrator(
       address,
       db.names,
@@ -67,7 +33,7 @@ describe('finding S12: a migration', () => {
   });
 
   it('goes on for as long as a statement takes while the server answers others', async () => {
-    const { address } = await freezable();
+    const { address } = await freezable(db.address);
     const answer = withMigrator(
       address,
       db.names,

@@ -2,9 +2,10 @@
 // in the configured schema. Either has a unique name, and is removed however the measurement ends.
 import { randomBytes } from 'node:crypto';
 import { addressOf, type Context } from '../context/context.ts';
-import type { DatabaseAddress } from '../db/address.ts';
+import { type DatabaseAddress, inSchema } from '../db/address.ts';
 import { createSchema, dropSchema } from '../db/server/scratch-schema.ts';
 import { type TableNames, tableNames } from '../db/table-names.ts';
+import { writerAddress } from '../writer/writer-finder.ts';
 
 export interface Scratch {
   /** What it is called, and whether that is a schema or the beginning of table names. */
@@ -32,18 +33,18 @@ export async function makeScratch(context: Context, onPlace: (name: string) => v
   const tables = ownSchema ? { task: 'af_crawl_task', prefix: 'af_' } : { task: `${name}_task`, prefix: `${name}_` };
   const names = tableNames(tables);
   const given = addressOf(context);
-  const address = ownSchema ? { ...given, database: name } : given;
+  const address = ownSchema ? inSchema(given, name) : given;
   const remove = async () => {
     // Perhaps by another connection than the one that made it: a long measurement outlives a silent session.
     await session.ready();
     if (ownSchema) return dropSchema(session, name);
     const { migrateDown } = await import('../db/migrate/migrator.ts');
-    await migrateDown(address, names, { force: true });
+    await migrateDown(await writerAddress(address), names, { force: true });
   };
   onPlace(name);
   try {
     const { migrateUp } = await import('../db/migrate/migrator.ts');
-    await migrateUp(address, names);
+    await migrateUp(await writerAddress(address), names);
   } catch (error) {
     await remove();
     throw error;

@@ -18,16 +18,18 @@ import {
   port,
   seconds,
   server,
+  timeZone,
   urls,
   weight,
   whole,
 } from './config-values.ts';
+import { hosts } from './sections/database-hosts.ts';
 import { logKeys } from './sections/log-keys.ts';
 import { secretKeys } from './sections/secret-keys.ts';
 
 const MB = 1024 ** 2;
 export const ISOLATIONS = ['none', 'thread', 'process'] as const;
-/** Of a module that does not say. Measured: docs/adr/0024-isolation.md. */
+/** Of a module that does not say: docs/adr/0024-isolation.md. */
 export const DEFAULT_ISOLATION: (typeof ISOLATIONS)[number] = 'thread';
 export const RECYCLE = { tasks: 1000, memory: 512 * MB };
 
@@ -219,6 +221,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       url: z.string().optional(),
       host: z.string().optional(),
+      hosts: hosts.optional(),
       port: port.optional(),
       user: z.string().optional(),
       password: z.string().optional(),
@@ -226,13 +229,7 @@ export const configSchema = z.strictObject({
       socket: z.string().optional(),
       name: z.string().optional(),
       ...encryption,
-      time_zone: z
-        .string()
-        .regex(
-          /^([+-]\d{2}:\d{2}|SYSTEM)$/,
-          'must be an offset such as "+08:00", or SYSTEM (named time zones are not supported)',
-        )
-        .default('+00:00'),
+      time_zone: timeZone,
       session_timeout: seconds(15, 1, DAY),
       call_timeout: seconds(5, 0.1, HOUR),
     })

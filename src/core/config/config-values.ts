@@ -109,6 +109,12 @@ export const encryption = {
   server_public_key: z.string().optional(),
 };
 
+const NO_ZONE = 'must be an offset such as "+08:00", or SYSTEM (named time zones are not supported)';
+export const timeZone = z
+  .string()
+  .regex(/^([+-]\d{2}:\d{2}|SYSTEM)$/, NO_ZONE)
+  .default('+00:00');
+
 const NO_NETWORK = 'is not an address or a network, such as "127.0.0.1" or "10.0.0.0/8"';
 
 /** Addresses and networks. */

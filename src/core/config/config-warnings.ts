@@ -94,11 +94,12 @@ export function dangers(config: Config, database: DatabaseAddress | undefined): 
     balancer.strategy === 'weighted' && Object.values(balancer.weights).every((weight) => weight === 0),
     'load_balancer.weights are all 0: all devices have the same score',
   );
-  const host = database?.socketPath === undefined ? database?.host : undefined;
-  say(
-    host !== undefined && database?.tls === undefined && !isLoopback(host),
-    `the connection to ${host} is not encrypted (database.tls is disable): anyone on the network path can read the password`,
-  );
+  for (const { socketPath, host, tls } of database === undefined ? [] : (database.members ?? [database])) {
+    say(
+      socketPath === undefined && host !== undefined && tls === undefined && !isLoopback(host),
+      `the connection to ${host} is not encrypted (database.tls is disable): anyone on the network path can read the password`,
+    );
+  }
   for (const url of worker.gateway ?? []) {
     const { protocol, hostname } = new URL(url);
     say(

@@ -10,6 +10,7 @@ import { type Parts, parseDatabaseUrl } from './database-url.ts';
 import { trustOfSecret } from './file-trust.ts';
 import { isLoopback } from './loopback.ts';
 import { type Origin, rankOf } from './origin.ts';
+import { parseHost, splitHosts } from './sections/database-hosts.ts';
 import { readSmallFile } from './small-file.ts';
 
 export interface AddressInput {
@@ -27,12 +28,14 @@ export interface AddressInput {
 
 /** True when anything says where the database is. */
 export function namesDatabase(database: Config['database']): boolean {
-  const { url, host, port, socket, name, user } = database;
-  return [url, host, port, socket, name, user].some((part) => part !== undefined);
+  const { url, host, hosts, port, socket, name, user } = database;
+  return [url, host, hosts, port, socket, name, user].some((part) => part !== undefined);
 }
 
 /** The address, or undefined after `problem` was called. Never puts a secret into a message. */
-export async function resolveAddress(input: AddressInput): Promise<DatabaseAddress | undefined> {
+export async function resolveAddress(given: AddressInput): Promise<DatabaseAddress | undefined> {
+  // Of several hosts all have the same problem.
+  const input = { ...given, problem: once(given.problem), warn: once(given.warn) };
   const { database, problem } = input;
   const parsed = database.url === undefined ? {} : parseDatabaseUrl(database.url);
   if (typeof parsed === 'string') {
@@ -49,19 +52,30 @@ export async function resolveAddress(input: AddressInput): Promise<DatabaseAddre
   if (user === undefined)
     problem('database.user', 'no database user is set: set this key, or include the user in database.url');
   if (name === undefined) problem('database.name', 'no schema is set: set this key, or end database.url with /SCHEMA');
-  const { place, where } = placeOf(input, parsed);
-  const tls = await tlsOptions(input, part('tls')?.value, where);
+  const { place, members } = placeOf(input, parsed);
+  const places = await Promise.all(
+    members.map(async (where) => ({ ...where, ...(await tlsOptions(input, part('tls')?.value, where)) })),
+  );
   if (user === undefined || name === undefined) return undefined;
   if (password !== undefined) {
     const mixed = mixedSources([...place, user, password], input.file);
     if (mixed !== undefined) problem('database', mixed);
   }
-  return {
-    ...where,
+  const login = {
     user: user.value,
     ...(password === undefined ? {} : { password: password.value }),
     database: name.value,
-    ...tls,
+  };
+  const addresses = places.map((one) => ({ ...one, ...login }));
+  return addresses.length === 1 ? addresses[0] : { ...addresses[0]!, members: addresses };
+}
+
+/** The same is said once. */
+function once<T extends string[]>(say: (...words: T) => void): (...words: T) => void {
+  const said = new Set<string>();
+  return (...words) => {
+    const known = said.size;
+    if (said.add(words.join('\n')).size > known) say(...words);
   };
 }
 
@@ -82,21 +96,38 @@ function strongest(first: Given | undefined, second: Given | undefined): Given |
   return rankOf(first.origin) >= rankOf(second.origin) ? first : second;
 }
 
-/** A socket and a host exclude each other: the one from the higher source counts, at equal rank the socket. */
+/**
+ * A socket, a host and several hosts exclude each other: what comes from the highest source counts; at equal rank the socket, and what
+ * is given next to a URL.
+ */
 function placeOf(
   input: AddressInput,
   parsed: Parts,
-): { where: Pick<DatabaseAddress, 'host' | 'port' | 'socketPath'>; place: Given[] } {
+): { members: Array<Pick<DatabaseAddress, 'host' | 'port' | 'socketPath'>>; place: Given[] } {
+  const own = { host: ownPart(input, 'host'), hosts: ownPart(input, 'hosts') };
+  if (own.host !== undefined && own.hosts !== undefined && rankOf(own.host.origin) === rankOf(own.hosts.origin))
+    input.problem('database.hosts', 'is set together with database.host: keep one of them');
   const socket = strongest(ownPart(input, 'socket'), urlPart(input, parsed, 'socket'));
   // "localhost" next to ?socket= in a url is only there because a url needs a host.
-  const ofUrl = parsed.socket === undefined ? urlPart(input, parsed, 'host') : undefined;
-  const host = strongest(ownPart(input, 'host'), ofUrl);
+  const ofUrl =
+    parsed.socket === undefined ? (urlPart(input, parsed, 'hosts') ?? urlPart(input, parsed, 'host')) : undefined;
+  const host = strongest(strongest(own.hosts, own.host), ofUrl);
   if (socket !== undefined && strongest(socket, host) === socket) {
-    return { where: { socketPath: socket.value }, place: [socket] };
+    return { members: [{ socketPath: socket.value }], place: [socket] };
   }
   const port = strongest(ownPart(input, 'port'), urlPart(input, parsed, 'port'));
-  const where = { host: host?.value ?? '127.0.0.1', port: Number(port?.value ?? 3306) };
-  return { where, place: [host, port].filter((one) => one !== undefined) };
+  const place = [host, port].filter((one) => one !== undefined);
+  const common = Number(port?.value ?? 3306);
+  const several = host !== undefined && (host === own.hosts || (host === ofUrl && parsed.hosts !== undefined));
+  const named = several
+    ? splitHosts(host.value).map(parseHost)
+    : [{ host: host?.value ?? '127.0.0.1', port: undefined }];
+  // What is no host has been refused.
+  const known = named.filter((one) => one !== undefined);
+  const members = known.map((one) => ({ host: one.host, port: one.port ?? common }));
+  if (new Set(members.map((one) => `${one.host.toLowerCase()} ${one.port}`)).size < members.length)
+    input.problem(host?.key ?? 'database.hosts', 'names a host twice');
+  return { members, place };
 }
 
 async function passwordOf(input: AddressInput, ofUrl: Given | undefined): Promise<Given | undefined> {

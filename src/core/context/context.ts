@@ -10,6 +10,9 @@ import { AfdError } from '../domain/errors.ts';
 import type { KnownSecrets } from '../domain/redaction/known-secrets.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
 import { Events } from '../runtime/events.ts';
+import { tellPromise } from '../writer/tell-promise.ts';
+import { waitForWriter } from '../writer/wait-for-writer.ts';
+import { type WriterFinder, writerOf } from '../writer/writer-finder.ts';
 import { knownSecrets } from './known-secrets.ts';
 import { Producer } from './producer.ts';
 import { assertSchema } from './schema-state.ts';
@@ -35,6 +38,8 @@ export interface Context {
   fleet: FleetSettings;
   /** Undefined = none is configured: a remote worker works without one. */
   address: DatabaseAddress | undefined;
+  /** Of several members; undefined = the address is one server. */
+  writer: WriterFinder | undefined;
   names: TableNames;
   events: Events;
   log: Log;
@@ -84,6 +89,9 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const detach = attachLog(events, log);
   if (isNode) for (const message of resolved.warnings) events.emit('warning', { message });
 
+  const writer = writerOf(address);
+  const deafen = writer?.listen((message) => events.emit('warning', { message }));
+
   const fleet = new FleetSettings(resolved, isNode ? events : undefined);
   const open = new Set<Session>();
   let checked = options.purpose === 'migrate';
@@ -92,6 +100,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     if (address === undefined) throw noDatabase();
     const session = new Session({
       address,
+      writer,
       timeZone: config.database.time_zone,
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,
@@ -101,7 +110,8 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     });
     open.add(session);
     try {
-      await session.ready();
+      // A node has a longer wait of its own, which is logged.
+      await (isNode || writer === undefined ? session.ready() : waitForWriter(session));
     } catch (error) {
       open.delete(session);
       throw resolved.origins['database.url'] === 'embedded server' ? stoppedServer(error) : error;
@@ -113,6 +123,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     config,
     fleet,
     address,
+    writer,
     names,
     events,
     log,
@@ -136,6 +147,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
           session = await opened(wanted);
         }
         fleet.obey(await readSettings(session, names));
+        if (isNode) await tellPromise(session, events, config.master.heartbeat_timeout);
         checked = true;
       }
       return session;
@@ -152,6 +164,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       const closing = [...open];
       open.clear();
       await Promise.all(closing.map((session) => session.close()));
+      deafen?.();
       detach();
     },
   };

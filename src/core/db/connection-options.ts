@@ -24,3 +24,20 @@ export function connectionOptions(address: DatabaseAddress, connectTimeoutMs: nu
     enableKeepAlive: true,
   };
 }
+
+/** The same for a session: values come as they are documented in session.ts and rows.ts. */
+export function sessionOptions(
+  address: DatabaseAddress,
+  timeoutMs: number,
+  multiStatements: boolean,
+): ConnectionOptions {
+  return {
+    ...connectionOptions(address, timeoutMs),
+    timezone: 'Z',
+    jsonStrings: true,
+    decimalNumbers: true,
+    supportBigNumbers: true,
+    multipleStatements: multiStatements,
+    keepAliveInitialDelay: 10_000,
+  };
+}

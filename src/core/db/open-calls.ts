@@ -12,13 +12,14 @@ const MOST = 256 * MIB;
 export type Done = (error: unknown, result?: unknown) => void;
 
 export class OpenCalls {
-  readonly #where: string;
+  /** Names the server for the reader. */
+  where: string;
   readonly #open = new Set<(error: unknown) => void>();
   #limit = OPENING;
   #received = 0;
 
   constructor(where: string) {
-    this.#where = where;
+    this.where = where;
   }
 
   /** Says how large an answer may be: `undefined` = of a server that is being opened. */
@@ -33,7 +34,11 @@ export class OpenCalls {
    * deadline.
    * @throws DatabaseError
    */
-  run(deadlineMs: number | undefined, start: (done: Done) => void, late: () => void): Promise<unknown> {
+  run(
+    deadlineMs: number | undefined,
+    start: (done: Done) => void,
+    late: (error: DatabaseError) => void,
+  ): Promise<unknown> {
     if (this.#open.size === 0) this.#received = 0;
     return new Promise<unknown>((resolve, reject) => {
       const settle: Done = (error, result) => {
@@ -45,8 +50,9 @@ export class OpenCalls {
         else reject(error);
       };
       const expire = (ms: number) => {
-        settle(noAnswer(this.#where, ms));
-        late();
+        const error = noAnswer(this.where, ms);
+        settle(error);
+        late(error);
       };
       const timer = deadlineMs === undefined ? undefined : setTimeout(() => expire(deadlineMs), deadlineMs);
       this.#open.add(settle);
@@ -62,8 +68,31 @@ export class OpenCalls {
   /** Counts bytes that came. Returns the error to end the connection with once there are more than an answer may have. */
   receive(bytes: number): DatabaseError | undefined {
     this.#received += bytes;
-    return this.#received > this.#limit ? tooLong(this.#where, this.#limit) : undefined;
+    return this.#received > this.#limit ? tooLong(this.where, this.#limit) : undefined;
   }
+}
+
+/** The server did not answer in time. */
+export function isHung(error: DatabaseError | undefined): boolean {
+  return error?.driverCode === 'AFD_DEADLINE';
+}
+
+/** There is no connection, or none any more. */
+export function goneError(where: string, why: string): DatabaseError {
+  return new DatabaseError('E_DATABASE', `The database at ${where} cannot be reached: ${why}.`, {
+    retry: 'connection',
+    suggestions: SHOW_CONFIG,
+  });
+}
+
+/** The server closes the connection on a packet that is too large: refused here, the session lives on. @throws DatabaseError */
+export function assertPacketSize(text: string, maxAllowedPacket: number | undefined): void {
+  const limit = (maxAllowedPacket ?? Number.POSITIVE_INFINITY) - 64;
+  // No character takes more than three bytes per UTF-16 unit.
+  if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
+  const why = `exceeds max_allowed_packet of the server, ${limit + 64} bytes`;
+  const message = `A statement of ${text.length} characters ${why}. Send less data, or set max_allowed_packet higher.`;
+  throw new DatabaseError('E_FAILED', message, { retry: 'final', fault: 'data' });
 }
 
 function noAnswer(where: string, deadlineMs: number): DatabaseError {

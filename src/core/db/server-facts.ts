@@ -1,4 +1,5 @@
 import type { Connection } from 'mysql2';
+import type { Topology } from '../domain/writer/member-answer.ts';
 import { DatabaseError } from './database-error.ts';
 import type { Row } from './results.ts';
 import { assertSettings, SETTINGS_READ, settingsStatement } from './session-settings.ts';
@@ -10,8 +11,10 @@ export interface ServerFacts {
   connectionId: number;
   /** CURRENT_USER(): the account whose rights count here, such as `afd@%`. */
   account: string;
-  /** `@@hostname:@@server_id`: names the server process that holds our session lock. */
+  /** Names the server that holds our session lock: `server_uuid`; of MariaDB, which has none, `hostname:port:server_id`. */
   serverName: string;
+  /** Names this connection among those of all servers: two servers count theirs alike. */
+  connection: string;
   autoIncrementIncrement: number;
   maxAllowedPacket: number;
   /** Start of the server in its own UTC clock, `YYYY-MM-DD HH:MM:SS.mmm` (now − Uptime, so exact to a second). */
@@ -26,10 +29,31 @@ export interface ServerFacts {
  */
 const PART_OF_DEADLINE = 0.8;
 
+/** Deadline of each of the first statements, however long later ones may take. */
+export const OPENING_MS = 10_000;
+
 interface Statement {
   sql: string;
   values: unknown[];
 }
+
+/** What a member is asked besides when it was found to be the writer: a moment later it may be none. */
+const ROLE: Record<Topology, Statement[]> = {
+  group: [
+    {
+      sql: `SELECT MEMBER_STATE AS Variable_name, MEMBER_ROLE AS Value FROM performance_schema.replication_group_members
+            WHERE MEMBER_ID = @@server_uuid`,
+      values: [],
+    },
+  ],
+  galera: [
+    {
+      sql: "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_cluster_status')",
+      values: [],
+    },
+  ],
+  replicas: [],
+};
 
 /** One statement on a connection of the migrator, or of what reads for it. */
 export type Ask = (sql: string, values?: unknown[]) => Promise<Row[]>;
@@ -42,22 +66,41 @@ const SQL_MODE =
  */
 const CUT_FRACTIONS = "/*!80000 , ',TIME_TRUNCATE_FRACTIONAL' */";
 
-/** What is sent on a new connection, in this order: its settings, then two questions that `serverFacts` reads. */
+/** What `serverNameOf`, `startOf` and `isReadOnly` read. MariaDB skips the comment. */
+export const SERVER_COLUMNS = `@@hostname AS host, @@port AS port, @@server_id AS server_id /*!80000 , @@server_uuid AS uuid */,
+  @@read_only AS read_only, UTC_TIMESTAMP(3) AS now`;
+
+export function serverNameOf({ uuid, host, port, server_id }: Row): string {
+  return uuid === undefined ? `${host}:${port}:${server_id}` : String(uuid);
+}
+
+/** Start of the server in its own UTC clock, in milliseconds since 1970; exact to a second. */
+export function startOf({ now }: Row, uptimeS: unknown): number {
+  return Date.parse(`${String(now).replace(' ', 'T')}Z`) - Number(uptimeS) * 1000;
+}
+
+/** A number, or a word of newer servers. */
+export function isReadOnly({ read_only }: Row): boolean {
+  return !['0', 'OFF'].includes(String(read_only));
+}
+
+/** What is sent on a new connection, in this order: its settings, then the questions that `serverFacts` reads. */
 export function openingStatements(options: {
   timeZone: string;
   idleTimeoutS: number;
   deadlineMs: number;
+  topology?: Topology | undefined;
 }): Statement[] {
   const sqlMode = `CONCAT('${SQL_MODE}' ${CUT_FRACTIONS})`;
   return [
     settingsStatement({ ...options, sqlMode, statementLimitMs: PART_OF_DEADLINE * options.deadlineMs }),
     {
-      sql: `SELECT VERSION() AS version, CONNECTION_ID() AS id, CURRENT_USER() AS account, @@hostname AS host, @@server_id AS server_id,
-              @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@read_only AS read_only,
-              UTC_TIMESTAMP(3) AS now${SETTINGS_READ}`,
+      sql: `SELECT VERSION() AS version, CONNECTION_ID() AS id, CURRENT_USER() AS account, ${SERVER_COLUMNS},
+              @@auto_increment_increment AS step, @@max_allowed_packet AS packet${SETTINGS_READ}`,
       values: [],
     },
     { sql: "SHOW GLOBAL STATUS LIKE 'Uptime'", values: [] },
+    ...(options.topology === undefined ? [] : ROLE[options.topology]),
   ];
 }
 
@@ -69,7 +112,7 @@ export function serverFacts(
   answers: Row[][],
   connection: Connection,
   where: string,
-  options: { deadlineMs: number },
+  options: { deadlineMs: number; topology?: Topology | undefined },
 ): ServerFacts {
   const [row] = answers[1] ?? [];
   const [status] = answers[2] ?? [];
@@ -78,23 +121,30 @@ export function serverFacts(
       retry: 'connection',
     });
   }
-  if (Number(row.read_only) === 1) {
-    const message = `The server at ${where} is read-only; afd needs the primary server.`;
-    throw new DatabaseError('E_DATABASE', message, { retry: 'connection' });
-  }
+  if (isReadOnly(row)) throw notWriter(where, 'is read-only; afd needs the primary server');
+  const role = (name: string) => answers[3]?.find((one) => one.Variable_name === name)?.Value;
+  if (options.topology === 'group' && role('ONLINE') !== 'PRIMARY')
+    throw notWriter(where, 'is not the primary of its group any more');
+  if (options.topology === 'galera' && (role('wsrep_ready') !== 'ON' || role('wsrep_cluster_status') !== 'Primary'))
+    throw notWriter(where, 'is not a ready node of the Primary component any more');
   assertSettings(row, where, { statementLimitMs: PART_OF_DEADLINE * options.deadlineMs });
-  const now = Date.parse(`${String(row.now).replace(' ', 'T')}Z`);
-  const startedAt = new Date(now - Number(status.Value) * 1000).toISOString().replace('T', ' ').replace('Z', '');
+  const startedAt = new Date(startOf(row, status.Value)).toISOString().replace('T', ' ').replace('Z', '');
+  const serverName = serverNameOf(row);
   const stream = (connection as unknown as { stream?: { localAddress?: string } }).stream;
   return {
     version: String(row.version),
     isMariaDb: /mariadb/i.test(String(row.version)),
     connectionId: Number(row.id),
     account: String(row.account),
-    serverName: `${row.host}:${row.server_id}`,
+    serverName,
+    connection: `${serverName} ${startedAt} ${row.id}`,
     autoIncrementIncrement: Number(row.step),
     maxAllowedPacket: Number(row.packet),
     startedAt,
     localAddress: stream?.localAddress?.replace(/^::ffff:/, ''),
   };
+}
+
+function notWriter(where: string, how: string): DatabaseError {
+  return new DatabaseError('E_DATABASE', `The server at ${where} ${how}.`, { retry: 'connection' });
 }

@@ -1,17 +1,19 @@
 // The one way to the server. A session is one connection with known settings, a deadline for every call, and an error
 // listener from birth; after a loss it is destroyed and `ready()` opens another. Nothing here retries a statement.
-import type { Connection, ConnectionOptions } from 'mysql2';
-import { type DatabaseAddress, describeAddress } from './address.ts';
-import { connectionOptions } from './connection-options.ts';
-import { DatabaseError, databaseError, SHOW_CONFIG, unopened } from './database-error.ts';
+import type { Connection } from 'mysql2';
+import { type DatabaseAddress, describeAddress, Target, type WriterSource } from './address.ts';
+import { sessionOptions } from './connection-options.ts';
+import { type DatabaseError, databaseError, unopened } from './database-error.ts';
 import { assertFoundRows, cut, openConnection, streamOf } from './driver.ts';
 import type { Who } from './missing-right.ts';
-import { type Done, OpenCalls } from './open-calls.ts';
+import { assertPacketSize, type Done, goneError, isHung, OpenCalls } from './open-calls.ts';
 import type { Result, Row, WriteResult } from './results.ts';
-import { openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
+import { OPENING_MS, openingStatements, type ServerFacts, serverFacts } from './server-facts.ts';
 
 export interface SessionOptions {
   address: DatabaseAddress;
+  /** Finds the writer where the address has several members; undefined = it has not. */
+  writer?: WriterSource | undefined;
   /** Session time_zone, `+00:00` on fresh installs (the adopted task table's zone otherwise). */
   timeZone: string;
   /** wait_timeout in seconds: after this time of silence the server itself ends the session and frees its locks. */
@@ -29,25 +31,27 @@ export interface SessionOptions {
   onLost?: () => void;
 }
 
-/** Deadline of each of the first statements, however long later ones may take. */
-const OPENING_MS = 10_000;
-
 export type { DatabaseAddress } from './address.ts';
 export type { Result, Row, WriteResult } from './results.ts';
 
 export class Session {
   readonly options: SessionOptions;
-  readonly where: string;
   #connection: Connection | undefined;
   #facts: ServerFacts | undefined;
   #opening: Promise<ServerFacts> | undefined;
   #closed = false;
   readonly #calls: OpenCalls;
+  readonly #target: Target;
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.where = describeAddress(options.address);
-    this.#calls = new OpenCalls(this.where);
+    this.#target = new Target(options.address, options.writer);
+    this.#calls = new OpenCalls(describeAddress(options.address));
+  }
+
+  /** Which server it is, as it was last found; of several members that were not asked yet, all of them. */
+  get where(): string {
+    return this.#calls.where;
   }
 
   /** True while the connection is believed to live. */
@@ -99,6 +103,7 @@ export class Session {
     this.#closed = true;
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#target.left();
     // Nothing waits any more for a connection that is being opened.
     if (connection === undefined) return this.#calls.fail(this.#gone('the session was closed'));
     await new Promise<void>((resolve) => {
@@ -119,21 +124,30 @@ export class Session {
   destroy(): void {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#target.left();
     if (connection !== undefined) this.#cut(connection);
   }
 
   async #open(): Promise<ServerFacts> {
-    const { address, connectTimeoutMs = 3000 } = this.options;
+    await this.#target.choose();
+    const { address } = this.#target;
+    try {
+      return await this.#connect();
+    } catch (error) {
+      // The writer may have been found long ago, and another has taken its place since.
+      await this.#target.choose();
+      if (this.#target.address === address) throw error;
+      return this.#connect();
+    }
+  }
+
+  async #connect(): Promise<ServerFacts> {
+    const { connectTimeoutMs = 3000 } = this.options;
+    const { address } = this.#target;
+    if (this.#closed) throw this.#gone('the session was closed while it was being opened');
+    this.#calls.where = describeAddress(address);
     this.#calls.allow(undefined);
-    const options: ConnectionOptions = {
-      ...connectionOptions(address, connectTimeoutMs),
-      timezone: 'Z',
-      jsonStrings: true,
-      decimalNumbers: true,
-      supportBigNumbers: true,
-      multipleStatements: this.options.multiStatements,
-      keepAliveInitialDelay: 10_000,
-    };
+    const options = sessionOptions(address, connectTimeoutMs, this.options.multiStatements);
     const connection = openConnection(options, {
       certifiedHost: address.certifiedHost,
       onBytes: (bytes) => this.#receive(connection, bytes),
@@ -149,11 +163,14 @@ export class Session {
       this.#connection = connection;
       this.#facts = facts;
       this.#calls.allow(facts.maxAllowedPacket);
+      this.#target.opened(() => this.#drop(connection));
       this.options.onOpen?.(facts);
       return facts;
-    } catch (error) {
+    } catch (raw) {
       cut(connection);
-      throw unopened(databaseError(error, this.where, this.#who(undefined)));
+      const error = unopened(databaseError(raw, this.where, this.#who(undefined)));
+      if (!error.refused) this.#target.left(isHung(error) ? 'hung' : 'broken');
+      throw error;
     }
   }
 
@@ -161,11 +178,12 @@ export class Session {
     const deadlineMs = Math.min(this.options.deadlineMs, OPENING_MS);
     const ask = (sql: string) =>
       this.#call(connection, deadlineMs, (done) => connection.query(sql, (error, result) => done(error, result)));
-    const texts = openingStatements(this.options).map(({ sql, values }) => connection.format(sql, values));
+    const options = { ...this.options, topology: this.#target.topology };
+    const texts = openingStatements(options).map(({ sql, values }) => connection.format(sql, values));
     // One round trip where the server takes them all at once.
     const answers = this.options.multiStatements ? await ask(texts.join(';\n')) : [];
     if (!this.options.multiStatements) for (const text of texts) (answers as unknown[]).push(await ask(text));
-    return serverFacts(answers as Row[][], connection, this.where, this.options);
+    return serverFacts(answers as Row[][], connection, this.where, options);
   }
 
   #text(sql: string, values: unknown[]): string {
@@ -178,7 +196,7 @@ export class Session {
     const connection = this.#connection;
     if (connection === undefined) throw this.#gone('the connection was lost');
     const text = this.#text(sql, values);
-    this.#assertBatchSize(text);
+    assertPacketSize(text, this.#facts?.maxAllowedPacket);
     try {
       return await this.#call(connection, this.options.deadlineMs, (done) =>
         connection.query(text, (error, result) => done(error, result)),
@@ -186,14 +204,14 @@ export class Session {
     } catch (raw) {
       const error = databaseError(raw, this.where, this.#who(this.#facts?.account));
       // 1153: the packet was too large, and the server has closed the connection on it.
-      if (error.retry === 'connection' || error.errno === 1153) this.#drop(connection);
+      if (error.retry === 'connection' || error.errno === 1153) this.#drop(connection, error);
       throw error;
     }
   }
 
   #call(connection: Connection, deadlineMs: number, start: (done: Done) => void): Promise<unknown> {
-    return this.#calls.run(deadlineMs, start, () => {
-      this.#drop(connection);
+    return this.#calls.run(deadlineMs, start, (late) => {
+      this.#drop(connection, late);
       cut(connection);
     });
   }
@@ -212,21 +230,13 @@ export class Session {
     this.#calls.fail(this.#gone('the connection was lost'));
   }
 
-  #drop(connection: Connection): void {
+  /** `why`: the error of the call that it is about; none = the connection is just gone. */
+  #drop(connection: Connection, why?: DatabaseError): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
+    this.#target.left(isHung(why) ? 'hung' : 'broken');
     this.#cut(connection);
     this.options.onLost?.();
-  }
-
-  /** The server closes the connection on a packet that is too large: refused here, the session lives on. */
-  #assertBatchSize(text: string): void {
-    const limit = (this.#facts?.maxAllowedPacket ?? Number.POSITIVE_INFINITY) - 64;
-    // No character takes more than three bytes per UTF-16 unit.
-    if (text.length * 3 <= limit || Buffer.byteLength(text) <= limit) return;
-    const why = `exceeds max_allowed_packet of the server, ${limit + 64} bytes`;
-    const message = `A statement of ${text.length} characters ${why}. Send less data, or set max_allowed_packet higher.`;
-    throw new DatabaseError('E_FAILED', message, { retry: 'final', fault: 'data' });
   }
 
   #who(account: string | undefined): Who {
@@ -234,9 +244,6 @@ export class Session {
   }
 
   #gone(why: string): DatabaseError {
-    return new DatabaseError('E_DATABASE', `The database at ${this.where} cannot be reached: ${why}.`, {
-      retry: 'connection',
-      suggestions: SHOW_CONFIG,
-    });
+    return goneError(this.where, why);
   }
 }

@@ -45,7 +45,7 @@ export type LostReason = 'replaced' | 'trust' | 'resigned' | 'silent' | 'stopped
 
 /** What a holder showed when its lock was first seen free. */
 interface Suspicion {
-  connectionId: number;
+  connection: string;
   since: number;
   seen: string;
 }
@@ -178,7 +178,7 @@ export class Elector {
   #suspect(row: LeaseRow, session: Session): number {
     if (row.device_status === 'offline') return 0;
     const now = this.#now();
-    const { connectionId } = session.facts;
+    const { connection } = session.facts;
     const lease = [row.holder, row.holder_token?.toString('hex'), row.term, row.renewed_at];
     const seen = [...lease, signsOfLife(row)].join('|');
     const grace = this.#o.lockGraceS * 1000;
@@ -186,8 +186,8 @@ export class Elector {
       this.#suspicion = undefined;
       return this.#interval;
     }
-    if (this.#suspicion?.seen !== seen || this.#suspicion.connectionId !== connectionId) {
-      this.#suspicion = { connectionId, since: now, seen };
+    if (this.#suspicion?.seen !== seen || this.#suspicion.connection !== connection) {
+      this.#suspicion = { connection, since: now, seen };
     }
     const left = this.#suspicion.since + grace - now;
     if (this.#suspicion.since === now) return Math.min(Math.max(left, 1), this.#interval);

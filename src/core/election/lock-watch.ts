@@ -18,10 +18,10 @@ export interface LockWatchOptions {
   found?: FoundDead | undefined;
 }
 
-/** One check of the locks: which were free, on which connection, when (monotonic milliseconds). */
+/** One check of the locks: which were free, on which connection of which server, when (monotonic milliseconds). */
 export interface LockCheck {
   unlocked: UnlockedDevice[];
-  connectionId: number;
+  connection: string;
   now: number;
 }
 
@@ -32,7 +32,7 @@ export interface LockCheck {
 export class LockWatch {
   readonly #options: LockWatchOptions;
   readonly #free = new Map<string, { since: number; seen: string }>();
-  #connectionId: number | undefined;
+  #connection: string | undefined;
   #distrustUntil: number;
 
   constructor(options: LockWatchOptions) {
@@ -43,13 +43,13 @@ export class LockWatch {
   }
 
   /** The devices whose lock has stayed free for the grace. */
-  check({ unlocked, connectionId, now }: LockCheck): UnlockedDevice[] {
-    if (this.#connectionId !== connectionId) {
-      if (this.#connectionId !== undefined) {
+  check({ unlocked, connection, now }: LockCheck): UnlockedDevice[] {
+    if (this.#connection !== connection) {
+      if (this.#connection !== undefined) {
         this.#distrustUntil = now + this.#options.trustAfterReconnectMs;
         this.#free.clear();
       }
-      this.#connectionId = connectionId;
+      this.#connection = connection;
     }
     if (now < this.#distrustUntil) {
       this.#free.clear();

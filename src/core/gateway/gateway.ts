@@ -107,10 +107,11 @@ export class Gateway extends Service {
     const onReport = (report: LivenessReport) => {
       if (report.kind === 'registered') this.#deviceId = report.deviceId;
       if (report.kind === 'settings') {
-        liveness.send(obeyFleet(context, report.rows));
+        liveness.send(obeyFleet(context, report));
         this.#devices?.settingsRead(report.rows);
       }
       if (report.kind === 'database-lost') this.watch.doubt();
+      if (report.kind === 'database-back') context.writer?.recheck();
       nodeReport(report, events, this.#deviceId);
     };
     const liveness: LivenessClient = new LivenessClient(settings, onReport);
@@ -155,6 +156,7 @@ function watchSession(context: Context): Session {
   const { config } = context;
   return new Session({
     address: addressOf(context),
+    writer: context.writer,
     timeZone: config.database.time_zone,
     idleTimeoutS: config.database.session_timeout,
     deadlineMs: WATCH_MS,

@@ -24,6 +24,7 @@ export function printGrants(
     ...account,
     schema: database.database,
     requireTls: database.tls !== undefined,
+    members: database.members !== undefined,
   });
 }
 

@@ -30,6 +30,8 @@ export class TermDuties extends Service {
     this.#context = context;
     this.#deviceId = deviceId;
     this.#ringSender = sender;
+    // A process that has just started does not know since when this member has been the writer: locks of before prove nothing.
+    if (context.writer !== undefined) this.#reconnectedAt = monotonic();
   }
 
   get term(): number | undefined {
@@ -39,6 +41,7 @@ export class TermDuties extends Service {
   /** The liveness session had to be opened again: for a while, free locks say nothing. */
   reconnected(): void {
     this.#reconnectedAt = monotonic();
+    this.#context.writer?.recheck();
   }
 
   /** Nothing unless it runs. `found`: whom the lease was taken from because it is dead. */
@@ -51,6 +54,7 @@ export class TermDuties extends Service {
     events.emit('leader:gained', { device_id: this.#deviceId, term });
     const session = new Session({
       address: addressOf(this.#context),
+      writer: this.#context.writer,
       timeZone: config.database.time_zone,
       idleTimeoutS: config.database.session_timeout,
       deadlineMs: config.database.call_timeout * 1000,

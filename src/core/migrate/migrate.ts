@@ -6,6 +6,7 @@ import type { AdoptedTable } from '../db/migrate/adoption/migrating.ts';
 import type { Ask } from '../db/server-facts.ts';
 import { ServerPulse } from '../db/server-pulse.ts';
 import type { Actor } from '../domain/audit/actor.ts';
+import { writerAddress } from '../writer/writer-finder.ts';
 import { type Adoption, adoptionOf } from './adopt.ts';
 
 export interface MigrateOptions {
@@ -38,7 +39,7 @@ const READ_MS = 600_000;
 /** What `migrate` would do; changes nothing, waits for no lock. @throws AfdError E_SCHEMA, E_CONFLICT, E_CONFIG */
 export async function planMigration(context: Context, options: MigrateOptions): Promise<MigrationPlan> {
   const session = await context.session({ timeZone: '+00:00', deadlineMs: READ_MS });
-  const pulse = new ServerPulse(addressOf(context));
+  const pulse = new ServerPulse(await writerAddress(addressOf(context)));
   const ask: Ask = (sql, values) => pulse.during(session.rows(sql, values), () => session.destroy());
   const adoption = await adoptionOf(ask, context);
   const { planUp } = await import('../db/migrate/migrator.ts');
@@ -59,7 +60,7 @@ export async function migrate(
   const session = await context.session();
   // knex is loaded only here: no other command pays for it.
   const { migrateUp } = await import('../db/migrate/migrator.ts');
-  const { migrations, statements } = await migrateUp(addressOf(context), context.names, options);
+  const { migrations, statements } = await migrateUp(await writerAddress(addressOf(context)), context.names, options);
   if (migrations.length === 0) return { applied: [], statements };
   // DDL commits by itself, so this cannot be in one transaction with it. The migrator may have taken longer than an idle session lasts.
   await session.ready();
@@ -85,6 +86,6 @@ export interface Removal {
 export async function removeSchema(context: Context, options: { force: boolean; dryRun: boolean }): Promise<Removal> {
   await context.session();
   const { migrateDown } = await import('../db/migrate/migrator.ts');
-  const { migrations, statements } = await migrateDown(addressOf(context), context.names, options);
+  const { migrations, statements } = await migrateDown(await writerAddress(addressOf(context)), context.names, options);
   return { removed: migrations, statements };
 }

@@ -43,7 +43,8 @@ export class BlockedClaims implements HeldHostage {
   readonly #session: Session;
   readonly #names: TableNames;
   readonly #board: PulseBoard;
-  readonly #cut = new Set<number>();
+  /** By server and number: two servers count theirs alike. */
+  readonly #cut = new Set<string>();
   /** The main thread's work session; undefined = not known. */
   work: WorkSession | undefined;
 
@@ -97,8 +98,9 @@ export class BlockedClaims implements HeldHostage {
     const { work } = this;
     // Behind a proxy the number may belong to a connection to another server.
     if (work === undefined || work.serverName !== this.#session.facts.serverName) return;
-    if (this.#cut.has(work.connectionId)) return;
-    if (await cutIdleSession(this.#session, work.connectionId)) this.#cut.add(work.connectionId);
+    const one = `${work.serverName} ${work.connectionId}`;
+    if (this.#cut.has(one)) return;
+    if (await cutIdleSession(this.#session, work.connectionId)) this.#cut.add(one);
   }
 
   #releaseDeferred(refs: DeferredClaimRef[]): Promise<number> {

@@ -78,8 +78,9 @@ export async function assumeIdentity(
     const id = n === 1 ? deviceId : `${deviceId}-${n}`;
     const name = lockName(schema, names.prefix, id);
     if (!(await takeSessionLock(session, name, 0))) continue;
-    if ((await leaseHolder(session, names, settings, id, name)) === undefined)
+    if ((await otherHolder(session, names, settings, id)) === undefined)
       return register(session, names, settings, id, name);
+    await releaseSessionLock(session, name);
   }
   throw new AfdError('E_DEVICE_RUNNING', `${MOST_SUFFIXES} devices named ${deviceId}… are already running.`, {
     suggestions: ['afd worker --device-id worker-001'],
@@ -120,9 +121,16 @@ async function claimId(
   const slices = Math.max(1, Math.ceil(settings.heartbeatTimeoutMs / 1000 / LOCK_SLICE_S));
   for (let n = 0; n <= slices; n += 1) {
     const taken = await takeSessionLock(session, name, n === 0 ? 0 : LOCK_SLICE_S);
-    const leased = taken ? await leaseHolder(session, names, settings, id, name) : undefined;
-    if (taken && leased === undefined) return register(session, names, settings, id, name);
-    const holder = leased ?? (await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000));
+    const other = taken ? await otherHolder(session, names, settings, id) : undefined;
+    const mayMove = n < slices && n * LOCK_SLICE_S * 1000 < settings.lockTrustAfterStartMs;
+    if (taken && (other === undefined || (!other.leased && !mayMove)))
+      return register(session, names, settings, id, name);
+    if (taken) await releaseSessionLock(session, name);
+    if (other?.leased === false && !cancelled()) {
+      await sleep(LOCK_SLICE_S * 1000);
+      continue;
+    }
+    const holder = other ?? (await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000));
     if (holder?.leased === true || holder?.fresh === true || n === slices || cancelled()) {
       const since = holder?.since ? ` since ${holder.since} UTC` : '';
       const where = holder === undefined ? 'elsewhere' : `${placeOf(holder)}${since}`;
@@ -135,18 +143,18 @@ async function claimId(
   throw new AfdError('E_INTERNAL', 'The device id was neither taken nor refused.');
 }
 
-/** With the lock of this id: the device behind a gateway that has it all the same; then the lock is free again. */
-async function leaseHolder(
+/**
+ * With the lock of this id: who has the id all the same. A device behind a gateway has no lock; one that had it on another server may
+ * not have taken it here yet, and is waited for like after a start of the server.
+ */
+async function otherHolder(
   session: Session,
   names: TableNames,
   settings: LivenessSettings,
   id: string,
-  lock: string,
 ): Promise<Holder | undefined> {
   const holder = await lockHolder(session, names, id, settings.heartbeatTimeoutMs / 1000);
-  if (holder?.leased !== true) return undefined;
-  await releaseSessionLock(session, lock);
-  return holder;
+  return holder?.leased === true || holder?.moved === true ? holder : undefined;
 }
 
 /** Where the holder of an id is to be found. Its host name is missing in rows of an afd that did not write it. */

@@ -6,6 +6,7 @@ import {
   heartbeatStatement,
   historyStatement,
 } from '../db/devices/heartbeat-device.ts';
+import { onlineCountStatement } from '../db/devices/online-count.ts';
 import type { Session } from '../db/session.ts';
 import { settingRow, settingsStatement } from '../db/settings/read-settings.ts';
 import type { TableNames } from '../db/table-names.ts';
@@ -23,14 +24,19 @@ export async function sendHeartbeat(
   readings: DeviceReadings,
   report: (report: LivenessReport) => void,
 ): Promise<boolean> {
+  const { writer } = session.options;
   const statements = [
     heartbeatStatement(names, beat),
     historyStatement(names, beat, readings),
     settingsStatement(names),
+    // Where the writer may move, and all of them at once to another.
+    ...(writer === undefined ? [] : [onlineCountStatement(names)]),
   ];
   try {
-    const [lived, , settings] = await session.batch(statements);
-    if (lived?.affectedRows === 1) report({ kind: 'settings', rows: settings!.map(settingRow) });
+    const [lived, , settings, count] = await session.batch(statements);
+    const devices = count === undefined ? undefined : Number(count[0]?.n);
+    if (writer !== undefined && devices !== undefined) writer.devices = devices;
+    if (lived?.affectedRows === 1) report({ kind: 'settings', rows: settings!.map(settingRow), devices });
     return lived?.affectedRows === 1;
   } catch (error) {
     if (isConnectionLost(error)) throw error;

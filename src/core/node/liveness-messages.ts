@@ -87,8 +87,8 @@ export type LivenessReport =
   | { kind: 'heartbeat'; status: string }
   /** Resource limits that the machine is over, in words; empty = it may claim. Once at the start, then when that changes. */
   | { kind: 'over-limits'; reasons: string[] }
-  /** What the fleet's settings are, with every heartbeat. */
-  | { kind: 'settings'; rows: SettingRow[] }
+  /** What the fleet's settings are, with every heartbeat; and its number of devices, where the writer may move. */
+  | { kind: 'settings'; rows: SettingRow[]; devices?: number | undefined }
   /** A gateway says that work is due for a device with free slots. */
   | { kind: 'work' }
   /** `gateway`: it is no database that is meant, but every gateway. */

@@ -5,6 +5,7 @@ import type { TableNames } from '../db/table-names.ts';
 import { Elector, type ElectorOptions } from '../election/elector.ts';
 import { cannotLead } from '../election/refused-lease.ts';
 import { tlsPaths } from '../remote/tls-paths.ts';
+import { writerOf } from '../writer/writer-finder.ts';
 import { deviceIdOf, type Identity } from './device-identity.ts';
 import type { LivenessCommand, LivenessSettings } from './liveness-messages.ts';
 
@@ -78,8 +79,12 @@ function gatewayOf({ config: { worker, master }, resolved }: Context): LivenessS
 }
 
 /** What the liveness thread read of the fleet's settings holds for this node now; returns what the thread must know of it. */
-export function obeyFleet(context: Context, rows: SettingRow[]): LivenessCommand {
+export function obeyFleet(
+  context: Context,
+  { rows, devices }: { rows: SettingRow[]; devices?: number | undefined },
+): LivenessCommand {
   context.fleet.obey(rows);
+  if (context.writer !== undefined && devices !== undefined) context.writer.devices = devices;
   return { kind: 'heartbeat-timeout', milliseconds: context.config.master.heartbeat_timeout * 1000 };
 }
 
@@ -113,6 +118,7 @@ export function livenessSession(settings: LivenessSettings, onLost: () => void):
   return new Session({
     // A node without one has gateways.
     address: settings.address!,
+    writer: writerOf(settings.address),
     timeZone: settings.timeZone,
     idleTimeoutS: settings.heartbeatTimeoutMs / 1000,
     deadlineMs: settings.callTimeoutMs,

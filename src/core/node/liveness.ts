@@ -172,7 +172,7 @@ export class Liveness extends Service {
     this.#due.heartbeat = started + this.#settings.heartbeatIntervalMs;
     this.#due.tick = 0;
     const since = this.#lostSince;
-    const { serverName: server } = this.#session.facts;
+    const server = `${this.#session.where} (${this.#session.facts.serverName})`;
     if (since !== undefined) this.#report({ kind: 'database-back', afterMs: monotonic() - since, server });
     this.#lostSince = undefined;
   }

@@ -15,10 +15,10 @@ export class OwnDevice {
   readonly #names: TableNames;
   readonly #identity: Identity;
   readonly #warn: (message: string) => void;
-  /** Connection on which the lock was taken. */
-  #lockedOn: number;
+  /** Connection on which the lock was taken: of which server, and which of its own. */
+  #lockedOn: string;
   /** Connection on which the row was last seen to be ours. */
-  #confirmedOn: number;
+  #confirmedOn: string;
   /** Instances whose name was written over once: who writes it again is alive. */
   readonly #overwritten = new Set<string>();
 
@@ -28,13 +28,13 @@ export class OwnDevice {
     this.#names = names;
     this.#identity = identity;
     this.#warn = warn;
-    this.#lockedOn = session.facts.connectionId;
+    this.#lockedOn = session.facts.connection;
     this.#confirmedOn = this.#lockedOn;
   }
 
   /** The open connection is the one that holds the lock. */
   get locked(): boolean {
-    return this.#session.facts.connectionId === this.#lockedOn;
+    return this.#session.facts.connection === this.#lockedOn;
   }
 
   /**
@@ -49,7 +49,7 @@ export class OwnDevice {
       ? await retakeDevice(this.#session, this.#names, deviceId, instanceToken, beat.status)
       : await heartbeatDevice(this.#session, this.#names, beat);
     await this.confirm(ours);
-    if (taken) this.#lockedOn = this.#session.facts.connectionId;
+    if (taken) this.#lockedOn = this.#session.facts.connection;
     return taken;
   }
 
@@ -61,20 +61,20 @@ export class OwnDevice {
    * it was removed by an operator. @throws DatabaseError, AfdError E_SUPERSEDED
    */
   async confirm(ours: boolean): Promise<void> {
-    const { connectionId } = this.#session.facts;
+    const { connection } = this.#session.facts;
     if (ours) {
-      this.#confirmedOn = connectionId;
+      this.#confirmedOn = connection;
       return;
     }
     const { deviceId, lockName, registration } = this.#identity;
     const { locked, instance } = await deviceOwner(this.#session, this.#names, deviceId, lockName);
     if (!locked) throw this.#superseded('was taken over by a newer process');
-    if (instance === undefined && this.#confirmedOn === connectionId) throw this.#superseded('was removed');
+    if (instance === undefined && this.#confirmedOn === connection) throw this.#superseded('was removed');
     const former = instance ?? 'none';
     if (this.#overwritten.has(former)) throw this.#superseded('is also used by another process');
     this.#overwritten.add(former);
     await registerDevice(this.#session, this.#names, registration);
-    this.#confirmedOn = connectionId;
+    this.#confirmedOn = connection;
     const what = instance === undefined ? `lost the row of ${deviceId}` : `names another instance of ${deviceId}`;
     this.#warn(
       `The database ${what}, although this process holds its session lock: the registration was lost, for example by a failover, so ${deviceId} registers again.`,

@@ -58,8 +58,8 @@ export class DatabaseLink implements WorkerLink {
   ports({ deviceId }: RegisteredDevice) {
     const { names, resolved } = this.#context;
     const secrets = { deviceId, keyring: Keyring.of(resolved) };
-    const { address, timeZone, idleTimeoutS, deadlineMs } = this.#session.options;
-    const options = { address, timeZone, idleTimeoutS, deadlineMs, role: 'worker' as const };
+    const { address, writer, timeZone, idleTimeoutS, deadlineMs } = this.#session.options;
+    const options = { address, writer, timeZone, idleTimeoutS, deadlineMs, role: 'worker' as const };
     const openSession = () => new Session({ ...options, multiStatements: false });
     return {
       logs: new DatabaseLogs(() => this.#context.session({ multiStatements: true }), names),

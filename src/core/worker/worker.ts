@@ -209,7 +209,7 @@ export class Worker {
     else if (report.kind === 'turn') this.#parts?.finding.turn();
     else if (report.kind === 'work') this.#parts?.finding.due();
     else if (report.kind === 'over-limits') this.#onOverLimits(report.reasons);
-    else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report.rows));
+    else if (report.kind === 'settings') this.#liveness?.send(obeyFleet(this.#context, report));
     else if (report.kind === 'leader-gained') this.#leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void this.#leadership?.lost(report.term, report.reason);
     else if (report.kind === 'trust-over') {

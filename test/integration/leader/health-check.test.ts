@@ -140,6 +140,25 @@ describe('dead by lock', () => {
     expect(await check.checkLocks()).toEqual(QUIET);
   });
 
+  test('what was seen on one connection declares nobody dead on another, where nobody may have a lock yet', async () => {
+    await device('worker-001');
+    const { check, session: own } = await healthCheck();
+    await check.checkLocks();
+    now += 1000;
+    // The connection is lost after the locks were read, and before the death is written: a failover.
+    const ready = own.ready.bind(own);
+    let calls = 0;
+    own.ready = () => {
+      calls += 1;
+      if (calls === 2) own.destroy();
+      return ready();
+    };
+    expect(await check.checkLocks()).toEqual(QUIET);
+    expect(calls).toBeGreaterThanOrEqual(2);
+    expect((await deviceRow('worker-001'))?.status).toBe('online');
+    expect(deaths).toEqual([]);
+  });
+
   test('a server that has just started makes nobody dead', async () => {
     await device('worker-001');
     const { check } = await healthCheck({ lock_trust_after_start: 1_000_000_000 });

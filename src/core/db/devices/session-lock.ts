@@ -39,6 +39,8 @@ export interface Holder {
   fresh: boolean;
   /** It is behind a gateway, under a lease that is valid. */
   leased: boolean;
+  /** It was online a moment ago, with its lock on another server: that it is free here says nothing yet. */
+  moved: boolean;
 }
 
 /** Which process is registered under a device id, and whether its heartbeat is younger than `timeoutS`. No row = none. */
@@ -51,9 +53,15 @@ export async function lockHolder(
   const [row] = await session.rows(
     `SELECT ip_address, host_name, pid, lock_taken_at AS since,
             COALESCE(last_heartbeat > UTC_TIMESTAMP(3) - INTERVAL ? SECOND, 0) AS fresh,
-            status <> 'offline' AND COALESCE(lease_until > UTC_TIMESTAMP(3), 0) AS leased
+            status <> 'offline' AND COALESCE(lease_until > UTC_TIMESTAMP(3), 0) AS leased,
+            status <> 'offline' AND COALESCE(lock_server <> ?, 0) AS elsewhere
      FROM ${names.device} WHERE device_id = ?`,
-    [timeoutS, deviceId],
+    [timeoutS, session.facts.serverName, deviceId],
   );
-  return row === undefined ? undefined : ({ ...row, fresh: row.fresh === 1, leased: row.leased === 1 } as Holder);
+  if (row === undefined) return undefined;
+  const { elsewhere, ...holder } = row;
+  const fresh = row.fresh === 1;
+  // A server that is configured alone is the same one, whatever it is called now.
+  const moved = fresh && elsewhere === 1 && session.options.writer !== undefined;
+  return { ...holder, fresh, leased: row.leased === 1, moved } as Holder;
 }

@@ -21,6 +21,8 @@ export interface GrantOptions {
   dialect: Dialect;
   /** The server refuses the account without TLS. */
   requireTls: boolean;
+  /** Several hosts are configured: it asks for the writer among them. */
+  members?: boolean;
 }
 
 /** CREATE USER, then one GRANT for each table; for the tables as this version of afd makes them. */
@@ -36,6 +38,14 @@ export function grantStatements(names: TableNames, role: Role, options: GrantOpt
       purpose: `To ${rights.why}.`,
       sql: `GRANT ${privileges(rights)} ON ${identifier(options.schema)}.${names[rights.table]} TO ${account};`,
     })),
+    ...(options.members === true && options.dialect === 'mysql'
+      ? [
+          {
+            purpose: 'To find the writer of a group.',
+            sql: `GRANT SELECT ON performance_schema.replication_group_members TO ${account};`,
+          },
+        ]
+      : []),
   ];
 }
 

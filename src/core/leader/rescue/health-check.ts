@@ -35,6 +35,12 @@ export interface HealthCounts extends RescueCounts {
   dead: number;
 }
 
+/** Devices that are to be declared dead, and the connection on which that was found. */
+interface Judged {
+  devices: SeenDevice[];
+  connection: string;
+}
+
 /** The steps of a check. A step that ends the connection is the last of its round, so the next round begins behind it. */
 const STEPS = ['silent', 'orphaned', 'revoked', 'overdue', 'foreign', 'strayClaims'] as const;
 
@@ -80,13 +86,13 @@ export class HealthCheck {
     const { duty, settings } = this.#o;
     const check = await duty.run(async (session) => ({
       unlocked: await unlockedDevices(session, duty.names, settings.lock_trust_after_start),
-      connectionId: session.facts.connectionId,
+      connection: session.facts.connection,
       now: this.#now(),
     }));
     const others = { ...check, unlocked: check.unlocked.filter((device) => !this.#isMe(device)) };
     const failures = new Failures(duty);
     const counts = noCounts();
-    await this.#bury(this.#locks.check(others), 'lock', counts, failures);
+    await this.#bury({ ...check, devices: this.#locks.check(others) }, 'lock', counts, failures);
     return failures.end(counts);
   }
 
@@ -123,23 +129,23 @@ export class HealthCheck {
     this.#strayClaimsAt = this.#now() + Math.max(scheduler_interval * 1000, STRAY_COST_FACTOR * (this.#now() - begun));
   }
 
-  async #silentDevices(once: boolean): Promise<SeenDevice[]> {
+  async #silentDevices(once: boolean): Promise<Judged> {
     const { duty, settings } = this.#o;
     const timeoutS = settings.heartbeat_timeout;
     const check = await duty.run(async (session) => ({
       ...(await silentDevices(session, duty.names, timeoutS)),
-      connectionId: session.facts.connectionId,
+      connection: session.facts.connection,
       now: this.#now(),
     }));
     const dead = once
       ? silentForTwice(check, timeoutS * 1000)
       : await this.#silence.judge(check, () => duty.run((session) => heartbeatCoverage(session, duty.names, timeoutS)));
-    return dead.filter((device) => !this.#isMe(device));
+    return { ...check, devices: dead.filter((device) => !this.#isMe(device)) };
   }
 
   /** Declares them dead, one fenced write each, and takes back what they held. */
   async #bury(
-    devices: SeenDevice[],
+    { devices, connection }: Judged,
     by: 'lock' | 'heartbeat',
     counts: HealthCounts,
     failures: Failures,
@@ -149,7 +155,7 @@ export class HealthCheck {
     try {
       for (const device of devices) {
         const { device_id } = device;
-        if (!(await this.#declare(device, by, failures))) continue;
+        if (!(await this.#declare(device, connection, by, failures))) continue;
         dead.push(device_id);
         this.#rescuer.declaredDead(device_id);
       }
@@ -165,14 +171,26 @@ export class HealthCheck {
     }
   }
 
-  async #declare(device: SeenDevice, by: 'lock' | 'heartbeat', failures: Failures): Promise<boolean> {
+  /**
+   * What was read on one connection is no judgement on another: its server has been replaced, or started again, and nobody holds a lock
+   * there yet.
+   */
+  async #declare(
+    device: SeenDevice,
+    connection: string,
+    by: 'lock' | 'heartbeat',
+    failures: Failures,
+  ): Promise<boolean> {
     const { duty } = this.#o;
     const { device_id } = device;
     const first = this.#rescuer.declaringDead(device_id);
     let declared: boolean | undefined;
     try {
       declared = await failures.part(`device ${device_id}`, () =>
-        duty.fenced((session) => markDeviceDead(session, duty.names, device, by)),
+        duty.fenced(
+          async (session) =>
+            session.facts.connection === connection && (await markDeviceDead(session, duty.names, device, by)),
+        ),
       );
     } finally {
       if (declared !== true && first) this.#rescuer.takenFrom(device_id);

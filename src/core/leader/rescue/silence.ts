@@ -16,7 +16,7 @@ const CROWD = 3;
  */
 export class SilenceJudge {
   readonly #options: SilenceOptions;
-  #connectionId: number | undefined;
+  #connection: string | undefined;
   #reachableSince = 0;
   #clocks: { now: number; database: number } | undefined;
   #crowdSince: number | undefined;
@@ -30,7 +30,7 @@ export class SilenceJudge {
    * reached all the time; only called when this connection is too young to show it.
    */
   async judge(
-    reading: Silence & { connectionId: number; now: number },
+    reading: Silence & { connection: string; now: number },
     covered: () => Promise<boolean>,
   ): Promise<SilentDevice[]> {
     const { timeoutMs } = this.#options;
@@ -47,12 +47,12 @@ export class SilenceJudge {
     return silent;
   }
 
-  #watchConnection(reading: { connectionId: number; now: number; database_ms: number }): void {
+  #watchConnection(reading: { connection: string; now: number; database_ms: number }): void {
     const before = this.#clocks;
     const step = before === undefined ? 0 : reading.database_ms - before.database - (reading.now - before.now);
-    if (this.#connectionId !== reading.connectionId || Math.abs(step) > CLOCK_STEP_MS) {
+    if (this.#connection !== reading.connection || Math.abs(step) > CLOCK_STEP_MS) {
       this.#reachableSince = reading.now;
-      this.#connectionId = reading.connectionId;
+      this.#connection = reading.connection;
       this.#crowdSince = undefined;
     }
     this.#clocks = { now: reading.now, database: reading.database_ms };

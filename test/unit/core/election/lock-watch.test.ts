@@ -13,8 +13,8 @@ const ids = (devices: UnlockedDevice[]) => devices.map((one) => one.device_id);
 
 function watch(lastReconnectAt?: number, found?: FoundDead) {
   const lockWatch = new LockWatch({ graceMs: 1000, trustAfterReconnectMs: 15_000, lastReconnectAt, found });
-  return (now: number, unlocked: UnlockedDevice[], connectionId = 7) =>
-    ids(lockWatch.check({ unlocked, connectionId, now }));
+  return (now: number, unlocked: UnlockedDevice[], connection = 'db 7') =>
+    ids(lockWatch.check({ unlocked, connection, now }));
 }
 
 test('a lock that stays free for the grace is a death, not before', () => {
@@ -52,10 +52,10 @@ test('a heartbeat, a new instance or a new lock in between begins the grace anew
 test('a reconnect of the watcher forgets what it saw and trusts no lock for 15 s', () => {
   const sample = watch();
   sample(0, [device('a')]);
-  expect(sample(1000, [device('a')], 8)).toEqual([]);
-  expect(sample(15_999, [device('a')], 8)).toEqual([]);
-  expect(sample(16_000, [device('a')], 8)).toEqual([]);
-  expect(sample(17_000, [device('a')], 8)).toEqual(['a']);
+  expect(sample(1000, [device('a')], 'db 8')).toEqual([]);
+  expect(sample(15_999, [device('a')], 'db 8')).toEqual([]);
+  expect(sample(16_000, [device('a')], 'db 8')).toEqual([]);
+  expect(sample(17_000, [device('a')], 'db 8')).toEqual(['a']);
 });
 
 test('a database restart makes nobody dead: every lock is free at once, on a new connection', () => {
@@ -63,8 +63,8 @@ test('a database restart makes nobody dead: every lock is free at once, on a new
   const fleet = ['a', 'b', 'c', 'd'].map((id) => device(id));
   sample(0, []);
   // The server is back after 2 s; the workers have their locks again after 0.9 s.
-  for (let now = 2000; now < 3000; now += 250) expect(sample(now, fleet, 8)).toEqual([]);
-  for (let now = 3000; now < 60_000; now += 250) expect(sample(now, [], 8)).toEqual([]);
+  for (let now = 2000; now < 3000; now += 250) expect(sample(now, fleet, 'db 8')).toEqual([]);
+  for (let now = 3000; now < 60_000; now += 250) expect(sample(now, [], 'db 8')).toEqual([]);
 });
 
 test('a leader whose own liveness connection was cut just before it began trusts no lock either', () => {

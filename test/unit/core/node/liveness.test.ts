@@ -35,7 +35,8 @@ class Scripted extends Session {
 
   override get facts(): ServerFacts {
     const [serverName, localAddress] = ['server:1', '127.0.0.1'];
-    return { connectionId: this.connections, serverName, localAddress } as ServerFacts;
+    const connection = `${serverName} ${this.connections}`;
+    return { connectionId: this.connections, connection, serverName, localAddress } as ServerFacts;
   }
 
   override async ready() {

@@ -10,14 +10,14 @@ function judge(covered = false) {
   const one = new SilenceJudge({ timeoutMs: 60_000 });
   return async (
     s: number,
-    check: { silent: string[]; online: number; uptime_s?: number; connectionId?: number; stepped_s?: number },
+    check: { silent: string[]; online: number; uptime_s?: number; connection?: string; stepped_s?: number },
   ) => {
     const dead = await one.judge(
       {
         silent: silent(check.silent),
         online: check.online,
         uptime_s: check.uptime_s ?? 100_000,
-        connectionId: check.connectionId ?? 7,
+        connection: check.connection ?? 'db 7',
         now: s * 1000,
         database_ms: (1_000_000 + s + (check.stepped_s ?? 0)) * 1000,
       },
@@ -41,8 +41,8 @@ test('other devices’ heartbeats show at once that the database could be reache
 test('a reconnect begins the count again', async () => {
   const check = judge();
   await check(0, { silent: [], online: 9 });
-  expect(await check(90, { silent: ['a'], online: 9, connectionId: 8 })).toEqual([]);
-  expect(await check(150, { silent: ['a'], online: 9, connectionId: 8 })).toEqual(['a']);
+  expect(await check(90, { silent: ['a'], online: 9, connection: 'db 8' })).toEqual([]);
+  expect(await check(150, { silent: ['a'], online: 9, connection: 'db 8' })).toEqual(['a']);
 });
 
 test('a database restart makes nobody dead: a server younger than the timeout proves nothing', async () => {

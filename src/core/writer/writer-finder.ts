@@ -1,0 +1,247 @@
+// Finds the member that takes writes, for all sessions of a thread: whoever opens one while the members are being asked waits for
+// the same answer. It holds no connection, and asks nothing while nobody opens a session.
+import {
+  type DatabaseAddress,
+  describeAddress,
+  describeMember,
+  type FoundWriter,
+  type WriterSource,
+} from '../db/address.ts';
+import { DatabaseError, SHOW_CONFIG } from '../db/database-error.ts';
+import { askMember } from '../db/writer/ask-member.ts';
+import { type Before, CLAIM_ALARM_MS, type Decision, decideWriter } from '../domain/writer/decide-writer.ts';
+import { isSameServer, type MemberAnswer, type ServerState } from '../domain/writer/member-answer.ts';
+import { monotonic } from '../runtime/clock.ts';
+import { sleep } from '../runtime/loop.ts';
+
+export interface WriterFinderOptions {
+  ask?: typeof askMember;
+  /** Milliseconds of a monotonic clock. */
+  monotonic?: () => number;
+  /** Number in [0, 1). */
+  random?: () => number;
+}
+
+/** For each member, at first and at most: who is far away needs longer. */
+const ASK_MS = 300;
+const ASK_MOST_MS = 2400;
+/** Between two rounds without a writer, before chance. */
+const PAUSE_MS = 100;
+/** A fleet's rounds are spread over 10 ms for each device, and their beginning over 1 ms; at most this. */
+const SPREAD_MOST_MS = 5000;
+const BEGIN_MOST_MS = 1000;
+/** Fewer devices need not be spread when they begin. */
+const CROWD = 50;
+
+interface Found extends FoundWriter {
+  state: ServerState;
+}
+
+export class WriterFinder implements WriterSource {
+  /** Devices of the fleet, as far as is known. */
+  devices = 1;
+  readonly #members: readonly DatabaseAddress[];
+  readonly #where: string;
+  readonly #o: Required<WriterFinderOptions>;
+  /** Undefined = it is doubtful. */
+  #writer: Found | undefined;
+  #last: Found | undefined;
+  #hung = false;
+  #round: Promise<FoundWriter> | undefined;
+  #refusal: { error: DatabaseError; until: number } | undefined;
+  #claims: { by: string; since: number } | undefined;
+  #deadlineMs = ASK_MS;
+  readonly #followers = new Map<FoundWriter, Set<() => void>>();
+  readonly #listeners = new Set<(message: string) => void>();
+  #said = new Set<'claims' | 'hidden'>();
+
+  constructor(address: DatabaseAddress, options: WriterFinderOptions = {}) {
+    this.#members = address.members ?? [address];
+    this.#where = describeAddress(address);
+    this.#o = { ask: askMember, monotonic, random: Math.random, ...options };
+  }
+
+  /** Calls `say` with what somebody should know; returns what ends that. */
+  listen(say: (message: string) => void): () => void {
+    this.#listeners.add(say);
+    return () => this.#listeners.delete(say);
+  }
+
+  /**
+   * At once while no session has complained. Without a writer it throws what was last found until the next round may begin, so that a
+   * caller may ask again and again.
+   */
+  async find(): Promise<FoundWriter> {
+    if (this.#writer !== undefined) return this.#writer;
+    if (this.#round === undefined && this.#refusal !== undefined && this.#o.monotonic() < this.#refusal.until)
+      throw this.#refusal.error;
+    this.#round ??= this.#ask().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  doubt(writer: FoundWriter, hung: boolean): void {
+    if (writer !== this.#writer) return;
+    this.#writer = undefined;
+    this.#hung = hung;
+  }
+
+  /** Another thread had to find the writer again: sessions of this one that only read may not have noticed. */
+  recheck(): void {
+    if (this.#writer === undefined) return;
+    this.#writer = undefined;
+    // Whoever opens a session next gets the error.
+    void this.find().catch(() => {});
+  }
+
+  follow(writer: FoundWriter, leave: () => void): () => void {
+    const followers = this.#followers.get(writer) ?? new Set();
+    this.#followers.set(writer, followers.add(leave));
+    return () => {
+      followers.delete(leave);
+      if (followers.size === 0 && this.#last !== writer) this.#followers.delete(writer);
+    };
+  }
+
+  async #ask(): Promise<FoundWriter> {
+    const { monotonic: now, random } = this.#o;
+    if (this.devices >= CROWD && this.#last !== undefined && !(await this.#lastAnswers()))
+      await sleep(random() * Math.min(this.devices, BEGIN_MOST_MS));
+    const errors: DatabaseError[] = [];
+    const began = now();
+    const { decision, answers } = await this.#askAll(errors);
+    if (decision.kind === 'writer') return this.#found(decision, answers, now() - began);
+    this.#deadlineMs = Math.min(2 * this.#deadlineMs, ASK_MOST_MS);
+    this.#warn(decision, answers);
+    // Only where nothing else is known: one member may be new, and another cut off.
+    const final = answers.every((one) => one.kind !== 'answered')
+      ? errors.find((one) => one.retry === 'final')
+      : undefined;
+    const error =
+      final ??
+      new DatabaseError('E_DATABASE', `None of ${this.#where} is the writer now: ${decision.reason}.`, {
+        ...{ retry: 'connection', driverCode: 'AFD_NO_WRITER', suggestions: SHOW_CONFIG },
+        ...(errors[0] === undefined ? {} : { cause: errors[0] }),
+      });
+    const spread = random() * Math.min(10 * this.devices, SPREAD_MOST_MS);
+    this.#refusal = { error, until: now() + Math.max(PAUSE_MS * (0.5 + random()), spread) };
+    throw error;
+  }
+
+  /** Of a crowd nobody asks all members because one session broke, while the writer is well. */
+  async #lastAnswers(): Promise<boolean> {
+    if (this.#hung) return false;
+    return (await this.#answer(this.#last!.address)).kind === 'answered';
+  }
+
+  #askAll(errors: DatabaseError[]): Promise<{ decision: Decision; answers: MemberAnswer[] }> {
+    const answers: MemberAnswer[] = this.#members.map((one) => ({ member: describeMember(one), kind: 'asked' }));
+    const over = new AbortController();
+    return new Promise((resolve, reject) => {
+      let open = answers.length;
+      for (const [n, address] of this.#members.entries()) {
+        const answered = this.#answer(address, over.signal, errors).then((answer) => {
+          if (over.signal.aborted) return;
+          answers[n] = answer;
+          open -= 1;
+          const decision = decideWriter(answers, this.#before(answers));
+          if (decision.kind !== 'writer' && open > 0) return;
+          over.abort();
+          resolve({ decision, answers });
+        });
+        answered.catch(reject);
+      }
+    });
+  }
+
+  async #answer(address: DatabaseAddress, over?: AbortSignal, errors: DatabaseError[] = []): Promise<MemberAnswer> {
+    const member = describeMember(address);
+    try {
+      return { member, kind: 'answered', state: await this.#o.ask(address, this.#deadlineMs, over) };
+    } catch (raw) {
+      const error = raw as DatabaseError;
+      errors.push(error);
+      return { member, kind: 'silent', why: error.message };
+    }
+  }
+
+  /** Counts for how long the same members have claimed to be the writer. */
+  #before(answers: readonly MemberAnswer[]): Before {
+    const writer = this.#last === undefined ? undefined : describeMember(this.#last.address);
+    const claimedMs = this.#claims?.by === claimsOf(answers) ? this.#o.monotonic() - this.#claims.since : 0;
+    return { writer, claimedMs };
+  }
+
+  #found(decision: Decision & { kind: 'writer' }, answers: MemberAnswer[], tookMs: number): FoundWriter {
+    const { member, topology } = decision;
+    const answer = answers.find((one) => one.member === member);
+    if (answer?.kind !== 'answered')
+      throw new DatabaseError('E_INTERNAL', `${member} did not answer.`, { retry: 'final' });
+    const { state } = answer;
+    const address = this.#members.find((one) => describeMember(one) === member)!;
+    const last = this.#last;
+    const same = last !== undefined && isSameServer(last.state, state);
+    const found = same && last.address === address && last.topology === topology ? last : { address, topology, state };
+    this.#writer = found;
+    this.#last = found;
+    this.#hung = false;
+    this.#refusal = undefined;
+    this.#claims = undefined;
+    this.#said.delete('claims');
+    this.#deadlineMs = Math.min(Math.max(ASK_MS, 2 * tookMs), ASK_MOST_MS);
+    if (topology === 'replicas' && state.group === 'hidden') this.#say('hidden', HIDDEN);
+    this.#leaveOthers(state);
+    return found;
+  }
+
+  /** A server that has been replaced may go on answering reads. */
+  #leaveOthers(state: ServerState): void {
+    for (const [writer, followers] of this.#followers) {
+      if (isSameServer((writer as Found).state, state)) continue;
+      this.#followers.delete(writer);
+      for (const leave of [...followers]) leave();
+    }
+  }
+
+  #warn(decision: Exclude<Decision, { kind: 'writer' }>, answers: readonly MemberAnswer[]): void {
+    const by = claimsOf(answers);
+    if (this.#claims?.by !== by) this.#claims = { by, since: this.#o.monotonic() };
+    const forMs = this.#o.monotonic() - this.#claims.since;
+    const several = decision.kind === 'wait' && decision.claimants.length > 1 && forMs >= CLAIM_ALARM_MS;
+    if (several || decision.kind === 'refuse')
+      this.#say('claims', `afd writes to none of ${this.#where} until this is mended: ${decision.reason}`);
+    if (answers.some((one) => one.kind === 'answered' && one.state.group === 'hidden')) this.#say('hidden', HIDDEN);
+  }
+
+  #say(what: 'claims' | 'hidden', message: string): void {
+    if (this.#said.has(what)) return;
+    this.#said.add(what);
+    for (const say of this.#listeners) say(message);
+  }
+}
+
+const HIDDEN =
+  'the account may not read performance_schema.replication_group_members, so the writer is found by read_only alone, which a replaced primary of a group has wrong for some seconds; GRANT SELECT ON performance_schema.replication_group_members TO it';
+
+/** Who claims to be the writer, whatever the others say of it. */
+function claimsOf(answers: readonly MemberAnswer[]): string {
+  const decision = decideWriter(answers, { writer: undefined, claimedMs: 0 });
+  return decision.kind === 'wait' ? decision.claimants.join() : decision.kind;
+}
+
+/** One for each address of a thread. */
+const finders = new WeakMap<DatabaseAddress, WriterFinder>();
+
+/** Of the member that takes writes now. @throws DatabaseError when there is none */
+export async function writerAddress(address: DatabaseAddress): Promise<DatabaseAddress> {
+  return (await writerOf(address)?.find())?.address ?? address;
+}
+
+/** Finds the writer of this address; undefined = it is one server, and no question. */
+export function writerOf(address: DatabaseAddress | undefined): WriterFinder | undefined {
+  if (address?.members === undefined) return undefined;
+  const finder = finders.get(address) ?? new WriterFinder(address);
+  finders.set(address, finder);
+  return finder;
+}

@@ -1,0 +1,108 @@
+// A replicated database under the storm: three members of a group, a MariaDB primary with its replica, or three nodes of Galera,
+// as scripts outside the project start them (test/helpers/cluster.ts).
+import { setTimeout as pause } from 'node:timers/promises';
+import mysql, { type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
+import type { DatabaseAddress } from '../../src/core/db/address.ts';
+import { type Cluster, cluster } from '../helpers/cluster.ts';
+import type { MemberFault } from './plan.ts';
+import type { ChaosServer, Topology } from './server.ts';
+
+/** Of the helper: semi-sync is a pair. */
+const KINDS = { group: 'group', semisync: 'pair', galera: 'galera' } as const;
+/** Milliseconds after which the replica of a killed primary is promoted, as a tool beside it would do. */
+const PROMOTE_MS = 1000;
+
+const TRUST = 'SET PERSIST log_bin_trust_function_creators = 1';
+
+export async function clusterServer(topology: Topology): Promise<ChaosServer> {
+  const one = await cluster(KINDS[topology]);
+  const { address } = one;
+  const members = address.members as Array<DatabaseAddress & { host: string; port: number }>;
+  const kind = topology === 'group' ? 'mysql' : 'mariadb';
+  // The account of a fleet may do everything in schemas of its own; of MariaDB it has one schema alone.
+  if (kind === 'mariadb') await one.tell('sql', String(await one.primary()), '-e', "GRANT ALL ON *.* TO 'afd'@'%'");
+  // The triggers that record what happens are made by that account, which is not root.
+  else for (const n of [1, 2, 3]) await one.tell('sql', String(n), '-e', TRUST);
+  const first = { ...members[0]!, members };
+  let paused: number | undefined;
+  return {
+    ...{ kind, topology, members },
+    ...{ address: first, fleet: first, root: first },
+    async kill() {
+      return (await one.signal('SIGKILL')) - 1;
+    },
+    async replaced(member) {
+      if (topology === 'semisync') {
+        await pause(PROMOTE_MS);
+        await one.tell('promote', String(2 - member));
+      }
+      await one.replaced(member + 1);
+    },
+    async start() {
+      await one.tell('start');
+    },
+    async pause() {
+      paused = await one.signal('SIGSTOP');
+    },
+    async resume() {
+      if (paused !== undefined) await one.signalMember(paused, 'SIGCONT');
+      // A primary that was replaced meanwhile comes back as a member.
+      await one.tell('start');
+    },
+    async move() {
+      await switchover(one, topology);
+    },
+    hurt: (fault, ms) => hurt(one, topology, fault, ms),
+    boots: () => Promise.all(members.map(bootOfMember)),
+    stop: () => one.stop(),
+  };
+}
+
+/** The writer of Galera leaves in order, and comes back; which one is the writer is what afd decides. */
+async function switchover(one: Cluster, topology: Topology): Promise<void> {
+  // Only a whole one can be moved: what was done before may not be over.
+  await one.tell('start');
+  if (topology !== 'galera') await one.tell('switchover');
+  else await one.tell('switchover', String(await one.primary()));
+}
+
+/** The pair has one secondary, without which its primary stops; a member can be cut off where each has a network of its own. */
+async function hurt(one: Cluster, topology: Topology, fault: MemberFault, ms: number): Promise<boolean> {
+  const count = topology === 'semisync' ? 2 : 3;
+  const primary = await one.primary();
+  if (primary === undefined || (fault === 'stop-majority' && count < 3)) return false;
+  if (fault === 'cut-primary') {
+    if (topology !== 'group' || process.env.MYSQL_GROUP_NET !== '1') return false;
+    await one.tell('cut-group', String(primary));
+    await pause(ms);
+    await one.tell('mend', String(primary));
+    await one.tell('start');
+    return true;
+  }
+  const others = Array.from({ length: count }, (_, n) => n + 1).filter((n) => n !== primary);
+  const hit = fault === 'stop-majority' ? others : others.slice(0, 1);
+  for (const n of hit) await one.signalMember(n, fault === 'kill-secondary' ? 'SIGKILL' : 'SIGSTOP');
+  await pause(ms);
+  if (fault !== 'kill-secondary') for (const n of hit) await one.signalMember(n, 'SIGCONT');
+  await one.tell('start');
+  return true;
+}
+
+/** Which run of which server this is, as it stands in the events; undefined = it does not answer. No session of afd's: most are read-only. */
+async function bootOfMember(address: DatabaseAddress): Promise<number | undefined> {
+  const { host, port, user, password } = address;
+  try {
+    const connection = await mysql.createConnection({
+      host,
+      port,
+      user,
+      password,
+      connectTimeout: 2000,
+    } as ConnectionOptions);
+    const [rows] = await connection.query<Array<RowDataPacket & { boot: number }>>('SELECT UUID_SHORT() >> 24 AS boot');
+    connection.destroy();
+    return Number(rows[0]?.boot);
+  } catch {
+    return undefined;
+  }
+}

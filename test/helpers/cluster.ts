@@ -1,0 +1,118 @@
+// Real clusters, as scripts outside the project start them: a MySQL group of three (AFD_TEST_MYSQL_GROUP names the script), a MariaDB
+// primary with a replica (AFD_TEST_MARIADB_PAIR), a Galera cluster of three (AFD_TEST_MARIADB_GALERA). Each script knows start, stop,
+// env, primary (its number), `pid N` and switchover; that of the replica also `promote N` and `sql N …`.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type DatabaseAddress, inSchema } from '../../src/core/db/address.ts';
+import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
+import type { Session } from '../../src/core/db/session.ts';
+import { tableNames } from '../../src/core/db/table-names.ts';
+import { writerAddress } from '../../src/core/writer/writer-finder.ts';
+import type { TestDatabase } from './database.ts';
+import { sessionOf } from './schema-of.ts';
+import { skipBecause } from './skip.ts';
+import { until } from './wait.ts';
+
+const VARIABLES = {
+  group: 'AFD_TEST_MYSQL_GROUP',
+  pair: 'AFD_TEST_MARIADB_PAIR',
+  galera: 'AFD_TEST_MARIADB_GALERA',
+} as const;
+export type Topology = keyof typeof VARIABLES;
+
+/** Options of a `describe` on such a cluster. */
+export function onCluster(topology: Topology) {
+  const variable = VARIABLES[topology];
+  return skipBecause(process.env[variable] === undefined ? `${variable} does not name a script` : undefined);
+}
+
+/** A MySQL group detects a dead primary in 21 s with its defaults. */
+const FAILOVER_MS = 90_000;
+
+const run = promisify(execFile);
+
+export interface Cluster {
+  address: DatabaseAddress;
+  /** A migrated schema of that name, made anew. */
+  schema(name: string): Promise<TestDatabase>;
+  /** Number of the writer; undefined = there is none now. */
+  primary(): Promise<number | undefined>;
+  /** Sends a signal to the writer, and returns its number. */
+  signal(signal: NodeJS.Signals): Promise<number>;
+  signalMember(n: number, signal: NodeJS.Signals): Promise<void>;
+  /** Returns when another member than this one is the writer. */
+  replaced(n: number): Promise<number>;
+  /** Any other word of the script. */
+  tell(...words: string[]): Promise<string>;
+  /** Starts what is missing, and wakes what is frozen; returns when all are there. */
+  mend(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function cluster(topology: Topology): Promise<Cluster> {
+  const script = process.env[VARIABLES[topology]]!;
+  const tell = async (...words: string[]) => (await run(script, words, { timeout: 300_000 })).stdout.trim();
+  await tell('start');
+  const env = Object.fromEntries((await tell('env')).split('\n').map((line) => line.split(/=(.*)/).slice(0, 2)));
+  const login = { user: env.MYSQL_USER, password: env.MYSQL_PASSWORD, database: env.MYSQL_DATABASE };
+  const members: DatabaseAddress[] = String(env.MYSQL_HOSTS)
+    .split(',')
+    .map((one) => one.split(':'))
+    .map(([host = '', port]) => ({ host, port: Number(port), ...login }));
+  const address: DatabaseAddress = { ...members[0]!, members };
+  const primary = () => tell('primary').then(Number, () => undefined);
+  const signalMember = async (n: number, signal: NodeJS.Signals) => {
+    process.kill(Number(await tell('pid', String(n))), signal);
+  };
+  return {
+    ...{ address, tell, primary, signalMember },
+    schema: (name) => schemaOfCluster(address, name),
+    async signal(signal) {
+      const n = await until(primary, FAILOVER_MS, 'a writer');
+      await signalMember(n, signal);
+      return n;
+    },
+    replaced: (n) =>
+      until(
+        async () => {
+          const now = await primary();
+          return now !== n && now;
+        },
+        FAILOVER_MS,
+        'another writer',
+      ),
+    async mend() {
+      await tell('start');
+    },
+    async stop() {
+      await tell('stop');
+    },
+  };
+}
+
+async function schemaOfCluster(server: DatabaseAddress, name: string): Promise<TestDatabase> {
+  const admin = sessionOf(server, { deadlineMs: 30_000 });
+  await admin.ready();
+  await admin.write(`DROP DATABASE IF EXISTS ${name}`);
+  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await admin.close();
+  const address = inSchema(server, name);
+  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
+  await migrateUp(await writerAddress(address), names);
+  const open: Session[] = [];
+  const hosts = address.members!.map((one) => `${one.host}:${one.port}`).join(',');
+  return {
+    address,
+    names,
+    url: `mysql://${address.user}:${address.password}@${hosts}/${name}`,
+    async session(options = {}) {
+      const session = sessionOf(address, options);
+      open.push(session);
+      await session.ready();
+      return session;
+    },
+    async close() {
+      await Promise.all(open.map((session) => session.close()));
+    },
+  };
+}

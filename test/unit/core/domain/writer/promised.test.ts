@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest';
+import { promisedBy } from '../../../../../src/core/domain/writer/promised.ts';
+
+function promised(values: Record<string, string>, more: { several?: boolean; trustS?: number } = {}) {
+  return promisedBy({ values: new Map(Object.entries(values)), several: true, trustS: 50, ...more });
+}
+
+const GROUP = {
+  group_replication_group_name: 'aaaa',
+  group_replication_single_primary_mode: 'ON',
+  group_replication_consistency: 'BEFORE_ON_PRIMARY_FAILOVER',
+  group_replication_member_expel_timeout: '5',
+  group_replication_unreachable_majority_timeout: '10',
+};
+
+it('knows a group, and has nothing to say against settings that are good', () => {
+  expect(promised(GROUP)).toMatchObject({ row: 'group', dangers: [] });
+  expect(promised(GROUP, { several: false })?.row).toBe('group');
+});
+
+it.each([
+  ['group_replication_single_primary_mode', 'OFF', 'afd needs a group with one primary'],
+  ['group_replication_consistency', 'EVENTUAL', 'a new primary can answer with old rows'],
+  ['group_replication_consistency', 'BEFORE_AND_AFTER', 'nothing is written until it is expelled'],
+  ['group_replication_unreachable_majority_timeout', '0', 'holds sessions and their locks for ever'],
+  [
+    'group_replication_member_expel_timeout',
+    '60',
+    'replaces a primary after about 76 s, but running tasks are stopped after 50 s',
+  ],
+])('warns of %s = %s', (name, value, words) => {
+  const dangers = promised({ ...GROUP, [name]: value })?.dangers;
+  expect(dangers).toHaveLength(1);
+  expect(dangers?.[0]).toContain(words);
+});
+
+it.each(['master', 'source'])('knows semi-synchronous replicas by the names of %s', (which) => {
+  const name = (what: string) => `rpl_semi_sync_${which}_${what}`;
+  const good = {
+    [name('enabled')]: 'ON',
+    [name('wait_point')]: 'AFTER_SYNC',
+    [name('timeout')]: '600000000',
+    [name('status')]: 'ON',
+  };
+  expect(promised(good)).toMatchObject({ row: 'semi-synchronous', dangers: [] });
+  const bad = { ...good, [name('wait_point')]: 'AFTER_COMMIT', [name('timeout')]: '10000', [name('status')]: 'OFF' };
+  expect(promised(bad)?.dangers.map((one) => one.split(':')[0])).toEqual([
+    `${name('wait_point')} is AFTER_COMMIT`,
+    `${name('timeout')} is 10000 ms`,
+    `${name('status')} is OFF`,
+  ]);
+});
+
+it('knows Galera', () => {
+  expect(promised({ wsrep_on: 'ON' })).toMatchObject({ row: 'galera', dangers: [] });
+});
+
+it('takes several hosts of which it knows nothing for asynchronous replicas, and one for a server alone', () => {
+  expect(promised({ wsrep_on: 'OFF', group_replication_group_name: '' })).toMatchObject({
+    row: 'asynchronous',
+    dangers: [expect.stringContaining('can be lost')],
+  });
+  expect(promised({}, { several: false })).toBeUndefined();
+});

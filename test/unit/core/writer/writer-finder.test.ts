@@ -1,0 +1,191 @@
+import { expect, it, vi } from 'vitest';
+import type { DatabaseAddress } from '../../../../src/core/db/address.ts';
+import { DatabaseError } from '../../../../src/core/db/database-error.ts';
+import type { ServerState } from '../../../../src/core/domain/writer/member-answer.ts';
+import { WriterFinder, writerOf } from '../../../../src/core/writer/writer-finder.ts';
+
+function address(...hosts: string[]): DatabaseAddress {
+  const members = hosts.map((host) => ({ host, port: 3306, user: 'u', database: 'afd' }));
+  return { ...members[0]!, members };
+}
+
+/** Servers of a pair, as they are changed by a test; `undefined` = it does not answer. */
+function scene(hosts: string[], servers: Record<string, Partial<ServerState> | undefined | DatabaseError>) {
+  let now = 0;
+  const questions: string[] = [];
+  const deadlines: number[] = [];
+  const finder = new WriterFinder(address(...hosts), {
+    monotonic: () => now,
+    random: () => 0,
+    async ask({ host = '' }, deadlineMs) {
+      questions.push(host);
+      deadlines.push(deadlineMs);
+      const server = servers[host];
+      if (server instanceof DatabaseError) throw server;
+      if (server === undefined) throw new DatabaseError('E_DATABASE', `${host} is silent`, { retry: 'connection' });
+      return { server: host, startedMs: 0, readOnly: false, group: [], galera: undefined, ...server };
+    },
+  });
+  const said: string[] = [];
+  finder.listen((message) => said.push(message));
+  const found = () =>
+    finder.find().then(
+      (writer) => writer.address.host,
+      (error: Error) => error.message,
+    );
+  return {
+    ...{ finder, servers, questions, deadlines, said, found },
+    pass(ms: number) {
+      now += ms;
+    },
+  };
+}
+
+const READ_ONLY = { readOnly: true };
+
+it('asks all members once, whoever asks meanwhile, and never again while nobody complains', async () => {
+  const { found, questions } = scene(['a', 'b', 'c'], { a: READ_ONLY, b: {}, c: READ_ONLY });
+  expect(await Promise.all([found(), found(), found()])).toEqual(['b', 'b', 'b']);
+  expect(await found()).toBe('b');
+  expect(questions).toEqual(['a', 'b', 'c']);
+});
+
+it('asks again when a session broke, and tells those that are still connected to another server', async () => {
+  const { finder, servers, found } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const writer = await finder.find();
+  const left = vi.fn();
+  const ended = vi.fn();
+  finder.follow(writer, left);
+  finder.follow(writer, ended)();
+  finder.doubt(writer, false);
+  expect(await finder.find()).toBe(writer);
+  expect(left).not.toHaveBeenCalled();
+  Object.assign(servers, { a: undefined, b: {} });
+  finder.doubt(writer, true);
+  expect(await found()).toBe('b');
+  expect(left).toHaveBeenCalledOnce();
+  expect(ended).not.toHaveBeenCalled();
+});
+
+it('does not ask for the complaint of a session that had an earlier writer', async () => {
+  const { finder, servers, found, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const former = await finder.find();
+  Object.assign(servers, { a: READ_ONLY, b: {} });
+  finder.doubt(former, false);
+  expect(await found()).toBe('b');
+  finder.doubt(former, false);
+  expect(await found()).toBe('b');
+  expect(questions).toHaveLength(4);
+});
+
+it('says why there is no writer, and asks no more often than each 50 ms', async () => {
+  const { servers, found, questions, pass } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  const why = 'None of a:3306,b:3306/afd is the writer now: a:3306 is read-only; b:3306 is read-only.';
+  expect(await found()).toBe(why);
+  pass(49);
+  servers.b = {};
+  expect(await found()).toBe(why);
+  expect(questions).toHaveLength(2);
+  pass(1);
+  expect(await found()).toBe('b');
+});
+
+it('asks less often the more devices there are', async () => {
+  const { finder, found, questions, pass } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  // `random` gives the least there is: 0.
+  const spread = new WriterFinder(address('a', 'b'), {
+    monotonic: () => 0,
+    random: () => 0.999,
+    ask: () => Promise.reject(new DatabaseError('E_DATABASE', 'silent', { retry: 'connection' })),
+  });
+  spread.devices = 1000;
+  await expect(spread.find()).rejects.toThrow('is the writer now');
+  finder.devices = 1000;
+  await found();
+  pass(50);
+  await found();
+  expect(questions).toHaveLength(4);
+});
+
+it('of a crowd, asks the writer alone first when a session broke', async () => {
+  const { finder, found, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const writer = await finder.find();
+  finder.devices = 100;
+  finder.doubt(writer, false);
+  await found();
+  expect(questions).toEqual(['a', 'b', 'a', 'a', 'b']);
+});
+
+it('gives who is far away more time, and keeps to it', async () => {
+  const { found, deadlines, servers, pass } = scene(['a', 'b'], {});
+  for (let n = 0; n < 5; n += 1) {
+    await found();
+    pass(1000);
+  }
+  expect(deadlines.filter((_, n) => n % 2 === 0)).toEqual([300, 600, 1200, 2400, 2400]);
+  Object.assign(servers, { a: {}, b: READ_ONLY });
+  expect(await found()).toBe('a');
+});
+
+it('raises the alarm once for two servers that both accept writes', async () => {
+  const { found, said, servers, pass } = scene(['a', 'b'], { a: {}, b: {} });
+  for (let n = 0; n < 3; n += 1) {
+    await found();
+    pass(1000);
+  }
+  expect(said).toEqual([
+    'afd writes to none of a:3306,b:3306/afd until this is mended: a:3306 and b:3306 both accept writes',
+  ]);
+  servers.a = READ_ONLY;
+  expect(await found()).toBe('b');
+});
+
+it('waits 5 s for two claims that are normal for 3 s, then raises the alarm', async () => {
+  const rows = (id: string) =>
+    ['a', 'b'].map((one) => ({ id: one, state: 'ONLINE', role: one === id ? 'PRIMARY' : 'SECONDARY' }));
+  const { found, said, pass } = scene(['a', 'b'], { a: { group: rows('a') }, b: { group: rows('b') } });
+  await found();
+  pass(4999);
+  await found();
+  expect(said).toEqual([]);
+  pass(51);
+  await found();
+  expect(said).toEqual([
+    'afd writes to none of a:3306,b:3306/afd until this is mended: a:3306 and b:3306 name different primaries',
+  ]);
+});
+
+it('believes a primary that only it can reach after 5 s', async () => {
+  const group = ['a', 'b', 'c'].map((id) => ({ id, state: 'ONLINE', role: id === 'a' ? 'PRIMARY' : 'SECONDARY' }));
+  const { found, pass } = scene(['a', 'b', 'c'], { a: { group } });
+  expect(await found()).toContain('only a:3306 of 3 members confirm a:3306');
+  pass(4999);
+  expect(await found()).toContain('only a:3306 of 3 members confirm a:3306');
+  pass(51);
+  expect(await found()).toBe('a');
+});
+
+it('says once that the account may not ask for the group', async () => {
+  const { finder, found, said } = scene(['a', 'b'], { a: { group: 'hidden' }, b: { group: 'hidden', readOnly: true } });
+  const writer = await finder.find();
+  finder.doubt(writer, false);
+  await found();
+  expect(said).toHaveLength(1);
+  expect(said[0]).toContain('GRANT SELECT ON performance_schema.replication_group_members');
+});
+
+it('throws what no repetition cures when no member can be asked', async () => {
+  const denied = new DatabaseError('E_FORBIDDEN', 'wrong password', { retry: 'final' });
+  const { found, servers, pass } = scene(['a', 'b'], { a: denied });
+  expect(await found()).toBe('wrong password');
+  pass(1000);
+  servers.b = READ_ONLY;
+  expect(await found()).toContain('is the writer now');
+});
+
+it('is one for each address, and none for a single server', () => {
+  const several = address('a', 'b');
+  expect(writerOf(several)).toBe(writerOf(several));
+  expect(writerOf({ host: 'a', user: 'u', database: 'afd' })).toBeUndefined();
+  expect(writerOf(undefined)).toBeUndefined();
+});
