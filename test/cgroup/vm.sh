@@ -51,7 +51,7 @@ ip link set lo up
 cp /command /all/tmp/.vm-command
 cat >/all/tmp/.vm-run <<'RUN'
 echo \$\$ >/sys/fs/cgroup/vm/afd-worker/cgroup.procs
-cd "\$(cat /tmp/.vm-folder)" && export HOME=/tmp PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin AFD_VM=1
+cd "\$(cat /tmp/.vm-folder)" && export HOME=/tmp PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin
 eval "exec \$(cat /tmp/.vm-command)"
 RUN
 # In a leaf, so that the group above it may be given to those beside it.
