@@ -48,6 +48,8 @@ export interface LoadedHandlers {
   handlers: Map<string, Handler>;
   /** Sentences for an operator. */
   warnings: string[];
+  /** How the memory of commands is limited, in a sentence; undefined = none has a limit, or a warning has said it. */
+  limits: string | undefined;
   /** Lets the modules clean up, and ends their threads and processes, what watches over commands, and the commands that run. */
   close(): Promise<void>;
 }
@@ -81,8 +83,9 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
 
   const handlers = new Map<string, Handler>();
   const warnings: string[] = [];
-  const commands = types.some((type) => configured[type]!.exec !== undefined);
-  const host = commands ? await openCommandHost(options.env.PATH, options.onWarning) : undefined;
+  const commands = types.some((type) => isCommand(configured[type]!));
+  const memory = types.some((type) => isCommand(configured[type]!) && configured[type]!.limits.memory !== undefined);
+  const host = commands ? await openCommandHost(options.env.PATH, options.onWarning, { memory }) : undefined;
   warnings.push(...(host?.warnings ?? []));
   const processes = types.some((type) => isolationOf(configured[type]!) === 'process');
   const start: Start = {
@@ -120,7 +123,11 @@ export async function loadHandlers(options: LoadHandlersOptions): Promise<Loaded
       `handlers.${type} is configured, but worker.capabilities.supported_tasks does not list it, so this worker does not run it.`,
     );
   }
-  return { handlers, warnings, close };
+  return { handlers, warnings, limits: host?.limits, close };
+}
+
+function isCommand({ exec }: HandlerConfig): boolean {
+  return exec !== undefined;
 }
 
 type Start = Pick<CommandHost, 'death_signal' | 'hidden'>;

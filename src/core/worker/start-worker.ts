@@ -13,7 +13,7 @@ import type { WorkerOptions, WorkerResult } from './worker-options.ts';
 export async function startWorker(context: Context, options: Omit<WorkerOptions, 'handlers'>): Promise<WorkerResult> {
   const { config, resolved, events, log } = context;
   await Keyring.of(resolved).check();
-  const { handlers, warnings, close } = await loadHandlers({
+  const { handlers, warnings, limits, close } = await loadHandlers({
     handlers: config.handlers,
     supported_tasks: config.worker.capabilities.supported_tasks,
     base_dir: resolved.baseDir,
@@ -25,6 +25,7 @@ export async function startWorker(context: Context, options: Omit<WorkerOptions,
     onWarning: (message) => events.emit('warning', { message }),
     logOf: (task_type) => log.child({ task_type }),
   });
+  if (limits !== undefined) log.debug(limits);
   for (const message of warnings) events.emit('warning', { message });
   try {
     return await new Worker(context, { ...options, handlers }).run();

@@ -141,8 +141,9 @@ async function run(
   const output = new CommandOutput(attempt);
   const events = new CommandEvents(attempt, join(folder.path, 'events.jsonl'));
   const watch = new AttemptWatch(host, attempt, options.limits);
+  const hold = await watch.prepare();
   const end = await runCommand({
-    argv: [...host.death_signal, ...options.prefix, program, ...options.exec.slice(1)],
+    argv: [...host.death_signal, ...hold, ...options.prefix, program, ...options.exec.slice(1)],
     cwd: workingDirectory(options),
     user: options.user,
     env: {
@@ -150,7 +151,7 @@ async function run(
       ...attemptEnvironment(attempt, folder, { stamp: host.processes?.stamp, own: options.env }),
       ...events.env,
     },
-    stdin: `${JSON.stringify(task)}\n`,
+    stdin: `${hold.length > 0 ? '\n' : ''}${JSON.stringify(task)}\n`,
     output,
     events,
     hidden: host.hidden,
@@ -160,6 +161,7 @@ async function run(
     watch,
   });
   if (end.kind === 'not-started') {
+    await watch.close();
     const text = `The command of ${options.task_type} cannot be started: ${program}: ${end.error.message}`;
     return failedAttempt(text, errorCode(end.error));
   }
@@ -177,7 +179,8 @@ async function run(
     stderr: output.stderrTail,
     file,
     result_promised: options.result,
-    out_of_memory: !end.interrupted && (await outOfMemory(end, output.stderrTail, killsBefore)),
+    out_of_memory:
+      !end.interrupted && (await outOfMemory(end, output.stderrTail, { before: killsBefore, counted: watch.oomKills })),
     now: Date.parse(wallClock()),
   };
   if (!end.interrupted) return events.said.complete(exitOutcome(exit));
@@ -194,13 +197,14 @@ function lastLines(stderr: string): string {
 async function outOfMemory(
   end: Extract<CommandEnd, { kind: 'exited' }>,
   stderr: string,
-  killsBefore: number | undefined,
+  kills: { before: number | undefined; counted: number | undefined },
 ): Promise<boolean> {
   if (end.code === 0) return false;
   if (saysOutOfMemory(stderr)) return true;
   if (end.signal !== 'SIGKILL' && end.code !== 137) return false;
-  const kills = await oomKills();
-  return kills !== undefined && killsBefore !== undefined && kills > killsBefore;
+  if (kills.counted !== undefined) return kills.counted > 0;
+  const after = await oomKills();
+  return after !== undefined && kills.before !== undefined && after > kills.before;
 }
 
 function workingDirectory({ base_dir, cwd }: CommandHandlerOptions): string {

@@ -18,6 +18,7 @@ export interface Command {
   env: Environment;
   /** As whom it runs; undefined = as this process. */
   user?: Pick<HandlerUser, 'uid' | 'gid'> | undefined;
+  /** Written when `watch.started` has resolved. */
   stdin: string;
   output: CommandOutput;
   events: CommandEvents;
@@ -33,7 +34,8 @@ export interface Command {
 
 /** Hears what happens to a command while it runs. */
 export interface CommandWatch {
-  started(pgid: number): void;
+  /** Never rejects. */
+  started(pgid: number): Promise<void>;
   /** Bytes of either output. */
   output(bytes: number): void;
   /** The leader has exited. */
@@ -74,7 +76,7 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
 
   command.events.read(child);
   const pgid = child.pid;
-  command.watch.started(pgid);
+  void command.watch.started(pgid).then(() => child.stdin?.end(command.stdin));
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     signalGroup(pgid, 'SIGTERM');
@@ -102,11 +104,10 @@ export async function runCommand(command: Command): Promise<CommandEnd> {
   return end;
 }
 
-/** Feeds stdin and reads both outputs; resolves when both outputs have ended. */
+/** Reads both outputs; resolves when both outputs have ended. */
 function connect(child: ChildProcess, command: Command): Promise<unknown> {
   // EPIPE: a command need not read its task.
   child.stdin?.on('error', () => {});
-  child.stdin?.end(command.stdin);
   const ends = (['stdout', 'stderr'] as const).map((name) => {
     const stream = child[name];
     if (stream === null) return undefined;

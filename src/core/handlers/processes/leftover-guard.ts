@@ -27,16 +27,24 @@ export class LeftoverGuard {
     this.#child = child;
   }
 
-  /** `hidden`: in the place of descriptors that it would inherit (`hideInherited`). @throws Error: no shell */
-  static async open(stamp: string, hidden: ReadonlyArray<'ignore' | number>): Promise<LeftoverGuard> {
+  /** `cgroup`: in which the attempts have theirs. `hidden`: in the place of descriptors that it would inherit (`hideInherited`). @throws Error: no shell */
+  static async open(
+    stamp: string,
+    hidden: ReadonlyArray<'ignore' | number>,
+    cgroup: string | undefined,
+  ): Promise<LeftoverGuard> {
     const entry = fileURLToPath(new URL(ENTRY, import.meta.url));
-    const child = spawn('/bin/sh', ['-c', SCRIPT, 'afd-guard', ownProgram, entry, stamp], {
-      // A session of its own: what is sent to the group or the terminal of the worker does not reach it.
-      detached: true,
-      cwd: '/',
-      env: {},
-      stdio: ['pipe', 'ignore', 'ignore', ...hidden],
-    });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', SCRIPT, 'afd-guard', ownProgram, entry, stamp, ...(cgroup === undefined ? [] : [cgroup])],
+      {
+        // A session of its own: what is sent to the group or the terminal of the worker does not reach it.
+        detached: true,
+        cwd: '/',
+        env: {},
+        stdio: ['pipe', 'ignore', 'ignore', ...hidden],
+      },
+    );
     child.stdin?.on('error', () => {});
     await once(child, 'spawn');
     child.unref();

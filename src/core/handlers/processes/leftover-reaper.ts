@@ -13,6 +13,8 @@ export interface LeftoverReaperOptions {
   /** In the place of descriptors that the guard would inherit (`hideInherited`). */
   hidden: ReadonlyArray<'ignore' | number>;
   onWarning(message: string): void;
+  /** In which the attempts of this worker have their cgroups. */
+  cgroup?: string | undefined;
   /** Milliseconds between two rounds; a minute. */
   intervalMs?: number;
   /** What counts as left by another worker; made for each round. A test takes only what is its own. */
@@ -65,11 +67,11 @@ export class LeftoverReaper extends Service {
   }
 
   async #keepGuard(): Promise<void> {
-    const { processes, hidden, onWarning } = this.#options;
+    const { processes, hidden, onWarning, cgroup } = this.#options;
     if (this.#guard?.alive === true) return;
     if (this.#guard !== undefined) onWarning('The guard of this worker has ended; it is started again.');
     try {
-      this.#guard = await LeftoverGuard.open(processes.stamp, hidden);
+      this.#guard = await LeftoverGuard.open(processes.stamp, hidden, cgroup);
     } catch (error) {
       onWarning(
         `The guard cannot be started, so what commands start may keep running if this process is killed by SIGKILL: ${thrownText(error)}`,

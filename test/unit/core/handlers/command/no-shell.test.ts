@@ -87,7 +87,7 @@ json.dump({'result':{'t':t['task_data']['text'],'kids':kids,'type':os.environ['A
     }
   });
 
-  it('no source asks for a shell, but two that give it a script of their own', () => {
+  it('no source asks for a shell, but three that give it a script of their own', () => {
     const asks = sources.filter(([, text]) =>
       /\bshell: true|\{ shell: |\bexecSync\(|\bimport \{[^}]*\bexec\b[^}]*\} from 'node:child_process'/.test(text),
     );
@@ -95,10 +95,12 @@ json.dump({'result':{'t':t['task_data']['text'],'kids':kids,'type':os.environ['A
     const shells = sources.filter(
       ([, text]) => /'(?:\/bin\/)?(?:sh|bash)'/.test(text) && /child_process|tried\(/.test(text),
     );
-    // `umask` is no program; the guard waits in a shell because that takes a megabyte. Both scripts are constants, and what they
+    // `umask` is no program; the guard waits in a shell because that takes a megabyte; a command waits in
+    // one until it is in its cgroup. The scripts are constants, and what they
     // run comes as arguments ("$@").
     expect(shells.map(([name]) => name).sort()).toEqual([
       'core/handlers/command/limit-programs.ts',
+      'core/handlers/processes/attempt-groups.ts',
       'core/handlers/processes/leftover-guard.ts',
     ]);
     for (const [, text] of shells) {

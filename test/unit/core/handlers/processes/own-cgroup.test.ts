@@ -1,0 +1,116 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { getuid } from 'node:process';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { cgroupFolder, type Find, findDelegation } from '../../../../../src/core/handlers/processes/own-cgroup.ts';
+import { skipBecause } from '../../../../helpers/skip.ts';
+
+const mountLine = (root: string, point: string, type = 'cgroup2') =>
+  `31 23 0:28 ${root} ${point} rw,nosuid,relatime shared:9 - ${type} ${type} rw\n`;
+
+describe('the folder of the cgroup of a process', () => {
+  it.each([
+    [
+      'of a unit',
+      '0::/system.slice/afd.service',
+      mountLine('/', '/sys/fs/cgroup'),
+      '/sys/fs/cgroup/system.slice/afd.service',
+    ],
+    ['in a container', '0::/', mountLine('/', '/sys/fs/cgroup'), '/sys/fs/cgroup'],
+    [
+      'in a container that sees the names of the machine',
+      '0::/pod/a',
+      mountLine('/pod/a', '/sys/fs/cgroup'),
+      '/sys/fs/cgroup',
+    ],
+    [
+      'beside controllers of version 1',
+      '4:memory:/a\n0::/b',
+      mountLine('/', '/sys/fs/cgroup/unified'),
+      '/sys/fs/cgroup/unified/b',
+    ],
+    ['under a mount point with a blank', '0::/b', mountLine('/', '/my\\040groups'), '/my groups/b'],
+    ['of version 1 alone', '4:memory:/a', mountLine('/', '/sys/fs/cgroup', 'cgroup'), undefined],
+    ['that no mount shows', '0::/pod/ab', mountLine('/pod/a', '/sys/fs/cgroup'), undefined],
+    ['outside of its namespace', '0::/../b', mountLine('/', '/sys/fs/cgroup'), undefined],
+  ])('%s', (_, cgroup, mounts, folder) => {
+    expect(cgroupFolder(`${cgroup}\n`, `22 1 0:5 / /proc rw - proc proc rw\n${mounts}`)).toBe(folder);
+  });
+});
+
+describe('a cgroup is used if', () => {
+  const nothing: Find = async () => ({ problem: 'the program systemctl was not found' });
+  /** Files such as those of a cgroup: /proc/self, and the group at `path`. */
+  function fake(path: string, files: Record<string, string> = {}) {
+    const dir = mkdtempSync(join(tmpdir(), 'afd-cgroup-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const write = (name: string, text: string) => {
+      mkdirSync(dirname(join(dir, name)), { recursive: true });
+      writeFileSync(join(dir, name), text);
+    };
+    write('self/cgroup', `0::${path}\n`);
+    write('self/mountinfo', mountLine('/', join(dir, 'groups')));
+    const given = { 'cgroup.type': 'domain\n', 'cgroup.controllers': 'cpu memory pids\n', ...files };
+    const group = resolve(dir, 'groups', path.slice(1).replace(/\/?afd-worker$/, ''));
+    for (const [name, text] of Object.entries({ 'cgroup.procs': '', 'cgroup.subtree_control': '', ...given }))
+      write(join('groups', path.replace(/\/afd-worker$/, ''), name), text);
+    return { dir, group, proc: join(dir, 'self') };
+  }
+
+  it('this user may write to it', async () => {
+    const { group, proc } = fake('/afd');
+    expect(await findDelegation(nothing, proc)).toEqual({ root: group });
+  });
+
+  it('it is the leaf that an earlier worker made, or that was prepared', async () => {
+    const { group, proc } = fake('/afd/afd-worker');
+    expect(await findDelegation(nothing, proc)).toEqual({ root: group });
+  });
+
+  it('it is not the root of all', async () => {
+    const { group, proc } = fake('/', { 'cgroup.type': '' });
+    expect(await findDelegation(nothing, proc)).toEqual({ why: `${group} is the root of all cgroups` });
+  });
+
+  it('it has the memory controller', async () => {
+    const { group, proc } = fake('/afd', { 'cgroup.controllers': 'cpu pids\n' });
+    expect(await findDelegation(nothing, proc)).toEqual({ why: `${group} has no memory controller` });
+  });
+
+  it('there is one at all', async () => {
+    expect(await findDelegation(nothing, '/nowhere')).toEqual({ why: 'there is no cgroup v2' });
+  });
+
+  const other = skipBecause(getuid?.() === 0 ? 'root may write to any folder' : undefined);
+  it('another user has not kept it', other, async () => {
+    const { group, proc } = fake('/afd');
+    chmodSync(join(group, 'cgroup.subtree_control'), 0o444);
+    expect(await findDelegation(nothing, proc)).toEqual({
+      why: `${group} is not delegated: this user may not write to it`,
+    });
+  });
+
+  // Only they may write to what systemd keeps.
+  const path = getuid?.() === 0 ? '/system.slice/a.service' : '/user.slice/user@1000.service/app.slice/a.service';
+  it.each([
+    ['yes', undefined],
+    ['no', 'the unit a.service does not delegate its cgroup (Delegate=memory)'],
+  ])('systemd says of the unit: %s', async (answer, why) => {
+    const { dir, group, proc } = fake(path);
+    const file = join(dir, 'systemctl');
+    writeFileSync(
+      file,
+      `#!/bin/sh\ncase "$*" in *"show --property=Delegate --value -- a.service") echo ${answer};; esac\n`,
+    );
+    chmodSync(file, 0o755);
+    expect(await findDelegation(async () => ({ file }), proc)).toEqual(why === undefined ? { root: group } : { why });
+  });
+
+  it('systemd can be asked', async () => {
+    const { proc } = fake(path);
+    expect(await findDelegation(nothing, proc)).toEqual({
+      why: 'a.service belongs to systemd, and the program systemctl was not found',
+    });
+  });
+});
