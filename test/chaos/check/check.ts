@@ -7,6 +7,7 @@ import { oneCompletion } from './completions.ts';
 import { noPhantom, nothingLost } from './enqueues.ts';
 import { type Evidence, type Finding, taskEvents, type Verdict } from './evidence.ts';
 import { executionsExplained } from './executions.ts';
+import { nobodyDeadByFailover, oneWriter } from './failover.ts';
 import { termsApart } from './leaders.ts';
 import { leasesApart, tokensHold } from './leases.ts';
 import { legalMoves } from './moves.ts';
@@ -26,6 +27,8 @@ const RULES: ReadonlyArray<{ rule: number; title: string; check: (evidence: Evid
   { rule: 13, title: 'no attempt is timed out or failed whose handler never began', check: triedBeforeBlamed },
   { rule: 14, title: 'nobody is kept from work for longer than a bound', check: nobodyBlocked },
   { rule: 15, title: 'each odd row ends, done or put aside, alone', check: oddRowsEnd },
+  { rule: 16, title: 'nobody is declared dead by a failover', check: nobodyDeadByFailover },
+  { rule: 17, title: 'one server at a time takes the writes', check: oneWriter },
 ];
 /** These see the odd rows too. */
 const WHOLE = new Set([0, 1, 2, 15]);

@@ -1,4 +1,5 @@
 // Histories in which one thing is wrong, with the rule that is about it.
+import { OF_FAILOVER } from './bad-failovers.ts';
 import { GOOD } from './good-stories.ts';
 import { Story } from './story.ts';
 
@@ -224,6 +225,7 @@ export const BAD: Array<[name: string, rule: number, story: () => Story]> = [
     () => done(done(new Story().enqueue(1, 'odd-1')).move(1, 'w1', { status: 'pending' })),
   ],
   ['a good row that is put aside', 15, () => new Story().enqueue(1).move(1, 'w1', { status: 'failed' })],
+  ...OF_FAILOVER,
   ['a task that is still running at the end', 0, () => new Story().enqueue(1).claim(1, 'w1')],
   ['a process that ended by a bug', 0, () => new Story().line({ f: 'bug', proc: 'w1', message: 'E_INTERNAL' })],
 ];

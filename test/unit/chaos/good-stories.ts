@@ -149,6 +149,19 @@ export const GOOD: Record<string, () => Story> = {
       .claim(1, 'w2')
       .ran(1, 2, 'w2')
       .end(1, 'w2', 'done', 'completed'),
+  'a task that goes on over a failover, and a leader of the new server': () =>
+    new Story()
+      .on('a')
+      .enqueue(1)
+      .enqueue(2)
+      .lead('w2')
+      .claim(1, 'w1')
+      .on('b', 'kill-database')
+      .lead('w2')
+      .end(1, 'w1', 'done', 'completed')
+      .on('a', 'switch-database')
+      .claim(2, 'w1')
+      .end(2, 'w1', 'done', 'completed'),
   'odd rows, one done and one put aside': () =>
     new Story()
       .enqueue(1, 'odd-1')

@@ -26,6 +26,8 @@ export class Story {
   readonly ledger: Execution[] = [];
   readonly foreign = new Set<string>();
   drained = true;
+  /** The run of the server that records. */
+  #server: string | undefined;
   readonly #tasks = new Map<number, { row: TaskRow; key: string | null; since: number }>();
   readonly #records = new Map<string, { status: string; device: string; token: string; id: number }>();
   #leader: LeaderRow = { holder: null, term: 0, lease_s: null };
@@ -52,6 +54,13 @@ export class Story {
       wall: this.#clock,
       ...line,
     });
+    return this;
+  }
+
+  /** What follows is recorded by this run of a server; `by`: the step of the storm that made it the writer. */
+  on(server: string, by?: string): this {
+    if (by !== undefined) this.line({ proc: 'storm', type: 'invoke', f: by });
+    this.#server = server;
     return this;
   }
 
@@ -186,6 +195,7 @@ export class Story {
 
   #recorded(proc: string) {
     this.#clock += 1;
-    return { n: this.events.length, at: this.#clock, conn: proc, proc };
+    const conn = this.#server === undefined ? proc : `${this.#server}:${proc}`;
+    return { n: this.events.length, at: this.#clock, conn, proc };
   }
 }

@@ -1,0 +1,61 @@
+// Rules 16 and 17: what a failover does to nobody, and that one server at a time takes the writes.
+import { GATEWAY, REMOTE } from '../plan.ts';
+import type { Evidence, Finding, HistoryLine } from './evidence.ts';
+
+/** For so long after something was done to a device or to the database its consequences may come: two heartbeat timeouts and more. */
+const AFTER_MS = 120_000;
+const TO_DEVICE = new Set(['kill', 'stop', 'block', 'reset', 'freeze-up', 'freeze-down', 'half-open', 'latency']);
+/** Steps that end in another server taking the writes, or in another run of the same one. */
+const TO_DATABASE = /-(database|secondary|majority|primary)$/;
+
+/**
+ * A device is declared dead only if something was done to it, or its process ended. What its leader sees after a failover, a free lock and an
+ * old heartbeat, is no reason. Remote devices are their gateway's,
+ * and a gateway takes its device id from the machine.
+ */
+export function nobodyDeadByFailover(evidence: Evidence): Finding {
+  const { events, history } = evidence;
+  const violations: string[] = [];
+  let dead = 0;
+  for (const one of events) {
+    if (one.table !== 'device' || one.proc === undefined || evidence.foreign.has(one.conn)) continue;
+    if (one.device.startsWith(REMOTE) || one.device.includes(`-${GATEWAY}`)) continue;
+    if (one.now?.status !== 'offline' || one.was?.status === 'offline' || one.proc === one.device) continue;
+    dead += 1;
+    const recent = history.filter((line) => line.wall <= one.at && line.wall > one.at - AFTER_MS);
+    const failed = recent.find((line) => line.type === 'invoke' && TO_DATABASE.test(line.f));
+    if (failed === undefined || recent.some((line) => happenedTo(one.device, line))) continue;
+    violations.push(`${one.proc} declared ${one.device} dead, to whom nothing had happened but ${failed.f}`);
+  }
+  return { violations, counts: { dead } };
+}
+
+function happenedTo(device: string, { f, proc, victim }: HistoryLine): boolean {
+  if (f === 'starved') return true;
+  return (victim === device && TO_DEVICE.has(f)) || (proc === device && (f === 'exit' || f === 'ready'));
+}
+
+/** Each change of the server that writes has its step of the storm: a former writer that comes back to write alternates with the new one. */
+export function oneWriter({ events, history }: Evidence): Finding {
+  const violations: string[] = [];
+  const steps = history.filter((line) => line.type === 'invoke' && TO_DATABASE.test(line.f)).map((line) => line.wall);
+  let writer: string | undefined;
+  let changes = 0;
+  for (const one of events) {
+    const server = serverOf(one.conn);
+    if (server === undefined || server === writer) continue;
+    if (writer !== undefined) changes += 1;
+    const allowed = steps.filter((wall) => wall <= one.at).length;
+    if (changes > allowed)
+      violations.push(
+        `event ${one.n}: server ${server} wrote after ${writer}, the change ${changes} after ${allowed} steps`,
+      );
+    writer = server;
+  }
+  return { violations, counts: { changes } };
+}
+
+/** Which run of which server: `run:connection`. */
+function serverOf(conn: string): string | undefined {
+  return conn.includes(':') ? conn.slice(0, conn.indexOf(':')) : undefined;
+}
