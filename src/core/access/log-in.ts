@@ -42,8 +42,8 @@ export class LogIn {
 
   /** What the cookie of the new session holds. @throws AfdError E_LOGIN, E_LOCKED, E_TEMPORARY; DatabaseError */
   async withPassword(name: string, password: string, client: Client): Promise<string> {
-    const { user, old, origin } = await this.#check(name, password, client);
-    const newer = old ? await this.#hasher.hash(password) : undefined;
+    const { user, old, origin, failure } = await this.#check(name, password, client);
+    const newer = old ? await this.#tried(failure, this.#hasher.hash(password)) : undefined;
     return this.#use(async (context) => {
       const session = await context.session();
       const also = async () => {
@@ -66,14 +66,15 @@ export class LogIn {
     by: Actor,
   ): Promise<string> {
     checkPassword(name, next);
-    const { user } = await this.#check(name, password, client);
-    const hash = await this.#hasher.hash(next, client.network);
+    const { user, failure } = await this.#check(name, password, client);
+    const hash = await this.#tried(failure, this.#hasher.hash(next, client.network));
     return this.#use(async (context) => {
       const session = await context.session();
       // Whoever changed the user meanwhile has changed what the old password was good for.
       await changePassword(context, user.name, { hash }, by, { user, refusal: refused() });
       const changed = await findUser(session, context.names, user.name);
-      if (changed === undefined) throw refused();
+      // Somebody has changed it once more, or there is another user of that name.
+      if (changed?.id !== user.id || changed.generation !== user.generation + 1) throw refused();
       return beginUserSession(context, changed, client, { refusal: refused(), also: async () => true });
     });
   }
@@ -88,7 +89,7 @@ export class LogIn {
     const { failure, user } = await this.#begin(name, origin);
     const { ok, old } = await this.#verify(password, user, client.network, failure);
     if (!ok || user === undefined || user.disabled) throw refused();
-    return { user, old, origin };
+    return { user, old, origin, failure };
   }
 
   /** The attempt counts as a failure until it is known to be none. */
@@ -105,11 +106,15 @@ export class LogIn {
     });
   }
 
-  async #verify(password: string, user: FoundUser | undefined, network: string, failure: string) {
+  #verify(password: string, user: FoundUser | undefined, network: string, failure: string) {
+    return this.#tried(failure, this.#hasher.verify(password, user?.password_hash ?? undefined, network));
+  }
+
+  /** What is refused for want of room is no failure of who signs in. */
+  async #tried<T>(failure: string, work: Promise<T>): Promise<T> {
     try {
-      return await this.#hasher.verify(password, user?.password_hash ?? undefined, network);
+      return await work;
     } catch (error) {
-      // Nothing was tried.
       await this.#use(async (context) => deleteFailure(await context.session(), context.names, failure));
       throw error;
     }

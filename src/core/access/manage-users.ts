@@ -114,7 +114,7 @@ export async function changeUser(
 ): Promise<UserRow> {
   return change(context, name, by, async (session, names) => {
     if (keepAdmin && (disabled === true || (role !== undefined && role !== 'admin')))
-      await checkOtherAdmin(session, names, name);
+      await checkOtherAdmin(context, session, name);
     const acts: AuditAction[] = [];
     if (role !== undefined && (await setRole(session, names, name, role))) acts.push('users.role');
     if (disabled === true && (await disableUser(session, names, name, saidBy(by)))) acts.push('users.disable');
@@ -150,7 +150,7 @@ export async function removeUser(
   const session = await context.session();
   const { names } = context;
   const remove = async () => {
-    if (keepAdmin) await checkOtherAdmin(session, names, name);
+    if (keepAdmin) await checkOtherAdmin(context, session, name);
     const before = (await readUser(session, names, name)) ?? missing(name);
     if (!(await deleteUser(session, names, name))) missing(name);
     return before;
@@ -183,8 +183,9 @@ async function change(
 }
 
 /** @throws AfdError E_CONFLICT; DatabaseError */
-async function checkOtherAdmin(session: Session, names: TableNames, name: string): Promise<void> {
-  const admins = await lockAdmins(session, names);
+async function checkOtherAdmin({ names, config }: Context, session: Session, name: string): Promise<void> {
+  // Without a provider nobody signs in without a password.
+  const admins = await lockAdmins(session, names, { passwordless: config.server.oidc.issuer !== undefined });
   const same = (other: string) => other.toLowerCase() === name.toLowerCase();
   if (admins.length !== 1 || !same(admins[0]!)) return;
   const message = `${admins[0]} is the only administrator who may sign in, and stays one: nobody else could manage users here.`;

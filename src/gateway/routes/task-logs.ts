@@ -18,6 +18,8 @@ const MOST_FOLLOWED = 100;
 const POLL_MS = 1000;
 /** Polls without a line after which a comment keeps the connection. */
 const QUIET_POLLS = 15;
+/** After as many polls it is asked again whether the reader may read: a key that is revoked, a session that has ended. */
+const CHECK_POLLS = 15;
 
 export function taskLogRoutes(app: App, gateway: Gateway): void {
   let followed = 0;
@@ -79,7 +81,7 @@ async function follows(
   { options, page: first, places, stopping }: Followed,
 ): Promise<void> {
   let page = first;
-  let quiet = 0;
+  let [quiet, polls] = [0, 0];
   const over = AbortSignal.any([stream.gone, stopping]);
   for (;;) {
     // The id stands with the last entry: a client that has it has all of the page.
@@ -96,6 +98,9 @@ async function follows(
     }
     if (!page.more) await pause(over);
     if (over.aborted) return;
+    polls += 1;
+    // While the database is away, nobody can say; there is nothing to show either.
+    if (polls % CHECK_POLLS === 0 && (await request.server.identities?.holds(request).catch(() => true)) === false) return;
     const { place } = page;
     const next = await gateway.requests
       .use((context) => logPage(context, { ...options, place }))

@@ -108,7 +108,8 @@ export function taskRoutes(app: App, gateway: Gateway): void {
       const refused = cannot(request, accessOf('listAudit'));
       const hidden = refused === undefined ? undefined : `${refused} read the audit log`;
       const { task_id } = request.params;
-      const { task, now } = await gateway.requests.use((context) => viewedTask(context, task_id, hidden));
+      const devices = cannot(request, accessOf('listDevices')) === undefined;
+      const { task, now } = await gateway.requests.use((context) => viewedTask(context, task_id, hidden, devices));
       const attempts = task.attempts.map(({ assignment_id, ...one }) => ({
         assignment_id: String(assignment_id),
         ...one,

@@ -42,6 +42,15 @@ describe('a task of a submitter', () => {
       expect(await find(search)).toEqual({ ids: [], next: null, cut: false, total: { count: 0, exact: true } });
   });
 
+  it('is theirs also with the id of an earlier one, which is gone', async () => {
+    const id = await insertTask(session, names);
+    await insertOwner(session, names, OWNER, [id]);
+    await session.write(`UPDATE ${names.task} SET created_at = created_at - INTERVAL 1 HOUR WHERE id = ?`, [id]);
+    expect(await ownsTask(session, names, OWNER, id)).toBe(false);
+    await insertOwner(session, names, OWNER, [id]);
+    expect(await ownsTask(session, names, OWNER, id)).toBe(true);
+  });
+
   it('is found with each other condition, page by page', async () => {
     const ids: number[] = [];
     for (let n = 0; n < 7; n += 1) {

@@ -67,7 +67,13 @@ describe('a submitter', () => {
     expect(await listed(one, `?limit=1&cursor=${page.json.cursor}`)).toEqual([first]);
     expect(await get(two, `/tasks?limit=1&cursor=${page.json.cursor}`)).toMatchObject({ status: 400 });
     expect(await exported(one)).toEqual([first, second]);
-    expect((await get(one, `/tasks/${first}`)).json.task).toMatchObject({ status: 'pending', acts: null });
+    await given.rows.worker('a-device');
+    // Which devices there are, and what they lack, is for those who may see the fleet.
+    const { task } = (await get(one, `/tasks/${first}`)).json;
+    expect(task).toMatchObject({ status: 'pending', acts: null, waiting: { devices: [] } });
+    expect(JSON.stringify(task)).not.toContain('a-device');
+    const seen = (await get(bearer(await keyOf('viewer')), `/tasks/${first}`)).json.task;
+    expect(JSON.stringify(seen.waiting)).toContain('a-device');
     expect(await get(one, `/tasks/${first}/wait?seconds=0`)).toMatchObject({ status: 200, json: { ended: false } });
     expect(await get(one, `/tasks/${first}/logs`)).toMatchObject({ status: 200, json: { entries: [] } });
     expect(await send(one, 'POST', `/tasks/${first}/cancel`, {})).toMatchObject({ status: 200 });

@@ -127,6 +127,16 @@ describe('an administrator', () => {
     expect((await actions()).filter((one) => one.includes(' users.'))).toEqual([]);
   });
 
+  it('changes their own password with the old one alone', async () => {
+    await user('root', 'admin');
+    const by = await signedIn('root');
+    expect(await send(by, 'POST', '/users/Root/password', { password: NEXT })).toMatchObject({
+      status: 409,
+      json: { code: 'E_CONFLICT', detail: expect.stringContaining('/api/v1/session/password') },
+    });
+    expect(await actions()).toEqual([]);
+  });
+
   it('ends a lock-out', async () => {
     const by = await keyOf('admin');
     await user('alice', 'viewer');
@@ -158,6 +168,8 @@ describe('the only administrator who may sign in', () => {
     await user('root', 'admin');
     await user('old', 'admin');
     await disable(context, 'old', actor());
+    // Without a provider they cannot sign in.
+    await addUser(context, { name: 'carol', role: 'admin', password: null }, actor());
     const by = await signedIn('root');
     for (const who of [by, await keyOf('admin')]) {
       for (const [method, body] of [

@@ -4,7 +4,7 @@
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
-/** Inside the transaction that has added the tasks. @throws DatabaseError */
+/** Inside the transaction that has added the tasks. A row of an earlier task with the same id, which is gone, becomes that of the new one. @throws DatabaseError */
 export async function insertOwner(
   session: Session,
   names: TableNames,
@@ -14,7 +14,8 @@ export async function insertOwner(
   if (taskIds.length === 0) return;
   await session.write(
     `INSERT INTO ${names.taskOwner} (owner, task_id, task_created_at)
-     SELECT ?, t.id, t.created_at FROM ${names.task} t WHERE t.id IN (?)`,
+     SELECT ?, t.id, t.created_at FROM ${names.task} t WHERE t.id IN (?)
+     ON DUPLICATE KEY UPDATE task_created_at = VALUES(task_created_at)`,
     [owner, taskIds],
   );
 }

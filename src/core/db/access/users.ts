@@ -88,15 +88,19 @@ export async function countUsers(session: Session, names: TableNames, role: User
 }
 
 /**
- * Names of administrators who may sign in. Inside a transaction that takes this right from one of them: another one that does waits.
+ * Names of administrators who may sign in; `passwordless`: also those who have no password, at a provider. Inside a transaction that takes this right from one of them: another one that does waits.
  * Index: PRIMARY, in its order. @throws DatabaseError
  */
-export async function lockAdmins(session: Session, names: TableNames): Promise<string[]> {
-  const rows = await session.rows<{ name: string }>(
-    `SELECT name FROM ${names.user} FORCE INDEX (PRIMARY) WHERE role = 'admin' AND disabled_at IS NULL
+export async function lockAdmins(
+  session: Session,
+  names: TableNames,
+  { passwordless }: { passwordless: boolean },
+): Promise<string[]> {
+  const rows = await session.rows<{ name: string; password: number }>(
+    `SELECT name, password_hash IS NOT NULL AS password FROM ${names.user} FORCE INDEX (PRIMARY) WHERE role = 'admin' AND disabled_at IS NULL
      ORDER BY id FOR UPDATE`,
   );
-  return rows.map((row) => row.name);
+  return rows.filter((row) => passwordless || row.password === 1).map((row) => row.name);
 }
 
 /** From now on the user signs in with it alone. With an id: only that user, in that generation. @throws DatabaseError */

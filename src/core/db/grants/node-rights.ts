@@ -85,7 +85,7 @@ export const GATEWAY: TableRights[] = [
   { table: 'taskEnd', why: 'record and show tasks that ended without an attempt', ...READ, INSERT: true },
   { table: 'request', why: 'answer a repeated request as the first one', ...WRITE, DELETE: true },
   { table: 'batch', why: 'make, show and seal batches', ...READ, INSERT: NEW_BATCH, UPDATE: SEALED_BATCH },
-  { table: 'taskOwner', why: 'note and see what submitters have added', ...READ, INSERT: true },
+  { table: 'taskOwner', why: 'note and see what submitters have added', ...READ, INSERT: true, UPDATE: ['task_created_at'] },
   { table: 'webhook', why: 'create, change and remove webhooks', ...WRITE, DELETE: true },
   { table: 'webhookDelivery', why: 'show deliveries, and send one again', ...WRITE },
   { table: 'cursor', why: 'note from where the ends of tasks are recorded', ...WRITE },

@@ -8,6 +8,7 @@ import {
   type UserRow,
 } from '../../../core/access/manage-users.ts';
 import { checkPassword, type PasswordHasher } from '../../../core/access/password-hash.ts';
+import { AfdError } from '../../../core/domain/errors.ts';
 import type { Gateway } from '../../../core/gateway/gateway.ts';
 import {
   newUserBody,
@@ -118,9 +119,9 @@ export function userRoutes(app: App, gateway: Gateway, hasher: PasswordHasher): 
     url: '/api/v1/users/:name/password',
     schema: {
       operationId: 'setUserPassword',
-      problems: ['E_NOT_FOUND'],
-      summary: 'Set a new password of a user, and end the sessions of the user.',
-      description: 'Those who were locked out for this name may try again.',
+      problems: ['E_NOT_FOUND', 'E_CONFLICT'],
+      summary: 'Set a new password of another user, and end the sessions of the user.',
+      description: 'Those who were locked out for this name may try again. One’s own is changed with the old one: 409.',
       tags,
       params: userParams,
       body: passwordBody,
@@ -128,6 +129,9 @@ export function userRoutes(app: App, gateway: Gateway, hasher: PasswordHasher): 
     },
     async handler(request) {
       const { name } = request.params;
+      // Their session may have been found open: they say the old one.
+      if (request.user?.name.toLowerCase() === name.toLowerCase())
+        throw new AfdError('E_CONFLICT', 'Your own password is changed with the old one: POST /api/v1/session/password.');
       const password = await hashed(name, request.body.password, request.ip);
       return shown(request, (context) => changePassword(context, name, password, callerOf(request)));
     },
