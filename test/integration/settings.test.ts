@@ -1,6 +1,5 @@
 // The fleet's values: who writes them, and that every node obeys them, while it runs too.
 import { afterEach, describe, expect, vi } from 'vitest';
-import { describeMember } from '../../src/core/db/address.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { readSettings } from '../../src/core/db/settings/read-settings.ts';
 import { writeSettings } from '../../src/core/db/settings/write-settings.ts';
@@ -12,9 +11,7 @@ import { Liveness } from '../../src/core/node/liveness.ts';
 import type { LivenessReport } from '../../src/core/node/liveness-messages.ts';
 import { livenessSettings, obeyFleet } from '../../src/core/node/liveness-settings.ts';
 import { Keyring } from '../../src/core/secrets/keyring.ts';
-import { applySettings } from '../../src/core/settings/apply-settings.ts';
 import { addTask, showTask } from '../../src/core/tasks/tasks.ts';
-import { actor } from '../helpers/actor.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
 import { test } from '../helpers/fixture.ts';
@@ -42,14 +39,7 @@ const stored = async () =>
 const NOBODY = { host: '127.0.0.1', port: 1 };
 
 describe('the members of the database', () => {
-  test('are published by `config apply` where several are configured, and told to every node that has several', async () => {
-    const context = testContext(db, { worker: { device_id: 'm' }, members: [NOBODY] });
-    const { changes } = await applySettings(context, { dryRun: false, by: actor() });
-    await context.close();
-    const hosts = [describeMember(db.address), '127.0.0.1:1'].join(',');
-    expect(changes).toEqual([{ key: 'database.hosts', from: null, to: hosts, from_by: null }]);
-    expect((await stored())['database.hosts']?.[0]).toBe(hosts);
-
+  test('that the fleet names are told to every node that has several', async () => {
     await write({ 'database.hosts': '127.0.0.1:1,127.0.0.1:2' });
     const node = testContext(db, { worker: { device_id: 'n' }, members: [NOBODY] });
     await node.session();

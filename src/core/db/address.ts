@@ -55,9 +55,9 @@ export function describeAddress(address: DatabaseAddress): string {
   return `${at}/${address.database}`;
 }
 
-/** `host:port` or socket. */
-export function describeMember({ host, port, socketPath }: DatabaseAddress): string {
-  return socketPath ?? `${host ?? '127.0.0.1'}:${port ?? 3306}`;
+/** `host:port`, with brackets around an IPv6 address, or socket. */
+export function describeMember({ host = '127.0.0.1', port = 3306, socketPath }: DatabaseAddress): string {
+  return socketPath ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** What one session connects to: the address that was configured, or the member that was last found to be the writer. */

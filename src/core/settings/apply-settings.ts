@@ -5,11 +5,11 @@ import type { Config } from '../config/config-schema.ts';
 import { dangers } from '../config/config-warnings.ts';
 import { setValue } from '../config/dotted.ts';
 import type { Context } from '../context/context.ts';
-import { describeMember } from '../db/address.ts';
 import { changeSettings } from '../db/settings/change-settings.ts';
 import { readSettings } from '../db/settings/read-settings.ts';
 import { type Actor, saidBy } from '../domain/audit/actor.ts';
 import { HOSTS_KEY } from '../domain/fleet-keys.ts';
+import { publishedHosts } from '../writer/members.ts';
 import { settingEntries } from './setting-entries.ts';
 
 export interface SettingChange {
@@ -42,7 +42,7 @@ export async function applySettings(
   const session = await context.session();
   const before = new Map((await readSettings(session, context.names)).map((row) => [row.name, row]));
   const own = [...context.fleet.own].filter(([, { origin }]) => origin !== 'default');
-  const hosts = context.address?.members?.map(describeMember).join(',');
+  const hosts = publishedHosts(context.address);
   const given = [
     ...own.map(([key, { value }]) => [key, value] as const),
     ...(hosts === undefined ? [] : [[HOSTS_KEY, hosts] as const]),

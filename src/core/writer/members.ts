@@ -54,3 +54,15 @@ function learnedMember(configured: readonly DatabaseAddress[], text: string): Da
   const own = { ...tls, verifyIdentity: full && isIP(host) === 0 };
   return { ...login, host, port, tls: own, ...(full ? { certifiedHost: host } : {}) };
 }
+
+/**
+ * What other nodes are to know of these members: hosts with commas between. Undefined = they are one server, or one of them is an address of
+ * this machine alone (a socket, a forwarded port), which would be another server elsewhere.
+ */
+export function publishedHosts(address: DatabaseAddress | undefined): string | undefined {
+  const members = address?.members ?? [];
+  const everywhere = members.every(
+    ({ socketPath, host }) => socketPath === undefined && host !== undefined && !isLoopback(host),
+  );
+  return members.length > 0 && everywhere ? members.map(describeMember).join(',') : undefined;
+}

@@ -3,7 +3,7 @@
 import { type DatabaseAddress, describeMember, type FoundWriter, type WriterSource } from '../db/address.ts';
 import { DatabaseError, SHOW_CONFIG } from '../db/database-error.ts';
 import { askMember } from '../db/writer/ask-member.ts';
-import { type Before, CLAIM_ALARM_MS, type Decision, decideWriter } from '../domain/writer/decide-writer.ts';
+import { type Before, CLAIM_ALARM_MS, claimsOf, type Decision, decideWriter } from '../domain/writer/decide-writer.ts';
 import { isSameServer, type MemberAnswer, type ServerState } from '../domain/writer/member-answer.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
@@ -45,6 +45,8 @@ export class WriterFinder implements WriterSource {
   #refusal: { error: DatabaseError; until: number } | undefined;
   #claims: { by: string; since: number } | undefined;
   #deadlineMs = ASK_MS;
+  /** Milliseconds of the last answer of each member. */
+  readonly #tookMs = new Map<string, number>();
   readonly #followers = new Map<FoundWriter, Set<() => void>>();
   readonly #listeners = new Set<(message: string) => void>();
   #said = new Set<'claims' | 'hidden'>();
@@ -79,7 +81,8 @@ export class WriterFinder implements WriterSource {
   }
 
   doubt(writer: FoundWriter, hung: boolean): void {
-    if (writer !== this.#writer) return;
+    // It may have been found again meanwhile, under another of its names.
+    if (this.#writer === undefined || !isSameServer((writer as Found).state, this.#writer.state)) return;
     this.#writer = undefined;
     this.#hung = hung;
   }
@@ -95,6 +98,8 @@ export class WriterFinder implements WriterSource {
   follow(writer: FoundWriter, leave: () => void): () => void {
     const followers = this.#followers.get(writer) ?? new Set();
     this.#followers.set(writer, followers.add(leave));
+    // It was chosen before another was found, and its connection took longer than that.
+    if (this.#last !== undefined && !isSameServer((writer as Found).state, this.#last.state)) queueMicrotask(leave);
     return () => {
       followers.delete(leave);
       if (followers.size === 0 && this.#last !== writer) this.#followers.delete(writer);
@@ -106,15 +111,16 @@ export class WriterFinder implements WriterSource {
     if (this.devices >= CROWD && this.#last !== undefined && !(await this.#lastAnswers()))
       await sleep(random() * Math.min(this.devices, BEGIN_MOST_MS));
     const errors: DatabaseError[] = [];
-    const began = now();
     const { decision, answers } = await this.#askAll(errors);
-    if (decision.kind === 'writer') return this.#found(decision, answers, now() - began);
-    this.#deadlineMs = Math.min(2 * this.#deadlineMs, ASK_MOST_MS);
+    if (decision.kind === 'writer') return this.#found(decision, answers);
+    // Who has answered needs no more time.
+    if (answers.some((one) => one.kind === 'silent')) this.#deadlineMs = Math.min(2 * this.#deadlineMs, ASK_MOST_MS);
     this.#warn(decision, answers);
-    // Only where nothing else is known: one member may be new, and another cut off.
-    const final = answers.every((one) => one.kind !== 'answered')
-      ? errors.find((one) => one.retry === 'final')
-      : undefined;
+    // Only where nothing was ever known: one member may be new, and those that are known silent for a moment.
+    const final =
+      this.#last === undefined && answers.every((one) => one.kind !== 'answered')
+        ? errors.find((one) => one.retry === 'final')
+        : undefined;
     const error =
       final ??
       new DatabaseError('E_DATABASE', `None of ${this.#members.where} is the writer now: ${decision.reason}.`, {
@@ -154,8 +160,11 @@ export class WriterFinder implements WriterSource {
 
   async #answer(address: DatabaseAddress, over?: AbortSignal, errors: DatabaseError[] = []): Promise<MemberAnswer> {
     const member = describeMember(address);
+    const began = this.#o.monotonic();
     try {
-      return { member, kind: 'answered', state: await this.#o.ask(address, this.#deadlineMs, over) };
+      const state = await this.#o.ask(address, this.#deadlineMs, over);
+      this.#tookMs.set(member, this.#o.monotonic() - began);
+      return { member, kind: 'answered', state };
     } catch (raw) {
       const error = raw as DatabaseError;
       errors.push(error);
@@ -170,7 +179,7 @@ export class WriterFinder implements WriterSource {
     return { writer, claimedMs };
   }
 
-  #found(decision: Decision & { kind: 'writer' }, answers: MemberAnswer[], tookMs: number): FoundWriter {
+  #found(decision: Decision & { kind: 'writer' }, answers: MemberAnswer[]): FoundWriter {
     const { member, topology } = decision;
     const answer = answers.find((one) => one.member === member);
     if (answer?.kind !== 'answered')
@@ -186,7 +195,8 @@ export class WriterFinder implements WriterSource {
     this.#refusal = undefined;
     this.#claims = undefined;
     this.#said.delete('claims');
-    this.#deadlineMs = Math.min(Math.max(ASK_MS, 2 * tookMs), ASK_MOST_MS);
+    // Of the writer itself: a member that is gone takes all of its time in each round.
+    this.#deadlineMs = Math.min(Math.max(ASK_MS, 2 * (this.#tookMs.get(member) ?? 0)), ASK_MOST_MS);
     if (topology === 'replicas' && state.group === 'hidden') this.#say('hidden', HIDDEN);
     this.#leaveOthers(state);
     return found;
@@ -220,12 +230,6 @@ export class WriterFinder implements WriterSource {
 
 const HIDDEN =
   'the account may not read performance_schema.replication_group_members, so the writer is found by read_only alone, which a replaced primary of a group has wrong for some seconds; GRANT SELECT ON performance_schema.replication_group_members TO it';
-
-/** Who claims to be the writer, whatever the others say of it. */
-function claimsOf(answers: readonly MemberAnswer[]): string {
-  const decision = decideWriter(answers, { writer: undefined, claimedMs: 0 });
-  return decision.kind === 'wait' ? decision.claimants.join() : decision.kind;
-}
 
 /** One for each address of a thread. */
 const finders = new WeakMap<DatabaseAddress, WriterFinder>();

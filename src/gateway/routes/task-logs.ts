@@ -19,7 +19,7 @@ const POLL_MS = 1000;
 /** Polls without a line after which a comment keeps the connection. */
 const QUIET_POLLS = 15;
 /** After as many polls it is asked again whether the reader may read: a key that is revoked, a session that has ended. */
-const CHECK_POLLS = 15;
+const CHECK_POLLS = 5;
 
 export function taskLogRoutes(app: App, gateway: Gateway): void {
   let followed = 0;
@@ -100,7 +100,8 @@ async function follows(
     if (over.aborted) return;
     polls += 1;
     // While the database is away, nobody can say; there is nothing to show either.
-    if (polls % CHECK_POLLS === 0 && (await request.server.identities?.holds(request).catch(() => true)) === false) return;
+    if (polls % CHECK_POLLS === 0 && (await request.server.identities?.holds(request).catch(() => true)) === false)
+      return;
     const { place } = page;
     const next = await gateway.requests
       .use((context) => logPage(context, { ...options, place }))

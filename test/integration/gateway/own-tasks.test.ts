@@ -1,6 +1,6 @@
 // A submitter sees and changes what they have added, and what others have added is for them as if it did not exist.
 import { afterEach, describe, expect } from 'vitest';
-import { makeKey, rotateKey } from '../../../src/core/access/manage-keys.ts';
+import { endKey, makeKey, rotateKey } from '../../../src/core/access/manage-keys.ts';
 import { addUser, removeUser } from '../../../src/core/access/manage-users.ts';
 import { mayAccess } from '../../../src/core/domain/access/role.ts';
 import { OPERATION_ACCESS } from '../../../src/http/operations/access.ts';
@@ -25,7 +25,7 @@ it.beforeEach(async ({ given: one, onTestFinished }) => {
 afterEach(stopGateways);
 
 type Headers = Record<string, string>;
-const keyOf = (role: 'submitter' | 'operator') =>
+const keyOf = (role: 'submitter' | 'operator' | 'viewer') =>
   makeKey(context, { name: 'one name', role, device_id: null, lifetimeS: DAY }, actor());
 const bearer = ({ text }: { text: string }) => ({ authorization: `Bearer ${text}` });
 const send = (by: Headers, method: string, path: string, body?: unknown) =>
@@ -87,6 +87,16 @@ describe('a submitter', () => {
     expect(await get(one, `/tasks/${second}/result`)).toMatchObject({ status: 200, json: { result: { n: 1 } } });
     const operator = bearer(await keyOf('operator'));
     expect(await listed(operator)).toEqual([...others.ids, second, first]);
+  });
+
+  it('follow a log no further when their key is revoked', async () => {
+    const { text, key } = await keyOf('submitter');
+    const { ids } = await add(bearer({ text }), { tasks: [{ task_type: 't' }] });
+    const response = await fetch(`${gateway.url}/api/v1/tasks/${ids[0]}/logs?follow=1`, { headers: bearer({ text }) });
+    expect(response.status).toBe(200);
+    await endKey(context, key.key_id, actor());
+    // It ends by itself: the task waits for ever.
+    expect(await response.text()).not.toContain('event: end');
   });
 
   it('gets for each task and batch of somebody else what there is for one that does not exist', async () => {

@@ -1,7 +1,7 @@
 // Users over HTTP: what administrators do with them, what people do with their own password and sessions, and who always remains.
 import { afterEach, describe, expect } from 'vitest';
 import { makeKey } from '../../../src/core/access/manage-keys.ts';
-import { changeUser, disable, removeUser } from '../../../src/core/access/manage-users.ts';
+import { addUser, changeUser, disable, removeUser } from '../../../src/core/access/manage-users.ts';
 import { PasswordHasher } from '../../../src/core/access/password-hash.ts';
 import { newSessionId } from '../../../src/core/access/session-check.ts';
 import { verifyAudit } from '../../../src/core/audit/verify-audit.ts';

@@ -146,3 +146,9 @@ function isAsked(one: MemberAnswer): boolean {
 function memberOf({ member }: Member): string {
   return member;
 }
+
+/** Who claims to be the writer, whatever the others say of it. */
+export function claimsOf(answers: readonly MemberAnswer[]): string {
+  const decision = decideWriter(answers, { writer: undefined, claimedMs: 0 });
+  return decision.kind === 'wait' ? decision.claimants.join() : decision.kind;
+}

@@ -131,7 +131,10 @@ export function userRoutes(app: App, gateway: Gateway, hasher: PasswordHasher): 
       const { name } = request.params;
       // Their session may have been found open: they say the old one.
       if (request.user?.name.toLowerCase() === name.toLowerCase())
-        throw new AfdError('E_CONFLICT', 'Your own password is changed with the old one: POST /api/v1/session/password.');
+        throw new AfdError(
+          'E_CONFLICT',
+          'Your own password is changed with the old one: POST /api/v1/session/password.',
+        );
       const password = await hashed(name, request.body.password, request.ip);
       return shown(request, (context) => changePassword(context, name, password, callerOf(request)));
     },

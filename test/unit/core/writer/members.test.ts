@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeMember } from '../../../../src/core/db/address.ts';
-import { Members } from '../../../../src/core/writer/members.ts';
+import { Members, publishedHosts } from '../../../../src/core/writer/members.ts';
 
 const login = { user: 'afd', password: 'secret', database: 'afd' };
 const tls = { minVersion: 'TLSv1.2', rejectUnauthorized: true, verifyIdentity: true } as const;
@@ -35,4 +35,24 @@ it('asks no more than sixteen', () => {
   const known = members('db1', 'db2');
   expect(known.learn(Array.from({ length: 40 }, (_, n) => `other${n}`))).toHaveLength(14);
   expect(known.list).toHaveLength(16);
+});
+
+it('publishes what every node can read back, and nothing that is of this machine alone', () => {
+  const of = (...hosts: string[]) => {
+    const list = hosts.map((host) => ({ ...login, host, port: 3306 }));
+    return publishedHosts({ ...list[0]!, members: list });
+  };
+  expect(of('db1', 'fd00::10')).toBe('db1:3306,[fd00::10]:3306');
+  expect(members('db1', 'fd00::10').learn(of('db1', 'fd00::10')!.split(','))).toEqual([]);
+  expect(of('db1', '127.0.0.1')).toBeUndefined();
+  expect(publishedHosts({ ...login, host: 'db1', port: 3306 })).toBeUndefined();
+  expect(
+    publishedHosts({
+      ...login,
+      members: [
+        { ...login, socketPath: '/run/s' },
+        { ...login, host: 'db2' },
+      ],
+    }),
+  ).toBeUndefined();
 });

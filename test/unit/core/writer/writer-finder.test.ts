@@ -199,3 +199,42 @@ it('finds the writer among the members that the fleet names, when none of those 
   finder.doubt(await finder.find(), false);
   expect(await found()).toBe('c');
 });
+
+it('does not end for a member that refuses the login while the known ones are silent for a moment', async () => {
+  const refused = new DatabaseError('E_FORBIDDEN', 'no such account', { retry: 'final' });
+  const { finder, servers, found, pass } = scene(['a', 'b', 'c'], { a: {}, b: READ_ONLY, c: READ_ONLY });
+  expect(await found()).toBe('a');
+  Object.assign(servers, { a: undefined, b: undefined, c: refused });
+  finder.doubt(await finder.find(), false);
+  expect(await found()).toMatch(/^None of /);
+  Object.assign(servers, { a: {}, b: READ_ONLY, c: READ_ONLY });
+  pass(10_000);
+  expect(await found()).toBe('a');
+});
+
+it('gives members more time only when one was silent', async () => {
+  const { finder, servers, found, pass, deadlines } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  for (let n = 0; n < 4; n += 1) {
+    expect(await found()).toMatch(/^None of /);
+    pass(10_000);
+  }
+  expect(new Set(deadlines)).toEqual(new Set([300]));
+  servers.a = undefined;
+  await found();
+  pass(10_000);
+  await found();
+  expect(deadlines.at(-1)).toBe(600);
+  void finder;
+});
+
+it('tells a session that was opened with a former writer, although it comes late', async () => {
+  const { finder, servers } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const former = await finder.find();
+  Object.assign(servers, { a: READ_ONLY, b: {} });
+  finder.doubt(former, false);
+  await finder.find();
+  const leave = vi.fn();
+  finder.follow(former, leave);
+  await Promise.resolve();
+  expect(leave).toHaveBeenCalledOnce();
+});
