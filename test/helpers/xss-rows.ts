@@ -59,6 +59,9 @@ const COLUMNS: Record<string, Value> = {
   ),
   // Texts that are no free ones.
   'apiKey.key_id': (_, n) => `k${String(n).padStart(7, '0')}`,
+  'apiKey.first_key_id': () => null,
+  'taskOwner.owner': (_, n) => `key:${String(n).padStart(8, '0')}`,
+  'batch.owner': () => null,
   'session.key_id': () => null,
   'secret.key_id': () => '0123456789abcdef',
   'deviceCertificate.fingerprint': (_, n) => String(n).padStart(64, '0'),
@@ -74,6 +77,7 @@ const ONE_ROW = new Set(['leader', 'auditHead', 'setting', 'migration']);
 
 /** Text columns that hold only what afd itself spells, or are too narrow for each of the texts. */
 export const NO_TEXT = new Set([
+  ...['apiKey.first_key_id', 'taskOwner.owner', 'batch.owner'],
   ...['apiKey.key_id', 'session.key_id', 'secret.key_id', 'deviceCertificate.fingerprint', 'webhook.event_types'],
   ...['webhookDelivery.event_type', 'auditLog.outcome', 'auditLog.object_type', 'leader.name', 'auditHead.name'],
   ...['setting.name', 'setting.value'],
