@@ -16,7 +16,7 @@ describe('several hosts', () => {
       { host: '::1', port: 3309, ...login },
     ]);
     expect(database).toMatchObject({ host: '127.0.0.1', port: 3307, ...login });
-    expect(describeAddress(database)).toBe('127.0.0.1:3307,127.0.0.2:3310,::1:3309/s');
+    expect(describeAddress(database)).toBe('127.0.0.1:3307,127.0.0.2:3310,[::1]:3309/s');
   });
 
   it('are read from a url', async () => {
