@@ -4,12 +4,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type DatabaseAddress, inSchema } from '../../src/core/db/address.ts';
-import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
-import type { Session } from '../../src/core/db/session.ts';
-import { tableNames } from '../../src/core/db/table-names.ts';
-import { writerAddress } from '../../src/core/writer/writer-finder.ts';
 import type { TestDatabase } from './database.ts';
-import { sessionOf } from './schema-of.ts';
+import { migratedSchema, sessionOf } from './schema-of.ts';
 import { skipBecause } from './skip.ts';
 import { until } from './wait.ts';
 
@@ -97,22 +93,6 @@ async function schemaOfCluster(server: DatabaseAddress, name: string): Promise<T
   await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
   await admin.close();
   const address = inSchema(server, name);
-  const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
-  await migrateUp(await writerAddress(address), names);
-  const open: Session[] = [];
   const hosts = address.members!.map((one) => `${one.host}:${one.port}`).join(',');
-  return {
-    address,
-    names,
-    url: `mysql://${address.user}:${address.password}@${hosts}/${name}`,
-    async session(options = {}) {
-      const session = sessionOf(address, options);
-      open.push(session);
-      await session.ready();
-      return session;
-    },
-    async close() {
-      await Promise.all(open.map((session) => session.close()));
-    },
-  };
+  return migratedSchema(address, `mysql://${address.user}:${address.password}@${hosts}/${name}`);
 }

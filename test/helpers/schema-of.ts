@@ -2,7 +2,7 @@
 import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../src/core/db/session.ts';
 import { tableNames } from '../../src/core/db/table-names.ts';
-import { writerOf } from '../../src/core/writer/writer-finder.ts';
+import { writerAddress, writerOf } from '../../src/core/writer/writer-finder.ts';
 import { addressOf, type TestDatabase } from './database.ts';
 import type { PrivateServer } from './server.ts';
 
@@ -27,13 +27,18 @@ export async function schemaOf(one: PrivateServer, name: string): Promise<TestDa
   await admin.close();
   url.pathname = `/${name}`;
   const address = addressOf(url.href);
+  return migratedSchema(address, url.href);
+}
+
+/** A schema that exists and is empty. `url`: of the same place. */
+export async function migratedSchema(address: DatabaseAddress, url: string): Promise<TestDatabase> {
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
-  await migrateUp(address, names);
+  await migrateUp(await writerAddress(address), names);
   const open: Session[] = [];
   return {
     address,
     names,
-    url: url.href,
+    url,
     async session(options = {}) {
       const session = sessionOf(address, options);
       open.push(session);

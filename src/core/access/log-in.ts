@@ -70,7 +70,7 @@ export class LogIn {
     const hash = await this.#tried(failure, this.#hasher.hash(next, client.network));
     return this.#use(async (context) => {
       const session = await context.session();
-      // Whoever changed the user meanwhile has changed what the old password was good for.
+      // If somebody has changed the user meanwhile, the old password proves nothing any more.
       await changePassword(context, user.name, { hash }, by, { user, refusal: refused() });
       const changed = await findUser(session, context.names, user.name);
       // Somebody has changed it once more, or there is another user of that name.
