@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { LogIn } from '../../../core/access/log-in.ts';
 import { endOwnSession, ownSessions } from '../../../core/access/own-sessions.ts';
-import { SESSION_S, sessionHash } from '../../../core/access/session-check.ts';
+import { sessionHash } from '../../../core/access/session-check.ts';
 import { AfdError } from '../../../core/domain/errors.ts';
 import type { Gateway } from '../../../core/gateway/gateway.ts';
 import {
@@ -13,10 +13,10 @@ import {
   sessionParams,
 } from '../../../http/access/user-contract.ts';
 import { plainJson } from '../../hooks/plain-json.ts';
-import { sessionCookie, sessionCookieOf } from '../../protection/session-cookie.ts';
+import { sessionCookieOf } from '../../protection/session-cookie.ts';
 import { callerOf, envelope } from '../../server/answers.ts';
 import type { App } from '../../server/app-type.ts';
-import { clientOf, shownSession } from './session.ts';
+import { begunAnswer, clientOf } from './session.ts';
 
 const tags = ['sessions'] as const;
 
@@ -47,12 +47,7 @@ export function ownSessionRoutes(app: App, gateway: Gateway, logIn: LogIn): void
         });
       const hash = hashOf(request);
       if (hash !== undefined) app.identities?.sessions.forget(hash);
-      const session = await app.identities!.sessions.begun(text);
-      reply.header('set-cookie', sessionCookie(request, text, SESSION_S));
-      return gateway.requests.use(async (context) => ({
-        session: shownSession(session),
-        ...envelope(request, await context.now()),
-      }));
+      return begunAnswer(gateway, app.identities!, request, reply, text);
     },
   });
 

@@ -1,5 +1,5 @@
 // Sessions of people with a browser.
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { beginKeySession, type Client, endSession } from '../../../core/access/begin-session.ts';
 import type { LogIn } from '../../../core/access/log-in.ts';
@@ -54,12 +54,7 @@ export function sessionRoutes(app: App, gateway: Gateway, logIn: LogIn): void {
             })
           : await withKey(gateway, identities, api_key, client);
       await end(request);
-      const session = await identities.sessions.begun(text);
-      reply.header('set-cookie', sessionCookie(request, text, SESSION_S));
-      return gateway.requests.use(async (context) => ({
-        session: shownSession(session),
-        ...envelope(request, await context.now()),
-      }));
+      return begunAnswer(gateway, identities, request, reply, text);
     },
   });
 
@@ -144,4 +139,20 @@ export function shownSession({ created_at, expires_at, user, key }: Shown) {
     expires_at,
     idle_timeout: created_at === null ? null : IDLE_S,
   };
+}
+
+/** The answer that gives the client its new session: the cookie, and whose it is. `text`: what the cookie holds. */
+export async function begunAnswer(
+  gateway: Gateway,
+  identities: Identities,
+  request: FastifyRequest,
+  reply: Pick<FastifyReply, 'header'>,
+  text: string,
+) {
+  const session = await identities.sessions.begun(text);
+  reply.header('set-cookie', sessionCookie(request, text, SESSION_S));
+  return gateway.requests.use(async (context) => ({
+    session: shownSession(session),
+    ...envelope(request, await context.now()),
+  }));
 }
