@@ -1,5 +1,5 @@
 import { DatabaseError } from '../db/database-error.ts';
-import { dayPartitions, type History, repartition } from '../db/history/day-partitions.ts';
+import { dayPartitions, type History, isChangedMeanwhile, repartition } from '../db/history/day-partitions.ts';
 import { deleteOld, PRUNE_ROWS } from '../db/history/delete-old.ts';
 import { assertLeader } from '../db/leader/assert-leader.ts';
 import type { Session } from '../db/session.ts';
@@ -67,13 +67,30 @@ export class Pruner {
       ]) {
         if (part.add.length + part.drop.length === 0) continue;
         const what = part.add.length > 0 ? 'adding days' : 'dropping days';
-        await failures.part(what, () => this.#change(session, part, done));
+        await failures.part(what, () => this.#changeOrReread(session, part, done));
       }
     } finally {
       signal?.removeEventListener('abort', giveUp);
       await session.close();
     }
     return failures.end(done);
+  }
+
+  /**
+   * A leader that was given up in the middle of a change leaves its statement to the server, which carries it out after this round has
+   * read the table's days. What it has done need not be done again, and is no failure.
+   */
+  async #changeOrReread(session: Session, part: PartitionPlan, done: Pruned): Promise<void> {
+    const { duty, history, historyDays } = this.#o;
+    try {
+      await this.#change(session, part, done);
+    } catch (error) {
+      if (!isChangedMeanwhile(error)) throw error;
+      const { partitions, today } = await dayPartitions(session, duty.names, history);
+      const plan = planPartitions(partitions, today, historyDays);
+      const rest = part.add.length > 0 ? { ...plan, drop: [] } : { ...plan, add: [] };
+      if (rest.add.length + rest.drop.length > 0) await this.#change(session, rest, done);
+    }
   }
 
   /**

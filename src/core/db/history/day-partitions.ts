@@ -1,4 +1,5 @@
 import type { PartitionPlan } from '../../domain/day-partitions.ts';
+import { DatabaseError } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -73,4 +74,12 @@ export async function repartition(
   if (plan.drop.length > 0) {
     await session.write(`ALTER TABLE ${names[table]} DROP PARTITION ${plan.drop.join(', ')}`);
   }
+}
+
+/** ER_DROP_PARTITION_NON_EXISTENT, ER_SAME_NAME_PARTITION. */
+const CHANGED = [1507, 1517];
+
+/** Whether `repartition` was refused because the table has no longer the days for which it was planned. */
+export function isChangedMeanwhile(error: unknown): boolean {
+  return error instanceof DatabaseError && error.errno !== undefined && CHANGED.includes(error.errno);
 }

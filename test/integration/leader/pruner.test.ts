@@ -1,0 +1,77 @@
+// A leader that is given up leaves the change of a table to the server, which ends it while the next leader prunes.
+import { describe, expect } from 'vitest';
+import { dayPartitions, HEARTBEATS, repartition } from '../../../src/core/db/history/day-partitions.ts';
+import { Session } from '../../../src/core/db/session.ts';
+import { planPartitions } from '../../../src/core/domain/day-partitions.ts';
+import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
+import { Pruner } from '../../../src/core/leader/pruner.ts';
+import type { TestDatabase } from '../../helpers/database.ts';
+import { insertLeader } from '../../helpers/factories.ts';
+import { test } from '../../helpers/fixture.ts';
+
+let db: TestDatabase;
+let session: Session;
+
+const OLD = ['p20200101', 'p20200102'];
+/** Days that a leader prepares, with today. */
+const DAYS = 3;
+
+test.beforeEach(async ({ given }) => {
+  ({ db, session } = given);
+  await insertLeader(session, db.names, 'leader', 1);
+  await onlyDays(OLD);
+});
+test.afterEach(() => onlyDays([]));
+
+/** Makes these days, which are in the past, and the open end the only partitions of the table. */
+async function onlyDays(names: string[]): Promise<void> {
+  const days = names.map((name, n) => `PARTITION ${name} VALUES LESS THAN ('2020-01-0${n + 2} 00:00:00'), `);
+  await session.write(
+    `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time)
+     (${days.join('')}PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+  );
+}
+
+/** A pruner, and what the server does for a former leader after this one has read the days and before it changes them. */
+async function pruner(meanwhile: () => Promise<void>): Promise<Pruner> {
+  const own = await db.session({ deadlineMs: 10_000 });
+  class Late extends Session {
+    override async ready(): ReturnType<Session['ready']> {
+      await meanwhile();
+      return super.ready();
+    }
+  }
+  return new Pruner({
+    duty: new DutySession(own, db.names, { holder: 'leader', term: 1 }),
+    openSession: () => new Late({ ...own.options }),
+    history: HEARTBEATS,
+    historyDays: 1,
+    note: () => {},
+  });
+}
+
+const days = () => dayPartitions(session, db.names, HEARTBEATS);
+
+describe('days that a former leader changes while the next one prunes', () => {
+  test('are no failure when it did all of it', async () => {
+    const { partitions, today } = await days();
+    const plan = planPartitions(partitions, today, 1);
+    const one = await pruner(async () => {
+      await repartition(session, db.names, HEARTBEATS, { ...plan, drop: [] });
+      await repartition(session, db.names, HEARTBEATS, { ...plan, add: [] });
+    });
+    expect(await one.runOnce()).toEqual({ added: 0, dropped: 0 });
+    expect((await days()).partitions).toEqual([...plan.add.map((day) => day.name), 'p_future']);
+  });
+
+  test('leave the rest to the round when it did a part', async () => {
+    const { partitions, today } = await days();
+    const plan = planPartitions(partitions, today, 1);
+    const one = await pruner(async () => {
+      await repartition(session, db.names, HEARTBEATS, { add: plan.add.slice(0, 1), drop: [] });
+      await repartition(session, db.names, HEARTBEATS, { add: [], drop: plan.drop.slice(0, 1) });
+    });
+    expect(await one.runOnce()).toEqual({ added: DAYS - 1, dropped: OLD.length - 1 });
+    expect((await days()).partitions).toEqual([...plan.add.map((day) => day.name), 'p_future']);
+  });
+});
