@@ -115,26 +115,41 @@ it('what cannot be is refused, with the exit code for it', async () => {
 const noTerminal =
   spawnSync('script', ['--version']).status === 0 ? undefined : 'the program script (util-linux) is not installed';
 
+/** `afd users add alice` on a terminal; `said` is what stands on it. */
+function onTerminal() {
+  const command = `${process.execPath} ${BIN} users add alice --role viewer`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    ...{ cwd, env: { ...process.env, AFD_DATABASE_URL: db.url } },
+  });
+  const terminal = { said: '', type: (keys: string) => child.stdin.write(keys), closed: once(child, 'close') };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    terminal.said += text;
+  });
+  return terminal;
+}
+
 it('on a terminal the password is asked for twice, and not shown', skipBecause(noTerminal), async () => {
   const ask = async (first: string, second: string) => {
-    const command = `${process.execPath} ${BIN} users add alice --role viewer`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], {
-      ...{ cwd, env: { ...process.env, AFD_DATABASE_URL: db.url } },
-    });
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    await until(async () => said.includes('Password:'), undefined, 'the first question');
-    child.stdin.write(`${first}\r`);
-    await until(async () => said.includes('The same again:'), undefined, 'the second question');
-    child.stdin.write(`${second}\r`);
-    const [code] = await once(child, 'close');
-    expect(said).not.toContain('canary');
-    return { code, said };
+    const terminal = onTerminal();
+    await until(async () => terminal.said.includes('Password:'), undefined, 'the first question');
+    terminal.type(`${first}\r`);
+    await until(async () => terminal.said.includes('The same again:'), undefined, 'the second question');
+    terminal.type(`${second}\r`);
+    const [code] = await terminal.closed;
+    expect(terminal.said).not.toContain('canary');
+    return { code, said: terminal.said };
   };
   const other = await ask(PASSWORD, `${PASSWORD}!`);
   expect([other.code, other.said]).toEqual([2, expect.stringContaining('The two passwords are not the same.')]);
   expect((await ask(PASSWORD, PASSWORD)).code).toBe(0);
   expect(await isPassword('alice', PASSWORD)).toBe(true);
+});
+
+it('Ctrl-C at the question for a password ends the command by that signal', skipBecause(noTerminal), async () => {
+  const terminal = onTerminal();
+  await until(async () => terminal.said.includes('Password:'), undefined, 'the question');
+  terminal.type('canary\u0003');
+  const [code] = await terminal.closed;
+  expect([code, terminal.said]).toEqual([130, expect.not.stringMatching(/canary|Error/)]);
+  expect((await run('ls')).stdout).toMatch(/^There are no users/);
 });

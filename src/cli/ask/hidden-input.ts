@@ -74,7 +74,11 @@ async function asked(question: string, help: string): Promise<string> {
   screen.write(`${question} `);
   try {
     return await new Promise<string>((resolve, reject) => {
-      terminal.once('SIGINT', () => reject(refused('No value was given.', help)));
+      // Raw mode keeps Ctrl-C from the process, which ends by it as by any other.
+      terminal.once('SIGINT', () => {
+        terminal.close();
+        process.kill(process.pid, 'SIGINT');
+      });
       terminal.once('close', () => reject(refused('No value was given.', help)));
       terminal.question('').then(resolve, reject);
     });

@@ -10,6 +10,7 @@ import { AfdError } from '../../core/domain/errors.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { accessOf } from '../../http/operations/access.ts';
 import type { App } from '../server/app-type.ts';
+import { oneOf } from '../server/invalid-request.ts';
 import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
 import { crossSite } from './same-origin.ts';
@@ -105,7 +106,7 @@ export function authenticate(app: App, gateway: Gateway): void {
     }
     const role = roleOf(request);
     if (mayAccess(role, access)) return;
-    const needed = rolesWith(access).join(' or ');
+    const needed = oneOf(rolesWith(access));
     const message = `${nameOf(request)} has the role ${role}; this operation needs ${needed}.`;
     return refuse(new AfdError('E_ROLE', message));
   });

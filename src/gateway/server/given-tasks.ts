@@ -3,6 +3,7 @@
 import { AfdError } from '../../core/domain/errors.ts';
 import type { IntoBatch } from '../../core/domain/task/batch.ts';
 import { MOST_NEW_TASKS, tasksWithBatch } from '../../http/new-task-contract.ts';
+import { invalidRequest } from './invalid-request.ts';
 
 /** @throws AfdError E_USAGE */
 export function givenTasks(body: unknown): { tasks: never[]; into: IntoBatch | undefined } {
@@ -11,10 +12,7 @@ export function givenTasks(body: unknown): { tasks: never[]; into: IntoBatch | u
     return { tasks: checked(tasks, 1), into: undefined };
   }
   const { success, data, error } = tasksWithBatch.safeParse(body);
-  if (!success) {
-    const found = error.issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`);
-    throw new AfdError('E_USAGE', `The request is not valid: ${found.join('; ')}.`);
-  }
+  if (!success) throw invalidRequest(error.issues);
   const { tasks, batch, batch_id } = data;
   if (batch !== undefined && batch_id !== undefined)
     throw new AfdError('E_USAGE', 'The request has both batch and batch_id; tasks are added to one batch.');

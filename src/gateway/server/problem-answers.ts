@@ -8,6 +8,7 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import { shownError } from '../../core/gateway/shown-error.ts';
 import { redact, redactText } from '../../core/log/redact.ts';
 import { PROBLEM_TYPE, type Problem } from '../../http/problem.ts';
+import { invalidRequest } from './invalid-request.ts';
 import { ToldSeldom } from './told-seldom.ts';
 
 declare module 'fastify' {
@@ -88,8 +89,13 @@ export function answerProblem(gateway: Gateway) {
       return sendProblem(error, request, reply);
     }
     if (hasZodFastifySchemaValidationErrors(error)) {
-      const found = error.validation.map((one) => `${one.instancePath || one.schemaPath}: ${one.message}`);
-      return sendProblem(new AfdError('E_USAGE', `The request is not valid: ${found.join('; ')}.`), request, reply);
+      const problems = error.validation.map(({ instancePath, keyword, message = '', params }) => ({
+        ...params,
+        path: instancePath.split('/').filter((part) => part !== ''),
+        code: keyword,
+        message,
+      }));
+      return sendProblem(invalidRequest(problems), request, reply);
     }
     const { statusCode = 500 } = error;
     if (statusCode < 500) return sendProblem(new AfdError('E_USAGE', error.message), request, reply, statusCode);
