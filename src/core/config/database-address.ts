@@ -70,6 +70,22 @@ export async function resolveAddress(given: AddressInput): Promise<DatabaseAddre
   return addresses.length === 1 ? addresses[0] : { ...addresses[0]!, members: addresses };
 }
 
+/** The replica of `database.read_url`: with the login of its URL, otherwise with user, password and schema of the writer's keys. */
+export async function resolveReplica(
+  input: AddressInput,
+  writer: DatabaseAddress,
+): Promise<DatabaseAddress | undefined> {
+  const { read_url, hosts: _h, host: _o, port: _p, socket: _s, ...login } = input.database;
+  if (read_url === undefined) return undefined;
+  const own = (key: string) => (key === 'database.url' ? 'database.read_url' : key);
+  return resolveAddress({
+    ...input,
+    database: { ...login, url: read_url, name: login.name ?? writer.database },
+    origin: (key) => input.origin(own(key)),
+    problem: (key, message) => input.problem(own(key), message),
+  });
+}
+
 /** The same is said once. */
 function once<T extends string[]>(say: (...words: T) => void): (...words: T) => void {
   const said = new Set<string>();
