@@ -30,7 +30,7 @@ export interface ExportOptions {
   terminal: boolean;
   stop: AbortSignal;
   /**
-   * Lends a session for one read; absent = one session for all of them. While `write` waits, none is held. */
+   * Lends a session for one read; absent = one session for all of them, or the replica's. While `write` waits, none is held. */
   lend?: (<T>(read: (session: Session) => Promise<T>) => Promise<T>) | undefined;
   /**
    * Takes a part of the text, and resolves when there is room for more; false = nobody reads
@@ -70,6 +70,8 @@ type LentExport = ExportOptions & { lend: NonNullable<ExportOptions['lend']> };
 async function ownSession(context: Context): Promise<LentExport['lend']> {
   const session = await context.session();
   return async (read) => {
+    const tried = await context.replica?.tried((replica) => read(replica));
+    if (tried !== undefined) return tried.value;
     await session.ready();
     return read(session);
   };

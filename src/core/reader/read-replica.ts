@@ -1,7 +1,10 @@
-// A replica that answers lists, statistics and exports. Nothing is decided by what it says, and nobody finds there what they have just
-// changed: that is read from the writer.
+// A replica that answers lists and exports. Nothing is decided by what it says, and nobody finds there what they have just changed: that is
+// read from the writer.
+
+import { type DatabaseAddress, describeAddress } from '../db/address.ts';
+import { isConnectionLost } from '../db/database-error.ts';
 import { leaseRenewal } from '../db/leader/renewed-at.ts';
-import { type DatabaseAddress, Session, type SessionOptions } from '../db/session.ts';
+import { Session, type SessionOptions } from '../db/session.ts';
 import type { TableNames } from '../db/table-names.ts';
 import { monotonic } from '../runtime/clock.ts';
 
@@ -18,6 +21,14 @@ export interface ReadReplicaOptions {
   say(message: string): void;
 }
 
+/** How the replica stands. */
+export interface Replicated {
+  /** Seconds that it is behind the writer, at most. */
+  delayS: number;
+  /** Milliseconds since 1970 by the writer's clock: now. */
+  nowMs: number;
+}
+
 /** For how long a measured delay holds, and for how long a replica that cannot be used is left alone. */
 const FRESH_MS = 1000;
 const PAUSE_MS = 5000;
@@ -25,92 +36,102 @@ const CONNECT_MS = 1000;
 
 export class ReadReplica {
   readonly #o: ReadReplicaOptions;
-  #own: Session | undefined;
-  #writer: Session | undefined;
-  #measuring: Promise<number | undefined> | undefined;
-  #measured: { delayS: number | undefined; until: number } = { delayS: undefined, until: 0 };
-  #useless = false;
+  readonly #where: string;
+  readonly #free: Session[] = [];
   readonly #open = new Set<Session>();
+  #writer: Session | undefined;
+  #measuring: Promise<void> | undefined;
+  /** What was measured, and when; undefined = it cannot be used. */
+  #found: { behindMs: number; nowMs: number; at: number } | undefined;
+  #until = 0;
+  #useless = false;
 
   constructor(options: ReadReplicaOptions) {
     this.#o = options;
-  }
-
-  /** Which server it is, without a password. */
-  get where(): string {
-    return (this.#own ??= this.#session()).where;
+    this.#where = describeAddress(options.address);
   }
 
   /**
-   * Seconds that it is behind the writer, at most; undefined = it is late, or cannot be reached, and the writer is to be asked. Measured once a
-   * second for all callers. @throws DatabaseError of the writer
+   * Runs `read` on a session with it, as long as it is not late; undefined = read from the writer, also when it fails in the middle of `read`.
+   * @throws what `read` throws, unless the connection was lost; DatabaseError of the writer
    */
-  async delay(): Promise<number | undefined> {
-    if (monotonic() < this.#measured.until) return this.#measured.delayS;
-    this.#measuring ??= this.#measure().finally(() => {
-      this.#measuring = undefined;
-    });
-    return this.#measuring;
-  }
-
-  /** An open session with it, which its caller closes. @throws DatabaseError */
-  async session(): Promise<Session> {
-    const session = this.#session();
-    this.#open.add(session);
-    await session.ready();
-    return session;
-  }
-
-  /** It did not answer: it is left alone for some seconds. */
-  failed(error: Error): void {
-    this.#over(`cannot be used (${error.message})`);
+  async tried<T>(read: (session: Session, how: Replicated) => Promise<T>): Promise<{ value: T } | undefined> {
+    const how = await this.#state();
+    if (how === undefined) return undefined;
+    const session = this.#free.pop() ?? this.#session();
+    try {
+      await session.ready();
+      return { value: await read(session, how) };
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error;
+      session.destroy();
+      this.#over(`cannot be used (${(error as Error).message})`);
+      return undefined;
+    } finally {
+      this.#free.push(session);
+    }
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#own?.close(), ...[...this.#open].map((one) => one.close())]);
+    await Promise.all([...this.#open].map((one) => one.close()));
   }
 
-  async #measure(): Promise<number | undefined> {
+  /** Measured once a second for all callers. @throws DatabaseError of the writer */
+  async #state(): Promise<Replicated | undefined> {
+    if (monotonic() >= this.#until) {
+      this.#measuring ??= this.#measure().finally(() => {
+        this.#measuring = undefined;
+      });
+      await this.#measuring;
+    }
+    if (this.#found === undefined) return undefined;
+    const { behindMs, nowMs, at } = this.#found;
+    const since = monotonic() - at;
+    return { delayS: (behindMs + since) / 1000, nowMs: nowMs + since };
+  }
+
+  async #measure(): Promise<void> {
     const { names, maxDelayS } = this.#o;
     this.#writer ??= await this.#o.writer();
     await this.#writer.ready();
+    const at = monotonic();
     const theirs = await leaseRenewal(this.#writer, names);
-    let delayS: number;
+    const session = this.#free.pop() ?? this.#session();
     try {
-      const session = (this.#own ??= this.#session());
       await session.ready();
       const mine = await leaseRenewal(session, names);
-      // It has what was written until then, at least. Both times are of the writer's clock.
-      delayS = theirs === undefined || mine === undefined ? Number.POSITIVE_INFINITY : behind(mine, theirs) / 1000;
+      if (theirs === undefined || mine === undefined)
+        return this.#over('has no row of a leader, so nobody knows how far it is behind the writer');
+      // It has all that was written until `mine`, by the writer's clock.
+      const nowMs = theirs.renewedMs + theirs.ageMs;
+      const behindMs = Math.max(0, nowMs - mine.renewedMs);
+      if (behindMs > maxDelayS * 1000)
+        return this.#over(
+          `is up to ${(behindMs / 1000).toFixed(1)} s behind the writer; database.read_max_delay is ${maxDelayS} s`,
+        );
+      this.#found = { behindMs, nowMs, at };
+      this.#until = at + FRESH_MS;
     } catch (error) {
+      session.destroy();
       return this.#over(`cannot be used (${(error as Error).message})`);
+    } finally {
+      this.#free.push(session);
     }
-    if (delayS > maxDelayS)
-      return this.#over(
-        Number.isFinite(delayS)
-          ? `is up to ${delayS.toFixed(1)} s behind the writer, more than database.read_max_delay (${maxDelayS} s)`
-          : 'has no row of the leader, so nobody knows how far it is behind the writer',
-      );
-    if (this.#useless) this.#o.say(`Lists and exports are read from the replica ${this.where} again.`);
+    if (this.#useless) this.#o.say(`Lists and exports are read from the replica ${this.#where} again.`);
     this.#useless = false;
-    this.#measured = { delayS, until: monotonic() + FRESH_MS };
-    return delayS;
   }
 
   #over(why: string): undefined {
-    if (!this.#useless) this.#o.say(`Lists and exports are read from the writer: the replica ${this.where} ${why}.`);
+    if (!this.#useless) this.#o.say(`Lists and exports are read from the writer: the replica ${this.#where} ${why}.`);
     this.#useless = true;
-    this.#measured = { delayS: undefined, until: monotonic() + PAUSE_MS };
-    return undefined;
+    this.#found = undefined;
+    this.#until = monotonic() + PAUSE_MS;
   }
 
   #session(): Session {
     const { address, session } = this.#o;
-    return new Session({ ...session(), address, replica: true, connectTimeoutMs: CONNECT_MS });
+    const one = new Session({ ...session(), address, replica: true, connectTimeoutMs: CONNECT_MS });
+    this.#open.add(one);
+    return one;
   }
-}
-
-/** Milliseconds. `theirs.ageMs` is the time since the renewal that the writer knows; the replica may know an earlier one. */
-function behind(mine: { renewedMs: number }, theirs: { renewedMs: number; ageMs: number }): number {
-  return Math.max(0, theirs.renewedMs - mine.renewedMs) + theirs.ageMs;
 }

@@ -6,6 +6,7 @@ import { exportTasks } from '../../core/export/export-tasks.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { exportQuery } from '../../http/task-contract.ts';
 import { ownerOnly } from '../protection/own-only.ts';
+import { reader } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 /** Each holds some megabytes while it is written. */
@@ -53,7 +54,10 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
         format,
         terminal: false,
         stop,
-        lend: (read) => gateway.requests.use(async (context) => read(await context.session())),
+        lend: async (read) => {
+          const { value } = await gateway.lists.use(reader(request), async (context) => read(await context.session()));
+          return value;
+        },
         write: (text) => out.write(text),
         onProgress: () => {},
       });

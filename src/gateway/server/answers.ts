@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, saidBy } from '../../core/access/actor.ts';
 import type { Shared } from '../../core/gateway/shared-read.ts';
+import type { Replicated } from '../../core/reader/read-replica.ts';
 
 export interface Envelope {
   now: string;
@@ -10,9 +11,20 @@ export interface Envelope {
   request_id: string;
 }
 
-/** Of data that were read for this answer. `now`: the database's. */
-export function envelope(request: FastifyRequest, now: string): Envelope {
-  return { now, as_of: now, request_id: request.id };
+/** Of data that were read for this answer. `now`: the database's. `replica`: how the one stood from which they were read. */
+export function envelope(request: FastifyRequest, now: string, replica?: Replicated): Envelope {
+  if (replica === undefined) return { now, as_of: now, request_id: request.id };
+  const at = (ms: number) => new Date(ms).toISOString();
+  const { nowMs, delayS } = replica;
+  return { now: at(nowMs), as_of: at(nowMs - 1000 * delayS), request_id: request.id };
+}
+
+/** For a list: who asks, and whether they want it from the writer (`Cache-Control: no-cache`). */
+export function reader(request: FastifyRequest): { caller: string; latest: boolean } {
+  return {
+    caller: callerOf(request).who,
+    latest: request.headers['cache-control']?.includes('no-cache') === true,
+  };
 }
 
 /** Of a shared read. Now is its time and its age, a second or two at most: that is worth no statement. */
