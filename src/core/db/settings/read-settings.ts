@@ -11,8 +11,9 @@ export interface SettingRow {
   updated_by: string | null;
 }
 
-/** No value of ours has as many characters (sixteen hosts are the longest). What is cut is JSON no longer, and so is not valid. */
-const LONGEST_VALUE = 2000;
+/** No value of ours has as many characters; hosts have names of up to 255. What is cut is JSON no longer, and so is not valid. */
+const LONGEST_VALUE = 256;
+const LONGEST_HOSTS = 4096;
 
 /**
  * Every value that the fleet shares, by name; a dozen rows, by PRIMARY, without a lock: each heartbeat reads them, so
@@ -26,7 +27,7 @@ export async function readSettings(session: Session, names: TableNames): Promise
 export function settingsStatement(names: TableNames): { sql: string } {
   const known = [...FLEET_KEYS, HOSTS_KEY].map((key) => `'${key}'`).join(', ');
   return {
-    sql: `SELECT name, LEFT(value, ${LONGEST_VALUE}) AS value, updated_at, updated_by FROM ${names.setting}
+    sql: `SELECT name, LEFT(value, IF(name = '${HOSTS_KEY}', ${LONGEST_HOSTS}, ${LONGEST_VALUE})) AS value, updated_at, updated_by FROM ${names.setting}
           WHERE name IN (${known}) ORDER BY name`,
   };
 }
