@@ -58,6 +58,7 @@ export function testContext(
       passedOver: [],
       database:
         overrides.remote === true ? undefined : withMembers(addressAs(db, overrides.account), overrides.members),
+      ...(overrides.replica === undefined ? {} : { replica: overrides.replica }),
     },
     { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
   );
