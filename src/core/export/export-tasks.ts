@@ -37,6 +37,8 @@ export interface ExportOptions {
    * any further, or `stop` was aborted. Rejects when it is lost. */
   write(text: string): Promise<boolean>;
   onProgress(soFar: ExportProgress): void;
+  /** A part was read from the replica `where`, which is behind the writer by this many seconds at most. */
+  onReplica?(where: string, delayS: number): void;
 }
 
 export interface ExportProgress {
@@ -56,7 +58,7 @@ export interface ExportEnd {
 /** @throws AfdError E_USAGE, E_NOT_FOUND for the filter; what `write` throws; DatabaseError: `data.tasks` were written */
 export async function exportTasks(context: Context, options: ExportOptions): Promise<ExportEnd> {
   checkStatus(options.filter.status, 'afd tasks export');
-  const lend = options.lend ?? (await ownSession(context));
+  const lend = options.lend ?? (await ownSession(context, options));
   // Somebody who sees no devices learns from no refusal which there are.
   const filter =
     options.owner === undefined
@@ -67,10 +69,14 @@ export async function exportTasks(context: Context, options: ExportOptions): Pro
 
 type LentExport = ExportOptions & { lend: NonNullable<ExportOptions['lend']> };
 
-async function ownSession(context: Context): Promise<LentExport['lend']> {
+async function ownSession(context: Context, { onReplica }: ExportOptions): Promise<LentExport['lend']> {
   const session = await context.session();
   return async (read) => {
-    const tried = await context.replica?.tried((replica) => read(replica));
+    const { replica } = context;
+    const tried = await replica?.tried((own, { delayS }) => {
+      onReplica?.(replica.where, delayS);
+      return read(own);
+    });
     if (tried !== undefined) return tried.value;
     await session.ready();
     return read(session);

@@ -36,7 +36,8 @@ const CONNECT_MS = 1000;
 
 export class ReadReplica {
   readonly #o: ReadReplicaOptions;
-  readonly #where: string;
+  /** Which server it is, without the password. */
+  readonly where: string;
   readonly #free: Session[] = [];
   readonly #open = new Set<Session>();
   #writer: Session | undefined;
@@ -48,7 +49,7 @@ export class ReadReplica {
 
   constructor(options: ReadReplicaOptions) {
     this.#o = options;
-    this.#where = describeAddress(options.address);
+    this.where = describeAddress(options.address);
   }
 
   /**
@@ -117,12 +118,12 @@ export class ReadReplica {
     } finally {
       this.#free.push(session);
     }
-    if (this.#useless) this.#o.say(`Lists and exports are read from the replica ${this.#where} again.`);
+    if (this.#useless) this.#o.say(`Lists and exports are read from the replica ${this.where} again.`);
     this.#useless = false;
   }
 
   #over(why: string): undefined {
-    if (!this.#useless) this.#o.say(`Lists and exports are read from the writer: the replica ${this.#where} ${why}.`);
+    if (!this.#useless) this.#o.say(`Lists and exports are read from the writer: the replica ${this.where} ${why}.`);
     this.#useless = true;
     this.#found = undefined;
     this.#until = monotonic() + PAUSE_MS;
