@@ -200,7 +200,9 @@ function trust(
 function secretIn(values: Record<string, unknown>): string | undefined {
   for (const key of ['database.password', 'server.oidc.client_secret'])
     if (getValue(values, key) !== undefined) return key;
-  const url = getValue(values, 'database.url');
-  const parts = typeof url === 'string' ? parseDatabaseUrl(url) : undefined;
-  return typeof parts === 'object' && parts.password !== undefined ? 'database.url' : undefined;
+  return ['database.url', 'database.read_url'].find((key) => {
+    const url = getValue(values, key);
+    const parts = typeof url === 'string' ? parseDatabaseUrl(url) : undefined;
+    return typeof parts === 'object' && parts.password !== undefined;
+  });
 }

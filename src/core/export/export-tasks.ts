@@ -71,13 +71,19 @@ type LentExport = ExportOptions & { lend: NonNullable<ExportOptions['lend']> };
 
 async function ownSession(context: Context, { onReplica }: ExportOptions): Promise<LentExport['lend']> {
   const session = await context.session();
+  let usable: boolean | undefined;
   return async (read) => {
+    // Once a part was the writer's, a part of the replica would miss what was added before it.
     const { replica } = context;
-    const tried = await replica?.tried((own, { delayS }) => {
-      onReplica?.(replica.where, delayS);
-      return read(own);
-    });
+    usable ??= (await replica?.caughtUp()) ?? false;
+    const tried = usable
+      ? await replica?.tried((own, { delayS }) => {
+          onReplica?.(replica.where, delayS);
+          return read(own);
+        })
+      : undefined;
     if (tried !== undefined) return tried.value;
+    usable = false;
     await session.ready();
     return read(session);
   };

@@ -48,16 +48,14 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
       const out = new Output();
       reply.raw.once('close', () => out.stream.destroy());
       const stop = AbortSignal.any([gateway.stopping, out.gone]);
+      const part = gateway.lists.export(reader(request));
       const run = exportTasks(gateway.context, {
         filter,
         owner: ownerOnly(request),
         format,
         terminal: false,
         stop,
-        lend: async (read) => {
-          const { value } = await gateway.lists.use(reader(request), async (context) => read(await context.session()));
-          return value;
-        },
+        lend: (read) => part(async (context) => read(await context.session())),
         write: (text) => out.write(text),
         onProgress: () => {},
       });

@@ -25,7 +25,7 @@ import { plainJson } from '../hooks/plain-json.ts';
 import { cannot } from '../protection/authenticate.ts';
 import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
 import { ownerOnly } from '../protection/own-only.ts';
-import { callerOf, envelope, reader, sharedEnvelope, tagged } from '../server/answers.ts';
+import { callerOf, cursorFrom, cursorWithin, envelope, reader, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { givenTasks } from '../server/given-tasks.ts';
 import { wireTask } from '../server/wire.ts';
@@ -85,11 +85,17 @@ export function taskRoutes(app: App, gateway: Gateway): void {
       const owner = ownerOnly(request);
       const some = status === undefined ? {} : { status: statusesOf(status) };
       const search: TaskSearch = { ...rest, ...some, ...(owner && { owner }) };
-      const read = (context: RequestContext) => searchTasks(context, search, { cursor, limit });
-      const { value: page, replica } = await gateway.lists.use(reader(request), read);
+      const paging = { cursor: cursorWithin(cursor), limit };
+      const read = (context: RequestContext) => searchTasks(context, search, paging);
+      const { value: page, replica } = await gateway.lists.use(reader(request, cursor), read);
       const { tasks, total, searched_to, now } = page;
       const searched = searched_to === null ? null : String(searched_to);
-      const data = { tasks: tasks.map(wireTask), total, cursor: page.cursor, searched_to: searched };
+      const data = {
+        tasks: tasks.map(wireTask),
+        total,
+        cursor: cursorFrom(page.cursor, replica),
+        searched_to: searched,
+      };
       return tagged(request, reply, data, envelope(request, now, replica)) as never;
     },
   });

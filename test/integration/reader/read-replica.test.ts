@@ -60,16 +60,23 @@ describe('an export', () => {
 
   it.for([
     ['is late', () => inStep(60), 'behind the writer; database.read_max_delay is 10 s'],
-    ['knows of no leader', () => copy!.write(`UPDATE ${replica.names.leader} SET renewed_at = NULL`), 'has no row of a leader'],
-  ] as const)('is read from the writer when the replica %s, and that is said once', async ([, make, why], { onTestFinished }) => {
-    await make();
-    const context = testContext(db, { replica: replica.address });
-    onTestFinished(() => context.close());
-    for (let n = 0; n < 2; n += 1) expect(await exported(context)).toContain('on_writer');
-    const said = context.lines.filter((line) => line.includes('are read from the writer'));
-    expect(said).toHaveLength(1);
-    expect(said[0]).toContain(why);
-  });
+    [
+      'knows of no leader',
+      () => copy!.write(`UPDATE ${replica.names.leader} SET renewed_at = NULL`),
+      'has no row of a leader',
+    ],
+  ] as const)(
+    'is read from the writer when the replica %s, and that is said once',
+    async ([, make, why], { onTestFinished }) => {
+      await make();
+      const context = testContext(db, { replica: replica.address });
+      onTestFinished(() => context.close());
+      for (let n = 0; n < 2; n += 1) expect(await exported(context)).toContain('on_writer');
+      const said = context.lines.filter((line) => line.includes('are read from the writer'));
+      expect(said).toHaveLength(1);
+      expect(said[0]).toContain(why);
+    },
+  );
 
   it('is read from the writer when nobody answers at the replica, without a password in what is said', async ({
     onTestFinished,

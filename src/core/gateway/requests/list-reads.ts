@@ -6,11 +6,19 @@ import type { RequestContext, RequestContexts } from './request-contexts.ts';
 
 /** Callers that are remembered; of more, the first to have changed something is forgotten. */
 const MOST_CALLERS = 10_000;
+/** For as long a measured delay may be older than it says. */
+const SLACK_S = 1;
 
 export interface ListRead<T> {
   value: T;
   /** How the replica stood; undefined = it was read from the writer. */
   replica: Replicated | undefined;
+}
+
+export interface Reader {
+  caller: string;
+  /** The caller wants what the writer has, or goes on in a list that the writer began. */
+  latest: boolean;
 }
 
 export class ListReads {
@@ -24,20 +32,24 @@ export class ListReads {
     this.#requests = requests;
   }
 
+  /** Seconds for which somebody who has changed something reads from the writer; undefined = everybody always does. */
+  get latestS(): number | undefined {
+    const { replica, config } = this.#context;
+    return replica === undefined ? undefined : config.database.read_max_delay + SLACK_S;
+  }
+
   /** They have changed something, and will see it in each list, which a replica may not have yet. */
   changed(caller: string): void {
-    if (this.#context.replica === undefined) return;
+    const { latestS } = this;
+    if (latestS === undefined) return;
     this.#changed.delete(caller);
-    this.#changed.set(caller, monotonic() + 1000 * this.#context.config.database.read_max_delay);
+    this.#changed.set(caller, monotonic() + 1000 * latestS);
     const [oldest] = this.#changed.keys();
     if (this.#changed.size > MOST_CALLERS && oldest !== undefined) this.#changed.delete(oldest);
   }
 
-  /** `latest`: the caller wants what the writer has. @throws as RequestContexts.use */
-  async use<T>(
-    { caller, latest }: { caller: string; latest: boolean },
-    read: (context: RequestContext) => Promise<T>,
-  ): Promise<ListRead<T>> {
+  /** @throws as RequestContexts.use */
+  async use<T>({ caller, latest }: Reader, read: (context: RequestContext) => Promise<T>): Promise<ListRead<T>> {
     const { replica } = this.#context;
     if (replica === undefined || latest || this.#hasChanged(caller)) return this.#fromWriter(read);
     const tried = await replica.tried(async (session, how) => ({
@@ -49,6 +61,19 @@ export class ListReads {
       replica: how,
     }));
     return tried?.value ?? this.#fromWriter(read);
+  }
+
+  /** For the parts of one export: from the replica once it has what the writer has now, and from the writer for good after one part of it. */
+  export(reader: Reader): <T>(read: (context: RequestContext) => Promise<T>) => Promise<T> {
+    let { latest } = reader;
+    let first = true;
+    return async (read) => {
+      if (first && !latest) latest = (await this.#context.replica?.caughtUp()) !== true;
+      first = false;
+      const { value, replica } = await this.use({ ...reader, latest }, read);
+      latest ||= replica === undefined;
+      return value;
+    };
   }
 
   async #fromWriter<T>(read: (context: RequestContext) => Promise<T>): Promise<ListRead<T>> {
