@@ -54,7 +54,17 @@ describe('an export', () => {
   it('is read from the replica', async ({ onTestFinished }) => {
     const context = testContext(db, { replica: replica.address });
     onTestFinished(() => context.close());
-    expect(await exported(context)).toContain('on_replica');
+    let over = false;
+    const leads = (async () => {
+      while (!over) {
+        await insertLeader(writer!, db.names, 'm', 1);
+        await inStep(0);
+      }
+    })();
+    const text = await exported(context);
+    over = true;
+    await leads;
+    expect(text).toContain('on_replica');
     expect(context.lines.join('')).not.toContain('are read from');
   });
 
