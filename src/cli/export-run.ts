@@ -16,6 +16,7 @@ export interface ExportRequest {
   file: string | undefined;
   json: boolean;
   stop: AbortSignal;
+  onReplica?(where: string, delayS: number): void;
 }
 
 const ENDINGS: Record<string, ExportFormat> = { '.csv': 'csv', '.jsonl': 'jsonl', '.ndjson': 'jsonl' };

@@ -6,6 +6,7 @@ import type { Gateway } from '../core/gateway/gateway.ts';
 import { describeApi } from './description/describe-api.ts';
 import { accessLog } from './hooks/access-log.ts';
 import { compression } from './hooks/compression.ts';
+import { ownChanges } from './hooks/own-changes.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { LIMITS, type Limits } from './protection/limits.ts';
 import { protect } from './protection/protect.ts';
@@ -57,6 +58,7 @@ export async function buildApp(
   app.addHook('preClose', async () => {
     if (gateway.deviceId !== '') gateway.devices.endWaits();
   });
+  ownChanges(app, gateway);
   await compression(app);
   healthRoutes(app, gateway);
   await operatorRoutes(app, gateway);

@@ -25,7 +25,8 @@ export const givenId = z.coerce.number().int().positive().max(Number.MAX_SAFE_IN
 export const answered = {
   now: instant.meta({ description: 'Time of the database when the request was answered.' }),
   as_of: instant.meta({
-    description: 'Time of the database when the data were read; earlier than `now` where a read is shared.',
+    description:
+      'Time of the database when the data were read; earlier than `now` where a read is shared, or where a replica was read.',
   }),
   request_id: z.string().meta({ description: 'Also in the header X-Request-Id, and in the log of the gateway.' }),
 };

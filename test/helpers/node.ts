@@ -31,6 +31,8 @@ export function testContext(
     remote?: boolean;
     /** Other members of the database than that of the test, where nothing need answer. */
     members?: Array<{ host: string; port: number }>;
+    /** Where lists and exports may be read. */
+    replica?: DatabaseAddress;
     /** Whose rights it has with AFD_TEST_ROLES=1. */
     account?: AccountName;
   } = {},
@@ -56,6 +58,7 @@ export function testContext(
       passedOver: [],
       database:
         overrides.remote === true ? undefined : withMembers(addressAs(db, overrides.account), overrides.members),
+      ...(overrides.replica === undefined ? {} : { replica: overrides.replica }),
     },
     { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
   );

@@ -38,8 +38,13 @@ export default class TasksExport extends BaseCommand {
     const shutdown = shutdownSignals();
     try {
       const filter = { status, task_type, device_id, app_id };
-      const request = { filter, format, file, json, stop: shutdown.drain };
+      let replica: string | undefined;
+      const onReplica = (where: string, delayS: number) => {
+        replica = `Read from the replica ${where}, up to ${delayS.toFixed(1)} s behind the writer.`;
+      };
+      const request = { filter, format, file, json, stop: shutdown.drain, onReplica };
       const end = await this.withContext((context) => exportWithProgress(context, request));
+      if (replica !== undefined) this.note(replica);
       const { renderExport } = await import('../../cli/render/export.ts');
       if (shutdown.drain.aborted && !end.complete) this.note(renderExport(end, file));
       else if (file !== undefined) this.log(renderExport(end, file));

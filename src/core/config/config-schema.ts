@@ -232,6 +232,8 @@ export const configSchema = z.strictObject({
       time_zone: timeZone,
       session_timeout: seconds(15, 1, DAY),
       call_timeout: seconds(5, 0.1, HOUR),
+      read_url: z.string().optional(),
+      read_max_delay: seconds(10, 1, DAY),
     })
     .prefault({}),
   tables: z.strictObject({ task: z.string().default('af_crawl_task'), prefix: z.string().default('af_') }).prefault({}),

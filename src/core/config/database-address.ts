@@ -70,6 +70,31 @@ export async function resolveAddress(given: AddressInput): Promise<DatabaseAddre
   return addresses.length === 1 ? addresses[0] : { ...addresses[0]!, members: addresses };
 }
 
+/** The replica of `database.read_url`: what its URL does not name (user and password together, schema, tls) is as the writer's keys say. */
+export async function resolveReplica(
+  input: AddressInput,
+  writer: DatabaseAddress,
+): Promise<DatabaseAddress | undefined> {
+  const { read_url, hosts: _h, host: _o, port: _p, socket: _s, ...keys } = input.database;
+  if (read_url === undefined) return undefined;
+  const named = parseDatabaseUrl(read_url);
+  const url: Parts = typeof named === 'string' ? {} : named;
+  if (url.hosts !== undefined) input.problem('database.read_url', 'must name one host');
+  const { user, password, password_file, name = writer.database, tls, ...encryption } = keys;
+  const login = url.user === undefined ? { user, password, password_file } : {};
+  const own = (key: string) => (key === 'database.url' ? 'database.read_url' : key);
+  return resolveAddress({
+    ...input,
+    database: {
+      ...{ ...encryption, ...login, url: read_url },
+      ...(url.name === undefined ? { name } : {}),
+      ...(url.tls === undefined ? { tls } : {}),
+    },
+    origin: (key) => input.origin(own(key)),
+    problem: (key, message) => input.problem(own(key), message),
+  });
+}
+
 /** The same is said once. */
 function once<T extends string[]>(say: (...words: T) => void): (...words: T) => void {
   const said = new Set<string>();

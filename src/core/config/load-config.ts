@@ -8,7 +8,7 @@ import { CONFIG_KEYS } from './config-keys.ts';
 import { Problems } from './config-problems.ts';
 import { type Config, configSchema } from './config-schema.ts';
 import { dangers, notUsedYet } from './config-warnings.ts';
-import { namesDatabase, resolveAddress } from './database-address.ts';
+import { type AddressInput, namesDatabase, resolveAddress, resolveReplica } from './database-address.ts';
 import type { FoundFile } from './database-sources.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { getValue, setValue } from './dotted.ts';
@@ -35,6 +35,8 @@ export interface ResolvedConfig {
   passedOver: string[];
   /** Undefined = none is configured: a remote worker works without one. */
   database: DatabaseAddress | undefined;
+  /** Where lists and exports may be read; undefined = from the writer. */
+  replica?: DatabaseAddress | undefined;
   /** Where systemd puts the credentials of this unit. */
   credentials?: string | undefined;
   /** User id of this process. */
@@ -125,23 +127,20 @@ export async function resolveConfig(options: LoadOptions): Promise<ResolvedConfi
   }
   const remarks = [...environment.warnings];
   if (file !== undefined && found !== undefined) trust(file, found, { uid, remarks, problems });
-  const database = namesDatabase(config.database)
-    ? await resolveAddress({
-        database: config.database,
-        baseDir,
-        file: found,
-        uid,
-        origin: (key) => origins[key] ?? 'default',
-        problem: (key, message) => problems.add(key, message),
-        warn: (message) => remarks.push(message),
-      })
-    : undefined;
+  const address: AddressInput = {
+    ...{ database: config.database, baseDir, file: found, uid },
+    origin: (key) => origins[key] ?? 'default',
+    problem: (key, message) => problems.add(key, message),
+    warn: (message) => remarks.push(message),
+  };
+  const database = namesDatabase(config.database) ? await resolveAddress(address) : undefined;
+  const replica = database === undefined ? undefined : await resolveReplica(address, database);
   problems.throwIfAny();
   const warnings = nodeWarnings({ config, remarks, passedOver, database }, (key) => origins[key] !== 'default');
   const credentials = env.CREDENTIALS_DIRECTORY;
   const author = uid !== undefined && file?.facts.isFile() ? file.facts.uid : undefined;
   const whose = { credentials, uid, author };
-  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database, ...whose };
+  return { config, file: found?.path, baseDir, origins, remarks, passedOver, warnings, database, replica, ...whose };
 }
 
 /** The document's `master.host`: a node without a database is a remote worker of that gateway. */
@@ -201,7 +200,9 @@ function trust(
 function secretIn(values: Record<string, unknown>): string | undefined {
   for (const key of ['database.password', 'server.oidc.client_secret'])
     if (getValue(values, key) !== undefined) return key;
-  const url = getValue(values, 'database.url');
-  const parts = typeof url === 'string' ? parseDatabaseUrl(url) : undefined;
-  return typeof parts === 'object' && parts.password !== undefined ? 'database.url' : undefined;
+  return ['database.url', 'database.read_url'].find((key) => {
+    const url = getValue(values, key);
+    const parts = typeof url === 'string' ? parseDatabaseUrl(url) : undefined;
+    return typeof parts === 'object' && parts.password !== undefined;
+  });
 }

@@ -9,6 +9,7 @@ import type { Role } from '../domain/database-role.ts';
 import { AfdError } from '../domain/errors.ts';
 import type { KnownSecrets } from '../domain/redaction/known-secrets.ts';
 import { attachLog, createLog, type Log, type LogStream } from '../log/log.ts';
+import { ReadReplica } from '../reader/read-replica.ts';
 import { Events } from '../runtime/events.ts';
 import { tellPromise } from '../writer/tell-promise.ts';
 import { waitForWriter } from '../writer/wait-for-writer.ts';
@@ -40,6 +41,8 @@ export interface Context {
   address: DatabaseAddress | undefined;
   /** Of several members; undefined = the address is one server. */
   writer: WriterFinder | undefined;
+  /** Undefined = everything is read from the writer. */
+  replica: ReadReplica | undefined;
   names: TableNames;
   events: Events;
   log: Log;
@@ -96,18 +99,16 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
   const open = new Set<Session>();
   let checked = options.purpose === 'migrate';
   let producer: Promise<Producer> | undefined;
+  const defaults = () => ({
+    timeZone: config.database.time_zone,
+    idleTimeoutS: config.database.session_timeout,
+    deadlineMs: config.database.call_timeout * 1000,
+    multiStatements: false,
+    role: isNode ? (options.purpose as Role) : options.role,
+  });
   const opened = async (wanted: Partial<Omit<SessionOptions, 'address'>>) => {
     if (address === undefined) throw noDatabase();
-    const session = new Session({
-      address,
-      writer,
-      timeZone: config.database.time_zone,
-      idleTimeoutS: config.database.session_timeout,
-      deadlineMs: config.database.call_timeout * 1000,
-      multiStatements: false,
-      role: isNode ? (options.purpose as Role) : options.role,
-      ...wanted,
-    });
+    const session = new Session({ address, writer, ...defaults(), ...wanted });
     open.add(session);
     try {
       // A node has a longer wait of its own, which is logged.
@@ -118,12 +119,21 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     }
     return session;
   };
-  return {
+  const replica =
+    resolved.replica &&
+    new ReadReplica({
+      ...{ address: resolved.replica, names, maxDelayS: config.database.read_max_delay },
+      session: defaults,
+      writer: () => context.session(),
+      say: (message) => events.emit('warning', { message }),
+    });
+  const context: Context = {
     resolved,
     config,
     fleet,
     address,
     writer,
+    replica,
     names,
     events,
     log,
@@ -155,7 +165,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       return session;
     },
     producer() {
-      producer ??= this.session({ multiStatements: true }).then((session) => new Producer(session, names, config));
+      producer ??= context.session({ multiStatements: true }).then((session) => new Producer(session, names, config));
       producer.catch(() => {
         producer = undefined;
       });
@@ -163,6 +173,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
     },
     async close() {
       await (await producer?.catch(() => undefined))?.close();
+      await replica?.close();
       const closing = [...open];
       open.clear();
       await Promise.all(closing.map((session) => session.close()));
@@ -170,6 +181,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       detach();
     },
   };
+  return context;
 }
 
 /** @throws AfdError E_CONFIG when none is configured */

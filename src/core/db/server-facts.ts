@@ -112,7 +112,7 @@ export function serverFacts(
   answers: Row[][],
   connection: Connection,
   where: string,
-  options: { deadlineMs: number; topology?: Topology | undefined },
+  options: { deadlineMs: number; topology?: Topology | undefined; replica?: boolean },
 ): ServerFacts {
   const [row] = answers[1] ?? [];
   const [status] = answers[2] ?? [];
@@ -121,7 +121,7 @@ export function serverFacts(
       retry: 'connection',
     });
   }
-  if (isReadOnly(row)) throw notWriter(where, 'is read-only; afd needs the primary server');
+  if (options.replica !== true && isReadOnly(row)) throw notWriter(where, 'is read-only; afd needs the primary server');
   const role = (name: string) => answers[3]?.find((one) => one.Variable_name === name)?.Value;
   if (options.topology === 'group' && role('ONLINE') !== 'PRIMARY')
     throw notWriter(where, 'is not the primary of its group any more');

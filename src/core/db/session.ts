@@ -14,6 +14,8 @@ export interface SessionOptions {
   address: DatabaseAddress;
   /** Finds the writer where the address has several members; undefined = it has not. */
   writer?: WriterSource | undefined;
+  /** It only reads, and its server may be read-only. */
+  replica?: boolean;
   /** Session time_zone, `+00:00` on fresh installs (the adopted task table's zone otherwise). */
   timeZone: string;
   /** wait_timeout in seconds: after this time of silence the server itself ends the session and frees its locks. */

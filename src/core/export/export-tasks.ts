@@ -30,13 +30,15 @@ export interface ExportOptions {
   terminal: boolean;
   stop: AbortSignal;
   /**
-   * Lends a session for one read; absent = one session for all of them. While `write` waits, none is held. */
+   * Lends a session for one read; absent = one session for all of them, or the replica's. While `write` waits, none is held. */
   lend?: (<T>(read: (session: Session) => Promise<T>) => Promise<T>) | undefined;
   /**
    * Takes a part of the text, and resolves when there is room for more; false = nobody reads
    * any further, or `stop` was aborted. Rejects when it is lost. */
   write(text: string): Promise<boolean>;
   onProgress(soFar: ExportProgress): void;
+  /** A part was read from the replica `where`, which is behind the writer by this many seconds at most. */
+  onReplica?(where: string, delayS: number): void;
 }
 
 export interface ExportProgress {
@@ -56,7 +58,7 @@ export interface ExportEnd {
 /** @throws AfdError E_USAGE, E_NOT_FOUND for the filter; what `write` throws; DatabaseError: `data.tasks` were written */
 export async function exportTasks(context: Context, options: ExportOptions): Promise<ExportEnd> {
   checkStatus(options.filter.status, 'afd tasks export');
-  const lend = options.lend ?? (await ownSession(context));
+  const lend = options.lend ?? (await ownSession(context, options));
   // Somebody who sees no devices learns from no refusal which there are.
   const filter =
     options.owner === undefined
@@ -67,9 +69,21 @@ export async function exportTasks(context: Context, options: ExportOptions): Pro
 
 type LentExport = ExportOptions & { lend: NonNullable<ExportOptions['lend']> };
 
-async function ownSession(context: Context): Promise<LentExport['lend']> {
+async function ownSession(context: Context, { onReplica }: ExportOptions): Promise<LentExport['lend']> {
   const session = await context.session();
+  let usable: boolean | undefined;
   return async (read) => {
+    // Once a part was the writer's, a part of the replica would miss what was added before it.
+    const { replica } = context;
+    usable ??= (await replica?.caughtUp()) ?? false;
+    const tried = usable
+      ? await replica?.tried((own, { delayS }) => {
+          onReplica?.(replica.where, delayS);
+          return read(own);
+        })
+      : undefined;
+    if (tried !== undefined) return tried.value;
+    usable = false;
     await session.ready();
     return read(session);
   };

@@ -15,6 +15,7 @@ import { Service, untilAborted } from '../runtime/service.ts';
 import { ChangeHub } from './changes/change-hub.ts';
 import { RemoteDevices } from './devices/remote-devices.ts';
 import { DatabaseWatch } from './requests/database-watch.ts';
+import { ListReads } from './requests/list-reads.ts';
 import { RequestContexts } from './requests/request-contexts.ts';
 import { TaskWatch } from './task-watch.ts';
 
@@ -32,6 +33,7 @@ const WATCH_MS = 2000;
 export class Gateway extends Service {
   readonly context: Context;
   readonly requests: RequestContexts;
+  readonly lists: ListReads;
   readonly changes: ChangeHub;
   readonly taskWatch: TaskWatch;
   readonly watch: DatabaseWatch;
@@ -62,6 +64,7 @@ export class Gateway extends Service {
       expect: (work) => this.#devices?.near.expect(work) ?? (() => {}),
     };
     this.requests = new RequestContexts(context, { most: SESSIONS, watch: this.watch, near });
+    this.lists = new ListReads(context, this.requests);
     this.changes = new ChangeHub(
       context,
       (work) => this.requests.use(work),

@@ -67,7 +67,7 @@ export function viewConfig(
 function shownValue(key: string, value: unknown): unknown {
   if (value === undefined) return null;
   if (SECRET_KEYS.has(key)) return '***';
-  if (key === 'database.url') return withoutPassword(value as string);
+  if (key === 'database.url' || key === 'database.read_url') return withoutPassword(value as string);
   return redact(key === 'handlers' ? withoutSecrets(value as Config['handlers']) : value);
 }
 

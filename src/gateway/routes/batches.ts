@@ -5,7 +5,7 @@ import type { Gateway } from '../../core/gateway/gateway.ts';
 import { batchAnswer, batchesAnswer, batchesQuery, batchParams, sealedAnswer } from '../../http/batch-contract.ts';
 import { plainJson } from '../hooks/plain-json.ts';
 import { ownerOnly } from '../protection/own-only.ts';
-import { caller, envelope } from '../server/answers.ts';
+import { caller, cursorFrom, cursorWithin, envelope, reader } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 const tags = ['batches'] as const;
@@ -23,11 +23,17 @@ export function batchRoutes(app: App, gateway: Gateway): void {
     },
     serializerCompiler: plainJson,
     async handler(request) {
-      return gateway.requests.use(async (context) => {
-        const page = await batches(context, { ...request.query, owner: ownerOnly(request) });
-        const now = await context.now();
-        return { batches: page.batches.map(wire), cursor: page.cursor, ...envelope(request, now) };
+      const { cursor, ...query } = request.query;
+      const { value, replica } = await gateway.lists.use(reader(request, cursor), async (context) => {
+        const page = await batches(context, { ...query, cursor: cursorWithin(cursor), owner: ownerOnly(request) });
+        return { page, now: await context.now() };
       });
+      const { page, now } = value;
+      return {
+        batches: page.batches.map(wire),
+        cursor: cursorFrom(page.cursor, replica),
+        ...envelope(request, now, replica),
+      };
     },
   });
 

@@ -6,6 +6,7 @@ import { exportTasks } from '../../core/export/export-tasks.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
 import { exportQuery } from '../../http/task-contract.ts';
 import { ownerOnly } from '../protection/own-only.ts';
+import { reader } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 
 /** Each holds some megabytes while it is written. */
@@ -47,13 +48,14 @@ export function taskExportRoutes(app: App, gateway: Gateway): void {
       const out = new Output();
       reply.raw.once('close', () => out.stream.destroy());
       const stop = AbortSignal.any([gateway.stopping, out.gone]);
+      const part = gateway.lists.export(reader(request));
       const run = exportTasks(gateway.context, {
         filter,
         owner: ownerOnly(request),
         format,
         terminal: false,
         stop,
-        lend: (read) => gateway.requests.use(async (context) => read(await context.session())),
+        lend: (read) => part(async (context) => read(await context.session())),
         write: (text) => out.write(text),
         onProgress: () => {},
       });

@@ -1,5 +1,6 @@
 // Adding and reading tasks.
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import type { RequestContext } from '../../core/gateway/requests/request-contexts.ts';
 import { hasEnded } from '../../core/gateway/task-watch.ts';
 import { monotonic } from '../../core/runtime/clock.ts';
 import { searchTasks, type TaskSearch } from '../../core/search/search-tasks.ts';
@@ -24,7 +25,7 @@ import { plainJson } from '../hooks/plain-json.ts';
 import { cannot } from '../protection/authenticate.ts';
 import { TASKS_BODY_LIMIT } from '../protection/limits.ts';
 import { ownerOnly } from '../protection/own-only.ts';
-import { callerOf, envelope, sharedEnvelope, tagged } from '../server/answers.ts';
+import { callerOf, cursorFrom, cursorWithin, envelope, reader, sharedEnvelope, tagged } from '../server/answers.ts';
 import type { App } from '../server/app-type.ts';
 import { givenTasks } from '../server/given-tasks.ts';
 import { wireTask } from '../server/wire.ts';
@@ -84,11 +85,18 @@ export function taskRoutes(app: App, gateway: Gateway): void {
       const owner = ownerOnly(request);
       const some = status === undefined ? {} : { status: statusesOf(status) };
       const search: TaskSearch = { ...rest, ...some, ...(owner && { owner }) };
-      const page = await gateway.requests.use((context) => searchTasks(context, search, { cursor, limit }));
+      const paging = { cursor: cursorWithin(cursor), limit };
+      const read = (context: RequestContext) => searchTasks(context, search, paging);
+      const { value: page, replica } = await gateway.lists.use(reader(request, cursor), read);
       const { tasks, total, searched_to, now } = page;
       const searched = searched_to === null ? null : String(searched_to);
-      const data = { tasks: tasks.map(wireTask), total, cursor: page.cursor, searched_to: searched };
-      return tagged(request, reply, data, envelope(request, now)) as never;
+      const data = {
+        tasks: tasks.map(wireTask),
+        total,
+        cursor: cursorFrom(page.cursor, replica),
+        searched_to: searched,
+      };
+      return tagged(request, reply, data, envelope(request, now, replica)) as never;
     },
   });
 

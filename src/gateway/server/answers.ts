@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, saidBy } from '../../core/access/actor.ts';
+import type { Reader } from '../../core/gateway/requests/list-reads.ts';
 import type { Shared } from '../../core/gateway/shared-read.ts';
+import type { Replicated } from '../../core/reader/read-replica.ts';
 
 export interface Envelope {
   now: string;
@@ -10,9 +12,38 @@ export interface Envelope {
   request_id: string;
 }
 
-/** Of data that were read for this answer. `now`: the database's. */
-export function envelope(request: FastifyRequest, now: string): Envelope {
-  return { now, as_of: now, request_id: request.id };
+/** Of data that were read for this answer. `now`: the database's. `replica`: how the one stood from which they were read. */
+export function envelope(request: FastifyRequest, now: string, replica?: Replicated): Envelope {
+  if (replica === undefined) return { now, as_of: now, request_id: request.id };
+  const at = (ms: number) => new Date(ms).toISOString();
+  const { nowMs, delayS } = replica;
+  return { now: at(nowMs), as_of: at(nowMs - 1000 * delayS), request_id: request.id };
+}
+
+/** A cookie of those who have just changed something, at whichever gateway. */
+export const LATEST = 'afd_latest';
+/** Before a cursor of a list that was read from a replica. */
+const FROM_REPLICA = 'r.';
+
+/**
+ * For a list: who asks, and whether it is to be read from the writer: they want that (`Cache-Control: no-cache`), have just changed something, or
+ * go on where a page of the writer ended, which a replica may not have reached.
+ */
+export function reader(request: FastifyRequest, cursor?: string): Reader {
+  const { 'cache-control': cache, cookie } = request.headers;
+  const begun = cursor !== undefined && !cursor.startsWith(FROM_REPLICA);
+  const wanted = cache?.includes('no-cache') === true || cookie?.includes(`${LATEST}=1`) === true;
+  return { caller: callerOf(request).who, latest: begun || wanted };
+}
+
+/** As a list of either made it. */
+export function cursorWithin(cursor: string | undefined): string | undefined {
+  return cursor?.startsWith(FROM_REPLICA) === true ? cursor.slice(FROM_REPLICA.length) : cursor;
+}
+
+/** As the client gets it. */
+export function cursorFrom(cursor: string | null, replica: Replicated | undefined): string | null {
+  return cursor === null || replica === undefined ? cursor : `${FROM_REPLICA}${cursor}`;
 }
 
 /** Of a shared read. Now is its time and its age, a second or two at most: that is worth no statement. */

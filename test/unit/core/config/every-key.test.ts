@@ -37,6 +37,7 @@ const SPECIAL: Record<string, string[]> = {
   'server.oidc.scopes': ['openid', 'openid email'],
   'server.client_certificates': ['optional', 'required'],
   'database.url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
+  'database.read_url': ['mysql://a@one/s?tls=disable', 'mysql://b@two/s?tls=disable'],
   'database.password_file': ['one.secret', 'two.secret'],
   'database.server_public_key': ['one.secret', 'two.secret'],
   'worker.run_log_bytes': ['65536', '2000000'],
