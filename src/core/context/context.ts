@@ -63,6 +63,9 @@ export interface Context {
   close(): Promise<void>;
 }
 
+/** A command asks this often whether another member is the writer now. */
+const RECHECK_MS = 10_000;
+
 /**
  * Builds the context; nothing is connected before the first `session`.
  * @throws AfdError E_CONFIG for table names that cannot be, and for `enabled: false` when a node starts
@@ -127,6 +130,8 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       writer: () => context.session(),
       say: (message) => events.emit('warning', { message }),
     });
+  // A node writes each second, and so notices that there is another writer. A command may only read for hours.
+  const recheck = isNode ? undefined : setInterval(() => writer?.recheck(), RECHECK_MS).unref();
   const context: Context = {
     resolved,
     config,
@@ -172,6 +177,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       return producer;
     },
     async close() {
+      clearInterval(recheck);
       await (await producer?.catch(() => undefined))?.close();
       await replica?.close();
       const closing = [...open];

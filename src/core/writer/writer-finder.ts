@@ -4,9 +4,11 @@ import { type DatabaseAddress, describeMember, type FoundWriter, type WriterSour
 import { DatabaseError, SHOW_CONFIG } from '../db/database-error.ts';
 import { askMember } from '../db/writer/ask-member.ts';
 import { type Before, CLAIM_ALARM_MS, claimsOf, type Decision, decideWriter } from '../domain/writer/decide-writer.ts';
-import { isSameServer, type MemberAnswer, type ServerState } from '../domain/writer/member-answer.ts';
+import { isSameServer, type MemberAnswer } from '../domain/writer/member-answer.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
+import { askMembers } from './ask-members.ts';
+import { Followers, type Found } from './followers.ts';
 import { Members } from './members.ts';
 
 export interface WriterFinderOptions {
@@ -28,10 +30,6 @@ const BEGIN_MOST_MS = 1000;
 /** Fewer devices need not be spread when they begin. */
 const CROWD = 50;
 
-interface Found extends FoundWriter {
-  state: ServerState;
-}
-
 export class WriterFinder implements WriterSource {
   /** Devices of the fleet, as far as is known. */
   devices = 1;
@@ -42,12 +40,13 @@ export class WriterFinder implements WriterSource {
   #last: Found | undefined;
   #hung = false;
   #round: Promise<FoundWriter> | undefined;
+  #seeking: Promise<void> | undefined;
   #refusal: { error: DatabaseError; until: number } | undefined;
   #claims: { by: string; since: number } | undefined;
   #deadlineMs = ASK_MS;
   /** Milliseconds of the last answer of each member. */
   readonly #tookMs = new Map<string, number>();
-  readonly #followers = new Map<FoundWriter, Set<() => void>>();
+  readonly #followers = new Followers();
   readonly #listeners = new Set<(message: string) => void>();
   #said = new Set<'claims' | 'hidden'>();
 
@@ -87,23 +86,25 @@ export class WriterFinder implements WriterSource {
     this.#hung = hung;
   }
 
-  /** Another thread had to find the writer again: sessions of this one that only read may not have noticed. */
+  /** There may be another writer, which sessions that only read do not notice: asks until one is found, while there are sessions. */
   recheck(): void {
-    if (this.#writer === undefined) return;
     this.#writer = undefined;
-    // Whoever opens a session next gets the error.
-    void this.find().catch(() => {});
+    this.#seeking ??= this.#untilFound().finally(() => {
+      this.#seeking = undefined;
+    });
+  }
+
+  async #untilFound(): Promise<void> {
+    do {
+      // Whoever opens a session gets the error.
+      await this.find().catch(() => {});
+      if (this.#writer !== undefined) return;
+      await sleep((this.#refusal?.until ?? 0) - this.#o.monotonic());
+    } while (this.#followers.some);
   }
 
   follow(writer: FoundWriter, leave: () => void): () => void {
-    const followers = this.#followers.get(writer) ?? new Set();
-    this.#followers.set(writer, followers.add(leave));
-    // It was chosen before another was found, and its connection took longer than that.
-    if (this.#last !== undefined && !isSameServer((writer as Found).state, this.#last.state)) queueMicrotask(leave);
-    return () => {
-      followers.delete(leave);
-      if (followers.size === 0 && this.#last !== writer) this.#followers.delete(writer);
-    };
+    return this.#followers.add(writer as Found, leave, this.#last);
   }
 
   async #ask(): Promise<FoundWriter> {
@@ -127,35 +128,33 @@ export class WriterFinder implements WriterSource {
         ...{ retry: 'connection', driverCode: 'AFD_NO_WRITER', suggestions: SHOW_CONFIG },
         ...(errors[0] === undefined ? {} : { cause: errors[0] }),
       });
-    const spread = random() * Math.min(10 * this.devices, SPREAD_MOST_MS);
-    this.#refusal = { error, until: now() + Math.max(PAUSE_MS * (0.5 + random()), spread) };
+    this.#refusal = { error, until: now() + this.#pauseMs() };
     throw error;
   }
 
   /** Of a crowd nobody asks all members because one session broke, while the writer is well. */
   async #lastAnswers(): Promise<boolean> {
     if (this.#hung) return false;
-    return (await this.#answer(this.#last!.address)).kind === 'answered';
+    const answer = await this.#answer(this.#last!.address);
+    // One that hands over answers too, and has made itself read-only.
+    return answer.kind === 'answered' && !answer.state.readOnly && answer.state.galera?.ready !== false;
   }
 
   #askAll(errors: DatabaseError[]): Promise<{ decision: Decision; answers: MemberAnswer[] }> {
-    const answers: MemberAnswer[] = this.#members.list.map((one) => ({ member: describeMember(one), kind: 'asked' }));
-    const over = new AbortController();
-    return new Promise((resolve, reject) => {
-      let open = answers.length;
-      for (const [n, address] of this.#members.list.entries()) {
-        const answered = this.#answer(address, over.signal, errors).then((answer) => {
-          if (over.signal.aborted) return;
-          answers[n] = answer;
-          open -= 1;
-          const decision = decideWriter(answers, this.#before(answers));
-          if (decision.kind !== 'writer' && open > 0) return;
-          over.abort();
-          resolve({ decision, answers });
-        });
-        answered.catch(reject);
-      }
+    return askMembers({
+      members: this.#members.list,
+      ask: (address, over) => this.#answer(address, over, errors),
+      asked: (address) => ({ member: describeMember(address), kind: 'asked' }),
+      decide: (answers) => decideWriter(answers, this.#before(answers)),
+      againMs: () => this.#pauseMs(),
     });
+  }
+
+  /** Between two questions to the same member: a crowd asks less often. */
+  #pauseMs(): number {
+    const { random } = this.#o;
+    const spread = random() * Math.min(10 * this.devices, SPREAD_MOST_MS);
+    return Math.max(PAUSE_MS * (0.5 + random()), spread);
   }
 
   async #answer(address: DatabaseAddress, over?: AbortSignal, errors: DatabaseError[] = []): Promise<MemberAnswer> {
@@ -176,7 +175,7 @@ export class WriterFinder implements WriterSource {
   #before(answers: readonly MemberAnswer[]): Before {
     const writer = this.#last === undefined ? undefined : describeMember(this.#last.address);
     const claimedMs = this.#claims?.by === claimsOf(answers) ? this.#o.monotonic() - this.#claims.since : 0;
-    return { writer, claimedMs };
+    return { writer, claimedMs, topology: this.#last?.topology };
   }
 
   #found(decision: Decision & { kind: 'writer' }, answers: MemberAnswer[]): FoundWriter {
@@ -198,17 +197,8 @@ export class WriterFinder implements WriterSource {
     // Of the writer itself: a member that is gone takes all of its time in each round.
     this.#deadlineMs = Math.min(Math.max(ASK_MS, 2 * (this.#tookMs.get(member) ?? 0)), ASK_MOST_MS);
     if (topology === 'replicas' && state.group === 'hidden') this.#say('hidden', HIDDEN);
-    this.#leaveOthers(state);
+    this.#followers.leaveOthers(state);
     return found;
-  }
-
-  /** A server that has been replaced may go on answering reads. */
-  #leaveOthers(state: ServerState): void {
-    for (const [writer, followers] of this.#followers) {
-      if (isSameServer((writer as Found).state, state)) continue;
-      this.#followers.delete(writer);
-      for (const leave of [...followers]) leave();
-    }
   }
 
   #warn(decision: Exclude<Decision, { kind: 'writer' }>, answers: readonly MemberAnswer[]): void {

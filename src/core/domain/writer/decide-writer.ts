@@ -12,6 +12,8 @@ export type Decision =
 export interface Before {
   /** The member that was the writer. */
   writer: string | undefined;
+  /** What the database was when there was a writer. */
+  topology?: Topology | undefined;
   /** For how long the same members have claimed to be it without an agreement. */
   claimedMs: number;
 }
@@ -116,18 +118,25 @@ function ofGalera(answers: readonly MemberAnswer[], { writer }: Before): Decisio
   return { kind: 'wait', reason: states.join('; '), claimants: [] };
 }
 
-function ofReplicas(answers: readonly MemberAnswer[], members: readonly Member[], { claimedMs }: Before): Decision {
+function ofReplicas(answers: readonly MemberAnswer[], members: readonly Member[], before: Before): Decision {
+  const { claimedMs, topology } = before;
   const writable = members.filter(({ state }) => !state.readOnly);
+  const hides = members.some(({ state }) => state.group === 'hidden');
   const [first, ...more] = writable;
   const second = more.find(({ state }) => !isSameServer(state, first!.state));
   const claimants = writable.map(memberOf);
   if (first !== undefined && second !== undefined) {
     const reason = `${first.member} and ${second.member} both accept writes`;
     // Without the right to ask it may be a group, where this is normal for a moment.
-    const hidden = members.some(({ state }) => state.group === 'hidden');
-    return hidden && claimedMs < CLAIM_ALARM_MS ? { kind: 'wait', reason, claimants } : { kind: 'refuse', reason };
+    return hides && claimedMs < CLAIM_ALARM_MS ? { kind: 'wait', reason, claimants } : { kind: 'refuse', reason };
   }
   if (answers.some(isAsked)) return { kind: 'wait', reason: 'not all members have answered', claimants };
+  const grouped = topology === 'group' || topology === 'galera';
+  // It has not joined yet, or was started without what makes it a member: the others may have a writer.
+  if (first !== undefined && grouped && !hides) {
+    const reason = `${first.member} is no member of the ${topology === 'group' ? 'group' : 'Galera cluster'} that it was; restart afd if the database is none any more`;
+    return { kind: 'wait', reason, claimants };
+  }
   if (first !== undefined) return { kind: 'writer', member: first.member, topology: 'replicas' };
   const states = answers.map((one) =>
     one.kind === 'answered' ? `${one.member} is read-only` : `no answer from ${one.member}`,

@@ -238,3 +238,85 @@ it('tells a session that was opened with a former writer, although it comes late
   await Promise.resolve();
   expect(leave).toHaveBeenCalledOnce();
 });
+
+it('asks those that have answered again while a member that is gone takes all of its time', async () => {
+  const servers: Record<string, Partial<ServerState>> = { b: READ_ONLY, c: READ_ONLY };
+  let asked = 0;
+  let given = () => {};
+  const finder = new WriterFinder(address('a', 'b', 'c'), {
+    random: () => 0,
+    async ask({ host = '' }, _, over) {
+      if (host === 'a') {
+        await new Promise<void>((resolve) => {
+          given = resolve;
+          over?.addEventListener('abort', () => resolve());
+        });
+        throw new DatabaseError('E_DATABASE', 'a is silent', { retry: 'connection' });
+      }
+      asked += 1;
+      // Promoted after each of them was asked once.
+      if (asked === 3) servers[host] = {};
+      return { server: host, startedMs: 0, readOnly: false, group: [], galera: undefined, ...servers[host] };
+    },
+  });
+  const round = finder.find();
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(4));
+  // A pair is not decided while one of its members may still answer.
+  given();
+  expect((await round).address.host).toMatch(/[bc]/);
+});
+
+it('looks for the writer until there is one, while a session that only reads has the former one', async () => {
+  const { finder, servers, pass } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const left = vi.fn();
+  const end = finder.follow(await finder.find(), left);
+  servers.a = READ_ONLY;
+  finder.recheck();
+  const clock = setInterval(() => pass(10), 1);
+  await vi.waitFor(() => expect(servers.b).toBe(READ_ONLY));
+  expect(left).not.toHaveBeenCalled();
+  servers.b = {};
+  await vi.waitFor(() => expect(left).toHaveBeenCalledOnce());
+  clearInterval(clock);
+  end();
+});
+
+it('asks no more when the last session has ended', async ({ onTestFinished }) => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { finder, servers, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const end = finder.follow(await finder.find(), () => {});
+  servers.a = READ_ONLY;
+  finder.recheck();
+  end();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(questions).toEqual(['a', 'b', 'a', 'b']);
+});
+
+it.each([
+  ['is well', {}, 0],
+  ['has made itself read-only in a switchover', READ_ONLY, 1],
+  ['leaves its cluster', { galera: { ready: false, primary: true, sessions: 0 } }, 1],
+])('spreads a crowd when one session broke and the former writer %s: %#', async (_, state, spread) => {
+  const random = vi.fn(() => 0);
+  let server: Partial<ServerState> = {};
+  const finder = new WriterFinder(address('a', 'b'), {
+    random,
+    async ask({ host = '' }) {
+      const own = host === 'a' ? server : READ_ONLY;
+      return { server: host, startedMs: 0, readOnly: false, group: [], galera: undefined, ...own };
+    },
+  });
+  const writer = await finder.find();
+  finder.devices = 100;
+  server = state;
+  finder.doubt(writer, false);
+  random.mockClear();
+  const round = finder.find().catch(() => undefined);
+  await Promise.resolve();
+  await Promise.resolve();
+  await Promise.resolve();
+  const asked = random.mock.calls.length;
+  await round;
+  expect(asked).toBe(spread);
+});

@@ -166,6 +166,25 @@ describe('a pair', () => {
   });
 });
 
+describe('a database that was a group or Galera', () => {
+  it.each(['group', 'galera'] as const)(
+    'is not told by read_only while only a server that is no member of the %s answers',
+    (topology) => {
+      const answers = [silent('a'), answered('b', {}), silent('c')];
+      expect(writer(answers, { topology })).toBe('wait');
+      expect(reason(answers, { topology })).toMatch(
+        /^b is no member of the (group|Galera cluster) that it was; restart afd/,
+      );
+      expect(writer(answers, { topology: 'replicas' })).toBe('b');
+    },
+  );
+
+  it('is told by read_only where the right to ask was taken away', () => {
+    const answers = [answered('a', { group: 'hidden' }), answered('b', { group: 'hidden', readOnly: true })];
+    expect(writer(answers, { topology: 'group' })).toBe('a');
+  });
+});
+
 describe('members whose group the account may not ask for', () => {
   it('are told apart by read_only', () => {
     const answers = [answered('a', { group: 'hidden', readOnly: true }), answered('b', { group: 'hidden' })];
