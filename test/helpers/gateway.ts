@@ -1,4 +1,5 @@
 // A gateway inside the process of a test, on a port of its own.
+import type { Session } from '../../src/core/db/session.ts';
 import { Gateway } from '../../src/core/gateway/gateway.ts';
 import { type App, buildApp } from '../../src/gateway/app.ts';
 import type { Limits } from '../../src/gateway/protection/limits.ts';
@@ -29,15 +30,24 @@ export async function startGateway(
     limits,
     port = 0,
     routes,
+    onSession,
     ...overrides
   }: Parameters<typeof testContext>[1] & {
     limits?: Partial<Limits>;
     port?: number;
     /** Adds routes of the test. */
     routes?(app: App, gateway: Gateway): void;
+    /** Called with each session that it opens. */
+    onSession?(session: Session): void;
   } = {},
 ): Promise<TestGateway> {
   const context = testContext(db, { account: 'gateway', ...overrides });
+  const open = context.session.bind(context);
+  context.session = async (wanted) => {
+    const session = await open(wanted);
+    onSession?.(session);
+    return session;
+  };
   const gateway = new Gateway(context, { hostname: 'test-host', version: '0.0.0-test' });
   await gateway.start();
   const certificate = await readCertificate(context.resolved);

@@ -11,8 +11,20 @@ import type { NewTask } from '../domain/task/task.ts';
 /** Sessions that enqueue overlapping keys at once may meet in a deadlock; each round ends one of them for good. */
 const ENQUEUE_TRIES = 10;
 
-/** `owner`: the submitter who adds them, and will see them. */
-export type EnqueueOptions = InsertTasksOptions & { owner?: string | undefined };
+export interface Enqueued {
+  /** Null = to none. */
+  batch_id: number | null;
+  tasks: InsertedTask[];
+}
+
+export interface OwnedTasks {
+  /** The submitter who adds them, and will see them. */
+  owner?: string | undefined;
+  /** Writes something more in the transaction that adds the tasks, which may be repeated. */
+  also?: ((session: Session, added: Enqueued) => Promise<void>) | undefined;
+}
+
+export type EnqueueOptions = InsertTasksOptions & OwnedTasks;
 
 /**
  * Inserts all tasks or none, in a transaction of its own; one answer per task, in input order. After a lost connection
@@ -25,15 +37,19 @@ export async function enqueueTasks(
   tasks: NewTask[],
   options: EnqueueOptions,
 ): Promise<InsertedTask[]> {
-  const insert = () => insertOwned(session, names, tasks, options);
+  const insert = async () => {
+    const added = await insertOwned(session, names, tasks, options);
+    await options.also?.(session, { batch_id: null, tasks: added });
+    return added;
+  };
   // One row is one statement, which is whole by itself: two round trips less.
-  if (tasks.length === 1 && options.owner === undefined) return repeated(ENQUEUE_TRIES, insert);
+  if (tasks.length === 1 && options.owner === undefined && options.also === undefined)
+    return repeated(ENQUEUE_TRIES, insert);
   return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
 }
 
-export interface BatchAdded {
+export interface BatchAdded extends Enqueued {
   batch_id: number;
-  tasks: InsertedTask[];
 }
 
 /**
@@ -53,7 +69,9 @@ export async function enqueueInto(
     const made = 'name' in into;
     const batch_id = made ? await insertBatch(session, names, { ...into, by, owner: rest.owner }) : into.batch_id;
     if (!made) await lockOpenBatch(session, names, batch_id, rest.owner);
-    return { batch_id, tasks: await insertOwned(session, names, tasks, { ...rest, batchId: batch_id }) };
+    const added = { batch_id, tasks: await insertOwned(session, names, tasks, { ...rest, batchId: batch_id }) };
+    await rest.also?.(session, added);
+    return added;
   };
   return transaction(session, insert, ENQUEUE_TRIES, options.piggybacked);
 }
@@ -63,7 +81,7 @@ async function insertOwned(
   session: Session,
   names: TableNames,
   tasks: NewTask[],
-  { owner, ...options }: EnqueueOptions,
+  { owner, also: _, ...options }: EnqueueOptions,
 ): Promise<InsertedTask[]> {
   const added = await insertTasks(session, names, tasks, options);
   const created = added.filter((one) => one.created).map((one) => one.task_id);

@@ -7,7 +7,7 @@ import type { IntoBatch } from '../domain/task/batch.ts';
 import type { NewTask } from '../domain/task/task.ts';
 import { type Near, Notifier } from '../ring/notifier.ts';
 import { openRingSender } from '../ring/open-ring-sender.ts';
-import { type BatchAdded, type EnqueueOptions, enqueueInto, enqueueTasks } from './enqueue.ts';
+import { type BatchAdded, type EnqueueOptions, enqueueInto, enqueueTasks, type OwnedTasks } from './enqueue.ts';
 import { HandledTypes } from './handled-types.ts';
 
 /** What producers of one process may have in common. */
@@ -45,20 +45,17 @@ export class Producer {
     return this.#session;
   }
 
-  /**
-   * Inserts all tasks or none and rings the devices that should run them. `owner`: the submitter who adds them.
-   * @throws as enqueueTasks
-   */
-  async enqueue(tasks: NewTask[], owner?: string): Promise<InsertedTask[]> {
+  /** Inserts all tasks or none and rings the devices that should run them. @throws as enqueueTasks */
+  async enqueue(tasks: NewTask[], owned: OwnedTasks = {}): Promise<InsertedTask[]> {
     return this.#ringing(tasks, async (session, options) => ({
-      tasks: await enqueueTasks(session, this.names, tasks, { ...options, owner }),
+      tasks: await enqueueTasks(session, this.names, tasks, { ...options, ...owned }),
     })).then((added) => added.tasks);
   }
 
   /** The same into a batch. `by`: who makes it. @throws as enqueueInto */
-  async enqueueInto(tasks: NewTask[], into: IntoBatch, by: string, owner?: string): Promise<BatchAdded> {
+  async enqueueInto(tasks: NewTask[], into: IntoBatch, by: string, owned: OwnedTasks = {}): Promise<BatchAdded> {
     return this.#ringing(tasks, (session, options) =>
-      enqueueInto(session, this.names, tasks, { ...options, into, by, owner }),
+      enqueueInto(session, this.names, tasks, { ...options, ...owned, into, by }),
     );
   }
 

@@ -1,7 +1,9 @@
 import type { BatchAsked } from '../batches/batch-of-input.ts';
 import type { Context } from '../context/context.ts';
+import type { Enqueued, OwnedTasks } from '../context/enqueue.ts';
 import type { Producer } from '../context/producer.ts';
 import { databaseNowMs } from '../db/rows.ts';
+import type { Session } from '../db/session.ts';
 import type { InsertedTask } from '../db/tasks/insert-tasks.ts';
 import { saidBy } from '../domain/audit/actor.ts';
 import { checkNewTasks } from '../domain/task/new-task.ts';
@@ -17,15 +19,23 @@ export interface AddedTasks {
   warnings: string[];
 }
 
+export interface AddTasksOptions {
+  /** To which they are added, and who makes it if it is new. */
+  batch?: BatchAsked | undefined;
+  /** The submitter who adds them; without one, they are nobody's. */
+  owner?: string | undefined;
+  /** Writes something more in the transaction that adds them, which may be repeated. */
+  also?: ((session: Session, added: AddedTasks) => Promise<void>) | undefined;
+}
+
 /**
- * Adds all tasks or none, in one transaction. `batch`: to which, and who makes it if it is new. `owner`: the submitter who adds
- * them; without one, they are nobody's.
+ * Adds all tasks or none, in one transaction.
  * @throws AfdError E_USAGE; E_NOT_FOUND, E_CONFLICT of the batch; DatabaseError
  */
 export async function addTasks(
   context: Context,
   given: NewTask[],
-  { batch, owner }: { batch?: BatchAsked | undefined; owner?: string | undefined } = {},
+  { batch, owner, also }: AddTasksOptions = {},
 ): Promise<AddedTasks> {
   // What is wrong is reported before anything is connected.
   const tasks = checkNewTasks(given);
@@ -34,10 +44,14 @@ export async function addTasks(
   const types = tasks.map((one) => one.task_type);
   // The time is asked for where a task names one.
   const now = tasks.some((one) => one.run_at) ? await databaseNowMs(session) : 0;
-  const doubts = new TaskDoubts(now, await producer.handled.of(session, types));
-  const { batch_id, tasks: answers } = await intoBatch(producer, tasks, batch, owner);
-  for (const [n, task] of tasks.entries()) if (answers[n]?.created === true) doubts.check(task);
-  return { tasks: answers, batch_id, warnings: doubts.sentences };
+  const handled = await producer.handled.of(session, types);
+  const withWarnings = (added: Enqueued): AddedTasks => {
+    const doubts = new TaskDoubts(now, handled);
+    for (const [n, task] of tasks.entries()) if (added.tasks[n]?.created === true) doubts.check(task);
+    return { ...added, warnings: doubts.sentences };
+  };
+  const inside = also && ((own: Session, added: Enqueued) => also(own, withWarnings(added)));
+  return withWarnings(await intoBatch(producer, tasks, batch, { owner, also: inside }));
 }
 
 /** @throws as Producer.enqueueInto; E_USAGE for the name of the batch */
@@ -45,8 +59,8 @@ export async function intoBatch(
   producer: Producer,
   tasks: NewTask[],
   batch: BatchAsked | undefined,
-  owner?: string,
-): Promise<{ batch_id: number | null; tasks: InsertedTask[] }> {
-  if (batch === undefined) return { batch_id: null, tasks: await producer.enqueue(tasks, owner) };
-  return producer.enqueueInto(tasks, batch.into, saidBy(batch.by), owner);
+  owned: OwnedTasks = {},
+): Promise<Enqueued> {
+  if (batch === undefined) return { batch_id: null, tasks: await producer.enqueue(tasks, owned) };
+  return producer.enqueueInto(tasks, batch.into, saidBy(batch.by), owned);
 }

@@ -1,6 +1,7 @@
 // Webhooks as their operators add, see and change them.
 import { audited } from '../audit/audited.ts';
 import type { Context } from '../context/context.ts';
+import type { Session } from '../db/session.ts';
 import { replaceSigning, signingRow } from '../db/webhooks/signing-rows.ts';
 import { listWebhooks, readWebhook } from '../db/webhooks/webhook-rows.ts';
 import { deleteWebhook, insertWebhook, updateWebhook, type WebhookValues } from '../db/webhooks/write-webhook.ts';
@@ -46,8 +47,16 @@ export async function webhook(context: Context, id: number): Promise<Webhook> {
   return (await readWebhook(await context.session(), context.names, id)) ?? missing(id);
 }
 
+/** Writes something more in the transaction that adds a webhook, which may be repeated. */
+export type AlsoWrite = ((session: Session, added: WithSecret) => Promise<void>) | undefined;
+
 /** @throws AfdError E_USAGE; E_CONFLICT when there are too many; E_CONFIG: the key for secrets cannot be read; DatabaseError */
-export async function addWebhook(context: Context, given: NewWebhook, by: Actor): Promise<WithSecret> {
+export async function addWebhook(
+  context: Context,
+  given: NewWebhook,
+  by: Actor,
+  also?: AlsoWrite,
+): Promise<WithSecret> {
   checkUrl(context, given.url);
   const secret = given.secret ?? newSecret();
   checkSecret(secret);
@@ -57,10 +66,14 @@ export async function addWebhook(context: Context, given: NewWebhook, by: Actor)
   const secretOf = (id: number) => storedSigning(key, { id, version: 1 }, secret);
   const add = async () => {
     const id = await insertWebhook(session, names, { ...given, secretOf, by: saidBy(by) }, MOST_WEBHOOKS);
-    return id === undefined ? undefined : readWebhook(session, names, id);
+    const webhook = id === undefined ? undefined : await readWebhook(session, names, id);
+    const done = webhook && { webhook, secret, warnings: warningsOf(key) };
+    if (done !== undefined) await also?.(session, done);
+    return done;
   };
-  const added = await audited({ session, names }, by, add, (after) => after && entry('add', after.id, { after }));
-  if (added !== undefined) return { webhook: added, secret, warnings: warningsOf(key) };
+  const row = (done: WithSecret | undefined) => done && entry('add', done.webhook.id, { after: done.webhook });
+  const added = await audited({ session, names }, by, add, row);
+  if (added !== undefined) return added;
   throw new AfdError('E_CONFLICT', `There are ${MOST_WEBHOOKS} webhooks already. Remove one of them first.`);
 }
 

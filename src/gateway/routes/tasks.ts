@@ -1,11 +1,12 @@
 // Adding and reading tasks.
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import type { Keep } from '../../core/gateway/idempotency.ts';
 import type { RequestContext } from '../../core/gateway/requests/request-contexts.ts';
 import { hasEnded } from '../../core/gateway/task-watch.ts';
 import { monotonic } from '../../core/runtime/clock.ts';
 import { searchTasks, type TaskSearch } from '../../core/search/search-tasks.ts';
 import { viewedTask } from '../../core/search/viewed-task.ts';
-import { addTasks } from '../../core/tasks/add-tasks.ts';
+import { type AddedTasks, type AddTasksOptions, addTasks } from '../../core/tasks/add-tasks.ts';
 import { storedResult } from '../../core/tasks/tasks.ts';
 import { newTasksAnswer, newTasksBody } from '../../http/new-task-contract.ts';
 import { accessOf } from '../../http/operations/access.ts';
@@ -53,11 +54,13 @@ export function taskRoutes(app: App, gateway: Gateway): void {
     async handler(request, reply) {
       const { tasks: given, into } = givenTasks(request.body);
       const batch = into && { into, by: callerOf(request) };
-      const add = () =>
-        gateway.requests.use(async (context) => ({
-          added: await addTasks(context, given, { batch, owner: ownerOnly(request) }),
-          now: await context.now(),
-        }));
+      const owner = ownerOnly(request);
+      const add = (keep: Keep<{ added: AddedTasks; now: string }> | undefined) =>
+        gateway.requests.use(async (context) => {
+          const now = await context.now();
+          const also: AddTasksOptions['also'] = keep && ((session, added) => keep(session, { added, now }));
+          return { added: await addTasks(context, given, { batch, owner, also }), now };
+        });
       const { added, now } = await onceByKey(gateway, request, reply, add);
       const made = into !== undefined && 'name' in into;
       reply.code(made || added.tasks.some((one) => one.created) ? 201 : 200);

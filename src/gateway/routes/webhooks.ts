@@ -2,12 +2,15 @@
 
 import type { Webhook } from '../../core/domain/webhook.ts';
 import type { Gateway } from '../../core/gateway/gateway.ts';
+import type { Keep } from '../../core/gateway/idempotency.ts';
 import {
+  type AlsoWrite,
   addWebhook,
   changeSecret,
   changeWebhook,
   firstSecret,
   removeWebhook,
+  type WithSecret,
   webhook,
   webhooks,
 } from '../../core/webhooks/manage-webhooks.ts';
@@ -30,6 +33,12 @@ import type { App } from '../server/app-type.ts';
 const ONE = { url: '/api/v1/webhooks/:webhook_id', serializerCompiler: plainJson };
 const tags = ['webhooks'] as const;
 
+interface KeptWebhook {
+  webhook: ReturnType<typeof wire>;
+  warnings: string[];
+  now: string;
+}
+
 export function webhookRoutes(app: App, gateway: Gateway): void {
   app.route({
     method: 'POST',
@@ -48,11 +57,14 @@ export function webhookRoutes(app: App, gateway: Gateway): void {
       const { secret: given } = request.body;
       let made: string | undefined;
       // What is kept for a repeated request is in the database, and so without the secret.
-      const add = () =>
+      const add = (keep: Keep<KeptWebhook> | undefined) =>
         gateway.requests.use(async (context) => {
-          const { webhook, secret, warnings } = await addWebhook(context, { ...request.body, secret: given }, by);
-          made = secret;
-          return { webhook: wire(webhook), warnings, now: await context.now() };
+          const now = await context.now();
+          const shown = ({ webhook, warnings }: WithSecret) => ({ webhook: wire(webhook), warnings, now });
+          const also: AlsoWrite = keep && ((session, added) => keep(session, shown(added)));
+          const added = await addWebhook(context, { ...request.body, secret: given }, by, also);
+          made = added.secret;
+          return shown(added);
         });
       const { now, ...added } = await onceByKey(gateway, request, reply, add);
       const id = Number(added.webhook.webhook_id);

@@ -52,16 +52,33 @@ export async function beginRequest(
   return { kind: affectedRows === 1 ? 'begun' : 'under-way' };
 }
 
-/** `answer` undefined: there is none to repeat, and the key is free again. @throws DatabaseError */
-export async function endRequest(
+/** False: another gateway has taken the request over. @throws DatabaseError */
+export async function answerRequest(
   session: Session,
   names: TableNames,
   { request_key, owner }: IdempotentRequest,
-  answer: string | undefined,
+  answer: string,
+): Promise<boolean> {
+  const { affectedRows } = await session.write(
+    `UPDATE ${names.request} SET answer = ? WHERE request_key = ? AND owner = ?`,
+    [answer, request_key, owner],
+  );
+  return affectedRows === 1;
+}
+
+/**
+ * The key is free again, unless the request was answered: where the answer to a COMMIT was lost, this waits for its transaction.
+ * @throws DatabaseError
+ */
+export async function freeRequest(
+  session: Session,
+  names: TableNames,
+  { request_key, owner }: IdempotentRequest,
 ): Promise<void> {
-  const mine = 'WHERE request_key = ? AND owner = ?';
-  if (answer === undefined) await session.write(`DELETE FROM ${names.request} ${mine}`, [request_key, owner]);
-  else await session.write(`UPDATE ${names.request} SET answer = ? ${mine}`, [answer, request_key, owner]);
+  await session.write(`DELETE FROM ${names.request} WHERE request_key = ? AND owner = ? AND answer IS NULL`, [
+    request_key,
+    owner,
+  ]);
 }
 
 /** Deletes requests that were begun longer ago than `seconds`. Returns how many. @throws DatabaseError */
