@@ -3,6 +3,11 @@ import { bootstrap } from '../scripts/bootstrap.mjs';
 import { readOptions } from '../scripts/usage.mjs';
 
 await bootstrap();
+// It has no peer to be compared with.
+if (process.argv[2] === 'fleet') {
+  await import('./fleet.mjs');
+  process.exit();
+}
 const { HELP, OPTIONS, readArguments } = await import('./arguments.mjs');
 const given = readOptions(HELP, { options: OPTIONS, positionals: true, check: readArguments });
 const { measure } = await import('./measure.mjs');

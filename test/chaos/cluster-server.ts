@@ -5,6 +5,7 @@ import mysql, { type ConnectionOptions, type RowDataPacket } from 'mysql2/promis
 import type { DatabaseAddress } from '../../src/core/db/address.ts';
 import { type Cluster, cluster } from '../helpers/cluster.ts';
 import { until } from '../helpers/wait.ts';
+import { recoverPositions } from './galera-recovery.ts';
 import type { MemberFault } from './plan.ts';
 import type { ChaosServer, Topology } from './server.ts';
 
@@ -40,7 +41,7 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
       await one.replaced(member + 1);
     },
     async start() {
-      await one.tell('start');
+      await begin(one, topology);
       await caughtUp(one, topology);
     },
     async pause() {
@@ -49,7 +50,7 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
     async resume() {
       if (paused !== undefined) await one.signalMember(paused, 'SIGCONT');
       // A primary that was replaced meanwhile comes back as a member.
-      await one.tell('start');
+      await begin(one, topology);
     },
     async move() {
       await switchover(one, topology);
@@ -60,10 +61,16 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
   };
 }
 
+/** Starts what is missing, and wakes what is frozen. */
+async function begin(one: Cluster, topology: Topology): Promise<void> {
+  if (topology === 'galera') await recoverPositions(one);
+  await one.tell('start');
+}
+
 /** The writer of Galera leaves in order, and comes back; which one is the writer is what afd decides. */
 async function switchover(one: Cluster, topology: Topology): Promise<void> {
   // Only a whole one can be moved: what was done before may not be over.
-  await one.tell('start');
+  await begin(one, topology);
   if (topology !== 'galera') await one.tell('switchover');
   else await one.tell('switchover', String(await one.primary()));
   await caughtUp(one, topology);
@@ -90,7 +97,7 @@ async function hurt(one: Cluster, topology: Topology, fault: MemberFault, ms: nu
     await one.tell('cut-group', String(primary));
     await pause(ms);
     await one.tell('mend', String(primary));
-    await one.tell('start');
+    await begin(one, topology);
     return true;
   }
   const others = Array.from({ length: count }, (_, n) => n + 1).filter((n) => n !== primary);
@@ -98,7 +105,7 @@ async function hurt(one: Cluster, topology: Topology, fault: MemberFault, ms: nu
   for (const n of hit) await one.signalMember(n, fault === 'kill-secondary' ? 'SIGKILL' : 'SIGSTOP');
   await pause(ms);
   if (fault !== 'kill-secondary') for (const n of hit) await one.signalMember(n, 'SIGCONT');
-  await one.tell('start');
+  await begin(one, topology);
   await caughtUp(one, topology);
   return true;
 }
