@@ -5,7 +5,7 @@ import { networkOf } from './client-address.ts';
 import type { Limits } from './limits.ts';
 
 export interface ConnectionsOptions {
-  limits: Pick<Limits, 'connections' | 'connectionsPerAddress'>;
+  limits: Pick<Limits, 'connections' | 'connectionsPerAddress' | 'requestsPerConnection'>;
   isTrusted(address: string): boolean;
   /** Others are not let in. `local`: the address of this machine to which the client has connected. */
   mayConnect(address: string, local: string): boolean;
@@ -29,9 +29,14 @@ export class Connections {
     return [...this.#open.values()].reduce((sum, one) => sum + one.requests, 0);
   }
 
+  /** Once the server has its listeners: they see no request that is refused here. */
   attach(server: Server): void {
     server.on('connection', (socket) => this.#take(socket));
-    server.prependListener('request', (request, response) => this.#begun(request, response));
+    const answering = server.listeners('request');
+    server.removeAllListeners('request');
+    server.on('request', (request, response) => {
+      if (this.#begun(request, response)) for (const listener of answering) listener.call(server, request, response);
+    });
   }
 
   /** Closes those on which no request is under way: also the ones whose request is not complete yet. */
@@ -74,14 +79,29 @@ export class Connections {
     });
   }
 
-  #begun({ socket }: IncomingMessage, response: ServerResponse): void {
+  /**
+   * False: the client has sent more requests at once than anybody needs. All that are in one packet are parsed in one go, and others would wait
+   * until each of them is answered.
+   */
+  #begun({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const one = this.#open.get(keyOf(socket));
-    if (one === undefined) return;
+    if (one === undefined) return !socket.destroyed;
+    const { limits, onRefused } = this.#o;
+    if (one.requests >= limits.requestsPerConnection) {
+      if (!socket.destroyed) onRefused(tooMany(socket, one.requests));
+      socket.destroy();
+      return false;
+    }
     one.requests += 1;
     response.once('close', () => {
       one.requests -= 1;
     });
+    return true;
   }
+}
+
+function tooMany({ remoteAddress = 'a client that has gone' }: Socket, requests: number): string {
+  return `ended a connection from ${remoteAddress}: it sent more requests while ${requests} were not answered yet`;
 }
 
 function keyOf({ remoteAddress, remotePort }: Socket): string {

@@ -20,6 +20,8 @@ export interface Limits {
   connections: number;
   /** The same from one address, or from one network of IPv6; a trusted proxy may have all. */
   connectionsPerAddress: number;
+  /** Requests on one connection that are not answered yet. */
+  requestsPerConnection: number;
   /** Requests per second from one address. */
   requestsPerAddress: number;
   /** Requests per second with one key, or for one device. */
@@ -43,6 +45,7 @@ export interface Limits {
 export const LIMITS: Limits = {
   connections: 20_000,
   connectionsPerAddress: 15_000,
+  requestsPerConnection: 50,
   requestsPerAddress: 20_000,
   requestsPerKey: 1000,
   headerBytes: 16 * KB,
