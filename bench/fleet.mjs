@@ -1,8 +1,8 @@
-// A thousand devices at one database: what they cost it while nothing is due and while tasks are executed, how soon a task starts beside them, and,
+// A thousand devices at one database: what they cost it while nothing is due and while tasks are executed, how soon a task starts meanwhile, and,
 // on a replicated database, what happens when its writer is killed.
 //   npm run bench -- fleet [--devices 1000] [--processes 4] [--seconds 20] [--url URL | --script FILE] [--failovers 3] [--json]
 // --url: a server, and an account that may make a schema. --script: starts and kills the members of a cluster, as for the tests on clusters.
-// Without either a private MariaDB. The devices of bench/fleet-devices.mjs have one session each; two real workers beside them execute the tasks.
+// Without either a private MariaDB. The devices of bench/fleet-devices.mjs have one session each; two real workers execute the tasks.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -69,14 +69,14 @@ async function measured() {
   const devices = startDevices();
   await until(() => seen('registered') >= DEVICES, (DEVICES / STARTS) * 4000 + 60_000, 'all devices are registered');
   await pause(5000);
-  const beside = { idle: await phase(producer, false), load: await phase(producer, true) };
+  const among = { idle: await phase(producer, false), load: await phase(producer, true) };
   const failovers = [];
   for (let n = 0; target.kill !== undefined && n < FAILOVERS; n += 1) failovers.push(await failover(producer));
   await context.close();
   for (const child of [...devices, ...workers]) child.kill('SIGTERM');
   await Promise.all([...children].map((child) => new Promise((resolve) => child.once('exit', resolve))));
   const failed = reports.filter((one) => one.kind === 'failed' || one.kind === 'trust-over');
-  return { devices: DEVICES, without, beside, failovers, failed: failed.length, why: failed[0]?.message };
+  return { devices: DEVICES, without, among, failovers, failed: failed.length, why: failed[0]?.message };
 }
 
 /** What the server did in some seconds, and how soon tasks started meanwhile. `loaded`: the workers are busy. */
@@ -269,14 +269,14 @@ async function until(done, mostMs, what) {
   }
 }
 
-function print({ about, devices, without, beside, failovers, failed, why }) {
+function print({ about, devices, without, among, failovers, failed, why }) {
   const line = (name, { statements, cpuMs, memoryMb, connections, startMs, start99Ms, attempts }) =>
     `| ${name} | ${statements.toFixed(0)} | ${cpuMs.toFixed(0)} | ${memoryMb.toFixed(0)} | ${connections} | ${startMs.toFixed(1)} | ${start99Ms.toFixed(0)} | ${attempts?.toFixed(0) ?? '–'} |`;
   console.log(`Measured on ${about}.
 
-| devices, beside two workers | statements/s | processor time of the server, ms/s | its memory, MB | connections | a task starts after, ms (median) | 99 % | attempts/s |
+| devices, and two workers | statements/s | processor time of the server, ms/s | its memory, MB | connections | a task starts after, ms (median) | 99 % | attempts/s |
 | --- | --- | --- | --- | --- | --- | --- | --- |
-${[line('none, nothing due', without.idle), line(`${devices}, nothing due`, beside.idle), line(`${devices}, workers busy`, beside.load)].join('\n')}`);
+${[line('none, nothing due', without.idle), line(`${devices}, nothing due`, among.idle), line(`${devices}, workers busy`, among.load)].join('\n')}`);
   if (failovers.length > 0)
     console.log(`
 | writer killed | next one writable after, s | then first start, s | half of the devices back, s | all back, s | most connections | declared dead |

@@ -128,7 +128,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       ...{ address: resolved.replica, names, maxDelayS: config.database.read_max_delay },
       session: defaults,
       writer: () => context.session(),
-      say: (message) => events.emit('warning', { message }),
+      say: (kind, message) => events.emit(kind, { message }),
     });
   // A node writes each second, and so notices that there is another writer. A command may only read for hours.
   const recheck = isNode ? undefined : setInterval(() => writer?.recheck(), RECHECK_MS).unref();

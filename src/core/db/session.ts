@@ -63,13 +63,13 @@ export class Session {
 
   /** @throws DatabaseError when the session is not open. */
   get facts(): ServerFacts {
-    if (this.#facts === undefined) throw this.#gone('the session is not open');
+    if (this.#facts === undefined) throw goneError(this.where, 'the session is not open');
     return this.#facts;
   }
 
   /** Opens the connection if it is not open, and returns the server's facts. @throws DatabaseError */
   async ready(): Promise<ServerFacts> {
-    if (this.#closed) throw this.#gone('the session was closed');
+    if (this.#closed) throw goneError(this.where, 'the session was closed');
     if (this.#connection !== undefined && this.#facts !== undefined) return this.#facts;
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined;
@@ -107,7 +107,7 @@ export class Session {
     this.#connection = undefined;
     this.#target.left();
     // Nothing waits any more for a connection that is being opened.
-    if (connection === undefined) return this.#calls.fail(this.#gone('the session was closed'));
+    if (connection === undefined) return this.#calls.fail(goneError(this.where, 'the session was closed'));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         cut(connection);
@@ -146,7 +146,7 @@ export class Session {
   async #connect(): Promise<ServerFacts> {
     const { connectTimeoutMs = 3000 } = this.options;
     const { address } = this.#target;
-    if (this.#closed) throw this.#gone('the session was closed while it was being opened');
+    if (this.#closed) throw goneError(this.where, 'the session was closed while it was being opened');
     this.#calls.where = describeAddress(address);
     this.#calls.allow(undefined);
     const options = sessionOptions(address, connectTimeoutMs, this.options.multiStatements);
@@ -161,7 +161,7 @@ export class Session {
       await this.#call(connection, connectTimeoutMs, (done) => connection.connect((error) => done(error, undefined)));
       assertFoundRows(connection);
       const facts = await this.#prepare(connection);
-      if (this.#closed) throw this.#gone('the session was closed while it was being opened');
+      if (this.#closed) throw goneError(this.where, 'the session was closed while it was being opened');
       this.#connection = connection;
       this.#facts = facts;
       this.#calls.allow(facts.maxAllowedPacket);
@@ -190,13 +190,13 @@ export class Session {
 
   #text(sql: string, values: unknown[]): string {
     if (values.length === 0) return sql;
-    if (this.#connection === undefined) throw this.#gone('the connection was lost');
+    if (this.#connection === undefined) throw goneError(this.where, 'the connection was lost');
     return this.#connection.format(sql, values);
   }
 
   async #send(sql: string, values: unknown[]): Promise<unknown> {
     const connection = this.#connection;
-    if (connection === undefined) throw this.#gone('the connection was lost');
+    if (connection === undefined) throw goneError(this.where, 'the connection was lost');
     const text = this.#text(sql, values);
     assertPacketSize(text, this.#facts?.maxAllowedPacket);
     try {
@@ -229,7 +229,7 @@ export class Session {
 
   #cut(connection: Connection): void {
     cut(connection);
-    this.#calls.fail(this.#gone('the connection was lost'));
+    this.#calls.fail(goneError(this.where, 'the connection was lost'));
   }
 
   /** `why`: the error of the call that it is about; none = the connection is just gone. */
@@ -243,9 +243,5 @@ export class Session {
 
   #who(account: string | undefined): Who {
     return { account, schema: this.options.address.database, role: this.options.role };
-  }
-
-  #gone(why: string): DatabaseError {
-    return goneError(this.where, why);
   }
 }

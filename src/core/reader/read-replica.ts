@@ -17,8 +17,8 @@ export interface ReadReplicaOptions {
   maxDelayS: number;
   /** Opens a session with the writer, to compare with; it is asked for once. @throws DatabaseError */
   writer: () => Promise<Session>;
-  /** Says once that reads go to the writer, and why; and once that they go to the replica again. */
-  say(message: string): void;
+  /** Says once that reads go to the writer, and why (`warning`); and once that they go to the replica again (`note`). */
+  say(kind: 'warning' | 'note', message: string): void;
 }
 
 /** How the replica stands. */
@@ -149,13 +149,14 @@ export class ReadReplica {
     if (behindMs > maxDelayS * 1000)
       return this.#over(`is up to ${seconds(behindMs)} s behind the writer; database.read_max_delay is ${maxDelayS} s`);
     this.#found = { behindMs, nowMs, at };
-    if (this.#useless) this.#o.say(`Lists and exports are read from the replica ${this.where} again.`);
+    if (this.#useless) this.#o.say('note', `Lists and exports are read from the replica ${this.where} again.`);
     this.#useless = false;
   }
 
   #over(why: string): void {
     if (this.#closed) return;
-    if (!this.#useless) this.#o.say(`Lists and exports are read from the writer: the replica ${this.where} ${why}.`);
+    if (!this.#useless)
+      this.#o.say('warning', `Lists and exports are read from the writer: the replica ${this.where} ${why}.`);
     this.#useless = true;
     this.#found = undefined;
     this.#until = monotonic() + PAUSE_MS;

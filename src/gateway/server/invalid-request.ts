@@ -1,5 +1,4 @@
 import { AfdError } from '../../core/domain/errors.ts';
-import { truncateBytes } from '../../core/domain/text/error-text.ts';
 
 /** What the schema of a request has found, as zod says it. */
 export interface RequestProblem {
@@ -12,7 +11,7 @@ export interface RequestProblem {
   keys?: readonly string[];
 }
 
-/** Unknown keys that an answer names, and bytes of each: a caller may send any number of them. */
+/** Unknown keys that an answer names, and characters of each: a caller may send any number of them. */
 const MOST_KEYS = 5;
 const MOST_OF_KEY = 60;
 
@@ -25,7 +24,7 @@ function sentence(problem: RequestProblem): string {
   const { path, code, message, expected, values, keys } = problem;
   const where = path.join('.') || 'it';
   if (code === 'unrecognized_keys' && keys !== undefined) {
-    const names = keys.slice(0, MOST_KEYS).map((key) => JSON.stringify(truncateBytes(key, MOST_OF_KEY)));
+    const names = keys.slice(0, MOST_KEYS).map((key) => JSON.stringify(key.slice(0, MOST_OF_KEY)));
     const more = keys.length - names.length;
     return `${where} must not have ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }
