@@ -34,7 +34,11 @@ export async function openTarget({ url, script }) {
   return {
     address: addresses.length === 1 ? addresses[0] : { ...addresses[0], members: addresses },
     config: { database: script === undefined ? { url: urlOf(at, schema) } : { url: urlsOf(members, schema) } },
-    async makeSchema() {
+    /** `most`: connections that it must allow. An account that may not say so has a server that does. */
+    async makeSchema(most) {
+      const allow = `SET GLOBAL max_connections = ${most}`;
+      if (script === undefined) await rows(allow).catch(() => {});
+      else for (const n of members.keys()) await tell('sql', String(n + 1), '-e', allow);
       await rows(`CREATE DATABASE ${schema} CHARACTER SET utf8mb4`);
       const { migrateUp } = await core('db/migrate/migrator.js');
       const { tableNames } = await core('db/table-names.js');
@@ -62,7 +66,10 @@ export async function openTarget({ url, script }) {
     /** Since this server started. */
     mostConnections: async () => Number((await rows("SHOW GLOBAL STATUS LIKE 'Max_used_connections'"))[0].Value),
     open: (type) =>
-      one(`SELECT COUNT(*) FROM ${schema}.af_crawl_task WHERE task_type = ? AND status = 'pending'`, [type]),
+      one(
+        `SELECT COUNT(*) FROM ${schema}.af_crawl_task WHERE task_type = ? AND status IN ('pending', 'assigned', 'running')`,
+        [type],
+      ),
     /** Devices whose work was taken from them. */
     dead: () => one(`SELECT COUNT(*) FROM ${schema}.af_task_assignment WHERE status = 'lost'`),
     ...(script === undefined ? {} : { kill, mend }),
