@@ -13,6 +13,7 @@ import type { ChaosServer, Topology } from './server.ts';
 const KINDS = { group: 'group', semisync: 'pair', galera: 'galera' } as const;
 /** Milliseconds after which the replica of a killed primary is promoted, as a tool beside it would do. */
 const PROMOTE_MS = 1000;
+const CATCH_UP_S = 10;
 
 const TRUST = 'SET PERSIST log_bin_trust_function_creators = 1';
 
@@ -84,7 +85,13 @@ async function caughtUp(one: Cluster, topology: Topology): Promise<void> {
   if (topology !== 'semisync') return;
   const primary = await until(() => one.primary());
   const place = await one.tell('sql', String(primary), '-e', 'SELECT @@gtid_binlog_pos');
-  await one.tell('sql', String(3 - primary), '-e', `SELECT MASTER_GTID_WAIT('${place.trim()}', 20)`);
+  const wait = `SELECT MASTER_GTID_WAIT('${place.trim()}', ${CATCH_UP_S})`;
+  const follows = () => one.tell('sql', String(3 - primary), '-e', wait).then((answer) => answer.trim() === '0');
+  // One that had committed what the new primary never saw does not follow until it is made anew.
+  for (let tries = 0; !(await follows().catch(() => false)); tries += 1) {
+    if (tries === 3) throw new Error(`Server ${3 - primary} of the pair does not follow server ${primary}.`);
+    await one.tell('start');
+  }
 }
 
 /** The pair has one secondary, without which its primary stops; a member can be cut off where each has a network of its own. */
