@@ -77,6 +77,8 @@ it('afd users reads a password from standard input', async () => {
   const next = await typed('another canary battery', 'password', 'alice');
   expect(next.code).toBe(0);
   expect(await isPassword('alice', 'another canary battery')).toBe(true);
+  const none = await typed('', 'password', 'alice');
+  expect([none.code, none.said]).toEqual([2, expect.stringContaining('No password was given.')]);
 });
 
 it('afd users adds a person without a password, who gets one by afd users password', async () => {

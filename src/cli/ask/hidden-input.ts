@@ -26,6 +26,7 @@ export async function hiddenValue(question: string, format: 'text' | 'json', hel
 export async function newPassword(file: string | undefined, help: string): Promise<string> {
   if (file !== undefined) return fromFile(file, help);
   const first = await hiddenInput('Password:', help);
+  if (first === '') throw refused('No password was given.', help);
   if (!isTyped() || first === (await hiddenInput('The same again:', help))) return first;
   throw refused('The two passwords are not the same.', help);
 }
