@@ -28,10 +28,19 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
   else for (const n of [1, 2, 3]) await one.tell('sql', String(n), '-e', TRUST);
   const first = { ...members[0]!, members };
   let paused: number | undefined;
+  // A member that is being made anew from another is no target yet.
+  let mending: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = mending.then(work, work);
+    mending = done;
+    return done;
+  };
+  const mended = () => mending.catch(() => {});
   return {
     ...{ kind, topology, members },
     ...{ address: first, fleet: first, root: first },
     async kill() {
+      await mended();
       return (await one.signal('SIGKILL')) - 1;
     },
     async replaced(member) {
@@ -41,10 +50,11 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
       }
       await one.replaced(member + 1);
     },
-    async start() {
-      await begin(one, topology);
-      await caughtUp(one, topology);
-    },
+    start: () =>
+      inTurn(async () => {
+        await begin(one, topology);
+        await caughtUp(one, topology);
+      }),
     async pause() {
       paused = await one.signal('SIGSTOP');
     },
@@ -53,9 +63,7 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
       // A primary that was replaced meanwhile comes back as a member.
       await begin(one, topology);
     },
-    async move() {
-      await switchover(one, topology);
-    },
+    move: () => inTurn(() => switchover(one, topology)),
     hurt: (fault, ms) => hurt(one, topology, fault, ms),
     boots: () => Promise.all(members.map(bootOfMember)),
     stop: () => one.stop(),
