@@ -28,8 +28,9 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
   else for (const n of [1, 2, 3]) await one.tell('sql', String(n), '-e', TRUST);
   const first = { ...members[0]!, members };
   let paused: number | undefined;
-  // A member that is being made anew from another is no target yet.
+  // A server that is alone, or from which another is being made anew, is no target: what it acknowledges is promised by no setting.
   let mending: Promise<unknown> = Promise.resolve();
+  let whole = () => {};
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const done = mending.then(work, work);
     mending = done;
@@ -41,6 +42,9 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
     ...{ address: first, fleet: first, root: first },
     async kill() {
       await mended();
+      mending = new Promise<void>((resolve) => {
+        whole = resolve;
+      });
       return (await one.signal('SIGKILL')) - 1;
     },
     async replaced(member) {
@@ -50,11 +54,14 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
       }
       await one.replaced(member + 1);
     },
-    start: () =>
-      inTurn(async () => {
+    async start() {
+      try {
         await begin(one, topology);
         await caughtUp(one, topology);
-      }),
+      } finally {
+        whole();
+      }
+    },
     async pause() {
       paused = await one.signal('SIGSTOP');
     },
