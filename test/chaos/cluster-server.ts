@@ -15,6 +15,8 @@ const KINDS = { group: 'group', semisync: 'pair', galera: 'galera' } as const;
 const PROMOTE_MS = 1000;
 const CATCH_UP_S = 10;
 
+/** One that read_only does not stop goes on writing to the former primary of a switchover. */
+const MARIADB_RIGHTS = "GRANT ALL ON *.* TO 'afd'@'%'; REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM 'afd'@'%'";
 const TRUST = 'SET PERSIST log_bin_trust_function_creators = 1';
 
 export async function clusterServer(topology: Topology): Promise<ChaosServer> {
@@ -23,7 +25,7 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
   const members = address.members as Array<DatabaseAddress & { host: string; port: number }>;
   const kind = topology === 'group' ? 'mysql' : 'mariadb';
   // The account of a fleet may do everything in schemas of its own; of MariaDB it has one schema alone.
-  if (kind === 'mariadb') await one.tell('sql', String(await one.primary()), '-e', "GRANT ALL ON *.* TO 'afd'@'%'");
+  if (kind === 'mariadb') await one.tell('sql', String(await one.primary()), '-e', MARIADB_RIGHTS);
   // The triggers that record what happens are made by that account, which is not root.
   else for (const n of [1, 2, 3]) await one.tell('sql', String(n), '-e', TRUST);
   const first = { ...members[0]!, members };

@@ -170,7 +170,7 @@ export function openContext(resolved: ResolvedConfig, options: ContextOptions): 
       return session;
     },
     producer() {
-      producer ??= context.session({ multiStatements: true }).then((session) => new Producer(session, names, config));
+      producer ??= this.session({ multiStatements: true }).then((session) => new Producer(session, names, config));
       producer.catch(() => {
         producer = undefined;
       });

@@ -1,4 +1,4 @@
-import { readReplicationSettings } from '../db/server/replication-settings.ts';
+import { ignoresReadOnly, readReplicationSettings } from '../db/server/replication-settings.ts';
 import type { Session } from '../db/session.ts';
 import { promisedBy } from '../domain/writer/promised.ts';
 import type { Events } from '../runtime/events.ts';
@@ -8,7 +8,7 @@ export async function tellPromise(session: Session, events: Events, heartbeatTim
   const values = await readReplicationSettings(session);
   const several = session.options.writer !== undefined;
   const trustS = heartbeatTimeoutS - Math.min(10, heartbeatTimeoutS / 3);
-  const promised = promisedBy({ values, several, trustS });
+  const promised = promisedBy({ values, several, trustS, ignoresReadOnly: await ignoresReadOnly(session) });
   if (promised === undefined) return;
   events.emit('note', { message: promised.sentence });
   for (const message of promised.dangers) events.emit('warning', { message });

@@ -1,4 +1,4 @@
-// Invariant: reads settings of the server and changes nothing. No table, no index. Names that the server does not know are missing.
+// Invariant: reads settings of the server and rights of the account, and changes nothing. No table, no index. Names that the server does not know are missing.
 import type { Row, Session } from '../session.ts';
 
 const GROUP = [
@@ -21,4 +21,21 @@ export async function readReplicationSettings(session: Session): Promise<Map<str
   for (const kind of ['VARIABLES', 'STATUS'])
     found.push(...(await session.rows(`SHOW GLOBAL ${kind} WHERE Variable_name IN (?)`, [NAMES])));
   return new Map(found.map((row) => [String(row.Variable_name).toLowerCase(), String(row.Value)]));
+}
+
+/** What lets an account write to a server that is read_only: of MariaDB, of MySQL, and of older servers. */
+const ABOVE_READ_ONLY = ['ALL PRIVILEGES', 'SUPER', 'READ_ONLY ADMIN', 'CONNECTION_ADMIN'];
+const OF_THE_SERVER = ' ON *.* TO ';
+
+/** Whether this account may write to a server that is read_only, by its own rights; those of its roles are not seen. @throws DatabaseError */
+export async function ignoresReadOnly(session: Session): Promise<boolean> {
+  const grants = await session.rows('SHOW GRANTS');
+  return grants.some((row) => isAboveReadOnly(String(Object.values(row)[0])));
+}
+
+/** `grant`: a line of SHOW GRANTS. */
+export function isAboveReadOnly(grant: string): boolean {
+  const end = grant.indexOf(OF_THE_SERVER);
+  const rights = grant.slice('GRANT '.length, Math.max(0, end)).split(',');
+  return rights.some((right) => ABOVE_READ_ONLY.includes(right.trim()));
 }

@@ -18,15 +18,19 @@ export interface PromisedBy {
   several: boolean;
   /** Seconds that a worker goes on without the database. */
   trustS: number;
+  /** The account may write to a server that is read_only. */
+  ignoresReadOnly: boolean;
 }
 
 /** Seconds in which a group notices that a member is gone, in addition to its expel time-out: 21 s were measured with 5. */
 const DETECTION_S = 16;
 /** Milliseconds: an hour is as good as without limit. */
 const LONG_MS = 3_600_000;
+const ABOVE_READ_ONLY =
+  'the account may write to a server that is read_only (READ_ONLY ADMIN, CONNECTION_ADMIN or SUPER): what it writes to the former primary after a planned switchover is lost; use an account with the rights that "afd db grants" prints';
 
 /** Undefined = a server alone, as far as it says. */
-export function promisedBy({ values, several, trustS }: PromisedBy): Promised | undefined {
+export function promisedBy({ values, several, trustS, ignoresReadOnly }: PromisedBy): Promised | undefined {
   if (isSet(values.get('group_replication_group_name'))) return ofGroup(values, trustS);
   if (values.get('wsrep_on') === 'ON') {
     const sentence =
@@ -34,13 +38,15 @@ export function promisedBy({ values, several, trustS }: PromisedBy): Promised | 
     return { row: 'galera', sentence, dangers: [] };
   }
   const which = ['source', 'master'].find((one) => values.get(`rpl_semi_sync_${one}_enabled`) === 'ON');
-  if (which !== undefined) return ofSemiSync(values, which);
+  const above = when(ignoresReadOnly, ABOVE_READ_ONLY);
+  if (which !== undefined) return ofSemiSync(values, which, above);
   if (!several) return undefined;
   return {
     row: 'asynchronous',
     sentence: 'the database is a primary with asynchronous replicas',
     dangers: [
       'the replicas are asynchronous: tasks and results that were acknowledged just before the primary fails can be lost with it',
+      ...above,
     ],
   };
 }
@@ -78,7 +84,7 @@ function ofGroup(values: ReadonlyMap<string, string>, trustS: number): Promised 
 }
 
 /** `which`: its word in the names, which depends on the server. */
-function ofSemiSync(values: ReadonlyMap<string, string>, which: string): Promised {
+function ofSemiSync(values: ReadonlyMap<string, string>, which: string, above: string[]): Promised {
   const name = (what: string) => `rpl_semi_sync_${which}_${what}`;
   const timeoutMs = Number(values.get(name('timeout')));
   const after = values.get(name('wait_point')) ?? '';
@@ -98,6 +104,7 @@ function ofSemiSync(values: ReadonlyMap<string, string>, which: string): Promise
         values.get(name('status')) === 'OFF',
         `${name('status')} is OFF: no replica confirms now, and commits are acknowledged that are on one server alone`,
       ),
+      ...above,
     ],
   };
 }

@@ -1,8 +1,17 @@
 import { expect, it } from 'vitest';
 import { promisedBy } from '../../../../../src/core/domain/writer/promised.ts';
 
-function promised(values: Record<string, string>, more: { several?: boolean; trustS?: number } = {}) {
-  return promisedBy({ values: new Map(Object.entries(values)), several: true, trustS: 50, ...more });
+function promised(
+  values: Record<string, string>,
+  more: { several?: boolean; trustS?: number; ignoresReadOnly?: boolean } = {},
+) {
+  return promisedBy({
+    values: new Map(Object.entries(values)),
+    several: true,
+    trustS: 50,
+    ignoresReadOnly: false,
+    ...more,
+  });
 }
 
 const GROUP = {
@@ -61,4 +70,15 @@ it('takes several hosts of which it knows nothing for asynchronous replicas, and
     dangers: [expect.stringContaining('can be lost')],
   });
   expect(promised({}, { several: false })).toBeUndefined();
+});
+
+it('warns of an account that read_only does not stop, where a switchover sets it', () => {
+  const semiSync = { rpl_semi_sync_master_enabled: 'ON', rpl_semi_sync_master_timeout: '600000000' };
+  for (const values of [semiSync, {}])
+    expect(promised(values, { ignoresReadOnly: true })?.dangers.at(-1)).toContain(
+      'the account may write to a server that is read_only',
+    );
+  // There the server itself refuses all of them.
+  expect(promised(GROUP, { ignoresReadOnly: true })?.dangers).toEqual([]);
+  expect(promised({}, { several: false, ignoresReadOnly: true })).toBeUndefined();
 });
