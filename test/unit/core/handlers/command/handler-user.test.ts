@@ -1,7 +1,7 @@
 // Issue 13, section 4: a handler that runs as a user of its own.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { getuid } from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -92,7 +92,7 @@ describe('handlers.<type>.user', asRoot, () => {
     const prefix = await limitPrefix('a', { limits, umask: '027' }, PATH, nobody);
     const attempt = testAttempt();
     await run('nice; ulimit -n; umask; id -u', attempt, { prefix });
-    expect(messages(attempt)).toEqual(['5', '100', '0027', `${nobody.uid}`]);
+    expect(messages(attempt)).toEqual([`${getPriority() + limits.nice}`, '100', '0027', `${nobody.uid}`]);
     await expect(limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, nobody)).rejects.toThrow(
       'handlers.a.limits.nice cannot be applied',
     );
