@@ -16,7 +16,7 @@ const PROMOTE_MS = 1000;
 const CATCH_UP_S = 10;
 
 /** One that read_only does not stop goes on writing to the former primary of a switchover. */
-const MARIADB_RIGHTS = "GRANT ALL ON *.* TO 'afd'@'%'; REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM 'afd'@'%'";
+const MARIADB_RIGHTS = "GRANT ALL ON *.* TO 'afd'@'%'; REVOKE READ_ONLY ADMIN ON *.* FROM 'afd'@'%'";
 const TRUST = 'SET PERSIST log_bin_trust_function_creators = 1';
 
 export async function clusterServer(topology: Topology): Promise<ChaosServer> {
