@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError, isOutcomeUnknown, unknownOutcome } from './database-error.ts';
+import { Overtaken } from './overtaken.ts';
 import type { Piggybacked } from './piggyback.ts';
 import type { Session } from './session.ts';
 
@@ -36,6 +37,9 @@ export async function transaction<T>(
 }
 
 const BEGIN = 'START TRANSACTION';
+/** Each time another session has committed; more come from an index that is not ours. */
+const OVERTAKEN_TRIES = 50;
+const MAX_DOUBLINGS = 10;
 
 /** Sessions in a transaction of several steps. */
 const whole = new WeakSet<Session>();
@@ -96,8 +100,9 @@ async function again<T>(tries: number, work: () => Promise<T>, may: (error: Data
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof DatabaseError && may(error) && attempt < tries)) throw error;
-      await pause(Math.random() * 50 * 2 ** attempt);
+      const most = error instanceof Overtaken ? OVERTAKEN_TRIES : tries;
+      if (!(error instanceof DatabaseError && may(error) && attempt < most)) throw error;
+      await pause(Math.random() * 50 * 2 ** Math.min(attempt, MAX_DOUBLINGS));
     }
   }
 }

@@ -1,7 +1,7 @@
 import { NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import { repairAttempts } from '../claim/repair-attempts.ts';
 import { materializeAttempts } from '../claim/statements.ts';
-import { DatabaseError } from '../database-error.ts';
+import { isDuplicate } from '../overtaken.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
@@ -19,15 +19,20 @@ export async function insertFromInline(
   taskIds: number[],
   as: Parameters<typeof materializeAttempts>[2],
 ): Promise<number> {
-  const { sql, values } = materializeAttempts(names, taskIds, as);
-  try {
-    return (await session.write(sql, values)).affectedRows;
-  } catch (error) {
-    // A duplicate key undoes its statement alone, not the transaction.
-    if (!(error instanceof DatabaseError) || error.errno !== 1062) throw error;
-    await repairAttempts(session, names, taskIds);
-    return (await session.write(sql, values)).affectedRows;
+  // A refused statement for one row leaves nothing anywhere.
+  const parts = session.facts.sendsFailedRows ? taskIds.map((id) => [id]) : [taskIds];
+  let rows = 0;
+  for (const ids of parts) {
+    const { sql, values } = materializeAttempts(names, ids, as);
+    const insert = async () => (await session.write(sql, values)).affectedRows;
+    rows += await insert().catch(async (error: unknown) => {
+      // A duplicate key undoes its statement alone, not the transaction.
+      if (!isDuplicate(error)) throw error;
+      await repairAttempts(session, names, ids);
+      return insert();
+    });
   }
+  return rows;
 }
 
 /** Gives these deferred claims rows, under the locks of their tasks. `tokens`: of the claims; an operator does not know them. */

@@ -13,8 +13,8 @@ export interface RefusedHead {
 
 /**
  * Puts these lanes and ranks into af_lane, or overwrites them there, in one statement; what is refused is tried again
- * in halves, down to the refused row. Inside a transaction: a refused statement undoes itself alone. By PRIMARY.
- * Returns what was refused.
+ * in halves, down to the refused row. Inside a transaction: a refused statement undoes itself alone, and where it does not
+ * (`ServerFacts.sendsFailedRows`) each row has one of its own. By PRIMARY. Returns what was refused.
  * @throws DatabaseError when the transaction or the connection is over
  */
 export async function insertLanes(
@@ -28,14 +28,13 @@ export async function insertLanes(
     // An empty text is one lane with NULL, and no JSON.
     return [lane, claim_rank, task_type, required_capabilities || null, due_at, id, able ?? null, publishedAt];
   });
+  const sql = `INSERT INTO ${names.lane} (${COLUMNS}) VALUES ?
+     ON DUPLICATE KEY UPDATE task_type = VALUES(task_type), required_capabilities = VALUES(required_capabilities),
+       head_due_at = VALUES(head_due_at), head_id = VALUES(head_id), able = VALUES(able),
+       published_at = VALUES(published_at)`;
   try {
-    await session.write(
-      `INSERT INTO ${names.lane} (${COLUMNS}) VALUES ?
-       ON DUPLICATE KEY UPDATE task_type = VALUES(task_type), required_capabilities = VALUES(required_capabilities),
-         head_due_at = VALUES(head_due_at), head_id = VALUES(head_id), able = VALUES(able),
-         published_at = VALUES(published_at)`,
-      [rows],
-    );
+    if (session.facts.sendsFailedRows) await session.batch(rows.map((row) => ({ sql, values: [[row]] })));
+    else await session.write(sql, [rows]);
     return [];
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.retry === 'transaction' || isConnectionLost(error)) throw error;

@@ -3,10 +3,11 @@
 // Plain INSERT: ON DUPLICATE KEY burns ids and cannot tell old from new under FOUND_ROWS, INSERT IGNORE hides bad data.
 import { checkNewTasks } from '../../domain/task/new-task.ts';
 import type { NewTask } from '../../domain/task/task.ts';
-import { DatabaseError } from '../database-error.ts';
+import { isDuplicate, Overtaken } from '../overtaken.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { findDedupeKeys } from './find-dedupe-keys.ts';
+import { mayReturnIds } from './insert-singly.ts';
 import { type InsertTasksOptions, insertTaskRows } from './insert-task-batch.ts';
 
 export interface InsertedTask {
@@ -16,13 +17,12 @@ export interface InsertedTask {
 }
 
 const CHUNK = 500;
-const DUPLICATE = 1062;
 /** A duplicate is another session's commit; this many in one call come from an index that is not ours. */
 const RETRIES = 50;
 
 /**
  * Inserts within the caller's transaction (begins and commits nothing); one answer per task, in input order.
- * 1213 and 1205 are the caller's to repeat as a whole, as `transaction()` does.
+ * 1213, 1205 and `Overtaken` are the caller's to repeat as a whole, as `transaction()` does.
  * @throws AfdError E_USAGE when a task is not valid: nothing has been sent then
  * @throws DatabaseError
  */
@@ -57,12 +57,18 @@ export async function insertTasks(
         for (const [n, key] of missing.entries()) answer(key, ids[n]!, true);
         break;
       } catch (error) {
+        if (!isDuplicate(error) || ++refused > RETRIES) throw error;
         // Only this one statement is undone: another session was faster, so try again.
-        if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || ++refused > RETRIES) throw error;
+        if (leavesRows(session)) throw new Overtaken(error);
       }
     }
   }
   return answers;
+}
+
+/** Part of what was refused stays in the transaction: as rows that only other nodes see, or as rows that had statements of their own. */
+function leavesRows(session: Session): boolean {
+  return session.facts.sendsFailedRows || (session.facts.isMariaDb && !mayReturnIds(session));
 }
 
 function indexByKey(tasks: NewTask[]): { places: Map<string, number[]>; keyless: number[] } {
