@@ -12,8 +12,8 @@ export interface LockWatchOptions {
   graceMs: number;
   /** Milliseconds after a reconnect of the watcher during which locks say nothing: others may be reconnecting too. */
   trustAfterReconnectMs: number;
-  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
-  lastReconnectAt?: number | undefined;
+  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one; now while it is lost. */
+  lastReconnectAt?: (() => number | undefined) | undefined;
   /** The leader before, if the lease was taken from it for that reason: it need not be watched again. */
   found?: FoundDead | undefined;
 }
@@ -33,13 +33,12 @@ export class LockWatch {
   readonly #options: LockWatchOptions;
   readonly #free = new Map<string, { since: number; seen: string }>();
   #connection: string | undefined;
-  #distrustUntil: number;
+  #distrustUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: LockWatchOptions) {
     this.#options = options;
     const { found } = options;
     if (found !== undefined) this.#free.set(found.device_id, { since: Number.NEGATIVE_INFINITY, seen: found.signs });
-    this.#distrustUntil = (options.lastReconnectAt ?? Number.NEGATIVE_INFINITY) + options.trustAfterReconnectMs;
   }
 
   /** The devices whose lock has stayed free for the grace. */
@@ -51,7 +50,8 @@ export class LockWatch {
       }
       this.#connection = connection;
     }
-    if (now < this.#distrustUntil) {
+    const reconnectAt = this.#options.lastReconnectAt?.() ?? Number.NEGATIVE_INFINITY;
+    if (now < Math.max(this.#distrustUntil, reconnectAt + this.#options.trustAfterReconnectMs)) {
       this.#free.clear();
       return [];
     }

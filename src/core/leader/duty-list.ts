@@ -31,8 +31,8 @@ export interface DutiesOptions {
   events: Events;
   deviceId: string;
   term: number;
-  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
-  lastReconnectAt?: number | undefined;
+  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one; now while it is lost. */
+  lastReconnectAt?: (() => number | undefined) | undefined;
   /** The leader before, if the lease was taken from it because it is dead. */
   found?: FoundDead | undefined;
   /** The ring sender of this process, if it has one: else the duties have their own. */

@@ -40,7 +40,7 @@ export async function runLeader(
     if (report.kind === 'settings') liveness.send(obeyFleet(context, report));
     else if (report.kind === 'leader-gained') leadership?.gained(report.term, report.found);
     else if (report.kind === 'leader-lost') void leadership?.lost(report.term, report.reason);
-    else if (report.kind === 'database-back') leadership?.reconnected();
+    leadership?.heard(report);
     nodeReport(report, events, deviceId);
   };
   const onBeat = () => {

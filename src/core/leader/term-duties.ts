@@ -4,6 +4,7 @@
 import { addressOf, type Context } from '../context/context.ts';
 import { Session } from '../db/session.ts';
 import type { FoundDead } from '../election/lock-watch.ts';
+import type { LivenessReport } from '../node/liveness-messages.ts';
 import type { RingSender } from '../ring/ring-sender.ts';
 import { monotonic } from '../runtime/clock.ts';
 import { Service } from '../runtime/service.ts';
@@ -17,6 +18,8 @@ export class TermDuties extends Service {
   readonly #ringSender: (() => RingSender | undefined) | undefined;
   #duties: Duties | undefined;
   #term: number | undefined;
+  /** The liveness session is lost, and its lock perhaps another connection's. */
+  #away = false;
   #reconnectedAt: number | undefined;
   #stalled = false;
   /** The duties of former terms, as long as they end. */
@@ -38,9 +41,12 @@ export class TermDuties extends Service {
     return this.#term;
   }
 
-  /** The liveness session had to be opened again: for a while, free locks say nothing. */
-  reconnected(): void {
-    this.#reconnectedAt = monotonic();
+  /** Of the liveness session: had it to be opened again, free locks say nothing for a while. */
+  heard(report: LivenessReport): void {
+    if (report.kind === 'database-lost') this.#away = true;
+    if (report.kind === 'database-back' || report.kind === 'slow') this.#reconnectedAt = monotonic();
+    if (report.kind !== 'database-back') return;
+    this.#away = false;
     this.#context.writer?.recheck();
   }
 
@@ -69,7 +75,7 @@ export class TermDuties extends Service {
       events,
       deviceId: this.#deviceId,
       term,
-      lastReconnectAt: this.#reconnectedAt,
+      lastReconnectAt: () => (this.#away ? monotonic() : this.#reconnectedAt),
       found,
       ringSender: this.#ringSender,
     });

@@ -94,6 +94,8 @@ export type LivenessReport =
   /** `gateway`: it is no database that is meant, but every gateway. */
   | { kind: 'database-lost'; message: string; gateway?: boolean }
   | { kind: 'database-back'; afterMs: number; server: string; gateway?: boolean }
+  /** The database answers so slowly that other nodes may have given up their connections. */
+  | { kind: 'slow' }
   | { kind: 'trust-over'; gateway?: boolean }
   | { kind: 'leader-gained'; term: number; found?: FoundDead | undefined }
   | { kind: 'leader-lost'; term: number; reason: string }

@@ -22,9 +22,9 @@ import type { LivenessCommand, LivenessSettings, Reporter } from './liveness-mes
 import { electorFor, livenessSession } from './liveness-settings.ts';
 import { MainSilence, type Outside } from './main-silence.ts';
 import { OwnDevice } from './own-device.ts';
+import { reportSlow } from './slow-round.ts';
 import { TickPlan } from './tick-plan.ts';
 
-/** A heartbeat that failed is tried again after this. */
 const HEARTBEAT_RETRY_MS = 2000;
 /** Reconnects wait 20 ms, doubling, at most this. */
 const RECONNECT_MOST_MS = 1000;
@@ -98,7 +98,7 @@ export class Liveness extends Service {
       const ended = untilAborted(signal, parts);
       ended.catch(over);
       while (!this.#stopping) {
-        await this.#round();
+        await reportSlow(this.#round(), this.#settings, this.#report);
         await this.#sleep();
       }
       await ended;

@@ -217,7 +217,7 @@ export class Worker {
       events.emit('database:trust-over', { policy: config.worker.on_lost_database, ...gateway });
       if (config.worker.on_lost_database === 'stop') this.#parts?.runner.abortAll('database');
     } else {
-      if (report.kind === 'database-back') this.#leadership?.reconnected();
+      this.#leadership?.heard(report);
       this.#parts?.finding.heard(report.kind);
       nodeReport(report, events, this.#deviceId);
     }

@@ -22,8 +22,8 @@ export interface HealthCheckOptions {
   /** Milliseconds of a monotonic clock. */
   monotonic?: () => number;
   random?: () => number;
-  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one. */
-  lastReconnectAt?: number | undefined;
+  /** Monotonic milliseconds of the last reconnect of this process's liveness session, if it had one; now while it is lost. */
+  lastReconnectAt?: (() => number | undefined) | undefined;
   /** The leader before, if the lease was taken from it because it is dead. */
   found?: FoundDead | undefined;
 }

@@ -11,7 +11,8 @@ const device = (id: string, last_heartbeat = '2026-11-24 10:00:00.000'): Unlocke
 });
 const ids = (devices: UnlockedDevice[]) => devices.map((one) => one.device_id);
 
-function watch(lastReconnectAt?: number, found?: FoundDead) {
+function watch(reconnectAt?: number | (() => number), found?: FoundDead) {
+  const lastReconnectAt = typeof reconnectAt === 'function' ? reconnectAt : () => reconnectAt;
   const lockWatch = new LockWatch({ graceMs: 1000, trustAfterReconnectMs: 15_000, lastReconnectAt, found });
   return (now: number, unlocked: UnlockedDevice[], connection = 'db 7') =>
     ids(lockWatch.check({ unlocked, connection, now }));
@@ -73,6 +74,24 @@ test('a leader whose own liveness connection was cut just before it began trusts
   expect(sample(24_000, [device('a')])).toEqual([]);
   sample(25_000, [device('a')]);
   expect(sample(26_000, [device('a')])).toEqual(['a']);
+});
+
+test('no lock is trusted while the liveness connection of the leader is lost, nor after it was back or slow during the term', () => {
+  let now = 0;
+  let reconnectAt = 0;
+  let away = true;
+  const lockWatch = watch(() => (away ? now : reconnectAt));
+  const sample = (at: number) => {
+    now = at;
+    return lockWatch(at, [device('a')]);
+  };
+  for (let at = 0; at < 60_000; at += 500) expect(sample(at)).toEqual([]);
+  away = false;
+  reconnectAt = now;
+  for (let at = now + 500; at <= reconnectAt + 15_000; at += 500) expect(sample(at)).toEqual([]);
+  expect(sample(now + 1000)).toEqual(['a']);
+  reconnectAt = now;
+  expect(sample(now + 1000)).toEqual([]);
 });
 
 describe('the leader before, whose lease was taken because its lock stayed free', () => {
