@@ -61,6 +61,8 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   let drained = false;
   try {
     await fleet.noteBoot(false);
+    const name = server.topology ?? server.kind;
+    fleet.history.note({ proc: 'storm', type: 'info', f: 'topology', name });
     for (const node of fleet.nodes) node.start();
     await rage(fleet, faults, plan, say);
     say('healed; waiting for everything to end');

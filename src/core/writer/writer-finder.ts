@@ -9,6 +9,7 @@ import { monotonic } from '../runtime/clock.ts';
 import { sleep } from '../runtime/loop.ts';
 import { askMembers } from './ask-members.ts';
 import { Followers, type Found } from './followers.ts';
+import { Gathering } from './gathering.ts';
 import { Members } from './members.ts';
 
 export interface WriterFinderOptions {
@@ -47,12 +48,14 @@ export class WriterFinder implements WriterSource {
   /** Milliseconds of the last answer of each member. */
   readonly #tookMs = new Map<string, number>();
   readonly #followers = new Followers();
+  readonly #gathering: Gathering;
   readonly #listeners = new Set<(message: string) => void>();
   #said = new Set<'claims' | 'hidden'>();
 
   constructor(address: DatabaseAddress, options: WriterFinderOptions = {}) {
     this.#members = new Members(address);
     this.#o = { ask: askMember, monotonic, random: Math.random, ...options };
+    this.#gathering = new Gathering(() => this.#followers.some && this.recheck(), this.#o.random);
   }
 
   /** Calls `say` with what somebody should know; returns what ends that. */
@@ -153,8 +156,11 @@ export class WriterFinder implements WriterSource {
   /** Between two questions to the same member: a crowd asks less often. */
   #pauseMs(): number {
     const { random } = this.#o;
-    const spread = random() * Math.min(10 * this.devices, SPREAD_MOST_MS);
-    return Math.max(PAUSE_MS * (0.5 + random()), spread);
+    return Math.max(PAUSE_MS * (0.5 + random()), random() * this.#spreadMs);
+  }
+
+  get #spreadMs(): number {
+    return Math.min(10 * this.devices, SPREAD_MOST_MS);
   }
 
   async #answer(address: DatabaseAddress, over?: AbortSignal, errors: DatabaseError[] = []): Promise<MemberAnswer> {
@@ -175,7 +181,7 @@ export class WriterFinder implements WriterSource {
   #before(answers: readonly MemberAnswer[]): Before {
     const writer = this.#last === undefined ? undefined : describeMember(this.#last.address);
     const claimedMs = this.#claims?.by === claimsOf(answers) ? this.#o.monotonic() - this.#claims.since : 0;
-    return { writer, claimedMs, topology: this.#last?.topology };
+    return { writer, claimedMs, topology: this.#last?.topology, gathering: this.#gathering.now };
   }
 
   #found(decision: Decision & { kind: 'writer' }, answers: MemberAnswer[]): FoundWriter {
@@ -188,6 +194,7 @@ export class WriterFinder implements WriterSource {
     const last = this.#last;
     const same = last !== undefined && isSameServer(last.state, state);
     const found = same && last.address === address && last.topology === topology ? last : { address, topology, state };
+    this.#gathering.found(topology === 'galera' && !same, this.#spreadMs);
     this.#writer = found;
     this.#last = found;
     this.#hung = false;

@@ -162,6 +162,20 @@ export const GOOD: Record<string, () => Story> = {
       .on('a', 'switch-database')
       .claim(2, 'w1')
       .end(2, 'w1', 'done', 'completed'),
+  'two nodes of Galera that are written to by turns until the fleet has gathered at one': () =>
+    new Story()
+      .line({ f: 'topology', proc: 'storm', type: 'info', name: 'galera' })
+      .on('a', 'kill-database')
+      .enqueue(1)
+      .on('b')
+      .enqueue(2)
+      .wait(9)
+      .on('a')
+      .enqueue(3)
+      .on('b')
+      .enqueue(4)
+      .wait(20)
+      .enqueue(5),
   'odd rows, one done and one put aside': () =>
     new Story()
       .enqueue(1, 'odd-1')

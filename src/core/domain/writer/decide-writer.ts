@@ -16,6 +16,8 @@ export interface Before {
   topology?: Topology | undefined;
   /** For how long the same members have claimed to be it without an agreement. */
   claimedMs: number;
+  /** On Galera: goes where most sessions are, also from a node that is well. */
+  gathering?: boolean | undefined;
 }
 
 /** A primary that was frozen and replaced goes on claiming for 3 s after it wakes up. */
@@ -101,14 +103,15 @@ function viewOf({ member, state }: Member): View {
   };
 }
 
-function ofGalera(answers: readonly MemberAnswer[], { writer }: Before): Decision {
+function ofGalera(answers: readonly MemberAnswer[], { writer, gathering = false }: Before): Decision {
   const usable = (one: MemberAnswer) =>
     one.kind === 'answered' && one.state.galera?.ready === true && one.state.galera.primary && !one.state.readOnly;
   // Sticky, and where the others are: two processes that write by two nodes would roll each other back.
   const last = answers.find((one) => one.member === writer && (usable(one) || isAsked(one)));
-  const open = last === undefined ? answers.some(isAsked) : isAsked(last);
-  const most = [...answers].filter(usable).sort((one, other) => sessionsOf(other) - sessionsOf(one));
-  const found = last ?? most[0];
+  const open = last === undefined || gathering ? answers.some(isAsked) : isAsked(last);
+  const most = [...answers].filter(usable).sort((one, other) => sessionsOf(other) - sessionsOf(one))[0];
+  const together = gathering && most !== undefined && sessionsOf(most) > 0;
+  const found = together ? most : (last ?? most);
   if (!open && found !== undefined) return { kind: 'writer', member: found.member, topology: 'galera' };
   const states = answers.map((one) => {
     if (one.kind !== 'answered') return `no answer from ${one.member}`;

@@ -320,3 +320,26 @@ it.each([
   await round;
   expect(asked).toBe(spread);
 });
+
+it('goes where most sessions are, some times after it has changed its node of Galera', async () => {
+  vi.useFakeTimers();
+  try {
+    const galera = (sessions: number) => ({ galera: { ready: true, primary: true, sessions } });
+    const { finder, servers, found, questions } = scene(['a', 'b', 'c'], { a: galera(0), b: galera(0), c: galera(0) });
+    const left = vi.fn();
+    finder.follow(await finder.find(), left);
+    Object.assign(servers, { a: galera(4), b: galera(9) });
+    await vi.advanceTimersByTimeAsync(1900);
+    expect(left).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(left).toHaveBeenCalledOnce();
+    expect(await found()).toBe('b');
+    // Again from there, and then no more.
+    finder.follow(await finder.find(), () => {});
+    questions.length = 0;
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(questions).toHaveLength(3 * 3);
+  } finally {
+    vi.useRealTimers();
+  }
+});

@@ -221,6 +221,19 @@ describe('Galera', () => {
     expect(writer([node('a'), node('b', { ready: false }), node('c')], { writer: 'b' })).toBe('a');
   });
 
+  it('goes where most sessions are while the fleet gathers, to the first configured of two with as many', () => {
+    const gathering = { writer: 'b', gathering: true };
+    expect(writer([node('a', { sessions: 9 }), node('b', { sessions: 4 }), node('c')], gathering)).toBe('a');
+    expect(writer([node('a', { sessions: 4 }), node('b', { sessions: 9 }), node('c')], gathering)).toBe('b');
+    expect(writer([node('a', { sessions: 4 }), node('b', { sessions: 4 }), node('c')], gathering)).toBe('a');
+    expect(writer([node('a'), node('b'), node('c')], gathering)).toBe('b');
+    expect(writer([asked('a'), node('b', { sessions: 4 }), node('c')], gathering)).toBe('wait');
+    expect(writer([node('a', { sessions: 9, ready: false }), node('b', { sessions: 4 }), node('c')], gathering)).toBe(
+      'b',
+    );
+    expect(writer([node('a', { sessions: 9 }), node('b', { sessions: 4 }), node('c')], { writer: 'b' })).toBe('b');
+  });
+
   it('has no writer in a node outside the Primary component, or on its way down', () => {
     const answers = [node('a', { primary: false, ready: false }), node('b', { ready: false }), silent('c')];
     expect(reason(answers)).toBe('a is not in the Primary component; b is not ready; no answer from c');
