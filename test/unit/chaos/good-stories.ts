@@ -168,14 +168,15 @@ export const GOOD: Record<string, () => Story> = {
       .on('a', 'kill-database')
       .enqueue(1)
       .on('b')
-      .enqueue(2)
+      .claim(1, 'w1')
       .wait(9)
       .on('a')
-      .enqueue(3)
+      .enqueue(2)
       .on('b')
-      .enqueue(4)
+      .end(1, 'w1', 'done', 'completed')
       .wait(20)
-      .enqueue(5),
+      .claim(2, 'w1')
+      .end(2, 'w1', 'done', 'completed'),
   'odd rows, one done and one put aside': () =>
     new Story()
       .enqueue(1, 'odd-1')
