@@ -174,7 +174,7 @@ export const GOOD: Record<string, () => Story> = {
       .enqueue(2)
       .on('b')
       .end(1, 'w1', 'done', 'completed')
-      .wait(20)
+      .wait(15)
       .claim(2, 'w1')
       .end(2, 'w1', 'done', 'completed'),
   'odd rows, one done and one put aside': () =>
