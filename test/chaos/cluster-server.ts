@@ -6,6 +6,7 @@ import type { DatabaseAddress } from '../../src/core/db/address.ts';
 import { type Cluster, cluster } from '../helpers/cluster.ts';
 import { until } from '../helpers/wait.ts';
 import { recoverPositions } from './galera-recovery.ts';
+import { withFleetsWriter } from './galera-writer.ts';
 import type { MemberFault } from './plan.ts';
 import type { ChaosServer, Topology } from './server.ts';
 
@@ -20,7 +21,8 @@ const MARIADB_RIGHTS = "GRANT ALL ON *.* TO 'afd'@'%'; REVOKE READ_ONLY ADMIN ON
 const TRUST = 'SET PERSIST log_bin_trust_function_creators = 1';
 
 export async function clusterServer(topology: Topology): Promise<ChaosServer> {
-  const one = await cluster(KINDS[topology]);
+  const found = await cluster(KINDS[topology]);
+  const one = topology === 'galera' ? withFleetsWriter(found) : found;
   const { address } = one;
   const members = address.members as Array<DatabaseAddress & { host: string; port: number }>;
   const kind = topology === 'group' ? 'mysql' : 'mariadb';
