@@ -15,6 +15,8 @@ const KINDS = { group: 'group', semisync: 'pair', galera: 'galera' } as const;
 /** Milliseconds after which the replica of a killed primary is promoted, as a tool beside it would do. */
 const PROMOTE_MS = 1000;
 const CATCH_UP_S = 10;
+/** A node of Galera ends its sessions first. */
+const LEAVE_MS = 60_000;
 
 /** One that read_only does not stop goes on writing to the former primary of a switchover. */
 const MARIADB_RIGHTS = "GRANT ALL ON *.* TO 'afd'@'%'; REVOKE READ_ONLY ADMIN ON *.* FROM 'afd'@'%'";
@@ -74,7 +76,7 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
       // A primary that was replaced meanwhile comes back as a member.
       await begin(one, topology);
     },
-    move: () => inTurn(() => switchover(one, topology)),
+    move: (gone) => inTurn(() => switchover(one, topology, gone)),
     hurt: (fault, ms) => hurt(one, topology, fault, ms),
     boots: () => Promise.all(members.map(bootOfMember)),
     stop: () => one.stop(),
@@ -88,11 +90,23 @@ async function begin(one: Cluster, topology: Topology): Promise<void> {
 }
 
 /** The writer of Galera leaves in order, and comes back; which one is the writer is what afd decides. */
-async function switchover(one: Cluster, topology: Topology): Promise<void> {
+async function switchover(one: Cluster, topology: Topology, gone: (member: number) => void): Promise<void> {
   // Only a whole one can be moved: what was done before may not be over.
   await begin(one, topology);
-  if (topology !== 'galera') await one.tell('switchover');
-  else await one.tell('switchover', String(await one.primary()));
+  if (topology === 'galera') {
+    const n = await one.signal('SIGTERM');
+    await until(
+      () =>
+        one.tell('pid', String(n)).then(
+          () => false,
+          () => true,
+        ),
+      LEAVE_MS,
+      `the end of node ${n}`,
+    );
+    gone(n - 1);
+    await begin(one, topology);
+  } else await one.tell('switchover');
   await caughtUp(one, topology);
 }
 

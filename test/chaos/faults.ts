@@ -172,9 +172,15 @@ export class Faults {
       }
       if (kind === 'switch-database') {
         const begun = performance.now();
-        await this.#server.move?.();
+        history.note({ proc: 'storm', type: 'info', f: 'move', victim: 'database' });
+        let restarted = false;
+        await this.#server.move?.((member) => {
+          restarted = true;
+          this.#fleet.nextEpoch(member);
+        });
         const took = Math.round(performance.now() - begun);
         history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: 'database', ms: 0, took });
+        if (restarted) await this.#fleet.noteBoot(false);
         return;
       }
       const killed = await this.#server.kill();

@@ -30,8 +30,8 @@ export interface ChaosServer {
   resume(): Promise<void>;
   /** Of several: returns when another member than this one is the writer. */
   replaced?(member: number): Promise<void>;
-  /** Of several: another becomes the writer, as planned. */
-  move?(): Promise<void>;
+  /** Of several: another becomes the writer, as planned. `gone` is called when a member has ended for it, before it is started again. */
+  move?(gone: (member: number) => void): Promise<void>;
   /** Of several: does this to them, for `ms` milliseconds and until it is mended. False = not possible here. */
   hurt?(kind: MemberFault, ms: number): Promise<boolean>;
   /** Of several: which run each is, as it stands in the events; undefined = it does not answer. */
