@@ -1,6 +1,6 @@
 // What a lock that is not given does to a transaction: all of it is undone and repeated, never half of it kept.
 import { beforeEach, describe, expect } from 'vitest';
-import { DatabaseError } from '../../src/core/db/database-error.ts';
+import { DatabaseError, Overtaken } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { repeated, transaction } from '../../src/core/db/transaction.ts';
 import type { TestDatabase } from '../helpers/database.ts';
@@ -54,6 +54,24 @@ describe('a transaction that waits too long for a lock (1205)', () => {
     expect(runs).toBe(2);
     expect(await retries()).toEqual([1, 1]);
   });
+});
+
+it('a transaction whose key another session has is undone and repeated, more often than after a deadlock', async () => {
+  const duplicate = new DatabaseError('E_DATABASE', 'Duplicate entry', { errno: 1062, retry: 'final' });
+  let runs = 0;
+  await transaction(
+    session,
+    async () => {
+      runs += 1;
+      await add(session, ids[0]);
+      if (runs < 9) throw new Overtaken(duplicate);
+    },
+    2,
+  );
+  expect(runs).toBe(9);
+  expect(await retries()).toEqual([1, 0]);
+  const never = transaction(session, () => Promise.reject(new Overtaken(duplicate)));
+  await expect(never).rejects.toMatchObject({ code: 'E_TEMPORARY', retry: 'transaction' });
 });
 
 it('a transaction that is the victim of a deadlock (1213) is repeated as a whole', async () => {

@@ -44,7 +44,7 @@ export class BatchOfInput {
   /** There is nothing more to add. @throws DatabaseError */
   async end(): Promise<void> {
     if (this.#asked === undefined) return;
-    // Nothing was added: the batch is empty, and its end is told all the same.
+    // Nothing was added: the batch is empty, and its end is sent all the same.
     if (this.#id === null) await this.add([]);
     const { into, seal } = this.#asked;
     const open = 'name' in into ? into.open : seal !== true;

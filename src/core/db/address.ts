@@ -92,7 +92,7 @@ export class Target {
     if (this.#writer !== undefined) this.#unfollow = this.#source?.follow(this.#writer, leave);
   }
 
-  /** The connection is ended, or never came to be; whoever opens one next asks the members again if it is doubtful. */
+  /** The connection is ended, or never came to be; the next one asks the members again if it is doubtful. */
   left(doubtful?: 'broken' | 'hung'): void {
     this.#unfollow?.();
     if (doubtful !== undefined && this.#writer !== undefined) this.#source?.doubt(this.#writer, doubtful === 'hung');

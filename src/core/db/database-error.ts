@@ -177,6 +177,14 @@ export function isTransient(error: unknown): boolean {
   return error instanceof DatabaseError && error.fault === undefined;
 }
 
+/** ER_DUP_ENTRY */
+const DUPLICATE = 1062;
+
+/** A key is there already: the statement did nothing, and its transaction is open as before. */
+export function isDuplicate(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.errno === DUPLICATE;
+}
+
 /** True when a batch with a COMMIT in it may have been carried out all the same: find out by key or token. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseError && !error.rolledBack && !error.refused && error.fault === undefined;
@@ -204,4 +212,18 @@ export function unopened(error: DatabaseError): DatabaseError {
     retry: 'connection',
     cause: error,
   });
+}
+
+/**
+ * Another session was faster with a key, and what this transaction has written since cannot be taken back alone: the caller rolls all of
+ * it back and repeats it, as after a deadlock. Each time it finds more of what the others have committed.
+ */
+export class Overtaken extends DatabaseError {
+  constructor(cause: DatabaseError) {
+    super('E_TEMPORARY', `Another session was faster with a key: ${cause.message}`, {
+      retry: 'transaction',
+      rolledBack: true,
+      cause,
+    });
+  }
 }

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DatabaseError, isOutcomeUnknown, unknownOutcome } from './database-error.ts';
-import { Overtaken } from './overtaken.ts';
+import { DatabaseError, isOutcomeUnknown, Overtaken, unknownOutcome } from './database-error.ts';
 import type { Piggybacked } from './piggyback.ts';
 import type { Session } from './session.ts';
 
@@ -37,9 +36,8 @@ export async function transaction<T>(
 }
 
 const BEGIN = 'START TRANSACTION';
-/** Each time another session has committed; more come from an index that is not ours. */
+/** Each time another session has committed, so there is little to wait for; more come from an index that is not ours. */
 const OVERTAKEN_TRIES = 50;
-const MAX_DOUBLINGS = 10;
 
 /** Sessions in a transaction of several steps. */
 const whole = new WeakSet<Session>();
@@ -100,9 +98,10 @@ async function again<T>(tries: number, work: () => Promise<T>, may: (error: Data
     try {
       return await work();
     } catch (error) {
-      const most = error instanceof Overtaken ? OVERTAKEN_TRIES : tries;
+      const overtaken = error instanceof Overtaken;
+      const most = overtaken ? OVERTAKEN_TRIES : tries;
       if (!(error instanceof DatabaseError && may(error) && attempt < most)) throw error;
-      await pause(Math.random() * 50 * 2 ** Math.min(attempt, MAX_DOUBLINGS));
+      await pause(Math.random() * 50 * 2 ** (overtaken ? 0 : attempt));
     }
   }
 }

@@ -1,5 +1,5 @@
-// Finds the member that takes writes, for all sessions of a thread: whoever opens one while the members are being asked waits for
-// the same answer. It holds no connection, and asks nothing while nobody opens a session.
+// Finds the member that takes writes, for all sessions of a thread: those that open while the members are being asked wait for one
+// answer. It holds no connection, and asks nothing while nobody opens a session.
 import { type DatabaseAddress, describeMember, type FoundWriter, type WriterSource } from '../db/address.ts';
 import { DatabaseError, SHOW_CONFIG } from '../db/database-error.ts';
 import { askMember } from '../db/writer/ask-member.ts';
@@ -99,7 +99,7 @@ export class WriterFinder implements WriterSource {
 
   async #untilFound(): Promise<void> {
     do {
-      // Whoever opens a session gets the error.
+      // The caller that opens a session gets the error.
       await this.find().catch(() => {});
       if (this.#writer !== undefined) return;
       await sleep((this.#refusal?.until ?? 0) - this.#o.monotonic());

@@ -1,7 +1,7 @@
 // Invariant: each change of what a user may do begins a generation, and sessions of an earlier one have ended: nothing has to find them.
 // Index: name; PRIMARY. Zero rows: there is no such user, or, where a condition says more, it does not hold any more.
 import type { UserRole } from '../../domain/access/role.ts';
-import { DatabaseError } from '../database-error.ts';
+import { isDuplicate } from '../database-error.ts';
 import { utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
@@ -30,8 +30,6 @@ export interface FoundUser {
   disabled: boolean;
 }
 
-const DUPLICATE = 1062;
-
 const COLUMNS =
   'name, role, created_at, created_by, password_changed_at, last_login_at, disabled_at, disabled_by' as const;
 
@@ -49,7 +47,7 @@ export async function insertUser(
     );
     return true;
   } catch (error) {
-    if (error instanceof DatabaseError && error.errno === DUPLICATE) return false;
+    if (isDuplicate(error)) return false;
     throw error;
   }
 }

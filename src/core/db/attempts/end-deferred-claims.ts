@@ -5,7 +5,8 @@ import type { TextWidths } from '../claim/text-widths.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { DeferredClaimRef } from './deferred-claims.ts';
-import { insertFromInline, MATERIALIZED_FOR_WORKER, materializeLocked } from './materialize-attempts.ts';
+import { insertFromInline } from './insert-from-inline.ts';
+import { MATERIALIZED_FOR_WORKER, materializeLocked } from './materialize-attempts.ts';
 
 /**
  * Ends the deferred claims of a device whose process is gone: each attempt gets a row as lost, its task is open again.

@@ -2,7 +2,7 @@ import { LOST_BECAUSE } from '../../domain/attempt/lost.ts';
 import { NO_INLINE_CLAIM } from '../claim/inline-claim.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
-import { insertFromInline } from './materialize-attempts.ts';
+import { insertFromInline } from './insert-from-inline.ts';
 
 /** Task rows read per check, around each of the two places. */
 const READ = 5000;

@@ -3,7 +3,7 @@ import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import type { DeferredClaimRef } from './deferred-claims.ts';
 import { lockDeferredClaims } from './end-deferred-claims.ts';
-import { insertFromInline } from './materialize-attempts.ts';
+import { insertFromInline } from './insert-from-inline.ts';
 
 /**
  * Releases deferred claims of one device that have not begun and will not: each attempt gets a row as released, its

@@ -6,7 +6,7 @@
 import type { Finish, Reconciled } from '../../domain/attempt/reconcile.ts';
 import { AfdError } from '../../domain/errors.ts';
 import type { NewTask } from '../../domain/task/task.ts';
-import { DatabaseError } from '../database-error.ts';
+import { DatabaseError, isDuplicate } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { rollback } from '../transaction.ts';
@@ -58,10 +58,9 @@ export async function finishAndClaim(
       return await attempt(session, names, input, taken);
     } catch (error) {
       await rollback(session);
-      // 1062: the user emptied the task table and ids (and attempt numbers) repeat.
-      const duplicate = error instanceof DatabaseError && error.errno === 1062;
+      // A duplicate: the user emptied the task table and ids (and attempt numbers) repeat.
       const ids = [...taken.map((one) => one.id), ...input.finishes.map((one) => one.task_id)];
-      if (!duplicate || repaired || ids.length === 0) throw refused(error, taken);
+      if (!isDuplicate(error) || repaired || ids.length === 0) throw refused(error, taken);
       await repairAttempts(session, names, ids);
     }
   }

@@ -1,7 +1,7 @@
 // Invariant: a row written by an operator shows no life: a new one is offline and without heartbeat, and of an existing
 // one only the given columns change. A live process is the only writer of its row: its session lock is held, or it is
 // not offline and its heartbeat is fresh, and then nothing is written ('alive'). Index: device_id.
-import { DatabaseError } from '../database-error.ts';
+import { isDuplicate } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -57,7 +57,7 @@ export async function registerByHand(
       return 'created';
     } catch (error) {
       // Another process registered it in between: try again.
-      if (!(error instanceof DatabaseError && error.errno === 1062)) throw error;
+      if (!isDuplicate(error)) throw error;
     }
   }
 }

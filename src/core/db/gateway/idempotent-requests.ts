@@ -1,6 +1,6 @@
 // Invariant: of the requests with one key, one at a time is answered, and only its owner writes the answer. Index: PRIMARY, and
 // idx_begun_at for what is old. Zero rows of an update: another request has taken the key over.
-import { DatabaseError } from '../database-error.ts';
+import { isDuplicate } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 
@@ -17,7 +17,6 @@ export type Begun =
   | { kind: 'answered'; answer: string }
   | { kind: 'other-body' | 'under-way' };
 
-const DUPLICATE = 1062;
 /** Rows of one DELETE. */
 const MOST_OLD = 1000;
 
@@ -35,7 +34,7 @@ export async function beginRequest(
     );
     return { kind: 'begun' };
   } catch (error) {
-    if (!(error instanceof DatabaseError && error.errno === DUPLICATE)) throw error;
+    if (!isDuplicate(error)) throw error;
   }
   const [row] = await session.rows<{ body_hash: Buffer; answer: string | null }>(
     `SELECT body_hash, answer FROM ${names.request} WHERE request_key = ?`,

@@ -2,14 +2,12 @@
 // instance holds it; the row is locked from that read to the write. The long lease of a device
 // that may be silent keeps its tasks, not its id: it must be able to start again after a power loss. A plain client, which knows no instance, keeps the one that
 // it was given. Index: device_id. Zero rows: the device is new.
-import { DatabaseError } from '../database-error.ts';
+import { isDuplicate } from '../database-error.ts';
 import { isoToUtc, utcToIso } from '../rows.ts';
 import type { Row, Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { transaction } from '../transaction.ts';
 import type { RemoteRegistration, TakenId } from './remote-registration.ts';
-
-const DUPLICATE = 1062;
 
 /** @throws DatabaseError */
 export async function registerBehindGateway(
@@ -22,7 +20,7 @@ export async function registerBehindGateway(
       return await transaction(session, () => take(session, names, device));
     } catch (error) {
       // Another process registered it in between: its row is there now.
-      if (!(error instanceof DatabaseError && error.errno === DUPLICATE) || tries > 3) throw error;
+      if (!isDuplicate(error) || tries > 3) throw error;
     }
   }
 }

@@ -1,4 +1,4 @@
-// Ids of the tasks that one submitter has added, newest first, without a lock. A statement reads a stretch of so many rows of the owner by
+// Ids of the tasks that one submitter has added, newest first, without a lock. A statement reads a bounded number of rows of the owner by
 // the PRIMARY of the owners, and the task of each by its PRIMARY, whatever else is asked for. Zero rows: none fits there.
 import { SAME } from '../access/task-owners.ts';
 import type { TableNames } from '../table-names.ts';

@@ -24,6 +24,11 @@ export function isReturnRefused(session: Session, error: unknown): boolean {
   return true;
 }
 
+/** Part of what was refused stays in the transaction: as rows that only other nodes see, or that had statements of their own. */
+export function refusedRowsStay(session: Session): boolean {
+  return session.facts.sendsFailedRows || (session.facts.isMariaDb && !mayReturnIds(session));
+}
+
 /** Ids of the rows, in order. Within the caller's transaction. @throws DatabaseError */
 export async function insertSingly(
   session: Session,

@@ -3,11 +3,11 @@
 // Plain INSERT: ON DUPLICATE KEY burns ids and cannot tell old from new under FOUND_ROWS, INSERT IGNORE hides bad data.
 import { checkNewTasks } from '../../domain/task/new-task.ts';
 import type { NewTask } from '../../domain/task/task.ts';
-import { isDuplicate, Overtaken } from '../overtaken.ts';
+import { isDuplicate, Overtaken } from '../database-error.ts';
 import type { Session } from '../session.ts';
 import type { TableNames } from '../table-names.ts';
 import { findDedupeKeys } from './find-dedupe-keys.ts';
-import { mayReturnIds } from './insert-singly.ts';
+import { refusedRowsStay } from './insert-singly.ts';
 import { type InsertTasksOptions, insertTaskRows } from './insert-task-batch.ts';
 
 export interface InsertedTask {
@@ -34,10 +34,8 @@ export async function insertTasks(
 ): Promise<InsertedTask[]> {
   const tasks = checkNewTasks(given);
   const answers = new Array<InsertedTask>(tasks.length);
-  const insert = (indexes: number[]) => {
-    const some = indexes.map((index) => tasks[index]!);
-    return insertTaskRows(session, names, some, options);
-  };
+  const at = (index: number) => tasks[index]!;
+  const insert = (indexes: number[]) => insertTaskRows(session, names, indexes.map(at), options);
   const { places, keyless } = indexByKey(tasks);
   let refused = 0;
   const answer = (key: string, task_id: number, created: boolean) => {
@@ -59,16 +57,11 @@ export async function insertTasks(
       } catch (error) {
         if (!isDuplicate(error) || ++refused > RETRIES) throw error;
         // Only this one statement is undone: another session was faster, so try again.
-        if (leavesRows(session)) throw new Overtaken(error);
+        if (refusedRowsStay(session)) throw new Overtaken(error);
       }
     }
   }
   return answers;
-}
-
-/** Part of what was refused stays in the transaction: as rows that only other nodes see, or as rows that had statements of their own. */
-function leavesRows(session: Session): boolean {
-  return session.facts.sendsFailedRows || (session.facts.isMariaDb && !mayReturnIds(session));
 }
 
 function indexByKey(tasks: NewTask[]): { places: Map<string, number[]>; keyless: number[] } {

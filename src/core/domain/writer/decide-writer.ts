@@ -6,7 +6,7 @@ export type Decision =
   | { kind: 'writer'; member: string; topology: Topology }
   /** There is none for now. `claimants`: who say that they are it. */
   | { kind: 'wait'; reason: string; claimants: readonly string[] }
-  /** Whoever wrote now might write into one of two histories: somebody has to find out. */
+  /** A write now might go into one of two histories: a person has to find out. */
   | { kind: 'refuse'; reason: string };
 
 export interface Before {
