@@ -263,6 +263,8 @@ describe('errors are errors', () => {
     try {
       const twice = ['a', 'b'].map((key) => ({ ...keyed(key), username: 'same' }));
       await expect(insert(twice)).rejects.toMatchObject({ errno: 1062 });
+      Object.assign(session.facts, { sendsFailedRows: true });
+      await expect(transaction(session, () => insert(twice))).rejects.toMatchObject({ errno: 1062 });
     } finally {
       await session.write(`DROP INDEX users_own ON ${names.task}`);
     }

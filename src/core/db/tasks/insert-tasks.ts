@@ -19,6 +19,7 @@ export interface InsertedTask {
 const CHUNK = 500;
 /** A duplicate is another session's commit; this many in one call come from an index that is not ours. */
 const RETRIES = 50;
+const OURS = /afd_dedupe/;
 
 /**
  * Inserts within the caller's transaction (begins and commits nothing); one answer per task, in input order.
@@ -57,7 +58,7 @@ export async function insertTasks(
       } catch (error) {
         if (!isDuplicate(error) || ++refused > RETRIES) throw error;
         // Only this one statement is undone: another session was faster, so try again.
-        if (refusedRowsStay(session)) throw new Overtaken(error);
+        if (refusedRowsStay(session)) throw OURS.test(error.message) ? new Overtaken(error) : error;
       }
     }
   }
