@@ -9,6 +9,8 @@ import type { Cluster } from '../helpers/cluster.ts';
 import { until } from '../helpers/wait.ts';
 
 const REJOIN_MS = 15_000;
+/** One that waits for the others does not hear SIGTERM. */
+const LEAVE_MS = 20_000;
 const NODES = [1, 2, 3];
 const LIBRARY = '/usr/lib/galera/libgalera_smm.so';
 const run = promisify(execFile);
@@ -36,8 +38,10 @@ function pidOf(one: Cluster, n: number): Promise<number | undefined> {
 async function end(one: Cluster, n: number): Promise<void> {
   const pid = () => pidOf(one, n);
   if ((await pid()) === undefined) return;
+  const gone = async () => (await pid()) === undefined;
   for (const signal of ['SIGCONT', 'SIGTERM'] as const) await one.signalMember(n, signal).catch(() => {});
-  await until(async () => (await pid()) === undefined, 60_000, `the end of node ${n}`);
+  await until(gone, LEAVE_MS).catch(() => one.signalMember(n, 'SIGKILL'));
+  await until(gone, LEAVE_MS, `the end of node ${n}`);
 }
 
 async function recover(folder: string): Promise<void> {
