@@ -63,21 +63,24 @@ export function oneWriter(evidence: Evidence): Finding {
   return { violations, counts: { changes } };
 }
 
+/** The first change after a disturbance is its own, however long nothing could be written; others come while the fleet gathers. */
 function gathered({ events, history }: Evidence): Finding {
-  const disturbed = history
-    .filter((line) => TO_DATABASE.test(line.f) || line.victim === 'database')
-    .map(({ wall }) => wall);
+  const disturbs = (line: HistoryLine) =>
+    TO_DATABASE.test(line.f) || line.victim === 'database' || line.f === 'topology';
+  const disturbed = history.filter(disturbs).map(({ wall }) => wall);
   const violations: string[] = [];
   let writer: string | undefined;
   let changes = 0;
+  let [since, first] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const one of events) {
     const server = serverOf(one.conn);
     if (server === undefined || server === writer) continue;
+    const last = Math.max(...disturbed.filter((wall) => wall <= one.at));
+    if (last > since) [since, first] = [last, one.at];
     if (writer !== undefined) changes += 1;
-    const sinceMs = one.at - Math.max(...disturbed.filter((wall) => wall <= one.at));
-    if (writer !== undefined && sinceMs > GATHERED_MS)
+    if (writer !== undefined && one.at - first > GATHERED_MS)
       violations.push(
-        `event ${one.n}: server ${server} wrote after ${writer}, ${sinceMs} ms after the storm had touched one`,
+        `event ${one.n}: server ${server} wrote after ${writer}, ${one.at - last} ms after the storm had touched one`,
       );
     writer = server;
   }

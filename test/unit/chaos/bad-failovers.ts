@@ -48,10 +48,15 @@ export const OF_FAILOVER: Array<[name: string, rule: number, story: () => Story]
     'two nodes of Galera that are written to by turns, a minute after the storm had touched one',
     17,
     () =>
-      onGalera(new Story().on('a').enqueue(1).on('b', 'kill-database').enqueue(2).wait(60))
-        .enqueue(3)
+      new Story()
+        .line({ f: 'topology', proc: 'storm', type: 'info', name: 'galera' })
         .on('a')
-        .enqueue(4),
+        .enqueue(1)
+        .on('b', 'kill-database')
+        .enqueue(2)
+        .wait(60)
+        .on('a')
+        .enqueue(3),
   ],
   [
     'a term that two leaders have, one on each server',
@@ -64,10 +69,6 @@ export const OF_FAILOVER: Array<[name: string, rule: number, story: () => Story]
     () => failedOver(new Story().on('a').enqueue(1).claim(1, 'w1')).claim(1, 'w2').end(1, 'w2', 'done', 'completed'),
   ],
 ];
-
-function onGalera(story: Story): Story {
-  return story.line({ f: 'topology', proc: 'storm', type: 'info', name: 'galera' });
-}
 
 /** The writer is killed, and another takes its place. */
 function failedOver(story: Story): Story {
