@@ -13,7 +13,7 @@ export function slowMs(settings: Pick<LivenessSettings, 'callTimeoutMs' | 'lease
   return Math.max(settings.lockGraceMs, PART * (settings.callTimeoutMs - settings.leaseRenewMs));
 }
 
-/** Reports a round that took so long that other nodes may have given up their connections. Rejects as the round does. */
+/** Reports a round of `slowMs` or more, in which other nodes may have given up their connections. Rejects as the round does. */
 export async function reportSlow(round: Promise<void>, settings: LivenessSettings, report: Reporter): Promise<void> {
   const begun = monotonic();
   await round;

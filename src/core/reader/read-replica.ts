@@ -133,7 +133,7 @@ export class ReadReplica {
       await this.#writer.ready();
       theirs = await leaseRenewal(this.#writer, names);
     } catch {
-      // Who reads next from the writer is told why not.
+      // The next reader of the writer gets the error.
       return;
     }
     const mine = await this.#use((session) => leaseRenewal(session, names));
