@@ -7,6 +7,7 @@ import { sendProblem } from '../server/problem-answers.ts';
 import { ToldSeldom } from '../server/told-seldom.ts';
 import { BODY_LIMIT, type Limits } from './limits.ts';
 import { answerMalformed } from './malformed.ts';
+import { RefusableMessage } from './refusable-message.ts';
 
 /** Longest path parameter, in characters. */
 const PARAMETER_LENGTH = 200;
@@ -20,6 +21,7 @@ export function serverOptions(gateway: Gateway, limits: Limits, certificate?: Ce
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersMs,
     connectionsCheckingInterval: limits.checkMs,
+    IncomingMessage: RefusableMessage,
   };
   return {
     bodyLimit: BODY_LIMIT,
