@@ -320,6 +320,26 @@ describe('payloads', () => {
   });
 });
 
+describe('a timeout of zero or less', () => {
+  it('counts as none: the handler has the time of its type, and runs once', async () => {
+    const ids = [await add({ execution_timeout: 0 }), await add({ execution_timeout: -2147483648 })];
+    let finish!: () => void;
+    const over = new Promise<void>((resolve) => (finish = resolve));
+    startWorker(db, { handlers: { t: () => over }, worker: { leader: true } });
+    for (const id of ids) await status(id, 'running');
+    const due = `deadline_at > UTC_TIMESTAMP(3) + INTERVAL 1 MINUTE`;
+    await until(async () => {
+      const open = await session.rows(`SELECT 1 FROM ${db.names.assignment} WHERE status = 'running' AND ${due}`);
+      return open.length === ids.length;
+    });
+    finish();
+    for (const id of ids) {
+      await status(id, 'done');
+      expect((await attempts(id)).map((one) => one.status)).toEqual(['completed']);
+    }
+  });
+});
+
 describe('ids of attempts', () => {
   it('finding R1: hold when the step of AUTO_INCREMENT changes between two claims', async () => {
     let step = 1;

@@ -5,12 +5,11 @@ import { AfdError } from '../errors.ts';
 import { jsonSnapshot } from '../text/json-snapshot.ts';
 import { REQUIREMENTS_BYTES } from './requirements.ts';
 import type { NewTask } from './task.ts';
+import { LONGEST_TIMEOUT_S } from './timeout.ts';
 
-/** Bytes of task_data as JSON (OPS.md: the payload limit). */
+/** Bytes of task_data as JSON. */
 export const TASK_DATA_BYTES = 1024 * 1024;
 const INT = 2_147_483_647;
-/** A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
-export const LONGEST_TIMEOUT_S = 2_147_483;
 /** FROM_UNIXTIME of MariaDB 10.11 answers NULL for a later instant, and NULL is due at once. */
 const LAST_RUN_AT = Date.parse('2038-01-19T03:14:07Z');
 /** Problems that the message tells; `data.problems` has them all. */

@@ -17,8 +17,6 @@ import type { FleetReads } from './fleet-reads.ts';
 import { EXPECT_MS, type GatewayDevice } from './gateway-device.ts';
 import { entryOf, type Waiting } from './waiting.ts';
 
-/** How long an answer waits for the claims; the sender has long gone on by then. */
-const REPLY_WAIT_MS = 100;
 /** What a ring for "as many as you like" wakes at first; each that finds more than it takes wakes others. */
 const UNNAMED = 4;
 const NO_NUMBER = 0xffff;
@@ -44,6 +42,8 @@ interface Woken {
 }
 
 export class GatewayRings implements Near {
+  /** How long an answer waits for the claims, in milliseconds; the sender has long gone on by then. */
+  replyWaitMs = 100;
   readonly #o: GatewayRingsOptions;
   readonly #lanes: LaneReads;
   readonly #woken = new Set<Woken>();
@@ -140,7 +140,7 @@ export class GatewayRings implements Near {
           resolve(one.claimed);
         },
       };
-      const timer = setTimeout(one.end, REPLY_WAIT_MS);
+      const timer = setTimeout(one.end, this.replyWaitMs);
       timer.unref();
       this.#woken.add(one);
     });

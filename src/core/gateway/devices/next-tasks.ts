@@ -6,11 +6,11 @@ import { type ClaimedTask, INLINE_BYTES } from '../../db/claim/claimed-task.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
 import { effectivePayload } from '../../domain/task/payload.ts';
+import { timeoutSeconds } from '../../domain/task/timeout.ts';
 import { monotonic } from '../../runtime/clock.ts';
 import { longestWaitS, waitOnce } from './device-waits.ts';
 import { expected, type GatewayDevice } from './gateway-device.ts';
 import type { RemoteDevices } from './remote-devices.ts';
-import { timeoutOf } from './wire/wire-rooms.ts';
 
 /** The answer of the design document, and what a client may add to its result. */
 export interface NextTask {
@@ -116,7 +116,7 @@ async function readTask(
       task_type,
       task_data: effectivePayload(task, text ?? null),
       priority: priority ?? 5,
-      timeout: timeoutOf(task, context.config.master.task_timeout),
+      timeout: timeoutSeconds(task.execution_timeout, context.config.master.task_timeout),
       retry_count: retry ?? 0,
       attempt: task.attempt + 1,
       claim_token: claim_token.toString('hex'),

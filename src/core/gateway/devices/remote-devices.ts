@@ -7,7 +7,6 @@ import { deleteRequests } from '../../db/gateway/idempotent-requests.ts';
 import { laneOfRank } from '../../db/lanes/lane-of-rank.ts';
 import type { Session } from '../../db/session.ts';
 import type { SettingRow } from '../../db/settings/read-settings.ts';
-import type { Near } from '../../ring/notifier.ts';
 import type { RingPort } from '../../ring/ring-port.ts';
 import { Loop } from '../../runtime/loop.ts';
 import { Service, untilAborted } from '../../runtime/service.ts';
@@ -125,7 +124,7 @@ export class RemoteDevices extends Service {
   }
 
   /** Those that wait here. */
-  get near(): Near {
+  get near(): GatewayRings {
     return this.#rings;
   }
 

@@ -5,7 +5,7 @@ import type { ClaimedTask } from '../../db/claim/claimed-task.ts';
 import { failedAttempt } from '../../domain/attempt/handler-result.ts';
 import type { Outcome } from '../../domain/attempt/outcome.ts';
 import type { Finish } from '../../domain/attempt/reconcile.ts';
-import { LONGEST_TIMEOUT_S } from '../../domain/task/new-task.ts';
+import { timeoutSeconds } from '../../domain/task/timeout.ts';
 import { abortedOutcome, abortSentence } from '../../handlers/aborted-outcome.ts';
 import type { AbortReason } from '../../handlers/handler.ts';
 import { monotonic } from '../../runtime/clock.ts';
@@ -75,9 +75,7 @@ export class Runner {
   /** Seconds that an attempt of this row may run: the task's own, its handler's, the fleet's; no more than a timer holds. */
   timeoutOf(task: { task_type: string; execution_timeout: number | null }): number {
     const { handlers, defaultTimeoutS } = this.#options;
-    // A number beyond 2^53 comes from the driver as text.
-    const wanted = Number(task.execution_timeout ?? handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
-    return Math.min(LONGEST_TIMEOUT_S, wanted);
+    return timeoutSeconds(task.execution_timeout, handlers.get(task.task_type)?.timeout ?? defaultTimeoutS);
   }
 
   /**

@@ -5,9 +5,7 @@ import type { TypeRoom } from '../../../../http/device-contract.ts';
 import type { ClaimSource } from '../../../db/claim/claim-source.ts';
 import type { ClaimedTask } from '../../../db/claim/claimed-task.ts';
 import type { Admission } from '../../../db/claim/take-tasks.ts';
-
-/** No timer holds more. */
-const LONGEST_TIMEOUT_S = 2_147_483;
+import { timeoutSeconds } from '../../../domain/task/timeout.ts';
 
 export interface WireClaim {
   claim_token: Buffer;
@@ -57,11 +55,6 @@ export class WireRooms {
 
   /** Seconds that an attempt of this task may run: the task's own, its handler's, the fleet's. */
   timeoutOf(task: Pick<ClaimedTask, 'task_type' | 'execution_timeout'>, fleet: number): number {
-    return timeoutOf(task, this.#rooms.get(task.task_type)?.timeout ?? fleet);
+    return timeoutSeconds(task.execution_timeout, this.#rooms.get(task.task_type)?.timeout ?? fleet);
   }
-}
-
-export function timeoutOf({ execution_timeout }: Pick<ClaimedTask, 'execution_timeout'>, otherwise: number): number {
-  // A number beyond 2^53 comes from the driver as text.
-  return Math.min(LONGEST_TIMEOUT_S, Number(execution_timeout ?? otherwise));
 }
