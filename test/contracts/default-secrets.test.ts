@@ -1,4 +1,4 @@
-// RB1 (OPS.md B8): a fresh installation has no secret that somebody else has too.
+// RB1: a fresh installation has no secret that somebody else has too.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

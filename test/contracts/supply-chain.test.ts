@@ -1,4 +1,4 @@
-// RB17 (OPS.md B8): what is installed with afd.
+// RB17: what is installed with afd.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// RB9 (OPS.md B8): nine secrets, each of which a handler prints, logs, reports and throws in every way it can, and twelve ways
+// RB9: nine secrets, each of which a handler prints, logs, reports and throws in every way it can, and twelve ways
 // out of afd. What a handler stores on purpose where it is read again (a payload, a result, a checkpoint) is not among them:
 // docs/guide/security.md.
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Longest run of an attempt, in seconds: what a timer of Node holds. */
+/** Longest run of an attempt, in seconds. A timer of Node counts milliseconds in 32 bits; a longer one would fire at once. */
 export const LONGEST_TIMEOUT_S = 2_147_483;
 
 /**

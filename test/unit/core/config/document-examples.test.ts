@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { load } from './config-folder.ts';
 import { MASTER } from './document.ts';
 
-// GIVEN.md section 6.2, comments and all.
+// Section 6.2 of the design document, comments and all.
 const WORKER_YAML = `
 DISTRIBUTION:
   enabled: True

@@ -1,4 +1,4 @@
-// GIVEN.md section 6: the two examples of configuration of the design document, its Python written as objects.
+// Section 6 of the design document: its two examples of configuration, their Python written as objects.
 import { stringify } from 'yaml';
 
 export const MASTER = {

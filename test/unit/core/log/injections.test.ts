@@ -1,4 +1,4 @@
-// RB10 (OPS.md B8): two hundred texts that try to write a second line, move the cursor of a terminal or reverse the text beside
+// RB10: two hundred texts that try to write a second line, move the cursor of a terminal or reverse the text beside
 // them. Each is one line of a log, and of what commands print.
 import { describe, expect, it } from 'vitest';
 import { liveLog } from '../../../../src/cli/handler/live-log.ts';

@@ -1,4 +1,4 @@
-// RB14 (OPS.md B8): what a task says is never read by a shell, whichever field says it. RB15: what a process is given, exactly.
+// RB14: what a task says is never read by a shell, whichever field says it. RB15: what a process is given, exactly.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
