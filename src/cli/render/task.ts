@@ -1,3 +1,4 @@
+import { spelledSeconds } from '../../core/domain/duration.ts';
 import type { ProgressRecord } from '../../core/domain/task/progress.ts';
 import type { AssignmentRecord } from '../../core/domain/task/task-record.ts';
 import type {
@@ -61,7 +62,7 @@ export function renderTask(task: ShownTask, { colour, width }: RenderOptions): s
     ['Metrics', metricsLine(task.progress)],
     ['Dedupe key', task.dedupe_key ?? ''],
     ['Concurrency key', task.concurrency_key ?? ''],
-    ['Timeout', task.execution_timeout === null ? '' : duration(task.execution_timeout)],
+    ['Timeout', timeoutOf(task)],
     ['Parent', String(task.parent_id ?? '')],
     ['Batch', String(task.batch_id ?? '')],
     ['Created', task.created_at ?? ''],
@@ -94,6 +95,12 @@ function renderActs({ acts, more_acts, acts_note }: ShownTask, width: number): s
     width,
   );
   return ['', table, ...(more_acts ? ['Earlier ones are in the audit log: afd audit ls.'] : [])];
+}
+
+/** Exact, in the spelling of the configuration: it was set, not measured. */
+function timeoutOf({ execution_timeout: seconds }: TaskRecord): string {
+  if (seconds === null) return '';
+  return seconds > 0 ? spelledSeconds(seconds) : `none of its own (execution_timeout = ${seconds})`;
 }
 
 /** The attempt that failed last, of a task that has none left, was no retry of a further one. */

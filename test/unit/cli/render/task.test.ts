@@ -164,3 +164,14 @@ describe('what an operator reads', () => {
     );
   });
 });
+
+describe('the timeout of a task', () => {
+  it('is exact where the task has one, and none where its row says zero or less', () => {
+    const timeoutIn = (execution_timeout: number | null) =>
+      /^Timeout .*$/m.exec(renderTask({ ...task, execution_timeout }, terminal))?.[0];
+    expect(timeoutIn(null)).toBeUndefined();
+    expect(timeoutIn(90)).toMatch(/^Timeout +90s$/);
+    expect(timeoutIn(0)).toMatch(/^Timeout +none of its own \(execution_timeout = 0\)$/);
+    expect(timeoutIn(-5)).toContain('none of its own (execution_timeout = -5)');
+  });
+});
