@@ -54,11 +54,17 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
       return (await one.signal('SIGKILL')) - 1;
     },
     async replaced(member) {
-      if (topology === 'semisync') {
-        await pause(PROMOTE_MS);
-        await one.tell('promote', String(2 - member));
+      try {
+        if (topology === 'semisync') {
+          await pause(PROMOTE_MS);
+          await one.tell('promote', String(2 - member));
+        }
+        await one.replaced(member + 1);
+      } catch (cause) {
+        // start() is not reached then, and the next step would wait for it without end.
+        whole();
+        throw cause;
       }
-      await one.replaced(member + 1);
     },
     async start() {
       try {

@@ -40,6 +40,9 @@ function happenedTo(device: string, { f, proc, victim }: HistoryLine): boolean {
  * fleet gathers.
  */
 const GATHERED_MS = 12_000;
+const HANGING_MS = 2000;
+/** What is known to have been written when it is answered. */
+const ANSWERS = new Set(['enqueue', 'claim', 'complete']);
 
 /** Each change of the server that writes has its step of the storm: a former writer that comes back to write alternates with the new one. */
 export function oneWriter(evidence: Evidence): Finding {
@@ -68,6 +71,8 @@ function gathered({ events, history }: Evidence): Finding {
   const disturbs = (line: HistoryLine) =>
     TO_DATABASE.test(line.f) || line.victim === 'database' || line.f === 'topology';
   const disturbed = history.filter(disturbs).map(({ wall }) => wall);
+  const answered = history.filter(({ type, f }) => type === 'ok' && ANSWERS.has(f)).map(({ wall }) => wall);
+  const asked = history.filter(({ type, f }) => type === 'invoke' && f === 'enqueue').map(({ wall }) => wall);
   const violations: string[] = [];
   let writer: string | undefined;
   let changes = 0;
@@ -78,13 +83,28 @@ function gathered({ events, history }: Evidence): Finding {
     const last = Math.max(...disturbed.filter((wall) => wall <= one.at));
     if (last > since) [since, first] = [last, one.at];
     if (writer !== undefined) changes += 1;
-    if (writer !== undefined && one.at - first > GATHERED_MS)
+    const from = Math.max(first, endOfHanging(answered, asked, since, one.at));
+    if (writer !== undefined && one.at - from > GATHERED_MS)
       violations.push(
         `event ${one.n}: server ${server} wrote after ${writer}, ${one.at - last} ms after the storm had touched one`,
       );
     writer = server;
   }
   return { violations, counts: { changes } };
+}
+
+/**
+ * When writes that hung were over, in milliseconds: the first answer after a time without any, in which somebody had asked. An event has the
+ * time of its statement, which hangs in its COMMIT until a node is known to be dead, and, as was seen, again while that node joins.
+ */
+function endOfHanging(answered: number[], asked: number[], since: number, until: number): number {
+  let end = since;
+  for (const [n, wall] of answered.entries()) {
+    const before = Math.max(since, answered[n - 1] ?? since);
+    if (wall <= since || wall > until || before > since + GATHERED_MS) continue;
+    if (asked.some((one) => one > before && one <= wall - HANGING_MS)) end = wall;
+  }
+  return end;
 }
 
 /** Which run of which server: `run:connection`. */

@@ -1,4 +1,5 @@
 // Histories of a replicated database in which one thing is wrong, with the rule that is about it.
+import { hung } from './good-stories.ts';
 import { Story } from './story.ts';
 
 export const OF_FAILOVER: Array<[name: string, rule: number, story: () => Story]> = [
@@ -57,6 +58,11 @@ export const OF_FAILOVER: Array<[name: string, rule: number, story: () => Story]
         .wait(60)
         .on('a')
         .enqueue(3),
+  ],
+  [
+    'two nodes of Galera that are written to by turns, long after writes had hung',
+    17,
+    () => hung().insert(2).wait(13).on('a').enqueue(3),
   ],
   [
     'a term that two leaders have, one on each server',

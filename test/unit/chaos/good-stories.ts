@@ -177,6 +177,8 @@ export const GOOD: Record<string, () => Story> = {
       .wait(15)
       .claim(2, 'w1')
       .end(2, 'w1', 'done', 'completed'),
+  'two nodes of Galera that are written to by turns when writes that hung for fifteen seconds are over': () =>
+    hung().on('a').insert(2).on('b').end(1, 'w1', 'done', 'completed').claim(2, 'w1').end(2, 'w1', 'done', 'completed'),
   'odd rows, one done and one put aside': () =>
     new Story()
       .enqueue(1, 'odd-1')
@@ -185,3 +187,17 @@ export const GOOD: Record<string, () => Story> = {
       .end(1, 'w1', 'done', 'completed')
       .move(2, 'w1', { status: 'failed' }),
 };
+
+/** After a kill of a node of Galera, node `b` has begun a claim and an enqueue, and answers after 15 s. */
+export function hung(): Story {
+  return new Story()
+    .line({ f: 'topology', proc: 'storm', type: 'info', name: 'galera' })
+    .on('a', 'kill-database')
+    .enqueue(1)
+    .on('b')
+    .claim(1, 'w1')
+    .wait(1)
+    .line({ f: 'enqueue', type: 'invoke', key: 'k2' })
+    .wait(14)
+    .line({ f: 'enqueue', task: 2, key: 'k2' });
+}
