@@ -15,6 +15,8 @@ const KINDS = { group: 'group', semisync: 'pair', galera: 'galera' } as const;
 /** Milliseconds after which the replica of a killed primary is promoted, as a tool beside it would do. */
 const PROMOTE_MS = 1000;
 const CATCH_UP_S = 10;
+/** Of a node of Galera, until it has joined. */
+const STARTS = 3;
 /** A node of Galera ends its sessions first. */
 const LEAVE_MS = 60_000;
 
@@ -91,8 +93,20 @@ export async function clusterServer(topology: Topology): Promise<ChaosServer> {
 
 /** Starts what is missing, and wakes what is frozen. */
 async function begin(one: Cluster, topology: Topology): Promise<void> {
-  if (topology === 'galera') await recoverPositions(one);
-  await one.tell('start');
+  if (topology !== 'galera') {
+    await one.tell('start');
+    return;
+  }
+  // A node that finds no majority, since another was frozen when it left, gives up after 30 s and ends: systemd would start it again.
+  for (let tries = 1; ; tries += 1) {
+    await recoverPositions(one);
+    try {
+      await one.tell('start');
+      return;
+    } catch (cause) {
+      if (tries === STARTS) throw cause;
+    }
+  }
 }
 
 /** The writer of Galera leaves in order, and comes back; which one is the writer is what afd decides. */
