@@ -16,6 +16,14 @@ const VARIABLES = {
 } as const;
 export type Topology = keyof typeof VARIABLES;
 
+/** More options for the servers of the scripts. */
+const EXTRA = ['MARIADB_PAIR_EXTRA', 'MARIADB_GALERA_EXTRA'];
+/**
+ * Its data folder. A MariaDB deletes the temporary tables of every other one in its tmpdir as it starts, and one that does not find a table
+ * any more that it has just made crashes (10.11: signal 11 in a SELECT).
+ */
+const OWN_TMPDIR = '--tmpdir=.';
+
 /** Options of a `describe` on such a cluster. */
 export function onCluster(topology: Topology) {
   const variable = VARIABLES[topology];
@@ -47,11 +55,13 @@ export interface Cluster {
 
 export async function cluster(topology: Topology): Promise<Cluster> {
   const script = process.env[VARIABLES[topology]]!;
-  const tell = async (...words: string[]) => (await run(script, words, { timeout: 300_000 })).stdout.trim();
+  const env = { ...process.env };
+  for (const name of EXTRA) env[name] = [process.env[name], OWN_TMPDIR].join(' ').trim();
+  const tell = async (...words: string[]) => (await run(script, words, { timeout: 300_000, env })).stdout.trim();
   await tell('start');
-  const env = Object.fromEntries((await tell('env')).split('\n').map((line) => line.split(/=(.*)/).slice(0, 2)));
-  const login = { user: env.MYSQL_USER, password: env.MYSQL_PASSWORD, database: env.MYSQL_DATABASE };
-  const members: DatabaseAddress[] = String(env.MYSQL_HOSTS)
+  const said = Object.fromEntries((await tell('env')).split('\n').map((line) => line.split(/=(.*)/).slice(0, 2)));
+  const login = { user: said.MYSQL_USER, password: said.MYSQL_PASSWORD, database: said.MYSQL_DATABASE };
+  const members: DatabaseAddress[] = String(said.MYSQL_HOSTS)
     .split(',')
     .map((one) => one.split(':'))
     .map(([host = '', port]) => ({ host, port: Number(port), ...login }));
