@@ -1,4 +1,3 @@
-import { spelledSeconds } from '../../core/domain/duration.ts';
 import type { ProgressRecord } from '../../core/domain/task/progress.ts';
 import type { AssignmentRecord } from '../../core/domain/task/task-record.ts';
 import type {
@@ -97,10 +96,11 @@ function renderActs({ acts, more_acts, acts_note }: ShownTask, width: number): s
   return ['', table, ...(more_acts ? ['Earlier ones are in the audit log: afd audit ls.'] : [])];
 }
 
-/** Exact, in the spelling of the configuration: it was set, not measured. */
+/** Exact: it was set, not measured. */
 function timeoutOf({ execution_timeout: seconds }: TaskRecord): string {
   if (seconds === null) return '';
-  return seconds > 0 ? spelledSeconds(seconds) : `none of its own (execution_timeout = ${seconds})`;
+  if (seconds <= 0) return `none of its own (execution_timeout = ${seconds})`;
+  return seconds < 90 ? `${seconds} s` : `${seconds} s (about ${duration(seconds)})`;
 }
 
 /** The attempt that failed last, of a task that has none left, was no retry of a further one. */

@@ -170,7 +170,8 @@ describe('the timeout of a task', () => {
     const timeoutIn = (execution_timeout: number | null) =>
       /^Timeout .*$/m.exec(renderTask({ ...task, execution_timeout }, terminal))?.[0];
     expect(timeoutIn(null)).toBeUndefined();
-    expect(timeoutIn(90)).toMatch(/^Timeout +90s$/);
+    expect(timeoutIn(45)).toMatch(/^Timeout +45 s$/);
+    expect(timeoutIn(100)).toMatch(/^Timeout +100 s \(about 2 min\)$/);
     expect(timeoutIn(0)).toMatch(/^Timeout +none of its own \(execution_timeout = 0\)$/);
     expect(timeoutIn(-5)).toContain('none of its own (execution_timeout = -5)');
   });
