@@ -27,11 +27,21 @@ export function leasesApart(evidence: Evidence): Finding {
   for (const [task, events] of byTask(assignmentEvents(evidence)))
     violations.push(...recordsApart(task, events, reset));
   for (const one of assignmentEvents(evidence)) {
-    if (one.now === undefined || isEnd(one) || one.deadline_in_s >= evidence.settings.shortest_timeout) continue;
-    if (one.was === undefined)
-      violations.push(`attempt ${one.attempt} of task ${one.task} got a deadline ${one.deadline_in_s} s ahead`);
+    if (one.now === undefined || isEnd(one) || one.was !== undefined) continue;
+    const ahead = one.deadline_in_s + sinceClaim(one, evidence);
+    if (ahead < evidence.settings.shortest_timeout)
+      violations.push(`attempt ${one.attempt} of task ${one.task} got a deadline ${ahead} s ahead`);
   }
   return { violations, counts: { leases } };
+}
+
+/** Seconds. The deadline of a deferred record counts from its claim, however long the database could not write the record. */
+function sinceClaim(record: AssignmentEvent, evidence: Evidence): number {
+  if (record.cause !== 'deferred') return 0;
+  const claim = taskEvents(evidence).find(
+    (one) => isClaim(one) && one.task === record.task && one.now?.attempt === record.attempt,
+  );
+  return claim === undefined ? 0 : (record.at - claim.at) / 1000;
 }
 
 /** Attempts whose task a foreign program set back while they held it. */

@@ -1,5 +1,5 @@
 // Histories of a replicated database in which one thing is wrong, with the rule that is about it.
-import { hung } from './good-stories.ts';
+import { hung, late } from './good-stories.ts';
 import { Story } from './story.ts';
 
 export const OF_FAILOVER: Array<[name: string, rule: number, story: () => Story]> = [
@@ -64,6 +64,7 @@ export const OF_FAILOVER: Array<[name: string, rule: number, story: () => Story]
     17,
     () => hung().insert(2).wait(13).on('a').enqueue(3),
   ],
+  ['a deferred claim that gets 6 s', 4, () => late(-85).end(1, 'w1', 'done', 'completed')],
   [
     'a term that two leaders have, one on each server',
     7,

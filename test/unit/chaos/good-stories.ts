@@ -58,6 +58,11 @@ export const GOOD: Record<string, () => Story> = {
       .ran(1, 2, 'w2')
       .end(1, 'w2', 'done', 'completed');
   },
+  'a deferred claim whose record is written after its deadline, since the database wrote nothing for 91 s': () =>
+    late(-51)
+      .end(1, 'w1', 'pending', 'released', { cause: 'unclaimed' })
+      .claim(1, 'w2')
+      .end(1, 'w2', 'done', 'completed'),
   'a deferred claim that was set back, materialized by the next claim': () => {
     const story = new Story().enqueue(1).move(1, 'w1', { status: 'running', attempt: 1, token: 't1' });
     story.foreign.add('foreign');
@@ -187,6 +192,15 @@ export const GOOD: Record<string, () => Story> = {
       .end(1, 'w1', 'done', 'completed')
       .move(2, 'w1', { status: 'failed' }),
 };
+
+/** A claim whose record comes 91 s later, with this deadline in seconds from then. */
+export function late(deadline_in_s: number): Story {
+  return new Story()
+    .enqueue(1)
+    .move(1, 'w1', { status: 'running', attempt: 1, token: 't1' })
+    .wait(91)
+    .record(1, 1, 'w1', 'assigned', { token: 't1', cause: 'deferred', proc: 'w2', deadline_in_s });
+}
 
 /** After a kill of a node of Galera, node `b` has begun a claim and an enqueue, and answers after 15 s. */
 export function hung(): Story {
