@@ -28,6 +28,7 @@ export function leasesApart(evidence: Evidence): Finding {
     violations.push(...recordsApart(task, events, reset));
   for (const one of assignmentEvents(evidence)) {
     if (one.now === undefined || isEnd(one) || one.was !== undefined) continue;
+    if (one.deadline_in_s >= evidence.settings.shortest_timeout) continue;
     const ahead = one.deadline_in_s + sinceClaim(one, evidence);
     if (ahead < evidence.settings.shortest_timeout)
       violations.push(`attempt ${one.attempt} of task ${one.task} got a deadline ${ahead} s ahead`);
