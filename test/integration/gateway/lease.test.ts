@@ -99,6 +99,26 @@ describe('the lease of a device behind a gateway', () => {
     await until(async () => (await row()).leased === 0);
   });
 
+  it('is that of the gateway where the device waits, also when a heartbeat came there first', async () => {
+    // No lease is written a second time within this test for its age alone.
+    const master = { ...USUAL, heartbeat_timeout: 3600 };
+    const [a, b] = [await startGateway(given.db, { master }), await startGateway(given.db, { master })];
+    const token = await register(a);
+    const beat = {
+      instance_token: token,
+      status: 'online',
+      system_info: {},
+      recent_claims: 0,
+      over_limits: [],
+      stuck: [],
+    };
+    expect(await b.call('/api/v1/devices/r1/heartbeat', beat)).toMatchObject({ status: 200 });
+    expect((await row()).gateway_id).toBe(a.gateway.deviceId);
+    const call = await waitAt(b, token);
+    await until(async () => (await row()).gateway_id === b.gateway.deviceId);
+    call.destroy();
+  });
+
   it('ends by heartbeat_timeout when the device says nothing more, while its connection stays open', async () => {
     const events = await leader({ ...USUAL, heartbeat_timeout: 4, lock_check_interval: 0.2, lock_grace: 0.2 });
     const gateway = await startGateway(given.db, { master: { heartbeat_timeout: 4 } });

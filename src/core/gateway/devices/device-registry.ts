@@ -127,6 +127,7 @@ export class DeviceRegistry {
     if (device.operator_state !== state.operator_state) device.version += 1;
     device.operator_state = state.operator_state;
     device.status = state.status;
+    device.gateway_id = state.gateway_id;
     device.kind = this.#kinds.of(state.kind, state.capabilities);
     device.slots = state.slots;
     device.offline_for = state.offline_for ?? 0;

@@ -16,6 +16,8 @@ export interface GatewayDevice {
   slots: number;
   operator_state: string;
   status: string;
+  /** The gateway that its row names, as it was read or written here last. */
+  gateway_id: string | null;
   /** Seconds for which it may be silent. */
   offline_for: number;
   /** Slots in use, as far as it has said. */
@@ -52,6 +54,7 @@ export function gatewayDevice(state: DeviceState, token: Buffer, kind: DeviceKin
     slots: state.slots,
     operator_state: state.operator_state,
     status: state.status,
+    gateway_id: state.gateway_id,
     offline_for: state.offline_for ?? 0,
     running: 0,
     version: 1,

@@ -72,8 +72,10 @@ export class LeaseKeeper {
     const gone: GatewayDevice[] = [];
     for (const one of this.#o.registry.all) {
       const silent = now - one.active_at;
+      // A heartbeat has written its lease here, and left it to the gateway before: it is rung there, and told nothing new here.
+      const moved = one.waits > 0 && one.gateway_id !== this.#o.gatewayId;
       if (one.waits === 0 && silent > 2 * Math.max(timeoutMs, one.offline_for * 1000)) this.#o.registry.forget(one);
-      else if (one.active_at > one.written_for && now - one.written_at >= timeoutMs * AGAIN_PART) {
+      else if (moved || (one.active_at > one.written_for && now - one.written_at >= timeoutMs * AGAIN_PART)) {
         const leaseS = this.leaseS(one) - Math.floor(silent / 1000 / this.#ageS) * this.#ageS;
         const here = one.waits > 0 || one.lease_until === undefined;
         const key = `${leaseS} ${here}`;
@@ -98,7 +100,10 @@ export class LeaseKeeper {
     const at = monotonic();
     const rows = devices.map((one) => ({ device_id: one.id, instance_token: one.token }));
     const { renewed, lease_until } = await renewLeases(await this.#o.session(), names, rows, { gatewayId, ...how });
-    for (const one of devices) this.wrote(one, lease_until, at);
+    for (const one of devices) {
+      this.wrote(one, lease_until, at);
+      if (how.here) one.gateway_id = gatewayId;
+    }
     if (renewed < devices.length) await registry.check(devices);
   }
 
