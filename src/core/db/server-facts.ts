@@ -55,7 +55,7 @@ const ROLE: Record<Topology, Statement[]> = {
   ],
   galera: [
     {
-      sql: "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_cluster_status')",
+      sql: "SHOW STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_cluster_status')",
       values: [],
     },
   ],
@@ -106,7 +106,8 @@ export function openingStatements(options: {
               @@auto_increment_increment AS step, @@max_allowed_packet AS packet, @@log_bin AS log_bin${SETTINGS_READ}`,
       values: [],
     },
-    { sql: "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_ready')", values: [] },
+    // Not GLOBAL, which adds up the counters of all connections first.
+    { sql: "SHOW STATUS WHERE Variable_name IN ('Uptime', 'wsrep_ready')", values: [] },
     ...(options.topology === undefined ? [] : ROLE[options.topology]),
   ];
 }

@@ -12,7 +12,7 @@ import { isReadOnly, SERVER_COLUMNS, serverNameOf, startOf } from '../server-fac
 /** Where the server's own limit is low, it takes SHOW … WHERE for a large join. */
 const ALLOW = 'SET SESSION sql_big_selects = 1';
 const FACTS = `SELECT ${SERVER_COLUMNS}`;
-const STATUS = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_ready', 'wsrep_cluster_status')";
+const STATUS = "SHOW STATUS WHERE Variable_name IN ('Uptime', 'wsrep_ready', 'wsrep_cluster_status')";
 /** A node of Galera has it ON; other servers do not know it, or have it OFF. */
 const IS_NODE = "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'";
 /** MariaDB skips the comment; a server without Group Replication has no rows. */
