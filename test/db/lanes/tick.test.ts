@@ -73,6 +73,16 @@ describe('a tick', () => {
     expect((await tickNow({ ranks: ranks.slice(0, 11), pollLimitMs: 10_000 })).due).toHaveLength(1);
   });
 
+  it('writes no temporary table to disk, as each device asks once a second', async () => {
+    const written = async () =>
+      Number((await session.rows("SHOW SESSION STATUS LIKE 'Created_tmp_disk_tables'"))[0]!.Value);
+    const ranks = [laneRank('a'), laneRank('b')];
+    await tickNow({ ranks });
+    const before = await written();
+    for (const asked of [ranks, undefined]) await tickNow({ ranks: asked, lanes: { types: ['a', 'b'], known: [] } });
+    expect((await written()) - before).toBe(0);
+  });
+
   it('brings published lanes of its types that are new or have changed, and no others', async () => {
     const head = (task_type: string, able: number, required_capabilities: string | null = null) => ({
       ...laneRank(task_type),
