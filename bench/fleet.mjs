@@ -77,8 +77,8 @@ async function measured() {
   await context.close();
   for (const child of [...devices, ...workers]) child.kill('SIGTERM');
   await Promise.all([...children].map((child) => new Promise((resolve) => child.once('exit', resolve))));
-  const failed = reports.filter((one) => one.kind === 'trust-over');
-  return { devices: DEVICES, without, among, failovers, failed: failed.length, why: failed[0]?.message };
+  const silent = new Set(reports.filter((one) => one.kind === 'trust-over').map((one) => one.device));
+  return { devices: DEVICES, without, among, failovers, silent: silent.size };
 }
 
 /** What the server did in some seconds, and how soon tasks started meanwhile. `loaded`: the workers are busy. */
@@ -266,7 +266,7 @@ async function until(done, mostMs, what) {
   }
 }
 
-function print({ about, devices, without, among, failovers, failed, why }) {
+function print({ about, devices, without, among, failovers, silent }) {
   const line = (name, { statements, cpuMs, memoryMb, connections, startMs, start99Ms, attempts }) =>
     `| ${name} | ${statements.toFixed(0)} | ${cpuMs.toFixed(0)} | ${memoryMb.toFixed(0)} | ${connections} | ${startMs.toFixed(1)} | ${start99Ms.toFixed(0)} | ${attempts?.toFixed(0) ?? '–'} |`;
   console.log(`Measured on ${about}.
@@ -279,5 +279,5 @@ ${[line('none, nothing due', without.idle), line(`${devices}, nothing due`, amon
 | writer killed | next one writable after, s | then first start, s | half of the devices back, s | all back, s | most connections | declared dead |
 | --- | --- | --- | --- | --- | --- | --- |
 ${failovers.map((one, n) => `| ${n + 1} | ${[one.writableMs, one.firstClaimMs, one.backHalfMs, one.backAllMs].map((ms) => (ms / 1000).toFixed(2)).join(' | ')} | ${one.mostConnections} | ${one.dead} |`).join('\n')}`);
-  if (failed > 0) console.log(`\n${failed} devices could not say for too long that they live: ${why}`);
+  if (silent > 0) console.log(`\n${silent} devices had no confirmed heartbeat for heartbeat_timeout at some time.`);
 }
