@@ -79,7 +79,8 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
     });
     const escaped = tried.filter((one) => !one.caught);
     const late = left.length === 0 ? '' : `; not reached in time: ${left.map((one) => one.name).join(', ')}`;
-    process.stdout.write(`${tried.length - escaped.length} of ${tried.length} mutants caught${late}\n`);
+    const loose = escaped.length === 0 ? '' : `; escaped: ${escaped.map((one) => one.mutant.name).join(', ')}`;
+    process.stdout.write(`${tried.length - escaped.length} of ${tried.length} mutants caught${loose}${late}\n`);
     if (values.write) writeProof(root, 'mutants', mutantsBlock(tried));
     return escaped.length === 0 && tried.length > 0 ? 0 : 1;
   }

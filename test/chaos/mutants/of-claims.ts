@@ -112,10 +112,11 @@ export const OF_CLAIMS: Mutant[] = [
     name: 'token-not-remembered',
     what: 'the token of a claim is remembered only after its answer',
     patches: [core('worker/claim/claimer.ts', '    if (claim !== undefined) this.#inFlight.add(token);\n', '')],
-    by: storm({ 'cut-commit-sent': 10, 'cut-commit-answered': 10, latency: 8, 'kill-worker': 2 }, [0, 3, 5, 10], {
-      tasks: 600,
-      pace_ms: 200,
-    }),
+    by: test(
+      'db',
+      'test/integration/worker/faults.test.ts',
+      'gives back no task whose claim is committed and not answered',
+    ),
   },
   {
     name: 'no-backoff',

@@ -137,6 +137,40 @@ describe('a worker whose transactions fail', () => {
     expect([...runs.values()].filter((n) => n !== 1)).toEqual([]);
   });
 
+  it('gives back no task whose claim is committed and not answered yet, though the database holds it open for the device', async () => {
+    let hold = true;
+    const openRows = `${db.names.assignment} WHERE status IN ('assigned', 'running')`;
+    const state = (is: string) => session.write(`UPDATE ${db.names.device} SET operator_state = ?`, [is]);
+    let runs = 0;
+    const worker = startWorker(db, {
+      handlers: { t: () => (runs += 1) },
+      onSession(of) {
+        const original = of.batch.bind(of);
+        of.batch = async (statements) => {
+          const result = await original(statements);
+          if (hold && statements.at(-1)?.sql === 'COMMIT' && (await count(openRows)) > 0) {
+            hold = false;
+            // The state that the worker reports comes from a look at the device and its open attempts after the COMMIT.
+            const looked = once(worker.events, 'device:operator-state', (one) => one.operator_state === 'paused');
+            await state('paused');
+            await looked;
+            await state('active');
+          }
+          return result;
+        };
+      },
+    });
+    await once(worker.events, 'worker:started');
+    const id = await add();
+    await ended(id, 'done');
+    await worker.stop();
+    expect([hold, runs, await session.rows(`SELECT status FROM ${db.names.assignment}`)]).toEqual([
+      false,
+      1,
+      [{ status: 'completed' }],
+    ]);
+  });
+
   it('G1 an outage is not an empty queue: it is logged, and the work goes on when the database answers again', async () => {
     const worker = startWorker(db, { handlers: { t: () => 1 }, worker: { leader: true } });
     await once(worker.events, 'worker:started');
