@@ -78,7 +78,7 @@ export const OF_CLAIMS: Mutant[] = [
         'WHERE id = ? AND claim_token = ?`',
       ),
     ],
-    by: storm({ 'kill-worker': 1 }, [5, 6], { kills: 30, tasks: 600 }),
+    by: test('db', 'test/db/attempts/open-attempts.test.ts', 'an attempt that is over, gone, or another claim'),
   },
   {
     name: 'inline-claim-forgotten',

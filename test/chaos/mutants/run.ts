@@ -70,7 +70,7 @@ export async function runMutants(options: MutantsOptions): Promise<{ tried: Caug
 }
 
 /** Whether a fault meets the right moment is chance, and less likely the faster the machine is: up to this number of seeds are tried. */
-const SEEDS = 4;
+const SEEDS = 6;
 
 async function byStorm(by: ShortStorm, server: ChaosServer, copy: string, dir: string) {
   const { weights, kills, tasks, pace_ms, seed: first = 1 } = by;
