@@ -6,7 +6,7 @@ import { writeCheckpoint } from '../../../src/core/db/reports/write-checkpoint.t
 import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
 import { insertDeferredClaim } from '../../helpers/deferred-claim.ts';
 import { it } from '../../helpers/fixture.ts';
-import { until } from '../../helpers/wait.ts';
+import { statementRuns } from '../../helpers/running-statement.ts';
 
 it.beforeEach(async ({ given }) => {
   await given.rows.worker('w1');
@@ -65,15 +65,7 @@ describe('a checkpoint', () => {
     await other.write('START TRANSACTION');
     await other.write(`UPDATE ${db.names.task} SET claim_token = NULL WHERE id = ?`, [held.task_id]);
     const waiting = writeCheckpoint(session, db.names, { ...held, value: VALUE });
-    const watcher = await db.session();
-    await until(
-      async () => {
-        const rows = await watcher.rows<{ Info: string | null }>('SHOW PROCESSLIST');
-        return rows.some((row) => row.Info?.includes(`INSERT INTO ${db.names.checkpoint}`) === true);
-      },
-      20_000,
-      'the checkpoint waits for the task',
-    );
+    await statementRuns(await db.session(), `INSERT INTO ${db.names.checkpoint}%`);
     await other.write('COMMIT');
     expect(await waiting).toBe(false);
     expect(await session.rows(`SELECT * FROM ${db.names.checkpoint}`)).toEqual([]);

@@ -1,6 +1,5 @@
 // What operators do to tasks over HTTP: one by one with what they expect, and many by a preview.
 import { describe, expect } from 'vitest';
-import type { Session } from '../../../src/core/db/session.ts';
 import { actAnswer, actsAnswer, previewAnswer } from '../../../src/http/act-contract.ts';
 import { problem } from '../../../src/http/problem.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
@@ -8,7 +7,7 @@ import { insertRunning, insertTask, insertWorker, readRow, readTask } from '../.
 import { it } from '../../helpers/fixture.ts';
 import { startGateway } from '../../helpers/gateway.ts';
 import { eachWithGateway, type GatewayApi } from '../../helpers/gateway-api.ts';
-import { until } from '../../helpers/wait.ts';
+import { statementRuns } from '../../helpers/running-statement.ts';
 
 let { db, session, names, gateway } = {} as GatewayApi;
 eachWithGateway((opened) => ({ db, session, names, gateway } = opened));
@@ -70,7 +69,7 @@ describe('an act on a task', () => {
     await session.write(`UPDATE ${names.task} SET status = 'pending' WHERE id = ?`, [id]);
     const waiting = post(`${id}/retry`, { expect: { status: 'failed' } });
     const other = await db.session();
-    await waitsForLock(other);
+    await statementRuns(other, '%WHERE id = % FOR UPDATE%');
     await session.write('COMMIT');
     expect((await waiting).json).toMatchObject({ status: 409, data: { status: 'pending' } });
   });
@@ -258,12 +257,3 @@ describe('acts on many', () => {
     expect([done, refused]).toEqual([0, 1000]);
   });
 });
-
-async function waitsForLock(watcher: Session): Promise<void> {
-  await until(async () => {
-    const rows = await watcher.rows(
-      "SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND INFO LIKE '%WHERE id = % FOR UPDATE%'",
-    );
-    return rows.length > 0;
-  });
-}
