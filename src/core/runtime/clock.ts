@@ -8,8 +8,8 @@ const READINGS = 20;
 
 /**
  * When a thread's own clock began, in milliseconds of the machine's. A thread that loses the processor between the two readings would
- * be some milliseconds off for good, and take what another thread has seen for later than it was: so the pair of readings counts
- * that was over soonest.
+ * be some milliseconds off for good, and take what another thread has seen for later than it was: so both are read some times,
+ * and those readings count that were over soonest.
  * @param machine nanoseconds
  * @param own milliseconds since the thread began
  */
