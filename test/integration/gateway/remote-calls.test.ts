@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect } from 'vitest';
 import type { RegisterAnswer } from '../../../src/http/device-life.ts';
+import { readTask } from '../../helpers/factories.ts';
 import type { Given } from '../../helpers/fixture.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
@@ -101,5 +102,30 @@ describe('a remote worker', () => {
     await gateway.call(`${DEVICE}/sign-off`, { instance_token: token });
     await register({ instance_token: hex() });
     expect(await exchange(token)).toMatchObject({ status: 409, json: { code: 'E_SUPERSEDED' } });
+  });
+
+  it('that has no free slot takes nothing ahead while a task is looked for that the server refuses, and its call is answered', async () => {
+    const { names } = given.db;
+    const odd = "NOT (COALESCE(username = 'odd' AND status = 'running', FALSE))";
+    await given.session.write(`ALTER TABLE ${names.task} ADD CONSTRAINT no_odd_rows CHECK (${odd})`);
+    try {
+      const { instance_token } = await register();
+      const bad = await given.rows.task({ task_type: 'noop', username: 'odd' });
+      const good = [await given.rows.task({ task_type: 'noop' }), await given.rows.task({ task_type: 'noop' })];
+      const refused = await exchange(instance_token);
+      expect(refused).toMatchObject({ status: 200, json: { claimed: [], more: true } });
+      const ahead = { claim_token: hex(), limit: 10, free: 0, types: { noop: { now: 0, later: 10, defer: false } } };
+      expect(await exchange(instance_token, { claim: ahead })).toMatchObject({ status: 200, json: { claimed: [] } });
+      const claimed: number[] = [];
+      while (claimed.length < good.length) {
+        const { status, json } = await exchange(instance_token);
+        expect(status).toBe(200);
+        claimed.push(...json.claimed.map((one: { id: number }) => one.id));
+      }
+      expect(claimed.sort()).toEqual(good);
+      expect(await readTask(given.session, names, bad)).toMatchObject({ status: 'failed' });
+    } finally {
+      await given.session.write(`ALTER TABLE ${names.task} DROP CONSTRAINT no_odd_rows`);
+    }
   });
 });

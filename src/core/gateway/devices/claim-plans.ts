@@ -46,6 +46,8 @@ export class ClaimPlans {
   of(device: GatewayDevice, claim: WireClaim): ClaimRequest | undefined {
     const { catalog, reads, waiting, master } = this.#o;
     const rooms = new WireRooms(claim);
+    // Named tasks are claimed to begin, none of them ahead.
+    if (this.#odd.searching && claim.free === 0) return undefined;
     const odd = this.#odd.searching ? this.#odd.next(claim.free) : undefined;
     const fits = (entry: Parameters<Waiting['fits']>[1]) =>
       rooms.has(entry.task_type) && waiting.fits({ device, without: NO_TYPES }, entry);
