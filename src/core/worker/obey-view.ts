@@ -22,7 +22,7 @@ export function obeyView(parts: Viewing, at: number, view: NodeView): Wanted {
   const fresh = catalog.learn(view.lanes);
   const believed = fresh || catalog.crowded ? view.lanes.filter((one) => one.due === 1) : [];
   catalog.markDue(believed, false);
-  if (poller.looked) catalog.markDue(view.due, view.directed);
+  catalog.markDue(view.due, view.directed);
   obeyOpen(parts, at, view.open);
   if (view.due.length > 0 || view.directed || believed.length > 0) claimer.wake();
   return { ranks: catalog.ranks(), known: catalog.known(), devices: minScore.wanted };

@@ -34,7 +34,6 @@ export class Poller implements Polls {
   /** Where the last skip scan was cut: the next one goes on there. */
   #discovered: LaneRank = START;
   #leaderLives = false;
-  #looked = false;
   #turn = false;
   readonly #costly: PollPause;
 
@@ -65,11 +64,6 @@ export class Poller implements Polls {
   discoverNow(): void {
     this.#discoverAt = 0;
     this.hit();
-  }
-
-  /** The first poll is over: before it, only the most usual lanes are known, and better ones may be due. */
-  get looked(): boolean {
-    return this.#looked;
   }
 
   /** The next poll is now, in place of a tick. */
@@ -114,7 +108,6 @@ export class Poller implements Polls {
       if (!isOverLimit(error)) throw error;
       this.#costly.brokenOff(monotonic(), monotonic() - now);
     } finally {
-      this.#looked = true;
       if (alone && this.#session.alive) await releasePollLock(this.#session, this.#names);
     }
   }
