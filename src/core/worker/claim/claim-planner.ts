@@ -99,6 +99,8 @@ export class ClaimPlanner implements Planner<ClaimRequest, FinishAndClaimResult>
       this.#apart = 'claim';
       return undefined;
     }
+    // A tick or a ring may come first, and name a lane while better ones are unknown. With a free slot the poll follows at once.
+    if (!this.#o.poller.hasPolled) return undefined;
     if (this.#pause.leftMs > 0) return undefined;
     return this.#odd.searching ? this.#search() : this.#usual();
   }

@@ -66,6 +66,11 @@ export class Poller implements Polls {
     this.hit();
   }
 
+  /** The first poll, which looks for all lanes, is over, whatever came of it. */
+  get hasPolled(): boolean {
+    return this.polledAt > Number.NEGATIVE_INFINITY;
+  }
+
   /** The next poll is now, in place of a tick. */
   turn(): void {
     this.#turn = true;

@@ -22,6 +22,8 @@ interface Known {
   /** Attempts that run or wait for a slot. */
   held?: { n: number };
   places?: Slots['places'];
+  /** Its first poll is over. */
+  polled?: boolean;
 }
 
 /** The planner of a worker with `free` slots that knows `lanes` lanes with due tasks. It is never connected. */
@@ -32,6 +34,7 @@ function planner({
   timings = new TaskTimings(),
   held = { n: 0 },
   places = new Map(),
+  polled = true,
 }: Known) {
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const catalog = new LaneCatalog('w1', { supported_tasks: types });
@@ -60,15 +63,17 @@ function planner({
     places,
     timeoutOf: () => 300,
   };
+  const poller = new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 });
+  if (polled) poller.polledAt = 0;
   const made = new ClaimPlanner({
     ...{ session, names, events, catalog, slots, rooms: new TypeRooms(slots, timings), widths: () => ANY_WIDTHS },
-    poller: new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 }),
+    poller,
     board: { generation: 7 },
     master: { deadline_slack: 30 },
     mayClaim: () => true,
     limit: (room) => room,
   });
-  return Object.assign(made, { warnings });
+  return Object.assign(made, { warnings, poller });
 }
 
 const plan = (known: Known) => planner(known).next();
@@ -159,6 +164,14 @@ describe('a type with a maximum', () => {
     place.free = 1;
     expect(one.next()).toBeDefined();
   });
+});
+
+test('before the first poll nothing is claimed, whatever a tick or a ring found; a poll that failed counts too', async () => {
+  const one = planner({ lanes: 1, free: 5, polled: false });
+  expect(one.next()).toBeUndefined();
+  expect(one.poller.nextPollMs()).toBe(0);
+  await expect(one.poller.poll()).rejects.toThrow();
+  expect(one.next()).toMatchObject({ limit: 5 });
 });
 
 test('nothing known and no room is no claim', () => {
