@@ -21,7 +21,7 @@ const MANY_WAITING = MOST_WAITING / 2;
 
 export class Readiness {
   readonly #gateway: Gateway;
-  /** What the log has of it last: clients are told less. */
+  /** What the log has of it last: clients get less. */
   #logged: string | undefined;
   #asked: { at: number; answer: Promise<Reason | undefined> } | undefined;
 

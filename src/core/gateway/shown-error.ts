@@ -1,4 +1,4 @@
-// What the clients of a gateway are told of an error. Where the database is, by which account it is used, what its tables are called
+// What a gateway answers its clients about an error. Where the database is, by which account it is used, what its tables are called
 // and which statement failed is for the log alone.
 import { DatabaseError } from '../db/database-error.ts';
 import type { AfdError, ErrorCode } from '../domain/errors.ts';

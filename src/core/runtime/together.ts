@@ -1,5 +1,5 @@
 /**
- * Runs two things that end together: when the signal is aborted, or when one of them ends, both are told to stop. Resolves when both
+ * Runs two things that end together: when the signal is aborted, or when one of them ends, both get the signal to stop. Resolves when both
  * have ended. @throws what ended the first of them, if it failed
  */
 export async function together<A, B>(

@@ -165,7 +165,7 @@ describe('an administrator', () => {
 });
 
 describe('the only administrator who may sign in', () => {
-  it('stays one over HTTP, whoever asks; a command may do it all the same', async () => {
+  it('stays one over HTTP for a session and for a key; a command may remove it', async () => {
     await user('root', 'admin');
     await user('old', 'admin');
     await disable(context, 'old', actor());

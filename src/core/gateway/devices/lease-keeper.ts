@@ -15,7 +15,7 @@ const MOST_ROWS = 500;
 const BACK_MS = 1500;
 /** A lease is written again after this part of heartbeat_timeout. */
 const AGAIN_PART = 0.1;
-/** Ages of last calls are told apart by this part of it, and a lease is shorter by as much: so it ends by heartbeat_timeout. */
+/** The age of a last call is known to this part of it, and a lease is shorter by the same part: so it ends by heartbeat_timeout. */
 const AGE_PART = 0.05;
 
 export interface LeaseKeeperOptions {

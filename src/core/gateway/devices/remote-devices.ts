@@ -1,4 +1,4 @@
-// The devices behind this gateway: what they are told, what they claim, and how long they count as alive. Nothing here is needed by
+// The devices behind this gateway: what they are answered, what they claim, and how long they count as alive. Nothing here is needed by
 // another gateway: a device may ask there next.
 import { setImmediate } from 'node:timers/promises';
 import type { Context } from '../../context/context.ts';

@@ -1,4 +1,4 @@
-// Processes that nobody answers for any more: their worker has died, or their attempt has ended. They are told by the stamps
+// Processes that nobody answers for any more: their worker has died, or their attempt has ended. They are known by the stamps
 // in the environment with which they began, and what they started by its descent from them.
 import { setTimeout as delay } from 'node:timers/promises';
 import { cleanText } from '../../domain/text/error-text.ts';

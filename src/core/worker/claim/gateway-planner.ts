@@ -63,7 +63,7 @@ export class GatewayPlanner implements Planner<GatewayClaim, GatewayResult>, Pol
     this.#due = true;
   }
 
-  /** What the call that waits may be told: with slots here it is woken for work, unless work is known of already. */
+  /** What the waiting call may say: with slots here the gateway answers it when there is work, unless work is known of already. */
   get waiting(): { free: number; without: string[] } {
     const free = this.#due ? 0 : this.#room(0);
     return { free, without: free === 0 ? [] : this.#o.rooms.full().slice() };
