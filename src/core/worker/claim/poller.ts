@@ -66,7 +66,7 @@ export class Poller implements Polls {
     this.hit();
   }
 
-  /** The first poll, which looks for all lanes, is over, whatever came of it. */
+  /** The first poll, which discovers lanes, is over, even if it failed. */
   get hasPolled(): boolean {
     return this.polledAt > Number.NEGATIVE_INFINITY;
   }
