@@ -188,9 +188,9 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     await backlog(2000);
     const late = 0.1;
     proxy.delay(1000 * late);
-    const all = await spent(15);
+    // Polls pause while they take long, as they may while the backlog is inserted.
+    const all = await spent(({ ticks, claims }) => ticks >= 15 && claims > 0);
     proxy.delay(0);
-    expect(all.claims, all.message).toBeGreaterThan(0);
     expect(all.roundTrips, all.message).toBeLessThanOrEqual((2 * all.seconds) / late + 4);
   });
 

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { OperationContract } from '../operations/operation.ts';
 import { OPERATIONS } from '../operations/operations.ts';
+import { textOf } from './body.ts';
 import { type StreamEvent, type StreamOptions, streamOf } from './event-stream.ts';
 import { type CallOptions, type ClientOptions, type Input, send } from './send.ts';
 
@@ -77,8 +78,7 @@ async function call(
   input: Input = {},
   options: CallOptions = {},
 ): Promise<unknown> {
-  const response = await send(client, operation, input, options);
-  const text = await response.text();
+  const text = await send(client, operation, input, options, textOf);
   if (operation.answers === 'text') return text;
   return text === '' ? undefined : JSON.parse(text);
 }

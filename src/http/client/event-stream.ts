@@ -1,8 +1,10 @@
 // Events of a stream (text/event-stream), which resumes by itself where it was broken off.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OperationContract } from '../operations/operation.ts';
+import { partsOf } from './body.ts';
 import { AfdHttpError } from './http-error.ts';
 import { type CallOptions, type ClientOptions, type Input, send } from './send.ts';
+import { TimeLimit } from './time-limit.ts';
 
 export interface StreamEvent<Data = unknown> {
   /** What to send as Last-Event-ID to get what follows; undefined for an event that has no place in the stream. */
@@ -35,12 +37,12 @@ export async function* streamOf<Data>(
   let last = lastEventId;
   let failures = 0;
   while (!isAborted(signal)) {
-    const silence = new Silence(SILENT_MS);
+    const silence = new TimeLimit(SILENT_MS, 'The stream is silent (timeout).', signal);
     try {
       const headers = { ...call.headers, ...(last === undefined ? {} : { 'last-event-id': last }) };
-      const both = AbortSignal.any([silence.signal, ...(signal === undefined ? [] : [signal])]);
-      const response = await send(client, operation, input, { ...call, headers, signal: both });
-      for await (const event of eventsIn<Data>(response, () => silence.broken())) {
+      const given = { ...call, headers, signal: silence.signal };
+      const response = await send(client, operation, input, given, async (answer) => answer);
+      for await (const event of eventsIn<Data>(response, silence)) {
         failures = 0;
         if (event.id !== undefined) last = event.id;
         if (event.event === 'end') return;
@@ -50,7 +52,7 @@ export async function* streamOf<Data>(
       if (isAborted(signal)) return;
       if (error instanceof AfdHttpError && error.status < 500) throw error;
     } finally {
-      silence.close();
+      silence.abort();
     }
     const waitMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
     failures += 1;
@@ -62,39 +64,11 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-/** Aborts what has said nothing for too long. */
-class Silence {
-  readonly #ms: number;
-  readonly #controller = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(ms: number) {
-    this.#ms = ms;
-    this.broken();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  broken(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#controller.abort(new Error('the stream is silent')), this.#ms);
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#controller.abort();
-  }
-}
-
-async function* eventsIn<Data>(response: Response, onBytes: () => void): AsyncGenerator<StreamEvent<Data>, void, void> {
-  const { body } = response;
-  if (body === null) return;
+async function* eventsIn<Data>(response: Response, silence: TimeLimit): AsyncGenerator<StreamEvent<Data>, void, void> {
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const bytes of body) {
-    onBytes();
+  for await (const bytes of partsOf(response, silence.signal)) {
+    silence.restart();
     rest += decoder.decode(bytes, { stream: true });
     const parts = rest.split('\n\n');
     rest = parts.pop() ?? '';

@@ -1,4 +1,5 @@
 import type { Problem } from '../problem.ts';
+import { textOf } from './body.ts';
 
 /** An answer that says why the request was refused or failed. */
 export class AfdHttpError extends Error {
@@ -26,9 +27,9 @@ export class AfdHttpError extends Error {
 }
 
 /** Reads the body. */
-export async function errorOf(response: Response): Promise<AfdHttpError> {
+export async function errorOf(response: Response, signal: AbortSignal | undefined): Promise<AfdHttpError> {
   const header = Number(response.headers.get('retry-after') ?? Number.NaN);
-  const text = await response.text().catch(() => '');
+  const text = await textOf(response, signal).catch(() => '');
   return new AfdHttpError(response.status, problemIn(text), Number.isFinite(header) ? header : undefined);
 }
 

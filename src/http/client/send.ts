@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { isRepeatable, type OperationContract } from '../operations/operation.ts';
 import { type AfdHttpError, errorOf } from './http-error.ts';
+import { TimeLimit } from './time-limit.ts';
 
 export interface ClientOptions {
   /** Address of a gateway: `http://127.0.0.1:8000`. */
@@ -38,20 +39,24 @@ const FIRST_PAUSE_MS = 100;
 const COMPRESS_BYTES = 1024;
 const compress = promisify(gzip);
 
-/** @throws AfdHttpError for an answer that is none of success; TypeError when no gateway can be reached; the reason of the signal */
-export async function send(
+/**
+ * What `read` makes of the answer, within the time of the try. @throws AfdHttpError for an answer that is none of success; TypeError
+ * when no gateway can be reached or the answer breaks off; the reason of the signal
+ */
+export async function send<T>(
   client: ClientOptions,
   operation: OperationContract,
   input: Input,
   call: CallOptions,
-): Promise<Response> {
+  read: (answer: Response, signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
   const url = addressOf(client.baseUrl, operation.path, input);
   const { headers, body } = await requestOf(client, operation, input, call);
   const again = isRepeatable(operation) || call.idempotencyKey !== undefined;
   const tries = 1 + (again ? (client.retries ?? RETRIES) : 0);
   for (let n = 1; ; n += 1) {
-    const outcome = await attempt(client, operation, url, { headers, body, signal: call.signal });
-    if (outcome instanceof Response) return outcome;
+    const outcome = await attempt(client, operation, url, { headers, body, signal: call.signal }, read);
+    if ('read' in outcome) return outcome.read;
     const waitMs = n < tries ? pauseAfter(outcome, n, client.maxWaitMs ?? MAX_WAIT_MS) : undefined;
     if (waitMs === undefined) throw outcome.error;
     await pause(waitMs, undefined, call.signal === undefined ? {} : { signal: call.signal });
@@ -64,28 +69,34 @@ interface Failed {
   answer: AfdHttpError | undefined;
 }
 
-async function attempt(
+async function attempt<T>(
   client: ClientOptions,
   operation: OperationContract,
   url: URL,
   given: { headers: Headers; body: Uint8Array<ArrayBuffer> | undefined; signal: AbortSignal | undefined },
-): Promise<Response | Failed> {
-  const limit = operation.answers === 'events' ? undefined : AbortSignal.timeout(client.timeoutMs ?? TIMEOUT_MS);
-  const signals = [limit, given.signal].filter((one) => one !== undefined);
+  read: (answer: Response, signal: AbortSignal | undefined) => Promise<T>,
+): Promise<{ read: T } | Failed> {
+  const ms = client.timeoutMs ?? TIMEOUT_MS;
+  const late = `The gateway did not answer within ${ms} ms (timeout).`;
+  // A stream is read later, and its reader ends it.
+  const limit = operation.answers === 'events' ? undefined : new TimeLimit(ms, late, given.signal);
+  const signal = limit?.signal ?? given.signal;
   try {
     const response = await (client.fetch ?? fetch)(url, {
       method: operation.method,
       headers: given.headers,
       redirect: 'error',
       ...(given.body === undefined ? {} : { body: given.body }),
-      ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+      ...(signal === undefined ? {} : { signal }),
     });
-    if (response.ok) return response;
-    const answer = await errorOf(response);
+    if (response.ok) return { read: await read(response, signal) };
+    const answer = await errorOf(response, signal);
     return { error: answer, answer };
   } catch (error) {
     given.signal?.throwIfAborted();
     return { error, answer: undefined };
+  } finally {
+    limit?.end();
   }
 }
 

@@ -4,11 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import { textOf } from '../../../src/http/client/body.ts';
 import { streamOf } from '../../../src/http/client/event-stream.ts';
 import { AfdHttpClient, AfdHttpError, type AnswerOf } from '../../../src/http/client/index.ts';
 import { type ClientOptions, send } from '../../../src/http/client/send.ts';
 import type { ChangeEvent } from '../../../src/http/events-contract.ts';
 import type { OperationContract } from '../../../src/http/operations/operation.ts';
+import { collectGarbage } from '../../helpers/garbage.ts';
 import { until } from '../../helpers/wait.ts';
 
 const servers: Server[] = [];
@@ -70,7 +72,7 @@ const problem = (status: number, code: string, headers: Record<string, string> =
 const get: OperationContract = { method: 'GET', path: '/things/{id}', params: z.object({ id: z.string() }) };
 const post: OperationContract = { method: 'POST', path: '/things', body: z.object({}) };
 const ask = (url: string, operation: OperationContract, input = {}, call = {}, client: Partial<ClientOptions> = {}) =>
-  send({ baseUrl: url, ...client }, operation, input, call);
+  send({ baseUrl: url, ...client }, operation, input, call, textOf);
 
 describe('a call of AfdHttpClient', () => {
   it('puts members that the path names there, others into the query, and the answer has the type of its schema', async () => {
@@ -193,6 +195,18 @@ describe('a call is sent again', () => {
     // None where the machine was too slow to send it.
     expect(seen.length).toBeLessThanOrEqual(1);
   });
+
+  it.each([
+    ['nothing', () => () => {}],
+    ['the beginning of an answer', () => (response: Response_) => void response.writeHead(200).write('{')],
+  ])('or ends when one try brings %s, also after garbage was collected meanwhile', async (_what, answer) => {
+    const { url, seen } = await serve(answer);
+    const call = new AfdHttpClient({ baseUrl: url, timeoutMs: 500, retries: 0 }).health();
+    const late = expect(call).rejects.toThrow(/timeout/);
+    await until(() => seen.length > 0);
+    await collectGarbage();
+    await late;
+  });
 });
 
 const stream: OperationContract = { method: 'GET', path: '/events', answers: 'events' };
@@ -246,6 +260,20 @@ describe('a stream of AfdHttpClient', () => {
     expect(events).toHaveLength(1);
     const refused = await serve(() => problem(400, 'E_USAGE'));
     await expect(streamOf({ baseUrl: refused.url }, stream, {}, {}).next()).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+
+  it('ends with its signal also after garbage was collected', async () => {
+    const stop = new AbortController();
+    const { url } = await serve(() => sse('event: a\ndata: 1\n\n', false));
+    const seen: unknown[] = [];
+    const ended = (async () => {
+      for await (const event of streamOf({ baseUrl: url }, stream, {}, { signal: stop.signal })) seen.push(event);
+    })();
+    await until(() => seen.length > 0);
+    await collectGarbage();
+    stop.abort();
+    await ended;
+    expect(seen).toHaveLength(1);
   });
 
   it('leaves no connection behind when its reader stops early', async () => {

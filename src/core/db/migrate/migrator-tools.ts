@@ -27,8 +27,10 @@ export interface ToolOptions {
 
 /** 1205 lock wait timeout, 1213 deadlock: a transaction of others holds the table. */
 const HELD = new Set([1205, 1213]);
+/** The row is too long; on MariaDB perhaps only with what earlier instant changes have left in it. */
+const TOO_LONG = 1118;
 /** The server cannot do it by that algorithm: 1845, 1846, 4092 (MySQL: 64 instant changes have been made). */
-const OTHER_ALGORITHM = new Set([1845, 1846, 4092]);
+const OTHER_ALGORITHM = new Set([1845, 1846, 4092, TOO_LONG]);
 const LOG_FULL = 1799;
 
 /** Seconds that one ALTER waits for its table. All later statements on the table wait behind it, so it is short. */
@@ -53,7 +55,7 @@ export class MigrationTools implements Migrating {
   /** Sends a statement that changes something. `algorithms`: tried in order, appended to the ALTER. */
   async run(sql: string, algorithms: string[] = ['']): Promise<void> {
     const refused = await this.tryRun(sql, algorithms);
-    if (refused !== undefined) throw onlyByCopy(sql, refused);
+    if (refused !== undefined) throw errnoOf(refused) === TOO_LONG ? refused : onlyByCopy(sql, refused);
   }
 
   /** As `run`. Returns the server's last error when it can run the statement by none of the algorithms. */

@@ -3,6 +3,7 @@
 
 import { AfdError } from '../../../domain/errors.ts';
 import { counted } from '../../../domain/text/counted.ts';
+import { COLUMNS } from './algorithms.ts';
 import { wantedOf } from './create-table.ts';
 import { DOCUMENT_COLUMNS, type DocumentTable, MOST_COPIED } from './document-tables.ts';
 import type { Finding } from './findings.ts';
@@ -13,7 +14,6 @@ import { isAdoptedTable, planTable, unplanTable } from './table-plan.ts';
 import { columnOf, readTaskTable, type TaskTableFacts } from './task-table.ts';
 
 const COPY = ['ALGORITHM=COPY, LOCK=SHARED'];
-const IN_PLACE = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 
 /** The table exists. `sql`: the CREATE TABLE of the migration. @throws AfdError E_CONFLICT when it cannot be used */
 export async function adoptTable(tools: Migrating, kind: DocumentTable, sql: string): Promise<void> {
@@ -33,7 +33,7 @@ export async function adoptTable(tools: Migrating, kind: DocumentTable, sql: str
   }
   if (plan.refusals.length > 0) throw cannotAdopt(name, plan.refusals);
   if (plan.sql !== undefined && plan.copy) await copied(tools, facts, keys, plan.sql);
-  else if (plan.sql !== undefined) await tools.run(plan.sql, IN_PLACE);
+  else if (plan.sql !== undefined) await tools.run(plan.sql, COLUMNS);
   if (!adopted) return;
   const findings = await findIn(tools, kind, facts, keys, { copied: plan.copy, rows });
   if (kind === 'device') await signOffStrangers(tools, facts);

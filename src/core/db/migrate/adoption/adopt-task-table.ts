@@ -1,13 +1,11 @@
 // The task table: made, or adopted where another program has made it, and taken back.
 import { type Change, planAdoption } from './adoption-plan.ts';
+import { COLUMNS, INDEX } from './algorithms.ts';
 import { commentsOf } from './create-table.ts';
 import type { Migrating } from './migrating.ts';
 import { cannotAdopt } from './refusals.ts';
 import { GENERATED_COLUMNS, KEYS, PLAIN_COLUMNS } from './task-columns.ts';
 import { columnOf, isAdopted, readTaskTable } from './task-table.ts';
-
-const INDEX = ['ALGORITHM=INPLACE, LOCK=NONE'];
-const COLUMNS = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
 
 /**
  * Creates the task table, or adds to an existing one what it lacks, without blocking its writers.

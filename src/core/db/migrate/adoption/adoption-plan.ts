@@ -1,6 +1,7 @@
 // From the facts of a task table to the statements that are missing. Pure: the same function serves `--dry-run`, the run
 // itself, and the run after a run that was killed.
 
+import { COLUMNS, INDEX, INSTANT } from './algorithms.ts';
 import { refusalsOf } from './refusals.ts';
 import {
   GENERATED_COLUMNS,
@@ -27,11 +28,6 @@ export interface AdoptionPlan {
   /** Why afd cannot use this table, each with what to do; nothing is changed while there is one. */
   refusals: string[];
 }
-
-const INSTANT = ['ALGORITHM=INSTANT'];
-/** INPLACE only where the server cannot do it INSTANT (64 instant changes, compressed rows): it rebuilds, but blocks no statement. */
-const METADATA = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
-const INDEX = ['ALGORITHM=INPLACE, LOCK=NONE'];
 
 /**
  * One ALTER for the columns (on MariaDB another for the generated ones, which it adds by themselves or not at all), and one
@@ -62,14 +58,14 @@ export function planAdoption(
     ({ name, columns: parts, unique }) => `ADD ${unique ? 'UNIQUE ' : ''}KEY ${name} (${parts.join(', ')})`,
   );
   const columns = facts.isMariaDb
-    ? [...together(facts, plain), ...change(facts, generated, METADATA)]
+    ? [...together(facts, plain), ...change(facts, generated, COLUMNS)]
     : together(facts, [...plain, generated]);
   return { changes: [...columns, ...change(facts, keys, INDEX)], refusals };
 }
 
 /** One ALTER if the server can do all of it INSTANT, else one for each group. */
 function together(facts: TaskTableFacts, groups: string[][]): Change[] {
-  const apart = groups.flatMap((parts) => change(facts, parts, METADATA));
+  const apart = groups.flatMap((parts) => change(facts, parts, COLUMNS));
   if (apart.length < 2) return apart;
   return change(facts, groups.flat(), INSTANT).map((one) => ({ ...one, apart }));
 }

@@ -1,5 +1,6 @@
 // The three foreign keys that the design document draws. Not by default: a child insert locks its parent row in share mode.
 import { AfdError } from '../../../domain/errors.ts';
+import { INDEX } from './algorithms.ts';
 import type { Migrating } from './migrating.ts';
 import { foreignKeysOf } from './read-foreign-keys.ts';
 
@@ -30,7 +31,7 @@ export async function addForeignKeys(tools: Migrating): Promise<void> {
     await tools.run('SET SESSION foreign_key_checks = 0');
     await tools.run(
       `ALTER TABLE ${names[child]} ADD CONSTRAINT \`${name}\` FOREIGN KEY (${column}) REFERENCES ${names[parent]} (${key})`,
-      ['ALGORITHM=INPLACE, LOCK=NONE'],
+      INDEX,
     );
     await tools.run('SET SESSION foreign_key_checks = 1');
   }
