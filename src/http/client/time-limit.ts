@@ -1,5 +1,5 @@
-// Ends a request after a time, or when its caller's signal is aborted. Timer and listener hold the controller: what AbortSignal.any and
-// AbortSignal.timeout of Node 20 return may be collected together with its listeners, and then nothing ends the request.
+// Ends a request after a time, or when its caller's signal is aborted. Timer and listener hold the controller. AbortSignal.any of Node 20
+// holds nothing: a signal made of a timeout that nobody else keeps is never aborted once garbage is collected.
 
 export class TimeLimit {
   readonly #ms: number;
