@@ -11,8 +11,8 @@ describe('the private server of a test', skipBecause(NO_PRIVATE_SERVER, 'mysqld'
   });
   afterAll(() => server.stop());
 
-  const OPTIONS = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 500, multiStatements: false };
-  const session = () => new Session({ ...OPTIONS, address: addressOf(server.url) });
+  const OPTIONS = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 10_000, multiStatements: false };
+  const session = (more = {}) => new Session({ ...OPTIONS, ...more, address: addressOf(server.url) });
 
   it('is of the kind of the server of this run', async () => {
     const named = new Session({ ...OPTIONS, address: serverAddress() });
@@ -36,7 +36,7 @@ describe('the private server of a test', skipBecause(NO_PRIVATE_SERVER, 'mysqld'
   });
 
   it('answers nothing while it is paused, and goes on afterwards', async () => {
-    const open = session();
+    const open = session({ deadlineMs: 500 });
     await open.ready();
     await server.pause();
     await expect(open.rows('SELECT 1')).rejects.toMatchObject({ driverCode: 'AFD_DEADLINE' });

@@ -50,11 +50,14 @@ export class OpenCalls {
         else reject(error);
       };
       const expire = (ms: number) => {
+        if (!this.#open.has(settle)) return;
         const error = noAnswer(this.where, ms);
         settle(error);
         late(error);
       };
-      const timer = deadlineMs === undefined ? undefined : setTimeout(() => expire(deadlineMs), deadlineMs);
+      // After a process stood still, its timers run before its sockets are read: what came by then is an answer in time.
+      const whenRead = (ms: number) => setImmediate(() => expire(ms));
+      const timer = deadlineMs === undefined ? undefined : setTimeout(() => whenRead(deadlineMs), deadlineMs);
       this.#open.add(settle);
       start(settle);
     });
