@@ -1,14 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-// unit: no database. db: one server for the run, files in parallel, one schema per worker.
-// serial: one file at a time, for tests that kill, stop or restart a private server or need the machine to themselves.
-const server = {
+// Which tests run where:
+//
+//            | unit | db and serial                          | proof
+//   check    |  x   |                                        |
+//   test     |  x   |  x  one MariaDB that the run starts    |
+//   .ci/run  |  x   |  x  and test/db on a real MySQL        |
+//   proof    |  x   |  x  on each server, a hostile one too  |  x  each folder is a part
+//
+// test/chaos has no tests but storms and mutants: `npm run chaos`, and parts of `npm run proof`.
+const DATABASE = {
   globalSetup: ['test/helpers/global-setup.ts'],
   // Longer than the patience of each wait (test/helpers/wait.ts), which says what did not come.
   testTimeout: 90_000,
   hookTimeout: 90_000,
 };
+/** One file at a time, in a process of its own. */
+const ALONE = { maxWorkers: 1, isolate: true, fileParallelism: false };
 
 export default defineConfig({
   test: {
@@ -24,53 +33,21 @@ export default defineConfig({
     // A golden file that is missing is a failure, not one that is reviewed by being written: -u writes it.
     update: 'none',
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'unit',
-          include: ['test/unit/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/contracts/**/*.test.ts'],
-          // Two cores have room for three: much of it waits for processes.
-          maxWorkers: 3,
-          testTimeout: 30_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'db',
-          include: ['test/db/**/*.test.ts', 'test/commands/**/*.test.ts', 'test/integration/**/*.test.ts'],
-          // Most of a database test is waiting for the server: two cores carry four files.
-          maxWorkers: 4,
-          sequence: { groupOrder: 1 },
-          ...server,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'serial',
-          include: ['test/serial/**/*.test.ts'],
-          maxWorkers: 1,
-          isolate: true,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
-          ...server,
-          testTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          // Real clusters, which scripts outside the project start: without them each test says why it is skipped.
-          name: 'cluster',
-          include: ['test/cluster/**/*.test.ts'],
-          maxWorkers: 1,
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
-          hookTimeout: 240_000,
-          testTimeout: 240_000,
-        },
-      },
+      // No database.
+      project('unit', ['unit', 'architecture', 'contracts'], { maxWorkers: 3, testTimeout: 30_000 }),
+      // One server for all files, one schema for each process. Most of it is waiting for the server: two cores carry four files.
+      project('db', ['db', 'commands', 'integration'], { maxWorkers: 4, ...DATABASE }),
+      // Processes that are killed, stopped and drained.
+      project('serial', ['serial'], { ...ALONE, ...DATABASE }),
+      // What needs a server, a proxy, a browser, a clock or a cluster of its own, or a machine that does nothing else.
+      project('proof', ['proof'], { ...ALONE, ...DATABASE, testTimeout: 240_000, hookTimeout: 240_000 }),
     ],
   },
 });
+
+/** Each project begins when the one before has ended. */
+function project(name: string, folders: string[], test: object) {
+  const groupOrder = ['unit', 'db', 'serial', 'proof'].indexOf(name);
+  const include = folders.map((folder) => `test/${folder}/**/*.test.ts`);
+  return { extends: true as const, test: { name, include, sequence: { groupOrder }, ...test } };
+}

@@ -7,10 +7,10 @@ import Status from '../../src/commands/status.ts';
 import { knownMigrations } from '../../src/core/db/migrate/known-migrations.ts';
 import { Session } from '../../src/core/db/session.ts';
 import { actor } from '../helpers/actor.ts';
-import { serverAddress } from '../helpers/database.ts';
+import { schemaName, serverAddress } from '../helpers/database.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
-const database = `afd_test_migrate_${process.env.VITEST_POOL_ID ?? '0'}`;
+const database = schemaName(`migrate_${process.env.VITEST_POOL_ID ?? '0'}`);
 let admin: Session;
 let known: string[];
 

@@ -66,27 +66,46 @@ export async function isMySql(): Promise<boolean> {
   }
 }
 
+/** A name that the run removes with its schemas, however it ends. */
+export function schemaName(purpose: string): string {
+  const run = process.env.AFD_TEST_RUN === undefined ? '' : `${process.env.AFD_TEST_RUN}_`;
+  return `afd_test_${run}${purpose}`;
+}
+
 const MOST_SCHEMAS = 64;
-const leased = new Map<string, Promise<string>>();
+const leased = new Map<string, Promise<{ database: string; holder: Session }>>();
 const accounts = new Map<string, Promise<RoleAccounts>>();
 
 /**
  * The first schema of this run that no other process has: held by a lock on a connection that lives as long as this
  * process. (Vitest's own worker numbers repeat between projects.)
  */
-async function leaseSchema(server: DatabaseAddress, names: TableNames, purpose: string): Promise<string> {
-  const holder = new Session({ ...ADMIN, address: server });
+async function leaseSchema(server: DatabaseAddress, names: TableNames, purpose: string) {
+  const holder = new Session({ ...ADMIN, address: server, multiStatements: true });
   await holder.ready();
-  const run = process.env.AFD_TEST_RUN === undefined ? '' : `${process.env.AFD_TEST_RUN}_`;
   for (let n = 1; n <= MOST_SCHEMAS; n += 1) {
-    const database = `afd_test_${run}${n}${purpose === '' ? '' : `_${purpose}`}`;
+    const database = schemaName(`${n}${purpose === '' ? '' : `_${purpose}`}`);
     const [row] = await holder.rows('SELECT GET_LOCK(?, 0) AS got', [database]);
     if (row?.got !== 1) continue;
     await holder.write(`CREATE DATABASE IF NOT EXISTS \`${database}\` CHARACTER SET utf8mb4`);
     await migrateUp({ ...server, database }, names);
-    return database;
+    await holder.write(`USE \`${database}\``);
+    return { database, holder };
   }
   throw new Error(`all ${MOST_SCHEMAS} test schemas are in use`);
+}
+
+/** In one round trip, since it comes before each test. */
+function empty(holder: Session, names: TableNames) {
+  const { plain, leader, auditHead, migration } = names;
+  const kept = [leader, auditHead, migration];
+  const tables = Object.keys(plain).map((one) => names[one as keyof typeof plain]);
+  const statements = [
+    ...tables.filter((one) => !kept.includes(one)).map((one) => `DELETE FROM ${one}`),
+    `UPDATE ${leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL, failing = NULL`,
+    `UPDATE ${auditHead} SET id = 0, hash = UNHEX(REPEAT('00', 32))`,
+  ];
+  return holder.batch(statements.map((sql) => ({ sql })));
 }
 
 /** `purpose` gives a second, independent schema to one process. Rows of earlier tests are deleted. */
@@ -94,7 +113,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const server = serverAddress();
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
   if (!leased.has(purpose)) leased.set(purpose, leaseSchema(server, names, purpose));
-  const database = await leased.get(purpose)!;
+  const { database, holder } = await leased.get(purpose)!;
   const address = { ...server, database };
   const open: Session[] = [];
   const session = async (options: Partial<SessionOptions> = {}) => {
@@ -111,47 +130,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     await one.ready();
     return one;
   };
-  const cleaner = await session();
-  const { assignment, task, heartbeat, device, lane, setting, log, progress, checkpoint, taskEnd, request } = names;
-  const { secret, secretGrant } = names;
-  const { batch, taskOwner } = names;
-  const { webhook, webhookDelivery, cursor, apiKey, deviceCertificate, deviceInvitation, auditLog } = names;
-  const { user, session: signedIn, loginFailure } = names;
-  for (const name of [
-    assignment,
-    task,
-    heartbeat,
-    device,
-    lane,
-    setting,
-    log,
-    progress,
-    checkpoint,
-    taskEnd,
-    batch,
-    taskOwner,
-    webhook,
-    webhookDelivery,
-    cursor,
-    apiKey,
-    deviceCertificate,
-    deviceInvitation,
-    user,
-    signedIn,
-    loginFailure,
-    auditLog,
-    request,
-    secret,
-    secretGrant,
-  ]) {
-    await cleaner.write(`DELETE FROM ${name}`);
-  }
-  await cleaner.write(
-    `UPDATE ${names.leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL, failing = NULL`,
-  );
-  await cleaner.write(`UPDATE ${names.auditHead} SET id = 0, hash = UNHEX(REPEAT('00', 32))`);
+  await empty(holder, names);
   if (process.env.AFD_TEST_ROLES !== undefined && !accounts.has(database)) {
-    accounts.set(database, roleAccounts(cleaner, database, names));
+    accounts.set(database, roleAccounts(holder, database, names));
   }
   const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
   const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';

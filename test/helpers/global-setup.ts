@@ -1,8 +1,10 @@
 // Runs once per vitest project with a database. dist is built for what tests start as processes; the server is the one
 // that AFD_TEST_DATABASE_URL names, or a private one that lives as long as the run.
 import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { access, constants, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import type { TestProject } from 'vitest/node';
 import { startServer, stopServer } from '../../src/core/server/embedded-server.ts';
 import { hostFrom } from '../../src/core/server/host.ts';
 import { findServerProgram } from '../../src/core/server/server-program.ts';
@@ -15,7 +17,9 @@ const WITH_GRANTS = ['localhost', '127.0.0.1'].map(
   (at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`,
 );
 
-export default async function setup(): Promise<(() => Promise<void>) | undefined> {
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  // Watch mode: what runs from dist runs what was just written.
+  project.onTestsRerun(buildDist);
   // Each project loads this module for itself; the first one sets up for all, and vitest tears down after the last.
   if (process.env.AFD_TEST_SETUP === String(process.pid)) return undefined;
   process.env.AFD_TEST_SETUP = String(process.pid);
@@ -31,10 +35,14 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
     // Others may test on the same server at the same time.
     process.env.AFD_TEST_RUN = `${process.pid}${randomBytes(2).toString('hex')}`;
     const remove = await programsOfItsKind();
-    return async () => {
+    const end = async () => {
       await dropTestDatabases();
       await remove();
     };
+    // vitest tears nothing down after these.
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => end().finally(() => process.exit(143)));
+    return end;
   }
 
   const hostile = process.env.AFD_TEST_HOSTILE === undefined ? undefined : await hostileServer(hostFrom(process));
@@ -44,7 +52,6 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
   await removeAbandoned(parent);
   const dir = await ownDirectory(parent);
   const undo = emergencyStop(dir);
-  // vitest ends itself by a signal only after teardown has had its chance; a plain SIGTERM gives it none.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(143));
   // It makes the accounts of the roles.
   const setup = process.env.AFD_TEST_ROLES === undefined ? [] : WITH_GRANTS;
@@ -55,10 +62,24 @@ async function begin(): Promise<(() => Promise<void>) | undefined> {
   );
   return async () => {
     delete process.env.AFD_TEST_DATABASE_URL;
+    tellCost(server.pid);
     await stopServer(dir, host, 0);
     await rm(dir, { recursive: true, force: true });
     undo();
   };
+}
+
+/** For the summary of the run: nobody waits for the server, so its processor seconds count for no other process. */
+function tellCost(pid: number | null): void {
+  if (process.env.AFD_TEST_SERVER_COST === undefined) return;
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    writeFileSync(process.env.AFD_TEST_SERVER_COST, String((Number(fields[11]) + Number(fields[12])) / 100));
+  } catch {
+    // There is no /proc.
+  }
 }
 
 async function buildDist(): Promise<void> {

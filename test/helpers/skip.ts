@@ -1,4 +1,4 @@
-// A skipped test says why, in words that the summary of `npm test` repeats (scripts/skips.mjs). One that is skipped without a
+// A skipped test says why, in words that the summary of `npm test` repeats (scripts/test-reporter.mjs). One that is skipped without a
 // reason fails the run, and `.ci/run` fails where what it `needs` should be there.
 
 /** What a machine that runs everything has. AFD_CI_WITHOUT names for `.ci/run` what may be missing. */

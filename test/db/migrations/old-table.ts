@@ -4,7 +4,7 @@ import { migrateUp, type UpOptions } from '../../../src/core/db/migrate/migrator
 import type { Ask } from '../../../src/core/db/server-facts.ts';
 import { type DatabaseAddress, Session, type SessionOptions } from '../../../src/core/db/session.ts';
 import { type TableNames, tableNames } from '../../../src/core/db/table-names.ts';
-import { serverAddress, type TestDatabase } from '../../helpers/database.ts';
+import { schemaName, serverAddress, type TestDatabase } from '../../helpers/database.ts';
 
 /** T1 exactly, with the name it had. */
 export const T1 = `CREATE TABLE af_crawl_tasks (
@@ -53,7 +53,7 @@ export async function oldDatabase(
   options: { task?: string; zone?: string; server?: DatabaseAddress } = {},
 ): Promise<OldDatabase> {
   const server = options.server ?? serverAddress();
-  const database = `afd_test_old_${process.pid}_${randomBytes(3).toString('hex')}`;
+  const database = schemaName(`old_${process.pid}_${randomBytes(3).toString('hex')}`);
   const names: TableNames = tableNames({ task: options.task ?? 'af_crawl_tasks', prefix: 'af_' });
   const zone = options.zone ?? '+00:00';
   const open: Session[] = [];
