@@ -83,10 +83,20 @@ export function told({ files, skips, failures, seconds, processor }) {
   const times = slowest.map(([file, time]) => `  ${time.toFixed(1).padStart(5)} s  ${file}`);
   return [
     ...(times.length > 1 ? ['The slowest files:', ...times] : []),
-    ...skips.map(({ needs = '-', test, reason }) => `  skipped  [${needs}] ${test}: ${reason}`),
+    ...skipped(skips),
     ...failures.map((one) => `  FAILED   ${one}`),
     `${Math.round(seconds)} s${processor === null ? '' : `, ${Math.round(processor)} processor seconds`}`,
   ];
+}
+
+/** One line for all tests of a file that are skipped for one reason. */
+function skipped(skips) {
+  const counts = new Map();
+  for (const { test, needs = '-', reason } of skips) {
+    const line = `[${needs}] ${test.split(' > ', 1)[0]}: ${reason}`;
+    counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  return [...counts].map(([line, count]) => `  skipped  ${count} ${line}`);
 }
 
 /** Nothing that configures afd may reach the tests from outside. */

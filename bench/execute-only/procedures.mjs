@@ -1,6 +1,6 @@
 // The claim, the renewal and the end of a task as stored procedures that run with the rights of who made them, so that a
 // worker needs EXECUTE and no right in any table. Nothing of afd calls them: bench/execute-only.mjs measures what they cost,
-// and test/serial/execute-only.test.ts shows that they work (docs/adr/0044-no-execute-only-worker.md). Each does what
+// and test/proof/servers/execute-only.test.ts shows that they work (docs/adr/0044-no-execute-only-worker.md). Each does what
 // src/core/db/claim/statements.ts, src/core/db/attempts/flush-starts.ts and src/core/db/devices/heartbeat-device.ts send, with
 // the same fences; what a worker decides between two batches (room for a type, odd tasks, sizes of payloads) is missing.
 

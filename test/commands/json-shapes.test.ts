@@ -14,7 +14,7 @@ import type { Session } from '../../src/core/db/session.ts';
 import { encodeLines } from '../../src/core/domain/run-log/log-line.ts';
 import { seal } from '../../src/core/secrets/envelope.ts';
 import { newKey, parseKeys } from '../../src/core/secrets/fleet-key.ts';
-import { runCommand, runProcess } from '../helpers/command.ts';
+import { runCommand } from '../helpers/command.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertAttempt, insertDevice, insertLeader, insertTask } from '../helpers/factories.ts';
 import { it } from '../helpers/fixture.ts';
@@ -62,18 +62,15 @@ it.beforeEach(async ({ given }) => {
   ids = await prepared();
 });
 
-const run = (line: string, by = runCommand) => {
+const run = (line: string) => {
   const words = line.replace(/[A-Z]{4,}/g, (name) => String(ids[name])).split(' ');
-  return by([...words, '--json'], { cwd: dir, env: { AFD_DATABASE_URL: db.url } });
+  return runCommand([...words, '--json'], { cwd: dir, env: { AFD_DATABASE_URL: db.url } });
 };
 
-/** The shape that holds for all of these command lines; each must print one JSON value. The first is run as a process. */
+/** The shape that holds for all of these command lines; each must print one JSON value. */
 async function shapeOfRuns(...lines: string[]): Promise<Shape> {
   const shapes: Shape[] = [];
-  for (const [n, line] of lines.entries()) {
-    const { stdout } = await run(line, n === 0 ? runProcess : runCommand);
-    shapes.push(shapeOf(JSON.parse(stdout)));
-  }
+  for (const line of lines) shapes.push(shapeOf(JSON.parse((await run(line)).stdout)));
   return shapes.reduce(either);
 }
 

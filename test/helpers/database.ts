@@ -73,7 +73,7 @@ export function schemaName(purpose: string): string {
 }
 
 const MOST_SCHEMAS = 64;
-const leased = new Map<string, Promise<{ database: string; holder: Session }>>();
+const leased = new Map<string, Promise<{ database: string; cleaner: Session }>>();
 const accounts = new Map<string, Promise<RoleAccounts>>();
 
 /**
@@ -81,22 +81,22 @@ const accounts = new Map<string, Promise<RoleAccounts>>();
  * process. (Vitest's own worker numbers repeat between projects.)
  */
 async function leaseSchema(server: DatabaseAddress, names: TableNames, purpose: string) {
-  const holder = new Session({ ...ADMIN, address: server, multiStatements: true });
+  const holder = new Session({ ...ADMIN, address: server });
   await holder.ready();
   for (let n = 1; n <= MOST_SCHEMAS; n += 1) {
     const database = schemaName(`${n}${purpose === '' ? '' : `_${purpose}`}`);
     const [row] = await holder.rows('SELECT GET_LOCK(?, 0) AS got', [database]);
     if (row?.got !== 1) continue;
     await holder.write(`CREATE DATABASE IF NOT EXISTS \`${database}\` CHARACTER SET utf8mb4`);
-    await migrateUp({ ...server, database }, names);
-    await holder.write(`USE \`${database}\``);
-    return { database, holder };
+    const address = { ...server, database };
+    await migrateUp(address, names);
+    return { database, cleaner: new Session({ ...ADMIN, address, multiStatements: true }) };
   }
   throw new Error(`all ${MOST_SCHEMAS} test schemas are in use`);
 }
 
 /** In one round trip, since it comes before each test. */
-function empty(holder: Session, names: TableNames) {
+async function empty(cleaner: Session, names: TableNames): Promise<void> {
   const { plain, leader, auditHead, migration } = names;
   const kept = [leader, auditHead, migration];
   const tables = Object.keys(plain).map((one) => names[one as keyof typeof plain]);
@@ -105,7 +105,9 @@ function empty(holder: Session, names: TableNames) {
     `UPDATE ${leader} SET holder = NULL, holder_token = NULL, term = 0, acquired_at = NULL, renewed_at = NULL, expires_at = NULL, failing = NULL`,
     `UPDATE ${auditHead} SET id = 0, hash = UNHEX(REPEAT('00', 32))`,
   ];
-  return holder.batch(statements.map((sql) => ({ sql })));
+  // A test may have killed every connection to its schema.
+  await cleaner.ready();
+  await cleaner.batch(statements.map((sql) => ({ sql })));
 }
 
 /** `purpose` gives a second, independent schema to one process. Rows of earlier tests are deleted. */
@@ -113,7 +115,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const server = serverAddress();
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
   if (!leased.has(purpose)) leased.set(purpose, leaseSchema(server, names, purpose));
-  const { database, holder } = await leased.get(purpose)!;
+  const { database, cleaner } = await leased.get(purpose)!;
   const address = { ...server, database };
   const open: Session[] = [];
   const session = async (options: Partial<SessionOptions> = {}) => {
@@ -130,9 +132,9 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
     await one.ready();
     return one;
   };
-  await empty(holder, names);
+  await empty(cleaner, names);
   if (process.env.AFD_TEST_ROLES !== undefined && !accounts.has(database)) {
-    accounts.set(database, roleAccounts(holder, database, names));
+    accounts.set(database, roleAccounts(cleaner, database, names));
   }
   const auth = server.password === undefined ? server.user : `${server.user}:${encodeURIComponent(server.password)}`;
   const at = server.socketPath === undefined ? `${server.host}:${server.port}` : 'localhost';

@@ -1,4 +1,4 @@
-// Statements that an account of a role must not be able to run: test/serial/grants.test.ts.
+// Statements that an account of a role must not be able to run: test/proof/servers/grants.test.ts.
 import type { Role } from '../../src/core/domain/database-role.ts';
 
 /** Of no role: the schema, the server, its files, its accounts. */

@@ -1,4 +1,4 @@
-// Every service of src/core, for test/integration/services.test.ts. test/architecture/services.test.ts fails without one.
+// Every service of src/core, for test/proof/processes/services.test.ts. test/architecture/services.test.ts fails without one.
 import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
 import { Session } from '../../src/core/db/session.ts';

@@ -20,7 +20,7 @@ export interface ShortStorm {
 
 export interface NamedTest {
   kind: 'test';
-  project: 'unit' | 'db' | 'serial';
+  project: 'unit' | 'db' | 'serial' | 'proof';
   file: string;
   /** Part of the names of the tests that must fail. */
   name: string;

@@ -29,7 +29,7 @@ export const OF_NODES: Mutant[] = [
         'if (!this.#silence.silent) await',
       ),
     ],
-    by: test('db', 'test/integration/worker/blocked.test.ts', 'releases what had not begun within seconds'),
+    by: test('proof', 'test/proof/processes/blocked.test.ts', 'releases what had not begun within seconds'),
   },
   {
     name: 'board-not-read',
@@ -47,7 +47,11 @@ export const OF_NODES: Mutant[] = [
     name: 'autocommit-inherited',
     what: "a session keeps the server's autocommit",
     patches: [core('db/session-settings.ts', "  { name: 'autocommit', value: 1 },\n", '')],
-    by: test('serial', 'test/serial/hostile-server.test.ts', 'what migrate and tasks add have acknowledged is there'),
+    by: test(
+      'proof',
+      'test/proof/servers/hostile-server.test.ts',
+      'what migrate and tasks add have acknowledged is there',
+    ),
   },
   {
     name: 'settings-not-read-back',
@@ -56,7 +60,11 @@ export const OF_NODES: Mutant[] = [
       core('db/session-settings.ts', "!== 'utf8mb4') throw refused", "=== '') throw refused"),
       core('db/session-settings.ts', '    throw refused(name, read, value, where);\n', ''),
     ],
-    by: test('serial', 'test/serial/hostile-server.test.ts', 'because something between swallows a SET is refused'),
+    by: test(
+      'proof',
+      'test/proof/servers/hostile-server.test.ts',
+      'because something between swallows a SET is refused',
+    ),
   },
   {
     name: 'claim-not-isolated',
@@ -157,7 +165,11 @@ export const OF_NODES: Mutant[] = [
     name: 'stray-error-untold',
     what: 'a worker that ends because of an error that nobody caught ends as if it had been asked to',
     patches: [core('worker/run/strays.ts', '    return this.#fatal;\n', '    return undefined;\n')],
-    by: test('db', 'test/integration/worker-ends.test.ts', 'an error that shows no handler ends the worker in order'),
+    by: test(
+      'proof',
+      'test/proof/processes/worker-ends.test.ts',
+      'an error that shows no handler ends the worker in order',
+    ),
   },
   {
     name: 'log-without-bound',

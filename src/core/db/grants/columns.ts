@@ -1,5 +1,5 @@
 // The columns that a role may read or write, where that is less than the table. What a statement of core/db sets or reads
-// stands here; test/serial/grants.test.ts runs the roles, and refuses what is not here.
+// stands here; test/proof/servers/grants.test.ts runs the roles, and refuses what is not here.
 import { GENERATED_COLUMNS, PLAIN_COLUMNS } from '../migrate/adoption/task-columns.ts';
 import { GIVEN_COLUMNS } from '../tasks/task-values.ts';
 

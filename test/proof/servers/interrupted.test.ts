@@ -1,0 +1,150 @@
+// Killed anywhere, started by many at once, or kept waiting by others: the next run goes on.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { schemaState } from '../../../src/core/context/schema-state.ts';
+import { migrateDown } from '../../../src/core/db/migrate/migrator.ts';
+import { type OldDatabase, oldDatabase, T1, T1_ROWS } from '../../db/migrations/old-table.ts';
+
+const DIST = pathToFileURL(fileURLToPath(new URL('../../../dist/core/db/migrate/migrator.js', import.meta.url))).href;
+
+let db: OldDatabase;
+afterEach(() => db.drop());
+
+/** A process that migrates, and kills itself before (or after) its nth statement; prints how many it sent. */
+function migrator(kill: { nth: number; when: 'before' | 'after' } | undefined, down = false): ChildProcess {
+  const call = down
+    ? `migrateDown(address, names, { force: true, onStatement })`
+    : `migrateUp(address, names, { zone: '+00:00', onStatement })`;
+  const code = `
+    const { migrateUp, migrateDown } = await import(${JSON.stringify(DIST)});
+    const address = ${JSON.stringify(db.address)}, names = ${JSON.stringify(db.names)}, kill = ${JSON.stringify(kill ?? null)};
+    let n = 0;
+    const onStatement = (sql, when) => {
+      if (when === 'before') n += 1;
+      if (kill !== null && kill.nth === n && kill.when === when) process.kill(process.pid, 'SIGKILL');
+    };
+    const { statements } = await ${call};
+    process.stdout.write(String(statements.length));`;
+  return spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+async function end(child: ChildProcess): Promise<{ code: number | null; signal: string | null; sent: number }> {
+  let out = '';
+  child.stdout?.on('data', (text) => {
+    out += String(text);
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  return { code, signal, sent: Number(out) };
+}
+
+const shape = async () => ({
+  tables: (
+    await db.admin.rows(
+      'SELECT TABLE_NAME AS t FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() ORDER BY t',
+    )
+  ).length,
+  task: (await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks'))[0]?.['Create Table'],
+  leader: await db.admin.rows('SELECT name FROM af_leader'),
+});
+
+describe('a migration', () => {
+  it('that is killed at any statement is completed by the next run', { timeout: 300_000 }, async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const before = await db.digest();
+    const planned = (await db.migrate()).length;
+    const whole = await shape();
+    await db.drop();
+    expect(planned).toBeGreaterThan(9);
+    let killed = 0;
+    for (let nth = 1; nth <= planned; nth += 1) {
+      // Killed after one is killed before the next, unless the record of a migration comes between: at the end.
+      for (const when of nth === planned ? (['before', 'after'] as const) : (['before'] as const)) {
+        db = await oldDatabase([T1, T1_ROWS]);
+        expect(await end(migrator({ nth, when }))).toMatchObject({ signal: 'SIGKILL' });
+        killed += 1;
+        // What is missing is known, whatever is recorded.
+        const state = await schemaState(await db.session(), db.names);
+        expect([...state.pending, ...state.missing].length > 0 || (nth === planned && when === 'after')).toBe(true);
+        await db.migrate();
+        expect(await shape()).toEqual(whole);
+        expect((await schemaState(await db.session(), db.names)).missing).toEqual([]);
+        if (nth < planned || when === 'before') await db.drop();
+      }
+    }
+    expect(killed).toBe(planned + 1);
+    // The rows are older by now, their bytes are not compared across schemas: only that none was lost or added.
+    expect(JSON.parse(await db.digest())[0].n).toBe(JSON.parse(before)[0].n);
+  });
+
+  it('that is taken back and killed at any statement is taken back whole by the next run', {
+    timeout: 400_000,
+  }, async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    for (let nth = 1; ; nth += 1) {
+      await db.migrate();
+      const before = await db.digest();
+      const ended = await end(migrator({ nth, when: nth % 2 === 0 ? 'after' : 'before' }, true));
+      if (ended.signal === null) {
+        // It had no statement left to be killed at.
+        expect([ended.code, ended.sent]).toEqual([0, nth - 1]);
+        expect(nth).toBeGreaterThan(8);
+        break;
+      }
+      await migrateDown(db.address, db.names, { force: true });
+      expect(await db.admin.rows('SHOW TABLES')).toHaveLength(1);
+      expect(await db.digest()).toBe(before);
+    }
+  });
+
+  it('started by ten processes at once is done by one of them, and all succeed', async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const before = await db.digest();
+    const ends = await Promise.all(Array.from({ length: 10 }, () => end(migrator(undefined))));
+    expect(ends.map(({ code }) => code)).toEqual(new Array(10).fill(0));
+    expect(ends.filter(({ sent }) => sent > 0)).toHaveLength(1);
+    expect(await db.digest()).toBe(before);
+  });
+
+  it('waits for a transaction that holds the table, lets others through between two tries, and says so', {
+    timeout: 60_000,
+  }, async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const holder = await db.session();
+    await holder.write('START TRANSACTION');
+    await holder.rows('SELECT * FROM af_crawl_tasks LIMIT 1');
+    const said: string[] = [];
+    let release = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const done = db.migrate({
+      onWait: (message) => {
+        said.push(message);
+        release();
+      },
+    });
+    await waiting;
+    // Between two tries the table is free for the others.
+    const other = await db.session({ deadlineMs: 2000 });
+    await other.write("INSERT INTO af_crawl_tasks (task_type, username) VALUES ('a', 'through')");
+    await holder.write('COMMIT');
+    expect((await done).length).toBeGreaterThan(9);
+    expect(said[0]).toMatch(/^Another transaction has held a lock on the table/);
+  });
+
+  it('gives up in the end, with what is done and what to do, and goes on from there', { timeout: 60_000 }, async () => {
+    db = await oldDatabase([T1, T1_ROWS]);
+    const holder = await db.session();
+    await holder.write('START TRANSACTION');
+    await holder.rows('SELECT * FROM af_crawl_tasks LIMIT 1');
+    await expect(db.migrate({ lockWaitS: 1 })).rejects.toMatchObject({
+      code: 'E_TEMPORARY',
+      exitCode: 75,
+      message: expect.stringContaining('run the command again to continue'),
+    });
+    await holder.write('COMMIT');
+    expect((await db.migrate()).some((sql) => sql.includes('MODIFY COLUMN'))).toBe(true);
+  });
+});
