@@ -21,6 +21,7 @@ Injects faults into a fleet of real processes, and checks the recorded history (
   --only NAMES      only mutants whose name contains one of these comma-separated words
   --turn N          only the mutants of turn N of ten; auto = the turn of this commit
   --minutes N       start no more mutants after N minutes
+  --quick           no storm for a mutant that a test catches as well
   --check FOLDER    check the history of an earlier storm again
   --write           write the figures to docs/explain/proof.md`;
 
@@ -41,7 +42,7 @@ const { values } = readOptions(USAGE, {
       check: text,
     },
     ...{ turn: text, minutes: text },
-    ...{ mutants: flag, control: flag, write: flag },
+    ...{ mutants: flag, quick: flag, control: flag, write: flag },
   },
 });
 // What runs has servers and copies to remove, which it does as it exits.

@@ -7,7 +7,7 @@ import { readEvidence } from './kept.ts';
 import { runControl, runMutants } from './mutants/run.ts';
 import { TURNS, turnOf } from './mutants/turn.ts';
 import { EVERYTHING, type FaultKind, KILLS, REPLICATED, type Weights } from './plan.ts';
-import { mutantsBlock, stormBlock, writeProof } from './proof-page.ts';
+import { stormBlock, writeProof } from './proof-page.ts';
 import { broken, summary, verdictLines } from './report.ts';
 import { chaosServer, TOPOLOGIES } from './server.ts';
 import { storm } from './storm.ts';
@@ -27,6 +27,7 @@ export interface ChaosValues {
   turn?: string;
   minutes?: string;
   mutants: boolean;
+  quick: boolean;
   control: boolean;
   write: boolean;
 }
@@ -55,8 +56,8 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
     ...(values.workers === undefined ? {} : { workers: number('workers', values.workers) }),
     ...(values.remote === undefined ? {} : { remote: number('remote', values.remote) }),
   };
-  if (!values.mutants && (values.turn ?? values.minutes) !== undefined)
-    throw new WrongOption('--turn and --minutes go with --mutants');
+  if (!values.mutants && (values.quick || (values.turn ?? values.minutes) !== undefined))
+    throw new WrongOption('--turn, --minutes and --quick go with --mutants');
   const runs = join(root, '.afd', 'chaos');
   if (values.check !== undefined) {
     const verdicts = check(await readEvidence(values.check));
@@ -64,7 +65,14 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
     return verdicts.every((one) => one.violations.length === 0) ? 0 : 1;
   }
   if (values.control) {
-    const failed = await runControl({ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say });
+    const failed = await runControl({
+      root,
+      dir: join(runs, 'mutants'),
+      server: kind,
+      only: values.only,
+      storms: true,
+      say,
+    });
     return failed.length === 0 ? 0 : 1;
   }
   if (values.mutants) {
@@ -76,12 +84,12 @@ export async function main(values: ChaosValues, root: string): Promise<number> {
       ...{ root, dir: join(runs, 'mutants'), server: kind, only: values.only, say },
       turn,
       minutes: minutes === undefined ? undefined : number('minutes', minutes),
+      storms: !values.quick,
     });
     const escaped = tried.filter((one) => !one.caught);
     const late = left.length === 0 ? '' : `; not reached in time: ${left.map((one) => one.name).join(', ')}`;
     const loose = escaped.length === 0 ? '' : `; escaped: ${escaped.map((one) => one.mutant.name).join(', ')}`;
     process.stdout.write(`${tried.length - escaped.length} of ${tried.length} mutants caught${loose}${late}\n`);
-    if (values.write) writeProof(root, 'mutants', mutantsBlock(tried));
     return escaped.length === 0 && tried.length > 0 ? 0 : 1;
   }
   const dir = join(runs, `${topology ?? kind}-${seed}-${Date.now().toString(36)}`);

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Spread } from './check/percentiles.ts';
-import type { Caught } from './mutants/run.ts';
+import type { Mutant, NamedTest } from './mutants/mutant.ts';
 import { broken } from './report.ts';
 import type { StormResult } from './storm.ts';
 
@@ -63,12 +63,14 @@ export function stormBlock(result: StormResult): string {
   return ['| | |', '| --- | --- |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
 }
 
-export function mutantsBlock(found: Caught[]): string {
-  const rows = found.map(({ mutant, caught, how }) => {
-    const files = new Set(mutant.patches.map((patch) => `\`${patch.file.replace('src/core/', '')}\``));
-    const place = [...files].join(', ');
-    const by = mutant.by.kind === 'storm' ? `storm, ${how.split(':')[0]}` : `\`${mutant.by.file}\`: ${mutant.by.name}`;
-    return `| ${mutant.name} | ${mutant.what} | ${place} | ${caught ? by : 'ESCAPED'} |`;
+/** What is taken away, and what must notice it. */
+export function mutantsBlock(mutants: readonly Mutant[]): string {
+  const named = ({ file, name }: NamedTest) => `\`${file}\`: ${name}`;
+  const rows = mutants.map(({ name, what, patches, by, also }) => {
+    const files = new Set(patches.map((patch) => `\`${patch.file.replace('src/core/', '')}\``));
+    const caught = by.kind === 'test' ? named(by) : `a storm, by rule ${by.rules.join(' or ')}`;
+    const both = also === undefined ? caught : `${named(also)}; ${caught}`;
+    return `| ${name} | ${what} | ${[...files].join(', ')} | ${both} |`;
   });
   return ['| mutant | what is taken away | where | caught by |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }

@@ -14,7 +14,10 @@ import { Worker } from '../../src/core/worker/worker.ts';
 import type { WorkerMode, WorkerResult } from '../../src/core/worker/worker-options.ts';
 import { addressOf, type TestDatabase } from './database.ts';
 import { OF_THIS_PROCESS } from './fast.ts';
+import { useLivenessHere } from './liveness-here.ts';
 import { type AccountName, urlAs } from './role-accounts.ts';
+
+useLivenessHere();
 
 type Section = Record<string, unknown>;
 

@@ -16,17 +16,28 @@ const ENTRY = import.meta.url.endsWith('.ts')
   ? '../../../dist/core/node/thread/liveness-thread.js'
   : './thread/liveness-thread.js';
 
+/** What the client uses of a thread. */
+export interface LivenessThread {
+  postMessage(command: LivenessCommand | typeof STOP): void;
+  on(event: 'message', listener: (report: LivenessReport) => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'exit', listener: () => void): unknown;
+}
+
 /**
  * The other end of the liveness thread. It runs when the device is registered; `finished` rejects with the AfdError for
  * which the thread ended.
  */
 export class LivenessClient extends Service {
+  /** A test that is not about the thread puts something cheaper in its place. */
+  static open = (workerData: LivenessSettings): LivenessThread =>
+    new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), { workerData });
   readonly #settings: LivenessSettings;
   readonly #onReport: (report: LivenessReport) => void;
   readonly #onBeat: () => void;
   /** What both threads know of each other. */
   readonly board: PulseBoard;
-  #thread: Thread | undefined;
+  #thread: LivenessThread | undefined;
 
   /**
    * `onReport`: gets `registered` before `start()` resolves. `onBeat` is called some times a second while this thread
@@ -47,7 +58,7 @@ export class LivenessClient extends Service {
 
   protected async run(signal: AbortSignal, running: () => void): Promise<void> {
     const workerData: LivenessSettings = { ...this.#settings, board: this.board.memory };
-    const thread = new Thread(fileURLToPath(new URL(ENTRY, import.meta.url)), { workerData });
+    const thread = LivenessClient.open(workerData);
     this.#thread = thread;
     signal.addEventListener('abort', () => thread.postMessage(STOP), { once: true });
     const beating = setInterval(() => {
@@ -56,7 +67,7 @@ export class LivenessClient extends Service {
     }, BEAT_MS);
     beating.unref();
     let failure: AfdError | undefined;
-    thread.on('message', (raw: LivenessReport) => {
+    thread.on('message', (raw) => {
       const report = reviveReport(raw);
       if (report.kind === 'failed') {
         const { code, message, suggestions, data } = report.error;

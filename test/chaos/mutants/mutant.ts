@@ -32,6 +32,8 @@ export interface Mutant {
   what: string;
   patches: Patch[];
   by: ShortStorm | NamedTest;
+  /** Of one that a storm catches: the test of `npm test` that catches it too. */
+  also?: NamedTest;
 }
 
 export const storm = (weights: Weights, rules: number[], more: Partial<ShortStorm> = {}): ShortStorm => ({

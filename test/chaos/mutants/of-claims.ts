@@ -14,6 +14,7 @@ export const OF_CLAIMS: Mutant[] = [
       ),
     ],
     by: storm({ 'foreign-reset': 20, 'kill-worker': 4 }, [5]),
+    also: test('unit', 'test/unit/core/domain/attempt/reconcile.test.ts', 'the task belongs to another claim'),
   },
   {
     name: 'no-assignment-fence',
@@ -44,6 +45,7 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a claim does not ask whether a task is due',
     patches: [core('db/claim/statements.ts', "{ sql: 'due_at <= NOW(3)', values: [] }", "{ sql: 'TRUE', values: [] }")],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
+    also: test('db', 'test/db/claim/finish-and-claim.test.ts', 'leaves rows that are due in the future'),
   },
   {
     name: 'node-clock',
@@ -56,12 +58,14 @@ export const OF_CLAIMS: Mutant[] = [
       ),
     ],
     by: storm({ 'kill-leader': 3, 'kill-worker': 1 }, [7]),
+    also: test('db', 'test/db/leader/leader-row.test.ts', 'a lease ends by the clock of the server'),
   },
   {
     name: 'no-leader-fence',
     what: 'a duty commits without asking whether its term still holds',
     patches: [core('leader/duty/duty-transaction.ts', '    await assertLeader(session, names, lease);\n', '')],
     by: storm({ 'resign-leader': 10, 'kill-worker': 10, latency: 2 }, [7], { kills: 25, tasks: 500, pace_ms: 200 }),
+    also: test('db', 'test/db/leader/leader-row.test.ts', 'a duty of a term that is over writes nothing'),
   },
   {
     name: 'unfenced-rescue',
@@ -107,6 +111,7 @@ export const OF_CLAIMS: Mutant[] = [
       ),
     ],
     by: storm({ 'reassign-force': 12, 'cancel-force': 12, 'kill-worker': 4 }, [3], { kills: 10, tasks: 400 }),
+    also: test('unit', 'test/unit/core/domain/attempt/reconcile.test.ts', 'by my own COMMIT, and by no other end'),
   },
   {
     name: 'token-not-remembered',
@@ -123,6 +128,11 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'a failed attempt is due again at once',
     patches: [core('domain/attempt/reconcile.ts', 'due_in_s: after ?? policy.backoff(spent)', 'due_in_s: after ?? 0')],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 4 }),
+    also: test(
+      'unit',
+      'test/unit/core/domain/attempt/reconcile.test.ts',
+      'one more is spent, and the task waits its backoff',
+    ),
   },
   {
     name: 'one-retry-more',
@@ -135,6 +145,7 @@ export const OF_CLAIMS: Mutant[] = [
       ),
     ],
     by: storm({ 'kill-worker': 1 }, [9], { kills: 6, tasks: 500 }),
+    also: test('unit', 'test/unit/core/domain/attempt/reconcile.test.ts', 'the last of the budget'),
   },
   {
     name: 'death-spends-retry',
@@ -147,6 +158,7 @@ export const OF_CLAIMS: Mutant[] = [
       ),
     ],
     by: storm({ 'kill-worker': 1 }, [9]),
+    also: test('unit', 'test/unit/core/domain/attempt/lost.test.ts', 'its retry unspent, the death counted'),
   },
   {
     name: 'follow-up-dropped',
@@ -155,6 +167,11 @@ export const OF_CLAIMS: Mutant[] = [
       core('db/claim/finish-and-claim.ts', 'if (input.enqueue !== undefined) {', 'if (input.enqueue === undefined) {'),
     ],
     by: storm({ 'kill-worker': 1 }, [0, 1], { kills: 4 }),
+    also: test(
+      'db',
+      'test/db/claim/finish-and-claim.test.ts',
+      'writes nothing when inserting the follow-up tasks fails',
+    ),
   },
   {
     name: 'rescue-of-the-living',

@@ -47,11 +47,7 @@ export const OF_NODES: Mutant[] = [
     name: 'autocommit-inherited',
     what: "a session keeps the server's autocommit",
     patches: [core('db/session-settings.ts', "  { name: 'autocommit', value: 1 },\n", '')],
-    by: test(
-      'proof',
-      'test/proof/servers/hostile-server.test.ts',
-      'what migrate and tasks add have acknowledged is there',
-    ),
+    by: test('unit', 'test/unit/core/db/session-settings.test.ts', 'is set to this and nothing else'),
   },
   {
     name: 'settings-not-read-back',
@@ -60,11 +56,7 @@ export const OF_NODES: Mutant[] = [
       core('db/session-settings.ts', "!== 'utf8mb4') throw refused", "=== '') throw refused"),
       core('db/session-settings.ts', '    throw refused(name, read, value, where);\n', ''),
     ],
-    by: test(
-      'proof',
-      'test/proof/servers/hostile-server.test.ts',
-      'because something between swallows a SET is refused',
-    ),
+    by: test('unit', 'test/unit/core/db/session-settings.test.ts', 'is refused by a server that has not set'),
   },
   {
     name: 'claim-not-isolated',
@@ -77,6 +69,11 @@ export const OF_NODES: Mutant[] = [
       ),
     ],
     by: storm({ 'odd-row': 10, 'kill-worker': 2 }, [0], { kills: 5 }),
+    also: test(
+      'db',
+      'test/integration/worker/odd-claims.test.ts',
+      'a task whose row a constraint refuses is put aside alone',
+    ),
   },
   {
     name: 'requirements-are-json',
@@ -98,6 +95,7 @@ export const OF_NODES: Mutant[] = [
       core('db/error-kinds.ts', '    1064,\n    1136,', '    1064,\n    1317,\n    1136,'),
     ],
     by: storm({ 'kill-query': 10, 'kill-worker': 2 }, [0], { kills: 5 }),
+    also: test('unit', 'test/unit/core/db/error-kinds.test.ts', 'is what its name or its SQLSTATE says'),
   },
   {
     name: 'any-error-refuses-the-end',

@@ -30,6 +30,8 @@ export interface MutantsOptions {
   turn?: number | undefined;
   /** Minutes after which no mutant is begun. */
   minutes?: number | undefined;
+  /** False = those that a test catches need no storm. */
+  storms: boolean;
   say(text: string): void;
 }
 
@@ -54,9 +56,7 @@ export async function runMutants(options: MutantsOptions): Promise<{ tried: Caug
       if (begun - start > minutes * 60_000) break;
       const copy = join(dir, `${mutant.name}-afd`);
       await mutatedCopy(root, copy, mutant.patches);
-      const by = mutant.by;
-      const found =
-        by.kind === 'storm' ? await byStorm(by, server, copy, join(dir, mutant.name)) : await byTest(by, server, copy);
+      const found = await tryOne(mutant, server, copy, join(dir, mutant.name), options.storms);
       await rm(copy, { recursive: true, force: true });
       const seconds = Math.round((performance.now() - begun) / 1000);
       tried.push({ mutant, ...found, seconds });
@@ -67,6 +67,15 @@ export async function runMutants(options: MutantsOptions): Promise<{ tried: Caug
     await server.stop();
   }
   return { tried, left: all.slice(tried.length) };
+}
+
+/** By all that must catch it: a test and a storm, where it has both. */
+async function tryOne({ by, also }: Mutant, server: ChaosServer, copy: string, dir: string, storms: boolean) {
+  if (by.kind === 'test') return byTest(by, server, copy);
+  const test = also === undefined ? undefined : await byTest(also, server, copy);
+  if (test?.caught === false || (!storms && test !== undefined)) return test;
+  const storm = await byStorm(by, server, copy, dir);
+  return test === undefined ? storm : { ...storm, how: `${test.how}; ${storm.how}` };
 }
 
 /** Whether a fault meets the right moment is chance, and less likely the faster the machine is: up to this number of seeds are tried. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { assertLeader, NotLeader } from '../../../src/core/db/leader/assert-leader.ts';
 import { electLeader } from '../../../src/core/db/leader/elect-leader.ts';
 import { readLease } from '../../../src/core/db/leader/read-lease.ts';
@@ -54,6 +54,31 @@ describe('elect', () => {
     expect(await elect({ ...b, dead: seen })).toBeUndefined();
     expect(await elect({ ...b, dead: await readLease(session, db.names, 0) })).toBe(2);
   });
+});
+
+test('a duty of a term that is over writes nothing', async () => {
+  await elect(a);
+  await expire();
+  await elect(b);
+  const duty = dutyTransaction(session, db.names, { holder: 'a', term: 1 }, async () => {
+    await session.write(`UPDATE ${db.names.leader} SET term = 7`);
+  });
+  await expect(duty).rejects.toThrow(NotLeader);
+  expect(await row()).toMatchObject({ holder: 'b', term: 2 });
+});
+
+test('a lease ends by the clock of the server, whatever that of its node says', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  try {
+    await elect(a);
+    expect(await renewLeader(session, db.names, { ...a, term: 1 }, 10)).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+  const [{ left }] = (await session.rows(
+    `SELECT TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), expires_at) / 1e6 AS \`left\` FROM ${db.names.leader}`,
+  )) as [{ left: string }];
+  expect(Number(left)).toBeGreaterThan(0);
 });
 
 test('a duty of the leader before that was frozen with its share lock keeps no contender waiting', async () => {

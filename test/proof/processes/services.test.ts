@@ -4,12 +4,14 @@ import { afterAll, beforeAll, beforeEach, test } from 'vitest';
 import { BIN } from '../../helpers/command.ts';
 import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { insertLeader } from '../../helpers/factories.ts';
+import { useLivenessThreads } from '../../helpers/liveness-here.ts';
 import { GATEWAY, SERVICES } from '../../helpers/services.ts';
 import { stress } from '../../helpers/stress.ts';
 import { until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
 let gateway: ChildProcess;
+beforeAll(useLivenessThreads);
 beforeAll(async () => {
   db = await testDatabase();
   // A process of its own: what it holds open is not the service's.

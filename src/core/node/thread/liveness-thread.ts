@@ -3,17 +3,9 @@ import { writeSync } from 'node:fs';
 import { kill, pid } from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Events } from '../../runtime/events.ts';
-import { Liveness } from '../liveness.ts';
-import {
-  failedReport,
-  type LivenessCommand,
-  type LivenessReport,
-  type LivenessSettings,
-  reviveCommand,
-  type STOP,
-} from '../liveness-messages.ts';
+import type { LivenessSettings } from '../liveness-messages.ts';
 import type { Outside } from '../main-silence.ts';
-import { RemoteLiveness } from '../remote/remote-liveness.ts';
+import { serveLiveness } from './serve-liveness.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('liveness-thread must run as a worker thread');
@@ -36,15 +28,4 @@ const outside: Outside = {
   },
 };
 
-const report = (one: LivenessReport) => port.postMessage(one);
-const liveness =
-  settings.gateway === undefined
-    ? new Liveness(settings, report, outside)
-    : new RemoteLiveness(settings, settings.gateway, report, outside);
-port.on('message', (command: LivenessCommand | typeof STOP) => {
-  if (command.kind === 'stop') void liveness.stop();
-  else liveness.command(reviveCommand(command));
-});
-void liveness.start();
-await liveness.finished.catch((error: unknown) => port.postMessage(failedReport(error)));
-port.close();
+await serveLiveness(port, settings, outside);

@@ -1,11 +1,11 @@
 // A text from outside (a payload, a crawled page, a file, an answer) may be a megabyte of whatever hurts most. Nothing in src
 // may need more steps than in proportion to it: a quadratic expression holds a worker's event loop for minutes.
 import { expect, it } from 'vitest';
-import { Random } from '../chaos/random.ts';
-import { attackText, worstAttacks } from '../helpers/regex-attack.ts';
-import { search } from '../helpers/regex-search.ts';
-import { compile, isShort } from '../helpers/regex-steps.ts';
-import { type SourceRegex, sourceRegexes } from '../helpers/source-regexes.ts';
+import { Random } from '../../chaos/random.ts';
+import { attackText, worstAttacks } from '../../helpers/regex-attack.ts';
+import { search } from '../../helpers/regex-search.ts';
+import { compile, isShort } from '../../helpers/regex-steps.ts';
+import { type SourceRegex, sourceRegexes } from '../../helpers/source-regexes.ts';
 
 const { literals, made } = sourceRegexes('src');
 const KB = 1024;

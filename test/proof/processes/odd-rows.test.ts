@@ -1,17 +1,17 @@
 // The class "odd rows": whatever an INSERT-only producer leaves among good tasks, two workers and their leader live on, do
 // every good task, put aside alone what cannot be run, say so once, and come to rest.
-//   AFD_TEST_ODD_ROWS=10000 AFD_TEST_ODD_SEED=7 npx vitest run test/integration/odd-rows.test.ts
+//   AFD_TEST_ODD_ROWS=10000 AFD_TEST_ODD_SEED=7 npx vitest run test/proof/processes/odd-rows.test.ts
 import { afterEach, describe, expect, it } from 'vitest';
-import { migrateUp } from '../../src/core/db/migrate/migrator.ts';
-import { requirementsOf } from '../../src/core/domain/task/requirements.ts';
-import { Random } from '../chaos/random.ts';
-import { type OldDatabase, oldDatabase, T1 } from '../db/migrations/old-table.ts';
-import { runCommand } from '../helpers/command.ts';
-import { type CountingProxy, countingProxy } from '../helpers/counting-proxy.ts';
-import { fleet } from '../helpers/fleet.ts';
-import type { FleetProcess } from '../helpers/fleet-process.ts';
-import { insertOddAssignments, insertOddRows, ODD_SETTINGS, type OddRows } from '../helpers/odd-rows.ts';
-import { until } from '../helpers/wait.ts';
+import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
+import { requirementsOf } from '../../../src/core/domain/task/requirements.ts';
+import { Random } from '../../chaos/random.ts';
+import { type OldDatabase, oldDatabase, T1 } from '../../db/migrations/old-table.ts';
+import { runCommand } from '../../helpers/command.ts';
+import { type CountingProxy, countingProxy } from '../../helpers/counting-proxy.ts';
+import { fleet } from '../../helpers/fleet.ts';
+import type { FleetProcess } from '../../helpers/fleet-process.ts';
+import { insertOddAssignments, insertOddRows, ODD_SETTINGS, type OddRows } from '../../helpers/odd-rows.ts';
+import { until } from '../../helpers/wait.ts';
 
 const ROWS = Number(process.env.AFD_TEST_ODD_ROWS ?? 1000);
 const SEED = Number(process.env.AFD_TEST_ODD_SEED ?? 20261126);
