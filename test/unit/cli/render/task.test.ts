@@ -3,34 +3,13 @@ import { renderCancelled, renderReassigned, renderTask, renderTasks } from '../.
 import type { ShownTask, TaskRecord } from '../../../../src/core/tasks/tasks.ts';
 
 const record: TaskRecord = {
-  task_id: 5,
-  task_type: 'sync_data',
-  status: 'pending',
-  task_data: null,
-  username: null,
-  app_id: null,
-  start_date: null,
-  end_date: null,
-  priority: 5,
-  required_capabilities: null,
-  retry_count: 0,
-  progress: null,
-  max_retry_count: 3,
-  attempt: 0,
-  lost_count: 0,
-  dedupe_key: null,
-  concurrency_key: null,
-  target_device_id: null,
-  device_id: null,
-  execution_timeout: null,
-  estimated_duration: null,
-  parent_id: null,
-  batch_id: null,
-  last_error: null,
-  next_run_at: '2026-11-24T08:00:00.000Z',
-  created_at: '2026-11-24T07:00:00.000Z',
+  ...{ task_id: 5, task_type: 'sync_data', status: 'pending', task_data: null, username: null, app_id: null },
+  ...{ start_date: null, end_date: null, priority: 5, required_capabilities: null, retry_count: 0, progress: null },
+  ...{ max_retry_count: 3, attempt: 0, lost_count: 0, dedupe_key: null, concurrency_key: null },
+  ...{ target_device_id: null, device_id: null, execution_timeout: null, estimated_duration: null },
+  ...{ parent_id: null, batch_id: null, last_error: null, finished_at: null },
+  ...{ next_run_at: '2026-11-24T08:00:00.000Z', created_at: '2026-11-24T07:00:00.000Z' },
   updated_at: '2026-11-24T07:30:00.000Z',
-  finished_at: null,
 };
 const noActs = { acts: [], more_acts: false, acts_note: null };
 const task: ShownTask = { ...record, result: null, payload: {}, assignments: [], waiting: null, ...noActs };
@@ -95,34 +74,13 @@ describe('a task', () => {
   });
 
   it('shows its attempts with how long each took and why it ended', () => {
-    const shown = renderTask(
-      {
-        ...task,
-        attempt: 1,
-        assignments: [
-          {
-            assignment_id: 9,
-            attempt: 1,
-            device_id: 'worker-001',
-            status: 'failed',
-            assigned_at: '2026-11-24T08:00:00.000Z',
-            started_at: null,
-            completed_at: '2026-11-24T08:00:01.500Z',
-            deadline_at: '2026-11-24T09:00:00.000Z',
-            retry_count: 0,
-            error_message: 'boom',
-            error_class: 'TypeError',
-            cause: null,
-            revoked_at: null,
-            revoke_outcome: null,
-            revoked_by: null,
-            result: null,
-            progress: null,
-          },
-        ],
-      },
-      terminal,
-    );
+    const ended = {
+      ...{ assignment_id: 9, attempt: 1, device_id: 'worker-001', status: 'failed', retry_count: 0, cause: null },
+      ...{ assigned_at: '2026-11-24T08:00:00.000Z', started_at: null, completed_at: '2026-11-24T08:00:01.500Z' },
+      ...{ deadline_at: '2026-11-24T09:00:00.000Z', error_message: 'boom', error_class: 'TypeError' },
+      ...{ revoked_at: null, revoke_outcome: null, revoked_by: null, result: null, progress: null },
+    } as const;
+    const shown = renderTask({ ...task, attempt: 1, assignments: [ended] }, terminal);
     expect(shown).not.toMatch(/PROGRESS|MEMORY|CPU/);
     expect(shown).toMatch(/1 +worker-001 +failed +2026-11-24 08:00:00 +1\.5 s +boom/);
   });

@@ -100,19 +100,15 @@ describe.each(['none', 'thread', 'process'])('isolation: %s', (isolation) => {
     await vi.waitFor(() => expect(seen()).toEqual(['warmUp 1', 'aborted 1', 'cleanUp late 1']), 10_000);
   });
 
-  it('a clean-up that does not end is not waited for, and that is said', async () => {
-    const { run, loaded, said, seen } = await open(isolation, 'hang in cleanUp');
-    await run();
-    await loaded.close();
-    expect(seen()).toEqual(['warmUp 1', 'cleanUp 1']);
-    expect(said.at(-1)).toBe('a: cleanUp of the handler module did not end within 0.5 s');
-  });
-
-  it('a clean-up that fails is said', async () => {
-    const { run, loaded, said } = await open(isolation, 'fail in cleanUp');
-    await run();
-    await loaded.close();
-    expect(said.at(-1)).toBe('a: cleanUp of the handler module failed: no logout');
+  it.each([
+    ['does not end is not waited for', 'hang in cleanUp', 'did not end within 0.5 s'],
+    ['fails is said', 'fail in cleanUp', 'failed: no logout'],
+  ])('a clean-up that %s', async (_, how, said) => {
+    const one = await open(isolation, how);
+    await one.run();
+    await one.loaded.close();
+    expect(one.seen()).toEqual(['warmUp 1', 'cleanUp 1']);
+    expect(one.said.at(-1)).toBe(`a: cleanUp of the handler module ${said}`);
   });
 
   it('that never ran an attempt has nothing to clean up', async () => {

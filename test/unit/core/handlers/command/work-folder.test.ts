@@ -1,13 +1,4 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -16,15 +7,17 @@ import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 
+const { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
+
 const lines = (attempt: ReturnType<typeof testAttempt>, level = 'info') =>
   attempt.lines.filter((line) => line.level === level).map(({ message }) => message);
 
 describe('the working folder', () => {
   const SHOW = 'echo "$AFD_WORK_DIR"; echo "$TMPDIR"; touch "$TMPDIR/x" "$AFD_WORK_DIR/y"';
 
-  it('is private, holds TMPDIR, and is removed with all that is in it', async () => {
+  it.each(['exit 0', 'exit 3'])('is private, holds TMPDIR, and is removed with all that is in it: %s', async (end) => {
     const attempt = testAttempt();
-    await sh(`${SHOW}; stat -c %a "$AFD_WORK_DIR" "$TMPDIR"`, {}, attempt);
+    await sh(`${SHOW}; stat -c %a "$AFD_WORK_DIR" "$TMPDIR"; ${end}`, {}, attempt);
     const [folder, temporary, ...modes] = lines(attempt);
     expect([temporary, ...modes]).toEqual([`${folder}/tmp`, '700', '700']);
     expect(existsSync(folder!)).toBe(false);
@@ -34,12 +27,6 @@ describe('the working folder', () => {
     const attempt = testAttempt();
     await run(['printenv', 'TMPDIR'], { env: { TMPDIR: '/var/tmp' } }, attempt);
     expect(lines(attempt)).toEqual(['/var/tmp']);
-  });
-
-  it('is removed after a failure too', async () => {
-    const attempt = testAttempt();
-    expect(await sh(`${SHOW}; exit 3`, {}, attempt)).toMatchObject({ kind: 'retry' });
-    expect(existsSync(lines(attempt)[0]!)).toBe(false);
   });
 
   describe('with keep_folder: on-failure', () => {
@@ -74,20 +61,17 @@ describe('the working folder', () => {
     });
 
     it('is removed after success, after "later", and when the attempt is released', async () => {
-      for (const [end, kind] of [
-        ['exit 0', 'done'],
-        ['exit 75', 'later'],
-      ] as const) {
+      const folder = async (end: string, reason?: 'shutdown') => {
         const attempt = testAttempt();
-        expect(await sh(`${SHOW}; ${end}`, keep, attempt)).toMatchObject({ kind });
-        expect(existsSync(lines(attempt)[0]!)).toBe(false);
-      }
-      const attempt = testAttempt();
-      const running = sh(`${SHOW}; exec sleep 600`, keep, attempt);
-      await attempt.logged(/tmp$/);
-      attempt.abort('shutdown');
-      expect(await running).toMatchObject({ kind: 'released' });
-      expect(existsSync(lines(attempt)[0]!)).toBe(false);
+        const running = sh(`${SHOW}; ${end}`, keep, attempt);
+        await attempt.logged(/tmp$/);
+        if (reason !== undefined) attempt.abort(reason);
+        const { kind } = await running;
+        return [kind, existsSync(lines(attempt)[0]!)];
+      };
+      expect(await folder('exit 0')).toEqual(['done', false]);
+      expect(await folder('exit 75')).toEqual(['later', false]);
+      expect(await folder('exec sleep 600', 'shutdown')).toEqual(['released', false]);
     });
   });
 
