@@ -188,15 +188,13 @@ describe('the reaper', options, () => {
   });
 });
 
-describe('a stamp', () => {
-  it('of this process lives', options, () => {
-    expect(readStamp(own!)).toEqual({ pid: process.pid, started: processStat('self')!.started, namespace });
-    expect(stampLives(readStamp(own!)!)).toBe(true);
-  });
+it('the stamp of this process lives', options, () => {
+  expect(readStamp(own!)).toEqual({ pid: process.pid, started: processStat('self')!.started, namespace });
+  expect(stampLives(readStamp(own!)!)).toBe(true);
+});
 
-  it.each(['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])('is not "%s"', (text) => {
-    expect(readStamp(text)).toBeUndefined();
-  });
+it.each(['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])('no stamp is "%s"', (text) => {
+  expect(readStamp(text)).toBeUndefined();
 });
 
 it('the names of many leftovers are bounded and harmless', () => {
