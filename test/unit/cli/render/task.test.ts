@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderCancelled, renderReassigned, renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
+import { renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
 import type { ShownTask, TaskRecord } from '../../../../src/core/tasks/tasks.ts';
 
 const record: TaskRecord = {
@@ -29,11 +29,6 @@ describe('the list of tasks', () => {
     expect(lines[2]).toMatch(/^1234567890 .* ended 2026-11-24 07:30:00$/);
   });
 
-  it('says what to do when it is empty', () => {
-    expect(renderTasks([], terminal)).toContain('afd tasks add');
-    expect(renderTasks([], { ...terminal, filtered: true })).toBe('No matching tasks.');
-  });
-
   it('lets no value move the cursor or forge a line', () => {
     const evil = { task_type: 'a\u001b[2J\nTASK 9', device_id: 'b\r' };
     const shown = renderTasks([{ ...record, ...evil }], terminal);
@@ -43,10 +38,6 @@ describe('the list of tasks', () => {
 });
 
 describe('a task', () => {
-  it('that nobody has claimed says so', () => {
-    expect(renderTask(task, terminal)).toContain('No device has claimed this task yet.');
-  });
-
   it('finding B11: says how many of its retries are spent, never more than it has', () => {
     const retries = (retry_count: number, max_retry_count: number | null) =>
       /^Retries +(.*)$/m.exec(renderTask({ ...task, retry_count, max_retry_count }, terminal))?.[1];
@@ -108,18 +99,6 @@ describe('a task', () => {
 
   it('whose data cannot be read shows it as it is', () => {
     expect(renderTask({ ...task, payload: null, task_data: [1] }, terminal)).toContain('not a JSON object: [1]');
-  });
-});
-
-describe('what an operator reads', () => {
-  it('says that a running task is only asked for', () => {
-    const asked = { task_id: 5, status: 'running', revoking: true, already: false, device_id: 'w' } as const;
-    expect(renderCancelled(asked)).toBe(
-      'Asked device w to abort task 5. The task is cancelled when the device has aborted it; if it finishes first, its result counts.',
-    );
-    expect(renderReassigned({ ...asked, target_device_id: 'x', warnings: [] })).toBe(
-      'Asked device w to release task 5; after that, it is directed at x.',
-    );
   });
 });
 

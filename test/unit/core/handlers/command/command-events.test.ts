@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runs as isRunning, processStat } from '../../../../../src/core/handlers/processes/process-table.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { host, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { host, sh } from '../../../../fixtures/handlers/command.ts';
 import { until } from '../../../../helpers/wait.ts';
 
 /** A line of shell that says one event. */
@@ -236,11 +236,5 @@ describe('processes around it', () => {
     expect(await sh(script, {}, attempt)).toEqual(done());
     expect(warnings(attempt)).toEqual([]);
     expect(reported(attempt)).toHaveLength(40);
-  });
-
-  it('python and node write to it', async () => {
-    expect(await run(['python3', '-c', `import os; os.write(7, b'{"type":"result","value":1}')`])).toEqual(done(1));
-    const script = `fs.writeSync(7, '{"type":"result","value":"' + 'x'.repeat(1e6) + '"}\\n')`;
-    expect(await run([process.execPath, '-e', script])).toEqual(done('x'.repeat(1e6)));
   });
 });

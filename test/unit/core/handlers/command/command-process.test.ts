@@ -102,33 +102,23 @@ describe('R22 nothing of a command outlives its attempt', () => {
 });
 
 describe('a command that is ended', () => {
-  it('has the grace to finish: a written result counts after a shutdown', async () => {
+  const write = `printf 5 > "$AFD_RESULT_FILE"; exit 0`;
+  it.each<[string, string, 'shutdown' | 'timeout', object]>([
+    ['has the grace to finish: a written result counts', write, 'shutdown', { kind: 'done', result: 5, enqueue: [] }],
+    ['with 0 on SIGTERM but no result is no success', 'exit 0', 'shutdown', { kind: 'released', cause: 'shutdown' }],
+    ['with 3 on SIGTERM is released', 'exit 3', 'shutdown', { kind: 'released', cause: 'shutdown' }],
+    [
+      'after its deadline is a timeout, also with a result',
+      write,
+      'timeout',
+      { kind: 'timeout', error_message: expect.stringContaining('Timed out after 30 s; last lines of stderr: why') },
+    ],
+  ])('%s', async (_, end, reason, expected) => {
     const attempt = testAttempt();
-    const script = `trap 'printf 5 > "$AFD_RESULT_FILE"; exit 0' TERM; echo ready; while :; do sleep 0.01; done`;
-    const running = sh(script, {}, attempt);
-    await attempt.logged(/^ready$/);
-    attempt.abort('shutdown');
-    expect(await running).toEqual({ kind: 'done', result: 5, enqueue: [] });
-  });
-
-  it.each(['exit 0', 'exit 3'])('but "%s" on SIGTERM without a result is no success', async (end) => {
-    const attempt = testAttempt();
-    const running = sh(`trap '${end}' TERM; echo ready; while :; do sleep 0.01; done`, {}, attempt);
-    await attempt.logged(/^ready$/);
-    attempt.abort('shutdown');
-    expect(await running).toEqual({ kind: 'released', cause: 'shutdown' });
-  });
-
-  it('after its deadline is a timeout, also with a result', async () => {
-    const attempt = testAttempt();
-    const script = `trap 'printf 5 > "$AFD_RESULT_FILE"; exit 0' TERM; echo why >&2; while :; do sleep 0.01; done`;
-    const running = sh(script, {}, attempt);
+    const running = sh(`trap '${end}' TERM; echo why >&2; while :; do sleep 0.01; done`, {}, attempt);
     await attempt.logged(/^why$/);
-    attempt.abort('timeout');
-    expect(await running).toMatchObject({
-      kind: 'timeout',
-      error_message: expect.stringContaining('Timed out after 30 s; last lines of stderr: why'),
-    });
+    attempt.abort(reason);
+    expect(await running).toMatchObject(expected);
   });
 
   it('before it began is not started', async () => {
