@@ -66,11 +66,11 @@ describe('a task', () => {
 
   it('shows its attempts with how long each took and why it ended', () => {
     const ended = {
-      ...{ assignment_id: 9, attempt: 1, device_id: 'worker-001', status: 'failed', retry_count: 0, cause: null },
+      ...{ assignment_id: 9, attempt: 1, device_id: 'worker-001', status: 'failed' as const, retry_count: 0 },
       ...{ assigned_at: '2026-11-24T08:00:00.000Z', started_at: null, completed_at: '2026-11-24T08:00:01.500Z' },
-      ...{ deadline_at: '2026-11-24T09:00:00.000Z', error_message: 'boom', error_class: 'TypeError' },
+      ...{ deadline_at: '2026-11-24T09:00:00.000Z', error_message: 'boom', error_class: 'TypeError', cause: null },
       ...{ revoked_at: null, revoke_outcome: null, revoked_by: null, result: null, progress: null },
-    } as const;
+    };
     const shown = renderTask({ ...task, attempt: 1, assignments: [ended] }, terminal);
     expect(shown).not.toMatch(/PROGRESS|MEMORY|CPU/);
     expect(shown).toMatch(/1 +worker-001 +failed +2026-11-24 08:00:00 +1\.5 s +boom/);

@@ -86,19 +86,6 @@ describe('R22 nothing of a command outlives its attempt', () => {
     expect(pids(kept).map(alive)).toEqual([true]);
     process.kill(pids(kept)[0]!, 'SIGKILL');
   });
-
-  it('a process of another attempt that runs is not touched', async ({ skip }) => {
-    skip(stamp === undefined, 'no /proc here');
-    const other = testAttempt();
-    other.claim_token = 'ffeeddccbbaa99887766554433221100';
-    const running = sh('setsid sh -c "echo pid \\$\\$; exec sleep 600" & wait', {}, other);
-    await other.logged(/^pid/);
-    expect(await sh(daemon())).toMatchObject({ kind: 'retry' });
-    expect(pids(other).map(alive)).toEqual([true]);
-    other.abort('shutdown');
-    await running;
-    expect(pids(other).map(alive)).toEqual([false]);
-  });
 });
 
 describe('a command that is ended', () => {

@@ -26,25 +26,24 @@ describe('finding S16: a result file', () => {
     expect(await readResultFile(file)).toEqual({ kind: 'value', value: { a: 1 } });
   });
 
-  it('is neither a link, nor a pipe, a folder, a device or a socket', async () => {
+  it.each<[string, () => unknown]>([
+    ['a link', () => symlinkSync(join(dir, 'other'), file)],
+    ['a link to a device', () => symlinkSync('/dev/zero', file)],
+    ['a pipe', () => execFileSync('mkfifo', [file])],
+    ['a folder', () => mkdirSync(file)],
+    [
+      'a socket',
+      async () => {
+        const server = createServer().listen(file);
+        onTestFinished(() => void server.close());
+        await once(server, 'listening');
+      },
+    ],
+  ])('is neither a link, nor a pipe, a folder, a device or a socket: %s', async (_, make) => {
     writeFileSync(join(dir, 'other'), '{}');
-    symlinkSync(join(dir, 'other'), file);
+    await make();
     expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file);
-    symlinkSync('/dev/zero', file);
-    expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file);
-    execFileSync('mkfifo', [file]);
-    expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file);
-    mkdirSync(file);
-    expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file, { recursive: true });
     expect(await readResultFile('/dev/zero')).toEqual(BAD);
-    const server = createServer().listen(file);
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    expect(await readResultFile(file)).toEqual(BAD);
   });
 
   it('of more than 8 MiB is not read', async () => {
