@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProcess, spawnCommand } from '../../helpers/command.ts';
+import { gone } from '../../helpers/fleet-process.ts';
 import { until } from '../../helpers/wait.ts';
 
 let dir: string;
@@ -63,15 +64,6 @@ function start(...args: string[]) {
   }
   const exit = once(child, 'close').then(([code]) => code as number | null);
   return { child, said, exit };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 describe.concurrent('afd run', { timeout: 60_000 }, () => {
@@ -151,7 +143,7 @@ describe.concurrent('afd run', { timeout: 60_000 }, () => {
     expect(await exit).toBe(code);
     expect(said.text).toMatch(/Stopped after \d+ ms\.\n$/);
     // The kernel ends them a moment after the signal, and nobody here waits for them.
-    await until(() => pids.map(Number).every((pid) => !isAlive(pid)));
+    await until(() => pids.map(Number).every(gone));
   });
 
   it('ends although a module ignores its abort signal, and says so', async () => {

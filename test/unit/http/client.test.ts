@@ -1,9 +1,9 @@
 // AfdHttpClient against servers that answer as gateways, proxies and broken networks do.
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { textOf } from '../../../src/http/client/body.ts';
 import { streamOf } from '../../../src/http/client/event-stream.ts';
@@ -13,14 +13,6 @@ import type { ChangeEvent } from '../../../src/http/events-contract.ts';
 import type { OperationContract } from '../../../src/http/operations/operation.ts';
 import { collectGarbage } from '../../helpers/garbage.ts';
 import { until } from '../../helpers/wait.ts';
-
-const servers: Server[] = [];
-afterEach(async () => {
-  for (const one of servers.splice(0)) {
-    one.closeAllConnections();
-    await new Promise((resolve) => one.close(resolve));
-  }
-});
 
 interface Seen {
   method: string;
@@ -39,7 +31,10 @@ async function serve(answer: (seen: Seen, n: number) => (response: Response_) =>
     seen.push(one);
     answer(one, seen.length)(response);
   });
-  servers.push(server);
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }

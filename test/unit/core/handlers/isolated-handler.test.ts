@@ -1,5 +1,5 @@
 // What both kinds of isolation promise. Each function that is executed goes away as text: it uses nothing of this file.
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../../src/core/domain/attempt/outcome.ts';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
@@ -9,18 +9,16 @@ import { buildThreads, type ThreadScene, threadScene } from '../../../fixtures/h
 
 type Scene = Pick<ThreadScene, 'execute' | 'warnings'>;
 
-const stops: Array<() => Promise<unknown>> = [];
 beforeAll(buildThreads, 300_000);
-afterEach(() => Promise.all(stops.splice(0).map((stop) => stop())));
 
 const inThread = async (): Promise<Scene> => {
   const scene = await threadScene({ heapMb: 32 });
-  stops.push(() => scene.threads.stop());
+  onTestFinished(() => scene.threads.stop());
   return scene;
 };
 const inProcess = async (): Promise<Scene> => {
   const scene = await processScene({ env: { PATH, NODE_OPTIONS: '--max-old-space-size=32' } });
-  stops.push(() => scene.processes.stop());
+  onTestFinished(() => scene.processes.stop());
   return scene;
 };
 

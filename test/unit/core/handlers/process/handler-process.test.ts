@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { deathSignal, FIXTURES, PATH } from '../../../../fixtures/handlers/command.ts';
@@ -16,16 +16,10 @@ import {
 import { buildThreads } from '../../../../fixtures/handlers/thread.ts';
 import { until } from '../../../../helpers/wait.ts';
 
-const scenes: ProcessScene[] = [];
-
 beforeAll(buildThreads, 300_000);
-afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((one) => one.processes.stop()));
-});
-
 async function open(more: ProcessesMore = {}): Promise<ProcessScene> {
   const scene = await processScene(more);
-  scenes.push(scene);
+  onTestFinished(() => scene.processes.stop());
   return scene;
 }
 

@@ -2,22 +2,16 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import type { HandlerThreadsOptions } from '../../../../../src/core/handlers/thread/handler-threads.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { buildThreads, type ThreadScene, threadScene } from '../../../../fixtures/handlers/thread.ts';
 
-const scenes: ThreadScene[] = [];
-
 beforeAll(buildThreads, 300_000);
-afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((one) => one.threads.stop()));
-});
-
 async function open(more: HandlerThreadsOptions['more'] = {}): Promise<ThreadScene> {
   const scene = await threadScene(more);
-  scenes.push(scene);
+  onTestFinished(() => scene.threads.stop());
   return scene;
 }
 
