@@ -41,29 +41,6 @@ it('a flag that was not given and a variable that is empty say nothing', async (
 });
 
 describe('the environment', () => {
-  it('knows the names of the design document', async () => {
-    const database = { host: '127.0.0.9', port: 3310, user: 'u', password: 'p', database: 'af_crawl' };
-    const env = {
-      ...{ DISTRIBUTION_MODE: 'worker', MASTER_HOST: '192.168.1.10', DEVICE_ID: 'worker-001' },
-      ...{
-        MYSQL_HOST: '127.0.0.9',
-        MYSQL_PORT: '3310',
-        MYSQL_USER: 'u',
-        MYSQL_PASSWORD: 'p',
-        MYSQL_DATABASE: 'af_crawl',
-      },
-    };
-    expect(await load(undefined, { env })).toMatchObject({
-      config: { mode: 'worker', master: { host: '192.168.1.10' }, worker: { device_id: 'worker-001' } },
-      database,
-    });
-  });
-
-  it('prefers the AFD_ name where both are set', async () => {
-    const { config, origins } = await load(DATABASE, { env: { DEVICE_ID: 'a', AFD_WORKER_DEVICE_ID: 'b' } });
-    expect([config.worker.device_id, origins['worker.device_id']]).toEqual(['b', 'env AFD_WORKER_DEVICE_ID']);
-  });
-
   it('reads durations, switches and nested keys from words', async () => {
     const { config } = await load(DATABASE, {
       env: {
