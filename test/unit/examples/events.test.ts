@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testAttempt } from '../../fixtures/handlers/attempt.ts';
 import { run } from '../../fixtures/handlers/command.ts';
+import { folder } from '../core/config/config-folder.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
 const PAGES = ['events.md', 'events.zh-CN.md'].map((name) =>
@@ -14,13 +14,6 @@ const PAGES = ['events.md', 'events.zh-CN.md'].map((name) =>
 const worker_env = { PATH: process.env.PATH };
 /** Python would leave its __pycache__ among the examples. */
 const env = { PYTHONPATH: join(EXAMPLES, 'python'), PYTHONDONTWRITEBYTECODE: '1' };
-
-function folder(files: Record<string, string> = {}): string {
-  const path = mkdtempSync(join(tmpdir(), 'afd-events-'));
-  onTestFinished(() => rmSync(path, { recursive: true }));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
-  return path;
-}
 
 const python = (script: string, attempt = testAttempt(), wrapper: string[] = []) =>
   run([...wrapper, 'python3', '-c', script], { base_dir: folder(), env, worker_env }, attempt);

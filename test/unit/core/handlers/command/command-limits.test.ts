@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
 import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
@@ -10,6 +9,7 @@ import { attemptStamp, stampsOf } from '../../../../../src/core/handlers/process
 import { testAttempt, usageOf } from '../../../../fixtures/handlers/attempt.ts';
 import { PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
+import { folder } from '../../config/config-folder.ts';
 
 const MB = 1024 ** 2;
 const options = skipBecause(
@@ -97,8 +97,7 @@ describe('limits that programs set', () => {
   });
 
   it('stop the start where they cannot be applied', async () => {
-    const bin = mkdtempSync(join(tmpdir(), 'afd-bin-'));
-    onTestFinished(() => rmSync(bin, { recursive: true }));
+    const bin = folder();
     const config = { limits: { nice: -5 }, umask: undefined };
     const message = expect.stringMatching(/^handlers\.a\.limits\.nice cannot be applied .*: the program nice was not/);
     await expect(limitPrefix('a', config, bin)).rejects.toMatchObject({ code: 'E_CONFIG', message });

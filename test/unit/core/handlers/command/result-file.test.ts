@@ -1,18 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readResultFile } from '../../../../../src/core/handlers/command/result-file.ts';
+import { folder } from '../../config/config-folder.ts';
 
 let dir: string;
 let file: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'afd-result-'));
+  dir = folder();
   file = join(dir, 'result.json');
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
 });
 
 const BAD = { kind: 'bad', problem: 'is not a regular file' };

@@ -1,13 +1,13 @@
 import * as fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { removeAbandonedFolders, WorkFolder } from '../../../../../src/core/handlers/command/work-folder.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
+import { folder } from '../../config/config-folder.ts';
 
-const { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
+const { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
 
 const lines = (attempt: ReturnType<typeof testAttempt>, level = 'info') =>
   attempt.lines.filter((line) => line.level === level).map(({ message }) => message);
@@ -93,12 +93,11 @@ describe('the working folder', () => {
 describe('files.keep', () => {
   let root: string;
   beforeEach(() => {
-    root = mkdtempSync(join(tmpdir(), 'afd-artifacts-'));
-    onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+    root = folder();
   });
-  const tree = (folder = root) =>
-    readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => statSync(join(folder, name)).isFile())
+  const tree = (path = root) =>
+    readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(path, name)).isFile())
       .sort();
   const keep = (script: string, keep_files: string[], attempt = testAttempt()) =>
     sh(`cd "$AFD_WORK_DIR"; ${script}`, { keep_files, artifacts: root }, attempt);

@@ -1,8 +1,7 @@
 // Each function that is executed here goes to the process as text: it uses nothing of this file.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
@@ -15,6 +14,7 @@ import {
 } from '../../../../fixtures/handlers/process.ts';
 import { buildThreads } from '../../../../fixtures/handlers/thread.ts';
 import { until } from '../../../../helpers/wait.ts';
+import { folder } from '../../config/config-folder.ts';
 
 beforeAll(buildThreads, 300_000);
 async function open(more: ProcessesMore = {}): Promise<ProcessScene> {
@@ -59,23 +59,16 @@ describe('what ends a process ends one attempt', () => {
 
   it('the end of an idle process is a warning, and the next attempt has another', async () => {
     const scene = await open();
-    const gate = join(mkdtempSync(join(tmpdir(), 'afd-gate-')), 'open');
-    onTestFinished(() => rmSync(dirname(gate), { recursive: true }));
+    const gate = join(folder(), 'open');
     const attempt = testAttempt({ task_data: { gate } });
-    expect(
-      await scene.execute(({ task_data }) => {
-        const { existsSync } = process.getBuiltinModule('node:fs');
-        setInterval(() => existsSync(task_data.gate as string) && process.exit(3), 5);
-      }, attempt),
-    ).toMatchObject({ kind: 'done' });
+    const outcome = await scene.execute(({ task_data }) => {
+      const { existsSync } = process.getBuiltinModule('node:fs');
+      setInterval(() => existsSync(task_data.gate as string) && process.exit(3), 5);
+    }, attempt);
+    expect(outcome).toMatchObject({ kind: 'done' });
     writeFileSync(gate, '');
-    await vi.waitFor(
-      () =>
-        expect(scene.warnings).toEqual([
-          expect.stringMatching(/of sync_data ended between attempts: .*process\.exit\(3\)/),
-        ]),
-      20_000,
-    );
+    const warning = /of sync_data ended between attempts: .*process\.exit\(3\)/;
+    await vi.waitFor(() => expect(scene.warnings).toEqual([expect.stringMatching(warning)]), 20_000);
     expect(await answers(scene)).toEqual(well);
   });
 

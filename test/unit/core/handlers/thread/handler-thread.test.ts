@@ -1,12 +1,12 @@
 // Each function that is executed here goes to the thread as text: it uses nothing of this file.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import type { HandlerThreadsOptions } from '../../../../../src/core/handlers/thread/handler-threads.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { buildThreads, type ThreadScene, threadScene } from '../../../../fixtures/handlers/thread.ts';
+import { folder } from '../../config/config-folder.ts';
 
 beforeAll(buildThreads, 300_000);
 async function open(more: HandlerThreadsOptions['more'] = {}): Promise<ThreadScene> {
@@ -73,9 +73,7 @@ describe('a handler that ignores its abort', () => {
 
   it('takes the others with it when they do not end in time, and lets its modules clean up', async () => {
     const scene = await open();
-    const folder = mkdtempSync(join(tmpdir(), 'afd-thread-exit-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, 'said');
+    const file = join(folder(), 'said');
     const neighbour = await bystander(scene);
     const deaf = testAttempt({ task_data: { file } });
     const ignoring = scene.execute(({ task_data }) => {
