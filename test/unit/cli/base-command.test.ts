@@ -82,24 +82,20 @@ it('finding C: runs in an empty folder in these tests, whatever private server t
 });
 
 describe('a failed command', () => {
-  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('exits with the code of %s as text and as JSON', async (code) => {
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('of %s has its exit code and its proposals', async (code) => {
+    const { exit, command } = ERROR_CODES[code];
     const text = await run(['1', '--throw', code]);
-    expect(text).toMatchObject({ stdout: '', exitCode: ERROR_CODES[code].exit });
+    expect(text).toMatchObject({ stdout: '', exitCode: exit });
     expect(text.stderr).toBe(`Error: It failed,\nfor two reasons. [${code}]\n  Try: afd try this\n`);
     const json = await run(['1', '--throw', code, '--json']);
-    expect(json).toMatchObject({ stderr: '', exitCode: ERROR_CODES[code].exit });
+    expect(json).toMatchObject({ stderr: '', exitCode: exit });
     expect(json.json()).toEqual({
       error: { code, message: 'It failed,\nfor two reasons.', suggestions: ['afd try this'], data: { n: 1 } },
     });
-  });
-
-  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('proposes the command of %s when it brings none', async (code) => {
-    const command = code === 'E_USAGE' ? 'afd sample --help' : ERROR_CODES[code].command;
-    expect((await run(['1', '--throw', `bare ${code}`])).stderr).toBe(
-      `Error: It failed. [${code}]\n  Try: ${command}\n`,
-    );
-    const json = (await run(['1', '--throw', `bare ${code}`, '--json'])).json();
-    expect(json).toMatchObject({ error: { code, suggestions: [command] } });
+    // Without any of its own it proposes the command of its code.
+    const proposed = code === 'E_USAGE' ? 'afd sample --help' : command;
+    const bare = await run(['1', '--throw', `bare ${code}`, '--json']);
+    expect(bare.json()).toMatchObject({ error: { code, suggestions: [proposed] } });
   });
 
   it('finding B11: does not propose what was just typed, unless it is a matter of time', async () => {

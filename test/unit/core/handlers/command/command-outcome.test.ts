@@ -33,8 +33,6 @@ describe('the result file after exit code 0', () => {
       '{"status":"error","error":"no login"}',
       { kind: 'retry', error_message: 'no login' },
     ],
-    ['F1 "later" is never done', '{"status":"later","after":5}', { kind: 'later', after: 5 }],
-    ['F1 an unknown status is never done', '{"status":"zero"}', { kind: 'retry', error_class: 'UnknownStatus' }],
   ])('%s', async (_, file, expected) => {
     expect(await says(file, 0)).toMatchObject(expected);
   });
