@@ -17,9 +17,10 @@ async function notFound(id: string, argv: string[] = []) {
     }),
   );
   const config = { bin: 'afd', commands } as unknown as Config;
-  const error = await commandNotFound.call({} as never, { id, argv, config, context: {} as never }).catch((one) => one);
+  const called = commandNotFound.call({} as never, { id, argv, config, context: {} as never });
+  const error = await called.catch((one: unknown) => one);
   for (const spy of spies) spy.mockRestore();
-  return { ...written, exit: error?.oclif?.exit };
+  return { ...written, exit: (error as { oclif?: { exit: number } }).oclif?.exit };
 }
 
 it.each([
