@@ -50,14 +50,11 @@ describe('a command', () => {
     expect([ran.json(), ran.stderr, ran.exitCode]).toEqual([{ slots: 5, origin: 'flag --slots' }, '', 0]);
   });
 
-  it('may answer with an exit code and still print its result', async () => {
+  it('may answer with an exit code and still print its result, or exit at once', async () => {
+    expect(await run(['1', '--throw', 'exit'])).toMatchObject({ stdout: '', exitCode: 9 });
     expect(await run(['1', '--slots', '3'])).toMatchObject({ stdout: 'done\n', exitCode: 3 });
     const ran = await run(['1', '--slots', '3', '--json']);
     expect([ran.json().slots, ran.exitCode]).toEqual([3, 3]);
-  });
-
-  it('passes an exit of its own through', async () => {
-    expect(await run(['1', '--throw', 'exit'])).toMatchObject({ stdout: '', exitCode: 9 });
   });
 
   it('warns about a mistyped variable on stderr in both modes', async () => {
@@ -85,28 +82,20 @@ it('finding C: runs in an empty folder in these tests, whatever private server t
 });
 
 describe('a failed command', () => {
-  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('exits with the code of %s as text and as JSON', async (code) => {
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('of %s has its exit code and its proposals', async (code) => {
+    const { exit, command } = ERROR_CODES[code];
     const text = await run(['1', '--throw', code]);
-    expect(text).toMatchObject({ stdout: '', exitCode: ERROR_CODES[code].exit });
+    expect(text).toMatchObject({ stdout: '', exitCode: exit });
     expect(text.stderr).toBe(`Error: It failed,\nfor two reasons. [${code}]\n  Try: afd try this\n`);
     const json = await run(['1', '--throw', code, '--json']);
-    expect(json).toMatchObject({ stderr: '', exitCode: ERROR_CODES[code].exit });
+    expect(json).toMatchObject({ stderr: '', exitCode: exit });
     expect(json.json()).toEqual({
       error: { code, message: 'It failed,\nfor two reasons.', suggestions: ['afd try this'], data: { n: 1 } },
     });
-  });
-
-  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('proposes the command of %s when it brings none', async (code) => {
-    const command = code === 'E_USAGE' ? 'afd sample --help' : ERROR_CODES[code].command;
-    expect((await run(['1', '--throw', `bare ${code}`])).stderr).toBe(
-      `Error: It failed. [${code}]\n  Try: ${command}\n`,
-    );
-    const json = (await run(['1', '--throw', `bare ${code}`, '--json'])).json();
-    expect(json).toMatchObject({ error: { code, suggestions: [command] } });
-  });
-
-  it('proposes its help when all that it could propose was just typed', async () => {
-    expect((await run(['1', '--throw', 'only'])).stderr).toContain('\n  Try: afd sample --help\n');
+    // Without any of its own it proposes the command of its code.
+    const proposed = code === 'E_USAGE' ? 'afd sample --help' : command;
+    const bare = await run(['1', '--throw', `bare ${code}`, '--json']);
+    expect(bare.json()).toMatchObject({ error: { code, suggestions: [proposed] } });
   });
 
   it('finding B11: does not propose what was just typed, unless it is a matter of time', async () => {
@@ -114,6 +103,7 @@ describe('a failed command', () => {
       ((await run(['1', '--throw', how, '--json'])).json() as { error: { suggestions: string[] } }).error.suggestions;
     expect(await proposed('again')).toEqual(['afd other']);
     expect(await proposed('later')).toEqual(['afd sample 1 --throw later', 'afd other']);
+    expect(await proposed('only')).toEqual(['afd sample --help']);
   });
 
   it('calls a bug a bug, without a stack unless DEBUG is set', async () => {

@@ -16,19 +16,11 @@ async function notFound(id: string, argv: string[] = []) {
       return true;
     }),
   );
-  try {
-    await commandNotFound.call({} as never, {
-      id,
-      argv,
-      config: { bin: 'afd', commands } as unknown as Config,
-      context: {} as never,
-    });
-    throw new Error('it returned');
-  } catch (error) {
-    return { ...written, exit: (error as { oclif?: { exit: number } }).oclif?.exit };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
+  const config = { bin: 'afd', commands } as unknown as Config;
+  const called = commandNotFound.call({} as never, { id, argv, config, context: {} as never });
+  const error = await called.catch((one: unknown) => one);
+  for (const spy of spies) spy.mockRestore();
+  return { ...written, exit: (error as { oclif?: { exit: number } }).oclif?.exit };
 }
 
 it.each([
@@ -46,14 +38,9 @@ it.each([
 it('answers in JSON when asked to', async () => {
   const { stdout, stderr, exit } = await notFound('zzzzzz', ['--json']);
   expect([stderr, exit]).toEqual(['', 2]);
-  expect(JSON.parse(stdout)).toEqual({
-    error: {
-      code: 'E_USAGE',
-      message: 'There is no command "afd zzzzzz".',
-      suggestions: ['afd --help'],
-      data: { command: 'zzzzzz' },
-    },
-  });
+  const message = 'There is no command "afd zzzzzz".';
+  const error = { code: 'E_USAGE', message, suggestions: ['afd --help'], data: { command: 'zzzzzz' } };
+  expect(JSON.parse(stdout)).toEqual({ error });
 });
 
 it('does not give hidden commands away', async () => {

@@ -23,17 +23,22 @@ describe('compareRecords', () => {
     expect(comparison.figures).toBeGreaterThan(expected().length * 12);
   });
 
-  it('finds a missing row', () => {
-    const comparison = changed((records) => records.splice(1, 1));
-    expect(comparison).toMatchObject({ unexpected: [], doubled: [], different: [] });
-    expect(comparison.missing).toHaveLength(1);
-    expect(isComplete(comparison)).toBe(false);
-  });
-
-  it('finds a doubled row', () => {
-    const comparison = changed((records) => records.push(structuredClone(records[0]!)));
-    expect(comparison).toMatchObject({ missing: [], unexpected: [], different: [] });
-    expect(comparison.doubled).toHaveLength(1);
+  it.each<[string, (records: DataRecord[]) => void, object]>([
+    ['a missing row', (records) => records.splice(1, 1), { missing: 1 }],
+    ['a doubled row', (records) => records.push(structuredClone(records[0]!)), { doubled: 1 }],
+    [
+      'a row that nobody served, also one whose campaign differs',
+      (records) => {
+        records.find(({ campaign }) => campaign !== '')!.campaign += '!';
+      },
+      { missing: 1, unexpected: 1 },
+    ],
+  ])('finds %s', (_, change, found) => {
+    const comparison = changed(change);
+    const { missing, unexpected, doubled, different } = comparison;
+    const counts = Object.entries({ missing, unexpected, doubled, different }).map(([key, all]) => [key, all.length]);
+    const none = { missing: 0, unexpected: 0, doubled: 0, different: 0 };
+    expect(Object.fromEntries(counts)).toEqual({ ...none, ...found });
     expect(isComplete(comparison)).toBe(false);
   });
 
@@ -43,19 +48,9 @@ describe('compareRecords', () => {
       records[1]!.figures.total_revenue = null;
       records.find((record) => Object.keys(record.extra).length > 0)!.extra = {};
     });
-    const columns = comparison.different.map(({ column }) => column);
-    expect(columns).toEqual(expect.arrayContaining(['installs', 'total_revenue']));
-    expect(columns.some((column) => column.startsWith('extra: '))).toBe(true);
+    const columns = comparison.different.map(({ column }) => column.replace(/^extra: .*/, 'extra'));
+    expect(columns).toEqual(expect.arrayContaining(['installs', 'total_revenue', 'extra']));
     expect(isComplete(comparison)).toBe(false);
-  });
-
-  it('finds a row that nobody served, also one that differs in the case of its campaign', () => {
-    const comparison = changed((records) => {
-      const one = records.find((record) => record.campaign !== '')!;
-      one.campaign = `${one.campaign}!`;
-    });
-    expect(comparison.missing).toHaveLength(1);
-    expect(comparison.unexpected).toHaveLength(1);
   });
 
   it.each([

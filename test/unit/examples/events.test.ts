@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testAttempt } from '../../fixtures/handlers/attempt.ts';
 import { run } from '../../fixtures/handlers/command.ts';
+import { folder } from '../core/config/config-folder.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
 const PAGES = ['events.md', 'events.zh-CN.md'].map((name) =>
@@ -14,13 +14,6 @@ const PAGES = ['events.md', 'events.zh-CN.md'].map((name) =>
 const worker_env = { PATH: process.env.PATH };
 /** Python would leave its __pycache__ among the examples. */
 const env = { PYTHONPATH: join(EXAMPLES, 'python'), PYTHONDONTWRITEBYTECODE: '1' };
-
-function folder(files: Record<string, string> = {}): string {
-  const path = mkdtempSync(join(tmpdir(), 'afd-events-'));
-  onTestFinished(() => rmSync(path, { recursive: true }));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
-  return path;
-}
 
 const python = (script: string, attempt = testAttempt(), wrapper: string[] = []) =>
   run([...wrapper, 'python3', '-c', script], { base_dir: folder(), env, worker_env }, attempt);
@@ -40,11 +33,8 @@ describe('examples/python/count_rows.py', () => {
     const second = testAttempt({ task_data: { files }, checkpoint: { next: 1, rows: 40 } });
     expect(await count(second)).toMatchObject({ result: { rows: 41 } });
     expect(second.lines).toEqual([{ level: 'info', message: 'continuing', fields: { file: files[1] } }]);
-  });
-
-  it('asks for a later attempt if a file is missing', async () => {
-    const attempt = testAttempt({ task_data: { files: ['/nowhere.csv'] } });
-    expect(await count(attempt)).toMatchObject({ kind: 'later', after: 900 });
+    const missing = testAttempt({ task_data: { files: ['/nowhere.csv'] } });
+    expect(await count(missing)).toMatchObject({ kind: 'later', after: 900 });
   });
 });
 
@@ -108,30 +98,26 @@ afd.result(afd.task()["task_id"])`;
     expect(attempt.lines.map(({ message }) => message).join('\n')).toMatch(/events are no longer sent[\s\S]*end/);
   });
 
-  it('does not fail when nobody listens any more', () => {
-    const script = `
+  it.each([
+    [
+      'does not fail when nobody listens any more',
+      `
 import os, socket
 here, there = socket.socketpair()
 os.environ["AFD_EVENTS_FD"] = str(here.fileno())
 import afd
 there.close()
-afd.progress(1); afd.result(1); afd.log.error("x")`;
-    const { status, stderr } = spawnSync('python3', ['-c', script], {
-      env: { ...worker_env, ...env },
-      encoding: 'utf8',
-    });
-    expect([status, stderr]).toEqual([0, 'afd: events are no longer sent: [Errno 32] Broken pipe\n']);
-  });
-
-  it('prints to stderr without afd', () => {
-    const { status, stderr } = spawnSync('python3', ['-c', 'import afd; afd.progress(1); afd.result({"a": 1})'], {
-      env: { ...worker_env, ...env },
-      encoding: 'utf8',
-    });
-    expect(status).toBe(0);
-    expect(stderr).toBe(
+afd.progress(1); afd.result(1); afd.log.error("x")`,
+      'afd: events are no longer sent: [Errno 32] Broken pipe\n',
+    ],
+    [
+      'prints to stderr without afd',
+      'import afd; afd.progress(1); afd.result({"a": 1})',
       'afd: {"type": "progress", "done": 1, "total": null, "message": null}\nafd: {"type": "result", "value": {"a": 1}}\n',
-    );
+    ],
+  ])('%s', (_, script, said) => {
+    const given = { env: { ...worker_env, ...env }, encoding: 'utf8' } as const;
+    expect(spawnSync('python3', ['-c', script], given)).toMatchObject({ status: 0, stderr: said });
   });
 
   it('refuses a result that is not JSON or too large', async () => {

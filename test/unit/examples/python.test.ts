@@ -1,18 +1,17 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { pythonWithMysql } from '../../../examples/appsflyer/quickstart/python.ts';
+import { folder } from '../core/config/config-folder.ts';
 
 it('passes over a python3 without PyMySQL and takes the next one that has it', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'afd-python-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = folder();
   const make = (name: string, exit: number) => {
-    mkdirSync(join(folder, name));
-    writeFileSync(join(folder, name, 'python3'), `#!/bin/sh\nexit ${exit}\n`);
-    chmodSync(join(folder, name, 'python3'), 0o755);
-    return join(folder, name);
+    mkdirSync(join(path, name));
+    writeFileSync(join(path, name, 'python3'), `#!/bin/sh\nexit ${exit}\n`);
+    chmodSync(join(path, name, 'python3'), 0o755);
+    return join(path, name);
   };
-  const path = [make('bare', 1), join(folder, 'missing'), make('full', 0)].join(delimiter);
-  expect(pythonWithMysql(path)).toBe(join(folder, 'full', 'python3'));
+  const paths = [make('bare', 1), join(path, 'missing'), make('full', 0)];
+  expect(pythonWithMysql(paths.join(delimiter))).toBe(join(path, 'full', 'python3'));
 });

@@ -24,13 +24,8 @@ async function run(data: Record<string, unknown>) {
   const enqueue = (tasks: NewTask | NewTask[]) => void enqueued.push(...[tasks].flat());
   const unused = { progress() {}, metric() {}, async checkpoint() {} };
   const ctx: Context = { signal, task_id: 1, attempt: 1, device_id: 'device-1', log, enqueue, ...unused };
-  const task = {
-    task_id: 1,
-    task_type: 'sync_apps',
-    task_data: { username: account, ...data },
-    attempt: 1,
-    checkpoint: null,
-  };
+  const task_data = { username: account, ...data };
+  const task = { task_id: 1, task_type: 'sync_apps', task_data, attempt: 1, checkpoint: null };
   return { result: await syncApps(task, ctx), enqueued };
 }
 
@@ -73,12 +68,12 @@ describe('sync_apps', () => {
   });
 
   it('ends for good without an account, without a token for it, and with days that make no sense', async () => {
-    const permanent = { outcome: 'permanent' };
-    await expect(run({ username: '' })).rejects.toMatchObject(permanent);
-    await expect(run({ username: 'account-9@example.com' })).rejects.toMatchObject(permanent);
-    await expect(run({ start_date: '2026-02-30' })).rejects.toMatchObject(permanent);
-    await expect(run({ start_date: '2026-02-02', end_date: '2026-02-01' })).rejects.toMatchObject(permanent);
-    await expect(run({ days: 0 })).rejects.toMatchObject(permanent);
+    for (const data of [
+      ...[{ username: '' }, { username: 'account-9@example.com' }, { start_date: '2026-02-30' }, { days: 0 }],
+      { start_date: '2026-02-02', end_date: '2026-02-01' },
+    ]) {
+      await expect(run(data)).rejects.toMatchObject({ outcome: 'permanent' });
+    }
   });
 
   it('asks for the last seven whole days unless told otherwise', () => {

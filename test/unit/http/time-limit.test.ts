@@ -2,9 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TimeLimit } from '../../../src/http/client/time-limit.ts';
 
-afterEach(() => {
-  vi.useRealTimers();
-});
+afterEach(() => void vi.useRealTimers());
 
 describe('the time limit of a request', () => {
   it('ends it after its time, counted from the last restart, with a TimeoutError', () => {

@@ -1,36 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { renderCancelled, renderReassigned, renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
+import { renderTask, renderTasks } from '../../../../src/cli/render/task.ts';
 import type { ShownTask, TaskRecord } from '../../../../src/core/tasks/tasks.ts';
 
 const record: TaskRecord = {
-  task_id: 5,
-  task_type: 'sync_data',
-  status: 'pending',
-  task_data: null,
-  username: null,
-  app_id: null,
-  start_date: null,
-  end_date: null,
-  priority: 5,
-  required_capabilities: null,
-  retry_count: 0,
-  progress: null,
-  max_retry_count: 3,
-  attempt: 0,
-  lost_count: 0,
-  dedupe_key: null,
-  concurrency_key: null,
-  target_device_id: null,
-  device_id: null,
-  execution_timeout: null,
-  estimated_duration: null,
-  parent_id: null,
-  batch_id: null,
-  last_error: null,
-  next_run_at: '2026-11-24T08:00:00.000Z',
-  created_at: '2026-11-24T07:00:00.000Z',
+  ...{ task_id: 5, task_type: 'sync_data', status: 'pending', task_data: null, username: null, app_id: null },
+  ...{ start_date: null, end_date: null, priority: 5, required_capabilities: null, retry_count: 0, progress: null },
+  ...{ max_retry_count: 3, attempt: 0, lost_count: 0, dedupe_key: null, concurrency_key: null },
+  ...{ target_device_id: null, device_id: null, execution_timeout: null, estimated_duration: null },
+  ...{ parent_id: null, batch_id: null, last_error: null, finished_at: null },
+  ...{ next_run_at: '2026-11-24T08:00:00.000Z', created_at: '2026-11-24T07:00:00.000Z' },
   updated_at: '2026-11-24T07:30:00.000Z',
-  finished_at: null,
 };
 const noActs = { acts: [], more_acts: false, acts_note: null };
 const task: ShownTask = { ...record, result: null, payload: {}, assignments: [], waiting: null, ...noActs };
@@ -50,11 +29,6 @@ describe('the list of tasks', () => {
     expect(lines[2]).toMatch(/^1234567890 .* ended 2026-11-24 07:30:00$/);
   });
 
-  it('says what to do when it is empty', () => {
-    expect(renderTasks([], terminal)).toContain('afd tasks add');
-    expect(renderTasks([], { ...terminal, filtered: true })).toBe('No matching tasks.');
-  });
-
   it('lets no value move the cursor or forge a line', () => {
     const evil = { task_type: 'a\u001b[2J\nTASK 9', device_id: 'b\r' };
     const shown = renderTasks([{ ...record, ...evil }], terminal);
@@ -64,10 +38,6 @@ describe('the list of tasks', () => {
 });
 
 describe('a task', () => {
-  it('that nobody has claimed says so', () => {
-    expect(renderTask(task, terminal)).toContain('No device has claimed this task yet.');
-  });
-
   it('finding B11: says how many of its retries are spent, never more than it has', () => {
     const retries = (retry_count: number, max_retry_count: number | null) =>
       /^Retries +(.*)$/m.exec(renderTask({ ...task, retry_count, max_retry_count }, terminal))?.[1];
@@ -95,34 +65,13 @@ describe('a task', () => {
   });
 
   it('shows its attempts with how long each took and why it ended', () => {
-    const shown = renderTask(
-      {
-        ...task,
-        attempt: 1,
-        assignments: [
-          {
-            assignment_id: 9,
-            attempt: 1,
-            device_id: 'worker-001',
-            status: 'failed',
-            assigned_at: '2026-11-24T08:00:00.000Z',
-            started_at: null,
-            completed_at: '2026-11-24T08:00:01.500Z',
-            deadline_at: '2026-11-24T09:00:00.000Z',
-            retry_count: 0,
-            error_message: 'boom',
-            error_class: 'TypeError',
-            cause: null,
-            revoked_at: null,
-            revoke_outcome: null,
-            revoked_by: null,
-            result: null,
-            progress: null,
-          },
-        ],
-      },
-      terminal,
-    );
+    const ended = {
+      ...{ assignment_id: 9, attempt: 1, device_id: 'worker-001', status: 'failed' as const, retry_count: 0 },
+      ...{ assigned_at: '2026-11-24T08:00:00.000Z', started_at: null, completed_at: '2026-11-24T08:00:01.500Z' },
+      ...{ deadline_at: '2026-11-24T09:00:00.000Z', error_message: 'boom', error_class: 'TypeError', cause: null },
+      ...{ revoked_at: null, revoke_outcome: null, revoked_by: null, result: null, progress: null },
+    };
+    const shown = renderTask({ ...task, attempt: 1, assignments: [ended] }, terminal);
     expect(shown).not.toMatch(/PROGRESS|MEMORY|CPU/);
     expect(shown).toMatch(/1 +worker-001 +failed +2026-11-24 08:00:00 +1\.5 s +boom/);
   });
@@ -150,18 +99,6 @@ describe('a task', () => {
 
   it('whose data cannot be read shows it as it is', () => {
     expect(renderTask({ ...task, payload: null, task_data: [1] }, terminal)).toContain('not a JSON object: [1]');
-  });
-});
-
-describe('what an operator reads', () => {
-  it('says that a running task is only asked for', () => {
-    const asked = { task_id: 5, status: 'running', revoking: true, already: false, device_id: 'w' } as const;
-    expect(renderCancelled(asked)).toBe(
-      'Asked device w to abort task 5. The task is cancelled when the device has aborted it; if it finishes first, its result counts.',
-    );
-    expect(renderReassigned({ ...asked, target_device_id: 'x', warnings: [] })).toBe(
-      'Asked device w to release task 5; after that, it is directed at x.',
-    );
   });
 });
 

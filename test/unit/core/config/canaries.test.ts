@@ -17,15 +17,8 @@ const SPECIAL = [...'?*|#!&@%`:,;/\\\'"[]{}<>=~+-$^() \t'].flatMap((one) => [
   `${CANARY}${one}34`,
   `a${one} ${CANARY}`,
 ]);
-SPECIAL.push(
-  `* ${CANARY}`,
-  `| ${CANARY}`,
-  `12/${CANARY}`,
-  `12?${CANARY}=1&x`,
-  `&a ${CANARY}`,
-  `!!${CANARY}`,
-  `a, ${CANARY}: b`,
-);
+const YAML_SIGNS = ['* ', '| ', '12/', '&a ', '!!'].map((sign) => `${sign}${CANARY}`);
+SPECIAL.push(...YAML_SIGNS, `12?${CANARY}=1&x`, `a, ${CANARY}: b`);
 
 /** All that is said of a configuration: a message with its data; or its warnings, and what "config show" shows. */
 async function said(yaml: string | undefined, options: Partial<LoadOptions> = {}): Promise<string> {

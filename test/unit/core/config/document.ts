@@ -26,14 +26,8 @@ export const WORKER = {
   },
 };
 
-export interface Form {
-  file: string;
-  root: boolean;
-  write(example: object): string;
-}
-
 /** YAML and JSON, with the root DISTRIBUTION and without. */
-export const FORMS: Form[] = [true, false].flatMap((root) => {
+export const FORMS = [true, false].flatMap((root) => {
   const whole = (example: object) => (root ? { DISTRIBUTION: example } : example);
   return [
     { file: 'distribution.yaml', root, write: (example: object) => stringify(whole(example)) },

@@ -66,19 +66,26 @@ function wordsFor(key: string): string[] {
 }
 
 const NONE = undefined;
+const WHOLE = 'mysql://afd:pw@db/fleet?tls=disable';
 const LAYERS = ['flag', 'env', 'file'] as const;
+
+/** What a key holds, and where that comes from, when this is the highest layer that says anything. */
+function expectedOf(key: string, by: readonly [(typeof LAYERS)[number], string] | undefined): [unknown, string] {
+  if (by === undefined) return key === 'database.url' ? [WHOLE, 'file'] : [getValue(DEFAULTS, key), 'default'];
+  const [layer, word] = by;
+  return [read(key, word), { flag: 'flag --it', env: `env ${variableOf(key)}`, file: 'file' }[layer]];
+}
 
 describe('H1 flag over environment over file over default, also where a value equals the default', () => {
   const cwd = folderForAll();
   it.each(SCALAR_KEYS)('%s', async (key) => {
     const words = wordsFor(key);
     expect(words.length).toBeGreaterThan(1);
-    const standard = getValue(DEFAULTS, key);
     let tried = 0;
     for (const file of [NONE, ...words]) {
       const config = join(cwd, `${key}-${words.indexOf(file ?? '')}.json`);
       // Together with a whole database, so that one part of it alone is no mistake.
-      const values: Record<string, unknown> = { database: { url: 'mysql://afd:pw@db/fleet?tls=disable' } };
+      const values: Record<string, unknown> = { database: { url: WHOLE } };
       if (file !== NONE) setValue(values, key, file);
       writeFileSync(config, JSON.stringify(values), { mode: 0o600 });
       for (const env of [NONE, ...words]) {
@@ -91,19 +98,8 @@ describe('H1 flag over environment over file over default, also where a value eq
             flags: [{ flag: '--it', key, value: flag }],
           });
           const by = LAYERS.find((layer) => given[layer] !== NONE);
-          const inFile = key === 'database.url' && by === undefined;
-          const expected = inFile
-            ? 'mysql://afd:pw@db/fleet?tls=disable'
-            : by === undefined
-              ? standard
-              : read(key, given[by]);
-          const names = { flag: 'flag --it', env: `env ${variableOf(key)}`, file: 'file' };
-          const origin = inFile ? 'file' : by === undefined ? 'default' : names[by];
-          expect([JSON.stringify(given), getValue(found, key), origins[key]]).toEqual([
-            JSON.stringify(given),
-            expected,
-            origin,
-          ]);
+          const [value, origin] = expectedOf(key, by === undefined ? undefined : [by, given[by]!]);
+          expect({ given, value: getValue(found, key), origin: origins[key] }).toEqual({ given, value, origin });
           tried += 1;
         }
       }

@@ -115,19 +115,15 @@ describe('finding S13: variables that other programs read too', () => {
 });
 
 describe('finding S11: a database beyond this machine', () => {
-  it.each([
-    'db.example',
-    '192.0.2.1',
-    '10.0.0.1',
-    '::ffff:10.0.0.1',
-    '2001:db8::1',
-    'localhost.example',
-    '127.example',
-  ])('is reached by verify-full where nothing else is said: %s', async (host) => {
-    const { database, warnings } = await load(`database: { host: "${host}", user: u, name: s }`);
-    expect(database).toMatchObject({ certifiedHost: host, tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2' } });
-    expect(warnings).toEqual([]);
-  });
+  const IPS = ['192.0.2.1', '10.0.0.1', '::ffff:10.0.0.1', '2001:db8::1'];
+  it.each(['db.example', 'localhost.example', '127.example', ...IPS])(
+    'is reached by verify-full where nothing else is said: %s',
+    async (host) => {
+      const { database, warnings } = await load(`database: { host: "${host}", user: u, name: s }`);
+      expect(database).toMatchObject({ certifiedHost: host, tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2' } });
+      expect(warnings).toEqual([]);
+    },
+  );
 
   it.each(['tls_ca', 'tls_cert'])('or on this machine, where %s is set', async (key) => {
     const files = { 'a.pem': 'PEM', 'k.pem': 'KEY' };

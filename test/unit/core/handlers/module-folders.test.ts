@@ -64,8 +64,8 @@ describe('a module of OPS B7', () => {
     symlinkSync('handlers', path('current'));
     expect(await refusal('link.mjs')).toContain(`link.mjs, which leads to ${path('elsewhere/c.mjs')}, is in none`);
     expect(await refusal('folder/c.mjs')).toContain(`which leads to ${path('elsewhere/c.mjs')}`);
-    expect(await find('../current/shop/b.mjs', ['../current'])).toBe(path('handlers/shop/b.mjs'));
-    expect(await find('../handlers/shop/b.mjs', ['../current'])).toBe(path('handlers/shop/b.mjs'));
+    for (const name of ['../current/shop/b.mjs', '../handlers/shop/b.mjs'])
+      expect(await find(name, ['../current'])).toBe(path('handlers/shop/b.mjs'));
   });
 
   it.each([
@@ -91,10 +91,6 @@ describe('a module of OPS B7', () => {
   it('is looked for in the innermost folder around it alone: what is above need not be only its owner’s', async () => {
     chmodSync(path('handlers'), 0o1777);
     expect(await find('../handlers/shop/b.mjs', ['../handlers/shop', '../handlers'])).toBe(path('handlers/shop/b.mjs'));
-  });
-
-  it('that is missing is another error', async () => {
-    await expect(find('none.mjs')).rejects.toMatchObject({ code: 'E_HANDLER_MISSING' });
   });
 });
 
@@ -140,13 +136,11 @@ describe('a worker', () => {
     });
 
   it.each(['none', 'thread', 'process'])(
-    'does not start with a module that others can change (isolation: %s)',
+    'refuses a module that others can change (isolation: %s)',
     async (isolation) => {
       chmodSync(path('etc/a.mjs'), 0o666);
-      await expect(load(isolation)).rejects.toMatchObject({
-        code: 'E_CONFIG',
-        message: expect.stringContaining('chmod go-w'),
-      });
+      const message = expect.stringContaining('chmod go-w');
+      await expect(load(isolation)).rejects.toMatchObject({ code: 'E_CONFIG', message });
     },
   );
 

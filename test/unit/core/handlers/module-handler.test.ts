@@ -90,14 +90,11 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
     const { task } = attempt;
     const outcome = await execute((given, ctx) => {
       const seen = { ...given };
-      const { aborted } = ctx.signal;
-      const { deadline, device_id } = ctx;
-      return { seen, ctx: { task_id: ctx.task_id, attempt: ctx.attempt, device_id, aborted }, deadline };
+      const { task_id, attempt, device_id, deadline, signal } = ctx;
+      return { seen, ctx: { task_id, attempt, device_id, aborted: signal.aborted }, deadline };
     }, attempt);
-    expect(outcome).toMatchObject({ kind: 'done', result: { seen: task } });
-    expect(outcome).toMatchObject({
-      result: { ctx: { task_id: 7, attempt: 2, device_id: 'worker-1', aborted: false } },
-    });
+    const ctx = { task_id: 7, attempt: 2, device_id: 'worker-1', aborted: false };
+    expect(outcome).toMatchObject({ kind: 'done', result: { seen: task, ctx } });
     const { deadline } = (outcome as { result: { deadline: string } }).result;
     const left = Date.parse(deadline) - Date.now();
     expect(left).toBeGreaterThan(10_000);
@@ -119,24 +116,21 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
     expect(outcome).toMatchObject({ kind: 'retry', error_message: 'login refused' });
   });
 
-  it('F8 whatever the handler throws, at once or later, there is an outcome', async () => {
-    for (const n of [0, 1, 2, 3, 4]) {
-      const at_once = await execute(
+  it.each([0, 1, 2, 3, 4])('F8 whatever the handler throws, at once or later, there is an outcome: %i', async (n) => {
+    const outcomes = [false, true].map((later) =>
+      execute(
         ({ task_data }) => {
-          throw [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }][task_data.n as number];
+          const all = [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }];
+          const thrown = all[task_data.n as number];
+          if (task_data.later) return Promise.resolve().then(() => Promise.reject(thrown));
+          throw thrown;
         },
-        testAttempt({ task_data: { n } }),
-      );
-      const later = await execute(
-        async ({ task_data }) => {
-          await null;
-          throw [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }][task_data.n as number];
-        },
-        testAttempt({ task_data: { n } }),
-      );
-      expect(later).toEqual(at_once);
-      expect(later.kind).toBe(n === 4 ? 'permanent' : 'retry');
-    }
+        testAttempt({ task_data: { n, later } }),
+      ),
+    );
+    const [at_once, later] = await Promise.all(outcomes);
+    expect(later).toEqual(at_once);
+    expect(later!.kind).toBe(n === 4 ? 'permanent' : 'retry');
   });
 
   it('that was aborted before it began is not begun', async () => {
@@ -156,24 +150,19 @@ describe.each(HOMES)('an aborted handler, in %s', (_home, execute) => {
     ['lost', 'revoked'],
   ];
 
-  it.each(cases)('(%s) that throws is released', async (reason, cause) => {
-    const attempt = testAttempt();
-    const running = execute(async (_task, ctx) => {
-      await untilAborted(ctx);
-      throw new Error('interrupted');
-    }, attempt);
-    attempt.abort(reason);
-    expect(await running).toEqual({ kind: 'released', cause });
-  });
-
-  it.each(cases)('(%s) that finishes nevertheless is done', async (reason) => {
-    const attempt = testAttempt();
-    const running = execute(async (_task, ctx) => {
-      await untilAborted(ctx);
-      return 'finished';
-    }, attempt);
-    attempt.abort(reason);
-    expect(await running).toEqual({ kind: 'done', result: 'finished', enqueue: [] });
+  it.each(cases)('(%s) that throws is released; one that finishes nevertheless is done', async (reason, cause) => {
+    const run = async (way: string) => {
+      const attempt = testAttempt({ task_data: { way } });
+      const running = execute(async ({ task_data }, ctx) => {
+        await untilAborted(ctx);
+        if (task_data.way === 'throws') throw new Error('interrupted');
+        return 'finished';
+      }, attempt);
+      attempt.abort(reason);
+      return running;
+    };
+    expect(await run('throws')).toEqual({ kind: 'released', cause });
+    expect(await run('finishes')).toEqual({ kind: 'done', result: 'finished', enqueue: [] });
   });
 
   it('that answers with an error because it was interrupted spends no attempt', async () => {
@@ -247,6 +236,50 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
       20_000,
     );
   });
+});
+
+describe.each(HOMES)('what a handler reports, in %s', (_home, execute) => {
+  it('is said with functions that it may take out of its context', async () => {
+    const attempt = testAttempt();
+    const outcome = await execute(async (_task, { progress, metric, checkpoint }) => {
+      progress(2, 10, 'page 2');
+      metric('rows', 5);
+      await checkpoint({ page: 2 });
+    }, attempt);
+    expect(outcome).toMatchObject({ kind: 'done' });
+    expect(attempt.said).toHaveLength(3);
+    expect(attempt.said).toEqual(
+      expect.arrayContaining([{ progress: [2, 10, 'page 2'] }, { metric: ['rows', 5] }, { checkpoint: { page: 2 } }]),
+    );
+  });
+
+  it('may be refused: a checkpoint of a lost attempt, or one that is too large', async () => {
+    const lost = testAttempt();
+    lost.report.checkpoint = () => Promise.reject(new Error('The attempt is lost.'));
+    const store = (bytes: number, attempt = testAttempt()) =>
+      execute(({ task_data }, ctx) => ctx.checkpoint('x'.repeat(task_data.bytes as number)), {
+        ...attempt,
+        task: { ...attempt.task, task_data: { bytes } },
+      });
+    const refused = (why: string) => ({ kind: 'retry', error_message: expect.stringContaining(why) });
+    expect(await store(1, lost)).toMatchObject(refused('The attempt is lost.'));
+    expect(await store(70_000)).toMatchObject(refused('the maximum is 65536'));
+  });
+});
+
+it('a thread says the last of many values and checkpoints, not each of them', async () => {
+  const values = testAttempt();
+  await inThread((_task, ctx) => {
+    for (let n = 0; n <= 10_000; n += 1) ctx.progress(n, 10_000);
+  }, values);
+  expect(values.said).toEqual([{ progress: [10_000, 10_000, undefined] }]);
+  const checkpoints = testAttempt();
+  await inThread(async (_task, ctx) => {
+    let last: Promise<void> | undefined;
+    for (let n = 1; n <= 1000; n += 1) last = ctx.checkpoint(n);
+    await last;
+  }, checkpoints);
+  expect(checkpoints.said).toEqual([{ checkpoint: 1 }, { checkpoint: 1000 }]);
 });
 
 it('a handler in main that ignores its signal settles only when its own promise does', async () => {

@@ -23,6 +23,25 @@ describe('finding S16: output without end', () => {
     return seen();
   }
 
+  /** Reads a stream that is paced once this many bytes have come, by a clock that `pass` moves. */
+  function paced(stream: Readable, plenty: number) {
+    let bytes = 0;
+    let now = 1000;
+    const count = (one: Buffer) => {
+      bytes += one.length;
+    };
+    readPaced(
+      stream,
+      count,
+      () => bytes > plenty,
+      () => now,
+    );
+    const pass = (ms: number) => {
+      now += ms;
+    };
+    return { seen: () => bytes, pass };
+  }
+
   it('is taken at the speed of a handler that does nothing but print, once there was plenty', async () => {
     const chunk = Buffer.alloc(64 * 1024);
     const stream = new Readable({
@@ -30,22 +49,13 @@ describe('finding S16: output without end', () => {
         this.push(chunk);
       },
     });
-    let bytes = 0;
-    let now = 1000;
-    readPaced(
-      stream,
-      (one) => {
-        bytes += one.length;
-      },
-      () => bytes > 4 * MIB,
-      () => now,
-    );
-    const first = await until(stream, () => bytes);
+    const { seen, pass } = paced(stream, 4 * MIB);
+    const first = await until(stream, seen);
     expect(first).toBeGreaterThanOrEqual(5 * MIB);
     expect(first).toBeLessThan(5 * MIB + 2 * chunk.length);
-    now += 10;
+    pass(10);
     await vi.advanceTimersByTimeAsync(10);
-    const more = (await until(stream, () => bytes)) - first;
+    const more = (await until(stream, seen)) - first;
     // As much as in 4 ms, since time that went by unused is no credit.
     expect(more).toBeGreaterThanOrEqual(1_024_000);
     expect(more).toBeLessThan(1_024_000 + 3 * chunk.length);
@@ -54,22 +64,13 @@ describe('finding S16: output without end', () => {
 
   it('is not held up when it comes slower than that', async () => {
     const stream = new Readable({ read() {} });
-    let now = 0;
-    let bytes = 0;
-    readPaced(
-      stream,
-      (one) => {
-        bytes += one.length;
-      },
-      () => true,
-      () => now,
-    );
+    const { seen, pass } = paced(stream, -1);
     for (let n = 0; n < 100; n += 1) {
-      now += 1;
+      pass(1);
       stream.push(Buffer.alloc(200_000));
       await new Promise(setImmediate);
     }
-    await expect.poll(() => bytes).toBe(20_000_000);
+    await expect.poll(seen).toBe(20_000_000);
     expect(stream.isPaused()).toBe(false);
     stream.destroy();
   });

@@ -16,27 +16,21 @@ const thrown = (...frames: string[]) =>
   Object.assign(new Error('stray'), { stack: ['Error: stray', ...frames.map((one) => `    at ${one}`)].join('\n') });
 
 describe('whose an error is that nobody caught', () => {
-  it('is read from the module in its stack, as a file or as a URL', () => {
-    expect(typesInStack(thrown('Timeout._onTimeout (file:///etc/afd/handlers/fetch.mjs:3:9)'), HANDLERS)).toEqual([
-      'fetch',
-    ]);
-    expect(typesInStack(thrown('/etc/afd/handlers/store.mjs:3:9'), HANDLERS)).toEqual(['store']);
-  });
+  const own = new URL('../../../../src/core/log/log.ts', import.meta.url).pathname;
 
-  it('may be that of any module next to the file in its stack', () => {
-    const stray = thrown('emit (node:events:518:28)', 'parse (/etc/afd/handlers/lib/parse.js:1:2)');
-    expect(typesInStack(stray, HANDLERS)).toEqual(['fetch', 'store']);
-  });
-
-  it('is nobody’s where only Node, a package or afd threw', () => {
-    const own = new URL('../../../../src/core/log/log.ts', import.meta.url).pathname;
-    for (const frames of [
-      ['TCPConnectWrap.afterConnect [as oncomplete] (node:net:1606:16)'],
-      ['Parser.parse (/etc/afd/handlers/node_modules/x/index.js:1:2)'],
-      [`write (${own}:1:2)`, '/etc/afd/handlers/fetch.mjs:3:9'],
-    ]) {
-      expect(typesInStack(thrown(...frames), HANDLERS)).toEqual([]);
-    }
+  it.each<[string, string[], string[]]>([
+    ['the module in its stack, as a URL', ['t (file:///etc/afd/handlers/fetch.mjs:3:9)'], ['fetch']],
+    ['the module in its stack, as a file', ['/etc/afd/handlers/store.mjs:3:9'], ['store']],
+    [
+      'any module next to the file in its stack',
+      ['emit (node:events:518:28)', 'parse (/etc/afd/handlers/lib/parse.js:1:2)'],
+      ['fetch', 'store'],
+    ],
+    ['nobody where only Node threw', ['TCPConnectWrap.afterConnect [as oncomplete] (node:net:1606:16)'], []],
+    ['nobody where a package threw', ['Parser.parse (/etc/afd/handlers/node_modules/x/index.js:1:2)'], []],
+    ['nobody where afd threw', [`write (${own}:1:2)`, '/etc/afd/handlers/fetch.mjs:3:9'], []],
+  ])('%s', (_, frames, types) => {
+    expect(typesInStack(thrown(...frames), HANDLERS)).toEqual(types);
   });
 
   it('is nobody’s for a value without a readable stack', () => {

@@ -2,10 +2,10 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { handlerSchema } from '../../../../src/core/config/config-schema.ts';
 import type { HandlerLog } from '../../../../src/core/handlers/handler.ts';
-import { type LoadedHandlers, loadHandlers } from '../../../../src/core/worker/load-handlers.ts';
+import { loadHandlers } from '../../../../src/core/worker/load-handlers.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
 import { buildThreads } from '../../../fixtures/handlers/thread.ts';
@@ -13,14 +13,6 @@ import { buildThreads } from '../../../fixtures/handlers/thread.ts';
 const KILL_GRACE = 0.5;
 
 beforeAll(buildThreads, 300_000);
-
-const opened: Array<{ loaded: LoadedHandlers; folder: string }> = [];
-afterEach(async () => {
-  for (const { loaded, folder } of opened.splice(0)) {
-    await loaded.close();
-    rmSync(folder, { recursive: true });
-  }
-});
 
 async function open(isolation: string, how = 'well', more: object = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'afd-warm-'));
@@ -39,7 +31,10 @@ async function open(isolation: string, how = 'well', more: object = {}) {
     ...{ handlers: { a: config, b: config }, supported_tasks: undefined, base_dir: folder, env: { PATH } },
     ...{ kill_grace: KILL_GRACE, slots: 4, onWarning: (text) => said.push(text), logOf: log },
   });
-  opened.push({ loaded, folder });
+  onTestFinished(async () => {
+    await loaded.close();
+    rmSync(folder, { recursive: true });
+  });
   return {
     ...{ loaded, said, does },
     seen: () => readFileSync(join(folder, 'seen'), 'utf8').split('\n').slice(0, -1),
@@ -100,19 +95,15 @@ describe.each(['none', 'thread', 'process'])('isolation: %s', (isolation) => {
     await vi.waitFor(() => expect(seen()).toEqual(['warmUp 1', 'aborted 1', 'cleanUp late 1']), 10_000);
   });
 
-  it('a clean-up that does not end is not waited for, and that is said', async () => {
-    const { run, loaded, said, seen } = await open(isolation, 'hang in cleanUp');
-    await run();
-    await loaded.close();
-    expect(seen()).toEqual(['warmUp 1', 'cleanUp 1']);
-    expect(said.at(-1)).toBe('a: cleanUp of the handler module did not end within 0.5 s');
-  });
-
-  it('a clean-up that fails is said', async () => {
-    const { run, loaded, said } = await open(isolation, 'fail in cleanUp');
-    await run();
-    await loaded.close();
-    expect(said.at(-1)).toBe('a: cleanUp of the handler module failed: no logout');
+  it.each([
+    ['does not end is not waited for', 'hang in cleanUp', 'did not end within 0.5 s'],
+    ['fails is said', 'fail in cleanUp', 'failed: no logout'],
+  ])('a clean-up that %s', async (_, how, said) => {
+    const one = await open(isolation, how);
+    await one.run();
+    await one.loaded.close();
+    expect(one.seen()).toEqual(['warmUp 1', 'cleanUp 1']);
+    expect(one.said.at(-1)).toBe(`a: cleanUp of the handler module ${said}`);
   });
 
   it('that never ran an attempt has nothing to clean up', async () => {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { runs as isRunning, processStat } from '../../../../../src/core/handlers/processes/process-table.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { host, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { host, sh } from '../../../../fixtures/handlers/command.ts';
 import { until } from '../../../../helpers/wait.ts';
 
 /** A line of shell that says one event. */
@@ -10,14 +10,7 @@ const append = (event: unknown) => `printf '%s\\n' '${JSON.stringify(event)}' >>
 const done = (result: unknown = null, enqueue: unknown[] = []) => ({ kind: 'done', result, enqueue });
 /** Without what the worker itself reports of each command. */
 const reported = ({ said }: ReturnType<typeof testAttempt>) => said.filter((one) => !('usage' in one));
-function runs(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
-  } catch {
-    return false;
-  }
-}
+const runs = (pid: number) => isRunning(processStat(pid));
 const warnings = ({ lines }: ReturnType<typeof testAttempt>) =>
   lines.filter((line) => line.level === 'warn').map((line) => line.message);
 
@@ -71,67 +64,67 @@ describe.each([
   });
 });
 
+const later = { type: 'later', after: '10m', message: 'quota' };
+const result = say({ type: 'result', value: 1 });
+const enqueue = say({ type: 'enqueue', task: { task_type: 'one' } });
+
 describe('how it ends', () => {
-  const later = { type: 'later', after: '10m', message: 'quota' };
-
-  it('later, with exit code 0 or 75', async () => {
-    expect(await sh(say(later), { result: true })).toEqual({ kind: 'later', error_message: 'quota', after: 600 });
-    expect(await sh(`${say(later)}; exit 75`)).toEqual({
-      kind: 'later',
-      error_message: 'The command ended with exit code 75: quota',
-      after: 600,
-    });
-    expect(await sh(say({ type: 'later' }))).toMatchObject({ kind: 'later', after: 60 });
+  it.each([
+    ['later with exit code 0', say(later), { kind: 'later', error_message: 'quota', after: 600 }],
+    [
+      'later with exit code 75',
+      `${say(later)}; exit 75`,
+      { kind: 'later', error_message: 'The command ended with exit code 75: quota', after: 600 },
+    ],
+    ['later, which is a minute unless said', say({ type: 'later' }), { kind: 'later', after: 60 }],
+    ['the last of later and result counts', `${say(later)}; ${result}`, done(1)],
+    ['the last of result and later counts', `${result}; ${say(later)}`, { kind: 'later' }],
+    ['another exit code wins', `${result}; ${enqueue}; exit 3`, { kind: 'retry', error_class: 'exit_3' }],
+    ['exit code 65 wins', `${result}; ${enqueue}; exit 65`, { kind: 'permanent', error_class: 'exit_65' }],
+    [
+      'an error in the result file wins',
+      `${result}; printf '{"status":"error","error":"no"}' > "$AFD_RESULT_FILE"`,
+      { kind: 'retry', error_message: 'no' },
+    ],
+    ['tasks alone are enough', enqueue, done(null, [{ task_type: 'one' }])],
+  ])('%s', async (_, script, expected) => {
+    expect(await sh(script)).toMatchObject(expected);
   });
 
-  it('the last of result and later counts', async () => {
-    expect(await sh(`${say(later)}; ${say({ type: 'result', value: 1 })}`)).toEqual(done(1));
-    expect(await sh(`${say({ type: 'result', value: 1 })}; ${say(later)}`)).toMatchObject({ kind: 'later' });
-  });
-
-  it('another exit code wins, and nothing is enqueued', async () => {
-    const said = `${say({ type: 'result', value: 1 })}; ${say({ type: 'enqueue', task: { task_type: 'one' } })}`;
-    expect(await sh(`${said}; exit 3`)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
-    expect(await sh(`${said}; exit 65`)).toMatchObject({ kind: 'permanent', error_class: 'exit_65' });
+  it('later, or a result, is a promised result; tasks alone are none', async () => {
+    expect(await sh(say(later), { result: true })).toMatchObject({ kind: 'later', after: 600 });
+    expect(await sh(enqueue, { result: true })).toMatchObject({ kind: 'retry', error_class: 'NoResult' });
   });
 
   it('a result file wins over a result event, and tasks of both are enqueued', async () => {
     const attempt = testAttempt();
-    const script = `${say({ type: 'result', value: 1 })}; ${say({ type: 'enqueue', task: { task_type: 'one' } })}
-      printf '{"result":2,"enqueue":[{"task_type":"zero"}]}' > "$AFD_RESULT_FILE"`;
+    const file = '{"result":2,"enqueue":[{"task_type":"zero"}]}';
+    const script = `${result}; ${enqueue}; printf '${file}' > "$AFD_RESULT_FILE"`;
     expect(await sh(script, {}, attempt)).toEqual(done(2, [{ task_type: 'zero' }, { task_type: 'one' }]));
     expect(warnings(attempt)).toEqual([expect.stringContaining('the file counts')]);
-    const failed = `${say({ type: 'result', value: 1 })}; printf '{"status":"error","error":"no"}' > "$AFD_RESULT_FILE"`;
-    expect(await sh(failed)).toMatchObject({ kind: 'retry', error_message: 'no' });
-  });
-
-  it('tasks alone are no promised result', async () => {
-    const script = say({ type: 'enqueue', task: { task_type: 'one' } });
-    expect(await sh(script)).toEqual(done(null, [{ task_type: 'one' }]));
-    expect(await sh(script, { result: true })).toMatchObject({ kind: 'retry', error_class: 'NoResult' });
   });
 
   it('a result that was said counts after a shutdown', async () => {
     const attempt = testAttempt();
-    const script = `trap '${say({ type: 'result', value: 5 }).replaceAll("'", '"').replaceAll('""', '"')}; exit 0' TERM
+    const script = `last() { ${say({ type: 'result', value: 5 })}; exit 0; }; trap last TERM
       echo ready; while :; do sleep 0.01; done`;
-    const running = sh(script.replace(/\{.*\}/, '{\\"type\\":\\"result\\",\\"value\\":5}'), {}, attempt);
+    const running = sh(script, {}, attempt);
     await attempt.logged(/^ready$/);
     attempt.abort('shutdown');
     expect(await running).toEqual(done(5));
   });
 
-  it('an unusable event that decides the end is never done', async () => {
-    for (const line of [
-      '{"type":"enqueue","tasks":[{"task_type":7}]}',
-      '{"type":"enqueue","tasks":{}}',
-      '{"type":"result"}',
-      '{"type":"result","value":',
-      '{"type":"later","after":"soon"}',
-    ]) {
-      const outcome = await sh(`printf '%s\\n' '${line}' >&7`);
-      expect(outcome).toMatchObject({ kind: 'retry', error_class: 'BadEvent' });
-    }
+  it.each([
+    '{"type":"enqueue","tasks":[{"task_type":7}]}',
+    '{"type":"enqueue","tasks":{}}',
+    '{"type":"result"}',
+    '{"type":"result","value":',
+    '{"type":"later","after":"soon"}',
+  ])('an unusable event that decides the end is never done: %s', async (line) => {
+    expect(await sh(`printf '%s\\n' '${line}' >&7`)).toMatchObject({ kind: 'retry', error_class: 'BadEvent' });
+  });
+
+  it('a result event that is too long is never done', async () => {
     const long = await sh(`printf '{"type":"result","value":"%s"}\\n' "$(head -c 1100000 /dev/zero | tr '\\0' x)" >&7`);
     expect(long).toMatchObject({ error_class: 'BadEvent', error_message: expect.stringContaining('1048576') });
   });
@@ -173,22 +166,20 @@ describe('what cannot be used', () => {
     expect(warnings(attempt)).toHaveLength(21);
   }, 120_000);
 
-  it('AFD_EVENTS_FILE that is a pipe, a link or written anew', async () => {
-    for (const script of ['mkfifo "$AFD_EVENTS_FILE"', 'ln -s /dev/zero "$AFD_EVENTS_FILE"']) {
+  it.each(['mkfifo "$AFD_EVENTS_FILE"', 'ln -s /dev/zero "$AFD_EVENTS_FILE"'])(
+    'AFD_EVENTS_FILE that is no file: %s',
+    async (script) => {
       const attempt = testAttempt();
       expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'BadEvent' });
       expect(warnings(attempt)).toEqual(['AFD_EVENTS_FILE is not a regular file']);
-    }
+    },
+  );
+
+  it('AFD_EVENTS_FILE that is written anew', async () => {
     const attempt = testAttempt();
-    const running = sh(
-      `${append({ type: 'log', message: 'a long first line' })}; read -r _ < "$AFD_RESULT_FILE.go"
-       printf '%s\\n' '{}' > "$AFD_EVENTS_FILE"`.replace(
-        /^/,
-        'mkfifo "$AFD_RESULT_FILE.go"; echo "$AFD_RESULT_FILE.go"; ',
-      ),
-      {},
-      attempt,
-    );
+    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; echo "$go"; ${append({ type: 'log', message: 'first line' })}
+      read -r _ < "$go"; printf '%s\\n' '{}' > "$AFD_EVENTS_FILE"`;
+    const running = sh(script, {}, attempt);
     const go = await attempt.logged(/\.go$/);
     await attempt.logged(/first line/);
     await sh(`echo > ${go}`);
@@ -197,11 +188,8 @@ describe('what cannot be used', () => {
 });
 
 describe('processes around it', () => {
-  it('a closed descriptor is nothing', async () => {
+  it('a closed descriptor is nothing, and whoever reads there finds the end', async () => {
     expect(await sh('exec 7>&-; exit 0')).toEqual(done());
-  });
-
-  it('whoever reads there finds the end', async () => {
     const attempt = testAttempt();
     expect(await sh('cat <&7; echo read', {}, attempt)).toEqual(done());
     expect(attempt.lines.map((line) => line.message)).toEqual(['read']);
@@ -248,11 +236,5 @@ describe('processes around it', () => {
     expect(await sh(script, {}, attempt)).toEqual(done());
     expect(warnings(attempt)).toEqual([]);
     expect(reported(attempt)).toHaveLength(40);
-  });
-
-  it('python and node write to it', async () => {
-    expect(await run(['python3', '-c', `import os; os.write(7, b'{"type":"result","value":1}')`])).toEqual(done(1));
-    const script = `fs.writeSync(7, '{"type":"result","value":"' + 'x'.repeat(1e6) + '"}\\n')`;
-    expect(await run([process.execPath, '-e', script])).toEqual(done('x'.repeat(1e6)));
   });
 });

@@ -1,7 +1,7 @@
 // Issue 13, section 4: a handler that runs as a user of its own.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { getPriority, tmpdir } from 'node:os';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { basename, join } from 'node:path';
 import { getuid } from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -18,6 +18,7 @@ import { commandOptions, FIXTURES, PATH, sh, stamp } from '../../../../fixtures/
 import { processScene } from '../../../../fixtures/handlers/process.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 import { until } from '../../../../helpers/wait.ts';
+import { folder } from '../../config/config-folder.ts';
 
 const asRoot = skipBecause(getuid?.() === 0 ? undefined : 'only root may start a process as another user');
 
@@ -50,8 +51,7 @@ describe('handlers.<type>.user', asRoot, () => {
 
   it('may use the working folder, the result file and both ways of events, and nobody else may', async () => {
     const attempt = testAttempt();
-    const artifacts = mkdtempSync(join(tmpdir(), 'afd-user-artifacts-'));
-    onTestFinished(() => rmSync(artifacts, { recursive: true }));
+    const artifacts = folder();
     const script = `echo a > "$AFD_WORK_DIR/a.csv"; echo b > "$TMPDIR/b"; stat -c '%u %a' "$AFD_WORK_DIR"
       echo '{"type":"log","level":"info","message":"by descriptor"}' >&7
       echo '{"type":"log","level":"info","message":"by file"}' >> "$AFD_EVENTS_FILE"
@@ -64,14 +64,12 @@ describe('handlers.<type>.user', asRoot, () => {
     const { task_id, attempt: number } = attempt.task;
     const kept = join(artifacts, `${task_id}`, `${number}`, 'a.csv');
     expect([readFileSync(kept, 'utf8'), statSync(kept).uid]).toEqual(['a\n', 0]);
-    const folder = messages(attempt).find((line) => basename(line) === 'work')!;
-    expect(existsSync(join(folder, '..'))).toBe(false);
+    const work = messages(attempt).find((line) => basename(line) === 'work')!;
+    expect(existsSync(join(work, '..'))).toBe(false);
   });
 
   it('cannot read what only the worker may', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'afd-user-')), 'secret');
-    onTestFinished(() => rmSync(join(file, '..'), { recursive: true }));
-    writeFileSync(file, 'canary', { mode: 0o600 });
+    const file = join(folder({ secret: 'canary' }), 'secret');
     const attempt = testAttempt();
     await run(`cat ${file} 2>&1; cat /proc/$PPID/environ 2>&1`, attempt);
     expect(messages(attempt).filter((line) => /denied/.test(line))).toHaveLength(2);
@@ -93,9 +91,8 @@ describe('handlers.<type>.user', asRoot, () => {
     const attempt = testAttempt();
     await run('nice; ulimit -n; umask; id -u', attempt, { prefix });
     expect(messages(attempt)).toEqual([`${getPriority() + limits.nice}`, '100', '0027', `${nobody.uid}`]);
-    await expect(limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, nobody)).rejects.toThrow(
-      'handlers.a.limits.nice cannot be applied',
-    );
+    const raised = limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, nobody);
+    await expect(raised).rejects.toThrow('handlers.a.limits.nice cannot be applied');
   });
 
   it('may be a uid with a gid, with or without a name', async () => {
@@ -111,10 +108,8 @@ describe('handlers.<type>.user', asRoot, () => {
     ['no-such-user', /handlers.a.user is no-such-user, but there is no such user/],
     ['4711', /there is no such user; write uid:gid/],
   ])('refuses the start as %s', async (user, message) => {
-    await expect(handlerUser('a', user, PATH)).rejects.toMatchObject({
-      code: 'E_CONFIG',
-      message: expect.stringMatching(message),
-    });
+    const refused = { code: 'E_CONFIG', message: expect.stringMatching(message) };
+    await expect(handlerUser('a', user, PATH)).rejects.toMatchObject(refused);
   });
 
   it('refuses the start of a worker that is not root', () => {
@@ -131,10 +126,9 @@ describe('handlers.<type>.user', asRoot, () => {
   });
 
   it('refuses a program that they may not execute', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'afd-user-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, 'run.sh'), '#!/bin/sh\n', { mode: 0o700 });
-    const options = commandOptions([join(folder, 'run.sh')], { host, user: nobody });
+    const program = join(folder({ 'run.sh': '#!/bin/sh\n' }), 'run.sh');
+    chmodSync(program, 0o700);
+    const options = commandOptions([program], { host, user: nobody });
     expect(await checkCommand(options)).toMatch(/^the user nobody may not execute .*run.sh, or one of its folders$/);
     expect(await checkCommand(commandOptions(['true'], { host, user: nobody, cwd: '/' }))).toBeUndefined();
   });
@@ -164,7 +158,6 @@ describe('handlers.<type>.user', asRoot, () => {
 
 describe('the setting', () => {
   it.each([
-    [{ exec: ['a'], user: 'crawler' }, 'crawler'],
     [{ exec: ['a'], user: 1000 }, '1000'],
     [{ exec: ['a'], user: '1000:100' }, '1000:100'],
     [{ module: './a.ts', isolation: 'process', user: '_svc-1.x' }, '_svc-1.x'],
@@ -173,11 +166,7 @@ describe('the setting', () => {
   });
 
   it.each([
-    { exec: ['a'], user: '' },
-    { exec: ['a'], user: 'a b' },
-    { exec: ['a'], user: '-x' },
-    { exec: ['a'], user: 'a:b' },
-    { exec: ['a'], user: -1 },
+    ...['', 'a b', '-x', 'a:b', -1].map((user) => ({ exec: ['a'], user })),
     { module: './a.ts', user: 'crawler' },
     { module: './a.ts', isolation: 'none', user: 'crawler' },
   ])('refuses %j', (given) => {

@@ -33,15 +33,8 @@ describe('RB14 no shell reads what a task says', () => {
     return [
       ...[`; ${did}`, `$(${did})`, `\`${did}\``, `| ${did}`, `& ${did} &`, `&& ${did}`, `|| ${did}`, `\n${did}\n`],
       ...[`"; ${did}; "`, `'; ${did}; '`, `> ${join(folder, 'did')}`, `>> ${join(folder, 'did')}`, `<(${did})`],
-      ...[
-        `\${IFS}$(${did})`,
-        `x=$(${did})`,
-        `-exec ${did} ;`,
-        `--; ${did}`,
-        `!${did}`,
-        `() { :; }; ${did}`,
-        `\\\n${did}`,
-      ],
+      ...[`\${IFS}$(${did})`, `x=$(${did})`, `-exec ${did} ;`, `--; ${did}`, `!${did}`],
+      ...[`() { :; }; ${did}`, `\\\n${did}`],
       ...['*', '~root', '$HOME', '$((1/0))', '%0a', '\u2028', '-rf', '#', '\r', '{a,b}', '[a-z]*', '?'],
     ];
   };
@@ -52,20 +45,12 @@ describe('RB14 no shell reads what a task says', () => {
       const limits = kind === 'plain' ? {} : { nice: 1, open_files: 200 };
       const prefix = kind === 'plain' ? [] : await limitPrefix('a', { limits, umask: '077' }, PATH);
       for (const attack of attacks()) {
-        const attempt = testAttempt({
-          ...{
-            task_type: attack,
-            task_data: { username: attack, app_id: attack, [attack]: [attack], start_date: attack },
-          },
-          checkpoint: { [attack]: attack },
-        });
+        const task_data = { username: attack, app_id: attack, [attack]: [attack], start_date: attack };
+        const attempt = testAttempt({ task_type: attack, task_data, checkpoint: { [attack]: attack } });
         // The argument is of the configuration; a task has no say in it. It is no shell's either.
         const argv = ['printf', '%s', attack.replaceAll('%', '%%')];
-        const outcome = await run(
-          argv,
-          { host, prefix, limits, worker_env: { PATH, LANG: attack, LC_ALL: 'C' } },
-          attempt,
-        );
+        const worker_env = { PATH, LANG: attack, LC_ALL: 'C' };
+        const outcome = await run(argv, { host, prefix, limits, worker_env }, attempt);
         expect(outcome, attack).toMatchObject({ kind: 'done' });
         await run(['env'], { host, prefix, limits }, attempt);
         await run(['cat'], { host, prefix, limits }, attempt);
@@ -113,16 +98,8 @@ json.dump({'result':{'t':t['task_data']['text'],'kids':kids,'type':os.environ['A
 
 describe('RB15 what a process of a module is given', () => {
   const worker_env = {
-    ...{
-      PATH,
-      HOME: '/home/afd',
-      USER: 'afd',
-      LOGNAME: 'afd',
-      LANG: 'C.UTF-8',
-      LC_TIME: 'de_DE',
-      TZ: 'UTC',
-      LANGUAGE: 'de',
-    },
+    ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd' },
+    ...{ LANG: 'C.UTF-8', LC_TIME: 'de_DE', TZ: 'UTC', LANGUAGE: 'de' },
     ...{ TMPDIR: '/tmp', NOTIFY_SOCKET: '/run/systemd/notify', AFD_DATABASE_URL: 'mysql://u:secret@h/d' },
     ...{ MYSQL_PASSWORD: 'secret', NODE_OPTIONS: '--inspect', HTTPS_PROXY: 'http://u:p@proxy', API_TOKEN: 't0ken' },
     ...{ CREDENTIALS_DIRECTORY: '/run/credentials', LD_PRELOAD: '/x.so', SHELL: '/bin/sh', SSH_AUTH_SOCK: '/s' },

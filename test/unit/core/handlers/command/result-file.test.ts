@@ -1,18 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readResultFile } from '../../../../../src/core/handlers/command/result-file.ts';
+import { folder } from '../../config/config-folder.ts';
 
 let dir: string;
 let file: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'afd-result-'));
+  dir = folder();
   file = join(dir, 'result.json');
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
 });
 
 const BAD = { kind: 'bad', problem: 'is not a regular file' };
@@ -26,25 +25,24 @@ describe('finding S16: a result file', () => {
     expect(await readResultFile(file)).toEqual({ kind: 'value', value: { a: 1 } });
   });
 
-  it('is neither a link, nor a pipe, a folder, a device or a socket', async () => {
+  it.each<[string, () => unknown]>([
+    ['a link', () => symlinkSync(join(dir, 'other'), file)],
+    ['a link to a device', () => symlinkSync('/dev/zero', file)],
+    ['a pipe', () => execFileSync('mkfifo', [file])],
+    ['a folder', () => mkdirSync(file)],
+    [
+      'a socket',
+      async () => {
+        const server = createServer().listen(file);
+        onTestFinished(() => void server.close());
+        await once(server, 'listening');
+      },
+    ],
+  ])('is neither a link, nor a pipe, a folder, a device or a socket: %s', async (_, make) => {
     writeFileSync(join(dir, 'other'), '{}');
-    symlinkSync(join(dir, 'other'), file);
+    await make();
     expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file);
-    symlinkSync('/dev/zero', file);
-    expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file);
-    execFileSync('mkfifo', [file]);
-    expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file);
-    mkdirSync(file);
-    expect(await readResultFile(file)).toEqual(BAD);
-    rmSync(file, { recursive: true });
     expect(await readResultFile('/dev/zero')).toEqual(BAD);
-    const server = createServer().listen(file);
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    expect(await readResultFile(file)).toEqual(BAD);
   });
 
   it('of more than 8 MiB is not read', async () => {

@@ -10,7 +10,7 @@ import { findProgram } from '../../../../../src/core/handlers/command/program.ts
 import { findDelegation } from '../../../../../src/core/handlers/processes/own-cgroup.ts';
 import { processStat, runs } from '../../../../../src/core/handlers/processes/process-table.ts';
 import { testAttempt, usageOf } from '../../../../fixtures/handlers/attempt.ts';
-import { PATH, run, sh } from '../../../../fixtures/handlers/command.ts';
+import { PATH, sh } from '../../../../fixtures/handlers/command.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 import { until } from '../../../../helpers/wait.ts';
 
@@ -50,16 +50,16 @@ describe('attempts with a cgroup of their own', options, () => {
   });
 
   it.each([
-    ['a command', ['sh', '-c', 'echo why >&2; exec tail /dev/zero']],
-    ['a child in a session of its own', ['sh', '-c', 'echo why >&2; setsid tail /dev/zero & wait; sleep 600']],
+    ['a command', 'exec tail /dev/zero'],
+    ['a child in a session of its own', 'setsid tail /dev/zero & wait; sleep 600'],
     [
       'many together, none of which exceeds it',
-      ['sh', '-c', 'echo why >&2; for n in 1 2 3 4; do (head -c 20000000; sleep 600) </dev/zero | tail & done; wait'],
+      'for n in 1 2 3 4; do (head -c 20000000; sleep 600) </dev/zero | tail & done; wait',
     ],
-    ['a node', ['node', '-e', `console.error('why'); const kept = []; for (;;) kept.push(Buffer.alloc(${MB}, 1))`]],
-  ])('end %s that uses more than its limit, and say how much', async (_, exec) => {
+    ['a node', `exec node -e 'const kept = []; for (;;) kept.push(Buffer.alloc(${MB}, 1))'`],
+  ])('end %s that uses more than its limit, and say how much', async (_, script) => {
     const attempt = testAttempt();
-    const outcome = await run(exec, limited(60 * MB), attempt);
+    const outcome = await sh(`echo why >&2; ${script}`, limited(60 * MB), attempt);
     expect(outcome).toMatchObject({
       kind: 'retry',
       error_class: 'E_MEMORY_LIMIT',

@@ -10,30 +10,16 @@ const mountLine = (root: string, point: string, type = 'cgroup2') =>
   `31 23 0:28 ${root} ${point} rw,nosuid,relatime shared:9 - ${type} ${type} rw\n`;
 
 describe('the folder of the cgroup of a process', () => {
+  const UNIFIED = mountLine('/', '/sys/fs/cgroup');
   it.each([
-    [
-      'of a unit',
-      '0::/system.slice/afd.service',
-      mountLine('/', '/sys/fs/cgroup'),
-      '/sys/fs/cgroup/system.slice/afd.service',
-    ],
-    ['in a container', '0::/', mountLine('/', '/sys/fs/cgroup'), '/sys/fs/cgroup'],
-    [
-      'in a container that sees the names of the machine',
-      '0::/pod/a',
-      mountLine('/pod/a', '/sys/fs/cgroup'),
-      '/sys/fs/cgroup',
-    ],
-    [
-      'beside controllers of version 1',
-      '4:memory:/a\n0::/b',
-      mountLine('/', '/sys/fs/cgroup/unified'),
-      '/sys/fs/cgroup/unified/b',
-    ],
+    ['of a unit', '0::/system.slice/afd.service', UNIFIED, '/sys/fs/cgroup/system.slice/afd.service'],
+    ['in a container', '0::/', UNIFIED, '/sys/fs/cgroup'],
+    ['in a container that sees the names of the machine', '0::/pod/a', mountLine('/pod/a', '/groups'), '/groups'],
+    ['beside controllers of version 1', '4:memory:/a\n0::/b', mountLine('/', '/sys/unified'), '/sys/unified/b'],
     ['under a mount point with a blank', '0::/b', mountLine('/', '/my\\040groups'), '/my groups/b'],
     ['of version 1 alone', '4:memory:/a', mountLine('/', '/sys/fs/cgroup', 'cgroup'), undefined],
     ['that no mount shows', '0::/pod/ab', mountLine('/pod/a', '/sys/fs/cgroup'), undefined],
-    ['outside of its namespace', '0::/../b', mountLine('/', '/sys/fs/cgroup'), undefined],
+    ['outside of its namespace', '0::/../b', UNIFIED, undefined],
   ])('%s', (_, cgroup, mounts, folder) => {
     expect(cgroupFolder(`${cgroup}\n`, `22 1 0:5 / /proc rw - proc proc rw\n${mounts}`)).toBe(folder);
   });
@@ -58,24 +44,20 @@ describe('a cgroup is used if', () => {
     return { dir, group, proc: join(dir, 'self') };
   }
 
-  it('this user may write to it', async () => {
-    const { group, proc } = fake('/afd');
+  it.each([
+    ['this user may write to it', '/afd'],
+    ['it is the leaf that an earlier worker made, or that was prepared', '/afd/afd-worker'],
+  ])('%s', async (_, path) => {
+    const { group, proc } = fake(path);
     expect(await findDelegation(nothing, proc)).toEqual({ root: group });
   });
 
-  it('it is the leaf that an earlier worker made, or that was prepared', async () => {
-    const { group, proc } = fake('/afd/afd-worker');
-    expect(await findDelegation(nothing, proc)).toEqual({ root: group });
-  });
-
-  it('it is not the root of all', async () => {
-    const { group, proc } = fake('/', { 'cgroup.type': '' });
-    expect(await findDelegation(nothing, proc)).toEqual({ why: `${group} is the root of all cgroups` });
-  });
-
-  it('it has the memory controller', async () => {
-    const { group, proc } = fake('/afd', { 'cgroup.controllers': 'cpu pids\n' });
-    expect(await findDelegation(nothing, proc)).toEqual({ why: `${group} has no memory controller` });
+  it.each([
+    ['it is not the root of all', '/', { 'cgroup.type': '' }, 'is the root of all cgroups'],
+    ['it has the memory controller', '/afd', { 'cgroup.controllers': 'cpu pids\n' }, 'has no memory controller'],
+  ])('%s', async (_, path, files: Record<string, string>, why) => {
+    const { group, proc } = fake(path, files);
+    expect(await findDelegation(nothing, proc)).toEqual({ why: `${group} ${why}` });
   });
 
   it('there is one at all', async () => {
@@ -86,9 +68,8 @@ describe('a cgroup is used if', () => {
   it('another user has not kept it', other, async () => {
     const { group, proc } = fake('/afd');
     chmodSync(join(group, 'cgroup.subtree_control'), 0o444);
-    expect(await findDelegation(nothing, proc)).toEqual({
-      why: `${group} is not delegated: this user may not write to it`,
-    });
+    const why = `${group} is not delegated: this user may not write to it`;
+    expect(await findDelegation(nothing, proc)).toEqual({ why });
   });
 
   // Only they may write to what systemd keeps.
@@ -99,10 +80,8 @@ describe('a cgroup is used if', () => {
   ])('systemd says of the unit: %s', async (answer, why) => {
     const { dir, group, proc } = fake(path);
     const file = join(dir, 'systemctl');
-    writeFileSync(
-      file,
-      `#!/bin/sh\ncase "$*" in *"show --property=Delegate --value -- a.service") echo ${answer};; esac\n`,
-    );
+    const show = 'show --property=Delegate --value -- a.service';
+    writeFileSync(file, `#!/bin/sh\ncase "$*" in *"${show}") echo ${answer};; esac\n`);
     chmodSync(file, 0o755);
     expect(await findDelegation(async () => ({ file }), proc)).toEqual(why === undefined ? { root: group } : { why });
   });

@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest';
+import { StringDecoder } from 'node:string_decoder';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { CommandOutput } from '../../../../src/core/handlers/command/command-output.ts';
+import { OutputLog } from '../../../../src/core/handlers/output-log.ts';
 
 it('the end of stderr is kept, however much comes before it', () => {
   const log = new CommandOutput({ print: () => {} });
@@ -23,4 +25,19 @@ it('the end of stderr does not begin within a character', () => {
       expect(Buffer.byteLength(log.stderrTail)).toBeLessThan(2052);
     }
   }
+});
+
+it('finding S16: output beyond the limit is not decoded, however much of it comes', () => {
+  const decode = vi.spyOn(StringDecoder.prototype, 'write');
+  onTestFinished(() => decode.mockRestore());
+  const lines: string[] = [];
+  const add = (message: string) => lines.push(message);
+  const log = new OutputLog({ debug: add, info: add, warn: add, error: add }, { limit: 100_000 });
+  const chunk = Buffer.alloc(65_536, 'a\n');
+  for (let n = 0; n < 1000; n += 1) log.write(n % 2 === 0 ? 'stdout' : 'stderr', chunk);
+  expect(decode).toHaveBeenCalledTimes(2);
+  expect(lines.at(-1)).toBe('the output exceeds 100000 bytes; the rest is not logged');
+  const told = lines.length;
+  log.end();
+  expect(lines).toHaveLength(told);
 });

@@ -1,0 +1,129 @@
+// What both kinds of isolation promise. Each function that is executed goes away as text: it uses nothing of this file.
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Outcome } from '../../../../src/core/domain/attempt/outcome.ts';
+import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
+import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { PATH } from '../../../fixtures/handlers/command.ts';
+import { processScene } from '../../../fixtures/handlers/process.ts';
+import { buildThreads, type ThreadScene, threadScene } from '../../../fixtures/handlers/thread.ts';
+
+type Scene = Pick<ThreadScene, 'execute' | 'warnings'>;
+
+beforeAll(buildThreads, 300_000);
+
+const inThread = async (): Promise<Scene> => {
+  const scene = await threadScene({ heapMb: 32 });
+  onTestFinished(() => scene.threads.stop());
+  return scene;
+};
+const inProcess = async (): Promise<Scene> => {
+  const scene = await processScene({ env: { PATH, NODE_OPTIONS: '--max-old-space-size=32' } });
+  onTestFinished(() => scene.processes.stop());
+  return scene;
+};
+
+const well: Outcome = { kind: 'done', result: 'well', enqueue: [] };
+const released: Outcome = { kind: 'released', cause: 'handler_thread' };
+const answers = ({ execute }: Scene) => execute(() => 'well');
+
+/** An attempt that has begun and ends well when it is aborted. */
+async function bystander({ execute }: Scene) {
+  const attempt = testAttempt({ task_id: 100 });
+  const ended = execute(async (_task, ctx) => {
+    ctx.log.info('begun');
+    await new Promise((resolve) => ctx.signal.addEventListener('abort', () => resolve(undefined)));
+    return 'well';
+  }, attempt);
+  await attempt.logged(/^begun$/);
+  return { attempt, ended };
+}
+
+const DEATHS: Array<[string, HandlerFunction, string, RegExp]> = [
+  ['process.exit(0)', () => process.exit(0), 'ProcessExit', /the handler called process\.exit\(0\)/],
+  [
+    'process.exit(3) after an await',
+    async () => {
+      await null;
+      await new Promise(setImmediate);
+      process.exit(3);
+    },
+    'ProcessExit',
+    /process\.exit\(3\)/,
+  ],
+  [
+    'an error thrown in a timer',
+    () =>
+      new Promise(() =>
+        setTimeout(() => {
+          throw new RangeError('stray');
+        }, 1),
+      ),
+    'RangeError',
+    /outside of the promise of the handler: stray/,
+  ],
+  [
+    'a full heap',
+    async () => {
+      const kept: unknown[] = [];
+      for (;;) {
+        kept.push(new Array(1e5).fill(kept.length).map((n) => ({ n })));
+        await new Promise(setImmediate);
+      }
+    },
+    'OutOfMemory',
+    /memory/,
+  ],
+];
+
+describe.each([
+  { kind: 'thread', open: inThread, end: /so its thread was terminated/, shared: true },
+  { kind: 'process', open: inProcess, end: /so its process was killed/, shared: false },
+])('a handler in a $kind', ({ open, end, shared }) => {
+  it('that loops for ever ends as a timeout at its deadline; the next attempts run elsewhere', async () => {
+    const scene = await open();
+    const attempt = testAttempt({ task_id: 8 });
+    const looping = scene.execute((_task, ctx) => {
+      ctx.log.info('begun');
+      // The line leaves with the turn of the event loop.
+      return new Promise(() =>
+        setImmediate(() =>
+          setImmediate(() => {
+            for (;;);
+          }),
+        ),
+      );
+    }, attempt);
+    await attempt.logged(/^begun$/);
+    if (!shared) expect(await answers(scene)).toEqual(well);
+    attempt.abort('timeout');
+    expect(await looping).toEqual({ kind: 'timeout', error_message: expect.stringMatching(end) });
+    expect(scene.warnings).toEqual([expect.stringMatching(/^task 8 .* ignores its abort signal/)]);
+    expect(await answers(scene)).toEqual(well);
+  });
+
+  it.each(DEATHS)(
+    'that dies of %s has failed and says so; its neighbour spends nothing',
+    async (_name, call, error_class, said) => {
+      const scene = await open();
+      const neighbour = await bystander(scene);
+      const outcome = await scene.execute(call, testAttempt({ task_id: 8 }));
+      expect(outcome).toMatchObject({ kind: 'retry', error_class, error_message: expect.stringMatching(said) });
+      if (!shared) neighbour.attempt.abort('revoked');
+      expect(await neighbour.ended).toEqual(shared ? released : well);
+      expect(await answers(scene)).toEqual(well);
+    },
+    60_000,
+  );
+
+  it('that forgets a rejected promise ends nothing, and its task is named', async () => {
+    const scene = await open();
+    const outcome = await scene.execute(() => {
+      void Promise.reject(new Error('forgotten'));
+      return 'well';
+    });
+    expect(outcome).toEqual(well);
+    const warning = /unhandled promise rejection .*task 7.*: forgotten/;
+    await vi.waitFor(() => expect(scene.warnings).toEqual([expect.stringMatching(warning)]), 20_000);
+    expect(await answers(scene)).toEqual(well);
+  });
+});
