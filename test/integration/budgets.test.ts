@@ -83,7 +83,7 @@ interface Situation {
   /** Before the worker starts. */
   before?: () => Promise<unknown>;
   /** While it runs. */
-  then?: () => Promise<unknown>;
+  after?: () => Promise<unknown>;
   options?: TestWorkerOptions;
 }
 
@@ -109,7 +109,7 @@ const SITUATIONS: Situation[] = [
         t: (_, { signal }) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
       },
     },
-    async then() {
+    async after() {
       const started = `SELECT 1 FROM ${db.names.assignment} WHERE status = 'running'`;
       await until(async () => (await session.rows(started)).length === 5);
     },
@@ -117,7 +117,7 @@ const SITUATIONS: Situation[] = [
   {
     what: 'that is paused, with a backlog',
     claims: 'one a tick',
-    async then() {
+    async after() {
       await session.write(`UPDATE ${db.names.device} SET operator_state = 'paused'`);
       await backlog(200);
     },
@@ -136,18 +136,16 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
   it.for(SITUATIONS)('$what: one statement a tick, three a heartbeat, claims: $claims', async (row) => {
     await row.before?.();
     await settled(row.options);
-    await row.then?.();
-    if (row.then !== undefined) await spent(5);
+    await row.after?.();
+    if (row.after !== undefined) await spent(5);
     const all = await spent(TICKS);
     expect(all.statements, all.message).toBeLessThanOrEqual(clockwork(all) + EMPTY_CLAIM * all.claims);
     expect(all.heartbeats, all.message).toBeLessThanOrEqual(TICKS / 10 + 2);
-    if (row.claims === 'none') {
-      expect(all.claims, all.message).toBe(0);
-      expect(all.bytes, all.message).toBeLessThan(1000 * (all.ticks + all.heartbeats));
-    } else {
-      expect(all.claims, all.message).toBeGreaterThan(0);
-      expect(all.claims, all.message).toBeLessThanOrEqual(1.1 * (all.ticks + 1));
-    }
+    const claims = row.claims === 'none' ? 0 : 1.1 * (all.ticks + 1);
+    expect(all.claims, all.message).toBeLessThanOrEqual(claims);
+    expect(all.claims > 0, all.message).toBe(row.claims !== 'none');
+    const idle = row.before === undefined && row.after === undefined;
+    if (idle) expect(all.bytes, all.message).toBeLessThan(1000 * (all.ticks + all.heartbeats));
   });
 
   it('with a backlog of tasks that were tried before, which are not prefetched: one claim an end', async () => {
@@ -211,16 +209,16 @@ describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
     expect(all.connections, all.message).toBe(0);
   });
 
-  it('whose database is away: each connection is tried again after a pause that grows to a second', async () => {
+  it('whose database is away: each connection is tried again after a pause that grows', async () => {
     const worker = await settled();
     const lost = once(worker.events, 'database:lost', () => true, PATIENCE_MS);
     proxy.cut();
     await lost;
-    const all = await spent((so) => so.connections >= 14);
+    const all = await spent((so) => so.connections >= 10);
     proxy.restore();
     expect(all.roundTrips, all.message).toBe(0);
-    // 20, 40, 80, 160, 320, 640 ms, then a second; of both.
-    expect(all.connections, all.message).toBeLessThanOrEqual(2 * (all.seconds + 7));
+    // At least half of 20, 40, 80 and 160 ms, of both at once; all the same pauses would be 0.1 s at most.
+    expect(all.seconds, all.message).toBeGreaterThan(0.14);
   });
 
   it('finding S6: that is rung by a stranger with its token: 50 claims and 10 reads a second', async () => {
@@ -272,7 +270,11 @@ describe('requirements of megabytes in a row', { timeout: 2 * PATIENCE_MS }, () 
     ]);
     let ends = 0;
     const worker = startWorker(proxy.db, {
-      handlers: { t: () => void (ends += 1) },
+      handlers: {
+        t: () => {
+          ends += 1;
+        },
+      },
       worker: { ...SHORT, leader: true, capabilities: { browser: true } },
     });
     const named = once(worker.events, 'warning', ({ message }) => message.includes(`task ${odd.insertId} `));
