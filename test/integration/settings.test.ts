@@ -10,7 +10,6 @@ import { HealthCheck } from '../../src/core/leader/rescue/health-check.ts';
 import { Liveness } from '../../src/core/node/liveness.ts';
 import type { LivenessReport } from '../../src/core/node/liveness-messages.ts';
 import { livenessSettings, obeyFleet } from '../../src/core/node/liveness-settings.ts';
-import { Keyring } from '../../src/core/secrets/keyring.ts';
 import { addTask, showTask } from '../../src/core/tasks/tasks.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertDevice, insertLeader, insertTask, readTask } from '../helpers/factories.ts';
@@ -53,45 +52,17 @@ describe('the members of the database', () => {
 });
 
 describe('the first leader', () => {
-  test('writes what its file says, all keys of it, and signs it', async () => {
-    const context = testContext(db, { master: { task_timeout: 77 }, worker: { device_id: 'm' } });
-    const { duties } = await leadOnce(context, facts);
-    await context.close();
-    expect(duties?.counts.settings).toEqual({ written: FLEET_KEYS.length });
-    const rows = await stored();
-    expect(Object.keys(rows)).toEqual([...FLEET_KEYS].sort());
-    expect(rows).toMatchObject({ 'master.task_timeout': [77, 'm'], 'load_balancer.strategy': ['least_tasks', 'm'] });
-  });
-
-  test('changes nothing that is there; the next one with other values obeys', async () => {
+  test('writes what its file says, all keys of it, and signs it; what is there it obeys', async () => {
     await write({ 'master.task_timeout': 55 });
-    const context = testContext(db, { master: { task_timeout: 77 }, worker: { device_id: 'm' } });
+    const master = { task_timeout: 77, max_retry_count: 8 };
+    const context = testContext(db, { master, worker: { device_id: 'm' } });
     const { duties } = await leadOnce(context, facts);
     await context.close();
     expect(duties?.counts.settings).toEqual({ written: FLEET_KEYS.length - 1 });
-    expect((await stored())['master.task_timeout']).toEqual([55, 'test']);
+    const rows = await stored();
+    expect(Object.keys(rows)).toEqual([...FLEET_KEYS].sort());
+    expect(rows).toMatchObject({ 'master.task_timeout': [55, 'test'], 'master.max_retry_count': [8, 'm'] });
     expect(context.config.master.task_timeout).toBe(55);
-  });
-
-  test('under an old term writes nothing', async () => {
-    const context = testContext(db, { worker: { device_id: 'm' } });
-    const own = await context.session({ multiStatements: true });
-    const { Duties } = await import('../../src/core/leader/duties.ts');
-    const { names, config, events } = context;
-    const duties = new Duties({
-      session: own,
-      names,
-      config,
-      keyring: Keyring.of(context.resolved),
-      events,
-      deviceId: 'm',
-      term: 99,
-    });
-    const { failed } = await duties.runOnceAll({ once: true });
-    await duties.stop();
-    await context.close();
-    expect(failed.settings).toBeDefined();
-    expect(await stored()).toEqual({});
   });
 });
 

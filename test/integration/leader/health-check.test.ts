@@ -233,6 +233,12 @@ const OPEN: Open[] = [
     attempt: { status: 'timeout' },
   },
   {
+    what: 'F2 overdue, and never reported as begun',
+    options: { overdue_s: 5, task: { max_retry_count: 0 }, columns: { status: 'assigned' } },
+    task: { status: 'pending', retry: 0, lost_count: 1 },
+    attempt: { status: 'lost', cause: 'not_begun' },
+  },
+  {
     what: 'cancelled, and not ended by its holder',
     options: { revoked_s: 21, columns: { revoke_outcome: 'cancelled' } },
     task: { status: 'cancelled', retry: 0 },
@@ -274,7 +280,7 @@ test('A4 B4 one round ends every open attempt that nobody else ends, each as its
   for (const { foreign, ids } of made) if (foreign !== undefined) await session.write(foreign(ids.task_id));
   await session.write(`DELETE FROM ${db.names.device} WHERE device_id = 'removed'`);
   const { check } = await healthCheck({ max_retry_count: 2 });
-  const counts = { rescued: 3, poisoned: 1, timed_out: 2, failed: 1, revoked: 2, closed: 4, dead: 0 };
+  const counts = { rescued: 4, poisoned: 1, timed_out: 2, failed: 1, revoked: 2, closed: 4, dead: 0 };
   expect(await check.runOnce()).toEqual(counts);
   for (const { what, ids, ...row } of made) {
     const found = await task(ids.task_id);

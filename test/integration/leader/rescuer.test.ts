@@ -45,41 +45,60 @@ async function rescuer(between: () => Promise<unknown>, limit = 500) {
   return { orphaned: () => round('orphaned'), overdue: () => round('overdue'), declareDead, told };
 }
 
-async function untouched(attempt: { task_id: number; assignment_id: number }) {
-  expect(await readTask(session, db.names, attempt.task_id)).toMatchObject({
-    status: 'running',
-    lost_count: 0,
-    retry: 0,
+test.for([
+  {
+    what: 'a device that is online again keeps what has not been taken yet',
+    round: 'orphaned' as const,
+    between: () => [`UPDATE ${db.names.device} SET status = 'online'`],
+    ends: ['running', 'running'],
+  },
+  {
+    what: 'a deadline that was moved is not past',
+    round: 'overdue' as const,
+    between: () => [
+      `UPDATE ${db.names.device} SET status = 'online'`,
+      `UPDATE ${db.names.assignment} SET deadline_at = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR`,
+    ],
+    ends: ['running', 'running'],
+  },
+  {
+    what: 'B1 a result that arrives first wins over the rescue',
+    round: 'orphaned' as const,
+    between: () => [
+      `UPDATE ${db.names.task} SET status = 'done', claim_token = NULL`,
+      `UPDATE ${db.names.assignment} SET status = 'completed'`,
+    ],
+    ends: ['done', 'completed'],
+  },
+])('$what', async ({ round, between, ends }) => {
+  const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
+  const { task_id, assignment_id } = await insertAttempt(session, db.names, { device, overdue_s: 1 });
+  const one = await rescuer(async () => {
+    for (const sql of between()) await session.write(sql);
   });
-  expect((await readAttempt(session, db.names, attempt.assignment_id))?.status).toBe('running');
-}
-
-test('a device that is online again keeps what has not been taken yet', async () => {
-  const device = await insertDevice(session, db.names, { device_id: 'worker-001', columns: { status: 'offline' } });
-  const attempt = await insertAttempt(session, db.names, { device });
-  const one = await rescuer(() => session.write(`UPDATE ${db.names.device} SET status = 'online'`));
-  expect(await one.orphaned()).toEqual(noRescues());
-  await untouched(attempt);
+  expect(await one[round]()).toEqual(noRescues());
+  const [task, attempt] = [
+    await readTask(session, db.names, task_id),
+    await readAttempt(session, db.names, assignment_id),
+  ];
+  expect([task?.status, attempt?.status]).toEqual(ends);
+  expect(task).toMatchObject({ lost_count: 0, retry: 0 });
 });
 
 test('a death counts the attempt that a round at the same time is about to take', async () => {
   const device = await insertDevice(session, db.names, { device_id: 'worker-001', columns: { status: 'offline' } });
   const { assignment_id } = await insertAttempt(session, db.names, { device });
-  let begun!: () => void;
-  let go!: () => void;
-  const isBegun = new Promise<void>((resolve) => {
-    begun = resolve;
-  });
-  const mayGo = new Promise<void>((resolve) => {
-    go = resolve;
-  });
-  const one = await rescuer(async () => {
-    begun();
-    await mayGo;
+  let begin = () => {};
+  let go = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const mayGo = new Promise<void>((resolve) => (go = resolve));
+  const one = await rescuer(() => {
+    begin();
+    return mayGo;
   });
   one.declareDead('worker-001');
   const first = one.orphaned();
-  await isBegun;
+  await begun;
   const told = one.told('worker-001');
   // Time for a second round to read its list.
   for (let n = 0; n < 20; n += 1) await session.rows('SELECT 1');
@@ -87,28 +106,6 @@ test('a death counts the attempt that a round at the same time is about to take'
   expect(await told).toBe(1);
   expect(await first).toEqual({ ...noRescues(), rescued: 1 });
   expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('lost');
-});
-
-test('a deadline that was moved is not past', async () => {
-  const device = await insertDevice(session, db.names);
-  const attempt = await insertAttempt(session, db.names, { device, overdue_s: 1 });
-  const one = await rescuer(() =>
-    session.write(`UPDATE ${db.names.assignment} SET deadline_at = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR`),
-  );
-  expect(await one.overdue()).toEqual(noRescues());
-  await untouched(attempt);
-});
-
-test('B1 a result that arrives first wins over the rescue', async () => {
-  const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
-  const { task_id, assignment_id } = await insertAttempt(session, db.names, { device });
-  const one = await rescuer(async () => {
-    await session.write(`UPDATE ${db.names.task} SET status = 'done', claim_token = NULL`);
-    await session.write(`UPDATE ${db.names.assignment} SET status = 'completed'`);
-  });
-  expect(await one.orphaned()).toEqual(noRescues());
-  expect((await readTask(session, db.names, task_id))?.status).toBe('done');
-  expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('completed');
 });
 
 test('a page of attempts that cannot be ended does not starve those behind it', async () => {

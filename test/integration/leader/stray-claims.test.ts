@@ -155,20 +155,6 @@ describe('finding F2: a deferred claim that its living worker never materialized
     expect(await task(task_id)).toMatchObject({ status: 'pending', retry: 0, lost_count: 0 });
     expect((await task(task_id))?.due_in_s).toBeLessThanOrEqual(0);
   });
-
-  test('a recorded attempt that was never reported as running is lost too, and counted as a loss', async () => {
-    const live = await insertDevice(session, db.names);
-    const { task_id, assignment_id } = await insertAttempt(session, db.names, {
-      device: live,
-      overdue_s: 5,
-      task: { max_retry_count: 0 },
-      columns: { status: 'assigned' },
-    });
-    const { check } = await office();
-    expect(await check.runOnce()).toMatchObject({ rescued: 1, timed_out: 0, failed: 0 });
-    expect(await task(task_id)).toMatchObject({ status: 'pending', retry: 0, lost_count: 1 });
-    expect(await attempts(task_id)).toMatchObject([{ id: assignment_id, status: 'lost', cause: 'not_begun' }]);
-  });
 });
 
 describe('finding F19: a deferred claim whose task another program ended before its worker died', () => {
