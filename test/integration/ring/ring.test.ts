@@ -8,7 +8,6 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
-import type { Reply } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';
 import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
@@ -38,10 +37,6 @@ afterEach(async () => {
 const HOUR = 3600;
 /** Finds nothing by itself after its start. */
 const NEVER_POLLS = { tick_interval: HOUR, task_poll_interval: HOUR };
-
-/** What the device says to this very ring; to another it may have answered before. */
-const answerTo = (mine: Ear, sequence: Buffer) =>
-  until(() => mine.heard.find((one): one is Reply => one.kind === 'answer' && one.sequence.equals(sequence)));
 
 /** A worker that has made its first poll, and makes no other by itself. */
 async function rungWorker(deviceId: string, options: TestWorkerOptions = {}): Promise<TestWorker> {
@@ -148,35 +143,6 @@ describe('a worker that never polls', () => {
     expect(await runner(id)).toBe('w1');
   });
 
-  it('tells what it claimed, when it has claimed it', async () => {
-    await rungWorker('w1', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 3 } });
-    const { ip_address, port, ring_token: token } = await device('w1');
-    expect(ip_address).toBe('127.0.0.1');
-    const mine = await listen();
-    // An answer waits for its claim 100 ms, which a busy server may outlast: then it says 0, and the next ring is asked.
-    for (;;) {
-      // Both at once: after a claim that found work the worker polls for a while, and may take one that comes alone.
-      await session.write('START TRANSACTION');
-      const two = [
-        await insertTask(session, db.names, { task_type: 't' }),
-        await insertTask(session, db.names, { task_type: 't' }),
-      ];
-      await session.write('COMMIT');
-      const sequence = await mine.ring({ lane: laneKey('t', null), n: 9 }, token, port);
-      const answer = await answerTo(mine, sequence);
-      const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE task_id IN (?) ORDER BY id`, [
-        two,
-      ]);
-      expect(answer.running + answer.free).toBe(3);
-      if (answer.claimed > 0) {
-        expect(answer.claimed).toBe(2);
-        expect(open.map((one) => one.task_id)).toEqual(two);
-        break;
-      }
-      for (const id of two) await until(async () => (await status(id)) === 'done', 10_000, `the end of task ${id}`);
-    }
-  });
-
   it('hears nobody who does not know its token', async () => {
     await rungWorker('w1');
     const { port, ring_token: token } = await device('w1');
@@ -248,31 +214,6 @@ describe('nothing is lost when a ring is', () => {
     await occupy('w1');
     const { task_id } = await addTask(producer, { task_type: 't' });
     expect(await runner(task_id)).toBe('w1');
-  });
-
-  it('a device whose type is at its maximum says so at once: the next one is rung', async () => {
-    let end = () => {};
-    const first = await rungWorker('w1', {
-      handlers: { t: () => new Promise<void>((resolve) => (end = resolve)) },
-      configured: { t: { module: './of-the-test.ts', max: 1 } },
-      worker: { ...NEVER_POLLS, max_concurrent_tasks: 20 },
-    });
-    const started = once(first.events, 'task:started');
-    // By a sender of its own, while w1 is alone: one that is slow to answer is passed over.
-    const earlier = producing(db);
-    await addTask(earlier, { task_type: 't' });
-    await started;
-    await earlier.close();
-    await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
-    await occupy('w2');
-    const { port, ring_token: token } = await device('w1');
-    const mine = await listen();
-    await mine.ring({ lane: laneKey('t', null) }, token, port);
-    // Its slots are free for other types.
-    expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 19 });
-    const { task_id } = await addTask(producer, { task_type: 't' });
-    expect(await runner(task_id)).toBe('w2');
-    end();
   });
 
   it.for([

@@ -9,7 +9,6 @@ import { RingReceiver } from '../../../../src/core/ring/ring-receiver.ts';
 import { RingSender, type RingSenderOptions } from '../../../../src/core/ring/ring-sender.ts';
 import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
 import { SentRings } from '../../../../src/core/ring/sent-rings.ts';
-import { RingReplies } from '../../../../src/core/worker/ring-replies.ts';
 import { EAR_TOKEN, type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
 
@@ -325,28 +324,6 @@ describe('finding S5: what nobody foresaw', () => {
       await one.close();
     }
     expect(problems).toEqual([broken, broken, broken, broken, broken]);
-  });
-
-  it('a worker whose catalog cannot take in a lane answers that nothing is due', async () => {
-    const problems: unknown[] = [];
-    const broken = new Error('broken');
-    const replies = new RingReplies({
-      taskTypes: [],
-      catalog: {
-        ring: () => false,
-        lane: () => undefined,
-        learn: () => {
-          throw broken;
-        },
-      },
-      read: async () => ({ lane: work.lane, claim_rank: 5, task_type: 't', required_capabilities: 'chrome' }),
-      wake: () => {},
-      slots: () => ({ running: 0, free: 5 }),
-      onProblem: (error) => problems.push(error),
-    });
-    expect(await replies.note(work)).toBe(false);
-    expect(await replies.claim(work)).toEqual({ claimed: 0, running: 0, free: 5 });
-    expect(problems).toEqual([broken, broken]);
   });
 
   it('an answer to port 0, from which a forged datagram may come, is not sent', async () => {
