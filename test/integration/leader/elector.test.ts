@@ -1,13 +1,13 @@
 // Electors on a real server with a monotonic clock that only the test moves. The database's own clock runs; leases are
 // made old by writing expires_at.
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { Elector, type ElectorOptions } from '../../../src/core/election/elector.ts';
 import { type FoundDead, signsOfLife } from '../../../src/core/election/lock-watch.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
-import { insertDevice } from '../../helpers/factories.ts';
+import { type DeviceRow, insertDevice } from '../../helpers/factories.ts';
 import { test } from '../../helpers/fixture.ts';
 import { until } from '../../helpers/wait.ts';
 
@@ -55,15 +55,22 @@ const expire = () =>
   session.write(`UPDATE ${db.names.leader} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1000 MICROSECOND`);
 
 describe('acquiring and renewing', () => {
-  test('the first to step leads term 1, the second follows, both keep their places', async () => {
-    const [a, b] = [contender('a'), contender('b')];
-    expect(await a.elector.step(session)).toBe(2500);
+  test('the first to step leads term 1, the second follows, and a renewal extends the lease of the same term', async () => {
+    const [a, b, watcher] = [contender('a'), contender('b'), contender('c', { contend: false })];
+    await watcher.elector.step(session);
+    expect((await leaderRow())?.holder).toBeNull();
+    // Steps that overlap are one.
+    expect(await Promise.all([a.elector.step(session), a.elector.step(session)])).toEqual([2500, 2500]);
     await b.elector.step(session);
+    await session.write(`UPDATE ${db.names.leader} SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 1 SECOND`);
     await a.elector.step(session);
     await b.elector.step(session);
-    expect([a.log, b.log]).toEqual([['gained 1'], []]);
+    expect([a.log, b.log, watcher.log]).toEqual([['gained 1'], [], []]);
     expect([a.elector.isLeader(), b.elector.isLeader()]).toEqual([true, false]);
-    expect(await leaderRow()).toMatchObject({ holder: 'a', term: 1 });
+    const [row] = await session.rows(
+      `SELECT holder, term, expires_at > UTC_TIMESTAMP(3) + INTERVAL 9 SECOND AS longer FROM ${db.names.leader}`,
+    );
+    expect(row).toEqual({ holder: 'a', term: 1, longer: 1 });
   });
 
   test('of twenty that step at once on twenty connections, one leads', async () => {
@@ -77,29 +84,6 @@ describe('acquiring and renewing', () => {
     }
     const terms = many.flatMap((one) => one.log.filter((line) => line.startsWith('gained')));
     expect(new Set(terms).size).toBe(terms.length);
-  });
-
-  test('a node that does not contend never acquires', async () => {
-    const a = contender('a', { contend: false });
-    await a.elector.step(session);
-    expect((await leaderRow())?.holder).toBeNull();
-  });
-
-  test('a renewal keeps the term and extends the lease', async () => {
-    const a = contender('a');
-    await a.elector.step(session);
-    await session.write(`UPDATE ${db.names.leader} SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 1 SECOND`);
-    await a.elector.step(session);
-    const [row] = await session.rows(
-      `SELECT term, expires_at > UTC_TIMESTAMP(3) + INTERVAL 9 SECOND AS longer FROM ${db.names.leader}`,
-    );
-    expect(row).toEqual({ term: 1, longer: 1 });
-  });
-
-  test('steps that overlap are one', async () => {
-    const a = contender('a');
-    await Promise.all([a.elector.step(session), a.elector.step(session)]);
-    expect(a.log).toEqual(['gained 1']);
   });
 });
 
@@ -118,27 +102,8 @@ describe('losing', () => {
     });
   });
 
-  test('the timer ends trust without anybody calling', async () => {
+  test('the timer ends trust without anybody calling, also where it fires before its time', async () => {
     const log: string[] = [];
-    const a = contender('a', {
-      leaseDurationS: 3,
-      leaseTrustS: 1,
-      leaseRenewIntervalS: 0.5,
-      monotonic: () => performance.now(),
-      onLost: (term, reason) => log.push(`lost ${term} ${reason}`),
-    });
-    // An acquisition whose answer takes longer than the trust is none: on a busy machine it may take a second one.
-    await until(async () => {
-      await a.elector.step(session);
-      return a.elector.term !== undefined || log.length > 0;
-    });
-    await until(() => log.length > 0);
-    expect(log[0]).toMatch(/^lost \d trust$/);
-  });
-
-  test('the timer ends trust also where it fires before its time', async () => {
-    const log: string[] = [];
-    let checks = 0;
     let offset = 0;
     const a = contender('a', {
       leaseDurationS: 3,
@@ -148,47 +113,39 @@ describe('losing', () => {
       monotonic: () => performance.now() - offset,
       onLost: (term, reason) => log.push(`lost ${term} ${reason}`),
     });
+    // An acquisition whose answer takes longer than the trust is none: on a busy machine it may take a second one.
     await until(async () => {
       await a.elector.step(session);
       return a.elector.term !== undefined;
     });
     offset = 400;
-    const check = a.elector.checkTrust.bind(a.elector);
-    a.elector.checkTrust = () => {
-      checks += 1;
-      check();
-    };
+    const checks = vi.spyOn(a.elector, 'checkTrust');
     await until(() => log.length > 0);
     expect(log).toEqual([expect.stringMatching(/^lost \d trust$/)]);
-    expect(checks).toBeGreaterThan(1);
+    expect(checks.mock.calls.length).toBeGreaterThan(1);
   });
 
-  test('R6 a hung renewal that succeeds does not extend trust: it is measured from its start', async () => {
+  test.for([
+    { what: 'that succeeds does not extend trust: it is measured from its start', after: 4000, log: ['gained 1'] },
+    {
+      what: 'that is answered after the end of trust does not bring the term back',
+      after: 8000,
+      log: ['gained 1', 'lost 1 trust', 'gained 2'],
+    },
+  ])('R6 a hung renewal $what', async ({ after, log }) => {
     const a = contender('a');
     await a.elector.step(session);
-    now += 2500;
+    now += 1000;
     const other = await db.session();
     await other.write('START TRANSACTION');
     await other.rows(`SELECT * FROM ${db.names.leader} FOR UPDATE`);
     const renewing = a.elector.step(session);
-    now += 4000;
-    await other.write('ROLLBACK');
-    await renewing;
-    expect(a.elector.trustedUntil).toBe(1_000_000 + 2500 + 7000);
-  });
-
-  test('a renewal that is answered after the end of trust does not bring the term back', async () => {
-    const a = contender('a');
-    await a.elector.step(session);
-    const other = await db.session();
-    await other.write('START TRANSACTION');
-    await other.rows(`SELECT * FROM ${db.names.leader} FOR UPDATE`);
-    const renewing = a.elector.step(session);
-    now += 8000;
+    now += after;
     a.elector.checkTrust();
     await other.write('ROLLBACK');
     await renewing;
-    expect(a.log).toEqual(['gained 1', 'lost 1 trust', 'gained 2']);
+    expect(a.log).toEqual(log);
+    if (log.length === 1) expect(a.elector.trustedUntil).toBe(1_000_000 + 1000 + 7000);
   });
 
   test('a renewal whose term was replaced fails, and the new leader stays', async () => {
@@ -240,24 +197,21 @@ describe('losing', () => {
 });
 
 describe('resigning', () => {
-  test('the next step of another takes the lease, and the one who resigned stands back', async () => {
-    const [a, b] = [contender('a'), contender('b')];
+  test('the next step of another takes the lease; the one who resigned stands back for one lease', async () => {
+    const [a, b, follower] = [contender('a'), contender('b'), contender('c')];
     await a.elector.step(session);
+    await follower.elector.resign(session);
+    expect(await leaderRow()).toMatchObject({ holder: 'a', term: 1 });
     await a.elector.resign(session);
     expect(a.log).toEqual(['gained 1', 'lost 1 resigned']);
     await a.elector.step(session);
     expect((await leaderRow())?.holder).toBeNull();
     await b.elector.step(session);
     expect(b.log).toEqual(['gained 2']);
-  });
-
-  test('a lone device that resigned leads again after one lease', async () => {
-    const a = contender('a');
-    await a.elector.step(session);
-    await a.elector.resign(session);
+    await b.elector.resign(session);
     now += 10_000;
     await a.elector.step(session);
-    expect(a.log.at(-1)).toBe('gained 2');
+    expect(a.log.at(-1)).toBe('gained 3');
   });
 
   test('a leader that an operator made resign stands back too', async () => {
@@ -268,13 +222,6 @@ describe('resigning', () => {
     expect(a.log).toEqual(['gained 1', 'lost 1 replaced']);
     await b.elector.step(session);
     expect(b.log).toEqual(['gained 2']);
-  });
-
-  test('a follower that resigns changes nothing', async () => {
-    const [a, b] = [contender('a'), contender('b')];
-    await a.elector.step(session);
-    await b.elector.resign(session);
-    expect(await leaderRow()).toMatchObject({ holder: 'a', term: 1 });
   });
 });
 
@@ -314,29 +261,25 @@ describe('a dead leader', () => {
     expect(named[1]).toBeUndefined();
   });
 
-  test('whose lock is held is not dead', async () => {
-    const { device, b } = await deadLeader();
-    const holder = await db.session();
-    await holder.rows('SELECT GET_LOCK(?, 0)', [device.lock_name]);
-    await b.elector.step(session);
-    now += 60_000;
-    await b.elector.step(session);
-    expect(b.log).toEqual([]);
-  });
-
-  test.each([
-    ['renews', (a: Contender) => a.elector.step(session)],
-    ['sends a heartbeat', () => session.write(`UPDATE ${db.names.device} SET last_heartbeat = UTC_TIMESTAMP(3)`)],
-    [
-      'is a new instance',
-      () => session.write(`UPDATE ${db.names.device} SET instance_token = UNHEX(REPEAT('0F', 16))`),
-    ],
-  ])('is not dead when it %s within the grace', async (_what, act) => {
-    const { a, b } = await deadLeader();
-    await session.write(`UPDATE ${db.names.device} SET last_heartbeat = UTC_TIMESTAMP(3) - INTERVAL 3 SECOND`);
+  const device = (change: string) => session.write(`UPDATE ${db.names.device} SET ${change}`);
+  test.for<{ what: string; act?: (a: Contender, lock: DeviceRow) => Promise<unknown>; trustAfterS?: number }>([
+    { what: 'it renews', act: (a) => a.elector.step(session) },
+    { what: 'it sends a heartbeat', act: () => device('last_heartbeat = UTC_TIMESTAMP(3)') },
+    { what: 'it is a new instance', act: () => device("instance_token = UNHEX(REPEAT('0F', 16))") },
+    {
+      what: 'its lock is held',
+      act: async (_, lock) => (await db.session()).rows('SELECT GET_LOCK(?, 0)', [lock.lock_name]),
+    },
+    { what: 'its lock is one of another server', act: () => device("lock_server = 'elsewhere:1'") },
+    { what: 'its lock is older than the server', act: () => device("lock_taken_at = '2001-01-01 00:00:00'") },
+    { what: 'the server has just started', trustAfterS: 1_000_000_000 },
+  ])('is not dead when $what within the grace', async ({ act, trustAfterS = 0 }) => {
+    const { device: row, a } = await deadLeader();
+    const b = contender('b', { lockTrustAfterStartS: trustAfterS });
+    await device('last_heartbeat = UTC_TIMESTAMP(3) - INTERVAL 3 SECOND');
     await session.write(`UPDATE ${db.names.leader} SET renewed_at = UTC_TIMESTAMP(3) - INTERVAL 3 SECOND`);
     await b.elector.step(session);
-    await act(a);
+    await act?.(a, row);
     now += 1000;
     await b.elector.step(session);
     expect(b.log).toEqual([]);
@@ -352,27 +295,6 @@ describe('a dead leader', () => {
     now += 1000;
     await b.elector.step(again);
     expect(b.log).toEqual(['gained 2']);
-  });
-
-  test('is not seen in locks of another server, of before a restart, or of a server just started', async () => {
-    await deadLeader();
-    const patient = contender('b', { lockTrustAfterStartS: 1_000_000_000 });
-    const c = contender('c');
-    for (const change of [
-      "lock_server = 'elsewhere:1', lock_taken_at = UTC_TIMESTAMP(3)",
-      `lock_server = '${session.facts.serverName}', lock_taken_at = '2001-01-01 00:00:00'`,
-    ]) {
-      await session.write(`UPDATE ${db.names.device} SET ${change}`);
-      await c.elector.step(session);
-      now += 1000;
-      await c.elector.step(session);
-      expect(c.log).toEqual([]);
-    }
-    await session.write(`UPDATE ${db.names.device} SET lock_taken_at = UTC_TIMESTAMP(3)`);
-    await patient.elector.step(session);
-    now += 1000;
-    await patient.elector.step(session);
-    expect(patient.log).toEqual([]);
   });
 
   test('whose device row says offline is followed at once', async () => {

@@ -20,7 +20,6 @@ import {
   readTask,
 } from '../../helpers/factories.ts';
 import { test } from '../../helpers/fixture.ts';
-import { Refusals } from '../../helpers/refusals.ts';
 
 const QUIET = { rescued: 0, poisoned: 0, timed_out: 0, failed: 0, revoked: 0, closed: 0, dead: 0 };
 
@@ -62,11 +61,6 @@ const attempt = (on: DeviceRow, options: Partial<Parameters<typeof insertAttempt
 const task = (id: number) => readTask(session, db.names, id);
 const ended = (id: number) => readAttempt(session, db.names, id);
 const deviceRow = (id: string) => readDevice(session, db.names, id);
-async function hold(lock: DeviceRow): Promise<Session> {
-  const holder = await db.session();
-  await holder.rows('SELECT GET_LOCK(?, 0)', [lock.lock_name]);
-  return holder;
-}
 /** Heartbeats of somebody, all through the last `seconds`. */
 const covered = (seconds: number) =>
   session.write(
@@ -74,7 +68,8 @@ const covered = (seconds: number) =>
   );
 
 describe('dead by lock', () => {
-  test('A3 a full device that dies is still detected, and all its tasks are open again', async () => {
+  test('A3 a full device that dies is still detected, and all its tasks are open again; the leader is no judge of itself', async () => {
+    await device('leader');
     const dead = await device('worker-001', { columns: { status: 'busy', max_concurrent_tasks: 3, current_tasks: 3 } });
     const attempts = [await attempt(dead), await attempt(dead), await attempt(dead)];
     const { check } = await healthCheck();
@@ -103,43 +98,6 @@ describe('dead by lock', () => {
     expect(await task(task_id)).toMatchObject({ status: 'pending', lost_count: 1 });
   });
 
-  test('a device that holds its lock lives, however long', async () => {
-    const live = await device('worker-001');
-    await attempt(live);
-    const holder = await hold(live);
-    const { check } = await healthCheck();
-    for (let n = 0; n < 3; n += 1) {
-      expect(await check.checkLocks()).toEqual(QUIET);
-      now += 1000;
-    }
-    await holder.close();
-  });
-
-  test('a device whose connection was cut and is back within the grace lives', async () => {
-    const cut = await device('worker-001');
-    const { check } = await healthCheck();
-    await check.checkLocks();
-    now += 500;
-    await session.write(
-      `UPDATE ${db.names.device} SET last_heartbeat = UTC_TIMESTAMP(3), lock_taken_at = UTC_TIMESTAMP(3)`,
-    );
-    await hold(cut);
-    await check.checkLocks();
-    now += 1000;
-    expect(await check.checkLocks()).toEqual(QUIET);
-    expect((await deviceRow('worker-001'))?.status).toBe('online');
-  });
-
-  test('a lock of another server, or of before its restart, says nothing', async () => {
-    await device('elsewhere', { columns: { lock_server: 'elsewhere:1' } });
-    await device('before', { lock_taken_s: 1_000_000_000 });
-    await device('none', { columns: { lock_name: null } });
-    const { check } = await healthCheck();
-    await check.checkLocks();
-    now += 1000;
-    expect(await check.checkLocks()).toEqual(QUIET);
-  });
-
   test('what was seen on one connection declares nobody dead on another, where nobody may have a lock yet', async () => {
     await device('worker-001');
     const { check, session: own } = await healthCheck();
@@ -159,36 +117,6 @@ describe('dead by lock', () => {
     expect(deaths).toEqual([]);
   });
 
-  test('a server that has just started makes nobody dead', async () => {
-    await device('worker-001');
-    const { check } = await healthCheck({ lock_trust_after_start: 1_000_000_000 });
-    await check.checkLocks();
-    now += 1000;
-    expect(await check.checkLocks()).toEqual(QUIET);
-  });
-
-  test('the leader’s own reconnect begins everything again', async () => {
-    await device('worker-001');
-    const { check, session: own } = await healthCheck({ lock_trust_after_start: 0.000_001 });
-    await check.checkLocks();
-    own.destroy();
-    (await own.ready()).startedAt = YEARS_AGO;
-    now += 1000;
-    expect(await check.checkLocks()).toEqual(QUIET);
-    now += 1;
-    expect(await check.checkLocks()).toEqual(QUIET);
-    now += 1000;
-    expect(await check.checkLocks()).toMatchObject({ dead: 1 });
-  });
-
-  test('the leader is no judge of itself', async () => {
-    await device('leader');
-    const { check } = await healthCheck();
-    await check.checkLocks();
-    now += 1000;
-    expect(await check.checkLocks()).toEqual(QUIET);
-  });
-
   test('A14 of many leaders that check the same death, one rescues, and none twice', async () => {
     const dead = await device('worker-001');
     const attempts = await Promise.all(Array.from({ length: 20 }, () => attempt(dead)));
@@ -202,201 +130,7 @@ describe('dead by lock', () => {
     expect([sum('dead'), sum('rescued')]).toEqual([1, 20]);
     for (const { task_id } of attempts) expect(await task(task_id)).toMatchObject({ status: 'pending', lost_count: 1 });
   });
-});
 
-describe('dead by heartbeat', () => {
-  test('A2 one timeout decides: below it nothing happens, above it the tasks are open in the same check', async () => {
-    await covered(20);
-    const alive = await device('just-alive', { silent_s: 15 });
-    const dead = await device('just-dead', { silent_s: 21 });
-    const [kept, taken] = [await attempt(alive), await attempt(dead)];
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, dead: 1, rescued: 1 });
-    expect((await task(kept.task_id))?.status).toBe('running');
-    expect((await task(taken.task_id))?.status).toBe('pending');
-    expect(deaths).toEqual([{ device_id: 'just-dead', by: 'heartbeat', tasks: 1 }]);
-  });
-
-  test('A3 a busy device that falls silent is dead like any other', async () => {
-    await covered(20);
-    const dead = await device('worker-001', { silent_s: 21, columns: { status: 'busy' } });
-    await attempt(dead);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toMatchObject({ dead: 1, rescued: 1 });
-  });
-
-  test('without others’ heartbeats the leader must have been connected all the time', async () => {
-    await device('worker-001', { silent_s: 100 });
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual(QUIET);
-  });
-
-  test('half of the fleet silent at once is not believed', async () => {
-    await covered(20);
-    for (const id of ['a', 'b']) await device(id, { silent_s: 21 });
-    for (const id of ['c', 'd']) await device(id);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual(QUIET);
-    expect((await deviceRow('a'))?.status).toBe('online');
-  });
-
-  test('once takes only what is silent for twice the timeout', async () => {
-    const [a, b] = [await device('a', { silent_s: 39 }), await device('b', { silent_s: 41 })];
-    const [kept, taken] = [await attempt(a), await attempt(b)];
-    const { check } = await healthCheck();
-    expect(await check.runOnce({ once: true })).toEqual({ ...QUIET, dead: 1, rescued: 1 });
-    expect((await task(kept.task_id))?.status).toBe('running');
-    expect((await task(taken.task_id))?.status).toBe('pending');
-  });
-});
-
-describe('attempts without a device', () => {
-  test('A4 a device that is offline already with work left is still reaped', async () => {
-    const stopped = await device('worker-001', { columns: { status: 'offline' } });
-    const { task_id, assignment_id } = await attempt(stopped);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, rescued: 1 });
-    expect(await task(task_id)).toMatchObject({ status: 'pending', retry: 0 });
-    expect(await ended(assignment_id)).toMatchObject({ status: 'lost', cause: 'device_offline' });
-  });
-
-  test('what an earlier instance of a device held is taken back, what the present one holds is not', async () => {
-    const again = await device('worker-001');
-    const old = await attempt(again, { columns: { instance_token: Buffer.alloc(16, 9) } });
-    const young = await attempt(again);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, rescued: 1 });
-    expect(await ended(old.assignment_id)).toMatchObject({ status: 'lost', cause: 'superseded' });
-    expect((await ended(young.assignment_id))?.status).toBe('running');
-  });
-
-  test('what a removed device held is taken back', async () => {
-    const gone = await device('worker-001');
-    const { task_id } = await attempt(gone);
-    await session.write(`DELETE FROM ${db.names.device}`);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, rescued: 1 });
-    expect((await task(task_id))?.status).toBe('pending');
-  });
-
-  test('the third worker that dies under a task makes it poison', async () => {
-    const stopped = await device('worker-001', { columns: { status: 'offline' } });
-    const { task_id, assignment_id } = await attempt(stopped, { task: { lost_count: 2 } });
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, poisoned: 1 });
-    expect(await task(task_id)).toMatchObject({ status: 'failed', retry: 0, lost_count: 3 });
-    expect((await task(task_id))?.last_error).toMatch(/^poison/);
-    expect(await ended(assignment_id)).toMatchObject({ status: 'lost', error_class: 'poison' });
-  });
-
-  test('B4 an orphan of a dead device does not touch the task that another device has finished', async () => {
-    const stopped = await device('worker-001', { columns: { status: 'offline' } });
-    const orphan = await attempt(stopped, { overdue_s: 60, task: { status: 'done', claim_token: null, attempt: 2 } });
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, closed: 1 });
-    expect(await task(orphan.task_id)).toMatchObject({ status: 'done', retry: 0, lost_count: 0, last_error: null });
-    expect((await ended(orphan.assignment_id))?.status).toBe('lost');
-  });
-
-  test('B5 an attempt that is held by somebody is left for the next round, and the others are rescued', async () => {
-    const stopped = await device('worker-001', { columns: { status: 'offline' } });
-    const attempts = [await attempt(stopped), await attempt(stopped), await attempt(stopped)];
-    const other = await db.session();
-    await other.write('START TRANSACTION');
-    await other.rows(`SELECT * FROM ${db.names.task} WHERE id = ? FOR UPDATE`, [attempts[0]?.task_id]);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, rescued: 2 });
-    expect((await task(attempts[0]?.task_id as number))?.status).toBe('running');
-    await other.write('ROLLBACK');
-    expect(await check.runOnce()).toEqual({ ...QUIET, rescued: 1 });
-  });
-
-  test('B5 one attempt that cannot be ended undoes nothing of the others', async () => {
-    const stopped = await device('worker-001', { columns: { status: 'offline' } });
-    const broken = await attempt(stopped);
-    const fine = await attempt(stopped);
-    const refuse = new Refusals(session, db.names);
-    // The second write of its end: the first must be undone.
-    await refuse.of(db.names.assignment, `task_id = ${broken.task_id} AND status = 'lost'`);
-    const { check } = await healthCheck();
-    await expect(check.runOnce()).rejects.toThrow(/refuse_0/);
-    await refuse.none();
-    expect((await task(fine.task_id))?.status).toBe('pending');
-    expect(await task(broken.task_id)).toMatchObject({ status: 'running', lost_count: 0 });
-    expect((await ended(broken.assignment_id))?.status).toBe('running');
-  });
-});
-
-describe('attempts past their time', () => {
-  test('an overdue attempt spends a retry and comes back after its backoff', async () => {
-    const { task_id, assignment_id } = await attempt(await device('worker-001'), { overdue_s: 1 });
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, timed_out: 1 });
-    const row = await task(task_id);
-    expect(row).toMatchObject({ status: 'pending', retry: 1, claim_token: null });
-    expect(row?.due_in_s).toBeGreaterThan(25);
-    expect(row?.due_in_s).toBeLessThanOrEqual(30);
-    expect(await ended(assignment_id)).toMatchObject({ status: 'timeout', error_class: 'timeout', cause: 'deadline' });
-  });
-
-  test('an overdue attempt of a task without budget fails it; NULL means the setting', async () => {
-    const on = await device('worker-001');
-    const own = await attempt(on, { overdue_s: 1, task: { max_retry_count: 0 } });
-    const fleet = await attempt(on, { overdue_s: 1, task: { max_retry_count: null, retry: 2 } });
-    const { check } = await healthCheck({ max_retry_count: 2 });
-    expect(await check.runOnce()).toEqual({ ...QUIET, timed_out: 2, failed: 2 });
-    for (const { task_id } of [own, fleet]) {
-      expect(await task(task_id)).toMatchObject({ status: 'failed' });
-      expect((await task(task_id))?.finished_at).not.toBeNull();
-    }
-  });
-
-  test('B4 an overdue attempt whose task another attempt holds does not fail it', async () => {
-    const { task_id, assignment_id } = await attempt(await device('worker-001'), {
-      overdue_s: 1,
-      current: false,
-      task: { max_retry_count: 0 },
-    });
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, closed: 1 });
-    expect(await task(task_id)).toMatchObject({ status: 'running', retry: 0 });
-    expect(await ended(assignment_id)).toMatchObject({ status: 'lost', cause: 'foreign' });
-  });
-
-  test('a revoked attempt that its holder does not end is ended as the operator wanted', async () => {
-    const on = await device('worker-001');
-    const cancelled = await attempt(on, { revoked_s: 21, columns: { revoke_outcome: 'cancelled' } });
-    const moved = await attempt(on, {
-      revoked_s: 21,
-      columns: { revoke_outcome: 'released' },
-      task: { target_device_id: 'worker-002' },
-    });
-    const fresh = await attempt(on, { revoked_s: 15, columns: { revoke_outcome: 'cancelled' } });
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, revoked: 2 });
-    expect(await task(cancelled.task_id)).toMatchObject({ status: 'cancelled', retry: 0 });
-    expect((await ended(cancelled.assignment_id))?.status).toBe('cancelled');
-    expect(await task(moved.task_id)).toMatchObject({ status: 'assigned', target_device_id: 'worker-002', retry: 0 });
-    expect((await ended(moved.assignment_id))?.status).toBe('released');
-    expect((await task(fresh.task_id))?.status).toBe('running');
-  });
-
-  test('a running task that another program deletes or resets closes its attempt and is left as it is', async () => {
-    const on = await device('worker-001');
-    const [deleted, reset, untouched] = [await attempt(on), await attempt(on), await attempt(on)];
-    await session.write(`DELETE FROM ${db.names.task} WHERE id = ?`, [deleted.task_id]);
-    await session.write(`UPDATE ${db.names.task} SET status = 'pending' WHERE id = ?`, [reset.task_id]);
-    const { check } = await healthCheck();
-    expect(await check.runOnce()).toEqual({ ...QUIET, closed: 2 });
-    for (const { assignment_id } of [deleted, reset]) {
-      expect(await ended(assignment_id)).toMatchObject({ status: 'lost', cause: 'foreign' });
-    }
-    expect((await task(reset.task_id))?.status).toBe('pending');
-    expect((await ended(untouched.assignment_id))?.status).toBe('running');
-  });
-});
-
-describe('a term that is over', () => {
   test('R5 duties fenced by an old term write nothing', async () => {
     await covered(20);
     const dead = await device('worker-001', { silent_s: 21 });
@@ -415,4 +149,143 @@ describe('a term that is over', () => {
     }
     expect(deaths).toEqual([]);
   });
+});
+
+test.for([
+  { round: 'a round', once: false, alive: 15, dead: 21 },
+  { round: 'one of a process without a past', once: true, alive: 39, dead: 41 },
+])(
+  'A2 A3 one timeout decides, for busy devices too: $round takes what was silent for $dead s, not for $alive s',
+  async (row) => {
+    await covered(20);
+    const alive = await device('just-alive', { silent_s: row.alive });
+    const dead = await device('just-dead', { silent_s: row.dead, columns: { status: 'busy' } });
+    if (row.once) await session.write(`DELETE FROM ${db.names.heartbeat}`);
+    const [kept, taken] = [await attempt(alive), await attempt(dead)];
+    const { check } = await healthCheck();
+    expect(await check.runOnce({ once: row.once })).toEqual({ ...QUIET, dead: 1, rescued: 1 });
+    expect((await task(kept.task_id))?.status).toBe('running');
+    expect((await task(taken.task_id))?.status).toBe('pending');
+    expect(deaths).toEqual([{ device_id: 'just-dead', by: 'heartbeat', tasks: 1 }]);
+  },
+);
+
+interface Open {
+  what: string;
+  on?: 'offline' | 'live' | 'removed';
+  options?: Partial<Parameters<typeof insertAttempt>[2]>;
+  /** What another program does to the task. */
+  foreign?: (id: number) => string;
+  task?: object;
+  attempt: object;
+}
+
+const OPEN: Open[] = [
+  {
+    what: 'A4 of a device that is offline already',
+    on: 'offline',
+    task: { status: 'pending', retry: 0, lost_count: 1 },
+    attempt: { status: 'lost', cause: 'device_offline' },
+  },
+  {
+    what: 'of a device that was removed',
+    on: 'removed',
+    task: { status: 'pending' },
+    attempt: { status: 'lost', cause: 'device_removed' },
+  },
+  {
+    what: 'of an earlier instance of a living device',
+    options: { columns: { instance_token: Buffer.alloc(16, 9) } },
+    task: { status: 'pending' },
+    attempt: { status: 'lost', cause: 'superseded' },
+  },
+  { what: 'of the present instance', task: { status: 'running' }, attempt: { status: 'running' } },
+  {
+    what: 'under which the third worker died',
+    on: 'offline',
+    options: { task: { lost_count: 2 } },
+    task: { status: 'failed', retry: 0, lost_count: 3, last_error: expect.stringMatching(/^poison/) },
+    attempt: { status: 'lost', error_class: 'poison' },
+  },
+  {
+    what: 'B4 whose task another device has finished',
+    on: 'offline',
+    options: { overdue_s: 60, task: { status: 'done', claim_token: null, attempt: 2 } },
+    task: { status: 'done', retry: 0, lost_count: 0, last_error: null },
+    attempt: { status: 'lost', cause: 'device_offline' },
+  },
+  {
+    what: 'B4 overdue, whose task another attempt holds',
+    options: { overdue_s: 1, current: false, task: { max_retry_count: 0 } },
+    task: { status: 'running', retry: 0 },
+    attempt: { status: 'lost', cause: 'foreign' },
+  },
+  {
+    what: 'overdue, with a try left',
+    options: { overdue_s: 1, task: { max_retry_count: 1 } },
+    task: { status: 'pending', retry: 1, claim_token: null },
+    attempt: { status: 'timeout', error_class: 'timeout', cause: 'deadline' },
+  },
+  {
+    what: 'overdue, with none left of the fleet’s number',
+    options: { overdue_s: 1, task: { max_retry_count: null, retry: 2 } },
+    task: { status: 'failed', finished_at: expect.anything() },
+    attempt: { status: 'timeout' },
+  },
+  {
+    what: 'F2 overdue, and never reported as begun',
+    options: { overdue_s: 5, task: { max_retry_count: 0 }, columns: { status: 'assigned' } },
+    task: { status: 'pending', retry: 0, lost_count: 1 },
+    attempt: { status: 'lost', cause: 'not_begun' },
+  },
+  {
+    what: 'cancelled, and not ended by its holder',
+    options: { revoked_s: 21, columns: { revoke_outcome: 'cancelled' } },
+    task: { status: 'cancelled', retry: 0 },
+    attempt: { status: 'cancelled' },
+  },
+  {
+    what: 'given to another device, and not ended by its holder',
+    options: { revoked_s: 21, columns: { revoke_outcome: 'released' }, task: { target_device_id: 'worker-002' } },
+    task: { status: 'assigned', target_device_id: 'worker-002', retry: 0 },
+    attempt: { status: 'released' },
+  },
+  {
+    what: 'cancelled a moment ago',
+    options: { revoked_s: 15, columns: { revoke_outcome: 'cancelled' } },
+    task: { status: 'running' },
+    attempt: { status: 'running' },
+  },
+  {
+    what: 'whose task another program deletes',
+    foreign: (id) => `DELETE FROM ${db.names.task} WHERE id = ${id}`,
+    attempt: { status: 'lost', cause: 'foreign' },
+  },
+  {
+    what: 'whose task another program resets',
+    foreign: (id) => `UPDATE ${db.names.task} SET status = 'pending' WHERE id = ${id}`,
+    task: { status: 'pending' },
+    attempt: { status: 'lost', cause: 'foreign' },
+  },
+];
+
+test('A4 B4 one round ends every open attempt that nobody else ends, each as its row says', async () => {
+  const on = {
+    offline: await device('offline', { columns: { status: 'offline' } }),
+    live: await device('live'),
+    removed: await device('removed'),
+  };
+  const made = [];
+  for (const row of OPEN) made.push({ ...row, ids: await attempt(on[row.on ?? 'live'], row.options) });
+  for (const { foreign, ids } of made) if (foreign !== undefined) await session.write(foreign(ids.task_id));
+  await session.write(`DELETE FROM ${db.names.device} WHERE device_id = 'removed'`);
+  const { check } = await healthCheck({ max_retry_count: 2 });
+  const counts = { rescued: 4, poisoned: 1, timed_out: 2, failed: 1, revoked: 2, closed: 4, dead: 0 };
+  expect(await check.runOnce()).toEqual(counts);
+  for (const { what, ids, ...row } of made) {
+    const found = await task(ids.task_id);
+    if (row.task === undefined) expect(found, what).toBeUndefined();
+    else expect(found, what).toMatchObject(row.task);
+    expect(await ended(ids.assignment_id), what).toMatchObject(row.attempt);
+  }
 });

@@ -11,9 +11,6 @@ import { PartsFailed } from '../../../src/core/leader/duty/failures.ts';
 import { Pruner } from '../../../src/core/leader/pruner.ts';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { SettingsKeeper } from '../../../src/core/leader/settings-keeper.ts';
-import { Watcher } from '../../../src/core/leader/watcher.ts';
-import { FleetView } from '../../../src/core/ring/fleet-view.ts';
-import { RingSender } from '../../../src/core/ring/ring-sender.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import { insertDeferredClaim } from '../../helpers/deferred-claim.ts';
@@ -67,10 +64,6 @@ async function outcome(round: () => Promise<object>) {
   }
 }
 
-function never(): never {
-  throw new Error('nobody is placed here');
-}
-
 const status = async (id: number) => (await readTask(session, db.names, id))?.status;
 
 /** Two attempts of each kind that a health check ends; the first of each is the one that is refused. */
@@ -90,36 +83,39 @@ async function everyKind() {
 }
 
 describe('finding F11: a health check', () => {
-  test.each(['orphaned', 'revoked', 'overdue', 'strayClaims'] as const)(
-    'ends all others of every kind when one %s attempt cannot be ended, and names that one',
-    async (kind) => {
-      const kinds = await everyKind();
-      const [stuck] = kinds[kind];
-      await refuse.ofTasks([stuck]);
-      const { check } = await office();
-      const { failed } = await outcome(() => check.runOnce());
-      expect(failed).toHaveLength(1);
-      expect(failed[0]).toContain(`task ${stuck}`);
-      for (const id of Object.values(kinds).flat()) expect(await status(id)).toBe(id === stuck ? 'running' : 'pending');
-      await refuse.none();
-      expect((await outcome(() => office().then((again) => again.check.runOnce()))).failed).toEqual([]);
-      expect(await status(stuck)).toBe('pending');
-    },
-  );
-
-  test('closes a foreign attempt next to one that cannot be closed, and the other kinds too', async () => {
+  test('ends all others of every kind when of each kind one attempt cannot be ended, and names that one', async () => {
     const kinds = await everyKind();
-    const live = await insertDevice(session, db.names, { device_id: 'other' });
-    const [stuck, fine] = [
-      await insertAttempt(session, db.names, { device: live, current: false }),
-      await insertAttempt(session, db.names, { device: live, current: false }),
-    ];
-    await refuse.of(db.names.assignment, `task_id = ${stuck.task_id} AND status = 'lost'`);
+    const stuck = Object.values(kinds).map(([first]) => first);
+    await refuse.ofTasks(stuck);
     const { check } = await office();
     const { failed } = await outcome(() => check.runOnce());
-    expect(failed).toEqual([`attempt ${stuck.assignment_id} of task ${stuck.task_id} (foreign)`]);
+    expect(failed).toHaveLength(stuck.length);
+    for (const id of stuck) expect(failed.join()).toContain(`task ${id}`);
+    for (const id of Object.values(kinds).flat()) {
+      expect(await status(id)).toBe(stuck.includes(id) ? 'running' : 'pending');
+    }
+    await refuse.none();
+    expect((await outcome(() => office().then((again) => again.check.runOnce()))).failed).toEqual([]);
+    for (const id of stuck) expect(await status(id)).toBe('pending');
+  });
+
+  test('B5 undoes the task of an attempt whose own row is refused, and closes the foreign one next to it', async () => {
+    const live = await insertDevice(session, db.names, { device_id: 'live' });
+    const [stuck, late, fine] = [
+      await insertAttempt(session, db.names, { device: live, current: false }),
+      await insertAttempt(session, db.names, { device: live, overdue_s: 60 }),
+      await insertAttempt(session, db.names, { device: live, current: false }),
+    ];
+    const ended = "status IN ('lost', 'timeout')";
+    await refuse.of(db.names.assignment, `task_id IN (${stuck.task_id}, ${late.task_id}) AND ${ended}`);
+    const { check } = await office();
+    const { failed } = await outcome(() => check.runOnce());
+    expect(failed).toEqual([
+      `attempt ${late.assignment_id} of task ${late.task_id} (overdue)`,
+      `attempt ${stuck.assignment_id} of task ${stuck.task_id} (foreign)`,
+    ]);
+    expect(await readTask(session, db.names, late.task_id)).toMatchObject({ status: 'running', retry: 0 });
     expect((await readAttempt(session, db.names, fine.assignment_id))?.status).toBe('lost');
-    for (const id of Object.values(kinds).flat()) expect(await status(id)).toBe('pending');
   });
 
   test('a row whose write takes longer than a call may is passed in the next rounds', async ({ skip }) => {
@@ -161,26 +157,32 @@ describe('finding F11: a health check', () => {
     expect(await status(task_id)).toBe('pending');
   });
 
-  test('a last_error that is too narrow gets the beginning of the text', async () => {
+  test('values that no column of ours takes end like any other: counters at their maximum, zero dates, a narrow text', async () => {
+    const most = 2_147_483_647;
     await session.write(`ALTER TABLE ${db.names.task} MODIFY last_error VARCHAR(64) NULL`);
     const device_id = 'crawler-07.beijing.example.com';
     const off = await insertDevice(session, db.names, { device_id, columns: { status: 'offline' } });
+    const live = await insertDevice(session, db.names, { device_id: 'live' });
+    const dead = await insertAttempt(session, db.names, { device: off, task: { lost_count: most } });
+    const late = await insertAttempt(session, db.names, { device: live, overdue_s: 9, task: { retry: most } });
     const third = await insertAttempt(session, db.names, { device: off, task: { lost_count: 2 } });
     const deferred = await insertDeferredClaim(session, db.names, off);
-    const live = await insertDevice(session, db.names, { device_id: `live.${device_id}` });
-    const overdue = await insertAttempt(session, db.names, { device: live, overdue_s: 60 });
+    const foreign = await db.session();
+    await foreign.write("SET SESSION sql_mode = ''");
+    await foreign.write(
+      `UPDATE ${db.names.task} SET claimed_at = '0000-00-00 00:00:00', claim_deadline = '0000-00-00 00:00:00' WHERE id = ?`,
+      [deferred.task_id],
+    );
     const { check } = await office();
     expect((await outcome(() => check.runOnce())).failed).toEqual([]);
-    expect(await readTask(session, db.names, third.task_id)).toMatchObject({
-      status: 'failed',
-      last_error: 'poison: 3 worker(s) died while running it; last error: device craw…'.slice(0, 63).concat('…'),
-    });
+    expect(await readTask(session, db.names, dead.task_id)).toMatchObject({ status: 'failed', lost_count: most });
+    expect(await readTask(session, db.names, late.task_id)).toMatchObject({ status: 'failed', retry: most });
     expect(await status(deferred.task_id)).toBe('pending');
-    expect((await readTask(session, db.names, overdue.task_id))?.last_error).toMatch(/^exceeded its deadline .*…$/);
+    const text = 'poison: 3 worker(s) died while running it; last error: device c…';
+    expect((await readTask(session, db.names, third.task_id))?.last_error).toBe(text);
     // The row of the attempt has room for all of it.
-    expect((await readAttempt(session, db.names, third.assignment_id))?.error_message).toBe(
-      `device ${device_id} is offline`,
-    );
+    const { error_message } = (await readAttempt(session, db.names, third.assignment_id))!;
+    expect(error_message).toBe(`device ${device_id} is offline`);
   });
 
   test('a column that takes no text of ours: the attempts end without one', async () => {
@@ -200,30 +202,18 @@ describe('finding F11: a health check', () => {
     }
   });
 
-  test('a lost_count or a retry at its maximum ends like any other', async () => {
-    const most = 2_147_483_647;
+  test('a round that fails with every row stops after some, and the next goes on behind them', async () => {
     const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
-    const live = await insertDevice(session, db.names);
-    const dead = await insertAttempt(session, db.names, { device: off, task: { lost_count: most } });
-    const late = await insertAttempt(session, db.names, { device: live, overdue_s: 9, task: { retry: most } });
+    const held = [];
+    for (let n = 0; n < 40; n += 1) held.push(await insertAttempt(session, db.names, { device: off }));
+    await refuse.ofTasks(held.slice(0, 30).map((one) => one.task_id));
     const { check } = await office();
-    expect((await outcome(() => check.runOnce())).failed).toEqual([]);
-    expect(await readTask(session, db.names, dead.task_id)).toMatchObject({ status: 'failed', lost_count: most });
-    expect(await readTask(session, db.names, late.task_id)).toMatchObject({ status: 'failed', retry: most });
-  });
-
-  test('a deferred claim with zero dates, which no column of ours takes, is ended', async () => {
-    const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
-    const { task_id } = await insertDeferredClaim(session, db.names, off);
-    const foreign = await db.session();
-    await foreign.write("SET SESSION sql_mode = ''");
-    await foreign.write(
-      `UPDATE ${db.names.task} SET claimed_at = '0000-00-00 00:00:00', claim_deadline = '0000-00-00 00:00:00' WHERE id = ?`,
-      [task_id],
-    );
-    const { check } = await office();
-    expect((await outcome(() => check.runOnce())).failed).toEqual([]);
-    expect(await status(task_id)).toBe('pending');
+    const first = await outcome(() => check.runOnce());
+    expect(first.failed).toHaveLength(25);
+    expect(first.counts).toMatchObject({ rescued: 0 });
+    const second = await outcome(() => check.runOnce());
+    expect(second.failed).toHaveLength(5);
+    expect(second.counts).toMatchObject({ rescued: 10 });
   });
 });
 
@@ -287,40 +277,5 @@ describe('finding F11: the other duties', () => {
     await session.write(
       `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
     );
-  });
-
-  test('devices are rung next to one whose row makes no sense', async () => {
-    for (const [device_id, supported_tasks] of [
-      ['evil', 5],
-      ['good', ['t']],
-    ] as const) {
-      const capabilities = JSON.stringify({ supported_tasks });
-      await insertDevice(session, db.names, {
-        device_id,
-        columns: { port: 9, ring_token: Buffer.alloc(16, 1), max_concurrent_tasks: 5, capabilities },
-      });
-    }
-    await insertTask(session, db.names, { task_type: 't' });
-    const { duty } = await office();
-    // Nobody is really rung; what it would ring for is counted.
-    const sender = new RingSender({ view: new FleetView({ loopback: true }), enabled: false, policy: () => never() });
-    const watcher = new Watcher({ duty, config: configSchema.parse({}), heads: () => [], ringSender: () => sender });
-    expect((await outcome(() => watcher.runOnce())).counts).toEqual({ rung: 1 });
-    expect(sender.view.devices().map((one) => one.device_id)).toContain('good');
-    await watcher.close();
-  });
-
-  test('a round that fails with every row stops after some, and the next goes on behind them', async () => {
-    const off = await insertDevice(session, db.names, { columns: { status: 'offline' } });
-    const held = [];
-    for (let n = 0; n < 40; n += 1) held.push(await insertAttempt(session, db.names, { device: off }));
-    await refuse.ofTasks(held.slice(0, 30).map((one) => one.task_id));
-    const { check } = await office();
-    const first = await outcome(() => check.runOnce());
-    expect(first.failed).toHaveLength(25);
-    expect(first.counts).toMatchObject({ rescued: 0 });
-    const second = await outcome(() => check.runOnce());
-    expect(second.failed).toHaveLength(5);
-    expect(second.counts).toMatchObject({ rescued: 10 });
   });
 });

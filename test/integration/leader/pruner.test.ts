@@ -1,5 +1,5 @@
 // A leader that is given up leaves the change of a table to the server, which ends it while the next leader prunes.
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { dayPartitions, HEARTBEATS, repartition } from '../../../src/core/db/history/day-partitions.ts';
 import { Session } from '../../../src/core/db/session.ts';
 import { planPartitions } from '../../../src/core/domain/day-partitions.ts';
@@ -52,26 +52,20 @@ async function pruner(meanwhile: () => Promise<void>): Promise<Pruner> {
 
 const days = () => dayPartitions(session, db.names, HEARTBEATS);
 
-describe('days that a former leader changes while the next one prunes', () => {
-  test('are no failure when it did all of it', async () => {
-    const { partitions, today } = await days();
-    const plan = planPartitions(partitions, today, 1);
-    const one = await pruner(async () => {
-      await repartition(session, db.names, HEARTBEATS, { ...plan, drop: [] });
-      await repartition(session, db.names, HEARTBEATS, { ...plan, add: [] });
-    });
-    expect(await one.runOnce()).toEqual({ added: 0, dropped: 0 });
-    expect((await days()).partitions).toEqual([...plan.add.map((day) => day.name), 'p_future']);
+test.for([
+  { what: 'are no failure when it did all of it', days: Number.POSITIVE_INFINITY, counts: { added: 0, dropped: 0 } },
+  {
+    what: 'leave the rest to the round when it did a part',
+    days: 1,
+    counts: { added: DAYS - 1, dropped: OLD.length - 1 },
+  },
+])('days that a former leader changes while the next one prunes $what', async ({ days: changed, counts }) => {
+  const { partitions, today } = await days();
+  const plan = planPartitions(partitions, today, 1);
+  const one = await pruner(async () => {
+    await repartition(session, db.names, HEARTBEATS, { add: plan.add.slice(0, changed), drop: [] });
+    await repartition(session, db.names, HEARTBEATS, { add: [], drop: plan.drop.slice(0, changed) });
   });
-
-  test('leave the rest to the round when it did a part', async () => {
-    const { partitions, today } = await days();
-    const plan = planPartitions(partitions, today, 1);
-    const one = await pruner(async () => {
-      await repartition(session, db.names, HEARTBEATS, { add: plan.add.slice(0, 1), drop: [] });
-      await repartition(session, db.names, HEARTBEATS, { add: [], drop: plan.drop.slice(0, 1) });
-    });
-    expect(await one.runOnce()).toEqual({ added: DAYS - 1, dropped: OLD.length - 1 });
-    expect((await days()).partitions).toEqual([...plan.add.map((day) => day.name), 'p_future']);
-  });
+  expect(await one.runOnce()).toEqual(counts);
+  expect((await days()).partitions).toEqual([...plan.add.map((day) => day.name), 'p_future']);
 });

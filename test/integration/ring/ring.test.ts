@@ -2,13 +2,12 @@
 // is about rings, so that what starts was rung for; and the reverse where it is about polling.
 
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import type { Context } from '../../../src/core/context/context.ts';
 import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { Watcher } from '../../../src/core/leader/watcher.ts';
-import type { Reply } from '../../../src/core/ring/datagram.ts';
 import { addTask, reassignTask, retryTasks } from '../../../src/core/tasks/tasks.ts';
 import { actor } from '../../helpers/actor.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
@@ -38,10 +37,6 @@ afterEach(async () => {
 const HOUR = 3600;
 /** Finds nothing by itself after its start. */
 const NEVER_POLLS = { tick_interval: HOUR, task_poll_interval: HOUR };
-
-/** What the device says to this very ring; to another it may have answered before. */
-const answerTo = (mine: Ear, sequence: Buffer) =>
-  until(() => mine.heard.find((one): one is Reply => one.kind === 'answer' && one.sequence.equals(sequence)));
 
 /** A worker that has made its first poll, and makes no other by itself. */
 async function rungWorker(deviceId: string, options: TestWorkerOptions = {}): Promise<TestWorker> {
@@ -116,24 +111,15 @@ async function fullWorker() {
 }
 
 describe('a worker that never polls', () => {
-  it('starts a task that is added, by its ring', async () => {
-    await rungWorker('w1');
-    const { task_id } = await addTask(producer, { task_type: 't' });
-    expect(await runner(task_id)).toBe('w1');
-  });
-
-  it('starts one of a lane and rank that it has never seen', async () => {
+  it('starts a task that is added, by its ring, also one of a lane and rank that it has never seen', async () => {
     await rungWorker('w1', { worker: { ...NEVER_POLLS, capabilities: { browser: true } } });
+    const { ip_address, port, ring_token } = await device('w1');
+    expect(ip_address).toBe(session.facts.localAddress ?? '127.0.0.1');
+    expect(port).toBeGreaterThan(1023);
+    expect(ring_token).toHaveLength(16);
+    expect(await runner((await addTask(producer, { task_type: 't' })).task_id)).toBe('w1');
     const task = { task_type: 't', required_capabilities: { browser: true, a: null }, priority: 9 };
     expect(await runner((await addTask(producer, task)).task_id)).toBe('w1');
-  });
-
-  it('publishes the address of its socket to the database, a port of the kernel and a token', async () => {
-    await rungWorker('w1');
-    const row = await device('w1');
-    expect(row.ip_address).toBe(session.facts.localAddress ?? '127.0.0.1');
-    expect(row.port).toBeGreaterThan(1023);
-    expect(row.ring_token).toHaveLength(16);
   });
 
   it('publishes the configured address, also if this machine does not have it: that of the host of a container', async () => {
@@ -157,35 +143,6 @@ describe('a worker that never polls', () => {
     expect(await runner(id)).toBe('w1');
   });
 
-  it('tells what it claimed, when it has claimed it', async () => {
-    await rungWorker('w1', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 3 } });
-    const { ip_address, port, ring_token: token } = await device('w1');
-    expect(ip_address).toBe('127.0.0.1');
-    const mine = await listen();
-    // An answer waits for its claim 100 ms, which a busy server may outlast: then it says 0, and the next ring is asked.
-    for (;;) {
-      // Both at once: after a claim that found work the worker polls for a while, and may take one that comes alone.
-      await session.write('START TRANSACTION');
-      const two = [
-        await insertTask(session, db.names, { task_type: 't' }),
-        await insertTask(session, db.names, { task_type: 't' }),
-      ];
-      await session.write('COMMIT');
-      const sequence = await mine.ring({ lane: laneKey('t', null), n: 9 }, token, port);
-      const answer = await answerTo(mine, sequence);
-      const open = await session.rows(`SELECT task_id FROM ${db.names.assignment} WHERE task_id IN (?) ORDER BY id`, [
-        two,
-      ]);
-      expect(answer.running + answer.free).toBe(3);
-      if (answer.claimed > 0) {
-        expect(answer.claimed).toBe(2);
-        expect(open.map((one) => one.task_id)).toEqual(two);
-        break;
-      }
-      for (const id of two) await until(async () => (await status(id)) === 'done', 10_000, `the end of task ${id}`);
-    }
-  });
-
   it('hears nobody who does not know its token', async () => {
     await rungWorker('w1');
     const { port, ring_token: token } = await device('w1');
@@ -201,37 +158,24 @@ describe('a worker that never polls', () => {
     expect(await status(id)).toBe('pending');
   });
 
-  it('that is full says so at once, and tells who rang when a slot is free again', async () => {
+  it('that is full says so at once, and tells who rang when a slot is free again, but not who forwarded', async () => {
     const { free, port, token } = await fullWorker();
-    const mine = await listen();
+    const [forwarder, mine] = [await listen(), await listen()];
+    await forwarder.ring({ lane: laneKey('t', null), hops: 1 }, token, port);
+    expect(await forwarder.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
     const sequence = await mine.ring({ lane: laneKey('t', null) }, token, port);
     expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
     free();
-    expect(await mine.next('state')).toMatchObject({ sequence, running: 0, free: 1 });
-  });
-
-  it('answers a ring that was forwarded, and sends no states for it', async () => {
-    const { free, port, token } = await fullWorker();
-    const [forwarder, other] = [await listen(), await listen()];
-    await forwarder.ring({ lane: laneKey('t', null), hops: 1 }, token, port);
-    expect(await forwarder.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 0 });
-    await other.ring({ lane: laneKey('t', null) }, token, port);
-    await other.next('answer');
-    free();
     // The older sender would have been informed first.
-    await other.next('state');
+    expect(await mine.next('state')).toMatchObject({ sequence, running: 0, free: 1 });
     expect(forwarder.heard.map((one) => one.kind)).toEqual(['challenge', 'answer']);
   });
 
-  it('starts what is retried', async () => {
+  it('starts what is retried, and what is directed at it', async () => {
     await rungWorker('w1');
     const failed = await insertTask(session, db.names, { task_type: 't', status: 'failed' });
     await retryTasks(producer, [failed], { force: false, by: actor() });
     expect(await runner(failed)).toBe('w1');
-  });
-
-  it('starts what is directed at it', async () => {
-    await rungWorker('w1');
     await impostor('w2', 0);
     const columns = { task_type: 't', status: 'assigned', target_device_id: 'w2' };
     const directed = await insertTask(session, db.names, columns);
@@ -272,105 +216,31 @@ describe('nothing is lost when a ring is', () => {
     expect(await runner(task_id)).toBe('w1');
   });
 
-  it('an answer without a claim: the next one is rung', async () => {
-    const idle = await listen(() => ({ claimed: 0, running: 0, free: 5 }));
-    await impostor('idle', idle.port);
-    await rungWorker('w1');
-    await occupy('w1');
-    const { task_id } = await addTask(producer, { task_type: 't' });
-    expect(await runner(task_id)).toBe('w1');
-    expect(idle.heard).toHaveLength(1);
-  });
-
-  it('a device whose type is at its maximum says so at once: the next one is rung', async () => {
-    let end = () => {};
-    const first = await rungWorker('w1', {
-      handlers: { t: () => new Promise<void>((resolve) => (end = resolve)) },
-      configured: { t: { module: './of-the-test.ts', max: 1 } },
-      worker: { ...NEVER_POLLS, max_concurrent_tasks: 20 },
-    });
-    const started = once(first.events, 'task:started');
-    // By a sender of its own, while w1 is alone: one that is slow to answer is passed over.
-    const earlier = producing(db);
-    await addTask(earlier, { task_type: 't' });
-    await started;
-    await earlier.close();
-    await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
-    await occupy('w2');
-    const { port, ring_token: token } = await device('w1');
-    const mine = await listen();
-    await mine.ring({ lane: laneKey('t', null) }, token, port);
-    // Its slots are free for other types.
-    expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 19 });
-    const { task_id } = await addTask(producer, { task_type: 't' });
-    expect(await runner(task_id)).toBe('w2');
-    end();
-  });
-
-  it('nobody hears it: a poll takes the task', async () => {
-    const worker = startWorker(db, { deviceId: 'w1', handlers: { t: () => {} }, worker: { tick_interval: 0.05 } });
-    await once(worker.events, 'worker:started');
-    await session.write(`UPDATE ${db.names.device} SET ring_token = ?`, [randomBytes(16)]);
-    const { task_id } = await addTask(producer, { task_type: 't' });
-    expect(await runner(task_id)).toBe('w1');
-  });
-
-  it('enabled: false has port 0 and no token, and polls', async () => {
-    const off = { ring: { enabled: false }, tick_interval: 0.05, task_poll_interval: 0.05 };
-    const worker = startWorker(db, { deviceId: 'w1', handlers: { t: () => {} }, worker: off });
-    await once(worker.events, 'worker:started');
-    expect(await device('w1')).toMatchObject({ port: 0, ring_token: null });
+  it.for([
+    ['nobody hears it', true],
+    ['rings are not enabled, and there is neither port nor token', false],
+  ] as const)('%s: a poll takes the task', async ([, enabled]) => {
+    const worker = { ring: { enabled }, tick_interval: 0.05, task_poll_interval: 0.05 };
+    const { events } = startWorker(db, { deviceId: 'w1', handlers: { t: () => {} }, worker });
+    await once(events, 'worker:started');
+    if (enabled) await session.write(`UPDATE ${db.names.device} SET ring_token = ?`, [randomBytes(16)]);
+    else expect(await device('w1')).toMatchObject({ port: 0, ring_token: null });
     const { task_id } = await addTask(producer, { task_type: 't' });
     expect(await runner(task_id)).toBe('w1');
   });
 });
 
-describe('a sender', () => {
+it('a sender rings nobody for a task that is due later, or was there before', async () => {
   // Every device here answers, however busy the machine is.
-  beforeEach(async () => {
-    (await producer.producer()).notifier.ringSender.answerMs = 5000;
-  });
-
-  it('rings one device for one task, and each with its share of many', async () => {
-    const answer = () => ({ claimed: 1, running: 0, free: 5 });
-    const [a, b] = [await listen(answer), await listen(answer)];
-    await impostor('a', a.port, { max_concurrent_tasks: 4 });
-    await impostor('b', b.port, { max_concurrent_tasks: 4 });
-    await addTask(producer, { task_type: 't' });
-    await until(() => a.heard.length + b.heard.length > 0);
-    const made = await producer.producer();
-    await made.enqueue(Array.from({ length: 6 }, () => ({ task_type: 't' })));
-    await until(() => a.heard.length > 0 && b.heard.length > 0 && a.heard.length + b.heard.length >= 3);
-    await producer.close();
-    const shares = [...a.heard, ...b.heard].map((one) => (one.kind === 'ring' ? one.n : undefined));
-    // The first was alone with its task and may take all that it finds.
-    expect(shares.sort()).toEqual([3, 3, 0xffff]);
-  });
-
-  it('leaves out devices that may not run it, are paused, offline or have no port', async () => {
-    const [right, wrong] = [await listen((ring) => ({ claimed: ring.n, running: 0, free: 1 })), await listen()];
-    await impostor('right', right.port, { max_concurrent_tasks: 1 });
-    const many = { max_concurrent_tasks: 100 };
-    await impostor('other-type', wrong.port, { ...many, capabilities: JSON.stringify({ supported_tasks: ['x'] }) });
-    await impostor('paused', wrong.port, { ...many, operator_state: 'paused' });
-    await impostor('offline', wrong.port, { ...many, status: 'offline' });
-    await impostor('portless', 0, many);
-    await addTask(producer, { task_type: 't' });
-    await right.next('ring');
-    await producer.close();
-    expect(wrong.bytes).toHaveLength(0);
-  });
-
-  it('rings nobody for a task that is due later, or was there before', async () => {
-    const one = await listen((ring) => ({ claimed: ring.n, running: 0, free: 1 }));
-    await impostor('a', one.port);
-    const key = { task_type: 't', dedupe_key: 'k' };
-    await addTask(producer, key);
-    await addTask(producer, key);
-    await addTask(producer, { task_type: 't', run_at: '2037-01-01T00:00:00.000Z' });
-    await producer.close();
-    expect(one.heard).toHaveLength(1);
-  });
+  (await producer.producer()).notifier.ringSender.answerMs = 5000;
+  const one = await listen((ring) => ({ claimed: ring.n, running: 0, free: 1 }));
+  await impostor('a', one.port);
+  const key = { task_type: 't', dedupe_key: 'k' };
+  await addTask(producer, key);
+  await addTask(producer, key);
+  await addTask(producer, { task_type: 't', run_at: '2037-01-01T00:00:00.000Z' });
+  await producer.close();
+  expect(one.heard).toHaveLength(1);
 });
 
 describe('forwarding', () => {
@@ -436,22 +306,15 @@ describe('the watcher', () => {
     return { watcher, statements };
   }
 
-  it('finds what a program inserts that does not know afd, and rings', async () => {
+  it('finds what a program inserts that does not know afd, and what becomes due, and not before', async () => {
     await rungWorker('w1');
     const { watcher } = await watching();
     expect(await watcher.runOnce()).toEqual({ rung: 0 });
     const id = await insertTask(session, db.names, { task_type: 't' });
-    expect(await watcher.runOnce()).toEqual({ rung: 1 });
-    expect(await runner(id)).toBe('w1');
-  });
-
-  it('finds what becomes due, and not before', async () => {
-    await rungWorker('w1');
-    const { watcher } = await watching();
-    const id = await insertTask(session, db.names, { task_type: 't' });
-    await session.write(`UPDATE ${db.names.task} SET next_run_at = NOW(3) + INTERVAL 1 HOUR WHERE id = ?`, [id]);
+    const due = (when: string) => session.write(`UPDATE ${db.names.task} SET next_run_at = ${when} WHERE id = ?`, [id]);
+    await due('NOW(3) + INTERVAL 1 HOUR');
     expect(await watcher.runOnce()).toEqual({ rung: 0 });
-    await session.write(`UPDATE ${db.names.task} SET next_run_at = NOW(3) - INTERVAL 1 SECOND WHERE id = ?`, [id]);
+    await due('NOW(3) - INTERVAL 1 SECOND');
     expect(await watcher.runOnce()).toEqual({ rung: 1 });
     expect(await runner(id)).toBe('w1');
   });

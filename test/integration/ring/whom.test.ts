@@ -65,67 +65,87 @@ async function enqueue(
   return heard();
 }
 
-/** The devices that are rung for one task. */
-async function rungForOne(required_capabilities: Record<string, unknown> | null = null): Promise<string[]> {
-  return (await enqueue(1, required_capabilities)).filter(([, rings]) => rings.length > 0).map(([id]) => id);
+interface Fleet {
+  what: string;
+  settings?: Record<string, unknown>;
+  /** Id, columns, and how many tasks it runs. */
+  devices: Array<[string, Record<string, unknown>?, number?]>;
+  needs?: Record<string, unknown>;
+  rung: string;
 }
 
-test('least_tasks: the one with the largest share of free slots', async () => {
-  await device('busy', {}, 5);
-  await device('idle');
-  expect(await rungForOne()).toEqual(['idle']);
+const region = (name: string) => ({ region: name, capabilities: `{"supported_tasks":["t"],"region":"${name}"}` });
+
+test.for<Fleet>([
+  {
+    what: 'least_tasks: the one with the largest share of free slots',
+    devices: [['busy', {}, 5], ['idle']],
+    rung: 'idle',
+  },
+  {
+    what: 'only a device that may run it, is active, online, within its limits and has a port',
+    devices: [
+      ['other-type', { capabilities: '{"supported_tasks":["x"]}' }],
+      ['paused', { operator_state: 'paused' }],
+      ['offline', { status: 'offline' }],
+      ['portless', { port: 0 }],
+      ['over-limits', { over_limits: '["memory is at 97 %, over its limit of 90 %"]' }],
+      ['busy', {}, 9],
+    ],
+    rung: 'busy',
+  },
+  {
+    what: 'weighted: success and speed outweigh some load',
+    settings: { strategy: 'weighted' },
+    devices: [
+      ['good', { success_rate: 1, avg_duration_ms: 100 }, 3],
+      ['poor', { success_rate: 0.3, avg_duration_ms: 900 }],
+    ],
+    rung: 'good',
+  },
+  {
+    what: 'round_robin: the device with the fewest recent claims, however busy it is',
+    settings: { strategy: 'round_robin' },
+    devices: [
+      ['idle', { recent_claims: 40 }],
+      ['busy', { recent_claims: 3 }, 7],
+    ],
+    rung: 'busy',
+  },
+  {
+    what: 'a preferred region outweighs some load',
+    devices: [
+      ['near', region('eu'), 1],
+      ['far', region('us')],
+    ],
+    needs: { region: { prefer: 'eu' } },
+    rung: 'near',
+  },
+  {
+    what: 'min_score: a device below it is passed over while another one is above, full or not',
+    settings: {
+      strategy: 'weighted',
+      min_score: 0.5,
+      'weights.load_factor': 0,
+      'weights.capability_match': 0,
+      'weights.success_rate': 1,
+      'weights.response_time': 0,
+    },
+    devices: [
+      ['below', { success_rate: 0.4 }],
+      ['above', { success_rate: 0.6 }, 10],
+    ],
+    rung: 'above',
+  },
+])('$what', async ({ settings: values = {}, devices, needs = null, rung }) => {
+  await settings(values);
+  for (const one of devices) await device(...one);
+  const heard = await enqueue(1, needs);
+  expect(heard.filter(([, rings]) => rings.length > 0).map(([id]) => id)).toEqual([rung]);
 });
 
 test('a bulk is planned: the emptier gets more', async () => {
   await device('busy', {}, 4);
   await device('idle');
   expect(Object.fromEntries(await enqueue(8, null))).toEqual({ busy: [2], idle: [6] });
-});
-
-test('a device over its resource limits is not rung, though it is idle', async () => {
-  await device('held', { over_limits: '["memory is at 97 %, over its limit of 90 %"]' });
-  await device('busy', {}, 9);
-  expect(await rungForOne()).toEqual(['busy']);
-});
-
-test('weighted: success and speed outweigh some load', async () => {
-  await settings({ strategy: 'weighted' });
-  await device('good', { success_rate: 1, avg_duration_ms: 100 }, 3);
-  await device('poor', { success_rate: 0.3, avg_duration_ms: 900 });
-  expect(await rungForOne()).toEqual(['good']);
-});
-
-test('weighted: a device with a browser is left for who needs one', async () => {
-  await settings({ strategy: 'weighted' });
-  await device('browser', { capabilities: '{"supported_tasks":["t"],"browser_support":true}' });
-  await device('plain', {}, 4);
-  expect(await rungForOne()).toEqual(['plain']);
-});
-
-test('round_robin: the device with the fewest recent claims, however busy it is', async () => {
-  await settings({ strategy: 'round_robin' });
-  await device('idle', { recent_claims: 40 });
-  await device('busy', { recent_claims: 3 }, 7);
-  expect(await rungForOne()).toEqual(['busy']);
-});
-
-test('a preferred region outweighs some load, a required one all of it', async () => {
-  await device('near', { region: 'eu', capabilities: '{"supported_tasks":["t"],"region":"eu"}' }, 1);
-  await device('far', { region: 'us', capabilities: '{"supported_tasks":["t"],"region":"us"}' });
-  expect(await rungForOne({ region: { prefer: 'eu' } })).toEqual(['near']);
-});
-
-test('a required region leaves the others out', async () => {
-  await device('near', { region: 'eu', capabilities: '{"supported_tasks":["t"],"region":"eu"}' }, 9);
-  await device('far', { region: 'us', capabilities: '{"supported_tasks":["t"],"region":"us"}' });
-  expect(await rungForOne({ region: 'eu' })).toEqual(['near']);
-});
-
-test('min_score: a device below it is passed over while another one is above, full or not', async () => {
-  const weights = { load_factor: 0, capability_match: 0, success_rate: 1, response_time: 0 };
-  const each = Object.entries(weights).map(([name, value]) => [`weights.${name}`, value]);
-  await settings({ strategy: 'weighted', min_score: 0.5, ...Object.fromEntries(each) });
-  await device('below', { success_rate: 0.4 });
-  await device('above', { success_rate: 0.6 }, 10);
-  expect(await rungForOne()).toEqual(['above']);
 });

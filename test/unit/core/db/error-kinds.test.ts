@@ -1,6 +1,5 @@
 // Walks every error that the two servers know (test/fixtures/server-errors, made by scripts/server-errors.mjs). What decides
 // is either the class of the SQLSTATE, or a place in the table below; whatever has neither may pass, and is never final.
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
@@ -121,24 +120,6 @@ describe('each error of a server', () => {
     const known = new Set(ALL.map((one) => one.name.replace(/^ER_/, '')));
     expect([...byName.keys()].filter((name) => !known.has(name))).toEqual([]);
   });
-
-  it.for(['mariadb', 'mysql'] as const)(
-    'of %s that the table names has that name in its own perror',
-    (server, { skip }) => {
-      const listed = LISTS[server].filter((one) => byName.has(one.name.replace(/^ER_/, '')));
-      const { stdout } = spawnSync(
-        'perror',
-        listed.map((one) => String(one.number)),
-        { encoding: 'utf8' },
-      );
-      const mariaDb = /MariaDB error code/.test(stdout ?? '');
-      if (!stdout || mariaDb !== (server === 'mariadb')) return skip('no perror of this server');
-      const said = [...stdout.matchAll(/error code (?:MY-)?0*(\d+) \((\w+)\)/g)].map(
-        (match) => `${match[1]} ${match[2]}`,
-      );
-      expect(said).toEqual(listed.map((one) => `${one.number} ${one.name}`));
-    },
-  );
 });
 
 describe('what may be done about it', () => {

@@ -22,14 +22,10 @@ test('the defaults are in order', () => {
   expect(elector({}).isLeader()).toBe(false);
 });
 
-test('a lease must outlive the trust in it', () => {
-  expect(() => elector({ leaseDurationS: 7 })).toThrow(/lease_duration \(7 s\) must be longer than master.lease_trust/);
-});
-
-test('trust must outlive the renewal interval', () => {
-  expect(() => elector({ leaseTrustS: 2.5 })).toThrow(/lease_trust \(2.5 s\) must be longer than/);
-});
-
-test('an interval of nothing is refused', () => {
-  expect(() => elector({ leaseRenewIntervalS: 0 })).toThrow(/must be more than 0/);
+test.each([
+  [{ leaseDurationS: 7 }, /lease_duration \(7 s\) must be longer than master.lease_trust/],
+  [{ leaseTrustS: 2.5 }, /lease_trust \(2.5 s\) must be longer than/],
+  [{ leaseRenewIntervalS: 0 }, /must be more than 0/],
+])('%o is refused: a lease must outlive the trust in it, and trust the renewal interval', (times, why) => {
+  expect(() => elector(times)).toThrow(why);
 });

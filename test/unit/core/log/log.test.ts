@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { redact, redactText } from '../../../../src/core/domain/redaction/redact.ts';
 import { attachLog, createLog, type LogOptions } from '../../../../src/core/log/log.ts';
 import { type AfdEventName, type AfdEvents, Events } from '../../../../src/core/runtime/events.ts';
 
@@ -59,21 +58,6 @@ describe('secrets', () => {
     });
     expect(lines[0]).not.toContain('hunter2');
     expect(lines[0]).toContain('mysql://afd:***@db/afd');
-  });
-
-  it('are taken out of text with a password that holds "@" or ":"', () => {
-    expect(redactText('mysql://a:p@ss:word@host/db and mysql://b@host/db')).toBe(
-      'mysql://a:***@host/db and mysql://b@host/db',
-    );
-  });
-
-  it('leave everything else as it was', () => {
-    expect(redact({ task_id: 1, tags: ['a'], none: null, password: null })).toEqual({
-      task_id: 1,
-      tags: ['a'],
-      none: null,
-      password: null,
-    });
   });
 });
 

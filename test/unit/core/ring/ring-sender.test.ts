@@ -9,7 +9,6 @@ import { RingReceiver } from '../../../../src/core/ring/ring-receiver.ts';
 import { RingSender, type RingSenderOptions } from '../../../../src/core/ring/ring-sender.ts';
 import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
 import { SentRings } from '../../../../src/core/ring/sent-rings.ts';
-import { RingReplies } from '../../../../src/core/worker/ring-replies.ts';
 import { EAR_TOKEN, type Ear, ear } from '../../../helpers/ring.ts';
 import { until } from '../../../helpers/wait.ts';
 
@@ -114,41 +113,39 @@ describe('a sender', () => {
     await Promise.all(rung);
   });
 
-  it('leaves a device alone after two rings without an answer, until it is heard', async () => {
+  it('leaves a device alone after two rings without an answer, until it is heard, or is another instance', async () => {
     const deaf = await listen();
     const made = sender([target('deaf', deaf.port)]);
+    const { view } = made;
     await made.ring(work);
-    expect(made.view.devices()).toHaveLength(1);
+    expect(view.devices()).toHaveLength(1);
     await made.ring(work);
-    expect(made.view.devices()).toHaveLength(0);
-    made.view.heard('deaf', { running: 0, free: 5 });
-    expect(made.view.devices()).toHaveLength(1);
+    expect(view.devices()).toHaveLength(0);
+    view.heard('deaf', { running: 0, free: 5 });
+    expect(view.devices()).toHaveLength(1);
+    view.unanswered('deaf');
+    view.unanswered('deaf');
+    view.update([target('deaf', 8, { token: randomBytes(16) })]);
+    expect(view.devices()).toMatchObject([{ port: 8, running: 0 }]);
   });
 
   it('is off when nobody answers for long, says so once, and tries again in a while', async () => {
     const told: boolean[] = [];
     const ears = await Promise.all([listen(), listen(), listen()]);
-    const onSwitch = (on: boolean) => told.push(on);
-    const made = sender(
-      ears.map((one, n) => target(`d${n}`, one.port)),
-      { offAfterMs: 15, retryMs: 3_600_000, onSwitch },
-    );
-    await made.ring(work);
-    expect(told).toEqual([false]);
-    const before = ears.reduce((sum, one) => sum + one.bytes.length, 0);
     const good = await listen((ring) => ({ claimed: ring.n, running: 1, free: 4 }));
-    made.view.update([target('good', good.port)]);
-    expect(await made.ring(work)).toBe(0);
-    expect(ears.reduce((sum, one) => sum + one.bytes.length, 0)).toBe(before);
+    const off = async (retryMs: number) => {
+      const deaf = ears.map((one, n) => target(`d${n}`, one.port));
+      const made = sender(deaf, { offAfterMs: 15, retryMs, onSwitch: (on) => told.push(on) });
+      await made.ring(work);
+      made.view.update([target('good', good.port)]);
+      return made;
+    };
+    const waits = await off(3_600_000);
+    expect(told).toEqual([false]);
+    expect(await waits.ring(work)).toBe(0);
     expect(good.bytes).toHaveLength(0);
-    const probing = sender([target('d', ears[0]!.port), target('e', ears[1]!.port), target('f', ears[2]!.port)], {
-      offAfterMs: 15,
-      retryMs: 0,
-      onSwitch,
-    });
-    await probing.ring(work);
-    probing.view.update([target('good', good.port)]);
-    await probing.ring(work);
+    const probes = await off(0);
+    await probes.ring(work);
     // The answer may come after its time: it counts all the same.
     await until(() => told.length === 3);
     expect(told).toEqual([false, false, true]);
@@ -170,16 +167,6 @@ describe('a sender', () => {
       view.answered('a', 1);
     }
     expect(view.devices()).toHaveLength(0);
-  });
-
-  it('knows nothing of a former instance of a device', () => {
-    const view = new FleetView({ loopback: true });
-    view.update([target('a', 7)]);
-    view.unanswered('a');
-    view.unanswered('a');
-    expect(view.devices()).toHaveLength(0);
-    view.update([target('a', 8, { token: randomBytes(16) })]);
-    expect(view.devices()).toMatchObject([{ port: 8, running: 0 }]);
   });
 
   it('that is not enabled rings nobody', async () => {
@@ -337,28 +324,6 @@ describe('finding S5: what nobody foresaw', () => {
       await one.close();
     }
     expect(problems).toEqual([broken, broken, broken, broken, broken]);
-  });
-
-  it('a worker whose catalog cannot take in a lane answers that nothing is due', async () => {
-    const problems: unknown[] = [];
-    const broken = new Error('broken');
-    const replies = new RingReplies({
-      taskTypes: [],
-      catalog: {
-        ring: () => false,
-        lane: () => undefined,
-        learn: () => {
-          throw broken;
-        },
-      },
-      read: async () => ({ lane: work.lane, claim_rank: 5, task_type: 't', required_capabilities: 'chrome' }),
-      wake: () => {},
-      slots: () => ({ running: 0, free: 5 }),
-      onProblem: (error) => problems.push(error),
-    });
-    expect(await replies.note(work)).toBe(false);
-    expect(await replies.claim(work)).toEqual({ claimed: 0, running: 0, free: 5 });
-    expect(problems).toEqual([broken, broken]);
   });
 
   it('an answer to port 0, from which a forged datagram may come, is not sent', async () => {

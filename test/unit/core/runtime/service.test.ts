@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { Service, untilAborted } from '../../../../src/core/runtime/service.ts';
 import { stress } from '../../../helpers/stress.ts';
 
@@ -103,38 +103,39 @@ describe('a service', () => {
 });
 
 describe('the stress of services', () => {
-  const wrong = (run: Run) => stress(() => ({ service: new Does(run) }));
-
-  test('accepts one that obeys', () => wrong(obedient));
-
-  test('refuses one that rejects its finished when it is stopped', async () => {
-    const run: Run = async (signal, running) => {
-      await obedient(signal, running);
-      throw new Error('stopped');
-    };
-    await expect(wrong(run)).rejects.toThrow('stopped');
+  let timer: NodeJS.Timeout;
+  let end = () => {};
+  afterEach(() => {
+    clearInterval(timer);
+    end();
   });
 
-  test('refuses one that leaves a timer, also one that keeps no process alive', async () => {
-    const timers: NodeJS.Timeout[] = [];
-    const run: Run = async (signal, running) => {
-      timers.push(setInterval(() => {}, 60_000).unref());
-      await obedient(signal, running);
-    };
-    try {
-      await expect(stress(() => ({ service: new Does(run) }), 100)).rejects.toThrow(
-        /^start and stop: left over\nTimeout/,
-      );
-    } finally {
-      for (const one of timers) clearInterval(one);
-    }
+  test('accepts one that obeys', () => stress(() => ({ service: new Does(obedient) })));
+
+  test.for<[string, Run, RegExp]>([
+    [
+      'rejects its finished when it is stopped',
+      async (signal, running) => {
+        await obedient(signal, running);
+        throw new Error('stopped');
+      },
+      /stopped/,
+    ],
+    [
+      'leaves a timer, also one that keeps no process alive',
+      async (signal, running) => {
+        timer ??= setInterval(() => {}, 60_000).unref();
+        await obedient(signal, running);
+      },
+      /^start and stop: left over\nTimeout/,
+    ],
+  ])('refuses one that %s', async ([, run, why]) => {
+    await expect(stress(() => ({ service: new Does(run) }), 100)).rejects.toThrow(why);
   });
 
   test('refuses one that leaves a listener', async () => {
-    const target = new EventTarget();
     let open = 0;
     const run: Run = async (signal, running) => {
-      target.addEventListener('x', () => {});
       open += 1;
       await obedient(signal, running);
     };
@@ -142,12 +143,9 @@ describe('the stress of services', () => {
   });
 
   test('refuses one whose stop does not wait for its end', async () => {
-    let end = () => {};
     const run: Run = async (_signal, running) => {
       running();
-      await new Promise<void>((resolve) => {
-        end = resolve;
-      });
+      await new Promise<void>((resolve) => (end = resolve));
     };
     class Hasty extends Does {
       override async stop(): Promise<void> {
@@ -155,6 +153,5 @@ describe('the stress of services', () => {
       }
     }
     await expect(stress(() => ({ service: new Hasty(run) }))).rejects.toThrow(/^start and stop: finished/);
-    end();
   });
 });

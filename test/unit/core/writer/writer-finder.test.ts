@@ -67,15 +67,19 @@ it('asks again when a session broke, and tells those that are still connected to
   expect(ended).not.toHaveBeenCalled();
 });
 
-it('does not ask for the complaint of a session that had an earlier writer', async () => {
+it('does not ask for the complaint of a session that had an earlier writer, and tells one that comes with it late', async () => {
   const { finder, servers, found, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
   const former = await finder.find();
   Object.assign(servers, { a: READ_ONLY, b: {} });
-  finder.doubt(former, false);
-  expect(await found()).toBe('b');
-  finder.doubt(former, false);
-  expect(await found()).toBe('b');
+  for (const _ of [1, 2]) {
+    finder.doubt(former, false);
+    expect(await found()).toBe('b');
+  }
   expect(questions).toHaveLength(4);
+  const leave = vi.fn();
+  finder.follow(former, leave);
+  await Promise.resolve();
+  expect(leave).toHaveBeenCalledOnce();
 });
 
 it('says why there is no writer, and asks no more often than each 50 ms', async () => {
@@ -90,24 +94,14 @@ it('says why there is no writer, and asks no more often than each 50 ms', async 
   expect(await found()).toBe('b');
 });
 
-it('asks less often the more devices there are', async () => {
-  const { finder, found, questions, pass } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+it('asks less often the more devices there are; of a crowd, the writer alone first when a session broke', async () => {
+  const none = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  none.finder.devices = 1000;
+  await none.found();
+  none.pass(50);
+  await none.found();
   // `random` gives the least there is: 0.
-  const spread = new WriterFinder(address('a', 'b'), {
-    monotonic: () => 0,
-    random: () => 0.999,
-    ask: () => Promise.reject(new DatabaseError('E_DATABASE', 'silent', { retry: 'connection' })),
-  });
-  spread.devices = 1000;
-  await expect(spread.find()).rejects.toThrow('is the writer now');
-  finder.devices = 1000;
-  await found();
-  pass(50);
-  await found();
-  expect(questions).toHaveLength(4);
-});
-
-it('of a crowd, asks the writer alone first when a session broke', async () => {
+  expect(none.questions).toHaveLength(4);
   const { finder, found, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
   const writer = await finder.find();
   finder.devices = 100;
@@ -116,48 +110,55 @@ it('of a crowd, asks the writer alone first when a session broke', async () => {
   expect(questions).toEqual(['a', 'b', 'a', 'a', 'b']);
 });
 
-it('gives who is far away more time, and keeps to it', async () => {
-  const { found, deadlines, servers, pass } = scene(['a', 'b'], {});
-  for (let n = 0; n < 5; n += 1) {
-    await found();
-    pass(1000);
-  }
-  expect(deadlines.filter((_, n) => n % 2 === 0)).toEqual([300, 600, 1200, 2400, 2400]);
+it('gives who is far away more time, keeps to it, and gives none where nobody was silent', async () => {
+  const { found, deadlines, servers, pass } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  const rounds = async (count: number) => {
+    deadlines.length = 0;
+    for (let n = 0; n < count; n += 1) {
+      await found();
+      pass(10_000);
+    }
+    return deadlines.filter((_, n) => n % 2 === 0);
+  };
+  expect(await rounds(3)).toEqual([300, 300, 300]);
+  Object.assign(servers, { a: undefined, b: undefined });
+  expect(await rounds(5)).toEqual([300, 600, 1200, 2400, 2400]);
   Object.assign(servers, { a: {}, b: READ_ONLY });
   expect(await found()).toBe('a');
 });
 
-it('raises the alarm once for two servers that both accept writes', async () => {
-  const { found, said, servers, pass } = scene(['a', 'b'], { a: {}, b: {} });
-  for (let n = 0; n < 3; n += 1) {
+const group = (primary: string, ...ids: string[]) =>
+  ids.map((id) => ({ id, state: 'ONLINE', role: id === primary ? 'PRIMARY' : 'SECONDARY' }));
+
+it.each([
+  ['two servers that both accept writes, at once', 0, {}, {}, 'a:3306 and b:3306 both accept writes'],
+  [
+    'two claims that are normal for 3 s, after 5 s',
+    5000,
+    { group: group('a', 'a', 'b') },
+    { group: group('b', 'a', 'b') },
+    'a:3306 and b:3306 name different primaries',
+  ],
+])('raises the alarm once for %s', async (_, afterMs, a, b, why) => {
+  const { found, said, servers, pass } = scene(['a', 'b'], { a, b });
+  await found();
+  if (afterMs > 0) {
+    pass(afterMs - 1);
     await found();
-    pass(1000);
+    expect(said).toEqual([]);
   }
-  expect(said).toEqual([
-    'afd writes to none of a:3306,b:3306/afd until this is mended: a:3306 and b:3306 both accept writes',
-  ]);
-  servers.a = READ_ONLY;
+  for (let n = 0; n < 3; n += 1) {
+    pass(51);
+    await found();
+  }
+  expect(said).toEqual([`afd writes to none of a:3306,b:3306/afd until this is mended: ${why}`]);
+  Object.assign(servers, { a: READ_ONLY, b: {} });
+  pass(51);
   expect(await found()).toBe('b');
 });
 
-it('waits 5 s for two claims that are normal for 3 s, then raises the alarm', async () => {
-  const rows = (id: string) =>
-    ['a', 'b'].map((one) => ({ id: one, state: 'ONLINE', role: one === id ? 'PRIMARY' : 'SECONDARY' }));
-  const { found, said, pass } = scene(['a', 'b'], { a: { group: rows('a') }, b: { group: rows('b') } });
-  await found();
-  pass(4999);
-  await found();
-  expect(said).toEqual([]);
-  pass(51);
-  await found();
-  expect(said).toEqual([
-    'afd writes to none of a:3306,b:3306/afd until this is mended: a:3306 and b:3306 name different primaries',
-  ]);
-});
-
 it('believes a primary that only it can reach after 5 s', async () => {
-  const group = ['a', 'b', 'c'].map((id) => ({ id, state: 'ONLINE', role: id === 'a' ? 'PRIMARY' : 'SECONDARY' }));
-  const { found, pass } = scene(['a', 'b', 'c'], { a: { group } });
+  const { found, pass } = scene(['a', 'b', 'c'], { a: { group: group('a', 'a', 'b', 'c') } });
   expect(await found()).toContain('only a:3306 of 3 members confirm a:3306');
   pass(4999);
   expect(await found()).toContain('only a:3306 of 3 members confirm a:3306');
@@ -210,33 +211,6 @@ it('does not end for a member that refuses the login while the known ones are si
   Object.assign(servers, { a: {}, b: READ_ONLY, c: READ_ONLY });
   pass(10_000);
   expect(await found()).toBe('a');
-});
-
-it('gives members more time only when one was silent', async () => {
-  const { finder, servers, found, pass, deadlines } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
-  for (let n = 0; n < 4; n += 1) {
-    expect(await found()).toMatch(/^None of /);
-    pass(10_000);
-  }
-  expect(new Set(deadlines)).toEqual(new Set([300]));
-  servers.a = undefined;
-  await found();
-  pass(10_000);
-  await found();
-  expect(deadlines.at(-1)).toBe(600);
-  void finder;
-});
-
-it('tells a session that was opened with a former writer, although it comes late', async () => {
-  const { finder, servers } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
-  const former = await finder.find();
-  Object.assign(servers, { a: READ_ONLY, b: {} });
-  finder.doubt(former, false);
-  await finder.find();
-  const leave = vi.fn();
-  finder.follow(former, leave);
-  await Promise.resolve();
-  expect(leave).toHaveBeenCalledOnce();
 });
 
 it('asks those that have answered again while a member that is gone takes all of its time', async () => {

@@ -1,4 +1,3 @@
-// A leader that has lost its own connection trusts no lock: others may have lost theirs for the same reason.
 import { afterEach, expect, vi } from 'vitest';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { TermDuties } from '../../../src/core/leader/term-duties.ts';
@@ -16,7 +15,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('declares nobody dead by a free lock, also where it gains its term then, until its connection is back for a while', async () => {
+// Others may have lost their connections for the same reason.
+it('a leader that has lost its own connection declares nobody dead by a free lock, also where it gains its term then, until its connection is back for a while', async () => {
   const session = await db.session();
   await insertLeader(session, db.names, 'm', 1);
   await insertDevice(session, db.names, { device_id: 'w', lock_taken_s: 5 });
@@ -34,6 +34,30 @@ it('declares nobody dead by a free lock, also where it gains its term then, unti
   const died = once(context.events, 'device:dead');
   leadership.heard({ kind: 'database-back', afterMs: 1, server: 'here' });
   expect(await died).toMatchObject({ device_id: 'w', by: 'lock' });
+  await leadership.stop();
+  await context.close();
+});
+
+it('finding F1: a leader whose health check hangs asks to resign, once in a term, and says which duty it is', async () => {
+  const session = await db.session();
+  await insertLeader(session, db.names, 'm', 1);
+  const context = testContext(db, { master: { lease_renew_interval: 0.05, lease_trust: 0.1, lease_duration: 60 } });
+  context.config.database.call_timeout = 0.3;
+  let end = () => {};
+  vi.spyOn(HealthCheck.prototype, 'runOnce').mockReturnValue(
+    new Promise((_, reject) => {
+      end = () => reject(new Error('ended by the test'));
+    }),
+  );
+  const said: string[] = [];
+  context.events.on('warning', ({ message }) => said.push(message));
+  const leadership = new TermDuties(context, 'm');
+  await leadership.start();
+  leadership.gained(1);
+  await until(() => leadership.stalled());
+  expect(leadership.stalled()).toBe(false);
+  expect(said).toEqual([expect.stringContaining("The leader's health-check has not finished for")]);
+  end();
   await leadership.stop();
   await context.close();
 });
