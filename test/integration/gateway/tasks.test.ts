@@ -112,6 +112,14 @@ describe('GET /tasks', () => {
     });
   });
 
+  it('answers 304 to a client that has the list, until it changes', async () => {
+    await insertTask(session, names);
+    const headers = { 'if-none-match': (await get('/tasks')).headers.get('etag')! };
+    expect(await get('/tasks', { headers })).toMatchObject({ status: 304, json: undefined });
+    await insertTask(session, names);
+    expect((await get('/tasks', { headers })).status).toBe(200);
+  });
+
   it.for<[string, string, RegExp]>([
     ['a parameter that it does not know', 'stauts=failed', /stauts/],
     ['a status that does not exist', 'status=failed,lost', /separated by commas/],
