@@ -1,34 +1,28 @@
 // Run logs over HTTP: pages, and streams that end with the task.
 import { deflateRawSync } from 'node:zlib';
-import { afterEach, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { writeLog } from '../../../src/core/db/logs/write-log.ts';
-import type { Session } from '../../../src/core/db/session.ts';
-import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { encodeLines } from '../../../src/core/domain/run-log/log-line.ts';
 import { logsAnswer } from '../../../src/http/log-contract.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
-import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { stopGateways } from '../../helpers/gateway.ts';
+import { eachWithGateway, type GatewayApi } from '../../helpers/gateway-api.ts';
 import { until } from '../../helpers/wait.ts';
 
-let session: Session;
-let names: TableNames;
-let gateway: TestGateway;
+let { session, names, gateway, get } = {} as GatewayApi;
+eachWithGateway((opened) => ({ session, names, gateway, get } = opened));
 let task_id: number;
 let assignment_id: number;
 const bytes = new Map<number, number>();
 
-it.beforeEach(async ({ db, given }) => {
-  session = given.session;
-  names = db.names;
-  gateway = await startGateway(db);
+it.beforeEach(async () => {
   bytes.clear();
   const device = await insertDevice(session, names, { device_id: 'w1' });
   task_id = await insertTask(session, names, { status: 'running', attempt: 1 });
   ({ assignment_id } = await insertAttempt(session, names, { device, task_id }));
 });
-afterEach(stopGateways);
 
 /** Prints lines as one piece. */
 async function print(lines: string[], { attempt = 1, source = 'stdout' as 'stdout' | 'stderr', gap = 0 } = {}) {
@@ -41,15 +35,14 @@ async function print(lines: string[], { attempt = 1, source = 'stdout' as 'stdou
 }
 
 async function end(status = 'done') {
-  await session.write(
-    `UPDATE ${names.assignment} SET status = 'completed', completed_at = UTC_TIMESTAMP(3) - INTERVAL 5 SECOND WHERE id = ?`,
-    [assignment_id],
-  );
+  const ended = `status = 'completed', completed_at = UTC_TIMESTAMP(3) - INTERVAL 5 SECOND`;
+  await session.write(`UPDATE ${names.assignment} SET ${ended} WHERE id = ?`, [assignment_id]);
   await session.write(`UPDATE ${names.task} SET status = ? WHERE id = ?`, [status, task_id]);
 }
 
+const logs = (query: string) => get(`/tasks/${task_id}/logs?${query}`);
 const page = async (query = '') => {
-  const { status, json } = await gateway.call(`/api/v1/tasks/${task_id}/logs?${query}`);
+  const { status, json } = await logs(query);
   expect(status, JSON.stringify(json)).toBe(200);
   expectDescribed(logsAnswer, json);
   return json;
@@ -59,10 +52,8 @@ const texts = (json: { entries: Array<{ text?: string }> }) => json.entries.flat
 /** Events as they come. */
 async function* events(query: string, headers: Record<string, string> = {}) {
   const gone = new AbortController();
-  const response = await fetch(`${gateway.url}/api/v1/tasks/${task_id}/logs?${query}`, {
-    headers,
-    signal: gone.signal,
-  });
+  const path = `${gateway.url}/api/v1/tasks/${task_id}/logs?${query}`;
+  const response = await fetch(path, { headers, signal: gone.signal });
   expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
   try {
     let rest = '';
@@ -83,55 +74,42 @@ async function* events(query: string, headers: Record<string, string> = {}) {
 
 describe('a page of a run log', () => {
   it('has lines, gaps and ends, each once, however small the pages are', async () => {
+    const nothing = await page();
+    expect(nothing).toMatchObject({ ended: false, more: false });
     await print(['a', 'b', 'c']);
+    expect(texts(await page(`cursor=${nothing.cursor}`))).toEqual(['a', 'b', 'c']);
     await print(['d', 'e'], { gap: 100 });
     await end();
     const whole = await page();
-    expect(whole.entries.map((one: { kind: string }) => one.kind)).toEqual([
-      'attempt',
-      'line',
-      'line',
-      'line',
-      'gap',
-      'line',
-      'line',
-      'attempt_end',
-    ]);
+    const kinds = whole.entries.map((one: { kind: string }) => one.kind).join(' ');
+    expect(kinds).toBe('attempt line line line gap line line attempt_end');
     expect(whole).toMatchObject({ ended: true, more: false });
     const parts = [];
-    for (let cursor = ''; ; ) {
-      const one = await page(`limit=1${cursor}`);
-      parts.push(...one.entries);
-      cursor = `&cursor=${one.cursor}`;
-      if (one.ended) break;
+    for (let one = { cursor: '', ended: false }; !one.ended; ) {
+      const next = await page(`limit=1${one.cursor && `&cursor=${one.cursor}`}`);
+      parts.push(...next.entries);
+      one = next;
     }
     expect(parts).toEqual(whole.entries);
-  });
-
-  it('goes on where the last one ended, also when there was nothing yet', async () => {
-    const first = await page();
-    expect(first).toMatchObject({ ended: false, more: false });
-    await print(['a']);
-    const second = await page(`cursor=${first.cursor}`);
-    expect(texts(second)).toEqual(['a']);
-    expect(texts(await page(`cursor=${second.cursor}`))).toEqual([]);
   });
 
   it('has the lines that are wanted: of a stream, with a text, since a time, of an attempt', async () => {
     await print(['alpha', 'beta (1)']);
     await print(['gamma (1)'], { source: 'stderr' });
     await end();
-    expect(texts(await page('stream=stderr'))).toEqual(['gamma (1)']);
-    // A text, no pattern.
-    expect(texts(await page(`grep=${encodeURIComponent('(1)')}`))).toEqual(['beta (1)', 'gamma (1)']);
-    expect(texts(await page('grep=.*'))).toEqual([]);
-    expect(texts(await page('since=2023-11-14T22:13:20.001Z'))).toEqual(['beta (1)']);
-    expect(texts(await page('attempt=1'))).toHaveLength(3);
-    expect((await gateway.call(`/api/v1/tasks/${task_id}/logs?attempt=2`)).status).toBe(404);
-    expect((await gateway.call(`/api/v1/tasks/${task_id}/logs?strem=stderr`)).status).toBe(400);
+    for (const [query, wanted] of [
+      ['stream=stderr', ['gamma (1)']],
+      // A text, no pattern.
+      [`grep=${encodeURIComponent('(1)')}`, ['beta (1)', 'gamma (1)']],
+      ['grep=.*', []],
+      ['since=2023-11-14T22:13:20.001Z', ['beta (1)']],
+      ['attempt=1', ['alpha', 'beta (1)', 'gamma (1)']],
+    ] as const)
+      expect(texts(await page(query)), query).toEqual(wanted);
+    expect([(await logs('attempt=2')).status, (await logs('strem=stderr')).status]).toEqual([404, 400]);
   });
 
-  it('is bounded in what it reads: lines that nobody wants are passed over a page at a time', async () => {
+  it('is bounded in what it reads and answers: lines that nobody wants are passed over a page at a time', async () => {
     const long = 'x'.repeat(100_000);
     for (let n = 0; n < 12; n += 1) await print(Array.from({ length: 10 }, () => long));
     await print(['needle']);
@@ -140,7 +118,6 @@ describe('a page of a run log', () => {
     expect(first).toMatchObject({ more: true, ended: false });
     expect(texts(first)).toEqual([]);
     expect(texts(await page(`grep=needle&cursor=${first.cursor}`))).toEqual(['needle']);
-    // And in what it answers.
     expect(JSON.stringify(await page()).length).toBeLessThan(2_000_000);
   });
 });
@@ -148,9 +125,8 @@ describe('a page of a run log', () => {
 describe('a log that is followed', () => {
   it('goes on with the next attempt, and ends when the task has', async () => {
     await print(['first']);
-    const stream = events('follow=1');
     const seen: string[] = [];
-    for await (const { event, data } of stream) {
+    for await (const { event, data } of events('follow=1')) {
       seen.push(event === 'end' ? 'end' : `${data.kind} ${data.text ?? data.attempt}`);
       if (data.text === 'first') await print(['second']);
       if (data.text === 'second') {
@@ -162,60 +138,42 @@ describe('a log that is followed', () => {
       }
       if (data.text === 'third') await end();
     }
-    expect(seen).toEqual([
-      'attempt 1',
-      'line first',
-      'line second',
-      'attempt_end 1',
-      'attempt 2',
-      'line third',
-      'attempt_end 2',
-      'end',
-    ]);
+    const first = ['attempt 1', 'line first', 'line second', 'attempt_end 1'];
+    expect(seen).toEqual([...first, 'attempt 2', 'line third', 'attempt_end 2', 'end']);
   });
 
   it('goes on behind the last id that a client has seen', async () => {
     await print(['a', 'b']);
-    let last: string | undefined;
-    for await (const { id } of events('', { accept: 'text/event-stream' })) {
-      last = id;
-      if (id !== undefined) break;
-    }
+    const headers = { accept: 'text/event-stream' };
+    const stream = events('', headers);
+    const { id } = (await stream.next()).value!;
+    await stream.return();
     await print(['c']);
     await end();
     const seen = [];
-    for await (const { data } of events('', { accept: 'text/event-stream', 'last-event-id': last! }))
-      seen.push(data.text);
-    expect(seen).toEqual(['c', undefined, undefined]);
+    for await (const { data } of events('', { ...headers, 'last-event-id': id! })) seen.push(data.text);
+    expect(seen.filter((text) => text !== undefined)).toEqual(['a', 'b', 'c']);
   });
 
-  it('holds no session between two reads, and is let go when its client goes', async () => {
-    const streams = Array.from({ length: 30 }, () => events('follow=1'));
+  it('holds no session between two reads; more clients than a gateway can serve are refused, and one that goes makes room', async () => {
+    const streams = Array.from({ length: 100 }, () => events('follow=1'));
     for (const one of streams) expect((await one.next()).value).toMatchObject({ event: 'entry' });
     expect(gateway.gateway.requests.busy).toBeLessThanOrEqual(8);
-    expect((await gateway.call('/api/v1/tasks')).status).toBe(200);
-    for (const one of streams) await one.return(undefined);
-  });
-
-  it('is not followed by more clients than a gateway can serve, and one that goes makes room', async () => {
-    const streams = Array.from({ length: 100 }, () => events('follow=1'));
-    for (const one of streams) await one.next();
-    const refused = await gateway.call(`/api/v1/tasks/${task_id}/logs?follow=1`);
+    const refused = await logs('follow=1');
     expect(refused).toMatchObject({ status: 503, json: { code: 'E_TEMPORARY' } });
     expect(refused.headers.get('retry-after')).not.toBeNull();
     await streams.pop()!.return(undefined);
     await until(async () => {
-      const response = await fetch(`${gateway.url}/api/v1/tasks/${task_id}/logs?follow=1`);
-      await response.body?.cancel();
-      return response.status === 200;
+      const one = events('follow=1');
+      const fits = await one.next().then(
+        () => true,
+        () => false,
+      );
+      await one.return(undefined);
+      return fits;
     });
-    for (const one of streams) await one.return(undefined);
-  });
-
-  it('ends when the gateway stops', async () => {
-    const stream = events('follow=1');
-    await stream.next();
+    const [last] = streams;
     await stopGateways();
-    expect((await stream.next()).done).toBe(true);
+    expect((await last!.next()).done).toBe(true);
   });
 });
