@@ -66,9 +66,9 @@ export class MemoryWork implements WorkPort<GatewayClaim, GatewayResult> {
     return [...this.attempts.values()].filter((one) => one.task_id === taskId);
   }
 
-  /** The next call of that name fails once, before or after it has had its effect. */
-  fail(call: Call, moment: Moment, error: Error): void {
-    this.#faults.push({ call, moment, error });
+  /** The next calls of that name fail, before or after they have had their effect. */
+  fail(call: Call, moment: Moment, error: Error, times = 1): void {
+    for (let n = 0; n < times; n += 1) this.#faults.push({ call, moment, error });
   }
 
   /** Called after each change of a task. */

@@ -118,8 +118,8 @@ export const OF_CLAIMS: Mutant[] = [
     what: 'the token of a claim is remembered only after its answer',
     patches: [core('worker/claim/claimer.ts', '    if (claim !== undefined) this.#inFlight.add(token);\n', '')],
     by: test(
-      'db',
-      'test/integration/worker/faults.test.ts',
+      'unit',
+      'test/unit/core/worker/claim/claimer.test.ts',
       'gives back no task whose claim is committed and not answered',
     ),
   },

@@ -107,7 +107,7 @@ export const OF_NODES: Mutant[] = [
         'if (bug) throw error;',
       ),
     ],
-    by: test('db', 'test/integration/worker/odd-claims.test.ts', 'throws no finished work away'),
+    by: test('unit', 'test/unit/core/worker/claim/claimer.test.ts', 'throws no finished work away'),
   },
   {
     name: 'first-failure-ends-the-round',
@@ -133,7 +133,11 @@ export const OF_NODES: Mutant[] = [
     patches: [
       core('worker/claim/claim-planner.ts', '    else this.#pause.pause();\n    return moved;', '    return true;'),
     ],
-    by: test('db', 'test/integration/worker/odd-claims.test.ts', 'is asked for a few times, not without end'),
+    by: test(
+      'unit',
+      'test/unit/core/worker/claim/claim-planner.test.ts',
+      'follows a claim that brought nothing although its lane seems to have tasks',
+    ),
   },
   {
     name: 'abandoned-reads-go-on',

@@ -1,35 +1,17 @@
+// What attempts report, in the database. When and how often it is written: unit/core/worker/report/reporter.test.ts.
 import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect } from 'vitest';
-import { handlerSchema } from '../../../src/core/config/config-schema.ts';
-import type { Session } from '../../../src/core/db/session.ts';
+import { describe, expect } from 'vitest';
+import { commandHandler } from '../../../src/core/handlers/command/command-handler.ts';
 import type { HandlerContext } from '../../../src/core/handlers/handler.ts';
 import type { HandlerFunction } from '../../../src/core/handlers/module-loader.ts';
-import { loadHandlers } from '../../../src/core/worker/load-handlers.ts';
-import { FIXTURES, PATH } from '../../fixtures/handlers/command.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
-import { insertTask } from '../../helpers/factories.ts';
-import { it } from '../../helpers/fixture.ts';
-import { meteredProxy } from '../../helpers/metered-proxy.ts';
-import { startWorker, stopWorkers } from '../../helpers/node.ts';
+import { commandOptions } from '../../fixtures/handlers/command.ts';
 import { until } from '../../helpers/wait.ts';
+import { it, type Work } from '../../helpers/worked-tasks.ts';
 
-let db: TestDatabase;
-let session: Session;
-
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
-});
-afterEach(stopWorkers);
-
-const PATIENCE_MS = 20_000;
-const add = (columns: Record<string, unknown> = {}) => insertTask(session, db.names, { task_type: 't', ...columns });
-const task = async (id: number) => (await session.rows(`SELECT * FROM ${db.names.task} WHERE id = ?`, [id]))[0]!;
-const ended = (id: number, status: string) =>
-  until(async () => (await task(id)).status === status, PATIENCE_MS, `task ${id} ${status}`);
-const progress = () => session.rows(`SELECT * FROM ${db.names.progress} ORDER BY task_id, attempt`);
-const checkpoints = () => session.rows(`SELECT task_id, attempt, value FROM ${db.names.checkpoint}`);
-
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+const progress = ({ session, names }: Work) =>
+  session.rows(`SELECT * FROM ${names.progress} ORDER BY task_id, attempt`);
+const checkpoints = ({ session, names }: Work) =>
+  session.rows(`SELECT task_id, attempt, value FROM ${names.checkpoint}`);
 
 /** A handler that a test leads. */
 function led() {
@@ -38,270 +20,90 @@ function led() {
     new Promise((end) => {
       calls.push({ ctx, checkpoint, end });
     });
-  const call = async (n: number) => {
-    await until(() => calls.length > n, PATIENCE_MS, `call ${n} of the handler`);
-    return calls[n]!;
-  };
-  return { handler, call };
+  return { handler, call: (n: number) => until(() => calls[n], 20_000, `call ${n} of the handler`) };
 }
 
-describe('what an attempt reports', () => {
-  it('is in the database while it runs, and the last of it after its end', async () => {
-    const { handler, call } = led();
-    startWorker(db, { handlers: { t: handler } });
-    const id = await add();
-    const { ctx, end } = await call(0);
-    ctx.progress(1, 10, 'page 1');
-    await until(async () => (await progress())[0]?.done === 1, PATIENCE_MS, 'the first progress');
-    for (let n = 2; n <= 10; n += 1) ctx.progress(n, 10);
-    ctx.metric('rows', 5);
-    ctx.metric('rows', 7);
-    end();
-    await ended(id, 'done');
-    expect(await progress()).toMatchObject([
-      { task_id: id, attempt: 1, device_id: 'w1', done: 10, total: 10, message: null, begun_done: 1 },
-    ]);
-    expect(JSON.parse((await progress())[0]!.metrics)).toEqual({ rows: 7 });
-  });
+it('what an attempt reports is in the database while it runs, and the last of it after its end', async ({ work }) => {
+  const { handler, call } = led();
+  work.start({ handlers: { t: handler } });
+  const id = await work.add();
+  const { ctx, end } = await call(0);
+  ctx.progress(1, 10, 'page 1');
+  await until(async () => (await progress(work))[0]?.done === 1, 20_000, 'the first progress');
+  for (let n = 2; n <= 10; n += 1) ctx.progress(n, 10);
+  ctx.metric('rows', 7);
+  end();
+  await work.ended(id);
+  expect(await progress(work)).toMatchObject([
+    { task_id: id, attempt: 1, device_id: 'w1', done: 10, total: 10, message: null, begun_done: 1 },
+  ]);
+  expect(JSON.parse((await progress(work))[0]!.metrics)).toEqual({ rows: 7 });
+});
 
-  it('costs one statement a second, for all attempts of the device', async () => {
-    const proxy = await meteredProxy(db);
-    try {
-      const { handler, call } = led();
-      startWorker(proxy.db, { handlers: { t: handler }, worker: { max_concurrent_tasks: 3 } });
-      const ids = [await add(), await add(), await add()];
-      const calls = await Promise.all(ids.map((_, n) => call(n)));
-      const written = async (n: number) => (await progress()).filter((row) => row.done === n).length;
-      for (const { ctx } of calls) ctx.progress(1);
-      await until(async () => (await written(1)) === 3, PATIENCE_MS, 'three rows');
-      const [{ begun }] = (await session.rows('SELECT UTC_TIMESTAMP(3) AS begun')) as [{ begun: string }];
-      // Thousands of values, until three writes have been made.
-      const times = new Set<string>();
-      await until(
-        async () => {
-          for (let n = 0; n < 1000; n += 1) for (const { ctx } of calls) ctx.progress(2 + times.size);
-          const rows = await progress();
-          times.add(rows.map((row) => row.updated_at).join());
-          return times.size > 3;
-        },
-        PATIENCE_MS,
-        'three writes',
-      );
-      const [{ took }] = (await session.rows('SELECT TIMESTAMPDIFF(MICROSECOND, ?, UTC_TIMESTAMP(3)) / 1000 AS took', [
-        begun,
-      ])) as [{ took: number }];
-      expect(took).toBeGreaterThan(1900);
-      for (const [one] of [...times].map((text) => [new Set(text.split(','))])) expect(one!.size).toBe(1);
-      for (const { end } of calls) end();
-      for (const id of ids) await ended(id, 'done');
-    } finally {
-      await stopWorkers();
-      await proxy.close();
-    }
-  });
+const SAYS = `say() { printf "$@" >&$AFD_EVENTS_FD; }
+if [ $AFD_ATTEMPT = 1 ]; then
+  say '{"type":"progress","done":3,"total":10,"message":"pages"}\\n{"type":"metric","name":"rows","value":7}\\n'
+  say '{"type":"later","after":0,"message":"more tomorrow"}\\n{"type":"checkpoint","value":{"page":3}}\\n'
+else
+  printf '{"type":"result","value":%s}' "$(cat)" >&$AFD_EVENTS_FD
+fi`;
 
-  it('is nothing, and then there is no row, no connection and no statement', async () => {
-    const proxy = await meteredProxy(db);
-    try {
-      startWorker(proxy.db, { handlers: { t: () => null } });
-      const first = await add();
-      await ended(first, 'done');
-      const { connections } = proxy.now();
-      const ids = [await add(), await add()];
-      for (const id of ids) await ended(id, 'done');
-      expect(proxy.now().connections).toBe(connections);
-      expect(await progress()).toEqual([]);
-      expect(proxy.kinds()).not.toContain('progress');
-    } finally {
-      await stopWorkers();
-      await proxy.close();
-    }
-  });
-
-  it('is written when the attempt fails too', async () => {
-    startWorker(db, {
-      handlers: {
-        t: (_task, ctx) => {
-          ctx.progress(3, 4, 'the third');
-          throw new Error('broken');
-        },
-      },
-    });
-    const id = await add({ max_retry_count: 0 });
-    await ended(id, 'failed');
-    expect(await progress()).toMatchObject([{ done: 3, total: 4, message: 'the third' }]);
-  });
-
-  it('of a command is what it used', async () => {
-    const { handlers, close } = await loadHandlers({
-      handlers: {
-        t: handlerSchema.parse({ exec: ['sh', '-c', 'n=0; while [ $n -lt 50000 ]; do n=$((n + 1)); done'] }),
-      },
-      ...{
-        supported_tasks: undefined,
-        base_dir: FIXTURES,
-        env: { PATH },
-        kill_grace: 1,
-        onWarning: () => {},
-        slots: 1,
-        logOf: () => SILENT,
-      },
-    });
-    try {
-      startWorker(db, { handlers: Object.fromEntries(handlers) });
-      const id = await add();
-      await ended(id, 'done');
-      const [row] = await progress();
-      expect(row).toMatchObject({ task_id: id, attempt: 1, done: null, total: null, begun_at: null });
-      expect(row!.cpu_ms ?? row!.peak_memory).toBeGreaterThan(0);
-      await stopWorkers();
-    } finally {
-      await close();
-    }
-  });
-
-  it('that cannot be stored is left out, and said once in the log of the attempt', async () => {
-    const worker = startWorker(db, {
-      handlers: {
-        t: (_task, ctx) => {
-          for (let n = 0; n < 3; n += 1) ctx.progress(Number.NaN);
-          ctx.progress(1);
-        },
-      },
-    });
-    const id = await add();
-    await ended(id, 'done');
-    expect(await progress()).toMatchObject([{ done: 1 }]);
-    const said = worker.context.lines.filter((line) => line.includes('done is NaN'));
-    expect(said).toHaveLength(1);
-    expect(JSON.parse(said[0]!)).toMatchObject({ task_id: id, attempt: 1 });
-  });
+it('what a command says just before it exits is stored, and the next attempt gets its checkpoint', async ({ work }) => {
+  work.start({ handlers: { t: commandHandler(commandOptions(['sh', '-c', SAYS])) } });
+  const id = await work.add();
+  await work.ended(id);
+  const ends = await work.attempts(id);
+  expect(ends.map((row) => row.error_message)).toEqual(['more tomorrow', null]);
+  expect(JSON.parse(String(ends[1]!.result))).toMatchObject({ task_id: id, attempt: 2, checkpoint: { page: 3 } });
+  const [row] = await progress(work);
+  expect(row).toMatchObject({ done: 3, total: 10, message: 'pages' });
+  expect(JSON.parse(String(row!.metrics))).toEqual({ rows: 7 });
 });
 
 describe('a checkpoint', () => {
-  it('C14 is given to the next attempt, and to the one after it', async () => {
+  it('C14 is given to the next attempt, and to the one after it', async ({ work }) => {
     const { handler, call } = led();
-    startWorker(db, { handlers: { t: handler } });
-    const id = await add({ max_retry_count: 5 });
+    work.start({ handlers: { t: handler } });
+    const id = await work.add({ max_retry_count: 5 });
+    const value = { next: 3, rest: ['b', 'a'] };
     const first = await call(0);
     expect(first.checkpoint).toBeNull();
-    await first.ctx.checkpoint({ next: 3, rest: ['b', 'a'] });
-    expect(await checkpoints()).toEqual([{ task_id: id, attempt: 1, value: '{"next":3,"rest":["b","a"]}' }]);
+    await first.ctx.checkpoint(value);
+    expect(await checkpoints(work)).toEqual([{ task_id: id, attempt: 1, value: JSON.stringify(value) }]);
     first.end({ status: 'failed' });
-    const second = await call(1);
-    expect(second.checkpoint).toEqual({ next: 3, rest: ['b', 'a'] });
-    second.end({ status: 'failed' });
-    const third = await call(2);
-    expect(third.checkpoint).toEqual({ next: 3, rest: ['b', 'a'] });
-    third.end();
-    await ended(id, 'done');
-    await until(async () => (await checkpoints()).length === 0, PATIENCE_MS, 'the checkpoint of a done task is gone');
+    for (const n of [1, 2]) {
+      const next = await call(n);
+      expect(next.checkpoint).toEqual(value);
+      next.end(n === 1 ? { status: 'failed' } : undefined);
+    }
+    await work.ended(id);
+    await until(async () => (await checkpoints(work)).length === 0, 20_000, 'the checkpoint of a done task is gone');
   });
 
-  it('of an attempt that another process has taken over is refused, and its handler is aborted', async () => {
+  it('of an attempt that another process has taken over is refused, and its handler is aborted', async ({ work }) => {
     const { handler, call } = led();
-    const worker = startWorker(db, { handlers: { t: handler } });
-    const id = await add();
+    const worker = work.start({ handlers: { t: handler } });
+    const id = await work.add();
     const { ctx, end } = await call(0);
     await ctx.checkpoint('mine');
-    await session.write(`UPDATE ${db.names.task} SET claim_token = ? WHERE id = ?`, [randomBytes(16), id]);
+    await work.session.write(`UPDATE ${work.names.task} SET claim_token = ? WHERE id = ?`, [randomBytes(16), id]);
     await expect(ctx.checkpoint('late')).rejects.toThrow('no longer holds its task');
     expect(ctx.signal.reason).toBe('lost');
-    ctx.progress(99);
     end();
     await worker.stop();
-    expect(await checkpoints()).toMatchObject([{ value: '"mine"' }]);
-    expect(await progress()).toEqual([]);
+    expect(await checkpoints(work)).toMatchObject([{ value: '"mine"' }]);
   });
 
-  it('that nobody waited for is stored before the end is', async () => {
-    startWorker(db, {
-      handlers: {
-        t: (_task, ctx) => {
-          for (let n = 1; n <= 50; n += 1) void ctx.checkpoint(n);
-          throw new Error('broken');
-        },
-      },
-    });
-    const id = await add({ max_retry_count: 0 });
-    await ended(id, 'failed');
-    expect(await checkpoints()).toEqual([{ task_id: id, attempt: 1, value: '50' }]);
-  });
-
-  it('after the end of its attempt is refused', async () => {
-    let late: HandlerContext | undefined;
-    startWorker(db, {
-      handlers: {
-        t: (_task, ctx) => {
-          late = ctx;
-        },
-      },
-    });
-    await ended(await add(), 'done');
-    await expect(late!.checkpoint(1)).rejects.toThrow('The attempt has ended.');
-    expect(await checkpoints()).toEqual([]);
-  });
-
-  it('may be stored after the abort, so that a shutdown loses nothing', async () => {
-    const worker = startWorker(db, {
-      handlers: {
-        t: (_task, ctx) =>
-          new Promise((_, reject) => {
-            ctx.progress(1);
-            ctx.signal.addEventListener('abort', () => {
-              ctx.checkpoint('on the way out').then(() => reject(new Error('stopped')), reject);
-            });
-          }),
-      },
-    });
-    const id = await add();
-    await until(async () => (await progress()).length === 1, PATIENCE_MS, 'it runs');
-    await worker.force();
-    expect(await checkpoints()).toEqual([{ task_id: id, attempt: 1, value: '"on the way out"' }]);
-    expect(await task(id)).toMatchObject({ status: 'pending', retry: 0 });
-  });
-
-  it('that cannot be read fails the attempt, which is tried again', async () => {
+  it('may be stored after the abort, so that a shutdown loses nothing; after the end it is refused', async ({
+    work,
+  }) => {
     const { handler, call } = led();
-    startWorker(db, { handlers: { t: handler } });
-    const id = await add({ attempt: 1, max_retry_count: 5 });
-    await session.write(
-      `INSERT INTO ${db.names.checkpoint} (task_id, attempt, value, task_created_at, written_at)
-       SELECT id, 1, 'no json', created_at, UTC_TIMESTAMP(3) FROM ${db.names.task} WHERE id = ?`,
-      [id],
-    );
-    await until(async () => (await task(id)).retry > 0, PATIENCE_MS, 'a failed attempt');
-    expect((await task(id)).last_error).toContain('JSON');
-    await session.write(`UPDATE ${db.names.checkpoint} SET value = '7'`);
-    expect((await call(0)).checkpoint).toBe(7);
-    (await call(0)).end();
-  });
-});
-
-describe('while the database is away', () => {
-  it('the last values wait, and are written when it is back', async () => {
-    const proxy = await meteredProxy(db);
-    try {
-      const { handler, call } = led();
-      const trust = { lease_trust: 60, heartbeat_timeout: 120, lease_duration: 90 };
-      startWorker(proxy.db, { handlers: { t: handler }, master: trust, worker: { on_lost_database: 'finish' } });
-      const id = await add();
-      const { ctx, end } = await call(0);
-      await ctx.checkpoint(1);
-      proxy.cut();
-      const told: number[] = [];
-      const waiting = [2, 3, 4].map((n) => ctx.checkpoint(n).then(() => told.push(n)));
-      for (let n = 0; n < 10_000; n += 1) ctx.progress(n, 10_000);
-      expect(told).toEqual([]);
-      proxy.restore();
-      await Promise.all(waiting);
-      expect(await checkpoints()).toMatchObject([{ value: '4' }]);
-      await until(async () => (await progress())[0]?.done === 9999, PATIENCE_MS, 'the last progress');
-      end();
-      await ended(id, 'done');
-    } finally {
-      await stopWorkers();
-      await proxy.close();
-    }
+    const worker = work.start({ handlers: { t: handler } });
+    const id = await work.add();
+    const { ctx, end } = await call(0);
+    ctx.signal.addEventListener('abort', () => ctx.checkpoint('on the way out').then(() => end({ status: 'failed' })));
+    await worker.force();
+    expect(await checkpoints(work)).toEqual([{ task_id: id, attempt: 1, value: '"on the way out"' }]);
+    await expect(ctx.checkpoint(1)).rejects.toThrow('The attempt has ended.');
   });
 });

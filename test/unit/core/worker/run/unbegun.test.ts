@@ -42,3 +42,13 @@ describe.each([
     expect(await three).toEqual(released);
   });
 });
+
+test.each([
+  ['is not JSON', async () => 'no json', /JSON/],
+  ['cannot be read', () => Promise.reject(new Error('the table is gone')), /the table is gone/],
+])('a checkpoint that %s fails the attempt, which is tried again', async (_, read, why) => {
+  expect(await earlierCheckpoint(waiting().attempt, { read })).toEqual({
+    ...{ kind: 'retry', error_class: 'checkpoint' },
+    error_message: expect.stringMatching(why),
+  });
+});
