@@ -6,7 +6,7 @@ import { RingReplies, type RingRepliesOptions } from '../../../../src/core/worke
 
 const work = { lane: randomBytes(16), claim_rank: 5, n: 9 };
 const known = { ...work, task_type: 't', required_capabilities: null };
-const DUE = { ring: () => true, lane: () => known, learn: () => {} };
+const DUE = { ring: () => true, lane: () => known, learn: () => false };
 
 function replies(options: Partial<RingRepliesOptions> = {}) {
   const problems: unknown[] = [];
