@@ -53,13 +53,9 @@ async function pruner(meanwhile: () => Promise<void> = async () => {}): Promise<
 const days = () => dayPartitions(session, db.names, HEARTBEATS);
 
 test.for([
-  { what: 'are no failure when it did all of it', days: Number.POSITIVE_INFINITY, counts: { added: 0, dropped: 0 } },
-  {
-    what: 'leave the rest to the round when it did a part',
-    days: 1,
-    counts: { added: DAYS - 1, dropped: OLD.length - 1 },
-  },
-])('days that a former leader changes while the next one prunes $what', async ({ days: changed, counts }) => {
+  ['are no failure when it did all of it', Number.POSITIVE_INFINITY, { added: 0, dropped: 0 }],
+  ['leave the rest to the round when it did a part', 1, { added: DAYS - 1, dropped: OLD.length - 1 }],
+] as const)('days that a former leader changes while the next one prunes %s', async ([, changed, counts]) => {
   const { partitions, today } = await days();
   const plan = planPartitions(partitions, today, 1);
   const one = await pruner(async () => {
