@@ -133,7 +133,8 @@ const SITUATIONS: Situation[] = [
 describe('the budget of a worker', { timeout: 2 * PATIENCE_MS }, () => {
   it.beforeEach(leaderElsewhere);
 
-  it.for(SITUATIONS)('$what: one statement a tick, three a heartbeat, claims: $claims', async (row) => {
+  const named = SITUATIONS.map((row) => [row.what, row.claims, row] as const);
+  it.for(named)('%s: one statement a tick, three a heartbeat, claims: %s', async ([, , row]) => {
     await row.before?.();
     await settled(row.options);
     await row.after?.();

@@ -1,14 +1,12 @@
 // One row that cannot be written keeps no other row, no other kind and no other duty from being done.
 import { afterEach, describe, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
-import { dayPartitions, HEARTBEATS } from '../../../src/core/db/history/day-partitions.ts';
-import { Session } from '../../../src/core/db/session.ts';
+import type { Session } from '../../../src/core/db/session.ts';
 import { FLEET_KEYS } from '../../../src/core/domain/fleet-keys.ts';
 import { FiguresKeeper } from '../../../src/core/leader/device-figures.ts';
 import { DirectedTasks } from '../../../src/core/leader/directed-tasks.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { PartsFailed } from '../../../src/core/leader/duty/failures.ts';
-import { Pruner } from '../../../src/core/leader/pruner.ts';
 import { HealthCheck } from '../../../src/core/leader/rescue/health-check.ts';
 import { SettingsKeeper } from '../../../src/core/leader/settings-keeper.ts';
 import { Events } from '../../../src/core/runtime/events.ts';
@@ -217,65 +215,26 @@ describe('finding F11: a health check', () => {
   });
 });
 
-describe('finding F11: the other duties', () => {
-  test('directed tasks are returned next to one that cannot be', async () => {
-    const ids = [];
-    for (let n = 0; n < 3; n += 1) {
-      ids.push(await insertTask(session, db.names, { status: 'assigned', target_device_id: 'gone' }));
-    }
-    await refuse.ofTasks([ids[0]!]);
-    const { duty } = await office();
-    const directed = new DirectedTasks(duty);
-    expect(await outcome(() => directed.runOnce())).toEqual({ counts: { returned: 2 }, failed: [`task ${ids[0]}`] });
-    expect(await Promise.all(ids.map(status))).toEqual(['assigned', 'pending', 'pending']);
-  });
-
-  test('figures of all devices are written next to one that cannot be', async () => {
-    for (const device_id of ['a', 'b', 'c']) {
-      await insertDevice(session, db.names, { device_id, columns: { current_tasks: 9 } });
-    }
-    await refuse.of(db.names.device, "device_id = 'b' AND current_tasks = 0");
-    const { duty } = await office();
-    const figures = new FiguresKeeper(duty);
-    expect(await outcome(() => figures.runOnce())).toEqual({ counts: { updated: 2 }, failed: ['figures of device b'] });
-    const shown = async (id: string) => (await readDevice(session, db.names, id))?.current_tasks;
-    expect(await Promise.all(['a', 'b', 'c'].map(shown))).toEqual([0, 9, 0]);
-  });
-
-  test('settings are written next to one that is refused', async () => {
-    await refuse.of(db.names.setting, `name = '${FLEET_KEYS[1]}'`);
-    const { duty } = await office();
-    const keeper = new SettingsKeeper(duty, configSchema.parse({}));
-    expect(await outcome(() => keeper.runOnce())).toEqual({
-      counts: { written: FLEET_KEYS.length - 1 },
-      failed: [FLEET_KEYS[1]],
-    });
-    const rows = await session.rows<{ name: string }>(`SELECT name FROM ${db.names.setting}`);
-    expect(rows.map((row) => row.name).sort()).toEqual(FLEET_KEYS.filter((_, n) => n !== 1).sort());
-  });
-
-  test('old days of the history are dropped where no new one can be added', async () => {
-    await session.write(
-      `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (
-         PARTITION p20200101 VALUES LESS THAN ('2020-01-02 00:00:00'),
-         PARTITION by_hand VALUES LESS THAN ('2199-01-01 00:00:00'), PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
-    );
-    const { duty, own } = await office();
-    const pruner = new Pruner({
-      duty,
-      openSession: () => new Session({ ...own.options }),
-      history: HEARTBEATS,
-      historyDays: 1,
-      note: () => {},
-    });
-    expect(await outcome(() => pruner.runOnce())).toEqual({
-      counts: { added: 0, dropped: 1 },
-      failed: ['adding days'],
-    });
-    const { partitions } = await dayPartitions(session, db.names, HEARTBEATS);
-    expect(partitions).toEqual(['by_hand', 'p_future']);
-    await session.write(
-      `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
-    );
-  });
+test('finding F11: the other duties write all rows next to one that cannot be written', async () => {
+  const ids: number[] = [];
+  for (const device_id of ['a', 'b', 'c']) {
+    ids.push(await insertTask(session, db.names, { status: 'assigned', target_device_id: 'gone' }));
+    await insertDevice(session, db.names, { device_id, columns: { current_tasks: 9 } });
+  }
+  await refuse.ofTasks([ids[0]!]);
+  await refuse.of(db.names.device, "device_id = 'b' AND current_tasks = 0");
+  await refuse.of(db.names.setting, `name = '${FLEET_KEYS[1]}'`);
+  const { duty } = await office();
+  const directed = new DirectedTasks(duty);
+  expect(await outcome(() => directed.runOnce())).toEqual({ counts: { returned: 2 }, failed: [`task ${ids[0]}`] });
+  expect(await Promise.all(ids.map(status))).toEqual(['assigned', 'pending', 'pending']);
+  const figures = new FiguresKeeper(duty);
+  expect(await outcome(() => figures.runOnce())).toEqual({ counts: { updated: 2 }, failed: ['figures of device b'] });
+  const shown = async (id: string) => (await readDevice(session, db.names, id))?.current_tasks;
+  expect(await Promise.all(['a', 'b', 'c'].map(shown))).toEqual([0, 9, 0]);
+  const keeper = new SettingsKeeper(duty, configSchema.parse({}));
+  const written = FLEET_KEYS.length - 1;
+  expect(await outcome(() => keeper.runOnce())).toEqual({ counts: { written }, failed: [FLEET_KEYS[1]] });
+  const rows = await session.rows<{ name: string }>(`SELECT name FROM ${db.names.setting}`);
+  expect(rows.map((row) => row.name).sort()).toEqual(FLEET_KEYS.filter((_, n) => n !== 1).sort());
 });

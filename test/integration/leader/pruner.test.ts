@@ -33,7 +33,7 @@ async function onlyDays(names: string[]): Promise<void> {
 }
 
 /** A pruner, and what the server does for a former leader after this one has read the days and before it changes them. */
-async function pruner(meanwhile: () => Promise<void>): Promise<Pruner> {
+async function pruner(meanwhile: () => Promise<void> = async () => {}): Promise<Pruner> {
   const own = await db.session({ deadlineMs: 10_000 });
   class Late extends Session {
     override async ready(): ReturnType<Session['ready']> {
@@ -53,13 +53,9 @@ async function pruner(meanwhile: () => Promise<void>): Promise<Pruner> {
 const days = () => dayPartitions(session, db.names, HEARTBEATS);
 
 test.for([
-  { what: 'are no failure when it did all of it', days: Number.POSITIVE_INFINITY, counts: { added: 0, dropped: 0 } },
-  {
-    what: 'leave the rest to the round when it did a part',
-    days: 1,
-    counts: { added: DAYS - 1, dropped: OLD.length - 1 },
-  },
-])('days that a former leader changes while the next one prunes $what', async ({ days: changed, counts }) => {
+  ['are no failure when it did all of it', Number.POSITIVE_INFINITY, { added: 0, dropped: 0 }],
+  ['leave the rest to the round when it did a part', 1, { added: DAYS - 1, dropped: OLD.length - 1 }],
+] as const)('days that a former leader changes while the next one prunes %s', async ([, changed, counts]) => {
   const { partitions, today } = await days();
   const plan = planPartitions(partitions, today, 1);
   const one = await pruner(async () => {
@@ -68,4 +64,17 @@ test.for([
   });
   expect(await one.runOnce()).toEqual(counts);
   expect((await days()).partitions).toEqual([...plan.add.map((day) => day.name), 'p_future']);
+});
+
+test('finding F11: old days are dropped where no new one can be added', async () => {
+  await session.write(
+    `ALTER TABLE ${db.names.heartbeat} PARTITION BY RANGE COLUMNS (heartbeat_time) (
+       PARTITION p20200101 VALUES LESS THAN ('2020-01-02 00:00:00'),
+       PARTITION by_hand VALUES LESS THAN ('2199-01-01 00:00:00'), PARTITION p_future VALUES LESS THAN (MAXVALUE))`,
+  );
+  await expect((await pruner()).runOnce()).rejects.toMatchObject({
+    counts: { added: 0, dropped: 1 },
+    failures: [expect.objectContaining({ what: 'adding days' })],
+  });
+  expect((await days()).partitions).toEqual(['by_hand', 'p_future']);
 });

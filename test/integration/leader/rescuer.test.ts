@@ -81,31 +81,37 @@ async function many(device: DeviceRow, n: number): Promise<void> {
 }
 
 test.for([
-  {
-    what: 'a device that is online again keeps what has not been taken yet',
-    round: 'orphaned' as const,
-    between: () => [`UPDATE ${db.names.device} SET status = 'online'`],
-    ends: ['running', 'running'],
-  },
-  {
-    what: 'a deadline that was moved is not past',
-    round: 'overdue' as const,
-    between: () => [
-      `UPDATE ${db.names.device} SET status = 'online'`,
-      `UPDATE ${db.names.assignment} SET deadline_at = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR`,
-    ],
-    ends: ['running', 'running'],
-  },
-  {
-    what: 'B1 a result that arrives first wins over the rescue',
-    round: 'orphaned' as const,
-    between: () => [
-      `UPDATE ${db.names.task} SET status = 'done', claim_token = NULL`,
-      `UPDATE ${db.names.assignment} SET status = 'completed'`,
-    ],
-    ends: ['done', 'completed'],
-  },
-])('$what', async ({ round, between, ends }) => {
+  [
+    'a device that is online again keeps what has not been taken yet',
+    {
+      round: 'orphaned',
+      between: () => [`UPDATE ${db.names.device} SET status = 'online'`],
+      ends: ['running', 'running'],
+    },
+  ],
+  [
+    'a deadline that was moved is not past',
+    {
+      round: 'overdue',
+      between: () => [
+        `UPDATE ${db.names.device} SET status = 'online'`,
+        `UPDATE ${db.names.assignment} SET deadline_at = UTC_TIMESTAMP(3) + INTERVAL 1 HOUR`,
+      ],
+      ends: ['running', 'running'],
+    },
+  ],
+  [
+    'B1 a result that arrives first wins over the rescue',
+    {
+      round: 'orphaned',
+      between: () => [
+        `UPDATE ${db.names.task} SET status = 'done', claim_token = NULL`,
+        `UPDATE ${db.names.assignment} SET status = 'completed'`,
+      ],
+      ends: ['done', 'completed'],
+    },
+  ],
+] as const)('%s', async ([, { round, between, ends }]) => {
   const device = await insertDevice(session, db.names, { columns: { status: 'offline' } });
   const { task_id, assignment_id } = await insertAttempt(session, db.names, { device, overdue_s: 1 });
   const one = await office({

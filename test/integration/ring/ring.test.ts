@@ -216,6 +216,31 @@ describe('nothing is lost when a ring is', () => {
     expect(await runner(task_id)).toBe('w1');
   });
 
+  it('a device whose type is at its maximum says so at once: the next one is rung', async () => {
+    let end = () => {};
+    const first = await rungWorker('w1', {
+      handlers: { t: () => new Promise<void>((resolve) => (end = resolve)) },
+      configured: { t: { module: './of-the-test.ts', max: 1 } },
+      worker: { ...NEVER_POLLS, max_concurrent_tasks: 20 },
+    });
+    const started = once(first.events, 'task:started');
+    // By a sender of its own, while w1 is alone: one that is slow to answer is passed over.
+    const earlier = producing(db);
+    await addTask(earlier, { task_type: 't' });
+    await started;
+    await earlier.close();
+    await rungWorker('w2', { worker: { ...NEVER_POLLS, max_concurrent_tasks: 2 } });
+    await occupy('w2');
+    const { port, ring_token: token } = await device('w1');
+    const mine = await listen();
+    await mine.ring({ lane: laneKey('t', null) }, token, port);
+    // Its slots are free for other types.
+    expect(await mine.next('answer')).toMatchObject({ claimed: 0, running: 1, free: 19 });
+    const { task_id } = await addTask(producer, { task_type: 't' });
+    expect(await runner(task_id)).toBe('w2');
+    end();
+  });
+
   it.for([
     ['nobody hears it', true],
     ['rings are not enabled, and there is neither port nor token', false],

@@ -76,7 +76,7 @@ interface Fleet {
 
 const region = (name: string) => ({ region: name, capabilities: `{"supported_tasks":["t"],"region":"${name}"}` });
 
-test.for<Fleet>([
+const FLEETS: Fleet[] = [
   {
     what: 'least_tasks: the one with the largest share of free slots',
     devices: [['busy', {}, 5], ['idle']],
@@ -137,7 +137,10 @@ test.for<Fleet>([
     ],
     rung: 'above',
   },
-])('$what', async ({ settings: values = {}, devices, needs = null, rung }) => {
+];
+
+test.for(FLEETS.map((fleet) => [fleet.what, fleet] as const))('%s', async ([, fleet]) => {
+  const { settings: values = {}, devices, needs = null, rung } = fleet;
   await settings(values);
   for (const one of devices) await device(...one);
   const heard = await enqueue(1, needs);
