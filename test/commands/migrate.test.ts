@@ -235,18 +235,6 @@ describe('migrate over a table of others', () => {
       time_zone: '+08:00',
     });
   });
-
-  it('is taken back by down, which leaves the table and its rows', async () => {
-    await over({}, Migrate, 'migrate', ...SURE);
-    const planned = await over({}, MigrateDown, 'migrate:down', '--dry-run');
-    expect(planned.stdout).toContain('ALTER TABLE `cl_task` DROP COLUMN claim_state');
-    expect(planned.stdout).not.toContain('DROP TABLE `cl_task`');
-    expect((await over({}, MigrateDown, 'migrate:down')).exitCode).toBe(0);
-    expect(await columns()).toBe(7);
-    expect((await over({}, MigrateDown, 'migrate:down')).stdout).toBe(
-      'This schema contains nothing that afd created.\n',
-    );
-  });
 });
 
 describe('migrate --check', () => {
@@ -261,19 +249,5 @@ describe('migrate --check', () => {
     const after = await run(Migrate, 'migrate', '--check');
     expect(after.exitCode).toBe(78);
     expect(after.stdout).toContain('  missing  index afd_target\n');
-  });
-});
-
-describe('migrate down', () => {
-  it('refuses while there are rows, and does it by force', async () => {
-    await run(Migrate, 'migrate');
-    await admin.write(`INSERT INTO \`${database}\`.af_crawl_task (task_type) VALUES ('a')`);
-    const refused = await run(MigrateDown, 'migrate:down', '--json');
-    expect(refused.exitCode).toBe(5);
-    expect(refused.json()).toMatchObject({
-      error: { code: 'E_CONFLICT', data: { held: [{ table: 'af_crawl_task', rows: 1, what: 'tasks' }] } },
-    });
-    expect((await run(MigrateDown, 'migrate:down', '--force')).exitCode).toBe(0);
-    expect(await admin.rows('SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [database])).toEqual([]);
   });
 });

@@ -1,12 +1,9 @@
 import { expect } from 'vitest';
 import TasksRetry from '../../src/commands/tasks/retry.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
-import { actor } from '../helpers/actor.ts';
 import type { TestDatabase } from '../helpers/database.ts';
 import { insertRunning, insertTask, readRow } from '../helpers/factories.ts';
 import { it } from '../helpers/fixture.ts';
-import { testContext } from '../helpers/node.ts';
 import { runCommand } from '../unit/cli/run-command.ts';
 
 let db: TestDatabase;
@@ -67,18 +64,6 @@ it('more than a hundred need --yes where nobody can be asked, and nothing was ch
   });
   expect(await session.rows(`SELECT COUNT(*) AS n FROM ${db.names.task} WHERE status = 'pending'`)).toEqual([{ n: 0 }]);
   expect((await retry('--status', 'cancelled', '--yes')).json).toMatchObject({ retried: 101 });
-});
-
-it('a task that changed after it was found is left alone and counted', async () => {
-  const [a, b, gone] = [await add('failed'), await add('pending'), 999_999];
-  const context = testContext(db);
-  expect(await retryEach(context, [a, b, gone], { only: 'failed', by: actor('ada@ops') })).toMatchObject({
-    matched: 3,
-    retried: 1,
-    skipped: 2,
-  });
-  await context.close();
-  expect(await readRow(session, db.names.task, b)).toMatchObject({ status: 'pending', attempt: 1 });
 });
 
 it('ids and filter exclude each other, and one of them must be there', async () => {

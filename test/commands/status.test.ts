@@ -41,7 +41,7 @@ describe('a fleet that is well', () => {
     expect(await status()).toMatchObject({
       ...{ well: true, leader: { device_id: 'w1', term: 7 }, overdue: 0 },
       devices: {
-        ...{ online: 2, busy: 1, offline: 1, silent: [], slots: 6, current_tasks: 1, inactive_slots: 2 },
+        ...{ online: 1, busy: 1, offline: 1, silent: [], slots: 6, current_tasks: 1, inactive_slots: 2 },
         inactive: [{ device_id: 'w2', operator_state: 'paused' }],
       },
       tasks: { pending: 1, running: 1, done: 2, failed: 1, waiting: 1, assigned: 0, cancelled: 1, unmatchable: 0 },

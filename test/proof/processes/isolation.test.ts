@@ -92,31 +92,3 @@ describe('a worker whose handlers run in threads', () => {
     },
   );
 });
-
-describe('a worker whose handlers run in processes', () => {
-  it.each([
-    ['exit', /the handler called process\.exit\(0\)/],
-    ['throw', /in a timer/],
-  ])('survives a handler that would end it (%s); what runs next to it goes on', async (what, said) => {
-    const worker = start();
-    const neighbour = await add('process', 'wait');
-    await until(async () => (await causes(neighbour)).length === 1, 20_000, 'the other one runs');
-    const fatal = await add('process', what);
-    await ended(fatal, 'failed');
-    expect(String((await causes(fatal))[0]!.error_message)).toMatch(said);
-    await ended(await add('process', 'well'), 'done');
-    await worker.force();
-    expect(await causes(neighbour)).toMatchObject([{ status: 'released', cause: 'shutdown' }]);
-  });
-
-  it('goes on with all else of the same type while a handler loops for ever, and gets the slot back at its deadline', async () => {
-    const worker = start({ max_concurrent_tasks: 2 });
-    const looping = await add('process', 'loop', { execution_timeout: 4 });
-    await until(() => worker.seen.some((one) => one.name === 'task:started'), 20_000, 'the loop started');
-    for (const id of [await add('process', 'well'), await add('process', 'well')]) await ended(id, 'done');
-    expect((await task(looping)).status).not.toBe('failed');
-    await ended(looping, 'failed');
-    expect(await causes(looping)).toMatchObject([{ status: 'timeout' }]);
-    expect(worker.seen.filter((one) => one.name === 'main:blocked' || one.name === 'task:stuck')).toEqual([]);
-  });
-});

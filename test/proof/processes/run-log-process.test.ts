@@ -19,48 +19,41 @@ const numbers = (text: string, attempt: number) =>
 const counted = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
 
 describe.concurrent('afd logs TASK --follow', { timeout: MINUTES }, () => {
-  it.for([
-    ['main', { module: './counts.mjs', isolation: 'none' }],
-    ['thread', { module: './counts.mjs', isolation: 'thread' }],
-    ['process', { module: './counts.mjs', isolation: 'process' }],
-  ] as const)(
-    'goes on after a kill -9 on the next device, and ends with the task (%s)',
-    async ([name, counts], test) => {
-      const { expect } = test;
-      const options = { handlers: { counts }, files: { 'counts.mjs': COUNTS } };
-      const s = await scene(test, `logs_${name}`, { ...options, master: { lost_backoff: [0, 0, 0] } });
-      const first = s.start('worker', { deviceId: 'first' });
-      await first.event('worker:started');
-      const id = await s.add({ gate: `${s.dir}/end` }, { task_type: 'counts' });
-      const following = s.run('logs', String(id), '--follow');
-      const written = async () => {
-        const [row] = await s.session.rows(`SELECT MAX(to_byte) AS n FROM ${s.db.names.log} WHERE task_id = ?`, [id]);
-        return Number(row?.n ?? 0) > 200;
-      };
-      await until(written, PATIENCE_MS, 'some lines of the first attempt');
-      first.kill('SIGKILL');
-      const second = s.start('worker', { deviceId: 'second' });
-      await second.event('task:started', (line) => line.task_id === id);
-      await s.open('end-second');
-      const { stdout, code } = await following;
-      expect(code).toBe(0);
-      // Every line but those of the last second before the kill, each once, in order.
-      const lines = numbers(stdout, 1);
-      expect(lines.length).toBeGreaterThan(5);
-      expect(lines).toEqual(counted(lines.length));
-      const more = numbers(stdout, 2);
-      expect(more).toEqual(counted(more.length));
-      expect(more.length).toBeGreaterThan(0);
-      const heads = stdout.split('\n').filter((line) => line.startsWith('──'));
-      expect(heads).toEqual([
-        `── Task ${id} (counts), attempt 1 on first ──`,
-        expect.stringMatching(/^── Attempt 1 on first: lost/),
-        `── Task ${id} (counts), attempt 2 on second ──`,
-        '── Attempt 2 on second: completed ──',
-        `── Task ${id} is done. ──`,
-      ]);
-    },
-  );
+  it('goes on after a kill -9 on the next device, and ends with the task', async (test) => {
+    const { expect } = test;
+    const options = { handlers: { counts: { module: './counts.mjs' } }, files: { 'counts.mjs': COUNTS } };
+    const s = await scene(test, 'logs_killed', { ...options, master: { lost_backoff: [0, 0, 0] } });
+    const first = s.start('worker', { deviceId: 'first' });
+    await first.event('worker:started');
+    const id = await s.add({ gate: `${s.dir}/end` }, { task_type: 'counts' });
+    const following = s.run('logs', String(id), '--follow');
+    const written = async () => {
+      const [row] = await s.session.rows(`SELECT MAX(to_byte) AS n FROM ${s.db.names.log} WHERE task_id = ?`, [id]);
+      return Number(row?.n ?? 0) > 200;
+    };
+    await until(written, PATIENCE_MS, 'some lines of the first attempt');
+    first.kill('SIGKILL');
+    const second = s.start('worker', { deviceId: 'second' });
+    await second.event('task:started', (line) => line.task_id === id);
+    await s.open('end-second');
+    const { stdout, code } = await following;
+    expect(code).toBe(0);
+    // Every line but those of the last second before the kill, each once, in order.
+    const lines = numbers(stdout, 1);
+    expect(lines.length).toBeGreaterThan(5);
+    expect(lines).toEqual(counted(lines.length));
+    const more = numbers(stdout, 2);
+    expect(more).toEqual(counted(more.length));
+    expect(more.length).toBeGreaterThan(0);
+    const heads = stdout.split('\n').filter((line) => line.startsWith('──'));
+    expect(heads).toEqual([
+      `── Task ${id} (counts), attempt 1 on first ──`,
+      expect.stringMatching(/^── Attempt 1 on first: lost/),
+      `── Task ${id} (counts), attempt 2 on second ──`,
+      '── Attempt 2 on second: completed ──',
+      `── Task ${id} is done. ──`,
+    ]);
+  });
 
   it('ends when the reader of its output has left', async (test) => {
     const { expect } = test;
