@@ -1,8 +1,5 @@
 // Batches over HTTP.
 import { afterEach, describe, expect } from 'vitest';
-import { batchAnswer, batchesAnswer, sealedAnswer } from '../../../src/http/batch-contract.ts';
-import { newTasksAnswer } from '../../../src/http/new-task-contract.ts';
-import { expectDescribed } from '../../helpers/answers.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
 
@@ -19,7 +16,6 @@ const task = { task_type: 'sync_data' };
 async function added(body: Record<string, unknown>, status = 201) {
   const answer = await call('POST', 'tasks', body);
   expect(answer.status, JSON.stringify(answer.json)).toBe(status);
-  expectDescribed(newTasksAnswer, answer.json);
   return answer.json;
 }
 
@@ -28,10 +24,8 @@ describe('a batch', () => {
     const { batch_id, tasks } = await added({ tasks: [task, task], batch: { name: 'nightly' } });
     expect(tasks).toHaveLength(2);
     const shown = await call('GET', `batches/${batch_id}`);
-    expectDescribed(batchAnswer, shown.json);
     expect(shown.json.batch).toMatchObject({ name: 'nightly', state: 'sealed', counts: { pending: { count: 2 } } });
     const listed = await call('GET', 'batches');
-    expectDescribed(batchesAnswer, listed.json);
     const { counts: _, ...batch } = shown.json.batch;
     expect(listed.json).toMatchObject({ batches: [batch], cursor: null });
     expect(await call('GET', 'batches/999')).toMatchObject({ status: 404, json: { code: 'E_NOT_FOUND' } });
@@ -42,7 +36,6 @@ describe('a batch', () => {
     await added({ tasks: [task], batch_id });
     await added({ tasks: [task], batch_id: Number(batch_id) });
     const sealed = await call('POST', `batches/${batch_id}/seal`);
-    expectDescribed(sealedAnswer, sealed.json);
     expect(sealed.json).toMatchObject({ already: false, batch: { state: 'sealed' } });
     expect((await call('POST', `batches/${batch_id}/seal`)).json).toMatchObject({ already: true });
     expect(await call('POST', 'tasks', { tasks: [task], batch_id })).toMatchObject({

@@ -1,20 +1,7 @@
-// Devices, leader, lanes, settings and the state of the fleet over HTTP.
+// Devices, leader, lanes, settings and the state of the fleet over HTTP. The shapes of the answers: http-page.test.ts.
 import { gzipSync } from 'node:zlib';
 import { describe, expect } from 'vitest';
-import {
-  deviceActAnswer,
-  deviceAnswer,
-  devicesAnswer,
-  lanesAnswer,
-  leaderAnswer,
-  mapAnswer,
-  overviewAnswer,
-  removeAnswer,
-  resignAnswer,
-  settingsAnswer,
-  settingsChanged,
-  statusAnswer,
-} from '../../../src/http/fleet-contract.ts';
+import { deviceAnswer, devicesAnswer, mapAnswer, overviewAnswer } from '../../../src/http/fleet-contract.ts';
 import { expectDescribed } from '../../helpers/answers.ts';
 import {
   insertAttempt,
@@ -68,10 +55,8 @@ describe('GET /devices', () => {
 
   it('takes every condition; a silent device is offline', async () => {
     await insertWorker(session, names, 'w1', { region: 'eu' });
-    await insertWorker(session, names, 'w2', {
-      operator_state: 'paused',
-      capabilities: '{"supported_tasks":["other"]}',
-    });
+    const capabilities = '{"supported_tasks":["other"]}';
+    await insertWorker(session, names, 'w2', { operator_state: 'paused', capabilities });
     await insertDevice(session, names, { device_id: 'w3', silent_s: 600 });
     const of = async (query: string) => ids(await listed(`device_type=worker&${query}`));
     expect(await of('region=eu')).toEqual(['w1']);
@@ -94,12 +79,10 @@ describe('GET /devices', () => {
   it('shows one with what it holds and its newest heartbeats, oldest first', async () => {
     const device = await insertDevice(session, names, { device_id: 'w1' });
     const { task_id } = await insertAttempt(session, names, { device });
-    for (const cpu of [10, 20, 30])
-      await session.write(`INSERT INTO ${names.heartbeat} (device_id, cpu_usage, active_tasks) VALUES ('w1', ?, 1)`, [
-        cpu,
-      ]);
-    const { status, json } = await get('/devices/w1?history=2');
-    expect(status).toBe(200);
+    await session.write(
+      `INSERT INTO ${names.heartbeat} (device_id, cpu_usage, active_tasks) VALUES ('w1', 10, 1), ('w1', 20, 1), ('w1', 30, 1)`,
+    );
+    const { json } = await get('/devices/w1?history=2');
     expectDescribed(deviceAnswer, json);
     expect(json.device).toMatchObject({
       device_id: 'w1',
@@ -114,12 +97,10 @@ describe('GET /devices', () => {
   });
 
   it('shows rows of other programs, whatever is in them', async () => {
-    await insertDevice(session, names, {
-      device_id: 'odd',
-      columns: { capabilities: '[1]', max_concurrent_tasks: -3, labels: '"x"', status: null },
-    });
-    const { status, json } = await get('/devices?device_id=odd');
-    expect([status, json.devices[0].status]).toEqual([200, 'offline']);
+    const columns = { capabilities: '[1]', max_concurrent_tasks: -3, labels: '"x"', status: null };
+    await insertDevice(session, names, { device_id: 'odd', columns });
+    const { json } = await get('/devices?device_id=odd');
+    expect(json.devices).toMatchObject([{ status: 'offline' }]);
     expect(json.devices[0].problems).not.toEqual([]);
     expect((await get('/devices/map')).status).toBe(200);
   });
@@ -128,11 +109,8 @@ describe('GET /devices', () => {
 describe('GET /devices/map', () => {
   it('has all devices by columns', async () => {
     await insertWorker(session, names, 'w1', { region: 'eu', max_concurrent_tasks: 4, over_limits: '["cpu"]' });
-    await insertDevice(session, names, {
-      device_id: 'w2',
-      silent_s: 600,
-      columns: { stuck: '[{"task_id":1,"task_type":"t"}]', operator_state: 'draining' },
-    });
+    const draining = { stuck: '[{"task_id":1,"task_type":"t"}]', operator_state: 'draining' };
+    await insertDevice(session, names, { device_id: 'w2', silent_s: 600, columns: draining });
     await insertRunning(session, names, 'w1');
     const { json } = await get('/devices/map');
     expectDescribed(mapAnswer, json);
@@ -168,7 +146,6 @@ describe('an act on a device', () => {
     expect(refused).toMatchObject({ status: 409, json: { code: 'E_CONFLICT', data: { operator_state: before } } });
     expect(await stateOf('w1')).toBe(before);
     const { json } = await post(`/devices/w1/${act}`, { expect: { operator_state: before } });
-    expectDescribed(deviceActAnswer, json);
     expect(json).toMatchObject({ operator_state: state, previous: before, by: 'http 127.0.0.1' });
     expect(await stateOf('w1')).toBe(state);
     expect((await post(`/devices/w1/${act}`)).status).toBe(200);
@@ -179,7 +156,6 @@ describe('an act on a device', () => {
     await insertDevice(session, names, { device_id: 'w1', silent_s: 6000 });
     expect((await post('/devices/w1/remove', { expect: { operator_state: 'paused' } })).status).toBe(409);
     const { json } = await post('/devices/w1/remove');
-    expectDescribed(removeAnswer, json);
     expect(json).toMatchObject({ device_id: 'w1', removed: true, orphaned: 0 });
     expect((await post('/devices/w1/remove')).status).toBe(404);
     const alive = await insertDevice(session, names, { device_id: 'w2', silent_s: 6000 });
@@ -216,18 +192,10 @@ describe('the fleet', () => {
     expect((await get('/tasks?status=pending,waiting&limit=1')).json.total).toEqual({ count: 1, exact: true });
   });
 
-  it('says whether all is well, as `afd status`', async () => {
-    await insertDevice(session, names, { device_id: 'w1', silent_s: 600 });
-    const { json } = await get('/status');
-    expectDescribed(statusAnswer, json);
-    expect(json).toMatchObject({ well: false, problems: [expect.stringContaining('no recent heartbeat from w1')] });
-  });
-
   it('has lanes, with what waits in each', async () => {
     for (const priority of [5, 5, 9]) await insertTask(session, names, { priority });
     await insertTask(session, names, { task_type: 'other', required_capabilities: '{"proxy_support":true}' });
     const { json } = await get('/lanes');
-    expectDescribed(lanesAnswer, json);
     expect(json.complete).toBe(true);
     const counted = (count: number) => ({ count, exact: true });
     expect(json.lanes).toHaveLength(3);
@@ -245,12 +213,10 @@ describe('the fleet', () => {
     expect((await post('/leader/resign')).json).toMatchObject({ resigned: false, device_id: null });
     await insertLeader(session, names, 'w1', 3);
     const shown = await get('/leader');
-    expectDescribed(leaderAnswer, shown.json);
     expect(shown.json.leader).toMatchObject({ device_id: 'w1', term: 3, failing: [] });
     for (const expected of [{ term: 2 }, { device_id: 'w2' }])
       expect((await post('/leader/resign', { expect: expected })).json).toMatchObject({ code: 'E_CONFLICT' });
     const { json } = await post('/leader/resign', { expect: { device_id: 'w1', term: 3 } });
-    expectDescribed(resignAnswer, json);
     expect(json).toMatchObject({ resigned: true, device_id: 'w1', term: 3 });
     expect((await get('/leader')).json.leader.device_id).toBeNull();
   });
@@ -258,12 +224,10 @@ describe('the fleet', () => {
   it('has settings, which change all at once, if they are as they were seen', async () => {
     const shown = async (key: string) => {
       const { json } = await get('/settings');
-      expectDescribed(settingsAnswer, json);
       return json.settings.find((one: { key: string }) => one.key === key);
     };
     const values = { 'master.max_retry_count': 5, 'load_balancer.min_score': 0.2 };
     const { json } = await put('/settings', { values, expect: { 'master.max_retry_count': null } });
-    expectDescribed(settingsChanged, json);
     expect(json.changes).toEqual(Object.entries(values).map(([key, to]) => ({ key, from: null, to })));
     expect(await shown('master.max_retry_count')).toMatchObject({ value: 5, updated_by: 'http 127.0.0.1' });
     const nine = { 'master.max_retry_count': 9 };
