@@ -147,46 +147,43 @@ describe('a remote worker', () => {
 });
 
 describe('what a gateway knows of keys', () => {
-  it('is asked again after five seconds, so a key that was revoked is refused by then', async () => {
-    let now = 0;
-    let asked = 0;
-    const warnings: string[] = [];
-    const check = new KeyCheck(
-      async (work) => {
-        asked += 1;
-        return work(context);
-      },
-      (sentence) => warnings.push(sentence),
-      () => now,
+  const known = { now: 0, reads: 0, warnings: [] as string[] };
+  const checkOf = () => {
+    Object.assign(known, { now: 0, reads: 0, warnings: [] });
+    const use: ConstructorParameters<typeof KeyCheck>[0] = (work) => {
+      known.reads += 1;
+      return work(context);
+    };
+    return new KeyCheck(
+      use,
+      (sentence) => known.warnings.push(sentence),
+      () => known.now,
     );
+  };
+
+  it('is asked again after five seconds, so a key that was revoked is refused by then', async () => {
+    const check = checkOf();
     const { text, key } = await keyOf('viewer');
     for (let n = 0; n < 10; n += 1) expect(await check.check(text)).toMatchObject({ key: { key_id: key.key_id } });
     await endKey(context, key.key_id, actor());
-    now = 4999;
+    known.now = 4999;
     expect(await check.check(text)).toHaveProperty('key');
-    now = 5000;
+    known.now = 5000;
     expect(await check.check(text)).toEqual({ refusal: expect.stringContaining('was revoked') });
-    expect(asked).toBe(2);
+    expect(known.reads).toBe(2);
     // It had a day left.
-    expect(warnings).toEqual([expect.stringContaining(`(a viewer) is in use and ends at ${key.expires_at}`)]);
+    expect(known.warnings).toEqual([expect.stringContaining(`(a viewer) is in use and ends at ${key.expires_at}`)]);
   });
 
   it('is read together: a fleet that comes back is let in at once, and invented keys cost the database little', async () => {
-    let reads = 0;
-    const check = new KeyCheck(
-      async (work) => {
-        reads += 1;
-        return work(context);
-      },
-      () => {},
-    );
+    const check = checkOf();
     const fleet: string[] = [];
     for (let n = 0; n < 20; n += 1) fleet.push((await keyOf('device', `d${n}`)).text);
     const invented = Array.from({ length: 2000 }, () => newApiKey().text);
     const checked = await Promise.all([...invented, ...fleet].map((text) => check.check(text)));
-    expect(checked.filter((one) => 'refusal' in one)).toHaveLength(2000);
+    expect(checked.slice(0, 2000).filter((one) => 'refusal' in one)).toHaveLength(2000);
     expect(checked.slice(2000).map((one) => 'key' in one && one.key.device_id)).toEqual(fleet.map((_, n) => `d${n}`));
-    expect(reads).toBe(5);
+    expect(known.reads).toBe(5);
     const unused = `SELECT 1 FROM ${given.db.names.apiKey} WHERE last_used_at IS NULL`;
     expect(await given.session.rows(unused)).toEqual([]);
   });
