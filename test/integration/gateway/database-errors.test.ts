@@ -15,17 +15,14 @@ const routes = (app: App, { requests }: Gateway) => {
 };
 
 describe('an HTTP client', () => {
+  const signal = (state: string, errno: number) =>
+    `SIGNAL SQLSTATE '${state}' SET MYSQL_ERRNO = ${errno}, MESSAGE_TEXT = 'secret_column'`;
   it.for([
     ['SELECT secret_column FROM af_no_such_table', 503, 'E_SCHEMA', 'do not match this version'],
     ['SELEC 1 AS secret_column', 500, 'E_FAILED', 'The database refused a statement.'],
-    [
-      "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'secret_column'",
-      503,
-      'E_TEMPORARY',
-      'in a moment',
-    ],
-    ["SIGNAL SQLSTATE '22001' SET MYSQL_ERRNO = 1406, MESSAGE_TEXT = 'secret_column'", 500, 'E_FAILED', 'too long'],
-    ["SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1290, MESSAGE_TEXT = 'secret_column'", 503, 'E_DATABASE', 'reached'],
+    [signal('40001', 1213), 503, 'E_TEMPORARY', 'in a moment'],
+    [signal('22001', 1406), 500, 'E_FAILED', 'too long'],
+    [signal('HY000', 1290), 503, 'E_DATABASE', 'reached'],
   ] as const)(
     'is told no address, account, SQL or schema of a failed statement (%s)',
     async ([text, status, code, says], { given }) => {

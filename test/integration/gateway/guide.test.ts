@@ -27,14 +27,10 @@ async function shell(text: string): Promise<string> {
 
 describe('the guide to the gateway', () => {
   it('shows the six calls with what they answer', async ({ db, session, rows }) => {
-    const { url } = await startGateway(db);
-    const data = {
-      username: 'user@example.com',
-      app_id: 'com.example.app',
-      start_date: '2024-01-01',
-      end_date: '2024-01-01',
-    };
-    const id = await rows.task({ task_type: 'sync_data', priority: 7, ...data });
+    const { url, call } = await startGateway(db);
+    const data = { username: 'user@example.com', app_id: 'com.example.app' };
+    const dates = { start_date: '2024-01-01', end_date: '2024-01-01' };
+    const id = await rows.task({ task_type: 'sync_data', priority: 7, ...data, ...dates });
     const here = (text: string) => text.replaceAll('http://127.0.0.1:8000', url).replaceAll('12345', String(id));
     expect(blocks.filter(({ kind }) => kind === 'sh')).toHaveLength(5);
     for (const [n, { kind, text }] of blocks.entries()) {
@@ -50,8 +46,20 @@ describe('the guide to the gateway', () => {
       const { settings: _other, ...expected } = JSON.parse(here(shown)) as Record<string, unknown>;
       expect(shapeOf(got)).toEqual(shapeOf(expected));
     }
-    const [task] = await session.rows(`SELECT status FROM ${db.names.task} WHERE id = ?`, [id]);
-    expect(task).toEqual({ status: 'done' });
+    const { names } = db;
+    expect(await rows.readTask(id)).toMatchObject({ status: 'done' });
+    const result = { records_processed: 1500, execution_time: 120 };
+    const [attempt] = await session.rows(`SELECT status, result, device_id FROM ${names.assignment}`);
+    expect(attempt).toMatchObject({ status: 'completed', device_id: 'worker-001' });
+    expect(JSON.parse(attempt?.result)).toEqual(result);
+    const [device] = await session.rows(`SELECT status, lock_name FROM ${names.device} WHERE device_id = 'worker-001'`);
+    expect(device).toEqual({ status: 'online', lock_name: null });
+    const history = await session.rows(`SELECT cpu_usage, memory_usage, disk_usage, active_tasks FROM ${names.heartbeat}
+      WHERE device_id = 'worker-001'`);
+    expect(history).toEqual([{ cpu_usage: 45.2, memory_usage: 68.5, disk_usage: 32.1, active_tasks: 1 }]);
+    expect((await call('/api/v1/tasks/next?device_id=worker-001')).status).toBe(204);
+    const again = await call(`/api/v1/tasks/${id}/result`, { device_id: 'worker-001', status: 'completed', result });
+    expect(again.json).toMatchObject({ status: 'committed', task_status: 'done' });
   });
 });
 

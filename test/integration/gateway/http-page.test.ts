@@ -79,32 +79,20 @@ const NEEDS: Record<string, (example: HttpExample) => Promise<unknown>> = {
   removeDevice: () => session.write(`UPDATE ${db.names.device} SET status = 'offline' WHERE device_id = 'worker-001'`),
 };
 
-/** Webhook 3 with delivery 17, which has been sent. */
-async function hook(): Promise<void> {
-  await session.write(
-    `INSERT INTO ${db.names.webhook} (id, url, event_types, active_since, secret, created_at, created_by)
-     VALUES (3, 'https://hooks.example.com/afd', '["task.failed"]', UTC_TIMESTAMP(3), 'whsec_x', UTC_TIMESTAMP(3), 'test')`,
+/** A row that was written by hand. */
+const insert = (table: string, columns: Record<string, unknown>) =>
+  session.write(
+    `INSERT INTO ${table} SET ${Object.keys(columns).map((name) => `${name} = ?`)}`,
+    Object.values(columns),
   );
-  await session.write(
-    `INSERT INTO ${db.names.webhookDelivery} (id, webhook_id, source, source_id, event_type, task_id, body, status, created_at)
-     VALUES (17, 3, 'attempt', 1, 'task.failed', 12345, '{}', 'delivered', UTC_TIMESTAMP(3))`,
-  );
-}
-
-/** An API key by the id of the examples. */
-async function key(): Promise<void> {
-  await session.write(`DELETE FROM ${db.names.apiKey}`);
-  await session.write(
-    `INSERT INTO ${db.names.apiKey} (key_id, key_hash, name, role, created_at, created_by, expires_at)
-     VALUES ('k3Jd92Qa', 'x', 'page', 'viewer', UTC_TIMESTAMP(3), 'test', UTC_TIMESTAMP(3) + INTERVAL 1 DAY)`,
-  );
-}
+const MADE = { created_at: '2026-01-01', created_by: 'test' };
 
 /** worker-001, which runs nothing, task 12345, which waits, batch 5, which is open, webhook 3, a key, and a user. */
 async function begin(): Promise<void> {
-  const { assignment, task, device, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery } = db.names;
-  for (const table of [assignment, task, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery])
-    await session.write(`DELETE FROM ${table}`);
+  const { device, webhook, webhookDelivery, apiKey, user, batch, ...others } = db.names;
+  const { assignment, task, setting, taskEnd, log, progress, checkpoint } = others;
+  const all = [assignment, task, setting, taskEnd, log, progress, checkpoint, webhook, webhookDelivery];
+  for (const table of [...all, apiKey, user, batch]) await session.write(`DELETE FROM ${table}`);
   await session.write(`DELETE FROM ${device} WHERE device_type <> 'gateway'`);
   const registered = await gateway.call('/api/v1/devices/register', {
     ...{ device_id: 'worker-001', remote: true, instance_token: TOKEN.toString('hex') },
@@ -112,16 +100,18 @@ async function begin(): Promise<void> {
   });
   expect(registered).toMatchObject({ status: 200 });
   await insertTask(session, db.names, { id: 12345 });
-  await session.write(`DELETE FROM ${db.names.batch}`);
-  await session.write(
-    `INSERT INTO ${db.names.batch} (id, name, created_at, created_by) VALUES (5, 'nightly', UTC_TIMESTAMP(3), 'test')`,
-  );
-  await hook();
-  await key();
-  await session.write(`DELETE FROM ${db.names.user}`);
-  await session.write(
-    `INSERT INTO ${db.names.user} (name, role, created_at, created_by) VALUES ('alice', 'operator', UTC_TIMESTAMP(3), 'test')`,
-  );
+  await insert(batch, { id: 5, name: 'nightly', ...MADE });
+  await insert(webhook, {
+    ...{ id: 3, url: 'https://hooks.example.com/afd', event_types: '["task.failed"]', secret: 'whsec_x' },
+    ...{ active_since: '2026-01-01', ...MADE },
+  });
+  await insert(webhookDelivery, {
+    ...{ id: 17, webhook_id: 3, source: 'attempt', source_id: 1, event_type: 'task.failed', task_id: 12345 },
+    ...{ body: '{}', status: 'delivered', created_at: '2026-01-01' },
+  });
+  const ofKey = { key_hash: 'x', name: 'page', role: 'viewer', expires_at: '2037-01-01' };
+  await insert(apiKey, { key_id: 'k3Jd92Qa', ...ofKey, ...MADE });
+  await insert(user, { name: 'alice', role: 'operator', ...MADE });
 }
 
 async function send({ method, path, headers, body }: HttpExample) {

@@ -10,10 +10,13 @@ afterEach(async () => {
 });
 
 /** A server with one stream, which `onStream` gets. */
-async function serve(onStream: (stream: BroadcastStream) => void, onClose: () => void = () => {}): Promise<string> {
+async function serve(
+  onStream: (stream: BroadcastStream) => unknown,
+  onClose: () => unknown = () => {},
+): Promise<string> {
   const app = fastify({ forceCloseConnections: true });
   apps.push(app);
-  app.get('/', async (request, reply) => onStream(new BroadcastStream(request, reply, onClose)));
+  app.get('/', async (request, reply) => void onStream(new BroadcastStream(request, reply, onClose)));
   return app.listen({ host: '127.0.0.1', port: 0 });
 }
 
@@ -37,14 +40,8 @@ describe('a stream of events', () => {
   it('cuts a reader that does not read, and holds little for it', async () => {
     let stream: BroadcastStream | undefined;
     let closed = false;
-    const url = await serve(
-      (one) => {
-        stream = one;
-      },
-      () => {
-        closed = true;
-      },
-    );
+    const onClose = () => (closed = true);
+    const url = await serve((one) => (stream = one), onClose);
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.on('error', () => {});
     socket.pause();
@@ -68,12 +65,8 @@ describe('a stream of events', () => {
 
   it('is told when the reader is gone', async () => {
     let closed = false;
-    const url = await serve(
-      (stream) => stream.beat(),
-      () => {
-        closed = true;
-      },
-    );
+    const onClose = () => (closed = true);
+    const url = await serve((stream) => stream.beat(), onClose);
     const stop = new AbortController();
     await fetch(url, { signal: stop.signal });
     stop.abort();

