@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectFiles, ROOT, readProjectFile } from './project-files.ts';
@@ -76,19 +76,5 @@ describe('the pages of the documentation', () => {
     ]);
     expect(brokenLinks('docs/page.md', '[a](../AGENTS.md#layers-a-test-guards-them)')).toEqual([]);
     expect(brokenLinks('README.md', '[a](../outside.md)')).toHaveLength(1);
-  });
-});
-
-describe('the decision records', () => {
-  const folder = new URL('docs/adr/', ROOT);
-  const files = existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder).sort() : [];
-
-  it('are numbered without a gap and have at most 40 lines', () => {
-    expect(files.length).toBeGreaterThan(0);
-    expect(files.map((name) => name.slice(0, 5))).toEqual(
-      files.map((_, index) => `${String(index + 1).padStart(4, '0')}-`),
-    );
-    const long = files.filter((name) => (readProjectFile(`docs/adr/${name}`) ?? '').trimEnd().split('\n').length > 40);
-    expect(long).toEqual([]);
   });
 });

@@ -15,10 +15,6 @@ describe('a value', () => {
     expect(result(undefined)).toEqual({ kind: 'done', result: null, enqueue: [] });
   });
 
-  it('of zero rows stays visible', () => {
-    expect(result({ rows: 0 })).toMatchObject({ kind: 'done', result: { rows: 0 } });
-  });
-
   it('with status done or completed is done with its result, or with the rest of itself', () => {
     expect(result({ status: 'done', result: [1, 2] })).toMatchObject({ kind: 'done', result: [1, 2] });
     expect(result({ status: 'completed', rows: 2 })).toMatchObject({ kind: 'done', result: { rows: 2 } });
@@ -85,15 +81,6 @@ describe('later and permanent', () => {
     expect(wait({ until: '2020-01-01T00:00:00Z' })).toBe(0);
     expect(wait({})).toBe(60);
     expect(wait({ after: 1e300 })).toBeLessThan(1e9);
-  });
-
-  it('a time that cannot be read is a failed attempt that says so', () => {
-    for (const said of [{ after: 'soon' }, { after: -1 }, { after: Number.NaN }, { until: '2026-11-24 08:00:00' }]) {
-      expect(result({ status: 'later', ...said })).toMatchObject({
-        kind: 'retry',
-        error_message: expect.stringContaining('"'),
-      });
-    }
   });
 
   it('permanent is permanent', () => {

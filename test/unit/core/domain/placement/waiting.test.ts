@@ -80,6 +80,20 @@ test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
     {},
   ],
   ['directed at a free device', 'it is directed at b, which will claim it', [device('b')], { target_device_id: 'b' }],
+  ['due just now', 'a will claim it', [device('a')], { due_in: 0 }],
+  ['directed, and not due', 'it is due in 1 s', [], { due_in: 0.1, target_device_id: 'z' }],
+  [
+    'directed at a device that lacks two things',
+    'it is directed at a, which is paused, has no slots',
+    [device('a', { unavailable: 'is paused', slots: 0 })],
+    { target_device_id: 'a' },
+  ],
+  [
+    'for one that is full and one over its limits',
+    'every device that can run it is full, over a resource limit or below the minimum score; closest match: b is full (5 of 5 slots)',
+    [device('a', { over_limits: ['cpu', 'disk'] }), device('b', { running: 5 })],
+    {},
+  ],
 ])('a task that is %s says so', (_, sentence, devices, task) => {
   expect(why(devices, task)).toBe(sentence);
 });
@@ -145,23 +159,4 @@ test('nobody is below a minimum that nobody reaches; who scores just that much i
     explain([device('c'), device('d', { slots: 2, running: 1 })], {}, { ...DEFAULT_POLICY, min_score: 0.5 }).devices[1]
       ?.reasons,
   ).toEqual([]);
-});
-
-test.each<[string, string, DeviceView[], Partial<WaitingTask>]>([
-  ['due just now', 'a will claim it', [device('a')], { due_in: 0 }],
-  ['directed, and not due', 'it is due in 1 s', [], { due_in: 0.1, target_device_id: 'z' }],
-  [
-    'directed at a device that lacks two things',
-    'it is directed at a, which is paused, has no slots',
-    [device('a', { unavailable: 'is paused', slots: 0 })],
-    { target_device_id: 'a' },
-  ],
-  [
-    'for one that is full and one over its limits',
-    'every device that can run it is full, over a resource limit or below the minimum score; closest match: b is full (5 of 5 slots)',
-    [device('a', { over_limits: ['cpu', 'disk'] }), device('b', { running: 5 })],
-    {},
-  ],
-])('a task that is %s: %s', (_, sentence, devices, task) => {
-  expect(why(devices, task)).toBe(sentence);
 });
