@@ -64,42 +64,57 @@ describe('a result', () => {
   });
 });
 
-describe('what an end leaves on its task', () => {
-  const before = { retry: 1, lost_count: 2, last_error: 'earlier' };
+describe('what an end leaves on its task and in the row of its attempt', () => {
+  const failure = { error_message: 'boom', error_class: 'E' };
+  const before = { retry: 1, lost_count: 2, last_error: 'earlier', next_run_at: '2020-01-01 00:00:00.000' };
+  const noDeath = { lost_count: 0, last_error: 'boom', claim_token: null, claimed_by: null };
+  const ENDS: Array<[string, Outcome, task: Record<string, unknown>, attempt: Record<string, unknown>]> = [
+    [
+      'done: no error and no death is remembered, the tries that were spent are',
+      done(null),
+      { status: 'done', retry: 1, lost_count: 0, last_error: null },
+      { status: 'completed' },
+    ],
+    [
+      'failed: its own error, and no death is remembered',
+      failed,
+      { ...noDeath, status: 'pending', retry: 2 },
+      { ...failure, status: 'failed', cause: null, result: null },
+    ],
+    [
+      'failed for good',
+      { ...failure, kind: 'permanent' },
+      { ...noDeath, status: 'failed', retry: 2 },
+      { ...failure, status: 'failed' },
+    ],
+    [
+      'timeout',
+      { kind: 'timeout', error_message: 'late' },
+      { status: 'pending', retry: 2, last_error: 'late' },
+      { status: 'timeout' },
+    ],
+    [
+      'later: no try is spent',
+      { kind: 'later', error_message: 'quota', after: 60 },
+      { status: 'pending', retry: 1 },
+      {},
+    ],
+    [
+      'released: everything as it was, due as before',
+      { kind: 'released', cause: 'shutdown' },
+      { ...before, status: 'pending', finished_at: null },
+      { status: 'released', cause: 'shutdown' },
+    ],
+  ];
+  const CASES = ENDS.flatMap((one) => BOTH.map((as) => [...one, as] as const));
 
-  it.each(BOTH)('done: no error and no death is remembered, the tries that were spent are (%s claim)', async (as) => {
+  it.each(CASES)('%s', async (_name, outcome, task, attempt, as) => {
     const id = await add(before);
     const [one] = await claim({ as });
-    await finish([one!, done(null)]);
-    expect(await readTask(session, names, id)).toMatchObject({
-      status: 'done',
-      retry: 1,
-      lost_count: 0,
-      last_error: null,
-    });
-  });
-
-  it.each(BOTH)('failed: its own error, and no death is remembered (%s claim)', async (as) => {
-    const id = await add(before);
-    const [one] = await claim({ as });
-    await finish([one!, failed]);
-    const after = {
-      status: 'pending',
-      retry: 2,
-      lost_count: 0,
-      last_error: 'boom',
-      claim_token: null,
-      claimed_by: null,
-    };
-    expect(await readTask(session, names, id)).toMatchObject(after);
-  });
-
-  it.each(BOTH)('released: everything as it was, due as before (%s claim)', async (as) => {
-    const id = await add({ ...before, next_run_at: '2020-01-01 00:00:00' });
-    const [one] = await claim({ as });
-    await finish([one!, { kind: 'released', cause: 'shutdown' }]);
-    const after = { ...before, status: 'pending', next_run_at: '2020-01-01 00:00:00.000', finished_at: null };
-    expect(await readTask(session, names, id)).toMatchObject(after);
+    await finish([one!, outcome]);
+    expect(await readTask(session, names, id)).toMatchObject(task);
+    const rows = await session.rows(`SELECT * FROM ${names.assignment} WHERE task_id = ?`, [id]);
+    expect(rows).toMatchObject([{ ...device, attempt: 1, retry_count: 1, ...attempt }]);
   });
 
   it('a claim takes the target off, so that a task which was directed once is everybody’s after it', async () => {
@@ -110,19 +125,6 @@ describe('what an end leaves on its task', () => {
       await finish([one!, failed]);
       expect(await readTask(session, names, id)).toMatchObject({ status: 'pending', target_device_id: null });
     }
-  });
-});
-
-describe('what an end writes into the row of its attempt', () => {
-  it.each(BOTH)('failed: why, and no result; the tries spent before it (%s claim)', async (as) => {
-    const id = await add({ retry: 2 });
-    const [one] = await claim({ as });
-    await finish([one!, failed]);
-    const [row] = await session.rows(`SELECT * FROM ${names.assignment} WHERE task_id = ?`, [id]);
-    expect(row).toMatchObject({
-      ...{ status: 'failed', error_message: 'boom', error_class: 'E', cause: null, result: null, retry_count: 2 },
-      ...{ device_id: 'd1', instance_token: device.instance_token, attempt: 1 },
-    });
   });
 
   it('of many that end together, each has its own: done and failed ones side by side', async () => {

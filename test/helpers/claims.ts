@@ -23,6 +23,9 @@ export interface ClaimOptions {
   leaseOf?: (task: { id: number }) => number;
 }
 
+type End = [TestClaim, Outcome];
+type Turn = Awaited<ReturnType<typeof finishAndClaim>> & { claimed: TestClaim[] };
+
 /** The device must be registered with this instance. Retries wait 30 s each. */
 export function claims(
   session: Session,
@@ -31,7 +34,9 @@ export function claims(
 ): {
   claim(options?: ClaimOptions): Promise<TestClaim[]>;
   /** Each task with its outcome, in one transaction. Returns how each was reconciled. */
-  finish(...ends: Array<[TestClaim, Outcome]>): Promise<string[]>;
+  finish(...ends: End[]): Promise<string[]>;
+  /** Ends and a claim in one transaction. */
+  turn(ends: End[], options: ClaimOptions, over?: Partial<FinishAndClaimInput>): Promise<Turn>;
 } {
   const run = (over: Partial<FinishAndClaimInput>) =>
     finishAndClaim(session, names, {
@@ -47,27 +52,31 @@ export function claims(
     if (row === undefined) throw new Error('no task is pending');
     return { kind: 'lane', lane: row.lane, claim_rank: row.claim_rank, cursor: undefined };
   };
+  const finishOf = ([one, outcome]: End): Finish => ({
+    ...{ task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1, assignment_id: one.assignment_id },
+    ...{ claim_token: one.claim_token, outcome, age_ms: 5 },
+  });
+  const turn = async (
+    ends: End[],
+    { from, as = 'record', limit = 100, leaseOf = () => 60 }: ClaimOptions,
+    over: Partial<FinishAndClaimInput> = {},
+  ): Promise<Turn> => {
+    const claim_token = randomBytes(16);
+    const result = await run({
+      finishes: ends.map(finishOf),
+      claim: {
+        ...{ claim_token, limit, sources: [from ?? (await someLane())], countFirst: false, ticket: false, leaseOf },
+        ...{ free: limit, short: limit, alone: false },
+        mostFrom: () => Number.POSITIVE_INFINITY,
+        admit: () => as,
+      },
+      ...over,
+    });
+    return { ...result, claimed: result.claimed.map((one) => ({ ...one, claim_token })) };
+  };
   return {
-    async claim({ from, as = 'record', limit = 100, leaseOf = () => 60 } = {}) {
-      const claim_token = randomBytes(16);
-      const { claimed } = await run({
-        claim: {
-          ...{ claim_token, limit, sources: [from ?? (await someLane())], countFirst: false, ticket: false, leaseOf },
-          ...{ free: limit, short: limit, alone: false },
-          mostFrom: () => Number.POSITIVE_INFINITY,
-          admit: () => as,
-        },
-      });
-      return claimed.map((one) => ({ ...one, claim_token }));
-    },
-    async finish(...ends) {
-      const finishes = ends.map(
-        ([one, outcome]): Finish => ({
-          ...{ task_id: one.id, task_type: one.task_type, attempt: one.attempt + 1, assignment_id: one.assignment_id },
-          ...{ claim_token: one.claim_token, outcome, age_ms: 5 },
-        }),
-      );
-      return (await run({ finishes })).reconciled.map((one) => one.kind);
-    },
+    turn,
+    claim: async (options = {}) => (await turn([], options)).claimed,
+    finish: async (...ends) => (await run({ finishes: ends.map(finishOf) })).reconciled.map((one) => one.kind),
   };
 }

@@ -27,3 +27,10 @@ async function counters(session: Session): Promise<Map<string, number>> {
   );
   return new Map(rows.map((one) => [String(one.Variable_name), Number(one.Value)]));
 }
+
+/** What an INSERT … SELECT of so many rows, at most 10,000, selects from: `a.n` to `d.n` are the digits of each. */
+export function manyRows(count: number): string {
+  const digit = `(SELECT 0 AS n ${[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `UNION ALL SELECT ${n}`).join(' ')})`;
+  const number = 'a.n * 1000 + b.n * 100 + c.n * 10 + d.n';
+  return `${digit} a, ${digit} b, ${digit} c, ${digit} d WHERE ${number} < ${count}`;
+}

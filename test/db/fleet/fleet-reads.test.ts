@@ -12,13 +12,10 @@ import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
-import { costOf, planOf } from '../../helpers/statement-cost.ts';
+import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
 let session: Session;
 let names: TableNames;
-
-const DIGIT =
-  '(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
 
 it.beforeEach(async ({ db }) => {
   names = db.names;
@@ -29,11 +26,11 @@ describe('of 1,000 devices', () => {
   it.beforeEach(async () => {
     await session.write(
       `INSERT INTO ${names.device} (device_id, device_name, device_type, ip_address, port, status, last_heartbeat)
-       SELECT CONCAT('w', LPAD(a.n * 100 + b.n * 10 + c.n, 3, '0')), 'w', 'worker', '', 0, 'online', UTC_TIMESTAMP(3) FROM ${DIGIT} a, ${DIGIT} b, ${DIGIT} c`,
+       SELECT CONCAT('w', LPAD(b.n * 100 + c.n * 10 + d.n, 3, '0')), 'w', 'worker', '', 0, 'online', UTC_TIMESTAMP(3) FROM ${manyRows(1000)}`,
     );
     await session.write(
       `INSERT INTO ${names.assignment} (task_id, attempt, device_id, claim_token, status)
-       SELECT id * 10 + n, 1, device_id, '', IF(n = 0, 'running', 'completed') FROM ${names.device}, ${DIGIT} d`,
+       SELECT id * 10 + d.n, 1, device_id, '', IF(d.n = 0, 'running', 'completed') FROM ${names.device}, ${manyRows(10)}`,
     );
     for (const table of [names.device, names.assignment]) await session.rows(`ANALYZE TABLE ${table}`);
   });
@@ -94,7 +91,7 @@ it('the history of a device has its newest heartbeats of a day, oldest first', a
 });
 
 it('lanes are counted up to a bound, each rank by itself', async () => {
-  await session.write(`INSERT INTO ${names.task} (task_type) SELECT 't' FROM ${DIGIT} a, ${DIGIT} b, ${DIGIT} c`);
+  await session.write(`INSERT INTO ${names.task} (task_type) SELECT 't' FROM ${manyRows(1000)}`);
   await session.write(`INSERT INTO ${names.task} (task_type) VALUES ('t'), ('t')`);
   await insertTask(session, names, { task_type: 't', priority: 9 });
   await insertTask(session, names, { task_type: 't', priority: 9, status: 'done' });
@@ -112,16 +109,13 @@ it('the figures of the fleet count over indexes alone where no time is compared'
   const device = await insertDevice(session, names, { device_id: 'w1' });
   await insertTask(session, names, { status: 'waiting' });
   await insertAttempt(session, names, { device, overdue_s: 5 });
-  const ended = await insertAttempt(session, names, { device, columns: { status: 'completed' } });
-  await session.write(
-    `UPDATE ${names.assignment} SET completed_at = UTC_TIMESTAMP(3) - INTERVAL 59 MINUTE WHERE id = ?`,
-    [ended.assignment_id],
-  );
-  const before = await insertAttempt(session, names, { device, columns: { status: 'completed' } });
-  await session.write(
-    `UPDATE ${names.assignment} SET completed_at = UTC_TIMESTAMP(3) - INTERVAL 61 MINUTE WHERE id = ?`,
-    [before.assignment_id],
-  );
+  for (const minutes of [59, 61]) {
+    const { assignment_id } = await insertAttempt(session, names, { device, columns: { status: 'completed' } });
+    await session.write(
+      `UPDATE ${names.assignment} SET completed_at = UTC_TIMESTAMP(3) - INTERVAL ? MINUTE WHERE id = ?`,
+      [minutes, assignment_id],
+    );
+  }
   const { counts, devices } = await overviewRows(session, names, 60);
   expect(Object.fromEntries(counts)).toMatchObject({
     task_waiting: 1,

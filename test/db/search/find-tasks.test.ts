@@ -17,7 +17,7 @@ import type { Session } from '../../../src/core/db/session.ts';
 import type { TableNames } from '../../../src/core/db/table-names.ts';
 import { insertAttempt, insertDevice, insertRunning, insertTask } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
-import { costOf, planOf } from '../../helpers/statement-cost.ts';
+import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
 let session: Session;
 let names: TableNames;
@@ -107,15 +107,11 @@ describe('a search finds', () => {
 
 describe('with 5,000 tasks a search', () => {
   it.beforeEach(async () => {
-    const digit =
-      '(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
-    const many = (n: number) =>
-      `${digit} a, ${digit} b, ${digit} c, ${digit} d WHERE a.n * 1000 + b.n * 100 + c.n * 10 + d.n < ${n}`;
-    await session.write(`INSERT INTO ${names.task} (task_type, status) SELECT 't', 'done' FROM ${many(4000)}`);
+    await session.write(`INSERT INTO ${names.task} (task_type, status) SELECT 't', 'done' FROM ${manyRows(4000)}`);
     await session.write(
-      `INSERT INTO ${names.task} (task_type, dedupe_key) SELECT 't', CONCAT('k', a.n, b.n, c.n, d.n) FROM ${many(900)}`,
+      `INSERT INTO ${names.task} (task_type, dedupe_key) SELECT 't', CONCAT('k', a.n, b.n, c.n, d.n) FROM ${manyRows(900)}`,
     );
-    await session.write(`INSERT INTO ${names.task} (task_type, status) SELECT 'u', 'failed' FROM ${many(100)}`);
+    await session.write(`INSERT INTO ${names.task} (task_type, status) SELECT 'u', 'failed' FROM ${manyRows(100)}`);
     await session.write(
       `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status)
        SELECT id, IF(id % 50 = 0, 'w1', 'w2'), 1, '', 'completed' FROM ${names.task} WHERE status = 'done'`,
