@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { databaseError } from '../../../../../src/core/db/database-error.ts';
+import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import type { Finish, Reconciled } from '../../../../../src/core/domain/attempt/reconcile.ts';
 import { AfdError } from '../../../../../src/core/domain/errors.ts';
 import { monotonic } from '../../../../../src/core/runtime/clock.ts';
