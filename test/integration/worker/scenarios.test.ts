@@ -35,7 +35,7 @@ it('A6 a worker claims, runs and writes under the one identity that it printed a
   const worker = work.start({ deviceId: 'worker-001', handlers: { t: (_, ctx) => ids.push(ctx.device_id) } });
   ids.push((await once(worker.events, 'worker:started')).device_id);
   await work.ended(id);
-  ids.push((await work.attempts(id))[0]!.device_id, (await work.device('worker-001')).device_id);
+  ids.push((await work.attempts(id))[0]!.device_id, String((await work.device('worker-001')).device_id));
   expect(ids).toEqual(Array(4).fill('worker-001'));
 });
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { databaseError } from '../../../../../src/core/db/database-error.ts';
+import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import type { Finish, Reconciled } from '../../../../../src/core/domain/attempt/reconcile.ts';
 import { AfdError } from '../../../../../src/core/domain/errors.ts';
 import { monotonic } from '../../../../../src/core/runtime/clock.ts';
@@ -15,7 +16,7 @@ const error = (facts: object) => databaseError(Object.assign(new Error('injected
 const LOST = error({ code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
 const KILLED = error({ errno: 1317, sqlState: '70100' });
 const UNSTORABLE = error({ errno: 1406, sqlState: '22001' });
-const DONE = { kind: 'done', result: null, enqueue: [] } as const;
+const DONE: Extract<Outcome, { kind: 'done' }> = { kind: 'done', result: null, enqueue: [] };
 
 /** A claimer that asks for everything once at each `ask`, and what it does. */
 function claimer() {
