@@ -16,7 +16,7 @@ const error = (facts: object) => databaseError(Object.assign(new Error('injected
 const LOST = error({ code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
 const KILLED = error({ errno: 1317, sqlState: '70100' });
 const UNSTORABLE = error({ errno: 1406, sqlState: '22001' });
-const DONE: Extract<Outcome, { kind: 'done' }> = { kind: 'done', result: null, enqueue: [] };
+const DONE: Outcome = { kind: 'done', result: null, enqueue: [] };
 
 /** A claimer that asks for everything once at each `ask`, and what it does. */
 function claimer() {
