@@ -194,16 +194,6 @@ describe('a remote worker', () => {
     expect(idle).toMatchObject({ finished: {} });
   });
 
-  it('releases what runs when it is told to leave at once', async () => {
-    const id = await add();
-    const worker = start({ handlers: { t: hang } });
-    // Its row runs before the worker has the answer to its claim.
-    await once(worker.events, 'task:started');
-    await worker.force();
-    expect(await task(id)).toMatchObject({ status: 'pending' });
-    expect((await attempts(id))[0]).toMatchObject({ status: 'released', cause: 'shutdown' });
-  });
-
   it('is refused when its device id is in use, and ends when another process takes it over', async () => {
     const first = start({ handlers: { t: () => 1 } });
     await once(first.events, 'worker:started');
@@ -253,26 +243,4 @@ describe('gateways that fail', () => {
     expect(runs.filter((one) => one === id)).toEqual([id]);
     expect(await attempts(id)).toHaveLength(1);
   });
-
-  it('sends an end again whose answer is lost, and counts it once', async () => {
-    const proxy = await tcpProxy(gateway.url);
-    const go = gate();
-    const worker = start({ gateways: [proxy.url], handlers: { t: () => go.promise } });
-    const id = await add();
-    await ended(id, 'running');
-    const lost = proxy.loseAnswer('/exchange', '"finishes":[{');
-    go.resolve();
-    await lost;
-    await until(() => worker.seen.some((one) => one.name === 'task:finished'));
-    expect(worker.seen.filter((one) => one.name === 'task:finished' || one.name === 'task:lost')).toHaveLength(1);
-    expect((await attempts(id)).map((one) => one.status)).toEqual(['completed']);
-  });
 });
-
-function gate() {
-  let resolve!: () => void;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
-}

@@ -1,201 +1,183 @@
-import { afterEach, expect } from 'vitest';
+import { expect } from 'vitest';
 import { listDevices } from '../../../src/core/db/devices/list-devices.ts';
-import type { Session } from '../../../src/core/db/session.ts';
 import { runLeader } from '../../../src/core/leader/run-leader.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
-import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
-import { it } from '../../helpers/fixture.ts';
-import { startWorker, stopWorkers, testContext } from '../../helpers/node.ts';
+import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
+import { testContext } from '../../helpers/node.ts';
 import { once, until } from '../../helpers/wait.ts';
+import { eventsOf, heartbeats, it } from '../../helpers/worked-tasks.ts';
 
-let db: TestDatabase;
-let session: Session;
+const handlers = { t: () => 1 };
 
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
-});
-afterEach(stopWorkers);
+/** A handler whose calls end when they are let go. */
+function waiting() {
+  const calls: Array<() => void> = [];
+  return { calls, handlers: { t: () => new Promise<void>((done) => calls.push(done)) } };
+}
 
-const task = async (id: number) => (await session.rows(`SELECT * FROM ${db.names.task} WHERE id = ?`, [id]))[0]!;
-const device = async (id: string) =>
-  (await session.rows(`SELECT * FROM ${db.names.device} WHERE device_id = ?`, [id]))[0]!;
-const ended = (id: number, status: string) =>
-  until(async () => (await task(id)).status === status, 10_000, `task ${id} ${status}`);
-const add = (columns: Record<string, unknown> = {}) => insertTask(session, db.names, { task_type: 't', ...columns });
-const holders = async (id: number) =>
-  (await session.rows(`SELECT device_id FROM ${db.names.assignment} WHERE task_id = ? ORDER BY attempt`, [id])).map(
-    (one) => one.device_id,
-  );
-
-it('A5 a node that executes nothing never gets a task, whatever waits', async () => {
-  const id = await add();
-  const context = testContext(db, { worker: { device_id: 'leader-1' } });
+it('A5 a node that executes nothing never gets a task, whatever waits', async ({ work }) => {
+  const id = await work.add();
+  const context = testContext(work.db, { worker: { device_id: 'leader-1' } });
   const stop = new AbortController();
   const published = once(context.events, 'leader:duty', (one) => one.duty === 'publish-lanes');
   const leading = runLeader(context, { hostname: 'h', version: '0', stop: stop.signal });
   await published;
   for (let n = 0; n < 3; n += 1) await once(context.events, 'device:heartbeat');
-  expect(await device('leader-1')).toMatchObject({ device_type: 'master', status: 'online' });
-  expect(await task(id)).toMatchObject({ status: 'pending', attempt: 0 });
+  expect(await work.device('leader-1')).toMatchObject({ device_type: 'master', status: 'online' });
+  expect(await work.task(id)).toMatchObject({ status: 'pending', attempt: 0 });
   stop.abort();
   await leading;
   await context.close();
 });
 
-it('A6 a worker claims, runs and writes under the one identity that it printed at its start', async () => {
-  const id = await add();
+it('A6 a worker claims, runs and writes under the one identity that it printed at its start', async ({ work }) => {
+  const id = await work.add();
   const ids: string[] = [];
-  const worker = startWorker(db, { deviceId: 'worker-001', handlers: { t: (_, ctx) => ids.push(ctx.device_id) } });
-  const started = await once(worker.events, 'worker:started');
-  await ended(id, 'done');
-  expect([started.device_id, ...ids, ...(await holders(id))]).toEqual(['worker-001', 'worker-001', 'worker-001']);
-  expect((await device('worker-001')).device_id).toBe('worker-001');
+  const worker = work.start({ deviceId: 'worker-001', handlers: { t: (_, ctx) => ids.push(ctx.device_id) } });
+  ids.push((await once(worker.events, 'worker:started')).device_id);
+  await work.ended(id);
+  ids.push((await work.attempts(id))[0]!.device_id, String((await work.device('worker-001')).device_id));
+  expect(ids).toEqual(Array(4).fill('worker-001'));
 });
 
-it('A7 a second live process with the same device id is refused, also in other letters; without an id it gets the next one', async () => {
-  const first = startWorker(db, { deviceId: 'Box', handlers: { t: () => 1 } });
+it('A7 a second live process with the same device id is refused, also in other letters; without an id it gets the next one', async ({
+  work,
+}) => {
+  const first = work.start({ deviceId: 'Box', handlers });
   await once(first.events, 'worker:started');
-  const second = startWorker(db, { deviceId: 'bOX', handlers: { t: () => 1 } });
+  const second = work.start({ deviceId: 'bOX', handlers });
   await expect(second.ended).rejects.toMatchObject({ code: 'E_DEVICE_RUNNING', exitCode: 5 });
   const names: string[] = [];
   for (let n = 0; n < 2; n += 1) {
-    const nameless = startWorker(db, { handlers: { t: () => 1 }, worker: { device_id: undefined } });
+    const nameless = work.start({ handlers, worker: { device_id: undefined } });
     names.push((await once(nameless.events, 'worker:started')).device_id);
   }
   expect(names).toEqual(['test-host', 'test-host-2']);
 });
 
-it('A8 tasks that were directed at a device do not count against the slots to run them', async () => {
-  const ids = [
-    await add({ status: 'assigned', target_device_id: 'w1' }),
-    await add({ status: 'assigned', target_device_id: 'w1' }),
-  ];
-  startWorker(db, { worker: { max_concurrent_tasks: 1 }, handlers: { t: () => 1 } });
-  for (const id of ids) await ended(id, 'done');
+it('A8, A9 tasks that are directed at a busy device count against no slot, and run as soon as one is free', async ({
+  work,
+}) => {
+  const { calls, handlers: held } = waiting();
+  const first = await work.add();
+  work.start({ worker: { max_concurrent_tasks: 1 }, handlers: held });
+  await until(() => calls.length === 1);
+  await until(async () => (await work.device()).status === 'busy');
+  const directed = await work.addMany(2, { status: 'assigned', target_device_id: 'w1' });
+  const theirs = await work.add({ status: 'assigned', target_device_id: 'w2' });
+  for (const n of [1, 2, 3]) (await until(() => calls.length === n && calls[n - 1]))();
+  await work.ended([first, ...directed]);
+  expect((await work.task(theirs)).status).toBe('assigned');
 });
 
-it('A9 a busy device gets what was directed at it as soon as a slot is free', async () => {
-  let finish = () => {};
-  const first = await add();
-  const worker = startWorker(db, {
-    worker: { max_concurrent_tasks: 1 },
-    handlers: { t: (given) => (given.task_id === first ? new Promise<void>((done) => (finish = done)) : 1) },
-  });
-  await once(worker.events, 'task:started');
-  await until(async () => (await device('w1')).status === 'busy');
-  const directed = await add({ status: 'assigned', target_device_id: 'w1' });
-  finish();
-  await ended(directed, 'done');
-});
-
-it('A10 a heartbeat never changes what an operator said: a paused device stays paused, and claims again when it is active', async () => {
-  const worker = startWorker(db, { handlers: { t: () => 1 }, worker: { leader: true } });
+it('A10 a heartbeat never changes what an operator said: a paused device stays paused, and claims again when it is active', async ({
+  work,
+}) => {
+  const worker = work.start({ handlers, worker: { leader: true } });
   await once(worker.events, 'worker:started');
+  const set = (state: string) => work.session.write(`UPDATE ${work.names.device} SET operator_state = ?`, [state]);
   const paused = once(worker.events, 'device:operator-state');
-  await session.write(`UPDATE ${db.names.device} SET operator_state = 'paused'`);
+  await set('paused');
   await paused;
-  const id = await add();
-  for (let n = 0; n < 4; n += 1) await once(worker.events, 'device:heartbeat');
-  expect(await device('w1')).toMatchObject({ operator_state: 'paused', status: 'online' });
-  expect((await task(id)).status).toBe('pending');
-  await session.write(`UPDATE ${db.names.device} SET operator_state = 'active'`);
-  await ended(id, 'done');
+  const id = await work.add();
+  await heartbeats(worker, 4);
+  expect(await work.device()).toMatchObject({ operator_state: 'paused', status: 'online' });
+  expect((await work.task(id)).status).toBe('pending');
+  await set('active');
+  await work.ended(id);
 });
 
-it('A12 a task goes only to a device that has what it requires; one that no device can run stays pending', async () => {
-  const browser = await add({ required_capabilities: '{"browser_support":true,"memory_gb":8}' });
-  const impossible = await add({ required_capabilities: '{"region":"mars"}' });
-  const plain = startWorker(db, {
-    deviceId: 'plain',
-    handlers: { t: () => 1 },
-    worker: { leader: true, capabilities: { memory_gb: 64 } },
-  });
+it('A12 a task goes only to a device that has what it requires; one that no device can run stays pending', async ({
+  work,
+}) => {
+  const browser = await work.add({ required_capabilities: '{"browser_support":true,"memory_gb":8}' });
+  const impossible = await work.add({ required_capabilities: '{"region":"mars"}' });
+  const plain = work.start({ deviceId: 'plain', handlers, worker: { leader: true, capabilities: { memory_gb: 64 } } });
   await once(plain.events, 'worker:started');
-  const able = startWorker(db, {
-    deviceId: 'able',
-    handlers: { t: () => 1 },
-    worker: { capabilities: { browser_support: true, memory_gb: 16 } },
-  });
-  await once(able.events, 'worker:started');
-  await ended(browser, 'done');
-  expect(await holders(browser)).toEqual(['able']);
-  expect(await task(impossible)).toMatchObject({ status: 'pending', attempt: 0 });
+  work.start({ deviceId: 'able', handlers, worker: { capabilities: { browser_support: true, memory_gb: 16 } } });
+  await work.ended(browser);
+  expect(await work.attempts(browser)).toMatchObject([{ device_id: 'able' }]);
+  expect(await work.task(impossible)).toMatchObject({ status: 'pending', attempt: 0 });
 });
 
-it('A13 a device runs as many tasks at once as it said itself', async () => {
-  const ids = await Promise.all(Array.from({ length: 8 }, () => add()));
-  const waiting: Array<() => void> = [];
-  startWorker(db, {
-    worker: { max_concurrent_tasks: 7 },
-    handlers: { t: () => new Promise<void>((done) => waiting.push(done)) },
-  });
-  await until(() => waiting.length === 7);
-  await until(async () => (await device('w1')).status === 'busy');
-  expect(await device('w1')).toMatchObject({ max_concurrent_tasks: 7, current_tasks: 7 });
-  expect((await task(ids[7]!)).status).toBe('pending');
-  while (waiting.length > 0) waiting.pop()!();
-  await until(() => waiting.length === 1);
-  waiting.pop()!();
-  for (const id of ids) await ended(id, 'done');
+it('A13, D3 a device runs as many tasks at once as it said itself, and is busy with as many, not with fewer', async ({
+  work,
+}) => {
+  const { calls, handlers: held } = waiting();
+  const ids = await work.addMany(1);
+  const worker = work.start({ worker: { max_concurrent_tasks: 2, leader: true }, handlers: held });
+  await until(() => calls.length === 1);
+  expect((await once(worker.events, 'device:heartbeat')).status).toBe('online');
+  ids.push(...(await work.addMany(2)));
+  await once(worker.events, 'device:heartbeat', (one) => one.status === 'busy');
+  expect(await work.device()).toMatchObject({ max_concurrent_tasks: 2, current_tasks: 2 });
+  expect([calls.length, (await work.task(ids[2]!)).status]).toEqual([2, 'pending']);
+  for (const n of [0, 1, 2]) (await until(() => calls[n]))();
+  await once(worker.events, 'device:heartbeat', (one) => one.status === 'online');
+  await work.ended(ids);
 });
 
-it('B10 two services in one process are two: stopping one leaves the other alone', async () => {
-  const [first, second] = [
-    startWorker(db, { deviceId: 'a', handlers: { t: () => 1 } }),
-    startWorker(db, { deviceId: 'b', handlers: { t: () => 1 }, worker: { leader: true } }),
-  ];
+it('B10 two services in one process are two: stopping one leaves the other alone', async ({ work }) => {
+  const first = work.start({ deviceId: 'a', handlers });
+  const second = work.start({ deviceId: 'b', handlers, worker: { leader: true } });
   await Promise.all([once(first.events, 'worker:started'), once(second.events, 'worker:started')]);
   await first.stop();
-  const id = await add();
-  await ended(id, 'done');
-  expect(await holders(id)).toEqual(['b']);
+  const id = await work.add();
+  await work.ended(id);
+  expect(await work.attempts(id)).toMatchObject([{ device_id: 'b' }]);
 });
 
-it('D1 the number of running tasks is counted from open attempts, whatever the cached figure says', async () => {
-  const id = await add();
-  let finish = () => {};
-  const worker = startWorker(db, { handlers: { t: () => new Promise<void>((done) => (finish = done)) } });
-  await once(worker.events, 'task:started');
-  await session.write(`UPDATE ${db.names.device} SET current_tasks = 99`);
-  const count = async () => (await listDevices(session, db.names)).find((one) => one.device_id === 'w1')?.current_tasks;
+it('D1 the number of running tasks is counted from open attempts, whatever the cached figure says', async ({
+  work,
+}) => {
+  const { calls, handlers: held } = waiting();
+  const id = await work.add();
+  work.start({ handlers: held });
+  await until(() => calls.length === 1);
+  await work.session.write(`UPDATE ${work.names.device} SET current_tasks = 99`);
+  const count = async () =>
+    (await listDevices(work.session, work.names)).find((one) => one.device_id === 'w1')?.current_tasks;
   expect(await count()).toBe(1);
-  finish();
-  await ended(id, 'done');
+  calls[0]!();
+  await work.ended(id);
   expect(await count()).toBe(0);
 });
 
-it('D2 a device that crashed with all slots used works again after its restart', async () => {
-  const dead = await insertDevice(session, db.names, {
-    device_id: 'w1',
-    columns: { status: 'busy', current_tasks: 5, max_concurrent_tasks: 5 },
-  });
-  const rows = await Promise.all(
-    Array.from({ length: 5 }, () => insertAttempt(session, db.names, { device: dead, task: { task_type: 't' } })),
-  );
-  const worker = startWorker(db, { handlers: { t: () => 1 } });
-  await once(worker.events, 'worker:started');
-  for (const row of rows) await ended(row.task_id, 'done');
+it('D2 a device that crashed with all slots used works again after its restart', async ({ work }) => {
+  const { session, names } = work;
+  const columns = { status: 'busy', current_tasks: 5, max_concurrent_tasks: 5 };
+  const dead = await insertDevice(session, names, { device_id: 'w1', columns });
+  const ids: number[] = [];
+  while (ids.length < 5)
+    ids.push((await insertAttempt(session, names, { device: dead, task: { task_type: 't' } })).task_id);
+  work.start({ handlers });
+  await work.ended(ids);
   const attempts = await session.rows(
-    `SELECT status, cause, COUNT(*) AS n FROM ${db.names.assignment} GROUP BY status, cause ORDER BY status`,
+    `SELECT status, cause, COUNT(*) AS n FROM ${names.assignment} GROUP BY status, cause ORDER BY status`,
   );
-  expect(attempts.map((one) => [one.status, one.cause, one.n])).toEqual([
-    ['completed', null, 5],
-    ['lost', 'superseded', 5],
+  expect(attempts).toEqual([
+    { status: 'completed', cause: null, n: 5 },
+    { status: 'lost', cause: 'superseded', n: 5 },
   ]);
 });
 
-it('D3 a device of capacity 2 is busy with two tasks, not with one', async () => {
-  const waiting: Array<() => void> = [];
-  await add();
-  const worker = startWorker(db, {
-    worker: { max_concurrent_tasks: 2, leader: true },
-    handlers: { t: () => new Promise<void>((done) => waiting.push(done)) },
-  });
-  await until(() => waiting.length === 1);
-  expect((await once(worker.events, 'device:heartbeat')).status).toBe('online');
-  await add();
-  await until(() => waiting.length === 2);
-  await once(worker.events, 'device:heartbeat', (one) => one.status === 'busy');
-  for (const done of waiting) done();
-  await once(worker.events, 'device:heartbeat', (one) => one.status === 'online');
+it('G5 a device writes one row of history per heartbeat, also while it works and leads, and a small one', async ({
+  work,
+}) => {
+  const interval = 0.4;
+  const worker = work.start({ handlers, worker: { leader: true, heartbeat_interval: interval } });
+  await once(worker.events, 'leader:gained');
+  for (let n = 0; n < 5; n += 1) {
+    await work.add();
+    await heartbeats(worker, 1);
+  }
+  await worker.stop();
+  const rows = await work.session.rows(
+    `SELECT TIMESTAMPDIFF(MICROSECOND, LAG(heartbeat_time) OVER (ORDER BY id), heartbeat_time) / 1e6 AS gap,
+       LENGTH(COALESCE(system_info, '')) AS bytes FROM ${work.names.heartbeat} WHERE device_id = 'w1' ORDER BY id`,
+  );
+  expect(rows.length).toBeGreaterThanOrEqual(4);
+  // The first heartbeat is the registration itself.
+  expect(rows.length).toBeLessThanOrEqual(eventsOf(worker, 'device:heartbeat').length + 1);
+  expect(Math.min(...rows.slice(1).map((row) => Number(row.gap)))).toBeGreaterThan(interval / 2);
+  expect(Math.max(...rows.map((row) => Number(row.bytes)))).toBeLessThan(1024);
 });
