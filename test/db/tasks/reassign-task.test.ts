@@ -38,17 +38,24 @@ describe('reassigning a task that has not begun', () => {
     expect(await taskRow(id)).toMatchObject(everybodys);
   });
 
-  it.each<[string, Record<string, unknown>, string[]]>([
-    ['A15 a full device: it starts there when a slot is free', { status: 'busy', max_concurrent_tasks: 1 }, []],
+  it.each<[string, boolean, Record<string, unknown>, string[]]>([
     [
-      'a device that is over its limits: the task waits',
+      'to a full device (A15): it starts there when a slot is free',
+      false,
+      { status: 'busy', max_concurrent_tasks: 1 },
+      [],
+    ],
+    [
+      'to a device that is over its limits: the task waits',
+      false,
       { over_limits: '["memory is at 93 %, over its limit of 90 %"]' },
       [
         'x claims no tasks at the moment (memory is at 93 %, over its limit of 90 %): the task stays pending until it does.',
       ],
     ],
     [
-      'a device that would not start it now, with each reason',
+      'by force to a device that would not start it now, with each reason',
+      true,
       { status: 'offline', operator_state: 'paused', capabilities: '{"supported_tasks": ["sync_apps"]}' },
       [
         'x is offline: the leader will release the task to all devices.',
@@ -57,11 +64,11 @@ describe('reassigning a task that has not begun', () => {
         'x lacks proxy_support=true: the task cannot start on it until that changes.',
       ],
     ],
-  ])('by force directs it at %s', async (_, columns, warnings) => {
+  ])('directs it %s', async (_, force, columns, warnings) => {
     const able = { capabilities: '{"supported_tasks":["sync_data"],"proxy_support":true}', current_tasks: 1 };
     await insertWorker(session, names, 'x', { ...able, ...columns });
     const id = await insertTask(session, names, { required_capabilities: '{"proxy_support": true}' });
-    expect(await reassign(id, { to: 'x', force: true })).toMatchObject({ status: 'assigned', warnings });
+    expect(await reassign(id, { to: 'x', force })).toMatchObject({ status: 'assigned', warnings });
   });
 
   it.each<[string, Record<string, unknown>, string]>([
