@@ -186,9 +186,9 @@ describe('after a lost connection', () => {
     await finish([over!, failed]);
     const tokens = [waits, runs, over, deferred].map((one) => one!.claim_token);
     const found = await recoverClaims(session, names, 'd1', tokens);
-    expect(found.map((one) => [one.id, one.attempt, one.assignment_id])).toEqual([
-      [waits!.id, 0, waits!.assignment_id],
-      [deferred!.id, 0, null],
+    expect(found.map((one) => [one.id, one.attempt, one.assignment_id, one.claim_token])).toEqual([
+      [waits!.id, 0, waits!.assignment_id, waits!.claim_token],
+      [deferred!.id, 0, null, deferred!.claim_token],
     ]);
     expect(await recoverClaims(session, names, 'd2', tokens)).toEqual([]);
     expect(await recoverClaims(session, names, 'd1', [])).toEqual([]);

@@ -87,7 +87,9 @@ describe('the claim', () => {
   });
 
   it('reads next to nothing in a rank whose rows are all due later', async () => {
-    const { rows, sorted, reads } = await cost(lockDue(db.names, source(1), 10));
+    const statement = lockDue(db.names, source(1), 10);
+    expect(await readsOf(statement)).toEqual(['range']);
+    const { rows, sorted, reads } = await cost(statement);
     expect([rows, sorted]).toEqual([0, 0]);
     expect(reads).toBeLessThanOrEqual(4);
   });

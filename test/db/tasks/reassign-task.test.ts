@@ -79,20 +79,24 @@ describe('reassigning a task that has not begun', () => {
       { capabilities: '{"supported_tasks":["sync_apps"]}' },
       'does not handle sync_data, lacks proxy_support=true',
     ],
-  ])('finding B9: refuses a device that %s, and leaves the task as it is', async (_, columns, why) => {
-    const required_capabilities = '{"proxy_support": true}';
-    const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1', { required_capabilities });
-    const able = { capabilities: '{"supported_tasks":["sync_data"],"proxy_support":true}' };
-    await insertWorker(session, names, 'x', { ...able, ...columns });
-    const before = await taskRow(task_id);
-    await expect(reassign(task_id, { to: 'x' })).rejects.toMatchObject({
-      code: 'E_CONFLICT',
-      message: `Device x cannot run task ${task_id}: it ${why}. The task was not changed.`,
-      suggestions: ['afd devices ls', `afd tasks reassign ${task_id} --to x --force`],
-    });
-    expect(await taskRow(task_id)).toEqual(before);
-    expect(await attemptRow(assignment_id)).toMatchObject({ revoked_at: null });
-  });
+  ])(
+    'finding B9: refuses a device that %s, and leaves the task as it is; --force does not',
+    async (_, columns, why) => {
+      const required_capabilities = '{"proxy_support": true}';
+      const { task_id, assignment_id } = await insertRunning(session, names, 'worker-1', { required_capabilities });
+      const able = { capabilities: '{"supported_tasks":["sync_data"],"proxy_support":true}' };
+      await insertWorker(session, names, 'x', { ...able, ...columns });
+      const before = await taskRow(task_id);
+      await expect(reassign(task_id, { to: 'x' })).rejects.toMatchObject({
+        code: 'E_CONFLICT',
+        message: `Device x cannot run task ${task_id}: it ${why}. The task was not changed.`,
+        suggestions: ['afd devices ls', `afd tasks reassign ${task_id} --to x --force`],
+      });
+      expect(await taskRow(task_id)).toEqual(before);
+      expect(await attemptRow(assignment_id)).toMatchObject({ revoked_at: null });
+      expect(await reassign(task_id, { to: 'x', force: true })).toMatchObject({ target_device_id: 'x' });
+    },
+  );
 });
 
 describe('A15 reassigning a task that runs', () => {

@@ -79,6 +79,12 @@ describe('an answer of an OpenID provider is refused', () => {
   type Lie = (claims: Record<string, unknown>) => Record<string, unknown>;
   it.each<[string, Lie]>([
     ['another nonce', (claims) => ({ ...claims, nonce: 'another' })],
+    ['no nonce', ({ nonce: _, ...claims }) => claims],
+    ['no subject', ({ sub: _, ...claims }) => claims],
+    [
+      'an ID token that was issued to another client',
+      (claims) => ({ ...claims, aud: [claims.aud, 'another'], azp: 'another' }),
+    ],
     ['an ID token that has expired', (claims) => ({ ...claims, exp: seconds() - 60 })],
     ['an ID token for another client', (claims) => ({ ...claims, aud: 'another' })],
     ['an ID token of another issuer', (claims) => ({ ...claims, iss: 'https://another.example' })],
