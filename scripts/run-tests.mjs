@@ -102,7 +102,7 @@ function skipped(skips) {
 /** Nothing that configures afd may reach the tests from outside. */
 function quietEnvironment() {
   const ours = /^(AFD_|MYSQL_|DISTRIBUTION_MODE$|MASTER_HOST$|DEVICE_ID$|NODE_ENV$)/;
-  const kept = /^(AFD_TEST_|AFD_SERVER_FOLDERS$|AFD_REAL_MYSQL$)/;
+  const kept = /^(AFD_TEST_|AFD_SERVER_FOLDERS$|AFD_TEST_REAL_MYSQL$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name) || kept.test(name)));
 }
 

@@ -57,7 +57,7 @@ async function assertAnswers(url) {
 
 /** Scripts outside the project that start real servers; each knows start, env, stop and wipe. */
 const TOOLS = {
-  AFD_REAL_MYSQL: 'real-mysql.sh',
+  AFD_TEST_REAL_MYSQL: 'real-mysql.sh',
   AFD_TEST_MYSQL_GROUP: 'mysql-group.sh',
   AFD_TEST_MARIADB_PAIR: 'mariadb-semisync.sh',
   AFD_TEST_MARIADB_GALERA: 'mariadb-galera.sh',
@@ -73,7 +73,7 @@ export function tool(variable) {
 export async function realMysql() {
   const nothing = () => {};
   if (process.env.AFD_TEST_MYSQL_URL !== undefined) return { url: process.env.AFD_TEST_MYSQL_URL, stop: nothing };
-  const script = tool('AFD_REAL_MYSQL');
+  const script = tool('AFD_TEST_REAL_MYSQL');
   if (script === undefined) return { why: 'AFD_TEST_MYSQL_URL is not set', stop: nothing };
   const env = {
     ...process.env,

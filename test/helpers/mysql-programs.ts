@@ -19,11 +19,11 @@ export interface MysqlPrograms {
 
 /** A script that unpacks a MySQL, and that says by `env` where its socket is. */
 const SCRIPT =
-  process.env.AFD_REAL_MYSQL ?? fileURLToPath(new URL('../../../shared/tools/real-mysql.sh', import.meta.url));
+  process.env.AFD_TEST_REAL_MYSQL ?? fileURLToPath(new URL('../../../shared/tools/real-mysql.sh', import.meta.url));
 
 /**
  * The MySQL of this machine, else the one in the folder of another system: AFD_TEST_MYSQL_ROOT, or that of the script in
- * AFD_REAL_MYSQL. Returns why there is none.
+ * AFD_TEST_REAL_MYSQL. Returns why there is none.
  */
 export async function mysqlPrograms(): Promise<MysqlPrograms | { why: string }> {
   const host = hostFrom(process);
