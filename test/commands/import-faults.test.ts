@@ -7,6 +7,7 @@ import { typedImport } from '../../src/cli/typed.ts';
 import type { Context } from '../../src/core/context/context.ts';
 import { databaseError } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
+import type { AfdError } from '../../src/core/domain/errors.ts';
 import { type ImportOptions, importTasks } from '../../src/core/import/import-tasks.ts';
 import { retryEach } from '../../src/core/tasks/retry-tasks.ts';
 import { actor } from '../helpers/actor.ts';
@@ -49,17 +50,19 @@ function failing(nth: number, when: 'before' | 'after', error: object): Context 
 }
 
 const csv = (rows: number) => `task_type,dedupe_key\n${Array.from({ length: rows }, (_, n) => `a,k${n}\n`).join('')}`;
-async function run(context: Context, text: string, options: Partial<ImportOptions> = {}) {
-  const stream = Readable.from([Buffer.from(text)]);
+/** Imports these parts; an error is an answer like any other. */
+async function run(
+  context: Context,
+  input: Iterable<string> | AsyncIterable<Buffer>,
+  options: Partial<ImportOptions> = {},
+) {
+  const stream = Readable.from(typeof input === 'string' ? [input] : input, { objectMode: false });
+  const rest = { skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal, typed: TYPED };
+  const parse = (when: string) => parseWhen(when, 'ahead');
   try {
-    return await importTasks(
-      context,
-      { stream, name: 'tasks.csv' },
-      {
-        ...{ skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal },
-        ...{ parseWhen: (when) => parseWhen(when, 'ahead'), typed: TYPED, ...options },
-      },
-    );
+    return await importTasks(context, { stream, name: 'tasks.csv' }, { ...rest, parseWhen: parse, ...options });
+  } catch (error) {
+    return error as AfdError;
   } finally {
     await context.close();
   }
@@ -72,7 +75,7 @@ it.each([
 ] as const)(
   'F8 an import whose connection is lost %s a COMMIT says what is in and what is not known, and may be run again',
   async (when, inside) => {
-    const error = await run(failing(2, when, LOST), csv(2500)).catch((one: unknown) => one);
+    const error = await run(failing(2, when, LOST), csv(2500));
     expect(error).toMatchObject({
       code: 'E_DATABASE',
       exitCode: 69,
@@ -90,7 +93,7 @@ it.each([
 );
 
 it('F8 an import that the server refuses in the middle says that nothing of that chunk is in', async () => {
-  await expect(run(failing(3, 'before', REFUSED), csv(2500))).rejects.toMatchObject({
+  expect(await run(failing(3, 'before', REFUSED), csv(2500))).toMatchObject({
     code: 'E_FAILED',
     message: expect.stringContaining('2000 tasks were added; all rows up to line 2001 are complete. Lines 2002'),
     data: { added: 2000, unknown_lines: null },
@@ -99,16 +102,13 @@ it('F8 an import that the server refuses in the middle says that nothing of that
 });
 
 it('F8 --atomic that fails leaves nothing behind', async () => {
-  await expect(run(failing(1, 'before', LOST), csv(1500), { atomic: true })).rejects.toMatchObject({ exitCode: 69 });
+  expect(await run(failing(1, 'before', LOST), csv(1500), { atomic: true })).toMatchObject({ exitCode: 69 });
   expect(await count()).toBe(0);
 });
 
 it('F8 a bad row while the chunk before it is refused tells of the refusal', async () => {
   const text = `${csv(1200)}a,k,too,many\n`;
-  await expect(run(failing(1, 'before', REFUSED), text)).rejects.toMatchObject({
-    code: 'E_FAILED',
-    data: { added: 0 },
-  });
+  expect(await run(failing(1, 'before', REFUSED), text)).toMatchObject({ code: 'E_FAILED', data: { added: 0 } });
   expect(await count()).toBe(0);
 });
 
@@ -117,18 +117,12 @@ it('F8 an input that breaks off by an error is an error that says what is in', a
     yield Buffer.from(csv(1500));
     throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
   };
-  const context = testContext(db);
-  const options = { skipBad: false, atomic: false, dryRun: false, stop: new AbortController().signal, typed: TYPED };
-  const input = { stream: Readable.from(broken()), name: 'tasks.csv' };
-  const error = await importTasks(context, input, { ...options, parseWhen: (when) => parseWhen(when, 'ahead') }).catch(
-    (one: unknown) => one,
-  );
-  await context.close();
+  const error = await run(testContext(db), broken());
   expect(error).toMatchObject({
     code: 'E_FAILED',
     message: expect.stringMatching(/^The input ended unexpectedly: EIO: .* added/),
   });
-  expect(await count()).toBe((error as { data: { added: number } }).data.added);
+  expect(await count()).toBe((error as AfdError).data.added);
 });
 
 it('F8 a retry of many that loses the database says how many are done, and may be run again', async () => {
@@ -149,4 +143,28 @@ it('F8 a retry of many that loses the database says how many are done, and may b
     skipped: 2,
   });
   await again.close();
+});
+
+it('finding S10: rows go in by eight megabytes where a thousand of them would be more', async () => {
+  const large = `"{""page"":""${'x'.repeat(1_000_000)}""}",a\n`;
+  const settled: number[] = [];
+  const onProgress: ImportOptions['onProgress'] = ({ lines }) => settled.push(lines);
+  const found = await run(testContext(db), ['task_data,task_type\n', ...Array(12).fill(large)], { onProgress });
+  expect(found).toMatchObject({ added: 12, complete: true });
+  expect(settled).toEqual([10, 13]);
+});
+
+it('finding S10: --atomic takes 64 MiB at most, and no more of the input', async () => {
+  let taken = 0;
+  function* endless() {
+    yield 'task_data,task_type\n';
+    for (; ; taken += 1) yield `"{""page"":""${'x'.repeat(1_000_000)}""}",a\n`;
+  }
+  expect(await run(testContext(db), endless(), { atomic: true })).toMatchObject({
+    code: 'E_USAGE',
+    message: expect.stringContaining('more than 200000 rows or 64 MiB, the maximum of one transaction'),
+  });
+  expect(taken).toBeGreaterThan(65);
+  expect(taken).toBeLessThan(72);
+  expect(await count()).toBe(0);
 });
