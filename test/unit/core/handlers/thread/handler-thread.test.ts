@@ -113,42 +113,20 @@ describe('an error outside of every attempt', () => {
 });
 
 describe('what crosses between the threads', () => {
-  const bad = { kind: 'retry', error_class: 'BadResult' };
-
-  it.each<[string, Parameters<ThreadScene['execute']>[0], object]>([
-    ['a result that is a function', () => () => 1, bad],
-    ['a result that is a Proxy', () => new Proxy({ a: 1 }, {}), { kind: 'done', result: { a: 1 } }],
-    [
-      'a result that is a Date and a Map',
-      () => ({ at: new Date(0), map: new Map([[1, 2]]) }),
-      { kind: 'done', result: { at: '1970-01-01T00:00:00.000Z', map: {} } },
-    ],
-    ['a result that is 50 MB', () => 'x'.repeat(50_000_000), bad],
-    [
-      'the control error permanent, which is no Error',
-      () => {
-        throw { outcome: 'permanent', message: 'gone' };
-      },
-      { kind: 'permanent', error_message: 'gone' },
-    ],
-    [
-      'the control error later of another realm',
-      () =>
-        process
-          .getBuiltinModule('node:vm')
-          .runInNewContext("throw Object.assign(new Error('other'), { outcome: 'later', after: 9 })"),
-      { kind: 'later', error_message: 'other', after: 9 },
-    ],
-  ])('%s', async (_name, call, expected) => {
-    expect(await (await open()).execute(call)).toMatchObject(expected);
-  });
-
-  it('a payload of 50 MB', async () => {
+  it('are results as JSON has them, and control errors of any kind', async () => {
     const { execute } = await open();
-    const attempt = testAttempt({ task_data: { text: 'x'.repeat(50_000_000) } });
-    const outcome = await execute(({ task_data }) => (task_data.text as string).length, attempt);
-    expect(outcome).toMatchObject({ kind: 'done', result: 50_000_000 });
-  }, 60_000);
+    expect(await execute(() => () => 1)).toMatchObject({ kind: 'retry', error_class: 'BadResult' });
+    const result = await execute(() => new Proxy({ at: new Date(0), map: new Map([[1, 2]]) }, {}));
+    expect(result).toMatchObject({ kind: 'done', result: { at: '1970-01-01T00:00:00.000Z', map: {} } });
+    const permanent = await execute(() => {
+      throw { outcome: 'permanent', message: 'gone' };
+    });
+    expect(permanent).toMatchObject({ kind: 'permanent', error_message: 'gone' });
+    const later = await execute(() => {
+      throw Object.assign(new Error('other'), { outcome: 'later', after: 9 });
+    });
+    expect(later).toMatchObject({ kind: 'later', error_message: 'other', after: 9 });
+  });
 
   it('log lines with their fields, and what is printed, come with their task, in order', async () => {
     const scene = await open();
@@ -170,7 +148,7 @@ describe('what crosses between the threads', () => {
     ]);
   });
 
-  it.each(['timeout', 'lost'] as const)('the reason of an abort: %s, once', async (reason) => {
+  it('the reason of an abort, once', async () => {
     const scene = await open();
     const attempt = testAttempt();
     const ended = scene.execute(async (_task, ctx) => {
@@ -184,25 +162,12 @@ describe('what crosses between the threads', () => {
       ctx.log.info(`${ctx.signal.reason} ${times} ${ctx.signal.aborted}`);
     }, attempt);
     await attempt.logged(/^begun$/);
-    attempt.abort(reason);
+    attempt.abort('lost');
     await ended;
-    expect(attempt.lines.map((one) => one.message)).toEqual(['begun', `${reason} 1 true`]);
+    expect(attempt.lines.map((one) => one.message)).toEqual(['begun', 'lost 1 true']);
   });
 
-  it('1,000 attempts at once begin in their order', async () => {
-    const scene = await open();
-    const attempts = Array.from({ length: 1000 }, (_, n) => testAttempt({ task_id: n + 1 }));
-    const begin = ({ task_id }: { task_id: number }) => {
-      const seen = globalThis as { order?: number[] };
-      seen.order ??= [];
-      seen.order.push(task_id);
-      return seen.order.length;
-    };
-    const outcomes = await Promise.all(attempts.map((one) => scene.execute(begin, one)));
-    expect(outcomes).toMatchObject(attempts.map((one) => ({ result: one.task.task_id })));
-  });
-
-  it('attempts that come while a thread ends settle all, most of them in the next thread', async () => {
+  it('attempts that come while a thread ends settle all, the last one in the next thread', async () => {
     const scene = await open();
     const coming: Array<Promise<Outcome>> = [];
     let over = false;
@@ -217,10 +182,8 @@ describe('what crosses between the threads', () => {
       coming.push(answers(scene));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    coming.push(answers(scene));
-    const kinds = (await Promise.all(coming)).map((one) => one.kind);
-    expect(kinds.filter((kind) => kind !== 'done' && kind !== 'released')).toEqual([]);
-    expect(await coming.at(-1)).toEqual(well);
+    for (const outcome of await Promise.all(coming)) expect(['done', 'released']).toContain(outcome.kind);
+    expect(await answers(scene)).toEqual(well);
   });
 });
 
