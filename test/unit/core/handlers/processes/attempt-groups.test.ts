@@ -42,21 +42,12 @@ describe('attempts with a cgroup of their own', options, () => {
   const daemon = (front: string) =>
     `mkfifo "$AFD_WORK_DIR/go"; ${front} setsid sh -c 'echo pid $$; exec >/dev/null 2>&1; echo > "$0"; exec sleep 600' "$AFD_WORK_DIR/go" & read -r _ < "$AFD_WORK_DIR/go"`;
 
-  it('say so, and leave no group', () => {
-    expect(host.limits).toBe(
-      `The memory of commands is limited by the kernel: each attempt has its own cgroup in ${root}.`,
-    );
-    expect(groups()).toEqual([]);
-  });
-
   it.each([
     ['a command', 'exec tail /dev/zero'],
-    ['a child in a session of its own', 'setsid tail /dev/zero & wait; sleep 600'],
     [
       'many together, none of which exceeds it',
       'for n in 1 2 3 4; do (head -c 20000000; sleep 600) </dev/zero | tail & done; wait',
     ],
-    ['a node', `exec node -e 'const kept = []; for (;;) kept.push(Buffer.alloc(${MB}, 1))'`],
   ])('end %s that uses more than its limit, and say how much', async (_, script) => {
     const attempt = testAttempt();
     const outcome = await sh(`echo why >&2; ${script}`, limited(60 * MB), attempt);
@@ -70,6 +61,7 @@ describe('attempts with a cgroup of their own', options, () => {
   });
 
   it('begin in their group, which has the limit, with the task on stdin', async () => {
+    expect(host.limits).toContain(`each attempt has its own cgroup in ${root}.`);
     const attempt = testAttempt({ task_id: 8 });
     await sh('cat /proc/self/cgroup; read -r line; echo "got $line"', limited(50 * MB), attempt);
     const [own, got] = attempt.lines.map(({ message }) => message);
@@ -106,16 +98,6 @@ describe('attempts with a cgroup of their own', options, () => {
     onTestFinished(() => void process.kill(pid, 'SIGKILL'));
     expect(alive(pid)).toBe(true);
     expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toMatch(/\/afd-worker\n$/);
-    expect(groups()).toEqual([]);
-  });
-
-  it('end in their own way when they were aborted, and keep what they used', async () => {
-    const attempt = testAttempt();
-    const going = sh('echo begun; sleep 600', limited(50 * MB), attempt);
-    await attempt.logged(/begun/);
-    attempt.abort('timeout');
-    expect(await going).toMatchObject({ kind: 'timeout' });
-    expect(usageOf(attempt)!.peak_memory).toBeGreaterThan(0);
     expect(groups()).toEqual([]);
   });
 

@@ -50,8 +50,8 @@ async function worker(): Promise<string> {
 
 const stampedWith =
   (stamp: string): leftovers.Fits =>
-  ({ worker }) =>
-    worker === stamp;
+  (one) =>
+    one.worker === stamp;
 
 describe('R22 what a dead worker left', options, () => {
   it('is killed, with what descends from it and has lost its stamps', async () => {
@@ -80,35 +80,26 @@ describe('R22 what a dead worker left', options, () => {
     const lives = await worker();
     const [pid, started] = lives.split(':');
     const dead = (stamp: string) => ofDeadWorkers()({ worker: stamp, token: 'aa', task: undefined });
-    expect(dead(lives)).toBe(false);
     expect(dead(`${pid}:${Number(started) - 1}:${namespace}`)).toBe(true);
-    // Of another pid namespace, of nobody, and none.
-    for (const stamp of [`${pid}:1:1`, '', `${pid}:x:${namespace}`]) expect(dead(stamp)).toBe(false);
+    // One that lives, one of another pid namespace, of nobody, and none.
+    for (const stamp of [lives, `${pid}:1:1`, '', `${pid}:x:${namespace}`]) expect(dead(stamp)).toBe(false);
+    const kept = [await sleeper(stamped(lives)), await sleeper(stamped('')), await sleeper({})];
+    const ended = (await endLeftovers(ofDeadWorkers())).map((one) => one.pid);
+    expect(kept.filter((one) => ended.includes(one.pid) || gone(one.pid))).toEqual([]);
     process.kill(Number(pid), 'SIGKILL');
     await until(() => dead(lives));
   });
-
-  it('does not include a process of a worker that lives, that began with an empty AFD_WORKER, or without stamps', async () => {
-    const kept = [await sleeper(stamped(await worker())), await sleeper(stamped('')), await sleeper({})];
-    const ended = (await endLeftovers(ofDeadWorkers())).map(({ pid }) => pid);
-    expect(kept.filter(({ pid }) => ended.includes(pid) || gone(pid))).toEqual([]);
-  });
 });
 
-describe('a process is killed', options, () => {
-  it('only while it has the start time with which it was found', async () => {
-    const one = await sleeper({});
-    const { started } = processStat(one.pid)!;
-    expect(killProcess(one.pid, `${Number(started) + 1}`)).toBe(false);
-    expect(gone(one.pid)).toBe(false);
-    expect(killProcess(one.pid, started)).toBe(true);
-    await until(() => gone(one.pid));
-    expect(killProcess(one.pid, started)).toBe(false);
-  });
-
-  it('never with the pids that signals read as groups, or the first process', () => {
-    for (const pid of [-1, 0, 1]) expect(killProcess(pid, processStat(1)?.started ?? '0')).toBe(false);
-  });
+it('a process is killed only while it has the start time with which it was found', options, async () => {
+  const one = await sleeper({});
+  const { started } = processStat(one.pid)!;
+  expect(killProcess(one.pid, `${Number(started) + 1}`)).toBe(false);
+  expect(gone(one.pid)).toBe(false);
+  expect(killProcess(one.pid, started)).toBe(true);
+  await until(() => gone(one.pid));
+  // Signals read these as groups, or as the first process.
+  for (const pid of [-1, 0, 1]) expect(killProcess(pid, processStat(1)?.started ?? '0')).toBe(false);
 });
 
 describe('the reaper', options, () => {
@@ -137,8 +128,7 @@ describe('the reaper', options, () => {
     await reaper((message) => warnings.push(message), { processes }).start();
     const kept = await sleeper(stamped(own!, 'running'));
     const left = await sleeper(stamped(own!, 'over'));
-    await until(() => gone(left.pid));
-    await until(() => warnings.length > 0);
+    await until(() => gone(left.pid) && warnings.length > 0);
     expect(warnings[0]).toMatch(/^Ended what commands had left running after their attempts: 1 process: /);
     expect(warnings[0]).toContain(`(pid ${left.pid}, task 7)`);
     expect(gone(kept.pid)).toBe(false);
@@ -172,13 +162,11 @@ describe('the reaper', options, () => {
   });
 });
 
-it('the stamp of this process lives', options, () => {
+it('a stamp is a pid, its start time and its namespace, and that of this process lives', options, () => {
   expect(readStamp(own!)).toEqual({ pid: process.pid, started: processStat('self')!.started, namespace });
   expect(stampLives(readStamp(own!)!)).toBe(true);
-});
-
-it.each(['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])('no stamp is "%s"', (text) => {
-  expect(readStamp(text)).toBeUndefined();
+  for (const text of ['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])
+    expect(readStamp(text), text).toBeUndefined();
 });
 
 it('the names of many leftovers are bounded and harmless', () => {
