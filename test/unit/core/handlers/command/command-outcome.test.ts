@@ -11,7 +11,7 @@ describe('the result file after exit code 0', () => {
     ['{"rows":0,"enqueue":[{"task_type":"next"}]}', { kind: 'done', result: { rows: 0 }, enqueue: next }],
     ['{"status":"error","error":"no login"}', { kind: 'retry', error_message: 'no login' }],
     ['{"rows":', { kind: 'retry', error_class: 'BadResult' }],
-  ])('F1 says what was done, and an error is never done: %s', async (file, expected) => {
+  ])('says what was done, and an error is never done: %s', async (file, expected) => {
     expect(await says(file, 0)).toMatchObject(expected);
   });
 
