@@ -1,23 +1,15 @@
 // What both kinds of isolation promise. Each function that is executed goes away as text: it uses nothing of this file.
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
 import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { PATH } from '../../../fixtures/handlers/command.ts';
-import { processScene } from '../../../fixtures/handlers/process.ts';
-import { buildThreads, type ThreadScene, threadScene } from '../../../fixtures/handlers/thread.ts';
+import { openProcesses } from '../../../fixtures/handlers/process.ts';
+import { buildThreads, bystander, openThread, type ThreadScene } from '../../../fixtures/handlers/thread.ts';
 
 beforeAll(buildThreads, 300_000);
 
-const inThread = async () => {
-  const scene = await threadScene({ heapMb: 32 });
-  onTestFinished(() => scene.threads.stop());
-  return scene;
-};
-const inProcess = async () => {
-  const scene = await processScene({ env: { PATH, NODE_OPTIONS: '--max-old-space-size=32' } });
-  onTestFinished(() => scene.processes.stop());
-  return scene;
-};
+const inThread = () => openThread({ heapMb: 32 });
+const inProcess = () => openProcesses({ env: { PATH, NODE_OPTIONS: '--max-old-space-size=32' } });
 
 const well = { kind: 'done', result: 'well', enqueue: [] };
 
@@ -80,17 +72,11 @@ describe.each([
     'that dies of %s has failed and says so; its neighbour spends nothing',
     async (_name, call, error_class, said) => {
       const scene = await open();
-      const neighbour = testAttempt({ task_id: 100 });
-      const ended = scene.execute(async (_task, ctx) => {
-        ctx.log.info('begun');
-        await new Promise((resolve) => ctx.signal.addEventListener('abort', () => resolve(undefined)));
-        return 'well';
-      }, neighbour);
-      await neighbour.logged(/^begun$/);
+      const neighbour = await bystander(scene);
       const outcome = await scene.execute(call, testAttempt({ task_id: 8 }));
       expect(outcome).toMatchObject({ kind: 'retry', error_class, error_message: expect.stringMatching(said) });
-      if (!shared) neighbour.abort('revoked');
-      expect(await ended).toEqual(shared ? { kind: 'released', cause: 'handler_thread' } : well);
+      if (!shared) neighbour.attempt.abort('revoked');
+      expect(await neighbour.ended).toEqual(shared ? { kind: 'released', cause: 'handler_thread' } : well);
       expect(await answers(scene)).toEqual(well);
     },
     60_000,

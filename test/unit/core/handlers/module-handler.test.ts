@@ -4,7 +4,7 @@ import { functionHandler } from '../../../../src/core/handlers/module-handler.ts
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
 import { ModulePlace } from '../../../../src/core/handlers/module-place.ts';
 import type { Service } from '../../../../src/core/runtime/service.ts';
-import { silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { messagesOf, silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../../../fixtures/handlers/command.ts';
 import { type ProcessScene, processScene, testProcesses } from '../../../fixtures/handlers/process.ts';
 import { buildThreads, type ThreadScene, testThreads, threadScene } from '../../../fixtures/handlers/thread.ts';
@@ -121,7 +121,7 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
     ['lost', 'throws', { kind: 'released', cause: 'revoked' }],
     ['shutdown', 'says error', { kind: 'released', cause: 'shutdown' }],
     ['database', 'finishes', { kind: 'done', result: 'finished', enqueue: [] }],
-    ['timeout', 'throws', late('30 s.*interrupted')],
+    ['timeout', 'throws', late('30 s.*interrupted: timeout')],
     ['timeout', 'finishes', late('30 s')],
   ])('that is aborted (%s) and %s nevertheless', async (reason, way, expected) => {
     const attempt = testAttempt({ task_data: { way } });
@@ -130,7 +130,7 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
       task.timeout = 1;
       const { task_data } = task;
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
-      if (task_data.way === 'throws') throw new Error('interrupted');
+      if (task_data.way === 'throws') throw new Error(`interrupted: ${signal.reason}`);
       return task_data.way === 'finishes' ? 'finished' : { status: 'error', error: 'interrupted' };
     }, attempt);
     attempt.abort(reason);
@@ -138,14 +138,21 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
   });
 });
 
-describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
-  it('keeps tasks until the handler is done, and adds those of its answer', async () => {
-    const outcome = await execute((_task, ctx) => {
-      ctx.enqueue({ task_type: 'a' });
-      ctx.enqueue([{ task_type: 'b' }]);
+describe.each(HOMES)('what a handler says, in %s', (_home, execute) => {
+  it('is said with functions that it may take out of its context; tasks are kept until it is done', async () => {
+    const attempt = testAttempt();
+    const outcome = await execute(async (_task, { progress, metric, checkpoint, enqueue }) => {
+      progress(2, 10, 'page 2');
+      metric('rows', 5);
+      enqueue({ task_type: 'a' });
+      await checkpoint({ page: 2 });
+      enqueue([{ task_type: 'b' }]);
       return { enqueue: [{ task_type: 'c' }] };
-    });
+    }, attempt);
     expect(outcome).toMatchObject({ enqueue: [{ task_type: 'a' }, { task_type: 'b' }, { task_type: 'c' }] });
+    expect(attempt.said).toHaveLength(3);
+    const said = [{ progress: [2, 10, 'page 2'] }, { metric: ['rows', 5] }, { checkpoint: { page: 2 } }];
+    expect(attempt.said).toEqual(expect.arrayContaining(said));
   });
 
   it('refuses an invalid task, also when the handler swallows the error', async () => {
@@ -159,9 +166,9 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
     expect(outcome).toMatchObject({ kind: 'retry', error_class: 'BadEnqueue', error_message });
   });
 
-  it('throws after the handler has ended', async () => {
+  it('is refused after it has ended', async () => {
     const attempt = testAttempt();
-    const caught = (_task: unknown, ctx: HandlerContext) => {
+    const late = (_task: unknown, ctx: HandlerContext) => {
       setImmediate(() => {
         try {
           ctx.enqueue({ task_type: 'late' });
@@ -170,25 +177,9 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
         }
       });
     };
-    await execute(caught, attempt);
-    const said = () => [...attempt.lines.map((one) => one.message), ...thread.warnings, ...child.warnings].join('\n');
+    await execute(late, attempt);
+    const said = () => [...messagesOf(attempt, 'error'), ...thread.warnings, ...child.warnings].join();
     await vi.waitFor(() => expect(said()).toMatch(/it said: .*after the handler had ended/), 20_000);
-  });
-});
-
-describe.each(HOMES)('what a handler reports, in %s', (_home, execute) => {
-  it('is said with functions that it may take out of its context', async () => {
-    const attempt = testAttempt();
-    const outcome = await execute(async (_task, { progress, metric, checkpoint }) => {
-      progress(2, 10, 'page 2');
-      metric('rows', 5);
-      await checkpoint({ page: 2 });
-    }, attempt);
-    expect(outcome).toMatchObject({ kind: 'done' });
-    expect(attempt.said).toHaveLength(3);
-    expect(attempt.said).toEqual(
-      expect.arrayContaining([{ progress: [2, 10, 'page 2'] }, { metric: ['rows', 5] }, { checkpoint: { page: 2 } }]),
-    );
   });
 
   it('may be refused: a checkpoint of a lost attempt, or one that is too large', async () => {
@@ -200,28 +191,4 @@ describe.each(HOMES)('what a handler reports, in %s', (_home, execute) => {
     expect(await store(1)).toMatchObject(refused('The attempt is lost.'));
     expect(await store(70_000)).toMatchObject(refused('the maximum is 65536'));
   });
-});
-
-it('a thread says the last of many values and checkpoints, not each of them', async () => {
-  const attempt = testAttempt();
-  await thread.execute(async (_task, ctx) => {
-    for (let n = 0; n <= 10_000; n += 1) ctx.progress(n, 10_000);
-    let last: Promise<void> | undefined;
-    for (let n = 1; n <= 1000; n += 1) last = ctx.checkpoint(n);
-    await last;
-  }, attempt);
-  expect(attempt.said.filter((one) => 'progress' in one)).toEqual([{ progress: [10_000, 10_000, undefined] }]);
-  expect(attempt.said.filter((one) => 'checkpoint' in one)).toEqual([{ checkpoint: 1 }, { checkpoint: 1000 }]);
-});
-
-it('a handler in main that ignores its signal settles only when its own promise does', async () => {
-  const attempt = testAttempt();
-  let release = (_value: string) => {};
-  const settled = vi.fn();
-  const running = inMain(() => new Promise((resolve) => (release = resolve)), attempt).finally(settled);
-  attempt.abort('timeout');
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(settled).not.toHaveBeenCalled();
-  release('at last');
-  expect(await running).toMatchObject({ kind: 'timeout' });
 });

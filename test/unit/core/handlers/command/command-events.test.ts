@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { runs as isRunning, processStat } from '../../../../../src/core/handlers/processes/process-table.ts';
-import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { host, sh } from '../../../../fixtures/handlers/command.ts';
-import { until } from '../../../../helpers/wait.ts';
+import { messagesOf, testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { host, sh, shUntil } from '../../../../fixtures/handlers/command.ts';
 
 /** A line of shell that says one event. */
 const say = (event: unknown) => `printf '%s\\n' '${JSON.stringify(event)}' >&"$AFD_EVENTS_FD"`;
@@ -11,9 +9,6 @@ const append = (event: unknown) => `printf '%s\\n' '${JSON.stringify(event)}' >>
 const done = (result: unknown = null, enqueue: unknown[] = []) => ({ kind: 'done', result, enqueue });
 /** Without what the worker itself reports of each command. */
 const reported = ({ said }: ReturnType<typeof testAttempt>) => said.filter((one) => !('usage' in one));
-const warnings = ({ lines }: ReturnType<typeof testAttempt>) =>
-  lines.filter((line) => line.level === 'warn').map((line) => line.message);
-
 describe.each([
   ['the descriptor', say],
   ['AFD_EVENTS_FILE', append],
@@ -50,12 +45,8 @@ describe.each([
   });
 
   it('while it runs', async () => {
-    const attempt = testAttempt();
     const script = `trap 'exit 3' TERM; ${event({ type: 'log', message: 'half' })}; while :; do sleep 0.01; done`;
-    const running = sh(script, {}, attempt);
-    await attempt.logged(/^half$/);
-    attempt.abort('shutdown');
-    expect(await running).toEqual({ kind: 'released', cause: 'shutdown' });
+    expect(await shUntil(/^half$/, 'shutdown', script)).toEqual({ kind: 'released', cause: 'shutdown' });
   });
 });
 
@@ -89,16 +80,12 @@ describe('how it ends', () => {
     const file = '{"result":2,"enqueue":[{"task_type":"zero"}]}';
     const script = `${result}; ${enqueue}; printf '${file}' > "$AFD_RESULT_FILE"`;
     expect(await sh(script, {}, attempt)).toEqual(done(2, [{ task_type: 'zero' }, { task_type: 'one' }]));
-    expect(warnings(attempt)).toEqual([expect.stringContaining('the file counts')]);
+    expect(messagesOf(attempt, 'warn')).toEqual([expect.stringContaining('the file counts')]);
   });
 
   it('a result that was said counts after a shutdown', async () => {
-    const attempt = testAttempt();
     const script = `last() { ${result}; exit 0; }; trap last TERM; echo ready; while :; do sleep 0.01; done`;
-    const running = sh(script, {}, attempt);
-    await attempt.logged(/^ready$/);
-    attempt.abort('shutdown');
-    expect(await running).toEqual(done(1));
+    expect(await shUntil(/^ready$/, 'shutdown', script)).toEqual(done(1));
   });
 
   it.each([
@@ -123,21 +110,21 @@ describe('what cannot be used', () => {
       ${say({ type: 'checkpoint', value: 'x'.repeat(70_000) })}
       ${result}`;
     expect(await sh(script, {}, attempt)).toEqual(done(1));
-    const said = warnings(attempt).join('\n');
+    const said = messagesOf(attempt, 'warn').join('\n');
     for (const part of [
       ...['with a type: no json', 'is not JSON: {"type":', 'unknown type "zero"', 'with a type: {"done":3}'],
       ...['progress: done is a string', 'is not UTF-8', 'the level is none of', 'The checkpoint has 70002 bytes'],
     ]) {
       expect(said).toContain(part);
     }
-    expect(warnings(attempt)).toHaveLength(9);
+    expect(messagesOf(attempt, 'warn')).toHaveLength(9);
   });
 
   it('is counted beyond twenty', async () => {
     const attempt = testAttempt();
     expect(await sh('seq 1 1000 >&7', {}, attempt)).toEqual(done());
-    expect(warnings(attempt)).toHaveLength(21);
-    expect(warnings(attempt).at(-1)).toBe('980 further events of the command could not be used');
+    expect(messagesOf(attempt, 'warn')).toHaveLength(21);
+    expect(messagesOf(attempt, 'warn').at(-1)).toBe('980 further events of the command could not be used');
   });
 
   it('AFD_EVENTS_FILE that is written anew', async () => {
@@ -153,34 +140,21 @@ describe('what cannot be used', () => {
   });
 });
 
-describe('processes around it', () => {
-  it('a closed descriptor is nothing, and whoever reads there finds the end', async () => {
-    const attempt = testAttempt();
-    expect(await sh('cat <&7; echo read; exec 7>&-; exit 0', {}, attempt)).toEqual(done());
-    expect(attempt.lines.map((line) => line.message)).toEqual(['read']);
-  });
+it('descriptors that stand in the place of inherited ones leave it its own', async () => {
+  const attempt = testAttempt();
+  const hidden = ['ignore', 2, 'ignore', 'ignore', 2, 2] as const;
+  const script = `for fd in 3 4 5 6 7 8 9 10; do [ -e /proc/$$/fd/$fd ] && echo $fd; done; ${result}`;
+  expect(await sh(script, { host: { ...host, hidden } }, attempt)).toEqual(done(1));
+  // sh itself opens a tenth.
+  expect(messagesOf(attempt).filter((fd) => fd !== '10')).toEqual(['4', '7', '8']);
+});
 
-  it('descriptors that stand in the place of inherited ones leave it its own', async () => {
-    const attempt = testAttempt();
-    const hidden = ['ignore', 2, 'ignore', 'ignore', 2, 2] as const;
-    const script = `for fd in 3 4 5 6 7 8 9 10; do [ -e /proc/$$/fd/$fd ] && echo $fd; done; ${result}`;
-    expect(await sh(script, { host: { ...host, hidden } }, attempt)).toEqual(done(1));
-    // sh itself opens a tenth.
-    expect(attempt.lines.map((line) => line.message).filter((fd) => fd !== '10')).toEqual(['4', '7', '8']);
-  });
-
-  it('what it says last is heard, although it says much and a program that left the group goes on', async () => {
-    const attempt = testAttempt();
-    const metric = '{"type":"metric","name":"n","value":1}';
-    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
-      AFD_WORKER= setsid sh -c "echo pid \\$\\$; exec >/dev/null 2>&1; echo > $go; while echo '${metric.replaceAll('"', '\\"')}' >&7; do :; done" &
-      read -r _ < "$go"; yes '${metric}' | head -n 5000 >&7; ${result}`;
-    expect(await sh(script, {}, attempt)).toEqual(done(1));
-    const pid = Number(/\d+/.exec(await attempt.logged(/^pid/))![0]);
-    const heard = reported(attempt).length;
-    expect(heard).toBeGreaterThan(5000);
-    // Nobody reads it any more: SIGPIPE ends it.
-    await until(() => !isRunning(processStat(pid)));
-    expect(reported(attempt)).toHaveLength(heard);
-  });
+it('what it says last is heard, although it says much and a program that left the group goes on', async () => {
+  const attempt = testAttempt();
+  const metric = '{"type":"metric","name":"n","value":1}';
+  const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
+    AFD_WORKER= setsid sh -c "exec >/dev/null 2>&1; echo > $go; while echo '${metric.replaceAll('"', '\\"')}' >&7; do :; done" &
+    read -r _ < "$go"; yes '${metric}' | head -n 5000 >&7; ${result}`;
+  expect(await sh(script, {}, attempt)).toEqual(done(1));
+  expect(reported(attempt).length).toBeGreaterThan(5000);
 });

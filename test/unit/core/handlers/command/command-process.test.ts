@@ -2,17 +2,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
 import { processStat, runs } from '../../../../../src/core/handlers/processes/process-table.ts';
-import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { commandOptions, deathSignal, FIXTURES, PATH, run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
+import { messagesOf, type TestAttempt, testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import {
+  commandOptions,
+  deathSignal,
+  FIXTURES,
+  PATH,
+  run,
+  sh,
+  shUntil,
+  stamp,
+} from '../../../../fixtures/handlers/command.ts';
 import { until } from '../../../../helpers/wait.ts';
 import { folder } from '../../config/config-folder.ts';
 
 const alive = (pid: number) => runs(processStat(pid));
 
-const pids = (attempt: ReturnType<typeof testAttempt>) =>
-  attempt.lines.flatMap(({ message }) => (message.startsWith('pid ') ? [Number(message.slice(4))] : []));
+const pids = (attempt: TestAttempt) =>
+  messagesOf(attempt).flatMap((line) => (line.startsWith('pid ') ? [Number(line.slice(4))] : []));
 
 describe('R22 nothing of a command outlives its attempt', () => {
   it('an abort ends a tree of three levels, one of which ignores SIGTERM', async () => {
@@ -33,29 +41,6 @@ describe('R22 nothing of a command outlives its attempt', () => {
     expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'done' });
     expect(pids(attempt)).toHaveLength(2);
     expect(pids(attempt).map(alive)).toEqual([false, false]);
-  });
-
-  it('a stopped command gets its SIGTERM at once, not only the SIGKILL', async () => {
-    const attempt = testAttempt();
-    const running = sh('echo pid $$; kill -STOP $$; sleep 600', { kill_grace: 600 }, attempt);
-    await attempt.logged(/^pid/);
-    await until(() => processStat(pids(attempt)[0]!)?.state === 'T');
-    attempt.abort('timeout');
-    expect(await running).toMatchObject({ kind: 'timeout' });
-    expect(pids(attempt).map(alive)).toEqual([false]);
-  });
-
-  it('a zombie that nobody reaps does not count as running', async ({ skip }) => {
-    if ('problem' in (await findProgram('perl', '/', PATH))) skip('perl is missing here');
-    const attempt = testAttempt();
-    // The parent leaves the group and may outlive the attempt, its child ends inside it and is never waited for.
-    const program = `$child = fork; exit 0 if !$child; POSIX::setsid(); $| = 1; print "pid $$\npid $child\n";
-      open(STDOUT, ">", "/dev/null"); open(STDERR, ">", "/dev/null"); open($go, ">", $ARGV[0]); close($go); sleep 600`;
-    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; AFD_WORKER= perl -MPOSIX -e '${program}' "$go" & read -r _ < "$go"; exit 3`;
-    expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
-    const [parent, child] = pids(attempt);
-    expect([parent, child].map((pid) => processStat(pid!)?.state)).toEqual(['S', 'Z']);
-    process.kill(parent!, 'SIGKILL');
   });
 
   // Prints its pid in a session of its own, then lets the command go on.
@@ -89,12 +74,8 @@ it.each<[string, string, 'shutdown' | 'timeout', object]>([
     { kind: 'timeout', error_message: expect.stringContaining('Timed out after 30 s; last lines of stderr: why') },
   ],
 ])('a command that is ended %s', async (_, end, reason, expected) => {
-  const attempt = testAttempt();
   const script = `trap 'printf 5 > "$AFD_RESULT_FILE"; ${end}' TERM; echo why >&2; while :; do sleep 0.01; done`;
-  const running = sh(script, {}, attempt);
-  await attempt.logged(/^why$/);
-  attempt.abort(reason);
-  expect(await running).toMatchObject(expected);
+  expect(await shUntil(/^why$/, reason, script)).toMatchObject(expected);
 });
 
 it('a command that is ended before it began is not started', async () => {
@@ -145,7 +126,7 @@ describe('what a command is given', () => {
     const attempt = testAttempt();
     await run(['pwd'], {}, attempt);
     await run(['pwd'], { cwd: '..' }, attempt);
-    expect(attempt.lines.map(({ message }) => message)).toEqual([FIXTURES, dirname(FIXTURES)]);
+    expect(messagesOf(attempt)).toEqual([FIXTURES, dirname(FIXTURES)]);
   });
 });
 

@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moduleEnvironment } from '../../../../../src/core/handlers/command/command-environment.ts';
 import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { PATH, run } from '../../../../fixtures/handlers/command.ts';
-import { processScene } from '../../../../fixtures/handlers/process.ts';
+import { openProcesses } from '../../../../fixtures/handlers/process.ts';
 
 const SRC = fileURLToPath(new URL('../../../../../src/', import.meta.url));
 const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -86,8 +86,7 @@ it('RB15 what a process of a module is given is exactly the allow-list and what 
     ...{ CREDENTIALS_DIRECTORY: '/run/credentials', LD_PRELOAD: '/x.so', SHELL: '/bin/sh', SSH_AUTH_SOCK: '/s' },
   };
   const env = moduleEnvironment('sync_data', { TOKEN: '$' + '{API_TOKEN}', LANG: 'C' }, worker_env);
-  const scene = await processScene({ env });
-  onTestFinished(() => scene.processes.stop());
+  const scene = await openProcesses({ env });
   const { result } = (await scene.execute(async () => ({ ...process.env }))) as { result: Record<string, string> };
   expect(result).toEqual({
     ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC', LANGUAGE: 'de' },

@@ -3,27 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../../fixtures/handlers/command.ts';
-import {
-  type ProcessesMore,
-  type ProcessScene,
-  processScene,
-  testProcesses,
-} from '../../../../fixtures/handlers/process.ts';
+import { openProcesses, type ProcessScene, testProcesses } from '../../../../fixtures/handlers/process.ts';
 import { buildThreads } from '../../../../fixtures/handlers/thread.ts';
 import { until } from '../../../../helpers/wait.ts';
 import { folder } from '../../config/config-folder.ts';
 
 beforeAll(buildThreads, 300_000);
-async function open(more: ProcessesMore = {}): Promise<ProcessScene> {
-  const scene = await processScene(more);
-  onTestFinished(() => scene.processes.stop());
-  return scene;
-}
-
 const well: Outcome = { kind: 'done', result: 'well', enqueue: [] };
 const answers = ({ execute }: ProcessScene) => execute(() => 'well');
 const pidOf = async ({ execute }: ProcessScene) => ((await execute(() => process.pid)) as { result: number }).result;
@@ -35,7 +24,7 @@ describe('what ends a process ends one attempt', () => {
     ['a signal', 'SIGSEGV', /ended with signal SIGSEGV: last words$/],
     ['the kernel for want of memory', 'SIGKILL', /afd did not send/],
   ])('%s', async (_name, signal, said) => {
-    const scene = await open();
+    const scene = await openProcesses();
     const attempt = testAttempt({ task_data: { signal } });
     const outcome = await scene.execute(({ task_data }) => {
       process.stderr.write('last words\n');
@@ -48,7 +37,7 @@ describe('what ends a process ends one attempt', () => {
   });
 
   it('what an ended attempt left behind costs the next one no retry', async () => {
-    const scene = await open();
+    const scene = await openProcesses();
     await scene.execute(() => {
       setTimeout(() => {
         throw new Error('left behind');
@@ -59,7 +48,7 @@ describe('what ends a process ends one attempt', () => {
   });
 
   it('the end of an idle process is a warning, and the next attempt has another', async () => {
-    const scene = await open();
+    const scene = await openProcesses();
     const gate = join(folder(), 'open');
     await scene.execute(
       ({ task_data }) => {
@@ -75,7 +64,7 @@ describe('what ends a process ends one attempt', () => {
   });
 
   it('takes with it what the attempt had started, and a handler that ignores its abort too', async () => {
-    const scene = await open();
+    const scene = await openProcesses();
     const attempt = testAttempt();
     const ended = scene.execute((_task, ctx) => {
       const { spawn } = process.getBuiltinModule('node:child_process');
@@ -92,7 +81,7 @@ describe('what ends a process ends one attempt', () => {
 
 describe('processes stay for the next attempt', () => {
   it('and have one attempt at a time, until they have run so many', async () => {
-    const scene = await open({ recycle: { tasks: 2, memory: 2 ** 40 } });
+    const scene = await openProcesses({ recycle: { tasks: 2, memory: 2 ** 40 } });
     const [first, second] = [await pidOf(scene), await pidOf(scene)];
     expect(second).toBe(first);
     const [third, fourth] = await Promise.all([pidOf(scene), pidOf(scene)]);
@@ -101,7 +90,7 @@ describe('processes stay for the next attempt', () => {
   });
 
   it('until they hold so much memory', async () => {
-    const scene = await open({ recycle: { tasks: 1000, memory: 300 * 1024 ** 2 } });
+    const scene = await openProcesses({ recycle: { tasks: 1000, memory: 300 * 1024 ** 2 } });
     const first = await pidOf(scene);
     await scene.execute(() => {
       (globalThis as { leak?: unknown }).leak = Buffer.alloc(300 * 1024 ** 2, 1);
@@ -125,7 +114,7 @@ describe('processes stay for the next attempt', () => {
 });
 
 it('what is printed in a process comes with its attempt, whoever printed it, before its end', async () => {
-  const scene = await open();
+  const scene = await openProcesses();
   const attempt = testAttempt();
   await scene.execute(() => {
     const { writeSync } = process.getBuiltinModule('node:fs');
