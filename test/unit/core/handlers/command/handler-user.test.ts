@@ -1,7 +1,6 @@
 // Issue 13, section 4: a handler that runs as a user of its own.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
-import { getPriority } from 'node:os';
 import { basename, join } from 'node:path';
 import { getuid } from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -82,23 +81,16 @@ describe('handlers.<type>.user', asRoot, () => {
     expect(left(attemptStamp(attempt))).toEqual([]);
   });
 
-  it('runs under limits that they may set, and is refused others', async () => {
-    const limits = { nice: 5 };
-    const prefix = await limitPrefix('a', { limits, umask: '027' }, PATH, nobody);
-    const attempt = testAttempt();
-    await run('nice; umask; id -u', attempt, { prefix });
-    expect(messagesOf(attempt)).toEqual([`${getPriority() + limits.nice}`, '0027', `${nobody.uid}`]);
-    const raised = limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, nobody);
-    await expect(raised).rejects.toThrow('handlers.a.limits.nice cannot be applied');
-  });
-
-  it('may be a uid with a gid, with or without a name', async () => {
+  it('may be a uid with a gid, with or without a name, under limits that they may set', async () => {
     const both = await handlerUser('a', '4711:4712', PATH);
     expect(both).toEqual({ name: '4711', uid: 4711, gid: 4712, home: '/' });
     expect(await handlerUser('a', `${nobody.uid}`, PATH)).toEqual(nobody);
     const attempt = testAttempt();
-    await run('id -u; id -g; echo "$HOME $USER"', attempt, { user: both });
-    expect(messagesOf(attempt)).toEqual(['4711', '4712', '/ 4711']);
+    const prefix = await limitPrefix('a', { limits: { nice: 5 }, umask: '027' }, PATH, both);
+    await run('id -u; id -g; echo "$HOME $USER"; umask', attempt, { user: both, prefix });
+    expect(messagesOf(attempt)).toEqual(['4711', '4712', '/ 4711', '0027']);
+    const raised = limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, both);
+    await expect(raised).rejects.toThrow('handlers.a.limits.nice cannot be applied');
   });
 
   it('refuses the start as somebody whom the machine does not know, or whose group it does not', async () => {

@@ -73,28 +73,17 @@ describe('attempts with a cgroup of their own', options, () => {
     const attempt = testAttempt();
     const script = `head -c 40000000 /dev/zero | tail -c 40000000 >/dev/null; for n in 1 2 3; do setsid -w sh -c '${BUSY}'; done`;
     expect(await sh(script, limited(200 * MB), attempt)).toMatchObject({ kind: 'done' });
-    const { peak_memory, cpu_ms } = usageOf(attempt)!;
-    expect(peak_memory).toBeGreaterThan(40_000_000);
-    expect(peak_memory).toBeLessThan(100_000_000);
-    expect(cpu_ms).toBeGreaterThan(30);
-    expect(cpu_ms).toBeLessThan(60_000);
+    expect(usageOf(attempt)!.peak_memory).toBeGreaterThan(40_000_000);
+    expect(usageOf(attempt)!.cpu_ms).toBeGreaterThan(30);
   });
 
-  it('end with what hides from its attempt by another session and an empty environment', async () => {
-    const attempt = testAttempt();
-    const script = daemon(`env -i PATH=${PATH}`);
-    const going = sh(script, limited(50 * MB), attempt);
-    const pid = await pidIn(attempt);
-    expect(await going).toMatchObject({ kind: 'done' });
-    expect(alive(pid)).toBe(false);
-    expect(groups()).toEqual([]);
-  });
-
-  it('leave what began with an empty AFD_WORKER, in the group of the worker', async () => {
-    const attempt = testAttempt();
-    const script = daemon('AFD_WORKER=');
-    expect(await sh(script, limited(50 * MB), attempt)).toMatchObject({ kind: 'done' });
-    const pid = await pidIn(attempt);
+  it('end with what hides from its attempt, but for what began with an empty AFD_WORKER', async () => {
+    const hidden = testAttempt();
+    expect(await sh(daemon(`env -i PATH=${PATH}`), limited(50 * MB), hidden)).toMatchObject({ kind: 'done' });
+    expect(alive(await pidIn(hidden))).toBe(false);
+    const kept = testAttempt();
+    expect(await sh(daemon('AFD_WORKER='), limited(50 * MB), kept)).toMatchObject({ kind: 'done' });
+    const pid = await pidIn(kept);
     onTestFinished(() => void process.kill(pid, 'SIGKILL'));
     expect(alive(pid)).toBe(true);
     expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toMatch(/\/afd-worker\n$/);
@@ -109,11 +98,10 @@ describe('attempts with a cgroup of their own', options, () => {
     writeFileSync(most, '1');
     onTestFinished(() => writeFileSync(most, before));
     const told = warnings.length;
-    for (const _ of [1, 2]) {
-      const attempt = testAttempt();
-      const outcome = await sh('exec tail /dev/zero', { host: other, limits: { memory: 50 * MB } }, attempt);
-      expect(outcome).toMatchObject({ kind: 'retry', error_class: 'E_MEMORY_LIMIT' });
-    }
+    for (const _ of [1, 2])
+      expect(await sh('exec tail /dev/zero', { host: other, limits: { memory: 50 * MB } })).toMatchObject({
+        ...{ kind: 'retry', error_class: 'E_MEMORY_LIMIT' },
+      });
     expect(warnings.slice(told)).toEqual([
       expect.stringMatching(
         /^The cgroup .* cannot be used for an attempt, so the memory of commands is sampled: EAGAIN/,
