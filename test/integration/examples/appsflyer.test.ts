@@ -98,11 +98,8 @@ const asProgram: Run = async (task_data, task_id = 1) => {
   return status === 'done' ? { status, result } : { status, after: result.after as number | undefined };
 };
 
-const payload = (app: { account: string; id: string }, start_date: string, end_date = start_date): Payload => ({
-  username: app.account,
-  app_id: app.id,
-  start_date,
-  end_date,
+const payload = ({ account, id }: { account: string; id: string }, start_date: string, end_date = start_date) => ({
+  ...{ username: account, app_id: id, start_date, end_date },
 });
 
 const compare = async (wanted = days) =>
@@ -161,8 +158,10 @@ describe.each(ways.filter(({ usable }) => usable))('sync_data, $name', ({ run })
     ['later until midnight when the quota of the day is used up', quotaOfTheDay, 'later', 1800],
     ['later in a minute when its quota is used up', () => ({ status: 403, body: 'Limit reached for x' }), 'later', 60],
     ['retry after the given time on 429', () => ({ status: 429, body: 'slow down', retry_after: 9 }), 'retry', 9],
+    ['retry on 500', () => ({ status: 500, body: 'oops' }), 'retry', undefined],
     ['retry when the report breaks off', () => ({ cut: true }), 'retry', undefined],
     ['retry on a web page', () => ({ page: '<html></html>' }), 'retry', undefined],
+    ['permanent on other complaints', () => ({ status: 400, body: 'Invalid limit type' }), 'permanent', undefined],
     ['permanent on 401', () => ({ status: 401, body: 'Account may be suspended' }), 'permanent', undefined],
   ] as [string, FaultPlan, string, number | undefined][])(
     'says %s, and stores nothing',

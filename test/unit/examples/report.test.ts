@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CsvError, parseCsv } from '../../../examples/appsflyer/handlers/csv.ts';
 import { parseReport } from '../../../examples/appsflyer/handlers/report.ts';
 
 const day = '2026-01-05';
@@ -27,5 +28,27 @@ describe('parseReport', () => {
     ['the same row twice', `Date,Media Source (pid)\n${day},Organic\n${day},Organic\n`, /repeats/],
   ])('refuses %s', (_, text, message) => {
     expect(() => parse(text)).toThrow(message);
+  });
+});
+
+describe('parseCsv', () => {
+  it.each([
+    [
+      'doubled quotes and line breaks inside quotes',
+      'a,"b,c","d ""e"" f","g\r\nh"\n',
+      [['a', 'b,c', 'd "e" f', 'g\r\nh']],
+    ],
+    ['a byte order mark and each end of a line', '\ufeffa\r\nb\rc\nd', [['a'], ['b'], ['c'], ['d']]],
+    ['empty fields and an empty line', ',a,\n\n"",', [['', 'a', ''], [''], ['', '']]],
+  ])('takes %s', (_, text, records) => {
+    expect(JSON.stringify(parseCsv(text))).toBe(JSON.stringify(records));
+  });
+
+  it.each([
+    ['a quoted field does not end', 'a\n"b\n', 2],
+    ['text after a closing quote', '"a\n"b,c', 1],
+    ['a quote inside an unquoted field', 'x\ny,a"b', 2],
+  ])('refuses what is not CSV: %s', (message, text, line) => {
+    expect(() => parseCsv(text)).toThrow(new CsvError(message, line));
   });
 });

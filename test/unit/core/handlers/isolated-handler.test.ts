@@ -1,7 +1,7 @@
 // What both kinds of isolation promise. Each function that is executed goes away as text: it uses nothing of this file.
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
-import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { messagesOf, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { PATH } from '../../../fixtures/handlers/command.ts';
 import { openProcesses } from '../../../fixtures/handlers/process.ts';
 import { buildThreads, bystander, openThread, type ThreadScene } from '../../../fixtures/handlers/thread.ts';
@@ -14,7 +14,15 @@ const inProcess = () => openProcesses({ env: { PATH, NODE_OPTIONS: '--max-old-sp
 const well = { kind: 'done', result: 'well', enqueue: [] };
 
 const DEATHS: Array<[string, HandlerFunction, string, RegExp]> = [
-  ['process.exit(0)', () => process.exit(0), 'ProcessExit', /the handler called process\.exit\(0\)/],
+  [
+    'process.exit(0)',
+    (_task, ctx) => {
+      ctx.log.info('last words');
+      process.exit(0);
+    },
+    'ProcessExit',
+    /the handler called process\.exit\(0\)/,
+  ],
   [
     'an error thrown in a timer',
     () =>
@@ -73,8 +81,10 @@ describe.each([
     async (_name, call, error_class, said) => {
       const scene = await open();
       const neighbour = await bystander(scene);
-      const outcome = await scene.execute(call, testAttempt({ task_id: 8 }));
+      const attempt = testAttempt({ task_id: 8 });
+      const outcome = await scene.execute(call, attempt);
       expect(outcome).toMatchObject({ kind: 'retry', error_class, error_message: expect.stringMatching(said) });
+      if (error_class === 'ProcessExit') expect(messagesOf(attempt)).toEqual(['last words']);
       if (!shared) neighbour.attempt.abort('revoked');
       expect(await neighbour.ended).toEqual(shared ? { kind: 'released', cause: 'handler_thread' } : well);
       expect(await answers(scene)).toEqual(well);

@@ -109,6 +109,8 @@ describe('files.keep', () => {
   it('loses no attempt when the folder is missing or cannot be written', async () => {
     rmSync(root, { recursive: true });
     const missing = testAttempt();
+    await keep('echo a > a', ['b'], missing);
+    expect(messagesOf(missing, 'warn')).toEqual([]);
     expect(await keep('echo a > a', ['a'], missing)).toMatchObject({ kind: 'done' });
     expect(messagesOf(missing, 'warn')).toEqual([
       `artefacts: not kept: the folder ${root} (worker.artifacts) does not exist`,
