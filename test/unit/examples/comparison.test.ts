@@ -23,23 +23,15 @@ describe('compareRecords', () => {
     expect(comparison.figures).toBeGreaterThan(expected().length * 12);
   });
 
-  it.each<[string, (records: DataRecord[]) => void, object]>([
-    ['a missing row', (records) => records.splice(1, 1), { missing: 1 }],
-    ['a doubled row', (records) => records.push(structuredClone(records[0]!)), { doubled: 1 }],
-    [
-      'a row that nobody served, also one whose campaign differs',
-      (records) => {
-        records.find(({ campaign }) => campaign !== '')!.campaign += '!';
-      },
-      { missing: 1, unexpected: 1 },
-    ],
-  ])('finds %s', (_, change, found) => {
-    const comparison = changed(change);
-    const { missing, unexpected, doubled, different } = comparison;
-    const counts = Object.entries({ missing, unexpected, doubled, different }).map(([key, all]) => [key, all.length]);
-    const none = { missing: 0, unexpected: 0, doubled: 0, different: 0 };
-    expect(Object.fromEntries(counts)).toEqual({ ...none, ...found });
-    expect(isComplete(comparison)).toBe(false);
+  it('finds a missing row, a doubled row, and one that nobody served', () => {
+    const found = changed((records) => {
+      records.splice(1, 1);
+      records.push(structuredClone(records[0]!));
+      records.findLast(({ campaign }) => campaign !== '')!.campaign += '!';
+    });
+    const { missing, unexpected, doubled, different } = found;
+    expect([missing, unexpected, doubled, different].map((all) => all.length)).toEqual([2, 1, 1, 0]);
+    expect(isComplete(found)).toBe(false);
   });
 
   it('finds a changed figure, a lost figure and a changed extra column', () => {
@@ -53,30 +45,14 @@ describe('compareRecords', () => {
     expect(isComplete(comparison)).toBe(false);
   });
 
-  it.each([
-    ['12.3400', '12.34'],
-    ['0012', '12'],
-    ['-0.000', '0'],
-    ['+5', '5'],
-    ['0.50', '0.5'],
-    ['9007199254740993.000001', '9007199254740993.000001'],
-    ['-1.20', '-1.2'],
-    ['text', 'text'],
-  ])('reads %s as %s', (given, plain) => {
-    expect(plainDecimal(given)).toBe(plain);
+  it('reads numbers however they are spelled', () => {
+    const given = ['12.3400', '0012', '-0.000', '+5', '9007199254740993.000001', 'text'];
+    expect(given.map(plainDecimal)).toEqual(['12.34', '12', '0', '5', '9007199254740993.000001', 'text']);
   });
 });
 
-describe('the world of the stub', () => {
-  it('is the same for the same seed and another for another seed', () => {
-    expect(expectedRows(new World(world.options), ['2026-01-05'])).toEqual(expectedRows(world, ['2026-01-05']));
-    expect(expectedRows(new World({ ...world.options, seed: 4 }), ['2026-01-05'])).not.toEqual(
-      expectedRows(world, ['2026-01-05']),
-    );
-  });
-
-  it('names no row twice', () => {
-    const keys = expected().map(({ figures: _figures, extra: _extra, ...key }) => JSON.stringify(key));
-    expect(new Set(keys).size).toBe(keys.length);
-  });
+it('the world of the stub is the same for the same seed, and names no row twice', () => {
+  expect(expectedRows(new World(world.options), ['2026-01-05'])).toEqual(expectedRows(world, ['2026-01-05']));
+  const keys = expected().map(({ figures: _figures, extra: _extra, ...key }) => JSON.stringify(key));
+  expect(new Set(keys).size).toBe(keys.length);
 });

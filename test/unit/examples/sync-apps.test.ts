@@ -30,41 +30,27 @@ async function run(data: Record<string, unknown>) {
 }
 
 describe('sync_apps', () => {
-  it('makes one sync_data per app and day, each with a key of its own', async () => {
-    const { result, enqueued } = await run({ start_date: '2026-01-30', end_date: '2026-02-01' });
+  it('makes one sync_data per app and day, each with a key of its own, and new keys for a new run', async () => {
+    const days = { start_date: '2026-01-30', end_date: '2026-02-01' };
+    const { result, enqueued } = await run(days);
     const apps = stub.world.appsOf(account);
     expect(result).toEqual({ records_processed: apps.length, apps: apps.length, tasks: apps.length * 3 });
-    expect(new Set(enqueued.map((task) => task.dedupe_key)).size).toBe(apps.length * 3);
     expect(enqueued[0]).toEqual({
-      task_type: 'sync_data',
-      username: account,
-      app_id: apps[0]!.id,
-      start_date: '2026-01-30',
-      end_date: '2026-01-30',
+      ...{ task_type: 'sync_data', username: account, app_id: apps[0]!.id },
+      ...{ start_date: '2026-01-30', end_date: '2026-01-30' },
       dedupe_key: `sync_data|${account}|${apps[0]!.id}|2026-01-30`,
     });
-  });
-
-  it('makes the same keys again, and new ones for a new run', async () => {
-    const days = { start_date: '2026-01-30', end_date: '2026-01-30' };
-    const keys = async (data: Record<string, unknown>) => (await run(data)).enqueued.map((task) => task.dedupe_key);
-    const first = await keys(days);
-    expect(await keys(days)).toEqual(first);
-    expect(await keys({ ...days, run: 2 })).toEqual(first.map((key) => `${key}|2`));
+    const keys = enqueued.map((task) => task.dedupe_key);
+    expect(new Set(keys).size).toBe(apps.length * 3);
+    const again = await run({ ...days, run: 2 });
+    expect(again.enqueued.map((task) => task.dedupe_key)).toEqual(keys.map((key) => `${key}|2`));
   });
 
   it('passes capabilities and report options on', async () => {
+    const more = { timezone: 'Asia/Shanghai', report: 'daily_report' };
     const required_capabilities = { browser_support: true };
-    const { enqueued } = await run({
-      days: 1,
-      required_capabilities,
-      timezone: 'Asia/Shanghai',
-      report: 'daily_report',
-    });
-    expect(enqueued[0]).toMatchObject({
-      required_capabilities,
-      task_data: { timezone: 'Asia/Shanghai', report: 'daily_report' },
-    });
+    const { enqueued } = await run({ days: 1, required_capabilities, ...more });
+    expect(enqueued[0]).toMatchObject({ required_capabilities, task_data: more });
   });
 
   it('ends for good without an account, without a token for it, and with days that make no sense', async () => {

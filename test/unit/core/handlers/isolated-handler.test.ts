@@ -1,54 +1,27 @@
 // What both kinds of isolation promise. Each function that is executed goes away as text: it uses nothing of this file.
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Outcome } from '../../../../src/core/domain/attempt/outcome.ts';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
-import { testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { messagesOf, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { PATH } from '../../../fixtures/handlers/command.ts';
-import { processScene } from '../../../fixtures/handlers/process.ts';
-import { buildThreads, type ThreadScene, threadScene } from '../../../fixtures/handlers/thread.ts';
-
-type Scene = Pick<ThreadScene, 'execute' | 'warnings'>;
+import { openProcesses } from '../../../fixtures/handlers/process.ts';
+import { buildThreads, bystander, openThread, type ThreadScene } from '../../../fixtures/handlers/thread.ts';
 
 beforeAll(buildThreads, 300_000);
 
-const inThread = async (): Promise<Scene> => {
-  const scene = await threadScene({ heapMb: 32 });
-  onTestFinished(() => scene.threads.stop());
-  return scene;
-};
-const inProcess = async (): Promise<Scene> => {
-  const scene = await processScene({ env: { PATH, NODE_OPTIONS: '--max-old-space-size=32' } });
-  onTestFinished(() => scene.processes.stop());
-  return scene;
-};
+const inThread = () => openThread({ heapMb: 32 });
+const inProcess = () => openProcesses({ env: { PATH, NODE_OPTIONS: '--max-old-space-size=32' } });
 
-const well: Outcome = { kind: 'done', result: 'well', enqueue: [] };
-const released: Outcome = { kind: 'released', cause: 'handler_thread' };
-const answers = ({ execute }: Scene) => execute(() => 'well');
-
-/** An attempt that has begun and ends well when it is aborted. */
-async function bystander({ execute }: Scene) {
-  const attempt = testAttempt({ task_id: 100 });
-  const ended = execute(async (_task, ctx) => {
-    ctx.log.info('begun');
-    await new Promise((resolve) => ctx.signal.addEventListener('abort', () => resolve(undefined)));
-    return 'well';
-  }, attempt);
-  await attempt.logged(/^begun$/);
-  return { attempt, ended };
-}
+const well = { kind: 'done', result: 'well', enqueue: [] };
 
 const DEATHS: Array<[string, HandlerFunction, string, RegExp]> = [
-  ['process.exit(0)', () => process.exit(0), 'ProcessExit', /the handler called process\.exit\(0\)/],
   [
-    'process.exit(3) after an await',
-    async () => {
-      await null;
-      await new Promise(setImmediate);
-      process.exit(3);
+    'process.exit(0)',
+    (_task, ctx) => {
+      ctx.log.info('last words');
+      process.exit(0);
     },
     'ProcessExit',
-    /process\.exit\(3\)/,
+    /the handler called process\.exit\(0\)/,
   ],
   [
     'an error thrown in a timer',
@@ -79,6 +52,8 @@ describe.each([
   { kind: 'thread', open: inThread, end: /so its thread was terminated/, shared: true },
   { kind: 'process', open: inProcess, end: /so its process was killed/, shared: false },
 ])('a handler in a $kind', ({ open, end, shared }) => {
+  const answers = ({ execute }: Pick<ThreadScene, 'execute'>) => execute(() => 'well');
+
   it('that loops for ever ends as a timeout at its deadline; the next attempts run elsewhere', async () => {
     const scene = await open();
     const attempt = testAttempt({ task_id: 8 });
@@ -106,10 +81,12 @@ describe.each([
     async (_name, call, error_class, said) => {
       const scene = await open();
       const neighbour = await bystander(scene);
-      const outcome = await scene.execute(call, testAttempt({ task_id: 8 }));
+      const attempt = testAttempt({ task_id: 8 });
+      const outcome = await scene.execute(call, attempt);
       expect(outcome).toMatchObject({ kind: 'retry', error_class, error_message: expect.stringMatching(said) });
+      if (error_class === 'ProcessExit') expect(messagesOf(attempt)).toEqual(['last words']);
       if (!shared) neighbour.attempt.abort('revoked');
-      expect(await neighbour.ended).toEqual(shared ? released : well);
+      expect(await neighbour.ended).toEqual(shared ? { kind: 'released', cause: 'handler_thread' } : well);
       expect(await answers(scene)).toEqual(well);
     },
     60_000,
@@ -124,6 +101,5 @@ describe.each([
     expect(outcome).toEqual(well);
     const warning = /unhandled promise rejection .*task 7.*: forgotten/;
     await vi.waitFor(() => expect(scene.warnings).toEqual([expect.stringMatching(warning)]), 20_000);
-    expect(await answers(scene)).toEqual(well);
   });
 });

@@ -4,17 +4,14 @@ import { functionHandler } from '../../../../src/core/handlers/module-handler.ts
 import type { HandlerFunction } from '../../../../src/core/handlers/module-loader.ts';
 import { ModulePlace } from '../../../../src/core/handlers/module-place.ts';
 import type { Service } from '../../../../src/core/runtime/service.ts';
-import { silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
+import { messagesOf, silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES } from '../../../fixtures/handlers/command.ts';
 import { type ProcessScene, processScene, testProcesses } from '../../../fixtures/handlers/process.ts';
 import { buildThreads, type ThreadScene, testThreads, threadScene } from '../../../fixtures/handlers/thread.ts';
 
-const inMain = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
-let scene: ThreadScene;
+let thread: ThreadScene;
+let child: ProcessScene;
 const loaded: Service[] = [];
-const inThread = (call: HandlerFunction, attempt = testAttempt()) => scene.execute(call, attempt);
-let processes: ProcessScene;
-const inProcess = (call: HandlerFunction, attempt = testAttempt()) => processes.execute(call, attempt);
 const loadInMain = (module: string) =>
   new ModulePlace({ base_dir: FIXTURES, logOf: () => silentLog }).load('sync_data', module);
 const loadInProcess = async (module: string) => {
@@ -24,20 +21,18 @@ const loadInProcess = async (module: string) => {
   return one.handlers.get('sync_data')!;
 };
 const loadInThread = async (module: string) => {
-  const threads = testThreads(module);
-  loaded.push(threads);
-  await threads.start();
-  return threads.handlers[0]!;
+  const one = testThreads(module);
+  loaded.push(one);
+  await one.start();
+  return one.handlers[0]!;
 };
-const untilAborted = ({ signal }: HandlerContext) =>
-  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 
 beforeAll(async () => {
   await buildThreads();
-  scene = await threadScene();
-  processes = await processScene();
+  thread = await threadScene();
+  child = await processScene();
 }, 120_000);
-afterAll(() => Promise.all([scene.threads, processes.processes, ...loaded].map((one) => one.stop())));
+afterAll(() => Promise.all([thread.threads, child.processes, ...loaded].map((one) => one.stop())));
 
 describe.each([
   ['main', loadInMain],
@@ -50,38 +45,27 @@ describe.each([
     expect(outcome).toEqual({ kind: 'done', result: { doubled: 42, attempt: 3 }, enqueue: [] });
   });
 
-  it('a JavaScript module loads natively', async () => {
-    const handler = await load('plain.js');
-    expect(await handler.execute(testAttempt({ task_data: { rows: 0 } }))).toMatchObject({ result: { rows: 0 } });
-  });
-
-  it.each([
-    ['no-default.js', 'missing'],
-    ['no-default.ts', 'missing'],
-    ['object-default.js', 'of type object'],
-  ])('%s, which has no default function, is refused with file and export', async (file, found) => {
-    const refused = load(file);
-    await expect(refused).rejects.toMatchObject({ code: 'E_HANDLER_MISSING', exitCode: 78 });
-    await expect(refused).rejects.toThrow(new RegExp(`${file} must contain "export default .* is ${found}`));
-  });
-
-  it('a module that is not there is refused with its path', async () => {
-    const refused = load('./gone.ts');
-    await expect(refused).rejects.toMatchObject({ code: 'E_HANDLER_MISSING' });
-    await expect(refused).rejects.toThrow(`${FIXTURES}/gone.ts`);
-  });
-
   it('a module that throws while it loads is refused with what it said', async () => {
-    const refused = load('throws-on-load.js');
-    await expect(refused).rejects.toMatchObject({ code: 'E_CONFIG', exitCode: 78 });
-    await expect(refused).rejects.toThrow(/throws-on-load\.js: no licence/);
+    const message = expect.stringMatching(/throws-on-load\.js: no licence/);
+    await expect(load('throws-on-load.js')).rejects.toMatchObject({ code: 'E_CONFIG', exitCode: 78, message });
   });
 });
 
+it.each([
+  ['no-default.ts', /no-default.ts must contain "export default .* is missing/],
+  ['object-default.js', /object-default.js must contain "export default .* is of type object/],
+  ['gone.ts', `${FIXTURES}/gone.ts`],
+])('%s has no function to call, and is refused with its file', async (file, said) => {
+  const refused = loadInMain(`./${file}`);
+  await expect(refused).rejects.toMatchObject({ code: 'E_HANDLER_MISSING', exitCode: 78 });
+  await expect(refused).rejects.toThrow(said);
+});
+
+const inMain = (call: HandlerFunction, attempt = testAttempt()) => functionHandler(call).execute(attempt);
 const HOMES: Array<[string, typeof inMain]> = [
   ['main', inMain],
-  ['a thread', inThread],
-  ['a process', inProcess],
+  ['a thread', (call, attempt) => thread.execute(call, attempt)],
+  ['a process', (call, attempt) => child.execute(call, attempt)],
 ];
 
 describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
@@ -89,9 +73,8 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
     const attempt = testAttempt({ checkpoint: { page: 3 } });
     const { task } = attempt;
     const outcome = await execute((given, ctx) => {
-      const seen = { ...given };
       const { task_id, attempt, device_id, deadline, signal } = ctx;
-      return { seen, ctx: { task_id, attempt, device_id, aborted: signal.aborted }, deadline };
+      return { seen: given, ctx: { task_id, attempt, device_id, aborted: signal.aborted }, deadline };
     }, attempt);
     const ctx = { task_id: 7, attempt: 2, device_id: 'worker-1', aborted: false };
     expect(outcome).toMatchObject({ kind: 'done', result: { seen: task, ctx } });
@@ -101,36 +84,27 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
     expect(left).toBeLessThanOrEqual(30_000);
   });
 
-  it('may do with its task what it likes: what is said of its end is the worker’s', async () => {
-    const attempt = testAttempt();
-    const running = execute(async (task, ctx) => {
-      task.timeout = 1;
-      await untilAborted(ctx);
-    }, attempt);
-    attempt.abort('timeout');
-    expect(await running).toEqual({ kind: 'timeout', error_message: 'Timed out after 30 s' });
-  });
-
   it('F1 that returns {status: "error"} has failed', async () => {
     const outcome = await execute(async () => ({ status: 'error', error: 'login refused' }));
     expect(outcome).toMatchObject({ kind: 'retry', error_message: 'login refused' });
   });
 
-  it.each([0, 1, 2, 3, 4])('F8 whatever the handler throws, at once or later, there is an outcome: %i', async (n) => {
-    const outcomes = [false, true].map((later) =>
+  it('F8 whatever the handler throws, at once or later, there is an outcome, and nothing is enqueued', async () => {
+    const thrown = (n: number, later: boolean) =>
       execute(
-        ({ task_data }) => {
-          const all = [new RangeError('r'), 'text', undefined, null, { outcome: 'permanent' }];
-          const thrown = all[task_data.n as number];
-          if (task_data.later) return Promise.resolve().then(() => Promise.reject(thrown));
-          throw thrown;
+        ({ task_data }, ctx) => {
+          ctx.enqueue({ task_type: 'a' });
+          const all = [new RangeError('r'), undefined, { outcome: 'permanent' }];
+          if (task_data.later) return Promise.reject(all[task_data.n as number]);
+          throw all[task_data.n as number];
         },
         testAttempt({ task_data: { n, later } }),
-      ),
-    );
-    const [at_once, later] = await Promise.all(outcomes);
-    expect(later).toEqual(at_once);
-    expect(later!.kind).toBe(n === 4 ? 'permanent' : 'retry');
+      );
+    const failed = { kind: 'retry', error_message: 'r', error_class: 'RangeError' };
+    const both = async (n: number) => [await thrown(n, false), await thrown(n, true)];
+    expect(await both(0)).toEqual([failed, failed]);
+    expect(await both(1)).toMatchObject([{ kind: 'retry' }, { kind: 'retry' }]);
+    expect(await both(2)).toMatchObject([{ kind: 'permanent' }, { kind: 'permanent' }]);
   });
 
   it('that was aborted before it began is not begun', async () => {
@@ -140,71 +114,45 @@ describe.each(HOMES)('an attempt, in %s', (_home, execute) => {
     expect(outcome).toEqual({ kind: 'released', cause: 'shutdown' });
     expect(attempt.lines).toEqual([]);
   });
-});
 
-describe.each(HOMES)('an aborted handler, in %s', (_home, execute) => {
-  const cases: Array<[AbortReason, string]> = [
-    ['revoked', 'revoked'],
-    ['shutdown', 'shutdown'],
-    ['database', 'database'],
-    ['lost', 'revoked'],
-  ];
-
-  it.each(cases)('(%s) that throws is released; one that finishes nevertheless is done', async (reason, cause) => {
-    const run = async (way: string) => {
-      const attempt = testAttempt({ task_data: { way } });
-      const running = execute(async ({ task_data }, ctx) => {
-        await untilAborted(ctx);
-        if (task_data.way === 'throws') throw new Error('interrupted');
-        return 'finished';
-      }, attempt);
-      attempt.abort(reason);
-      return running;
-    };
-    expect(await run('throws')).toEqual({ kind: 'released', cause });
-    expect(await run('finishes')).toEqual({ kind: 'done', result: 'finished', enqueue: [] });
-  });
-
-  it('that answers with an error because it was interrupted spends no attempt', async () => {
-    const attempt = testAttempt();
-    const running = execute(async (_task, ctx) => {
-      await untilAborted(ctx);
-      return { status: 'error', error: 'interrupted' };
-    }, attempt);
-    attempt.abort('shutdown');
-    expect(await running).toEqual({ kind: 'released', cause: 'shutdown' });
-  });
-
-  it.each(['throws', 'returns'])('(timeout) that %s late is a timeout', async (way) => {
+  const late = (why: string) => ({ kind: 'timeout', error_message: expect.stringMatching(why) });
+  it.each<[AbortReason, string, object]>([
+    ['revoked', 'throws', { kind: 'released', cause: 'revoked' }],
+    ['lost', 'throws', { kind: 'released', cause: 'revoked' }],
+    ['shutdown', 'says error', { kind: 'released', cause: 'shutdown' }],
+    ['database', 'finishes', { kind: 'done', result: 'finished', enqueue: [] }],
+    ['timeout', 'throws', late('30 s.*interrupted: timeout')],
+    ['timeout', 'finishes', late('30 s')],
+  ])('that is aborted (%s) and %s nevertheless', async (reason, way, expected) => {
     const attempt = testAttempt({ task_data: { way } });
-    const running = execute(async ({ task_data: { way } }, ctx) => {
-      await untilAborted(ctx);
-      if (way === 'throws') throw new Error('interrupted');
-      return 'too late';
+    const running = execute(async (task, { signal }) => {
+      // What is said of its end is the worker's, whatever it does with its task.
+      task.timeout = 1;
+      const { task_data } = task;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      if (task_data.way === 'throws') throw new Error(`interrupted: ${signal.reason}`);
+      return task_data.way === 'finishes' ? 'finished' : { status: 'error', error: 'interrupted' };
     }, attempt);
-    attempt.abort('timeout');
-    const outcome = await running;
-    expect(outcome).toMatchObject({ kind: 'timeout', error_message: expect.stringContaining('30 s') });
-    if (way === 'throws') expect(outcome).toHaveProperty('error_message', expect.stringContaining('interrupted'));
+    attempt.abort(reason);
+    expect(await running).toEqual(expected);
   });
 });
 
-describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
-  it('keeps tasks until the handler is done, and adds those of its answer', async () => {
-    const outcome = await execute((_task, ctx) => {
-      ctx.enqueue({ task_type: 'a' });
-      ctx.enqueue([{ task_type: 'b' }]);
+describe.each(HOMES)('what a handler says, in %s', (_home, execute) => {
+  it('is said with functions that it may take out of its context; tasks are kept until it is done', async () => {
+    const attempt = testAttempt();
+    const outcome = await execute(async (_task, { progress, metric, checkpoint, enqueue }) => {
+      progress(2, 10, 'page 2');
+      metric('rows', 5);
+      enqueue({ task_type: 'a' });
+      await checkpoint({ page: 2 });
+      enqueue([{ task_type: 'b' }]);
       return { enqueue: [{ task_type: 'c' }] };
-    });
+    }, attempt);
     expect(outcome).toMatchObject({ enqueue: [{ task_type: 'a' }, { task_type: 'b' }, { task_type: 'c' }] });
-  });
-
-  it('keeps nothing of an attempt that fails', async () => {
-    const outcome = await execute((_task, ctx) => {
-      ctx.enqueue({ task_type: 'a' });
-      throw new Error('failed afterwards');
-    });
-    expect(outcome).toEqual({ kind: 'retry', error_message: 'failed afterwards', error_class: 'Error' });
+    expect(attempt.said).toHaveLength(3);
+    const said = [{ progress: [2, 10, 'page 2'] }, { metric: ['rows', 5] }, { checkpoint: { page: 2 } }];
+    expect(attempt.said).toEqual(expect.arrayContaining(said));
   });
 
   it('refuses an invalid task, also when the handler swallows the error', async () => {
@@ -214,13 +162,13 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
       } catch {}
       return 'fine';
     });
-    expect(outcome).toMatchObject({ kind: 'retry', error_class: 'BadEnqueue' });
-    expect(outcome).toHaveProperty('error_message', expect.stringContaining('task[1].task_type'));
+    const error_message = expect.stringContaining('task[1].task_type');
+    expect(outcome).toMatchObject({ kind: 'retry', error_class: 'BadEnqueue', error_message });
   });
 
-  it('throws after the handler has ended', async () => {
+  it('is refused after it has ended', async () => {
     const attempt = testAttempt();
-    const caught = (_task: unknown, ctx: HandlerContext) => {
+    const late = (_task: unknown, ctx: HandlerContext) => {
       setImmediate(() => {
         try {
           ctx.enqueue({ task_type: 'late' });
@@ -229,68 +177,18 @@ describe.each(HOMES)('ctx.enqueue, in %s', (_home, execute) => {
         }
       });
     };
-    await execute(caught, attempt);
-    const said = () => [...attempt.lines.map((one) => one.message), ...scene.warnings, ...processes.warnings];
-    await vi.waitFor(
-      () => expect(said().some((text) => /it said: .*after the handler had ended/.test(text))).toBe(true),
-      20_000,
-    );
-  });
-});
-
-describe.each(HOMES)('what a handler reports, in %s', (_home, execute) => {
-  it('is said with functions that it may take out of its context', async () => {
-    const attempt = testAttempt();
-    const outcome = await execute(async (_task, { progress, metric, checkpoint }) => {
-      progress(2, 10, 'page 2');
-      metric('rows', 5);
-      await checkpoint({ page: 2 });
-    }, attempt);
-    expect(outcome).toMatchObject({ kind: 'done' });
-    expect(attempt.said).toHaveLength(3);
-    expect(attempt.said).toEqual(
-      expect.arrayContaining([{ progress: [2, 10, 'page 2'] }, { metric: ['rows', 5] }, { checkpoint: { page: 2 } }]),
-    );
+    await execute(late, attempt);
+    const said = () => [...messagesOf(attempt, 'error'), ...thread.warnings, ...child.warnings].join();
+    await vi.waitFor(() => expect(said()).toMatch(/it said: .*after the handler had ended/), 20_000);
   });
 
   it('may be refused: a checkpoint of a lost attempt, or one that is too large', async () => {
-    const lost = testAttempt();
-    lost.report.checkpoint = () => Promise.reject(new Error('The attempt is lost.'));
-    const store = (bytes: number, attempt = testAttempt()) =>
-      execute(({ task_data }, ctx) => ctx.checkpoint('x'.repeat(task_data.bytes as number)), {
-        ...attempt,
-        task: { ...attempt.task, task_data: { bytes } },
-      });
+    const store = async (bytes: number, attempt = testAttempt({ task_data: { bytes } })) => {
+      if (bytes === 1) attempt.report.checkpoint = () => Promise.reject(new Error('The attempt is lost.'));
+      return execute(({ task_data }, ctx) => ctx.checkpoint('x'.repeat(task_data.bytes as number)), attempt);
+    };
     const refused = (why: string) => ({ kind: 'retry', error_message: expect.stringContaining(why) });
-    expect(await store(1, lost)).toMatchObject(refused('The attempt is lost.'));
+    expect(await store(1)).toMatchObject(refused('The attempt is lost.'));
     expect(await store(70_000)).toMatchObject(refused('the maximum is 65536'));
   });
-});
-
-it('a thread says the last of many values and checkpoints, not each of them', async () => {
-  const values = testAttempt();
-  await inThread((_task, ctx) => {
-    for (let n = 0; n <= 10_000; n += 1) ctx.progress(n, 10_000);
-  }, values);
-  expect(values.said).toEqual([{ progress: [10_000, 10_000, undefined] }]);
-  const checkpoints = testAttempt();
-  await inThread(async (_task, ctx) => {
-    let last: Promise<void> | undefined;
-    for (let n = 1; n <= 1000; n += 1) last = ctx.checkpoint(n);
-    await last;
-  }, checkpoints);
-  expect(checkpoints.said).toEqual([{ checkpoint: 1 }, { checkpoint: 1000 }]);
-});
-
-it('a handler in main that ignores its signal settles only when its own promise does', async () => {
-  const attempt = testAttempt();
-  const releases: Array<(value: string) => void> = [];
-  const running = inMain(() => new Promise((resolve) => releases.push(resolve)), attempt);
-  const settled = vi.fn();
-  void running.then(settled);
-  attempt.abort('timeout');
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(settled).not.toHaveBeenCalled();
-  releases[0]!('at last');
-  expect(await running).toMatchObject({ kind: 'timeout' });
 });

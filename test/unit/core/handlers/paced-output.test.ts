@@ -13,20 +13,9 @@ describe('finding S16: output without end', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
-  /** Reads an endless stream until it stands still, and returns how many bytes came. */
-  async function until(stream: Readable, seen: () => number): Promise<number> {
-    for (let before = -1; before !== seen(); ) {
-      before = seen();
-      for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
-    }
-    expect(stream.isPaused()).toBe(true);
-    return seen();
-  }
-
   /** Reads a stream that is paced once this many bytes have come, by a clock that `pass` moves. */
   function paced(stream: Readable, plenty: number) {
-    let bytes = 0;
-    let now = 1000;
+    let [bytes, now] = [0, 1000];
     const count = (one: Buffer) => {
       bytes += one.length;
     };
@@ -39,7 +28,16 @@ describe('finding S16: output without end', () => {
     const pass = (ms: number) => {
       now += ms;
     };
-    return { seen: () => bytes, pass };
+    /** How many bytes have come when it stands still. */
+    const still = async () => {
+      for (let before = -1; before !== bytes; ) {
+        before = bytes;
+        for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
+      }
+      expect(stream.isPaused()).toBe(true);
+      return bytes;
+    };
+    return { seen: () => bytes, pass, still };
   }
 
   it('is taken at the speed of a handler that does nothing but print, once there was plenty', async () => {
@@ -49,13 +47,13 @@ describe('finding S16: output without end', () => {
         this.push(chunk);
       },
     });
-    const { seen, pass } = paced(stream, 4 * MIB);
-    const first = await until(stream, seen);
+    const { pass, still } = paced(stream, 4 * MIB);
+    const first = await still();
     expect(first).toBeGreaterThanOrEqual(5 * MIB);
     expect(first).toBeLessThan(5 * MIB + 2 * chunk.length);
     pass(10);
     await vi.advanceTimersByTimeAsync(10);
-    const more = (await until(stream, seen)) - first;
+    const more = (await still()) - first;
     // As much as in 4 ms, since time that went by unused is no credit.
     expect(more).toBeGreaterThanOrEqual(1_024_000);
     expect(more).toBeLessThan(1_024_000 + 3 * chunk.length);

@@ -108,14 +108,8 @@ async function liveness(settings: Partial<LivenessSettings> = {}) {
     (report) => reports.push(report),
     undefined,
     (_, onLost) => {
-      const options = {
-        address: ADDRESS,
-        timeZone: '+00:00',
-        idleTimeoutS: 60,
-        deadlineMs: 1000,
-        multiStatements: true,
-      };
-      session = new Scripted({ ...options, onLost });
+      const options = { address: ADDRESS, timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 1000 };
+      session = new Scripted({ ...options, multiStatements: true, onLost });
       return session;
     },
   );
@@ -129,7 +123,7 @@ async function liveness(settings: Partial<LivenessSettings> = {}) {
 }
 
 describe('the liveness of a device', () => {
-  test('is its lock, then its row, then ticks; a heartbeat comes at once when it is asked for', async () => {
+  test('is its lock, then its row, then ticks, heartbeats at once when asked for, and at last a row that says offline', async () => {
     const { liveness: one, session, reports, said } = await liveness();
     await said('view');
     expect(session.sent.slice(0, 4)).toEqual(['lock', 'owner', 'row', 'tick']);
@@ -138,10 +132,6 @@ describe('the liveness of a device', () => {
     one.command({ kind: 'heartbeat' });
     await said('heartbeat');
     expect(reports).toContainEqual({ kind: 'heartbeat', status: 'busy' });
-  });
-
-  test('is over when it stops: the row says offline before the session ends', async () => {
-    const { liveness: one, session } = await liveness();
     await one.stop();
     expect(session.sent.slice(-2)).toEqual(['offline', 'closed']);
   });

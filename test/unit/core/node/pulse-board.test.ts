@@ -13,6 +13,11 @@ describe('the pulse board', () => {
     const { main, thread } = twoSides();
     const id = 2 ** 52 + 1;
     const place = main.begin(id, 3, 1, 1234.5);
+    // The handler that was called and has not returned to the event loop.
+    main.call(place);
+    expect(thread.current).toMatchObject({ task_id: id });
+    main.call(-1);
+    expect(thread.current).toBeUndefined();
     expect(thread.begun()).toEqual([
       { task_id: id, attempt: 3, type: 1, ended: false, since: expect.any(Number), until: 1234.5 },
     ]);
@@ -20,16 +25,6 @@ describe('the pulse board', () => {
     expect(thread.begun()).toMatchObject([{ task_id: id, ended: true }]);
     main.release(place);
     expect(thread.begun()).toEqual([]);
-  });
-
-  test('names the handler that was called and has not returned to the event loop', () => {
-    const { main, thread } = twoSides();
-    main.begin(1, 1, 0, 0);
-    const place = main.begin(2, 1, 0, 0);
-    main.call(place);
-    expect(thread.current).toMatchObject({ task_id: 2 });
-    main.call(-1);
-    expect(thread.current).toBeUndefined();
   });
 
   test('says that it does not know when more has begun than it has places for, and knows again afterwards', () => {
@@ -43,23 +38,15 @@ describe('the pulse board', () => {
     expect(thread.begun()).toEqual([]);
   });
 
-  test('has another generation after each silence; closing twice is closing once', () => {
+  test('has another generation after each silence, and tells by when the process must have ended', () => {
     const { main, thread } = twoSides();
     const before = main.generation;
     thread.close();
-    thread.close();
-    expect(main.open).toBe(false);
+    expect([main.open, thread.endsBy]).toEqual([false, undefined]);
     thread.reopen();
-    thread.reopen();
-    expect(main.open).toBe(true);
-    expect(main.generation).not.toBe(before);
-  });
-
-  test('tells by when the process must have ended', () => {
-    const { main, thread } = twoSides();
-    expect(thread.endsBy).toBeUndefined();
     main.endBy(77.5);
-    expect(thread.endsBy).toBe(77.5);
+    expect([main.open, thread.endsBy]).toEqual([true, 77.5]);
+    expect(main.generation).not.toBe(before);
   });
 });
 

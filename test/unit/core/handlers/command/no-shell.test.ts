@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moduleEnvironment } from '../../../../../src/core/handlers/command/command-environment.ts';
 import { type OpenCommandHost, openCommandHost } from '../../../../../src/core/handlers/command/command-host.ts';
 import { limitPrefix } from '../../../../../src/core/handlers/command/limit-programs.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
 import { PATH, run } from '../../../../fixtures/handlers/command.ts';
-import { processScene } from '../../../../fixtures/handlers/process.ts';
+import { openProcesses } from '../../../../fixtures/handlers/process.ts';
 
 const SRC = fileURLToPath(new URL('../../../../../src/', import.meta.url));
 const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -31,11 +31,8 @@ describe('RB14 no shell reads what a task says', () => {
   const attacks = () => {
     const did = `touch ${join(folder, 'did')}`;
     return [
-      ...[`; ${did}`, `$(${did})`, `\`${did}\``, `| ${did}`, `& ${did} &`, `&& ${did}`, `|| ${did}`, `\n${did}\n`],
-      ...[`"; ${did}; "`, `'; ${did}; '`, `> ${join(folder, 'did')}`, `>> ${join(folder, 'did')}`, `<(${did})`],
-      ...[`\${IFS}$(${did})`, `x=$(${did})`, `-exec ${did} ;`, `--; ${did}`, `!${did}`],
-      ...[`() { :; }; ${did}`, `\\\n${did}`],
-      ...['*', '~root', '$HOME', '$((1/0))', '%0a', '\u2028', '-rf', '#', '\r', '{a,b}', '[a-z]*', '?'],
+      ...[`; ${did}`, `$(${did})`, `\`${did}\``, `| ${did}`, `\n${did}\n`, `"; ${did}; "`, `'; ${did}; '`],
+      ...[`> ${join(folder, 'did')}`, `\${IFS}$(${did})`, `() { :; }; ${did}`, '*', '$((1/0))', '-rf', '\u2028'],
     ];
   };
 
@@ -52,25 +49,11 @@ describe('RB14 no shell reads what a task says', () => {
         const worker_env = { PATH, LANG: attack, LC_ALL: 'C' };
         const outcome = await run(argv, { host, prefix, limits, worker_env }, attempt);
         expect(outcome, attack).toMatchObject({ kind: 'done' });
-        await run(['env'], { host, prefix, limits }, attempt);
-        await run(['cat'], { host, prefix, limits }, attempt);
       }
       expect(readdirSync(folder)).toEqual([]);
     },
     60_000,
   );
-
-  it('a task starts exactly one process, and its task is on stdin as it was', async () => {
-    for (const attack of attacks().slice(0, 12)) {
-      const attempt = testAttempt({ task_type: attack, task_data: { text: attack } });
-      const script = `import os,sys,json;pid=os.getpid();t=json.load(sys.stdin);
-kids=open('/proc/self/task/%d/children'%pid).read().split()
-json.dump({'result':{'t':t['task_data']['text'],'kids':kids,'type':os.environ['AFD_TASK_TYPE']}},open(os.environ['AFD_RESULT_FILE'],'w'))`;
-      const outcome = await run(['python3', '-c', script], { host }, attempt);
-      if (outcome.kind !== 'done') expect(outcome).toMatchObject({ error_class: 'ENOENT' });
-      else expect(outcome.result).toEqual({ t: attack, kids: [], type: attack });
-    }
-  });
 
   it('no source asks for a shell, but three that give it a script of their own', () => {
     const asks = sources.filter(([, text]) =>
@@ -80,9 +63,7 @@ json.dump({'result':{'t':t['task_data']['text'],'kids':kids,'type':os.environ['A
     const shells = sources.filter(
       ([, text]) => /'(?:\/bin\/)?(?:sh|bash)'/.test(text) && /child_process|tried\(/.test(text),
     );
-    // `umask` is no program; the guard waits in a shell because that takes a megabyte; a command waits in
-    // one until it is in its cgroup. The scripts are constants, and what they
-    // run comes as arguments ("$@").
+    // Their scripts are constants; what these run comes as arguments ("$@").
     expect(shells.map(([name]) => name).sort()).toEqual([
       'core/handlers/command/limit-programs.ts',
       'core/handlers/processes/attempt-groups.ts',
@@ -96,7 +77,7 @@ json.dump({'result':{'t':t['task_data']['text'],'kids':kids,'type':os.environ['A
   });
 });
 
-describe('RB15 what a process of a module is given', () => {
+it('RB15 what a process of a module is given is exactly the allow-list and what the configuration names', async () => {
   const worker_env = {
     ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd' },
     ...{ LANG: 'C.UTF-8', LC_TIME: 'de_DE', TZ: 'UTC', LANGUAGE: 'de' },
@@ -104,18 +85,11 @@ describe('RB15 what a process of a module is given', () => {
     ...{ MYSQL_PASSWORD: 'secret', NODE_OPTIONS: '--inspect', HTTPS_PROXY: 'http://u:p@proxy', API_TOKEN: 't0ken' },
     ...{ CREDENTIALS_DIRECTORY: '/run/credentials', LD_PRELOAD: '/x.so', SHELL: '/bin/sh', SSH_AUTH_SOCK: '/s' },
   };
-
-  it('is exactly the allow-list and what the configuration names; no claim token, which only commands need', async () => {
-    const env = moduleEnvironment('sync_data', { TOKEN: '$' + '{API_TOKEN}', LANG: 'C' }, worker_env);
-    const scene = await processScene({ env });
-    onTestFinished(() => scene.processes.stop());
-    const outcome = await scene.execute(async () => ({ ...process.env }));
-    const { result } = outcome as { result: Record<string, string> };
-    // Node's own, by which it finds the channel to the worker; it takes them away before the module sees them.
-    expect(Object.keys(result).filter((name) => name.startsWith('NODE_'))).toEqual([]);
-    expect(result).toEqual({
-      ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC', LANGUAGE: 'de' },
-      ...{ LANG: 'C', TOKEN: 't0ken', TMPDIR: '/tmp' },
-    });
+  const env = moduleEnvironment('sync_data', { TOKEN: '$' + '{API_TOKEN}', LANG: 'C' }, worker_env);
+  const scene = await openProcesses({ env });
+  const { result } = (await scene.execute(async () => ({ ...process.env }))) as { result: Record<string, string> };
+  expect(result).toEqual({
+    ...{ PATH, HOME: '/home/afd', USER: 'afd', LOGNAME: 'afd', LC_TIME: 'de_DE', TZ: 'UTC', LANGUAGE: 'de' },
+    ...{ LANG: 'C', TOKEN: 't0ken', TMPDIR: '/tmp' },
   });
 });

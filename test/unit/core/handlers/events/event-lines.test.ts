@@ -31,7 +31,7 @@ it('takes a line of the largest size, and of a longer one its beginning and its 
   const largest = 'x'.repeat(EVENT_BYTES);
   const longer = `{"type":"result"${largest}`;
   const head = longer.slice(0, 512);
-  for (const size of [7, 1000, 65_536, EVENT_BYTES - 1, EVENT_BYTES, EVENT_BYTES * 5]) {
+  for (const size of [1000, EVENT_BYTES - 1, EVENT_BYTES, EVENT_BYTES * 5]) {
     const found = linesOf(cut(Buffer.from(`a\n${largest}\nb\n${longer}\nc\n${longer}`), size));
     expect(found.map((one) => one.length)).toEqual([1, EVENT_BYTES, 1, 512 + 9, 1, 512 + 9]);
     expect(found[3]).toBe(`${longer.length}: ${head}`);

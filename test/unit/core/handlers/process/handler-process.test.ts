@@ -1,28 +1,18 @@
 // Each function that is executed here goes to the process as text: it uses nothing of this file.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../../../../src/core/domain/attempt/outcome.ts';
 import { testAttempt } from '../../../../fixtures/handlers/attempt.ts';
-import { deathSignal, FIXTURES, PATH } from '../../../../fixtures/handlers/command.ts';
-import {
-  type ProcessesMore,
-  type ProcessScene,
-  processScene,
-  testProcesses,
-} from '../../../../fixtures/handlers/process.ts';
+import { FIXTURES, PATH } from '../../../../fixtures/handlers/command.ts';
+import { openProcesses, type ProcessScene, testProcesses } from '../../../../fixtures/handlers/process.ts';
 import { buildThreads } from '../../../../fixtures/handlers/thread.ts';
 import { until } from '../../../../helpers/wait.ts';
 import { folder } from '../../config/config-folder.ts';
 
 beforeAll(buildThreads, 300_000);
-async function open(more: ProcessesMore = {}): Promise<ProcessScene> {
-  const scene = await processScene(more);
-  onTestFinished(() => scene.processes.stop());
-  return scene;
-}
-
 const well: Outcome = { kind: 'done', result: 'well', enqueue: [] };
 const answers = ({ execute }: ProcessScene) => execute(() => 'well');
 const pidOf = async ({ execute }: ProcessScene) => ((await execute(() => process.pid)) as { result: number }).result;
@@ -34,7 +24,7 @@ describe('what ends a process ends one attempt', () => {
     ['a signal', 'SIGSEGV', /ended with signal SIGSEGV: last words$/],
     ['the kernel for want of memory', 'SIGKILL', /afd did not send/],
   ])('%s', async (_name, signal, said) => {
-    const scene = await open();
+    const scene = await openProcesses();
     const attempt = testAttempt({ task_data: { signal } });
     const outcome = await scene.execute(({ task_data }) => {
       process.stderr.write('last words\n');
@@ -47,7 +37,7 @@ describe('what ends a process ends one attempt', () => {
   });
 
   it('what an ended attempt left behind costs the next one no retry', async () => {
-    const scene = await open();
+    const scene = await openProcesses();
     await scene.execute(() => {
       setTimeout(() => {
         throw new Error('left behind');
@@ -58,14 +48,15 @@ describe('what ends a process ends one attempt', () => {
   });
 
   it('the end of an idle process is a warning, and the next attempt has another', async () => {
-    const scene = await open();
+    const scene = await openProcesses();
     const gate = join(folder(), 'open');
-    const attempt = testAttempt({ task_data: { gate } });
-    const outcome = await scene.execute(({ task_data }) => {
-      const { existsSync } = process.getBuiltinModule('node:fs');
-      setInterval(() => existsSync(task_data.gate as string) && process.exit(3), 5);
-    }, attempt);
-    expect(outcome).toMatchObject({ kind: 'done' });
+    await scene.execute(
+      ({ task_data }) => {
+        const { existsSync } = process.getBuiltinModule('node:fs');
+        setInterval(() => existsSync(task_data.gate as string) && process.exit(3), 5);
+      },
+      testAttempt({ task_data: { gate } }),
+    );
     writeFileSync(gate, '');
     const warning = /of sync_data ended between attempts: .*process\.exit\(3\)/;
     await vi.waitFor(() => expect(scene.warnings).toEqual([expect.stringMatching(warning)]), 20_000);
@@ -73,7 +64,7 @@ describe('what ends a process ends one attempt', () => {
   });
 
   it('takes with it what the attempt had started, and a handler that ignores its abort too', async () => {
-    const scene = await open();
+    const scene = await openProcesses();
     const attempt = testAttempt();
     const ended = scene.execute((_task, ctx) => {
       const { spawn } = process.getBuiltinModule('node:child_process');
@@ -89,26 +80,18 @@ describe('what ends a process ends one attempt', () => {
 });
 
 describe('processes stay for the next attempt', () => {
-  it('and have one attempt at a time', async () => {
-    const scene = await open();
-    const first = await pidOf(scene);
-    expect(await pidOf(scene)).toBe(first);
-    const pids = await Promise.all([pidOf(scene), pidOf(scene), pidOf(scene)]);
-    expect(new Set(pids).size).toBe(3);
-    expect(pids).toContain(first);
-  });
-
-  it('until they have run so many', async () => {
-    const scene = await open({ recycle: { tasks: 2, memory: 2 ** 40 } });
-    const [first, second, third] = [await pidOf(scene), await pidOf(scene), await pidOf(scene)];
-    expect([second === first, third === first]).toEqual([true, false]);
+  it('and have one attempt at a time, until they have run so many', async () => {
+    const scene = await openProcesses({ recycle: { tasks: 2, memory: 2 ** 40 } });
+    const [first, second] = [await pidOf(scene), await pidOf(scene)];
+    expect(second).toBe(first);
+    const [third, fourth] = await Promise.all([pidOf(scene), pidOf(scene)]);
+    expect(new Set([first, third, fourth]).size).toBe(3);
     await gone(first);
   });
 
   it('until they hold so much memory', async () => {
-    const scene = await open({ recycle: { tasks: 1000, memory: 300 * 1024 ** 2 } });
+    const scene = await openProcesses({ recycle: { tasks: 1000, memory: 300 * 1024 ** 2 } });
     const first = await pidOf(scene);
-    expect(await pidOf(scene)).toBe(first);
     await scene.execute(() => {
       (globalThis as { leak?: unknown }).leak = Buffer.alloc(300 * 1024 ** 2, 1);
     });
@@ -122,7 +105,6 @@ describe('processes stay for the next attempt', () => {
     const pid = async (type: string) =>
       ((await processes.handlers.get(type)!.execute(testAttempt())) as { result: { pid: number } }).result.pid;
     const [b, c] = [await pid('b'), await pid('c')];
-    expect([await pid('b'), await pid('c')]).toEqual([b, c]);
     const a = await pid('a');
     await gone(b);
     expect([await pid('c'), await pid('a')]).toEqual([c, a]);
@@ -131,85 +113,43 @@ describe('processes stay for the next attempt', () => {
   });
 });
 
-describe('what is printed in a process', () => {
-  it('comes with its attempt, whoever printed it, before its end', async () => {
-    const scene = await open();
-    const attempt = testAttempt();
-    await scene.execute(() => {
-      const { writeSync } = process.getBuiltinModule('node:fs');
-      const { execFileSync } = process.getBuiltinModule('node:child_process');
-      process.stdout.write('by the module\n');
-      writeSync(1, 'by native code\n');
-      execFileSync('sh', ['-c', 'echo by a program >&2'], { stdio: 'inherit' });
-      process.stdout.write(`${'x'.repeat(8000)}\n`.repeat(100));
-      process.stdout.write('the end');
-    }, attempt);
-    const out = (stream: string) =>
-      attempt.lines.filter(({ fields }) => fields?.stream === stream).map(({ message }) => message);
-    expect(out('stderr')).toEqual(['by a program']);
-    expect([...out('stdout').slice(0, 2), out('stdout').at(-1)]).toEqual([
-      'by the module',
-      'by native code',
-      'the end',
-    ]);
-    expect(out('stdout')).toHaveLength(103);
-  });
+it('what is printed in a process comes with its attempt, whoever printed it, before its end', async () => {
+  const scene = await openProcesses();
+  const attempt = testAttempt();
+  await scene.execute(() => {
+    const { writeSync } = process.getBuiltinModule('node:fs');
+    const { execFileSync } = process.getBuiltinModule('node:child_process');
+    process.stdout.write('by the module\n');
+    writeSync(1, 'by native code\n');
+    execFileSync('sh', ['-c', 'echo by a program >&2'], { stdio: 'inherit' });
+    process.stdout.write(`${'x'.repeat(8000)}\n`.repeat(100));
+    process.stdout.write('the end');
+  }, attempt);
+  const out = (stream: string) =>
+    attempt.lines.filter(({ fields }) => fields?.stream === stream).map(({ message }) => message);
+  expect(out('stderr')).toEqual(['by a program']);
+  expect(out('stdout')).toHaveLength(103);
+  expect(out('stdout')).toMatchObject({ 0: 'by the module', 1: 'by native code', 102: 'the end' });
 });
 
-describe('a process knows nothing of the worker', () => {
-  it('but what a command has, and its task', async () => {
-    const scene = await open({ env: { PATH, GIVEN: '1' } });
-    const outcome = await scene.execute(() => {
-      const { readFileSync } = process.getBuiltinModule('node:fs');
-      return {
-        env: Object.keys(process.env).sort(),
-        argv: readFileSync('/proc/self/cmdline', 'utf8'),
-        send: typeof process.send,
-      };
-    });
-    expect(outcome).toMatchObject({ result: { env: ['GIVEN', 'PATH'], send: 'undefined' } });
-    const { claim_token } = testAttempt();
-    expect(JSON.stringify(outcome)).not.toContain(claim_token);
+it('a process ends with its worker, by the end of its channel', async () => {
+  const dist = new URL('../../../../../dist/core/handlers/process/handler-processes.js', import.meta.url).href;
+  const source = `
+    import { HandlerProcesses } from ${JSON.stringify(dist)};
+    const [env, cwd] = [{ PATH: ${JSON.stringify(PATH)} }, ${JSON.stringify(FIXTURES)}];
+    const module = { task_type: 'a', module: 'where.mjs', env, cwd, recycle: { tasks: 10, memory: 2 ** 40 } };
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const more = { kill_grace: 1, most: 1, death_signal: [], hidden: [], onWarning() {}, logOf: () => log };
+    const processes = new HandlerProcesses({ modules: [module], base_dir: cwd, ...more });
+    await processes.start();
+    const task = { task_id: 1, task_type: 'a', task_data: {}, priority: 5, timeout: 30, retry_count: 0, attempt: 1 };
+    const attempt = { task, device_id: 'w', claim_token: '', aborted() {}, onAbort() {}, log };
+    console.log((await processes.handlers.get('a').execute(attempt)).result.pid);`;
+  const worker = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-
-  it.each([
-    ['by the kernel', deathSignal],
-    ['by the end of its channel', []],
-  ])('and ends with it %s', async (_name, death_signal) => {
-    const worker = spawn(process.execPath, ['--input-type=module', '-e', WORKER], {
-      env: { OPTIONS: JSON.stringify({ base_dir: FIXTURES, PATH, death_signal }) },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const pid = Number(await firstLine(worker));
-    expect(exists(pid)).toBe(true);
-    worker.kill('SIGKILL');
-    await gone(pid);
-  });
+  const [line] = await once(worker.stdout, 'data');
+  expect(exists(Number(line))).toBe(true);
+  worker.kill('SIGKILL');
+  await gone(Number(line));
 });
-
-const DIST = new URL('../../../../../dist/core/handlers/process/handler-processes.js', import.meta.url).href;
-/** A worker that tells the pid of its one process, and stays. */
-const WORKER = `
-import { HandlerProcesses } from ${JSON.stringify(DIST)};
-const { base_dir, PATH, death_signal } = JSON.parse(process.env.OPTIONS);
-const recycle = { tasks: 10, memory: 2 ** 40 };
-const module = { task_type: 'a', module: 'where.mjs', timeout: undefined, env: { PATH }, cwd: base_dir, recycle };
-const log = { debug() {}, info() {}, warn() {}, error() {} };
-const processes = new HandlerProcesses({
-  modules: [module], base_dir, kill_grace: 1, most: 1, death_signal, hidden: [], onWarning() {}, logOf: () => log,
-});
-await processes.start();
-const task = { task_id: 1, task_type: 'a', task_data: {}, priority: 5, timeout: 30, retry_count: 0, attempt: 1 };
-const attempt = { task, device_id: 'w', claim_token: '', aborted() {}, onAbort() {}, log };
-const { result } = await processes.handlers.get('a').execute(attempt);
-console.log(result.pid);
-`;
-
-async function firstLine({ stdout }: ChildProcess): Promise<string> {
-  let text = '';
-  for await (const chunk of stdout!) {
-    text += chunk;
-    if (text.includes('\n')) return text.slice(0, text.indexOf('\n'));
-  }
-  throw new Error(`it ended without a line: ${text}`);
-}

@@ -8,16 +8,26 @@ import {
   LeftoverReaper,
   type LeftoverReaperOptions,
 } from '../../../../../src/core/handlers/processes/leftover-reaper.ts';
-import * as leftovers from '../../../../../src/core/handlers/processes/leftovers.ts';
+import {
+  endLeftovers,
+  type Fits,
+  findLeftovers,
+  type Leftover,
+  namesOf,
+  ofDeadWorkers,
+} from '../../../../../src/core/handlers/processes/leftovers.ts';
 import { killProcess } from '../../../../../src/core/handlers/processes/process-group.ts';
 import { pidNamespace, processStat } from '../../../../../src/core/handlers/processes/process-table.ts';
-import * as stamps from '../../../../../src/core/handlers/processes/worker-stamp.ts';
+import {
+  attemptStamp,
+  ownStamp,
+  readStamp,
+  stampLives,
+} from '../../../../../src/core/handlers/processes/worker-stamp.ts';
 import { gone } from '../../../../helpers/fleet-process.ts';
 import { skipBecause } from '../../../../helpers/skip.ts';
 import { until } from '../../../../helpers/wait.ts';
 
-const { endLeftovers, findLeftovers, namesOf, ofDeadWorkers } = leftovers;
-const { attemptStamp, ownStamp, readStamp, stampLives } = stamps;
 const own = ownStamp();
 const options = skipBecause(own === undefined ? 'there is no /proc: only process groups are ended' : undefined);
 const namespace = pidNamespace('self') ?? '';
@@ -49,66 +59,51 @@ async function worker(): Promise<string> {
 }
 
 const stampedWith =
-  (stamp: string): leftovers.Fits =>
-  ({ worker }) =>
-    worker === stamp;
+  (stamp: string): Fits =>
+  (one) =>
+    one.worker === stamp;
 
 describe('R22 what a dead worker left', options, () => {
-  it('is killed, with what descends from it and has lost its stamps', async () => {
-    const stamp = await worker();
-    const left = await sleeper(stamped(stamp), 'env -i /bin/sleep 600 & exec sleep 600');
-    const pids = await until(() => {
-      const found = findLeftovers(stampedWith(stamp)).map(({ pid }) => pid);
-      return found.length === 2 && found;
+  it('is killed, with what descends from it and has lost its stamps, but for what another worker runs there', async () => {
+    const [stamp, inner] = [await worker(), await worker()];
+    // A worker inside a command of a worker: its own commands are its own business.
+    const script = `env -i /bin/sleep 600 & AFD_WORKER=${inner} sleep 600 & exec sleep 600`;
+    const left = await sleeper(stamped(stamp), script);
+    const found = (of: string) => findLeftovers(stampedWith(of)).map(({ pid }) => pid);
+    const [pids, kept] = await until(() => {
+      const both = [found(stamp), found(inner)] as const;
+      return both[0].length === 2 && both[1].length === 1 && both;
     });
     expect(pids).toContain(left.pid);
     expect((await endLeftovers(stampedWith(stamp))).map(({ pid }) => pid).sort()).toEqual(pids.sort());
-    expect(pids.map(gone)).toEqual([true, true]);
-  });
-
-  it('does not include what another worker runs, though that one descends from it', async () => {
-    const [stamp, inner] = [await worker(), await worker()];
-    // A worker inside a command of a worker: its own commands are its own business.
-    const left = await sleeper(stamped(stamp), `AFD_WORKER=${inner} sleep 600 & exec sleep 600`);
-    const kept = await until(() => findLeftovers(stampedWith(inner))[0]);
-    expect((await endLeftovers(stampedWith(stamp))).map(({ pid }) => pid)).toEqual([left.pid]);
-    expect(gone(kept.pid)).toBe(false);
-    expect(killProcess(kept.pid, kept.started)).toBe(true);
+    expect([...pids, ...kept].map(gone)).toEqual([true, true, false]);
+    process.kill(kept[0]!, 'SIGKILL');
   });
 
   it('is told by pid and start time: a later process with the pid of the worker protects nothing', async () => {
     const lives = await worker();
     const [pid, started] = lives.split(':');
     const dead = (stamp: string) => ofDeadWorkers()({ worker: stamp, token: 'aa', task: undefined });
-    expect(dead(lives)).toBe(false);
     expect(dead(`${pid}:${Number(started) - 1}:${namespace}`)).toBe(true);
-    // Of another pid namespace, of nobody, and none.
-    for (const stamp of [`${pid}:1:1`, '', `${pid}:x:${namespace}`]) expect(dead(stamp)).toBe(false);
+    // One that lives, one of another pid namespace, of nobody, and none.
+    for (const stamp of [lives, `${pid}:1:1`, '', `${pid}:x:${namespace}`]) expect(dead(stamp)).toBe(false);
+    const kept = [await sleeper(stamped(lives)), await sleeper(stamped('')), await sleeper({})];
+    const ended = (await endLeftovers(ofDeadWorkers())).map((one) => one.pid);
+    expect(kept.filter((one) => ended.includes(one.pid) || gone(one.pid))).toEqual([]);
     process.kill(Number(pid), 'SIGKILL');
     await until(() => dead(lives));
   });
-
-  it('does not include a process of a worker that lives, that began with an empty AFD_WORKER, or without stamps', async () => {
-    const kept = [await sleeper(stamped(await worker())), await sleeper(stamped('')), await sleeper({})];
-    const ended = (await endLeftovers(ofDeadWorkers())).map(({ pid }) => pid);
-    expect(kept.filter(({ pid }) => ended.includes(pid) || gone(pid))).toEqual([]);
-  });
 });
 
-describe('a process is killed', options, () => {
-  it('only while it has the start time with which it was found', async () => {
-    const one = await sleeper({});
-    const { started } = processStat(one.pid)!;
-    expect(killProcess(one.pid, `${Number(started) + 1}`)).toBe(false);
-    expect(gone(one.pid)).toBe(false);
-    expect(killProcess(one.pid, started)).toBe(true);
-    await until(() => gone(one.pid));
-    expect(killProcess(one.pid, started)).toBe(false);
-  });
-
-  it('never with the pids that signals read as groups, or the first process', () => {
-    for (const pid of [-1, 0, 1]) expect(killProcess(pid, processStat(1)?.started ?? '0')).toBe(false);
-  });
+it('a process is killed only while it has the start time with which it was found', options, async () => {
+  const one = await sleeper({});
+  const { started } = processStat(one.pid)!;
+  expect(killProcess(one.pid, `${Number(started) + 1}`)).toBe(false);
+  expect(gone(one.pid)).toBe(false);
+  expect(killProcess(one.pid, started)).toBe(true);
+  await until(() => gone(one.pid));
+  // Signals read these as groups, or as the first process.
+  for (const pid of [-1, 0, 1]) expect(killProcess(pid, processStat(1)?.started ?? '0')).toBe(false);
 });
 
 describe('the reaper', options, () => {
@@ -125,24 +120,24 @@ describe('the reaper', options, () => {
     const warnings: string[] = [];
     await reaper((message) => warnings.push(message), { ofOthers: () => stampedWith(stamp) }).start();
     expect(left.map(({ pid }) => gone(pid))).toEqual([true, true]);
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/^Ended what a worker that died had left running: 2 processes: .*\.$/);
-    for (const { pid } of left) expect(warnings[0]).toContain(`(pid ${pid}, task 7)`);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Ended what a worker that died had left running: 2 processes: .*\(pid \d+, task 7\).*\.$/),
+    ]);
   });
 
   it('ends in a later round what its own worker left, and nothing of an attempt that runs', async () => {
     const processes = new CommandProcesses(own!);
-    processes.began(attemptStamp({ claim_token: 'running', task: { task_id: 7 } }));
+    const attempt = attemptStamp({ claim_token: 'running', task: { task_id: 7 } });
+    processes.began(attempt);
     const warnings: string[] = [];
     await reaper((message) => warnings.push(message), { processes }).start();
     const kept = await sleeper(stamped(own!, 'running'));
     const left = await sleeper(stamped(own!, 'over'));
-    await until(() => gone(left.pid));
-    await until(() => warnings.length > 0);
+    await until(() => gone(left.pid) && warnings.length > 0);
     expect(warnings[0]).toMatch(/^Ended what commands had left running after their attempts: 1 process: /);
     expect(warnings[0]).toContain(`(pid ${left.pid}, task 7)`);
     expect(gone(kept.pid)).toBe(false);
-    processes.over(attemptStamp({ claim_token: 'running', task: { task_id: 7 } }));
+    processes.over(attempt);
     await until(() => gone(kept.pid));
   });
 
@@ -172,17 +167,15 @@ describe('the reaper', options, () => {
   });
 });
 
-it('the stamp of this process lives', options, () => {
+it('a stamp is a pid, its start time and its namespace, and that of this process lives', options, () => {
   expect(readStamp(own!)).toEqual({ pid: process.pid, started: processStat('self')!.started, namespace });
   expect(stampLives(readStamp(own!)!)).toBe(true);
-});
-
-it.each(['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])('no stamp is "%s"', (text) => {
-  expect(readStamp(text)).toBeUndefined();
+  for (const text of ['', '0:1:2', '-1:1:2', '1:2', '1:2:3:4', ' 1:2:3', `1:2:${'9'.repeat(21)}`])
+    expect(readStamp(text), text).toBeUndefined();
 });
 
 it('the names of many leftovers are bounded and harmless', () => {
-  const one: leftovers.Leftover = { pid: 5, started: '1', name: 'x\u001b[31m\ny', task: '7; rm', worker: '' };
+  const one: Leftover = { pid: 5, started: '1', name: 'x\u001b[31m\ny', task: '7; rm', worker: '' };
   expect(namesOf([one])).toBe('1 process: x y (pid 5)');
   expect(namesOf(Array.from({ length: 12 }, () => one))).toMatch(/^12 processes: .*, and 2 more$/);
 });

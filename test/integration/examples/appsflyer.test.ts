@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectionOptions } from '../../../examples/appsflyer/handlers/af-data.ts';
+import syncAccount from '../../../examples/appsflyer/handlers/sync-account.ts';
 import syncData from '../../../examples/appsflyer/handlers/sync-data.ts';
 import { compareRecords, type DataRecord, storedRecords } from '../../../examples/appsflyer/quickstart/comparison.ts';
 import { pythonWithMysql } from '../../../examples/appsflyer/quickstart/python.ts';
@@ -67,14 +68,17 @@ interface Answer {
 }
 type Run = (data: Payload, task_id?: number) => Promise<Answer>;
 
-const UNUSED = { enqueue() {}, progress() {}, metric() {}, async checkpoint() {} };
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const CONTEXT = { task_id: 1, attempt: 2, device_id: 'd', log, enqueue() {}, progress() {}, metric() {} };
+const contextOf = (more: object) => ({
+  ...{ ...CONTEXT, signal: new AbortController().signal, async checkpoint() {} },
+  ...more,
+});
 
 const asModule: Run = async (task_data, task_id = 1) => {
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const ctx = { signal: new AbortController().signal, task_id, attempt: 2, device_id: 'd', log, ...UNUSED };
   const task = { task_id, task_type: 'sync_data', task_data, attempt: 2, checkpoint: null };
   try {
-    return { status: 'done', result: await syncData(task, ctx) };
+    return { status: 'done', result: await syncData(task, contextOf({ task_id })) };
   } catch (error) {
     const { outcome = 'retry', after } = error as { outcome?: Answer['status']; after?: number };
     return { status: outcome, after };
@@ -94,11 +98,8 @@ const asProgram: Run = async (task_data, task_id = 1) => {
   return status === 'done' ? { status, result } : { status, after: result.after as number | undefined };
 };
 
-const payload = (app: { account: string; id: string }, start_date: string, end_date = start_date): Payload => ({
-  username: app.account,
-  app_id: app.id,
-  start_date,
-  end_date,
+const payload = ({ account, id }: { account: string; id: string }, start_date: string, end_date = start_date) => ({
+  ...{ username: account, app_id: id, start_date, end_date },
 });
 
 const compare = async (wanted = days) =>
@@ -126,14 +127,6 @@ describe.each(ways.filter(({ usable }) => usable))('sync_data, $name', ({ run })
     expect(await compare()).toEqual(comparison);
   });
 
-  it('takes several days in one call, and says how many rows it stored', async () => {
-    await start();
-    const app = stub.world.apps[0]!;
-    const answer = await run(payload(app, days[0]!, days[2]));
-    const rows = days.flatMap((day) => stub.world.rows(app, day, 'partners_by_date_report'));
-    expect(answer).toEqual({ status: 'done', result: { records_processed: rows.length, records_deleted: 0 } });
-  });
-
   it('replaces the day: rows that the report no longer has go, other days and apps stay', async () => {
     await start();
     const [app, other] = stub.world.apps;
@@ -151,33 +144,33 @@ describe.each(ways.filter(({ usable }) => usable))('sync_data, $name', ({ run })
     expect(missing.filter((key) => mine.some((id) => key.includes(id)))).toEqual([]);
   });
 
-  it('writes who stored a row', async () => {
+  it('takes several days in one call, says how many rows it stored, and writes who did', async () => {
     await start();
     const app = stub.world.apps[1]!;
-    await run(payload(app, days[0]!, days[2]), 77);
+    const answer = await run(payload(app, days[0]!, days[2]), 77);
+    const { length } = days.flatMap((day) => stub.world.rows(app, day, 'partners_by_date_report'));
+    expect(answer).toEqual({ status: 'done', result: { records_processed: length, records_deleted: 0 } });
     const [rows] = await connection.query('SELECT DISTINCT task_id, attempt FROM af_data');
     expect(rows).toEqual([{ task_id: 77, attempt: 2 }]);
   });
 
-  it('says later when the quota of the minute is used up, and stores nothing', async () => {
-    await start({ quotas: { aggregate: { calls: 0, window_ms: 60_000 } } });
-    expect(await run(payload(stub.world.apps[0]!, days[0]!))).toEqual({ status: 'later', after: 60 });
-    expect(await storedRecords(connection, 'af_data')).toEqual([]);
-  });
-
   it.each([
     ['later until midnight when the quota of the day is used up', quotaOfTheDay, 'later', 1800],
+    ['later in a minute when its quota is used up', () => ({ status: 403, body: 'Limit reached for x' }), 'later', 60],
     ['retry after the given time on 429', () => ({ status: 429, body: 'slow down', retry_after: 9 }), 'retry', 9],
     ['retry on 500', () => ({ status: 500, body: 'oops' }), 'retry', undefined],
     ['retry when the report breaks off', () => ({ cut: true }), 'retry', undefined],
     ['retry on a web page', () => ({ page: '<html></html>' }), 'retry', undefined],
-    ['permanent on 401', () => ({ status: 401, body: 'Account may be suspended' }), 'permanent', undefined],
     ['permanent on other complaints', () => ({ status: 400, body: 'Invalid limit type' }), 'permanent', undefined],
-  ] as [string, FaultPlan, string, number | undefined][])('says %s', async (_name, plan, status, after) => {
-    await start({ plan, now: () => Date.parse('2026-01-08T23:30:00Z') });
-    expect(await run(payload(stub.world.apps[0]!, days[0]!))).toEqual({ status, after });
-    expect(await storedRecords(connection, 'af_data')).toEqual([]);
-  });
+    ['permanent on 401', () => ({ status: 401, body: 'Account may be suspended' }), 'permanent', undefined],
+  ] as [string, FaultPlan, string, number | undefined][])(
+    'says %s, and stores nothing',
+    async (_name, plan, status, after) => {
+      await start({ plan, now: () => Date.parse('2026-01-08T23:30:00Z') });
+      expect(await run(payload(stub.world.apps[0]!, days[0]!))).toEqual({ status, after });
+      expect(await storedRecords(connection, 'af_data')).toEqual([]);
+    },
+  );
 
   it('says permanent for unknown apps, accounts without a token, and tasks that make no sense', async () => {
     await start();
@@ -185,9 +178,7 @@ describe.each(ways.filter(({ usable }) => usable))('sync_data, $name', ({ run })
     const good = payload(app, days[0]!);
     const bad: Payload[] = [
       { ...good, app_id: 'com.example.nobody' },
-      { ...good, username: 'account-2@example.com' },
       { ...good, username: 'account-9@example.com' },
-      { ...good, app_id: '' },
       { ...good, start_date: '2026-02-30' },
       { ...good, report: 'partners_report' },
     ];
@@ -201,22 +192,46 @@ for (const { name } of ways.filter(({ usable }) => !usable)) {
   it(`sync_data, ${name}`, skipBecause(why, 'pymysql'), () => expect(python).toBeDefined());
 }
 
-describe('sync_data as a module', () => {
-  it('leaves nothing behind when it is aborted in the middle', async () => {
-    const abort = new AbortController();
-    await start({
-      plan: () => {
-        abort.abort(new Error('revoked'));
-        return { slow_ms: 5000 };
+it('sync_data as a module leaves nothing behind when it is aborted in the middle', async () => {
+  const abort = new AbortController();
+  await start({
+    plan: () => {
+      abort.abort(new Error('revoked'));
+      return { slow_ms: 5000 };
+    },
+  });
+  const task_data = payload(stub.world.apps[0]!, days[0]!);
+  const task = { task_id: 1, task_type: 'sync_data', task_data, attempt: 1, checkpoint: null };
+  await expect(syncData(task, contextOf({ signal: abort.signal }))).rejects.toThrow('revoked');
+  expect(await storedRecords(connection, 'af_data')).toEqual([]);
+});
+
+it('sync_account goes on with the next app after an attempt that was killed, and asks for no report twice', async () => {
+  await start({ accounts: 1, apps: [4, 4] });
+  const said = { progress: [] as unknown[], metrics: {} as Record<string, number>, checkpoint: null as unknown };
+  let stored = 0;
+  const attempt = () => {
+    const ctx = contextOf({
+      progress: (...progress: unknown[]) => void said.progress.push(progress),
+      metric: (name: string, value: number) => Object.assign(said.metrics, { [name]: value }),
+      async checkpoint(value: unknown) {
+        said.checkpoint = structuredClone(value);
+        stored += 1;
+        if (stored === 2) throw new Error('killed');
       },
     });
-    const log = { debug() {}, info() {}, warn() {}, error() {} };
-    const ctx = { signal: abort.signal, task_id: 1, attempt: 1, device_id: 'd', log, ...UNUSED };
-    const task_data = payload(stub.world.apps[0]!, days[0]!);
-    const task = { task_id: 1, task_type: 'sync_data', task_data, attempt: 1, checkpoint: null };
-    await expect(syncData(task, ctx)).rejects.toThrow('revoked');
-    expect(await storedRecords(connection, 'af_data')).toEqual([]);
-  });
+    const task_data = { username: stub.world.apps[0]!.account, start_date: days[0] };
+    const task = { task_id: 1, task_type: 'sync_account', task_data, attempt: 1, checkpoint: said.checkpoint };
+    return syncAccount(task, ctx);
+  };
+  await expect(attempt()).rejects.toThrow('killed');
+  const rows = expectedRows(stub.world, [days[0]!]);
+  expect(await attempt()).toEqual({ records_processed: rows.length, apps: 4 });
+  expect(said.metrics).toEqual({ rows: rows.length });
+  const ids = stub.world.apps.map((app) => app.id).sort();
+  expect(said.progress).toEqual([...ids.map((id, n) => [n, 4, id]), [4, 4]]);
+  expect(stub.ledger.reports().map((one) => one.times)).toEqual([1, 1, 1, 1]);
+  expect(await compare([days[0]!])).toMatchObject({ missing: [], unexpected: [], doubled: [], different: [] });
 });
 
 function quotaOfTheDay() {
