@@ -1,5 +1,5 @@
 import { afterEach, describe, expect } from 'vitest';
-import { type Config, configSchema } from '../../../src/core/config/config-schema.ts';
+import { configSchema } from '../../../src/core/config/config-schema.ts';
 import { dayPartitions, HEARTBEATS, RUN_LOGS } from '../../../src/core/db/history/day-partitions.ts';
 import { writeFailingDuties } from '../../../src/core/db/leader/failing-duties.ts';
 import { getLeader } from '../../../src/core/db/leader/get-leader.ts';
@@ -10,11 +10,11 @@ import { Events } from '../../../src/core/runtime/events.ts';
 import { Keyring } from '../../../src/core/secrets/keyring.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
 import {
+  type DeviceRow,
   insertAttempt,
   insertDevice,
   insertLeader,
   insertTask,
-  readAttempt,
   readDevice,
   readTask,
 } from '../../helpers/factories.ts';
@@ -25,18 +25,19 @@ import { once, until } from '../../helpers/wait.ts';
 let db: TestDatabase;
 let session: Session;
 let events: Events;
-let all: Duties[];
+let off: DeviceRow;
+const all: Duties[] = [];
 
 test.beforeEach(async ({ given }) => {
   ({ db, session } = given);
   events = new Events();
-  all = [];
   await insertLeader(session, db.names, 'leader', 1);
+  off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline', current_tasks: 3 } });
   await wholeHistories();
 });
 
 afterEach(async () => {
-  await Promise.all(all.map((duties) => duties.stop()));
+  await Promise.all(all.splice(0).map((duties) => duties.stop()));
   await wholeHistories();
 });
 
@@ -49,31 +50,26 @@ async function wholeHistories(): Promise<void> {
   }
 }
 
-async function duties(term = 1, master: Partial<Config['master']> = {}) {
+async function duties(term = 1) {
   const config = configSchema.parse({});
-  config.master = {
-    ...config.master,
-    lock_check_interval: 0.02,
-    lock_grace: 0.1,
-    lock_trust_after_start: 0,
-    health_check_interval: 0.05,
-    scheduler_interval: 0.05,
-    ...master,
-  };
+  const short = { lock_check_interval: 0.02, lock_grace: 0.1, health_check_interval: 0.05, scheduler_interval: 0.05 };
+  Object.assign(config.master, { ...short, lock_trust_after_start: 0 });
   const keyring = new Keyring(async () => undefined);
   const own = await db.session({ deadlineMs: 1000 });
   const one = new Duties({ session: own, names: db.names, config, keyring, events, deviceId: 'leader', term });
   all.push(one);
-  return { duties: one, session: own };
+  return { one, own };
 }
 
 const lanes = () => session.rows(`SELECT * FROM ${db.names.lane}`);
+const published = (id: number) => until(async () => (await lanes()).some((row) => row.head_id === id));
+const status = async (id: number) => (await readTask(session, db.names, id))?.status;
+const pending = (id: number) => until(async () => (await status(id)) === 'pending');
 
 describe('started', () => {
   test('A1 every duty does its work: a task directed at a device that died goes to everybody too', async () => {
-    const pending = await insertTask(session, db.names, { task_type: 'x' });
+    const due = await insertTask(session, db.names, { task_type: 'x' });
     const dead = await insertDevice(session, db.names, { device_id: 'dead', lock_taken_s: 0, silent_s: 30 });
-    const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
     const fine = await insertDevice(session, db.names, { device_id: 'fine', columns: { current_tasks: 9 } });
     const [lost, orphan] = [
       await insertAttempt(session, db.names, { device: dead }),
@@ -81,36 +77,28 @@ describe('started', () => {
     ];
     await insertAttempt(session, db.names, { device: fine });
     const directed = await insertTask(session, db.names, { status: 'assigned', target_device_id: 'dead' });
-    const { duties: one } = await duties();
+    const { one } = await duties();
     const death = once(events, 'device:dead');
     one.start();
-    one.start();
     expect(await death).toEqual({ device_id: 'dead', by: 'lock', tasks: 1 });
-    const status = async (id: number) => (await readTask(session, db.names, id))?.status;
-    await until(async () => (await status(lost.task_id)) === 'pending');
-    await until(async () => (await status(orphan.task_id)) === 'pending');
-    await until(async () => (await status(directed)) === 'pending');
+    for (const id of [lost.task_id, orphan.task_id, directed]) await pending(id);
     await until(async () => (await readDevice(session, db.names, 'fine'))?.current_tasks === 1);
-    await until(async () => (await lanes()).some((row) => row.head_id === pending));
+    await published(due);
     await until(async () => (await dayPartitions(session, db.names, HEARTBEATS)).partitions.length === 4);
-    await one.stop();
-    await one.finished;
   });
 
   test('a connection that is lost is opened again, and the work goes on', async () => {
-    const { duties: one, session: own } = await duties();
+    const { one, own } = await duties();
     one.start();
     await until(() => own.alive);
     const killed = own.facts.connectionId;
     await session.write(`KILL ${killed}`);
     await until(() => own.alive && own.facts.connectionId !== killed);
-    const id = await insertTask(session, db.names, { task_type: 'later' });
-    await until(async () => (await lanes()).some((row) => row.head_id === id));
+    await published(await insertTask(session, db.names, { task_type: 'later' }));
   });
 
   test('a duty that hangs on a lock stops no other for longer than a call may take, and is reported', async () => {
-    const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
-    const { duties: one } = await duties();
+    const { one } = await duties();
     const other = await db.session();
     await other.write('START TRANSACTION');
     // Publishing hangs on the rows of af_lane until its call is given up.
@@ -123,16 +111,15 @@ describe('started', () => {
     one.start();
     await failed;
     const { task_id } = await insertAttempt(session, db.names, { device: off });
-    await until(async () => (await readTask(session, db.names, task_id))?.status === 'pending');
+    await pending(task_id);
     await other.write('ROLLBACK');
-    await until(async () => (await lanes()).length === 1 && (await lanes())[0]?.task_type !== 'x');
+    await published(task_id);
   });
 
   test('a term that is over ends its duties by itself, and none of them is blamed for it', async () => {
-    const { duties: one } = await duties();
+    const { one } = await duties();
     one.start();
-    await insertTask(session, db.names, {});
-    await until(async () => (await lanes()).length === 1);
+    await published(await insertTask(session, db.names, {}));
     const said: string[] = [];
     events.on('leader:duty-failed', ({ message }) => said.push(message));
     await insertLeader(session, db.names, 'another', 2);
@@ -144,35 +131,33 @@ describe('started', () => {
     const said: string[] = [];
     events.on('leader:duty-failed', ({ duty }) => said.push(`${duty} failed`));
     events.on('leader:duty-works', ({ duty }) => said.push(`${duty} works`));
-    const ids: number[] = [];
-    for (let n = 0; n < 2; n += 1) {
-      ids.push(await insertTask(session, db.names, { status: 'assigned', target_device_id: 'gone' }));
-    }
+    const directed = { status: 'assigned', target_device_id: 'gone' };
+    const [stuck, fine] = [
+      await insertTask(session, db.names, directed),
+      await insertTask(session, db.names, directed),
+    ];
     const refuse = new Refusals(session, db.names);
-    await refuse.ofTasks([ids[0]!]);
-    const { duties: one } = await duties();
+    await refuse.ofTasks([stuck]);
+    const { one } = await duties();
     one.start();
     const failing = async () => (await getLeader(session, db.names)).failing;
     await until(async () => (await failing()).length === 1);
     expect(await failing()).toEqual([
-      { duty: 'return-assigned', message: expect.stringContaining(`task ${ids[0]}: `), since: expect.any(String) },
+      { duty: 'return-assigned', message: expect.stringContaining(`task ${stuck}: `), since: expect.any(String) },
     ]);
-    await until(async () => (await readTask(session, db.names, ids[1]!))?.status === 'pending');
-    expect(said).toEqual(['return-assigned failed']);
+    await pending(fine);
     await refuse.none();
     await until(async () => (await failing()).length === 0, 20_000);
     expect(said).toEqual(['return-assigned failed', 'return-assigned works']);
-    expect((await readTask(session, db.names, ids[0]!))?.status).toBe('pending');
+    expect(await status(stuck)).toBe('pending');
   });
 
   test('what another term could not do is no news of this one', async () => {
-    await writeFailingDuties(session, db.names, { holder: 'leader', term: 1 }, [
-      { duty: 'prune', message: 'x', for_ms: 0 },
-    ]);
+    const old = { holder: 'leader', term: 1 };
+    await writeFailingDuties(session, db.names, old, [{ duty: 'prune', message: 'x', for_ms: 0 }]);
     expect((await getLeader(session, db.names)).failing).toHaveLength(1);
     await insertLeader(session, db.names, 'leader', 2);
     expect((await getLeader(session, db.names)).failing).toEqual([]);
-    const old = { holder: 'leader', term: 1 };
     expect(await writeFailingDuties(session, db.names, old, [])).toBe(false);
   });
 });
@@ -180,32 +165,30 @@ describe('started', () => {
 test('each published lane says how many devices can run it: online ones, with what it asks for', async () => {
   const able = (capabilities: object, columns = {}) =>
     insertDevice(session, db.names, { columns: { capabilities: JSON.stringify(capabilities), ...columns } });
-  for (let n = 0; n < 3; n += 1) await able({ supported_tasks: ['plain'] });
-  await able({ supported_tasks: ['plain', 'deep'], browser: true });
-  await able({ supported_tasks: ['plain', 'deep'], browser: true }, { operator_state: 'paused' });
-  await able({ supported_tasks: ['plain', 'deep'], browser: true }, { status: 'offline' });
+  await able({ supported_tasks: ['plain'] });
+  const both = { supported_tasks: ['plain', 'deep'], browser: true };
+  for (const columns of [{}, { operator_state: 'paused' }, { status: 'offline' }]) await able(both, columns);
   await insertTask(session, db.names, { task_type: 'plain' });
   await insertTask(session, db.names, { task_type: 'plain', required_capabilities: '{"browser":true}' });
-  await insertTask(session, db.names, { task_type: 'deep', priority: 9 });
+  await insertTask(session, db.names, { task_type: 'deep' });
   await insertTask(session, db.names, { task_type: 'nobody' });
-  const { duties: one } = await duties();
+  const { one } = await duties();
   await one.runOnceAll({ once: false });
   const counts = (await lanes()).map((row) => `${row.task_type} ${row.required_capabilities ?? ''} ${row.able}`);
   expect(counts.sort()).toEqual([
     'deep  1',
     'nobody  0',
-    'plain  4',
+    'plain  2',
     expect.stringMatching(/^plain {"browser": ?true} 1$/),
   ]);
 });
 
 describe('once', () => {
   test('runs every duty and reports their counts, judging nobody by its lock', async () => {
-    const off = await insertDevice(session, db.names, { device_id: 'off', columns: { status: 'offline' } });
     await insertDevice(session, db.names, { device_id: 'unlocked', lock_taken_s: 0 });
     await insertAttempt(session, db.names, { device: off });
     await insertTask(session, db.names, {});
-    const { duties: one } = await duties();
+    const { one } = await duties();
     const report = await one.runOnceAll({ once: true });
     expect(report.failed).toEqual({});
     expect(report.counts).toMatchObject({
@@ -215,34 +198,18 @@ describe('once', () => {
       prune: { added: 3, dropped: 0 },
       settings: { written: FLEET_KEYS.length },
     });
-    expect(report.counts['lock-check']).toBeUndefined();
     expect((await readDevice(session, db.names, 'unlocked'))?.status).toBe('online');
   });
 
   test('R5 under an old term every writing duty fails, and nothing is written', async () => {
-    const off = await insertDevice(session, db.names, {
-      device_id: 'off',
-      columns: { status: 'offline', current_tasks: 3 },
-    });
-    const { assignment_id } = await insertAttempt(session, db.names, { device: off });
+    const { task_id } = await insertAttempt(session, db.names, { device: off });
     const directed = await insertTask(session, db.names, { status: 'assigned', target_device_id: 'off' });
-    const { duties: one } = await duties(0);
-    const report = await one.runOnceAll({ once: true });
-    expect(Object.keys(report.failed)).toEqual([
-      'publish-lanes',
-      'health-check',
-      'return-assigned',
-      'figures',
-      'prune',
-      'prune-logs',
-      'prune-ends',
-      'prune-deliveries',
-      'prune-audit',
-      'settings',
-    ]);
-    expect((await readAttempt(session, db.names, assignment_id))?.status).toBe('running');
-    expect((await readTask(session, db.names, directed))?.status).toBe('assigned');
+    const { one } = await duties(0);
+    const { failed } = await one.runOnceAll({ once: true });
+    const before = ['publish-lanes', 'health-check', 'return-assigned', 'figures'];
+    const prune = ['prune', 'prune-logs', 'prune-ends', 'prune-deliveries', 'prune-audit'];
+    expect(Object.keys(failed)).toEqual([...before, ...prune, 'settings']);
+    expect([await status(task_id), await status(directed), await lanes()]).toEqual(['running', 'assigned', []]);
     expect((await readDevice(session, db.names, 'off'))?.current_tasks).toBe(3);
-    expect(await lanes()).toEqual([]);
   });
 });

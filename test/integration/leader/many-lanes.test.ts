@@ -18,39 +18,24 @@ test.beforeEach(async ({ given }) => {
   const rows = Array.from({ length: LANES }, (_, n) => ['t', JSON.stringify({ n: n + 1 }), '2099-01-01 00:00:00']);
   await session.write(`INSERT INTO ${db.names.task} (task_type, required_capabilities, next_run_at) VALUES ?`, [rows]);
   for (const order of ['ASC', 'DESC']) {
-    const ids = await session.rows<{ id: number }>(
-      `SELECT id FROM ${db.names.task} WHERE next_run_at > NOW() ORDER BY lane ${order} LIMIT 40`,
-    );
-    await session.write(`UPDATE ${db.names.task} SET next_run_at = '2020-01-01' WHERE id IN (?)`, [
-      ids.map((row) => row.id),
-    ]);
+    await session.write(`UPDATE ${db.names.task} SET next_run_at = '2020-01-01' ORDER BY lane ${order} LIMIT 40`);
   }
 });
 afterEach(stopWorkers);
 
-const count = async (where: string) =>
-  (await session.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM ${db.names.task} WHERE ${where}`))[0]!.n;
-
 test('finding F5: 1,140 lanes, 40 due ones before and 40 behind those that are due later: every due task is done', async () => {
-  expect(await count("status = 'pending' AND next_run_at < NOW()")).toBe(80);
   startWorker(db, { deviceId: 'w1', handlers: { t: () => 1 }, worker: { capabilities: CAPABILITIES } });
-  await until(async () => (await count("status = 'done'")) === 80, 100_000, 'all 80 due tasks done');
-  expect(await count("status = 'pending'")).toBe(LANES - 80);
+  const done = `SELECT id FROM ${db.names.task} WHERE status = 'done'`;
+  await until(async () => (await session.rows(done)).length === 80, 100_000, 'all 80 due tasks done');
 }, 120_000);
 
 test('finding F5: without a leader the second scan goes on where the first was cut', async () => {
   const catalog = new LaneCatalog('w1', { supported_tasks: ['t'], ...CAPABILITIES });
   const poller = new Poller({ session, names: db.names, catalog, deviceId: 'w1', pollIntervalMs: 1000 });
-  const known = () =>
-    new Set(catalog.sources(LANES * 2, { free: 1 }).map((one) => (one.kind === 'lane' ? one.lane.toString('hex') : '')))
-      .size;
-  poller.discoverNow();
-  await poller.poll();
-  expect(known()).toBe(1000);
-  poller.discoverNow();
-  await poller.poll();
-  expect(known()).toBe(LANES);
-  poller.discoverNow();
-  await poller.poll();
-  expect(known()).toBe(LANES);
+  for (const known of [1000, LANES, LANES]) {
+    poller.discoverNow();
+    await poller.poll();
+    const lanes = catalog.sources(LANES * 2, { free: 1 }).map((one) => one.kind === 'lane' && one.lane.toString('hex'));
+    expect(new Set(lanes).size).toBe(known);
+  }
 });

@@ -8,25 +8,31 @@ import { testContext } from '../../helpers/node.ts';
 import { once, until } from '../../helpers/wait.ts';
 
 let db: TestDatabase;
-it.beforeEach(({ given }) => {
+it.beforeEach(async ({ given }) => {
   db = given.db;
+  await insertLeader(given.session, db.names, 'm', 1);
 });
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
+async function leading(master: Record<string, number>) {
+  const context = testContext(db, { master });
+  const leadership = new TermDuties(context, 'm');
+  await leadership.start();
+  return { context, leadership };
+}
+
 // Others may have lost their connections for the same reason.
-it('a leader that has lost its own connection declares nobody dead by a free lock, also where it gains its term then, until its connection is back for a while', async () => {
-  const session = await db.session();
-  await insertLeader(session, db.names, 'm', 1);
+it('a leader that has lost its own connection declares nobody dead by a free lock until its connection is back for a while', async ({
+  session,
+}) => {
   await insertDevice(session, db.names, { device_id: 'w', lock_taken_s: 5 });
   const master = { lock_check_interval: 0.02, lock_grace: 0.02, lock_trust_after_start: 0.3, heartbeat_timeout: 3600 };
-  const context = testContext(db, { master });
+  const { context, leadership } = await leading(master);
   const checks = vi.spyOn(HealthCheck.prototype, 'checkLocks');
   const dead: string[] = [];
   context.events.on('device:dead', ({ device_id }) => dead.push(device_id));
-  const leadership = new TermDuties(context, 'm');
-  await leadership.start();
   leadership.heard({ kind: 'database-lost', message: 'the connection was closed' });
   leadership.gained(1);
   await until(() => checks.mock.calls.length > 40);
@@ -39,20 +45,13 @@ it('a leader that has lost its own connection declares nobody dead by a free loc
 });
 
 it('finding F1: a leader whose health check hangs asks to resign, once in a term, and says which duty it is', async () => {
-  const session = await db.session();
-  await insertLeader(session, db.names, 'm', 1);
-  const context = testContext(db, { master: { lease_renew_interval: 0.05, lease_trust: 0.1, lease_duration: 60 } });
+  const { context, leadership } = await leading({ lease_renew_interval: 0.05, lease_trust: 0.1, lease_duration: 60 });
   context.config.database.call_timeout = 0.3;
   let end = () => {};
-  vi.spyOn(HealthCheck.prototype, 'runOnce').mockReturnValue(
-    new Promise((_, reject) => {
-      end = () => reject(new Error('ended by the test'));
-    }),
-  );
+  const hangs = new Promise<never>((_, reject) => (end = () => reject(new Error('ended by the test'))));
+  vi.spyOn(HealthCheck.prototype, 'runOnce').mockReturnValue(hangs);
   const said: string[] = [];
   context.events.on('warning', ({ message }) => said.push(message));
-  const leadership = new TermDuties(context, 'm');
-  await leadership.start();
   leadership.gained(1);
   await until(() => leadership.stalled());
   expect(leadership.stalled()).toBe(false);

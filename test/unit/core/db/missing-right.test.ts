@@ -6,40 +6,30 @@ const who = { account: 'afd@%', schema: 'crawl' };
 
 describe('the GRANT that a refusal asks for', () => {
   it.each([
-    [
-      "INSERT command denied to user 'afd'@'10.0.0.5' for table 'af_crawl_task'",
-      "GRANT INSERT ON `crawl`.`af_crawl_task` TO 'afd'@'%';",
-    ],
-    [
-      "ALTER command denied to user 'afd'@'localhost' for table `crawl`.`af_device_heartbeat`",
-      "GRANT ALTER ON `crawl`.`af_device_heartbeat` TO 'afd'@'%';",
-    ],
-    [
-      "SELECT, UPDATE command denied to user 'afd'@'h' for table 'af_device'",
-      "GRANT SELECT, UPDATE ON `crawl`.`af_device` TO 'afd'@'%';",
-    ],
+    ["INSERT command denied to user 'afd'@'h' for table 'af_crawl_task'", 'INSERT ON `crawl`.`af_crawl_task`'],
+    ["ALTER command denied to user 'afd'@'h' for table `crawl`.`af_device`", 'ALTER ON `crawl`.`af_device`'],
+    ["SELECT, UPDATE command denied to user 'afd'@'h' for table 'af_device'", 'SELECT, UPDATE ON `crawl`.`af_device`'],
     [
       "INSERT command denied to user 'afd'@'h' for column 'attempt' in table 'af_crawl_task'",
-      "GRANT INSERT (`attempt`) ON `crawl`.`af_crawl_task` TO 'afd'@'%';",
+      'INSERT (`attempt`) ON `crawl`.`af_crawl_task`',
     ],
     // Of a table that is not there yet.
-    ["CREATE command denied to user 'afd'@'h' for table 'af_device'", "GRANT CREATE ON `crawl`.* TO 'afd'@'%';"],
-    ["Access denied for user 'afd'@'%' to database 'crawl'", "GRANT LOCK TABLES ON `crawl`.* TO 'afd'@'%';"],
+    ["CREATE command denied to user 'afd'@'h' for table 'af_device'", 'CREATE ON `crawl`.*'],
+    ["Access denied for user 'afd'@'%' to database 'crawl'", 'LOCK TABLES ON `crawl`.*'],
     [
       "SELECT with locking clause command denied to user 'afd'@'h' for table 'af_leader'",
-      "GRANT SELECT, UPDATE ON `crawl`.`af_leader` TO 'afd'@'%';",
+      'SELECT, UPDATE ON `crawl`.`af_leader`',
     ],
-  ])('%s', (text, grant) => {
-    expect(missingGrant(text, who)).toEqual([grant]);
+  ])('%s', (text, right) => {
+    expect(missingGrant(text, who)).toEqual([`GRANT ${right} TO 'afd'@'%';`]);
   });
 
   it('is followed by the command that prints all rights of the role, for that account', () => {
     const text = "INSERT command denied to user 'afd'@'10.0.0.5' for table 'af_crawl_task'";
-    expect(missingGrant(text, { ...who, role: 'worker' })[1]).toBe('afd db grants --role worker --user afd');
-    const named = { account: 'afd_worker@10.0.0.%', schema: 'crawl', role: 'worker' } as const;
-    expect(missingGrant(text, named)[1]).toBe('afd db grants --role worker --host 10.0.0.%');
-    const odd = { account: "o'brien x@%", schema: 'crawl', role: 'worker' } as const;
-    expect(missingGrant(text, odd)[1]).toBe('afd db grants --role worker');
+    const command = (account: string) => missingGrant(text, { account, schema: 'crawl', role: 'worker' })[1];
+    expect(command('afd@%')).toBe('afd db grants --role worker --user afd');
+    expect(command('afd_worker@10.0.0.%')).toBe('afd db grants --role worker --host 10.0.0.%');
+    expect(command("o'brien x@%")).toBe('afd db grants --role worker');
   });
 
   it('of a connection that was refused is by the account as the server names it', () => {
@@ -55,7 +45,6 @@ describe('the GRANT that a refusal asks for', () => {
 
   it('is not guessed where the server says nothing of a right', () => {
     expect(missingGrant("Access denied for user 'afd'@'h' (using password: YES)", who)).toEqual([]);
-    expect(missingGrant('something else', who)).toEqual([]);
   });
 
   it('is what the error proposes; for a wrong password it is where that came from', () => {

@@ -9,28 +9,24 @@ const known = { ...work, task_type: 't', required_capabilities: null };
 const DUE = { ring: () => true, lane: () => known, learn: () => false };
 
 function replies(options: Partial<RingRepliesOptions> = {}) {
-  const problems: unknown[] = [];
-  let wakes = 0;
+  const seen = { problems: [] as unknown[], wakes: 0 };
   const made = new RingReplies({
-    taskTypes: [],
-    catalog: DUE,
-    read: async () => known,
+    ...{ taskTypes: [], catalog: DUE, read: async () => known, slots: () => ({ running: 1, free: 2 }) },
     wake: () => {
-      wakes += 1;
+      seen.wakes += 1;
     },
-    slots: () => ({ running: 1, free: 2 }),
-    onProblem: (error) => problems.push(error),
+    onProblem: (error) => seen.problems.push(error),
     ...options,
   });
-  return { made, problems, wakes: () => wakes };
+  return { made, seen };
 }
 
 it('a ring is answered with what the claim brought that began after it, and no more was asked for', async () => {
-  const { made, wakes } = replies();
+  const { made, seen } = replies();
   const before = monotonic() - 1;
   const answer = made.claim({ ...work, hops: 3 });
   await made.note(work);
-  expect(wakes()).toBe(1);
+  expect(seen.wakes).toBe(1);
   expect([made.takeLimit(), made.takeLimit()]).toEqual([9, undefined]);
   expect(made.onExchange({ began: before, asked: 9, claimed: 5 })).toBe(0);
   expect(made.onExchange({ began: monotonic(), asked: 9, claimed: 2 })).toBe(3);
@@ -42,9 +38,9 @@ it.each<[string, Partial<RingRepliesOptions>]>([
   ['without a free slot', { slots: () => ({ running: 1, free: 0 }) }],
   ['that has nothing due', { catalog: { ...DUE, ring: () => false } }],
 ])('a device %s says so at once', async (_, options) => {
-  const { made, wakes } = replies(options);
+  const { made, seen } = replies(options);
   expect((await made.claim(work)).claimed).toBe(0);
-  expect(wakes()).toBe(0);
+  expect(seen.wakes).toBe(0);
 });
 
 it('finding S5: a worker whose catalog cannot take in a lane answers that nothing is due', async () => {
@@ -52,8 +48,8 @@ it('finding S5: a worker whose catalog cannot take in a lane answers that nothin
   const learn = () => {
     throw broken;
   };
-  const { made, problems } = replies({ catalog: { ring: () => false, lane: () => undefined, learn } });
+  const { made, seen } = replies({ catalog: { ring: () => false, lane: () => undefined, learn } });
   expect(await made.note(work)).toBe(false);
   expect(await made.claim(work)).toEqual({ claimed: 0, running: 1, free: 2 });
-  expect(problems).toEqual([broken, broken]);
+  expect(seen.problems).toEqual([broken, broken]);
 });

@@ -3,9 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RingTarget } from '../../../../src/core/db/devices/ring-targets.ts';
 import { DEFAULT_POLICY } from '../../../../src/core/domain/placement/policy.ts';
-import { decode, encodeReply, NO_COOKIE, type Ring } from '../../../../src/core/ring/datagram.ts';
+import { decode, encodeReply, NO_COOKIE, type Reply, type Ring } from '../../../../src/core/ring/datagram.ts';
 import { FleetView, MOST_PER_SECOND } from '../../../../src/core/ring/fleet-view.ts';
-import { RingReceiver } from '../../../../src/core/ring/ring-receiver.ts';
 import { RingSender, type RingSenderOptions } from '../../../../src/core/ring/ring-sender.ts';
 import { RingSocket, type Sender } from '../../../../src/core/ring/ring-socket.ts';
 import { SentRings } from '../../../../src/core/ring/sent-rings.ts';
@@ -18,21 +17,9 @@ afterEach(async () => {
 });
 
 const target = (device_id: string, port: number, more: Partial<RingTarget> = {}): RingTarget => ({
-  device_id,
-  region: null,
-  capabilities: { supported_tasks: ['t'] },
-  slots: 5,
-  running: 0,
-  stuck: 0,
-  unavailable: null,
-  over_limits: [],
-  success_rate: null,
-  avg_duration_ms: null,
-  recent_claims: 0,
-  address: '127.0.0.1',
-  port,
-  token: EAR_TOKEN,
-  last_heartbeat: null,
+  ...{ device_id, region: null, capabilities: { supported_tasks: ['t'] }, slots: 5, running: 0, stuck: 0 },
+  ...{ unavailable: null, over_limits: [], success_rate: null, avg_duration_ms: null, recent_claims: 0 },
+  ...{ address: '127.0.0.1', port, token: EAR_TOKEN, last_heartbeat: null },
   ...more,
 });
 /** For tests in which everybody answers, however busy the machine is. */
@@ -47,12 +34,19 @@ function sender(targets: RingTarget[], more: Partial<RingSenderOptions> = {}, an
   closing.push(made);
   return made;
 }
+const ids = (view: FleetView) => view.devices().map((one) => one.device_id);
+const running = ({ view }: RingSender) => view.devices().map((one) => one.running);
 
 async function listen(...args: Parameters<typeof ear>): Promise<Ear> {
   const one = await ear(...args);
   closing.push(one);
   return one;
 }
+
+const reply = (kind: Reply['kind'], sequence: Buffer, figures = {}): Reply => ({
+  ...{ kind, sequence, cookie: randomBytes(8), claimed: 0, running: 0, free: 0 },
+  ...figures,
+});
 
 describe('a sender', () => {
   it('says how many tasks were claimed', async () => {
@@ -61,15 +55,10 @@ describe('a sender', () => {
   });
 
   it('rings at most two more when nothing is claimed', async () => {
-    const ears = await Promise.all(
-      Array.from({ length: 4 }, () => listen(() => ({ claimed: 0, running: 0, free: 5 }))),
-    );
-    const made = sender(
-      ears.map((one, n) => target(`d${n}`, one.port)),
-      {},
-      PATIENCE_MS,
-    );
-    expect(await made.ring(work)).toBe(0);
+    const nothing = () => listen(() => ({ claimed: 0, running: 0, free: 5 }));
+    const ears = await Promise.all([nothing(), nothing(), nothing(), nothing()]);
+    const targets = ears.map((one, n) => target(`d${n}`, one.port));
+    expect(await sender(targets, {}, PATIENCE_MS).ring(work)).toBe(0);
     expect(ears.map((one) => one.heard.length).sort()).toEqual([0, 1, 1, 1]);
   });
 
@@ -78,53 +67,52 @@ describe('a sender', () => {
     const targets = [target('a', one.port)];
     const made = sender(targets, {}, PATIENCE_MS);
     await made.ring(work);
-    expect(made.view.devices()[0]).toMatchObject({ running: 5, recent_claims: 1 });
+    expect(made.view.devices()).toMatchObject([{ running: 5, recent_claims: 1 }]);
     made.view.update(targets);
-    expect(made.view.devices()[0]).toMatchObject({ running: 0 });
+    expect(running(made)).toEqual([0]);
   });
 
   it('believes no answer that it has not asked for', async () => {
-    const figures = { claimed: 0, running: 5, free: 0 };
-    const forged = { kind: 'state' as const, sequence: randomBytes(8), cookie: NO_COOKIE, ...figures };
+    const figures = { running: 5, free: 0 };
     const socket = await RingSocket.bind('127.0.0.1', 0);
     closing.push(socket);
     const a = await listen((ring) => ({ claimed: ring.n, running: 0, free: 5 }));
     const b = await listen((ring) => {
       // In front of its answer: when that is heard, this was.
-      b.send(encodeReply(forged, EAR_TOKEN), socket.port);
+      b.send(encodeReply(reply('state', randomBytes(8), figures), EAR_TOKEN), socket.port);
       return { claimed: ring.n, running: 0, free: 5 };
     });
     const others = { capabilities: { supported_tasks: ['u'] } };
     const made = sender([target('a', a.port), target('b', b.port, others)], { socket }, PATIENCE_MS);
-    const running = () => made.view.devices().map((one) => one.running);
     await made.ring(work);
     await made.ring({ ...work, task_type: 'u' });
-    expect(running()).toEqual([0, 0]);
+    expect(running(made)).toEqual([0, 0]);
     const { sequence } = await a.next('ring');
-    a.send(encodeReply({ ...forged, sequence }, EAR_TOKEN), socket.port);
-    await until(() => running()[0] === 5);
+    a.send(encodeReply(reply('state', sequence, figures), EAR_TOKEN), socket.port);
+    await until(() => running(made)[0] === 5);
   });
 
   it('counts what it has asked of a device as running there until it answers', async () => {
     const [a, b] = [await listen(), await listen()];
     const made = sender([target('a', a.port), target('b', b.port)]);
     const rung = [made.ring(work), made.ring(work)];
-    expect(made.view.devices().map((one) => one.running)).toEqual([1, 1]);
+    expect(running(made)).toEqual([1, 1]);
     await Promise.all(rung);
   });
 
-  it('leaves a device alone after two rings without an answer, until it is heard, or is another instance', async () => {
+  it('rings the next one when one is deaf, and leaves that alone after two rings, until it is heard, or is another instance', async () => {
     const deaf = await listen();
-    const made = sender([target('deaf', deaf.port)]);
+    const good = await listen((ring) => ({ claimed: ring.n, running: 4, free: 1 }));
+    const made = sender([target('deaf', deaf.port), target('good', good.port, { running: 4 })]);
     const { view } = made;
     await made.ring(work);
-    expect(view.devices()).toHaveLength(1);
+    await good.next('ring');
+    expect(ids(view)).toContain('deaf');
     await made.ring(work);
-    expect(view.devices()).toHaveLength(0);
+    expect(ids(view)).not.toContain('deaf');
     view.heard('deaf', { running: 0, free: 5 });
-    expect(view.devices()).toHaveLength(1);
-    view.unanswered('deaf');
-    view.unanswered('deaf');
+    expect(ids(view)).toContain('deaf');
+    for (const _ of [1, 2]) view.unanswered('deaf');
     view.update([target('deaf', 8, { token: randomBytes(16) })]);
     expect(view.devices()).toMatchObject([{ port: 8, running: 0 }]);
   });
@@ -141,9 +129,8 @@ describe('a sender', () => {
       return made;
     };
     const waits = await off(3_600_000);
-    expect(told).toEqual([false]);
     expect(await waits.ring(work)).toBe(0);
-    expect(good.bytes).toHaveLength(0);
+    expect([told, good.bytes]).toEqual([[false], []]);
     const probes = await off(0);
     await probes.ring(work);
     // The answer may come after its time: it counts all the same.
@@ -155,18 +142,18 @@ describe('a sender', () => {
     const view = new FleetView({ loopback: false });
     const there = target('there', 7, { address: '192.0.2.7' });
     view.update([target('here', 7), target('here-too', 7, { address: '::1' }), there]);
-    expect(view.devices().map((one) => one.device_id)).toEqual(['there']);
+    expect(ids(view)).toEqual(['there']);
   });
 
   it('does not ring a device more than 50 times a second', () => {
     const view = new FleetView({ loopback: true });
     view.update([target('a', 7)]);
     for (let n = 0; n < MOST_PER_SECOND; n += 1) {
-      expect(view.devices()).toHaveLength(1);
+      expect(ids(view)).toEqual(['a']);
       view.rung('a', 1);
       view.answered('a', 1);
     }
-    expect(view.devices()).toHaveLength(0);
+    expect(ids(view)).toEqual([]);
   });
 
   it('that is not enabled rings nobody', async () => {
@@ -180,70 +167,56 @@ describe('a sender', () => {
 });
 
 describe('finding S6: a sender and its device', () => {
-  async function device(token: Buffer) {
+  /** A device that keeps the rings which it hears. */
+  async function silent(answer?: (ring: Ring, from: Sender, socket: RingSocket) => void) {
     const socket = await RingSocket.bind('127.0.0.1', 0);
-    const rings: Ring[] = [];
-    const receiver = new RingReceiver({
-      socket,
-      token,
-      claim: async (ring) => {
-        rings.push(ring);
-        return { claimed: 1, running: 1, free: 4 };
-      },
-      note: () => {},
-      figures: () => ({ running: 1, free: 4 }),
+    closing.push(socket);
+    const rings: Array<{ ring: Ring; from: Sender }> = [];
+    socket.onDatagram((bytes, from) => {
+      const ring = decode(bytes) as Ring;
+      rings.push({ ring, from });
+      answer?.(ring, from, socket);
     });
-    await receiver.start();
-    closing.push({ close: () => receiver.stop() }, socket);
-    return { socket, rings };
+    return { socket, rings, target: target('a', socket.port) };
   }
 
   it('are one datagram more the first time, and later none', async () => {
-    const token = randomBytes(16);
-    const { socket, rings } = await device(token);
-    const made = sender([target('a', socket.port, { token })], {}, PATIENCE_MS);
-    const heard: string[] = [];
-    socket.onDatagram((bytes) => heard.push(decode(bytes)!.kind));
-    expect(await made.ring(work)).toBe(1);
-    expect(heard).toHaveLength(2);
-    expect(await made.ring(work)).toBe(1);
-    expect(heard).toHaveLength(3);
-    expect(rings).toHaveLength(2);
+    const cookie = randomBytes(8);
+    const device = await silent((ring, from, socket) => {
+      const kind = ring.cookie.equals(cookie) ? 'answer' : 'challenge';
+      socket.send(encodeReply({ ...reply(kind, ring.sequence, { claimed: 1, free: 4 }), cookie }, EAR_TOKEN), from);
+    });
+    const made = sender([device.target], {}, PATIENCE_MS);
+    expect([await made.ring(work), device.rings.length]).toEqual([1, 2]);
+    expect([await made.ring(work), device.rings.length]).toEqual([1, 3]);
   });
 
   it('an answer that its device did not write changes nothing, though its sequence is right', async () => {
-    const forger = await RingSocket.bind('127.0.0.1', 0);
-    closing.push(forger);
-    const forged: Buffer[] = [];
-    forger.onDatagram((bytes, from) => {
-      const ring = decode(bytes);
-      if (ring?.kind !== 'ring') return;
+    let forged = 0;
+    const forger = await silent((ring, from, socket) => {
       for (const kind of ['challenge', 'answer', 'state'] as const) {
-        const reply = { kind, sequence: ring.sequence, cookie: randomBytes(8), claimed: 1, running: 5, free: 0 };
-        forged.push(encodeReply(reply, randomBytes(16)));
-        forger.send(forged.at(-1)!, from);
+        const told = reply(kind, ring.sequence, { claimed: 1, running: 5 });
+        socket.send(encodeReply(told, randomBytes(16)), from);
+        forged += 1;
       }
     });
-    const made = sender([target('a', forger.port)]);
+    const made = sender([forger.target]);
     expect(await made.ring(work)).toBe(0);
-    await until(() => forged.length >= 3);
-    expect(made.view.devices()[0]).toMatchObject({ running: 0 });
-    expect(made.view.cookieOf('a')).toBeUndefined();
+    await until(() => forged >= 3);
+    expect([running(made), made.view.cookieOf('a')]).toEqual([[0], undefined]);
   });
 
-  it('a challenge that comes late is obeyed all the same: the ring is a hint still', async () => {
-    const late = await RingSocket.bind('127.0.0.1', 0);
-    closing.push(late);
-    const rings: Array<{ ring: Ring; from: Sender }> = [];
-    late.onDatagram((bytes, from) => void rings.push({ ring: decode(bytes) as Ring, from }));
-    const made = sender([target('a', late.port)]);
+  it('a challenge that comes late is obeyed all the same, once: the ring is a hint still', async () => {
+    const late = await silent();
+    const made = sender([late.target]);
     expect(await made.ring(work)).toBe(0);
-    await until(() => rings.length > 0);
-    const { ring, from } = rings[0]!;
-    const cookie = randomBytes(8);
-    const reply = { kind: 'challenge' as const, sequence: ring.sequence, cookie, claimed: 0, running: 0, free: 0 };
-    late.send(encodeReply(reply, EAR_TOKEN), from);
-    expect((await until(() => rings[1])).ring).toEqual({ ...ring, cookie });
+    const { ring, from } = await until(() => late.rings[0]);
+    const [first, second] = [reply('challenge', ring.sequence), reply('challenge', ring.sequence)];
+    for (const one of [first, second]) late.socket.send(encodeReply(one, EAR_TOKEN), from);
+    await until(() => made.view.cookieOf('a')?.equals(second.cookie));
+    await made.close();
+    await until(() => late.rings.length > 1);
+    expect(late.rings.slice(1).map((one) => one.ring)).toEqual([{ ...ring, cookie: first.cookie }]);
   });
 
   it('what is closed waits until each device has said something', async () => {
@@ -259,44 +232,29 @@ describe('finding S6: a sender and its device', () => {
     });
     for (const { sequence } of rings.slice(0, 2)) {
       expect(over).toBe(false);
-      const reply = { kind: 'challenge' as const, sequence, cookie: randomBytes(8), claimed: 0, running: 0, free: 0 };
-      sent.hear(encodeReply(reply, EAR_TOKEN));
+      sent.hear(encodeReply(reply('challenge', sequence), EAR_TOKEN));
     }
     await heard;
     expect(rings).toHaveLength(4);
   });
-
-  it('a challenge is obeyed once', async () => {
-    const never = await RingSocket.bind('127.0.0.1', 0);
-    closing.push(never);
-    let rung = 0;
-    never.onDatagram((bytes, from) => {
-      const ring = decode(bytes);
-      if (ring?.kind !== 'ring') return;
-      rung += 1;
-      const figures = { claimed: 0, running: 0, free: 0 };
-      const reply = { kind: 'challenge' as const, sequence: ring.sequence, cookie: randomBytes(8), ...figures };
-      never.send(encodeReply(reply, EAR_TOKEN), from);
-    });
-    const made = sender([target('a', never.port)], {}, 100);
-    expect(await made.ring(work)).toBe(0);
-    expect(rung).toBe(2);
-  });
 });
 
 describe('finding S5: what nobody foresaw', () => {
-  it('a port, an address or a device that is none costs its ring, and raises no error', async () => {
+  it('a port or an address that is none costs its ring, and raises no error', async () => {
     const problems: unknown[] = [];
     const onProblem = (error: unknown) => problems.push(error);
-    const odd = [
-      target('port', 70_000),
-      target('negative', -1),
-      target('name', 9, { address: 'example.com' }),
-      target('none', 9, { address: '' }),
-      target('all', 9, { address: '255.255.255.255' }),
-    ];
-    for (const one of odd) expect(await sender([one], { onProblem }, 5).ring(work)).toBe(0);
+    for (const [port, address] of [
+      [70_000, '127.0.0.1'],
+      [9, 'example.com'],
+      [9, '255.255.255.255'],
+    ] as const) {
+      expect(await sender([target('odd', port, { address })], { onProblem }, 5).ring(work)).toBe(0);
+    }
     expect(problems).toEqual([]);
+    const socket = await RingSocket.bind('127.0.0.1', 0);
+    closing.push(socket);
+    // From port 0 a forged datagram may come.
+    expect(() => socket.send(NO_COOKIE, { address: '127.0.0.1', port: 0 })).not.toThrow();
   });
 
   it('whatever fails on the way to a ring, the ring settles with nothing claimed', async () => {
@@ -304,37 +262,13 @@ describe('finding S5: what nobody foresaw', () => {
     const fail = () => {
       throw broken;
     };
-    const capabilities = {
-      get supported_tasks(): string[] {
-        return fail();
-      },
-    };
     const problems: unknown[] = [];
     const onProblem = (error: unknown) => problems.push(error);
-    const rejecting = { device_id: 'a', ring: async () => fail() };
-    const cases = [
-      sender([target('a', 9)], { onProblem, policy: fail }),
-      sender([target('a', 9, { capabilities })], { onProblem }),
-      sender([target('a', 9)], { onProblem, self: rejecting }),
-    ];
-    for (const [n, one] of cases.entries()) {
-      expect(await one.ring(work)).toBe(0);
-      if (n < 2) one.passOn(work);
-      one.ringDevice('a');
-      await one.close();
-    }
-    expect(problems).toEqual([broken, broken, broken, broken, broken]);
-  });
-
-  it('an answer to port 0, from which a forged datagram may come, is not sent', async () => {
-    const socket = await RingSocket.bind('127.0.0.1', 0);
-    closing.push(socket);
-    for (const to of [
-      { address: '127.0.0.1', port: 0 },
-      { address: '127.0.0.1', port: 70_000 },
-      { address: '', port: 9 },
-    ]) {
-      expect(() => socket.send(Buffer.alloc(18), to)).not.toThrow();
-    }
+    const unplanned = sender([target('a', 9)], { onProblem, policy: fail });
+    expect(await unplanned.ring(work)).toBe(0);
+    unplanned.passOn(work);
+    const self = { device_id: 'a', ring: async () => fail() };
+    expect(await sender([target('a', 9)], { onProblem, self }).ring(work)).toBe(0);
+    expect(problems).toEqual([broken, broken, broken]);
   });
 });

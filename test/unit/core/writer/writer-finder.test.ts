@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DatabaseAddress } from '../../../../src/core/db/address.ts';
 import { DatabaseError } from '../../../../src/core/db/database-error.ts';
 import type { ServerState } from '../../../../src/core/domain/writer/member-answer.ts';
@@ -9,109 +9,105 @@ function address(...hosts: string[]): DatabaseAddress {
   return { ...members[0]!, members };
 }
 
-/** Servers of a pair, as they are changed by a test; `undefined` = it does not answer. */
-function scene(hosts: string[], servers: Record<string, Partial<ServerState> | undefined | DatabaseError>) {
+type Servers = Record<string, Partial<ServerState> | undefined | DatabaseError>;
+
+/** These members of a database, as they are changed by a test; `undefined` = it does not answer. `random` gives the least there is. */
+function scene(servers: Servers, random = () => 0) {
   let now = 0;
   const questions: string[] = [];
   const deadlines: number[] = [];
-  const finder = new WriterFinder(address(...hosts), {
+  const finder = new WriterFinder(address(...Object.keys(servers)), {
     monotonic: () => now,
-    random: () => 0,
+    random,
     async ask({ host = '' }, deadlineMs) {
       questions.push(host);
       deadlines.push(deadlineMs);
-      const server = servers[host];
-      if (server instanceof DatabaseError) throw server;
-      if (server === undefined) throw new DatabaseError('E_DATABASE', `${host} is silent`, { retry: 'connection' });
-      return { server: host, startedMs: 0, readOnly: false, group: [], galera: undefined, ...server };
+      return answerOf(host, servers[host]);
     },
   });
   const said: string[] = [];
   finder.listen((message) => said.push(message));
-  const found = () =>
+  const found = (doubted = false) =>
     finder.find().then(
-      (writer) => writer.address.host,
+      (writer) => {
+        if (doubted) finder.doubt(writer, false);
+        return writer.address.host;
+      },
       (error: Error) => error.message,
     );
-  return {
-    ...{ finder, servers, questions, deadlines, said, found },
-    pass(ms: number) {
-      now += ms;
-    },
+  const turn = (changed: Servers) => Object.assign(servers, changed);
+  const pass = (ms: number) => {
+    now += ms;
   };
+  return { finder, questions, deadlines, said, found, turn, pass };
+}
+
+function answerOf(server: string, state: Servers[string]): ServerState {
+  if (state instanceof DatabaseError) throw state;
+  if (state === undefined) throw new DatabaseError('E_DATABASE', `${server} is silent`, { retry: 'connection' });
+  return { server, startedMs: 0, readOnly: false, group: [], galera: undefined, ...state };
 }
 
 const READ_ONLY = { readOnly: true };
 
+const PAIR = () => ({ a: {}, b: READ_ONLY });
+
 it('asks all members once, whoever asks meanwhile, and never again while nobody complains', async () => {
-  const { found, questions } = scene(['a', 'b', 'c'], { a: READ_ONLY, b: {}, c: READ_ONLY });
+  const { found, questions } = scene({ a: READ_ONLY, b: {}, c: READ_ONLY });
   expect(await Promise.all([found(), found(), found()])).toEqual(['b', 'b', 'b']);
   expect(await found()).toBe('b');
   expect(questions).toEqual(['a', 'b', 'c']);
 });
 
 it('asks again when a session broke, and tells those that are still connected to another server', async () => {
-  const { finder, servers, found } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const { finder, turn, found, questions } = scene(PAIR());
   const writer = await finder.find();
-  const left = vi.fn();
-  const ended = vi.fn();
+  const [left, ended, late] = [vi.fn(), vi.fn(), vi.fn()];
   finder.follow(writer, left);
   finder.follow(writer, ended)();
   finder.doubt(writer, false);
   expect(await finder.find()).toBe(writer);
   expect(left).not.toHaveBeenCalled();
-  Object.assign(servers, { a: undefined, b: {} });
+  turn({ a: undefined, b: {} });
   finder.doubt(writer, true);
   expect(await found()).toBe('b');
-  expect(left).toHaveBeenCalledOnce();
-  expect(ended).not.toHaveBeenCalled();
-});
-
-it('does not ask for the complaint of a session that had an earlier writer, and tells one that comes with it late', async () => {
-  const { finder, servers, found, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
-  const former = await finder.find();
-  Object.assign(servers, { a: READ_ONLY, b: {} });
-  for (const _ of [1, 2]) {
-    finder.doubt(former, false);
-    expect(await found()).toBe('b');
-  }
-  expect(questions).toHaveLength(4);
-  const leave = vi.fn();
-  finder.follow(former, leave);
+  expect([left, ended].map((one) => one.mock.calls.length)).toEqual([1, 0]);
+  // The complaint of a session that had an earlier writer is no reason, and one that comes with it late is told.
+  const asked = questions.length;
+  finder.doubt(writer, false);
+  expect([await found(), questions.length]).toEqual(['b', asked]);
+  finder.follow(writer, late);
   await Promise.resolve();
-  expect(leave).toHaveBeenCalledOnce();
+  expect(late).toHaveBeenCalledOnce();
 });
 
 it('says why there is no writer, and asks no more often than each 50 ms', async () => {
-  const { servers, found, questions, pass } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  const { turn, found, questions, pass } = scene({ a: READ_ONLY, b: READ_ONLY });
   const why = 'None of a:3306,b:3306/afd is the writer now: a:3306 is read-only; b:3306 is read-only.';
   expect(await found()).toBe(why);
   pass(49);
-  servers.b = {};
-  expect(await found()).toBe(why);
-  expect(questions).toHaveLength(2);
+  turn({ b: {} });
+  expect([await found(), questions.length]).toEqual([why, 2]);
   pass(1);
   expect(await found()).toBe('b');
 });
 
 it('asks less often the more devices there are; of a crowd, the writer alone first when a session broke', async () => {
-  const none = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  const none = scene({ a: READ_ONLY, b: READ_ONLY });
   none.finder.devices = 1000;
   await none.found();
   none.pass(50);
   await none.found();
-  // `random` gives the least there is: 0.
   expect(none.questions).toHaveLength(4);
-  const { finder, found, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
-  const writer = await finder.find();
+  const { finder, found, questions } = scene(PAIR());
+  await found(true);
   finder.devices = 100;
-  finder.doubt(writer, false);
   await found();
   expect(questions).toEqual(['a', 'b', 'a', 'a', 'b']);
 });
 
 it('gives who is far away more time, keeps to it, and gives none where nobody was silent', async () => {
-  const { found, deadlines, servers, pass } = scene(['a', 'b'], { a: READ_ONLY, b: READ_ONLY });
+  const { found, deadlines, turn, pass } = scene({ a: READ_ONLY, b: READ_ONLY });
   const rounds = async (count: number) => {
     deadlines.length = 0;
     for (let n = 0; n < count; n += 1) {
@@ -121,10 +117,8 @@ it('gives who is far away more time, keeps to it, and gives none where nobody wa
     return deadlines.filter((_, n) => n % 2 === 0);
   };
   expect(await rounds(3)).toEqual([300, 300, 300]);
-  Object.assign(servers, { a: undefined, b: undefined });
+  turn({ a: undefined, b: undefined });
   expect(await rounds(5)).toEqual([300, 600, 1200, 2400, 2400]);
-  Object.assign(servers, { a: {}, b: READ_ONLY });
-  expect(await found()).toBe('a');
 });
 
 const group = (primary: string, ...ids: string[]) =>
@@ -140,7 +134,7 @@ it.each([
     'a:3306 and b:3306 name different primaries',
   ],
 ])('raises the alarm once for %s', async (_, afterMs, a, b, why) => {
-  const { found, said, servers, pass } = scene(['a', 'b'], { a, b });
+  const { found, said, turn, pass } = scene({ a, b });
   await found();
   if (afterMs > 0) {
     pass(afterMs - 1);
@@ -152,14 +146,14 @@ it.each([
     await found();
   }
   expect(said).toEqual([`afd writes to none of a:3306,b:3306/afd until this is mended: ${why}`]);
-  Object.assign(servers, { a: READ_ONLY, b: {} });
+  turn({ a: READ_ONLY, b: {} });
   pass(51);
   expect(await found()).toBe('b');
 });
 
 it('believes a primary that only it can reach after 5 s', async () => {
-  const { found, pass } = scene(['a', 'b', 'c'], { a: { group: group('a', 'a', 'b', 'c') } });
-  expect(await found()).toContain('only a:3306 of 3 members confirm a:3306');
+  const { found, pass } = scene({ a: { group: group('a', 'a', 'b', 'c') }, b: undefined, c: undefined });
+  await found();
   pass(4999);
   expect(await found()).toContain('only a:3306 of 3 members confirm a:3306');
   pass(51);
@@ -167,21 +161,21 @@ it('believes a primary that only it can reach after 5 s', async () => {
 });
 
 it('says once that the account may not ask for the group', async () => {
-  const { finder, found, said } = scene(['a', 'b'], { a: { group: 'hidden' }, b: { group: 'hidden', readOnly: true } });
-  const writer = await finder.find();
-  finder.doubt(writer, false);
+  const { found, said } = scene({ a: { group: 'hidden' }, b: { group: 'hidden', readOnly: true } });
+  await found(true);
   await found();
-  expect(said).toHaveLength(1);
-  expect(said[0]).toContain('GRANT SELECT ON performance_schema.replication_group_members');
+  expect(said).toEqual([expect.stringContaining('GRANT SELECT ON performance_schema.replication_group_members')]);
 });
 
-it('throws what no repetition cures when no member can be asked', async () => {
+it('throws what no repetition cures when no member can be asked, and not while the known ones are silent for a moment', async () => {
   const denied = new DatabaseError('E_FORBIDDEN', 'wrong password', { retry: 'final' });
-  const { found, servers, pass } = scene(['a', 'b'], { a: denied });
+  const { found, turn, pass } = scene({ a: denied, b: undefined, c: denied });
   expect(await found()).toBe('wrong password');
   pass(1000);
-  servers.b = READ_ONLY;
-  expect(await found()).toContain('is the writer now');
+  turn({ a: {}, b: READ_ONLY });
+  expect(await found(true)).toBe('a');
+  turn({ a: undefined, b: undefined });
+  expect(await found()).toMatch(/^None of /);
 });
 
 it('is one for each address, and none for a single server', () => {
@@ -192,79 +186,32 @@ it('is one for each address, and none for a single server', () => {
 });
 
 it('finds the writer among the members that the fleet names, when none of those that are configured is it any more', async () => {
-  const { finder, servers, found } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
+  const { finder, turn, found } = scene(PAIR());
   expect(await found()).toBe('a');
   expect(finder.learn(['c'])).toEqual(['c:3306']);
-  expect(await found()).toBe('a');
-  Object.assign(servers, { a: undefined, b: undefined, c: {} });
-  finder.doubt(await finder.find(), false);
+  turn({ a: undefined, b: undefined, c: {} });
+  await found(true);
   expect(await found()).toBe('c');
 });
 
-it('does not end for a member that refuses the login while the known ones are silent for a moment', async () => {
-  const refused = new DatabaseError('E_FORBIDDEN', 'no such account', { retry: 'final' });
-  const { finder, servers, found, pass } = scene(['a', 'b', 'c'], { a: {}, b: READ_ONLY, c: READ_ONLY });
-  expect(await found()).toBe('a');
-  Object.assign(servers, { a: undefined, b: undefined, c: refused });
-  finder.doubt(await finder.find(), false);
-  expect(await found()).toMatch(/^None of /);
-  Object.assign(servers, { a: {}, b: READ_ONLY, c: READ_ONLY });
-  pass(10_000);
-  expect(await found()).toBe('a');
-});
-
 it('asks those that have answered again while a member that is gone takes all of its time', async () => {
-  const servers: Record<string, Partial<ServerState>> = { b: READ_ONLY, c: READ_ONLY };
   let asked = 0;
   let given = () => {};
+  const gone = new Promise<void>((resolve) => (given = resolve));
   const finder = new WriterFinder(address('a', 'b', 'c'), {
     random: () => 0,
-    async ask({ host = '' }, _, over) {
-      if (host === 'a') {
-        await new Promise<void>((resolve) => {
-          given = resolve;
-          over?.addEventListener('abort', () => resolve());
-        });
-        throw new DatabaseError('E_DATABASE', 'a is silent', { retry: 'connection' });
-      }
+    async ask({ host = '' }) {
+      if (host === 'a') return gone.then(() => answerOf('a', undefined));
       asked += 1;
       // Promoted after each of them was asked once.
-      if (asked === 3) servers[host] = {};
-      return { server: host, startedMs: 0, readOnly: false, group: [], galera: undefined, ...servers[host] };
+      return answerOf(host, asked >= 3 && host === 'b' ? {} : READ_ONLY);
     },
   });
   const round = finder.find();
   await vi.waitFor(() => expect(asked).toBeGreaterThan(4));
   // A pair is not decided while one of its members may still answer.
   given();
-  expect((await round).address.host).toMatch(/[bc]/);
-});
-
-it('looks for the writer until there is one, while a session that only reads has the former one', async () => {
-  const { finder, servers, pass } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
-  const left = vi.fn();
-  const end = finder.follow(await finder.find(), left);
-  servers.a = READ_ONLY;
-  finder.recheck();
-  const clock = setInterval(() => pass(10), 1);
-  await vi.waitFor(() => expect(servers.b).toBe(READ_ONLY));
-  expect(left).not.toHaveBeenCalled();
-  servers.b = {};
-  await vi.waitFor(() => expect(left).toHaveBeenCalledOnce());
-  clearInterval(clock);
-  end();
-});
-
-it('asks no more when the last session has ended', async ({ onTestFinished }) => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const { finder, servers, questions } = scene(['a', 'b'], { a: {}, b: READ_ONLY });
-  const end = finder.follow(await finder.find(), () => {});
-  servers.a = READ_ONLY;
-  finder.recheck();
-  end();
-  await vi.advanceTimersByTimeAsync(10_000);
-  expect(questions).toEqual(['a', 'b', 'a', 'b']);
+  expect((await round).address.host).toBe('b');
 });
 
 it.each([
@@ -273,36 +220,53 @@ it.each([
   ['leaves its cluster', { galera: { ready: false, primary: true, sessions: 0 } }, 1],
 ])('spreads a crowd when one session broke and the former writer %s: %#', async (_, state, spread) => {
   const random = vi.fn(() => 0);
-  let server: Partial<ServerState> = {};
-  const finder = new WriterFinder(address('a', 'b'), {
-    random,
-    async ask({ host = '' }) {
-      const own = host === 'a' ? server : READ_ONLY;
-      return { server: host, startedMs: 0, readOnly: false, group: [], galera: undefined, ...own };
-    },
-  });
-  const writer = await finder.find();
+  const { finder, turn, found } = scene(PAIR(), random);
+  await found(true);
   finder.devices = 100;
-  server = state;
-  finder.doubt(writer, false);
+  turn({ a: state });
   random.mockClear();
-  const round = finder.find().catch(() => undefined);
-  await Promise.resolve();
-  await Promise.resolve();
-  await Promise.resolve();
+  const round = found();
+  for (let n = 0; n < 3; n += 1) await Promise.resolve();
   const asked = random.mock.calls.length;
   await round;
   expect(asked).toBe(spread);
 });
 
-it('goes where most sessions are, some times after it has changed its node of Galera', async () => {
-  vi.useFakeTimers();
-  try {
-    const galera = (sessions: number) => ({ galera: { ready: true, primary: true, sessions } });
-    const { finder, servers, found, questions } = scene(['a', 'b', 'c'], { a: galera(0), b: galera(0), c: galera(0) });
+describe('later', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const galera = (sessions: number) => ({ galera: { ready: true, primary: true, sessions } });
+
+  it('looks for the writer until there is one, while a session that only reads has the former one, and no longer', async () => {
+    const { finder, turn, pass, questions } = scene(PAIR());
+    const left = vi.fn();
+    const end = finder.follow(await finder.find(), left);
+    turn({ a: READ_ONLY });
+    finder.recheck();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(left).not.toHaveBeenCalled();
+    turn({ b: {} });
+    pass(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(left).toHaveBeenCalledOnce();
+    turn({ b: READ_ONLY });
+    finder.recheck();
+    end();
+    await vi.advanceTimersByTimeAsync(0);
+    const asked = questions.length;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(questions).toHaveLength(asked);
+  });
+
+  it('goes where most sessions are, some times after it has changed its node of Galera', async () => {
+    const { finder, turn, found, questions } = scene({ a: galera(0), b: galera(0), c: galera(0) });
     const left = vi.fn();
     finder.follow(await finder.find(), left);
-    Object.assign(servers, { a: galera(4), b: galera(9) });
+    turn({ a: galera(4), b: galera(9) });
     await vi.advanceTimersByTimeAsync(1900);
     expect(left).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(200);
@@ -313,7 +277,5 @@ it('goes where most sessions are, some times after it has changed its node of Ga
     questions.length = 0;
     await vi.advanceTimersByTimeAsync(600_000);
     expect(questions).toHaveLength(3 * 3);
-  } finally {
-    vi.useRealTimers();
-  }
+  });
 });

@@ -5,11 +5,11 @@ const never = () => new Promise<void>(() => {});
 
 function progress() {
   const clock = { now: 0 };
-  return { clock, progress: new DutyProgress(1000, () => clock.now) };
+  return { clock, one: new DutyProgress(1000, () => clock.now) };
 }
 
 test('finding F1: a duty whose round never ends, while nothing else ends either, is named', () => {
-  const { clock, progress: one } = progress();
+  const { clock, one } = progress();
   void one.round('figures', never);
   clock.now = 1000;
   expect(one.hanging).toBeUndefined();
@@ -18,7 +18,7 @@ test('finding F1: a duty whose round never ends, while nothing else ends either,
 });
 
 test('finding F1: a health check that hangs while other duties continue is named too, later', () => {
-  const { clock, progress: one } = progress();
+  const { clock, one } = progress();
   void one.round('health-check', never);
   void one.round('prune', never);
   for (clock.now = 500; clock.now <= 10_000; clock.now += 500) {
@@ -30,9 +30,8 @@ test('finding F1: a health check that hangs while other duties continue is named
 });
 
 test('a round that failed has ended, and a leader without a round under way waits for its next', async () => {
-  const { clock, progress: one } = progress();
-  const round = one.round('lock-check', () => Promise.reject(new Error('gone')));
-  await expect(round).rejects.toThrow('gone');
+  const { clock, one } = progress();
+  await expect(one.round('lock-check', () => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
   clock.now = 60_000;
   expect(one.hanging).toBeUndefined();
 });
