@@ -3,8 +3,9 @@ import { failedAttempts, taskAttempts } from '../../src/core/db/logs/logged-atte
 import { attemptLog, BATCH_PIECES, deviceLog, deviceLogStart } from '../../src/core/db/logs/read-log.ts';
 import { type LogPiece, writeLog } from '../../src/core/db/logs/write-log.ts';
 import { writtenLog } from '../../src/core/db/logs/written-log.ts';
-import { insertAttempt, insertDevice, insertTask } from '../helpers/factories.ts';
-import { it } from '../helpers/fixture.ts';
+import { addAttempt, addDevice, addTask, it, names, session, useDatabase } from '../helpers/here.ts';
+
+useDatabase();
 
 const piece = (n: number, more: Partial<LogPiece> = {}): LogPiece => ({
   ...{ task_id: 1, attempt: 1, device_id: 'a', from_byte: n * 10, to_byte: n * 10 + 10, line_count: 1 },
@@ -14,7 +15,7 @@ const piece = (n: number, more: Partial<LogPiece> = {}): LogPiece => ({
 const FIRST = { task_id: 1, attempt: 1 };
 
 describe('the run log of an attempt', () => {
-  it('is read in its order, a batch at a time, byte for byte', async ({ session, db: { names } }) => {
+  it('is read in its order, a batch at a time, byte for byte', async () => {
     const all = Array.from({ length: BATCH_PIECES + 3 }, (_, n) => piece(n));
     await writeLog(session, names, [...all.slice(5), piece(0, { attempt: 2 }), piece(0, { task_id: 2 })]);
     await writeLog(session, names, all.slice(0, 5));
@@ -24,7 +25,7 @@ describe('the run log of an attempt', () => {
     expect(await attemptLog(session, names, { task_id: 3, attempt: 1 }, 0)).toEqual([]);
   });
 
-  it('says how far it was written', async ({ session, db: { names } }) => {
+  it('says how far it was written', async () => {
     await writeLog(session, names, [piece(0), piece(1), piece(0, { attempt: 2 })]);
     const found = await writtenLog(session, names, [FIRST, { task_id: 1, attempt: 2 }, { task_id: 9, attempt: 1 }]);
     expect(found.sort((a, b) => a.attempt - b.attempt)).toEqual([
@@ -33,7 +34,7 @@ describe('the run log of an attempt', () => {
     ]);
   });
 
-  it('the middle of a run log goes, its beginning and its newest part stay', async ({ session, db: { names } }) => {
+  it('the middle of a run log goes, its beginning and its newest part stay', async () => {
     await writeLog(session, names, [0, 1, 2, 3, 4, 5].map((n) => piece(n)).concat(piece(3, { attempt: 2 })));
     await writeLog(session, names, [piece(6)], [{ ...FIRST, head: 20, tailFrom: 45 }]);
     const left = await attemptLog(session, names, FIRST, 0);
@@ -43,7 +44,7 @@ describe('the run log of an attempt', () => {
 });
 
 describe('the run logs of a device', () => {
-  it('are read in the order in which they were written', async ({ session, db: { names } }) => {
+  it('are read in the order in which they were written', async () => {
     await writeLog(session, names, [piece(1), piece(0, { attempt: 2 }), piece(0, { device_id: 'b' })]);
     const found = await deviceLog(session, names, 'a', 0);
     expect(found.map((one) => one.attempt)).toEqual([1, 2]);
@@ -51,10 +52,7 @@ describe('the run logs of a device', () => {
     expect(await deviceLog(session, names, 'c', 0)).toEqual([]);
   });
 
-  it('begin with what was written within the time, and after everything when nothing was', async ({
-    session,
-    db: { names },
-  }) => {
+  it('begin with what was written within the time, and after everything when nothing was', async () => {
     await writeLog(session, names, [piece(0)]);
     await session.write(`UPDATE ${names.log} SET written_at = UTC_TIMESTAMP(3) - INTERVAL 1 HOUR`);
     await writeLog(session, names, [piece(1)]);
@@ -69,8 +67,8 @@ describe('the run logs of a device', () => {
 });
 
 describe('the attempts whose logs are read', () => {
-  it('include one that has no row yet', async ({ session, db: { names } }) => {
-    const id = await insertTask(session, names, { status: 'running', attempt: 3, claimed_by: 'a', task_type: 't' });
+  it('include one that has no row yet', async () => {
+    const id = await addTask({ status: 'running', attempt: 3, claimed_by: 'a', task_type: 't' });
     const { status, attempts } = await taskAttempts(session, names, id, 1);
     expect(status).toBe('running');
     expect(attempts).toEqual([
@@ -83,15 +81,11 @@ describe('the attempts whose logs are read', () => {
     await expect(taskAttempts(session, names, id + 1, 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
   });
 
-  it('are those that failed within the time, oldest first', async ({ session, db: { names } }) => {
-    const device = await insertDevice(session, names, { device_id: 'a' });
-    const task = await insertTask(session, names, { status: 'failed', attempt: 4, task_type: 't' });
+  it('are those that failed within the time, oldest first', async () => {
+    const device = await addDevice('a');
+    const task_id = await addTask({ status: 'failed', attempt: 4, task_type: 't' });
     const ended = async (attempt: number, status: string, minutes: number) => {
-      const { assignment_id: id } = await insertAttempt(session, names, {
-        task_id: task,
-        device,
-        columns: { attempt, status },
-      });
+      const { assignment_id: id } = await addAttempt({ task_id, device, columns: { attempt, status } });
       await session.write(
         `UPDATE ${names.assignment} SET completed_at = UTC_TIMESTAMP(3) - INTERVAL ? MINUTE WHERE id = ?`,
         [minutes, id],
@@ -102,10 +96,7 @@ describe('the attempts whose logs are read', () => {
     await ended(3, 'completed', 10);
     await ended(4, 'lost', 30);
     const found = await failedAttempts(session, names, 3600, 10);
-    expect(found.map((one) => [one.attempt, one.task_type])).toEqual([
-      [4, 't'],
-      [2, 't'],
-    ]);
+    expect(found).toMatchObject([4, 2].map((attempt) => ({ attempt, task_type: 't' })));
     expect(found[0]!.ended_ms_ago).toBeGreaterThan(29 * 60_000);
     expect((await failedAttempts(session, names, 3600, 1)).map((one) => one.attempt)).toEqual([2]);
   });

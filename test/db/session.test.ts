@@ -2,16 +2,11 @@ import mysql from 'mysql2/promise';
 import { describe, expect } from 'vitest';
 import { isOverLimit } from '../../src/core/db/server/statement-limit.ts';
 import { Session } from '../../src/core/db/session.ts';
-import type { TestDatabase } from '../helpers/database.ts';
-import { it } from '../helpers/fixture.ts';
+import { db, it, useDatabase } from '../helpers/here.ts';
 import { MET } from '../helpers/hostile.ts';
 import { skipBecause } from '../helpers/skip.ts';
 
-let db: TestDatabase;
-
-it.beforeEach(({ given }) => {
-  db = given.db;
-});
+useDatabase();
 
 describe('a session', () => {
   it('is READ COMMITTED, strict, in the zone that was asked for, and counts matched rows', async () => {
@@ -68,13 +63,6 @@ describe('a session', () => {
     expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('ends a call that is under way when it is destroyed, long before its deadline', async () => {
-    const session = await db.session({ deadlineMs: 600_000 });
-    const call = session.rows('SELECT SLEEP(120)');
-    session.destroy();
-    await expect(call).rejects.toMatchObject({ code: 'E_DATABASE', retry: 'connection' });
-  });
-
   it('tells at once when the server ends its connection, and does not take that for an answer', async () => {
     let lost = () => {};
     const told = new Promise<void>((resolve) => (lost = resolve));
@@ -94,22 +82,14 @@ describe('a session', () => {
     expect(await session.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('says which server cannot be reached, without the password', async () => {
-    const session = new Session({
-      address: { host: '127.0.0.1', port: 1, user: 'u', password: 'secret', database: 'd' },
-      timeZone: '+00:00',
-      idleTimeoutS: 10,
-      deadlineMs: 1000,
-      multiStatements: false,
-    });
+  it('says which server cannot be reached, without the password, and cannot be used after it was closed', async () => {
+    const address = { host: '127.0.0.1', port: 1, user: 'u', password: 'secret', database: 'd' };
+    const options = { timeZone: '+00:00', idleTimeoutS: 10, deadlineMs: 1000, multiStatements: false };
+    const session = new Session({ address, ...options });
     const error = await session.ready().catch((raw: Error) => raw);
     expect(error).toMatchObject({ code: 'E_DATABASE', exitCode: 69 });
     expect((error as Error).message).toMatch(/127\.0\.0\.1:1\/d/);
     expect((error as Error).message).not.toMatch(/secret/);
-  });
-
-  it('cannot be used after it was closed', async () => {
-    const session = await db.session();
     await session.close();
     await expect(session.ready()).rejects.toThrow(/closed/);
   });
@@ -117,11 +97,8 @@ describe('a session', () => {
   const ordinary = process.env.AFD_TEST_HOSTILE === undefined ? 'this server is an ordinary one' : undefined;
   it('has nothing of what a hostile server hands out', skipBecause(ordinary), async () => {
     const names = Object.keys(MET).map((name) => `@@session.${name} AS ${name}`);
-    const { host, port, socketPath, user, password, database } = db.address;
-    const plain = await mysql.createConnection({
-      ...(socketPath === undefined ? { host: host!, port: port! } : { socketPath }),
-      ...{ user, database, password: password ?? '' },
-    });
+    const { socketPath, ...address } = db.address;
+    const plain = await mysql.createConnection(socketPath === undefined ? address : db.address);
     try {
       expect((await plain.query(`SELECT ${names.join(', ')}`))[0]).toEqual([MET]);
     } finally {

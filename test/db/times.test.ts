@@ -60,8 +60,10 @@ beforeEach(async () => {
   for (const table of [names.assignment, names.task, names.device, names.lane, names.setting, names.heartbeat])
     await db.admin.write(`DELETE FROM ${table}`);
   const capabilities = '{"supported_tasks": ["t"]}';
-  const columns = { instance_token: device.instance_token, capabilities };
-  await insertDevice(session, names, { device_id: 'd1', columns });
+  await insertDevice(session, names, {
+    device_id: 'd1',
+    columns: { instance_token: device.instance_token, capabilities },
+  });
 });
 
 /** How many hours each time of the row is off, to the hour; null = none is written. */
@@ -114,29 +116,17 @@ const ref = (one: TestClaim) => ({
   orphaned: 1 as const,
 });
 
-describe('a claim', () => {
-  it('with a row, and its start', async () => {
-    const one = await claimed('record');
-    await attempt(one.id);
-    const start = { assignment_id: one.assignment_id!, claim_token: one.claim_token, age_ms: 5, lease_s: 60 };
-    expect(await flushStarts(session, names, [start])).toEqual([]);
-    await attempt(one.id, 'started_at', 'updated_at');
-  });
-
-  it('whose start the other thread says', async () => {
-    const one = await claimed('record');
-    expect(await markBegun(session, names, ref(one), 5)).toBe(1);
-    await attempt(one.id, 'started_at', 'updated_at');
-  });
-
-  it('without a row, and when it gets one', async () => {
-    const one = await claimed('defer');
-    expect(await off('task', 'id = ?', [one.id])).toMatchObject({ claimed_at: 0, claim_deadline: 0 });
-    expect(
-      await materializeOwnClaims(session, names, [{ task_id: one.id, claim_token: one.claim_token }]),
-    ).toHaveLength(1);
-    await attempt(one.id);
-  });
+it('a claim, its row, and its start', async () => {
+  const [one, other, deferred] = [await claimed('record'), await claimed('record'), await claimed('defer')];
+  await attempt(one.id);
+  const start = { assignment_id: one.assignment_id!, claim_token: one.claim_token, age_ms: 5, lease_s: 60 };
+  expect(await flushStarts(session, names, [start])).toEqual([]);
+  // The other thread says it.
+  expect(await markBegun(session, names, ref(other), 5)).toBe(1);
+  for (const { id } of [one, other]) await attempt(id, 'started_at', 'updated_at');
+  expect(await off('task', 'id = ?', [deferred.id])).toMatchObject({ claimed_at: 0, claim_deadline: 0 });
+  expect(await materializeOwnClaims(session, names, [ref(deferred)])).toHaveLength(1);
+  await attempt(deferred.id);
 });
 
 describe('an end', () => {
@@ -174,20 +164,16 @@ describe('what the leader does', () => {
       });
     });
 
-  it('rescues an attempt: the task is due again', async () => {
-    const one = await claimed('record');
-    await rescued(one, {});
-    await task(one.id, 'next_run_at');
-    await attempt(one.id, 'completed_at', 'updated_at');
+  it('rescues an attempt: the task is due again, or has failed', async () => {
+    const [again, over] = [await claimed('record'), await claimed('record')];
+    await rescued(again, {});
+    await task(again.id, 'next_run_at');
+    await attempt(again.id, 'completed_at', 'updated_at');
+    await rescued(over, { status: 'failed', due_in_s: null });
+    await task(over.id, 'finished_at');
   });
 
-  it('rescues an attempt: the task has failed', async () => {
-    const one = await claimed('record');
-    await rescued(one, { status: 'failed', due_in_s: null });
-    await task(one.id, 'finished_at');
-  });
-
-  it('ends a deferred claim, and gives one back', async () => {
+  it('ends a deferred claim, gives one back, and a directed task to everybody', async () => {
     const [lost, released] = [await claimed('defer'), await claimed('defer')];
     const ended = () => endDeferredClaims(session, names, [ref(lost)], () => 'device_dead', undefined);
     expect(await transaction(session, ended)).toBe(1);
@@ -196,9 +182,6 @@ describe('what the leader does', () => {
       await task(one.id);
       await attempt(one.id, 'completed_at');
     }
-  });
-
-  it('gives a directed task to everybody', async () => {
     const id = await add({ status: 'assigned', target_device_id: 'nobody' });
     expect(await transaction(session, () => returnAssigned(session, names, id))).toBe(true);
     await task(id);
@@ -240,7 +223,7 @@ describe('what an operator does', () => {
     await task(failed, 'next_run_at');
   });
 
-  it('puts a task aside, a device on hold, and writes settings', async () => {
+  it('puts a task aside, a device on hold, registers one, and writes settings', async () => {
     const id = await add();
     expect(await setAside(session, names, id, undefined)).toBe(1);
     await task(id, 'finished_at');
@@ -249,9 +232,6 @@ describe('what an operator does', () => {
     const values = new Map([['master.task_timeout', 60]]);
     await writeSettings(session, names, values, { by: 'anna', existing: 'replace' });
     await inZone('setting', ['updated_at'], "name = 'master.task_timeout'");
-  });
-
-  it('registers a device by hand', async () => {
     await session.write(`UPDATE ${names.device} SET status = 'offline', updated_at = '2020-01-01'`);
     const options = { lockName: 'afd:nobody', heartbeatTimeoutS: 60 };
     expect(await registerByHand(session, names, { device_id: 'd1', port: 1 }, options)).toBe('updated');

@@ -15,9 +15,9 @@ const algorithms = (statements: string[]) =>
   statements
     .filter((sql) => sql.startsWith('ALTER TABLE `af_crawl_tasks`'))
     .map((sql) => / (ALGORITHM=.*)$/.exec(sql)?.[1]);
-
-const RESERVED = `INSERT INTO af_crawl_tasks VALUES
-  (NULL, 'app_data', 'zoe', NULL, NULL, NULL, 0, 'pending', NOW(), NOW(), NOW())`;
+const definition = () => db.admin.rows('SHOW CREATE TABLE af_crawl_tasks');
+const tables = () => db.admin.rows('SHOW TABLES');
+const alter = (change: string) => `ALTER TABLE af_crawl_tasks ${change}`;
 
 describe('a T1 table', () => {
   it('gets what it lacks, and not one stored value changes', async () => {
@@ -32,45 +32,24 @@ describe('a T1 table', () => {
     const columns = (await isMySql()) ? ['ALGORITHM=INSTANT'] : ['ALGORITHM=INSTANT', 'ALGORITHM=INSTANT'];
     expect(algorithms(statements)).toEqual([...columns, 'ALGORITHM=INPLACE, LOCK=NONE']);
     expect(await db.migrate()).toEqual([]);
+    // The documented defaults stand in old rows, and each is claimable by its own columns.
+    const claimable = await db.admin.rows(
+      `SELECT DISTINCT priority, max_retry_count, attempt, lost_count, LENGTH(lane) AS lane, claim_rank,
+         (MOD(claim_state, 100000) > 0) = COALESCE(status IN ('done', 'failed'), FALSE) AS ranked,
+         due_at = COALESCE(next_run_at, created_at, '1970-01-01') AS due FROM af_crawl_tasks`,
+    );
+    const defaults = { priority: 5, max_retry_count: 3, attempt: 0, lost_count: 0 };
+    expect(claimable).toEqual([{ ...defaults, claim_rank: 5, ranked: 1, lane: 16, due: 1 }]);
   });
 
   it('with compressed rows, to which no server adds all columns at once, is altered in parts, and none is copied', async () => {
-    db = await oldDatabase([
-      T1.replace('ENGINE=InnoDB', 'ENGINE=InnoDB ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8'),
-      T1_ROWS,
-    ]);
+    const compressed = T1.replace('ENGINE=InnoDB', 'ENGINE=InnoDB ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8');
+    db = await oldDatabase([compressed, T1_ROWS]);
     const before = await db.digest();
-    const statements = await db.migrate();
+    const part = ['ALGORITHM=INSTANT', 'ALGORITHM=INPLACE, LOCK=NONE'];
+    expect(algorithms(await db.migrate())).toEqual([...part, ...part]);
     expect(await db.digest()).toBe(before);
-    expect(algorithms(statements)).toEqual([
-      'ALGORITHM=INSTANT',
-      'ALGORITHM=INPLACE, LOCK=NONE',
-      'ALGORITHM=INSTANT',
-      'ALGORITHM=INPLACE, LOCK=NONE',
-    ]);
-    expect(await db.migrate()).toEqual([]);
     expect((await schemaState(await db.session(), db.names)).missing).toEqual([]);
-  });
-
-  it('reads the documented defaults in old rows, and makes each row claimable by its own columns', async () => {
-    db = await oldDatabase([T1, T1_ROWS]);
-    await db.migrate();
-    const rows = await db.admin.rows(
-      `SELECT priority, max_retry_count, attempt, lost_count, LENGTH(lane) AS lane,
-         claim_rank = 5 AND (MOD(claim_state, 100000) > 0) = COALESCE(status IN ('done', 'failed'), FALSE) AS ranked,
-         due_at = COALESCE(next_run_at, created_at, '1970-01-01') AS due FROM af_crawl_tasks`,
-    );
-    for (const row of rows) {
-      expect(row).toEqual({
-        priority: 5,
-        max_retry_count: 3,
-        attempt: 0,
-        lost_count: 0,
-        ranked: 1,
-        lane: 16,
-        due: 1,
-      });
-    }
   });
 
   it.each([
@@ -79,17 +58,15 @@ describe('a T1 table', () => {
       "SET SESSION time_zone = '+08:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
     ],
     ['not strict, in -11:00', "SET SESSION time_zone = '-11:00', sql_mode = ''"],
-    ['with the quotes of ANSI', "SET SESSION sql_mode = 'ANSI', time_zone = 'SYSTEM'"],
-    ['in latin1', 'SET NAMES latin1'],
   ])('takes an INSERT without a column list as before, %s, and the row is claimable', async (_, settings) => {
     db = await oldDatabase([T1, T1_ROWS]);
     await db.migrate();
     const other = await db.session();
     await other.write(settings);
-    await other.write(RESERVED);
+    await other.write(
+      "INSERT INTO af_crawl_tasks VALUES (NULL, 'app_data', 'zoe', NULL, NULL, NULL, 0, 'pending', NOW(), NOW(), NOW())",
+    );
     await other.write("INSERT INTO af_crawl_tasks (task_type, username) VALUES ('app_data', 'yan')");
-    const [selected] = await other.rows("SELECT * FROM af_crawl_tasks WHERE username = 'zoe'");
-    expect(Object.keys(selected ?? {})).toEqual(T1_COLUMNS);
     const [first] = await db.admin.rows("SELECT HEX(lane) AS lane FROM af_crawl_tasks WHERE username = 'anna'");
     const claimable = await other.rows(
       `SELECT HEX(lane) AS lane FROM af_crawl_tasks FORCE INDEX (afd_claim)
@@ -113,13 +90,11 @@ describe('a T1 table', () => {
   });
 
   it('is not adopted before somebody has said in which zone its times are', async () => {
-    db = await oldDatabase([T1, T1_ROWS]);
+    db = await oldDatabase([T1]);
+    const before = await definition();
     await expect(db.migrate({ zone: undefined })).rejects.toMatchObject({ code: 'E_CONFIG' });
-    const tables = await db.admin.rows(
-      'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()',
-    );
-    expect(tables).toHaveLength(1);
-    expect((await readTaskTable(db.ask, 'af_crawl_tasks'))?.columns).toHaveLength(T1_COLUMNS.length);
+    expect(await tables()).toHaveLength(1);
+    expect(await definition()).toEqual(before);
   });
 
   it('has the type of its id in the attempts, and its collation in every table of afd', async () => {
@@ -127,11 +102,8 @@ describe('a T1 table', () => {
       T1.replace('CHARSET=utf8mb4', 'CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci').replace('id INT', 'id INT UNSIGNED'),
     ]);
     await db.migrate();
-    const [type] = await db.admin.rows(
-      `SELECT COLUMN_TYPE AS type FROM information_schema.COLUMNS
-       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'af_task_assignment' AND COLUMN_NAME = 'task_id'`,
-    );
-    expect(type?.type).toMatch(/^int(\(10\))? unsigned$/);
+    const [type] = await db.admin.rows("SHOW COLUMNS FROM af_task_assignment LIKE 'task_id'");
+    expect(type?.Type).toMatch(/^int(\(10\))? unsigned$/);
     const collations = await db.admin.rows(
       `SELECT DISTINCT COLLATION_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
        AND COLUMN_NAME IN ('device_id', 'target_device_id', 'task_type') AND TABLE_NAME <> ?`,
@@ -144,43 +116,26 @@ describe('a T1 table', () => {
   it('says which column a task must name, where the table insists on one', async () => {
     db = await oldDatabase([T1]);
     await db.migrate();
-    const session = await db.session();
-    await expect(insertTasks(session, db.names, [{ task_type: 'a' }], { maxRetryCount: 3 })).rejects.toMatchObject({
+    const insert = async (task: { task_type: string; username?: string }) =>
+      insertTasks(await db.session(), db.names, [task], { maxRetryCount: 3 });
+    await expect(insert({ task_type: 'a' })).rejects.toMatchObject({
       code: 'E_USAGE',
       message: expect.stringContaining('a value in the column username'),
       data: { column: 'username' },
     });
-    expect(
-      await insertTasks(session, db.names, [{ task_type: 'a', username: 'u' }], { maxRetryCount: 3 }),
-    ).toHaveLength(1);
+    expect(await insert({ task_type: 'a', username: 'u' })).toHaveLength(1);
   });
 
   it('shows the four columns of the document with visible, also later, and leaves the others hidden', async () => {
-    db = await oldDatabase([T1]);
+    db = await oldDatabase([T1, T1_ROWS]);
     const four = ['priority', 'estimated_duration', 'required_capabilities', 'max_retry_count'];
-    const shown = async () => {
-      await db.admin.write("INSERT INTO af_crawl_tasks (task_type, username) VALUES ('a', 'b')");
-      return Object.keys((await db.admin.rows('SELECT * FROM af_crawl_tasks LIMIT 1'))[0] ?? {});
-    };
+    const shown = async () => Object.keys((await db.admin.rows('SELECT * FROM af_crawl_tasks LIMIT 1'))[0] ?? {});
     await db.migrate();
     expect(await shown()).toEqual(T1_COLUMNS);
     await db.migrate({ visible: true });
     expect(await shown()).toEqual([...T1_COLUMNS, ...four]);
     expect(await db.migrate({ visible: true })).toEqual([]);
     expect(await db.migrate()).toEqual([]);
-  });
-
-  it('shows them at once with --visible from the beginning', async () => {
-    db = await oldDatabase([T1, T1_ROWS]);
-    await db.migrate({ visible: true });
-    const [row] = await db.admin.rows('SELECT * FROM af_crawl_tasks LIMIT 1');
-    expect(row).toMatchObject({
-      priority: 5,
-      estimated_duration: null,
-      required_capabilities: null,
-      max_retry_count: 3,
-    });
-    expect(row).not.toHaveProperty('attempt');
   });
 });
 
@@ -208,25 +163,26 @@ describe('tables of later versions, and tables changed by hand', () => {
     const status = facts?.columns.find(({ name }) => name === 'status');
     expect(status).toMatchObject({
       type: "enum('pending','assigned','running','zero','failed','done','waiting','cancelled')",
+      default: expect.stringContaining('pending'),
       nullable: false,
       comment: "it's \\ 状态",
     });
-    expect(status?.default).toContain('pending');
     const ranks = await db.admin.rows('SELECT claim_rank FROM cl_task ORDER BY id');
     expect(ranks.map((row) => row.claim_rank)).toEqual([5, 10, 0]);
     // NOT NULL DEFAULT CURRENT_TIMESTAMP of both times: the row must be due now.
-    const strict = await db.session();
-    await strict.write("INSERT INTO cl_task (task_type, username) VALUES ('a', 'now')");
-    const [now] = await strict.rows(
-      "SELECT TIMESTAMPDIFF(SECOND, due_at, NOW()) AS age FROM cl_task WHERE username = 'now'",
+    await (await db.session()).write("INSERT INTO cl_task (task_type, username) VALUES ('a', 'now')");
+    const due = await db.admin.rows(
+      "SELECT ABS(TIMESTAMPDIFF(SECOND, due_at, NOW())) < 5 AS now FROM cl_task WHERE username = 'now'",
     );
-    expect(Number(now?.age)).toBeLessThan(5);
+    expect(due).toEqual([{ now: 1 }]);
   });
 
   it('are completed column by column: any part may be there already', async () => {
     db = await oldDatabase([
       T1,
-      'ALTER TABLE af_crawl_tasks ADD COLUMN dedupe_key VARCHAR(191) NULL, ADD COLUMN attempt INT NOT NULL DEFAULT 0, ADD UNIQUE KEY afd_dedupe (dedupe_key), DROP COLUMN next_run_at, DROP COLUMN updated_at, DROP COLUMN retry',
+      alter(
+        'ADD COLUMN dedupe_key VARCHAR(191) NULL, ADD COLUMN attempt INT NOT NULL DEFAULT 0, ADD UNIQUE KEY afd_dedupe (dedupe_key), DROP COLUMN next_run_at, DROP COLUMN updated_at, DROP COLUMN retry',
+      ),
       "INSERT INTO af_crawl_tasks (task_type, username) VALUES ('a', 'u')",
     ]);
     await db.migrate();
@@ -237,33 +193,17 @@ describe('tables of later versions, and tables changed by hand', () => {
     expect(row).toEqual({ due: 1, next_run_at: null, updated_at: null, retry: 0 });
   });
 
-  it('with zero dates of old programs are adopted, and such a row is due at once and can be changed', async () => {
-    db = await oldDatabase([
-      T1,
-      "INSERT INTO af_crawl_tasks (task_type, username, next_run_at) VALUES ('a', 'u', '0000-00-00 00:00:00')",
-    ]);
-    await db.migrate();
-    const session = await db.session();
-    const due = await session.rows("SELECT id FROM af_crawl_tasks WHERE status = 'pending' AND due_at <= NOW(3)");
-    expect(due).toHaveLength(1);
-    await session.write("UPDATE af_crawl_tasks SET status = 'done'");
-  });
-
   it.each([
     ['VARCHAR(64) NULL', 'narrow_text'],
-    ['TINYTEXT NULL', 'narrow_text'],
     ['TEXT CHARACTER SET latin1 NULL', 'narrow_text'],
-    ['TEXT NULL', undefined],
     ['LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL', undefined],
   ])('finding F10: with a last_error of %s are adopted, and what would be cut is said', async (type, code) => {
-    db = await oldDatabase([T1, `ALTER TABLE af_crawl_tasks ADD COLUMN last_error ${type}`]);
-    const facts = (await readTaskTable(db.ask, 'af_crawl_tasks'))!;
-    const { findings } = await findInTable(db.ask, facts, '+00:00');
+    db = await oldDatabase([T1, alter(`ADD COLUMN last_error ${type}`)]);
+    const { findings } = await findInTable(db.ask, (await readTaskTable(db.ask, 'af_crawl_tasks'))!, '+00:00');
     const found = findings.find((one) => one.code === 'narrow_text');
     expect(found?.code).toBe(code);
     await db.migrate();
-    if (found === undefined) return;
-    await db.admin.write(found.sql!.replace(/;$/, ''));
+    if (found !== undefined) await db.admin.write(found.sql!.replace(/;$/, ''));
     await db.admin.write(
       "INSERT INTO af_crawl_tasks (task_type, username, last_error) VALUES ('t', 'u', REPEAT('😀', 1000))",
     );
@@ -285,11 +225,6 @@ describe('tables of later versions, and tables changed by hand', () => {
       /retry is tinyint.*; afd writes up to 4 bytes to it.*ALTER TABLE `af_crawl_tasks` MODIFY COLUMN retry INT DEFAULT 0;/,
     ],
     [
-      'an attempt that a count may outgrow',
-      'ADD COLUMN attempt SMALLINT UNSIGNED NOT NULL DEFAULT 0',
-      /MODIFY COLUMN attempt INT NOT NULL DEFAULT 0;/,
-    ],
-    [
       'a claimed_by that is shorter than a device id',
       'ADD COLUMN claimed_by VARCHAR(32) NULL',
       /claimed_by is varchar\(32\); afd writes up to 64 characters to it/,
@@ -308,14 +243,11 @@ describe('tables of later versions, and tables changed by hand', () => {
     ['another primary key', 'DROP PRIMARY KEY, ADD PRIMARY KEY (id, task_type)', /no integer primary key \(id\)/],
     ['partitions', 'PARTITION BY HASH(id) PARTITIONS 2', /partitioned/],
   ])('with %s are refused, with what to do, and nothing is changed', async (_, change, expected) => {
-    db = await oldDatabase([T1, `ALTER TABLE af_crawl_tasks ${change}`]);
-    const before = await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks');
+    db = await oldDatabase([T1, alter(change)]);
+    const before = await definition();
     await expect(db.migrate()).rejects.toMatchObject({ code: 'E_CONFLICT', message: expect.stringMatching(expected) });
-    expect(await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks')).toEqual(before);
-    const tables = await db.admin.rows(
-      'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()',
-    );
-    expect(tables).toHaveLength(1);
+    expect(await definition()).toEqual(before);
+    expect(await tables()).toHaveLength(1);
   });
 
   it('next to an af_device that is not ours are refused, with its name', async () => {
@@ -326,20 +258,10 @@ describe('tables of later versions, and tables changed by hand', () => {
     });
   });
 
-  it('are found when tables.task names another one than before: it is adopted by the next migrate', async () => {
-    db = await oldDatabase([T1, T1_ROWS]);
-    const fresh = { ...db.names, task: '`af_crawl_task`', plain: { ...db.names.plain, task: 'af_crawl_task' } };
-    const { migrateUp } = await import('../../../src/core/db/migrate/migrator.ts');
-    await migrateUp(db.address, fresh);
-    await expect(assertSchema(await db.session(), db.names)).rejects.toMatchObject({ code: 'E_SCHEMA' });
-    await db.migrate();
-    await expect(assertSchema(await db.session(), db.names)).resolves.toEqual(expect.any(String));
-  });
-
   it('from which somebody has taken an index are refused by every command until the next migrate', async () => {
     db = await oldDatabase([T1]);
     await db.migrate();
-    await db.admin.write('ALTER TABLE af_crawl_tasks DROP INDEX afd_target');
+    await db.admin.write(alter('DROP INDEX afd_target'));
     await expect(assertSchema(await db.session(), db.names)).rejects.toMatchObject({
       code: 'E_SCHEMA',
       message: expect.stringContaining('is incomplete; missing: index afd_target'),
@@ -352,38 +274,22 @@ describe('tables of later versions, and tables changed by hand', () => {
 describe('a dry run', () => {
   it('prints exactly what the run then sends, and changes nothing', async () => {
     db = await oldDatabase([T1, T1_ROWS]);
-    const before = await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks');
+    const before = await definition();
     const planned = await planUp(db.ask, db.names, { zone: '+00:00', foreignKeys: true }, 'here');
-    expect(await db.admin.rows('SHOW CREATE TABLE af_crawl_tasks')).toEqual(before);
-    expect(await db.admin.rows('SHOW TABLES')).toHaveLength(1);
+    expect(await definition()).toEqual(before);
+    expect(await tables()).toHaveLength(1);
     expect(await db.migrate({ foreignKeys: true })).toEqual(planned.statements);
   });
 
   it('finds what an operator must know: statuses with counts, and rows that will run or never will', async () => {
-    db = await oldDatabase([
-      T1,
-      T1_ROWS,
-      "INSERT INTO af_crawl_tasks (task_type, username, status) VALUES ('x', 'y', 'zero')",
-    ]);
-    const facts = await readTaskTable(db.ask, 'af_crawl_tasks');
-    const found = await findInTable(db.ask, facts!, '+00:00');
+    const odd = "INSERT INTO af_crawl_tasks (task_type, username, status) VALUES ('x', 'y', 'zero')";
+    db = await oldDatabase([T1, T1_ROWS, odd]);
+    const found = await findInTable(db.ask, (await readTaskTable(db.ask, 'af_crawl_tasks'))!, '+00:00');
     expect(found.rows).toBe(9);
-    expect(new Map(found.statuses.map(({ status, rows }) => [status, rows]))).toEqual(
-      new Map<string | null, number>([
-        [null, 1],
-        ['', 1],
-        ['pending', 4],
-        ['running', 1],
-        ['failed', 1],
-        ['done', 1],
-      ]),
-    );
+    const counts = { null: 1, '': 1, pending: 4, running: 1, failed: 1, done: 1 };
+    expect(Object.fromEntries(found.statuses.map(({ status, rows }) => [String(status), rows]))).toEqual(counts);
     expect(Object.fromEntries(found.findings.map(({ code, rows }) => [code, rows]))).toEqual({
-      no_status: 1,
-      running_elsewhere: 1,
-      retries_used_up: 1,
-      failed_with_future_run: 1,
-      old_pending: 1,
+      ...{ no_status: 1, running_elsewhere: 1, retries_used_up: 1, failed_with_future_run: 1, old_pending: 1 },
       required_without_default: 0,
     });
     expect(found.findings.filter(({ code }) => code === 'no_status')).toHaveLength(2);
