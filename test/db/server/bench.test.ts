@@ -1,48 +1,34 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { countEnded } from '../../../src/core/db/attempts/count-ended.ts';
 import { readDurability } from '../../../src/core/db/server/durability.ts';
 import { createSchema, dropSchema } from '../../../src/core/db/server/scratch-schema.ts';
-import type { Session } from '../../../src/core/db/session.ts';
-import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
-import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
+import { addAttempt, addDevice, addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
 
-let db: TestDatabase;
-let session: Session;
-
-beforeAll(async () => {
-  db = await testDatabase();
-  session = await db.session();
-});
-afterAll(() => db.close());
+useDatabase();
 
 it('a scratch schema is made once, never taken over, and dropped', async () => {
   const name = `${db.address.database}_made`;
   const schemas = () => session.rows('SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [name]);
   expect(await createSchema(session, name)).toBe(true);
   try {
-    expect(await schemas()).toHaveLength(1);
     await expect(createSchema(session, name)).rejects.toMatchObject({ errno: 1007 });
   } finally {
     await dropSchema(session, name);
   }
-  expect(await schemas()).toHaveLength(0);
+  expect(await schemas()).toEqual([]);
 });
 
 it('durability is what the server says of itself', async () => {
   const [row] = await session.rows('SELECT @@innodb_flush_log_at_trx_commit AS flush, @@log_bin AS binlog');
   expect(await readDurability(session)).toEqual({
-    innodb_flush_log_at_trx_commit: row?.flush,
-    sync_binlog: expect.any(Number),
-    log_bin: row?.binlog === 1,
+    ...{ innodb_flush_log_at_trx_commit: row?.flush, sync_binlog: expect.any(Number), log_bin: row?.binlog === 1 },
   });
 });
 
 it('what has ended is counted by tasks and by attempts, so that a second run shows', async () => {
-  expect(await countEnded(session, db.names)).toEqual({ unfinished: 0, done: 0, attempts: 0 });
-  const device = await insertDevice(session, db.names, { device_id: 'w' });
-  await insertTask(session, db.names);
-  const task_id = await insertTask(session, db.names, { status: 'done', attempt: 2 });
-  for (const attempt of [1, 2])
-    await insertAttempt(session, db.names, { device, task_id, columns: { attempt, status: 'completed' } });
-  expect(await countEnded(session, db.names)).toEqual({ unfinished: 1, done: 1, attempts: 2 });
+  const device = await addDevice('w');
+  await addTask();
+  const task_id = await addTask({ status: 'done', attempt: 2 });
+  for (const attempt of [1, 2]) await addAttempt({ device, task_id, columns: { attempt, status: 'completed' } });
+  expect(await countEnded(session, names)).toEqual({ unfinished: 1, done: 1, attempts: 2 });
 });
